@@ -1,0 +1,44 @@
+/** Little-endian fields of a structure in memory or in a file. Offsets are bytes from the start of the view. */
+export interface Fields {
+  readonly size: number;
+  u8(offset: number): number;
+  u16(offset: number): number;
+  u32(offset: number): number;
+  u64(offset: number): bigint;
+  /** The bytes up to the first NUL, or `length` of them, as Latin-1. */
+  text(offset: number, length: number): string;
+  bytes(offset: number, length: number): Uint8Array;
+}
+
+/** Reads little-endian fields. Reading past the end throws a RangeError: callers compare with `size` first. */
+export function fieldsOf(data: Uint8Array): Fields {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  return {
+    size: data.byteLength,
+    u8: (offset) => view.getUint8(offset),
+    u16: (offset) => view.getUint16(offset, true),
+    u32: (offset) => view.getUint32(offset, true),
+    u64: (offset) => view.getBigUint64(offset, true),
+    text: (offset, length) => latin1(data.subarray(offset, offset + length)).split("\0", 1)[0] ?? "",
+    bytes: (offset, length) => data.subarray(offset, offset + length),
+  };
+}
+
+/** One character per byte; the field's text is ASCII, and a stray byte must not become a replacement character. */
+export function latin1(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
+}
+
+/** A file, or bytes, that can be read in parts. */
+export interface ByteSource {
+  readonly size: number;
+  /** Up to `length` bytes from `offset`; fewer only at the end. */
+  read(offset: number, length: number): Uint8Array;
+}
+
+/** Bytes in memory as a source. */
+export function memorySource(bytes: Uint8Array): ByteSource {
+  return { size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
+}

@@ -1,0 +1,29 @@
+/**
+ * The exit codes of the program: one table that the commands, `--help` and the documentation read.
+ * The numbers above 1 are those of sysexits.h, which systemd names in `systemctl status`.
+ */
+export const EXIT: { readonly [Name in ExitName]: { readonly code: number; readonly meaning: string } } = {
+  ok: { code: 0, meaning: "Done" },
+  differs: { code: 1, meaning: "`diff` found differences" },
+  usage: { code: 64, meaning: "The command line is not understood" },
+  data: { code: 65, meaning: "The profile, or another input, is invalid" },
+  noinput: { code: 66, meaning: "A named file is missing or unreadable" },
+  unavailable: { code: 69, meaning: "A check of the plan failed, or this host cannot do it" },
+  software: { code: 70, meaning: "A defect of warmboot itself" },
+  refused: { code: 71, meaning: "The kernel refused the call" },
+  io: { code: 74, meaning: "Reading or writing failed" },
+  permission: { code: 77, meaning: "Permission is lacking" },
+};
+
+/** The names of the exit codes. */
+export type ExitName =
+  | "ok"
+  | "differs"
+  | "usage"
+  | "data"
+  | "noinput"
+  | "unavailable"
+  | "software"
+  | "refused"
+  | "io"
+  | "permission";

@@ -1,0 +1,74 @@
+/** A half-open range of physical addresses or file offsets, in bytes: `start` belongs to it, `end` does not. */
+export interface Range {
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+/** Makes a range. @throws {RangeError} if it would end before it starts, or start below zero */
+export function makeRange(start: bigint, end: bigint): Range {
+  if (start < 0n || end < start) {
+    throw new RangeError(`Cannot make a range: 0x${start.toString(16)} to 0x${end.toString(16)} is backwards`);
+  }
+  return { start, end };
+}
+
+/** The bytes in a range. */
+export function rangeSize(range: Range): bigint {
+  return range.end - range.start;
+}
+
+/** Whether the two share a byte. An empty range shares none. */
+export function overlaps(a: Range, b: Range): boolean {
+  return a.start < b.end && b.start < a.end && a.start < a.end && b.start < b.end;
+}
+
+/** Whether every byte of `inner` lies in `outer`. */
+export function contains(outer: Range, inner: Range): boolean {
+  return outer.start <= inner.start && inner.end <= outer.end;
+}
+
+/** What the two have in common, or undefined. */
+export function intersect(a: Range, b: Range): Range | undefined {
+  if (!overlaps(a, b)) return undefined;
+  return { start: a.start > b.start ? a.start : b.start, end: a.end < b.end ? a.end : b.end };
+}
+
+/** The same bytes as sorted, disjoint, non-empty ranges; those that touch are joined. */
+export function normalise(ranges: readonly Range[]): readonly Range[] {
+  const sorted = ranges.filter((range) => range.start < range.end)
+    .toSorted((a, b) => a.start < b.start ? -1 : a.start > b.start ? 1 : 0);
+  const joined: Range[] = [];
+  for (const range of sorted) {
+    const last = joined.at(-1);
+    if (last === undefined || last.end < range.start) joined.push(range);
+    else if (last.end < range.end) joined[joined.length - 1] = { start: last.start, end: range.end };
+  }
+  return joined;
+}
+
+/** What is left of `from` without `holes`; normalised. */
+export function subtract(from: readonly Range[], holes: readonly Range[]): readonly Range[] {
+  const gaps = normalise(holes);
+  return normalise(from).flatMap((range) => {
+    const left: Range[] = [];
+    let start = range.start;
+    for (const gap of gaps) {
+      if (gap.end <= start) continue;
+      if (gap.start >= range.end) break;
+      if (gap.start > start) left.push({ start, end: gap.start });
+      start = gap.end;
+    }
+    if (start < range.end) left.push({ start, end: range.end });
+    return left;
+  });
+}
+
+/** The next multiple of `alignment`, a power of two, at or above the address. */
+export function alignUp(address: bigint, alignment: bigint): bigint {
+  return (address + alignment - 1n) & ~(alignment - 1n);
+}
+
+/** The next multiple of `alignment`, a power of two, at or below the address. */
+export function alignDown(address: bigint, alignment: bigint): bigint {
+  return address & ~(alignment - 1n);
+}
