@@ -3,6 +3,7 @@ export type Compression = "gzip" | "bzip2" | "lzma" | "xz" | "lzo" | "lz4" | "zs
 
 /** An x86 bzImage: the setup header of the boot protocol (Documentation/arch/x86/boot.rst), and what surrounds it. */
 export interface BzImage {
+  /** What it is. */
   readonly kind: "bzimage";
   /** Boot protocol, as 0x020f. */
   readonly protocol: number;
@@ -10,23 +11,33 @@ export interface BzImage {
   readonly versionString?: string;
   /** Its first word. */
   readonly release?: string;
+  /** Sectors of real-mode code behind the first. */
   readonly setupSects: number;
+  /** A bzImage, not a zImage. */
   readonly loadedHigh: boolean;
+  /** Whether it runs at other addresses than its preferred one. */
   readonly relocatable: boolean;
-  /** Bytes; a power of two. */
+  /** Bytes; a power of two, 1 where the header asks for none. */
   readonly alignment: number;
+  /** Preferred physical address. */
   readonly prefAddress: bigint;
-  /** Memory that the image needs from its load address, bytes. */
+  /** Memory that the image needs from its load address, bytes; 0 before protocol 2.10, which does not say. */
   readonly initSize: number;
+  /** Highest address of an initrd for the 32-bit entry. */
   readonly initrdAddrMax: number;
   /** Longest command line without its NUL. */
   readonly cmdlineSize: number;
   /** The bits XLF_ of xloadflags. */
   readonly xloadflags: number;
+  /** XLF_KERNEL_64: it has a 64-bit entry point. */
   readonly entry64: boolean;
+  /** XLF_CAN_BE_LOADED_ABOVE_4G. */
   readonly above4G: boolean;
+  /** It has an EFI handover entry. */
   readonly efiHandover: boolean;
+  /** XLF_EFI_KEXEC: it takes over EFI runtime services. */
   readonly efiKexec: boolean;
+  /** XLF_5LEVEL: it starts from 5-level paging. */
   readonly la57: boolean;
   /** Where the compressed vmlinux lies in the file, bytes. */
   readonly payload?: {
@@ -40,48 +51,75 @@ export interface BzImage {
 
 /** An arm64 Image (Documentation/arch/arm64/booting.rst). */
 export interface Arm64Image {
+  /** What it is. */
   readonly kind: "arm64-image";
+  /** From a 2 MiB boundary to where it is loaded, bytes. */
   readonly textOffset: bigint;
+  /** Memory that it needs, bytes. */
   readonly imageSize: bigint;
+  /** The header's flags. */
   readonly flags: bigint;
+  /** Whether it is a big-endian kernel. */
   readonly bigEndian: boolean;
   /** Bytes; undefined where the header leaves it open. */
   readonly pageSize?: number;
+  /** Whether a PE certificate table is attached. */
   readonly signed: boolean;
 }
 
 /** An EFI application that unpacks a compressed kernel (drivers/firmware/efi/libstub/zboot-header.S). */
 export interface EfiZboot {
+  /** What it is. */
   readonly kind: "efi-zboot";
+  /** IMAGE_FILE_MACHINE_ or EM_ number. */
   readonly machine: number;
+  /** Where the compressed kernel lies in the file, bytes. */
   readonly payload: { readonly offset: number; readonly length: number; readonly compression: string };
+  /** Whether a PE certificate table is attached. */
   readonly signed: boolean;
 }
 
 /** A unified kernel image: a PE file with `.linux`; sections by name, in bytes of the file. */
 export interface Uki {
+  /** What it is. */
   readonly kind: "uki";
+  /** IMAGE_FILE_MACHINE_ or EM_ number. */
   readonly machine: number;
+  /** Its sections. */
   readonly sections: readonly { readonly name: string; readonly offset: number; readonly size: number }[];
+  /** The kernel's release, where a `.uname` section tells it. */
+  readonly release?: string;
+  /** Whether a PE certificate table is attached. */
   readonly signed: boolean;
 }
 
 /** Another PE file. */
 export interface OtherPe {
+  /** What it is. */
   readonly kind: "pe";
+  /** IMAGE_FILE_MACHINE_ or EM_ number. */
   readonly machine: number;
+  /** IMAGE_SUBSYSTEM_: 10 is an EFI application, 11 and 12 are EFI drivers; 0 where there is none. */
+  readonly subsystem: number;
+  /** Whether a PE certificate table is attached. */
   readonly signed: boolean;
 }
 
 /** An ELF file. */
 export interface ElfImage {
+  /** What it is. */
   readonly kind: "elf";
+  /** ELF class. */
   readonly bits: 32 | 64;
+  /** ELF byte order. */
   readonly littleEndian: boolean;
+  /** IMAGE_FILE_MACHINE_ or EM_ number. */
   readonly machine: number;
-  /** ET_EXEC is 2, ET_DYN 3, ET_CORE 4. */
+  /** ET_EXEC is 2, ET_DYN 3. */
   readonly type: number;
+  /** Entry address. */
   readonly entry: bigint;
+  /** Its PT_LOAD segments; addresses and sizes in bytes. */
   readonly loads: readonly {
     readonly offset: bigint;
     readonly paddr: bigint;
@@ -90,17 +128,23 @@ export interface ElfImage {
     readonly memsz: bigint;
     readonly align: bigint;
   }[];
+  /** The version of the Multiboot specification whose header it carries. */
+  readonly multiboot?: 1 | 2;
 }
 
 /** A file that begins with a compression's magic number: a kernel or an initrd inside, which only unpacking tells. */
 export interface CompressedFile {
+  /** What it is. */
   readonly kind: "compressed";
+  /** By its magic number. */
   readonly compression: Compression;
 }
 
 /** What cannot be loaded as a kernel, and what it seems to be. `what` completes "this is …". */
 export interface NotKernel {
+  /** What it is. */
   readonly kind: "not-kernel";
+  /** Completes "it is …". */
   readonly what: string;
   /** What the person probably wanted. */
   readonly hint?: string;
@@ -109,8 +153,11 @@ export interface NotKernel {
 /** What a file named as kernel turned out to be. */
 export type ImageInfo = BzImage | Arm64Image | EfiZboot | Uki | OtherPe | ElfImage | CompressedFile | NotKernel;
 
-/** What a file named as initrd turned out to be. `unknown` loads, with a warning. */
+/**
+ * What a file named as initrd turned out to be. `unknown` loads, with a warning; its `what` completes "this is …".
+ * The kernel unpacks the cpio formats newc and, since 5.19, crc; never odc (init/initramfs.c).
+ */
 export type InitrdInfo =
   | { readonly kind: "cpio"; readonly format: "newc" | "crc" | "odc" }
   | { readonly kind: "compressed"; readonly compression: Compression }
-  | { readonly kind: "unknown"; readonly what: string };
+  | { readonly kind: "unknown"; readonly what: string; readonly hint?: string };

@@ -1,0 +1,149 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { memorySource } from "../../src/core/bytes.ts";
+import { identifyKernel } from "../../src/image/identify.ts";
+import type { BzImage, NotKernel } from "../../src/image/image.ts";
+import { ascii, bzImage, type BzImageSpec, joined, PAYLOAD_AT, VERSION } from "./build.ts";
+
+function test(name: string, fn: () => void): void {
+  Deno.test({ name: `bzImage: ${name}`, permissions: "none", fn });
+}
+
+function identified(spec: BzImageSpec): BzImage {
+  const info = identifyKernel(memorySource(bzImage(spec)));
+  if (info.kind !== "bzimage") throw new Error(`identified as ${JSON.stringify(info)}`);
+  return info;
+}
+
+function refused(bytes: Uint8Array): NotKernel {
+  const info = identifyKernel(memorySource(bytes));
+  if (info.kind !== "not-kernel") throw new Error(`identified as ${info.kind}`);
+  return info;
+}
+
+test("every field of a current header is read", () => {
+  assertEquals(identified({}), {
+    kind: "bzimage",
+    protocol: 0x20f,
+    versionString: VERSION,
+    release: "6.1.0-50-amd64",
+    setupSects: 7,
+    loadedHigh: true,
+    relocatable: true,
+    alignment: 0x20_0000,
+    prefAddress: 0x100_0000n,
+    initSize: 0x3f9_8000,
+    initrdAddrMax: 0x7fff_ffff,
+    cmdlineSize: 2047,
+    xloadflags: 0x7f,
+    entry64: true,
+    above4G: true,
+    efiHandover: true,
+    efiKexec: true,
+    la57: true,
+    payload: { offset: 8 * 512 + PAYLOAD_AT, length: 96, compression: "xz" },
+    signed: false,
+  });
+});
+
+test("each bit of xloadflags has its own meaning", () => {
+  const flags = [0x01, 0x02, 0x04, 0x08, 0x10, 0x20].map((xloadflags) => {
+    const { entry64, above4G, efiHandover, efiKexec, la57 } = identified({ xloadflags });
+    return [entry64, above4G, efiHandover, efiKexec, la57].map(Number).join("");
+  });
+  assertEquals(flags, ["10000", "01000", "00100", "00100", "00010", "00001"]);
+});
+
+test("a 64-bit address keeps all its bits", () => {
+  assertEquals(identified({ prefAddress: 0xffff_ffff_ffff_f001n }).prefAddress, 0xffff_ffff_ffff_f001n);
+});
+
+test("a field counts only from the protocol version that has it", () => {
+  const at = (protocol: number) => identified({ protocol, initrdAddrMax: 5, cmdlineSize: 9 });
+  assertEquals([at(0x202).initrdAddrMax, at(0x203).initrdAddrMax], [0x37ff_ffff, 5]);
+  assertEquals([at(0x204).relocatable, at(0x205).relocatable], [false, true]);
+  assertEquals([at(0x204).alignment, at(0x205).alignment], [1, 0x20_0000]);
+  assertEquals([at(0x205).cmdlineSize, at(0x206).cmdlineSize], [255, 9]);
+  assertEquals([at(0x207).payload?.compression, at(0x208).payload?.compression], [undefined, "xz"]);
+  assertEquals([at(0x209).prefAddress, at(0x20a).prefAddress], [0x10_0000n, 0x100_0000n]);
+  assertEquals([at(0x209).initSize, at(0x20a).initSize], [0, 0x3f9_8000]);
+  assertEquals([at(0x20b).entry64, at(0x20c).entry64], [false, true]);
+});
+
+test("a zero setup_sects means four", () => {
+  const info = identified({ setupSects: 0 });
+  assertEquals([info.setupSects, info.payload?.offset], [4, 5 * 512 + PAYLOAD_AT]);
+});
+
+test("an image that is not loaded high stays a bzImage that says so", () => {
+  const info = identified({ protocol: 0x200, loadflags: 0 });
+  assertEquals([info.loadedHigh, info.prefAddress], [false, 0x1_0000n]);
+});
+
+test("iPXE's kind of image, with an old protocol and an end inside the last paragraph, is whole", () => {
+  const info = identified({ protocol: 0x207, relocatable: 0, alignment: 0, version: "1.0.0+git", short: 7 });
+  assertEquals([info.protocol, info.entry64, info.alignment, info.release], [0x207, false, 1, "1.0.0+git"]);
+});
+
+test("the payload's compression is that of its magic number", () => {
+  const compression = (magic: string) =>
+    identified({ payload: joined(magic, new Uint8Array(60)) }).payload?.compression;
+  assertEquals(
+    ["\x1f\x8b\x08", "\x02!L\x18", "\x28\xb5\x2f\xfd", "\x89LZO\0\r\n\x1a\n", "BZh", "\x7fELF", "????"].map(
+      compression,
+    ),
+    ["gzip", "lz4", "zstd", "lzo", "bzip2", "none", "unknown"],
+  );
+});
+
+test("a payload that the header places outside the file is left out", () => {
+  const bytes = bzImage();
+  new DataView(bytes.buffer).setUint32(0x24c, bytes.length, true);
+  const info = identifyKernel(memorySource(bytes));
+  assertEquals(info.kind === "bzimage" && info.payload, undefined);
+});
+
+test("a version string that is not clean text is left out", () => {
+  assertEquals(identified({ version: "6.1\x1b[31m (a@b) #1" }).versionString, undefined);
+  assertEquals("versionString" in identified({ version: "" }), false);
+});
+
+test("a pointer to a version string outside the setup code is not followed", () => {
+  const bytes = bzImage();
+  new DataView(bytes.buffer).setUint16(0x20e, 0xfff0, true);
+  const info = identifyKernel(memorySource(bytes));
+  assertEquals(info.kind === "bzimage" && info.versionString, undefined);
+});
+
+test("a certificate table makes it signed, an empty one does not", () => {
+  assertEquals(identified({ pe: true, certificate: 1472 }).signed, true);
+  assertEquals(identified({ pe: true }).signed, false);
+});
+
+test("a file cut by a whole paragraph or more is truncated, with both sizes", () => {
+  const whole = bzImage();
+  const cut = refused(whole.subarray(0, whole.length - 16));
+  assertStringIncludes(cut.what, "a truncated bzImage");
+  assertStringIncludes(cut.what, `${whole.length - 16} bytes`);
+  assertStringIncludes(cut.what, `at least ${whole.length}`);
+});
+
+test("a file cut within its certificates is truncated", () => {
+  const whole = bzImage({ pe: true, certificate: 1472 });
+  assertStringIncludes(refused(whole.subarray(0, whole.length - 1)).what, `at least ${whole.length}`);
+});
+
+test("a file cut anywhere is never taken for a kernel", () => {
+  for (const whole of [bzImage(), bzImage({ pe: true, certificate: 64 })]) {
+    for (let length = 0; length <= whole.length - 16; length++) refused(whole.subarray(0, length));
+  }
+});
+
+test("a header that contradicts itself is damaged, and the message says how", () => {
+  assertStringIncludes(refused(bzImage({ bootFlag: 0 })).what, "0xaa55");
+  assertStringIncludes(refused(bzImage({ alignment: 0x30_0000 })).what, "0x300000 is not a power of two");
+  assertStringIncludes(refused(bzImage({ initSize: 100 })).what, "asks for 100 bytes");
+});
+
+test("the mark HdrS elsewhere makes no bzImage", () => {
+  assertEquals(refused(joined(new Uint8Array(0x201), ascii("HdrS"), new Uint8Array(4096))).kind, "not-kernel");
+});
