@@ -33,6 +33,7 @@ export function latin1(bytes: Uint8Array): string {
 
 /** A file, or bytes, that can be read in parts. */
 export interface ByteSource {
+  /** How many bytes there are. */
   readonly size: number;
   /** Up to `length` bytes from `offset`; fewer only at the end. */
   read(offset: number, length: number): Uint8Array;

@@ -2,7 +2,9 @@ import type { ExitName } from "./exit.ts";
 
 /** What one diagnostic code stands for: how the program exits on it as an error, and when it is given. */
 export interface CatalogueRow {
+  /** How the program exits when this is the first error. */
   readonly exit: ExitName;
+  /** When the code is given. */
   readonly about: string;
 }
 
@@ -12,9 +14,41 @@ export const CATALOGUE = {
   "wrong-type": { exit: "data", about: "A value does not have the form that its key wants" },
   "unknown-key": { exit: "data", about: "A key is not known; the nearest known one is named" },
   "missing-key": { exit: "data", about: "A required key is missing" },
+  // Profiles: the text.
+  "too-large": { exit: "data", about: "A profile has more bytes than any real one" },
+  "not-text": { exit: "data", about: "A profile is not UTF-8 text" },
+  "yaml-syntax": { exit: "data", about: "A profile is not well-formed YAML" },
+  "empty-document": { exit: "data", about: "A profile is empty, or holds only comments" },
+  "several-documents": { exit: "data", about: "A profile holds more than one YAML document" },
+  "duplicate-key": { exit: "data", about: "A key stands twice in one map" },
+  "too-complex": { exit: "data", about: "YAML that nests too deeply, refers to itself or expands to too many values" },
+  // Profiles: their meaning.
+  "unsupported-version": { exit: "data", about: "A profile has a version that this warmboot does not read" },
+  "conflict": { exit: "data", about: "Keys exclude one another, or one would be ignored" },
+  "cmdline-quote": { exit: "data", about: "A command line has a double quote that is not closed" },
+  "cmdline-character": { exit: "data", about: "A word has a character that cannot reach the kernel as it is written" },
+  "cmdline-no-match": { exit: "data", about: "A `remove` of the command line matches no word" },
+  "cmdline-not-known": { exit: "unavailable", about: "The running command line is to be reused, and is not known" },
   // Files.
   "file-missing": { exit: "noinput", about: "A named file does not exist" },
   "file-unreadable": { exit: "noinput", about: "A named file cannot be read, or is no regular file" },
+  // The host: captures and the facts in them.
+  "facts-syntax": { exit: "data", about: "A capture is not JSON" },
+  "facts-format": { exit: "data", about: "A file is no capture, or one of another version" },
+  "facts-unknown-source": { exit: "data", about: "A capture has a path that no fact is read from" },
+  "facts-not-capable": { exit: "permission", about: "The runtime withholds /proc and /sys from warmboot" },
+  "facts-unreadable": { exit: "permission", about: "A source on the host is there but cannot be read" },
+  "facts-malformed": { exit: "data", about: "A source does not hold what the kernel writes" },
+  "facts-missing": { exit: "unavailable", about: "A fact that every plan needs is unknown" },
+  "facts-not-linux": { exit: "unavailable", about: "The host does not run Linux" },
+  // The host: the memory map of /proc/iomem.
+  "iomem-empty": { exit: "data", about: "The memory map is empty" },
+  "iomem-zeroed": { exit: "permission", about: "The memory map hides its addresses from the reader" },
+  "iomem-malformed": { exit: "data", about: "A line of the memory map cannot be read" },
+  "iomem-backwards": { exit: "data", about: "A range of the memory map ends before it starts" },
+  "iomem-indentation": { exit: "data", about: "A line of the memory map is nested under none" },
+  "iomem-outside-parent": { exit: "data", about: "A range of the memory map reaches beyond the one around it" },
+  "iomem-overlap": { exit: "data", about: "Two ranges of the memory map side by side share addresses" },
 } as const satisfies { readonly [code: string]: CatalogueRow };
 
 /** A diagnostic's code. */

@@ -1,6 +1,8 @@
 /** A half-open range of physical addresses or file offsets, in bytes: `start` belongs to it, `end` does not. */
 export interface Range {
+  /** The first byte that belongs to it. */
   readonly start: bigint;
+  /** The first byte behind it. */
   readonly end: bigint;
 }
 

@@ -2,22 +2,33 @@ import type { Iomem } from "./iomem.ts";
 
 /** One row of /sys/firmware/memmap: inclusive in the file, half-open here. */
 export interface MemmapEntry {
+  /** Physical address of its first byte. */
   readonly start: bigint;
+  /** Physical address behind its last byte. */
   readonly end: bigint;
+  /** Its type, as the file says. */
   readonly type: string;
 }
 
 /** What the kernel says of kexec; undefined where it does not say. */
 export interface KexecState {
+  /** Whether an image for a reboot is loaded. */
   readonly loaded?: boolean;
+  /** Whether a crash image is loaded. */
   readonly crashLoaded?: boolean;
   /** Bytes reserved by crashkernel=, high and low together. */
   readonly crashSize?: bigint;
+  /** Bytes that an elfcorehdr segment needs for hotplug. */
   readonly crashElfcorehdrSize?: bigint;
+  /** Whether the kernel itself keeps the loaded crash image in step with CPUs and memory that come and go. */
+  readonly cpuCrashHotplug?: boolean;
+  /** The same for memory. */
+  readonly memoryCrashHotplug?: boolean;
   /** The sysctl kernel.kexec_load_disabled. */
   readonly loadDisabled?: boolean;
   /** Loads left; -1 is unlimited. Every attempt takes one, failed ones and unloads too. */
   readonly limitReboot?: number;
+  /** The same for crash images. */
   readonly limitPanic?: number;
 }
 
@@ -29,11 +40,17 @@ export type SecureBoot = "enabled" | "disabled" | "setup";
 
 /** What the kernel's EFI directory says; addresses are physical, bytes. */
 export interface EfiFacts {
+  /** Bits of the firmware. */
+  readonly platformSize?: 32 | 64;
   /** From systab: ACPI20, ACPI, SMBIOS3, SMBIOS. */
   readonly systab: { readonly [name: string]: bigint };
+  /** Address of the firmware vendor's name. */
   readonly fwVendor?: bigint;
+  /** Address of the runtime services. */
   readonly runtime?: bigint;
+  /** Address of the configuration tables. */
   readonly configTable?: bigint;
+  /** The memory of the runtime services. */
   readonly runtimeMap: readonly {
     readonly type: number;
     readonly physAddr: bigint;
@@ -43,8 +60,17 @@ export interface EfiFacts {
   }[];
 }
 
+/** One node of the running kernel's list setup_data (arch/x86/include/uapi/asm/setup_data.h). */
+export interface SetupData {
+  /** Its type, as the file says. */
+  readonly type: number;
+  /** Its bytes; undefined where they cannot be read. */
+  readonly data?: Uint8Array;
+}
+
 /** Everything the planner knows of a host, decoded from a capture. Undefined: the host did not say. */
 export interface HostFacts {
+  /** As uname -n. */
   readonly hostname?: string;
   /** As uname -m: x86_64, aarch64. */
   readonly machine: string;
@@ -52,7 +78,9 @@ export interface HostFacts {
   readonly release: string;
   /** As uname -v. */
   readonly version?: string;
+  /** What tells this boot from others. */
   readonly bootId?: string;
+  /** The running kernel's command line. */
   readonly cmdline?: string;
   /** Bytes. */
   readonly pageSize: bigint;
@@ -64,23 +92,43 @@ export interface HostFacts {
   readonly capEff?: bigint;
   /** Whether that process ran in the initial user namespace. */
   readonly initUserNamespace?: boolean;
+  /** Whether it ran in the initial PID namespace; from another one, reboot(2) cannot start a loaded kernel. */
+  readonly initPidNamespace?: boolean;
+  /** CPUs that are online. */
   readonly cpusOnline?: number;
   /** The first CPU's flags (x86) or features (arm64). */
   readonly cpuFlags: readonly string[];
+  /** The memory map of /proc/iomem. */
   readonly iomem: Iomem;
+  /** The firmware's memory map, x86 only. */
   readonly firmwareMap: readonly MemmapEntry[];
+  /** What is loaded, and what may be. */
   readonly kexec: KexecState;
+  /** The kernel's lockdown. */
   readonly lockdown?: Lockdown;
   /** Active Linux security modules, as `lockdown,capability,...`. */
   readonly lsm: readonly string[];
+  /** The firmware's Secure Boot. */
   readonly secureBoot?: SecureBoot;
+  /** Undefined on a machine that was not booted by UEFI. */
   readonly efi?: EfiFacts;
   /** /sys/kernel/boot_params/data: the running kernel's 4096 bytes. */
   readonly bootParams?: Uint8Array;
+  /** The boot protocol that the running kernel was loaded with, as 0x020f. */
+  readonly bootProtocol?: number;
+  /** The nodes of its list setup_data, where it has any. */
+  readonly setupData?: readonly SetupData[];
+  /** Where the note for crash dumps lies; bytes. */
   readonly vmcoreinfo?: { readonly address: bigint; readonly size: bigint };
+  /** Where each CPU leaves its registers in a crash; bytes. */
   readonly crashNotes: readonly { readonly cpu: number; readonly address: bigint; readonly size: bigint }[];
-  /** The options CONFIG_ about kexec that are known: from /proc/config.gz or /boot/config-RELEASE; `n` where unset. */
+  /**
+   * The build options about kexec, crash dumps and signatures that are known, by their whole name, `CONFIG_KEXEC`; `n`
+   * where unset. From /proc/config.gz, or what the distribution installed for this release.
+   */
   readonly kernelConfig: { readonly [option: string]: string };
+  /** The name of PID 1's program, at most 15 characters. */
+  readonly init?: string;
   /** Whether PID 1 is systemd: /run/systemd/system exists. */
   readonly systemd: boolean;
 }

@@ -6,7 +6,18 @@ export type SourceResult =
 
 /** Where facts come from: the live host, or a capture. Two readers behind one interface. */
 export interface HostReader {
+  /** A directory reads as no bytes, a link under /proc/self/ns as its target, /proc/config.gz as what it unpacks to. */
   read(path: string): SourceResult;
   /** The names in a directory, sorted as numbers where they are numbers; empty if there is none. */
   list(directory: string): readonly string[];
+}
+
+/** The `error` of a source that the runtime's own permissions withhold; every other one is an errno's name. */
+export const NOT_CAPABLE = "NotCapable";
+
+const COLLATOR = new Intl.Collator("en", { numeric: true });
+
+/** The order of names in a directory: digits by their value, so that `cpu2` precedes `cpu10`. */
+export function compareNames(a: string, b: string): number {
+  return COLLATOR.compare(a, b);
 }

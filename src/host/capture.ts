@@ -1,0 +1,222 @@
+import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
+import { nearest } from "../core/nearest.ts";
+import {
+  anyText,
+  choice,
+  describe,
+  either,
+  isMap,
+  type JsonSchema,
+  mapOf,
+  record,
+  scalar,
+  text,
+} from "../core/shape.ts";
+import { locatePath, parseJson } from "./json_position.ts";
+import { compareNames, type HostReader, type SourceResult } from "./reader.ts";
+import { expandPath, isSourcePath, type SourcePath } from "./source_path.ts";
+import { type Source, SOURCES } from "./sources.ts";
+
+/** One captured source: its text; its bytes, if it is binary or no UTF-8; or the name of the error that reading gave. */
+export type CapturedFile = string | { readonly base64: string } | { readonly error: string };
+
+/** The form of a capture, with its version. */
+export const CAPTURE_FORMAT = "warmboot.facts/1";
+
+/** A host as it was read: the content of each source, by path. Sources that were not there are left out. */
+export interface Capture {
+  /** The form of the capture. */
+  readonly format: typeof CAPTURE_FORMAT;
+  /** What each source said, by its path. */
+  readonly files: { readonly [path: string]: CapturedFile };
+}
+
+/** Reads every source of the table. */
+export function collect(reader: HostReader): Capture {
+  const release = releaseOf(reader);
+  const rows = Object.values(SOURCES).flatMap((source) => readSource(source, release, reader));
+  return { format: CAPTURE_FORMAT, files: Object.fromEntries(rows) };
+}
+
+/** The kernel's release, which is part of some sources' paths. */
+export function releaseOf(reader: HostReader): string | undefined {
+  const result = reader.read("/proc/sys/kernel/osrelease");
+  const text = result.kind === "bytes" ? new TextDecoder().decode(result.bytes).trim() : "";
+  return text === "" || text.includes("/") ? undefined : text;
+}
+
+type Row = readonly [path: string, file: CapturedFile];
+
+/** Reads the first place that has the source; where none has, an error on the way is kept. */
+function readSource(source: Source, release: string | undefined, reader: HostReader): readonly Row[] {
+  let refused: readonly Row[] = [];
+  for (const pattern of source.paths) {
+    const results = expandPath(pattern, release, reader.list).map(({ path }) => [path, reader.read(path)] as const);
+    const rows = results.flatMap(([path, result]) => toRow(path, result, source));
+    if (results.some(([, result]) => result.kind === "bytes")) return rows;
+    if (refused.length === 0) refused = rows;
+  }
+  return refused;
+}
+
+function toRow(path: string, result: SourceResult, source: Source): readonly Row[] {
+  if (result.kind === "absent") return [];
+  if (result.kind === "error") return [[path, { error: result.error }]];
+  const bytes = source.keep?.(result.bytes) ?? result.bytes;
+  const text = source.form === "binary" ? undefined : decodeUtf8(bytes);
+  return [[path, text ?? { base64: bytes.toBase64() }]];
+}
+
+/** The text of UTF-8 bytes, a byte order mark included, or undefined if they are no UTF-8. */
+export function decodeUtf8(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Reads a capture as if it were the host. The capture's base64 is well-formed, as `parseCapture` ensures. */
+export function captureReader(capture: Capture): HostReader {
+  const paths = Object.keys(capture.files);
+  return {
+    read: (path) => Object.hasOwn(capture.files, path) ? toResult(capture.files[path]) : { kind: "absent" },
+    list(directory) {
+      const names = paths.filter((path) => path.startsWith(`${directory}/`))
+        .map((path) => path.slice(directory.length + 1).split("/", 1)[0] ?? "");
+      return [...new Set(names)].sort(compareNames);
+    },
+  };
+}
+
+function toResult(file: CapturedFile | undefined): SourceResult {
+  if (file === undefined) return { kind: "absent" };
+  if (typeof file === "string") return { kind: "bytes", bytes: new TextEncoder().encode(file) };
+  if ("error" in file) return { kind: "error", error: file.error };
+  return { kind: "bytes", bytes: Uint8Array.fromBase64(file.base64) };
+}
+
+/** The files of one source that a reader has, in the table's order. */
+export function pathsIn(reader: HostReader, source: Source, release: string | undefined): readonly SourcePath[] {
+  return source.paths.flatMap((pattern) => expandPath(pattern, release, reader.list))
+    .filter(({ path }) => reader.read(path).kind !== "absent");
+}
+
+/** Writes a capture as JSON: the table's order, then other files by name; equal captures give equal texts. */
+export function captureText(capture: Capture): string {
+  const reader = captureReader(capture);
+  const release = releaseOf(reader);
+  const known = Object.values(SOURCES).flatMap((source) => pathsIn(reader, source, release)).map(({ path }) => path);
+  const paths = new Set([...known, ...Object.keys(capture.files).sort()]);
+  const files = Object.fromEntries(Array.from(paths, (path) => [path, capture.files[path]]));
+  return `${JSON.stringify({ format: capture.format, files }, undefined, 2)}\n`;
+}
+
+const BASE64 = scalar(
+  "a text in padded base64",
+  {
+    type: "string",
+    contentEncoding: "base64",
+    pattern: "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
+  },
+  (value) => typeof value === "string" && isBase64(value) ? value : undefined,
+);
+
+function isBase64(value: string): boolean {
+  try {
+    return Uint8Array.fromBase64(value).toBase64() === value;
+  } catch {
+    return false;
+  }
+}
+
+const BYTES = record<{ base64: string }>({ base64: { shape: BASE64, doc: "The source's bytes" } });
+const ERROR = record<{ error: string }>({
+  error: { shape: text, doc: "Why there is none, by the name of the errno", examples: ["EACCES"] },
+});
+const FILE = either<CapturedFile>("a text, { base64 } or { error }", [anyText, BYTES, ERROR], (value) => {
+  if (typeof value === "string") return anyText;
+  return isMap(value) ? Object.hasOwn(value, "error") ? ERROR : BYTES : undefined;
+});
+
+const FILES_DOC = "The content of each source that was there, by its path on the host";
+
+const CAPTURE = record<Capture>({
+  format: { shape: choice([CAPTURE_FORMAT]), doc: "The form of this file, with its version" },
+  files: { shape: mapOf(FILE), doc: FILES_DOC },
+});
+
+/**
+ * Reads the JSON of a capture. A path that no source has is a warning, since a misspelt one would be a fact that is
+ * silently missing. @param file what the diagnostics name the text
+ */
+export function parseCapture(json: string, file: string): Checked<Capture> {
+  const parsed = parseJson(json, file);
+  if (!parsed.ok) return { value: undefined, diagnostics: [parsed.diagnostic] };
+  const format = foreignFormat(parsed.value);
+  if (format !== undefined) {
+    return { value: undefined, diagnostics: [{ ...format, position: locatePath(json, file, ["format"]) }] };
+  }
+  const diagnostics: Diagnostic[] = [];
+  const capture = CAPTURE.decode(parsed.value, [], (diagnostic) => diagnostics.push(diagnostic));
+  for (const path of Object.keys(capture?.files ?? {})) {
+    if (!isSourcePath(path)) diagnostics.push(unknownSource(path));
+  }
+  return {
+    value: hasErrors(diagnostics) ? undefined : capture,
+    diagnostics: diagnostics.map((diagnostic) => ({
+      ...diagnostic,
+      position: locatePath(json, file, diagnostic.path ?? []),
+    })),
+  };
+}
+
+function foreignFormat(value: unknown): Diagnostic | undefined {
+  if (!isMap(value) || !Object.hasOwn(value, "format") || value.format === CAPTURE_FORMAT) return undefined;
+  const newer = typeof value.format === "string" && value.format.startsWith("warmboot.facts/");
+  return {
+    code: "facts-format",
+    severity: "error",
+    message: `This is no capture in the form \`${CAPTURE_FORMAT}\``,
+    path: ["format"],
+    expected: `\`${CAPTURE_FORMAT}\``,
+    found: describe(value.format),
+    hint: newer
+      ? "Another version of warmboot wrote it; take the capture again with this one's `warmboot facts`"
+      : "Give the file that `warmboot facts` wrote",
+  };
+}
+
+function unknownSource(path: string): Diagnostic {
+  const near = nearest(path, Object.values(SOURCES).flatMap((source) => source.paths));
+  return {
+    code: "facts-unknown-source",
+    severity: "warning",
+    message: `No fact is read from \`${path}\`; it is ignored`,
+    path: ["files", path],
+    ...(near === undefined ? {} : { hint: `Did you mean \`${near}\`?` }),
+  };
+}
+
+/** The JSON Schema (draft-07) of a capture. Every source that has one fixed path is described under that path. */
+export function captureSchema(): JsonSchema {
+  const described = Object.values(SOURCES).flatMap(({ paths, doc }) => paths.map((path) => [path, doc] as const))
+    .filter(([path]) => !/[*{]|RELEASE/.test(path))
+    .map(([path, doc]) => [path, { description: doc, ...FILE.schema }] as const);
+  const { properties, ...rest } = CAPTURE.schema;
+  return {
+    $schema: "http://json-schema.org/draft-07/schema#",
+    title: "warmboot facts",
+    description: "What warmboot reads of a host, as `warmboot facts` captures it",
+    ...rest,
+    properties: {
+      ...(isMap(properties) ? properties : {}),
+      files: {
+        description: FILES_DOC,
+        type: "object",
+        properties: Object.fromEntries(described),
+        additionalProperties: FILE.schema,
+      },
+    },
+  };
+}

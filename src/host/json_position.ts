@@ -1,0 +1,75 @@
+import type { Diagnostic, Path, Position } from "../core/diagnostic.ts";
+
+/** A longer line, such as a binary source in base64, is of no use under a message. */
+const LONGEST_SHOWN = 300;
+
+/** A JSON text's value, or why it has none. */
+export type ParsedJson =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly diagnostic: Diagnostic };
+
+/** Parses JSON. @param file what the diagnostic names the text */
+export function parseJson(text: string, file: string): ParsedJson {
+  try {
+    return { ok: true, value: JSON.parse(text) };
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    return {
+      ok: false,
+      diagnostic: {
+        code: "facts-syntax",
+        severity: "error",
+        message: text.trim() === "" ? `${file} is empty` : `${file} is not JSON: ${reason}`,
+        position: positionAt(text, file, syntaxOffset(text, reason), 1),
+        expected: "the JSON that `warmboot facts` wrote",
+        hint: "Take the capture again with `warmboot facts`",
+      },
+    };
+  }
+}
+
+// V8 names the offset in some messages; in the others the text broke off at its end, or the message quotes the place.
+function syntaxOffset(text: string, reason: string): number {
+  const named = /at position (\d+)/.exec(reason)?.[1];
+  if (named !== undefined) return Number(named);
+  if (reason.includes("end of JSON input")) return text.trimEnd().length;
+  const quoted = /^Unexpected token .*?, (?:\.\.\.)?"(.*)"(?:\.\.\.)? is not valid JSON$/s.exec(reason)?.[1];
+  return quoted === undefined ? 0 : Math.max(0, text.indexOf(quoted));
+}
+
+/**
+ * Where a value stands in a JSON text, by its keys: the innermost key that is found. Each key is searched behind the one
+ * before, which finds the right place in a capture, whose keys do not recur.
+ */
+export function locatePath(text: string, file: string, path: Path): Position {
+  let offset = 0;
+  let length = 1;
+  for (const step of path) {
+    const key = JSON.stringify(step);
+    const found = findKey(text, key, offset);
+    if (found === undefined) break;
+    [offset, length] = [found, key.length];
+  }
+  return positionAt(text, file, offset, length);
+}
+
+function findKey(text: string, key: string, from: number): number | undefined {
+  for (let at = text.indexOf(key, from); at !== -1; at = text.indexOf(key, at + 1)) {
+    if (/^\s*:/.test(text.slice(at + key.length, at + key.length + 40))) return at;
+  }
+  return undefined;
+}
+
+function positionAt(text: string, file: string, offset: number, length: number): Position {
+  const before = text.slice(0, offset);
+  const start = before.lastIndexOf("\n") + 1;
+  const end = text.indexOf("\n", offset);
+  const source = text.slice(start, end === -1 ? undefined : end);
+  return {
+    file,
+    line: before.split("\n").length,
+    column: offset - start + 1,
+    length,
+    ...(source.length > LONGEST_SHOWN ? {} : { source }),
+  };
+}

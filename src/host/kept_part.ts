@@ -1,0 +1,39 @@
+import { fieldsOf, latin1 } from "../core/bytes.ts";
+
+/** Takes from a source the part that a capture keeps. Applying it to its own result changes nothing. */
+export type KeptPart = (bytes: Uint8Array) => Uint8Array;
+
+/** Keeps the lines that match. */
+export function lines(wanted: RegExp): KeptPart {
+  return (bytes) => joined(split(bytes).filter((line) => wanted.test(line)));
+}
+
+/** Keeps the first line that matches. */
+export function firstLine(wanted: RegExp): KeptPart {
+  return (bytes) => joined(split(bytes).filter((line) => wanted.test(line)).slice(0, 1));
+}
+
+/** The size of an entry of the auxiliary vector on a 64-bit machine: two words, the kind and the value. */
+export const AUXV_ENTRY_SIZE = 16;
+
+/** AT_PAGESZ of the auxiliary vector (include/uapi/linux/auxvec.h). */
+export const AT_PAGESZ = 6n;
+
+/** Keeps the entry AT_PAGESZ of an auxiliary vector. */
+export function keepPageSize(bytes: Uint8Array): Uint8Array {
+  const fields = fieldsOf(bytes);
+  for (let offset = 0; offset + AUXV_ENTRY_SIZE <= fields.size; offset += AUXV_ENTRY_SIZE) {
+    if (fields.u64(offset) === AT_PAGESZ) return fields.bytes(offset, AUXV_ENTRY_SIZE);
+  }
+  return new Uint8Array();
+}
+
+// A line is taken as its bytes, one character for each, so that the kept ones come out as they went in.
+function split(bytes: Uint8Array): readonly string[] {
+  return latin1(bytes).split("\n");
+}
+
+function joined(kept: readonly string[]): Uint8Array {
+  const text = kept.map((line) => `${line}\n`).join("");
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}

@@ -1,0 +1,48 @@
+import { machine } from "node:os";
+import { gunzipSync } from "node:zlib";
+import { compareNames, type HostReader, NOT_CAPABLE, type SourceResult } from "./reader.ts";
+
+/**
+ * Reads the host that this program runs on. Deno opens /proc and /sys to a program with all permissions only; with less,
+ * every source is an error {@link NOT_CAPABLE}.
+ */
+export function liveReader(): HostReader {
+  return { read: readSource, list: listNames };
+}
+
+function readSource(path: string): SourceResult {
+  try {
+    return { kind: "bytes", bytes: readBytes(path) };
+  } catch (error) {
+    const name = errorName(error);
+    if (name === "EISDIR") return { kind: "bytes", bytes: new Uint8Array() };
+    if (!ABSENT.has(name)) return { kind: "error", error: name };
+    // Linux 6.1 brought this file; older kernels give the same word through uname(2).
+    if (path === "/proc/sys/kernel/arch") return { kind: "bytes", bytes: new TextEncoder().encode(`${machine()}\n`) };
+    return { kind: "absent" };
+  }
+}
+
+function readBytes(path: string): Uint8Array {
+  // Opening such a link gives a namespace, which cannot be read; what tells is the link's text.
+  if (path.startsWith("/proc/self/ns/")) return new TextEncoder().encode(`${Deno.readLinkSync(path)}\n`);
+  const bytes = Deno.readFileSync(path);
+  return path.endsWith(".gz") ? new Uint8Array(gunzipSync(bytes)) : bytes;
+}
+
+function listNames(directory: string): readonly string[] {
+  try {
+    return Array.from(Deno.readDirSync(directory), (entry) => entry.name).sort(compareNames);
+  } catch {
+    // What cannot be listed holds nothing to read; a lack of permission shows at the sources that need no listing.
+    return [];
+  }
+}
+
+const ABSENT: ReadonlySet<string> = new Set(["ENOENT", "ENOTDIR"]);
+
+function errorName(error: unknown): string {
+  if (error instanceof Deno.errors.NotCapable) return NOT_CAPABLE;
+  if (!(error instanceof Error)) return "unknown";
+  return "code" in error && typeof error.code === "string" ? error.code : error.name;
+}

@@ -1,0 +1,46 @@
+import type { Report } from "../core/shape.ts";
+import { type Captured, malformed } from "./captured.ts";
+import type { HostFacts, Lockdown } from "./facts.ts";
+import { oneValue, type ValueForm } from "./one_value.ts";
+import type { SourceName } from "./sources.ts";
+import { stated } from "./stated.ts";
+
+/** What guards the kernel against a foreign one. */
+export type SecurityFacts = Pick<HostFacts, "lockdown" | "lsm" | "secureBoot">;
+
+const LOCKDOWN_LEVELS: readonly Lockdown[] = ["none", "integrity", "confidentiality"];
+
+/** `none [integrity] confidentiality`: the level in brackets holds. */
+const LOCKDOWN: ValueForm<Lockdown> = {
+  expected: "one lockdown level in brackets",
+  read(text) {
+    const active = text.split(/\s+/).filter((word) => /^\[.*\]$/.test(word));
+    return active.length === 1 ? LOCKDOWN_LEVELS.find((level) => active[0] === `[${level}]`) : undefined;
+  },
+};
+
+/** Decodes lockdown, the active security modules and Secure Boot. */
+export function securityFacts(from: Captured, report: Report): SecurityFacts {
+  return stated({
+    lockdown: oneValue(from, report, "lockdown", LOCKDOWN),
+    lsm: (from.one("lsm")?.text ?? "").split(",").filter((name) => name !== ""),
+    secureBoot: secureBoot(from, report),
+  });
+}
+
+/** In setup mode no signature is checked, whatever SecureBoot says; without that variable, it does not hold. */
+function secureBoot(from: Captured, report: Report): HostFacts["secureBoot"] {
+  const on = efiFlag(from, report, "secureBoot");
+  const setup = efiFlag(from, report, "setupMode");
+  if (setup === true) return "setup";
+  return on === undefined ? undefined : on ? "enabled" : "disabled";
+}
+
+/** A variable of efivarfs that is one byte: 4 bytes of attributes precede it. */
+function efiFlag(from: Captured, report: Report, name: SourceName): boolean | undefined {
+  const found = from.one(name);
+  if (found === undefined) return undefined;
+  const value = found.bytes.length === 5 ? found.bytes[4] : undefined;
+  if (value === 0 || value === 1) return value === 1;
+  return void report(malformed(found, "4 bytes of attributes and a value 0 or 1"));
+}

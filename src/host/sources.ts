@@ -1,0 +1,176 @@
+import { firstLine, keepPageSize, type KeptPart, lines } from "./kept_part.ts";
+
+/** What a source holds: text, bytes, or nothing but the fact that the directory is there. */
+export type SourceForm = "text" | "binary" | "directory";
+
+/** One thing that is read of a host. */
+export interface Source {
+  /**
+   * Where it lies, the newest place first; the first that is there is read. `*` is a decimal number, of `{a,b}` each is
+   * read, RELEASE is the running kernel's release.
+   */
+  readonly paths: readonly string[];
+  readonly form: SourceForm;
+  /** What it is for, and where the kernel makes it. */
+  readonly doc: string;
+  /** The part that is kept of it; applying it twice changes nothing. */
+  readonly keep?: KeptPart;
+}
+
+const CONFIG_LINE =
+  /^(?:# )?CONFIG_(?:\w*_)?(?:KEXEC|CRASH|HIBERNATION|IMA|LOCKDOWN|MODULE_SIG|RELOCATABLE|RANDOMIZE)(?:_\w+)?(?:=| is not set)/;
+
+const EFIVARS = "/sys/firmware/efi/efivars";
+const EFI_GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
+
+const ROWS = {
+  ostype: text("/proc/sys/kernel/ostype", "`Linux` (kernel/utsname_sysctl.c)"),
+  release: text("/proc/sys/kernel/osrelease", "The kernel's release, as uname -r (kernel/utsname_sysctl.c)"),
+  version: text("/proc/sys/kernel/version", "The kernel's version, as uname -v (kernel/utsname_sysctl.c)"),
+  machine: text(
+    "/proc/sys/kernel/arch",
+    "The machine, as uname -m (kernel/utsname_sysctl.c, from Linux 6.1; before it, the answer of uname itself)",
+  ),
+  hostname: text("/proc/sys/kernel/hostname", "The host's name (kernel/utsname_sysctl.c)"),
+  bootId: text("/proc/sys/kernel/random/boot_id", "A UUID of this boot, to notice a reboot (drivers/char/random.c)"),
+  cmdline: text("/proc/cmdline", "The running kernel's command line (fs/proc/cmdline.c)"),
+  iomem: text(
+    "/proc/iomem",
+    "The memory map; addresses are zero for a reader without CAP_SYS_ADMIN (kernel/resource.c)",
+  ),
+  meminfo: text("/proc/meminfo", "Total and available memory (fs/proc/meminfo.c)", lines(/^Mem(?:Total|Available):/)),
+  auxv: binary(
+    "/proc/self/auxv",
+    "The page size, from the entry AT_PAGESZ; the others hold addresses and are left out (fs/binfmt_elf.c)",
+    keepPageSize,
+  ),
+  status: text(
+    "/proc/self/status",
+    "The reader's effective capabilities, and its depth in PID namespaces (fs/proc/array.c)",
+    lines(/^(?:CapEff|NSpid):/),
+  ),
+  uidMap: text("/proc/self/uid_map", "Whether the reader is in the initial user namespace (kernel/user_namespace.c)"),
+  pidNamespace: text(
+    "/proc/self/ns/pid",
+    "The target of this link: the reader's PID namespace; reboot(2) acts on the host only from the first (fs/nsfs.c)",
+  ),
+  init: text("/proc/1/comm", "The name of PID 1, which carries out the reboot (fs/proc/array.c)"),
+  systemd: {
+    paths: ["/run/systemd/system"],
+    form: "directory",
+    doc: "Present where PID 1 is systemd, see sd_booted(3)",
+  },
+  cpusOnline: text("/sys/devices/system/cpu/online", "The CPUs that are on, as a list of ranges (drivers/base/cpu.c)"),
+  cpuinfo: text(
+    "/proc/cpuinfo",
+    "The first CPU's flags (arch/x86/kernel/cpu/proc.c) or features (arch/arm64/kernel/cpuinfo.c)",
+    firstLine(/^(?:flags|Features)\s*:/),
+  ),
+  kexecLoaded: text(
+    ["/sys/kernel/kexec/loaded", "/sys/kernel/kexec_loaded"],
+    "Whether an image is loaded (kernel/ksysfs.c; the first place from Linux 7.0)",
+  ),
+  crashLoaded: text(
+    ["/sys/kernel/kexec/crash_loaded", "/sys/kernel/kexec_crash_loaded"],
+    "Whether a crash kernel is loaded (kernel/ksysfs.c; the first place from Linux 7.0)",
+  ),
+  crashSize: text(
+    ["/sys/kernel/kexec/crash_size", "/sys/kernel/kexec_crash_size"],
+    "Bytes reserved by crashkernel=, high and low together (kernel/ksysfs.c; the first place from Linux 7.0)",
+  ),
+  crashElfcorehdrSize: text(
+    ["/sys/kernel/kexec/crash_elfcorehdr_size", "/sys/kernel/crash_elfcorehdr_size"],
+    "Bytes of elfcorehdr that the kernel can update by itself (kernel/ksysfs.c; the first place from Linux 7.0)",
+  ),
+  cpuCrashHotplug: text(
+    "/sys/devices/system/cpu/crash_hotplug",
+    "Whether the kernel itself updates the loaded crash image when CPUs come and go (drivers/base/cpu.c)",
+  ),
+  memoryCrashHotplug: text(
+    "/sys/devices/system/memory/crash_hotplug",
+    "Whether the kernel itself updates the loaded crash image when memory comes and goes (drivers/base/memory.c)",
+  ),
+  loadDisabled: text("/proc/sys/kernel/kexec_load_disabled", "1 forbids every load until reboot (kernel/kexec_core.c)"),
+  limitReboot: text(
+    "/proc/sys/kernel/kexec_load_limit_reboot",
+    "Loads of a normal image that are left, -1 for any number (kernel/kexec_core.c, from Linux 6.3)",
+  ),
+  limitPanic: text(
+    "/proc/sys/kernel/kexec_load_limit_panic",
+    "Loads of a crash image that are left, -1 for any number (kernel/kexec_core.c, from Linux 6.3)",
+  ),
+  lockdown: text("/sys/kernel/security/lockdown", "The lockdown level, in brackets (security/lockdown/lockdown.c)"),
+  lsm: text("/sys/kernel/security/lsm", "The active security modules (security/inode.c)"),
+  secureBoot: binary(
+    `${EFIVARS}/SecureBoot-${EFI_GLOBAL}`,
+    "Whether Secure Boot is on; 4 bytes of attributes, 1 of value (fs/efivarfs/file.c)",
+  ),
+  setupMode: binary(
+    `${EFIVARS}/SetupMode-${EFI_GLOBAL}`,
+    "Whether Secure Boot has no keys yet; 4 bytes of attributes, 1 of value (fs/efivarfs/file.c)",
+  ),
+  efiPlatformSize: text(
+    "/sys/firmware/efi/fw_platform_size",
+    "32 or 64, bits of the firmware (drivers/firmware/efi/efi.c)",
+  ),
+  efiSystab: text("/sys/firmware/efi/systab", "Addresses of the ACPI and SMBIOS tables (drivers/firmware/efi/efi.c)"),
+  efiFwVendor: text(
+    "/sys/firmware/efi/fw_vendor",
+    "Address of the firmware vendor's name (drivers/firmware/efi/efi.c)",
+  ),
+  efiRuntime: text("/sys/firmware/efi/runtime", "Address of the runtime services (drivers/firmware/efi/efi.c)"),
+  efiConfigTable: text(
+    "/sys/firmware/efi/config_table",
+    "Address of the configuration tables (drivers/firmware/efi/efi.c)",
+  ),
+  efiRuntimeMap: text(
+    "/sys/firmware/efi/runtime-map/*/{type,phys_addr,virt_addr,num_pages,attribute}",
+    "The memory of the EFI runtime services (arch/x86/platform/efi/runtime-map.c)",
+  ),
+  memmap: text(
+    "/sys/firmware/memmap/*/{start,end,type}",
+    "The firmware's memory map, from which the next e820 is made (drivers/firmware/memmap.c, x86)",
+  ),
+  bootParams: binary("/sys/kernel/boot_params/data", "The running kernel's boot_params (arch/x86/kernel/ksysfs.c)"),
+  bootProtocol: text("/sys/kernel/boot_params/version", "The boot protocol it came with (arch/x86/kernel/ksysfs.c)"),
+  setupDataType: text(
+    "/sys/kernel/boot_params/setup_data/*/type",
+    "The kind of each setup_data node (arch/x86/kernel/ksysfs.c)",
+  ),
+  setupData: binary(
+    "/sys/kernel/boot_params/setup_data/*/data",
+    "The content of each setup_data node (arch/x86/kernel/ksysfs.c)",
+  ),
+  vmcoreinfo: text("/sys/kernel/vmcoreinfo", "Address and size of the vmcoreinfo note (kernel/ksysfs.c)"),
+  crashNotes: text(
+    "/sys/devices/system/cpu/cpu*/{crash_notes,crash_notes_size}",
+    "Address and size of each CPU's note for a crash dump (drivers/base/cpu.c)",
+  ),
+  kernelConfig: text(
+    ["/proc/config.gz", "/boot/config-RELEASE", "/lib/modules/RELEASE/config"],
+    "The kernel's build options about kexec, crash dumps and signatures (kernel/configs.c; unpacked)",
+    lines(CONFIG_LINE),
+  ),
+} satisfies { readonly [name: string]: Source };
+
+/** The name of a row of {@link SOURCES}. */
+export type SourceName = keyof typeof ROWS;
+
+/**
+ * Every source that warmboot reads of a host, in the order of a capture. To read another one, add a row here and a
+ * decoder. Kernel files are those of Linux 7.3 where no version is named.
+ */
+export const SOURCES: { readonly [Name in SourceName]: Source } = ROWS;
+
+function text(paths: string | readonly string[], doc: string, keep?: KeptPart): Source {
+  return {
+    paths: typeof paths === "string" ? [paths] : paths,
+    form: "text",
+    doc,
+    ...(keep === undefined ? {} : { keep }),
+  };
+}
+
+function binary(path: string, doc: string, keep?: KeptPart): Source {
+  return { ...text(path, doc, keep), form: "binary" };
+}

@@ -1,0 +1,217 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { Validator } from "@cfworker/json-schema";
+import fc from "fast-check";
+import {
+  type Capture,
+  captureReader,
+  captureSchema,
+  captureText,
+  collect,
+  parseCapture,
+} from "../../src/host/capture.ts";
+import type { HostReader, SourceResult } from "../../src/host/reader.ts";
+import { hostCapture, HOSTS, hostText } from "./fixture.ts";
+
+function pure(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+const TEXTS = HOSTS.map((name) => [name, hostText(name), hostCapture(name)] as const);
+
+/** A host of these files only. */
+function reader(files: { readonly [path: string]: string | Uint8Array | Error }): HostReader {
+  return {
+    read(path): SourceResult {
+      const file = files[path];
+      if (file === undefined) return { kind: "absent" };
+      if (file instanceof Error) return { kind: "error", error: file.message };
+      return { kind: "bytes", bytes: typeof file === "string" ? new TextEncoder().encode(file) : file };
+    },
+    list: (directory) =>
+      Object.keys(files).filter((path) => path.startsWith(`${directory}/`))
+        .map((path) => path.slice(directory.length + 1).split("/")[0] ?? ""),
+  };
+}
+
+function problems(text: string): readonly string[] {
+  return parseCapture(text, "facts.json").diagnostics.map(({ code, message, position, found }) =>
+    `${position?.file}:${position?.line}:${position?.column} ${code} ${message} (${found})`
+  );
+}
+
+pure("a capture written and read again is the same capture, in the same bytes", () => {
+  for (const [name, text, capture] of TEXTS) assertEquals(captureText(capture), text, name);
+});
+
+pure("collecting from a capture gives that capture", () => {
+  for (const [name, text, capture] of TEXTS) assertEquals(captureText(collect(captureReader(capture))), text, name);
+});
+
+pure("what a capture holds survives its text, whatever the characters and bytes", () => {
+  const file = fc.oneof(
+    fc.string({ unit: "binary" }),
+    fc.uint8Array().map((bytes) => ({ base64: bytes.toBase64() })),
+    fc.string({ minLength: 1 }).map((error) => ({ error })),
+  );
+  const paths = fc.constantFrom(
+    "/proc/iomem",
+    "/proc/cmdline",
+    "/sys/devices/system/cpu/cpu10/crash_notes",
+    "/sys/devices/system/cpu/cpu9/crash_notes",
+  );
+  fc.assert(fc.property(fc.dictionary(paths, file), (files) => {
+    const capture: Capture = { format: "warmboot.facts/1", files: { ...files } };
+    const { value, diagnostics } = parseCapture(captureText(capture), "x");
+    assertEquals([value, diagnostics], [capture, []]);
+  }));
+});
+
+pure("the order of a capture is the table's, and that of numbers", () => {
+  const files = {
+    "/sys/firmware/memmap/10/type": "",
+    "/sys/firmware/memmap/9/type": "",
+    "/sys/firmware/memmap/9/start": "",
+    "/proc/iomem": "",
+  };
+  const { files: ordered } = JSON.parse(captureText({ format: "warmboot.facts/1", files }));
+  assertEquals(Object.keys(ordered), [
+    "/proc/iomem",
+    "/sys/firmware/memmap/9/start",
+    "/sys/firmware/memmap/9/type",
+    "/sys/firmware/memmap/10/type",
+  ]);
+});
+
+pure("of a source with two places the newer one is read", () => {
+  const both = { "/sys/kernel/kexec/loaded": "1\n", "/sys/kernel/kexec_loaded": "0\n" };
+  assertEquals(collect(reader(both)).files, { "/sys/kernel/kexec/loaded": "1\n" });
+  assertEquals(collect(reader({ "/sys/kernel/kexec_loaded": "0\n" })).files, { "/sys/kernel/kexec_loaded": "0\n" });
+});
+
+pure("a place that refuses does not hide the next one, but is kept if it is the last", () => {
+  const files = { "/proc/sys/kernel/osrelease": "6.1\n", "/proc/config.gz": new Error("EACCES") };
+  assertEquals(collect(reader(files)).files["/proc/config.gz"], { error: "EACCES" });
+  const other = collect(
+    reader({ ...files, "/boot/config-6.1": "CONFIG_KEXEC=y\n", "/boot/config-5.9": "CONFIG_KEXEC=n\n" }),
+  );
+  assertEquals(Object.keys(other.files), ["/proc/sys/kernel/osrelease", "/boot/config-6.1"]);
+});
+
+pure("only what facts need is kept of long or private sources", () => {
+  const auxv = new Uint8Array(48);
+  auxv.set([33, 0, 0, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8]);
+  auxv.set([6, 0, 0, 0, 0, 0, 0, 0, 0, 0x10], 16);
+  const { files } = collect(reader({
+    "/proc/sys/kernel/osrelease": "6.1\n",
+    "/proc/self/auxv": auxv,
+    "/proc/self/status": "Name:\tx\nNSpid:\t7\nCapEff:\t00ff\nCapBnd:\t01ff\n",
+    "/proc/cpuinfo": "processor\t: 0\nflags\t\t: fpu lm\nvmx flags\t: ept\n\nprocessor\t: 1\nflags\t\t: fpu lm\n",
+    "/boot/config-6.1":
+      "CONFIG_64BIT=y\nCONFIG_KEXEC=y\n# CONFIG_KEXEC_JUMP is not set\nCONFIG_IMA=y\nCONFIG_ANIMATION=y\n# CONFIG_X is not set\n# KEXEC\n",
+  }));
+  assertEquals(files["/proc/self/auxv"], { base64: auxv.subarray(16, 32).toBase64() });
+  assertEquals(files["/proc/self/status"], "NSpid:\t7\nCapEff:\t00ff\n");
+  assertEquals(files["/proc/cpuinfo"], "flags\t\t: fpu lm\n");
+  assertEquals(files["/boot/config-6.1"], "CONFIG_KEXEC=y\n# CONFIG_KEXEC_JUMP is not set\nCONFIG_IMA=y\n");
+});
+
+pure("text that is no UTF-8 keeps its bytes", () => {
+  const bytes = Uint8Array.of(0x61, 0xff, 0x0a);
+  const capture = collect(reader({ "/proc/cmdline": bytes }));
+  assertEquals(capture.files, { "/proc/cmdline": { base64: bytes.toBase64() } });
+  assertEquals(captureReader(capture).read("/proc/cmdline"), { kind: "bytes", bytes });
+});
+
+pure("a byte order mark is text like any other", () => {
+  const { files } = collect(reader({ "/proc/cmdline": "\ufeffquiet\n" }));
+  assertEquals(files, { "/proc/cmdline": "\ufeffquiet\n" });
+});
+
+pure("text that is not JSON is refused with its place", () => {
+  assertMatch(problems('{\n  "format": 1,\n}')[0] ?? "", /^facts\.json:3:1 facts-syntax facts\.json is not JSON: /);
+  assertMatch(problems('{\n  "format": "warmboot.facts/1')[0] ?? "", /^facts\.json:2:/);
+  assertEquals(problems(" \n"), ["facts.json:1:1 facts-syntax facts.json is empty (undefined)"]);
+});
+
+pure("a file of another form or version is refused by that alone", () => {
+  const hint = (text: string) => parseCapture(text, "facts.json").diagnostics.map(({ hint }) => hint);
+  assertEquals(problems('{ "format": "warmboot.facts/2",\n "hosts": [] }'), [
+    'facts.json:1:3 facts-format This is no capture in the form `warmboot.facts/1` ("warmboot.facts/2")',
+  ]);
+  assertMatch(hint('{"format":"warmboot.facts/2"}')[0] ?? "", /Another version/);
+  assertMatch(hint('{"format":"warmboot.plan/1"}')[0] ?? "", /the file that `warmboot facts` wrote/);
+});
+
+pure("everything that is wrong in a capture is told at once, where it stands", () => {
+  const text = `{
+  "format": "warmboot.facts/1",
+  "files": {
+    "/proc/iomem": 7,
+    "/proc/cmdline": { "base64": "a b" },
+    "/proc/self/auxv": { "error": "" },
+    "/proc/meminfo": { "bytes": "AA==" }
+  },
+  "host": 1
+}`;
+  assertEquals(problems(text), [
+    "facts.json:9:3 unknown-key The key `host` is not known (host)",
+    "facts.json:4:5 wrong-type `/proc/iomem` is not a text, { base64 } or { error } (7)",
+    'facts.json:5:24 wrong-type `base64` is not a text in padded base64 ("a b")',
+    "facts.json:6:26 wrong-type `error` is not a text (nothing)",
+    "facts.json:7:24 unknown-key The key `bytes` is not known here (bytes)",
+    "facts.json:7:5 missing-key The key `base64` is missing (undefined)",
+  ]);
+});
+
+pure("a path where the map of files was expected is refused", () => {
+  assertEquals(problems('{"format": "warmboot.facts/1", "files": "/proc/iomem"}'), [
+    'facts.json:1:32 wrong-type `files` is not a map ("/proc/iomem")',
+  ]);
+});
+
+pure("a path that no fact is read from is a warning with the path that was meant", () => {
+  const { value, diagnostics } = parseCapture(
+    '{"format": "warmboot.facts/1", "files": {"/proc/iomen": "", "/proc/iomem": ""}}',
+    "f",
+  );
+  assertEquals(diagnostics.map(({ severity, code, hint }) => [severity, code, hint]), [
+    ["warning", "facts-unknown-source", "Did you mean `/proc/iomem`?"],
+  ]);
+  assertEquals(Object.keys(value?.files ?? {}).length, 2);
+});
+
+pure("the schema and the decoder agree on what a capture is", () => {
+  const validator = new Validator(JSON.parse(JSON.stringify(captureSchema())), "7");
+  const wrap = (file: unknown) => ({
+    format: "warmboot.facts/1",
+    files: { "/proc/iomem": file, "/sys/firmware/memmap/0/end": file },
+  });
+  const values = [
+    ...TEXTS.map(([, text]) => JSON.parse(text)),
+    ...[
+      "",
+      "x",
+      1,
+      null,
+      [],
+      {},
+      { base64: "" },
+      { base64: "AA==" },
+      { base64: "AA" },
+      { base64: "A" },
+      { base64: "AA==", error: "E" },
+      { error: "" },
+      { error: "E" },
+      { other: "x" },
+    ].map(wrap),
+    {},
+    { format: "warmboot.facts/1" },
+    { format: "warmboot.facts/2", files: {} },
+    { format: "warmboot.facts/1", files: {} },
+    { format: "warmboot.facts/1", files: {}, more: 1 },
+  ];
+  for (const value of values) {
+    const text = JSON.stringify(value);
+    assertEquals(validator.validate(value).valid, parseCapture(text, "f").value !== undefined, text);
+  }
+});

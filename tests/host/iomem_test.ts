@@ -1,0 +1,201 @@
+import { assertEquals } from "@std/assert";
+import fc from "fast-check";
+import {
+  crashReservations,
+  type Iomem,
+  type IomemNode,
+  nodesNamed,
+  parseIomem,
+  systemRam,
+  walk,
+} from "../../src/host/iomem.ts";
+import type { Diagnostic } from "../../src/core/diagnostic.ts";
+import { MAX_U64 } from "../../src/core/number.ts";
+import { hostCapture } from "./fixture.ts";
+
+function pure(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+/** Codes with the line and column they point at. */
+function places(diagnostics: readonly Diagnostic[]): readonly string[] {
+  return diagnostics.map(({ code, position }) => `${code} ${position?.line}:${position?.column}+${position?.length}`);
+}
+
+/** Writes a tree as the kernel does: at least 8 digits, inclusive ends. */
+function print(nodes: readonly IomemNode[], depth = 0): string {
+  const hex = (address: bigint) => address.toString(16).padStart(8, "0");
+  return nodes.map((node) =>
+    `${"  ".repeat(depth)}${hex(node.start)}-${hex(node.end - 1n)} : ${node.name}\n${print(node.children, depth + 1)}`
+  ).join("");
+}
+
+pure("the end of a line is inclusive, that of a node exclusive, up to the last address", () => {
+  const { iomem, diagnostics } = parseIomem(
+    "00001000-0009fbff : System RAM\nfffffffffffff000-ffffffffffffffff : Top\n",
+  );
+  assertEquals(diagnostics, []);
+  assertEquals(iomem, {
+    visibility: "full",
+    roots: [
+      { start: 0x1000n, end: 0x9fc00n, name: "System RAM", children: [] },
+      { start: MAX_U64 - 0xfffn, end: MAX_U64 + 1n, name: "Top", children: [] },
+    ],
+  });
+});
+
+pure("two spaces nest a line under the one above it", () => {
+  const { iomem } = parseIomem(
+    "00000000-000000ff : a\n  00000000-0000000f : b\n    00000000-00000000 : c\n  00000010-0000001f : d\n00000100-000001ff : e",
+  );
+  assertEquals(
+    print(iomem.roots),
+    "00000000-000000ff : a\n  00000000-0000000f : b\n    00000000-00000000 : c\n  00000010-0000001f : d\n00000100-000001ff : e\n",
+  );
+  assertEquals(iomem.roots.map((root) => root.children.map((child) => child.name)), [["b", "d"], []]);
+});
+
+pure("a name keeps its spaces, colons, brackets and letters beyond ASCII", () => {
+  const names = [
+    "PCI ECAM 0000 [bus 00-ff]",
+    "0000:00:02.0",
+    "System RAM (kmem)",
+    "a : b, c",
+    "Prüfsumme",
+    " x ",
+    "\u2028",
+  ];
+  const text = names.map((name, index) => `0000000${index}-0000000${index} : ${name}\n`).join("");
+  const { iomem, diagnostics } = parseIomem(text);
+  assertEquals([diagnostics, iomem.roots.map((node) => node.name)], [[], names]);
+});
+
+pure("a single line at zero is a real one, unless all are", () => {
+  const text = "00000000-00000000 : PCI Bus\n00001000-00001fff : System RAM\n";
+  assertEquals(parseIomem(text).iomem.visibility, "full");
+});
+
+pure("hidden addresses are told apart from a machine without memory", () => {
+  const { iomem, diagnostics } = parseIomem(
+    "00000000-00000000 : System RAM\n  00000000-00000000 : Crash kernel\n00000000-00000000 : Reserved\n",
+  );
+  assertEquals(places(diagnostics), ["iomem-zeroed 1:1+17"]);
+  assertEquals(diagnostics[0]?.hint?.includes("CAP_SYS_ADMIN"), true);
+  assertEquals(iomem.visibility, "zeroed");
+  assertEquals(nodesNamed(iomem, "Crash kernel"), [{ start: 0n, end: 0n, name: "Crash kernel", children: [] }]);
+  assertEquals([systemRam(iomem), crashReservations(iomem)], [[], []]);
+});
+
+pure("an empty map is unknown, not empty of memory", () => {
+  for (const text of ["", "\n"]) {
+    const { iomem, diagnostics } = parseIomem(text);
+    assertEquals([iomem.visibility, places(diagnostics)], ["absent", ["iomem-empty 1:1+1"]]);
+  }
+});
+
+pure("a line that cannot be read is an error, and the others are still there", () => {
+  const text =
+    "00001000-00001fff : System RAM\n\n1000-1fff : short\n00002000-00002fff: no space\n00003000-00003fff : Reserved\n";
+  const { iomem, diagnostics } = parseIomem(text);
+  assertEquals(places(diagnostics), ["iomem-malformed 2:1+1", "iomem-malformed 3:1+17", "iomem-malformed 4:1+27"]);
+  assertEquals(diagnostics[1]?.position?.source, "1000-1fff : short");
+  assertEquals(iomem.roots.map((node) => node.name), ["System RAM", "Reserved"]);
+});
+
+pure("Windows line ends do not become part of a name", () => {
+  assertEquals(parseIomem("00001000-00001fff : System RAM\r\n").iomem.roots[0]?.name, "System RAM");
+});
+
+pure("a range that ends before it starts points at its addresses", () => {
+  const { iomem, diagnostics } = parseIomem("00000000-00002fff : a\n  00002000-00001fff : b\n  00001000-00000ffe : c");
+  assertEquals(places(diagnostics), ["iomem-backwards 2:3+17", "iomem-backwards 3:3+17"]);
+  assertEquals(iomem.roots[0]?.children, []);
+});
+
+pure("an indentation that skips a level, or is odd, is an error", () => {
+  const { iomem, diagnostics } = parseIomem(
+    "  00000000-00000fff : a\n00001000-00001fff : b\n    00001000-000010ff : c\n   00001100-000011ff : d",
+  );
+  assertEquals(places(diagnostics), ["iomem-indentation 1:1+2", "iomem-indentation 3:1+4", "iomem-indentation 4:1+3"]);
+  assertEquals(iomem.roots.map((node) => node.children.map((child) => child.name)), [[], ["c", "d"]]);
+});
+
+pure("a child beyond its parent and overlapping siblings are warned of, wherever they stand", () => {
+  const text =
+    "00001000-00001fff : a\n  00001800-00002000 : b\n00003000-00004fff : c\n00000000-00000fff : d\n00004fff-00005fff : e\n00003800-000038ff : f\n";
+  const { iomem, diagnostics } = parseIomem(text);
+  assertEquals(places(diagnostics), ["iomem-outside-parent 2:3+17", "iomem-overlap 6:1+17", "iomem-overlap 5:1+17"]);
+  assertEquals(diagnostics.map((diagnostic) => diagnostic.severity), ["warning", "warning", "warning"]);
+  assertEquals(diagnostics[2]?.message, "`e` overlaps `c` (0x3000-0x4fff, line 3)");
+  assertEquals([...walk(iomem)].map((node) => node.name), ["a", "b", "c", "d", "e", "f"]);
+});
+
+pure("only memory of the kernel itself is system RAM", () => {
+  const text =
+    "00001000-00001fff : System RAM\n  00001000-000010ff : System RAM\n00002000-00002fff : System RAM (kmem)\n00003000-00003fff : Reserved\n";
+  assertEquals(systemRam(parseIomem(text).iomem), [{ start: 0x1000n, end: 0x2000n }]);
+});
+
+const LAPTOP = String(hostCapture("uefi-laptop").files["/proc/iomem"]);
+
+pure("both reservations of crashkernel= are found, the low one first", () => {
+  assertEquals(crashReservations(parseIomem(LAPTOP).iomem), [
+    { start: 0x4900_0000n, end: 0x5900_0000n },
+    { start: 0x4_5f00_0000n, end: 0x4_7f00_0000n },
+  ]);
+});
+
+/** Disjoint nodes in a range, in order, with children of their own. */
+function forest(start: bigint, end: bigint, depth: number): fc.Arbitrary<readonly IomemNode[]> {
+  const name = fc.oneof(
+    fc.constantFrom("System RAM", "Reserved", "Crash kernel"),
+    fc.string().map((text) => text.replace(/[\r\n]/g, "")),
+  );
+  return fc.uniqueArray(fc.bigInt({ min: start, max: end }), { maxLength: 8 }).chain((cuts) => {
+    const sorted = cuts.toSorted((a, b) => a < b ? -1 : 1);
+    const pairs = sorted.flatMap((from, index) => {
+      const to = sorted[index + 1];
+      return index % 2 === 0 && to !== undefined ? [[from, to] as const] : [];
+    });
+    return fc.tuple(...pairs.map(([from, to]) =>
+      fc.record({
+        start: fc.constant(from),
+        end: fc.constant(to),
+        name,
+        children: depth === 0 ? fc.constant([]) : forest(from, to, depth - 1),
+      })
+    ));
+  });
+}
+
+pure("any tree that is printed as the kernel prints it parses to itself", () => {
+  fc.assert(fc.property(forest(1n, MAX_U64 + 1n, 3), (roots) => {
+    const { iomem, diagnostics } = parseIomem(print(roots));
+    const expected: Iomem = { visibility: roots.length === 0 ? "absent" : "full", roots };
+    assertEquals([iomem, diagnostics.filter(({ code }) => code !== "iomem-empty")], [expected, []]);
+  }));
+});
+
+pure("no change to a map makes the parser throw, or lose a line without saying so", () => {
+  const edit = fc.record({
+    at: fc.nat(LAPTOP.length),
+    remove: fc.nat(40),
+    insert: fc.oneof(fc.string({ maxLength: 12 }), fc.constantFrom("\n", "  ", "0", "-", " : ", "f")),
+  });
+  fc.assert(fc.property(fc.array(edit, { minLength: 1, maxLength: 5 }), (edits) => {
+    const text = edits.reduce(
+      (all, { at, remove, insert }) => all.slice(0, at) + insert + all.slice(at + remove),
+      LAPTOP,
+    );
+    const { iomem, diagnostics } = parseIomem(text);
+    const lost = diagnostics.filter(({ code }) => code === "iomem-malformed" || code === "iomem-backwards").length;
+    const lines = text.replace(/\r?\n$/, "").split("\n").length;
+    assertEquals([...walk(iomem)].length + lost, lines);
+  }));
+});
+
+pure("a map of absurd depth is refused, not followed", () => {
+  const text = Array.from({ length: 20_000 }, (_, depth) => `${"  ".repeat(Math.min(depth, 50))}00001000-00001fff : x`)
+    .join("\n");
+  assertEquals(parseIomem(text).diagnostics.some(({ code }) => code === "iomem-indentation"), true);
+});
