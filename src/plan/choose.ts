@@ -1,0 +1,69 @@
+import { fileLoadObjection } from "../image/file_load.ts";
+import { demandsOf } from "../profile/demands.ts";
+import type { PlanInput } from "./input.ts";
+import type { Call, Reason } from "./plan.ts";
+
+/** Which call is made, and why. */
+export interface Choice {
+  readonly syscall: Call["syscall"];
+  readonly reasons: readonly Reason[];
+}
+
+/**
+ * Chooses the call before any is made: every attempt, a failing one too, takes one of the loads that
+ * kernel.kexec_load_limit_reboot allows (kernel/kexec_core.c, Linux 7.3), so there is no second try with the other call.
+ * What the profile says goes first, then what the image needs, then what the host has.
+ */
+export function chooseCall({ profile, facts, images }: PlanInput): Choice {
+  if (profile.load !== "auto") {
+    return {
+      syscall: profile.load,
+      reasons: [{ code: "profile-names-call", message: `The profile says \`load: ${profile.load}\`` }],
+    };
+  }
+  const demands = demandsOf(profile);
+  if (demands.length > 0) {
+    return {
+      syscall: "kexec_load",
+      reasons: demands.map(({ message }) => ({ code: "profile-demands", message })),
+    };
+  }
+  if (facts.kernelConfig.CONFIG_KEXEC_FILE === "n") {
+    return {
+      syscall: "kexec_load",
+      reasons: [{
+        code: "host-lacks-file-load",
+        message: `The running kernel ${facts.release} is built without kexec_file_load (CONFIG_KEXEC_FILE)`,
+      }],
+    };
+  }
+  const restricted = restriction(facts);
+  if (restricted !== undefined) return { syscall: "kexec_file_load", reasons: [restricted] };
+  const kernel = images.kernel;
+  const objection = kernel === undefined ? undefined : fileLoadObjection(kernel.info, facts.machine);
+  if (kernel?.info.kind === "elf" && objection !== undefined) {
+    return { syscall: "kexec_load", reasons: [{ code: "image-needs-segments", message: objection.message }] };
+  }
+  return {
+    syscall: "kexec_file_load",
+    reasons: [{
+      code: "kernel-does-it",
+      message:
+        "Nothing in the profile needs kexec_load, and with kexec_file_load the kernel checks and places the image",
+    }],
+  };
+}
+
+/** What leaves kexec_file_load as the only call that can succeed. */
+function restriction(facts: PlanInput["facts"]): Reason | undefined {
+  if (facts.lockdown === "integrity" || facts.lockdown === "confidentiality") {
+    return {
+      code: "host-locked-down",
+      message: `The running kernel is locked down (${facts.lockdown}), which leaves only kexec_file_load`,
+    };
+  }
+  if (facts.secureBoot === "enabled") {
+    return { code: "host-secure-boot", message: "Secure Boot is on, which leaves only kexec_file_load" };
+  }
+  return undefined;
+}

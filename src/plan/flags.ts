@@ -1,0 +1,43 @@
+import { KEXEC_ARCHITECTURES, type KexecArch } from "../core/kexec_arch.ts";
+
+/** Flags of kexec_load(2), from include/uapi/linux/kexec.h (Linux 7.3). The upper 16 bits name the architecture. */
+export const KEXEC_LOAD_FLAGS = {
+  KEXEC_ON_CRASH: 0x1n,
+  KEXEC_PRESERVE_CONTEXT: 0x2n,
+  KEXEC_UPDATE_ELFCOREHDR: 0x4n,
+  KEXEC_CRASH_HOTPLUG_SUPPORT: 0x8n,
+} as const;
+
+/** Flags of kexec_file_load(2), from the same file. */
+export const KEXEC_FILE_LOAD_FLAGS = {
+  KEXEC_FILE_UNLOAD: 0x1n,
+  KEXEC_FILE_ON_CRASH: 0x2n,
+  KEXEC_FILE_NO_INITRAMFS: 0x4n,
+  KEXEC_FILE_DEBUG: 0x8n,
+  KEXEC_FILE_NO_CMA: 0x10n,
+  KEXEC_FILE_FORCE_DTB: 0x20n,
+} as const;
+
+/** A flag of kexec_load(2). */
+export type KexecLoadFlag = keyof typeof KEXEC_LOAD_FLAGS;
+/** A flag of kexec_file_load(2). */
+export type KexecFileLoadFlag = keyof typeof KEXEC_FILE_LOAD_FLAGS;
+
+/** Flags by name and as the number that the call gets. */
+export interface FlagSet {
+  readonly flags: readonly string[];
+  readonly flagBits: string;
+}
+
+/** The flags of a kexec_file_load(2) call. */
+export function fileLoadFlags(names: readonly KexecFileLoadFlag[]): FlagSet {
+  const bits = names.reduce((sum, name) => sum | KEXEC_FILE_LOAD_FLAGS[name], 0n);
+  return { flags: names, flagBits: `0x${bits.toString(16)}` };
+}
+
+/** The flags of a kexec_load(2) call for an architecture. */
+export function loadFlags(names: readonly KexecLoadFlag[], arch: KexecArch): FlagSet {
+  const row = KEXEC_ARCHITECTURES.find((known) => known.name === arch) ?? KEXEC_ARCHITECTURES[0];
+  const bits = names.reduce((sum, name) => sum | KEXEC_LOAD_FLAGS[name], BigInt(row.machine) << 16n);
+  return { flags: [...names, row.constant], flagBits: `0x${bits.toString(16)}` };
+}

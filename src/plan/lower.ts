@@ -1,0 +1,26 @@
+import type { Plan } from "./plan.ts";
+import type { Syscall } from "./syscall.ts";
+
+/** The system calls that carry a plan out. */
+export function lowerPlan({ call }: Plan): readonly Syscall[] {
+  if (call.syscall === "kexec_load") return [];
+  return [{
+    name: "kexec_file_load",
+    kernel: call.kernel.path,
+    initrd: call.initrd.map((file) => file.path),
+    cmdline: call.cmdline,
+    flags: call.flags,
+    flagBits: BigInt(call.flagBits),
+  }];
+}
+
+/**
+ * The call that drops a loaded image. KEXEC_FILE_UNLOAD comes first: kernel/kexec_file.c does not consult lockdown for
+ * it, while kexec_load is refused even with no segments (Linux 7.3). A kernel without kexec_file_load gets the other.
+ */
+export function lowerUnload(crash: boolean, fileLoadMissing: boolean): Syscall {
+  return fileLoadMissing ? { name: "kexec_unload", crash } : { name: "kexec_file_unload", crash };
+}
+
+/** The calls that boot the loaded image at once, without asking anything of the running services. */
+export const REBOOT_NOW: readonly Syscall[] = [{ name: "sync" }, { name: "reboot_kexec" }];

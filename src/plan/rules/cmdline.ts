@@ -1,0 +1,56 @@
+import type { ImageInfo } from "../../image/image.ts";
+import { fail, pass, type Rule } from "./rule.ts";
+
+/**
+ * What the x86 loader keeps free for `elfcorehdr=0x...` on every command line, crash or not: a line that ends, with its
+ * NUL, within 30 bytes of the image's cmdline_size is refused (arch/x86/kernel/kexec-bzimage64.c, Linux 7.3).
+ */
+const X86_ELFCOREHDR_ROOM = 30;
+
+/** COMMAND_LINE_SIZE of arm64; neither call checks it there, and the new kernel cuts the rest off silently. */
+const ARM64_COMMAND_LINE_SIZE = 2048;
+
+/** The most bytes, with the final NUL, that the new kernel's command line may have; undefined where no limit is known. */
+export function cmdlineLimit(syscall: string, info: ImageInfo | undefined): number | undefined {
+  switch (info?.kind) {
+    case "bzimage":
+      return syscall === "kexec_file_load" ? info.cmdlineSize - X86_ELFCOREHDR_ROOM : info.cmdlineSize + 1;
+    case "arm64-image":
+    case "efi-zboot":
+      return ARM64_COMMAND_LINE_SIZE;
+    default:
+      return undefined;
+  }
+}
+
+const cmdlineLength: Rule = {
+  name: "cmdline-length",
+  about: "The command line fits what the call and the image take",
+  exit: "unavailable",
+  check({ call, images }) {
+    const limit = cmdlineLimit(call.syscall, images.kernel?.info);
+    if (limit === undefined) return undefined;
+    const bytes = new TextEncoder().encode(call.cmdline).length + 1;
+    return bytes <= limit ? pass(`The command line takes ${bytes} of ${limit} bytes`) : fail(
+      `The command line takes ${bytes} bytes with its final NUL; ${call.syscall} takes at most ${limit} for this kernel`,
+      `Shorten it by ${bytes - limit} bytes`,
+    );
+  },
+};
+
+const cmdlineRoot: Rule = {
+  name: "cmdline-empty",
+  about: "The command line says something",
+  exit: "unavailable",
+  check({ call }) {
+    if (call.cmdline !== "" || call.syscall === "kexec_load") return undefined;
+    return {
+      status: "warn",
+      message: "The command line is empty, so the new kernel is told neither a root file system nor a console",
+      hint: "Set `cmdline`, or `cmdline: { reuse: true }` to keep the running one",
+    };
+  },
+};
+
+/** The rules about the command line. */
+export const CMDLINE_RULES: readonly Rule[] = [cmdlineLength, cmdlineRoot];

@@ -1,0 +1,138 @@
+import { formatSize } from "../../core/number.ts";
+import { describeImage, describeInitrd, machineOf } from "../../image/describe.ts";
+import { initrdObjection } from "../../image/initrd.ts";
+import { fileLoadObjection } from "../../image/file_load.ts";
+import type { IdentifiedFile } from "../input.ts";
+import { fail, pass, type Rule, type RuleInput, warn } from "./rule.ts";
+
+/** kernel_read_file() takes at most this much for kexec (kernel/kexec_file.c, KEXEC_FILE_SIZE_MAX, Linux 6.1). */
+const FILE_SIZE_MAX = 4 * 2 ** 30;
+
+const pinnedDigest: Rule = {
+  name: "pinned-digest",
+  about: "Every file with a pinned SHA-256 has that digest",
+  exit: "unavailable",
+  check({ images }) {
+    const pinned = files(images).filter((file) => file.pinned !== undefined);
+    if (pinned.length === 0) return undefined;
+    const wrong = pinned.find((file) => file.pinned !== file.sha256);
+    if (wrong !== undefined) {
+      return fail(
+        `${wrong.path} has the SHA-256 ${wrong.sha256}, not the pinned ${wrong.pinned}`,
+        "Find out what changed the file; if the change is meant, pin the new digest",
+      );
+    }
+    return pass(
+      pinned.length === 1
+        ? `${pinned[0]?.path} has its pinned digest`
+        : `${pinned.length} files have their pinned digests`,
+    );
+  },
+};
+
+const fileSize: Rule = {
+  name: "file-size",
+  about: "No file is empty or larger than the kernel reads",
+  exit: "unavailable",
+  check({ images }) {
+    for (const file of files(images)) {
+      if (file.size === 0) {
+        return fail(`${file.path} is empty`, "Copy or build the file anew; the kernel answers EINVAL to an empty one");
+      }
+      if (file.size > FILE_SIZE_MAX) {
+        return fail(`${file.path} has ${formatSize(file.size)}; the kernel reads at most ${formatSize(FILE_SIZE_MAX)}`);
+      }
+    }
+    return pass(files(images).map((file) => `${file.path} has ${formatSize(file.size)}`).join(", "));
+  },
+};
+
+const kernelImage: Rule = {
+  name: "kernel-image",
+  about: "The kernel file is an image that the chosen call takes",
+  exit: "unavailable",
+  check({ call, images, facts }) {
+    const kernel = images.kernel;
+    if (kernel === undefined || kernel.size === 0) return undefined;
+    if (kernel.info.kind === "not-kernel") {
+      return fail(`${kernel.path} is no kernel: it is ${kernel.info.what}`, kernel.info.hint);
+    }
+    if (call.syscall === "kexec_load") return pass(`${kernel.path} is ${describeImage(kernel.info)}`);
+    const objection = fileLoadObjection(kernel.info, facts.machine);
+    return objection === undefined
+      ? pass(`${kernel.path} is ${describeImage(kernel.info)}`)
+      : fail(`kexec_file_load cannot take ${kernel.path}: ${objection.message}`, objection.hint);
+  },
+};
+
+const architecture: Rule = {
+  name: "architecture",
+  about: "The CPU of the host can run the image",
+  exit: "unavailable",
+  check({ images, facts }) {
+    const kernel = images.kernel;
+    const machine = kernel === undefined ? undefined : machineOf(kernel.info);
+    if (kernel === undefined || machine === undefined) return undefined;
+    return machine === facts.machine ? pass(`${kernel.path} and this host are both ${machine}`) : fail(
+      `${kernel.path} is for ${machine}, and this host is ${facts.machine}`,
+      `Name a kernel built for ${facts.machine}`,
+    );
+  },
+};
+
+const fiveLevelPaging: Rule = {
+  name: "five-level-paging",
+  about: "A host that runs with 5-level paging gets a kernel that can start from it",
+  exit: "unavailable",
+  check({ images, facts }) {
+    const info = images.kernel?.info;
+    if (info?.kind !== "bzimage" || !facts.cpuFlags.includes("la57")) return undefined;
+    return info.la57 ? pass("The running kernel uses 5-level paging, and the new one can start from it") : fail(
+      "The running kernel uses 5-level paging, and the new one cannot start from it",
+      "Boot the running kernel with `no5lvl`, or take a newer kernel",
+    );
+  },
+};
+
+const efiBits: Rule = {
+  name: "efi-bits",
+  about: "The firmware's runtime services are 64-bit, as bzImage64_probe demands (arch/x86/kernel/kexec-bzimage64.c)",
+  exit: "unavailable",
+  check({ call, facts }) {
+    if (call.syscall !== "kexec_file_load" || facts.machine !== "x86_64") return undefined;
+    if (facts.efi?.platformSize === undefined) return undefined;
+    return facts.efi.platformSize === 64 ? pass("The UEFI firmware is 64-bit") : fail(
+      "The UEFI firmware is 32-bit, with which kexec_file_load takes no kernel",
+      "Boot the running kernel with `noefi`",
+    );
+  },
+};
+
+const initrdContent: Rule = {
+  name: "initrd-content",
+  about: "Each initrd looks like one",
+  exit: "unavailable",
+  check({ images }) {
+    if (images.initrd.length === 0) return undefined;
+    for (const { path, size, info } of images.initrd) {
+      const objection = size === 0 ? undefined : initrdObjection(info);
+      if (objection !== undefined) return warn(`${path}: ${objection.message}`, objection.hint);
+    }
+    return pass(images.initrd.map(({ path, info }) => `${path} is ${describeInitrd(info)}`).join(", "));
+  },
+};
+
+function files(images: RuleInput["images"]): readonly IdentifiedFile<unknown>[] {
+  return images.kernel === undefined ? images.initrd : [images.kernel, ...images.initrd];
+}
+
+/** The rules about the files that the call reads. */
+export const FILE_RULES: readonly Rule[] = [
+  pinnedDigest,
+  fileSize,
+  kernelImage,
+  architecture,
+  fiveLevelPaging,
+  efiBits,
+  initrdContent,
+];

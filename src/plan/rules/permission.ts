@@ -1,0 +1,144 @@
+import { fail, pass, type Rule, type RuleInput, warn } from "./rule.ts";
+
+/** CAP_SYS_BOOT (include/uapi/linux/capability.h). */
+const CAP_SYS_BOOT = 22n;
+
+const capability: Rule = {
+  name: "capability",
+  about: "The process may load a kernel: CAP_SYS_BOOT in the initial user namespace",
+  exit: "permission",
+  check({ facts }) {
+    if (facts.capEff === undefined) return undefined;
+    if ((facts.capEff >> CAP_SYS_BOOT & 1n) === 0n) {
+      return fail(
+        "This process lacks the capability CAP_SYS_BOOT, so the kernel would answer EPERM",
+        "Run warmboot as root, or with CAP_SYS_BOOT (in a unit: AmbientCapabilities=CAP_SYS_BOOT)",
+      );
+    }
+    return facts.initUserNamespace === false
+      ? fail(
+        "This process runs in a user namespace of its own, where CAP_SYS_BOOT does not count for kexec",
+        "Run warmboot on the host itself, outside the container",
+      )
+      : pass("This process has CAP_SYS_BOOT");
+  },
+};
+
+const loadDisabled: Rule = {
+  name: "load-disabled",
+  about: "The sysctl kernel.kexec_load_disabled is off",
+  exit: "unavailable",
+  check({ facts }) {
+    if (facts.kexec.loadDisabled === undefined) return undefined;
+    return facts.kexec.loadDisabled
+      ? fail(
+        "kernel.kexec_load_disabled is 1, so the kernel loads no image until the next reboot",
+        "It cannot be set back; reboot by the ordinary way, and look for what sets it (sysctl.d, a hardening script)",
+      )
+      : pass("kernel.kexec_load_disabled is 0");
+  },
+};
+
+const loadLimit: Rule = {
+  name: "load-limit",
+  about: "The load limit of this kind of image is not used up",
+  exit: "unavailable",
+  check({ facts, crash }) {
+    const left = crash ? facts.kexec.limitPanic : facts.kexec.limitReboot;
+    const name = crash ? "kernel.kexec_load_limit_panic" : "kernel.kexec_load_limit_reboot";
+    if (left === undefined) return undefined;
+    if (left < 0) return pass(`${name} is unlimited`);
+    if (left === 0) return fail(`${name} is 0: no load is left until the next reboot`, "Reboot by the ordinary way");
+    return warn(
+      `${name} leaves ${left} ${left === 1 ? "load" : "loads"}, and this one takes one, even if it fails`,
+      "Unloading takes one as well",
+    );
+  },
+};
+
+const callBuiltIn: Rule = {
+  name: "call-available",
+  about: "The running kernel is built with the chosen call",
+  exit: "unavailable",
+  check({ call, facts }) {
+    const option = call.syscall === "kexec_file_load" ? "CONFIG_KEXEC_FILE" : "CONFIG_KEXEC";
+    const value = facts.kernelConfig[option];
+    if (value === undefined) return undefined;
+    return value === "n"
+      ? fail(`The running kernel ${facts.release} has no ${call.syscall}: ${option} is not set`)
+      : pass(`The running kernel has ${call.syscall} (${option}=${value})`);
+  },
+};
+
+const lockdown: Rule = {
+  name: "lockdown",
+  about: "Kernel lockdown lets the chosen call through",
+  exit: "unavailable",
+  check(input) {
+    const { call, facts } = input;
+    if (facts.lockdown === undefined) return undefined;
+    if (facts.lockdown === "none") return pass("The running kernel is not locked down");
+    if (call.syscall === "kexec_load") {
+      return fail(
+        `The running kernel is locked down (${facts.lockdown}), which forbids kexec_load`,
+        "Use a signed kernel and `load: kexec_file_load`",
+      );
+    }
+    return signatureVerdict(input, `The running kernel is locked down (${facts.lockdown})`);
+  },
+};
+
+const secureBoot: Rule = {
+  name: "secure-boot",
+  about: "Secure Boot lets the chosen call through",
+  exit: "unavailable",
+  check(input) {
+    const { call, facts } = input;
+    if (facts.secureBoot === undefined) return undefined;
+    if (facts.secureBoot !== "enabled") return pass("Secure Boot is off");
+    if (call.syscall === "kexec_load") {
+      return fail(
+        "Secure Boot is on, and kernels with IMA then refuse kexec_load with EACCES",
+        "Use a signed kernel and `load: kexec_file_load`",
+      );
+    }
+    return signatureVerdict(input, "Secure Boot is on");
+  },
+};
+
+const signatureForced: Rule = {
+  name: "signature-forced",
+  about: "A running kernel that insists on signatures gets a signed image",
+  exit: "unavailable",
+  check(input) {
+    if (input.call.syscall === "kexec_load" || input.facts.kernelConfig.CONFIG_KEXEC_SIG_FORCE !== "y") {
+      return undefined;
+    }
+    return signatureVerdict(input, "The running kernel insists on signed images (CONFIG_KEXEC_SIG_FORCE)");
+  },
+};
+
+function signatureVerdict({ images }: RuleInput, state: string): ReturnType<typeof fail> | undefined {
+  const kernel = images.kernel;
+  if (kernel === undefined || !("signed" in kernel.info)) return undefined;
+  return kernel.info.signed
+    ? warn(
+      `${state}, and ${kernel.path} carries a signature that only the kernel can verify`,
+      "It is refused unless its key is among the running kernel's keys, the firmware's db, or the machine owner's keys",
+    )
+    : fail(
+      `${state}, and ${kernel.path} is not signed`,
+      "Name the distribution's signed kernel, or sign this one (sbsign)",
+    );
+}
+
+/** The rules about what the host permits. */
+export const PERMISSION_RULES: readonly Rule[] = [
+  capability,
+  loadDisabled,
+  loadLimit,
+  callBuiltIn,
+  lockdown,
+  secureBoot,
+  signatureForced,
+];

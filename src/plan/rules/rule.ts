@@ -1,0 +1,45 @@
+import type { ExitName } from "../../core/exit.ts";
+import type { HostFacts } from "../../host/facts.ts";
+import type { Images } from "../input.ts";
+import type { Call } from "../plan.ts";
+
+/** What a rule looks at: the call that would be made, the files it reads, and the host. */
+export interface RuleInput {
+  readonly call: Call;
+  readonly crash: boolean;
+  readonly facts: HostFacts;
+  readonly images: Images;
+}
+
+/** What a rule found. */
+export interface Verdict {
+  readonly status: "pass" | "warn" | "fail";
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** One safety check: a row of the rule table. */
+export interface Rule {
+  readonly name: string;
+  /** What it makes sure of, for the documentation. */
+  readonly about: string;
+  /** The exit code when it alone fails. */
+  readonly exit: ExitName;
+  /** Undefined: it does not apply here. */
+  check(input: RuleInput): Verdict | undefined;
+}
+
+/** A passing verdict. */
+export function pass(message: string): Verdict {
+  return { status: "pass", message };
+}
+
+/** A verdict that warns. */
+export function warn(message: string, hint?: string): Verdict {
+  return { status: "warn", message, ...(hint === undefined ? {} : { hint }) };
+}
+
+/** A failing verdict. */
+export function fail(message: string, hint?: string): Verdict {
+  return { status: "fail", message, ...(hint === undefined ? {} : { hint }) };
+}

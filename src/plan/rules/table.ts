@@ -1,0 +1,40 @@
+import { EXIT, type ExitName } from "../../core/exit.ts";
+import type { Check } from "../plan.ts";
+import { CMDLINE_RULES } from "./cmdline.ts";
+import { FILE_RULES } from "./files.ts";
+import { MEMORY_RULES } from "./memory.ts";
+import { PERMISSION_RULES } from "./permission.ts";
+import type { Rule, RuleInput } from "./rule.ts";
+import { STATE_RULES } from "./state.ts";
+
+/** Every rule, in the order in which a plan lists them. */
+export const RULES: readonly Rule[] = [
+  ...STATE_RULES,
+  ...FILE_RULES,
+  ...CMDLINE_RULES,
+  ...MEMORY_RULES,
+  ...PERMISSION_RULES,
+];
+
+/** Runs every rule that applies. */
+export function runRules(input: RuleInput): readonly Check[] {
+  return RULES.flatMap((rule) => {
+    const verdict = rule.check(input);
+    return verdict === undefined ? [] : [{ rule: rule.name, ...verdict }];
+  });
+}
+
+/** The exit code of a plan: that of its failed rules; where they differ, that of a failed check. */
+export function exitOfChecks(checks: readonly Check[]): ExitName {
+  const exits = new Set(
+    checks.filter((check) => check.status === "fail")
+      .map((check) => RULES.find((rule) => rule.name === check.rule)?.exit ?? "unavailable"),
+  );
+  const [only] = exits;
+  return only === undefined ? "ok" : exits.size === 1 ? only : "unavailable";
+}
+
+/** Whether the plan may be carried out. */
+export function mayRun(checks: readonly Check[]): boolean {
+  return EXIT[exitOfChecks(checks)].code === 0;
+}

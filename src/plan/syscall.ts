@@ -1,0 +1,47 @@
+/** A system call as data: what `--dry-run` prints is what `load` runs. */
+export type Syscall =
+  | {
+    readonly name: "kexec_file_load";
+    readonly kernel: string;
+    /** The initrds, handed over as one file: itself where there is one, a memfd of them all where there are more. */
+    readonly initrd: readonly string[];
+    readonly cmdline: string;
+    readonly flags: readonly string[];
+    readonly flagBits: bigint;
+  }
+  | { readonly name: "kexec_file_unload"; readonly crash: boolean }
+  | { readonly name: "kexec_unload"; readonly crash: boolean }
+  | { readonly name: "sync" }
+  | { readonly name: "reboot_kexec" };
+
+/** A system call by name. */
+export type SyscallOf<Name extends Syscall["name"]> = Extract<Syscall, { readonly name: Name }>;
+
+/** Writes a call the way strace does. Descriptors are shown as the files behind them. */
+export function formatSyscall(call: Syscall): string {
+  switch (call.name) {
+    case "kexec_file_load": {
+      const [only, ...more] = call.initrd;
+      const initrd = only === undefined
+        ? "-1"
+        : more.length === 0
+        ? open(only)
+        : `memfd(${call.initrd.map((path) => JSON.stringify(path)).join(" + ")})`;
+      const length = new TextEncoder().encode(call.cmdline).length + 1;
+      const flags = call.flags.length === 0 ? "0" : call.flags.join("|");
+      return `kexec_file_load(${open(call.kernel)}, ${initrd}, ${length}, ${JSON.stringify(call.cmdline)}, ${flags})`;
+    }
+    case "kexec_file_unload":
+      return `kexec_file_load(-1, -1, 0, NULL, KEXEC_FILE_UNLOAD${call.crash ? "|KEXEC_FILE_ON_CRASH" : ""})`;
+    case "kexec_unload":
+      return `kexec_load(0, 0, NULL, ${call.crash ? "KEXEC_ON_CRASH" : "0"})`;
+    case "sync":
+      return "sync()";
+    case "reboot_kexec":
+      return "reboot(LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, NULL)";
+  }
+}
+
+function open(path: string): string {
+  return `open(${JSON.stringify(path)})`;
+}

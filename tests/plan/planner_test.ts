@@ -1,0 +1,177 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { decodePlan, type Plan, planText } from "../../src/plan/plan.ts";
+import { planBoot } from "../../src/plan/planner.ts";
+import { lowerPlan, lowerUnload, REBOOT_NOW } from "../../src/plan/lower.ts";
+import { recheck } from "../../src/plan/stored.ts";
+import { formatSyscall } from "../../src/plan/syscall.ts";
+import type { Profile } from "../../src/profile/profile.ts";
+import type { HostFacts } from "../../src/host/facts.ts";
+import type { Images } from "../../src/plan/input.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { bzImage, images, initrdFile, kernelFile, profileOf } from "../support/profiles.ts";
+
+function planOf(
+  profile: Partial<Profile> = {},
+  facts: Partial<HostFacts> = {},
+  files: Partial<Images> = {},
+): Plan {
+  const { value } = planBoot({ profile: profileOf(profile), facts: hostFacts(facts), images: images(files) });
+  if (value === undefined) throw new Error("Cannot plan");
+  return value;
+}
+
+Deno.test({
+  name: "a plain profile becomes one kexec_file_load call with no flags",
+  permissions: "none",
+  fn() {
+    const plan = planOf();
+    assertEquals(plan.call, {
+      syscall: "kexec_file_load",
+      flags: [],
+      flagBits: "0x0",
+      kernel: {
+        path: "/boot/vmlinuz",
+        size: 12 << 20,
+        sha256: "a".repeat(64),
+        about: "Linux 6.12.107+deb13-amd64, bzImage 2.15, zstd payload, signed",
+      },
+      initrd: [{ path: "/boot/initrd.img", size: 30 << 20, sha256: "b".repeat(64), about: "zstd-compressed" }],
+      cmdline: "root=LABEL=root ro",
+    });
+    assertEquals(plan.release, "6.12.107+deb13-amd64");
+    assertEquals(plan.host.release, "6.1.0-50-amd64");
+  },
+});
+
+Deno.test({
+  name: "crash and a missing initrd are flags of the call",
+  permissions: "none",
+  fn() {
+    const { call } = planOf({ crash: true }, {}, { initrd: [] });
+    assertEquals([call.flags, call.flagBits], [["KEXEC_FILE_ON_CRASH", "KEXEC_FILE_NO_INITRAMFS"], "0x6"]);
+  },
+});
+
+Deno.test({
+  name: "the running command line is reused where the profile says so",
+  permissions: "none",
+  fn() {
+    const { call } = planOf({
+      cmdline: { kind: "edit", reuse: true, remove: ["quiet"], set: ["root=/dev/vda1"], append: ["console=ttyS0"] },
+    });
+    assertEquals(call.cmdline, "root=/dev/vda1 ro console=ttyS0");
+  },
+});
+
+Deno.test({
+  name: "the choice of the call is reasoned",
+  permissions: "none",
+  fn() {
+    const cases: [Partial<Profile>, Partial<HostFacts>, Partial<Images>, string, string][] = [
+      [{}, {}, {}, "kexec_file_load", "kernel-does-it"],
+      [{ load: "kexec_load" }, {}, {}, "kexec_load", "profile-names-call"],
+      [{ load: "kexec_file_load" }, {}, {}, "kexec_file_load", "profile-names-call"],
+      [{ predecompress: true, stated: ["predecompress"] }, {}, {}, "kexec_load", "profile-demands"],
+      [{}, { kernelConfig: { CONFIG_KEXEC_FILE: "n" } }, {}, "kexec_load", "host-lacks-file-load"],
+      [{}, { lockdown: "integrity" }, {}, "kexec_file_load", "host-locked-down"],
+      [{}, { secureBoot: "enabled" }, {}, "kexec_file_load", "host-secure-boot"],
+    ];
+    for (const [profile, facts, files, syscall, code] of cases) {
+      const plan = planOf(profile, facts, files);
+      assertEquals([plan.call.syscall, plan.reasons[0]?.code], [syscall, code]);
+    }
+  },
+});
+
+Deno.test({
+  name: "a profile that needs kexec_load is refused for now, in words, not half planned",
+  permissions: "none",
+  fn() {
+    const plan = planOf({ preserveContext: true, load: "kexec_load", stated: ["preserve_context", "load"] });
+    assertEquals(plan.call.flags, ["KEXEC_PRESERVE_CONTEXT", "KEXEC_ARCH_DEFAULT"]);
+    assertEquals(plan.checks.find(({ rule }) => rule === "segments-planned")?.status, "fail");
+    assertEquals(lowerPlan(plan), []);
+  },
+});
+
+Deno.test({
+  name: "the same input gives the same bytes, and they decode to the same plan",
+  permissions: "none",
+  fn() {
+    const text = planText(planOf());
+    assertEquals(planText(planOf()), text);
+    const problems: unknown[] = [];
+    assertEquals(decodePlan(JSON.parse(text), [], (problem) => problems.push(problem)), planOf());
+    assertEquals(problems, []);
+  },
+});
+
+Deno.test({
+  name: "a stored plan with a wrong value is refused with its path",
+  permissions: "none",
+  fn() {
+    const paths: unknown[] = [];
+    const plan = { ...planOf(), call: { ...planOf().call, flagBits: 2 }, extra: true };
+    assertEquals(decodePlan(plan, [], (problem) => paths.push([problem.code, problem.path])), undefined);
+    assertEquals(paths, [["unknown-key", ["extra"]], ["wrong-type", ["call", "flagBits"]]]);
+  },
+});
+
+Deno.test({
+  name: "a plan is lowered to the calls that a dry run prints",
+  permissions: "none",
+  fn() {
+    const two = planOf({ crash: true }, {}, { initrd: [initrdFile(), initrdFile({ path: "/boot/extra.img" })] });
+    assertEquals(lowerPlan(planOf()).map(formatSyscall), [
+      'kexec_file_load(open("/boot/vmlinuz"), open("/boot/initrd.img"), 19, "root=LABEL=root ro", 0)',
+    ]);
+    assertEquals(lowerPlan(two).map(formatSyscall), [
+      'kexec_file_load(open("/boot/vmlinuz"), memfd("/boot/initrd.img" + "/boot/extra.img"), 19, "root=LABEL=root ro", KEXEC_FILE_ON_CRASH)',
+    ]);
+    assertEquals(
+      formatSyscall(lowerUnload(true, false)),
+      "kexec_file_load(-1, -1, 0, NULL, KEXEC_FILE_UNLOAD|KEXEC_FILE_ON_CRASH)",
+    );
+    assertEquals(formatSyscall(lowerUnload(false, true)), "kexec_load(0, 0, NULL, 0)");
+    assertEquals(REBOOT_NOW.map(({ name }) => name), ["sync", "reboot_kexec"]);
+  },
+});
+
+Deno.test({
+  name: "a stored plan is carried out as it is, while nothing has changed",
+  permissions: "none",
+  fn() {
+    const plan = planOf();
+    const again = recheck(plan, hostFacts(), images());
+    assertEquals([again.call, again.reasons], [plan.call, plan.reasons]);
+    assertEquals(again.checks.filter(({ status }) => status !== "pass"), []);
+  },
+});
+
+Deno.test({
+  name: "a stored plan is refused with what has changed since",
+  permissions: "none",
+  fn() {
+    const changes: [Partial<HostFacts>, Partial<Images>, string][] = [
+      [{ release: "6.1.0-51-amd64" }, {}, "the running kernel changed from 6.1.0-50-amd64 to 6.1.0-51-amd64"],
+      [{ hostname: "web2" }, {}, "the host's name changed from web1 to web2"],
+      [{}, { kernel: kernelFile({ sha256: "d".repeat(64) }) }, "the SHA-256 of /boot/vmlinuz changed"],
+      [{}, { initrd: [initrdFile({ sha256: "d".repeat(64) })] }, "the SHA-256 of /boot/initrd.img changed"],
+    ];
+    for (const [facts, files, says] of changes) {
+      const check = recheck(planOf(), hostFacts(facts), images(files)).checks[0];
+      assertEquals([check?.rule, check?.status], ["stored-plan", "fail"]);
+      assertStringIncludes(check?.message ?? "", says);
+    }
+  },
+});
+
+Deno.test({
+  name: "a stored plan is checked anew against the host as it is",
+  permissions: "none",
+  fn() {
+    const kexec = { ...hostFacts().kexec, loadDisabled: true };
+    const again = recheck(planOf(), hostFacts({ kexec }), images({ kernel: kernelFile({ info: bzImage() }) }));
+    assertEquals(again.checks.find(({ rule }) => rule === "load-disabled")?.status, "fail");
+  },
+});

@@ -1,0 +1,353 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { HostFacts } from "../../src/host/facts.ts";
+import type { ImageInfo } from "../../src/image/image.ts";
+import type { Images } from "../../src/plan/input.ts";
+import type { Check } from "../../src/plan/plan.ts";
+import { planBoot } from "../../src/plan/planner.ts";
+import { exitOfChecks, RULES } from "../../src/plan/rules/table.ts";
+import type { Profile } from "../../src/profile/profile.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { bzImage, images, initrdFile, kernelFile, profileOf } from "../support/profiles.ts";
+
+interface Case {
+  readonly rule: string;
+  readonly name: string;
+  readonly profile?: Partial<Profile>;
+  readonly facts?: Partial<HostFacts>;
+  readonly images?: Partial<Images>;
+  readonly status: Check["status"];
+  readonly says: string;
+}
+
+const kexec = hostFacts().kexec;
+const notKernel: ImageInfo = { kind: "not-kernel", what: "a shell script", hint: "Name the kernel" };
+const words = (length: number): Partial<Profile> => ({ cmdline: { kind: "words", words: ["x".repeat(length)] } });
+
+const CASES: readonly Case[] = [
+  {
+    rule: "pinned-digest",
+    name: "a kernel with another digest than the pinned one",
+    images: { kernel: kernelFile({ pinned: "c".repeat(64) }) },
+    status: "fail",
+    says: `/boot/vmlinuz has the SHA-256 ${"a".repeat(64)}, not the pinned ${"c".repeat(64)}`,
+  },
+  {
+    rule: "pinned-digest",
+    name: "an initrd with its pinned digest",
+    images: { initrd: [initrdFile({ pinned: "b".repeat(64) })] },
+    status: "pass",
+    says: "/boot/initrd.img has its pinned digest",
+  },
+  {
+    rule: "file-size",
+    name: "an empty kernel",
+    images: { kernel: kernelFile({ size: 0, info: { kind: "not-kernel", what: "an empty file" } }) },
+    status: "fail",
+    says: "/boot/vmlinuz is empty",
+  },
+  {
+    rule: "file-size",
+    name: "an empty initrd",
+    images: { initrd: [initrdFile({ size: 0 })] },
+    status: "fail",
+    says: "/boot/initrd.img is empty",
+  },
+  {
+    rule: "file-size",
+    name: "an initrd above 4 GiB",
+    images: { initrd: [initrdFile({ size: 5 * 2 ** 30 })] },
+    facts: { memTotal: 64n << 30n, memAvailable: 60n << 30n },
+    status: "fail",
+    says: "/boot/initrd.img has 5 GiB; the kernel reads at most 4 GiB",
+  },
+  {
+    rule: "kernel-image",
+    name: "a script as kernel",
+    images: { kernel: kernelFile({ info: notKernel }) },
+    status: "fail",
+    says: "/boot/vmlinuz is no kernel: it is a shell script",
+  },
+  {
+    rule: "kernel-image",
+    name: "an old kernel without a 64-bit entry",
+    images: { kernel: kernelFile({ info: bzImage({ entry64: false }) }) },
+    status: "fail",
+    says: "64-bit entry",
+  },
+  {
+    rule: "architecture",
+    name: "an arm64 kernel on x86_64",
+    images: {
+      kernel: kernelFile({
+        info: {
+          kind: "arm64-image",
+          textOffset: 0n,
+          imageSize: 32n << 20n,
+          flags: 0xan,
+          bigEndian: false,
+          signed: false,
+        },
+      }),
+    },
+    status: "fail",
+    says: "/boot/vmlinuz is for aarch64, and this host is x86_64",
+  },
+  {
+    rule: "five-level-paging",
+    name: "a host with la57 and a kernel without it",
+    facts: { cpuFlags: ["la57"] },
+    images: { kernel: kernelFile({ info: bzImage({ la57: false }) }) },
+    status: "fail",
+    says: "5-level paging",
+  },
+  {
+    rule: "efi-bits",
+    name: "a 32-bit UEFI firmware",
+    facts: { efi: { systab: {}, runtimeMap: [], platformSize: 32 } },
+    status: "fail",
+    says: "The UEFI firmware is 32-bit",
+  },
+  {
+    rule: "initrd-content",
+    name: "an initrd that is none",
+    images: { initrd: [initrdFile({ info: { kind: "unknown", what: "a text" } })] },
+    status: "warn",
+    says: "a text",
+  },
+  {
+    rule: "cmdline-length",
+    name: "2017 bytes with the NUL",
+    profile: words(2016),
+    status: "pass",
+    says: "2017 of 2017",
+  },
+  {
+    rule: "cmdline-length",
+    name: "2018 bytes with the NUL",
+    profile: words(2017),
+    status: "fail",
+    says: "takes 2018 bytes with its final NUL; kexec_file_load takes at most 2017",
+  },
+  {
+    rule: "cmdline-length",
+    name: "letters that take two bytes each",
+    profile: { cmdline: { kind: "words", words: ["é".repeat(1009)] } },
+    status: "fail",
+    says: "takes 2019 bytes",
+  },
+  {
+    rule: "cmdline-length",
+    name: "an image that takes less",
+    profile: words(300),
+    images: { kernel: kernelFile({ info: bzImage({ cmdlineSize: 255 }) }) },
+    status: "fail",
+    says: "takes at most 225",
+  },
+  {
+    rule: "cmdline-empty",
+    name: "no command line",
+    profile: { cmdline: { kind: "words", words: [] } },
+    status: "warn",
+    says: "neither a root file system nor a console",
+  },
+  {
+    rule: "half-of-memory",
+    name: "an initrd of more than half of memory",
+    facts: { memTotal: 100n << 20n, memAvailable: 90n << 20n },
+    status: "fail",
+    says: "more than half of the 100 MiB",
+  },
+  {
+    rule: "memory-available",
+    name: "too little free memory",
+    facts: { memAvailable: 20n << 20n },
+    status: "warn",
+    says: "only 20 MiB are available",
+  },
+  {
+    rule: "crash-reservation",
+    name: "a crash profile without a reservation",
+    profile: { crash: true },
+    status: "fail",
+    says: "No memory is reserved",
+  },
+  {
+    rule: "crash-reservation",
+    name: "a reservation that is too small",
+    profile: { crash: true },
+    facts: { kexec: { ...kexec, crashSize: 64n << 20n } },
+    status: "fail",
+    says: "only 64 MiB are reserved",
+  },
+  {
+    rule: "crash-reservation",
+    name: "a reservation that is large enough",
+    profile: { crash: true },
+    facts: { kexec: { ...kexec, crashSize: 256n << 20n } },
+    status: "pass",
+    says: "of the 256 MiB reserved",
+  },
+  {
+    rule: "capability",
+    name: "no CAP_SYS_BOOT",
+    facts: { capEff: 0x1ff_ffbf_ffffn },
+    status: "fail",
+    says: "lacks the capability CAP_SYS_BOOT",
+  },
+  {
+    rule: "capability",
+    name: "root in a user namespace",
+    facts: { initUserNamespace: false },
+    status: "fail",
+    says: "user namespace of its own",
+  },
+  {
+    rule: "load-disabled",
+    name: "kexec_load_disabled",
+    facts: { kexec: { ...kexec, loadDisabled: true } },
+    status: "fail",
+    says: "kernel.kexec_load_disabled is 1",
+  },
+  {
+    rule: "load-limit",
+    name: "no load left",
+    facts: { kexec: { ...kexec, limitReboot: 0 } },
+    status: "fail",
+    says: "kernel.kexec_load_limit_reboot is 0",
+  },
+  {
+    rule: "load-limit",
+    name: "one load left for a crash image",
+    profile: { crash: true },
+    facts: { kexec: { ...kexec, limitReboot: 0, limitPanic: 1, crashSize: 256n << 20n } },
+    status: "warn",
+    says: "kernel.kexec_load_limit_panic leaves 1 load",
+  },
+  {
+    rule: "call-available",
+    name: "a kernel without kexec_file_load that was asked for it",
+    profile: { load: "kexec_file_load" },
+    facts: { kernelConfig: { CONFIG_KEXEC_FILE: "n" } },
+    status: "fail",
+    says: "has no kexec_file_load",
+  },
+  {
+    rule: "lockdown",
+    name: "kexec_load under lockdown",
+    profile: { load: "kexec_load" },
+    facts: { lockdown: "integrity" },
+    status: "fail",
+    says: "forbids kexec_load",
+  },
+  {
+    rule: "lockdown",
+    name: "an unsigned kernel under lockdown",
+    facts: { lockdown: "integrity" },
+    images: { kernel: kernelFile({ info: bzImage({ signed: false }) }) },
+    status: "fail",
+    says: "/boot/vmlinuz is not signed",
+  },
+  {
+    rule: "lockdown",
+    name: "a signed kernel under lockdown",
+    facts: { lockdown: "confidentiality" },
+    status: "warn",
+    says: "only the kernel can verify",
+  },
+  {
+    rule: "secure-boot",
+    name: "kexec_load under Secure Boot",
+    profile: { load: "kexec_load" },
+    facts: { secureBoot: "enabled" },
+    status: "fail",
+    says: "EACCES",
+  },
+  {
+    rule: "signature-forced",
+    name: "an unsigned kernel where signatures are forced",
+    facts: { kernelConfig: { CONFIG_KEXEC_SIG_FORCE: "y" } },
+    images: { kernel: kernelFile({ info: bzImage({ signed: false }) }) },
+    status: "fail",
+    says: "insists on signed images",
+  },
+  {
+    rule: "already-loaded",
+    name: "an image is loaded",
+    facts: { kexec: { ...kexec, loaded: true } },
+    status: "warn",
+    says: "this one replaces it",
+  },
+  {
+    rule: "already-loaded",
+    name: "a crash image is loaded",
+    profile: { crash: true },
+    facts: { kexec: { ...kexec, crashLoaded: true, crashSize: 256n << 20n } },
+    status: "warn",
+    says: "drops it before it looks at the new one",
+  },
+];
+
+function checksOf(testCase: Omit<Case, "rule" | "name" | "status" | "says">): readonly Check[] {
+  const plan = planBoot({
+    profile: profileOf(testCase.profile),
+    facts: hostFacts(testCase.facts),
+    images: images(testCase.images),
+  });
+  return plan.value?.checks ?? [];
+}
+
+for (const testCase of CASES) {
+  Deno.test({
+    name: `rule ${testCase.rule}: ${testCase.name}`,
+    permissions: "none",
+    fn() {
+      const check = checksOf(testCase).find(({ rule }) => rule === testCase.rule);
+      assertEquals(check?.status, testCase.status);
+      assertStringIncludes(check?.message ?? "", testCase.says);
+    },
+  });
+}
+
+Deno.test({
+  name: "every rule has a case here, and no two rules share a name",
+  permissions: "none",
+  fn() {
+    const names = RULES.map(({ name }) => name);
+    assertEquals(new Set(names).size, names.length);
+    const tested = new Set([...CASES.map(({ rule }) => rule), "segments-planned"]);
+    assertEquals(names.filter((name) => !tested.has(name)), []);
+  },
+});
+
+Deno.test({
+  name: "a plain host and a plain profile pass every check",
+  permissions: "none",
+  fn() {
+    assertEquals(checksOf({}).filter(({ status }) => status !== "pass"), []);
+  },
+});
+
+Deno.test({
+  name: "a host that does not say is not taken for one that forbids",
+  permissions: "none",
+  fn() {
+    const { hostname: _, capEff: __, lockdown: ___, memTotal: ____, ...silent } = hostFacts();
+    const plan = planBoot({
+      profile: profileOf(),
+      facts: { ...silent, kexec: {}, kernelConfig: {} },
+      images: images(),
+    });
+    assertEquals(plan.value?.checks.filter(({ status }) => status !== "pass"), []);
+  },
+});
+
+Deno.test({
+  name: "the exit code is that of the failed checks: permission alone is 77, anything else 69",
+  permissions: "none",
+  fn() {
+    assertEquals(exitOfChecks(checksOf({})), "ok");
+    assertEquals(exitOfChecks(checksOf({ facts: { capEff: 0n } })), "permission");
+    const both = { facts: { capEff: 0n }, images: { kernel: kernelFile({ info: notKernel }) } };
+    assertEquals(exitOfChecks(checksOf(both)), "unavailable");
+  },
+});

@@ -1,0 +1,30 @@
+import type { CallResult, Libc } from "../../src/kernel/libc.ts";
+
+/** A libc that only notes what it was asked for. `answers` are given in turn; then every call succeeds with 0. */
+export function fakeLibc(
+  answers: Partial<Record<string, readonly CallResult[]>> = {},
+): Libc & { readonly calls: unknown[][] } {
+  const calls: unknown[][] = [];
+  const given = new Map<string, number>();
+  const answer = (name: string, fallback: CallResult, ...args: unknown[]): CallResult => {
+    const turn = given.get(name) ?? 0;
+    given.set(name, turn + 1);
+    calls.push([name, ...args]);
+    return answers[name]?.[turn] ?? fallback;
+  };
+  const ok = (value: number): CallResult => ({ ok: true, value });
+  const decode = (bytes: Uint8Array | null) => bytes === null ? null : new TextDecoder().decode(bytes);
+  return {
+    calls,
+    kexecFileLoad: (kernel, initrd, cmdline, flags) =>
+      answer("kexec_file_load", ok(0), kernel, initrd, decode(cmdline), flags),
+    kexecLoad: (entry, count, segments, flags) => answer("kexec_load", ok(0), entry, count, segments, flags),
+    rebootKexec: () => answer("reboot", ok(0)),
+    memfd: (name) => answer("memfd", ok(99), name),
+    sendfile: (out, input, offset, count) => answer("sendfile", ok(count), out, input, offset, count),
+    write: (fd, bytes) => answer("write", ok(bytes.length), fd, bytes.length),
+    close: (fd) => answer("close", ok(0), fd),
+    sync: () => void calls.push(["sync"]),
+    [Symbol.dispose]() {},
+  };
+}

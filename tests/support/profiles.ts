@@ -1,0 +1,74 @@
+import type { IdentifiedFile, Images } from "../../src/plan/input.ts";
+import type { BzImage, InitrdInfo } from "../../src/image/image.ts";
+import type { Profile } from "../../src/profile/profile.ts";
+
+/** A profile with a kernel and a command line; a test states only what differs. */
+export function profileOf(changes: Partial<Profile> = {}): Profile {
+  return {
+    version: 1,
+    name: "web",
+    kernel: { path: "/boot/vmlinuz" },
+    initrd: [{ path: "/boot/initrd.img" }],
+    cmdline: { kind: "words", words: ["root=LABEL=root", "ro"] },
+    crash: false,
+    preserveContext: false,
+    load: "auto",
+    arch: "default",
+    segments: [],
+    memory: {},
+    checksum: true,
+    predecompress: false,
+    stated: ["version", "kernel", "initrd", "cmdline"],
+    ...changes,
+  };
+}
+
+/** A 64-bit bzImage as Debian builds it. */
+export function bzImage(changes: Partial<BzImage> = {}): BzImage {
+  return {
+    kind: "bzimage",
+    protocol: 0x20f,
+    versionString: "6.12.107+deb13-amd64 (debian-kernel@lists.debian.org) #1 SMP",
+    release: "6.12.107+deb13-amd64",
+    setupSects: 39,
+    loadedHigh: true,
+    relocatable: true,
+    alignment: 0x20_0000,
+    prefAddress: 0x100_0000n,
+    initSize: 60 << 20,
+    initrdAddrMax: 0x7fff_ffff,
+    cmdlineSize: 2047,
+    xloadflags: 0x7f,
+    entry64: true,
+    above4G: true,
+    efiHandover: true,
+    efiKexec: true,
+    la57: true,
+    payload: { offset: 0x4000, length: 11 << 20, compression: "zstd" },
+    signed: true,
+    ...changes,
+  };
+}
+
+/** A kernel file that was opened and hashed. */
+export function kernelFile(
+  changes: Partial<NonNullable<Images["kernel"]>> = {},
+): NonNullable<Images["kernel"]> {
+  return { path: "/boot/vmlinuz", size: 12 << 20, sha256: "a".repeat(64), info: bzImage(), ...changes };
+}
+
+/** An initrd file that was opened and hashed. */
+export function initrdFile(changes: Partial<IdentifiedFile<InitrdInfo>> = {}): IdentifiedFile<InitrdInfo> {
+  return {
+    path: "/boot/initrd.img",
+    size: 30 << 20,
+    sha256: "b".repeat(64),
+    info: { kind: "compressed", compression: "zstd" },
+    ...changes,
+  };
+}
+
+/** Both. */
+export function images(changes: Partial<Images> = {}): Images {
+  return { kernel: kernelFile(), initrd: [initrdFile()], ...changes };
+}
