@@ -1,0 +1,226 @@
+import { formatSize } from "../core/number.ts";
+import type { HostFacts } from "../host/facts.ts";
+import type { Syscall } from "../plan/syscall.ts";
+import { errnoName } from "./errno.ts";
+
+/** What is known when a call was refused: the call, and the host's facts read again after the refusal. */
+export interface Refusal {
+  /** The call that was refused. */
+  readonly call: Syscall;
+  /** The errno's number. */
+  readonly errno: number;
+  /** The host, read after the refusal. */
+  readonly facts: HostFacts;
+}
+
+/** Why a call was refused, as far as probing tells, and what to do about it. */
+export interface Diagnosis {
+  /** Why, as a clause. */
+  readonly cause: string;
+  /** What to do about it. */
+  readonly remedy: string;
+}
+
+/** One known cause. The first row whose errno fits and whose probe holds is the answer. */
+interface CauseRow {
+  readonly errno: string;
+  readonly calls?: readonly Syscall["name"][];
+  when?(refusal: Refusal): boolean;
+  readonly cause: string | ((refusal: Refusal) => string);
+  readonly remedy: string;
+}
+
+const LOADS: readonly Syscall["name"][] = ["kexec_file_load"];
+const REBOOT: readonly Syscall["name"][] = ["reboot_kexec"];
+const CAP_SYS_BOOT = 22n;
+
+const isCrash = ({ call }: Refusal): boolean =>
+  "crash" in call ? call.crash : call.name === "kexec_file_load" && call.flags.includes("KEXEC_FILE_ON_CRASH");
+const lacksCapability = ({ facts }: Refusal): boolean =>
+  facts.capEff !== undefined && (facts.capEff >> CAP_SYS_BOOT & 1n) === 0n;
+const lockedDown = ({ facts }: Refusal): boolean => facts.lockdown !== undefined && facts.lockdown !== "none";
+const noPermitLeft = (refusal: Refusal): boolean =>
+  (isCrash(refusal) ? refusal.facts.kexec.limitPanic : refusal.facts.kexec.limitReboot) === 0;
+
+/** Every known cause, the surest first: kernel/kexec.c, kernel/kexec_file.c, kernel/kexec_core.c, kernel/reboot.c, Linux 7.3. */
+const CAUSES: readonly CauseRow[] = [
+  {
+    errno: "EPERM",
+    when: lacksCapability,
+    cause: "this process lacks the capability CAP_SYS_BOOT",
+    remedy: "Run warmboot as root on the host itself",
+  },
+  {
+    errno: "EPERM",
+    when: ({ facts }) => facts.initUserNamespace === false,
+    cause: "this process runs in a user namespace of its own, where CAP_SYS_BOOT does not count for kexec",
+    remedy: "Run warmboot on the host itself, outside the container",
+  },
+  {
+    errno: "EPERM",
+    when: ({ facts }) => facts.kexec.loadDisabled === true,
+    cause: "kernel.kexec_load_disabled is 1",
+    remedy: "It cannot be set back; reboot by the ordinary way and look for what sets it",
+  },
+  {
+    errno: "EPERM",
+    when: noPermitLeft,
+    cause: "the load limit is used up (kernel.kexec_load_limit_reboot, or _panic for a crash image)",
+    remedy: "It cannot be raised; reboot by the ordinary way",
+  },
+  {
+    errno: "EPERM",
+    calls: ["kexec_unload"],
+    when: lockedDown,
+    cause: ({ facts }) => `the kernel is locked down (${facts.lockdown}), which forbids kexec_load even for unloading`,
+    remedy: "Reboot by the ordinary way",
+  },
+  {
+    errno: "EPERM",
+    calls: LOADS,
+    when: lockedDown,
+    cause: ({ facts }) =>
+      `the kernel is locked down (${facts.lockdown}), and could not verify the image's signature with any key it trusts`,
+    remedy: "Use a kernel whose signing key the running kernel knows; `dmesg` may name the key that it looked for",
+  },
+  {
+    errno: "EPERM",
+    when: ({ facts }) => facts.lsm.includes("loadpin"),
+    cause: "LoadPin forbids files from other file systems than the pinned one",
+    remedy: "Put kernel and initrd on the pinned file system, the read-only one that modules come from",
+  },
+  {
+    errno: "EPERM",
+    cause: "a security policy forbids it (a container's seccomp profile answers EPERM as well)",
+    remedy: "Run warmboot on the host itself, and look into the audit log",
+  },
+  {
+    errno: "EACCES",
+    cause: "the kernel's integrity policy (IMA) or SELinux forbids this image",
+    remedy: "Use the distribution's signed kernel; look for `ima` and `avc` in the audit log",
+  },
+  {
+    errno: "EBUSY",
+    cause: "another load, an unload, or a change of the crash reservation is under way",
+    remedy: "Wait a moment and try again",
+  },
+  {
+    errno: "ENOEXEC",
+    cause: "the running kernel knows no format that fits this file",
+    remedy: "See what `warmboot plan` says about the kernel image; `dmesg` may say more",
+  },
+  {
+    errno: "ENOSYS",
+    calls: LOADS,
+    cause: ({ facts }) => `the running kernel ${facts.release} has no kexec_file_load (CONFIG_KEXEC_FILE)`,
+    remedy: "Use `load: kexec_load`",
+  },
+  {
+    errno: "ENOSYS",
+    cause: ({ facts }) => `the running kernel ${facts.release} is built without kexec`,
+    remedy: "Boot a kernel that has CONFIG_KEXEC",
+  },
+  {
+    errno: "ETXTBSY",
+    cause: "the kernel file or an initrd is open for writing",
+    remedy: "Wait until what writes it (an update of the kernel or the initramfs?) is done; `fuser -v FILE` names it",
+  },
+  {
+    errno: "EADDRNOTAVAIL",
+    when: (refusal) => isCrash(refusal) && refusal.facts.kexec.crashSize === 0n,
+    cause: "no memory is reserved for a crash kernel",
+    remedy: "Boot with `crashkernel=256M` (or more) on the command line",
+  },
+  {
+    errno: "EADDRNOTAVAIL",
+    when: isCrash,
+    cause: ({ facts }) =>
+      `the image does not fit the crash reservation${
+        facts.kexec.crashSize === undefined ? "" : ` of ${formatSize(facts.kexec.crashSize)}`
+      }`,
+    remedy: "Boot with a larger `crashkernel=`, or use a smaller initrd",
+  },
+  {
+    errno: "EADDRNOTAVAIL",
+    cause: "the kernel found no free range of memory for the image",
+    remedy: "Use a smaller initrd",
+  },
+  {
+    errno: "EINVAL",
+    calls: REBOOT,
+    when: ({ facts }) => facts.kexec.loaded === false,
+    cause: "no image is loaded",
+    remedy: "Load one first: warmboot load PROFILE",
+  },
+  {
+    errno: "EINVAL",
+    calls: REBOOT,
+    cause: "reboot(2) was called from a child PID namespace, or the kernel has no kexec",
+    remedy: "Run warmboot on the host itself, outside the container",
+  },
+  {
+    errno: "EINVAL",
+    calls: LOADS,
+    cause:
+      "the kernel found an argument that does not fit: too long a command line, an empty file, or more than half of memory",
+    remedy: "Compare with the checks of `warmboot plan`; if all pass, `dmesg` may say more",
+  },
+  {
+    errno: "EFBIG",
+    cause: "the kernel file or an initrd is larger than 4 GiB",
+    remedy: "Use a smaller initrd",
+  },
+  {
+    errno: "ENOMEM",
+    cause: ({ facts }) =>
+      `memory is short${facts.memAvailable === undefined ? "" : `: ${formatSize(facts.memAvailable)} are available`}`,
+    remedy: "Free memory, or use a smaller initrd",
+  },
+  {
+    errno: "ENODATA",
+    cause: "the kernel insists on signatures, and the image has none",
+    remedy: "Use a signed kernel, or sign this one (sbsign)",
+  },
+  {
+    errno: "ENOKEY",
+    cause: "no key that the running kernel trusts has signed the image",
+    remedy: "Enrol the signing key (firmware db or machine owner key), or use the distribution's kernel",
+  },
+  {
+    errno: "EKEYREJECTED",
+    cause: "the image's signature is bad, revoked, or of a kind that this kernel cannot verify",
+    remedy: "Use an intact signed kernel; old kernels verify none but PE signatures",
+  },
+  {
+    errno: "ELIBBAD",
+    cause: "the image's PE structure or its signature wrapper cannot be read",
+    remedy: "Copy the kernel anew; it may be damaged",
+  },
+  {
+    errno: "EBADMSG",
+    cause: "the image's signature cannot be read",
+    remedy: "Copy the kernel anew; it may be damaged",
+  },
+  {
+    errno: "ENOPKG",
+    cause: "the running kernel lacks an algorithm that the signature uses",
+    remedy: "Use a kernel signed with another algorithm",
+  },
+  {
+    errno: "EIO",
+    cause: "a file could not be read whole, or changed its size while it was read",
+    remedy: "Check the disk (`dmesg`), and whether something rewrites the file",
+  },
+];
+
+/** Explains a refusal; undefined where nothing is known of that errno. */
+export function diagnose(refusal: Refusal): Diagnosis | undefined {
+  const name = errnoName(refusal.errno);
+  const row = CAUSES.find((candidate) =>
+    candidate.errno === name &&
+    (candidate.calls === undefined || candidate.calls.includes(refusal.call.name)) &&
+    (candidate.when === undefined || candidate.when(refusal))
+  );
+  if (row === undefined) return undefined;
+  return { cause: typeof row.cause === "string" ? row.cause : row.cause(refusal), remedy: row.remedy };
+}

@@ -1,0 +1,54 @@
+import type { CallResult, Libc } from "./libc.ts";
+
+/** A file that was opened for reading. */
+export interface Descriptor {
+  /** As the call names it. */
+  readonly path: string;
+  /** The operating system's number for it. */
+  readonly fd: number;
+  /** Bytes. */
+  readonly size: number;
+}
+
+/**
+ * Where each initrd starts in the joined file. An uncompressed cpio archive is recognised only at a multiple of four
+ * bytes, and zero bytes between archives are skipped (init/initramfs.c unpack_to_rootfs(), Linux 7.3): so gaps are zero.
+ */
+export function joinedOffsets(sizes: readonly number[]): readonly number[] {
+  let end = 0;
+  return sizes.map((size) => {
+    const start = Math.ceil(end / 4) * 4;
+    end = start + size;
+    return start;
+  });
+}
+
+/** Copies initrds behind each other into a memfd, inside the kernel; gives its descriptor. The caller closes it. */
+export function joinInitrds(files: readonly Descriptor[], libc: Libc): CallResult {
+  const memfd = libc.memfd("warmboot-initrd");
+  if (!memfd.ok) return memfd;
+  const result = copyAll(files, memfd.value, libc);
+  if (!result.ok) libc.close(memfd.value);
+  return result.ok ? memfd : result;
+}
+
+function copyAll(files: readonly Descriptor[], out: number, libc: Libc): CallResult {
+  const offsets = joinedOffsets(files.map((file) => file.size));
+  let end = 0;
+  for (const [index, file] of files.entries()) {
+    const gap = (offsets[index] ?? end) - end;
+    if (gap > 0) {
+      const written = libc.write(out, new Uint8Array(gap));
+      if (!written.ok) return written;
+    }
+    for (let done = 0; done < file.size;) {
+      const copied = libc.sendfile(out, file.fd, done, file.size - done);
+      if (!copied.ok) return copied;
+      // The file got shorter while it was copied: EIO, as kernel_read_file() answers.
+      if (copied.value === 0) return { ok: false, errno: 5 };
+      done += copied.value;
+    }
+    end += gap + file.size;
+  }
+  return { ok: true, value: end };
+}

@@ -1,0 +1,135 @@
+import { errnoName } from "./errno.ts";
+
+/** System call numbers per architecture: arch/x86/entry/syscalls/syscall_64.tbl and scripts/syscall.tbl, Linux 7.3. */
+const NUMBERS = {
+  x86_64: { kexec_load: 246n, kexec_file_load: 320n, reboot: 169n },
+  aarch64: { kexec_load: 104n, kexec_file_load: 294n, reboot: 142n },
+} as const;
+
+/** include/uapi/linux/reboot.h: the two magic numbers and LINUX_REBOOT_CMD_KEXEC. */
+const REBOOT_MAGIC1 = 0xfee1deadn;
+const REBOOT_MAGIC2 = 0x28121969n;
+const REBOOT_CMD_KEXEC = 0x45584543n;
+
+const MFD_CLOEXEC = 1;
+
+/** The functions of libc that are called, by their C prototypes. `syscall` stands here once per use of its arguments. */
+const SYMBOLS = {
+  // long syscall(SYS_kexec_file_load, int kernel_fd, int initrd_fd, unsigned long cmdline_len, const char *cmdline, unsigned long flags)
+  kexec_file_load: {
+    name: "syscall",
+    parameters: ["i64", "i64", "i64", "u64", "buffer", "u64"],
+    result: "i64",
+  },
+  // long syscall(SYS_kexec_load, unsigned long entry, unsigned long nr_segments, struct kexec_segment *, unsigned long flags)
+  kexec_load: { name: "syscall", parameters: ["i64", "u64", "u64", "buffer", "u64"], result: "i64" },
+  // long syscall(SYS_reboot, int magic1, int magic2, unsigned int cmd, void *arg)
+  reboot: { name: "syscall", parameters: ["i64", "u64", "u64", "u64", "u64"], result: "i64" },
+  // int memfd_create(const char *name, unsigned int flags)
+  memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
+  // ssize_t sendfile(int out_fd, int in_fd, off_t *offset, size_t count)
+  sendfile: { parameters: ["i32", "i32", "buffer", "usize"], result: "isize" },
+  // ssize_t write(int fd, const void *buf, size_t count)
+  write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  // int close(int fd)
+  close: { parameters: ["i32"], result: "i32" },
+  // void sync(void)
+  sync: { parameters: [], result: "void" },
+  // int *__errno_location(void)
+  __errno_location: { parameters: [], result: "pointer" },
+  // void *memcpy(void *dest, const void *src, size_t n): reads errno where Deno.UnsafePointerView needs full FFI permission
+  memcpy: { parameters: ["buffer", "pointer", "usize"], result: "pointer" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** What a call gave: its result, or the errno. */
+export type CallResult =
+  | { readonly ok: true; readonly value: number }
+  | { readonly ok: false; readonly errno: number };
+
+/** The system calls that warmboot makes. Each returns the errno that it set. */
+export interface Libc extends Disposable {
+  /** kexec_file_load(2). The command line ends with its NUL; descriptors may be -1. */
+  kexecFileLoad(kernelFd: number, initrdFd: number, cmdline: Uint8Array | null, flags: bigint): CallResult;
+  /** kexec_load(2). `segments` is an array of struct kexec_segment. */
+  kexecLoad(entry: bigint, segmentCount: bigint, segments: Uint8Array | null, flags: bigint): CallResult;
+  /** reboot(2) with LINUX_REBOOT_CMD_KEXEC: returns only if it fails. */
+  rebootKexec(): CallResult;
+  /** An unnamed file in memory that is closed on exec. */
+  memfd(name: string): CallResult;
+  /** Copies from one descriptor, at an offset, to the end of another; gives the bytes copied, perhaps fewer. */
+  sendfile(outFd: number, inFd: number, offset: number, count: number): CallResult;
+  /** write(2). */
+  write(fd: number, bytes: Uint8Array): CallResult;
+  /** close(2). */
+  close(fd: number): CallResult;
+  /** sync(2). */
+  sync(): void;
+}
+
+/** libc cannot be opened, or the architecture has no system call numbers here. */
+export class LibcError extends Error {
+  /** The name of the class. */
+  override readonly name = "LibcError";
+}
+
+/** The file name of the C library: by this name the loader finds it wherever the distribution keeps it. */
+export const LIBC = "libc.so.6";
+
+/** Opens libc. @throws {LibcError} if that is not permitted or there is none */
+export function openLibc(path: string = LIBC): Libc {
+  const numbers = NUMBERS[Deno.build.arch];
+  if (numbers === undefined || Deno.build.os !== "linux") {
+    throw new LibcError(`Cannot make system calls: ${Deno.build.os} on ${Deno.build.arch} is not supported`);
+  }
+  const library = dlopen(path);
+  const c = library.symbols;
+  const errnoBytes = new Uint8Array(4);
+  const errnoLocation = c.__errno_location();
+
+  // The errno is copied out by the very next call: nothing may run in between.
+  const checked = (value: bigint | number): CallResult => {
+    if (value >= 0) return { ok: true, value: Number(value) };
+    c.memcpy(errnoBytes, errnoLocation, 4n);
+    return { ok: false, errno: new DataView(errnoBytes.buffer).getInt32(0, true) };
+  };
+
+  return {
+    kexecFileLoad: (kernelFd, initrdFd, cmdline, flags) =>
+      checked(
+        c.kexec_file_load(
+          numbers.kexec_file_load,
+          BigInt(kernelFd),
+          BigInt(initrdFd),
+          BigInt(cmdline?.length ?? 0),
+          cmdline as BufferSource | null,
+          flags,
+        ),
+      ),
+    kexecLoad: (entry, segmentCount, segments, flags) =>
+      checked(c.kexec_load(numbers.kexec_load, entry, segmentCount, segments as BufferSource | null, flags)),
+    rebootKexec: () => checked(c.reboot(numbers.reboot, REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_CMD_KEXEC, 0n)),
+    memfd: (name) => checked(c.memfd_create(new TextEncoder().encode(`${name}\0`), MFD_CLOEXEC)),
+    sendfile: (outFd, inFd, offset, count) => {
+      const position = new BigInt64Array([BigInt(offset)]);
+      return checked(c.sendfile(outFd, inFd, position, BigInt(count)));
+    },
+    write: (fd, bytes) => checked(c.write(fd, bytes as BufferSource, BigInt(bytes.length))),
+    close: (fd) => checked(c.close(fd)),
+    sync: () => c.sync(),
+    [Symbol.dispose]: () => library.close(),
+  };
+}
+
+function dlopen(path: string): Deno.DynamicLibrary<typeof SYMBOLS> {
+  try {
+    return Deno.dlopen(path, SYMBOLS);
+  } catch (cause) {
+    const hint = cause instanceof Deno.errors.NotCapable ? "; run with --allow-ffi or -A" : "";
+    throw new LibcError(`Cannot open ${path}${hint}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+}
+
+/** A result for a message: the value, or the errno's name. */
+export function formatResult(result: CallResult): string {
+  return result.ok ? String(result.value) : `-1 ${errnoName(result.errno)}`;
+}

@@ -1,0 +1,154 @@
+import { anyText, choice, flag, type JsonSchema, list, record, type Shape, text } from "../core/shape.ts";
+import type { HostFacts } from "../host/facts.ts";
+import type { Check, PlannedHost } from "../plan/plan.ts";
+import { plannedHost } from "../plan/planner.ts";
+import { PERMISSION_RULES } from "../plan/rules/permission.ts";
+import type { LoadRecord } from "./record.ts";
+
+/** What was found where a record should be. */
+export type FoundRecord =
+  | { readonly kind: "none" }
+  | { readonly kind: "record"; readonly record: LoadRecord }
+  | { readonly kind: "interrupted" }
+  | { readonly kind: "unreadable"; readonly message: string };
+
+/** Whether an image is loaded, and what is known of it. */
+export interface ImageStatus {
+  readonly image: "reboot" | "crash";
+  readonly loaded: "yes" | "no" | "unknown";
+  /** How the record fits what the kernel says. */
+  readonly record: "matches" | "none" | "stale" | "interrupted" | "unreadable";
+  readonly note: string;
+  readonly profile?: string;
+  readonly release?: string;
+  readonly cmdline?: string;
+  readonly loadedAt?: string;
+  readonly user?: string;
+}
+
+/** What `warmboot status` tells. */
+export interface Status {
+  readonly format: "warmboot.status/1";
+  readonly host: PlannedHost;
+  readonly images: readonly ImageStatus[];
+  readonly allows: readonly Check[];
+  /** Whether an ordinary `systemctl reboot` will boot the loaded image. */
+  readonly rebootIsKexec: boolean;
+}
+
+/** Holds the kernel's word against the records. Pure. */
+export function statusOf(facts: HostFacts, reboot: FoundRecord, crash: FoundRecord): Status {
+  return {
+    format: "warmboot.status/1",
+    host: plannedHost(facts),
+    images: [
+      imageStatus("reboot", facts.kexec.loaded, reboot, facts.bootId),
+      imageStatus("crash", facts.kexec.crashLoaded, crash, facts.bootId),
+    ],
+    allows: allows(facts),
+    rebootIsKexec: facts.systemd && facts.kexec.loaded === true,
+  };
+}
+
+function imageStatus(
+  image: ImageStatus["image"],
+  loaded: boolean | undefined,
+  found: FoundRecord,
+  bootId: string | undefined,
+): ImageStatus {
+  const state = { image, loaded: loaded === undefined ? "unknown" : loaded ? "yes" : "no" } as const;
+  switch (found.kind) {
+    case "none":
+      return {
+        ...state,
+        record: "none",
+        note: loaded ? "Another program loaded it; warmboot has no record of it" : "Nothing is recorded",
+      };
+    case "interrupted":
+      return {
+        ...state,
+        record: "interrupted",
+        note: "A load by warmboot was cut off; whether its image is the loaded one is not known",
+      };
+    case "unreadable":
+      return { ...state, record: "unreadable", note: found.message };
+    case "record": {
+      const { plan, loadedAt, user } = found.record;
+      const known = {
+        profile: plan.profile,
+        ...(plan.release === undefined ? {} : { release: plan.release }),
+        cmdline: plan.call.cmdline,
+        loadedAt,
+        user,
+      };
+      if (loaded === false) {
+        return { ...state, record: "stale", note: "The recorded image was unloaded by another program", ...known };
+      }
+      if (bootId !== undefined && found.record.bootId !== undefined && bootId !== found.record.bootId) {
+        return { ...state, record: "stale", note: "The record is from an earlier boot", ...known };
+      }
+      return { ...state, record: "matches", note: "Loaded by warmboot, as recorded", ...known };
+    }
+  }
+}
+
+function allows(facts: HostFacts): readonly Check[] {
+  const call = { syscall: "kexec_file_load", flags: [], flagBits: "0x0", initrd: [], cmdline: "" } as const;
+  const kernel = { path: "", size: 0, sha256: "", about: "" };
+  return PERMISSION_RULES.flatMap((rule) => {
+    const verdict = rule.check({ call: { ...call, kernel }, crash: false, facts, images: { initrd: [] } });
+    return verdict === undefined ? [] : [{ rule: rule.name, ...verdict }];
+  });
+}
+
+const optional = { value: undefined };
+
+const shape: Shape<Status> = record<Status>({
+  format: { shape: choice(["warmboot.status/1"]), doc: "The form of this document" },
+  host: {
+    shape: record<PlannedHost>({
+      hostname: { shape: text, doc: "Its name", fallback: optional },
+      machine: { shape: text, doc: "Its architecture" },
+      release: { shape: text, doc: "Its running kernel" },
+      cmdline: { shape: anyText, doc: "Its running kernel's command line", fallback: optional },
+    }),
+    doc: "The host",
+  },
+  images: {
+    shape: list(record<ImageStatus>({
+      image: { shape: choice(["reboot", "crash"]), doc: "Which image" },
+      loaded: { shape: choice(["yes", "no", "unknown"]), doc: "What the kernel says" },
+      record: {
+        shape: choice(["matches", "none", "stale", "interrupted", "unreadable"]),
+        doc: "How warmboot's record fits that",
+      },
+      note: { shape: text, doc: "The same, for people" },
+      profile: { shape: text, doc: "The profile it was loaded from", fallback: optional },
+      release: { shape: text, doc: "The kernel's release", fallback: optional },
+      cmdline: { shape: anyText, doc: "The kernel's command line", fallback: optional },
+      loadedAt: { shape: text, doc: "When it was loaded, UTC", fallback: optional },
+      user: { shape: text, doc: "Who loaded it", fallback: optional },
+    })),
+    doc: "The image for a reboot, and the one for a crash",
+  },
+  allows: {
+    shape: list(record<Check>({
+      rule: { shape: text, doc: "The rule's name" },
+      status: { shape: choice(["pass", "warn", "fail"]), doc: "Its verdict" },
+      message: { shape: text, doc: "What was found, for people" },
+      hint: { shape: text, doc: "What to do about it", fallback: optional },
+    })),
+    doc: "What the host allows",
+  },
+  rebootIsKexec: { shape: flag, doc: "Whether an ordinary `systemctl reboot` boots the loaded image" },
+});
+
+/** The JSON Schema of `status -o json`. */
+export function statusSchema(): JsonSchema {
+  return {
+    $schema: "http://json-schema.org/draft-07/schema#",
+    title: "warmboot status",
+    description: "What `warmboot status -o json` prints",
+    ...shape.schema,
+  };
+}
