@@ -8,7 +8,7 @@ export interface CatalogueRow {
   readonly about: string;
 }
 
-/** Every diagnostic code. docs/diagnostics.md has a heading for each, and a test keeps the two in step. */
+/** Every diagnostic code. docs/diagnostics.md is generated from here. */
 export const CATALOGUE = {
   // Texts that are decoded: profiles, and plans and facts as JSON.
   "wrong-type": { exit: "data", about: "A value does not have the form that its key wants" },
@@ -32,6 +32,7 @@ export const CATALOGUE = {
   // Files.
   "file-missing": { exit: "noinput", about: "A named file does not exist" },
   "file-unreadable": { exit: "noinput", about: "A named file cannot be read, or is no regular file" },
+  "file-not-capable": { exit: "permission", about: "The runtime withholds a named file from warmboot" },
   // The host: captures and the facts in them.
   "facts-syntax": { exit: "data", about: "A capture is not JSON" },
   "facts-format": { exit: "data", about: "A file is no capture, or one of another version" },

@@ -1,6 +1,6 @@
 import { levenshteinDistance } from "@std/text";
 
-/** The known name that was probably meant, or undefined if none is near: at most a third of the letters differ. */
+/** The known name that was probably meant, or undefined if none is near: two letters may differ (that is a swap), or a third. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Infinity;
@@ -8,7 +8,8 @@ export function nearest(word: string, known: readonly string[]): string | undefi
     const distance = levenshteinDistance(word.toLowerCase(), name.toLowerCase());
     if (distance < bestDistance) [best, bestDistance] = [name, distance];
   }
-  return best !== undefined && bestDistance <= Math.max(1, Math.floor(Math.max(word.length, best.length) / 3))
+  return best !== undefined &&
+      bestDistance <= Math.max(word.length > 3 ? 2 : 1, Math.floor(Math.max(word.length, best.length) / 3))
     ? best
     : undefined;
 }

@@ -31,11 +31,13 @@ export type SegmentSource =
 
 /** An explicit segment of kexec_load(2). */
 export interface SegmentSpec {
+  /** Its name. */
   readonly name?: string;
   /** Physical address, bytes. */
   readonly at: bigint;
   /** Bytes of memory; zero-filled behind the source. Undefined: the source's size, rounded up to pages. */
   readonly size?: bigint;
+  /** Where its bytes come from. */
   readonly source: SegmentSource;
 }
 
@@ -44,20 +46,35 @@ export type LoadChoice = "auto" | "kexec_file_load" | "kexec_load";
 
 /** A boot profile: what a YAML file declares, decoded, with defaults filled in. */
 export interface Profile {
+  /** The version of the format. */
   readonly version: 1;
+  /** Its name. */
   readonly name: string;
+  /** For people; nothing reads it. */
   readonly description?: string;
+  /** The kernel image; absent with explicit segments. */
   readonly kernel?: FileRef;
+  /** Initrds, concatenated in this order. */
   readonly initrd: readonly FileRef[];
+  /** The new kernel's command line. */
   readonly cmdline: Cmdline;
+  /** Load into the crash reservation, to run on a panic. */
   readonly crash: boolean;
+  /** Save the running system, which goes on when the payload returns. */
   readonly preserveContext: boolean;
+  /** Which call to make. */
   readonly load: LoadChoice;
+  /** The architecture that the call is told. */
   readonly arch: KexecArch;
+  /** Physical address to jump to, with explicit segments. */
   readonly entry?: bigint;
+  /** Explicit segments, instead of a kernel. */
   readonly segments: readonly SegmentSpec[];
+  /** Where segments may be placed; physical addresses, `max` exclusive. */
   readonly memory: { readonly min?: bigint; readonly max?: bigint };
+  /** Verify the segments' SHA-256 just before the jump. */
   readonly checksum: boolean;
+  /** Place the decompressed kernel. */
   readonly predecompress: boolean;
   /** The top-level keys that the file states, in the file's order. */
   readonly stated: readonly string[];

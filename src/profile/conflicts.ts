@@ -1,0 +1,104 @@
+import type { Diagnostic, Path } from "../core/diagnostic.ts";
+import type { JsonSchema } from "../core/shape.ts";
+import { DEMAND_SCHEMA, demandsOf } from "./demands.ts";
+import type { Profile } from "./profile.ts";
+import { FILLED, given, IS_TRUE, STATED } from "./schema_terms.ts";
+
+/** A combination of keys that is no profile. */
+interface ConflictRow {
+  readonly code: "conflict" | "missing-key";
+  /** Where the message points: a key, or the map that lacks one. */
+  readonly at: Path;
+  readonly message: string;
+  readonly hint: string;
+  readonly applies: (profile: Profile) => boolean;
+  /** Matches a profile that has the conflict. */
+  readonly schema: JsonSchema;
+}
+
+/** Keys that describe how a kernel is booted; a list of explicit segments has no place for them. */
+const OF_A_KERNEL = ["initrd", "cmdline", "memory", "predecompress"] as const;
+
+const EXPLICIT = given({ segments: FILLED });
+
+const CONFLICTS: readonly ConflictRow[] = [
+  {
+    code: "missing-key",
+    at: [],
+    message: "The profile has neither `kernel` nor `segments`",
+    hint: "Name the kernel to boot: `kernel: /boot/vmlinuz`",
+    applies: (profile) => !states(profile, "kernel") && profile.segments.length === 0,
+    schema: { not: { anyOf: [given({ kernel: STATED }), EXPLICIT] } },
+  },
+  {
+    code: "conflict",
+    at: ["segments"],
+    message: "`segments` stands beside `kernel`, and a profile loads one or the other",
+    hint: "Remove one of them",
+    applies: (profile) => states(profile, "kernel") && profile.segments.length > 0,
+    schema: given({ kernel: STATED, segments: FILLED }),
+  },
+  {
+    code: "missing-key",
+    at: [],
+    message: "Explicit segments need an `entry`, the address where execution starts",
+    hint: "Add `entry: ADDRESS`",
+    applies: (profile) => profile.segments.length > 0 && !states(profile, "entry"),
+    schema: { allOf: [EXPLICIT, { not: given({ entry: STATED }) }] },
+  },
+  {
+    code: "conflict",
+    at: ["entry"],
+    message: "`entry` would be ignored: it is for explicit `segments` only",
+    hint: "Remove `entry`; a kernel file says itself where it starts",
+    applies: (profile) => states(profile, "entry") && profile.segments.length === 0,
+    schema: { allOf: [given({ entry: STATED }), { not: EXPLICIT }] },
+  },
+  ...OF_A_KERNEL.map((key): ConflictRow => ({
+    code: "conflict",
+    at: [key],
+    message: `\`${key}\` would be ignored: explicit segments are loaded exactly as they stand`,
+    hint: `Remove \`${key}\`, or name a \`kernel\` in place of \`segments\``,
+    applies: (profile) => profile.segments.length > 0 && states(profile, key),
+    schema: given({ segments: FILLED, [key]: STATED }),
+  })),
+  {
+    code: "conflict",
+    at: ["preserve_context"],
+    message: "`preserve_context` cannot stand beside `crash`: after a panic there is no running system to continue",
+    hint: "Set one of them to `false`",
+    applies: (profile) => profile.crash && profile.preserveContext,
+    schema: given({ crash: IS_TRUE, preserve_context: IS_TRUE }),
+  },
+];
+
+/** The conflicts between the keys of a profile; empty if it is sound. */
+export function conflictsOf(profile: Profile): readonly Diagnostic[] {
+  const between = CONFLICTS.filter((row) => row.applies(profile)).map((row): Diagnostic => ({
+    code: row.code,
+    severity: "error",
+    message: row.message,
+    path: row.at,
+    hint: row.hint,
+  }));
+  const ignored = profile.load !== "kexec_file_load" ? [] : demandsOf(profile).map((demand): Diagnostic => ({
+    code: "conflict",
+    severity: "error",
+    message: `\`${demand.key}\` needs kexec_load: ${demand.message}`,
+    path: [demand.key],
+    hint: `Use \`load: kexec_load\` or \`load: auto\`, or remove \`${demand.key}\``,
+  }));
+  return [...between, ...ignored];
+}
+
+/** Matches a profile without conflicts. */
+export const CONFLICT_SCHEMA: JsonSchema = {
+  allOf: [
+    ...CONFLICTS.map((row) => ({ not: row.schema })),
+    { not: { allOf: [given({ load: { const: "kexec_file_load" } }), DEMAND_SCHEMA] } },
+  ],
+};
+
+function states(profile: Profile, key: string): boolean {
+  return profile.stated.includes(key);
+}

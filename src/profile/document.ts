@@ -1,0 +1,148 @@
+import { parse, YamlSyntaxError } from "@std/yaml";
+import { YAMLException } from "js-yaml";
+import type { Diagnostic } from "../core/diagnostic.ts";
+import { MAX_DEPTH } from "./limits.ts";
+import type { Source } from "./locate.ts";
+import { parseTree } from "./yaml_tree.ts";
+
+/** A YAML document as plain values: maps, lists, texts, and null where nothing is written. */
+export interface YamlDocument {
+  /** Undefined if the text could not be read. Where it has anchors, the value shares objects or even contains itself. */
+  readonly value: unknown;
+  readonly problems: readonly Diagnostic[];
+}
+
+/** What went wrong, in a parser's words, and where. */
+interface Fault {
+  readonly reason: string;
+  readonly offset: number;
+}
+
+type Parsed = { readonly value: unknown; readonly warning: Error | undefined } | { readonly error: Error };
+
+/**
+ * Reads one YAML document with every scalar as text. All keys that stand twice are reported; the value is the last
+ * one's, so that the rest of the document can be checked too.
+ */
+export function readDocument(text: string, source: Source): YamlDocument {
+  const strict = parsed(text, false);
+  const hasDuplicates = "error" in strict && strict.error.message.includes("duplicated key");
+  const result = hasDuplicates ? parsed(text, true) : strict;
+  if ("error" in result) return { value: undefined, problems: [problemOf(result.error, text, source)] };
+  if (result.value === null) return { value: undefined, problems: [emptyProblem(text, source)] };
+  const doubt = result.warning === undefined ? undefined : faultOf(result.warning);
+  const fault = hasDuplicates || DOUBTFUL.test(text) ? secondOpinion(text) ?? doubt : doubt;
+  if (fault !== undefined) return { value: undefined, problems: [syntaxProblem(fault, text, source)] };
+  return { value: result.value, problems: hasDuplicates ? duplicateProblems(source) : [] };
+}
+
+/**
+ * What `@std/yaml` is known to read without complaint though it is no YAML: tabs as indentation, which moves a key to
+ * another map; a comment without a space before it; an alias of an empty text. js-yaml reads such texts a second time.
+ */
+const DOUBTFUL = /\t|[&*]|\S#/;
+
+function parsed(text: string, allowDuplicateKeys: boolean): Parsed {
+  let warning: Error | undefined;
+  try {
+    const value = parse(text, { schema: "failsafe", allowDuplicateKeys, onWarning: (error) => warning ??= error });
+    return { value, warning };
+  } catch (error) {
+    // A RangeError is the stack's end: nesting that no profile has.
+    if (error instanceof YamlSyntaxError || error instanceof RangeError) return { error };
+    throw error;
+  }
+}
+
+function secondOpinion(text: string): Fault | undefined {
+  try {
+    parseTree(text);
+  } catch (error) {
+    if (error instanceof YAMLException) return { reason: error.reason, offset: error.mark?.position ?? 0 };
+    throw error;
+  }
+}
+
+/** The bare reason of an `@std/yaml` error, whose message has the place and an excerpt behind it. */
+function faultOf(error: Error): Fault {
+  return {
+    reason: error.message.replace(/ at line \d+, column \d+[^]*$/, "").replace(/^Cannot [^:]*: /, ""),
+    offset: error instanceof YamlSyntaxError ? error.offset ?? 0 : 0,
+  };
+}
+
+function problemOf(error: Error, text: string, source: Source): Diagnostic {
+  if (error instanceof RangeError) {
+    return {
+      code: "too-complex",
+      severity: "error",
+      message: `The YAML nests more than ${MAX_DEPTH} levels deep`,
+      position: source.at(0, 1),
+    };
+  }
+  const fault = faultOf(error);
+  if (fault.reason.startsWith("Found more than 1 document")) {
+    return {
+      code: "several-documents",
+      severity: "error",
+      message: "The file holds more than one YAML document",
+      position: source.at(fault.offset, 3),
+      expected: "one profile in one file",
+      hint: "Move the second document to a file of its own",
+    };
+  }
+  return syntaxProblem(secondOpinion(text) ?? fault, text, source);
+}
+
+function syntaxProblem({ reason, offset }: Fault, text: string, source: Source): Diagnostic {
+  const position = source.at(offset, 1);
+  const line = position.source ?? "";
+  const hint = SYNTAX_HINTS.find((row) =>
+    row.reason.test(reason) && row.text.test(text.slice(offset)) && row.line.test(line)
+  );
+  return {
+    code: "yaml-syntax",
+    severity: "error",
+    message: `The YAML cannot be read: ${reason.slice(0, 1).toLowerCase()}${reason.slice(1)}`,
+    position,
+    ...(hint === undefined ? {} : { hint: hint.hint }),
+  };
+}
+
+const ANY = /^/;
+
+/** What to do about a fault, by its reason, by the text from its place on, and by its line. The first that fits. */
+const SYNTAX_HINTS: readonly { reason: RegExp; text: RegExp; line: RegExp; hint: string }[] = [
+  { reason: /\btab\b/, text: ANY, line: ANY, hint: "Indent with spaces" },
+  { reason: /unknown tag/, text: ANY, line: ANY, hint: "Quote a text that begins with `!`; tags are not used here" },
+  { reason: /unidentified alias/, text: ANY, line: ANY, hint: "Quote a text that begins with `*`" },
+  { reason: /quoted scalar/, text: ANY, line: ANY, hint: "Close the quote" },
+  { reason: /flow collection/, text: ANY, line: ANY, hint: "Close the bracket" },
+  { reason: /non-printable/, text: ANY, line: ANY, hint: "Remove the control character" },
+  { reason: ANY, text: /^[@`%]/, line: ANY, hint: "Quote a text that begins with `@`, `%` or a backtick" },
+  { reason: ANY, text: ANY, line: /\t/, hint: "Indent with spaces, not with tabs" },
+  { reason: ANY, text: ANY, line: /: .*:(?: |$)/, hint: "Quote a text that contains `: `" },
+  { reason: ANY, text: ANY, line: /: *["']/, hint: "Quote the whole text, or none of it" },
+  { reason: /indentation/, text: ANY, line: ANY, hint: "Begin the keys of one map in the same column" },
+  { reason: ANY, text: ANY, line: ANY, hint: "A profile has lines of `key: value`, with a space behind the colon" },
+];
+
+function emptyProblem(text: string, source: Source): Diagnostic {
+  return {
+    code: "empty-document",
+    severity: "error",
+    message: text.trim() === "" ? "The file is empty" : "The file holds no document, only comments or markers",
+    position: source.at(0, 1),
+    expected: "a profile, beginning with `version: 1`",
+  };
+}
+
+function duplicateProblems(source: Source): readonly Diagnostic[] {
+  return source.duplicateKeys().map(({ name, first, again }) => ({
+    code: "duplicate-key",
+    severity: "error",
+    message: `The key \`${name}\` stands twice, first in line ${first.line}, column ${first.column}`,
+    position: again,
+    hint: "Remove one of them",
+  }));
+}

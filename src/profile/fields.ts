@@ -1,0 +1,138 @@
+// deno-lint-ignore-file camelcase -- these are the keys as a profile writes them
+import { KEXEC_ARCHITECTURES, type KexecArch } from "../core/kexec_arch.ts";
+import { choice, type Fields, list, record, type Shape } from "../core/shape.ts";
+import { formatAddress } from "../core/number.ts";
+import { cmdline } from "./cmdline_shape.ts";
+import { fileRef, fileRefs } from "./file_shape.ts";
+import type { Cmdline, FileRef, LoadChoice, Profile, SegmentSpec } from "./profile.ts";
+import { refine } from "./refine.ts";
+import { address, boolean, label, prose } from "./scalars.ts";
+import { segment } from "./segment_shape.ts";
+
+/** A profile's keys as the file states them, decoded, with defaults filled in. */
+export interface Stated {
+  readonly version: 1;
+  readonly name?: string;
+  readonly description?: string;
+  readonly kernel?: FileRef;
+  readonly initrd: readonly FileRef[];
+  readonly cmdline: Cmdline;
+  readonly crash: boolean;
+  readonly preserve_context: boolean;
+  readonly load: LoadChoice;
+  readonly arch: KexecArch;
+  readonly entry?: bigint;
+  readonly segments: readonly SegmentSpec[];
+  readonly memory: Profile["memory"];
+  readonly checksum: boolean;
+  readonly predecompress: boolean;
+}
+
+const version: Shape<1> = refine(choice(["1"]), () => 1 as const, { enum: [1, "1"] });
+
+/** An editor reads the name 386 as a number. */
+const arch: Shape<KexecArch> = refine(
+  choice(KEXEC_ARCHITECTURES.map(({ name }) => name)),
+  (name) => name,
+  { enum: [...KEXEC_ARCHITECTURES.map(({ name }) => name), 386] },
+);
+
+const optional = { fallback: { value: undefined } };
+
+const memory: Shape<Profile["memory"]> = refine(
+  record<Profile["memory"]>({
+    min: { shape: address, doc: "The lowest address.", ...optional, examples: ["1MiB"] },
+    max: { shape: address, doc: "The end: the first address that is not used.", ...optional, examples: ["4GiB"] },
+  }, "a map of `min` and `max`"),
+  (range, at, report) => {
+    if (range.min === undefined || range.max === undefined || range.max > range.min) return range;
+    return void report({
+      code: "conflict",
+      severity: "error",
+      message: `\`max\` ${formatAddress(range.max)} is not above \`min\` ${formatAddress(range.min)}`,
+      path: [...at, "max"],
+    });
+  },
+);
+
+/** Every key of a profile: how it is decoded, what an editor is told of it, and what it means. */
+export const FIELDS: Fields<Stated> = {
+  version: { shape: version, doc: "Version of the profile format: 1." },
+  name: {
+    shape: label,
+    doc: "What plans and messages call the profile. Default: the file's name without its extension.",
+    ...optional,
+    examples: ["web"],
+  },
+  description: { shape: prose, doc: "What the profile is for, for people.", ...optional },
+  kernel: {
+    shape: fileRef,
+    doc: "The kernel to boot: a path, or a map that pins its content too. Relative to the profile's own folder.",
+    ...optional,
+    examples: ["/boot/vmlinuz", { path: "/boot/vmlinuz", sha256: "0".repeat(64) }],
+  },
+  initrd: {
+    shape: fileRefs,
+    doc: "The initial RAM disk, or several, which are concatenated in order. An empty list is none.",
+    fallback: { value: [] },
+    examples: ["/boot/initrd.img", ["/boot/microcode.img", "/boot/initrd.img"]],
+  },
+  cmdline: {
+    shape: cmdline,
+    doc: "The kernel's command line: a string, a list of words, or an edit of the running one.",
+    fallback: { value: { kind: "words", words: [] } },
+    examples: ["root=LABEL=root ro", { reuse: true, remove: ["quiet"], append: ["systemd.unit=rescue.target"] }],
+  },
+  crash: {
+    shape: boolean,
+    doc: "Load into the reservation of `crashkernel=`, to run when the running kernel panics.",
+    fallback: { value: false },
+  },
+  preserve_context: {
+    shape: boolean,
+    doc: "Save the running system, which continues when the loaded payload returns.",
+    fallback: { value: false },
+  },
+  load: {
+    shape: choice(["auto", "kexec_file_load", "kexec_load"]),
+    doc: "The system call to load with. `auto` chooses, and the plan says why.",
+    fallback: { value: "auto" },
+  },
+  arch: {
+    shape: arch,
+    doc: "The architecture that kexec_load is told: `default`, or a KEXEC_ARCH_ name in lower case.",
+    fallback: { value: "default" },
+    examples: ["x86_64", "aarch64"],
+  },
+  entry: {
+    shape: address,
+    doc: "Physical address where execution starts; with explicit `segments` only.",
+    ...optional,
+    examples: ["0x100000"],
+  },
+  segments: {
+    shape: list(segment),
+    doc: "Explicit segments, in place of `kernel`. An empty list is none.",
+    fallback: { value: [] },
+    examples: [[{ at: "0x100000", hex: "f4 eb fd" }]],
+  },
+  memory: {
+    shape: memory,
+    doc: "The physical addresses where segments may be placed.",
+    fallback: { value: {} },
+    examples: [{ min: "1MiB", max: "4GiB" }],
+  },
+  checksum: {
+    shape: boolean,
+    doc: "With kexec_load: verify the segments' SHA-256 just before the jump.",
+    fallback: { value: true },
+  },
+  predecompress: {
+    shape: boolean,
+    doc: "With kexec_load: place the decompressed kernel, so that the reboot need not do it.",
+    fallback: { value: false },
+  },
+};
+
+/** The shape of a whole profile, key by key. What keys ask of one another is in conflicts.ts. */
+export const PROFILE: Shape<Stated> = record(FIELDS, "a map");

@@ -1,0 +1,35 @@
+import { either, isMap, list, record, type Shape } from "../core/shape.ts";
+import type { FileRef } from "./profile.ts";
+import { refine } from "./refine.ts";
+import { path, sha256 } from "./scalars.ts";
+
+const bare: Shape<FileRef> = refine(path, (value) => ({ path: value }));
+
+const pinned: Shape<FileRef> = record<FileRef>({
+  path: { shape: path, doc: "Absolute, or relative to the profile's own folder." },
+  sha256: {
+    shape: sha256,
+    doc: "SHA-256 that the file must have; with another one nothing is loaded.",
+    fallback: { value: undefined },
+  },
+}, "a map of `path` and `sha256`");
+
+/** A file: its path, or a map that pins its content too. The path is as the file writes it, not yet resolved. */
+export const fileRef: Shape<FileRef> = either(
+  "a path, or a map of `path` and `sha256`",
+  [bare, pinned],
+  (value) => Array.isArray(value) ? undefined : isMap(value) ? pinned : bare,
+);
+
+const several: Shape<readonly FileRef[]> = list(fileRef);
+
+/** A file, or a list of files. */
+export const fileRefs: Shape<readonly FileRef[]> = {
+  expected: "a path, a map of `path` and `sha256`, or a list of them",
+  schema: { anyOf: [fileRef.schema, several.schema] },
+  decode(value, at, report) {
+    if (Array.isArray(value)) return several.decode(value, at, report);
+    const only = fileRef.decode(value, at, report);
+    return only === undefined ? undefined : [only];
+  },
+};

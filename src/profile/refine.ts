@@ -1,0 +1,21 @@
+import type { Path } from "../core/diagnostic.ts";
+import type { JsonSchema, Report, Shape } from "../core/shape.ts";
+
+/**
+ * A shape with a further step behind it, which turns the decoded value into another or finds fault with it (report, and
+ * return undefined). `schema` replaces the first shape's where the step narrows it.
+ */
+export function refine<T, U>(
+  shape: Shape<T>,
+  step: (value: T, at: Path, report: Report) => U | undefined,
+  schema: JsonSchema = shape.schema,
+): Shape<U> {
+  return {
+    schema,
+    expected: shape.expected,
+    decode(value, at, report) {
+      const decoded = shape.decode(value, at, report);
+      return decoded === undefined ? undefined : step(decoded, at, report);
+    },
+  };
+}

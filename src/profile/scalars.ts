@@ -1,0 +1,189 @@
+import { formatAddress, MAX_U64, parseNumber } from "../core/number.ts";
+import { type JsonSchema, type Shape, wrongType } from "../core/shape.ts";
+
+/**
+ * The scalars of a profile. YAML's failsafe schema hands over every scalar as text, so that no parser has rounded an
+ * address or read `0123` as octal before these see it. Their JSON Schemas describe what an editor sees, whose YAML
+ * parser has already turned `0x1000` into a number and `true` into a boolean.
+ */
+
+/** What reading a text gave: a value, or a refusal with perhaps a hint. */
+type Reading<T> = { readonly value: T } | { readonly hint: string | undefined };
+
+/** A text that a pattern recognises, and what to tell its author. */
+type HintRow = readonly [pattern: RegExp, hint: string];
+
+/** The types that an editor may take an unquoted text for. */
+export const PLAIN_TYPES: readonly string[] = ["string", "number", "boolean"];
+
+/** What other YAML schemas read as null. A kernel or a word of that name is a mistake, so these count as nothing. */
+const NULL_WORDS: readonly string[] = ["", "~", "null", "Null", "NULL"];
+
+/** Whether a scalar says nothing. */
+export function isNothing(value: unknown): boolean {
+  return value === null || value === undefined || (typeof value === "string" && NULL_WORDS.includes(value));
+}
+
+function fromText<T>(expected: string, schema: JsonSchema, read: (text: string) => Reading<T>): Shape<T> {
+  return {
+    schema,
+    expected,
+    decode(value, at, report) {
+      if (isNothing(value)) return void report(wrongType(value, at, expected, "Give it a value, or leave the key out"));
+      if (typeof value !== "string") return void report(wrongType(value, at, expected));
+      if (!value.isWellFormed()) {
+        return void report(wrongType(value, at, expected, "Half of a surrogate pair is no character: mend the escape"));
+      }
+      const reading = read(value);
+      if ("value" in reading) return reading.value;
+      report(wrongType(value, at, expected, reading.hint));
+    },
+  };
+}
+
+function firstHint(text: string, rows: readonly HintRow[]): string | undefined {
+  return rows.find(([pattern]) => pattern.test(text))?.[1];
+}
+
+/** A text of a pattern. The pattern stands in the schema too, so it must mean the same with and without flags. */
+function patterned(expected: string, pattern: RegExp, hints: readonly HintRow[] = []): Shape<string> {
+  return fromText(
+    expected,
+    { type: PLAIN_TYPES, pattern: pattern.source },
+    (text) => pattern.test(text) ? { value: text } : { hint: firstHint(text, hints) },
+  );
+}
+
+/** Any text but an empty one. */
+export const prose: Shape<string> = fromText("a text", { type: PLAIN_TYPES, minLength: 1 }, (value) => ({ value }));
+
+/** Control characters, for a class of a pattern. */
+export const CONTROL = "\\u0000-\\u001f\\u007f-\\u009f";
+
+/** A name: one line without control characters. */
+export const label: Shape<string> = patterned("a text of one line", new RegExp(`^[^${CONTROL}]+$`));
+
+/** A path of this host, as the file writes it. */
+export const path: Shape<string> = patterned(
+  "a path",
+  new RegExp(`^(?!~/|[A-Za-z][A-Za-z0-9+.-]*://)[^${CONTROL}]+$`),
+  [
+    [/^~\//, "`~` is not expanded: write the whole path"],
+    [/:\/\//, "Only files of this host are read: write a path"],
+  ],
+);
+
+const SHA256_PATTERN = /^[0-9a-fA-F]{64}$/;
+
+/** A SHA-256; in lower case whatever the file writes. */
+export const sha256: Shape<string> = fromText(
+  "a SHA-256 of 64 hexadecimal digits",
+  { type: "string", pattern: SHA256_PATTERN.source },
+  (text) => SHA256_PATTERN.test(text) ? { value: text.toLowerCase() } : { hint: "`sha256sum FILE` prints it" },
+);
+
+const BOOLEANS: { readonly [word: string]: boolean } = { true: true, false: false };
+
+/**
+ * `true` or `false`. Not `yes`, `on` or `True`: YAML 1.1 reads them as booleans and YAML 1.2 as texts, so that two
+ * readers of one profile could disagree on whether it loads a crash kernel.
+ */
+export const boolean: Shape<boolean> = fromText(
+  "true or false",
+  { enum: [true, false, "true", "false"] },
+  (text) => {
+    const value = Object.hasOwn(BOOLEANS, text) ? BOOLEANS[text] : undefined;
+    if (value !== undefined) return { value };
+    return {
+      hint: firstHint(text, [
+        [/^(?:yes|y|on|true|1)$/i, "Write `true`"],
+        [/^(?:no|n|off|false|0)$/i, "Write `false`"],
+      ]),
+    };
+  },
+);
+
+/** `true` and nothing else: a key whose presence is its meaning. */
+export const onlyTrue: Shape<true> = fromText(
+  "true",
+  { enum: [true, "true"] },
+  (text) => text === "true" ? { value: true } : { hint: "Write `true`, or leave the key out" },
+);
+
+const NUMBER = "(?:0x[0-9a-fA-F]+|0|[1-9][0-9]*) ?(?:[KMGT](?:iB)?)?";
+const NUMBER_PATTERN = new RegExp(`^${NUMBER}$`);
+
+const NUMBER_HINTS: readonly HintRow[] = [
+  [/^[-+]/, "Write it without a sign"],
+  [/^0[xX]?[0-9a-fA-F]*[_'][0-9a-fA-F_']*$|^[0-9]+[_'][0-9_']*/, "Leave out the separators between digits"],
+  [/^0[0-9]/, "Leave out the leading zero: some readers take it for octal; hexadecimal begins with `0x`"],
+  [/^0[bBoOX]/, "Write it in decimal, or in hexadecimal with `0x`"],
+  [/^[0-9]*[.,][0-9]/, "Write a whole number of a smaller unit: 1.5 GiB is `1536MiB`"],
+  [/[0-9] *[kKmMgGtT][bB]$/, "`KB` and its like are 1000 to some and 1024 to others: write `K` or `KiB`, `M` or `MiB`"],
+  [/[0-9] *[kmgt](?:i?b)?$/i, "The units are `K`, `M`, `G`, `T` and `KiB`, `MiB`, `GiB`, `TiB`"],
+  [/^[0-9]+e[+-]?[0-9]+$/i, "Write all the digits"],
+  [/^[0-9a-fA-F]+h?$/, "A hexadecimal number begins with `0x`"],
+];
+
+function number(expected: string, least: bigint, schema: JsonSchema): Shape<bigint> {
+  return fromText(expected, schema, (text) => {
+    const value = parseNumber(text);
+    if (value !== undefined && value >= least) return { value };
+    if (value !== undefined) return { hint: `The least is ${least}` };
+    return {
+      hint: NUMBER_PATTERN.test(text)
+        ? `64 bits hold at most ${formatAddress(MAX_U64)}`
+        : firstHint(text, NUMBER_HINTS),
+    };
+  });
+}
+
+/** A physical address or an offset, bytes: 0 or more, exact over 64 bits. */
+export const address: Shape<bigint> = number("a number such as 0x100000 or 16MiB", 0n, {
+  anyOf: [
+    { type: "integer", minimum: 0, maximum: Number(MAX_U64) },
+    { type: "string", pattern: NUMBER_PATTERN.source },
+  ],
+});
+
+/** A number of bytes, 1 or more, exact over 64 bits. */
+export const size: Shape<bigint> = number("a size such as 4096 or 16MiB", 1n, {
+  anyOf: [
+    { type: "integer", minimum: 1, maximum: Number(MAX_U64) },
+    { type: "string", pattern: `^(?!(?:0x0+|0) ?(?:[KMGT](?:iB)?)?$)${NUMBER}$` },
+  ],
+});
+
+/** Bytes in hexadecimal; white space between them is free. */
+export const hexBytes: Shape<Uint8Array> = fromText(
+  "bytes in hexadecimal, two digits each",
+  { type: ["string", "number"], pattern: "^\\s*(?:[0-9a-fA-F]{2}\\s*)+$" },
+  (text) => {
+    const groups = text.split(/\s+/).filter((group) => group !== "");
+    if (/^0x/i.test(text)) return { hint: "Leave out the `0x`: these are bytes in order, not a number" };
+    if (groups.length === 0 || !groups.every((group) => /^[0-9a-fA-F]+$/.test(group))) return { hint: undefined };
+    if (groups.some((group) => group.length % 2 !== 0)) return { hint: "A digit is missing or too many" };
+    const digits = groups.join("");
+    return {
+      value: Uint8Array.from({ length: digits.length / 2 }, (_, at) => parseInt(digits.slice(2 * at, 2 * at + 2), 16)),
+    };
+  },
+);
+
+/** Bytes in base64 with its padding; white space between them is free. */
+export const base64Bytes: Shape<Uint8Array> = fromText(
+  "bytes in base64",
+  {
+    type: PLAIN_TYPES,
+    pattern: "^\\s*(?:(?:[A-Za-z0-9+/]\\s*){4})*" +
+      "(?:(?:[A-Za-z0-9+/]\\s*){4}|(?:[A-Za-z0-9+/]\\s*){3}=|(?:[A-Za-z0-9+/]\\s*){2}=\\s*=)\\s*$",
+  },
+  (text) => {
+    const digits = text.replaceAll(/\s+/g, "");
+    if (!/^[A-Za-z0-9+/]+={0,2}$/.test(digits)) {
+      return { hint: /^[A-Za-z0-9_-]+=*$/.test(digits) ? "Use the alphabet with `+` and `/`" : undefined };
+    }
+    if (digits.length % 4 !== 0) return { hint: "It is not a multiple of 4 characters: its end or its `=` is missing" };
+    return { value: Uint8Array.from(atob(digits), (character) => character.charCodeAt(0)) };
+  },
+);

@@ -1,0 +1,15 @@
+import type { JsonSchema } from "../core/shape.ts";
+
+/** Schema of any value: the key only has to be there. */
+export const STATED: JsonSchema = {};
+
+/** Schema of a true boolean, as an editor or as the failsafe schema sees it. */
+export const IS_TRUE: JsonSchema = { enum: [true, "true"] };
+
+/** Schema of a list with something in it. */
+export const FILLED: JsonSchema = { type: "array", minItems: 1 };
+
+/** Schema that matches a map which states all of these keys, each with a value that its schema matches. */
+export function given(keys: { readonly [key: string]: JsonSchema }): JsonSchema {
+  return { type: "object", required: Object.keys(keys), properties: keys };
+}

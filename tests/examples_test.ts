@@ -1,0 +1,52 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { Validator } from "@cfworker/json-schema";
+import { parse } from "@std/yaml";
+import { basename, join } from "@std/path";
+import { planBoot } from "../src/plan/planner.ts";
+import { parseProfile } from "../src/profile/parse.ts";
+import { hostFacts } from "./support/host_facts.ts";
+import { initrdFile, kernelFile } from "./support/profiles.ts";
+import { schemaOf } from "./support/run_cli.ts";
+import { walkFiles } from "./support/walk_files.ts";
+
+const FOLDER = join(import.meta.dirname ?? ".", "../examples");
+const EXAMPLES = walkFiles(FOLDER, ".yaml").map((path) => ({
+  name: basename(path),
+  path,
+  text: Deno.readTextFileSync(path),
+}));
+const SCHEMA = schemaOf("profile");
+
+for (const { name, path, text } of EXAMPLES) {
+  Deno.test({
+    name: `examples/${name} is valid, for warmboot and for an editor`,
+    permissions: "none",
+    fn() {
+      assertEquals(parseProfile(text, path).diagnostics, []);
+      assertMatch(text, /^# yaml-language-server: \$schema=\.\.\/schema\/profile\.schema\.json\n/);
+      assertEquals(new Validator(SCHEMA, "7", false).validate(parse(text, { schema: "core" })).errors, []);
+    },
+  });
+
+  Deno.test({
+    name: `examples/${name} can be planned`,
+    permissions: "none",
+    fn() {
+      const profile = parseProfile(text, path).value;
+      if (profile === undefined) throw new Error("Not valid");
+      const kexec = { ...hostFacts().kexec, crashSize: 256n << 20n };
+      const pin = (sha256: string | undefined) => sha256 === undefined ? {} : { sha256, pinned: sha256 };
+      const { kernel, initrd } = profile;
+      const planned = planBoot({
+        profile,
+        facts: hostFacts({ kexec, cmdline: "BOOT_IMAGE=/vmlinuz root=LABEL=root ro quiet crashkernel=256M" }),
+        images: {
+          ...(kernel === undefined ? {} : { kernel: kernelFile({ path: kernel.path, ...pin(kernel.sha256) }) }),
+          initrd: initrd.map(({ path, sha256 }) => initrdFile({ path, ...pin(sha256) })),
+        },
+      });
+      assertEquals(planned.diagnostics.filter(({ severity }) => severity === "error"), []);
+      assertEquals(planned.value?.checks.filter(({ status }) => status === "fail"), []);
+    },
+  });
+}

@@ -1,0 +1,61 @@
+import { assert, assertEquals } from "@std/assert";
+import { conflictsOf } from "../../src/profile/conflicts.ts";
+import { demandsOf } from "../../src/profile/demands.ts";
+import { parseProfile } from "../../src/profile/parse.ts";
+
+/** The keys on which only kexec_load can act. */
+function demanded(text: string): readonly string[] {
+  const { value } = parseProfile(`version: 1\n${text}\n`, "p.yaml");
+  assert(value !== undefined, text);
+  return demandsOf(value).map(({ key }) => key);
+}
+
+Deno.test({
+  name: "a plain kernel demands neither call, whatever its defaults",
+  permissions: "none",
+  fn() {
+    assertEquals(demanded("kernel: a"), []);
+    assertEquals(
+      demanded(
+        "kernel: a\ninitrd: b\ncmdline: c\ncrash: true\npreserve_context: false\npredecompress: false\narch: default",
+      ),
+      [],
+    );
+  },
+});
+
+Deno.test({
+  name: "each key that only kexec_load honours is a demand",
+  permissions: "none",
+  fn() {
+    for (
+      const line of [
+        "preserve_context: true",
+        "memory: { min: 1MiB }",
+        "checksum: true",
+        "checksum: false",
+        "predecompress: true",
+        "arch: x86_64",
+      ]
+    ) assertEquals(demanded(`kernel: a\n${line}`), line.split(":").slice(0, 1));
+    assertEquals(demanded("entry: 0\nsegments: [{ at: 0, hex: 90 }]"), ["segments", "entry"]);
+  },
+});
+
+Deno.test({
+  name: "a demand conflicts with kexec_file_load only, and says what to do",
+  permissions: "none",
+  fn() {
+    const { value } = parseProfile("version: 1\nkernel: a\nchecksum: false\n", "p.yaml");
+    assert(value !== undefined);
+    assertEquals(conflictsOf(value), []);
+    assertEquals(conflictsOf({ ...value, load: "kexec_load" }), []);
+    assertEquals(conflictsOf({ ...value, load: "kexec_file_load" }), [{
+      code: "conflict",
+      severity: "error",
+      message: "`checksum` needs kexec_load: kexec_file_load decides itself whether to verify the segments",
+      path: ["checksum"],
+      hint: "Use `load: kexec_load` or `load: auto`, or remove `checksum`",
+    }]);
+  },
+});

@@ -1,0 +1,77 @@
+import { assertEquals } from "@std/assert";
+import { excessOf } from "../../src/profile/limits.ts";
+import { resolveMerges } from "../../src/profile/merge.ts";
+import { parseProfile } from "../../src/profile/parse.ts";
+
+/** Shared lists, each ten times in the next: 10 to the power of `depth` values in few objects. */
+function bomb(depth: number): unknown {
+  let value: unknown = "x";
+  for (let level = 0; level < depth; level++) value = Array.from({ length: 10 }, () => value);
+  return value;
+}
+
+Deno.test({
+  name: "shared values count as often as they stand, without being expanded",
+  permissions: "none",
+  fn() {
+    assertEquals(excessOf(bomb(3)), undefined);
+    assertEquals(excessOf(bomb(4))?.message, "The YAML expands to more than 10000 values");
+    assertEquals(excessOf(bomb(60))?.message, "The YAML expands to more than 10000 values");
+    const long = "x".repeat(1 << 20);
+    assertEquals(excessOf(Array.from({ length: 9 }, () => long)), undefined);
+    assertEquals(excessOf(Array.from({ length: 10 }, () => long))?.path, [9]);
+  },
+});
+
+Deno.test({
+  name: "a value within itself and a value too deep are told with their path",
+  permissions: "none",
+  fn() {
+    const loop: unknown[] = [];
+    loop.push({ again: loop });
+    assertEquals(excessOf(loop), { path: [0, "again"], message: "The YAML refers to itself" });
+    let deep: unknown = "x";
+    for (let level = 0; level < 64; level++) deep = [deep];
+    assertEquals(excessOf(deep), undefined);
+    assertEquals(excessOf([deep])?.message, "The YAML nests more than 64 levels deep");
+  },
+});
+
+const MASSES: { readonly [what: string]: string } = {
+  "open brackets": "[".repeat(1 << 20),
+  "open braces": "{a: ".repeat(1 << 18),
+  "dashes": "- ".repeat(1 << 19),
+  "explicit keys": "? ".repeat(1 << 19),
+  "indentation": Array.from({ length: 1400 }, (_, index) => `${" ".repeat(index)}a:`).join("\n"),
+  "keys": Array.from({ length: 60_000 }, (_, index) => `k${index}: v`).join("\n"),
+  "a long key": `${"k".repeat(1 << 19)}: v`,
+};
+
+for (const [what, text] of Object.entries(MASSES)) {
+  Deno.test({
+    name: `a mass of ${what} is refused with one diagnostic`,
+    permissions: "none",
+    fn: () => assertEquals(parseProfile(text, "p.yaml").diagnostics.map(({ code }) => code), ["too-complex"]),
+  });
+}
+
+Deno.test({
+  name: "a merge takes what the map lacks, the earlier source first, and merges of merges",
+  permissions: "none",
+  fn() {
+    const base = { "<<": { a: "0", b: "0" }, a: "1" };
+    const value = { list: [{ "<<": [base, { b: "2", c: "2" }], d: "3" }] };
+    assertEquals(resolveMerges(value, [], () => {}), { list: [{ d: "3", a: "1", b: "0", c: "2" }] });
+  },
+});
+
+Deno.test({
+  name: "a merge of what is no map is reported in its place, and the rest stays",
+  permissions: "none",
+  fn() {
+    const problems: unknown[] = [];
+    const value = resolveMerges({ x: { "<<": ["a"], b: "1" } }, [], ({ path, code }) => problems.push([path, code]));
+    assertEquals(value, { x: { b: "1" } });
+    assertEquals(problems, [[["x", "<<"], "wrong-type"]]);
+  },
+});

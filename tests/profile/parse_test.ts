@@ -1,0 +1,273 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import type { Diagnostic } from "../../src/core/diagnostic.ts";
+import type { Profile } from "../../src/profile/profile.ts";
+import { parseProfile, parseProfileBytes } from "../../src/profile/parse.ts";
+import { EXAMPLES, INVALID, VALID } from "./corpus.ts";
+
+const places = (diagnostics: readonly Diagnostic[]): readonly string[] =>
+  diagnostics.map(({ position, code }) => `${position?.line}:${position?.column} ${code}`);
+
+/** The profile of a text that must be valid. */
+function valid(text: string, file = "profiles/web.yaml"): Profile {
+  const { value, diagnostics } = parseProfile(text, file);
+  assertEquals(diagnostics, []);
+  assert(value !== undefined);
+  return value;
+}
+
+function only(text: string): Diagnostic {
+  const { value, diagnostics } = parseProfile(text, "p.yaml");
+  assertEquals(value, undefined);
+  assertEquals(diagnostics.length, 1, JSON.stringify(diagnostics));
+  const [first] = diagnostics;
+  assert(first !== undefined);
+  return first;
+}
+
+for (const { name, bytes, expected } of INVALID) {
+  Deno.test({
+    name: `every problem of invalid/${name} is found, in its place and in one run`,
+    permissions: "none",
+    fn() {
+      const { value, diagnostics } = parseProfileBytes(bytes, name);
+      assertEquals(value, undefined);
+      assertEquals(places(diagnostics), name === "empty.yaml" ? ["1:1 empty-document"] : expected);
+      for (const { message, position } of diagnostics) {
+        assertMatch(message, /^[A-Z`][^\n]*[^.]$/);
+        assertEquals(position?.file, name);
+      }
+    },
+  });
+}
+
+for (const { name, bytes } of [...VALID, ...EXAMPLES]) {
+  Deno.test({
+    name: `the valid profile ${name} has no diagnostics`,
+    permissions: "none",
+    fn() {
+      const { value, diagnostics } = parseProfileBytes(bytes, name);
+      assertEquals(diagnostics, []);
+      assertEquals(value?.version, 1);
+    },
+  });
+}
+
+for (const { name, text } of EXAMPLES) {
+  Deno.test({
+    name: `the example ${name} begins with the line that names its schema`,
+    permissions: "none",
+    fn: () => assertEquals(text.split("\n")[0], "# yaml-language-server: $schema=../schema/profile.schema.json"),
+  });
+}
+
+Deno.test({
+  name: "a profile that states the least gets every default",
+  permissions: "none",
+  fn() {
+    assertEquals(valid("version: 1\nkernel: /boot/vmlinuz\n"), {
+      version: 1,
+      name: "web",
+      kernel: { path: "/boot/vmlinuz" },
+      initrd: [],
+      cmdline: { kind: "words", words: [] },
+      crash: false,
+      preserveContext: false,
+      load: "auto",
+      arch: "default",
+      segments: [],
+      memory: {},
+      checksum: true,
+      predecompress: false,
+      stated: ["version", "kernel"],
+    });
+  },
+});
+
+Deno.test({
+  name: "every key of a profile arrives in the decoded one",
+  permissions: "none",
+  fn() {
+    const text = VALID.find(({ name }) => name === "every_key.yaml")?.text ?? "";
+    assertEquals(valid(text, "/etc/warmboot/profiles/x.yaml"), {
+      version: 1,
+      name: "every key",
+      description: "Two lines,\nwith ünïcode.\n",
+      kernel: {
+        path: "/etc/warmboot/profiles/../boot/vmlinuz",
+        sha256: "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+      },
+      initrd: [{ path: "/boot/microcode.img" }, { path: "/etc/warmboot/profiles/initrd.img" }],
+      cmdline: { kind: "words", words: ["root=LABEL=root", "ro", 'dyndbg="file drivers/usb/* +p"', "3"] },
+      crash: false,
+      preserveContext: true,
+      load: "kexec_load",
+      arch: "386",
+      segments: [],
+      memory: { min: 0x100000n, max: 0xffff_ffff_ffff_ffffn },
+      checksum: false,
+      predecompress: true,
+      stated: [
+        "version",
+        "name",
+        "description",
+        "kernel",
+        "initrd",
+        "cmdline",
+        "crash",
+        "preserve_context",
+        "load",
+        "arch",
+        "segments",
+        "memory",
+        "checksum",
+        "predecompress",
+      ],
+    });
+  },
+});
+
+Deno.test({
+  name: "explicit segments arrive with their bytes, files and merged keys",
+  permissions: "none",
+  fn() {
+    const profile = valid(VALID.find(({ name }) => name === "explicit.yaml")?.text ?? "", "/srv/p/x.yaml");
+    assertEquals(profile.entry, 0x100000n);
+    assertEquals(profile.segments, [
+      { at: 0x1000n, size: 4096n, source: { kind: "zero" } },
+      { name: "stack", at: 0x2000n, size: 4096n, source: { kind: "zero" } },
+      { name: "loop", at: 0x100000n, source: { kind: "bytes", bytes: Uint8Array.of(0xf4, 0xeb, 0xfd, 0xf4) } },
+      { at: 0x1000000n, source: { kind: "bytes", bytes: new TextEncoder().encode("Hello") } },
+      {
+        at: 0x2000000n,
+        size: 8192n,
+        source: { kind: "file", file: { path: "/srv/p/payload.bin" }, offset: 512n, length: 4096n },
+      },
+      {
+        at: 0x3000000n,
+        source: { kind: "file", file: { path: "/srv/payload.bin", sha256: "0".repeat(64) }, offset: 0n },
+      },
+      { at: 0xffff_ffff_ffff_f000n, size: 4096n, source: { kind: "bytes", bytes: Uint8Array.of(0x90) } },
+    ]);
+  },
+});
+
+Deno.test({
+  name: "relative paths are resolved against the profile's folder, absolute ones stay",
+  permissions: "none",
+  fn() {
+    const at = (path: string, file: string): string | undefined =>
+      valid(`version: 1\nkernel: ${path}\n`, file).kernel?.path;
+    assertEquals(at("vmlinuz", "web.yaml"), "vmlinuz");
+    assertEquals(at("vmlinuz", "a/web.yaml"), "a/vmlinuz");
+    assertEquals(at("../vmlinuz", "/etc/a/web.yaml"), "/etc/a/../vmlinuz");
+    assertEquals(at("vmlinuz", "/web.yaml"), "/vmlinuz");
+    assertEquals(at("/boot/vmlinuz", "a/web.yaml"), "/boot/vmlinuz");
+  },
+});
+
+Deno.test({
+  name: "the name is the file's stem unless the profile has one",
+  permissions: "none",
+  fn() {
+    const named = (file: string): string => valid("version: 1\nkernel: a\n", file).name;
+    assertEquals(named("/etc/web.yaml"), "web");
+    assertEquals(named("web.prod.yml"), "web.prod");
+    assertEquals(named(".yaml"), ".yaml");
+    assertEquals(valid("version: 1\nkernel: a\nname: 7\n").name, "7");
+  },
+});
+
+Deno.test({
+  name: "a typing error of a key is met with the nearest key, a wrong boolean with the right one",
+  permissions: "none",
+  fn() {
+    assertEquals(only("version: 1\nkernel: a\ninitrd_: b\n").hint, "Did you mean `initrd`?");
+    assertEquals(only("version: 1\nkernel: a\ncrash: Yes\n").hint, "Write `true`");
+    assertEquals(only("version: 1\nkernel: a\ncrash: off\n").hint, "Write `false`");
+  },
+});
+
+Deno.test({
+  name: "a map where words belong is met with the words that were meant",
+  permissions: "none",
+  fn() {
+    const problem = only("version: 1\nkernel: a\ncmdline: { reuse: true, set: { console: ttyS0, quiet: , b: c d } }\n");
+    assertStringIncludes(problem.hint ?? "", "`set: [console=ttyS0, quiet, 'b=\"c d\"']`");
+    assertEquals(only("version: 1\nkernel: a\ncmdline:\n- console: ttyS0\n").hint, "Write [console=ttyS0]");
+  },
+});
+
+Deno.test({
+  name: "an entry of several words is met with both ways to write it",
+  permissions: "none",
+  fn() {
+    assertEquals(
+      only("version: 1\nkernel: a\ncmdline: [dyndbg=file a.c +p]\n").hint,
+      "Write [dyndbg=file, a.c, '+p'], or quote what belongs together: 'dyndbg=\"file a.c +p\"'",
+    );
+  },
+});
+
+Deno.test({
+  name: "a duplicate key names the place of the first one",
+  permissions: "none",
+  fn() {
+    assertEquals(
+      only("version: 1\nkernel: a\nkernel: b\n").message,
+      "The key `kernel` stands twice, first in line 2, column 1",
+    );
+  },
+});
+
+Deno.test({
+  name: "what is not UTF-8 text is refused, and says what it is",
+  permissions: "none",
+  fn() {
+    const refusal = (...bytes: number[]): string => {
+      const { value, diagnostics } = parseProfileBytes(Uint8Array.from(bytes), "p.yaml");
+      assertEquals(value, undefined);
+      return diagnostics.map((problem) => `${problem.position?.line}:${problem.position?.column} ${problem.message}`)
+        .join();
+    };
+    assertEquals(refusal(0x61, 0, 0x62), "1:1 The file is not a text: byte 1 is NUL");
+    assertEquals(refusal(0xff, 0xfe, 0x61, 0), "1:1 The file is not a text: it is UTF-16");
+    assertEquals(refusal(0x61, 10, 0x62, 0xff), "2:2 The file is not a text: it is not UTF-8");
+    assertEquals(places(parseProfile("a: \ud800", "p.yaml").diagnostics), ["1:4 not-text"]);
+    assertEquals(places(parseProfile("a: b\0", "p.yaml").diagnostics), ["1:5 not-text"]);
+  },
+});
+
+Deno.test({
+  name: "a profile of more than 1 MiB is refused, one of 1 MiB is read",
+  permissions: "none",
+  fn() {
+    const head = "version: 1\nkernel: a\n#";
+    const largest = new TextEncoder().encode(head.padEnd(1 << 20, "x"));
+    assertEquals(parseProfileBytes(largest, "p.yaml").diagnostics, []);
+    const { diagnostics } = parseProfileBytes(new Uint8Array(10_000_000), "p.yaml");
+    assertEquals(diagnostics.map(({ code, message }) => [code, message]), [
+      ["too-large", "The file of 9.5 MiB is too large for a profile"],
+    ]);
+    assertEquals(parseProfile("x".repeat((1 << 20) + 1), "p.yaml").diagnostics[0]?.code, "too-large");
+  },
+});
+
+Deno.test({
+  name: "an escape that is no character is refused where it would reach the kernel or a path",
+  permissions: "none",
+  fn() {
+    assertEquals(only('version: 1\nkernel: "\\ud800"\n').code, "wrong-type");
+    assertEquals(only('version: 1\nkernel: a\ncmdline: "\\ud800"\n').code, "cmdline-character");
+  },
+});
+
+Deno.test({
+  name: "the keys of JavaScript objects are unknown keys like any other",
+  permissions: "none",
+  fn() {
+    for (const key of ["__proto__", "constructor", "toString", "hasOwnProperty"]) {
+      assertEquals(only(`version: 1\nkernel: a\n${key}: { crash: true }\n`).code, "unknown-key");
+      assertEquals(only(`version: 1\nkernel: { path: a, ${key}: b }\n`).code, "unknown-key");
+    }
+  },
+});
