@@ -162,7 +162,7 @@ const REASONS: { readonly [error: string]: { readonly reason: string; readonly h
   EACCES: { reason: "permission denied", hint: "Run warmboot as root, or give the file to its user to read" },
   EPERM: { reason: "permission denied", hint: "Run warmboot as root, or give the file to its user to read" },
   ELOOP: { reason: "its symbolic links lead in a circle", hint: "Name the file itself" },
-  NotCapable: { reason: "warmboot runs without the permission to", hint: "Run it with --allow-read, or with -A" },
+  NotCapable: { reason: "Deno was not given the permission to", hint: "Run it with --allow-read, or with -A" },
 };
 
 function openProblem(path: string, error: unknown): Diagnostic {
@@ -170,7 +170,7 @@ function openProblem(path: string, error: unknown): Diagnostic {
   if (name === "ENOENT" || name === "ENOTDIR") return missing(path);
   const known = REASONS[name];
   return {
-    code: "file-unreadable",
+    code: name === "NotCapable" ? "file-not-capable" : "file-unreadable",
     severity: "error",
     message: `Cannot open ${path}: ${known?.reason ?? name}`,
     ...(known === undefined ? {} : { hint: known.hint }),

@@ -168,7 +168,7 @@ Deno.test({
   permissions: "none",
   fn() {
     const [code, , hint] = refusal("/etc", "hostname");
-    assertEquals([code, hint], ["file-unreadable", "Run it with --allow-read, or with -A"]);
+    assertEquals([code, hint], ["file-not-capable", "Run it with --allow-read, or with -A"]);
   },
 });
 

@@ -1,0 +1,72 @@
+import type { ExitName } from "../core/exit.ts";
+import type { Ports } from "./ports.ts";
+
+/** One option of a command. Without `value` it is a switch. */
+export interface Option {
+  readonly name: string;
+  readonly short?: string;
+  /** What stands for its value in the help: `FILE`, `text|json`. */
+  readonly value?: string;
+  /** The values that it takes, where they are few; the first is the default. */
+  readonly choices?: readonly string[];
+  readonly doc: string;
+}
+
+/** The words and options of a call, understood. */
+export interface Invocation {
+  readonly words: readonly string[];
+  /** Options by name: a text, or true for a switch. */
+  readonly options: { readonly [name: string]: string | true };
+}
+
+/** A command: what help, errors, completions and documentation say of it, and what it does. */
+export interface Command {
+  readonly name: string;
+  /** The words it takes, as in `PROFILE...`. */
+  readonly usage: string;
+  /** How many words, at least and at most. */
+  readonly words: { readonly min: number; readonly max: number };
+  readonly summary: string;
+  readonly description: string;
+  readonly options: readonly Option[];
+  readonly examples: readonly { readonly line: string; readonly doc: string }[];
+  run(invocation: Invocation, ports: Ports): Promise<ExitName>;
+}
+
+/** An option's text, or undefined. */
+export function textOption({ options }: Invocation, name: string): string | undefined {
+  const value = options[name];
+  return typeof value === "string" ? value : undefined;
+}
+
+/** Whether a switch is set. */
+export function isSet({ options }: Invocation, name: string): boolean {
+  return options[name] === true;
+}
+
+/** `-o`, the form of the output; the first form is the default. */
+export function outputOption(...forms: readonly string[]): Option {
+  return {
+    name: "output",
+    short: "o",
+    value: forms.join("|"),
+    choices: forms,
+    doc: `Form of the output (${forms[0]})`,
+  };
+}
+
+/** `--facts`: plan for a captured host. */
+export const FACTS_OPTION: Option = {
+  name: "facts",
+  value: "FILE",
+  doc: "Plan for the host captured in FILE (`warmboot facts`) instead of this one",
+};
+
+/** `--dry-run`. */
+export const DRY_RUN_OPTION: Option = { name: "dry-run", doc: "Print the system calls and make none" };
+
+/** `--now`. */
+export const NOW_OPTION: Option = {
+  name: "now",
+  doc: "Do not ask systemd: sync and reboot at once; no service is stopped",
+};

@@ -1,0 +1,97 @@
+import type { ExitName } from "../../core/exit.ts";
+import type { HostFacts } from "../../host/facts.ts";
+import { execute } from "../../kernel/execute.ts";
+import { openLibc } from "../../kernel/libc.ts";
+import { SyscallError } from "../../kernel/syscall_error.ts";
+import { REBOOT_NOW } from "../../plan/lower.ts";
+import { formatSyscall } from "../../plan/syscall.ts";
+import { type Command, DRY_RUN_OPTION, isSet, NOW_OPTION } from "../command.ts";
+import type { Ports } from "../ports.ts";
+import { readFacts } from "../prepare.ts";
+import { complain, report, say } from "../report.ts";
+
+/** How to reboot: by asking systemd, or by the system call itself. */
+export type RebootWay = "systemd" | "now";
+
+/** `warmboot exec`. */
+export const exec: Command = {
+  name: "exec",
+  usage: "",
+  words: { min: 0, max: 0 },
+  summary: "Reboot into the loaded image",
+  description:
+    "Where systemd is PID 1, asks it (`systemctl kexec`), so that services stop and file systems are unmounted. Elsewhere, or with --now, syncs the file systems and makes the system call at once: nothing is stopped or unmounted.",
+  options: [NOW_OPTION, DRY_RUN_OPTION],
+  examples: [
+    { line: "warmboot exec", doc: "Reboot into the loaded image" },
+    { line: "warmboot exec --now", doc: "Without stopping services: for rescue systems and tests" },
+  ],
+  async run(invocation, ports) {
+    const { facts, diagnostics } = readFacts(undefined);
+    if (facts === undefined) return report(diagnostics, ports);
+    if (facts.kexec.loaded !== true) {
+      complain(
+        facts.kexec.loaded === undefined
+          ? "The running kernel does not say whether an image is loaded"
+          : "No image is loaded",
+        "Load one first: warmboot load PROFILE",
+        ports,
+      );
+      return "unavailable";
+    }
+    const way = rebootWay(facts, isSet(invocation, "now"));
+    if (way === "now" && facts.initPidNamespace === false) {
+      complain(
+        "This process runs in a PID namespace of its own, from where reboot(2) boots no loaded image",
+        "Run warmboot on the host itself, outside the container",
+        ports,
+      );
+      return "unavailable";
+    }
+    if (!isSet(invocation, "dry-run")) return await reboot(way, ports);
+    if (way === "systemd") ports.out.write("systemctl kexec\n");
+    else for (const call of REBOOT_NOW) ports.out.write(`${formatSyscall(call)}\n`);
+    return "ok";
+  },
+};
+
+/** Through systemd where it is PID 1, unless told otherwise. */
+export function rebootWay(facts: HostFacts, now: boolean): RebootWay {
+  return facts.systemd && !now ? "systemd" : "now";
+}
+
+/** Reboots into the loaded image. Does not return where the kernel goes along. */
+export async function reboot(way: RebootWay, ports: Ports): Promise<ExitName> {
+  if (way === "systemd") return await askSystemd(ports);
+  say("Rebooting into the loaded image now", ports);
+  using libc = openLibc();
+  for (const call of REBOOT_NOW) {
+    const result = execute(call, [], libc);
+    if (!result.ok) {
+      const { facts } = readFacts(undefined);
+      if (facts === undefined) throw new Error("Cannot read the facts of the host");
+      throw new SyscallError({ call, errno: result.errno, facts });
+    }
+  }
+  return "ok";
+}
+
+async function askSystemd(ports: Ports): Promise<ExitName> {
+  say("Asking systemd to reboot into the loaded image: systemctl kexec", ports);
+  try {
+    const { success, code } = await new Deno.Command("systemctl", { args: ["kexec"], stdin: "null" }).spawn().status;
+    if (success) return "ok";
+    complain(
+      `systemctl kexec failed with exit code ${code}`,
+      "See journalctl -b; warmboot exec --now goes without systemd",
+      ports,
+    );
+  } catch (error) {
+    complain(
+      `systemctl cannot be run: ${error instanceof Error ? error.message : error}`,
+      "warmboot exec --now goes without systemd, and stops no service",
+      ports,
+    );
+  }
+  return "unavailable";
+}

@@ -1,0 +1,145 @@
+import { hasErrors } from "../../core/diagnostic.ts";
+import type { ExitName } from "../../core/exit.ts";
+import { isUnchanged } from "../../host/files.ts";
+import { execute } from "../../kernel/execute.ts";
+import { openLibc } from "../../kernel/libc.ts";
+import type { LoadRecord } from "../../kernel/record.ts";
+import { SyscallError } from "../../kernel/syscall_error.ts";
+import { lowerPlan, REBOOT_NOW } from "../../plan/lower.ts";
+import type { Plan } from "../../plan/plan.ts";
+import { exitOfChecks, mayRun } from "../../plan/rules/table.ts";
+import { isCrash } from "../../plan/stored.ts";
+import { formatSyscall } from "../../plan/syscall.ts";
+import { renderComplaints } from "../../render/plan.ts";
+import { type Command, DRY_RUN_OPTION, isSet, NOW_OPTION } from "../command.ts";
+import { holdSignals } from "../hold_signals.ts";
+import type { Ports } from "../ports.ts";
+import { prepare, type Prepared, readFacts } from "../prepare.ts";
+import { type ImageSlot, lockStore } from "../record_store.ts";
+import { complain, report, say } from "../report.ts";
+import { whoAmI } from "../who.ts";
+import { reboot, rebootWay } from "./exec.ts";
+
+/** `warmboot load`. */
+export const load: Command = {
+  name: "load",
+  usage: "PROFILE|PLAN",
+  words: { min: 1, max: 1 },
+  summary: "Load the image of a profile or of a stored plan; --exec reboots into it",
+  description:
+    "Plans, checks, and hands the image to the kernel. Nothing is loaded if a check fails. The running system goes on until `warmboot exec`, `systemctl kexec` or, for a crash image, a panic.\nA stored plan is carried out as it is, or refused with the reason when files or host have changed since.",
+  options: [
+    DRY_RUN_OPTION,
+    { name: "exec", doc: "Go on and reboot into the image, as `warmboot exec` does" },
+    NOW_OPTION,
+  ],
+  examples: [
+    { line: "warmboot load web.yaml", doc: "Load; reboot later with `warmboot exec`" },
+    { line: "warmboot load web.yaml --dry-run", doc: "Print the system calls and make none" },
+    { line: "warmboot load web.plan.json --exec", doc: "Carry out a reviewed plan and reboot" },
+  ],
+  async run(invocation, ports) {
+    const goOn = isSet(invocation, "exec");
+    if (isSet(invocation, "now") && !goOn) {
+      complain("--now is about rebooting", "Write --exec --now", ports);
+      return "usage";
+    }
+    using prepared = prepare(invocation.words[0] ?? "", { facts: undefined, storedPlans: true }, ports);
+    const exit = report(prepared.diagnostics, ports);
+    const { plan, facts } = prepared;
+    if (plan === undefined || facts === undefined || hasErrors(prepared.diagnostics)) return exit;
+    if (goOn && isCrash(plan)) {
+      complain("--exec does not go with a crash image", "The kernel boots it by itself when it panics", ports);
+      return "usage";
+    }
+    complainOfChecks(plan, ports);
+    if (!mayRun(plan.checks)) {
+      complain("The plan fails these checks; nothing was loaded", undefined, ports);
+      return exitOfChecks(plan.checks);
+    }
+    const way = rebootWay(facts, isSet(invocation, "now"));
+    if (isSet(invocation, "dry-run")) {
+      for (const call of lowerPlan(plan)) ports.out.write(`${formatSyscall(call)}\n`);
+      if (goOn && way === "systemd") ports.out.write("systemctl kexec\n");
+      else if (goOn) { for (const call of REBOOT_NOW) ports.out.write(`${formatSyscall(call)}\n`); }
+      return "ok";
+    }
+    const stopped = await loadPlan(plan, prepared, ports);
+    if (stopped !== undefined) return stopped;
+    ports.out.write(`Loaded ${plan.release ?? "the image"} from profile ${plan.profile}\n`);
+    if (!goOn) {
+      say(nextStep(plan, facts.systemd), ports);
+      return "ok";
+    }
+    return await reboot(way, ports);
+  },
+};
+
+/** Makes the calls of a plan; gives an exit code where the load did not happen or must not go on. */
+async function loadPlan(plan: Plan, prepared: Prepared, ports: Ports): Promise<ExitName | undefined> {
+  const slot: ImageSlot = isCrash(plan) ? "crash" : "reboot";
+  using libc = openLibc();
+  using store = lockStore();
+  const changed = prepared.files.find((file) => !isUnchanged(file));
+  if (changed !== undefined) {
+    complain(`${changed.path} changed while it was read`, "Wait until what writes it is done, and load again", ports);
+    return "unavailable";
+  }
+  store.prepare(slot, record(plan, prepared.facts?.bootId));
+  let signalled = false;
+  await holdSignals(() => {
+    for (const call of lowerPlan(plan)) {
+      const result = execute(call, prepared.files, libc);
+      if (!result.ok) {
+        store.discard(slot);
+        // The kernel drops a loaded crash image before it looks at the new one.
+        const { facts } = readFacts(undefined);
+        if (slot === "crash" && facts?.kexec.crashLoaded === false) store.remove(slot);
+        if (slot === "crash" && facts?.kexec.crashLoaded === false) say("No crash image is loaded now", ports);
+        throw new SyscallError({ call, errno: result.errno, facts: facts ?? prepared.facts ?? fail() });
+      }
+    }
+    store.commit(slot);
+  }, () => {
+    signalled = true;
+  });
+  const tampered = prepared.files.find((file) => !isUnchanged(file));
+  if (tampered !== undefined) {
+    complain(
+      `${tampered.path} changed while the kernel read it, so what is loaded is not what was planned`,
+      `Unload it: warmboot unload${slot === "crash" ? " --crash" : ""}`,
+      ports,
+    );
+    return "unavailable";
+  }
+  if (signalled) {
+    complain("Interrupted; the image is loaded, and nothing else was done", "warmboot unload takes it back", ports);
+    return "refused";
+  }
+  return undefined;
+}
+
+function fail(): never {
+  throw new Error("Cannot load without the facts of the host");
+}
+
+function complainOfChecks(plan: Plan, ports: Ports): void {
+  const complaints = renderComplaints(plan.checks, ports.err.layout);
+  if (complaints !== "") say(complaints, ports);
+}
+
+function record(plan: Plan, bootId: string | undefined): LoadRecord {
+  return {
+    format: "warmboot.record/1",
+    ...(bootId === undefined ? {} : { bootId }),
+    loadedAt: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
+    ...whoAmI(),
+    plan,
+  };
+}
+
+function nextStep(plan: Plan, systemd: boolean): string {
+  if (isCrash(plan)) return "It boots when this kernel panics; take it back with: warmboot unload --crash";
+  const also = systemd ? " (`systemctl reboot` boots it as well)" : "";
+  return `Reboot into it with: warmboot exec${also}; take it back with: warmboot unload`;
+}

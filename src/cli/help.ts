@@ -1,0 +1,67 @@
+import { EXIT } from "../core/exit.ts";
+import type { Layout } from "../render/plan.ts";
+import { wrap } from "../render/wrap.ts";
+import { GLOBAL_OPTIONS } from "./args.ts";
+import type { Command, Option } from "./command.ts";
+
+const COLUMN = 28;
+
+/** The help of the program. */
+export function programHelp(commands: readonly Command[], { style, width }: Layout): string {
+  return [
+    `${style.bold("warmboot")}: reboot Linux from a YAML file`,
+    "",
+    style.bold("Usage"),
+    "  warmboot COMMAND [OPTION...] [WORD...]",
+    "",
+    style.bold("Commands"),
+    ...commands.map(({ name, usage, summary }) => entry(`${name} ${usage}`, summary, width)),
+    "",
+    style.bold("Options of every command"),
+    ...GLOBAL_OPTIONS.map((option) => optionLine(option, width)),
+    "",
+    ...exitCodes({ style, width }),
+    "",
+    "More on a command: warmboot COMMAND --help",
+    "",
+  ].join("\n");
+}
+
+/** The help of one command. */
+export function commandHelp(command: Command, { style, width }: Layout): string {
+  return [
+    wrap(`warmboot ${command.name}: ${command.summary}`, width, 2),
+    "",
+    style.bold("Usage"),
+    `  warmboot ${command.name}${command.options.length > 0 ? " [OPTION...]" : ""} ${command.usage}`.trimEnd(),
+    "",
+    ...command.description.split("\n").map((paragraph) => wrap(paragraph, width, 0)),
+    "",
+    style.bold("Options"),
+    ...[...command.options, ...GLOBAL_OPTIONS].map((option) => optionLine(option, width)),
+    "",
+    style.bold("Examples"),
+    ...command.examples.flatMap(({ line, doc }) => [`  ${line}`, `      ${style.dim(wrap(doc, width, 6))}`]),
+    "",
+    ...exitCodes({ style, width }),
+    "",
+  ].join("\n");
+}
+
+function exitCodes({ style, width }: Layout): readonly string[] {
+  return [
+    style.bold("Exit codes"),
+    ...Object.values(EXIT).map(({ code, meaning }) => `  ${String(code).padEnd(4)}${wrap(meaning, width, 6)}`),
+  ];
+}
+
+function optionLine({ name, short, value, doc }: Option, width: number): string {
+  const long = value === undefined ? `--${name}` : `--${name} ${value}`;
+  return entry(short === undefined ? `    ${long}` : `-${short}, ${long}`, doc, width);
+}
+
+function entry(term: string, doc: string, width: number): string {
+  const head = `  ${term}`;
+  const text = wrap(doc, width, COLUMN);
+  return head.length + 1 < COLUMN ? `${head.padEnd(COLUMN)}${text}` : `${head}\n${" ".repeat(COLUMN)}${text}`;
+}

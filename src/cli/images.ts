@@ -1,0 +1,62 @@
+import type { Diagnostic, Path } from "../core/diagnostic.ts";
+import { closeFile, hashFile, type OpenFile, openFile } from "../host/files.ts";
+import { identifyKernel } from "../image/identify.ts";
+import { identifyInitrd } from "../image/initrd.ts";
+import type { IdentifiedFile, Images } from "../plan/input.ts";
+import type { FileRef } from "../profile/profile.ts";
+import type { Ports } from "./ports.ts";
+
+/** The files of a plan, open. What was hashed is what is handed to the kernel. */
+export interface OpenImages extends Disposable {
+  readonly images: Images;
+  readonly files: readonly OpenFile[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Opens, hashes and identifies a kernel and initrds. Every file that cannot be opened is a diagnostic. */
+export function openImages(kernel: FileRef | undefined, initrds: readonly FileRef[], ports: Ports): OpenImages {
+  const files: OpenFile[] = [];
+  const diagnostics: Diagnostic[] = [];
+  const open = (ref: FileRef, path: Path): OpenFile | undefined => {
+    const opened = openFile(ref.path);
+    diagnostics.push(...opened.diagnostics.map((diagnostic) => ({ ...diagnostic, path })));
+    if (opened.value !== undefined) files.push(opened.value);
+    return opened.value;
+  };
+  const kernelFile = kernel === undefined ? undefined : open(kernel, ["kernel"]);
+  const initrdFiles = initrds.map((ref, index) => open(ref, ["initrd", index]));
+  const identified = <Info>(file: OpenFile, ref: FileRef, info: Info): IdentifiedFile<Info> => ({
+    path: file.path,
+    size: file.size,
+    sha256: hashFile(file, progress(file.path, ports)),
+    ...(ref.sha256 === undefined ? {} : { pinned: ref.sha256 }),
+    info,
+  });
+  const complete = diagnostics.every(({ severity }) => severity !== "error");
+  const images: Images = !complete ? { initrd: [] } : {
+    ...(kernelFile === undefined || kernel === undefined
+      ? {}
+      : { kernel: identified(kernelFile, kernel, identifyKernel(kernelFile.source)) }),
+    initrd: initrds.flatMap((ref, index) => {
+      const file = initrdFiles[index];
+      return file === undefined ? [] : [identified(file, ref, identifyInitrd(file.source))];
+    }),
+  };
+  return { images, files, diagnostics, [Symbol.dispose]: () => files.forEach(closeFile) };
+}
+
+const PATIENCE_MS = 500;
+
+/** A progress line on a terminal, once hashing takes over half a second. */
+function progress(path: string, { err }: Ports): ((done: number, total: number) => void) | undefined {
+  if (!err.isTerminal) return undefined;
+  const start = performance.now();
+  let shown = -1;
+  return (done, total) => {
+    if (performance.now() - start < PATIENCE_MS && shown < 0) return;
+    const percent = Math.floor(done * 100 / total);
+    if (done === total && shown >= 0) err.write("\r\x1b[K");
+    else if (percent > shown) err.write(`\r\x1b[KReading ${path}: ${percent} %`);
+    shown = percent;
+  };
+}

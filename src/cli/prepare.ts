@@ -1,0 +1,101 @@
+import { isAbsolute, resolve } from "@std/path/posix";
+import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
+import { collect, parseCapture } from "../host/capture.ts";
+import { decodeFacts } from "../host/decode_facts.ts";
+import type { HostFacts } from "../host/facts.ts";
+import type { OpenFile } from "../host/files.ts";
+import { liveReader } from "../host/live.ts";
+import type { Plan } from "../plan/plan.ts";
+import { planBoot } from "../plan/planner.ts";
+import { recheck } from "../plan/stored.ts";
+import { placed, sourceOf } from "../profile/locate.ts";
+import { parseProfileBytes } from "../profile/parse.ts";
+import type { FileRef } from "../profile/profile.ts";
+import { openImages } from "./images.ts";
+import type { Ports } from "./ports.ts";
+import { readPlan } from "./read_plan.ts";
+import { readWhole } from "./read_whole.ts";
+
+/** A plan and the open files behind it; or diagnostics that say why there is none. */
+export interface Prepared extends Disposable {
+  readonly plan: Plan | undefined;
+  readonly facts: HostFacts | undefined;
+  readonly files: readonly OpenFile[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** The facts of this host, or those captured in a file. */
+export function readFacts(
+  path: string | undefined,
+): { readonly facts?: HostFacts; readonly diagnostics: readonly Diagnostic[] } {
+  const diagnostics: Diagnostic[] = [];
+  const capture = path === undefined ? collect(liveReader()) : captureFrom(path, diagnostics);
+  if (capture === undefined) return { diagnostics };
+  const decoded = decodeFacts(capture);
+  diagnostics.push(...decoded.diagnostics);
+  return { ...(decoded.value === undefined ? {} : { facts: decoded.value }), diagnostics };
+}
+
+function captureFrom(path: string, diagnostics: Diagnostic[]): ReturnType<typeof collect> | undefined {
+  const read = readWhole(path);
+  diagnostics.push(...read.diagnostics);
+  if (read.bytes === undefined) return undefined;
+  const parsed = parseCapture(new TextDecoder().decode(read.bytes), path);
+  diagnostics.push(...parsed.diagnostics);
+  return parsed.value;
+}
+
+/** From the path of a profile, or of a stored plan where those are welcome, to a checked plan. */
+export function prepare(
+  path: string,
+  options: { readonly facts: string | undefined; readonly storedPlans: boolean },
+  ports: Ports,
+): Prepared {
+  const diagnostics: Diagnostic[] = [];
+  const none = (): Prepared => ({ plan: undefined, facts: undefined, files: [], diagnostics, [Symbol.dispose]() {} });
+  const read = readWhole(path);
+  diagnostics.push(...read.diagnostics);
+  const { bytes } = read;
+  if (bytes === undefined) return none();
+  const source = () => sourceOf(new TextDecoder().decode(bytes), path);
+
+  const stored = options.storedPlans ? readPlan(bytes, path) : undefined;
+  if (stored !== undefined) diagnostics.push(...stored.diagnostics);
+  const profile = stored === undefined ? parseProfileBytes(bytes, path) : undefined;
+  if (profile !== undefined) diagnostics.push(...profile.diagnostics);
+  if (hasErrors(diagnostics)) return none();
+
+  const host = readFacts(options.facts);
+  diagnostics.push(...host.diagnostics);
+  const refs = stored?.value !== undefined ? planFiles(stored.value) : {
+    kernel: profile?.value?.kernel === undefined ? undefined : absolute(profile.value.kernel),
+    initrd: (profile?.value?.initrd ?? []).map(absolute),
+  };
+  const opened = openImages(refs.kernel, refs.initrd, ports);
+  const place = (diagnostic: Diagnostic) => profile === undefined ? diagnostic : placed(diagnostic, source());
+  diagnostics.push(...opened.diagnostics.map(place));
+  const { facts } = host;
+  if (facts === undefined || hasErrors(diagnostics)) {
+    opened[Symbol.dispose]();
+    return none();
+  }
+  let plan: Plan | undefined;
+  if (stored?.value !== undefined) {
+    plan = recheck(stored.value, facts, opened.images);
+  } else if (profile?.value !== undefined) {
+    const planned = planBoot({ profile: profile.value, facts, images: opened.images });
+    diagnostics.push(...planned.diagnostics.map(place));
+    plan = planned.value;
+  }
+  return { plan, facts, files: opened.files, diagnostics, [Symbol.dispose]: () => opened[Symbol.dispose]() };
+}
+
+/** A plan outlives the working directory: it names every file by its absolute path. */
+function absolute(ref: FileRef): FileRef {
+  return isAbsolute(ref.path) ? ref : { ...ref, path: resolve(Deno.cwd(), ref.path) };
+}
+
+function planFiles({ call }: Plan): { readonly kernel: FileRef | undefined; readonly initrd: readonly FileRef[] } {
+  if (call.syscall === "kexec_load") return { kernel: undefined, initrd: [] };
+  return { kernel: { path: call.kernel.path }, initrd: call.initrd.map(({ path }) => ({ path })) };
+}

@@ -1,0 +1,119 @@
+import type { Diagnostic } from "../core/diagnostic.ts";
+import { decodeRecord, type LoadRecord } from "../kernel/record.ts";
+import type { FoundRecord } from "../kernel/status.ts";
+
+/** Where the records are kept: gone with the boot, as the loaded image is. */
+export const RECORD_DIRECTORY = "/run/warmboot";
+
+/** Which of the two images a record is about. */
+export type ImageSlot = "reboot" | "crash";
+
+/** The store of the records cannot be used. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+}
+
+/** The lock of the store, held while an image is loaded or unloaded. */
+export interface StoreLock extends Disposable {
+  /** Writes a record beside the old one, before the call: a full disk shows here, while nothing has happened yet. */
+  prepare(slot: ImageSlot, record: LoadRecord): void;
+  /** Puts the prepared record in the old one's place: one rename, which needs no space. */
+  commit(slot: ImageSlot): void;
+  /** Throws the prepared record away; the old one stays. */
+  discard(slot: ImageSlot): void;
+  /** Removes the record: nothing is loaded any more. */
+  remove(slot: ImageSlot): void;
+}
+
+/** Takes the lock. @throws {StoreError} if another warmboot holds it, or the directory cannot be used */
+export function lockStore(directory: string = RECORD_DIRECTORY): StoreLock {
+  const path = `${directory}/lock`;
+  const file = attempt(`use ${directory}`, () => {
+    Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+    return Deno.openSync(path, { create: true, write: true, mode: 0o600 });
+  });
+  if (!attempt(`lock ${path}`, () => file.tryLockSync(true))) {
+    file.close();
+    throw new StoreError("Another warmboot is loading or unloading an image right now");
+  }
+  return {
+    prepare: (slot, record) =>
+      attempt(`write ${pending(directory, slot)}`, () => {
+        using pendingFile = Deno.openSync(pending(directory, slot), {
+          create: true,
+          write: true,
+          truncate: true,
+          mode: 0o600,
+        });
+        const bytes = new TextEncoder().encode(`${JSON.stringify(record, null, 2)}\n`);
+        for (let done = 0; done < bytes.length;) done += pendingFile.writeSync(bytes.subarray(done));
+        pendingFile.syncSync();
+      }),
+    commit: (slot) =>
+      attempt(`rename ${pending(directory, slot)}`, () => {
+        Deno.renameSync(pending(directory, slot), settled(directory, slot));
+      }),
+    discard: (slot) => attempt(`remove ${pending(directory, slot)}`, () => removeIfThere(pending(directory, slot))),
+    remove: (slot) => attempt(`remove ${settled(directory, slot)}`, () => removeIfThere(settled(directory, slot))),
+    [Symbol.dispose]: () => file.close(),
+  };
+}
+
+/** Reads the record of an image. */
+export function findRecord(slot: ImageSlot, directory: string = RECORD_DIRECTORY): FoundRecord {
+  const unfinished = readIfThere(pending(directory, slot));
+  const text = readIfThere(settled(directory, slot));
+  if (unfinished.kind === "text") return { kind: "interrupted" };
+  if (text.kind === "absent") return { kind: "none" };
+  if (text.kind === "error") return { kind: "unreadable", message: text.message };
+  const problems: Diagnostic[] = [];
+  try {
+    const record = decodeRecord(JSON.parse(text.text), [], (problem) => problems.push(problem));
+    if (record !== undefined) return { kind: "record", record };
+  } catch (error) {
+    return { kind: "unreadable", message: `${settled(directory, slot)} is no JSON: ${messageOf(error)}` };
+  }
+  return { kind: "unreadable", message: `${settled(directory, slot)} is no record: ${problems[0]?.message}` };
+}
+
+function pending(directory: string, slot: ImageSlot): string {
+  return `${directory}/${slot}.json.new`;
+}
+
+function settled(directory: string, slot: ImageSlot): string {
+  return `${directory}/${slot}.json`;
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+type ReadResult =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "absent" }
+  | { readonly kind: "error"; readonly message: string };
+
+function readIfThere(path: string): ReadResult {
+  try {
+    return { kind: "text", text: Deno.readTextFileSync(path) };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return { kind: "absent" };
+    return { kind: "error", message: `${path} cannot be read: ${messageOf(error)}` };
+  }
+}
+
+function attempt<T>(what: string, action: () => T): T {
+  try {
+    return action();
+  } catch (cause) {
+    throw new StoreError(`Cannot ${what}: ${messageOf(cause)}`, { cause });
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

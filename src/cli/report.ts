@@ -1,0 +1,29 @@
+import { CATALOGUE } from "../core/catalogue.ts";
+import type { Diagnostic } from "../core/diagnostic.ts";
+import type { ExitName } from "../core/exit.ts";
+import { renderDiagnostic } from "../render/excerpt.ts";
+import type { Ports } from "./ports.ts";
+
+/** Writes diagnostics to standard error, and gives the exit code that the first error among them asks for. */
+export function report(diagnostics: readonly Diagnostic[], { err }: Ports): ExitName {
+  for (const diagnostic of diagnostics) err.write(`${renderDiagnostic(diagnostic, err.layout.style)}\n`);
+  return exitOf(diagnostics);
+}
+
+/** The exit code of the first error; `ok` without one. */
+export function exitOf(diagnostics: readonly Diagnostic[]): ExitName {
+  const first = diagnostics.find((diagnostic) => diagnostic.severity === "error");
+  return first === undefined ? "ok" : CATALOGUE[first.code].exit;
+}
+
+/** Writes one line about what went wrong, and one about what to do. */
+export function complain(message: string, hint: string | undefined, { err }: Ports): void {
+  const { style } = err.layout;
+  err.write(`${style.bad("error")}: ${message}\n`);
+  if (hint !== undefined) err.write(`  ${style.accent("hint")}: ${hint}\n`);
+}
+
+/** Writes one line about what happened. */
+export function say(message: string, { err }: Ports): void {
+  err.write(`${message}\n`);
+}

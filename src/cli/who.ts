@@ -1,0 +1,14 @@
+import { userInfo } from "node:os";
+
+/** Who runs this process: the user before sudo, where sudo says so. */
+export function whoAmI(): { readonly user: string; readonly uid: number } {
+  const sudo = Deno.env.get("SUDO_USER");
+  try {
+    const { username, uid } = userInfo();
+    return { user: sudo === undefined || sudo === "" ? username : `${sudo} (as ${username})`, uid };
+  } catch {
+    // No entry in the user database, as in an initramfs.
+    const uid = Deno.uid() ?? 0;
+    return { user: sudo ?? `uid ${uid}`, uid };
+  }
+}

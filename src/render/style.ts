@@ -1,0 +1,33 @@
+/** The colours of the output, or none of them. */
+export interface Style {
+  /** What stands out. */
+  bold(text: string): string;
+  /** What stands back. */
+  dim(text: string): string;
+  /** What is as it should be. */
+  good(text: string): string;
+  /** What is wrong. */
+  bad(text: string): string;
+  /** What needs a look. */
+  warning(text: string): string;
+  /** What to do. */
+  accent(text: string): string;
+}
+
+const plain = (text: string): string => text;
+
+/** The text as it is. */
+export const PLAIN: Style = { bold: plain, dim: plain, good: plain, bad: plain, warning: plain, accent: plain };
+
+/** SGR codes (ECMA-48). `@std/fmt` leaves them out under NO_COLOR even where `--color=always` was said. */
+const sgr = (on: number, off: number) => (text: string): string => `\x1b[${on}m${text}\x1b[${off}m`;
+
+/** ANSI colours. */
+export const COLOURED: Style = {
+  bold: sgr(1, 22),
+  dim: sgr(2, 22),
+  good: sgr(32, 39),
+  bad: sgr(31, 39),
+  warning: sgr(33, 39),
+  accent: sgr(36, 39),
+};

@@ -1,0 +1,154 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { type OutputUnit, Validator } from "@cfworker/json-schema";
+import { join } from "@std/path";
+import { EXIT } from "../../src/core/exit.ts";
+import { COMMANDS } from "../../src/cli/table.ts";
+import { bzImage } from "../image/build.ts";
+import { run, schemaOf } from "../support/run_cli.ts";
+
+const folder = Deno.makeTempDirSync({ prefix: "warmboot-test-" });
+const facts = new URL("../fixtures/hosts/bios-vm.json", import.meta.url).pathname;
+const profile = write("web.yaml", "version: 1\nkernel: vmlinuz\ninitrd: initrd.img\ncmdline: root=/dev/vda ro\n");
+write("vmlinuz", bzImage());
+write("initrd.img", new TextEncoder().encode("070701" + "0".repeat(104)));
+
+addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+
+function write(name: string, content: string | Uint8Array): string {
+  const path = join(folder, name);
+  Deno.writeFileSync(path, typeof content === "string" ? new TextEncoder().encode(content) : content);
+  return path;
+}
+
+function assertValid(schema: string, text: string): void {
+  const result = new Validator(schemaOf(schema), "7", false).validate(JSON.parse(text));
+  assertEquals(result.errors.map((error: OutputUnit) => `${error.instanceLocation}: ${error.error}`), []);
+}
+
+Deno.test("a valid profile is valid, and the exit code is 0", async () => {
+  const { code, stdout, stderr } = await run(["check", profile]);
+  assertEquals([code, stdout, stderr], [0, `${profile}: valid\n`, ""]);
+});
+
+Deno.test("every problem of a profile is told at once, on standard error, with exit code 65", async () => {
+  const bad = write("bad.yaml", "version: 1\nkernal: a\ncrash: maybe\n");
+  const { code, stdout, stderr } = await run(["check", bad]);
+  assertEquals([code, stdout], [EXIT.data.code, `${bad}: not valid\n`]);
+  for (const place of [`${bad}:2:1: error`, `${bad}:3:8: error`]) assertStringIncludes(stderr, place);
+});
+
+Deno.test("check goes on after a bad file, and tells in JSON what its schema says", async () => {
+  const bad = write("bad2.yaml", "version: 2\n");
+  const { code, stdout } = await run(["check", bad, profile, join(folder, "none.yaml"), "-o", "json"]);
+  assertEquals(code, EXIT.noinput.code);
+  assertValid("check", stdout);
+  assertEquals(JSON.parse(stdout).files.map((file: { valid: boolean }) => file.valid), [false, true, false]);
+});
+
+Deno.test("plan --facts needs read permission alone, and gives a plan that its schema describes", async () => {
+  const { code, stdout, stderr } = await run(["plan", profile, "--facts", facts, "-o", "json"], ["--allow-read"]);
+  assertEquals([code, stderr], [0, ""]);
+  assertValid("plan", stdout);
+  assertEquals(JSON.parse(stdout).call.kernel.path, join(folder, "vmlinuz"));
+});
+
+Deno.test("the same plan as YAML holds the same", async () => {
+  const { parse } = await import("@std/yaml");
+  const json = await run(["plan", profile, "--facts", facts, "-o", "json"]);
+  const yaml = await run(["plan", profile, "--facts", facts, "-o", "yaml"]);
+  assertEquals(parse(yaml.stdout, { schema: "json" }), JSON.parse(json.stdout));
+});
+
+Deno.test("a plan from this host's capture is, byte for byte, the plan made live", async () => {
+  const captured = await run(["facts"]);
+  assertValid("facts", captured.stdout);
+  const live = await run(["plan", profile, "-o", "json"]);
+  const offline = await run(["plan", profile, "-o", "json", "--facts", write("here.json", captured.stdout)]);
+  assertEquals([offline.stdout, offline.code], [live.stdout, live.code]);
+});
+
+Deno.test("plan --out stores what it shows, whole or not at all", async () => {
+  const out = join(folder, "web.plan.json");
+  const { code, stderr } = await run(["plan", profile, "--facts", facts, "--out", out]);
+  assertEquals([code, stderr], [0, `Stored in ${out}\n`]);
+  assertValid("plan", Deno.readTextFileSync(out));
+  const lost = await run(["plan", profile, "--facts", facts, "--out", join(folder, "no/such/folder.json")]);
+  assertEquals(lost.code, EXIT.io.code);
+  assertStringIncludes(lost.stderr, "Cannot write");
+  assertEquals([...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".new")), []);
+});
+
+Deno.test("a missing file is named, with exit code 66", async () => {
+  const lost = write("lost.yaml", "version: 1\nkernel: vmlinus\n");
+  const { code, stderr } = await run(["plan", lost, "--facts", facts]);
+  assertEquals(code, EXIT.noinput.code);
+  assertStringIncludes(stderr, join(folder, "vmlinus"));
+  assertStringIncludes(stderr, "vmlinuz");
+});
+
+Deno.test("a failed check is exit code 69, and the plan is still shown", async () => {
+  const script = write("script.yaml", "version: 1\nkernel: script.sh\ncmdline: ro\n");
+  write("script.sh", "#!/bin/sh\nexit 0\n");
+  const { code, stdout } = await run(["plan", script, "--facts", facts]);
+  assertEquals(code, EXIT.unavailable.code);
+  assertStringIncludes(stdout, "it is a script for /bin/sh");
+  assertStringIncludes(stdout, "Not ready: 1 check failed");
+});
+
+Deno.test("status speaks as its schema says", async () => {
+  const { code, stdout } = await run(["status", "-o", "json"]);
+  assertEquals(code, 0);
+  assertValid("status", stdout);
+});
+
+Deno.test("every command has help that fits 80 columns", async () => {
+  for (const { name } of COMMANDS) {
+    const { code, stdout, stderr } = await run([name, "--help"], []);
+    assertEquals([code, stderr], [0, ""], name);
+    assertEquals(stdout.split("\n").filter((line) => line.length > 80), [], name);
+    assertStringIncludes(stdout, `warmboot ${name}`);
+    assertEquals((await run([name, "--version"], [])).stdout, (await run(["--version"], [])).stdout);
+  }
+});
+
+Deno.test("no command, an unknown command and an unknown option are usage errors with a way out", async () => {
+  const cases: readonly (readonly [readonly string[], string])[] = [
+    [[], "Usage"],
+    [["pln", "x"], "Did you mean plan?"],
+    [["plan", "x", "--fact", "y"], "Did you mean --facts?"],
+    [["plan"], "plan needs PROFILE"],
+    [["--fast"], "does not stand before a command"],
+    [["load", profile, "--now"], "--exec --now"],
+    [["schema", "plann"], "Did you mean plan?"],
+  ];
+  for (const [args, says] of cases) {
+    const { code, stderr, stdout } = await run(args, ["--allow-read"]);
+    assertEquals([code, stdout], [EXIT.usage.code, ""], args.join(" "));
+    assertStringIncludes(stderr, says);
+  }
+});
+
+Deno.test("colour is for terminals, unless it is asked for", async () => {
+  const plain = await run(["check", profile]);
+  assert(!plain.stdout.includes("\x1b["));
+  assertStringIncludes((await run(["check", profile, "--color=always"])).stdout, "\x1b[");
+  assertStringIncludes((await run(["check", profile, "--color", "always"], ["-A"], { NO_COLOR: "1" })).stdout, "\x1b[");
+});
+
+Deno.test("what needs the live host says so when Deno may not read it", async () => {
+  for (const args of [["status"], ["facts"], ["plan", profile], ["load", profile]]) {
+    const { code, stderr } = await run(args, ["--allow-read"]);
+    assertEquals(code, EXIT.permission.code, args.join(" "));
+    assertStringIncludes(stderr, "-A");
+  }
+});
+
+Deno.test("a reader that goes away early is no defect", async () => {
+  const child = new Deno.Command("sh", {
+    args: ["-c", `"${Deno.execPath()}" run -A --quiet cli.ts facts | head -c 10; true`],
+    stderr: "piped",
+    stdout: "piped",
+  });
+  const { stderr } = await child.output();
+  assertEquals(new TextDecoder().decode(stderr), "");
+});

@@ -1,0 +1,75 @@
+import { assertEquals } from "@std/assert";
+import type { Diagnostic } from "../../src/core/diagnostic.ts";
+import { renderDiagnostic } from "../../src/render/excerpt.ts";
+import { PLAIN } from "../../src/render/style.ts";
+
+function render(source: string, column: number, length: number): readonly string[] {
+  const diagnostic: Diagnostic = {
+    code: "unknown-key",
+    severity: "error",
+    message: "The key `kernal` is not known",
+    position: { file: "web.yaml", line: 12, column, length, source },
+    expected: "one of kernel, initrd",
+    found: "kernal",
+    hint: "Did you mean `kernel`?",
+  };
+  return renderDiagnostic(diagnostic, PLAIN).split("\n");
+}
+
+Deno.test({
+  name: "a diagnostic shows where, what, the line with a caret, and what to do",
+  permissions: "none",
+  fn() {
+    assertEquals(render("kernal: /boot/vmlinuz", 1, 6), [
+      "web.yaml:12:1: error: The key `kernal` is not known [unknown-key]",
+      "  12 | kernal: /boot/vmlinuz",
+      "     | ^^^^^^",
+      "  expected: one of kernel, initrd",
+      "  found:    kernal",
+      "  hint:     Did you mean `kernel`?",
+    ]);
+  },
+});
+
+Deno.test({
+  name: "a tab before the place stays a tab under it",
+  permissions: "none",
+  fn() {
+    assertEquals(render("a:\tb", 4, 1).slice(1, 3), ["  12 | a:\tb", "     |   \t^"]);
+  },
+});
+
+Deno.test({
+  name: "a wide character before the place takes two columns",
+  permissions: "none",
+  fn() {
+    assertEquals(render("é: 起動 x", 7, 1).slice(2, 3), ["     |    " + "    " + " ^"]);
+  },
+});
+
+Deno.test({
+  name: "a long line is shown around the place",
+  permissions: "none",
+  fn() {
+    const lines = render("x".repeat(500) + "!" + "y".repeat(500), 501, 1);
+    assertEquals(lines[1]?.length, 107);
+    assertEquals(lines[1]?.indexOf("!"), lines[2]?.indexOf("^"));
+  },
+});
+
+Deno.test({
+  name: "control characters cannot reach the terminal",
+  permissions: "none",
+  fn() {
+    assertEquals(render("a: \u001b[2J", 1, 1)[1], "  12 | a: \u241b[2J");
+  },
+});
+
+Deno.test({
+  name: "a diagnostic without a place names its path",
+  permissions: "none",
+  fn() {
+    const diagnostic: Diagnostic = { code: "missing-key", severity: "warning", message: "M", path: ["a", 1, "b"] };
+    assertEquals(renderDiagnostic(diagnostic, PLAIN), "warning: M [missing-key]\n  at a[1].b");
+  },
+});

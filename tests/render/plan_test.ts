@@ -1,0 +1,122 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { planBoot } from "../../src/plan/planner.ts";
+import { renderComplaints, renderPlan } from "../../src/render/plan.ts";
+import { COLOURED, PLAIN } from "../../src/render/style.ts";
+import { wrap } from "../../src/render/wrap.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { images, kernelFile, profileOf } from "../support/profiles.ts";
+
+const plain = { style: PLAIN, width: 80 };
+const plan = planBoot({
+  profile: profileOf(),
+  facts: hostFacts({ kexec: { ...hostFacts().kexec, loaded: true } }),
+  images: images(),
+}).value;
+const failing = planBoot({
+  profile: profileOf({ crash: true }),
+  facts: hostFacts({ capEff: 0n }),
+  images: images({ kernel: kernelFile({ pinned: "c".repeat(64) }) }),
+}).value;
+if (plan === undefined || failing === undefined) throw new Error("Cannot plan");
+
+Deno.test({
+  name: "a plan reads as what runs, what will run, the call and why, and the checks",
+  permissions: "none",
+  fn() {
+    assertEquals(
+      renderPlan(plan, plain),
+      `web: boot 6.12.107+deb13-amd64 on web1
+
+  Running now   6.1.0-50-amd64 on x86_64
+                BOOT_IMAGE=/boot/vmlinuz-6.1.0-50-amd64 root=LABEL=root ro quiet
+  Will run      6.12.107+deb13-amd64
+                root=LABEL=root ro
+  Kernel        /boot/vmlinuz
+                Linux 6.12.107+deb13-amd64, bzImage 2.15, zstd payload, signed,
+                12 MiB
+                ${"a".repeat(64)}
+  Initrd        /boot/initrd.img
+                zstd-compressed, 30 MiB
+                ${"b".repeat(64)}
+  Call          kexec_file_load, no flags
+  Because       Nothing in the profile needs kexec_load, and with
+                kexec_file_load the kernel checks and places the image
+
+Checks
+  warn  already-loaded     An image is loaded already; this one replaces it
+                           If the load fails, the old one stays loaded
+  ok    file-size          /boot/vmlinuz has 12 MiB, /boot/initrd.img has 30 MiB
+  ok    kernel-image       /boot/vmlinuz is Linux 6.12.107+deb13-amd64, bzImage
+                           2.15, zstd payload, signed
+  ok    architecture       /boot/vmlinuz and this host are both x86_64
+  ok    initrd-content     /boot/initrd.img is zstd-compressed
+  ok    cmdline-length     The command line takes 19 of 2017 bytes
+  ok    half-of-memory     The image takes about 91 MiB of 4 GiB; half is the
+                           limit
+  ok    memory-available   Loading takes about 133 MiB, and more is available
+  ok    capability         This process has CAP_SYS_BOOT
+  ok    load-disabled      kernel.kexec_load_disabled is 0
+  ok    load-limit         kernel.kexec_load_limit_reboot is unlimited
+  ok    call-available     The running kernel has kexec_file_load
+                           (CONFIG_KEXEC_FILE=y)
+  ok    lockdown           The running kernel is not locked down
+
+Ready to load, with 1 warning
+`,
+    );
+  },
+});
+
+Deno.test({
+  name: "a plan that fails says so in its last line",
+  permissions: "none",
+  fn() {
+    const text = renderPlan(failing, plain);
+    assertStringIncludes(text, "\n\nNot ready: 3 checks failed\n");
+    assertStringIncludes(text, "web: load crash kernel 6.12.107+deb13-amd64 on web1");
+    assertStringIncludes(text, "FAIL  crash-reservation  No memory is reserved");
+  },
+});
+
+Deno.test({
+  name: "complaints are the checks that did not pass, and nothing else",
+  permissions: "none",
+  fn() {
+    const marks = renderComplaints(failing.checks, plain).split("\n").flatMap((line) =>
+      /^ {2}(\S+)/.exec(line)?.[1] ?? []
+    );
+    assertEquals(marks, ["FAIL", "FAIL", "FAIL"]);
+  },
+});
+
+Deno.test({
+  name: "no line of a plan is wider than the terminal, except a word that cannot be broken",
+  permissions: "none",
+  fn() {
+    for (const width of [60, 80, 110]) {
+      const long = renderPlan(plan, { style: PLAIN, width }).split("\n").filter((line) => line.length > width);
+      assert(long.every((line) => line.trim().split(" ").length === 1), long.join("\n"));
+    }
+  },
+});
+
+Deno.test({
+  name: "colours change no text",
+  permissions: "none",
+  fn() {
+    // deno-lint-ignore no-control-regex
+    const stripped = renderPlan(plan, { style: COLOURED, width: 80 }).replaceAll(/\u001b\[\d+m/g, "");
+    assertEquals(stripped, renderPlan(plan, plain));
+  },
+});
+
+Deno.test({
+  name: "wrap() breaks at spaces only and keeps long words whole",
+  permissions: "none",
+  fn() {
+    assertEquals(wrap("aa bb cc", 5, 0), "aa bb\ncc");
+    assertEquals(wrap("aa bb cc", 7, 2), "aa bb\n  cc");
+    assertEquals(wrap("/a/very/long/path x", 5, 0), "/a/very/long/path\nx");
+    assertEquals(wrap("", 5, 0), "");
+  },
+});
