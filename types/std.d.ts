@@ -70,22 +70,6 @@ declare module "@std/text" {
   export function levenshteinDistance(a: string, b: string): number;
 }
 
-declare module "@std/fmt/colors" {
-  export function bold(text: string): string;
-  export function dim(text: string): string;
-  export function italic(text: string): string;
-  export function underline(text: string): string;
-  export function red(text: string): string;
-  export function green(text: string): string;
-  export function yellow(text: string): string;
-  export function blue(text: string): string;
-  export function magenta(text: string): string;
-  export function cyan(text: string): string;
-  export function gray(text: string): string;
-  export function setColorEnabled(value: boolean): void;
-  export function stripAnsiCode(text: string): string;
-}
-
 declare module "@std/assert" {
   export class AssertionError extends Error {}
   export function assert(expr: unknown, msg?: string): asserts expr;
@@ -102,18 +86,16 @@ declare module "@std/assert" {
   export function assertGreater<T>(actual: T, expected: T, msg?: string): void;
   export function assertLess<T>(actual: T, expected: T, msg?: string): void;
   export function assertThrows(fn: () => unknown, msg?: string): unknown;
-  // deno-lint-ignore no-explicit-any
   export function assertThrows<E extends Error>(
     fn: () => unknown,
-    errorClass: new (...args: any[]) => E,
+    errorClass: new (...args: never[]) => E,
     msgIncludes?: string,
     msg?: string,
   ): E;
   export function assertRejects(fn: () => PromiseLike<unknown>, msg?: string): Promise<unknown>;
-  // deno-lint-ignore no-explicit-any
   export function assertRejects<E extends Error>(
     fn: () => PromiseLike<unknown>,
-    errorClass: new (...args: any[]) => E,
+    errorClass: new (...args: never[]) => E,
     msgIncludes?: string,
     msg?: string,
   ): Promise<E>;

@@ -1,0 +1,121 @@
+/**
+ * warmboot reboots Linux from a YAML file.
+ *
+ * A **profile** names a kernel, initrd and command line. A pure **planner** turns it, with the facts of a host and what
+ * the image files are, into a **plan**: one system call, the reasons for it, and the verdict of every safety check. The
+ * plan is lowered to system calls, which are executed through libc. Each step is a function here, and all but
+ * {@linkcode liveReader}, {@linkcode openFile} and {@linkcode openLibc} are pure: they need no permission, and give the
+ * same result for the same arguments. Importing this module needs no permission either.
+ *
+ * @example From a profile to the system call, without a host
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { decodeFacts, formatSyscall, identifyKernel, lowerPlan, memorySource, parseProfile, planBoot } from "./mod.ts";
+ *
+ * const profile = parseProfile("version: 1\nkernel: /boot/vmlinuz\ncmdline: root=/dev/vda ro\n", "web.yaml").value;
+ * const facts = decodeFacts({
+ *   format: "warmboot.facts/1",
+ *   files: {
+ *     "/proc/sys/kernel/arch": "x86_64\n",
+ *     "/proc/sys/kernel/osrelease": "6.12.0\n",
+ *     "/proc/self/auxv": { base64: "BgAAAAAAAAAAEAAAAAAAAA==" },
+ *   },
+ * }).value;
+ * if (profile === undefined || facts === undefined) throw new Error("Cannot happen: both texts are right");
+ *
+ * const bytes = new TextEncoder().encode("#!/bin/sh\n");
+ * const plan = planBoot({
+ *   profile,
+ *   facts,
+ *   images: {
+ *     kernel: { path: "/boot/vmlinuz", size: bytes.length, sha256: "0".repeat(64), info: identifyKernel(memorySource(bytes)) },
+ *     initrd: [],
+ *   },
+ * }).value;
+ *
+ * // The planner saw that this is no kernel; a plan with a failed check is shown, not executed.
+ * assertEquals(plan?.checks.find((check) => check.status === "fail")?.rule, "kernel-image");
+ * assertEquals(plan === undefined ? [] : lowerPlan(plan).map(formatSyscall), [
+ *   'kexec_file_load(open("/boot/vmlinuz"), -1, 17, "root=/dev/vda ro", KEXEC_FILE_NO_INITRAMFS)',
+ * ]);
+ * ```
+ *
+ * @module
+ */
+export { type ByteSource, memorySource } from "./src/core/bytes.ts";
+export { CATALOGUE, type CatalogueRow, type DiagnosticCode } from "./src/core/catalogue.ts";
+export { type Checked, type Diagnostic, hasErrors, type Path, type Position } from "./src/core/diagnostic.ts";
+export { EXIT, type ExitName } from "./src/core/exit.ts";
+export { KEXEC_ARCHITECTURES, type KexecArch } from "./src/core/kexec_arch.ts";
+export type { Range } from "./src/core/range.ts";
+export type { JsonSchema, Report } from "./src/core/shape.ts";
+export {
+  type Capture,
+  CAPTURE_FORMAT,
+  type CapturedFile,
+  captureReader,
+  captureText,
+  collect,
+  parseCapture,
+} from "./src/host/capture.ts";
+export { decodeFacts } from "./src/host/decode_facts.ts";
+export type {
+  EfiFacts,
+  HostFacts,
+  KexecState,
+  Lockdown,
+  MemmapEntry,
+  SecureBoot,
+  SetupData,
+} from "./src/host/facts.ts";
+export { closeFile, type FileIdentity, hashFile, isUnchanged, type OpenFile, openFile } from "./src/host/files.ts";
+export type { Iomem, IomemNode } from "./src/host/iomem.ts";
+export { liveReader } from "./src/host/live.ts";
+export type { HostReader, SourceResult } from "./src/host/reader.ts";
+export { describeImage, imageRelease } from "./src/image/describe.ts";
+export { identifyKernel } from "./src/image/identify.ts";
+export type {
+  Arm64Image,
+  BzImage,
+  CompressedFile,
+  Compression,
+  EfiZboot,
+  ElfImage,
+  ImageInfo,
+  InitrdInfo,
+  NotKernel,
+  OtherPe,
+  Uki,
+} from "./src/image/image.ts";
+export { identifyInitrd } from "./src/image/initrd.ts";
+export { diagnose, type Diagnosis, type Refusal } from "./src/kernel/diagnose.ts";
+export { execute } from "./src/kernel/execute.ts";
+export type { Descriptor } from "./src/kernel/initrd_join.ts";
+export { type CallResult, type Libc, LibcError, openLibc } from "./src/kernel/libc.ts";
+export { SyscallError } from "./src/kernel/syscall_error.ts";
+export { type Drift, driftOf } from "./src/plan/drift.ts";
+export type { IdentifiedFile, Images, PlanInput } from "./src/plan/input.ts";
+export { lowerPlan, lowerUnload, REBOOT_NOW } from "./src/plan/lower.ts";
+export {
+  type Call,
+  type Check,
+  decodePlan,
+  type FileLoadCall,
+  type Plan,
+  type PlannedFile,
+  type PlannedHost,
+  type PlannedSegment,
+  planSchema,
+  planText,
+  type Reason,
+  type SegmentLoadCall,
+} from "./src/plan/plan.ts";
+export { planBoot } from "./src/plan/planner.ts";
+export { exitOfChecks, mayRun } from "./src/plan/rules/table.ts";
+export { recheck } from "./src/plan/stored.ts";
+export { formatSyscall, type Syscall } from "./src/plan/syscall.ts";
+export { parseProfile, parseProfileBytes } from "./src/profile/parse.ts";
+export type { Cmdline, FileRef, LoadChoice, Profile, SegmentSource, SegmentSpec } from "./src/profile/profile.ts";
+export { profileSchema } from "./src/profile/schema.ts";
+export { type Layout, renderPlan } from "./src/render/plan.ts";
+export { COLOURED, PLAIN, type Style } from "./src/render/style.ts";

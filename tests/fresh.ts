@@ -1,0 +1,78 @@
+// deno-lint-ignore-file no-console
+/**
+ * Generated files: each is made anew and compared with the committed one. `--write` writes them instead.
+ */
+import { dirname, join } from "@std/path";
+import { SCHEMAS, schemaText } from "../src/cli/commands/schema.ts";
+import { CATALOGUE } from "../src/core/catalogue.ts";
+import { EXIT } from "../src/core/exit.ts";
+import { RULES } from "../src/plan/rules/table.ts";
+
+const ROOT = join(import.meta.dirname ?? ".", "..");
+
+/** Every generated file by its path in the repository. */
+export function generatedFiles(): { readonly [path: string]: string } {
+  return {
+    ...Object.fromEntries(
+      Object.entries(SCHEMAS).map(([name, make]) => [`schema/${name}.schema.json`, schemaText(make())]),
+    ),
+    "docs/diagnostics.md": diagnosticsPage(),
+  };
+}
+
+function diagnosticsPage(): string {
+  const rows = (table: readonly (readonly [string, string, number])[]) =>
+    table.map(([name, about, code]) => `| \`${name}\` | ${about.replaceAll("|", "\\|")} | ${code} |`).join("\n");
+  return `<!-- Generated from src/core/catalogue.ts and src/plan/rules by \`deno task generate\`. -->
+
+# Diagnostics
+
+What warmboot complains about, by name. The last column is the exit code when it is the first error.
+
+## Problems of files and texts
+
+Each is shown with its place: file, line, column, the line itself, what was expected and what was found.
+
+| code | given when | exit |
+|---|---|---|
+${rows(Object.entries(CATALOGUE).map(([code, { about, exit }]) => [code, about, EXIT[exit].code]))}
+
+## Checks of a plan
+
+Each check passes, warns or fails. A plan with a failed check is shown, but not carried out. Where the host does not say
+what a check needs, the check is left out.
+
+| rule | makes sure that | exit |
+|---|---|---|
+${rows(RULES.map(({ name, about, exit }) => [name, about, EXIT[exit].code]))}
+| \`stored-plan\` | A stored plan still fits the host and the files that it was made for | ${EXIT.unavailable.code} |
+
+## Exit codes
+
+| code | meaning |
+|---|---|
+${Object.values(EXIT).map(({ code, meaning }) => `| ${code} | ${meaning} |`).join("\n")}
+`;
+}
+
+if (import.meta.main) {
+  const write = Deno.args.includes("--write");
+  const stale = Object.entries(generatedFiles()).filter(([path, text]) => read(join(ROOT, path)) !== text);
+  for (const [path, text] of stale) {
+    if (write) {
+      Deno.mkdirSync(dirname(join(ROOT, path)), { recursive: true });
+      Deno.writeTextFileSync(join(ROOT, path), text);
+    }
+    console.error(`${path} ${write ? "written" : "is stale: run deno task generate and review what changes"}`);
+  }
+  if (stale.length === 0) console.error("Generated files are fresh");
+  Deno.exit(stale.length > 0 && !write ? 1 : 0);
+}
+
+function read(path: string): string | undefined {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return undefined;
+  }
+}
