@@ -68,7 +68,15 @@ export type {
   SecureBoot,
   SetupData,
 } from "./src/host/facts.ts";
-export { closeFile, type FileIdentity, hashFile, isUnchanged, type OpenFile, openFile } from "./src/host/files.ts";
+export {
+  closeFile,
+  descriptorOf,
+  type FileIdentity,
+  hashFile,
+  isUnchanged,
+  type OpenFile,
+  openFile,
+} from "./src/host/files.ts";
 export type { Iomem, IomemNode } from "./src/host/iomem.ts";
 export { liveReader } from "./src/host/live.ts";
 export type { HostReader, SourceResult } from "./src/host/reader.ts";

@@ -1,6 +1,7 @@
 import type { Diagnostic, Path } from "../core/diagnostic.ts";
 import { closeFile, hashFile, type OpenFile, openFile } from "../host/files.ts";
 import { identifyKernel } from "../image/identify.ts";
+import type { InitrdInfo } from "../image/image.ts";
 import { identifyInitrd } from "../image/initrd.ts";
 import type { IdentifiedFile, Images } from "../plan/input.ts";
 import type { FileRef } from "../profile/profile.ts";
@@ -14,7 +15,11 @@ export interface OpenImages extends Disposable {
 }
 
 /** Opens, hashes and identifies a kernel and initrds. Every file that cannot be opened is a diagnostic. */
-export function openImages(kernel: FileRef | undefined, initrds: readonly FileRef[], ports: Ports): OpenImages {
+export async function openImages(
+  kernel: FileRef | undefined,
+  initrds: readonly FileRef[],
+  ports: Ports,
+): Promise<OpenImages> {
   const files: OpenFile[] = [];
   const diagnostics: Diagnostic[] = [];
   const open = (ref: FileRef, path: Path): OpenFile | undefined => {
@@ -25,23 +30,22 @@ export function openImages(kernel: FileRef | undefined, initrds: readonly FileRe
   };
   const kernelFile = kernel === undefined ? undefined : open(kernel, ["kernel"]);
   const initrdFiles = initrds.map((ref, index) => open(ref, ["initrd", index]));
-  const identified = <Info>(file: OpenFile, ref: FileRef, info: Info): IdentifiedFile<Info> => ({
+  const identified = async <Info>(file: OpenFile, ref: FileRef, info: Info): Promise<IdentifiedFile<Info>> => ({
     path: file.path,
     size: file.size,
-    sha256: hashFile(file, progress(file.path, ports)),
+    sha256: await hashFile(file, progress(file.path, ports)),
     ...(ref.sha256 === undefined ? {} : { pinned: ref.sha256 }),
     info,
   });
   const complete = diagnostics.every(({ severity }) => severity !== "error");
-  const images: Images = !complete ? { initrd: [] } : {
-    ...(kernelFile === undefined || kernel === undefined
-      ? {}
-      : { kernel: identified(kernelFile, kernel, identifyKernel(kernelFile.source)) }),
-    initrd: initrds.flatMap((ref, index) => {
-      const file = initrdFiles[index];
-      return file === undefined ? [] : [identified(file, ref, identifyInitrd(file.source))];
-    }),
-  };
+  const initrd: IdentifiedFile<InitrdInfo>[] = [];
+  for (const [index, ref] of initrds.entries()) {
+    const file = initrdFiles[index];
+    if (complete && file !== undefined) initrd.push(await identified(file, ref, identifyInitrd(file.source)));
+  }
+  const images: Images = complete && kernelFile !== undefined && kernel !== undefined
+    ? { kernel: await identified(kernelFile, kernel, identifyKernel(kernelFile.source)), initrd }
+    : { initrd };
   return { images, files, diagnostics, [Symbol.dispose]: () => files.forEach(closeFile) };
 }
 

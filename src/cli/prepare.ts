@@ -46,11 +46,11 @@ function captureFrom(path: string, diagnostics: Diagnostic[]): ReturnType<typeof
 }
 
 /** From the path of a profile, or of a stored plan where those are welcome, to a checked plan. */
-export function prepare(
+export async function prepare(
   path: string,
   options: { readonly facts: string | undefined; readonly storedPlans: boolean },
   ports: Ports,
-): Prepared {
+): Promise<Prepared> {
   const diagnostics: Diagnostic[] = [];
   const none = (): Prepared => ({ plan: undefined, facts: undefined, files: [], diagnostics, [Symbol.dispose]() {} });
   const read = readWhole(path);
@@ -71,7 +71,7 @@ export function prepare(
     kernel: profile?.value?.kernel === undefined ? undefined : absolute(profile.value.kernel),
     initrd: (profile?.value?.initrd ?? []).map(absolute),
   };
-  const opened = openImages(refs.kernel, refs.initrd, ports);
+  const opened = await openImages(refs.kernel, refs.initrd, ports);
   const place = (diagnostic: Diagnostic) => profile === undefined ? diagnostic : placed(diagnostic, source());
   diagnostics.push(...opened.diagnostics.map(place));
   const { facts } = host;

@@ -1,10 +1,8 @@
-import { userInfo } from "node:os";
-
 /** Who runs this process: the user before sudo, where sudo says so. */
-export function whoAmI(): { readonly user: string; readonly uid: number } {
+export async function whoAmI(): Promise<{ readonly user: string; readonly uid: number }> {
   const sudo = Deno.env.get("SUDO_USER");
   try {
-    const { username, uid } = userInfo();
+    const { username, uid } = (await import("node:os")).userInfo();
     return { user: sudo === undefined || sudo === "" ? username : `${sudo} (as ${username})`, uid };
   } catch {
     // No entry in the user database, as in an initramfs.

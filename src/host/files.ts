@@ -1,16 +1,3 @@
-import { createHash } from "node:crypto";
-import {
-  type BigIntStats,
-  closeSync,
-  constants,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readlinkSync,
-  readSync,
-  type Stats,
-  statSync,
-} from "node:fs";
 import { basename, dirname } from "@std/path/posix";
 import type { ByteSource } from "../core/bytes.ts";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
@@ -19,15 +6,15 @@ import { suggestName } from "./near_name.ts";
 /** What tells one content of a file from another, as far as the file system does. */
 export interface FileIdentity {
   /** Device number of its file system. */
-  readonly dev: bigint;
+  readonly dev: number;
   /** Its inode. */
-  readonly ino: bigint;
+  readonly ino: number | null;
   /** Bytes. */
-  readonly size: bigint;
-  /** Nanoseconds since 1970; Deno 2.9 fills milliseconds here, and seconds in `ctimeNs`. */
-  readonly mtimeNs: bigint;
-  /** Last change of its inode, nanoseconds. */
-  readonly ctimeNs: bigint;
+  readonly size: number;
+  /** Last change of its content, milliseconds since 1970. */
+  readonly mtime: number | undefined;
+  /** Last change of its inode, milliseconds since 1970; Deno 2.9 fills whole seconds. */
+  readonly ctime: number | undefined;
 }
 
 /**
@@ -37,84 +24,93 @@ export interface FileIdentity {
 export interface OpenFile {
   /** As it was named. */
   readonly path: string;
-  /** The process's own descriptor, which system calls take; closed on exec. */
-  readonly fd: number;
   /** Bytes. */
   readonly size: number;
   /** As it was when the file was opened. */
   readonly identity: FileIdentity;
-  /** Reads at positions; the descriptor's own position stays at 0. Throws on an I/O error. */
+  /** Reads at positions. Throws on an I/O error. */
   readonly source: ByteSource;
+  /** The open file itself; see `descriptorOf`. */
+  readonly handle: Deno.FsFile;
 }
 
 /** Opens a regular file for reading. Anything else is refused without being opened: opening a device can act on it. */
 export function openFile(path: string): Checked<OpenFile> {
-  let fd: number | undefined;
   try {
-    const refused = unsuitable(path, statSync(path));
+    const refused = unsuitable(path, Deno.statSync(path));
     if (refused !== undefined) return { value: undefined, diagnostics: [refused] };
-    // Whatever may have taken the name since: do not wait for the other end of a FIFO, and look again at what was opened.
-    fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
-    const stats = fstatSync(fd, { bigint: true });
+    const handle = Deno.openSync(path);
+    // Whatever may have taken the name since: look again at what was opened.
+    const stats = handle.statSync();
     const changed = unsuitable(path, stats);
-    if (changed !== undefined) {
-      closeSync(fd);
-      return { value: undefined, diagnostics: [changed] };
-    }
-    return { value: describeFile(path, fd, stats), diagnostics: [] };
+    if (changed === undefined) return { value: describeFile(path, handle, stats), diagnostics: [] };
+    handle.close();
+    return { value: undefined, diagnostics: [changed] };
   } catch (error) {
-    if (fd !== undefined) closeSync(fd);
     return { value: undefined, diagnostics: [openProblem(path, error)] };
   }
 }
 
-function describeFile(path: string, fd: number, stats: BigIntStats): OpenFile {
-  const size = Number(stats.size);
+function describeFile(path: string, handle: Deno.FsFile, stats: Deno.FileInfo): OpenFile {
+  const { size } = stats;
   return {
     path,
-    fd,
     size,
     identity: identityOf(stats),
     source: {
       size,
       read(offset, length) {
         const buffer = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
-        return buffer.subarray(0, fill(fd, buffer, offset));
+        return buffer.subarray(0, fill(handle, buffer, offset));
       },
     },
+    handle,
   };
 }
 
-function identityOf({ dev, ino, size, mtimeNs, ctimeNs }: BigIntStats): FileIdentity {
-  return { dev, ino, size, mtimeNs, ctimeNs };
+function identityOf({ dev, ino, size, mtime, ctime }: Deno.FileInfo): FileIdentity {
+  return { dev, ino, size, mtime: mtime?.getTime(), ctime: ctime?.getTime() };
 }
 
 /** Reads until the buffer is full or the file ends; gives the number of bytes. */
-function fill(fd: number, buffer: Uint8Array, offset: number): number {
+function fill(handle: Deno.FsFile, buffer: Uint8Array, offset: number): number {
+  handle.seekSync(offset, Deno.SeekMode.Start);
   let done = 0;
   while (done < buffer.length) {
-    const count = readSync(fd, buffer, done, buffer.length - done, offset + done);
-    if (count === 0) break;
+    const count = handle.readSync(buffer.subarray(done));
+    if (count === null) break;
     done += count;
   }
   return done;
 }
 
+/** Up to this size a file is hashed in one piece by Web Crypto, which starts at once; node's streams, but starts slowly. */
+const WHOLE_SIZE = 64 << 20;
+
 /** Bytes read at once. Measured from 16 KiB to 16 MiB: from 64 KiB on the digest sets the pace. */
 const CHUNK_SIZE = 256 * 1024;
 
 /**
- * The file's SHA-256, 64 lower-case hex digits, read as it is now. `onProgress` gets the bytes done and in all, after
- * each chunk. Throws on an I/O error.
+ * The file's SHA-256, 64 lower-case hex digits, read as it is now. Of a large file `onProgress` gets the bytes done and
+ * in all, after each chunk. Rejects on an I/O error.
  */
-export function hashFile(file: OpenFile, onProgress?: (done: number, total: number) => void): string {
+export async function hashFile(
+  { handle }: OpenFile,
+  onProgress?: (done: number, total: number) => void,
+): Promise<string> {
+  const { size } = handle.statSync();
+  if (size <= WHOLE_SIZE) {
+    const whole = new Uint8Array(size);
+    return new Uint8Array(await crypto.subtle.digest("SHA-256", whole.subarray(0, fill(handle, whole, 0)))).toHex();
+  }
+  const { createHash } = await import("node:crypto");
   const digest = createHash("sha256");
   const buffer = new Uint8Array(CHUNK_SIZE);
   let done = 0;
-  for (let count = fill(file.fd, buffer, done); count > 0; count = fill(file.fd, buffer, done)) {
+  for (let count = fill(handle, buffer, done); count > 0; count = fill(handle, buffer, done)) {
     digest.update(buffer.subarray(0, count));
     done += count;
-    onProgress?.(done, Math.max(done, file.size));
+    onProgress?.(done, Math.max(done, size));
   }
   return digest.digest("hex");
 }
@@ -123,31 +119,46 @@ export function hashFile(file: OpenFile, onProgress?: (done: number, total: numb
  * Whether the open file is as it was when it was opened. A write shows in the size or the times, except one that keeps
  * the size and sets mtime back within the second; a renamed or deleted file counts as changed too (ctime).
  */
-export function isUnchanged(file: OpenFile): boolean {
-  const now = identityOf(fstatSync(file.fd, { bigint: true }));
-  const then = file.identity;
-  return now.dev === then.dev && now.ino === then.ino && now.size === then.size && now.mtimeNs === then.mtimeNs &&
-    now.ctimeNs === then.ctimeNs;
+export function isUnchanged({ handle, identity }: OpenFile): boolean {
+  const now = identityOf(handle.statSync());
+  return now.dev === identity.dev && now.ino === identity.ino && now.size === identity.size &&
+    now.mtime === identity.mtime && now.ctime === identity.ctime;
 }
 
-/** Closes the file; its descriptor must not be used any more. */
-export function closeFile(file: OpenFile): void {
-  closeSync(file.fd);
+/**
+ * The process's own descriptor of the open file, which system calls take, at position 0. Deno keeps the number to itself,
+ * but the process sees its descriptors. Throws if there is none.
+ */
+export function descriptorOf({ path, handle }: OpenFile): number {
+  handle.seekSync(0, Deno.SeekMode.Start);
+  const { dev, ino } = handle.statSync();
+  for (const { name } of Deno.readDirSync(DESCRIPTORS)) {
+    const stats = attempt(() => Deno.statSync(`${DESCRIPTORS}/${name}`));
+    if (stats !== undefined && stats.isFile && stats.dev === dev && stats.ino === ino) return Number(name);
+  }
+  throw new Error(`Cannot find the descriptor of ${path} in ${DESCRIPTORS}`);
 }
 
-type FileKind = "isFile" | "isDirectory" | "isFIFO" | "isSocket" | "isBlockDevice" | "isCharacterDevice";
+const DESCRIPTORS = "/proc/self/fd";
+
+/** Closes the file. */
+export function closeFile({ handle }: OpenFile): void {
+  handle.close();
+}
+
+type FileKind = "isDirectory" | "isFifo" | "isSocket" | "isBlockDevice" | "isCharDevice";
 
 const NO_REGULAR_FILES: readonly (readonly [FileKind, string])[] = [
   ["isDirectory", "a directory"],
-  ["isFIFO", "a FIFO"],
+  ["isFifo", "a FIFO"],
   ["isSocket", "a socket"],
   ["isBlockDevice", "a block device"],
-  ["isCharacterDevice", "a character device"],
+  ["isCharDevice", "a character device"],
 ];
 
-function unsuitable(path: string, stats: Stats | BigIntStats): Diagnostic | undefined {
-  if (stats.isFile()) return undefined;
-  const [, kind] = NO_REGULAR_FILES.find(([is]) => stats[is]()) ?? ["", "no regular file"];
+function unsuitable(path: string, stats: Deno.FileInfo): Diagnostic | undefined {
+  if (stats.isFile) return undefined;
+  const [, kind] = NO_REGULAR_FILES.find(([is]) => stats[is]) ?? ["", "no regular file"];
   return {
     code: "file-unreadable",
     severity: "error",
@@ -178,7 +189,7 @@ function openProblem(path: string, error: unknown): Diagnostic {
 }
 
 function missing(path: string): Diagnostic {
-  const target = attempt(() => readlinkSync(path));
+  const target = attempt(() => Deno.readLinkSync(path));
   const hint = missingHint(path);
   return {
     code: "file-missing",
@@ -193,16 +204,18 @@ function missing(path: string): Diagnostic {
 /** What there is instead: a similar name, or the first part of the path that is no directory. */
 function missingHint(path: string): string | undefined {
   const directory = dirname(path);
-  const names = attempt(() => readdirSync(directory));
+  const names = attempt(() => Array.from(Deno.readDirSync(directory), ({ name }) => name));
   if (names !== undefined) return suggestName(basename(path), names.filter((name) => name !== basename(path)));
   if (isDirectory(directory)) return undefined;
   let first = directory;
   while (dirname(first) !== first && !isDirectory(dirname(first))) first = dirname(first);
-  return attempt(() => statSync(first)) === undefined ? `There is no directory ${first}` : `${first} is no directory`;
+  return attempt(() => Deno.statSync(first)) === undefined
+    ? `There is no directory ${first}`
+    : `${first} is no directory`;
 }
 
 function isDirectory(path: string): boolean {
-  return attempt(() => statSync(path).isDirectory()) ?? false;
+  return attempt(() => Deno.statSync(path).isDirectory) ?? false;
 }
 
 /** For hints only: what fails leaves them out. */

@@ -1,6 +1,6 @@
 import { hasErrors } from "../../core/diagnostic.ts";
 import type { ExitName } from "../../core/exit.ts";
-import { isUnchanged } from "../../host/files.ts";
+import { descriptorOf, isUnchanged } from "../../host/files.ts";
 import { execute } from "../../kernel/execute.ts";
 import { openLibc } from "../../kernel/libc.ts";
 import type { LoadRecord } from "../../kernel/record.ts";
@@ -44,7 +44,7 @@ export const load: Command = {
       complain("--now is about rebooting", "Write --exec --now", ports);
       return "usage";
     }
-    using prepared = prepare(invocation.words[0] ?? "", { facts: undefined, storedPlans: true }, ports);
+    using prepared = await prepare(invocation.words[0] ?? "", { facts: undefined, storedPlans: true }, ports);
     const exit = report(prepared.diagnostics, ports);
     const { plan, facts } = prepared;
     if (plan === undefined || facts === undefined || hasErrors(prepared.diagnostics)) return exit;
@@ -85,11 +85,12 @@ async function loadPlan(plan: Plan, prepared: Prepared, ports: Ports): Promise<E
     complain(`${changed.path} changed while it was read`, "Wait until what writes it is done, and load again", ports);
     return "unavailable";
   }
-  store.prepare(slot, record(plan, prepared.facts?.bootId));
+  store.prepare(slot, { ...record(plan, prepared.facts?.bootId), ...await whoAmI() });
+  const descriptors = prepared.files.map((file) => ({ path: file.path, fd: descriptorOf(file), size: file.size }));
   let signalled = false;
   await holdSignals(() => {
     for (const call of lowerPlan(plan)) {
-      const result = execute(call, prepared.files, libc);
+      const result = execute(call, descriptors, libc);
       if (!result.ok) {
         store.discard(slot);
         // The kernel drops a loaded crash image before it looks at the new one.
@@ -128,12 +129,11 @@ function complainOfChecks(plan: Plan, ports: Ports): void {
   if (complaints !== "") say(complaints, ports);
 }
 
-function record(plan: Plan, bootId: string | undefined): LoadRecord {
+function record(plan: Plan, bootId: string | undefined): Omit<LoadRecord, "user" | "uid"> {
   return {
     format: "warmboot.record/1",
     ...(bootId === undefined ? {} : { bootId }),
     loadedAt: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
-    ...whoAmI(),
     plan,
   };
 }

@@ -26,22 +26,22 @@ export const plan: Command = {
     { line: "warmboot plan web.yaml --out web.plan.json", doc: "Store the plan for review" },
     { line: "warmboot plan web.yaml --facts host.json", doc: "Plan for a captured host, as CI does" },
   ],
-  run(invocation, ports) {
+  async run(invocation, ports) {
     const form = textOption(invocation, "output") ?? "text";
-    using prepared = prepare(
+    using prepared = await prepare(
       invocation.words[0] ?? "",
       { facts: textOption(invocation, "facts"), storedPlans: false },
       ports,
     );
     const exit = report(prepared.diagnostics, ports);
-    if (prepared.plan === undefined) return Promise.resolve(exit);
+    if (prepared.plan === undefined) return exit;
     ports.out.write(form === "text" ? renderPlan(prepared.plan, ports.out.layout) : serialise(prepared.plan, form));
     const out = textOption(invocation, "out");
     if (out !== undefined) {
       writeWhole(out, serialise(prepared.plan, form));
       say(`Stored in ${out}`, ports);
     }
-    return Promise.resolve(exitOfChecks(prepared.plan.checks));
+    return exitOfChecks(prepared.plan.checks);
   },
 };
 
