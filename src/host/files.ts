@@ -127,19 +127,29 @@ export function isUnchanged({ handle, identity }: OpenFile): boolean {
 
 /**
  * The process's own descriptor of the open file, which system calls take, at position 0. Deno keeps the number to itself,
- * but the process sees its descriptors. Throws if there is none.
+ * but the process sees its descriptors: this one is told from others of the same file (a shell may have left one open for
+ * writing) by its position, which is set apart for a moment. Throws if there is none.
  */
 export function descriptorOf({ path, handle }: OpenFile): number {
-  handle.seekSync(0, Deno.SeekMode.Start);
-  const { dev, ino } = handle.statSync();
-  for (const { name } of Deno.readDirSync(DESCRIPTORS)) {
+  const { dev, ino, size } = handle.statSync();
+  const mark = size + 1 + Math.floor(Math.random() * 2 ** 32);
+  handle.seekSync(mark, Deno.SeekMode.Start);
+  const found = Array.from(Deno.readDirSync(DESCRIPTORS), ({ name }) => name).find((name) => {
     const stats = attempt(() => Deno.statSync(`${DESCRIPTORS}/${name}`));
-    if (stats !== undefined && stats.isFile && stats.dev === dev && stats.ino === ino) return Number(name);
-  }
-  throw new Error(`Cannot find the descriptor of ${path} in ${DESCRIPTORS}`);
+    return stats?.dev === dev && stats.ino === ino && positionOf(name) === mark;
+  });
+  handle.seekSync(0, Deno.SeekMode.Start);
+  if (found === undefined) throw new Error(`Cannot find the descriptor of ${path} in ${DESCRIPTORS}`);
+  return Number(found);
 }
 
 const DESCRIPTORS = "/proc/self/fd";
+
+function positionOf(descriptor: string): number | undefined {
+  const info = attempt(() => Deno.readTextFileSync(`/proc/self/fdinfo/${descriptor}`));
+  const position = /^pos:\t(\d+)$/m.exec(info ?? "")?.[1];
+  return position === undefined ? undefined : Number(position);
+}
 
 /** Closes the file. */
 export function closeFile({ handle }: OpenFile): void {

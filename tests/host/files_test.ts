@@ -63,6 +63,21 @@ Deno.test("a file is read at positions, through a descriptor of the process itse
   });
 });
 
+Deno.test("the descriptor is the one that was opened, whoever else in the process has the same file open", async () => {
+  await inDirectory({ kernel: "0123456789" }, (directory) => {
+    using writer = Deno.openSync(`${directory}/kernel`, { append: true });
+    const file = opened(`${directory}/kernel`);
+    using reader = Deno.openSync(`${directory}/kernel`);
+    writer.seekSync(3, Deno.SeekMode.Start);
+    reader.seekSync(3, Deno.SeekMode.Start);
+    file.source.read(0, 3);
+    const info = Deno.readTextFileSync(`/proc/self/fdinfo/${descriptorOf(file)}`);
+    assertMatch(info, /^pos:\t0$/m);
+    assertMatch(info, /^flags:\t0?2[0-7]*0$/m);
+    closeFile(file);
+  });
+});
+
 Deno.test("the digest is that of the whole file, whatever its size", async () => {
   for (const size of [0, 1, 700_001, (64 << 20) + 5]) {
     const content = new Uint8Array(size).fill(7, 0, 1000);
