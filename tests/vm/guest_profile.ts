@@ -1,0 +1,43 @@
+/** What the tests of loading share: the files of a guest, and the words for asking it. */
+import { cpioArchive, MODE } from "./cpio.ts";
+import { initrdBytes, tinyInitrd } from "./initramfs.ts";
+import type { Machine, Result } from "./machine.ts";
+import { BASE_CMDLINE } from "./qemu.ts";
+
+/** The lines of a profile that boots the guest's own kernel. */
+export const KERNEL = `kernel: /boot/vmlinuz\ncmdline: ${BASE_CMDLINE}`;
+
+/** The files that the profiles name. */
+export async function guestFiles(image: string): Promise<Record<string, Uint8Array>> {
+  const kernel = await Deno.readFile(image);
+  const marker = { path: "/marker", mode: MODE.file, data: new TextEncoder().encode("unpacked\n") };
+  return {
+    "/boot/vmlinuz": kernel,
+    "/boot/cut": kernel.slice(0, kernel.length / 2),
+    // A byte of the payload differs: only a signature, or the decompressor, can tell.
+    "/boot/flipped": kernel.map((byte, index) => index === kernel.length >> 1 ? byte ^ 1 : byte),
+    "/boot/empty": new Uint8Array(),
+    "/boot/initrd": await initrdBytes(await tinyInitrd()),
+    "/boot/marker.cpio": cpioArchive([marker]),
+  };
+}
+
+/** Writes /run/p.yaml. */
+export async function profile(machine: Machine, lines: string): Promise<void> {
+  await machine.write("/run/p.yaml", `version: 1\n${lines}\n`);
+}
+
+/** What the kernel says: 0 or 1. */
+export async function loaded(machine: Machine): Promise<string> {
+  return (await machine.output("cat /sys/kernel/kexec_loaded")).trim();
+}
+
+/** What `status` says of the image for a reboot. */
+export async function status(machine: Machine): Promise<Record<string, string>> {
+  return JSON.parse(await machine.output("warmboot status -o json")).images[0];
+}
+
+/** The exit code, and all that was said, on one line. */
+export function said({ code, stdout, stderr }: Result): readonly [number, string] {
+  return [code, (stdout + stderr).replaceAll(/\s+/g, " ")];
+}

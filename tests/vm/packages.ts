@@ -1,0 +1,145 @@
+/** What the virtual machines are made of: kernels, busybox, UEFI firmware and QEMU, from the distribution's packages. */
+import { join } from "@std/path";
+import { distribution, downloadPackage, type Package, refreshIndex, resolvePackages, type Suite } from "./apt.ts";
+import { cached, locked } from "./cache.ts";
+import { announce, exists, onPath, output, outputBytes, SetupError } from "./host_command.ts";
+
+/** A kernel of the distribution, unpacked. */
+export interface Kernel {
+  readonly name: KernelName;
+  /** As uname -r. */
+  readonly release: string;
+  /** The bzImage's path. */
+  readonly image: string;
+  /** The build configuration's path, where the package brings one. */
+  readonly config?: string;
+  /** The folder of its modules, as /lib/modules/RELEASE; holds them only for `6.1` and `6.12`. */
+  readonly modules: string;
+}
+
+/** The kernels by generation. `newest` follows Debian's sid; `host` is Ubuntu's own. */
+export type KernelName = keyof typeof KERNELS;
+
+const KERNELS = {
+  "6.1": { suite: "bookworm", root: "linux-image-amd64" },
+  "6.12": { suite: "trixie", root: "linux-image-amd64" },
+  newest: { suite: "sid", root: "linux-image-amd64" },
+  host: { suite: "host", root: "linux-image-generic" },
+} as const satisfies { readonly [name: string]: { readonly suite: Suite; readonly root: string } };
+
+/** Debian's image is one package, or `image`, `binary` and `base` since 7.x; the modules' package is left out. */
+const KERNEL_PACKAGES = /^linux-(image|binary|base)-\d/;
+
+/** The kernels that this host can have: three generations on Debian, its own on Ubuntu. */
+export async function kernelNames(): Promise<readonly KernelName[]> {
+  if (Deno.build.arch !== "x86_64") throw new SetupError(`Cannot test on ${Deno.build.arch}: the guests are x86_64`);
+  switch (await distribution()) {
+    case "debian":
+      return ["6.1", "6.12", "newest"];
+    case "ubuntu":
+      return ["host"];
+    case undefined:
+      throw new SetupError("Cannot fetch kernels: run this on Debian or Ubuntu, or in a container of one of them");
+  }
+}
+
+/** A kernel, fetched if the cache lacks it. */
+export async function fetchKernel(name: KernelName): Promise<Kernel> {
+  const { suite, root } = KERNELS[name];
+  const folder = await unpacked(suite, root, KERNEL_PACKAGES);
+  for (const parent of ["usr/lib/modules", "lib/modules"]) {
+    const release = await firstEntry(join(folder, parent));
+    if (release === undefined) continue;
+    const modules = join(folder, parent, release);
+    const image = await firstExisting([join(folder, "boot", `vmlinuz-${release}`), join(modules, "vmlinuz")]);
+    const config = await firstExisting([join(folder, "boot", `config-${release}`), join(modules, "config")]);
+    if (image !== undefined) return { name, release, image, modules, ...(config === undefined ? {} : { config }) };
+  }
+  throw new Error(`${root} of ${suite} has no kernel image`);
+}
+
+/** A kernel module, decompressed, by its path below the folder of modules, as `kernel/fs/efivarfs/efivarfs.ko`. */
+export async function kernelModule(kernel: Kernel, path: string): Promise<Uint8Array<ArrayBuffer>> {
+  const plain = join(kernel.modules, path);
+  return await exists(plain) ? await Deno.readFile(plain) : await outputBytes("xz", ["-dc", `${plain}.xz`]);
+}
+
+/** The path of a static busybox, from the distribution's package. */
+export async function fetchBusybox(): Promise<string> {
+  const folder = await unpacked(await toolSuite(), "busybox-static", /^busybox-static$/);
+  const path = await firstExisting([join(folder, "bin/busybox"), join(folder, "usr/bin/busybox")]);
+  if (path === undefined) throw new Error("The package busybox-static has no busybox");
+  return path;
+}
+
+/** UEFI firmware: code to map read-only, and the variables' template, which each machine copies. */
+export async function fetchOvmf(): Promise<{ readonly code: string; readonly variables: string }> {
+  const folder = join(await unpacked(await toolSuite(), "ovmf", /^ovmf$/), "usr/share/OVMF");
+  return { code: join(folder, "OVMF_CODE_4M.fd"), variables: join(folder, "OVMF_VARS_4M.fd") };
+}
+
+/** The path of QEMU for x86_64; on Debian and Ubuntu it is installed where it lacks and we may. */
+export async function findQemu(): Promise<string> {
+  const program = "qemu-system-x86_64";
+  const found = await onPath(program);
+  if (found !== undefined) return found;
+  if (await distribution() === undefined || Deno.uid() !== 0) {
+    throw new SetupError(`Cannot find ${program}: install QEMU (Debian, Ubuntu: apt-get install qemu-system-x86)`);
+  }
+  return await locked("qemu", async () => {
+    const install = ["install", "-y", "--no-install-recommends", "qemu-system-x86"];
+    const env = { DEBIAN_FRONTEND: "noninteractive" };
+    if (await onPath(program) === undefined) {
+      announce(`apt-get ${install.join(" ")}`);
+      await output("apt-get", install, { env }).catch(async () => {
+        await output("apt-get", ["update"]);
+        await output("apt-get", install, { env });
+      });
+    }
+    const installed = await onPath(program);
+    if (installed === undefined) throw new SetupError(`The package qemu-system-x86 brought no ${program}`);
+    return installed;
+  });
+}
+
+async function toolSuite(): Promise<Suite> {
+  return await distribution() === "ubuntu" ? "host" : "bookworm";
+}
+
+/**
+ * The folder with the packages that resolve to `wanted` from `root`, unpacked over each other. An index that names what
+ * the mirror no longer has is refreshed, once.
+ */
+async function unpacked(suite: Suite, root: string, wanted: RegExp): Promise<string> {
+  await refreshIndex(suite);
+  try {
+    return await unpack(suite, await resolvePackages(suite, root, wanted));
+  } catch {
+    await refreshIndex(suite, true);
+    return await unpack(suite, await resolvePackages(suite, root, wanted));
+  }
+}
+
+async function unpack(suite: Suite, packages: readonly Package[]): Promise<string> {
+  const [first] = packages;
+  if (first === undefined) throw new Error(`No package of ${suite} to unpack`);
+  const key = `packages/${first.name}_${first.version.replaceAll(":", "%3a")}`;
+  return await cached(key, async (folder) => {
+    for (const row of packages) {
+      const file = await downloadPackage(suite, row, folder);
+      await output("dpkg-deb", ["-x", file, folder]);
+      await Deno.remove(file);
+    }
+  });
+}
+
+async function firstEntry(folder: string): Promise<string | undefined> {
+  if (!await exists(folder)) return undefined;
+  const names = await Array.fromAsync(Deno.readDir(folder), (entry) => entry.name);
+  return names.toSorted()[0];
+}
+
+async function firstExisting(paths: readonly string[]): Promise<string | undefined> {
+  for (const path of paths) if (await exists(path)) return path;
+  return undefined;
+}

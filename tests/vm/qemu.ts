@@ -1,0 +1,93 @@
+import { join } from "@std/path";
+import type { Initrd } from "./initramfs.ts";
+import { onPath } from "./host_command.ts";
+import { fetchOvmf, findQemu } from "./packages.ts";
+
+/** A virtual machine to start. */
+export interface MachineOptions {
+  /** The path of a bzImage. */
+  readonly kernel: string;
+  readonly initrd: Initrd;
+  /** Words for the kernel's command line, behind those that the harness needs. */
+  readonly append?: string;
+  /** MiB; 2048 unless told. */
+  readonly memory?: number;
+  /** 2 unless told. */
+  readonly cpus?: number;
+  /** `bios` unless told. */
+  readonly firmware?: "bios" | "uefi";
+  /** `q35` unless told. */
+  readonly board?: "q35" | "pc";
+  /** Seconds until the agent must have come up; 120 unless told. */
+  readonly bootTimeout?: number;
+}
+
+/**
+ * What every kernel of the harness is told, those booted by kexec too: the console, to stop instead of hanging after a
+ * panic, and the mark by which guest programs know that they are in a guest.
+ */
+export const BASE_CMDLINE = "console=ttyS0 panic=-1 warmboot.vm";
+
+/**
+ * Everything that can be emulated, but for the two features that have kernels copy memory byte by byte: a real processor
+ * is fast at that, QEMU's emulation eight times slower than at words.
+ */
+const CPU = "max,erms=off,fsrm=off";
+
+/**
+ * One thread for all processors of the guest: with a thread for each, QEMU before 8.1 now and then runs an instruction
+ * that the kernel is just patching, and the kernel dies of an int3. What the tests do takes as long either way.
+ */
+const ACCELERATOR = "tcg,thread=single";
+
+/** Files of one machine, in a folder that lives as long as its start. */
+export interface MachineFiles {
+  readonly initrd: string;
+  /** The socket of the agent's serial port, on which the host listens. */
+  readonly socket: string;
+  /** The machine's own copy of the UEFI variables. */
+  readonly variables: string;
+}
+
+/** Names the files of a machine. */
+export function machineFiles(folder: string): MachineFiles {
+  const at = (name: string) => join(folder, name);
+  return { initrd: at("initrd"), socket: at("agent"), variables: at("variables") };
+}
+
+/** The program and arguments that start the machine; the console is QEMU's standard output. */
+export async function qemuCommand(
+  options: MachineOptions,
+  files: MachineFiles,
+): Promise<{ readonly program: string; readonly args: string[] }> {
+  const { kernel, append = "", memory = 2048, cpus = 2, firmware = "bios", board = "q35" } = options;
+  const args = [
+    ["-nodefaults", "-no-user-config", "-no-reboot"],
+    ["-display", "none"],
+    ["-accel", ACCELERATOR, "-cpu", CPU, "-machine", board, "-m", `${memory}`, "-smp", `${cpus}`],
+    ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"],
+    ["-chardev", `socket,id=agent,path=${optionValue(files.socket)}`, "-serial", "chardev:agent"],
+    ["-kernel", kernel, "-initrd", files.initrd, "-append", `${BASE_CMDLINE} ${append}`.trim()],
+    ...(firmware === "uefi" ? await flashDrives(files.variables) : []),
+  ].flat();
+  const qemu = await findQemu();
+  // A test process that is killed takes its machines along.
+  const setpriv = await onPath("setpriv");
+  return setpriv === undefined
+    ? { program: qemu, args }
+    : { program: setpriv, args: ["--pdeathsig", "KILL", qemu, ...args] };
+}
+
+async function flashDrives(variables: string): Promise<readonly string[][]> {
+  const ovmf = await fetchOvmf();
+  await Deno.copyFile(ovmf.variables, variables);
+  return [
+    ["-drive", `if=pflash,format=raw,readonly=on,file=${optionValue(ovmf.code)}`],
+    ["-drive", `if=pflash,format=raw,file=${optionValue(variables)}`],
+  ];
+}
+
+/** A comma ends a value in QEMU's options unless doubled. */
+function optionValue(text: string): string {
+  return text.replaceAll(",", ",,");
+}

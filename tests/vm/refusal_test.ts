@@ -1,0 +1,136 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { EXIT } from "../../src/core/exit.ts";
+import { guestFiles, KERNEL, loaded, profile, said, status } from "./guest_profile.ts";
+import { denoInitrd } from "./initramfs.ts";
+import { startMachine } from "./machine.ts";
+import { fetchKernel, kernelNames } from "./packages.ts";
+import { BASE_CMDLINE } from "./qemu.ts";
+
+const names = await kernelNames();
+const kernel = await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "host");
+
+Deno.test(`what cannot work is refused with its cause, and nothing is half done (${kernel.name})`, async (t) => {
+  const initrd = await denoInitrd(
+    { warmboot: "cli.ts", uncapable: "tests/vm/guest/uncapable.ts" },
+    await guestFiles(kernel.image),
+  );
+  await using machine = await startMachine({ kernel: kernel.image, initrd, memory: 4096 });
+
+  await t.step("exec without an image", async () => {
+    const [code, text] = said(await machine.run("warmboot exec --now"));
+    assertEquals(code, EXIT.unavailable.code);
+    assertStringIncludes(text, "No image is loaded");
+  });
+
+  await t.step("a plan from a capture is, byte for byte, the plan made live", async () => {
+    await profile(machine, KERNEL);
+    await machine.output("warmboot facts > /run/facts.json");
+    await machine.output("warmboot plan /run/p.yaml -o json > /run/live.json");
+    await machine.output("warmboot plan /run/p.yaml -o json --facts /run/facts.json > /run/offline.json");
+    await machine.output("cmp /run/live.json /run/offline.json");
+  });
+
+  await t.step("a dry run prints the calls and makes none", async () => {
+    await profile(machine, `${KERNEL}\ninitrd: /boot/initrd`);
+    const stdout = await machine.output("warmboot load --dry-run --exec /run/p.yaml");
+    assertEquals(stdout.split("\n").map((line) => line.split("(", 1)[0]), ["kexec_file_load", "sync", "reboot", ""]);
+    assertEquals(await loaded(machine), "0");
+  });
+
+  const refused = async (lines: string, exit: number, says: string, by = "warmboot"): Promise<void> => {
+    await profile(machine, lines);
+    const [code, text] = said(await machine.run(`${by} load /run/p.yaml`));
+    assertEquals([code, await loaded(machine)], [exit, "0"], text);
+    assertStringIncludes(text, says);
+  };
+
+  await t.step("a cut kernel", async () => {
+    await refused("kernel: /boot/cut\ncmdline: ro", EXIT.unavailable.code, "/boot/cut is no kernel: it is a truncated");
+  });
+
+  await t.step("a digest that does not match", async () => {
+    const pin = "0".repeat(64);
+    const lines = `kernel: { path: /boot/vmlinuz, sha256: ${pin} }\ncmdline: ro`;
+    await refused(lines, EXIT.unavailable.code, `not the pinned ${pin}`);
+  });
+
+  await t.step("a file that is not there", async () => {
+    await refused("kernel: /boot/vmlinux\ncmdline: ro", EXIT.noinput.code, "Did you mean `vmlinuz`?");
+  });
+
+  await t.step("root without CAP_SYS_BOOT", async () => {
+    const says = "lacks the capability CAP_SYS_BOOT";
+    await refused(KERNEL, EXIT.permission.code, says, "uncapable 0 warmboot");
+  });
+
+  await t.step("another user, who is told of what could not be read", async () => {
+    const [code, text] = said(await machine.run("uncapable 65534 warmboot plan /run/p.yaml"));
+    assertEquals(code, EXIT.permission.code, text);
+    assertStringIncludes(text, "CAP_SYS_ADMIN");
+  });
+
+  await t.step("a kernel that is open for writing: the kernel's errno is explained", async () => {
+    const says = "ETXTBSY: the kernel file or an initrd is open for writing";
+    await refused(KERNEL, EXIT.refused.code, says, "exec 9>>/boot/vmlinuz; warmboot");
+  });
+
+  await t.step("a full disk stops before the call", async () => {
+    await machine.output("mkdir -p /run/warmboot && mount -t tmpfs -o size=8k tmpfs /run/warmboot");
+    await machine.run("dd if=/dev/zero of=/run/warmboot/filler bs=4k count=9");
+    await refused(KERNEL, EXIT.io.code, "No space left on device");
+    await machine.output("umount /run/warmboot");
+  });
+
+  await t.step("two loads at once: what is loaded is what is recorded", async () => {
+    const both = await machine.output(
+      "(warmboot load /run/p.yaml; echo $?) >/run/a 2>&1 & (warmboot load /run/p.yaml; echo $?) >/run/b 2>&1; wait; cat /run/a /run/b",
+    );
+    const codes = both.split("\n").filter((line) => /^\d+$/.test(line)).map(Number);
+    assert(codes.includes(0) && codes.every((code) => code === 0 || code === EXIT.io.code), both);
+    assertEquals((await status(machine)).record, "matches");
+  });
+
+  await t.step("a failed load keeps the image that was loaded before", async () => {
+    await machine.run("exec 9>>/boot/vmlinuz; warmboot load /run/p.yaml");
+    assertEquals((await status(machine)).record, "matches");
+  });
+
+  await t.step("a stored plan is carried out as it is, and refused when a file has changed", async () => {
+    await machine.output("cp /boot/initrd /run/initrd");
+    await profile(machine, `${KERNEL}\ninitrd: /run/initrd`);
+    await machine.output("warmboot plan /run/p.yaml --out /run/plan.json");
+    assertStringIncludes(await machine.output("warmboot load /run/plan.json"), `Loaded ${kernel.release}`);
+    await machine.output("echo >> /run/initrd");
+    const [code, text] = said(await machine.run("warmboot load /run/plan.json"));
+    assertEquals(code, EXIT.unavailable.code);
+    assertStringIncludes(text, "the SHA-256 of /run/initrd changed");
+  });
+
+  await t.step("lockdown, entered by booting with it", async () => {
+    await machine.output("warmboot unload && repack /run/self.cpio");
+    await profile(machine, `kernel: /boot/vmlinuz\ninitrd: self.cpio\ncmdline: ${BASE_CMDLINE} lockdown=integrity`);
+    await machine.output("warmboot load /run/p.yaml");
+    await machine.runToBoot("warmboot exec --now");
+    await refused(
+      "kernel: /boot/flipped\ncmdline: ro",
+      EXIT.refused.code,
+      "EPERM: the kernel is locked down (integrity)",
+    );
+    const says = "forbids kexec_load";
+    await refused("kernel: /boot/vmlinuz\nload: kexec_load\ncmdline: ro", EXIT.unavailable.code, says);
+    await machine.output("warmboot unload");
+  });
+
+  await t.step("a used-up load limit, before the call that would fail", async () => {
+    const limit = "/proc/sys/kernel/kexec_load_limit_reboot";
+    if ((await machine.run(`test -e ${limit}`)).code !== 0) return;
+    await machine.output(`echo 0 > ${limit}`);
+    await refused(KERNEL, EXIT.unavailable.code, "kernel.kexec_load_limit_reboot is 0");
+  });
+
+  await t.step("kexec_load_disabled", async () => {
+    await machine.output("echo 1 > /proc/sys/kernel/kexec_load_disabled");
+    await refused(KERNEL, EXIT.unavailable.code, "kernel.kexec_load_disabled is 1");
+    assertStringIncludes(await machine.output("warmboot status"), "kernel.kexec_load_disabled is 1");
+  });
+});
