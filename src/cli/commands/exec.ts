@@ -40,14 +40,8 @@ export const exec: Command = {
       return "unavailable";
     }
     const way = rebootWay(facts, isSet(invocation, "now"));
-    if (way === "now" && facts.initPidNamespace === false) {
-      complain(
-        "This process runs in a PID namespace of its own, from where reboot(2) boots no loaded image",
-        "Run warmboot on the host itself, outside the container",
-        ports,
-      );
-      return "unavailable";
-    }
+    const refused = refuseReboot(way, facts, ports);
+    if (refused !== undefined) return refused;
     if (!isSet(invocation, "dry-run")) return await reboot(way, ports);
     if (way === "systemd") ports.out.write("systemctl kexec\n");
     else for (const call of REBOOT_NOW) ports.out.write(`${formatSyscall(call)}\n`);
@@ -58,6 +52,17 @@ export const exec: Command = {
 /** Through systemd where it is PID 1, unless told otherwise. */
 export function rebootWay(facts: HostFacts, now: boolean): RebootWay {
   return facts.systemd && !now ? "systemd" : "now";
+}
+
+/** Says why this process cannot reboot into a loaded image; undefined if, as far as is known, it can. */
+export function refuseReboot(way: RebootWay, facts: HostFacts, ports: Ports): ExitName | undefined {
+  if (way === "systemd" || facts.initPidNamespace !== false) return undefined;
+  complain(
+    "This process runs in a PID namespace of its own, from where reboot(2) boots no loaded image",
+    "Run warmboot on the host itself, outside the container",
+    ports,
+  );
+  return "unavailable";
 }
 
 /** Reboots into the loaded image. Does not return where the kernel goes along. */

@@ -1,24 +1,16 @@
 import { hasErrors } from "../../core/diagnostic.ts";
-import type { ExitName } from "../../core/exit.ts";
-import { descriptorOf, isUnchanged } from "../../host/files.ts";
-import { execute } from "../../kernel/execute.ts";
-import { openLibc } from "../../kernel/libc.ts";
-import type { LoadRecord } from "../../kernel/record.ts";
-import { SyscallError } from "../../kernel/syscall_error.ts";
 import { lowerPlan, REBOOT_NOW } from "../../plan/lower.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { exitOfChecks, mayRun } from "../../plan/rules/table.ts";
 import { isCrash } from "../../plan/stored.ts";
 import { formatSyscall } from "../../plan/syscall.ts";
 import { renderComplaints } from "../../render/plan.ts";
+import { carryOut } from "../carry_out.ts";
 import { type Command, DRY_RUN_OPTION, isSet, NOW_OPTION } from "../command.ts";
-import { holdSignals } from "../hold_signals.ts";
 import type { Ports } from "../ports.ts";
-import { prepare, type Prepared, readFacts } from "../prepare.ts";
-import { type ImageSlot, lockStore } from "../record_store.ts";
+import { prepare } from "../prepare.ts";
 import { complain, report, say } from "../report.ts";
-import { whoAmI } from "../who.ts";
-import { reboot, rebootWay } from "./exec.ts";
+import { reboot, rebootWay, refuseReboot } from "./exec.ts";
 
 /** `warmboot load`. */
 export const load: Command = {
@@ -64,8 +56,12 @@ export const load: Command = {
       else if (goOn) { for (const call of REBOOT_NOW) ports.out.write(`${formatSyscall(call)}\n`); }
       return "ok";
     }
-    const stopped = await loadPlan(plan, prepared, ports);
-    if (stopped !== undefined) return stopped;
+    if (goOn) {
+      const refused = refuseReboot(way, facts, ports);
+      if (refused !== undefined) return refused;
+    }
+    const outcome = await carryOut(plan, { facts, files: prepared.files }, ports);
+    if (outcome !== "ok") return outcome;
     ports.out.write(`Loaded ${plan.release ?? "the image"} from profile ${plan.profile}\n`);
     if (!goOn) {
       say(nextStep(plan, facts.systemd), ports);
@@ -75,67 +71,9 @@ export const load: Command = {
   },
 };
 
-/** Makes the calls of a plan; gives an exit code where the load did not happen or must not go on. */
-async function loadPlan(plan: Plan, prepared: Prepared, ports: Ports): Promise<ExitName | undefined> {
-  const slot: ImageSlot = isCrash(plan) ? "crash" : "reboot";
-  using libc = openLibc();
-  using store = lockStore();
-  const changed = prepared.files.find((file) => !isUnchanged(file));
-  if (changed !== undefined) {
-    complain(`${changed.path} changed while it was read`, "Wait until what writes it is done, and load again", ports);
-    return "unavailable";
-  }
-  store.prepare(slot, { ...record(plan, prepared.facts?.bootId), ...await whoAmI() });
-  const descriptors = prepared.files.map((file) => ({ path: file.path, fd: descriptorOf(file), size: file.size }));
-  let signalled = false;
-  await holdSignals(() => {
-    for (const call of lowerPlan(plan)) {
-      const result = execute(call, descriptors, libc);
-      if (!result.ok) {
-        store.discard(slot);
-        // The kernel drops a loaded crash image before it looks at the new one.
-        const { facts } = readFacts(undefined);
-        if (slot === "crash" && facts?.kexec.crashLoaded === false) store.remove(slot);
-        if (slot === "crash" && facts?.kexec.crashLoaded === false) say("No crash image is loaded now", ports);
-        throw new SyscallError({ call, errno: result.errno, facts: facts ?? prepared.facts ?? fail() });
-      }
-    }
-    store.commit(slot);
-  }, () => {
-    signalled = true;
-  });
-  const tampered = prepared.files.find((file) => !isUnchanged(file));
-  if (tampered !== undefined) {
-    complain(
-      `${tampered.path} changed while the kernel read it, so what is loaded is not what was planned`,
-      `Unload it: warmboot unload${slot === "crash" ? " --crash" : ""}`,
-      ports,
-    );
-    return "unavailable";
-  }
-  if (signalled) {
-    complain("Interrupted; the image is loaded, and nothing else was done", "warmboot unload takes it back", ports);
-    return "refused";
-  }
-  return undefined;
-}
-
-function fail(): never {
-  throw new Error("Cannot load without the facts of the host");
-}
-
 function complainOfChecks(plan: Plan, ports: Ports): void {
   const complaints = renderComplaints(plan.checks, ports.err.layout);
   if (complaints !== "") say(complaints, ports);
-}
-
-function record(plan: Plan, bootId: string | undefined): Omit<LoadRecord, "user" | "uid"> {
-  return {
-    format: "warmboot.record/1",
-    ...(bootId === undefined ? {} : { bootId }),
-    loadedAt: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
-    plan,
-  };
 }
 
 function nextStep(plan: Plan, systemd: boolean): string {

@@ -1,0 +1,89 @@
+import type { ExitName } from "../core/exit.ts";
+import type { HostFacts } from "../host/facts.ts";
+import { descriptorOf, isUnchanged, type OpenFile } from "../host/files.ts";
+import { execute } from "../kernel/execute.ts";
+import { type Libc, openLibc } from "../kernel/libc.ts";
+import type { LoadRecord } from "../kernel/record.ts";
+import { SyscallError } from "../kernel/syscall_error.ts";
+import { lowerPlan, lowerUnload } from "../plan/lower.ts";
+import type { Plan } from "../plan/plan.ts";
+import { isCrash } from "../plan/stored.ts";
+import { holdSignals } from "./hold_signals.ts";
+import type { Ports } from "./ports.ts";
+import { readFacts } from "./prepare.ts";
+import { type ImageSlot, lockStore, type StoreLock } from "./record_store.ts";
+import { complain, say } from "./report.ts";
+import { whoAmI } from "./who.ts";
+
+/** What a plan was checked against: the host, and the open files that the call gets. */
+export interface Checked {
+  readonly facts: HostFacts;
+  readonly files: readonly OpenFile[];
+}
+
+/**
+ * Loads the image of a plan whose checks pass. From the record that is prepared to the one that is in place nothing stops
+ * halfway; `ok` means that the image is loaded, recorded, and made of the very bytes that were hashed.
+ * @throws {SyscallError} if the kernel refuses
+ */
+export async function carryOut(plan: Plan, checked: Checked, ports: Ports): Promise<ExitName> {
+  const slot: ImageSlot = isCrash(plan) ? "crash" : "reboot";
+  using libc = openLibc();
+  using store = lockStore();
+  const changed = checked.files.find((file) => !isUnchanged(file));
+  if (changed !== undefined) {
+    complain(`${changed.path} changed while it was read`, "Wait until what writes it is done, and load again", ports);
+    return "unavailable";
+  }
+  const record: LoadRecord = {
+    format: "warmboot.record/1",
+    ...(checked.facts.bootId === undefined ? {} : { bootId: checked.facts.bootId }),
+    loadedAt: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
+    ...await whoAmI(),
+    plan,
+  };
+  let signalled = false;
+  const exit = await holdSignals(() => load(plan, slot, { ...checked, libc, store, record }, ports), () => {
+    signalled = true;
+  });
+  if (exit !== "ok" || !signalled) return exit;
+  complain("Interrupted; the image is loaded, and nothing else was done", "warmboot unload takes it back", ports);
+  return "refused";
+}
+
+interface Loading extends Checked {
+  readonly libc: Libc;
+  readonly store: StoreLock;
+  readonly record: LoadRecord;
+}
+
+function load(plan: Plan, slot: ImageSlot, { facts, files, libc, store, record }: Loading, ports: Ports): ExitName {
+  store.prepare(slot, record);
+  const descriptors = files.map((file) => ({ path: file.path, fd: descriptorOf(file), size: file.size }));
+  for (const call of lowerPlan(plan)) {
+    const result = execute(call, descriptors, libc);
+    if (result.ok) continue;
+    store.discard(slot);
+    const now = readFacts(undefined).facts ?? facts;
+    // The kernel drops a loaded crash image before it looks at the new one.
+    if (slot === "crash" && now.kexec.crashLoaded === false) {
+      store.remove(slot);
+      say("No crash image is loaded now", ports);
+    }
+    throw new SyscallError({ call, errno: result.errno, facts: now });
+  }
+  const tampered = files.find((file) => !isUnchanged(file));
+  if (tampered === undefined) {
+    store.commit(slot);
+    return "ok";
+  }
+  store.discard(slot);
+  store.remove(slot);
+  const unloaded = execute(lowerUnload(slot === "crash", false), [], libc);
+  complain(
+    `${tampered.path} changed while the kernel read it, so that what was loaded is not what was planned`,
+    unloaded.ok ? "It is unloaded again; load it once more when nothing writes the file" : "Unload it: warmboot unload",
+    ports,
+  );
+  return "unavailable";
+}
