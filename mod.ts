@@ -107,17 +107,16 @@ export { lowerPlan, lowerUnload, REBOOT_NOW } from "./src/plan/lower.ts";
 export {
   type Call,
   type Check,
-  decodePlan,
   type FileLoadCall,
   type Plan,
   type PlannedFile,
   type PlannedHost,
   type PlannedSegment,
-  planSchema,
   planText,
   type Reason,
   type SegmentLoadCall,
 } from "./src/plan/plan.ts";
+export { decodePlan, planSchema } from "./src/plan/plan_shape.ts";
 export { planBoot } from "./src/plan/planner.ts";
 export { exitOfChecks, mayRun } from "./src/plan/rules/table.ts";
 export { recheck } from "./src/plan/stored.ts";

@@ -9,8 +9,10 @@ import { bzImage } from "./image/build.ts";
 const ROOT = join(import.meta.dirname ?? ".", "..");
 const read = (path: string): string => Deno.readTextFileSync(join(ROOT, path));
 
-Deno.test("generated files are fresh", () => {
-  const stale = Object.entries(generatedFiles()).filter(([path, text]) => read(path) !== text).map(([path]) => path);
+Deno.test("generated files are fresh", async () => {
+  const stale = Object.entries(await generatedFiles()).filter(([path, text]) => read(path) !== text).map(([path]) =>
+    path
+  );
   assertEquals(stale, []);
 });
 

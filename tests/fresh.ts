@@ -6,17 +6,20 @@ import { dirname, join } from "@std/path";
 import { SCHEMAS, schemaText } from "../src/cli/commands/schema.ts";
 import { CATALOGUE } from "../src/core/catalogue.ts";
 import { EXIT } from "../src/core/exit.ts";
+import { SEGMENT_RULES } from "../src/plan/rules/segments.ts";
 import { RULES } from "../src/plan/rules/table.ts";
+import { purgatoryModule } from "./arch/assemble.ts";
 
 const ROOT = join(import.meta.dirname ?? ".", "..");
 
 /** Every generated file by its path in the repository. */
-export function generatedFiles(): { readonly [path: string]: string } {
+export async function generatedFiles(): Promise<{ readonly [path: string]: string }> {
   return {
     ...Object.fromEntries(
       Object.entries(SCHEMAS).map(([name, make]) => [`schema/${name}.schema.json`, schemaText(make())]),
     ),
     "docs/diagnostics.md": diagnosticsPage(),
+    "src/arch/x86_64/purgatory_code.ts": await purgatoryModule(),
   };
 }
 
@@ -44,7 +47,7 @@ what a check needs, the check is left out.
 
 | rule | makes sure that | exit |
 |---|---|---|
-${rows(RULES.map(({ name, about, exit }) => [name, about, EXIT[exit].code]))}
+${rows([...RULES, ...SEGMENT_RULES].map(({ name, about, exit }) => [name, about, EXIT[exit].code]))}
 | \`stored-plan\` | A stored plan still fits the host and the files that it was made for | ${EXIT.unavailable.code} |
 
 ## Exit codes
@@ -57,7 +60,7 @@ ${Object.values(EXIT).map(({ code, meaning }) => `| ${code} | ${meaning} |`).joi
 
 if (import.meta.main) {
   const write = Deno.args.includes("--write");
-  const stale = Object.entries(generatedFiles()).filter(([path, text]) => read(join(ROOT, path)) !== text);
+  const stale = Object.entries(await generatedFiles()).filter(([path, text]) => read(join(ROOT, path)) !== text);
   for (const [path, text] of stale) {
     if (write) {
       Deno.mkdirSync(dirname(join(ROOT, path)), { recursive: true });

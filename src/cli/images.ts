@@ -14,10 +14,11 @@ export interface OpenImages extends Disposable {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Opens, hashes and identifies a kernel and initrds. Every file that cannot be opened is a diagnostic. */
+/** Opens, hashes and identifies a kernel, initrds, and the files of explicit segments. Every file that cannot be opened is a diagnostic. */
 export async function openImages(
   kernel: FileRef | undefined,
   initrds: readonly FileRef[],
+  segments: readonly FileRef[],
   ports: Ports,
 ): Promise<OpenImages> {
   const files: OpenFile[] = [];
@@ -30,6 +31,7 @@ export async function openImages(
   };
   const kernelFile = kernel === undefined ? undefined : open(kernel, ["kernel"]);
   const initrdFiles = initrds.map((ref, index) => open(ref, ["initrd", index]));
+  const segmentFiles = segments.map((ref, index) => open(ref, ["segments", index, "file"]));
   const identified = async <Info>(file: OpenFile, ref: FileRef, info: Info): Promise<IdentifiedFile<Info>> => ({
     path: file.path,
     size: file.size,
@@ -43,9 +45,14 @@ export async function openImages(
     const file = initrdFiles[index];
     if (complete && file !== undefined) initrd.push(await identified(file, ref, identifyInitrd(file.source)));
   }
+  const parts: IdentifiedFile<undefined>[] = [];
+  for (const [index, ref] of segments.entries()) {
+    const file = segmentFiles[index];
+    if (complete && file !== undefined) parts.push(await identified(file, ref, undefined));
+  }
   const images: Images = complete && kernelFile !== undefined && kernel !== undefined
-    ? { kernel: await identified(kernelFile, kernel, identifyKernel(kernelFile.source)), initrd }
-    : { initrd };
+    ? { kernel: await identified(kernelFile, kernel, identifyKernel(kernelFile.source)), initrd, segments: parts }
+    : { initrd, segments: parts };
   return { images, files, diagnostics, [Symbol.dispose]: () => files.forEach(closeFile) };
 }
 

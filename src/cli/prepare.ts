@@ -3,14 +3,17 @@ import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import { collect, parseCapture } from "../host/capture.ts";
 import { decodeFacts } from "../host/decode_facts.ts";
 import type { HostFacts } from "../host/facts.ts";
-import type { OpenFile } from "../host/files.ts";
+import { hashPart, type OpenFile } from "../host/files.ts";
 import { liveReader } from "../host/live.ts";
-import type { Plan } from "../plan/plan.ts";
+import { chooseCall } from "../plan/choose.ts";
+import { partKey, type PlanInput } from "../plan/input.ts";
+import { filesOf, type Plan } from "../plan/plan.ts";
 import { planBoot } from "../plan/planner.ts";
+import { partsNeeded } from "../plan/segment_call.ts";
 import { recheck } from "../plan/stored.ts";
 import { placed, sourceOf } from "../profile/locate.ts";
 import { parseProfileBytes } from "../profile/parse.ts";
-import type { FileRef } from "../profile/profile.ts";
+import type { FileRef, Profile } from "../profile/profile.ts";
 import { openImages } from "./images.ts";
 import type { Ports } from "./ports.ts";
 import { readPlan } from "./read_plan.ts";
@@ -70,8 +73,9 @@ export async function prepare(
   const refs = stored?.value !== undefined ? planFiles(stored.value) : {
     kernel: profile?.value?.kernel === undefined ? undefined : absolute(profile.value.kernel),
     initrd: (profile?.value?.initrd ?? []).map(absolute),
+    segments: profile === undefined || profile.value === undefined ? [] : segmentFiles(profile.value),
   };
-  const opened = await openImages(refs.kernel, refs.initrd, ports);
+  const opened = await openImages(refs.kernel, refs.initrd, refs.segments, ports);
   const place = (diagnostic: Diagnostic) => profile === undefined ? diagnostic : placed(diagnostic, source());
   diagnostics.push(...opened.diagnostics.map(place));
   const { facts } = host;
@@ -83,7 +87,8 @@ export async function prepare(
   if (stored?.value !== undefined) {
     plan = recheck(stored.value, facts, opened.images);
   } else if (profile?.value !== undefined) {
-    const planned = planBoot({ profile: profile.value, facts, images: opened.images });
+    const input = { profile: absoluteSegments(profile.value), facts, images: opened.images };
+    const planned = planBoot({ ...input, partDigests: await digestParts(input, opened.files) });
     diagnostics.push(...planned.diagnostics.map(place));
     plan = planned.value;
   }
@@ -95,7 +100,40 @@ function absolute(ref: FileRef): FileRef {
   return isAbsolute(ref.path) ? ref : { ...ref, path: resolve(Deno.cwd(), ref.path) };
 }
 
-function planFiles({ call }: Plan): { readonly kernel: FileRef | undefined; readonly initrd: readonly FileRef[] } {
-  if (call.syscall === "kexec_load") return { kernel: undefined, initrd: [] };
-  return { kernel: { path: call.kernel.path }, initrd: call.initrd.map(({ path }) => ({ path })) };
+/** The digests of the parts of files that the plan's segments are made of. */
+async function digestParts(input: PlanInput, files: readonly OpenFile[]): Promise<ReadonlyMap<string, string>> {
+  const digests = new Map<string, string>();
+  if (chooseCall(input).syscall !== "kexec_load") return digests;
+  for (const part of partsNeeded(input)) {
+    const file = files.find(({ path }) => path === part.path);
+    if (file !== undefined) digests.set(partKey(part), await hashPart(file, part.offset, part.length));
+  }
+  return digests;
+}
+
+/** The files of explicit segments, each once. */
+function segmentFiles(profile: Profile): readonly FileRef[] {
+  const refs = absoluteSegments(profile).segments.flatMap(({ source }) => source.kind === "file" ? [source.file] : []);
+  return refs.filter((ref, index) => refs.findIndex(({ path }) => path === ref.path) === index);
+}
+
+function absoluteSegments(profile: Profile): Profile {
+  const segments = profile.segments.map((segment) =>
+    segment.source.kind === "file"
+      ? { ...segment, source: { ...segment.source, file: absolute(segment.source.file) } }
+      : segment
+  );
+  return { ...profile, segments };
+}
+
+interface PlanFiles {
+  readonly kernel: FileRef | undefined;
+  readonly initrd: readonly FileRef[];
+  readonly segments: readonly FileRef[];
+}
+
+function planFiles({ call }: Plan): PlanFiles {
+  const refs = filesOf(call).map(({ path }) => ({ path }));
+  if (call.syscall === "kexec_load") return { kernel: undefined, initrd: [], segments: refs };
+  return { kernel: refs[0], initrd: refs.slice(1), segments: [] };
 }

@@ -1,6 +1,7 @@
 import { parse } from "@std/yaml";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
-import { decodePlan, type Plan } from "../plan/plan.ts";
+import type { Plan } from "../plan/plan.ts";
+import { decodePlan } from "../plan/plan_shape.ts";
 
 /** Decodes a stored plan, JSON or YAML; undefined if the bytes are no plan at all, but, it may be, a profile. */
 export function readPlan(bytes: Uint8Array, file: string): Checked<Plan> | undefined {

@@ -50,6 +50,18 @@ export const CATALOGUE = {
   "iomem-indentation": { exit: "data", about: "A line of the memory map is nested under none" },
   "iomem-outside-parent": { exit: "data", about: "A range of the memory map reaches beyond the one around it" },
   "iomem-overlap": { exit: "data", about: "Two ranges of the memory map side by side share addresses" },
+  // Placement: where segments lie.
+  "memory-hidden": { exit: "permission", about: "Segments are to be placed, and /proc/iomem hides its addresses" },
+  "memory-unknown": { exit: "unavailable", about: "Segments are to be placed, and there is no memory map" },
+  "memory-none": { exit: "unavailable", about: "No memory is left in which segments may lie" },
+  "too-many-segments": { exit: "unavailable", about: "An image needs more segments than kexec_load takes" },
+  "no-room": { exit: "unavailable", about: "No free memory is large enough for a segment" },
+  "segment-content": { exit: "data", about: "A segment's content is empty, not in its file, or does not fit" },
+  "elf-layout": { exit: "unavailable", about: "The segments of an ELF kernel cannot be laid out as kexec_load wants" },
+  // x86_64: what the next kernel is told of memory.
+  "e820-unknown": { exit: "unavailable", about: "The next kernel's memory map is unknown, or has no memory in it" },
+  "e820-type": { exit: "data", about: "The firmware's memory map has a range of an unknown type" },
+  "e820-limited": { exit: "unavailable", about: "The next kernel will see only the memory that the running one does" },
 } as const satisfies { readonly [code: string]: CatalogueRow };
 
 /** A diagnostic's code. */

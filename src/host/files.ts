@@ -95,22 +95,33 @@ const CHUNK_SIZE = 256 * 1024;
  * in all, after each chunk. Rejects on an I/O error.
  */
 export async function hashFile(
-  { handle }: OpenFile,
+  file: OpenFile,
   onProgress?: (done: number, total: number) => void,
 ): Promise<string> {
-  const { size } = handle.statSync();
-  if (size <= WHOLE_SIZE) {
-    const whole = new Uint8Array(size);
-    return new Uint8Array(await crypto.subtle.digest("SHA-256", whole.subarray(0, fill(handle, whole, 0)))).toHex();
+  return await hashPart(file, 0, file.handle.statSync().size, onProgress);
+}
+
+/** The SHA-256 of a part of the file, or of what there is of it. */
+export async function hashPart(
+  { handle }: OpenFile,
+  offset: number,
+  length: number,
+  onProgress?: (done: number, total: number) => void,
+): Promise<string> {
+  if (length <= WHOLE_SIZE) {
+    const part = new Uint8Array(length);
+    return new Uint8Array(await crypto.subtle.digest("SHA-256", part.subarray(0, fill(handle, part, offset)))).toHex();
   }
   const { createHash } = await import("node:crypto");
   const digest = createHash("sha256");
   const buffer = new Uint8Array(CHUNK_SIZE);
-  let done = 0;
-  for (let count = fill(handle, buffer, done); count > 0; count = fill(handle, buffer, done)) {
-    digest.update(buffer.subarray(0, count));
+  for (let done = 0; done < length;) {
+    const chunk = buffer.subarray(0, Math.min(buffer.length, length - done));
+    const count = fill(handle, chunk, offset + done);
+    if (count === 0) break;
+    digest.update(chunk.subarray(0, count));
     done += count;
-    onProgress?.(done, Math.max(done, size));
+    onProgress?.(done, length);
   }
   return digest.digest("hex");
 }

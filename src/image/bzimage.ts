@@ -13,6 +13,15 @@ const XLF_EFI_KEXEC = 0x10;
 const XLF_5LEVEL = 0x20;
 
 /**
+ * The setup header's place, the same in the file and in struct boot_params. It ends where the jump over it lands, at
+ * 0x202 plus the byte at 0x201, at the latest where the next field of boot_params begins. The 64-bit entry reads it up
+ * to init_size.
+ */
+const HEADER_START = 0x1f1;
+const HEADER_LIMIT = 0x290;
+const INIT_SIZE_END = 0x264;
+
+/**
  * syssize counts paragraphs of 16 bytes, rounded up: iPXE and Memtest86+ end inside the last one. Only what lacks a
  * whole paragraph is cut.
  */
@@ -53,6 +62,13 @@ export function probeBzImage(source: ByteSource, head: Fields): ImageInfo | unde
   if (entry64 && initSize < codeSize) {
     return damaged("bzImage", `it asks for ${initSize} bytes of memory, less than its own ${codeSize}`);
   }
+  const headerEnd = 0x202 + head.u8(0x201);
+  if (entry64 && (headerEnd < INIT_SIZE_END || headerEnd > HEADER_LIMIT)) {
+    return damaged(
+      "bzImage",
+      `its setup header ends at byte ${headerEnd}, not from ${INIT_SIZE_END} to ${HEADER_LIMIT}`,
+    );
+  }
 
   const versionString = versionOf(source, head, setupSize);
   const payload = since(0x208, payloadOf(source, head, setupSize), undefined);
@@ -75,6 +91,7 @@ export function probeBzImage(source: ByteSource, head: Fields): ImageInfo | unde
     efiKexec: (xloadflags & XLF_EFI_KEXEC) !== 0,
     la57: (xloadflags & XLF_5LEVEL) !== 0,
     ...(payload === undefined ? {} : { payload }),
+    header: head.bytes(HEADER_START, Math.min(headerEnd, HEADER_LIMIT) - HEADER_START).slice(),
     signed: certificate !== undefined,
   };
 }

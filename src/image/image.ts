@@ -45,6 +45,8 @@ export interface BzImage {
     readonly length: number;
     readonly compression: Compression | "unknown";
   };
+  /** The setup header as it stands in the file, from byte 0x1f1 to where the header says that it ends. */
+  readonly header: Uint8Array;
   /** Whether a PE certificate table is attached (Secure Boot signature); says nothing of its validity. */
   readonly signed: boolean;
 }

@@ -30,12 +30,13 @@ interface CauseRow {
   readonly remedy: string;
 }
 
-const LOADS: readonly Syscall["name"][] = ["kexec_file_load"];
+const FILE_LOAD: readonly Syscall["name"][] = ["kexec_file_load"];
+const SEGMENT_LOAD: readonly Syscall["name"][] = ["kexec_load"];
 const REBOOT: readonly Syscall["name"][] = ["reboot_kexec"];
 const CAP_SYS_BOOT = 22n;
 
 const isCrash = ({ call }: Refusal): boolean =>
-  "crash" in call ? call.crash : call.name === "kexec_file_load" && call.flags.includes("KEXEC_FILE_ON_CRASH");
+  "crash" in call ? call.crash : "flags" in call && call.flags.some((flag) => flag.endsWith("_ON_CRASH"));
 const lacksCapability = ({ facts }: Refusal): boolean =>
   facts.capEff !== undefined && (facts.capEff >> CAP_SYS_BOOT & 1n) === 0n;
 const lockedDown = ({ facts }: Refusal): boolean => facts.lockdown !== undefined && facts.lockdown !== "none";
@@ -77,7 +78,14 @@ const CAUSES: readonly CauseRow[] = [
   },
   {
     errno: "EPERM",
-    calls: LOADS,
+    calls: SEGMENT_LOAD,
+    when: lockedDown,
+    cause: ({ facts }) => `the kernel is locked down (${facts.lockdown}), which forbids kexec_load`,
+    remedy: "Use a signed kernel and `load: kexec_file_load`",
+  },
+  {
+    errno: "EPERM",
+    calls: FILE_LOAD,
     when: lockedDown,
     cause: ({ facts }) =>
       `the kernel is locked down (${facts.lockdown}), and could not verify the image's signature with any key it trusts`,
@@ -111,7 +119,7 @@ const CAUSES: readonly CauseRow[] = [
   },
   {
     errno: "ENOSYS",
-    calls: LOADS,
+    calls: FILE_LOAD,
     cause: ({ facts }) => `the running kernel ${facts.release} has no kexec_file_load (CONFIG_KEXEC_FILE)`,
     remedy: "Use `load: kexec_load`",
   },
@@ -124,6 +132,26 @@ const CAUSES: readonly CauseRow[] = [
     errno: "ETXTBSY",
     cause: "the kernel file or an initrd is open for writing",
     remedy: "Wait until what writes it (an update of the kernel or the initramfs?) is done; `fuser -v FILE` names it",
+  },
+  {
+    errno: "EINVAL",
+    calls: SEGMENT_LOAD,
+    when: ({ call }) => call.name === "kexec_load" && call.flags.includes("KEXEC_PRESERVE_CONTEXT"),
+    cause: "the running kernel cannot come back from another (CONFIG_KEXEC_JUMP), or a segment does not fit",
+    remedy: "Boot a kernel that has CONFIG_KEXEC_JUMP; Debian's have it not",
+  },
+  {
+    errno: "EINVAL",
+    calls: SEGMENT_LOAD,
+    cause: "a flag is not known, segments overlap or are more than 16, or they take more than half of memory",
+    remedy: "Compare with the checks of `warmboot plan`; if all pass, `dmesg` may say more",
+  },
+  {
+    errno: "EADDRNOTAVAIL",
+    calls: SEGMENT_LOAD,
+    when: (refusal) => !isCrash(refusal),
+    cause: "a segment is not aligned to pages, or ends beyond what the kernel can address",
+    remedy: "Compare with the checks of `warmboot plan`",
   },
   {
     errno: "EADDRNOTAVAIL",
@@ -160,7 +188,7 @@ const CAUSES: readonly CauseRow[] = [
   },
   {
     errno: "EINVAL",
-    calls: LOADS,
+    calls: FILE_LOAD,
     cause:
       "the kernel found an argument that does not fit: too long a command line, an empty file, or more than half of memory",
     remedy: "Compare with the checks of `warmboot plan`; if all pass, `dmesg` may say more",

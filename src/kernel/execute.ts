@@ -1,6 +1,7 @@
 import { KEXEC_FILE_LOAD_FLAGS, KEXEC_LOAD_FLAGS } from "../plan/flags.ts";
 import type { Syscall, SyscallOf } from "../plan/syscall.ts";
 import { type Descriptor, joinInitrds } from "./initrd_join.ts";
+import { mapSegments } from "./map_segments.ts";
 import type { CallResult, Libc } from "./libc.ts";
 
 /** Makes one system call. `files` are those that the call names, opened; the descriptors stay open. */
@@ -8,6 +9,12 @@ export function execute(call: Syscall, files: readonly Descriptor[], libc: Libc)
   switch (call.name) {
     case "kexec_file_load":
       return fileLoad(call, files, libc);
+    case "kexec_load": {
+      const mapped = mapSegments(call.segments, files, libc);
+      if ("ok" in mapped) return mapped;
+      using segments = mapped;
+      return libc.kexecLoad(call.entry, BigInt(call.segments.length), segments.table, call.flagBits);
+    }
     case "kexec_file_unload": {
       const crash = call.crash ? KEXEC_FILE_LOAD_FLAGS.KEXEC_FILE_ON_CRASH : 0n;
       return libc.kexecFileLoad(-1, -1, null, KEXEC_FILE_LOAD_FLAGS.KEXEC_FILE_UNLOAD | crash);

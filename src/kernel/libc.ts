@@ -13,6 +13,12 @@ const REBOOT_CMD_KEXEC = 0x45584543n;
 
 const MFD_CLOEXEC = 1;
 
+/** include/uapi/asm-generic/mman-common.h and include/uapi/linux/mman.h. */
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const MAP_PRIVATE = 2;
+const MAP_ANONYMOUS = 0x20;
+
 /** The functions of libc that are called, by their C prototypes. `syscall` stands here once per use of its arguments. */
 const SYMBOLS = {
   // long syscall(SYS_kexec_file_load, int kernel_fd, int initrd_fd, unsigned long cmdline_len, const char *cmdline, unsigned long flags)
@@ -31,6 +37,12 @@ const SYMBOLS = {
   sendfile: { parameters: ["i32", "i32", "buffer", "usize"], result: "isize" },
   // ssize_t write(int fd, const void *buf, size_t count)
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
+  mmap: { parameters: ["usize", "usize", "i32", "i32", "i32", "i64"], result: "isize" },
+  // int munmap(void *addr, size_t length)
+  munmap: { parameters: ["usize", "usize"], result: "i32" },
+  // void *memcpy(void *dest, const void *src, size_t n): fills a mapping that is only known by its address
+  copy_out: { name: "memcpy", parameters: ["usize", "buffer", "usize"], result: "usize" },
   // int close(int fd)
   close: { parameters: ["i32"], result: "i32" },
   // void sync(void)
@@ -40,6 +52,11 @@ const SYMBOLS = {
   // void *memcpy(void *dest, const void *src, size_t n): reads errno where Deno.UnsafePointerView needs full FFI permission
   memcpy: { parameters: ["buffer", "pointer", "usize"], result: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
+
+/** What a call that gives an address gave, or the errno. */
+export type AddressResult =
+  | { readonly ok: true; readonly value: bigint }
+  | { readonly ok: false; readonly errno: number };
 
 /** What a call gave: its result, or the errno. */
 export type CallResult =
@@ -58,6 +75,12 @@ export interface Libc extends Disposable {
   memfd(name: string): CallResult;
   /** Copies from one descriptor, at an offset, to the end of another; gives the bytes copied, perhaps fewer. */
   sendfile(outFd: number, inFd: number, offset: number, count: number): CallResult;
+  /** mmap(2) of a whole file, private and read-only: its pages stay in the page cache. Gives the address. */
+  mapFile(fd: number, length: number): AddressResult;
+  /** mmap(2) of fresh memory that holds these bytes. Gives the address. */
+  mapBytes(bytes: Uint8Array): AddressResult;
+  /** munmap(2). */
+  unmap(address: bigint, length: number): CallResult;
   /** write(2). */
   write(fd: number, bytes: Uint8Array): CallResult;
   /** close(2). */
@@ -93,6 +116,12 @@ export function openLibc(path: string = LIBC): Libc {
     return { ok: false, errno: new DataView(errnoBytes.buffer).getInt32(0, true) };
   };
 
+  const checkedAddress = (value: bigint | number): AddressResult => {
+    const address = BigInt(value);
+    const result = checked(address === -1n ? -1 : 0);
+    return result.ok ? { ok: true, value: address } : result;
+  };
+
   return {
     kexecFileLoad: (kernelFd, initrdFd, cmdline, flags) =>
       checked(
@@ -113,6 +142,15 @@ export function openLibc(path: string = LIBC): Libc {
       const position = new BigInt64Array([BigInt(offset)]);
       return checked(c.sendfile(outFd, inFd, position, BigInt(count)));
     },
+    mapFile: (fd, length) => checkedAddress(c.mmap(0n, BigInt(length), PROT_READ, MAP_PRIVATE, fd, 0n)),
+    mapBytes: (bytes) => {
+      const mapped = checkedAddress(
+        c.mmap(0n, BigInt(bytes.length), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0n),
+      );
+      if (mapped.ok) c.copy_out(mapped.value, bytes as BufferSource, BigInt(bytes.length));
+      return mapped;
+    },
+    unmap: (address, length) => checked(c.munmap(address, BigInt(length))),
     write: (fd, bytes) => checked(c.write(fd, bytes as BufferSource, BigInt(bytes.length))),
     close: (fd) => checked(c.close(fd)),
     sync: () => c.sync(),

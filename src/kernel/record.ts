@@ -1,6 +1,7 @@
 import { choice, count, record, type Report, type Shape, text } from "../core/shape.ts";
 import type { Path } from "../core/diagnostic.ts";
-import { decodePlan, type Plan } from "../plan/plan.ts";
+import type { Plan } from "../plan/plan.ts";
+import { decodePlan } from "../plan/plan_shape.ts";
 
 /** What `load` leaves behind about an image that it loaded: the kernel itself tells no more than 0 or 1. */
 export interface LoadRecord {

@@ -1,6 +1,6 @@
 import type { HostFacts } from "../host/facts.ts";
 import type { Images } from "./input.ts";
-import type { Plan, PlannedFile } from "./plan.ts";
+import { filesOf, type Plan } from "./plan.ts";
 
 /** One way in which the world no longer is what a stored plan was made for. */
 export interface Drift {
@@ -21,13 +21,10 @@ export function driftOf(plan: Plan, facts: HostFacts, images: Images): readonly 
   compare("the host's name", plan.host.hostname, facts.hostname);
   compare("the host's architecture", plan.host.machine, facts.machine);
   compare("the running kernel", plan.host.release, facts.release);
-  if (plan.call.syscall === "kexec_file_load") {
-    const found = [...(images.kernel === undefined ? [] : [images.kernel]), ...images.initrd];
-    const planned: readonly PlannedFile[] = [plan.call.kernel, ...plan.call.initrd];
-    planned.forEach((file, index) => {
-      const now = found[index];
-      compare(`the SHA-256 of ${file.path}`, file.sha256, now?.path === file.path ? now.sha256 : undefined);
-    });
+  const { kernel, initrd, segments = [] } = images;
+  const found = [...(kernel === undefined ? [] : [kernel]), ...initrd, ...segments];
+  for (const file of filesOf(plan.call)) {
+    compare(`the SHA-256 of ${file.path}`, file.sha256, found.find(({ path }) => path === file.path)?.sha256);
   }
   return drift;
 }

@@ -22,6 +22,18 @@ export interface Images {
   readonly kernel?: IdentifiedFile<ImageInfo>;
   /** The initrds, in order. */
   readonly initrd: readonly IdentifiedFile<InitrdInfo>[];
+  /** The files of explicit segments. */
+  readonly segments?: readonly IdentifiedFile<undefined>[];
+}
+
+/** A part of a file. */
+export interface FilePart {
+  /** The file, as it is named elsewhere. */
+  readonly path: string;
+  /** Bytes from the start of the file. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly length: number;
 }
 
 /** All that the planner sees. */
@@ -32,4 +44,11 @@ export interface PlanInput {
   readonly facts: HostFacts;
   /** What the files are. */
   readonly images: Images;
+  /** The SHA-256 of the parts that `partsNeeded` names, by `partKey`. */
+  readonly partDigests?: ReadonlyMap<string, string>;
+}
+
+/** The name of a part in `partDigests`. */
+export function partKey({ path, offset, length }: FilePart): string {
+  return `${path}@${offset}+${length}`;
 }

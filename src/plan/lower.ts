@@ -3,7 +3,20 @@ import type { Syscall } from "./syscall.ts";
 
 /** The system calls that carry a plan out. */
 export function lowerPlan({ call }: Plan): readonly Syscall[] {
-  if (call.syscall === "kexec_load") return [];
+  if (call.syscall === "kexec_load") {
+    return [{
+      name: "kexec_load",
+      entry: BigInt(call.entry),
+      segments: call.segments.map(({ mem, memsz, bufsz, source }) => ({
+        source,
+        bufsz: BigInt(bufsz),
+        mem: BigInt(mem),
+        memsz: BigInt(memsz),
+      })),
+      flags: call.flags,
+      flagBits: BigInt(call.flagBits),
+    }];
+  }
   return [{
     name: "kexec_file_load",
     kernel: call.kernel.path,

@@ -1,19 +1,4 @@
-import {
-  anyText,
-  choice,
-  count,
-  either,
-  type Fields,
-  isMap,
-  type JsonSchema,
-  list,
-  pattern,
-  record,
-  type Report,
-  type Shape,
-  text,
-} from "../core/shape.ts";
-import type { Path } from "../core/diagnostic.ts";
+import type { Segment, SegmentBytes } from "../arch/segment.ts";
 
 /** A file that the call reads, as it was when the plan was made. */
 export interface PlannedFile {
@@ -43,6 +28,17 @@ export interface FileLoadCall {
   readonly cmdline: string;
 }
 
+/** Where the bytes of a planned segment come from. */
+export type PlannedSource =
+  | { readonly kind: "file"; readonly path: string; readonly offset: number; readonly length: number }
+  | {
+    readonly kind: "bytes";
+    readonly base64: string;
+    /** A part that is filled with random bytes when the plan is carried out, so that the plan stays the same. */
+    readonly random?: { readonly offset: number; readonly length: number };
+  }
+  | { readonly kind: "zero" };
+
 /** One segment of kexec_load(2): where it lies, and where its bytes come from. */
 export interface PlannedSegment {
   /** What it holds. */
@@ -56,7 +52,7 @@ export interface PlannedSegment {
   /** 64 lower-case hex digits. */
   readonly sha256: string;
   /** Where the bytes come from. */
-  readonly source: string;
+  readonly source: PlannedSource;
 }
 
 /** A call of kexec_load(2) with every segment placed. */
@@ -73,6 +69,8 @@ export interface SegmentLoadCall {
   readonly cmdline: string;
   /** Every segment, placed. */
   readonly segments: readonly PlannedSegment[];
+  /** The files that the segments' bytes come from. */
+  readonly files: readonly PlannedFile[];
 }
 
 /** The one call that a plan makes. */
@@ -131,100 +129,22 @@ export interface Plan {
   readonly checks: readonly Check[];
 }
 
-const digest = pattern("a SHA-256 of 64 hex digits", /^[0-9a-f]{64}$/);
-const hex = pattern("a hexadecimal number as 0x1000", /^0x[0-9a-f]{1,16}$/);
-const optional = { value: undefined };
-
-const file: Shape<PlannedFile> = record<PlannedFile>({
-  path: { shape: text, doc: "The file" },
-  size: { shape: count, doc: "Its size, bytes" },
-  sha256: { shape: digest, doc: "Its SHA-256" },
-  about: { shape: anyText, doc: "What it is, for people" },
-});
-
-const fileLoad: Shape<FileLoadCall> = record<FileLoadCall>({
-  syscall: { shape: choice(["kexec_file_load"]), doc: "The call" },
-  flags: { shape: list(text), doc: "The flags by name" },
-  flagBits: { shape: hex, doc: "The flags as the call gets them" },
-  kernel: { shape: file, doc: "The kernel image" },
-  initrd: { shape: list(file), doc: "The initrds, concatenated in this order" },
-  cmdline: { shape: anyText, doc: "The command line of the new kernel" },
-});
-
-const segment: Shape<PlannedSegment> = record<PlannedSegment>({
-  name: { shape: text, doc: "What the segment holds" },
-  mem: { shape: hex, doc: "Its physical address" },
-  memsz: { shape: count, doc: "The memory it takes, bytes" },
-  bufsz: { shape: count, doc: "The bytes copied; the rest is zero" },
-  sha256: { shape: digest, doc: "SHA-256 of the bytes copied" },
-  source: { shape: text, doc: "Where the bytes come from" },
-});
-
-const segmentLoad: Shape<SegmentLoadCall> = record<SegmentLoadCall>({
-  syscall: { shape: choice(["kexec_load"]), doc: "The call" },
-  flags: { shape: list(text), doc: "The flags by name" },
-  flagBits: { shape: hex, doc: "The flags as the call gets them" },
-  entry: { shape: hex, doc: "The physical address that is jumped to" },
-  cmdline: { shape: anyText, doc: "The command line of the new kernel" },
-  segments: { shape: list(segment), doc: "The segments" },
-});
-
-const call: Shape<Call> = either<Call>(
-  "a call of kexec_file_load or kexec_load",
-  [fileLoad, segmentLoad],
-  (value) =>
-    isMap(value)
-      ? { kexec_file_load: fileLoad, kexec_load: segmentLoad }[String(value.syscall)] as Shape<Call> | undefined
-      : undefined,
-);
-
-const fields: Fields<Plan> = {
-  format: { shape: choice(["warmboot.plan/1"]), doc: "The form of this document" },
-  profile: { shape: text, doc: "The name of the profile" },
-  host: {
-    shape: record<PlannedHost>({
-      hostname: { shape: text, doc: "Its name", fallback: optional },
-      machine: { shape: text, doc: "Its architecture, as uname -m says" },
-      release: { shape: text, doc: "Its running kernel, as uname -r says" },
-      cmdline: { shape: anyText, doc: "Its running kernel's command line", fallback: optional },
-    }),
-    doc: "The host that the plan is for",
-  },
-  call: { shape: call, doc: "The system call that loads the image" },
-  release: { shape: text, doc: "The new kernel's release, where known", fallback: optional },
-  reasons: {
-    shape: list(record<Reason>({
-      code: { shape: text, doc: "The reason's name" },
-      message: { shape: text, doc: "The reason, for people" },
-    })),
-    doc: "Why this call",
-  },
-  checks: {
-    shape: list(record<Check>({
-      rule: { shape: text, doc: "The rule's name" },
-      status: { shape: choice(["pass", "warn", "fail"]), doc: "Its verdict" },
-      message: { shape: text, doc: "What was found, for people" },
-      hint: { shape: text, doc: "What to do about it", fallback: optional },
-    })),
-    doc: "Every rule that applies, with its verdict",
-  },
-};
-
-const plan = record<Plan>(fields, "a plan of warmboot");
-
-/** Decodes a stored plan. */
-export function decodePlan(value: unknown, at: Path, report: Report): Plan | undefined {
-  return plan.decode(value, at, report);
+/** Every file that a call reads. */
+export function filesOf(call: Call): readonly PlannedFile[] {
+  return call.syscall === "kexec_load" ? call.files : [call.kernel, ...call.initrd];
 }
 
-/** The JSON Schema of `plan -o json`. */
-export function planSchema(): JsonSchema {
-  return {
-    $schema: "http://json-schema.org/draft-07/schema#",
-    title: "warmboot plan",
-    description: "What `warmboot plan -o json` prints and `warmboot load` carries out",
-    ...plan.schema,
-  };
+/** A file as a plan names it. */
+export function plannedFile({ path, size, sha256 }: Omit<PlannedFile, "about">, about: string): PlannedFile {
+  return { path, size, sha256, about };
+}
+
+/** A planned segment as it is laid out in memory. */
+export function segmentOf({ name, mem, memsz, source }: PlannedSegment): Segment {
+  const bytes: SegmentBytes = source.kind === "bytes"
+    ? { kind: "bytes", bytes: Uint8Array.fromBase64(source.base64) }
+    : source;
+  return { name, mem: BigInt(mem), memsz: BigInt(memsz), bytes };
 }
 
 /** The plan as text: the same plan, the same bytes. */

@@ -2,10 +2,11 @@ import { type Checked, hasErrors } from "../core/diagnostic.ts";
 import { resolveCmdline } from "../profile/cmdline.ts";
 import { describeImage, describeInitrd, imageRelease } from "../image/describe.ts";
 import { type Choice, chooseCall } from "./choose.ts";
-import { fileLoadFlags, loadFlags } from "./flags.ts";
-import type { IdentifiedFile, PlanInput } from "./input.ts";
-import type { Call, Plan, PlannedFile, PlannedHost } from "./plan.ts";
+import { fileLoadFlags } from "./flags.ts";
+import type { PlanInput } from "./input.ts";
+import { type Call, type Plan, plannedFile, type PlannedHost } from "./plan.ts";
 import { runRules } from "./rules/table.ts";
+import { planSegmentCall } from "./segment_call.ts";
 
 /**
  * Resolves a profile into a plan for one host. Pure: the same profile, facts and images give the same plan. A plan whose
@@ -19,7 +20,10 @@ export function planBoot(input: PlanInput): Checked<Plan> {
   });
   if (cmdline === undefined || hasErrors(diagnostics)) return { value: undefined, diagnostics };
   const choice = chooseCall(input);
-  const call = planCall(input, choice, cmdline);
+  const planned = planCall(input, choice, cmdline);
+  const call = planned.value;
+  const all = [...diagnostics, ...planned.diagnostics];
+  if (call === undefined || hasErrors(all)) return { value: undefined, diagnostics: all };
   const release = images.kernel === undefined ? undefined : imageRelease(images.kernel.info);
   const plan: Plan = {
     format: "warmboot.plan/1",
@@ -30,7 +34,7 @@ export function planBoot(input: PlanInput): Checked<Plan> {
     reasons: choice.reasons,
     checks: runRules({ call, crash: profile.crash, facts, images }),
   };
-  return { value: plan, diagnostics };
+  return { value: plan, diagnostics: all };
 }
 
 /** The host as a plan names it. */
@@ -43,27 +47,21 @@ export function plannedHost(facts: PlanInput["facts"]): PlannedHost {
   };
 }
 
-function planCall({ profile, images }: PlanInput, choice: Choice, cmdline: string): Call {
-  if (choice.syscall === "kexec_load" || images.kernel === undefined) {
-    const flags = loadFlags([
-      ...(profile.crash ? ["KEXEC_ON_CRASH"] as const : []),
-      ...(profile.preserveContext ? ["KEXEC_PRESERVE_CONTEXT"] as const : []),
-    ], profile.arch);
-    return { syscall: "kexec_load", ...flags, entry: "0x0", cmdline, segments: [] };
-  }
+function planCall(input: PlanInput, choice: Choice, cmdline: string): Checked<Call> {
+  const { profile, images } = input;
+  if (choice.syscall === "kexec_load" || images.kernel === undefined) return planSegmentCall(input, cmdline);
   const flags = fileLoadFlags([
     ...(profile.crash ? ["KEXEC_FILE_ON_CRASH"] as const : []),
     ...(images.initrd.length === 0 ? ["KEXEC_FILE_NO_INITRAMFS"] as const : []),
   ]);
   return {
-    syscall: "kexec_file_load",
-    ...flags,
-    kernel: plannedFile(images.kernel, describeImage(images.kernel.info)),
-    initrd: images.initrd.map((file) => plannedFile(file, describeInitrd(file.info))),
-    cmdline,
+    value: {
+      syscall: "kexec_file_load",
+      ...flags,
+      kernel: plannedFile(images.kernel, describeImage(images.kernel.info)),
+      initrd: images.initrd.map((file) => plannedFile(file, describeInitrd(file.info))),
+      cmdline,
+    },
+    diagnostics: [],
   };
-}
-
-function plannedFile(file: IdentifiedFile<unknown>, about: string): PlannedFile {
-  return { path: file.path, size: file.size, sha256: file.sha256, about };
 }

@@ -1,3 +1,17 @@
+import { formatAddress } from "../core/number.ts";
+import type { PlannedSource } from "./plan.ts";
+
+/** A segment as kexec_load(2) gets it: struct kexec_segment, with its buffer still as where its bytes come from. */
+export interface CallSegment {
+  readonly source: PlannedSource;
+  /** Bytes copied. */
+  readonly bufsz: bigint;
+  /** Physical address. */
+  readonly mem: bigint;
+  /** Bytes of memory. */
+  readonly memsz: bigint;
+}
+
 /** A system call as data: what `--dry-run` prints is what `load` runs. */
 export type Syscall =
   | {
@@ -6,6 +20,13 @@ export type Syscall =
     /** The initrds, handed over as one file: itself where there is one, a memfd of them all where there are more. */
     readonly initrd: readonly string[];
     readonly cmdline: string;
+    readonly flags: readonly string[];
+    readonly flagBits: bigint;
+  }
+  | {
+    readonly name: "kexec_load";
+    readonly entry: bigint;
+    readonly segments: readonly CallSegment[];
     readonly flags: readonly string[];
     readonly flagBits: bigint;
   }
@@ -31,6 +52,13 @@ export function formatSyscall(call: Syscall): string {
       const flags = call.flags.length === 0 ? "0" : call.flags.join("|");
       return `kexec_file_load(${open(call.kernel)}, ${initrd}, ${length}, ${JSON.stringify(call.cmdline)}, ${flags})`;
     }
+    case "kexec_load": {
+      const segments = call.segments.map((segment) =>
+        `{${formatBuffer(segment.source)}, ${segment.bufsz}, ${formatAddress(segment.mem)}, ${segment.memsz}}`
+      );
+      const list = segments.length === 0 ? "NULL" : `[${segments.join(", ")}]`;
+      return `kexec_load(${formatAddress(call.entry)}, ${segments.length}, ${list}, ${call.flags.join("|")})`;
+    }
     case "kexec_file_unload":
       return `kexec_file_load(-1, -1, 0, NULL, KEXEC_FILE_UNLOAD${call.crash ? "|KEXEC_FILE_ON_CRASH" : ""})`;
     case "kexec_unload":
@@ -39,6 +67,19 @@ export function formatSyscall(call: Syscall): string {
       return "sync()";
     case "reboot_kexec":
       return "reboot(LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, NULL)";
+  }
+}
+
+function formatBuffer(source: PlannedSource): string {
+  switch (source.kind) {
+    case "file":
+      return `mmap(${JSON.stringify(source.path)})${
+        source.offset === 0 ? "" : `+${formatAddress(BigInt(source.offset))}`
+      }`;
+    case "bytes":
+      return "bytes";
+    case "zero":
+      return "NULL";
   }
 }
 

@@ -41,8 +41,28 @@ test("every field of a current header is read", () => {
     efiKexec: true,
     la57: true,
     payload: { offset: 8 * 512 + PAYLOAD_AT, length: 96, compression: "xz" },
+    header: bzImage().slice(0x1f1, 0x26c),
     signed: false,
   });
+});
+
+test("the header ends where the jump over it lands, and never reaches into the next field of boot_params", () => {
+  const lengthOf = (protocol: number, displacement: number) => {
+    const bytes = bzImage({ protocol });
+    bytes[0x201] = displacement;
+    const info = identifyKernel(memorySource(bytes));
+    return info.kind === "bzimage" ? 0x1f1 + info.header.length : info.kind;
+  };
+  assertEquals([0x62, 0x66, 0x6a, 0x7f].map((jump) => lengthOf(0x20f, jump)), [0x264, 0x268, 0x26c, 0x281]);
+  assertEquals([0x61, 0x8f, 0xff].map((jump) => lengthOf(0x20f, jump)), Array(3).fill("not-kernel"));
+  assertEquals([0x00, 0x24, 0xff].map((jump) => lengthOf(0x202, jump)), [0x202, 0x226, 0x290]);
+});
+
+test("the header is a copy, which later changes of the file's bytes do not reach", () => {
+  const bytes = bzImage();
+  const info = identifyKernel(memorySource(bytes));
+  bytes.fill(0xff);
+  assertEquals(info.kind === "bzimage" && info.header, bzImage().slice(0x1f1, 0x26c));
 });
 
 test("each bit of xloadflags has its own meaning", () => {

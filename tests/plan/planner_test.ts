@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { decodePlan, type Plan, planText } from "../../src/plan/plan.ts";
+import { type Plan, planText } from "../../src/plan/plan.ts";
+import { decodePlan } from "../../src/plan/plan_shape.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { lowerPlan, lowerUnload, REBOOT_NOW } from "../../src/plan/lower.ts";
 import { recheck } from "../../src/plan/stored.ts";
@@ -8,14 +9,19 @@ import type { Profile } from "../../src/profile/profile.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import type { Images } from "../../src/plan/input.ts";
 import { hostFacts } from "../support/host_facts.ts";
-import { bzImage, images, initrdFile, kernelFile, profileOf } from "../support/profiles.ts";
+import { bzImage, images, initrdFile, kernelFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
 
 function planOf(
   profile: Partial<Profile> = {},
   facts: Partial<HostFacts> = {},
   files: Partial<Images> = {},
 ): Plan {
-  const { value } = planBoot({ profile: profileOf(profile), facts: hostFacts(facts), images: images(files) });
+  const { value } = planBoot({
+    profile: profileOf(profile),
+    facts: hostFacts(facts),
+    images: images(files),
+    partDigests: PART_DIGESTS,
+  });
   if (value === undefined) throw new Error("Cannot plan");
   return value;
 }
@@ -84,13 +90,38 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a profile that needs kexec_load is refused for now, in words, not half planned",
+  name: "kexec_load gets kernel, initrd, boot_params and purgatory, each where nothing else lies",
   permissions: "none",
   fn() {
-    const plan = planOf({ preserveContext: true, load: "kexec_load", stated: ["preserve_context", "load"] });
-    assertEquals(plan.call.flags, ["KEXEC_PRESERVE_CONTEXT", "KEXEC_ARCH_DEFAULT"]);
-    assertEquals(plan.checks.find(({ rule }) => rule === "segments-planned")?.status, "fail");
-    assertEquals(lowerPlan(plan), []);
+    const plan = planOf({ load: "kexec_load" });
+    if (plan.call.syscall !== "kexec_load") throw new Error("The other call");
+    assertEquals(plan.call.segments.map(({ name, mem, memsz, bufsz }) => [name, mem, memsz, bufsz]), [
+      ["kernel", "0x1000000", 60 << 20, 12562432],
+      ["initrd", "0x4c00000", 30 << 20, 30 << 20],
+      ["boot_params", "0x6a00000", 8192, plan.call.segments[2]?.bufsz],
+      ["purgatory", "0x6a02000", plan.call.segments[3]?.memsz, plan.call.segments[3]?.bufsz],
+    ]);
+    assertEquals(plan.call.entry, "0x6a02000");
+    assertEquals(plan.call.segments[0]?.source, {
+      kind: "file",
+      path: "/boot/vmlinuz",
+      offset: 20480,
+      length: 12562432,
+    });
+    assertEquals(plan.checks.filter(({ status }) => status !== "pass"), []);
+    assertEquals(lowerPlan(plan).map(({ name }) => name), ["kexec_load"]);
+  },
+});
+
+Deno.test({
+  name: "what is placed keeps to the memory that the profile allows",
+  permissions: "none",
+  fn() {
+    const { call } = planOf({ load: "kexec_load", memory: { min: 0x1_0000_0000n, max: 0x1_3000_0000n } });
+    if (call.syscall !== "kexec_load") throw new Error("The other call");
+    for (const { mem, memsz } of call.segments) {
+      assertEquals(BigInt(mem) >= 0x1_0000_0000n && BigInt(mem) + BigInt(memsz) <= 0x1_3000_0000n, true);
+    }
   },
 });
 

@@ -22,6 +22,15 @@ export function fakeLibc(
     rebootKexec: () => answer("reboot", ok(0)),
     memfd: (name) => answer("memfd", ok(99), name),
     sendfile: (out, input, offset, count) => answer("sendfile", ok(count), out, input, offset, count),
+    mapFile: (fd, length) => ({
+      ok: true,
+      value: 0x1000_0000n + BigInt(calls.push(["map_file", fd, length])) * 0x10_0000n,
+    }),
+    mapBytes: (bytes) => ({
+      ok: true,
+      value: 0x2000_0000n + BigInt(calls.push(["map_bytes", bytes.length])) * 0x10_0000n,
+    }),
+    unmap: (address, length) => answer("unmap", ok(0), address, length),
     write: (fd, bytes) => answer("write", ok(bytes.length), fd, bytes.length),
     close: (fd) => answer("close", ok(0), fd),
     sync: () => void calls.push(["sync"]),

@@ -15,7 +15,14 @@ export function hostFacts(changes: Partial<HostFacts> = {}): HostFacts {
     initUserNamespace: true,
     cpusOnline: 2,
     cpuFlags: ["lm"],
-    iomem: { visibility: "full", roots: [] },
+    iomem: {
+      visibility: "full",
+      roots: [
+        { start: 0x1000n, end: 0x9_fc00n, name: "System RAM", children: [] },
+        { start: 0x10_0000n, end: 0xc000_0000n, name: "System RAM", children: [] },
+        { start: 0x1_0000_0000n, end: 0x1_4000_0000n, name: "System RAM", children: [] },
+      ],
+    },
     firmwareMap: [],
     kexec: {
       loaded: false,

@@ -45,9 +45,32 @@ export function bzImage(changes: Partial<BzImage> = {}): BzImage {
     efiKexec: true,
     la57: true,
     payload: { offset: 0x4000, length: 11 << 20, compression: "zstd" },
+    header: setupHeader(),
     signed: true,
     ...changes,
   };
+}
+
+/** The setup header that fits `bzImage()`, from byte 0x1f1 on; what no test looks at is zero. */
+function setupHeader(): Uint8Array {
+  const start = 0x1f1;
+  const bytes = new Uint8Array(0x26c - start);
+  const view = new DataView(bytes.buffer);
+  view.setUint8(0x1f1 - start, 39);
+  view.setUint16(0x1fa - start, 0xffff, true);
+  view.setUint16(0x1fe - start, 0xaa55, true);
+  view.setUint16(0x200 - start, 0x6aeb, true);
+  view.setUint32(0x202 - start, 0x53726448, true);
+  view.setUint16(0x206 - start, 0x20f, true);
+  view.setUint8(0x211 - start, 0x01);
+  view.setUint32(0x22c - start, 0x7fff_ffff, true);
+  view.setUint32(0x230 - start, 0x20_0000, true);
+  view.setUint8(0x234 - start, 1);
+  view.setUint16(0x236 - start, 0x7f, true);
+  view.setUint32(0x238 - start, 2047, true);
+  view.setBigUint64(0x258 - start, 0x100_0000n, true);
+  view.setUint32(0x260 - start, 60 << 20, true);
+  return bytes;
 }
 
 /** A kernel file that was opened and hashed. */
@@ -72,3 +95,6 @@ export function initrdFile(changes: Partial<IdentifiedFile<InitrdInfo>> = {}): I
 export function images(changes: Partial<Images> = {}): Images {
   return { kernel: kernelFile(), initrd: [initrdFile()], ...changes };
 }
+
+/** The digest of the part of `kernelFile()` that kexec_load places. */
+export const PART_DIGESTS: ReadonlyMap<string, string> = new Map([["/boot/vmlinuz@20480+12562432", "e".repeat(64)]]);

@@ -1,7 +1,7 @@
 import { captureSchema } from "../../host/capture.ts";
 import { statusSchema } from "../../kernel/status.ts";
 import type { JsonSchema } from "../../core/shape.ts";
-import { planSchema } from "../../plan/plan.ts";
+import { planSchema } from "../../plan/plan_shape.ts";
 import { profileSchema } from "../../profile/schema.ts";
 import { checkSchema } from "../../render/check.ts";
 import { nearest } from "../../core/nearest.ts";

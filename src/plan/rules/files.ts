@@ -57,11 +57,13 @@ const kernelImage: Rule = {
     if (kernel.info.kind === "not-kernel") {
       return fail(`${kernel.path} is no kernel: it is ${kernel.info.what}`, kernel.info.hint);
     }
-    if (call.syscall === "kexec_load") return pass(`${kernel.path} is ${describeImage(kernel.info)}`);
-    const objection = fileLoadObjection(kernel.info, facts.machine);
+    // What kexec_load is given is what the kernel's own loader would take, an ELF kernel besides.
+    const objection = call.syscall === "kexec_load" && kernel.info.kind === "elf"
+      ? undefined
+      : fileLoadObjection(kernel.info, facts.machine);
     return objection === undefined
       ? pass(`${kernel.path} is ${describeImage(kernel.info)}`)
-      : fail(`kexec_file_load cannot take ${kernel.path}: ${objection.message}`, objection.hint);
+      : fail(`${call.syscall} cannot take ${kernel.path}: ${objection.message}`, objection.hint);
   },
 };
 
@@ -123,7 +125,7 @@ const initrdContent: Rule = {
 };
 
 function files(images: RuleInput["images"]): readonly IdentifiedFile<unknown>[] {
-  return images.kernel === undefined ? images.initrd : [images.kernel, ...images.initrd];
+  return [...(images.kernel === undefined ? [] : [images.kernel]), ...images.initrd, ...(images.segments ?? [])];
 }
 
 /** The rules about the files that the call reads. */

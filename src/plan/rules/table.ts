@@ -1,10 +1,11 @@
 import { EXIT, type ExitName } from "../../core/exit.ts";
-import type { Check } from "../plan.ts";
+import { type Check, segmentOf } from "../plan.ts";
 import { CMDLINE_RULES } from "./cmdline.ts";
 import { FILE_RULES } from "./files.ts";
 import { MEMORY_RULES } from "./memory.ts";
 import { PERMISSION_RULES } from "./permission.ts";
 import type { Rule, RuleInput } from "./rule.ts";
+import { checkSegments, SEGMENT_RULES } from "./segments.ts";
 import { STATE_RULES } from "./state.ts";
 
 /** Every rule, in the order in which a plan lists them. */
@@ -18,17 +19,21 @@ export const RULES: readonly Rule[] = [
 
 /** Runs every rule that applies. */
 export function runRules(input: RuleInput): readonly Check[] {
-  return RULES.flatMap((rule) => {
+  const checks = RULES.flatMap((rule) => {
     const verdict = rule.check(input);
     return verdict === undefined ? [] : [{ rule: rule.name, ...verdict }];
   });
+  const { call, crash, facts } = input;
+  if (call.syscall !== "kexec_load" || call.segments.length === 0) return checks;
+  const segments = call.segments.map(segmentOf);
+  return [...checks, ...checkSegments({ segments, entry: BigInt(call.entry), facts, crash })];
 }
 
 /** The exit code of a plan: that of its failed rules; where they differ, that of a failed check. */
 export function exitOfChecks(checks: readonly Check[]): ExitName {
   const exits = new Set(
     checks.filter((check) => check.status === "fail")
-      .map((check) => RULES.find((rule) => rule.name === check.rule)?.exit ?? "unavailable"),
+      .map((check) => [...RULES, ...SEGMENT_RULES].find((rule) => rule.name === check.rule)?.exit ?? "unavailable"),
   );
   const [only] = exits;
   return only === undefined ? "ok" : exits.size === 1 ? only : "unavailable";

@@ -1,0 +1,80 @@
+import { MAX_U64 } from "../../core/number.ts";
+import { PURGATORY_CODE, PURGATORY_SYMBOLS as AT } from "./purgatory_code.ts";
+
+/** What the purgatory compares before it jumps. */
+export interface PurgatoryRegion {
+  /** Physical address, bytes. */
+  readonly address: bigint;
+  /** Bytes that the digest covers; what lies behind them in the segment is not compared. */
+  readonly length: bigint;
+  /** 64 hexadecimal digits. */
+  readonly sha256: string;
+}
+
+/** What a purgatory is to do. */
+export interface PurgatoryInput {
+  /** Where it jumps to: a physical address that is entered in 64-bit mode. */
+  readonly entry: bigint;
+  /** Physical address of boot_params, which the entry finds in rsi; 0 for none. */
+  readonly bootParams: bigint;
+  /** In the order in which a message numbers them, from 1. At most 16. */
+  readonly regions: readonly PurgatoryRegion[];
+  /** Whether it compares the regions; without it, it only sets the state up and jumps. */
+  readonly verify: boolean;
+  /**
+   * Where it complains of a region that differs: on COM1 (port 0x3f8, at the speed it was left with), and in the top row
+   * of the VGA text screen at 0xb8000, which the running kernel must then have mapped.
+   */
+  readonly console: { readonly serial: boolean; readonly vga: boolean };
+}
+
+/** The memory that a purgatory takes, bytes; a multiple of the page size. */
+export const PURGATORY_SIZE: bigint = BigInt(Math.ceil(AT.stackTop / 4096) * 4096);
+
+/** Where a purgatory is entered, bytes from its start. */
+export const PURGATORY_ENTRY: bigint = 0n;
+
+/** The most regions that a purgatory compares: as many as kexec_load(2) takes segments. */
+export const PURGATORY_REGIONS_MAX: number = AT.regionMax;
+
+/**
+ * Builds a purgatory (purgatory.S): PURGATORY_SIZE bytes, its stack included, that run at any address. It writes to no
+ * other memory than these, and the screen if it complains. It does not return: it is of no use to preserve_context.
+ * @throws {RangeError} for more than 16 regions, a number outside 64 bits, or what is no SHA-256
+ */
+export function buildPurgatory(input: PurgatoryInput): Uint8Array {
+  if (input.regions.length > AT.regionMax) {
+    throw new RangeError(`Cannot build a purgatory: ${input.regions.length} regions, at most ${AT.regionMax} fit`);
+  }
+  const bytes = new Uint8Array(Number(PURGATORY_SIZE));
+  bytes.set(Uint8Array.fromBase64(PURGATORY_CODE));
+  const view = new DataView(bytes.buffer);
+  setU64(view, AT.entry, input.entry);
+  setU64(view, AT.bootParams, input.bootParams);
+  view.setUint32(AT.regionCount, input.regions.length, true);
+  view.setUint32(AT.flags, flagsOf(input), true);
+  for (const [index, region] of input.regions.entries()) {
+    const offset = AT.regions + index * AT.regionSize;
+    setU64(view, offset + AT.regionAddress, region.address);
+    setU64(view, offset + AT.regionLength, region.length);
+    bytes.set(digestBytes(region.sha256), offset + AT.regionDigest);
+  }
+  return bytes;
+}
+
+function flagsOf({ verify, console }: PurgatoryInput): number {
+  return (verify ? AT.flagVerify : 0) | (console.serial ? AT.flagSerial : 0) | (console.vga ? AT.flagVga : 0);
+}
+
+/** DataView keeps the low 64 bits of a number that has more: such a number must not get there. */
+function setU64(view: DataView, offset: number, value: bigint): void {
+  if (value < 0n || value > MAX_U64) {
+    throw new RangeError(`Cannot build a purgatory: ${value} does not fit 64 bits`);
+  }
+  view.setBigUint64(offset, value, true);
+}
+
+function digestBytes(sha256: string): Uint8Array {
+  if (!/^[0-9a-f]{64}$/i.test(sha256)) throw new RangeError(`Cannot build a purgatory: \`${sha256}\` is no SHA-256`);
+  return Uint8Array.fromHex(sha256);
+}

@@ -1,0 +1,100 @@
+import type { Segment, SegmentBytes } from "../../arch/segment.ts";
+import { sourceSize } from "../../arch/segment.ts";
+import type { Checked, Diagnostic, Path } from "../../core/diagnostic.ts";
+import { formatSize } from "../../core/number.ts";
+import { alignUp } from "../../core/range.ts";
+import type { Profile, SegmentSource, SegmentSpec } from "../../profile/profile.ts";
+
+/** A list of segments, and the physical address that is jumped to. */
+export interface SegmentList {
+  readonly entry: bigint;
+  readonly segments: readonly Segment[];
+}
+
+/**
+ * The `segments` of a profile as they stand, in their order; one without a name is `segment 1` and so on. `size` is kept
+ * as stated, for the rules to judge; where it is not, the content's size rounded up to whole pages. `files`: the sizes
+ * of the files, by the path that the profile has. Errors: `segment-content`, `file-unreadable`, `missing-key`.
+ */
+export function explicitSegments(
+  profile: Pick<Profile, "segments" | "entry">,
+  files: ReadonlyMap<string, { readonly size: number }>,
+  pageSize: bigint,
+): Checked<SegmentList> {
+  const diagnostics: Diagnostic[] = [];
+  const segments: Segment[] = [];
+  for (const [index, spec] of profile.segments.entries()) {
+    const result = explicitSegment(spec, index, files, pageSize);
+    if ("code" in result) diagnostics.push(result);
+    else segments.push(result);
+  }
+  if (profile.entry === undefined) {
+    diagnostics.push({
+      code: "missing-key",
+      severity: "error",
+      message: "Explicit segments need an `entry`, the address where execution starts",
+      path: [],
+      expected: "an address",
+      hint: "Add `entry: ADDRESS`",
+    });
+  }
+  if (profile.entry === undefined || diagnostics.length > 0) return { value: undefined, diagnostics };
+  return { value: { entry: profile.entry, segments }, diagnostics };
+}
+
+function explicitSegment(
+  spec: SegmentSpec,
+  index: number,
+  files: ReadonlyMap<string, { readonly size: number }>,
+  pageSize: bigint,
+): Segment | Diagnostic {
+  const at: Path = ["segments", index];
+  const name = spec.name ?? `segment ${index + 1}`;
+  const bytes = contentOf(spec.source, files, at);
+  if ("code" in bytes) return bytes;
+  const content = sourceSize(bytes);
+  const memsz = spec.size ?? alignUp(content, pageSize);
+  if (bytes.kind !== "zero" && content === 0n) {
+    return wrongContent(at, `The content of "${name}" is empty`, "Give it a content, or make it `zero: true`");
+  }
+  if (memsz === 0n) return wrongContent(at, `"${name}" takes no memory`, "Give it a `size`, or leave the segment out");
+  if (content > memsz) {
+    return wrongContent(
+      [...at, "size"],
+      `The content of "${name}" has ${content} bytes, more than its \`size\` of ${memsz}`,
+      `Set \`size\` to ${alignUp(content, pageSize)} or more, leave it out, or state a smaller \`length\``,
+    );
+  }
+  return { name, mem: spec.at, memsz, bytes };
+}
+
+function contentOf(
+  source: SegmentSource,
+  files: ReadonlyMap<string, { readonly size: number }>,
+  at: Path,
+): SegmentBytes | Diagnostic {
+  if (source.kind !== "file") return source;
+  const { path } = source.file;
+  const file = files.get(path);
+  if (file === undefined) {
+    return { code: "file-unreadable", severity: "error", message: `${path} was not read`, path: [...at, "file"] };
+  }
+  const size = BigInt(file.size);
+  const length = source.length ?? size - source.offset;
+  if (source.offset > size || source.offset + length > size) {
+    const stated = source.length === undefined ? "offset" : "length";
+    return wrongContent(
+      [...at, stated],
+      source.length === undefined
+        ? `The content starts at byte ${source.offset} of ${path}, which has only ${size} (${formatSize(size)})`
+        : `The content ends at byte ${source.offset + length} of ${path}, which has only ${size} (${formatSize(size)})`,
+      "See whether this is the file that the profile was written for",
+    );
+  }
+  // Both lie within the file's size, which is a safe integer.
+  return { kind: "file", path, offset: Number(source.offset), length: Number(length) };
+}
+
+function wrongContent(path: Path, message: string, hint: string): Diagnostic {
+  return { code: "segment-content", severity: "error", message, path, hint };
+}

@@ -1,0 +1,113 @@
+import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
+import { formatAddress } from "../../core/number.ts";
+import { alignDown, alignUp, intersect, type Range, subtract } from "../../core/range.ts";
+import type { HostFacts } from "../../host/facts.ts";
+import { crashReservations, type Iomem, type IomemNode, systemRam } from "../../host/iomem.ts";
+import { machineMemory } from "./machine.ts";
+
+/** Which memory is asked for. */
+export interface FreeMemoryOptions {
+  /** The crash reservation, not the memory of the running system. */
+  readonly crash: boolean;
+  /** The lowest address. Default: that of the architecture, 1 MiB on x86_64. */
+  readonly min?: bigint;
+  /** The address behind the highest. */
+  readonly max?: bigint;
+}
+
+/**
+ * Where segments may lie: sorted, disjoint ranges of whole pages, never an empty list. Errors: `memory-hidden`,
+ * `memory-unknown`, `memory-none`.
+ */
+export function freeMemory(facts: HostFacts, options: FreeMemoryOptions): Checked<readonly Range[]> {
+  const unknown = unknownMemory(facts.iomem.visibility);
+  if (unknown !== undefined) return { value: undefined, diagnostics: [unknown] };
+  const { lowest, limit } = machineMemory(facts);
+  const max = options.max === undefined || options.max > limit ? limit : options.max;
+  const window = { start: options.min ?? lowest, end: max };
+  const free = allowedMemory(facts, options.crash).flatMap((range) => {
+    const part = intersect(range, window);
+    if (part === undefined) return [];
+    const pages = { start: alignUp(part.start, facts.pageSize), end: alignDown(part.end, facts.pageSize) };
+    return pages.start < pages.end ? [pages] : [];
+  });
+  if (free.length > 0) return { value: free, diagnostics: [] };
+  return { value: undefined, diagnostics: [noMemory(facts, options, window)] };
+}
+
+/** What segments may take at all, to the byte: without the limits that `freeMemory` adds. Empty where unknown. */
+export function allowedMemory(facts: HostFacts, crash: boolean): readonly Range[] {
+  if (crash) {
+    const reserved = crashReservation(facts.iomem);
+    return reserved === undefined ? [] : [reserved];
+  }
+  const ram = subtract(systemRam(facts.iomem), obstacles(facts));
+  if (facts.firmwareMap.length === 0) return ram;
+  const firmware = subtract(
+    facts.firmwareMap.filter((entry) => entry.type === "System RAM"),
+    facts.firmwareMap.filter((entry) => entry.type !== "System RAM"),
+  );
+  return ram.flatMap((range) => firmware.flatMap((entry) => intersect(range, entry) ?? []));
+}
+
+/**
+ * The reservation that a crash image must lie in: the highest, crashk_res. The kernel takes no segment in crashk_low_res
+ * (sanity_check_segment_list in kernel/kexec_core.c, Linux 7.3).
+ */
+export function crashReservation(iomem: Iomem): Range | undefined {
+  return crashReservations(iomem).at(-1);
+}
+
+/**
+ * The lines of /proc/iomem that no segment of a normal image may touch: every other line than `System RAM`, and what is
+ * nested in that and is not the running kernel itself: crash reservations, `reserved`, whatever a driver claimed.
+ */
+export function obstacles(facts: HostFacts): readonly IomemNode[] {
+  const { overwritable } = machineMemory(facts);
+  const within = (node: IomemNode): readonly IomemNode[] =>
+    node.children.flatMap((child) => overwritable.includes(child.name) ? within(child) : [child]);
+  return facts.iomem.roots.flatMap((root) => root.name === "System RAM" ? within(root) : [root]);
+}
+
+/** Why the memory map cannot be relied upon; undefined where it can. */
+export function unknownMemory(visibility: Iomem["visibility"]): Diagnostic | undefined {
+  switch (visibility) {
+    case "full":
+      return undefined;
+    case "zeroed":
+      return {
+        code: "memory-hidden",
+        severity: "error",
+        message: "/proc/iomem shows every address as zero, so no address is known to be free for a segment",
+        hint: "Run warmboot as root (CAP_SYS_ADMIN in the initial user namespace), or use `load: kexec_file_load`",
+      };
+    case "absent":
+      return {
+        code: "memory-unknown",
+        severity: "error",
+        message: "/proc/iomem is missing or empty, so no address is known to be free for a segment",
+        hint: "Run warmboot on the host itself, outside of containers; in a capture, take /proc/iomem along",
+      };
+  }
+}
+
+function noMemory(facts: HostFacts, options: FreeMemoryOptions, window: Range): Diagnostic {
+  const none = { code: "memory-none", severity: "error" } as const;
+  const reserved = crashReservation(facts.iomem);
+  if (options.crash && reserved === undefined) {
+    return {
+      ...none,
+      message: "No memory is reserved for a crash kernel",
+      hint: "Boot the running kernel with `crashkernel=256M` (or more) on its command line",
+    };
+  }
+  const what = options.crash && reserved !== undefined
+    ? `No page of the crash reservation, ${formatAddress(reserved.start)} to ${formatAddress(reserved.end)}, lies`
+    : "No memory that segments may take lies";
+  const stated = options.min !== undefined || options.max !== undefined;
+  return {
+    ...none,
+    message: `${what} between ${formatAddress(window.start)} and ${formatAddress(window.end)}`,
+    ...(stated ? { path: ["memory"], hint: "Widen `memory`, or leave it out" } : {}),
+  };
+}

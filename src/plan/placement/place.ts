@@ -1,0 +1,46 @@
+import type { SegmentRequest } from "../../arch/segment.ts";
+import { alignUp, contains, intersect, normalise, type Range, subtract } from "../../core/range.ts";
+
+/** A request with its place: the physical address of its first byte. */
+export type PlacedRequest = SegmentRequest & { readonly address: bigint };
+
+/** Every request with a place; or the first that found none, and the most bytes that it could have had. */
+export type Placement =
+  | { readonly placed: readonly PlacedRequest[] }
+  | { readonly failed: SegmentRequest; readonly largest: bigint };
+
+/**
+ * Gives each request a place, in the order given: the preferred address where that is free, aligned and within the
+ * request's bounds, else the lowest address that fits. Lowest first keeps plans predictable: more memory, or a longer
+ * list of reservations above, moves nothing below. Whoever wants one segment above another says so in its `min`.
+ *
+ * A place has whole pages, at least one, that no other request shares. `free` in any order; the page size and the
+ * alignments are powers of two.
+ */
+export function placeAll(requests: readonly SegmentRequest[], free: readonly Range[], pageSize: bigint): Placement {
+  const placed: PlacedRequest[] = [];
+  let left = normalise(free);
+  for (const request of requests) {
+    const size = alignUp(request.size > 0n ? request.size : 1n, pageSize);
+    const alignment = request.alignment > pageSize ? request.alignment : pageSize;
+    const bounds = { start: request.min, end: request.max };
+    const within = left.flatMap((range) => intersect(range, bounds) ?? []);
+    const candidates = [
+      ...(request.preferred === undefined ? [] : [request.preferred]),
+      ...within.map((range) => alignUp(range.start, alignment)),
+    ];
+    const address = candidates.find((start) =>
+      start % alignment === 0n && within.some((range) => contains(range, { start, end: start + size }))
+    );
+    if (address === undefined) return { failed: request, largest: largest(within, alignment) };
+    placed.push({ ...request, address });
+    left = subtract(left, [{ start: address, end: address + size }]);
+  }
+  return { placed };
+}
+
+/** The most bytes from an aligned address to the end of its range. */
+function largest(ranges: readonly Range[], alignment: bigint): bigint {
+  return ranges.map((range) => range.end - alignUp(range.start, alignment))
+    .reduce((most, size) => size > most ? size : most, 0n);
+}

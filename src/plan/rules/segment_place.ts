@@ -1,0 +1,129 @@
+import { type Segment, sourceSize } from "../../arch/segment.ts";
+import { formatAddress, formatSize, MAX_U64 } from "../../core/number.ts";
+import { contains, intersect, rangeSize, subtract } from "../../core/range.ts";
+import type { HostFacts } from "../../host/facts.ts";
+import { allowedMemory, crashReservation, freeMemory, unknownMemory } from "../placement/free_memory.ts";
+import { machineMemory } from "../placement/machine.ts";
+import { obstacleAt } from "../placement/obstacle.ts";
+import { placeAll } from "../placement/place.ts";
+import { fail, pass, warn } from "./rule.ts";
+import { endOf, named, orPass, rangeOf, type SegmentRule } from "./segment_rule.ts";
+
+/** What must stay free in the crash reservation; a rule of thumb, as the kernel's need depends on the machine. */
+const CRASH_CONTROL_ROOM = 1n << 20n;
+
+const memory: SegmentRule = {
+  name: "segment-memory",
+  about: "Segments lie in System RAM that holds nothing else; the kernel does not check it, the reboot would crash",
+  exit: "unavailable",
+  check({ segments, facts, crash }) {
+    if (crash) return [];
+    const unknown = unknownMemory(facts.iomem.visibility);
+    if (unknown !== undefined) return [fail(unknown.message, unknown.hint)];
+    const allowed = allowedMemory(facts, false);
+    const { lowest } = machineMemory(facts);
+    const verdicts = segments.flatMap((segment) => {
+      const [outside] = subtract([rangeOf(segment)], allowed);
+      if (outside !== undefined) {
+        const where = outside.start === segment.mem ? "lies in" : `reaches ${formatAddress(outside.start)}, into`;
+        return [fail(
+          `Segment ${named(segment)} ${where} ${obstacleAt(facts, outside.start)}`,
+          freePlace(segment, segments, facts, crash),
+        )];
+      }
+      return segment.mem >= lowest || segment.memsz === 0n ? [] : [warn(
+        `Segment ${named(segment)} lies below ${formatAddress(lowest)}, where firmware keeps data of its own`,
+        "Place it higher, unless its code needs to run there",
+      )];
+    });
+    return orPass(verdicts, "Every segment lies in System RAM that nothing else claims");
+  },
+};
+
+const crashRange: SegmentRule = {
+  name: "segment-crash",
+  about: "A crash image and its entry lie in the highest `Crash kernel` range (kernel/kexec_core.c: EADDRNOTAVAIL)",
+  exit: "unavailable",
+  check({ segments, entry, facts, crash }) {
+    if (!crash) return [];
+    const unknown = unknownMemory(facts.iomem.visibility);
+    if (unknown !== undefined) return [fail(unknown.message, unknown.hint)];
+    const reserved = crashReservation(facts.iomem);
+    if (reserved === undefined) {
+      return [fail(
+        "No memory is reserved for a crash kernel, so the kernel would answer EADDRNOTAVAIL",
+        "Boot the running kernel with `crashkernel=256M` (or more) on its command line",
+      )];
+    }
+    const range = `${formatAddress(reserved.start)} to ${formatAddress(reserved.end - 1n)}`;
+    const faults = segments.filter((segment) => !contains(reserved, rangeOf(segment))).map((segment) =>
+      fail(
+        `Segment ${named(segment)} to ${formatAddress(endOf(segment))} is not within the crash reservation, ${range} ` +
+          `(EADDRNOTAVAIL)`,
+        freePlace(segment, segments, facts, crash),
+      )
+    );
+    if (entry < reserved.start || entry >= reserved.end) {
+      faults.push(fail(
+        `The entry ${formatAddress(entry)} is not within the crash reservation, ${range} (EADDRNOTAVAIL)`,
+        "Set it to an address of a segment's code",
+      ));
+    }
+    return orPass(faults, `Segments and entry lie within the crash reservation, ${range}`);
+  },
+};
+
+const crashRoom: SegmentRule = {
+  name: "segment-crash-room",
+  about: "The crash reservation has room for the kernel's own pages (kimage_alloc_crash_control_pages: ENOMEM)",
+  exit: "unavailable",
+  check({ segments, facts, crash }) {
+    const reserved = crash ? crashReservation(facts.iomem) : undefined;
+    if (reserved === undefined) return [];
+    const taken = segments.flatMap((segment) => intersect(reserved, rangeOf(segment)) ?? []);
+    const room = subtract([reserved], taken).reduce((sum, range) => sum + rangeSize(range), 0n);
+    return [
+      room >= CRASH_CONTROL_ROOM ? pass(`The segments leave ${formatSize(room)} of the crash reservation free`) : warn(
+        `The segments leave ${
+          formatSize(room)
+        } of the crash reservation free, and the kernel needs part of it (ENOMEM)`,
+        `Leave ${formatSize(CRASH_CONTROL_ROOM)} free, or boot the running kernel with a larger \`crashkernel=\``,
+      ),
+    ];
+  },
+};
+
+const entryPoint: SegmentRule = {
+  name: "segment-entry",
+  about: "The entry lies in a segment, among its bytes; the kernel does not check it, and would run zeros or whatever",
+  exit: "unavailable",
+  check({ segments, entry }) {
+    const at = formatAddress(entry);
+    const segment = segments.find((each) => each.mem <= entry && entry < endOf(each));
+    if (segment === undefined) {
+      return [fail(`The entry ${at} lies in no segment`, "Set it to the address of the first instruction")];
+    }
+    return entry < segment.mem + sourceSize(segment.bytes)
+      ? [pass(`The entry ${at} lies in segment ${named(segment)}`)]
+      : [fail(
+        `The entry ${at} lies in the zero-filled part of segment ${named(segment)}, behind its ` +
+          `${sourceSize(segment.bytes)} bytes`,
+        "Set it to the address of the first instruction",
+      )];
+  },
+};
+
+/** The rules about what lies where the segments go. */
+export const PLACE_RULES: readonly SegmentRule[] = [memory, crashRange, crashRoom, entryPoint];
+
+/** A hint: where the segment could go beside the others. */
+function freePlace(segment: Segment, segments: readonly Segment[], facts: HostFacts, crash: boolean): string {
+  const others = segments.filter((each) => each !== segment).map(rangeOf);
+  const free = subtract(freeMemory(facts, { crash }).value ?? [], others);
+  const request = { name: segment.name, size: segment.memsz, alignment: facts.pageSize, min: 0n, max: MAX_U64 };
+  const result = placeAll([request], free, facts.pageSize);
+  const [place] = "placed" in result ? result.placed : [];
+  return place === undefined
+    ? `No free range has ${formatSize(segment.memsz)} in one piece`
+    : `The lowest free place for it is ${formatAddress(place.address)}`;
+}

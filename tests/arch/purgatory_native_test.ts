@@ -1,0 +1,245 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { createHash } from "node:crypto";
+import { buildPurgatory } from "../../src/arch/x86_64/purgatory.ts";
+import { PURGATORY_CODE, PURGATORY_SYMBOLS } from "../../src/arch/x86_64/purgatory_code.ts";
+import { assemble, purgatorySource } from "./assemble.ts";
+import { mapNative } from "./native_memory.ts";
+
+const PROBE = new URL("./probe.S", import.meta.url);
+const CODE = Uint8Array.fromBase64(PURGATORY_CODE);
+
+/** Running the code takes the CPU that it is for. */
+const ignore = Deno.build.arch !== "x86_64";
+
+/** What the tests below do not vary. */
+const INPUT = { entry: 0n, bootParams: 0xffff_f000n, verify: true, console: { serial: false, vga: false } };
+
+function sha256(data: Uint8Array): string {
+  return createHash("sha256").update(data).digest("hex");
+}
+
+/** Bytes that repeat late and are the same each time. */
+function sample(length: number): Uint8Array {
+  return Uint8Array.from({ length }, (_, index) => (index * 131 + (index >> 8) * 7) & 0xff);
+}
+
+async function symbolsOf(source: string): Promise<(name: string) => number> {
+  const { symbols } = await assemble(source);
+  return (name) => {
+    const value = symbols.get(name);
+    if (value === undefined) throw new Error(`The source has no ${name}`);
+    return value;
+  };
+}
+
+/** Lets the purgatory's code digest data that starts at an odd address. */
+function nativeDigest(data: Uint8Array): string {
+  using code = mapNative(CODE);
+  using memory = mapNative(new Uint8Array(0), data.length + 64);
+  memory.bytes.set(data, 33);
+  code.call(PURGATORY_SYMBOLS.sha256Region, memory.address + 33n, BigInt(data.length), memory.address);
+  return memory.bytes.slice(0, 32).toHex();
+}
+
+Deno.test({
+  name: "the code's SHA-256 gives the published digests",
+  ignore,
+  fn() {
+    assertEquals(
+      nativeDigest(new Uint8Array(0)),
+      "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    );
+    assertEquals(
+      nativeDigest(new TextEncoder().encode("abc")),
+      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+    );
+  },
+});
+
+Deno.test({
+  name: "the code's SHA-256 is right around the length of a block, and for a mebibyte",
+  ignore,
+  fn() {
+    for (const length of [1, 55, 56, 57, 63, 64, 65, 119, 120, 127, 128, 129, 1000, 1 << 20]) {
+      assertEquals(nativeDigest(sample(length)), sha256(sample(length)), `${length} bytes`);
+    }
+  },
+});
+
+Deno.test({
+  name: "the code's SHA-256 is that of any bytes",
+  ignore,
+  fn() {
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (data) => nativeDigest(data) === sha256(data)));
+  },
+});
+
+Deno.test({
+  name: "the code's SHA-256 keeps the registers of its caller",
+  ignore,
+  async fn() {
+    const { code, symbols } = await assemble(Deno.readTextFileSync(PROBE));
+    using probe = mapNative(code);
+    using purgatory = mapNative(CODE);
+    using memory = mapNative(sample(300));
+    const sha = purgatory.address + BigInt(PURGATORY_SYMBOLS.sha256Region);
+    const digest = sha256(memory.bytes.slice(32, 232));
+    assertEquals(
+      probe.call(symbols.get("probe_callee") ?? 0, sha, memory.address + 32n, 200n, memory.address),
+      0n,
+    );
+    assertEquals(memory.bytes.slice(0, 32).toHex(), digest);
+  },
+});
+
+/** Three pieces of data in memory, and a purgatory for them. */
+function threeRegions() {
+  const lengths = [1, 64, 5000];
+  const memory = mapNative(sample(3 * 8192));
+  const regions = lengths.map((length, index) => ({
+    address: memory.address + BigInt(index * 8192),
+    length: BigInt(length),
+    sha256: sha256(memory.bytes.slice(index * 8192, index * 8192 + length)),
+  }));
+  const purgatory = mapNative(buildPurgatory({ ...INPUT, regions }));
+  const verify = () => purgatory.call(PURGATORY_SYMBOLS.verifyRegions, purgatory.address + 0x10n);
+  return { memory, purgatory, verify, [Symbol.dispose]: () => (memory[Symbol.dispose](), purgatory[Symbol.dispose]()) };
+}
+
+function flip(bytes: Uint8Array, offset: number): void {
+  bytes[offset] = (bytes[offset] ?? 0) ^ 1;
+}
+
+Deno.test({
+  name: "regions that match pass, and one flipped bit of data is found in its region",
+  ignore,
+  fn() {
+    using three = threeRegions();
+    assertEquals(three.verify(), 0n);
+    for (const [offset, found] of [[0, 1n], [8192, 2n], [8192 + 63, 2n], [2 * 8192 + 4999, 3n]] as const) {
+      flip(three.memory.bytes, offset);
+      assertEquals(three.verify(), found, `offset ${offset}`);
+      flip(three.memory.bytes, offset);
+    }
+    assertEquals(three.verify(), 0n);
+  },
+});
+
+Deno.test({
+  name: "a flipped bit of any byte of a digest is found",
+  ignore,
+  fn() {
+    using three = threeRegions();
+    for (let offset = 0; offset < 3 * 32; offset++) {
+      const region = Math.floor(offset / 32);
+      const at = 0x28 + region * 48 + 16 + offset % 32;
+      flip(three.purgatory.bytes, at);
+      assertEquals(three.verify(), BigInt(region + 1), `byte ${offset % 32} of digest ${region + 1}`);
+      flip(three.purgatory.bytes, at);
+    }
+  },
+});
+
+Deno.test({
+  name: "the first of several regions that differ is told, and what lies behind a region is not looked at",
+  ignore,
+  fn() {
+    using three = threeRegions();
+    flip(three.memory.bytes, 1);
+    flip(three.memory.bytes, 2 * 8192 + 5000);
+    assertEquals(three.verify(), 0n);
+    flip(three.memory.bytes, 2 * 8192);
+    flip(three.memory.bytes, 8192);
+    assertEquals(three.verify(), 2n);
+  },
+});
+
+Deno.test({
+  name: "the sixteenth region is looked at",
+  ignore,
+  fn() {
+    using memory = mapNative(sample(16));
+    const regions = Array.from({ length: 16 }, (_, index) => ({
+      address: memory.address + BigInt(index),
+      length: 1n,
+      sha256: sha256(memory.bytes.slice(index, index + 1)),
+    }));
+    using purgatory = mapNative(buildPurgatory({ ...INPUT, regions }));
+    const verify = () => purgatory.call(PURGATORY_SYMBOLS.verifyRegions, purgatory.address + 0x10n);
+    assertEquals(verify(), 0n);
+    flip(memory.bytes, 15);
+    assertEquals(verify(), 16n);
+  },
+});
+
+/** Runs a purgatory from behind its privileged instructions up to its jump; gives the registers there. */
+async function registersAtEntry(verify: boolean, digest: (data: Uint8Array) => string) {
+  const { code, symbols } = await assemble(Deno.readTextFileSync(PROBE));
+  const at = await symbolsOf(purgatorySource());
+  using probe = mapNative(code);
+  using data = mapNative(sample(5000));
+  using purgatory = mapNative(buildPurgatory({
+    ...INPUT,
+    entry: probe.address + BigInt(symbols.get("landing") ?? 0),
+    regions: [{ address: data.address, length: 5000n, sha256: digest(data.bytes) }],
+    verify,
+  }));
+  const stack = purgatory.address + BigInt(at("stack_top"));
+  probe.call(symbols.get("probe_state") ?? 0, purgatory.address + BigInt(at("prepared")), stack);
+  const view = new DataView(probe.bytes.buffer, symbols.get("record"));
+  const names = "rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rflags".split(" ");
+  const registers = new Map(names.map((name, index) => [name, view.getBigUint64(8 * index, true)]));
+  const { rsp = 0n, rsi, rflags = 0n, ...others } = Object.fromEntries(registers);
+  return { stackMoved: rsp - stack, rsi, directionFlag: rflags & 0x400n, others: Object.values(others) };
+}
+
+const AT_ENTRY = { stackMoved: 0n, rsi: INPUT.bootParams, directionFlag: 0n, others: Array<bigint>(14).fill(0n) };
+
+Deno.test({
+  name: "the entry gets boot_params in rsi, a stack and otherwise zeros, once every region matches",
+  ignore,
+  fn: async () => assertEquals(await registersAtEntry(true, sha256), AT_ENTRY),
+});
+
+Deno.test({
+  name: "without verification the entry is reached whatever the digests are",
+  ignore,
+  fn: async () => assertEquals(await registersAtEntry(false, () => "00".repeat(32)), AT_ENTRY),
+});
+
+Deno.test({
+  name: "the message names the segment and its address",
+  ignore,
+  async fn() {
+    const at = await symbolsOf(purgatorySource());
+    using code = mapNative(CODE);
+    using memory = mapNative(new Uint8Array(at("MESSAGE_MAX")));
+    const message = (number: bigint, address: bigint) => {
+      const length = Number(code.call(at("format_message"), memory.address, number, address));
+      return new TextDecoder().decode(memory.bytes.slice(0, length));
+    };
+    const text = (what: string) => `warmboot: segment ${what} does not match its SHA-256; halted\r\n`;
+    assertEquals(message(1n, 0x100000n), text("1 at 0x100000"));
+    assertEquals(message(9n, 0n), text("9 at 0x0"));
+    assertEquals(message(10n, 0xfn), text("10 at 0xf"));
+    assertEquals(message(16n, 0xfedc_ba98_7654_3210n), text("16 at 0xfedcba9876543210"));
+    assert(text("16 at 0xfedcba9876543210").length <= at("MESSAGE_MAX"));
+  },
+});
+
+Deno.test({
+  name: "the screen's row is the text without its line end, blank up to the last column",
+  ignore,
+  async fn() {
+    const at = await symbolsOf(purgatorySource());
+    using code = mapNative(CODE);
+    using screen = mapNative(new Uint8Array(4096).fill(0xee));
+    using text = mapNative(new TextEncoder().encode("halted\r\n"));
+    code.call(at("write_row"), text.address, 8n, screen.address);
+    const cells = new Uint16Array(screen.bytes.buffer);
+    assertEquals(String.fromCharCode(...cells.slice(0, 80).map((cell) => cell & 0xff)), "halted".padEnd(80));
+    assertEquals([...new Set(cells.slice(0, 80).map((cell) => cell >> 8))], [0x4f]);
+    assertEquals(cells[80], 0xeeee);
+  },
+});

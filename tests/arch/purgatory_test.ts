@@ -1,0 +1,122 @@
+import { assert, assertEquals, assertMatch, assertNotMatch, assertRejects, assertThrows } from "@std/assert";
+import { buildPurgatory, PURGATORY_ENTRY, PURGATORY_SIZE } from "../../src/arch/x86_64/purgatory.ts";
+import type { PurgatoryInput, PurgatoryRegion } from "../../src/arch/x86_64/purgatory.ts";
+import { PURGATORY_CODE, PURGATORY_SYMBOLS } from "../../src/arch/x86_64/purgatory_code.ts";
+import { assemble, disassemble, purgatoryModule, purgatorySource } from "./assemble.ts";
+
+const MODULE = new URL("../../src/arch/x86_64/purgatory_code.ts", import.meta.url);
+const CODE = Uint8Array.fromBase64(PURGATORY_CODE);
+
+const INPUT: PurgatoryInput = {
+  entry: 0x1_2345_6789_a200n,
+  bootParams: 0xffff_f000n,
+  regions: [
+    { address: 0x100000n, length: 0x2345n, sha256: "0123456789abcdef".repeat(4) },
+    { address: 0xffff_ffff_ffff_f000n, length: 0x1000n, sha256: "AB".repeat(32) },
+  ],
+  verify: true,
+  console: { serial: true, vga: false },
+};
+
+Deno.test("the committed purgatory is what its source assembles to", async () => {
+  assertEquals(Deno.readTextFileSync(MODULE), await purgatoryModule());
+});
+
+Deno.test("code that only runs at one address is not assembled", async () => {
+  await assertRejects(() => assemble("call elsewhere\n"), Error, "elsewhere");
+});
+
+Deno.test("a mistake in the source is told with its line", async () => {
+  await assertRejects(() => assemble("nop\nnonsense\n"), Error, ":2: Error");
+});
+
+Deno.test("the purgatory uses no register that CR4.OSFXSR must enable", async () => {
+  const { code, symbols } = await assemble(purgatorySource());
+  const text = await disassemble(code, symbols.get("prepare") ?? 0, symbols.get("round_constants") ?? 0);
+  assertMatch(text, /\blgdt\b/);
+  assertMatch(text, /\bbswap\b/);
+  assertNotMatch(text, /%[xyz]?mm\d|%st\b|%k[0-7]\b|\(bad\)/);
+});
+
+Deno.test({
+  name: "the parameters stand where the code reads them",
+  permissions: "none",
+  fn() {
+    const bytes = buildPurgatory(INPUT);
+    const view = new DataView(bytes.buffer);
+    assertEquals(view.getBigUint64(0x10, true), INPUT.entry);
+    assertEquals(view.getBigUint64(0x18, true), INPUT.bootParams);
+    assertEquals(view.getUint32(0x20, true), 2);
+    assertEquals(view.getUint32(0x24, true), 0b011);
+    assertEquals(view.getBigUint64(0x28, true), 0x100000n);
+    assertEquals(view.getBigUint64(0x30, true), 0x2345n);
+    assertEquals(bytes.slice(0x38, 0x58).toHex(), "0123456789abcdef".repeat(4));
+    assertEquals(view.getBigUint64(0x58, true), 0xffff_ffff_ffff_f000n);
+    assertEquals(view.getBigUint64(0x60, true), 0x1000n);
+    assertEquals(bytes.slice(0x68, 0x88).toHex(), "ab".repeat(32));
+  },
+});
+
+Deno.test({
+  name: "each flag has its bit",
+  permissions: "none",
+  fn() {
+    const flags = (verify: boolean, serial: boolean, vga: boolean) =>
+      new DataView(buildPurgatory({ ...INPUT, verify, console: { serial, vga } }).buffer).getUint32(0x24, true);
+    assertEquals(
+      [flags(false, false, false), flags(true, false, false), flags(false, true, false), flags(false, false, true)],
+      [0, 1, 2, 4],
+    );
+  },
+});
+
+Deno.test({
+  name: "a purgatory is whole pages that hold its code, its parameters and its stack",
+  permissions: "none",
+  fn() {
+    const bytes = buildPurgatory(INPUT);
+    assertEquals(BigInt(bytes.length), PURGATORY_SIZE);
+    assertEquals(PURGATORY_SIZE % 4096n, 0n);
+    assert(PURGATORY_SYMBOLS.stackTop <= bytes.length);
+    assertEquals(bytes.slice(0x328, CODE.length), CODE.slice(0x328), "the parameters do not reach into the code");
+    assertEquals(bytes.slice(CODE.length), new Uint8Array(bytes.length - CODE.length));
+  },
+});
+
+Deno.test({
+  name: "sixteen regions fit, a seventeenth is refused",
+  permissions: "none",
+  fn() {
+    const regions = (count: number) => Array<PurgatoryRegion>(count).fill({ ...zeroRegion(), address: 0x1000n });
+    const bytes = buildPurgatory({ ...INPUT, regions: regions(16) });
+    assertEquals(new DataView(bytes.buffer).getBigUint64(0x28 + 15 * 48, true), 0x1000n);
+    assertEquals(bytes.slice(0x328, CODE.length), CODE.slice(0x328));
+    assertThrows(() => buildPurgatory({ ...INPUT, regions: regions(17) }), RangeError, "17 regions");
+  },
+});
+
+Deno.test({
+  name: "what does not fit its field is refused, not cut",
+  permissions: "none",
+  fn() {
+    assertThrows(() => buildPurgatory({ ...INPUT, entry: 1n << 64n }), RangeError, "64 bits");
+    assertThrows(() => buildPurgatory({ ...INPUT, bootParams: -1n }), RangeError, "-1");
+    const short = [{ ...zeroRegion(), sha256: "ab".repeat(31) }];
+    assertThrows(() => buildPurgatory({ ...INPUT, regions: short }), RangeError, "no SHA-256");
+  },
+});
+
+function zeroRegion(): PurgatoryRegion {
+  return { address: 0n, length: 0n, sha256: "00".repeat(32) };
+}
+
+Deno.test({
+  name: "a purgatory is entered at its first byte",
+  permissions: "none",
+  fn() {
+    assertEquals(PURGATORY_ENTRY, 0n);
+    // jmp rel32 over the parameters, which end at 0x328.
+    const view = new DataView(buildPurgatory(INPUT).buffer);
+    assertEquals([view.getUint8(0), 5 + view.getInt32(1, true)], [0xe9, 0x328]);
+  },
+});
