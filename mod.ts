@@ -99,7 +99,14 @@ export { identifyInitrd } from "./src/image/initrd.ts";
 export { diagnose, type Diagnosis, type Refusal } from "./src/kernel/diagnose.ts";
 export { execute } from "./src/kernel/execute.ts";
 export type { Descriptor } from "./src/kernel/initrd_join.ts";
-export { type CallResult, type Libc, LibcError, openLibc } from "./src/kernel/libc.ts";
+export {
+  type AddressResult,
+  type CallResult,
+  type Failure,
+  type Libc,
+  LibcError,
+  openLibc,
+} from "./src/kernel/libc.ts";
 export { SyscallError } from "./src/kernel/syscall_error.ts";
 export { type Drift, driftOf } from "./src/plan/drift.ts";
 export type { IdentifiedFile, Images, PlanInput } from "./src/plan/input.ts";
@@ -112,6 +119,7 @@ export {
   type PlannedFile,
   type PlannedHost,
   type PlannedSegment,
+  type PlannedSource,
   planText,
   type Reason,
   type SegmentLoadCall,
@@ -120,7 +128,7 @@ export { decodePlan, planSchema } from "./src/plan/plan_shape.ts";
 export { planBoot } from "./src/plan/planner.ts";
 export { exitOfChecks, mayRun } from "./src/plan/rules/table.ts";
 export { recheck } from "./src/plan/stored.ts";
-export { formatSyscall, type Syscall } from "./src/plan/syscall.ts";
+export { type CallSegment, formatSyscall, type Syscall } from "./src/plan/syscall.ts";
 export { parseProfile, parseProfileBytes } from "./src/profile/parse.ts";
 export type { Cmdline, FileRef, LoadChoice, Profile, SegmentSource, SegmentSpec } from "./src/profile/profile.ts";
 export { profileSchema } from "./src/profile/schema.ts";

@@ -17,6 +17,16 @@ const EXAMPLES = walkFiles(FOLDER, ".yaml").map((path) => ({
 }));
 const SCHEMA = schemaOf("profile");
 
+/** What each example tells the new kernel, on a host that runs with `root=LABEL=root ro quiet`. */
+const CMDLINES: { readonly [name: string]: string } = {
+  "kdump.yaml": "root=LABEL=root ro irqpoll nr_cpus=1 reset_devices cgroup_disable=memory numa=off " +
+    "transparent_hugepage=never panic=10",
+  "minimal.yaml": "root=LABEL=root ro",
+  "reuse.yaml": "root=LABEL=root ro crashkernel=256M console=ttyS0,115200 systemd.unit=rescue.target",
+  "segments.yaml": "",
+  "web.yaml": "root=LABEL=root ro console=tty0 console=ttyS0,115200 panic=30",
+};
+
 for (const { name, path, text } of EXAMPLES) {
   Deno.test({
     name: `examples/${name} is valid, for warmboot and for an editor`,
@@ -47,6 +57,7 @@ for (const { name, path, text } of EXAMPLES) {
       });
       assertEquals(planned.diagnostics.filter(({ severity }) => severity === "error"), []);
       assertEquals(planned.value?.checks.filter(({ status }) => status === "fail"), []);
+      assertEquals(planned.value?.call.cmdline, CMDLINES[name]);
     },
   });
 }

@@ -1,4 +1,3 @@
-import { parseArgs } from "@std/cli/parse-args";
 import { nearest } from "../core/nearest.ts";
 import type { Command, Invocation, Option } from "./command.ts";
 
@@ -7,6 +6,9 @@ export interface UsageProblem {
   readonly message: string;
   readonly hint?: string;
 }
+
+/** What reading arguments needs to know of a command. */
+export type Grammar = Pick<Command, "name" | "usage" | "words" | "options">;
 
 /** The options that every command has. */
 export const GLOBAL_OPTIONS: readonly Option[] = [
@@ -20,43 +22,71 @@ export const GLOBAL_OPTIONS: readonly Option[] = [
   },
 ];
 
+/** How many arguments before the command's name are a `--color` and its value. */
+export function leadingArguments(args: readonly string[]): number {
+  let count = 0;
+  while (args[count] === "--color" || args[count]?.startsWith("--color=")) count += args[count] === "--color" ? 2 : 1;
+  return Math.min(count, args.length);
+}
+
 /** Reads the words behind a command's name. Every problem is told, the first one first. */
-export function parseInvocation(command: Command, args: readonly string[]): Invocation | readonly UsageProblem[] {
+export function parseInvocation(command: Grammar, args: readonly string[]): Invocation | readonly UsageProblem[] {
   const options = [...command.options, ...GLOBAL_OPTIONS];
-  const valued = options.filter((option) => option.value !== undefined);
-  const switches = options.filter((option) => option.value === undefined);
-  const problems: UsageProblem[] = [];
-  const parsed = parseArgs(args, {
-    // Words stay words: undeclared, `0x10` would become a number.
-    string: ["_", ...valued.map(({ name }) => name)],
-    boolean: switches.map(({ name }) => name),
-    collect: valued.map(({ name }) => name),
-    alias: Object.fromEntries(options.flatMap(({ name, short }) => short === undefined ? [] : [[name, short]])),
-    unknown: (argument, key) => {
-      if (key === undefined) return true;
-      problems.push(unknownOption(argument.split("=", 1)[0] ?? argument, options));
-      return false;
-    },
-  });
-  for (const { name } of switches) {
-    if (args.some((argument) => argument.startsWith(`--${name}=`))) {
-      problems.push({ message: `--${name} takes no value` });
-    }
-  }
+  const { words, given, problems } = readArguments(args, options);
   const read: { [name: string]: string | true } = {};
-  for (const { name } of switches) if (parsed[name] === true) read[name] = true;
-  for (const option of valued) {
-    const values = parsed[option.name];
-    if (!Array.isArray(values) || values.length === 0) continue;
-    const value = String(values[0]);
-    const problem = valueProblem(option, value, values.length);
-    if (problem === undefined) read[option.name] = value;
+  for (const option of options) {
+    const values = given.filter(({ name }) => name === option.name).map(({ value }) => value);
+    const [value] = values;
+    if (value === undefined) continue;
+    const problem = option.value === undefined ? undefined : valueProblem(option, value, values.length);
+    if (problem === undefined) read[option.name] = option.value === undefined ? true : value;
     else problems.push(problem);
   }
-  const words = parsed._.map(String);
   const helpOnly = read.help === true || read.version === true;
   if (!helpOnly) problems.push(...wordProblems(command, words));
   return problems.length > 0 ? problems : { words, options: read };
+}
+
+interface Arguments {
+  readonly words: string[];
+  readonly given: { readonly name: string; readonly value: string }[];
+  readonly problems: UsageProblem[];
+}
+
+/**
+ * Tells words from options, as getopt_long does: `--name=value`, `--name value`, `-nvalue`, `-n value`; behind `--` stand
+ * words only. A lone `-` is a word or a value. A switch takes no value in any form, so that none can turn it off.
+ */
+function readArguments(args: readonly string[], options: readonly Option[]): Arguments {
+  const result: Arguments = { words: [], given: [], problems: [] };
+  for (let index = 0; index < args.length; index++) {
+    const argument = args[index] ?? "";
+    if (argument === "--") {
+      result.words.push(...args.slice(index + 1));
+      break;
+    }
+    if (!argument.startsWith("-") || argument === "-") {
+      result.words.push(argument);
+      continue;
+    }
+    const isLong = argument.startsWith("--");
+    const [, written = argument, attached] = (isLong ? /^([^=]*)=?([^]*)$/ : /^(-[^])=?([^]*)$/).exec(argument) ?? [];
+    const option = options.find(({ name, short }) => isLong ? written === `--${name}` : written === `-${short}`);
+    const hasValue = argument.length > written.length;
+    const next = args[index + 1];
+    if (option === undefined) {
+      result.problems.push(unknownOption(argument.split("=", 1)[0] ?? argument, options));
+    } else if (option.value === undefined) {
+      if (hasValue) result.problems.push({ message: `${written} takes no value` });
+      else result.given.push({ name: option.name, value: "" });
+    } else if (hasValue || next === undefined || next.startsWith("-") && next !== "-") {
+      result.given.push({ name: option.name, value: hasValue ? attached ?? "" : "" });
+    } else {
+      result.given.push({ name: option.name, value: next });
+      index++;
+    }
+  }
+  return result;
 }
 
 function unknownOption(written: string, options: readonly Option[]): UsageProblem {
@@ -83,8 +113,8 @@ function valueProblem({ name, value, choices }: Option, given: string, times: nu
   return undefined;
 }
 
-function wordProblems(command: Command, words: readonly string[]): readonly UsageProblem[] {
-  const usage = `Usage: warmboot ${command.name} ${command.usage}`;
+function wordProblems(command: Grammar, words: readonly string[]): readonly UsageProblem[] {
+  const usage = `Usage: warmboot ${command.name} ${command.usage}`.trimEnd();
   if (words.some((word) => word === "")) return [{ message: `${command.name} got an empty word`, hint: usage }];
   if (words.length < command.words.min) return [{ message: `${command.name} needs ${command.usage}`, hint: usage }];
   if (words.length > command.words.max) {

@@ -16,7 +16,7 @@ import { complain, say } from "./report.ts";
 import { whoAmI } from "./who.ts";
 
 /** What a plan was checked against: the host, and the open files that the call gets. */
-export interface Checked {
+export interface CheckedAgainst {
   readonly facts: HostFacts;
   readonly files: readonly OpenFile[];
 }
@@ -26,7 +26,7 @@ export interface Checked {
  * halfway; `ok` means that the image is loaded, recorded, and made of the very bytes that were hashed.
  * @throws {SyscallError} if the kernel refuses
  */
-export async function carryOut(plan: Plan, checked: Checked, ports: Ports): Promise<ExitName> {
+export async function carryOut(plan: Plan, checked: CheckedAgainst, ports: Ports): Promise<ExitName> {
   const slot: ImageSlot = isCrash(plan) ? "crash" : "reboot";
   using libc = openLibc();
   using store = lockStore();
@@ -48,10 +48,10 @@ export async function carryOut(plan: Plan, checked: Checked, ports: Ports): Prom
   });
   if (exit !== "ok" || !signalled) return exit;
   complain("Interrupted; the image is loaded, and nothing else was done", "warmboot unload takes it back", ports);
-  return "refused";
+  return "interrupted";
 }
 
-interface Loading extends Checked {
+interface Loading extends CheckedAgainst {
   readonly libc: Libc;
   readonly store: StoreLock;
   readonly record: LoadRecord;
@@ -70,7 +70,7 @@ function load(plan: Plan, slot: ImageSlot, { facts, files, libc, store, record }
       store.remove(slot);
       say("No crash image is loaded now", ports);
     }
-    throw new SyscallError({ call, errno: result.errno, facts: now });
+    throw new SyscallError({ ...result, call, facts: now });
   }
   const tampered = files.find((file) => !isUnchanged(file));
   if (tampered === undefined) {

@@ -4,7 +4,9 @@ import { wrap } from "../render/wrap.ts";
 import { GLOBAL_OPTIONS } from "./args.ts";
 import type { Command, Option } from "./command.ts";
 
+/** Where the explanations begin, so that on a narrow terminal there is room for them. */
 const COLUMN = 28;
+const NARROW_COLUMN = 8;
 
 /** The help of the program. */
 export function programHelp(commands: readonly Command[], { style, width }: Layout): string {
@@ -62,6 +64,7 @@ function optionLine({ name, short, value, doc }: Option, width: number): string 
 
 function entry(term: string, doc: string, width: number): string {
   const head = `  ${term}`;
-  const text = wrap(doc, width, COLUMN);
-  return head.length + 1 < COLUMN ? `${head.padEnd(COLUMN)}${text}` : `${head}\n${" ".repeat(COLUMN)}${text}`;
+  const column = width < 60 ? NARROW_COLUMN : COLUMN;
+  const text = wrap(doc, width, column);
+  return head.length + 1 < column ? `${head.padEnd(column)}${text}` : `${head}\n${" ".repeat(column)}${text}`;
 }

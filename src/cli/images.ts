@@ -5,6 +5,7 @@ import type { InitrdInfo } from "../image/image.ts";
 import { identifyInitrd } from "../image/initrd.ts";
 import type { IdentifiedFile, Images } from "../plan/input.ts";
 import type { FileRef } from "../profile/profile.ts";
+import { visible } from "../render/visible.ts";
 import type { Ports } from "./ports.ts";
 
 /** The files of a plan, open. What was hashed is what is handed to the kernel. */
@@ -62,12 +63,20 @@ const PATIENCE_MS = 500;
 function progress(path: string, { err }: Ports): ((done: number, total: number) => void) | undefined {
   if (!err.isTerminal) return undefined;
   const start = performance.now();
+  const { width } = err.layout;
   let shown = -1;
   return (done, total) => {
     if (performance.now() - start < PATIENCE_MS && shown < 0) return;
     const percent = Math.floor(done * 100 / total);
     if (done === total && shown >= 0) err.write("\r\x1b[K");
-    else if (percent > shown) err.write(`\r\x1b[KReading ${path}: ${percent} %`);
+    else if (percent > shown) err.write(`\r\x1b[K${progressLine(path, percent, width)}`);
     shown = percent;
   };
+}
+
+/** One line that leaves the last column free: a longer one would wrap, and could not be written over. */
+export function progressLine(path: string, percent: number, width: number): string {
+  const about = `: ${percent} %`;
+  const room = width - 1 - "Reading ".length - about.length;
+  return `Reading ${visible(path.length <= room ? path : `...${path.slice(path.length - room + 3)}`)}${about}`;
 }

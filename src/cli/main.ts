@@ -2,12 +2,12 @@ import { EXIT, type ExitName } from "../core/exit.ts";
 import { nearest } from "../core/nearest.ts";
 import { LibcError } from "../kernel/libc.ts";
 import { SyscallError } from "../kernel/syscall_error.ts";
-import { parseInvocation } from "./args.ts";
-import type { Command } from "./command.ts";
+import { type Grammar, leadingArguments, parseInvocation } from "./args.ts";
+import type { Command, Invocation } from "./command.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import type { ColourChoice, Ports } from "./ports.ts";
 import { StoreError } from "./record_store.ts";
-import { complain } from "./report.ts";
+import { complain, say } from "./report.ts";
 import { COMMANDS } from "./table.ts";
 import { versionText } from "./versions.ts";
 import { WriteError } from "./write_whole.ts";
@@ -22,29 +22,43 @@ export async function main(args: readonly string[], portsFor: (colour: ColourCho
   }
 }
 
+/** What may stand in a command's place. */
+const HELP: Grammar = { name: "help", usage: "[COMMAND]", words: { min: 0, max: 1 }, options: [] };
+const VERSION: Grammar = { name: "--version", usage: "", words: { min: 0, max: 0 }, options: [] };
+
 async function dispatch(args: readonly string[], ports: Ports): Promise<ExitName> {
-  const [first, ...rest] = args.filter((argument, index) => !(index === 0 && argument.startsWith("--color=")));
-  if (first === undefined || first === "--help" || first === "-h" || first === "help" && rest.length === 0) {
-    const help = programHelp(COMMANDS, (first === undefined ? ports.err : ports.out).layout);
-    (first === undefined ? ports.err : ports.out).write(help);
-    return first === undefined ? "usage" : "ok";
+  const count = leadingArguments(args);
+  const leading = args.slice(0, count);
+  const [first, ...rest] = args.slice(count);
+  if (first === undefined) {
+    ports.err.write(programHelp(COMMANDS, ports.err.layout));
+    return "usage";
   }
+  const words = [...leading, ...rest];
+  if (first === "--help" || first === "-h" || first === "help") return help(words, ports);
   if (first === "--version") {
-    ports.out.write(versionText());
-    return "ok";
+    const invocation = understood(VERSION, words, ports);
+    if (invocation !== undefined) ports.out.write(versionText());
+    return invocation === undefined ? "usage" : "ok";
   }
-  const [name, words] = first === "help" ? [rest[0] ?? "", ["--help"]] : [first, rest];
-  const command = COMMANDS.find((known) => known.name === name);
-  return command === undefined ? unknownCommand(name, ports) : await runCommand(command, words, ports);
+  const command = commandNamed(first, ports);
+  return command === undefined ? "usage" : await runCommand(command, words, ports);
+}
+
+function help(args: readonly string[], ports: Ports): ExitName {
+  const invocation = understood(HELP, args, ports);
+  if (invocation === undefined) return "usage";
+  const [name] = invocation.words;
+  const command = name === undefined ? undefined : commandNamed(name, ports);
+  if (name !== undefined && command === undefined) return "usage";
+  const { layout } = ports.out;
+  ports.out.write(command === undefined ? programHelp(COMMANDS, layout) : commandHelp(command, layout));
+  return "ok";
 }
 
 async function runCommand(command: Command, args: readonly string[], ports: Ports): Promise<ExitName> {
-  const invocation = parseInvocation(command, args);
-  if (!("words" in invocation)) {
-    for (const { message, hint } of invocation) complain(message, hint, ports);
-    ports.err.write(`See warmboot ${command.name} --help\n`);
-    return "usage";
-  }
+  const invocation = understood(command, args, ports);
+  if (invocation === undefined) return "usage";
   if (invocation.options.help === true) {
     ports.out.write(commandHelp(command, ports.out.layout));
     return "ok";
@@ -56,11 +70,24 @@ async function runCommand(command: Command, args: readonly string[], ports: Port
   return await command.run(invocation, ports);
 }
 
-function unknownCommand(name: string, ports: Ports): ExitName {
-  const names = COMMANDS.map((command) => command.name);
+/** The arguments as a grammar reads them; undefined after telling what is wrong with them. */
+function understood(grammar: Grammar, args: readonly string[], ports: Ports): Invocation | undefined {
+  const invocation = parseInvocation(grammar, args);
+  if ("words" in invocation) return invocation;
+  for (const { message, hint } of invocation) complain(message, hint, ports);
+  const isCommand = COMMANDS.some(({ name }) => name === grammar.name);
+  ports.err.write(`See warmboot ${isCommand ? `${grammar.name} ` : ""}--help\n`);
+  return undefined;
+}
+
+/** The command of a name; undefined after telling that there is none. */
+function commandNamed(name: string, ports: Ports): Command | undefined {
+  const command = COMMANDS.find((known) => known.name === name);
+  if (command !== undefined) return command;
+  const names = COMMANDS.map((known) => known.name);
   if (name.startsWith("-")) {
     complain(`The option ${name} does not stand before a command`, "Write warmboot COMMAND [OPTION...]", ports);
-    return "usage";
+    return undefined;
   }
   const near = nearest(name, names);
   complain(
@@ -68,15 +95,14 @@ function unknownCommand(name: string, ports: Ports): ExitName {
     near === undefined ? `Known are ${names.join(", ")}` : `Did you mean ${near}?`,
     ports,
   );
-  return "usage";
+  return undefined;
 }
 
 /** Turns what was thrown into a message and an exit code. */
 function explain(error: unknown, ports: Ports): ExitName {
-  if (error instanceof Deno.errors.BrokenPipe) return "io";
   if (error instanceof SyscallError) {
     complain(error.message, error.diagnosis?.remedy, ports);
-    ports.err.write(`  call: ${error.made} = -1 ${error.code}\n`);
+    say(`  call: ${error.made} = -1 ${error.code}`, ports);
     return "refused";
   }
   if (error instanceof StoreError) {
@@ -84,6 +110,8 @@ function explain(error: unknown, ports: Ports): ExitName {
     return error.cause instanceof Deno.errors.PermissionDenied ? "permission" : "io";
   }
   if (error instanceof WriteError) {
+    // A reader that went away has seen what it wanted.
+    if (error.cause instanceof Deno.errors.BrokenPipe) return "io";
     complain(error.message, undefined, ports);
     return "io";
   }
@@ -95,16 +123,17 @@ function explain(error: unknown, ports: Ports): ExitName {
     complain(error.message, "Give Deno the permission: docs/permissions.md lists what each command needs", ports);
     return "permission";
   }
-  complain(
-    `warmboot has a defect: ${error instanceof Error ? error.stack ?? error.message : error}`,
-    "Please report it with the command and the profile",
-    ports,
-  );
+  const stack = (error instanceof Error ? error.stack ?? error.message : String(error)).split("\n");
+  complain(`warmboot has a defect: ${stack[0]}`, "Please report it with the command and the profile", ports);
+  for (const line of stack.slice(1)) say(line, ports);
   return "software";
 }
 
+/** Read before the arguments are, so that what is wrong with them is told in the colours that were asked for. */
 function colourOf(args: readonly string[]): ColourChoice {
-  const index = args.findLastIndex((argument) => argument === "--color" || argument.startsWith("--color="));
-  const value = args[index]?.includes("=") ? args[index]?.split("=")[1] : args[index + 1];
+  const end = args.indexOf("--");
+  const options = end < 0 ? args : args.slice(0, end);
+  const index = options.findLastIndex((argument) => argument === "--color" || argument.startsWith("--color="));
+  const value = options[index]?.includes("=") ? options[index]?.split("=")[1] : options[index + 1];
   return index >= 0 && (value === "always" || value === "never") ? value : "auto";
 }

@@ -1,5 +1,6 @@
 import type { Layout } from "../render/plan.ts";
 import { COLOURED, PLAIN } from "../render/style.ts";
+import { writeAll, WriteError } from "./write_whole.ts";
 
 /** Where a program writes to. */
 export interface Sink {
@@ -21,7 +22,12 @@ export type ColourChoice = "auto" | "always" | "never";
 
 /** The process's own standard output and error. */
 export function systemPorts(colour: ColourChoice = "auto"): Ports {
-  return { out: sink(Deno.stdout, colour), err: sink(Deno.stderr, colour) };
+  const out = sink(Deno.stdout, colour);
+  const err = sink(Deno.stderr, colour);
+  return {
+    out: { ...out, write: (text) => written(() => out.write(text)) },
+    err: { ...err, write: (text) => heard(() => err.write(text)) },
+  };
 }
 
 function sink(stream: typeof Deno.stdout, colour: ColourChoice): Sink {
@@ -30,17 +36,33 @@ function sink(stream: typeof Deno.stdout, colour: ColourChoice): Sink {
   return {
     layout: { style: coloured ? COLOURED : PLAIN, width: isTerminal ? columns() : 80 },
     isTerminal,
-    write(text) {
-      const bytes = new TextEncoder().encode(text);
-      for (let done = 0; done < bytes.length;) done += stream.writeSync(bytes.subarray(done));
-    },
+    write: (text) => writeAll(stream, text),
   };
 }
 
-/** Readable lines: not narrower than 60 columns, not wider than 110. */
+function written(write: () => void): void {
+  try {
+    write();
+  } catch (cause) {
+    throw new WriteError(`Cannot write to standard output: ${cause instanceof Error ? cause.message : cause}`, {
+      cause,
+    });
+  }
+}
+
+/** A complaint that nobody can hear must not stop what it is about, least of all between a load and its record. */
+function heard(write: () => void): void {
+  try {
+    write();
+  } catch {
+    // There is nowhere left to say so.
+  }
+}
+
+/** The terminal's own columns, within what stays readable: not below 40, and no lines longer than 110. */
 function columns(): number {
   try {
-    return Math.max(60, Math.min(110, Deno.consoleSize().columns));
+    return Math.max(40, Math.min(110, Deno.consoleSize().columns));
   } catch {
     return 80;
   }

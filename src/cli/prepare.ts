@@ -1,4 +1,4 @@
-import { isAbsolute, resolve } from "@std/path/posix";
+import { isAbsolute } from "@std/path/posix";
 import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import { collect, parseCapture } from "../host/capture.ts";
 import { decodeFacts } from "../host/decode_facts.ts";
@@ -7,7 +7,7 @@ import { hashPart, type OpenFile } from "../host/files.ts";
 import { liveReader } from "../host/live.ts";
 import { chooseCall } from "../plan/choose.ts";
 import { partKey, type PlanInput } from "../plan/input.ts";
-import { filesOf, type Plan } from "../plan/plan.ts";
+import { type Plan, rolesOf } from "../plan/plan.ts";
 import { planBoot } from "../plan/planner.ts";
 import { partsNeeded } from "../plan/segment_call.ts";
 import { recheck } from "../plan/stored.ts";
@@ -16,8 +16,8 @@ import { parseProfileBytes } from "../profile/parse.ts";
 import type { FileRef, Profile } from "../profile/profile.ts";
 import { openImages } from "./images.ts";
 import type { Ports } from "./ports.ts";
-import { readPlan } from "./read_plan.ts";
-import { readWhole } from "./read_whole.ts";
+import { ownDocument, readOwn } from "./read_plan.ts";
+import { FACTS_LIMIT, PLAN_LIMIT, PROFILE_LIMIT, readWhole } from "./read_whole.ts";
 
 /** A plan and the open files behind it; or diagnostics that say why there is none. */
 export interface Prepared extends Disposable {
@@ -40,12 +40,19 @@ export function readFacts(
 }
 
 function captureFrom(path: string, diagnostics: Diagnostic[]): ReturnType<typeof collect> | undefined {
-  const read = readWhole(path);
+  const read = readWhole(path, FACTS_LIMIT);
   diagnostics.push(...read.diagnostics);
   if (read.bytes === undefined) return undefined;
-  const parsed = parseCapture(new TextDecoder().decode(read.bytes), path);
+  const parsed = parseCapture(captureJson(read.bytes), read.name);
   diagnostics.push(...parsed.diagnostics);
   return parsed.value;
+}
+
+/** The JSON of a capture that may be the YAML of `facts -o yaml`: whatever else it is, the decoder tells. */
+function captureJson(bytes: Uint8Array): string {
+  const text = new TextDecoder().decode(bytes);
+  const own = /^\s*\{/.test(text) ? undefined : ownDocument(bytes);
+  return own === undefined || "error" in own ? text : JSON.stringify(own.value, undefined, 2);
 }
 
 /** From the path of a profile, or of a stored plan where those are welcome, to a checked plan. */
@@ -56,15 +63,15 @@ export async function prepare(
 ): Promise<Prepared> {
   const diagnostics: Diagnostic[] = [];
   const none = (): Prepared => ({ plan: undefined, facts: undefined, files: [], diagnostics, [Symbol.dispose]() {} });
-  const read = readWhole(path);
+  const read = readWhole(path, options.storedPlans ? PLAN_LIMIT : PROFILE_LIMIT);
   diagnostics.push(...read.diagnostics);
-  const { bytes } = read;
+  const { bytes, name } = read;
   if (bytes === undefined) return none();
-  const source = () => sourceOf(new TextDecoder().decode(bytes), path);
+  const source = () => sourceOf(new TextDecoder().decode(bytes), name);
 
-  const stored = options.storedPlans ? readPlan(bytes, path) : undefined;
+  const stored = readOwn(bytes, name, options.storedPlans);
   if (stored !== undefined) diagnostics.push(...stored.diagnostics);
-  const profile = stored === undefined ? parseProfileBytes(bytes, path) : undefined;
+  const profile = stored === undefined ? parseProfileBytes(bytes, name) : undefined;
   if (profile !== undefined) diagnostics.push(...profile.diagnostics);
   if (hasErrors(diagnostics)) return none();
 
@@ -95,9 +102,11 @@ export async function prepare(
   return { plan, facts, files: opened.files, diagnostics, [Symbol.dispose]: () => opened[Symbol.dispose]() };
 }
 
-/** A plan outlives the working directory: it names every file by its absolute path. */
+/** A plan outlives the working directory: it names every file by its absolute path. `..` stays, since it may follow a link. */
 function absolute(ref: FileRef): FileRef {
-  return isAbsolute(ref.path) ? ref : { ...ref, path: resolve(Deno.cwd(), ref.path) };
+  if (isAbsolute(ref.path)) return ref;
+  const folder = Deno.cwd();
+  return { ...ref, path: `${folder === "/" ? "" : folder}/${ref.path}` };
 }
 
 /** The digests of the parts of files that the plan's segments are made of. */
@@ -133,7 +142,11 @@ interface PlanFiles {
 }
 
 function planFiles({ call }: Plan): PlanFiles {
-  const refs = filesOf(call).map(({ path }) => ({ path }));
-  if (call.syscall === "kexec_load") return { kernel: undefined, initrd: [], segments: refs };
-  return { kernel: refs[0], initrd: refs.slice(1), segments: [] };
+  const { kernel, initrd, segments } = rolesOf(call);
+  const ref = (path: string): FileRef => ({ path });
+  return {
+    kernel: kernel === undefined ? undefined : ref(kernel),
+    initrd: initrd.map(ref),
+    segments: segments.map(ref),
+  };
 }

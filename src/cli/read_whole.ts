@@ -1,43 +1,87 @@
 import type { Diagnostic } from "../core/diagnostic.ts";
-import { closeFile, openFile } from "../host/files.ts";
+import { formatSize } from "../core/number.ts";
+import { closeFile, openFile, openProblem } from "../host/files.ts";
+import { MAX_BYTES } from "../profile/limits.ts";
 
-/** The name that stands for standard input. */
-export const STDIN = "-";
+/** The name that stands for standard input, and as an output for standard output. */
+export const STDIO = "-";
+
+/** How large an input may be, and what it is for people. */
+export interface InputLimit {
+  readonly what: string;
+  readonly bytes: number;
+}
+
+/** The limit of profiles. */
+export const PROFILE_LIMIT: InputLimit = { what: "a profile", bytes: MAX_BYTES };
+
+/** The limit of what may be a stored plan, whose segments can carry their bytes. */
+export const PLAN_LIMIT: InputLimit = { what: "a plan", bytes: 64 << 20 };
+
+/** The limit of captures. */
+export const FACTS_LIMIT: InputLimit = { what: "a capture", bytes: 64 << 20 };
 
 /** A text of the user's: its bytes, or why there are none. */
 export interface WholeFile {
+  /** What messages call it: its path, or `stdin` for a stream, whose relative paths lead from the working directory. */
+  readonly name: string;
   readonly bytes?: Uint8Array;
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Reads a file whole: a profile, a plan or facts. `-` is standard input; a pipe is read to its end. */
-export function readWhole(path: string): WholeFile {
-  if (path === STDIN) return { bytes: readToEnd(Deno.stdin), diagnostics: [] };
-  if (isPipe(path)) {
-    using pipe = Deno.openSync(path);
-    return { bytes: readToEnd(pipe), diagnostics: [] };
+/** Reads a file whole, unless it is larger than the limit. `-` is standard input; a pipe is read to its end. */
+export function readWhole(path: string, limit: InputLimit): WholeFile {
+  if (path === STDIO || isStream(path)) {
+    const name = "stdin";
+    try {
+      if (path === STDIO) return { name, ...withinLimit(name, readToEnd(Deno.stdin, limit.bytes + 1), limit) };
+      using stream = Deno.openSync(path);
+      return { name, ...withinLimit(path, readToEnd(stream, limit.bytes + 1), limit) };
+    } catch (error) {
+      return { name, diagnostics: [openProblem(path === STDIO ? "standard input" : path, error)] };
+    }
   }
   const { value: file, diagnostics } = openFile(path);
-  if (file === undefined) return { diagnostics };
+  if (file === undefined) return { name: path, diagnostics };
   try {
-    return { bytes: file.source.read(0, file.size), diagnostics };
+    return { name: path, ...withinLimit(path, file.source.read(0, limit.bytes + 1), limit) };
+  } catch (error) {
+    return { name: path, diagnostics: [openProblem(path, error)] };
   } finally {
     closeFile(file);
   }
 }
 
-/** A named pipe is only read where the shell made it for this call, as `<(command)` does: another might wait for ever. */
-function isPipe(path: string): boolean {
-  return /^\/(dev|proc\/self)\/fd\/\d+$|^\/dev\/stdin$/.test(path);
+/** A descriptor of this process is read whatever it is: the shell made it for this call. Another FIFO might wait for ever. */
+export function isStream(path: string): boolean {
+  return /^\/(dev|proc\/self)\/fd\/\d+$|^\/dev\/std(in|out|err)$/.test(path);
 }
 
-function readToEnd(input: { readSync(buffer: Uint8Array): number | null }): Uint8Array {
+function withinLimit(name: string, bytes: Uint8Array, limit: InputLimit): Omit<WholeFile, "name"> {
+  if (bytes.length <= limit.bytes) return { bytes, diagnostics: [] };
+  const most = formatSize(limit.bytes);
+  return {
+    diagnostics: [{
+      code: "too-large",
+      severity: "error",
+      message: `${name} has more than ${most}, too much for ${limit.what}`,
+      expected: `at most ${most}`,
+    }],
+  };
+}
+
+/** Reads to the end, or until `most` bytes are there. */
+function readToEnd(input: { readSync(buffer: Uint8Array): number | null }, most: number): Uint8Array {
   const parts: Uint8Array[] = [];
   const buffer = new Uint8Array(64 * 1024);
-  for (let count = input.readSync(buffer); count !== null; count = input.readSync(buffer)) {
+  let size = 0;
+  while (size < most) {
+    const count = input.readSync(buffer.subarray(0, Math.min(buffer.length, most - size)));
+    if (count === null) break;
     parts.push(buffer.slice(0, count));
+    size += count;
   }
-  const whole = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  const whole = new Uint8Array(size);
   let end = 0;
   for (const part of parts) {
     whole.set(part, end);

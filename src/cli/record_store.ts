@@ -59,11 +59,31 @@ export function lockStore(directory: string = RECORD_DIRECTORY): StoreLock {
   };
 }
 
-/** Reads the record of an image. */
-export function findRecord(slot: ImageSlot, directory: string = RECORD_DIRECTORY): FoundRecord {
-  const unfinished = readIfThere(pending(directory, slot));
+/** Reads the record of an image. While another warmboot loads one (`busy`), it is the record from before. */
+export function findRecord(
+  slot: ImageSlot,
+  directory: string = RECORD_DIRECTORY,
+): { readonly found: FoundRecord; readonly busy: boolean } {
+  const isPending = () => readIfThere(pending(directory, slot)).kind === "text";
+  if (!isPending()) return { found: readRecord(slot, directory), busy: false };
+  const busy = !isLockFree(directory);
+  // With the lock free, what is still pending was cut off; otherwise that load came to its end just now.
+  return { found: !busy && isPending() ? { kind: "interrupted" } : readRecord(slot, directory), busy };
+}
+
+/** Whether no warmboot holds the lock. Shared, so that two that look do not take each other for a load. */
+function isLockFree(directory: string): boolean {
+  try {
+    using file = Deno.openSync(`${directory}/lock`);
+    return file.tryLockSync(false);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return true;
+    throw new StoreError(`Cannot look at ${directory}/lock: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+function readRecord(slot: ImageSlot, directory: string): FoundRecord {
   const text = readIfThere(settled(directory, slot));
-  if (unfinished.kind === "text") return { kind: "interrupted" };
   if (text.kind === "absent") return { kind: "none" };
   if (text.kind === "error") return { kind: "unreadable", message: text.message };
   const problems: Diagnostic[] = [];

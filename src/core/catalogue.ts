@@ -15,13 +15,14 @@ export const CATALOGUE = {
   "unknown-key": { exit: "data", about: "A key is not known; the nearest known one is named" },
   "missing-key": { exit: "data", about: "A required key is missing" },
   // Profiles: the text.
-  "too-large": { exit: "data", about: "A profile has more bytes than any real one" },
+  "too-large": { exit: "data", about: "A profile, plan or capture has more bytes than any real one" },
   "not-text": { exit: "data", about: "A profile is not UTF-8 text" },
   "yaml-syntax": { exit: "data", about: "A profile is not well-formed YAML" },
   "empty-document": { exit: "data", about: "A profile is empty, or holds only comments" },
   "several-documents": { exit: "data", about: "A profile holds more than one YAML document" },
   "duplicate-key": { exit: "data", about: "A key stands twice in one map" },
   "too-complex": { exit: "data", about: "YAML that nests too deeply, refers to itself or expands to too many values" },
+  "too-many-problems": { exit: "data", about: "A profile has more problems than are worth showing" },
   // Profiles: their meaning.
   "unsupported-version": { exit: "data", about: "A profile has a version that this warmboot does not read" },
   "conflict": { exit: "data", about: "Keys exclude one another, or one would be ignored" },

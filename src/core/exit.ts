@@ -1,10 +1,10 @@
 /**
  * The exit codes of the program: one table that the commands, `--help` and the documentation read.
- * The numbers above 1 are those of sysexits.h, which systemd names in `systemctl status`.
+ * The numbers above 1 are those of sysexits.h, which systemd names in `systemctl status`; 130 is what shells have for Ctrl-C.
  */
 export const EXIT: { readonly [Name in ExitName]: { readonly code: number; readonly meaning: string } } = {
   ok: { code: 0, meaning: "Done" },
-  differs: { code: 1, meaning: "`diff` found differences" },
+  differs: { code: 1, meaning: "Reserved for `diff`: it found differences" },
   usage: { code: 64, meaning: "The command line is not understood" },
   data: { code: 65, meaning: "The profile, or another input, is invalid" },
   noinput: { code: 66, meaning: "A named file is missing or unreadable" },
@@ -13,6 +13,7 @@ export const EXIT: { readonly [Name in ExitName]: { readonly code: number; reado
   refused: { code: 71, meaning: "The kernel refused the call" },
   io: { code: 74, meaning: "Reading or writing failed" },
   permission: { code: 77, meaning: "Permission is lacking" },
+  interrupted: { code: 130, meaning: "A signal stopped it, as Ctrl-C does; what was said last is done" },
 };
 
 /** The names of the exit codes. */
@@ -26,4 +27,5 @@ export type ExitName =
   | "software"
   | "refused"
   | "io"
-  | "permission";
+  | "permission"
+  | "interrupted";

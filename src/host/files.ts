@@ -85,14 +85,14 @@ function fill(handle: Deno.FsFile, buffer: Uint8Array, offset: number): number {
 }
 
 /** Up to this size a file is hashed in one piece by Web Crypto, which starts at once; node's streams, but starts slowly. */
-const WHOLE_SIZE = 64 << 20;
+const WHOLE_SIZE = 32 << 20;
 
 /** Bytes read at once. Measured from 16 KiB to 16 MiB: from 64 KiB on the digest sets the pace. */
 const CHUNK_SIZE = 256 * 1024;
 
 /**
- * The file's SHA-256, 64 lower-case hex digits, read as it is now. Of a large file `onProgress` gets the bytes done and
- * in all, after each chunk. Rejects on an I/O error.
+ * The file's SHA-256, 64 lower-case hex digits, read as it is now. `onProgress` gets the bytes read and in all, after
+ * each chunk: what takes long is the disk. Rejects on an I/O error.
  */
 export async function hashFile(
   file: OpenFile,
@@ -110,7 +110,12 @@ export async function hashPart(
 ): Promise<string> {
   if (length <= WHOLE_SIZE) {
     const part = new Uint8Array(length);
-    return new Uint8Array(await crypto.subtle.digest("SHA-256", part.subarray(0, fill(handle, part, offset)))).toHex();
+    let done = 0;
+    for (let count = -1; done < length && count !== 0; done += count) {
+      count = fill(handle, part.subarray(done, done + CHUNK_SIZE), offset + done);
+      if (count > 0) onProgress?.(done + count, length);
+    }
+    return new Uint8Array(await crypto.subtle.digest("SHA-256", part.subarray(0, done))).toHex();
   }
   const { createHash } = await import("node:crypto");
   const digest = createHash("sha256");
@@ -193,11 +198,13 @@ function unsuitable(path: string, stats: Deno.FileInfo): Diagnostic | undefined 
 const REASONS: { readonly [error: string]: { readonly reason: string; readonly hint: string } } = {
   EACCES: { reason: "permission denied", hint: "Run warmboot as root, or give the file to its user to read" },
   EPERM: { reason: "permission denied", hint: "Run warmboot as root, or give the file to its user to read" },
+  EISDIR: { reason: "it is a directory", hint: "Name a file" },
   ELOOP: { reason: "its symbolic links lead in a circle", hint: "Name the file itself" },
   NotCapable: { reason: "Deno was not given the permission to", hint: "Run it with --allow-read, or with -A" },
 };
 
-function openProblem(path: string, error: unknown): Diagnostic {
+/** Says why a file cannot be opened or read. An error of no system call is a defect and goes on. */
+export function openProblem(path: string, error: unknown): Diagnostic {
   const name = errorName(error);
   if (name === "ENOENT" || name === "ENOTDIR") return missing(path);
   const known = REASONS[name];

@@ -24,7 +24,6 @@ const BZIMAGE_RULES: readonly Rule<BzImage>[] = [
     hint: USE_64,
   },
   { holds: (image) => image.loadedHigh, message: () => "it is a zImage, not a bzImage", hint: USE_64 },
-  { holds: (image) => image.entry64, message: () => "it has no 64-bit entry point (XLF_KERNEL_64)", hint: USE_64 },
   {
     holds: (image) => image.above4G,
     message: () => "it cannot be loaded above 4 GiB (XLF_CAN_BE_LOADED_ABOVE_4G)",
@@ -41,16 +40,15 @@ const ARM64_RULES: readonly Rule<Arm64Image>[] = [
   },
 ];
 
-/** What the loader of each machine (as `uname -m`) takes, and the machines whose code can run there. */
+/** What the loader of each machine (as `uname -m`) takes. */
 const LOADERS: {
   readonly [machine: string]: {
     readonly kind: ImageInfo["kind"];
     readonly takes: string;
-    readonly runs: readonly string[];
   };
 } = {
-  "x86_64": { kind: "bzimage", takes: "a bzImage", runs: ["x86_64", "i386"] },
-  "aarch64": { kind: "arm64-image", takes: "an uncompressed Image", runs: ["aarch64", "aarch64_be"] },
+  "x86_64": { kind: "bzimage", takes: "a bzImage" },
+  "aarch64": { kind: "arm64-image", takes: "an uncompressed Image" },
 };
 
 const UNPACK: { readonly [Name in Exclude<Compression, "none">]: string } = {
@@ -65,7 +63,8 @@ const UNPACK: { readonly [Name in Exclude<Compression, "none">]: string } = {
 
 /**
  * Why kexec_file_load(2) on a machine (as `uname -m`) would refuse this image; undefined if its header gives no reason.
- * What depends on the host's state is not looked at: signatures, 5-level paging without XLF_5LEVEL, 32-bit EFI.
+ * What depends on the host's state is not looked at: signatures, 5-level paging without XLF_5LEVEL, 32-bit EFI. Nor is
+ * the machine that the image is for.
  */
 export function fileLoadObjection(info: ImageInfo, machine: string): Objection | undefined {
   if (info.kind === "not-kernel") {
@@ -78,10 +77,9 @@ export function fileLoadObjection(info: ImageInfo, machine: string): Objection |
       hint: `Known are ${Object.keys(LOADERS).join(" and ")}`,
     };
   }
+  // One fault, one message: an image for another machine is the subject of the rule `architecture`.
   const meant = machineOf(info);
-  if (meant !== undefined && !loader.runs.includes(meant)) {
-    return { message: `The kernel is for ${meant}, this machine is ${machine}`, hint: `Name a kernel for ${machine}` };
-  }
+  if (meant !== undefined && meant !== machine) return undefined;
   if (info.kind === loader.kind) return unmet(info);
   return {
     message: `The kernel (${describeImage(info)}) is not ${loader.takes}, all that kexec_file_load on ${machine} takes`,

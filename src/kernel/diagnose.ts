@@ -1,7 +1,11 @@
 import { formatSize } from "../core/number.ts";
+import { hasSysBoot } from "../host/capabilities.ts";
 import type { HostFacts } from "../host/facts.ts";
+import { isLockedDown } from "../plan/rules/permission.ts";
 import type { Syscall } from "../plan/syscall.ts";
 import { errnoName } from "./errno.ts";
+import type { Failure } from "./libc.ts";
+import { PREPARATION_CAUSES } from "./preparation_causes.ts";
 
 /** What is known when a call was refused: the call, and the host's facts read again after the refusal. */
 export interface Refusal {
@@ -9,6 +13,8 @@ export interface Refusal {
   readonly call: Syscall;
   /** The errno's number. */
   readonly errno: number;
+  /** The libc function that failed in preparing the call, which then was not made. */
+  readonly function?: Failure["function"];
   /** The host, read after the refusal. */
   readonly facts: HostFacts;
 }
@@ -33,13 +39,11 @@ interface CauseRow {
 const FILE_LOAD: readonly Syscall["name"][] = ["kexec_file_load"];
 const SEGMENT_LOAD: readonly Syscall["name"][] = ["kexec_load"];
 const REBOOT: readonly Syscall["name"][] = ["reboot_kexec"];
-const CAP_SYS_BOOT = 22n;
 
 const isCrash = ({ call }: Refusal): boolean =>
   "crash" in call ? call.crash : "flags" in call && call.flags.some((flag) => flag.endsWith("_ON_CRASH"));
-const lacksCapability = ({ facts }: Refusal): boolean =>
-  facts.capEff !== undefined && (facts.capEff >> CAP_SYS_BOOT & 1n) === 0n;
-const lockedDown = ({ facts }: Refusal): boolean => facts.lockdown !== undefined && facts.lockdown !== "none";
+const lacksCapability = ({ facts }: Refusal): boolean => hasSysBoot(facts) === false;
+const lockedDown = ({ facts }: Refusal): boolean => isLockedDown(facts);
 const noPermitLeft = (refusal: Refusal): boolean =>
   (isCrash(refusal) ? refusal.facts.kexec.limitPanic : refusal.facts.kexec.limitReboot) === 0;
 
@@ -244,6 +248,7 @@ const CAUSES: readonly CauseRow[] = [
 /** Explains a refusal; undefined where nothing is known of that errno. */
 export function diagnose(refusal: Refusal): Diagnosis | undefined {
   const name = errnoName(refusal.errno);
+  if (refusal.function !== undefined) return PREPARATION_CAUSES[name];
   const row = CAUSES.find((candidate) =>
     candidate.errno === name &&
     (candidate.calls === undefined || candidate.calls.includes(refusal.call.name)) &&

@@ -26,7 +26,7 @@ export function joinedOffsets(sizes: readonly number[]): readonly number[] {
 /** Copies initrds behind each other into a memfd, inside the kernel; gives its descriptor. The caller closes it. */
 export function joinInitrds(files: readonly Descriptor[], libc: Libc): CallResult {
   const memfd = libc.memfd("warmboot-initrd");
-  if (!memfd.ok) return memfd;
+  if (!memfd.ok) return { ...memfd, function: "memfd_create" };
   const result = copyAll(files, memfd.value, libc);
   if (!result.ok) libc.close(memfd.value);
   return result.ok ? memfd : result;
@@ -39,13 +39,13 @@ function copyAll(files: readonly Descriptor[], out: number, libc: Libc): CallRes
     const gap = (offsets[index] ?? end) - end;
     if (gap > 0) {
       const written = libc.write(out, new Uint8Array(gap));
-      if (!written.ok) return written;
+      if (!written.ok) return { ...written, function: "write" };
     }
     for (let done = 0; done < file.size;) {
       const copied = libc.sendfile(out, file.fd, done, file.size - done);
-      if (!copied.ok) return copied;
+      if (!copied.ok) return { ...copied, function: "sendfile" };
       // The file got shorter while it was copied: EIO, as kernel_read_file() answers.
-      if (copied.value === 0) return { ok: false, errno: 5 };
+      if (copied.value === 0) return { ok: false, errno: 5, function: "sendfile" };
       done += copied.value;
     }
     end += gap + file.size;

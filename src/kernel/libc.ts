@@ -54,14 +54,20 @@ const SYMBOLS = {
 } as const satisfies Deno.ForeignLibraryInterface;
 
 /** What a call that gives an address gave, or the errno. */
-export type AddressResult =
-  | { readonly ok: true; readonly value: bigint }
-  | { readonly ok: false; readonly errno: number };
+export type AddressResult = { readonly ok: true; readonly value: bigint } | Failure;
 
 /** What a call gave: its result, or the errno. */
-export type CallResult =
-  | { readonly ok: true; readonly value: number }
-  | { readonly ok: false; readonly errno: number };
+export type CallResult = { readonly ok: true; readonly value: number } | Failure;
+
+/** The errno of a call that failed. */
+export interface Failure {
+  /** Whether it succeeded. */
+  readonly ok: false;
+  /** The errno's number. */
+  readonly errno: number;
+  /** The libc function, where it failed in preparing the call that was asked for. */
+  readonly function?: "memfd_create" | "sendfile" | "write" | "mmap";
+}
 
 /** The system calls that warmboot makes. Each returns the errno that it set. */
 export interface Libc extends Disposable {

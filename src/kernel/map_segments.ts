@@ -1,6 +1,6 @@
 import type { CallSegment } from "../plan/syscall.ts";
 import type { Descriptor } from "./initrd_join.ts";
-import type { AddressResult, Libc } from "./libc.ts";
+import type { AddressResult, Failure, Libc } from "./libc.ts";
 
 /** struct kexec_segment (include/uapi/linux/kexec.h): buf, bufsz, mem, memsz, 8 bytes each on 64-bit kernels. */
 const SEGMENT_SIZE = 32;
@@ -19,7 +19,7 @@ export function mapSegments(
   segments: readonly CallSegment[],
   files: readonly Descriptor[],
   libc: Libc,
-): MappedSegments | { readonly ok: false; readonly errno: number } {
+): MappedSegments | Failure {
   const mapped = new Map<string, { readonly address: bigint; readonly length: number }>();
   const unmap = () => mapped.forEach(({ address, length }) => libc.unmap(address, length));
   const keep = (name: string, length: number, result: AddressResult): AddressResult => {
@@ -51,7 +51,7 @@ export function mapSegments(
     const buffer = addressOf(segment, index);
     if (!buffer.ok) {
       unmap();
-      return buffer;
+      return { ...buffer, function: "mmap" };
     }
     table.set([buffer.value, segment.bufsz, segment.mem, segment.memsz], index * SEGMENT_SIZE / 8);
   }

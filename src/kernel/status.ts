@@ -1,6 +1,7 @@
 import { anyText, choice, flag, type JsonSchema, list, record, type Shape, text } from "../core/shape.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Check, PlannedHost } from "../plan/plan.ts";
+import { checksShape, hostShape } from "../plan/plan_shape.ts";
 import { plannedHost } from "../plan/planner.ts";
 import { PERMISSION_RULES } from "../plan/rules/permission.ts";
 import type { LoadRecord } from "./record.ts";
@@ -17,7 +18,7 @@ export interface ImageStatus {
   readonly image: "reboot" | "crash";
   readonly loaded: "yes" | "no" | "unknown";
   /** How the record fits what the kernel says. */
-  readonly record: "matches" | "none" | "stale" | "interrupted" | "unreadable";
+  readonly record: "matches" | "unconfirmed" | "none" | "stale" | "interrupted" | "unreadable";
   readonly note: string;
   readonly profile?: string;
   readonly release?: string;
@@ -68,7 +69,9 @@ function imageStatus(
       return {
         ...state,
         record: "interrupted",
-        note: "A load by warmboot was cut off; whether its image is the loaded one is not known",
+        note: loaded === false
+          ? "A load by warmboot was cut off, and nothing is loaded"
+          : "A load by warmboot was cut off; whether its image is the loaded one is not known",
       };
     case "unreadable":
       return { ...state, record: "unreadable", note: found.message };
@@ -81,11 +84,15 @@ function imageStatus(
         loadedAt,
         user,
       };
+      if (bootId !== undefined && found.record.bootId !== undefined && bootId !== found.record.bootId) {
+        return { ...state, record: "stale", note: "The record is from an earlier boot", ...known };
+      }
       if (loaded === false) {
         return { ...state, record: "stale", note: "The recorded image was unloaded by another program", ...known };
       }
-      if (bootId !== undefined && found.record.bootId !== undefined && bootId !== found.record.bootId) {
-        return { ...state, record: "stale", note: "The record is from an earlier boot", ...known };
+      if (loaded === undefined) {
+        const note = "Loaded by warmboot; whether the image is still there is not known";
+        return { ...state, record: "unconfirmed", note, ...known };
       }
       return { ...state, record: "matches", note: "Loaded by warmboot, as recorded", ...known };
     }
@@ -95,31 +102,27 @@ function imageStatus(
 function allows(facts: HostFacts): readonly Check[] {
   const call = { syscall: "kexec_file_load", flags: [], flagBits: "0x0", initrd: [], cmdline: "" } as const;
   const kernel = { path: "", size: 0, sha256: "", about: "" };
-  return PERMISSION_RULES.flatMap((rule) => {
-    const verdict = rule.check({ call: { ...call, kernel }, crash: false, facts, images: { initrd: [] } });
-    return verdict === undefined ? [] : [{ rule: rule.name, ...verdict }];
-  });
+  const verdicts = PERMISSION_RULES.flatMap((rule) =>
+    [false, true].flatMap((crash) => {
+      const verdict = rule.check({ call: { ...call, kernel }, crash, facts, images: { initrd: [] } });
+      return verdict === undefined ? [] : [{ rule: rule.name, ...verdict }];
+    })
+  );
+  // Most rules say the same of either image.
+  return verdicts.filter(({ message }, index) => verdicts.findIndex((each) => each.message === message) === index);
 }
 
 const optional = { value: undefined };
 
 const shape: Shape<Status> = record<Status>({
   format: { shape: choice(["warmboot.status/1"]), doc: "The form of this document" },
-  host: {
-    shape: record<PlannedHost>({
-      hostname: { shape: text, doc: "Its name", fallback: optional },
-      machine: { shape: text, doc: "Its architecture" },
-      release: { shape: text, doc: "Its running kernel" },
-      cmdline: { shape: anyText, doc: "Its running kernel's command line", fallback: optional },
-    }),
-    doc: "The host",
-  },
+  host: { shape: hostShape, doc: "The host" },
   images: {
     shape: list(record<ImageStatus>({
       image: { shape: choice(["reboot", "crash"]), doc: "Which image" },
       loaded: { shape: choice(["yes", "no", "unknown"]), doc: "What the kernel says" },
       record: {
-        shape: choice(["matches", "none", "stale", "interrupted", "unreadable"]),
+        shape: choice(["matches", "unconfirmed", "none", "stale", "interrupted", "unreadable"]),
         doc: "How warmboot's record fits that",
       },
       note: { shape: text, doc: "The same, for people" },
@@ -131,15 +134,7 @@ const shape: Shape<Status> = record<Status>({
     })),
     doc: "The image for a reboot, and the one for a crash",
   },
-  allows: {
-    shape: list(record<Check>({
-      rule: { shape: text, doc: "The rule's name" },
-      status: { shape: choice(["pass", "warn", "fail"]), doc: "Its verdict" },
-      message: { shape: text, doc: "What was found, for people" },
-      hint: { shape: text, doc: "What to do about it", fallback: optional },
-    })),
-    doc: "What the host allows",
-  },
+  allows: { shape: checksShape, doc: "What the host allows" },
   rebootIsKexec: { shape: flag, doc: "Whether an ordinary `systemctl reboot` boots the loaded image" },
 });
 

@@ -10,6 +10,8 @@ export class SyscallError extends Error {
   readonly call: Syscall;
   /** The errno's number. */
   readonly errno: number;
+  /** The libc function that failed in preparing the call, if it was not the call itself. */
+  readonly function: Refusal["function"];
   /** The errno's name, as EPERM. */
   readonly code: string;
   /** The cause and the remedy, where they are known. */
@@ -20,16 +22,18 @@ export class SyscallError extends Error {
     const { call, errno } = refusal;
     const diagnosis = diagnose(refusal);
     const code = errnoName(errno);
-    super(`${callName(call)} failed with ${code}: ${diagnosis?.cause ?? errnoText(errno)}`);
+    const failed = refusal.function === undefined ? callName(call) : `${refusal.function} for ${callName(call)}`;
+    super(`${failed} failed with ${code}: ${diagnosis?.cause ?? errnoText(errno)}`);
     this.call = call;
     this.errno = errno;
+    this.function = refusal.function;
     this.code = code;
     this.diagnosis = diagnosis;
   }
 
-  /** The call as it was made, in the manner of strace. */
+  /** The call as it was made, in the manner of strace; where it was never reached, the function that failed before. */
   get made(): string {
-    return formatSyscall(this.call);
+    return this.function === undefined ? formatSyscall(this.call) : `${this.function}(...)`;
   }
 }
 

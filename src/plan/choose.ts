@@ -2,6 +2,7 @@ import { fileLoadObjection } from "../image/file_load.ts";
 import { demandsOf } from "../profile/demands.ts";
 import type { PlanInput } from "./input.ts";
 import type { Call, Reason } from "./plan.ts";
+import { imaActsOnSecureBoot, isLockedDown } from "./rules/permission.ts";
 
 /** Which call is made, and why. */
 export interface Choice {
@@ -56,14 +57,17 @@ export function chooseCall({ profile, facts, images }: PlanInput): Choice {
 
 /** What leaves kexec_file_load as the only call that can succeed. */
 function restriction(facts: PlanInput["facts"]): Reason | undefined {
-  if (facts.lockdown === "integrity" || facts.lockdown === "confidentiality") {
+  if (isLockedDown(facts)) {
     return {
       code: "host-locked-down",
       message: `The running kernel is locked down (${facts.lockdown}), which leaves only kexec_file_load`,
     };
   }
-  if (facts.secureBoot === "enabled") {
-    return { code: "host-secure-boot", message: "Secure Boot is on, which leaves only kexec_file_load" };
+  if (facts.secureBoot === "enabled" && imaActsOnSecureBoot(facts)) {
+    return {
+      code: "host-secure-boot",
+      message: "Secure Boot is on, with which the kernel's integrity policy (IMA) leaves only kexec_file_load",
+    };
   }
   return undefined;
 }

@@ -1,4 +1,5 @@
 import type { HostFacts } from "../host/facts.ts";
+import { imageRelease } from "../image/describe.ts";
 import type { Images } from "./input.ts";
 import { filesOf, type Plan } from "./plan.ts";
 
@@ -16,15 +17,18 @@ export interface Drift {
 export function driftOf(plan: Plan, facts: HostFacts, images: Images): readonly Drift[] {
   const drift: Drift[] = [];
   const compare = (what: string, planned: string | undefined, now: string | undefined) => {
-    if (planned !== undefined && planned !== now) drift.push({ what, planned, now: now ?? "unknown" });
+    if (planned !== now) drift.push({ what, planned: planned ?? "unknown", now: now ?? "unknown" });
   };
   compare("the host's name", plan.host.hostname, facts.hostname);
   compare("the host's architecture", plan.host.machine, facts.machine);
   compare("the running kernel", plan.host.release, facts.release);
   const { kernel, initrd, segments = [] } = images;
+  compare("the new kernel's release", plan.release, kernel === undefined ? undefined : imageRelease(kernel.info));
   const found = [...(kernel === undefined ? [] : [kernel]), ...initrd, ...segments];
   for (const file of filesOf(plan.call)) {
-    compare(`the SHA-256 of ${file.path}`, file.sha256, found.find(({ path }) => path === file.path)?.sha256);
+    const now = found.find(({ path }) => path === file.path);
+    compare(`the SHA-256 of ${file.path}`, file.sha256, now?.sha256);
+    compare(`the size of ${file.path}`, `${file.size} bytes`, now === undefined ? undefined : `${now.size} bytes`);
   }
   return drift;
 }

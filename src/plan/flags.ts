@@ -1,4 +1,5 @@
 import { KEXEC_ARCHITECTURES, type KexecArch } from "../core/kexec_arch.ts";
+import type { Call } from "./plan.ts";
 
 /** Flags of kexec_load(2), from include/uapi/linux/kexec.h (Linux 7.3). The upper 16 bits name the architecture. */
 export const KEXEC_LOAD_FLAGS = {
@@ -29,15 +30,37 @@ export interface FlagSet {
   readonly flagBits: string;
 }
 
+type Bits = { readonly [name: string]: bigint };
+
+/** Besides its flags, kexec_load takes the name of an architecture. */
+const LOAD_BITS: Bits = {
+  ...KEXEC_LOAD_FLAGS,
+  ...Object.fromEntries(KEXEC_ARCHITECTURES.map(({ constant, machine }) => [constant, BigInt(machine) << 16n])),
+};
+
+function bitsOf(syscall: Call["syscall"]): Bits {
+  return syscall === "kexec_load" ? LOAD_BITS : KEXEC_FILE_LOAD_FLAGS;
+}
+
+/** The names by which a call knows no flag. */
+export function unknownFlags(syscall: Call["syscall"], names: readonly string[]): readonly string[] {
+  return names.filter((name) => !Object.hasOwn(bitsOf(syscall), name));
+}
+
+/** The flags of a call as it gets them: the bits of all names together, hexadecimal. */
+export function flagBits(syscall: Call["syscall"], names: readonly string[]): string {
+  const known = bitsOf(syscall);
+  return `0x${names.reduce((sum, name) => sum | (known[name] ?? 0n), 0n).toString(16)}`;
+}
+
 /** The flags of a kexec_file_load(2) call. */
 export function fileLoadFlags(names: readonly KexecFileLoadFlag[]): FlagSet {
-  const bits = names.reduce((sum, name) => sum | KEXEC_FILE_LOAD_FLAGS[name], 0n);
-  return { flags: names, flagBits: `0x${bits.toString(16)}` };
+  return { flags: names, flagBits: flagBits("kexec_file_load", names) };
 }
 
 /** The flags of a kexec_load(2) call for an architecture. */
 export function loadFlags(names: readonly KexecLoadFlag[], arch: KexecArch): FlagSet {
   const row = KEXEC_ARCHITECTURES.find((known) => known.name === arch) ?? KEXEC_ARCHITECTURES[0];
-  const bits = names.reduce((sum, name) => sum | KEXEC_LOAD_FLAGS[name], BigInt(row.machine) << 16n);
-  return { flags: [...names, row.constant], flagBits: `0x${bits.toString(16)}` };
+  const flags = [...names, row.constant];
+  return { flags, flagBits: flagBits("kexec_load", flags) };
 }

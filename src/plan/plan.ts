@@ -134,6 +134,31 @@ export function filesOf(call: Call): readonly PlannedFile[] {
   return call.syscall === "kexec_load" ? call.files : [call.kernel, ...call.initrd];
 }
 
+/** The files of a call by what they are to it: paths, each once. */
+export interface FileRoles {
+  /** The kernel; undefined with explicit segments. */
+  readonly kernel: string | undefined;
+  /** The initrds, in order. */
+  readonly initrd: readonly string[];
+  /** The files of explicit segments. */
+  readonly segments: readonly string[];
+}
+
+/** Tells a call's files apart. In a kexec_load call the names of the segments do: those of a kernel are the planner's. */
+export function rolesOf(call: Call): FileRoles {
+  if (call.syscall === "kexec_file_load") {
+    return { kernel: call.kernel.path, initrd: call.initrd.map(({ path }) => path), segments: [] };
+  }
+  const paths = (name: RegExp) =>
+    call.segments.flatMap((segment) =>
+      name.test(segment.name) && segment.source.kind === "file" ? [segment.source.path] : []
+    );
+  const isLinux = call.segments.some(({ name }) => name === "boot_params");
+  return isLinux
+    ? { kernel: paths(/^kernel( \d+)?$/)[0], initrd: paths(/^initrd( \d+)?$/), segments: [] }
+    : { kernel: undefined, initrd: [], segments: [...new Set(paths(/./))] };
+}
+
 /** A file as a plan names it. */
 export function plannedFile({ path, size, sha256 }: Omit<PlannedFile, "about">, about: string): PlannedFile {
   return { path, size, sha256, about };

@@ -1,10 +1,12 @@
 import { type Segment, sourceSize } from "../arch/segment.ts";
 import type { Checked } from "../core/diagnostic.ts";
 import { formatAddress } from "../core/number.ts";
+import { subtract } from "../core/range.ts";
 import { describeImage, describeInitrd } from "../image/describe.ts";
 import { loadFlags } from "./flags.ts";
 import type { FilePart, PlanInput } from "./input.ts";
-import { digestOf, linuxSegments, protectedModePart, type SegmentLayout } from "./linux_segments.ts";
+import { kernelImage, MIN_ADDRESS } from "./kernel_image.ts";
+import { linuxSegments, noRoom } from "./linux_segments.ts";
 import {
   type PlannedFile,
   plannedFile,
@@ -13,11 +15,13 @@ import {
   type SegmentLoadCall,
 } from "./plan.ts";
 import { explicitSegments } from "./placement/explicit.ts";
+import { freeMemory } from "./placement/free_memory.ts";
+import { placeAll } from "./placement/place.ts";
+import { digestOf, purgatoryRequest, type SegmentLayout, withPurgatory } from "./purgatory_segment.ts";
 
 /** The parts of files whose digests a kexec_load plan takes; the caller gives them as `partDigests`. */
-export function partsNeeded({ profile, images }: PlanInput): readonly FilePart[] {
-  const { kernel } = images;
-  if (kernel?.info.kind === "bzimage") return [protectedModePart(kernel.path, kernel.size, kernel.info)];
+export function partsNeeded({ profile, images, facts }: PlanInput): readonly FilePart[] {
+  if (images.kernel !== undefined) return kernelImage(images.kernel, facts.pageSize).value?.parts ?? [];
   return profile.segments.flatMap(({ source }) => {
     if (source.kind !== "file") return [];
     const size = images.segments?.find(({ path }) => path === source.file.path)?.size ?? 0;
@@ -56,14 +60,35 @@ export function planSegmentCall(input: PlanInput, cmdline: string): Checked<Segm
 
 function layOut(input: PlanInput, cmdline: string): Checked<SegmentLayout> {
   const { profile, images, facts } = input;
-  if (profile.segments.length > 0) {
-    const sizes = new Map((images.segments ?? []).map(({ path, size }) => [path, { size }]));
-    const { value, diagnostics } = explicitSegments(profile, sizes, facts.pageSize);
-    return { value: value === undefined ? undefined : { ...value, random: {} }, diagnostics };
+  if (profile.segments.length > 0) return layOutExplicit(input);
+  // What is left out here, a check of the plan says.
+  if (images.kernel === undefined || profile.crash || profile.preserveContext || facts.machine !== "x86_64") {
+    return { value: undefined, diagnostics: [] };
   }
-  const { kernel } = images;
-  if (kernel?.info.kind !== "bzimage" || profile.crash) return { value: undefined, diagnostics: [] };
-  return linuxSegments(input, kernel, kernel.info, cmdline);
+  const kernel = kernelImage(images.kernel, facts.pageSize);
+  return kernel.value === undefined
+    ? { value: undefined, diagnostics: kernel.diagnostics }
+    : linuxSegments(input, kernel.value, cmdline);
+}
+
+/**
+ * Explicit segments stay where the profile has them. Purgatory comes before them, unless the profile says that nothing is
+ * verified, or they are to return: purgatory does not.
+ */
+function layOutExplicit(input: PlanInput): Checked<SegmentLayout> {
+  const { profile, images, facts } = input;
+  const sizes = new Map((images.segments ?? []).map(({ path, size }) => [path, { size }]));
+  const { value, diagnostics } = explicitSegments(profile, sizes, facts.pageSize);
+  if (value === undefined) return { value, diagnostics };
+  const layout = { ...value, random: {} };
+  if (!profile.checksum || profile.preserveContext || facts.machine !== "x86_64") return { value: layout, diagnostics };
+  const free = freeMemory(facts, { crash: profile.crash, ...profile.memory });
+  if (free.value === undefined) return { value: undefined, diagnostics: [...diagnostics, ...free.diagnostics] };
+  const taken = value.segments.map(({ mem, memsz }) => ({ start: mem, end: mem + memsz }));
+  const result = placeAll([purgatoryRequest(MIN_ADDRESS, facts.pageSize)], subtract(free.value, taken), facts.pageSize);
+  if ("failed" in result) return { value: undefined, diagnostics: [...diagnostics, noRoom(result)] };
+  const address = result.placed[0]?.address ?? 0n;
+  return { value: withPurgatory(layout, { address, bootParams: 0n }, input), diagnostics };
 }
 
 function plannedSegment(segment: Segment, random: SegmentLayout["random"], input: PlanInput): PlannedSegment {

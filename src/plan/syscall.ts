@@ -3,6 +3,7 @@ import type { PlannedSource } from "./plan.ts";
 
 /** A segment as kexec_load(2) gets it: struct kexec_segment, with its buffer still as where its bytes come from. */
 export interface CallSegment {
+  /** Where its bytes come from. */
   readonly source: PlannedSource;
   /** Bytes copied. */
   readonly bufsz: bigint;

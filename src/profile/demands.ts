@@ -1,6 +1,6 @@
 import type { JsonSchema } from "../core/shape.ts";
 import type { Profile } from "./profile.ts";
-import { FILLED, given, IS_TRUE, STATED } from "./schema_terms.ts";
+import { FILLED, FILLED_MAP, given, IS_FALSE, IS_TRUE, STATED } from "./schema_terms.ts";
 
 /** Something in a profile that only kexec_load honours. */
 export interface Demand {
@@ -38,15 +38,15 @@ const DEMANDS: readonly DemandRow[] = [
   },
   {
     key: "memory",
-    applies: (profile) => profile.stated.includes("memory"),
+    applies: ({ memory }) => memory.min !== undefined || memory.max !== undefined,
     message: "kexec_file_load places the segments itself",
-    schema: given({ memory: STATED }),
+    schema: given({ memory: FILLED_MAP }),
   },
   {
     key: "checksum",
-    applies: (profile) => profile.stated.includes("checksum"),
+    applies: (profile) => !profile.checksum,
     message: "kexec_file_load decides itself whether to verify the segments",
-    schema: given({ checksum: STATED }),
+    schema: given({ checksum: IS_FALSE }),
   },
   {
     key: "predecompress",

@@ -19,6 +19,9 @@ export interface Source {
   duplicateKeys(): readonly DuplicateKey[];
 }
 
+/** A longer line is of no use under a message, and a profile may be one line of 1 MiB. */
+const LONGEST_SHOWN = 1000;
+
 /** Wraps a text without a byte-order mark. `file` is the path that messages show. */
 export function sourceOf(text: string, file: string): Source {
   const lineStarts = memo(() => [0, ...[...text.matchAll(/\r\n|\n|\r/g)].map((end) => end.index + end[0].length)]);
@@ -35,7 +38,7 @@ export function sourceOf(text: string, file: string): Source {
       line: line + 1,
       column: column + 1,
       length: Math.max(1, Math.min(length, source.length - column)),
-      source,
+      ...(source.length > LONGEST_SHOWN ? {} : { source }),
     };
   };
   const spanAt = (span: Span): Position => at(Math.max(0, span.start), span.end - span.start);

@@ -25,7 +25,23 @@ export function parseProfile(text: string, file: string): Checked<Profile> {
   const problems: Diagnostic[] = [...document.problems];
   const profile = document.value === undefined ? undefined : decodeDocument(document.value, body, file, problems);
   const diagnostics = problems.map((problem) => placed(problem, source)).toSorted(byPosition);
-  return { value: hasErrors(diagnostics) ? undefined : profile, diagnostics };
+  return { value: hasErrors(diagnostics) ? undefined : profile, diagnostics: firstOf(diagnostics) };
+}
+
+/** Who has fixed this many will run the check again. */
+const MOST_SHOWN = 100;
+
+function firstOf(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
+  const more = diagnostics.slice(MOST_SHOWN);
+  const position = more[0]?.position;
+  if (more.length === 0) return diagnostics;
+  return [...diagnostics.slice(0, MOST_SHOWN), {
+    code: "too-many-problems",
+    severity: hasErrors(more) ? "error" : "warning",
+    message: `The profile has ${more.length} more ${more.length === 1 ? "problem" : "problems"} from here on`,
+    ...(position === undefined ? {} : { position }),
+    hint: "Fix these first",
+  }];
 }
 
 /** Decodes a profile from the bytes of its file: UTF-8, with or without a byte-order mark, at most 1 MiB. */

@@ -6,6 +6,12 @@ export const STATED: JsonSchema = {};
 /** Schema of a true boolean, as an editor or as the failsafe schema sees it. */
 export const IS_TRUE: JsonSchema = { enum: [true, "true"] };
 
+/** Schema of a false one. */
+export const IS_FALSE: JsonSchema = { enum: [false, "false"] };
+
+/** Schema of a map with something in it. */
+export const FILLED_MAP: JsonSchema = { type: "object", minProperties: 1 };
+
 /** Schema of a list with something in it. */
 export const FILLED: JsonSchema = { type: "array", minItems: 1 };
 

@@ -2,6 +2,7 @@ import type { Diagnostic } from "../core/diagnostic.ts";
 import type { JsonSchema } from "../core/shape.ts";
 import { CATALOGUE } from "../core/catalogue.ts";
 import type { Layout } from "./plan.ts";
+import { visible } from "./visible.ts";
 
 /** What `check` found in one file. */
 export interface FileVerdict {
@@ -15,7 +16,7 @@ export function checkText(verdicts: readonly FileVerdict[], { style }: Layout): 
   const invalid = verdicts.filter((verdict) => !verdict.valid);
   const [only, ...more] = verdicts;
   if (only !== undefined && more.length === 0) {
-    return `${only.file}: ${only.valid ? style.good("valid") : style.bad("not valid")}\n`;
+    return `${visible(only.file)}: ${only.valid ? style.good("valid") : style.bad("not valid")}\n`;
   }
   const summary = invalid.length === 0
     ? style.good(`${verdicts.length} profiles are valid`)

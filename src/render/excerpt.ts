@@ -1,35 +1,34 @@
 import { type Diagnostic, formatPath, type Position } from "../core/diagnostic.ts";
-import type { Style } from "./style.ts";
+import type { Layout } from "./plan.ts";
+import { visible } from "./visible.ts";
 
 /** Writes a diagnostic for people: where, what, the source line with a caret, expected and found, and what to do. */
-export function renderDiagnostic(diagnostic: Diagnostic, style: Style): string {
+export function renderDiagnostic(diagnostic: Diagnostic, layout: Layout): string {
+  const { style } = layout;
   const { severity, message, position, path, expected, found, hint } = diagnostic;
   const label = severity === "error" ? style.bad("error") : style.warning("warning");
-  const where = position === undefined ? "" : style.bold(`${position.file}:${position.line}:${position.column}: `);
-  const lines = [`${where}${label}: ${message}${style.dim(` [${diagnostic.code}]`)}`];
-  if (position?.source !== undefined) lines.push(...excerpt(position, position.source, style));
-  else if (position === undefined && path !== undefined && path.length > 0) lines.push(`  at ${formatPath(path)}`);
-  if (expected !== undefined) lines.push(`  expected: ${expected}`);
-  if (found !== undefined) lines.push(`  found:    ${found}`);
-  if (hint !== undefined) lines.push(`  ${style.accent("hint")}:     ${hint}`);
+  const where = position === undefined
+    ? ""
+    : style.bold(`${visible(position.file)}:${position.line}:${position.column}: `);
+  const lines = [`${where}${label}: ${visible(message)}${style.dim(` [${diagnostic.code}]`)}`];
+  if (position?.source !== undefined) lines.push(...excerpt(position, position.source, layout));
+  else if (position === undefined && path !== undefined && path.length > 0) {
+    lines.push(`  at ${visible(formatPath(path))}`);
+  }
+  if (expected !== undefined) lines.push(`  expected: ${visible(expected)}`);
+  if (found !== undefined) lines.push(`  found:    ${visible(found)}`);
+  if (hint !== undefined) lines.push(`  ${style.accent("hint")}:     ${visible(hint)}`);
   return lines.join("\n");
 }
 
-/** A diagnostic in one line, for the journal: no colour, no excerpt. */
-export function diagnosticLine({ severity, message, position, hint }: Diagnostic): string {
-  const where = position === undefined ? "" : `${position.file}:${position.line}:${position.column}: `;
-  return `${where}${severity}: ${message}${hint === undefined ? "" : `. ${hint}`}`;
-}
-
-const WIDEST = 100;
-
-function excerpt(position: Position, source: string, style: Style): readonly string[] {
+function excerpt(position: Position, source: string, { style, width }: Layout): readonly string[] {
   const number = String(position.line);
   const gutter = " ".repeat(number.length);
+  const room = Math.max(20, width - `  ${number} | `.length);
   const column = position.column - 1;
   // A long line is shown around the place that matters.
-  const start = column > WIDEST - 20 ? column - 40 : 0;
-  const shown = source.slice(start, start + WIDEST);
+  const start = column > room * 0.8 ? column - Math.floor(room * 0.4) : 0;
+  const shown = source.slice(start, start + room);
   const before = shown.slice(0, column - start);
   const carets = "^".repeat(Math.max(1, Math.min(position.length, shown.length - before.length)));
   // A tab before the place stays a tab, so that the caret stands under it however wide the terminal makes it.
@@ -38,13 +37,6 @@ function excerpt(position: Position, source: string, style: Style): readonly str
     style.dim(`  ${number} |`) + ` ${visible(shown)}`,
     style.dim(`  ${gutter} |`) + ` ${pad}${style.bad(carets)}`,
   ];
-}
-
-/** Control characters as pictures, so that a hostile file cannot drive the terminal. */
-function visible(text: string): string {
-  // deno-lint-ignore no-control-regex
-  return text.replaceAll(/[\u0000-\u0008\u000a-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
-    .replaceAll(/[\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "\ufffd");
 }
 
 function wide(character: string): boolean {

@@ -1,5 +1,12 @@
-import { formatSize } from "../core/number.ts";
-import type { Check, FileLoadCall, Plan, PlannedFile } from "../plan/plan.ts";
+import { formatAddress, formatSize } from "../core/number.ts";
+import {
+  type Check,
+  type FileLoadCall,
+  type Plan,
+  type PlannedFile,
+  rolesOf,
+  type SegmentLoadCall,
+} from "../plan/plan.ts";
 import type { Style } from "./style.ts";
 import { wrap } from "./wrap.ts";
 
@@ -17,14 +24,15 @@ const LABEL = 16;
 export function renderPlan(plan: Plan, layout: Layout): string {
   const { style } = layout;
   const host = plan.host.hostname === undefined ? "" : ` on ${plan.host.hostname}`;
-  const what = `${crash(plan) ? "crash kernel " : ""}${plan.release ?? "an image"}`;
+  const image = plan.release ?? (isExplicit(plan) ? "explicit segments" : "an image");
+  const what = `${crash(plan) ? "crash kernel " : ""}${image}`;
   return [
     style.bold(`${plan.profile}: ${crash(plan) ? "load" : "boot"} ${what}${host}`),
     "",
     ...row("Running now", [`${plan.host.release} on ${plan.host.machine}`, ...optional(plan.host.cmdline)], layout),
     ...row(crash(plan) ? "On a panic" : "Will run", [
-      plan.release ?? "an image without a release",
-      plan.call.cmdline === "" ? "(empty command line)" : plan.call.cmdline,
+      plan.release ?? (isExplicit(plan) ? "explicit segments" : "an image without a release"),
+      ...(isExplicit(plan) ? [] : [plan.call.cmdline === "" ? "(empty command line)" : plan.call.cmdline]),
     ], layout),
     ...callRows(plan, layout),
     "",
@@ -58,6 +66,10 @@ export function row(label: string, lines: readonly string[], { style, width }: L
   );
 }
 
+function isExplicit({ call }: Plan): boolean {
+  return call.syscall === "kexec_load" && rolesOf(call).kernel === undefined && call.segments.length > 0;
+}
+
 function crash(plan: Plan): boolean {
   return plan.call.flags.some((flag) => flag.endsWith("_ON_CRASH"));
 }
@@ -66,8 +78,9 @@ function callRows(plan: Plan, layout: Layout): readonly string[] {
   const { call } = plan;
   const flags = call.flags.length === 0 ? "no flags" : call.flags.join(", ");
   return [
-    ...(call.syscall === "kexec_file_load" ? fileRows(call, layout) : []),
+    ...(call.syscall === "kexec_file_load" ? fileRows(call, layout) : segmentFileRows(call, layout)),
     ...row("Call", [`${call.syscall}, ${flags}`], layout),
+    ...(call.syscall === "kexec_load" ? segmentRows(call, layout) : []),
     ...row("Because", plan.reasons.map((reason) => reason.message), layout),
   ];
 }
@@ -80,6 +93,23 @@ function fileRows(call: FileLoadCall, layout: Layout): readonly string[] {
     ),
     ...(call.initrd.length === 0 ? row("Initrd", ["none"], layout) : []),
   ];
+}
+
+function segmentFileRows(call: SegmentLoadCall, layout: Layout): readonly string[] {
+  return call.files.flatMap((file, index) => row(index === 0 ? "Files" : "", fileLines(file), layout));
+}
+
+/** Where each segment will lie; the bytes behind what is copied are zero. */
+function segmentRows(call: SegmentLoadCall, { style, width }: Layout): readonly string[] {
+  const widest = Math.max(...call.segments.map(({ name }) => name.length), 4);
+  const lines = call.segments.map(({ name, mem, memsz, bufsz }) => {
+    const end = formatAddress(BigInt(mem) + BigInt(memsz));
+    const copied = bufsz === memsz ? "" : `, ${formatSize(bufsz)} copied`;
+    return `${name.padEnd(widest)}  ${mem} to ${end}, ${formatSize(memsz)}${copied}`;
+  });
+  return lines.flatMap((line, index) => row(index === 0 ? "Segments" : "", [line], { style, width })).concat(
+    row("Entry", [call.entry], { style, width }),
+  );
 }
 
 function fileLines(file: PlannedFile): readonly string[] {

@@ -1,11 +1,12 @@
 import type { ImageStatus, Status } from "../kernel/status.ts";
 import { checkLines, type Layout, row } from "./plan.ts";
+import { visible } from "./visible.ts";
 
 /** What is loaded, by whom, since when, and what the host allows. */
 export function renderStatus(status: Status, layout: Layout): string {
   const { style } = layout;
   return [
-    style.bold(`${status.host.hostname ?? "This host"}: ${status.host.release} on ${status.host.machine}`),
+    style.bold(visible(`${status.host.hostname ?? "This host"}: ${status.host.release} on ${status.host.machine}`)),
     "",
     ...status.images.flatMap((image) => imageRows(image, layout)),
     ...(status.rebootIsKexec
@@ -23,9 +24,12 @@ function imageRows(image: ImageStatus, layout: Layout): readonly string[] {
   const state =
     { yes: "an image is loaded", no: "no image is loaded", unknown: "the kernel does not say" }[image.loaded];
   if (image.record === "none" && image.loaded === "no") return row(label, [state], layout);
-  return row(label, [
-    image.record === "matches" ? `${image.release ?? "an image"}, from profile ${image.profile}` : state,
-    ...(image.record === "matches" && image.cmdline !== undefined && image.cmdline !== "" ? [image.cmdline] : []),
-    ...(image.record === "matches" ? [`loaded ${image.loadedAt} by ${image.user}`] : [image.note]),
-  ], layout);
+  const recorded = image.record === "matches" || image.record === "unconfirmed";
+  const lines = [
+    recorded ? `${image.release ?? "an image"}, from profile ${image.profile}` : state,
+    ...(recorded && image.cmdline !== undefined && image.cmdline !== "" ? [image.cmdline] : []),
+    ...(recorded ? [`loaded ${image.loadedAt} by ${image.user}`] : []),
+    ...(image.record === "matches" ? [] : [image.note]),
+  ];
+  return row(label, lines.map(visible), layout);
 }

@@ -6,7 +6,7 @@ import { efiHandover } from "../../src/arch/x86_64/efi.ts";
 import { overlaps } from "../../src/core/range.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { bzImage } from "../support/profiles.ts";
-import { BIOS_FACTS, MANY_FACTS, UEFI_FACTS, UEFI_FACTS_AS_CAPTURED } from "./hosts.ts";
+import { BIOS_FACTS, MANY_FACTS, UEFI_FACTS, UEFI_FACTS_WITHOUT_MAP } from "./hosts.ts";
 import { readBootParams } from "./read_boot_params.ts";
 
 const LOW = 0x7f00_0000n;
@@ -217,14 +217,14 @@ test("the EFI system table keeps all 64 bits of its address", () => {
 });
 
 test("without the handover nothing of EFI is left, but for ACPI", () => {
-  for (const facts of [BIOS_FACTS, UEFI_FACTS_AS_CAPTURED]) {
+  for (const facts of [BIOS_FACTS, UEFI_FACTS_WITHOUT_MAP]) {
     const input = inputFor(facts);
     const { fields } = read(input, LOW);
     assertEquals(fields.bytes(0x1c0, 0x20), new Uint8Array(0x20));
     assertEquals(fields.u8(0x1ec), 0);
     assertEquals(types(input), [RNG_SEED]);
   }
-  assertEquals(read(inputFor(UEFI_FACTS_AS_CAPTURED), LOW).fields.u64(0x070), 0x6f7e_a014n);
+  assertEquals(read(inputFor(UEFI_FACTS_WITHOUT_MAP), LOW).fields.u64(0x070), 0x6f7e_a014n);
 });
 
 test("the random seed is a node of 32 zero bytes that the loader finds", () => {

@@ -14,18 +14,11 @@ export const BIOS_FACTS: HostFacts = factsOf("bios-vm");
 /** A server with UEFI and 148 ranges of memory. */
 export const MANY_FACTS: HostFacts = factsOf("many-region-server");
 
-/** A laptop with UEFI; its capture has virtual addresses where the kernel documents physical ones. */
-export const UEFI_FACTS_AS_CAPTURED: HostFacts = factsOf("uefi-laptop");
+/** A laptop with UEFI. */
+export const UEFI_FACTS: HostFacts = factsOf("uefi-laptop");
 
-/** The same laptop, with physical addresses. */
-export const UEFI_FACTS: HostFacts = {
-  ...UEFI_FACTS_AS_CAPTURED,
-  efi: {
-    systab: {},
-    runtimeMap: [],
-    ...UEFI_FACTS_AS_CAPTURED.efi,
-    fwVendor: 0x6f0e_8018n,
-    configTable: 0x6f0e_6018n,
-    runtime: 0x6f2f_8b98n,
-  },
+/** The same laptop with `efi=noruntime`: nothing of its firmware can be handed over. */
+export const UEFI_FACTS_WITHOUT_MAP: HostFacts = {
+  ...UEFI_FACTS,
+  efi: { systab: {}, ...UEFI_FACTS.efi, runtimeMap: [] },
 };

@@ -78,6 +78,8 @@ Deno.test({
     assertEquals(BigInt(bytes.length), PURGATORY_SIZE);
     assertEquals(PURGATORY_SIZE % 4096n, 0n);
     assert(PURGATORY_SYMBOLS.stackTop <= bytes.length);
+    const stackPage = PURGATORY_SYMBOLS.stackTop & ~0xfff;
+    assert(Uint8Array.fromBase64(PURGATORY_CODE).length <= stackPage, "no code in the stack's page");
     assertEquals(bytes.slice(0x328, CODE.length), CODE.slice(0x328), "the parameters do not reach into the code");
     assertEquals(bytes.slice(CODE.length), new Uint8Array(bytes.length - CODE.length));
   },

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { parseInvocation } from "../../src/cli/args.ts";
+import { leadingArguments, parseInvocation } from "../../src/cli/args.ts";
 import type { Command } from "../../src/cli/command.ts";
 
 const command: Command = {
@@ -32,6 +32,14 @@ Deno.test({
     });
     assertEquals(parseInvocation(command, ["--", "--odd.yaml"]), { words: ["--odd.yaml"], options: {} });
     assertEquals(parseInvocation(command, ["1"]), { words: ["1"], options: {} });
+    assertEquals(parseInvocation(command, ["-ojson", "--facts", "-", "-"]), {
+      words: ["-"],
+      options: { output: "json", facts: "-" },
+    });
+    assertEquals(parseInvocation(command, ["-o=json", "--", "--dry-run=no"]), {
+      words: ["--dry-run=no"],
+      options: { output: "json" },
+    });
   },
 });
 
@@ -45,6 +53,11 @@ const WRONG: readonly (readonly [readonly string[], string])[] = [
   [["a", "--facts="], "--facts needs a value"],
   [["a", "--facts=1", "--facts=2"], "--facts is given 2 times"],
   [["a", "--dry-run=yes"], "--dry-run takes no value"],
+  [["a", "--dry-run="], "--dry-run takes no value"],
+  [["a", "-h=1"], "-h takes no value"],
+  [["a", "-hx"], "-h takes no value"],
+  [["a", "--facts", "--dry-run"], "--facts needs a value"],
+  [["a", "-o", "-"], '--output does not take "-"'],
   [[""], "got an empty word"],
 ];
 
@@ -57,6 +70,35 @@ for (const [args, says] of WRONG) {
     },
   });
 }
+
+Deno.test({
+  name: "no word behind a switch turns it off",
+  permissions: "none",
+  fn() {
+    assertEquals(parseInvocation(command, ["--dry-run", "false"]), { words: ["false"], options: { "dry-run": true } });
+  },
+});
+
+Deno.test({
+  name: "each mistake is told once",
+  permissions: "none",
+  fn() {
+    assertEquals([problems("a", "-ojso").length, problems("a", "-xyz").length, problems("a", "-h=1").length], [
+      1,
+      1,
+      1,
+    ]);
+  },
+});
+
+Deno.test({
+  name: "--color may stand before the command, in both forms",
+  permissions: "none",
+  fn() {
+    const counts = [["plan"], ["--color", "always", "plan"], ["--color=x", "--color", "y", "plan"], ["--color"], []];
+    assertEquals(counts.map(leadingArguments), [0, 2, 3, 1, 0]);
+  },
+});
 
 Deno.test({
   name: "--help asks for no words",

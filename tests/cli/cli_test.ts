@@ -118,6 +118,11 @@ Deno.test("no command, an unknown command and an unknown option are usage errors
     [["plan", "x", "--fact", "y"], "Did you mean --facts?"],
     [["plan"], "plan needs PROFILE"],
     [["--fast"], "does not stand before a command"],
+    [["--color=bogus", "check", profile], '--color does not take "bogus"'],
+    [["check", profile, "--color=bogus"], '--color does not take "bogus"'],
+    [["--version", "extra"], 'does not know what to do with "extra"'],
+    [["help", "plan", "extra"], 'does not know what to do with "extra"'],
+    [["help", "pln"], "Did you mean plan?"],
     [["load", profile, "--now"], "--exec --now"],
     [["schema", "plann"], "Did you mean plan?"],
   ];
@@ -132,6 +137,7 @@ Deno.test("colour is for terminals, unless it is asked for", async () => {
   const plain = await run(["check", profile]);
   assert(!plain.stdout.includes("\x1b["));
   assertStringIncludes((await run(["check", profile, "--color=always"])).stdout, "\x1b[");
+  assertStringIncludes((await run(["--color", "always", "check", profile])).stdout, "\x1b[");
   assertStringIncludes((await run(["check", profile, "--color", "always"], ["-A"], { NO_COLOR: "1" })).stdout, "\x1b[");
 });
 

@@ -70,6 +70,24 @@ Deno.test({
 });
 
 Deno.test({
+  name: "what failed in preparing a call is not explained as that call's refusal",
+  permissions: "none",
+  fn() {
+    const table = [
+      [24, "memfd_create", "memfd_create for kexec_file_load failed with EMFILE: this process may open no more files"],
+      [28, "sendfile", "sendfile for kexec_file_load failed with ENOSPC: no room is left"],
+      [122, "write", "write for kexec_file_load failed with EDQUOT: the quota"],
+      [14, "write", "write for kexec_file_load failed with EFAULT: bad address"],
+    ] as const;
+    for (const [errno, name, says] of table) {
+      const error = new SyscallError({ call: load, errno, function: name, facts: hostFacts({ capEff: 0n }) });
+      assertStringIncludes(error.message, says);
+      assertEquals([error.function, error.made], [name, `${name}(...)`]);
+    }
+  },
+});
+
+Deno.test({
   name: "a SyscallError holds the call, the errno's name, the cause and the remedy",
   permissions: "none",
   fn() {

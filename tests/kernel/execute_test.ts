@@ -57,7 +57,7 @@ Deno.test({
   permissions: "none",
   fn() {
     const libc = fakeLibc({ sendfile: [{ ok: false, errno: 28 }] });
-    assertEquals(execute(load("/a", "/b"), files, libc), { ok: false, errno: 28 });
+    assertEquals(execute(load("/a", "/b"), files, libc), { ok: false, errno: 28, function: "sendfile" });
     assertEquals(libc.calls.map(([name]) => name), ["memfd", "sendfile", "close"]);
   },
 });
@@ -67,7 +67,25 @@ Deno.test({
   permissions: "none",
   fn() {
     const libc = fakeLibc({ sendfile: [{ ok: true, value: 0 }] });
-    assertEquals(execute(load("/a", "/b"), files, libc), { ok: false, errno: 5 });
+    assertEquals(execute(load("/a", "/b"), files, libc), { ok: false, errno: 5, function: "sendfile" });
+  },
+});
+
+Deno.test({
+  name: "what fails before the call is told from the call",
+  permissions: "none",
+  fn() {
+    const failed = { ok: false, errno: 24 } as const;
+    for (
+      const [answers, name] of [
+        [{ memfd: [failed] }, "memfd_create"],
+        [{ write: [failed] }, "write"],
+        [{ kexec_file_load: [failed] }, undefined],
+      ] as const
+    ) {
+      const result = execute(load("/a", "/b"), files, fakeLibc(answers));
+      assertEquals(result, name === undefined ? failed : { ...failed, function: name });
+    }
   },
 });
 

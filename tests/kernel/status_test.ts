@@ -29,6 +29,7 @@ const CASES: readonly (readonly [string, boolean | undefined, FoundRecord, strin
   ["an image as recorded", true, record(hostFacts().bootId), "yes", "matches"],
   ["a record of an image that is gone", false, record(hostFacts().bootId), "no", "stale"],
   ["a record of an earlier boot", true, record("another"), "yes", "stale"],
+  ["a record where the kernel does not say", undefined, record(hostFacts().bootId), "unknown", "unconfirmed"],
   ["a load that was cut off", true, { kind: "interrupted" }, "yes", "interrupted"],
   ["a record that cannot be read", true, { kind: "unreadable", message: "no JSON" }, "yes", "unreadable"],
   ["a kernel that does not say", undefined, { kind: "none" }, "unknown", "none"],
@@ -46,6 +47,38 @@ for (const [name, loaded, found, says, fits] of CASES) {
     },
   });
 }
+
+const NONE: FoundRecord = { kind: "none" };
+
+Deno.test({
+  name: "a load that was cut off while nothing is loaded leaves no doubt",
+  permissions: "none",
+  fn() {
+    const [image] = statusOf(hostFacts(), { kind: "interrupted" }, NONE).images;
+    assertEquals(image?.note, "A load by warmboot was cut off, and nothing is loaded");
+  },
+});
+
+Deno.test({
+  name: "what the host allows names lockdown, Secure Boot and both load limits",
+  permissions: "none",
+  fn() {
+    const facts = hostFacts({
+      lockdown: "integrity",
+      secureBoot: "enabled",
+      kexec: { ...kexec, limitReboot: 3, limitPanic: 0 },
+    });
+    const { allows } = statusOf(facts, NONE, NONE);
+    const said = (name: string) => allows.filter(({ rule }) => rule === name).map((check) => check.message);
+    assertEquals(said("lockdown"), ["The running kernel is locked down (integrity), so only signed images load"]);
+    assertEquals(said("secure-boot"), ["Secure Boot is on, so only signed images load"]);
+    assertEquals(said("load-limit").map((message) => message.split(" ", 1)[0]), [
+      "kernel.kexec_load_limit_reboot",
+      "kernel.kexec_load_limit_panic",
+    ]);
+    assertEquals(said("capability").length, 1);
+  },
+});
 
 Deno.test({
   name: "a loaded image under systemd takes over ordinary reboots, and status says so",

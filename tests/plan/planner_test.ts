@@ -81,6 +81,7 @@ Deno.test({
       [{}, { kernelConfig: { CONFIG_KEXEC_FILE: "n" } }, {}, "kexec_load", "host-lacks-file-load"],
       [{}, { lockdown: "integrity" }, {}, "kexec_file_load", "host-locked-down"],
       [{}, { secureBoot: "enabled" }, {}, "kexec_file_load", "host-secure-boot"],
+      [{}, { secureBoot: "enabled", kernelConfig: { CONFIG_IMA: "n" } }, {}, "kexec_file_load", "kernel-does-it"],
     ];
     for (const [profile, facts, files, syscall, code] of cases) {
       const plan = planOf(profile, facts, files);
@@ -188,12 +189,34 @@ Deno.test({
       [{ hostname: "web2" }, {}, "the host's name changed from web1 to web2"],
       [{}, { kernel: kernelFile({ sha256: "d".repeat(64) }) }, "the SHA-256 of /boot/vmlinuz changed"],
       [{}, { initrd: [initrdFile({ sha256: "d".repeat(64) })] }, "the SHA-256 of /boot/initrd.img changed"],
+      [
+        {},
+        { initrd: [initrdFile({ size: 7 })] },
+        "the size of /boot/initrd.img changed from 31457280 bytes to 7 bytes",
+      ],
+      [
+        {},
+        { kernel: kernelFile({ info: bzImage({ release: "6.13" }) }) },
+        "the new kernel's release changed from 6.12.107+deb13-amd64 to 6.13",
+      ],
     ];
     for (const [facts, files, says] of changes) {
       const check = recheck(planOf(), hostFacts(facts), images(files)).checks[0];
       assertEquals([check?.rule, check?.status], ["stored-plan", "fail"]);
       assertStringIncludes(check?.message ?? "", says);
     }
+  },
+});
+
+Deno.test({
+  name: "a stored plan without a host's name is for hosts without one",
+  permissions: "none",
+  fn() {
+    const { hostname: _, ...host } = planOf().host;
+    const { hostname: __, ...facts } = hostFacts();
+    const plan = { ...planOf(), host };
+    assertStringIncludes(recheck(plan, hostFacts(), images()).checks[0]?.message ?? "", "from unknown to web1");
+    assertEquals(recheck(plan, facts, images()).checks[0]?.status, "pass");
   },
 });
 

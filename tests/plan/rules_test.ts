@@ -23,6 +23,13 @@ const kexec = hostFacts().kexec;
 const notKernel: ImageInfo = { kind: "not-kernel", what: "a shell script", hint: "Name the kernel" };
 const words = (length: number): Partial<Profile> => ({ cmdline: { kind: "words", words: ["x".repeat(length)] } });
 
+/** Reservations of crashkernel=, by address and size; the kernel says their sum. */
+function reserved(...ranges: readonly (readonly [bigint, bigint])[]): Partial<HostFacts> {
+  const roots = ranges.map(([start, size]) => ({ start, end: start + size, name: "Crash kernel", children: [] }));
+  const crashSize = ranges.reduce((sum, [, size]) => sum + size, 0n);
+  return { kexec: { ...kexec, crashSize }, iomem: { visibility: "full", roots } };
+}
+
 const CASES: readonly Case[] = [
   {
     rule: "segments-planned",
@@ -100,10 +107,17 @@ const CASES: readonly Case[] = [
   },
   {
     rule: "kernel-image",
-    name: "an old kernel without a 64-bit entry",
+    name: "an old kernel that cannot lie above 4 GiB",
+    images: { kernel: kernelFile({ info: bzImage({ above4G: false }) }) },
+    status: "fail",
+    says: "above 4 GiB",
+  },
+  {
+    rule: "architecture",
+    name: "a kernel without a 64-bit entry on x86_64",
     images: { kernel: kernelFile({ info: bzImage({ entry64: false }) }) },
     status: "fail",
-    says: "64-bit entry",
+    says: "/boot/vmlinuz is for i386",
   },
   {
     rule: "architecture",
@@ -214,9 +228,25 @@ const CASES: readonly Case[] = [
     rule: "crash-reservation",
     name: "a reservation that is large enough",
     profile: { crash: true },
-    facts: { kexec: { ...kexec, crashSize: 256n << 20n } },
+    facts: reserved([0x3000_0000n, 256n << 20n]),
     status: "pass",
     says: "of the 256 MiB reserved",
+  },
+  {
+    rule: "crash-reservation",
+    name: "a high reservation that is large enough only with the low one, where no segment may lie",
+    profile: { crash: true },
+    facts: reserved([0x3000_0000n, 256n << 20n], [0x1_0000_0000n, 64n << 20n]),
+    status: "fail",
+    says: "only 64 MiB are reserved",
+  },
+  {
+    rule: "crash-reservation",
+    name: "a reservation of which only the size is known",
+    profile: { crash: true },
+    facts: { kexec: { ...kexec, crashSize: 256n << 20n } },
+    status: "warn",
+    says: "may be the low reservation",
   },
   {
     rule: "capability",
@@ -294,6 +324,38 @@ const CASES: readonly Case[] = [
     says: "EACCES",
   },
   {
+    rule: "secure-boot",
+    name: "an unsigned kernel under Secure Boot where IMA may act on it",
+    facts: { secureBoot: "enabled" },
+    images: { kernel: kernelFile({ info: bzImage({ signed: false }) }) },
+    status: "fail",
+    says: "/boot/vmlinuz is not signed",
+  },
+  {
+    rule: "secure-boot",
+    name: "an unsigned kernel under Secure Boot where nothing acts on it",
+    facts: { secureBoot: "enabled", kernelConfig: { CONFIG_IMA_ARCH_POLICY: "n" } },
+    images: { kernel: kernelFile({ info: bzImage({ signed: false }) }) },
+    status: "warn",
+    says: "does not hold loads to it",
+  },
+  {
+    rule: "secure-boot",
+    name: "kexec_load under Secure Boot without IMA",
+    profile: { load: "kexec_load" },
+    facts: { secureBoot: "enabled", kernelConfig: { CONFIG_IMA: "n", CONFIG_KEXEC_SIG_FORCE: "y" } },
+    status: "warn",
+    says: "does not hold loads to it",
+  },
+  {
+    rule: "secure-boot",
+    name: "Secure Boot without IMA, where signatures are forced",
+    facts: { secureBoot: "enabled", kernelConfig: { CONFIG_IMA: "n", CONFIG_KEXEC_SIG_FORCE: "y" } },
+    images: { kernel: kernelFile({ info: bzImage({ signed: false }) }) },
+    status: "fail",
+    says: "/boot/vmlinuz is not signed",
+  },
+  {
     rule: "signature-forced",
     name: "an unsigned kernel where signatures are forced",
     facts: { kernelConfig: { CONFIG_KEXEC_SIG_FORCE: "y" } },
@@ -348,6 +410,18 @@ Deno.test({
     assertEquals(new Set(names).size, names.length);
     const tested = new Set(CASES.map(({ rule }) => rule));
     assertEquals(names.filter((name) => !tested.has(name)), []);
+  },
+});
+
+Deno.test({
+  name: "a kernel for another machine fails one rule, once",
+  permissions: "none",
+  fn() {
+    const pe: ImageInfo = { kind: "pe", machine: 0xaa64, subsystem: 10, signed: true };
+    for (const info of [pe, bzImage({ entry64: false })]) {
+      const failed = checksOf({ images: { kernel: kernelFile({ info }) } }).filter(({ status }) => status === "fail");
+      assertEquals(failed.map(({ rule }) => rule), ["architecture"]);
+    }
   },
 });
 

@@ -17,7 +17,7 @@ Deno.test({
     assertEquals(demanded("kernel: a"), []);
     assertEquals(
       demanded(
-        "kernel: a\ninitrd: b\ncmdline: c\ncrash: true\npreserve_context: false\npredecompress: false\narch: default",
+        "kernel: a\ninitrd: b\ncmdline: c\ncrash: true\npreserve_context: false\npredecompress: false\narch: default\nchecksum: true\nmemory: {}",
       ),
       [],
     );
@@ -32,7 +32,6 @@ Deno.test({
       const line of [
         "preserve_context: true",
         "memory: { min: 1MiB }",
-        "checksum: true",
         "checksum: false",
         "predecompress: true",
         "arch: x86_64",

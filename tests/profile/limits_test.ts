@@ -75,3 +75,17 @@ Deno.test({
     assertEquals(problems, [[["x", "<<"], "wrong-type"]]);
   },
 });
+
+Deno.test({
+  name: "of very many problems the first hundred are told, and how many more there are",
+  permissions: "none",
+  fn() {
+    const keys = (count: number) => Array.from({ length: count }, (_, index) => `k${index}: v\n`).join("");
+    const { value, diagnostics } = parseProfile(`version: 1\nkernel: a\n${keys(2500)}`, "p.yaml");
+    assertEquals([value, diagnostics.length], [undefined, 101]);
+    assertEquals(diagnostics[99]?.position?.line, 102);
+    assertEquals(diagnostics[100]?.message, "The profile has 2400 more problems from here on");
+    assertEquals(parseProfile(`version: 1\nkernel: a\n${keys(100)}`, "p.yaml").diagnostics.length, 100);
+    assertEquals(diagnostics[100]?.position?.line, 103);
+  },
+});

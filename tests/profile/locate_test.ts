@@ -109,3 +109,18 @@ Deno.test({
   permissions: "none",
   fn: () => assertEquals(marked(sourceOf("a: |-\n\n  one\n  two\n", "f"), ["a"]), "3:3 one"),
 });
+
+Deno.test({
+  name: "a very long line has its place, and is not shown",
+  permissions: "none",
+  fn() {
+    const long = `name: ${"x".repeat(2000)}`;
+    assertEquals(sourceOf(`${long}\nload: now\n`, "f").locate(["name"], "value"), {
+      file: "f",
+      line: 1,
+      column: 7,
+      length: 2000,
+    });
+    assertEquals(sourceOf(`${long}\nload: now\n`, "f").locate(["load"], "value").source, "load: now");
+  },
+});

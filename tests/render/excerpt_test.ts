@@ -3,7 +3,7 @@ import type { Diagnostic } from "../../src/core/diagnostic.ts";
 import { renderDiagnostic } from "../../src/render/excerpt.ts";
 import { PLAIN } from "../../src/render/style.ts";
 
-function render(source: string, column: number, length: number): readonly string[] {
+function render(source: string, column: number, length: number, width = 107): readonly string[] {
   const diagnostic: Diagnostic = {
     code: "unknown-key",
     severity: "error",
@@ -13,7 +13,7 @@ function render(source: string, column: number, length: number): readonly string
     found: "kernal",
     hint: "Did you mean `kernel`?",
   };
-  return renderDiagnostic(diagnostic, PLAIN).split("\n");
+  return renderDiagnostic(diagnostic, { style: PLAIN, width }).split("\n");
 }
 
 Deno.test({
@@ -54,6 +54,8 @@ Deno.test({
     const lines = render("x".repeat(500) + "!" + "y".repeat(500), 501, 1);
     assertEquals(lines[1]?.length, 107);
     assertEquals(lines[1]?.indexOf("!"), lines[2]?.indexOf("^"));
+    const narrow = render("x".repeat(500) + "!" + "y".repeat(500), 501, 1, 40);
+    assertEquals([narrow[1]?.length, narrow[1]?.indexOf("!")], [40, narrow[2]?.indexOf("^")]);
   },
 });
 
@@ -62,6 +64,20 @@ Deno.test({
   permissions: "none",
   fn() {
     assertEquals(render("a: \u001b[2J", 1, 1)[1], "  12 | a: \u241b[2J");
+    const evil = "\u001b]0;x\u0007\u009b2J\n\u202e";
+    const diagnostic: Diagnostic = {
+      code: "wrong-type",
+      severity: "error",
+      message: evil,
+      position: { file: evil, line: 1, column: 1, length: 1, source: evil },
+      expected: evil,
+      found: evil,
+      hint: evil,
+    };
+    const shown = renderDiagnostic(diagnostic, { style: PLAIN, width: 80 });
+    // deno-lint-ignore no-control-regex
+    assertEquals(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/.test(shown), false);
+    assertEquals(shown.split("\n").length, 6);
   },
 });
 
@@ -70,6 +86,6 @@ Deno.test({
   permissions: "none",
   fn() {
     const diagnostic: Diagnostic = { code: "missing-key", severity: "warning", message: "M", path: ["a", 1, "b"] };
-    assertEquals(renderDiagnostic(diagnostic, PLAIN), "warning: M [missing-key]\n  at a[1].b");
+    assertEquals(renderDiagnostic(diagnostic, { style: PLAIN, width: 80 }), "warning: M [missing-key]\n  at a[1].b");
   },
 });

@@ -7,10 +7,10 @@ import { BASE_CMDLINE } from "./qemu.ts";
 
 const KERNELS = await Promise.all((await kernelNames()).map(fetchKernel));
 
-/** A way that takes every step from one of `count` places to another, and from each to itself, once (Hierholzer). */
+/** A way that takes every step from one of `count` places to another, once (Hierholzer). */
 function everyStep(count: number): readonly number[] {
   const places = Array.from({ length: count }, (_, place) => place);
-  const left = places.map(() => new Set(places));
+  const left = places.map((here) => new Set(places.filter((place) => place !== here)));
   const open = [0];
   const way: number[] = [];
   while (open.length > 0) {
@@ -25,7 +25,7 @@ function everyStep(count: number): readonly number[] {
   return way;
 }
 
-Deno.test("profiles boot every kernel from every other, and from itself", async (t) => {
+Deno.test("profiles boot every kernel from every other", async (t) => {
   const initrd = await denoInitrd(
     { warmboot: "cli.ts" },
     Object.fromEntries(KERNELS.map(({ name, image }) => [`/boot/vmlinuz-${name}`, { file: image }])),

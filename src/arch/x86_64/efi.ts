@@ -44,7 +44,7 @@ const PHYSICAL_END = 1n << 52n;
  * setup_efi_state() in arch/x86/kernel/kexec-bzimage64.c (Linux 7.3) and of kexec-tools; moreover every address has to
  * be one, and the map has to be in use.
  */
-export function efiHandover(facts: HostFacts, info: BzImage): EfiDecision {
+export function efiHandover(facts: HostFacts, info: Pick<BzImage, "efiKexec">): EfiDecision {
   const { efi, bootParams } = facts;
   if (efi === undefined) return none("the machine was not booted through UEFI");
   if (!info.efiKexec) return none("the kernel image does not take them over (it lacks XLF_EFI_KEXEC)");

@@ -5,7 +5,7 @@
 # a stack of its own, compares the SHA-256 of each region in its parameters, and jumps to the entry as boot.rst of Linux
 # asks for ("64-bit boot protocol"). If a region differs it says so and halts: nothing that was altered is ever started.
 #
-# Position independent, without relocations: it runs at any address. The stack lies behind the bytes, up to `stack_top`.
+# Position independent, without relocations: it runs at any address. The stack lies behind them, up to `stack_top`.
 # `deno task generate` assembles this file into purgatory_code.ts.
 
 	.set	CODE_SELECTOR, 0x10		# what boot.rst calls __BOOT_CS
@@ -34,6 +34,7 @@
 	.set	CRTC_START_LOW, 0x0d
 
 	.set	MESSAGE_MAX, 96			# the longest one has 79 characters
+	.set	STACK_PAGE, 0x2000
 	.set	STACK_SIZE, 1024
 
 	.code64
@@ -464,5 +465,6 @@ text_segment:	.asciz	"warmboot: segment "
 text_at:	.asciz	" at 0x"
 text_differs:	.asciz	" does not match its SHA-256; halted\r\n"
 
-	.balign	16, 0
-	.set	stack_top, . + STACK_SIZE
+# The stack has a page of its own: writing to a page that holds code makes processors, and emulators much more so, throw
+# away what they have decoded of it.
+	.set	stack_top, start + STACK_PAGE + STACK_SIZE

@@ -8,7 +8,7 @@ import { formatSyscall } from "../../plan/syscall.ts";
 import { type Command, DRY_RUN_OPTION, isSet, NOW_OPTION } from "../command.ts";
 import type { Ports } from "../ports.ts";
 import { readFacts } from "../prepare.ts";
-import { complain, report, say } from "../report.ts";
+import { complain, report, say, warn } from "../report.ts";
 
 /** How to reboot: by asking systemd, or by the system call itself. */
 export type RebootWay = "systemd" | "now";
@@ -43,6 +43,7 @@ export const exec: Command = {
     const refused = refuseReboot(way, facts, ports);
     if (refused !== undefined) return refused;
     if (!isSet(invocation, "dry-run")) return await reboot(way, ports);
+    if (way === "systemd") await warnOfOldSystemd(ports);
     if (way === "systemd") ports.out.write("systemctl kexec\n");
     else for (const call of REBOOT_NOW) ports.out.write(`${formatSyscall(call)}\n`);
     return "ok";
@@ -81,7 +82,43 @@ export async function reboot(way: RebootWay, ports: Ports): Promise<ExitName> {
   return "ok";
 }
 
+/** Before it, systemd left the last step to this program, and without it rebooted through the firmware. */
+const SYSTEMD_WITHOUT_KEXEC_TOOLS = 246;
+
+/** What to warn of before `systemctl kexec`, from what `systemctl --version` says; undefined if it boots the image. */
+export function oldSystemdWarning(versionOutput: string, hasKexecTool: boolean): string | undefined {
+  const version = Number(/^systemd (\d+)/.exec(versionOutput)?.[1] ?? Infinity);
+  if (hasKexecTool || version >= SYSTEMD_WITHOUT_KEXEC_TOOLS) return undefined;
+  return `systemd ${version} needs /sbin/kexec for this, which is not there: it would reboot in the ordinary way`;
+}
+
+/** Says so where systemd is too old to boot the image by itself. */
+export async function warnOfOldSystemd(ports: Ports): Promise<void> {
+  const warning = oldSystemdWarning(await systemdVersion(), isThere("/sbin/kexec"));
+  if (warning !== undefined) warn(warning, "Install kexec-tools, or go without systemd: warmboot exec --now", ports);
+}
+
+async function systemdVersion(): Promise<string> {
+  try {
+    const { stdout } = await new Deno.Command("systemctl", { args: ["--version"], stdin: "null" }).output();
+    return new TextDecoder().decode(stdout);
+  } catch {
+    // That systemctl cannot be run shows, and is told, when it is asked to reboot.
+    return "";
+  }
+}
+
+function isThere(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 async function askSystemd(ports: Ports): Promise<ExitName> {
+  await warnOfOldSystemd(ports);
   say("Asking systemd to reboot into the loaded image: systemctl kexec", ports);
   try {
     const { success, code } = await new Deno.Command("systemctl", { args: ["kexec"], stdin: "null" }).spawn().status;

@@ -5,12 +5,14 @@ import { exitOfChecks, mayRun } from "../../plan/rules/table.ts";
 import { isCrash } from "../../plan/stored.ts";
 import { formatSyscall } from "../../plan/syscall.ts";
 import { renderComplaints } from "../../render/plan.ts";
+import { visible } from "../../render/visible.ts";
 import { carryOut } from "../carry_out.ts";
 import { type Command, DRY_RUN_OPTION, isSet, NOW_OPTION } from "../command.ts";
 import type { Ports } from "../ports.ts";
 import { prepare } from "../prepare.ts";
+import { RECORD_DIRECTORY } from "../record_store.ts";
 import { complain, report, say } from "../report.ts";
-import { reboot, rebootWay, refuseReboot } from "./exec.ts";
+import { reboot, rebootWay, refuseReboot, warnOfOldSystemd } from "./exec.ts";
 
 /** `warmboot load`. */
 export const load: Command = {
@@ -52,8 +54,11 @@ export const load: Command = {
     const way = rebootWay(facts, isSet(invocation, "now"));
     if (isSet(invocation, "dry-run")) {
       for (const call of lowerPlan(plan)) ports.out.write(`${formatSyscall(call)}\n`);
-      if (goOn && way === "systemd") ports.out.write("systemctl kexec\n");
-      else if (goOn) { for (const call of REBOOT_NOW) ports.out.write(`${formatSyscall(call)}\n`); }
+      if (goOn && way === "systemd") {
+        await warnOfOldSystemd(ports);
+        ports.out.write("systemctl kexec\n");
+      }
+      if (goOn && way === "now") { for (const call of REBOOT_NOW) ports.out.write(`${formatSyscall(call)}\n`); }
       return "ok";
     }
     if (goOn) {
@@ -62,7 +67,8 @@ export const load: Command = {
     }
     const outcome = await carryOut(plan, { facts, files: prepared.files }, ports);
     if (outcome !== "ok") return outcome;
-    ports.out.write(`Loaded ${plan.release ?? "the image"} from profile ${plan.profile}\n`);
+    ports.out.write(visible(`Loaded ${plan.release ?? "the image"} from profile ${plan.profile}`) + "\n");
+    say(`Recorded in ${RECORD_DIRECTORY}, where warmboot status reads it`, ports);
     if (!goOn) {
       say(nextStep(plan, facts.systemd), ports);
       return "ok";
@@ -73,7 +79,7 @@ export const load: Command = {
 
 function complainOfChecks(plan: Plan, ports: Ports): void {
   const complaints = renderComplaints(plan.checks, ports.err.layout);
-  if (complaints !== "") say(complaints, ports);
+  if (complaints !== "") ports.err.write(`${complaints}\n`);
 }
 
 function nextStep(plan: Plan, systemd: boolean): string {

@@ -1,10 +1,10 @@
-import { stringify } from "@std/yaml";
 import { statusOf } from "../../kernel/status.ts";
 import { renderStatus } from "../../render/status.ts";
 import { type Command, outputOption, textOption } from "../command.ts";
 import { readFacts } from "../prepare.ts";
 import { findRecord } from "../record_store.ts";
-import { report } from "../report.ts";
+import { report, say } from "../report.ts";
+import { jsonText, yamlText } from "../serialise.ts";
 
 /** `warmboot status`. */
 export const status: Command = {
@@ -23,14 +23,14 @@ export const status: Command = {
     const { facts, diagnostics } = readFacts(undefined);
     const exit = report(diagnostics, ports);
     if (facts === undefined) return Promise.resolve(exit);
-    const found = statusOf(facts, findRecord("reboot"), findRecord("crash"));
+    const [reboot, crash] = [findRecord("reboot"), findRecord("crash")];
+    if (reboot.busy || crash.busy) {
+      say("Another warmboot is loading an image right now; this is how it was before", ports);
+    }
+    const found = statusOf(facts, reboot.found, crash.found);
     const form = textOption(invocation, "output") ?? "text";
     ports.out.write(
-      form === "json"
-        ? `${JSON.stringify(found, null, 2)}\n`
-        : form === "yaml"
-        ? stringify(found, { lineWidth: -1, useAnchors: false })
-        : renderStatus(found, ports.out.layout),
+      form === "json" ? jsonText(found) : form === "yaml" ? yamlText(found) : renderStatus(found, ports.out.layout),
     );
     return Promise.resolve("ok");
   },

@@ -5,7 +5,7 @@ import { execute } from "../../kernel/execute.ts";
 import { openLibc } from "../../kernel/libc.ts";
 import { SyscallError } from "../../kernel/syscall_error.ts";
 import { lowerUnload } from "../../plan/lower.ts";
-import { formatSyscall } from "../../plan/syscall.ts";
+import { formatSyscall, type Syscall } from "../../plan/syscall.ts";
 import { type Command, DRY_RUN_OPTION, isSet } from "../command.ts";
 import { holdSignals } from "../hold_signals.ts";
 import type { Ports } from "../ports.ts";
@@ -28,37 +28,49 @@ export const unload: Command = {
   ],
   async run(invocation, ports) {
     const crash = isSet(invocation, "crash");
+    if (!isSet(invocation, "dry-run")) return await drop(crash, ports);
     const { facts, diagnostics } = readFacts(undefined);
     if (facts === undefined) return report(diagnostics, ports);
-    const call = lowerUnload(crash, facts.kernelConfig.CONFIG_KEXEC_FILE === "n");
-    if (isSet(invocation, "dry-run")) {
-      ports.out.write(`${formatSyscall(call)}\n`);
-      return "ok";
-    }
-    return await drop(crash, facts, ports);
+    const call = unloadCall(crash, facts);
+    if (call === undefined) say(`${nothing(crash)}, so that no call is made`, ports);
+    else ports.out.write(`${formatSyscall(call)}\n`);
+    return "ok";
   },
 };
 
-async function drop(crash: boolean, facts: HostFacts, ports: Ports): Promise<ExitName> {
+/** The call that unloads on this host; undefined where nothing is loaded. */
+export function unloadCall(crash: boolean, { kexec, kernelConfig }: HostFacts): Syscall | undefined {
+  if ((crash ? kexec.crashLoaded : kexec.loaded) === false) return undefined;
+  return lowerUnload(crash, kernelConfig.CONFIG_KEXEC_FILE === "n");
+}
+
+function nothing(crash: boolean): string {
+  return crash ? "No crash image is loaded" : "No image is loaded";
+}
+
+async function drop(crash: boolean, ports: Ports): Promise<ExitName> {
   const slot: ImageSlot = crash ? "crash" : "reboot";
-  const loaded = crash ? facts.kexec.crashLoaded : facts.kexec.loaded;
   using store = lockStore();
-  if (loaded === false) {
+  // Read under the lock: what another warmboot loads meanwhile would be gone from the records, and still be loaded.
+  const { facts, diagnostics } = readFacts(undefined);
+  if (facts === undefined) return report(diagnostics, ports);
+  const planned = unloadCall(crash, facts);
+  if (planned === undefined) {
     store.discard(slot);
     store.remove(slot);
-    ports.out.write(crash ? "No crash image is loaded\n" : "No image is loaded\n");
+    ports.out.write(`${nothing(crash)}\n`);
     return "ok";
   }
   using libc = openLibc();
   await holdSignals(() => {
-    let call = lowerUnload(crash, facts.kernelConfig.CONFIG_KEXEC_FILE === "n");
+    let call = planned;
     let result = execute(call, [], libc);
     if (!result.ok && errnoName(result.errno) === "ENOSYS" && call.name === "kexec_file_unload") {
       // ENOSYS comes before the load limit is counted down, so this second call is the only one that counts.
       call = lowerUnload(crash, true);
       result = execute(call, [], libc);
     }
-    if (!result.ok) throw new SyscallError({ call, errno: result.errno, facts: readFacts(undefined).facts ?? facts });
+    if (!result.ok) throw new SyscallError({ ...result, call, facts: readFacts(undefined).facts ?? facts });
     store.discard(slot);
     store.remove(slot);
   }, () => say("Interrupted; the image was unloaded before", ports));

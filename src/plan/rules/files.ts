@@ -43,6 +43,7 @@ const fileSize: Rule = {
         return fail(`${file.path} has ${formatSize(file.size)}; the kernel reads at most ${formatSize(FILE_SIZE_MAX)}`);
       }
     }
+    if (files(images).length === 0) return undefined;
     return pass(files(images).map((file) => `${file.path} has ${formatSize(file.size)}`).join(", "));
   },
 };
@@ -57,6 +58,8 @@ const kernelImage: Rule = {
     if (kernel.info.kind === "not-kernel") {
       return fail(`${kernel.path} is no kernel: it is ${kernel.info.what}`, kernel.info.hint);
     }
+    // An image for another machine is the subject of the rule `architecture`.
+    if ((machineOf(kernel.info) ?? facts.machine) !== facts.machine) return undefined;
     // What kexec_load is given is what the kernel's own loader would take, an ELF kernel besides.
     const objection = call.syscall === "kexec_load" && kernel.info.kind === "elf"
       ? undefined

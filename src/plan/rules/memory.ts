@@ -1,5 +1,6 @@
 import { formatSize } from "../../core/number.ts";
 import { alignUp } from "../../core/range.ts";
+import { crashReservations } from "../../host/iomem.ts";
 import { fail, pass, type Rule, type RuleInput, warn } from "./rule.ts";
 
 /** What the kernel's own loader adds besides kernel and initrd: purgatory, boot_params, and EFI map; rounded up. */
@@ -14,8 +15,12 @@ export function placedSize({ facts, images }: Pick<RuleInput, "facts" | "images"
     : kernel.info.kind === "arm64-image"
     ? kernel.info.imageSize
     : BigInt(kernel.size);
-  const initrdSize = images.initrd.reduce((sum, file) => sum + BigInt(file.size), 0n);
-  return alignUp(kernelSize, facts.pageSize) + alignUp(initrdSize, facts.pageSize) + LOADER_OVERHEAD;
+  return alignUp(kernelSize, facts.pageSize) + alignUp(initrdSize(images), facts.pageSize) + LOADER_OVERHEAD;
+}
+
+/** All initrds together, bytes. */
+function initrdSize({ initrd }: RuleInput["images"]): bigint {
+  return initrd.reduce((sum, { size }) => sum + BigInt(size), 0n);
 }
 
 const halfOfMemory: Rule = {
@@ -43,9 +48,7 @@ const memoryAvailable: Rule = {
     const placed = placedSize(input);
     const available = input.facts.memAvailable;
     if (placed === undefined || available === undefined) return undefined;
-    const files = BigInt(
-      (input.images.kernel?.size ?? 0) + input.images.initrd.reduce((sum, { size }) => sum + size, 0),
-    );
+    const files = BigInt(input.images.kernel?.size ?? 0) + initrdSize(input.images);
     // The kernel reads the files whole before it copies them to their pages; crash images have pages of their own.
     const needed = input.crash ? files : placed + files;
     return needed <= available
@@ -65,7 +68,9 @@ const crashReservation: Rule = {
   check(input) {
     const { crash, facts } = input;
     if (!crash) return undefined;
-    const reserved = facts.kexec.crashSize;
+    // Of two reservations the lower one is for the devices of the crash kernel, and no segment may lie in it.
+    const range = crashReservations(facts.iomem).at(-1);
+    const reserved = range === undefined ? facts.kexec.crashSize : range.end - range.start;
     if (reserved === undefined) return undefined;
     if (reserved === 0n) {
       return fail(
@@ -75,12 +80,19 @@ const crashReservation: Rule = {
     }
     const placed = placedSize(input);
     if (placed === undefined) return undefined;
-    return placed <= reserved
-      ? pass(`The crash image takes about ${formatSize(placed)} of the ${formatSize(reserved)} reserved`)
-      : fail(
+    if (placed > reserved) {
+      return fail(
         `The crash image takes about ${formatSize(placed)}, and only ${formatSize(reserved)} are reserved`,
         "Boot the running kernel with a larger `crashkernel=`, or use a smaller initrd",
       );
+    }
+    const fits = `The crash image takes about ${formatSize(placed)} of the ${formatSize(reserved)} reserved`;
+    return range === undefined
+      ? warn(
+        `${fits}, but part of these may be the low reservation, in which no image can lie`,
+        "/proc/iomem shows what is reserved where: run warmboot as root",
+      )
+      : pass(fits);
   },
 };
 

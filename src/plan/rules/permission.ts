@@ -1,15 +1,15 @@
-import { fail, pass, type Rule, type RuleInput, warn } from "./rule.ts";
-
-/** CAP_SYS_BOOT (include/uapi/linux/capability.h). */
-const CAP_SYS_BOOT = 22n;
+import { hasSysBoot } from "../../host/capabilities.ts";
+import type { HostFacts } from "../../host/facts.ts";
+import { fail, pass, type Rule, type RuleInput, type Verdict, warn } from "./rule.ts";
 
 const capability: Rule = {
   name: "capability",
   about: "The process may load a kernel: CAP_SYS_BOOT in the initial user namespace",
   exit: "permission",
   check({ facts }) {
-    if (facts.capEff === undefined) return undefined;
-    if ((facts.capEff >> CAP_SYS_BOOT & 1n) === 0n) {
+    const capable = hasSysBoot(facts);
+    if (capable === undefined) return undefined;
+    if (!capable) {
       return fail(
         "This process lacks the capability CAP_SYS_BOOT, so the kernel would answer EPERM",
         "Run warmboot as root, or with CAP_SYS_BOOT (in a unit: AmbientCapabilities=CAP_SYS_BOOT)",
@@ -96,31 +96,55 @@ const secureBoot: Rule = {
     const { call, facts } = input;
     if (facts.secureBoot === undefined) return undefined;
     if (facts.secureBoot !== "enabled") return pass("Secure Boot is off");
-    if (call.syscall === "kexec_load") {
+    const enforced = isLockedDown(facts) || imaActsOnSecureBoot(facts);
+    if (call.syscall === "kexec_load" && enforced) {
       return fail(
         "Secure Boot is on, and kernels with IMA then refuse kexec_load with EACCES",
         "Use a signed kernel and `load: kexec_file_load`",
       );
     }
-    return signatureVerdict(input, "Secure Boot is on");
+    if (call.syscall === "kexec_file_load" && (enforced || insistsOnSignatures(facts))) {
+      return signatureVerdict(input, "Secure Boot is on");
+    }
+    return warn(
+      "Secure Boot is on, but the running kernel does not hold loads to it: no lockdown, no CONFIG_IMA_ARCH_POLICY",
+      "What is loaded is booted without a check of its signature",
+    );
   },
 };
+
+/** Whether the running kernel is locked down. */
+export function isLockedDown({ lockdown }: HostFacts): boolean {
+  return lockdown !== undefined && lockdown !== "none";
+}
+
+/**
+ * Whether IMA, with Secure Boot on, refuses kexec_load and unsigned images (security/integrity/ima/ima_efi.c, Linux 7.3).
+ * It does so where the policy is built in; where that is not known, it may be.
+ */
+export function imaActsOnSecureBoot({ kernelConfig }: HostFacts): boolean {
+  return kernelConfig.CONFIG_IMA !== "n" && kernelConfig.CONFIG_IMA_ARCH_POLICY !== "n";
+}
+
+function insistsOnSignatures({ kernelConfig }: HostFacts): boolean {
+  return kernelConfig.CONFIG_KEXEC_SIG_FORCE === "y";
+}
 
 const signatureForced: Rule = {
   name: "signature-forced",
   about: "A running kernel that insists on signatures gets a signed image",
   exit: "unavailable",
   check(input) {
-    if (input.call.syscall === "kexec_load" || input.facts.kernelConfig.CONFIG_KEXEC_SIG_FORCE !== "y") {
-      return undefined;
-    }
+    if (input.call.syscall === "kexec_load" || !insistsOnSignatures(input.facts)) return undefined;
     return signatureVerdict(input, "The running kernel insists on signed images (CONFIG_KEXEC_SIG_FORCE)");
   },
 };
 
-function signatureVerdict({ images }: RuleInput, state: string): ReturnType<typeof fail> | undefined {
+/** Without a kernel, as `warmboot status` asks, what holds for any. */
+function signatureVerdict({ images }: RuleInput, state: string): Verdict | undefined {
   const kernel = images.kernel;
-  if (kernel === undefined || !("signed" in kernel.info)) return undefined;
+  if (kernel === undefined) return warn(`${state}, so only signed images load`);
+  if (!("signed" in kernel.info)) return undefined;
   return kernel.info.signed
     ? warn(
       `${state}, and ${kernel.path} carries a signature that only the kernel can verify`,

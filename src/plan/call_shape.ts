@@ -1,0 +1,98 @@
+import { refine } from "../profile/refine.ts";
+import { anyText, choice, count, either, isMap, list, pattern, record, type Shape, text } from "../core/shape.ts";
+import { contradictionsOf } from "./contradictions.ts";
+import type { Call, FileLoadCall, PlannedFile, PlannedSegment, PlannedSource, SegmentLoadCall } from "./plan.ts";
+
+const digest = pattern("a SHA-256 of 64 hex digits", /^[0-9a-f]{64}$/);
+const hex = pattern("a hexadecimal number as 0x1000", /^0x[0-9a-f]{1,16}$/);
+// A NUL would end the path early.
+// deno-lint-ignore no-control-regex
+const path = pattern("an absolute path", /^\/[^\u0000]*$/);
+// A profile's command line has none of these either.
+// deno-lint-ignore no-control-regex
+const cmdline = pattern("one line without control characters", /^[^\u0000-\u001f\u007f-\u009f]*$/);
+const optional = { value: undefined };
+
+const file: Shape<PlannedFile> = record<PlannedFile>({
+  path: { shape: path, doc: "The file" },
+  size: { shape: count, doc: "Its size, bytes" },
+  sha256: { shape: digest, doc: "Its SHA-256" },
+  about: { shape: anyText, doc: "What it is, for people" },
+});
+
+const fileLoad: Shape<FileLoadCall> = record<FileLoadCall>({
+  syscall: { shape: choice(["kexec_file_load"]), doc: "The call" },
+  flags: { shape: list(text), doc: "The flags by name" },
+  flagBits: { shape: hex, doc: "The flags as the call gets them" },
+  kernel: { shape: file, doc: "The kernel image" },
+  initrd: { shape: list(file), doc: "The initrds, concatenated in this order" },
+  cmdline: { shape: cmdline, doc: "The command line of the new kernel" },
+});
+
+const fileSource: Shape<PlannedSource> = record<Extract<PlannedSource, { readonly kind: "file" }>>({
+  kind: { shape: choice(["file"]), doc: "A part of a file" },
+  path: { shape: path, doc: "The file" },
+  offset: { shape: count, doc: "Where the part begins, bytes" },
+  length: { shape: count, doc: "Its length, bytes" },
+});
+
+const bytesSource: Shape<PlannedSource> = record<Extract<PlannedSource, { readonly kind: "bytes" }>>({
+  kind: { shape: choice(["bytes"]), doc: "Bytes that stand in the plan" },
+  base64: { shape: pattern("base64", /^[A-Za-z0-9+/]*={0,2}$/), doc: "The bytes" },
+  random: {
+    shape: record({
+      offset: { shape: count, doc: "Where it begins, bytes" },
+      length: { shape: count, doc: "Its length, bytes" },
+    }),
+    doc: "A part that is chosen at random when the plan is carried out",
+    fallback: optional,
+  },
+});
+
+const zeroSource: Shape<PlannedSource> = record<Extract<PlannedSource, { readonly kind: "zero" }>>({
+  kind: { shape: choice(["zero"]), doc: "Zero-filled memory" },
+});
+
+const source: Shape<PlannedSource> = either<PlannedSource>(
+  "a file, bytes or zero",
+  [fileSource, bytesSource, zeroSource],
+  (value) => isMap(value) ? { file: fileSource, bytes: bytesSource, zero: zeroSource }[String(value.kind)] : undefined,
+);
+
+const segment: Shape<PlannedSegment> = record<PlannedSegment>({
+  name: { shape: text, doc: "What the segment holds" },
+  mem: { shape: hex, doc: "Its physical address" },
+  memsz: { shape: count, doc: "The memory it takes, bytes" },
+  bufsz: { shape: count, doc: "The bytes copied; the rest is zero" },
+  sha256: { shape: digest, doc: "SHA-256 of the bytes copied" },
+  source: { shape: source, doc: "Where the bytes come from" },
+});
+
+const segmentLoad: Shape<SegmentLoadCall> = record<SegmentLoadCall>({
+  syscall: { shape: choice(["kexec_load"]), doc: "The call" },
+  flags: { shape: list(text), doc: "The flags by name" },
+  flagBits: { shape: hex, doc: "The flags as the call gets them" },
+  entry: { shape: hex, doc: "The physical address that is jumped to" },
+  cmdline: { shape: cmdline, doc: "The command line of the new kernel" },
+  segments: { shape: list(segment), doc: "The segments" },
+  files: { shape: list(file), doc: "The files that the segments' bytes come from" },
+});
+
+/** The call of a plan. What a reader is shown of it is what is made: names and bits, digests and bytes agree. */
+export const call: Shape<Call> = refine(
+  either<Call>(
+    "a call of kexec_file_load or kexec_load",
+    [fileLoad, segmentLoad],
+    (value) =>
+      isMap(value)
+        ? { kexec_file_load: fileLoad, kexec_load: segmentLoad }[String(value.syscall)] as Shape<Call> | undefined
+        : undefined,
+  ),
+  (decoded, at, report) => {
+    const faults = contradictionsOf(decoded);
+    for (const { path, ...fault } of faults) {
+      report({ code: "conflict", severity: "error", path: [...at, ...path], ...fault });
+    }
+    return faults.length === 0 ? decoded : undefined;
+  },
+);

@@ -1,0 +1,107 @@
+import type { Segment, SegmentRequest } from "../arch/segment.ts";
+import type { Checked } from "../core/diagnostic.ts";
+import { alignUp } from "../core/range.ts";
+import type { BzImage, ElfImage, ImageInfo } from "../image/image.ts";
+import type { FilePart } from "./input.ts";
+import { elfLayout, elfSegments } from "./placement/elf.ts";
+
+/** A kernel that kexec_load(2) can start in 64-bit mode: what memory it needs, and what becomes of it at an address. */
+export interface KernelImage {
+  readonly request: SegmentRequest;
+  /** The setup header for boot_params, from byte 0x1f1 on. */
+  readonly header: Uint8Array;
+  /** Whether it takes over EFI runtime services. */
+  readonly efiKexec: boolean;
+  /** The parts of its file that are placed. */
+  readonly parts: readonly FilePart[];
+  /** Its segments and entry when it lies at this address. */
+  at(address: bigint): { readonly entry: bigint; readonly segments: readonly Segment[] };
+}
+
+/** Where a kernel goes that does not say where it would like to be: 16 MiB, above what old firmware uses. */
+export const MIN_ADDRESS = 0x100_0000n;
+
+/** Linux's 64-bit entry lies 0x200 into the protected-mode code (Documentation/arch/x86/boot.rst). */
+const ENTRY_64 = 0x200n;
+
+/** A kernel file as an image to place; undefined for what this version lays out not, which is a check's to say. */
+export function kernelImage(
+  file: { readonly path: string; readonly size: number; readonly info: ImageInfo },
+  pageSize: bigint,
+): Checked<KernelImage> {
+  switch (file.info.kind) {
+    case "bzimage":
+      return { value: fromBzImage(file.path, file.size, file.info, pageSize), diagnostics: [] };
+    case "elf":
+      return fromElf(file.path, file.info, pageSize);
+    default:
+      return { value: undefined, diagnostics: [] };
+  }
+}
+
+/** The protected-mode code goes to one place of init_size bytes. */
+function fromBzImage(path: string, size: number, info: BzImage, pageSize: bigint): KernelImage {
+  const offset = (info.setupSects + 1) * 512;
+  const part = { path, offset, length: size - offset };
+  const needed = BigInt(info.initSize);
+  return {
+    request: {
+      name: "kernel",
+      size: needed,
+      alignment: BigInt(info.alignment),
+      // Below its preferred address the decompressor would move up to it, over what lies there (LOAD_PHYSICAL_ADDR).
+      min: info.prefAddress > MIN_ADDRESS ? info.prefAddress : MIN_ADDRESS,
+      max: info.relocatable ? 1n << 64n : info.prefAddress + needed,
+      preferred: info.prefAddress,
+    },
+    header: info.header,
+    efiKexec: info.efiKexec,
+    parts: [part],
+    at: (address) => ({
+      entry: address + ENTRY_64,
+      segments: [{
+        name: "kernel",
+        mem: address,
+        memsz: alignUp(needed, pageSize),
+        bytes: { kind: "file", ...part },
+      }],
+    }),
+  };
+}
+
+/** The PT_LOADs of a vmlinux, entered at startup_64. It has no setup header: one is made that says as much as it reads. */
+function fromElf(path: string, info: ElfImage, pageSize: bigint): Checked<KernelImage> {
+  const { value: layout, diagnostics } = elfLayout(info, path, pageSize);
+  if (layout === undefined) return { value: undefined, diagnostics };
+  const parts = layout.segments.flatMap(({ bytes }) =>
+    bytes.kind === "file" ? [{ path: bytes.path, offset: bytes.offset, length: bytes.length }] : []
+  );
+  return {
+    value: {
+      request: layout.request,
+      header: plainHeader(Number(layout.request.size)),
+      efiKexec: false,
+      parts,
+      at: (address) => elfSegments(layout, address),
+    },
+    diagnostics,
+  };
+}
+
+/** The setup header of a kernel without one: protocol 2.15, 64-bit, of this size (arch/x86/include/uapi/asm/bootparam.h). */
+function plainHeader(initSize: number): Uint8Array {
+  const START = 0x1f1;
+  const header = new Uint8Array(0x26c - START);
+  const view = new DataView(header.buffer);
+  view.setUint16(0x1fe - START, 0xaa55, true);
+  view.setUint16(0x200 - START, 0x6aeb, true); // jmp over the header, which tells its length
+  view.setUint32(0x202 - START, 0x5372_6448, true); // "HdrS"
+  view.setUint16(0x206 - START, 0x020f, true);
+  view.setUint32(0x22c - START, 0x7fff_ffff, true); // initrd_addr_max
+  view.setUint32(0x230 - START, 0x20_0000, true); // kernel_alignment
+  view.setUint8(0x234 - START, 1); // relocatable_kernel
+  view.setUint16(0x236 - START, 0x3, true); // XLF_KERNEL_64, XLF_CAN_BE_LOADED_ABOVE_4G
+  view.setUint32(0x238 - START, 2047, true); // cmdline_size
+  view.setUint32(0x260 - START, initSize, true);
+  return header;
+}

@@ -1,0 +1,48 @@
+import { assertEquals } from "@std/assert";
+import { oldSystemdWarning } from "../../src/cli/commands/exec.ts";
+import { unloadCall } from "../../src/cli/commands/unload.ts";
+import { progressLine } from "../../src/cli/images.ts";
+import { hostFacts } from "../support/host_facts.ts";
+
+const SYSTEMD: readonly (readonly [string, boolean, boolean])[] = [
+  ["systemd 245 (245.4-4ubuntu3)\n+PAM", false, true],
+  ["systemd 245 (245.4-4ubuntu3)\n+PAM", true, false],
+  ["systemd 246 (246.6)\n", false, false],
+  ["systemd 252 (252.38-1~deb12u1)\n", false, false],
+  ["", false, false],
+];
+
+for (const [version, hasTool, warns] of SYSTEMD) {
+  Deno.test({
+    name: `${JSON.stringify(version.slice(0, 11))} ${hasTool ? "with" : "without"} /sbin/kexec ${
+      warns ? "warns" : "is fine"
+    }`,
+    permissions: "none",
+    fn() {
+      assertEquals(oldSystemdWarning(version, hasTool) !== undefined, warns);
+    },
+  });
+}
+
+Deno.test({
+  name: "where nothing is loaded there is no call that unloads; where it is not known there is",
+  permissions: "none",
+  fn() {
+    const { loaded: _, crashLoaded: __, ...unknown } = hostFacts().kexec;
+    const names = [hostFacts().kexec, unknown, { ...unknown, loaded: true, crashLoaded: true }].flatMap((kexec) =>
+      [false, true].map((crash) => unloadCall(crash, hostFacts({ kexec }))?.name)
+    );
+    const name = "kexec_file_unload";
+    assertEquals(names, [undefined, undefined, name, name, name, name]);
+  },
+});
+
+Deno.test({
+  name: "the progress line is shorter than the terminal is wide, whatever the path",
+  permissions: "none",
+  fn() {
+    assertEquals(progressLine("/boot/vmlinuz", 7, 80), "Reading /boot/vmlinuz: 7 %");
+    const line = progressLine(`/${"long/".repeat(40)}initrd.img`, 100, 40);
+    assertEquals([line.length, line.slice(0, 11), line.slice(-18)], [39, "Reading ...", "/initrd.img: 100 %"]);
+  },
+});

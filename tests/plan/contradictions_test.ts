@@ -1,0 +1,105 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { Diagnostic } from "../../src/core/diagnostic.ts";
+import type { FileLoadCall, Plan, PlannedSegment, SegmentLoadCall } from "../../src/plan/plan.ts";
+import { decodePlan } from "../../src/plan/plan_shape.ts";
+import { planBoot } from "../../src/plan/planner.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { images, PART_DIGESTS, profileOf } from "../support/profiles.ts";
+
+function planOf(load: "kexec_file_load" | "kexec_load"): Plan {
+  const { value } = planBoot({
+    profile: profileOf({ load }),
+    facts: hostFacts(),
+    images: images(),
+    partDigests: PART_DIGESTS,
+  });
+  if (value === undefined) throw new Error("Cannot plan");
+  return value;
+}
+
+const FILE_PLAN = planOf("kexec_file_load");
+const SEGMENT_PLAN = planOf("kexec_load");
+const SEGMENTS = SEGMENT_PLAN.call.syscall === "kexec_load" ? SEGMENT_PLAN.call.segments : [];
+const [KERNEL, , BOOT_PARAMS] = SEGMENTS;
+
+function problemsOf(plan: unknown): readonly Diagnostic[] {
+  const problems: Diagnostic[] = [];
+  const decoded = decodePlan(plan, [], (problem) => problems.push(problem));
+  assertEquals(decoded === undefined, problems.length > 0);
+  return problems;
+}
+
+function refused(name: string, plan: Plan, changes: object, path: readonly (string | number)[], says: string): void {
+  Deno.test({
+    name: `a stored plan is refused: ${name}`,
+    permissions: "none",
+    fn() {
+      const [problem] = problemsOf({ ...plan, call: { ...plan.call, ...changes } });
+      assertEquals(problem?.path, ["call", ...path]);
+      assertStringIncludes(problem?.message ?? "", says);
+    },
+  });
+}
+
+Deno.test({
+  name: "what the planner makes does not contradict itself",
+  permissions: "none",
+  fn() {
+    assertEquals([problemsOf(FILE_PLAN), problemsOf(SEGMENT_PLAN)], [[], []]);
+  },
+});
+
+type FileChanges = Partial<FileLoadCall>;
+const FILE_CASES: readonly (readonly [string, FileChanges, readonly (string | number)[], string])[] = [
+  ["bits without their name", { flagBits: "0x2" }, ["flagBits"], "not the bits of"],
+  ["bits that unload", { flagBits: "0x1" }, ["flagBits"], "not the bits of"],
+  ["a name without its bit", { flags: ["KEXEC_FILE_ON_CRASH"] }, ["flagBits"], "not the bits of"],
+  ["a flag of the other call", { flags: ["KEXEC_ON_CRASH"] }, ["flags"], "has no flag KEXEC_ON_CRASH"],
+  ["a flag that is a property of every object", { flags: ["toString"] }, ["flags"], "has no flag toString"],
+  ["the flag that unloads", { flags: ["KEXEC_FILE_UNLOAD"], flagBits: "0x1" }, ["flags"], "drops an image"],
+  ["no initrd, unsaid", { initrd: [] }, ["flags"], "KEXEC_FILE_NO_INITRAMFS does not say so"],
+  [
+    "an initrd that would be ignored",
+    { flags: ["KEXEC_FILE_NO_INITRAMFS"], flagBits: "0x4" },
+    ["flags"],
+    "would be ignored",
+  ],
+  ["a NUL in the command line", { cmdline: "ro\0 init=/bin/sh" }, ["cmdline"], "without control characters"],
+  ["a command line of two lines", { cmdline: "ro\ninit=/bin/sh" }, ["cmdline"], "without control characters"],
+];
+for (const [name, changes, path, says] of FILE_CASES) refused(name, FILE_PLAN, changes, path, says);
+for (const path of ["boot/vmlinuz", "/boot/\0vmlinuz"]) {
+  const kernel = { path, size: 1, sha256: "a".repeat(64), about: "" };
+  refused(`a kernel at ${JSON.stringify(path)}`, FILE_PLAN, { kernel }, ["kernel", "path"], "an absolute path");
+}
+
+type SegmentChanges = Partial<SegmentLoadCall>;
+const ARCH = SEGMENT_PLAN.call.flags;
+const SEGMENT_CASES: readonly (readonly [string, SegmentChanges, readonly (string | number)[], string])[] = [
+  ["kexec_load with no segments", { segments: [] }, ["segments"], "drops the image that is loaded"],
+  ["kexec_load for another architecture", { flags: ["KEXEC_ARCH_386"] }, ["flagBits"], "not the bits of"],
+  ["kexec_load for two", { flags: [...ARCH, "KEXEC_ARCH_386"], flagBits: "0x30000" }, ["flags"], "name 2"],
+  ["kexec_load for none", { flags: [] }, ["flags"], "name none"],
+  ["a segment from a file that is not listed", { files: [] }, ["segments", 0], "not among `files`"],
+];
+for (const [name, changes, path, says] of SEGMENT_CASES) refused(name, SEGMENT_PLAN, changes, path, says);
+
+function refusedSegment(name: string, of: PlannedSegment | undefined, changes: object, says: string): void {
+  const segments = SEGMENTS.map((segment) => segment === of ? { ...segment, ...changes } : segment);
+  refused(name, SEGMENT_PLAN, { segments }, ["segments", SEGMENTS.findIndex((segment) => segment === of)], says);
+}
+
+const random = (offset: number) => ({ kind: "bytes", base64: "AAAA", random: { offset, length: 2 } });
+refusedSegment("other bytes", BOOT_PARAMS, { bufsz: 3, source: { kind: "bytes", base64: "AAAA" } }, "another SHA-256");
+refusedSegment("fewer bytes", BOOT_PARAMS, { source: { kind: "bytes", base64: "AAAA" } }, "3 stand in the plan");
+refusedSegment("broken base64", BOOT_PARAMS, { source: { kind: "bytes", base64: "AAAAA" } }, "breaks off");
+refusedSegment("a random part outside", BOOT_PARAMS, { bufsz: 3, source: random(2) }, "beyond its bytes");
+refusedSegment("zeros with bytes", BOOT_PARAMS, { source: { kind: "zero" } }, "zero-filled");
+refusedSegment("fewer bytes than its part", KERNEL, { bufsz: 4096 }, "copies 4096 bytes");
+refusedSegment(
+  "a part beyond its file",
+  KERNEL,
+  { source: { kind: "file", path: "/boot/vmlinuz", offset: 20481, length: 12562432 } },
+  "reaches beyond the 12582912 bytes of /boot/vmlinuz",
+);
+refusedSegment("a whole file with another digest", SEGMENTS[1], { sha256: "c".repeat(64) }, "another SHA-256");
