@@ -55,6 +55,7 @@ export const CATALOGUE = {
   "memory-hidden": { exit: "permission", about: "Segments are to be placed, and /proc/iomem hides its addresses" },
   "memory-unknown": { exit: "unavailable", about: "Segments are to be placed, and there is no memory map" },
   "memory-none": { exit: "unavailable", about: "No memory is left in which segments may lie" },
+  "not-yet": { exit: "unavailable", about: "A profile asks for what this version does not do" },
   "too-many-segments": { exit: "unavailable", about: "An image needs more segments than kexec_load takes" },
   "no-room": { exit: "unavailable", about: "No free memory is large enough for a segment" },
   "segment-content": { exit: "data", about: "A segment's content is empty, not in its file, or does not fit" },

@@ -1,5 +1,5 @@
 import { type Segment, sourceSize } from "../arch/segment.ts";
-import type { Checked } from "../core/diagnostic.ts";
+import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { formatAddress } from "../core/number.ts";
 import { subtract } from "../core/range.ts";
 import { describeImage, describeInitrd } from "../image/describe.ts";
@@ -30,9 +30,18 @@ export function partsNeeded({ profile, images, facts }: PlanInput): readonly Fil
   });
 }
 
+const NO_PREDECOMPRESSION: Diagnostic = {
+  code: "not-yet",
+  severity: "error",
+  message: "This version of warmboot does not decompress a kernel before the reboot",
+  path: ["predecompress"],
+  hint: "Take out `predecompress`; the kernel then decompresses itself, as ever",
+};
+
 /** Plans a kexec_load(2) call. Without a layout the call has no segments, and the diagnostics or a check say why. */
 export function planSegmentCall(input: PlanInput, cmdline: string): Checked<SegmentLoadCall> {
   const { profile, images } = input;
+  if (profile.predecompress) return { value: undefined, diagnostics: [NO_PREDECOMPRESSION] };
   const layout = layOut(input, cmdline);
   const flags = loadFlags([
     ...(profile.crash ? ["KEXEC_ON_CRASH"] as const : []),

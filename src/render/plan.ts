@@ -8,6 +8,7 @@ import {
   type SegmentLoadCall,
 } from "../plan/plan.ts";
 import type { Style } from "./style.ts";
+import { visible } from "./visible.ts";
 import { wrap } from "./wrap.ts";
 
 /** How text is laid out: its colours, and the columns there are. */
@@ -27,7 +28,7 @@ export function renderPlan(plan: Plan, layout: Layout): string {
   const image = plan.release ?? (isExplicit(plan) ? "explicit segments" : "an image");
   const what = `${crash(plan) ? "crash kernel " : ""}${image}`;
   return [
-    style.bold(`${plan.profile}: ${crash(plan) ? "load" : "boot"} ${what}${host}`),
+    style.bold(visible(`${plan.profile}: ${crash(plan) ? "load" : "boot"} ${what}${host}`)),
     "",
     ...row("Running now", [`${plan.host.release} on ${plan.host.machine}`, ...optional(plan.host.cmdline)], layout),
     ...row(crash(plan) ? "On a panic" : "Will run", [
@@ -54,15 +55,17 @@ export function checkLines(check: Check, { style, width }: Layout): readonly str
   const mark = { pass: style.good("ok  "), warn: style.warning("warn"), fail: style.bad("FAIL") }[check.status];
   const name = check.rule.padEnd(18);
   const indent = 27;
-  const lines = [`  ${mark}  ${name} ${wrap(check.message, width, indent)}`];
-  if (check.hint !== undefined) lines.push(`${" ".repeat(indent)}${style.accent(wrap(check.hint, width, indent))}`);
+  const lines = [`  ${mark}  ${name} ${wrap(visible(check.message), width, indent)}`];
+  if (check.hint !== undefined) {
+    lines.push(`${" ".repeat(indent)}${style.accent(wrap(visible(check.hint), width, indent))}`);
+  }
   return lines;
 }
 
 /** A label and its lines, wrapped. */
 export function row(label: string, lines: readonly string[], { style, width }: Layout): readonly string[] {
   return lines.map((line, index) =>
-    `  ${style.dim((index === 0 ? label : "").padEnd(LABEL - 2))}${wrap(line, width, LABEL)}`
+    `  ${style.dim((index === 0 ? label : "").padEnd(LABEL - 2))}${wrap(visible(line), width, LABEL)}`
   );
 }
 

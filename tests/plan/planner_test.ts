@@ -8,6 +8,7 @@ import { formatSyscall } from "../../src/plan/syscall.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import type { Images } from "../../src/plan/input.ts";
+import { KEXEC_ARCHITECTURES } from "../../src/core/kexec_arch.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { bzImage, images, initrdFile, kernelFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
 
@@ -77,7 +78,7 @@ Deno.test({
       [{}, {}, {}, "kexec_file_load", "kernel-does-it"],
       [{ load: "kexec_load" }, {}, {}, "kexec_load", "profile-names-call"],
       [{ load: "kexec_file_load" }, {}, {}, "kexec_file_load", "profile-names-call"],
-      [{ predecompress: true, stated: ["predecompress"] }, {}, {}, "kexec_load", "profile-demands"],
+      [{ checksum: false, stated: ["checksum"] }, {}, {}, "kexec_load", "profile-demands"],
       [{}, { kernelConfig: { CONFIG_KEXEC_FILE: "n" } }, {}, "kexec_load", "host-lacks-file-load"],
       [{}, { lockdown: "integrity" }, {}, "kexec_file_load", "host-locked-down"],
       [{}, { secureBoot: "enabled" }, {}, "kexec_file_load", "host-secure-boot"],
@@ -111,6 +112,36 @@ Deno.test({
     });
     assertEquals(plan.checks.filter(({ status }) => status !== "pass"), []);
     assertEquals(lowerPlan(plan).map(({ name }) => name), ["kexec_load"]);
+  },
+});
+
+Deno.test({
+  name: "every architecture of kexec_load is refused with a reason where it is not the host's own",
+  permissions: "none",
+  fn() {
+    for (const { name } of KEXEC_ARCHITECTURES) {
+      const plan = planOf({ load: "kexec_load", arch: name });
+      const verdict = plan.checks.find(({ rule }) => rule === "architecture-flag")?.status;
+      assertEquals(verdict, name === "default" ? undefined : name === "x86_64" ? "pass" : "fail", name);
+      const machine = KEXEC_ARCHITECTURES.find((row) => row.name === name)?.machine ?? 0;
+      assertEquals(BigInt(plan.call.flagBits), BigInt(machine) << 16n);
+    }
+  },
+});
+
+Deno.test({
+  name: "what this version does not do is an error, not dropped",
+  permissions: "none",
+  fn() {
+    const { value, diagnostics } = planBoot({
+      profile: profileOf({ predecompress: true }),
+      facts: hostFacts(),
+      images: images(),
+      partDigests: PART_DIGESTS,
+    });
+    assertEquals([value, diagnostics.map(({ code, path }) => [code, path])], [undefined, [["not-yet", [
+      "predecompress",
+    ]]]]);
   },
 });
 

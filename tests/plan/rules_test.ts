@@ -47,6 +47,20 @@ const CASES: readonly Case[] = [
     says: "crash kernels by kexec_file_load only",
   },
   {
+    rule: "architecture-flag",
+    name: "the architecture of another host",
+    profile: { load: "kexec_load", arch: "386" },
+    status: "fail",
+    says: "KEXEC_ARCH_386",
+  },
+  {
+    rule: "architecture-flag",
+    name: "the host's own architecture",
+    profile: { load: "kexec_load", arch: "x86_64" },
+    status: "pass",
+    says: "KEXEC_ARCH_X86_64 is this host's",
+  },
+  {
     rule: "preserve-context",
     name: "a kernel that cannot come back",
     profile: { preserveContext: true, load: "kexec_load" },

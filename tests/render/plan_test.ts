@@ -120,3 +120,18 @@ Deno.test({
     assertEquals(wrap("", 5, 0), "");
   },
 });
+
+Deno.test({
+  name: "no text of a plan can drive the terminal",
+  permissions: "none",
+  fn() {
+    const hostile = {
+      ...plan,
+      profile: "\u001b[2Jp",
+      host: { ...plan.host, hostname: "h\u0007", cmdline: "a\u202eb" },
+      checks: [{ rule: "r", status: "fail" as const, message: "m\u001b]0;x", hint: "h\u009b" }],
+    };
+    // deno-lint-ignore no-control-regex
+    assertEquals(renderPlan(hostile, plain).match(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/g), null);
+  },
+});

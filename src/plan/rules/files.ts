@@ -123,9 +123,13 @@ const initrdContent: Rule = {
       const objection = size === 0 ? undefined : initrdObjection(info);
       if (objection !== undefined) return warn(`${path}: ${objection.message}`, objection.hint);
     }
-    return pass(images.initrd.map(({ path, info }) => `${path} is ${describeInitrd(info)}`).join(", "));
+    return pass(images.initrd.map(({ path, info }) => `${path} is ${article(info)}${describeInitrd(info)}`).join(", "));
   },
 };
+
+function article(info: RuleInput["images"]["initrd"][number]["info"]): string {
+  return info.kind === "cpio" ? "a " : "";
+}
 
 function files(images: RuleInput["images"]): readonly IdentifiedFile<unknown>[] {
   return [...(images.kernel === undefined ? [] : [images.kernel]), ...images.initrd, ...(images.segments ?? [])];

@@ -59,5 +59,26 @@ const preserveContext: Rule = {
   },
 };
 
+const ARCH_OF_MACHINE: { readonly [machine: string]: string } = {
+  "x86_64": "KEXEC_ARCH_X86_64",
+  aarch64: "KEXEC_ARCH_AARCH64",
+};
+
+const architectureFlag: Rule = {
+  name: "architecture-flag",
+  about: "The architecture that kexec_load is told is the running kernel's own (kernel/kexec.c: EINVAL for any other)",
+  exit: "unavailable",
+  check({ call, facts }) {
+    const told = call.flags.find((flag) => flag.startsWith("KEXEC_ARCH_"));
+    const own = ARCH_OF_MACHINE[facts.machine];
+    if (told === undefined || told === "KEXEC_ARCH_DEFAULT") return undefined;
+    if (told === own) return pass(`${told} is this host's architecture`);
+    return fail(
+      `The profile asks for ${told}, and the kernel of this ${facts.machine} host takes no other than its own`,
+      "Leave `arch` out, or take the profile to a host of that architecture",
+    );
+  },
+};
+
 /** The rules about what is loaded, and about the plan itself. */
-export const STATE_RULES: readonly Rule[] = [segmentsPlanned, preserveContext, replaces];
+export const STATE_RULES: readonly Rule[] = [segmentsPlanned, architectureFlag, preserveContext, replaces];
