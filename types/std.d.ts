@@ -28,26 +28,6 @@ declare module "@std/yaml" {
   export function stringify(data: unknown, options?: StringifyOptions): string;
 }
 
-declare module "@std/cli/parse-args" {
-  export interface ParseOptions {
-    boolean?: boolean | readonly string[];
-    string?: string | readonly string[];
-    collect?: readonly string[];
-    negatable?: readonly string[];
-    alias?: Record<string, string | readonly string[]>;
-    default?: Record<string, unknown>;
-    "--"?: boolean;
-    stopEarly?: boolean;
-    unknown?: (arg: string, key?: string, value?: unknown) => unknown;
-  }
-  export interface Args {
-    _: (string | number)[];
-    "--"?: string[];
-    [name: string]: unknown;
-  }
-  export function parseArgs(args: readonly string[], options?: ParseOptions): Args;
-}
-
 declare module "@std/path/posix" {
   export function basename(path: string, suffix?: string): string;
   export function dirname(path: string): string;

@@ -2,7 +2,7 @@
 import { join } from "@std/path";
 import { distribution, downloadPackage, type Package, refreshIndex, resolvePackages, type Suite } from "./apt.ts";
 import { cached, locked } from "./cache.ts";
-import { announce, exists, onPath, output, outputBytes, SetupError } from "./host_command.ts";
+import { announce, exists, onPath, output, SetupError } from "./host_command.ts";
 
 /** A kernel of the distribution, unpacked. */
 export interface Kernel {
@@ -56,12 +56,6 @@ export async function fetchKernel(name: KernelName): Promise<Kernel> {
     if (image !== undefined) return { name, release, image, modules, ...(config === undefined ? {} : { config }) };
   }
   throw new Error(`${root} of ${suite} has no kernel image`);
-}
-
-/** A kernel module, decompressed, by its path below the folder of modules, as `kernel/fs/efivarfs/efivarfs.ko`. */
-export async function kernelModule(kernel: Kernel, path: string): Promise<Uint8Array<ArrayBuffer>> {
-  const plain = join(kernel.modules, path);
-  return await exists(plain) ? await Deno.readFile(plain) : await outputBytes("xz", ["-dc", `${plain}.xz`]);
 }
 
 /** The path of a static busybox, from the distribution's package. */
