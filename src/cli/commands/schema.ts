@@ -7,6 +7,7 @@ import { checkSchema } from "../../render/check.ts";
 import { nearest } from "../../core/nearest.ts";
 import type { Command } from "../command.ts";
 import { complain } from "../report.ts";
+import { jsonText } from "../serialise.ts";
 
 /** The JSON Schema of everything that warmboot reads and prints, by the name of its file under schema/. */
 export const SCHEMAS: { readonly [name: string]: () => JsonSchema } = {
@@ -19,7 +20,7 @@ export const SCHEMAS: { readonly [name: string]: () => JsonSchema } = {
 
 /** A schema as it is printed and committed. */
 export function schemaText(schema: JsonSchema): string {
-  return `${JSON.stringify(schema, null, 2)}\n`;
+  return jsonText(schema);
 }
 
 /** `warmboot schema`. */
