@@ -1,11 +1,14 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { announce } from "./host_command.ts";
-import { denoInitrd } from "./initramfs.ts";
-import { startMachine } from "./machine.ts";
-import { fetchKernel, kernelNames } from "./packages.ts";
-import { BASE_CMDLINE } from "./qemu.ts";
+import { denoDisk, diskInitrd, initrdBytes } from "./initramfs.ts";
+import { type Machine, startMachine } from "./machine.ts";
+import { fetchKernel, type Kernel, kernelNames } from "./packages.ts";
+import { BASE_CMDLINE, type MachineOptions } from "./qemu.ts";
 
-const KERNELS = await Promise.all((await kernelNames()).map(fetchKernel));
+const names = await kernelNames();
+const GENERATIONS = await Promise.all(names.map(fetchKernel));
+/** With the kernel that is compressed otherwise, where there is one. */
+const KERNELS = names.includes("6.1") ? [...GENERATIONS, await fetchKernel("cloud")] : GENERATIONS;
 
 /** A way that takes every step from one of `count` places to another, once (Hierholzer). */
 function everyStep(count: number): readonly number[] {
@@ -25,46 +28,73 @@ function everyStep(count: number): readonly number[] {
   return way;
 }
 
-Deno.test("profiles boot every kernel from every other", async (t) => {
-  const initrd = await denoInitrd(
-    { warmboot: "cli.ts" },
-    Object.fromEntries(KERNELS.map(({ name, image }) => [`/boot/vmlinuz-${name}`, { file: image }])),
-  );
-  const [start = 0, ...targets] = everyStep(KERNELS.length);
-  const first = KERNELS[start];
+/** A machine that runs the first kernel, with all of them and an initrd on its disk. */
+async function machineWith(kernels: readonly Kernel[], options: Partial<MachineOptions> = {}): Promise<Machine> {
+  const [first] = kernels;
   if (first === undefined) throw new Error("There is no kernel to test");
-  await using machine = await startMachine({ kernel: first.image, initrd, memory: 4096 });
+  const initrd = await diskInitrd([...new Set(kernels)]);
+  const images = kernels.map(({ name, image }) => [`/boot/vmlinuz-${name}`, { file: image }] as const);
+  const disk = await denoDisk({ warmboot: "cli.ts" }, {
+    "/boot/initrd": await initrdBytes(initrd),
+    ...Object.fromEntries(images),
+  });
+  return await startMachine({ kernel: first.image, initrd, disk, memory: 2560, ...options });
+}
 
-  let here = first;
-  for (const [step, target] of targets.entries()) {
-    const there = KERNELS[target];
-    if (there === undefined) continue;
-    await t.step(`${here.release} boots ${there.release}`, async () => {
+/** From each kernel to the next, by profiles that differ in their command lines. */
+async function walk(t: Deno.TestContext, machine: Machine, way: readonly Kernel[], load: string): Promise<void> {
+  for (const [step, there] of way.slice(1).entries()) {
+    const here = machine.boot().release;
+    await t.step(`${here} boots ${there.release}`, async () => {
       const cmdline = `${BASE_CMDLINE} step=${step} note="two words"`;
-      await machine.output("repack /run/self.cpio");
       await machine.write(
         "/run/next.yaml",
-        `version: 1\nkernel: /boot/vmlinuz-${there.name}\ninitrd: self.cpio\ncmdline: ${cmdline}\n`,
+        `version: 1\nkernel: /boot/vmlinuz-${there.name}\ninitrd: /boot/initrd\ncmdline: ${cmdline}\nload: ${load}\n`,
       );
       const start = performance.now();
-      assertStringIncludes(
-        await machine.output("cd /run && warmboot load next.yaml"),
-        `Loaded ${there.release} from profile next`,
-      );
-      assertEquals(await machine.runToBoot("warmboot exec --now"), { release: there.release, cmdline });
-      announce(`${here.release} to ${there.release}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
+      const boot = await machine.runToBoot("warmboot load --exec --now /run/next.yaml");
+      assertEquals(boot, { release: there.release, cmdline });
+      announce(`${here} to ${there.release}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
     });
-    here = there;
   }
+}
 
-  await t.step(`${here.release} boots itself without an initrd`, async () => {
+Deno.test("kexec_file_load boots every kernel", async (t) => {
+  const way = [...GENERATIONS, ...GENERATIONS.slice(0, 1)];
+  await using machine = await machineWith(way);
+  await walk(t, machine, way, "kexec_file_load");
+
+  const { release } = machine.boot();
+  await t.step(`${release} boots itself without an initrd`, async () => {
+    const { name } = way.at(-1) ?? {};
     await machine.write(
       "/run/alone.yaml",
-      `version: 1\nkernel: /boot/vmlinuz-${here.name}\ncmdline: ${BASE_CMDLINE} alone=1\n`,
+      `version: 1\nkernel: /boot/vmlinuz-${name}\ncmdline: ${BASE_CMDLINE} alone=1\n`,
     );
-    await machine.output("warmboot load /run/alone.yaml");
-    // With neither initrd nor disk, the kernel ends where it looks for its root file system.
+    assertStringIncludes(await machine.output("warmboot load /run/alone.yaml"), `Loaded ${release} from profile alone`);
+    // The kernel cannot find the disk by itself, and ends where it looks for its root file system.
     await assertRejects(() => machine.runToBoot("warmboot exec --now"), Error, "Unable to mount root fs");
     assertMatch(machine.console(), new RegExp(`Command line: ${BASE_CMDLINE} alone=1\\s`));
+  });
+});
+
+Deno.test("kexec_load boots every kernel from every other, in one chain", async (t) => {
+  const way = everyStep(KERNELS.length).flatMap((place) => KERNELS[place] ?? []);
+  await using machine = await machineWith(way);
+  await walk(t, machine, way, "kexec_load");
+});
+
+Deno.test("on UEFI, kexec_load boots every kernel, and ACPI, EFI runtime services and power-off stay", async (t) => {
+  const way = [...KERNELS, ...KERNELS.slice(0, 1)];
+  await using machine = await machineWith(way, { firmware: "uefi" });
+  await walk(t, machine, way, "kexec_load");
+
+  await t.step("after the last of them", async () => {
+    const messages = await machine.output("dmesg");
+    assertMatch(messages, /ACPI: RSDP/);
+    assertMatch(messages, /efi: EFI v2/);
+    assertMatch(await machine.output("ls /sys/firmware/efi/runtime-map"), /^0$/m);
+    await assertRejects(() => machine.run("poweroff -f"), Error, "went down");
+    assertMatch(machine.console(), /reboot: Power down/);
   });
 });

@@ -5,7 +5,7 @@
  */
 import { COLOURED, PLAIN } from "../../src/render/style.ts";
 import { SetupError } from "./host_command.ts";
-import { denoInitrd, initrdBytes, tinyInitrd } from "./initramfs.ts";
+import { denoDisk, diskInitrd, initrdBytes } from "./initramfs.ts";
 import { startMachine } from "./machine.ts";
 import { fetchKernel, type Kernel, kernelNames } from "./packages.ts";
 import { BASE_CMDLINE } from "./qemu.ts";
@@ -42,14 +42,13 @@ cmdline:
   set: role=web greeting="hello from the profile"
 `;
   step(`Starting a virtual machine with Linux ${running.release} (no KVM needed; about half a minute)`);
-  await using machine = await startMachine({
-    kernel: running.image,
-    initrd: await denoInitrd({ warmboot: "cli.ts" }, {
-      "/boot/vmlinuz": { file: next.image },
-      "/boot/initrd.img": await initrdBytes(await tinyInitrd()),
-      [PROFILE]: profile,
-    }),
+  const initrd = await diskInitrd([running, next]);
+  const disk = await denoDisk({ warmboot: "cli.ts" }, {
+    "/boot/vmlinuz": { file: next.image },
+    "/boot/initrd.img": await initrdBytes(initrd),
+    [PROFILE]: profile,
   });
+  await using machine = await startMachine({ kernel: running.image, initrd, disk });
   show(`${await machine.output("uname -r")}${machine.boot().cmdline}`);
 
   step(`Its profile: ${PROFILE}`);

@@ -1,8 +1,9 @@
 /** What the tests of loading share: the files of a guest, and the words for asking it. */
 import { cpioArchive, MODE } from "./cpio.ts";
-import { initrdBytes, tinyInitrd } from "./initramfs.ts";
-import type { Machine, Result } from "./machine.ts";
-import { BASE_CMDLINE } from "./qemu.ts";
+import { denoDisk, diskInitrd, type GuestPrograms, initrdBytes, tinyInitrd } from "./initramfs.ts";
+import { type Machine, type Result, startMachine } from "./machine.ts";
+import type { Kernel } from "./packages.ts";
+import { BASE_CMDLINE, type MachineOptions } from "./qemu.ts";
 
 /** The lines of a profile that boots the guest's own kernel. */
 export const KERNEL = `kernel: /boot/vmlinuz\ncmdline: ${BASE_CMDLINE}`;
@@ -20,6 +21,23 @@ export async function guestFiles(image: string): Promise<Record<string, Uint8Arr
     "/boot/initrd": await initrdBytes(await tinyInitrd()),
     "/boot/marker.cpio": cpioArchive([marker]),
   };
+}
+
+/** A machine with the programs and the files of the profiles on its disk. */
+export async function machineWith(
+  kernel: Kernel,
+  programs: GuestPrograms,
+  options: Partial<MachineOptions> = {},
+): Promise<Machine> {
+  const initrd = await diskInitrd([kernel]);
+  const files = { ...await guestFiles(kernel.image), "/boot/initrd": await initrdBytes(initrd) };
+  return await startMachine({
+    kernel: kernel.image,
+    initrd,
+    disk: await denoDisk(programs, files),
+    memory: 1536,
+    ...options,
+  });
 }
 
 /** Writes /run/p.yaml. */

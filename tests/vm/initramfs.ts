@@ -1,12 +1,14 @@
 /**
- * The guests' root file systems: busybox with the agent (guest/init) as the tiny one, and on top Deno with bundled
- * programs. They are parts that the kernel unpacks one over the other, so that the large one is built once.
+ * The guests' root file systems: busybox with the agent (guest/init) as the tiny one, and Deno with bundled programs. The
+ * latter come on a disk, which the agent spreads over the root file system, and which outlasts a kexec; or as a part of
+ * the initrd, for kernels that have no driver of the disk.
  */
 import { fromFileUrl, join } from "@std/path";
 import { cached, REPOSITORY } from "./cache.ts";
 import { concatenate, cpioArchive, type CpioEntry, MODE } from "./cpio.ts";
 import { exists, output } from "./host_command.ts";
-import { fetchBusybox } from "./packages.ts";
+import { driveModules } from "./modules.ts";
+import { fetchBusybox, type Kernel } from "./packages.ts";
 
 /** Bytes, or the host's file that holds them. */
 export type Content = Uint8Array | { readonly file: string };
@@ -42,24 +44,45 @@ export async function tinyInitrd(files: GuestFiles = {}): Promise<Initrd> {
   ])];
 }
 
-/** The root file system with Deno and the programs besides: `await denoInitrd({ warmboot: "cli.ts" })`. */
-export async function denoInitrd(programs: GuestPrograms, files: GuestFiles = {}): Promise<Initrd> {
-  const bundled: { [path: string]: Content | string } = {};
-  for (const [name, module] of Object.entries(programs)) {
-    bundled[`/opt/${name}.js`] = await bundle(module);
-    bundled[`/bin/${name}`] = wrapper(name);
-  }
-  return [{ file: await denoArchive() }, ...await tinyInitrd({ ...bundled, ...files })];
+/** The small root file system with what these kernels need to find the machine's disk. */
+export async function diskInitrd(kernels: readonly Kernel[], files: GuestFiles = {}): Promise<Initrd> {
+  const modules = await Promise.all(kernels.map(driveModules));
+  return await tinyInitrd(Object.assign({}, ...modules, files));
 }
 
-/** The archive of Deno and the shared libraries that it needs; kept in the cache. */
-async function denoArchive(): Promise<string> {
+/** The files of a disk with Deno and the programs: `await denoDisk({ warmboot: "cli.ts" })`. */
+export async function denoDisk(programs: GuestPrograms, files: GuestFiles = {}): Promise<GuestFiles> {
+  return { ...await denoFiles(), ...await bundled(programs), ...files };
+}
+
+/** The root file system with Deno and the programs besides: `await denoInitrd({ warmboot: "cli.ts" })`. */
+export async function denoInitrd(programs: GuestPrograms, files: GuestFiles = {}): Promise<Initrd> {
+  return [{ file: await denoArchive() }, ...await tinyInitrd({ ...await bundled(programs), ...files })];
+}
+
+async function bundled(programs: GuestPrograms): Promise<GuestFiles> {
+  const files: { [path: string]: string } = {};
+  for (const [name, module] of Object.entries(programs)) {
+    files[`/opt/${name}.js`] = await bundle(module);
+    files[`/bin/${name}`] = wrapper(name);
+  }
+  return files;
+}
+
+/** Deno and the shared libraries that it needs. */
+async function denoFiles(): Promise<GuestFiles> {
   const deno = Deno.execPath();
-  const { mtime, size } = await Deno.stat(deno);
+  const libraries = (await output("ldd", [deno])).matchAll(/(?:=> |^\s+)(\/\S+)/gm);
+  const paths = [...libraries].flatMap(([, path]) => path === undefined ? [] : [path]);
+  return { "/bin/deno": { file: deno }, ...Object.fromEntries(paths.map((path) => [path, { file: path }])) };
+}
+
+/** The archive of them, kept in the cache. */
+async function denoArchive(): Promise<string> {
+  const { mtime, size } = await Deno.stat(Deno.execPath());
   const folder = await cached(`deno/${Deno.version.deno}-${size}-${mtime?.getTime() ?? 0}`, async (folder) => {
-    const libraries = (await output("ldd", [deno])).matchAll(/(?:=> |^\s+)(\/\S+)/gm);
-    const entries = [await entry("/bin/deno", { file: deno })];
-    for (const [, path] of libraries) if (path !== undefined) entries.push(await entry(path, { file: path }));
+    const files = Object.entries(await denoFiles());
+    const entries = await Promise.all(files.map(([path, content]) => entry(path, content)));
     await Deno.writeFile(join(folder, "deno.cpio"), cpioArchive(entries));
   });
   return join(folder, "deno.cpio");

@@ -17,6 +17,7 @@
  */
 import { agentMessages, type Boot, linesOf, quote, received, type Reply, requestBytes, writeAll } from "./agent.ts";
 import { removeTree } from "./cache.ts";
+import { writeDisk } from "./disk.ts";
 import { initrdBytes } from "./initramfs.ts";
 import { machineFiles, type MachineOptions, qemuCommand } from "./qemu.ts";
 
@@ -59,6 +60,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   try {
     const files = machineFiles(folder);
     await Deno.writeFile(files.initrd, await initrdBytes(options.initrd));
+    if (options.disk !== undefined) await writeDisk(files.disk, options.disk, folder);
     const { program, args } = await qemuCommand(options, files);
     using listener = Deno.listen({ transport: "unix", path: files.socket });
     const process = new Deno.Command(program, { args, stdin: "null", stdout: "piped", stderr: "piped" }).spawn();

@@ -13,22 +13,23 @@ export interface Kernel {
   readonly image: string;
   /** The build configuration's path, where the package brings one. */
   readonly config?: string;
-  /** The folder of its modules, as /lib/modules/RELEASE; holds them only for `6.1` and `6.12`. */
+  /** The folder of its modules, as /lib/modules/RELEASE. */
   readonly modules: string;
 }
 
-/** The kernels by generation. `newest` follows Debian's sid; `host` is Ubuntu's own. */
+/** The kernels by generation; `cloud` is 6.1 too, with another compression and fewer drivers. `newest` follows Debian's sid; `host` is Ubuntu's own. */
 export type KernelName = keyof typeof KERNELS;
 
 const KERNELS = {
   "6.1": { suite: "bookworm", root: "linux-image-amd64" },
+  cloud: { suite: "bookworm", root: "linux-image-cloud-amd64" },
   "6.12": { suite: "trixie", root: "linux-image-amd64" },
   newest: { suite: "sid", root: "linux-image-amd64" },
   host: { suite: "host", root: "linux-image-generic" },
 } as const satisfies { readonly [name: string]: { readonly suite: Suite; readonly root: string } };
 
-/** Debian's image is one package, or `image`, `binary` and `base` since 7.x; the modules' package is left out. */
-const KERNEL_PACKAGES = /^linux-(image|binary|base)-\d/;
+/** Debian's image is one package, or `image`, `binary`, `base` and `modules` since 7.x. */
+const KERNEL_PACKAGES = /^linux-(image|binary|base|modules)-\d/;
 
 /** The kernels that this host can have: three generations on Debian, its own on Ubuntu. */
 export async function kernelNames(): Promise<readonly KernelName[]> {
@@ -117,7 +118,8 @@ async function unpacked(suite: Suite, root: string, wanted: RegExp): Promise<str
 async function unpack(suite: Suite, packages: readonly Package[]): Promise<string> {
   const [first] = packages;
   if (first === undefined) throw new Error(`No package of ${suite} to unpack`);
-  const key = `packages/${first.name}_${first.version.replaceAll(":", "%3a")}`;
+  const rest = packages.length === 1 ? "" : `+${packages.length - 1}`;
+  const key = `packages/${first.name}_${first.version.replaceAll(":", "%3a")}${rest}`;
   return await cached(key, async (folder) => {
     for (const row of packages) {
       const file = await downloadPackage(suite, row, folder);

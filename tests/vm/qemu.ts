@@ -1,5 +1,5 @@
 import { join } from "@std/path";
-import type { Initrd } from "./initramfs.ts";
+import type { GuestFiles, Initrd } from "./initramfs.ts";
 import { onPath } from "./host_command.ts";
 import { fetchOvmf, findQemu } from "./packages.ts";
 
@@ -8,6 +8,8 @@ export interface MachineOptions {
   /** The path of a bzImage. */
   readonly kernel: string;
   readonly initrd: Initrd;
+  /** The files of a disk; the initrd must be one of `diskInitrd`. */
+  readonly disk?: GuestFiles;
   /** Words for the kernel's command line, behind those that the harness needs. */
   readonly append?: string;
   /** MiB; 2048 unless told. */
@@ -43,6 +45,7 @@ const ACCELERATOR = "tcg,thread=single";
 /** Files of one machine, in a folder that lives as long as its start. */
 export interface MachineFiles {
   readonly initrd: string;
+  readonly disk: string;
   /** The socket of the agent's serial port, on which the host listens. */
   readonly socket: string;
   /** The machine's own copy of the UEFI variables. */
@@ -52,7 +55,7 @@ export interface MachineFiles {
 /** Names the files of a machine. */
 export function machineFiles(folder: string): MachineFiles {
   const at = (name: string) => join(folder, name);
-  return { initrd: at("initrd"), socket: at("agent"), variables: at("variables") };
+  return { initrd: at("initrd"), disk: at("disk"), socket: at("agent"), variables: at("variables") };
 }
 
 /** The program and arguments that start the machine; the console is QEMU's standard output. */
@@ -60,14 +63,16 @@ export async function qemuCommand(
   options: MachineOptions,
   files: MachineFiles,
 ): Promise<{ readonly program: string; readonly args: string[] }> {
-  const { kernel, append = "", memory = 2048, cpus = 2, firmware = "bios", board = "q35" } = options;
+  const { kernel, disk, append = "", memory = 2048, cpus = 2, firmware = "bios", board = "q35" } = options;
   const args = [
     ["-nodefaults", "-no-user-config", "-no-reboot"],
     ["-display", "none"],
-    ["-accel", ACCELERATOR, "-cpu", CPU, "-machine", board, "-m", `${memory}`, "-smp", `${cpus}`],
+    // A socket for each: the firmware's MP table, for kernels without ACPI, lists one CPU of a socket.
+    ["-accel", ACCELERATOR, "-cpu", CPU, "-machine", board, "-m", `${memory}`, "-smp", `${cpus},sockets=${cpus}`],
     ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"],
     ["-chardev", `socket,id=agent,path=${optionValue(files.socket)}`, "-serial", "chardev:agent"],
     ["-kernel", kernel, "-initrd", files.initrd, "-append", `${BASE_CMDLINE} ${append}`.trim()],
+    ...(disk === undefined ? [] : diskDrive(files.disk)),
     ...(firmware === "uefi" ? await flashDrives(files.variables) : []),
   ].flat();
   const qemu = await findQemu();
@@ -76,6 +81,12 @@ export async function qemuCommand(
   return setpriv === undefined
     ? { program: qemu, args }
     : { program: setpriv, args: ["--pdeathsig", "KILL", qemu, ...args] };
+}
+
+/** What is written need not outlast QEMU. */
+function diskDrive(path: string): readonly string[][] {
+  const drive = `if=none,id=disk,format=raw,cache=unsafe,file=${optionValue(path)}`;
+  return [["-drive", drive, "-device", "virtio-blk-pci,drive=disk"]];
 }
 
 async function flashDrives(variables: string): Promise<readonly string[][]> {

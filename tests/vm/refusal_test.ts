@@ -1,20 +1,13 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { EXIT } from "../../src/core/exit.ts";
-import { guestFiles, KERNEL, loaded, profile, said, status } from "./guest_profile.ts";
-import { denoInitrd } from "./initramfs.ts";
-import { startMachine } from "./machine.ts";
+import { KERNEL, loaded, machineWith, profile, said, status } from "./guest_profile.ts";
 import { fetchKernel, kernelNames } from "./packages.ts";
-import { BASE_CMDLINE } from "./qemu.ts";
 
 const names = await kernelNames();
 const kernel = await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "host");
 
 Deno.test(`what cannot work is refused with its cause, and nothing is half done (${kernel.name})`, async (t) => {
-  const initrd = await denoInitrd(
-    { warmboot: "cli.ts", uncapable: "tests/vm/guest/uncapable.ts" },
-    await guestFiles(kernel.image),
-  );
-  await using machine = await startMachine({ kernel: kernel.image, initrd, memory: 4096 });
+  await using machine = await machineWith(kernel, { warmboot: "cli.ts", uncapable: "tests/vm/guest/uncapable.ts" });
 
   await t.step("exec without an image", async () => {
     const [code, text] = said(await machine.run("warmboot exec --now"));
@@ -107,10 +100,8 @@ Deno.test(`what cannot work is refused with its cause, and nothing is half done 
   });
 
   await t.step("lockdown, entered by booting with it", async () => {
-    await machine.output("warmboot unload && repack /run/self.cpio");
-    await profile(machine, `kernel: /boot/vmlinuz\ninitrd: self.cpio\ncmdline: ${BASE_CMDLINE} lockdown=integrity`);
-    await machine.output("warmboot load /run/p.yaml");
-    await machine.runToBoot("warmboot exec --now");
+    await profile(machine, `${KERNEL} lockdown=integrity\ninitrd: /boot/initrd`);
+    await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
     await refused(
       "kernel: /boot/flipped\ncmdline: ro",
       EXIT.refused.code,

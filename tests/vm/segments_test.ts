@@ -1,8 +1,8 @@
 import { assertEquals, assertMatch, assertNotMatch, assertRejects, assertStringIncludes } from "@std/assert";
-import { guestFiles, loaded, profile, status } from "./guest_profile.ts";
-import { denoInitrd } from "./initramfs.ts";
+import { loaded, machineWith, profile, status } from "./guest_profile.ts";
+import { denoDisk, diskInitrd, initrdBytes } from "./initramfs.ts";
 import { startMachine } from "./machine.ts";
-import { fetchKernel, type Kernel, kernelNames } from "./packages.ts";
+import { fetchKernel, kernelNames } from "./packages.ts";
 import { BASE_CMDLINE, type MachineOptions } from "./qemu.ts";
 import { vmlinuxOf } from "./vmlinux.ts";
 
@@ -12,11 +12,7 @@ initrd: [/boot/marker.cpio, /boot/initrd]
 cmdline: ${BASE_CMDLINE} way=segments
 load: kexec_load`;
 
-/** A machine that holds warmboot and the files of the profiles. */
-async function machineOf(kernel: Kernel, options: Partial<MachineOptions>): ReturnType<typeof startMachine> {
-  const initrd = await denoInitrd({ warmboot: "cli.ts" }, await guestFiles(kernel.image));
-  return await startMachine({ kernel: kernel.image, initrd, memory: 2560, ...options });
-}
+const PROGRAMS = { warmboot: "cli.ts" };
 
 /** What differs from kernel to kernel, so that little, much and high memory, and both depths of page tables, are each seen once. */
 const VARIANTS: readonly { readonly options: Partial<MachineOptions>; readonly lines: string }[] = [
@@ -28,7 +24,7 @@ const VARIANTS: readonly { readonly options: Partial<MachineOptions>; readonly l
 for (const [index, kernel] of KERNELS.entries()) {
   const { options, lines } = VARIANTS[index % VARIANTS.length] ?? { options: {}, lines: LINES };
   Deno.test(`kexec_load boots ${kernel.name} from segments, ${options.memory} MiB, ${options.cpus} CPUs`, async (t) => {
-    await using machine = await machineOf(kernel, options);
+    await using machine = await machineWith(kernel, PROGRAMS, options);
     await profile(machine, lines);
 
     await t.step("load leaves a record, and unload takes both back", async () => {
@@ -53,7 +49,7 @@ const names = await kernelNames();
 const kernel = await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "host");
 
 Deno.test(`purgatory refuses what does not match its digest, on the console, before the jump (${kernel.name})`, async () => {
-  await using machine = await machineOf(kernel, {});
+  await using machine = await machineWith(kernel, PROGRAMS);
   await profile(machine, LINES);
   await machine.output("warmboot plan /run/p.yaml --out /run/plan.json");
   const plan = JSON.parse(new TextDecoder().decode(await machine.read("/run/plan.json")));
@@ -74,9 +70,12 @@ Deno.test({
   // Debian's 6.12 has a zstd payload, which takes nothing but Deno to unpack.
   ignore: kernel.name !== "6.12",
   fn: async () => {
-    const files = { ...await guestFiles(kernel.image), "/boot/vmlinux": await vmlinuxOf(kernel.image) };
-    const initrd = await denoInitrd({ warmboot: "cli.ts" }, files);
-    await using machine = await startMachine({ kernel: kernel.image, initrd, memory: 2560 });
+    const initrd = await diskInitrd([kernel]);
+    const disk = await denoDisk(PROGRAMS, {
+      "/boot/vmlinux": await vmlinuxOf(kernel.image),
+      "/boot/initrd": await initrdBytes(initrd),
+    });
+    await using machine = await startMachine({ kernel: kernel.image, initrd, disk });
     await profile(
       machine,
       `kernel: /boot/vmlinux\ninitrd: /boot/initrd\ncmdline: ${BASE_CMDLINE} way=elf\nmemory: { min: 256MiB }`,
@@ -90,7 +89,7 @@ Deno.test({
 });
 
 Deno.test(`explicit segments run, through purgatory: examples/segments.yaml resets the machine (${kernel.name})`, async () => {
-  await using machine = await machineOf(kernel, {});
+  await using machine = await machineWith(kernel, PROGRAMS);
   await machine.write(
     "/run/reset.yaml",
     await Deno.readTextFile(new URL("../../examples/segments.yaml", import.meta.url)),
@@ -102,18 +101,4 @@ Deno.test(`explicit segments run, through purgatory: examples/segments.yaml rese
   await machine.output("warmboot load /run/reset.yaml");
   await assertRejects(() => machine.runToBoot("warmboot exec --now"), Error, "went down");
   assertNotMatch(machine.console(), /Kernel panic/);
-});
-
-Deno.test(`a UEFI machine keeps ACPI, EFI runtime services and power-off through kexec_load (${kernel.name})`, async () => {
-  await using machine = await machineOf(kernel, { firmware: "uefi" });
-  await profile(machine, LINES);
-  await machine.output("warmboot load /run/p.yaml");
-  const boot = await machine.runToBoot("warmboot exec --now");
-  assertStringIncludes(boot.cmdline, "way=segments");
-  const messages = await machine.output("dmesg");
-  assertMatch(messages, /ACPI: RSDP/);
-  assertMatch(messages, /efi: EFI v2/);
-  assertMatch(await machine.output("ls /sys/firmware/efi/runtime-map"), /^0$/m);
-  await assertRejects(() => machine.run("poweroff -f"), Error, "went down");
-  assertMatch(machine.console(), /reboot: Power down/);
 });
