@@ -69,6 +69,12 @@ export function imageRelease(info: ImageInfo): string | undefined {
   return info.kind === "bzimage" && / \(.*\) #/.test(info.versionString ?? "") ? info.release : undefined;
 }
 
+/** The build of a Linux kernel, as `uname -v` will say it: `#1 SMP ...`; undefined where the headers do not tell. */
+export function imageVersion(info: ImageInfo): string | undefined {
+  // "release (builder) #number ..." (arch/x86/boot/version.c): the builder may hold parentheses, "(" and "#" of its own.
+  return info.kind === "bzimage" ? / \(.*\) (#.*)$/.exec(info.versionString ?? "")?.[1] : undefined;
+}
+
 /** One line for people: `Linux 6.1.0-50-amd64, bzImage 2.15, xz payload, signed`. */
 export function describeImage(info: ImageInfo): string {
   return partsOf(info).filter((part) => part !== "").join(", ");
@@ -84,6 +90,11 @@ export function describeInitrd(info: InitrdInfo): string {
     case "unknown":
       return info.what;
   }
+}
+
+/** The same after "it is": `a cpio archive (newc)`, `zstd-compressed`, `an empty file`. */
+export function initrdIs(info: InitrdInfo): string {
+  return `${info.kind === "cpio" ? "a " : ""}${describeInitrd(info)}`;
 }
 
 function partsOf(info: ImageInfo): readonly string[] {

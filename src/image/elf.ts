@@ -1,6 +1,6 @@
 import type { ByteSource, Fields } from "../core/bytes.ts";
 import type { ElfImage, ImageInfo, NotKernel } from "./image.ts";
-import { multibootOf } from "./multiboot.ts";
+import { MULTIBOOT_WINDOW, multibootOf } from "./multiboot.ts";
 import { damaged, NAME_THE_KERNEL, printable, truncated } from "./probe.ts";
 
 /** One program header, of either class. */
@@ -77,7 +77,7 @@ export function probeElf(source: ByteSource, head: Fields): ImageInfo | undefine
   if (type === 3 && fields.word(header.entry) === 0n) {
     return { kind: "not-kernel", what: "a shared library (ELF without an entry point)", hint: NAME_THE_KERNEL };
   }
-  const multiboot = multibootOf(source);
+  const multiboot = multibootOf(source.read(0, MULTIBOOT_WINDOW));
   return {
     kind: "elf",
     bits,
@@ -143,6 +143,14 @@ function userspaceOf(
   const interp = headers.find((header) => header.type === PT_INTERP);
   if (interp !== undefined) {
     const path = new TextDecoder("latin1").decode(part(interp)).split("\0", 1)[0] ?? "";
+    // Kernels of FreeBSD and its kin are linked with this interpreter, which does not exist.
+    if (path === "/red/herring") {
+      return {
+        kind: "not-kernel",
+        what: "a FreeBSD kernel",
+        hint: "FreeBSD's own loader boots it; name a Linux kernel",
+      };
+    }
     return {
       kind: "not-kernel",
       what: `a userspace program (ELF, run by ${printable(path.slice(0, 80))})`,

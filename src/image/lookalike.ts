@@ -1,5 +1,6 @@
 import { type ByteSource, latin1 } from "../core/bytes.ts";
 import type { NotKernel } from "./image.ts";
+import { MULTIBOOT_LOADERS, multibootOf } from "./multiboot.ts";
 import { NAME_THE_KERNEL, printable } from "./probe.ts";
 
 /** How files that are no kernel are known: bytes, one character each, at an offset. The first row that fits counts. */
@@ -12,9 +13,12 @@ interface Lookalike {
 
 const SWAPPED = "This looks like the initrd: are `kernel` and `initrd` swapped?";
 const UNPACK = "Take the kernel out of it, and name that";
-const DUMPIMAGE = "Take the kernel out with `dumpimage`, and name that";
+const DUMPIMAGE = "U-Boot boots it (`bootm`); take the kernel out with `dumpimage`, and name that";
 const MOUNT = "Mount it, and name the kernel inside";
 const NOT_SUPPORTED = "Only x86 and arm64 kernels are supported";
+
+const OLD_FORMAT = "Linux gave this format up before 64-bit kernels came: name a bzImage or a vmlinux";
+const NETWORK = "Firmware loads it over the network (PXE); name the kernel that it would fetch";
 
 const LOOKALIKES: readonly Lookalike[] = [
   { offset: 0, magic: "070701", what: "a cpio archive (newc)", hint: SWAPPED },
@@ -35,13 +39,22 @@ const LOOKALIKES: readonly Lookalike[] = [
   { offset: 0, magic: "\xd0\x0d\xfe\xed", what: "a device tree blob or FIT image", hint: DUMPIMAGE },
   { offset: 0, magic: "\x27\x05\x19\x56", what: "a U-Boot uImage", hint: DUMPIMAGE },
   { offset: 0, magic: "ANDROID!", what: "an Android boot image", hint: UNPACK },
+  { offset: 0, magic: "VNDRBOOT", what: "an Android vendor boot image", hint: UNPACK },
   { offset: 0x24, magic: "\x18\x28\x6f\x01", what: "a 32-bit ARM zImage", hint: NOT_SUPPORTED },
   { offset: 0x30, magic: "RISCV\0\0\0", what: "a RISC-V Image", hint: NOT_SUPPORTED },
   { offset: 0, magic: "KDUMP   ", what: "a compressed kernel dump", hint: NAME_THE_KERNEL },
   { offset: 512, magic: "EFI PART", what: "a disk image with a GPT partition table", hint: MOUNT },
   { offset: 510, magic: "\x55\xaa", what: "a disk image or boot sector (MBR)", hint: MOUNT },
+];
+
+/** What a Multiboot header outweighs: a few bytes prove little. */
+const WEAK: readonly Lookalike[] = [
+  { offset: 0, magic: "\xea\x05\0\xc0\x07", what: "a boot sector, such as those for PXE", hint: NETWORK },
+  { offset: 0, magic: "\x07\x01\x64\0", what: "an a.out program for i386 (OMAGIC)", hint: OLD_FORMAT },
+  { offset: 0, magic: "\x08\x01\x64\0", what: "an a.out program for i386 (NMAGIC)", hint: OLD_FORMAT },
+  { offset: 0, magic: "\x0b\x01\x64\0", what: "an a.out program for i386 (ZMAGIC)", hint: OLD_FORMAT },
+  { offset: 0, magic: "\xcc\0\x64\0", what: "an a.out program for i386 (QMAGIC)", hint: OLD_FORMAT },
   { offset: 0, magic: "MZ", what: "a DOS program", hint: NAME_THE_KERNEL },
-  // Two bytes prove little: last.
   { offset: 0, magic: "\xc7\x71", what: "a cpio archive in the old binary format", hint: SWAPPED },
   { offset: 0, magic: "\x71\xc7", what: "a cpio archive in the old binary format", hint: SWAPPED },
 ];
@@ -73,7 +86,9 @@ export function lookalikeOf(source: ByteSource): NotKernel {
     return { kind: "not-kernel", what: "an empty file", hint: "Its copy or download probably failed: fetch it again" };
   }
   const start = source.read(0, WINDOW);
-  const row = LOOKALIKES.find(({ offset, magic }) => latin1(start.subarray(offset, offset + magic.length)) === magic);
+  const found = ({ offset, magic }: Lookalike): boolean =>
+    latin1(start.subarray(offset, offset + magic.length)) === magic;
+  const row = LOOKALIKES.find(found) ?? multibootRow(start) ?? WEAK.find(found);
   if (row !== undefined) return { kind: "not-kernel", what: row.what, hint: row.hint };
 
   if (start.every((byte) => byte === 0)) {
@@ -95,6 +110,14 @@ export function lookalikeOf(source: ByteSource): NotKernel {
     ? `a file of ${source.size} bytes, too short for a kernel (${bytes})`
     : `of no known format: it begins with the bytes ${bytes}`;
   return { kind: "not-kernel", what, hint: NAME_THE_KERNEL };
+}
+
+/** A Multiboot header without an ELF file around it says itself where the file's parts go. */
+function multibootRow(start: Uint8Array): Pick<Lookalike, "what" | "hint"> | undefined {
+  const version = multibootOf(start);
+  return version === undefined
+    ? undefined
+    : { what: `a Multiboot ${version} image without an ELF header`, hint: MULTIBOOT_LOADERS[version] };
 }
 
 /** The bytes as text if they are UTF-8 without control characters; the last character may be cut. */

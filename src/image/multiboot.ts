@@ -1,17 +1,26 @@
-import { type ByteSource, type Fields, fieldsOf } from "../core/bytes.ts";
+import { type Fields, fieldsOf } from "../core/bytes.ts";
+
+/** How far a header may lie into a file, bytes. */
+export const MULTIBOOT_WINDOW = 32768;
 
 /**
  * A Multiboot header lies somewhere at the start of the file, aligned; its fields sum to zero modulo 2^32
  * (Multiboot specification 0.6.96, section 3.1; Multiboot2 specification 2.0, section 3.1). Sizes in bytes.
  */
 const VERSIONS = [
-  { version: 2, magic: 0xe85250d6, within: 32768, align: 8, fields: 4 },
+  { version: 2, magic: 0xe85250d6, within: MULTIBOOT_WINDOW, align: 8, fields: 4 },
   { version: 1, magic: 0x1badb002, within: 8192, align: 4, fields: 3 },
 ] as const;
 
-/** The version of the Multiboot header in a file, or undefined if it has none. Reads at most 32 KiB. */
-export function multibootOf(source: ByteSource): 1 | 2 | undefined {
-  const start = fieldsOf(source.read(0, 32768));
+/** What boots such an image, in a hint. The types are those of kexec(8), kexec-tools 2.0.25. */
+export const MULTIBOOT_LOADERS: { readonly [version in 1 | 2]: string } = {
+  1: "GRUB boots it (`multiboot`), and kexec-tools may (`kexec --type=multiboot-x86`)",
+  2: "GRUB boots it (`multiboot2`), and kexec-tools may (`kexec --type=multiboot2-x86`)",
+};
+
+/** The version of the Multiboot header among a file's first bytes, or undefined if there is none. */
+export function multibootOf(bytes: Uint8Array): 1 | 2 | undefined {
+  const start = fieldsOf(bytes.subarray(0, MULTIBOOT_WINDOW));
   return VERSIONS.find((row) => {
     const last = Math.min(row.within, start.size) - row.fields * 4;
     for (let at = 0; at <= last; at += row.align) {

@@ -161,6 +161,7 @@ test("a file cut anywhere is never taken for a kernel", () => {
 test("a header that contradicts itself is damaged, and the message says how", () => {
   assertStringIncludes(refused(bzImage({ bootFlag: 0 })).what, "0xaa55");
   assertStringIncludes(refused(bzImage({ alignment: 0x30_0000 })).what, "0x300000 is not a power of two");
+  assertStringIncludes(refused(bzImage({ alignment: 0x1003, relocatable: 0 })).what, "0x1003 is not a power of two");
   assertStringIncludes(refused(bzImage({ initSize: 100 })).what, "asks for 100 bytes");
 });
 

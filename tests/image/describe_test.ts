@@ -1,6 +1,13 @@
 import { assertEquals } from "@std/assert";
 import { memorySource } from "../../src/core/bytes.ts";
-import { describeImage, describeInitrd, imageRelease, machineOf } from "../../src/image/describe.ts";
+import {
+  describeImage,
+  describeInitrd,
+  imageRelease,
+  imageVersion,
+  initrdIs,
+  machineOf,
+} from "../../src/image/describe.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
 import type { ImageInfo } from "../../src/image/image.ts";
 import { arm64Image, ascii, bzImage, joined, peFile, zboot } from "./build.ts";
@@ -81,11 +88,25 @@ Deno.test({
 });
 
 Deno.test({
+  name: "the build of a bzImage is what uname -v will say, whatever its builder is called",
+  permissions: "none",
+  fn() {
+    const build = (version: string) => imageVersion(identifyKernel(memorySource(bzImage({ version }))));
+    assertEquals(build("6.1 (root@h) #1 SMP Debian 6.1.176-1 (2026-07-01)"), "#1 SMP Debian 6.1.176-1 (2026-07-01)");
+    assertEquals(build("6.1 (a (b) #2) #3 SMP"), "#3 SMP");
+    assertEquals(build("iPXE 1.21"), undefined);
+    assertEquals(imageVersion(identifyKernel(memorySource(arm64Image()))), undefined);
+  },
+});
+
+Deno.test({
   name: "every kind of initrd has its line",
   permissions: "none",
   fn() {
     assertEquals(describeInitrd({ kind: "cpio", format: "newc" }), "cpio archive (newc)");
     assertEquals(describeInitrd({ kind: "compressed", compression: "zstd" }), "zstd-compressed");
     assertEquals(describeInitrd({ kind: "unknown", what: "a text file" }), "a text file");
+    assertEquals(initrdIs({ kind: "cpio", format: "newc" }), "a cpio archive (newc)");
+    assertEquals(initrdIs({ kind: "unknown", what: "a text file" }), "a text file");
   },
 });

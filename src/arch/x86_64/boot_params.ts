@@ -1,5 +1,6 @@
 import { MAX_U64 } from "../../core/number.ts";
 import type { HostFacts } from "../../host/facts.ts";
+import { SETUP_HEADER as HEADER } from "../../image/setup_header.ts";
 import { E820_RAM, type E820Entry } from "./e820.ts";
 import { acpiRsdp, type EfiDecision, type EfiHandover } from "./efi.ts";
 
@@ -31,8 +32,8 @@ export interface BootParams {
 const BOOT_PARAMS_SIZE = 4096;
 
 /**
- * Offsets in struct boot_params (Documentation/arch/x86/zero-page.rst and arch/x86/include/uapi/asm/bootparam.h, Linux
- * 7.3); those from 0x1f1 on are the setup header's (Documentation/arch/x86/boot.rst).
+ * Offsets in struct boot_params, besides those of its setup header (Documentation/arch/x86/zero-page.rst and
+ * arch/x86/include/uapi/asm/bootparam.h, Linux 7.3).
  */
 const FIELD = {
   extMemK: 0x002,
@@ -44,13 +45,6 @@ const FIELD = {
   altMemK: 0x1e0,
   e820Entries: 0x1e8,
   secureBoot: 0x1ec,
-  header: 0x1f1,
-  typeOfLoader: 0x210,
-  loadflags: 0x211,
-  ramdiskImage: 0x218,
-  ramdiskSize: 0x21c,
-  cmdLinePtr: 0x228,
-  setupData: 0x250,
   eddMbrSigBuffer: 0x290,
   e820Table: 0x2d0,
 } as const;
@@ -59,7 +53,7 @@ const FIELD = {
 const INHERITED: readonly { readonly offset: number; readonly length: number }[] = [
   { offset: 0x000, length: 0x40 }, // screen_info
   { offset: 0x1e9, length: 2 }, // eddbuf_entries and edd_mbr_sig_buf_entries
-  { offset: 0x23c, length: 4 }, // hardware_subarch
+  { offset: HEADER.hardwareSubarch, length: 4 },
   { offset: FIELD.eddMbrSigBuffer, length: 0x40 },
   { offset: 0xd00, length: 0x1ec }, // eddbuf
 ];
@@ -96,15 +90,15 @@ export function buildBootParams(input: BootParamsInput, at: bigint): BootParams 
   const address = (offset: number): bigint => at + BigInt(offset);
 
   // Only the header comes from the image: a sentinel other than zero makes the kernel clear most of the rest.
-  bytes.set(header.subarray(0, FIELD.eddMbrSigBuffer - FIELD.header), FIELD.header);
+  bytes.set(header.subarray(0, HEADER.limit - HEADER.setupSects), HEADER.setupSects);
   const running = facts.bootParams ?? new Uint8Array(BOOT_PARAMS_SIZE);
   for (const { offset, length } of INHERITED) bytes.set(running.subarray(offset, offset + length), offset);
   view.setBigUint64(FIELD.acpiRsdpAddr, acpiRsdp(facts) ?? 0n, true);
-  view.setUint8(FIELD.typeOfLoader, LOADER_KEXEC);
-  view.setUint8(FIELD.loadflags, 0);
-  setHalves(view, FIELD.ramdiskImage, FIELD.extRamdiskImage, initrd?.address ?? 0n);
-  setHalves(view, FIELD.ramdiskSize, FIELD.extRamdiskSize, initrd?.size ?? 0n);
-  setHalves(view, FIELD.cmdLinePtr, FIELD.extCmdLinePtr, address(layout.cmdline.offset));
+  view.setUint8(HEADER.typeOfLoader, LOADER_KEXEC);
+  view.setUint8(HEADER.loadflags, 0);
+  setHalves(view, HEADER.ramdiskImage, FIELD.extRamdiskImage, initrd?.address ?? 0n);
+  setHalves(view, HEADER.ramdiskSize, FIELD.extRamdiskSize, initrd?.size ?? 0n);
+  setHalves(view, HEADER.cmdLinePtr, FIELD.extCmdLinePtr, address(layout.cmdline.offset));
   setMemorySize(view, e820);
   view.setUint8(FIELD.e820Entries, Math.min(e820.length, E820_MAX));
   bytes.set(e820Bytes(e820.slice(0, E820_MAX)), FIELD.e820Table);
@@ -114,7 +108,7 @@ export function buildBootParams(input: BootParamsInput, at: bigint): BootParams 
     setEfiInfo(view, efi, { address: address(layout.efiMap.offset), size: layout.efiMap.bytes.length });
   }
 
-  view.setBigUint64(FIELD.setupData, address(layout.nodes[0]?.offset ?? 0), true);
+  view.setBigUint64(HEADER.setupData, address(layout.nodes[0]?.offset ?? 0), true);
   for (const [index, { offset, type, data }] of layout.nodes.entries()) {
     const next = layout.nodes[index + 1];
     view.setBigUint64(offset, next === undefined ? 0n : address(next.offset), true);

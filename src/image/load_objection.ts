@@ -1,0 +1,123 @@
+import { describeImage, machineOf, protocolName } from "./describe.ts";
+import type { Arm64Image, BzImage, ElfImage, ImageInfo } from "./image.ts";
+import { remedyOf } from "./remedy.ts";
+
+/** Why a call would refuse an image, and what to do about it. */
+export interface Objection {
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/** The calls that load an image. */
+export type LoadCall = "kexec_file_load" | "kexec_load";
+
+/** One condition of a kernel's loader. */
+interface Rule<Image> {
+  readonly holds: (image: Image) => boolean;
+  /** Completes "it cannot be loaded: ...". */
+  readonly message: (image: Image) => string;
+}
+
+/** bzImage64_probe in arch/x86/kernel/kexec-bzimage64.c, Linux 7.3; identifyKernel has seen to size and boot sector. */
+const BZIMAGE_RULES: readonly Rule<BzImage>[] = [
+  {
+    holds: (image) => image.protocol >= 0x20c,
+    message: (image) => `its boot protocol is ${protocolName(image.protocol)}, and 2.12 is required`,
+  },
+  { holds: (image) => image.loadedHigh, message: () => "it is a zImage, which runs below 1 MiB" },
+  { holds: (image) => image.entry64, message: () => "it has no 64-bit entry (XLF_KERNEL_64)" },
+  {
+    holds: (image) => image.above4G,
+    message: () => "it cannot be loaded above 4 GiB (XLF_CAN_BE_LOADED_ABOVE_4G)",
+  },
+];
+
+/** image_load in arch/arm64/kernel/kexec_image.c, Linux 7.3; page size and byte order depend on the CPU. */
+const ARM64_RULES: readonly Rule<Arm64Image>[] = [
+  {
+    holds: (image) => image.imageSize !== 0n,
+    message: () => "its header leaves the image size zero, as kernels before 3.17 do",
+  },
+];
+
+/** What is entered in 64-bit mode as Linux is (Documentation/arch/x86/boot.rst); the kernel itself looks at none of it. */
+const ELF_RULES: readonly Rule<ElfImage>[] = [
+  {
+    holds: (image) => image.multiboot === undefined,
+    message: ({ multiboot }) => `it is a Multiboot ${multiboot} image, which starts in 32-bit mode, not as Linux does`,
+  },
+  {
+    holds: (image) => machineOf(image) === "x86_64" && image.bits === 64 && image.littleEndian,
+    message: ({ bits, machine }) =>
+      `it is a ${bits}-bit ELF file for the machine ${machine}, not 64-bit for 62 (x86_64)`,
+  },
+];
+
+/** What each call takes on each machine (as `uname -m`). */
+const LOADERS: {
+  readonly [call in LoadCall]: {
+    readonly [machine: string]: { readonly kinds: readonly ImageInfo["kind"][]; readonly takes: string };
+  };
+} = {
+  "kexec_file_load": {
+    "x86_64": { kinds: ["bzimage"], takes: "a bzImage" },
+    aarch64: { kinds: ["arm64-image"], takes: "an uncompressed Image" },
+  },
+  "kexec_load": {
+    "x86_64": { kinds: ["bzimage", "elf"], takes: "a bzImage or an ELF kernel (vmlinux)" },
+    aarch64: { kinds: ["arm64-image"], takes: "an uncompressed Image" },
+  },
+};
+
+/**
+ * Why an image cannot be loaded by a call on a machine (as `uname -m`); undefined if its header gives no reason. What
+ * kexec_load(2) is given is what the kernel's own loader would take, and an ELF kernel besides. What depends on the
+ * host's state is not looked at: signatures, 5-level paging without XLF_5LEVEL, 32-bit EFI. Nor is the machine that the
+ * image is for, where it names another.
+ */
+export function loadObjection(call: LoadCall, info: ImageInfo, machine: string): Objection | undefined {
+  if (info.kind === "not-kernel") {
+    return { message: `The kernel is ${info.what}`, ...(info.hint === undefined ? {} : { hint: info.hint }) };
+  }
+  const loaders = LOADERS[call];
+  const loader = Object.hasOwn(loaders, machine) ? loaders[machine] : undefined;
+  if (loader === undefined) {
+    return {
+      message: `What ${call} takes on ${machine} is not known`,
+      hint: `Known are ${Object.keys(loaders).join(" and ")}`,
+    };
+  }
+  // One fault, one message: an image for another machine is the subject of the rule `architecture`.
+  const meant = machineOf(info);
+  if (meant !== undefined && meant !== machine) return undefined;
+  const hint = remedyOf(info, machine);
+  if (loader.kinds.includes(info.kind)) {
+    const why = unmet(info);
+    return why === undefined ? undefined : {
+      message: `The kernel (${describeImage(info)}) cannot be loaded: ${why}`,
+      hint,
+    };
+  }
+  return {
+    message: `The kernel (${describeImage(info)}) is not ${loader.takes}, all that ${call} on ${machine} takes`,
+    hint,
+  };
+}
+
+/** The first condition of its loader that an image of the right format does not meet. */
+function unmet(info: ImageInfo): string | undefined {
+  switch (info.kind) {
+    case "bzimage":
+      return firstBroken(BZIMAGE_RULES, info);
+    case "arm64-image":
+      return firstBroken(ARM64_RULES, info);
+    case "elf":
+      return firstBroken(ELF_RULES, info);
+    default:
+      return undefined;
+  }
+}
+
+function firstBroken<Image>(rules: readonly Rule<Image>[], image: Image): string | undefined {
+  return rules.find(({ holds }) => !holds(image))?.message(image);
+}

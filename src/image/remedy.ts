@@ -1,0 +1,49 @@
+import { machineOf } from "./describe.ts";
+import type { Compression, ImageInfo } from "./image.ts";
+import { MULTIBOOT_LOADERS } from "./multiboot.ts";
+
+const UNPACK: { readonly [Name in Exclude<Compression, "none">]: string } = {
+  gzip: "gunzip",
+  bzip2: "bunzip2",
+  lzma: "unlzma",
+  xz: "unxz",
+  lzo: "lzop -d",
+  lz4: "unlz4",
+  zstd: "unzstd",
+};
+
+const NAME_64 = "Name a 64-bit Linux kernel of version 3.8 or later";
+
+/** What an x86 kernel is booted by that is entered in 32-bit or 16-bit mode. */
+const OLD_BZIMAGE: string =
+  `${NAME_64}; GRUB boots this image (\`linux\`, or \`linux16\` where it calls the BIOS), and kexec-tools may ` +
+  "(`kexec --type=bzImage`)";
+
+/** How to come by an image that a call takes on a machine (as `uname -m`), or what else boots this one: a hint. */
+export function remedyOf(info: ImageInfo, machine: string): string {
+  const meant = machineOf(info);
+  const old = machine === "x86_64" && meant === "i386" && (info.kind === "elf" || info.kind === "bzimage");
+  if (meant !== undefined && meant !== machine && !old) return `Name a kernel built for ${machine}`;
+  switch (info.kind) {
+    case "compressed":
+      return info.compression === "none"
+        ? "Name the kernel itself"
+        : `Unpack it with \`${UNPACK[info.compression]}\`, and name the result`;
+    case "efi-zboot":
+      return "Unpack its payload, and name the result";
+    case "uki":
+      return "Extract its section `.linux` (and `.initrd`), and name that";
+    case "pe":
+      return "An EFI program runs on firmware only: name the kernel itself";
+    case "elf":
+      if (info.multiboot !== undefined && machine === "x86_64") return MULTIBOOT_LOADERS[info.multiboot];
+      if (old) return `${NAME_64}; kexec-tools may start this one (\`kexec --type=elf-x86\`)`;
+      if (machine === "aarch64") return "Name the Image that was built with this vmlinux (arch/arm64/boot/Image)";
+      return "Name the bzImage that was built with this vmlinux (arch/x86/boot/bzImage)";
+    case "bzimage":
+      return machine === "x86_64" ? OLD_BZIMAGE : `Name a kernel built for ${machine}`;
+    case "arm64-image":
+    case "not-kernel":
+      return `Name a kernel built for ${machine}`;
+  }
+}
