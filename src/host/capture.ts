@@ -1,17 +1,9 @@
 import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
+import { jsonText } from "../core/json_text.ts";
 import { nearest } from "../core/nearest.ts";
-import {
-  anyText,
-  choice,
-  describe,
-  either,
-  isMap,
-  type JsonSchema,
-  mapOf,
-  record,
-  scalar,
-  text,
-} from "../core/shape.ts";
+import { anyText, choice, describe, either, isMap, type JsonSchema, mapOf, record, text } from "../core/shape.ts";
+import { BASE64 } from "./base64.ts";
+import { type CapturedImages, IMAGES } from "./captured_image.ts";
 import { locatePath, parseJson } from "./json_position.ts";
 import { compareNames, type HostReader, type SourceResult } from "./reader.ts";
 import { expandPath, isSourcePath, type SourcePath } from "./source_path.ts";
@@ -29,6 +21,8 @@ export interface Capture {
   readonly format: typeof CAPTURE_FORMAT;
   /** What each source said, by its path. */
   readonly files: { readonly [path: string]: CapturedFile };
+  /** The kernels, initrds and segments' files that were captured with the host, by path. */
+  readonly images?: CapturedImages;
 }
 
 /** Reads every source of the table. */
@@ -109,25 +103,8 @@ export function captureText(capture: Capture): string {
   const known = Object.values(SOURCES).flatMap((source) => pathsIn(reader, source, release)).map(({ path }) => path);
   const paths = new Set([...known, ...Object.keys(capture.files).sort()]);
   const files = Object.fromEntries(Array.from(paths, (path) => [path, capture.files[path]]));
-  return `${JSON.stringify({ format: capture.format, files }, undefined, 2)}\n`;
-}
-
-const BASE64 = scalar(
-  "a text in padded base64",
-  {
-    type: "string",
-    contentEncoding: "base64",
-    pattern: "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$",
-  },
-  (value) => typeof value === "string" && isBase64(value) ? value : undefined,
-);
-
-function isBase64(value: string): boolean {
-  try {
-    return Uint8Array.fromBase64(value).toBase64() === value;
-  } catch {
-    return false;
-  }
+  const { format, images } = capture;
+  return jsonText({ format, files, ...(images === undefined ? {} : { images }) });
 }
 
 const BYTES = record<{ base64: string }>({ base64: { shape: BASE64, doc: "The source's bytes" } });
@@ -144,6 +121,11 @@ const FILES_DOC = "The content of each source that was there, by its path on the
 const CAPTURE = record<Capture>({
   format: { shape: choice([CAPTURE_FORMAT]), doc: "The form of this file, with its version" },
   files: { shape: mapOf(FILE), doc: FILES_DOC },
+  images: {
+    shape: IMAGES,
+    doc: "What plans need of the files that profiles name, by path (`facts --images PROFILE`)",
+    fallback: { value: undefined },
+  },
 });
 
 /**

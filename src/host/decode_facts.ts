@@ -8,6 +8,7 @@ import { crashFacts } from "./crash.ts";
 import { efiFacts } from "./efi.ts";
 import type { HostFacts } from "./facts.ts";
 import { type Iomem, parseIomem } from "./iomem.ts";
+import { kernelMap } from "./kcore.ts";
 import { kernelConfig } from "./kernel_config.ts";
 import { kexecState } from "./kexec_state.ts";
 import { firmwareMap, memoryFacts } from "./memory.ts";
@@ -49,6 +50,7 @@ export function decodeFacts(capture: Capture): Checked<HostFacts> {
     ...stated({ efi: efiFacts(from, report) }),
     ...bootParamsFacts(from, report),
     ...crashFacts(from, report),
+    ...stated({ kernelMap: kernelMap(from, report) }),
     kernelConfig: kernelConfig(from, report),
   };
   if (machine === undefined) report(missing("machine", "machine"));
@@ -81,7 +83,7 @@ function notCapable(): Diagnostic {
 
 /** One warning for all that failed alike: a reader without privileges is refused a dozen sources. */
 function reportUnreadable(from: Captured, report: Report): void {
-  const refused = sourceNames().flatMap((name) => {
+  const refused = sourceNames().filter((name) => SOURCES[name].rare !== true).flatMap((name) => {
     const [first, ...others] = from.unreadable(name);
     if (first === undefined) return [];
     return [{ error: first.error, path: others.length === 0 ? first.path : SOURCES[name].paths[0] ?? first.path }];

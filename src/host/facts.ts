@@ -1,3 +1,4 @@
+import type { Range } from "../core/range.ts";
 import type { Iomem } from "./iomem.ts";
 
 /** One row of /sys/firmware/memmap: inclusive in the file, half-open here. */
@@ -18,6 +19,8 @@ export interface KexecState {
   readonly crashLoaded?: boolean;
   /** Bytes reserved by crashkernel=, high and low together. */
   readonly crashSize?: bigint;
+  /** What crashkernel=SIZE,cma lends to a crash kernel; undefined where the kernel does not know of it. */
+  readonly crashCmaRanges?: readonly Range[];
   /** Bytes that an elfcorehdr segment needs for hotplug. */
   readonly crashElfcorehdrSize?: bigint;
   /** Whether the kernel itself keeps the loaded crash image in step with CPUs and memory that come and go. */
@@ -66,6 +69,16 @@ export interface SetupData {
   readonly type: number;
   /** Its bytes; undefined where they cannot be read. */
   readonly data?: Uint8Array;
+}
+
+/** One piece of physical memory that the running kernel maps. */
+export interface KernelMapping {
+  /** Virtual address of its first byte. */
+  readonly vaddr: bigint;
+  /** Physical address of its first byte. */
+  readonly paddr: bigint;
+  /** Bytes. */
+  readonly size: bigint;
 }
 
 /** Everything the planner knows of a host, decoded from a capture. Undefined: the host did not say. */
@@ -122,6 +135,8 @@ export interface HostFacts {
   readonly vmcoreinfo?: { readonly address: bigint; readonly size: bigint };
   /** Where each CPU leaves its registers in a crash; bytes. */
   readonly crashNotes: readonly { readonly cpu: number; readonly address: bigint; readonly size: bigint }[];
+  /** Where the running kernel maps itself and the memory; undefined where /proc/kcore does not say. */
+  readonly kernelMap?: readonly KernelMapping[];
   /**
    * The build options about kexec, crash dumps and signatures that are known, by their whole name, `CONFIG_KEXEC`; `n`
    * where unset. From /proc/config.gz, or what the distribution installed for this release.

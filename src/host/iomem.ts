@@ -1,6 +1,6 @@
 import type { Diagnostic, Position } from "../core/diagnostic.ts";
 import { formatAddress } from "../core/number.ts";
-import { contains, type Range } from "../core/range.ts";
+import { contains, normalise, type Range } from "../core/range.ts";
 
 /** One line of /proc/iomem and the lines nested under it. The end is exclusive here, inclusive in the file. */
 export interface IomemNode extends Range {
@@ -43,6 +43,18 @@ export function nodesNamed(iomem: Iomem, name: string): readonly IomemNode[] {
 export function systemRam(iomem: Iomem): readonly Range[] {
   if (iomem.visibility !== "full") return [];
   return iomem.roots.filter((node) => node.name === "System RAM").map(({ start, end }) => ({ start, end }));
+}
+
+/**
+ * The memory that a dump is to hold: what `systemRam` gives, and also what a driver manages, `System RAM (kmem)` and its
+ * like at any depth. Sorted, joined where it touches. Empty as `systemRam` is.
+ */
+export function dumpedRam(iomem: Iomem): readonly Range[] {
+  if (iomem.visibility !== "full") return [];
+  return normalise([
+    ...systemRam(iomem),
+    ...[...walk(iomem)].filter((node) => /^System RAM \(.*\)$/.test(node.name)),
+  ]);
 }
 
 /** The reservations of crashkernel=, lowest first: a low and a high one have the same name. Empty as `systemRam` is. */

@@ -1,8 +1,23 @@
 import type { Report } from "../core/shape.ts";
 import type { Captured } from "./captured.ts";
 import type { KexecState } from "./facts.ts";
-import { DECIMAL, FLAG, LOADS, oneValue } from "./one_value.ts";
+import type { Range } from "../core/range.ts";
+import { DECIMAL, FLAG, LOADS, oneValue, type ValueForm } from "./one_value.ts";
 import { stated } from "./stated.ts";
+
+/** Lines `start-end`, hexadecimal without 0x, both ends inclusive; an empty file is no range. */
+const RANGES: ValueForm<readonly Range[]> = {
+  expected: "lines of ranges such as 40000000-4fffffff",
+  read(text) {
+    const lines = text === "" ? [] : text.split("\n");
+    const ranges = lines.flatMap((line) => {
+      const [, start, last] = /^([0-9a-f]{1,16})-([0-9a-f]{1,16})$/i.exec(line) ?? [];
+      if (start === undefined || last === undefined) return [];
+      return [{ start: BigInt(`0x${start}`), end: BigInt(`0x${last}`) + 1n }];
+    });
+    return ranges.length === lines.length && ranges.every(({ start, end }) => start < end) ? ranges : undefined;
+  },
+};
 
 /** Decodes what the kernel says of kexec, from sysfs and from the sysctls. */
 export function kexecState(from: Captured, report: Report): KexecState {
@@ -10,6 +25,7 @@ export function kexecState(from: Captured, report: Report): KexecState {
     loaded: oneValue(from, report, "kexecLoaded", FLAG),
     crashLoaded: oneValue(from, report, "crashLoaded", FLAG),
     crashSize: oneValue(from, report, "crashSize", DECIMAL),
+    crashCmaRanges: oneValue(from, report, "crashCmaRanges", RANGES),
     crashElfcorehdrSize: oneValue(from, report, "crashElfcorehdrSize", DECIMAL),
     cpuCrashHotplug: oneValue(from, report, "cpuCrashHotplug", FLAG),
     memoryCrashHotplug: oneValue(from, report, "memoryCrashHotplug", FLAG),

@@ -1,3 +1,4 @@
+import { programHeadersEnd } from "./kcore.ts";
 import { compareNames, type HostReader, NOT_CAPABLE, type SourceResult } from "./reader.ts";
 
 /**
@@ -26,11 +27,27 @@ function readSource(path: string): SourceResult {
 function readBytes(path: string): Uint8Array {
   // Opening such a link gives a namespace, which cannot be read; what tells is the link's text.
   if (path.startsWith("/proc/self/ns/")) return new TextEncoder().encode(`${Deno.readLinkSync(path)}\n`);
+  // All memory: what tells is where it is mapped.
+  if (path === "/proc/kcore") return readHead(path, programHeadersEnd);
   const bytes = Deno.readFileSync(path);
   if (!path.endsWith(".gz")) return bytes;
   // Not imported: starting it takes longer than reading every other source.
   // deno-lint-ignore no-process-global
   return new Uint8Array(process.getBuiltinModule("node:zlib").gunzipSync(bytes));
+}
+
+/** The first bytes of a file, as many as `sizeOf` finds in its first 64. */
+function readHead(path: string, sizeOf: (start: Uint8Array) => number): Uint8Array {
+  using file = Deno.openSync(path);
+  const start = new Uint8Array(64);
+  const read = file.readSync(start) ?? 0;
+  const head = new Uint8Array(Math.max(read, sizeOf(start.subarray(0, read))));
+  file.seekSync(0, Deno.SeekMode.Start);
+  let done = 0;
+  for (let count: number | null = -1; done < head.length && count !== null; done += count ?? 0) {
+    count = file.readSync(head.subarray(done));
+  }
+  return head.subarray(0, done);
 }
 
 function listNames(directory: string): readonly string[] {

@@ -6,7 +6,10 @@ export type SourceResult =
 
 /** Where facts come from: the live host, or a capture. Two readers behind one interface. */
 export interface HostReader {
-  /** A directory reads as no bytes, a link under /proc/self/ns as its target, /proc/config.gz as what it unpacks to. */
+  /**
+   * A directory reads as no bytes, a link under /proc/self/ns as its target, /proc/config.gz as what it unpacks to,
+   * /proc/kcore as its headers.
+   */
   read(path: string): SourceResult;
   /** The names in a directory, sorted as numbers where they are numbers; empty if there is none. */
   list(directory: string): readonly string[];

@@ -15,6 +15,8 @@ export interface Source {
   readonly doc: string;
   /** The part that is kept of it; applying it twice changes nothing. */
   readonly keep?: KeptPart;
+  /** Few need it, and hosts withhold it for good reasons: that it cannot be read is said where it is needed. */
+  readonly rare?: boolean;
 }
 
 const CONFIG_LINE =
@@ -90,6 +92,10 @@ const ROWS = {
     "/sys/devices/system/memory/crash_hotplug",
     "Whether the kernel itself updates the loaded crash image when memory comes and goes (drivers/base/memory.c)",
   ),
+  crashCmaRanges: text(
+    ["/sys/kernel/kexec/crash_cma_ranges", "/sys/kernel/kexec_crash_cma_ranges"],
+    "Memory of crashkernel=SIZE,cma: the system's until a panic, then the crash kernel's (kernel/ksysfs.c, Linux 7.0)",
+  ),
   loadDisabled: text("/proc/sys/kernel/kexec_load_disabled", "1 forbids every load until reboot (kernel/kexec_core.c)"),
   limitReboot: text(
     "/proc/sys/kernel/kexec_load_limit_reboot",
@@ -146,6 +152,13 @@ const ROWS = {
     "/sys/devices/system/cpu/cpu*/{crash_notes,crash_notes_size}",
     "Address and size of each CPU's note for a crash dump (drivers/base/cpu.c)",
   ),
+  kcore: {
+    ...binary(
+      "/proc/kcore",
+      "Where the running kernel maps itself and the memory: the program headers, and nothing behind them (fs/proc/kcore.c)",
+    ),
+    rare: true,
+  },
   kernelConfig: text(
     ["/proc/config.gz", "/boot/config-RELEASE", "/lib/modules/RELEASE/config"],
     "The kernel's build options about kexec, crash dumps and signatures (kernel/configs.c; unpacked)",

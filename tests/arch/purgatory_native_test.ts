@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { createHash } from "node:crypto";
-import { buildPurgatory } from "../../src/arch/x86_64/purgatory.ts";
+import { buildPurgatory, type PurgatoryInput } from "../../src/arch/x86_64/purgatory.ts";
 import { PURGATORY_CODE, PURGATORY_SYMBOLS } from "../../src/arch/x86_64/purgatory_code.ts";
 import { assemble, purgatorySource } from "./assemble.ts";
 import { mapNative } from "./native_memory.ts";
@@ -174,7 +174,11 @@ Deno.test({
 });
 
 /** Runs a purgatory from behind its privileged instructions up to its jump; gives the registers there. */
-async function registersAtEntry(verify: boolean, digest: (data: Uint8Array) => string) {
+async function registersAtEntry(
+  verify: boolean,
+  digest: (data: Uint8Array) => string,
+  backup?: PurgatoryInput["backup"],
+) {
   const { code, symbols } = await assemble(Deno.readTextFileSync(PROBE));
   const at = await symbolsOf(purgatorySource());
   using probe = mapNative(code);
@@ -184,6 +188,7 @@ async function registersAtEntry(verify: boolean, digest: (data: Uint8Array) => s
     entry: probe.address + BigInt(symbols.get("landing") ?? 0),
     regions: [{ address: data.address, length: 5000n, sha256: digest(data.bytes) }],
     verify,
+    ...(backup === undefined ? {} : { backup }),
   }));
   const stack = purgatory.address + BigInt(at("stack_top"));
   probe.call(symbols.get("probe_state") ?? 0, purgatory.address + BigInt(at("prepared")), stack);
@@ -206,6 +211,21 @@ Deno.test({
   name: "without verification the entry is reached whatever the digests are",
   ignore,
   fn: async () => assertEquals(await registersAtEntry(false, () => "00".repeat(32)), AT_ENTRY),
+});
+
+Deno.test({
+  name: "a backup is copied whole before the jump, verified or not, and the entry's registers are the same",
+  ignore,
+  async fn() {
+    for (const verify of [true, false]) {
+      using memory = mapNative(sample(3 * 4096));
+      const [before, behind] = [memory.bytes.slice(0, 8192), memory.bytes.slice(8192 + 4001)];
+      const backup = { from: memory.address, to: memory.address + 8192n, size: 4001n };
+      assertEquals(await registersAtEntry(verify, sha256, backup), AT_ENTRY);
+      assertEquals(memory.bytes.slice(8192, 8192 + 4001), before.slice(0, 4001));
+      assertEquals([memory.bytes.slice(0, 8192), memory.bytes.slice(8192 + 4001)], [before, behind]);
+    }
+  },
 });
 
 Deno.test({

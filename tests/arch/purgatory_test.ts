@@ -54,6 +54,9 @@ Deno.test({
     assertEquals(view.getBigUint64(0x58, true), 0xffff_ffff_ffff_f000n);
     assertEquals(view.getBigUint64(0x60, true), 0x1000n);
     assertEquals(bytes.slice(0x68, 0x88).toHex(), "ab".repeat(32));
+    assertEquals(bytes.slice(0x328, 0x340), new Uint8Array(24), "no backup unless it is asked for");
+    const backup = buildPurgatory({ ...INPUT, backup: { from: 1n, to: 0x1_2345_6789n, size: 0xa_0000n } });
+    assertEquals(new BigUint64Array(backup.buffer, 0x328, 3), new BigUint64Array([1n, 0x1_2345_6789n, 0xa_0000n]));
   },
 });
 
@@ -117,8 +120,8 @@ Deno.test({
   permissions: "none",
   fn() {
     assertEquals(PURGATORY_ENTRY, 0n);
-    // jmp rel32 over the parameters, which end at 0x328.
+    // jmp rel32 over the parameters, which end at 0x340.
     const view = new DataView(buildPurgatory(INPUT).buffer);
-    assertEquals([view.getUint8(0), 5 + view.getInt32(1, true)], [0xe9, 0x328]);
+    assertEquals([view.getUint8(0), 5 + view.getInt32(1, true)], [0xe9, 0x340]);
   },
 });

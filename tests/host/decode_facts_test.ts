@@ -6,18 +6,10 @@ import type { Capture, CapturedFile } from "../../src/host/capture.ts";
 import { decodeFacts } from "../../src/host/decode_facts.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { crashReservations, systemRam } from "../../src/host/iomem.ts";
-import { hostCapture, HOSTS } from "./fixture.ts";
+import { capturedFacts as host, CAPTURES } from "./fixture.ts";
 
 function pure(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
-}
-
-const CAPTURES = new Map(HOSTS.map((name) => [name, hostCapture(name)]));
-
-function host(name: typeof HOSTS[number]): HostFacts {
-  const { value } = decodeFacts(CAPTURES.get(name) ?? hostCapture(name));
-  assert(value !== undefined);
-  return value;
 }
 
 /** The least that a host must say. */

@@ -1,4 +1,6 @@
 import { type Capture, parseCapture } from "../../src/host/capture.ts";
+import { decodeFacts } from "../../src/host/decode_facts.ts";
+import type { HostFacts } from "../../src/host/facts.ts";
 
 /** The captured hosts that the tests share. */
 export const HOSTS = ["arm64-server", "bios-vm", "many-region-server", "non-root", "uefi-laptop"] as const;
@@ -12,5 +14,15 @@ export function hostText(name: typeof HOSTS[number]): string {
 export function hostCapture(name: typeof HOSTS[number]): Capture {
   const { value, diagnostics } = parseCapture(hostText(name), name);
   if (value === undefined) throw new Error(`The fixture ${name} is broken: ${diagnostics[0]?.message}`);
+  return value;
+}
+
+/** Every captured host, read when this is loaded: for tests without permissions. */
+export const CAPTURES: ReadonlyMap<string, Capture> = new Map(HOSTS.map((name) => [name, hostCapture(name)]));
+
+/** The facts of a captured host. */
+export function capturedFacts(name: typeof HOSTS[number]): HostFacts {
+  const { value } = decodeFacts(CAPTURES.get(name) ?? hostCapture(name));
+  if (value === undefined) throw new Error(`The fixture ${name} has no facts`);
   return value;
 }

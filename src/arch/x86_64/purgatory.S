@@ -4,6 +4,7 @@
 # physical address, no usable GDT, IDT or stack, CR4 without OSFXSR (so: integer instructions only). It loads a GDT and
 # a stack of its own, compares the SHA-256 of each region in its parameters, and jumps to the entry as boot.rst of Linux
 # asks for ("64-bit boot protocol"). If a region differs it says so and halts: nothing that was altered is ever started.
+# For a crash kernel it can copy memory away that this will overwrite.
 #
 # Position independent, without relocations: it runs at any address. The stack lies behind them, up to `stack_top`.
 # `deno task generate` assembles this file into purgatory_code.ts.
@@ -50,6 +51,9 @@ boot_params:	.quad	0			# what it finds in rsi
 region_count:	.long	0
 flags:		.long	0
 regions:	.fill	REGION_MAX * REGION_SIZE, 1, 0
+backup_from:	.quad	0			# memory that the next kernel will overwrite
+backup_to:	.quad	0			# where it is copied before
+backup_size:	.quad	0
 
 prepare:
 	cli
@@ -71,11 +75,17 @@ prepare:
 
 prepared:
 	testl	$FLAG_VERIFY, flags(%rip)
-	jz	hand_over
+	jz	back_up
 	lea	parameters(%rip), %rdi
 	call	verify_regions
 	test	%eax, %eax
 	jnz	refuse
+
+back_up:
+	mov	backup_from(%rip), %rsi
+	mov	backup_to(%rip), %rdi
+	mov	backup_size(%rip), %rcx
+	rep movsb
 
 # rsp stays on our stack: no protocol asks for it, but a payload may push.
 hand_over:

@@ -1,3 +1,4 @@
+import { fieldsOf } from "../../core/bytes.ts";
 import { MAX_U64 } from "../../core/number.ts";
 import { PURGATORY_CODE, PURGATORY_SYMBOLS as AT } from "./purgatory_code.ts";
 
@@ -21,6 +22,8 @@ export interface PurgatoryInput {
   readonly regions: readonly PurgatoryRegion[];
   /** Whether it compares the regions; without it, it only sets the state up and jumps. */
   readonly verify: boolean;
+  /** What it copies before it jumps; physical addresses and bytes. The two do not overlap. */
+  readonly backup?: { readonly from: bigint; readonly to: bigint; readonly size: bigint };
   /**
    * Where it complains of a region that differs: on COM1 (port 0x3f8, at the speed it was left with), and in the top row
    * of the VGA text screen at 0xb8000, which the running kernel must then have mapped.
@@ -39,7 +42,7 @@ export const PURGATORY_REGIONS_MAX: number = AT.regionMax;
 
 /**
  * Builds a purgatory (purgatory.S): PURGATORY_SIZE bytes, its stack included, that run at any address. It writes to no
- * other memory than these, and the screen if it complains. It does not return: it is of no use to preserve_context.
+ * other memory than these, where it copies a backup to, and the screen if it complains. It does not return: it is of no use to preserve_context.
  * @throws {RangeError} for more than 16 regions, a number outside 64 bits, or what is no SHA-256
  */
 export function buildPurgatory(input: PurgatoryInput): Uint8Array {
@@ -53,6 +56,10 @@ export function buildPurgatory(input: PurgatoryInput): Uint8Array {
   setU64(view, AT.bootParams, input.bootParams);
   view.setUint32(AT.regionCount, input.regions.length, true);
   view.setUint32(AT.flags, flagsOf(input), true);
+  const { from, to, size } = input.backup ?? { from: 0n, to: 0n, size: 0n };
+  setU64(view, AT.backupFrom, from);
+  setU64(view, AT.backupTo, to);
+  setU64(view, AT.backupSize, size);
   for (const [index, region] of input.regions.entries()) {
     const offset = AT.regions + index * AT.regionSize;
     setU64(view, offset + AT.regionAddress, region.address);
@@ -60,6 +67,11 @@ export function buildPurgatory(input: PurgatoryInput): Uint8Array {
     bytes.set(digestBytes(region.sha256), offset + AT.regionDigest);
   }
   return bytes;
+}
+
+/** Where a purgatory jumps to, a physical address; undefined for bytes that are none, by their size. */
+export function purgatoryTarget(bytes: Uint8Array): bigint | undefined {
+  return BigInt(bytes.length) === PURGATORY_SIZE ? fieldsOf(bytes).u64(AT.entry) : undefined;
 }
 
 function flagsOf({ verify, console }: PurgatoryInput): number {

@@ -1,0 +1,27 @@
+import type { Checked } from "../../core/diagnostic.ts";
+import { intersect, type Range, subtract } from "../../core/range.ts";
+import type { HostFacts } from "../../host/facts.ts";
+import { crashReservations, systemRam } from "../../host/iomem.ts";
+import { E820_RAM, type E820Entry, e820Of } from "./e820.ts";
+
+const LOW_MEMORY: Range = { start: 0n, end: 1n << 20n };
+
+/**
+ * The memory map that a crash kernel is told: as memory, the reservations, what crashkernel=SIZE,cma lends, and the
+ * memory below 1 MiB; everything that is no memory (ACPI tables, reserved, persistent memory) as it is. Not `kept`: what
+ * lies in the reservation and must be left alone, the ELF core header above all, is no memory to it, as in
+ * crash_setup_memmap_entries() of arch/x86/kernel/crash.c (Linux 7.3). Sorted. Errors: as those of `e820Of`.
+ */
+export function crashE820Of(facts: HostFacts, kept: readonly Range[]): Checked<readonly E820Entry[]> {
+  const { value, diagnostics } = e820Of(facts);
+  // What `mem=` hides of the system's memory is none that the crash kernel would use.
+  const told = diagnostics.filter(({ code }) => code !== "e820-limited");
+  if (value === undefined) return { value, diagnostics: told };
+  const low = systemRam(facts.iomem).flatMap((range) => intersect(range, LOW_MEMORY) ?? []);
+  const memory = subtract([...low, ...crashReservations(facts.iomem), ...(facts.kexec.crashCmaRanges ?? [])], kept);
+  const entries = [
+    ...memory.map((range): E820Entry => ({ ...range, type: E820_RAM })),
+    ...value.filter(({ type }) => type !== E820_RAM),
+  ];
+  return { value: entries.toSorted((a, b) => a.start < b.start ? -1 : a.start > b.start ? 1 : 0), diagnostics: told };
+}

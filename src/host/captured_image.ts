@@ -1,0 +1,162 @@
+import type { ByteSource } from "../core/bytes.ts";
+import { count, list, mapOf, pattern, record, type Shape, wrongType } from "../core/shape.ts";
+import { BASE64 } from "./base64.ts";
+
+/** Bytes of a file that were looked at. */
+export interface CapturedRange {
+  /** From the start of the file, bytes. */
+  readonly offset: number;
+  /** The bytes. */
+  readonly base64: string;
+}
+
+/** A part of a file that a segment is made of. */
+export interface CapturedPart {
+  /** From the start of the file, bytes. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly length: number;
+  /** 64 lower-case hex digits. */
+  readonly sha256: string;
+}
+
+/** A kernel, an initrd or a segment's file as a plan needs to know it: all but most of its bytes. */
+export interface CapturedImage {
+  /** Bytes. */
+  readonly size: number;
+  /** 64 lower-case hex digits. */
+  readonly sha256: string;
+  /** What tells what it is: its headers. */
+  readonly ranges: readonly CapturedRange[];
+  /** What kexec_load would place of it. */
+  readonly parts: readonly CapturedPart[];
+}
+
+/** The files that were captured with a host, by their absolute path there. */
+export type CapturedImages = { readonly [path: string]: CapturedImage };
+
+/** A source that notes what is read of it. */
+export interface NotedSource {
+  readonly source: ByteSource;
+  /** All that was read so far, in order, each byte once. */
+  ranges(): readonly CapturedRange[];
+}
+
+/** Watches what is read of a source. */
+export function notedSource(source: ByteSource): NotedSource {
+  const reads: { readonly offset: number; readonly bytes: Uint8Array }[] = [];
+  return {
+    source: {
+      size: source.size,
+      read(offset, length) {
+        const bytes = source.read(offset, length);
+        if (bytes.length > 0) reads.push({ offset, bytes: bytes.slice() });
+        return bytes;
+      },
+    },
+    ranges: () => joined(reads).map(({ offset, bytes }) => ({ offset, base64: bytes.toBase64() })),
+  };
+}
+
+/** A source that gives what was captured. */
+export interface ReplayedSource {
+  readonly source: ByteSource;
+  /** Whether all that was read of it had been captured; otherwise what was made of it is worth nothing. */
+  isComplete(): boolean;
+}
+
+/** Reads a captured file as if it were there. */
+export function replayedSource({ size, ranges }: CapturedImage): ReplayedSource {
+  const known = joined(ranges.map(({ offset, base64 }) => ({ offset, bytes: Uint8Array.fromBase64(base64) })));
+  let complete = true;
+  return {
+    source: {
+      size,
+      read(offset, length) {
+        const end = Math.min(offset + length, size);
+        if (end <= offset) return new Uint8Array();
+        const range = known.find((each) => each.offset <= offset && end <= each.offset + each.bytes.length);
+        if (range !== undefined) return range.bytes.subarray(offset - range.offset, end - range.offset);
+        complete = false;
+        return new Uint8Array(end - offset);
+      },
+    },
+    isComplete: () => complete,
+  };
+}
+
+/** The captured digest of a part; undefined where another part was captured. */
+export function partDigest(image: CapturedImage, offset: number, length: number): string | undefined {
+  if (offset === 0 && length === image.size) return image.sha256;
+  return image.parts.find((part) => part.offset === offset && part.length === length)?.sha256;
+}
+
+interface Piece {
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
+/** The same bytes as pieces that neither overlap nor touch, in order. */
+function joined(pieces: readonly Piece[]): readonly Piece[] {
+  const result: Piece[] = [];
+  for (const piece of pieces.toSorted((a, b) => a.offset - b.offset)) {
+    const last = result.at(-1);
+    const end = last === undefined ? -1 : last.offset + last.bytes.length;
+    if (last === undefined || end < piece.offset) {
+      result.push(piece);
+      continue;
+    }
+    const more = piece.bytes.subarray(Math.min(piece.bytes.length, end - piece.offset));
+    const bytes = new Uint8Array(last.bytes.length + more.length);
+    bytes.set(last.bytes);
+    bytes.set(more, last.bytes.length);
+    result[result.length - 1] = { offset: last.offset, bytes };
+  }
+  return result;
+}
+
+const DIGEST = pattern("a SHA-256 of 64 hex digits", /^[0-9a-f]{64}$/);
+
+const IMAGE = record<CapturedImage>({
+  size: { shape: count, doc: "The file's size, bytes" },
+  sha256: { shape: DIGEST, doc: "Its SHA-256" },
+  ranges: {
+    shape: list(record<CapturedRange>({
+      offset: { shape: count, doc: "From the start of the file, bytes" },
+      base64: { shape: BASE64, doc: "The bytes" },
+    })),
+    doc: "The parts by which it is known what it is: headers",
+  },
+  parts: {
+    shape: list(record<CapturedPart>({
+      offset: { shape: count, doc: "From the start of the file, bytes" },
+      length: { shape: count, doc: "Bytes" },
+      sha256: { shape: DIGEST, doc: "SHA-256 of the part" },
+    })),
+    doc: "The parts that kexec_load would place",
+  },
+});
+
+/** An image whose ranges and parts lie in it. */
+const SOUND_IMAGE: Shape<CapturedImage> = {
+  ...IMAGE,
+  decode(value, at, report) {
+    const image = IMAGE.decode(value, at, report);
+    if (image === undefined) return undefined;
+    const ends = {
+      ranges: image.ranges.map(({ offset, base64 }) => offset + Uint8Array.fromBase64(base64).length),
+      parts: image.parts.map(({ offset, length }) => offset + length),
+    };
+    for (const key of ["ranges", "parts"] as const) {
+      const index = ends[key].findIndex((end) => end > image.size);
+      if (index < 0) continue;
+      return void report(
+        wrongType(`up to byte ${ends[key][index]}`, [...at, key, index], `within ${image.size} bytes`),
+      );
+    }
+    return image;
+  },
+};
+
+/** The `images` of a capture. */
+export const IMAGES: Shape<CapturedImages> = mapOf(SOUND_IMAGE);
