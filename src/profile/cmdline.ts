@@ -75,11 +75,29 @@ export interface CmdlineContext {
   readonly crash: boolean;
 }
 
-/** Words of the running command line that describe how it was booted, and would be wrong for the next kernel. */
-const DROPPED: readonly string[] = ["BOOT_IMAGE", "initrd", "kexec_jump_back_entry", "elfcorehdr"];
+/** Words of a running command line that describe how it was booted, and would be wrong for the next kernel. */
+export const BOOT_WORDS: readonly string[] = ["BOOT_IMAGE", "initrd", "kexec_jump_back_entry", "elfcorehdr"];
 
-/** A crash kernel must not reserve memory for another one in the little that it has. */
-const DROPPED_FOR_CRASH: readonly string[] = ["crashkernel"];
+/** The word of `stamp: true`, which says what was booted. The kernel ignores it: a name with a dot is a module's. */
+export const STAMP = "warmboot.plan";
+
+/** What a reused command line starts without: the stamp of the running boot would be false on the next one. */
+const DROPPED: readonly string[] = [...BOOT_WORDS, STAMP];
+
+/**
+ * A crash kernel must not reserve memory in the little that it has, for another one or for huge or contiguous pages; and
+ * what the running kernel was told of memory does not hold for it.
+ */
+const DROPPED_FOR_CRASH: readonly string[] = [
+  "crashkernel",
+  "hugepages",
+  "hugepagesz",
+  "default_hugepagesz",
+  "hugetlb_cma",
+  "cma",
+  "mem",
+  "memmap",
+];
 
 /**
  * The command line that the next kernel gets. An edit starts from the running one (if it says so), less the words of its
@@ -111,6 +129,14 @@ export function resolveCmdline(spec: Cmdline, context: CmdlineContext): Checked<
   params = [...params, ...appended];
   init = [...init, ...appendedInit];
   return { value: [...params, ...(init.length === 0 ? [] : ["--", ...init])].join(" "), diagnostics };
+}
+
+/** Adds a word to a command line, before the `--` behind which everything is init's. */
+export function addWord(cmdline: string, word: string): string {
+  const { words } = splitWords(cmdline);
+  const separator = words.findIndex(isSeparator);
+  const at = separator < 0 ? words.length : separator;
+  return [...words.slice(0, at), word, ...words.slice(at)].join(" ");
 }
 
 /** Whether a word is the one that ends the kernel's own parameters. */

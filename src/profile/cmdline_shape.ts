@@ -139,7 +139,8 @@ const edit: Shape<Edit> = record<Edit>({
     shape: boolean,
     doc:
       "Start from the running kernel's command line (true) or from nothing (false). Words that describe the running " +
-      "boot are left out: BOOT_IMAGE, initrd, kexec_jump_back_entry, elfcorehdr, and crashkernel for a crash kernel.",
+      "boot are left out: BOOT_IMAGE, initrd, kexec_jump_back_entry, elfcorehdr, warmboot.plan, and crashkernel for a " +
+      "crash kernel.",
   },
   remove: {
     shape: words,

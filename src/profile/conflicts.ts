@@ -17,7 +17,7 @@ interface ConflictRow {
 }
 
 /** Keys that describe how a kernel is booted; a list of explicit segments has no place for them. */
-const OF_A_KERNEL = ["initrd", "cmdline", "memory", "predecompress"] as const;
+const OF_A_KERNEL = ["initrd", "cmdline", "memory", "predecompress", "stamp"] as const;
 
 const EXPLICIT = given({ segments: FILLED });
 
@@ -69,6 +69,14 @@ const CONFLICTS: readonly ConflictRow[] = [
     hint: "Set one of them to `false`",
     applies: (profile) => profile.crash && profile.preserveContext,
     schema: given({ crash: IS_TRUE, preserve_context: IS_TRUE }),
+  },
+  {
+    code: "conflict",
+    at: ["checksum"],
+    message: "`checksum: true` would be ignored: a payload that is to return is entered directly",
+    hint: "Remove `checksum`, or set it to `false`",
+    applies: (profile) => profile.preserveContext && profile.checksum && states(profile, "checksum"),
+    schema: given({ preserve_context: IS_TRUE, checksum: IS_TRUE }),
   },
 ];
 

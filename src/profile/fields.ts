@@ -3,17 +3,20 @@ import { KEXEC_ARCHITECTURES, type KexecArch } from "../core/kexec_arch.ts";
 import { choice, type Fields, list, record, type Shape } from "../core/shape.ts";
 import { formatAddress } from "../core/number.ts";
 import { cmdline } from "./cmdline_shape.ts";
-import { fileRef, fileRefs } from "./file_shape.ts";
-import type { Cmdline, FileRef, LoadChoice, Profile, SegmentSpec } from "./profile.ts";
+import { fileRef, fileRefs, paths } from "./file_shape.ts";
+import type { Cmdline, FileRef, LoadChoice, Profile, Requires, SegmentSpec } from "./profile.ts";
 import { refine } from "./refine.ts";
+import { requires } from "./requires_shape.ts";
 import { address, boolean, label, prose } from "./scalars.ts";
 import { segment } from "./segment_shape.ts";
 
 /** A profile's keys as the file states them, decoded, with defaults filled in. */
 export interface Stated {
   readonly version: 1;
+  readonly extends?: readonly string[];
   readonly name?: string;
   readonly description?: string;
+  readonly requires?: Requires;
   readonly kernel?: FileRef;
   readonly initrd: readonly FileRef[];
   readonly cmdline: Cmdline;
@@ -26,6 +29,7 @@ export interface Stated {
   readonly memory: Profile["memory"];
   readonly checksum: boolean;
   readonly predecompress: boolean;
+  readonly stamp: boolean;
 }
 
 const version: Shape<1> = refine(choice(["1"]), () => 1 as const, { enum: [1, "1"] });
@@ -65,6 +69,20 @@ export const FIELDS: Fields<Stated> = {
     examples: ["web"],
   },
   description: { shape: prose, doc: "What the profile is for, for people.", ...optional },
+  extends: {
+    shape: paths,
+    doc: "A profile, or several, whose keys hold where this one has none; the later of them wins over the earlier. " +
+      "Maps merge key by key, lists replace; `initrd+`, `segments+`, `cmdline+`, and `remove+`, `set+` and `append+` " +
+      "within `cmdline`, add to the list below. Relative to this file's own folder.",
+    ...optional,
+    examples: ["base.yaml", ["base.yaml", "serial.yaml"]],
+  },
+  requires: {
+    shape: requires,
+    doc: "What the host must be; any other is refused, and so is one that does not say.",
+    ...optional,
+    examples: [{ architecture: "x86_64", kernel: ">=6.1 <7" }],
+  },
   kernel: {
     shape: fileRef,
     doc: "The kernel to boot: a path, or a map that pins its content too. Relative to the profile's own folder.",
@@ -130,6 +148,12 @@ export const FIELDS: Fields<Stated> = {
   predecompress: {
     shape: boolean,
     doc: "With kexec_load: place the decompressed kernel, so that the reboot need not do it.",
+    fallback: { value: false },
+  },
+  stamp: {
+    shape: boolean,
+    doc: "Add `warmboot.plan=DIGEST` to the command line, a digest of kernel, initrds and command line, so that " +
+      "`status --booted` can say for certain whether this is what booted.",
     fallback: { value: false },
   },
 };

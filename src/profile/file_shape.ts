@@ -33,3 +33,16 @@ export const fileRefs: Shape<readonly FileRef[]> = {
     return only === undefined ? undefined : [only];
   },
 };
+
+const severalPaths: Shape<readonly string[]> = list(path);
+
+/** A path, or a list of paths. */
+export const paths: Shape<readonly string[]> = {
+  expected: "a path, or a list of paths",
+  schema: { anyOf: [path.schema, severalPaths.schema] },
+  decode(value, at, report) {
+    if (Array.isArray(value)) return severalPaths.decode(value, at, report);
+    const only = path.decode(value, at, report);
+    return only === undefined ? undefined : [only];
+  },
+};

@@ -1,31 +1,58 @@
-import { basename, dirname, extname, isAbsolute } from "@std/path/posix";
-import { type Checked, type Diagnostic, hasErrors, type Position } from "../core/diagnostic.ts";
-import { formatSize } from "../core/number.ts";
-import { describe, isMap } from "../core/shape.ts";
+import { basename, extname } from "@std/path/posix";
+import { type Checked, type Diagnostic, hasErrors, type Path } from "../core/diagnostic.ts";
+import { isMap } from "../core/shape.ts";
 import { conflictsOf } from "./conflicts.ts";
-import { readDocument } from "./document.ts";
 import { FIELDS, PROFILE, type Stated } from "./fields.ts";
-import { excessOf, MAX_BYTES } from "./limits.ts";
-import { placed, sourceOf } from "./locate.ts";
-import { MERGE_KEY, resolveMerges } from "./merge.ts";
+import { type Layer, readLayer, readLayerText } from "./layer.ts";
+import { collectLayers, type LayerContext } from "./layers.ts";
+import { placed } from "./locate.ts";
+import { originAt, overlayAll, type Traced } from "./overlay.ts";
+import { pathBeside } from "./path_beside.ts";
 import type { FileRef, Profile, SegmentSpec } from "./profile.ts";
+
+/** A profile with the files that it was made of. */
+export interface ParsedProfile extends Checked<Profile> {
+  /** Its files, the lowest first. */
+  readonly layers: readonly Layer[];
+  /** What the files say together, before decoding; undefined where one of them could not be read. */
+  readonly merged: Traced | undefined;
+  /** A diagnostic about the profile with the place, in the file that set it, of the key or value that it names. */
+  place(diagnostic: Diagnostic): Diagnostic;
+}
 
 /**
  * Decodes a profile. `file` is the path that messages show, whose folder resolves relative paths and whose stem is the
- * default name. Reports every problem at once, in the order of the text; the value is undefined if one is an error.
+ * default name. `context` supplies its other files; without one, `extends` is an error. Reports every problem at once, in
+ * the order of the files and texts; the value is undefined if one is an error.
  */
-export function parseProfile(text: string, file: string): Checked<Profile> {
-  if (text.length > MAX_BYTES) return refused(tooLarge(text.length, file));
-  const body = text.startsWith("\ufeff") ? text.slice(1) : text;
-  const source = sourceOf(body, file);
-  const stray = /\0|\p{Cs}/u.exec(body)?.index;
-  if (stray !== undefined) return refused(notText("it has a NUL or half of a surrogate pair", source.at(stray, 1)));
+export function parseProfile(text: string, file: string, context?: LayerContext): Checked<Profile> {
+  return parseLayers(readLayerText(text, file, "profile"), context);
+}
 
-  const document = readDocument(body, source);
-  const problems: Diagnostic[] = [...document.problems];
-  const profile = document.value === undefined ? undefined : decodeDocument(document.value, body, file, problems);
-  const diagnostics = problems.map((problem) => placed(problem, source)).toSorted(byPosition);
-  return { value: hasErrors(diagnostics) ? undefined : profile, diagnostics: firstOf(diagnostics) };
+/** Decodes a profile from the bytes of its file: UTF-8, with or without a byte-order mark, at most 1 MiB. */
+export function parseProfileBytes(bytes: Uint8Array, file: string, context?: LayerContext): Checked<Profile> {
+  return parseLayers(readLayer(bytes, file, "profile"), context);
+}
+
+/** Decodes a profile of which the first file is read, and keeps what its files say. */
+export function parseLayers(main: Layer, context: LayerContext | undefined): ParsedProfile {
+  const stack = collectLayers(main, context);
+  const { layers } = stack;
+  const problems: Diagnostic[] = [...layers.flatMap((layer) => layer.problems), ...stack.diagnostics];
+  const report = (problem: Diagnostic): void => void problems.push(problem);
+  // Without one of its files, what the profile seems to lack may stand there.
+  const complete = !hasErrors(stack.diagnostics) && layers.every(({ map }) => map !== undefined);
+  const merged = complete ? overlayAll(layers, report) : undefined;
+  const place = (diagnostic: Diagnostic): Diagnostic => placedIn(diagnostic, merged, main);
+  const profile = merged === undefined ? undefined : decodeMerged(merged, main.file, report);
+  const diagnostics = problems.map(place).toSorted(byPlace(layers));
+  return {
+    value: hasErrors(diagnostics) ? undefined : profile,
+    diagnostics: firstOf(diagnostics),
+    layers,
+    merged,
+    place,
+  };
 }
 
 /** Who has fixed this many will run the check again. */
@@ -44,44 +71,26 @@ function firstOf(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
   }];
 }
 
-/** Decodes a profile from the bytes of its file: UTF-8, with or without a byte-order mark, at most 1 MiB. */
-export function parseProfileBytes(bytes: Uint8Array, file: string): Checked<Profile> {
-  if (bytes.length > MAX_BYTES) return refused(tooLarge(bytes.length, file));
-  const start = { file, line: 1, column: 1, length: 1 };
-  if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
-    return refused(notText("it is UTF-16", start));
-  }
-  const nul = bytes.indexOf(0);
-  if (nul >= 0) return refused(notText(`byte ${nul} is NUL`, start));
-  const text = decodedUtf8(bytes);
-  if (text !== undefined) return parseProfile(text, file);
-  const before = new TextDecoder().decode(bytes).split("\ufffd", 1)[0] ?? "";
-  return refused(notText("it is not UTF-8", sourceOf(before, file).at(before.length, 1)));
+function placedIn(diagnostic: Diagnostic, merged: Traced | undefined, main: Layer): Diagnostic {
+  if (diagnostic.position !== undefined) return diagnostic;
+  const { layer, path } = merged === undefined
+    ? { layer: main, path: diagnostic.path ?? [] }
+    : originAt(merged.origin, diagnostic.path ?? []);
+  if (layer.source === undefined) return diagnostic;
+  const { position } = placed({ ...diagnostic, path }, layer.source);
+  return position === undefined ? diagnostic : { ...diagnostic, position };
 }
 
-function decodedUtf8(bytes: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Decodes a document's value, and adds its problems. */
-function decodeDocument(value: unknown, text: string, file: string, problems: Diagnostic[]): Profile | undefined {
-  const report = (problem: Diagnostic): void => void problems.push(problem);
-  const excess = excessOf(value);
-  if (excess !== undefined) {
-    return void report({ code: "too-complex", severity: "error", message: excess.message, path: excess.path });
-  }
-  const map = text.includes(MERGE_KEY) ? resolveMerges(value, [], report) : value;
-  if (!isMap(map)) return void report(notMap(map));
-  const version = map["version"];
-  if (typeof version === "string" && version !== "1" && /^[1-9][0-9]*$/.test(version)) {
-    return void report(futureVersion(version));
-  }
+/** Decodes what the files say together. */
+function decodeMerged(merged: Traced, file: string, report: (problem: Diagnostic) => void): Profile | undefined {
+  const map = merged.value;
+  if (!isMap(map)) return undefined;
   const stated = PROFILE.decode(map, [], report) ?? salvage(map);
-  const profile = profileOf(stated, Object.keys(map).filter((key) => Object.hasOwn(FIELDS, key)), file);
+  const beside = (ref: FileRef, path: Path): FileRef => ({
+    ...ref,
+    path: pathBeside(ref.path, originAt(merged.origin, [...path, "path"]).layer.file),
+  });
+  const profile = profileOf(stated, Object.keys(map).filter((key) => Object.hasOwn(FIELDS, key)), file, beside);
   conflictsOf(profile).forEach(report);
   return profile;
 }
@@ -102,84 +111,35 @@ function salvage(map: { readonly [key: string]: unknown }): Stated {
   return wrong ? { ...sound, segments: [{ at: 0n, source: { kind: "zero" } }] } : sound;
 }
 
-/** The profile of what a file states: paths resolved, the name filled in. */
-function profileOf(stated: Stated, keys: readonly string[], file: string): Profile {
-  const { preserve_context: preserveContext, kernel, initrd, segments, ...same } = stated;
-  const resolved = (ref: FileRef): FileRef => ({ ...ref, path: resolvedPath(ref.path, file) });
+/** The profile of what its files state: paths resolved, each beside the file that writes it, and the name filled in. */
+function profileOf(
+  stated: Stated,
+  keys: readonly string[],
+  file: string,
+  beside: (ref: FileRef, path: Path) => FileRef,
+): Profile {
+  const { preserve_context: preserveContext, kernel, initrd, segments, extends: _bases, ...same } = stated;
   return {
     ...same,
     name: stated.name ?? (basename(file, extname(file)) || "profile"),
-    ...(kernel === undefined ? {} : { kernel: resolved(kernel) }),
-    initrd: initrd.map(resolved),
+    ...(kernel === undefined ? {} : { kernel: beside(kernel, ["kernel"]) }),
+    initrd: initrd.map((ref, index) => beside(ref, ["initrd", index])),
     preserveContext,
-    segments: segments.map((segment): SegmentSpec =>
+    segments: segments.map((segment, index): SegmentSpec =>
       segment.source.kind === "file"
-        ? { ...segment, source: { ...segment.source, file: resolved(segment.source.file) } }
+        ? { ...segment, source: { ...segment.source, file: beside(segment.source.file, ["segments", index, "file"]) } }
         : segment
     ),
     stated: keys,
   };
 }
 
-/** `..` stays as it is written: behind a symbolic link it does not lead back. */
-function resolvedPath(path: string, file: string): string {
-  const folder = dirname(file);
-  if (isAbsolute(path) || folder === ".") return path;
-  return folder.endsWith("/") ? `${folder}${path}` : `${folder}/${path}`;
-}
-
-function byPosition(a: Diagnostic, b: Diagnostic): number {
-  const [first, second] = [a.position, b.position];
-  if (first === undefined || second === undefined) return 0;
-  return first.line - second.line || first.column - second.column;
-}
-
-function refused(problem: Diagnostic): Checked<Profile> {
-  return { value: undefined, diagnostics: [problem] };
-}
-
-function tooLarge(length: number, file: string): Diagnostic {
-  return {
-    code: "too-large",
-    severity: "error",
-    message: `The file of ${formatSize(length)} is too large for a profile`,
-    position: { file, line: 1, column: 1, length: 1 },
-    expected: `at most ${formatSize(MAX_BYTES)}`,
-    hint: "Name a kernel or a payload inside a profile, and give the profile here",
-  };
-}
-
-function notText(found: string, position: Position): Diagnostic {
-  return {
-    code: "not-text",
-    severity: "error",
-    message: `The file is not a text: ${found}`,
-    position,
-    expected: "YAML in UTF-8",
-    found,
-    hint: "Give a profile here, saved as UTF-8",
-  };
-}
-
-function notMap(value: unknown): Diagnostic {
-  return {
-    code: "wrong-type",
-    severity: "error",
-    message: "The document is not a map of a profile's keys",
-    path: [],
-    expected: "lines of `key: value`, beginning with `version: 1`",
-    found: describe(value),
-  };
-}
-
-function futureVersion(version: string): Diagnostic {
-  return {
-    code: "unsupported-version",
-    severity: "error",
-    message: `This warmboot reads version 1 of profiles, not version ${version.slice(0, 20)}`,
-    path: ["version"],
-    expected: "`version: 1`",
-    found: version.slice(0, 20),
-    hint: "Install a newer warmboot, or write the profile for version 1",
+/** In the order of the files, then of the text. */
+function byPlace(layers: readonly Layer[]): (a: Diagnostic, b: Diagnostic) => number {
+  const rank = (file: string): number => layers.findIndex((layer) => layer.file === file);
+  return (a, b) => {
+    const [first, second] = [a.position, b.position];
+    if (first === undefined || second === undefined) return 0;
+    return rank(first.file) - rank(second.file) || first.line - second.line || first.column - second.column;
   };
 }

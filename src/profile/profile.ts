@@ -44,6 +44,30 @@ export interface SegmentSpec {
 /** How the image is to be loaded. */
 export type LoadChoice = "auto" | "kexec_file_load" | "kexec_load";
 
+/** One bound of a range of kernel releases: `>=6.1`. */
+export interface ReleaseBound {
+  /** How the release compares with it. */
+  readonly relation: ">=" | ">" | "<=" | "<" | "=";
+  /** The numbers of the bound, as many as it names: 6 and 1. */
+  readonly numbers: readonly number[];
+}
+
+/** What a profile asks of the host that it is for. */
+export interface Requires {
+  /** As uname -m. */
+  readonly architecture?: string;
+  /** The least MemTotal, bytes. */
+  readonly memory?: bigint;
+  /** A pattern of the host's name: `*`, `?` and `[a-z]` as a shell has them; upper and lower case are the same. */
+  readonly hostname?: string;
+  /** Bounds that the running kernel's release keeps, all of them. */
+  readonly kernel?: readonly ReleaseBound[];
+  /** How the host was started. */
+  readonly firmware?: "uefi" | "bios";
+  /** Whether the firmware enforces Secure Boot. */
+  readonly secureBoot?: boolean;
+}
+
 /** A boot profile: what a YAML file declares, decoded, with defaults filled in. */
 export interface Profile {
   /** The version of the format. */
@@ -52,6 +76,8 @@ export interface Profile {
   readonly name: string;
   /** For people; nothing reads it. */
   readonly description?: string;
+  /** What the host must be. */
+  readonly requires?: Requires;
   /** The kernel image; absent with explicit segments. */
   readonly kernel?: FileRef;
   /** Initrds, concatenated in this order. */
@@ -76,6 +102,8 @@ export interface Profile {
   readonly checksum: boolean;
   /** Place the decompressed kernel. */
   readonly predecompress: boolean;
+  /** Say on the command line what boots, so that the booted system can be told for certain. */
+  readonly stamp: boolean;
   /** The top-level keys that the file states, in the file's order. */
   readonly stated: readonly string[];
 }

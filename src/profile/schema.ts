@@ -1,22 +1,39 @@
 import { isMap, type JsonSchema } from "../core/shape.ts";
 import { CONFLICT_SCHEMA } from "./conflicts.ts";
 import { PROFILE } from "./fields.ts";
+import { ADDING_KEYS } from "./overlay.ts";
+import { given, STATED } from "./schema_terms.ts";
 
 /**
  * The JSON Schema of a profile, draft-07, for editors. It gives the decoder's verdict except where an editor cannot see
- * what was written: it knows a number and not how it is spelt (`010`, `1e3`), a word and not whether it had quotes.
+ * what was written: it knows a number and not how it is spelt (`010`, `1e3`), a word and not whether it had quotes; and
+ * of a profile that extends others, not what stands in them.
  */
 export function profileSchema(): JsonSchema {
-  const { properties, required, ...rest } = PROFILE.schema;
+  const { required, ...rest } = PROFILE.schema;
   return {
     $schema: "http://json-schema.org/draft-07/schema#",
     title: "warmboot profile",
     description: "A boot profile of warmboot: the kernel that Linux reboots into, and how it is loaded.",
     ...rest,
     required,
-    properties: withMergeKeys(properties),
+    properties: layerProperties(),
     patternProperties: MERGE_KEY,
-    ...CONFLICT_SCHEMA,
+    if: { not: given({ extends: STATED }) },
+    then: { properties: wholeProperties(), ...CONFLICT_SCHEMA },
+  };
+}
+
+/** The JSON Schema of what is not a profile by itself: a base without a version, or a drop-in. */
+export function layerSchema(): JsonSchema {
+  const { required: _required, ...rest } = PROFILE.schema;
+  return {
+    $schema: "http://json-schema.org/draft-07/schema#",
+    title: "warmboot layer",
+    description: "A part of warmboot profiles: a base that they extend, or a drop-in. Any key may be left out.",
+    ...rest,
+    properties: layerProperties(),
+    patternProperties: MERGE_KEY,
   };
 }
 
@@ -29,4 +46,72 @@ function withMergeKeys(schema: unknown): unknown {
   if (!isMap(schema)) return schema;
   const inner = Object.fromEntries(Object.entries(schema).map(([keyword, value]) => [keyword, withMergeKeys(value)]));
   return inner.additionalProperties === false ? { ...inner, patternProperties: MERGE_KEY } : inner;
+}
+
+/** The keys as one layer may have them: with those that add to a list, and without what another layer may supply. */
+function layerProperties(): JsonSchema {
+  const properties = Object.entries(rootProperties()).map(([key, schema]) => [key, partial(schema, [key])] as const);
+  return Object.fromEntries([...properties, ...addingKeys([], Object.fromEntries(properties))]);
+}
+
+/** The keys whose value may be spread over layers, as they are where there is only one. */
+function wholeProperties(): JsonSchema {
+  const part = layerProperties();
+  return Object.fromEntries(
+    Object.entries(rootProperties()).filter(([key, schema]) => requiresKeys(schema) && part[key] !== undefined)
+      .map(([key, schema]) => [key, requiredOnly(schema)]),
+  );
+}
+
+function rootProperties(): { readonly [key: string]: unknown } {
+  const properties = withMergeKeys(PROFILE.schema.properties);
+  return isMap(properties) ? properties : {};
+}
+
+/** A schema whose maps may lack keys, though not those within lists, which replace one another as a whole. */
+function partial(schema: unknown, at: readonly string[]): unknown {
+  if (!isMap(schema)) return schema;
+  const { required: _required, ...rest } = schema;
+  const { properties, anyOf } = schema;
+  return {
+    ...rest,
+    ...(Array.isArray(anyOf) ? { anyOf: anyOf.map((option) => partial(option, at)) } : {}),
+    ...(isMap(properties)
+      ? { properties: Object.fromEntries([...Object.entries(properties), ...addingKeys(at, properties)]) }
+      : {}),
+  };
+}
+
+/** The keys `name+` that may stand beside the keys at a path. */
+function addingKeys(
+  at: readonly string[],
+  properties: { readonly [key: string]: unknown },
+): readonly (readonly [string, unknown])[] {
+  return ADDING_KEYS.filter((path) => path.slice(0, -1).join(".") === at.join("."))
+    .flatMap((path) => {
+      const key = String(path.at(-1));
+      const schema = properties[key.slice(0, -1)];
+      if (!isMap(schema)) return [];
+      const { default: _default, examples: _examples, ...same } = schema;
+      return [
+        [key, { ...same, description: `Adds to the list \`${key.slice(0, -1)}\` of the layers below.` }] as const,
+      ];
+    });
+}
+
+/** Whether a map of this schema, or of one of its alternatives, has keys that it must have. */
+function requiresKeys(schema: unknown): boolean {
+  if (!isMap(schema)) return false;
+  const { required, anyOf } = schema;
+  return Array.isArray(required) && required.length > 0 || Array.isArray(anyOf) && anyOf.some(requiresKeys);
+}
+
+/** Only what a schema says about the keys that a map must have: those of its one alternative that is a map. */
+function requiredOnly(schema: unknown): unknown {
+  if (!isMap(schema)) return {};
+  const { required, anyOf } = schema;
+  if (Array.isArray(required)) return { if: { type: "object" }, then: { required } };
+  const options: readonly unknown[] = Array.isArray(anyOf) ? anyOf : [];
+  const map = options.find(requiresKeys);
+  return map === undefined ? {} : requiredOnly(map);
 }

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import type { Cmdline } from "../../src/profile/profile.ts";
-import { parseWord, resolveCmdline, splitWords, wordName, wordProblem } from "../../src/profile/cmdline.ts";
+import { addWord, parseWord, resolveCmdline, splitWords, wordName, wordProblem } from "../../src/profile/cmdline.ts";
 
 const words = (text: string): readonly string[] => splitWords(text).words;
 
@@ -117,6 +117,37 @@ Deno.test({
     assertEquals(resolved({}, running), "root=/dev/sda crashkernel=256M quiet");
     assertEquals(resolved({}, running, true), "root=/dev/sda quiet");
     assertEquals(resolved({ reuse: false, append: ["initrd=x"] }, running), "initrd=x");
+  },
+});
+
+Deno.test({
+  name: "a crash kernel takes over no word that reserves or cuts memory, unless it is stated anew",
+  permissions: "none",
+  fn() {
+    const running = "ro hugepages=64 hugepagesz=1G default-hugepagesz=1G memmap=1M$2M mem=4G cma=64M member=1";
+    assertEquals(resolved({}, running), running);
+    assertEquals(resolved({}, running, true), "ro member=1");
+    assertEquals(resolved({ append: ["cma=0"] }, running, true), "ro member=1 cma=0");
+  },
+});
+
+Deno.test({
+  name: "what kdump tools remove goes in one edit: names with values, names without, words in quotes",
+  permissions: "none",
+  fn() {
+    const running = 'ro quiet rd.lvm.lv=vg/a rd.lvm.lv=vg/b "resume=UUID=1 2" panic_on_warn=1 slub_debug dyndbg="a b"';
+    const remove = ["quiet", "rd.lvm.lv", "resume", "panic-on-warn", "slub_debug", 'dyndbg="a b"'];
+    assertEquals(resolved({ remove, append: ["irqpoll"] }, running, true), "ro irqpoll");
+  },
+});
+
+Deno.test({
+  name: "an added word stands before what is init's, and quotes are not looked into",
+  permissions: "none",
+  fn() {
+    assertEquals(addWord("", "a=1"), "a=1");
+    assertEquals(addWord("ro  quiet", "a=1"), "ro quiet a=1");
+    assertEquals(addWord('b="x -- y" -- single', "a=1"), 'b="x -- y" a=1 -- single');
   },
 });
 

@@ -78,6 +78,7 @@ Deno.test({
       memory: {},
       checksum: true,
       predecompress: false,
+      stamp: false,
       stated: ["version", "kernel"],
     });
   },
@@ -106,6 +107,7 @@ Deno.test({
       memory: { min: 0x100000n, max: 0xffff_ffff_ffff_ffffn },
       checksum: false,
       predecompress: true,
+      stamp: true,
       stated: [
         "version",
         "name",
@@ -121,6 +123,7 @@ Deno.test({
         "memory",
         "checksum",
         "predecompress",
+        "stamp",
       ],
     });
   },

@@ -4,7 +4,7 @@ import { parse } from "@std/yaml";
 import { FIELDS } from "../../src/profile/fields.ts";
 import { resolveMerges } from "../../src/profile/merge.ts";
 import { parseProfile } from "../../src/profile/parse.ts";
-import { profileSchema } from "../../src/profile/schema.ts";
+import { layerSchema, profileSchema } from "../../src/profile/schema.ts";
 import { EXAMPLES, INVALID, VALID } from "./corpus.ts";
 
 const validator = new Validator(JSON.parse(JSON.stringify(profileSchema())), "7", false);
@@ -57,7 +57,7 @@ const CASES: { readonly [subject: string]: readonly string[] } = {
     ...["{ reuse: false, remove: a }", "{ reuse: false, remove: [] }", '{ reuse: false, remove: "" }'],
     ...["{ reuse: false, append: a }", "{ reuse: true, remove: ~ }", "{ reuse: true, prepend: a }"],
   ].map((value) => `${KERNEL}cmdline: ${value}\n`),
-  booleans: ["crash", "preserve_context", "checksum", "predecompress"].flatMap((key) =>
+  booleans: ["crash", "preserve_context", "checksum", "predecompress", "stamp"].flatMap((key) =>
     ["true", "false", '"true"', "yes", "on", "1", "~", "[]", "maybe"].map((value) => `${KERNEL}${key}: ${value}\n`)
   ),
   load: ["auto", "kexec_file_load", "kexec_load", "file", "Auto", "~", "[auto]"].map((value) =>
@@ -69,6 +69,43 @@ const CASES: { readonly [subject: string]: readonly string[] } = {
     ...["{ min: 1.5 }", "{ min: 1.5K }", "{ min: 1KB }", "{ min: 0xffffffffffff0000 }", "{ min: 1E }", "{ min: '01' }"],
     ...["{ min: 0x }", "{ min: 1  K }", "{ min: true }", "{ min: 1m }"],
   ].map((value) => `${KERNEL}memory: ${value}\n`),
+  requires: [
+    ...[
+      "{}",
+      "{ architecture: x86_64 }",
+      "{ architecture: amd64 }",
+      "{ memory: 2GiB }",
+      "{ memory: 0 }",
+      "{ hostname: w* }",
+    ],
+    ...[
+      "{ kernel: '>=6.1 <7' }",
+      "{ kernel: '>= 6.1, < 7' }",
+      "{ kernel: 6.1 }",
+      "{ kernel: '>=6.1<7' }",
+      "{ kernel: '' }",
+    ],
+    ...[
+      "{ firmware: uefi }",
+      "{ firmware: efi }",
+      "{ secure_boot: true }",
+      "{ secure_boot: yes }",
+      "{ host: a }",
+      "~",
+      "[]",
+    ],
+  ].map((value) => `${KERNEL}requires: ${value}\n`),
+  "keys with a plus": [
+    ...[
+      "initrd+: a",
+      "initrd+: [a, { path: b }]",
+      "initrd+: [~]",
+      "cmdline+: a b",
+      "cmdline+: ['a b']",
+      "crash+: true",
+    ],
+    ...["cmdline: { reuse: true, append+: a }", "cmdline: { append+: a }", "cmdline: { reuse: true, reuse+: true }"],
+  ].map((line) => `${KERNEL}${line}\n`),
   segments: [
     ...[
       "[]",
@@ -121,7 +158,17 @@ const CASES: { readonly [subject: string]: readonly string[] } = {
     `${KERNEL}crash: true\npreserve_context: true\n`,
     `${KERNEL}crash: true\npreserve_context: false\n`,
     "version: 1\nsegments: [{ at: 0, hex: 90 }]\n",
-    ...["", "kernel: a", "initrd: a", "initrd: []", "cmdline: a", "memory: {}", "predecompress: true", "crash: true"]
+    ...[
+      "",
+      "kernel: a",
+      "initrd: a",
+      "initrd: []",
+      "cmdline: a",
+      "memory: {}",
+      "predecompress: true",
+      "stamp: true",
+      "crash: true",
+    ]
       .map(
         (line) => `${SEGMENTS}segments: [{ at: 0, hex: 90 }]\n${line}\n`,
       ),
@@ -154,6 +201,33 @@ for (const [subject, cases] of Object.entries(CASES)) {
     },
   });
 }
+
+/** A file that extends others may leave to them what it does not state; one without a version may leave out anything. */
+const LAYERS: readonly { readonly text: string; readonly profile: boolean; readonly layer: boolean }[] = [
+  { text: "version: 1\nextends: a.yaml\n", profile: true, layer: true },
+  {
+    text: "version: 1\nextends: [a.yaml, b.yaml]\ncmdline: { append+: x }\nkernel: { sha256: 0 }\n",
+    profile: false,
+    layer: false,
+  },
+  { text: "version: 1\nextends: a.yaml\ncmdline: { append+: [x], set: y }\nkernel: {}\n", profile: true, layer: true },
+  { text: "extends: a.yaml\n", profile: false, layer: true },
+  { text: "cmdline: { append: x }\nload: kexec_file_load\n", profile: false, layer: true },
+  { text: "version: 1\nextends: a.yaml\nkernal: k\n", profile: false, layer: false },
+  { text: "version: 1\nextends: []\ncmdline: 'a=\"'\n", profile: false, layer: false },
+];
+
+Deno.test({
+  name: "the schemas let a layer leave to others what it does not state, and take no fault of its own for that",
+  permissions: "none",
+  fn() {
+    const layers = new Validator(JSON.parse(JSON.stringify(layerSchema())), "7", false);
+    for (const { text, profile, layer } of LAYERS) {
+      assertEquals(schemaAccepts(text), profile, text);
+      assertEquals(layers.validate(parse(text, { schema: "core" })).valid, layer, text);
+    }
+  },
+});
 
 /** What the decoder refuses and an editor cannot see. */
 const EDITOR_ACCEPTS: readonly { readonly text: string; readonly because: string }[] = [

@@ -18,6 +18,7 @@ export function profileOf(changes: Partial<Profile> = {}): Profile {
     memory: {},
     checksum: true,
     predecompress: false,
+    stamp: false,
     stated: ["version", "kernel", "initrd", "cmdline"],
     ...changes,
   };

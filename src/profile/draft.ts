@@ -1,0 +1,78 @@
+import type { FileRef } from "./profile.ts";
+
+/** A profile that is to be written for a person to go on with. */
+export interface ProfileDraft {
+  /** What it was made from: sentences above the keys. */
+  readonly about: readonly string[];
+  readonly description?: string;
+  /** As uname -m. */
+  readonly architecture?: string;
+  readonly kernel: FileRef;
+  readonly initrd: readonly FileRef[];
+  /** The command line, or undefined to take the running one. */
+  readonly cmdline?: string;
+  /** What there is to know about each key, without `#`. */
+  readonly notes: { readonly kernel?: string; readonly initrd?: string; readonly cmdline?: string };
+}
+
+const NOTE_WIDTH = 100;
+
+/** The profile as YAML with comments. */
+export function draftText(draft: ProfileDraft): string {
+  const { about, description, architecture, kernel, initrd, cmdline, notes } = draft;
+  const [only, ...more] = initrd;
+  return [
+    ...about.flatMap(comment),
+    "",
+    "version: 1",
+    ...(description === undefined ? [] : [`description: ${scalar(description)}`]),
+    ...(architecture === undefined
+      ? []
+      : ["", ...comment("Refuses any other host."), `requires: { architecture: ${architecture} }`]),
+    "",
+    ...comment(notes.kernel),
+    ...entry("kernel", kernel),
+    "",
+    ...comment(notes.initrd),
+    ...(only === undefined
+      ? ["initrd: []"]
+      : more.length === 0
+      ? entry("initrd", only)
+      : ["initrd:", ...initrd.flatMap((ref) => item(ref))]),
+    "",
+    ...comment(notes.cmdline),
+    ...(cmdline === undefined ? ["cmdline:", "  reuse: true"] : [`cmdline: ${scalar(cmdline)}`]),
+    "",
+  ].join("\n");
+}
+
+function entry(key: string, ref: FileRef): readonly string[] {
+  return ref.sha256 === undefined
+    ? [`${key}: ${scalar(ref.path)}`]
+    : [`${key}:`, `  path: ${scalar(ref.path)}`, `  sha256: ${ref.sha256}`];
+}
+
+function item(ref: FileRef): readonly string[] {
+  return ref.sha256 === undefined
+    ? [`  - ${scalar(ref.path)}`]
+    : [`  - path: ${scalar(ref.path)}`, `    sha256: ${ref.sha256}`];
+}
+
+/** Words that no reader takes for anything else stand bare; whatever else has quotes, in which JSON and YAML agree. */
+function scalar(text: string): string {
+  const isBare = /^[A-Za-z/][\w./=,@+:%-]*(?: [\w./=,@+:%-]+)*$/.test(text) &&
+    !/:(?: |$)| -|^(?:null|true|false)$/i.test(text);
+  return isBare ? text : JSON.stringify(text);
+}
+
+/** A text as comment lines; control characters, which would end the comment, are left out. */
+function comment(text: string | undefined): readonly string[] {
+  if (text === undefined) return [];
+  const lines: string[] = [];
+  for (const word of text.replaceAll(/[\p{Cc}\u2028\u2029]/gu, " ").split(" ").filter((part) => part !== "")) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + word.length <= NOTE_WIDTH) lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(`# ${word}`);
+  }
+  return lines;
+}

@@ -1,0 +1,51 @@
+/** One step of a pattern: any run of characters, or one character that it takes. */
+type Step = "run" | ((character: string) => boolean);
+
+/**
+ * Whether a pattern matches the whole of a text: `*` is any run of characters, `?` any one, `[a-z]` one of a set and
+ * `[!a-z]` one that is not in it; an open bracket without its end is itself. In time that grows as pattern times text.
+ */
+export function matchesGlob(pattern: string, text: string): boolean {
+  const steps = stepsOf(pattern);
+  const characters = [...text];
+  let step = 0;
+  let at = 0;
+  let run: { readonly step: number; at: number } | undefined;
+  while (at < characters.length) {
+    const now = steps[step];
+    const character = characters[at] ?? "";
+    if (now === "run") {
+      run = { step, at };
+      step++;
+    } else if (now !== undefined && now(character)) {
+      step++;
+      at++;
+    } else if (run !== undefined) {
+      // The last run takes one more character; an earlier one never needs to.
+      run = { step: run.step, at: run.at + 1 };
+      step = run.step + 1;
+      at = run.at;
+    } else {
+      return false;
+    }
+  }
+  return steps.slice(step).every((rest) => rest === "run");
+}
+
+function stepsOf(pattern: string): readonly Step[] {
+  const tokens = pattern.match(/\[[!^]?\]?[^\]]*\]|[^]/gu) ?? [];
+  return tokens.map((token): Step => {
+    if (token === "*") return "run";
+    if (token === "?") return () => true;
+    if (token.length > 2 && token.startsWith("[")) return setOf(token.slice(1, -1));
+    return (character) => character === token;
+  });
+}
+
+function setOf(body: string): (character: string) => boolean {
+  const isNegated = body.startsWith("!") || body.startsWith("^");
+  const ranges = [...(isNegated ? body.slice(1) : body).matchAll(/([^])-([^])|([^])/gu)].map(([, low, high, only]) =>
+    [low ?? only ?? "", high ?? only ?? ""] as const
+  );
+  return (character) => ranges.some(([low, high]) => low <= character && character <= high) !== isNegated;
+}

@@ -1,0 +1,164 @@
+import type { Diagnostic, Path } from "../core/diagnostic.ts";
+import { isMap, type Report } from "../core/shape.ts";
+import { isSeparator, splitWords } from "./cmdline.ts";
+import type { Layer } from "./layer.ts";
+import { placed } from "./locate.ts";
+
+/** Where a value of a merged profile comes from. Without `parts` all that is in it stands in the same place. */
+export interface Origin {
+  readonly layer: Layer;
+  /** The value's path in that file. */
+  readonly path: Path;
+  readonly parts?: ReadonlyMap<string | number, Origin>;
+}
+
+/** A value with its origin. */
+export interface Traced {
+  readonly value: unknown;
+  readonly origin: Origin;
+}
+
+/** Keys that tell one profile from another: those of a base do not become the profile's. */
+const OF_ONE_FILE: readonly string[] = ["version", "name", "description", "extends"];
+
+/** The lists to which a `+` behind the key adds, and whether their entries are words, which a string may hold too. */
+const ADDABLE: { readonly [path: string]: { readonly words: boolean } } = {
+  initrd: { words: false },
+  segments: { words: false },
+  cmdline: { words: true },
+  "cmdline.remove": { words: true },
+  "cmdline.set": { words: true },
+  "cmdline.append": { words: true },
+};
+
+/** The keys with a `+`, from the root. */
+export const ADDING_KEYS: readonly Path[] = Object.keys(ADDABLE).map((key) => `${key}+`.split("."));
+
+/**
+ * Lays files over one another, the lowest first: maps merge key by key, anything else replaces what is below it, and
+ * `key+` adds to the list below it. Places of the whole are those of the profile's own file.
+ */
+export function overlayAll(layers: readonly Layer[], report: Report): Traced | undefined {
+  let merged: Traced | undefined;
+  for (const layer of layers) {
+    if (layer.map === undefined) continue;
+    const hidden = layer.role === "base" ? OF_ONE_FILE : ["extends"];
+    const entries = Object.entries(layer.map).filter(([key]) => !hidden.includes(key));
+    merged = overlay(merged, { value: Object.fromEntries(entries), origin: { layer, path: [] } }, [], report);
+  }
+  const main = layers.find(({ role }) => role === "profile");
+  return merged === undefined || main === undefined
+    ? merged
+    : { ...merged, origin: { ...merged.origin, layer: main, path: [] } };
+}
+
+/** The file, and the path in it, that a path of the merged value leads to; for what is nowhere, the map around it. */
+export function originAt(origin: Origin, path: Path): Origin {
+  let at = origin;
+  for (const [index, step] of path.entries()) {
+    if (at.parts === undefined) return { layer: at.layer, path: [...at.path, ...path.slice(index)] };
+    const part = at.parts.get(step);
+    if (part === undefined) return at;
+    at = part;
+  }
+  return at;
+}
+
+function overlay(below: Traced | undefined, above: Traced, at: Path, report: Report): Traced {
+  if (!isMap(above.value)) return above;
+  const parts = new Map<string, Traced>();
+  if (isMap(below?.value)) { for (const key of Object.keys(below.value)) parts.set(key, partOf(below, key)); }
+  for (const key of Object.keys(above.value)) {
+    const target = addTarget(at, key);
+    const part = partOf(above, key);
+    if (target === undefined) parts.set(key, overlay(parts.get(key), part, [...at, key], report));
+    else if (Object.hasOwn(above.value, target.key)) report(bothWays(target.key, part));
+    else {parts.set(
+        target.key,
+        target.words ? addWords(parts.get(target.key), part, report) : addItems(parts.get(target.key), part),
+      );}
+  }
+  const entries = [...parts];
+  return {
+    value: Object.fromEntries(entries.map(([key, { value }]) => [key, value])),
+    origin: { ...above.origin, parts: new Map(entries.map(([key, { origin }]) => [key, origin])) },
+  };
+}
+
+/** The list that a key with a `+` adds to; undefined for any other key. */
+function addTarget(at: Path, key: string): { readonly key: string; readonly words: boolean } | undefined {
+  if (!key.endsWith("+")) return undefined;
+  const bare = key.slice(0, -1);
+  const path = [...at, bare].join(".");
+  const row = Object.hasOwn(ADDABLE, path) ? ADDABLE[path] : undefined;
+  return row === undefined ? undefined : { key: bare, ...row };
+}
+
+function partOf({ value, origin }: Traced, step: string | number): Traced {
+  const inner = isMap(value) ? value[String(step)] : Array.isArray(value) ? value[Number(step)] : undefined;
+  return { value: inner, origin: origin.parts?.get(step) ?? { layer: origin.layer, path: [...origin.path, step] } };
+}
+
+/** A list's entries; anything else is a list of one, which the decoder takes or refuses. */
+function itemsOf(traced: Traced | undefined): readonly Traced[] {
+  if (traced === undefined) return [];
+  return Array.isArray(traced.value) ? traced.value.map((_, index) => partOf(traced, index)) : [traced];
+}
+
+function wordsOf(traced: Traced | undefined): readonly Traced[] {
+  return itemsOf(traced).flatMap((item) =>
+    typeof item.value === "string" && !Array.isArray(traced?.value)
+      ? splitWords(item.value).words.map((value) => ({ value, origin: item.origin }))
+      : [item]
+  );
+}
+
+function listOf(items: readonly Traced[], { origin }: Traced): Traced {
+  const parts = new Map(items.map((item, index) => [index, item.origin]));
+  return { value: items.map(({ value }) => value), origin: { ...origin, parts } };
+}
+
+function addItems(below: Traced | undefined, above: Traced): Traced {
+  return listOf([...itemsOf(below), ...itemsOf(above)], above);
+}
+
+/** What follows `--` goes to init: words are added before it, and those behind the `--` of what is added go behind it. */
+function addWords(below: Traced | undefined, above: Traced, report: Report): Traced {
+  if (below !== undefined && isMap(below.value)) {
+    report(editBelow(above));
+    return below;
+  }
+  const [words, init] = atSeparator(wordsOf(below));
+  const [added, addedInit] = atSeparator(wordsOf(above));
+  const separator = [...init, ...addedInit].slice(0, 1);
+  return listOf([...words, ...added, ...separator, ...init.slice(1), ...addedInit.slice(1)], above);
+}
+
+/** The words before the separator, and those from it on. */
+function atSeparator(words: readonly Traced[]): readonly [readonly Traced[], readonly Traced[]] {
+  const at = words.findIndex(({ value }) => typeof value === "string" && isSeparator(value));
+  return at < 0 ? [words, []] : [words.slice(0, at), words.slice(at)];
+}
+
+function bothWays(key: string, part: Traced): Diagnostic {
+  return at(part, {
+    code: "conflict",
+    severity: "error",
+    message: `\`${key}+\` stands beside \`${key}\`, and a file either adds to the list below it or replaces it`,
+    hint: `Write all of it in \`${key}\`, or in \`${key}+\``,
+  });
+}
+
+function editBelow(part: Traced): Diagnostic {
+  return at(part, {
+    code: "conflict",
+    severity: "error",
+    message: "`cmdline+` adds words to a command line, and the one below is an edit of the running one",
+    hint: "Write `cmdline: { append+: [WORD] }`",
+  });
+}
+
+function at({ origin }: Traced, diagnostic: Diagnostic): Diagnostic {
+  const { source } = origin.layer;
+  return source === undefined ? diagnostic : placed({ ...diagnostic, path: origin.path }, source);
+}
