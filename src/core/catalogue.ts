@@ -30,10 +30,33 @@ export const CATALOGUE = {
   "cmdline-character": { exit: "data", about: "A word has a character that cannot reach the kernel as it is written" },
   "cmdline-no-match": { exit: "data", about: "A `remove` of the command line matches no word" },
   "cmdline-not-known": { exit: "unavailable", about: "The running command line is to be reused, and is not known" },
+  // Layers: profiles that are made of several files.
+  "layer-unavailable": { exit: "data", about: "A profile extends a file where none can be read" },
+  "layer-cycle": { exit: "data", about: "A profile extends itself, by way of others perhaps" },
+  "layer-depth": { exit: "data", about: "A profile is made of too many files, or of too long a chain of them" },
+  "profile-missing": {
+    exit: "noinput",
+    about: "No profile of that name, or no profile at all, is where one is looked for",
+  },
+  "profile-masked": { exit: "noinput", about: "A profile is switched off by an empty file or a link to /dev/null" },
+  "no-version": { exit: "data", about: "A YAML file has no `version`, and no profile that was checked is made of it" },
+  "cmdline-stamp": { exit: "data", about: "A command line states the stamp that `stamp: true` adds" },
+  // Init: profiles that are written from what is there.
+  "entry-unusable": {
+    exit: "data",
+    about: "A boot loader entry, or a unified kernel image, is not what a profile can say",
+  },
+  "kernel-not-found": { exit: "noinput", about: "No kernel is found that a profile could be written for" },
   // Files.
   "file-missing": { exit: "noinput", about: "A named file does not exist" },
   "file-unreadable": { exit: "noinput", about: "A named file cannot be read, or is no regular file" },
   "file-not-capable": { exit: "permission", about: "The runtime withholds a named file from warmboot" },
+  // Files captured with a host.
+  "image-not-captured": { exit: "noinput", about: "A capture lacks a file, or a part of one, that a profile needs" },
+  "image-differs": {
+    exit: "noinput",
+    about: "The file here and the captured one are not the same; which is used is told",
+  },
   // The host: captures and the facts in them.
   "facts-syntax": { exit: "data", about: "A capture is not JSON" },
   "facts-format": { exit: "data", about: "A file is no capture, or one of another version" },
@@ -64,6 +87,9 @@ export const CATALOGUE = {
   "e820-unknown": { exit: "unavailable", about: "The next kernel's memory map is unknown, or has no memory in it" },
   "e820-type": { exit: "data", about: "The firmware's memory map has a range of an unknown type" },
   "e820-limited": { exit: "unavailable", about: "The next kernel will see only the memory that the running one does" },
+  // Crash kernels: what a dump must describe.
+  "crash-unknown": { exit: "unavailable", about: "A crash dump must describe what the host does not say" },
+  "crash-cmdline": { exit: "data", about: "A crash kernel's command line states what warmboot or the kernel adds" },
 } as const satisfies { readonly [code: string]: CatalogueRow };
 
 /** A diagnostic's code. */

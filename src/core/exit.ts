@@ -4,7 +4,7 @@
  */
 export const EXIT: { readonly [Name in ExitName]: { readonly code: number; readonly meaning: string } } = {
   ok: { code: 0, meaning: "Done" },
-  differs: { code: 1, meaning: "Reserved for `diff`: it found differences" },
+  differs: { code: 1, meaning: "`diff` found differences, or `status --booted` another system" },
   usage: { code: 64, meaning: "The command line is not understood" },
   data: { code: 65, meaning: "The profile, or another input, is invalid" },
   noinput: { code: 66, meaning: "A named file is missing or unreadable" },

@@ -1,4 +1,4 @@
-import { fileLoadObjection } from "../image/file_load.ts";
+import { loadObjection } from "../image/load_objection.ts";
 import { demandsOf } from "../profile/demands.ts";
 import type { PlanInput } from "./input.ts";
 import type { Call, Reason } from "./plan.ts";
@@ -41,7 +41,7 @@ export function chooseCall({ profile, facts, images }: PlanInput): Choice {
   const restricted = restriction(facts);
   if (restricted !== undefined) return { syscall: "kexec_file_load", reasons: [restricted] };
   const kernel = images.kernel;
-  const objection = kernel === undefined ? undefined : fileLoadObjection(kernel.info, facts.machine);
+  const objection = kernel === undefined ? undefined : loadObjection("kexec_file_load", kernel.info, facts.machine);
   if (kernel?.info.kind === "elf" && objection !== undefined) {
     return { syscall: "kexec_load", reasons: [{ code: "image-needs-segments", message: objection.message }] };
   }

@@ -1,5 +1,6 @@
 import type { HostFacts } from "../host/facts.ts";
 import { imageRelease } from "../image/describe.ts";
+import { handsOverAnother } from "./handover.ts";
 import type { Images } from "./input.ts";
 import { filesOf, type Plan } from "./plan.ts";
 
@@ -29,6 +30,14 @@ export function driftOf(plan: Plan, facts: HostFacts, images: Images): readonly 
     const now = found.find(({ path }) => path === file.path);
     compare(`the SHA-256 of ${file.path}`, file.sha256, now?.sha256);
     compare(`the size of ${file.path}`, `${file.size} bytes`, now === undefined ? undefined : `${now.size} bytes`);
+  }
+  // A kernel file that changed is told already, and has another header.
+  if (drift.length === 0 && handsOverAnother(plan.call, facts, images)) {
+    drift.push({
+      what: "what the new kernel is told of this host's memory and firmware",
+      planned: "what the plan holds",
+      now: "what the host says",
+    });
   }
   return drift;
 }

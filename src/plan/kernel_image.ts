@@ -1,7 +1,16 @@
 import type { Segment, SegmentRequest } from "../arch/segment.ts";
 import type { Checked } from "../core/diagnostic.ts";
 import { alignUp } from "../core/range.ts";
+import { machineOf } from "../image/describe.ts";
 import type { BzImage, ElfImage, ImageInfo } from "../image/image.ts";
+import { loadObjection } from "../image/load_objection.ts";
+import {
+  BOOT_FLAG,
+  HEADER_MAGIC,
+  SETUP_HEADER as AT,
+  XLF_CAN_BE_LOADED_ABOVE_4G,
+  XLF_KERNEL_64,
+} from "../image/setup_header.ts";
 import type { FilePart } from "./input.ts";
 import { elfLayout, elfSegments } from "./placement/elf.ts";
 
@@ -24,11 +33,13 @@ export const MIN_ADDRESS = 0x100_0000n;
 /** Linux's 64-bit entry lies 0x200 into the protected-mode code (Documentation/arch/x86/boot.rst). */
 const ENTRY_64 = 0x200n;
 
-/** A kernel file as an image to place; undefined for what this version lays out not, which is a check's to say. */
+/** A kernel file as an image to place on x86_64; undefined for what cannot be, which is a check's to say. */
 export function kernelImage(
   file: { readonly path: string; readonly size: number; readonly info: ImageInfo },
   pageSize: bigint,
 ): Checked<KernelImage> {
+  const foreign = machineOf(file.info) !== "x86_64" || loadObjection("kexec_load", file.info, "x86_64") !== undefined;
+  if (foreign) return { value: undefined, diagnostics: [] };
   switch (file.info.kind) {
     case "bzimage":
       return { value: fromBzImage(file.path, file.size, file.info, pageSize), diagnostics: [] };
@@ -50,7 +61,7 @@ function fromBzImage(path: string, size: number, info: BzImage, pageSize: bigint
       size: needed,
       alignment: BigInt(info.alignment),
       // Below its preferred address the decompressor would move up to it, over what lies there (LOAD_PHYSICAL_ADDR).
-      min: info.prefAddress > MIN_ADDRESS ? info.prefAddress : MIN_ADDRESS,
+      min: info.prefAddress > MIN_ADDRESS || !info.relocatable ? info.prefAddress : MIN_ADDRESS,
       max: info.relocatable ? 1n << 64n : info.prefAddress + needed,
       preferred: info.prefAddress,
     },
@@ -88,20 +99,25 @@ function fromElf(path: string, info: ElfImage, pageSize: bigint): Checked<Kernel
   };
 }
 
+/** handover_offset and kernel_info_offset, the last fields of protocol 2.15, which are for other entries. */
+const UNUSED = 8;
+
 /** The setup header of a kernel without one: protocol 2.15, 64-bit, of this size (arch/x86/include/uapi/asm/bootparam.h). */
 function plainHeader(initSize: number): Uint8Array {
-  const START = 0x1f1;
-  const header = new Uint8Array(0x26c - START);
+  const header = new Uint8Array(AT.initSize + 4 + UNUSED - AT.setupSects);
   const view = new DataView(header.buffer);
-  view.setUint16(0x1fe - START, 0xaa55, true);
-  view.setUint16(0x200 - START, 0x6aeb, true); // jmp over the header, which tells its length
-  view.setUint32(0x202 - START, 0x5372_6448, true); // "HdrS"
-  view.setUint16(0x206 - START, 0x020f, true);
-  view.setUint32(0x22c - START, 0x7fff_ffff, true); // initrd_addr_max
-  view.setUint32(0x230 - START, 0x20_0000, true); // kernel_alignment
-  view.setUint8(0x234 - START, 1); // relocatable_kernel
-  view.setUint16(0x236 - START, 0x3, true); // XLF_KERNEL_64, XLF_CAN_BE_LOADED_ABOVE_4G
-  view.setUint32(0x238 - START, 2047, true); // cmdline_size
-  view.setUint32(0x260 - START, initSize, true);
+  const u8 = (at: number, value: number): void => view.setUint8(at - AT.setupSects, value);
+  const u16 = (at: number, value: number): void => view.setUint16(at - AT.setupSects, value, true);
+  const u32 = (at: number, value: number): void => view.setUint32(at - AT.setupSects, value, true);
+  u16(AT.bootFlag, BOOT_FLAG);
+  u16(AT.jump, 0x6aeb); // jmp over the header, which tells its length
+  u32(AT.magic, HEADER_MAGIC);
+  u16(AT.version, 0x020f);
+  u32(AT.initrdAddrMax, 0x7fff_ffff);
+  u32(AT.kernelAlignment, 0x20_0000);
+  u8(AT.relocatableKernel, 1);
+  u16(AT.xloadflags, XLF_KERNEL_64 | XLF_CAN_BE_LOADED_ABOVE_4G);
+  u32(AT.cmdlineSize, 2047);
+  u32(AT.initSize, initSize);
   return header;
 }

@@ -5,48 +5,71 @@ import type { Segment, SegmentRequest } from "../arch/segment.ts";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { formatSize } from "../core/number.ts";
 import { alignUp } from "../core/range.ts";
+import type { HostFacts } from "../host/facts.ts";
+import { type CrashParts, crashParts } from "./crash_segments.ts";
 import type { PlanInput } from "./input.ts";
 import { type KernelImage, MIN_ADDRESS } from "./kernel_image.ts";
 import { freeMemory } from "./placement/free_memory.ts";
 import { placeAll } from "./placement/place.ts";
 import { purgatoryRequest, type SegmentLayout, withPurgatory } from "./purgatory_segment.ts";
+import { KEXEC_SEGMENT_MAX } from "./rules/segment_list.ts";
 
-/** KEXEC_SEGMENT_MAX without boot_params, purgatory, and the segment that most kernels have. */
-const INITRDS_MAX = 13;
+/** Segments that every Linux image has besides kernel and initrds: boot_params and purgatory. */
+const OTHERS = 2;
+
+/** A Linux image, laid out. */
+export interface LinuxLayout extends SegmentLayout {
+  /** The command line that it gets, with what the layout adds to it. */
+  readonly cmdline: string;
+}
 
 /**
  * Lays a Linux kernel out for kexec_load(2), to be entered in 64-bit mode: kernel, each initrd, boot_params with the
- * command line, and the purgatory that verifies them and jumps.
+ * command line, and the purgatory that verifies them and jumps. A crash kernel, in its reservation, gets a description of
+ * the kernel that panicked besides, and no memory but the reservations.
  */
-export function linuxSegments(input: PlanInput, kernel: KernelImage, cmdline: string): Checked<SegmentLayout> {
+export function linuxSegments(input: PlanInput, kernel: KernelImage, cmdline: string): Checked<LinuxLayout> {
   const { profile, facts, images } = input;
-  if (images.initrd.length > INITRDS_MAX) {
-    return { value: undefined, diagnostics: [tooMany(images.initrd.length)] };
-  }
   const free = freeMemory(facts, { crash: profile.crash, ...profile.memory });
-  const e820 = e820Of(facts);
-  const diagnostics = [...free.diagnostics, ...e820.diagnostics];
-  if (free.value === undefined || e820.value === undefined) return { value: undefined, diagnostics };
+  const parts: Checked<CrashParts> = profile.crash ? crashParts(facts) : { value: normalParts(facts), diagnostics: [] };
+  const diagnostics = [...free.diagnostics, ...parts.diagnostics];
+  if (free.value === undefined || parts.value === undefined) return { value: undefined, diagnostics };
+  const most = KEXEC_SEGMENT_MAX - OTHERS - kernel.at(0n).segments.length - parts.value.requests.length;
+  if (images.initrd.length > most) {
+    return { value: undefined, diagnostics: [...diagnostics, tooMany(images.initrd.length, most)] };
+  }
 
   const initrds = images.initrd.map((file) => ({ file, memsz: alignUp(BigInt(file.size), facts.pageSize) }));
   const initrdSize = initrds.reduce((sum, { memsz }) => sum + memsz, 0n);
+  const anywhere = { alignment: facts.pageSize, min: MIN_ADDRESS, max: 1n << 64n };
+  const first: readonly SegmentRequest[] = [
+    kernel.request,
+    ...(initrdSize === 0n ? [] : [{ ...anywhere, name: "initrd", size: initrdSize }]),
+    ...parts.value.requests,
+  ];
+  // What boot_params says, and so its size, depends on the places of these; they keep them when it is placed as well.
+  const found = placeAll(first, free.value, facts.pageSize);
+  if ("failed" in found) return { value: undefined, diagnostics: [...diagnostics, noRoom(found, profile.crash)] };
+  const { value: special, diagnostics: told } = parts.value.at(
+    new Map(found.placed.map(({ name, address }) => [name, address])),
+  );
+  diagnostics.push(...told);
+  if (special === undefined) return { value: undefined, diagnostics };
   const draft: BootParamsInput = {
     header: kernel.header,
     facts,
-    cmdline,
-    e820: e820.value,
+    cmdline: special.cmdline(cmdline),
+    e820: special.e820,
     efi: efiHandover(facts, kernel),
     ...(initrdSize === 0n ? {} : { initrd: { address: 0n, size: initrdSize } }),
   };
-  const anywhere = { alignment: facts.pageSize, min: MIN_ADDRESS, max: 1n << 64n };
   const requests: readonly SegmentRequest[] = [
-    kernel.request,
-    ...(initrdSize === 0n ? [] : [{ ...anywhere, name: "initrd", size: initrdSize }]),
+    ...first,
     { ...anywhere, name: "boot_params", size: bootParamsSize(draft) },
     purgatoryRequest(MIN_ADDRESS, facts.pageSize),
   ];
   const result = placeAll(requests, free.value, facts.pageSize);
-  if ("failed" in result) return { value: undefined, diagnostics: [...diagnostics, noRoom(result)] };
+  if ("failed" in result) return { value: undefined, diagnostics: [...diagnostics, noRoom(result, profile.crash)] };
   const at = (name: string): bigint => result.placed.find((request) => request.name === name)?.address ?? 0n;
 
   const params = buildBootParams(
@@ -63,6 +86,7 @@ export function linuxSegments(input: PlanInput, kernel: KernelImage, cmdline: st
       const name = initrds.length === 1 ? "initrd" : `initrd ${index + 1}`;
       return { name, mem, memsz, bytes: { kind: "file", path: file.path, offset: 0, length: file.size } };
     }),
+    ...special.segments,
     {
       name: "boot_params",
       mem: at("boot_params"),
@@ -71,8 +95,25 @@ export function linuxSegments(input: PlanInput, kernel: KernelImage, cmdline: st
     },
   ];
   const layout = { entry: image.entry, segments, random: { "boot_params": params.rngSeed } };
-  const purgatory = { address: at("purgatory"), bootParams: at("boot_params") };
-  return { value: withPurgatory(layout, purgatory, input), diagnostics };
+  const purgatory = {
+    address: at("purgatory"),
+    bootParams: at("boot_params"),
+    changing: special.changing,
+    ...(special.backup === undefined ? {} : { backup: special.backup }),
+  };
+  return { value: { ...withPurgatory(layout, purgatory, input), cmdline: draft.cmdline }, diagnostics };
+}
+
+/** A normal image has nothing besides, and all memory. */
+function normalParts(facts: HostFacts): CrashParts {
+  return {
+    requests: [],
+    at: () => {
+      const { value: e820, diagnostics } = e820Of(facts);
+      if (e820 === undefined) return { value: undefined, diagnostics };
+      return { value: { segments: [], cmdline: (cmdline) => cmdline, e820, changing: [] }, diagnostics };
+    },
+  };
 }
 
 /** From the first byte of the first initrd to the last of the last; the pages between end in zeros, which are skipped. */
@@ -83,24 +124,31 @@ function initrdEnd(initrds: readonly { readonly file: { readonly size: number };
   );
 }
 
-function tooMany(count: number): Diagnostic {
+function tooMany(count: number, most: number): Diagnostic {
   return {
     code: "too-many-segments",
     severity: "error",
-    message: `There are ${count} initrds, and kexec_load takes at most ${INITRDS_MAX} of them`,
+    message: `There are ${count} initrds, and kexec_load takes at most ${most} of them beside this kernel`,
     path: ["initrd"],
     hint: "Join some of them into one file, each padded with zeros to a multiple of 4 bytes",
   };
 }
 
-/** The complaint of a request that found no place. */
-export function noRoom({ failed, largest }: { readonly failed: SegmentRequest; readonly largest: bigint }): Diagnostic {
+/** The complaint of a request that found no place, in the crash reservation or in the memory of the system. */
+export function noRoom(
+  { failed, largest }: { readonly failed: SegmentRequest; readonly largest: bigint },
+  crash: boolean,
+): Diagnostic {
   return {
     code: "no-room",
     severity: "error",
-    message: `There is no free memory for the segment "${failed.name}" of ${formatSize(failed.size)}`,
+    message: `${
+      crash ? "The crash reservation has no room" : "There is no free memory"
+    } for the segment "${failed.name}" of ${formatSize(failed.size)}`,
     expected: `${formatSize(failed.size)} in one piece`,
     found: `${formatSize(largest)} at most`,
-    hint: "Widen `memory` if the profile narrows it; otherwise use a smaller initrd",
+    hint: crash
+      ? "Widen `memory` if the profile narrows it; otherwise boot the running kernel with a larger `crashkernel=`"
+      : "Widen `memory` if the profile narrows it; otherwise use a smaller initrd",
   };
 }

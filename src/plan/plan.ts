@@ -1,4 +1,6 @@
 import type { Segment, SegmentBytes } from "../arch/segment.ts";
+import { jsonText } from "../core/json_text.ts";
+import type { PlannedRequires } from "../profile/planned_requires.ts";
 
 /** A file that the call reads, as it was when the plan was made. */
 export interface PlannedFile {
@@ -119,10 +121,14 @@ export interface Plan {
   readonly profile: string;
   /** The host that it is for. */
   readonly host: PlannedHost;
+  /** What the profile asks of its host; a stored plan asks it again. */
+  readonly requires?: PlannedRequires;
   /** The call that loads the image. */
   readonly call: Call;
   /** What the new kernel is, where that is known: its release, as uname -r will say. */
   readonly release?: string;
+  /** Its build, as uname -v will say. */
+  readonly version?: string;
   /** Why this call. */
   readonly reasons: readonly Reason[];
   /** Every rule that applies. */
@@ -174,5 +180,5 @@ export function segmentOf({ name, mem, memsz, source }: PlannedSegment): Segment
 
 /** The plan as text: the same plan, the same bytes. */
 export function planText(value: Plan): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
+  return jsonText(value);
 }

@@ -12,6 +12,7 @@ import {
 } from "../core/shape.ts";
 import { call } from "./call_shape.ts";
 import type { Check, Plan, PlannedHost, Reason } from "./plan.ts";
+import { requiresShape } from "../profile/planned_requires.ts";
 
 const optional = { value: undefined };
 
@@ -35,8 +36,10 @@ const fields: Fields<Plan> = {
   format: { shape: choice(["warmboot.plan/1"]), doc: "The form of this document" },
   profile: { shape: text, doc: "The name of the profile" },
   host: { shape: hostShape, doc: "The host that the plan is for" },
+  requires: { shape: requiresShape, doc: "What the profile asks of its host", fallback: optional },
   call: { shape: call, doc: "The system call that loads the image" },
   release: { shape: text, doc: "The new kernel's release, where known", fallback: optional },
+  version: { shape: text, doc: "Its build, as uname -v will say, where known", fallback: optional },
   reasons: {
     shape: list(record<Reason>({
       code: { shape: text, doc: "The reason's name" },

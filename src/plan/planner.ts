@@ -1,12 +1,14 @@
-import { type Checked, hasErrors } from "../core/diagnostic.ts";
-import { resolveCmdline } from "../profile/cmdline.ts";
-import { describeImage, describeInitrd, imageRelease } from "../image/describe.ts";
+import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
+import { resolveCmdline, shown, splitWords, STAMP, wordName } from "../profile/cmdline.ts";
+import { describeImage, describeInitrd, imageRelease, imageVersion } from "../image/describe.ts";
 import { type Choice, chooseCall } from "./choose.ts";
 import { fileLoadFlags } from "./flags.ts";
 import type { PlanInput } from "./input.ts";
 import { type Call, type Plan, plannedFile, type PlannedHost } from "./plan.ts";
+import { plannedRequires } from "../profile/planned_requires.ts";
 import { runRules } from "./rules/table.ts";
 import { planSegmentCall } from "./segment_call.ts";
+import { stamped, stampIn } from "./stamp.ts";
 
 /**
  * Resolves a profile into a plan for one host. Pure: the same profile, facts and images give the same plan. A plan whose
@@ -19,22 +21,67 @@ export function planBoot(input: PlanInput): Checked<Plan> {
     ...(facts.cmdline === undefined ? {} : { running: facts.cmdline }),
   });
   if (cmdline === undefined || hasErrors(diagnostics)) return { value: undefined, diagnostics };
+  const stated = profile.crash ? statedElfcorehdr(cmdline) : undefined;
+  if (stated !== undefined) return { value: undefined, diagnostics: [...diagnostics, stated] };
+  const second = profile.stamp ? statedStamp(cmdline) : undefined;
+  if (second !== undefined) return { value: undefined, diagnostics: [...diagnostics, second] };
   const choice = chooseCall(input);
-  const planned = planCall(input, choice, cmdline);
+  const planned = planCall(input, choice, profile.stamp ? withStamp(cmdline, input) : cmdline);
   const call = planned.value;
   const all = [...diagnostics, ...planned.diagnostics];
   if (call === undefined || hasErrors(all)) return { value: undefined, diagnostics: all };
   const release = images.kernel === undefined ? undefined : imageRelease(images.kernel.info);
+  const version = images.kernel === undefined ? undefined : imageVersion(images.kernel.info);
   const plan: Plan = {
     format: "warmboot.plan/1",
     profile: profile.name,
     host: plannedHost(facts),
+    ...(profile.requires === undefined ? {} : { requires: plannedRequires(profile.requires) }),
     call,
     ...(release === undefined ? {} : { release }),
+    ...(version === undefined ? {} : { version }),
     reasons: choice.reasons,
-    checks: runRules({ call, crash: profile.crash, facts, images }),
+    checks: runRules({
+      call,
+      crash: profile.crash,
+      ...(profile.requires === undefined ? {} : { requires: profile.requires }),
+      facts,
+      images,
+    }),
   };
   return { value: plan, diagnostics: all };
+}
+
+/** Either call adds `elfcorehdr=` itself, and a second one would win: the crash kernel would find no dump. */
+function statedElfcorehdr(cmdline: string): Diagnostic | undefined {
+  const word = splitWords(cmdline).words.find((each) => wordName(each) === "elfcorehdr");
+  return word === undefined ? undefined : {
+    code: "crash-cmdline",
+    severity: "error",
+    message: `The command line states \`${shown(word)}\`, whose address is known only once the image is placed`,
+    path: ["cmdline"],
+    hint: "Take it out; it is added when the crash kernel is loaded",
+  };
+}
+
+/** A second stamp would be the one that counts. */
+function statedStamp(cmdline: string): Diagnostic | undefined {
+  const stated = stampIn(cmdline);
+  return stated === undefined ? undefined : {
+    code: "cmdline-stamp",
+    severity: "error",
+    message: `The command line states \`${shown(`${STAMP}=${stated}`)}\`, which \`stamp: true\` adds by itself`,
+    path: ["cmdline"],
+    hint: "Take it out; the digest is made anew with each plan",
+  };
+}
+
+function withStamp(cmdline: string, { images }: PlanInput): string {
+  const { kernel, initrd } = images;
+  // Explicit segments have no command line, and the profile's conflicts say so.
+  return kernel === undefined
+    ? cmdline
+    : stamped({ kernel: kernel.sha256, initrd: initrd.map(({ sha256 }) => sha256), cmdline });
 }
 
 /** The host as a plan names it. */

@@ -1,8 +1,17 @@
 import { sha256 } from "@noble/hashes/sha2.js";
-import { buildPurgatory, PURGATORY_ENTRY, PURGATORY_SIZE, type PurgatoryRegion } from "../arch/x86_64/purgatory.ts";
+import {
+  buildPurgatory,
+  PURGATORY_ENTRY,
+  PURGATORY_SIZE,
+  type PurgatoryInput,
+  type PurgatoryRegion,
+} from "../arch/x86_64/purgatory.ts";
 import { type Segment, type SegmentRequest, sourceSize } from "../arch/segment.ts";
 import { alignUp } from "../core/range.ts";
 import { partKey, type PlanInput } from "./input.ts";
+
+/** The name of its segment, by which a stored plan's is found. */
+export const PURGATORY = "purgatory";
 
 /** Segments with the address that is jumped to first. */
 export interface SegmentLayout {
@@ -18,25 +27,34 @@ const VGA_TEXT = 1;
 
 /** The place that a purgatory needs, at this address or above. */
 export function purgatoryRequest(min: bigint, pageSize: bigint): SegmentRequest {
-  return { name: "purgatory", size: PURGATORY_SIZE, alignment: pageSize, min, max: 1n << 64n };
+  return { name: PURGATORY, size: PURGATORY_SIZE, alignment: pageSize, min, max: 1n << 64n };
+}
+
+/** Where a purgatory lies, and what it is given besides the segments. */
+export interface PurgatoryPlace extends Pick<PurgatoryInput, "bootParams" | "backup"> {
+  readonly address: bigint;
+  /** Names of segments that the running kernel may change after the load: they are not verified. */
+  readonly changing?: readonly string[];
 }
 
 /** Puts a purgatory before a layout: it verifies every segment, unless the profile says not to, and jumps to the entry. */
 export function withPurgatory(
   layout: SegmentLayout,
-  { address, bootParams }: { readonly address: bigint; readonly bootParams: bigint },
+  { address, bootParams, changing = [], backup }: PurgatoryPlace,
   input: PlanInput,
 ): SegmentLayout {
   const { profile, facts } = input;
+  const verified = profile.checksum ? layout.segments.filter(({ name }) => !changing.includes(name)) : [];
   const bytes = buildPurgatory({
     entry: layout.entry,
     bootParams,
-    regions: profile.checksum ? layout.segments.flatMap((segment) => regionsOf(segment, layout.random, input)) : [],
+    regions: verified.flatMap((segment) => regionsOf(segment, layout.random, input)),
     verify: profile.checksum,
+    ...(backup === undefined ? {} : { backup }),
     console: { serial: true, vga: facts.bootParams?.[VIDEO_TYPE] === VGA_TEXT },
   });
   const purgatory: Segment = {
-    name: "purgatory",
+    name: PURGATORY,
     mem: address,
     memsz: alignUp(PURGATORY_SIZE, facts.pageSize),
     bytes: { kind: "bytes", bytes },

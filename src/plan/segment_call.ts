@@ -3,6 +3,8 @@ import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { formatAddress } from "../core/number.ts";
 import { subtract } from "../core/range.ts";
 import { describeImage, describeInitrd } from "../image/describe.ts";
+import { hotplugFlags } from "./crash_segments.ts";
+import { lacksReservation } from "./crash_size.ts";
 import { loadFlags } from "./flags.ts";
 import type { FilePart, PlanInput } from "./input.ts";
 import { kernelImage, MIN_ADDRESS } from "./kernel_image.ts";
@@ -40,11 +42,12 @@ const NO_PREDECOMPRESSION: Diagnostic = {
 
 /** Plans a kexec_load(2) call. Without a layout the call has no segments, and the diagnostics or a check say why. */
 export function planSegmentCall(input: PlanInput, cmdline: string): Checked<SegmentLoadCall> {
-  const { profile, images } = input;
+  const { profile, facts, images } = input;
   if (profile.predecompress) return { value: undefined, diagnostics: [NO_PREDECOMPRESSION] };
   const layout = layOut(input, cmdline);
   const flags = loadFlags([
     ...(profile.crash ? ["KEXEC_ON_CRASH"] as const : []),
+    ...(layout.value?.hotplug === true ? hotplugFlags(facts) : []),
     ...(profile.preserveContext ? ["KEXEC_PRESERVE_CONTEXT"] as const : []),
   ], profile.arch);
   const files: readonly PlannedFile[] = [
@@ -57,7 +60,7 @@ export function planSegmentCall(input: PlanInput, cmdline: string): Checked<Segm
       syscall: "kexec_load",
       ...flags,
       entry: formatAddress(layout.value?.entry ?? 0n),
-      cmdline,
+      cmdline: layout.value?.cmdline ?? cmdline,
       segments: (layout.value?.segments ?? []).map((segment) =>
         plannedSegment(segment, layout.value?.random ?? {}, input)
       ),
@@ -67,17 +70,25 @@ export function planSegmentCall(input: PlanInput, cmdline: string): Checked<Segm
   };
 }
 
-function layOut(input: PlanInput, cmdline: string): Checked<SegmentLayout> {
+/** What a call is made of, besides what the profile says. */
+interface CallLayout extends SegmentLayout {
+  readonly cmdline?: string;
+  /** Whether there is an elfcorehdr that the kernel can keep up to date. */
+  readonly hotplug?: boolean;
+}
+
+function layOut(input: PlanInput, cmdline: string): Checked<CallLayout> {
   const { profile, images, facts } = input;
   if (profile.segments.length > 0) return layOutExplicit(input);
   // What is left out here, a check of the plan says.
-  if (images.kernel === undefined || profile.crash || profile.preserveContext || facts.machine !== "x86_64") {
+  if (images.kernel === undefined || profile.preserveContext || facts.machine !== "x86_64") {
     return { value: undefined, diagnostics: [] };
   }
+  if (profile.crash && lacksReservation(facts)) return { value: undefined, diagnostics: [] };
   const kernel = kernelImage(images.kernel, facts.pageSize);
-  return kernel.value === undefined
-    ? { value: undefined, diagnostics: kernel.diagnostics }
-    : linuxSegments(input, kernel.value, cmdline);
+  if (kernel.value === undefined) return { value: undefined, diagnostics: kernel.diagnostics };
+  const { value, diagnostics } = linuxSegments(input, kernel.value, cmdline);
+  return { value: value === undefined ? undefined : { ...value, hotplug: profile.crash }, diagnostics };
 }
 
 /**
@@ -95,7 +106,7 @@ function layOutExplicit(input: PlanInput): Checked<SegmentLayout> {
   if (free.value === undefined) return { value: undefined, diagnostics: [...diagnostics, ...free.diagnostics] };
   const taken = value.segments.map(({ mem, memsz }) => ({ start: mem, end: mem + memsz }));
   const result = placeAll([purgatoryRequest(MIN_ADDRESS, facts.pageSize)], subtract(free.value, taken), facts.pageSize);
-  if ("failed" in result) return { value: undefined, diagnostics: [...diagnostics, noRoom(result)] };
+  if ("failed" in result) return { value: undefined, diagnostics: [...diagnostics, noRoom(result, profile.crash)] };
   const address = result.placed[0]?.address ?? 0n;
   return { value: withPurgatory(layout, { address, bootParams: 0n }, input), diagnostics };
 }

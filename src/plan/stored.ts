@@ -3,6 +3,7 @@ import { driftOf } from "./drift.ts";
 import { KEXEC_FILE_LOAD_FLAGS, KEXEC_LOAD_FLAGS } from "./flags.ts";
 import type { Images } from "./input.ts";
 import type { Check, Plan } from "./plan.ts";
+import { requiresOf } from "../profile/planned_requires.ts";
 import { runRules } from "./rules/table.ts";
 
 /** Whether a plan loads a crash image. */
@@ -29,5 +30,9 @@ export function recheck(plan: Plan, facts: HostFacts, images: Images): Plan {
       }`,
       hint: "Make the plan anew and review it",
     };
-  return { ...plan, checks: [same, ...runRules({ call: plan.call, crash: isCrash(plan), facts, images })] };
+  const requires = plan.requires === undefined ? {} : { requires: requiresOf(plan.requires) };
+  return {
+    ...plan,
+    checks: [same, ...runRules({ call: plan.call, crash: isCrash(plan), ...requires, facts, images })],
+  };
 }

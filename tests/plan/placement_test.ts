@@ -3,26 +3,17 @@ import fc from "fast-check";
 import type { SegmentRequest } from "../../src/arch/segment.ts";
 import { formatAddress } from "../../src/core/number.ts";
 import { alignUp, contains, overlaps, type Range } from "../../src/core/range.ts";
-import { decodeFacts } from "../../src/host/decode_facts.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { parseIomem } from "../../src/host/iomem.ts";
 import type { ElfImage } from "../../src/image/image.ts";
 import { elfLayout, elfSegments } from "../../src/plan/placement/elf.ts";
 import { freeMemory, type FreeMemoryOptions } from "../../src/plan/placement/free_memory.ts";
 import { placeAll } from "../../src/plan/placement/place.ts";
-import { hostCapture, HOSTS } from "../host/fixture.ts";
+import { capturedFacts as host } from "../host/fixture.ts";
 import { hostFacts } from "../support/host_facts.ts";
 
 function pure(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
-}
-
-const CAPTURES = new Map(HOSTS.map((name) => [name, hostCapture(name)]));
-
-function host(name: typeof HOSTS[number]): HostFacts {
-  const { value } = decodeFacts(CAPTURES.get(name) ?? hostCapture(name));
-  assert(value !== undefined);
-  return value;
 }
 
 /** A host with this memory map, one line per row. */
@@ -53,6 +44,19 @@ pure("on x86_64 the running kernel may be overwritten, and crash reservations ma
     "0x100000000-0x45f000000",
     "0x47f000000-0x480800000",
   ]);
+});
+
+pure("a line that reaches beyond the one around it keeps its memory, too", () => {
+  const facts = mapped([
+    "00100000-3fffffff : System RAM",
+    "  3ffff000-40000fff : Kernel data",
+    "    40002000-40002fff : driver",
+    "40000000-4000ffff : System RAM",
+    "80000000-8fffffff : PCI Bus 0000:00",
+    "  20000000-80000fff : 0000:00:03.0",
+    "    10000000-10000fff : driver",
+  ]);
+  assertEquals(freeOf(facts), ["0x100000-0x10000000", "0x10001000-0x20000000"]);
 });
 
 pure("on arm64 whatever is nested in System RAM stays, but for the kernel's code and data", () => {

@@ -4,8 +4,10 @@ import type { ImageInfo } from "../../src/image/image.ts";
 import type { Images } from "../../src/plan/input.ts";
 import type { Check } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
+import { REQUIRES_RULES } from "../../src/plan/rules/requires.ts";
 import { exitOfChecks, RULES } from "../../src/plan/rules/table.ts";
 import type { Profile } from "../../src/profile/profile.ts";
+import { crashHost } from "../support/crash_host.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { bzImage, images, initrdFile, kernelFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
 
@@ -23,6 +25,14 @@ const kexec = hostFacts().kexec;
 const notKernel: ImageInfo = { kind: "not-kernel", what: "a shell script", hint: "Name the kernel" };
 const words = (length: number): Partial<Profile> => ({ cmdline: { kind: "words", words: ["x".repeat(length)] } });
 
+/** Explicit segments that return. */
+const PAYLOAD: Partial<Profile> = {
+  preserveContext: true,
+  segments: [{ at: 0x400_0000n, source: { kind: "bytes", bytes: Uint8Array.of(0xc3) } }],
+  entry: 0x400_0000n,
+  stated: ["version", "preserve_context", "segments", "entry"],
+};
+
 /** Reservations of crashkernel=, by address and size; the kernel says their sum. */
 function reserved(...ranges: readonly (readonly [bigint, bigint])[]): Partial<HostFacts> {
   const roots = ranges.map(([start, size]) => ({ start, end: start + size, name: "Crash kernel", children: [] }));
@@ -37,14 +47,6 @@ const CASES: readonly Case[] = [
     profile: { load: "kexec_load" },
     status: "pass",
     says: "4 segments are laid out",
-  },
-  {
-    rule: "segments-planned",
-    name: "a crash kernel for kexec_load",
-    profile: { load: "kexec_load", crash: true },
-    facts: { kexec: { ...kexec, crashSize: 256n << 20n } },
-    status: "fail",
-    says: "crash kernels by kexec_file_load only",
   },
   {
     rule: "architecture-flag",
@@ -75,6 +77,69 @@ const CASES: readonly Case[] = [
     facts: { kernelConfig: { CONFIG_KEXEC_JUMP: "y" } },
     status: "fail",
     says: "explicit payloads only",
+  },
+  {
+    rule: "preserve-context",
+    name: "a configuration that does not mention the option, since its conditions are not met",
+    profile: PAYLOAD,
+    facts: { kernelConfig: { CONFIG_KEXEC_CORE: "y", CONFIG_HIBERNATION: "n" } },
+    status: "fail",
+    says: "CONFIG_KEXEC_JUMP is not set",
+  },
+  {
+    rule: "preserve-context",
+    name: "a kernel whose configuration is not known",
+    profile: PAYLOAD,
+    facts: { kernelConfig: {} },
+    status: "warn",
+    says: "(CONFIG_KEXEC_JUMP) is not known",
+  },
+  {
+    rule: "preserve-context",
+    name: "a payload on a kernel that can come back",
+    profile: PAYLOAD,
+    facts: { kernelConfig: { CONFIG_KEXEC_JUMP: "y" } },
+    status: "pass",
+    says: "can come back",
+  },
+  {
+    rule: "preserve-context",
+    name: "another architecture",
+    profile: PAYLOAD,
+    facts: { machine: "aarch64" },
+    status: "fail",
+    says: "only x86 kernels can",
+  },
+  {
+    rule: "preserve-return",
+    name: "a kernel that loses its descriptor table",
+    profile: PAYLOAD,
+    facts: { release: "6.1.0-50-amd64" },
+    status: "fail",
+    says: "would crash when the payload returns",
+  },
+  {
+    rule: "preserve-return",
+    name: "a kernel that leaves the next entry point to the payload",
+    profile: PAYLOAD,
+    facts: { release: "6.13.12" },
+    status: "warn",
+    says: "a second exec crashes the system",
+  },
+  {
+    rule: "preserve-return",
+    name: "a kernel that keeps the entry point",
+    profile: PAYLOAD,
+    facts: { release: "6.14.0-15-generic" },
+    status: "pass",
+    says: "keeps a payload's entry point",
+  },
+  {
+    rule: "preserve-checksum",
+    name: "a payload that returns",
+    profile: PAYLOAD,
+    status: "pass",
+    says: "entered directly",
   },
   {
     rule: "pinned-digest",
@@ -263,6 +328,83 @@ const CASES: readonly Case[] = [
     says: "may be the low reservation",
   },
   {
+    rule: "crash-reservation",
+    name: "a memory map without a reservation, where the kernel says no size",
+    profile: { crash: true },
+    facts: { kexec: {} },
+    status: "fail",
+    says: "No memory is reserved",
+  },
+  {
+    rule: "crash-support",
+    name: "a kernel that starts no crash kernels",
+    profile: { crash: true },
+    facts: { kernelConfig: { CONFIG_CRASH_DUMP: "n" } },
+    status: "fail",
+    says: "CONFIG_CRASH_DUMP is not set",
+  },
+  {
+    rule: "crash-memory",
+    name: "a reservation that holds the image, and too little besides",
+    profile: { crash: true },
+    facts: reserved([0x3000_0000n, 192n << 20n]),
+    status: "warn",
+    says: "needs about 264 MiB: kernel 60 MiB, initrd 30 MiB and unpacked about 105 MiB, work 64 MiB; only 192 MiB",
+  },
+  {
+    rule: "crash-memory",
+    name: "a reservation with room to work in, part of it low",
+    profile: { crash: true },
+    facts: reserved([0x3000_0000n, 192n << 20n], [0x1_0000_0000n, 192n << 20n]),
+    status: "pass",
+    says: "384 MiB are reserved",
+  },
+  {
+    rule: "crash-kernel",
+    name: "a kernel that runs at any address",
+    profile: { crash: true },
+    status: "pass",
+    says: "/boot/vmlinuz runs at any address",
+  },
+  {
+    rule: "crash-kernel",
+    name: "a kernel that runs at one address only",
+    profile: { crash: true },
+    images: { kernel: kernelFile({ info: bzImage({ relocatable: false }) }) },
+    status: "fail",
+    says: "runs at one address only",
+  },
+  {
+    rule: "crash-cmdline",
+    name: "a crash kernel that reserves memory in its turn",
+    profile: { crash: true, cmdline: { kind: "words", words: ["ro", "crashkernel=128M"] } },
+    status: "warn",
+    says: "`crashkernel=128M` on the crash kernel's command line reserves memory for another crash kernel",
+  },
+  {
+    rule: "crash-cmdline",
+    name: "a crash kernel that may use all it has",
+    profile: { crash: true },
+    status: "pass",
+    says: "takes no memory away",
+  },
+  {
+    rule: "crash-description",
+    name: "a crash image just laid out",
+    profile: { crash: true, load: "kexec_load" },
+    facts: crashHost(),
+    status: "pass",
+    says: "as they are",
+  },
+  {
+    rule: "flag-known",
+    name: "a crash image that the kernel keeps in step, on a kernel that shows the flag for it",
+    profile: { crash: true, load: "kexec_load" },
+    facts: crashHost({ kexec: { ...crashHost().kexec, crashElfcorehdrSize: 0x1_0000n } }),
+    status: "pass",
+    says: "knows KEXEC_UPDATE_ELFCOREHDR",
+  },
+  {
     rule: "capability",
     name: "no CAP_SYS_BOOT",
     facts: { capEff: 0x1ff_ffbf_ffffn },
@@ -398,7 +540,8 @@ function checksOf(testCase: Omit<Case, "rule" | "name" | "status" | "says">): re
   const plan = planBoot({
     profile: profileOf(testCase.profile),
     facts: hostFacts(testCase.facts),
-    images: images(testCase.images),
+    // Explicit segments stand in the place of a kernel.
+    images: testCase.profile?.segments === undefined ? images(testCase.images) : { initrd: [] },
     partDigests: PART_DIGESTS,
   });
   return plan.value?.checks ?? [];
@@ -422,7 +565,8 @@ Deno.test({
   fn() {
     const names = RULES.map(({ name }) => name);
     assertEquals(new Set(names).size, names.length);
-    const tested = new Set(CASES.map(({ rule }) => rule));
+    // Those about `requires` have their cases in requires_test.ts.
+    const tested = new Set([...CASES, ...REQUIRES_RULES.map(({ name }) => ({ rule: name }))].map(({ rule }) => rule));
     assertEquals(names.filter((name) => !tested.has(name)), []);
   },
 });

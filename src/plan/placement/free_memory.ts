@@ -64,9 +64,11 @@ export function crashReservation(iomem: Iomem): Range | undefined {
  */
 export function obstacles(facts: HostFacts): readonly IomemNode[] {
   const { overwritable } = machineMemory(facts);
+  // A line that changed while the map was read can reach beyond the one around it: both count.
+  const whole = (node: IomemNode): readonly IomemNode[] => [node, ...node.children.flatMap(whole)];
   const within = (node: IomemNode): readonly IomemNode[] =>
-    node.children.flatMap((child) => overwritable.includes(child.name) ? within(child) : [child]);
-  return facts.iomem.roots.flatMap((root) => root.name === "System RAM" ? within(root) : [root]);
+    node.children.flatMap((child) => overwritable.includes(child.name) ? within(child) : whole(child));
+  return facts.iomem.roots.flatMap((root) => root.name === "System RAM" ? within(root) : whole(root));
 }
 
 /** Why the memory map cannot be relied upon; undefined where it can. */

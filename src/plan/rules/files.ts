@@ -1,7 +1,8 @@
 import { formatSize } from "../../core/number.ts";
-import { describeImage, describeInitrd, machineOf } from "../../image/describe.ts";
+import { describeImage, initrdIs, machineOf } from "../../image/describe.ts";
 import { initrdObjection } from "../../image/initrd.ts";
-import { fileLoadObjection } from "../../image/file_load.ts";
+import { loadObjection } from "../../image/load_objection.ts";
+import { remedyOf } from "../../image/remedy.ts";
 import type { IdentifiedFile } from "../input.ts";
 import { fail, pass, type Rule, type RuleInput, warn } from "./rule.ts";
 
@@ -60,10 +61,7 @@ const kernelImage: Rule = {
     }
     // An image for another machine is the subject of the rule `architecture`.
     if ((machineOf(kernel.info) ?? facts.machine) !== facts.machine) return undefined;
-    // What kexec_load is given is what the kernel's own loader would take, an ELF kernel besides.
-    const objection = call.syscall === "kexec_load" && kernel.info.kind === "elf"
-      ? undefined
-      : fileLoadObjection(kernel.info, facts.machine);
+    const objection = loadObjection(call.syscall, kernel.info, facts.machine);
     return objection === undefined
       ? pass(`${kernel.path} is ${describeImage(kernel.info)}`)
       : fail(`${call.syscall} cannot take ${kernel.path}: ${objection.message}`, objection.hint);
@@ -79,8 +77,8 @@ const architecture: Rule = {
     const machine = kernel === undefined ? undefined : machineOf(kernel.info);
     if (kernel === undefined || machine === undefined) return undefined;
     return machine === facts.machine ? pass(`${kernel.path} and this host are both ${machine}`) : fail(
-      `${kernel.path} is for ${machine}, and this host is ${facts.machine}`,
-      `Name a kernel built for ${facts.machine}`,
+      `${kernel.path} is for ${machine}, and this host is ${facts.machine}: it is ${describeImage(kernel.info)}`,
+      remedyOf(kernel.info, facts.machine),
     );
   },
 };
@@ -123,13 +121,9 @@ const initrdContent: Rule = {
       const objection = size === 0 ? undefined : initrdObjection(info);
       if (objection !== undefined) return warn(`${path}: ${objection.message}`, objection.hint);
     }
-    return pass(images.initrd.map(({ path, info }) => `${path} is ${article(info)}${describeInitrd(info)}`).join(", "));
+    return pass(images.initrd.map(({ path, info }) => `${path} is ${initrdIs(info)}`).join(", "));
   },
 };
-
-function article(info: RuleInput["images"]["initrd"][number]["info"]): string {
-  return info.kind === "cpio" ? "a " : "";
-}
 
 function files(images: RuleInput["images"]): readonly IdentifiedFile<unknown>[] {
   return [...(images.kernel === undefined ? [] : [images.kernel]), ...images.initrd, ...(images.segments ?? [])];

@@ -1,6 +1,6 @@
 import { formatSize } from "../../core/number.ts";
 import { alignUp } from "../../core/range.ts";
-import { crashReservations } from "../../host/iomem.ts";
+import { kernelMemory } from "../crash_size.ts";
 import { fail, pass, type Rule, type RuleInput, warn } from "./rule.ts";
 
 /** What the kernel's own loader adds besides kernel and initrd: purgatory, boot_params, and EFI map; rounded up. */
@@ -10,12 +10,7 @@ const LOADER_OVERHEAD = 1n << 20n;
 export function placedSize({ facts, images }: Pick<RuleInput, "facts" | "images">): bigint | undefined {
   const kernel = images.kernel;
   if (kernel === undefined) return undefined;
-  const kernelSize = kernel.info.kind === "bzimage"
-    ? BigInt(kernel.info.initSize)
-    : kernel.info.kind === "arm64-image"
-    ? kernel.info.imageSize
-    : BigInt(kernel.size);
-  return alignUp(kernelSize, facts.pageSize) + alignUp(initrdSize(images), facts.pageSize) + LOADER_OVERHEAD;
+  return alignUp(kernelMemory(kernel), facts.pageSize) + alignUp(initrdSize(images), facts.pageSize) + LOADER_OVERHEAD;
 }
 
 /** All initrds together, bytes. */
@@ -28,6 +23,8 @@ const halfOfMemory: Rule = {
   about: "The image takes at most half of the memory, as kernel/kexec_core.c demands (EINVAL otherwise)",
   exit: "unavailable",
   check(input) {
+    // Segments that are laid out are counted to the page by `segment-half`.
+    if (input.call.syscall === "kexec_load" && input.call.segments.length > 0) return undefined;
     const size = placedSize(input);
     const total = input.facts.memTotal;
     if (size === undefined || total === undefined) return undefined;
@@ -61,40 +58,5 @@ const memoryAvailable: Rule = {
   },
 };
 
-const crashReservation: Rule = {
-  name: "crash-reservation",
-  about: "Memory is reserved for the crash kernel, and enough of it",
-  exit: "unavailable",
-  check(input) {
-    const { crash, facts } = input;
-    if (!crash) return undefined;
-    // Of two reservations the lower one is for the devices of the crash kernel, and no segment may lie in it.
-    const range = crashReservations(facts.iomem).at(-1);
-    const reserved = range === undefined ? facts.kexec.crashSize : range.end - range.start;
-    if (reserved === undefined) return undefined;
-    if (reserved === 0n) {
-      return fail(
-        "No memory is reserved for a crash kernel",
-        "Boot the running kernel with `crashkernel=256M` (or more) on its command line",
-      );
-    }
-    const placed = placedSize(input);
-    if (placed === undefined) return undefined;
-    if (placed > reserved) {
-      return fail(
-        `The crash image takes about ${formatSize(placed)}, and only ${formatSize(reserved)} are reserved`,
-        "Boot the running kernel with a larger `crashkernel=`, or use a smaller initrd",
-      );
-    }
-    const fits = `The crash image takes about ${formatSize(placed)} of the ${formatSize(reserved)} reserved`;
-    return range === undefined
-      ? warn(
-        `${fits}, but part of these may be the low reservation, in which no image can lie`,
-        "/proc/iomem shows what is reserved where: run warmboot as root",
-      )
-      : pass(fits);
-  },
-};
-
 /** The rules about memory. */
-export const MEMORY_RULES: readonly Rule[] = [halfOfMemory, memoryAvailable, crashReservation];
+export const MEMORY_RULES: readonly Rule[] = [halfOfMemory, memoryAvailable];

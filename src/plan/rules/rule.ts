@@ -1,5 +1,6 @@
 import type { ExitName } from "../../core/exit.ts";
 import type { HostFacts } from "../../host/facts.ts";
+import type { Requires } from "../../profile/profile.ts";
 import type { Images } from "../input.ts";
 import type { Call } from "../plan.ts";
 
@@ -7,6 +8,8 @@ import type { Call } from "../plan.ts";
 export interface RuleInput {
   readonly call: Call;
   readonly crash: boolean;
+  /** What the profile asks of the host. */
+  readonly requires?: Requires;
   readonly facts: HostFacts;
   readonly images: Images;
 }

@@ -1,4 +1,5 @@
 import { type Segment, sourceSize } from "../../arch/segment.ts";
+import { purgatoryTarget } from "../../arch/x86_64/purgatory.ts";
 import { formatAddress, formatSize, MAX_U64 } from "../../core/number.ts";
 import { contains, intersect, rangeSize, subtract } from "../../core/range.ts";
 import type { HostFacts } from "../../host/facts.ts";
@@ -6,7 +7,8 @@ import { allowedMemory, crashReservation, freeMemory, unknownMemory } from "../p
 import { machineMemory } from "../placement/machine.ts";
 import { obstacleAt } from "../placement/obstacle.ts";
 import { placeAll } from "../placement/place.ts";
-import { fail, pass, warn } from "./rule.ts";
+import { PURGATORY } from "../purgatory_segment.ts";
+import { fail, pass, type Verdict, warn } from "./rule.ts";
 import { endOf, named, orPass, rangeOf, type SegmentRule } from "./segment_rule.ts";
 
 /** What must stay free in the crash reservation; a rule of thumb, as the kernel's need depends on the machine. */
@@ -82,14 +84,18 @@ const crashRoom: SegmentRule = {
     if (reserved === undefined) return [];
     const taken = segments.flatMap((segment) => intersect(reserved, rangeOf(segment)) ?? []);
     const room = subtract([reserved], taken).reduce((sum, range) => sum + rangeSize(range), 0n);
-    return [
-      room >= CRASH_CONTROL_ROOM ? pass(`The segments leave ${formatSize(room)} of the crash reservation free`) : warn(
-        `The segments leave ${
-          formatSize(room)
-        } of the crash reservation free, and the kernel needs part of it (ENOMEM)`,
-        `Leave ${formatSize(CRASH_CONTROL_ROOM)} free, or boot the running kernel with a larger \`crashkernel=\``,
-      ),
-    ];
+    if (room >= CRASH_CONTROL_ROOM) {
+      return [pass(`The segments leave ${formatSize(room)} of the crash reservation free`)];
+    }
+    // How much the kernel needs depends on the machine; that it cannot do with nothing does not.
+    const verdict = room === 0n ? fail : warn;
+    return [verdict(
+      `The segments leave ${
+        room === 0n ? "nothing" : formatSize(room)
+      } of the crash reservation free, and the kernel ` +
+        `needs part of it (ENOMEM)`,
+      `Leave ${formatSize(CRASH_CONTROL_ROOM)} free, or boot the running kernel with a larger \`crashkernel=\``,
+    )];
   },
 };
 
@@ -98,20 +104,27 @@ const entryPoint: SegmentRule = {
   about: "The entry lies in a segment, among its bytes; the kernel does not check it, and would run zeros or whatever",
   exit: "unavailable",
   check({ segments, entry }) {
-    const at = formatAddress(entry);
-    const segment = segments.find((each) => each.mem <= entry && entry < endOf(each));
-    if (segment === undefined) {
-      return [fail(`The entry ${at} lies in no segment`, "Set it to the address of the first instruction")];
-    }
-    return entry < segment.mem + sourceSize(segment.bytes)
-      ? [pass(`The entry ${at} lies in segment ${named(segment)}`)]
-      : [fail(
-        `The entry ${at} lies in the zero-filled part of segment ${named(segment)}, behind its ` +
-          `${sourceSize(segment.bytes)} bytes`,
-        "Set it to the address of the first instruction",
-      )];
+    const verdict = entryVerdict(`The entry ${formatAddress(entry)}`, entry, segments);
+    const purgatory = segments.find(({ name, mem }) => name === PURGATORY && mem === entry);
+    const target = purgatory?.bytes.kind === "bytes" ? purgatoryTarget(purgatory.bytes.bytes) : undefined;
+    if (verdict.status !== "pass" || target === undefined) return [verdict];
+    // It is entered first, and goes on to the entry of the image itself.
+    const others = segments.filter((each) => each !== purgatory);
+    return [verdict, entryVerdict(`The entry ${formatAddress(target)} behind purgatory`, target, others)];
   },
 };
+
+function entryVerdict(what: string, entry: bigint, segments: readonly Segment[]): Verdict {
+  const segment = segments.find((each) => each.mem <= entry && entry < endOf(each));
+  if (segment === undefined) {
+    return fail(`${what} lies in no segment`, "Set it to the address of the first instruction");
+  }
+  const size = sourceSize(segment.bytes);
+  return entry < segment.mem + size ? pass(`${what} lies in segment ${named(segment)}`) : fail(
+    `${what} lies in the zero-filled part of segment ${named(segment)}, behind its ${size} bytes`,
+    "Set it to the address of the first instruction",
+  );
+}
 
 /** The rules about what lies where the segments go. */
 export const PLACE_RULES: readonly SegmentRule[] = [memory, crashRange, crashRoom, entryPoint];

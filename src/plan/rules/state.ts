@@ -21,43 +21,16 @@ const segmentsPlanned: Rule = {
   name: "segments-planned",
   about: "This version can lay out the segments that a kexec_load call needs",
   exit: "unavailable",
-  check({ call, crash, facts, images }) {
+  check({ call, facts, images }) {
     if (call.syscall !== "kexec_load") return undefined;
     if (images.kernel !== undefined && facts.machine !== "x86_64") {
       return fail(`This version of warmboot lays out no kernel for kexec_load on ${facts.machine}`, USE_FILE_LOAD);
-    }
-    if (images.kernel !== undefined && crash) {
-      return fail("This version of warmboot loads crash kernels by kexec_file_load only", USE_FILE_LOAD);
     }
     return call.segments.length > 0 ? pass(`${call.segments.length} segments are laid out`) : undefined;
   },
 };
 
 const USE_FILE_LOAD = "Take out what needs kexec_load (see the reasons); kexec_file_load needs no layout";
-
-const preserveContext: Rule = {
-  name: "preserve-context",
-  about: "The running kernel can come back from a payload, and the payload can return (CONFIG_KEXEC_JUMP, x86 only)",
-  exit: "unavailable",
-  check({ call, facts, images }) {
-    if (!call.flags.includes("KEXEC_PRESERVE_CONTEXT")) return undefined;
-    if (facts.machine !== "x86_64" || facts.kernelConfig.CONFIG_KEXEC_JUMP === "n") {
-      return fail(
-        `The running kernel ${facts.release} cannot come back from a payload (CONFIG_KEXEC_JUMP is not set)`,
-        "Boot a kernel that has CONFIG_KEXEC_JUMP; Debian's have it not, Ubuntu's have it",
-      );
-    }
-    if (images.kernel !== undefined) {
-      return fail(
-        "This version of warmboot comes back from explicit payloads only, not from a kernel",
-        "Give the payload as `segments` with `entry`, or take out `preserve_context`",
-      );
-    }
-    return facts.kernelConfig.CONFIG_KEXEC_JUMP === undefined
-      ? warn("Whether the running kernel can come back from a payload (CONFIG_KEXEC_JUMP) is not known")
-      : pass("The running kernel can come back from a payload (CONFIG_KEXEC_JUMP)");
-  },
-};
 
 const ARCH_OF_MACHINE: { readonly [machine: string]: string } = {
   "x86_64": "KEXEC_ARCH_X86_64",
@@ -81,4 +54,4 @@ const architectureFlag: Rule = {
 };
 
 /** The rules about what is loaded, and about the plan itself. */
-export const STATE_RULES: readonly Rule[] = [segmentsPlanned, architectureFlag, preserveContext, replaces];
+export const STATE_RULES: readonly Rule[] = [segmentsPlanned, architectureFlag, replaces];

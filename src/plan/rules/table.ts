@@ -1,19 +1,27 @@
 import { EXIT, type ExitName } from "../../core/exit.ts";
 import { type Check, segmentOf } from "../plan.ts";
 import { CMDLINE_RULES } from "./cmdline.ts";
+import { CRASH_RULES } from "./crash.ts";
 import { FILE_RULES } from "./files.ts";
+import { FLAG_RULES } from "./flags.ts";
 import { MEMORY_RULES } from "./memory.ts";
 import { PERMISSION_RULES } from "./permission.ts";
+import { PRESERVE_RULES } from "./preserve.ts";
+import { REQUIRES_RULES } from "./requires.ts";
 import type { Rule, RuleInput } from "./rule.ts";
 import { checkSegments, SEGMENT_RULES } from "./segments.ts";
 import { STATE_RULES } from "./state.ts";
 
 /** Every rule, in the order in which a plan lists them. */
 export const RULES: readonly Rule[] = [
+  ...REQUIRES_RULES,
   ...STATE_RULES,
+  ...FLAG_RULES,
+  ...PRESERVE_RULES,
   ...FILE_RULES,
   ...CMDLINE_RULES,
   ...MEMORY_RULES,
+  ...CRASH_RULES,
   ...PERMISSION_RULES,
 ];
 

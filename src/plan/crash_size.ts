@@ -1,0 +1,133 @@
+import { formatSize } from "../core/number.ts";
+import { alignUp, rangeSize } from "../core/range.ts";
+import type { HostFacts } from "../host/facts.ts";
+import { crashReservations } from "../host/iomem.ts";
+import type { Compression, ImageInfo, InitrdInfo } from "../image/image.ts";
+import { crashReservation } from "./placement/free_memory.ts";
+import type { Images } from "./input.ts";
+
+/** What a crash kernel needs while it saves a dump, bytes; an estimate. */
+export interface CrashNeed {
+  /** The kernel while it unpacks itself, and then its code, data and tables. */
+  readonly kernel: bigint;
+  /** The initrds as they were loaded: they stay until they are unpacked. */
+  readonly initrd: bigint;
+  /** The same unpacked: the root file system of a dump, in memory. */
+  readonly unpacked: bigint;
+  /** What drivers, page tables and the program that saves the dump take. */
+  readonly work: bigint;
+}
+
+const MIB = 1n << 20n;
+
+/**
+ * How much larger an initrd becomes, in tenths. Measured on initrds of Debian and Fedora, rounded up; what follows the
+ * first archive is not known, so that one with early microcode in front counts as packed.
+ */
+const GROWTH: { readonly [kind in Compression | "cpio" | "unknown"]: bigint } = {
+  none: 10n,
+  cpio: 30n,
+  unknown: 30n,
+  lz4: 25n,
+  lzo: 25n,
+  gzip: 30n,
+  bzip2: 35n,
+  zstd: 35n,
+  xz: 40n,
+  lzma: 40n,
+};
+
+/** Measured with one CPU and makedumpfile; drivers of storage controllers and network cards differ most. */
+const WORK = 64n * MIB;
+
+/** The share of a `struct page` in the page that it is about: 64 bytes of 4096. */
+const PAGE_TABLE_SHARE = 64n;
+
+/** What is proposed: a multiple of this, and at least the minimum that distributions reserve. */
+const PROPOSAL_STEP = 64n * MIB;
+const PROPOSAL_MIN = 256n * MIB;
+
+/** The memory that a kernel takes when it starts, bytes: what its header says, else what its file suggests. */
+export function kernelMemory({ info, size }: { readonly info: ImageInfo; readonly size: number }): bigint {
+  switch (info.kind) {
+    case "bzimage":
+      return BigInt(info.initSize);
+    case "arm64-image":
+      return info.imageSize;
+    case "elf":
+      return info.loads.reduce((sum, { memsz }) => sum + memsz, 0n);
+    default:
+      return BigInt(size);
+  }
+}
+
+/** Estimates what a crash kernel needs; undefined where no kernel is named. */
+export function crashNeed({ kernel, initrd }: Images): CrashNeed | undefined {
+  if (kernel === undefined) return undefined;
+  return {
+    kernel: kernelMemory(kernel),
+    initrd: initrd.reduce((sum, { size }) => sum + BigInt(size), 0n),
+    unpacked: initrd.reduce((sum, { size, info }) => sum + BigInt(size) * GROWTH[packing(info)] / 10n, 0n),
+    work: WORK,
+  };
+}
+
+function packing(info: InitrdInfo): keyof typeof GROWTH {
+  return info.kind === "compressed" ? info.compression : info.kind;
+}
+
+/** All of it, with the kernel's own account of so much memory. */
+export function totalNeed({ kernel, initrd, unpacked, work }: CrashNeed): bigint {
+  const sum = kernel + initrd + unpacked + work;
+  return sum + sum / PAGE_TABLE_SHARE;
+}
+
+/** The estimate in words: `about 240 MiB: kernel 60 MiB, initrd 30 MiB and unpacked about 84 MiB, work 64 MiB`. */
+export function describeNeed(need: CrashNeed): string {
+  const initrd = need.initrd === 0n ? "" : `, initrd ${about(need.initrd)} and unpacked about ${about(need.unpacked)}`;
+  return `about ${about(totalNeed(need))}: kernel ${about(need.kernel)}${initrd}, work ${about(need.work)}`;
+}
+
+/** Whole MiB, rounded up: an estimate has no decimals. */
+function about(bytes: bigint): string {
+  return formatSize(alignUp(bytes, MIB));
+}
+
+/** A value for `crashkernel=` that has room for it, as `320M`. */
+export function proposedReservation(need: CrashNeed | undefined): string {
+  const least = need === undefined ? 0n : totalNeed(need);
+  const size = (least + PROPOSAL_STEP - 1n) / PROPOSAL_STEP * PROPOSAL_STEP;
+  return `${(size > PROPOSAL_MIN ? size : PROPOSAL_MIN) / MIB}M`;
+}
+
+/** How the running kernel comes to reserve that much: a hint. */
+export function reservationHint(value: string): string {
+  return `Reserve \`crashkernel=${value}\` for the running kernel and reboot: on Debian and Ubuntu in ` +
+    "GRUB_CMDLINE_LINUX of /etc/default/grub, then `update-grub`; on Fedora and its kin " +
+    `\`grubby --update-kernel=ALL --args=crashkernel=${value}\``;
+}
+
+/** What is reserved for a crash kernel, bytes; undefined where the host does not say. */
+export interface Reserved {
+  /** Where its image must lie. Undefined: of `all`, it is not known which part. */
+  readonly image?: bigint;
+  /** All memory that it will have, what it borrows included. */
+  readonly all: bigint;
+}
+
+/** The host's reservations; undefined where it does not say whether there are any. */
+export function reservedMemory({ iomem, kexec }: HostFacts): Reserved | undefined {
+  const borrowed = (kexec.crashCmaRanges ?? []).reduce((sum, range) => sum + rangeSize(range), 0n);
+  const image = crashReservation(iomem);
+  if (image !== undefined) {
+    const all = crashReservations(iomem).reduce((sum, range) => sum + rangeSize(range), 0n);
+    return { image: rangeSize(image), all: all + borrowed };
+  }
+  if (kexec.crashSize !== undefined) return { all: kexec.crashSize === 0n ? 0n : kexec.crashSize + borrowed };
+  return iomem.visibility === "full" ? { all: 0n } : undefined;
+}
+
+/** Whether it is certain that nothing is reserved. */
+export function lacksReservation(facts: HostFacts): boolean {
+  return reservedMemory(facts)?.all === 0n;
+}

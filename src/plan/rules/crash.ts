@@ -1,0 +1,138 @@
+import { formatSize } from "../../core/number.ts";
+import { splitWords, wordName } from "../../profile/cmdline.ts";
+import { staleDump } from "../crash_segments.ts";
+import {
+  crashNeed,
+  describeNeed,
+  lacksReservation,
+  proposedReservation,
+  reservationHint,
+  reservedMemory,
+  totalNeed,
+} from "../crash_size.ts";
+import { placedSize } from "./memory.ts";
+import { fail, pass, type Rule, warn } from "./rule.ts";
+
+const crashSupport: Rule = {
+  name: "crash-support",
+  about: "The running kernel can start a crash kernel (CONFIG_CRASH_DUMP)",
+  exit: "unavailable",
+  check({ crash, facts }) {
+    // Before Linux 6.9 the option was about being a crash kernel, and any kernel with kexec could start one.
+    if (!crash || facts.kernelConfig.CONFIG_CRASH_DUMP !== "n" || !lacksReservation(facts)) return undefined;
+    return fail(
+      `The running kernel ${facts.release} starts no crash kernels: CONFIG_CRASH_DUMP is not set`,
+      "Boot a kernel that has CONFIG_CRASH_DUMP and CONFIG_CRASH_RESERVE",
+    );
+  },
+};
+
+const crashReservation: Rule = {
+  name: "crash-reservation",
+  about: "Memory is reserved for the crash kernel, and its image fits in",
+  exit: "unavailable",
+  check(input) {
+    const { crash, facts, images } = input;
+    if (!crash) return undefined;
+    const reserved = reservedMemory(facts);
+    if (reserved === undefined) return undefined;
+    const hint = reservationHint(proposedReservation(crashNeed(images)));
+    if (reserved.all === 0n) return fail("No memory is reserved for a crash kernel", hint);
+    const placed = placedSize(input);
+    if (placed === undefined) return undefined;
+    // Of two reservations the lower one is for the devices of the crash kernel, and no segment may lie in it.
+    const room = reserved.image ?? reserved.all;
+    if (placed > room) {
+      return fail(
+        `The crash image takes about ${formatSize(placed)}, and only ${formatSize(room)} are reserved for it`,
+        hint,
+      );
+    }
+    const fits = `The crash image takes about ${formatSize(placed)} of the ${formatSize(room)} reserved`;
+    return reserved.image !== undefined ? pass(fits) : warn(
+      `${fits}, but part of these may be the low reservation, in which no image can lie`,
+      "/proc/iomem shows what is reserved where: run warmboot as root",
+    );
+  },
+};
+
+const crashMemory: Rule = {
+  name: "crash-memory",
+  about: "The crash kernel has the memory that it will need to save a dump, as far as can be estimated",
+  exit: "unavailable",
+  check({ crash, facts, images }) {
+    const need = crash ? crashNeed(images) : undefined;
+    const reserved = reservedMemory(facts);
+    if (need === undefined || reserved === undefined || reserved.all === 0n) return undefined;
+    const says = `The crash kernel needs ${describeNeed(need)}`;
+    return totalNeed(need) <= reserved.all ? pass(`${says}; ${formatSize(reserved.all)} are reserved`) : warn(
+      `${says}; only ${
+        formatSize(reserved.all)
+      } are reserved, so that it may run out of memory before the dump is saved`,
+      reservationHint(proposedReservation(need)),
+    );
+  },
+};
+
+const crashKernel: Rule = {
+  name: "crash-kernel",
+  about: "The kernel runs at the addresses of the reservation (CONFIG_RELOCATABLE)",
+  exit: "unavailable",
+  check({ crash, images }) {
+    const kernel = images.kernel;
+    if (!crash || kernel?.info.kind !== "bzimage") return undefined;
+    return kernel.info.relocatable ? pass(`${kernel.path} runs at any address`) : fail(
+      `${kernel.path} runs at one address only, which is not in the crash reservation`,
+      "Take a kernel that is built with CONFIG_RELOCATABLE",
+    );
+  },
+};
+
+/** Words that take memory away from a crash kernel, and why they are wrong there. */
+const HARMFUL: { readonly [name: string]: string } = {
+  crashkernel: "reserves memory for another crash kernel",
+  hugepages: "reserves memory for huge pages",
+  "hugetlb_cma": "reserves memory for huge pages",
+  mem: "cuts memory off, perhaps the reservation itself",
+  memmap: "replaces the memory map that the crash kernel is given",
+};
+
+const crashCmdline: Rule = {
+  name: "crash-cmdline",
+  about: "The crash kernel's command line takes none of its little memory away",
+  exit: "unavailable",
+  check({ call, crash, images }) {
+    if (!crash || images.kernel === undefined) return undefined;
+    const word = splitWords(call.cmdline).words.find((each) => Object.hasOwn(HARMFUL, wordName(each)));
+    if (word === undefined) return pass("The command line takes no memory away");
+    return warn(
+      `\`${word}\` on the crash kernel's command line ${HARMFUL[wordName(word)]}`,
+      "Take it out; `cmdline: { reuse: true }` leaves it out by itself",
+    );
+  },
+};
+
+const crashDescription: Rule = {
+  name: "crash-description",
+  about: "What the crash image says of the running kernel (memory, CPUs, notes) is so now, as it is not after a reboot",
+  exit: "unavailable",
+  check({ call, crash, facts }) {
+    if (!crash || call.syscall !== "kexec_load" || !call.segments.some(({ name }) => name === "elfcorehdr")) {
+      return undefined;
+    }
+    const stale = staleDump(call.segments, facts);
+    return stale === undefined
+      ? pass("The crash image describes this host's memory and CPUs as they are")
+      : fail(`The crash image does not fit this boot: ${stale}`, "Make the plan anew");
+  },
+};
+
+/** The rules about crash kernels. */
+export const CRASH_RULES: readonly Rule[] = [
+  crashSupport,
+  crashReservation,
+  crashMemory,
+  crashKernel,
+  crashCmdline,
+  crashDescription,
+];

@@ -1,0 +1,48 @@
+import type { HostFacts } from "../../host/facts.ts";
+import { pass, type Rule, warn } from "./rule.ts";
+
+/**
+ * The flags that came after the calls themselves, by the first Linux that knows them (include/uapi/linux/kexec.h); an
+ * older one answers EINVAL.
+ */
+const SINCE: { readonly [flag: string]: readonly [major: number, minor: number] } = {
+  KEXEC_UPDATE_ELFCOREHDR: [6, 6],
+  KEXEC_CRASH_HOTPLUG_SUPPORT: [6, 10],
+  KEXEC_FILE_DEBUG: [6, 8],
+  KEXEC_FILE_NO_CMA: [6, 17],
+  KEXEC_FILE_FORCE_DTB: [6, 18],
+};
+
+const flagKnown: Rule = {
+  name: "flag-known",
+  about: "The running kernel is new enough for the flags (kexec_load_check in kernel/kexec.c: EINVAL for unknown ones)",
+  exit: "unavailable",
+  check({ call, facts }) {
+    const [, major, minor] = /^(\d+)\.(\d+)/.exec(facts.release) ?? [];
+    const aged = call.flags.flatMap((flag) => {
+      const since = Object.hasOwn(SINCE, flag) ? SINCE[flag] : undefined;
+      return since === undefined ? [] : [{ flag, since }];
+    });
+    if (aged.length === 0 || major === undefined || minor === undefined) return undefined;
+    const tooNew = aged.find(({ flag, since: [sinceMajor, sinceMinor] }) =>
+      !isShown(flag, facts) &&
+      (Number(major) < sinceMajor || (Number(major) === sinceMajor && Number(minor) < sinceMinor))
+    );
+    return tooNew === undefined
+      ? pass(`The running kernel ${facts.release} knows ${aged.map(({ flag }) => flag).join(", ")}`)
+      // Distributions carry some of them back to older kernels.
+      : warn(
+        `${tooNew.flag} is a flag since Linux ${tooNew.since.join(".")}, and the running kernel is ${facts.release}: ` +
+          `unless its distribution added it, the answer is EINVAL`,
+        "Make the plan anew without the flag",
+      );
+  },
+};
+
+/** Whether the kernel shows by a fact that it has a flag, whatever its release. */
+function isShown(flag: string, { kexec }: HostFacts): boolean {
+  return flag === "KEXEC_UPDATE_ELFCOREHDR" && kexec.crashElfcorehdrSize !== undefined;
+}
+
+/** The rules about the flags of a call. */
+export const FLAG_RULES: readonly Rule[] = [flagKnown];

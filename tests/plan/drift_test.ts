@@ -1,0 +1,146 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { parseCapture } from "../../src/host/capture.ts";
+import { decodeFacts } from "../../src/host/decode_facts.ts";
+import type { HostFacts } from "../../src/host/facts.ts";
+import type { IomemNode } from "../../src/host/iomem.ts";
+import type { Plan } from "../../src/plan/plan.ts";
+import { planBoot } from "../../src/plan/planner.ts";
+import { recheck } from "../../src/plan/stored.ts";
+import { crashHost } from "../support/crash_host.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { images, PART_DIGESTS, profileOf } from "../support/profiles.ts";
+
+/** Captured hosts. */
+const REAL: readonly HostFacts[] = ["bios-vm", "uefi-laptop", "many-region-server"].flatMap((name) => {
+  const file = `../fixtures/hosts/${name}.json`;
+  const capture = parseCapture(Deno.readTextFileSync(new URL(file, import.meta.url)), file).value;
+  return capture === undefined ? [] : decodeFacts(capture).value ?? [];
+});
+
+/** A host whose large range of memory has these lines nested in it. */
+function hostWith(children: readonly IomemNode[], changes: Partial<HostFacts> = {}): HostFacts {
+  const { iomem } = hostFacts();
+  const roots = iomem.roots.map((node) => node.start === 0x10_0000n ? { ...node, children } : node);
+  return hostFacts({ iomem: { visibility: "full", roots }, ...changes });
+}
+
+function line(name: string, start: bigint, end: bigint): IomemNode {
+  return { name, start, end, children: [] };
+}
+
+function planFor(facts: HostFacts): Plan {
+  const profile = profileOf({ load: "kexec_load" });
+  const { value } = planBoot({ profile, facts, images: images(), partDigests: PART_DIGESTS });
+  if (value === undefined) throw new Error("Cannot plan");
+  return value;
+}
+
+function failed(plan: Plan): readonly string[] {
+  return plan.checks.filter(({ status }) => status === "fail").map(({ rule }) => rule);
+}
+
+const here = hostWith([line("Kernel code", 0x200_0000n, 0x300_0000n)]);
+const plan = planFor(here);
+const kernel = plan.call.syscall === "kexec_load" ? BigInt(plan.call.segments[0]?.mem ?? 0) : 0n;
+
+Deno.test({
+  name: "a stored kexec_load plan fits the host that it was made on",
+  permissions: "none",
+  fn: () => assertEquals(failed(recheck(plan, here, images())), []),
+});
+
+Deno.test({
+  name: "the running kernel may lie elsewhere after a reboot, even where a segment goes",
+  permissions: "none",
+  fn() {
+    for (const start of [0x9000_0000n, kernel, kernel + 0x100_0000n]) {
+      const moved = hostWith(
+        ["Kernel code", "Kernel rodata", "Kernel data", "Kernel bss"].map((name, index) =>
+          line(name, start + BigInt(index) * 0x20_0000n, start + BigInt(index + 1) * 0x20_0000n)
+        ),
+      );
+      assertEquals(failed(recheck(plan, moved, images())), []);
+    }
+  },
+});
+
+Deno.test({
+  name: "what a driver claims beside the segments does not refuse a stored plan, within one it does",
+  permissions: "none",
+  fn() {
+    assertEquals(failed(recheck(plan, hostWith([line("Driver", 0xb000_0000n, 0xb100_0000n)]), images())), []);
+    const hit = recheck(plan, hostWith([line("Driver", kernel + 0x1000n, kernel + 0x2000n)]), images());
+    assertEquals(failed(hit), ["segment-memory"]);
+    assertStringIncludes(hit.checks.find(({ rule }) => rule === "segment-memory")?.message ?? "", '"kernel"');
+  },
+});
+
+Deno.test({
+  name: "memory that came or went is other than what the new kernel would be told",
+  permissions: "none",
+  fn() {
+    const { roots } = here.iomem;
+    const less = hostFacts({ iomem: { visibility: "full", roots: roots.slice(0, 2) } });
+    const again = recheck(plan, less, images());
+    assertEquals(failed(again), ["stored-plan"]);
+    assertStringIncludes(again.checks[0]?.message ?? "", "what the new kernel is told of this host's memory");
+  },
+});
+
+Deno.test({
+  name: "another firmware's tables refuse a stored plan, another place of the cursor does not",
+  permissions: "none",
+  fn() {
+    const params = (change: (view: DataView) => void): Partial<HostFacts> => {
+      const bytes = new Uint8Array(4096);
+      change(new DataView(bytes.buffer));
+      return { bootParams: bytes };
+    };
+    const facts = hostWith([], params((view) => view.setBigUint64(0x70, 0xf_0000n, true)));
+    const stored = planFor(facts);
+    const cursor = params((view) => {
+      view.setBigUint64(0x70, 0xf_0000n, true);
+      view.setUint8(1, 24);
+    });
+    assertEquals(failed(recheck(stored, hostWith([], cursor), images())), []);
+    const tables = params((view) => view.setBigUint64(0x70, 0xe_0000n, true));
+    assertEquals(failed(recheck(stored, hostWith([], tables), images())), ["stored-plan"]);
+  },
+});
+
+Deno.test({
+  name: "a stored crash plan fits its own boot; with memory that came since it does not",
+  permissions: "none",
+  fn() {
+    const facts = crashHost();
+    const profile = profileOf({ load: "kexec_load", crash: true });
+    const { value, diagnostics } = planBoot({ profile, facts, images: images(), partDigests: PART_DIGESTS });
+    if (value === undefined) throw new Error(JSON.stringify(diagnostics));
+    assertEquals(failed(recheck(value, facts, images())), []);
+    const roots = [...facts.iomem.roots, line("System RAM", 0x1_4000_0000n, 0x1_8000_0000n)];
+    const more = { ...facts, iomem: { visibility: "full", roots } } as const;
+    assertEquals(failed(recheck(value, more, images())).includes("crash-description"), true);
+  },
+});
+
+Deno.test({
+  name: "a plan for a real host still fits it, with BIOS and with UEFI",
+  permissions: "none",
+  fn() {
+    assertEquals(REAL.length, 3);
+    for (const facts of REAL) {
+      const again = recheck(planFor(facts), facts, images());
+      assertEquals(again.checks[0]?.status, "pass", `${facts.hostname}: ${again.checks[0]?.message}`);
+    }
+  },
+});
+
+Deno.test({
+  name: "a kexec_file_load plan does not depend on the memory map: the kernel itself places the image",
+  permissions: "none",
+  fn() {
+    const { value } = planBoot({ profile: profileOf(), facts: here, images: images() });
+    if (value === undefined) throw new Error("Cannot plan");
+    assertEquals(failed(recheck(value, hostWith([line("reserved", 0x10_0000n, 0xc000_0000n)]), images())), []);
+  },
+});

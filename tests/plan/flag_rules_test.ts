@@ -1,0 +1,57 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { HostFacts } from "../../src/host/facts.ts";
+import { flagBits } from "../../src/plan/flags.ts";
+import type { Check, Plan } from "../../src/plan/plan.ts";
+import { planBoot } from "../../src/plan/planner.ts";
+import { recheck } from "../../src/plan/stored.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { images, PART_DIGESTS, profileOf } from "../support/profiles.ts";
+
+function pure(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+/** What the rule says of a stored plan into which flags were written. */
+function verdict(syscall: Plan["call"]["syscall"], flag: string, facts: Partial<HostFacts>): Check | undefined {
+  const host = hostFacts(facts);
+  const input = { profile: profileOf({ load: syscall }), facts: host, images: images(), partDigests: PART_DIGESTS };
+  const { value: plan } = planBoot(input);
+  if (plan === undefined) throw new Error("Cannot plan");
+  const flags = [...plan.call.flags, flag];
+  const call = { ...plan.call, flags, flagBits: flagBits(syscall, flags) };
+  return recheck({ ...plan, call }, host, images()).checks.find(({ rule }) => rule === "flag-known");
+}
+
+pure("a flag that is younger than the running kernel's release is warned of, with both", () => {
+  const says = verdict("kexec_file_load", "KEXEC_FILE_DEBUG", { release: "6.7.12-amd64" });
+  assertEquals(says?.status, "warn");
+  assertStringIncludes(
+    says?.message ?? "",
+    "KEXEC_FILE_DEBUG is a flag since Linux 6.8, and the running kernel is 6.7.12",
+  );
+});
+
+pure("a flag as old as the running kernel passes, compared as numbers", () => {
+  const cases = [
+    ["kexec_file_load", "KEXEC_FILE_DEBUG", "6.8.0", "pass"],
+    ["kexec_file_load", "KEXEC_FILE_NO_CMA", "6.9.0", "warn"],
+    ["kexec_file_load", "KEXEC_FILE_NO_CMA", "6.17.0", "pass"],
+    ["kexec_file_load", "KEXEC_FILE_FORCE_DTB", "7.0.1", "pass"],
+    ["kexec_load", "KEXEC_CRASH_HOTPLUG_SUPPORT", "6.9.1", "warn"],
+    ["kexec_load", "KEXEC_CRASH_HOTPLUG_SUPPORT", "6.10.0", "pass"],
+    ["kexec_load", "KEXEC_UPDATE_ELFCOREHDR", "6.1.0-50-amd64", "warn"],
+  ] as const;
+  for (const [syscall, flag, release, status] of cases) {
+    assertEquals(verdict(syscall, flag, { release })?.status, status, `${flag} on ${release}`);
+  }
+});
+
+pure("a kernel that tells the size for elfcorehdr updates has the flag for them, whatever its release", () => {
+  const kexec = { ...hostFacts().kexec, crashElfcorehdrSize: 0x10000n };
+  assertEquals(verdict("kexec_load", "KEXEC_UPDATE_ELFCOREHDR", { kexec })?.status, "pass");
+});
+
+pure("flags that every kernel with the call has need no word, nor does a release that is no version", () => {
+  assertEquals(verdict("kexec_file_load", "KEXEC_FILE_NO_INITRAMFS", {}), undefined);
+  assertEquals(verdict("kexec_file_load", "KEXEC_FILE_DEBUG", { release: "next" }), undefined);
+});
