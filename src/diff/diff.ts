@@ -1,0 +1,119 @@
+import type { Check, PlannedFile, Reason } from "../plan/plan.ts";
+
+/** A part of what boots, as the text groups them. */
+export type Aspect = "host" | "kernel" | "cmdline" | "initrd" | "call" | "reason" | "flag" | "segment" | "check";
+
+/** Every aspect, in the order in which a diff tells of them. */
+export const ASPECTS: readonly Aspect[] = [
+  "kernel",
+  "initrd",
+  "cmdline",
+  "call",
+  "flag",
+  "segment",
+  "reason",
+  "check",
+  "host",
+];
+
+/** A word of a command line, with its quotes. */
+export interface PlacedWord {
+  /** As it is written. */
+  readonly word: string;
+  /** Its place among the words, from 1. */
+  readonly position: number;
+  /** It stands behind `--`, for init. */
+  readonly init?: true;
+}
+
+/** An initrd, and its place in the list. */
+export interface PlacedFile extends PlannedFile {
+  /** From 1. */
+  readonly position: number;
+}
+
+/** A segment without where its bytes come from. */
+export interface SegmentPlace {
+  /** Physical address, hexadecimal. */
+  readonly mem: string;
+  /** Memory that it takes, bytes. */
+  readonly memsz: number;
+  /** Bytes copied. */
+  readonly bufsz: number;
+  /** 64 lower-case hex digits. */
+  readonly sha256: string;
+}
+
+/** What became of a segment that both sides have. */
+export type SegmentFate = "moved" | "grown" | "shrunk" | "content";
+
+/** A part that one side has and the other has not. */
+export type Lone<T> = { readonly action: "add"; readonly to: T } | { readonly action: "remove"; readonly from: T };
+
+/** A part that both sides have. `move`: it is the same, elsewhere in its list. */
+export interface Altered<T, Action extends "change" | "move" = "change"> {
+  /** Whether it differs, or only stands elsewhere. */
+  readonly action: Action;
+  /** As it was. */
+  readonly from: T;
+  /** As it becomes. */
+  readonly to: T;
+}
+
+/** What is said of the image that boots, or of the host. Unknown values are never compared. */
+export type KernelField = "release" | "version" | "path" | "image" | "sha256" | "machine";
+
+/** One difference. */
+export type Change =
+  | { readonly about: "kernel"; readonly field: KernelField } & (Altered<string> | Lone<string>)
+  | { readonly about: "initrd" } & (Altered<PlacedFile, "change" | "move"> | Lone<PlacedFile>)
+  | { readonly about: "cmdline" } & (Altered<PlacedWord, "change" | "move"> | Lone<PlacedWord>)
+  | { readonly about: "call"; readonly field: "syscall" | "entry" } & Altered<string>
+  | { readonly about: "flag" } & Lone<string>
+  | {
+    readonly about: "segment";
+    readonly name: string;
+    /** Empty for one that was added or removed. */
+    readonly fate: readonly SegmentFate[];
+  } & (Altered<SegmentPlace> | Lone<SegmentPlace>)
+  | { readonly about: "reason" } & Lone<Reason>
+  | { readonly about: "check"; readonly rule: string } & (Altered<CheckState> | Lone<CheckState>)
+  | { readonly about: "host"; readonly field: "hostname" | "machine" | "release" } & (Altered<string> | Lone<string>);
+
+/** A check's verdict. */
+export type CheckState = Pick<Check, "status" | "message">;
+
+/** What one side of a diff is. */
+export type SideKind = "profile" | "plan" | "running" | "loaded";
+
+/** Something that could not be compared, as one side does not tell it. */
+export interface Unknown {
+  /** The part. */
+  readonly about: Aspect;
+  /** The side, as it is named. */
+  readonly side: string;
+  /** What is not known, as a noun. */
+  readonly what: string;
+}
+
+/** How two sides differ: inert data, and its own JSON form. */
+export interface Diff {
+  /** The form of this document. */
+  readonly format: "warmboot.diff/1";
+  /** What is, or what was named first. */
+  readonly from: { readonly kind: SideKind; readonly name: string };
+  /** What becomes of it. */
+  readonly to: { readonly kind: SideKind; readonly name: string };
+  /** Whether there is no difference in what could be compared. */
+  readonly same: boolean;
+  /** Whether that is sure: nothing that decides what boots is unknown, or the stamps of both sides answer it. */
+  readonly certain: boolean;
+  /** Every difference, by aspect. */
+  readonly changes: readonly Change[];
+  /** What was compared and is the same. */
+  readonly unchanged: readonly Aspect[];
+  /** What could not be compared. */
+  readonly unknown: readonly Unknown[];
+  /** Words of the running command line that say how that boot came about: they are not compared. */
+  readonly ignored: readonly string[];
+}

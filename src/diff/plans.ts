@@ -1,0 +1,112 @@
+import type { Call, Check, Plan, PlannedSegment } from "../plan/plan.ts";
+import type { Change, CheckState, SegmentFate, SegmentPlace } from "./diff.ts";
+
+/** How call, flags, reasons and host of two plans differ. */
+export function diffPlanned(from: Plan, to: Plan): readonly Change[] {
+  return [
+    ...(from.call.syscall === to.call.syscall
+      ? []
+      : [{ about: "call", field: "syscall", action: "change", from: from.call.syscall, to: to.call.syscall } as const]),
+    ...entryChange(from.call, to.call),
+    ...lone(from.call.flags, to.call.flags, (flag) => flag).map((each) => ({ about: "flag", ...each }) as const),
+    ...lone(from.reasons, to.reasons, ({ code, message }) => `${code}: ${message}`).map((each) =>
+      ({ about: "reason", ...each }) as const
+    ),
+    ...(["hostname", "machine", "release"] as const).flatMap((field): readonly Change[] => {
+      const [old, now] = [from.host[field], to.host[field]];
+      if (old === now) return [];
+      if (old === undefined) return [{ about: "host", field, action: "add", to: now ?? "" }];
+      if (now === undefined) return [{ about: "host", field, action: "remove", from: old }];
+      return [{ about: "host", field, action: "change", from: old, to: now }];
+    }),
+  ];
+}
+
+function entryChange(from: Call, to: Call): readonly Change[] {
+  if (from.syscall !== "kexec_load" || to.syscall !== "kexec_load" || from.entry === to.entry) return [];
+  return [{ about: "call", field: "entry", action: "change", from: from.entry, to: to.entry }];
+}
+
+/** Items of one list that the other has not. */
+function lone<T>(
+  from: readonly T[],
+  to: readonly T[],
+  keyOf: (item: T) => string,
+): readonly ({ readonly action: "remove"; readonly from: T } | { readonly action: "add"; readonly to: T })[] {
+  const [before, after] = [new Set(from.map(keyOf)), new Set(to.map(keyOf))];
+  return [
+    ...from.filter((item) => !after.has(keyOf(item))).map((item) => ({ action: "remove", from: item }) as const),
+    ...to.filter((item) => !before.has(keyOf(item))).map((item) => ({ action: "add", to: item }) as const),
+  ];
+}
+
+/** How the segments differ, paired by name; several of one name in their order. A call without segments has none. */
+export function diffSegments(from: Call, to: Call): readonly Change[] {
+  const [before, after] = [numbered(from), numbered(to)];
+  const gone = [...before].filter(([key]) => !after.has(key)).map(([, segment]): Change => ({
+    about: "segment",
+    name: segment.name,
+    fate: [],
+    action: "remove",
+    from: placeOf(segment),
+  }));
+  const rest = [...after].flatMap(([key, segment]): readonly Change[] => {
+    const old = before.get(key);
+    const { name } = segment;
+    if (old === undefined) return [{ about: "segment", name, fate: [], action: "add", to: placeOf(segment) }];
+    const fate = fateOf(old, segment);
+    if (fate.length === 0) return [];
+    return [{ about: "segment", name, fate, action: "change", from: placeOf(old), to: placeOf(segment) }];
+  });
+  return [...gone, ...rest];
+}
+
+function numbered(call: Call): ReadonlyMap<string, PlannedSegment> {
+  const found = new Map<string, PlannedSegment>();
+  const counts = new Map<string, number>();
+  for (const segment of call.syscall === "kexec_load" ? call.segments : []) {
+    const count = counts.get(segment.name) ?? 0;
+    counts.set(segment.name, count + 1);
+    found.set(`${count} ${segment.name}`, segment);
+  }
+  return found;
+}
+
+function fateOf(from: PlannedSegment, to: PlannedSegment): readonly SegmentFate[] {
+  return [
+    ...(BigInt(from.mem) === BigInt(to.mem) ? [] : ["moved"] as const),
+    ...(from.memsz < to.memsz ? ["grown"] as const : []),
+    ...(from.memsz > to.memsz ? ["shrunk"] as const : []),
+    ...(from.sha256 === to.sha256 && from.bufsz === to.bufsz ? [] : ["content"] as const),
+  ];
+}
+
+function placeOf({ mem, memsz, bufsz, sha256 }: PlannedSegment): SegmentPlace {
+  return { mem, memsz, bufsz, sha256 };
+}
+
+/** Verdicts on what the host was doing at the moment, not on the plan. */
+const OF_THE_MOMENT: readonly string[] = ["already-loaded", "stored-plan"];
+
+const GRAVITY = { pass: 0, warn: 1, fail: 2 } as const;
+
+/** The rules whose verdict changed, each with its gravest one. A rule that passes on one side and is left out on the other is none. */
+export function diffChecks(from: readonly Check[], to: readonly Check[]): readonly Change[] {
+  const [before, after] = [gravest(from), gravest(to)];
+  return [...new Set([...before.keys(), ...after.keys()])].flatMap((rule): readonly Change[] => {
+    const [old, now] = [before.get(rule), after.get(rule)];
+    if (OF_THE_MOMENT.includes(rule) || (old?.status ?? "pass") === (now?.status ?? "pass")) return [];
+    if (old === undefined) return now === undefined ? [] : [{ about: "check", rule, action: "add", to: now }];
+    if (now === undefined) return [{ about: "check", rule, action: "remove", from: old }];
+    return [{ about: "check", rule, action: "change", from: old, to: now }];
+  });
+}
+
+function gravest(checks: readonly Check[]): ReadonlyMap<string, CheckState> {
+  const found = new Map<string, CheckState>();
+  for (const { rule, status, message } of checks) {
+    const known = found.get(rule);
+    if (known === undefined || GRAVITY[known.status] < GRAVITY[status]) found.set(rule, { status, message });
+  }
+  return found;
+}

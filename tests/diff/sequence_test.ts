@@ -1,0 +1,45 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { align } from "../../src/diff/sequence.ts";
+
+Deno.test({
+  name: "what only changed its place is moved, and as little as can be",
+  permissions: "none",
+  fn() {
+    assertEquals(align(["a", "b", "c", "d"], ["d", "a", "b", "c"]), {
+      kept: [[0, 1], [1, 2], [2, 3]],
+      moved: [[3, 0]],
+      removed: [],
+      added: [],
+    });
+    assertEquals(align(["x", "a", "x"], ["a"]), { kept: [[1, 0]], moved: [], removed: [0, 2], added: [] });
+    assertEquals(align([], ["a"]), { kept: [], moved: [], removed: [], added: [0] });
+  },
+});
+
+Deno.test({
+  name: "every item of both lists is told of exactly once, with an equal partner or none",
+  permissions: "none",
+  fn() {
+    const keys = fc.array(fc.constantFrom("a", "b", "c", "d"), { maxLength: 12 });
+    fc.assert(fc.property(keys, keys, (from, to) => {
+      const { kept, moved, removed, added } = align(from, to);
+      const pairs = [...kept, ...moved];
+      assert(pairs.every(([a, b]) => from[a] === to[b]));
+      assertEquals([...pairs.map(([a]) => a), ...removed].toSorted((a, b) => a - b), [...from.keys()]);
+      assertEquals([...pairs.map(([, b]) => b), ...added].toSorted((a, b) => a - b), [...to.keys()]);
+      assert(kept.every(([, b], index) => index === 0 || b > (kept[index - 1]?.[1] ?? -1)));
+      assert(!removed.some((a) => added.some((b) => from[a] === to[b])));
+    }));
+  },
+});
+
+Deno.test({
+  name: "lists of 100,000 items are aligned without a table of all pairs",
+  permissions: "none",
+  fn() {
+    const from = Array.from({ length: 100_000 }, (_, index) => `a${index}`);
+    const { removed, added, moved } = align(from, from.toReversed());
+    assertEquals([removed.length, added.length, moved.length > 0], [0, 0, true]);
+  },
+});
