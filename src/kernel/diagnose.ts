@@ -6,6 +6,7 @@ import type { Syscall } from "../plan/syscall.ts";
 import { errnoName } from "./errno.ts";
 import type { Failure } from "./libc.ts";
 import { PREPARATION_CAUSES } from "./preparation_causes.ts";
+import { REBOOT_CAUSES } from "./reboot_causes.ts";
 
 /** What is known when a call was refused: the call, and the host's facts read again after the refusal. */
 export interface Refusal {
@@ -17,6 +18,8 @@ export interface Refusal {
   readonly function?: Failure["function"];
   /** The host, read after the refusal. */
   readonly facts: HostFacts;
+  /** Of a call to reboot: the loaded image preserves the running system. */
+  readonly returns?: boolean;
 }
 
 /** Why a call was refused, as far as probing tells, and what to do about it. */
@@ -28,17 +31,21 @@ export interface Diagnosis {
 }
 
 /** One known cause. The first row whose errno fits and whose probe holds is the answer. */
-interface CauseRow {
-  readonly errno: string;
+export interface CauseRow {
+  /** Absent: any. */
+  readonly errno?: string;
+  /** Absent: any. */
   readonly calls?: readonly Syscall["name"][];
+  /** Whether it is this cause. Absent: it is. */
   when?(refusal: Refusal): boolean;
+  /** Why, as a clause. */
   readonly cause: string | ((refusal: Refusal) => string);
+  /** What to do about it. */
   readonly remedy: string;
 }
 
 const FILE_LOAD: readonly Syscall["name"][] = ["kexec_file_load"];
 const SEGMENT_LOAD: readonly Syscall["name"][] = ["kexec_load"];
-const REBOOT: readonly Syscall["name"][] = ["reboot_kexec"];
 
 const isCrash = ({ call }: Refusal): boolean =>
   "crash" in call ? call.crash : "flags" in call && call.flags.some((flag) => flag.endsWith("_ON_CRASH"));
@@ -142,7 +149,7 @@ const CAUSES: readonly CauseRow[] = [
     calls: SEGMENT_LOAD,
     when: ({ call }) => call.name === "kexec_load" && call.flags.includes("KEXEC_PRESERVE_CONTEXT"),
     cause: "the running kernel cannot come back from another (CONFIG_KEXEC_JUMP), or a segment does not fit",
-    remedy: "Boot a kernel that has CONFIG_KEXEC_JUMP; Debian's have it not",
+    remedy: "Boot a kernel that has CONFIG_KEXEC_JUMP; Debian's have it not, Ubuntu's have it",
   },
   {
     errno: "EINVAL",
@@ -176,19 +183,6 @@ const CAUSES: readonly CauseRow[] = [
     errno: "EADDRNOTAVAIL",
     cause: "the kernel found no free range of memory for the image",
     remedy: "Use a smaller initrd",
-  },
-  {
-    errno: "EINVAL",
-    calls: REBOOT,
-    when: ({ facts }) => facts.kexec.loaded === false,
-    cause: "no image is loaded",
-    remedy: "Load one first: warmboot load PROFILE",
-  },
-  {
-    errno: "EINVAL",
-    calls: REBOOT,
-    cause: "reboot(2) was called from a child PID namespace, or the kernel has no kexec",
-    remedy: "Run warmboot on the host itself, outside the container",
   },
   {
     errno: "EINVAL",
@@ -249,8 +243,9 @@ const CAUSES: readonly CauseRow[] = [
 export function diagnose(refusal: Refusal): Diagnosis | undefined {
   const name = errnoName(refusal.errno);
   if (refusal.function !== undefined) return PREPARATION_CAUSES[name];
-  const row = CAUSES.find((candidate) =>
-    candidate.errno === name &&
+  const table = refusal.call.name === "reboot_kexec" ? [...REBOOT_CAUSES, ...CAUSES] : CAUSES;
+  const row = table.find((candidate) =>
+    (candidate.errno === undefined || candidate.errno === name) &&
     (candidate.calls === undefined || candidate.calls.includes(refusal.call.name)) &&
     (candidate.when === undefined || candidate.when(refusal))
   );

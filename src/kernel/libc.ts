@@ -13,6 +13,9 @@ const REBOOT_CMD_KEXEC = 0x45584543n;
 
 const MFD_CLOEXEC = 1;
 
+/** include/uapi/linux/time.h: the first stands still while the system is suspended, the second goes on. */
+const CLOCKS = { monotonic: 1, boottime: 7 } as const;
+
 /** include/uapi/asm-generic/mman-common.h and include/uapi/linux/mman.h. */
 const PROT_READ = 1;
 const PROT_WRITE = 2;
@@ -47,6 +50,8 @@ const SYMBOLS = {
   close: { parameters: ["i32"], result: "i32" },
   // void sync(void)
   sync: { parameters: [], result: "void" },
+  // int clock_gettime(clockid_t clockid, struct timespec *tp): struct timespec is two words of 8 bytes
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
   // int *__errno_location(void)
   __errno_location: { parameters: [], result: "pointer" },
   // void *memcpy(void *dest, const void *src, size_t n): reads errno where Deno.UnsafePointerView needs full FFI permission
@@ -75,7 +80,7 @@ export interface Libc extends Disposable {
   kexecFileLoad(kernelFd: number, initrdFd: number, cmdline: Uint8Array | null, flags: bigint): CallResult;
   /** kexec_load(2). `segments` is an array of struct kexec_segment. */
   kexecLoad(entry: bigint, segmentCount: bigint, segments: Uint8Array | null, flags: bigint): CallResult;
-  /** reboot(2) with LINUX_REBOOT_CMD_KEXEC: returns only if it fails. */
+  /** reboot(2) with LINUX_REBOOT_CMD_KEXEC: returns if it fails, or when the payload of a preserving image returns. */
   rebootKexec(): CallResult;
   /** An unnamed file in memory that is closed on exec. */
   memfd(name: string): CallResult;
@@ -93,6 +98,8 @@ export interface Libc extends Disposable {
   close(fd: number): CallResult;
   /** sync(2). */
   sync(): void;
+  /** clock_gettime(2), in nanoseconds: CLOCK_MONOTONIC or CLOCK_BOOTTIME. */
+  clock(name: "monotonic" | "boottime"): bigint;
 }
 
 /** libc cannot be opened, or the architecture has no system call numbers here. */
@@ -160,6 +167,12 @@ export function openLibc(path: string = LIBC): Libc {
     write: (fd, bytes) => checked(c.write(fd, bytes as BufferSource, BigInt(bytes.length))),
     close: (fd) => checked(c.close(fd)),
     sync: () => c.sync(),
+    clock: (name) => {
+      const time = new BigInt64Array(2);
+      c.clock_gettime(CLOCKS[name], time);
+      const [seconds = 0n, nanoseconds = 0n] = time;
+      return seconds * 1_000_000_000n + nanoseconds;
+    },
     [Symbol.dispose]: () => library.close(),
   };
 }

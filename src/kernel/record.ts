@@ -1,5 +1,8 @@
-import { choice, count, record, type Report, type Shape, text } from "../core/shape.ts";
+import { choice, count, list, record, type Report, type Shape, text } from "../core/shape.ts";
 import type { Path } from "../core/diagnostic.ts";
+import { formatAddress } from "../core/number.ts";
+import type { HostFacts } from "../host/facts.ts";
+import { dumpedRam } from "../host/iomem.ts";
 import type { Plan } from "../plan/plan.ts";
 import { decodePlan } from "../plan/plan_shape.ts";
 
@@ -13,7 +16,25 @@ export interface LoadRecord {
   /** The user who ran warmboot; the one before sudo, where sudo says so. */
   readonly user: string;
   readonly uid: number;
+  /** What a crash image describes of the running system. */
+  readonly described?: Described;
   readonly plan: Plan;
+}
+
+/** What a crash image says of the system that it is to dump. */
+export interface Described {
+  /** Memory, as `0x100000-0xbfffffff`: physical addresses, the last byte included. */
+  readonly memory: readonly string[];
+  /** CPUs that leave their registers. */
+  readonly cpus: number;
+}
+
+/** What a crash image that is loaded now describes. */
+export function describedBy({ iomem, crashNotes }: HostFacts): Described {
+  return {
+    memory: dumpedRam(iomem).map(({ start, end }) => `${formatAddress(start)}-${formatAddress(end - 1n)}`),
+    cpus: crashNotes.length,
+  };
 }
 
 const plan: Shape<Plan> = { schema: {}, expected: "a plan", decode: decodePlan };
@@ -24,6 +45,14 @@ const shape: Shape<LoadRecord> = record<LoadRecord>({
   loadedAt: { shape: text, doc: "When, in UTC" },
   user: { shape: text, doc: "Who ran warmboot" },
   uid: { shape: count, doc: "The user's number" },
+  described: {
+    shape: record<Described>({
+      memory: { shape: list(text), doc: "The memory that it dumps" },
+      cpus: { shape: count, doc: "The CPUs whose registers it dumps" },
+    }),
+    doc: "What a crash image describes of the running system",
+    fallback: { value: undefined },
+  },
   plan: { shape: plan, doc: "The plan that was carried out" },
 }, "a record of warmboot");
 

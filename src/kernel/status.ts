@@ -4,7 +4,15 @@ import type { Check, PlannedHost } from "../plan/plan.ts";
 import { checksShape, hostShape } from "../plan/plan_shape.ts";
 import { plannedHost } from "../plan/planner.ts";
 import { PERMISSION_RULES } from "../plan/rules/permission.ts";
+import {
+  changesSince,
+  type FileDigests,
+  reservationShape,
+  type ReservationStatus,
+  reservationStatus,
+} from "./crash_status.ts";
 import type { LoadRecord } from "./record.ts";
+import { preservesContext } from "./round_trip.ts";
 
 /** What was found where a record should be. */
 export type FoundRecord =
@@ -25,6 +33,10 @@ export interface ImageStatus {
   readonly cmdline?: string;
   readonly loadedAt?: string;
   readonly user?: string;
+  /** How files and host have changed since it was loaded; whole sentences. */
+  readonly changes?: readonly string[];
+  /** Whether it preserves the running system, which goes on when the payload returns. */
+  readonly returns?: boolean;
 }
 
 /** What `warmboot status` tells. */
@@ -32,23 +44,37 @@ export interface Status {
   readonly format: "warmboot.status/1";
   readonly host: PlannedHost;
   readonly images: readonly ImageStatus[];
+  /** What is reserved for crash kernels. */
+  readonly crash: ReservationStatus;
   readonly allows: readonly Check[];
   /** Whether an ordinary `systemctl reboot` will boot the loaded image. */
   readonly rebootIsKexec: boolean;
 }
 
-/** Holds the kernel's word against the records. Pure. */
-export function statusOf(facts: HostFacts, reboot: FoundRecord, crash: FoundRecord): Status {
+/** Holds the kernel's word against the records, and these against the files as they are now, where given. Pure. */
+export function statusOf(facts: HostFacts, reboot: FoundRecord, crash: FoundRecord, files?: FileDigests): Status {
   return {
     format: "warmboot.status/1",
     host: plannedHost(facts),
     images: [
-      imageStatus("reboot", facts.kexec.loaded, reboot, facts.bootId),
-      imageStatus("crash", facts.kexec.crashLoaded, crash, facts.bootId),
+      withChanges(imageStatus("reboot", facts.kexec.loaded, reboot, facts.bootId), reboot, facts, files),
+      withChanges(imageStatus("crash", facts.kexec.crashLoaded, crash, facts.bootId), crash, facts, files),
     ],
+    crash: reservationStatus(facts),
     allows: allows(facts),
     rebootIsKexec: facts.systemd && facts.kexec.loaded === true,
   };
+}
+
+/** What has changed matters of an image that is still loaded. */
+function withChanges(
+  status: ImageStatus,
+  found: FoundRecord,
+  facts: HostFacts,
+  files: FileDigests | undefined,
+): ImageStatus {
+  const current = status.record === "matches" || status.record === "unconfirmed";
+  return found.kind === "record" && current ? { ...status, changes: changesSince(found.record, facts, files) } : status;
 }
 
 function imageStatus(
@@ -83,6 +109,7 @@ function imageStatus(
         cmdline: plan.call.cmdline,
         loadedAt,
         user,
+        returns: preservesContext(plan),
       };
       if (bootId !== undefined && found.record.bootId !== undefined && bootId !== found.record.bootId) {
         return { ...state, record: "stale", note: "The record is from an earlier boot", ...known };
@@ -131,9 +158,16 @@ const shape: Shape<Status> = record<Status>({
       cmdline: { shape: anyText, doc: "The kernel's command line", fallback: optional },
       loadedAt: { shape: text, doc: "When it was loaded, UTC", fallback: optional },
       user: { shape: text, doc: "Who loaded it", fallback: optional },
+      changes: {
+        shape: list(text),
+        doc: "How its files, and what a crash image describes, have changed since; empty where they have not",
+        fallback: optional,
+      },
+      returns: { shape: flag, doc: "Whether the running system comes back from it", fallback: optional },
     })),
     doc: "The image for a reboot, and the one for a crash",
   },
+  crash: { shape: reservationShape, doc: "What is reserved for crash kernels" },
   allows: { shape: checksShape, doc: "What the host allows" },
   rebootIsKexec: { shape: flag, doc: "Whether an ordinary `systemctl reboot` boots the loaded image" },
 });

@@ -11,21 +11,67 @@ export interface FileVerdict {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** A YAML file that is no profile by itself: it has no `version`. */
+export interface PartVerdict {
+  readonly file: string;
+  /** Whether a profile that was checked is made of it. */
+  readonly used: boolean;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** What `check` found. */
+export interface CheckResult {
+  readonly format: "warmboot.check/1";
+  readonly summary: {
+    /** How many profiles were checked. */
+    readonly profiles: number;
+    readonly invalid: number;
+    readonly warnings: number;
+    /** How many files are no profiles by themselves. */
+    readonly parts: number;
+  };
+  readonly files: readonly FileVerdict[];
+  readonly parts: readonly PartVerdict[];
+}
+
+/** Counts what was found. */
+export function checkResult(files: readonly FileVerdict[], parts: readonly PartVerdict[]): CheckResult {
+  const warnings = [...files, ...parts].flatMap(({ diagnostics }) =>
+    diagnostics.filter(({ severity }) => severity === "warning")
+  );
+  return {
+    format: "warmboot.check/1",
+    summary: {
+      profiles: files.length,
+      invalid: files.filter(({ valid }) => !valid).length,
+      warnings: warnings.length,
+      parts: parts.length,
+    },
+    files,
+    parts,
+  };
+}
+
 /** The summary behind the diagnostics. */
-export function checkText(verdicts: readonly FileVerdict[], { style }: Layout): string {
-  const invalid = verdicts.filter((verdict) => !verdict.valid);
-  const [only, ...more] = verdicts;
-  if (only !== undefined && more.length === 0) {
+export function checkText({ files, summary }: CheckResult, { style }: Layout): string {
+  const { profiles, invalid, warnings, parts } = summary;
+  const [only] = files;
+  if (only !== undefined && profiles === 1 && parts === 0) {
     return `${visible(only.file)}: ${only.valid ? style.good("valid") : style.bad("not valid")}\n`;
   }
-  const summary = invalid.length === 0
-    ? style.good(`${verdicts.length} profiles are valid`)
-    : style.bad(`${invalid.length} of ${verdicts.length} profiles are not valid`);
-  return `${summary}\n`;
+  const verdict = invalid === 0
+    ? style.good(profiles === 1 ? "1 profile is valid" : `${profiles} profiles are valid`)
+    : style.bad(`${invalid} of ${profiles} profiles ${invalid === 1 ? "is" : "are"} not valid`);
+  const also = [
+    ...(warnings === 0 ? [] : [style.warning(warnings === 1 ? "1 warning" : `${warnings} warnings`)]),
+    ...(parts === 0 ? [] : [parts === 1 ? "1 file is a part of profiles" : `${parts} files are parts of profiles`]),
+  ];
+  return `${[verdict, ...also].join("; ")}\n`;
 }
 
 /** The JSON Schema of `check -o json`. */
 export function checkSchema(): JsonSchema {
+  const counted = { type: "integer", minimum: 0 };
   const place = {
     type: "object",
     required: ["file", "line", "column", "length"],
@@ -58,10 +104,29 @@ export function checkSchema(): JsonSchema {
     title: "warmboot check",
     description: "What `warmboot check -o json` prints",
     type: "object",
-    required: ["format", "files"],
+    required: ["format", "summary", "files", "parts"],
     additionalProperties: false,
     properties: {
       format: { enum: ["warmboot.check/1"] },
+      summary: {
+        type: "object",
+        required: ["profiles", "invalid", "warnings", "parts"],
+        additionalProperties: false,
+        properties: { profiles: counted, invalid: counted, warnings: counted, parts: counted },
+      },
+      parts: {
+        type: "array",
+        items: {
+          type: "object",
+          required: ["file", "used", "diagnostics"],
+          additionalProperties: false,
+          properties: {
+            file: { type: "string" },
+            used: { type: "boolean" },
+            diagnostics: { type: "array", items: diagnostic },
+          },
+        },
+      },
       files: {
         type: "array",
         items: {

@@ -1,3 +1,5 @@
+import { formatSize } from "../core/number.ts";
+import type { ReservedRange } from "../kernel/crash_status.ts";
 import type { ImageStatus, Status } from "../kernel/status.ts";
 import { checkLines, type Layout, row } from "./plan.ts";
 import { visible } from "./visible.ts";
@@ -9,14 +11,20 @@ export function renderStatus(status: Status, layout: Layout): string {
     style.bold(visible(`${status.host.hostname ?? "This host"}: ${status.host.release} on ${status.host.machine}`)),
     "",
     ...status.images.flatMap((image) => imageRows(image, layout)),
-    ...(status.rebootIsKexec
-      ? ["", style.warning("  `systemctl reboot` will boot the loaded image; `warmboot unload` prevents that")]
-      : []),
+    ...reservationRows(status.crash, layout),
+    ...(status.rebootIsKexec ? ["", style.warning(`  ${autoKexec(status)}; \`warmboot unload\` prevents that`)] : []),
     "",
     style.bold("The host allows"),
     ...status.allows.flatMap((check) => checkLines(check, layout)),
     "",
   ].join("\n");
+}
+
+function autoKexec({ images }: Status): string {
+  const returns = images.some(({ image, record, returns }) => image === "reboot" && record === "matches" && returns);
+  return returns
+    ? "`systemctl reboot` will run the loaded payload on its way down"
+    : "`systemctl reboot` will boot the loaded image";
 }
 
 function imageRows(image: ImageStatus, layout: Layout): readonly string[] {
@@ -28,8 +36,35 @@ function imageRows(image: ImageStatus, layout: Layout): readonly string[] {
   const lines = [
     recorded ? `${image.release ?? "an image"}, from profile ${image.profile}` : state,
     ...(recorded && image.cmdline !== undefined && image.cmdline !== "" ? [image.cmdline] : []),
+    ...(recorded && image.returns === true
+      ? ["`warmboot exec` runs it as often as you like, and the running system goes on"]
+      : []),
     ...(recorded ? [`loaded ${image.loadedAt} by ${image.user}`] : []),
     ...(image.record === "matches" ? [] : [image.note]),
   ];
-  return row(label, lines.map(visible), layout);
+  const changes = image.changes ?? [];
+  return [
+    ...row(label, lines.map(visible), layout),
+    ...row("", changes.length === 0 ? [] : [...changes, reload(image)], layout).map(layout.style.warning),
+  ];
+}
+
+function reload({ image, profile }: ImageStatus): string {
+  const then = image === "crash" ? "a panic boots what was loaded" : "a reboot boots what was loaded";
+  return `Load profile ${profile} anew; until then ${then}`;
+}
+
+const USES: { readonly [use in ReservedRange["use"]]: string } = {
+  image: "for the crash image",
+  low: "for the crash kernel's devices",
+  borrowed: "lent to the crash kernel on a panic",
+};
+
+/** Where the reservations are, and how much of them there is. */
+function reservationRows({ size, ranges, note }: Status["crash"], layout: Layout): readonly string[] {
+  const lines = ranges.map(({ start, size, use }) =>
+    `${formatSize(size)} at ${start}${ranges.length === 1 ? "" : `, ${USES[use]}`}`
+  );
+  if (lines.length > 0) return row("Crash memory", lines, layout);
+  return row("Crash memory", [size === undefined || size === 0 ? note : `${formatSize(size)}. ${note}`], layout);
 }

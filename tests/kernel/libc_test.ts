@@ -33,6 +33,13 @@ Deno.test("a memfd takes bytes from a file and by hand", () => {
   }
 });
 
+Deno.test("the clocks tell nanoseconds since the boot", () => {
+  using libc = openLibc();
+  const [before, uptime, after] = [libc.clock("boottime"), Deno.osUptime(), libc.clock("boottime")];
+  assert(before / 1_000_000_000n <= BigInt(uptime) + 1n && BigInt(uptime) <= after / 1_000_000_000n + 1n);
+  assert(libc.clock("monotonic") <= libc.clock("boottime"));
+});
+
 Deno.test("a library that is not there is an error of its own", () => {
   assertThrows(() => openLibc("libc-that-is-not-there.so"), LibcError, "Cannot open libc-that-is-not-there.so");
 });

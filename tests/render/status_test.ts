@@ -20,6 +20,7 @@ const STATUS: Status = {
     loadedAt: "2026-11-22T10:00:00Z",
     user: `anna${EVIL}`,
   }],
+  crash: { state: "none", size: 0, ranges: [], note: "Nothing" },
   allows: [],
   rebootIsKexec: false,
 };
@@ -44,5 +45,30 @@ Deno.test({
     const text = renderStatus({ ...STATUS, images }, LAYOUT);
     assertStringIncludes(text, "by anna");
     assertStringIncludes(text, "Perhaps gone");
+  },
+});
+
+Deno.test({
+  name: "what changed since an image was loaded is shown with what to do, and the reservations with their use",
+  permissions: "none",
+  fn() {
+    const [image] = STATUS.images;
+    if (image === undefined) throw new Error("No image");
+    const text = renderStatus({
+      ...STATUS,
+      images: [{ ...image, image: "crash", profile: "kdump", changes: ["/boot/vmlinuz is another file"] }],
+      crash: {
+        state: "reserved",
+        size: 768 << 20,
+        ranges: [
+          { start: "0x30000000", size: 256 << 20, use: "low" },
+          { start: "0x110000000", size: 512 << 20, use: "image" },
+        ],
+        note: "",
+      },
+    }, LAYOUT);
+    assertStringIncludes(text, "/boot/vmlinuz is another file");
+    assertStringIncludes(text, "Load profile kdump anew; until then a panic boots");
+    assertStringIncludes(text, "512 MiB at 0x110000000, for the crash image");
   },
 });

@@ -1,0 +1,31 @@
+import type { CauseRow } from "./diagnose.ts";
+
+/** Why reboot(2) does not run the loaded image: kernel/reboot.c and kernel_kexec in kernel/kexec_core.c, Linux 7.3. */
+export const REBOOT_CAUSES: readonly CauseRow[] = [
+  {
+    errno: "EINVAL",
+    when: ({ facts }) => facts.kexec.loaded === false,
+    cause: "no image is loaded",
+    remedy: "Load one first: warmboot load PROFILE",
+  },
+  {
+    errno: "EINVAL",
+    when: ({ returns }) => returns !== true,
+    cause: "reboot(2) was called from a child PID namespace, or the kernel has no kexec",
+    remedy: "Run warmboot on the host itself, outside the container",
+  },
+  {
+    errno: "EBUSY",
+    when: ({ returns }) => returns === true,
+    cause: "a process, a device or a CPU could not be stopped for the payload (or a load is under way)",
+    remedy: "The system goes on as before; `dmesg` names what refused to freeze or to suspend",
+  },
+  {
+    // The errno of whichever driver refused; EPERM comes before any of them is asked.
+    when: ({ returns, errno }) => returns === true && errno !== EPERM,
+    cause: "a device or a CPU could not be stopped for the payload",
+    remedy: "The system goes on as before; `dmesg` names what refused to suspend",
+  },
+];
+
+const EPERM = 1;

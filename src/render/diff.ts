@@ -1,0 +1,218 @@
+import { formatSize } from "../core/number.ts";
+import {
+  type Aspect,
+  ASPECTS,
+  type Change,
+  type CheckState,
+  type Diff,
+  type PlacedFile,
+  type PlacedWord,
+  type SegmentPlace,
+} from "../diff/diff.ts";
+import { parseWord } from "../profile/cmdline.ts";
+import type { Layout } from "./plan.ts";
+import { visible } from "./visible.ts";
+import { wrap } from "./wrap.ts";
+
+/** What an aspect is called: above its changes, and among those that are unchanged. */
+const NAMES: { readonly [aspect in Aspect]: readonly [heading: string, noun: string] } = {
+  kernel: ["Kernel", "kernel"],
+  initrd: ["Initrds", "initrds"],
+  cmdline: ["Command line", "command line"],
+  call: ["Call", "call"],
+  flag: ["Flags", "flags"],
+  segment: ["Segments", "segments"],
+  reason: ["Because", "reasons"],
+  check: ["Checks", "checks"],
+  host: ["Host", "host"],
+};
+
+/** One line of a diff: its mark, what it is about (empty where the text says all), and what of it. Texts are raw. */
+interface Line {
+  readonly mark: "+" | "-" | "~";
+  readonly name: string;
+  readonly text: string;
+}
+
+/** The widest name that others are aligned with; a longer one stands out. */
+const WIDEST = 24;
+
+/** A diff for people: what is added (+), removed (-) and changed (~), by aspect, and a summary. */
+export function renderDiff(diff: Diff, layout: Layout): string {
+  const { style } = layout;
+  const blocks = ASPECTS.flatMap((aspect) => {
+    const lines = diff.changes.filter(({ about }) => about === aspect).map(lineOf);
+    return lines.length === 0 ? [] : [[`  ${style.bold(NAMES[aspect][0])}`, ...lines.flatMap(aligned(lines, layout))]];
+  });
+  const notes = notesOf(diff, layout);
+  return [
+    style.bold(visible(`From ${diff.from.name} to ${diff.to.name}`)),
+    "",
+    ...blocks.flatMap((block) => [...block, ""]),
+    ...(notes.length === 0 ? [] : [...notes, ""]),
+    verdict(diff, layout),
+    "",
+  ].join("\n");
+}
+
+/** How many parts were added, changed, moved and removed; `no differences` without any. */
+export function summary(changes: readonly Change[]): string {
+  const COUNTED = [["add", "added"], ["change", "changed"], ["move", "moved"], ["remove", "removed"]] as const;
+  const counts = COUNTED.flatMap(([action, word]) => {
+    const count = changes.filter((change) => change.action === action).length;
+    return count === 0 ? [] : [`${count} ${word}`];
+  });
+  return counts.length === 0 ? "No differences" : counts.join(", ");
+}
+
+function verdict({ changes, certain }: Diff, { style }: Layout): string {
+  if (changes.length > 0) return style.warning(summary(changes));
+  return certain ? style.good("No differences") : style.warning("No differences in what is known");
+}
+
+function notesOf({ unchanged, unknown, ignored }: Diff, { style, width }: Layout): readonly string[] {
+  const note = (text: string) => `  ${style.dim(wrap(visible(text), width, 4))}`;
+  const sides = [...new Set(unknown.map(({ side }) => side))];
+  return [
+    ...(unchanged.length === 0 ? [] : [note(`${joined(unchanged.map((aspect) => NAMES[aspect][1]))} unchanged`)]),
+    ...sides.map((side) =>
+      note(`Not known of ${side}: ${joined(unknown.filter((each) => each.side === side).map(({ what }) => what))}`)
+    ),
+    ...(ignored.length === 0 ? [] : [note(`Not compared, since it tells of that boot alone: ${ignored.join(" ")}`)]),
+  ];
+}
+
+function joined(words: readonly string[]): string {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}
+
+const MARK = { add: "+", remove: "-", change: "~", move: "~" } as const;
+
+function aligned(lines: readonly Line[], { style, width }: Layout): (line: Line) => readonly string[] {
+  const paint = { "+": style.good, "-": style.bad, "~": style.warning };
+  const column = Math.max(...lines.map(({ name }) => visible(name).length).filter((length) => length <= WIDEST), 0);
+  const indent = 6 + column + 2;
+  return ({ mark, name, text }) => {
+    const head = visible(name);
+    if (head === "") return [`    ${paint[mark](mark)} ${wrap(visible(text), width, 6)}`];
+    const plain = text === "" ? head : `${head.padEnd(column)}  ${wrap(visible(text), width, indent)}`;
+    return [`    ${paint[mark](mark)} ${plain}`];
+  };
+}
+
+function lineOf(change: Change): Line {
+  const mark = MARK[change.action];
+  switch (change.about) {
+    case "cmdline":
+      return { mark, ...wordText(change) };
+    case "initrd":
+      return { mark, ...initrdText(change) };
+    case "segment":
+      return { mark, name: change.name, text: segmentText(change) };
+    case "check":
+      return { mark, name: change.rule, text: between(change, statusOf) };
+    case "reason":
+      return { mark, name: "", text: change.action === "add" ? change.to.message : change.from.message };
+    case "flag":
+      return { mark, name: change.action === "add" ? change.to : change.from, text: "" };
+    case "kernel":
+      return { mark, name: change.field, text: between(change, change.field === "sha256" ? short : same) };
+    case "call":
+      return { mark, name: change.field, text: between(change, same) };
+    case "host":
+      return { mark, name: change.field, text: between(change, same) };
+  }
+}
+
+/** The sides that there are: `old -> new`, or the one. */
+function between<T>(
+  change: { readonly action: string; readonly from?: T; readonly to?: T },
+  show: (value: T) => string,
+): string {
+  return [change.from, change.to].flatMap((value) => value === undefined ? [] : [show(value)]).join(" -> ");
+}
+
+type ChangeOf<About extends Aspect> = Extract<Change, { readonly about: About }>;
+
+function wordText(change: ChangeOf<"cmdline">): Omit<Line, "mark"> {
+  switch (change.action) {
+    case "add":
+      return { name: change.to.word, text: reader(change.to) };
+    case "remove":
+      return { name: change.from.word, text: reader(change.from) };
+    case "move":
+      return { name: change.to.word, text: `moved from place ${change.from.position} to ${change.to.position}` };
+    case "change": {
+      const text = between(change, ({ word }) => valueIn(word));
+      return { name: parseWord(change.to.word).name, text };
+    }
+  }
+}
+
+function reader({ init }: PlacedWord): string {
+  return init === true ? "(for init)" : "";
+}
+
+/** A word's value as it is written; for one without, that there is none. */
+function valueIn(word: string): string {
+  const { name, value } = parseWord(word);
+  if (value === undefined) return "(no value)";
+  return word.startsWith(`${name}=`) ? word.slice(name.length + 1) : JSON.stringify(value);
+}
+
+function initrdText(change: ChangeOf<"initrd">): Omit<Line, "mark"> {
+  switch (change.action) {
+    case "add":
+      return { name: change.to.path, text: fileText(change.to) };
+    case "remove":
+      return { name: change.from.path, text: fileText(change.from) };
+    case "move":
+      return { name: change.to.path, text: `moved from place ${change.from.position} to ${change.to.position}` };
+    case "change": {
+      const { from, to } = change;
+      const parts = [
+        ...(from.path === to.path ? [] : [`${from.path} -> ${to.path}`]),
+        ...(from.path !== to.path || from.position === to.position
+          ? []
+          : [`moved from place ${from.position} to ${to.position}`]),
+        ...(from.size === to.size ? [] : [`${formatSize(from.size)} -> ${formatSize(to.size)}`]),
+        ...(from.about === to.about ? [] : [`${from.about} -> ${to.about}`]),
+        from.sha256 === to.sha256 ? "the same content" : `SHA-256 ${short(from.sha256)} -> ${short(to.sha256)}`,
+      ];
+      return { name: from.path === to.path ? to.path : `initrd ${to.position}`, text: parts.join(", ") };
+    }
+  }
+}
+
+function fileText({ size, about, sha256 }: PlacedFile): string {
+  return `${about}, ${formatSize(size)}, SHA-256 ${short(sha256)}`;
+}
+
+function segmentText(change: ChangeOf<"segment">): string {
+  if (change.action !== "change") return placeText(change.action === "add" ? change.to : change.from);
+  const { from, to, fate } = change;
+  const parts = {
+    moved: `moved from ${from.mem} to ${to.mem}`,
+    grown: `grown from ${formatSize(from.memsz)} to ${formatSize(to.memsz)}`,
+    shrunk: `shrunk from ${formatSize(from.memsz)} to ${formatSize(to.memsz)}`,
+    content: `other content, SHA-256 ${short(from.sha256)} -> ${short(to.sha256)}`,
+  };
+  return fate.map((each) => parts[each]).join(", ");
+}
+
+function placeText({ mem, memsz }: SegmentPlace): string {
+  return `${formatSize(memsz)} at ${mem}`;
+}
+
+function statusOf({ status, message }: CheckState): string {
+  return status === "pass" ? status : `${status} (${message})`;
+}
+
+/** Enough of a digest to tell two apart; JSON has it whole. */
+function short(digest: string): string {
+  return digest.slice(0, 12);
+}
+
+function same(text: string): string {
+  return text;
+}

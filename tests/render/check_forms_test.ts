@@ -1,0 +1,192 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { Validator } from "@cfworker/json-schema";
+import { CATALOGUE } from "../../src/core/catalogue.ts";
+import type { Diagnostic } from "../../src/core/diagnostic.ts";
+import { isMap, type JsonSchema } from "../../src/core/shape.ts";
+import { checkResult, checkSchema, checkText, type FileVerdict } from "../../src/render/check.ts";
+import { junitXml } from "../../src/render/junit.ts";
+import { originSchema, originText } from "../../src/render/origin.ts";
+import { sarifLog } from "../../src/render/sarif.ts";
+import { PLAIN } from "../../src/render/style.ts";
+
+const error: Diagnostic = {
+  code: "unknown-key",
+  severity: "error",
+  message: "The key `kernal` is not known",
+  path: ["kernal"],
+  position: { file: "p/a b.yaml", line: 3, column: 1, length: 6, source: "kernal: <&\"'>" },
+  hint: "Did you mean `kernel`?",
+};
+const warning: Diagnostic = { code: "no-version", severity: "warning", message: "x \u0007 & y" };
+const VERDICTS: readonly FileVerdict[] = [
+  { file: "p/a b.yaml", valid: false, diagnostics: [error] },
+  { file: "/srv/ü.yaml", valid: true, diagnostics: [warning] },
+  { file: "./ok.yaml", valid: true, diagnostics: [] },
+];
+
+/** What SARIF 2.1.0 demands of the objects that are used here (OASIS, sections 3.13 to 3.30). */
+const SARIF_SCHEMA: JsonSchema = {
+  type: "object",
+  required: ["version", "runs"],
+  properties: {
+    version: { const: "2.1.0" },
+    runs: {
+      type: "array",
+      items: {
+        type: "object",
+        required: ["tool", "results"],
+        properties: {
+          columnKind: { enum: ["utf16CodeUnits", "unicodeCodePoints"] },
+          tool: {
+            type: "object",
+            required: ["driver"],
+            properties: {
+              driver: {
+                type: "object",
+                required: ["name"],
+                properties: {
+                  rules: {
+                    type: "array",
+                    uniqueItems: true,
+                    items: {
+                      type: "object",
+                      required: ["id"],
+                      properties: { shortDescription: { type: "object", required: ["text"] } },
+                    },
+                  },
+                },
+              },
+            },
+          },
+          results: {
+            type: "array",
+            items: {
+              type: "object",
+              required: ["message"],
+              properties: {
+                level: { enum: ["none", "note", "warning", "error"] },
+                ruleIndex: { type: "integer", minimum: 0 },
+                message: { type: "object", required: ["text"] },
+                locations: {
+                  type: "array",
+                  items: {
+                    type: "object",
+                    properties: {
+                      physicalLocation: {
+                        type: "object",
+                        required: ["artifactLocation"],
+                        properties: {
+                          artifactLocation: {
+                            type: "object",
+                            properties: { uri: { type: "string", pattern: "^[!-~]+$" } },
+                          },
+                          region: {
+                            type: "object",
+                            properties: {
+                              startLine: { type: "integer", minimum: 1 },
+                              startColumn: { type: "integer", minimum: 1 },
+                              endColumn: { type: "integer", minimum: 1 },
+                            },
+                          },
+                        },
+                      },
+                    },
+                  },
+                },
+              },
+            },
+          },
+        },
+      },
+    },
+  },
+};
+
+Deno.test({
+  name: "SARIF has what the standard demands, a rule for every code, and the place of every problem",
+  permissions: "none",
+  fn() {
+    const log = sarifLog(VERDICTS, "1.2.3");
+    assertEquals(new Validator({ ...SARIF_SCHEMA }, "7", false).validate(JSON.parse(JSON.stringify(log))).errors, []);
+    const [run] = log.runs;
+    assert(run !== undefined);
+    assertEquals(run.tool.driver.rules.map(({ id }) => id), Object.keys(CATALOGUE));
+    assertEquals(run.results.length, 2);
+    const [first, second] = run.results;
+    assertEquals(run.tool.driver.rules[first?.ruleIndex ?? -1]?.id, "unknown-key");
+    assertEquals(first?.locations[0]?.physicalLocation, {
+      artifactLocation: { uri: "p/a%20b.yaml" },
+      region: { startLine: 3, startColumn: 1, endColumn: 7, snippet: { text: "kernal: <&\"'>" } },
+    });
+    assertStringIncludes(first?.message.text ?? "", "hint: Did you mean `kernel`?");
+    assertEquals(second?.level, "warning");
+    assertEquals(second?.locations[0]?.physicalLocation, { artifactLocation: { uri: "file:///srv/%C3%BC.yaml" } });
+  },
+});
+
+Deno.test({
+  name: "JUnit's XML has a case for each file, and no text that breaks it",
+  permissions: "none",
+  fn() {
+    const xml = junitXml(VERDICTS);
+    assertMatch(
+      xml,
+      /^<\?xml version="1\.0" encoding="UTF-8"\?>\n<testsuites name="warmboot check" tests="3" failures="1"/,
+    );
+    assertEquals([...xml.matchAll(/<testcase /g)].length, 3);
+    assertStringIncludes(
+      xml,
+      '<failure type="unknown-key" message="The key `kernal` is not known">p/a b.yaml:3:1: error',
+    );
+    assertStringIncludes(xml, "<system-out>warning: x \ufffd &amp; y [no-version]</system-out>");
+    const hostile = junitXml([{ file: "\"><a b='&", valid: true, diagnostics: [] }]);
+    assertStringIncludes(hostile, 'name="&quot;&gt;&lt;a b=&apos;&amp;"');
+    // Every bracket that is left belongs to a tag of ours.
+    assertEquals(
+      hostile.replaceAll(/<\/?(?:testsuites?|testcase)(?: [a-z]+="[^"<>]*")*\/?>|<\?xml [^>]*\?>/g, "").trim(),
+      "",
+    );
+  },
+});
+
+Deno.test({
+  name: "the summary counts profiles, problems, warnings and parts, and follows its schema",
+  permissions: "none",
+  fn() {
+    const part = { file: "base.yaml", used: true, diagnostics: [] };
+    const result = checkResult(VERDICTS, [part]);
+    assertEquals(result.summary, { profiles: 3, invalid: 1, warnings: 1, parts: 1 });
+    const text = (...args: Parameters<typeof checkResult>) =>
+      checkText(checkResult(...args), { style: PLAIN, width: 80 });
+    assertEquals(text(VERDICTS, [part]), "1 of 3 profiles is not valid; 1 warning; 1 file is a part of profiles\n");
+    assertEquals(text(VERDICTS.slice(2), []), "./ok.yaml: valid\n");
+    assertEquals(text(VERDICTS.slice(2), [part, part]), "1 profile is valid; 2 files are parts of profiles\n");
+    const schema = checkSchema();
+    assert(isMap(schema));
+    assertEquals(new Validator({ ...schema }, "7", false).validate(JSON.parse(JSON.stringify(result))).errors, []);
+  },
+});
+
+Deno.test({
+  name: "the origin names file and line before each value, and cannot drive a terminal",
+  permissions: "none",
+  fn() {
+    const report = {
+      format: "warmboot.origin/1" as const,
+      profiles: [{
+        file: "web.yaml",
+        layers: [{ file: "base.yaml", role: "base" as const }, { file: "web.yaml", role: "profile" as const }],
+        keys: [
+          { path: ["kernel"], value: "k\u001b[2J", file: "base.yaml", line: 12, column: 9 },
+          { path: ["initrd", 0], value: "i", file: "web.yaml", line: 3, column: 3 },
+        ],
+      }],
+    };
+    assertEquals(
+      originText(report, { style: PLAIN, width: 80 }),
+      "web.yaml\n  1. base.yaml is extended\n  2. web.yaml is the profile itself\n" +
+        "  base.yaml:12  kernel: k\u241b[2J\n  web.yaml:3    initrd[0]: i\n",
+    );
+    assertEquals(new Validator({ ...originSchema() }, "7", false).validate(report).errors, []);
+  },
+});

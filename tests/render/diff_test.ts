@@ -1,0 +1,193 @@
+import { Validator } from "@cfworker/json-schema";
+import { assert, assertEquals } from "@std/assert";
+import { diffPlans } from "../../src/diff/compare.ts";
+import type { Diff } from "../../src/diff/diff.ts";
+import { diffSchema } from "../../src/diff/diff_shape.ts";
+import { runningSide, type Side } from "../../src/diff/side.ts";
+import { planBoot } from "../../src/plan/planner.ts";
+import type { Images } from "../../src/plan/input.ts";
+import type { Profile } from "../../src/profile/profile.ts";
+import { renderDiff } from "../../src/render/diff.ts";
+import { COLOURED, PLAIN } from "../../src/render/style.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { images, initrdFile, kernelFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
+
+const plain = { style: PLAIN, width: 80 };
+
+function side(name: string, profile: Partial<Profile>, files: Partial<Images> = {}): Side {
+  const input = { profile: profileOf(profile), facts: hostFacts(), images: images(files), partDigests: PART_DIGESTS };
+  const { value } = planBoot(input);
+  if (value === undefined) throw new Error("Cannot plan");
+  return { kind: "profile", name, plan: value };
+}
+
+const words = (...list: readonly string[]): Partial<Profile> => ({ cmdline: { kind: "words", words: list } });
+const before = side("old.yaml", words("root=LABEL=root", "ro", "quiet", "console=ttyS0"));
+const after = side("new.yaml", {
+  ...words("console=ttyS0", "root=LABEL=new", "ro", 'dyndbg="file a +p"', "--", "single"),
+  load: "kexec_load",
+}, {
+  kernel: kernelFile({ sha256: "d".repeat(64), pinned: "e".repeat(64) }),
+  initrd: [initrdFile({ size: 31 << 20, sha256: "c".repeat(64) }), initrdFile({ path: "/boot/extra.img" })],
+});
+const changed = diffPlans(before, after);
+const running = diffPlans(
+  side("web.yaml", { ...words("root=LABEL=root", "ro"), stamp: true }),
+  runningSide(hostFacts({ version: "#1 SMP" })),
+);
+
+Deno.test({
+  name: "a diff of two profiles reads as what is added, removed and changed, by aspect",
+  permissions: "none",
+  fn() {
+    assertEquals(
+      renderDiff(changed, plain),
+      `From old.yaml to new.yaml
+
+  Kernel
+    ~ sha256  aaaaaaaaaaaa -> dddddddddddd
+
+  Initrds
+    ~ /boot/initrd.img  30 MiB -> 31 MiB, SHA-256 bbbbbbbbbbbb -> cccccccccccc
+    + /boot/extra.img   zstd-compressed, 30 MiB, SHA-256 bbbbbbbbbbbb
+
+  Command line
+    ~ root                LABEL=root -> LABEL=new
+    - quiet
+    ~ ro                  moved from place 2 to 3
+    + dyndbg="file a +p"
+    + single              (for init)
+
+  Call
+    ~ syscall  kexec_file_load -> kexec_load
+
+  Flags
+    + KEXEC_ARCH_DEFAULT
+
+  Segments
+    + kernel       60 MiB at 0x1000000
+    + initrd 1     31 MiB at 0x4c00000
+    + initrd 2     30 MiB at 0x6b00000
+    + boot_params  8 KiB at 0x8900000
+    + purgatory    12 KiB at 0x8902000
+
+  Because
+    - Nothing in the profile needs kexec_load, and with kexec_file_load the
+      kernel checks and places the image
+    + The profile says \`load: kexec_load\`
+
+  Checks
+    + pinned-digest  fail (/boot/vmlinuz has the SHA-256
+                     dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd,
+                     not the pinned
+                     eeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeeee)
+
+  host unchanged
+
+11 added, 4 changed, 1 moved, 2 removed
+`,
+    );
+  },
+});
+
+Deno.test({
+  name: "a diff with the running system says what is not known of it",
+  permissions: "none",
+  fn() {
+    assertEquals(
+      renderDiff(running, plain),
+      `From @running to web.yaml
+
+  Kernel
+    ~ release  6.1.0-50-amd64 -> 6.12.107+deb13-amd64
+
+  Command line
+    - quiet
+    + warmboot.plan=689bc5fff15c624b
+
+  Not known of @running: the kernel file's SHA-256 and the initrds
+  Not compared, since it tells of that boot alone:
+    BOOT_IMAGE=/boot/vmlinuz-6.1.0-50-amd64
+
+1 added, 1 changed, 1 removed
+`,
+    );
+  },
+});
+
+Deno.test({
+  name: "no differences are told as such, and as doubtful where something is not known",
+  permissions: "none",
+  fn() {
+    const last = (diff: Diff) => renderDiff(diff, plain).trimEnd().split("\n").at(-1);
+    assertEquals(last(diffPlans(before, before)), "No differences");
+    if (before.kind === "running") throw new Error("Not declared");
+    const host = { release: before.plan.release ?? "", cmdline: before.plan.call.cmdline };
+    assertEquals(last(diffPlans(before, runningSide(hostFacts(host)))), "No differences in what is known");
+  },
+});
+
+Deno.test({
+  name: "colours change no text of a diff",
+  permissions: "none",
+  fn() {
+    // deno-lint-ignore no-control-regex
+    const stripped = renderDiff(changed, { style: COLOURED, width: 80 }).replaceAll(/\u001b\[\d+m/g, "");
+    assertEquals(stripped, renderDiff(changed, plain));
+  },
+});
+
+Deno.test({
+  name: "every diff is what its schema says",
+  permissions: "none",
+  fn() {
+    const validator = new Validator(JSON.parse(JSON.stringify(diffSchema())), "7", false);
+    const gone = side("none.yaml", { initrd: [] }, { initrd: [] });
+    const moved = side("moved.yaml", words("ro", "root=LABEL=root"));
+    for (
+      const diff of [changed, running, diffPlans(after, before), diffPlans(gone, before), diffPlans(before, moved)]
+    ) {
+      assertEquals(validator.validate(JSON.parse(JSON.stringify(diff))).errors, []);
+    }
+    const bad = { ...changed, changes: [{ about: "flag", action: "change", from: "a", to: "b" }] };
+    assert(!validator.validate(JSON.parse(JSON.stringify(bad))).valid);
+  },
+});
+
+Deno.test({
+  name: "no text of a diff can drive the terminal",
+  permissions: "none",
+  fn() {
+    const evil = "\u001b[2J\u0007\u009b\u202e\n";
+    const placed = { word: `a${evil}=b${evil}`, position: 1 };
+    const file = { path: evil, size: 1, sha256: evil, about: evil, position: 1 };
+    const place = { mem: evil, memsz: 1, bufsz: 1, sha256: evil };
+    const verdict = { status: "fail", message: evil } as const;
+    const hostile: Diff = {
+      ...changed,
+      from: { kind: "plan", name: evil },
+      to: { kind: "plan", name: evil },
+      unknown: [{ about: "kernel", side: evil, what: evil }],
+      ignored: [evil],
+      changes: [
+        { about: "kernel", field: "release", action: "change", from: evil, to: evil },
+        { about: "cmdline", action: "add", to: placed },
+        { about: "cmdline", action: "change", from: placed, to: { ...placed, position: 2 } },
+        { about: "cmdline", action: "move", from: placed, to: placed },
+        { about: "initrd", action: "remove", from: file },
+        { about: "initrd", action: "change", from: file, to: { ...file, path: "/b" } },
+        { about: "segment", name: evil, fate: ["moved", "content"], action: "change", from: place, to: place },
+        { about: "reason", action: "add", to: { code: evil, message: evil } },
+        { about: "flag", action: "add", to: evil },
+        { about: "check", rule: evil, action: "add", to: verdict },
+        { about: "host", field: "hostname", action: "change", from: evil, to: evil },
+      ],
+    };
+    // deno-lint-ignore no-control-regex
+    const driving = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/;
+    const text = renderDiff(hostile, plain);
+    assertEquals(driving.exec(text), null);
+    // Nor can a line break of its own look like a line of ours.
+    assertEquals(text.split("\n").filter((line) => line !== "" && !/^(From| {2}|\d)/.test(line)), []);
+  },
+});
