@@ -49,6 +49,24 @@ export { EXIT, type ExitName } from "./src/core/exit.ts";
 export { KEXEC_ARCHITECTURES, type KexecArch } from "./src/core/kexec_arch.ts";
 export type { Range } from "./src/core/range.ts";
 export type { JsonSchema, Report } from "./src/core/shape.ts";
+export { diffPlans } from "./src/diff/compare.ts";
+export type {
+  Altered,
+  Aspect,
+  Change,
+  CheckState,
+  Diff,
+  KernelField,
+  Lone,
+  PlacedFile,
+  PlacedWord,
+  SegmentFate,
+  SegmentPlace,
+  SideKind,
+  Unknown,
+} from "./src/diff/diff.ts";
+export { diffSchema } from "./src/diff/diff_shape.ts";
+export { type RunningHost, runningSide, type Side } from "./src/diff/side.ts";
 export {
   type Capture,
   CAPTURE_FORMAT,
@@ -58,10 +76,12 @@ export {
   collect,
   parseCapture,
 } from "./src/host/capture.ts";
+export type { CapturedImage, CapturedImages, CapturedPart, CapturedRange } from "./src/host/captured_image.ts";
 export { decodeFacts } from "./src/host/decode_facts.ts";
 export type {
   EfiFacts,
   HostFacts,
+  KernelMapping,
   KexecState,
   Lockdown,
   MemmapEntry,
@@ -129,8 +149,20 @@ export { planBoot } from "./src/plan/planner.ts";
 export { exitOfChecks, mayRun } from "./src/plan/rules/table.ts";
 export { recheck } from "./src/plan/stored.ts";
 export { type CallSegment, formatSyscall, type Syscall } from "./src/plan/syscall.ts";
+export type { DropIns, LayerContext, LayerFile, LayerReader } from "./src/profile/layers.ts";
 export { parseProfile, parseProfileBytes } from "./src/profile/parse.ts";
-export type { Cmdline, FileRef, LoadChoice, Profile, SegmentSource, SegmentSpec } from "./src/profile/profile.ts";
+export type { PlannedRequires } from "./src/profile/planned_requires.ts";
+export type {
+  Cmdline,
+  FileRef,
+  LoadChoice,
+  Profile,
+  ReleaseBound,
+  Requires,
+  SegmentSource,
+  SegmentSpec,
+} from "./src/profile/profile.ts";
 export { profileSchema } from "./src/profile/schema.ts";
 export { type Layout, renderPlan } from "./src/render/plan.ts";
+export { renderDiff } from "./src/render/diff.ts";
 export { COLOURED, PLAIN, type Style } from "./src/render/style.ts";

@@ -3,7 +3,7 @@ import type { HostFacts } from "../host/facts.ts";
 import { descriptorOf, isUnchanged, type OpenFile } from "../host/files.ts";
 import { execute } from "../kernel/execute.ts";
 import { type Libc, openLibc } from "../kernel/libc.ts";
-import type { LoadRecord } from "../kernel/record.ts";
+import { describedBy, type LoadRecord } from "../kernel/record.ts";
 import { SyscallError } from "../kernel/syscall_error.ts";
 import { lowerPlan, lowerUnload } from "../plan/lower.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -40,6 +40,7 @@ export async function carryOut(plan: Plan, checked: CheckedAgainst, ports: Ports
     ...(checked.facts.bootId === undefined ? {} : { bootId: checked.facts.bootId }),
     loadedAt: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
     ...await whoAmI(),
+    ...(slot === "crash" ? { described: describedBy(checked.facts) } : {}),
     plan,
   };
   let signalled = false;
@@ -68,7 +69,8 @@ function load(plan: Plan, slot: ImageSlot, { facts, files, libc, store, record }
     // The kernel drops a loaded crash image before it looks at the new one.
     if (slot === "crash" && now.kexec.crashLoaded === false) {
       store.remove(slot);
-      say("No crash image is loaded now", ports);
+      const before = facts.kexec.crashLoaded === true ? "The crash kernel that was loaded before is gone. " : "";
+      say(`${before}No crash kernel is loaded now: a panic would leave no dump`, ports);
     }
     throw new SyscallError({ ...result, call, facts: now });
   }
@@ -82,7 +84,12 @@ function load(plan: Plan, slot: ImageSlot, { facts, files, libc, store, record }
   const unloaded = execute(lowerUnload(slot === "crash", false), [], libc);
   complain(
     `${tampered.path} changed while the kernel read it, so that what was loaded is not what was planned`,
-    unloaded.ok ? "It is unloaded again; load it once more when nothing writes the file" : "Unload it: warmboot unload",
+    unloaded.ok
+      ? `It is unloaded again${
+        slot === "crash" ? ", and no crash kernel is loaded now" : ""
+      }; load it once more when ` +
+        "nothing writes the file"
+      : `Unload it: warmboot unload${slot === "crash" ? " --crash" : ""}`,
     ports,
   );
   return "unavailable";

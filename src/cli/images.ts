@@ -1,66 +1,100 @@
+import type { ByteSource } from "../core/bytes.ts";
 import type { Diagnostic, Path } from "../core/diagnostic.ts";
-import { closeFile, hashFile, type OpenFile, openFile } from "../host/files.ts";
+import { closeFile, type OpenFile } from "../host/files.ts";
 import { identifyKernel } from "../image/identify.ts";
 import type { InitrdInfo } from "../image/image.ts";
 import { identifyInitrd } from "../image/initrd.ts";
-import type { IdentifiedFile, Images } from "../plan/input.ts";
+import type { FilePart, IdentifiedFile, Images } from "../plan/input.ts";
 import type { FileRef } from "../profile/profile.ts";
 import { visible } from "../render/visible.ts";
+import { type CapturedFiles, captureLacks, findFile, type ImageFile, type Progress } from "./image_file.ts";
 import type { Ports } from "./ports.ts";
 
-/** The files of a plan, open. What was hashed is what is handed to the kernel. */
+/** The files of a plan. What was hashed is what is handed to the kernel. */
 export interface OpenImages extends Disposable {
   readonly images: Images;
+  /** Those that are open: all of them, but for captured ones. */
   readonly files: readonly OpenFile[];
   readonly diagnostics: readonly Diagnostic[];
+  /** The SHA-256 of a part; undefined where it is not known. */
+  digestPart(part: FilePart): Promise<string | undefined>;
 }
 
-/** Opens, hashes and identifies a kernel, initrds, and the files of explicit segments. Every file that cannot be opened is a diagnostic. */
+/**
+ * Opens, hashes and identifies a kernel, initrds, and the files of explicit segments; takes them from a capture where they
+ * are in one. Every file that cannot be had is a diagnostic.
+ */
 export async function openImages(
-  kernel: FileRef | undefined,
+  kernelRef: FileRef | undefined,
   initrds: readonly FileRef[],
-  segments: readonly FileRef[],
+  segmentRefs: readonly FileRef[],
   ports: Ports,
+  captured?: CapturedFiles,
 ): Promise<OpenImages> {
-  const files: OpenFile[] = [];
+  const found: ImageFile[] = [];
+  const digests = new Map<ImageFile, string>();
   const diagnostics: Diagnostic[] = [];
-  const open = (ref: FileRef, path: Path): OpenFile | undefined => {
-    const opened = openFile(ref.path);
-    diagnostics.push(...opened.diagnostics.map((diagnostic) => ({ ...diagnostic, path })));
-    if (opened.value !== undefined) files.push(opened.value);
-    return opened.value;
+  const find = async (ref: FileRef, path: Path): Promise<ImageFile | undefined> => {
+    // A file that is named twice is opened and hashed once.
+    const known = found.find((file) => file.path === ref.path);
+    if (known !== undefined) return known;
+    const result = await findFile(ref.path, captured);
+    diagnostics.push(...result.diagnostics.map((diagnostic) => ({ ...diagnostic, path })));
+    if (result.file !== undefined) found.push(result.file);
+    return result.file;
   };
-  const kernelFile = kernel === undefined ? undefined : open(kernel, ["kernel"]);
-  const initrdFiles = initrds.map((ref, index) => open(ref, ["initrd", index]));
-  const segmentFiles = segments.map((ref, index) => open(ref, ["segments", index, "file"]));
-  const identified = async <Info>(file: OpenFile, ref: FileRef, info: Info): Promise<IdentifiedFile<Info>> => ({
-    path: file.path,
-    size: file.size,
-    sha256: await hashFile(file, progress(file.path, ports)),
-    ...(ref.sha256 === undefined ? {} : { pinned: ref.sha256 }),
-    info,
-  });
+  const kernelFile = kernelRef === undefined ? undefined : await find(kernelRef, ["kernel"]);
+  const initrdFiles = [];
+  for (const [index, ref] of initrds.entries()) initrdFiles.push(await find(ref, ["initrd", index]));
+  const segmentFiles = [];
+  for (const [index, ref] of segmentRefs.entries()) segmentFiles.push(await find(ref, ["segments", index, "file"]));
   const complete = diagnostics.every(({ severity }) => severity !== "error");
+  const identified = async <Info>(
+    file: ImageFile | undefined,
+    ref: FileRef,
+    path: Path,
+    identify: (source: ByteSource) => Info,
+  ): Promise<readonly IdentifiedFile<Info>[]> => {
+    if (!complete || file === undefined) return [];
+    const sha256 = digests.get(file) ?? await file.digest(progress(file.path, ports));
+    digests.set(file, sha256);
+    const info = identify(file.source);
+    if (!file.isComplete()) {
+      diagnostics.push({ ...captureLacks(file.path), path });
+      return [];
+    }
+    return [{
+      path: file.path,
+      size: file.size,
+      sha256,
+      ...(ref.sha256 === undefined ? {} : { pinned: ref.sha256 }),
+      info,
+    }];
+  };
   const initrd: IdentifiedFile<InitrdInfo>[] = [];
   for (const [index, ref] of initrds.entries()) {
-    const file = initrdFiles[index];
-    if (complete && file !== undefined) initrd.push(await identified(file, ref, identifyInitrd(file.source)));
+    initrd.push(...await identified(initrdFiles[index], ref, ["initrd", index], identifyInitrd));
   }
-  const parts: IdentifiedFile<undefined>[] = [];
-  for (const [index, ref] of segments.entries()) {
-    const file = segmentFiles[index];
-    if (complete && file !== undefined) parts.push(await identified(file, ref, undefined));
+  const segments: IdentifiedFile<undefined>[] = [];
+  for (const [index, ref] of segmentRefs.entries()) {
+    segments.push(...await identified(segmentFiles[index], ref, ["segments", index, "file"], () => undefined));
   }
-  const images: Images = complete && kernelFile !== undefined && kernel !== undefined
-    ? { kernel: await identified(kernelFile, kernel, identifyKernel(kernelFile.source)), initrd, segments: parts }
-    : { initrd, segments: parts };
-  return { images, files, diagnostics, [Symbol.dispose]: () => files.forEach(closeFile) };
+  const [kernel] = kernelRef === undefined ? [] : await identified(kernelFile, kernelRef, ["kernel"], identifyKernel);
+  const files = found.flatMap(({ open }) => open ?? []);
+  return {
+    images: { ...(kernel === undefined ? {} : { kernel }), initrd, segments },
+    files,
+    diagnostics,
+    digestPart: async ({ path, offset, length }) =>
+      await found.find((file) => file.path === path)?.digestPart(offset, length),
+    [Symbol.dispose]: () => files.forEach(closeFile),
+  };
 }
 
 const PATIENCE_MS = 500;
 
 /** A progress line on a terminal, once hashing takes over half a second. */
-function progress(path: string, { err }: Ports): ((done: number, total: number) => void) | undefined {
+function progress(path: string, { err }: Ports): Progress | undefined {
   if (!err.isTerminal) return undefined;
   const start = performance.now();
   const { width } = err.layout;

@@ -1,9 +1,9 @@
 import { isAbsolute } from "@std/path/posix";
-import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
+import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import { collect, parseCapture } from "../host/capture.ts";
 import { decodeFacts } from "../host/decode_facts.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { hashPart, type OpenFile } from "../host/files.ts";
+import type { OpenFile } from "../host/files.ts";
 import { liveReader } from "../host/live.ts";
 import { chooseCall } from "../plan/choose.ts";
 import { partKey, type PlanInput } from "../plan/input.ts";
@@ -11,12 +11,14 @@ import { type Plan, rolesOf } from "../plan/plan.ts";
 import { planBoot } from "../plan/planner.ts";
 import { partsNeeded } from "../plan/segment_call.ts";
 import { recheck } from "../plan/stored.ts";
-import { placed, sourceOf } from "../profile/locate.ts";
-import { parseProfileBytes } from "../profile/parse.ts";
+import type { ParsedProfile } from "../profile/parse.ts";
 import type { FileRef, Profile } from "../profile/profile.ts";
-import { openImages } from "./images.ts";
+import { type CapturedFiles, captureLacks } from "./image_file.ts";
+import { type OpenImages, openImages } from "./images.ts";
 import type { Ports } from "./ports.ts";
+import { layerFiles } from "./layer_files.ts";
 import { ownDocument, readOwn } from "./read_plan.ts";
+import { parseNamed, readNamed } from "./read_profile.ts";
 import { FACTS_LIMIT, PLAN_LIMIT, PROFILE_LIMIT, readWhole } from "./read_whole.ts";
 
 /** A plan and the open files behind it; or diagnostics that say why there is none. */
@@ -24,19 +26,31 @@ export interface Prepared extends Disposable {
   readonly plan: Plan | undefined;
   readonly facts: HostFacts | undefined;
   readonly files: readonly OpenFile[];
+  /** The files that the profile is made of; of a stored plan, none. */
+  readonly profileFiles: readonly string[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** What is known of a host. */
+export interface ReadFacts {
+  readonly facts?: HostFacts;
+  /** The files that were captured with it; undefined for this host, whose files are here. */
+  readonly captured?: CapturedFiles;
   readonly diagnostics: readonly Diagnostic[];
 }
 
 /** The facts of this host, or those captured in a file. */
-export function readFacts(
-  path: string | undefined,
-): { readonly facts?: HostFacts; readonly diagnostics: readonly Diagnostic[] } {
+export function readFacts(path: string | undefined): ReadFacts {
   const diagnostics: Diagnostic[] = [];
   const capture = path === undefined ? collect(liveReader()) : captureFrom(path, diagnostics);
   if (capture === undefined) return { diagnostics };
   const decoded = decodeFacts(capture);
   diagnostics.push(...decoded.diagnostics);
-  return { ...(decoded.value === undefined ? {} : { facts: decoded.value }), diagnostics };
+  return {
+    ...(decoded.value === undefined ? {} : { facts: decoded.value }),
+    ...(path === undefined ? {} : { captured: { images: capture.images } }),
+    diagnostics,
+  };
 }
 
 function captureFrom(path: string, diagnostics: Diagnostic[]): ReturnType<typeof collect> | undefined {
@@ -55,35 +69,37 @@ function captureJson(bytes: Uint8Array): string {
   return own === undefined || "error" in own ? text : JSON.stringify(own.value, undefined, 2);
 }
 
-/** From the path of a profile, or of a stored plan where those are welcome, to a checked plan. */
+/** From the name or path of a profile, or the path of a stored plan where those are welcome, to a checked plan. */
 export async function prepare(
   path: string,
   options: { readonly facts: string | undefined; readonly storedPlans: boolean },
   ports: Ports,
 ): Promise<Prepared> {
   const diagnostics: Diagnostic[] = [];
-  const none = (): Prepared => ({ plan: undefined, facts: undefined, files: [], diagnostics, [Symbol.dispose]() {} });
-  const read = readWhole(path, options.storedPlans ? PLAN_LIMIT : PROFILE_LIMIT);
+  const none = (): Prepared => ({
+    plan: undefined,
+    facts: undefined,
+    files: [],
+    profileFiles: [],
+    diagnostics,
+    [Symbol.dispose]() {},
+  });
+  const read = readNamed(path, options.storedPlans ? PLAN_LIMIT : PROFILE_LIMIT);
   diagnostics.push(...read.diagnostics);
   const { bytes, name } = read;
   if (bytes === undefined) return none();
-  const source = () => sourceOf(new TextDecoder().decode(bytes), name);
 
   const stored = readOwn(bytes, name, options.storedPlans);
   if (stored !== undefined) diagnostics.push(...stored.diagnostics);
-  const profile = stored === undefined ? parseProfileBytes(bytes, name) : undefined;
+  const profile = stored === undefined ? parseNamed(read, layerFiles()) : undefined;
   if (profile !== undefined) diagnostics.push(...profile.diagnostics);
   if (hasErrors(diagnostics)) return none();
 
   const host = readFacts(options.facts);
   diagnostics.push(...host.diagnostics);
-  const refs = stored?.value !== undefined ? planFiles(stored.value) : {
-    kernel: profile?.value?.kernel === undefined ? undefined : absolute(profile.value.kernel),
-    initrd: (profile?.value?.initrd ?? []).map(absolute),
-    segments: profile === undefined || profile.value === undefined ? [] : segmentFiles(profile.value),
-  };
-  const opened = await openImages(refs.kernel, refs.initrd, refs.segments, ports);
-  const place = (diagnostic: Diagnostic) => profile === undefined ? diagnostic : placed(diagnostic, source());
+  const refs = stored?.value !== undefined ? planFiles(stored.value) : profileFiles(profile?.value);
+  const opened = await openImages(refs.kernel, refs.initrd, refs.segments, ports, host.captured);
+  const place = (diagnostic: Diagnostic) => profile?.place(diagnostic) ?? diagnostic;
   diagnostics.push(...opened.diagnostics.map(place));
   const { facts } = host;
   if (facts === undefined || hasErrors(diagnostics)) {
@@ -94,12 +110,36 @@ export async function prepare(
   if (stored?.value !== undefined) {
     plan = recheck(stored.value, facts, opened.images);
   } else if (profile?.value !== undefined) {
-    const input = { profile: absoluteSegments(profile.value), facts, images: opened.images };
-    const planned = planBoot({ ...input, partDigests: await digestParts(input, opened.files) });
-    diagnostics.push(...planned.diagnostics.map(place));
+    const planned = await planParsed(profile, facts, opened);
+    diagnostics.push(...planned.diagnostics);
     plan = planned.value;
   }
-  return { plan, facts, files: opened.files, diagnostics, [Symbol.dispose]: () => opened[Symbol.dispose]() };
+  return {
+    plan,
+    facts,
+    files: opened.files,
+    profileFiles: profile?.layers.map(({ file }) => file) ?? [],
+    diagnostics,
+    [Symbol.dispose]: () => opened[Symbol.dispose](),
+  };
+}
+
+/** Plans a sound profile for a host, its files opened; complaints have their places. */
+export async function planParsed(parsed: ParsedProfile, facts: HostFacts, opened: OpenImages): Promise<Checked<Plan>> {
+  if (parsed.value === undefined) return { value: undefined, diagnostics: parsed.diagnostics };
+  const input = { profile: absoluteSegments(parsed.value), facts, images: opened.images };
+  const { partDigests, diagnostics } = await digestParts(input, opened);
+  const planned = hasErrors(diagnostics) ? { value: undefined, diagnostics } : planBoot({ ...input, partDigests });
+  return { value: planned.value, diagnostics: planned.diagnostics.map(parsed.place) };
+}
+
+/** The files that a profile names, by absolute paths. */
+export function profileFiles(profile: Profile | undefined): NamedFiles {
+  return {
+    kernel: profile?.kernel === undefined ? undefined : absolute(profile.kernel),
+    initrd: (profile?.initrd ?? []).map(absolute),
+    segments: profile === undefined ? [] : segmentFiles(profile),
+  };
 }
 
 /** A plan outlives the working directory: it names every file by its absolute path. `..` stays, since it may follow a link. */
@@ -109,15 +149,20 @@ function absolute(ref: FileRef): FileRef {
   return { ...ref, path: `${folder === "/" ? "" : folder}/${ref.path}` };
 }
 
-/** The digests of the parts of files that the plan's segments are made of. */
-async function digestParts(input: PlanInput, files: readonly OpenFile[]): Promise<ReadonlyMap<string, string>> {
-  const digests = new Map<string, string>();
-  if (chooseCall(input).syscall !== "kexec_load") return digests;
+/** The digests of the parts of files that the plan's segments are made of; what a capture lacks is an error. */
+async function digestParts(
+  input: PlanInput,
+  opened: OpenImages,
+): Promise<{ readonly partDigests: ReadonlyMap<string, string>; readonly diagnostics: readonly Diagnostic[] }> {
+  const partDigests = new Map<string, string>();
+  const diagnostics: Diagnostic[] = [];
+  if (chooseCall(input).syscall !== "kexec_load") return { partDigests, diagnostics };
   for (const part of partsNeeded(input)) {
-    const file = files.find(({ path }) => path === part.path);
-    if (file !== undefined) digests.set(partKey(part), await hashPart(file, part.offset, part.length));
+    const digest = await opened.digestPart(part);
+    if (digest === undefined) diagnostics.push(captureLacks(part.path));
+    else partDigests.set(partKey(part), digest);
   }
-  return digests;
+  return { partDigests, diagnostics };
 }
 
 /** The files of explicit segments, each once. */
@@ -126,7 +171,8 @@ function segmentFiles(profile: Profile): readonly FileRef[] {
   return refs.filter((ref, index) => refs.findIndex(({ path }) => path === ref.path) === index);
 }
 
-function absoluteSegments(profile: Profile): Profile {
+/** A profile whose segments name their files by absolute paths. */
+export function absoluteSegments(profile: Profile): Profile {
   const segments = profile.segments.map((segment) =>
     segment.source.kind === "file"
       ? { ...segment, source: { ...segment.source, file: absolute(segment.source.file) } }
@@ -135,13 +181,14 @@ function absoluteSegments(profile: Profile): Profile {
   return { ...profile, segments };
 }
 
-interface PlanFiles {
+/** The files of a profile or plan by what they are to it. */
+export interface NamedFiles {
   readonly kernel: FileRef | undefined;
   readonly initrd: readonly FileRef[];
   readonly segments: readonly FileRef[];
 }
 
-function planFiles({ call }: Plan): PlanFiles {
+function planFiles({ call }: Plan): NamedFiles {
   const { kernel, initrd, segments } = rolesOf(call);
   const ref = (path: string): FileRef => ({ path });
   return {

@@ -1,4 +1,5 @@
 import type { Diagnostic } from "../core/diagnostic.ts";
+import { jsonText } from "../core/json_text.ts";
 import { decodeRecord, type LoadRecord } from "../kernel/record.ts";
 import type { FoundRecord } from "../kernel/status.ts";
 
@@ -45,7 +46,7 @@ export function lockStore(directory: string = RECORD_DIRECTORY): StoreLock {
           truncate: true,
           mode: 0o600,
         });
-        const bytes = new TextEncoder().encode(`${JSON.stringify(record, null, 2)}\n`);
+        const bytes = new TextEncoder().encode(jsonText(record));
         for (let done = 0; done < bytes.length;) done += pendingFile.writeSync(bytes.subarray(done));
         pendingFile.syncSync();
       }),

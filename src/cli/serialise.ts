@@ -4,8 +4,3 @@ import { stringify } from "@std/yaml";
 export function yamlText(value: unknown): string {
   return stringify(value, { lineWidth: -1, useAnchors: false });
 }
-
-/** A result as JSON. */
-export function jsonText(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
-}

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { oldSystemdWarning } from "../../src/cli/commands/exec.ts";
+import { oldSystemdWarning, rebootWay } from "../../src/cli/commands/exec.ts";
 import { unloadCall } from "../../src/cli/commands/unload.ts";
 import { progressLine } from "../../src/cli/images.ts";
 import { hostFacts } from "../support/host_facts.ts";
@@ -23,6 +23,20 @@ for (const [version, hasTool, warns] of SYSTEMD) {
     },
   });
 }
+
+Deno.test({
+  name: "systemd is asked where it is PID 1, but never for an image that the running system survives",
+  permissions: "none",
+  fn() {
+    const ways = [true, false].flatMap((systemd) =>
+      [true, false].flatMap((now) =>
+        [true, false, undefined].map((returns) => rebootWay(hostFacts({ systemd }), now, returns))
+      )
+    );
+    const perHost = ["round-trip", "now", "now"] as const;
+    assertEquals(ways, [...perHost, "round-trip", "systemd", "systemd", ...perHost, ...perHost]);
+  },
+});
 
 Deno.test({
   name: "where nothing is loaded there is no call that unloads; where it is not known there is",

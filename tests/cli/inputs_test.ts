@@ -34,9 +34,9 @@ const REFUSED: readonly (readonly [string, number, string])[] = [
   ["warmboot check - < /tmp", EXIT.noinput.code, "Cannot open standard input: it is a directory"],
   ["warmboot check /dev/stdin < /tmp", EXIT.noinput.code, "Cannot open /dev/stdin: it is a directory"],
   ["warmboot check - < /dev/zero", EXIT.data.code, "stdin has more than 1 MiB, too much for a profile"],
-  ["truncate -s 6G huge; warmboot check huge", EXIT.data.code, "huge has more than 1 MiB"],
+  ["truncate -s 6G huge; warmboot check ./huge", EXIT.data.code, "./huge has more than 1 MiB"],
   ["truncate -s 6G huge; warmboot plan web.yaml --facts huge", EXIT.data.code, "more than 64 MiB"],
-  ["truncate -s 6G huge; warmboot load huge --dry-run", EXIT.data.code, "more than 64 MiB"],
+  ["truncate -s 6G huge; warmboot load ./huge --dry-run", EXIT.data.code, "more than 64 MiB"],
   ["warmboot schema > /dev/full", EXIT.io.code, "Cannot write to standard output"],
   [`warmboot check ${FACTS}`, EXIT.data.code, "This is a capture of a host, not a profile"],
   [`warmboot plan ${FACTS}`, EXIT.data.code, "warmboot plan PROFILE --facts FILE"],
@@ -66,7 +66,7 @@ for (const [line, code, says] of REFUSED) {
 
 Deno.test("a stored plan behind comments is still taken for one by load", async () => {
   const { stderr } = await bash(
-    `(echo "# reviewed"; warmboot plan web.yaml --facts ${FACTS} -o json) > commented; warmboot load commented --dry-run`,
+    `(echo "# reviewed"; warmboot plan web.yaml --facts ${FACTS} -o json) > ./commented; warmboot load ./commented --dry-run`,
   );
   // It was made for another host, so that this one refuses to carry it out.
   assertStringIncludes(stderr, "Since the plan was made");

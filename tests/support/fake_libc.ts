@@ -1,10 +1,15 @@
 import type { CallResult, Libc } from "../../src/kernel/libc.ts";
 
-/** A libc that only notes what it was asked for. `answers` are given in turn; then every call succeeds with 0. */
+/**
+ * A libc that only notes what it was asked for. `answers` are given in turn; then every call succeeds with 0. So are the
+ * times of the clocks; then every clock is at 0.
+ */
 export function fakeLibc(
   answers: Partial<Record<string, readonly CallResult[]>> = {},
+  clocks: Record<"monotonic" | "boottime", readonly bigint[]> = { monotonic: [], boottime: [] },
 ): Libc & { readonly calls: unknown[][] } {
   const calls: unknown[][] = [];
+  const times = { monotonic: clocks.monotonic.values(), boottime: clocks.boottime.values() };
   const given = new Map<string, number>();
   const answer = (name: string, fallback: CallResult, ...args: unknown[]): CallResult => {
     const turn = given.get(name) ?? 0;
@@ -34,6 +39,7 @@ export function fakeLibc(
     write: (fd, bytes) => answer("write", ok(bytes.length), fd, bytes.length),
     close: (fd) => answer("close", ok(0), fd),
     sync: () => void calls.push(["sync"]),
+    clock: (name) => times[name].next().value ?? 0n,
     [Symbol.dispose]() {},
   };
 }

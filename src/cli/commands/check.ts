@@ -1,45 +1,82 @@
 import { EXIT, type ExitName } from "../../core/exit.ts";
-import { type Diagnostic, hasErrors } from "../../core/diagnostic.ts";
-import { parseProfileBytes } from "../../profile/parse.ts";
-import { type Command, outputOption, textOption } from "../command.ts";
-import { readOwn } from "../read_plan.ts";
-import { PROFILE_LIMIT, readWhole, STDIO } from "../read_whole.ts";
-import { exitOf, report } from "../report.ts";
-import { jsonText, yamlText } from "../serialise.ts";
-import { checkText, type FileVerdict } from "../../render/check.ts";
+import { jsonText } from "../../core/json_text.ts";
+import { originRows } from "../../profile/origin_rows.ts";
+import { checkResult, checkText } from "../../render/check.ts";
+import { junitXml } from "../../render/junit.ts";
+import { type OriginReport, originText } from "../../render/origin.ts";
+import { sarifLog } from "../../render/sarif.ts";
+import { type CheckedFiles, checkFiles } from "../check_files.ts";
+import { type Command, isSet, outputOption, textOption } from "../command.ts";
+import { layerFiles } from "../layer_files.ts";
+import { complain, exitOf, report } from "../report.ts";
+import { yamlText } from "../serialise.ts";
+import { VERSION } from "../versions.ts";
 
 /** `warmboot check`. */
 export const check: Command = {
   name: "check",
-  usage: "PROFILE...",
+  usage: "PROFILE|DIR...",
   words: { min: 1, max: Infinity },
   summary: "Say whether profiles are valid; no host is needed",
   description:
-    "Reads each profile and reports every problem in it, with file, line and column. Neither the host nor the files that the profile names are looked at, so this runs anywhere: in an editor, before a commit, in CI.",
-  options: [outputOption("text", "json", "yaml")],
+    "Reads each profile, with what it extends and its drop-ins, and reports every problem with the file, line and column that set the value. Of a folder every file *.yaml or *.yml with a `version` is a profile; hidden ones are left out, and files without a version are parts of others. Neither the host nor the files that a profile names are looked at, so this runs anywhere: in an editor, before a commit, in CI.",
+  options: [
+    outputOption("text", "json", "yaml", "sarif", "junit"),
+    { name: "origin", doc: "Print each profile as it is after merging, and which file and line set each value" },
+  ],
   examples: [
     { line: "warmboot check web.yaml", doc: "Check one profile" },
-    { line: "warmboot check profiles/*.yaml -o json", doc: "Check many, for a program to read" },
+    { line: "warmboot check profiles", doc: "Check all profiles of a folder, and those below it" },
+    { line: "warmboot check profiles -o sarif > check.sarif", doc: "Check them, for a code review to show" },
+    { line: "warmboot check web --origin", doc: "Say where each value of the profile web comes from" },
   ],
   run(invocation, ports) {
-    const verdicts: FileVerdict[] = [];
-    let exit: ExitName = "ok";
     const form = textOption(invocation, "output") ?? "text";
-    for (const path of invocation.words) {
-      const read = readWhole(path, PROFILE_LIMIT);
-      const diagnostics = [...read.diagnostics, ...(read.bytes === undefined ? [] : problemsOf(read.bytes, read.name))];
-      verdicts.push({ file: path === STDIO ? read.name : path, valid: !hasErrors(diagnostics), diagnostics });
-      const found = form !== "text" ? exitOf(diagnostics) : report(diagnostics, ports);
-      if (EXIT[found].code > EXIT[exit].code) exit = found;
+    const origin = isSet(invocation, "origin");
+    if (origin && (form === "sarif" || form === "junit")) {
+      complain(`--origin has no form ${form}`, "Write -o text, -o json or -o yaml", ports);
+      return Promise.resolve("usage");
     }
-    const result = { format: "warmboot.check/1", files: verdicts };
-    ports.out.write(
-      form === "json" ? jsonText(result) : form === "yaml" ? yamlText(result) : checkText(verdicts, ports.out.layout),
-    );
+    let exit: ExitName = "ok";
+    const tells = form === "text" || origin;
+    const checked = checkFiles(invocation.words, layerFiles(), (diagnostics) => {
+      const found = tells ? report(diagnostics, ports) : exitOf(diagnostics);
+      if (EXIT[found].code > EXIT[exit].code) exit = found;
+    });
+    const files = checked.profiles.map(({ verdict }) => verdict);
+    const result = checkResult(files, checked.parts);
+    const shown = (): string => {
+      switch (form) {
+        case "json":
+        case "yaml":
+          return (form === "json" ? jsonText : yamlText)(origin ? originReport(checked) : result);
+        case "sarif":
+          return jsonText(sarifLog([...files, ...unusedParts(checked)], VERSION));
+        case "junit":
+          return junitXml([...files, ...unusedParts(checked)]);
+        default:
+          return origin ? originText(originReport(checked), ports.out.layout) : checkText(result, ports.out.layout);
+      }
+    };
+    ports.out.write(shown());
     return Promise.resolve(exit);
   },
 };
 
-function problemsOf(bytes: Uint8Array, name: string): readonly Diagnostic[] {
-  return (readOwn(bytes, name, false) ?? parseProfileBytes(bytes, name)).diagnostics;
+/** The files that are of no use to any profile: a warning, in forms that know only of files. */
+function unusedParts({ parts }: CheckedFiles): CheckedFiles["profiles"][number]["verdict"][] {
+  return parts.filter(({ used }) => !used).map(({ file, diagnostics }) => ({ file, valid: true, diagnostics }));
+}
+
+function originReport({ profiles }: CheckedFiles): OriginReport {
+  return {
+    format: "warmboot.origin/1",
+    profiles: profiles.flatMap(({ verdict, parsed }) =>
+      parsed?.merged === undefined ? [] : [{
+        file: verdict.file,
+        layers: parsed.layers.map(({ file, role }) => ({ file, role })),
+        keys: originRows(parsed.merged),
+      }]
+    ),
+  };
 }

@@ -2,16 +2,22 @@ import type { ExitName } from "../../core/exit.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import { execute } from "../../kernel/execute.ts";
 import { openLibc } from "../../kernel/libc.ts";
+import { comesBack, describeRoundTrip, roundTrip } from "../../kernel/round_trip.ts";
 import { SyscallError } from "../../kernel/syscall_error.ts";
 import { REBOOT_NOW } from "../../plan/lower.ts";
 import { formatSyscall } from "../../plan/syscall.ts";
 import { type Command, DRY_RUN_OPTION, isSet, NOW_OPTION } from "../command.ts";
+import { holdSignals } from "../hold_signals.ts";
 import type { Ports } from "../ports.ts";
 import { readFacts } from "../prepare.ts";
+import { findRecord } from "../record_store.ts";
 import { complain, report, say, warn } from "../report.ts";
 
-/** How to reboot: by asking systemd, or by the system call itself. */
-export type RebootWay = "systemd" | "now";
+/**
+ * How to run the loaded image: by asking systemd, by the system call itself, or by that call for an image that comes back.
+ * systemd would stop the system, which is to go on.
+ */
+export type RebootWay = "systemd" | "now" | "round-trip";
 
 /** `warmboot exec`. */
 export const exec: Command = {
@@ -20,7 +26,7 @@ export const exec: Command = {
   words: { min: 0, max: 0 },
   summary: "Reboot into the loaded image",
   description:
-    "Where systemd is PID 1, asks it (`systemctl kexec`), so that services stop and file systems are unmounted. Elsewhere, or with --now, syncs the file systems and makes the system call at once: nothing is stopped or unmounted.",
+    "Where systemd is PID 1, asks it (`systemctl kexec`), so that services stop and file systems are unmounted. Elsewhere, or with --now, syncs the file systems and makes the system call at once: nothing is stopped or unmounted.\nAn image that was loaded with `preserve_context` always gets the system call: the running system stands still, goes on when the payload returns, and is told how long that took. The image stays loaded.",
   options: [NOW_OPTION, DRY_RUN_OPTION],
   examples: [
     { line: "warmboot exec", doc: "Reboot into the loaded image" },
@@ -39,7 +45,7 @@ export const exec: Command = {
       );
       return "unavailable";
     }
-    const way = rebootWay(facts, isSet(invocation, "now"));
+    const way = rebootWay(facts, isSet(invocation, "now"), comesBack(facts, findRecord("reboot").found));
     const refused = refuseReboot(way, facts, ports);
     if (refused !== undefined) return refused;
     if (!isSet(invocation, "dry-run")) return await reboot(way, ports);
@@ -50,8 +56,9 @@ export const exec: Command = {
   },
 };
 
-/** Through systemd where it is PID 1, unless told otherwise. */
-export function rebootWay(facts: HostFacts, now: boolean): RebootWay {
+/** Through systemd where it is PID 1, unless told otherwise, or the image is known to come back. */
+export function rebootWay(facts: HostFacts, now: boolean, returns: boolean | undefined): RebootWay {
+  if (returns === true) return "round-trip";
   return facts.systemd && !now ? "systemd" : "now";
 }
 
@@ -66,20 +73,32 @@ export function refuseReboot(way: RebootWay, facts: HostFacts, ports: Ports): Ex
   return "unavailable";
 }
 
-/** Reboots into the loaded image. Does not return where the kernel goes along. */
+/** Runs the loaded image. Does not return where the kernel goes along, unless the payload comes back. */
 export async function reboot(way: RebootWay, ports: Ports): Promise<ExitName> {
   if (way === "systemd") return await askSystemd(ports);
-  say("Rebooting into the loaded image now", ports);
+  const returns = way === "round-trip";
+  say(
+    returns ? "Running the loaded payload; the system goes on when it returns" : "Rebooting into the loaded image now",
+    ports,
+  );
   using libc = openLibc();
-  for (const call of REBOOT_NOW) {
-    const result = execute(call, [], libc);
-    if (!result.ok) {
-      const { facts } = readFacts(undefined);
-      if (facts === undefined) throw new Error("Cannot read the facts of the host");
-      throw new SyscallError({ call, errno: result.errno, facts });
+  // A Ctrl-C that comes while the system stands still must not keep the report back; then there is nothing left to stop.
+  return await holdSignals(() => {
+    for (const call of REBOOT_NOW) {
+      const result = roundTrip(() => execute(call, [], libc), libc);
+      if (!result.ok) {
+        const { facts } = readFacts(undefined);
+        if (facts === undefined) throw new Error("Cannot read the facts of the host");
+        throw new SyscallError({ call, errno: result.errno, facts, ...(returns ? { returns } : {}) });
+      }
+      // A payload that another program loaded may come back as well.
+      if (call.name === "reboot_kexec") {
+        ports.out.write(`${describeRoundTrip(result.took)}\n`);
+        say("The image stays loaded: run it again with warmboot exec, or take it back with warmboot unload", ports);
+      }
     }
-  }
-  return "ok";
+    return "ok";
+  }, () => {});
 }
 
 /** Before it, systemd left the last step to this program, and without it rebooted through the firmware. */

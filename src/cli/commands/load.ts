@@ -1,4 +1,8 @@
 import { hasErrors } from "../../core/diagnostic.ts";
+import type { HostFacts } from "../../host/facts.ts";
+import { alreadyLoaded } from "../../kernel/already_loaded.ts";
+import type { LoadRecord } from "../../kernel/record.ts";
+import { preservesContext } from "../../kernel/round_trip.ts";
 import { lowerPlan, REBOOT_NOW } from "../../plan/lower.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { exitOfChecks, mayRun } from "../../plan/rules/table.ts";
@@ -10,7 +14,7 @@ import { carryOut } from "../carry_out.ts";
 import { type Command, DRY_RUN_OPTION, isSet, NOW_OPTION } from "../command.ts";
 import type { Ports } from "../ports.ts";
 import { prepare } from "../prepare.ts";
-import { RECORD_DIRECTORY } from "../record_store.ts";
+import { findRecord, RECORD_DIRECTORY } from "../record_store.ts";
 import { complain, report, say } from "../report.ts";
 import { reboot, rebootWay, refuseReboot, warnOfOldSystemd } from "./exec.ts";
 
@@ -21,11 +25,12 @@ export const load: Command = {
   words: { min: 1, max: 1 },
   summary: "Load the image of a profile or of a stored plan; --exec reboots into it",
   description:
-    "Plans, checks, and hands the image to the kernel. Nothing is loaded if a check fails. The running system goes on until `warmboot exec`, `systemctl kexec` or, for a crash image, a panic.\nA stored plan is carried out as it is, or refused with the reason when files or host have changed since.",
+    "Plans, checks, and hands the image to the kernel. Nothing is loaded if a check fails. The running system goes on until `warmboot exec`, `systemctl kexec` or, for a crash image, a panic.\nA stored plan is carried out as it is, or refused with the reason when files or host have changed since.\nWhat is loaded already, to the last digest, is not loaded again: it takes one of a limited number of loads. --force does.",
   options: [
     DRY_RUN_OPTION,
     { name: "exec", doc: "Go on and reboot into the image, as `warmboot exec` does" },
     NOW_OPTION,
+    { name: "force", doc: "Load even what is loaded already" },
   ],
   examples: [
     { line: "warmboot load web.yaml", doc: "Load; reboot later with `warmboot exec`" },
@@ -46,29 +51,36 @@ export const load: Command = {
       complain("--exec does not go with a crash image", "The kernel boots it by itself when it panics", ports);
       return "usage";
     }
-    complainOfChecks(plan, ports);
-    if (!mayRun(plan.checks)) {
+    const already = isSet(invocation, "force") ? undefined : loadedAlready(plan, facts);
+    if (already === undefined) complainOfChecks(plan, ports);
+    if (already === undefined && !mayRun(plan.checks)) {
       complain("The plan fails these checks; nothing was loaded", undefined, ports);
       return exitOfChecks(plan.checks);
     }
-    const way = rebootWay(facts, isSet(invocation, "now"));
+    const way = rebootWay(facts, isSet(invocation, "now"), preservesContext(plan));
     if (isSet(invocation, "dry-run")) {
-      for (const call of lowerPlan(plan)) ports.out.write(`${formatSyscall(call)}\n`);
+      if (already !== undefined) say(`${describeLoaded(already)}, so that no call loads it`, ports);
+      else for (const call of lowerPlan(plan)) ports.out.write(`${formatSyscall(call)}\n`);
       if (goOn && way === "systemd") {
         await warnOfOldSystemd(ports);
         ports.out.write("systemctl kexec\n");
       }
-      if (goOn && way === "now") { for (const call of REBOOT_NOW) ports.out.write(`${formatSyscall(call)}\n`); }
+      if (goOn && way !== "systemd") { for (const call of REBOOT_NOW) ports.out.write(`${formatSyscall(call)}\n`); }
       return "ok";
     }
     if (goOn) {
       const refused = refuseReboot(way, facts, ports);
       if (refused !== undefined) return refused;
     }
-    const outcome = await carryOut(plan, { facts, files: prepared.files }, ports);
-    if (outcome !== "ok") return outcome;
-    ports.out.write(visible(`Loaded ${plan.release ?? "the image"} from profile ${plan.profile}`) + "\n");
-    say(`Recorded in ${RECORD_DIRECTORY}, where warmboot status reads it`, ports);
+    if (already !== undefined) {
+      ports.out.write(`${visible(describeLoaded(already))}\n`);
+      say("Nothing was done; --force loads it anew", ports);
+    } else {
+      const outcome = await carryOut(plan, { facts, files: prepared.files }, ports);
+      if (outcome !== "ok") return outcome;
+      ports.out.write(visible(`Loaded ${plan.release ?? "the image"} from profile ${plan.profile}`) + "\n");
+      say(`Recorded in ${RECORD_DIRECTORY}, where warmboot status reads it`, ports);
+    }
     if (!goOn) {
       say(nextStep(plan, facts.systemd), ports);
       return "ok";
@@ -77,6 +89,17 @@ export const load: Command = {
   },
 };
 
+/** The record of the very image that the plan would load; while another warmboot is loading one, none is to be relied on. */
+function loadedAlready(plan: Plan, facts: HostFacts): LoadRecord | undefined {
+  const { found, busy } = findRecord(isCrash(plan) ? "crash" : "reboot");
+  return busy ? undefined : alreadyLoaded(plan, facts, found);
+}
+
+function describeLoaded({ plan, loadedAt, user }: LoadRecord): string {
+  const what = plan.release ?? "The image";
+  return `${what} from profile ${plan.profile} is loaded already, since ${loadedAt} by ${user}`;
+}
+
 function complainOfChecks(plan: Plan, ports: Ports): void {
   const complaints = renderComplaints(plan.checks, ports.err.layout);
   if (complaints !== "") ports.err.write(`${complaints}\n`);
@@ -84,6 +107,9 @@ function complainOfChecks(plan: Plan, ports: Ports): void {
 
 function nextStep(plan: Plan, systemd: boolean): string {
   if (isCrash(plan)) return "It boots when this kernel panics; take it back with: warmboot unload --crash";
+  if (preservesContext(plan)) {
+    return "Run it with: warmboot exec, as often as you like; take it back with: warmboot unload";
+  }
   const also = systemd ? " (`systemctl reboot` boots it as well)" : "";
   return `Reboot into it with: warmboot exec${also}; take it back with: warmboot unload`;
 }

@@ -1,22 +1,28 @@
+import type { ExitName } from "../../core/exit.ts";
+import { jsonText } from "../../core/json_text.ts";
 import { planText } from "../../plan/plan.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { exitOfChecks } from "../../plan/rules/table.ts";
 import { renderPlan } from "../../render/plan.ts";
+import { matrixText } from "../../render/matrix.ts";
 import { type Command, FACTS_OPTION, outputOption, textOption } from "../command.ts";
+import { planMatrix } from "../plan_matrix.ts";
+import type { Ports } from "../ports.ts";
 import { prepare } from "../prepare.ts";
 import { STDIO } from "../read_whole.ts";
 import { complain, report, say } from "../report.ts";
 import { yamlText } from "../serialise.ts";
+import { isFolder } from "../walk.ts";
 import { isSameFile, writeWhole } from "../write_whole.ts";
 
 /** `warmboot plan`. */
 export const plan: Command = {
   name: "plan",
-  usage: "PROFILE",
-  words: { min: 1, max: 1 },
+  usage: "PROFILE|DIR...",
+  words: { min: 1, max: Infinity },
   summary: "Show what would happen, and change nothing",
   description:
-    "Reads the host, opens and hashes the files that the profile names, chooses the system call, says why, and checks everything that can be checked before the call.\nThe plan can be stored with --out, reviewed, and carried out with `warmboot load FILE`: exactly as it is, or not at all.",
+    "Reads the host, opens and hashes the files that the profile names, chooses the system call, says why, and checks everything that can be checked before the call.\nThe plan can be stored with --out, reviewed, and carried out with `warmboot load FILE`: exactly as it is, or not at all.\nWith --facts-dir, plans each profile for each captured host of a folder and prints which fits which: ok, warn or fail, with the first reason. It exits 69 if a profile fits no host.",
   options: [
     outputOption("text", "json", "yaml"),
     {
@@ -26,22 +32,44 @@ export const plan: Command = {
         "Store the plan in FILE for `warmboot load` (JSON; YAML with -o yaml); - is standard output, and shows it only there",
     },
     FACTS_OPTION,
+    { name: "facts-dir", value: "DIR", doc: "Plan every profile for every host captured in DIR, and print the matrix" },
   ],
   examples: [
     { line: "warmboot plan web.yaml", doc: "Look before a reboot" },
     { line: "warmboot plan web.yaml --out web.plan.json", doc: "Store the plan for review" },
     { line: "warmboot plan web.yaml --facts host.json", doc: "Plan for a captured host, as CI does" },
+    { line: "warmboot plan profiles --facts-dir hosts", doc: "Which profile fits which host?" },
   ],
   async run(invocation, ports) {
     const form = textOption(invocation, "output") ?? "text";
-    const [path = ""] = invocation.words;
+    const [path = "", ...others] = invocation.words;
     const facts = textOption(invocation, "facts");
     const out = textOption(invocation, "out");
+    const hosts = textOption(invocation, "facts-dir");
+    if (hosts !== undefined) {
+      const extra = ["facts", "out"].find((name) => invocation.options[name] !== undefined);
+      if (extra === undefined) return await showMatrix(invocation.words, hosts, form, ports);
+      complain(
+        `--${extra} does not go with --facts-dir`,
+        "A matrix is of all hosts, and is stored by no option",
+        ports,
+      );
+      return "usage";
+    }
+    if (others.length > 0 || isFolder(path)) {
+      complain("Only one profile is planned for one host", "Plan many for many hosts with --facts-dir DIR", ports);
+      return "usage";
+    }
     using prepared = await prepare(path, { facts, storedPlans: false }, ports);
     const exit = report(prepared.diagnostics, ports);
     if (prepared.plan === undefined) return exit;
     if (out !== undefined && out !== STDIO) {
-      const inputs = [path, ...(facts === undefined ? [] : [facts]), ...prepared.files.map((file) => file.path)];
+      const inputs = [
+        path,
+        ...prepared.profileFiles,
+        ...(facts === undefined ? [] : [facts]),
+        ...prepared.files.map((file) => file.path),
+      ];
       const input = inputs.find((each) => each !== STDIO && isSameFile(each, out));
       if (input !== undefined) {
         complain(`The plan would overwrite ${input}, from which it is made`, "Name another file with --out", ports);
@@ -59,6 +87,18 @@ export const plan: Command = {
     return exitOfChecks(prepared.plan.checks);
   },
 };
+
+async function showMatrix(
+  words: readonly string[],
+  hosts: string,
+  form: string,
+  { out, err }: Ports,
+): Promise<ExitName> {
+  const { matrix, exit } = await planMatrix(words, hosts, { out, err });
+  if (matrix === undefined) return exit;
+  out.write(form === "json" ? jsonText(matrix) : form === "yaml" ? yamlText(matrix) : matrixText(matrix, out.layout));
+  return exit;
+}
 
 function serialise(value: Plan, form: string): string {
   return form === "yaml" ? yamlText(value) : planText(value);

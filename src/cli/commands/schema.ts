@@ -1,13 +1,16 @@
 import { captureSchema } from "../../host/capture.ts";
 import { statusSchema } from "../../kernel/status.ts";
 import type { JsonSchema } from "../../core/shape.ts";
+import { jsonText } from "../../core/json_text.ts";
+import { diffSchema } from "../../diff/diff_shape.ts";
 import { planSchema } from "../../plan/plan_shape.ts";
-import { profileSchema } from "../../profile/schema.ts";
+import { layerSchema, profileSchema } from "../../profile/schema.ts";
 import { checkSchema } from "../../render/check.ts";
+import { matrixSchema } from "../../render/matrix.ts";
+import { originSchema } from "../../render/origin.ts";
 import { nearest } from "../../core/nearest.ts";
 import type { Command } from "../command.ts";
 import { complain } from "../report.ts";
-import { jsonText } from "../serialise.ts";
 
 /** The JSON Schema of everything that warmboot reads and prints, by the name of its file under schema/. */
 export const SCHEMAS: { readonly [name: string]: () => JsonSchema } = {
@@ -16,6 +19,10 @@ export const SCHEMAS: { readonly [name: string]: () => JsonSchema } = {
   facts: captureSchema,
   status: statusSchema,
   check: checkSchema,
+  origin: originSchema,
+  matrix: matrixSchema,
+  layer: layerSchema,
+  diff: diffSchema,
 };
 
 /** A schema as it is printed and committed. */
@@ -26,7 +33,7 @@ export function schemaText(schema: JsonSchema): string {
 /** `warmboot schema`. */
 export const schema: Command = {
   name: "schema",
-  usage: "[profile|plan|facts|status|check]",
+  usage: "[profile|plan|facts|status|check|diff|origin|matrix|layer]",
   words: { min: 0, max: 1 },
   summary: "Print the JSON Schema of profiles, or of what the other commands print",
   description:

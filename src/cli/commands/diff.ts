@@ -1,0 +1,40 @@
+import { diffPlans } from "../../diff/compare.ts";
+import { jsonText } from "../../core/json_text.ts";
+import type { Diff } from "../../diff/diff.ts";
+import { renderDiff } from "../../render/diff.ts";
+import { type Command, FACTS_OPTION, type Invocation, outputOption, textOption } from "../command.ts";
+import type { Ports } from "../ports.ts";
+import { yamlText } from "../serialise.ts";
+import { findSides, hostOnce } from "../sides.ts";
+
+/** `warmboot diff`. */
+export const diff: Command = {
+  name: "diff",
+  usage: "A [B]",
+  words: { min: 1, max: 2 },
+  summary: "Show what would change: profiles, plans, what is loaded, what runs",
+  description:
+    "Compares two sides: a profile, a stored plan, @running (the running system) or @loaded (the loaded image). Without B it is @loaded, or where nothing is, @running.\nIt reads forwards in time, however the sides are given: from the running system to what is loaded, and from there to what a profile or a plan declares; two of one kind, from A to B. + is added, - removed, ~ changed.\nA running system tells its release and command line, and no more: what is not known is said. The exit code is 0 if nothing differs and 1 if something does.",
+  options: [outputOption("text", "json", "yaml"), FACTS_OPTION],
+  examples: [
+    { line: "warmboot diff web.yaml", doc: "What loading this profile would change" },
+    { line: "warmboot diff old.plan.json new.plan.json", doc: "Two stored plans; needs no host" },
+    { line: "warmboot diff web.yaml @running", doc: "After a reboot: did we get what was declared?" },
+    { line: "warmboot diff a.yaml b.yaml --facts host.json", doc: "In review, for a captured host" },
+  ],
+  async run(invocation, ports) {
+    const sides = await findSides(invocation.words, hostOnce(textOption(invocation, "facts"), ports), ports);
+    if (typeof sides === "string") return sides;
+    const found = diffPlans(...sides);
+    writeDiff(found, invocation, ports);
+    return found.same ? "ok" : "differs";
+  },
+};
+
+/** Writes a diff in the form that `-o` asks for. */
+export function writeDiff(found: Diff, invocation: Invocation, ports: Ports): void {
+  const form = textOption(invocation, "output") ?? "text";
+  ports.out.write(
+    form === "json" ? jsonText(found) : form === "yaml" ? yamlText(found) : renderDiff(found, ports.out.layout),
+  );
+}
