@@ -1,8 +1,6 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { EXIT } from "../../src/core/exit.ts";
-import { guestFiles, KERNEL, loaded, profile, said, status } from "./guest_profile.ts";
-import { denoInitrd } from "./initramfs.ts";
-import { startMachine } from "./machine.ts";
+import { KERNEL, loaded, machineWith, profile, said, status } from "./guest_profile.ts";
 import { fetchKernel, kernelNames } from "./packages.ts";
 import { BASE_CMDLINE } from "./qemu.ts";
 
@@ -10,11 +8,7 @@ const KERNELS = await Promise.all((await kernelNames()).map(fetchKernel));
 
 for (const kernel of KERNELS) {
   Deno.test(`profiles load, unload and boot on ${kernel.name}, and the kernel refuses what the checks refuse`, async (t) => {
-    const initrd = await denoInitrd(
-      { warmboot: "cli.ts", unchecked: "tests/vm/guest/unchecked.ts" },
-      await guestFiles(kernel.image),
-    );
-    await using machine = await startMachine({ kernel: kernel.image, initrd, memory: 2560 });
+    await using machine = await machineWith(kernel, { warmboot: "cli.ts", unchecked: "tests/vm/guest/unchecked.ts" });
 
     const refused = async (lines: string, says: string): Promise<void> => {
       await profile(machine, lines);
@@ -51,15 +45,36 @@ for (const kernel of KERNELS) {
       assertEquals(await machine.output("ls /run/warmboot"), "lock\n");
     });
 
-    await t.step("two initrds in a list are both unpacked, and reuse keeps the running command line", async () => {
-      await profile(
-        machine,
-        "kernel: /boot/vmlinuz\ninitrd: [/boot/marker.cpio, /boot/initrd]\ncmdline: { reuse: true, set: second=1 }",
-      );
+    await t.step("load of what is loaded makes no call, and --force makes it", async () => {
+      const limit = "/proc/sys/kernel/kexec_load_limit_reboot";
+      const limited = (await machine.run(`test -e ${limit} && echo 9 > ${limit}`)).code === 0;
+      const left = () => machine.output(limited ? `cat ${limit}` : "echo");
       await machine.output("warmboot load /run/p.yaml");
-      const boot = await machine.runToBoot("warmboot exec --now");
-      assertEquals(boot, { release: kernel.release, cmdline: `${BASE_CMDLINE} second=1` });
-      assertEquals(await machine.output("cat /marker"), "unpacked\n");
+      const once = await left();
+      assertStringIncludes(await machine.output("warmboot load /run/p.yaml 2>&1"), "is loaded already");
+      assertEquals([await left(), await loaded(machine)], [once, "1"]);
+      await machine.output("warmboot load --force /run/p.yaml");
+      if (limited) assertEquals([once, await left()], ["8\n", "7\n"]);
+      const [code, text] = said(await machine.run("warmboot diff /run/p.yaml @loaded"));
+      assertEquals(code, EXIT.ok.code, text);
     });
+
+    await t.step(
+      "two initrds in a list are both unpacked, reuse keeps the running command line, the stamp is found",
+      async () => {
+        await profile(
+          machine,
+          "kernel: /boot/vmlinuz\ninitrd: [/boot/marker.cpio, /boot/initrd]\ncmdline: { reuse: true, set: second=1 }\nstamp: true",
+        );
+        await machine.output("cp /run/p.yaml /disk/booted.yaml");
+        assertEquals((await machine.run("warmboot status --booted /run/p.yaml")).code, EXIT.differs.code);
+        const boot = await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
+        assertMatch(boot.cmdline, new RegExp(`^${BASE_CMDLINE} second=1 warmboot\\.plan=[0-9a-f]{16}$`));
+        assertEquals(boot.release, kernel.release);
+        assertEquals(await machine.output("cat /marker"), "unpacked\n");
+        const [code, text] = said(await machine.run("warmboot status --booted /disk/booted.yaml"));
+        assertEquals(code, EXIT.ok.code, text);
+      },
+    );
   });
 }

@@ -1,0 +1,22 @@
+import { assert, assertEquals } from "@std/assert";
+import { type Failure, runCase, type Tally } from "./one_case.ts";
+
+Deno.test({
+  name: "a thousand changed images and hosts give diagnostics, or plans that break no rule of the kernel",
+  permissions: "none",
+  fn() {
+    const tally: Tally = {};
+    const failures: Failure[] = [];
+    for (let index = 0; index < 1000; index++) {
+      const failure = runCase(20260101, index, tally);
+      if (failure !== undefined) failures.push(failure);
+    }
+    assertEquals(failures, []);
+    // Both ways of both calls are reached often enough to mean something.
+    for (const call of ["kexec_file_load", "kexec_load"]) {
+      for (const outcome of ["sound", "failed checks"]) assert((tally[`${call}: ${outcome}`] ?? 0) >= 50, outcome);
+    }
+    assert((tally["kexec_load: diagnostics"] ?? 0) >= 50);
+    assert((tally["host refused"] ?? 0) >= 50);
+  },
+});

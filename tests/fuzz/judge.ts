@@ -1,0 +1,173 @@
+import { assert, assertEquals } from "@std/assert";
+import { PURGATORY_SYMBOLS as AT } from "../../src/arch/x86_64/purgatory_code.ts";
+import { yamlText } from "../../src/cli/serialise.ts";
+import { type Diagnostic, hasErrors } from "../../src/core/diagnostic.ts";
+import { type Plan, planText, type SegmentLoadCall } from "../../src/plan/plan.ts";
+import { decodePlan } from "../../src/plan/plan_shape.ts";
+import { planBoot } from "../../src/plan/planner.ts";
+import { renderPlan } from "../../src/render/plan.ts";
+import { PLAIN } from "../../src/render/style.ts";
+import { readBootParams } from "../arch/read_boot_params.ts";
+import { kernelAnswer } from "../plan/kernel_model.ts";
+import { type Case, sha256 } from "./draw.ts";
+import { entryFault, loaderFault } from "./loader_model.ts";
+import { crashRange, memoryFault } from "./memory_model.ts";
+
+/** What became of a case. */
+export type Verdict = "diagnostics" | "failed checks" | "sound";
+
+/** Plans a case by one of the calls, and holds the plan against the models. @throws {AssertionError} */
+export function judge(subject: Case, load: Plan["call"]["syscall"]): Verdict {
+  const input = { ...subject.input, profile: { ...subject.input.profile, load } };
+  const { value: plan, diagnostics } = planBoot(input);
+  for (const diagnostic of diagnostics) assert(diagnostic.message.length > 10, `no message: ${diagnostic.code}`);
+  if (plan === undefined) {
+    assert(hasErrors(diagnostics), "neither a plan nor an error");
+    return "diagnostics";
+  }
+  const sound = plan.checks.every(({ status }) => status !== "fail");
+  judgeTexts(plan, sound);
+  if (!sound) return "failed checks";
+  const { call } = plan;
+  if (call.syscall === "kexec_load") judgeSegments(subject, call);
+  else {
+    const kernel = subject.files.get(call.kernel.path);
+    assert(kernel !== undefined);
+    assertEquals(loaderFault(kernel, call.cmdline, input.facts), undefined);
+  }
+  return "sound";
+}
+
+// deno-lint-ignore no-control-regex
+const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
+/** What turns the direction of writing is text to YAML. */
+const CONTROL_OR_BIDI = new RegExp(`${CONTROL.source}|[\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]`);
+
+/** Every form of the plan can be shown on a terminal, and its JSON is the plan. */
+function judgeTexts(plan: Plan, sound: boolean): void {
+  const json = planText(plan);
+  assertShowable(renderPlan(plan, { style: PLAIN, width: 80 }), CONTROL_OR_BIDI);
+  assertShowable(json, CONTROL_OR_BIDI);
+  assertShowable(yamlText(plan), CONTROL);
+  const problems: Diagnostic[] = [];
+  const read = decodePlan(JSON.parse(json), [], (problem) => problems.push(problem));
+  if (read === undefined) {
+    // A call without segments would unload: such a plan is shown, and never stored for use.
+    assert(!sound && plan.call.syscall === "kexec_load", `not read back: ${JSON.stringify(problems)}`);
+    return;
+  }
+  if (planText(read) !== json) assertEquals(read, plan);
+}
+
+function assertShowable(text: string, forbidden: RegExp): void {
+  const at = text.search(forbidden);
+  assert(at < 0, `a control character: ${JSON.stringify(text.slice(Math.max(0, at - 60), at + 20))}`);
+}
+
+interface Listed {
+  readonly name: string;
+  readonly mem: bigint;
+  readonly memsz: bigint;
+  readonly bufsz: bigint;
+  readonly bytes: Uint8Array;
+  readonly hole?: { readonly offset: number; readonly length: number };
+}
+
+/** Holds the segments against what the kernel checks, and against what it does not and the machine would die of. */
+function judgeSegments({ input: { facts, profile }, files, iomem }: Case, call: SegmentLoadCall): void {
+  const list = call.segments.map(({ name, mem, memsz, bufsz, source }): Listed => {
+    const file = source.kind === "file" ? files.get(source.path) : undefined;
+    const bytes = source.kind === "bytes"
+      ? Uint8Array.fromBase64(source.base64)
+      : source.kind === "file"
+      ? file?.subarray(source.offset, source.offset + source.length) ?? new Uint8Array()
+      : new Uint8Array();
+    const hole = source.kind === "bytes" ? source.random : undefined;
+    return { name, mem: BigInt(mem), memsz: BigInt(memsz), bufsz: BigInt(bufsz), bytes, ...(hole && { hole }) };
+  });
+  for (const [index, { name, bytes, bufsz }] of list.entries()) {
+    assertEquals(BigInt(bytes.length), bufsz, `${name}: bytes`);
+    assertEquals(call.segments[index]?.sha256, sha256(bytes), `${name}: digest`);
+  }
+  const reserved = profile.crash ? crashRange(iomem) : undefined;
+  const entry = BigInt(call.entry);
+  const wide = facts.machine === "x86_64" ? (1n << (facts.cpuFlags.includes("la57") ? 52n : 46n)) - 1n : undefined;
+  const answer = kernelAnswer(list, entry, {
+    pageSize: facts.pageSize,
+    memTotal: facts.memTotal ?? 1n << 60n,
+    limit: wide ?? (1n << 64n) - 1n,
+    ...(reserved === undefined ? {} : { crash: { first: reserved.start, last: reserved.end - 1n } }),
+  });
+  assertEquals(answer, undefined);
+  assert(list.length > 0, "no segment");
+  const kernel = profile.kernel === undefined ? undefined : files.get(profile.kernel.path);
+  if (kernel !== undefined) assertEquals(entryFault(kernel, call.cmdline, facts), undefined);
+  assert(!profile.crash || reserved !== undefined, "a crash image without a reservation");
+  for (const { name, mem, memsz } of profile.crash ? [] : list) {
+    const fault = memoryFault({ start: mem, end: mem + memsz }, iomem, facts.firmwareMap, facts.machine);
+    assertEquals(fault, undefined, name);
+  }
+  assertCode(list, entry, "the entry");
+  const { min = 0n, max = 1n << 64n } = profile.memory;
+  for (const { name, mem, memsz } of profile.kernel === undefined ? [] : list) {
+    assert(mem >= min && mem + memsz <= max, `${name} lies outside of \`memory\``);
+  }
+  judgePurgatory(list, entry, call, profile.checksum);
+  judgeBootParams(list, call, profile.crash);
+}
+
+function assertCode(list: readonly Listed[], address: bigint, what: string): void {
+  const inside = list.some(({ mem, bufsz }) => mem <= address && address < mem + bufsz);
+  assert(inside, `${what} 0x${address.toString(16)} is not among the bytes of a segment`);
+}
+
+/** The purgatory knows every byte of the other segments, but for what is drawn later, and jumps among them. */
+function judgePurgatory(list: readonly Listed[], entry: bigint, call: SegmentLoadCall, checksum: boolean): void {
+  const purgatory = list.find(({ name, mem }) => name === "purgatory" && mem === entry);
+  if (purgatory === undefined) return;
+  const others = list.filter((each) => each !== purgatory);
+  const view = new DataView(purgatory.bytes.buffer, purgatory.bytes.byteOffset, purgatory.bytes.byteLength);
+  assertCode(others, view.getBigUint64(AT.entry, true), "what the purgatory jumps to,");
+  assertEquals((view.getUint32(AT.flags, true) & AT.flagVerify) !== 0, checksum, "verifies");
+  if (!checksum) return;
+  const regions = Array.from({ length: view.getUint32(AT.regionCount, true) }, (_, index) => {
+    const at = AT.regions + index * AT.regionSize;
+    return {
+      start: view.getBigUint64(at + AT.regionAddress, true),
+      length: view.getBigUint64(at + AT.regionLength, true),
+      digest: purgatory.bytes.subarray(at + AT.regionDigest, at + AT.regionDigest + 32).toHex(),
+    };
+  });
+  assert(regions.length <= AT.regionMax, "too many regions");
+  for (const { name, mem, bytes, hole } of others) {
+    // The running kernel keeps this one up to date itself.
+    if (name === "elfcorehdr" && call.flags.includes("KEXEC_UPDATE_ELFCOREHDR")) continue;
+    let verified = hole?.length ?? 0;
+    for (const { start, length, digest } of regions) {
+      if (start < mem || start + length > mem + BigInt(bytes.length)) continue;
+      const from = Number(start - mem);
+      assertEquals(digest, sha256(bytes.subarray(from, from + Number(length))), `${name}: verified digest`);
+      verified += Number(length);
+    }
+    assertEquals(verified, bytes.length, `${name}: verified bytes`);
+  }
+}
+
+/** What boot_params points to is where it says. */
+function judgeBootParams(list: readonly Listed[], call: SegmentLoadCall, crash: boolean): void {
+  const params = list.find(({ name }) => name === "boot_params");
+  if (params === undefined) return;
+  const read = readBootParams(params.bytes, params.mem);
+  assertEquals(read.cmdline, call.cmdline, "command line");
+  const [first] = list.filter(({ name }) => name.startsWith("initrd"));
+  assertEquals(read.ramdisk.address, first?.mem ?? 0n, "initrd");
+  assert(read.e820.some(({ type }) => type === 1), "no memory");
+  if (!crash) return;
+  const told = read.e820.filter(({ type }) => type === 1);
+  for (const { name, mem, memsz } of list.filter(({ name }) => /^(kernel|initrd|boot_params)/.test(name))) {
+    assert(
+      told.some(({ start, end }) => start <= mem && mem + memsz <= end),
+      `the crash kernel is not told of ${name}`,
+    );
+  }
+}

@@ -1,0 +1,66 @@
+import type { HostFacts } from "../../src/host/facts.ts";
+
+/**
+ * Why kexec_file_load(2) would refuse these bytes, read as bzImage64_probe, bzImage64_load (kexec-bzimage64.c) and
+ * image_load (kexec_image.c) of Linux 7.3 read them; undefined if it would not. Shares nothing with src/.
+ */
+export function loaderFault(bytes: Uint8Array, cmdline: string, facts: HostFacts): string | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return facts.machine === "x86_64" ? bzImageFault(view, cmdline, facts, 30) : arm64Fault(view);
+}
+
+/**
+ * Why these bytes must not be entered in 64-bit mode with boot_params, as kexec_load(2) has it done on x86_64: the kernel
+ * asks nothing then. Undefined where they may.
+ */
+export function entryFault(bytes: Uint8Array, cmdline: string, facts: HostFacts): string | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (facts.machine !== "x86_64") return "no layout";
+  // As bzImage64_probe does it: what has a setup header is a bzImage, whatever its first bytes are.
+  const hasHeader = view.byteLength >= 1024 && view.getUint32(0x202, true) === 0x5372_6448;
+  if (hasHeader || view.byteLength < 64 || view.getUint32(0) !== 0x7f45_4c46) {
+    return bzImageFault(view, cmdline, facts, 0);
+  }
+  if (view.getUint8(4) !== 2) return "not 64-bit";
+  if (view.getUint8(5) !== 1) return "not little-endian";
+  if (view.getUint16(18, true) !== 62) return "not for x86_64";
+  for (let at = 0; at + 16 <= Math.min(view.byteLength, 32768); at += 8) {
+    const words = [0, 4, 8, 12].map((each) => view.getUint32(at + each, true));
+    const [magic = 0, a = 0, b = 0, c = 0] = words;
+    if (magic === 0xe852_50d6 && ((magic + a + b + c) >>> 0) === 0) return "Multiboot 2";
+  }
+  for (let at = 0; at + 12 <= Math.min(view.byteLength, 8192); at += 4) {
+    const [magic = 0, a = 0, b = 0] = [0, 4, 8].map((each) => view.getUint32(at + each, true));
+    if (magic === 0x1bad_b002 && ((magic + a + b) >>> 0) === 0) return "Multiboot 1";
+  }
+  return undefined;
+}
+
+/** `room` is what the kernel's own loader keeps free on the command line. */
+function bzImageFault(view: DataView, cmdline: string, facts: HostFacts, room: number): string | undefined {
+  if (view.byteLength < 1024) return "shorter than two sectors";
+  if (view.getUint32(0x202, true) !== 0x5372_6448) return "no HdrS";
+  if (view.getUint16(0x1fe, true) !== 0xaa55) return "no boot flag";
+  if (view.getUint16(0x206, true) < 0x20c) return "protocol";
+  if ((view.getUint8(0x211) & 1) === 0) return "not loaded high";
+  const flags = view.getUint16(0x236, true);
+  if ((flags & 1) === 0) return "no 64-bit entry";
+  if ((flags & 2) === 0) return "not above 4 GiB";
+  if ((flags & 0x20) === 0 && facts.cpuFlags.includes("la57")) return "5-level paging";
+  if (room > 0 && facts.efi?.platformSize === 32) return "32-bit EFI";
+  // cmdline_size does not count the final NUL, which the kernel's own loader counts all the same.
+  const length = new TextEncoder().encode(cmdline).length + (room > 0 ? 1 : 0);
+  if (length + room > view.getUint32(0x238, true)) return "command line";
+  const setup = ((view.getUint8(0x1f1) || 4) + 1) * 512;
+  if (view.byteLength < setup) return "shorter than its setup code";
+  const memory = Math.ceil(view.getUint32(0x260, true) / 4096) * 4096;
+  if (view.byteLength - setup > memory) return "more bytes than memory";
+  const alignment = view.getUint32(0x230, true);
+  return (alignment & (alignment - 1)) === 0 ? undefined : "alignment";
+}
+
+function arm64Fault(view: DataView): string | undefined {
+  if (view.byteLength < 64) return "shorter than its header";
+  if (view.getUint32(56, true) !== 0x644d_5241) return "no magic number";
+  return view.getBigUint64(16, true) === 0n ? "no image size" : undefined;
+}

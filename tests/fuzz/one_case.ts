@@ -1,0 +1,42 @@
+import { drawCase } from "./draw.ts";
+import { judge, type Verdict } from "./judge.ts";
+import { caseSeed, randomFrom } from "./random.ts";
+
+/** How often each outcome came: `kexec_load sound` and so on. */
+export type Tally = { [outcome: string]: number };
+
+/** A case that failed: how to run it again, and what went wrong. */
+export interface Failure {
+  readonly index: number;
+  readonly name: string;
+  readonly error: string;
+}
+
+const CALLS = ["kexec_file_load", "kexec_load"] as const;
+
+/** Runs one case of a run by both calls, and counts what came of it. */
+export function runCase(seed: number, index: number, tally: Tally): Failure | undefined {
+  let name = "while it was drawn";
+  try {
+    const subject = drawCase(randomFrom(caseSeed(seed, index)));
+    if (subject === undefined) {
+      count(tally, "host refused");
+      return undefined;
+    }
+    for (const call of CALLS) {
+      // Explicit segments have one call only.
+      if (call === "kexec_file_load" && subject.input.images.kernel === undefined) continue;
+      name = `${subject.name}, ${call}`;
+      const verdict: Verdict = judge(subject, call);
+      count(tally, `${call}: ${verdict}`);
+    }
+    return undefined;
+  } catch (error) {
+    return { index, name, error: error instanceof Error ? error.stack ?? error.message : String(error) };
+  }
+}
+
+/** Adds one to a count. */
+function count(tally: Tally, outcome: string): void {
+  tally[outcome] = (tally[outcome] ?? 0) + 1;
+}

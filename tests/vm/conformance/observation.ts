@@ -1,0 +1,20 @@
+/** What a run saw of one condition. */
+import { type Answer, type Condition, expected, type SeenOn } from "./condition.ts";
+import { isSaid, type Verdict } from "./verdict.ts";
+
+/** The kernel's answer, and what warmboot said. */
+export interface Observation extends Verdict {
+  readonly id: string;
+  readonly answer: Answer;
+}
+
+/** What differs from the table, as a sentence; undefined if nothing does. */
+export function deviation(condition: Condition, kernel: SeenOn, seen: Observation | undefined): string | undefined {
+  const { id, ours } = condition;
+  if (seen === undefined) return `${id} on ${kernel}: not tried`;
+  const answer = expected(condition, kernel);
+  if (seen.answer !== answer) return `${id} on ${kernel}: ${seen.answer}, and the table has ${answer}`;
+  const taken = answer === "accepted" && typeof condition.answer !== "string";
+  if (answer === "not there" || isSaid(ours, taken, seen)) return undefined;
+  return `${id} on ${kernel}: warmboot says ${JSON.stringify(seen)}, and the table has ${JSON.stringify(ours)}`;
+}

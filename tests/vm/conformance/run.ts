@@ -1,0 +1,46 @@
+// deno-lint-ignore-file no-console
+/** Runs the table in virtual machines. As a program it writes docs/conformance.md from what it sees. */
+import { join } from "@std/path";
+import { REPOSITORY } from "../cache.ts";
+import { denoInitrd, initrdBytes, tinyInitrd } from "../initramfs.ts";
+import { startMachine } from "../machine.ts";
+import { fetchKernel } from "../packages.ts";
+import { SEEN_ON, type SeenOn } from "./condition.ts";
+import { FILES } from "./files.ts";
+import { deviation, type Observation } from "./observation.ts";
+import { conformancePage } from "./page.ts";
+import { CONDITIONS } from "./table.ts";
+
+/** The page's path. */
+export const PAGE: string = join(REPOSITORY, "docs/conformance.md");
+
+/** Tries every condition on a kernel. @throws {Error} also if an image is left loaded */
+export async function observeOn(name: SeenOn): Promise<readonly Observation[]> {
+  const kernel = await fetchKernel(name);
+  const initrd = await denoInitrd({ conformance: "tests/vm/guest/conformance.ts" }, {
+    [FILES.kernel]: { file: kernel.image },
+    [FILES.initrd]: await initrdBytes(await tinyInitrd()),
+    ...(kernel.config === undefined ? {} : { [`/boot/config-${kernel.release}`]: { file: kernel.config } }),
+  });
+  await using machine = await startMachine({ kernel: kernel.image, initrd, append: "crashkernel=192M" });
+  const runs = [
+    await machine.output("unshare -U -r conformance 'user namespace'", { timeout: 120 }),
+    await machine.output("conformance", { timeout: 400 }),
+  ];
+  const left = await machine.output("cat /sys/kernel/kexec_loaded /sys/kernel/kexec_crash_loaded");
+  if (left !== "0\n0\n") throw new Error(`An image is left loaded on ${name}: ${left}`);
+  return runs.flatMap((text) => JSON.parse(text) as readonly Observation[]);
+}
+
+/** What differs from the table, as sentences. */
+export function deviations(name: SeenOn, seen: readonly Observation[]): readonly string[] {
+  return CONDITIONS.flatMap((row) => deviation(row, name, seen.find(({ id }) => id === row.id)) ?? []);
+}
+
+if (import.meta.main) {
+  const seen = { "6.1": await observeOn("6.1"), "6.12": await observeOn("6.12") };
+  const faults = SEEN_ON.flatMap((name) => deviations(name, seen[name]));
+  for (const fault of faults) console.error(fault);
+  if (faults.length > 0) Deno.exit(1);
+  Deno.writeTextFileSync(PAGE, conformancePage(seen));
+}

@@ -1,0 +1,69 @@
+/** How the guest is brought into each state, and back where there is a way back. */
+import { KEXEC_FILE_LOAD_FLAGS, KEXEC_LOAD_FLAGS } from "../../../src/plan/flags.ts";
+import type { Libc } from "../../../src/kernel/libc.ts";
+import { NATIVE } from "./attempts.ts";
+import type { Places, State } from "./condition.ts";
+import { FILES } from "./files.ts";
+import { setSysBoot, stalledLoad } from "./raw_calls.ts";
+
+/** A way back; nothing where there is none. */
+type Leave = (() => void | Promise<void>) | undefined;
+
+/** What entering a state gave; `not there` on a kernel that has no such state. */
+export type Entered = { readonly leave: Leave } | "not there";
+
+/** Enters a state. Each is a fact of the system or of this process alone. */
+export function enter(state: State, places: Places, libc: Libc): Entered {
+  switch (state) {
+    case "as it booted":
+    case "user namespace":
+      return { leave: undefined };
+    case "without CAP_SYS_BOOT":
+      setSysBoot(false);
+      return { leave: () => setSysBoot(true) };
+    case "kernel open for writing": {
+      const file = Deno.openSync(FILES.kernel, { append: true });
+      return { leave: () => file.close() };
+    }
+    case "load under way":
+    case "crash load under way": {
+      const crash = state === "crash load under way";
+      const flags = NATIVE | (crash ? KEXEC_LOAD_FLAGS.KEXEC_ON_CRASH : 0n);
+      const stalled = stalledLoad(crash ? places.reservation.start : places.free, flags);
+      return {
+        leave: async () => {
+          await stalled.release();
+          drop(crash, libc);
+        },
+      };
+    }
+    case "small reservation":
+      return written("/sys/kernel/kexec_crash_size", `${16 << 20}`);
+    case "no reservation":
+      return written("/sys/kernel/kexec_crash_size", "0");
+    case "no crash load left":
+      return written("/proc/sys/kernel/kexec_load_limit_panic", "0");
+    case "locked down":
+      return written("/sys/kernel/security/lockdown", "integrity");
+    case "integrity policy":
+      return written("/sys/kernel/security/ima/policy", "appraise func=KEXEC_KERNEL_CHECK appraise_type=imasig\n");
+    case "loading disabled":
+      return written("/proc/sys/kernel/kexec_load_disabled", "1");
+  }
+}
+
+function written(path: string, text: string): Entered {
+  try {
+    Deno.writeTextFileSync(path, text, { create: false });
+    return { leave: undefined };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return "not there";
+    throw error;
+  }
+}
+
+/** Unloads an image, so that nothing is left of an attempt that succeeded. */
+export function drop(crash: boolean, libc: Libc): void {
+  const { KEXEC_FILE_UNLOAD, KEXEC_FILE_ON_CRASH } = KEXEC_FILE_LOAD_FLAGS;
+  libc.kexecFileLoad(-1, -1, null, KEXEC_FILE_UNLOAD | (crash ? KEXEC_FILE_ON_CRASH : 0n));
+}

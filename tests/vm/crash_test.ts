@@ -1,0 +1,101 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { readElfCore } from "../arch/read_elf_core.ts";
+import { loaded, machineWith, profile } from "./guest_profile.ts";
+import type { Machine } from "./machine.ts";
+import { fetchKernel, type KernelName, kernelNames } from "./packages.ts";
+import { BASE_CMDLINE, type MachineOptions } from "./qemu.ts";
+
+interface Crash {
+  readonly kernel: KernelName;
+  readonly load: "kexec_file_load" | "kexec_load";
+  readonly firmware: "bios" | "uefi";
+  /** Which CPU panics, from 0. */
+  readonly cpu: number;
+  readonly options?: Partial<MachineOptions>;
+}
+
+/** Every pair of kernel, call and firmware is among them; WARMBOOT_VM_ALL=1 tests all combinations. */
+const PAIRS: readonly Crash[] = [
+  { kernel: "6.1", load: "kexec_file_load", firmware: "bios", cpu: 1 },
+  { kernel: "6.1", load: "kexec_load", firmware: "uefi", cpu: 0 },
+  { kernel: "6.12", load: "kexec_load", firmware: "bios", cpu: 1 },
+  { kernel: "6.12", load: "kexec_file_load", firmware: "uefi", cpu: 0 },
+];
+const OTHERS = PAIRS.map((crash): Crash => ({ ...crash, firmware: crash.firmware === "bios" ? "uefi" : "bios" }));
+
+const names = await kernelNames();
+const wanted = Deno.env.get("WARMBOOT_VM_ALL") === "1" ? [...PAIRS, ...OTHERS] : PAIRS;
+const crashes = names.includes("6.12") ? wanted : wanted.filter((_, index) => index < 2);
+
+/** A crash kernel's profile, as examples/kdump.yaml advises. */
+function crashProfile(load: string): string {
+  const words = "irqpoll nr_cpus=1 reset_devices cgroup_disable=memory";
+  return `kernel: /boot/vmlinuz
+initrd: /boot/initrd
+crash: true
+load: ${load}
+cmdline: { reuse: true, set: ${words} }`;
+}
+
+async function crashLoaded(machine: Machine): Promise<string> {
+  return (await machine.output("cat /sys/kernel/kexec_crash_loaded")).trim();
+}
+
+for (const { kernel: name, load, firmware, cpu } of crashes) {
+  const kernel = await fetchKernel(names.includes(name) ? name : "host");
+  Deno.test(`a panic on CPU ${cpu} starts the crash kernel, which sees the memory of the first (${kernel.name}, ${load}, ${firmware})`, async (t) => {
+    await using machine = await machineWith(kernel, { warmboot: "cli.ts" }, {
+      append: "crashkernel=256M",
+      memory: 896,
+      firmware,
+    });
+    await profile(machine, crashProfile(load));
+
+    await t.step("load, reload while loaded, unload --crash", async () => {
+      assertStringIncludes(await machine.output("warmboot load /run/p.yaml"), `Loaded ${kernel.release}`);
+      assertEquals(await crashLoaded(machine), "1");
+      await machine.output("warmboot load --force /run/p.yaml");
+      await machine.output("warmboot unload --crash");
+      assertEquals(await crashLoaded(machine), "0");
+    });
+
+    await t.step("an image for a reboot beside it: neither disturbs the other", async () => {
+      await machine.output("warmboot load /run/p.yaml");
+      await machine.write(
+        "/run/normal.yaml",
+        `version: 1\nkernel: /boot/vmlinuz\ninitrd: /boot/initrd\ncmdline: ${BASE_CMDLINE}\nload: ${load}\n`,
+      );
+      await machine.output("warmboot load /run/normal.yaml");
+      assertEquals([await loaded(machine), await crashLoaded(machine)], ["1", "1"]);
+      await machine.output("warmboot unload");
+      assertEquals([await loaded(machine), await crashLoaded(machine)], ["0", "1"]);
+      assertMatch(await machine.output("warmboot status"), /Crash kernel/);
+    });
+
+    await t.step("the panic", async () => {
+      // In two parts, so that the marker in memory is that of the file, and not of the command.
+      await machine.output("printf '%s%s' warmboot-marker -4711 > /run/marker");
+      const panic = `taskset ${1 << cpu} sh -c 'echo c > /proc/sysrq-trigger'`;
+      const boot = await machine.runToBoot(panic);
+      assertEquals(boot.release, kernel.release);
+      assertMatch(boot.cmdline, /reset_devices .*elfcorehdr=/);
+      assert(!boot.cmdline.includes("crashkernel="), boot.cmdline);
+      assertMatch(machine.console(), new RegExp(`CPU: ${cpu} PID: .*sh|CPU: ${cpu} UID: .*sh`));
+    });
+
+    await t.step("/proc/vmcore is an ELF core of the system that panicked, with what it held in memory", async () => {
+      await machine.output("dd if=/proc/vmcore of=/run/head bs=4096 count=8");
+      const head = await machine.read("/run/head");
+      const count = new DataView(head.buffer).getUint16(56, true);
+      const { machine: architecture, headers } = readElfCore(head.slice(0, 64 + count * 56));
+      assertEquals(architecture, 62);
+      assertEquals(headers[0]?.type, "NOTE");
+      assert(headers.filter(({ type }) => type === "LOAD").length > 1);
+      assertStringIncludes(new TextDecoder("latin1").decode(head), `OSRELEASE=${kernel.release}\n`);
+      assertMatch(
+        await machine.output("strings -n 20 /proc/vmcore | grep -c -m 1 warmboot-marker-4711", { timeout: 180 }),
+        /^[1-9]/,
+      );
+    });
+  });
+}

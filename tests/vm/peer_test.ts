@@ -1,0 +1,119 @@
+import { assertEquals } from "@std/assert";
+import { guestFiles, profile } from "./guest_profile.ts";
+import { differences, type Handover, type HandoverFacts, handoverFacts } from "./handover.ts";
+import { denoInitrd } from "./initramfs.ts";
+import { kexecTools } from "./kexec_tools.ts";
+import { startMachine } from "./machine.ts";
+import { fetchKernel, kernelNames } from "./packages.ts";
+import { BASE_CMDLINE, type MachineOptions } from "./qemu.ts";
+
+const CMDLINE = `${BASE_CMDLINE} way=peer`;
+const names = await kernelNames();
+const PAGE = await Deno.readTextFile(new URL("../../docs/kexec-tools.md", import.meta.url));
+
+/** The differences that the page explains: what stands in backticks in the first column of its last table. */
+const EXPLAINED =
+  PAGE.split("| what ").at(-1)?.split("\n").flatMap((row) =>
+    [...(row.split("|")[1] ?? "").matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name)
+  ) ?? [];
+
+/** Hosts whose differences show all of the rows: memory above 4 GiB here, EFI there. */
+const HOSTS: readonly { readonly kernel: string; readonly options: Partial<MachineOptions> }[] = [
+  { kernel: "6.12", options: { memory: 5120 } },
+  { kernel: "6.1", options: { memory: 2560, firmware: "uefi" } },
+];
+
+/** Both ways to the same kernel: what kexec-tools handed over and said of it with -d, and what we plan. */
+interface BothWays {
+  readonly peer: Handover;
+  readonly said: string;
+  readonly ours: Handover;
+}
+
+async function bothWays(kernel: string, options: Partial<MachineOptions>): Promise<BothWays> {
+  const { image } = await fetchKernel(names.find((name) => name === kernel) ?? names[0] ?? "host");
+  const { "/boot/vmlinuz": vmlinuz = new Uint8Array(), "/boot/initrd": small = new Uint8Array() } = await guestFiles(
+    image,
+  );
+  const initrd = await denoInitrd(
+    { warmboot: "cli.ts", handed_over: "tests/vm/guest/handed_over.ts" },
+    { "/boot/vmlinuz": vmlinuz, "/boot/initrd": small, ...await kexecTools() },
+  );
+  await using machine = await startMachine({ kernel: image, initrd, ...options });
+  await profile(machine, `kernel: /boot/vmlinuz\ninitrd: /boot/initrd\ncmdline: ${CMDLINE}\nload: kexec_load`);
+  const plan = JSON.parse(await machine.output("warmboot plan -o json /run/p.yaml"));
+  const peer = JSON.parse(
+    await machine.output(`mkfifo /run/go
+      sh -c 'read go </run/go; exec kexec -d -c -l --command-line="${CMDLINE}" --initrd=/boot/initrd /boot/vmlinuz' \\
+        >/run/said 2>&1 &
+      handed_over /run/go $!
+      wait $!`),
+  );
+  assertEquals(await machine.output("cat /sys/kernel/kexec_loaded"), "1\n");
+  return { peer: handover(peer), said: await machine.output("cat /run/said"), ours: handover(plan.call) };
+}
+
+interface CallJson {
+  readonly entry: string;
+  readonly flagBits: string;
+  readonly segments: readonly {
+    readonly mem: string;
+    readonly memsz: number;
+    readonly bufsz: number;
+    readonly sha256: string;
+    readonly base64?: string;
+    readonly source?: { readonly base64?: string };
+  }[];
+}
+
+function handover({ entry, flagBits, segments }: CallJson): Handover {
+  const rows = segments.map(({ mem, memsz, bufsz, sha256, base64, source }) => ({
+    mem: BigInt(mem),
+    memsz,
+    bufsz,
+    sha256,
+    bytes: Uint8Array.fromBase64(base64 ?? source?.base64 ?? ""),
+  }));
+  return { entry: BigInt(entry), flagBits, segments: rows };
+}
+
+/** What `kexec -d` says of entry, segments and memory map, in the words of the facts. */
+function debugOutput(text: string): { readonly call: readonly bigint[]; readonly e820: HandoverFacts } {
+  const [, entry = "0", segments = ""] = /kexec_load: entry = (\S+) flags = \S+\n([^]*)/.exec(text) ?? [];
+  const numbers = [...segments.matchAll(/\.(?:mem|memsz|bufsz) += (0x[0-9a-f]+)/g)].map(([, value = "0"]) =>
+    BigInt(value)
+  );
+  const map = /E820 memmap:\n((?:[0-9a-f]+-[0-9a-f]+ \(\d+\)\n)*)/.exec(text)?.[1] ?? "";
+  const e820 = [...map.matchAll(/(\w+)-(\w+) \((\d+)\)/g)].map(([, start, last, type]) =>
+    [
+      `e820 from 0x${BigInt(`0x${start}`).toString(16)}`,
+      `to 0x${(BigInt(`0x${last}`) + 1n).toString(16)} type ${type}`,
+    ] as const
+  );
+  return { call: [BigInt(entry), ...numbers], e820: new Map(e820) };
+}
+
+Deno.test("a plan and kexec-tools hand the same to the kernel, but for what docs/kexec-tools.md explains", async (t) => {
+  const found = new Map<string, string>();
+  for (const { kernel, options } of HOSTS) {
+    await t.step(`${kernel}, ${options.memory} MiB, ${options.firmware ?? "bios"}`, async () => {
+      const { peer, said, ours } = await bothWays(kernel, options);
+      const [theirs, own] = [handoverFacts(peer), handoverFacts(ours)];
+      for (const name of differences(theirs, own)) {
+        found.set(name, `kexec-tools ${theirs.get(name)}, warmboot ${own.get(name)}`);
+      }
+      const unexplained = [...found].filter(([name]) => !EXPLAINED.includes(name));
+      assertEquals(unexplained, []);
+
+      const { call, e820 } = debugOutput(said);
+      assertEquals(call, [
+        peer.entry,
+        ...peer.segments.flatMap((row) => [BigInt(row.bufsz), row.mem, BigInt(row.memsz)]),
+      ]);
+      assertEquals([...e820], [...theirs].filter(([name]) => name.startsWith("e820 ")));
+    });
+  }
+  await t.step("every difference that the page explains is one", () => {
+    assertEquals(EXPLAINED.filter((name) => !found.has(name)), []);
+  });
+});
