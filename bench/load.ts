@@ -7,8 +7,8 @@
  * takes seconds there: the ratio of times is the worst that a user can see.
  */
 import { kexecTools } from "../tests/vm/kexec_tools.ts";
-import { denoInitrd } from "../tests/vm/initramfs.ts";
-import { type Machine, startMachine } from "../tests/vm/machine.ts";
+import { machineWith } from "../tests/vm/guest_profile.ts";
+import type { Machine } from "../tests/vm/machine.ts";
 import { fetchKernel, kernelNames } from "../tests/vm/packages.ts";
 import { BASE_CMDLINE } from "../tests/vm/qemu.ts";
 import { line, median } from "./pairs.ts";
@@ -43,14 +43,12 @@ export async function benchLoad(): Promise<readonly string[]> {
   const names = await kernelNames();
   const kernel = await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "host");
   const cmdline = `${BASE_CMDLINE} way=bench`;
-  const initrd = await denoInitrd({ warmboot: "cli.ts" }, {
-    "/boot/vmlinuz": { file: kernel.image },
+  await using machine = await machineWith(kernel, { warmboot: "cli.ts" }, { memory: 4096 }, {
     "/opt/empty.js": "",
     "/bin/measure": MEASURE,
     ...await kexecTools(),
     "/boot/p.yaml": `version: 1\nkernel: vmlinuz\ninitrd: /run/initrd\nload: kexec_load\ncmdline: ${cmdline}\n`,
   });
-  await using machine = await startMachine({ kernel: kernel.image, initrd, memory: 4096 });
   await machine.output(`mkdir /run/groups && mount -t cgroup2 cgroup2 /run/groups
     echo +memory >/run/groups/cgroup.subtree_control`);
   const bare = "deno run -A --no-prompt --quiet --no-config --no-lock --cached-only /opt/empty.js";

@@ -1,6 +1,6 @@
 /** What the tests of loading share: the files of a guest, and the words for asking it. */
 import { cpioArchive, MODE } from "./cpio.ts";
-import { denoDisk, diskInitrd, type GuestPrograms, initrdBytes, tinyInitrd } from "./initramfs.ts";
+import { denoDisk, diskInitrd, type GuestFiles, type GuestPrograms, initrdBytes } from "./initramfs.ts";
 import { type Machine, type Result, startMachine } from "./machine.ts";
 import type { Kernel } from "./packages.ts";
 import { BASE_CMDLINE, type MachineOptions } from "./qemu.ts";
@@ -9,7 +9,7 @@ import { BASE_CMDLINE, type MachineOptions } from "./qemu.ts";
 export const KERNEL = `kernel: /boot/vmlinuz\ncmdline: ${BASE_CMDLINE}`;
 
 /** The files that the profiles name. */
-export async function guestFiles(image: string): Promise<Record<string, Uint8Array>> {
+async function guestFiles(image: string): Promise<Record<string, Uint8Array>> {
   const kernel = await Deno.readFile(image);
   const marker = { path: "/marker", mode: MODE.file, data: new TextEncoder().encode("unpacked\n") };
   return {
@@ -18,19 +18,19 @@ export async function guestFiles(image: string): Promise<Record<string, Uint8Arr
     // A byte of the payload differs: only a signature, or the decompressor, can tell.
     "/boot/flipped": kernel.map((byte, index) => index === kernel.length >> 1 ? byte ^ 1 : byte),
     "/boot/empty": new Uint8Array(),
-    "/boot/initrd": await initrdBytes(await tinyInitrd()),
     "/boot/marker.cpio": cpioArchive([marker]),
   };
 }
 
-/** A machine with the programs and the files of the profiles on its disk. */
+/** A machine with the programs, the files of the profiles, and these files on its disk. */
 export async function machineWith(
   kernel: Kernel,
   programs: GuestPrograms,
   options: Partial<MachineOptions> = {},
+  more: GuestFiles = {},
 ): Promise<Machine> {
   const initrd = await diskInitrd([kernel]);
-  const files = { ...await guestFiles(kernel.image), "/boot/initrd": await initrdBytes(initrd) };
+  const files = { ...await guestFiles(kernel.image), "/boot/initrd": await initrdBytes(initrd), ...more };
   return await startMachine({
     kernel: kernel.image,
     initrd,

@@ -1,10 +1,9 @@
 /**
- * The guests' root file systems: busybox with the agent (guest/init) as the tiny one, and Deno with bundled programs. The
- * latter come on a disk, which the agent spreads over the root file system, and which outlasts a kexec; or as a part of
- * the initrd, for kernels that have no driver of the disk.
+ * The guests' root file systems: an initrd with busybox and the agent (guest/init), and a disk with Deno and bundled
+ * programs, whose files the agent links into the root file system, and which outlasts a kexec.
  */
 import { fromFileUrl, join } from "@std/path";
-import { cached, REPOSITORY } from "./cache.ts";
+import { REPOSITORY } from "./cache.ts";
 import { concatenate, cpioArchive, type CpioEntry, MODE } from "./cpio.ts";
 import { exists, output } from "./host_command.ts";
 import { driveModules } from "./modules.ts";
@@ -37,7 +36,6 @@ export async function tinyInitrd(files: GuestFiles = {}): Promise<Initrd> {
   const applets = (await output(busybox, ["--list"])).trim().split("\n").filter((name) => name !== "busybox");
   return [cpioArchive([
     await entry("/init", { file: guestFile("init") }),
-    await entry("/bin/repack", { file: guestFile("repack") }),
     await entry("/bin/busybox", { file: busybox }),
     ...applets.map((name) => ({ path: `/bin/${name}`, mode: MODE.link, data: new TextEncoder().encode("busybox") })),
     ...await Promise.all(Object.entries(files).map(([path, content]) => entry(path, content))),
@@ -55,11 +53,6 @@ export async function denoDisk(programs: GuestPrograms, files: GuestFiles = {}):
   return { ...await denoFiles(), ...await bundled(programs), ...files };
 }
 
-/** The root file system with Deno and the programs besides: `await denoInitrd({ warmboot: "cli.ts" })`. */
-export async function denoInitrd(programs: GuestPrograms, files: GuestFiles = {}): Promise<Initrd> {
-  return [{ file: await denoArchive() }, ...await tinyInitrd({ ...await bundled(programs), ...files })];
-}
-
 async function bundled(programs: GuestPrograms): Promise<GuestFiles> {
   const files: { [path: string]: string } = {};
   for (const [name, module] of Object.entries(programs)) {
@@ -75,17 +68,6 @@ async function denoFiles(): Promise<GuestFiles> {
   const libraries = (await output("ldd", [deno])).matchAll(/(?:=> |^\s+)(\/\S+)/gm);
   const paths = [...libraries].flatMap(([, path]) => path === undefined ? [] : [path]);
   return { "/bin/deno": { file: deno }, ...Object.fromEntries(paths.map((path) => [path, { file: path }])) };
-}
-
-/** The archive of them, kept in the cache. */
-async function denoArchive(): Promise<string> {
-  const { mtime, size } = await Deno.stat(Deno.execPath());
-  const folder = await cached(`deno/${Deno.version.deno}-${size}-${mtime?.getTime() ?? 0}`, async (folder) => {
-    const files = Object.entries(await denoFiles());
-    const entries = await Promise.all(files.map(([path, content]) => entry(path, content)));
-    await Deno.writeFile(join(folder, "deno.cpio"), cpioArchive(entries));
-  });
-  return join(folder, "deno.cpio");
 }
 
 /** One JavaScript file of a module and all that it imports, npm packages too. */

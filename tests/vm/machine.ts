@@ -4,16 +4,14 @@
  * The console is the first serial port, so that kernel messages never mix with answers. A kernel that is started by
  * kexec brings an initrd with the same agent, and so says hello in its turn: that is how a test sees that it booted.
  *
- * A boot takes 6 to 14 s (6.1 unpacks xz), each start of Deno in the guest 3 s, a kexec 15 s, or 30 s with Deno in the
- * next initrd. So one machine serves a whole test:
+ * A boot takes 6 to 14 s (6.1 unpacks xz), each start of Deno in the guest 3 s, a kexec 10 s. So one machine serves a
+ * whole test, as `machineWith` of guest_profile.ts makes it:
  *
  *     Deno.test("profiles load on 6.12", async (t) => {
- *       await using machine = await startMachine({ kernel: image, initrd: await denoInitrd({ warmboot: "cli.ts" }) });
+ *       await using machine = await machineWith(kernel, { warmboot: "cli.ts" });
  *       await t.step("status says so", async () => { ... await machine.run("warmboot status") ... });
  *       await t.step("exec boots it", async () => { ... await machine.runToBoot("warmboot exec --now") ... });
  *     });
- *
- * For a chain of kexecs, `repack /run/self.cpio` in the guest makes an initrd of its root file system, Deno included.
  */
 import { agentMessages, type Boot, linesOf, quote, received, type Reply, requestBytes, writeAll } from "./agent.ts";
 import { removeTree } from "./cache.ts";

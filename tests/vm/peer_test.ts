@@ -1,9 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { guestFiles, profile } from "./guest_profile.ts";
+import { machineWith, profile } from "./guest_profile.ts";
 import { differences, type Handover, type HandoverFacts, handoverFacts } from "./handover.ts";
-import { denoInitrd } from "./initramfs.ts";
 import { kexecTools } from "./kexec_tools.ts";
-import { startMachine } from "./machine.ts";
 import { fetchKernel, kernelNames } from "./packages.ts";
 import { BASE_CMDLINE, type MachineOptions } from "./qemu.ts";
 
@@ -31,22 +29,16 @@ interface BothWays {
 }
 
 async function bothWays(kernel: string, options: Partial<MachineOptions>): Promise<BothWays> {
-  const { image } = await fetchKernel(names.find((name) => name === kernel) ?? names[0] ?? "host");
-  const { "/boot/vmlinuz": vmlinuz = new Uint8Array(), "/boot/initrd": small = new Uint8Array() } = await guestFiles(
-    image,
-  );
-  const initrd = await denoInitrd(
-    { warmboot: "cli.ts", handed_over: "tests/vm/guest/handed_over.ts" },
-    { "/boot/vmlinuz": vmlinuz, "/boot/initrd": small, ...await kexecTools() },
-  );
-  await using machine = await startMachine({ kernel: image, initrd, ...options });
+  const running = await fetchKernel(names.find((name) => name === kernel) ?? names[0] ?? "host");
+  const programs = { warmboot: "cli.ts", handover: "tests/vm/guest/handed_over.ts" };
+  await using machine = await machineWith(running, programs, options, await kexecTools());
   await profile(machine, `kernel: /boot/vmlinuz\ninitrd: /boot/initrd\ncmdline: ${CMDLINE}\nload: kexec_load`);
   const plan = JSON.parse(await machine.output("warmboot plan -o json /run/p.yaml"));
   const peer = JSON.parse(
     await machine.output(`mkfifo /run/go
       sh -c 'read go </run/go; exec kexec -d -c -l --command-line="${CMDLINE}" --initrd=/boot/initrd /boot/vmlinuz' \\
         >/run/said 2>&1 &
-      handed_over /run/go $!
+      handover /run/go $!
       wait $!`),
   );
   assertEquals(await machine.output("cat /sys/kernel/kexec_loaded"), "1\n");

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { EXIT } from "../../src/core/exit.ts";
 import { KERNEL, loaded, machineWith, profile, said, status } from "./guest_profile.ts";
 import { fetchKernel, kernelNames } from "./packages.ts";
@@ -7,7 +7,11 @@ const names = await kernelNames();
 const kernel = await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "host");
 
 Deno.test(`what cannot work is refused with its cause, and nothing is half done (${kernel.name})`, async (t) => {
-  await using machine = await machineWith(kernel, { warmboot: "cli.ts", uncapable: "tests/vm/guest/uncapable.ts" });
+  await using machine = await machineWith(
+    kernel,
+    { warmboot: "cli.ts", uncapable: "tests/vm/guest/uncapable.ts" },
+    { append: "crashkernel=192M", memory: 2048 },
+  );
 
   await t.step("exec without an image", async () => {
     const [code, text] = said(await machine.run("warmboot exec --now"));
@@ -36,6 +40,21 @@ Deno.test(`what cannot work is refused with its cause, and nothing is half done 
     assertEquals([code, await loaded(machine)], [exit, "0"], text);
     assertStringIncludes(text, says);
   };
+
+  await t.step("a crash reservation that is too small, and none: what to reserve is proposed", async () => {
+    const crash = "kernel: /boot/vmlinuz\ninitrd: /boot/initrd\ncmdline: ro\ncrash: true";
+    for (const size of [32 << 20, 0]) {
+      await machine.output(`echo ${size} > /sys/kernel/kexec_crash_size`);
+      for (const load of ["kexec_file_load", "kexec_load"]) {
+        await profile(machine, `${crash}\nload: ${load}`);
+        const [code, text] = said(await machine.run("warmboot load /run/p.yaml"));
+        assertEquals(code, EXIT.unavailable.code, text);
+        assertStringIncludes(text, "crash-reservation");
+        assertMatch(text, /crashkernel=\d+M/);
+        assertEquals(await machine.output("cat /sys/kernel/kexec_crash_loaded"), "0\n");
+      }
+    }
+  });
 
   await t.step("a cut kernel", async () => {
     await refused("kernel: /boot/cut\ncmdline: ro", EXIT.unavailable.code, "/boot/cut is no kernel: it is a truncated");

@@ -2,8 +2,8 @@
 /** Runs the table in virtual machines. As a program it writes docs/conformance.md from what it sees. */
 import { join } from "@std/path";
 import { REPOSITORY } from "../cache.ts";
-import { denoInitrd, initrdBytes, tinyInitrd } from "../initramfs.ts";
-import { startMachine } from "../machine.ts";
+import { machineWith } from "../guest_profile.ts";
+import { initrdBytes, tinyInitrd } from "../initramfs.ts";
 import { fetchKernel } from "../packages.ts";
 import { SEEN_ON, type SeenOn } from "./condition.ts";
 import { FILES } from "./files.ts";
@@ -17,12 +17,13 @@ export const PAGE: string = join(REPOSITORY, "docs/conformance.md");
 /** Tries every condition on a kernel. @throws {Error} also if an image is left loaded */
 export async function observeOn(name: SeenOn): Promise<readonly Observation[]> {
   const kernel = await fetchKernel(name);
-  const initrd = await denoInitrd({ conformance: "tests/vm/guest/conformance.ts" }, {
+  const files = {
     [FILES.kernel]: { file: kernel.image },
     [FILES.initrd]: await initrdBytes(await tinyInitrd()),
     ...(kernel.config === undefined ? {} : { [`/boot/config-${kernel.release}`]: { file: kernel.config } }),
-  });
-  await using machine = await startMachine({ kernel: kernel.image, initrd, append: "crashkernel=192M" });
+  };
+  const programs = { conformance: "tests/vm/guest/conformance.ts" };
+  await using machine = await machineWith(kernel, programs, { append: "crashkernel=192M", memory: 2048 }, files);
   const runs = [
     await machine.output("unshare -U -r conformance 'user namespace'", { timeout: 120 }),
     await machine.output("conformance", { timeout: 400 }),
