@@ -38,10 +38,12 @@ export function formatSize(bytes: bigint | number): string {
   const units = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
   let step = 0;
   let scale = 1024n;
-  while (step + 1 < units.length && value >= scale * 1024n) {
+  const tenthsOf = (scale: bigint) => (value * 10n + scale / 2n) / scale;
+  // By the rounded number, so that what is almost a TiB is not told as 1024 GiB.
+  while (step + 1 < units.length && tenthsOf(scale) >= 10240n) {
     step++;
     scale *= 1024n;
   }
-  const tenths = (value * 10n + scale / 2n) / scale;
+  const tenths = tenthsOf(scale);
   return tenths % 10n === 0n ? `${tenths / 10n} ${units[step]}` : `${tenths / 10n}.${tenths % 10n} ${units[step]}`;
 }

@@ -47,7 +47,7 @@ Deno.test({
   name: "formatSize() rounds to a tenth and drops a zero",
   permissions: "none",
   fn() {
-    assertEquals([0n, 1n, 1023n, 1024n, 1536n, 655360n, 11n << 20n, 3n << 29n].map(formatSize), [
+    assertEquals([0n, 1n, 1023n, 1024n, 1536n, 655360n, 11n << 20n, 3n << 29n, (1n << 40n) - 1n].map(formatSize), [
       "0 bytes",
       "1 byte",
       "1023 bytes",
@@ -56,6 +56,7 @@ Deno.test({
       "640 KiB",
       "11 MiB",
       "1.5 GiB",
+      "1 TiB",
     ]);
     assertEquals(formatAddress(0x1_0000_0000n), "0x100000000");
   },
