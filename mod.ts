@@ -165,4 +165,5 @@ export type {
 export { profileSchema } from "./src/profile/schema.ts";
 export { type Layout, renderPlan } from "./src/render/plan.ts";
 export { renderDiff } from "./src/render/diff.ts";
+export { renderDiffSvg, renderPlanSvg } from "./src/render/pictures.ts";
 export { COLOURED, PLAIN, type Style } from "./src/render/style.ts";

@@ -8,7 +8,9 @@ import { CATALOGUE } from "../src/core/catalogue.ts";
 import { EXIT } from "../src/core/exit.ts";
 import { SEGMENT_RULES } from "../src/plan/rules/segments.ts";
 import { RULES } from "../src/plan/rules/table.ts";
+import { renderPlanSvg } from "../src/render/pictures.ts";
 import { purgatoryModule } from "./arch/assemble.ts";
+import { SCENES } from "./render/scenes.ts";
 
 const ROOT = join(import.meta.dirname ?? ".", "..");
 
@@ -19,8 +21,15 @@ export async function generatedFiles(): Promise<{ readonly [path: string]: strin
       Object.entries(SCHEMAS).map(([name, make]) => [`schema/${name}.schema.json`, schemaText(make())]),
     ),
     "docs/diagnostics.md": diagnosticsPage(),
+    "docs/plan.svg": examplePicture(),
     "src/arch/x86_64/purgatory_code.ts": await purgatoryModule(),
   };
+}
+
+function examplePicture(): string {
+  const { plan, facts } = SCENES.crash;
+  const note = "<!-- Generated from tests/render/scenes.ts by `deno task generate`. deno-fmt-ignore-file -->\n";
+  return `${note}${renderPlanSvg(plan, facts)}`;
 }
 
 function diagnosticsPage(): string {

@@ -1,4 +1,5 @@
-import { formatAddress, formatSize } from "../core/number.ts";
+import { formatSize } from "../core/number.ts";
+import type { HostFacts } from "../host/facts.ts";
 import {
   type Check,
   type FileLoadCall,
@@ -7,6 +8,8 @@ import {
   rolesOf,
   type SegmentLoadCall,
 } from "../plan/plan.ts";
+import { memoryMap } from "./memory_map.ts";
+import { memoryLines } from "./memory_text.ts";
 import type { Style } from "./style.ts";
 import { visible } from "./visible.ts";
 import { wrap } from "./wrap.ts";
@@ -21,14 +24,14 @@ export interface Layout {
 
 const LABEL = 16;
 
-/** A plan for an administrator who is about to reboot: what runs, what will run, by which call and why, the checks. */
-export function renderPlan(plan: Plan, layout: Layout): string {
+/**
+ * A plan for an administrator who is about to reboot: what runs, what will run, by which call and why, the checks. With
+ * the facts of the host that it is for, the memory is drawn, too; without them, only where the segments go.
+ */
+export function renderPlan(plan: Plan, layout: Layout, facts?: HostFacts): string {
   const { style } = layout;
-  const host = plan.host.hostname === undefined ? "" : ` on ${plan.host.hostname}`;
-  const image = plan.release ?? (isExplicit(plan) ? "explicit segments" : "an image");
-  const what = `${crash(plan) ? "crash kernel " : ""}${image}`;
   return [
-    style.bold(visible(`${plan.profile}: ${crash(plan) ? "load" : "boot"} ${what}${host}`)),
+    style.bold(visible(headline(plan))),
     "",
     ...row("Running now", [`${plan.host.release} on ${plan.host.machine}`, ...optional(plan.host.cmdline)], layout),
     ...row(crash(plan) ? "On a panic" : "Will run", [
@@ -37,12 +40,21 @@ export function renderPlan(plan: Plan, layout: Layout): string {
     ], layout),
     ...callRows(plan, layout),
     "",
+    ...memory(plan, layout, facts),
     style.bold("Checks"),
     ...plan.checks.flatMap((check) => checkLines(check, layout)),
     "",
-    verdict(plan, style),
+    (isReady(plan) ? style.good : style.bad)(verdict(plan)),
     "",
   ].join("\n");
+}
+
+/** What a plan does, in a line; raw. */
+export function headline(plan: Plan): string {
+  const host = plan.host.hostname === undefined ? "" : ` on ${plan.host.hostname}`;
+  const image = plan.release ?? (isExplicit(plan) ? "explicit segments" : "an image");
+  const what = `${crash(plan) ? "crash kernel " : ""}${image}`;
+  return `${plan.profile}: ${crash(plan) ? "load" : "boot"} ${what}${host}`;
 }
 
 /** The checks that did not pass, for a command that goes on to something else. */
@@ -69,6 +81,12 @@ export function row(label: string, lines: readonly string[], { style, width }: L
   );
 }
 
+function memory(plan: Plan, layout: Layout, facts: HostFacts | undefined): readonly string[] {
+  const placed = plan.call.syscall === "kexec_load" && plan.call.segments.length > 0;
+  if (facts === undefined && !placed) return [];
+  return [layout.style.bold("Memory"), ...memoryLines(memoryMap(plan, facts), layout), ""];
+}
+
 function isExplicit({ call }: Plan): boolean {
   return call.syscall === "kexec_load" && rolesOf(call).kernel === undefined && call.segments.length > 0;
 }
@@ -83,7 +101,7 @@ function callRows(plan: Plan, layout: Layout): readonly string[] {
   return [
     ...(call.syscall === "kexec_file_load" ? fileRows(call, layout) : segmentFileRows(call, layout)),
     ...row("Call", [`${call.syscall}, ${flags}`], layout),
-    ...(call.syscall === "kexec_load" ? segmentRows(call, layout) : []),
+    ...(call.syscall === "kexec_load" ? row("Entry", [call.entry], layout) : []),
     ...row("Because", plan.reasons.map((reason) => reason.message), layout),
   ];
 }
@@ -102,30 +120,23 @@ function segmentFileRows(call: SegmentLoadCall, layout: Layout): readonly string
   return call.files.flatMap((file, index) => row(index === 0 ? "Files" : "", fileLines(file), layout));
 }
 
-/** Where each segment will lie; the bytes behind what is copied are zero. */
-function segmentRows(call: SegmentLoadCall, { style, width }: Layout): readonly string[] {
-  const widest = Math.max(...call.segments.map(({ name }) => name.length), 4);
-  const lines = call.segments.map(({ name, mem, memsz, bufsz }) => {
-    const end = formatAddress(BigInt(mem) + BigInt(memsz));
-    const copied = bufsz === memsz ? "" : `, ${formatSize(bufsz)} copied`;
-    return `${name.padEnd(widest)}  ${mem} to ${end}, ${formatSize(memsz)}${copied}`;
-  });
-  return lines.flatMap((line, index) => row(index === 0 ? "Segments" : "", [line], { style, width })).concat(
-    row("Entry", [call.entry], { style, width }),
-  );
-}
-
 function fileLines(file: PlannedFile): readonly string[] {
   return [file.path, `${file.about}, ${formatSize(file.size)}`, file.sha256];
 }
 
-function verdict(plan: Plan, style: Style): string {
+/** Whether no check of a plan failed. */
+export function isReady({ checks }: Plan): boolean {
+  return checks.every((check) => check.status !== "fail");
+}
+
+/** What the checks of a plan come to. */
+export function verdict(plan: Plan): string {
   const failed = plan.checks.filter((check) => check.status === "fail").length;
   const warned = plan.checks.filter((check) => check.status === "warn").length;
   const warnings = warned === 0 ? "" : `, with ${warned} ${warned === 1 ? "warning" : "warnings"}`;
-  return failed === 0
-    ? style.good(`Ready to load${warnings}`)
-    : style.bad(`Not ready: ${failed} ${failed === 1 ? "check" : "checks"} failed${warnings}`);
+  return isReady(plan)
+    ? `Ready to load${warnings}`
+    : `Not ready: ${failed} ${failed === 1 ? "check" : "checks"} failed${warnings}`;
 }
 
 function optional(text: string | undefined): readonly string[] {

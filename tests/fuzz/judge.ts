@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { PURGATORY_SYMBOLS as AT } from "../../src/arch/x86_64/purgatory_code.ts";
 import { yamlText } from "../../src/cli/serialise.ts";
 import { type Diagnostic, hasErrors } from "../../src/core/diagnostic.ts";
+import type { HostFacts } from "../../src/host/facts.ts";
 import { type Plan, planText, type SegmentLoadCall } from "../../src/plan/plan.ts";
 import { decodePlan } from "../../src/plan/plan_shape.ts";
 import { planBoot } from "../../src/plan/planner.ts";
@@ -26,7 +27,7 @@ export function judge(subject: Case, load: Plan["call"]["syscall"]): Verdict {
     return "diagnostics";
   }
   const sound = plan.checks.every(({ status }) => status !== "fail");
-  judgeTexts(plan, sound);
+  judgeTexts(plan, input.facts, sound);
   if (!sound) return "failed checks";
   const { call } = plan;
   if (call.syscall === "kexec_load") judgeSegments(subject, call);
@@ -44,9 +45,9 @@ const CONTROL = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/;
 const CONTROL_OR_BIDI = new RegExp(`${CONTROL.source}|[\\u200e\\u200f\\u202a-\\u202e\\u2066-\\u2069]`);
 
 /** Every form of the plan can be shown on a terminal, and its JSON is the plan. */
-function judgeTexts(plan: Plan, sound: boolean): void {
+function judgeTexts(plan: Plan, facts: HostFacts, sound: boolean): void {
   const json = planText(plan);
-  assertShowable(renderPlan(plan, { style: PLAIN, width: 80 }), CONTROL_OR_BIDI);
+  assertShowable(renderPlan(plan, { style: PLAIN, width: 80 }, facts), CONTROL_OR_BIDI);
   assertShowable(json, CONTROL_OR_BIDI);
   assertShowable(yamlText(plan), CONTROL);
   const problems: Diagnostic[] = [];

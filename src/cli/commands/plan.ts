@@ -3,6 +3,7 @@ import { jsonText } from "../../core/json_text.ts";
 import { planText } from "../../plan/plan.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { exitOfChecks } from "../../plan/rules/table.ts";
+import { renderPlanSvg } from "../../render/pictures.ts";
 import { renderPlan } from "../../render/plan.ts";
 import { matrixText } from "../../render/matrix.ts";
 import { type Command, FACTS_OPTION, outputOption, textOption } from "../command.ts";
@@ -22,9 +23,9 @@ export const plan: Command = {
   words: { min: 1, max: Infinity },
   summary: "Show what would happen, and change nothing",
   description:
-    "Reads the host, opens and hashes the files that the profile names, chooses the system call, says why, and checks everything that can be checked before the call.\nThe plan can be stored with --out, reviewed, and carried out with `warmboot load FILE`: exactly as it is, or not at all.\nWith --facts-dir, plans each profile for each captured host of a folder and prints which fits which: ok, warn or fail, with the first reason. It exits 69 if a profile fits no host.",
+    "Reads the host, opens and hashes the files that the profile names, chooses the system call, says why, and checks everything that can be checked before the call.\nThe plan can be stored with --out, reviewed, and carried out with `warmboot load FILE`: exactly as it is, or not at all.\nThe text and -o svg draw the host's memory, with each segment where it will lie.\nWith --facts-dir, plans each profile for each captured host of a folder and prints which fits which: ok, warn or fail, with the first reason. It exits 69 if a profile fits no host.",
   options: [
-    outputOption("text", "json", "yaml"),
+    outputOption("text", "json", "yaml", "svg"),
     {
       name: "out",
       value: "FILE",
@@ -38,6 +39,7 @@ export const plan: Command = {
     { line: "warmboot plan web.yaml", doc: "Look before a reboot" },
     { line: "warmboot plan web.yaml --out web.plan.json", doc: "Store the plan for review" },
     { line: "warmboot plan web.yaml --facts host.json", doc: "Plan for a captured host, as CI does" },
+    { line: "warmboot plan web.yaml --facts host.json -o svg > web.svg", doc: "A picture for a review" },
     { line: "warmboot plan profiles --facts-dir hosts", doc: "Which profile fits which host?" },
   ],
   async run(invocation, ports) {
@@ -46,6 +48,11 @@ export const plan: Command = {
     const facts = textOption(invocation, "facts");
     const out = textOption(invocation, "out");
     const hosts = textOption(invocation, "facts-dir");
+    const misfit = form === "svg" ? svgMisfit(hosts, out) : undefined;
+    if (misfit !== undefined) {
+      complain(...misfit, ports);
+      return "usage";
+    }
     if (hosts !== undefined) {
       const extra = ["facts", "out"].find((name) => invocation.options[name] !== undefined);
       if (extra === undefined) return await showMatrix(invocation.words, hosts, form, ports);
@@ -76,8 +83,10 @@ export const plan: Command = {
         return "usage";
       }
     }
-    const shown = form === "text" && out !== STDIO
-      ? renderPlan(prepared.plan, ports.out.layout)
+    const shown = form === "svg"
+      ? renderPlanSvg(prepared.plan, prepared.facts)
+      : form === "text" && out !== STDIO
+      ? renderPlan(prepared.plan, ports.out.layout, prepared.facts)
       : serialise(prepared.plan, form);
     ports.out.write(shown);
     if (out !== undefined && out !== STDIO) {
@@ -87,6 +96,15 @@ export const plan: Command = {
     return exitOfChecks(prepared.plan.checks);
   },
 };
+
+/** What -o svg cannot be combined with, and what to do: --out stores plans, and a picture is none. */
+function svgMisfit(hosts: string | undefined, out: string | undefined): readonly [string, string] | undefined {
+  if (hosts !== undefined) return ["-o svg does not go with --facts-dir", "A matrix has no picture; use text or json"];
+  const picture = out === STDIO || out?.endsWith(".svg") === true;
+  return picture
+    ? [`--out ${out} would store the plan there, not the picture`, "Write it with -o svg > FILE.svg"]
+    : undefined;
+}
 
 async function showMatrix(
   words: readonly string[],

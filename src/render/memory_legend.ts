@@ -1,0 +1,161 @@
+import { formatAddress, formatSize } from "../core/number.ts";
+import { type Range, rangeSize } from "../core/range.ts";
+import type { Bar, Drawing, Mark } from "./memory_bar.ts";
+import type { Ground, MemoryMap } from "./memory_map.ts";
+import { cellAt } from "./memory_scale.ts";
+import { visible } from "./visible.ts";
+
+/** One row below a picture. */
+export interface LegendRow {
+  /** What is explained. */
+  readonly mark: Mark;
+  /** The segment's letter. */
+  readonly key?: string;
+  /** What it is called; nothing in it drives a terminal. */
+  readonly name: string;
+  /** Where it is and how large, or how much there is of it. */
+  readonly text: string;
+  /** A segment that the last bar shows larger than to scale. */
+  readonly larger?: boolean;
+}
+
+/** An address above a bar. */
+export interface Label {
+  /** Where it belongs. */
+  readonly cell: number;
+  /** The cell of its first character. */
+  readonly from: number;
+  /** The address. */
+  readonly text: string;
+}
+
+const NAMES: { readonly [ground in Ground]: string } = {
+  ram: "RAM",
+  kernel: "running kernel",
+  crash: "crash reservation",
+  reserved: "reserved, devices",
+  unlisted: "nothing listed",
+  unknown: "not known",
+};
+
+/** With more ranges than these of a kind, they are counted. */
+const FEW = 2;
+
+/** Rows for what a picture shows: the kinds of memory, the segments in their order, what is wrong with their places. */
+export function legendOf(map: MemoryMap, drawing: Drawing): readonly LegendRow[] {
+  const bars = barsOf(drawing);
+  const shown = new Set(bars.flatMap(({ runs }) => runs.map(({ mark }) => mark)));
+  const window = drawing.whole?.window;
+  const near = map.regions.filter(({ start }) => window !== undefined && start < window.end);
+  const folds = bars.flatMap(({ scale }) => scale.pieces.filter(({ folded }) => folded));
+  const last = bars.at(-1);
+  const larger = last === undefined ? [] : enlarged(last);
+  const grounds: readonly Ground[] = ["ram", "kernel", "crash", "reserved"];
+  return [
+    ...grounds.flatMap((kind) => {
+      const ranges = near.filter((region) => region.kind === kind);
+      return shown.has(kind) || (kind !== "reserved" && ranges.length > 0) ? groundRows(kind, ranges) : [];
+    }),
+    ...(shown.has("unlisted")
+      ? [{ mark: "unlisted", name: NAMES.unlisted, text: "no line in /proc/iomem" } as const]
+      : []),
+    ...(shown.has("unknown") ? [{ mark: "unknown", name: NAMES.unknown, text: "what is there" } as const] : []),
+    ...(folds.length === 0 ? [] : [{ mark: "fold", name: "left out", text: rangesText(folds) } as const]),
+    ...map.segments.map((segment): LegendRow => ({
+      mark: "segment",
+      key: segment.key,
+      name: visible(segment.name),
+      ...(larger.includes(segment.key) ? { larger: true } : {}),
+      text: [
+        rangeText(segment),
+        ...(segment.copied === rangeSize(segment) ? [] : [`${formatSize(segment.copied)} copied`]),
+      ].join(", "),
+    })),
+    ...map.conflicts.map((conflict): LegendRow => ({
+      mark: "conflict",
+      name: "conflict",
+      text: `${visible(conflict.message)}: ${rangeText(conflict)}`,
+    })),
+  ];
+}
+
+/** Of two reservations the kernel takes an image in the high one alone. */
+function groundRows(kind: Ground, ranges: readonly Range[]): readonly LegendRow[] {
+  const [low, high, ...others] = ranges;
+  if (kind !== "crash" || low === undefined || high === undefined || others.length > 0) {
+    return [{ mark: kind, name: NAMES[kind], text: rangesText(ranges) }];
+  }
+  return [
+    { mark: kind, name: "crash, low", text: `${rangeText(low)}, for devices` },
+    { mark: kind, name: "crash, high", text: `${rangeText(high)}, for the image` },
+  ];
+}
+
+/** The bars of a picture, in their order. */
+export function barsOf({ whole, detail }: Drawing): readonly Bar[] {
+  return [...(whole === undefined ? [] : [whole]), ...(detail === undefined ? [] : [detail])];
+}
+
+/** The letters of the segments that a bar shows larger than to scale. */
+function enlarged({ runs, scale }: Bar): readonly string[] {
+  const keys = runs.flatMap(({ from, segment }) => {
+    const piece = scale.pieces.find((each) => each.from === from && each.to > from);
+    return segment !== undefined && piece?.toScale === false ? [segment.key] : [];
+  });
+  return keys;
+}
+
+/** What a bar shows. */
+export function captionOf(bar: Bar, { whole }: Drawing): string {
+  return bar === whole ? "All memory" : "Where the segments go";
+}
+
+/** What stands below the rows, raw. */
+export function notesOf(map: MemoryMap, rows: readonly LegendRow[]): readonly string[] {
+  return [...(rows.some(({ larger }) => larger === true) ? ["* drawn larger than to scale"] : []), ...map.notes];
+}
+
+/** A row's name; with a star if it is not to scale. */
+export function nameOf({ name, larger }: LegendRow): string {
+  return larger === true ? `${name} *` : name;
+}
+
+function rangesText(ranges: readonly Range[]): string {
+  if (ranges.length <= FEW) return ranges.map(rangeText).join("; ");
+  return `${formatSize(ranges.reduce((sum, range) => sum + rangeSize(range), 0n))} in ${ranges.length} ranges`;
+}
+
+function rangeText(range: Range): string {
+  return `${formatAddress(range.start)} to ${formatAddress(range.end)}, ${formatSize(rangeSize(range))}`;
+}
+
+/**
+ * Addresses above a bar, each with its first character above its place, or its last at the bar's end: both ends, what
+ * follows a gap, and round ones as far as there is room. `width`: the cells of a character.
+ */
+export function labelsOf({ window, scale }: Bar, width: number): readonly Label[] {
+  const ends: readonly bigint[] = [window.start, window.end];
+  const behindGaps = scale.pieces.filter(({ folded }) => folded).map(({ end }) => end);
+  const labels: Label[] = [];
+  for (const address of [...ends, ...behindGaps, ...roundAddresses(window)]) {
+    const cell = cellAt(scale, address);
+    if (cell === undefined) continue;
+    const text = formatAddress(address);
+    const length = text.length * width;
+    const from = address === window.end ? scale.cells - length : cell;
+    const fits = from >= 0 && from + length <= scale.cells &&
+      labels.every((label) =>
+        from >= label.from + (label.text.length + 2) * width || from + length + 2 * width <= label.from
+      );
+    if (fits) labels.push({ cell, from, text });
+  }
+  return labels.toSorted((a, b) => a.from - b.from);
+}
+
+/** Multiples of a power of two, 4 to 8 of them. */
+function roundAddresses({ start, end }: Range): readonly bigint[] {
+  let step = 1n;
+  while (step * 8n < end - start) step *= 2n;
+  const first = (start + step - 1n) / step * step;
+  return Array.from({ length: 9 }, (_, index) => first + BigInt(index) * step).filter((each) => each < end);
+}

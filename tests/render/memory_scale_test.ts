@@ -1,0 +1,57 @@
+import { assert, assertEquals } from "@std/assert";
+import fc from "fast-check";
+import { cellAt, makeScale } from "../../src/render/memory_scale.ts";
+
+const GIB = 1n << 30n;
+
+function pure(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+pure("without marks and gaps, a scale is linear", () => {
+  const whole = { start: 0n, end: 8n * GIB };
+  const scale = makeScale({ window: whole, solid: [whole], marks: [] }, 64, 1);
+  assertEquals(scale.step, GIB / 8n);
+  assertEquals([0n, GIB, 4n * GIB, 8n * GIB].map((address) => cellAt(scale, address)), [0, 8, 32, 64]);
+  assertEquals(cellAt(scale, 9n * GIB), undefined);
+});
+
+pure("a gap that would crowd out the rest is left out; a smaller one is not", () => {
+  const low = { start: 0n, end: 4n * GIB };
+  const far = { start: 8192n * GIB, end: 8196n * GIB };
+  const wide = makeScale({ window: { start: 0n, end: far.end }, solid: [low, far], marks: [] }, 65, 1);
+  assertEquals(wide.pieces.map(({ folded, from, to }) => [folded, to - from]), [[false, 32], [true, 1], [false, 32]]);
+  const hole = makeScale(
+    { window: { start: 0n, end: 6n * GIB }, solid: [{ start: 0n, end: 3n * GIB }, low], marks: [] },
+    60,
+    1,
+  );
+  assertEquals(hole.pieces.some(({ folded }) => folded), false);
+});
+
+pure("a mark below a cell has one, and is not to scale", () => {
+  const window = { start: 0n, end: 1024n * GIB };
+  const mark = { start: 512n * GIB, end: 512n * GIB + 4096n };
+  const { pieces } = makeScale({ window, solid: [window], marks: [mark] }, 77, 1);
+  assertEquals(pieces.map(({ from, to, toScale }) => [to - from, toScale]), [[38, true], [1, false], [38, true]]);
+});
+
+const ranges = fc.array(
+  fc.tuple(fc.bigInt({ min: 0n, max: 1n << 46n }), fc.bigInt({ min: 1n, max: 1n << 40n })).map(([start, size]) => ({
+    start,
+    end: start + size,
+  })),
+  { minLength: 1, maxLength: 40 },
+);
+
+pure("whatever there is, every cell belongs to one piece, in the order of the addresses", () => {
+  fc.assert(fc.property(ranges, ranges, fc.integer({ min: 36, max: 400 }), (solid, marks, cells) => {
+    const end = solid.reduce((most, each) => each.end > most ? each.end : most, 0n);
+    const { pieces } = makeScale({ window: { start: 0n, end }, solid, marks }, cells, 1);
+    assertEquals([pieces[0]?.start, pieces[0]?.from, pieces.at(-1)?.end, pieces.at(-1)?.to], [0n, 0, end, cells]);
+    assert(pieces.every(({ start, from, to }, index) => {
+      const before = pieces[index - 1];
+      return to >= from && (before === undefined || before.end === start && before.to === from);
+    }));
+  }));
+});

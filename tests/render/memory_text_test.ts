@@ -1,0 +1,302 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { frameOf } from "../../src/render/memory_bar.ts";
+import { memoryMap } from "../../src/render/memory_map.ts";
+import { memoryLines } from "../../src/render/memory_text.ts";
+import { renderPlan } from "../../src/render/plan.ts";
+import { COLOURED, PLAIN } from "../../src/render/style.ts";
+import { explicitScene, type Scene, SCENES, SMALL_VM } from "./scenes.ts";
+
+const PAGE = Deno.readTextFileSync(new URL("../../docs/pictures.md", import.meta.url));
+
+function pure(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+function drawn({ plan, facts }: Scene, width = 80): string {
+  return `\n${memoryLines(memoryMap(plan, facts), { style: PLAIN, width }).join("\n")}\n`;
+}
+
+pure("a virtual machine of 1 GiB: the segments, and around them", () => {
+  assertEquals(
+    drawn(SCENES.small),
+    `
+  All memory, about 13.8 MiB a character
+   0x0       0x8000000          0x18000000        0x28000000         0x3ffdc000
+  |.AAAABBCD........................==.........................................|
+   ^^^^^^^^^^ enlarged below
+
+  Where the segments go, about 1.5 MiB a character
+   0x800000       0x2000000            0x4000000                      0x7800000
+  |.....AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABBBBBBBBBBBBBBBBBBBBCD..........|
+
+  .  RAM                983.5 MiB in 3 ranges
+  =  running kernel     0x1ae00000 to 0x1d600000, 40 MiB
+  A  kernel             0x1000000 to 0x4c00000, 60 MiB, 12 MiB copied
+  B  initrd             0x4c00000 to 0x6a00000, 30 MiB
+  C  boot_params *      0x6a00000 to 0x6a02000, 8 KiB, 4.1 KiB copied
+  D  purgatory *        0x6a02000 to 0x6a05000, 12 KiB
+  * drawn larger than to scale
+`,
+  );
+});
+
+pure("6 GiB, segments above 4 GiB: the hole below is seen", () => {
+  assertEquals(
+    drawn(SCENES.high),
+    `
+  All memory, about 98.3 MiB a character
+   0x0       0x40000000          0xc0000000                         0x1c0000000
+  |...............................----------ABCD...............................|
+                                           ^^^^^ enlarged below
+
+  Where the segments go, about 1.5 MiB a character
+   0xff800000     0x101000000          0x103000000                  0x106800000
+  |-----AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABBBBBBBBBBBBBBBBBBBBCD..........|
+
+  .  RAM                6 GiB in 3 ranges
+  -  reserved, devices  0x9fc00 to 0x100000, 385 KiB; 0xbffdc000 to 0x100000000,
+                        1 GiB
+  A  kernel             0x100000000 to 0x103c00000, 60 MiB, 12 MiB copied
+  B  initrd             0x103c00000 to 0x105a00000, 30 MiB
+  C  boot_params *      0x105a00000 to 0x105a02000, 8 KiB, 4.1 KiB copied
+  D  purgatory *        0x105a02000 to 0x105a05000, 12 KiB
+  * drawn larger than to scale
+`,
+  );
+});
+
+pure("a server of 253 GiB with 148 ranges: what is small is drawn larger, and said to be", () => {
+  assertEquals(
+    drawn(SCENES.server),
+    `
+  All memory, about 3.7 GiB a character
+   0x0                  0x1000000000      0x2000000000             0x4040000000
+  |ABCD%-................................=...................................%.|
+   ^^^^ enlarged below
+
+  Where the segments go, about 1.5 MiB a character
+   0x800000       0x2000000            0x4000000                      0x7800000
+  |.....AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAABBBBBBBBBBBBBBBBBBBBCD..........|
+
+  .  RAM                252.9 GiB in 74 ranges
+  =  running kernel     0x1f3e000000 to 0x1f41000000, 48 MiB
+  %  crash, low         0x2a000000 to 0x3a000000, 256 MiB, for devices
+  %  crash, high        0x3fd0000000 to 0x4010000000, 1 GiB, for the image
+  -  reserved, devices  2.7 GiB in 73 ranges
+  A  kernel             0x1000000 to 0x4c00000, 60 MiB, 12 MiB copied
+  B  initrd             0x4c00000 to 0x6a00000, 30 MiB
+  C  boot_params *      0x6a00000 to 0x6a02000, 8 KiB, 4.5 KiB copied
+  D  purgatory *        0x6a02000 to 0x6a05000, 12 KiB
+  * drawn larger than to scale
+`,
+  );
+});
+
+pure("a crash kernel lies in the high reservation", () => {
+  assertEquals(
+    drawn(SCENES.crash),
+    `
+  All memory, about 71.4 MiB a character
+   0x0           0x40000000    0x80000000    0xc0000000             0x140000000
+  |.....=.....%%%.............................              ....ABCDE%%%%%%....|
+                                                enlarged below ^^^^^^^^^^^^^
+
+  Where the segments go, about 8.8 MiB a character
+   0x10c000000             0x118000000   0x120000000                0x134000000
+  |.......AAAAAAABBBCDE%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%%........|
+
+  .  RAM                3.2 GiB in 6 ranges
+  =  running kernel     0x1a000000 to 0x1c000000, 32 MiB
+  %  crash, low         0x30000000 to 0x40000000, 256 MiB, for devices
+  %  crash, high        0x110000000 to 0x130000000, 512 MiB, for the image
+     nothing listed     no line in /proc/iomem
+  A  kernel             0x110000000 to 0x113c00000, 60 MiB, 12 MiB copied
+  B  initrd             0x113c00000 to 0x115a00000, 30 MiB
+  C  elfcorehdr *       0x115a00000 to 0x115a01000, 4 KiB, 512 bytes copied
+  D  boot_params *      0x115a01000 to 0x115a03000, 8 KiB, 4.1 KiB copied
+  E  purgatory *        0x115a03000 to 0x115a06000, 12 KiB
+  * drawn larger than to scale
+`,
+  );
+});
+
+pure("with kexec_file_load the kernel chooses the place", () => {
+  assertEquals(
+    drawn(SCENES.file),
+    `
+  All memory, about 13.5 MiB a character
+   0x0      0x8000000         0x18000000         0x28000000          0x3ffdc000
+  |...............................===..........................................|
+
+  .  RAM                983.5 MiB in 3 ranges
+  =  running kernel     0x1ae00000 to 0x1d600000, 40 MiB
+  The kernel chooses where the new image goes, when it is loaded
+`,
+  );
+});
+
+pure("with kexec_file_load a crash kernel goes to the reservation, wherever the kernel puts it", () => {
+  assertEquals(
+    drawn(SCENES.crashFile),
+    `
+  All memory, about 67.8 MiB a character
+   0x0            0x40000000     0x80000000     0xc0000000          0x140000000
+  |......=....%%%%..............................               ....%%%%%%%%....|
+
+  .  RAM                3.2 GiB in 6 ranges
+  =  running kernel     0x1a000000 to 0x1c000000, 32 MiB
+  %  crash, low         0x30000000 to 0x40000000, 256 MiB, for devices
+  %  crash, high        0x110000000 to 0x130000000, 512 MiB, for the image
+     nothing listed     no line in /proc/iomem
+  The kernel chooses where in the crash reservation the image goes, when it is
+  loaded
+`,
+  );
+});
+
+pure("4 KiB in 1 TiB are seen, and enlarged", () => {
+  assertEquals(
+    drawn(SCENES.tiny),
+    `
+  All memory, about 13.7 GiB a character
+   0x0               0x4000000000       0x8000000000              0x10040000000
+  |.....................................A......................................|
+                                       ^^ enlarged below
+
+  Where the segments go, about 162 bytes a character
+   0x7ffffff000             0x8000000000             0x8000001000  0x8000002000
+  |.........................AAAAAAAAAAAAAAAAAAAAAAAAA..........................|
+
+  .  RAM                1 TiB in 3 ranges
+  A  tiny               0x8000000000 to 0x8000001000, 4 KiB
+`,
+  );
+});
+
+pure("segments that overlap or lie in reserved memory are both drawn, and the conflict marked", () => {
+  assertEquals(
+    drawn(SCENES.overlap),
+    `
+  All memory, about 14.2 MiB a character
+   0x0         0x8000000         0x18000000        0x28000000        0x3ffdc000
+  |C!.A!B............................===.......................................|
+   ^^^^^^ enlarged below
+
+  Where the segments go, about 252.4 KiB a character
+   0x0        0xf00000            0x1400000       0x1800000           0x1f00000
+  |..C!--....~....AAAAAAAAAAAAAAAAAAAAAAAA!!!!!!!!BBBBBBBBBBBBBBBBBBBBBBBB.....|
+
+  .  RAM                983.5 MiB in 3 ranges
+  =  running kernel     0x1ae00000 to 0x1d600000, 40 MiB
+  -  reserved, devices  0x9fc00 to 0x100000, 385 KiB
+  ~  left out           0x200000 to 0xf00000, 13 MiB
+  A  code               0x1000000 to 0x1800000, 8 MiB, 4 KiB copied
+  B  data               0x1600000 to 0x1e00000, 8 MiB, 4 KiB copied
+  C  low *              0x9f000 to 0xa1000, 8 KiB, 4 KiB copied
+  !  conflict           A and B overlap: 0x1600000 to 0x1800000, 2 MiB
+  !  conflict           C lies in "Reserved" (0x9fc00 to 0xfffff): 0x9fc00 to
+                        0xa1000, 5 KiB
+  * drawn larger than to scale
+`,
+  );
+});
+
+pure("a segment that lies wholly where it must not keeps its letter", () => {
+  const { facts } = SCENES.small;
+  const text = drawn(explicitScene([{ name: "lost", at: 0x8000_0000n, size: 0x10_0000n }], facts));
+  assertMatch(text, /\| +A!!!+ +\|/);
+  assertStringIncludes(text, "A lies in addresses that /proc/iomem does not list:");
+});
+
+pure("no line is wider than the terminal, and a wider one is used", () => {
+  for (const scene of Object.values(SCENES)) {
+    for (const width of [40, 60, 80, 110]) {
+      const lines = drawn(scene, width).split("\n");
+      assert(lines.every((line) => line.length <= width), lines.join("\n"));
+      assert(lines.some((line) => line.length === width && line.endsWith("|")));
+    }
+  }
+});
+
+pure("every segment is seen at any width, sixteen of them too", () => {
+  const many = explicitScene(
+    Array.from({ length: 16 }, (_, index) => ({
+      name: `part ${index}`,
+      at: 0x200_0000n * BigInt(index + 1),
+      size: 4096n,
+    })),
+    SMALL_VM,
+  );
+  for (const scene of [...Object.values(SCENES), many]) {
+    const keys = memoryMap(scene.plan, scene.facts).segments.map(({ key }) => key);
+    for (const width of [40, 80, 110]) {
+      const bars = drawn(scene, width).split("\n").filter((line) => line.startsWith("  |"));
+      const last = bars.at(-1) ?? "";
+      assertEquals(keys.filter((key) => !last.includes(key)), [], last);
+    }
+  }
+});
+
+pure("colours change no text, and kinds are told without them", () => {
+  for (const { plan, facts } of Object.values(SCENES)) {
+    const lines = memoryLines(memoryMap(plan, facts), { style: COLOURED, width: 80 }).join("\n");
+    // deno-lint-ignore no-control-regex
+    assertEquals(`\n${lines.replaceAll(/\u001b\[\d+m/g, "")}\n`, drawn({ plan, facts }));
+  }
+});
+
+pure("a plan without the facts of its host shows the segments, and says what is missing", () => {
+  const text = renderPlan(SCENES.small.plan, { style: PLAIN, width: 80 });
+  assertStringIncludes(text, "\nMemory\n  Where the segments go");
+  assertStringIncludes(text, "|?????AAAA");
+  assertStringIncludes(text, "The memory of web1 is not known here; --facts FILE tells it");
+  assertEquals(renderPlan(SCENES.file.plan, { style: PLAIN, width: 80 }).includes("Memory\n"), false);
+});
+
+pure("where the host hides its addresses, nothing is made up", () => {
+  const { plan, facts } = SCENES.file;
+  for (const [visibility, says] of [["zeroed", "hides its addresses"], ["absent", "is missing or empty"]] as const) {
+    const map = memoryMap(plan, { ...facts, iomem: { visibility, roots: [] } });
+    assertEquals([map.regions, map.conflicts, frameOf([map])], [[], [], {}]);
+    assertStringIncludes(memoryLines(map, { style: PLAIN, width: 110 }).join("\n"), says);
+  }
+});
+
+pure("the plan draws what it is drawn from, and stays as it is", () => {
+  const { plan, facts } = SCENES.overlap;
+  const before = JSON.stringify(plan);
+  assertStringIncludes(renderPlan(plan, { style: PLAIN, width: 80 }, facts), drawn({ plan, facts }));
+  assertEquals(JSON.stringify(plan), before);
+});
+
+pure("a name of a segment cannot drive the terminal", () => {
+  const scene = explicitScene([{ name: "a\u001b[2J\u202eb", at: 0x100_0000n, size: 4096n }], SMALL_VM);
+  // deno-lint-ignore no-control-regex
+  assertEquals(drawn(scene).match(/[\u0000-\u0009\u000b-\u001f\u202e]/g), null);
+});
+
+pure("a stored plan with too many segments, or beyond all addresses, is drawn as far as that goes", () => {
+  const { plan, facts } = SCENES.small;
+  if (plan.call.syscall !== "kexec_load") throw new Error("No segments");
+  const [first] = plan.call.segments;
+  if (first === undefined) throw new Error("No segments");
+  const segments = Array.from(
+    { length: 40 },
+    (_, index) => ({ ...first, name: `${index}`, mem: "0xfffffffffffff000" }),
+  );
+  const scene = { plan: { ...plan, call: { ...plan.call, segments } }, facts };
+  const text = drawn(scene);
+  assertStringIncludes(text, "14 more segments are not drawn");
+  assertStringIncludes(text, "more conflicts are not drawn");
+  const [, , , bar = "", pointer = ""] = text.split("\n");
+  assertEquals(pointer.trimEnd().length, bar.length - 1);
+  assert(pointer.trim().length <= 21, pointer);
+  assert(text.split("\n").every((line) => line.length <= 80));
+  const empty = { ...plan, call: { ...plan.call, segments: [{ ...first, memsz: 0 }] } };
+  assertStringIncludes(drawn({ plan: empty, facts }), "0x1000000 to 0x1000000, 0 bytes");
+});
+
+pure("the page on pictures shows what is drawn", () => {
+  const block = drawn(SCENES.crash).split("\n").map((line) => line === "" ? "" : `    ${line}`).join("\n");
+  assertStringIncludes(PAGE, block);
+});

@@ -1,0 +1,56 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { EXIT } from "../../src/core/exit.ts";
+import { bzImage } from "../image/build.ts";
+import { run } from "../support/run_cli.ts";
+
+const folder = Deno.makeTempDirSync({ prefix: "warmboot-pictures-" });
+const facts = new URL("../fixtures/hosts/bios-vm.json", import.meta.url).pathname;
+const laptop = new URL("../fixtures/hosts/uefi-laptop.json", import.meta.url).pathname;
+Deno.writeFileSync(join(folder, "vmlinuz"), bzImage());
+const low = profile("low.yaml", "");
+const high = profile("high.yaml", "memory: { min: 64MiB }\n");
+
+addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+
+function profile(name: string, more: string): string {
+  const path = join(folder, name);
+  Deno.writeTextFileSync(path, `version: 1\nkernel: vmlinuz\nload: kexec_load\ncmdline: ro\n${more}`);
+  return path;
+}
+
+Deno.test("plan draws the memory as text and as SVG, with read permission alone, and exits as without", async () => {
+  const text = await run(["plan", low, "--facts", facts], ["--allow-read"]);
+  assertStringIncludes(text.stdout, "\nMemory\n  All memory, about");
+  const svg = await run(["plan", low, "--facts", facts, "-o", "svg"], ["--allow-read"]);
+  assertEquals([svg.code, svg.stderr], [text.code, text.stderr]);
+  assertMatch(svg.stdout, /^<svg [^]*<\/svg>\n$/);
+});
+
+Deno.test("--out stores the plan beside a picture, and no plan under a picture's name", async () => {
+  const file = join(folder, "low.plan.json");
+  const both = await run(["plan", low, "--facts", facts, "-o", "svg", "--out", file]);
+  assertMatch(both.stdout, /^<svg /);
+  assertEquals(JSON.parse(Deno.readTextFileSync(file)).format, "warmboot.plan/1");
+  const cases = [["--out", "-"], ["--out", join(folder, "low.svg")], ["--facts-dir", folder]];
+  for (const words of cases) {
+    const refused = await run(["plan", low, "-o", "svg", ...words]);
+    assertEquals([refused.code, refused.stdout], [EXIT.usage.code, ""], words.join(" "));
+  }
+});
+
+Deno.test("diff draws both sides, and of stored plans only what is known", async () => {
+  const svg = await run(["diff", low, high, "--facts", facts, "-o", "svg"], ["--allow-read"]);
+  assertEquals([svg.code, svg.stderr], [EXIT.differs.code, ""]);
+  assertEquals(svg.stdout.match(/class="wb-kernel" x="\d+" y="\d+" width="\d+" height="34"/g)?.length, 2);
+  const plans = [low, high].map((path) => path.replace(".yaml", ".stored.json"));
+  for (const [index, path] of [low, high].entries()) {
+    await run(["plan", path, "--facts", facts, "--out", plans[index] ?? ""]);
+  }
+  const unknown = /The memory of vm-web-1 is not known/g;
+  for (const [words, hidden] of [[[], 2], [["--facts", facts], 0], [["--facts", laptop], 2]] as const) {
+    const { stdout, code } = await run(["diff", ...plans, ...words, "-o", "svg"], ["--allow-read"]);
+    const shown = stdout.replace(/<desc[^]*<\/desc>/, "");
+    assertEquals([code, shown.match(unknown)?.length ?? 0], [EXIT.differs.code, hidden]);
+  }
+});

@@ -1,0 +1,120 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { diffPlans } from "../../src/diff/compare.ts";
+import { runningSide, type Side } from "../../src/diff/side.ts";
+import { renderDiffSvg, renderPlanSvg } from "../../src/render/pictures.ts";
+import { explicitScene, type Scene, SCENES, SMALL_VM } from "./scenes.ts";
+
+function pure(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+function side(name: string, { plan }: Scene): Side {
+  return { kind: "plan", name, plan };
+}
+
+/** Fails unless every tag is closed in its order, and text and attributes hold no markup. */
+function assertWellFormed(svg: string): void {
+  const open: string[] = [];
+  const bare = svg.replaceAll(
+    /<(\/?)([a-z]+)((?: [\w:-]+="[^"<>&]*(?:&(?:amp|lt|gt|quot|#39);[^"<>&]*)*")*)(\/?)>/gi,
+    (_tag, closing: string, name: string, _attributes: string, empty: string) => {
+      if (closing === "/") assertEquals(open.pop(), name);
+      else if (empty === "") open.push(name);
+      return "";
+    },
+  );
+  assertEquals(open, []);
+  assertEquals(bare.replaceAll(/&(?:amp|lt|gt|quot|#39);/g, "").match(/[<>&].*/), null);
+  // deno-lint-ignore no-control-regex
+  assertEquals(svg.match(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\ufffe\uffff]/), null);
+}
+
+pure("a picture is one well-formed document that loads nothing and runs nothing", () => {
+  for (const { plan, facts } of Object.values(SCENES)) {
+    for (const svg of [renderPlanSvg(plan, facts), renderPlanSvg(plan)]) {
+      assertWellFormed(svg);
+      assertMatch(svg, /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" /);
+      assertEquals(svg.match(/<script|<foreignObject|<image|\bon\w+=|href|@import|@font-face|url\((?!#wb-)/i), null);
+    }
+  }
+});
+
+pure("it says in words what it shows, and is coloured for light and for dark pages", () => {
+  const { plan, facts } = SCENES.small;
+  const svg = renderPlanSvg(plan, facts);
+  assertStringIncludes(svg, '<title id="wb-title">web: boot 6.12.107+deb13-amd64 on web1</title>');
+  assertMatch(svg, /<desc id="wb-desc">Ready to load\. .*A kernel: 0x1000000 to 0x4c00000, 60 MiB/);
+  assertStringIncludes(svg, 'role="img" aria-labelledby="wb-title wb-desc"');
+  assertStringIncludes(svg, "@media (prefers-color-scheme: dark)");
+});
+
+pure("names, hosts and checks cannot break out of the document", () => {
+  const hostile = `</text><script>alert(1)</script>&"'\u001b\u202e\ufffe\ud800]]>`;
+  const { plan, facts } = explicitScene([{ name: hostile, at: 0x9_f000n, size: 0x2000n }], SMALL_VM);
+  const named = {
+    ...plan,
+    profile: hostile,
+    host: { ...plan.host, hostname: hostile },
+    checks: [{ rule: hostile, status: "fail" as const, message: hostile }],
+  };
+  const scene = { plan: named, facts };
+  const sides = [side(hostile, scene), side("b", SCENES.small)] as const;
+  for (
+    const svg of [
+      renderPlanSvg(named, facts),
+      renderPlanSvg(named),
+      renderDiffSvg(diffPlans(...sides), sides, [facts, facts]),
+    ]
+  ) {
+    assertWellFormed(svg);
+    assertEquals(svg.includes("<script"), false);
+    assert(svg.isWellFormed());
+  }
+});
+
+/** The boxes of a kind: x and width. */
+function boxes(svg: string, kind: string): readonly (readonly [number, number])[] {
+  return [...svg.matchAll(new RegExp(`<rect class="wb-${kind}" x="(\\d+)" y="\\d+" width="(\\d+)" height="34"`, "g"))]
+    .map((match) => [Number(match[1]), Number(match[2])]);
+}
+
+pure("every box lies on the page, and none is too narrow to be seen", () => {
+  for (const { plan, facts } of Object.values(SCENES)) {
+    const svg = renderPlanSvg(plan, facts);
+    for (const kind of ["segment", "conflict", "crash", "kernel"]) {
+      for (const [x, width] of boxes(svg, kind)) {
+        assert(x >= 20 && width >= 5 && x + width <= 780, `${kind} ${x} ${width}`);
+      }
+    }
+  }
+  const { plan, facts } = SCENES.overlap;
+  assertEquals(boxes(renderPlanSvg(plan, facts), "conflict").length, 4);
+});
+
+pure("before and after have one scale: what stays is at the same place in both", () => {
+  const sides = [side("a", SCENES.small), side("b", SCENES.overlap)] as const;
+  const svg = renderDiffSvg(diffPlans(...sides), sides, [SMALL_VM, SMALL_VM]);
+  assertWellFormed(svg);
+  const kernels = boxes(svg, "kernel");
+  assertEquals(kernels.map(([x]) => x < 480), [true, false]);
+  assertEquals((kernels[1]?.[0] ?? 0) - (kernels[0]?.[0] ?? 0), 476);
+  assertStringIncludes(svg, "Before: a");
+  assertStringIncludes(svg, "After: b");
+  assertStringIncludes(svg, "+ code");
+});
+
+pure("the running system is drawn without a plan", () => {
+  const { facts } = SCENES.small;
+  const sides = [runningSide(facts), side("b", SCENES.small)] as const;
+  const svg = renderDiffSvg(diffPlans(...sides), sides, [facts, facts]);
+  assertWellFormed(svg);
+  assertStringIncludes(svg, ">Running 6.1.0-50-amd64<");
+  assertEquals(boxes(svg, "segment").every(([x]) => x > 480), true);
+});
+
+pure("a side whose host is not at hand says so", () => {
+  const sides = [side("a", SCENES.small), side("b", SCENES.overlap)] as const;
+  const svg = renderDiffSvg(diffPlans(...sides), sides, [undefined, SMALL_VM]);
+  assertStringIncludes(svg, "The memory of web1 is not known here");
+  assertEquals(boxes(svg, "unknown").every(([x]) => x < 480), true);
+});
