@@ -78,8 +78,8 @@ Deno.test("kexec_file_load boots every kernel", async (t) => {
   });
 });
 
-Deno.test("kexec_load boots every kernel from every other, in one chain", async (t) => {
-  const way = everyStep(KERNELS.length).flatMap((place) => KERNELS[place] ?? []);
+Deno.test("kexec_load boots kernels from each other, ten times in a row", async (t) => {
+  const way = everyStep(KERNELS.length).flatMap((place) => KERNELS[place] ?? []).slice(0, 11);
   await using machine = await machineWith(way);
   await walk(t, machine, way, "kexec_load");
 });
