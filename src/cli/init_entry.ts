@@ -22,7 +22,10 @@ const ENTRY_LIMIT = { what: "a boot loader entry", bytes: 1 << 20 };
 export function draftOfEntry(file: string, boot: string | undefined): Checked<ProfileDraft> {
   const read = readWhole(file, ENTRY_LIMIT);
   if (read.bytes === undefined) return { value: undefined, diagnostics: read.diagnostics };
-  const { value: entry, diagnostics } = parseBootEntry(new TextDecoder().decode(read.bytes), file);
+  const text = new TextDecoder().decode(read.bytes);
+  // What is no UTF-8 must not reach the profile as something else.
+  if (text.includes("\ufffd")) return { value: undefined, diagnostics: [notUtf8(file)] };
+  const { value: entry, diagnostics } = parseBootEntry(text, file);
   if (entry === undefined) return { value: undefined, diagnostics };
   const at = absolute(file).replace(/\/loader\/entries\/[^/]+$/, "");
   const root = boot === undefined ? at : absolute(boot).replace(/\/+$/, "");
@@ -69,6 +72,7 @@ export async function draftOfUki(file: string, folder: string | undefined): Prom
     const parts = info.kind === "uki" ? ukiParts(open.source, info) : undefined;
     if (parts === undefined) return { value: undefined, diagnostics: [noUki(file, describeImage(info))] };
     if (folder === undefined) return { value: undefined, diagnostics: [notExtracted(file)] };
+    if (parts.isCmdlineBroken) return { value: undefined, diagnostics: [notUtf8(`The section .cmdline of ${file}`)] };
     const stem = basename(file).replace(/\.efi$/i, "");
     const wanted = [
       { section: parts.linux, path: `${absolute(folder)}/${stem}.linux` },
@@ -116,8 +120,10 @@ function ukiDraft(file: string, parts: UkiParts, kernel: FileRef, initrd: readon
   };
 }
 
+/** `..` stays: behind a link it leads elsewhere than the text says. */
 function absolute(path: string): string {
-  return path.startsWith("/") ? path : `${Deno.cwd().replace(/\/$/, "")}/${path}`;
+  if (path.startsWith("/")) return path;
+  return [Deno.cwd().replace(/\/$/, ""), ...path.split("/").filter((step) => step !== "" && step !== ".")].join("/");
 }
 
 function openProblemOf(path: string): Diagnostic {
@@ -131,6 +137,15 @@ function rootUnknown(file: string): Diagnostic {
     severity: "error",
     message: `${file} is in no folder loader/entries, so the root of its paths is unknown`,
     hint: "Say where they begin: --boot /boot",
+  };
+}
+
+function notUtf8(what: string): Diagnostic {
+  return {
+    code: "entry-unusable",
+    severity: "error",
+    message: `${what} is not UTF-8, and a profile cannot hold it`,
+    hint: "Boot it, and take the running command line: warmboot init --running",
   };
 }
 

@@ -2,13 +2,15 @@ import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { parseWord, splitWords } from "../profile/cmdline.ts";
 import type { ProfileDraft } from "../profile/draft.ts";
-import { initrdFor, type InstalledKernel, installedKernels, isThere, releaseOfImage } from "./installed_kernels.ts";
+import { initrdFor, type InstalledKernel, installedKernels, kernelAt } from "./installed_kernels.ts";
 
 /** A profile of the running kernel: its file, where it is still there, and its command line. */
 export function draftOfRunning(facts: HostFacts, root: string): Checked<ProfileDraft> {
   const { release } = facts;
-  const found = candidates(facts).filter((path) => isThere(`${root}${path}`))
-    .map((path) => ({ path, release: releaseOfImage(root, path) }));
+  const found = candidates(facts).flatMap((path) => {
+    const kernel = kernelAt(root, path);
+    return kernel === undefined ? [] : [{ path, ...kernel }];
+  });
   // An image that does not say its release is known by its name alone.
   const kernel = found.find((each) => each.release === release) ??
     found.find((each) => each.release === undefined && each.path.includes(release));

@@ -15,6 +15,9 @@ export interface InstalledKernel {
 /** Names of kernels under /boot: of Debian, Fedora, SUSE, Arch; arm64's Image. */
 const KERNEL_NAME = /^(?:vmlinuz|vmlinux|Image|kernel)-(.+)$/;
 
+/** What is no kernel to boot: rescue kernels, old ones, signatures, and what a package manager has half installed. */
+const SET_ASIDE = /rescue|\.(?:old|bak|sig|hmac|tmp|new|dpkg-\w+|rpm\w+)$|[~#]$/;
+
 /** Names of the initrd for a version, as initramfs-tools, dracut, mkinitcpio and SUSE's dracut make them. */
 const INITRD_NAMES: readonly ((version: string) => string)[] = [
   (version) => `initrd.img-${version}`,
@@ -25,26 +28,29 @@ const INITRD_NAMES: readonly ((version: string) => string)[] = [
 
 /** Every kernel under /boot and /usr/lib/modules, the oldest first. Rescue kernels and old ones set aside do not count. */
 export function installedKernels(root: string): readonly InstalledKernel[] {
-  const boot = namesIn(`${root}/boot`).filter((name) =>
-    KERNEL_NAME.test(name) && !/rescue|\.(?:old|bak|sig|hmac)$/.test(name)
-  )
+  const boot = namesIn(`${root}/boot`).filter((name) => KERNEL_NAME.test(name) && !SET_ASIDE.test(name))
     .map((name) => `/boot/${name}`);
   const modules = ["/lib/modules", "/usr/lib/modules"].flatMap((folder) =>
     namesIn(`${root}${folder}`).map((release) => `${folder}/${release}/vmlinuz`)
   );
   return [...modules, ...boot].flatMap((path) => {
-    const release = releaseOfImage(root, path) ??
-      KERNEL_NAME.exec(basename(path))?.[1] ?? basename(dirname(path));
-    return isThere(`${root}${path}`) ? [{ path, release }] : [];
+    const found = kernelAt(root, path);
+    if (found === undefined) return [];
+    return [{ path, release: found.release ?? KERNEL_NAME.exec(basename(path))?.[1] ?? basename(dirname(path)) }];
   }).toSorted((a, b) => compareReleases(a.release, b.release));
 }
 
-/** The release of a kernel file, where it says; undefined too for what is no kernel, or is not there. */
-export function releaseOfImage(root: string, path: string): string | undefined {
+/**
+ * A kernel file, with its release where it says; undefined for what is no kernel, or is not there. One that may not be
+ * read, as Ubuntu's by others than root, is taken by its name.
+ */
+export function kernelAt(root: string, path: string): { readonly release: string | undefined } | undefined {
+  if (!isThere(`${root}${path}`)) return undefined;
   const { value: file } = openFile(`${root}${path}`);
-  if (file === undefined) return undefined;
+  if (file === undefined) return { release: undefined };
   try {
-    return imageRelease(identifyKernel(file.source));
+    const info = identifyKernel(file.source);
+    return info.kind === "not-kernel" ? undefined : { release: imageRelease(info) };
   } finally {
     closeFile(file);
   }

@@ -3,23 +3,25 @@ import { nearest } from "../core/nearest.ts";
 import { openProblem } from "../host/files.ts";
 import type { DropIns, LayerFile, LayerReader } from "../profile/layers.ts";
 import { type Listed, PROFILE_ENDING, PROFILE_ROOTS, unmasked } from "../profile/search.ts";
-import { PROFILE_LIMIT, readWhole } from "./read_whole.ts";
+import { PROFILE_LIMIT, readWhole, STDIO } from "./read_whole.ts";
 
-/** Reads the files of profiles from this machine, each only once. */
+/** Reads the files of profiles from this machine, and lists their drop-ins, each only once. */
 export function layerFiles(): LayerReader {
-  const known = new Map<string, LayerFile>();
-  return {
-    read(path) {
-      const file = known.get(path) ?? readLayerFile(path);
-      known.set(path, file);
-      return file;
-    },
-    dropIns: (file) => dropInsOf([`${file}.d`]),
+  return { read: once(readLayerFile), dropIns: once((file) => dropInsOf([`${file}.d`])) };
+}
+
+function once<T>(look: (path: string) => T): (path: string) => T {
+  const known = new Map<string, T>();
+  return (path) => {
+    const found = known.get(path) ?? look(path);
+    known.set(path, found);
+    return found;
   };
 }
 
 function readLayerFile(path: string): LayerFile {
-  const { bytes, diagnostics } = readWhole(path, PROFILE_LIMIT);
+  // A base is a file, one of this name too: standard input is for what the command line names.
+  const { bytes, diagnostics } = readWhole(path === STDIO ? `./${path}` : path, PROFILE_LIMIT);
   const [diagnostic] = diagnostics;
   if (diagnostic !== undefined) return { kind: "failed", diagnostic };
   return { kind: "bytes", bytes: bytes ?? new Uint8Array(), id: fileId(path) };

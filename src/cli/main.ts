@@ -6,6 +6,7 @@ import { type Grammar, leadingArguments, parseInvocation } from "./args.ts";
 import type { Command, Invocation } from "./command.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import type { ColourChoice, Ports } from "./ports.ts";
+import { isStdin } from "./read_whole.ts";
 import { StoreError } from "./record_store.ts";
 import { complain, say } from "./report.ts";
 import { COMMANDS } from "./table.ts";
@@ -67,7 +68,18 @@ async function runCommand(command: Command, args: readonly string[], ports: Port
     ports.out.write(versionText());
     return "ok";
   }
+  const [, again] = readFromStdin(invocation);
+  if (again !== undefined) {
+    complain(`${again} is read twice: standard input has one file`, "Name the other one by its path", ports);
+    return "usage";
+  }
   return await command.run(invocation, ports);
+}
+
+/** The words and values that stand for standard input. `--out -` is standard output. */
+function readFromStdin({ words, options }: Invocation): readonly string[] {
+  const values = Object.entries(options).flatMap(([name, value]) => name === "out" || value === true ? [] : [value]);
+  return [...words, ...values].filter(isStdin);
 }
 
 /** The arguments as a grammar reads them; undefined after telling what is wrong with them. */

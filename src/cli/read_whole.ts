@@ -57,6 +57,11 @@ export function isStream(path: string): boolean {
   return /^\/(dev|proc\/self)\/fd\/\d+$|^\/dev\/std(in|out|err)$/.test(path);
 }
 
+/** Whether a path stands for standard input. */
+export function isStdin(path: string): boolean {
+  return path === STDIO || /^\/dev\/stdin$|^\/(?:dev|proc\/self)\/fd\/0$/.test(path);
+}
+
 function withinLimit(name: string, bytes: Uint8Array, limit: InputLimit): Omit<WholeFile, "name"> {
   if (bytes.length <= limit.bytes) return { bytes, diagnostics: [] };
   const most = formatSize(limit.bytes);

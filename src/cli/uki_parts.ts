@@ -12,6 +12,8 @@ export interface UkiParts {
   readonly initrd?: UkiSection;
   /** The command line; undefined where the boot loader gives it. */
   readonly cmdline?: string;
+  /** The command line has bytes that are no UTF-8, which a profile cannot hold. */
+  readonly isCmdlineBroken: boolean;
   /** The name of the operating system, from PRETTY_NAME of `.osrel`. */
   readonly title?: string;
   /** As uname -r will say. */
@@ -56,6 +58,7 @@ export function ukiParts(source: ByteSource, { sections, release }: Uki): UkiPar
     ...(ucode === undefined ? {} : { ucode }),
     ...(initrd === undefined ? {} : { initrd }),
     ...(cmdline === undefined || cmdline === "" ? {} : { cmdline }),
+    isCmdlineBroken: cmdline?.includes("\ufffd") === true,
     ...(title === undefined || title === "" ? {} : { title }),
     ...(release === undefined ? {} : { release }),
     others: [...new Set(own.map(({ name }) => name))].filter((name) =>

@@ -25,6 +25,7 @@ export function isFolder(path: string): boolean {
 export function walk(folder: string, name: RegExp): Walked {
   const files: string[] = [];
   const diagnostics: Diagnostic[] = [];
+  if (isFile(folder)) return { files, diagnostics: [noFolder(folder)] };
   const visit = (current: string): void => {
     try {
       const entries = Array.from(Deno.readDirSync(current)).toSorted((a, b) => a.name < b.name ? -1 : 1);
@@ -40,4 +41,22 @@ export function walk(folder: string, name: RegExp): Walked {
   };
   visit(folder);
   return { files, diagnostics };
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+function noFolder(path: string): Diagnostic {
+  return {
+    code: "file-unreadable",
+    severity: "error",
+    message: `${path} is a file`,
+    expected: "a folder",
+    found: "a file",
+  };
 }

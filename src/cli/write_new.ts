@@ -1,14 +1,14 @@
 import { dirname } from "@std/path/posix";
 import { WriteError } from "./write_whole.ts";
 
-/** Whether there is anything of that name, a link to nothing too. */
+/** Whether there is anything of that name, a link to nothing too. What cannot be looked at is for the writing to tell. */
 export function isTaken(path: string): boolean {
   try {
     Deno.lstatSync(path);
     return true;
   } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    return false;
   }
 }
 

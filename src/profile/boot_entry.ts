@@ -59,7 +59,8 @@ export function parseBootEntry(text: string, file: string): Checked<BootEntry> {
   }
   const used = [...(linux === undefined ? [] : [linux]), ...all("initrd"), ...all("options")];
   for (const line of used) {
-    const variable = /(?:^|\s)\$\w+/.exec(line.value)?.[0].trim();
+    // Not `memmap=64K$0x1869`: no name begins with a digit.
+    const variable = /\$(?:[A-Za-z_]\w*|\{[^}]*\})/.exec(line.value)?.[0];
     if (variable !== undefined) diagnostics.push(problem(line, expanded(line.key, variable), EXPANDED_HINT));
   }
   for (const line of used.filter(({ key }) => key !== "options")) {

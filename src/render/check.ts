@@ -53,10 +53,11 @@ export function checkResult(files: readonly FileVerdict[], parts: readonly PartV
 }
 
 /** The summary behind the diagnostics. */
-export function checkText({ files, summary }: CheckResult, { style }: Layout): string {
-  const { profiles, invalid, warnings, parts } = summary;
+export function checkText({ files, parts, summary }: CheckResult, { style }: Layout): string {
+  const { profiles, invalid, warnings } = summary;
+  const used = parts.filter((part) => part.used).length;
   const [only] = files;
-  if (only !== undefined && profiles === 1 && parts === 0) {
+  if (only !== undefined && profiles === 1 && parts.length === 0) {
     return `${visible(only.file)}: ${only.valid ? style.good("valid") : style.bad("not valid")}\n`;
   }
   const verdict = invalid === 0
@@ -64,7 +65,7 @@ export function checkText({ files, summary }: CheckResult, { style }: Layout): s
     : style.bad(`${invalid} of ${profiles} profiles ${invalid === 1 ? "is" : "are"} not valid`);
   const also = [
     ...(warnings === 0 ? [] : [style.warning(warnings === 1 ? "1 warning" : `${warnings} warnings`)]),
-    ...(parts === 0 ? [] : [parts === 1 ? "1 file is a part of profiles" : `${parts} files are parts of profiles`]),
+    ...(used === 0 ? [] : [used === 1 ? "1 file is a part of profiles" : `${used} files are parts of profiles`]),
   ];
   return `${[verdict, ...also].join("; ")}\n`;
 }

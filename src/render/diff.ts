@@ -65,9 +65,12 @@ export function summary(changes: readonly Change[]): string {
   return counts.length === 0 ? "No differences" : counts.join(", ");
 }
 
-function verdict({ changes, certain }: Diff, { style }: Layout): string {
+function verdict({ changes, certain, from, to }: Diff, { style }: Layout): string {
   if (changes.length > 0) return style.warning(summary(changes));
-  return certain ? style.good("No differences") : style.warning("No differences in what is known");
+  if (!certain) return style.warning("No differences in what is known");
+  // What runs is known for certain by its stamp alone.
+  const byStamp = (from.kind === "running") !== (to.kind === "running");
+  return style.good(byStamp ? "No differences: the stamp says so, for certain" : "No differences");
 }
 
 function notesOf({ unchanged, unknown, ignored }: Diff, { style, width }: Layout): readonly string[] {

@@ -29,8 +29,23 @@ export interface Matrix {
 const LABEL: { readonly [Status in Fit]: string } = { ok: "ok", warn: "warn", fail: "FAIL" };
 
 /** The profiles that fit no host. */
-export function fittingNone({ profiles, cells }: Matrix): readonly string[] {
-  return profiles.filter((name) => !cells.some(({ profile, status }) => profile === name && status !== "fail"));
+export function fittingNone(matrix: Matrix): readonly string[] {
+  return rowsOf(matrix).filter(({ cells }) => cells.every(({ status }) => status === "fail"))
+    .map(({ profile }) => profile);
+}
+
+/** A profile with its cells, one for each host. */
+interface MatrixRow {
+  readonly profile: string;
+  readonly cells: readonly MatrixCell[];
+}
+
+/** By place and not by name: a profile may be named twice, and there may be thousands. */
+function rowsOf({ profiles, hosts, cells }: Matrix): readonly MatrixRow[] {
+  return profiles.map((profile, index) => ({
+    profile,
+    cells: cells.slice(index * hosts.length, (index + 1) * hosts.length),
+  }));
 }
 
 /** The matrix as a table, or as a list where the table is too wide; then why a profile does not fit, or hardly. */
@@ -47,31 +62,34 @@ export function matrixText(matrix: Matrix, layout: Layout): string {
     ...reasons(matrix, layout),
     none.length === 0
       ? style.good("Every profile fits at least one host")
-      : style.bad(`${none.length} of ${matrix.profiles.length} profiles ${none.length === 1 ? "fits" : "fit"} no host`),
+      : style.bad(noneFits(none.length, matrix.profiles.length)),
     "",
   ].join("\n");
+}
+
+function noneFits(none: number, all: number): string {
+  if (all === 1) return "The profile fits no host";
+  return `${none} of ${all} profiles ${none === 1 ? "fits" : "fit"} no host`;
 }
 
 function table(matrix: Matrix, first: number, columns: readonly number[], style: Style): readonly string[] {
   const line = (head: string, cells: readonly string[]): string => [head.padEnd(first), ...cells].join("  ").trimEnd();
   return [
     style.bold(line("", matrix.hosts.map((host, index) => visible(host).padEnd(columns[index] ?? 0)))),
-    ...matrix.profiles.map((profile) =>
+    ...rowsOf(matrix).map(({ profile, cells }) =>
       line(
         visible(profile),
-        cellsOf(matrix, profile).map(({ status }, index) =>
-          painted(LABEL[status].padEnd(columns[index] ?? 0), status, style)
-        ),
+        cells.map(({ status }, index) => painted(LABEL[status].padEnd(columns[index] ?? 0), status, style)),
       )
     ),
   ];
 }
 
 function listing(matrix: Matrix, { style, width }: Layout): readonly string[] {
-  return matrix.profiles.flatMap((profile) => [
+  return rowsOf(matrix).flatMap(({ profile, cells }) => [
     style.bold(visible(profile)),
     ...(["ok", "warn", "fail"] as const).flatMap((status) => {
-      const hosts = cellsOf(matrix, profile).filter((cell) => cell.status === status).map(({ host }) => visible(host));
+      const hosts = cells.filter((cell) => cell.status === status).map(({ host }) => visible(host));
       return hosts.length === 0
         ? []
         : [`  ${painted(LABEL[status].padEnd(4), status, style)}  ${wrap(hosts.join(", "), width, 8)}`];
@@ -81,9 +99,9 @@ function listing(matrix: Matrix, { style, width }: Layout): readonly string[] {
 
 /** Each reason once for a profile, with the hosts that it holds for. */
 function reasons(matrix: Matrix, { style, width }: Layout): readonly string[] {
-  return matrix.profiles.flatMap((profile) => {
-    const cells = cellsOf(matrix, profile).filter(({ message }) => message !== undefined);
-    const groups = Map.groupBy(cells, ({ status, rule, message }) => `${status}\0${rule}\0${message}`);
+  return rowsOf(matrix).flatMap(({ profile, cells }) => {
+    const told = cells.filter(({ message }) => message !== undefined);
+    const groups = Map.groupBy(told, ({ status, rule, message }) => `${status}\0${rule}\0${message}`);
     return [...groups.values()].flatMap((group) => {
       const [cell] = group;
       if (cell?.message === undefined) return [];
@@ -95,10 +113,6 @@ function reasons(matrix: Matrix, { style, width }: Layout): readonly string[] {
       ];
     });
   });
-}
-
-function cellsOf({ cells }: Matrix, name: string): readonly MatrixCell[] {
-  return cells.filter(({ profile }) => profile === name);
 }
 
 function painted(text: string, status: Fit, style: Style): string {

@@ -54,7 +54,7 @@ export function sarifLog(verdicts: readonly FileVerdict[], version: string): Sar
         },
       },
       columnKind: "utf16CodeUnits",
-      results: verdicts.flatMap(({ file, diagnostics }) =>
+      results: onceEach(verdicts.flatMap(({ file, diagnostics }) =>
         diagnostics.map((diagnostic) => ({
           ruleId: diagnostic.code,
           ruleIndex: CODES.indexOf(diagnostic.code),
@@ -62,9 +62,14 @@ export function sarifLog(verdicts: readonly FileVerdict[], version: string): Sar
           message: { text: messageOf(diagnostic) },
           locations: [locationOf(diagnostic, file)],
         }))
-      ),
+      )),
     }],
   };
+}
+
+/** Without repeats: a fault of a base is found in every profile that is made of it, and lies in one place. */
+function onceEach<T>(results: readonly T[]): readonly T[] {
+  return [...new Map(results.map((result) => [JSON.stringify(result), result])).values()];
 }
 
 /** A diagnostic in one text, for systems that show nothing else of it. */

@@ -1,9 +1,10 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStrictEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { EXIT } from "../../src/core/exit.ts";
 import { checkFiles } from "../../src/cli/check_files.ts";
 import { compareReleases } from "../../src/cli/installed_kernels.ts";
 import { findProfile, layerFiles } from "../../src/cli/layer_files.ts";
+import { isFolder } from "../../src/cli/walk.ts";
 import { ascii, bzImage, peFile } from "../image/build.ts";
 import { run } from "../support/run_cli.ts";
 
@@ -87,6 +88,27 @@ Deno.test("check walks folders: profiles have a version, parts are used or warne
   assertStringIncludes(empty.stderr, "There is no profile under");
 });
 
+Deno.test("a fault of a base is told once, however many profiles are made of it; `-` there is a file's name", async () => {
+  using folder = folderOf({
+    "p/base.yaml": "kernal: /k\n",
+    "p/a.yaml": "version: 1\nextends: base.yaml\n",
+    "p/b.yaml": "version: 1\nextends: base.yaml\n",
+    "p/spare.yaml": "crash: false\n",
+    "c.yaml": 'version: 1\nextends: "-"\nkernel: /k\n',
+  });
+  const found = await run(["check", join(folder.path, "p")], READ);
+  assertEquals([found.code, found.stdout], [
+    EXIT.data.code,
+    "2 of 2 profiles are not valid; 1 warning; 1 file is a part of profiles\n",
+  ]);
+  assertEquals(found.stderr.split("The key `kernal` is not known").length, 2, found.stderr);
+  const sarif = JSON.parse((await run(["check", join(folder.path, "p"), "-o", "sarif"], READ)).stdout);
+  const unknown = sarif.runs[0].results.filter((each: { ruleId: string }) => each.ruleId === "unknown-key");
+  assertEquals(unknown.length, 1);
+  const stream = await run(["check", join(folder.path, "c.yaml")], READ);
+  assertStringIncludes(stream.stderr, "- does not exist");
+});
+
 Deno.test("ten thousand profiles are checked in one process, and what they share is read once", () => {
   const count = 10_000;
   using folder = folderOf({ "base.yaml": "kernel: /boot/vmlinuz\n" });
@@ -95,6 +117,7 @@ Deno.test("ten thousand profiles are checked in one process, and what they share
     Deno.writeTextFileSync(join(folder.path, `${index}.yaml`), `version: 1\nextends: base.yaml\n${key}: false\n`);
   }
   const { read, ...others } = layerFiles();
+  assertStrictEquals(others.dropIns(folder.path), others.dropIns(folder.path));
   let reads = 0;
   const result = checkFiles([folder.path], { ...others, read: (path) => (reads++, read(path)) }, () => {});
   assertEquals(result.profiles.length, count);
@@ -146,6 +169,9 @@ Deno.test("the matrix says which profile fits which host, and exits by whether e
   ]);
   const one = await run(["plan", at("p/fits.yaml"), "--facts-dir", at("hosts")], READ);
   assertEquals(one.code, EXIT.ok.code, one.stderr);
+  const file = await run(["plan", at("p/fits.yaml"), "--facts-dir", at("hosts/vm.json")], READ);
+  assertEquals(file.code, EXIT.noinput.code, file.stderr);
+  assertStringIncludes(file.stderr, "vm.json is a file");
   const bad = await run(["plan", at("p/fits.yaml"), "--facts-dir", at("bad")], READ);
   assertEquals(bad.code, EXIT.data.code, bad.stderr);
   for (const args of [["--facts-dir", at("hosts"), "--out", at("o")], [at("p/none.yaml")]]) {
@@ -172,6 +198,12 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
       }],
     }),
     "there.yaml": "mine",
+    "root/boot/vmlinuz-7.1.0": "no kernel at all",
+    "root/boot/vmlinuz-7.2.0.dpkg-new": bzImage({ version: "7.2.0 (x) #1 SMP" }),
+    "esp/loader/entries/latin.conf": new Uint8Array([...ascii("linux /deb/linux\noptions init=/caf"), 0xe9]),
+    "latin.efi": peFile({
+      sections: [{ name: ".linux", bytes: kernel }, { name: ".cmdline", bytes: new Uint8Array([0x61, 0x3d, 0xe9]) }],
+    }),
   });
   const at = (name: string): string => join(folder.path, name);
   const init = (...args: string[]) => run(["init", ...args], ["--allow-read", "--allow-write"]);
@@ -207,6 +239,10 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
   const refused: readonly (readonly [readonly string[], number, string])[] = [
     [["--uki", at("u.efi"), "--extract", at("out")], EXIT.data.code, "u.linux is there already"],
     [["--uki", at("u.efi")], EXIT.data.code, "--extract DIR"],
+    [["--uki", at("u.efi"), "--extract", at("there.yaml")], EXIT.io.code, "Cannot write"],
+    [["--uki", at("u.efi"), "--extract", at("new"), "--out", at("no/x.yaml")], EXIT.io.code, "There is no folder"],
+    [["--uki", at("latin.efi"), "--extract", at("new")], EXIT.data.code, "not UTF-8"],
+    [["--bls", at("esp/loader/entries/latin.conf")], EXIT.data.code, "not UTF-8"],
     [["--uki", at("there.yaml"), "--extract", at("out")], EXIT.data.code, "no unified kernel image"],
     [["--newest", "--root", at("root"), "--out", at("there.yaml")], EXIT.usage.code, "overwrites nothing"],
     [["--bls", at("esp/loader/entries/gone.conf")], EXIT.noinput.code, "/gone does not exist"],
@@ -222,6 +258,7 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
     assertStringIncludes(result.stderr, says);
   }
   assertEquals(Deno.readTextFileSync(at("there.yaml")), "mine");
+  assertEquals(isFolder(at("new")), false);
 });
 
 Deno.test("releases are ordered by their numbers, a candidate before its release", () => {

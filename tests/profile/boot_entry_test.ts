@@ -54,7 +54,11 @@ Deno.test({
       "2 `initrd` has `$tuned_initrd`, which the boot loader replaces by what only it knows",
       "3 `options` has `$kernelopts`, which the boot loader replaces by what only it knows",
     ]);
-    assertEquals(problems("linux /a\noptions a=x$y\n"), []);
+    assertEquals(problems("linux /a\noptions root=${root}\noptions a=x$y\n"), [
+      "2 `options` has `${root}`, which the boot loader replaces by what only it knows",
+      "3 `options` has `$y`, which the boot loader replaces by what only it knows",
+    ]);
+    assertEquals(problems("linux /a\noptions memmap=64K$0x18690000 memmap=1G$4G a=$\n"), []);
   },
 });
 

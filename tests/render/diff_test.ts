@@ -124,6 +124,8 @@ Deno.test({
     if (before.kind === "running") throw new Error("Not declared");
     const host = { release: before.plan.release ?? "", cmdline: before.plan.call.cmdline };
     assertEquals(last(diffPlans(before, runningSide(hostFacts(host)))), "No differences in what is known");
+    const certain = { ...diffPlans(before, runningSide(hostFacts(host))), certain: true };
+    assertEquals(last(certain), "No differences: the stamp says so, for certain");
   },
 });
 

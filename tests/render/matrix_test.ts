@@ -86,3 +86,20 @@ Deno.test({
     assert(!text.includes("\u001b"));
   },
 });
+
+Deno.test({
+  name: "a profile that is named twice has two rows of its own",
+  permissions: "none",
+  fn() {
+    const twice = matrix(
+      ["web.yaml", "web.yaml"],
+      ["web1", "web2"],
+      (_, host) => host === "web1" ? {} : { status: "fail", rule: "r", message: "m" },
+    );
+    const lines = matrixText(twice, LAYOUT).split("\n");
+    assertEquals(lines.slice(0, 3), ["          web1  web2", "web.yaml  ok    FAIL", "web.yaml  ok    FAIL"]);
+    assertEquals(lines.filter((line) => line === "FAIL  web.yaml on web2:").length, 2);
+    const alone = matrix(["web.yaml"], ["db1"], () => ({ status: "fail" }));
+    assertStringIncludes(matrixText(alone, LAYOUT), "The profile fits no host");
+  },
+});

@@ -1,4 +1,5 @@
 import { EXIT, type ExitName } from "../../core/exit.ts";
+import type { Diagnostic } from "../../core/diagnostic.ts";
 import { jsonText } from "../../core/json_text.ts";
 import { originRows } from "../../profile/origin_rows.ts";
 import { checkResult, checkText } from "../../render/check.ts";
@@ -39,8 +40,10 @@ export const check: Command = {
     }
     let exit: ExitName = "ok";
     const tells = form === "text" || origin;
+    const told = new Set<string>();
     const checked = checkFiles(invocation.words, layerFiles(), (diagnostics) => {
-      const found = tells ? report(diagnostics, ports) : exitOf(diagnostics);
+      const found = exitOf(diagnostics);
+      if (tells) report(diagnostics.filter((each) => isNew(each, told)), ports);
       if (EXIT[found].code > EXIT[exit].code) exit = found;
     });
     const files = checked.profiles.map(({ verdict }) => verdict);
@@ -62,6 +65,15 @@ export const check: Command = {
     return Promise.resolve(exit);
   },
 };
+
+/** Whether a problem was not told yet: a fault of a base shows in every profile that is made of it. */
+function isNew({ code, message, position }: Diagnostic, told: Set<string>): boolean {
+  if (position === undefined) return true;
+  const key = `${position.file}\0${position.line}\0${position.column}\0${code}\0${message}`;
+  if (told.has(key)) return false;
+  told.add(key);
+  return true;
+}
 
 /** The files that are of no use to any profile: a warning, in forms that know only of files. */
 function unusedParts({ parts }: CheckedFiles): CheckedFiles["profiles"][number]["verdict"][] {

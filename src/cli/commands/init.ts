@@ -1,3 +1,4 @@
+import { basename, dirname } from "@std/path/posix";
 import type { Checked } from "../../core/diagnostic.ts";
 import type { ExitName } from "../../core/exit.ts";
 import { draftText, type ProfileDraft } from "../../profile/draft.ts";
@@ -9,6 +10,7 @@ import type { Ports } from "../ports.ts";
 import { readFacts } from "../prepare.ts";
 import { STDIO } from "../read_whole.ts";
 import { complain, report, say } from "../report.ts";
+import { isFolder } from "../walk.ts";
 import { isTaken, writeNew } from "../write_new.ts";
 
 /** Which options say what the profile is written from; at most one of them is given. */
@@ -71,7 +73,13 @@ export const init: Command = {
     }
     const out = textOption(invocation, "out");
     // Before anything is extracted.
-    if (out !== undefined && out !== STDIO && isTaken(out)) return taken(out, ports);
+    if (out !== undefined && out !== STDIO) {
+      if (isTaken(out)) return taken(out, ports);
+      if (!isFolder(dirname(out))) {
+        complain(`There is no folder ${dirname(out)} to write ${basename(out)} into`, "Make it first", ports);
+        return "io";
+      }
+    }
     const { value: draft, diagnostics } = await draftFrom(source, invocation);
     const exit = report(diagnostics, ports);
     return draft === undefined ? exit : write(draftText(draft), out, ports);
