@@ -67,6 +67,8 @@ export type {
 } from "./src/diff/diff.ts";
 export { diffSchema } from "./src/diff/diff_shape.ts";
 export { type RunningHost, runningSide, type Side } from "./src/diff/side.ts";
+export type { RelocationSet } from "./src/arch/x86_64/relocations.ts";
+export { describeVmlinux, type Vmlinux } from "./src/arch/x86_64/vmlinux.ts";
 export {
   type Capture,
   CAPTURE_FORMAT,
@@ -127,17 +129,20 @@ export {
   LibcError,
   openLibc,
 } from "./src/kernel/libc.ts";
+export { type Contents, type Draw, settle, type Settled } from "./src/kernel/settle.ts";
 export { SyscallError } from "./src/kernel/syscall_error.ts";
 export { type Drift, driftOf } from "./src/plan/drift.ts";
-export type { IdentifiedFile, Images, PlanInput } from "./src/plan/input.ts";
+export type { IdentifiedFile, Images, InitrdFile, KernelFile, PlanInput, UnpackedInitrd } from "./src/plan/input.ts";
 export { lowerPlan, lowerUnload, REBOOT_NOW } from "./src/plan/lower.ts";
 export {
   type Call,
   type Check,
   type FileLoadCall,
   type Plan,
+  type PlannedBases,
   type PlannedFile,
   type PlannedHost,
+  type PlannedRange,
   type PlannedSegment,
   type PlannedSource,
   planText,

@@ -1,7 +1,11 @@
+import type { Range } from "../core/range.ts";
+
 /** Where the bytes of a segment come from. */
 export type SegmentBytes =
   /** A part of a file, which is mapped, not read. */
   | { readonly kind: "file"; readonly path: string; readonly offset: number; readonly length: number }
+  /** A part of what a compressed file unpacks to. */
+  | { readonly kind: "unpacked"; readonly path: string; readonly offset: number; readonly length: number }
   /** Bytes that the planner made or the profile states. */
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
   /** Nothing: the memory is zero-filled. */
@@ -28,6 +32,8 @@ export interface SegmentRequest {
   readonly min: bigint;
   /** The address it must end at or before. */
   readonly max: bigint;
+  /** Memory that it must not take, besides what nobody may. */
+  readonly avoid?: readonly Range[];
   /** Tried first, where it is free. */
   readonly preferred?: bigint;
 }
@@ -36,6 +42,7 @@ export interface SegmentRequest {
 export function sourceSize(bytes: SegmentBytes): bigint {
   switch (bytes.kind) {
     case "file":
+    case "unpacked":
       return BigInt(bytes.length);
     case "bytes":
       return BigInt(bytes.bytes.length);

@@ -4,9 +4,11 @@ import { descriptorOf, isUnchanged, type OpenFile } from "../host/files.ts";
 import { execute } from "../kernel/execute.ts";
 import { type Libc, openLibc } from "../kernel/libc.ts";
 import { describedBy, type LoadRecord } from "../kernel/record.ts";
+import { type Contents, settle } from "../kernel/settle.ts";
 import { SyscallError } from "../kernel/syscall_error.ts";
 import { lowerPlan, lowerUnload } from "../plan/lower.ts";
-import type { Plan } from "../plan/plan.ts";
+import { type Call, type Plan, segmentOf } from "../plan/plan.ts";
+import { checkSegments } from "../plan/rules/segments.ts";
 import { isCrash } from "../plan/stored.ts";
 import { holdSignals } from "./hold_signals.ts";
 import type { Ports } from "./ports.ts";
@@ -19,6 +21,8 @@ import { whoAmI } from "./who.ts";
 export interface CheckedAgainst {
   readonly facts: HostFacts;
   readonly files: readonly OpenFile[];
+  /** What some of them unpack to. */
+  readonly contents?: Contents;
 }
 
 /**
@@ -35,6 +39,12 @@ export async function carryOut(plan: Plan, checked: CheckedAgainst, ports: Ports
     complain(`${changed.path} changed while it was read`, "Wait until what writes it is done, and load again", ports);
     return "unavailable";
   }
+  const settled = await settleCall(plan, checked);
+  if (settled.kind === "refused") {
+    complain(settled.message, "Make the plan anew, and load that", ports);
+    return "unavailable";
+  }
+  // The record keeps the plan as it is: where exactly the kernel runs is nobody's to read.
   const record: LoadRecord = {
     format: "warmboot.record/1",
     ...(checked.facts.bootId === undefined ? {} : { bootId: checked.facts.bootId }),
@@ -44,7 +54,7 @@ export async function carryOut(plan: Plan, checked: CheckedAgainst, ports: Ports
     plan,
   };
   let signalled = false;
-  const exit = await holdSignals(() => load(plan, slot, { ...checked, libc, store, record }, ports), () => {
+  const exit = await holdSignals(() => load(plan, slot, { ...checked, ...settled, libc, store, record }, ports), () => {
     signalled = true;
   });
   if (exit !== "ok" || !signalled) return exit;
@@ -52,17 +62,42 @@ export async function carryOut(plan: Plan, checked: CheckedAgainst, ports: Ports
   return "interrupted";
 }
 
+/** With everything chosen that the plan leaves to the load, the segments are judged once more, where they now lie. */
+async function settleCall(
+  plan: Plan,
+  { facts, contents = new Map() }: CheckedAgainst,
+): Promise<
+  | { readonly kind: "settled"; readonly call: Call; readonly contents: Contents }
+  | { readonly kind: "refused"; readonly message: string }
+> {
+  const { call } = plan;
+  if (call.syscall !== "kexec_load") return { kind: "settled", call, contents };
+  const settled = await settle(call, contents);
+  if (settled.kind === "refused" || call.bases === undefined) return settled;
+  const segments = settled.call.segments.map(segmentOf);
+  const fault = checkSegments({ segments, entry: BigInt(call.entry), facts, crash: isCrash(plan) })
+    .find(({ status }) => status === "fail");
+  return fault === undefined ? settled : { kind: "refused", message: fault.message };
+}
+
 interface Loading extends CheckedAgainst {
+  readonly call: Call;
+  readonly contents: Contents;
   readonly libc: Libc;
   readonly store: StoreLock;
   readonly record: LoadRecord;
 }
 
-function load(plan: Plan, slot: ImageSlot, { facts, files, libc, store, record }: Loading, ports: Ports): ExitName {
+function load(
+  plan: Plan,
+  slot: ImageSlot,
+  { facts, files, call: settled, contents, libc, store, record }: Loading,
+  ports: Ports,
+): ExitName {
   store.prepare(slot, record);
   const descriptors = files.map((file) => ({ path: file.path, fd: descriptorOf(file), size: file.size }));
-  for (const call of lowerPlan(plan)) {
-    const result = execute(call, descriptors, libc);
+  for (const call of lowerPlan({ ...plan, call: settled })) {
+    const result = execute(call, descriptors, libc, contents);
     if (result.ok) continue;
     store.discard(slot);
     const now = readFacts(undefined).facts ?? facts;

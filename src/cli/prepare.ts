@@ -5,8 +5,9 @@ import { decodeFacts } from "../host/decode_facts.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { OpenFile } from "../host/files.ts";
 import { liveReader } from "../host/live.ts";
+import { type Contents, partOf } from "../kernel/settle.ts";
 import { chooseCall } from "../plan/choose.ts";
-import { partKey, type PlanInput } from "../plan/input.ts";
+import { type FilePart, partKey, type PlanInput } from "../plan/input.ts";
 import { type Plan, rolesOf } from "../plan/plan.ts";
 import { planBoot } from "../plan/planner.ts";
 import { partsNeeded } from "../plan/segment_call.ts";
@@ -19,6 +20,7 @@ import type { Ports } from "./ports.ts";
 import { layerFiles } from "./layer_files.ts";
 import { ownDocument, readOwn } from "./read_plan.ts";
 import { parseNamed, readNamed } from "./read_profile.ts";
+import { unpackImages, unpackPlanned } from "./unpack_images.ts";
 import { FACTS_LIMIT, PLAN_LIMIT, PROFILE_LIMIT, readWhole } from "./read_whole.ts";
 
 /** A plan and the open files behind it; or diagnostics that say why there is none. */
@@ -26,6 +28,8 @@ export interface Prepared extends Disposable {
   readonly plan: Plan | undefined;
   readonly facts: HostFacts | undefined;
   readonly files: readonly OpenFile[];
+  /** What some of them unpack to, where that is placed. */
+  readonly contents: Contents;
   /** The files that the profile is made of; of a stored plan, none. */
   readonly profileFiles: readonly string[];
   readonly diagnostics: readonly Diagnostic[];
@@ -80,6 +84,7 @@ export async function prepare(
     plan: undefined,
     facts: undefined,
     files: [],
+    contents: new Map(),
     profileFiles: [],
     diagnostics,
     [Symbol.dispose]() {},
@@ -107,17 +112,23 @@ export async function prepare(
     return none();
   }
   let plan: Plan | undefined;
+  let contents: Contents = new Map();
   if (stored?.value !== undefined) {
     plan = recheck(stored.value, facts, opened.images);
+    const unpacked = await unpackPlanned(stored.value, opened.images, opened);
+    diagnostics.push(...unpacked.diagnostics);
+    contents = unpacked.contents;
   } else if (profile?.value !== undefined) {
     const planned = await planParsed(profile, facts, opened);
     diagnostics.push(...planned.diagnostics);
     plan = planned.value;
+    contents = planned.contents;
   }
   return {
     plan,
     facts,
     files: opened.files,
+    contents,
     profileFiles: profile?.layers.map(({ file }) => file) ?? [],
     diagnostics,
     [Symbol.dispose]: () => opened[Symbol.dispose](),
@@ -125,12 +136,26 @@ export async function prepare(
 }
 
 /** Plans a sound profile for a host, its files opened; complaints have their places. */
-export async function planParsed(parsed: ParsedProfile, facts: HostFacts, opened: OpenImages): Promise<Checked<Plan>> {
-  if (parsed.value === undefined) return { value: undefined, diagnostics: parsed.diagnostics };
-  const input = { profile: absoluteSegments(parsed.value), facts, images: opened.images };
-  const { partDigests, diagnostics } = await digestParts(input, opened);
-  const planned = hasErrors(diagnostics) ? { value: undefined, diagnostics } : planBoot({ ...input, partDigests });
-  return { value: planned.value, diagnostics: planned.diagnostics.map(parsed.place) };
+export async function planParsed(parsed: ParsedProfile, facts: HostFacts, opened: OpenImages): Promise<PlannedProfile> {
+  if (parsed.value === undefined) return { value: undefined, diagnostics: parsed.diagnostics, contents: new Map() };
+  const packed = { profile: absoluteSegments(parsed.value), facts, images: opened.images };
+  const unpacked = await unpackImages(packed, opened);
+  const input = { ...packed, images: unpacked.images };
+  const { partDigests, diagnostics } = hasErrors(unpacked.diagnostics)
+    ? { partDigests: new Map(), diagnostics: [] }
+    : await digestParts(input, opened, unpacked.contents);
+  const faults = [...unpacked.diagnostics, ...diagnostics];
+  const planned = hasErrors(faults) ? { value: undefined, diagnostics: faults } : planBoot({ ...input, partDigests });
+  return {
+    value: planned.value,
+    diagnostics: planned.diagnostics.map(parsed.place),
+    contents: unpacked.contents,
+  };
+}
+
+/** A plan, and what files unpack to whose parts it places. */
+export interface PlannedProfile extends Checked<Plan> {
+  readonly contents: Contents;
 }
 
 /** The files that a profile names, by absolute paths. */
@@ -153,16 +178,23 @@ function absolute(ref: FileRef): FileRef {
 async function digestParts(
   input: PlanInput,
   opened: OpenImages,
+  contents: Contents,
 ): Promise<{ readonly partDigests: ReadonlyMap<string, string>; readonly diagnostics: readonly Diagnostic[] }> {
   const partDigests = new Map<string, string>();
   const diagnostics: Diagnostic[] = [];
   if (chooseCall(input).syscall !== "kexec_load") return { partDigests, diagnostics };
   for (const part of partsNeeded(input)) {
-    const digest = await opened.digestPart(part);
+    const digest = part.unpacked === true ? await digestUnpacked(part, contents) : await opened.digestPart(part);
     if (digest === undefined) diagnostics.push(captureLacks(part.path));
     else partDigests.set(partKey(part), digest);
   }
   return { partDigests, diagnostics };
+}
+
+async function digestUnpacked(part: FilePart, contents: Contents): Promise<string | undefined> {
+  const bytes = contents.get(part.path);
+  if (bytes === undefined) return undefined;
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", partOf(bytes, part) as BufferSource)).toHex();
 }
 
 /** The files of explicit segments, each once. */

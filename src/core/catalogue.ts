@@ -78,11 +78,16 @@ export const CATALOGUE = {
   "memory-hidden": { exit: "permission", about: "Segments are to be placed, and /proc/iomem hides its addresses" },
   "memory-unknown": { exit: "unavailable", about: "Segments are to be placed, and there is no memory map" },
   "memory-none": { exit: "unavailable", about: "No memory is left in which segments may lie" },
-  "not-yet": { exit: "unavailable", about: "A profile asks for what this version does not do" },
   "too-many-segments": { exit: "unavailable", about: "An image needs more segments than kexec_load takes" },
   "no-room": { exit: "unavailable", about: "No free memory is large enough for a segment" },
   "segment-content": { exit: "data", about: "A segment's content is empty, not in its file, or does not fit" },
   "elf-layout": { exit: "unavailable", about: "The segments of an ELF kernel cannot be laid out as kexec_load wants" },
+  // Predecompression: kernels and initrds that are unpacked before the reboot.
+  "payload-damaged": {
+    exit: "data",
+    about: "A kernel's or an initrd's compressed data do not unpack to what they state",
+  },
+  "codec-missing": { exit: "unavailable", about: "The library that unpacks a kernel is not installed" },
   // x86_64: what the next kernel is told of memory.
   "e820-unknown": { exit: "unavailable", about: "The next kernel's memory map is unknown, or has no memory in it" },
   "e820-type": { exit: "data", about: "The firmware's memory map has a range of an unknown type" },

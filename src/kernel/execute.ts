@@ -2,15 +2,24 @@ import { KEXEC_FILE_LOAD_FLAGS, KEXEC_LOAD_FLAGS } from "../plan/flags.ts";
 import type { Syscall, SyscallOf } from "../plan/syscall.ts";
 import { type Descriptor, joinInitrds } from "./initrd_join.ts";
 import { mapSegments } from "./map_segments.ts";
+import type { Contents } from "./settle.ts";
 import type { CallResult, Libc } from "./libc.ts";
 
-/** Makes one system call. `files` are those that the call names, opened; the descriptors stay open. */
-export function execute(call: Syscall, files: readonly Descriptor[], libc: Libc): CallResult {
+/**
+ * Makes one system call. `files` are those that the call names, opened; the descriptors stay open. `contents` is what
+ * files unpack to whose parts it places.
+ */
+export function execute(
+  call: Syscall,
+  files: readonly Descriptor[],
+  libc: Libc,
+  contents: Contents = new Map(),
+): CallResult {
   switch (call.name) {
     case "kexec_file_load":
       return fileLoad(call, files, libc);
     case "kexec_load": {
-      const mapped = mapSegments(call.segments, files, libc);
+      const mapped = mapSegments(call.segments, files, libc, contents);
       if ("ok" in mapped) return mapped;
       using segments = mapped;
       return libc.kexecLoad(call.entry, BigInt(call.segments.length), segments.table, call.flagBits);

@@ -46,6 +46,8 @@ const SYMBOLS = {
   munmap: { parameters: ["usize", "usize"], result: "i32" },
   // void *memcpy(void *dest, const void *src, size_t n): fills a mapping that is only known by its address
   copy_out: { name: "memcpy", parameters: ["usize", "buffer", "usize"], result: "usize" },
+  // The same once more: gives the address of a buffer
+  locate: { name: "memcpy", parameters: ["buffer", "buffer", "usize"], result: "usize" },
   // int close(int fd)
   close: { parameters: ["i32"], result: "i32" },
   // void sync(void)
@@ -90,6 +92,8 @@ export interface Libc extends Disposable {
   mapFile(fd: number, length: number): AddressResult;
   /** mmap(2) of fresh memory that holds these bytes. Gives the address. */
   mapBytes(bytes: Uint8Array): AddressResult;
+  /** Where bytes lie that are given to a call by their address: they must be kept until it is made. */
+  addressOf(bytes: Uint8Array): bigint;
   /** munmap(2). */
   unmap(address: bigint, length: number): CallResult;
   /** write(2). */
@@ -163,6 +167,8 @@ export function openLibc(path: string = LIBC): Libc {
       if (mapped.ok) c.copy_out(mapped.value, bytes as BufferSource, BigInt(bytes.length));
       return mapped;
     },
+    // memcpy gives its first argument; nothing is copied.
+    addressOf: (bytes) => c.locate(bytes as BufferSource, bytes as BufferSource, 0n),
     unmap: (address, length) => checked(c.munmap(address, BigInt(length))),
     write: (fd, bytes) => checked(c.write(fd, bytes as BufferSource, BigInt(bytes.length))),
     close: (fd) => checked(c.close(fd)),

@@ -1,5 +1,6 @@
 import type { CallSegment } from "../plan/syscall.ts";
 import type { Descriptor } from "./initrd_join.ts";
+import { type Contents, partOf } from "./settle.ts";
 import type { AddressResult, Failure, Libc } from "./libc.ts";
 
 /** struct kexec_segment (include/uapi/linux/kexec.h): buf, bufsz, mem, memsz, 8 bytes each on 64-bit kernels. */
@@ -13,12 +14,14 @@ export interface MappedSegments extends Disposable {
 
 /**
  * Maps what the segments are made of and packs their array. Files are mapped whole and read-only, each once: the kernel
- * copies out of the page cache, and this process holds no copy. Random parts are drawn here.
+ * copies out of the page cache, and this process holds no copy. Random parts are drawn here. What files unpack to is in
+ * this process, and given where it lies.
  */
 export function mapSegments(
   segments: readonly CallSegment[],
   files: readonly Descriptor[],
   libc: Libc,
+  contents: Contents = new Map(),
 ): MappedSegments | Failure {
   const mapped = new Map<string, { readonly address: bigint; readonly length: number }>();
   const unmap = () => mapped.forEach(({ address, length }) => libc.unmap(address, length));
@@ -29,6 +32,11 @@ export function mapSegments(
 
   const addressOf = ({ source }: CallSegment, index: number): AddressResult => {
     if (source.kind === "zero") return { ok: true, value: 0n };
+    if (source.kind === "unpacked") {
+      const bytes = contents.get(source.path);
+      if (bytes === undefined) throw new Error(`Cannot make the call: ${source.path} was not unpacked`);
+      return { ok: true, value: libc.addressOf(partOf(bytes, source)) };
+    }
     if (source.kind === "bytes") {
       const bytes = Uint8Array.fromBase64(source.base64);
       if (bytes.length === 0) return { ok: true, value: 0n };

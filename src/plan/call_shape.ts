@@ -1,7 +1,16 @@
 import { refine } from "../profile/refine.ts";
 import { anyText, choice, count, either, isMap, list, pattern, record, type Shape, text } from "../core/shape.ts";
 import { contradictionsOf } from "./contradictions.ts";
-import type { Call, FileLoadCall, PlannedFile, PlannedSegment, PlannedSource, SegmentLoadCall } from "./plan.ts";
+import type {
+  Call,
+  FileLoadCall,
+  PlannedBases,
+  PlannedFile,
+  PlannedRange,
+  PlannedSegment,
+  PlannedSource,
+  SegmentLoadCall,
+} from "./plan.ts";
 
 const digest = pattern("a SHA-256 of 64 hex digits", /^[0-9a-f]{64}$/);
 const hex = pattern("a hexadecimal number as 0x1000", /^0x[0-9a-f]{1,16}$/);
@@ -36,6 +45,13 @@ const fileSource: Shape<PlannedSource> = record<Extract<PlannedSource, { readonl
   length: { shape: count, doc: "Its length, bytes" },
 });
 
+const unpackedSource: Shape<PlannedSource> = record<Extract<PlannedSource, { readonly kind: "unpacked" }>>({
+  kind: { shape: choice(["unpacked"]), doc: "A part of what a file unpacks to" },
+  path: { shape: path, doc: "The file: a kernel, whose payload is unpacked, or an initrd" },
+  offset: { shape: count, doc: "Where the part begins, bytes" },
+  length: { shape: count, doc: "Its length, bytes" },
+});
+
 const bytesSource: Shape<PlannedSource> = record<Extract<PlannedSource, { readonly kind: "bytes" }>>({
   kind: { shape: choice(["bytes"]), doc: "Bytes that stand in the plan" },
   base64: { shape: pattern("base64", /^[A-Za-z0-9+/]*={0,2}$/), doc: "The bytes" },
@@ -53,10 +69,17 @@ const zeroSource: Shape<PlannedSource> = record<Extract<PlannedSource, { readonl
   kind: { shape: choice(["zero"]), doc: "Zero-filled memory" },
 });
 
+const SOURCES: { readonly [kind: string]: Shape<PlannedSource> } = {
+  file: fileSource,
+  unpacked: unpackedSource,
+  bytes: bytesSource,
+  zero: zeroSource,
+};
+
 const source: Shape<PlannedSource> = either<PlannedSource>(
-  "a file, bytes or zero",
-  [fileSource, bytesSource, zeroSource],
-  (value) => isMap(value) ? { file: fileSource, bytes: bytesSource, zero: zeroSource }[String(value.kind)] : undefined,
+  "a file, what one unpacks to, bytes or zero",
+  [fileSource, unpackedSource, bytesSource, zeroSource],
+  (value) => isMap(value) ? SOURCES[String(value.kind)] : undefined,
 );
 
 const segment: Shape<PlannedSegment> = record<PlannedSegment>({
@@ -68,6 +91,20 @@ const segment: Shape<PlannedSegment> = record<PlannedSegment>({
   source: { shape: source, doc: "Where the bytes come from" },
 });
 
+const range: Shape<PlannedRange> = record<PlannedRange>({
+  start: { shape: hex, doc: "The first address" },
+  end: { shape: hex, doc: "The address behind the last" },
+});
+
+const bases: Shape<PlannedBases> = record<PlannedBases>({
+  physical: {
+    shape: list(range),
+    doc: "Physical memory that the kernel may take; empty: it stays where its segments say",
+  },
+  virtual: { shape: range, doc: "The virtual addresses that it may take; it was linked for the first" },
+  alignment: { shape: hex, doc: "Either base is a multiple of this away from the one that is stated" },
+});
+
 const segmentLoad: Shape<SegmentLoadCall> = record<SegmentLoadCall>({
   syscall: { shape: choice(["kexec_load"]), doc: "The call" },
   flags: { shape: list(text), doc: "The flags by name" },
@@ -75,6 +112,11 @@ const segmentLoad: Shape<SegmentLoadCall> = record<SegmentLoadCall>({
   entry: { shape: hex, doc: "The physical address that is jumped to" },
   cmdline: { shape: cmdline, doc: "The command line of the new kernel" },
   segments: { shape: list(segment), doc: "The segments" },
+  bases: {
+    shape: bases,
+    doc: "What is chosen of an unpacked kernel's place when the plan is carried out (KASLR)",
+    fallback: optional,
+  },
   files: { shape: list(file), doc: "The files that the segments' bytes come from" },
 });
 

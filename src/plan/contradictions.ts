@@ -75,6 +75,13 @@ function segmentFault({ source, bufsz, sha256: stated }: PlannedSegment, files: 
       if (offset + length > bufsz) return "has a random part that reaches beyond its bytes";
       return stated === digest(bytes) ? undefined : OTHER_DIGEST;
     }
+    case "unpacked":
+      if (!files.some(({ path }) => path === source.path)) {
+        return `is from ${source.path}, which is not among \`files\``;
+      }
+      return source.length === bufsz
+        ? undefined
+        : `copies ${bufsz} bytes, and its part of ${source.path} unpacked has ${source.length}`;
     case "file": {
       const file = files.find(({ path }) => path === source.path);
       if (file === undefined) return `is from ${source.path}, which is not among \`files\``;

@@ -32,6 +32,7 @@ export function handsOverAnother(call: Call, facts: HostFacts, images: Images): 
     cmdline: call.cmdline,
     e820,
     efi: efiHandover(facts, kernel),
+    kaslr: call.bases !== undefined,
     ...(initrd === undefined ? {} : { initrd }),
   }, BigInt(planned.mem));
   return comparable(bytes) !== comparable(Uint8Array.fromBase64(planned.source.base64));

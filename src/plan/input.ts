@@ -1,4 +1,5 @@
 import type { HostFacts } from "../host/facts.ts";
+import type { Vmlinux } from "../arch/x86_64/vmlinux.ts";
 import type { ImageInfo, InitrdInfo } from "../image/image.ts";
 import type { Profile } from "../profile/profile.ts";
 
@@ -16,21 +17,45 @@ export interface IdentifiedFile<Info> {
   readonly info: Info;
 }
 
+/** A kernel, and what its payload unpacks to where that was looked at. */
+export interface KernelFile extends IdentifiedFile<ImageInfo> {
+  /** The kernel that is placed in place of the file. */
+  readonly unpacked?: Vmlinux & { readonly size: number };
+}
+
+/** An initrd, and what it unpacks to where that was looked at. */
+export interface InitrdFile extends IdentifiedFile<InitrdInfo> {
+  /** Placed in place of the file, or why not: completes "NAME stays as it is: …". */
+  readonly unpacked?: UnpackedInitrd | { readonly why: string };
+}
+
+/** What an initrd unpacks to. */
+export interface UnpackedInitrd {
+  /** Bytes. */
+  readonly size: number;
+  /** How its archives were packed, each once, in order. */
+  readonly packings: readonly string[];
+  /** Milliseconds that the new kernel is estimated to save. */
+  readonly gain: number;
+}
+
 /** The files that a profile names. */
 export interface Images {
   /** The kernel; absent with explicit segments. */
-  readonly kernel?: IdentifiedFile<ImageInfo>;
+  readonly kernel?: KernelFile;
   /** The initrds, in order. */
-  readonly initrd: readonly IdentifiedFile<InitrdInfo>[];
+  readonly initrd: readonly InitrdFile[];
   /** The files of explicit segments. */
   readonly segments?: readonly IdentifiedFile<undefined>[];
 }
 
-/** A part of a file. */
+/** A part of a file, or of what it unpacks to. */
 export interface FilePart {
+  /** A part of what it unpacks to. */
+  readonly unpacked?: true;
   /** The file, as it is named elsewhere. */
   readonly path: string;
-  /** Bytes from the start of the file. */
+  /** Bytes from its start. */
   readonly offset: number;
   /** Bytes. */
   readonly length: number;
@@ -49,6 +74,6 @@ export interface PlanInput {
 }
 
 /** The name of a part in `partDigests`. */
-export function partKey({ path, offset, length }: FilePart): string {
-  return `${path}@${offset}+${length}`;
+export function partKey({ path, offset, length, unpacked }: FilePart): string {
+  return `${path}${unpacked === true ? " unpacked" : ""}@${offset}+${length}`;
 }

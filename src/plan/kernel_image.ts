@@ -11,8 +11,10 @@ import {
   XLF_CAN_BE_LOADED_ABOVE_4G,
   XLF_KERNEL_64,
 } from "../image/setup_header.ts";
-import type { FilePart } from "./input.ts";
+import type { FilePart, KernelFile } from "./input.ts";
+import { memoryWords } from "./memory_words.ts";
 import { elfLayout, elfSegments } from "./placement/elf.ts";
+import { KERNEL_STEP, type VirtualBases, virtualBases } from "./predecompress.ts";
 
 /** A kernel that kexec_load(2) can start in 64-bit mode: what memory it needs, and what becomes of it at an address. */
 export interface KernelImage {
@@ -23,6 +25,13 @@ export interface KernelImage {
   readonly efiKexec: boolean;
   /** The parts of its file that are placed. */
   readonly parts: readonly FilePart[];
+  /** What of its place is chosen at load, for a kernel that was unpacked before: KASLR. */
+  readonly bases?: {
+    /** The virtual addresses that it may take. */
+    readonly virtual: VirtualBases;
+    /** Why its physical address is not chosen; undefined where it is. */
+    readonly fixed?: string;
+  };
   /** Its segments and entry when it lies at this address. */
   at(address: bigint): { readonly entry: bigint; readonly segments: readonly Segment[] };
 }
@@ -48,6 +57,49 @@ export function kernelImage(
     default:
       return { value: undefined, diagnostics: [] };
   }
+}
+
+/**
+ * The kernel that a bzImage's payload unpacked to, with the setup header of that; entered at startup_64 with the
+ * boot_params that the decompressor would have passed on. It takes whole pages of 2 MiB, by which it maps itself.
+ */
+export function unpackedKernelImage(
+  { path, unpacked, info }: KernelFile & {
+    readonly info: BzImage;
+    readonly unpacked: NonNullable<KernelFile["unpacked"]>;
+  },
+  cmdline: string,
+  pageSize: bigint,
+): Checked<KernelImage> {
+  const { value: layout, diagnostics } = elfLayout(unpacked.elf, path, pageSize);
+  if (layout === undefined) return { value: undefined, diagnostics };
+  const { max, avoid, fixed } = memoryWords(cmdline);
+  const virtual = virtualBases(info, unpacked.relocations.length > 0, cmdline);
+  const alignment = BigInt(info.alignment) > KERNEL_STEP ? BigInt(info.alignment) : KERNEL_STEP;
+  const unpackedBytes = (segment: Segment): Segment =>
+    segment.bytes.kind === "file" ? { ...segment, bytes: { ...segment.bytes, kind: "unpacked" } } : segment;
+  return {
+    value: {
+      request: {
+        ...layout.request,
+        size: alignUp(layout.request.size, KERNEL_STEP),
+        alignment,
+        max: max !== undefined && max < layout.request.max ? max : layout.request.max,
+        avoid,
+      },
+      header: info.header,
+      efiKexec: info.efiKexec,
+      parts: layout.segments.flatMap(({ bytes }) =>
+        bytes.kind === "file" ? [{ path, offset: bytes.offset, length: bytes.length, unpacked: true as const }] : []
+      ),
+      ...(typeof virtual === "string" ? {} : { bases: { virtual, ...(fixed === undefined ? {} : { fixed }) } }),
+      at: (address) => {
+        const { entry, segments } = elfSegments(layout, address);
+        return { entry, segments: segments.map(unpackedBytes) };
+      },
+    },
+    diagnostics,
+  };
 }
 
 /** The protected-mode code goes to one place of init_size bytes. */

@@ -3,14 +3,18 @@ import { e820Of } from "../arch/x86_64/e820.ts";
 import { efiHandover } from "../arch/x86_64/efi.ts";
 import type { Segment, SegmentRequest } from "../arch/segment.ts";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
-import { formatSize } from "../core/number.ts";
-import { alignUp } from "../core/range.ts";
+import { formatAddress, formatSize } from "../core/number.ts";
+import { alignUp, type Range } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { type CrashParts, crashParts } from "./crash_segments.ts";
+import { crashNeed, proposedReservation, reservationHint } from "./crash_size.ts";
+import { type InitrdForm, initrdForms } from "./initrd_forms.ts";
 import type { PlanInput } from "./input.ts";
 import { type KernelImage, MIN_ADDRESS } from "./kernel_image.ts";
 import { freeMemory } from "./placement/free_memory.ts";
-import { placeAll } from "./placement/place.ts";
+import { placeAll, type PlacedRequest } from "./placement/place.ts";
+import type { PlannedBases } from "./plan.ts";
+import { physicalBases } from "./predecompress.ts";
 import { purgatoryRequest, type SegmentLayout, withPurgatory } from "./purgatory_segment.ts";
 import { KEXEC_SEGMENT_MAX } from "./rules/segment_list.ts";
 
@@ -21,6 +25,10 @@ const OTHERS = 2;
 export interface LinuxLayout extends SegmentLayout {
   /** The command line that it gets, with what the layout adds to it. */
   readonly cmdline: string;
+  /** What of the kernel's place is chosen at load. */
+  readonly bases?: PlannedBases;
+  /** How each initrd is placed. */
+  readonly initrds: readonly InitrdForm[];
 }
 
 /**
@@ -39,7 +47,10 @@ export function linuxSegments(input: PlanInput, kernel: KernelImage, cmdline: st
     return { value: undefined, diagnostics: [...diagnostics, tooMany(images.initrd.length, most)] };
   }
 
-  const initrds = images.initrd.map((file) => ({ file, memsz: alignUp(BigInt(file.size), facts.pageSize) }));
+  const initrds = initrdForms(input, kernel.request.size).map((form) => ({
+    ...form,
+    memsz: alignUp(BigInt(form.size), facts.pageSize),
+  }));
   const initrdSize = initrds.reduce((sum, { memsz }) => sum + memsz, 0n);
   const anywhere = { alignment: facts.pageSize, min: MIN_ADDRESS, max: 1n << 64n };
   const first: readonly SegmentRequest[] = [
@@ -49,7 +60,7 @@ export function linuxSegments(input: PlanInput, kernel: KernelImage, cmdline: st
   ];
   // What boot_params says, and so its size, depends on the places of these; they keep them when it is placed as well.
   const found = placeAll(first, free.value, facts.pageSize);
-  if ("failed" in found) return { value: undefined, diagnostics: [...diagnostics, noRoom(found, profile.crash)] };
+  if ("failed" in found) return { value: undefined, diagnostics: [...diagnostics, noRoom(found, input)] };
   const { value: special, diagnostics: told } = parts.value.at(
     new Map(found.placed.map(({ name, address }) => [name, address])),
   );
@@ -61,6 +72,7 @@ export function linuxSegments(input: PlanInput, kernel: KernelImage, cmdline: st
     cmdline: special.cmdline(cmdline),
     e820: special.e820,
     efi: efiHandover(facts, kernel),
+    kaslr: kernel.bases !== undefined,
     ...(initrdSize === 0n ? {} : { initrd: { address: 0n, size: initrdSize } }),
   };
   const requests: readonly SegmentRequest[] = [
@@ -69,7 +81,7 @@ export function linuxSegments(input: PlanInput, kernel: KernelImage, cmdline: st
     purgatoryRequest(MIN_ADDRESS, facts.pageSize),
   ];
   const result = placeAll(requests, free.value, facts.pageSize);
-  if ("failed" in result) return { value: undefined, diagnostics: [...diagnostics, noRoom(result, profile.crash)] };
+  if ("failed" in result) return { value: undefined, diagnostics: [...diagnostics, noRoom(result, input)] };
   const at = (name: string): bigint => result.placed.find((request) => request.name === name)?.address ?? 0n;
 
   const params = buildBootParams(
@@ -80,11 +92,12 @@ export function linuxSegments(input: PlanInput, kernel: KernelImage, cmdline: st
   let next = at("initrd");
   const segments: readonly Segment[] = [
     ...image.segments,
-    ...initrds.map(({ file, memsz }, index): Segment => {
+    ...initrds.map(({ file, unpacked, size, memsz }, index): Segment => {
       const mem = next;
       next += memsz;
       const name = initrds.length === 1 ? "initrd" : `initrd ${index + 1}`;
-      return { name, mem, memsz, bytes: { kind: "file", path: file.path, offset: 0, length: file.size } };
+      const bytes = { kind: unpacked ? "unpacked" : "file", path: file.path, offset: 0, length: size } as const;
+      return { name, mem, memsz, bytes };
     }),
     ...special.segments,
     {
@@ -101,7 +114,36 @@ export function linuxSegments(input: PlanInput, kernel: KernelImage, cmdline: st
     changing: special.changing,
     ...(special.backup === undefined ? {} : { backup: special.backup }),
   };
-  return { value: { ...withPurgatory(layout, purgatory, input), cmdline: draft.cmdline }, diagnostics };
+  const bases = basesOf(kernel, result.placed, free.value, facts.pageSize);
+  return {
+    value: {
+      ...withPurgatory(layout, purgatory, input),
+      cmdline: draft.cmdline,
+      ...(bases === undefined ? {} : { bases }),
+      initrds,
+    },
+    diagnostics,
+  };
+}
+
+/** Where the kernel may lie, beside everything else that is placed. */
+function basesOf(
+  { request, bases }: KernelImage,
+  placed: readonly PlacedRequest[],
+  free: readonly Range[],
+  pageSize: bigint,
+): PlannedBases | undefined {
+  if (bases === undefined) return undefined;
+  const taken = placed.filter(({ name }) => name !== request.name).map(({ address, size }) => ({
+    start: address,
+    end: address + alignUp(size, pageSize),
+  }));
+  const text = ({ start, end }: Range) => ({ start: formatAddress(start), end: formatAddress(end) });
+  const within = { start: request.min, end: request.max };
+  const physical = bases.fixed === undefined
+    ? physicalBases(free, [...taken, ...request.avoid ?? []], within, request)
+    : [];
+  return { physical: physical.map(text), virtual: text(bases.virtual), alignment: formatAddress(request.alignment) };
 }
 
 /** A normal image has nothing besides, and all memory. */
@@ -117,9 +159,9 @@ function normalParts(facts: HostFacts): CrashParts {
 }
 
 /** From the first byte of the first initrd to the last of the last; the pages between end in zeros, which are skipped. */
-function initrdEnd(initrds: readonly { readonly file: { readonly size: number }; readonly memsz: bigint }[]): bigint {
+function initrdEnd(initrds: readonly { readonly size: number; readonly memsz: bigint }[]): bigint {
   return initrds.reduce(
-    (sum, { file, memsz }, index) => sum + (index === initrds.length - 1 ? BigInt(file.size) : memsz),
+    (sum, { size, memsz }, index) => sum + (index === initrds.length - 1 ? BigInt(size) : memsz),
     0n,
   );
 }
@@ -137,8 +179,10 @@ function tooMany(count: number, most: number): Diagnostic {
 /** The complaint of a request that found no place, in the crash reservation or in the memory of the system. */
 export function noRoom(
   { failed, largest }: { readonly failed: SegmentRequest; readonly largest: bigint },
-  crash: boolean,
+  { profile: { crash, memory }, images }: Pick<PlanInput, "profile" | "images">,
 ): Diagnostic {
+  const narrowed = memory.min !== undefined || memory.max !== undefined;
+  const larger = reservationHint(proposedReservation(crashNeed(images)));
   return {
     code: "no-room",
     severity: "error",
@@ -148,7 +192,7 @@ export function noRoom(
     expected: `${formatSize(failed.size)} in one piece`,
     found: `${formatSize(largest)} at most`,
     hint: crash
-      ? "Widen `memory` if the profile narrows it; otherwise boot the running kernel with a larger `crashkernel=`"
+      ? narrowed ? `Widen \`memory\`; otherwise r${larger.slice(1)}` : larger
       : "Widen `memory` if the profile narrows it; otherwise use a smaller initrd",
   };
 }

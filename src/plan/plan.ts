@@ -33,6 +33,8 @@ export interface FileLoadCall {
 /** Where the bytes of a planned segment come from. */
 export type PlannedSource =
   | { readonly kind: "file"; readonly path: string; readonly offset: number; readonly length: number }
+  /** A part of what the file unpacks to: a kernel's payload, or all the archives of an initrd. */
+  | { readonly kind: "unpacked"; readonly path: string; readonly offset: number; readonly length: number }
   | {
     readonly kind: "bytes";
     readonly base64: string;
@@ -57,6 +59,27 @@ export interface PlannedSegment {
   readonly source: PlannedSource;
 }
 
+/** Addresses as hexadecimal texts; the last one is behind the range. */
+export interface PlannedRange {
+  /** The first address. */
+  readonly start: string;
+  /** The address behind the last. */
+  readonly end: string;
+}
+
+/**
+ * Where an unpacked kernel may lie: the two bases of KASLR are chosen when the plan is carried out, so that the plan stays
+ * the same and names neither. Its segments move together; their `mem` is where they lie if nothing is chosen.
+ */
+export interface PlannedBases {
+  /** Physical memory that it may take, whole; every range was checked. Empty: it stays where the segments say. */
+  readonly physical: readonly PlannedRange[];
+  /** The virtual addresses that it may take; it was linked for the first. */
+  readonly virtual: PlannedRange;
+  /** Either base is a multiple of this away from the one that is stated, hexadecimal. */
+  readonly alignment: string;
+}
+
 /** A call of kexec_load(2) with every segment placed. */
 export interface SegmentLoadCall {
   /** The call. */
@@ -71,6 +94,8 @@ export interface SegmentLoadCall {
   readonly cmdline: string;
   /** Every segment, placed. */
   readonly segments: readonly PlannedSegment[];
+  /** What is chosen of the kernel's place when the plan is carried out. */
+  readonly bases?: PlannedBases;
   /** The files that the segments' bytes come from. */
   readonly files: readonly PlannedFile[];
 }
@@ -157,12 +182,17 @@ export function rolesOf(call: Call): FileRoles {
   }
   const paths = (name: RegExp) =>
     call.segments.flatMap((segment) =>
-      name.test(segment.name) && segment.source.kind === "file" ? [segment.source.path] : []
+      name.test(segment.name) && "path" in segment.source ? [segment.source.path] : []
     );
   const isLinux = call.segments.some(({ name }) => name === "boot_params");
   return isLinux
     ? { kernel: paths(/^kernel( \d+)?$/)[0], initrd: paths(/^initrd( \d+)?$/), segments: [] }
     : { kernel: undefined, initrd: [], segments: [...new Set(paths(/./))] };
+}
+
+/** Whether a segment of a Linux image is the kernel, or a part of it. */
+export function isKernel({ name }: { readonly name: string }): boolean {
+  return /^kernel( \d+)?$/.test(name);
 }
 
 /** A file as a plan names it. */

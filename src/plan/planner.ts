@@ -4,7 +4,7 @@ import { describeImage, describeInitrd, imageRelease, imageVersion } from "../im
 import { type Choice, chooseCall } from "./choose.ts";
 import { fileLoadFlags } from "./flags.ts";
 import type { PlanInput } from "./input.ts";
-import { type Call, type Plan, plannedFile, type PlannedHost } from "./plan.ts";
+import { type Call, type Plan, plannedFile, type PlannedHost, type Reason } from "./plan.ts";
 import { plannedRequires } from "../profile/planned_requires.ts";
 import { runRules } from "./rules/table.ts";
 import { planSegmentCall } from "./segment_call.ts";
@@ -40,7 +40,7 @@ export function planBoot(input: PlanInput): Checked<Plan> {
     call,
     ...(release === undefined ? {} : { release }),
     ...(version === undefined ? {} : { version }),
-    reasons: choice.reasons,
+    reasons: [...choice.reasons, ...planned.reasons],
     checks: runRules({
       call,
       crash: profile.crash,
@@ -94,7 +94,11 @@ export function plannedHost(facts: PlanInput["facts"]): PlannedHost {
   };
 }
 
-function planCall(input: PlanInput, choice: Choice, cmdline: string): Checked<Call> {
+function planCall(
+  input: PlanInput,
+  choice: Choice,
+  cmdline: string,
+): Checked<Call> & { readonly reasons: readonly Reason[] } {
   const { profile, images } = input;
   if (choice.syscall === "kexec_load" || images.kernel === undefined) return planSegmentCall(input, cmdline);
   const flags = fileLoadFlags([
@@ -110,5 +114,6 @@ function planCall(input: PlanInput, choice: Choice, cmdline: string): Checked<Ca
       cmdline,
     },
     diagnostics: [],
+    reasons: [],
   };
 }

@@ -89,8 +89,11 @@ export function digestOf({ bytes }: Segment, { images, partDigests }: PlanInput)
   if (bytes.kind === "zero") return sha256(new Uint8Array()).toHex();
   if (bytes.kind === "bytes") return sha256(bytes.bytes).toHex();
   const files = [images.kernel, ...images.initrd, ...(images.segments ?? [])];
-  const whole = files.find((file) => file?.path === bytes.path && file.size === bytes.length && bytes.offset === 0);
-  const digest = whole?.sha256 ?? partDigests?.get(partKey(bytes));
-  if (digest === undefined) throw new Error(`Cannot plan: the digest of ${partKey(bytes)} was not given`);
+  const part = bytes.kind === "unpacked" ? { ...bytes, unpacked: true as const } : bytes;
+  const whole = bytes.kind === "unpacked"
+    ? undefined
+    : files.find((file) => file?.path === bytes.path && file.size === bytes.length && bytes.offset === 0);
+  const digest = whole?.sha256 ?? partDigests?.get(partKey(part));
+  if (digest === undefined) throw new Error(`Cannot plan: the digest of ${partKey(part)} was not given`);
   return digest;
 }

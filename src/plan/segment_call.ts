@@ -1,29 +1,42 @@
 import { type Segment, sourceSize } from "../arch/segment.ts";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
-import { formatAddress } from "../core/number.ts";
+import { formatAddress, formatSize } from "../core/number.ts";
 import { subtract } from "../core/range.ts";
 import { describeImage, describeInitrd } from "../image/describe.ts";
 import { hotplugFlags } from "./crash_segments.ts";
 import { lacksReservation } from "./crash_size.ts";
 import { loadFlags } from "./flags.ts";
-import type { FilePart, PlanInput } from "./input.ts";
-import { kernelImage, MIN_ADDRESS } from "./kernel_image.ts";
+import { initrdForms } from "./initrd_forms.ts";
+import type { FilePart, KernelFile, PlanInput } from "./input.ts";
+import { type KernelImage, kernelImage, MIN_ADDRESS, unpackedKernelImage } from "./kernel_image.ts";
 import { linuxSegments, noRoom } from "./linux_segments.ts";
 import {
+  type PlannedBases,
   type PlannedFile,
   plannedFile,
   type PlannedSegment,
   type PlannedSource,
+  type Reason,
   type SegmentLoadCall,
 } from "./plan.ts";
 import { explicitSegments } from "./placement/explicit.ts";
 import { freeMemory } from "./placement/free_memory.ts";
 import { placeAll } from "./placement/place.ts";
+import { predecompressObjection, resolvedCmdline, virtualBases } from "./predecompress.ts";
 import { digestOf, purgatoryRequest, type SegmentLayout, withPurgatory } from "./purgatory_segment.ts";
 
 /** The parts of files whose digests a kexec_load plan takes; the caller gives them as `partDigests`. */
-export function partsNeeded({ profile, images, facts }: PlanInput): readonly FilePart[] {
-  if (images.kernel !== undefined) return kernelImage(images.kernel, facts.pageSize).value?.parts ?? [];
+export function partsNeeded(input: PlanInput): readonly FilePart[] {
+  const { profile, images } = input;
+  if (images.kernel !== undefined) {
+    const kernel = kernelToPlace(input, images.kernel, resolvedCmdline(input) ?? "").value;
+    if (kernel === undefined) return [];
+    const unpacked = initrdForms(input, kernel.request.size).filter((form) => form.unpacked);
+    return [
+      ...kernel.parts,
+      ...unpacked.map(({ file, size }) => ({ path: file.path, offset: 0, length: size, unpacked: true as const })),
+    ];
+  }
   return profile.segments.flatMap(({ source }) => {
     if (source.kind !== "file") return [];
     const size = images.segments?.find(({ path }) => path === source.file.path)?.size ?? 0;
@@ -32,18 +45,14 @@ export function partsNeeded({ profile, images, facts }: PlanInput): readonly Fil
   });
 }
 
-const NO_PREDECOMPRESSION: Diagnostic = {
-  code: "not-yet",
-  severity: "error",
-  message: "This version of warmboot does not decompress a kernel before the reboot",
-  path: ["predecompress"],
-  hint: "Take out `predecompress`; the kernel then decompresses itself, as ever",
-};
+/** A planned call, with reasons of its own. */
+export interface PlannedCall extends Checked<SegmentLoadCall> {
+  readonly reasons: readonly Reason[];
+}
 
 /** Plans a kexec_load(2) call. Without a layout the call has no segments, and the diagnostics or a check say why. */
-export function planSegmentCall(input: PlanInput, cmdline: string): Checked<SegmentLoadCall> {
+export function planSegmentCall(input: PlanInput, cmdline: string): PlannedCall {
   const { profile, facts, images } = input;
-  if (profile.predecompress) return { value: undefined, diagnostics: [NO_PREDECOMPRESSION] };
   const layout = layOut(input, cmdline);
   const flags = loadFlags([
     ...(profile.crash ? ["KEXEC_ON_CRASH"] as const : []),
@@ -64,9 +73,11 @@ export function planSegmentCall(input: PlanInput, cmdline: string): Checked<Segm
       segments: (layout.value?.segments ?? []).map((segment) =>
         plannedSegment(segment, layout.value?.random ?? {}, input)
       ),
+      ...(layout.value?.bases === undefined ? {} : { bases: layout.value.bases }),
       files,
     },
     diagnostics: layout.diagnostics,
+    reasons: layout.value?.reasons ?? [],
   };
 }
 
@@ -75,6 +86,8 @@ interface CallLayout extends SegmentLayout {
   readonly cmdline?: string;
   /** Whether there is an elfcorehdr that the kernel can keep up to date. */
   readonly hotplug?: boolean;
+  readonly bases?: PlannedBases;
+  readonly reasons?: readonly Reason[];
 }
 
 function layOut(input: PlanInput, cmdline: string): Checked<CallLayout> {
@@ -85,10 +98,70 @@ function layOut(input: PlanInput, cmdline: string): Checked<CallLayout> {
     return { value: undefined, diagnostics: [] };
   }
   if (profile.crash && lacksReservation(facts)) return { value: undefined, diagnostics: [] };
-  const kernel = kernelImage(images.kernel, facts.pageSize);
+  const kernel = kernelToPlace(input, images.kernel, cmdline);
   if (kernel.value === undefined) return { value: undefined, diagnostics: kernel.diagnostics };
   const { value, diagnostics } = linuxSegments(input, kernel.value, cmdline);
-  return { value: value === undefined ? undefined : { ...value, hotplug: profile.crash }, diagnostics };
+  if (value === undefined) return { value, diagnostics };
+  const initrds = value.initrds.flatMap(({ reason }) =>
+    reason === undefined ? [] : [{ code: "initrd-form", message: reason }]
+  );
+  const reasons = [...kernelReasons(input, images.kernel, kernel.value, cmdline), ...initrds];
+  return { value: { ...value, hotplug: profile.crash, reasons }, diagnostics };
+}
+
+/** The kernel as it is placed: unpacked where the profile asks for that and nothing speaks against it, else its file. */
+function kernelToPlace({ profile, facts }: PlanInput, kernel: KernelFile, cmdline: string): Checked<KernelImage> {
+  const { info, unpacked } = kernel;
+  if (
+    !profile.predecompress || info.kind !== "bzimage" || predecompressObjection(kernel, facts, cmdline) !== undefined
+  ) {
+    return kernelImage(kernel, facts.pageSize);
+  }
+  if (unpacked === undefined) return { value: undefined, diagnostics: [notUnpacked(kernel.path)] };
+  return unpackedKernelImage({ ...kernel, info, unpacked }, cmdline, facts.pageSize);
+}
+
+function notUnpacked(path: string): Diagnostic {
+  return {
+    code: "image-not-captured",
+    severity: "error",
+    message: `What ${path} unpacks to is not known here`,
+    path: ["predecompress"],
+    hint: "Plan where the file itself is, or without `predecompress`",
+  };
+}
+
+/** What became of `predecompress`, and of the kernel's bases. */
+function kernelReasons(
+  { profile, facts }: PlanInput,
+  kernel: KernelFile,
+  image: KernelImage,
+  cmdline: string,
+): readonly Reason[] {
+  const { info, unpacked } = kernel;
+  if (!profile.predecompress) return [];
+  const objection = predecompressObjection(kernel, facts, cmdline);
+  if (objection !== undefined || info.kind !== "bzimage" || unpacked === undefined) {
+    return [{ code: "kernel-packed", message: `The kernel decompresses itself, as ever, since ${objection}` }];
+  }
+  const placed = image.parts.reduce((sum, { length }) => sum + length, 0);
+  const virtual = virtualBases(info, unpacked.relocations.length > 0, cmdline);
+  return [
+    {
+      code: "kernel-unpacked",
+      message:
+        `The profile says \`predecompress: true\`: the kernel's ${info.payload?.compression} payload is unpacked ` +
+        `before the reboot, and ${formatSize(placed)} of it are placed`,
+    },
+    typeof virtual === "string"
+      ? { code: "bases-fixed", message: `The kernel runs where it was linked for, without KASLR: ${virtual}` }
+      : {
+        code: "bases-at-load",
+        message: image.bases?.fixed === undefined
+          ? "KASLR: the kernel's physical and virtual base are chosen at load"
+          : `KASLR: the kernel's virtual base is chosen at load, its physical one is not: ${image.bases.fixed}`,
+      },
+  ];
 }
 
 /**
@@ -106,7 +179,7 @@ function layOutExplicit(input: PlanInput): Checked<SegmentLayout> {
   if (free.value === undefined) return { value: undefined, diagnostics: [...diagnostics, ...free.diagnostics] };
   const taken = value.segments.map(({ mem, memsz }) => ({ start: mem, end: mem + memsz }));
   const result = placeAll([purgatoryRequest(MIN_ADDRESS, facts.pageSize)], subtract(free.value, taken), facts.pageSize);
-  if ("failed" in result) return { value: undefined, diagnostics: [...diagnostics, noRoom(result, profile.crash)] };
+  if ("failed" in result) return { value: undefined, diagnostics: [...diagnostics, noRoom(result, input)] };
   const address = result.placed[0]?.address ?? 0n;
   return { value: withPurgatory(layout, { address, bootParams: 0n }, input), diagnostics };
 }

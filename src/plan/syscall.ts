@@ -77,6 +77,10 @@ function formatBuffer(source: PlannedSource): string {
       return `mmap(${JSON.stringify(source.path)})${
         source.offset === 0 ? "" : `+${formatAddress(BigInt(source.offset))}`
       }`;
+    case "unpacked":
+      return `unpacked(${JSON.stringify(source.path)})${
+        source.offset === 0 ? "" : `+${formatAddress(BigInt(source.offset))}`
+      }`;
     case "bytes":
       return "bytes";
     case "zero":

@@ -130,22 +130,6 @@ Deno.test({
 });
 
 Deno.test({
-  name: "what this version does not do is an error, not dropped",
-  permissions: "none",
-  fn() {
-    const { value, diagnostics } = planBoot({
-      profile: profileOf({ predecompress: true }),
-      facts: hostFacts(),
-      images: images(),
-      partDigests: PART_DIGESTS,
-    });
-    assertEquals([value, diagnostics.map(({ code, path }) => [code, path])], [undefined, [["not-yet", [
-      "predecompress",
-    ]]]]);
-  },
-});
-
-Deno.test({
   name: "what is placed keeps to the memory that the profile allows",
   permissions: "none",
   fn() {

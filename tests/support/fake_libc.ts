@@ -35,6 +35,7 @@ export function fakeLibc(
       ok: true,
       value: 0x2000_0000n + BigInt(calls.push(["map_bytes", bytes.length])) * 0x10_0000n,
     }),
+    addressOf: (bytes) => 0x3000_0000n + BigInt(calls.push(["address_of", bytes.length])) * 0x10_0000n,
     unmap: (address, length) => answer("unmap", ok(0), address, length),
     write: (fd, bytes) => answer("write", ok(bytes.length), fd, bytes.length),
     close: (fd) => answer("close", ok(0), fd),

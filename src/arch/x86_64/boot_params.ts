@@ -18,6 +18,8 @@ export interface BootParamsInput {
   readonly e820: readonly E820Entry[];
   /** What is handed over of EFI. */
   readonly efi: EfiDecision;
+  /** What an unpacked kernel's own decompressor would have said: that its bases are random, so that it goes on with that. */
+  readonly kaslr?: boolean;
 }
 
 /** The bytes of one segment: boot_params, the command line, and all that boot_params points to but the initrd. */
@@ -61,6 +63,9 @@ const INHERITED: readonly { readonly offset: number; readonly length: number }[]
 /** The loader that kexec-tools and the kernel's own loader say they are. */
 const LOADER_KEXEC = 0xd0;
 
+/** A bit of loadflags, which choose_random_location sets (arch/x86/boot/compressed/kaslr.c, Linux 6.12). */
+const KASLR_FLAG = 0x02;
+
 /** Entries of boot_params.e820_table, and the bytes of one: address u64, size u64, type u32. */
 const E820_MAX = 128;
 const E820_ENTRY_SIZE = 20;
@@ -95,7 +100,7 @@ export function buildBootParams(input: BootParamsInput, at: bigint): BootParams 
   for (const { offset, length } of INHERITED) bytes.set(running.subarray(offset, offset + length), offset);
   view.setBigUint64(FIELD.acpiRsdpAddr, acpiRsdp(facts) ?? 0n, true);
   view.setUint8(HEADER.typeOfLoader, LOADER_KEXEC);
-  view.setUint8(HEADER.loadflags, 0);
+  view.setUint8(HEADER.loadflags, input.kaslr === true ? KASLR_FLAG : 0);
   setHalves(view, HEADER.ramdiskImage, FIELD.extRamdiskImage, initrd?.address ?? 0n);
   setHalves(view, HEADER.ramdiskSize, FIELD.extRamdiskSize, initrd?.size ?? 0n);
   setHalves(view, HEADER.cmdLinePtr, FIELD.extCmdLinePtr, address(layout.cmdline.offset));

@@ -74,6 +74,36 @@ export function purgatoryTarget(bytes: Uint8Array): bigint | undefined {
   return BigInt(bytes.length) === PURGATORY_SIZE ? fieldsOf(bytes).u64(AT.entry) : undefined;
 }
 
+/** A segment that lies elsewhere than a purgatory was told, perhaps with other bytes. */
+export interface MovedRegion {
+  /** Where it was to lie; physical address. */
+  readonly from: bigint;
+  /** Memory that it takes, bytes. */
+  readonly size: bigint;
+  /** Where it lies; physical address. */
+  readonly to: bigint;
+  /** The digest of as many bytes of it as before. */
+  readonly sha256: string;
+}
+
+/** A purgatory that is told of segments that lie elsewhere: what it verifies of them, and where it jumps to. */
+export function movedPurgatory(purgatory: Uint8Array, moved: readonly MovedRegion[]): Uint8Array {
+  const bytes = purgatory.slice();
+  const view = new DataView(bytes.buffer);
+  const count = Math.min(view.getUint32(AT.regionCount, true), AT.regionMax);
+  for (let index = 0; index < count; index++) {
+    const offset = AT.regions + index * AT.regionSize;
+    const move = moved.find(({ from }) => from === view.getBigUint64(offset + AT.regionAddress, true));
+    if (move === undefined) continue;
+    setU64(view, offset + AT.regionAddress, move.to);
+    bytes.set(digestBytes(move.sha256), offset + AT.regionDigest);
+  }
+  const entry = view.getBigUint64(AT.entry, true);
+  const entered = moved.find(({ from, size }) => from <= entry && entry < from + size);
+  if (entered !== undefined) setU64(view, AT.entry, entry - entered.from + entered.to);
+  return bytes;
+}
+
 function flagsOf({ verify, console }: PurgatoryInput): number {
   return (verify ? AT.flagVerify : 0) | (console.serial ? AT.flagSerial : 0) | (console.vga ? AT.flagVga : 0);
 }

@@ -76,7 +76,7 @@ export const load: Command = {
       ports.out.write(`${visible(describeLoaded(already))}\n`);
       say("Nothing was done; --force loads it anew", ports);
     } else {
-      const outcome = await carryOut(plan, { facts, files: prepared.files }, ports);
+      const outcome = await carryOut(plan, { facts, files: prepared.files, contents: prepared.contents }, ports);
       if (outcome !== "ok") return outcome;
       ports.out.write(visible(`Loaded ${plan.release ?? "the image"} from profile ${plan.profile}`) + "\n");
       say(`Recorded in ${RECORD_DIRECTORY}, where warmboot status reads it`, ports);

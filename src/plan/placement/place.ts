@@ -24,7 +24,7 @@ export function placeAll(requests: readonly SegmentRequest[], free: readonly Ran
     const size = alignUp(request.size > 0n ? request.size : 1n, pageSize);
     const alignment = request.alignment > pageSize ? request.alignment : pageSize;
     const bounds = { start: request.min, end: request.max };
-    const within = left.flatMap((range) => intersect(range, bounds) ?? []);
+    const within = subtract(left.flatMap((range) => intersect(range, bounds) ?? []), request.avoid ?? []);
     const candidates = [
       ...(request.preferred === undefined ? [] : [request.preferred]),
       ...within.map((range) => alignUp(range.start, alignment)),

@@ -1,5 +1,6 @@
 import { EXIT, type ExitName } from "../../core/exit.ts";
 import { type Check, segmentOf } from "../plan.ts";
+import { BASES_RULES } from "./bases.ts";
 import { CMDLINE_RULES } from "./cmdline.ts";
 import { CRASH_RULES } from "./crash.ts";
 import { FILE_RULES } from "./files.ts";
@@ -21,6 +22,7 @@ export const RULES: readonly Rule[] = [
   ...FILE_RULES,
   ...CMDLINE_RULES,
   ...MEMORY_RULES,
+  ...BASES_RULES,
   ...CRASH_RULES,
   ...PERMISSION_RULES,
 ];

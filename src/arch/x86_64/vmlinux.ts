@@ -1,0 +1,79 @@
+import { fieldsOf, memorySource } from "../../core/bytes.ts";
+import { identifyKernel } from "../../image/identify.ts";
+import type { ElfImage } from "../../image/image.ts";
+import { findRelocations, type RelocationSet } from "./relocations.ts";
+
+/** A kernel as its payload unpacks: an ELF file, and the relocations behind it. */
+export interface Vmlinux {
+  /** The file's headers; what ends a part in zeros counts as memory, not as bytes of the file. */
+  readonly elf: ElfImage;
+  /** What changes with its virtual base; empty where that is fixed. */
+  readonly relocations: readonly RelocationSet[];
+}
+
+/** Offsets in the header of an ELF64 file: the section headers end it, as objcopy writes it. */
+const E_SHOFF = 40;
+const E_SHENTSIZE = 58;
+const E_SHNUM = 60;
+const EM_X86_64 = 62;
+
+/** __START_KERNEL_map, and how much is mapped there with KASLR built in (KERNEL_IMAGE_SIZE), Linux 6.1 to 7.2. */
+export const START_KERNEL_MAP = 0xffff_ffff_8000_0000n;
+/** See `START_KERNEL_MAP`. */
+export const KERNEL_IMAGE_SIZE: bigint = 1n << 30n;
+
+/** Reads what a kernel's payload unpacked to. `why` completes "the kernel …". Throws nothing, whatever the bytes. */
+export function describeVmlinux(image: Uint8Array): Vmlinux | { readonly why: string } {
+  const info = identifyKernel(memorySource(image));
+  if (info.kind !== "elf" || info.machine !== EM_X86_64 || info.bits !== 64 || !info.littleEndian) {
+    return { why: "unpacks to something else than an x86_64 ELF file" };
+  }
+  const size = BigInt(image.length);
+  if (info.loads.some(({ offset, filesz }) => offset + filesz > size)) return { why: "has parts beyond its end" };
+  if (info.loads.some(({ paddr, memsz }) => paddr + memsz > KERNEL_IMAGE_SIZE)) {
+    return { why: "has parts beyond the 1 GiB that are mapped for it" };
+  }
+  const fields = fieldsOf(image);
+  const end = fields.u64(E_SHOFF) + BigInt(fields.u16(E_SHNUM) * fields.u16(E_SHENTSIZE));
+  if (end > size || info.loads.some(({ offset, filesz }) => offset + filesz > end)) {
+    return { why: "does not end with its section headers, so that its relocations cannot be told" };
+  }
+  const relocations = findRelocations(image, Number(end), info.loads);
+  if ("why" in relocations) return relocations;
+  const touched = lastTouched(image, relocations, info.loads);
+  const loads = info.loads.map((load, index) => ({ ...load, filesz: trimmed(image, load, touched[index] ?? 0n) }));
+  return { elf: { ...info, loads }, relocations };
+}
+
+/** Bytes of each part that relocations reach into: zeros, too, that one changes must be copied. */
+function lastTouched(
+  image: Uint8Array,
+  sets: readonly RelocationSet[],
+  loads: ElfImage["loads"],
+): readonly bigint[] {
+  const lists = fieldsOf(image);
+  const low = Number(START_KERNEL_MAP & 0xffff_ffffn);
+  const rows = loads.map(({ paddr, filesz }) => ({ start: Number(paddr), end: Number(paddr + filesz), reach: 0 }));
+  for (const { kind, offset, count } of sets) {
+    const width = kind === "add64" ? 8 : 4;
+    for (let at = offset; at < offset + count * 4; at += 4) {
+      const address = lists.u32(at) - low;
+      for (const row of rows) {
+        if (address < row.start || address >= row.end) continue;
+        row.reach = Math.max(row.reach, address + width - row.start);
+        break;
+      }
+    }
+  }
+  return rows.map(({ reach }) => BigInt(reach));
+}
+
+/** The bytes of a part without the zeros that end it; its memory is zero-filled anyway. A multiple of 64. */
+function trimmed(image: Uint8Array, { offset, filesz }: ElfImage["loads"][number], atLeast: bigint): bigint {
+  const start = Number(offset);
+  let end = start + Number(filesz);
+  while (end > start && image[end - 1] === 0) end--;
+  const used = BigInt(end - start) > atLeast ? BigInt(end - start) : atLeast;
+  const rounded = (used + 63n) & ~63n;
+  return rounded < filesz ? rounded : filesz;
+}

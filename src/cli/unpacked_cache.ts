@@ -1,0 +1,104 @@
+import { join } from "@std/path/posix";
+
+/** Where unpacked kernels are kept, so that a load at each boot does not unpack them again. */
+export const CACHE_DIRECTORY = "/var/cache/warmboot";
+
+/** All of them together, bytes: some eight kernels. */
+const LIMIT = 512 * 2 ** 20;
+
+/** What was left half-written this long ago is nobody's any more, milliseconds. */
+const STALE = 3_600_000;
+
+/** Kept kernels by the SHA-256 of the file that they were unpacked from. Nothing of it fails: it is there, or it is not. */
+export interface UnpackedCache {
+  /** What is kept for a file, if its digest still is the one that it was kept under. */
+  find(sha256: string): Promise<Uint8Array | undefined>;
+  /** Keeps it: written beside its place, then renamed. What was used least recently goes, where there is too much. */
+  keep(sha256: string, bytes: Uint8Array): Promise<void>;
+}
+
+/** A cache in a folder that is the system's or the user's own; in another's, or where none can be, it keeps nothing. */
+export function unpackedCache(directory: string = CACHE_DIRECTORY, limit: number = LIMIT): UnpackedCache {
+  return {
+    async find(sha256) {
+      if (!isOurs(directory)) return undefined;
+      const name = entries(directory).find((entry) => entry.name.startsWith(`${sha256}.`))?.name;
+      if (name === undefined) return undefined;
+      const path = join(directory, name);
+      const bytes = attempt(() => Deno.readFileSync(path));
+      if (bytes === undefined) return undefined;
+      if (nameOf(sha256, await digestOf(bytes)) === name) {
+        attempt(() => Deno.utimeSync(path, new Date(), new Date()));
+        return bytes;
+      }
+      attempt(() => Deno.removeSync(path));
+      return undefined;
+    },
+    async keep(sha256, bytes) {
+      if (bytes.length > limit) return;
+      attempt(() => Deno.mkdirSync(directory, { recursive: true, mode: 0o700 }));
+      if (!isOurs(directory)) return;
+      const beside = join(directory, `.${crypto.randomUUID()}.new`);
+      const name = nameOf(sha256, await digestOf(bytes));
+      makeRoom(directory, limit - bytes.length);
+      const done = attempt(() => {
+        Deno.writeFileSync(beside, bytes, { createNew: true, mode: 0o600 });
+        Deno.renameSync(beside, join(directory, name));
+        return true;
+      });
+      if (done !== true) attempt(() => Deno.removeSync(beside));
+    },
+  };
+}
+
+/** The name tells both digests: of the file that was unpacked, and of what it unpacked to. */
+function nameOf(packed: string, unpacked: string): string {
+  return `${packed}.${unpacked}`;
+}
+
+/** What others may write to is not to be booted. */
+function isOurs(directory: string): boolean {
+  const stats = attempt(() => Deno.statSync(directory));
+  if (stats === undefined || !stats.isDirectory) return false;
+  return ((stats.mode ?? 0o777) & 0o022) === 0 && (stats.uid === 0 || stats.uid === Deno.uid());
+}
+
+interface Entry {
+  readonly name: string;
+  readonly size: number;
+  readonly used: number;
+}
+
+function entries(directory: string): readonly Entry[] {
+  const names = attempt(() => Array.from(Deno.readDirSync(directory), ({ name }) => name)) ?? [];
+  return names.flatMap((name) => {
+    const stats = attempt(() => Deno.lstatSync(join(directory, name)));
+    return stats?.isFile ? [{ name, size: stats.size, used: stats.mtime?.getTime() ?? 0 }] : [];
+  });
+}
+
+/** Removes what was used least recently, and what was left half-written, until at most `room` bytes are taken. */
+function makeRoom(directory: string, room: number): void {
+  let taken = 0;
+  for (const { name, size, used } of entries(directory).toSorted((a, b) => b.used - a.used)) {
+    const isPart = /^\.[0-9a-f-]{36}\.new$/.test(name);
+    const isKept = /^[0-9a-f]{64}\.[0-9a-f]{64}$/.test(name);
+    if (isKept) taken += size;
+    if (isPart && Date.now() - used > STALE || isKept && taken > room) {
+      attempt(() => Deno.removeSync(join(directory, name)));
+    }
+  }
+}
+
+async function digestOf(bytes: Uint8Array): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as BufferSource)).toHex();
+}
+
+/** A cache that cannot be used is as good as none. */
+function attempt<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch {
+    return undefined;
+  }
+}

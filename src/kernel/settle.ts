@@ -1,0 +1,113 @@
+import { movedPurgatory } from "../arch/x86_64/purgatory.ts";
+import { relocated } from "../arch/x86_64/relocations.ts";
+import { describeVmlinux } from "../arch/x86_64/vmlinux.ts";
+import { formatAddress } from "../core/number.ts";
+import { countBases, kernelRange, physicalBase } from "../plan/bases.ts";
+import { isKernel, type PlannedSegment, type SegmentLoadCall } from "../plan/plan.ts";
+import { PURGATORY } from "../plan/purgatory_segment.ts";
+
+/** What files unpack to, by path. */
+export type Contents = ReadonlyMap<string, Uint8Array>;
+
+/** A call in which nothing is left to choose, and what its unpacked segments are made of; or why there is none. */
+export type Settled =
+  | { readonly kind: "settled"; readonly call: SegmentLoadCall; readonly contents: Contents }
+  /** A whole sentence. */
+  | { readonly kind: "refused"; readonly message: string };
+
+/** Draws a number from 0 on, below `bound`, with equal chances. */
+export type Draw = (bound: bigint) => bigint;
+
+/** Draws from the system's random numbers (getrandom). What would favour small numbers is drawn again. */
+export function drawSecurely(bound: bigint): bigint {
+  const limit = (1n << 64n) / bound * bound;
+  for (;;) {
+    const [drawn = 0n] = crypto.getRandomValues(new BigUint64Array(1));
+    if (drawn < limit) return drawn % bound;
+  }
+}
+
+/**
+ * Chooses what a plan leaves to the load: the physical and the virtual base of an unpacked kernel. Its segments move, its
+ * relocations are applied, and purgatory is told of both. What files unpack to must be what was planned: see
+ * `contentFaults`.
+ */
+export async function settle(call: SegmentLoadCall, contents: Contents, draw: Draw = drawSecurely): Promise<Settled> {
+  const kernel = kernelRange(call);
+  const [first] = call.segments.filter(isKernel);
+  if (call.bases === undefined || kernel === undefined || first?.source.kind !== "unpacked") {
+    return { kind: "settled", call, contents };
+  }
+  const { path } = first.source;
+  const image = contents.get(path);
+  const vmlinux = image === undefined ? undefined : describeVmlinux(image);
+  if (image === undefined || vmlinux === undefined || "why" in vmlinux) {
+    return { kind: "refused", message: `${path} does not unpack to a kernel that can be moved` };
+  }
+  const size = kernel.end - kernel.start;
+  const count = countBases(call.bases, size);
+  const physical = count.physical === 0n ? undefined : physicalBase(call.bases, size, draw(count.physical));
+  const distance = draw(count.virtual) * BigInt(call.bases.alignment);
+  const moved = relocated(image, vmlinux.relocations, vmlinux.elf.loads, distance);
+  const delta = (physical ?? kernel.start) - kernel.start;
+
+  const kernels: { readonly planned: PlannedSegment; readonly settled: PlannedSegment }[] = [];
+  for (const planned of call.segments.filter(isKernel)) {
+    const { mem, source, sha256 } = planned;
+    const digest = source.kind === "unpacked" ? await digestOf(partOf(moved, source)) : sha256;
+    kernels.push({ planned, settled: { ...planned, mem: formatAddress(BigInt(mem) + delta), sha256: digest } });
+  }
+  const purgatory = call.segments.find(({ name }) => name === PURGATORY);
+  if (purgatory?.source.kind !== "bytes") {
+    return { kind: "refused", message: "The plan has no purgatory to tell of it" };
+  }
+  const code = movedPurgatory(
+    Uint8Array.fromBase64(purgatory.source.base64),
+    kernels.map(({ planned, settled }) => ({
+      from: BigInt(planned.mem),
+      size: BigInt(planned.memsz),
+      to: BigInt(settled.mem),
+      sha256: settled.sha256,
+    })),
+  );
+  const told: PlannedSegment = {
+    ...purgatory,
+    sha256: await digestOf(code),
+    source: { ...purgatory.source, base64: code.toBase64() },
+  };
+  const { bases: _, ...rest } = call;
+  return {
+    kind: "settled",
+    call: {
+      ...rest,
+      segments: call.segments.map((segment) =>
+        segment === purgatory ? told : kernels.find(({ planned }) => planned === segment)?.settled ?? segment
+      ),
+    },
+    contents: new Map([...contents, [path, moved]]),
+  };
+}
+
+/** How what files unpack to differs from what a call places of it, by its digests; whole sentences. */
+export async function contentFaults(call: SegmentLoadCall, contents: Contents): Promise<readonly string[]> {
+  const faults: string[] = [];
+  for (const { name, source, sha256 } of call.segments) {
+    if (source.kind !== "unpacked") continue;
+    const bytes = contents.get(source.path);
+    if (bytes === undefined) {
+      faults.push(`What ${source.path} unpacks to is not at hand`);
+    } else if (source.offset + source.length > bytes.length || await digestOf(partOf(bytes, source)) !== sha256) {
+      faults.push(`Segment "${name}" of the plan is not what ${source.path} unpacks to`);
+    }
+  }
+  return faults;
+}
+
+/** A part of what a file unpacks to. */
+export function partOf(bytes: Uint8Array, { offset, length }: { offset: number; length: number }): Uint8Array {
+  return bytes.subarray(offset, offset + length);
+}
+
+async function digestOf(bytes: Uint8Array): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as BufferSource)).toHex();
+}

@@ -1,0 +1,89 @@
+import { formatSize } from "../core/number.ts";
+import { alignUp } from "../core/range.ts";
+import type { InitrdFile, PlanInput } from "./input.ts";
+
+/** An initrd as it is placed: what it unpacks to, or the file as it is. */
+export interface InitrdForm {
+  /** The file. */
+  readonly file: InitrdFile;
+  /** Whether what it unpacks to is placed. */
+  readonly unpacked: boolean;
+  /** Bytes that are placed. */
+  readonly size: number;
+  /** Why, as a sentence; undefined where nobody asked. */
+  readonly reason?: string;
+}
+
+/** Bytes of output that a kernel's own decompressors give in a millisecond: orders of magnitude, of one fast core. */
+const UNPACKED_PER_MS: { readonly [packing: string]: number } = {
+  gzip: 250_000,
+  bzip2: 30_000,
+  lzma: 60_000,
+  xz: 70_000,
+  lzo: 500_000,
+  lz4: 1_200_000,
+  zstd: 700_000,
+};
+
+/** Bytes that purgatory's SHA-256 takes in a millisecond, and that are copied to their place, each on the same core. */
+const VERIFIED_PER_MS = 250_000;
+const COPIED_PER_MS = 4_000_000;
+
+/** More than boot_params and purgatory ever take, bytes. */
+const OVERHEAD = 1n << 20n;
+
+/** Below this, an estimate of such numbers says nothing, milliseconds. */
+const WORTHWHILE = 20;
+
+/**
+ * Milliseconds that a reboot is estimated to be shorter if archives are unpacked before it: what the kernel need not
+ * unpack, less what is verified and copied more.
+ */
+export function estimatedGain(
+  archives: readonly { readonly packing: string; readonly size: number }[],
+  grown: number,
+  checksum: boolean,
+): number {
+  const saved = archives.reduce((sum, { packing, size }) => sum + size / (UNPACKED_PER_MS[packing] ?? Infinity), 0);
+  return Math.round(saved - grown / COPIED_PER_MS - (checksum ? grown / VERIFIED_PER_MS : 0));
+}
+
+/**
+ * How each initrd is placed. One is unpacked before the reboot where that shortens it, and where all segments together
+ * stay within half of the memory, which is all that the kernel takes. `kernel`: the memory that the kernel takes, bytes.
+ */
+export function initrdForms({ profile, facts, images }: PlanInput, kernel: bigint): readonly InitrdForm[] {
+  const pages = (size: number): bigint => alignUp(BigInt(size), facts.pageSize);
+  let left = (facts.memTotal ?? 0n) / facts.pageSize / 2n * facts.pageSize - kernel - OVERHEAD -
+    images.initrd.reduce((sum, { size }) => sum + pages(size), 0n);
+  return images.initrd.map((file): InitrdForm => {
+    const as = (reason: string): InitrdForm => ({
+      file,
+      unpacked: false,
+      size: file.size,
+      reason: `${file.path} stays as it is: ${reason}`,
+    });
+    const { unpacked } = file;
+    if (!profile.predecompress) return { file, unpacked: false, size: file.size };
+    if (profile.crash) return as("what it unpacks to would take room in the crash reservation twice");
+    if (unpacked === undefined) return { file, unpacked: false, size: file.size };
+    if ("why" in unpacked) return as(unpacked.why);
+    if (unpacked.gain < WORTHWHILE) {
+      const costs = profile.checksum ? "verifying and copying what it unpacks to" : "copying what it unpacks to";
+      return as(`${costs}, ${formatSize(unpacked.size)}, takes about as long as unpacking it`);
+    }
+    const more = pages(unpacked.size) - pages(file.size);
+    if (more > left) {
+      return as(`unpacked it takes ${formatSize(unpacked.size)}, with which the segments exceed half of the memory`);
+    }
+    left -= more;
+    return {
+      file,
+      unpacked: true,
+      size: unpacked.size,
+      reason:
+        `${file.path} is unpacked before the reboot (${unpacked.packings.join(", ")}, ${formatSize(file.size)} to ` +
+        `${formatSize(unpacked.size)}), which is estimated to save ${unpacked.gain} ms on a fast core`,
+    };
+  });
+}

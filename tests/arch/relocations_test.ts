@@ -1,0 +1,142 @@
+import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
+import { findRelocations, relocated } from "../../src/arch/x86_64/relocations.ts";
+import { describeVmlinux } from "../../src/arch/x86_64/vmlinux.ts";
+import { CODE, LINKED, listed, type SmallKernel, vmlinux } from "../support/small_kernel.ts";
+
+/** What a kernel is described as; a fault as its text. */
+function described(image: Uint8Array) {
+  const result = describeVmlinux(image);
+  if ("why" in result) throw new Error(result.why);
+  return result;
+}
+
+function faultOf(image: Uint8Array): string {
+  const result = describeVmlinux(image);
+  assert("why" in result, "it was taken");
+  return result.why;
+}
+
+/**
+ * What the decompressor does, told once more by its comments alone: walk back from the end of the image through the
+ * lists, each ended by a zero, and change one address at a time in a memory that begins at the kernel's base.
+ */
+function byTheModel(image: Uint8Array, code: Uint8Array, lists: number, distance: bigint): Uint8Array {
+  const memory = code.slice();
+  const words = new DataView(image.buffer, image.byteOffset, image.byteLength);
+  let at = image.length - 4;
+  const steps: ((offset: number) => void)[] = [
+    (offset) => write(memory, offset, 4, BigInt.asUintN(32, read(memory, offset, 4) + distance)),
+    ...(lists === 3
+      ? [(offset: number) => write(memory, offset, 4, BigInt.asUintN(32, read(memory, offset, 4) - distance))]
+      : []),
+    (offset) => write(memory, offset, 8, BigInt.asUintN(64, read(memory, offset, 8) + distance)),
+  ];
+  for (const step of steps) {
+    for (; words.getInt32(at, true) !== 0; at -= 4) {
+      const virtual = BigInt.asUintN(64, BigInt(words.getInt32(at, true)));
+      step(Number(virtual - 0xffff_ffff_8000_0000n - LINKED));
+    }
+    at -= 4;
+  }
+  return memory;
+}
+
+function read(memory: Uint8Array, offset: number, bytes: number): bigint {
+  return [...memory.subarray(offset, offset + bytes)].reduceRight((sum, byte) => sum * 256n + BigInt(byte), 0n);
+}
+
+function write(memory: Uint8Array, offset: number, bytes: number, value: bigint): void {
+  for (let index = 0; index < bytes; index++) memory[offset + index] = Number(value >> BigInt(8 * index) & 255n);
+}
+
+const KERNELS: readonly (SmallKernel & { readonly name: string })[] = [
+  {
+    name: "with three lists, as up to 6.12",
+    add64: [0, 8, 0x1008].map(listed),
+    inverse32: [0x20, 0x24].map(listed),
+    add32: [0x1ffc].map(listed),
+  },
+  { name: "with two lists, as 7.2 has them", add64: [0x10].map(listed), add32: [0x40, 0x44, 0x1f00].map(listed) },
+  { name: "with empty lists but one", inverse32: [], add32: [0x100].map(listed) },
+  { name: "that changes zeros at its end", add64: [0x3ff8].map(listed), inverse32: [] },
+];
+
+for (const { name, ...spec } of KERNELS) {
+  Deno.test({
+    name: `a kernel ${name} is relocated as an independent model of the decompressor does it`,
+    permissions: "none",
+    fn() {
+      const image = vmlinux(spec);
+      const { relocations, elf } = described(image);
+      const start = Number(elf.loads[0]?.offset);
+      for (const distance of [0x20_0000n, 0x1000_0000n, 0x3ec0_0000n]) {
+        const moved = relocated(image, relocations, elf.loads, distance).subarray(start, start + CODE.length);
+        assertEquals(moved, byTheModel(image, CODE, spec.inverse32 === undefined ? 2 : 3, distance));
+        assertNotEquals(moved, CODE);
+      }
+      const still = relocated(image, relocations, elf.loads, 0n);
+      assertEquals(still.subarray(start, start + CODE.length), CODE);
+    },
+  });
+}
+
+Deno.test({
+  name: "the image itself is left as it is",
+  permissions: "none",
+  fn() {
+    const image = vmlinux({ add64: [listed(0)] });
+    const before = image.slice();
+    const { relocations, elf } = described(image);
+    relocated(image, relocations, elf.loads, 0x20_0000n);
+    assertEquals(image, before);
+  },
+});
+
+Deno.test({
+  name: "a kernel without relocations has none, and keeps its base",
+  permissions: "none",
+  fn() {
+    assertEquals(described(vmlinux({ fixed: true })).relocations, []);
+  },
+});
+
+Deno.test({
+  name: "zeros that end a part are memory, not bytes, unless a relocation reaches into them",
+  permissions: "none",
+  fn() {
+    assertEquals(described(vmlinux()).elf.loads.map(({ filesz, memsz }) => [filesz, memsz]), [[0x2000n, 0x4000n]]);
+    const touched = described(vmlinux({ add64: [listed(0x3000)] }));
+    assertEquals(touched.elf.loads[0]?.filesz, 0x3040n);
+  },
+});
+
+Deno.test({
+  name: "relocations that point elsewhere, or lists that are not understood, are refused",
+  permissions: "none",
+  fn() {
+    assertStringIncludes(faultOf(vmlinux({ add32: [listed(0x4000)] })), "lies outside of it");
+    assertStringIncludes(faultOf(vmlinux({ add64: [listed(0x3ffc)] })), "lies outside of it");
+    assertStringIncludes(faultOf(vmlinux({ add32: [0x1234] })), "lies outside of it");
+    assertStringIncludes(faultOf(vmlinux({ add32: [0, listed(4), 0, listed(8)] })), "4 lists");
+    assertStringIncludes(faultOf(vmlinux().slice(0, -2)), "where its ELF file ends");
+    const odd = vmlinux();
+    odd[odd.length - 8] = 1;
+    assertStringIncludes(faultOf(odd), "where its ELF file ends");
+    assert("why" in findRelocations(new Uint8Array(8), 12, []));
+  },
+});
+
+Deno.test({
+  name: "what is no x86_64 kernel is refused, whatever its bytes",
+  permissions: "none",
+  fn() {
+    assertStringIncludes(faultOf(new Uint8Array(100)), "something else");
+    assertStringIncludes(faultOf(vmlinux().slice(0, 60)), "something else");
+    const far = vmlinux();
+    new DataView(far.buffer).setBigUint64(64 + 24, 0x4000_0000n, true); // p_paddr
+    assertStringIncludes(faultOf(far), "1 GiB");
+    const cut = vmlinux();
+    new DataView(cut.buffer).setBigUint64(40, 100n, true); // e_shoff
+    assertStringIncludes(faultOf(cut), "section headers");
+  },
+});
