@@ -16,6 +16,8 @@ export interface MachineOptions {
   readonly memory?: number;
   /** 2 unless told. */
   readonly cpus?: number;
+  /** Features that the processor is to lack, as QEMU names them. */
+  readonly without?: readonly string[];
   /** `bios` unless told. */
   readonly firmware?: "bios" | "uefi";
   /** `q35` unless told. */
@@ -63,12 +65,14 @@ export async function qemuCommand(
   options: MachineOptions,
   files: MachineFiles,
 ): Promise<{ readonly program: string; readonly args: string[] }> {
-  const { kernel, disk, append = "", memory = 2048, cpus = 2, firmware = "bios", board = "q35" } = options;
+  const { kernel, disk, append = "", memory = 2048, cpus = 2, without = [], firmware = "bios", board = "q35" } =
+    options;
+  const features = [CPU, ...without.map((name) => `${name}=off`)].join(",");
   const args = [
     ["-nodefaults", "-no-user-config", "-no-reboot"],
     ["-display", "none"],
     // A socket for each: the firmware's MP table, for kernels without ACPI, lists one CPU of a socket.
-    ["-accel", ACCELERATOR, "-cpu", CPU, "-machine", board, "-m", `${memory}`, "-smp", `${cpus},sockets=${cpus}`],
+    ["-accel", ACCELERATOR, "-cpu", features, "-machine", board, "-m", `${memory}`, "-smp", `${cpus},sockets=${cpus}`],
     ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"],
     ["-chardev", `socket,id=agent,path=${optionValue(files.socket)}`, "-serial", "chardev:agent"],
     ["-kernel", kernel, "-initrd", files.initrd, "-append", `${BASE_CMDLINE} ${append}`.trim()],

@@ -49,7 +49,6 @@ Deno.test(`what cannot work is refused with its cause, and nothing is half done 
         await profile(machine, `${crash}\nload: ${load}`);
         const [code, text] = said(await machine.run("warmboot load /run/p.yaml"));
         assertEquals(code, EXIT.unavailable.code, text);
-        assertStringIncludes(text, "crash-reservation");
         assertMatch(text, /crashkernel=\d+M/);
         assertEquals(await machine.output("cat /sys/kernel/kexec_crash_loaded"), "0\n");
       }
@@ -96,6 +95,7 @@ Deno.test(`what cannot work is refused with its cause, and nothing is half done 
   await t.step("two loads at once: what is loaded is what is recorded", async () => {
     const both = await machine.output(
       "(warmboot load /run/p.yaml; echo $?) >/run/a 2>&1 & (warmboot load /run/p.yaml; echo $?) >/run/b 2>&1; wait; cat /run/a /run/b",
+      { timeout: 180 },
     );
     const codes = both.split("\n").filter((line) => /^\d+$/.test(line)).map(Number);
     assert(codes.includes(0) && codes.every((code) => code === 0 || code === EXIT.io.code), both);
