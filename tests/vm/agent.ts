@@ -1,4 +1,4 @@
-/** The host's end of the serial line to the guest's agent; guest/init describes the protocol. */
+/** The host's end of the serial line to the guest's agent; guest/agent describes the protocol. */
 import { concatenate } from "./cpio.ts";
 
 /** A kernel that came up. */

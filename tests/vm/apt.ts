@@ -127,6 +127,23 @@ async function findPackage(suite: Suite, name: string): Promise<{ version: strin
   return { version, depends: depends.split(/[,|]/).map((row) => row.trim().split(/[ :]/, 1)[0] ?? "") };
 }
 
+/** Downloads packages and all that they depend on, verified by apt, into the folder. Gives the files' paths. */
+export async function downloadClosure(suite: Suite, names: readonly string[], folder: string): Promise<string[]> {
+  announce(`downloading ${names[0]}, ${names.length - 1} others, and what they depend on, of ${suite}`);
+  await Deno.mkdir(join(folder, "partial"), { recursive: true });
+  const how = ["-q", "-y", "--no-install-recommends", "--download-only"];
+  await output("apt-get", [
+    ...stateOptions(suite),
+    "-o",
+    `Dir::Cache::archives=${folder}`,
+    ...how,
+    "install",
+    ...names,
+  ]);
+  const files = await Array.fromAsync(Deno.readDir(folder), ({ name }) => join(folder, name));
+  return files.filter((path) => path.endsWith(".deb")).toSorted();
+}
+
 /** Downloads a package, verified by apt, into the folder, and returns the file's path. */
 export async function downloadPackage(suite: Suite, { name, version }: Package, folder: string): Promise<string> {
   announce(`downloading ${name} ${version}`);

@@ -6,13 +6,18 @@ import type { GuestFiles } from "./initramfs.ts";
 /** Room on the disk, beside its files. The image is sparse. */
 const SIZE = "2G";
 
-/** Writes the image of a file system that holds the files. The folder is for what it is made from. */
-export async function writeDisk(image: string, files: GuestFiles, folder: string): Promise<void> {
+/**
+ * Writes the image of a file system that holds the files, over a copy of the tree `base` if there is one. The folder is
+ * for what it is made from.
+ */
+export async function writeDisk(image: string, files: GuestFiles, folder: string, base?: string): Promise<void> {
   const tree = join(folder, "tree");
+  if (base !== undefined) await output("cp", ["-a", base, tree]);
   for (const [path, content] of Object.entries(files)) {
     const target = join(tree, path);
     await Deno.mkdir(dirname(target), { recursive: true });
-    if (typeof content === "string") await Deno.writeTextFile(target, content, { mode: 0o755 });
+    const mode = path.startsWith("/etc/") ? 0o644 : 0o755;
+    if (typeof content === "string") await Deno.writeTextFile(target, content, { mode });
     else if (content instanceof Uint8Array) await Deno.writeFile(target, content, { mode: 0o755 });
     else await Deno.copyFile(content.file, target);
   }

@@ -1,5 +1,5 @@
 /**
- * The guests' root file systems: an initrd with busybox and the agent (guest/init), and a disk with Deno and bundled
+ * The guests' root file systems: an initrd with busybox and the agent (guest/init, guest/agent), and a disk with Deno and bundled
  * programs, whose files the agent links into the root file system, and which outlasts a kexec.
  */
 import { fromFileUrl, join } from "@std/path";
@@ -36,6 +36,7 @@ export async function tinyInitrd(files: GuestFiles = {}): Promise<Initrd> {
   const applets = (await output(busybox, ["--list"])).trim().split("\n").filter((name) => name !== "busybox");
   return [cpioArchive([
     await entry("/init", { file: guestFile("init") }),
+    await entry("/bin/agent", { file: guestFile("agent") }),
     await entry("/bin/busybox", { file: busybox }),
     ...applets.map((name) => ({ path: `/bin/${name}`, mode: MODE.link, data: new TextEncoder().encode("busybox") })),
     ...await Promise.all(Object.entries(files).map(([path, content]) => entry(path, content))),

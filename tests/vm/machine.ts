@@ -58,7 +58,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   try {
     const files = machineFiles(folder);
     await Deno.writeFile(files.initrd, await initrdBytes(options.initrd));
-    if (options.disk !== undefined) await writeDisk(files.disk, options.disk, folder);
+    if (options.disk !== undefined) await writeDisk(files.disk, options.disk, folder, options.diskBase);
     const { program, args } = await qemuCommand(options, files);
     using listener = Deno.listen({ transport: "unix", path: files.socket });
     const process = new Deno.Command(program, { args, stdin: "null", stdout: "piped", stderr: "piped" }).spawn();

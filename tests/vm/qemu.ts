@@ -10,6 +10,8 @@ export interface MachineOptions {
   readonly initrd: Initrd;
   /** The files of a disk; the initrd must be one of `diskInitrd`. */
   readonly disk?: GuestFiles;
+  /** A folder whose tree the disk holds below these files: a root file system, which the initrd then switches to. */
+  readonly diskBase?: string;
   /** Words for the kernel's command line, behind those that the harness needs. */
   readonly append?: string;
   /** MiB; 2048 unless told. */
@@ -67,12 +69,22 @@ export async function qemuCommand(
 ): Promise<{ readonly program: string; readonly args: string[] }> {
   const { kernel, disk, append = "", memory = 2048, cpus = 2, without = [], firmware = "bios", board = "q35" } =
     options;
-  const features = [CPU, ...without.map((name) => `${name}=off`)].join(",");
   const args = [
     ["-nodefaults", "-no-user-config", "-no-reboot"],
     ["-display", "none"],
     // A socket for each: the firmware's MP table, for kernels without ACPI, lists one CPU of a socket.
-    ["-accel", ACCELERATOR, "-cpu", features, "-machine", board, "-m", `${memory}`, "-smp", `${cpus},sockets=${cpus}`],
+    [
+      "-accel",
+      ACCELERATOR,
+      "-cpu",
+      [CPU, ...without.map((name) => `${name}=off`)].join(","),
+      "-machine",
+      board,
+      "-m",
+      `${memory}`,
+      "-smp",
+      `${cpus},sockets=${cpus}`,
+    ],
     ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"],
     ["-chardev", `socket,id=agent,path=${optionValue(files.socket)}`, "-serial", "chardev:agent"],
     ["-kernel", kernel, "-initrd", files.initrd, "-append", `${BASE_CMDLINE} ${append}`.trim()],

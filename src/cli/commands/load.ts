@@ -110,6 +110,6 @@ function nextStep(plan: Plan, systemd: boolean): string {
   if (preservesContext(plan)) {
     return "Run it with: warmboot exec, as often as you like; take it back with: warmboot unload";
   }
-  const also = systemd ? " (`systemctl reboot` boots it as well)" : "";
+  const also = systemd ? " (a newer systemd boots it on `systemctl reboot` as well)" : "";
   return `Reboot into it with: warmboot exec${also}; take it back with: warmboot unload`;
 }

@@ -1,0 +1,164 @@
+/** The units of contrib/systemd on a Debian, through two boots under systemd (three with WARMBOOT_VM_ALL=1) and a panic. */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { distribution, type Suite } from "./apt.ts";
+import { REPOSITORY } from "./cache.ts";
+import { debianMachine } from "./debian_root.ts";
+import type { GuestFiles } from "./initramfs.ts";
+import type { Machine } from "./machine.ts";
+import { fetchKernel, type KernelName } from "./packages.ts";
+import { BASE_CMDLINE } from "./qemu.ts";
+
+/** The worst that `systemd-analyze security` may say of a unit, from 0 to 10; docs/systemd.md tells the same. */
+const EXPOSURE = {
+  "warmboot-crash.service": 2.6,
+  "warmboot-load@.service": 2.0,
+  "warmboot-reboot@.service": 2.0,
+};
+const UNITS = Object.keys(EXPOSURE);
+
+const RESERVATION = "crashkernel=256M";
+const IMAGES = "version: 1\nkernel: /boot/vmlinuz\ninitrd: /boot/initrd\n";
+
+const PROFILES: GuestFiles = {
+  "/etc/warmboot/kdump.yaml": `${IMAGES}crash: true
+cmdline: { reuse: true, set: irqpoll nr_cpus=1 reset_devices cgroup_disable=memory }
+`,
+  "/etc/warmboot/web.yaml": `${IMAGES}cmdline: ${BASE_CMDLINE} ${RESERVATION}\n`,
+  "/etc/warmboot/typo.yaml": "version: 1\nkernal: /boot/vmlinuz\n",
+  "/etc/warmboot/other.yaml": `version: 1\nkernel: { path: /boot/vmlinuz, sha256: ${"0".repeat(64)} }\n`,
+};
+
+/** A service that leaves a mark on the disk when it is stopped, and tells what is loaded then. */
+const MARK: GuestFiles = {
+  "/etc/systemd/system/mark.service": `[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/true
+ExecStop=/bin/sh -c 'cat /sys/kernel/kexec_loaded /sys/kernel/kexec_crash_loaded > /var/stopped'
+[Install]
+WantedBy=multi-user.target
+`,
+};
+
+async function units(): Promise<GuestFiles> {
+  const texts = await Promise.all(UNITS.map((unit) => Deno.readTextFile(join(REPOSITORY, "contrib/systemd", unit))));
+  return Object.fromEntries(texts.map((text, index) => [`/etc/systemd/system/${UNITS[index]}`, text]));
+}
+
+/** What systemctl says of a unit, with the end of its journal; its exit code tells the state, and is no failure here. */
+async function status(machine: Machine, unit: string): Promise<string> {
+  return (await machine.run(`systemctl status --full ${unit}`)).stdout;
+}
+
+async function loaded(machine: Machine): Promise<string> {
+  return (await machine.output("cat /sys/kernel/kexec_loaded /sys/kernel/kexec_crash_loaded")).replaceAll("\n", "");
+}
+
+/** What ext4 says when it was not unmounted. */
+const REPLAYED = "EXT4-fs (vda): recovery complete";
+
+/** Runs a command that ends in another boot; gives the command line of that, and what the console said meanwhile. */
+async function reboot(machine: Machine, command: string): Promise<{ readonly cmdline: string; readonly said: string }> {
+  const before = machine.console().length;
+  const { cmdline } = await machine.runToBoot(command, { timeout: 240 });
+  return { cmdline, said: machine.console().slice(before) };
+}
+
+interface Host {
+  readonly suite: Suite;
+  readonly kernel: KernelName;
+}
+
+const BOOKWORM: Host = { suite: "bookworm", kernel: "6.1" };
+const TRIXIE: Host = { suite: "trixie", kernel: "6.12" };
+
+const ALL = Deno.env.get("WARMBOOT_VM_ALL") === "1";
+
+async function hosts(): Promise<readonly Host[]> {
+  if (await distribution() === "ubuntu") return [{ suite: "host", kernel: "host" }];
+  return ALL ? [BOOKWORM, TRIXIE] : [BOOKWORM];
+}
+
+for (const { suite, kernel: name } of await hosts()) {
+  const kernel = await fetchKernel(name);
+  Deno.test(`the units of contrib/systemd load, reboot and catch a panic (${suite}, ${kernel.release})`, async (t) => {
+    const files = { ...PROFILES, ...MARK, ...await units() };
+    const options = { bootTimeout: 240 };
+    await using machine = await debianMachine(suite, kernel, { warmboot: "cli.ts" }, options, files);
+
+    await t.step("systemd finds no fault with the units, and they are as closed as told", async () => {
+      const paths = UNITS.map((unit) => `/etc/systemd/system/${unit}`).join(" ");
+      const verified = await machine.run(`systemd-analyze verify ${paths}`);
+      assertEquals([verified.code, verified.stderr.split("\n").filter((line) => line.includes("warmboot"))], [0, []]);
+      for (const [unit, most] of Object.entries(EXPOSURE)) {
+        const said = await machine.output(
+          `systemd-analyze security --offline=yes /etc/systemd/system/${unit} | tail -n 1`,
+        );
+        const exposure = Number(/: (\d+\.\d)/.exec(said)?.[1] ?? 10);
+        assert(exposure <= most, said);
+      }
+    });
+
+    await t.step("a failing profile leaves the system up, the unit failed, and the reason in its status", async () => {
+      const started = await machine.run("systemctl start warmboot-load@typo warmboot-reboot@other");
+      assertEquals(started.code, 1);
+      const typo = await status(machine, "warmboot-load@typo");
+      assertMatch(typo, /Active: failed .*exit-code/);
+      assertStringIncludes(typo, "status=65/DATAERR");
+      assertStringIncludes(typo, "/etc/warmboot/typo.yaml:2:1");
+      const other = await status(machine, "warmboot-reboot@other");
+      assertStringIncludes(other, "status=69/UNAVAILABLE");
+      assertMatch(other, /sha256|digest/i);
+      assertEquals(await loaded(machine), "00");
+    });
+
+    await t.step("enabled and started, one loads its image, the other finds no reservation", async () => {
+      await machine.output("systemctl enable --now mark warmboot-crash warmboot-load@web", { timeout: 120 });
+      assertEquals(await loaded(machine), "10");
+      const web = await status(machine, "warmboot-load@web");
+      assertStringIncludes(web, "Active: active (exited)");
+      assertStringIncludes(web, `Loaded ${kernel.release} from profile web`);
+      const crash = await status(machine, "warmboot-crash");
+      assertStringIncludes(crash, "Active: inactive (dead)");
+      assertStringIncludes(crash, "ConditionKernelCommandLine=crashkernel was not met");
+    });
+
+    await t.step("warmboot-reboot@ reboots through systemd, which stops services and unmounts", async () => {
+      const { cmdline, said } = await reboot(machine, "systemctl start warmboot-reboot@web");
+      assertStringIncludes(cmdline, RESERVATION);
+      assertStringIncludes(said, "EXT4-fs (vda): mounted");
+      assert(!said.includes(REPLAYED), said.slice(-2000));
+      // The image outlasts the service that loaded it.
+      assertEquals(await machine.output("cat /var/stopped"), "1\n0\n");
+    });
+
+    await t.step("at boot both units load their images, and the journal says so", async () => {
+      assertEquals(await loaded(machine), "11");
+      for (const [unit, profile] of [["warmboot-load@web", "web"], ["warmboot-crash", "kdump"]]) {
+        assertStringIncludes(await status(machine, unit ?? ""), "Active: active (exited)");
+        const journal = await machine.output(`journalctl -b --no-pager -u ${unit}`);
+        assertStringIncludes(journal, `Loaded ${kernel.release} from profile ${profile}`);
+      }
+      assertEquals(await machine.output("warmboot exec --dry-run"), "systemctl kexec\n");
+    });
+
+    if (ALL) {
+      await t.step("warmboot exec asks systemd by itself; the crash kernel stays loaded to the end", async () => {
+        const { cmdline, said } = await reboot(machine, "warmboot exec");
+        assertStringIncludes(cmdline, RESERVATION);
+        assert(!said.includes(REPLAYED), said.slice(-2000));
+        assertEquals(await machine.output("cat /var/stopped"), "1\n1\n");
+      });
+    }
+
+    await t.step("a panic starts the crash kernel that was loaded at boot", async () => {
+      const { cmdline, said } = await reboot(machine, "echo c > /proc/sysrq-trigger");
+      assertMatch(cmdline, /\belfcorehdr=/);
+      const note = "head -c 65536 /proc/vmcore | strings -n 8 | grep -m 1 OSRELEASE";
+      assertEquals((await machine.output(note)).trim(), `OSRELEASE=${kernel.release}`);
+      // This time nothing was unmounted: so it does show when that is so.
+      assertStringIncludes(said, REPLAYED);
+    });
+  });
+}
