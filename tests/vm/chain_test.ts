@@ -1,4 +1,5 @@
 import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { ALL } from "./extent.ts";
 import { announce } from "./host_command.ts";
 import { denoDisk, diskInitrd, initrdBytes } from "./initramfs.ts";
 import { type Machine, startMachine } from "./machine.ts";
@@ -59,8 +60,8 @@ async function walk(t: Deno.TestContext, machine: Machine, way: readonly Kernel[
   }
 }
 
-Deno.test("kexec_file_load boots every kernel", async (t) => {
-  const way = [...GENERATIONS, ...GENERATIONS.slice(0, 1)];
+Deno.test("kexec_file_load boots one kernel from another", async (t) => {
+  const way = ALL ? [...GENERATIONS, ...GENERATIONS.slice(0, 1)] : GENERATIONS.slice(0, 2);
   await using machine = await machineWith(way);
   await walk(t, machine, way, "kexec_file_load");
 

@@ -88,7 +88,17 @@ async function build(tree: string): Promise<string> {
   const dropped = wanted.filter((line) => !taken.has(line));
   if (dropped.length > 0) throw new Error(`Kconfig does not take ${dropped.join(", ")} of ${CONFIG}`);
   // Virtual machines that run meanwhile come first.
-  await output("nice", ["make", "-s", "-C", tree, "ARCH=x86_64", `-j${navigator.hardwareConcurrency}`, "bzImage"]);
+  await output("nice", [
+    "-n",
+    "5",
+    "make",
+    "-s",
+    "-C",
+    tree,
+    "ARCH=x86_64",
+    `-j${navigator.hardwareConcurrency}`,
+    "bzImage",
+  ]);
   return (await make("kernelrelease")).trim();
 }
 

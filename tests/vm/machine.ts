@@ -26,7 +26,7 @@ export interface Result {
   readonly stderr: string;
 }
 
-/** Limits of a command; `timeout` in seconds, 60 unless told. */
+/** Limits of a command; `timeout` in seconds, 120 unless told. */
 export interface RunOptions {
   readonly timeout?: number;
   readonly stdin?: Uint8Array | string;
@@ -137,7 +137,7 @@ class RunningMachine implements Machine {
     return await Promise.race([boot, failure]);
   }
 
-  async nextBoot(timeout = 120): Promise<Boot> {
+  async nextBoot(timeout = 240): Promise<Boot> {
     if (this.#down !== undefined) throw this.#down;
     const hello = Promise.withResolvers<Boot>();
     this.#waiting.add(hello);
@@ -178,7 +178,7 @@ class RunningMachine implements Machine {
     return answer;
   }
 
-  async #send(command: string, { timeout = 60, stdin = "" }: RunOptions): Promise<Reply> {
+  async #send(command: string, { timeout = 120, stdin = "" }: RunOptions): Promise<Reply> {
     if (this.#down !== undefined) throw this.#down;
     const answer = Promise.withResolvers<Reply>();
     this.#request = { id: ++this.#requests, command, answer };

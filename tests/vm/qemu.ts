@@ -24,7 +24,7 @@ export interface MachineOptions {
   readonly firmware?: "bios" | "uefi";
   /** `q35` unless told. */
   readonly board?: "q35" | "pc";
-  /** Seconds until the agent must have come up; 120 unless told. */
+  /** Seconds until the agent must have come up; 240 unless told. */
   readonly bootTimeout?: number;
 }
 

@@ -1,4 +1,5 @@
 /** The units of contrib/systemd on a Debian, through two boots under systemd (three with WARMBOOT_VM_ALL=1) and a panic. */
+import { ALL } from "./extent.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { distribution, type Suite } from "./apt.ts";
@@ -72,8 +73,6 @@ interface Host {
 
 const BOOKWORM: Host = { suite: "bookworm", kernel: "6.1" };
 const TRIXIE: Host = { suite: "trixie", kernel: "6.12" };
-
-const ALL = Deno.env.get("WARMBOOT_VM_ALL") === "1";
 
 async function hosts(): Promise<readonly Host[]> {
   if (await distribution() === "ubuntu") return [{ suite: "host", kernel: "host" }];
