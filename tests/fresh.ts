@@ -3,7 +3,7 @@
  * Generated files: each is made anew and compared with the committed one. `--write` writes them instead.
  */
 import { dirname, join } from "@std/path";
-import { SCHEMAS, schemaText } from "../src/cli/commands/schema.ts";
+import { SCHEMAS, schemaText } from "../src/cli/actions/schema.ts";
 import { CATALOGUE } from "../src/core/catalogue.ts";
 import { EXIT } from "../src/core/exit.ts";
 import { SEGMENT_RULES } from "../src/plan/rules/segments.ts";

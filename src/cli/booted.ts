@@ -2,7 +2,7 @@ import type { ExitName } from "../core/exit.ts";
 import { diffPlans } from "../diff/compare.ts";
 import { runningSide } from "../diff/side.ts";
 import type { Invocation } from "./command.ts";
-import { writeDiff } from "./commands/diff.ts";
+import { writeDiff } from "./actions/diff.ts";
 import type { Ports } from "./ports.ts";
 import { complain, exitOf, say } from "./report.ts";
 import { fileSide, hostOnce } from "./sides.ts";

@@ -1,9 +1,16 @@
-import { crc32, inflateRawSync, zstdDecompressSync } from "node:zlib";
 import { gzipBody, gzipTrailer, zstdFrameSize } from "../image/unpack/frames.ts";
 import { unpackLz4Legacy } from "../image/unpack/lz4_legacy.ts";
 import { unpackLzop } from "../image/unpack/lzop.ts";
 import { CUT_OFF, type Packing, type Unpacked, type UnpackLimit } from "../image/unpack/unpacked.ts";
 import { unpackBzip2, unpackLzma } from "./codec_libraries.ts";
+
+/**
+ * The runtime's own, asked for when there is something to unpack: it takes longer to start than most commands run, and a
+ * bundle would start it with the program.
+ */
+function zlib(): typeof import("node:zlib") {
+  return process.getBuiltinModule("node:zlib");
+}
 
 type Codec = (packed: Uint8Array, limit: UnpackLimit) => Unpacked;
 
@@ -34,7 +41,7 @@ function unpackGzip(packed: Uint8Array, { most }: UnpackLimit): Unpacked {
     const end = body + engine.bytesWritten;
     const trailer = gzipTrailer(packed, end);
     if (trailer === undefined) return CUT_OFF;
-    if (crc32(buffer) !== trailer.crc || buffer.length % 2 ** 32 !== trailer.size) {
+    if (zlib().crc32(buffer) !== trailer.crc || buffer.length % 2 ** 32 !== trailer.size) {
       return { kind: "damaged", why: "its CRC-32 or size is not the one that it states" };
     }
     return { kind: "unpacked", bytes: plain(buffer), consumed: end + 8 };
@@ -44,7 +51,7 @@ function unpackGzip(packed: Uint8Array, { most }: UnpackLimit): Unpacked {
 /** With `info`, which the types do not know of, the input that was used is told. */
 function inflated(packed: Uint8Array, most: number): { buffer: Uint8Array; engine: { bytesWritten: number } } {
   const options = { info: true, maxOutputLength: most };
-  return inflateRawSync(packed, options) as unknown as { buffer: Uint8Array; engine: { bytesWritten: number } };
+  return zlib().inflateRawSync(packed, options) as unknown as { buffer: Uint8Array; engine: { bytesWritten: number } };
 }
 
 /** The first frame. A frame that is cut off makes the runtime stop without a word, so that its end is looked for first. */
@@ -52,7 +59,7 @@ function unpackZstd(packed: Uint8Array, { most }: UnpackLimit): Unpacked {
   const size = zstdFrameSize(packed);
   if (size === undefined) return CUT_OFF;
   return guarded(most, () => {
-    const bytes = plain(zstdDecompressSync(packed.subarray(0, size), { maxOutputLength: most }));
+    const bytes = plain(zlib().zstdDecompressSync(packed.subarray(0, size), { maxOutputLength: most }));
     return { kind: "unpacked", bytes, consumed: size };
   });
 }

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { oldSystemdWarning, rebootWay } from "../../src/cli/commands/exec.ts";
-import { unloadCall } from "../../src/cli/commands/unload.ts";
+import { oldSystemdWarning, rebootWay } from "../../src/cli/actions/exec.ts";
+import { unloadCall } from "../../src/cli/actions/unload.ts";
 import { progressLine } from "../../src/cli/images.ts";
 import { hostFacts } from "../support/host_facts.ts";
 

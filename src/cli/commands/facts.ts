@@ -1,11 +1,4 @@
-import { hasErrors } from "../../core/diagnostic.ts";
-import { type Capture, captureText, collect } from "../../host/capture.ts";
-import { decodeFacts } from "../../host/decode_facts.ts";
-import { liveReader } from "../../host/live.ts";
-import { captureImages } from "../capture_images.ts";
-import { type Command, isSet, outputOption, textOption } from "../command.ts";
-import { complain, report } from "../report.ts";
-import { yamlText } from "../serialise.ts";
+import { type Command, outputOption } from "../command.ts";
 
 /** `warmboot facts`. */
 export const facts: Command = {
@@ -24,27 +17,5 @@ export const facts: Command = {
     { line: "warmboot facts --images web.yaml > host.json", doc: "The same, with the kernel and initrd of a profile" },
     { line: "warmboot plan web.yaml --facts host.json", doc: "Plan elsewhere" },
   ],
-  async run(invocation, ports) {
-    const { words } = invocation;
-    if (isSet(invocation, "images") !== words.length > 0) {
-      if (words.length > 0) complain(`facts takes a profile only with --images`, `Write --images ${words[0]}`, ports);
-      else complain("--images needs a profile, whose files it captures", "Write --images PROFILE", ports);
-      return "usage";
-    }
-    const host = collect(liveReader());
-    const decoded = decodeFacts(host);
-    const exit = report(decoded.diagnostics, ports);
-    let capture: Capture = host;
-    if (words.length > 0) {
-      if (decoded.value === undefined) return exit;
-      const { images, diagnostics } = await captureImages(words, decoded.value, ports);
-      const failed = report(diagnostics, ports);
-      // Half a capture would plan with whatever files lie where it is used.
-      if (hasErrors(diagnostics)) return failed;
-      capture = { ...host, images };
-    }
-    const text = captureText(capture);
-    ports.out.write(textOption(invocation, "output") === "yaml" ? yamlText(JSON.parse(text)) : text);
-    return exit;
-  },
+  run: async (...call) => await (await import("../actions/facts.ts")).run(...call),
 };

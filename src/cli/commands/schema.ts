@@ -1,34 +1,4 @@
-import { captureSchema } from "../../host/capture.ts";
-import { statusSchema } from "../../kernel/status.ts";
-import type { JsonSchema } from "../../core/shape.ts";
-import { jsonText } from "../../core/json_text.ts";
-import { diffSchema } from "../../diff/diff_shape.ts";
-import { planSchema } from "../../plan/plan_shape.ts";
-import { layerSchema, profileSchema } from "../../profile/schema.ts";
-import { checkSchema } from "../../render/check.ts";
-import { matrixSchema } from "../../render/matrix.ts";
-import { originSchema } from "../../render/origin.ts";
-import { nearest } from "../../core/nearest.ts";
 import type { Command } from "../command.ts";
-import { complain } from "../report.ts";
-
-/** The JSON Schema of everything that warmboot reads and prints, by the name of its file under schema/. */
-export const SCHEMAS: { readonly [name: string]: () => JsonSchema } = {
-  profile: profileSchema,
-  plan: planSchema,
-  facts: captureSchema,
-  status: statusSchema,
-  check: checkSchema,
-  origin: originSchema,
-  matrix: matrixSchema,
-  layer: layerSchema,
-  diff: diffSchema,
-};
-
-/** A schema as it is printed and committed. */
-export function schemaText(schema: JsonSchema): string {
-  return jsonText(schema);
-}
 
 /** `warmboot schema`. */
 export const schema: Command = {
@@ -40,20 +10,5 @@ export const schema: Command = {
     "For editors and validators: draft-07. The first line of a profile may point an editor at it: # yaml-language-server: $schema=profile.schema.json",
   options: [],
   examples: [{ line: "warmboot schema > profile.schema.json", doc: "The schema of profiles" }],
-  run(invocation, ports) {
-    const name = invocation.words[0] ?? "profile";
-    const make = Object.hasOwn(SCHEMAS, name) ? SCHEMAS[name] : undefined;
-    if (make === undefined) {
-      const names = Object.keys(SCHEMAS);
-      const near = nearest(name, names);
-      complain(
-        `There is no schema of "${name}"`,
-        near === undefined ? `There are ${names.join(", ")}` : `Did you mean ${near}?`,
-        ports,
-      );
-      return Promise.resolve("usage");
-    }
-    ports.out.write(schemaText(make()));
-    return Promise.resolve("ok");
-  },
+  run: async (...call) => await (await import("../actions/schema.ts")).run(...call),
 };
