@@ -35,6 +35,8 @@ const FIELDS: readonly (readonly [string, number, number])[] = [
   ["old command line pointer", 0x020, 4],
   ["acpi_rsdp_addr", 0x070, 8],
   ["alt_mem_k", 0x1e0, 4],
+  ["eddbuf_entries", 0x1e9, 1],
+  ["edd_mbr_sig_buf_entries", 0x1ea, 1],
   ["secure_boot", 0x1ec, 1],
   ["sentinel", 0x1ef, 1],
   ["setup_sects", 0x1f1, 1],
@@ -62,6 +64,8 @@ const FIELDS: readonly (readonly [string, number, number])[] = [
   ["init_size", 0x260, 4],
   ["handover_offset", 0x264, 4],
   ["kernel_info_offset", 0x268, 4],
+  ["edd_mbr_sig_buffer", 0x290, 64],
+  ["eddbuf", 0xd00, 492],
 ];
 
 /** Pointers, and what is read through them: offset, length. Compared by what they lead to. */
