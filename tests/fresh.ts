@@ -10,6 +10,7 @@ import { SEGMENT_RULES } from "../src/plan/rules/segments.ts";
 import { RULES } from "../src/plan/rules/table.ts";
 import { renderPlanSvg } from "../src/render/pictures.ts";
 import { purgatoryModule } from "./arch/assemble.ts";
+import { troubleshootingPage } from "./pages/troubleshooting.ts";
 import { SCENES } from "./render/scenes.ts";
 
 const ROOT = join(import.meta.dirname ?? ".", "..");
@@ -22,6 +23,7 @@ export async function generatedFiles(): Promise<{ readonly [path: string]: strin
     ),
     "docs/diagnostics.md": diagnosticsPage(),
     "docs/plan.svg": examplePicture(),
+    "docs/troubleshooting.md": troubleshootingPage(),
     "src/arch/x86_64/purgatory_code.ts": await purgatoryModule(),
   };
 }

@@ -55,7 +55,7 @@ const noPermitLeft = (refusal: Refusal): boolean =>
   (isCrash(refusal) ? refusal.facts.kexec.limitPanic : refusal.facts.kexec.limitReboot) === 0;
 
 /** Every known cause, the surest first: kernel/kexec.c, kernel/kexec_file.c, kernel/kexec_core.c, kernel/reboot.c, Linux 7.3. */
-const CAUSES: readonly CauseRow[] = [
+export const CAUSES: readonly CauseRow[] = [
   {
     errno: "EPERM",
     when: lacksCapability,

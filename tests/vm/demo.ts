@@ -4,14 +4,11 @@
  * rebooted, loaded or changed; what is fetched goes to the cache folder.
  */
 import { COLOURED, PLAIN } from "../../src/render/style.ts";
+import { demoKernels, PROFILE, PROFILE_TEXT, startDemoMachine } from "./demo_machine.ts";
 import { SetupError } from "./host_command.ts";
-import { denoDisk, diskInitrd, initrdBytes } from "./initramfs.ts";
-import { startMachine } from "./machine.ts";
-import { fetchKernel, type Kernel, kernelNames } from "./packages.ts";
 import { BASE_CMDLINE } from "./qemu.ts";
 
 const style = Deno.stdout.isTerminal() && !Deno.noColor ? COLOURED : PLAIN;
-const PROFILE = "/etc/warmboot/web.yaml";
 
 function step(text: string): void {
   console.log(`\n${style.accent("==>")} ${style.bold(text)}`);
@@ -24,35 +21,16 @@ function show(text: string): void {
 async function demo(): Promise<void> {
   console.log("A virtual machine will be rebooted from a YAML file. Your own machine is not touched.");
   step("Getting two kernels of your distribution (the first time only)");
-  const names = await kernelNames();
-  const kernels: Kernel[] = [];
-  for (const name of names.slice(0, 2)) kernels.push(await fetchKernel(name));
-  const running = kernels[0];
-  const next = kernels.at(-1);
-  if (running === undefined || next === undefined) throw new SetupError("This distribution has no kernel to show");
+  const kernels = await demoKernels();
+  const { running, next } = kernels;
   console.log(`    Linux ${running.release}, and Linux ${next.release} to reboot into`);
 
-  const profile = `# The next boot of this machine.
-version: 1
-description: The web server's kernel
-kernel: /boot/vmlinuz
-initrd: /boot/initrd.img
-cmdline:
-  reuse: true
-  set: role=web greeting="hello from the profile"
-`;
   step(`Starting a virtual machine with Linux ${running.release} (no KVM needed; about half a minute)`);
-  const initrd = await diskInitrd([running, next]);
-  const disk = await denoDisk({ warmboot: "cli.ts" }, {
-    "/boot/vmlinuz": { file: next.image },
-    "/boot/initrd.img": await initrdBytes(initrd),
-    [PROFILE]: profile,
-  });
-  await using machine = await startMachine({ kernel: running.image, initrd, disk });
+  await using machine = await startDemoMachine(kernels);
   show(`${await machine.output("uname -r")}${machine.boot().cmdline}`);
 
   step(`Its profile: ${PROFILE}`);
-  show(profile);
+  show(PROFILE_TEXT);
 
   step(`warmboot plan ${PROFILE}`);
   const plan = await machine.run(`warmboot plan ${PROFILE} ${Deno.stdout.isTerminal() ? "--color=always" : ""}`);
