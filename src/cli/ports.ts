@@ -1,12 +1,14 @@
 import type { Layout } from "../render/plan.ts";
 import { COLOURED, PLAIN } from "../render/style.ts";
+import { isJournal, type Severity, withLevel } from "./journal.ts";
 import { writeAll, WriteError } from "./write_whole.ts";
 
 /** Where a program writes to. */
 export interface Sink {
   readonly layout: Layout;
   readonly isTerminal: boolean;
-  write(text: string): void;
+  /** Writes whole lines. The severity is for the journal, which files them by it. */
+  write(text: string, severity?: Severity): void;
 }
 
 /** What the commands see of the world around the process, so that a test can stand in for it. */
@@ -24,9 +26,10 @@ export type ColourChoice = "auto" | "always" | "never";
 export function systemPorts(colour: ColourChoice = "auto"): Ports {
   const out = sink(Deno.stdout, colour);
   const err = sink(Deno.stderr, colour);
+  const tell = isJournal() ? (text: string, severity?: Severity) => err.write(withLevel(text, severity)) : err.write;
   return {
     out: { ...out, write: (text) => written(() => out.write(text)) },
-    err: { ...err, write: (text) => heard(() => err.write(text)) },
+    err: { ...err, write: (text, severity) => heard(() => tell(text, severity)) },
   };
 }
 

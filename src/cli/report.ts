@@ -3,11 +3,14 @@ import type { Diagnostic } from "../core/diagnostic.ts";
 import type { ExitName } from "../core/exit.ts";
 import { renderDiagnostic } from "../render/excerpt.ts";
 import { visible } from "../render/visible.ts";
+import type { Severity } from "./journal.ts";
 import type { Ports } from "./ports.ts";
 
 /** Writes diagnostics to standard error, and gives the exit code that the first error among them asks for. */
 export function report(diagnostics: readonly Diagnostic[], { err }: Ports): ExitName {
-  for (const diagnostic of diagnostics) err.write(`${renderDiagnostic(diagnostic, err.layout)}\n`);
+  for (const diagnostic of diagnostics) {
+    err.write(`${renderDiagnostic(diagnostic, err.layout)}\n`, diagnostic.severity);
+  }
   return exitOf(diagnostics);
 }
 
@@ -19,18 +22,19 @@ export function exitOf(diagnostics: readonly Diagnostic[]): ExitName {
 
 /** Writes one line about what went wrong, and one about what to do. */
 export function complain(message: string, hint: string | undefined, ports: Ports): void {
-  tell(ports.err.layout.style.bad("error"), message, hint, ports);
+  tell("error", message, hint, ports);
 }
 
 /** The same about what may go wrong. */
 export function warn(message: string, hint: string | undefined, ports: Ports): void {
-  tell(ports.err.layout.style.warning("warning"), message, hint, ports);
+  tell("warning", message, hint, ports);
 }
 
-function tell(label: string, message: string, hint: string | undefined, { err }: Ports): void {
+function tell(severity: Severity, message: string, hint: string | undefined, { err }: Ports): void {
   const { style } = err.layout;
-  err.write(`${label}: ${visible(message)}\n`);
-  if (hint !== undefined) err.write(`  ${style.accent("hint")}: ${visible(hint)}\n`);
+  const label = severity === "error" ? style.bad(severity) : style.warning(severity);
+  err.write(`${label}: ${visible(message)}\n`, severity);
+  if (hint !== undefined) err.write(`  ${style.accent("hint")}: ${visible(hint)}\n`, severity);
 }
 
 /** Writes one line about what happened. */

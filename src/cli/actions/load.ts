@@ -84,7 +84,9 @@ function describeLoaded({ plan, loadedAt, user }: LoadRecord): string {
 
 function complainOfChecks(plan: Plan, ports: Ports): void {
   const complaints = renderComplaints(plan.checks, ports.err.layout);
-  if (complaints !== "") ports.err.write(`${complaints}\n`);
+  if (complaints !== "") {
+    ports.err.write(`${complaints}\n`, mayRun(plan.checks) ? "warning" : "error");
+  }
 }
 
 function nextStep(plan: Plan, systemd: boolean): string {
