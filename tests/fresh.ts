@@ -3,7 +3,13 @@
  * Generated files: each is made anew and compared with the committed one. `--write` writes them instead.
  */
 import { dirname, join } from "@std/path";
+import { bashCompletion } from "../packaging/completions/bash.ts";
+import { fishCompletion } from "../packaging/completions/fish.ts";
+import { zshCompletion } from "../packaging/completions/zsh.ts";
+import { profilePage } from "../packaging/man/profile.ts";
+import { programPage } from "../packaging/man/program.ts";
 import { SCHEMAS, schemaText } from "../src/cli/actions/schema.ts";
+import { COMMANDS } from "../src/cli/table.ts";
 import { CATALOGUE } from "../src/core/catalogue.ts";
 import { EXIT } from "../src/core/exit.ts";
 import { SEGMENT_RULES } from "../src/plan/rules/segments.ts";
@@ -21,6 +27,11 @@ export async function generatedFiles(): Promise<{ readonly [path: string]: strin
     ...Object.fromEntries(
       Object.entries(SCHEMAS).map(([name, make]) => [`schema/${name}.schema.json`, schemaText(make())]),
     ),
+    "contrib/completions/_warmboot": zshCompletion(COMMANDS),
+    "contrib/completions/warmboot.bash": bashCompletion(COMMANDS),
+    "contrib/completions/warmboot.fish": fishCompletion(COMMANDS),
+    "contrib/man/warmboot.8": programPage(COMMANDS),
+    "contrib/man/warmboot.profile.5": profilePage(),
     "docs/diagnostics.md": diagnosticsPage(),
     "docs/plan.svg": examplePicture(),
     "docs/troubleshooting.md": troubleshootingPage(),

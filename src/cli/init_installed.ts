@@ -19,16 +19,26 @@ export function draftOfRunning(facts: HostFacts, root: string): Checked<ProfileD
   return { value: draftOf({ path: kernel.path, release }, root, about, facts.machine), diagnostics: [] };
 }
 
-/** A profile of the newest kernel under /boot and /usr/lib/modules. */
-export function draftOfNewest(root: string): Checked<ProfileDraft> {
-  const newest = installedKernels(root).at(-1);
+/** Which of the installed kernels count. */
+export interface Wanted {
+  /** The release of one that is about to go. */
+  readonly without?: string;
+  /** Whether a kernel counts only with its initrd, if any has one: that of the newest may not be built yet. */
+  readonly withInitrd?: boolean;
+}
+
+/** A profile of the newest kernel under /boot, /efi and /usr/lib/modules. */
+export function draftOfNewest(root: string, { without, withInitrd = false }: Wanted = {}): Checked<ProfileDraft> {
+  const kernels = installedKernels(root).filter(({ release }) => release !== without);
+  const complete = withInitrd ? kernels.filter((kernel) => initrdFor(root, kernel) !== undefined) : [];
+  const newest = (complete.length > 0 ? complete : kernels).at(-1);
   if (newest === undefined) {
     return {
       value: undefined,
       diagnostics: [{
         code: "kernel-not-found",
         severity: "error",
-        message: `There is no kernel under ${root}/boot or ${root}/usr/lib/modules`,
+        message: `There is no kernel under ${root}/boot, ${root}/efi or ${root}/usr/lib/modules`,
         hint: "Name a boot loader entry with --bls FILE, or a unified kernel image with --uki FILE",
       }],
     };

@@ -26,14 +26,25 @@ const INITRD_NAMES: readonly ((version: string) => string)[] = [
   (version) => `initrd-${version}.img`,
 ];
 
-/** Every kernel under /boot and /usr/lib/modules, the oldest first. Rescue kernels and old ones set aside do not count. */
+/** Where kernel-install puts TOKEN/VERSION/linux, beside its initrd, for boot loader entries of type 1. */
+const ENTRY_ROOTS = ["/boot", "/efi", "/boot/efi"];
+
+/**
+ * Every kernel under /boot, /efi and /usr/lib/modules, the oldest first. Rescue kernels and old ones set aside do not
+ * count.
+ */
 export function installedKernels(root: string): readonly InstalledKernel[] {
   const boot = namesIn(`${root}/boot`).filter((name) => KERNEL_NAME.test(name) && !SET_ASIDE.test(name))
     .map((name) => `/boot/${name}`);
   const modules = ["/lib/modules", "/usr/lib/modules"].flatMap((folder) =>
     namesIn(`${root}${folder}`).map((release) => `${folder}/${release}/vmlinuz`)
   );
-  return [...modules, ...boot].flatMap((path) => {
+  const entries = ENTRY_ROOTS.flatMap((folder) =>
+    namesIn(`${root}${folder}`).flatMap((token) =>
+      namesIn(`${root}${folder}/${token}`).map((version) => `${folder}/${token}/${version}/linux`)
+    )
+  );
+  return [...modules, ...boot, ...entries].flatMap((path) => {
     const found = kernelAt(root, path);
     if (found === undefined) return [];
     return [{ path, release: found.release ?? KERNEL_NAME.exec(basename(path))?.[1] ?? basename(dirname(path)) }];
@@ -61,8 +72,11 @@ export function initrdFor(root: string, { path, release }: InstalledKernel): str
   const version = KERNEL_NAME.exec(basename(path))?.[1];
   const versions = version === undefined || version === release ? [release] : [version, release];
   const folders = [...new Set([dirname(path), "/boot"])];
-  return versions.flatMap((each) => folders.flatMap((folder) => INITRD_NAMES.map((name) => `${folder}/${name(each)}`)))
-    .find((candidate) => isThere(`${root}${candidate}`));
+  const beside = basename(path) === "linux" ? [`${dirname(path)}/initrd`] : [];
+  const named = versions.flatMap((each) =>
+    folders.flatMap((folder) => INITRD_NAMES.map((name) => `${folder}/${name(each)}`))
+  );
+  return [...beside, ...named].find((candidate) => isThere(`${root}${candidate}`));
 }
 
 /** The order of releases: by their numbers, then a release candidate before the release, then by the rest. */

@@ -6,9 +6,22 @@ import { facts } from "./commands/facts.ts";
 import { init } from "./commands/init.ts";
 import { load } from "./commands/load.ts";
 import { plan } from "./commands/plan.ts";
+import { refresh } from "./commands/refresh.ts";
 import { schema } from "./commands/schema.ts";
 import { status } from "./commands/status.ts";
 import { unload } from "./commands/unload.ts";
 
 /** Every command, in the order of the help. */
-export const COMMANDS: readonly Command[] = [check, plan, diff, load, exec, unload, status, facts, init, schema];
+export const COMMANDS: readonly Command[] = [
+  check,
+  plan,
+  diff,
+  load,
+  exec,
+  unload,
+  status,
+  facts,
+  init,
+  refresh,
+  schema,
+];

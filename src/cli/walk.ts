@@ -13,7 +13,8 @@ export function isFolder(path: string): boolean {
   if (isStream(path)) return false;
   try {
     return Deno.statSync(path).isDirectory;
-  } catch {
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
     return false;
   }
 }

@@ -2,10 +2,12 @@ import { basename, dirname } from "@std/path/posix";
 import type { Checked } from "../../core/diagnostic.ts";
 import type { ExitName } from "../../core/exit.ts";
 import { draftText, type ProfileDraft } from "../../profile/draft.ts";
+import { followText } from "../../profile/follow.ts";
 import { parseProfile } from "../../profile/parse.ts";
-import { type Invocation, textOption } from "../command.ts";
+import { type Invocation, isSet, textOption } from "../command.ts";
 import { draftOfEntry, draftOfUki } from "../init_entry.ts";
 import { draftOfNewest, draftOfRunning } from "../init_installed.ts";
+import { pinFiles } from "../pin_files.ts";
 import type { Ports } from "../ports.ts";
 import { readFacts } from "../prepare.ts";
 import { STDIO } from "../read_whole.ts";
@@ -22,6 +24,8 @@ const ONLY_WITH: { readonly [option: string]: readonly string[] } = {
   root: ["running", "newest"],
   boot: ["bls"],
   extract: ["uki"],
+  pin: ["running", "newest", "bls"],
+  follow: ["newest"],
 };
 
 /** Does what `warmboot init` is asked to. */
@@ -37,7 +41,7 @@ export async function run(invocation: Invocation, ports: Ports): Promise<ExitNam
   );
   if (useless !== undefined) {
     const [option, sources] = useless;
-    complain(`--${option} is of no use with --${source}`, `It goes with --${sources.join(" and --")}`, ports);
+    complain(`--${option} is of no use with --${source}`, `It goes with --${sources.join(" or --")}`, ports);
     return "usage";
   }
   const out = textOption(invocation, "out");
@@ -49,13 +53,30 @@ export async function run(invocation: Invocation, ports: Ports): Promise<ExitNam
       return "io";
     }
   }
-  const { value: draft, diagnostics } = await draftFrom(source, invocation);
+  const pin = isSet(invocation, "pin");
+  const { value: draft, diagnostics } = await draftFrom(source, pin, invocation);
   const exit = report(diagnostics, ports);
-  return draft === undefined ? exit : write(draftText(draft), out, ports);
+  if (draft === undefined) return exit;
+  const text = draftText(draft);
+  return write(isSet(invocation, "follow") ? followText(text, { pin }) : text, out, ports);
 }
 
-async function draftFrom(source: typeof SOURCES[number], invocation: Invocation): Promise<Checked<ProfileDraft>> {
-  const root = (textOption(invocation, "root") ?? "").replace(/\/+$/, "");
+/** The folder that stands in for the root, without the slash at its end. */
+function rootOf(invocation: Invocation): string {
+  return (textOption(invocation, "root") ?? "").replace(/\/+$/, "");
+}
+
+async function draftFrom(
+  source: typeof SOURCES[number],
+  pin: boolean,
+  invocation: Invocation,
+): Promise<Checked<ProfileDraft>> {
+  const draft = await unpinnedDraft(source, invocation);
+  return draft.value === undefined || !pin ? draft : await pinFiles(draft.value, rootOf(invocation));
+}
+
+async function unpinnedDraft(source: typeof SOURCES[number], invocation: Invocation): Promise<Checked<ProfileDraft>> {
+  const root = rootOf(invocation);
   switch (source) {
     case "running": {
       const { facts, diagnostics } = readFacts(textOption(invocation, "facts"));
@@ -64,7 +85,7 @@ async function draftFrom(source: typeof SOURCES[number], invocation: Invocation)
       return draftOfRunning(facts, root);
     }
     case "newest":
-      return draftOfNewest(root);
+      return draftOfNewest(root, { withInitrd: isSet(invocation, "follow") });
     case "bls":
       return draftOfEntry(textOption(invocation, "bls") ?? "", textOption(invocation, "boot"));
     case "uki":

@@ -25,10 +25,19 @@ export const init: Command = {
     },
     { name: "root", value: "DIR", doc: "Look for installed kernels under DIR instead of /" },
     { name: "facts", value: "FILE", doc: "Take the running kernel's release and command line from a capture" },
+    { name: "pin", doc: "State the digests of the files too, so that no others are loaded in their place" },
+    {
+      name: "follow",
+      doc: "Mark the profile of the newest kernel as one that `warmboot refresh` may write anew when there is a newer",
+    },
     { name: "out", value: "FILE", doc: "Write to FILE, which must not be there yet" },
   ],
   examples: [
     { line: "warmboot init --out web.yaml", doc: "The running kernel" },
+    {
+      line: "warmboot init --newest --pin --follow --out /etc/warmboot/newest.yaml",
+      doc: "The newest kernel, by its digest, whatever is installed later",
+    },
     { line: "warmboot init --bls /boot/loader/entries/debian.conf", doc: "What a boot loader entry boots" },
     { line: "warmboot init --uki /efi/EFI/Linux/debian.efi --extract /boot", doc: "What a unified kernel image boots" },
   ],

@@ -1,0 +1,104 @@
+# Completion of warmboot(8) for fish. Generated from src/cli/table.ts by `deno task generate`; changes here are lost.
+
+# Names of profiles: NAME.yaml in the folders that warmboot looks into.
+function __warmboot_names
+    for file in /etc/warmboot/*.yaml /run/warmboot/*.yaml /usr/lib/warmboot/*.yaml
+        printf '%s\t%s\n' (basename $file .yaml) $file
+    end
+end
+
+# Files of these endings, and folders, in which there may be more.
+function __warmboot_files
+    __fish_complete_path (commandline -ct) | string match -r '^[^\t]*(?:/|\.(?:'$argv[1]'))(?:\t.*)?$'
+end
+
+# The command that stands on the line, if there is one yet.
+function __warmboot_command
+    set -l skip
+    for word in (commandline -opc)[2..]
+        if set -q skip[1]
+            set -e skip[1]
+        else if test "$word" = --color
+            set skip value
+        else if not string match -q -- '-*' $word
+            echo $word
+            return
+        end
+    end
+    return 1
+end
+
+function __warmboot_in
+    test "$(__warmboot_command)" = $argv[1]
+end
+
+complete -c warmboot -f
+complete -c warmboot -s h -l help -d 'Show this help'
+complete -c warmboot -l version -d 'Show the versions of warmboot and what it runs on'
+complete -c warmboot -l color -x -k -a 'auto always never' -d 'Use colours'
+
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a check -d 'Say whether profiles are valid'
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a plan -d 'Show what would happen, and change nothing'
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a diff -d 'Show what would change'
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a load -d 'Load the image of a profile or of a stored plan'
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a exec -d 'Reboot into the loaded image'
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a unload -d 'Drop the loaded image'
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a status -d 'Say what is loaded, by whom and since when, and what the host allows'
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a facts -d 'Capture this host, so that plans can be made elsewhere'
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a init -d 'Write a profile from what is there'
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a refresh -d 'Write profiles that follow the newest kernel anew'
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a schema -d 'Print the JSON Schema of profiles, or of what the other commands print'
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a help -d 'Show the help of a command'
+
+complete -c warmboot -n '__warmboot_in check' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__fish_complete_directories (commandline -ct))'
+complete -c warmboot -n '__warmboot_in check' -s o -l output -x -k -a 'text json yaml sarif junit' -d 'Form of the output'
+complete -c warmboot -n '__warmboot_in check' -l origin -d 'Print each profile as it is after merging, and which file and line set each value'
+
+complete -c warmboot -n '__warmboot_in plan' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__fish_complete_directories (commandline -ct))'
+complete -c warmboot -n '__warmboot_in plan' -s o -l output -x -k -a 'text json yaml svg' -d 'Form of the output'
+complete -c warmboot -n '__warmboot_in plan' -l out -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Store the plan in FILE for warmboot load'
+complete -c warmboot -n '__warmboot_in plan' -l facts -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Plan for the host captured in FILE'
+complete -c warmboot -n '__warmboot_in plan' -l facts-dir -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Plan every profile for every host captured in DIR, and print the matrix'
+
+complete -c warmboot -n '__warmboot_in diff' -k -a '@running\\t\'The running system\' @loaded\\t\'The loaded image\' (__warmboot_names) (__warmboot_files \'yaml|yml\') (__warmboot_files \'json|yaml|yml\')'
+complete -c warmboot -n '__warmboot_in diff' -s o -l output -x -k -a 'text json yaml svg' -d 'Form of the output'
+complete -c warmboot -n '__warmboot_in diff' -l facts -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Plan for the host captured in FILE'
+
+complete -c warmboot -n '__warmboot_in load' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__warmboot_files \'json|yaml|yml\')'
+complete -c warmboot -n '__warmboot_in load' -l dry-run -d 'Print the system calls and make none'
+complete -c warmboot -n '__warmboot_in load' -l exec -d 'Go on and reboot into the image, as warmboot exec does'
+complete -c warmboot -n '__warmboot_in load' -l now -d 'Do not ask systemd'
+complete -c warmboot -n '__warmboot_in load' -l force -d 'Load even what is loaded already'
+
+complete -c warmboot -n '__warmboot_in exec' -l now -d 'Do not ask systemd'
+complete -c warmboot -n '__warmboot_in exec' -l dry-run -d 'Print the system calls and make none'
+
+complete -c warmboot -n '__warmboot_in unload' -l crash -d 'Drop the crash image, not the one for a reboot'
+complete -c warmboot -n '__warmboot_in unload' -l dry-run -d 'Print the system calls and make none'
+
+complete -c warmboot -n '__warmboot_in status' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'
+complete -c warmboot -n '__warmboot_in status' -l booted -x -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__warmboot_files \'json|yaml|yml\')' -d 'Say whether the running system is what this declares, and how not'
+
+complete -c warmboot -n '__warmboot_in facts' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\')'
+complete -c warmboot -n '__warmboot_in facts' -s o -l output -x -k -a 'json yaml' -d 'Form of the output'
+complete -c warmboot -n '__warmboot_in facts' -l images -d 'Capture the files that these profiles name, too'
+
+complete -c warmboot -n '__warmboot_in init' -l running -d 'From the running kernel and its command line'
+complete -c warmboot -n '__warmboot_in init' -l newest -d 'From the newest kernel under /boot and /usr/lib/modules'
+complete -c warmboot -n '__warmboot_in init' -l bls -x -k -a '(__fish_complete_path (commandline -ct))' -d 'From a boot loader entry'
+complete -c warmboot -n '__warmboot_in init' -l uki -x -k -a '(__fish_complete_path (commandline -ct))' -d 'From a unified kernel image, with --extract'
+complete -c warmboot -n '__warmboot_in init' -l extract -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Write the kernel and the initrd of the unified kernel image into DIR'
+complete -c warmboot -n '__warmboot_in init' -l boot -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Where the paths of the boot loader entry begin'
+complete -c warmboot -n '__warmboot_in init' -l root -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Look for installed kernels under DIR instead of /'
+complete -c warmboot -n '__warmboot_in init' -l facts -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Take the running kernel\'s release and command line from a capture'
+complete -c warmboot -n '__warmboot_in init' -l pin -d 'State the digests of the files too, so that no others are loaded in their place'
+complete -c warmboot -n '__warmboot_in init' -l follow -d 'Mark the profile of the newest kernel as one that warmboot refresh may write anew when there is a newer'
+complete -c warmboot -n '__warmboot_in init' -l out -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Write to FILE, which must not be there yet'
+
+complete -c warmboot -n '__warmboot_in refresh' -k -a '(__fish_complete_path (commandline -ct)) (__fish_complete_directories (commandline -ct))'
+complete -c warmboot -n '__warmboot_in refresh' -l without -x -k -a '' -d 'Leave out this kernel, which is about to be removed'
+complete -c warmboot -n '__warmboot_in refresh' -l root -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Look for kernels, and for the default folder, under DIR instead of /'
+
+complete -c warmboot -n '__warmboot_in schema' -k -a 'profile plan facts status check diff origin matrix layer'
+
+complete -c warmboot -n '__warmboot_in help' -k -a 'check plan diff load exec unload status facts init refresh schema'

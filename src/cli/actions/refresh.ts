@@ -1,0 +1,79 @@
+import { EXIT, type ExitName } from "../../core/exit.ts";
+import { draftText } from "../../profile/draft.ts";
+import { followMark, followText } from "../../profile/follow.ts";
+import { PROFILE_ROOTS } from "../../profile/search.ts";
+import { type Invocation, textOption } from "../command.ts";
+import { draftOfNewest, type Wanted } from "../init_installed.ts";
+import { pinFiles } from "../pin_files.ts";
+import type { Ports } from "../ports.ts";
+import { PROFILE_LIMIT, readWhole } from "../read_whole.ts";
+import { complain, report, say } from "../report.ts";
+import { isFolder, walk } from "../walk.ts";
+import { writeWhole } from "../write_whole.ts";
+
+/** Where profiles of the administrator are. */
+const [DEFAULT_FOLDER = "/etc/warmboot"] = PROFILE_ROOTS;
+
+/** Does what `warmboot refresh` is asked to. */
+export async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
+  const root = (textOption(invocation, "root") ?? "").replace(/\/+$/, "");
+  const without = textOption(invocation, "without");
+  const wanted: Wanted = { withInitrd: true, ...(without === undefined ? {} : { without }) };
+  const words = invocation.words.length > 0 ? invocation.words : [`${root}${DEFAULT_FOLDER}`];
+  let exit: ExitName = "ok";
+  const note = (found: ExitName): void => {
+    if (EXIT[found].code > EXIT[exit].code) exit = found;
+  };
+  for (const word of words) {
+    // Without the default folder, there is nothing to follow anything.
+    if (!isFolder(word) && invocation.words.length === 0) break;
+    const { files, diagnostics } = isFolder(word) ? walk(word, /\.yaml$/) : { files: [word], diagnostics: [] };
+    note(report(diagnostics, ports));
+    for (const file of files) note(await refreshFile(file, { root, wanted, isNamed: file === word }, ports));
+  }
+  return exit;
+}
+
+interface Context {
+  readonly root: string;
+  readonly wanted: Wanted;
+  /** Whether the file was named, and not found in a folder. */
+  readonly isNamed: boolean;
+}
+
+async function refreshFile(file: string, { root, wanted, isNamed }: Context, ports: Ports): Promise<ExitName> {
+  const { bytes, diagnostics } = readWhole(file, PROFILE_LIMIT);
+  if (bytes === undefined) return report(diagnostics, ports);
+  const text = new TextDecoder().decode(bytes);
+  const mark = followMark(text);
+  if (mark === undefined) {
+    if (!isNamed) return "ok";
+    complain(
+      `${file} follows no kernel: it is as a person wrote it`,
+      "Have one written with: warmboot init --newest --follow --out FILE",
+      ports,
+    );
+    return "unavailable";
+  }
+  if (!mark.isIntact) {
+    complain(
+      `${file} was changed since it was written, and is left as it is`,
+      "Put your keys into a profile that extends it, and remove it; or remove its first line to keep it",
+      ports,
+    );
+    return "unavailable";
+  }
+  const drafted = draftOfNewest(root, wanted);
+  const draft = drafted.value === undefined || !mark.pin ? drafted : await pinFiles(drafted.value, root);
+  const failed = report(draft.diagnostics, ports);
+  if (draft.value === undefined) return failed;
+  const fresh = followText(draftText(draft.value), mark);
+  if (fresh === text) {
+    ports.out.write(`${file}: as it was, ${draft.value.kernel.path}\n`);
+    return "ok";
+  }
+  writeWhole(file, fresh);
+  ports.out.write(`${file}: written anew, ${draft.value.kernel.path}\n`);
+  if (draft.value.initrd.length === 0) say("No initrd was found for it, nor for any other kernel", ports);
+  return "ok";
+}

@@ -1,0 +1,14 @@
+/** The environment variables that count: one table, for the manual. */
+export const ENVIRONMENT: readonly { readonly name: string; readonly doc: string }[] = [
+  { name: "NO_COLOR", doc: "Set to anything, no colours are used, unless `--color=always` asks for them." },
+  { name: "SUDO_USER", doc: "Whom `status` names as the one who loaded an image, where root did by sudo(8)." },
+  {
+    name: "JOURNAL_STREAM",
+    doc: "Set by systemd. Where it names standard error, each line begins with its level, as sd-daemon(3) has it.",
+  },
+  {
+    name: "WARMBOOT_DENO",
+    doc: "The deno that runs the installed program, instead of the one it was installed with or the one on `PATH`.",
+  },
+  { name: "DENO_DIR", doc: "Where deno keeps compiled code; ~/.cache/deno by default." },
+];

@@ -1,0 +1,43 @@
+/** What a shell offers for a word: see packaging/completions. */
+export type Offer = "profile-names" | "profile-files" | "plan-files" | "sides" | "files" | "folders" | "commands";
+
+/** What a word in capitals stands for, in usages and in the values of options. */
+export interface Placeholder {
+  readonly doc: string;
+  readonly offers: readonly Offer[];
+}
+
+/** Every word in capitals. The others there, as in `text|json`, stand for themselves. */
+export const PLACEHOLDERS: { readonly [word: string]: Placeholder } = {
+  PROFILE: {
+    doc:
+      "A profile: its file, or its name, which is looked for in /etc/warmboot, /run/warmboot and /usr/lib/warmboot. " +
+      "`-` is standard input.",
+    offers: ["profile-names", "profile-files"],
+  },
+  PLAN: { doc: "The file of a plan that `warmboot plan --out` has stored.", offers: ["plan-files"] },
+  A: {
+    doc: "A PROFILE, a PLAN, `@running` (the running system) or `@loaded` (the loaded image).",
+    offers: ["sides", "profile-names", "profile-files", "plan-files"],
+  },
+  B: { doc: "The same.", offers: [] },
+  FILE: { doc: "Any file. `-` is standard input or standard output.", offers: ["files"] },
+  DIR: { doc: "A folder.", offers: ["folders"] },
+  PATH: { doc: "A file that can be run.", offers: ["files"] },
+  RELEASE: { doc: "The release of a kernel, as uname -r says it.", offers: [] },
+  COMMAND: { doc: "One of the commands.", offers: ["commands"] },
+};
+
+/** A usage, or an option's value, as what to offer for it: words that stand for themselves, and offers. */
+export interface Offered {
+  readonly literals: readonly string[];
+  readonly offers: readonly Offer[];
+}
+
+/** Reads `PROFILE|DIR...`, `[profile|plan]` or `text|json`. Options within a usage are not its words. */
+export function offeredFor(usage: string): Offered {
+  const words = usage.match(/(?:--)?[\w-]+/g)?.filter((word) => !word.startsWith("--")) ?? [];
+  const isPlaceholder = (word: string): boolean => /^[A-Z]+$/.test(word);
+  const offers = words.filter(isPlaceholder).flatMap((word) => PLACEHOLDERS[word]?.offers ?? []);
+  return { literals: words.filter((word) => !isPlaceholder(word)), offers: [...new Set(offers)] };
+}

@@ -1,0 +1,41 @@
+/** What is committed for other programs, seen by the linters of those, where this machine has them. */
+import { assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { hasTool, tool } from "../support/tool.ts";
+import { walkFiles } from "../support/walk_files.ts";
+
+const CONTRIB = join(import.meta.dirname ?? ".", "../../contrib");
+
+/** A linter, what it is given, and the lines that say no more than that this machine has not every manual. */
+const LINTERS: readonly { command: string; args: readonly string[]; files: readonly string[]; ignores?: RegExp }[] = [
+  { command: "shellcheck", args: ["-s", "bash"], files: ["completions/warmboot.bash"] },
+  { command: "bash", args: ["-n"], files: ["completions/warmboot.bash"] },
+  { command: "zsh", args: ["-n"], files: ["completions/_warmboot"] },
+  { command: "fish", args: ["-n"], files: ["completions/warmboot.fish"] },
+  {
+    command: "mandoc",
+    args: ["-T", "lint", "-W", "style"],
+    files: ["man/warmboot.8", "man/warmboot.profile.5"],
+    ignores: /mandoc\.db|referenced manual not found|operating system explicitly specified/,
+  },
+  { command: "groff", args: ["-mdoc", "-Tutf8", "-ww", "-z"], files: ["man/warmboot.8", "man/warmboot.profile.5"] },
+];
+
+for (const { command, args, files, ignores } of LINTERS) {
+  Deno.test({
+    name: `${command} finds no fault with ${files.join(", ")}`,
+    ignore: !await hasTool(command),
+    fn: async () => {
+      for (const file of files) {
+        const run = await tool(command, [...args, join(CONTRIB, file)]);
+        assertEquals(run?.said.split("\n").filter((line) => line !== "" && !ignores?.test(line)), [], file);
+      }
+    },
+  });
+}
+
+Deno.test("every script and page of contrib is linted", () => {
+  const linted = new Set(LINTERS.flatMap(({ files }) => files));
+  const folders = ["completions", "man"].flatMap((folder) => walkFiles(join(CONTRIB, folder), ""));
+  assertEquals(folders.map((path) => path.slice(CONTRIB.length + 1)).filter((path) => !linted.has(path)), []);
+});
