@@ -32,7 +32,7 @@ _warmboot_files() {
 # Prints what may stand for a word that begins as $1 does. The rest: offers by name, and words that stand for themselves.
 _warmboot_offer() {
   local kind
-  local commands='check plan diff load exec unload status facts init refresh schema help'
+  local commands='check plan diff load exec unload status facts init refresh schema install uninstall help'
   for kind in "${@:2}"; do
     case $kind in
       :profile-names) _warmboot_names | _warmboot_match "$1" ;;
@@ -144,6 +144,15 @@ _warmboot_value() {
     init:--out) offers=(:files) ;;
     refresh:--without) offers=() ;;
     refresh:--root) offers=(:folders) ;;
+    install:--prefix) offers=(:folders) ;;
+    install:--destdir) offers=(:folders) ;;
+    install:--bindir) offers=(:folders) ;;
+    install:--libdir) offers=(:folders) ;;
+    install:--unitdir) offers=(:folders) ;;
+    install:--sysconfdir) offers=(:folders) ;;
+    install:--mandir) offers=(:folders) ;;
+    install:--zshdir) offers=(:folders) ;;
+    install:--deno) offers=(:files) ;;
   esac
 }
 
@@ -161,6 +170,8 @@ _warmboot_options() {
     init) options='--running --newest --bls --uki --extract --boot --root --facts --pin --follow --out -h --help --version --color' ;;
     refresh) options='--without --root -h --help --version --color' ;;
     schema) options='-h --help --version --color' ;;
+    install) options='--prefix --destdir --bindir --libdir --unitdir --sysconfdir --mandir --zshdir --deno --no-units --no-hooks --no-man --no-completions --no-docs --dry-run -h --help --version --color' ;;
+    uninstall) options='--dry-run -h --help --version --color' ;;
     help) options='-h --help --version --color' ;;
     *) options='-h --help --version --color' ;;
   esac
@@ -198,7 +209,7 @@ _warmboot_words() {
       max=$((1))
       ;;
     help)
-      offers=('check plan diff load exec unload status facts init refresh schema')
+      offers=('check plan diff load exec unload status facts init refresh schema install uninstall')
       max=$((1))
       ;;
   esac

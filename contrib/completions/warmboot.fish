@@ -48,6 +48,8 @@ complete -c warmboot -n 'not __warmboot_command >/dev/null' -a facts -d 'Capture
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a init -d 'Write a profile from what is there'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a refresh -d 'Write profiles that follow the newest kernel anew'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a schema -d 'Print the JSON Schema of profiles, or of what the other commands print'
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a install -d 'Install this release'
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a uninstall -d 'Take away what install has installed'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a help -d 'Show the help of a command'
 
 complete -c warmboot -n '__warmboot_in check' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__fish_complete_directories (commandline -ct))'
@@ -101,4 +103,22 @@ complete -c warmboot -n '__warmboot_in refresh' -l root -x -k -a '(__fish_comple
 
 complete -c warmboot -n '__warmboot_in schema' -k -a 'profile plan facts status check diff origin matrix layer'
 
-complete -c warmboot -n '__warmboot_in help' -k -a 'check plan diff load exec unload status facts init refresh schema'
+complete -c warmboot -n '__warmboot_in install' -l prefix -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Where to install'
+complete -c warmboot -n '__warmboot_in install' -l destdir -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'A folder that stands in for / while it is packaged'
+complete -c warmboot -n '__warmboot_in install' -l bindir -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'The program'
+complete -c warmboot -n '__warmboot_in install' -l libdir -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Its parts'
+complete -c warmboot -n '__warmboot_in install' -l unitdir -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Units of systemd'
+complete -c warmboot -n '__warmboot_in install' -l sysconfdir -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Where kernel/ and initramfs/ with the hooks are'
+complete -c warmboot -n '__warmboot_in install' -l mandir -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Manual pages'
+complete -c warmboot -n '__warmboot_in install' -l zshdir -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Completions of zsh'
+complete -c warmboot -n '__warmboot_in install' -l deno -x -k -a '(__fish_complete_path (commandline -ct))' -d 'The deno to run with'
+complete -c warmboot -n '__warmboot_in install' -l no-units -d 'Leave out units of systemd'
+complete -c warmboot -n '__warmboot_in install' -l no-hooks -d 'Leave out hooks that run when a kernel is installed'
+complete -c warmboot -n '__warmboot_in install' -l no-man -d 'Leave out manual pages'
+complete -c warmboot -n '__warmboot_in install' -l no-completions -d 'Leave out completions of shells'
+complete -c warmboot -n '__warmboot_in install' -l no-docs -d 'Leave out documentation'
+complete -c warmboot -n '__warmboot_in install' -l dry-run -d 'Print what would be installed, and install nothing'
+
+complete -c warmboot -n '__warmboot_in uninstall' -l dry-run -d 'Print what would be removed, and remove nothing'
+
+complete -c warmboot -n '__warmboot_in help' -k -a 'check plan diff load exec unload status facts init refresh schema install uninstall'

@@ -91,11 +91,16 @@ function readArguments(args: readonly string[], options: readonly Option[]): Arg
 
 function unknownOption(written: string, options: readonly Option[]): UsageProblem {
   const known = options.map(({ name }) => `--${name}`);
-  const near = nearest(written, known);
+  const near = theOnlyOne(known.filter((name) => written.length > 3 && name.startsWith(written))) ??
+    nearest(written, known);
   return {
     message: `The option ${written} is not known`,
     hint: near === undefined ? `Known are ${known.join(", ")}` : `Did you mean ${near}?`,
   };
+}
+
+function theOnlyOne<T>(items: readonly T[]): T | undefined {
+  return items.length === 1 ? items[0] : undefined;
 }
 
 function valueProblem({ name, value, choices }: Option, given: string, times: number): UsageProblem | undefined {

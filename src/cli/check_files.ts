@@ -116,5 +116,6 @@ function noProfiles(folder: string): Diagnostic {
     severity: "error",
     message: `There is no profile under ${folder}`,
     expected: "a file *.yaml or *.yml with `version: 1`",
+    hint: `Have one written with: warmboot init --out ${folder.replace(/\/+$/, "")}/NAME.yaml`,
   };
 }

@@ -98,10 +98,11 @@ function commandNamed(name: string, ports: Ports): Command | undefined {
   if (command !== undefined) return command;
   const names = COMMANDS.map((known) => known.name);
   if (name.startsWith("-")) {
-    complain(`The option ${name} does not stand before a command`, "Write warmboot COMMAND [OPTION...]", ports);
+    const way = /^-[vV]$/.test(name) ? "Did you mean --version?" : "Write warmboot COMMAND [OPTION...]";
+    complain(`The option ${name} does not stand before a command`, way, ports);
     return undefined;
   }
-  const near = nearest(name, names);
+  const near = nearest(name, [...names, "help", "--version"]);
   complain(
     `The command "${name}" is not known`,
     near === undefined ? `Known are ${names.join(", ")}` : `Did you mean ${near}?`,
@@ -118,14 +119,16 @@ function explain(error: unknown, ports: Ports): ExitName {
     return "refused";
   }
   if (error instanceof StoreError) {
-    complain(error.message, undefined, ports);
-    return error.cause instanceof Deno.errors.PermissionDenied ? "permission" : "io";
+    const isDenied = error.cause instanceof Deno.errors.PermissionDenied;
+    complain(error.message, isDenied ? "Run warmboot as root" : undefined, ports);
+    return isDenied ? "permission" : "io";
   }
   if (error instanceof WriteError) {
     // A reader that went away has seen what it wanted.
     if (error.cause instanceof Deno.errors.BrokenPipe) return "io";
-    complain(error.message, undefined, ports);
-    return "io";
+    const isDenied = [Deno.errors.PermissionDenied, Deno.errors.NotCapable].some((kind) => error.cause instanceof kind);
+    complain(error.message, isDenied ? "Write elsewhere, or as a user who may" : undefined, ports);
+    return isDenied ? "permission" : "io";
   }
   if (error instanceof LibcError) {
     complain(error.message, undefined, ports);

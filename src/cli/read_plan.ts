@@ -56,6 +56,7 @@ export function readOwn(bytes: Uint8Array, file: string, plansWelcome: boolean):
     return { value: undefined, diagnostics: [{ code: "wrong-type", severity: "error", message, position }] };
   }
   const diagnostics: Diagnostic[] = [];
-  const value = decodePlan(own.value, [], (problem) => diagnostics.push({ position, ...problem }));
+  const hint = "A plan is not written by hand: make it anew with warmboot plan PROFILE --out FILE";
+  const value = decodePlan(own.value, [], (problem) => diagnostics.push({ position, hint, ...problem }));
   return { value, diagnostics };
 }

@@ -2,6 +2,7 @@ import type { Diagnostic } from "../core/diagnostic.ts";
 import { jsonText } from "../core/json_text.ts";
 import { decodeRecord, type LoadRecord } from "../kernel/record.ts";
 import type { FoundRecord } from "../kernel/status.ts";
+import { reasonOf } from "./reason.ts";
 
 /** Where the records are kept: gone with the boot, as the loaded image is. */
 export const RECORD_DIRECTORY = "/run/warmboot";
@@ -79,7 +80,7 @@ function isLockFree(directory: string): boolean {
     return file.tryLockSync(false);
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return true;
-    throw new StoreError(`Cannot look at ${directory}/lock: ${messageOf(error)}`, { cause: error });
+    throw new StoreError(`Cannot look at ${directory}/lock: ${reasonOf(error)}`, { cause: error });
   }
 }
 
@@ -92,7 +93,7 @@ function readRecord(slot: ImageSlot, directory: string): FoundRecord {
     const record = decodeRecord(JSON.parse(text.text), [], (problem) => problems.push(problem));
     if (record !== undefined) return { kind: "record", record };
   } catch (error) {
-    return { kind: "unreadable", message: `${settled(directory, slot)} is no JSON: ${messageOf(error)}` };
+    return { kind: "unreadable", message: `${settled(directory, slot)} is no JSON: ${reasonOf(error)}` };
   }
   return { kind: "unreadable", message: `${settled(directory, slot)} is no record: ${problems[0]?.message}` };
 }
@@ -123,7 +124,7 @@ function readIfThere(path: string): ReadResult {
     return { kind: "text", text: Deno.readTextFileSync(path) };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return { kind: "absent" };
-    return { kind: "error", message: `${path} cannot be read: ${messageOf(error)}` };
+    return { kind: "error", message: `${path} cannot be read: ${reasonOf(error)}` };
   }
 }
 
@@ -131,10 +132,6 @@ function attempt<T>(what: string, action: () => T): T {
   try {
     return action();
   } catch (cause) {
-    throw new StoreError(`Cannot ${what}: ${messageOf(cause)}`, { cause });
+    throw new StoreError(`Cannot ${what}: ${reasonOf(cause)}`, { cause });
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

@@ -157,8 +157,12 @@ export function loadedImage(facts: HostFacts, crash: boolean, found: FoundRecord
   if (found.kind === "record" && current) {
     return { status, side: { kind: "loaded", name: "@loaded", plan: found.record.plan } };
   }
-  const nothing = status.loaded === "no" && status.record === "none";
-  return { status: nothing ? { ...status, note: crash ? "No crash image is loaded" : "No image is loaded" } : status };
+  if (status.record !== "none" || status.loaded === "yes") return { status };
+  const image = crash ? "crash image" : "image";
+  const note = status.loaded === "no"
+    ? `No ${image} is loaded`
+    : `Whether a${crash ? "" : "n"} ${image} is loaded is not known: the kernel does not say, and no record does`;
+  return { status: { ...status, note } };
 }
 
 /** What is loaded, if that is known; else the running system. */

@@ -4,11 +4,13 @@ import { diff } from "./commands/diff.ts";
 import { exec } from "./commands/exec.ts";
 import { facts } from "./commands/facts.ts";
 import { init } from "./commands/init.ts";
+import { install } from "./commands/install.ts";
 import { load } from "./commands/load.ts";
 import { plan } from "./commands/plan.ts";
 import { refresh } from "./commands/refresh.ts";
 import { schema } from "./commands/schema.ts";
 import { status } from "./commands/status.ts";
+import { uninstall } from "./commands/uninstall.ts";
 import { unload } from "./commands/unload.ts";
 
 /** Every command, in the order of the help. */
@@ -24,4 +26,6 @@ export const COMMANDS: readonly Command[] = [
   init,
   refresh,
   schema,
+  install,
+  uninstall,
 ];

@@ -1,4 +1,5 @@
 import { dirname } from "@std/path/posix";
+import { reasonOf } from "./reason.ts";
 import { WriteError } from "./write_whole.ts";
 
 /** Whether there is anything of that name, a link to nothing too. What cannot be looked at is for the writing to tell. */
@@ -34,7 +35,7 @@ export function writePart(
       throw error;
     }
   } catch (cause) {
-    throw new WriteError(`Cannot write ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new WriteError(`Cannot write ${path}: ${reasonOf(cause)}`, { cause });
   }
 }
 
@@ -45,6 +46,6 @@ export function writeNew(path: string, text: string): "written" | "exists" {
     return "written";
   } catch (cause) {
     if (cause instanceof Deno.errors.AlreadyExists) return "exists";
-    throw new WriteError(`Cannot write ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new WriteError(`Cannot write ${path}: ${reasonOf(cause)}`, { cause });
   }
 }

@@ -1,5 +1,6 @@
 import { dirname, join } from "@std/path/posix";
 import { isStream } from "./read_whole.ts";
+import { reasonOf } from "./reason.ts";
 
 /** An output cannot be written. */
 export class WriteError extends Error {
@@ -18,7 +19,7 @@ export function writeWhole(path: string, text: string): void {
     else if (stats === undefined) replace(path, text, undefined);
     else replace(Deno.realPathSync(path), text, stats.mode ?? undefined);
   } catch (cause) {
-    throw new WriteError(`Cannot write ${path}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+    throw new WriteError(`Cannot write ${path}: ${reasonOf(cause)}`, { cause });
   }
 }
 

@@ -49,6 +49,7 @@ export const CATALOGUE = {
   "kernel-not-found": { exit: "noinput", about: "No kernel is found that a profile could be written for" },
   // Files.
   "file-missing": { exit: "noinput", about: "A named file does not exist" },
+  "file-damaged": { exit: "data", about: "A file of an unpacked release is not what its SHA256SUMS says" },
   "file-unreadable": { exit: "noinput", about: "A named file cannot be read, or is no regular file" },
   "file-not-capable": { exit: "permission", about: "The runtime withholds a named file from warmboot" },
   // Files captured with a host.

@@ -236,7 +236,10 @@ function missing(path: string): Diagnostic {
 function missingHint(path: string): string | undefined {
   const directory = dirname(path);
   const names = attempt(() => Array.from(Deno.readDirSync(directory), ({ name }) => name));
-  if (names !== undefined) return suggestName(basename(path), names.filter((name) => name !== basename(path)));
+  if (names !== undefined) {
+    const near = suggestName(basename(path), names.filter((name) => name !== basename(path)));
+    return near ?? (names.length === 0 ? `${directory} is empty` : undefined);
+  }
   if (isDirectory(directory)) return undefined;
   let first = directory;
   while (dirname(first) !== first && !isDirectory(dirname(first))) first = dirname(first);

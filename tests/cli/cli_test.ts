@@ -125,6 +125,11 @@ Deno.test("no command, an unknown command and an unknown option are usage errors
     [["help", "pln"], "Did you mean plan?"],
     [["load", profile, "--now"], "--exec --now"],
     [["schema", "plann"], "Did you mean plan?"],
+    [["load", profile, "--dry"], "Did you mean --dry-run?"],
+    [["load", profile, "--fo"], "Did you mean --force?"],
+    [["-v"], "Did you mean --version?"],
+    [["version"], "Did you mean --version?"],
+    [["hlep"], "Did you mean help?"],
   ];
   for (const [args, says] of cases) {
     const { code, stderr, stdout } = await run(args, ["--allow-read"]);

@@ -24,13 +24,14 @@ export async function run(invocation: Invocation, ports: Ports): Promise<ExitNam
   const { facts, diagnostics } = readFacts(undefined);
   if (facts === undefined) return report(diagnostics, ports);
   if (facts.kexec.loaded !== true) {
-    complain(
-      facts.kexec.loaded === undefined
-        ? "The running kernel does not say whether an image is loaded"
-        : "No image is loaded",
-      "Load one first: warmboot load PROFILE",
-      ports,
-    );
+    if (facts.kexec.loaded === false) complain("No image is loaded", "Load one first: warmboot load PROFILE", ports);
+    else {
+      complain(
+        "The running kernel does not say whether an image is loaded, and so may not be able to load any",
+        "See what this host allows: warmboot status",
+        ports,
+      );
+    }
     return "unavailable";
   }
   const way = rebootWay(facts, isSet(invocation, "now"), comesBack(facts, findRecord("reboot").found));

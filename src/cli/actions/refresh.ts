@@ -65,7 +65,8 @@ async function refreshFile(file: string, { root, wanted, isNamed }: Context, por
   }
   const drafted = draftOfNewest(root, wanted);
   const draft = drafted.value === undefined || !mark.pin ? drafted : await pinFiles(drafted.value, root);
-  const failed = report(draft.diagnostics, ports);
+  const stays = `${file} stays as it is`;
+  const failed = report(draft.diagnostics.map((problem) => ({ ...problem, hint: stays })), ports);
   if (draft.value === undefined) return failed;
   const fresh = followText(draftText(draft.value), mark);
   if (fresh === text) {
