@@ -1,22 +1,14 @@
-/** The units of contrib/systemd on a Debian, through two boots under systemd (three with WARMBOOT_VM_ALL=1) and a panic. */
+/** A release on a Debian: installed, its units through two boots under systemd (three with WARMBOOT_VM_ALL=1) and a panic. */
 import { ALL } from "./extent.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { releaseTree } from "../../packaging/tree.ts";
+import { EXPOSURE, UNITS } from "../support/units.ts";
 import { distribution, type Suite } from "./apt.ts";
-import { REPOSITORY } from "./cache.ts";
 import { debianMachine } from "./debian_root.ts";
 import type { GuestFiles } from "./initramfs.ts";
 import type { Machine } from "./machine.ts";
 import { fetchKernel, type KernelName } from "./packages.ts";
 import { BASE_CMDLINE } from "./qemu.ts";
-
-/** The worst that `systemd-analyze security` may say of a unit, from 0 to 10; docs/systemd.md tells the same. */
-const EXPOSURE = {
-  "warmboot-crash.service": 2.6,
-  "warmboot-load@.service": 2.0,
-  "warmboot-reboot@.service": 2.0,
-};
-const UNITS = Object.keys(EXPOSURE);
 
 const RESERVATION = "crashkernel=256M";
 const IMAGES = "version: 1\nkernel: /boot/vmlinuz\ninitrd: /boot/initrd\n";
@@ -42,9 +34,12 @@ WantedBy=multi-user.target
 `,
 };
 
-async function units(): Promise<GuestFiles> {
-  const texts = await Promise.all(UNITS.map((unit) => Deno.readTextFile(join(REPOSITORY, "contrib/systemd", unit))));
-  return Object.fromEntries(texts.map((text, index) => [`/etc/systemd/system/${UNITS[index]}`, text]));
+/** Where the release is unpacked, and where its units are once it is installed. */
+const RELEASE = "/root/warmboot";
+const UNIT_FOLDER = "/usr/local/lib/systemd/system";
+
+async function release(): Promise<GuestFiles> {
+  return Object.fromEntries((await releaseTree()).map(({ path, text }) => [`${RELEASE}/${path}`, text]));
 }
 
 /** What systemctl says of a unit, with the end of its journal; its exit code tells the state, and is no failure here. */
@@ -81,18 +76,26 @@ async function hosts(): Promise<readonly Host[]> {
 
 for (const { suite, kernel: name } of await hosts()) {
   const kernel = await fetchKernel(name);
-  Deno.test(`the units of contrib/systemd load, reboot and catch a panic (${suite}, ${kernel.release})`, async (t) => {
-    const files = { ...PROFILES, ...MARK, ...await units() };
+  Deno.test(`a release installs, and its units load, reboot and catch a panic (${suite}, ${kernel.release})`, async (t) => {
+    const files = { ...PROFILES, ...MARK, ...await release() };
     const options = { bootTimeout: 240 };
-    await using machine = await debianMachine(suite, kernel, { warmboot: "cli.ts" }, options, files);
+    await using machine = await debianMachine(suite, kernel, {}, options, files);
+
+    await t.step("the release installs itself, with the deno that runs it", async () => {
+      const said = await machine.output(`${RELEASE}/bin/warmboot install && rm -r ${RELEASE}`, { timeout: 120 });
+      assertStringIncludes(said, "Installed warmboot");
+      await machine.output("systemctl daemon-reload");
+      assertStringIncludes(await machine.output("grep installed_with= /usr/local/bin/warmboot"), "/usr/local/bin/deno");
+      assertMatch(await machine.output("PATH=/bin /usr/local/bin/warmboot --version"), /^warmboot \d/);
+    });
 
     await t.step("systemd finds no fault with the units, and they are as closed as told", async () => {
-      const paths = UNITS.map((unit) => `/etc/systemd/system/${unit}`).join(" ");
+      const paths = UNITS.map((unit) => `${UNIT_FOLDER}/${unit}`).join(" ");
       const verified = await machine.run(`systemd-analyze verify ${paths}`);
       assertEquals([verified.code, verified.stderr.split("\n").filter((line) => line.includes("warmboot"))], [0, []]);
       for (const [unit, most] of Object.entries(EXPOSURE)) {
         const said = await machine.output(
-          `systemd-analyze security --offline=yes /etc/systemd/system/${unit} | tail -n 1`,
+          `systemd-analyze security --offline=yes ${UNIT_FOLDER}/${unit} | tail -n 1`,
         );
         const exposure = Number(/: (\d+\.\d)/.exec(said)?.[1] ?? 10);
         assert(exposure <= most, said);
@@ -110,6 +113,9 @@ for (const { suite, kernel: name } of await hosts()) {
       assertStringIncludes(other, "status=69/UNAVAILABLE");
       assertMatch(other, /sha256|digest/i);
       assertEquals(await loaded(machine), "00");
+      const errors = await machine.output("journalctl -o cat --no-pager -p err -u warmboot-load@typo");
+      assertStringIncludes(errors, "/etc/warmboot/typo.yaml:2:1: error:");
+      assert(!errors.includes("<3>"), errors);
     });
 
     await t.step("enabled and started, one loads its image, the other finds no reservation", async () => {
@@ -123,9 +129,28 @@ for (const { suite, kernel: name } of await hosts()) {
       assertStringIncludes(crash, "ConditionKernelCommandLine=crashkernel was not met");
     });
 
+    await t.step("a change of the profile has it loaded again, and another touch of it has not", async () => {
+      await machine.output("systemctl enable --now warmboot-load@web.path warmboot-load@web.timer");
+      const log = "journalctl -b -o cat --no-pager -u warmboot-load@web";
+      const times = async (said: string): Promise<number> => (await machine.output(log)).split(said).length - 1;
+      const until = (said: string, count: number): Promise<string> =>
+        machine.output(
+          `for i in $(seq 90); do [ "$(${log} | grep -c '${said}')" -ge ${count} ] && exit 0; sleep 1; done; ${log}; exit 1`,
+          { timeout: 240 },
+        );
+      const before = await times("Loaded ");
+      await machine.output("sed -i 's/crashkernel=/seen=again &/' /etc/warmboot/web.yaml");
+      await until("Loaded ", before + 1);
+      await machine.output("touch /boot/another");
+      await until("is loaded already", 1);
+      assertEquals(await times("Loaded "), before + 1);
+      assertStringIncludes(await status(machine, "warmboot-load@web"), "Active: active (exited)");
+    });
+
     await t.step("warmboot-reboot@ reboots through systemd, which stops services and unmounts", async () => {
       const { cmdline, said } = await reboot(machine, "systemctl start warmboot-reboot@web");
       assertStringIncludes(cmdline, RESERVATION);
+      assertStringIncludes(cmdline, "seen=again");
       assertStringIncludes(said, "EXT4-fs (vda): mounted");
       assert(!said.includes(REPLAYED), said.slice(-2000));
       // The image outlasts the service that loaded it.
@@ -150,6 +175,16 @@ for (const { suite, kernel: name } of await hosts()) {
         assertEquals(await machine.output("cat /var/stopped"), "1\n1\n");
       });
     }
+
+    await t.step("uninstalled, nothing of it is left but the profiles and what is loaded", async () => {
+      const { code, stdout, stderr } = await machine.run("warmboot uninstall");
+      assertEquals([code, stdout.split(" ")[0]], [0, "Removed"], stderr);
+      assertStringIncludes(stderr, "warmboot-load@web.service is still enabled");
+      const left =
+        "find / -xdev -name '*warmboot*' ! -path '/etc/systemd/system/*.wants/*' ! -path '/var/*' ! -path '/tmp/*'";
+      assertEquals((await machine.output(left)).trim(), "/etc/warmboot");
+      assertEquals(await loaded(machine), "11");
+    });
 
     await t.step("a panic starts the crash kernel that was loaded at boot", async () => {
       const { cmdline, said } = await reboot(machine, "echo c > /proc/sysrq-trigger");
