@@ -11,6 +11,16 @@ _warmboot_names() {
   done
 }
 
+# Releases of the installed kernels.
+_warmboot_releases() {
+  local folder
+  for folder in /lib/modules/*/; do
+    [[ -d $folder ]] || continue
+    folder=${folder%/}
+    printf '%s\n' "${folder##*/}"
+  done
+}
+
 # Those lines that begin as $1 does.
 _warmboot_match() {
   local line
@@ -41,6 +51,7 @@ _warmboot_offer() {
       :sides) compgen -W '@running @loaded' -- "$1" ;;
       :files) compgen -f -- "$1" ;;
       :folders) compgen -d -- "$1" ;;
+      :releases) _warmboot_releases | _warmboot_match "$1" ;;
       :commands) compgen -W "$commands" -- "$1" ;;
       *) compgen -W "$kind" -- "$1" ;;
     esac
@@ -118,10 +129,9 @@ _warmboot_takes_value() {
   local -a offers=()
   [[ $2 == *=* ]] && return 1
   _warmboot_value "$1" "$2"
-  ((${#offers[@]} > 0))
 }
 
-# Sets offers to what the option $2 of the command $1 takes.
+# Sets offers to what the option $2 of the command $1 takes; fails if that is nothing.
 _warmboot_value() {
   case $1:$2 in
     *:--color) offers=('auto always never') ;;
@@ -142,7 +152,7 @@ _warmboot_value() {
     init:--root) offers=(:folders) ;;
     init:--facts) offers=(:files) ;;
     init:--out) offers=(:files) ;;
-    refresh:--without) offers=() ;;
+    refresh:--without) offers=(:releases) ;;
     refresh:--root) offers=(:folders) ;;
     install:--prefix) offers=(:folders) ;;
     install:--destdir) offers=(:folders) ;;
@@ -153,6 +163,7 @@ _warmboot_value() {
     install:--mandir) offers=(:folders) ;;
     install:--zshdir) offers=(:folders) ;;
     install:--deno) offers=(:files) ;;
+    *) return 1 ;;
   esac
 }
 

@@ -7,6 +7,13 @@ function __warmboot_names
     end
 end
 
+# Releases of the installed kernels.
+function __warmboot_releases
+    for folder in /lib/modules/*/
+        basename $folder
+    end
+end
+
 # Files of these endings, and folders, in which there may be more.
 function __warmboot_files
     __fish_complete_path (commandline -ct) | string match -r '^[^\t]*(?:/|\.(?:'$argv[1]'))(?:\t.*)?$'
@@ -98,7 +105,7 @@ complete -c warmboot -n '__warmboot_in init' -l follow -d 'Mark the profile of t
 complete -c warmboot -n '__warmboot_in init' -l out -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Write to FILE, which must not be there yet'
 
 complete -c warmboot -n '__warmboot_in refresh' -k -a '(__fish_complete_path (commandline -ct)) (__fish_complete_directories (commandline -ct))'
-complete -c warmboot -n '__warmboot_in refresh' -l without -x -k -a '' -d 'Leave out this kernel, which is about to be removed'
+complete -c warmboot -n '__warmboot_in refresh' -l without -x -k -a '(__warmboot_releases)' -d 'Leave out this kernel, which is about to be removed'
 complete -c warmboot -n '__warmboot_in refresh' -l root -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Look for kernels, and for the default folder, under DIR instead of /'
 
 complete -c warmboot -n '__warmboot_in schema' -k -a 'profile plan facts status check diff origin matrix layer'

@@ -10,6 +10,7 @@ const OFFERS: { readonly [offer in Offer]: string } = {
   sides: `compgen -W '@running @loaded' -- "$1"`,
   files: 'compgen -f -- "$1"',
   folders: 'compgen -d -- "$1"',
+  releases: '_warmboot_releases | _warmboot_match "$1"',
   commands: 'compgen -W "$commands" -- "$1"',
 };
 
@@ -26,6 +27,16 @@ _warmboot_names() {
     [[ -e $file ]] || continue
     file=\${file##*/}
     printf '%s\\n' "\${file%${PROFILE_ENDING}}"
+  done
+}
+
+# Releases of the installed kernels.
+_warmboot_releases() {
+  local folder
+  for folder in /lib/modules/*/; do
+    [[ -d $folder ]] || continue
+    folder=\${folder%/}
+    printf '%s\\n' "\${folder##*/}"
   done
 }
 
@@ -130,10 +141,9 @@ _warmboot_takes_value() {
   local -a offers=()
   [[ $2 == *=* ]] && return 1
   _warmboot_value "$1" "$2"
-  ((\${#offers[@]} > 0))
 }
 
-# Sets offers to what the option $2 of the command $1 takes.
+# Sets offers to what the option $2 of the command $1 takes; fails if that is nothing.
 _warmboot_value() {
   case $1:$2 in
 ${valueCases("*", globalOffers())}
@@ -142,6 +152,7 @@ ${
       "\n",
     )
   }
+    *) return 1 ;;
   esac
 }
 

@@ -10,6 +10,7 @@ const OFFERS: { readonly [offer in Offer]: string } = {
   sides: "@running\\t'The running system' @loaded\\t'The loaded image'",
   files: "(__fish_complete_path (commandline -ct))",
   folders: "(__fish_complete_directories (commandline -ct))",
+  releases: "(__warmboot_releases)",
   commands: "",
 };
 
@@ -27,6 +28,13 @@ export function fishCompletion(commands: readonly CommandDocs[]): string {
 function __warmboot_names
     for file in ${PROFILE_ROOTS.map((root) => `${root}/*${PROFILE_ENDING}`).join(" ")}
         printf '%s\\t%s\\n' (basename $file ${PROFILE_ENDING}) $file
+    end
+end
+
+# Releases of the installed kernels.
+function __warmboot_releases
+    for folder in /lib/modules/*/
+        basename $folder
     end
 end
 

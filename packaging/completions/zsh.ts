@@ -10,6 +10,7 @@ const OFFERS: { readonly [offer in Offer]: string } = {
   sides: "'sides:side:(@running @loaded)'",
   files: "'files:file:_files'",
   folders: "'folders:folder:_files -/'",
+  releases: "'releases:release:_warmboot_releases'",
   commands: "'commands:command:_warmboot_commands'",
 };
 
@@ -23,6 +24,12 @@ export function zshCompletion(commands: readonly CommandDocs[]): string {
 _warmboot_names() {
   local -a names=(${PROFILE_ROOTS.map((root) => `${root}/*${PROFILE_ENDING}(N:t:r)`).join(" ")})
   compadd "$@" -a names
+}
+
+# Releases of the installed kernels.
+_warmboot_releases() {
+  local -a releases=(/lib/modules/*(N/:t))
+  compadd "$@" -a releases
 }
 
 _warmboot_commands() {

@@ -1,5 +1,13 @@
 /** What a shell offers for a word: see packaging/completions. */
-export type Offer = "profile-names" | "profile-files" | "plan-files" | "sides" | "files" | "folders" | "commands";
+export type Offer =
+  | "profile-names"
+  | "profile-files"
+  | "plan-files"
+  | "sides"
+  | "files"
+  | "folders"
+  | "releases"
+  | "commands";
 
 /** What a word in capitals stands for, in usages and in the values of options. */
 export interface Placeholder {
@@ -24,7 +32,7 @@ export const PLACEHOLDERS: { readonly [word: string]: Placeholder } = {
   FILE: { doc: "Any file. `-` is standard input or standard output.", offers: ["files"] },
   DIR: { doc: "A folder.", offers: ["folders"] },
   PATH: { doc: "A file that can be run.", offers: ["files"] },
-  RELEASE: { doc: "The release of a kernel, as uname -r says it.", offers: [] },
+  RELEASE: { doc: "The release of a kernel, as uname -r says it.", offers: ["releases"] },
   COMMAND: { doc: "One of the commands.", offers: ["commands"] },
 };
 

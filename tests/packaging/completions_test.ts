@@ -55,6 +55,8 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ["exec ", []],
   ["exec --n", ["--now"]],
   ["status --boo", ["--booted"]],
+  ["refresh --without zz", []],
+  ["refresh --without zz pro", ["profiles"]],
 ];
 
 Deno.test({
