@@ -127,6 +127,8 @@ function howToCapture(diagnostic: Diagnostic, path: string, { images }: Captured
       hint: CAPTURE_ANEW,
     };
   }
-  const also = "capture it with the host: warmboot facts --images PROFILE";
-  return { ...diagnostic, hint: diagnostic.hint === undefined ? `Or ${also}` : `${diagnostic.hint} Or ${also}` };
+  const how = "apture it with the host: warmboot facts --images PROFILE";
+  if (diagnostic.hint === undefined) return { ...diagnostic, hint: `C${how}` };
+  // A hint has no full stop of its own.
+  return { ...diagnostic, hint: `${diagnostic.hint.replace(/(?<!\?)$/, ".")} Or c${how}` };
 }

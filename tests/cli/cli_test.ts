@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type OutputUnit, Validator } from "@cfworker/json-schema";
 import { join } from "@std/path";
 import { EXIT } from "../../src/core/exit.ts";
@@ -83,7 +83,9 @@ Deno.test("a missing file is named, with exit code 66", async () => {
   const { code, stderr } = await run(["plan", lost, "--facts", facts]);
   assertEquals(code, EXIT.noinput.code);
   assertStringIncludes(stderr, join(folder, "vmlinus"));
-  assertStringIncludes(stderr, "vmlinuz");
+  assertMatch(stderr, /`vmlinuz`\? Or capture it with the host/);
+  const nowhere = await run(["plan", write("nowhere.yaml", "version: 1\nkernel: none/vmlinuz\n"), "--facts", facts]);
+  assertMatch(nowhere.stderr, /There is no directory \S+none\. Or capture it/);
 });
 
 Deno.test("a failed check is exit code 69, and the plan is still shown", async () => {
