@@ -5,6 +5,7 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { basename, join } from "@std/path";
+import { VERSION } from "../../src/cli/versions.ts";
 import { bzImage } from "../image/build.ts";
 import { walkFiles } from "../support/walk_files.ts";
 
@@ -78,7 +79,8 @@ function workplace(): { readonly path: string } & Disposable {
 /** Runs a line by bash, with `warmboot` as in a checkout; what would change the machine is run dry. */
 async function runLine(line: string, cwd: string): Promise<{ readonly code: number; readonly text: string }> {
   const dry = line.replace(/^warmboot (load|exec|unload)\b/, "warmboot $1 --dry-run")
-    .replace(/^warmboot init(?! --(bls|uki))/, "rm -f web.yaml; warmboot init --newest --root root");
+    .replace(/^warmboot init(?! --(bls|uki))/, "rm -f web.yaml; warmboot init --newest --root root")
+    .replaceAll("/etc/warmboot/", "./");
   const define = `warmboot() { "${Deno.execPath()}" run --quiet --no-prompt -A "${join(ROOT, "cli.ts")}" "$@"; }`;
   const { code, stdout, stderr } = await new Deno.Command("bash", {
     args: ["-c", `${define}\n${dry}`],
@@ -100,6 +102,7 @@ const ROWS: { readonly [program: string]: (line: string) => Promise<string | und
     return UNDERSTOOD.includes(code) ? undefined : `exit code ${code}: ${text}`;
   },
   deno: task,
+  tar: archiveComplaint,
   npx: (line) => task(line.replace(/^npx --yes deno@[\d.]+/, "deno")),
   systemctl: (line) =>
     line.split(" ").filter((word) => /^warmboot-/.test(word)).map((word) => unitComplaint(word)).find((found) =>
@@ -110,6 +113,11 @@ const ROWS: { readonly [program: string]: (line: string) => Promise<string | und
       found !== undefined
     ),
 };
+
+/** The release that is unpacked is this one. */
+function archiveComplaint(line: string): string | undefined {
+  return line === `tar xzf warmboot-${VERSION}.tar.gz` ? undefined : `it is not the release of ${VERSION}`;
+}
 
 function task(line: string): string | undefined {
   const name = /^deno task (\S+)/.exec(line)?.[1];

@@ -109,6 +109,7 @@ Deno.test("a release is installed, runs, and is taken away without a trace", asy
   const files = root.files();
   const expected = told.said.trim().split("\n").map((path) => path.slice(root.path.length));
   assertEquals(files.filter((path) => !path.endsWith("/manifest.json")), expected.toSorted());
+  assert(Deno.statSync(root.at("etc/warmboot")).isDirectory);
   for (
     const path of [
       "/etc/initramfs/post-update.d/zz-warmboot",

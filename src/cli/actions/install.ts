@@ -55,7 +55,8 @@ function install(invocation: Invocation, ports: Ports): ExitName {
     for (const path of obsoletePaths(files, manifest.value)) ports.out.write(`remove ${root}${path}\n`);
     return "ok";
   }
-  installFiles(root, files, { format: MANIFEST_FORMAT, version: VERSION, folder: folders.lib }, manifest.value);
+  const about = { format: MANIFEST_FORMAT, version: VERSION, folder: folders.lib };
+  installFiles(root, files, about, { before: manifest.value, empty: [`${folders.sysconf}/warmboot`] });
   ports.out.write(`Installed warmboot ${VERSION}: ${root}${folders.bin}/warmboot and ${files.length - 1} more files\n`);
   if (deno === undefined && root === "") {
     say("It runs with the deno that is found then: on PATH, or in /usr/local/bin", ports);

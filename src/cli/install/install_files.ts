@@ -43,19 +43,19 @@ export function obsoletePaths(files: readonly NewFile[], before: Manifest | unde
 }
 
 /**
- * Installs files below a root. The manifest is written first, with what was there before as well: wherever this is cut off,
+ * Installs files below a root, and makes folders that are to be there. The manifest is written first, with what was there before as well: wherever this is cut off,
  * the next installation or removal knows every file. @throws {WriteError}
  */
 export function installFiles(
   root: string,
   files: readonly NewFile[],
   { version, format, folder }: Pick<Manifest, "version" | "format" | "folder">,
-  before: Manifest | undefined,
+  { before, empty }: { readonly before: Manifest | undefined; readonly empty: readonly string[] },
 ): void {
   const listed = files.map(({ path, text }) => ({ path, sha256: digestOf(text) }));
   const folders = new Set(before?.folders ?? []);
-  for (const path of [`${folder}/${MANIFEST_NAME}`, ...files.map((file) => file.path)]) {
-    for (const made of makeFolders(root, dirname(path))) folders.add(made);
+  for (const path of [folder, ...files.map((file) => dirname(file.path)), ...empty]) {
+    for (const made of makeFolders(root, path)) folders.add(made);
   }
   const store = (all: readonly InstalledFile[]): void =>
     put(
