@@ -237,9 +237,11 @@ Deno.test("a damaged release, a program that is no release, and bad places are r
   assertStringIncludes(refused.said, "bin/warmboot is not what SHA256SUMS says");
 
   using good = new Root();
-  const relative = await good.install("--prefix", "opt");
-  assertEquals(relative.code, 64);
-  assertStringIncludes(relative.said, "opt/bin is no absolute path");
+  for (const prefix of ["opt", "/opt/my programs", "/opt/100%"]) {
+    const refused = await good.install("--prefix", prefix);
+    assertEquals(refused.code, 64);
+    assertStringIncludes(refused.said, `${prefix}/bin is no path to install into`);
+  }
   assertStringIncludes(
     (await ran(join(unpacked, "bin/warmboot"), ["uninstall"])).said,
     "was not installed by warmboot install",

@@ -17,9 +17,13 @@ export function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
 
 function install(invocation: Invocation, ports: Ports): ExitName {
   const folders = foldersFrom(invocation);
-  const relative = Object.values(folders).find((path) => !path.startsWith("/"));
-  if (relative !== undefined) {
-    complain(`${relative} is no absolute path`, "Scripts and units name what is installed: begin it with /", ports);
+  const unusable = Object.values(folders).find((path) => !/^\/[\w./+-]*$/.test(path));
+  if (unusable !== undefined) {
+    complain(
+      `${unusable} is no path to install into`,
+      "Scripts and units name it: begin it with /, and use letters, digits and . _ + - only",
+      ports,
+    );
     return "usage";
   }
   const { value: release, diagnostics } = readRelease();

@@ -26,11 +26,9 @@ export function readRelease(): Checked<readonly ReleaseFile[]> {
   const folder = programFolder();
   const root = folder === undefined ? undefined : dirname(dirname(folder));
   const sums = root === undefined ? undefined : readWhole(`${root}/${SUMS_NAME}`, LIMIT);
-  if (root === undefined || sums?.bytes === undefined) {
-    return {
-      value: undefined,
-      diagnostics: sums?.diagnostics.filter(({ code }) => code !== "file-missing").concat() ?? [],
-    };
+  if (sums?.bytes === undefined) {
+    // Without them this is no release, which is for the caller to tell.
+    return { value: undefined, diagnostics: (sums?.diagnostics ?? []).filter(({ code }) => code !== "file-missing") };
   }
   const files: ReleaseFile[] = [];
   for (const line of new TextDecoder().decode(sums.bytes).split("\n").filter((each) => each !== "")) {
