@@ -42,6 +42,7 @@
  *
  * @module
  */
+export type { RandomPart } from "./src/arch/segment.ts";
 export { type ByteSource, memorySource } from "./src/core/bytes.ts";
 export { CATALOGUE, type CatalogueRow, type DiagnosticCode } from "./src/core/catalogue.ts";
 export { type Checked, type Diagnostic, hasErrors, type Path, type Position } from "./src/core/diagnostic.ts";

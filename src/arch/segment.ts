@@ -50,3 +50,11 @@ export function sourceSize(bytes: SegmentBytes): bigint {
       return 0n;
   }
 }
+
+/** Where in a segment's bytes random ones are to be drawn when it is loaded, so that the plan itself is the same each time. */
+export interface RandomPart {
+  /** From the start of the bytes. */
+  readonly offset: number;
+  /** Bytes. */
+  readonly length: number;
+}

@@ -40,8 +40,8 @@ export function mapSegments(
     if (source.kind === "bytes") {
       const bytes = Uint8Array.fromBase64(source.base64);
       if (bytes.length === 0) return { ok: true, value: 0n };
-      if (source.random !== undefined) {
-        crypto.getRandomValues(bytes.subarray(source.random.offset, source.random.offset + source.random.length));
+      for (const { offset, length } of source.random ?? []) {
+        crypto.getRandomValues(bytes.subarray(offset, offset + length));
       }
       return keep(`segment ${index}`, bytes.length, libc.mapBytes(bytes));
     }

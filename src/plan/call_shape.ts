@@ -56,11 +56,11 @@ const bytesSource: Shape<PlannedSource> = record<Extract<PlannedSource, { readon
   kind: { shape: choice(["bytes"]), doc: "Bytes that stand in the plan" },
   base64: { shape: pattern("base64", /^[A-Za-z0-9+/]*={0,2}$/), doc: "The bytes" },
   random: {
-    shape: record({
+    shape: list(record({
       offset: { shape: count, doc: "Where it begins, bytes" },
       length: { shape: count, doc: "Its length, bytes" },
-    }),
-    doc: "A part that is chosen at random when the plan is carried out",
+    })),
+    doc: "Parts that are chosen at random when the plan is carried out",
     fallback: optional,
   },
 });

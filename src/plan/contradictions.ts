@@ -71,8 +71,8 @@ function segmentFault({ source, bufsz, sha256: stated }: PlannedSegment, files: 
       if (source.base64.length % 4 !== 0) return "has base64 that breaks off";
       const bytes = Uint8Array.fromBase64(source.base64);
       if (bytes.length !== bufsz) return `copies ${bufsz} bytes, and ${bytes.length} stand in the plan`;
-      const { offset, length } = source.random ?? { offset: 0, length: 0 };
-      if (offset + length > bufsz) return "has a random part that reaches beyond its bytes";
+      const beyond = (source.random ?? []).some(({ offset, length }) => offset + length > bufsz);
+      if (beyond) return "has a random part that reaches beyond its bytes";
       return stated === digest(bytes) ? undefined : OTHER_DIGEST;
     }
     case "unpacked":

@@ -1,15 +1,12 @@
 import { buildElfcorehdr, type CrashDump, elfcorehdrSize } from "../arch/elfcorehdr.ts";
 import type { Segment, SegmentRequest } from "../arch/segment.ts";
-import { BACKUP_SOURCE, crashDump, needsBackup } from "../arch/x86_64/crash_dump.ts";
-import { crashE820Of } from "../arch/x86_64/crash_e820.ts";
-import type { E820Entry } from "../arch/x86_64/e820.ts";
-import type { PurgatoryInput } from "../arch/x86_64/purgatory.ts";
+import type { HandoverInput } from "../arch/kernel_image.ts";
+import type { PurgatoryTask } from "../arch/purgatory.ts";
 import type { Checked } from "../core/diagnostic.ts";
-import { formatAddress } from "../core/number.ts";
 import { alignUp, rangeSize } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { addWord } from "../profile/cmdline.ts";
 import type { KexecLoadFlag } from "./flags.ts";
+import { type LinuxMachine, linuxMachine } from "./linux_machine.ts";
 import type { PlannedSegment } from "./plan.ts";
 
 /** The segments' names, by which a stored plan's are found. */
@@ -28,10 +25,11 @@ export interface CrashLayout {
   readonly segments: readonly Segment[];
   /** The words that the command line gets. */
   readonly cmdline: (cmdline: string) => string;
-  readonly e820: readonly E820Entry[];
+  /** What a crash kernel is told of them. */
+  readonly told?: NonNullable<HandoverInput["crash"]>;
   /** Segments that the running kernel may change after the load: purgatory does not verify them. */
   readonly changing: readonly string[];
-  readonly backup?: NonNullable<PurgatoryInput["backup"]>;
+  readonly backup?: NonNullable<PurgatoryTask["backup"]>;
 }
 
 /**
@@ -43,47 +41,45 @@ export function hotplugFlags({ kexec }: HostFacts): readonly KexecLoadFlag[] {
   return (kexec.crashElfcorehdrSize ?? 0n) > 0n ? ["KEXEC_UPDATE_ELFCOREHDR"] : [];
 }
 
-/** What a crash image of this host needs, on x86_64. Errors: those of `crashDump` and `crashE820Of`. */
-export function crashParts(facts: HostFacts): Checked<CrashParts> {
+/** What a crash image of this host needs. Errors: those of the machine's `dump`. */
+export function crashParts(facts: HostFacts, { crash }: LinuxMachine): Checked<CrashParts> {
   // Its size is the same wherever the backup lies.
-  const backedUp = needsBackup(facts.release);
-  const { value: draft, diagnostics } = crashDump(facts, backedUp ? 0n : undefined);
+  const source = crash.backup(facts);
+  const { value: draft, diagnostics } = crash.dump(facts, source === undefined ? undefined : 0n);
   if (draft === undefined) return { value: undefined, diagnostics };
   const anywhere = { alignment: facts.pageSize, min: 0n, max: 1n << 64n };
   const size = memoryOf(draft, facts);
   const requests = [
-    { ...anywhere, name: ELFCOREHDR, size },
-    ...(backedUp ? [{ ...anywhere, name: BACKUP, size: rangeSize(BACKUP_SOURCE) }] : []),
+    { ...anywhere, name: ELFCOREHDR, alignment: crash.alignment, size },
+    ...(source === undefined ? [] : [{ ...anywhere, name: BACKUP, size: rangeSize(source) }]),
   ];
   const at: CrashParts["at"] = (places) => {
     const address = places.get(ELFCOREHDR) ?? 0n;
-    const target = backedUp ? places.get(BACKUP) : undefined;
-    const dump = crashDump(facts, target);
-    const taken = requests.map(({ name, size }) => {
+    const target = source === undefined ? undefined : places.get(BACKUP);
+    const dump = crash.dump(facts, target);
+    if (dump.value === undefined) return { value: undefined, diagnostics: dump.diagnostics };
+    const kept = requests.map(({ name, size }) => {
       const start = places.get(name) ?? 0n;
       return { start, end: start + alignUp(size, facts.pageSize) };
     });
-    const e820 = crashE820Of(facts, taken);
-    const all = [...dump.diagnostics, ...e820.diagnostics];
-    if (dump.value === undefined || e820.value === undefined) return { value: undefined, diagnostics: all };
-    const header = { kind: "bytes", bytes: buildElfcorehdr(dump.value) } as const;
+    const bytes = buildElfcorehdr(dump.value);
     const segments: readonly Segment[] = [
-      { name: ELFCOREHDR, mem: address, memsz: alignUp(size, facts.pageSize), bytes: header },
-      ...(target === undefined
+      { name: ELFCOREHDR, mem: address, memsz: alignUp(size, facts.pageSize), bytes: { kind: "bytes", bytes } },
+      ...(source === undefined || target === undefined
         ? []
-        : [{ name: BACKUP, mem: target, memsz: rangeSize(BACKUP_SOURCE), bytes: { kind: "zero" } } as const]),
+        : [{ name: BACKUP, mem: target, memsz: rangeSize(source), bytes: { kind: "zero" } } as const]),
     ];
     return {
       value: {
         segments,
-        cmdline: (cmdline) => addWord(cmdline, `elfcorehdr=${formatAddress(address)}`),
-        e820: e820.value,
+        cmdline: (cmdline) => crash.cmdline(cmdline, address),
+        told: { elfcorehdr: { start: address, end: address + BigInt(bytes.length) }, kept },
         changing: hotplugFlags(facts).length > 0 ? [ELFCOREHDR] : [],
-        ...(target === undefined
+        ...(source === undefined || target === undefined
           ? {}
-          : { backup: { from: BACKUP_SOURCE.start, to: target, size: rangeSize(BACKUP_SOURCE) } }),
+          : { backup: { from: source.start, to: target, size: rangeSize(source) } }),
       },
-      diagnostics: all,
+      diagnostics: dump.diagnostics,
     };
   };
   return { value: { requests, at }, diagnostics };
@@ -107,7 +103,8 @@ export function staleDump(
   const planned = segments.find(({ name }) => name === ELFCOREHDR);
   if (planned === undefined || planned.source.kind !== "bytes") return undefined;
   const backup = segments.find(({ name }) => name === BACKUP);
-  const { value } = crashDump(facts, backup === undefined ? undefined : BigInt(backup.mem));
+  const dump = linuxMachine(facts.machine)?.crash.dump;
+  const { value } = dump?.(facts, backup === undefined ? undefined : BigInt(backup.mem)) ?? { value: undefined };
   if (value === undefined) return "whether it still describes this host's memory and CPUs is not known";
   return buildElfcorehdr(value).toBase64() === planned.source.base64
     ? undefined

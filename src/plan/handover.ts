@@ -1,46 +1,42 @@
-import { buildBootParams } from "../arch/x86_64/boot_params.ts";
-import { crashE820Of } from "../arch/x86_64/crash_e820.ts";
-import { e820Of } from "../arch/x86_64/e820.ts";
-import { efiHandover } from "../arch/x86_64/efi.ts";
+import type { Range } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { BACKUP, ELFCOREHDR } from "./crash_segments.ts";
 import type { Images } from "./input.ts";
-import { kernelImage } from "./kernel_image.ts";
-import type { Call, PlannedSegment } from "./plan.ts";
+import { linuxMachine } from "./linux_machine.ts";
+import { type Call, HANDOVERS, type PlannedSegment } from "./plan.ts";
 
-/** The text cursor in screen_info: where the running kernel's console happened to begin says nothing of the host. */
-const CURSOR = [0, 1] as const;
+/** Bytes that say nothing of the host: the text cursor in screen_info is where the running kernel's console happened to begin. */
+const PASSING: { readonly [handover: string]: readonly number[] } = { "boot_params": [0, 1] };
 
 /**
- * Whether a planned boot_params tells the new kernel something else than this host says now: its memory map, its firmware,
- * its screen. That of a stored plan may be of an earlier boot, and a kernel that is told of memory which firmware has
- * taken since destroys what lies there. Where the running kernel itself lies (KASLR) is in none of it. False for a call
- * without a boot_params of ours.
+ * Whether a planned handover tells the new kernel something else than this host says now: its memory map, its firmware,
+ * its devices, its screen. That of a stored plan may be of an earlier boot, and a kernel that is told of memory which
+ * firmware has taken since destroys what lies there. Where the running kernel itself lies (KASLR) is in none of it. False
+ * for a call without a handover of ours.
  */
 export function handsOverAnother(call: Call, facts: HostFacts, images: Images): boolean {
   if (call.syscall !== "kexec_load" || images.kernel === undefined) return false;
-  const planned = call.segments.find(({ name }) => name === "boot_params");
-  const kernel = kernelImage(images.kernel, facts.pageSize).value;
+  const planned = call.segments.find(({ name }) => HANDOVERS.includes(name));
+  const kernel = linuxMachine(facts.machine)?.kernelImage(images.kernel, facts.pageSize).value;
   if (planned === undefined || planned.source.kind !== "bytes" || kernel === undefined) return false;
-  const crash = call.segments.filter(({ name }) => name === ELFCOREHDR || name === BACKUP);
-  const { value: e820 } = crash.length > 0 ? crashE820Of(facts, crash.map(rangeOf)) : e820Of(facts);
-  if (e820 === undefined) return true;
+  const kept = call.segments.filter(({ name }) => name === ELFCOREHDR || name === BACKUP);
+  const elfcorehdr = kept.find(({ name }) => name === ELFCOREHDR);
   const initrd = initrdOf(call.segments);
-  const { bytes } = buildBootParams({
-    header: kernel.header,
+  const { value: handover } = kernel.handOver({
     facts,
     cmdline: call.cmdline,
-    e820,
-    efi: efiHandover(facts, kernel),
+    initrd: initrd !== undefined,
     kaslr: call.bases !== undefined,
-    ...(initrd === undefined ? {} : { initrd }),
-  }, BigInt(planned.mem));
-  return comparable(bytes) !== comparable(Uint8Array.fromBase64(planned.source.base64));
+    ...(elfcorehdr === undefined ? {} : { crash: { elfcorehdr: bytesOf(elfcorehdr), kept: kept.map(rangeOf) } }),
+  });
+  if (handover === undefined) return true;
+  const { bytes } = handover.build(BigInt(planned.mem), initrd);
+  return comparable(planned.name, bytes) !== comparable(planned.name, Uint8Array.fromBase64(planned.source.base64));
 }
 
-function comparable(bytes: Uint8Array): string {
+function comparable(name: string, bytes: Uint8Array): string {
   const copy = bytes.slice();
-  for (const offset of CURSOR) copy[offset] = 0;
+  for (const offset of PASSING[name] ?? []) copy[offset] = 0;
   return copy.toBase64();
 }
 
@@ -54,6 +50,10 @@ function initrdOf(
   return { address: BigInt(first.mem), size: BigInt(last.mem) + BigInt(last.bufsz) - BigInt(first.mem) };
 }
 
-function rangeOf({ mem, memsz }: PlannedSegment): { readonly start: bigint; readonly end: bigint } {
+function rangeOf({ mem, memsz }: PlannedSegment): Range {
   return { start: BigInt(mem), end: BigInt(mem) + BigInt(memsz) };
+}
+
+function bytesOf({ mem, bufsz }: PlannedSegment): Range {
+  return { start: BigInt(mem), end: BigInt(mem) + BigInt(bufsz) };
 }

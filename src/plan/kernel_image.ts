@@ -1,4 +1,6 @@
-import type { Segment, SegmentRequest } from "../arch/segment.ts";
+import type { KernelImage } from "../arch/kernel_image.ts";
+import type { Segment } from "../arch/segment.ts";
+import { bootParamsHandover } from "../arch/x86_64/handover.ts";
 import type { Checked } from "../core/diagnostic.ts";
 import { alignUp } from "../core/range.ts";
 import { machineOf } from "../image/describe.ts";
@@ -11,30 +13,10 @@ import {
   XLF_CAN_BE_LOADED_ABOVE_4G,
   XLF_KERNEL_64,
 } from "../image/setup_header.ts";
-import type { FilePart, KernelFile } from "./input.ts";
+import type { KernelFile } from "./input.ts";
 import { memoryWords } from "./memory_words.ts";
 import { elfLayout, elfSegments } from "./placement/elf.ts";
-import { KERNEL_STEP, type VirtualBases, virtualBases } from "./predecompress.ts";
-
-/** A kernel that kexec_load(2) can start in 64-bit mode: what memory it needs, and what becomes of it at an address. */
-export interface KernelImage {
-  readonly request: SegmentRequest;
-  /** The setup header for boot_params, from byte 0x1f1 on. */
-  readonly header: Uint8Array;
-  /** Whether it takes over EFI runtime services. */
-  readonly efiKexec: boolean;
-  /** The parts of its file that are placed. */
-  readonly parts: readonly FilePart[];
-  /** What of its place is chosen at load, for a kernel that was unpacked before: KASLR. */
-  readonly bases?: {
-    /** The virtual addresses that it may take. */
-    readonly virtual: VirtualBases;
-    /** Why its physical address is not chosen; undefined where it is. */
-    readonly fixed?: string;
-  };
-  /** Its segments and entry when it lies at this address. */
-  at(address: bigint): { readonly entry: bigint; readonly segments: readonly Segment[] };
-}
+import { KERNEL_STEP, virtualBases } from "./predecompress.ts";
 
 /** Where a kernel goes that does not say where it would like to be: 16 MiB, above what old firmware uses. */
 export const MIN_ADDRESS = 0x100_0000n;
@@ -87,16 +69,16 @@ export function unpackedKernelImage(
         max: max !== undefined && max < layout.request.max ? max : layout.request.max,
         avoid,
       },
-      header: info.header,
-      efiKexec: info.efiKexec,
-      parts: layout.segments.flatMap(({ bytes }) =>
-        bytes.kind === "file" ? [{ path, offset: bytes.offset, length: bytes.length, unpacked: true as const }] : []
-      ),
       ...(typeof virtual === "string" ? {} : { bases: { virtual, ...(fixed === undefined ? {} : { fixed }) } }),
       at: (address) => {
         const { entry, segments } = elfSegments(layout, address);
         return { entry, segments: segments.map(unpackedBytes) };
       },
+      handOver: (input) =>
+        bootParamsHandover(
+          { header: info.header, efiKexec: info.efiKexec },
+          input,
+        ),
     },
     diagnostics,
   };
@@ -117,9 +99,6 @@ function fromBzImage(path: string, size: number, info: BzImage, pageSize: bigint
       max: info.relocatable ? 1n << 64n : info.prefAddress + needed,
       preferred: info.prefAddress,
     },
-    header: info.header,
-    efiKexec: info.efiKexec,
-    parts: [part],
     at: (address) => ({
       entry: address + ENTRY_64,
       segments: [{
@@ -129,6 +108,7 @@ function fromBzImage(path: string, size: number, info: BzImage, pageSize: bigint
         bytes: { kind: "file", ...part },
       }],
     }),
+    handOver: (input) => bootParamsHandover({ header: info.header, efiKexec: info.efiKexec }, input),
   };
 }
 
@@ -136,16 +116,12 @@ function fromBzImage(path: string, size: number, info: BzImage, pageSize: bigint
 function fromElf(path: string, info: ElfImage, pageSize: bigint): Checked<KernelImage> {
   const { value: layout, diagnostics } = elfLayout(info, path, pageSize);
   if (layout === undefined) return { value: undefined, diagnostics };
-  const parts = layout.segments.flatMap(({ bytes }) =>
-    bytes.kind === "file" ? [{ path: bytes.path, offset: bytes.offset, length: bytes.length }] : []
-  );
+  const header = plainHeader(Number(layout.request.size));
   return {
     value: {
       request: layout.request,
-      header: plainHeader(Number(layout.request.size)),
-      efiKexec: false,
-      parts,
       at: (address) => elfSegments(layout, address),
+      handOver: (input) => bootParamsHandover({ header, efiKexec: false }, input),
     },
     diagnostics,
   };

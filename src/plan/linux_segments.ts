@@ -1,16 +1,13 @@
-import { type BootParamsInput, bootParamsSize, buildBootParams } from "../arch/x86_64/boot_params.ts";
-import { e820Of } from "../arch/x86_64/e820.ts";
-import { efiHandover } from "../arch/x86_64/efi.ts";
+import type { KernelImage } from "../arch/kernel_image.ts";
 import type { Segment, SegmentRequest } from "../arch/segment.ts";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { formatAddress, formatSize } from "../core/number.ts";
 import { alignUp, type Range } from "../core/range.ts";
-import type { HostFacts } from "../host/facts.ts";
 import { type CrashParts, crashParts } from "./crash_segments.ts";
 import { crashNeed, proposedReservation, reservationHint } from "./crash_size.ts";
 import { type InitrdForm, initrdForms } from "./initrd_forms.ts";
 import type { PlanInput } from "./input.ts";
-import { type KernelImage, MIN_ADDRESS } from "./kernel_image.ts";
+import type { LinuxMachine } from "./linux_machine.ts";
 import { freeMemory } from "./placement/free_memory.ts";
 import { placeAll, type PlacedRequest } from "./placement/place.ts";
 import type { PlannedBases } from "./plan.ts";
@@ -18,7 +15,7 @@ import { physicalBases } from "./predecompress.ts";
 import { purgatoryRequest, type SegmentLayout, withPurgatory } from "./purgatory_segment.ts";
 import { KEXEC_SEGMENT_MAX } from "./rules/segment_list.ts";
 
-/** Segments that every Linux image has besides kernel and initrds: boot_params and purgatory. */
+/** Segments that every Linux image has besides kernel and initrds: the handover and purgatory. */
 const OTHERS = 2;
 
 /** A Linux image, laid out. */
@@ -32,14 +29,19 @@ export interface LinuxLayout extends SegmentLayout {
 }
 
 /**
- * Lays a Linux kernel out for kexec_load(2), to be entered in 64-bit mode: kernel, each initrd, boot_params with the
- * command line, and the purgatory that verifies them and jumps. A crash kernel, in its reservation, gets a description of
- * the kernel that panicked besides, and no memory but the reservations.
+ * Lays a Linux kernel out for kexec_load(2): kernel, each initrd, the handover (boot_params or a device tree), and the
+ * purgatory that verifies them and jumps. A crash kernel, in its reservation, gets a description of the kernel that
+ * panicked besides, and no memory but the reservations.
  */
-export function linuxSegments(input: PlanInput, kernel: KernelImage, cmdline: string): Checked<LinuxLayout> {
+export function linuxSegments(
+  input: PlanInput,
+  machine: LinuxMachine,
+  kernel: KernelImage,
+  cmdline: string,
+): Checked<LinuxLayout> {
   const { profile, facts, images } = input;
   const free = freeMemory(facts, { crash: profile.crash, ...profile.memory });
-  const parts: Checked<CrashParts> = profile.crash ? crashParts(facts) : { value: normalParts(facts), diagnostics: [] };
+  const parts: Checked<CrashParts> = profile.crash ? crashParts(facts, machine) : { value: NO_PARTS, diagnostics: [] };
   const diagnostics = [...free.diagnostics, ...parts.diagnostics];
   if (free.value === undefined || parts.value === undefined) return { value: undefined, diagnostics };
   const most = KEXEC_SEGMENT_MAX - OTHERS - kernel.at(0n).segments.length - parts.value.requests.length;
@@ -52,13 +54,16 @@ export function linuxSegments(input: PlanInput, kernel: KernelImage, cmdline: st
     memsz: alignUp(BigInt(form.size), facts.pageSize),
   }));
   const initrdSize = initrds.reduce((sum, { memsz }) => sum + memsz, 0n);
-  const anywhere = { alignment: facts.pageSize, min: MIN_ADDRESS, max: 1n << 64n };
+  const anywhere = { alignment: facts.pageSize, min: machine.lowest, max: 1n << 64n };
+  const alone = placeAll([kernel.request], free.value, facts.pageSize);
+  if ("failed" in alone) return { value: undefined, diagnostics: [...diagnostics, noRoom(alone, input)] };
+  const bounds = machine.initrdBounds(alone.placed[0]?.address ?? 0n);
   const first: readonly SegmentRequest[] = [
     kernel.request,
-    ...(initrdSize === 0n ? [] : [{ ...anywhere, name: "initrd", size: initrdSize }]),
+    ...(initrdSize === 0n ? [] : [{ ...anywhere, ...bounds, name: "initrd", size: initrdSize }]),
     ...parts.value.requests,
   ];
-  // What boot_params says, and so its size, depends on the places of these; they keep them when it is placed as well.
+  // What the kernel is told, and so the size of that, depends on the places of these; they keep them when it is placed as well.
   const found = placeAll(first, free.value, facts.pageSize);
   if ("failed" in found) return { value: undefined, diagnostics: [...diagnostics, noRoom(found, input)] };
   const { value: special, diagnostics: told } = parts.value.at(
@@ -66,27 +71,29 @@ export function linuxSegments(input: PlanInput, kernel: KernelImage, cmdline: st
   );
   diagnostics.push(...told);
   if (special === undefined) return { value: undefined, diagnostics };
-  const draft: BootParamsInput = {
-    header: kernel.header,
+  const whole = special.cmdline(cmdline);
+  const handover = kernel.handOver({
     facts,
-    cmdline: special.cmdline(cmdline),
-    e820: special.e820,
-    efi: efiHandover(facts, kernel),
+    cmdline: whole,
+    initrd: initrdSize > 0n,
     kaslr: kernel.bases !== undefined,
-    ...(initrdSize === 0n ? {} : { initrd: { address: 0n, size: initrdSize } }),
-  };
+    ...(special.told === undefined ? {} : { crash: special.told }),
+  });
+  diagnostics.push(...handover.diagnostics);
+  if (handover.value === undefined) return { value: undefined, diagnostics };
+  const { size, alignment, build } = handover.value;
   const requests: readonly SegmentRequest[] = [
     ...first,
-    { ...anywhere, name: "boot_params", size: bootParamsSize(draft) },
-    purgatoryRequest(MIN_ADDRESS, facts.pageSize),
+    { ...anywhere, name: machine.handover, size, alignment },
+    purgatoryRequest(machine, facts.pageSize),
   ];
   const result = placeAll(requests, free.value, facts.pageSize);
   if ("failed" in result) return { value: undefined, diagnostics: [...diagnostics, noRoom(result, input)] };
   const at = (name: string): bigint => result.placed.find((request) => request.name === name)?.address ?? 0n;
 
-  const params = buildBootParams(
-    initrdSize === 0n ? draft : { ...draft, initrd: { address: at("initrd"), size: initrdEnd(initrds) } },
-    at("boot_params"),
+  const handed = build(
+    at(machine.handover),
+    initrdSize === 0n ? undefined : { address: at("initrd"), size: initrdEnd(initrds) },
   );
   const image = kernel.at(at("kernel"));
   let next = at("initrd");
@@ -101,24 +108,24 @@ export function linuxSegments(input: PlanInput, kernel: KernelImage, cmdline: st
     }),
     ...special.segments,
     {
-      name: "boot_params",
-      mem: at("boot_params"),
-      memsz: alignUp(bootParamsSize(draft), facts.pageSize),
-      bytes: { kind: "bytes", bytes: params.bytes },
+      name: machine.handover,
+      mem: at(machine.handover),
+      memsz: alignUp(size, facts.pageSize),
+      bytes: { kind: "bytes", bytes: handed.bytes },
     },
   ];
-  const layout = { entry: image.entry, segments, random: { "boot_params": params.rngSeed } };
+  const layout = { entry: image.entry, segments, random: { [machine.handover]: handed.random } };
   const purgatory = {
     address: at("purgatory"),
-    bootParams: at("boot_params"),
+    handover: at(machine.handover),
     changing: special.changing,
     ...(special.backup === undefined ? {} : { backup: special.backup }),
   };
   const bases = basesOf(kernel, result.placed, free.value, facts.pageSize);
   return {
     value: {
-      ...withPurgatory(layout, purgatory, input),
-      cmdline: draft.cmdline,
+      ...withPurgatory(layout, machine, purgatory, input),
+      cmdline: whole,
       ...(bases === undefined ? {} : { bases }),
       initrds,
     },
@@ -146,17 +153,11 @@ function basesOf(
   return { physical: physical.map(text), virtual: text(bases.virtual), alignment: formatAddress(request.alignment) };
 }
 
-/** A normal image has nothing besides, and all memory. */
-function normalParts(facts: HostFacts): CrashParts {
-  return {
-    requests: [],
-    at: () => {
-      const { value: e820, diagnostics } = e820Of(facts);
-      if (e820 === undefined) return { value: undefined, diagnostics };
-      return { value: { segments: [], cmdline: (cmdline) => cmdline, e820, changing: [] }, diagnostics };
-    },
-  };
-}
+/** A normal image has nothing besides. */
+const NO_PARTS: CrashParts = {
+  requests: [],
+  at: () => ({ value: { segments: [], cmdline: (cmdline) => cmdline, changing: [] }, diagnostics: [] }),
+};
 
 /** From the first byte of the first initrd to the last of the last; the pages between end in zeros, which are skipped. */
 function initrdEnd(initrds: readonly { readonly size: number; readonly memsz: bigint }[]): bigint {

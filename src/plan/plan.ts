@@ -1,4 +1,4 @@
-import type { Segment, SegmentBytes } from "../arch/segment.ts";
+import type { RandomPart, Segment, SegmentBytes } from "../arch/segment.ts";
 import { jsonText } from "../core/json_text.ts";
 import type { PlannedRequires } from "../profile/planned_requires.ts";
 
@@ -38,8 +38,8 @@ export type PlannedSource =
   | {
     readonly kind: "bytes";
     readonly base64: string;
-    /** A part that is filled with random bytes when the plan is carried out, so that the plan stays the same. */
-    readonly random?: { readonly offset: number; readonly length: number };
+    /** Parts that are filled with random bytes when the plan is carried out, so that the plan stays the same. */
+    readonly random?: readonly RandomPart[];
   }
   | { readonly kind: "zero" };
 
@@ -175,6 +175,9 @@ export interface FileRoles {
   readonly segments: readonly string[];
 }
 
+/** The segments by which a kernel is told what it must know: the names that the machines have for them. */
+export const HANDOVERS: readonly string[] = ["boot_params", "dtb"];
+
 /** Tells a call's files apart. In a kexec_load call the names of the segments do: those of a kernel are the planner's. */
 export function rolesOf(call: Call): FileRoles {
   if (call.syscall === "kexec_file_load") {
@@ -184,7 +187,7 @@ export function rolesOf(call: Call): FileRoles {
     call.segments.flatMap((segment) =>
       name.test(segment.name) && "path" in segment.source ? [segment.source.path] : []
     );
-  const isLinux = call.segments.some(({ name }) => name === "boot_params");
+  const isLinux = call.segments.some(({ name }) => HANDOVERS.includes(name));
   return isLinux
     ? { kernel: paths(/^kernel( \d+)?$/)[0], initrd: paths(/^initrd( \d+)?$/), segments: [] }
     : { kernel: undefined, initrd: [], segments: [...new Set(paths(/./))] };

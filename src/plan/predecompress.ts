@@ -1,3 +1,4 @@
+import type { VirtualBases } from "../arch/kernel_image.ts";
 import { KERNEL_IMAGE_SIZE, START_KERNEL_MAP } from "../arch/x86_64/vmlinux.ts";
 import { alignDown, alignUp, intersect, type Range, subtract } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
@@ -95,12 +96,6 @@ export function hasWord(cmdline: string, name: string, value?: string): boolean 
     const parsed = parseWord(word);
     return parsed.name === name && parsed.value === value;
   });
-}
-
-/** The virtual addresses that an unpacked kernel may take, and how they are apart; undefined where KASLR is off. */
-export interface VirtualBases extends Range {
-  /** A power of two, bytes. */
-  readonly alignment: bigint;
 }
 
 /**

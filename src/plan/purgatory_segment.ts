@@ -1,14 +1,9 @@
 import { sha256 } from "@noble/hashes/sha2.js";
-import {
-  buildPurgatory,
-  PURGATORY_ENTRY,
-  PURGATORY_SIZE,
-  type PurgatoryInput,
-  type PurgatoryRegion,
-} from "../arch/x86_64/purgatory.ts";
-import { type Segment, type SegmentRequest, sourceSize } from "../arch/segment.ts";
-import { alignUp } from "../core/range.ts";
+import type { PurgatoryRegion, PurgatoryTask } from "../arch/purgatory.ts";
+import { type RandomPart, type Segment, type SegmentRequest, sourceSize } from "../arch/segment.ts";
+import { alignUp, subtract } from "../core/range.ts";
 import { partKey, type PlanInput } from "./input.ts";
+import type { LinuxMachine } from "./linux_machine.ts";
 
 /** The name of its segment, by which a stored plan's is found. */
 export const PURGATORY = "purgatory";
@@ -17,21 +12,17 @@ export const PURGATORY = "purgatory";
 export interface SegmentLayout {
   readonly entry: bigint;
   readonly segments: readonly Segment[];
-  /** By segment name: a part of its bytes that is drawn at random when the plan is carried out. */
-  readonly random: { readonly [name: string]: { readonly offset: number; readonly length: number } };
+  /** By segment name: the parts of its bytes that are drawn at random when the plan is carried out. */
+  readonly random: { readonly [name: string]: readonly RandomPart[] };
 }
 
-/** screen_info.orig_video_isVGA in boot_params, and its value for a text screen at 0xb8000. */
-const VIDEO_TYPE = 0x0f;
-const VGA_TEXT = 1;
-
-/** The place that a purgatory needs, at this address or above. */
-export function purgatoryRequest(min: bigint, pageSize: bigint): SegmentRequest {
-  return { name: PURGATORY, size: PURGATORY_SIZE, alignment: pageSize, min, max: 1n << 64n };
+/** The place that a purgatory needs. */
+export function purgatoryRequest({ purgatory, lowest }: LinuxMachine, pageSize: bigint): SegmentRequest {
+  return { name: PURGATORY, size: purgatory.size, alignment: pageSize, min: lowest, max: 1n << 64n };
 }
 
 /** Where a purgatory lies, and what it is given besides the segments. */
-export interface PurgatoryPlace extends Pick<PurgatoryInput, "bootParams" | "backup"> {
+export interface PurgatoryPlace extends Pick<PurgatoryTask, "handover" | "backup"> {
   readonly address: bigint;
   /** Names of segments that the running kernel may change after the load: they are not verified. */
   readonly changing?: readonly string[];
@@ -40,26 +31,26 @@ export interface PurgatoryPlace extends Pick<PurgatoryInput, "bootParams" | "bac
 /** Puts a purgatory before a layout: it verifies every segment, unless the profile says not to, and jumps to the entry. */
 export function withPurgatory(
   layout: SegmentLayout,
-  { address, bootParams, changing = [], backup }: PurgatoryPlace,
+  { purgatory }: LinuxMachine,
+  { address, handover, changing = [], backup }: PurgatoryPlace,
   input: PlanInput,
 ): SegmentLayout {
   const { profile, facts } = input;
   const verified = profile.checksum ? layout.segments.filter(({ name }) => !changing.includes(name)) : [];
-  const bytes = buildPurgatory({
+  const bytes = purgatory.build({
     entry: layout.entry,
-    bootParams,
+    handover,
     regions: verified.flatMap((segment) => regionsOf(segment, layout.random, input)),
     verify: profile.checksum,
     ...(backup === undefined ? {} : { backup }),
-    console: { serial: true, vga: facts.bootParams?.[VIDEO_TYPE] === VGA_TEXT },
-  });
-  const purgatory: Segment = {
+  }, facts);
+  const segment: Segment = {
     name: PURGATORY,
     mem: address,
-    memsz: alignUp(PURGATORY_SIZE, facts.pageSize),
+    memsz: alignUp(purgatory.size, facts.pageSize),
     bytes: { kind: "bytes", bytes },
   };
-  return { ...layout, entry: address + PURGATORY_ENTRY, segments: [...layout.segments, purgatory] };
+  return { ...layout, entry: address, segments: [...layout.segments, segment] };
 }
 
 /** What is verified of a segment: its bytes, but for those that are drawn at random later. */
@@ -69,19 +60,20 @@ function regionsOf(
   input: PlanInput,
 ): readonly PurgatoryRegion[] {
   const { mem, bytes } = segment;
-  const hole = random[segment.name];
+  const holes = random[segment.name] ?? [];
   if (bytes.kind === "zero") return [];
-  if (bytes.kind !== "bytes" || hole === undefined) {
+  if (bytes.kind !== "bytes" || holes.length === 0) {
     return [{ address: mem, length: sourceSize(bytes), sha256: digestOf(segment, input) }];
   }
-  const behind = hole.offset + hole.length;
-  return [[0, hole.offset], [behind, bytes.bytes.length]].flatMap(([start = 0, end = 0]) =>
-    start === end ? [] : [{
-      address: mem + BigInt(start),
-      length: BigInt(end - start),
-      sha256: sha256(bytes.bytes.subarray(start, end)).toHex(),
-    }]
+  const parts = subtract(
+    [{ start: 0n, end: BigInt(bytes.bytes.length) }],
+    holes.map(({ offset, length }) => ({ start: BigInt(offset), end: BigInt(offset + length) })),
   );
+  return parts.map(({ start, end }) => ({
+    address: mem + start,
+    length: end - start,
+    sha256: sha256(bytes.bytes.subarray(Number(start), Number(end))).toHex(),
+  }));
 }
 
 /** The SHA-256 of a segment's bytes. */

@@ -1,4 +1,5 @@
-import { type Segment, sourceSize } from "../arch/segment.ts";
+import type { KernelImage } from "../arch/kernel_image.ts";
+import { type RandomPart, type Segment, sourceSize } from "../arch/segment.ts";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { formatAddress, formatSize } from "../core/number.ts";
 import { subtract } from "../core/range.ts";
@@ -8,7 +9,8 @@ import { lacksReservation } from "./crash_size.ts";
 import { loadFlags } from "./flags.ts";
 import { initrdForms } from "./initrd_forms.ts";
 import type { FilePart, KernelFile, PlanInput } from "./input.ts";
-import { type KernelImage, kernelImage, MIN_ADDRESS, unpackedKernelImage } from "./kernel_image.ts";
+import { unpackedKernelImage } from "./kernel_image.ts";
+import { linuxMachine } from "./linux_machine.ts";
 import { linuxSegments, noRoom } from "./linux_segments.ts";
 import {
   type PlannedBases,
@@ -33,7 +35,7 @@ export function partsNeeded(input: PlanInput): readonly FilePart[] {
     if (kernel === undefined) return [];
     const unpacked = initrdForms(input, kernel.request.size).filter((form) => form.unpacked);
     return [
-      ...kernel.parts,
+      ...kernel.at(0n).segments.flatMap(filePart),
       ...unpacked.map(({ file, size }) => ({ path: file.path, offset: 0, length: size, unpacked: true as const })),
     ];
   }
@@ -43,6 +45,13 @@ export function partsNeeded(input: PlanInput): readonly FilePart[] {
     const offset = Number(source.offset);
     return [{ path: source.file.path, offset, length: Number(source.length ?? BigInt(size - offset)) }];
   });
+}
+
+/** The part of a file that a segment is made of. */
+function filePart({ bytes }: Segment): readonly FilePart[] {
+  if (bytes.kind !== "file" && bytes.kind !== "unpacked") return [];
+  const { path, offset, length } = bytes;
+  return [{ path, offset, length, ...(bytes.kind === "unpacked" ? { unpacked: true as const } : {}) }];
 }
 
 /** A planned call, with reasons of its own. */
@@ -94,13 +103,14 @@ function layOut(input: PlanInput, cmdline: string): Checked<CallLayout> {
   const { profile, images, facts } = input;
   if (profile.segments.length > 0) return layOutExplicit(input);
   // What is left out here, a check of the plan says.
-  if (images.kernel === undefined || profile.preserveContext || facts.machine !== "x86_64") {
+  const machine = linuxMachine(facts.machine);
+  if (images.kernel === undefined || profile.preserveContext || machine === undefined) {
     return { value: undefined, diagnostics: [] };
   }
   if (profile.crash && lacksReservation(facts)) return { value: undefined, diagnostics: [] };
   const kernel = kernelToPlace(input, images.kernel, cmdline);
   if (kernel.value === undefined) return { value: undefined, diagnostics: kernel.diagnostics };
-  const { value, diagnostics } = linuxSegments(input, kernel.value, cmdline);
+  const { value, diagnostics } = linuxSegments(input, machine, kernel.value, cmdline);
   if (value === undefined) return { value, diagnostics };
   const initrds = value.initrds.flatMap(({ reason }) =>
     reason === undefined ? [] : [{ code: "initrd-form", message: reason }]
@@ -115,7 +125,7 @@ function kernelToPlace({ profile, facts }: PlanInput, kernel: KernelFile, cmdlin
   if (
     !profile.predecompress || info.kind !== "bzimage" || predecompressObjection(kernel, facts, cmdline) !== undefined
   ) {
-    return kernelImage(kernel, facts.pageSize);
+    return linuxMachine(facts.machine)?.kernelImage(kernel, facts.pageSize) ?? { value: undefined, diagnostics: [] };
   }
   if (unpacked === undefined) return { value: undefined, diagnostics: [notUnpacked(kernel.path)] };
   return unpackedKernelImage({ ...kernel, info, unpacked }, cmdline, facts.pageSize);
@@ -144,7 +154,7 @@ function kernelReasons(
   if (objection !== undefined || info.kind !== "bzimage" || unpacked === undefined) {
     return [{ code: "kernel-packed", message: `The kernel decompresses itself, as ever, since ${objection}` }];
   }
-  const placed = image.parts.reduce((sum, { length }) => sum + length, 0);
+  const placed = image.at(0n).segments.flatMap(filePart).reduce((sum, { length }) => sum + length, 0);
   const virtual = virtualBases(info, unpacked.relocations.length > 0, cmdline);
   return [
     {
@@ -174,14 +184,15 @@ function layOutExplicit(input: PlanInput): Checked<SegmentLayout> {
   const { value, diagnostics } = explicitSegments(profile, sizes, facts.pageSize);
   if (value === undefined) return { value, diagnostics };
   const layout = { ...value, random: {} };
-  if (!profile.checksum || profile.preserveContext || facts.machine !== "x86_64") return { value: layout, diagnostics };
+  const machine = linuxMachine(facts.machine);
+  if (!profile.checksum || profile.preserveContext || machine === undefined) return { value: layout, diagnostics };
   const free = freeMemory(facts, { crash: profile.crash, ...profile.memory });
   if (free.value === undefined) return { value: undefined, diagnostics: [...diagnostics, ...free.diagnostics] };
   const taken = value.segments.map(({ mem, memsz }) => ({ start: mem, end: mem + memsz }));
-  const result = placeAll([purgatoryRequest(MIN_ADDRESS, facts.pageSize)], subtract(free.value, taken), facts.pageSize);
+  const result = placeAll([purgatoryRequest(machine, facts.pageSize)], subtract(free.value, taken), facts.pageSize);
   if ("failed" in result) return { value: undefined, diagnostics: [...diagnostics, noRoom(result, input)] };
   const address = result.placed[0]?.address ?? 0n;
-  return { value: withPurgatory(layout, { address, bootParams: 0n }, input), diagnostics };
+  return { value: withPurgatory(layout, machine, { address, handover: 0n }, input), diagnostics };
 }
 
 function plannedSegment(segment: Segment, random: SegmentLayout["random"], input: PlanInput): PlannedSegment {
@@ -195,7 +206,7 @@ function plannedSegment(segment: Segment, random: SegmentLayout["random"], input
   };
 }
 
-function plannedSource({ bytes }: Segment, random: { offset: number; length: number } | undefined): PlannedSource {
+function plannedSource({ bytes }: Segment, random: readonly RandomPart[] = []): PlannedSource {
   if (bytes.kind !== "bytes") return bytes;
-  return { kind: "bytes", base64: bytes.bytes.toBase64(), ...(random === undefined ? {} : { random }) };
+  return { kind: "bytes", base64: bytes.bytes.toBase64(), ...(random.length === 0 ? {} : { random }) };
 }

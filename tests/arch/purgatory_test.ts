@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertNotMatch, assertRejects, assertThrows } from "@std/assert";
 import { buildPurgatory, PURGATORY_ENTRY, PURGATORY_SIZE } from "../../src/arch/x86_64/purgatory.ts";
-import type { PurgatoryInput, PurgatoryRegion } from "../../src/arch/x86_64/purgatory.ts";
+import type { PurgatoryRegion } from "../../src/arch/purgatory.ts";
+import type { PurgatoryInput } from "../../src/arch/x86_64/purgatory.ts";
 import { PURGATORY_CODE, PURGATORY_SYMBOLS } from "../../src/arch/x86_64/purgatory_code.ts";
 import { assemble, disassemble, purgatoryModule, purgatorySource } from "./assemble.ts";
 

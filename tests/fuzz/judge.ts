@@ -71,7 +71,7 @@ interface Listed {
   readonly memsz: bigint;
   readonly bufsz: bigint;
   readonly bytes: Uint8Array;
-  readonly hole?: { readonly offset: number; readonly length: number };
+  readonly holes: readonly { readonly offset: number; readonly length: number }[];
 }
 
 /** Holds the segments against what the kernel checks, and against what it does not and the machine would die of. */
@@ -83,8 +83,8 @@ function judgeSegments({ input: { facts, profile }, files, iomem }: Case, call: 
       : source.kind === "file"
       ? file?.subarray(source.offset, source.offset + source.length) ?? new Uint8Array()
       : new Uint8Array();
-    const hole = source.kind === "bytes" ? source.random : undefined;
-    return { name, mem: BigInt(mem), memsz: BigInt(memsz), bufsz: BigInt(bufsz), bytes, ...(hole && { hole }) };
+    const holes = source.kind === "bytes" ? source.random ?? [] : [];
+    return { name, mem: BigInt(mem), memsz: BigInt(memsz), bufsz: BigInt(bufsz), bytes, holes };
   });
   for (const [index, { name, bytes, bufsz }] of list.entries()) {
     assertEquals(BigInt(bytes.length), bufsz, `${name}: bytes`);
@@ -140,10 +140,10 @@ function judgePurgatory(list: readonly Listed[], entry: bigint, call: SegmentLoa
     };
   });
   assert(regions.length <= AT.regionMax, "too many regions");
-  for (const { name, mem, bytes, hole } of others) {
+  for (const { name, mem, bytes, holes } of others) {
     // The running kernel keeps this one up to date itself.
     if (name === "elfcorehdr" && call.flags.includes("KEXEC_UPDATE_ELFCOREHDR")) continue;
-    let verified = hole?.length ?? 0;
+    let verified = holes.reduce((sum, { length }) => sum + length, 0);
     for (const { start, length, digest } of regions) {
       if (start < mem || start + length > mem + BigInt(bytes.length)) continue;
       const from = Number(start - mem);

@@ -79,7 +79,7 @@ Deno.test("mapped memory holds the bytes of the file and of the plan, and random
     [
       { source: { kind: "file", path, offset: 5000, length: 100 }, bufsz: 100n, mem: 0n, memsz: 0x1000n },
       {
-        source: { kind: "bytes", base64: new Uint8Array(96).fill(7).toBase64(), random: { offset: 32, length: 32 } },
+        source: { kind: "bytes", base64: new Uint8Array(96).fill(7).toBase64(), random: [{ offset: 32, length: 32 }] },
         bufsz: 96n,
         mem: 0n,
         memsz: 0x1000n,

@@ -89,7 +89,7 @@ function refusedSegment(name: string, of: PlannedSegment | undefined, changes: o
   refused(name, SEGMENT_PLAN, { segments }, ["segments", SEGMENTS.findIndex((segment) => segment === of)], says);
 }
 
-const random = (offset: number) => ({ kind: "bytes", base64: "AAAA", random: { offset, length: 2 } });
+const random = (offset: number) => ({ kind: "bytes", base64: "AAAA", random: [{ offset, length: 2 }] });
 refusedSegment("other bytes", BOOT_PARAMS, { bufsz: 3, source: { kind: "bytes", base64: "AAAA" } }, "another SHA-256");
 refusedSegment("fewer bytes", BOOT_PARAMS, { source: { kind: "bytes", base64: "AAAA" } }, "3 stand in the plan");
 refusedSegment("broken base64", BOOT_PARAMS, { source: { kind: "bytes", base64: "AAAAA" } }, "breaks off");

@@ -1,16 +1,7 @@
 import { fieldsOf } from "../../core/bytes.ts";
 import { MAX_U64 } from "../../core/number.ts";
+import type { PurgatoryRegion } from "../purgatory.ts";
 import { PURGATORY_CODE, PURGATORY_SYMBOLS as AT } from "./purgatory_code.ts";
-
-/** What the purgatory compares before it jumps. */
-export interface PurgatoryRegion {
-  /** Physical address, bytes. */
-  readonly address: bigint;
-  /** Bytes that the digest covers; what lies behind them in the segment is not compared. */
-  readonly length: bigint;
-  /** 64 hexadecimal digits. */
-  readonly sha256: string;
-}
 
 /** What a purgatory is to do. */
 export interface PurgatoryInput {

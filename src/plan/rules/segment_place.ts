@@ -1,8 +1,8 @@
 import { type Segment, sourceSize } from "../../arch/segment.ts";
-import { purgatoryTarget } from "../../arch/x86_64/purgatory.ts";
 import { formatAddress, formatSize, MAX_U64 } from "../../core/number.ts";
 import { contains, intersect, rangeSize, subtract } from "../../core/range.ts";
 import type { HostFacts } from "../../host/facts.ts";
+import { linuxMachine } from "../linux_machine.ts";
 import { allowedMemory, crashReservation, freeMemory, unknownMemory } from "../placement/free_memory.ts";
 import { machineMemory } from "../placement/machine.ts";
 import { obstacleAt } from "../placement/obstacle.ts";
@@ -103,10 +103,12 @@ const entryPoint: SegmentRule = {
   name: "segment-entry",
   about: "The entry lies in a segment, among its bytes; the kernel does not check it, and would run zeros or whatever",
   exit: "unavailable",
-  check({ segments, entry }) {
+  check({ segments, entry, facts }) {
     const verdict = entryVerdict(`The entry ${formatAddress(entry)}`, entry, segments);
     const purgatory = segments.find(({ name, mem }) => name === PURGATORY && mem === entry);
-    const target = purgatory?.bytes.kind === "bytes" ? purgatoryTarget(purgatory.bytes.bytes) : undefined;
+    const target = purgatory?.bytes.kind === "bytes"
+      ? linuxMachine(facts.machine)?.purgatory.target(purgatory.bytes.bytes)
+      : undefined;
     if (verdict.status !== "pass" || target === undefined) return [verdict];
     // It is entered first, and goes on to the entry of the image itself.
     const others = segments.filter((each) => each !== purgatory);

@@ -1,0 +1,79 @@
+import type { CrashDump } from "../arch/elfcorehdr.ts";
+import type { KernelImage } from "../arch/kernel_image.ts";
+import type { PurgatoryTask } from "../arch/purgatory.ts";
+import { BACKUP_SOURCE, crashDump, needsBackup } from "../arch/x86_64/crash_dump.ts";
+import { buildPurgatory, PURGATORY_SIZE, purgatoryTarget } from "../arch/x86_64/purgatory.ts";
+import type { Checked } from "../core/diagnostic.ts";
+import { formatAddress } from "../core/number.ts";
+import type { Range } from "../core/range.ts";
+import type { HostFacts } from "../host/facts.ts";
+import { addWord } from "../profile/cmdline.ts";
+import type { KernelFile } from "./input.ts";
+import { kernelImage } from "./kernel_image.ts";
+
+/** What differs from machine to machine where a Linux image is laid out for kexec_load(2). */
+export interface LinuxMachine {
+  /** The segment that tells the kernel what it must know. */
+  readonly handover: string;
+  /** Below this no segment is placed unless the kernel asks for it: what old firmware uses. */
+  readonly lowest: bigint;
+  /** What verifies the image, and jumps to it. */
+  readonly purgatory: {
+    /** The memory that it takes, bytes; it is entered at its first byte. */
+    readonly size: bigint;
+    build(task: PurgatoryTask, facts: HostFacts): Uint8Array;
+    /** Where it jumps to; undefined for bytes that are none. */
+    target(bytes: Uint8Array): bigint | undefined;
+  };
+  readonly crash: {
+    /** Of the ELF core header; a power of two. */
+    readonly alignment: bigint;
+    /** Memory that the crash kernel would overwrite, and that is copied away before. */
+    backup(facts: HostFacts): Range | undefined;
+    /** What the dump describes. */
+    dump(facts: HostFacts, backup?: bigint): Checked<CrashDump>;
+    /** The command line with what tells of the ELF core header. */
+    cmdline(cmdline: string, elfcorehdr: bigint): string;
+  };
+  /** A kernel file as an image to place; undefined for what cannot be, which is a check's to say. */
+  kernelImage(file: KernelFile, pageSize: bigint): Checked<KernelImage>;
+  /** Where initrds may lie beside a kernel at this address. */
+  initrdBounds(kernel: bigint): { readonly min: bigint; readonly max: bigint };
+}
+
+/** Where a kernel goes that does not say where it would like to be: 16 MiB, above what old firmware uses. */
+const X86_LOWEST = 0x100_0000n;
+
+/** screen_info.orig_video_isVGA in boot_params, and its value for a text screen at 0xb8000. */
+const VIDEO_TYPE = 0x0f;
+const VGA_TEXT = 1;
+
+const X86_64: LinuxMachine = {
+  handover: "boot_params",
+  lowest: X86_LOWEST,
+  purgatory: {
+    size: PURGATORY_SIZE,
+    build: ({ handover, ...task }, { bootParams }) =>
+      buildPurgatory({
+        ...task,
+        bootParams: handover,
+        console: { serial: true, vga: bootParams?.[VIDEO_TYPE] === VGA_TEXT },
+      }),
+    target: purgatoryTarget,
+  },
+  crash: {
+    alignment: 4096n,
+    backup: ({ release }) => needsBackup(release) ? BACKUP_SOURCE : undefined,
+    dump: crashDump,
+    cmdline: (cmdline, elfcorehdr) => addWord(cmdline, `elfcorehdr=${formatAddress(elfcorehdr)}`),
+  },
+  kernelImage,
+  initrdBounds: () => ({ min: X86_LOWEST, max: 1n << 64n }),
+};
+
+const MACHINES: { readonly [machine: string]: LinuxMachine } = { "x86_64": X86_64 };
+
+/** The row of a machine, as `uname -m` names it; undefined where no kernel is laid out. */
+export function linuxMachine(machine: string): LinuxMachine | undefined {
+  return Object.hasOwn(MACHINES, machine) ? MACHINES[machine] : undefined;
+}
