@@ -42,9 +42,16 @@
  *
  * @module
  */
-export type { RandomPart } from "./src/arch/segment.ts";
 export { type ByteSource, memorySource } from "./src/core/bytes.ts";
 export { CATALOGUE, type CatalogueRow, type DiagnosticCode } from "./src/core/catalogue.ts";
+export {
+  type DeviceNode,
+  type DeviceProperty,
+  type DeviceTree,
+  type DeviceTreeFault,
+  parseDeviceTree,
+  type Reservation,
+} from "./src/core/device_tree.ts";
 export { type Checked, type Diagnostic, hasErrors, type Path, type Position } from "./src/core/diagnostic.ts";
 export { EXIT, type ExitName } from "./src/core/exit.ts";
 export { KEXEC_ARCHITECTURES, type KexecArch } from "./src/core/kexec_arch.ts";
@@ -68,6 +75,7 @@ export type {
 } from "./src/diff/diff.ts";
 export { diffSchema } from "./src/diff/diff_shape.ts";
 export { type RunningHost, runningSide, type Side } from "./src/diff/side.ts";
+export type { RandomPart } from "./src/arch/segment.ts";
 export type { RelocationSet } from "./src/arch/x86_64/relocations.ts";
 export { describeVmlinux, type Vmlinux } from "./src/arch/x86_64/vmlinux.ts";
 export {
@@ -121,7 +129,7 @@ export type {
 export { identifyInitrd } from "./src/image/initrd.ts";
 export { diagnose, type Diagnosis, type Refusal } from "./src/kernel/diagnose.ts";
 export { execute } from "./src/kernel/execute.ts";
-export type { Descriptor } from "./src/kernel/initrd_join.ts";
+export type { Descriptor } from "./src/kernel/memory_file.ts";
 export {
   type AddressResult,
   type CallResult,
@@ -133,7 +141,15 @@ export {
 export { type Contents, type Draw, settle, type Settled } from "./src/kernel/settle.ts";
 export { SyscallError } from "./src/kernel/syscall_error.ts";
 export { type Drift, driftOf } from "./src/plan/drift.ts";
-export type { IdentifiedFile, Images, InitrdFile, KernelFile, PlanInput, UnpackedInitrd } from "./src/plan/input.ts";
+export type {
+  IdentifiedFile,
+  Images,
+  InitrdFile,
+  InnerImage,
+  KernelFile,
+  PlanInput,
+  UnpackedInitrd,
+} from "./src/plan/input.ts";
 export { lowerPlan, lowerUnload, REBOOT_NOW } from "./src/plan/lower.ts";
 export {
   type Call,

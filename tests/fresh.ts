@@ -15,7 +15,7 @@ import { EXIT } from "../src/core/exit.ts";
 import { SEGMENT_RULES } from "../src/plan/rules/segments.ts";
 import { RULES } from "../src/plan/rules/table.ts";
 import { renderPlanSvg } from "../src/render/pictures.ts";
-import { purgatoryModule } from "./arch/assemble.ts";
+import { canAssemble, purgatoryModule, TARGETS } from "./arch/assemble.ts";
 import { troubleshootingPage } from "./pages/troubleshooting.ts";
 import { SCENES } from "./render/scenes.ts";
 
@@ -35,8 +35,23 @@ export async function generatedFiles(): Promise<{ readonly [path: string]: strin
     "docs/diagnostics.md": diagnosticsPage(),
     "docs/plan.svg": examplePicture(),
     "docs/troubleshooting.md": troubleshootingPage(),
-    "src/arch/x86_64/purgatory_code.ts": await purgatoryModule(),
+    ...await purgatoryModules(),
   };
+}
+
+/** The machine code of every machine whose assembler is here; that of this machine must be. */
+async function purgatoryModules(): Promise<{ readonly [path: string]: string }> {
+  const modules: { [path: string]: string } = {};
+  for (const target of TARGETS) {
+    if (target.machine !== Deno.build.arch && !await canAssemble(target)) {
+      console.error(
+        `src/arch/${target.folder}/purgatory_code.ts is not looked at: no binutils for ${target.machine} here`,
+      );
+      continue;
+    }
+    modules[`src/arch/${target.folder}/purgatory_code.ts`] = await purgatoryModule(target);
+  }
+  return modules;
 }
 
 function examplePicture(): string {

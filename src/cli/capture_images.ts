@@ -7,6 +7,7 @@ import { identifyInitrd } from "../image/initrd.ts";
 import type { IdentifiedFile } from "../plan/input.ts";
 import { partsNeeded } from "../plan/segment_call.ts";
 import { openImages } from "./images.ts";
+import { captureInner } from "./inner_image.ts";
 import { layerFiles } from "./layer_files.ts";
 import type { Ports } from "./ports.ts";
 import { absoluteSegments, profileFiles } from "./prepare.ts";
@@ -51,13 +52,18 @@ async function imagesOf(word: string, facts: HostFacts, ports: Ports): Promise<C
   const parts = partsNeeded({ profile: absoluteSegments(parsed.value), facts, images: opened.images });
   const { kernel, initrd, segments = [] } = opened.images;
   const images: { [path: string]: CapturedImage } = {};
-  const add = async (file: IdentifiedFile<unknown>, look: (source: OpenFile["source"]) => unknown) => {
+  const add = async (
+    file: IdentifiedFile<unknown>,
+    look: (source: OpenFile["source"]) => unknown,
+    unpacked?: CapturedImage["unpacked"],
+  ) => {
     const open = opened.files.find(({ path }) => path === file.path);
     if (open === undefined) return;
     const noted = notedSource(open.source);
     look(noted.source);
     const digests: CapturedPart[] = [];
-    for (const { path, offset, length } of parts) {
+    for (const { path, offset, length, unpacked } of parts) {
+      if (unpacked === true) continue;
       const whole = offset === 0 && length === file.size;
       if (path !== file.path || whole || offset + length > file.size) continue;
       digests.push({ offset, length, sha256: await hashPart(open, offset, length) });
@@ -72,9 +78,18 @@ async function imagesOf(word: string, facts: HostFacts, ports: Ports): Promise<C
       });
     }
     const { size, sha256 } = file;
-    images[file.path] = both(images[file.path], { size, sha256, ranges: noted.ranges(), parts: digests });
+    const image = { size, sha256, ranges: noted.ranges(), parts: digests };
+    images[file.path] = both(images[file.path], unpacked === undefined ? image : { ...image, unpacked });
   };
-  if (kernel !== undefined) await add(kernel, identifyKernel);
+  if (kernel !== undefined) {
+    const bytes = opened.contents.get(kernel.path);
+    const { inner } = kernel;
+    await add(
+      kernel,
+      identifyKernel,
+      inner === undefined || bytes === undefined ? undefined : captureInner({ inner, bytes }),
+    );
+  }
   for (const file of initrd) await add(file, identifyInitrd);
   for (const file of segments) await add(file, () => undefined);
   return { images, diagnostics };
@@ -86,6 +101,7 @@ function both(first: CapturedImage | undefined, second: CapturedImage): Captured
   const ranges = [...first.ranges, ...second.ranges];
   const parts = [...first.parts, ...second.parts];
   return {
+    ...first,
     ...second,
     ranges: ranges.filter((range, at) =>
       ranges.findIndex(({ offset, base64 }) => offset === range.offset && base64 === range.base64) === at

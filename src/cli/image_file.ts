@@ -16,6 +16,8 @@ export interface ImageFile {
   readonly source: ByteSource;
   /** The file itself, where it is open. */
   readonly open?: OpenFile;
+  /** What it unpacks to, of a captured one. */
+  readonly unpacked?: NonNullable<CapturedImage["unpacked"]>;
   /** Its SHA-256. */
   digest(progress?: Progress): Promise<string>;
   /** The SHA-256 of a part; undefined where that was not captured. */
@@ -83,6 +85,7 @@ function capturedFile(path: string, image: CapturedImage): ImageFile {
     path,
     size: image.size,
     source,
+    ...(image.unpacked === undefined ? {} : { unpacked: image.unpacked }),
     digest: () => Promise.resolve(image.sha256),
     digestPart: (offset, length) => Promise.resolve(partDigest(image, offset, length)),
     isComplete,

@@ -7,6 +7,8 @@ import { identifyInitrd } from "../image/initrd.ts";
 import type { FilePart, IdentifiedFile, Images } from "../plan/input.ts";
 import type { FileRef } from "../profile/profile.ts";
 import { visible } from "../render/visible.ts";
+import type { Contents } from "../kernel/settle.ts";
+import { unpackInner } from "./inner_image.ts";
 import { type CapturedFiles, captureLacks, findFile, type ImageFile, type Progress } from "./image_file.ts";
 import type { Ports } from "./ports.ts";
 
@@ -15,6 +17,8 @@ export interface OpenImages extends Disposable {
   readonly images: Images;
   /** Those that are open: all of them, but for captured ones. */
   readonly files: readonly OpenFile[];
+  /** The image that the kernel file holds packed, by its path. */
+  readonly contents: Contents;
   readonly diagnostics: readonly Diagnostic[];
   /** The SHA-256 of a part; undefined where it is not known. */
   digestPart(part: FilePart): Promise<string | undefined>;
@@ -79,11 +83,20 @@ export async function openImages(
   for (const [index, ref] of segmentRefs.entries()) {
     segments.push(...await identified(segmentFiles[index], ref, ["segments", index, "file"], () => undefined));
   }
-  const [kernel] = kernelRef === undefined ? [] : await identified(kernelFile, kernelRef, ["kernel"], identifyKernel);
+  const [identifiedKernel] = kernelRef === undefined
+    ? []
+    : await identified(kernelFile, kernelRef, ["kernel"], identifyKernel);
+  const unpacked = identifiedKernel === undefined || kernelFile === undefined
+    ? undefined
+    : await unpackInner(kernelFile, identifiedKernel.info);
+  const kernel = unpacked === undefined || identifiedKernel === undefined
+    ? identifiedKernel
+    : { ...identifiedKernel, inner: unpacked.inner };
   const files = found.flatMap(({ open }) => open ?? []);
   return {
     images: { ...(kernel === undefined ? {} : { kernel }), initrd, segments },
     files,
+    contents: new Map(kernel === undefined || unpacked?.bytes === undefined ? [] : [[kernel.path, unpacked.bytes]]),
     diagnostics,
     digestPart: async ({ path, offset, length }) =>
       await found.find((file) => file.path === path)?.digestPart(offset, length),

@@ -7,7 +7,7 @@ import type { OpenFile } from "../host/files.ts";
 import { liveReader } from "../host/live.ts";
 import { type Contents, partOf } from "../kernel/settle.ts";
 import { chooseCall } from "../plan/choose.ts";
-import { type FilePart, partKey, type PlanInput } from "../plan/input.ts";
+import { type FilePart, innerOf, partKey, type PlanInput } from "../plan/input.ts";
 import { type Plan, rolesOf } from "../plan/plan.ts";
 import { planBoot } from "../plan/planner.ts";
 import { partsNeeded } from "../plan/segment_call.ts";
@@ -117,7 +117,7 @@ export async function prepare(
     plan = recheck(stored.value, facts, opened.images);
     const unpacked = await unpackPlanned(stored.value, opened.images, opened);
     diagnostics.push(...unpacked.diagnostics);
-    contents = unpacked.contents;
+    contents = new Map([...opened.contents, ...unpacked.contents]);
   } else if (profile?.value !== undefined) {
     const planned = await planParsed(profile, facts, opened);
     diagnostics.push(...planned.diagnostics);
@@ -140,16 +140,17 @@ export async function planParsed(parsed: ParsedProfile, facts: HostFacts, opened
   if (parsed.value === undefined) return { value: undefined, diagnostics: parsed.diagnostics, contents: new Map() };
   const packed = { profile: absoluteSegments(parsed.value), facts, images: opened.images };
   const unpacked = await unpackImages(packed, opened);
+  const contents = new Map([...opened.contents, ...unpacked.contents]);
   const input = { ...packed, images: unpacked.images };
   const { partDigests, diagnostics } = hasErrors(unpacked.diagnostics)
     ? { partDigests: new Map(), diagnostics: [] }
-    : await digestParts(input, opened, unpacked.contents);
+    : await digestParts(input, opened, contents);
   const faults = [...unpacked.diagnostics, ...diagnostics];
   const planned = hasErrors(faults) ? { value: undefined, diagnostics: faults } : planBoot({ ...input, partDigests });
   return {
     value: planned.value,
     diagnostics: planned.diagnostics.map(parsed.place),
-    contents: unpacked.contents,
+    contents,
   };
 }
 
@@ -184,11 +185,19 @@ async function digestParts(
   const diagnostics: Diagnostic[] = [];
   if (chooseCall(input).syscall !== "kexec_load") return { partDigests, diagnostics };
   for (const part of partsNeeded(input)) {
-    const digest = part.unpacked === true ? await digestUnpacked(part, contents) : await opened.digestPart(part);
+    const digest = part.unpacked === true
+      ? await digestUnpacked(part, contents) ?? innerDigest(part, input)
+      : await opened.digestPart(part);
     if (digest === undefined) diagnostics.push(captureLacks(part.path));
     else partDigests.set(partKey(part), digest);
   }
   return { partDigests, diagnostics };
+}
+
+/** Of a captured kernel that is placed unpacked, all of it. */
+function innerDigest({ path, offset, length }: FilePart, { images: { kernel } }: PlanInput): string | undefined {
+  const inner = kernel?.path === path ? innerOf(kernel) : undefined;
+  return inner !== undefined && offset === 0 && length === inner.size ? inner.sha256 : undefined;
 }
 
 async function digestUnpacked(part: FilePart, contents: Contents): Promise<string | undefined> {

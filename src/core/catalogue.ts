@@ -93,6 +93,12 @@ export const CATALOGUE = {
   "e820-unknown": { exit: "unavailable", about: "The next kernel's memory map is unknown, or has no memory in it" },
   "e820-type": { exit: "data", about: "The firmware's memory map has a range of an unknown type" },
   "e820-limited": { exit: "unavailable", about: "The next kernel will see only the memory that the running one does" },
+  // arm64: the device tree that the next kernel is given.
+  "device-tree-unknown": { exit: "unavailable", about: "The device tree, which the next kernel is given, is unknown" },
+  "device-tree-limit": {
+    exit: "unavailable",
+    about: "The device tree for the next kernel is too large, or cannot say enough",
+  },
   // Crash kernels: what a dump must describe.
   "crash-unknown": { exit: "unavailable", about: "A crash dump must describe what the host does not say" },
   "crash-cmdline": { exit: "data", about: "A crash kernel's command line states what warmboot or the kernel adds" },

@@ -30,6 +30,8 @@ export interface CapturedImage {
   readonly ranges: readonly CapturedRange[];
   /** What kexec_load would place of it. */
   readonly parts: readonly CapturedPart[];
+  /** The kernel image that it unpacks to, where it is handed over unpacked. */
+  readonly unpacked?: Pick<CapturedImage, "size" | "sha256" | "ranges">;
 }
 
 /** The files that were captured with a host, by their absolute path there. */
@@ -117,16 +119,15 @@ function joined(pieces: readonly Piece[]): readonly Piece[] {
 
 const DIGEST = pattern("a SHA-256 of 64 hex digits", /^[0-9a-f]{64}$/);
 
+const RANGES: Shape<readonly CapturedRange[]> = list(record<CapturedRange>({
+  offset: { shape: count, doc: "From the start of the file, bytes" },
+  base64: { shape: BASE64, doc: "The bytes" },
+}));
+
 const IMAGE = record<CapturedImage>({
   size: { shape: count, doc: "The file's size, bytes" },
   sha256: { shape: DIGEST, doc: "Its SHA-256" },
-  ranges: {
-    shape: list(record<CapturedRange>({
-      offset: { shape: count, doc: "From the start of the file, bytes" },
-      base64: { shape: BASE64, doc: "The bytes" },
-    })),
-    doc: "The parts by which it is known what it is: headers",
-  },
+  ranges: { shape: RANGES, doc: "The parts by which it is known what it is: headers" },
   parts: {
     shape: list(record<CapturedPart>({
       offset: { shape: count, doc: "From the start of the file, bytes" },
@@ -134,6 +135,15 @@ const IMAGE = record<CapturedImage>({
       sha256: { shape: DIGEST, doc: "SHA-256 of the part" },
     })),
     doc: "The parts that kexec_load would place",
+  },
+  unpacked: {
+    shape: record<NonNullable<CapturedImage["unpacked"]>>({
+      size: { shape: count, doc: "Bytes" },
+      sha256: { shape: DIGEST, doc: "Its SHA-256" },
+      ranges: { shape: RANGES, doc: "Its headers" },
+    }),
+    doc: "The arm64 Image that the file unpacks to, which is handed over in its place",
+    fallback: { value: undefined },
   },
 });
 

@@ -5,6 +5,7 @@ import type { Capture } from "./capture.ts";
 import { type Captured, capturedIn } from "./captured.ts";
 import { cpuFacts } from "./cpu.ts";
 import { crashFacts } from "./crash.ts";
+import { deviceTree } from "./device_tree.ts";
 import { efiFacts } from "./efi.ts";
 import type { HostFacts } from "./facts.ts";
 import { type Iomem, parseIomem } from "./iomem.ts";
@@ -50,7 +51,7 @@ export function decodeFacts(capture: Capture): Checked<HostFacts> {
     ...stated({ efi: efiFacts(from, report) }),
     ...bootParamsFacts(from, report),
     ...crashFacts(from, report),
-    ...stated({ kernelMap: kernelMap(from, report) }),
+    ...stated({ kernelMap: kernelMap(from, report), deviceTree: deviceTree(from, report) }),
     kernelConfig: kernelConfig(from, report),
   };
   if (machine === undefined) report(missing("machine", "machine"));

@@ -1,3 +1,4 @@
+import type { DeviceTree } from "../core/device_tree.ts";
 import type { Range } from "../core/range.ts";
 import type { Iomem } from "./iomem.ts";
 
@@ -131,6 +132,8 @@ export interface HostFacts {
   readonly bootProtocol?: number;
   /** The nodes of its list setup_data, where it has any. */
   readonly setupData?: readonly SetupData[];
+  /** The device tree that the running kernel was given; where there is ACPI, little more than what UEFI says. */
+  readonly deviceTree?: DeviceTree;
   /** Where the note for crash dumps lies; bytes. */
   readonly vmcoreinfo?: { readonly address: bigint; readonly size: bigint };
   /** Where each CPU leaves its registers in a crash; bytes. */

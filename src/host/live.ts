@@ -1,3 +1,4 @@
+import { flattenFolder, type TreeFolder } from "./device_tree.ts";
 import { programHeadersEnd } from "./kcore.ts";
 import { compareNames, type HostReader, NOT_CAPABLE, type SourceResult } from "./reader.ts";
 
@@ -29,12 +30,19 @@ function readBytes(path: string): Uint8Array {
   if (path.startsWith("/proc/self/ns/")) return new TextEncoder().encode(`${Deno.readLinkSync(path)}\n`);
   // All memory: what tells is where it is mapped.
   if (path === "/proc/kcore") return readHead(path, programHeadersEnd);
+  // A folder for each node: it reads as the blob that would make it.
+  if (path === "/proc/device-tree") return flattenFolder(Deno.realPathSync(path), TREE_FOLDER);
   const bytes = Deno.readFileSync(path);
   if (!path.endsWith(".gz")) return bytes;
   // Not imported: starting it takes longer than reading every other source.
   // deno-lint-ignore no-process-global
   return new Uint8Array(process.getBuiltinModule("node:zlib").gunzipSync(bytes));
 }
+
+const TREE_FOLDER: TreeFolder = {
+  list: (path) => Array.from(Deno.readDirSync(path)),
+  read: (path) => Deno.readFileSync(path),
+};
 
 /** The first bytes of a file, as many as `sizeOf` finds in its first 64. */
 function readHead(path: string, sizeOf: (start: Uint8Array) => number): Uint8Array {

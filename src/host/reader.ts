@@ -8,7 +8,7 @@ export type SourceResult =
 export interface HostReader {
   /**
    * A directory reads as no bytes, a link under /proc/self/ns as its target, /proc/config.gz as what it unpacks to,
-   * /proc/kcore as its headers.
+   * /proc/kcore as its headers, /proc/device-tree as the blob that its folders stand for.
    */
   read(path: string): SourceResult;
   /** The names in a directory, sorted as numbers where they are numbers; empty if there is none. */

@@ -1,3 +1,4 @@
+import { keepUsedTree } from "./device_tree.ts";
 import { firstLine, keepPageSize, type KeptPart, lines } from "./kept_part.ts";
 
 /** What a source holds: text, bytes, or nothing but the fact that the directory is there. */
@@ -147,6 +148,11 @@ const ROWS = {
     "/sys/kernel/boot_params/setup_data/*/data",
     "The content of each setup_data node (arch/x86/kernel/ksysfs.c)",
   ),
+  deviceTree: binary(
+    ["/sys/firmware/fdt", "/proc/device-tree"],
+    "The device tree that the running kernel was given (drivers/of/fdt.c; the second place flattened anew)",
+    keepUsedTree,
+  ),
   vmcoreinfo: text("/sys/kernel/vmcoreinfo", "Address and size of the vmcoreinfo note (kernel/ksysfs.c)"),
   crashNotes: text(
     "/sys/devices/system/cpu/cpu*/{crash_notes,crash_notes_size}",
@@ -184,6 +190,6 @@ function text(paths: string | readonly string[], doc: string, keep?: KeptPart): 
   };
 }
 
-function binary(path: string, doc: string, keep?: KeptPart): Source {
+function binary(path: string | readonly string[], doc: string, keep?: KeptPart): Source {
   return { ...text(path, doc, keep), form: "binary" };
 }

@@ -1,5 +1,7 @@
 import { type ByteSource, fieldsOf } from "../core/bytes.ts";
-import type { BzImage } from "./image.ts";
+import { compressionOf } from "./compression.ts";
+import { machineOf } from "./describe.ts";
+import type { BzImage, ImageInfo } from "./image.ts";
 import type { Packing } from "./unpack/unpacked.ts";
 
 /** The compressed kernel in a bzImage. */
@@ -34,4 +36,30 @@ export function kernelPayload(source: ByteSource, { payload }: BzImage): KernelP
     packing: compression,
     size: fieldsOf(end).u32(0),
   };
+}
+
+/** A whole kernel image, packed: a file such as Image.gz, or what an EFI zboot image unpacks before it starts. */
+export interface PackedImage {
+  /** Where its stream lies in the file, bytes. */
+  readonly offset: number;
+  /** Bytes of the stream, or up to its end where the file does not say. */
+  readonly length: number;
+  /** How it is packed. */
+  readonly packing: Packing;
+}
+
+/**
+ * The packed image that a file holds whole, and that is handed over in its place: arm64 kernels do not unpack themselves
+ * (drivers/firmware/efi/libstub/zboot-header.S, Linux 7.3). Undefined: none, or packed in a way that is not known.
+ */
+export function packedImage(source: ByteSource, info: ImageInfo): PackedImage | undefined {
+  if (info.kind === "compressed") {
+    const { compression: packing } = info;
+    return packing === "none" ? undefined : { offset: 0, length: source.size, packing };
+  }
+  if (info.kind !== "efi-zboot" || machineOf(info) !== "aarch64") return undefined;
+  const { offset, length } = info.payload;
+  // The name in the header has changed over time (xz and xzkern, zstd and zstd22); the stream itself tells.
+  const packing = compressionOf(source.read(offset, 64));
+  return packing === undefined || packing === "none" ? undefined : { offset, length, packing };
 }

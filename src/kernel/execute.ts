@@ -1,6 +1,6 @@
 import { KEXEC_FILE_LOAD_FLAGS, KEXEC_LOAD_FLAGS } from "../plan/flags.ts";
 import type { Syscall, SyscallOf } from "../plan/syscall.ts";
-import { type Descriptor, joinInitrds } from "./initrd_join.ts";
+import { bytesInMemory, type Descriptor, joinInitrds } from "./memory_file.ts";
 import { mapSegments } from "./map_segments.ts";
 import type { Contents } from "./settle.ts";
 import type { CallResult, Libc } from "./libc.ts";
@@ -17,7 +17,7 @@ export function execute(
 ): CallResult {
   switch (call.name) {
     case "kexec_file_load":
-      return fileLoad(call, files, libc);
+      return fileLoad(call, files, libc, contents);
     case "kexec_load": {
       const mapped = mapSegments(call.segments, files, libc, contents);
       if ("ok" in mapped) return mapped;
@@ -38,17 +38,44 @@ export function execute(
   }
 }
 
-function fileLoad(call: SyscallOf<"kexec_file_load">, files: readonly Descriptor[], libc: Libc): CallResult {
-  const kernel = find(files, call.kernel);
+function fileLoad(
+  call: SyscallOf<"kexec_file_load">,
+  files: readonly Descriptor[],
+  libc: Libc,
+  contents: Contents,
+): CallResult {
+  const kernel = call.unpacked === true
+    ? bytesInMemory("warmboot-kernel", unpackedKernel(call, contents), libc)
+    : { ok: true as const, value: find(files, call.kernel).fd };
+  if (!kernel.ok) return kernel;
+  try {
+    return withKernel(kernel.value, call, files, libc);
+  } finally {
+    if (call.unpacked === true) libc.close(kernel.value);
+  }
+}
+
+function withKernel(
+  kernel: number,
+  call: SyscallOf<"kexec_file_load">,
+  files: readonly Descriptor[],
+  libc: Libc,
+): CallResult {
   const [only, ...more] = call.initrd.map((path) => find(files, path));
   const cmdline = new TextEncoder().encode(`${call.cmdline}\0`);
-  if (only === undefined) return libc.kexecFileLoad(kernel.fd, -1, cmdline, call.flagBits);
-  if (more.length === 0) return libc.kexecFileLoad(kernel.fd, only.fd, cmdline, call.flagBits);
+  if (only === undefined) return libc.kexecFileLoad(kernel, -1, cmdline, call.flagBits);
+  if (more.length === 0) return libc.kexecFileLoad(kernel, only.fd, cmdline, call.flagBits);
   const joined = joinInitrds([only, ...more], libc);
   if (!joined.ok) return joined;
-  const result = libc.kexecFileLoad(kernel.fd, joined.value, cmdline, call.flagBits);
+  const result = libc.kexecFileLoad(kernel, joined.value, cmdline, call.flagBits);
   libc.close(joined.value);
   return result;
+}
+
+function unpackedKernel({ kernel }: SyscallOf<"kexec_file_load">, contents: Contents): Uint8Array {
+  const bytes = contents.get(kernel);
+  if (bytes === undefined) throw new Error(`Cannot make the call: ${kernel} was not unpacked`);
+  return bytes;
 }
 
 function find(files: readonly Descriptor[], path: string): Descriptor {

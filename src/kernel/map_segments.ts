@@ -1,5 +1,5 @@
 import type { CallSegment } from "../plan/syscall.ts";
-import type { Descriptor } from "./initrd_join.ts";
+import type { Descriptor } from "./memory_file.ts";
 import { type Contents, partOf } from "./settle.ts";
 import type { AddressResult, Failure, Libc } from "./libc.ts";
 

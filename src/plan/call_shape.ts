@@ -34,6 +34,14 @@ const fileLoad: Shape<FileLoadCall> = record<FileLoadCall>({
   flags: { shape: list(text), doc: "The flags by name" },
   flagBits: { shape: hex, doc: "The flags as the call gets them" },
   kernel: { shape: file, doc: "The kernel image" },
+  unpacked: {
+    shape: record({
+      size: { shape: count, doc: "Bytes" },
+      sha256: { shape: digest, doc: "Its SHA-256" },
+    }),
+    doc: "What the kernel file unpacks to, and what is handed over in its place",
+    fallback: optional,
+  },
   initrd: { shape: list(file), doc: "The initrds, concatenated in this order" },
   cmdline: { shape: cmdline, doc: "The command line of the new kernel" },
 });

@@ -1,6 +1,6 @@
 import { loadObjection } from "../image/load_objection.ts";
 import { demandsOf } from "../profile/demands.ts";
-import type { PlanInput } from "./input.ts";
+import { loadedInfo, type PlanInput } from "./input.ts";
 import type { Call, Reason } from "./plan.ts";
 import { imaActsOnSecureBoot, isLockedDown } from "./rules/permission.ts";
 
@@ -41,7 +41,9 @@ export function chooseCall({ profile, facts, images }: PlanInput): Choice {
   const restricted = restriction(facts);
   if (restricted !== undefined) return { syscall: "kexec_file_load", reasons: [restricted] };
   const kernel = images.kernel;
-  const objection = kernel === undefined ? undefined : loadObjection("kexec_file_load", kernel.info, facts.machine);
+  const objection = kernel === undefined
+    ? undefined
+    : loadObjection("kexec_file_load", loadedInfo(kernel), facts.machine);
   if (kernel?.info.kind === "elf" && objection !== undefined) {
     return { syscall: "kexec_load", reasons: [{ code: "image-needs-segments", message: objection.message }] };
   }

@@ -2,9 +2,9 @@ import { formatSize } from "../core/number.ts";
 import { alignUp, rangeSize } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { crashReservations } from "../host/iomem.ts";
-import type { Compression, ImageInfo, InitrdInfo } from "../image/image.ts";
+import type { Compression, InitrdInfo } from "../image/image.ts";
 import { crashReservation } from "./placement/free_memory.ts";
-import type { Images } from "./input.ts";
+import { type Images, type KernelFile, loadedInfo } from "./input.ts";
 
 /** What a crash kernel needs while it saves a dump, bytes; an estimate. */
 export interface CrashNeed {
@@ -48,7 +48,8 @@ const PROPOSAL_STEP = 64n * MIB;
 const PROPOSAL_MIN = 256n * MIB;
 
 /** The memory that a kernel takes when it starts, bytes: what its header says, else what its file suggests. */
-export function kernelMemory({ info, size }: { readonly info: ImageInfo; readonly size: number }): bigint {
+export function kernelMemory(kernel: Pick<KernelFile, "info" | "size" | "inner">): bigint {
+  const info = loadedInfo(kernel);
   switch (info.kind) {
     case "bzimage":
       return BigInt(info.initSize);
@@ -57,7 +58,7 @@ export function kernelMemory({ info, size }: { readonly info: ImageInfo; readonl
     case "elf":
       return info.loads.reduce((sum, { memsz }) => sum + memsz, 0n);
     default:
-      return BigInt(size);
+      return BigInt(kernel.size);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { HostFacts } from "../host/facts.ts";
 import { imageRelease } from "../image/describe.ts";
 import { handsOverAnother } from "./handover.ts";
-import type { Images } from "./input.ts";
+import { type Images, innerOf, loadedInfo } from "./input.ts";
 import { filesOf, type Plan } from "./plan.ts";
 
 /** One way in which the world no longer is what a stored plan was made for. */
@@ -24,12 +24,20 @@ export function driftOf(plan: Plan, facts: HostFacts, images: Images): readonly 
   compare("the host's architecture", plan.host.machine, facts.machine);
   compare("the running kernel", plan.host.release, facts.release);
   const { kernel, initrd, segments = [] } = images;
-  compare("the new kernel's release", plan.release, kernel === undefined ? undefined : imageRelease(kernel.info));
+  compare(
+    "the new kernel's release",
+    plan.release,
+    kernel === undefined ? undefined : imageRelease(loadedInfo(kernel)),
+  );
   const found = [...(kernel === undefined ? [] : [kernel]), ...initrd, ...segments];
   for (const file of filesOf(plan.call)) {
     const now = found.find(({ path }) => path === file.path);
     compare(`the SHA-256 of ${file.path}`, file.sha256, now?.sha256);
     compare(`the size of ${file.path}`, `${file.size} bytes`, now === undefined ? undefined : `${now.size} bytes`);
+  }
+  if (plan.call.syscall === "kexec_file_load" && plan.call.unpacked !== undefined) {
+    const now = kernel === undefined ? undefined : innerOf(kernel)?.sha256;
+    compare(`the SHA-256 of what ${plan.call.kernel.path} unpacks to`, plan.call.unpacked.sha256, now);
   }
   // A kernel file that changed is told already, and has another header.
   if (drift.length === 0 && handsOverAnother(plan.call, facts, images)) {

@@ -1,6 +1,7 @@
 import type { HostFacts } from "../host/facts.ts";
 import type { Vmlinux } from "../arch/x86_64/vmlinux.ts";
-import type { ImageInfo, InitrdInfo } from "../image/image.ts";
+import { describeImage } from "../image/describe.ts";
+import type { Arm64Image, ImageInfo, InitrdInfo } from "../image/image.ts";
 import type { Profile } from "../profile/profile.ts";
 
 /** A file that was opened, hashed and identified. */
@@ -21,6 +22,38 @@ export interface IdentifiedFile<Info> {
 export interface KernelFile extends IdentifiedFile<ImageInfo> {
   /** The kernel that is placed in place of the file. */
   readonly unpacked?: Vmlinux & { readonly size: number };
+  /** The arm64 Image that a packed file holds, and that is handed over in its place; or why there is none. */
+  readonly inner?: InnerImage | { readonly why: string };
+}
+
+/** What a packed kernel file holds whole. */
+export interface InnerImage {
+  /** What it is. */
+  readonly info: Arm64Image;
+  /** Bytes. */
+  readonly size: number;
+  /** 64 lower-case hex digits. */
+  readonly sha256: string;
+}
+
+/** The image that a kernel file holds in itself. */
+export function innerOf({ inner }: Pick<KernelFile, "inner">): InnerImage | undefined {
+  return inner === undefined || "why" in inner ? undefined : inner;
+}
+
+/** What a kernel file hands over: the image that it holds in itself, else itself. */
+export function loadedInfo(kernel: Pick<KernelFile, "info" | "inner">): ImageInfo {
+  return innerOf(kernel)?.info ?? kernel.info;
+}
+
+/** A kernel file in one line for people: `arm64 Image, 4 KiB pages, unsigned, gzip-compressed`. */
+export function describeKernel(kernel: Pick<KernelFile, "info" | "inner">): string {
+  const inner = innerOf(kernel);
+  if (inner === undefined) return describeImage(kernel.info);
+  const packed = kernel.info.kind === "compressed"
+    ? `${kernel.info.compression}-compressed`
+    : describeImage(kernel.info);
+  return `${describeImage(inner.info)}, ${kernel.info.kind === "compressed" ? packed : `in an ${packed}`}`;
 }
 
 /** An initrd, and what it unpacks to where that was looked at. */

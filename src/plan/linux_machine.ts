@@ -1,3 +1,11 @@
+import { consoleOf } from "../arch/arm64/console.ts";
+import { crashDump as arm64CrashDump } from "../arch/arm64/crash_dump.ts";
+import { arm64KernelImage, initrdBounds } from "../arch/arm64/kernel_image.ts";
+import {
+  buildPurgatory as buildArm64Purgatory,
+  PURGATORY_SIZE as ARM64_PURGATORY_SIZE,
+  purgatoryTarget as arm64PurgatoryTarget,
+} from "../arch/arm64/purgatory.ts";
 import type { CrashDump } from "../arch/elfcorehdr.ts";
 import type { KernelImage } from "../arch/kernel_image.ts";
 import type { PurgatoryTask } from "../arch/purgatory.ts";
@@ -7,8 +15,9 @@ import type { Checked } from "../core/diagnostic.ts";
 import { formatAddress } from "../core/number.ts";
 import type { Range } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
+import { loadObjection } from "../image/load_objection.ts";
 import { addWord } from "../profile/cmdline.ts";
-import type { KernelFile } from "./input.ts";
+import { innerOf, type KernelFile } from "./input.ts";
 import { kernelImage } from "./kernel_image.ts";
 
 /** What differs from machine to machine where a Linux image is laid out for kexec_load(2). */
@@ -21,7 +30,7 @@ export interface LinuxMachine {
   readonly purgatory: {
     /** The memory that it takes, bytes; it is entered at its first byte. */
     readonly size: bigint;
-    build(task: PurgatoryTask, facts: HostFacts): Uint8Array;
+    build(task: PurgatoryTask, around: { readonly facts: HostFacts; readonly cmdline: string }): Uint8Array;
     /** Where it jumps to; undefined for bytes that are none. */
     target(bytes: Uint8Array): bigint | undefined;
   };
@@ -53,7 +62,7 @@ const X86_64: LinuxMachine = {
   lowest: X86_LOWEST,
   purgatory: {
     size: PURGATORY_SIZE,
-    build: ({ handover, ...task }, { bootParams }) =>
+    build: ({ handover, ...task }, { facts: { bootParams } }) =>
       buildPurgatory({
         ...task,
         bootParams: handover,
@@ -71,7 +80,40 @@ const X86_64: LinuxMachine = {
   initrdBounds: () => ({ min: X86_LOWEST, max: 1n << 64n }),
 };
 
-const MACHINES: { readonly [machine: string]: LinuxMachine } = { "x86_64": X86_64 };
+const AARCH64: LinuxMachine = {
+  handover: "dtb",
+  lowest: 0n,
+  purgatory: {
+    size: ARM64_PURGATORY_SIZE,
+    build: ({ backup: _none, ...task }, { facts, cmdline }) => {
+      const uart = consoleOf(facts.deviceTree, cmdline);
+      return buildArm64Purgatory({ ...task, ...(uart === undefined ? {} : { uart }) });
+    },
+    target: arm64PurgatoryTarget,
+  },
+  crash: {
+    // The crash kernel's pages may be larger than the running one's.
+    alignment: 0x1_0000n,
+    backup: () => undefined,
+    dump: arm64CrashDump,
+    // The device tree says it.
+    cmdline: (cmdline) => cmdline,
+  },
+  kernelImage: (file, pageSize) => {
+    const { path } = file;
+    const inner = innerOf(file);
+    const { info, size } = inner ?? file;
+    const isOurs = info.kind === "arm64-image" && !info.bigEndian &&
+      loadObjection("kexec_load", info, "aarch64") === undefined;
+    return {
+      value: isOurs ? arm64KernelImage({ path, size, info, unpacked: inner !== undefined }, pageSize) : undefined,
+      diagnostics: [],
+    };
+  },
+  initrdBounds,
+};
+
+const MACHINES: { readonly [machine: string]: LinuxMachine } = { "x86_64": X86_64, aarch64: AARCH64 };
 
 /** The row of a machine, as `uname -m` names it; undefined where no kernel is laid out. */
 export function linuxMachine(machine: string): LinuxMachine | undefined {

@@ -118,6 +118,7 @@ export function linuxSegments(
   const purgatory = {
     address: at("purgatory"),
     handover: at(machine.handover),
+    cmdline: whole,
     changing: special.changing,
     ...(special.backup === undefined ? {} : { backup: special.backup }),
   };

@@ -20,6 +20,7 @@ export function lowerPlan({ call }: Plan): readonly Syscall[] {
   return [{
     name: "kexec_file_load",
     kernel: call.kernel.path,
+    ...(call.unpacked === undefined ? {} : { unpacked: true as const }),
     initrd: call.initrd.map((file) => file.path),
     cmdline: call.cmdline,
     flags: call.flags,

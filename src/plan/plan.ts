@@ -24,6 +24,8 @@ export interface FileLoadCall {
   readonly flagBits: string;
   /** The kernel image. */
   readonly kernel: PlannedFile;
+  /** What the kernel file unpacks to, which is handed over in its place: arm64 takes no packed image. */
+  readonly unpacked?: { readonly size: number; readonly sha256: string };
   /** The initrds, concatenated in this order. */
   readonly initrd: readonly PlannedFile[];
   /** The new kernel's command line, or the running one's in `host`. */

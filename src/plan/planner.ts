@@ -1,9 +1,10 @@
 import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
+import { formatSize } from "../core/number.ts";
 import { resolveCmdline, shown, splitWords, STAMP, wordName } from "../profile/cmdline.ts";
-import { describeImage, describeInitrd, imageRelease, imageVersion } from "../image/describe.ts";
+import { describeInitrd, imageRelease, imageVersion } from "../image/describe.ts";
 import { type Choice, chooseCall } from "./choose.ts";
 import { fileLoadFlags } from "./flags.ts";
-import type { PlanInput } from "./input.ts";
+import { describeKernel, innerOf, loadedInfo, type PlanInput } from "./input.ts";
 import { type Call, type Plan, plannedFile, type PlannedHost, type Reason } from "./plan.ts";
 import { plannedRequires } from "../profile/planned_requires.ts";
 import { runRules } from "./rules/table.ts";
@@ -30,8 +31,8 @@ export function planBoot(input: PlanInput): Checked<Plan> {
   const call = planned.value;
   const all = [...diagnostics, ...planned.diagnostics];
   if (call === undefined || hasErrors(all)) return { value: undefined, diagnostics: all };
-  const release = images.kernel === undefined ? undefined : imageRelease(images.kernel.info);
-  const version = images.kernel === undefined ? undefined : imageVersion(images.kernel.info);
+  const release = images.kernel === undefined ? undefined : imageRelease(loadedInfo(images.kernel));
+  const version = images.kernel === undefined ? undefined : imageVersion(loadedInfo(images.kernel));
   const plan: Plan = {
     format: "warmboot.plan/1",
     profile: profile.name,
@@ -40,7 +41,7 @@ export function planBoot(input: PlanInput): Checked<Plan> {
     call,
     ...(release === undefined ? {} : { release }),
     ...(version === undefined ? {} : { version }),
-    reasons: [...choice.reasons, ...planned.reasons],
+    reasons: [...choice.reasons, ...innerReasons(input), ...planned.reasons],
     checks: runRules({
       call,
       crash: profile.crash,
@@ -94,6 +95,23 @@ export function plannedHost(facts: PlanInput["facts"]): PlannedHost {
   };
 }
 
+/** That a kernel is not handed over as its file has it. */
+function innerReasons({ profile, facts, images: { kernel } }: PlanInput): readonly Reason[] {
+  if (kernel === undefined || facts.machine !== "aarch64") return [];
+  const inner = innerOf(kernel);
+  if (inner !== undefined) {
+    return [{
+      code: "kernel-unpacked",
+      message: `An arm64 kernel does not unpack itself: the Image in ${kernel.path}, ${
+        formatSize(inner.size)
+      }, is handed over in its place`,
+    }];
+  }
+  return profile.predecompress && kernel.info.kind === "arm64-image"
+    ? [{ code: "kernel-plain", message: `${kernel.path} is not compressed, so that there is nothing to unpack in it` }]
+    : [];
+}
+
 function planCall(
   input: PlanInput,
   choice: Choice,
@@ -101,6 +119,7 @@ function planCall(
 ): Checked<Call> & { readonly reasons: readonly Reason[] } {
   const { profile, images } = input;
   if (choice.syscall === "kexec_load" || images.kernel === undefined) return planSegmentCall(input, cmdline);
+  const inner = innerOf(images.kernel);
   const flags = fileLoadFlags([
     ...(profile.crash ? ["KEXEC_FILE_ON_CRASH"] as const : []),
     ...(images.initrd.length === 0 ? ["KEXEC_FILE_NO_INITRAMFS"] as const : []),
@@ -109,7 +128,8 @@ function planCall(
     value: {
       syscall: "kexec_file_load",
       ...flags,
-      kernel: plannedFile(images.kernel, describeImage(images.kernel.info)),
+      kernel: plannedFile(images.kernel, describeKernel(images.kernel)),
+      ...(inner === undefined ? {} : { unpacked: { size: inner.size, sha256: inner.sha256 } }),
       initrd: images.initrd.map((file) => plannedFile(file, describeInitrd(file.info))),
       cmdline,
     },

@@ -26,8 +26,10 @@ export interface Unpacking {
 export function unpackingOf(input: PlanInput): Unpacking {
   const { profile, facts, images } = input;
   const none = { kernel: false, initrd: false };
-  if (!profile.predecompress || images.kernel === undefined || facts.machine !== "x86_64") return none;
+  if (!profile.predecompress || images.kernel === undefined) return none;
   if (chooseCall(input).syscall !== "kexec_load") return none;
+  // An arm64 kernel is handed over unpacked in any case: see `innerOf`.
+  if (facts.machine !== "x86_64") return { kernel: false, initrd: !profile.crash && facts.machine === "aarch64" };
   const cmdline = resolvedCmdline(input);
   if (cmdline === undefined) return none;
   return { kernel: predecompressObjection(images.kernel, facts, cmdline) === undefined, initrd: !profile.crash };

@@ -24,6 +24,8 @@ export function purgatoryRequest({ purgatory, lowest }: LinuxMachine, pageSize: 
 /** Where a purgatory lies, and what it is given besides the segments. */
 export interface PurgatoryPlace extends Pick<PurgatoryTask, "handover" | "backup"> {
   readonly address: bigint;
+  /** The image's command line, which may name a console. */
+  readonly cmdline?: string;
   /** Names of segments that the running kernel may change after the load: they are not verified. */
   readonly changing?: readonly string[];
 }
@@ -32,7 +34,7 @@ export interface PurgatoryPlace extends Pick<PurgatoryTask, "handover" | "backup
 export function withPurgatory(
   layout: SegmentLayout,
   { purgatory }: LinuxMachine,
-  { address, handover, changing = [], backup }: PurgatoryPlace,
+  { address, handover, cmdline = "", changing = [], backup }: PurgatoryPlace,
   input: PlanInput,
 ): SegmentLayout {
   const { profile, facts } = input;
@@ -43,7 +45,7 @@ export function withPurgatory(
     regions: verified.flatMap((segment) => regionsOf(segment, layout.random, input)),
     verify: profile.checksum,
     ...(backup === undefined ? {} : { backup }),
-  }, facts);
+  }, { facts, cmdline });
   const segment: Segment = {
     name: PURGATORY,
     mem: address,

@@ -3,12 +3,12 @@ import { type RandomPart, type Segment, sourceSize } from "../arch/segment.ts";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { formatAddress, formatSize } from "../core/number.ts";
 import { subtract } from "../core/range.ts";
-import { describeImage, describeInitrd } from "../image/describe.ts";
+import { describeInitrd } from "../image/describe.ts";
 import { hotplugFlags } from "./crash_segments.ts";
 import { lacksReservation } from "./crash_size.ts";
 import { loadFlags } from "./flags.ts";
 import { initrdForms } from "./initrd_forms.ts";
-import type { FilePart, KernelFile, PlanInput } from "./input.ts";
+import { describeKernel, type FilePart, type KernelFile, type PlanInput } from "./input.ts";
 import { unpackedKernelImage } from "./kernel_image.ts";
 import { linuxMachine } from "./linux_machine.ts";
 import { linuxSegments, noRoom } from "./linux_segments.ts";
@@ -69,7 +69,7 @@ export function planSegmentCall(input: PlanInput, cmdline: string): PlannedCall 
     ...(profile.preserveContext ? ["KEXEC_PRESERVE_CONTEXT"] as const : []),
   ], profile.arch);
   const files: readonly PlannedFile[] = [
-    ...(images.kernel === undefined ? [] : [plannedFile(images.kernel, describeImage(images.kernel.info))]),
+    ...(images.kernel === undefined ? [] : [plannedFile(images.kernel, describeKernel(images.kernel))]),
     ...images.initrd.map((file) => plannedFile(file, describeInitrd(file.info))),
     ...(images.segments ?? []).map((file) => plannedFile(file, "a part of an explicit segment")),
   ];
@@ -149,7 +149,7 @@ function kernelReasons(
   cmdline: string,
 ): readonly Reason[] {
   const { info, unpacked } = kernel;
-  if (!profile.predecompress) return [];
+  if (!profile.predecompress || facts.machine === "aarch64") return [];
   const objection = predecompressObjection(kernel, facts, cmdline);
   if (objection !== undefined || info.kind !== "bzimage" || unpacked === undefined) {
     return [{ code: "kernel-packed", message: `The kernel decompresses itself, as ever, since ${objection}` }];

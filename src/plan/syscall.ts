@@ -18,6 +18,8 @@ export type Syscall =
   | {
     readonly name: "kexec_file_load";
     readonly kernel: string;
+    /** What the kernel file unpacks to is handed over in its place, as a memfd. */
+    readonly unpacked?: true;
     /** The initrds, handed over as one file: itself where there is one, a memfd of them all where there are more. */
     readonly initrd: readonly string[];
     readonly cmdline: string;
@@ -51,7 +53,8 @@ export function formatSyscall(call: Syscall): string {
         : `memfd(${call.initrd.map((path) => JSON.stringify(path)).join(" + ")})`;
       const length = new TextEncoder().encode(call.cmdline).length + 1;
       const flags = call.flags.length === 0 ? "0" : call.flags.join("|");
-      return `kexec_file_load(${open(call.kernel)}, ${initrd}, ${length}, ${JSON.stringify(call.cmdline)}, ${flags})`;
+      const kernel = call.unpacked === true ? `memfd(unpacked(${JSON.stringify(call.kernel)}))` : open(call.kernel);
+      return `kexec_file_load(${kernel}, ${initrd}, ${length}, ${JSON.stringify(call.cmdline)}, ${flags})`;
     }
     case "kexec_load": {
       const segments = call.segments.map((segment) =>

@@ -2,8 +2,95 @@ import { join } from "@std/path";
 
 const ROOT = join(import.meta.dirname ?? ".", "..", "..");
 
-/** The binutils for x86_64 machine code: the plain names are those of the machine that the tests run on. */
-const PREFIX = Deno.build.arch === "x86_64" ? "" : "x86_64-linux-gnu-";
+/** A machine that code is assembled for. */
+export interface Target {
+  /** Its folder under src/arch. */
+  readonly folder: string;
+  /** As Deno and binutils name it. */
+  readonly machine: string;
+  /** Options of `as`. */
+  readonly options: readonly string[];
+  /** How objdump names it. */
+  readonly disassembler: string;
+  /** What the generated module tells of the source, by its symbol there. */
+  readonly told: readonly string[];
+}
+
+/** The source of src/arch/x86_64. */
+export const X86_64: Target = {
+  folder: "x86_64",
+  machine: "x86_64",
+  options: ["--64", "-mx86-used-note=no"],
+  disassembler: "i386:x86-64",
+  told: [
+    "entry",
+    "boot_params",
+    "region_count",
+    "flags",
+    "regions",
+    "backup_from",
+    "backup_to",
+    "backup_size",
+    "sha256_region",
+    "verify_regions",
+    "stack_top",
+    "FLAG_VERIFY",
+    "FLAG_SERIAL",
+    "FLAG_VGA",
+    "REGION_MAX",
+    "REGION_ADDRESS",
+    "REGION_LENGTH",
+    "REGION_DIGEST",
+    "REGION_SIZE",
+  ],
+};
+
+/** The source of src/arch/arm64. */
+export const ARM64: Target = {
+  folder: "arm64",
+  machine: "aarch64",
+  options: [],
+  disassembler: "aarch64",
+  told: [
+    "entry",
+    "handover",
+    "uart",
+    "region_count",
+    "flags",
+    "regions",
+    "prepare",
+    "sha256_region",
+    "sha256_blocks_plain",
+    "sha256_blocks_vector",
+    "round_constants",
+    "stack_top",
+    "FLAG_VERIFY",
+    "FLAG_PLAIN",
+    "REGION_MAX",
+    "REGION_ADDRESS",
+    "REGION_LENGTH",
+    "REGION_DIGEST",
+    "REGION_SIZE",
+  ],
+};
+
+/** Every machine with a purgatory. */
+export const TARGETS: readonly Target[] = [X86_64, ARM64];
+
+/** The plain names of binutils are those of the machine that the tests run on. */
+function prefix({ machine }: Target): string {
+  return Deno.build.arch === machine ? "" : `${machine}-linux-gnu-`;
+}
+
+/** Whether there are binutils for a machine here: those for another one than this are optional. */
+export async function canAssemble(target: Target): Promise<boolean> {
+  try {
+    return (await new Deno.Command(`${prefix(target)}as`, { args: ["--version"], stdout: "null" }).output()).success;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
+}
 
 /** Machine code as it lies in memory, and the symbols of its source. */
 export interface Assembled {
@@ -13,21 +100,21 @@ export interface Assembled {
 }
 
 /**
- * Assembles x86_64 source for GNU as into flat, position independent code.
+ * Assembles source for GNU as into flat, position independent code.
  * @throws {Error} if binutils is missing, the source is wrong, or it needs a relocation
  */
-export async function assemble(source: string): Promise<Assembled> {
+export async function assemble(source: string, target: Target = X86_64): Promise<Assembled> {
   const folder = await Deno.makeTempDir({ prefix: "warmboot-as-" });
   try {
     const input = join(folder, "source.S");
     const object = join(folder, "object.o");
     const flat = join(folder, "flat.bin");
     await Deno.writeTextFile(input, source);
-    await run("as", ["--64", "--fatal-warnings", "-mx86-used-note=no", "-o", object, input]);
-    const relocations = await run("objdump", ["--reloc", object]);
-    if (relocations.includes("R_X86_64_")) throw new Error(`Cannot place the code anywhere:\n${relocations}`);
-    await run("objcopy", ["-O", "binary", "-j", ".text", object, flat]);
-    const symbols = (await run("nm", [object])).trimEnd().split("\n").map((line) => {
+    await run(target, "as", [...target.options, "--fatal-warnings", "-o", object, input]);
+    const relocations = await run(target, "objdump", ["--reloc", object]);
+    if (/\bR_[A-Z0-9_]+/.test(relocations)) throw new Error(`Cannot place the code anywhere:\n${relocations}`);
+    await run(target, "objcopy", ["-O", "binary", "-j", ".text", object, flat]);
+    const symbols = (await run(target, "nm", [object])).trimEnd().split("\n").map((line) => {
       const [value = "", , name = ""] = line.split(" ");
       return [name, Number(`0x${value}`)] as const;
     });
@@ -37,51 +124,33 @@ export async function assemble(source: string): Promise<Assembled> {
   }
 }
 
-/** The instructions of flat x86_64 code, from one offset up to another, as objdump writes them. */
-export async function disassemble(code: Uint8Array, start: number, stop: number): Promise<string> {
+/** The instructions of flat code, from one offset up to another, as objdump writes them. */
+export async function disassemble(
+  code: Uint8Array,
+  start: number,
+  stop: number,
+  target: Target = X86_64,
+): Promise<string> {
   const file = await Deno.makeTempFile({ prefix: "warmboot-objdump-" });
   try {
     await Deno.writeFile(file, code);
     const range = [`--start-address=${start}`, `--stop-address=${stop}`];
-    return await run("objdump", ["-D", "-b", "binary", "-m", "i386:x86-64", ...range, file]);
+    return await run(target, "objdump", ["-D", "-b", "binary", "-m", target.disassembler, ...range, file]);
   } finally {
     await Deno.remove(file);
   }
 }
 
 /** The source of the purgatory. */
-export function purgatorySource(): string {
-  return Deno.readTextFileSync(join(ROOT, "src/arch/x86_64/purgatory.S"));
+export function purgatorySource({ folder }: Target = X86_64): string {
+  return Deno.readTextFileSync(join(ROOT, `src/arch/${folder}/purgatory.S`));
 }
 
-/** What the generated module tells of the source, by its symbol there. */
-const TOLD = [
-  "entry",
-  "boot_params",
-  "region_count",
-  "flags",
-  "regions",
-  "backup_from",
-  "backup_to",
-  "backup_size",
-  "sha256_region",
-  "verify_regions",
-  "stack_top",
-  "FLAG_VERIFY",
-  "FLAG_SERIAL",
-  "FLAG_VGA",
-  "REGION_MAX",
-  "REGION_ADDRESS",
-  "REGION_LENGTH",
-  "REGION_DIGEST",
-  "REGION_SIZE",
-];
-
-/** The text of src/arch/x86_64/purgatory_code.ts, made from the assembly source. */
-export async function purgatoryModule(): Promise<string> {
-  const { code, symbols } = await assemble(purgatorySource());
+/** The text of a machine's purgatory_code.ts, made from the assembly source. */
+export async function purgatoryModule(target: Target = X86_64): Promise<string> {
+  const { code, symbols } = await assemble(purgatorySource(target), target);
   const lines = code.toBase64().match(/.{1,100}/g) ?? [];
-  const rows = TOLD.map((name) => {
+  const rows = target.told.map((name) => {
     const value = symbols.get(name);
     if (value === undefined) throw new Error(`Cannot generate the purgatory: its source has no ${name}`);
     const key = name.toLowerCase().replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
@@ -101,17 +170,17 @@ ${lines.join("\n")}
 `;
 }
 
-async function run(tool: string, args: readonly string[]): Promise<string> {
-  const { success, stdout, stderr } = await spawn(PREFIX + tool, args);
+async function run(target: Target, tool: string, args: readonly string[]): Promise<string> {
+  const { success, stdout, stderr } = await spawn(target, prefix(target) + tool, args);
   if (!success) throw new Error(`Cannot run ${tool}: ${new TextDecoder().decode(stderr)}`);
   return new TextDecoder().decode(stdout);
 }
 
-async function spawn(command: string, args: readonly string[]): Promise<Deno.CommandOutput> {
+async function spawn({ machine }: Target, command: string, args: readonly string[]): Promise<Deno.CommandOutput> {
   try {
     return await new Deno.Command(command, { args: [...args], stdin: "null" }).output();
   } catch (cause) {
     if (!(cause instanceof Deno.errors.NotFound)) throw cause;
-    throw new Error(`Cannot run ${command}: install binutils for x86_64`, { cause });
+    throw new Error(`Cannot run ${command}: install binutils for ${machine}`, { cause });
   }
 }

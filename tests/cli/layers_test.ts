@@ -162,7 +162,7 @@ Deno.test("the matrix says which profile fits which host, and exits by whether e
   const { hosts, cells } = JSON.parse(all.stdout);
   assertEquals(hosts, ["deep/other", "vm"]);
   assertEquals(cells.map((cell: { status: string; rule?: string }) => `${cell.status} ${cell.rule}`), [
-    "fail segments-planned",
+    "fail architecture",
     "ok undefined",
     "fail requires-hostname",
     "fail requires-hostname",

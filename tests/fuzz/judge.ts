@@ -1,5 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { PURGATORY_SYMBOLS as AT } from "../../src/arch/x86_64/purgatory_code.ts";
+import { PURGATORY_SYMBOLS as ARM64 } from "../../src/arch/arm64/purgatory_code.ts";
+import { PURGATORY_SYMBOLS as X86_64 } from "../../src/arch/x86_64/purgatory_code.ts";
 import { yamlText } from "../../src/cli/serialise.ts";
 import { type Diagnostic, hasErrors } from "../../src/core/diagnostic.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
@@ -113,7 +114,7 @@ function judgeSegments({ input: { facts, profile }, files, iomem }: Case, call: 
   for (const { name, mem, memsz } of profile.kernel === undefined ? [] : list) {
     assert(mem >= min && mem + memsz <= max, `${name} lies outside of \`memory\``);
   }
-  judgePurgatory(list, entry, call, profile.checksum);
+  judgePurgatory(list, entry, call, profile.checksum, facts.machine === "aarch64" ? ARM64 : X86_64);
   judgeBootParams(list, call, profile.crash);
 }
 
@@ -123,7 +124,13 @@ function assertCode(list: readonly Listed[], address: bigint, what: string): voi
 }
 
 /** The purgatory knows every byte of the other segments, but for what is drawn later, and jumps among them. */
-function judgePurgatory(list: readonly Listed[], entry: bigint, call: SegmentLoadCall, checksum: boolean): void {
+function judgePurgatory(
+  list: readonly Listed[],
+  entry: bigint,
+  call: SegmentLoadCall,
+  checksum: boolean,
+  AT: typeof ARM64 | typeof X86_64,
+): void {
   const purgatory = list.find(({ name, mem }) => name === "purgatory" && mem === entry);
   if (purgatory === undefined) return;
   const others = list.filter((each) => each !== purgatory);

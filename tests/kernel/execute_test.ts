@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { execute } from "../../src/kernel/execute.ts";
-import { joinedOffsets } from "../../src/kernel/initrd_join.ts";
+import { joinedOffsets } from "../../src/kernel/memory_file.ts";
 import type { SyscallOf } from "../../src/plan/syscall.ts";
 import { fakeLibc } from "../support/fake_libc.ts";
 

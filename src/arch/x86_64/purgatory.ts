@@ -1,6 +1,5 @@
 import { fieldsOf } from "../../core/bytes.ts";
-import { MAX_U64 } from "../../core/number.ts";
-import type { PurgatoryRegion } from "../purgatory.ts";
+import { digestBytes, type PurgatoryRegion, setU64 } from "../purgatory.ts";
 import { PURGATORY_CODE, PURGATORY_SYMBOLS as AT } from "./purgatory_code.ts";
 
 /** What a purgatory is to do. */
@@ -97,17 +96,4 @@ export function movedPurgatory(purgatory: Uint8Array, moved: readonly MovedRegio
 
 function flagsOf({ verify, console }: PurgatoryInput): number {
   return (verify ? AT.flagVerify : 0) | (console.serial ? AT.flagSerial : 0) | (console.vga ? AT.flagVga : 0);
-}
-
-/** DataView keeps the low 64 bits of a number that has more: such a number must not get there. */
-function setU64(view: DataView, offset: number, value: bigint): void {
-  if (value < 0n || value > MAX_U64) {
-    throw new RangeError(`Cannot build a purgatory: ${value} does not fit 64 bits`);
-  }
-  view.setBigUint64(offset, value, true);
-}
-
-function digestBytes(sha256: string): Uint8Array {
-  if (!/^[0-9a-f]{64}$/i.test(sha256)) throw new RangeError(`Cannot build a purgatory: \`${sha256}\` is no SHA-256`);
-  return Uint8Array.fromHex(sha256);
 }

@@ -1,4 +1,5 @@
 import type { ImageInfo } from "../../image/image.ts";
+import { loadedInfo } from "../input.ts";
 import { fail, pass, type Rule } from "./rule.ts";
 
 /**
@@ -28,7 +29,7 @@ const cmdlineLength: Rule = {
   about: "The command line fits what the call and the image take",
   exit: "unavailable",
   check({ call, images }) {
-    const limit = cmdlineLimit(call.syscall, images.kernel?.info);
+    const limit = cmdlineLimit(call.syscall, images.kernel === undefined ? undefined : loadedInfo(images.kernel));
     if (limit === undefined) return undefined;
     const bytes = new TextEncoder().encode(call.cmdline).length + 1;
     return bytes <= limit ? pass(`The command line takes ${bytes} of ${limit} bytes`) : fail(

@@ -1,9 +1,9 @@
 import { formatSize } from "../../core/number.ts";
-import { describeImage, initrdIs, machineOf } from "../../image/describe.ts";
+import { initrdIs, machineOf } from "../../image/describe.ts";
 import { initrdObjection } from "../../image/initrd.ts";
 import { loadObjection } from "../../image/load_objection.ts";
 import { remedyOf } from "../../image/remedy.ts";
-import type { IdentifiedFile } from "../input.ts";
+import { describeKernel, type IdentifiedFile, loadedInfo } from "../input.ts";
 import { fail, pass, type Rule, type RuleInput, warn } from "./rule.ts";
 
 /** kernel_read_file() takes at most this much for kexec (kernel/kexec_file.c, KEXEC_FILE_SIZE_MAX, Linux 6.1). */
@@ -56,14 +56,21 @@ const kernelImage: Rule = {
   check({ call, images, facts }) {
     const kernel = images.kernel;
     if (kernel === undefined || kernel.size === 0) return undefined;
-    if (kernel.info.kind === "not-kernel") {
-      return fail(`${kernel.path} is no kernel: it is ${kernel.info.what}`, kernel.info.hint);
+    const info = loadedInfo(kernel);
+    if (info.kind === "not-kernel") {
+      return fail(`${kernel.path} is no kernel: it is ${info.what}`, info.hint);
     }
     // An image for another machine is the subject of the rule `architecture`.
-    if ((machineOf(kernel.info) ?? facts.machine) !== facts.machine) return undefined;
-    const objection = loadObjection(call.syscall, kernel.info, facts.machine);
+    if ((machineOf(info) ?? facts.machine) !== facts.machine) return undefined;
+    if (kernel.inner !== undefined && "why" in kernel.inner && facts.machine === "aarch64") {
+      return fail(
+        `${call.syscall} cannot take ${kernel.path}: ${kernel.inner.why}`,
+        "Name an arm64 Image, plain, compressed, or as an EFI zboot image",
+      );
+    }
+    const objection = loadObjection(call.syscall, info, facts.machine);
     return objection === undefined
-      ? pass(`${kernel.path} is ${describeImage(kernel.info)}`)
+      ? pass(`${kernel.path} is ${describeKernel(kernel)}`)
       : fail(`${call.syscall} cannot take ${kernel.path}: ${objection.message}`, objection.hint);
   },
 };
@@ -74,11 +81,11 @@ const architecture: Rule = {
   exit: "unavailable",
   check({ images, facts }) {
     const kernel = images.kernel;
-    const machine = kernel === undefined ? undefined : machineOf(kernel.info);
+    const machine = kernel === undefined ? undefined : machineOf(loadedInfo(kernel));
     if (kernel === undefined || machine === undefined) return undefined;
     return machine === facts.machine ? pass(`${kernel.path} and this host are both ${machine}`) : fail(
-      `${kernel.path} is for ${machine}, and this host is ${facts.machine}: it is ${describeImage(kernel.info)}`,
-      remedyOf(kernel.info, facts.machine),
+      `${kernel.path} is for ${machine}, and this host is ${facts.machine}: it is ${describeKernel(kernel)}`,
+      remedyOf(loadedInfo(kernel), facts.machine),
     );
   },
 };

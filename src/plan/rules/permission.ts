@@ -1,5 +1,6 @@
 import { hasSysBoot } from "../../host/capabilities.ts";
 import type { HostFacts } from "../../host/facts.ts";
+import { loadedInfo } from "../input.ts";
 import { fail, pass, type Rule, type RuleInput, type Verdict, warn } from "./rule.ts";
 
 const capability: Rule = {
@@ -144,8 +145,9 @@ const signatureForced: Rule = {
 function signatureVerdict({ images }: RuleInput, state: string): Verdict | undefined {
   const kernel = images.kernel;
   if (kernel === undefined) return warn(`${state}, so only signed images load`);
-  if (!("signed" in kernel.info)) return undefined;
-  return kernel.info.signed
+  const info = loadedInfo(kernel);
+  if (!("signed" in info)) return undefined;
+  return info.signed
     ? warn(
       `${state}, and ${kernel.path} carries a signature that only the kernel can verify`,
       "It is refused unless its key is among the running kernel's keys, the firmware's db, or the machine owner's keys",

@@ -1,3 +1,4 @@
+import { linuxMachine } from "../linux_machine.ts";
 import { fail, pass, type Rule, warn } from "./rule.ts";
 
 const replaces: Rule = {
@@ -23,7 +24,7 @@ const segmentsPlanned: Rule = {
   exit: "unavailable",
   check({ call, facts, images }) {
     if (call.syscall !== "kexec_load") return undefined;
-    if (images.kernel !== undefined && facts.machine !== "x86_64") {
+    if (images.kernel !== undefined && linuxMachine(facts.machine) === undefined) {
       return fail(`This version of warmboot lays out no kernel for kexec_load on ${facts.machine}`, USE_FILE_LOAD);
     }
     return call.segments.length > 0 ? pass(`${call.segments.length} segments are laid out`) : undefined;

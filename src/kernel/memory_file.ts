@@ -32,6 +32,25 @@ export function joinInitrds(files: readonly Descriptor[], libc: Libc): CallResul
   return result.ok ? memfd : result;
 }
 
+/**
+ * Puts bytes into a memfd; gives its descriptor. The caller closes it. As the first and only opening of it, it does not
+ * count as open for writing, for which kernel_read_file() would answer ETXTBSY.
+ */
+export function bytesInMemory(name: string, bytes: Uint8Array, libc: Libc): CallResult {
+  const memfd = libc.memfd(name);
+  if (!memfd.ok) return { ...memfd, function: "memfd_create" };
+  for (let done = 0; done < bytes.length;) {
+    // One call writes at most some 2 GiB, and perhaps less.
+    const written = libc.write(memfd.value, bytes.subarray(done));
+    if (!written.ok || written.value === 0) {
+      libc.close(memfd.value);
+      return written.ok ? { ok: false, errno: 5, function: "write" } : { ...written, function: "write" };
+    }
+    done += written.value;
+  }
+  return memfd;
+}
+
 function copyAll(files: readonly Descriptor[], out: number, libc: Libc): CallResult {
   const offsets = joinedOffsets(files.map((file) => file.size));
   let end = 0;

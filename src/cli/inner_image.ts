@@ -1,0 +1,67 @@
+import { memorySource } from "../core/bytes.ts";
+import { formatSize } from "../core/number.ts";
+import type { CapturedImage } from "../host/captured_image.ts";
+import { notedSource, replayedSource } from "../host/captured_image.ts";
+import { describeImage } from "../image/describe.ts";
+import { identifyKernel } from "../image/identify.ts";
+import type { ImageInfo } from "../image/image.ts";
+import { packedImage, UNPACKED_KERNEL_MAX } from "../image/payload.ts";
+import type { Unpack } from "../image/unpack/unpacked.ts";
+import type { KernelFile } from "../plan/input.ts";
+import type { ImageFile } from "./image_file.ts";
+
+/** The image that a packed kernel file holds, and its bytes where the file is here. */
+export interface UnpackedInner {
+  readonly inner: NonNullable<KernelFile["inner"]>;
+  readonly bytes?: Uint8Array;
+}
+
+/** Unpacks the image that a kernel file holds whole; undefined where it holds none in itself. */
+export async function unpackInner(file: ImageFile, info: ImageInfo): Promise<UnpackedInner | undefined> {
+  if (file.open === undefined) return file.unpacked === undefined ? undefined : capturedInner(file.unpacked);
+  const packed = packedImage(file.source, info);
+  if (packed === undefined) return undefined;
+  const { offset, length, packing } = packed;
+  const result = (await codecs())(packing, file.source.read(offset, length), { most: UNPACKED_KERNEL_MAX });
+  switch (result.kind) {
+    case "missing":
+      return fault(`it is packed with ${packing}, and ${result.library} is not installed (${result.packages})`);
+    case "damaged":
+      return fault(`its ${packing} data cannot be unpacked: ${result.why}`);
+    case "too-large":
+      return fault(`it unpacks to more than ${formatSize(UNPACKED_KERNEL_MAX)}`);
+    case "unpacked": {
+      const { bytes } = result;
+      const inside = identifyKernel(memorySource(bytes));
+      if (inside.kind !== "arm64-image") return fault(`it unpacks to ${describeImage(inside)}, not to an arm64 Image`);
+      return { inner: { info: inside, size: bytes.length, sha256: await digestOf(bytes) }, bytes };
+    }
+  }
+}
+
+/** What a capture is to hold of an image inside of a file: its header, and its digest. */
+export function captureInner({ inner, bytes }: UnpackedInner): Omit<CapturedImage, "parts"> | undefined {
+  if ("why" in inner || bytes === undefined) return undefined;
+  const noted = notedSource(memorySource(bytes));
+  identifyKernel(noted.source);
+  return { size: inner.size, sha256: inner.sha256, ranges: noted.ranges() };
+}
+
+function capturedInner({ size, sha256, ranges }: Omit<CapturedImage, "parts">): UnpackedInner | undefined {
+  const { source, isComplete } = replayedSource({ size, sha256, ranges, parts: [] });
+  const info = identifyKernel(source);
+  return info.kind === "arm64-image" && isComplete() ? { inner: { info, size, sha256 } } : undefined;
+}
+
+function fault(why: string): UnpackedInner {
+  return { inner: { why } };
+}
+
+/** Loaded where something is unpacked only: it takes the runtime some time to start node's modules. */
+async function codecs(): Promise<Unpack> {
+  return (await import("../kernel/codecs.ts")).unpack;
+}
+
+async function digestOf(bytes: Uint8Array): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as BufferSource)).toHex();
+}
