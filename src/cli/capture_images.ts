@@ -46,11 +46,11 @@ async function imagesOf(word: string, facts: HostFacts, ports: Ports): Promise<C
   const diagnostics = [...read.diagnostics, ...parsed?.diagnostics ?? []];
   if (parsed?.value === undefined || hasErrors(diagnostics)) return { images: {}, diagnostics };
   const refs = profileFiles(parsed.value);
-  using opened = await openImages(refs.kernel, refs.initrd, refs.segments, ports);
+  using opened = await openImages(refs, ports);
   diagnostics.push(...opened.diagnostics.map(parsed.place));
   if (hasErrors(opened.diagnostics)) return { images: {}, diagnostics };
   const parts = partsNeeded({ profile: absoluteSegments(parsed.value), facts, images: opened.images });
-  const { kernel, initrd, segments = [] } = opened.images;
+  const { kernel, initrd, dtb, segments = [] } = opened.images;
   const images: { [path: string]: CapturedImage } = {};
   const add = async (
     file: IdentifiedFile<unknown>,
@@ -91,6 +91,7 @@ async function imagesOf(word: string, facts: HostFacts, ports: Ports): Promise<C
     );
   }
   for (const file of initrd) await add(file, identifyInitrd);
+  if (dtb !== undefined) await add(dtb, (source) => source.read(0, source.size));
   for (const file of segments) await add(file, () => undefined);
   return { images, diagnostics };
 }

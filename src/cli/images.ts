@@ -1,4 +1,5 @@
 import type { ByteSource } from "../core/bytes.ts";
+import { type DeviceTree, type DeviceTreeFault, parseDeviceTree } from "../core/device_tree.ts";
 import type { Diagnostic, Path } from "../core/diagnostic.ts";
 import { closeFile, type OpenFile } from "../host/files.ts";
 import { identifyKernel } from "../image/identify.ts";
@@ -24,14 +25,28 @@ export interface OpenImages extends Disposable {
   digestPart(part: FilePart): Promise<string | undefined>;
 }
 
+/** The files of a profile or plan by what they are to it. */
+export interface NamedFiles {
+  readonly kernel: FileRef | undefined;
+  readonly initrd: readonly FileRef[];
+  readonly dtb?: FileRef | undefined;
+  readonly segments: readonly FileRef[];
+}
+
+/** Far more than any device tree: arm64 kernels take 2 MiB. */
+const TREE_MAX = 16 << 20;
+
+function readTree(source: ByteSource): DeviceTree | DeviceTreeFault {
+  if (source.size > TREE_MAX) return { why: "is far larger than any" };
+  return parseDeviceTree(source.read(0, source.size));
+}
+
 /**
  * Opens, hashes and identifies a kernel, initrds, and the files of explicit segments; takes them from a capture where they
  * are in one. Every file that cannot be had is a diagnostic.
  */
 export async function openImages(
-  kernelRef: FileRef | undefined,
-  initrds: readonly FileRef[],
-  segmentRefs: readonly FileRef[],
+  { kernel: kernelRef, initrd: initrds, dtb: dtbRef, segments: segmentRefs }: NamedFiles,
   ports: Ports,
   captured?: CapturedFiles,
 ): Promise<OpenImages> {
@@ -50,6 +65,7 @@ export async function openImages(
   const kernelFile = kernelRef === undefined ? undefined : await find(kernelRef, ["kernel"]);
   const initrdFiles = [];
   for (const [index, ref] of initrds.entries()) initrdFiles.push(await find(ref, ["initrd", index]));
+  const dtbFile = dtbRef === undefined ? undefined : await find(dtbRef, ["dtb"]);
   const segmentFiles = [];
   for (const [index, ref] of segmentRefs.entries()) segmentFiles.push(await find(ref, ["segments", index, "file"]));
   const complete = diagnostics.every(({ severity }) => severity !== "error");
@@ -79,6 +95,7 @@ export async function openImages(
   for (const [index, ref] of initrds.entries()) {
     initrd.push(...await identified(initrdFiles[index], ref, ["initrd", index], identifyInitrd));
   }
+  const [dtb] = dtbRef === undefined ? [] : await identified(dtbFile, dtbRef, ["dtb"], readTree);
   const segments: IdentifiedFile<undefined>[] = [];
   for (const [index, ref] of segmentRefs.entries()) {
     segments.push(...await identified(segmentFiles[index], ref, ["segments", index, "file"], () => undefined));
@@ -94,7 +111,12 @@ export async function openImages(
     : { ...identifiedKernel, inner: unpacked.inner };
   const files = found.flatMap(({ open }) => open ?? []);
   return {
-    images: { ...(kernel === undefined ? {} : { kernel }), initrd, segments },
+    images: {
+      ...(kernel === undefined ? {} : { kernel }),
+      initrd,
+      ...(dtb === undefined ? {} : { dtb }),
+      segments,
+    },
     files,
     contents: new Map(kernel === undefined || unpacked?.bytes === undefined ? [] : [[kernel.path, unpacked.bytes]]),
     diagnostics,

@@ -73,8 +73,7 @@ async function cellsOf(
   if (parsed === undefined || profile === undefined) {
     return hosts.map((host) => cell(host, fitOf(undefined, verdict.diagnostics)));
   }
-  const { kernel, initrd, segments } = profileFiles(profile);
-  const open = (captured: CapturedFiles | undefined) => openImages(kernel, initrd, segments, ports, captured);
+  const open = (captured: CapturedFiles | undefined) => openImages(profileFiles(profile), ports, captured);
   let local: OpenImages | undefined;
   const cells: MatrixCell[] = [];
   for (const host of hosts) {

@@ -15,7 +15,7 @@ import { recheck } from "../plan/stored.ts";
 import type { ParsedProfile } from "../profile/parse.ts";
 import type { FileRef, Profile } from "../profile/profile.ts";
 import { type CapturedFiles, captureLacks } from "./image_file.ts";
-import { type OpenImages, openImages } from "./images.ts";
+import { type NamedFiles, type OpenImages, openImages } from "./images.ts";
 import type { Ports } from "./ports.ts";
 import { layerFiles } from "./layer_files.ts";
 import { ownDocument, readOwn } from "./read_plan.ts";
@@ -103,7 +103,7 @@ export async function prepare(
   const host = readFacts(options.facts);
   diagnostics.push(...host.diagnostics);
   const refs = stored?.value !== undefined ? planFiles(stored.value) : profileFiles(profile?.value);
-  const opened = await openImages(refs.kernel, refs.initrd, refs.segments, ports, host.captured);
+  const opened = await openImages(refs, ports, host.captured);
   const place = (diagnostic: Diagnostic) => profile?.place(diagnostic) ?? diagnostic;
   diagnostics.push(...opened.diagnostics.map(place));
   const { facts } = host;
@@ -164,6 +164,7 @@ export function profileFiles(profile: Profile | undefined): NamedFiles {
   return {
     kernel: profile?.kernel === undefined ? undefined : absolute(profile.kernel),
     initrd: (profile?.initrd ?? []).map(absolute),
+    dtb: profile?.dtb === undefined ? undefined : absolute(profile.dtb),
     segments: profile === undefined ? [] : segmentFiles(profile),
   };
 }
@@ -222,19 +223,13 @@ export function absoluteSegments(profile: Profile): Profile {
   return { ...profile, segments };
 }
 
-/** The files of a profile or plan by what they are to it. */
-export interface NamedFiles {
-  readonly kernel: FileRef | undefined;
-  readonly initrd: readonly FileRef[];
-  readonly segments: readonly FileRef[];
-}
-
 function planFiles({ call }: Plan): NamedFiles {
-  const { kernel, initrd, segments } = rolesOf(call);
+  const { kernel, initrd, dtb, segments } = rolesOf(call);
   const ref = (path: string): FileRef => ({ path });
   return {
     kernel: kernel === undefined ? undefined : ref(kernel),
     initrd: initrd.map(ref),
+    dtb: dtb === undefined ? undefined : ref(dtb),
     segments: segments.map(ref),
   };
 }

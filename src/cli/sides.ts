@@ -78,7 +78,7 @@ export async function fileSide(word: string, host: HostOnce, ports: Ports): Prom
   const facts = hostFacts(host);
   if ("exit" in facts) return facts;
   const refs = profileFiles(parsed.value);
-  using opened = await openImages(refs.kernel, refs.initrd, refs.segments, ports, host.read().captured);
+  using opened = await openImages(refs, ports, host.read().captured);
   const lost = report(opened.diagnostics.map(parsed.place), ports);
   if (hasErrors(opened.diagnostics)) return { exit: lost };
   const planned = await planParsed(parsed, facts.facts, opened);

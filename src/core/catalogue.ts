@@ -95,6 +95,8 @@ export const CATALOGUE = {
   "e820-limited": { exit: "unavailable", about: "The next kernel will see only the memory that the running one does" },
   // arm64: the device tree that the next kernel is given.
   "device-tree-unknown": { exit: "unavailable", about: "The device tree, which the next kernel is given, is unknown" },
+  "device-tree-unused": { exit: "data", about: "A profile names a device tree for a machine that takes none" },
+  "device-tree-damaged": { exit: "data", about: "A file that is named as a device tree is none" },
   "device-tree-limit": {
     exit: "unavailable",
     about: "The device tree for the next kernel is too large, or cannot say enough",

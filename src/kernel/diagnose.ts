@@ -120,6 +120,15 @@ export const CAUSES: readonly CauseRow[] = [
   },
   {
     errno: "EBUSY",
+    calls: [...SEGMENT_LOAD, ...FILE_LOAD],
+    when: (refusal) => refusal.facts.machine === "aarch64" && !isCrash(refusal) && (refusal.facts.cpusOnline ?? 2) > 1,
+    cause:
+      "another load is under way, or the running kernel cannot stop its other CPUs (machine_kexec_prepare on arm64)",
+    remedy:
+      "Try again; if it stays so, the firmware has no PSCI to switch CPUs off: reboot with `maxcpus=1`, and load then",
+  },
+  {
+    errno: "EBUSY",
     cause: "another load, an unload, or a change of the crash reservation is under way",
     remedy: "Wait a moment and try again",
   },
@@ -183,6 +192,15 @@ export const CAUSES: readonly CauseRow[] = [
     errno: "EADDRNOTAVAIL",
     cause: "the kernel found no free range of memory for the image",
     remedy: "Use a smaller initrd",
+  },
+  {
+    errno: "EINVAL",
+    calls: FILE_LOAD,
+    when: ({ facts }) => facts.machine === "aarch64",
+    cause:
+      "the running kernel takes no such image (its format, page size or byte order), a file is empty, the device " +
+      "tree could not be made anew, or the image takes more than half of memory",
+    remedy: "Compare with the checks of `warmboot plan`; if all pass, `dmesg` may say more",
   },
   {
     errno: "EINVAL",

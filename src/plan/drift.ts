@@ -23,13 +23,18 @@ export function driftOf(plan: Plan, facts: HostFacts, images: Images): readonly 
   compare("the host's name", plan.host.hostname, facts.hostname);
   compare("the host's architecture", plan.host.machine, facts.machine);
   compare("the running kernel", plan.host.release, facts.release);
-  const { kernel, initrd, segments = [] } = images;
+  const { kernel, initrd, dtb, segments = [] } = images;
   compare(
     "the new kernel's release",
     plan.release,
     kernel === undefined ? undefined : imageRelease(loadedInfo(kernel)),
   );
-  const found = [...(kernel === undefined ? [] : [kernel]), ...initrd, ...segments];
+  const found = [
+    ...(kernel === undefined ? [] : [kernel]),
+    ...initrd,
+    ...(dtb === undefined ? [] : [dtb]),
+    ...segments,
+  ];
   for (const file of filesOf(plan.call)) {
     const now = found.find(({ path }) => path === file.path);
     compare(`the SHA-256 of ${file.path}`, file.sha256, now?.sha256);

@@ -1,7 +1,7 @@
 import type { Range } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { BACKUP, ELFCOREHDR } from "./crash_segments.ts";
-import type { Images } from "./input.ts";
+import { type Images, namedTree } from "./input.ts";
 import { linuxMachine } from "./linux_machine.ts";
 import { type Call, HANDOVERS, type PlannedSegment } from "./plan.ts";
 
@@ -22,11 +22,13 @@ export function handsOverAnother(call: Call, facts: HostFacts, images: Images): 
   const kept = call.segments.filter(({ name }) => name === ELFCOREHDR || name === BACKUP);
   const elfcorehdr = kept.find(({ name }) => name === ELFCOREHDR);
   const initrd = initrdOf(call.segments);
+  const deviceTree = namedTree(images);
   const { value: handover } = kernel.handOver({
     facts,
     cmdline: call.cmdline,
     initrd: initrd !== undefined,
     kaslr: call.bases !== undefined,
+    ...(deviceTree === undefined ? {} : { deviceTree }),
     ...(elfcorehdr === undefined ? {} : { crash: { elfcorehdr: bytesOf(elfcorehdr), kept: kept.map(rangeOf) } }),
   });
   if (handover === undefined) return true;

@@ -1,5 +1,6 @@
 import type { HostFacts } from "../host/facts.ts";
 import type { Vmlinux } from "../arch/x86_64/vmlinux.ts";
+import type { DeviceTree, DeviceTreeFault } from "../core/device_tree.ts";
 import { describeImage } from "../image/describe.ts";
 import type { Arm64Image, ImageInfo, InitrdInfo } from "../image/image.ts";
 import type { Profile } from "../profile/profile.ts";
@@ -78,8 +79,15 @@ export interface Images {
   readonly kernel?: KernelFile;
   /** The initrds, in order. */
   readonly initrd: readonly InitrdFile[];
+  /** The device tree that the profile names. */
+  readonly dtb?: IdentifiedFile<DeviceTree | DeviceTreeFault>;
   /** The files of explicit segments. */
   readonly segments?: readonly IdentifiedFile<undefined>[];
+}
+
+/** The device tree that takes the place of the host's; undefined where none is named, or the file is none. */
+export function namedTree({ dtb }: Pick<Images, "dtb">): DeviceTree | undefined {
+  return dtb === undefined || "why" in dtb.info ? undefined : dtb.info;
 }
 
 /** A part of a file, or of what it unpacks to. */

@@ -11,6 +11,7 @@ import type { KernelImage } from "../arch/kernel_image.ts";
 import type { PurgatoryTask } from "../arch/purgatory.ts";
 import { BACKUP_SOURCE, crashDump, needsBackup } from "../arch/x86_64/crash_dump.ts";
 import { buildPurgatory, PURGATORY_SIZE, purgatoryTarget } from "../arch/x86_64/purgatory.ts";
+import type { DeviceTree } from "../core/device_tree.ts";
 import type { Checked } from "../core/diagnostic.ts";
 import { formatAddress } from "../core/number.ts";
 import type { Range } from "../core/range.ts";
@@ -19,6 +20,14 @@ import { loadObjection } from "../image/load_objection.ts";
 import { addWord } from "../profile/cmdline.ts";
 import { innerOf, type KernelFile } from "./input.ts";
 import { kernelImage } from "./kernel_image.ts";
+
+/** What a purgatory is built for. */
+export interface PurgatoryAround {
+  readonly facts: HostFacts;
+  /** The device tree that takes the place of the host's. */
+  readonly deviceTree?: DeviceTree;
+  readonly cmdline: string;
+}
 
 /** What differs from machine to machine where a Linux image is laid out for kexec_load(2). */
 export interface LinuxMachine {
@@ -30,7 +39,7 @@ export interface LinuxMachine {
   readonly purgatory: {
     /** The memory that it takes, bytes; it is entered at its first byte. */
     readonly size: bigint;
-    build(task: PurgatoryTask, around: { readonly facts: HostFacts; readonly cmdline: string }): Uint8Array;
+    build(task: PurgatoryTask, around: PurgatoryAround): Uint8Array;
     /** Where it jumps to; undefined for bytes that are none. */
     target(bytes: Uint8Array): bigint | undefined;
   };
@@ -85,8 +94,8 @@ const AARCH64: LinuxMachine = {
   lowest: 0n,
   purgatory: {
     size: ARM64_PURGATORY_SIZE,
-    build: ({ backup: _none, ...task }, { facts, cmdline }) => {
-      const uart = consoleOf(facts.deviceTree, cmdline);
+    build: ({ backup: _none, ...task }, { facts, deviceTree = facts.deviceTree, cmdline }) => {
+      const uart = consoleOf(deviceTree, cmdline);
       return buildArm64Purgatory({ ...task, ...(uart === undefined ? {} : { uart }) });
     },
     target: arm64PurgatoryTarget,

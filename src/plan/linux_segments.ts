@@ -6,7 +6,7 @@ import { alignUp, type Range } from "../core/range.ts";
 import { type CrashParts, crashParts } from "./crash_segments.ts";
 import { crashNeed, proposedReservation, reservationHint } from "./crash_size.ts";
 import { type InitrdForm, initrdForms } from "./initrd_forms.ts";
-import type { PlanInput } from "./input.ts";
+import { namedTree, type PlanInput } from "./input.ts";
 import type { LinuxMachine } from "./linux_machine.ts";
 import { freeMemory } from "./placement/free_memory.ts";
 import { placeAll, type PlacedRequest } from "./placement/place.ts";
@@ -72,11 +72,13 @@ export function linuxSegments(
   diagnostics.push(...told);
   if (special === undefined) return { value: undefined, diagnostics };
   const whole = special.cmdline(cmdline);
+  const deviceTree = namedTree(images);
   const handover = kernel.handOver({
     facts,
     cmdline: whole,
     initrd: initrdSize > 0n,
     kaslr: kernel.bases !== undefined,
+    ...(deviceTree === undefined ? {} : { deviceTree }),
     ...(special.told === undefined ? {} : { crash: special.told }),
   });
   diagnostics.push(...handover.diagnostics);

@@ -173,6 +173,8 @@ export interface FileRoles {
   readonly kernel: string | undefined;
   /** The initrds, in order. */
   readonly initrd: readonly string[];
+  /** The device tree that takes the place of the host's. */
+  readonly dtb: string | undefined;
   /** The files of explicit segments. */
   readonly segments: readonly string[];
 }
@@ -183,16 +185,19 @@ export const HANDOVERS: readonly string[] = ["boot_params", "dtb"];
 /** Tells a call's files apart. In a kexec_load call the names of the segments do: those of a kernel are the planner's. */
 export function rolesOf(call: Call): FileRoles {
   if (call.syscall === "kexec_file_load") {
-    return { kernel: call.kernel.path, initrd: call.initrd.map(({ path }) => path), segments: [] };
+    return { kernel: call.kernel.path, initrd: call.initrd.map(({ path }) => path), dtb: undefined, segments: [] };
   }
   const paths = (name: RegExp) =>
     call.segments.flatMap((segment) =>
       name.test(segment.name) && "path" in segment.source ? [segment.source.path] : []
     );
   const isLinux = call.segments.some(({ name }) => HANDOVERS.includes(name));
-  return isLinux
-    ? { kernel: paths(/^kernel( \d+)?$/)[0], initrd: paths(/^initrd( \d+)?$/), segments: [] }
-    : { kernel: undefined, initrd: [], segments: [...new Set(paths(/./))] };
+  if (!isLinux) return { kernel: undefined, initrd: [], dtb: undefined, segments: [...new Set(paths(/./))] };
+  const kernel = paths(/^kernel( \d+)?$/)[0];
+  const initrd = paths(/^initrd( \d+)?$/);
+  // What is made of it stands in the plan; no segment names the file.
+  const dtb = call.files.find(({ path }) => path !== kernel && !initrd.includes(path))?.path;
+  return { kernel, initrd, dtb, segments: [] };
 }
 
 /** Whether a segment of a Linux image is the kernel, or a part of it. */

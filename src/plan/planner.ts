@@ -26,6 +26,8 @@ export function planBoot(input: PlanInput): Checked<Plan> {
   if (stated !== undefined) return { value: undefined, diagnostics: [...diagnostics, stated] };
   const second = profile.stamp ? statedStamp(cmdline) : undefined;
   if (second !== undefined) return { value: undefined, diagnostics: [...diagnostics, second] };
+  const misplaced = treeFault(input);
+  if (misplaced !== undefined) return { value: undefined, diagnostics: [...diagnostics, misplaced] };
   const choice = chooseCall(input);
   const planned = planCall(input, choice, profile.stamp ? withStamp(cmdline, input) : cmdline);
   const call = planned.value;
@@ -62,6 +64,28 @@ function statedElfcorehdr(cmdline: string): Diagnostic | undefined {
     message: `The command line states \`${shown(word)}\`, whose address is known only once the image is placed`,
     path: ["cmdline"],
     hint: "Take it out; it is added when the crash kernel is loaded",
+  };
+}
+
+/** A device tree that would be ignored, or that is none. */
+function treeFault({ profile, facts, images: { dtb } }: PlanInput): Diagnostic | undefined {
+  if (profile.dtb === undefined) return undefined;
+  if (facts.machine !== "aarch64") {
+    return {
+      code: "device-tree-unused",
+      severity: "error",
+      message: `\`dtb\` would be ignored on this ${facts.machine} host: only arm64 kernels are given a device tree`,
+      path: ["dtb"],
+      hint: "Take `dtb` out, or say `requires: { architecture: aarch64 }`",
+    };
+  }
+  if (dtb === undefined || !("why" in dtb.info)) return undefined;
+  return {
+    code: "device-tree-damaged",
+    severity: "error",
+    message: `${dtb.path} is no device tree: it ${dtb.info.why}`,
+    path: ["dtb"],
+    hint: "Name a flattened device tree, a .dtb as `dtc` or the kernel's build makes it",
   };
 }
 

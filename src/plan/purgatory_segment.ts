@@ -2,7 +2,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import type { PurgatoryRegion, PurgatoryTask } from "../arch/purgatory.ts";
 import { type RandomPart, type Segment, type SegmentRequest, sourceSize } from "../arch/segment.ts";
 import { alignUp, subtract } from "../core/range.ts";
-import { partKey, type PlanInput } from "./input.ts";
+import { namedTree, partKey, type PlanInput } from "./input.ts";
 import type { LinuxMachine } from "./linux_machine.ts";
 
 /** The name of its segment, by which a stored plan's is found. */
@@ -39,13 +39,14 @@ export function withPurgatory(
 ): SegmentLayout {
   const { profile, facts } = input;
   const verified = profile.checksum ? layout.segments.filter(({ name }) => !changing.includes(name)) : [];
+  const deviceTree = namedTree(input.images);
   const bytes = purgatory.build({
     entry: layout.entry,
     handover,
     regions: verified.flatMap((segment) => regionsOf(segment, layout.random, input)),
     verify: profile.checksum,
     ...(backup === undefined ? {} : { backup }),
-  }, { facts, cmdline });
+  }, { facts, cmdline, ...(deviceTree === undefined ? {} : { deviceTree }) });
   const segment: Segment = {
     name: PURGATORY,
     mem: address,

@@ -71,6 +71,7 @@ export function planSegmentCall(input: PlanInput, cmdline: string): PlannedCall 
   const files: readonly PlannedFile[] = [
     ...(images.kernel === undefined ? [] : [plannedFile(images.kernel, describeKernel(images.kernel))]),
     ...images.initrd.map((file) => plannedFile(file, describeInitrd(file.info))),
+    ...(images.dtb === undefined ? [] : [plannedFile(images.dtb, "device tree")]),
     ...(images.segments ?? []).map((file) => plannedFile(file, "a part of an explicit segment")),
   ];
   return {

@@ -17,7 +17,7 @@ interface ConflictRow {
 }
 
 /** Keys that describe how a kernel is booted; a list of explicit segments has no place for them. */
-const OF_A_KERNEL = ["initrd", "cmdline", "memory", "predecompress", "stamp"] as const;
+const OF_A_KERNEL = ["initrd", "dtb", "cmdline", "memory", "predecompress", "stamp"] as const;
 
 const EXPLICIT = given({ segments: FILLED });
 

@@ -55,6 +55,12 @@ const DEMANDS: readonly DemandRow[] = [
     schema: given({ predecompress: IS_TRUE }),
   },
   {
+    key: "dtb",
+    applies: (profile) => profile.dtb !== undefined,
+    message: "kexec_file_load hands the running kernel's device tree on",
+    schema: given({ dtb: STATED }),
+  },
+  {
     key: "arch",
     applies: (profile) => profile.arch !== "default",
     message: "kexec_file_load takes no architecture",

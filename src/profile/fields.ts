@@ -19,6 +19,7 @@ export interface Stated {
   readonly requires?: Requires;
   readonly kernel?: FileRef;
   readonly initrd: readonly FileRef[];
+  readonly dtb?: FileRef;
   readonly cmdline: Cmdline;
   readonly crash: boolean;
   readonly preserve_context: boolean;
@@ -94,6 +95,14 @@ export const FIELDS: Fields<Stated> = {
     doc: "The initial RAM disk, or several, which are concatenated in order. An empty list is none.",
     fallback: { value: [] },
     examples: ["/boot/initrd.img", ["/boot/microcode.img", "/boot/initrd.img"]],
+  },
+  dtb: {
+    shape: fileRef,
+    doc:
+      "The flattened device tree that an arm64 kernel is given, with a `/chosen` of its own, in place of the running " +
+      "one's; with kexec_load on arm64 only.",
+    ...optional,
+    examples: ["board.dtb"],
   },
   cmdline: {
     shape: cmdline,

@@ -118,11 +118,12 @@ function profileOf(
   file: string,
   beside: (ref: FileRef, path: Path) => FileRef,
 ): Profile {
-  const { preserve_context: preserveContext, kernel, initrd, segments, extends: _bases, ...same } = stated;
+  const { preserve_context: preserveContext, kernel, initrd, dtb, segments, extends: _bases, ...same } = stated;
   return {
     ...same,
     name: stated.name ?? (basename(file, extname(file)) || "profile"),
     ...(kernel === undefined ? {} : { kernel: beside(kernel, ["kernel"]) }),
+    ...(dtb === undefined ? {} : { dtb: beside(dtb, ["dtb"]) }),
     initrd: initrd.map((ref, index) => beside(ref, ["initrd", index])),
     preserveContext,
     segments: segments.map((segment, index): SegmentSpec =>

@@ -82,6 +82,8 @@ export interface Profile {
   readonly kernel?: FileRef;
   /** Initrds, concatenated in this order. */
   readonly initrd: readonly FileRef[];
+  /** The device tree that an arm64 kernel is given in place of the running one's. */
+  readonly dtb?: FileRef;
   /** The new kernel's command line. */
   readonly cmdline: Cmdline;
   /** Load into the crash reservation, to run on a panic. */

@@ -34,6 +34,7 @@ Deno.test({
         "memory: { min: 1MiB }",
         "checksum: false",
         "predecompress: true",
+        "dtb: board.dtb",
         "arch: x86_64",
       ]
     ) assertEquals(demanded(`kernel: a\n${line}`), line.split(":").slice(0, 1));

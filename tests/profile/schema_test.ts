@@ -166,6 +166,7 @@ const CASES: { readonly [subject: string]: readonly string[] } = {
       "cmdline: a",
       "memory: {}",
       "predecompress: true",
+      "dtb: a",
       "stamp: true",
       "crash: true",
     ]
@@ -181,6 +182,8 @@ const CASES: { readonly [subject: string]: readonly string[] } = {
       "memory: { min: 0 }",
       "checksum: true",
       "predecompress: true",
+      "dtb: a",
+      "dtb: { path: a }",
     ]
       .flatMap((line) => ["auto", "kexec_load", "kexec_file_load"].map((load) => `${KERNEL}load: ${load}\n${line}\n`)),
     ...["predecompress: false", "arch: default", "arch: 386", "crash: true"].map((line) =>

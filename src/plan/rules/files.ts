@@ -133,7 +133,12 @@ const initrdContent: Rule = {
 };
 
 function files(images: RuleInput["images"]): readonly IdentifiedFile<unknown>[] {
-  return [...(images.kernel === undefined ? [] : [images.kernel]), ...images.initrd, ...(images.segments ?? [])];
+  return [
+    ...(images.kernel === undefined ? [] : [images.kernel]),
+    ...images.initrd,
+    ...(images.dtb === undefined ? [] : [images.dtb]),
+    ...(images.segments ?? []),
+  ];
 }
 
 /** The rules about the files that the call reads. */

@@ -1,5 +1,6 @@
 import { EXIT, type ExitName } from "../../core/exit.ts";
 import { type Check, segmentOf } from "../plan.ts";
+import { ARM64_RULES } from "./arm64.ts";
 import { BASES_RULES } from "./bases.ts";
 import { CMDLINE_RULES } from "./cmdline.ts";
 import { CRASH_RULES } from "./crash.ts";
@@ -20,6 +21,7 @@ export const RULES: readonly Rule[] = [
   ...FLAG_RULES,
   ...PRESERVE_RULES,
   ...FILE_RULES,
+  ...ARM64_RULES,
   ...CMDLINE_RULES,
   ...MEMORY_RULES,
   ...BASES_RULES,
