@@ -1,6 +1,6 @@
 import { consoleOf } from "../arch/arm64/console.ts";
 import { crashDump as arm64CrashDump } from "../arch/arm64/crash_dump.ts";
-import { arm64KernelImage, initrdBounds } from "../arch/arm64/kernel_image.ts";
+import { arm64KernelImage, boundsBeside } from "../arch/arm64/kernel_image.ts";
 import {
   buildPurgatory as buildArm64Purgatory,
   PURGATORY_SIZE as ARM64_PURGATORY_SIZE,
@@ -33,7 +33,7 @@ export interface PurgatoryAround {
 export interface LinuxMachine {
   /** The segment that tells the kernel what it must know. */
   readonly handover: string;
-  /** Below this no segment is placed unless the kernel asks for it: what old firmware uses. */
+  /** Below this no purgatory is placed: what old firmware uses. */
   readonly lowest: bigint;
   /** What verifies the image, and jumps to it. */
   readonly purgatory: {
@@ -55,8 +55,8 @@ export interface LinuxMachine {
   };
   /** A kernel file as an image to place; undefined for what cannot be, which is a check's to say. */
   kernelImage(file: KernelFile, pageSize: bigint): Checked<KernelImage>;
-  /** Where initrds may lie beside a kernel at this address. */
-  initrdBounds(kernel: bigint): { readonly min: bigint; readonly max: bigint };
+  /** Where the rest of an image may lie beside a kernel: the lowest address, and the end of what initrds may take. */
+  boundsBeside(kernel: Range): { readonly min: bigint; readonly initrdMax: bigint };
 }
 
 /** Where a kernel goes that does not say where it would like to be: 16 MiB, above what old firmware uses. */
@@ -86,7 +86,7 @@ const X86_64: LinuxMachine = {
     cmdline: (cmdline, elfcorehdr) => addWord(cmdline, `elfcorehdr=${formatAddress(elfcorehdr)}`),
   },
   kernelImage,
-  initrdBounds: () => ({ min: X86_LOWEST, max: 1n << 64n }),
+  boundsBeside: () => ({ min: X86_LOWEST, initrdMax: 1n << 64n }),
 };
 
 const AARCH64: LinuxMachine = {
@@ -119,7 +119,7 @@ const AARCH64: LinuxMachine = {
       diagnostics: [],
     };
   },
-  initrdBounds,
+  boundsBeside,
 };
 
 const MACHINES: { readonly [machine: string]: LinuxMachine } = { "x86_64": X86_64, aarch64: AARCH64 };

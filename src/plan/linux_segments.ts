@@ -54,14 +54,15 @@ export function linuxSegments(
     memsz: alignUp(BigInt(form.size), facts.pageSize),
   }));
   const initrdSize = initrds.reduce((sum, { memsz }) => sum + memsz, 0n);
-  const anywhere = { alignment: facts.pageSize, min: machine.lowest, max: 1n << 64n };
   const alone = placeAll([kernel.request], free.value, facts.pageSize);
   if ("failed" in alone) return { value: undefined, diagnostics: [...diagnostics, noRoom(alone, input)] };
-  const bounds = machine.initrdBounds(alone.placed[0]?.address ?? 0n);
+  const base = alone.placed[0]?.address ?? 0n;
+  const { min, initrdMax } = machine.boundsBeside({ start: base, end: base + kernel.request.size });
+  const anywhere = { alignment: facts.pageSize, min, max: 1n << 64n };
   const first: readonly SegmentRequest[] = [
     kernel.request,
-    ...(initrdSize === 0n ? [] : [{ ...anywhere, ...bounds, name: "initrd", size: initrdSize }]),
-    ...parts.value.requests,
+    ...(initrdSize === 0n ? [] : [{ ...anywhere, max: initrdMax, name: "initrd", size: initrdSize }]),
+    ...parts.value.requests.map((request) => ({ ...request, min })),
   ];
   // What the kernel is told, and so the size of that, depends on the places of these; they keep them when it is placed as well.
   const found = placeAll(first, free.value, facts.pageSize);
@@ -87,7 +88,7 @@ export function linuxSegments(
   const requests: readonly SegmentRequest[] = [
     ...first,
     { ...anywhere, name: machine.handover, size, alignment },
-    purgatoryRequest(machine, facts.pageSize),
+    { ...purgatoryRequest(machine, facts.pageSize), min },
   ];
   const result = placeAll(requests, free.value, facts.pageSize);
   if ("failed" in result) return { value: undefined, diagnostics: [...diagnostics, noRoom(result, input)] };

@@ -3,7 +3,17 @@ import { CAPTURES } from "../host/fixture.ts";
 import type { Random } from "./random.ts";
 
 /** Hosts that can place segments, and those that cannot; the largest map is rare, since it takes the longest. */
-const NAMES = ["bios-vm", "bios-vm", "uefi-laptop", "uefi-laptop", "arm64-server", "non-root", "many-region-server"];
+const NAMES = [
+  "bios-vm",
+  "bios-vm",
+  "uefi-laptop",
+  "uefi-laptop",
+  "arm64-server",
+  "arm64-vm",
+  "arm64-uefi-vm",
+  "non-root",
+  "many-region-server",
+];
 const IOMEM = "/proc/iomem";
 
 /** Names that a line of the map may get; none may reach a terminal as it is. */

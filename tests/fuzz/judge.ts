@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { PURGATORY_SYMBOLS as ARM64 } from "../../src/arch/arm64/purgatory_code.ts";
 import { PURGATORY_SYMBOLS as X86_64 } from "../../src/arch/x86_64/purgatory_code.ts";
 import { yamlText } from "../../src/cli/serialise.ts";
+import { parseDeviceTree } from "../../src/core/device_tree.ts";
 import { type Diagnostic, hasErrors } from "../../src/core/diagnostic.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { type Plan, planText, type SegmentLoadCall } from "../../src/plan/plan.ts";
@@ -116,6 +117,7 @@ function judgeSegments({ input: { facts, profile }, files, iomem }: Case, call: 
   }
   judgePurgatory(list, entry, call, profile.checksum, facts.machine === "aarch64" ? ARM64 : X86_64);
   judgeBootParams(list, call, profile.crash);
+  judgeTree(list, call);
 }
 
 function assertCode(list: readonly Listed[], address: bigint, what: string): void {
@@ -159,6 +161,24 @@ function judgePurgatory(
     }
     assertEquals(verified, bytes.length, `${name}: verified bytes`);
   }
+}
+
+/** A device tree says where the initrd lies and what the command line is, and the kernel lies where an Image may. */
+function judgeTree(list: readonly Listed[], call: SegmentLoadCall): void {
+  const dtb = list.find(({ name }) => name === "dtb");
+  const kernel = list.find(({ name }) => name === "kernel");
+  if (dtb === undefined || kernel === undefined) return;
+  const tree = parseDeviceTree(dtb.bytes);
+  assert(!("why" in tree), "the next kernel's device tree can be read");
+  const chosen = tree.root.children.find(({ name }) => name === "chosen");
+  const value = (name: string) => chosen?.properties.find((property) => property.name === name)?.value;
+  const bootargs = new TextDecoder().decode(value("bootargs") ?? new Uint8Array(1));
+  assertEquals(bootargs, `${call.cmdline}\0`, "command line");
+  const [first] = list.filter(({ name }) => name.startsWith("initrd"));
+  const start = value("linux,initrd-start");
+  assertEquals(start === undefined ? undefined : BigInt(`0x${start.toHex()}`), first?.mem, "initrd");
+  const textOffset = new DataView(kernel.bytes.buffer, kernel.bytes.byteOffset).getBigUint64(8, true);
+  assertEquals((kernel.mem - textOffset) % (2n << 20n), 0n, "the kernel lies behind a multiple of 2 MiB");
 }
 
 /** What boot_params points to is where it says. */

@@ -10,11 +10,14 @@ export function loaderFault(bytes: Uint8Array, cmdline: string, facts: HostFacts
 }
 
 /**
- * Why these bytes must not be entered in 64-bit mode with boot_params, as kexec_load(2) has it done on x86_64: the kernel
- * asks nothing then. Undefined where they may.
+ * Why these bytes must not be entered with boot_params in 64-bit mode, or on arm64 with a device tree, as kexec_load(2) has
+ * it done: the kernel asks nothing then. Undefined where they may.
  */
 export function entryFault(bytes: Uint8Array, cmdline: string, facts: HostFacts): string | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (facts.machine === "aarch64") {
+    return arm64Fault(view) ?? ((view.getUint8(24) & 1) === 1 ? "big-endian" : undefined);
+  }
   if (facts.machine !== "x86_64") return "no layout";
   // As bzImage64_probe does it: what has a setup header is a bzImage, whatever its first bytes are.
   const hasHeader = view.byteLength >= 1024 && view.getUint32(0x202, true) === 0x5372_6448;

@@ -3,7 +3,15 @@ import { decodeFacts } from "../../src/host/decode_facts.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 
 /** The captured hosts that the tests share. */
-export const HOSTS = ["arm64-server", "bios-vm", "many-region-server", "non-root", "uefi-laptop"] as const;
+export const HOSTS = [
+  "arm64-server",
+  "arm64-uefi-vm",
+  "arm64-vm",
+  "bios-vm",
+  "many-region-server",
+  "non-root",
+  "uefi-laptop",
+] as const;
 
 /** The text of a captured host; to be read while a test file is loaded, before permissions are given up. */
 export function hostText(name: typeof HOSTS[number]): string {

@@ -4,6 +4,7 @@ import type { ImageInfo } from "../../src/image/image.ts";
 import type { Images } from "../../src/plan/input.ts";
 import type { Check } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
+import { ARM64_RULES } from "../../src/plan/rules/arm64.ts";
 import { BASES_RULES } from "../../src/plan/rules/bases.ts";
 import { REQUIRES_RULES } from "../../src/plan/rules/requires.ts";
 import { exitOfChecks, RULES } from "../../src/plan/rules/table.ts";
@@ -566,8 +567,9 @@ Deno.test({
   fn() {
     const names = RULES.map(({ name }) => name);
     assertEquals(new Set(names).size, names.length);
-    // Those about `requires` have their cases in requires_test.ts, that of bases in predecompress_test.ts.
-    const elsewhere = [...REQUIRES_RULES, ...BASES_RULES].map(({ name }) => ({ rule: name }));
+    // Those about `requires` have their cases in requires_test.ts, that of bases in predecompress_test.ts, those about arm64
+    // in arm64_test.ts.
+    const elsewhere = [...REQUIRES_RULES, ...BASES_RULES, ...ARM64_RULES].map(({ name }) => ({ rule: name }));
     const tested = new Set([...CASES, ...elsewhere].map(({ rule }) => rule));
     assertEquals(names.filter((name) => !tested.has(name)), []);
   },

@@ -1,4 +1,4 @@
-import { alignUp } from "../../core/range.ts";
+import { alignDown, alignUp, type Range } from "../../core/range.ts";
 import type { Arm64Image } from "../../image/image.ts";
 import type { KernelImage } from "../kernel_image.ts";
 import { treeHandover } from "./handover.ts";
@@ -50,8 +50,10 @@ export function arm64KernelImage({ path, size, info, unpacked }: ImageFile, page
   };
 }
 
-/** Where initrds may lie beside a kernel at this address. */
-export function initrdBounds(kernel: bigint): { readonly min: bigint; readonly max: bigint } {
-  const start = kernel / WINDOW_ALIGNMENT * WINDOW_ALIGNMENT;
-  return { min: start, max: start + WINDOW_SIZE };
+/**
+ * Where the rest of an image may lie beside its kernel: above it, as kernels before 4.6 reach no memory below themselves
+ * (load_other_segments in arch/arm64/kernel/machine_kexec_file.c puts nothing there either), and initrds in its window.
+ */
+export function boundsBeside(kernel: Range): { readonly min: bigint; readonly initrdMax: bigint } {
+  return { min: kernel.end, initrdMax: alignDown(kernel.start, WINDOW_ALIGNMENT) + WINDOW_SIZE };
 }
