@@ -7,6 +7,7 @@ import { errnoName } from "./errno.ts";
 import type { Failure } from "./libc.ts";
 import { PREPARATION_CAUSES } from "./preparation_causes.ts";
 import { REBOOT_CAUSES } from "./reboot_causes.ts";
+import { SIGNATURE_CAUSES } from "./signature_causes.ts";
 
 /** What is known when a call was refused: the call, and the host's facts read again after the refusal. */
 export interface Refusal {
@@ -220,36 +221,7 @@ export const CAUSES: readonly CauseRow[] = [
       `memory is short${facts.memAvailable === undefined ? "" : `: ${formatSize(facts.memAvailable)} are available`}`,
     remedy: "Free memory, or use a smaller initrd",
   },
-  {
-    errno: "ENODATA",
-    cause: "the kernel insists on signatures, and the image has none",
-    remedy: "Use a signed kernel, or sign this one (sbsign)",
-  },
-  {
-    errno: "ENOKEY",
-    cause: "no key that the running kernel trusts has signed the image",
-    remedy: "Enrol the signing key (firmware db or machine owner key), or use the distribution's kernel",
-  },
-  {
-    errno: "EKEYREJECTED",
-    cause: "the image's signature is bad, revoked, or of a kind that this kernel cannot verify",
-    remedy: "Use an intact signed kernel; old kernels verify none but PE signatures",
-  },
-  {
-    errno: "ELIBBAD",
-    cause: "the image's PE structure or its signature wrapper cannot be read",
-    remedy: "Copy the kernel anew; it may be damaged",
-  },
-  {
-    errno: "EBADMSG",
-    cause: "the image's signature cannot be read",
-    remedy: "Copy the kernel anew; it may be damaged",
-  },
-  {
-    errno: "ENOPKG",
-    cause: "the running kernel lacks an algorithm that the signature uses",
-    remedy: "Use a kernel signed with another algorithm",
-  },
+  ...SIGNATURE_CAUSES,
   {
     errno: "EIO",
     cause: "a file could not be read whole, or changed its size while it was read",

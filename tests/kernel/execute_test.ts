@@ -35,6 +35,31 @@ Deno.test({
 });
 
 Deno.test({
+  name: "an unpacked kernel is handed over in a memfd, written until all of it is there, and closed",
+  permissions: "none",
+  fn() {
+    const libc = fakeLibc({ write: [{ ok: true, value: 3 }] });
+    const contents = new Map([["/k", new Uint8Array(10)]]);
+    execute({ ...load("/a"), unpacked: true }, files, libc, contents);
+    assertEquals(libc.calls, [
+      ["memfd", "warmboot-kernel"],
+      ["write", 99, 10],
+      ["write", 99, 7],
+      ["kexec_file_load", 99, 11, "root=é\0", 2n],
+      ["close", 99],
+    ]);
+    const full = fakeLibc({ write: [{ ok: false, errno: 28 }] });
+    assertEquals(execute({ ...load(), unpacked: true }, files, full, contents), {
+      ok: false,
+      errno: 28,
+      function: "write",
+    });
+    assertEquals(full.calls.at(-1), ["close", 99]);
+    assertThrows(() => execute({ ...load(), unpacked: true }, files, libc), Error, "was not unpacked");
+  },
+});
+
+Deno.test({
   name: "two initrds are joined in a memfd, the second at a multiple of four, and the memfd is closed",
   permissions: "none",
   fn() {

@@ -1,0 +1,407 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { purgatoryTarget } from "../../src/arch/arm64/purgatory.ts";
+import { type DeviceTree, flattenDeviceTree, parseDeviceTree } from "../../src/core/device_tree.ts";
+import type { HostFacts } from "../../src/host/facts.ts";
+import { driftOf } from "../../src/plan/drift.ts";
+import { lowerPlan } from "../../src/plan/lower.ts";
+import type { Plan, PlannedSegment, SegmentLoadCall } from "../../src/plan/plan.ts";
+import { rolesOf } from "../../src/plan/plan.ts";
+import { decodePlan } from "../../src/plan/plan_shape.ts";
+import { planBoot } from "../../src/plan/planner.ts";
+import { recheck } from "../../src/plan/stored.ts";
+import { formatSyscall } from "../../src/plan/syscall.ts";
+import { type Arm64Case, arm64File, arm64Image, arm64Input, BOARD, packedFile, SERVER } from "../support/arm64.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { images, kernelFile, profileOf } from "../support/profiles.ts";
+
+function pure(name: string, fn: () => void): void {
+  Deno.test({ name: `arm64: ${name}`, permissions: "none", fn });
+}
+
+function planned(stated: Arm64Case = {}): Plan {
+  const { value, diagnostics } = planBoot(arm64Input(stated));
+  assert(value !== undefined, diagnostics[0]?.message);
+  return value;
+}
+
+function callOf(stated: Arm64Case = {}): SegmentLoadCall {
+  const { call } = planned(stated);
+  assert(call.syscall === "kexec_load");
+  return call;
+}
+
+function refusal(stated: Arm64Case): string {
+  const { value, diagnostics: [first] } = planBoot(arm64Input(stated));
+  assertEquals(value, undefined);
+  return `${first?.code}: ${first?.message}`;
+}
+
+const failed = ({ checks }: Plan) => checks.filter(({ status }) => status === "fail").map(({ rule }) => rule);
+
+function segmentOf(call: SegmentLoadCall, name: string): PlannedSegment {
+  const segment = call.segments.find((each) => each.name === name);
+  assert(segment !== undefined, `no segment ${name}`);
+  return segment;
+}
+
+function bytesOf({ source }: PlannedSegment): Uint8Array {
+  assert(source.kind === "bytes");
+  return Uint8Array.fromBase64(source.base64);
+}
+
+function chosenOf(call: SegmentLoadCall): ReadonlyMap<string, string> {
+  const tree = parseDeviceTree(bytesOf(segmentOf(call, "dtb")));
+  assert(!("why" in tree));
+  const { properties = [] } = tree.root.children.find(({ name }) => name === "chosen") ?? {};
+  return new Map(properties.map(({ name, value }) => [name, value.toHex()]));
+}
+
+pure("a kernel is laid out by kexec_load where the running one has nothing else", () => {
+  const plan = planned();
+  assertEquals(failed(plan), []);
+  assertEquals(plan.reasons.map(({ code }) => code), ["host-lacks-file-load"]);
+  const call = callOf();
+  assertEquals(call.segments.map(({ name, mem, memsz }) => [name, mem, memsz]), [
+    ["kernel", "0x42000000", 32 << 20],
+    ["initrd", "0x44000000", 30 << 20],
+    ["dtb", "0x45e00000", 8192],
+    ["purgatory", "0x45e02000", 16384],
+  ]);
+  assertEquals(call.entry, "0x45e02000");
+  assertEquals(purgatoryTarget(bytesOf(segmentOf(call, "purgatory"))), 0x4200_0000n);
+  const chosen = chosenOf(call);
+  assertEquals(chosen.get("linux,initrd-start"), "0000000044000000");
+  assertEquals(chosen.get("linux,initrd-end"), "0000000045e00000");
+  assertEquals(segmentOf(call, "dtb").source.kind === "bytes" && segmentOf(call, "dtb").source, {
+    kind: "bytes",
+    base64: bytesOf(segmentOf(call, "dtb")).toBase64(),
+    random: [{ offset: 7272, length: 8 }, { offset: 7292, length: 128 }],
+  });
+});
+
+pure("the same profile, facts and images give the same plan, which reads back", () => {
+  const plan = planned();
+  assertEquals(planned(), plan);
+  const complaints: unknown[] = [];
+  const read = decodePlan(JSON.parse(JSON.stringify(plan)), [], (each) => complaints.push(each));
+  assertEquals([read, complaints], [plan, []]);
+});
+
+pure("the kernel lies at text_offset behind a multiple of 2 MiB, with the memory of its header", () => {
+  const kernel = arm64File({ info: arm64Image({ textOffset: 0x8_0000n, imageSize: 0x200_1000n }) });
+  const call = callOf({ kernel });
+  const { mem, memsz, bufsz } = segmentOf(call, "kernel");
+  assertEquals([mem, memsz, bufsz], ["0x42080000", 0x200_1000, 30 << 20]);
+  assertEquals(purgatoryTarget(bytesOf(segmentOf(call, "purgatory"))), 0x4208_0000n);
+  // A signature behind the image takes no memory of it.
+  const signed = callOf({ kernel: arm64File({ size: 33 << 20 }) });
+  assertEquals(segmentOf(signed, "kernel").bufsz, 32 << 20);
+});
+
+/** Two pieces of memory, 64 GiB apart; the second holds the initrd only if the window of the kernel allows it. */
+function apart(distance: bigint): HostFacts {
+  const ram = (start: bigint, size: bigint) => ({ name: "System RAM", start, end: start + size, children: [] });
+  return {
+    ...BOARD,
+    iomem: { visibility: "full", roots: [ram(0n, 34n << 20n), ram(distance, 1n << 30n)] },
+    deviceTree: memoryTree([[0n, 34n << 20n], [distance, 1n << 30n]]),
+  };
+}
+
+function memoryTree(ranges: readonly (readonly [bigint, bigint])[]): DeviceTree {
+  const reg = new Uint8Array(ranges.length * 16);
+  const view = new DataView(reg.buffer);
+  for (const [index, [start, size]] of ranges.entries()) {
+    view.setBigUint64(index * 16, start);
+    view.setBigUint64(index * 16 + 8, size);
+  }
+  const cells = (name: string) => ({ name, value: Uint8Array.of(0, 0, 0, 2) });
+  const memory = {
+    name: "memory@0",
+    properties: [{ name: "device_type", value: new TextEncoder().encode("memory\0") }, { name: "reg", value: reg }],
+    children: [],
+  };
+  return {
+    bootCpu: 0,
+    reservations: [],
+    root: { name: "", properties: [cells("#address-cells"), cells("#size-cells")], children: [memory] },
+  };
+}
+
+pure("an initrd lies in the window of 32 GiB that begins at the kernel's GiB", () => {
+  assertEquals(segmentOf(callOf({ facts: apart(31n << 30n) }), "initrd").mem, "0x7c0000000");
+  assertStringIncludes(
+    refusal({ facts: apart(32n << 30n) }),
+    'no-room: There is no free memory for the segment "initrd"',
+  );
+});
+
+pure("pages of 64 KiB are kept, whatever the new kernel has", () => {
+  const call = callOf({ facts: { ...BOARD, pageSize: 0x1_0000n } });
+  for (const { name, mem, memsz } of call.segments) {
+    assertEquals([BigInt(mem) % 0x1_0000n, memsz % 0x1_0000], [0n, 0], name);
+  }
+  const plan = planned({ facts: { ...BOARD, pageSize: 0x1_0000n } });
+  assertEquals(plan.checks.filter(({ status }) => status === "warn").map(({ rule }) => rule), ["kernel-pages"]);
+});
+
+pure("on a server with ACPI the device tree hands over what UEFI says", () => {
+  const call = callOf({ facts: SERVER });
+  const chosen = chosenOf(call);
+  assertEquals(chosen.get("linux,uefi-mmap-start"), "00000000bc08e9c0");
+  assertEquals(planned({ facts: SERVER }).checks.find(({ rule }) => rule === "device-tree-memory")?.status, "pass");
+});
+
+pure("without a device tree there is no plan by kexec_load", () => {
+  const { deviceTree: _, ...blind } = BOARD;
+  assertStringIncludes(refusal({ facts: blind }), "device-tree-unknown: The next kernel must be given the device tree");
+});
+
+pure("a profile's own device tree takes the place of the host's", () => {
+  const info = memoryTree([[0x4000_0000n, 2n << 30n]]);
+  const dtb = { path: "/boot/board.dtb", size: 100, sha256: "c".repeat(64), info };
+  const profile = { dtb: { path: "/boot/board.dtb" } };
+  const call = callOf({ profile, dtb });
+  assertEquals(rolesOf(call).dtb, "/boot/board.dtb");
+  const tree = parseDeviceTree(bytesOf(segmentOf(call, "dtb")));
+  assertEquals("why" in tree ? tree : tree.root.children.map(({ name }) => name), ["memory@0", "chosen"]);
+  assertEquals(failed(planned({ profile, dtb })), []);
+});
+
+pure("a device tree without the memory of the image, or without any, fails a check", () => {
+  const profile = { dtb: { path: "/boot/board.dtb" } };
+  const verdict = (info: DeviceTree) => {
+    const plan = planned({ profile, dtb: { path: "/boot/board.dtb", size: 100, sha256: "c".repeat(64), info } });
+    return plan.checks.find(({ rule }) => rule === "device-tree-memory");
+  };
+  const small = verdict(memoryTree([[0x4000_0000n, 64n << 20n]]));
+  assertEquals(small?.status, "fail");
+  assertStringIncludes(
+    small?.message ?? "",
+    'Segment "initrd" at 0x44000000 lies in memory that the device tree does not',
+  );
+  assertStringIncludes(verdict(memoryTree([]))?.message ?? "", "the new kernel would find no memory at all");
+});
+
+pure("`dtb` is refused where it would be ignored, and where it is none", () => {
+  const dtb = { path: "/d", size: 1, sha256: "c".repeat(64), info: { why: "breaks off before its end" } };
+  const profile = { dtb: { path: "/d" } };
+  assertEquals(refusal({ profile, dtb }), "device-tree-damaged: /d is no device tree: it breaks off before its end");
+  const { value, diagnostics } = planBoot({
+    profile: profileOf(profile),
+    facts: hostFacts(),
+    images: { ...images(), dtb },
+  });
+  assertEquals([value, diagnostics[0]?.code, diagnostics[0]?.path], [undefined, "device-tree-unused", ["dtb"]]);
+});
+
+pure("without a checksum the purgatory only jumps", () => {
+  const bytes = bytesOf(segmentOf(callOf({ profile: { checksum: false } }), "purgatory"));
+  const view = new DataView(bytes.buffer);
+  assertEquals([view.getUint32(0x28, true), view.getUint32(0x2c, true)], [0, 0]);
+  const verified = new DataView(bytesOf(segmentOf(callOf(), "purgatory")).buffer);
+  // The kernel, the initrd, and three parts of the device tree around its two seeds.
+  assertEquals([verified.getUint32(0x28, true), verified.getUint32(0x2c, true)], [5, 1]);
+  assertEquals(verified.getBigUint64(0x20, true), 0x900_0000n, "the PL011 of stdout-path");
+});
+
+pure("a packed kernel is placed unpacked, and the plan says so", () => {
+  const kernel = packedFile();
+  const plan = planned({ kernel });
+  assertEquals(failed(plan), []);
+  assertEquals(segmentOf(callOf({ kernel }), "kernel").source, {
+    kind: "unpacked",
+    path: "/boot/vmlinuz",
+    offset: 0,
+    length: 30 << 20,
+  });
+  assertEquals(plan.reasons.at(-1), {
+    code: "kernel-unpacked",
+    message: "An arm64 kernel does not unpack itself: the Image in /boot/vmlinuz, 30 MiB, is handed over in its place",
+  });
+  const { call } = plan;
+  assert(call.syscall === "kexec_load");
+  assertEquals(call.files[0]?.about, "arm64 Image, 4 KiB pages, unsigned, gzip-compressed");
+});
+
+/** The board with a kernel that has kexec_file_load. */
+const WITH_FILE_LOAD: HostFacts = { ...BOARD, kernelConfig: { ...BOARD.kernelConfig, CONFIG_KEXEC_FILE: "y" } };
+
+pure("kexec_file_load gets the unpacked Image in a memfd", () => {
+  const plan = planned({ facts: WITH_FILE_LOAD, kernel: packedFile() });
+  assertEquals(failed(plan), []);
+  const { call } = plan;
+  assert(call.syscall === "kexec_file_load");
+  assertEquals(call.unpacked, { size: 30 << 20, sha256: "d".repeat(64) });
+  const [lowered] = lowerPlan(plan);
+  assert(lowered !== undefined);
+  assertStringIncludes(
+    formatSyscall(lowered),
+    'kexec_file_load(memfd(unpacked("/boot/vmlinuz")), open("/boot/initrd.img")',
+  );
+  const { images } = arm64Input({ kernel: packedFile() });
+  assertEquals(driftOf(plan, WITH_FILE_LOAD, images), []);
+  const other = packedFile({ inner: { info: arm64Image(), size: 30 << 20, sha256: "e".repeat(64) } });
+  assertEquals(driftOf(plan, WITH_FILE_LOAD, { ...images, kernel: other }).map(({ what }) => what), [
+    "the SHA-256 of what /boot/vmlinuz unpacks to",
+  ]);
+});
+
+pure("a plain Image is handed over as it is, and a long command line is refused, as the kernel would cut it", () => {
+  const plan = planned({ facts: WITH_FILE_LOAD });
+  assert(plan.call.syscall === "kexec_file_load");
+  assertEquals(plan.call.unpacked, undefined);
+  const long = (length: number) => ({ cmdline: { kind: "words", words: ["x".repeat(length)] } }) as const;
+  assertEquals(failed(planned({ facts: WITH_FILE_LOAD, profile: long(2047) })), []);
+  assertEquals(failed(planned({ facts: WITH_FILE_LOAD, profile: long(2048) })), ["cmdline-length"]);
+  assertEquals(failed(planned({ profile: long(2048) })), ["cmdline-length"]);
+});
+
+pure("what cannot be loaded is named with the reason", () => {
+  const because = (kernel: Arm64Case["kernel"] & object) => {
+    const check = planned({ facts: WITH_FILE_LOAD, kernel }).checks.find(({ status }) => status === "fail");
+    return `${check?.rule}: ${check?.message}`;
+  };
+  assertStringIncludes(because(kernelFile()), "architecture: /boot/vmlinuz is for x86_64, and this host is aarch64");
+  assertStringIncludes(because(arm64File({ info: arm64Image({ bigEndian: true }) })), "is for aarch64_be");
+  assertStringIncludes(because(arm64File({ info: arm64Image({ imageSize: 0n }) })), "leaves the image size zero");
+  const damaged = packedFile({ inner: { why: "its gzip data cannot be unpacked: it ends before its stream does" } });
+  assertEquals(
+    because(damaged),
+    "kernel-image: kexec_file_load cannot take /boot/vmlinuz: its gzip data cannot be unpacked: it ends before its stream does",
+  );
+});
+
+pure("an arm64 kernel is refused on x86_64, packed or not, and by either call", () => {
+  for (const kernel of [arm64File(), packedFile()]) {
+    for (const load of ["auto", "kexec_load"] as const) {
+      const plan = planBoot({ profile: profileOf({ load }), facts: hostFacts(), images: images({ kernel }) }).value;
+      assert(plan !== undefined);
+      assertEquals(failed(plan), ["architecture"]);
+    }
+  }
+});
+
+pure("nothing is known of kexec_file_load without the kernel's configuration, and the plan says so", () => {
+  const check = planned({ facts: { ...BOARD, kernelConfig: {} } }).checks.find(({ rule }) => rule === "call-available");
+  assertEquals(check?.status, "warn");
+  assertStringIncludes(check?.hint ?? "", "ENOSYS");
+});
+
+pure("`predecompress` says what it is about: arm64 kernels are handed over unpacked anyway", () => {
+  const reasons = (kernel = arm64File()) =>
+    planned({ kernel, profile: { predecompress: true } }).reasons.map(({ code }) => code);
+  assert(reasons().includes("kernel-plain"));
+  assert(reasons(packedFile()).includes("kernel-unpacked"));
+});
+
+pure("`preserve_context` is refused: only x86 comes back", () => {
+  assertEquals(failed(planned({ profile: { preserveContext: true } })), ["preserve-context"]);
+});
+
+pure("a crash kernel lies in its reservation, and its device tree tells of dump and memory", () => {
+  for (const [facts, low] of [[BOARD, "0xa9a00000"], [SERVER, "0xa5200000"]] as const) {
+    const plan = planned({ facts, profile: { crash: true } });
+    assertEquals(failed(plan), []);
+    const { call } = plan;
+    assert(call.syscall === "kexec_load");
+    assertEquals(call.segments.map(({ name }) => name), ["kernel", "initrd", "elfcorehdr", "dtb", "purgatory"]);
+    assertEquals([segmentOf(call, "kernel").mem, call.cmdline.includes("elfcorehdr")], [low, false]);
+    const elfcorehdr = segmentOf(call, "elfcorehdr");
+    assertEquals(BigInt(elfcorehdr.mem) % 0x1_0000n, 0n);
+    const hex = (value: bigint) => value.toString(16).padStart(16, "0");
+    const chosen = chosenOf(call);
+    assertEquals(chosen.get("linux,elfcorehdr"), `${hex(BigInt(elfcorehdr.mem))}${hex(BigInt(elfcorehdr.bufsz))}`);
+    assertEquals(chosen.get("linux,usable-memory-range"), `${hex(BigInt(low))}${hex(256n << 20n)}`);
+    const tree = parseDeviceTree(bytesOf(segmentOf(call, "dtb")));
+    assert(!("why" in tree));
+    assertEquals(tree.reservations.at(-1), {
+      address: BigInt(elfcorehdr.mem),
+      size: BigInt(elfcorehdr.bufsz),
+    });
+  }
+});
+
+pure("of two reservations the high one comes first", () => {
+  const crashNode = (start: bigint, size: bigint) => ({ name: "Crash kernel", start, end: start + size, children: [] });
+  const [ram] = BOARD.iomem.roots.filter(({ name }) => name === "System RAM");
+  assert(ram !== undefined);
+  const children = [crashNode(0x5000_0000n, 128n << 20n), crashNode(0xa9a0_0000n, 256n << 20n)];
+  const facts: HostFacts = { ...BOARD, iomem: { visibility: "full", roots: [{ ...ram, children }] } };
+  const chosen = chosenOf(callOf({ facts, profile: { crash: true } }));
+  assertEquals(
+    chosen.get("linux,usable-memory-range"),
+    "00000000a9a000000000000010000000" + "00000000500000000000000008000000",
+  );
+});
+
+pure("a dump describes the kernel's text and the linear map as /proc/kcore has them", () => {
+  const elf = bytesOf(segmentOf(callOf({ profile: { crash: true } }), "elfcorehdr"));
+  const view = new DataView(elf.buffer, elf.byteOffset);
+  assertEquals([view.getUint16(18, true), view.getUint16(56, true)], [183, 6]);
+  const load = (
+    index: number,
+  ) => [view.getBigUint64(64 + index * 56 + 16, true), view.getBigUint64(64 + index * 56 + 24, true)];
+  assertEquals(load(3), [0xffff_d0d1_de80_0000n, 0x4020_0000n]);
+  assertEquals(load(4), [0xffff_0000_0000_0000n, 0x4000_0000n]);
+  assertEquals(load(5), [0xffff_0000_79a0_0000n, 0xb9a0_0000n]);
+});
+
+pure("a crash kernel without what its dump must describe is refused", () => {
+  const { kernelMap: _, ...blind } = BOARD;
+  assertStringIncludes(
+    refusal({ facts: blind, profile: { crash: true } }),
+    "crash-unknown: What a crash dump must describe is unknown: /proc/kcore",
+  );
+});
+
+pure("a stored plan is refused when the device tree is another one", () => {
+  const plan = planned();
+  const { images } = arm64Input();
+  assertEquals(failed(recheck(plan, BOARD, images)), []);
+  const other = { ...BOARD, deviceTree: memoryTree([[0x4000_0000n, 2n << 30n]]) };
+  assertEquals(failed(recheck(plan, other, images)), ["stored-plan"]);
+  const crash = planned({ profile: { crash: true } });
+  assertEquals(failed(recheck(crash, BOARD, images)), []);
+  assertEquals(failed(recheck(crash, { ...BOARD, crashNotes: [] }, images)).includes("crash-description"), true);
+});
+
+pure("a tree that cannot name the memory of a crash kernel is refused, and so is one that is too large", () => {
+  const narrow = memoryTree([]);
+  const cell = {
+    ...narrow.root,
+    properties: narrow.root.properties.map((each) => ({ ...each, value: Uint8Array.of(0, 0, 0, 1) })),
+  };
+  const high = { name: "Crash kernel", start: 4n << 30n, end: (4n << 30n) + (256n << 20n), children: [] };
+  const ram = { name: "System RAM", start: 0n, end: 8n << 30n, children: [high] };
+  const facts: HostFacts = {
+    ...BOARD,
+    iomem: { visibility: "full", roots: [ram] },
+    deviceTree: { ...narrow, root: cell },
+  };
+  assertStringIncludes(
+    refusal({ facts, profile: { crash: true } }),
+    "device-tree-limit: The device tree cannot name the memory at 0x1",
+  );
+  const large = {
+    ...narrow,
+    root: { ...narrow.root, properties: [...narrow.root.properties, { name: "x", value: new Uint8Array(2 << 20) }] },
+  };
+  assert(flattenDeviceTree(large).bytes.length > 2 << 20);
+  assertStringIncludes(
+    refusal({ facts: { ...BOARD, deviceTree: large } }),
+    "device-tree-limit: The device tree for the next",
+  );
+});
+
+pure("explicit segments get a purgatory, too", () => {
+  const profile = {
+    segments: [{ at: 0x5000_0000n, source: { kind: "bytes", bytes: Uint8Array.of(1, 2, 3, 4) } }],
+    entry: 0x5000_0000n,
+    stated: ["version", "segments", "entry"],
+  } as const;
+  const { value: plan } = planBoot({ profile: profileOf(profile), facts: BOARD, images: { initrd: [] } });
+  assert(plan?.call.syscall === "kexec_load");
+  assertEquals(failed(plan), []);
+  assertEquals(plan.call.segments.map(({ name }) => name), ["segment 1", "purgatory"]);
+});
