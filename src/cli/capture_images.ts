@@ -55,7 +55,7 @@ async function imagesOf(word: string, facts: HostFacts, ports: Ports): Promise<C
   const add = async (
     file: IdentifiedFile<unknown>,
     look: (source: OpenFile["source"]) => unknown,
-    unpacked?: CapturedImage["unpacked"],
+    more: Pick<CapturedImage, "banner" | "unpacked"> = {},
   ) => {
     const open = opened.files.find(({ path }) => path === file.path);
     if (open === undefined) return;
@@ -78,17 +78,17 @@ async function imagesOf(word: string, facts: HostFacts, ports: Ports): Promise<C
       });
     }
     const { size, sha256 } = file;
-    const image = { size, sha256, ranges: noted.ranges(), parts: digests };
-    images[file.path] = both(images[file.path], unpacked === undefined ? image : { ...image, unpacked });
+    const image = { size, sha256, ranges: noted.ranges(), parts: digests, ...more };
+    images[file.path] = both(images[file.path], image);
   };
   if (kernel !== undefined) {
     const bytes = opened.contents.get(kernel.path);
-    const { inner } = kernel;
-    await add(
-      kernel,
-      identifyKernel,
-      inner === undefined || bytes === undefined ? undefined : captureInner({ inner, bytes }),
-    );
+    const { info, inner } = kernel;
+    const unpacked = inner === undefined || bytes === undefined ? undefined : captureInner({ inner, bytes });
+    await add(kernel, identifyKernel, {
+      ...(info.kind === "arm64-image" && info.versionString !== undefined ? { banner: info.versionString } : {}),
+      ...(unpacked === undefined ? {} : { unpacked }),
+    });
   }
   for (const file of initrd) await add(file, identifyInitrd);
   if (dtb !== undefined) await add(dtb, (source) => source.read(0, source.size));

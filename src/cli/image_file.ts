@@ -1,6 +1,7 @@
 import type { ByteSource } from "../core/bytes.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { type CapturedImage, type CapturedImages, partDigest, replayedSource } from "../host/captured_image.ts";
+import { findBanner } from "../image/banner.ts";
 import { closeFile, hashFile, hashPart, type OpenFile, openFile } from "../host/files.ts";
 
 /** Called with the bytes read and in all, while a file is hashed. */
@@ -16,6 +17,8 @@ export interface ImageFile {
   readonly source: ByteSource;
   /** The file itself, where it is open. */
   readonly open?: OpenFile;
+  /** What an arm64 kernel says of itself; read anew each time. */
+  banner(): string | undefined;
   /** What it unpacks to, of a captured one. */
   readonly unpacked?: NonNullable<CapturedImage["unpacked"]>;
   /** Its SHA-256. */
@@ -73,6 +76,7 @@ function localFile(open: OpenFile): ImageFile {
     size: open.size,
     source: open.source,
     open,
+    banner: () => findBanner(open.source),
     digest: (progress) => hashFile(open, progress),
     digestPart: (offset, length) => hashPart(open, offset, length),
     isComplete: () => true,
@@ -85,6 +89,7 @@ function capturedFile(path: string, image: CapturedImage): ImageFile {
     path,
     size: image.size,
     source,
+    banner: () => image.banner,
     ...(image.unpacked === undefined ? {} : { unpacked: image.unpacked }),
     digest: () => Promise.resolve(image.sha256),
     digestPart: (offset, length) => Promise.resolve(partDigest(image, offset, length)),

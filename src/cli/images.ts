@@ -9,7 +9,7 @@ import type { FilePart, IdentifiedFile, Images } from "../plan/input.ts";
 import type { FileRef } from "../profile/profile.ts";
 import { visible } from "../render/visible.ts";
 import type { Contents } from "../kernel/settle.ts";
-import { unpackInner } from "./inner_image.ts";
+import { unpackInner, withBanner } from "./inner_image.ts";
 import { type CapturedFiles, captureLacks, findFile, type ImageFile, type Progress } from "./image_file.ts";
 import type { Ports } from "./ports.ts";
 
@@ -102,7 +102,10 @@ export async function openImages(
   }
   const [identifiedKernel] = kernelRef === undefined
     ? []
-    : await identified(kernelFile, kernelRef, ["kernel"], identifyKernel);
+    : await identified(kernelFile, kernelRef, ["kernel"], (source) => {
+      const info = identifyKernel(source);
+      return info.kind === "arm64-image" ? withBanner(info, kernelFile?.banner()) : info;
+    });
   const unpacked = identifiedKernel === undefined || kernelFile === undefined
     ? undefined
     : await unpackInner(kernelFile, identifiedKernel.info);

@@ -2,9 +2,10 @@ import { memorySource } from "../core/bytes.ts";
 import { formatSize } from "../core/number.ts";
 import type { CapturedImage } from "../host/captured_image.ts";
 import { notedSource, replayedSource } from "../host/captured_image.ts";
+import { findBanner } from "../image/banner.ts";
 import { describeImage } from "../image/describe.ts";
 import { identifyKernel } from "../image/identify.ts";
-import type { ImageInfo } from "../image/image.ts";
+import type { Arm64Image, ImageInfo } from "../image/image.ts";
 import { packedImage, UNPACKED_KERNEL_MAX } from "../image/payload.ts";
 import type { Unpack } from "../image/unpack/unpacked.ts";
 import type { KernelFile } from "../plan/input.ts";
@@ -34,23 +35,34 @@ export async function unpackInner(file: ImageFile, info: ImageInfo): Promise<Unp
       const { bytes } = result;
       const inside = identifyKernel(memorySource(bytes));
       if (inside.kind !== "arm64-image") return fault(`it unpacks to ${describeImage(inside)}, not to an arm64 Image`);
-      return { inner: { info: inside, size: bytes.length, sha256: await digestOf(bytes) }, bytes };
+      const info = withBanner(inside, findBanner(memorySource(bytes)));
+      return { inner: { info, size: bytes.length, sha256: await digestOf(bytes) }, bytes };
     }
   }
 }
 
 /** What a capture is to hold of an image inside of a file: its header, and its digest. */
-export function captureInner({ inner, bytes }: UnpackedInner): Omit<CapturedImage, "parts"> | undefined {
+export function captureInner({ inner, bytes }: UnpackedInner): CapturedImage["unpacked"] {
   if ("why" in inner || bytes === undefined) return undefined;
   const noted = notedSource(memorySource(bytes));
   identifyKernel(noted.source);
-  return { size: inner.size, sha256: inner.sha256, ranges: noted.ranges() };
+  const { size, sha256, info: { versionString: banner } } = inner;
+  return { size, sha256, ranges: noted.ranges(), ...(banner === undefined ? {} : { banner }) };
 }
 
-function capturedInner({ size, sha256, ranges }: Omit<CapturedImage, "parts">): UnpackedInner | undefined {
+/** An arm64 Image with what it says of itself. */
+export function withBanner(info: Arm64Image, banner: string | undefined): Arm64Image {
+  return banner === undefined ? info : { ...info, versionString: banner };
+}
+
+function capturedInner(
+  { size, sha256, ranges, banner }: NonNullable<CapturedImage["unpacked"]>,
+): UnpackedInner | undefined {
   const { source, isComplete } = replayedSource({ size, sha256, ranges, parts: [] });
   const info = identifyKernel(source);
-  return info.kind === "arm64-image" && isComplete() ? { inner: { info, size, sha256 } } : undefined;
+  return info.kind === "arm64-image" && isComplete()
+    ? { inner: { info: withBanner(info, banner), size, sha256 } }
+    : undefined;
 }
 
 function fault(why: string): UnpackedInner {

@@ -1,5 +1,5 @@
 import type { ByteSource } from "../core/bytes.ts";
-import { count, list, mapOf, pattern, record, type Shape, wrongType } from "../core/shape.ts";
+import { count, list, mapOf, pattern, record, type Shape, text, wrongType } from "../core/shape.ts";
 import { BASE64 } from "./base64.ts";
 
 /** Bytes of a file that were looked at. */
@@ -30,8 +30,10 @@ export interface CapturedImage {
   readonly ranges: readonly CapturedRange[];
   /** What kexec_load would place of it. */
   readonly parts: readonly CapturedPart[];
+  /** What an arm64 kernel says of itself, which stands far behind its headers. */
+  readonly banner?: string;
   /** The kernel image that it unpacks to, where it is handed over unpacked. */
-  readonly unpacked?: Pick<CapturedImage, "size" | "sha256" | "ranges">;
+  readonly unpacked?: Pick<CapturedImage, "size" | "sha256" | "ranges" | "banner">;
 }
 
 /** The files that were captured with a host, by their absolute path there. */
@@ -136,11 +138,13 @@ const IMAGE = record<CapturedImage>({
     })),
     doc: "The parts that kexec_load would place",
   },
+  banner: { shape: text, doc: "What an arm64 kernel says of itself", fallback: { value: undefined } },
   unpacked: {
     shape: record<NonNullable<CapturedImage["unpacked"]>>({
       size: { shape: count, doc: "Bytes" },
       sha256: { shape: DIGEST, doc: "Its SHA-256" },
       ranges: { shape: RANGES, doc: "Its headers" },
+      banner: { shape: text, doc: "What it says of itself", fallback: { value: undefined } },
     }),
     doc: "The arm64 Image that the file unpacks to, which is handed over in its place",
     fallback: { value: undefined },

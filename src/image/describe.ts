@@ -65,6 +65,7 @@ export function protocolName(protocol: number): string {
 /** The release of a Linux kernel, as `uname -r` will say it; undefined where the headers do not tell. */
 export function imageRelease(info: ImageInfo): string | undefined {
   if (info.kind === "uki") return info.release;
+  if (info.kind === "arm64-image") return info.versionString?.split(" ", 1)[0];
   // Linux writes "release (builder) #number"; other programs in this format have a name of their own there.
   return info.kind === "bzimage" && / \(.*\) #/.test(info.versionString ?? "") ? info.release : undefined;
 }
@@ -72,7 +73,8 @@ export function imageRelease(info: ImageInfo): string | undefined {
 /** The build of a Linux kernel, as `uname -v` will say it: `#1 SMP ...`; undefined where the headers do not tell. */
 export function imageVersion(info: ImageInfo): string | undefined {
   // "release (builder) #number ..." (arch/x86/boot/version.c): the builder may hold parentheses, "(" and "#" of its own.
-  return info.kind === "bzimage" ? / \(.*\) (#.*)$/.exec(info.versionString ?? "")?.[1] : undefined;
+  const isLinux = info.kind === "bzimage" || info.kind === "arm64-image";
+  return isLinux ? / \(.*\) (#.*)$/.exec(info.versionString ?? "")?.[1] : undefined;
 }
 
 /** One line for people: `Linux 6.1.0-50-amd64, bzImage 2.15, xz payload, signed`. */
@@ -109,6 +111,7 @@ function partsOf(info: ImageInfo): readonly string[] {
       ];
     case "arm64-image":
       return [
+        release === undefined ? "" : `Linux ${release}`,
         "arm64 Image",
         info.bigEndian ? "big-endian" : "",
         info.pageSize === undefined ? "" : `${formatSize(info.pageSize)} pages`,

@@ -55,6 +55,8 @@ export interface BzImage {
 export interface Arm64Image {
   /** What it is. */
   readonly kind: "arm64-image";
+  /** What it says of itself when it boots, as `6.1.0-50-arm64 (debian-kernel@...) (gcc-12 ...) #1 SMP ...`: see `findBanner`. */
+  readonly versionString?: string;
   /** From a 2 MiB boundary to where it is loaded, bytes. */
   readonly textOffset: bigint;
   /** Memory that it needs, bytes. */
