@@ -117,7 +117,7 @@ export async function prepare(
     plan = recheck(stored.value, facts, opened.images);
     const unpacked = await unpackPlanned(stored.value, opened.images, opened);
     diagnostics.push(...unpacked.diagnostics);
-    contents = new Map([...opened.contents, ...unpacked.contents]);
+    contents = unpacked.contents;
   } else if (profile?.value !== undefined) {
     const planned = await planParsed(profile, facts, opened);
     diagnostics.push(...planned.diagnostics);

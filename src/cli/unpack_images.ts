@@ -67,10 +67,10 @@ export async function unpackImages(
 export async function unpackPlanned(
   { call }: Plan,
   images: Images,
-  opened: Pick<OpenImages, "files">,
+  opened: Pick<OpenImages, "files"> & Partial<Pick<OpenImages, "contents">>,
   cache: UnpackedCache = unpackedCache(),
 ): Promise<Omit<UnpackedImages, "images">> {
-  const contents = new Map<string, Uint8Array>();
+  const contents = new Map<string, Uint8Array>(opened.contents);
   const diagnostics: Diagnostic[] = [];
   if (call.syscall !== "kexec_load") return { contents, diagnostics };
   const files = [...images.kernel === undefined ? [] : [images.kernel], ...images.initrd];
@@ -81,6 +81,8 @@ export async function unpackPlanned(
   if (![...wanted].every(isSame)) return { contents, diagnostics };
   const roles = rolesOf(call);
   for (const path of wanted) {
+    // The image in a packed kernel file is unpacked already.
+    if (contents.has(path)) continue;
     const file = images.initrd.find((each) => each.path === path);
     if (images.kernel?.path === path && roles.kernel === path) {
       const unpacked = await unpackKernel(images.kernel, opened.files, cache);

@@ -25,6 +25,7 @@ import { explicitSegments } from "./placement/explicit.ts";
 import { freeMemory } from "./placement/free_memory.ts";
 import { placeAll } from "./placement/place.ts";
 import { predecompressObjection, resolvedCmdline, virtualBases } from "./predecompress.ts";
+import { KEXEC_SEGMENT_MAX } from "./rules/segment_list.ts";
 import { digestOf, purgatoryRequest, type SegmentLayout, withPurgatory } from "./purgatory_segment.ts";
 
 /** The parts of files whose digests a kexec_load plan takes; the caller gives them as `partDigests`. */
@@ -186,7 +187,12 @@ function layOutExplicit(input: PlanInput): Checked<SegmentLayout> {
   if (value === undefined) return { value, diagnostics };
   const layout = { ...value, random: {} };
   const machine = linuxMachine(facts.machine);
-  if (!profile.checksum || profile.preserveContext || machine === undefined) return { value: layout, diagnostics };
+  // Segments that the kernel refuses, by their number or their places, are not verified either.
+  const isSound = value.segments.length <= KEXEC_SEGMENT_MAX &&
+    value.segments.every(({ mem }) => mem % facts.pageSize === 0n);
+  if (!profile.checksum || profile.preserveContext || machine === undefined || !isSound) {
+    return { value: layout, diagnostics };
+  }
   const free = freeMemory(facts, { crash: profile.crash, ...profile.memory });
   if (free.value === undefined) return { value: undefined, diagnostics: [...diagnostics, ...free.diagnostics] };
   const taken = value.segments.map(({ mem, memsz }) => ({ start: mem, end: mem + memsz }));

@@ -4,9 +4,13 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { parseCapture } from "../../src/host/capture.ts";
 import { EXIT } from "../../src/core/exit.ts";
 import { openImages } from "../../src/cli/images.ts";
+import { unpackPlanned } from "../../src/cli/unpack_images.ts";
 import { innerOf } from "../../src/plan/input.ts";
+import { planBoot } from "../../src/plan/planner.ts";
 import { PLAIN } from "../../src/render/style.ts";
 import { arm64Image, bzImage, zboot } from "../image/build.ts";
+import { BOARD } from "../support/arm64.ts";
+import { profileOf } from "../support/profiles.ts";
 import { run } from "../support/run_cli.ts";
 
 const sink = { layout: { style: PLAIN, width: 80 }, isTerminal: false, write() {} };
@@ -80,6 +84,26 @@ Deno.test("what holds no arm64 Image says why, and what is not packed holds none
   assertStringIncludes(String(await why(gzipSync(new Uint8Array(5000)))), "not to an arm64 Image");
   assertEquals(await why(IMAGE), undefined);
   assertEquals(await why(zboot(gzipSync(IMAGE), "gzip", 0x8664)), undefined, "of another machine");
+});
+
+Deno.test("a stored plan places what the packed kernel unpacked to, and refuses anything else", async () => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "Image.gz");
+    Deno.writeFileSync(path, gzipSync(IMAGE));
+    using opened = await openImages({ kernel: { path }, initrd: [], segments: [] }, { out: sink, err: sink });
+    const { kernel } = opened.images;
+    const inner = kernel === undefined ? undefined : innerOf(kernel);
+    assert(kernel !== undefined && inner !== undefined);
+    const profile = profileOf({ kernel: { path }, initrd: [] });
+    const partDigests = new Map([[`${path} unpacked@0+${inner.size}`, inner.sha256]]);
+    const { value: plan } = planBoot({ profile, facts: BOARD, images: opened.images, partDigests });
+    assert(plan !== undefined);
+    const same = await unpackPlanned(plan, opened.images, opened);
+    assertEquals([same.diagnostics, same.contents.get(path)], [[], IMAGE]);
+    const contents = new Map([[path, IMAGE.slice().fill(1, 100)]]);
+    const other = await unpackPlanned(plan, opened.images, { files: opened.files, contents });
+    assertEquals(other.diagnostics.map(({ code }) => code), ["payload-damaged"]);
+  });
 });
 
 Deno.test("a captured packed kernel plans the same without the file", async () => {

@@ -394,6 +394,20 @@ pure("a tree that cannot name the memory of a crash kernel is refused, and so is
   );
 });
 
+pure("explicit segments that the kernel would refuse fail their checks, on each machine", () => {
+  const segment = (at: bigint) => ({ at, source: { kind: "bytes", bytes: Uint8Array.of(1, 2, 3, 4) } }) as const;
+  const refused = (segments: readonly ReturnType<typeof segment>[], facts: HostFacts) => {
+    const profile = { segments, entry: 0x5000_0000n, stated: ["version", "segments", "entry"] };
+    const { value: plan } = planBoot({ profile: profileOf(profile), facts, images: { initrd: [] } });
+    return plan === undefined ? ["no plan"] : failed(plan);
+  };
+  for (const facts of [BOARD, hostFacts()]) {
+    const many = Array.from({ length: 30 }, (_, index) => segment(0x5000_0000n + BigInt(index) * facts.pageSize));
+    assertEquals(refused(many, facts), ["segment-count"]);
+    assertEquals(refused([segment(0x5000_0000n), segment(0x5000_1002n)], facts), ["segment-alignment"]);
+  }
+});
+
 pure("explicit segments get a purgatory, too", () => {
   const profile = {
     segments: [{ at: 0x5000_0000n, source: { kind: "bytes", bytes: Uint8Array.of(1, 2, 3, 4) } }],
