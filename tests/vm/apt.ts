@@ -6,8 +6,8 @@ import { dirname, join } from "@std/path";
 import { cacheFolder, locked, removeTree } from "./cache.ts";
 import { announce, exists, output, SetupError } from "./host_command.ts";
 
-/** A suite of Debian's archive, or `host` for the sources that the host has (Ubuntu). */
-export type Suite = "bookworm" | "trixie" | "sid" | "host";
+/** A suite of Debian's archive, for amd64 unless told; or `host` for the sources that the host has (Ubuntu). */
+export type Suite = "bookworm" | "trixie" | "sid" | "host" | "bookworm/arm64" | "trixie/arm64";
 
 /** A package in the index of a suite. */
 export interface Package {
@@ -25,9 +25,20 @@ export async function distribution(): Promise<"debian" | "ubuntu" | undefined> {
   return id === "debian" || id === "ubuntu" ? id : undefined;
 }
 
+/** Debian's name of the architecture that a suite is for. */
+export function debianArchitecture(suite: Suite): string {
+  return suite.split("/")[1] ?? "amd64";
+}
+
+/** Where apt's state of a suite is. */
+function stateFolder(suite: Suite): string {
+  return join(cacheFolder(), "apt", suite.replace("/", "-"));
+}
+
 /** Options of apt that keep its whole state in the cache. */
 function stateOptions(suite: Suite): readonly string[] {
-  const folder = join(cacheFolder(), "apt", suite);
+  const folder = stateFolder(suite);
+  const arch = debianArchitecture(suite);
   const settings = [
     `Dir::State::lists=${folder}/lists`,
     "Dir::State::status=/dev/null",
@@ -36,8 +47,8 @@ function stateOptions(suite: Suite): readonly string[] {
     "Dir::Etc::preferencesparts=/dev/null",
     "APT::Default-Release=",
     "APT::Sandbox::User=root",
-    "APT::Architecture=amd64",
-    "APT::Architectures=amd64",
+    `APT::Architecture=${arch}`,
+    `APT::Architectures=${arch}`,
     "APT::Update::Error-Mode=any",
     "Acquire::Languages=none",
     "Acquire::Retries=2",
@@ -73,7 +84,7 @@ async function debianArchive(): Promise<string> {
  * refresh of an index that is there is announced and changes nothing.
  */
 export async function refreshIndex(suite: Suite, force = false): Promise<void> {
-  const folder = join(cacheFolder(), "apt", suite);
+  const folder = stateFolder(suite);
   const stamp = join(folder, "updated");
   await locked(`apt-${suite}`, async () => {
     const present = await exists(stamp);
@@ -83,7 +94,7 @@ export async function refreshIndex(suite: Suite, force = false): Promise<void> {
       await Deno.mkdir(join(folder, "lists", "partial"), { recursive: true });
       await Deno.mkdir(join(folder, "archives", "partial"), { recursive: true });
       if (suite !== "host") {
-        const line = `deb [signed-by=${KEYRING}] ${await debianArchive()} ${suite} main\n`;
+        const line = `deb [signed-by=${KEYRING}] ${await debianArchive()} ${suite.split("/")[0]} main\n`;
         await Deno.writeTextFile(join(folder, "sources.list"), line);
       }
       announce(`downloading the package index of ${suite}`);
@@ -103,7 +114,7 @@ export async function refreshIndex(suite: Suite, force = false): Promise<void> {
  */
 export async function resolvePackages(suite: Suite, root: string, wanted: RegExp): Promise<readonly Package[]> {
   return await locked(`apt-${suite}`, async () => {
-    const record = join(cacheFolder(), "apt", suite, "resolved", `${root}.json`);
+    const record = join(stateFolder(suite), "resolved", `${root}.json`);
     if (await exists(record)) return JSON.parse(await Deno.readTextFile(record));
     const found: Package[] = [];
     const names = [root];

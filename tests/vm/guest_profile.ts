@@ -32,9 +32,10 @@ export async function machineWith(
   const initrd = await diskInitrd([kernel]);
   const files = { ...await guestFiles(kernel.image), "/boot/initrd": await initrdBytes(initrd), ...more };
   return await startMachine({
+    arch: kernel.arch,
     kernel: kernel.image,
     initrd,
-    disk: await denoDisk(programs, files),
+    disk: await denoDisk(programs, files, kernel.arch),
     memory: 1536,
     ...options,
   });

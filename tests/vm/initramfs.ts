@@ -3,8 +3,10 @@
  * programs, whose files the agent links into the root file system, and which outlasts a kexec.
  */
 import { fromFileUrl, join } from "@std/path";
+import type { GuestArch } from "./architecture.ts";
 import { REPOSITORY } from "./cache.ts";
 import { concatenate, cpioArchive, type CpioEntry, MODE } from "./cpio.ts";
+import { denoFiles } from "./deno_files.ts";
 import { exists, output } from "./host_command.ts";
 import { driveModules } from "./modules.ts";
 import { fetchBusybox, type Kernel } from "./packages.ts";
@@ -30,15 +32,13 @@ export async function initrdBytes(initrd: Initrd): Promise<Uint8Array<ArrayBuffe
   return concatenate(await Promise.all(initrd.map(contentBytes)));
 }
 
-/** The small root file system: busybox and the agent. About 2 MB. */
-export async function tinyInitrd(files: GuestFiles = {}): Promise<Initrd> {
-  const busybox = await fetchBusybox();
-  const applets = (await output(busybox, ["--list"])).trim().split("\n").filter((name) => name !== "busybox");
+/** The small root file system: busybox, whose other names /init links, and the agent. About 2 MB. */
+export async function tinyInitrd(files: GuestFiles = {}, arch: GuestArch = "x86_64"): Promise<Initrd> {
   return [cpioArchive([
     await entry("/init", { file: guestFile("init") }),
     await entry("/bin/agent", { file: guestFile("agent") }),
-    await entry("/bin/busybox", { file: busybox }),
-    ...applets.map((name) => ({ path: `/bin/${name}`, mode: MODE.link, data: new TextEncoder().encode("busybox") })),
+    await entry("/bin/busybox", { file: await fetchBusybox(arch) }),
+    { path: "/bin/sh", mode: MODE.link, data: new TextEncoder().encode("busybox") },
     ...await Promise.all(Object.entries(files).map(([path, content]) => entry(path, content))),
   ])];
 }
@@ -46,12 +46,16 @@ export async function tinyInitrd(files: GuestFiles = {}): Promise<Initrd> {
 /** The small root file system with what these kernels need to find the machine's disk. */
 export async function diskInitrd(kernels: readonly Kernel[], files: GuestFiles = {}): Promise<Initrd> {
   const modules = await Promise.all(kernels.map(driveModules));
-  return await tinyInitrd(Object.assign({}, ...modules, files));
+  return await tinyInitrd(Object.assign({}, ...modules, files), kernels[0]?.arch);
 }
 
 /** The files of a disk with Deno and the programs: `await denoDisk({ warmboot: "cli.ts" })`. */
-export async function denoDisk(programs: GuestPrograms, files: GuestFiles = {}): Promise<GuestFiles> {
-  return { ...await denoFiles(), ...await bundled(programs), ...files };
+export async function denoDisk(
+  programs: GuestPrograms,
+  files: GuestFiles = {},
+  arch: GuestArch = "x86_64",
+): Promise<GuestFiles> {
+  return { ...await denoFiles(arch), ...await bundled(programs), ...files };
 }
 
 async function bundled(programs: GuestPrograms): Promise<GuestFiles> {
@@ -61,14 +65,6 @@ async function bundled(programs: GuestPrograms): Promise<GuestFiles> {
     files[`/bin/${name}`] = wrapper(name);
   }
   return files;
-}
-
-/** Deno and the shared libraries that it needs. */
-async function denoFiles(): Promise<GuestFiles> {
-  const deno = Deno.execPath();
-  const libraries = (await output("ldd", [deno])).matchAll(/(?:=> |^\s+)(\/\S+)/gm);
-  const paths = [...libraries].flatMap(([, path]) => path === undefined ? [] : [path]);
-  return { "/bin/deno": { file: deno }, ...Object.fromEntries(paths.map((path) => [path, { file: path }])) };
 }
 
 /** One JavaScript file of a module and all that it imports, npm packages too. */

@@ -1,15 +1,25 @@
 /** What the virtual machines are made of: kernels, busybox, UEFI firmware and QEMU, from the distribution's packages. */
 import { join } from "@std/path";
-import { distribution, downloadPackage, type Package, refreshIndex, resolvePackages, type Suite } from "./apt.ts";
+import {
+  debianArchitecture,
+  distribution,
+  downloadPackage,
+  type Package,
+  refreshIndex,
+  resolvePackages,
+  type Suite,
+} from "./apt.ts";
+import { architecture, type GuestArch } from "./architecture.ts";
 import { cached, locked } from "./cache.ts";
 import { announce, exists, onPath, output, SetupError } from "./host_command.ts";
 
 /** A kernel of the distribution, unpacked. */
 export interface Kernel {
   readonly name: KernelName;
+  readonly arch: GuestArch;
   /** As uname -r. */
   readonly release: string;
-  /** The bzImage's path. */
+  /** The path of the bzImage, or of the Image of arm64. */
   readonly image: string;
   /** The build configuration's path, where the package brings one. */
   readonly config?: string;
@@ -21,24 +31,28 @@ export interface Kernel {
 export type KernelName = keyof typeof KERNELS;
 
 const KERNELS = {
-  "6.1": { suite: "bookworm", root: "linux-image-amd64" },
-  cloud: { suite: "bookworm", root: "linux-image-cloud-amd64" },
-  "6.12": { suite: "trixie", root: "linux-image-amd64" },
-  newest: { suite: "sid", root: "linux-image-amd64" },
-  host: { suite: "host", root: "linux-image-generic" },
-} as const satisfies { readonly [name: string]: { readonly suite: Suite; readonly root: string } };
+  "6.1": { arch: "x86_64", suite: "bookworm", root: "linux-image-amd64" },
+  cloud: { arch: "x86_64", suite: "bookworm", root: "linux-image-cloud-amd64" },
+  "6.12": { arch: "x86_64", suite: "trixie", root: "linux-image-amd64" },
+  newest: { arch: "x86_64", suite: "sid", root: "linux-image-amd64" },
+  host: { arch: "x86_64", suite: "host", root: "linux-image-generic" },
+  "6.1-arm64": { arch: "aarch64", suite: "bookworm/arm64", root: "linux-image-arm64" },
+  "6.12-arm64": { arch: "aarch64", suite: "trixie/arm64", root: "linux-image-arm64" },
+} as const satisfies {
+  readonly [name: string]: { readonly arch: GuestArch; readonly suite: Suite; readonly root: string };
+};
 
 /** Debian's image is one package, or `image`, `binary`, `base` and `modules` since 7.x. */
 const KERNEL_PACKAGES = /^linux-(image|binary|base|modules)-\d/;
 
-/** The kernels that this host can have: three generations on Debian, its own on Ubuntu. */
-export async function kernelNames(): Promise<readonly KernelName[]> {
-  if (Deno.build.arch !== "x86_64") throw new SetupError(`Cannot test on ${Deno.build.arch}: the guests are x86_64`);
+/** The kernels that this host can have: three generations on Debian, two for aarch64; on Ubuntu its own. */
+export async function kernelNames(arch: GuestArch = "x86_64"): Promise<readonly KernelName[]> {
+  if (Deno.build.arch !== "x86_64") throw new SetupError(`Cannot test on ${Deno.build.arch}: the host must be x86_64`);
   switch (await distribution()) {
     case "debian":
-      return ["6.1", "6.12", "newest"];
+      return arch === "aarch64" ? ["6.1-arm64", "6.12-arm64"] : ["6.1", "6.12", "newest"];
     case "ubuntu":
-      return ["host"];
+      return arch === "aarch64" ? [] : ["host"];
     case undefined:
       throw new SetupError("Cannot fetch kernels: run this on Debian or Ubuntu, or in a container of one of them");
   }
@@ -46,7 +60,7 @@ export async function kernelNames(): Promise<readonly KernelName[]> {
 
 /** A kernel, fetched if the cache lacks it. */
 export async function fetchKernel(name: KernelName): Promise<Kernel> {
-  const { suite, root } = KERNELS[name];
+  const { arch, suite, root } = KERNELS[name];
   const folder = await unpacked(suite, root, KERNEL_PACKAGES);
   for (const parent of ["usr/lib/modules", "lib/modules"]) {
     const release = await firstEntry(join(folder, parent));
@@ -54,35 +68,42 @@ export async function fetchKernel(name: KernelName): Promise<Kernel> {
     const modules = join(folder, parent, release);
     const image = await firstExisting([join(folder, "boot", `vmlinuz-${release}`), join(modules, "vmlinuz")]);
     const config = await firstExisting([join(folder, "boot", `config-${release}`), join(modules, "config")]);
-    if (image !== undefined) return { name, release, image, modules, ...(config === undefined ? {} : { config }) };
+    if (image === undefined) continue;
+    return { name, arch, release, image, modules, ...(config === undefined ? {} : { config }) };
   }
   throw new Error(`${root} of ${suite} has no kernel image`);
 }
 
 /** The path of a static busybox, from the distribution's package. */
-export async function fetchBusybox(): Promise<string> {
-  const folder = await unpacked(await toolSuite(), "busybox-static", /^busybox-static$/);
+export async function fetchBusybox(arch: GuestArch): Promise<string> {
+  const folder = await unpacked(await toolSuite(arch), "busybox-static", /^busybox-static$/);
   const path = await firstExisting([join(folder, "bin/busybox"), join(folder, "usr/bin/busybox")]);
   if (path === undefined) throw new Error("The package busybox-static has no busybox");
   return path;
 }
 
 /** UEFI firmware: code to map read-only, and the variables' template, which each machine copies. */
-export async function fetchOvmf(): Promise<{ readonly code: string; readonly variables: string }> {
-  const folder = join(await unpacked(await toolSuite(), "ovmf", /^ovmf$/), "usr/share/OVMF");
-  return { code: join(folder, "OVMF_CODE_4M.fd"), variables: join(folder, "OVMF_VARS_4M.fd") };
+export async function fetchFirmware(arch: GuestArch): Promise<{ readonly code: string; readonly variables: string }> {
+  const { firmware } = architecture(arch);
+  const folder = await unpacked(await toolSuite(arch), firmware.package, new RegExp(`^${firmware.package}$`));
+  return { code: join(folder, firmware.code), variables: join(folder, firmware.variables) };
 }
 
-/** The path of QEMU for x86_64; on Debian and Ubuntu it is installed where it lacks and we may. */
-export async function findQemu(): Promise<string> {
-  const program = "qemu-system-x86_64";
+/** The folder with the root file system of a C library for another architecture than the host's, with what Deno needs. */
+export async function fetchLibraries(arch: GuestArch): Promise<string> {
+  return await unpacked(await toolSuite(arch), "libgcc-s1", /^(libgcc-s1|libc6)$/);
+}
+
+/** The path of QEMU for an architecture; on Debian and Ubuntu it is installed where it lacks and we may. */
+export async function findQemu(arch: GuestArch): Promise<string> {
+  const { program, package: wanted } = architecture(arch).qemu;
   const found = await onPath(program);
   if (found !== undefined) return found;
   if (await distribution() === undefined || Deno.uid() !== 0) {
-    throw new SetupError(`Cannot find ${program}: install QEMU (Debian, Ubuntu: apt-get install qemu-system-x86)`);
+    throw new SetupError(`Cannot find ${program}: install QEMU (Debian, Ubuntu: apt-get install ${wanted})`);
   }
   return await locked("qemu", async () => {
-    const install = ["install", "-y", "--no-install-recommends", "qemu-system-x86"];
+    const install = ["install", "-y", "--no-install-recommends", wanted];
     const env = { DEBIAN_FRONTEND: "noninteractive" };
     if (await onPath(program) === undefined) {
       announce(`apt-get ${install.join(" ")}`);
@@ -92,12 +113,13 @@ export async function findQemu(): Promise<string> {
       });
     }
     const installed = await onPath(program);
-    if (installed === undefined) throw new SetupError(`The package qemu-system-x86 brought no ${program}`);
+    if (installed === undefined) throw new SetupError(`The package ${wanted} brought no ${program}`);
     return installed;
   });
 }
 
-async function toolSuite(): Promise<Suite> {
+async function toolSuite(arch: GuestArch): Promise<Suite> {
+  if (arch === "aarch64") return "bookworm/arm64";
   return await distribution() === "ubuntu" ? "host" : "bookworm";
 }
 
@@ -119,7 +141,8 @@ async function unpack(suite: Suite, packages: readonly Package[]): Promise<strin
   const [first] = packages;
   if (first === undefined) throw new Error(`No package of ${suite} to unpack`);
   const rest = packages.length === 1 ? "" : `+${packages.length - 1}`;
-  const key = `packages/${first.name}_${first.version.replaceAll(":", "%3a")}${rest}`;
+  const foreign = debianArchitecture(suite) === "amd64" ? "" : `_${debianArchitecture(suite)}`;
+  const key = `packages/${first.name}_${first.version.replaceAll(":", "%3a")}${foreign}${rest}`;
   return await cached(key, async (folder) => {
     for (const row of packages) {
       const file = await downloadPackage(suite, row, folder);

@@ -1,11 +1,14 @@
 import { join } from "@std/path";
+import { architecture, type GuestArch } from "./architecture.ts";
 import type { GuestFiles, Initrd } from "./initramfs.ts";
 import { onPath } from "./host_command.ts";
-import { fetchOvmf, findQemu } from "./packages.ts";
+import { fetchFirmware, findQemu } from "./packages.ts";
 
 /** A virtual machine to start. */
 export interface MachineOptions {
-  /** The path of a bzImage. */
+  /** `x86_64` unless told. */
+  readonly arch?: GuestArch;
+  /** The path of a bzImage, or of an Image of arm64. */
   readonly kernel: string;
   readonly initrd: Initrd;
   /** The files of a disk; the initrd must be one of `diskInitrd`. */
@@ -20,10 +23,10 @@ export interface MachineOptions {
   readonly cpus?: number;
   /** Features that the processor is to lack, as QEMU names them. */
   readonly without?: readonly string[];
-  /** `bios` unless told. */
+  /** `bios` unless told, which on aarch64 is none: QEMU enters the kernel, with a device tree. */
   readonly firmware?: "bios" | "uefi";
-  /** `q35` unless told. */
-  readonly board?: "q35" | "pc";
+  /** As QEMU names it; `q35` unless told, on aarch64 `virt`. */
+  readonly board?: string;
   /** Seconds until the agent must have come up; 240 unless told. */
   readonly bootTimeout?: number;
 }
@@ -32,13 +35,12 @@ export interface MachineOptions {
  * What every kernel of the harness is told, those booted by kexec too: the console, to stop instead of hanging after a
  * panic, and the mark by which guest programs know that they are in a guest.
  */
-export const BASE_CMDLINE = "console=ttyS0 panic=-1 warmboot.vm";
+export function baseCmdline(arch: GuestArch): string {
+  return `console=${architecture(arch).console} panic=-1 warmboot.vm`;
+}
 
-/**
- * Everything that can be emulated, but for the two features that have kernels copy memory byte by byte: a real processor
- * is fast at that, QEMU's emulation eight times slower than at words.
- */
-const CPU = "max,erms=off,fsrm=off";
+/** The same for x86_64. */
+export const BASE_CMDLINE: string = baseCmdline("x86_64");
 
 /**
  * One thread for all processors of the guest: with a thread for each, QEMU before 8.1 now and then runs an instruction
@@ -67,8 +69,9 @@ export async function qemuCommand(
   options: MachineOptions,
   files: MachineFiles,
 ): Promise<{ readonly program: string; readonly args: string[] }> {
-  const { kernel, disk, append = "", memory = 2048, cpus = 2, without = [], firmware = "bios", board = "q35" } =
+  const { arch = "x86_64", kernel, disk, append = "", memory = 2048, cpus = 2, without = [], firmware = "bios" } =
     options;
+  const { cpu, agentPort, ...row } = architecture(arch);
   const args = [
     ["-nodefaults", "-no-user-config", "-no-reboot"],
     ["-display", "none"],
@@ -77,21 +80,21 @@ export async function qemuCommand(
       "-accel",
       ACCELERATOR,
       "-cpu",
-      [CPU, ...without.map((name) => `${name}=off`)].join(","),
+      [cpu, ...without.map((name) => `${name}=off`)].join(","),
       "-machine",
-      board,
+      options.board ?? row.board,
       "-m",
       `${memory}`,
       "-smp",
       `${cpus},sockets=${cpus}`,
     ],
     ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"],
-    ["-chardev", `socket,id=agent,path=${optionValue(files.socket)}`, "-serial", "chardev:agent"],
-    ["-kernel", kernel, "-initrd", files.initrd, "-append", `${BASE_CMDLINE} ${append}`.trim()],
+    ["-chardev", `socket,id=agent,path=${optionValue(files.socket)}`, ...agentPort("agent")],
+    ["-kernel", kernel, "-initrd", files.initrd, "-append", `${baseCmdline(arch)} ${append}`.trim()],
     ...(disk === undefined ? [] : diskDrive(files.disk)),
-    ...(firmware === "uefi" ? await flashDrives(files.variables) : []),
+    ...(firmware === "uefi" ? await flashDrives(arch, files.variables) : []),
   ].flat();
-  const qemu = await findQemu();
+  const qemu = await findQemu(arch);
   // A test process that is killed takes its machines along.
   const setpriv = await onPath("setpriv");
   return setpriv === undefined
@@ -105,11 +108,11 @@ function diskDrive(path: string): readonly string[][] {
   return [["-drive", drive, "-device", "virtio-blk-pci,drive=disk"]];
 }
 
-async function flashDrives(variables: string): Promise<readonly string[][]> {
-  const ovmf = await fetchOvmf();
-  await Deno.copyFile(ovmf.variables, variables);
+async function flashDrives(arch: GuestArch, variables: string): Promise<readonly string[][]> {
+  const firmware = await fetchFirmware(arch);
+  await Deno.copyFile(firmware.variables, variables);
   return [
-    ["-drive", `if=pflash,format=raw,readonly=on,file=${optionValue(ovmf.code)}`],
+    ["-drive", `if=pflash,format=raw,readonly=on,file=${optionValue(firmware.code)}`],
     ["-drive", `if=pflash,format=raw,file=${optionValue(variables)}`],
   ];
 }
