@@ -46,6 +46,7 @@ export interface CauseRow {
 }
 
 const FILE_LOAD: readonly Syscall["name"][] = ["kexec_file_load"];
+const FILE_CALLS: readonly Syscall["name"][] = [...FILE_LOAD, "kexec_file_unload"];
 const SEGMENT_LOAD: readonly Syscall["name"][] = ["kexec_load"];
 
 const isCrash = ({ call }: Refusal): boolean =>
@@ -140,9 +141,9 @@ export const CAUSES: readonly CauseRow[] = [
   },
   {
     errno: "ENOSYS",
-    calls: FILE_LOAD,
+    calls: FILE_CALLS,
     cause: ({ facts }) => `the running kernel ${facts.release} has no kexec_file_load (CONFIG_KEXEC_FILE)`,
-    remedy: "Use `load: kexec_load`",
+    remedy: "Use `load: kexec_load`; `warmboot unload` falls back to it by itself",
   },
   {
     errno: "ENOSYS",

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from "@std/assert";
 import { EXIT } from "../../src/core/exit.ts";
+import { builtKernel } from "./built_kernel.ts";
 import { loaded, said, status } from "./guest_profile.ts";
-import { kexecJumpKernel } from "./kexec_jump_kernel.ts";
 import { denoDisk, diskInitrd, tinyInitrd } from "./initramfs.ts";
 import { startMachine } from "./machine.ts";
 import { fetchKernel, kernelNames } from "./packages.ts";
@@ -40,7 +40,7 @@ Deno.test({
   // The source is Debian's.
   ignore: !names.includes("6.12"),
   fn: async (t) => {
-    const kernel = await kexecJumpKernel();
+    const kernel = await builtKernel("kexec_jump");
     const disk = await denoDisk({ warmboot: "cli.ts", rounds: "tests/vm/guest/preserve_rounds.ts" });
     await using machine = await startMachine({
       kernel: kernel.image,

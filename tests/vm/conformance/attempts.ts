@@ -4,9 +4,6 @@ import { KEXEC_FILE_LOAD_FLAGS, KEXEC_LOAD_FLAGS } from "../../../src/plan/flags
 import type { FileAttempt, Piece, Places, SegmentAttempt } from "./condition.ts";
 import { FILES } from "./files.ts";
 
-/** KEXEC_ARCH_X86_64, the guests' own. */
-export const NATIVE: bigint = archBits("x86_64");
-
 /** The bits of an architecture's name. */
 export function archBits(name: typeof KEXEC_ARCHITECTURES[number]["name"]): bigint {
   return BigInt(KEXEC_ARCHITECTURES.find((row) => row.name === name)?.machine ?? 0) << 16n;
@@ -25,12 +22,16 @@ export function crashPiece(places: Places): Piece {
 /** A kexec_load(2) call of one page, entered at its start. */
 export function load(places: Places, changes: Partial<SegmentAttempt> = {}): SegmentAttempt {
   const pieces = changes.pieces ?? [piece(places)];
-  return { call: "kexec_load", entry: pieces[0]?.mem ?? 0n, flags: NATIVE, ...changes, pieces };
+  return { call: "kexec_load", entry: pieces[0]?.mem ?? 0n, flags: places.native, ...changes, pieces };
 }
 
 /** The same for a crash image. */
 export function crashLoad(places: Places, changes: Partial<SegmentAttempt> = {}): SegmentAttempt {
-  return load(places, { pieces: [crashPiece(places)], flags: NATIVE | KEXEC_LOAD_FLAGS.KEXEC_ON_CRASH, ...changes });
+  return load(places, {
+    pieces: [crashPiece(places)],
+    flags: places.native | KEXEC_LOAD_FLAGS.KEXEC_ON_CRASH,
+    ...changes,
+  });
 }
 
 /** A kexec_load(2) call that unloads. */

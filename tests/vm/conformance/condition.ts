@@ -1,11 +1,30 @@
 /** The words of the conformance table: what is tried, in which state of the guest, and who is to say what about it. */
 import type { Range } from "../../../src/core/range.ts";
+import type { GuestArch } from "../architecture.ts";
 
-/** The kernels that the table is tried on. */
-export const SEEN_ON = ["6.1", "6.12"] as const;
+/** What a kernel's answers depend on. */
+interface TriedKernel {
+  /** Its line of releases. */
+  readonly release: "6.1" | "6.12";
+  readonly arch: GuestArch;
+  /** The call that it is built without. */
+  readonly lacks?: Attempt["call"];
+  /** The head of its column. */
+  readonly column: string;
+}
+
+/** The kernels that the table is tried on, by the names of packages.ts. */
+export const TRIED = {
+  "6.1": { release: "6.1", arch: "x86_64", column: "6.1" },
+  "6.12": { release: "6.12", arch: "x86_64", column: "6.12" },
+  "6.1-arm64": { release: "6.1", arch: "aarch64", lacks: "kexec_file_load", column: "6.1, arm64" },
+} as const satisfies { readonly [name: string]: TriedKernel };
 
 /** One of them. */
-export type SeenOn = typeof SEEN_ON[number];
+export type SeenOn = keyof typeof TRIED;
+
+/** Their names, in the order of the columns. */
+export const SEEN_ON = Object.keys(TRIED) as readonly SeenOn[];
 
 /** What the kernel answers: an errno's name, `accepted`, or `not there` where that kernel cannot be brought into the state. */
 export type Answer = string;
@@ -23,6 +42,8 @@ export interface Places {
   readonly half: bigint;
   /** The reservation for a crash kernel; where there is none, some free memory. */
   readonly reservation: Range;
+  /** The bits of the guest's own KEXEC_ARCH_. */
+  readonly native: bigint;
 }
 
 /** A segment as it is packed for the call. `unmapped`: its buffer points to where nothing is. */
@@ -65,6 +86,7 @@ export type Attempt = SegmentAttempt | FileAttempt;
 export const STATES = [
   "as it booted",
   "user namespace",
+  "built without kexec_file_load",
   "without CAP_SYS_BOOT",
   "kernel open for writing",
   "load under way",
@@ -103,8 +125,10 @@ export interface Condition {
   readonly group?: "architecture";
   readonly state?: State;
   readonly attempt: (places: Places) => Attempt;
-  /** The kernel's answer; by kernel where they differ. */
-  readonly answer: Answer | { readonly [Kernel in SeenOn]: Answer };
+  /** The kernel's answer; by release where they differ. */
+  readonly answer: Answer | { readonly [Release in TriedKernel["release"]]: Answer };
+  /** The answer of an architecture that differs. */
+  readonly on?: { readonly [Arch in GuestArch]?: Answer };
   readonly ours: Ours;
 }
 
@@ -141,7 +165,26 @@ export const PAGE_ERRORS = {
 /** The name of one of them. */
 export type PageErrorName = keyof typeof PAGE_ERRORS;
 
-/** What one kernel is to answer. */
-export function expected({ answer }: Condition, kernel: SeenOn): Answer {
-  return typeof answer === "string" ? answer : answer[kernel];
+/** What one kernel is to answer: that it lacks the state or the call, or what its source has. */
+export function expected(condition: Condition, kernel: SeenOn): Answer {
+  const answer = sourceAnswer(condition, kernel);
+  return lacks(condition, kernel) && answer !== "not there" ? "ENOSYS" : answer;
+}
+
+/** What the source of one kernel has it answer, where it is built with the call. */
+export function sourceAnswer({ answer, on }: Condition, kernel: SeenOn): Answer {
+  const { release, arch } = TRIED[kernel];
+  return on?.[arch] ?? (typeof answer === "string" ? answer : answer[release]);
+}
+
+/** Whether the kernel is built without the condition's call. */
+export function lacks(condition: Condition, kernel: SeenOn): boolean {
+  const row: TriedKernel = TRIED[kernel];
+  return row.lacks === callOf(condition);
+}
+
+/** The condition's call, which does not depend on where things lie. */
+export function callOf({ attempt }: Condition): Attempt["call"] {
+  const reservation = { start: 0n, end: 1n };
+  return attempt({ pageSize: 4096n, free: 0n, nowhere: 0n, limit: 0n, half: 0n, reservation, native: 0n }).call;
 }

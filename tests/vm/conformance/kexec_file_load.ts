@@ -261,5 +261,17 @@ const MEMORY: readonly Condition[] = [
   },
 ];
 
+const BUILD: readonly Condition[] = [
+  {
+    id: "file-not-built",
+    title: "The kernel is built without the call (CONFIG_KEXEC_FILE)",
+    state: "built without kexec_file_load",
+    attempt: () => fileLoad(),
+    answer: "ENOSYS",
+    on: { x86_64: "not there" },
+    ours: { by: "profile", says: "call-available" },
+  },
+];
+
 /** The conditions of kexec_file_load(2) that lie in the call and its files. */
-export const KEXEC_FILE_LOAD: readonly Condition[] = [...DESCRIPTORS, ...CONTENT, ...ARGUMENTS, ...MEMORY];
+export const KEXEC_FILE_LOAD: readonly Condition[] = [...BUILD, ...DESCRIPTORS, ...CONTENT, ...ARGUMENTS, ...MEMORY];

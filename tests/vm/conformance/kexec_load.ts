@@ -1,7 +1,8 @@
 /** What kexec_load(2) answers to calls that are wrong in one thing, with all permissions. */
 import { KEXEC_ARCHITECTURES } from "../../../src/core/kexec_arch.ts";
 import { KEXEC_LOAD_FLAGS } from "../../../src/plan/flags.ts";
-import { archBits, crashLoad, crashPiece, load, NATIVE, piece } from "./attempts.ts";
+import { ARCHITECTURES } from "../architecture.ts";
+import { archBits, crashLoad, crashPiece, load, piece } from "./attempts.ts";
 import type { Condition } from "./condition.ts";
 
 const { KEXEC_PRESERVE_CONTEXT, KEXEC_UPDATE_ELFCOREHDR, KEXEC_CRASH_HOTPLUG_SUPPORT } = KEXEC_LOAD_FLAGS;
@@ -157,7 +158,7 @@ const FLAGS: readonly Condition[] = [
     id: "load-flag",
     title: "A flag that no kernel has (0x20)",
     page: "flags",
-    attempt: (places) => load(places, { flags: NATIVE | 0x20n }),
+    attempt: (places) => load(places, { flags: places.native | 0x20n }),
     answer: "EINVAL",
     ours: { by: "stored plan", says: "conflict" },
   },
@@ -165,7 +166,7 @@ const FLAGS: readonly Condition[] = [
     id: "load-debug",
     title: "The flag 0x10, KEXEC_DEBUG of newer kexec-tools",
     page: "flags",
-    attempt: (places) => load(places, { flags: NATIVE | 0x10n }),
+    attempt: (places) => load(places, { flags: places.native | 0x10n }),
     answer: "EINVAL",
     ours: { by: "stored plan", says: "conflict" },
   },
@@ -173,7 +174,7 @@ const FLAGS: readonly Condition[] = [
     id: "load-preserve",
     title: "KEXEC_PRESERVE_CONTEXT, and the kernel is built without CONFIG_KEXEC_JUMP",
     page: "flags",
-    attempt: (places) => load(places, { flags: NATIVE | KEXEC_PRESERVE_CONTEXT }),
+    attempt: (places) => load(places, { flags: places.native | KEXEC_PRESERVE_CONTEXT }),
     answer: "EINVAL",
     ours: { by: "profile", says: "preserve-context" },
   },
@@ -181,7 +182,7 @@ const FLAGS: readonly Condition[] = [
     id: "load-elfcorehdr",
     title: "KEXEC_UPDATE_ELFCOREHDR, a flag since Linux 6.6",
     page: "flags",
-    attempt: (places) => load(places, { flags: NATIVE | KEXEC_UPDATE_ELFCOREHDR }),
+    attempt: (places) => load(places, { flags: places.native | KEXEC_UPDATE_ELFCOREHDR }),
     answer: { "6.1": "EINVAL", "6.12": "accepted" },
     ours: { by: "stored plan", says: "flag-known", status: "warn" },
   },
@@ -189,19 +190,18 @@ const FLAGS: readonly Condition[] = [
     id: "load-hotplug",
     title: "KEXEC_CRASH_HOTPLUG_SUPPORT, a flag since Linux 6.10",
     page: "flags",
-    attempt: (places) => load(places, { flags: NATIVE | KEXEC_CRASH_HOTPLUG_SUPPORT }),
+    attempt: (places) => load(places, { flags: places.native | KEXEC_CRASH_HOTPLUG_SUPPORT }),
     answer: { "6.1": "EINVAL", "6.12": "accepted" },
     ours: { by: "stored plan", says: "flag-known", status: "warn" },
   },
-  ...KEXEC_ARCHITECTURES.filter(({ name }) => name !== "default" && name !== "x86_64").map((
-    { name, constant },
-  ): Condition => ({
+  ...KEXEC_ARCHITECTURES.filter(({ name }) => name !== "default").map(({ name, constant }): Condition => ({
     id: `arch-${name}`,
     title: constant,
     ...(NOT_ON_THE_PAGE.includes(name) ? {} : { page: "flags" }),
     group: "architecture",
     attempt: (places) => load(places, { flags: archBits(name) }),
     answer: "EINVAL",
+    ...(Object.hasOwn(ARCHITECTURES, name) ? { on: { [name]: "accepted" } } : {}),
     ours: { by: "profile", says: "architecture-flag" },
   })),
 ];

@@ -1,6 +1,6 @@
 /** What a run saw of one condition. */
-import { type Answer, type Condition, expected, type SeenOn } from "./condition.ts";
-import { isSaid, type Verdict } from "./verdict.ts";
+import { type Answer, type Condition, expected, lacks, SEEN_ON, type SeenOn, sourceAnswer } from "./condition.ts";
+import { isSaid, isSaidOfLacking, type Verdict } from "./verdict.ts";
 
 /** The kernel's answer, and what warmboot said. */
 export interface Observation extends Verdict {
@@ -14,7 +14,8 @@ export function deviation(condition: Condition, kernel: SeenOn, seen: Observatio
   if (seen === undefined) return `${id} on ${kernel}: not tried`;
   const answer = expected(condition, kernel);
   if (seen.answer !== answer) return `${id} on ${kernel}: ${seen.answer}, and the table has ${answer}`;
-  const taken = answer === "accepted" && typeof condition.answer !== "string";
-  if (answer === "not there" || isSaid(ours, taken, seen)) return undefined;
+  if (answer === "not there") return undefined;
+  const taken = answer === "accepted" && SEEN_ON.some((other) => sourceAnswer(condition, other) !== "accepted");
+  if (lacks(condition, kernel) ? isSaidOfLacking(ours, seen) : isSaid(ours, taken, seen)) return undefined;
   return `${id} on ${kernel}: warmboot says ${JSON.stringify(seen)}, and the table has ${JSON.stringify(ours)}`;
 }

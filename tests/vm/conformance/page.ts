@@ -1,5 +1,14 @@
 /** docs/conformance.md, from what the runs saw. */
-import { type Condition, expected, type Ours, PAGE_ERRORS, SEEN_ON, type SeenOn } from "./condition.ts";
+import {
+  callOf,
+  type Condition,
+  type Ours,
+  PAGE_ERRORS,
+  SEEN_ON,
+  type SeenOn,
+  sourceAnswer,
+  TRIED,
+} from "./condition.ts";
 import type { Observation } from "./observation.ts";
 import { CONDITIONS, UNREACHABLE } from "./table.ts";
 
@@ -31,15 +40,16 @@ kexec_load(2) and kexec_file_load(2) refuse what is wrong with an errno and no m
 so that the reboot fails. This page shows both, call by call: each was made to a real kernel with none of warmboot's checks
 before it, and the same was put to warmboot as a profile or as a stored plan.
 
-The kernels are Debian's for amd64, of Linux 6.1 and 6.12, in QEMU. A test makes the calls again and fails where a kernel
-or warmboot answers otherwise than here.
+The kernels are Debian's, for amd64 of Linux 6.1 and 6.12, for arm64 of 6.1, in QEMU. A test makes the calls again and
+fails where a kernel or warmboot answers otherwise than here.
 
 - **kernel** is what the kernel's source has it answer: an errno, or *accepted*.
 - **man page** tells whether kexec_load(2), the page of both calls, has this case of the error.
 - **warmboot** names the check that fails, or the diagnostic that is given, before any call
   ([diagnostics.md](diagnostics.md) has them all). *Stored plan* marks what no profile can ask for, and an edited plan can.
   Where nothing tells beforehand, it is the cause that is told after the refusal.
-- **seen** is what the kernel answered; *not there*, that this kernel has no such state.
+- **seen** is what the kernel answered; *not there*, that this kernel has no such state. Debian's kernel for arm64 is built
+  without kexec_file_load, and answers ENOSYS whatever else may be wrong; warmboot says \`call-available\` there.
 
 ${sections.join("\n\n")}
 
@@ -76,19 +86,19 @@ ${
 
 /** The errno by which a row is found: that of the first kernel that gives one. */
 function errnoOf(condition: Condition): string {
-  const answers = SEEN_ON.map((kernel) => expected(condition, kernel));
+  const answers = SEEN_ON.map((kernel) => sourceAnswer(condition, kernel));
   return answers.find((answer) => !NO_ERRNO.includes(answer)) ?? "accepted";
 }
 
 function table(conditions: readonly Condition[], seen: Seen): string {
   const head = `| condition | call | kernel | man page | warmboot | ${
-    SEEN_ON.map((name) => `seen on ${name}`).join(" | ")
+    SEEN_ON.map((name) => `seen on ${TRIED[name].column}`).join(" | ")
   } |`;
   const rows = conditions.map((condition) => {
     const { title, ours, id } = condition;
     const call = callOf(condition);
     const answers = SEEN_ON.map((name) => seen[name].find((each) => each.id === id)?.answer ?? "not tried");
-    return `| ${[title, call, sourceAnswer(condition), onPage(condition), said(ours), ...answers].join(" | ")} |`;
+    return `| ${[title, call, kernelsAnswer(condition), onPage(condition), said(ours), ...answers].join(" | ")} |`;
   });
   return [head, `|${"---|".repeat(5 + SEEN_ON.length)}`, ...rows].join("\n");
 }
@@ -97,15 +107,13 @@ function onPage(condition: Condition): string {
   return errnoOf(condition) === "accepted" ? "" : condition.page === undefined ? "no" : "yes";
 }
 
-function sourceAnswer(condition: Condition): string {
-  const answers = new Set(SEEN_ON.map((kernel) => expected(condition, kernel)).filter((each) => each !== "not there"));
-  return [...answers].join(", later ");
-}
-
-/** The call does not depend on where things lie. */
-function callOf({ attempt }: Condition): string {
-  const range = { start: 0n, end: 1n };
-  return attempt({ pageSize: 4096n, free: 0n, nowhere: 0n, limit: 0n, half: 0n, reservation: range }).call;
+/** By release where they differ, then the architectures that differ. */
+function kernelsAnswer(condition: Condition): string {
+  const { on = {}, ...elsewhere } = condition;
+  const isAnswer = (answer: string) => answer !== "not there";
+  const answers = new Set(SEEN_ON.map((kernel) => sourceAnswer(elsewhere, kernel)).filter(isAnswer));
+  const exceptions = Object.entries(on).filter(([, answer]) => isAnswer(answer));
+  return [[...answers].join(", later "), ...exceptions.map(([arch, answer]) => `${answer} on ${arch}`)].join("; ");
 }
 
 function said(ours: Ours): string {

@@ -8,7 +8,7 @@ import { fetchKernel } from "../packages.ts";
 import { SEEN_ON, type SeenOn } from "./condition.ts";
 import { FILES } from "./files.ts";
 import { deviation, type Observation } from "./observation.ts";
-import { conformancePage } from "./page.ts";
+import { conformancePage, type Seen } from "./page.ts";
 import { CONDITIONS } from "./table.ts";
 
 /** The page's path. */
@@ -19,7 +19,7 @@ export async function observeOn(name: SeenOn): Promise<readonly Observation[]> {
   const kernel = await fetchKernel(name);
   const files = {
     [FILES.kernel]: { file: kernel.image },
-    [FILES.initrd]: await initrdBytes(await tinyInitrd()),
+    [FILES.initrd]: await initrdBytes(await tinyInitrd({}, kernel.arch)),
     ...(kernel.config === undefined ? {} : { [`/boot/config-${kernel.release}`]: { file: kernel.config } }),
   };
   const programs = { conformance: "tests/vm/guest/conformance.ts" };
@@ -33,13 +33,19 @@ export async function observeOn(name: SeenOn): Promise<readonly Observation[]> {
   return runs.flatMap((text) => JSON.parse(text) as readonly Observation[]);
 }
 
+async function observeAll(): Promise<Seen> {
+  const rows: [SeenOn, readonly Observation[]][] = [];
+  for (const name of SEEN_ON) rows.push([name, await observeOn(name)]);
+  return Object.fromEntries(rows) as Seen;
+}
+
 /** What differs from the table, as sentences. */
 export function deviations(name: SeenOn, seen: readonly Observation[]): readonly string[] {
   return CONDITIONS.flatMap((row) => deviation(row, name, seen.find(({ id }) => id === row.id)) ?? []);
 }
 
 if (import.meta.main) {
-  const seen = { "6.1": await observeOn("6.1"), "6.12": await observeOn("6.12") };
+  const seen = await observeAll();
   const faults = SEEN_ON.flatMap((name) => deviations(name, seen[name]));
   for (const fault of faults) console.error(fault);
   if (faults.length > 0) Deno.exit(1);

@@ -1,10 +1,11 @@
 /** How the guest is brought into each state, and back where there is a way back. */
 import { KEXEC_FILE_LOAD_FLAGS, KEXEC_LOAD_FLAGS } from "../../../src/plan/flags.ts";
 import type { Libc } from "../../../src/kernel/libc.ts";
-import { NATIVE } from "./attempts.ts";
 import type { Places, State } from "./condition.ts";
 import { FILES } from "./files.ts";
 import { setSysBoot, stalledLoad } from "./raw_calls.ts";
+
+const ENOSYS = 38;
 
 /** A way back; nothing where there is none. */
 type Leave = (() => void | Promise<void>) | undefined;
@@ -18,6 +19,8 @@ export function enter(state: State, places: Places, libc: Libc): Entered {
     case "as it booted":
     case "user namespace":
       return { leave: undefined };
+    case "built without kexec_file_load":
+      return dropByFile(false, libc) === ENOSYS ? { leave: undefined } : "not there";
     case "without CAP_SYS_BOOT":
       setSysBoot(false);
       return { leave: () => setSysBoot(true) };
@@ -28,7 +31,7 @@ export function enter(state: State, places: Places, libc: Libc): Entered {
     case "load under way":
     case "crash load under way": {
       const crash = state === "crash load under way";
-      const flags = NATIVE | (crash ? KEXEC_LOAD_FLAGS.KEXEC_ON_CRASH : 0n);
+      const flags = places.native | (crash ? KEXEC_LOAD_FLAGS.KEXEC_ON_CRASH : 0n);
       const stalled = stalledLoad(crash ? places.reservation.start : places.free, flags);
       return {
         leave: async () => {
@@ -64,6 +67,12 @@ function written(path: string, text: string): Entered {
 
 /** Unloads an image, so that nothing is left of an attempt that succeeded. */
 export function drop(crash: boolean, libc: Libc): void {
+  if (dropByFile(crash, libc) === ENOSYS) libc.kexecLoad(0n, 0n, null, crash ? KEXEC_LOAD_FLAGS.KEXEC_ON_CRASH : 0n);
+}
+
+/** The same, which works in lockdown too, where the kernel has the call. Gives the errno. */
+function dropByFile(crash: boolean, libc: Libc): number {
   const { KEXEC_FILE_UNLOAD, KEXEC_FILE_ON_CRASH } = KEXEC_FILE_LOAD_FLAGS;
-  libc.kexecFileLoad(-1, -1, null, KEXEC_FILE_UNLOAD | (crash ? KEXEC_FILE_ON_CRASH : 0n));
+  const result = libc.kexecFileLoad(-1, -1, null, KEXEC_FILE_UNLOAD | (crash ? KEXEC_FILE_ON_CRASH : 0n));
+  return result.ok ? 0 : result.errno;
 }

@@ -34,11 +34,10 @@ export async function verdictOn(attempt: Attempt, ours: Ours, facts: HostFacts, 
     case "profile":
       return onProfile(attempt, facts);
     case "agreement":
-      return unloads(attempt) ? SILENCE : onProfile(attempt, facts);
     case "cause": {
       const call = syscallOf(attempt);
       const before = unloads(attempt) ? SILENCE : onProfile(attempt, facts);
-      const cause = diagnose({ call, errno, facts })?.cause;
+      const cause = errno === 0 ? undefined : diagnose({ call, errno, facts })?.cause;
       return { ...before, ...(cause === undefined ? {} : { cause }) };
     }
   }
@@ -57,6 +56,13 @@ export function isSaid(ours: Ours, taken: boolean, { fails, warns, cause = "" }:
     default:
       return ours.status === "warn" ? fails.length === 0 && warns.includes(ours.says) : fails.includes(ours.says);
   }
+}
+
+/** Whether it is said that the kernel is built without kexec_file_load, or what is wrong with the call besides. */
+export function isSaidOfLacking(ours: Ours, { fails, cause = "" }: Verdict): boolean {
+  const besides = ours.by === "profile" || ours.by === "stored plan" ? ours.says : undefined;
+  return ours.by === "nothing" || cause.includes("has no kexec_file_load") ||
+    fails.some((name) => name === "call-available" || name === besides);
 }
 
 /** No profile unloads. */

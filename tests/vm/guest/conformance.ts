@@ -12,6 +12,7 @@ import { errnoName } from "../../../src/kernel/errno.ts";
 import { openLibc } from "../../../src/kernel/libc.ts";
 import { crashReservation, freeMemory } from "../../../src/plan/placement/free_memory.ts";
 import { machineMemory } from "../../../src/plan/placement/machine.ts";
+import { archBits } from "../conformance/attempts.ts";
 import { type Places, type State, STATES } from "../conformance/condition.ts";
 import { makeFiles } from "../conformance/files.ts";
 import { makeCall } from "../conformance/make_call.ts";
@@ -42,6 +43,7 @@ function placesOf(facts: HostFacts): Places {
     limit,
     half: memTotal / pageSize / 2n * pageSize,
     reservation: crashReservation(facts.iomem) ?? { start, end: start + ALIGNMENT },
+    native: archBits(Deno.build.arch),
   };
 }
 
