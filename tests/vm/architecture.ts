@@ -43,8 +43,9 @@ export const ARCHITECTURES = {
     debian: "arm64",
     qemu: { program: "qemu-system-aarch64", package: "qemu-system-arm" },
     board: "virt",
-    // Pointers are authenticated by QEMU's own cipher: the architected one takes most of the time of an emulation.
-    cpu: "max,pauth-impdef=on",
+    // Pointers are authenticated by QEMU's own cipher: the architected one takes most of the time of an emulation. With
+    // 52-bit addresses (LPA2), loading an image ends in an oops of kernels that use them (arch/arm64/mm/trans_pgd.c, 6.12).
+    cpu: "max,pauth-impdef=on,lpa2=off",
     console: "ttyAMA0",
     // The board has one port.
     agentPort: (chardev) => ["-device", `pci-serial,chardev=${chardev}`],

@@ -1,10 +1,8 @@
-import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { machineWith, walk } from "./chain.ts";
 import { ALL } from "./extent.ts";
-import { announce } from "./host_command.ts";
-import { denoDisk, diskInitrd, initrdBytes } from "./initramfs.ts";
-import { type Machine, startMachine } from "./machine.ts";
-import { fetchKernel, type Kernel, kernelNames } from "./packages.ts";
-import { BASE_CMDLINE, type MachineOptions } from "./qemu.ts";
+import { fetchKernel, kernelNames } from "./packages.ts";
+import { BASE_CMDLINE } from "./qemu.ts";
 
 const names = await kernelNames();
 const GENERATIONS = await Promise.all(names.map(fetchKernel));
@@ -29,41 +27,10 @@ function everyStep(count: number): readonly number[] {
   return way;
 }
 
-/** A machine that runs the first kernel, with all of them and an initrd on its disk. */
-async function machineWith(kernels: readonly Kernel[], options: Partial<MachineOptions> = {}): Promise<Machine> {
-  const [first] = kernels;
-  if (first === undefined) throw new Error("There is no kernel to test");
-  const initrd = await diskInitrd([...new Set(kernels)]);
-  const images = kernels.map(({ name, image }) => [`/boot/vmlinuz-${name}`, { file: image }] as const);
-  const disk = await denoDisk({ warmboot: "cli.ts" }, {
-    "/boot/initrd": await initrdBytes(initrd),
-    ...Object.fromEntries(images),
-  });
-  return await startMachine({ kernel: first.image, initrd, disk, memory: 2560, ...options });
-}
-
-/** From each kernel to the next, by profiles that differ in their command lines. */
-async function walk(t: Deno.TestContext, machine: Machine, way: readonly Kernel[], load: string): Promise<void> {
-  for (const [step, there] of way.slice(1).entries()) {
-    const here = machine.boot().release;
-    await t.step(`${here} boots ${there.release}`, async () => {
-      const cmdline = `${BASE_CMDLINE} step=${step} note="two words"`;
-      await machine.write(
-        "/run/next.yaml",
-        `version: 1\nkernel: /boot/vmlinuz-${there.name}\ninitrd: /boot/initrd\ncmdline: ${cmdline}\nload: ${load}\n`,
-      );
-      const start = performance.now();
-      const boot = await machine.runToBoot("warmboot load --exec --now /run/next.yaml");
-      assertEquals(boot, { release: there.release, cmdline });
-      announce(`${here} to ${there.release}: ${((performance.now() - start) / 1000).toFixed(1)} s`);
-    });
-  }
-}
-
 Deno.test("kexec_file_load boots one kernel from another", async (t) => {
   const way = ALL ? [...GENERATIONS, ...GENERATIONS.slice(0, 1)] : GENERATIONS.slice(0, 2);
   await using machine = await machineWith(way);
-  await walk(t, machine, way, "kexec_file_load");
+  await walk(t, machine, way, { load: "kexec_file_load" });
 
   const { release } = machine.boot();
   await t.step(`${release} boots itself without an initrd`, async () => {
@@ -82,13 +49,13 @@ Deno.test("kexec_file_load boots one kernel from another", async (t) => {
 Deno.test("kexec_load boots kernels from each other, ten times in a row", async (t) => {
   const way = everyStep(KERNELS.length).flatMap((place) => KERNELS[place] ?? []).slice(0, 11);
   await using machine = await machineWith(way);
-  await walk(t, machine, way, "kexec_load");
+  await walk(t, machine, way, { load: "kexec_load" });
 });
 
 Deno.test("on UEFI, kexec_load boots every kernel, and ACPI, EFI runtime services and power-off stay", async (t) => {
   const way = [...KERNELS, ...KERNELS.slice(0, 1)];
   await using machine = await machineWith(way, { firmware: "uefi" });
-  await walk(t, machine, way, "kexec_load");
+  await walk(t, machine, way, { load: "kexec_load" });
 
   await t.step("after the last of them", async () => {
     const messages = await machine.output("dmesg");

@@ -1,8 +1,7 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { readElfCore } from "../arch/read_elf_core.ts";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { crashLoaded, crashProfile, panic } from "./crash.ts";
 import { ALL } from "./extent.ts";
 import { loaded, machineWith, profile } from "./guest_profile.ts";
-import type { Machine } from "./machine.ts";
 import { fetchKernel, type KernelName, kernelNames } from "./packages.ts";
 import { BASE_CMDLINE, type MachineOptions } from "./qemu.ts";
 
@@ -30,20 +29,6 @@ const OTHERS = PAIRS.map((crash): Crash => ({ ...crash, firmware: crash.firmware
 const names = await kernelNames();
 const wanted = ALL ? [...PAIRS, ...OTHERS] : SOME;
 const crashes = names.includes("6.12") ? wanted : wanted.filter(({ kernel }) => kernel === "6.1");
-
-/** A crash kernel's profile, as examples/kdump.yaml advises. */
-function crashProfile(load: string): string {
-  const words = "irqpoll nr_cpus=1 reset_devices cgroup_disable=memory";
-  return `kernel: /boot/vmlinuz
-initrd: /boot/initrd
-crash: true
-load: ${load}
-cmdline: { reuse: true, set: ${words} }`;
-}
-
-async function crashLoaded(machine: Machine): Promise<string> {
-  return (await machine.output("cat /sys/kernel/kexec_crash_loaded")).trim();
-}
 
 for (const { kernel: name, load, firmware, cpu } of crashes) {
   const kernel = await fetchKernel(names.includes(name) ? name : "host");
@@ -78,31 +63,6 @@ for (const { kernel: name, load, firmware, cpu } of crashes) {
       assertMatch(await machine.output("warmboot status"), /On a panic +\S+, from profile p/);
     });
 
-    await t.step("the panic", async () => {
-      // In two parts, so that the marker in memory is that of the file, and not of the command.
-      await machine.output("printf '%s%s' warmboot-marker -4711 > /run/marker");
-      const panic = `taskset ${1 << cpu} sh -c 'echo c > /proc/sysrq-trigger'`;
-      const boot = await machine.runToBoot(panic);
-      assertEquals(boot.release, kernel.release);
-      assertMatch(boot.cmdline, /\belfcorehdr=0x/);
-      assertMatch(boot.cmdline, /reset_devices cgroup_disable=memory/);
-      assert(!boot.cmdline.includes("crashkernel="), boot.cmdline);
-      assertMatch(machine.console(), new RegExp(`CPU: ${cpu} PID: .*sh|CPU: ${cpu} UID: .*sh`));
-    });
-
-    await t.step("/proc/vmcore is an ELF core of the system that panicked, with what it held in memory", async () => {
-      await machine.output("dd if=/proc/vmcore of=/run/head bs=4096 count=8");
-      const head = await machine.read("/run/head");
-      const count = new DataView(head.buffer).getUint16(56, true);
-      const { machine: architecture, headers } = readElfCore(head.slice(0, 64 + count * 56));
-      assertEquals(architecture, 62);
-      assertEquals(headers[0]?.type, "NOTE");
-      assert(headers.filter(({ type }) => type === "LOAD").length > 1);
-      assertStringIncludes(new TextDecoder("latin1").decode(head), `OSRELEASE=${kernel.release}\n`);
-      assertMatch(
-        await machine.output("strings -n 20 /proc/vmcore | grep -c -m 1 warmboot-marker-4711", { timeout: 180 }),
-        /^[1-9]/,
-      );
-    });
+    await panic(t, machine, { release: kernel.release, arch: kernel.arch, cpu });
   });
 }

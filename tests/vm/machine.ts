@@ -18,6 +18,7 @@ import { removeTree } from "./cache.ts";
 import { writeDisk } from "./disk.ts";
 import { initrdBytes } from "./initramfs.ts";
 import { machineFiles, type MachineOptions, qemuCommand } from "./qemu.ts";
+import { within } from "./within.ts";
 
 /** What a command in the guest came to, as text. */
 export interface Result {
@@ -50,6 +51,8 @@ export interface Machine extends AsyncDisposable {
   read(path: string): Promise<Uint8Array<ArrayBuffer>>;
   /** Everything that the console said. */
   console(): string;
+  /** Resolves when the console has said it. @throws {Error} after so many seconds, or if the machine goes down */
+  hears(text: string, timeout?: number): Promise<void>;
 }
 
 /** Boots a machine and waits for its hello. @throws {Error} if it does not come up */
@@ -114,6 +117,14 @@ class RunningMachine implements Machine {
 
   console(): string {
     return this.#console;
+  }
+
+  async hears(text: string, timeout = 60): Promise<void> {
+    for (let left = timeout * 10; !this.#console.includes(text); left--) {
+      if (this.#down !== undefined) throw this.#down;
+      if (left === 0) throw this.#error(`The console does not say "${text}" in ${timeout} s`);
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
   }
 
   async run(command: string, options: RunOptions = {}): Promise<Result> {
@@ -226,18 +237,6 @@ class RunningMachine implements Machine {
 
   #error(message: string): Error {
     return new Error(`${message}\nThe console's last lines:\n${this.#console.split("\n").slice(-40).join("\n")}`);
-  }
-}
-
-async function within<T>(seconds: number, work: Promise<T>, complaint: () => Error): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(complaint()), seconds * 1000);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }
 

@@ -23,6 +23,8 @@ export interface MachineOptions {
   readonly cpus?: number;
   /** Features that the processor is to lack, as QEMU names them. */
   readonly without?: readonly string[];
+  /** Features that it is to have besides. */
+  readonly features?: readonly string[];
   /** `bios` unless told, which on aarch64 is none: QEMU enters the kernel, with a device tree. */
   readonly firmware?: "bios" | "uefi";
   /** As QEMU names it; `q35` unless told, on aarch64 `virt`. */
@@ -69,8 +71,17 @@ export async function qemuCommand(
   options: MachineOptions,
   files: MachineFiles,
 ): Promise<{ readonly program: string; readonly args: string[] }> {
-  const { arch = "x86_64", kernel, disk, append = "", memory = 2048, cpus = 2, without = [], firmware = "bios" } =
-    options;
+  const {
+    arch = "x86_64",
+    kernel,
+    disk,
+    append = "",
+    memory = 2048,
+    cpus = 2,
+    without = [],
+    features = [],
+    firmware = "bios",
+  } = options;
   const { cpu, agentPort, ...row } = architecture(arch);
   const args = [
     ["-nodefaults", "-no-user-config", "-no-reboot"],
@@ -80,7 +91,7 @@ export async function qemuCommand(
       "-accel",
       ACCELERATOR,
       "-cpu",
-      [cpu, ...without.map((name) => `${name}=off`)].join(","),
+      [cpu, ...without.map((name) => `${name}=off`), ...features.map((name) => `${name}=on`)].join(","),
       "-machine",
       options.board ?? row.board,
       "-m",

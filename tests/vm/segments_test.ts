@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertNotMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { ALL } from "./extent.ts";
+import { writeFlippedPlan } from "./flipped.ts";
 import { machineWith, profile } from "./guest_profile.ts";
 import { denoDisk, diskInitrd, initrdBytes } from "./initramfs.ts";
 import { startMachine } from "./machine.ts";
@@ -44,15 +45,8 @@ const kernel = await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "
 Deno.test(`purgatory refuses what does not match its digest, on the console, before the jump (${kernel.name})`, async () => {
   await using machine = await machineWith(kernel, PROGRAMS);
   await profile(machine, LINES);
-  await machine.output("warmboot plan /run/p.yaml --out /run/plan.json");
-  const plan = JSON.parse(new TextDecoder().decode(await machine.read("/run/plan.json")));
-  const purgatory = plan.call.segments.find(({ name }: { name: string }) => name === "purgatory");
-  const code = Uint8Array.fromBase64(purgatory.source.base64);
   // The digest of the first region lies behind its address and length (purgatory.S).
-  code[0x28 + 16] = (code[0x28 + 16] ?? 0) ^ 1;
-  purgatory.source.base64 = code.toBase64();
-  purgatory.sha256 = new Uint8Array(await crypto.subtle.digest("SHA-256", code)).toHex();
-  await machine.write("/run/flipped.json", JSON.stringify(plan));
+  await writeFlippedPlan(machine, 0x28 + 16);
   await machine.output("warmboot load /run/flipped.json");
   await assertRejects(() => machine.runToBoot("warmboot exec --now", { timeout: 60 }));
   assertStringIncludes(machine.console(), "warmboot: segment 1 at 0x1000000 does not match its SHA-256; halted");

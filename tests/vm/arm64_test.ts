@@ -1,0 +1,110 @@
+/** What only a real kernel can show of arm64: kernels of two generations, with a device tree and with ACPI. */
+import { assertEquals, assertMatch, assertNotMatch, assertRejects } from "@std/assert";
+import { PURGATORY_SYMBOLS as AT } from "../../src/arch/arm64/purgatory_code.ts";
+import { machineWith, walk } from "./chain.ts";
+import { cpioArchive, MODE } from "./cpio.ts";
+import { crashLoaded, crashProfile, panic } from "./crash.ts";
+import { writeFlippedPlan } from "./flipped.ts";
+import { loaded, profile } from "./guest_profile.ts";
+import type { GuestFiles } from "./initramfs.ts";
+import { fetchKernel, type Kernel, kernelNames } from "./packages.ts";
+import { baseCmdline } from "./qemu.ts";
+
+const KERNELS = await Promise.all((await kernelNames("aarch64")).map(fetchKernel));
+/** No kernels of Debian, no test. */
+const ignore = KERNELS.length < 2;
+
+/** The kernels' configurations, by which warmboot knows that they have no kexec_file_load; and an initrd to put before. */
+const FILES: GuestFiles = {
+  "/boot/marker.cpio": cpioArchive([{
+    path: "/marker",
+    mode: MODE.file,
+    data: new TextEncoder().encode("unpacked\n"),
+  }]),
+  ...Object.fromEntries(
+    KERNELS.flatMap(({ release, config }) =>
+      config === undefined ? [] : [[`/boot/config-${release}`, { file: config }] as const]
+    ),
+  ),
+};
+const RESERVE = "crashkernel=256M";
+
+/** A way of `steps` steps, by turns. */
+function turns(steps: number): readonly Kernel[] {
+  return Array.from({ length: steps + 1 }, (_, place) => KERNELS[place % KERNELS.length]).filter((each) =>
+    each !== undefined
+  );
+}
+
+Deno.test({
+  name: "arm64, device tree: five kernels in a row from each other, the last one dumps",
+  ignore,
+  fn: async (t) => {
+    const way = turns(5);
+    await using machine = await machineWith(way, { memory: 2048, append: RESERVE }, FILES);
+    await walk(t, machine, way, { load: "auto", initrd: "[/boot/marker.cpio, /boot/initrd]", append: RESERVE });
+
+    await t.step("the last has all initrds, all CPUs, its address space at random, and the device tree", async () => {
+      assertEquals(await machine.output("cat /marker; grep -c ^processor /proc/cpuinfo"), "unpacked\n2\n");
+      assertMatch(await machine.output("dmesg"), /KASLR enabled/);
+      assertEquals(await machine.output("tr -d '\\000' < /proc/device-tree/compatible"), "linux,dummy-virt");
+    });
+
+    await t.step("a crash kernel is loaded, taken back, and loaded again", async () => {
+      await profile(machine, crashProfile("auto", `/boot/vmlinuz-${way.at(-1)?.name}`));
+      await machine.output("warmboot load /run/p.yaml");
+      assertEquals([await loaded(machine), await crashLoaded(machine)], ["0", "1"]);
+      await machine.output("warmboot unload --crash");
+      assertEquals(await crashLoaded(machine), "0");
+      await machine.output("warmboot load /run/p.yaml");
+    });
+    await panic(t, machine, { release: way.at(-1)?.release ?? "", arch: "aarch64", cpu: 1 });
+  },
+});
+
+Deno.test({
+  name: "arm64, UEFI: kernels boot each other with ACPI and EFI runtime services, the last one dumps",
+  ignore,
+  fn: async (t) => {
+    const way = turns(3).slice(1);
+    await using machine = await machineWith(way, { memory: 2048, append: RESERVE, firmware: "uefi" }, FILES);
+    await walk(t, machine, way, { load: "kexec_load", append: RESERVE });
+
+    await t.step("after the last of them", async () => {
+      const messages = await machine.output("dmesg");
+      assertMatch(messages, /ACPI: RSDP/);
+      assertMatch(messages, /efi: EFI v2/);
+      // By a call of the firmware.
+      assertMatch(messages, /rtc-efi rtc-efi\.\d+: setting system clock/);
+    });
+
+    await t.step("a crash kernel is loaded", async () => {
+      await profile(machine, crashProfile("kexec_load", `/boot/vmlinuz-${way.at(-1)?.name}`));
+      await machine.output("warmboot load /run/p.yaml");
+      assertEquals(await crashLoaded(machine), "1");
+    });
+    await panic(t, machine, { release: way.at(-1)?.release ?? "", arch: "aarch64", cpu: 0 });
+
+    await t.step("the machine can be powered off", async () => {
+      await assertRejects(() => machine.run("poweroff -f"), Error, "went down");
+      assertMatch(machine.console(), /reboot: Power down/);
+    });
+  },
+});
+
+Deno.test({
+  name: "arm64: purgatory refuses what does not match its digest, on the console, before the jump",
+  ignore,
+  fn: async () => {
+    const [kernel] = KERNELS;
+    await using machine = await machineWith(KERNELS.slice(0, 1), { memory: 1024, cpus: 1 }, FILES);
+    const cmdline = baseCmdline("aarch64");
+    await profile(machine, `kernel: /boot/vmlinuz-${kernel?.name}\ninitrd: /boot/initrd\ncmdline: ${cmdline}`);
+    await writeFlippedPlan(machine, AT.regions + AT.regionDigest);
+    await machine.output("warmboot load /run/flipped.json");
+    machine.run("warmboot exec --now").catch(() => undefined);
+    await machine.hears("does not match its SHA-256; halted");
+    assertMatch(machine.console(), /warmboot: segment 1 at 0x[0-9a-f]+ does not match its SHA-256; halted/);
+    assertNotMatch(machine.console(), /Kernel panic/);
+  },
+});
