@@ -1,8 +1,9 @@
 import { anyText, choice, flag, type JsonSchema, list, record, type Shape, text } from "../core/shape.ts";
 import type { HostFacts } from "../host/facts.ts";
-import type { Check, PlannedHost } from "../plan/plan.ts";
+import type { Call, Check, PlannedHost } from "../plan/plan.ts";
 import { checksShape, hostShape } from "../plan/plan_shape.ts";
 import { plannedHost } from "../plan/planner.ts";
+import { ADDRESS_RULES } from "../plan/rules/arm64_addresses.ts";
 import { PERMISSION_RULES } from "../plan/rules/permission.ts";
 import {
   changesSince,
@@ -126,12 +127,22 @@ function imageStatus(
   }
 }
 
+/** Calls of no image in particular. */
+const NO_IMAGE = { flags: [], flagBits: "0x0", cmdline: "" } as const;
+const FILE_LOAD: Call = {
+  ...NO_IMAGE,
+  syscall: "kexec_file_load",
+  kernel: { path: "", size: 0, sha256: "", about: "" },
+  initrd: [],
+};
+const SEGMENT_LOAD: Call = { ...NO_IMAGE, syscall: "kexec_load", entry: "0x0", segments: [], files: [] };
+
 function allows(facts: HostFacts): readonly Check[] {
-  const call = { syscall: "kexec_file_load", flags: [], flagBits: "0x0", initrd: [], cmdline: "" } as const;
-  const kernel = { path: "", size: 0, sha256: "", about: "" };
-  const verdicts = PERMISSION_RULES.flatMap((rule) =>
+  // A kernel without kexec_file_load leaves kexec_load to ask about.
+  const call = facts.kernelConfig.CONFIG_KEXEC_FILE === "n" ? SEGMENT_LOAD : FILE_LOAD;
+  const verdicts = [...PERMISSION_RULES, ...ADDRESS_RULES].flatMap((rule) =>
     [false, true].flatMap((crash) => {
-      const verdict = rule.check({ call: { ...call, kernel }, crash, facts, images: { initrd: [] } });
+      const verdict = rule.check({ call, crash, facts, images: { initrd: [] } });
       return verdict === undefined ? [] : [{ rule: rule.name, ...verdict }];
     })
   );

@@ -91,3 +91,19 @@ Deno.test({
     assertEquals(statusOf(hostFacts({ systemd: true }), none, none).rebootIsKexec, false);
   },
 });
+
+Deno.test({
+  name: "a host without kexec_file_load is asked about kexec_load, and what makes the running kernel crash is told",
+  permissions: "none",
+  fn() {
+    const facts = hostFacts({
+      machine: "aarch64",
+      release: "6.12.117+deb13-arm64",
+      kernelConfig: { CONFIG_KEXEC: "y", CONFIG_KEXEC_FILE: "n" },
+      kernelMap: [{ vaddr: 0xfff0_0000_0000_0000n, paddr: 0x4000_0000n, size: 2n << 30n }],
+    });
+    const { allows } = statusOf(facts, NONE, NONE);
+    const seen = (name: string) => allows.filter(({ rule }) => rule === name).map(({ status }) => status);
+    assertEquals([seen("call-available"), seen("address-size")], [["pass"], ["fail"]]);
+  },
+});

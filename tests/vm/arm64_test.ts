@@ -1,11 +1,13 @@
 /** What only a real kernel can show of arm64: kernels of two generations, with a device tree and with ACPI. */
-import { assertEquals, assertMatch, assertNotMatch, assertRejects } from "@std/assert";
+import { assertEquals, assertMatch, assertNotMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { EXIT } from "../../src/core/exit.ts";
 import { PURGATORY_SYMBOLS as AT } from "../../src/arch/arm64/purgatory_code.ts";
 import { machineWith, walk } from "./chain.ts";
 import { cpioArchive, MODE } from "./cpio.ts";
 import { crashLoaded, crashProfile, panic } from "./crash.ts";
+import { ALL } from "./extent.ts";
 import { writeFlippedPlan } from "./flipped.ts";
-import { loaded, profile } from "./guest_profile.ts";
+import { loaded, profile, said } from "./guest_profile.ts";
 import type { GuestFiles } from "./initramfs.ts";
 import { fetchKernel, type Kernel, kernelNames } from "./packages.ts";
 import { baseCmdline } from "./qemu.ts";
@@ -67,8 +69,11 @@ Deno.test({
   ignore,
   fn: async (t) => {
     const way = turns(3).slice(1);
-    await using machine = await machineWith(way, { memory: 2048, append: RESERVE, firmware: "uefi" }, FILES);
-    await walk(t, machine, way, { load: "kexec_load", append: RESERVE });
+    // A processor with 52-bit addresses (LPA2), which kernels that crash with them when an image is loaded leave alone.
+    const append = `${RESERVE} arm64.nolva`;
+    const options = { memory: 2048, append, firmware: "uefi", features: ["lpa2"] } as const;
+    await using machine = await machineWith(way, options, FILES);
+    await walk(t, machine, way, { load: "kexec_load", append });
 
     await t.step("after the last of them", async () => {
       const messages = await machine.output("dmesg");
@@ -89,6 +94,19 @@ Deno.test({
       await assertRejects(() => machine.run("poweroff -f"), Error, "went down");
       assertMatch(machine.console(), /reboot: Power down/);
     });
+  },
+});
+
+Deno.test({
+  name: "arm64: what would crash the running kernel is refused: a load with 52-bit addresses",
+  ignore: ignore || !ALL,
+  fn: async () => {
+    const kernel = KERNELS.at(-1);
+    await using machine = await machineWith(KERNELS.slice(-1), { memory: 1024, features: ["lpa2"] }, FILES);
+    await profile(machine, `kernel: /boot/vmlinuz-${kernel?.name}\ncmdline: ${baseCmdline("aarch64")}`);
+    const [code, text] = said(await machine.run("warmboot load /run/p.yaml"));
+    assertEquals([code, await loaded(machine)], [EXIT.unavailable.code, "0"], text);
+    assertStringIncludes(text, "uses 52-bit addresses (LPA2), with which it crashes when an image is loaded");
   },
 });
 

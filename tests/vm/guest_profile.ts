@@ -1,4 +1,5 @@
 /** What the tests of loading share: the files of a guest, and the words for asking it. */
+import type { BuiltKernel } from "./built_kernel.ts";
 import { cpioArchive, MODE } from "./cpio.ts";
 import { denoDisk, diskInitrd, type GuestFiles, type GuestPrograms, initrdBytes } from "./initramfs.ts";
 import { type Machine, type Result, startMachine } from "./machine.ts";
@@ -24,7 +25,7 @@ async function guestFiles(image: string): Promise<Record<string, Uint8Array>> {
 
 /** A machine with the programs, the files of the profiles, and these files on its disk. */
 export async function machineWith(
-  kernel: Kernel,
+  kernel: Kernel | BuiltKernel,
   programs: GuestPrograms,
   options: Partial<MachineOptions> = {},
   more: GuestFiles = {},

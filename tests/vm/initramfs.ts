@@ -4,6 +4,7 @@
  */
 import { fromFileUrl, join } from "@std/path";
 import type { GuestArch } from "./architecture.ts";
+import type { BuiltKernel } from "./built_kernel.ts";
 import { REPOSITORY } from "./cache.ts";
 import { concatenate, cpioArchive, type CpioEntry, MODE } from "./cpio.ts";
 import { denoFiles } from "./deno_files.ts";
@@ -43,9 +44,9 @@ export async function tinyInitrd(files: GuestFiles = {}, arch: GuestArch = "x86_
   ])];
 }
 
-/** The small root file system with what these kernels need to find the machine's disk. */
-export async function diskInitrd(kernels: readonly Kernel[], files: GuestFiles = {}): Promise<Initrd> {
-  const modules = await Promise.all(kernels.map(driveModules));
+/** The small root file system with what these kernels, those that are not built by us, need to find the machine's disk. */
+export async function diskInitrd(kernels: readonly (Kernel | BuiltKernel)[], files: GuestFiles = {}): Promise<Initrd> {
+  const modules = await Promise.all(kernels.map((kernel) => "modules" in kernel ? driveModules(kernel) : {}));
   return await tinyInitrd(Object.assign({}, ...modules, files), kernels[0]?.arch);
 }
 

@@ -1,6 +1,7 @@
 import { EXIT, type ExitName } from "../../core/exit.ts";
 import { type Check, segmentOf } from "../plan.ts";
 import { ARM64_RULES } from "./arm64.ts";
+import { ADDRESS_RULES } from "./arm64_addresses.ts";
 import { BASES_RULES } from "./bases.ts";
 import { CMDLINE_RULES } from "./cmdline.ts";
 import { CRASH_RULES } from "./crash.ts";
@@ -22,6 +23,7 @@ export const RULES: readonly Rule[] = [
   ...PRESERVE_RULES,
   ...FILE_RULES,
   ...ARM64_RULES,
+  ...ADDRESS_RULES,
   ...CMDLINE_RULES,
   ...MEMORY_RULES,
   ...BASES_RULES,

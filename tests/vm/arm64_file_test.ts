@@ -1,0 +1,61 @@
+/** kexec_file_load on arm64, which Debian's kernels lack: a kernel that is built for it. */
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { gzipSync } from "node:zlib";
+import { EXIT } from "../../src/core/exit.ts";
+import { builtKernel } from "./built_kernel.ts";
+import { crashLoaded, crashProfile, panic } from "./crash.ts";
+import { ALL } from "./extent.ts";
+import { loaded, machineWith, profile, said, status } from "./guest_profile.ts";
+import { kernelNames } from "./packages.ts";
+import { baseCmdline } from "./qemu.ts";
+
+Deno.test({
+  name: "arm64: kexec_file_load boots a packed kernel and a crash kernel, and refuses what warmboot refuses",
+  // The build takes minutes; the source is Debian's.
+  ignore: !ALL || (await kernelNames("aarch64")).length === 0,
+  fn: async (t) => {
+    const kernel = await builtKernel("kexec_file");
+    const programs = { warmboot: "cli.ts", unchecked: "tests/vm/guest/unchecked.ts" };
+    const packed = new Uint8Array(gzipSync(await Deno.readFile(kernel.image)));
+    const options = { memory: 1024, append: "crashkernel=256M" };
+    await using machine = await machineWith(kernel, programs, options, { "/boot/Image.gz": packed });
+
+    await t.step("what is no kernel, and what has another one's bytes, is refused by both", async () => {
+      for (const [path, says] of [["/boot/initrd", "is no kernel"], ["/boot/empty", "is empty"]] as const) {
+        await profile(machine, `kernel: ${path}\ncmdline: ro`);
+        const [code, text] = said(await machine.run("warmboot load /run/p.yaml"));
+        assertEquals([code, await loaded(machine)], [EXIT.unavailable.code, "0"], text);
+        assertStringIncludes(text, says);
+        // Where x86_64 says ENOEXEC of what is no kernel, arm64 says EINVAL (arch/arm64/kernel/kexec_image.c).
+        assertEquals(await machine.output(`unchecked ${path} 10`), "-1 EINVAL\n");
+      }
+    });
+
+    await t.step("a command line of 2048 bytes is the most, though the kernel takes more and cuts it", async () => {
+      await profile(machine, `kernel: /boot/vmlinuz\ncmdline: ${"x".repeat(2048)}`);
+      const [code, text] = said(await machine.run("warmboot load /run/p.yaml"));
+      assertEquals(code, EXIT.unavailable.code, text);
+      assertStringIncludes(text, "at most 2048");
+      assertEquals(await machine.output("unchecked /boot/vmlinuz 2049"), "0\n");
+    });
+
+    await t.step("a kernel that is packed with gzip boots, with both initrds", async () => {
+      const cmdline = `${baseCmdline("aarch64")} crashkernel=256M way=file`;
+      await profile(machine, `kernel: /boot/Image.gz\ninitrd: [/boot/marker.cpio, /boot/initrd]\ncmdline: ${cmdline}`);
+      const plan = JSON.parse(await machine.output("warmboot plan /run/p.yaml -o json"));
+      assertEquals(plan.call.syscall, "kexec_file_load");
+      await machine.output("warmboot load /run/p.yaml");
+      assertEquals((await status(machine)).record, "matches");
+      const boot = await machine.runToBoot("warmboot exec --now");
+      assertEquals(boot, { release: kernel.release, cmdline });
+      assertEquals(await machine.output("cat /marker; grep -c ^processor /proc/cpuinfo"), "unpacked\n2\n");
+    });
+
+    await t.step("a crash kernel is loaded", async () => {
+      await profile(machine, crashProfile("kexec_file_load"));
+      await machine.output("warmboot load /run/p.yaml");
+      assertEquals(await crashLoaded(machine), "1");
+    });
+    await panic(t, machine, { release: kernel.release, arch: "aarch64", cpu: 1 });
+  },
+});
