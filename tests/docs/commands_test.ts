@@ -101,7 +101,10 @@ const ROWS: { readonly [program: string]: (line: string) => Promise<string | und
     const { code, text } = await runLine(line, folder.path);
     return UNDERSTOOD.includes(code) ? undefined : `exit code ${code}: ${text}`;
   },
-  deno: task,
+  deno: (line) => {
+    const file = /^deno test -A (\S+)$/.exec(line)?.[1];
+    return file === undefined ? task(line) : fileComplaint(file);
+  },
   tar: archiveComplaint,
   npx: (line) => task(line.replace(/^npx --yes deno@[\d.]+/, "deno")),
   systemctl: (line) =>
