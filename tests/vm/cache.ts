@@ -4,9 +4,10 @@ import { exists } from "./host_command.ts";
 /** The root of this repository, with a slash at its end. */
 export const REPOSITORY: string = fromFileUrl(new URL("../../", import.meta.url));
 
-/** Where downloaded and built things are kept: `.cache/` in the repository, or what WARMBOOT_CACHE names. */
+/** Where downloaded and built things are kept, for every checkout: WARMBOOT_CACHE, or `warmboot` in the user's cache folder. */
 export function cacheFolder(): string {
-  return Deno.env.get("WARMBOOT_CACHE") ?? join(REPOSITORY, ".cache");
+  const users = Deno.env.get("XDG_CACHE_HOME") ?? join(Deno.env.get("HOME") ?? REPOSITORY, ".cache");
+  return Deno.env.get("WARMBOOT_CACHE") ?? join(users, "warmboot");
 }
 
 /** Does the work while no other process, and nothing else in this one, does work of that name. */

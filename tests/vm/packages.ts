@@ -1,4 +1,4 @@
-/** What the virtual machines are made of: kernels, busybox, UEFI firmware and QEMU, from the distribution's packages. */
+/** What the virtual machines are made of: kernels, busybox, UEFI firmware, from the distribution's packages. */
 import { join } from "@std/path";
 import {
   debianArchitecture,
@@ -10,8 +10,8 @@ import {
   type Suite,
 } from "./apt.ts";
 import { architecture, type GuestArch } from "./architecture.ts";
-import { cached, locked } from "./cache.ts";
-import { announce, exists, onPath, output, SetupError } from "./host_command.ts";
+import { cached } from "./cache.ts";
+import { exists, output, SetupError } from "./host_command.ts";
 
 /** A kernel of the distribution, unpacked. */
 export interface Kernel {
@@ -92,30 +92,6 @@ export async function fetchFirmware(arch: GuestArch): Promise<{ readonly code: s
 /** The folder with the root file system of a C library for another architecture than the host's, with what Deno needs. */
 export async function fetchLibraries(arch: GuestArch): Promise<string> {
   return await unpacked(await toolSuite(arch), "libgcc-s1", /^(libgcc-s1|libc6)$/);
-}
-
-/** The path of QEMU for an architecture; on Debian and Ubuntu it is installed where it lacks and we may. */
-export async function findQemu(arch: GuestArch): Promise<string> {
-  const { program, package: wanted } = architecture(arch).qemu;
-  const found = await onPath(program);
-  if (found !== undefined) return found;
-  if (await distribution() === undefined || Deno.uid() !== 0) {
-    throw new SetupError(`Cannot find ${program}: install QEMU (Debian, Ubuntu: apt-get install ${wanted})`);
-  }
-  return await locked("qemu", async () => {
-    const install = ["install", "-y", "--no-install-recommends", wanted];
-    const env = { DEBIAN_FRONTEND: "noninteractive" };
-    if (await onPath(program) === undefined) {
-      announce(`apt-get ${install.join(" ")}`);
-      await output("apt-get", install, { env }).catch(async () => {
-        await output("apt-get", ["update"]);
-        await output("apt-get", install, { env });
-      });
-    }
-    const installed = await onPath(program);
-    if (installed === undefined) throw new SetupError(`The package ${wanted} brought no ${program}`);
-    return installed;
-  });
 }
 
 async function toolSuite(arch: GuestArch): Promise<Suite> {

@@ -1,8 +1,9 @@
 import { join } from "@std/path";
 import { architecture, type GuestArch } from "./architecture.ts";
 import type { GuestFiles, Initrd } from "./initramfs.ts";
+import { findQemu, RECENT } from "./find_qemu.ts";
 import { onPath } from "./host_command.ts";
-import { fetchFirmware, findQemu } from "./packages.ts";
+import { fetchFirmware } from "./packages.ts";
 
 /** A virtual machine to start. */
 export interface MachineOptions {
@@ -44,12 +45,6 @@ export function baseCmdline(arch: GuestArch): string {
 /** The same for x86_64. */
 export const BASE_CMDLINE: string = baseCmdline("x86_64");
 
-/**
- * One thread for all processors of the guest: with a thread for each, QEMU before 8.1 now and then runs an instruction
- * that the kernel is just patching, and the kernel dies of an int3. What the tests do takes as long either way.
- */
-const ACCELERATOR = "tcg,thread=single";
-
 /** Files of one machine, in a folder that lives as long as its start. */
 export interface MachineFiles {
   readonly initrd: string;
@@ -83,13 +78,14 @@ export async function qemuCommand(
     firmware = "bios",
   } = options;
   const { cpu, agentPort, ...row } = architecture(arch);
+  const qemu = await findQemu(arch);
   const args = [
     ["-nodefaults", "-no-user-config", "-no-reboot"],
     ["-display", "none"],
     // A socket for each: the firmware's MP table, for kernels without ACPI, lists one CPU of a socket.
     [
       "-accel",
-      ACCELERATOR,
+      qemu.major >= RECENT ? "tcg,thread=multi" : "tcg,thread=single",
       "-cpu",
       [cpu, ...without.map((name) => `${name}=off`), ...features.map((name) => `${name}=on`)].join(","),
       "-machine",
@@ -105,12 +101,11 @@ export async function qemuCommand(
     ...(disk === undefined ? [] : diskDrive(files.disk)),
     ...(firmware === "uefi" ? await flashDrives(arch, files.variables) : []),
   ].flat();
-  const qemu = await findQemu(arch);
   // A test process that is killed takes its machines along.
   const setpriv = await onPath("setpriv");
   return setpriv === undefined
-    ? { program: qemu, args }
-    : { program: setpriv, args: ["--pdeathsig", "KILL", qemu, ...args] };
+    ? { program: qemu.path, args }
+    : { program: setpriv, args: ["--pdeathsig", "KILL", qemu.path, ...args] };
 }
 
 /** What is written need not outlast QEMU. */
