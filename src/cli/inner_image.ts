@@ -7,7 +7,7 @@ import { describeImage } from "../image/describe.ts";
 import { identifyKernel } from "../image/identify.ts";
 import type { Arm64Image, ImageInfo } from "../image/image.ts";
 import { packedImage, UNPACKED_KERNEL_MAX } from "../image/payload.ts";
-import type { Unpack } from "../image/unpack/unpacked.ts";
+import type { Packing, Unpack, Unpacked } from "../image/unpack/unpacked.ts";
 import type { KernelFile } from "../plan/input.ts";
 import type { ImageFile } from "./image_file.ts";
 
@@ -23,7 +23,10 @@ export async function unpackInner(file: ImageFile, info: ImageInfo): Promise<Unp
   const packed = packedImage(file.source, info);
   if (packed === undefined) return undefined;
   const { offset, length, packing } = packed;
-  const result = (await codecs())(packing, file.source.read(offset, length), { most: UNPACKED_KERNEL_MAX });
+  const result = attempt(await codecs(), packing, file.source.read(offset, length));
+  if (result === undefined) {
+    return fault(`it is packed with ${packing}, and this program may not open the library for that (run it with -A)`);
+  }
   switch (result.kind) {
     case "missing":
       return fault(`it is packed with ${packing}, and ${result.library} is not installed (${result.packages})`);
@@ -38,6 +41,16 @@ export async function unpackInner(file: ImageFile, info: ImageInfo): Promise<Unp
       const info = withBanner(inside, findBanner(memorySource(bytes)));
       return { inner: { info, size: bytes.length, sha256: await digestOf(bytes) }, bytes };
     }
+  }
+}
+
+/** Undefined: a library is needed, and the runtime was given no permission for it. */
+function attempt(unpack: Unpack, packing: Packing, packed: Uint8Array): Unpacked | undefined {
+  try {
+    return unpack(packing, packed, { most: UNPACKED_KERNEL_MAX });
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) return undefined;
+    throw error;
   }
 }
 

@@ -49,6 +49,8 @@ async function packed(tool: string, ...args: readonly string[]): Promise<Uint8Ar
   });
 }
 
+const XZ = await packed("xz", "-c", "--check=crc32");
+
 for (
   const [what, bytes] of [
     ["Image.gz", gzipSync(IMAGE)],
@@ -56,7 +58,7 @@ for (
     ["Image.zst", zstdCompressSync(IMAGE)],
     ["EFI zboot image, gzip", zboot(gzipSync(IMAGE))],
     ["EFI zboot image, zstd, by a name of its own", zboot(zstdCompressSync(IMAGE), "zstd22")],
-    ["EFI zboot image, xz", await packed("xz", "-c", "--check=crc32").then((each) => each && zboot(each, "xzkern"))],
+    ["EFI zboot image, xz", XZ && zboot(XZ, "xzkern")],
     ["EFI zboot image, lzma", await packed("xz", "-c", "--format=lzma").then((each) => each && zboot(each, "lzma"))],
   ] as const
 ) {
@@ -84,6 +86,25 @@ Deno.test("what holds no arm64 Image says why, and what is not packed holds none
   assertStringIncludes(String(await why(gzipSync(new Uint8Array(5000)))), "not to an arm64 Image");
   assertEquals(await why(IMAGE), undefined);
   assertEquals(await why(zboot(gzipSync(IMAGE), "gzip", 0x8664)), undefined, "of another machine");
+});
+
+Deno.test({
+  name: "where no library may be opened, the plan says so",
+  ignore: XZ === undefined,
+  async fn() {
+    await inFolder(async (folder) => {
+      Deno.writeFileSync(join(folder, "Image.xz"), XZ ?? new Uint8Array());
+      const profile = join(folder, "p.yaml");
+      Deno.writeTextFileSync(profile, "version: 1\nkernel: Image.xz\ncmdline: ro\n");
+      const planned = await run(["plan", profile, "--facts", HOST], ["--allow-read"]);
+      assertEquals(planned.code, EXIT.unavailable.code, planned.stderr);
+      assertStringIncludes(
+        planned.stdout.replaceAll(/\s+/g, " "),
+        "it is packed with xz, and this program may not open",
+      );
+      assertEquals((await run(["plan", profile, "--facts", HOST], ["-A"])).code, EXIT.ok.code);
+    });
+  },
 });
 
 Deno.test("a stored plan places what the packed kernel unpacked to, and refuses anything else", async () => {
