@@ -1,3 +1,4 @@
+import { formatAddress } from "../core/number.ts";
 import { describeImage, machineOf, protocolName } from "./describe.ts";
 import type { Arm64Image, BzImage, ElfImage, ImageInfo } from "./image.ts";
 import { remedyOf } from "./remedy.ts";
@@ -37,6 +38,11 @@ const ARM64_RULES: readonly Rule<Arm64Image>[] = [
   {
     holds: (image) => image.imageSize !== 0n,
     message: () => "its header leaves the image size zero, as kernels before 3.17 do",
+  },
+  {
+    // Segments begin on a page, and the base on a multiple of 2 MiB.
+    holds: (image) => image.textOffset % 4096n === 0n,
+    message: ({ textOffset }) => `its text_offset ${formatAddress(textOffset)} is no multiple of a page`,
   },
 ];
 

@@ -63,7 +63,7 @@ export function drawHost(random: Random, changes: boolean): DrawnHost {
   const kind = random.below(20);
   if (kind < 17) return { name, original, capture: original, iomem: mutateIomem(iomem, random) };
   const files = { ...original.files };
-  const pattern = kind === 17 ? /^\/sys\/firmware\/memmap\// : kind === 18 ? /boot_params|efi|vmcoreinfo/ : /./;
+  const pattern = kind === 17 ? /^\/sys\/firmware\/memmap\// : kind === 18 ? /boot_params|efi|vmcoreinfo|fdt/ : /./;
   const paths = Object.keys(files).filter((path) => path !== IOMEM && pattern.test(path));
   for (let count = 1 + random.below(3); count > 0 && paths.length > 0; count--) {
     const path = random.pick(paths);

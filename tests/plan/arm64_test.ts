@@ -128,6 +128,12 @@ function memoryTree(ranges: readonly (readonly [bigint, bigint])[]): DeviceTree 
   };
 }
 
+pure("a text_offset that is no page of the running kernel fails a check", () => {
+  const kernel = arm64File({ info: arm64Image({ textOffset: 0x1000n }) });
+  assertEquals(failed(planned({ kernel })), []);
+  assertEquals(failed(planned({ kernel, facts: { ...BOARD, pageSize: 0x1_0000n } })), ["segment-alignment"]);
+});
+
 pure("an initrd lies in the window of 32 GiB that begins at the kernel's GiB", () => {
   assertEquals(segmentOf(callOf({ facts: apart(31n << 30n) }), "initrd").mem, "0x7c0000000");
   assertStringIncludes(
@@ -265,6 +271,10 @@ pure("what cannot be loaded is named with the reason", () => {
   assertStringIncludes(because(kernelFile()), "architecture: /boot/vmlinuz is for x86_64, and this host is aarch64");
   assertStringIncludes(because(arm64File({ info: arm64Image({ bigEndian: true }) })), "is for aarch64_be");
   assertStringIncludes(because(arm64File({ info: arm64Image({ imageSize: 0n }) })), "leaves the image size zero");
+  assertStringIncludes(
+    because(arm64File({ info: arm64Image({ textOffset: 0x6en }) })),
+    "text_offset 0x6e is no multiple",
+  );
   const damaged = packedFile({ inner: { why: "its gzip data cannot be unpacked: it ends before its stream does" } });
   assertEquals(
     because(damaged),
