@@ -67,11 +67,11 @@ const LOADERS: {
 } = {
   "kexec_file_load": {
     "x86_64": { kinds: ["bzimage"], takes: "a bzImage" },
-    aarch64: { kinds: ["arm64-image"], takes: "an uncompressed Image" },
+    aarch64: { kinds: ["arm64-image"], takes: "an arm64 Image, plain or packed" },
   },
   "kexec_load": {
     "x86_64": { kinds: ["bzimage", "elf"], takes: "a bzImage or an ELF kernel (vmlinux)" },
-    aarch64: { kinds: ["arm64-image"], takes: "an uncompressed Image" },
+    aarch64: { kinds: ["arm64-image"], takes: "an arm64 Image, plain or packed" },
   },
 };
 
