@@ -31,7 +31,7 @@ export async function unpackImages(
   opened: Pick<OpenImages, "files">,
   cache: UnpackedCache = unpackedCache(),
 ): Promise<UnpackedImages> {
-  const { images, facts, profile } = input;
+  const { images, facts } = input;
   const wanted = unpackingOf(input);
   const contents = new Map<string, Uint8Array>();
   const diagnostics: Diagnostic[] = [];
@@ -55,7 +55,7 @@ export async function unpackImages(
     } else {
       const { bytes, archives } = unpacked;
       const packings = [...new Set(archives.map(({ packing }) => packing))];
-      const gain = estimatedGain(archives, bytes.length - file.size, profile.checksum);
+      const gain = estimatedGain(archives, bytes.length - file.size, input);
       contents.set(file.path, bytes);
       initrd.push({ ...file, unpacked: { size: bytes.length, packings, gain } });
     }

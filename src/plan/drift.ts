@@ -3,6 +3,7 @@ import { imageRelease } from "../image/describe.ts";
 import { handsOverAnother } from "./handover.ts";
 import { type Images, innerOf, loadedInfo } from "./input.ts";
 import { filesOf, type Plan } from "./plan.ts";
+import { lacksInstructions } from "./purgatory_segment.ts";
 
 /** One way in which the world no longer is what a stored plan was made for. */
 export interface Drift {
@@ -23,6 +24,13 @@ export function driftOf(plan: Plan, facts: HostFacts, images: Images): readonly 
   compare("the host's name", plan.host.hostname, facts.hostname);
   compare("the host's architecture", plan.host.machine, facts.machine);
   compare("the running kernel", plan.host.release, facts.release);
+  if (lacksInstructions(plan.call, facts)) {
+    drift.push({
+      what: "the processor, whose SHA instructions purgatory uses,",
+      planned: "has them",
+      now: "lacks them",
+    });
+  }
   const { kernel, initrd, dtb, segments = [] } = images;
   compare(
     "the new kernel's release",

@@ -10,7 +10,13 @@ import type { CrashDump } from "../arch/elfcorehdr.ts";
 import type { KernelImage } from "../arch/kernel_image.ts";
 import type { PurgatoryTask } from "../arch/purgatory.ts";
 import { BACKUP_SOURCE, crashDump, needsBackup } from "../arch/x86_64/crash_dump.ts";
-import { buildPurgatory, PURGATORY_SIZE, purgatoryTarget } from "../arch/x86_64/purgatory.ts";
+import {
+  buildPurgatory,
+  hasShaInstructions,
+  PURGATORY_SIZE,
+  purgatoryTarget,
+  purgatoryUsesSha,
+} from "../arch/x86_64/purgatory.ts";
 import type { DeviceTree } from "../core/device_tree.ts";
 import type { Checked } from "../core/diagnostic.ts";
 import { formatAddress } from "../core/number.ts";
@@ -40,6 +46,8 @@ export interface LinuxMachine {
     /** The memory that it takes, bytes; it is entered at its first byte. */
     readonly size: bigint;
     build(task: PurgatoryTask, around: PurgatoryAround): Uint8Array;
+    /** Whether it uses instructions that the processor lacks. */
+    lacks(bytes: Uint8Array, facts: HostFacts): boolean;
     /** Where it jumps to; undefined for bytes that are none. */
     target(bytes: Uint8Array): bigint | undefined;
   };
@@ -71,12 +79,14 @@ const X86_64: LinuxMachine = {
   lowest: X86_LOWEST,
   purgatory: {
     size: PURGATORY_SIZE,
-    build: ({ handover, ...task }, { facts: { bootParams } }) =>
+    build: ({ handover, ...task }, { facts }) =>
       buildPurgatory({
         ...task,
         bootParams: handover,
-        console: { serial: true, vga: bootParams?.[VIDEO_TYPE] === VGA_TEXT },
+        sha: task.verify && hasShaInstructions(facts.cpuFlags),
+        console: { serial: true, vga: facts.bootParams?.[VIDEO_TYPE] === VGA_TEXT },
       }),
+    lacks: (bytes, facts) => purgatoryUsesSha(bytes) && !hasShaInstructions(facts.cpuFlags),
     target: purgatoryTarget,
   },
   crash: {
@@ -98,6 +108,8 @@ const AARCH64: LinuxMachine = {
       const uart = consoleOf(deviceTree, cmdline);
       return buildArm64Purgatory({ ...task, ...(uart === undefined ? {} : { uart }) });
     },
+    // It asks the processor itself.
+    lacks: () => false,
     target: arm64PurgatoryTarget,
   },
   crash: {

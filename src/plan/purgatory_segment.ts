@@ -2,8 +2,10 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import type { PurgatoryRegion, PurgatoryTask } from "../arch/purgatory.ts";
 import { type RandomPart, type Segment, type SegmentRequest, sourceSize } from "../arch/segment.ts";
 import { alignUp, subtract } from "../core/range.ts";
+import type { HostFacts } from "../host/facts.ts";
 import { namedTree, partKey, type PlanInput } from "./input.ts";
-import type { LinuxMachine } from "./linux_machine.ts";
+import { type LinuxMachine, linuxMachine } from "./linux_machine.ts";
+import type { Call } from "./plan.ts";
 
 /** The name of its segment, by which a stored plan's is found. */
 export const PURGATORY = "purgatory";
@@ -54,6 +56,15 @@ export function withPurgatory(
     bytes: { kind: "bytes", bytes },
   };
   return { ...layout, entry: address, segments: [...layout.segments, segment] };
+}
+
+/** Whether a planned purgatory uses instructions that this host's processor lacks: it would die of them. */
+export function lacksInstructions(call: Call, facts: HostFacts): boolean {
+  const source = call.syscall === "kexec_load"
+    ? call.segments.find(({ name }) => name === PURGATORY)?.source
+    : undefined;
+  return source?.kind === "bytes" &&
+    linuxMachine(facts.machine)?.purgatory.lacks(Uint8Array.fromBase64(source.base64), facts) === true;
 }
 
 /** What is verified of a segment: its bytes, but for those that are drawn at random later. */

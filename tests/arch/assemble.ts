@@ -37,6 +37,7 @@ export const X86_64: Target = {
     "FLAG_VERIFY",
     "FLAG_SERIAL",
     "FLAG_VGA",
+    "FLAG_SHA",
     "REGION_MAX",
     "REGION_ADDRESS",
     "REGION_LENGTH",

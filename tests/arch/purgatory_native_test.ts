@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { createHash } from "node:crypto";
-import { buildPurgatory, type PurgatoryInput } from "../../src/arch/x86_64/purgatory.ts";
+import { buildPurgatory, type PurgatoryInput, SHA_FLAGS } from "../../src/arch/x86_64/purgatory.ts";
 import { PURGATORY_CODE, PURGATORY_SYMBOLS } from "../../src/arch/x86_64/purgatory_code.ts";
 import { assemble, purgatorySource } from "./assemble.ts";
 import { mapNative } from "./native_memory.ts";
@@ -13,7 +13,15 @@ const CODE = Uint8Array.fromBase64(PURGATORY_CODE);
 const ignore = Deno.build.arch !== "x86_64";
 
 /** What the tests below do not vary. */
-const INPUT = { entry: 0n, bootParams: 0xffff_f000n, verify: true, console: { serial: false, vga: false } };
+const INPUT = { entry: 0n, bootParams: 0xffff_f000n, verify: true, sha: false, console: { serial: false, vga: false } };
+
+const FLAGS = ignore ? "" : Deno.readTextFileSync("/proc/cpuinfo");
+
+/** Both codes for a digest, the second where this processor has its instructions. */
+const CODES = [
+  { name: "integer instructions", sha: false, ignore },
+  { name: "SHA instructions", sha: true, ignore: !SHA_FLAGS.every((flag) => FLAGS.includes(` ${flag} `)) },
+];
 
 function sha256(data: Uint8Array): string {
   return createHash("sha256").update(data).digest("hex");
@@ -34,67 +42,69 @@ async function symbolsOf(source: string): Promise<(name: string) => number> {
 }
 
 /** Lets the purgatory's code digest data that starts at an odd address. */
-function nativeDigest(data: Uint8Array): string {
-  using code = mapNative(CODE);
+function nativeDigest(data: Uint8Array, sha: boolean): string {
+  using code = mapNative(buildPurgatory({ ...INPUT, sha, regions: [] }));
   using memory = mapNative(new Uint8Array(0), data.length + 64);
   memory.bytes.set(data, 33);
   code.call(PURGATORY_SYMBOLS.sha256Region, memory.address + 33n, BigInt(data.length), memory.address);
   return memory.bytes.slice(0, 32).toHex();
 }
 
-Deno.test({
-  name: "the code's SHA-256 gives the published digests",
-  ignore,
-  fn() {
-    assertEquals(
-      nativeDigest(new Uint8Array(0)),
-      "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
-    );
-    assertEquals(
-      nativeDigest(new TextEncoder().encode("abc")),
-      "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-    );
-  },
-});
+for (const { name, sha, ignore } of CODES) {
+  Deno.test({
+    name: `the ${name}\'s SHA-256 gives the published digests`,
+    ignore,
+    fn() {
+      assertEquals(
+        nativeDigest(new Uint8Array(0), sha),
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+      );
+      assertEquals(
+        nativeDigest(new TextEncoder().encode("abc"), sha),
+        "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
+      );
+    },
+  });
 
-Deno.test({
-  name: "the code's SHA-256 is right around the length of a block, and for a mebibyte",
-  ignore,
-  fn() {
-    for (const length of [1, 55, 56, 57, 63, 64, 65, 119, 120, 127, 128, 129, 1000, 1 << 20]) {
-      assertEquals(nativeDigest(sample(length)), sha256(sample(length)), `${length} bytes`);
-    }
-  },
-});
+  Deno.test({
+    name: `the ${name}\'s SHA-256 is right around the length of a block, and for a mebibyte`,
+    ignore,
+    fn() {
+      for (const length of [1, 55, 56, 57, 63, 64, 65, 119, 120, 127, 128, 129, 1000, 1 << 20]) {
+        assertEquals(nativeDigest(sample(length), sha), sha256(sample(length)), `${length} bytes`);
+      }
+    },
+  });
 
-Deno.test({
-  name: "the code's SHA-256 is that of any bytes",
-  ignore,
-  fn() {
-    fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (data) => nativeDigest(data) === sha256(data)));
-  },
-});
+  Deno.test({
+    name: `the ${name}\'s SHA-256 is that of any bytes`,
+    ignore,
+    fn() {
+      fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (data) => nativeDigest(data, sha) === sha256(data)));
+    },
+  });
 
-Deno.test({
-  name: "the code's SHA-256 keeps the registers of its caller",
-  ignore,
-  async fn() {
-    const { code, symbols } = await assemble(Deno.readTextFileSync(PROBE));
-    using probe = mapNative(code);
-    using purgatory = mapNative(CODE);
-    using memory = mapNative(sample(300));
-    const sha = purgatory.address + BigInt(PURGATORY_SYMBOLS.sha256Region);
-    const digest = sha256(memory.bytes.slice(32, 232));
-    assertEquals(
-      probe.call(symbols.get("probe_callee") ?? 0, sha, memory.address + 32n, 200n, memory.address),
-      0n,
-    );
-    assertEquals(memory.bytes.slice(0, 32).toHex(), digest);
-  },
-});
+  Deno.test({
+    name: `the ${name}\'s SHA-256 keeps the registers of its caller`,
+    ignore,
+    async fn() {
+      const { code, symbols } = await assemble(Deno.readTextFileSync(PROBE));
+      using probe = mapNative(code);
+      using purgatory = mapNative(buildPurgatory({ ...INPUT, sha, regions: [] }));
+      using memory = mapNative(sample(300));
+      const region = purgatory.address + BigInt(PURGATORY_SYMBOLS.sha256Region);
+      const digest = sha256(memory.bytes.slice(32, 232));
+      assertEquals(
+        probe.call(symbols.get("probe_callee") ?? 0, region, memory.address + 32n, 200n, memory.address),
+        0n,
+      );
+      assertEquals(memory.bytes.slice(0, 32).toHex(), digest);
+    },
+  });
+}
 
 /** Three pieces of data in memory, and a purgatory for them. */
-function threeRegions() {
+function threeRegions(sha: boolean) {
   const lengths = [1, 64, 5000];
   const memory = mapNative(sample(3 * 8192));
   const regions = lengths.map((length, index) => ({
@@ -102,7 +112,7 @@ function threeRegions() {
     length: BigInt(length),
     sha256: sha256(memory.bytes.slice(index * 8192, index * 8192 + length)),
   }));
-  const purgatory = mapNative(buildPurgatory({ ...INPUT, regions }));
+  const purgatory = mapNative(buildPurgatory({ ...INPUT, sha, regions }));
   const verify = () => purgatory.call(PURGATORY_SYMBOLS.verifyRegions, purgatory.address + 0x10n);
   return { memory, purgatory, verify, [Symbol.dispose]: () => (memory[Symbol.dispose](), purgatory[Symbol.dispose]()) };
 }
@@ -111,26 +121,28 @@ function flip(bytes: Uint8Array, offset: number): void {
   bytes[offset] = (bytes[offset] ?? 0) ^ 1;
 }
 
-Deno.test({
-  name: "regions that match pass, and one flipped bit of data is found in its region",
-  ignore,
-  fn() {
-    using three = threeRegions();
-    assertEquals(three.verify(), 0n);
-    for (const [offset, found] of [[0, 1n], [8192, 2n], [8192 + 63, 2n], [2 * 8192 + 4999, 3n]] as const) {
-      flip(three.memory.bytes, offset);
-      assertEquals(three.verify(), found, `offset ${offset}`);
-      flip(three.memory.bytes, offset);
-    }
-    assertEquals(three.verify(), 0n);
-  },
-});
+for (const { name, sha, ignore } of CODES) {
+  Deno.test({
+    name: `regions that match pass, and one flipped bit of data is found in its region (${name})`,
+    ignore,
+    fn() {
+      using three = threeRegions(sha);
+      assertEquals(three.verify(), 0n);
+      for (const [offset, found] of [[0, 1n], [8192, 2n], [8192 + 63, 2n], [2 * 8192 + 4999, 3n]] as const) {
+        flip(three.memory.bytes, offset);
+        assertEquals(three.verify(), found, `offset ${offset}`);
+        flip(three.memory.bytes, offset);
+      }
+      assertEquals(three.verify(), 0n);
+    },
+  });
+}
 
 Deno.test({
   name: "a flipped bit of any byte of a digest is found",
   ignore,
   fn() {
-    using three = threeRegions();
+    using three = threeRegions(false);
     for (let offset = 0; offset < 3 * 32; offset++) {
       const region = Math.floor(offset / 32);
       const at = 0x28 + region * 48 + 16 + offset % 32;
@@ -145,7 +157,7 @@ Deno.test({
   name: "the first of several regions that differ is told, and what lies behind a region is not looked at",
   ignore,
   fn() {
-    using three = threeRegions();
+    using three = threeRegions(false);
     flip(three.memory.bytes, 1);
     flip(three.memory.bytes, 2 * 8192 + 5000);
     assertEquals(three.verify(), 0n);

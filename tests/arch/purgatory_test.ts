@@ -16,6 +16,7 @@ const INPUT: PurgatoryInput = {
     { address: 0xffff_ffff_ffff_f000n, length: 0x1000n, sha256: "AB".repeat(32) },
   ],
   verify: true,
+  sha: false,
   console: { serial: true, vga: false },
 };
 
@@ -31,12 +32,17 @@ Deno.test("a mistake in the source is told with its line", async () => {
   await assertRejects(() => assemble("nop\nnonsense\n"), Error, ":2: Error");
 });
 
-Deno.test("the purgatory uses no register that CR4.OSFXSR must enable", async () => {
+Deno.test("the purgatory uses no register that CR4.OSFXSR must enable, but in its code of SHA instructions", async () => {
   const { code, symbols } = await assemble(purgatorySource());
-  const text = await disassemble(code, symbols.get("prepare") ?? 0, symbols.get("round_constants") ?? 0);
+  const at = (name: string) => symbols.get(name) ?? 0;
+  const text = await disassemble(code, at("prepare"), at("sha_blocks"));
   assertMatch(text, /\blgdt\b/);
   assertMatch(text, /\bbswap\b/);
   assertNotMatch(text, /%[xyz]?mm\d|%st\b|%k[0-7]\b|\(bad\)/);
+  const sha = await disassemble(code, at("sha_blocks"), at("round_constants"));
+  assertEquals(sha.match(/\bsha256rnds2\b/g)?.length, 32);
+  // What AVX would need besides is enabled nowhere.
+  assertNotMatch(sha, /%[yz]mm\d|%st\b|%k[0-7]\b|\(bad\)|\bv[a-z]+ .*%xmm/);
 });
 
 Deno.test({
@@ -65,11 +71,12 @@ Deno.test({
   name: "each flag has its bit",
   permissions: "none",
   fn() {
-    const flags = (verify: boolean, serial: boolean, vga: boolean) =>
-      new DataView(buildPurgatory({ ...INPUT, verify, console: { serial, vga } }).buffer).getUint32(0x24, true);
+    const flags = (changes: Partial<PurgatoryInput>, serial = false, vga = false) =>
+      new DataView(buildPurgatory({ ...INPUT, verify: false, ...changes, console: { serial, vga } }).buffer)
+        .getUint32(0x24, true);
     assertEquals(
-      [flags(false, false, false), flags(true, false, false), flags(false, true, false), flags(false, false, true)],
-      [0, 1, 2, 4],
+      [flags({}), flags({ verify: true }), flags({}, true), flags({}, false, true), flags({ sha: true })],
+      [0, 1, 2, 4, 8],
     );
   },
 });

@@ -30,6 +30,7 @@ function callOf(bases: SegmentLoadCall["bases"]): SegmentLoadCall {
       { address: 0x300_0000n, length: 4n, sha256: "c".repeat(64) },
     ],
     verify: true,
+    sha: false,
     console: { serial: false, vga: false },
   });
   const segments: readonly PlannedSegment[] = [

@@ -1,4 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { purgatoryUsesSha } from "../../src/arch/x86_64/purgatory.ts";
 import { parseCapture } from "../../src/host/capture.ts";
 import { decodeFacts } from "../../src/host/decode_facts.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
@@ -142,5 +143,37 @@ Deno.test({
     const { value } = planBoot({ profile: profileOf(), facts: here, images: images() });
     if (value === undefined) throw new Error("Cannot plan");
     assertEquals(failed(recheck(value, hostWith([line("reserved", 0x10_0000n, 0xc000_0000n)]), images())), []);
+  },
+});
+
+Deno.test({
+  name: "purgatory uses SHA instructions where the processor has all that it takes, and is refused where it lacks one",
+  permissions: "none",
+  fn() {
+    const withFlags = (...cpuFlags: string[]) => ({ ...here, cpuFlags: ["lm", ...cpuFlags] });
+    const uses = ({ call }: Plan): boolean => {
+      const source = call.syscall === "kexec_load" ? call.segments.at(-1)?.source : undefined;
+      return source?.kind === "bytes" && purgatoryUsesSha(Uint8Array.fromBase64(source.base64));
+    };
+    const able = withFlags("ssse3", "sse4_1", "sha_ni");
+    const stored = planFor(able);
+    assertEquals([uses(stored), uses(plan)], [true, false]);
+    assertEquals(failed(recheck(stored, able, images())), []);
+    assertEquals(failed(recheck(plan, able, images())), []);
+    for (
+      const facts of [here, withFlags("sha_ni", "ssse3"), withFlags("sha_ni", "sse4_1"), withFlags("ssse3", "sse4_1")]
+    ) {
+      assertEquals(uses(planFor(facts)), false);
+      const again = recheck(stored, facts, images());
+      assertEquals(failed(again), ["stored-plan"]);
+      assertStringIncludes(again.checks[0]?.message ?? "", "SHA instructions purgatory uses, changed from");
+    }
+    const unchecked = planBoot({
+      profile: profileOf({ load: "kexec_load", checksum: false }),
+      facts: able,
+      images: images(),
+      partDigests: PART_DIGESTS,
+    }).value;
+    assertEquals(unchecked === undefined ? undefined : uses(unchecked), false);
   },
 });

@@ -4,6 +4,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import type { HostFacts } from "../../src/host/facts.ts";
 import type { BzImage } from "../../src/image/image.ts";
 import { countBases, kernelRange, physicalBase } from "../../src/plan/bases.ts";
+import { estimatedGain } from "../../src/plan/initrd_forms.ts";
 import { type Images, type KernelFile, partKey, type PlanInput } from "../../src/plan/input.ts";
 import { type Plan, planText, type SegmentLoadCall } from "../../src/plan/plan.ts";
 import { decodePlan } from "../../src/plan/plan_shape.ts";
@@ -285,5 +286,28 @@ Deno.test({
       assertEquals(segment?.bufsz, kind === "unpacked" ? size : initrdFile().size);
       assertStringIncludes(reasonsOf(plan, "initrd-form").at(-1)?.message ?? "", says);
     }
+  },
+});
+
+Deno.test({
+  name: "what unpacking an initrd gains depends on its packing, on the check, and on the processor that checks",
+  permissions: "none",
+  fn() {
+    const gain = (packing: string, checksum: boolean, ...cpuFlags: string[]) =>
+      estimatedGain([{ packing, size: 120_000_000 }], 90_000_000, {
+        profile: profileOf({ load: "kexec_load", predecompress: true, checksum }),
+        facts: hostFacts({ cpuFlags }),
+      });
+    const sha = ["sha_ni", "ssse3", "sse4_1"];
+    for (const packing of ["gzip", "bzip2", "lzma", "xz", "lzo", "lz4", "zstd"]) {
+      const gains = [gain(packing, true), gain(packing, true, ...sha), gain(packing, false)];
+      assertEquals(gains, gains.toSorted((a, b) => a - b), packing);
+      assertEquals(gain(packing, false, ...sha), gains[2]);
+    }
+    assert(gain("xz", true) > 1000);
+    // With integer instructions, verifying what grew takes as long as unpacking it.
+    assert(gain("zstd", true) < 0 && gain("zstd", true, ...sha) > 100);
+    assert(gain("lz4", true, ...sha) < 20);
+    assert(gain("not known", false) < 0);
   },
 });

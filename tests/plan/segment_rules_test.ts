@@ -319,6 +319,7 @@ pure("the entry that purgatory goes on to is judged as the one before it is", ()
         bootParams: 0n,
         regions: [],
         verify: true,
+        sha: false,
         console: { serial: true, vga: false },
       }),
     },

@@ -1,10 +1,11 @@
 # The purgatory: what the kernel that goes down jumps to, and what starts the next one.
 #
 # It is entered at its first byte by kexec_load(2) in 64-bit mode: interrupts off, all memory that matters mapped at its
-# physical address, no usable GDT, IDT or stack, CR4 without OSFXSR (so: integer instructions only). It loads a GDT and
-# a stack of its own, compares the SHA-256 of each region in its parameters, and jumps to the entry as boot.rst of Linux
-# asks for ("64-bit boot protocol"). If a region differs it says so and halts: nothing that was altered is ever started.
-# For a crash kernel it can copy memory away that this will overwrite.
+# physical address, no usable GDT, IDT or stack, CR0 without EM and TS, CR4 without OSFXSR (so: integer instructions only,
+# but where the processor has SHA instructions, for which OSFXSR is on in between). It loads a GDT and a stack of its own,
+# compares the SHA-256 of each region in its parameters, and jumps to the entry as boot.rst of Linux asks for ("64-bit boot
+# protocol"). If a region differs it says so and halts: nothing that was altered is ever started. For a crash kernel it can
+# copy memory away that this will overwrite.
 #
 # Position independent, without relocations: it runs at any address. The stack lies behind them, up to `stack_top`.
 # `deno task generate` assembles this file into purgatory_code.ts.
@@ -15,6 +16,9 @@
 	.set	FLAG_VERIFY, 1			# compare the digests
 	.set	FLAG_SERIAL, 2			# complain on COM1
 	.set	FLAG_VGA, 4			# complain on the VGA text screen, which must be mapped
+	.set	FLAG_SHA, 8			# digest by the processor's SHA instructions, which it must have
+
+	.set	CR4_OSFXSR, 1 << 9
 
 	.set	REGION_MAX, 16			# as many as kexec_load(2) takes segments
 	.set	REGION_ADDRESS, 0
@@ -67,7 +71,12 @@ prepare:
 	mov	%eax, %fs
 	mov	%eax, %gs
 	mov	%eax, %ss
-	lea	stack_top(%rip), %rsp
+	testl	$FLAG_SHA, flags(%rip)		# given, not asked for: CPUID may trap, and nothing would take that here
+	jz	1f
+	mov	%cr4, %rax
+	or	$CR4_OSFXSR, %eax
+	mov	%rax, %cr4
+1:	lea	stack_top(%rip), %rsp
 	push	$CODE_SELECTOR			# only a far return or jump loads CS
 	lea	prepared(%rip), %rax
 	push	%rax
@@ -82,6 +91,12 @@ prepared:
 	jnz	refuse
 
 back_up:
+	testl	$FLAG_SHA, flags(%rip)
+	jz	1f
+	mov	%cr4, %rax
+	and	$~CR4_OSFXSR, %rax
+	mov	%rax, %cr4
+1:
 	mov	backup_from(%rip), %rsi
 	mov	backup_to(%rip), %rdi
 	mov	backup_size(%rip), %rcx
@@ -407,6 +422,8 @@ sha256_region:
 	.set	BLOCK_END, 72
 	.set	BLOCK_FRAME, 80
 sha256_blocks:
+	testl	$FLAG_SHA, flags(%rip)
+	jnz	sha_blocks
 	sub	$BLOCK_FRAME, %rsp
 	mov	%rdx, BLOCK_STATE(%rsp)
 	mov	%rsi, BLOCK_END(%rsp)
@@ -446,6 +463,75 @@ sha256_blocks:
 3:	add	$BLOCK_FRAME, %rsp
 	ret
 
+# The same by SHA instructions, which keep the state as (f, e, b, a) and (h, g, d, c), from the lowest word on.
+
+# Four rounds, \i from 0: two of them turn (h, g, d, c) into (f, e, b, a), and what that was is the other half then.
+.macro	sha_rounds i, words
+	movdqa	16 * (\i)(%rsi), %xmm0
+	paddd	\words, %xmm0
+	sha256rnds2	%xmm1, %xmm2
+	pshufd	$0x0e, %xmm0, %xmm0
+	sha256rnds2	%xmm2, %xmm1
+.endm
+
+# The same, then the four message words of 16 rounds later, in the place of those that were used: \words, \b, \c and \d
+# hold 16 of them.
+.macro	sha_rounds_and_words i, words, b, c, d
+	sha_rounds	\i, \words
+	sha256msg1	\b, \words
+	movdqa	\d, %xmm7
+	palignr	$4, \c, %xmm7
+	paddd	%xmm7, \words
+	sha256msg2	\d, \words
+.endm
+
+.macro	sha_load at, words
+	movdqu	\at(%rdi), \words
+	pshufb	%xmm10, \words
+.endm
+
+sha_blocks:
+	mov	%rsi, %rax
+	lea	round_constants(%rip), %rsi
+	movdqa	byte_order(%rip), %xmm10
+	movdqu	(%rdx), %xmm1			# (a, b, c, d)
+	movdqu	16(%rdx), %xmm2			# (e, f, g, h)
+	pshufd	$0xb1, %xmm1, %xmm1		# (b, a, d, c)
+	pshufd	$0x1b, %xmm2, %xmm2		# (h, g, f, e)
+	movdqa	%xmm1, %xmm7
+	palignr	$8, %xmm2, %xmm1
+	pblendw	$0xf0, %xmm7, %xmm2
+1:	cmp	%rax, %rdi
+	je	2f
+	movdqa	%xmm1, %xmm8
+	movdqa	%xmm2, %xmm9
+	sha_load	0, %xmm3
+	sha_load	16, %xmm4
+	sha_load	32, %xmm5
+	sha_load	48, %xmm6
+	.irp	i, 0, 4, 8
+	sha_rounds_and_words	\i, %xmm3, %xmm4, %xmm5, %xmm6
+	sha_rounds_and_words	\i+1, %xmm4, %xmm5, %xmm6, %xmm3
+	sha_rounds_and_words	\i+2, %xmm5, %xmm6, %xmm3, %xmm4
+	sha_rounds_and_words	\i+3, %xmm6, %xmm3, %xmm4, %xmm5
+	.endr
+	sha_rounds	12, %xmm3
+	sha_rounds	13, %xmm4
+	sha_rounds	14, %xmm5
+	sha_rounds	15, %xmm6
+	paddd	%xmm8, %xmm1
+	paddd	%xmm9, %xmm2
+	add	$64, %rdi
+	jmp	1b
+2:	pshufd	$0x1b, %xmm1, %xmm1		# (a, b, e, f)
+	pshufd	$0xb1, %xmm2, %xmm2		# (g, h, c, d)
+	movdqa	%xmm1, %xmm7
+	pblendw	$0xf0, %xmm2, %xmm1
+	palignr	$8, %xmm7, %xmm2
+	movdqu	%xmm1, (%rdx)
+	movdqu	%xmm2, 16(%rdx)
+	ret
+
 	.balign	64, 0
 # The first 32 bits of the fractional parts of the cube roots of the first 64 primes.
 round_constants:
@@ -457,6 +543,8 @@ round_constants:
 	.long	0xa2bfe8a1, 0xa81a664b, 0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070
 	.long	0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3
 	.long	0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2
+byte_order:
+	.byte	3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12
 # Likewise of the square roots of the first 8.
 initial_state:
 	.long	0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a, 0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19

@@ -12,6 +12,11 @@ export interface PurgatoryInput {
   readonly regions: readonly PurgatoryRegion[];
   /** Whether it compares the regions; without it, it only sets the state up and jumps. */
   readonly verify: boolean;
+  /**
+   * Whether the processor has the instructions of `SHA_FLAGS`, which then do the digests, many times faster. On one that
+   * lacks them such a purgatory dies of the first.
+   */
+  readonly sha: boolean;
   /** What it copies before it jumps; physical addresses and bytes. The two do not overlap. */
   readonly backup?: { readonly from: bigint; readonly to: bigint; readonly size: bigint };
   /**
@@ -19,6 +24,14 @@ export interface PurgatoryInput {
    * of the VGA text screen at 0xb8000, which the running kernel must then have mapped.
    */
   readonly console: { readonly serial: boolean; readonly vga: boolean };
+}
+
+/** The flags of /proc/cpuinfo whose instructions a purgatory with `sha` uses. */
+export const SHA_FLAGS: readonly string[] = ["sha_ni", "ssse3", "sse4_1"];
+
+/** Whether a processor has them, by its flags. */
+export function hasShaInstructions(cpuFlags: readonly string[]): boolean {
+  return SHA_FLAGS.every((flag) => cpuFlags.includes(flag));
 }
 
 /** The memory that a purgatory takes, bytes; a multiple of the page size. */
@@ -64,6 +77,11 @@ export function purgatoryTarget(bytes: Uint8Array): bigint | undefined {
   return BigInt(bytes.length) === PURGATORY_SIZE ? fieldsOf(bytes).u64(AT.entry) : undefined;
 }
 
+/** Whether a purgatory uses the instructions of `SHA_FLAGS`; false for bytes that are none, by their size. */
+export function purgatoryUsesSha(bytes: Uint8Array): boolean {
+  return BigInt(bytes.length) === PURGATORY_SIZE && (fieldsOf(bytes).u32(AT.flags) & AT.flagSha) !== 0;
+}
+
 /** A segment that lies elsewhere than a purgatory was told, perhaps with other bytes. */
 export interface MovedRegion {
   /** Where it was to lie; physical address. */
@@ -94,6 +112,7 @@ export function movedPurgatory(purgatory: Uint8Array, moved: readonly MovedRegio
   return bytes;
 }
 
-function flagsOf({ verify, console }: PurgatoryInput): number {
-  return (verify ? AT.flagVerify : 0) | (console.serial ? AT.flagSerial : 0) | (console.vga ? AT.flagVga : 0);
+function flagsOf({ verify, sha, console }: PurgatoryInput): number {
+  return (verify ? AT.flagVerify : 0) | (sha ? AT.flagSha : 0) | (console.serial ? AT.flagSerial : 0) |
+    (console.vga ? AT.flagVga : 0);
 }
