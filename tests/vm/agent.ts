@@ -83,7 +83,7 @@ function textOf(base64: string): string {
 }
 
 /** The lines of a stream of bytes, without their ends. */
-export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
+export async function* linesOf(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<string, undefined> {
   const decoder = new TextDecoder();
   let rest = "";
   for await (const chunk of chunks) {

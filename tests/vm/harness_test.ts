@@ -1,4 +1,4 @@
-import { assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { tinyInitrd } from "./initramfs.ts";
 import { startMachine } from "./machine.ts";
 import { fetchKernel, kernelNames } from "./packages.ts";
@@ -10,7 +10,7 @@ Deno.test({
   name: "the agent runs commands and carries files",
   fn: async (t) => {
     const initrd = await tinyInitrd({ "/etc/given": "text\n" });
-    await using machine = await startMachine({ kernel: kernel.image, initrd });
+    await using machine = await startMachine({ kernel: kernel.image, initrd, icount: 2 });
 
     await t.step("standard output, standard error and exit code come apart", async () => {
       const result = await machine.run("echo out; echo >&2 'ä err'; exit 3");
@@ -31,6 +31,19 @@ Deno.test({
       const twice = new Uint8Array([...bytes, ...bytes]);
       await machine.write("/run/it's/here", twice);
       assertEquals(await machine.read("/run/it's/here"), twice);
+    });
+
+    await t.step("what the console says is seen when it says it, with the instructions until then", async () => {
+      const sights = [];
+      for (const text of ["first", "second"]) {
+        const seen = machine.sees(text);
+        await machine.output(`echo ${text} >/dev/console`);
+        sights.push(await seen);
+      }
+      const [first, second] = sights;
+      assert(first !== undefined && second !== undefined);
+      assert(first.time < second.time && first.instructions > 1e6 && first.instructions < second.instructions);
+      await assertRejects(() => machine.sees("first", 1), Error, "No `first` within 1 s");
     });
 
     await t.step("a command that takes too long is killed, and the next one runs", async () => {

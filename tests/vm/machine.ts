@@ -17,6 +17,7 @@ import { agentMessages, type Boot, linesOf, quote, received, type Reply, request
 import { removeTree } from "./cache.ts";
 import { writeDisk } from "./disk.ts";
 import { initrdBytes } from "./initramfs.ts";
+import { type Monitor, openMonitor } from "./monitor.ts";
 import { machineFiles, type MachineOptions, qemuCommand } from "./qemu.ts";
 import { within } from "./within.ts";
 
@@ -31,6 +32,14 @@ export interface Result {
 export interface RunOptions {
   readonly timeout?: number;
   readonly stdin?: Uint8Array | string;
+}
+
+/** When the console said something. */
+export interface Sight {
+  /** As performance.now(), milliseconds: when its last byte came from QEMU. */
+  readonly time: number;
+  /** Instructions that the guest had executed then, or a little later; NaN in a machine without `icount`. */
+  readonly instructions: number;
 }
 
 /** A running virtual machine. Disposing of it ends QEMU. Every failure shows the console's last lines. */
@@ -51,8 +60,8 @@ export interface Machine extends AsyncDisposable {
   read(path: string): Promise<Uint8Array<ArrayBuffer>>;
   /** Everything that the console said. */
   console(): string;
-  /** Resolves when the console has said it. @throws {Error} after so many seconds, or if the machine goes down */
-  hears(text: string, timeout?: number): Promise<void>;
+  /** Resolves when the console says this text, after this call. `timeout` in seconds. @throws {Error} if it does not */
+  sees(text: string, timeout?: number): Promise<Sight>;
 }
 
 /** Boots a machine and waits for its hello. @throws {Error} if it does not come up */
@@ -64,13 +73,15 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     if (options.disk !== undefined) await writeDisk(files.disk, options.disk, folder, options.diskBase);
     const { program, args } = await qemuCommand(options, files);
     using listener = Deno.listen({ transport: "unix", path: files.socket });
+    using monitors = Deno.listen({ transport: "unix", path: files.monitor });
     const process = new Deno.Command(program, { args, stdin: "null", stdout: "piped", stderr: "piped" }).spawn();
     const port = await Promise.race([listener.accept(), process.status]);
     if ("code" in port) {
       await process.stdout.cancel();
       throw new Error(`QEMU does not start: ${await new Response(process.stderr).text()}`);
     }
-    const machine = new RunningMachine(process, port);
+    const monitor = await openMonitor(await monitors.accept());
+    const machine = new RunningMachine(process, port, monitor, options.icount !== undefined);
     try {
       await machine.nextBoot(options.bootTimeout);
     } catch (error) {
@@ -92,6 +103,11 @@ const CHUNK = 32 * 1024;
 class RunningMachine implements Machine {
   readonly #process: Deno.ChildProcess;
   readonly #port: Deno.Conn;
+  readonly #monitor: Monitor;
+  readonly #counts: boolean;
+  readonly #watches = new Set<
+    { readonly text: string; readonly from: number; readonly found: PromiseWithResolvers<void> }
+  >();
   readonly #recording: Promise<unknown>;
   readonly #listening: Promise<unknown>;
   readonly #kill = (): void => killQuietly(this.#process);
@@ -103,9 +119,11 @@ class RunningMachine implements Machine {
   #console = "";
   #down: Error | undefined;
 
-  constructor(process: Deno.ChildProcess, port: Deno.Conn) {
+  constructor(process: Deno.ChildProcess, port: Deno.Conn, monitor: Monitor, counts: boolean) {
     this.#process = process;
     this.#port = port;
+    this.#monitor = monitor;
+    this.#counts = counts;
     this.#recording = Promise.all([this.#record(process.stdout), this.#record(process.stderr)]);
     this.#listening = this.#hear();
     globalThis.addEventListener("unload", this.#kill);
@@ -119,11 +137,16 @@ class RunningMachine implements Machine {
     return this.#console;
   }
 
-  async hears(text: string, timeout = 60): Promise<void> {
-    for (let left = timeout * 10; !this.#console.includes(text); left--) {
-      if (this.#down !== undefined) throw this.#down;
-      if (left === 0) throw this.#error(`The console does not say "${text}" in ${timeout} s`);
-      await new Promise((resolve) => setTimeout(resolve, 100));
+  async sees(text: string, timeout = 240): Promise<Sight> {
+    if (this.#down !== undefined) throw this.#down;
+    const found = Promise.withResolvers<void>();
+    const watch = { text, from: this.#console.length, found };
+    this.#watches.add(watch);
+    try {
+      await within(timeout, found.promise, () => this.#error(`No \`${text}\` within ${timeout} s`));
+      return { time: performance.now(), instructions: this.#counts ? await this.#monitor.instructions() : NaN };
+    } finally {
+      this.#watches.delete(watch);
     }
   }
 
@@ -180,6 +203,7 @@ class RunningMachine implements Machine {
     await this.#process.status;
     await this.#listening;
     this.#port.close();
+    this.#monitor.close();
   }
 
   /** One request after the other: the guest's end is a single shell. */
@@ -228,11 +252,15 @@ class RunningMachine implements Machine {
     await this.#recording; // so that the error has the console's last words
     this.#down = this.#error("The machine went down");
     for (const hello of this.#waiting) hello.reject(this.#down);
+    for (const { found } of this.#watches) found.reject(this.#down);
     this.#request?.answer.reject(this.#down);
   }
 
   async #record(stream: ReadableStream<Uint8Array<ArrayBuffer>>): Promise<void> {
-    for await (const text of stream.pipeThrough(new TextDecoderStream())) this.#console += text.replaceAll("\r", "");
+    for await (const text of stream.pipeThrough(new TextDecoderStream())) {
+      this.#console += text.replaceAll("\r", "");
+      for (const { text, from, found } of this.#watches) if (this.#console.includes(text, from)) found.resolve();
+    }
   }
 
   #error(message: string): Error {

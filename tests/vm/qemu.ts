@@ -32,6 +32,8 @@ export interface MachineOptions {
   readonly board?: string;
   /** Seconds until the agent must have come up; 240 unless told. */
   readonly bootTimeout?: number;
+  /** Has QEMU count instructions, each of which then takes 2^N ns of the guest's time. */
+  readonly icount?: number;
 }
 
 /**
@@ -51,6 +53,8 @@ export interface MachineFiles {
   readonly disk: string;
   /** The socket of the agent's serial port, on which the host listens. */
   readonly socket: string;
+  /** The socket of QEMU's monitor, likewise. */
+  readonly monitor: string;
   /** The machine's own copy of the UEFI variables. */
   readonly variables: string;
 }
@@ -58,7 +62,13 @@ export interface MachineFiles {
 /** Names the files of a machine. */
 export function machineFiles(folder: string): MachineFiles {
   const at = (name: string) => join(folder, name);
-  return { initrd: at("initrd"), disk: at("disk"), socket: at("agent"), variables: at("variables") };
+  return {
+    initrd: at("initrd"),
+    disk: at("disk"),
+    socket: at("agent"),
+    monitor: at("monitor"),
+    variables: at("variables"),
+  };
 }
 
 /** The program and arguments that start the machine; the console is QEMU's standard output. */
@@ -76,6 +86,7 @@ export async function qemuCommand(
     without = [],
     features = [],
     firmware = "bios",
+    icount,
   } = options;
   const { cpu, agentPort, ...row } = architecture(arch);
   const qemu = await findQemu(arch);
@@ -85,7 +96,8 @@ export async function qemuCommand(
     // A socket for each: the firmware's MP table, for kernels without ACPI, lists one CPU of a socket.
     [
       "-accel",
-      qemu.major >= RECENT ? "tcg,thread=multi" : "tcg,thread=single",
+      // Instructions are counted by one thread only.
+      qemu.major >= RECENT && icount === undefined ? "tcg,thread=multi" : "tcg,thread=single",
       "-cpu",
       [cpu, ...without.map((name) => `${name}=off`), ...features.map((name) => `${name}=on`)].join(","),
       "-machine",
@@ -97,6 +109,8 @@ export async function qemuCommand(
     ],
     ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"],
     ["-chardev", `socket,id=agent,path=${optionValue(files.socket)}`, ...agentPort("agent")],
+    ["-chardev", `socket,id=monitor,path=${optionValue(files.monitor)}`, "-mon", "chardev=monitor,mode=control"],
+    ...(icount === undefined ? [] : [["-icount", `shift=${icount}`]]),
     ["-kernel", kernel, "-initrd", files.initrd, "-append", `${baseCmdline(arch)} ${append}`.trim()],
     ...(disk === undefined ? [] : diskDrive(files.disk)),
     ...(firmware === "uefi" ? await flashDrives(arch, files.variables) : []),
