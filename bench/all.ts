@@ -1,9 +1,26 @@
 // deno-lint-ignore-file no-console
-/** Every benchmark, as ratios measured side by side in this run. Times differ from machine to machine; ratios less so. */
+/**
+ * Every benchmark, or those that are named, as ratios measured side by side in this run. Times differ from machine to
+ * machine; ratios less so. `boot` takes names of its own, and `boot` and `load` keep their results under results/, of
+ * which `deno task generate` makes the tables and the picture of the documentation.
+ */
+import { benchBoot, SETUP_NAMES } from "./boot.ts";
 import { benchCheck } from "./check.ts";
 import { benchLoad } from "./load.ts";
 import { benchPlan } from "./plan.ts";
 
+const BENCHES: { readonly [name: string]: (names: readonly string[]) => Promise<readonly string[]> } = {
+  check: async () => [await benchCheck()],
+  plan: benchPlan,
+  load: benchLoad,
+  boot: benchBoot,
+};
+
+const [bench, ...names] = Deno.args;
+const chosen = bench === undefined ? Object.values(BENCHES) : [BENCHES[bench]].filter((found) => found !== undefined);
+if (chosen.length === 0 || names.some((name) => bench !== "boot" || !SETUP_NAMES.includes(name))) {
+  console.error(`Usage: deno task bench [${Object.keys(BENCHES).join("|")}]; boot [${SETUP_NAMES.join("|")}]...`);
+  Deno.exit(64);
+}
 console.log(`${"".padEnd(58)}${"warmboot".padStart(10)}${"other".padStart(10)}${"ratio".padStart(8)}`);
-console.log(await benchCheck());
-for (const text of [...await benchPlan(), ...await benchLoad()]) console.log(text);
+for (const run of chosen) for (const text of await run(names)) console.log(text);

@@ -1,16 +1,18 @@
 // deno-lint-ignore-file no-console
 /**
- * `load` by kexec_load with an initrd of 256 MiB, in a virtual machine: its wall time against `kexec -c -l` of kexec-tools
- * with its checks on, and its peak of private memory against a bare Deno's. Memory is what the kernel charges to a
+ * `load` by its three ways with initrds of three sizes, in a virtual machine: its wall time against `kexec -l` of
+ * kexec-tools with its checks on, and its peak of private memory beside a bare Deno's. Memory is what the kernel charges to a
  * control group of its own (memory.peak): anonymous pages, page tables and the few files written; not the page cache
  * of files that were there before. The machine is emulated, and starting Deno takes seconds there: the ratio of
  * times is the worst that a user can see.
  */
+import { output } from "../tests/vm/host_command.ts";
 import { kexecTools } from "../tests/vm/kexec_tools.ts";
 import { machineWith } from "../tests/vm/guest_profile.ts";
 import type { Machine } from "../tests/vm/machine.ts";
-import { fetchKernel, kernelNames } from "../tests/vm/packages.ts";
+import { fetchKernel, findQemu, kernelNames } from "../tests/vm/packages.ts";
 import { BASE_CMDLINE } from "../tests/vm/qemu.ts";
+import { keepLoadResults, type LoaderName, type LoadResults, PEERS, type Run } from "./load_results.ts";
 import { line, median } from "./pairs.ts";
 
 /**
@@ -19,8 +21,11 @@ import { line, median } from "./pairs.ts";
  */
 const SIMD = ["ssse3", "avx", "avx2"];
 const ROUNDS = 3;
-const INITRD_MIB = 256;
+const INITRD_MIB = [64, 256, 512];
 const MIB = 1 << 20;
+/** The ratio of times to aim at. */
+const AIM = 0.6;
+const CMDLINE = `${BASE_CMDLINE} way=bench`;
 
 /** `measure COMMAND...` runs it in a fresh control group, and prints seconds since boot before and after, and bytes. */
 const MEASURE = `#!/bin/sh
@@ -31,66 +36,85 @@ end=$(cut -d ' ' -f 1 /proc/uptime)
 echo "$start $end $(cat $group/memory.peak)"
 `;
 
-/** One run: milliseconds, and the most bytes of memory at a time. */
-interface Run {
-  readonly time: number;
-  readonly peak: number;
-}
-
 async function measure(machine: Machine, command: string): Promise<Run> {
   const [start = NaN, end = NaN, peak = NaN] = (await machine.output(`measure ${command}`, { timeout: 300 }))
     .trim().split(" ").map(Number);
   return { time: (end - start) * 1000, peak };
 }
 
-/** Runs it, and gives the lines of the result. */
+/** The commands of a round, in its order: whoever loads first differs from whom it is compared with. */
+const LOADERS: readonly (readonly [LoaderName, string])[] = [
+  ["kexec_load", "warmboot load /boot/kexec_load.yaml"],
+  ["kexec -c -l", peer("-c")],
+  ["predecompress", "warmboot load /boot/predecompress.yaml"],
+  ["kexec -s -l", peer("-s")],
+  ["kexec_file_load", "warmboot load /boot/kexec_file_load.yaml"],
+];
+
+function peer(option: string): string {
+  return `kexec ${option} -l --command-line="${CMDLINE}" --initrd=/run/initrd /boot/vmlinuz`;
+}
+
+function profile(lines: string): string {
+  return `version: 1\nkernel: vmlinuz\ninitrd: /run/initrd\ncmdline: ${CMDLINE}\n${lines}\n`;
+}
+
+/** Runs it, keeps the results, and gives their lines. */
 export async function benchLoad(): Promise<readonly string[]> {
   const names = await kernelNames();
   const kernel = await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "host");
-  const cmdline = `${BASE_CMDLINE} way=bench`;
   await using machine = await machineWith(kernel, { warmboot: "cli.ts" }, { memory: 4096, without: SIMD }, {
     "/opt/empty.js": "",
     "/bin/measure": MEASURE,
     ...await kexecTools(),
-    "/boot/p.yaml": `version: 1\nkernel: vmlinuz\ninitrd: /run/initrd\nload: kexec_load\ncmdline: ${cmdline}\n`,
+    "/boot/kexec_load.yaml": profile("load: kexec_load"),
+    "/boot/kexec_file_load.yaml": profile("load: kexec_file_load"),
+    "/boot/predecompress.yaml": profile("load: kexec_load\npredecompress: true"),
   });
   await machine.output(`mkdir /run/groups && mount -t cgroup2 cgroup2 /run/groups
     echo +memory >/run/groups/cgroup.subtree_control`);
   const bare = "deno run -A --no-prompt --quiet --no-config --no-lock --cached-only /opt/empty.js";
-  const load = "warmboot load /boot/p.yaml";
-  const peer = `kexec -c -l --command-line="${cmdline}" --initrd=/run/initrd /boot/vmlinuz`;
   const makeInitrd = (mib: number) =>
     machine.output(`head -c ${mib * MIB} /dev/urandom >/run/initrd`, { timeout: 120 });
 
-  // The first starts fill Deno's caches and do not count.
+  // The first starts fill caches, that of unpacked kernels too, and do not count.
   await makeInitrd(1);
   await measure(machine, bare);
-  await measure(machine, load);
+  for (const [, command] of LOADERS) await measure(machine, command);
   const start = await measure(machine, bare);
-  const small = await measure(machine, load);
-  await makeInitrd(INITRD_MIB);
-  const ours: Run[] = [];
-  const theirs: Run[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    for (const [runs, command] of [[ours, load], [theirs, peer]] as const) {
-      // Both load where nothing is loaded.
-      await machine.output("kexec -c -u");
-      runs.push(await measure(machine, command));
+  const sizes: { mib: number; loaders: { name: LoaderName; runs: Run[] }[] }[] = [];
+  for (const mib of INITRD_MIB) {
+    await makeInitrd(mib);
+    const loaders = LOADERS.map(([name, command]) => ({ name, command, runs: [] as Run[] }));
+    for (let round = 0; round < ROUNDS; round++) {
+      for (const { name, command, runs } of loaders) {
+        // Each loads where nothing is loaded.
+        await machine.output("kexec -c -u");
+        const run = await measure(machine, command);
+        runs.push(run);
+        console.error(`${mib} MiB ${round + 1}/${ROUNDS} ${name}: ${run.time.toFixed(0)} ms, ${memory(run.peak)}`);
+      }
     }
+    sizes.push({ mib, loaders: loaders.map(({ name, runs }) => ({ name, runs })) });
   }
-  const memory = (peak: number): string => `${(peak / MIB).toFixed(1)} MiB`;
-  const peak = Math.max(...ours.map((run) => run.peak));
-  return [
-    line(
-      `load with ${INITRD_MIB} MiB of initrd / kexec -c -l`,
-      ours.map(({ time }) => time),
-      theirs.map(({ time }) => time),
-      1,
-    ),
-    `of that, a bare Deno takes ${start.time.toFixed(0)} ms, and load with 1 MiB of initrd ${small.time.toFixed(0)} ms`,
-    `memory of load: ${memory(peak)} at its peak, ${memory(peak - start.peak)} above a bare Deno (aim 24 MiB); ` +
-    `with 1 MiB of initrd ${memory(small.peak)}; kexec-tools: ${memory(median(theirs.map((run) => run.peak)))}`,
-  ];
+  const version = await output(await findQemu(), ["--version"]);
+  const results = { qemu: /version ([\d.]+)/.exec(version)?.[1] ?? "", kernel: kernel.release, bare: start, sizes };
+  await keepLoadResults(results);
+  return [...sizes.flatMap(linesOf), `a bare Deno takes ${start.time.toFixed(0)} ms and ${memory(start.peak)}`];
 }
 
-if (import.meta.main) { for (const text of await benchLoad()) console.log(text); }
+function linesOf({ mib, loaders }: LoadResults["sizes"][number]): readonly string[] {
+  const runsOf = (name: string): readonly Run[] => loaders.find((loader) => loader.name === name)?.runs ?? [];
+  return Object.entries(PEERS).map(([name, other]) => {
+    const [ours, theirs] = [runsOf(name), runsOf(other)];
+    const times = line(`load with ${mib} MiB of initrd, ${name} / ${other}`, ours.map(timeOf), theirs.map(timeOf), AIM);
+    return `${times}; memory at most ${memory(median(ours.map(peakOf)))} / ${memory(median(theirs.map(peakOf)))}`;
+  });
+}
+
+const timeOf = ({ time }: Run): number => time;
+const peakOf = ({ peak }: Run): number => peak;
+
+function memory(peak: number): string {
+  return `${(peak / MIB).toFixed(1)} MiB`;
+}

@@ -10,6 +10,11 @@ import { profilePage } from "../packaging/man/profile.ts";
 import { programPage } from "../packaging/man/program.ts";
 import { SCHEMAS, schemaText } from "../src/cli/actions/schema.ts";
 import { COMMANDS } from "../src/cli/table.ts";
+import { bootResults } from "../bench/boot_results.ts";
+import { bootPicture } from "../bench/boot_svg.ts";
+import { longTables, shortTable } from "../bench/boot_table.ts";
+import { loadResults, loadTable } from "../bench/load_results.ts";
+import { withSection } from "../bench/markdown_table.ts";
 import { CATALOGUE } from "../src/core/catalogue.ts";
 import { EXIT } from "../src/core/exit.ts";
 import { SEGMENT_RULES } from "../src/plan/rules/segments.ts";
@@ -23,6 +28,8 @@ const ROOT = join(import.meta.dirname ?? ".", "..");
 
 /** Every generated file by its path in the repository. */
 export async function generatedFiles(): Promise<{ readonly [path: string]: string }> {
+  const [boots, loads] = [bootResults(), loadResults()];
+  const page = (path: string): string => Deno.readTextFileSync(join(ROOT, path));
   return {
     ...Object.fromEntries(
       Object.entries(SCHEMAS).map(([name, make]) => [`schema/${name}.schema.json`, schemaText(make())]),
@@ -36,6 +43,13 @@ export async function generatedFiles(): Promise<{ readonly [path: string]: strin
     "docs/plan.svg": examplePicture(),
     "docs/troubleshooting.md": troubleshootingPage(),
     ...await purgatoryModules(),
+    "docs/downtime.svg": `${noteOf("bench/results/boot.json")}${bootPicture(boots)}`,
+    "docs/predecompress.md": withSection(page("docs/predecompress.md"), "bench of boots, each way", longTables(boots)),
+    "README.md": withSection(
+      withSection(page("README.md"), "bench of boots", shortTable(boots)),
+      "bench of load",
+      loadTable(loads),
+    ),
   };
 }
 
@@ -56,8 +70,11 @@ async function purgatoryModules(): Promise<{ readonly [path: string]: string }> 
 
 function examplePicture(): string {
   const { plan, facts } = SCENES.crash;
-  const note = "<!-- Generated from tests/render/scenes.ts by `deno task generate`. deno-fmt-ignore-file -->\n";
-  return `${note}${renderPlanSvg(plan, facts)}`;
+  return `${noteOf("tests/render/scenes.ts")}${renderPlanSvg(plan, facts)}`;
+}
+
+function noteOf(source: string): string {
+  return `<!-- Generated from ${source} by \`deno task generate\`. deno-fmt-ignore-file -->\n`;
 }
 
 function diagnosticsPage(): string {

@@ -1,0 +1,78 @@
+/** What the bench of `load` has found, as it is kept in results/load.json, and its table. */
+import { join } from "@std/path";
+import { markdownTable } from "./markdown_table.ts";
+import { median } from "./pairs.ts";
+
+/** Who loads, by which way. */
+export type LoaderName = "kexec -c -l" | "kexec -s -l" | "kexec_load" | "kexec_file_load" | "predecompress";
+
+/** One run: milliseconds, and the most bytes of memory at a time. */
+export interface Run {
+  readonly time: number;
+  readonly peak: number;
+}
+
+/** What was measured. */
+export interface LoadResults {
+  /** QEMU's version, and the running kernel as uname -r. */
+  readonly qemu: string;
+  readonly kernel: string;
+  /** A Deno that does nothing. */
+  readonly bare: Run;
+  /** By size of the initrd, MiB. */
+  readonly sizes: readonly {
+    readonly mib: number;
+    readonly loaders: readonly { readonly name: LoaderName; readonly runs: readonly Run[] }[];
+  }[];
+}
+
+/** Which of kexec-tools' ways each of warmboot's is compared with. */
+export const PEERS: { readonly [name: string]: LoaderName } = {
+  "kexec_load": "kexec -c -l",
+  "kexec_file_load": "kexec -s -l",
+  "predecompress": "kexec -c -l",
+};
+
+const PATH = join(import.meta.dirname ?? ".", "results", "load.json");
+const MIB = 2 ** 20;
+
+/** All that is kept; undefined before the first run. */
+export function loadResults(): LoadResults | undefined {
+  try {
+    return JSON.parse(Deno.readTextFileSync(PATH));
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}
+
+/** Keeps the results. */
+export async function keepLoadResults(results: LoadResults): Promise<void> {
+  await Deno.writeTextFile(PATH, `${JSON.stringify(results, null, 2)}\n`);
+}
+
+/** What the table shows, in words. */
+const ABOUT =
+  `**The load before it**, with initrds that cannot be unpacked, and the most memory that it takes; medians, in one
+virtual machine. Its processor is emulated: starting Deno takes seconds there, and some 40 ms on a real one.`;
+
+/** Medians, and the ratio of times, as a table of Markdown with an introduction; nothing before the first run. */
+export function loadTable(results: LoadResults | undefined): string {
+  if (results === undefined) return "";
+  const { sizes } = results;
+  const rows = sizes.flatMap(({ mib, loaders }) => {
+    const middle = (name: string, of: (run: Run) => number): number =>
+      median(loaders.find((loader) => loader.name === name)?.runs.map(of) ?? []);
+    return Object.entries(PEERS).map(([name, peer], index) => [
+      index === 0 ? `${mib} MiB` : "",
+      `\`${name}\``,
+      `${(middle(name, ({ time }) => time) / 1000).toFixed(2)} s`,
+      `${(middle(peer, ({ time }) => time) / 1000).toFixed(2)} s (\`${peer}\`)`,
+      (middle(name, ({ time }) => time) / middle(peer, ({ time }) => time)).toFixed(2),
+      `${(middle(name, ({ peak }) => peak) / MIB).toFixed(0)} MiB`,
+      `${(middle(peer, ({ peak }) => peak) / MIB).toFixed(0)} MiB`,
+    ]);
+  });
+  const head = ["initrd", "way", "warmboot", "kexec-tools", "ratio", "its peak", "kexec-tools' peak"];
+  return `${ABOUT}\n\n${markdownTable(head, rows, [0, 2, 3, 4, 5, 6])}`;
+}
