@@ -87,6 +87,21 @@ Deno.test({
 });
 
 Deno.test({
+  name: "an empty packed stream behind an archive is nothing; before any, the kernel takes it for junk",
+  permissions: "none",
+  fn() {
+    const nothing = stored(new Uint8Array());
+    const result = unpacked(joined(stored(MAIN), nothing, stored(MORE), nothing));
+    assert(!("why" in result));
+    assertEquals(filesIn(result.bytes), ["init", "etc/more"]);
+    assertEquals(result.archives.length, 2);
+    const first = unpacked(joined(nothing, stored(MAIN)));
+    assert("why" in first);
+    assertStringIncludes(first.why, "at byte 0 unpacks to no cpio archive");
+  },
+});
+
+Deno.test({
   name: "what is not compressed, not known, damaged or too large is told, and nothing of it is used",
   permissions: "none",
   fn() {

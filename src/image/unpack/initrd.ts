@@ -58,6 +58,11 @@ export function unpackArchives(
       case "too-large":
         return { why: `it unpacks to more than the ${formatSize(most)} that it may take` };
     }
+    // Some packers end with an empty frame; behind an archive the kernel takes it as well.
+    if (result.bytes.length === 0 && size > 0) {
+      at += result.consumed;
+      continue;
+    }
     if (!isCpio(result.bytes, 0)) return { why: `its ${packing} archive at byte ${at} unpacks to no cpio archive` };
     add(result.bytes);
     archives.push({ packing, size: result.bytes.length });
