@@ -7,12 +7,12 @@
  * for as long as any other. Counting them has QEMU copy memory word by word, so that the first has a machine of its own.
  */
 import { SHA_FLAGS } from "../src/arch/x86_64/purgatory.ts";
-import { output } from "../tests/vm/host_command.ts";
 import { lzmaLibrary } from "../tests/vm/codec_library.ts";
 import { denoDisk, diskInitrd, initrdBytes } from "../tests/vm/initramfs.ts";
+import { findQemu } from "../tests/vm/find_qemu.ts";
 import { kexecTools } from "../tests/vm/kexec_tools.ts";
 import { type Machine, startMachine } from "../tests/vm/machine.ts";
-import { fetchKernel, findQemu, type Kernel, type KernelName } from "../tests/vm/packages.ts";
+import { fetchKernel, type Kernel, type KernelName } from "../tests/vm/packages.ts";
 import { BASE_CMDLINE } from "../tests/vm/qemu.ts";
 import { type BootResult, keepBootResult, ratio, summaries, type Times, type WayName } from "./boot_results.ts";
 import { distributionInitrd, type InitrdPacking } from "./distribution_initrd.ts";
@@ -149,7 +149,7 @@ export async function measure(
   const kernel = await fetchKernel(kernelName);
   const small = await initrdBytes(await diskInitrd([kernel]));
   const initrd = large === undefined ? { packed: small, size: small.length } : await distributionInitrd(kernel, large);
-  const version = await output(await findQemu(), ["--version"]);
+  const { version } = await findQemu("x86_64");
   const ways = WAYS.keys().filter((index) => large === undefined || LARGE.includes(WAYS[index]?.[0] ?? fail()))
     .toArray();
   let sha = false;
@@ -166,7 +166,7 @@ export async function measure(
   const seconds = await run(rounds);
   return {
     name,
-    qemu: /version ([\d.]+)/.exec(version)?.[1] ?? "",
+    qemu: version,
     sha,
     kernel: kernel.release,
     packing,

@@ -6,11 +6,11 @@
  * of files that were there before. The machine is emulated, and starting Deno takes seconds there: the ratio of
  * times is the worst that a user can see.
  */
-import { output } from "../tests/vm/host_command.ts";
 import { kexecTools } from "../tests/vm/kexec_tools.ts";
+import { findQemu } from "../tests/vm/find_qemu.ts";
 import { machineWith } from "../tests/vm/guest_profile.ts";
 import type { Machine } from "../tests/vm/machine.ts";
-import { fetchKernel, findQemu, kernelNames } from "../tests/vm/packages.ts";
+import { fetchKernel, kernelNames } from "../tests/vm/packages.ts";
 import { BASE_CMDLINE } from "../tests/vm/qemu.ts";
 import { keepLoadResults, type LoaderName, type LoadResults, PEERS, type Run } from "./load_results.ts";
 import { line, median } from "./pairs.ts";
@@ -97,8 +97,8 @@ export async function benchLoad(): Promise<readonly string[]> {
     }
     sizes.push({ mib, loaders: loaders.map(({ name, runs }) => ({ name, runs })) });
   }
-  const version = await output(await findQemu(), ["--version"]);
-  const results = { qemu: /version ([\d.]+)/.exec(version)?.[1] ?? "", kernel: kernel.release, bare: start, sizes };
+  const { version } = await findQemu("x86_64");
+  const results = { qemu: version, kernel: kernel.release, bare: start, sizes };
   await keepLoadResults(results);
   return [...sizes.flatMap(linesOf), `a bare Deno takes ${start.time.toFixed(0)} ms and ${memory(start.peak)}`];
 }

@@ -8,7 +8,9 @@ import { announce, onPath, output, SetupError } from "./host_command.ts";
 /** A QEMU. */
 export interface Qemu {
   readonly path: string;
-  /** The first number of its version. */
+  /** As in 10.0.13. */
+  readonly version: string;
+  /** The first number of that. */
   readonly major: number;
 }
 
@@ -49,7 +51,8 @@ async function find(arch: GuestArch): Promise<Qemu> {
 }
 
 async function described(path: string): Promise<Qemu> {
-  return { path, major: Number(/version (\d+)/.exec(await output(path, ["--version"]))?.[1] ?? 0) };
+  const [, version = "0"] = /version ([\d.]+)/.exec(await output(path, ["--version"])) ?? [];
+  return { path, version, major: parseInt(version) };
 }
 
 /** A script that starts the unpacked program by its own loader, with its own libraries and firmware. */
