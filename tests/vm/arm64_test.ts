@@ -1,7 +1,9 @@
 /** What only a real kernel can show of arm64: kernels of two generations, with a device tree and with ACPI. */
 import { assertEquals, assertMatch, assertNotMatch, assertRejects, assertStringIncludes } from "@std/assert";
+import { constants, gzipSync, zstdCompressSync } from "node:zlib";
 import { EXIT } from "../../src/core/exit.ts";
 import { PURGATORY_SYMBOLS as AT } from "../../src/arch/arm64/purgatory_code.ts";
+import { zboot } from "../image/build.ts";
 import { machineWith, walk } from "./chain.ts";
 import { cpioArchive, MODE } from "./cpio.ts";
 import { crashLoaded, crashProfile, panic } from "./crash.ts";
@@ -29,7 +31,23 @@ const FILES: GuestFiles = {
     ),
   ),
 };
+/** As servers are: Linux runs at EL2, with VHE, and interrupts come by GICv3 and its ITS. */
+const SERVER = "virt,virtualization=on,gic-version=3";
+
 const RESERVE = "crashkernel=256M";
+
+/** The file of the kernel, packed. */
+async function packed(kernel: Kernel | undefined, pack: (image: Uint8Array) => Uint8Array): Promise<GuestFiles> {
+  return kernel === undefined ? {} : { [`/boot/vmlinuz-${kernel.name}`]: pack(await Deno.readFile(kernel.image)) };
+}
+
+function zstd(image: Uint8Array): Uint8Array {
+  return new Uint8Array(zstdCompressSync(image, { params: { [constants.ZSTD_c_compressionLevel]: 1 } }));
+}
+
+function gzip(image: Uint8Array): Uint8Array {
+  return new Uint8Array(gzipSync(image, { level: 1 }));
+}
 
 /** A way of `steps` steps, by turns. */
 function turns(steps: number): readonly Kernel[] {
@@ -39,12 +57,18 @@ function turns(steps: number): readonly Kernel[] {
 }
 
 Deno.test({
-  name: "arm64, device tree: five kernels in a row from each other, the last one dumps",
+  name:
+    "arm64, device tree: five kernels in a row from each other, every other one packed with gzip, the last one dumps",
   ignore,
   fn: async (t) => {
     const way = turns(5);
-    await using machine = await machineWith(way, { memory: 2048, append: RESERVE }, FILES);
-    await walk(t, machine, way, { load: "auto", initrd: "[/boot/marker.cpio, /boot/initrd]", append: RESERVE });
+    const files = { ...FILES, ...await packed(KERNELS[1], gzip) };
+    await using machine = await machineWith(way, { memory: 1024, append: RESERVE }, files);
+    // It is the board's own; the profile of every step names it all the same.
+    await machine.output("cp /sys/firmware/fdt /disk/board.dtb");
+    const lines = "dtb: /disk/board.dtb\n";
+    const initrd = "[/boot/marker.cpio, /boot/initrd]";
+    await walk(t, machine, way, { load: "auto", initrd, append: RESERVE, lines });
 
     await t.step("the last has all initrds, all CPUs, its address space at random, and the device tree", async () => {
       assertEquals(await machine.output("cat /marker; grep -c ^processor /proc/cpuinfo"), "unpacked\n2\n");
@@ -65,20 +89,23 @@ Deno.test({
 });
 
 Deno.test({
-  name: "arm64, UEFI: kernels boot each other with ACPI and EFI runtime services, the last one dumps",
+  name:
+    "arm64, UEFI: kernels boot each other with ACPI and EFI runtime services, one from EFI zboot, the last one dumps",
   ignore,
   fn: async (t) => {
     const way = turns(3).slice(1);
     // A processor with 52-bit addresses (LPA2), which kernels that crash with them when an image is loaded leave alone.
     const append = `${RESERVE} arm64.nolva`;
-    const options = { memory: 2048, append, firmware: "uefi", features: ["lpa2"] } as const;
-    await using machine = await machineWith(way, options, FILES);
+    const options = { memory: 1024, append, firmware: "uefi", features: ["lpa2"], board: SERVER } as const;
+    const files = { ...FILES, ...await packed(KERNELS[0], (image) => zboot(zstd(image), "zstd")) };
+    await using machine = await machineWith(way, options, files);
     await walk(t, machine, way, { load: "kexec_load", append });
 
     await t.step("after the last of them", async () => {
       const messages = await machine.output("dmesg");
       assertMatch(messages, /ACPI: RSDP/);
       assertMatch(messages, /efi: EFI v2/);
+      assertMatch(messages, /All CPU\(s\) started at EL2/);
       // By a call of the firmware.
       assertMatch(messages, /rtc-efi rtc-efi\.\d+: setting system clock/);
     });
@@ -111,11 +138,12 @@ Deno.test({
 });
 
 Deno.test({
-  name: "arm64: purgatory refuses what does not match its digest, on the console, before the jump",
+  name: "arm64: purgatory refuses what does not match its digest in a stored plan, on the console, before the jump",
   ignore,
   fn: async () => {
     const [kernel] = KERNELS;
-    await using machine = await machineWith(KERNELS.slice(0, 1), { memory: 1024, cpus: 1 }, FILES);
+    const files = { ...FILES, ...await packed(kernel, gzip) };
+    await using machine = await machineWith(KERNELS.slice(0, 1), { memory: 1024, cpus: 1 }, files);
     const cmdline = baseCmdline("aarch64");
     await profile(machine, `kernel: /boot/vmlinuz-${kernel?.name}\ninitrd: /boot/initrd\ncmdline: ${cmdline}`);
     await writeFlippedPlan(machine, AT.regions + AT.regionDigest);

@@ -6,7 +6,10 @@ import { type Machine, startMachine } from "./machine.ts";
 import type { Kernel } from "./packages.ts";
 import { baseCmdline, type MachineOptions } from "./qemu.ts";
 
-/** A machine that runs the first kernel, with all of them, an initrd for them, and these files on its disk. */
+/**
+ * A machine that runs the first kernel, with all of them as /boot/vmlinuz-NAME, an initrd for them, and these files on its
+ * disk.
+ */
 export async function machineWith(
   kernels: readonly Kernel[],
   options: Partial<MachineOptions> = {},
@@ -28,20 +31,20 @@ export interface Steps {
   readonly initrd?: string;
   /** Words for each command line. */
   readonly append?: string;
+  /** Further lines of each profile. */
+  readonly lines?: string;
 }
 
 /** From each kernel to the next, by profiles that differ in their command lines. */
 export async function walk(t: Deno.TestContext, machine: Machine, way: readonly Kernel[], steps: Steps): Promise<void> {
-  const { load, initrd = "/boot/initrd", append } = steps;
+  const { load, initrd = "/boot/initrd", append, lines = "" } = steps;
   for (const [step, there] of way.slice(1).entries()) {
     const here = machine.boot().release;
     await t.step(`${here} boots ${there.release}`, async () => {
       const words = [baseCmdline(there.arch), ...(append === undefined ? [] : [append])];
       const cmdline = `${words.join(" ")} step=${step} note="two words"`;
-      await machine.write(
-        "/run/next.yaml",
-        `version: 1\nkernel: /boot/vmlinuz-${there.name}\ninitrd: ${initrd}\ncmdline: ${cmdline}\nload: ${load}\n`,
-      );
+      const files = `kernel: /boot/vmlinuz-${there.name}\ninitrd: ${initrd}`;
+      await machine.write("/run/next.yaml", `version: 1\n${files}\ncmdline: ${cmdline}\nload: ${load}\n${lines}`);
       const start = performance.now();
       const boot = await machine.runToBoot("warmboot load --exec --now /run/next.yaml");
       assertEquals(boot, { release: there.release, cmdline });
