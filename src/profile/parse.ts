@@ -1,5 +1,6 @@
 import { basename, extname } from "@std/path/posix";
 import { type Checked, type Diagnostic, hasErrors, type Path } from "../core/diagnostic.ts";
+import { nearest } from "../core/nearest.ts";
 import { isMap } from "../core/shape.ts";
 import { conflictsOf } from "./conflicts.ts";
 import { FIELDS, PROFILE, type Stated } from "./fields.ts";
@@ -90,9 +91,15 @@ function decodeMerged(merged: Traced, file: string, report: (problem: Diagnostic
     ...ref,
     path: pathBeside(ref.path, originAt(merged.origin, [...path, "path"]).layer.file),
   });
-  const profile = profileOf(stated, Object.keys(map).filter((key) => Object.hasOwn(FIELDS, key)), file, beside);
+  const profile = profileOf(stated, statedKeys(Object.keys(map)), file, beside);
   conflictsOf(profile).forEach(report);
   return profile;
+}
+
+/** The keys that are meant: one that is mistyped is told as that, and is not missing as well. */
+function statedKeys(keys: readonly string[]): readonly string[] {
+  const known = Object.keys(FIELDS);
+  return keys.flatMap((key) => known.includes(key) ? key : nearest(key, known) ?? []);
 }
 
 /**

@@ -187,6 +187,8 @@ Deno.test({
   permissions: "none",
   fn() {
     assertEquals(only("version: 1\nkernel: a\ninitrd_: b\n").hint, "Did you mean `initrd`?");
+    // That it now lacks is no second problem.
+    assertEquals(only("version: 1\nkernl: a\n").hint, "Did you mean `kernel`?");
     assertEquals(only("version: 1\nkernel: a\ncrash: Yes\n").hint, "Write `true`");
     assertEquals(only("version: 1\nkernel: a\ncrash: off\n").hint, "Write `false`");
   },
