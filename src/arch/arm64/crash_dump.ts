@@ -1,8 +1,9 @@
-import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
+import type { Checked } from "../../core/diagnostic.ts";
 import { subtract } from "../../core/range.ts";
 import type { HostFacts, KernelMapping } from "../../host/facts.ts";
 import { crashReservations, dumpedRam } from "../../host/iomem.ts";
 import type { CrashDump, DumpedMemory } from "../elfcorehdr.ts";
+import { unknownDump } from "../unknown_dump.ts";
 
 /** EM_AARCH64 of elf.h. */
 const EM_AARCH64 = 183;
@@ -49,16 +50,4 @@ function linearOf(kernelMap: readonly KernelMapping[]): bigint | undefined {
 /** The kernel's own mapping: KCORE_TEXT of fs/proc/kcore.c, the one that is not part of the linear map. */
 function textOf(kernelMap: readonly KernelMapping[], linear: bigint): KernelMapping | undefined {
   return kernelMap.find(({ vaddr, paddr }) => vaddr - paddr !== linear);
-}
-
-function unknownDump(sources: readonly string[]): Diagnostic {
-  return {
-    code: "crash-unknown",
-    severity: "error",
-    message: `What a crash dump must describe is unknown: ${sources.join(", ")} ${
-      sources.length === 1 ? "does" : "do"
-    } not say`,
-    hint:
-      "Run warmboot as root on the host itself, or use `load: kexec_file_load`, with which the kernel describes itself",
-  };
 }

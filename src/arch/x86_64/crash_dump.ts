@@ -1,8 +1,9 @@
-import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
+import type { Checked } from "../../core/diagnostic.ts";
 import { intersect, type Range, subtract } from "../../core/range.ts";
 import type { HostFacts, KernelMapping } from "../../host/facts.ts";
 import { crashReservations, dumpedRam } from "../../host/iomem.ts";
 import type { CrashDump, DumpedMemory } from "../elfcorehdr.ts";
+import { unknownDump } from "../unknown_dump.ts";
 
 /** EM_X86_64 of elf.h. */
 const EM_X86_64 = 62;
@@ -77,16 +78,4 @@ function atBackup(range: Range): readonly Range[] {
 function pageOffsetOf(kernelMap: readonly KernelMapping[]): bigint | undefined {
   const memory = kernelMap.find(({ vaddr, paddr }) => vaddr < START_KERNEL_MAP && vaddr >= paddr);
   return memory === undefined ? undefined : memory.vaddr - memory.paddr;
-}
-
-function unknownDump(sources: readonly string[]): Diagnostic {
-  return {
-    code: "crash-unknown",
-    severity: "error",
-    message: `What a crash dump must describe is unknown: ${sources.join(", ")} ${
-      sources.length === 1 ? "does" : "do"
-    } not say`,
-    hint:
-      "Run warmboot as root on the host itself, or use `load: kexec_file_load`, with which the kernel describes itself",
-  };
 }

@@ -8,6 +8,7 @@ import { REBOOT_NOW } from "../../plan/lower.ts";
 import { formatSyscall } from "../../plan/syscall.ts";
 import { type Invocation, isSet } from "../command.ts";
 import { holdSignals } from "../hold_signals.ts";
+import { isThere } from "../is_there.ts";
 import type { Ports } from "../ports.ts";
 import { readFacts } from "../prepare.ts";
 import { findRecord } from "../record_store.ts";
@@ -112,15 +113,6 @@ async function systemdVersion(): Promise<string> {
   } catch {
     // That systemctl cannot be run shows, and is told, when it is asked to reboot.
     return "";
-  }
-}
-
-function isThere(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
   }
 }
 

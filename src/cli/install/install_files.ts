@@ -2,6 +2,7 @@ import { dirname } from "@std/path/posix";
 import { reasonOf } from "../reason.ts";
 import { WriteError, writeWhole } from "../write_whole.ts";
 import { digestOf, type InstalledFile, type Manifest, MANIFEST_NAME, manifestText } from "./manifest.ts";
+import { isThere } from "../is_there.ts";
 
 /** A file to install; its path is without a DESTDIR. */
 export interface NewFile {
@@ -107,15 +108,6 @@ function makeFolders(root: string, path: string): readonly string[] {
     for (const made of missing) Deno.chmodSync(`${root}${made}`, 0o755);
   });
   return missing;
-}
-
-function isThere(path: string): boolean {
-  try {
-    Deno.statSync(path);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function put(path: string, text: string, mode = 0o644): void {
