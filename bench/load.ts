@@ -4,8 +4,10 @@
  * kexec-tools with its checks on, and its peak of private memory beside a bare Deno's. Memory is what the kernel charges to a
  * control group of its own (memory.peak): anonymous pages, page tables and the few files written; not the page cache
  * of files that were there before. The machine is emulated, and starting Deno takes seconds there: the ratio of
- * times is the worst that a user can see.
+ * times is the worst that a user can see. Deno hashes by the processor's SHA instructions, which QEMU has since 8.2;
+ * kexec-tools has plain instructions only.
  */
+import { DENO_RUN } from "../tests/vm/initramfs.ts";
 import { kexecTools } from "../tests/vm/kexec_tools.ts";
 import { findQemu } from "../tests/vm/find_qemu.ts";
 import { machineWith } from "../tests/vm/guest_profile.ts";
@@ -15,11 +17,6 @@ import { BASE_CMDLINE } from "../tests/vm/qemu.ts";
 import { keepLoadResults, type LoaderName, type LoadResults, PEERS, type Run } from "./load_results.ts";
 import { line, median } from "./pairs.ts";
 
-/**
- * Without SHA instructions, which QEMU's emulation lacks, Deno hashes by these: fast on a processor, and three times
- * slower than plain instructions where they are emulated. kexec-tools has plain instructions only.
- */
-const SIMD = ["ssse3", "avx", "avx2"];
 const ROUNDS = 3;
 const INITRD_MIB = [64, 256, 512];
 const MIB = 1 << 20;
@@ -44,12 +41,17 @@ async function measure(machine: Machine, command: string): Promise<Run> {
 
 /** The commands of a round, in its order: whoever loads first differs from whom it is compared with. */
 const LOADERS: readonly (readonly [LoaderName, string])[] = [
-  ["kexec_load", "warmboot load /boot/kexec_load.yaml"],
+  ["kexec_load", load("kexec_load")],
   ["kexec -c -l", peer("-c")],
-  ["predecompress", "warmboot load /boot/predecompress.yaml"],
+  ["predecompress", load("predecompress")],
   ["kexec -s -l", peer("-s")],
-  ["kexec_file_load", "warmboot load /boot/kexec_file_load.yaml"],
+  ["kexec_file_load", load("kexec_file_load")],
 ];
+
+/** With the machine code that V8 makes, as on a real machine. */
+function load(name: LoaderName): string {
+  return `${DENO_RUN} /opt/warmboot.js load /boot/${name}.yaml`;
+}
 
 function peer(option: string): string {
   return `kexec ${option} -l --command-line="${CMDLINE}" --initrd=/run/initrd /boot/vmlinuz`;
@@ -63,7 +65,7 @@ function profile(lines: string): string {
 export async function benchLoad(): Promise<readonly string[]> {
   const names = await kernelNames();
   const kernel = await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "host");
-  await using machine = await machineWith(kernel, { warmboot: "cli.ts" }, { memory: 4096, without: SIMD }, {
+  await using machine = await machineWith(kernel, { warmboot: "cli.ts" }, { memory: 4096 }, {
     "/opt/empty.js": "",
     "/bin/measure": MEASURE,
     ...await kexecTools(),
@@ -73,7 +75,7 @@ export async function benchLoad(): Promise<readonly string[]> {
   });
   await machine.output(`mkdir /run/groups && mount -t cgroup2 cgroup2 /run/groups
     echo +memory >/run/groups/cgroup.subtree_control`);
-  const bare = "deno run -A --no-prompt --quiet --no-config --no-lock --cached-only /opt/empty.js";
+  const bare = `${DENO_RUN} /opt/empty.js`;
   const makeInitrd = (mib: number) =>
     machine.output(`head -c ${mib * MIB} /dev/urandom >/run/initrd`, { timeout: 120 });
 
