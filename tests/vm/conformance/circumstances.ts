@@ -20,7 +20,7 @@ const OTHERS_AT_WORK: readonly Condition[] = [
     state: "load under way",
     attempt: load,
     answer: "EBUSY",
-    ours: BUSY,
+    ours: { ...BUSY, on: { aarch64: "another load is under way, or the running kernel cannot stop its other CPUs" } },
   },
   {
     id: "busy-file-load",

@@ -110,7 +110,13 @@ export type State = typeof STATES[number];
  */
 export type Ours =
   | { readonly by: "profile" | "stored plan"; readonly says: string; readonly status?: "warn" }
-  | { readonly by: "cause"; readonly says: string; readonly beside?: string }
+  | {
+    readonly by: "cause";
+    readonly says: string;
+    /** The words on an architecture that differs. */
+    readonly on?: { readonly [Arch in GuestArch]?: string };
+    readonly beside?: string;
+  }
   | { readonly by: "nothing"; readonly why: string }
   | { readonly by: "agreement" };
 
@@ -175,6 +181,11 @@ export function expected(condition: Condition, kernel: SeenOn): Answer {
 export function sourceAnswer({ answer, on }: Condition, kernel: SeenOn): Answer {
   const { release, arch } = TRIED[kernel];
   return on?.[arch] ?? (typeof answer === "string" ? answer : answer[release]);
+}
+
+/** What is to be said of it on one kernel. */
+export function oursOn({ ours }: Condition, kernel: SeenOn): Ours {
+  return ours.by === "cause" ? { ...ours, says: ours.on?.[TRIED[kernel].arch] ?? ours.says } : ours;
 }
 
 /** Whether the kernel is built without the condition's call. */

@@ -1,5 +1,14 @@
 /** What a run saw of one condition. */
-import { type Answer, type Condition, expected, lacks, SEEN_ON, type SeenOn, sourceAnswer } from "./condition.ts";
+import {
+  type Answer,
+  type Condition,
+  expected,
+  lacks,
+  oursOn,
+  SEEN_ON,
+  type SeenOn,
+  sourceAnswer,
+} from "./condition.ts";
 import { isSaid, isSaidOfLacking, type Verdict } from "./verdict.ts";
 
 /** The kernel's answer, and what warmboot said. */
@@ -10,7 +19,8 @@ export interface Observation extends Verdict {
 
 /** What differs from the table, as a sentence; undefined if nothing does. */
 export function deviation(condition: Condition, kernel: SeenOn, seen: Observation | undefined): string | undefined {
-  const { id, ours } = condition;
+  const { id } = condition;
+  const ours = oursOn(condition, kernel);
   if (seen === undefined) return `${id} on ${kernel}: not tried`;
   const answer = expected(condition, kernel);
   if (seen.answer !== answer) return `${id} on ${kernel}: ${seen.answer}, and the table has ${answer}`;

@@ -122,8 +122,10 @@ function said(ours: Ours): string {
       return `\`${ours.says}\`${ours.status === "warn" ? " warns" : ""}`;
     case "stored plan":
       return `\`${ours.says}\`${ours.status === "warn" ? " warns" : ""} (stored plan)`;
-    case "cause":
-      return `afterwards: "${ours.says}"`;
+    case "cause": {
+      const others = Object.entries(ours.on ?? {}).map(([arch, says]) => `; on ${arch}: "${says}"`);
+      return `afterwards: "${ours.says}"${others.join("")}`;
+    }
     case "nothing":
       return `cannot come about: ${ours.why}`;
     case "agreement":
