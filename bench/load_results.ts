@@ -53,8 +53,8 @@ export async function keepLoadResults(results: LoadResults): Promise<void> {
 
 /** What the table shows, in words. */
 const ABOUT =
-  `**The load before it**, with initrds that cannot be unpacked, and the most memory that it takes; medians, in one
-virtual machine. Its processor is emulated: starting Deno takes seconds there, and some 40 ms on a real one.`;
+  `**The load before it**, with initrds that cannot be unpacked, and the most memory that it takes; medians, in one virtual
+machine. Its processor is emulated: starting Deno takes seconds there, and some 40 ms on a real one.`;
 
 /** Medians, and the ratio of times, as a table of Markdown with an introduction; nothing before the first run. */
 export function loadTable(results: LoadResults | undefined): string {
