@@ -8,7 +8,7 @@ import { parseBootEntry } from "../profile/boot_entry.ts";
 import type { ProfileDraft } from "../profile/draft.ts";
 import type { FileRef } from "../profile/profile.ts";
 import { NEXT_STEPS } from "./init_installed.ts";
-import { isThere } from "./installed_kernels.ts";
+import { isFileThere } from "./installed_kernels.ts";
 import { readWhole } from "./read_whole.ts";
 import { isTaken, writePart } from "./write_new.ts";
 
@@ -34,7 +34,7 @@ export function draftOfEntry(file: string, boot: string | undefined): Checked<Pr
   const problems: Diagnostic[] = [];
   const resolve = (path: string): FileRef => {
     // Where /boot is no file system of its own, some distributions write paths from the root.
-    const found = [`${root}${path}`, path].find(isThere);
+    const found = [`${root}${path}`, path].find(isFileThere);
     if (found === undefined) problems.push(openProblemOf(`${root}${path}`));
     return { path: found ?? path };
   };

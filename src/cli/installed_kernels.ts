@@ -56,7 +56,7 @@ export function installedKernels(root: string): readonly InstalledKernel[] {
  * read, as Ubuntu's by others than root, is taken by its name.
  */
 export function kernelAt(root: string, path: string): { readonly release: string | undefined } | undefined {
-  if (!isThere(`${root}${path}`)) return undefined;
+  if (!isFileThere(`${root}${path}`)) return undefined;
   const { value: file } = openFile(`${root}${path}`);
   if (file === undefined) return { release: undefined };
   try {
@@ -76,7 +76,7 @@ export function initrdFor(root: string, { path, release }: InstalledKernel): str
   const named = versions.flatMap((each) =>
     folders.flatMap((folder) => INITRD_NAMES.map((name) => `${folder}/${name(each)}`))
   );
-  return [...beside, ...named].find((candidate) => isThere(`${root}${candidate}`));
+  return [...beside, ...named].find((candidate) => isFileThere(`${root}${candidate}`));
 }
 
 /** The order of releases: by their numbers, then a release candidate before the release, then by the rest. */
@@ -90,8 +90,8 @@ export function compareReleases(a: string, b: string): number {
   return candidates !== 0 ? candidates : compareNames(a, b);
 }
 
-/** Whether there is something of that name, links followed. */
-export function isThere(path: string): boolean {
+/** Whether there is a file of that name, links followed. */
+export function isFileThere(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
   } catch (error) {

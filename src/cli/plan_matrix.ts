@@ -1,5 +1,5 @@
 import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
-import { EXIT, type ExitName } from "../core/exit.ts";
+import { type ExitName, worse } from "../core/exit.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Plan } from "../plan/plan.ts";
 import { unmetRequirement } from "../plan/rules/requires.ts";
@@ -34,7 +34,7 @@ export async function planMatrix(
   let exit: ExitName = "ok";
   const tell = (diagnostics: readonly Diagnostic[]): void => {
     const found = report(diagnostics, ports);
-    if (EXIT[found].code > EXIT[exit].code) exit = found;
+    exit = worse(exit, found);
   };
   const { profiles } = checkFiles(words, layerFiles(), tell);
   const walked = walk(hostsFolder, CAPTURE_NAME);

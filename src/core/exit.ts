@@ -29,3 +29,8 @@ export type ExitName =
   | "io"
   | "permission"
   | "interrupted";
+
+/** Of two outcomes the one with the higher code: what a command ends with that goes on after a failure. */
+export function worse(a: ExitName, b: ExitName): ExitName {
+  return EXIT[b].code > EXIT[a].code ? b : a;
+}

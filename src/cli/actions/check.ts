@@ -1,4 +1,4 @@
-import { EXIT, type ExitName } from "../../core/exit.ts";
+import { type ExitName, worse } from "../../core/exit.ts";
 import type { Diagnostic } from "../../core/diagnostic.ts";
 import { jsonText } from "../../core/json_text.ts";
 import { originRows } from "../../profile/origin_rows.ts";
@@ -28,7 +28,7 @@ export function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   const checked = checkFiles(invocation.words, layerFiles(), (diagnostics) => {
     const found = exitOf(diagnostics);
     if (tells) report(diagnostics.filter((each) => isNew(each, told)), ports);
-    if (EXIT[found].code > EXIT[exit].code) exit = found;
+    exit = worse(exit, found);
   });
   const files = checked.profiles.map(({ verdict }) => verdict);
   const result = checkResult(files, checked.parts);

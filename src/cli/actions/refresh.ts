@@ -1,4 +1,4 @@
-import { EXIT, type ExitName } from "../../core/exit.ts";
+import { type ExitName, worse } from "../../core/exit.ts";
 import { draftText } from "../../profile/draft.ts";
 import { followMark, followText } from "../../profile/follow.ts";
 import { PROFILE_ROOTS } from "../../profile/search.ts";
@@ -22,7 +22,7 @@ export async function run(invocation: Invocation, ports: Ports): Promise<ExitNam
   const words = invocation.words.length > 0 ? invocation.words : [`${root}${DEFAULT_FOLDER}`];
   let exit: ExitName = "ok";
   const note = (found: ExitName): void => {
-    if (EXIT[found].code > EXIT[exit].code) exit = found;
+    exit = worse(exit, found);
   };
   for (const word of words) {
     // Without the default folder, there is nothing to follow anything.
