@@ -171,10 +171,12 @@ export { planBoot } from "./src/plan/planner.ts";
 export { exitOfChecks, mayRun } from "./src/plan/rules/table.ts";
 export { recheck } from "./src/plan/stored.ts";
 export { type CallSegment, formatSyscall, type Syscall } from "./src/plan/syscall.ts";
+export type { SegmentSum, Sums } from "./src/plan/sums.ts";
 export type { DropIns, LayerContext, LayerFile, LayerReader } from "./src/profile/layers.ts";
 export { parseProfile, parseProfileBytes } from "./src/profile/parse.ts";
 export type { PlannedRequires } from "./src/profile/planned_requires.ts";
 export type {
+  Checksum,
   Cmdline,
   FileRef,
   LoadChoice,

@@ -64,6 +64,7 @@ const WAYS: readonly (readonly [WayName, { readonly profile: string } | { readon
   ["kexec -c -i", { options: "-c -i" }],
   ["predecompress, checksum: false", { profile: "load: kexec_load\npredecompress: true\nchecksum: false" }],
   ["kexec -s", { options: "-s" }],
+  ["predecompress, checksum: sha256", { profile: "load: kexec_load\npredecompress: true\nchecksum: sha256" }],
   ["kexec_load", { profile: "load: kexec_load" }],
   ["kexec_file_load", { profile: "load: kexec_file_load" }],
 ];

@@ -10,6 +10,7 @@ export type WayName =
   | "kexec_file_load"
   | "kexec_load"
   | "predecompress"
+  | "predecompress, checksum: sha256"
   | "predecompress, checksum: false";
 
 /** From the jump to the next kernel's first line, and to the first line of its user space. */
@@ -82,6 +83,7 @@ const ORDER: readonly WayName[] = [
   "kexec_file_load",
   "kexec_load",
   "predecompress",
+  "predecompress, checksum: sha256",
   "predecompress, checksum: false",
 ];
 

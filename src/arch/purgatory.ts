@@ -1,4 +1,6 @@
+import { fieldsOf } from "../core/bytes.ts";
 import { MAX_U64 } from "../core/number.ts";
+import type { Checksum } from "../profile/profile.ts";
 
 /** What a purgatory compares before it jumps. */
 export interface PurgatoryRegion {
@@ -6,8 +8,8 @@ export interface PurgatoryRegion {
   readonly address: bigint;
   /** Bytes that the digest covers; what lies behind them in the segment is not compared. */
   readonly length: bigint;
-  /** 64 hexadecimal digits. */
-  readonly sha256: string;
+  /** 64 hexadecimal digits; undefined for XXH64, whose sums are taken when the plan is carried out. */
+  readonly sha256?: string;
 }
 
 /** What a purgatory is to do, on any machine. */
@@ -18,10 +20,73 @@ export interface PurgatoryTask {
   readonly handover: bigint;
   /** In the order in which a message numbers them, from 1. At most 16. */
   readonly regions: readonly PurgatoryRegion[];
-  /** Whether it compares the regions; without it, it only sets the state up and jumps. */
-  readonly verify: boolean;
+  /** By what it compares the regions; with `false`, it only sets the state up and jumps. */
+  readonly verify: Checksum | false;
   /** What it copies before it jumps; physical addresses and bytes. The two do not overlap. */
   readonly backup?: { readonly from: bigint; readonly to: bigint; readonly size: bigint };
+}
+
+/** Where the sum of a region belongs. */
+export interface SumSlot {
+  /** Of its 8 bytes, from the purgatory's start. */
+  readonly offset: number;
+  /** The region: its physical address, bytes. */
+  readonly address: bigint;
+  /** Its bytes. */
+  readonly length: bigint;
+}
+
+/** Machine code that takes the XXH64 of memory, for the processor that a purgatory is for. */
+export interface SumCode {
+  /** Runs at any address. */
+  readonly code: Uint8Array;
+  /** Where the function begins: u64 sum(const u8 *data, u64 length). */
+  readonly offset: number;
+}
+
+/** Where a purgatory has what it verifies, as its assembler tells. */
+export interface RegionTable {
+  readonly flags: number;
+  readonly regionCount: number;
+  readonly regions: number;
+  readonly regionMax: number;
+  readonly regionSize: number;
+  readonly regionAddress: number;
+  readonly regionLength: number;
+  readonly regionDigest: number;
+  readonly flagXxh64: number;
+}
+
+/**
+ * Writes the regions' table. @throws {RangeError} for more regions than fit, a number outside 64 bits, or what is no
+ * SHA-256
+ */
+export function setRegions(bytes: Uint8Array, at: RegionTable, regions: readonly PurgatoryRegion[]): void {
+  if (regions.length > at.regionMax) {
+    throw new RangeError(`Cannot build a purgatory: ${regions.length} regions, at most ${at.regionMax} fit`);
+  }
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  view.setUint32(at.regionCount, regions.length, true);
+  for (const [index, { address, length, sha256 }] of regions.entries()) {
+    const offset = at.regions + index * at.regionSize;
+    setU64(view, offset + at.regionAddress, address);
+    setU64(view, offset + at.regionLength, length);
+    if (sha256 !== undefined) bytes.set(digestBytes(sha256), offset + at.regionDigest);
+  }
+}
+
+/** Where a purgatory's sums belong; undefined for one that compares no XXH64. */
+export function sumSlotsOf(bytes: Uint8Array, at: RegionTable): readonly SumSlot[] | undefined {
+  const fields = fieldsOf(bytes);
+  if ((fields.u32(at.flags) & at.flagXxh64) === 0) return undefined;
+  return Array.from({ length: Math.min(fields.u32(at.regionCount), at.regionMax) }, (_, index) => {
+    const offset = at.regions + index * at.regionSize;
+    return {
+      offset: offset + at.regionDigest,
+      address: fields.u64(offset + at.regionAddress),
+      length: fields.u64(offset + at.regionLength),
+    };
+  });
 }
 
 /**

@@ -68,7 +68,7 @@ export type Change =
   | { readonly about: "kernel"; readonly field: KernelField } & (Altered<string> | Lone<string>)
   | { readonly about: "initrd" } & (Altered<PlacedFile, "change" | "move"> | Lone<PlacedFile>)
   | { readonly about: "cmdline" } & (Altered<PlacedWord, "change" | "move"> | Lone<PlacedWord>)
-  | { readonly about: "call"; readonly field: "syscall" | "entry" } & Altered<string>
+  | { readonly about: "call"; readonly field: "syscall" | "entry" | "checksum" } & Altered<string>
   | { readonly about: "flag" } & Lone<string>
   | {
     readonly about: "segment";

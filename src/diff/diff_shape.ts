@@ -80,7 +80,12 @@ const CHANGES: readonly ChangeRow[] = [
   },
   { about: "initrd", part: file.schema, actions: [...ALTERED, "move"] },
   { about: "cmdline", part: word.schema, actions: [...ALTERED, "move"] },
-  { about: "call", part: text.schema, actions: ["change"], fields: { field: { enum: ["syscall", "entry"] } } },
+  {
+    about: "call",
+    part: text.schema,
+    actions: ["change"],
+    fields: { field: { enum: ["syscall", "entry", "checksum"] } },
+  },
   { about: "flag", part: text.schema, actions: LONE },
   {
     about: "segment",

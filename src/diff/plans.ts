@@ -7,7 +7,7 @@ export function diffPlanned(from: Plan, to: Plan): readonly Change[] {
     ...(from.call.syscall === to.call.syscall
       ? []
       : [{ about: "call", field: "syscall", action: "change", from: from.call.syscall, to: to.call.syscall } as const]),
-    ...entryChange(from.call, to.call),
+    ...segmentCallChanges(from.call, to.call),
     ...lone(from.call.flags, to.call.flags, (flag) => flag).map((each) => ({ about: "flag", ...each }) as const),
     ...lone(from.reasons, to.reasons, ({ code, message }) => `${code}: ${message}`).map((each) =>
       ({ about: "reason", ...each }) as const
@@ -22,9 +22,12 @@ export function diffPlanned(from: Plan, to: Plan): readonly Change[] {
   ];
 }
 
-function entryChange(from: Call, to: Call): readonly Change[] {
-  if (from.syscall !== "kexec_load" || to.syscall !== "kexec_load" || from.entry === to.entry) return [];
-  return [{ about: "call", field: "entry", action: "change", from: from.entry, to: to.entry }];
+function segmentCallChanges(from: Call, to: Call): readonly Change[] {
+  if (from.syscall !== "kexec_load" || to.syscall !== "kexec_load") return [];
+  return (["entry", "checksum"] as const).flatMap((field): readonly Change[] => {
+    const [old, now] = [from[field] ?? "none", to[field] ?? "none"];
+    return old === now ? [] : [{ about: "call", field, action: "change", from: old, to: now }];
+  });
 }
 
 /** Items of one list that the other has not. */

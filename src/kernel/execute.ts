@@ -19,7 +19,7 @@ export function execute(
     case "kexec_file_load":
       return fileLoad(call, files, libc, contents);
     case "kexec_load": {
-      const mapped = mapSegments(call.segments, files, libc, contents);
+      const mapped = mapSegments(call, files, libc, contents);
       if ("ok" in mapped) return mapped;
       using segments = mapped;
       return libc.kexecLoad(call.entry, BigInt(call.segments.length), segments.table, call.flagBits);

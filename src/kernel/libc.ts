@@ -19,6 +19,7 @@ const CLOCKS = { monotonic: 1, boottime: 7 } as const;
 /** include/uapi/asm-generic/mman-common.h and include/uapi/linux/mman.h. */
 const PROT_READ = 1;
 const PROT_WRITE = 2;
+const PROT_EXEC = 4;
 const MAP_PRIVATE = 2;
 const MAP_ANONYMOUS = 0x20;
 
@@ -42,6 +43,8 @@ const SYMBOLS = {
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
   mmap: { parameters: ["usize", "usize", "i32", "i32", "i32", "i64"], result: "isize" },
+  // int mprotect(void *addr, size_t length, int prot)
+  mprotect: { parameters: ["usize", "usize", "i32"], result: "i32" },
   // int munmap(void *addr, size_t length)
   munmap: { parameters: ["usize", "usize"], result: "i32" },
   // void *memcpy(void *dest, const void *src, size_t n): fills a mapping that is only known by its address
@@ -60,6 +63,9 @@ const SYMBOLS = {
   memcpy: { parameters: ["buffer", "pointer", "usize"], result: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
+/** uint64_t sum(const void *data, uint64_t length): machine code of ours, by its address. */
+const SUM = { parameters: ["u64", "u64"], result: "u64" } as const satisfies Deno.ForeignFunction;
+
 /** What a call that gives an address gave, or the errno. */
 export type AddressResult = { readonly ok: true; readonly value: bigint } | Failure;
 
@@ -73,7 +79,7 @@ export interface Failure {
   /** The errno's number. */
   readonly errno: number;
   /** The libc function, where it failed in preparing the call that was asked for. */
-  readonly function?: "memfd_create" | "sendfile" | "write" | "mmap";
+  readonly function?: "memfd_create" | "sendfile" | "write" | "mmap" | "mprotect";
 }
 
 /** The system calls that warmboot makes. Each returns the errno that it set. */
@@ -92,6 +98,12 @@ export interface Libc extends Disposable {
   mapFile(fd: number, length: number): AddressResult;
   /** mmap(2) of fresh memory that holds these bytes. Gives the address. */
   mapBytes(bytes: Uint8Array): AddressResult;
+  /** Fresh memory with machine code, which may then be run and no longer written. Gives the address. */
+  mapCode(code: Uint8Array): AddressResult;
+  /** Calls the machine code at an address as a function of C that takes two 64-bit numbers and gives one. */
+  call(address: bigint, first: bigint, second: bigint): bigint;
+  /** Writes bytes to memory that `mapBytes` gave. */
+  put(address: bigint, bytes: Uint8Array): void;
   /** Where bytes lie that are given to a call by their address: they must be kept until it is made. */
   addressOf(bytes: Uint8Array): bigint;
   /** munmap(2). */
@@ -139,6 +151,14 @@ export function openLibc(path: string = LIBC): Libc {
     return result.ok ? { ok: true, value: address } : result;
   };
 
+  const mapBytes = (bytes: Uint8Array): AddressResult => {
+    const mapped = checkedAddress(
+      c.mmap(0n, BigInt(bytes.length), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0n),
+    );
+    if (mapped.ok) c.copy_out(mapped.value, bytes as BufferSource, BigInt(bytes.length));
+    return mapped;
+  };
+
   return {
     kexecFileLoad: (kernelFd, initrdFd, cmdline, flags) =>
       checked(
@@ -160,13 +180,21 @@ export function openLibc(path: string = LIBC): Libc {
       return checked(c.sendfile(outFd, inFd, position, BigInt(count)));
     },
     mapFile: (fd, length) => checkedAddress(c.mmap(0n, BigInt(length), PROT_READ, MAP_PRIVATE, fd, 0n)),
-    mapBytes: (bytes) => {
-      const mapped = checkedAddress(
-        c.mmap(0n, BigInt(bytes.length), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0n),
-      );
-      if (mapped.ok) c.copy_out(mapped.value, bytes as BufferSource, BigInt(bytes.length));
-      return mapped;
+    mapBytes,
+    mapCode: (code) => {
+      const mapped = mapBytes(code);
+      if (!mapped.ok) return { ...mapped, function: "mmap" };
+      const runnable = checked(c.mprotect(mapped.value, BigInt(code.length), PROT_READ | PROT_EXEC));
+      if (runnable.ok) return mapped;
+      c.munmap(mapped.value, BigInt(code.length));
+      return { ...runnable, function: "mprotect" };
     },
+    call: (address, first, second) => {
+      const code = Deno.UnsafePointer.create<typeof SUM>(address);
+      if (code === null) throw new LibcError("Cannot call a function at address 0");
+      return new Deno.UnsafeFnPointer(code, SUM).call(first, second);
+    },
+    put: (address, bytes) => void c.copy_out(address, bytes as BufferSource, BigInt(bytes.length)),
     // memcpy gives its first argument; nothing is copied.
     addressOf: (bytes) => c.locate(bytes as BufferSource, bytes as BufferSource, 0n),
     unmap: (address, length) => checked(c.munmap(address, BigInt(length))),

@@ -1,7 +1,8 @@
-import type { CallSegment } from "../plan/syscall.ts";
+import type { CallSegment, SyscallOf } from "../plan/syscall.ts";
 import type { Descriptor } from "./memory_file.ts";
 import { type Contents, partOf } from "./settle.ts";
 import type { AddressResult, Failure, Libc } from "./libc.ts";
+import { takeSums } from "./take_sums.ts";
 
 /** struct kexec_segment (include/uapi/linux/kexec.h): buf, bufsz, mem, memsz, 8 bytes each on 64-bit kernels. */
 const SEGMENT_SIZE = 32;
@@ -15,10 +16,10 @@ export interface MappedSegments extends Disposable {
 /**
  * Maps what the segments are made of and packs their array. Files are mapped whole and read-only, each once: the kernel
  * copies out of the page cache, and this process holds no copy. Random parts are drawn here. What files unpack to is in
- * this process, and given where it lies.
+ * this process, and given where it lies. Purgatory's sums are taken of all this, as the kernel will copy it.
  */
 export function mapSegments(
-  segments: readonly CallSegment[],
+  { segments, sums }: Pick<SyscallOf<"kexec_load">, "segments" | "sums">,
   files: readonly Descriptor[],
   libc: Libc,
   contents: Contents = new Map(),
@@ -54,6 +55,7 @@ export function mapSegments(
     return whole.ok ? { ok: true, value: whole.value + BigInt(source.offset) } : whole;
   };
 
+  const buffers: bigint[] = [];
   const table = new BigUint64Array(segments.length * SEGMENT_SIZE / 8);
   for (const [index, segment] of segments.entries()) {
     const buffer = addressOf(segment, index);
@@ -61,7 +63,13 @@ export function mapSegments(
       unmap();
       return { ...buffer, function: "mmap" };
     }
+    buffers.push(buffer.value);
     table.set([buffer.value, segment.bufsz, segment.mem, segment.memsz], index * SEGMENT_SIZE / 8);
+  }
+  const summed = sums === undefined ? undefined : takeSums(sums, buffers, libc);
+  if (summed?.ok === false) {
+    unmap();
+    return summed;
   }
   return { table: segments.length === 0 ? null : new Uint8Array(table.buffer), [Symbol.dispose]: unmap };
 }

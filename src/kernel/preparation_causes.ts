@@ -2,7 +2,7 @@ import type { Diagnosis } from "./diagnose.ts";
 
 /**
  * Why a call could not be prepared: initrds are joined in a file in memory (memfd_create, sendfile, write), segments are
- * mapped (mmap). By errno; those of the man pages that can come about here.
+ * mapped (mmap), and so is the code that takes their sums (mprotect). By errno; those of the man pages that can come about here.
  */
 export const PREPARATION_CAUSES: { readonly [errno: string]: Diagnosis } = {
   EMFILE: {
@@ -34,8 +34,16 @@ export const PREPARATION_CAUSES: { readonly [errno: string]: Diagnosis } = {
     cause: "a file could not be read whole, or changed its size while it was read",
     remedy: "Check the disk (`dmesg`), and whether something rewrites the file",
   },
+  EACCES: {
+    cause: "a security policy forbids to run the code that takes the segments' sums (execmem of SELinux, or " +
+      "MemoryDenyWriteExecute= of the unit)",
+    remedy: "Allow it for warmboot, or set `checksum: sha256`, whose digests the plan holds",
+  },
   EPERM: {
-    cause: "a security policy forbids it (a container's seccomp profile, or the sysctl vm.memfd_noexec)",
-    remedy: "Run warmboot on the host itself, and look into the audit log",
+    cause: "a security policy forbids it (a container's seccomp profile, MemoryDenyWriteExecute= of the unit, or the " +
+      "sysctl vm.memfd_noexec)",
+    remedy:
+      "Run warmboot on the host itself, and look into the audit log; without code of its own (`checksum: sha256`) " +
+      "it needs less",
   },
 };

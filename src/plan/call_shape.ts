@@ -120,6 +120,11 @@ const segmentLoad: Shape<SegmentLoadCall> = record<SegmentLoadCall>({
   entry: { shape: hex, doc: "The physical address that is jumped to" },
   cmdline: { shape: cmdline, doc: "The command line of the new kernel" },
   segments: { shape: list(segment), doc: "The segments" },
+  checksum: {
+    shape: choice(["xxh64", "sha256"]),
+    doc: "By what purgatory verifies the segments just before the jump; xxh64: sums that are taken at load",
+    fallback: optional,
+  },
   bases: {
     shape: bases,
     doc: "What is chosen of an unpacked kernel's place when the plan is carried out (KASLR)",

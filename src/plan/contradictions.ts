@@ -10,7 +10,8 @@ export interface Contradiction extends Pick<Diagnostic, "message" | "expected" |
   readonly path: Path;
 }
 
-const MAKE_ANEW = "Make the plan anew with `warmboot plan`; do not edit its parts one by one";
+/** What to do about a stored plan that contradicts itself. */
+export const MAKE_ANEW = "Make the plan anew with `warmboot plan`; do not edit its parts one by one";
 
 /**
  * How a call contradicts itself. A stored plan is text that anyone may have edited: what a reader is shown (flags by

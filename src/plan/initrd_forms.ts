@@ -1,7 +1,9 @@
 import { hasShaInstructions } from "../arch/x86_64/purgatory.ts";
 import { formatSize } from "../core/number.ts";
 import { alignUp } from "../core/range.ts";
+import type { HostFacts } from "../host/facts.ts";
 import type { InitrdFile, PlanInput } from "./input.ts";
+import { checksumOf } from "./purgatory_segment.ts";
 
 /** An initrd as it is placed: what it unpacks to, or the file as it is. */
 export interface InitrdForm {
@@ -29,8 +31,8 @@ const UNPACKED_PER_MS: { readonly [packing: string]: number } = {
   zstd: 530_000,
 };
 
-/** Bytes that purgatory's SHA-256 takes in a millisecond on that core: by integer instructions, and by SHA instructions. */
-const VERIFIED_PER_MS = { integer: 350_000, sha: 1_800_000 } as const;
+/** Bytes that purgatory verifies in a millisecond on that core: SHA-256 by integer instructions, by SHA instructions, and XXH64. */
+const VERIFIED_PER_MS = { integer: 350_000, sha: 1_800_000, xxh64: 13_000_000 } as const;
 
 /** Bytes that the jump copies to their place in a millisecond: an order of magnitude. */
 const COPIED_PER_MS = 4_000_000;
@@ -48,11 +50,22 @@ const WORTHWHILE = 20;
 export function estimatedGain(
   archives: readonly { readonly packing: string; readonly size: number }[],
   grown: number,
-  { profile: { checksum }, facts }: Pick<PlanInput, "profile" | "facts">,
+  { profile, facts }: Pick<PlanInput, "profile" | "facts">,
 ): number {
   const saved = archives.reduce((sum, { packing, size }) => sum + size / (UNPACKED_PER_MS[packing] ?? Infinity), 0);
-  const verifying = grown / VERIFIED_PER_MS[hasShaInstructions(facts.cpuFlags) ? "sha" : "integer"];
-  return Math.round(saved - grown / COPIED_PER_MS - (checksum ? verifying : 0));
+  return Math.round(saved - grown / COPIED_PER_MS - verifyingTime(grown, profile, facts));
+}
+
+/** Milliseconds. */
+function verifyingTime(bytes: number, profile: PlanInput["profile"], { cpuFlags }: HostFacts): number {
+  switch (checksumOf(profile)) {
+    case false:
+      return 0;
+    case "xxh64":
+      return bytes / VERIFIED_PER_MS.xxh64;
+    case "sha256":
+      return bytes / VERIFIED_PER_MS[hasShaInstructions(cpuFlags) ? "sha" : "integer"];
+  }
 }
 
 /**
@@ -76,7 +89,9 @@ export function initrdForms({ profile, facts, images }: PlanInput, kernel: bigin
     if (unpacked === undefined) return { file, unpacked: false, size: file.size };
     if ("why" in unpacked) return as(unpacked.why);
     if (unpacked.gain < WORTHWHILE) {
-      const costs = profile.checksum ? "verifying and copying what it unpacks to" : "copying what it unpacks to";
+      const costs = profile.checksum !== false
+        ? "verifying and copying what it unpacks to"
+        : "copying what it unpacks to";
       return as(`${costs}, ${formatSize(unpacked.size)}, takes about as long as unpacking it`);
     }
     const more = pages(unpacked.size) - pages(file.size);

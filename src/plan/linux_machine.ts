@@ -5,10 +5,12 @@ import {
   buildPurgatory as buildArm64Purgatory,
   PURGATORY_SIZE as ARM64_PURGATORY_SIZE,
   purgatoryTarget as arm64PurgatoryTarget,
+  sumCode as arm64SumCode,
+  sumSlots as arm64SumSlots,
 } from "../arch/arm64/purgatory.ts";
 import type { CrashDump } from "../arch/elfcorehdr.ts";
 import type { KernelImage } from "../arch/kernel_image.ts";
-import type { PurgatoryTask } from "../arch/purgatory.ts";
+import type { PurgatoryTask, SumCode, SumSlot } from "../arch/purgatory.ts";
 import { BACKUP_SOURCE, crashDump, needsBackup } from "../arch/x86_64/crash_dump.ts";
 import {
   buildPurgatory,
@@ -16,6 +18,8 @@ import {
   PURGATORY_SIZE,
   purgatoryTarget,
   purgatoryUsesSha,
+  sumCode,
+  sumSlots,
 } from "../arch/x86_64/purgatory.ts";
 import type { DeviceTree } from "../core/device_tree.ts";
 import type { Checked } from "../core/diagnostic.ts";
@@ -50,6 +54,10 @@ export interface LinuxMachine {
     lacks(bytes: Uint8Array, facts: HostFacts): boolean;
     /** Where it jumps to; undefined for bytes that are none. */
     target(bytes: Uint8Array): bigint | undefined;
+    /** Where the sums belong that are taken when it is loaded; undefined where it compares none. */
+    sumSlots(bytes: Uint8Array): readonly SumSlot[] | undefined;
+    /** What takes them. */
+    sumCode(): SumCode;
   };
   readonly crash: {
     /** Of the ELF core header; a power of two. */
@@ -83,11 +91,13 @@ const X86_64: LinuxMachine = {
       buildPurgatory({
         ...task,
         bootParams: handover,
-        sha: task.verify && hasShaInstructions(facts.cpuFlags),
+        sha: task.verify === "sha256" && hasShaInstructions(facts.cpuFlags),
         console: { serial: true, vga: facts.bootParams?.[VIDEO_TYPE] === VGA_TEXT },
       }),
     lacks: (bytes, facts) => purgatoryUsesSha(bytes) && !hasShaInstructions(facts.cpuFlags),
     target: purgatoryTarget,
+    sumSlots,
+    sumCode,
   },
   crash: {
     alignment: 4096n,
@@ -111,6 +121,8 @@ const AARCH64: LinuxMachine = {
     // It asks the processor itself.
     lacks: () => false,
     target: arm64PurgatoryTarget,
+    sumSlots: arm64SumSlots,
+    sumCode: arm64SumCode,
   },
   crash: {
     // The crash kernel's pages may be larger than the running one's.

@@ -1,9 +1,11 @@
 import type { Plan } from "./plan.ts";
+import { sumsOf } from "./sums.ts";
 import type { Syscall } from "./syscall.ts";
 
 /** The system calls that carry a plan out. */
-export function lowerPlan({ call }: Plan): readonly Syscall[] {
+export function lowerPlan({ call, host }: Pick<Plan, "call" | "host">): readonly Syscall[] {
   if (call.syscall === "kexec_load") {
+    const sums = sumsOf({ call, host });
     return [{
       name: "kexec_load",
       entry: BigInt(call.entry),
@@ -15,6 +17,7 @@ export function lowerPlan({ call }: Plan): readonly Syscall[] {
       })),
       flags: call.flags,
       flagBits: BigInt(call.flagBits),
+      ...(sums === undefined ? {} : { sums }),
     }];
   }
   return [{

@@ -1,6 +1,7 @@
 import type { RandomPart, Segment, SegmentBytes } from "../arch/segment.ts";
 import { jsonText } from "../core/json_text.ts";
 import type { PlannedRequires } from "../profile/planned_requires.ts";
+import type { Checksum } from "../profile/profile.ts";
 
 /** A file that the call reads, as it was when the plan was made. */
 export interface PlannedFile {
@@ -96,6 +97,8 @@ export interface SegmentLoadCall {
   readonly cmdline: string;
   /** Every segment, placed. */
   readonly segments: readonly PlannedSegment[];
+  /** By what purgatory verifies the segments just before the jump; absent where nothing is verified. */
+  readonly checksum?: Checksum;
   /** What is chosen of the kernel's place when the plan is carried out. */
   readonly bases?: PlannedBases;
   /** The files that the segments' bytes come from. */

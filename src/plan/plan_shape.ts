@@ -11,8 +11,11 @@ import {
   text,
 } from "../core/shape.ts";
 import { call } from "./call_shape.ts";
+import { MAKE_ANEW } from "./contradictions.ts";
 import type { Check, Plan, PlannedHost, Reason } from "./plan.ts";
 import { requiresShape } from "../profile/planned_requires.ts";
+import { refine } from "../profile/refine.ts";
+import { sumFault } from "./sums.ts";
 
 const optional = { value: undefined };
 
@@ -50,7 +53,17 @@ const fields: Fields<Plan> = {
   checks: { shape: checksShape, doc: "Every rule that applies, with its verdict" },
 };
 
-const plan = record<Plan>(fields, "a plan of warmboot");
+const plan: Shape<Plan> = refine(record<Plan>(fields, "a plan of warmboot"), (decoded, at, report) => {
+  const fault = sumFault(decoded);
+  if (fault === undefined) return decoded;
+  return void report({
+    code: "conflict",
+    severity: "error",
+    path: [...at, "call", "checksum"],
+    message: fault,
+    hint: MAKE_ANEW,
+  });
+});
 
 /** Decodes a stored plan. */
 export function decodePlan(value: unknown, at: Path, report: Report): Plan | undefined {

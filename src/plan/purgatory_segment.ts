@@ -5,6 +5,7 @@ import { alignUp, subtract } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { namedTree, partKey, type PlanInput } from "./input.ts";
 import { type LinuxMachine, linuxMachine } from "./linux_machine.ts";
+import type { Checksum, Profile } from "../profile/profile.ts";
 import type { Call } from "./plan.ts";
 
 /** The name of its segment, by which a stored plan's is found. */
@@ -16,6 +17,8 @@ export interface SegmentLayout {
   readonly segments: readonly Segment[];
   /** By segment name: the parts of its bytes that are drawn at random when the plan is carried out. */
   readonly random: { readonly [name: string]: readonly RandomPart[] };
+  /** By what its purgatory verifies it; undefined where nothing is verified. */
+  readonly checksum?: Checksum;
 }
 
 /** The place that a purgatory needs. */
@@ -34,19 +37,22 @@ export interface PurgatoryPlace extends Pick<PurgatoryTask, "handover" | "backup
 
 /** Puts a purgatory before a layout: it verifies every segment, unless the profile says not to, and jumps to the entry. */
 export function withPurgatory(
-  layout: SegmentLayout,
+  layout: Omit<SegmentLayout, "checksum">,
   { purgatory }: LinuxMachine,
   { address, handover, cmdline = "", changing = [], backup }: PurgatoryPlace,
   input: PlanInput,
 ): SegmentLayout {
   const { profile, facts } = input;
-  const verified = profile.checksum ? layout.segments.filter(({ name }) => !changing.includes(name)) : [];
+  const verify = checksumOf(profile);
+  const verified = verify === false ? [] : layout.segments.filter(({ name }) => !changing.includes(name));
   const deviceTree = namedTree(input.images);
   const bytes = purgatory.build({
     entry: layout.entry,
     handover,
-    regions: verified.flatMap((segment) => regionsOf(segment, layout.random, input)),
-    verify: profile.checksum,
+    regions: verified.flatMap((segment) =>
+      verify === "sha256" ? hashedRegions(segment, layout.random, input) : summedRegions(segment)
+    ),
+    verify,
     ...(backup === undefined ? {} : { backup }),
   }, { facts, cmdline, ...(deviceTree === undefined ? {} : { deviceTree }) });
   const segment: Segment = {
@@ -55,7 +61,12 @@ export function withPurgatory(
     memsz: alignUp(purgatory.size, facts.pageSize),
     bytes: { kind: "bytes", bytes },
   };
-  return { ...layout, entry: address, segments: [...layout.segments, segment] };
+  return {
+    ...layout,
+    entry: address,
+    segments: [...layout.segments, segment],
+    ...(verify === false ? {} : { checksum: verify }),
+  };
 }
 
 /** Whether a planned purgatory uses instructions that this host's processor lacks: it would die of them. */
@@ -67,8 +78,21 @@ export function lacksInstructions(call: Call, facts: HostFacts): boolean {
     linuxMachine(facts.machine)?.purgatory.lacks(Uint8Array.fromBase64(source.base64), facts) === true;
 }
 
-/** What is verified of a segment: its bytes, but for those that are drawn at random later. */
-function regionsOf(
+/** By what purgatory verifies the segments: `true` is the quickest that there is. */
+export function checksumOf({ checksum }: Pick<Profile, "checksum">): Checksum | false {
+  return checksum === true ? "xxh64" : checksum;
+}
+
+/**
+ * What is verified of a segment by a sum that is taken of the very bytes that the kernel is then given, random ones too.
+ * A digest could tell no more: who can alter a segment on purpose can alter the digest beside it.
+ */
+function summedRegions({ mem, bytes }: Segment): readonly PurgatoryRegion[] {
+  return bytes.kind === "zero" ? [] : [{ address: mem, length: sourceSize(bytes) }];
+}
+
+/** The same by digests that the plan knows: of its bytes, but for those that are drawn at random later. */
+function hashedRegions(
   segment: Segment,
   random: SegmentLayout["random"],
   input: PlanInput,

@@ -85,6 +85,7 @@ export function planSegmentCall(input: PlanInput, cmdline: string): PlannedCall 
       segments: (layout.value?.segments ?? []).map((segment) =>
         plannedSegment(segment, layout.value?.random ?? {}, input)
       ),
+      ...(layout.value?.checksum === undefined ? {} : { checksum: layout.value.checksum }),
       ...(layout.value?.bases === undefined ? {} : { bases: layout.value.bases }),
       files,
     },
@@ -182,9 +183,10 @@ function kernelReasons(
 function gainOf(input: PlanInput, payload: BzImage["payload"], placed: number): string {
   if (payload === undefined) return "";
   const gain = estimatedGain([{ packing: payload.compression, size: placed }], placed - payload.length, input);
-  return gain > 0
-    ? `, which is estimated to save ${gain} ms on a fast core`
-    : "; verifying it is estimated to take as long on this processor as unpacking it, which `checksum: false` leaves out";
+  if (gain > 0) return `, which is estimated to save ${gain} ms on a fast core`;
+  return input.profile.checksum === "sha256"
+    ? "; its SHA-256 is estimated to take as long on this processor as unpacking it, which `checksum: true` does not"
+    : ", which is estimated to save nothing";
 }
 
 /**
@@ -201,7 +203,7 @@ function layOutExplicit(input: PlanInput): Checked<SegmentLayout> {
   // Segments that the kernel refuses, by their number or their places, are not verified either.
   const isSound = value.segments.length <= KEXEC_SEGMENT_MAX &&
     value.segments.every(({ mem }) => mem % facts.pageSize === 0n);
-  if (!profile.checksum || profile.preserveContext || machine === undefined || !isSound) {
+  if (profile.checksum === false || profile.preserveContext || machine === undefined || !isSound) {
     return { value: layout, diagnostics };
   }
   const free = freeMemory(facts, { crash: profile.crash, ...profile.memory });

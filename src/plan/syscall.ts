@@ -1,5 +1,6 @@
 import { formatAddress } from "../core/number.ts";
 import type { PlannedSource } from "./plan.ts";
+import type { Sums } from "./sums.ts";
 
 /** A segment as kexec_load(2) gets it: struct kexec_segment, with its buffer still as where its bytes come from. */
 export interface CallSegment {
@@ -32,6 +33,8 @@ export type Syscall =
     readonly segments: readonly CallSegment[];
     readonly flags: readonly string[];
     readonly flagBits: bigint;
+    /** The sums that are taken of the segments' bytes, and put into purgatory's, before the call. */
+    readonly sums?: Sums;
   }
   | { readonly name: "kexec_file_unload"; readonly crash: boolean }
   | { readonly name: "kexec_unload"; readonly crash: boolean }
@@ -57,8 +60,10 @@ export function formatSyscall(call: Syscall): string {
       return `kexec_file_load(${kernel}, ${initrd}, ${length}, ${JSON.stringify(call.cmdline)}, ${flags})`;
     }
     case "kexec_load": {
-      const segments = call.segments.map((segment) =>
-        `{${formatBuffer(segment.source)}, ${segment.bufsz}, ${formatAddress(segment.mem)}, ${segment.memsz}}`
+      const segments = call.segments.map((segment, index) =>
+        `{${formatBuffer(segment.source)}${index === call.sums?.purgatory ? "+sums" : ""}, ${segment.bufsz}, ${
+          formatAddress(segment.mem)
+        }, ${segment.memsz}}`
       );
       const list = segments.length === 0 ? "NULL" : `[${segments.join(", ")}]`;
       return `kexec_load(${formatAddress(call.entry)}, ${segments.length}, ${list}, ${call.flags.join("|")})`;

@@ -2,7 +2,7 @@ import type { Diagnostic, Path } from "../core/diagnostic.ts";
 import type { JsonSchema } from "../core/shape.ts";
 import { DEMAND_SCHEMA, demandsOf } from "./demands.ts";
 import type { Profile } from "./profile.ts";
-import { FILLED, given, IS_TRUE, STATED } from "./schema_terms.ts";
+import { FILLED, given, IS_FALSE, IS_TRUE, STATED } from "./schema_terms.ts";
 
 /** A combination of keys that is no profile. */
 interface ConflictRow {
@@ -73,10 +73,10 @@ const CONFLICTS: readonly ConflictRow[] = [
   {
     code: "conflict",
     at: ["checksum"],
-    message: "`checksum: true` would be ignored: a payload that is to return is entered directly",
+    message: "`checksum` would be ignored: a payload that is to return is entered directly",
     hint: "Remove `checksum`, or set it to `false`",
-    applies: (profile) => profile.preserveContext && profile.checksum && states(profile, "checksum"),
-    schema: given({ preserve_context: IS_TRUE, checksum: IS_TRUE }),
+    applies: (profile) => profile.preserveContext && profile.checksum !== false && states(profile, "checksum"),
+    schema: given({ preserve_context: IS_TRUE, checksum: { not: IS_FALSE } }),
   },
 ];
 

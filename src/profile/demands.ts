@@ -1,6 +1,6 @@
 import type { JsonSchema } from "../core/shape.ts";
 import type { Profile } from "./profile.ts";
-import { FILLED, FILLED_MAP, given, IS_FALSE, IS_TRUE, STATED } from "./schema_terms.ts";
+import { FILLED, FILLED_MAP, given, IS_TRUE, STATED } from "./schema_terms.ts";
 
 /** Something in a profile that only kexec_load honours. */
 export interface Demand {
@@ -44,9 +44,9 @@ const DEMANDS: readonly DemandRow[] = [
   },
   {
     key: "checksum",
-    applies: (profile) => !profile.checksum,
-    message: "kexec_file_load decides itself whether to verify the segments",
-    schema: given({ checksum: IS_FALSE }),
+    applies: (profile) => profile.checksum !== true,
+    message: "kexec_file_load decides itself whether and how to verify the segments",
+    schema: given({ checksum: { not: IS_TRUE } }),
   },
   {
     key: "predecompress",

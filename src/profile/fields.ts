@@ -7,7 +7,7 @@ import { fileRef, fileRefs, paths } from "./file_shape.ts";
 import type { Cmdline, FileRef, LoadChoice, Profile, Requires, SegmentSpec } from "./profile.ts";
 import { refine } from "./refine.ts";
 import { requires } from "./requires_shape.ts";
-import { address, boolean, label, prose } from "./scalars.ts";
+import { address, boolean, checksum, label, prose } from "./scalars.ts";
 import { segment } from "./segment_shape.ts";
 
 /** A profile's keys as the file states them, decoded, with defaults filled in. */
@@ -28,7 +28,7 @@ export interface Stated {
   readonly entry?: bigint;
   readonly segments: readonly SegmentSpec[];
   readonly memory: Profile["memory"];
-  readonly checksum: boolean;
+  readonly checksum: Profile["checksum"];
   readonly predecompress: boolean;
   readonly stamp: boolean;
 }
@@ -150,9 +150,11 @@ export const FIELDS: Fields<Stated> = {
     examples: [{ min: "1MiB", max: "4GiB" }],
   },
   checksum: {
-    shape: boolean,
-    doc: "With kexec_load: verify the segments' SHA-256 just before the jump.",
+    shape: checksum,
+    doc:
+      "With kexec_load: verify the segments just before the jump, by `xxh64` or `sha256`; `true` is the quicker one.",
     fallback: { value: true },
+    examples: [true, false, "sha256"],
   },
   predecompress: {
     shape: boolean,

@@ -68,6 +68,9 @@ export interface Requires {
   readonly secureBoot?: boolean;
 }
 
+/** What purgatory can verify the segments by. */
+export type Checksum = "xxh64" | "sha256";
+
 /** A boot profile: what a YAML file declares, decoded, with defaults filled in. */
 export interface Profile {
   /** The version of the format. */
@@ -100,8 +103,8 @@ export interface Profile {
   readonly segments: readonly SegmentSpec[];
   /** Where segments may be placed; physical addresses, `max` exclusive. */
   readonly memory: { readonly min?: bigint; readonly max?: bigint };
-  /** Verify the segments' SHA-256 just before the jump. */
-  readonly checksum: boolean;
+  /** Verify the segments just before the jump: by the checksum that is named, or by the quickest. */
+  readonly checksum: boolean | Checksum;
   /** Place the decompressed kernel. */
   readonly predecompress: boolean;
   /** Say on the command line what boots, so that the booted system can be told for certain. */

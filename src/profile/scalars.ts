@@ -1,5 +1,6 @@
 import { formatAddress, MAX_U64, parseNumber } from "../core/number.ts";
 import { type JsonSchema, type Shape, wrongType } from "../core/shape.ts";
+import type { Checksum } from "./profile.ts";
 
 /**
  * The scalars of a profile. YAML's failsafe schema hands over every scalar as text, so that no parser has rounded an
@@ -94,10 +95,29 @@ export const boolean: Shape<boolean> = fromText(
   (text) => {
     const value = Object.hasOwn(BOOLEANS, text) ? BOOLEANS[text] : undefined;
     if (value !== undefined) return { value };
+    return { hint: firstHint(text, BOOLEAN_HINTS) };
+  },
+);
+
+const BOOLEAN_HINTS: readonly HintRow[] = [
+  [/^(?:yes|y|on|true|1)$/i, "Write `true`"],
+  [/^(?:no|n|off|false|0)$/i, "Write `false`"],
+];
+
+const CHECKSUMS: { readonly [word: string]: boolean | Checksum } = { ...BOOLEANS, xxh64: "xxh64", sha256: "sha256" };
+
+/** `true` or `false`, or by which checksum. */
+export const checksum: Shape<boolean | Checksum> = fromText(
+  "true, false, xxh64 or sha256",
+  { enum: [true, false, ...Object.keys(CHECKSUMS)] },
+  (text) => {
+    const value = Object.hasOwn(CHECKSUMS, text) ? CHECKSUMS[text] : undefined;
+    if (value !== undefined) return { value };
     return {
       hint: firstHint(text, [
-        [/^(?:yes|y|on|true|1)$/i, "Write `true`"],
-        [/^(?:no|n|off|false|0)$/i, "Write `false`"],
+        ...BOOLEAN_HINTS,
+        [/^sha[-_]?(?:2|256)$/i, "Write `sha256`"],
+        [/^xxh(?:ash)?[-_]?(?:64)?$/i, "Write `xxh64`"],
       ]),
     };
   },

@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertMatch, assertNotMatch, assertThrows } from "@std/assert";
 import { createHash } from "node:crypto";
-import { buildPurgatory, PURGATORY_SIZE, purgatoryTarget } from "../../src/arch/arm64/purgatory.ts";
+import { buildPurgatory, PURGATORY_SIZE, purgatoryTarget, sumSlots } from "../../src/arch/arm64/purgatory.ts";
 import type { PurgatoryInput } from "../../src/arch/arm64/purgatory.ts";
 import { PURGATORY_CODE, PURGATORY_SYMBOLS as AT } from "../../src/arch/arm64/purgatory_code.ts";
 import type { PurgatoryRegion } from "../../src/arch/purgatory.ts";
+import { xxh64 } from "../support/xxh64.ts";
 import { ARM64, assemble, canAssemble, disassemble, purgatoryModule, purgatorySource } from "./assemble.ts";
 
 const MODULE = new URL("../../src/arch/arm64/purgatory_code.ts", import.meta.url);
@@ -16,7 +17,7 @@ const INPUT: PurgatoryInput = {
   handover: 0x4800_0000n,
   uart: 0x900_0000n,
   regions: [{ address: 0x4000_0000n, length: 0x2345n, sha256: "0123456789abcdef".repeat(4) }],
-  verify: true,
+  verify: "sha256",
 };
 
 Deno.test({
@@ -33,7 +34,7 @@ Deno.test({
     const at = (name: string) => symbols.get(name) ?? 0;
     const before = await disassemble(code, at("prepare"), at("sha256_blocks_vector"), ARM64);
     const vector = await disassemble(code, at("sha256_blocks_vector"), at("round_constants"), ARM64);
-    const plain = await disassemble(code, at("sha256_blocks_plain"), code.length, ARM64);
+    const plain = await disassemble(code, at("sha256_blocks_plain"), at("digits"), ARM64);
     const registers = /\b[vq]\d+\b|\.(?:4s|16b)\b/;
     assertNotMatch(before, registers);
     assertNotMatch(plain, registers);
@@ -77,6 +78,8 @@ pure("what does not fit is refused, not cut", () => {
   assertThrows(() => buildPurgatory({ ...INPUT, regions: regions(25) }), RangeError, "25 regions");
   assertThrows(() => buildPurgatory({ ...INPUT, entry: 1n << 64n }), RangeError, "64 bits");
   assertThrows(() => buildPurgatory({ ...INPUT, regions: [{ ...region, address: 2n }] }), RangeError, "0x2");
+  const four = [{ address: 4n, length: 0n }];
+  assertThrows(() => buildPurgatory({ ...INPUT, verify: "xxh64", regions: four }), RangeError, "0x4");
   assertThrows(() => buildPurgatory({ ...INPUT, regions: [{ ...region, sha256: "00" }] }), RangeError, "no SHA-256");
 });
 
@@ -93,25 +96,39 @@ const REGIONS = [0, 1, 3, 55, 56, 57, 63, 64, 65, 119, 120, 127, 128, 129, 1000,
   sha256: createHash("sha256").update(SAMPLE.subarray(index * 4, index * 4 + length)).digest("hex"),
 }));
 
+/** The same for sums, which begin at multiples of 8; their sums are filled in where the purgatory has them. */
+const SUMMED = [0, 1, 3, 4, 7, 8, 9, 12, 15, 31, 32, 33, 40, 44, 47, 63, 64, 65, 1000, 69_003].map((length, index) => ({
+  address: DATA + BigInt(index * 8),
+  length: BigInt(length),
+}));
+
 interface Machine {
   readonly cpu: string;
   readonly options?: string;
   /** By plain instructions. */
   readonly plain?: boolean;
   readonly regions?: readonly PurgatoryRegion[];
+  /** The region whose sum is given wrong, by its address. */
+  readonly wrong?: bigint;
 }
 
 /** Lets a machine run a purgatory that lies in its memory beside what it verifies; gives what is said on its PL011. */
-async function run({ cpu, options = "", plain = false, regions = REGIONS }: Machine): Promise<string> {
+async function run({ cpu, options = "", plain = false, regions = REGIONS, wrong }: Machine): Promise<string> {
   const folder = await Deno.makeTempDir({ prefix: "warmboot-arm64-" });
   try {
+    const verify = regions.some(({ sha256 }) => sha256 !== undefined) ? "sha256" : "xxh64";
     const purgatory = buildPurgatory({
       entry: PROBE_AT,
       handover: 0x4bad_b002n,
       uart: 0x900_0000n,
       regions,
-      verify: true,
+      verify,
     });
+    for (const { offset, address, length } of sumSlots(purgatory) ?? []) {
+      const start = Number(address - DATA);
+      const sum = xxh64(SAMPLE.subarray(start, start + Number(length))) ^ (address === wrong ? 1n << 63n : 0n);
+      new DataView(purgatory.buffer).setBigUint64(offset, sum, true);
+    }
     if (plain) new DataView(purgatory.buffer).setUint32(AT.flags, AT.flagVerify | AT.flagPlain, true);
     const probe = (await assemble(Deno.readTextFileSync(PROBE), ARM64)).code;
     const loaders = [[DATA, SAMPLE], [PURGATORY, purgatory], [PROBE_AT, probe]] as const;
@@ -153,6 +170,8 @@ for (
   const [what, machine] of [
     ["at EL1, by the CPU's own instructions", { cpu: "cortex-a57" }],
     ["at EL1, by plain instructions", { cpu: "cortex-a57", plain: true }],
+    ["at EL1, by XXH64", { cpu: "cortex-a57", regions: SUMMED }],
+    ["at EL2, by XXH64", { cpu: "max", options: ",virtualization=on", regions: SUMMED }],
     ["at EL2", { cpu: "cortex-a57", options: ",virtualization=on" }],
     ["at EL2, on a CPU whose kernels stay there", { cpu: "max", options: ",virtualization=on" }],
   ] as const
@@ -173,11 +192,22 @@ for (const plain of [false, true]) {
       const address = (DATA + 52n).toString(16);
       assertEquals(
         await run({ cpu: "cortex-a57", plain, regions }),
-        `warmboot: segment 14 at 0x${address} does not match its SHA-256; halted`,
+        `warmboot: segment 14 at 0x${address} does not match its checksum; halted`,
       );
     },
   });
 }
+
+Deno.test({
+  name: "arm64 purgatory: says whose sum differs, and halts",
+  ignore: !runs,
+  async fn() {
+    assertEquals(
+      await run({ cpu: "cortex-a57", regions: SUMMED, wrong: DATA + 19n * 8n }),
+      `warmboot: segment 20 at 0x${(DATA + 19n * 8n).toString(16)} does not match its checksum; halted`,
+    );
+  },
+});
 
 async function has(tool: string): Promise<boolean> {
   try {

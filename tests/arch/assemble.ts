@@ -31,6 +31,7 @@ export const X86_64: Target = {
     "backup_from",
     "backup_to",
     "backup_size",
+    "xxh64_region",
     "sha256_region",
     "verify_regions",
     "stack_top",
@@ -38,6 +39,7 @@ export const X86_64: Target = {
     "FLAG_SERIAL",
     "FLAG_VGA",
     "FLAG_SHA",
+    "FLAG_XXH64",
     "REGION_MAX",
     "REGION_ADDRESS",
     "REGION_LENGTH",
@@ -60,6 +62,7 @@ export const ARM64: Target = {
     "flags",
     "regions",
     "prepare",
+    "xxh64_region",
     "sha256_region",
     "sha256_blocks_plain",
     "sha256_blocks_vector",
@@ -67,6 +70,7 @@ export const ARM64: Target = {
     "stack_top",
     "FLAG_VERIFY",
     "FLAG_PLAIN",
+    "FLAG_XXH64",
     "REGION_MAX",
     "REGION_ADDRESS",
     "REGION_LENGTH",
@@ -111,7 +115,7 @@ export async function assemble(source: string, target: Target = X86_64): Promise
     const object = join(folder, "object.o");
     const flat = join(folder, "flat.bin");
     await Deno.writeTextFile(input, source);
-    await run(target, "as", [...target.options, "--fatal-warnings", "-o", object, input]);
+    await run(target, "as", [...target.options, "-I", sourceFolder(target), "--fatal-warnings", "-o", object, input]);
     const relocations = await run(target, "objdump", ["--reloc", object]);
     if (/\bR_[A-Z0-9_]+/.test(relocations)) throw new Error(`Cannot place the code anywhere:\n${relocations}`);
     await run(target, "objcopy", ["-O", "binary", "-j", ".text", object, flat]);
@@ -142,9 +146,13 @@ export async function disassemble(
   }
 }
 
-/** The source of the purgatory. */
-export function purgatorySource({ folder }: Target = X86_64): string {
-  return Deno.readTextFileSync(join(ROOT, `src/arch/${folder}/purgatory.S`));
+/** The source of the purgatory, which includes others of its folder. */
+export function purgatorySource(target: Target = X86_64): string {
+  return Deno.readTextFileSync(join(sourceFolder(target), "purgatory.S"));
+}
+
+function sourceFolder({ folder }: Target): string {
+  return join(ROOT, "src", "arch", folder);
 }
 
 /** The text of a machine's purgatory_code.ts, made from the assembly source. */

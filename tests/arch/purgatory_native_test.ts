@@ -1,8 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { createHash } from "node:crypto";
-import { buildPurgatory, type PurgatoryInput, SHA_FLAGS } from "../../src/arch/x86_64/purgatory.ts";
+import { buildPurgatory, type PurgatoryInput, SHA_FLAGS, sumSlots } from "../../src/arch/x86_64/purgatory.ts";
 import { PURGATORY_CODE, PURGATORY_SYMBOLS } from "../../src/arch/x86_64/purgatory_code.ts";
+import { xxh64 } from "../support/xxh64.ts";
 import { assemble, purgatorySource } from "./assemble.ts";
 import { mapNative } from "./native_memory.ts";
 
@@ -13,7 +14,13 @@ const CODE = Uint8Array.fromBase64(PURGATORY_CODE);
 const ignore = Deno.build.arch !== "x86_64";
 
 /** What the tests below do not vary. */
-const INPUT = { entry: 0n, bootParams: 0xffff_f000n, verify: true, sha: false, console: { serial: false, vga: false } };
+const INPUT = {
+  entry: 0n,
+  bootParams: 0xffff_f000n,
+  verify: "sha256",
+  sha: false,
+  console: { serial: false, vga: false },
+} as const;
 
 const FLAGS = ignore ? "" : Deno.readTextFileSync("/proc/cpuinfo");
 
@@ -103,16 +110,68 @@ for (const { name, sha, ignore } of CODES) {
   });
 }
 
-/** Three pieces of data in memory, and a purgatory for them. */
-function threeRegions(sha: boolean) {
+/** Around every length at which XXH64 goes on otherwise. */
+const LENGTHS = [0, 1, 3, 4, 5, 7, 8, 9, 12, 15, 16, 31, 32, 33, 40, 44, 47, 63, 64, 65, 100, 1000, 70_001];
+
+Deno.test({
+  name: "XXH64 gives the published sums, and those of the specification's words at any length and address",
+  ignore,
+  fn() {
+    using code = mapNative(CODE);
+    using memory = mapNative(sample(1 << 17));
+    const sum = (offset: number, length: number) =>
+      code.call(PURGATORY_SYMBOLS.xxh64Region, memory.address + BigInt(offset), BigInt(length));
+    for (const length of LENGTHS) {
+      for (const offset of [0, 1, 4]) {
+        assertEquals(sum(offset, length), xxh64(memory.bytes.slice(offset, offset + length)), `${length} bytes`);
+      }
+    }
+    memory.bytes.set(new TextEncoder().encode("Nobody inspects the spammish repetition"));
+    assertEquals([sum(0, 0), sum(0, 39)], [0xef46_db37_51d8_e999n, 0xfbce_a83c_8a37_8bf1n]);
+  },
+});
+
+Deno.test({
+  name: "XXH64 is that of any bytes",
+  ignore,
+  fn() {
+    using code = mapNative(CODE);
+    using memory = mapNative(new Uint8Array(512));
+    fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (data) => {
+      memory.bytes.set(data);
+      return code.call(PURGATORY_SYMBOLS.xxh64Region, memory.address, BigInt(data.length)) === xxh64(data);
+    }));
+  },
+});
+
+Deno.test({
+  name: "XXH64 keeps the registers of its caller",
+  ignore,
+  async fn() {
+    const { code, symbols } = await assemble(Deno.readTextFileSync(PROBE));
+    using probe = mapNative(code);
+    using purgatory = mapNative(CODE);
+    using memory = mapNative(sample(300));
+    const region = purgatory.address + BigInt(PURGATORY_SYMBOLS.xxh64Region);
+    assertEquals(probe.call(symbols.get("probe_callee") ?? 0, region, memory.address, 47n, 0n), 0n);
+  },
+});
+
+/** Three pieces of data in memory, and a purgatory for them; one that compares sums has them. */
+function threeRegions(by: Pick<PurgatoryInput, "verify" | "sha">) {
   const lengths = [1, 64, 5000];
   const memory = mapNative(sample(3 * 8192));
   const regions = lengths.map((length, index) => ({
     address: memory.address + BigInt(index * 8192),
     length: BigInt(length),
-    sha256: sha256(memory.bytes.slice(index * 8192, index * 8192 + length)),
+    ...(by.verify === "xxh64" ? {} : { sha256: sha256(memory.bytes.slice(index * 8192, index * 8192 + length)) }),
   }));
-  const purgatory = mapNative(buildPurgatory({ ...INPUT, sha, regions }));
+  const purgatory = mapNative(buildPurgatory({ ...INPUT, ...by, regions }));
+  const view = new DataView(purgatory.bytes.buffer);
+  for (const { offset, address, length } of sumSlots(purgatory.bytes) ?? []) {
+    const start = Number(address - memory.address);
+    view.setBigUint64(offset, xxh64(memory.bytes.slice(start, start + Number(length))), true);
+  }
   const verify = () => purgatory.call(PURGATORY_SYMBOLS.verifyRegions, purgatory.address + 0x10n);
   return { memory, purgatory, verify, [Symbol.dispose]: () => (memory[Symbol.dispose](), purgatory[Symbol.dispose]()) };
 }
@@ -121,12 +180,17 @@ function flip(bytes: Uint8Array, offset: number): void {
   bytes[offset] = (bytes[offset] ?? 0) ^ 1;
 }
 
-for (const { name, sha, ignore } of CODES) {
+for (
+  const { name, verify, sha, ignore: lacks } of [
+    ...CODES.map((code) => ({ ...code, verify: "sha256" as const })),
+    { name: "XXH64", verify: "xxh64" as const, sha: false, ignore },
+  ]
+) {
   Deno.test({
     name: `regions that match pass, and one flipped bit of data is found in its region (${name})`,
-    ignore,
+    ignore: lacks,
     fn() {
-      using three = threeRegions(sha);
+      using three = threeRegions({ verify, sha });
       assertEquals(three.verify(), 0n);
       for (const [offset, found] of [[0, 1n], [8192, 2n], [8192 + 63, 2n], [2 * 8192 + 4999, 3n]] as const) {
         flip(three.memory.bytes, offset);
@@ -142,13 +206,15 @@ Deno.test({
   name: "a flipped bit of any byte of a digest is found",
   ignore,
   fn() {
-    using three = threeRegions(false);
-    for (let offset = 0; offset < 3 * 32; offset++) {
-      const region = Math.floor(offset / 32);
-      const at = 0x28 + region * 48 + 16 + offset % 32;
-      flip(three.purgatory.bytes, at);
-      assertEquals(three.verify(), BigInt(region + 1), `byte ${offset % 32} of digest ${region + 1}`);
-      flip(three.purgatory.bytes, at);
+    for (const [verify, bytes] of [["sha256", 32], ["xxh64", 8]] as const) {
+      using three = threeRegions({ verify, sha: false });
+      for (let offset = 0; offset < 3 * bytes; offset++) {
+        const region = Math.floor(offset / bytes);
+        const at = 0x28 + region * 48 + 16 + offset % bytes;
+        flip(three.purgatory.bytes, at);
+        assertEquals(three.verify(), BigInt(region + 1), `${verify}: byte ${offset % bytes} of digest ${region + 1}`);
+        flip(three.purgatory.bytes, at);
+      }
     }
   },
 });
@@ -157,7 +223,7 @@ Deno.test({
   name: "the first of several regions that differ is told, and what lies behind a region is not looked at",
   ignore,
   fn() {
-    using three = threeRegions(false);
+    using three = threeRegions({ verify: "sha256", sha: false });
     flip(three.memory.bytes, 1);
     flip(three.memory.bytes, 2 * 8192 + 5000);
     assertEquals(three.verify(), 0n);
@@ -187,7 +253,7 @@ Deno.test({
 
 /** Runs a purgatory from behind its privileged instructions up to its jump; gives the registers there. */
 async function registersAtEntry(
-  verify: boolean,
+  verify: PurgatoryInput["verify"],
   digest: (data: Uint8Array) => string,
   backup?: PurgatoryInput["backup"],
 ) {
@@ -216,7 +282,7 @@ const AT_ENTRY = { stackMoved: 0n, rsi: INPUT.bootParams, directionFlag: 0n, oth
 Deno.test({
   name: "the entry gets boot_params in rsi, a stack and otherwise zeros, once every region matches",
   ignore,
-  fn: async () => assertEquals(await registersAtEntry(true, sha256), AT_ENTRY),
+  fn: async () => assertEquals(await registersAtEntry("sha256", sha256), AT_ENTRY),
 });
 
 Deno.test({
@@ -229,7 +295,7 @@ Deno.test({
   name: "a backup is copied whole before the jump, verified or not, and the entry's registers are the same",
   ignore,
   async fn() {
-    for (const verify of [true, false]) {
+    for (const verify of ["sha256", false] as const) {
       using memory = mapNative(sample(3 * 4096));
       const [before, behind] = [memory.bytes.slice(0, 8192), memory.bytes.slice(8192 + 4001)];
       const backup = { from: memory.address, to: memory.address + 8192n, size: 4001n };
@@ -251,7 +317,7 @@ Deno.test({
       const length = Number(code.call(at("format_message"), memory.address, number, address));
       return new TextDecoder().decode(memory.bytes.slice(0, length));
     };
-    const text = (what: string) => `warmboot: segment ${what} does not match its SHA-256; halted\r\n`;
+    const text = (what: string) => `warmboot: segment ${what} does not match its checksum; halted\r\n`;
     assertEquals(message(1n, 0x100000n), text("1 at 0x100000"));
     assertEquals(message(9n, 0n), text("9 at 0x0"));
     assertEquals(message(10n, 0xfn), text("10 at 0xf"));

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertNotMatch, assertRejects, assertThrows } from "@std/assert";
-import { buildPurgatory, PURGATORY_ENTRY, PURGATORY_SIZE } from "../../src/arch/x86_64/purgatory.ts";
+import { buildPurgatory, PURGATORY_ENTRY, PURGATORY_SIZE, sumSlots } from "../../src/arch/x86_64/purgatory.ts";
 import type { PurgatoryRegion } from "../../src/arch/purgatory.ts";
 import type { PurgatoryInput } from "../../src/arch/x86_64/purgatory.ts";
 import { PURGATORY_CODE, PURGATORY_SYMBOLS } from "../../src/arch/x86_64/purgatory_code.ts";
@@ -15,7 +15,7 @@ const INPUT: PurgatoryInput = {
     { address: 0x100000n, length: 0x2345n, sha256: "0123456789abcdef".repeat(4) },
     { address: 0xffff_ffff_ffff_f000n, length: 0x1000n, sha256: "AB".repeat(32) },
   ],
-  verify: true,
+  verify: "sha256",
   sha: false,
   console: { serial: true, vga: false },
 };
@@ -75,9 +75,26 @@ Deno.test({
       new DataView(buildPurgatory({ ...INPUT, verify: false, ...changes, console: { serial, vga } }).buffer)
         .getUint32(0x24, true);
     assertEquals(
-      [flags({}), flags({ verify: true }), flags({}, true), flags({}, false, true), flags({ sha: true })],
+      [flags({}), flags({ verify: "sha256" }), flags({}, true), flags({}, false, true), flags({ sha: true })],
       [0, 1, 2, 4, 8],
     );
+    assertEquals(flags({ verify: "xxh64" }), 1 | 16);
+  },
+});
+
+Deno.test({
+  name: "a purgatory that compares sums has room for them, and says of what",
+  permissions: "none",
+  fn() {
+    const regions = INPUT.regions.map(({ address, length }) => ({ address, length }));
+    const bytes = buildPurgatory({ ...INPUT, verify: "xxh64", regions });
+    assertEquals(sumSlots(bytes), [
+      { offset: 0x38, address: 0x100000n, length: 0x2345n },
+      { offset: 0x68, address: 0xffff_ffff_ffff_f000n, length: 0x1000n },
+    ]);
+    assertEquals(bytes.slice(0x38, 0x40), new Uint8Array(8));
+    assertEquals(sumSlots(buildPurgatory(INPUT)), undefined);
+    assertEquals(sumSlots(bytes.subarray(1)), undefined);
   },
 });
 

@@ -9,7 +9,7 @@ import { identifyKernel } from "../../src/image/identify.ts";
 import { identifyInitrd } from "../../src/image/initrd.ts";
 import { type Images, partKey, type PlanInput } from "../../src/plan/input.ts";
 import { partsNeeded } from "../../src/plan/segment_call.ts";
-import type { Profile, SegmentSpec } from "../../src/profile/profile.ts";
+import type { Checksum, Profile, SegmentSpec } from "../../src/profile/profile.ts";
 import { profileOf } from "../support/profiles.ts";
 import { BOOTABLE, INITRDS, KERNELS } from "./files.ts";
 import { drawHost, type DrawnHost } from "./hosts.ts";
@@ -125,6 +125,10 @@ export function sha256(bytes: Uint8Array): string {
   return createHash("sha256").update(bytes).digest("hex");
 }
 
+function drawChecksum(random: Random): boolean | Checksum {
+  return random.pick([true, true, "sha256", "xxh64", false] as const);
+}
+
 function linuxProfile(random: Random): Profile {
   const reuse = { kind: "edit", reuse: true, remove: [], set: [], append: ["quiet"] } as const;
   const long = { kind: "words", words: ["x".repeat(1 + random.below(2200))] } as const;
@@ -134,7 +138,7 @@ function linuxProfile(random: Random): Profile {
   return profileOf({
     initrd: [],
     crash: random.oneIn(4),
-    checksum: !random.oneIn(4),
+    checksum: drawChecksum(random),
     memory: limits,
     ...(random.oneIn(3) ? { cmdline: reuse } : random.oneIn(12) ? { cmdline: long } : {}),
   });
@@ -167,6 +171,6 @@ function explicitProfile({ iomem, pageSize }: HostFacts, size: number, random: R
     ...rest,
     crash: !preserveContext && random.oneIn(5),
     preserveContext,
-    checksum: !preserveContext && !random.oneIn(3),
+    checksum: !preserveContext && drawChecksum(random),
   };
 }

@@ -1,12 +1,14 @@
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { buildPurgatory, purgatoryTarget } from "../../src/arch/x86_64/purgatory.ts";
+import { buildPurgatory, purgatoryTarget, sumSlots } from "../../src/arch/x86_64/purgatory.ts";
 import { PURGATORY_SYMBOLS as AT } from "../../src/arch/x86_64/purgatory_code.ts";
 import { describeVmlinux } from "../../src/arch/x86_64/vmlinux.ts";
 import { fieldsOf } from "../../src/core/bytes.ts";
 import { mapSegments } from "../../src/kernel/map_segments.ts";
 import { contentFaults, drawSecurely, settle } from "../../src/kernel/settle.ts";
+import { lowerPlan } from "../../src/plan/lower.ts";
 import type { PlannedSegment, SegmentLoadCall } from "../../src/plan/plan.ts";
+import type { Checksum } from "../../src/profile/profile.ts";
 import { fakeLibc } from "../support/fake_libc.ts";
 import { listed, vmlinux } from "../support/small_kernel.ts";
 
@@ -20,16 +22,16 @@ const PART = IMAGE.subarray(OFFSET, OFFSET + LENGTH);
 const CONTENTS = new Map([[PATH, IMAGE]]);
 
 /** A call with this kernel at 16 MiB, verified by its purgatory. */
-function callOf(bases: SegmentLoadCall["bases"]): SegmentLoadCall {
+function callOf(bases: SegmentLoadCall["bases"], verify: Checksum = "sha256"): SegmentLoadCall {
   const digest = sha256(PART).toHex();
   const code = buildPurgatory({
     entry: 0x100_0040n,
     bootParams: 0x300_0000n,
     regions: [
-      { address: 0x100_0000n, length: BigInt(LENGTH), sha256: digest },
-      { address: 0x300_0000n, length: 4n, sha256: "c".repeat(64) },
+      { address: 0x100_0000n, length: BigInt(LENGTH), ...(verify === "sha256" ? { sha256: digest } : {}) },
+      { address: 0x300_0000n, length: 4n, ...(verify === "sha256" ? { sha256: "c".repeat(64) } : {}) },
     ],
-    verify: true,
+    verify,
     sha: false,
     console: { serial: false, vga: false },
   });
@@ -41,6 +43,14 @@ function callOf(bases: SegmentLoadCall["bases"]): SegmentLoadCall {
       bufsz: LENGTH,
       sha256: digest,
       source: { kind: "unpacked", path: PATH, offset: OFFSET, length: LENGTH },
+    },
+    {
+      name: "boot_params",
+      mem: "0x3000000",
+      memsz: 0x1000,
+      bufsz: 4,
+      sha256: "c".repeat(64),
+      source: { kind: "bytes", base64: "AAAAAA==" },
     },
     {
       name: "purgatory",
@@ -58,6 +68,8 @@ function callOf(bases: SegmentLoadCall["bases"]): SegmentLoadCall {
     entry: "0x4000000",
     cmdline: "",
     segments,
+    // Plans of before XXH64 do not say it.
+    ...(verify === "sha256" ? {} : { checksum: verify }),
     ...(bases === undefined ? {} : { bases }),
     files: [{ path: PATH, size: 1, sha256: "a".repeat(64), about: "" }],
   };
@@ -89,7 +101,7 @@ function purgatoryOf(call: SegmentLoadCall): Uint8Array {
 Deno.test("the chosen bases move the kernel's segment, what purgatory verifies, and where it jumps to", async () => {
   const { call, bounds } = await settled(callOf(BASES), [4n, 7n]);
   assertEquals(bounds, [5n, 504n]);
-  const [kernel, purgatory] = call.segments;
+  const [kernel, , purgatory] = call.segments;
   assertEquals([kernel?.mem, purgatory?.mem], ["0x20200000", "0x4000000"]);
   const code = purgatoryOf(call);
   assertEquals(purgatoryTarget(code), 0x2020_0040n);
@@ -101,6 +113,17 @@ Deno.test("the chosen bases move the kernel's segment, what purgatory verifies, 
   assertEquals(fields.bytes(AT.regions + AT.regionSize + AT.regionDigest, 32).toHex(), "c".repeat(64));
   assertEquals(purgatory?.sha256, sha256(code).toHex());
   assertEquals(call.bases, undefined);
+});
+
+Deno.test("purgatory's sums are of where the kernel moved to, and are taken of its moved bytes later", async () => {
+  const { call } = await settled(callOf(BASES, "xxh64"), [4n, 7n]);
+  const code = purgatoryOf(call);
+  assertEquals(sumSlots(code)?.map(({ address }) => address), [0x2020_0000n, 0x300_0000n]);
+  for (const { offset } of sumSlots(code) ?? []) assertEquals(code.slice(offset, offset + 32), new Uint8Array(32));
+  assertEquals(purgatoryTarget(code), 0x2020_0040n);
+  const [lowered] = lowerPlan({ call, host: { machine: "x86_64", release: "6.12" } });
+  assert(lowered?.name === "kexec_load");
+  assertEquals(lowered.sums?.of[0], { segment: 0, start: 0n, length: BigInt(LENGTH), offset: AT.regions + 16 });
 });
 
 Deno.test("the bytes that are handed over are relocated, and are those of the digest; what was unpacked stays", async () => {
@@ -167,7 +190,7 @@ Deno.test({
     const libc = fakeLibc();
     const source = { kind: "unpacked", path: PATH, offset: OFFSET, length: LENGTH } as const;
     const segment = { source, bufsz: BigInt(LENGTH), mem: 0x100_0000n, memsz: 0x4000n };
-    using mapped = mapSegments([segment], [], libc, CONTENTS) as Disposable;
+    using mapped = mapSegments({ segments: [segment] }, [], libc, CONTENTS) as Disposable;
     assert("table" in mapped);
     assertEquals(libc.calls, [["address_of", LENGTH]]);
   },

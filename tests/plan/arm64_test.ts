@@ -206,8 +206,11 @@ pure("without a checksum the purgatory only jumps", () => {
   const view = new DataView(bytes.buffer);
   assertEquals([view.getUint32(0x28, true), view.getUint32(0x2c, true)], [0, 0]);
   const verified = new DataView(bytesOf(segmentOf(callOf(), "purgatory")).buffer);
-  // The kernel, the initrd, and three parts of the device tree around its two seeds.
-  assertEquals([verified.getUint32(0x28, true), verified.getUint32(0x2c, true)], [5, 1]);
+  // The kernel, the initrd, and the device tree.
+  assertEquals([verified.getUint32(0x28, true), verified.getUint32(0x2c, true)], [3, 1 | 4]);
+  const hashed = new DataView(bytesOf(segmentOf(callOf({ profile: { checksum: "sha256" } }), "purgatory")).buffer);
+  // The tree's three parts around its two seeds.
+  assertEquals([hashed.getUint32(0x28, true), hashed.getUint32(0x2c, true)], [5, 1]);
   assertEquals(verified.getBigUint64(0x20, true), 0x900_0000n, "the PL011 of stdout-path");
 });
 

@@ -3,12 +3,13 @@ import type { Diagnostic } from "../../src/core/diagnostic.ts";
 import type { FileLoadCall, Plan, PlannedSegment, SegmentLoadCall } from "../../src/plan/plan.ts";
 import { decodePlan } from "../../src/plan/plan_shape.ts";
 import { planBoot } from "../../src/plan/planner.ts";
+import type { Profile } from "../../src/profile/profile.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, PART_DIGESTS, profileOf } from "../support/profiles.ts";
 
-function planOf(load: "kexec_file_load" | "kexec_load"): Plan {
+function planOf(load: "kexec_file_load" | "kexec_load", checksum: Profile["checksum"] = true): Plan {
   const { value } = planBoot({
-    profile: profileOf({ load }),
+    profile: profileOf({ load, checksum }),
     facts: hostFacts(),
     images: images(),
     partDigests: PART_DIGESTS,
@@ -103,3 +104,21 @@ refusedSegment(
   "reaches beyond the 12582912 bytes of /boot/vmlinuz",
 );
 refusedSegment("a whole file with another digest", SEGMENTS[1], { sha256: "c".repeat(64) }, "another SHA-256");
+
+refused(
+  "sums that purgatory does not compare",
+  planOf("kexec_load", "sha256"),
+  { checksum: "xxh64" },
+  ["checksum"],
+  "purgatory compares no XXH64",
+);
+const { checksum: _, ...unsaid } = { checksum: undefined, ...SEGMENT_PLAN.call };
+refused("sums that nobody would take", { ...SEGMENT_PLAN, call: unsaid }, {}, ["checksum"], "XXH64");
+refused("sums that stand for digests", SEGMENT_PLAN, { checksum: "sha256" }, ["checksum"], "XXH64");
+refused(
+  "sums of what is in no segment",
+  SEGMENT_PLAN,
+  { segments: SEGMENTS.filter(({ name }) => name !== "boot_params") },
+  ["checksum"],
+  "purgatory compares no XXH64",
+);

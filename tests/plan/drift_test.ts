@@ -7,6 +7,7 @@ import type { IomemNode } from "../../src/host/iomem.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { recheck } from "../../src/plan/stored.ts";
+import type { Profile } from "../../src/profile/profile.ts";
 import { crashHost } from "../support/crash_host.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, PART_DIGESTS, profileOf } from "../support/profiles.ts";
@@ -29,8 +30,8 @@ function line(name: string, start: bigint, end: bigint): IomemNode {
   return { name, start, end, children: [] };
 }
 
-function planFor(facts: HostFacts): Plan {
-  const profile = profileOf({ load: "kexec_load" });
+function planFor(facts: HostFacts, checksum: Profile["checksum"] = true): Plan {
+  const profile = profileOf({ load: "kexec_load", checksum });
   const { value } = planBoot({ profile, facts, images: images(), partDigests: PART_DIGESTS });
   if (value === undefined) throw new Error("Cannot plan");
   return value;
@@ -156,24 +157,18 @@ Deno.test({
       return source?.kind === "bytes" && purgatoryUsesSha(Uint8Array.fromBase64(source.base64));
     };
     const able = withFlags("ssse3", "sse4_1", "sha_ni");
-    const stored = planFor(able);
+    const stored = planFor(able, "sha256");
     assertEquals([uses(stored), uses(plan)], [true, false]);
     assertEquals(failed(recheck(stored, able, images())), []);
     assertEquals(failed(recheck(plan, able, images())), []);
     for (
       const facts of [here, withFlags("sha_ni", "ssse3"), withFlags("sha_ni", "sse4_1"), withFlags("ssse3", "sse4_1")]
     ) {
-      assertEquals(uses(planFor(facts)), false);
+      assertEquals(uses(planFor(facts, "sha256")), false);
       const again = recheck(stored, facts, images());
       assertEquals(failed(again), ["stored-plan"]);
       assertStringIncludes(again.checks[0]?.message ?? "", "SHA instructions purgatory uses, changed from");
     }
-    const unchecked = planBoot({
-      profile: profileOf({ load: "kexec_load", checksum: false }),
-      facts: able,
-      images: images(),
-      partDigests: PART_DIGESTS,
-    }).value;
-    assertEquals(unchecked === undefined ? undefined : uses(unchecked), false);
+    for (const checksum of [false, true, "xxh64"] as const) assertEquals(uses(planFor(able, checksum)), false);
   },
 });

@@ -12,6 +12,7 @@ import { planBoot } from "../../src/plan/planner.ts";
 import { unpackingOf } from "../../src/plan/predecompress.ts";
 import { partsNeeded } from "../../src/plan/segment_call.ts";
 import { recheck } from "../../src/plan/stored.ts";
+import type { Profile } from "../../src/profile/profile.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { bzImage, images as someImages, initrdFile, kernelFile, profileOf } from "../support/profiles.ts";
 import { listed, vmlinux } from "../support/small_kernel.ts";
@@ -82,7 +83,7 @@ Deno.test({
     const small = planOf({ info: { payload: { compression: "zstd", offset: 0, length: 4096 } } });
     assertStringIncludes(
       reasonsOf(small, "kernel-unpacked")[0]?.message ?? "",
-      "8 KiB of it are placed; verifying it is estimated to take as long",
+      "8 KiB of it are placed, which is estimated to save nothing",
     );
   },
 });
@@ -299,21 +300,23 @@ Deno.test({
   name: "what unpacking an initrd gains depends on its packing, on the check, and on the processor that checks",
   permissions: "none",
   fn() {
-    const gain = (packing: string, checksum: boolean, ...cpuFlags: string[]) =>
+    const gain = (packing: string, checksum: Profile["checksum"], ...cpuFlags: string[]) =>
       estimatedGain([{ packing, size: 120_000_000 }], 90_000_000, {
         profile: profileOf({ load: "kexec_load", predecompress: true, checksum }),
         facts: hostFacts({ cpuFlags }),
       });
     const sha = ["sha_ni", "ssse3", "sse4_1"];
     for (const packing of ["gzip", "bzip2", "lzma", "xz", "lzo", "lz4", "zstd"]) {
-      const gains = [gain(packing, true), gain(packing, true, ...sha), gain(packing, false)];
+      const hashed = [gain(packing, "sha256"), gain(packing, "sha256", ...sha)];
+      const gains = [...hashed, gain(packing, "xxh64"), gain(packing, false)];
       assertEquals(gains, gains.toSorted((a, b) => a - b), packing);
-      assertEquals(gain(packing, false, ...sha), gains[2]);
+      assertEquals([gain(packing, true), gain(packing, true, ...sha)], [gains[2], gains[2]]);
+      assertEquals(gain(packing, false, ...sha), gains[3]);
     }
-    assert(gain("xz", true) > 1000);
-    // With integer instructions, verifying what grew takes as long as unpacking it.
-    assert(gain("zstd", true) < 0 && gain("zstd", true, ...sha) > 100);
-    assert(gain("lz4", true, ...sha) < 20);
+    assert(gain("xz", "sha256") > 1000);
+    // By SHA-256 with integer instructions, verifying what grew takes as long as unpacking it.
+    assert(gain("zstd", "sha256") < 0 && gain("zstd", "sha256", ...sha) > 100 && gain("zstd", true) > 150);
+    assert(gain("lz4", "sha256", ...sha) < 20 && gain("lz4", true) > 20);
     assert(gain("not known", false) < 0);
   },
 });

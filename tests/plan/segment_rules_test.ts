@@ -318,7 +318,7 @@ pure("the entry that purgatory goes on to is judged as the one before it is", ()
         entry,
         bootParams: 0n,
         regions: [],
-        verify: true,
+        verify: "sha256",
         sha: false,
         console: { serial: true, vga: false },
       }),

@@ -50,10 +50,13 @@ Deno.test({
     assert(value !== undefined);
     assertEquals(conflictsOf(value), []);
     assertEquals(conflictsOf({ ...value, load: "kexec_load" }), []);
+    assertEquals(conflictsOf({ ...value, checksum: true, load: "kexec_file_load" }), []);
+    // It would verify by SHA-256 on x86_64, and on arm64 not at all.
+    assertEquals(conflictsOf({ ...value, checksum: "sha256", load: "kexec_file_load" }).length, 1);
     assertEquals(conflictsOf({ ...value, load: "kexec_file_load" }), [{
       code: "conflict",
       severity: "error",
-      message: "`checksum` needs kexec_load: kexec_file_load decides itself whether to verify the segments",
+      message: "`checksum` needs kexec_load: kexec_file_load decides itself whether and how to verify the segments",
       path: ["checksum"],
       hint: "Use `load: kexec_load` or `load: auto`, or remove `checksum`",
     }]);

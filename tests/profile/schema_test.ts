@@ -60,6 +60,9 @@ const CASES: { readonly [subject: string]: readonly string[] } = {
   booleans: ["crash", "preserve_context", "checksum", "predecompress", "stamp"].flatMap((key) =>
     ["true", "false", '"true"', "yes", "on", "1", "~", "[]", "maybe"].map((value) => `${KERNEL}${key}: ${value}\n`)
   ),
+  checksum: ["xxh64", "sha256", '"sha256"', "SHA256", "sha-256", "xxhash", "crc32", "[xxh64]", "~"].map((value) =>
+    `${KERNEL}checksum: ${value}\n`
+  ),
   load: ["auto", "kexec_file_load", "kexec_load", "file", "Auto", "~", "[auto]"].map((value) =>
     `${KERNEL}load: ${value}\n`
   ),
@@ -173,14 +176,23 @@ const CASES: { readonly [subject: string]: readonly string[] } = {
       .map(
         (line) => `${SEGMENTS}segments: [{ at: 0, hex: 90 }]\n${line}\n`,
       ),
-    ...["checksum: true", "checksum: false", "arch: x86_64", "load: kexec_load", "load: kexec_file_load"].map((line) =>
-      `${SEGMENTS}segments: [{ at: 0, hex: 90 }]\n${line}\n`
-    ),
+    ...[
+      "checksum: true",
+      "checksum: false",
+      "checksum: sha256",
+      "arch: x86_64",
+      "load: kexec_load",
+      "load: kexec_file_load",
+    ].map((line) => `${SEGMENTS}segments: [{ at: 0, hex: 90 }]\n${line}\n`),
     ...[
       "preserve_context: true",
+      "preserve_context: true\nchecksum: xxh64",
+      "preserve_context: true\nchecksum: true",
+      "preserve_context: true\nchecksum: false",
       "preserve_context: false",
       "memory: { min: 0 }",
       "checksum: true",
+      "checksum: sha256",
       "predecompress: true",
       "dtb: a",
       "dtb: { path: a }",

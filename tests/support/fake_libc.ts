@@ -35,6 +35,12 @@ export function fakeLibc(
       ok: true,
       value: 0x2000_0000n + BigInt(calls.push(["map_bytes", bytes.length])) * 0x10_0000n,
     }),
+    mapCode: (code) => ({
+      ok: true,
+      value: 0x4000_0000n + BigInt(calls.push(["map_code", code.length])) * 0x10_0000n,
+    }),
+    call: (address, first, second) => BigInt(calls.push(["call", address, first, second])),
+    put: (address, bytes) => void calls.push(["put", address, bytes.toHex()]),
     addressOf: (bytes) => 0x3000_0000n + BigInt(calls.push(["address_of", bytes.length])) * 0x10_0000n,
     unmap: (address, length) => answer("unmap", ok(0), address, length),
     write: (fd, bytes) => answer("write", ok(bytes.length), fd, bytes.length),

@@ -1,5 +1,14 @@
 import { fieldsOf } from "../../core/bytes.ts";
-import { digestBytes, type PurgatoryRegion, setU64 } from "../purgatory.ts";
+import type { Checksum } from "../../profile/profile.ts";
+import {
+  digestBytes,
+  type PurgatoryRegion,
+  setRegions,
+  setU64,
+  type SumCode,
+  type SumSlot,
+  sumSlotsOf,
+} from "../purgatory.ts";
 import { PURGATORY_CODE, PURGATORY_SYMBOLS as AT } from "./purgatory_code.ts";
 
 /** What a purgatory is to do. */
@@ -10,10 +19,10 @@ export interface PurgatoryInput {
   readonly bootParams: bigint;
   /** In the order in which a message numbers them, from 1. At most 16. */
   readonly regions: readonly PurgatoryRegion[];
-  /** Whether it compares the regions; without it, it only sets the state up and jumps. */
-  readonly verify: boolean;
+  /** By what it compares the regions; with `false`, it only sets the state up and jumps. */
+  readonly verify: Checksum | false;
   /**
-   * Whether the processor has the instructions of `SHA_FLAGS`, which then do the digests, many times faster. On one that
+   * Whether the processor has the instructions of `SHA_FLAGS`, which then do the SHA-256, many times faster. On one that
    * lacks them such a purgatory dies of the first.
    */
   readonly sha: boolean;
@@ -49,26 +58,17 @@ export const PURGATORY_REGIONS_MAX: number = AT.regionMax;
  * @throws {RangeError} for more than 16 regions, a number outside 64 bits, or what is no SHA-256
  */
 export function buildPurgatory(input: PurgatoryInput): Uint8Array {
-  if (input.regions.length > AT.regionMax) {
-    throw new RangeError(`Cannot build a purgatory: ${input.regions.length} regions, at most ${AT.regionMax} fit`);
-  }
   const bytes = new Uint8Array(Number(PURGATORY_SIZE));
   bytes.set(Uint8Array.fromBase64(PURGATORY_CODE));
   const view = new DataView(bytes.buffer);
   setU64(view, AT.entry, input.entry);
   setU64(view, AT.bootParams, input.bootParams);
-  view.setUint32(AT.regionCount, input.regions.length, true);
   view.setUint32(AT.flags, flagsOf(input), true);
   const { from, to, size } = input.backup ?? { from: 0n, to: 0n, size: 0n };
   setU64(view, AT.backupFrom, from);
   setU64(view, AT.backupTo, to);
   setU64(view, AT.backupSize, size);
-  for (const [index, region] of input.regions.entries()) {
-    const offset = AT.regions + index * AT.regionSize;
-    setU64(view, offset + AT.regionAddress, region.address);
-    setU64(view, offset + AT.regionLength, region.length);
-    bytes.set(digestBytes(region.sha256), offset + AT.regionDigest);
-  }
+  setRegions(bytes, AT, input.regions);
   return bytes;
 }
 
@@ -82,6 +82,16 @@ export function purgatoryUsesSha(bytes: Uint8Array): boolean {
   return BigInt(bytes.length) === PURGATORY_SIZE && (fieldsOf(bytes).u32(AT.flags) & AT.flagSha) !== 0;
 }
 
+/** Where a purgatory's sums belong; undefined for one that compares none, and for bytes that are none, by their size. */
+export function sumSlots(bytes: Uint8Array): readonly SumSlot[] | undefined {
+  return BigInt(bytes.length) === PURGATORY_SIZE ? sumSlotsOf(bytes, AT) : undefined;
+}
+
+/** The purgatory's own XXH64. */
+export function sumCode(): SumCode {
+  return { code: Uint8Array.fromBase64(PURGATORY_CODE), offset: AT.xxh64Region };
+}
+
 /** A segment that lies elsewhere than a purgatory was told, perhaps with other bytes. */
 export interface MovedRegion {
   /** Where it was to lie; physical address. */
@@ -90,8 +100,8 @@ export interface MovedRegion {
   readonly size: bigint;
   /** Where it lies; physical address. */
   readonly to: bigint;
-  /** The digest of as many bytes of it as before. */
-  readonly sha256: string;
+  /** The digest of as many bytes of it as before; undefined for a purgatory that compares none. */
+  readonly sha256?: string;
 }
 
 /** A purgatory that is told of segments that lie elsewhere: what it verifies of them, and where it jumps to. */
@@ -104,7 +114,7 @@ export function movedPurgatory(purgatory: Uint8Array, moved: readonly MovedRegio
     const move = moved.find(({ from }) => from === view.getBigUint64(offset + AT.regionAddress, true));
     if (move === undefined) continue;
     setU64(view, offset + AT.regionAddress, move.to);
-    bytes.set(digestBytes(move.sha256), offset + AT.regionDigest);
+    if (move.sha256 !== undefined) bytes.set(digestBytes(move.sha256), offset + AT.regionDigest);
   }
   const entry = view.getBigUint64(AT.entry, true);
   const entered = moved.find(({ from, size }) => from <= entry && entry < from + size);
@@ -113,6 +123,6 @@ export function movedPurgatory(purgatory: Uint8Array, moved: readonly MovedRegio
 }
 
 function flagsOf({ verify, sha, console }: PurgatoryInput): number {
-  return (verify ? AT.flagVerify : 0) | (sha ? AT.flagSha : 0) | (console.serial ? AT.flagSerial : 0) |
-    (console.vga ? AT.flagVga : 0);
+  return (verify === false ? 0 : AT.flagVerify) | (verify === "xxh64" ? AT.flagXxh64 : 0) | (sha ? AT.flagSha : 0) |
+    (console.serial ? AT.flagSerial : 0) | (console.vga ? AT.flagVga : 0);
 }

@@ -71,7 +71,7 @@ const wayBack: Rule = {
 
 const unverified: Rule = {
   name: "preserve-checksum",
-  about: "Says that a payload that returns is entered directly, without a check of its SHA-256 before the jump",
+  about: "Says that a payload that returns is entered directly, without a check of its bytes before the jump",
   exit: "unavailable",
   check(input) {
     if (!preserves(input) || input.images.kernel !== undefined) return undefined;
