@@ -12,6 +12,16 @@ export interface Run {
   readonly peak: number;
 }
 
+/** On the processor of the computer that measures, up to the call, which is refused; milliseconds. */
+export interface HereResults {
+  readonly processor: string;
+  readonly sizes: readonly {
+    readonly mib: number;
+    readonly ours: readonly number[];
+    readonly theirs: readonly number[];
+  }[];
+}
+
 /** What was measured. */
 export interface LoadResults {
   /** QEMU's version, and the running kernel as uname -r. */
@@ -24,6 +34,7 @@ export interface LoadResults {
     readonly mib: number;
     readonly loaders: readonly { readonly name: LoaderName; readonly runs: readonly Run[] }[];
   }[];
+  readonly here?: HereResults;
 }
 
 /** Which of kexec-tools' ways each of warmboot's is compared with. */
@@ -56,6 +67,10 @@ const ABOUT =
   `**The load before it**, with initrds that cannot be unpacked, and the most memory that it takes; medians, in one virtual
 machine. Its processor is emulated: starting Deno takes seconds there, and some 40 ms on a real one.`;
 
+const ABOUT_HERE = (processor: string): string =>
+  `**The same on a processor that is not emulated** (${processor}), up to the call, which the kernel refuses to a process
+without CAP_SYS_BOOT. The kernel's own part, copying the segments, is left out; it is the same for both.`;
+
 /** Medians, and the ratio of times, as a table of Markdown with an introduction; nothing before the first run. */
 export function loadTable(results: LoadResults | undefined): string {
   if (results === undefined) return "";
@@ -74,5 +89,18 @@ export function loadTable(results: LoadResults | undefined): string {
     ]);
   });
   const head = ["initrd", "way", "warmboot", "kexec-tools", "ratio", "its peak", "kexec-tools' peak"];
-  return `${ABOUT}\n\n${markdownTable(head, rows, [0, 2, 3, 4, 5, 6])}`;
+  const here = results.here === undefined ? "" : `\n${hereTable(results.here)}`;
+  return `${ABOUT}\n\n${markdownTable(head, rows, [0, 2, 3, 4, 5, 6])}${here}`;
+}
+
+function hereTable({ processor, sizes }: HereResults): string {
+  const rows = sizes.map(({ mib, ours, theirs }) => [
+    `${mib} MiB`,
+    "`kexec_load`",
+    `${(median(ours) / 1000).toFixed(2)} s`,
+    `${(median(theirs) / 1000).toFixed(2)} s (\`kexec -c -l\`)`,
+    (median(ours) / median(theirs)).toFixed(2),
+  ]);
+  const head = ["initrd", "way", "warmboot", "kexec-tools", "ratio"];
+  return `${ABOUT_HERE(processor)}\n\n${markdownTable(head, rows, [0, 2, 3, 4])}`;
 }

@@ -1,4 +1,7 @@
-/** Debian's kexec-tools as files of a guest: the peer that plans are compared with. Nothing of it is installed or run here. */
+/**
+ * Debian's kexec-tools as files of a guest: the peer that plans are compared with. Nothing of it is installed; a bench runs
+ * it here, where the kernel refuses it.
+ */
 import { join } from "@std/path";
 import { distribution, downloadPackage, refreshIndex, resolvePackages } from "./apt.ts";
 import { cached, removeTree } from "./cache.ts";
@@ -8,11 +11,19 @@ import type { Content } from "./initramfs.ts";
 /** The program, and the Xen libraries that Debian links it against; libc comes with Deno. */
 const PACKAGES = /^(kexec-tools|libxen[a-z]+[\d.]*)$/;
 
+/** The program where it was unpacked, and the environment that it needs to be run there. */
+export async function runnableKexec(): Promise<{ readonly program: string; readonly env: { [name: string]: string } }> {
+  const folder = await unpackedPackages();
+  return {
+    program: join(folder, "sbin/kexec"),
+    env: { LD_LIBRARY_PATH: join(folder, "usr/lib/x86_64-linux-gnu") },
+  };
+}
+
 /** The program /bin/kexec, and its shared libraries. For guests that have Deno, since libc is taken from there. */
 export async function kexecTools(): Promise<{ readonly [path: string]: Content }> {
   const folder = await unpackedPackages();
-  const program = join(folder, "sbin/kexec");
-  const env = { LD_LIBRARY_PATH: join(folder, "usr/lib/x86_64-linux-gnu") };
+  const { program, env } = await runnableKexec();
   // This only lists what the loader would load.
   const listed = [...(await output("ldd", [program], { env })).matchAll(/^\s+(\S+) => (.*?)(?: \(0x|$)/gm)];
   const lacking = listed.find(([, , path]) => path === "not found");
