@@ -13,7 +13,7 @@ import { isCrash } from "../plan/stored.ts";
 import { holdSignals } from "./hold_signals.ts";
 import type { Ports } from "./ports.ts";
 import { readFacts } from "./prepare.ts";
-import { type ImageSlot, lockStore, type StoreLock } from "./record_store.ts";
+import { type ImageSlot, lockStore, type StoreLock, WAITING } from "./record_store.ts";
 import { complain, say } from "./report.ts";
 import { whoAmI } from "./who.ts";
 
@@ -33,7 +33,7 @@ export interface CheckedAgainst {
 export async function carryOut(plan: Plan, checked: CheckedAgainst, ports: Ports): Promise<ExitName> {
   const slot: ImageSlot = isCrash(plan) ? "crash" : "reboot";
   using libc = openLibc();
-  using store = lockStore();
+  using store = await lockStore({ onWait: () => say(WAITING, ports) });
   const changed = checked.files.find((file) => !isUnchanged(file));
   if (changed !== undefined) {
     complain(`${changed.path} changed while it was read`, "Wait until what writes it is done, and load again", ports);

@@ -27,16 +27,47 @@ export interface StoreLock extends Disposable {
   remove(slot: ImageSlot): void;
 }
 
-/** Takes the lock. @throws {StoreError} if another warmboot holds it, or the directory cannot be used */
-export function lockStore(directory: string = RECORD_DIRECTORY): StoreLock {
+/** How to wait for another warmboot: units that load at boot may do so at the same moment. */
+export interface Waiting {
+  readonly directory?: string;
+  /** Called once, where it must be waited for. */
+  readonly onWait?: () => void;
+  /** Milliseconds until it is given up. */
+  readonly patience?: number;
+}
+
+/** What is said then. */
+export const WAITING = "Waiting for another warmboot, which is loading or unloading an image";
+
+/** Longer than any load takes, milliseconds. */
+const PATIENCE = 60_000;
+
+/** Between two looks, milliseconds. */
+const INTERVAL = 50;
+
+/**
+ * Takes the lock, once no other warmboot holds it.
+ * @throws {StoreError} if one holds it for too long, or the directory cannot be used
+ */
+export async function lockStore(
+  { directory = RECORD_DIRECTORY, onWait, patience = PATIENCE }: Waiting = {},
+): Promise<StoreLock> {
   const path = `${directory}/lock`;
   const file = attempt(`use ${directory}`, () => {
     Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
     return Deno.openSync(path, { create: true, write: true, mode: 0o600 });
   });
-  if (!attempt(`lock ${path}`, () => file.tryLockSync(true))) {
-    file.close();
-    throw new StoreError("Another warmboot is loading or unloading an image right now");
+  const isTaken = (): boolean => attempt(`lock ${path}`, () => file.tryLockSync(true));
+  if (!isTaken()) {
+    onWait?.();
+    const end = performance.now() + patience;
+    while (!isTaken()) {
+      if (performance.now() >= end) {
+        file.close();
+        throw new StoreError("Another warmboot has been loading or unloading an image for too long");
+      }
+      await new Promise((resolve) => setTimeout(resolve, INTERVAL));
+    }
   }
   return {
     prepare: (slot, record) =>
@@ -57,7 +88,11 @@ export function lockStore(directory: string = RECORD_DIRECTORY): StoreLock {
       }),
     discard: (slot) => attempt(`remove ${pending(directory, slot)}`, () => removeIfThere(pending(directory, slot))),
     remove: (slot) => attempt(`remove ${settled(directory, slot)}`, () => removeIfThere(settled(directory, slot))),
-    [Symbol.dispose]: () => file.close(),
+    [Symbol.dispose]: () => {
+      // Closing alone would leave it locked while a process that was forked meanwhile has the descriptor, too.
+      file.unlockSync();
+      file.close();
+    },
   };
 }
 

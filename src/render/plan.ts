@@ -8,6 +8,7 @@ import {
   rolesOf,
   type SegmentLoadCall,
 } from "../plan/plan.ts";
+import type { Checksum } from "../profile/profile.ts";
 import { memoryMap } from "./memory_map.ts";
 import { memoryLines } from "./memory_text.ts";
 import type { Style } from "./style.ts";
@@ -101,10 +102,19 @@ function callRows(plan: Plan, layout: Layout): readonly string[] {
   return [
     ...(call.syscall === "kexec_file_load" ? fileRows(call, layout) : segmentFileRows(call, layout)),
     ...row("Call", [`${call.syscall}, ${flags}`], layout),
-    ...(call.syscall === "kexec_load" ? row("Entry", [call.entry], layout) : []),
+    ...(call.syscall === "kexec_load" ? segmentCallRows(call, layout) : []),
     ...row("Because", plan.reasons.map((reason) => reason.message), layout),
   ];
 }
+
+function segmentCallRows({ entry, checksum }: SegmentLoadCall, layout: Layout): readonly string[] {
+  return [
+    ...row("Entry", [entry], layout),
+    ...(checksum === undefined ? [] : row("Verified", [`by ${CHECKSUMS[checksum]}, just before the jump`], layout)),
+  ];
+}
+
+const CHECKSUMS: { readonly [Name in Checksum]: string } = { xxh64: "XXH64", sha256: "SHA-256" };
 
 function fileRows(call: FileLoadCall, layout: Layout): readonly string[] {
   return [

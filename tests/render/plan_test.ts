@@ -1,10 +1,11 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { planBoot } from "../../src/plan/planner.ts";
+import type { Profile } from "../../src/profile/profile.ts";
 import { renderComplaints, renderPlan } from "../../src/render/plan.ts";
 import { COLOURED, PLAIN } from "../../src/render/style.ts";
 import { wrap } from "../../src/render/wrap.ts";
 import { hostFacts } from "../support/host_facts.ts";
-import { images, kernelFile, profileOf } from "../support/profiles.ts";
+import { images, kernelFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
 
 const plain = { style: PLAIN, width: 80 };
 const plan = planBoot({
@@ -64,6 +65,27 @@ Checks
 Ready to load, with 1 warning
 `,
     );
+  },
+});
+
+Deno.test({
+  name: "a plan of kexec_load says where it is entered, and by what purgatory verifies",
+  permissions: "none",
+  fn() {
+    const rows = (checksum: Profile["checksum"]): readonly string[] => {
+      const { value } = planBoot({
+        profile: profileOf({ load: "kexec_load", checksum }),
+        facts: hostFacts(),
+        images: images(),
+        partDigests: PART_DIGESTS,
+      });
+      return (value === undefined ? "" : renderPlan(value, plain)).match(/^  (?:Entry|Verified) .*$/gm) ?? [];
+    };
+    const [entry, verified] = rows(true);
+    assertMatch(entry ?? "", /^ {2}Entry {9}0x[0-9a-f]+$/);
+    assertEquals(verified, "  Verified      by XXH64, just before the jump");
+    assertEquals(rows("sha256")[1], "  Verified      by SHA-256, just before the jump");
+    assertEquals(rows(false).length, 1);
   },
 });
 
