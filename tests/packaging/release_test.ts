@@ -15,6 +15,26 @@ const archive = await writeRelease(join(folder, "dist"), TIME);
 await tool("tar", ["-xzf", archive, "-C", folder]);
 const unpacked = join(folder, `warmboot-${VERSION}`);
 
+Deno.test("every relative link of a release's pages leads to a file of the release", () => {
+  const pages = walkFiles(join(unpacked, "share/doc"), ".md");
+  assert(pages.length > 20);
+  const broken = pages.flatMap((page) =>
+    [...Deno.readTextFileSync(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g)]
+      .map(([, target = ""]) => join(page, "..", target))
+      .filter((target) => !isThere(target))
+      .map((target) => `${page.slice(unpacked.length)}: ${target.slice(unpacked.length)}`)
+  );
+  assertEquals(broken, []);
+});
+
+function isThere(path: string): boolean {
+  try {
+    return Deno.statSync(path) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 /** A place to install into, which is removed in the end. */
 class Root implements Disposable {
   readonly path: string = Deno.makeTempDirSync();
