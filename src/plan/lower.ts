@@ -1,10 +1,12 @@
 import type { Plan } from "./plan.ts";
-import { sumsOf } from "./sums.ts";
+import { sumFault, sumsOf } from "./sums.ts";
 import type { Syscall } from "./syscall.ts";
 
-/** The system calls that carry a plan out. */
+/** The system calls that carry a plan out. @throws {Error} for a plan that contradicts itself; decoding finds such */
 export function lowerPlan({ call, host }: Pick<Plan, "call" | "host">): readonly Syscall[] {
   if (call.syscall === "kexec_load") {
+    const fault = sumFault({ call, host });
+    if (fault !== undefined) throw new Error(`Cannot make the call: ${fault}`);
     const sums = sumsOf({ call, host });
     return [{
       name: "kexec_load",

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertNotEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { buildPurgatory, purgatoryTarget, sumSlots } from "../../src/arch/x86_64/purgatory.ts";
 import { PURGATORY_SYMBOLS as AT } from "../../src/arch/x86_64/purgatory_code.ts";
@@ -8,6 +8,7 @@ import { mapSegments } from "../../src/kernel/map_segments.ts";
 import { contentFaults, drawSecurely, settle } from "../../src/kernel/settle.ts";
 import { lowerPlan } from "../../src/plan/lower.ts";
 import type { PlannedSegment, SegmentLoadCall } from "../../src/plan/plan.ts";
+import { formatSyscall } from "../../src/plan/syscall.ts";
 import type { Checksum } from "../../src/profile/profile.ts";
 import { fakeLibc } from "../support/fake_libc.ts";
 import { listed, vmlinux } from "../support/small_kernel.ts";
@@ -123,6 +124,9 @@ Deno.test("purgatory's sums are of where the kernel moved to, and are taken of i
   assertEquals(purgatoryTarget(code), 0x2020_0040n);
   const [lowered] = lowerPlan({ call, host: { machine: "x86_64", release: "6.12" } });
   assert(lowered?.name === "kexec_load");
+  assertStringIncludes(formatSyscall(lowered), "{bytes+sums, ");
+  const { checksum: _, ...unsaid } = call;
+  assertThrows(() => lowerPlan({ call: unsaid, host: { machine: "x86_64", release: "6.12" } }), Error, "XXH64");
   assertEquals(lowered.sums?.of[0], { segment: 0, start: 0n, length: BigInt(LENGTH), offset: AT.regions + 16 });
 });
 
