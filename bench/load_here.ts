@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
  * `load` on this computer's own processor, up to the call, which the kernel refuses to a process without CAP_SYS_BOOT, if
- * it has it at all: nothing is loaded. Against `kexec -c -l`, refused likewise. What is left out, the kernel's copying, is the same for both.
+ * it has it at all: nothing is loaded. Against `kexec -c -l`, refused likewise. What the kernel does in the call is left out.
  */
 import { join } from "@std/path";
 import { output } from "../tests/vm/host_command.ts";

@@ -69,7 +69,7 @@ machine. Its processor is emulated: starting Deno takes seconds there, and some 
 
 const ABOUT_HERE = (processor: string): string =>
   `**The same on a processor that is not emulated** (${processor}), up to the call, which the kernel refuses to a process
-without CAP_SYS_BOOT. The kernel's own part, copying the segments, is left out; it is the same for both.`;
+without CAP_SYS_BOOT. The kernel's own part, copying the segments, is left out.`;
 
 /** Medians, and the ratio of times, as a table of Markdown with an introduction; nothing before the first run. */
 export function loadTable(results: LoadResults | undefined): string {

@@ -22,6 +22,10 @@ const PROT_WRITE = 2;
 const PROT_EXEC = 4;
 const MAP_PRIVATE = 2;
 const MAP_ANONYMOUS = 0x20;
+const MADV_POPULATE_READ = 22;
+
+/** Of madvise(2), by kernels before 5.14: there is no such advice. */
+const EINVAL = 22;
 
 /** The functions of libc that are called, by their C prototypes. `syscall` stands here once per use of its arguments. */
 const SYMBOLS = {
@@ -43,6 +47,8 @@ const SYMBOLS = {
   write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
   mmap: { parameters: ["usize", "usize", "i32", "i32", "i32", "i64"], result: "isize" },
+  // int madvise(void *addr, size_t length, int advice)
+  madvise: { parameters: ["usize", "usize", "i32"], result: "i32" },
   // int mprotect(void *addr, size_t length, int prot)
   mprotect: { parameters: ["usize", "usize", "i32"], result: "i32" },
   // int munmap(void *addr, size_t length)
@@ -79,7 +85,7 @@ export interface Failure {
   /** The errno's number. */
   readonly errno: number;
   /** The libc function, where it failed in preparing the call that was asked for. */
-  readonly function?: "memfd_create" | "sendfile" | "write" | "mmap" | "mprotect";
+  readonly function?: "memfd_create" | "sendfile" | "write" | "mmap" | "madvise" | "mprotect";
 }
 
 /** The system calls that warmboot makes. Each returns the errno that it set. */
@@ -94,7 +100,10 @@ export interface Libc extends Disposable {
   memfd(name: string): CallResult;
   /** Copies from one descriptor, at an offset, to the end of another; gives the bytes copied, perhaps fewer. */
   sendfile(outFd: number, inFd: number, offset: number, count: number): CallResult;
-  /** mmap(2) of a whole file, private and read-only: its pages stay in the page cache. Gives the address. */
+  /**
+   * mmap(2) of a whole file, private and read-only: its pages stay in the page cache. All of them are there then: what
+   * cannot be read fails here, with EFAULT, and not by a signal when it is looked at. Gives the address.
+   */
   mapFile(fd: number, length: number): AddressResult;
   /** mmap(2) of fresh memory that holds these bytes. Gives the address. */
   mapBytes(bytes: Uint8Array): AddressResult;
@@ -179,7 +188,14 @@ export function openLibc(path: string = LIBC): Libc {
       const position = new BigInt64Array([BigInt(offset)]);
       return checked(c.sendfile(outFd, inFd, position, BigInt(count)));
     },
-    mapFile: (fd, length) => checkedAddress(c.mmap(0n, BigInt(length), PROT_READ, MAP_PRIVATE, fd, 0n)),
+    mapFile: (fd, length) => {
+      const mapped = checkedAddress(c.mmap(0n, BigInt(length), PROT_READ, MAP_PRIVATE, fd, 0n));
+      if (!mapped.ok) return mapped;
+      const populated = checked(c.madvise(mapped.value, BigInt(length), MADV_POPULATE_READ));
+      if (populated.ok || populated.errno === EINVAL) return mapped;
+      c.munmap(mapped.value, BigInt(length));
+      return { ...populated, function: "madvise" };
+    },
     mapBytes,
     mapCode: (code) => {
       const mapped = mapBytes(code);

@@ -61,7 +61,7 @@ export function mapSegments(
     const buffer = addressOf(segment, index);
     if (!buffer.ok) {
       unmap();
-      return { ...buffer, function: "mmap" };
+      return { function: "mmap", ...buffer };
     }
     buffers.push(buffer.value);
     table.set([buffer.value, segment.bufsz, segment.mem, segment.memsz], index * SEGMENT_SIZE / 8);

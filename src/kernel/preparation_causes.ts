@@ -2,7 +2,7 @@ import type { Diagnosis } from "./diagnose.ts";
 
 /**
  * Why a call could not be prepared: initrds are joined in a file in memory (memfd_create, sendfile, write), segments are
- * mapped (mmap), and so is the code that takes their sums (mprotect). By errno; those of the man pages that can come about here.
+ * mapped and read (mmap, madvise), and so is the code that takes their sums (mprotect). By errno; those of the man pages that can come about here.
  */
 export const PREPARATION_CAUSES: { readonly [errno: string]: Diagnosis } = {
   EMFILE: {
@@ -29,6 +29,10 @@ export const PREPARATION_CAUSES: { readonly [errno: string]: Diagnosis } = {
   ENOMEM: {
     cause: "memory, or what this process may map of it, is short",
     remedy: "Free memory, raise `ulimit -v` if it is set, or use a smaller initrd",
+  },
+  EFAULT: {
+    cause: "a file could not be read whole, or became shorter, while it was read",
+    remedy: "Check the disk (`dmesg`), and whether something rewrites the file",
   },
   EIO: {
     cause: "a file could not be read whole, or changed its size while it was read",

@@ -80,7 +80,9 @@ Deno.test({
       [24, "memfd_create", "memfd_create for kexec_file_load failed with EMFILE: this process may open no more files"],
       [28, "sendfile", "sendfile for kexec_file_load failed with ENOSPC: no room is left"],
       [122, "write", "write for kexec_file_load failed with EDQUOT: the quota"],
-      [14, "write", "write for kexec_file_load failed with EFAULT: bad address"],
+      [14, "madvise", "madvise for kexec_file_load failed with EFAULT: a file could not be read whole"],
+      [13, "mprotect", "mprotect for kexec_file_load failed with EACCES: a security policy forbids to run the code"],
+      [22, "write", "write for kexec_file_load failed with EINVAL: invalid argument"],
     ] as const;
     for (const [errno, name, says] of table) {
       const error = new SyscallError({ call: load, errno, function: name, facts: hostFacts({ capEff: 0n }) });

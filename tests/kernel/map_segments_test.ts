@@ -142,6 +142,19 @@ Deno.test("sums are taken of the bytes that the kernel is given, random ones too
   Deno.removeSync(path);
 });
 
+Deno.test("a file that became shorter than it was planned fails the call, and does not end the process", () => {
+  const path = Deno.makeTempFileSync();
+  Deno.writeFileSync(path, new Uint8Array(5000));
+  using _file = Deno.openSync(path);
+  using libc = openLibc();
+  const descriptor = { path, fd: descriptorOf(path), size: 3 * 4096 };
+  const segments: readonly CallSegment[] = [
+    { source: { kind: "file", path, offset: 0, length: 12_288 }, bufsz: 12_288n, mem: 0n, memsz: 0x3000n },
+  ];
+  assertEquals(mapSegments({ segments }, [descriptor], libc), { ok: false, errno: 14, function: "madvise" });
+  Deno.removeSync(path);
+});
+
 Deno.test({
   name: "where code cannot be run, the call is not made, and everything is unmapped",
   permissions: "none",
