@@ -18,7 +18,7 @@ const CMDLINE = "root=/dev/vda ro";
 /** What `kexec` says then. */
 const REFUSED = /kexec_load failed: (?:Operation not permitted|Function not implemented)/;
 
-/** Measures both in turn; undefined where this process may not give up a capability that it has, or has not. */
+/** Measures both in turn; undefined where this is not root, who alone reads /proc/iomem whole. */
 export async function loadHere(kernel: Kernel, sizes: readonly number[]): Promise<HereResults | undefined> {
   if (Deno.uid() !== 0) {
     console.error("Only root reads /proc/iomem whole: nothing is measured on this computer itself");

@@ -65,7 +65,8 @@ export async function keepLoadResults(results: LoadResults): Promise<void> {
 /** What the table shows, in words. */
 const ABOUT =
   `**The load before it**, with initrds that cannot be unpacked, and the most memory that it takes; medians, in one virtual
-machine. Its processor is emulated: starting Deno takes seconds there, and some 40 ms on a real one.`;
+machine. Its processor is emulated: starting Deno takes seconds there, and some 40 ms on a real one. With 512 MiB, how
+long the kernel takes differs from run to run, and is most of the time of some ways.`;
 
 const ABOUT_HERE = (processor: string): string =>
   `**The same on a processor that is not emulated** (${processor}), up to the call, which the kernel refuses to a process
@@ -78,11 +79,18 @@ export function loadTable(results: LoadResults | undefined): string {
   const rows = sizes.flatMap(({ mib, loaders }) => {
     const middle = (name: string, of: (run: Run) => number): number =>
       median(loaders.find((loader) => loader.name === name)?.runs.map(of) ?? []);
+    const spread = (name: string): string => {
+      const times = loaders.find((loader) => loader.name === name)?.runs.map(({ time }) => time / 1000) ?? [];
+      const [least, most] = [Math.min(...times), Math.max(...times)];
+      // Said where it matters.
+      const extremes = most > 1.2 * least ? ` (${least.toFixed(1)} to ${most.toFixed(1)})` : "";
+      return `${median(times).toFixed(2)} s${extremes}`;
+    };
     return Object.entries(PEERS).map(([name, peer], index) => [
       index === 0 ? `${mib} MiB` : "",
       `\`${name}\``,
-      `${(middle(name, ({ time }) => time) / 1000).toFixed(2)} s`,
-      `${(middle(peer, ({ time }) => time) / 1000).toFixed(2)} s (\`${peer}\`)`,
+      spread(name),
+      `\`${peer}\` ${spread(peer)}`,
       (middle(name, ({ time }) => time) / middle(peer, ({ time }) => time)).toFixed(2),
       `${(middle(name, ({ peak }) => peak) / MIB).toFixed(0)} MiB`,
       `${(middle(peer, ({ peak }) => peak) / MIB).toFixed(0)} MiB`,

@@ -7,6 +7,7 @@
 import { carryOut } from "../src/cli/carry_out.ts";
 import { systemPorts } from "../src/cli/ports.ts";
 import { prepare } from "../src/cli/prepare.ts";
+import { lockStore } from "../src/cli/record_store.ts";
 import { SyscallError } from "../src/kernel/syscall_error.ts";
 
 /** CAP_SYS_BOOT's number in include/uapi/linux/capability.h. */
@@ -31,7 +32,8 @@ if (plan.call.syscall === "kexec_load" && plan.call.segments.length === 0) {
   Deno.exit(1);
 }
 try {
-  await carryOut(plan, { facts, files, contents }, ports);
+  using store = await lockStore();
+  await carryOut(plan, { facts, files, contents }, store, ports);
   console.error("The call was not refused");
   Deno.exit(1);
 } catch (error) {

@@ -18,7 +18,7 @@ export interface PurgatoryTask {
   readonly entry: bigint;
   /** Physical address of what tells the kernel what it must know; 0 for none. */
   readonly handover: bigint;
-  /** In the order in which a message numbers them, from 1. At most 16. */
+  /** In the order in which a message numbers them, from 1. At most 16 on x86_64, 24 on arm64. */
   readonly regions: readonly PurgatoryRegion[];
   /** By what it compares the regions; with `false`, it only sets the state up and jumps. */
   readonly verify: Checksum | false;
@@ -44,9 +44,14 @@ export interface SumCode {
   readonly offset: number;
 }
 
-/** Where a purgatory has what it verifies, as its assembler tells. */
-export interface RegionTable {
+/** Where a purgatory has its parameters, and their constants, as its assembler tells. */
+export interface PurgatorySymbols {
+  readonly layout: number;
+  readonly layoutNumber: number;
+  readonly entry: number;
   readonly flags: number;
+  readonly flagVerify: number;
+  readonly flagXxh64: number;
   readonly regionCount: number;
   readonly regions: number;
   readonly regionMax: number;
@@ -54,39 +59,82 @@ export interface RegionTable {
   readonly regionAddress: number;
   readonly regionLength: number;
   readonly regionDigest: number;
-  readonly flagXxh64: number;
+  readonly xxh64Region: number;
+  readonly stackTop: number;
+}
+
+/** A machine's purgatory: what can be told of its bytes. */
+export interface PurgatoryFormat {
+  /** The memory that it takes, bytes; a multiple of 4096. */
+  readonly size: bigint;
+  /** Where it jumps to, a physical address; undefined for bytes that are none, by their size. */
+  target(bytes: Uint8Array): bigint | undefined;
+  /** By what it compares its regions, if at all; undefined for bytes that are none, or one of another layout. */
+  verifies(bytes: Uint8Array): Checksum | false | undefined;
+  /** Where the sums belong that are taken when it is loaded; undefined where it compares none. */
+  sumSlots(bytes: Uint8Array): readonly SumSlot[] | undefined;
+  /** What takes them: its own function. */
+  sumCode(): SumCode;
+}
+
+/** The layouts that are read: the first purgatories had no number. */
+const UNNUMBERED = 0n;
+
+/** Tells of a machine's purgatory by its code in base64. */
+export function purgatoryFormat(code: string, at: PurgatorySymbols): PurgatoryFormat {
+  const size = BigInt(Math.ceil(at.stackTop / 4096) * 4096);
+  const isOne = (bytes: Uint8Array): boolean => BigInt(bytes.length) === size;
+  const verifies = (bytes: Uint8Array): Checksum | false | undefined => {
+    if (!isOne(bytes)) return undefined;
+    const fields = fieldsOf(bytes);
+    const [layout, flags] = [fields.u64(at.layout), fields.u32(at.flags)];
+    if (layout !== UNNUMBERED && layout !== BigInt(at.layoutNumber)) return undefined;
+    if ((flags & at.flagVerify) === 0) return false;
+    if ((flags & at.flagXxh64) === 0) return "sha256";
+    return layout === UNNUMBERED ? undefined : "xxh64";
+  };
+  return {
+    size,
+    target: (bytes) => isOne(bytes) ? fieldsOf(bytes).u64(at.entry) : undefined,
+    verifies,
+    sumSlots: (bytes) => {
+      if (verifies(bytes) !== "xxh64") return undefined;
+      const fields = fieldsOf(bytes);
+      return Array.from({ length: Math.min(fields.u32(at.regionCount), at.regionMax) }, (_, index) => {
+        const offset = at.regions + index * at.regionSize;
+        return {
+          offset: offset + at.regionDigest,
+          address: fields.u64(offset + at.regionAddress),
+          length: fields.u64(offset + at.regionLength),
+        };
+      });
+    },
+    sumCode: () => ({ code: Uint8Array.fromBase64(code), offset: at.xxh64Region }),
+  };
 }
 
 /**
- * Writes the regions' table. @throws {RangeError} for more regions than fit, a number outside 64 bits, or what is no
- * SHA-256
+ * Writes what is compared, and by what. @throws {RangeError} for more regions than fit, a number outside 64 bits, or a
+ * digest that is missing or no SHA-256
  */
-export function setRegions(bytes: Uint8Array, at: RegionTable, regions: readonly PurgatoryRegion[]): void {
+export function setRegions(
+  bytes: Uint8Array,
+  at: PurgatorySymbols,
+  { regions, verify }: Pick<PurgatoryTask, "regions" | "verify">,
+): void {
   if (regions.length > at.regionMax) {
     throw new RangeError(`Cannot build a purgatory: ${regions.length} regions, at most ${at.regionMax} fit`);
   }
   const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const flags = (verify === false ? 0 : at.flagVerify) | (verify === "xxh64" ? at.flagXxh64 : 0);
+  view.setUint32(at.flags, view.getUint32(at.flags, true) | flags, true);
   view.setUint32(at.regionCount, regions.length, true);
   for (const [index, { address, length, sha256 }] of regions.entries()) {
     const offset = at.regions + index * at.regionSize;
     setU64(view, offset + at.regionAddress, address);
     setU64(view, offset + at.regionLength, length);
-    if (sha256 !== undefined) bytes.set(digestBytes(sha256), offset + at.regionDigest);
+    if (verify === "sha256") bytes.set(digestBytes(sha256 ?? ""), offset + at.regionDigest);
   }
-}
-
-/** Where a purgatory's sums belong; undefined for one that compares no XXH64. */
-export function sumSlotsOf(bytes: Uint8Array, at: RegionTable): readonly SumSlot[] | undefined {
-  const fields = fieldsOf(bytes);
-  if ((fields.u32(at.flags) & at.flagXxh64) === 0) return undefined;
-  return Array.from({ length: Math.min(fields.u32(at.regionCount), at.regionMax) }, (_, index) => {
-    const offset = at.regions + index * at.regionSize;
-    return {
-      offset: offset + at.regionDigest,
-      address: fields.u64(offset + at.regionAddress),
-      length: fields.u64(offset + at.regionLength),
-    };
-  });
 }
 
 /**

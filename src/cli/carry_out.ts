@@ -2,7 +2,7 @@ import type { ExitName } from "../core/exit.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { descriptorOf, isUnchanged, type OpenFile } from "../host/files.ts";
 import { execute } from "../kernel/execute.ts";
-import { type Libc, openLibc } from "../kernel/libc.ts";
+import { type CallResult, type Libc, openLibc } from "../kernel/libc.ts";
 import { describedBy, type LoadRecord } from "../kernel/record.ts";
 import { type Contents, settle } from "../kernel/settle.ts";
 import { SyscallError } from "../kernel/syscall_error.ts";
@@ -13,7 +13,7 @@ import { isCrash } from "../plan/stored.ts";
 import { holdSignals } from "./hold_signals.ts";
 import type { Ports } from "./ports.ts";
 import { readFacts } from "./prepare.ts";
-import { type ImageSlot, lockStore, type StoreLock, WAITING } from "./record_store.ts";
+import type { ImageSlot, StoreLock } from "./record_store.ts";
 import { complain, say } from "./report.ts";
 import { whoAmI } from "./who.ts";
 
@@ -27,13 +27,18 @@ export interface CheckedAgainst {
 
 /**
  * Loads the image of a plan whose checks pass. From the record that is prepared to the one that is in place nothing stops
- * halfway; `ok` means that the image is loaded, recorded, and made of the very bytes that were hashed.
+ * halfway; `ok` means that the image is loaded, recorded, and made of the very bytes that were hashed. What is known of the
+ * host was read under the lock, or while nobody else held it.
  * @throws {SyscallError} if the kernel refuses
  */
-export async function carryOut(plan: Plan, checked: CheckedAgainst, ports: Ports): Promise<ExitName> {
+export async function carryOut(
+  plan: Plan,
+  checked: CheckedAgainst,
+  store: StoreLock,
+  ports: Ports,
+): Promise<ExitName> {
   const slot: ImageSlot = isCrash(plan) ? "crash" : "reboot";
   using libc = openLibc();
-  using store = await lockStore({ onWait: () => say(WAITING, ports) });
   const changed = checked.files.find((file) => !isUnchanged(file));
   if (changed !== undefined) {
     complain(`${changed.path} changed while it was read`, "Wait until what writes it is done, and load again", ports);
@@ -80,6 +85,16 @@ async function settleCall(
   return fault === undefined ? settled : { kind: "refused", message: fault.message };
 }
 
+/** A defect leaves no record of a load that was cut off. */
+function attemptCall(call: () => CallResult, discard: () => void): CallResult {
+  try {
+    return call();
+  } catch (error) {
+    discard();
+    throw error;
+  }
+}
+
 interface Loading extends CheckedAgainst {
   readonly call: Call;
   readonly contents: Contents;
@@ -94,10 +109,11 @@ function load(
   { facts, files, call: settled, contents, libc, store, record }: Loading,
   ports: Ports,
 ): ExitName {
-  store.prepare(slot, record);
+  const calls = lowerPlan({ ...plan, call: settled });
   const descriptors = files.map((file) => ({ path: file.path, fd: descriptorOf(file), size: file.size }));
-  for (const call of lowerPlan({ ...plan, call: settled })) {
-    const result = execute(call, descriptors, libc, contents);
+  store.prepare(slot, record);
+  for (const call of calls) {
+    const result = attemptCall(() => execute(call, descriptors, libc, contents), () => store.discard(slot));
     if (result.ok) continue;
     store.discard(slot);
     const now = readFacts(undefined).facts ?? facts;

@@ -17,6 +17,8 @@ export class StoreError extends Error {
 
 /** The lock of the store, held while an image is loaded or unloaded. */
 export interface StoreLock extends Disposable {
+  /** Whether another warmboot held it first: what was read before may no longer hold. */
+  readonly waited: boolean;
   /** Writes a record beside the old one, before the call: a full disk shows here, while nothing has happened yet. */
   prepare(slot: ImageSlot, record: LoadRecord): void;
   /** Puts the prepared record in the old one's place: one rename, which needs no space. */
@@ -39,7 +41,7 @@ export interface Waiting {
 /** What is said then. */
 export const WAITING = "Waiting for another warmboot, which is loading or unloading an image";
 
-/** Longer than any load takes, milliseconds. */
+/** Milliseconds. A load holds the lock while the kernel copies the image, seconds at most on a real machine. */
 const PATIENCE = 60_000;
 
 /** Between two looks, milliseconds. */
@@ -57,19 +59,25 @@ export async function lockStore(
     Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
     return Deno.openSync(path, { create: true, write: true, mode: 0o600 });
   });
-  const isTaken = (): boolean => attempt(`lock ${path}`, () => file.tryLockSync(true));
-  if (!isTaken()) {
-    onWait?.();
+  let waited = false;
+  try {
     const end = performance.now() + patience;
-    while (!isTaken()) {
+    while (!attempt(`lock ${path}`, () => file.tryLockSync(true))) {
       if (performance.now() >= end) {
-        file.close();
-        throw new StoreError("Another warmboot has been loading or unloading an image for too long");
+        throw new StoreError(
+          `Another warmboot is loading or unloading an image, and was not done after ${patience / 1000} s`,
+        );
       }
+      if (!waited) onWait?.();
+      waited = true;
       await new Promise((resolve) => setTimeout(resolve, INTERVAL));
     }
+  } catch (error) {
+    file.close();
+    throw error;
   }
   return {
+    waited,
     prepare: (slot, record) =>
       attempt(`write ${pending(directory, slot)}`, () => {
         using pendingFile = Deno.openSync(pending(directory, slot), {
@@ -88,12 +96,17 @@ export async function lockStore(
       }),
     discard: (slot) => attempt(`remove ${pending(directory, slot)}`, () => removeIfThere(pending(directory, slot))),
     remove: (slot) => attempt(`remove ${settled(directory, slot)}`, () => removeIfThere(settled(directory, slot))),
-    [Symbol.dispose]: () => {
-      // Closing alone would leave it locked while a process that was forked meanwhile has the descriptor, too.
-      file.unlockSync();
-      file.close();
-    },
+    [Symbol.dispose]: () => giveBack(file),
   };
+}
+
+/** Closing alone would leave a lock held while a process that was forked meanwhile has the descriptor, too. */
+function giveBack(file: Deno.FsFile): void {
+  try {
+    file.unlockSync();
+  } finally {
+    file.close();
+  }
 }
 
 /** Reads the record of an image. While another warmboot loads one (`busy`), it is the record from before. */
@@ -111,8 +124,12 @@ export function findRecord(
 /** Whether no warmboot holds the lock. Shared, so that two that look do not take each other for a load. */
 function isLockFree(directory: string): boolean {
   try {
-    using file = Deno.openSync(`${directory}/lock`);
-    return file.tryLockSync(false);
+    const file = Deno.openSync(`${directory}/lock`);
+    try {
+      return file.tryLockSync(false);
+    } finally {
+      giveBack(file);
+    }
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return true;
     throw new StoreError(`Cannot look at ${directory}/lock: ${reasonOf(error)}`, { cause: error });

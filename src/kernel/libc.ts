@@ -102,7 +102,8 @@ export interface Libc extends Disposable {
   sendfile(outFd: number, inFd: number, offset: number, count: number): CallResult;
   /**
    * mmap(2) of a whole file, private and read-only: its pages stay in the page cache. All of them are there then: what
-   * cannot be read fails here, with EFAULT, and not by a signal when it is looked at. Gives the address.
+   * cannot be read fails here, with EFAULT, and not by a signal when it is looked at (from Linux 5.14 on). Gives the
+   * address.
    */
   mapFile(fd: number, length: number): AddressResult;
   /** mmap(2) of fresh memory that holds these bytes. Gives the address. */

@@ -1,10 +1,10 @@
-import { movedPurgatory } from "../arch/x86_64/purgatory.ts";
+import { movedPurgatory, PURGATORY } from "../arch/x86_64/purgatory.ts";
 import { relocated } from "../arch/x86_64/relocations.ts";
 import { describeVmlinux } from "../arch/x86_64/vmlinux.ts";
 import { formatAddress } from "../core/number.ts";
 import { countBases, kernelRange, physicalBase } from "../plan/bases.ts";
 import { isKernel, type PlannedSegment, type SegmentLoadCall } from "../plan/plan.ts";
-import { PURGATORY } from "../plan/purgatory_segment.ts";
+import { purgatoryOf } from "../plan/purgatory_segment.ts";
 
 /** What files unpack to, by path. */
 export type Contents = ReadonlyMap<string, Uint8Array>;
@@ -44,6 +44,17 @@ export async function settle(call: SegmentLoadCall, contents: Contents, draw: Dr
   if (image === undefined || vmlinux === undefined || "why" in vmlinux) {
     return { kind: "refused", message: `${path} does not unpack to a kernel that can be moved` };
   }
+  const purgatory = purgatoryOf(call);
+  if (purgatory?.source.kind !== "bytes") {
+    return { kind: "refused", message: "The plan has no purgatory to tell of it" };
+  }
+  const unmoved = Uint8Array.fromBase64(purgatory.source.base64);
+  const verifies = PURGATORY.verifies(unmoved);
+  if (verifies === undefined) {
+    return { kind: "refused", message: "The plan's purgatory is not one of this version of warmboot" };
+  }
+  // Sums are taken of the moved bytes later, and where nothing is compared, nothing is told.
+  const isHashed = verifies === "sha256";
   const size = kernel.end - kernel.start;
   const count = countBases(call.bases, size);
   const physical = count.physical === 0n ? undefined : physicalBase(call.bases, size, draw(count.physical));
@@ -54,22 +65,16 @@ export async function settle(call: SegmentLoadCall, contents: Contents, draw: Dr
   const kernels: { readonly planned: PlannedSegment; readonly settled: PlannedSegment }[] = [];
   for (const planned of call.segments.filter(isKernel)) {
     const { mem, source, sha256 } = planned;
-    // Where sums are compared, they are taken of the moved bytes later.
-    const isHashed = call.checksum !== "xxh64" && source.kind === "unpacked";
-    const digest = isHashed ? await digestOf(partOf(moved, source)) : sha256;
+    const digest = isHashed && source.kind === "unpacked" ? await digestOf(partOf(moved, source)) : sha256;
     kernels.push({ planned, settled: { ...planned, mem: formatAddress(BigInt(mem) + delta), sha256: digest } });
   }
-  const purgatory = call.segments.find(({ name }) => name === PURGATORY);
-  if (purgatory?.source.kind !== "bytes") {
-    return { kind: "refused", message: "The plan has no purgatory to tell of it" };
-  }
   const code = movedPurgatory(
-    Uint8Array.fromBase64(purgatory.source.base64),
+    unmoved,
     kernels.map(({ planned, settled }) => ({
       from: BigInt(planned.mem),
       size: BigInt(planned.memsz),
       to: BigInt(settled.mem),
-      ...(call.checksum === "xxh64" ? {} : { sha256: settled.sha256 }),
+      ...(isHashed ? { sha256: settled.sha256 } : {}),
     })),
   );
   const told: PlannedSegment = {

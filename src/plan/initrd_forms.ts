@@ -1,8 +1,8 @@
-import { hasShaInstructions } from "../arch/x86_64/purgatory.ts";
 import { formatSize } from "../core/number.ts";
 import { alignUp } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { InitrdFile, PlanInput } from "./input.ts";
+import { linuxMachine } from "./linux_machine.ts";
 import { checksumOf } from "./purgatory_segment.ts";
 
 /** An initrd as it is placed: what it unpacks to, or the file as it is. */
@@ -31,9 +31,6 @@ const UNPACKED_PER_MS: { readonly [packing: string]: number } = {
   zstd: 530_000,
 };
 
-/** Bytes that purgatory verifies in a millisecond on that core: SHA-256 by integer instructions, by SHA instructions, and XXH64. */
-const VERIFIED_PER_MS = { integer: 350_000, sha: 1_800_000, xxh64: 13_000_000 } as const;
-
 /** Bytes that the jump copies to their place in a millisecond: an order of magnitude. */
 const COPIED_PER_MS = 4_000_000;
 
@@ -57,15 +54,11 @@ export function estimatedGain(
 }
 
 /** Milliseconds. */
-function verifyingTime(bytes: number, profile: PlanInput["profile"], { cpuFlags }: HostFacts): number {
-  switch (checksumOf(profile)) {
-    case false:
-      return 0;
-    case "xxh64":
-      return bytes / VERIFIED_PER_MS.xxh64;
-    case "sha256":
-      return bytes / VERIFIED_PER_MS[hasShaInstructions(cpuFlags) ? "sha" : "integer"];
-  }
+function verifyingTime(bytes: number, profile: PlanInput["profile"], facts: HostFacts): number {
+  const by = checksumOf(profile);
+  if (by === false) return 0;
+  const perMs = linuxMachine(facts.machine)?.purgatory.verifiedPerMs(by, facts);
+  return perMs === undefined ? 0 : bytes / perMs;
 }
 
 /**

@@ -97,7 +97,10 @@ export interface SegmentLoadCall {
   readonly cmdline: string;
   /** Every segment, placed. */
   readonly segments: readonly PlannedSegment[];
-  /** By what purgatory verifies the segments just before the jump; absent where nothing is verified. */
+  /**
+   * By what purgatory verifies the segments just before the jump; absent where nothing is verified, and in plans of before
+   * XXH64, which verify SHA-256.
+   */
   readonly checksum?: Checksum;
   /** What is chosen of the kernel's place when the plan is carried out. */
   readonly bases?: PlannedBases;

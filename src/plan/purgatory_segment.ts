@@ -6,7 +6,7 @@ import type { HostFacts } from "../host/facts.ts";
 import { namedTree, partKey, type PlanInput } from "./input.ts";
 import { type LinuxMachine, linuxMachine } from "./linux_machine.ts";
 import type { Checksum, Profile } from "../profile/profile.ts";
-import type { Call } from "./plan.ts";
+import type { Call, PlannedSegment, SegmentLoadCall } from "./plan.ts";
 
 /** The name of its segment, by which a stored plan's is found. */
 export const PURGATORY = "purgatory";
@@ -69,11 +69,14 @@ export function withPurgatory(
   };
 }
 
+/** A call's purgatory: entered first. Explicit segments may have its name. */
+export function purgatoryOf({ segments, entry }: SegmentLoadCall): PlannedSegment | undefined {
+  return segments.find(({ name, mem }) => name === PURGATORY && BigInt(mem) === BigInt(entry));
+}
+
 /** Whether a planned purgatory uses instructions that this host's processor lacks: it would die of them. */
 export function lacksInstructions(call: Call, facts: HostFacts): boolean {
-  const source = call.syscall === "kexec_load"
-    ? call.segments.find(({ name }) => name === PURGATORY)?.source
-    : undefined;
+  const source = call.syscall === "kexec_load" ? purgatoryOf(call)?.source : undefined;
   return source?.kind === "bytes" &&
     linuxMachine(facts.machine)?.purgatory.lacks(Uint8Array.fromBase64(source.base64), facts) === true;
 }

@@ -1,6 +1,6 @@
 import { linuxMachine } from "./linux_machine.ts";
-import type { Plan, PlannedSegment, SegmentLoadCall } from "./plan.ts";
-import { PURGATORY } from "./purgatory_segment.ts";
+import type { Plan } from "./plan.ts";
+import { purgatoryOf } from "./purgatory_segment.ts";
 
 /** A sum that is taken when a plan is carried out, of bytes of one segment. */
 export interface SegmentSum {
@@ -24,43 +24,36 @@ export interface Sums {
   readonly of: readonly SegmentSum[];
 }
 
-/** The sums of a plan whose purgatory compares XXH64; undefined for any other, and where `sumFault` finds fault. */
-export function sumsOf(plan: Pick<Plan, "call" | "host">): Sums | undefined {
-  const { call, host: { machine } } = plan;
-  if (call.syscall !== "kexec_load" || call.checksum !== "xxh64") return undefined;
-  const purgatory = call.segments.findIndex((segment) => isEntered(segment, call));
-  const of = slotsIn(call.segments[purgatory], machine)?.map(({ offset, address, length }) => {
-    const segment = call.segments.findIndex(({ mem, bufsz }) =>
-      BigInt(mem) <= address && address + length <= BigInt(mem) + BigInt(bufsz)
+/** The sums of a plan whose purgatory compares XXH64; undefined for any other, and where one is of no segment's bytes. */
+export function sumsOf({ call, host: { machine } }: Pick<Plan, "call" | "host">): Sums | undefined {
+  const purgatory = call.syscall === "kexec_load" ? purgatoryOf(call) : undefined;
+  if (call.syscall !== "kexec_load" || purgatory?.source.kind !== "bytes") return undefined;
+  const slots = linuxMachine(machine)?.purgatory.sumSlots(Uint8Array.fromBase64(purgatory.source.base64));
+  const of = slots?.map(({ offset, address, length }) => {
+    const segment = call.segments.findIndex((each) =>
+      each !== purgatory && BigInt(each.mem) <= address && address + length <= BigInt(each.mem) + BigInt(each.bufsz)
     );
     return { segment, start: address - BigInt(call.segments[segment]?.mem ?? address), length, offset };
   });
-  return of === undefined || of.some(({ segment }) => segment < 0) ? undefined : { machine, purgatory, of };
+  if (of === undefined || of.some(({ segment }) => segment < 0)) return undefined;
+  return { machine, purgatory: call.segments.indexOf(purgatory), of };
 }
 
 /**
- * How what a plan says of its checksum differs from what its purgatory does, as a sentence: that would halt at the
- * reboot, for sums that nobody took.
+ * How what a plan says of its checksum differs from what its purgatory does, as a sentence: it might halt at the reboot,
+ * for sums that nobody took. Plans of before XXH64 say nothing, and verify SHA-256.
  */
 export function sumFault(plan: Pick<Plan, "call" | "host">): string | undefined {
   const { call, host: { machine } } = plan;
   if (call.syscall !== "kexec_load") return undefined;
-  if (call.checksum === "xxh64") {
-    return sumsOf(plan) === undefined
-      ? "`checksum` is xxh64, and purgatory compares no XXH64 of the segments"
-      : undefined;
+  const source = purgatoryOf(call)?.source;
+  const verifies = source?.kind === "bytes"
+    ? linuxMachine(machine)?.purgatory.verifies(Uint8Array.fromBase64(source.base64))
+    : undefined;
+  if (verifies === "xxh64" && sumsOf(plan) === undefined) {
+    return "Purgatory compares the XXH64 of what is in no segment";
   }
-  return slotsIn(call.segments.find((segment) => isEntered(segment, call)), machine) === undefined
-    ? undefined
-    : "Purgatory compares XXH64, and `checksum` does not say so";
-}
-
-/** Whether a segment is our purgatory: explicit ones may have its name. */
-function isEntered({ name, mem }: PlannedSegment, { entry }: SegmentLoadCall): boolean {
-  return name === PURGATORY && BigInt(mem) === BigInt(entry);
-}
-
-function slotsIn(purgatory: PlannedSegment | undefined, machine: string) {
-  if (purgatory?.source.kind !== "bytes") return undefined;
-  return linuxMachine(machine)?.purgatory.sumSlots(Uint8Array.fromBase64(purgatory.source.base64));
+  if (verifies === call.checksum || call.checksum === undefined && verifies !== "xxh64") return undefined;
+  const does = verifies === undefined ? "there is none that is known" : `it compares ${verifies || "nothing"}`;
+  return `\`checksum\` says that purgatory compares ${call.checksum ?? "nothing"}, and ${does}`;
 }

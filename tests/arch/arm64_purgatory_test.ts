@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertNotMatch, assertThrows } from "@std/assert";
 import { createHash } from "node:crypto";
-import { buildPurgatory, PURGATORY_SIZE, purgatoryTarget, sumSlots } from "../../src/arch/arm64/purgatory.ts";
+import { buildPurgatory, PURGATORY, PURGATORY_SIZE } from "../../src/arch/arm64/purgatory.ts";
 import type { PurgatoryInput } from "../../src/arch/arm64/purgatory.ts";
 import { PURGATORY_CODE, PURGATORY_SYMBOLS as AT } from "../../src/arch/arm64/purgatory_code.ts";
 import type { PurgatoryRegion } from "../../src/arch/purgatory.ts";
@@ -59,8 +59,8 @@ pure("the parameters stand where the code reads them", () => {
   const { uart: _, ...silent } = INPUT;
   const quiet = new DataView(buildPurgatory({ ...silent, verify: false }).buffer);
   assertEquals([quiet.getBigUint64(0x20, true), quiet.getUint32(0x2c, true)], [0n, 0]);
-  assertEquals(purgatoryTarget(bytes), INPUT.entry);
-  assertEquals(purgatoryTarget(bytes.subarray(1)), undefined);
+  assertEquals(PURGATORY.target(bytes), INPUT.entry);
+  assertEquals(PURGATORY.target(bytes.subarray(1)), undefined);
 });
 
 pure("it is whole pages that hold its code and, in a page of its own, its stack", () => {
@@ -84,7 +84,7 @@ pure("what does not fit is refused, not cut", () => {
 });
 
 /** Where things lie in the memory of the machine below. */
-const [DATA, PURGATORY, PROBE_AT] = [0x4100_0000n, 0x4200_0000n, 0x4300_0000n];
+const [DATA, PURGATORY_AT, PROBE_AT] = [0x4100_0000n, 0x4200_0000n, 0x4300_0000n];
 
 /** Bytes that repeat late and are the same each time. */
 const SAMPLE = Uint8Array.from({ length: 70_000 }, (_, index) => (index * 131 + (index >> 8) * 7) & 0xff);
@@ -124,14 +124,14 @@ async function run({ cpu, options = "", plain = false, regions = REGIONS, wrong 
       regions,
       verify,
     });
-    for (const { offset, address, length } of sumSlots(purgatory) ?? []) {
+    for (const { offset, address, length } of PURGATORY.sumSlots(purgatory) ?? []) {
       const start = Number(address - DATA);
       const sum = xxh64(SAMPLE.subarray(start, start + Number(length))) ^ (address === wrong ? 1n << 63n : 0n);
       new DataView(purgatory.buffer).setBigUint64(offset, sum, true);
     }
     if (plain) new DataView(purgatory.buffer).setUint32(AT.flags, AT.flagVerify | AT.flagPlain, true);
     const probe = (await assemble(Deno.readTextFileSync(PROBE), ARM64)).code;
-    const loaders = [[DATA, SAMPLE], [PURGATORY, purgatory], [PROBE_AT, probe]] as const;
+    const loaders = [[DATA, SAMPLE], [PURGATORY_AT, purgatory], [PROBE_AT, probe]] as const;
     const devices = loaders.flatMap(([address, bytes], index) => {
       Deno.writeFileSync(`${folder}/${index}`, bytes);
       return ["-device", `loader,file=${folder}/${index},addr=0x${address.toString(16)},force-raw=on`];
@@ -140,7 +140,7 @@ async function run({ cpu, options = "", plain = false, regions = REGIONS, wrong 
       args: [
         ...["-machine", `virt${options}`, "-cpu", cpu, "-m", "128", "-display", "none", "-monitor", "none"],
         ...["-serial", "stdio", "-semihosting", "-net", "none", ...devices],
-        ...["-device", `loader,addr=0x${PURGATORY.toString(16)},cpu-num=0`],
+        ...["-device", `loader,addr=0x${PURGATORY_AT.toString(16)},cpu-num=0`],
       ],
       stdin: "null",
       stdout: "piped",

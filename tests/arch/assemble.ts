@@ -23,6 +23,8 @@ export const X86_64: Target = {
   options: ["--64", "-mx86-used-note=no"],
   disassembler: "i386:x86-64",
   told: [
+    "layout",
+    "LAYOUT_NUMBER",
     "entry",
     "boot_params",
     "region_count",
@@ -55,6 +57,8 @@ export const ARM64: Target = {
   options: [],
   disassembler: "aarch64",
   told: [
+    "layout",
+    "LAYOUT_NUMBER",
     "entry",
     "handover",
     "uart",

@@ -1,8 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { createHash } from "node:crypto";
-import { buildPurgatory, type PurgatoryInput, SHA_FLAGS, sumSlots } from "../../src/arch/x86_64/purgatory.ts";
+import { buildPurgatory, PURGATORY, type PurgatoryInput, SHA_FLAGS } from "../../src/arch/x86_64/purgatory.ts";
 import { PURGATORY_CODE, PURGATORY_SYMBOLS } from "../../src/arch/x86_64/purgatory_code.ts";
+import { openLibc } from "../../src/kernel/libc.ts";
+import { mapSegments } from "../../src/kernel/map_segments.ts";
+import { lowerPlan } from "../../src/plan/lower.ts";
+import type { PlannedSegment } from "../../src/plan/plan.ts";
 import { xxh64 } from "../support/xxh64.ts";
 import { assemble, purgatorySource } from "./assemble.ts";
 import { mapNative } from "./native_memory.ts";
@@ -168,7 +172,7 @@ function threeRegions(by: Pick<PurgatoryInput, "verify" | "sha">) {
   }));
   const purgatory = mapNative(buildPurgatory({ ...INPUT, ...by, regions }));
   const view = new DataView(purgatory.bytes.buffer);
-  for (const { offset, address, length } of sumSlots(purgatory.bytes) ?? []) {
+  for (const { offset, address, length } of PURGATORY.sumSlots(purgatory.bytes) ?? []) {
     const start = Number(address - memory.address);
     view.setBigUint64(offset, xxh64(memory.bytes.slice(start, start + Number(length))), true);
   }
@@ -201,6 +205,55 @@ for (
     },
   });
 }
+
+Deno.test({
+  name: "the sums that are taken at load are those that purgatory compares",
+  ignore,
+  fn() {
+    using memory = mapNative(sample(70_000));
+    const mem = memory.address;
+    const purgatory = buildPurgatory({
+      ...INPUT,
+      entry: mem,
+      verify: "xxh64",
+      regions: [{ address: mem, length: 70_000n }],
+    });
+    const segment = (name: string, at: bigint, bytes: Uint8Array): PlannedSegment => ({
+      name,
+      mem: `0x${at.toString(16)}`,
+      memsz: bytes.length,
+      bufsz: bytes.length,
+      sha256: sha256(bytes),
+      source: { kind: "bytes", base64: bytes.toBase64() },
+    });
+    const [lowered] = lowerPlan({
+      host: { machine: "x86_64", release: "6.12" },
+      call: {
+        syscall: "kexec_load",
+        flags: [],
+        flagBits: "0x0",
+        entry: "0x1000",
+        cmdline: "",
+        segments: [segment("segment 1", mem, memory.bytes.slice(0, 70_000)), segment("purgatory", 0x1000n, purgatory)],
+        checksum: "xxh64",
+        files: [],
+      },
+    });
+    assert(lowered?.name === "kexec_load");
+    using libc = openLibc();
+    const mapped = mapSegments(lowered, [], libc);
+    assert("table" in mapped);
+    const address = new BigUint64Array(mapped.table?.buffer ?? new ArrayBuffer(0))[4] ?? 0n;
+    const pointer = Deno.UnsafePointer.create(address);
+    assert(pointer !== null);
+    using copy = mapNative(new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer, purgatory.length).slice(0)));
+    mapped[Symbol.dispose]();
+    const verify = () => copy.call(PURGATORY_SYMBOLS.verifyRegions, copy.address + 0x10n);
+    assertEquals(verify(), 0n);
+    flip(memory.bytes, 69_999);
+    assertEquals(verify(), 1n);
+  },
+});
 
 Deno.test({
   name: "a flipped bit of any byte of a digest is found",

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertNotMatch, assertRejects, assertThrows } from "@std/assert";
-import { buildPurgatory, PURGATORY_ENTRY, PURGATORY_SIZE, sumSlots } from "../../src/arch/x86_64/purgatory.ts";
+import { buildPurgatory, PURGATORY, PURGATORY_ENTRY, PURGATORY_SIZE } from "../../src/arch/x86_64/purgatory.ts";
 import type { PurgatoryRegion } from "../../src/arch/purgatory.ts";
 import type { PurgatoryInput } from "../../src/arch/x86_64/purgatory.ts";
 import { PURGATORY_CODE, PURGATORY_SYMBOLS } from "../../src/arch/x86_64/purgatory_code.ts";
@@ -88,13 +88,13 @@ Deno.test({
   fn() {
     const regions = INPUT.regions.map(({ address, length }) => ({ address, length }));
     const bytes = buildPurgatory({ ...INPUT, verify: "xxh64", regions });
-    assertEquals(sumSlots(bytes), [
+    assertEquals(PURGATORY.sumSlots(bytes), [
       { offset: 0x38, address: 0x100000n, length: 0x2345n },
       { offset: 0x68, address: 0xffff_ffff_ffff_f000n, length: 0x1000n },
     ]);
     assertEquals(bytes.slice(0x38, 0x40), new Uint8Array(8));
-    assertEquals(sumSlots(buildPurgatory(INPUT)), undefined);
-    assertEquals(sumSlots(bytes.subarray(1)), undefined);
+    assertEquals(PURGATORY.sumSlots(buildPurgatory(INPUT)), undefined);
+    assertEquals(PURGATORY.sumSlots(bytes.subarray(1)), undefined);
   },
 });
 

@@ -140,6 +140,16 @@ Deno.test({
       { about: "call", field: "syscall", action: "change", from: "kexec_file_load", to: "kexec_load" },
     ]);
     assertEquals(of(diff, "flag"), [{ about: "flag", action: "add", to: "KEXEC_ARCH_DEFAULT" }]);
+    const load = "kexec_load";
+    const changed = (from: Profile["checksum"], to: Profile["checksum"]) =>
+      of(diffPlans(side({ load, checksum: from }), side({ load, checksum: to })), "call");
+    assertEquals(changed(true, "sha256"), [
+      { about: "call", field: "checksum", action: "change", from: "xxh64", to: "sha256" },
+    ]);
+    assertEquals(changed(true, "xxh64"), []);
+    assertEquals(changed("sha256", false), [
+      { about: "call", field: "checksum", action: "change", from: "sha256", to: "none" },
+    ]);
     assertEquals(of(diff, "reason").map(({ action }) => action), ["remove", "add"]);
   },
 });

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertNotEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { sha256 } from "@noble/hashes/sha2.js";
-import { buildPurgatory, purgatoryTarget, sumSlots } from "../../src/arch/x86_64/purgatory.ts";
+import { buildPurgatory, PURGATORY } from "../../src/arch/x86_64/purgatory.ts";
 import { PURGATORY_SYMBOLS as AT } from "../../src/arch/x86_64/purgatory_code.ts";
 import { describeVmlinux } from "../../src/arch/x86_64/vmlinux.ts";
 import { fieldsOf } from "../../src/core/bytes.ts";
@@ -105,7 +105,7 @@ Deno.test("the chosen bases move the kernel's segment, what purgatory verifies, 
   const [kernel, , purgatory] = call.segments;
   assertEquals([kernel?.mem, purgatory?.mem], ["0x20200000", "0x4000000"]);
   const code = purgatoryOf(call);
-  assertEquals(purgatoryTarget(code), 0x2020_0040n);
+  assertEquals(PURGATORY.target(code), 0x2020_0040n);
   const fields = fieldsOf(code);
   assertEquals(fields.u64(AT.regions + AT.regionAddress), 0x2020_0000n);
   assertEquals(fields.bytes(AT.regions + AT.regionDigest, 32).toHex(), kernel?.sha256);
@@ -119,14 +119,20 @@ Deno.test("the chosen bases move the kernel's segment, what purgatory verifies, 
 Deno.test("purgatory's sums are of where the kernel moved to, and are taken of its moved bytes later", async () => {
   const { call } = await settled(callOf(BASES, "xxh64"), [4n, 7n]);
   const code = purgatoryOf(call);
-  assertEquals(sumSlots(code)?.map(({ address }) => address), [0x2020_0000n, 0x300_0000n]);
-  for (const { offset } of sumSlots(code) ?? []) assertEquals(code.slice(offset, offset + 32), new Uint8Array(32));
-  assertEquals(purgatoryTarget(code), 0x2020_0040n);
+  assertEquals(PURGATORY.sumSlots(code)?.map(({ address }) => address), [0x2020_0000n, 0x300_0000n]);
+  for (const { offset } of PURGATORY.sumSlots(code) ?? []) {
+    assertEquals(code.slice(offset, offset + 32), new Uint8Array(32));
+  }
+  assertEquals(PURGATORY.target(code), 0x2020_0040n);
   const [lowered] = lowerPlan({ call, host: { machine: "x86_64", release: "6.12" } });
   assert(lowered?.name === "kexec_load");
   assertStringIncludes(formatSyscall(lowered), "{bytes+sums, ");
   const { checksum: _, ...unsaid } = call;
-  assertThrows(() => lowerPlan({ call: unsaid, host: { machine: "x86_64", release: "6.12" } }), Error, "XXH64");
+  assertThrows(
+    () => lowerPlan({ call: unsaid, host: { machine: "x86_64", release: "6.12" } }),
+    Error,
+    "it compares xxh64",
+  );
   assertEquals(lowered.sums?.of[0], { segment: 0, start: 0n, length: BigInt(LENGTH), offset: AT.regions + 16 });
 });
 
@@ -148,7 +154,7 @@ Deno.test("the bytes that are handed over are relocated, and are those of the di
 
 Deno.test("a kernel whose physical base stays moves in its virtual one only", async () => {
   const { call, bounds } = await settled(callOf({ ...BASES, physical: [] }), [9n]);
-  assertEquals([bounds.length, call.segments[0]?.mem, purgatoryTarget(purgatoryOf(call))], [
+  assertEquals([bounds.length, call.segments[0]?.mem, PURGATORY.target(purgatoryOf(call))], [
     1,
     "0x1000000",
     0x100_0040n,
@@ -178,6 +184,19 @@ Deno.test("a kernel that cannot be moved is not moved", async () => {
     assert(result.kind === "refused");
     assertStringIncludes(result.message, "/boot/vmlinuz does not unpack to a kernel that can be moved");
   }
+});
+
+Deno.test("a purgatory of another version is not told of anything", async () => {
+  const call = callOf(BASES);
+  const segments = call.segments.map((segment) => {
+    if (segment.source.kind !== "bytes" || segment.name !== "purgatory") return segment;
+    const code = Uint8Array.fromBase64(segment.source.base64);
+    code[AT.layout] = 9;
+    return { ...segment, source: { ...segment.source, base64: code.toBase64() } };
+  });
+  const result = await settle({ ...call, segments }, CONTENTS);
+  assert(result.kind === "refused");
+  assertStringIncludes(result.message, "not one of this version");
 });
 
 Deno.test("draws stay below their bound, and all of a small one come up", () => {

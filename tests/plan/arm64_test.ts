@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { purgatoryTarget } from "../../src/arch/arm64/purgatory.ts";
+import { PURGATORY } from "../../src/arch/arm64/purgatory.ts";
 import { type DeviceTree, flattenDeviceTree, parseDeviceTree } from "../../src/core/device_tree.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { driftOf } from "../../src/plan/drift.ts";
@@ -68,7 +68,7 @@ pure("a kernel is laid out by kexec_load where the running one has nothing else"
     ["purgatory", "0x45e02000", 16384],
   ]);
   assertEquals(call.entry, "0x45e02000");
-  assertEquals(purgatoryTarget(bytesOf(segmentOf(call, "purgatory"))), 0x4200_0000n);
+  assertEquals(PURGATORY.target(bytesOf(segmentOf(call, "purgatory"))), 0x4200_0000n);
   const chosen = chosenOf(call);
   assertEquals(chosen.get("linux,initrd-start"), "0000000044000000");
   assertEquals(chosen.get("linux,initrd-end"), "0000000045e00000");
@@ -92,7 +92,7 @@ pure("the kernel lies at text_offset behind a multiple of 2 MiB, with the memory
   const call = callOf({ kernel });
   const { mem, memsz, bufsz } = segmentOf(call, "kernel");
   assertEquals([mem, memsz, bufsz], ["0x42080000", 0x200_1000, 30 << 20]);
-  assertEquals(purgatoryTarget(bytesOf(segmentOf(call, "purgatory"))), 0x4208_0000n);
+  assertEquals(PURGATORY.target(bytesOf(segmentOf(call, "purgatory"))), 0x4208_0000n);
   // A signature behind the image takes no memory of it.
   const signed = callOf({ kernel: arm64File({ size: 33 << 20 }) });
   assertEquals(segmentOf(signed, "kernel").bufsz, 32 << 20);

@@ -1,4 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { PURGATORY_SYMBOLS as AT } from "../../src/arch/x86_64/purgatory_code.ts";
 import type { Diagnostic } from "../../src/core/diagnostic.ts";
 import type { FileLoadCall, Plan, PlannedSegment, SegmentLoadCall } from "../../src/plan/plan.ts";
 import { decodePlan } from "../../src/plan/plan_shape.ts";
@@ -22,6 +24,7 @@ const FILE_PLAN = planOf("kexec_file_load");
 const SEGMENT_PLAN = planOf("kexec_load");
 const SEGMENTS = SEGMENT_PLAN.call.syscall === "kexec_load" ? SEGMENT_PLAN.call.segments : [];
 const [KERNEL, , BOOT_PARAMS] = SEGMENTS;
+const PURGATORY = SEGMENTS.at(-1);
 
 function problemsOf(plan: unknown): readonly Diagnostic[] {
   const problems: Diagnostic[] = [];
@@ -110,15 +113,49 @@ refused(
   planOf("kexec_load", "sha256"),
   { checksum: "xxh64" },
   ["checksum"],
-  "purgatory compares no XXH64",
+  "`checksum` says that purgatory compares xxh64, and it compares sha256",
+);
+refused(
+  "digests that purgatory does not compare",
+  planOf("kexec_load", false),
+  { checksum: "sha256" },
+  ["checksum"],
+  "it compares nothing",
 );
 const { checksum: _, ...unsaid } = { checksum: undefined, ...SEGMENT_PLAN.call };
-refused("sums that nobody would take", { ...SEGMENT_PLAN, call: unsaid }, {}, ["checksum"], "XXH64");
-refused("sums that stand for digests", SEGMENT_PLAN, { checksum: "sha256" }, ["checksum"], "XXH64");
+refused("sums that nobody would take", { ...SEGMENT_PLAN, call: unsaid }, {}, ["checksum"], "and it compares xxh64");
+refused("sums that stand for digests", SEGMENT_PLAN, { checksum: "sha256" }, ["checksum"], "and it compares xxh64");
 refused(
   "sums of what is in no segment",
   SEGMENT_PLAN,
   { segments: SEGMENTS.filter(({ name }) => name !== "boot_params") },
   ["checksum"],
-  "purgatory compares no XXH64",
+  "Purgatory compares the XXH64 of what is in no segment",
 );
+refused("a purgatory of another layout", SEGMENT_PLAN, { segments: changed(8, 9) }, ["checksum"], "none that is known");
+refused(
+  "a sum of purgatory itself, which is written there after it was taken",
+  SEGMENT_PLAN,
+  { segments: changed(AT.regions + AT.regionAddress, Number(PURGATORY?.mem)) },
+  ["checksum"],
+  "in no segment",
+);
+
+Deno.test({
+  name: "a stored plan of before XXH64 does not say that its purgatory verifies SHA-256",
+  permissions: "none",
+  fn() {
+    const { checksum: _, ...older } = { checksum: undefined, ...planOf("kexec_load", "sha256").call };
+    assertEquals(problemsOf({ ...SEGMENT_PLAN, call: older }), []);
+  },
+});
+
+/** The segments with 4 bytes of purgatory changed. */
+function changed(offset: number, value: number): readonly PlannedSegment[] {
+  return SEGMENTS.map((segment) => {
+    if (segment !== PURGATORY || segment.source.kind !== "bytes") return segment;
+    const bytes = Uint8Array.fromBase64(segment.source.base64);
+    new DataView(bytes.buffer).setUint32(offset, value, true);
+    return { ...segment, sha256: sha256(bytes).toHex(), source: { kind: "bytes", base64: bytes.toBase64() } };
+  });
+}

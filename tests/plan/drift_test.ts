@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { purgatoryUsesSha } from "../../src/arch/x86_64/purgatory.ts";
 import { parseCapture } from "../../src/host/capture.ts";
 import { decodeFacts } from "../../src/host/decode_facts.ts";
@@ -170,5 +170,25 @@ Deno.test({
       assertStringIncludes(again.checks[0]?.message ?? "", "SHA instructions purgatory uses, changed from");
     }
     for (const checksum of [false, true, "xxh64"] as const) assertEquals(uses(planFor(able, checksum)), false);
+  },
+});
+
+Deno.test({
+  name: "a segment of the profile may be called purgatory: the one that is entered counts",
+  permissions: "none",
+  fn() {
+    const able = { ...here, cpuFlags: ["lm", "ssse3", "sse4_1", "sha_ni"] };
+    const { kernel: _, ...rest } = profileOf({
+      initrd: [],
+      load: "kexec_load",
+      checksum: "sha256",
+      entry: 0x400_0000n,
+      segments: [{ name: "purgatory", at: 0x400_0000n, source: { kind: "bytes", bytes: Uint8Array.of(0xf4) } }],
+    });
+    const { value } = planBoot({ profile: rest, facts: able, images: { initrd: [], segments: [] } });
+    assert(value?.call.syscall === "kexec_load");
+    assertEquals(value.call.segments.map(({ name }) => name), ["purgatory", "purgatory"]);
+    assertEquals(failed(recheck(value, able, { initrd: [], segments: [] })), []);
+    assertEquals(failed(recheck(value, { ...here, cpuFlags: ["lm"] }, { initrd: [], segments: [] })), ["stored-plan"]);
   },
 });

@@ -79,7 +79,7 @@ Deno.test({
         images: images(),
         partDigests: PART_DIGESTS,
       });
-      return (value === undefined ? "" : renderPlan(value, plain)).match(/^  (?:Entry|Verified) .*$/gm) ?? [];
+      return (value === undefined ? "" : renderPlan(value, plain)).match(/^ {2}(?:Entry|Verified) .*$/gm) ?? [];
     };
     const [entry, verified] = rows(true);
     assertMatch(entry ?? "", /^ {2}Entry {9}0x[0-9a-f]+$/);

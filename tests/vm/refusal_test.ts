@@ -93,12 +93,14 @@ Deno.test(`what cannot work is refused with its cause, and nothing is half done 
   });
 
   await t.step("two loads at once: one waits for the other, and what is loaded is what is recorded", async () => {
+    await machine.output("warmboot unload");
     const both = await machine.output(
       "(warmboot load /run/p.yaml; echo $?) >/run/a 2>&1 & (warmboot load /run/p.yaml; echo $?) >/run/b 2>&1; wait; cat /run/a /run/b",
       { timeout: 180 },
     );
     const codes = both.split("\n").filter((line) => /^\d+$/.test(line)).map(Number);
     assertEquals(codes, [0, 0], both);
+    assertEquals([both.match(/^Loaded /gm)?.length, both.match(/is loaded already/g)?.length], [1, 1], both);
     assertEquals((await status(machine)).record, "matches");
   });
 

@@ -14,6 +14,8 @@
 
 	.arch	armv8-a+crypto
 
+	.set	LAYOUT_NUMBER, 1		// of the parameters; another one when they change
+
 	.set	FLAG_VERIFY, 1			// compare the digests
 	.set	FLAG_PLAIN, 2			// by plain instructions, whatever the CPU has
 	.set	FLAG_XXH64, 4			// the digests are XXH64: 8 bytes, in the CPU's order
@@ -36,13 +38,15 @@
 	.set	CPACR_FPEN, 3 << 20		// with it, and at EL1: it is not
 	.set	ISAR0_SHA2, 12			// ID_AA64ISAR0_EL1: 4 bits, not 0 where sha256h and its kin are
 
-	.set	MESSAGE_MAX, 96			// the longest one has 79 characters
+	.set	MESSAGE_MAX, 96			// the longest one has 80 characters
 	.set	STACK_PAGE, 0x3000
 	.set	STACK_SIZE, 1024
 
 	.text
 start:
 	b	prepare
+	.balign	8, 0
+layout:		.quad	LAYOUT_NUMBER		// what a stored plan's parameters are read by; 0 in the first ones
 
 // Filled in by the builder.
 	.balign	16, 0

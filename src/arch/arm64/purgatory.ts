@@ -1,5 +1,4 @@
-import { fieldsOf } from "../../core/bytes.ts";
-import { type PurgatoryTask, setRegions, setU64, type SumCode, type SumSlot, sumSlotsOf } from "../purgatory.ts";
+import { type PurgatoryFormat, purgatoryFormat, type PurgatoryTask, setRegions, setU64 } from "../purgatory.ts";
 import { PURGATORY_CODE, PURGATORY_SYMBOLS as AT } from "./purgatory_code.ts";
 
 /** What a purgatory is to do. */
@@ -8,8 +7,11 @@ export interface PurgatoryInput extends Omit<PurgatoryTask, "backup"> {
   readonly uart?: bigint;
 }
 
+/** What can be told of a purgatory's bytes. */
+export const PURGATORY: PurgatoryFormat = purgatoryFormat(PURGATORY_CODE, AT);
+
 /** The memory that a purgatory takes, bytes; a multiple of 4096. */
-export const PURGATORY_SIZE: bigint = BigInt(Math.ceil(AT.stackTop / 4096) * 4096);
+export const PURGATORY_SIZE: bigint = PURGATORY.size;
 
 /**
  * Builds a purgatory (purgatory.S): PURGATORY_SIZE bytes, its stack included, that run at any address and are entered at
@@ -29,22 +31,6 @@ export function buildPurgatory({ entry, handover, regions, verify, uart = 0n }: 
   setU64(view, AT.entry, entry);
   setU64(view, AT.handover, handover);
   setU64(view, AT.uart, uart);
-  view.setUint32(AT.flags, (verify === false ? 0 : AT.flagVerify) | (verify === "xxh64" ? AT.flagXxh64 : 0), true);
-  setRegions(bytes, AT, regions);
+  setRegions(bytes, AT, { regions, verify });
   return bytes;
-}
-
-/** Where a purgatory jumps to, a physical address; undefined for bytes that are none, by their size. */
-export function purgatoryTarget(bytes: Uint8Array): bigint | undefined {
-  return BigInt(bytes.length) === PURGATORY_SIZE ? fieldsOf(bytes).u64(AT.entry) : undefined;
-}
-
-/** Where a purgatory's sums belong; undefined for one that compares none, and for bytes that are none, by their size. */
-export function sumSlots(bytes: Uint8Array): readonly SumSlot[] | undefined {
-  return BigInt(bytes.length) === PURGATORY_SIZE ? sumSlotsOf(bytes, AT) : undefined;
-}
-
-/** The purgatory's own XXH64. */
-export function sumCode(): SumCode {
-  return { code: Uint8Array.fromBase64(PURGATORY_CODE), offset: AT.xxh64Region };
 }

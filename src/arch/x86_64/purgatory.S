@@ -13,6 +13,8 @@
 	.set	CODE_SELECTOR, 0x10		# what boot.rst calls __BOOT_CS
 	.set	DATA_SELECTOR, 0x18		# and __BOOT_DS
 
+	.set	LAYOUT_NUMBER, 1		# of the parameters; another one when they change
+
 	.set	FLAG_VERIFY, 1			# compare the digests
 	.set	FLAG_SERIAL, 2			# complain on COM1
 	.set	FLAG_VGA, 4			# complain on the VGA text screen, which must be mapped
@@ -39,7 +41,7 @@
 	.set	CRTC_START_HIGH, 0x0c		# index; the data byte 0 goes with it in one 16-bit write
 	.set	CRTC_START_LOW, 0x0d
 
-	.set	MESSAGE_MAX, 96			# the longest one has 79 characters
+	.set	MESSAGE_MAX, 96			# the longest one has 80 characters
 	.set	STACK_PAGE, 0x2000
 	.set	STACK_SIZE, 1024
 
@@ -47,6 +49,8 @@
 	.text
 start:
 	jmp	prepare
+	.balign	8, 0
+layout:		.quad	LAYOUT_NUMBER		# what a stored plan's parameters are read by; 0 in the first ones
 
 # Filled in by the builder.
 	.balign	16, 0

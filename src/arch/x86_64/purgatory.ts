@@ -2,12 +2,11 @@ import { fieldsOf } from "../../core/bytes.ts";
 import type { Checksum } from "../../profile/profile.ts";
 import {
   digestBytes,
+  type PurgatoryFormat,
+  purgatoryFormat,
   type PurgatoryRegion,
   setRegions,
   setU64,
-  type SumCode,
-  type SumSlot,
-  sumSlotsOf,
 } from "../purgatory.ts";
 import { PURGATORY_CODE, PURGATORY_SYMBOLS as AT } from "./purgatory_code.ts";
 
@@ -43,8 +42,11 @@ export function hasShaInstructions(cpuFlags: readonly string[]): boolean {
   return SHA_FLAGS.every((flag) => cpuFlags.includes(flag));
 }
 
+/** What can be told of a purgatory's bytes. */
+export const PURGATORY: PurgatoryFormat = purgatoryFormat(PURGATORY_CODE, AT);
+
 /** The memory that a purgatory takes, bytes; a multiple of the page size. */
-export const PURGATORY_SIZE: bigint = BigInt(Math.ceil(AT.stackTop / 4096) * 4096);
+export const PURGATORY_SIZE: bigint = PURGATORY.size;
 
 /** Where a purgatory is entered, bytes from its start. */
 export const PURGATORY_ENTRY: bigint = 0n;
@@ -54,7 +56,8 @@ export const PURGATORY_REGIONS_MAX: number = AT.regionMax;
 
 /**
  * Builds a purgatory (purgatory.S): PURGATORY_SIZE bytes, its stack included, that run at any address. It writes to no
- * other memory than these, where it copies a backup to, and the screen if it complains. It does not return: it is of no use to preserve_context.
+ * other memory than these, where it copies a backup to, and the screen if it complains. It does not return: it is of no
+ * use to preserve_context.
  * @throws {RangeError} for more than 16 regions, a number outside 64 bits, or what is no SHA-256
  */
 export function buildPurgatory(input: PurgatoryInput): Uint8Array {
@@ -68,28 +71,13 @@ export function buildPurgatory(input: PurgatoryInput): Uint8Array {
   setU64(view, AT.backupFrom, from);
   setU64(view, AT.backupTo, to);
   setU64(view, AT.backupSize, size);
-  setRegions(bytes, AT, input.regions);
+  setRegions(bytes, AT, input);
   return bytes;
-}
-
-/** Where a purgatory jumps to, a physical address; undefined for bytes that are none, by their size. */
-export function purgatoryTarget(bytes: Uint8Array): bigint | undefined {
-  return BigInt(bytes.length) === PURGATORY_SIZE ? fieldsOf(bytes).u64(AT.entry) : undefined;
 }
 
 /** Whether a purgatory uses the instructions of `SHA_FLAGS`; false for bytes that are none, by their size. */
 export function purgatoryUsesSha(bytes: Uint8Array): boolean {
   return BigInt(bytes.length) === PURGATORY_SIZE && (fieldsOf(bytes).u32(AT.flags) & AT.flagSha) !== 0;
-}
-
-/** Where a purgatory's sums belong; undefined for one that compares none, and for bytes that are none, by their size. */
-export function sumSlots(bytes: Uint8Array): readonly SumSlot[] | undefined {
-  return BigInt(bytes.length) === PURGATORY_SIZE ? sumSlotsOf(bytes, AT) : undefined;
-}
-
-/** The purgatory's own XXH64. */
-export function sumCode(): SumCode {
-  return { code: Uint8Array.fromBase64(PURGATORY_CODE), offset: AT.xxh64Region };
 }
 
 /** A segment that lies elsewhere than a purgatory was told, perhaps with other bytes. */
@@ -122,7 +110,6 @@ export function movedPurgatory(purgatory: Uint8Array, moved: readonly MovedRegio
   return bytes;
 }
 
-function flagsOf({ verify, sha, console }: PurgatoryInput): number {
-  return (verify === false ? 0 : AT.flagVerify) | (verify === "xxh64" ? AT.flagXxh64 : 0) | (sha ? AT.flagSha : 0) |
-    (console.serial ? AT.flagSerial : 0) | (console.vga ? AT.flagVga : 0);
+function flagsOf({ sha, console }: PurgatoryInput): number {
+  return (sha ? AT.flagSha : 0) | (console.serial ? AT.flagSerial : 0) | (console.vga ? AT.flagVga : 0);
 }

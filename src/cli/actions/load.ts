@@ -11,64 +11,112 @@ import { isCrash } from "../../plan/stored.ts";
 import { formatSyscall } from "../../plan/syscall.ts";
 import { renderComplaints } from "../../render/plan.ts";
 import { visible } from "../../render/visible.ts";
-import { carryOut } from "../carry_out.ts";
+import { carryOut, type CheckedAgainst } from "../carry_out.ts";
 import { type Invocation, isSet } from "../command.ts";
 import type { Ports } from "../ports.ts";
 import { prepare } from "../prepare.ts";
-import { findRecord, RECORD_DIRECTORY } from "../record_store.ts";
+import { findRecord, lockStore, RECORD_DIRECTORY, type StoreLock, WAITING } from "../record_store.ts";
 import { complain, report, say } from "../report.ts";
-import { reboot, rebootWay, refuseReboot, warnOfOldSystemd } from "./exec.ts";
+import { reboot, type RebootWay, rebootWay, refuseReboot, warnOfOldSystemd } from "./exec.ts";
 
 /** Does what `warmboot load` is asked to. */
 export async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
-  const goOn = isSet(invocation, "exec");
-  if (isSet(invocation, "now") && !goOn) {
+  if (isSet(invocation, "now") && !isSet(invocation, "exec")) {
     complain("--now is about rebooting", "Write --exec --now", ports);
     return "usage";
   }
-  using prepared = await prepare(invocation.words[0] ?? "", { facts: undefined, storedPlans: true }, ports);
+  using judged = await judge(invocation, ports);
+  if (judged.kind === "over") return judged.exit;
+  if (isSet(invocation, "dry-run")) return await dryRun(judged, isSet(invocation, "exec"), ports);
+  if (isLoaded(judged)) return await leaveLoaded(judged, invocation, ports);
+  // Held until a reboot is under way: what another warmboot loads is what would boot.
+  using store = await lockStore({ onWait: () => say(WAITING, ports) });
+  if (!store.waited) return await loadNow(judged, store, invocation, ports);
+  // The other one may have loaded this very image, or have taken the last load that the kernel allows.
+  using again = await judge(invocation, ports);
+  if (again.kind === "over") return again.exit;
+  return isLoaded(again) ? await leaveLoaded(again, invocation, ports) : await loadNow(again, store, invocation, ports);
+}
+
+/** What is to be done, and what it was judged by. */
+interface Task extends Disposable {
+  readonly kind: "task";
+  readonly plan: Plan;
+  readonly checked: CheckedAgainst;
+  /** The record of the very image, where it is loaded. */
+  readonly already: LoadRecord | undefined;
+  readonly way: RebootWay;
+}
+
+function isLoaded(task: Task): task is Task & { readonly already: LoadRecord } {
+  return task.already !== undefined;
+}
+
+/** Nothing is to be done; why was told. */
+interface Over extends Disposable {
+  readonly kind: "over";
+  readonly exit: ExitName;
+}
+
+/** Plans, and holds the plan against the host as it is now. */
+async function judge(invocation: Invocation, ports: Ports): Promise<Task | Over> {
+  const goOn = isSet(invocation, "exec");
+  const prepared = await prepare(invocation.words[0] ?? "", { facts: undefined, storedPlans: true }, ports);
+  const close = () => prepared[Symbol.dispose]();
+  const over = (exit: ExitName): Over => ({ kind: "over", exit, [Symbol.dispose]: close });
   const exit = report(prepared.diagnostics, ports);
-  const { plan, facts } = prepared;
-  if (plan === undefined || facts === undefined || hasErrors(prepared.diagnostics)) return exit;
+  const { plan, facts, files, contents } = prepared;
+  if (plan === undefined || facts === undefined || hasErrors(prepared.diagnostics)) return over(exit);
   if (goOn && isCrash(plan)) {
     complain("--exec does not go with a crash image", "The kernel boots it by itself when it panics", ports);
-    return "usage";
+    return over("usage");
   }
   const already = isSet(invocation, "force") ? undefined : loadedAlready(plan, facts);
   if (already === undefined) complainOfChecks(plan, ports);
   if (already === undefined && !mayRun(plan.checks)) {
     complain("The plan fails these checks; nothing was loaded", undefined, ports);
-    return exitOfChecks(plan.checks);
+    return over(exitOfChecks(plan.checks));
   }
   const way = rebootWay(facts, isSet(invocation, "now"), preservesContext(plan));
-  if (isSet(invocation, "dry-run")) {
-    if (already !== undefined) say(`${describeLoaded(already)}, so that no call loads it`, ports);
-    else for (const call of lowerPlan(plan)) ports.out.write(`${formatSyscall(call)}\n`);
-    if (goOn && way === "systemd") {
-      await warnOfOldSystemd(ports);
-      ports.out.write("systemctl kexec\n");
-    }
-    if (goOn && way !== "systemd") { for (const call of REBOOT_NOW) ports.out.write(`${formatSyscall(call)}\n`); }
-    return "ok";
+  const refused = goOn && !isSet(invocation, "dry-run") ? refuseReboot(way, facts, ports) : undefined;
+  if (refused !== undefined) return over(refused);
+  return { kind: "task", plan, checked: { facts, files, contents }, already, way, [Symbol.dispose]: close };
+}
+
+async function dryRun({ plan, already, way }: Task, goOn: boolean, ports: Ports): Promise<ExitName> {
+  if (already !== undefined) say(`${describeLoaded(already)}, so that no call loads it`, ports);
+  else for (const call of lowerPlan(plan)) ports.out.write(`${formatSyscall(call)}\n`);
+  if (goOn && way === "systemd") {
+    await warnOfOldSystemd(ports);
+    ports.out.write("systemctl kexec\n");
   }
-  if (goOn) {
-    const refused = refuseReboot(way, facts, ports);
-    if (refused !== undefined) return refused;
-  }
-  if (already !== undefined) {
-    ports.out.write(`${visible(describeLoaded(already))}\n`);
-    say("Nothing was done; --force loads it anew", ports);
-  } else {
-    const outcome = await carryOut(plan, { facts, files: prepared.files, contents: prepared.contents }, ports);
-    if (outcome !== "ok") return outcome;
-    ports.out.write(visible(`Loaded ${plan.release ?? "the image"} from profile ${plan.profile}`) + "\n");
-    say(`Recorded in ${RECORD_DIRECTORY}, where warmboot status reads it`, ports);
-  }
-  if (!goOn) {
-    say(nextStep(plan, facts.systemd), ports);
-    return "ok";
-  }
-  return await reboot(way, ports);
+  if (goOn && way !== "systemd") { for (const call of REBOOT_NOW) ports.out.write(`${formatSyscall(call)}\n`); }
+  return "ok";
+}
+
+async function loadNow(task: Task, store: StoreLock, invocation: Invocation, ports: Ports): Promise<ExitName> {
+  const { plan, checked } = task;
+  const outcome = await carryOut(plan, checked, store, ports);
+  if (outcome !== "ok") return outcome;
+  ports.out.write(visible(`Loaded ${plan.release ?? "the image"} from profile ${plan.profile}`) + "\n");
+  say(`Recorded in ${RECORD_DIRECTORY}, where warmboot status reads it`, ports);
+  return await goOn(task, invocation, ports);
+}
+
+async function leaveLoaded(
+  task: Task & { readonly already: LoadRecord },
+  invocation: Invocation,
+  ports: Ports,
+): Promise<ExitName> {
+  ports.out.write(`${visible(describeLoaded(task.already))}\n`);
+  say("Nothing was done; --force loads it anew", ports);
+  return await goOn(task, invocation, ports);
+}
+
+async function goOn({ plan, checked, way }: Task, invocation: Invocation, ports: Ports): Promise<ExitName> {
+  if (isSet(invocation, "exec")) return await reboot(way, ports);
+  say(nextStep(plan, checked.facts.systemd), ports);
+  return "ok";
 }
 
 /** The record of the very image that the plan would load; while another warmboot is loading one, none is to be relied on. */
