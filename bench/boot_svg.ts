@@ -5,8 +5,8 @@ import { titleOf } from "./boot_table.ts";
 
 const WIDTH = 980;
 /** Where the names end, and the two panels begin and end. */
-const NAMES = 236;
-const PANELS = { seconds: { start: 248, end: 606 }, millions: { start: 622, end: 960 } } as const;
+const NAMES = 252;
+const PANELS = { seconds: { start: 264, end: 606 }, millions: { start: 622, end: 960 } } as const;
 const BAR = 13;
 const ROW = 20;
 /** Room behind a panel's longest bar for its numbers. */
