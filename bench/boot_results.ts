@@ -1,6 +1,6 @@
 /** What the bench of reboots has found, as it is kept in results/boot.json; tables and picture are made from it. */
 import { join } from "@std/path";
-import { median } from "./pairs.ts";
+import { type Spread, spreadOf } from "./pairs.ts";
 
 /** The ways to load: kexec-tools by its options, warmboot by the system call or the profile's lines. */
 export type WayName =
@@ -60,13 +60,6 @@ export async function keepBootResult(result: BootResult): Promise<void> {
   await Deno.writeTextFile(PATH, `${JSON.stringify(at < 0 ? [...kept, result] : kept.with(at, result), null, 2)}\n`);
 }
 
-/** Of several rounds. */
-export interface Spread {
-  readonly median: number;
-  readonly least: number;
-  readonly most: number;
-}
-
 /** One way, over its rounds. */
 export interface Summary {
   readonly way: WayName;
@@ -109,10 +102,5 @@ export function ratio(a: Spread, b: Spread): number {
 }
 
 function spreadsOf(times: readonly Times[]): { readonly line: Spread; readonly user: Spread } {
-  const spread = (values: readonly number[]): Spread => ({
-    median: median(values),
-    least: Math.min(...values),
-    most: Math.max(...values),
-  });
-  return { line: spread(times.map(({ line }) => line)), user: spread(times.map(({ user }) => user)) };
+  return { line: spreadOf(times.map(({ line }) => line)), user: spreadOf(times.map(({ user }) => user)) };
 }

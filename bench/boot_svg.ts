@@ -1,7 +1,8 @@
 /** The results of boot_results.ts as a picture: a bar for each way, in seconds and in instructions. */
 import { element, escaped, line as textLine, svgDocument } from "../src/render/svg.ts";
-import { type BootResult, type Spread, summaries, type Summary } from "./boot_results.ts";
+import { type BootResult, summaries, type Summary } from "./boot_results.ts";
 import { titleOf } from "./boot_table.ts";
+import type { Spread } from "./pairs.ts";
 
 const WIDTH = 980;
 /** Where the names end, and the two panels begin and end. */

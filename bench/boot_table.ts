@@ -1,5 +1,6 @@
 /** The results of boot_results.ts as tables of Markdown. */
-import { type BootResult, ratio, type Spread, summaries, type Summary, type WayName } from "./boot_results.ts";
+import { type BootResult, ratio, summaries, type Summary, type WayName } from "./boot_results.ts";
+import type { Spread } from "./pairs.ts";
 import { markdownTable } from "./markdown_table.ts";
 
 /** In the place of what was not measured. */

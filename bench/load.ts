@@ -1,10 +1,10 @@
 // deno-lint-ignore-file no-console
 /**
  * `load` by its three ways with initrds of three sizes, in a virtual machine: its wall time against `kexec -l` of
- * kexec-tools with its checks on, and its peak of private memory beside a bare Deno's. Memory is what the kernel charges to a
- * control group of its own (memory.peak): anonymous pages, page tables and the few files written; not the page cache
- * of files that were there before. The machine is emulated, and starting Deno takes seconds there:
- * load_here.ts adds what the ratio is where nothing is emulated. Deno hashes by the processor's SHA instructions, which QEMU has since 8.2;
+ * kexec-tools with its checks on, and its peak of private memory beside a bare Deno's. Memory is what the kernel charges
+ * to a control group of its own (memory.peak): anonymous pages, page tables and the few files written; not the page cache
+ * of files that were there before. The machine is emulated, and starting Deno takes seconds there: load_here.ts adds what
+ * the ratio is where nothing is emulated. Deno hashes by the processor's SHA instructions, which QEMU has since 8.2;
  * kexec-tools has plain instructions only.
  */
 import { DENO_RUN } from "../tests/vm/initramfs.ts";

@@ -1,16 +1,16 @@
 // deno-lint-ignore-file no-console
 /**
  * `load` on this computer's own processor, up to the call, which the kernel refuses to a process without CAP_SYS_BOOT, if
- * it has it at all: nothing is loaded. Against `kexec -c -l`, refused likewise. What the kernel does in the call is left out.
+ * it has it at all: nothing is loaded. Against `kexec -c -l`, refused likewise. What the kernel does in the call is left
+ * out.
  */
 import { join } from "@std/path";
-import { output } from "../tests/vm/host_command.ts";
+import { bundle } from "../tests/vm/initramfs.ts";
 import { runnableKexec } from "../tests/vm/kexec_tools.ts";
 import type { Kernel } from "../tests/vm/packages.ts";
 import type { HereResults } from "./load_results.ts";
 import { inTurn } from "./pairs.ts";
 
-const ROOT = join(import.meta.dirname ?? ".", "..");
 const ROUNDS = 9;
 const MIB = 1 << 20;
 const CMDLINE = "root=/dev/vda ro";
@@ -26,12 +26,10 @@ export async function loadHere(kernel: Kernel, sizes: readonly number[]): Promis
   }
   const folder = Deno.makeTempDirSync({ prefix: "warmboot-bench-" });
   try {
-    const [program, initrd, profile] = ["refused.js", "initrd", "p.yaml"].map((name) => join(folder, name)) as [
-      string,
-      string,
-      string,
-    ];
-    await output(Deno.execPath(), ["bundle", "--quiet", "--output", program, join(ROOT, "bench/refused_load.ts")]);
+    const program = join(folder, "refused.js");
+    const initrd = join(folder, "initrd");
+    const profile = join(folder, "p.yaml");
+    Deno.writeTextFileSync(program, await bundle("bench/refused_load.ts"));
     const lines = `kernel: ${kernel.image}\ninitrd: ${initrd}\ncmdline: ${CMDLINE}\nload: kexec_load`;
     Deno.writeTextFileSync(profile, `version: 1\n${lines}\n`);
     const kexec = await runnableKexec();

@@ -1,7 +1,7 @@
 /** What the bench of `load` has found, as it is kept in results/load.json, and its table. */
 import { join } from "@std/path";
 import { markdownTable } from "./markdown_table.ts";
-import { median } from "./pairs.ts";
+import { median, spreadOf } from "./pairs.ts";
 
 /** Who loads, by which way. */
 export type LoaderName = "kexec -c -l" | "kexec -s -l" | "kexec_load" | "kexec_file_load" | "predecompress";
@@ -77,14 +77,14 @@ export function loadTable(results: LoadResults | undefined): string {
   if (results === undefined) return "";
   const { sizes } = results;
   const rows = sizes.flatMap(({ mib, loaders }) => {
-    const middle = (name: string, of: (run: Run) => number): number =>
-      median(loaders.find((loader) => loader.name === name)?.runs.map(of) ?? []);
+    const runsOf = (name: string, of: (run: Run) => number): readonly number[] =>
+      loaders.find((loader) => loader.name === name)?.runs.map(of) ?? [];
+    const middle = (name: string, of: (run: Run) => number): number => median(runsOf(name, of));
     const spread = (name: string): string => {
-      const times = loaders.find((loader) => loader.name === name)?.runs.map(({ time }) => time / 1000) ?? [];
-      const [least, most] = [Math.min(...times), Math.max(...times)];
+      const { median: middling, least, most } = spreadOf(runsOf(name, ({ time }) => time / 1000));
       // Said where it matters.
       const extremes = most > 1.2 * least ? ` (${least.toFixed(1)} to ${most.toFixed(1)})` : "";
-      return `${median(times).toFixed(2)} s${extremes}`;
+      return `${middling.toFixed(2)} s${extremes}`;
     };
     return Object.entries(PEERS).map(([name, peer], index) => [
       index === 0 ? `${mib} MiB` : "",

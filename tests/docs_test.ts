@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { COMMANDS } from "../src/cli/table.ts";
 import { generatedFiles } from "./fresh.ts";
+import { brokenLinks } from "./support/links.ts";
 import { run } from "./support/run_cli.ts";
 import { walkFiles } from "./support/walk_files.ts";
 import { bzImage } from "./image/build.ts";
@@ -24,19 +25,7 @@ Deno.test("every relative link in the documentation leads to a file", () => {
     "CHANGELOG.md",
     ...walkFiles(join(ROOT, "docs"), ".md").map((path) => path.slice(ROOT.length + 1)),
   ];
-  const broken = pages.flatMap((page) =>
-    [...read(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g)].map((match) => join(page, "..", match[1] ?? "")).filter(
-      (target) => {
-        try {
-          Deno.statSync(join(ROOT, target));
-          return false;
-        } catch {
-          return true;
-        }
-      },
-    ).map((target) => `${page}: ${target}`)
-  );
-  assertEquals(broken, []);
+  assertEquals(brokenLinks(ROOT, pages), []);
 });
 
 /** The rows of docs/permissions.md: a command as written there, and its flags. */

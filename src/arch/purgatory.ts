@@ -100,17 +100,20 @@ export function purgatoryFormat(code: string, at: PurgatorySymbols): PurgatoryFo
     sumSlots: (bytes) => {
       if (verifies(bytes) !== "xxh64") return undefined;
       const fields = fieldsOf(bytes);
-      return Array.from({ length: Math.min(fields.u32(at.regionCount), at.regionMax) }, (_, index) => {
-        const offset = at.regions + index * at.regionSize;
-        return {
-          offset: offset + at.regionDigest,
-          address: fields.u64(offset + at.regionAddress),
-          length: fields.u64(offset + at.regionLength),
-        };
-      });
+      return regionOffsets(bytes, at).map((offset) => ({
+        offset: offset + at.regionDigest,
+        address: fields.u64(offset + at.regionAddress),
+        length: fields.u64(offset + at.regionLength),
+      }));
     },
     sumCode: () => ({ code: Uint8Array.fromBase64(code), offset: at.xxh64Region }),
   };
+}
+
+/** Where in a purgatory's bytes each of its regions stands. */
+export function regionOffsets(bytes: Uint8Array, at: PurgatorySymbols): readonly number[] {
+  const count = Math.min(fieldsOf(bytes).u32(at.regionCount), at.regionMax);
+  return Array.from({ length: count }, (_, index) => at.regions + index * at.regionSize);
 }
 
 /**

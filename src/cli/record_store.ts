@@ -32,14 +32,13 @@ export interface StoreLock extends Disposable {
 /** How to wait for another warmboot: units that load at boot may do so at the same moment. */
 export interface Waiting {
   readonly directory?: string;
-  /** Called once, where it must be waited for. */
-  readonly onWait?: () => void;
+  /** Called once, where it must be waited for, with what to say. */
+  readonly onWait?: (text: string) => void;
   /** Milliseconds until it is given up. */
   readonly patience?: number;
 }
 
-/** What is said then. */
-export const WAITING = "Waiting for another warmboot, which is loading or unloading an image";
+const WAITING = "Waiting for another warmboot, which is loading or unloading an image";
 
 /** Milliseconds. A load holds the lock while the kernel copies the image, seconds at most on a real machine. */
 const PATIENCE = 60_000;
@@ -68,7 +67,7 @@ export async function lockStore(
           `Another warmboot is loading or unloading an image, and was not done after ${patience / 1000} s`,
         );
       }
-      if (!waited) onWait?.();
+      if (!waited) onWait?.(WAITING);
       waited = true;
       await new Promise((resolve) => setTimeout(resolve, INTERVAL));
     }

@@ -2,7 +2,8 @@ import type { Diagnosis } from "./diagnose.ts";
 
 /**
  * Why a call could not be prepared: initrds are joined in a file in memory (memfd_create, sendfile, write), segments are
- * mapped and read (mmap, madvise), and so is the code that takes their sums (mprotect). By errno; those of the man pages that can come about here.
+ * mapped and read (mmap, madvise), and so is the code that takes their sums (mprotect). By errno; those of the man pages
+ * that can come about here.
  */
 export const PREPARATION_CAUSES: { readonly [errno: string]: Diagnosis } = {
   EMFILE: {

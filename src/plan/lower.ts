@@ -1,13 +1,12 @@
 import type { Plan } from "./plan.ts";
-import { sumFault, sumsOf } from "./sums.ts";
+import { sumsOf } from "./sums.ts";
 import type { Syscall } from "./syscall.ts";
 
 /** The system calls that carry a plan out. @throws {Error} for a plan that contradicts itself; decoding finds such */
 export function lowerPlan({ call, host }: Pick<Plan, "call" | "host">): readonly Syscall[] {
   if (call.syscall === "kexec_load") {
-    const fault = sumFault({ call, host });
-    if (fault !== undefined) throw new Error(`Cannot make the call: ${fault}`);
-    const sums = sumsOf({ call, host });
+    const found = sumsOf({ call, host });
+    if ("fault" in found) throw new Error(`Cannot make the call: ${found.fault}`);
     return [{
       name: "kexec_load",
       entry: BigInt(call.entry),
@@ -19,7 +18,7 @@ export function lowerPlan({ call, host }: Pick<Plan, "call" | "host">): readonly
       })),
       flags: call.flags,
       flagBits: BigInt(call.flagBits),
-      ...(sums === undefined ? {} : { sums }),
+      ...found,
     }];
   }
   return [{

@@ -15,7 +15,7 @@ import { MAKE_ANEW } from "./contradictions.ts";
 import type { Check, Plan, PlannedHost, Reason } from "./plan.ts";
 import { requiresShape } from "../profile/planned_requires.ts";
 import { refine } from "../profile/refine.ts";
-import { sumFault } from "./sums.ts";
+import { sumsOf } from "./sums.ts";
 
 const optional = { value: undefined };
 
@@ -54,13 +54,13 @@ const fields: Fields<Plan> = {
 };
 
 const plan: Shape<Plan> = refine(record<Plan>(fields, "a plan of warmboot"), (decoded, at, report) => {
-  const fault = sumFault(decoded);
-  if (fault === undefined) return decoded;
+  const found = sumsOf(decoded);
+  if (!("fault" in found)) return decoded;
   return void report({
     code: "conflict",
     severity: "error",
     path: [...at, "call", "checksum"],
-    message: fault,
+    message: found.fault,
     hint: MAKE_ANEW,
   });
 });

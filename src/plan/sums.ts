@@ -24,36 +24,30 @@ export interface Sums {
   readonly of: readonly SegmentSum[];
 }
 
-/** The sums of a plan whose purgatory compares XXH64; undefined for any other, and where one is of no segment's bytes. */
-export function sumsOf({ call, host: { machine } }: Pick<Plan, "call" | "host">): Sums | undefined {
-  const purgatory = call.syscall === "kexec_load" ? purgatoryOf(call) : undefined;
-  if (call.syscall !== "kexec_load" || purgatory?.source.kind !== "bytes") return undefined;
-  const slots = linuxMachine(machine)?.purgatory.sumSlots(Uint8Array.fromBase64(purgatory.source.base64));
-  const of = slots?.map(({ offset, address, length }) => {
+/**
+ * The sums of a plan whose purgatory compares XXH64, none of any other; or, as a sentence, how what the plan says of its
+ * checksum differs from what its purgatory does, which might halt at the reboot, for sums that nobody took. Plans of
+ * before XXH64 say nothing, and verify SHA-256.
+ */
+export function sumsOf(
+  { call, host: { machine } }: Pick<Plan, "call" | "host">,
+): { readonly sums?: Sums } | { readonly fault: string } {
+  if (call.syscall !== "kexec_load") return {};
+  const purgatory = purgatoryOf(call);
+  const bytes = purgatory?.source.kind === "bytes" ? Uint8Array.fromBase64(purgatory.source.base64) : undefined;
+  const format = linuxMachine(machine)?.purgatory;
+  const verifies = bytes === undefined ? undefined : format?.verifies(bytes);
+  const of = (bytes === undefined ? undefined : format?.sumSlots(bytes))?.map(({ offset, address, length }) => {
     const segment = call.segments.findIndex((each) =>
       each !== purgatory && BigInt(each.mem) <= address && address + length <= BigInt(each.mem) + BigInt(each.bufsz)
     );
     return { segment, start: address - BigInt(call.segments[segment]?.mem ?? address), length, offset };
   });
-  if (of === undefined || of.some(({ segment }) => segment < 0)) return undefined;
-  return { machine, purgatory: call.segments.indexOf(purgatory), of };
-}
-
-/**
- * How what a plan says of its checksum differs from what its purgatory does, as a sentence: it might halt at the reboot,
- * for sums that nobody took. Plans of before XXH64 say nothing, and verify SHA-256.
- */
-export function sumFault(plan: Pick<Plan, "call" | "host">): string | undefined {
-  const { call, host: { machine } } = plan;
-  if (call.syscall !== "kexec_load") return undefined;
-  const source = purgatoryOf(call)?.source;
-  const verifies = source?.kind === "bytes"
-    ? linuxMachine(machine)?.purgatory.verifies(Uint8Array.fromBase64(source.base64))
-    : undefined;
-  if (verifies === "xxh64" && sumsOf(plan) === undefined) {
-    return "Purgatory compares the XXH64 of what is in no segment";
+  if (of?.some(({ segment }) => segment < 0)) return { fault: "Purgatory compares the XXH64 of what is in no segment" };
+  if (verifies !== call.checksum && (call.checksum !== undefined || verifies === "xxh64")) {
+    const does = verifies === undefined ? "there is none that is known" : `it compares ${verifies || "nothing"}`;
+    return { fault: `\`checksum\` says that purgatory compares ${call.checksum ?? "nothing"}, and ${does}` };
   }
-  if (verifies === call.checksum || call.checksum === undefined && verifies !== "xxh64") return undefined;
-  const does = verifies === undefined ? "there is none that is known" : `it compares ${verifies || "nothing"}`;
-  return `\`checksum\` says that purgatory compares ${call.checksum ?? "nothing"}, and ${does}`;
+  const index = call.segments.findIndex((each) => each === purgatory);
+  return of === undefined ? {} : { sums: { machine, purgatory: index, of } };
 }

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { join } from "@std/path";
 import { VERSION } from "../../src/cli/versions.ts";
 import { writeRelease } from "../../packaging/release.ts";
+import { brokenLinks } from "../support/links.ts";
 import { tool } from "../support/tool.ts";
 import { walkFiles } from "../support/walk_files.ts";
 
@@ -18,22 +19,8 @@ const unpacked = join(folder, `warmboot-${VERSION}`);
 Deno.test("every relative link of a release's pages leads to a file of the release", () => {
   const pages = walkFiles(join(unpacked, "share/doc"), ".md");
   assert(pages.length > 20);
-  const broken = pages.flatMap((page) =>
-    [...Deno.readTextFileSync(page).matchAll(/\]\((?!https?:|#)([^)#]+)/g)]
-      .map(([, target = ""]) => join(page, "..", target))
-      .filter((target) => !isThere(target))
-      .map((target) => `${page.slice(unpacked.length)}: ${target.slice(unpacked.length)}`)
-  );
-  assertEquals(broken, []);
+  assertEquals(brokenLinks(unpacked, pages.map((page) => page.slice(unpacked.length + 1))), []);
 });
-
-function isThere(path: string): boolean {
-  try {
-    return Deno.statSync(path) !== undefined;
-  } catch {
-    return false;
-  }
-}
 
 /** A place to install into, which is removed in the end. */
 class Root implements Disposable {

@@ -69,7 +69,7 @@ async function bundled(programs: GuestPrograms): Promise<GuestFiles> {
 }
 
 /** One JavaScript file of a module and all that it imports, npm packages too. */
-async function bundle(module: string): Promise<string> {
+export async function bundle(module: string): Promise<string> {
   const source = join(REPOSITORY, module);
   if (!await exists(source)) throw new Error(`Cannot bundle ${module}: no such module`);
   const config = join(REPOSITORY, "deno.json");

@@ -13,7 +13,10 @@ const PACKAGES = /^(kexec-tools|libxen[a-z]+[\d.]*)$/;
 
 /** The program where it was unpacked, and the environment that it needs to be run there. */
 export async function runnableKexec(): Promise<{ readonly program: string; readonly env: { [name: string]: string } }> {
-  const folder = await unpackedPackages();
+  return runnableIn(await unpackedPackages());
+}
+
+function runnableIn(folder: string): { readonly program: string; readonly env: { [name: string]: string } } {
   return {
     program: join(folder, "sbin/kexec"),
     env: { LD_LIBRARY_PATH: join(folder, "usr/lib/x86_64-linux-gnu") },
@@ -23,7 +26,7 @@ export async function runnableKexec(): Promise<{ readonly program: string; reado
 /** The program /bin/kexec, and its shared libraries. For guests that have Deno, since libc is taken from there. */
 export async function kexecTools(): Promise<{ readonly [path: string]: Content }> {
   const folder = await unpackedPackages();
-  const { program, env } = await runnableKexec();
+  const { program, env } = runnableIn(folder);
   // This only lists what the loader would load.
   const listed = [...(await output("ldd", [program], { env })).matchAll(/^\s+(\S+) => (.*?)(?: \(0x|$)/gm)];
   const lacking = listed.find(([, , path]) => path === "not found");

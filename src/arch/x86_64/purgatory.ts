@@ -1,32 +1,24 @@
 import { fieldsOf } from "../../core/bytes.ts";
-import type { Checksum } from "../../profile/profile.ts";
 import {
   digestBytes,
   type PurgatoryFormat,
   purgatoryFormat,
-  type PurgatoryRegion,
+  type PurgatoryTask,
+  regionOffsets,
   setRegions,
   setU64,
 } from "../purgatory.ts";
 import { PURGATORY_CODE, PURGATORY_SYMBOLS as AT } from "./purgatory_code.ts";
 
 /** What a purgatory is to do. */
-export interface PurgatoryInput {
-  /** Where it jumps to: a physical address that is entered in 64-bit mode. */
-  readonly entry: bigint;
-  /** Physical address of boot_params, which the entry finds in rsi; 0 for none. */
+export interface PurgatoryInput extends Omit<PurgatoryTask, "handover"> {
+  /** Physical address of boot_params, which the entry, in 64-bit mode, finds in rsi; 0 for none. */
   readonly bootParams: bigint;
-  /** In the order in which a message numbers them, from 1. At most 16. */
-  readonly regions: readonly PurgatoryRegion[];
-  /** By what it compares the regions; with `false`, it only sets the state up and jumps. */
-  readonly verify: Checksum | false;
   /**
    * Whether the processor has the instructions of `SHA_FLAGS`, which then do the SHA-256, many times faster. On one that
    * lacks them such a purgatory dies of the first.
    */
   readonly sha: boolean;
-  /** What it copies before it jumps; physical addresses and bytes. The two do not overlap. */
-  readonly backup?: { readonly from: bigint; readonly to: bigint; readonly size: bigint };
   /**
    * Where it complains of a region that differs: on COM1 (port 0x3f8, at the speed it was left with), and in the top row
    * of the VGA text screen at 0xb8000, which the running kernel must then have mapped.
@@ -96,9 +88,7 @@ export interface MovedRegion {
 export function movedPurgatory(purgatory: Uint8Array, moved: readonly MovedRegion[]): Uint8Array {
   const bytes = purgatory.slice();
   const view = new DataView(bytes.buffer);
-  const count = Math.min(view.getUint32(AT.regionCount, true), AT.regionMax);
-  for (let index = 0; index < count; index++) {
-    const offset = AT.regions + index * AT.regionSize;
+  for (const offset of regionOffsets(bytes, AT)) {
     const move = moved.find(({ from }) => from === view.getBigUint64(offset + AT.regionAddress, true));
     if (move === undefined) continue;
     setU64(view, offset + AT.regionAddress, move.to);

@@ -15,7 +15,7 @@ import { carryOut, type CheckedAgainst } from "../carry_out.ts";
 import { type Invocation, isSet } from "../command.ts";
 import type { Ports } from "../ports.ts";
 import { prepare } from "../prepare.ts";
-import { findRecord, lockStore, RECORD_DIRECTORY, type StoreLock, WAITING } from "../record_store.ts";
+import { findRecord, lockStore, RECORD_DIRECTORY, type StoreLock } from "../record_store.ts";
 import { complain, report, say } from "../report.ts";
 import { reboot, type RebootWay, rebootWay, refuseReboot, warnOfOldSystemd } from "./exec.ts";
 
@@ -28,14 +28,16 @@ export async function run(invocation: Invocation, ports: Ports): Promise<ExitNam
   using judged = await judge(invocation, ports);
   if (judged.kind === "over") return judged.exit;
   if (isSet(invocation, "dry-run")) return await dryRun(judged, isSet(invocation, "exec"), ports);
-  if (isLoaded(judged)) return await leaveLoaded(judged, invocation, ports);
+  if (judged.already !== undefined) return await leaveLoaded(judged, judged.already, invocation, ports);
   // Held until a reboot is under way: what another warmboot loads is what would boot.
-  using store = await lockStore({ onWait: () => say(WAITING, ports) });
+  using store = await lockStore({ onWait: (text) => say(text, ports) });
   if (!store.waited) return await loadNow(judged, store, invocation, ports);
   // The other one may have loaded this very image, or have taken the last load that the kernel allows.
   using again = await judge(invocation, ports);
   if (again.kind === "over") return again.exit;
-  return isLoaded(again) ? await leaveLoaded(again, invocation, ports) : await loadNow(again, store, invocation, ports);
+  return again.already === undefined
+    ? await loadNow(again, store, invocation, ports)
+    : await leaveLoaded(again, again.already, invocation, ports);
 }
 
 /** What is to be done, and what it was judged by. */
@@ -46,10 +48,6 @@ interface Task extends Disposable {
   /** The record of the very image, where it is loaded. */
   readonly already: LoadRecord | undefined;
   readonly way: RebootWay;
-}
-
-function isLoaded(task: Task): task is Task & { readonly already: LoadRecord } {
-  return task.already !== undefined;
 }
 
 /** Nothing is to be done; why was told. */
@@ -104,11 +102,12 @@ async function loadNow(task: Task, store: StoreLock, invocation: Invocation, por
 }
 
 async function leaveLoaded(
-  task: Task & { readonly already: LoadRecord },
+  task: Task,
+  already: LoadRecord,
   invocation: Invocation,
   ports: Ports,
 ): Promise<ExitName> {
-  ports.out.write(`${visible(describeLoaded(task.already))}\n`);
+  ports.out.write(`${visible(describeLoaded(already))}\n`);
   say("Nothing was done; --force loads it anew", ports);
   return await goOn(task, invocation, ports);
 }

@@ -10,7 +10,7 @@ import { type Invocation, isSet } from "../command.ts";
 import { holdSignals } from "../hold_signals.ts";
 import type { Ports } from "../ports.ts";
 import { readFacts } from "../prepare.ts";
-import { type ImageSlot, lockStore, WAITING } from "../record_store.ts";
+import { type ImageSlot, lockStore } from "../record_store.ts";
 import { report, say } from "../report.ts";
 
 /** Does what `warmboot unload` is asked to. */
@@ -37,7 +37,7 @@ function nothing(crash: boolean): string {
 
 async function drop(crash: boolean, ports: Ports): Promise<ExitName> {
   const slot: ImageSlot = crash ? "crash" : "reboot";
-  using store = await lockStore({ onWait: () => say(WAITING, ports) });
+  using store = await lockStore({ onWait: (text) => say(text, ports) });
   // Read under the lock: what another warmboot loads meanwhile would be gone from the records, and still be loaded.
   const { facts, diagnostics } = readFacts(undefined);
   if (facts === undefined) return report(diagnostics, ports);
