@@ -51,7 +51,7 @@ export {
   type DeviceTreeFault,
   parseDeviceTree,
   type Reservation,
-} from "./src/core/device_tree.ts";
+} from "./src/formats/fdt.ts";
 export { type Checked, type Diagnostic, hasErrors, type Path, type Position } from "./src/core/diagnostic.ts";
 export { EXIT, type ExitName } from "./src/core/exit.ts";
 export { KEXEC_ARCHITECTURES, type KexecArch } from "./src/core/kexec_arch.ts";
@@ -107,7 +107,7 @@ export {
   isUnchanged,
   type OpenFile,
   openFile,
-} from "./src/host/files.ts";
+} from "./src/app/files/open_file.ts";
 export type { Iomem, IomemNode } from "./src/host/iomem.ts";
 export { liveReader } from "./src/host/live.ts";
 export type { HostReader, SourceResult } from "./src/host/reader.ts";
@@ -127,9 +127,9 @@ export type {
   Uki,
 } from "./src/image/image.ts";
 export { identifyInitrd } from "./src/image/initrd.ts";
-export { diagnose, type Diagnosis, type Refusal } from "./src/kernel/diagnose.ts";
-export { execute } from "./src/kernel/execute.ts";
-export type { Descriptor } from "./src/kernel/memory_file.ts";
+export { diagnose, type Diagnosis, type Refusal } from "./src/syscall/errors/diagnose.ts";
+export { execute } from "./src/syscall/execute.ts";
+export type { Descriptor } from "./src/syscall/memory_file.ts";
 export {
   type AddressResult,
   type CallResult,
@@ -137,9 +137,9 @@ export {
   type Libc,
   LibcError,
   openLibc,
-} from "./src/kernel/libc.ts";
-export { type Contents, type Draw, settle, type Settled } from "./src/kernel/settle.ts";
-export { SyscallError } from "./src/kernel/syscall_error.ts";
+} from "./src/syscall/libc.ts";
+export { type Contents, type Draw, settle, type Settled } from "./src/syscall/finalize.ts";
+export { SyscallError } from "./src/syscall/errors/syscall_error.ts";
 export { type Drift, driftOf } from "./src/plan/drift.ts";
 export type {
   IdentifiedFile,

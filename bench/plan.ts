@@ -1,6 +1,6 @@
 /** `plan` as a whole process, against a Deno that does nothing; what hashing the files takes is measured and taken off. */
 import { join } from "@std/path";
-import { closeFile, hashFile, openFile } from "../src/host/files.ts";
+import { closeFile, hashFile, openFile } from "../src/app/files/open_file.ts";
 import { bzImage } from "../tests/image/build.ts";
 import { inTurn, line, median } from "./pairs.ts";
 

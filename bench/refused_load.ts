@@ -4,11 +4,11 @@
  * foresees it is passed over. It ends with 0 where the call was made and refused: with EPERM, or with ENOSYS by a kernel
  * that has no kexec.
  */
-import { carryOut } from "../src/cli/carry_out.ts";
+import { carryOut } from "../src/app/carry_out.ts";
 import { systemPorts } from "../src/cli/ports.ts";
-import { prepare } from "../src/cli/prepare.ts";
-import { lockStore } from "../src/cli/record_store.ts";
-import { SyscallError } from "../src/kernel/syscall_error.ts";
+import { prepare } from "../src/app/prepare.ts";
+import { lockStore } from "../src/state/record_store.ts";
+import { SyscallError } from "../src/syscall/errors/syscall_error.ts";
 
 /** CAP_SYS_BOOT's number in include/uapi/linux/capability.h. */
 const CAP_SYS_BOOT = 22n;

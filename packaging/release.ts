@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /** `deno task release`: dist/warmboot-VERSION.tar.gz and dist/SHA256SUMS, the same bytes from the same commit. */
 import { join } from "@std/path";
-import { digestOf } from "../src/cli/install/manifest.ts";
+import { digestOf } from "../src/app/install/manifest.ts";
 import { VERSION } from "../src/cli/versions.ts";
 import { REPOSITORY } from "./repository.ts";
 import { gzip, tarArchive } from "./tar.ts";

@@ -1,6 +1,6 @@
 import { join } from "@std/path";
-import { digestOf } from "../src/cli/install/manifest.ts";
-import { SUMS_NAME } from "../src/cli/install/release.ts";
+import { digestOf } from "../src/app/install/manifest.ts";
+import { SUMS_NAME } from "../src/app/install/release.ts";
 import { bundleProgram } from "./bundle.ts";
 import { LICENCES, read, REPOSITORY } from "./repository.ts";
 

@@ -1,17 +1,17 @@
 import { EXIT, type ExitName } from "../core/exit.ts";
 import { nearest } from "../core/nearest.ts";
-import { LibcError } from "../kernel/libc.ts";
-import { SyscallError } from "../kernel/syscall_error.ts";
+import { LibcError } from "../syscall/libc.ts";
+import { SyscallError } from "../syscall/errors/syscall_error.ts";
 import { type Grammar, leadingArguments, parseInvocation } from "./args.ts";
 import type { Command, Invocation } from "./command.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import type { ColourChoice, Ports } from "./ports.ts";
-import { isStdin } from "./read_whole.ts";
-import { StoreError } from "./record_store.ts";
+import { isStdin } from "../app/files/read_whole.ts";
+import { StoreError } from "../state/record_store.ts";
 import { complain, say } from "./report.ts";
 import { COMMANDS } from "./table.ts";
 import { versionText } from "./versions.ts";
-import { WriteError } from "./write_whole.ts";
+import { WriteError } from "../app/files/write_whole.ts";
 
 /** Runs the program: the words behind its name in, the exit code out. */
 export async function main(args: readonly string[], portsFor: (colour: ColourChoice) => Ports): Promise<number> {

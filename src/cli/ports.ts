@@ -1,7 +1,7 @@
 import type { Layout } from "../render/plan.ts";
 import { COLOURED, PLAIN } from "../render/style.ts";
 import { isJournal, type Severity, withLevel } from "./journal.ts";
-import { writeAll, WriteError } from "./write_whole.ts";
+import { writeAll, WriteError } from "../app/files/write_whole.ts";
 
 /** Where a program writes to. */
 export interface Sink {

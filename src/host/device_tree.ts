@@ -1,4 +1,4 @@
-import { type DeviceNode, type DeviceTree, flattenDeviceTree, parseDeviceTree, usedSize } from "../core/device_tree.ts";
+import { type DeviceNode, type DeviceTree, flattenDeviceTree, parseDeviceTree, usedSize } from "../formats/fdt.ts";
 import type { Report } from "../core/shape.ts";
 import { type Captured, malformed } from "./captured.ts";
 import { compareNames } from "./reader.ts";

@@ -1,4 +1,4 @@
-import type { DeviceTree } from "../core/device_tree.ts";
+import type { DeviceTree } from "../formats/fdt.ts";
 import type { Range } from "../core/range.ts";
 import type { Iomem } from "./iomem.ts";
 

@@ -2,7 +2,7 @@ import { fieldsOf } from "../core/bytes.ts";
 import type { Report } from "../core/shape.ts";
 import { type Captured, type Found, malformed } from "./captured.ts";
 import type { HostFacts } from "./facts.ts";
-import { AT_PAGESZ, AUXV_ENTRY_SIZE } from "./kept_part.ts";
+import { AT_PAGESZ, AUXV_ENTRY_SIZE } from "./capture_filter.ts";
 import { HEX } from "./one_value.ts";
 import { stated } from "./stated.ts";
 

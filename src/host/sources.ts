@@ -1,5 +1,5 @@
 import { keepUsedTree } from "./device_tree.ts";
-import { firstLine, keepPageSize, type KeptPart, lines } from "./kept_part.ts";
+import { firstLine, keepPageSize, type KeptPart, lines } from "./capture_filter.ts";
 
 /** What a source holds: text, bytes, or nothing but the fact that the directory is there. */
 export type SourceForm = "text" | "binary" | "directory";

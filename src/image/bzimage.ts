@@ -1,5 +1,5 @@
 import type { ByteSource, Fields } from "../core/bytes.ts";
-import { compressionOf } from "./compression.ts";
+import { compressionOf } from "../formats/compression.ts";
 import type { BzImage, ImageInfo } from "./image.ts";
 import { parsePe } from "./pe.ts";
 import { damaged, fieldsAt, truncated } from "./probe.ts";

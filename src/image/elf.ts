@@ -1,6 +1,6 @@
 import type { ByteSource, Fields } from "../core/bytes.ts";
 import type { ElfImage, ImageInfo, NotKernel } from "./image.ts";
-import { MULTIBOOT_WINDOW, multibootOf } from "./multiboot.ts";
+import { MULTIBOOT_WINDOW, multibootOf } from "../formats/multiboot.ts";
 import { damaged, NAME_THE_KERNEL, printable, truncated } from "./probe.ts";
 
 /** One program header, of either class. */

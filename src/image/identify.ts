@@ -1,10 +1,10 @@
 import { type ByteSource, fieldsOf } from "../core/bytes.ts";
 import { probeArm64Image } from "./arm64.ts";
 import { probeBzImage } from "./bzimage.ts";
-import { compressionOf } from "./compression.ts";
+import { compressionOf } from "../formats/compression.ts";
 import { probeElf } from "./elf.ts";
 import type { ImageInfo } from "./image.ts";
-import { lookalikeOf } from "./lookalike.ts";
+import { lookalikeOf } from "./known_formats.ts";
 import { probePe } from "./pe.ts";
 import { HEAD_SIZE, type Probe } from "./probe.ts";
 

@@ -1,5 +1,5 @@
 import { type ByteSource, latin1 } from "../core/bytes.ts";
-import { compressionOf } from "./compression.ts";
+import { compressionOf } from "../formats/compression.ts";
 import { describeImage } from "./describe.ts";
 import { identifyKernel } from "./identify.ts";
 import type { InitrdInfo } from "./image.ts";

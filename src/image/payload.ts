@@ -1,8 +1,8 @@
 import { type ByteSource, fieldsOf } from "../core/bytes.ts";
-import { compressionOf } from "./compression.ts";
+import { compressionOf } from "../formats/compression.ts";
 import { machineOf } from "./describe.ts";
 import type { BzImage, ImageInfo } from "./image.ts";
-import type { Packing } from "./unpack/unpacked.ts";
+import type { Packing } from "../formats/unpacked.ts";
 
 /** The compressed kernel in a bzImage. */
 export interface KernelPayload {

@@ -1,6 +1,6 @@
 import { machineOf } from "./describe.ts";
 import type { Compression, ImageInfo } from "./image.ts";
-import { MULTIBOOT_LOADERS } from "./multiboot.ts";
+import { MULTIBOOT_LOADERS } from "../formats/multiboot.ts";
 
 const UNPACK: { readonly [Name in Exclude<Compression, "none">]: string } = {
   gzip: "gunzip",

@@ -1,4 +1,4 @@
-import { loadObjection } from "../image/load_objection.ts";
+import { loadObjection } from "../image/compatibility.ts";
 import { demandsOf } from "../profile/demands.ts";
 import { loadedInfo, type PlanInput } from "./input.ts";
 import type { Call, Reason } from "./plan.ts";

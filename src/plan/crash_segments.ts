@@ -1,12 +1,12 @@
 import { buildElfcorehdr, type CrashDump, elfcorehdrSize } from "../arch/elfcorehdr.ts";
 import type { Segment, SegmentRequest } from "../arch/segment.ts";
-import type { HandoverInput } from "../arch/kernel_image.ts";
+import type { HandoverInput } from "../arch/kernel_loader.ts";
 import type { PurgatoryTask } from "../arch/purgatory.ts";
 import type { Checked } from "../core/diagnostic.ts";
 import { alignUp, rangeSize } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { KexecLoadFlag } from "./flags.ts";
-import { type LinuxMachine, linuxMachine } from "./linux_machine.ts";
+import { type LinuxMachine, linuxMachine } from "../arch/machines.ts";
 import type { PlannedSegment } from "./plan.ts";
 
 /** The segments' names, by which a stored plan's are found. */

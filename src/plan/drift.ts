@@ -1,6 +1,6 @@
 import type { HostFacts } from "../host/facts.ts";
 import { imageRelease } from "../image/describe.ts";
-import { handsOverAnother } from "./handover.ts";
+import { handsOverAnother } from "./handover_drift.ts";
 import { type Images, innerOf, loadedInfo } from "./input.ts";
 import { filesOf, type Plan } from "./plan.ts";
 import { lacksInstructions } from "./purgatory_segment.ts";

@@ -2,7 +2,7 @@ import { formatSize } from "../core/number.ts";
 import { alignUp } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { InitrdFile, PlanInput } from "./input.ts";
-import { linuxMachine } from "./linux_machine.ts";
+import { linuxMachine } from "../arch/machines.ts";
 import { checksumOf } from "./purgatory_segment.ts";
 
 /** An initrd as it is placed: what it unpacks to, or the file as it is. */

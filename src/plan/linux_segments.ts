@@ -1,4 +1,4 @@
-import type { KernelImage } from "../arch/kernel_image.ts";
+import type { KernelImage } from "../arch/kernel_loader.ts";
 import type { Segment, SegmentRequest } from "../arch/segment.ts";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { formatAddress, formatSize } from "../core/number.ts";
@@ -7,7 +7,7 @@ import { type CrashParts, crashParts } from "./crash_segments.ts";
 import { crashNeed, proposedReservation, reservationHint } from "./crash_size.ts";
 import { type InitrdForm, initrdForms } from "./initrd_forms.ts";
 import { namedTree, type PlanInput } from "./input.ts";
-import type { LinuxMachine } from "./linux_machine.ts";
+import type { LinuxMachine } from "../arch/machines.ts";
 import { freeMemory } from "./placement/free_memory.ts";
 import { placeAll, type PlacedRequest } from "./placement/place.ts";
 import type { PlannedBases } from "./plan.ts";

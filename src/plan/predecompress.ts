@@ -1,4 +1,4 @@
-import type { VirtualBases } from "../arch/kernel_image.ts";
+import type { VirtualBases } from "../arch/kernel_loader.ts";
 import { KERNEL_IMAGE_SIZE, START_KERNEL_MAP } from "../arch/x86_64/vmlinux.ts";
 import { alignDown, alignUp, intersect, type Range, subtract } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
@@ -6,7 +6,7 @@ import type { BzImage } from "../image/image.ts";
 import { isSeparator, parseWord, resolveCmdline, splitWords } from "../profile/cmdline.ts";
 import { chooseCall } from "./choose.ts";
 import type { KernelFile, PlanInput } from "./input.ts";
-import { memoryWords } from "./memory_words.ts";
+import { memoryWords } from "../arch/x86_64/memory_parameters.ts";
 
 /** XLF_5LEVEL_ENABLED: the kernel itself runs with page tables of five levels, not only its decompressor. */
 const XLF_5LEVEL_ENABLED = 0x40;

@@ -4,7 +4,7 @@ import { type RandomPart, type Segment, type SegmentRequest, sourceSize } from "
 import { alignUp, subtract } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { namedTree, partKey, type PlanInput } from "./input.ts";
-import { type LinuxMachine, linuxMachine } from "./linux_machine.ts";
+import { type LinuxMachine, linuxMachine } from "../arch/machines.ts";
 import type { Checksum, Profile } from "../profile/profile.ts";
 import type { Call, PlannedSegment, SegmentLoadCall } from "./plan.ts";
 

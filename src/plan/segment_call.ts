@@ -1,4 +1,4 @@
-import type { KernelImage } from "../arch/kernel_image.ts";
+import type { KernelImage } from "../arch/kernel_loader.ts";
 import { type RandomPart, type Segment, sourceSize } from "../arch/segment.ts";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { formatAddress, formatSize } from "../core/number.ts";
@@ -11,8 +11,8 @@ import { lacksReservation } from "./crash_size.ts";
 import { loadFlags } from "./flags.ts";
 import { estimatedGain, initrdForms } from "./initrd_forms.ts";
 import { describeKernel, type FilePart, type KernelFile, type PlanInput } from "./input.ts";
-import { unpackedKernelImage } from "./kernel_image.ts";
-import { linuxMachine } from "./linux_machine.ts";
+import { unpackedKernelImage } from "../arch/x86_64/bzimage_loader.ts";
+import { linuxMachine } from "../arch/machines.ts";
 import { linuxSegments, noRoom } from "./linux_segments.ts";
 import {
   type PlannedBases,

@@ -1,4 +1,4 @@
-import { linuxMachine } from "./linux_machine.ts";
+import { linuxMachine } from "../arch/machines.ts";
 import type { Plan } from "./plan.ts";
 import { purgatoryOf } from "./purgatory_segment.ts";
 

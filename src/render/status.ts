@@ -1,6 +1,6 @@
 import { formatSize } from "../core/number.ts";
-import type { ReservedRange } from "../kernel/crash_status.ts";
-import type { ImageStatus, Status } from "../kernel/status.ts";
+import type { ReservedRange } from "../state/crash_status.ts";
+import type { ImageStatus, Status } from "../state/status.ts";
 import { checkLines, type Layout, row } from "./plan.ts";
 import { visible } from "./visible.ts";
 

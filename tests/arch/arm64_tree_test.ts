@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { consoleOf } from "../../src/arch/arm64/console.ts";
 import { nextTree, type NextTreeInput } from "../../src/arch/arm64/next_tree.ts";
 import { hasUefiMap, memoryOf } from "../../src/arch/arm64/nodes.ts";
-import { type DeviceNode, type DeviceProperty, type DeviceTree, parseDeviceTree } from "../../src/core/device_tree.ts";
+import { type DeviceNode, type DeviceProperty, type DeviceTree, parseDeviceTree } from "../../src/formats/fdt.ts";
 import { capturedFacts } from "../host/fixture.ts";
 
 const BOARD = capturedFacts("arm64-vm").deviceTree ?? tree([]);

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { oldSystemdWarning, rebootWay } from "../../src/cli/actions/exec.ts";
 import { unloadCall } from "../../src/cli/actions/unload.ts";
-import { progressLine } from "../../src/cli/images.ts";
+import { progressLine } from "../../src/app/images.ts";
 import { hostFacts } from "../support/host_facts.ts";
 
 const SYSTEMD: readonly (readonly [string, boolean, boolean])[] = [

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertStrictEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { EXIT } from "../../src/core/exit.ts";
-import { checkFiles } from "../../src/cli/check_files.ts";
-import { compareReleases } from "../../src/cli/installed_kernels.ts";
-import { findProfile, layerFiles } from "../../src/cli/layer_files.ts";
-import { isFolder } from "../../src/cli/walk.ts";
+import { checkFiles } from "../../src/app/check_files.ts";
+import { compareReleases } from "../../src/app/installed_kernels.ts";
+import { findProfile, layerFiles } from "../../src/app/layer_files.ts";
+import { isFolder } from "../../src/app/files/find_files.ts";
 import { ascii, bzImage, peFile } from "../image/build.ts";
 import { run } from "../support/run_cli.ts";
 

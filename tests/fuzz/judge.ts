@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { PURGATORY_SYMBOLS as ARM64 } from "../../src/arch/arm64/purgatory_code.ts";
 import { PURGATORY_SYMBOLS as X86_64 } from "../../src/arch/x86_64/purgatory_code.ts";
 import { yamlText } from "../../src/cli/serialise.ts";
-import { parseDeviceTree } from "../../src/core/device_tree.ts";
+import { parseDeviceTree } from "../../src/formats/fdt.ts";
 import { type Diagnostic, hasErrors } from "../../src/core/diagnostic.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { type Plan, planText, type SegmentLoadCall } from "../../src/plan/plan.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { parseDeviceTree } from "../../src/core/device_tree.ts";
+import { parseDeviceTree } from "../../src/formats/fdt.ts";
 import { decodeFacts } from "../../src/host/decode_facts.ts";
 import { flattenFolder, keepUsedTree, type TreeFolder } from "../../src/host/device_tree.ts";
 import { capturedFacts, CAPTURES, hostCapture } from "./fixture.ts";

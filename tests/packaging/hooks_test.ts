@@ -1,7 +1,7 @@
 /** The hooks of contrib/hooks, run as package managers run them, on a root of their own. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { dirname, join } from "@std/path";
-import { followMark, followText } from "../../src/profile/follow.ts";
+import { followMark, followText } from "../../src/profile/managed_profile.ts";
 import { parseProfile } from "../../src/profile/parse.ts";
 import { bzImage } from "../image/build.ts";
 import { run } from "../support/run_cli.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { PURGATORY } from "../../src/arch/arm64/purgatory.ts";
-import { type DeviceTree, flattenDeviceTree, parseDeviceTree } from "../../src/core/device_tree.ts";
+import { type DeviceTree, flattenDeviceTree, parseDeviceTree } from "../../src/formats/fdt.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { driftOf } from "../../src/plan/drift.ts";
 import { lowerPlan } from "../../src/plan/lower.ts";

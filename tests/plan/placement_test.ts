@@ -6,7 +6,7 @@ import { alignUp, contains, overlaps, type Range } from "../../src/core/range.ts
 import type { HostFacts } from "../../src/host/facts.ts";
 import { parseIomem } from "../../src/host/iomem.ts";
 import type { ElfImage } from "../../src/image/image.ts";
-import { elfLayout, elfSegments } from "../../src/plan/placement/elf.ts";
+import { elfLayout, elfSegments } from "../../src/arch/x86_64/elf_loader.ts";
 import { freeMemory, type FreeMemoryOptions } from "../../src/plan/placement/free_memory.ts";
 import { placeAll } from "../../src/plan/placement/place.ts";
 import { capturedFacts as host } from "../host/fixture.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import type { Status } from "../../src/kernel/status.ts";
+import type { Status } from "../../src/state/status.ts";
 import { renderStatus } from "../../src/render/status.ts";
 import { PLAIN } from "../../src/render/style.ts";
 

@@ -1,4 +1,4 @@
-import type { CallResult, Libc } from "../../src/kernel/libc.ts";
+import type { CallResult, Libc } from "../../src/syscall/libc.ts";
 
 /**
  * A libc that only notes what it was asked for. `answers` are given in turn; then every call succeeds with 0. So are the

@@ -1,4 +1,4 @@
-import type { DeviceNode, DeviceTree } from "../../core/device_tree.ts";
+import type { DeviceNode, DeviceTree } from "../../formats/fdt.ts";
 import { splitWords } from "../../profile/cmdline.ts";
 import { cellsOf, nodesAlong, rangesOf, rootChild, textsOf, valueOf } from "./nodes.ts";
 

@@ -1,7 +1,7 @@
 import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
 import { formatAddress, formatSize } from "../../core/number.ts";
 import { crashReservations } from "../../host/iomem.ts";
-import type { Handover, HandoverInput } from "../kernel_image.ts";
+import type { Handover, HandoverInput } from "../kernel_loader.ts";
 import { nextTree, tooLarge } from "./next_tree.ts";
 
 /** As large as a device tree may be, and the steps by which the kernel maps it (Documentation/arch/arm64/booting.rst). */

@@ -1,7 +1,7 @@
-import type { DeviceNode, DeviceProperty, DeviceTree, Reservation } from "../../core/device_tree.ts";
-import { flattenDeviceTree } from "../../core/device_tree.ts";
+import type { DeviceNode, DeviceProperty, DeviceTree, Reservation } from "../../formats/fdt.ts";
+import { flattenDeviceTree } from "../../formats/fdt.ts";
 import { type Range, rangeSize } from "../../core/range.ts";
-import type { HandoverBytes } from "../kernel_image.ts";
+import type { HandoverBytes } from "../kernel_loader.ts";
 import { type Cells, cellsOf, numberOf, rangesOf, rootChild, valueOf } from "./nodes.ts";
 
 /** What the next kernel is told. */

@@ -1,5 +1,5 @@
 import { latin1 } from "../../core/bytes.ts";
-import type { DeviceNode, DeviceTree } from "../../core/device_tree.ts";
+import type { DeviceNode, DeviceTree } from "../../formats/fdt.ts";
 import type { Range } from "../../core/range.ts";
 
 /** How many 32-bit cells the addresses and sizes of the nodes below a node have. */

@@ -1,5 +1,5 @@
 import type { Checked } from "../../core/diagnostic.ts";
-import type { Handover, HandoverInput } from "../kernel_image.ts";
+import type { Handover, HandoverInput } from "../kernel_loader.ts";
 import { type BootParamsInput, bootParamsSize, buildBootParams } from "./boot_params.ts";
 import { crashE820Of } from "./crash_e820.ts";
 import { e820Of } from "./e820.ts";

@@ -10,7 +10,7 @@ import { renderDiffSvg } from "../../render/pictures.ts";
 import { type Invocation, textOption } from "../command.ts";
 import type { Ports } from "../ports.ts";
 import { yamlText } from "../serialise.ts";
-import { findSides, type HostOnce, hostOnce } from "../sides.ts";
+import { findSides, type HostOnce, hostOnce } from "../../app/diff_operands.ts";
 
 /** Does what `warmboot diff` is asked to. */
 export async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {

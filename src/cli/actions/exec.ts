@@ -1,17 +1,17 @@
 import type { ExitName } from "../../core/exit.ts";
 import type { HostFacts } from "../../host/facts.ts";
-import { execute } from "../../kernel/execute.ts";
-import { openLibc } from "../../kernel/libc.ts";
-import { comesBack, describeRoundTrip, roundTrip } from "../../kernel/round_trip.ts";
-import { SyscallError } from "../../kernel/syscall_error.ts";
+import { execute } from "../../syscall/execute.ts";
+import { openLibc } from "../../syscall/libc.ts";
+import { comesBack, describeRoundTrip, roundTrip } from "../../state/round_trip.ts";
+import { SyscallError } from "../../syscall/errors/syscall_error.ts";
 import { REBOOT_NOW } from "../../plan/lower.ts";
 import { formatSyscall } from "../../plan/syscall.ts";
 import { type Invocation, isSet } from "../command.ts";
-import { holdSignals } from "../hold_signals.ts";
-import { isThere } from "../is_there.ts";
+import { holdSignals } from "../../app/hold_signals.ts";
+import { isThere } from "../../app/files/is_there.ts";
 import type { Ports } from "../ports.ts";
-import { readFacts } from "../prepare.ts";
-import { findRecord } from "../record_store.ts";
+import { readFacts } from "../../app/prepare.ts";
+import { findRecord } from "../../state/record_store.ts";
 import { complain, report, say, warn } from "../report.ts";
 
 /**

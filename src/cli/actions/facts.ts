@@ -3,7 +3,7 @@ import { hasErrors } from "../../core/diagnostic.ts";
 import { type Capture, captureText, collect } from "../../host/capture.ts";
 import { decodeFacts } from "../../host/decode_facts.ts";
 import { liveReader } from "../../host/live.ts";
-import { captureImages } from "../capture_images.ts";
+import { captureImages } from "../../app/capture_images.ts";
 import { type Invocation, isSet, textOption } from "../command.ts";
 import type { Ports } from "../ports.ts";
 import { complain, report } from "../report.ts";

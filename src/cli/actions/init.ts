@@ -1,19 +1,19 @@
 import { basename, dirname } from "@std/path/posix";
 import type { Checked } from "../../core/diagnostic.ts";
 import type { ExitName } from "../../core/exit.ts";
-import { draftText, type ProfileDraft } from "../../profile/draft.ts";
-import { followText } from "../../profile/follow.ts";
+import { draftText, type ProfileDraft } from "../../profile/profile_template.ts";
+import { followText } from "../../profile/managed_profile.ts";
 import { parseProfile } from "../../profile/parse.ts";
 import { type Invocation, isSet, textOption } from "../command.ts";
-import { draftOfEntry, draftOfUki } from "../init_entry.ts";
-import { draftOfNewest, draftOfRunning } from "../init_installed.ts";
-import { pinFiles } from "../pin_files.ts";
+import { draftOfEntry, draftOfUki } from "../../app/init_entry.ts";
+import { draftOfNewest, draftOfRunning } from "../../app/init_installed.ts";
+import { pinFiles } from "../../app/pin_files.ts";
 import type { Ports } from "../ports.ts";
-import { readFacts } from "../prepare.ts";
-import { STDIO } from "../read_whole.ts";
+import { readFacts } from "../../app/prepare.ts";
+import { STDIO } from "../../app/files/read_whole.ts";
 import { complain, report, say } from "../report.ts";
-import { isFolder } from "../walk.ts";
-import { isTaken, writeNew } from "../write_new.ts";
+import { isFolder } from "../../app/files/find_files.ts";
+import { isTaken, writeNew } from "../../app/files/write_new.ts";
 
 /** Which options say what the profile is written from; at most one of them is given. */
 const SOURCES = ["running", "newest", "bls", "uki"] as const;

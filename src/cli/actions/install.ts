@@ -1,11 +1,11 @@
 import { hasErrors } from "../../core/diagnostic.ts";
 import type { ExitName } from "../../core/exit.ts";
 import { type Invocation, isSet, textOption } from "../command.ts";
-import { foreignPaths, installFiles, type NewFile, obsoletePaths } from "../install/install_files.ts";
-import { type Folders, foldersOf, type Group, installedText, targetsOf } from "../install/layout.ts";
-import { MANIFEST_FORMAT, MANIFEST_NAME, readManifest } from "../install/manifest.ts";
-import { FOLDER_OPTIONS } from "../install/options.ts";
-import { readRelease } from "../install/release.ts";
+import { foreignPaths, installFiles, type NewFile, obsoletePaths } from "../../app/install/install_files.ts";
+import { type Folders, foldersOf, type Group, installedText, targetsOf } from "../../app/install/layout.ts";
+import { MANIFEST_FORMAT, MANIFEST_NAME, readManifest } from "../../app/install/manifest.ts";
+import { FOLDER_OPTIONS } from "../../app/install/options.ts";
+import { readRelease } from "../../app/install/release.ts";
 import type { Ports } from "../ports.ts";
 import { complain, report, say } from "../report.ts";
 import { VERSION } from "../versions.ts";

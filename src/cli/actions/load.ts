@@ -1,9 +1,9 @@
 import type { ExitName } from "../../core/exit.ts";
 import { hasErrors } from "../../core/diagnostic.ts";
 import type { HostFacts } from "../../host/facts.ts";
-import { alreadyLoaded } from "../../kernel/already_loaded.ts";
-import type { LoadRecord } from "../../kernel/record.ts";
-import { preservesContext } from "../../kernel/round_trip.ts";
+import { alreadyLoaded } from "../../state/already_loaded.ts";
+import type { LoadRecord } from "../../state/record.ts";
+import { preservesContext } from "../../state/round_trip.ts";
 import { lowerPlan, REBOOT_NOW } from "../../plan/lower.ts";
 import type { Plan } from "../../plan/plan.ts";
 import { exitOfChecks, mayRun } from "../../plan/rules/table.ts";
@@ -11,11 +11,11 @@ import { isCrash } from "../../plan/stored.ts";
 import { formatSyscall } from "../../plan/syscall.ts";
 import { renderComplaints } from "../../render/plan.ts";
 import { visible } from "../../render/visible.ts";
-import { carryOut, type CheckedAgainst } from "../carry_out.ts";
+import { carryOut, type CheckedAgainst } from "../../app/carry_out.ts";
 import { type Invocation, isSet } from "../command.ts";
 import type { Ports } from "../ports.ts";
-import { prepare } from "../prepare.ts";
-import { findRecord, lockStore, RECORD_DIRECTORY, type StoreLock } from "../record_store.ts";
+import { prepare } from "../../app/prepare.ts";
+import { findRecord, lockStore, RECORD_DIRECTORY, type StoreLock } from "../../state/record_store.ts";
 import { complain, report, say } from "../report.ts";
 import { reboot, type RebootWay, rebootWay, refuseReboot, warnOfOldSystemd } from "./exec.ts";
 

@@ -7,14 +7,14 @@ import { renderPlanSvg } from "../../render/pictures.ts";
 import { renderPlan } from "../../render/plan.ts";
 import { matrixText } from "../../render/matrix.ts";
 import { type Invocation, textOption } from "../command.ts";
-import { planMatrix } from "../plan_matrix.ts";
+import { planMatrix } from "../../app/plan_matrix.ts";
 import type { Ports } from "../ports.ts";
-import { prepare } from "../prepare.ts";
-import { STDIO } from "../read_whole.ts";
+import { prepare } from "../../app/prepare.ts";
+import { STDIO } from "../../app/files/read_whole.ts";
 import { complain, report, say } from "../report.ts";
 import { yamlText } from "../serialise.ts";
-import { isFolder } from "../walk.ts";
-import { isSameFile, writeWhole } from "../write_whole.ts";
+import { isFolder } from "../../app/files/find_files.ts";
+import { isSameFile, writeWhole } from "../../app/files/write_whole.ts";
 
 /** Does what `warmboot plan` is asked to. */
 export async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {

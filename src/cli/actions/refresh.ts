@@ -1,15 +1,15 @@
 import { type ExitName, worse } from "../../core/exit.ts";
-import { draftText } from "../../profile/draft.ts";
-import { followMark, followText } from "../../profile/follow.ts";
+import { draftText } from "../../profile/profile_template.ts";
+import { followMark, followText } from "../../profile/managed_profile.ts";
 import { PROFILE_ROOTS } from "../../profile/search.ts";
 import { type Invocation, textOption } from "../command.ts";
-import { draftOfNewest, type Wanted } from "../init_installed.ts";
-import { pinFiles } from "../pin_files.ts";
+import { draftOfNewest, type Wanted } from "../../app/init_installed.ts";
+import { pinFiles } from "../../app/pin_files.ts";
 import type { Ports } from "../ports.ts";
-import { PROFILE_LIMIT, readWhole } from "../read_whole.ts";
+import { PROFILE_LIMIT, readWhole } from "../../app/files/read_whole.ts";
 import { complain, report, say } from "../report.ts";
-import { isFolder, walk } from "../walk.ts";
-import { writeWhole } from "../write_whole.ts";
+import { isFolder, walk } from "../../app/files/find_files.ts";
+import { writeWhole } from "../../app/files/write_whole.ts";
 
 /** Where profiles of the administrator are. */
 const [DEFAULT_FOLDER = "/etc/warmboot"] = PROFILE_ROOTS;

@@ -1,6 +1,6 @@
 import type { ExitName } from "../../core/exit.ts";
 import { captureSchema } from "../../host/capture.ts";
-import { statusSchema } from "../../kernel/status.ts";
+import { statusSchema } from "../../state/status.ts";
 import type { JsonSchema } from "../../core/shape.ts";
 import { jsonText } from "../../core/json_text.ts";
 import { diffSchema } from "../../diff/diff_shape.ts";

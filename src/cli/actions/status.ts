@@ -1,15 +1,15 @@
 import type { ExitName } from "../../core/exit.ts";
 import { jsonText } from "../../core/json_text.ts";
-import { closeFile, hashFile, openFile } from "../../host/files.ts";
-import type { FileDigests } from "../../kernel/crash_status.ts";
-import { type FoundRecord, statusOf } from "../../kernel/status.ts";
+import { closeFile, hashFile, openFile } from "../../app/files/open_file.ts";
+import type { FileDigests } from "../../state/crash_status.ts";
+import { type FoundRecord, statusOf } from "../../state/status.ts";
 import { filesOf } from "../../plan/plan.ts";
 import { renderStatus } from "../../render/status.ts";
-import { booted } from "../booted.ts";
+import { booted } from "../../app/booted.ts";
 import { type Invocation, textOption } from "../command.ts";
 import type { Ports } from "../ports.ts";
-import { readFacts } from "../prepare.ts";
-import { findRecord } from "../record_store.ts";
+import { readFacts } from "../../app/prepare.ts";
+import { findRecord } from "../../state/record_store.ts";
 import { report, say } from "../report.ts";
 import { yamlText } from "../serialise.ts";
 

@@ -1,12 +1,12 @@
 import { hasErrors } from "../../core/diagnostic.ts";
 import type { ExitName } from "../../core/exit.ts";
 import { type Invocation, isSet } from "../command.ts";
-import { lookAt, removeFiles, removeRest } from "../install/install_files.ts";
-import { type Manifest, MANIFEST_NAME, readManifest } from "../install/manifest.ts";
-import { programFolder } from "../install/release.ts";
+import { lookAt, removeFiles, removeRest } from "../../app/install/install_files.ts";
+import { type Manifest, MANIFEST_NAME, readManifest } from "../../app/install/manifest.ts";
+import { programFolder } from "../../app/install/release.ts";
 import type { Ports } from "../ports.ts";
 import { complain, report, say, warn } from "../report.ts";
-import { isSameFile } from "../write_whole.ts";
+import { isSameFile } from "../../app/files/write_whole.ts";
 
 /** Where `systemctl enable` leaves its links. */
 const ENABLED = "/etc/systemd/system";

@@ -1,16 +1,16 @@
 import type { ExitName } from "../../core/exit.ts";
 import type { HostFacts } from "../../host/facts.ts";
-import { errnoName } from "../../kernel/errno.ts";
-import { execute } from "../../kernel/execute.ts";
-import { openLibc } from "../../kernel/libc.ts";
-import { SyscallError } from "../../kernel/syscall_error.ts";
+import { errnoName } from "../../syscall/errors/errno.ts";
+import { execute } from "../../syscall/execute.ts";
+import { openLibc } from "../../syscall/libc.ts";
+import { SyscallError } from "../../syscall/errors/syscall_error.ts";
 import { lowerUnload } from "../../plan/lower.ts";
 import { formatSyscall, type Syscall } from "../../plan/syscall.ts";
 import { type Invocation, isSet } from "../command.ts";
-import { holdSignals } from "../hold_signals.ts";
+import { holdSignals } from "../../app/hold_signals.ts";
 import type { Ports } from "../ports.ts";
-import { readFacts } from "../prepare.ts";
-import { type ImageSlot, lockStore } from "../record_store.ts";
+import { readFacts } from "../../app/prepare.ts";
+import { type ImageSlot, lockStore } from "../../state/record_store.ts";
 import { report, say } from "../report.ts";
 
 /** Does what `warmboot unload` is asked to. */

@@ -1,5 +1,5 @@
 import type { Command } from "../command.ts";
-import { FOLDER_OPTIONS, OPTIONAL } from "../install/options.ts";
+import { FOLDER_OPTIONS, OPTIONAL } from "../../app/install/options.ts";
 
 /** `warmboot install`. */
 export const install: Command = {

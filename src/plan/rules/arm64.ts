@@ -1,9 +1,9 @@
 import { hasUefiMap, memoryOf } from "../../arch/arm64/nodes.ts";
-import { parseDeviceTree } from "../../core/device_tree.ts";
+import { parseDeviceTree } from "../../formats/fdt.ts";
 import { formatAddress, formatSize } from "../../core/number.ts";
 import { normalise, subtract } from "../../core/range.ts";
 import { loadedInfo } from "../input.ts";
-import { linuxMachine } from "../linux_machine.ts";
+import { linuxMachine } from "../../arch/machines.ts";
 import { fail, pass, type Rule, warn } from "./rule.ts";
 
 const treeMemory: Rule = {

@@ -1,7 +1,7 @@
 import { formatSize } from "../../core/number.ts";
 import { initrdIs, machineOf } from "../../image/describe.ts";
 import { initrdObjection } from "../../image/initrd.ts";
-import { loadObjection } from "../../image/load_objection.ts";
+import { loadObjection } from "../../image/compatibility.ts";
 import { remedyOf } from "../../image/remedy.ts";
 import { describeKernel, type IdentifiedFile, loadedInfo } from "../input.ts";
 import { fail, pass, type Rule, type RuleInput, warn } from "./rule.ts";

@@ -2,7 +2,7 @@ import { type Segment, sourceSize } from "../../arch/segment.ts";
 import { formatAddress, formatSize, MAX_U64 } from "../../core/number.ts";
 import { contains, intersect, rangeSize, subtract } from "../../core/range.ts";
 import type { HostFacts } from "../../host/facts.ts";
-import { linuxMachine } from "../linux_machine.ts";
+import { linuxMachine } from "../../arch/machines.ts";
 import { allowedMemory, crashReservation, freeMemory, unknownMemory } from "../placement/free_memory.ts";
 import { machineMemory } from "../placement/machine.ts";
 import { obstacleAt } from "../placement/obstacle.ts";

@@ -1,4 +1,4 @@
-import { linuxMachine } from "../linux_machine.ts";
+import { linuxMachine } from "../../arch/machines.ts";
 import { fail, pass, type Rule, warn } from "./rule.ts";
 
 const replaces: Rule = {

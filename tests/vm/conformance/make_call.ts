@@ -1,6 +1,6 @@
 /** Makes the calls of the table as they stand: nothing is checked before. */
 import { closeSync, openSync } from "node:fs";
-import type { Libc } from "../../../src/kernel/libc.ts";
+import type { Libc } from "../../../src/syscall/libc.ts";
 import type { Attempt, FileArgument, FileAttempt, SegmentAttempt } from "./condition.ts";
 import { fileLoadFromNowhere, loadFromNowhere } from "./raw_calls.ts";
 import { content } from "./stated.ts";

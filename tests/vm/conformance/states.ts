@@ -1,6 +1,6 @@
 /** How the guest is brought into each state, and back where there is a way back. */
 import { KEXEC_FILE_LOAD_FLAGS, KEXEC_LOAD_FLAGS } from "../../../src/plan/flags.ts";
-import type { Libc } from "../../../src/kernel/libc.ts";
+import type { Libc } from "../../../src/syscall/libc.ts";
 import type { Places, State } from "./condition.ts";
 import { FILES } from "./files.ts";
 import { setSysBoot, stalledLoad } from "./raw_calls.ts";

@@ -1,10 +1,10 @@
 /** What warmboot says to a call, and whether that is what the table has. */
 import type { Diagnostic } from "../../../src/core/diagnostic.ts";
 import type { HostFacts } from "../../../src/host/facts.ts";
-import { closeFile, openFile } from "../../../src/host/files.ts";
+import { closeFile, openFile } from "../../../src/app/files/open_file.ts";
 import { identifyKernel } from "../../../src/image/identify.ts";
 import { identifyInitrd } from "../../../src/image/initrd.ts";
-import { diagnose } from "../../../src/kernel/diagnose.ts";
+import { diagnose } from "../../../src/syscall/errors/diagnose.ts";
 import type { IdentifiedFile, Images } from "../../../src/plan/input.ts";
 import type { Plan } from "../../../src/plan/plan.ts";
 import { decodePlan } from "../../../src/plan/plan_shape.ts";

@@ -4,8 +4,8 @@
  * command line of LENGTH bytes, the final NUL included. Prints the kernel's answer, and unloads again.
  */
 import { closeSync, openSync } from "node:fs";
-import { execute } from "../../../src/kernel/execute.ts";
-import { formatResult, openLibc } from "../../../src/kernel/libc.ts";
+import { execute } from "../../../src/syscall/execute.ts";
+import { formatResult, openLibc } from "../../../src/syscall/libc.ts";
 
 const [kernel = "", length = "1"] = Deno.args;
 const fd = openSync(kernel, "r");

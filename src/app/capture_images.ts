@@ -1,0 +1,114 @@
+import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
+import { type CapturedImage, type CapturedImages, type CapturedPart, notedSource } from "../host/captured_image.ts";
+import type { HostFacts } from "../host/facts.ts";
+import { hashPart, isUnchanged, type OpenFile } from "./files/open_file.ts";
+import { identifyKernel } from "../image/identify.ts";
+import { identifyInitrd } from "../image/initrd.ts";
+import type { IdentifiedFile } from "../plan/input.ts";
+import { partsNeeded } from "../plan/segment_call.ts";
+import { openImages } from "./images.ts";
+import { captureInner } from "./inner_image.ts";
+import { layerFiles } from "./layer_files.ts";
+import type { Ports } from "../cli/ports.ts";
+import { absoluteSegments, profileFiles } from "./prepare.ts";
+import { readOwn } from "./read_plan.ts";
+import { parseNamed, readNamed } from "./read_profile.ts";
+import { PROFILE_LIMIT } from "./files/read_whole.ts";
+
+/** The captured files of profiles, and every complaint about these. */
+export interface CaptureOfImages {
+  readonly images: CapturedImages;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Captures the files that profiles name, as a plan for this host needs to know them: by either call, whichever it makes. */
+export async function captureImages(
+  profiles: readonly string[],
+  facts: HostFacts,
+  ports: Ports,
+): Promise<CaptureOfImages> {
+  const images: { [path: string]: CapturedImage } = {};
+  const diagnostics: Diagnostic[] = [];
+  for (const word of profiles) {
+    const one = await imagesOf(word, facts, ports);
+    diagnostics.push(...one.diagnostics);
+    for (const [path, image] of Object.entries(one.images)) images[path] = both(images[path], image);
+  }
+  return { images: Object.fromEntries(Object.entries(images).toSorted(([a], [b]) => a < b ? -1 : 1)), diagnostics };
+}
+
+async function imagesOf(word: string, facts: HostFacts, ports: Ports): Promise<CaptureOfImages> {
+  const read = readNamed(word, PROFILE_LIMIT);
+  if (read.bytes === undefined) return { images: {}, diagnostics: read.diagnostics };
+  const foreign = readOwn(read.bytes, read.name, false);
+  if (foreign !== undefined) return { images: {}, diagnostics: [...read.diagnostics, ...foreign.diagnostics] };
+  const parsed = parseNamed(read, layerFiles());
+  const diagnostics = [...read.diagnostics, ...parsed?.diagnostics ?? []];
+  if (parsed?.value === undefined || hasErrors(diagnostics)) return { images: {}, diagnostics };
+  const refs = profileFiles(parsed.value);
+  using opened = await openImages(refs, ports);
+  diagnostics.push(...opened.diagnostics.map(parsed.place));
+  if (hasErrors(opened.diagnostics)) return { images: {}, diagnostics };
+  const parts = partsNeeded({ profile: absoluteSegments(parsed.value), facts, images: opened.images });
+  const { kernel, initrd, dtb, segments = [] } = opened.images;
+  const images: { [path: string]: CapturedImage } = {};
+  const add = async (
+    file: IdentifiedFile<unknown>,
+    look: (source: OpenFile["source"]) => unknown,
+    more: Pick<CapturedImage, "banner" | "unpacked"> = {},
+  ) => {
+    const open = opened.files.find(({ path }) => path === file.path);
+    if (open === undefined) return;
+    const noted = notedSource(open.source);
+    look(noted.source);
+    const digests: CapturedPart[] = [];
+    for (const { path, offset, length, unpacked } of parts) {
+      if (unpacked === true) continue;
+      const whole = offset === 0 && length === file.size;
+      if (path !== file.path || whole || offset + length > file.size) continue;
+      digests.push({ offset, length, sha256: await hashPart(open, offset, length) });
+    }
+    if (!isUnchanged(open)) {
+      const message = `${file.path} changed while it was read`;
+      diagnostics.push({
+        code: "file-unreadable",
+        severity: "error",
+        message,
+        hint: "Wait until it is written, and try again",
+      });
+    }
+    const { size, sha256 } = file;
+    const image = { size, sha256, ranges: noted.ranges(), parts: digests, ...more };
+    images[file.path] = both(images[file.path], image);
+  };
+  if (kernel !== undefined) {
+    const bytes = opened.contents.get(kernel.path);
+    const { info, inner } = kernel;
+    const unpacked = inner === undefined || bytes === undefined ? undefined : captureInner({ inner, bytes });
+    await add(kernel, identifyKernel, {
+      ...(info.kind === "arm64-image" && info.versionString !== undefined ? { banner: info.versionString } : {}),
+      ...(unpacked === undefined ? {} : { unpacked }),
+    });
+  }
+  for (const file of initrd) await add(file, identifyInitrd);
+  if (dtb !== undefined) await add(dtb, (source) => source.read(0, source.size));
+  for (const file of segments) await add(file, () => undefined);
+  return { images, diagnostics };
+}
+
+/** What two profiles need of one file. */
+function both(first: CapturedImage | undefined, second: CapturedImage): CapturedImage {
+  if (first === undefined) return second;
+  const ranges = [...first.ranges, ...second.ranges];
+  const parts = [...first.parts, ...second.parts];
+  return {
+    ...first,
+    ...second,
+    ranges: ranges.filter((range, at) =>
+      ranges.findIndex(({ offset, base64 }) => offset === range.offset && base64 === range.base64) === at
+    ),
+    parts: parts.filter((part, at) =>
+      parts.findIndex(({ offset, length }) => offset === part.offset && length === part.length) === at
+    ),
+  };
+}

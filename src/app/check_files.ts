@@ -1,0 +1,121 @@
+import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
+import type { LayerReader } from "../profile/layers.ts";
+import type { ParsedProfile } from "../profile/parse.ts";
+import type { FileVerdict, PartVerdict } from "../render/check.ts";
+import { fileId } from "./layer_files.ts";
+import { readOwn } from "./read_plan.ts";
+import { parseNamed, readNamed } from "./read_profile.ts";
+import { PROFILE_LIMIT, STDIO } from "./files/read_whole.ts";
+import { isFolder, walk } from "./files/find_files.ts";
+
+/** A profile that was checked; `parsed` where its file could be read as one. */
+export interface Checked {
+  readonly verdict: FileVerdict;
+  readonly parsed: ParsedProfile | undefined;
+  /** Whether it is another document of warmboot's. */
+  readonly isOther?: boolean;
+}
+
+/** The profiles that words name, and the files found beside them that are none. */
+export interface CheckedFiles {
+  readonly profiles: readonly Checked[];
+  readonly parts: readonly PartVerdict[];
+}
+
+/** Profiles end so; what else lies in a folder is none of them. */
+const YAML_NAME = /\.ya?ml$/i;
+
+/**
+ * Checks what words name: profiles by name or path, and every YAML file below a folder that has a `version`. Drop-ins and
+ * files without a version are parts of profiles. `onChecked` gets each verdict as it is found.
+ */
+export function checkFiles(
+  words: readonly string[],
+  reader: LayerReader,
+  onChecked: (diagnostics: readonly Diagnostic[]) => void,
+): CheckedFiles {
+  const profiles: Checked[] = [];
+  const aside: string[] = [];
+  const add = (checked: Checked): void => {
+    profiles.push(checked);
+    onChecked(checked.verdict.diagnostics);
+  };
+  for (const word of words) {
+    if (word === STDIO || !isFolder(word)) {
+      add(checkOne(word, reader));
+      continue;
+    }
+    const { files, diagnostics } = walk(word, YAML_NAME);
+    const before = profiles.length;
+    for (const file of files) {
+      const checked = isDropIn(file) ? undefined : checkOne(file, reader);
+      // A plan or a capture in YAML is neither a profile nor a part of one.
+      if (checked?.isOther === true) continue;
+      if (checked !== undefined && isProfile(checked)) add(checked);
+      else aside.push(file);
+    }
+    const empty = profiles.length === before && !hasErrors(diagnostics) ? [noProfiles(word)] : [];
+    const problems = [...diagnostics, ...empty];
+    if (problems.length > 0) add({ verdict: verdictOf(word, problems), parsed: undefined });
+  }
+  const parts = partsOf(aside, profiles);
+  for (const { diagnostics } of parts) onChecked(diagnostics);
+  return { profiles, parts };
+}
+
+function checkOne(word: string, reader: LayerReader): Checked {
+  const read = readNamed(word, PROFILE_LIMIT);
+  const name = word === STDIO ? read.name : word;
+  if (read.bytes === undefined) return { verdict: verdictOf(name, read.diagnostics), parsed: undefined };
+  const own = readOwn(read.bytes, read.name, false);
+  if (own !== undefined) return { verdict: verdictOf(name, own.diagnostics), parsed: undefined, isOther: true };
+  const parsed = parseNamed(read, reader);
+  return { verdict: verdictOf(name, [...read.diagnostics, ...parsed?.diagnostics ?? []]), parsed };
+}
+
+function verdictOf(file: string, diagnostics: readonly Diagnostic[]): FileVerdict {
+  return { file, valid: !hasErrors(diagnostics), diagnostics };
+}
+
+/** A file in the folder of a profile's drop-ins. */
+function isDropIn(file: string): boolean {
+  return /\.ya?ml\.d\/[^/]+$/i.test(file);
+}
+
+/** Whether a file that was found, not named, says that it is a profile: by its `version`, legible or not. */
+function isProfile({ parsed }: Checked): boolean {
+  const main = parsed?.layers.find(({ role }) => role === "profile");
+  if (main?.map !== undefined) return Object.hasOwn(main.map, "version");
+  return main?.text === undefined || /^["']?version["']?\s*:|^\{[^]*\bversion["']?\s*:/m.test(main.text);
+}
+
+/** The files set aside: whether profiles are made of them, and a warning about each that is of no use to any. */
+function partsOf(files: readonly string[], profiles: readonly Checked[]): readonly PartVerdict[] {
+  if (files.length === 0) return [];
+  const layers = new Set(profiles.flatMap(({ parsed }) => parsed?.layers.map(({ file }) => file) ?? []));
+  const used = new Set([...layers].map(fileId));
+  return files.map((file) => {
+    const isUsed = used.has(fileId(file));
+    return { file, used: isUsed, diagnostics: isUsed ? [] : [unused(file)] };
+  });
+}
+
+function unused(file: string): Diagnostic {
+  const what = isDropIn(file) ? "is a drop-in" : "has no `version`";
+  return {
+    code: "no-version",
+    severity: "warning",
+    message: `${file} ${what}, and no profile that was checked is made of it`,
+    hint: isDropIn(file) ? "Name its folder after its profile: NAME.yaml.d" : "A profile begins with `version: 1`",
+  };
+}
+
+function noProfiles(folder: string): Diagnostic {
+  return {
+    code: "profile-missing",
+    severity: "error",
+    message: `There is no profile under ${folder}`,
+    expected: "a file *.yaml or *.yml with `version: 1`",
+    hint: `Have one written with: warmboot init --out ${folder.replace(/\/+$/, "")}/NAME.yaml`,
+  };
+}

@@ -1,0 +1,63 @@
+import type { Diagnostic } from "../../core/diagnostic.ts";
+import { openProblem } from "./open_file.ts";
+import { isStream } from "./read_whole.ts";
+
+/** Files found in folders, and what could not be looked at. */
+export interface Walked {
+  readonly files: readonly string[];
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Whether a path is a folder to walk. A descriptor is read as a file, whatever the shell has opened. */
+export function isFolder(path: string): boolean {
+  if (isStream(path)) return false;
+  try {
+    return Deno.statSync(path).isDirectory;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    return false;
+  }
+}
+
+/**
+ * The files below a folder whose names match, in the order of their paths. Hidden ones are left out, and links to folders
+ * are not followed, so that no way leads in a circle.
+ */
+export function walk(folder: string, name: RegExp): Walked {
+  const files: string[] = [];
+  const diagnostics: Diagnostic[] = [];
+  if (isFile(folder)) return { files, diagnostics: [noFolder(folder)] };
+  const visit = (current: string): void => {
+    try {
+      const entries = Array.from(Deno.readDirSync(current)).toSorted((a, b) => a.name < b.name ? -1 : 1);
+      for (const entry of entries) {
+        if (entry.name.startsWith(".")) continue;
+        const path = current.endsWith("/") ? `${current}${entry.name}` : `${current}/${entry.name}`;
+        if (entry.isDirectory) visit(path);
+        else if (name.test(entry.name) && !(entry.isSymlink && isFolder(path))) files.push(path);
+      }
+    } catch (error) {
+      diagnostics.push(openProblem(current, error));
+    }
+  };
+  visit(folder);
+  return { files, diagnostics };
+}
+
+function isFile(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
+}
+
+function noFolder(path: string): Diagnostic {
+  return {
+    code: "file-unreadable",
+    severity: "error",
+    message: `${path} is a file`,
+    expected: "a folder",
+    found: "a file",
+  };
+}

@@ -1,0 +1,269 @@
+import { basename, dirname } from "@std/path/posix";
+import type { ByteSource } from "../../core/bytes.ts";
+import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
+import { suggestName } from "./suggest_file.ts";
+
+/** What tells one content of a file from another, as far as the file system does. */
+export interface FileIdentity {
+  /** Device number of its file system. */
+  readonly dev: number;
+  /** Its inode. */
+  readonly ino: number | null;
+  /** Bytes. */
+  readonly size: number;
+  /** Last change of its content, milliseconds since 1970. */
+  readonly mtime: number | undefined;
+  /** Last change of its inode, milliseconds since 1970; Deno 2.9 fills whole seconds. */
+  readonly ctime: number | undefined;
+}
+
+/**
+ * A regular file, opened once for reading: what is hashed and identified is what the kernel is handed, even if another
+ * file takes its name in between. To be closed with `closeFile`.
+ */
+export interface OpenFile {
+  /** As it was named. */
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  /** As it was when the file was opened. */
+  readonly identity: FileIdentity;
+  /** Reads at positions. Throws on an I/O error. */
+  readonly source: ByteSource;
+  /** The open file itself; see `descriptorOf`. */
+  readonly handle: Deno.FsFile;
+}
+
+/** Opens a regular file for reading. Anything else is refused without being opened: opening a device can act on it. */
+export function openFile(path: string): Checked<OpenFile> {
+  try {
+    const refused = unsuitable(path, Deno.statSync(path));
+    if (refused !== undefined) return { value: undefined, diagnostics: [refused] };
+    const handle = Deno.openSync(path);
+    // Whatever may have taken the name since: look again at what was opened.
+    const stats = handle.statSync();
+    const changed = unsuitable(path, stats);
+    if (changed === undefined) return { value: describeFile(path, handle, stats), diagnostics: [] };
+    handle.close();
+    return { value: undefined, diagnostics: [changed] };
+  } catch (error) {
+    return { value: undefined, diagnostics: [openProblem(path, error)] };
+  }
+}
+
+function describeFile(path: string, handle: Deno.FsFile, stats: Deno.FileInfo): OpenFile {
+  const { size } = stats;
+  return {
+    path,
+    size,
+    identity: identityOf(stats),
+    source: {
+      size,
+      read(offset, length) {
+        const buffer = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
+        return buffer.subarray(0, fill(handle, buffer, offset));
+      },
+    },
+    handle,
+  };
+}
+
+function identityOf({ dev, ino, size, mtime, ctime }: Deno.FileInfo): FileIdentity {
+  return { dev, ino, size, mtime: mtime?.getTime(), ctime: ctime?.getTime() };
+}
+
+/** Reads until the buffer is full or the file ends; gives the number of bytes. */
+function fill(handle: Deno.FsFile, buffer: Uint8Array, offset: number): number {
+  handle.seekSync(offset, Deno.SeekMode.Start);
+  let done = 0;
+  while (done < buffer.length) {
+    const count = handle.readSync(buffer.subarray(done));
+    if (count === null) break;
+    done += count;
+  }
+  return done;
+}
+
+/**
+ * Up to this size a file is hashed in one piece by Web Crypto, which starts at once but wants all of it in memory, twice.
+ * Node's streams, after a start of some 40 ms, which kernel and initrd together win back.
+ */
+const WHOLE_SIZE = 4 << 20;
+
+/** Bytes read at once. Measured from 16 KiB to 16 MiB: from 64 KiB on the digest sets the pace. */
+const CHUNK_SIZE = 256 * 1024;
+
+/**
+ * The file's SHA-256, 64 lower-case hex digits, read as it is now. `onProgress` gets the bytes read and in all, after
+ * each chunk: what takes long is the disk. Rejects on an I/O error.
+ */
+export async function hashFile(
+  file: OpenFile,
+  onProgress?: (done: number, total: number) => void,
+): Promise<string> {
+  return await hashPart(file, 0, file.handle.statSync().size, onProgress);
+}
+
+/** The SHA-256 of a part of the file, or of what there is of it. */
+export async function hashPart(
+  { handle }: OpenFile,
+  offset: number,
+  length: number,
+  onProgress?: (done: number, total: number) => void,
+): Promise<string> {
+  if (length <= WHOLE_SIZE) {
+    const part = new Uint8Array(length);
+    let done = 0;
+    for (let count = -1; done < length && count !== 0; done += count) {
+      count = fill(handle, part.subarray(done, done + CHUNK_SIZE), offset + done);
+      if (count > 0) onProgress?.(done + count, length);
+    }
+    return new Uint8Array(await crypto.subtle.digest("SHA-256", part.subarray(0, done))).toHex();
+  }
+  const { createHash } = await import("node:crypto");
+  const digest = createHash("sha256");
+  const buffer = new Uint8Array(CHUNK_SIZE);
+  for (let done = 0; done < length;) {
+    const chunk = buffer.subarray(0, Math.min(buffer.length, length - done));
+    const count = fill(handle, chunk, offset + done);
+    if (count === 0) break;
+    digest.update(chunk.subarray(0, count));
+    done += count;
+    onProgress?.(done, length);
+  }
+  return digest.digest("hex");
+}
+
+/**
+ * Whether the open file is as it was when it was opened. A write shows in the size or the times, except one that keeps
+ * the size and sets mtime back within the second; a renamed or deleted file counts as changed too (ctime).
+ */
+export function isUnchanged({ handle, identity }: OpenFile): boolean {
+  const now = identityOf(handle.statSync());
+  return now.dev === identity.dev && now.ino === identity.ino && now.size === identity.size &&
+    now.mtime === identity.mtime && now.ctime === identity.ctime;
+}
+
+/**
+ * The process's own descriptor of the open file, which system calls take, at position 0. Deno keeps the number to itself,
+ * but the process sees its descriptors: this one is told from others of the same file (a shell may have left one open for
+ * writing) by its position, which is set apart for a moment. Throws if there is none.
+ */
+export function descriptorOf({ path, handle }: OpenFile): number {
+  const { dev, ino, size } = handle.statSync();
+  const mark = size + 1 + Math.floor(Math.random() * 2 ** 32);
+  handle.seekSync(mark, Deno.SeekMode.Start);
+  const found = Array.from(Deno.readDirSync(DESCRIPTORS), ({ name }) => name).find((name) => {
+    const stats = attempt(() => Deno.statSync(`${DESCRIPTORS}/${name}`));
+    return stats?.dev === dev && stats.ino === ino && positionOf(name) === mark;
+  });
+  handle.seekSync(0, Deno.SeekMode.Start);
+  if (found === undefined) throw new Error(`Cannot find the descriptor of ${path} in ${DESCRIPTORS}`);
+  return Number(found);
+}
+
+const DESCRIPTORS = "/proc/self/fd";
+
+function positionOf(descriptor: string): number | undefined {
+  const info = attempt(() => Deno.readTextFileSync(`/proc/self/fdinfo/${descriptor}`));
+  const position = /^pos:\t(\d+)$/m.exec(info ?? "")?.[1];
+  return position === undefined ? undefined : Number(position);
+}
+
+/** Closes the file. */
+export function closeFile({ handle }: OpenFile): void {
+  handle.close();
+}
+
+type FileKind = "isDirectory" | "isFifo" | "isSocket" | "isBlockDevice" | "isCharDevice";
+
+const NO_REGULAR_FILES: readonly (readonly [FileKind, string])[] = [
+  ["isDirectory", "a directory"],
+  ["isFifo", "a FIFO"],
+  ["isSocket", "a socket"],
+  ["isBlockDevice", "a block device"],
+  ["isCharDevice", "a character device"],
+];
+
+function unsuitable(path: string, stats: Deno.FileInfo): Diagnostic | undefined {
+  if (stats.isFile) return undefined;
+  const [, kind] = NO_REGULAR_FILES.find(([is]) => stats[is]) ?? ["", "no regular file"];
+  return {
+    code: "file-unreadable",
+    severity: "error",
+    message: `${path} is ${kind}`,
+    expected: "a regular file",
+    found: kind,
+  };
+}
+
+/** Why a file could not be opened, by the errno's name; `NotCapable` is Deno's own refusal. */
+const REASONS: { readonly [error: string]: { readonly reason: string; readonly hint: string } } = {
+  EACCES: { reason: "permission denied", hint: "Run warmboot as root, or give the file to its user to read" },
+  EPERM: { reason: "permission denied", hint: "Run warmboot as root, or give the file to its user to read" },
+  EISDIR: { reason: "it is a directory", hint: "Name a file" },
+  ELOOP: { reason: "its symbolic links lead in a circle", hint: "Name the file itself" },
+  NotCapable: { reason: "Deno was not given the permission to", hint: "Run it with --allow-read, or with -A" },
+};
+
+/** Says why a file cannot be opened or read. An error of no system call is a defect and goes on. */
+export function openProblem(path: string, error: unknown): Diagnostic {
+  const name = errorName(error);
+  if (name === "ENOENT" || name === "ENOTDIR") return missing(path);
+  const known = REASONS[name];
+  return {
+    code: name === "NotCapable" ? "file-not-capable" : "file-unreadable",
+    severity: "error",
+    message: `Cannot open ${path}: ${known?.reason ?? name}`,
+    ...(known === undefined ? {} : { hint: known.hint }),
+  };
+}
+
+function missing(path: string): Diagnostic {
+  const target = attempt(() => Deno.readLinkSync(path));
+  const hint = missingHint(path);
+  return {
+    code: "file-missing",
+    severity: "error",
+    message: target === undefined
+      ? `${path} does not exist`
+      : `${path} is a symbolic link to ${target}, which does not exist`,
+    ...(hint === undefined ? {} : { hint }),
+  };
+}
+
+/** What there is instead: a similar name, or the first part of the path that is no directory. */
+function missingHint(path: string): string | undefined {
+  const directory = dirname(path);
+  const names = attempt(() => Array.from(Deno.readDirSync(directory), ({ name }) => name));
+  if (names !== undefined) {
+    const near = suggestName(basename(path), names.filter((name) => name !== basename(path)));
+    return near ?? (names.length === 0 ? `${directory} is empty` : undefined);
+  }
+  if (isDirectory(directory)) return undefined;
+  let first = directory;
+  while (dirname(first) !== first && !isDirectory(dirname(first))) first = dirname(first);
+  return attempt(() => Deno.statSync(first)) === undefined
+    ? `There is no directory ${first}`
+    : `${first} is no directory`;
+}
+
+function isDirectory(path: string): boolean {
+  return attempt(() => Deno.statSync(path).isDirectory) ?? false;
+}
+
+/** For hints only: what fails leaves them out. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+/** The errno's name, or Deno's for its own refusal; any other error is a defect and goes on. */
+function errorName(error: unknown): string {
+  if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;
+  if (error instanceof Deno.errors.NotCapable) return "NotCapable";
+  throw error;
+}

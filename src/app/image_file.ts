@@ -1,0 +1,142 @@
+import type { ByteSource } from "../core/bytes.ts";
+import type { Diagnostic } from "../core/diagnostic.ts";
+import { type CapturedImage, type CapturedImages, partDigest, replayedSource } from "../host/captured_image.ts";
+import { findBanner } from "../image/banner.ts";
+import { closeFile, hashFile, hashPart, type OpenFile, openFile } from "./files/open_file.ts";
+
+/** Called with the bytes read and in all, while a file is hashed. */
+export type Progress = (done: number, total: number) => void;
+
+/** A file that a plan needs: open here, or captured with the host. */
+export interface ImageFile {
+  /** As the plan names it. */
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  /** What tells what it is. */
+  readonly source: ByteSource;
+  /** The file itself, where it is open. */
+  readonly open?: OpenFile;
+  /** What an arm64 kernel says of itself; read anew each time. */
+  banner(): string | undefined;
+  /** What it unpacks to, of a captured one. */
+  readonly unpacked?: NonNullable<CapturedImage["unpacked"]>;
+  /** Its SHA-256. */
+  digest(progress?: Progress): Promise<string>;
+  /** The SHA-256 of a part; undefined where that was not captured. */
+  digestPart(offset: number, length: number): Promise<string | undefined>;
+  /** Whether all that was read of `source` was there. */
+  isComplete(): boolean;
+}
+
+/** What finding a file gave: warnings may stand beside it. */
+export interface FoundFile {
+  readonly file?: ImageFile;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/**
+ * Finds a file. A captured one comes first, since the plan is for its host; a local one that differs is told of, and so
+ * is one that stands in for what the capture lacks. `captured` is undefined where the plan is for this host.
+ */
+export async function findFile(path: string, captured: CapturedFiles | undefined): Promise<FoundFile> {
+  const image = captured?.images !== undefined && Object.hasOwn(captured.images, path)
+    ? captured.images[path]
+    : undefined;
+  if (image !== undefined) return { file: capturedFile(path, image), diagnostics: await differs(path, image) };
+  const { value, diagnostics } = openFile(path);
+  if (value !== undefined) {
+    const warnings = captured?.images === undefined ? [] : [standsIn(path)];
+    return { file: localFile(value), diagnostics: [...diagnostics, ...warnings] };
+  }
+  if (captured === undefined) return { diagnostics };
+  return { diagnostics: diagnostics.map((diagnostic) => howToCapture(diagnostic, path, captured)) };
+}
+
+/** The captured files of another host; `images` is undefined where the capture was taken without any. */
+export interface CapturedFiles {
+  readonly images: CapturedImages | undefined;
+}
+
+/** That a captured file lacks what a plan asks of it. */
+export function captureLacks(path: string): Diagnostic {
+  return {
+    code: "image-not-captured",
+    severity: "error",
+    message: `The capture has ${path}, but not the parts of it that this profile needs`,
+    hint: CAPTURE_ANEW,
+  };
+}
+
+const CAPTURE_ANEW = "Capture it on the host with this profile: warmboot facts --images PROFILE";
+
+function localFile(open: OpenFile): ImageFile {
+  return {
+    path: open.path,
+    size: open.size,
+    source: open.source,
+    open,
+    banner: () => findBanner(open.source),
+    digest: (progress) => hashFile(open, progress),
+    digestPart: (offset, length) => hashPart(open, offset, length),
+    isComplete: () => true,
+  };
+}
+
+function capturedFile(path: string, image: CapturedImage): ImageFile {
+  const { source, isComplete } = replayedSource(image);
+  return {
+    path,
+    size: image.size,
+    source,
+    banner: () => image.banner,
+    ...(image.unpacked === undefined ? {} : { unpacked: image.unpacked }),
+    digest: () => Promise.resolve(image.sha256),
+    digestPart: (offset, length) => Promise.resolve(partDigest(image, offset, length)),
+    isComplete,
+  };
+}
+
+/** A warning if there is a file of this path here, and it is another one. That none can be read is no matter. */
+async function differs(path: string, image: CapturedImage): Promise<readonly Diagnostic[]> {
+  const { value: local } = openFile(path);
+  if (local === undefined) return [];
+  try {
+    if (local.size === image.size && await hashFile(local) === image.sha256) return [];
+  } catch {
+    return [];
+  } finally {
+    closeFile(local);
+  }
+  return [{
+    code: "image-differs",
+    severity: "warning",
+    message: `The file ${path} here is another one than the captured one, with which this plan is made`,
+    hint: "To plan with the file that is here, take a capture without --images",
+  }];
+}
+
+function standsIn(path: string): Diagnostic {
+  return {
+    code: "image-differs",
+    severity: "warning",
+    message: `The capture has images, but not ${path}; this plan is made with the file that is here`,
+    hint: CAPTURE_ANEW,
+  };
+}
+
+function howToCapture(diagnostic: Diagnostic, path: string, { images }: CapturedFiles): Diagnostic {
+  if (diagnostic.code !== "file-missing") return diagnostic;
+  if (images !== undefined) {
+    return {
+      code: "image-not-captured",
+      severity: "error",
+      message: `${path} is not here, and the capture's images do not have it`,
+      hint: CAPTURE_ANEW,
+    };
+  }
+  const how = "apture it with the host: warmboot facts --images PROFILE";
+  if (diagnostic.hint === undefined) return { ...diagnostic, hint: `C${how}` };
+  // A hint has no full stop of its own.
+  return { ...diagnostic, hint: `${diagnostic.hint.replace(/(?<!\?)$/, ".")} Or c${how}` };
+}

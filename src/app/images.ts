@@ -1,0 +1,154 @@
+import type { ByteSource } from "../core/bytes.ts";
+import { type DeviceTree, type DeviceTreeFault, parseDeviceTree } from "../formats/fdt.ts";
+import type { Diagnostic, Path } from "../core/diagnostic.ts";
+import { closeFile, type OpenFile } from "./files/open_file.ts";
+import { identifyKernel } from "../image/identify.ts";
+import type { InitrdInfo } from "../image/image.ts";
+import { identifyInitrd } from "../image/initrd.ts";
+import type { FilePart, IdentifiedFile, Images } from "../plan/input.ts";
+import type { FileRef } from "../profile/profile.ts";
+import { visible } from "../render/visible.ts";
+import type { Contents } from "../syscall/finalize.ts";
+import { unpackInner, withBanner } from "./inner_image.ts";
+import { type CapturedFiles, captureLacks, findFile, type ImageFile, type Progress } from "./image_file.ts";
+import type { Ports } from "../cli/ports.ts";
+
+/** The files of a plan. What was hashed is what is handed to the kernel. */
+export interface OpenImages extends Disposable {
+  readonly images: Images;
+  /** Those that are open: all of them, but for captured ones. */
+  readonly files: readonly OpenFile[];
+  /** The image that the kernel file holds packed, by its path. */
+  readonly contents: Contents;
+  readonly diagnostics: readonly Diagnostic[];
+  /** The SHA-256 of a part; undefined where it is not known. */
+  digestPart(part: FilePart): Promise<string | undefined>;
+}
+
+/** The files of a profile or plan by what they are to it. */
+export interface NamedFiles {
+  readonly kernel: FileRef | undefined;
+  readonly initrd: readonly FileRef[];
+  readonly dtb?: FileRef | undefined;
+  readonly segments: readonly FileRef[];
+}
+
+/** Far more than any device tree: arm64 kernels take 2 MiB. */
+const TREE_MAX = 16 << 20;
+
+function readTree(source: ByteSource): DeviceTree | DeviceTreeFault {
+  if (source.size > TREE_MAX) return { why: "is far larger than any" };
+  return parseDeviceTree(source.read(0, source.size));
+}
+
+/**
+ * Opens, hashes and identifies a kernel, initrds, and the files of explicit segments; takes them from a capture where they
+ * are in one. Every file that cannot be had is a diagnostic.
+ */
+export async function openImages(
+  { kernel: kernelRef, initrd: initrds, dtb: dtbRef, segments: segmentRefs }: NamedFiles,
+  ports: Ports,
+  captured?: CapturedFiles,
+): Promise<OpenImages> {
+  const found: ImageFile[] = [];
+  const digests = new Map<ImageFile, string>();
+  const diagnostics: Diagnostic[] = [];
+  const find = async (ref: FileRef, path: Path): Promise<ImageFile | undefined> => {
+    // A file that is named twice is opened and hashed once.
+    const known = found.find((file) => file.path === ref.path);
+    if (known !== undefined) return known;
+    const result = await findFile(ref.path, captured);
+    diagnostics.push(...result.diagnostics.map((diagnostic) => ({ ...diagnostic, path })));
+    if (result.file !== undefined) found.push(result.file);
+    return result.file;
+  };
+  const kernelFile = kernelRef === undefined ? undefined : await find(kernelRef, ["kernel"]);
+  const initrdFiles = [];
+  for (const [index, ref] of initrds.entries()) initrdFiles.push(await find(ref, ["initrd", index]));
+  const dtbFile = dtbRef === undefined ? undefined : await find(dtbRef, ["dtb"]);
+  const segmentFiles = [];
+  for (const [index, ref] of segmentRefs.entries()) segmentFiles.push(await find(ref, ["segments", index, "file"]));
+  const complete = diagnostics.every(({ severity }) => severity !== "error");
+  const identified = async <Info>(
+    file: ImageFile | undefined,
+    ref: FileRef,
+    path: Path,
+    identify: (source: ByteSource) => Info,
+  ): Promise<readonly IdentifiedFile<Info>[]> => {
+    if (!complete || file === undefined) return [];
+    const sha256 = digests.get(file) ?? await file.digest(progress(file.path, ports));
+    digests.set(file, sha256);
+    const info = identify(file.source);
+    if (!file.isComplete()) {
+      diagnostics.push({ ...captureLacks(file.path), path });
+      return [];
+    }
+    return [{
+      path: file.path,
+      size: file.size,
+      sha256,
+      ...(ref.sha256 === undefined ? {} : { pinned: ref.sha256 }),
+      info,
+    }];
+  };
+  const initrd: IdentifiedFile<InitrdInfo>[] = [];
+  for (const [index, ref] of initrds.entries()) {
+    initrd.push(...await identified(initrdFiles[index], ref, ["initrd", index], identifyInitrd));
+  }
+  const [dtb] = dtbRef === undefined ? [] : await identified(dtbFile, dtbRef, ["dtb"], readTree);
+  const segments: IdentifiedFile<undefined>[] = [];
+  for (const [index, ref] of segmentRefs.entries()) {
+    segments.push(...await identified(segmentFiles[index], ref, ["segments", index, "file"], () => undefined));
+  }
+  const [identifiedKernel] = kernelRef === undefined
+    ? []
+    : await identified(kernelFile, kernelRef, ["kernel"], (source) => {
+      const info = identifyKernel(source);
+      return info.kind === "arm64-image" ? withBanner(info, kernelFile?.banner()) : info;
+    });
+  const unpacked = identifiedKernel === undefined || kernelFile === undefined
+    ? undefined
+    : await unpackInner(kernelFile, identifiedKernel.info);
+  const kernel = unpacked === undefined || identifiedKernel === undefined
+    ? identifiedKernel
+    : { ...identifiedKernel, inner: unpacked.inner };
+  const files = found.flatMap(({ open }) => open ?? []);
+  return {
+    images: {
+      ...(kernel === undefined ? {} : { kernel }),
+      initrd,
+      ...(dtb === undefined ? {} : { dtb }),
+      segments,
+    },
+    files,
+    contents: new Map(kernel === undefined || unpacked?.bytes === undefined ? [] : [[kernel.path, unpacked.bytes]]),
+    diagnostics,
+    digestPart: async ({ path, offset, length }) =>
+      await found.find((file) => file.path === path)?.digestPart(offset, length),
+    [Symbol.dispose]: () => files.forEach(closeFile),
+  };
+}
+
+const PATIENCE_MS = 500;
+
+/** A progress line on a terminal, once hashing takes over half a second. */
+function progress(path: string, { err }: Ports): Progress | undefined {
+  if (!err.isTerminal) return undefined;
+  const start = performance.now();
+  const { width } = err.layout;
+  let shown = -1;
+  return (done, total) => {
+    if (performance.now() - start < PATIENCE_MS && shown < 0) return;
+    const percent = Math.floor(done * 100 / total);
+    if (done === total && shown >= 0) err.write("\r\x1b[K");
+    else if (percent > shown) err.write(`\r\x1b[K${progressLine(path, percent, width)}`);
+    shown = percent;
+  };
+}
+
+/** One line that leaves the last column free: a longer one would wrap, and could not be written over. */
+export function progressLine(path: string, percent: number, width: number): string {
+  const about = `: ${percent} %`;
+  const room = width - 1 - "Reading ".length - about.length;
+  return `Reading ${visible(path.length <= room ? path : `...${path.slice(path.length - room + 3)}`)}${about}`;
+}

@@ -1,0 +1,177 @@
+import { basename } from "@std/path/posix";
+import type { Checked, Diagnostic } from "../core/diagnostic.ts";
+import { closeFile, hashPart, openFile, openProblem } from "./files/open_file.ts";
+import { describeImage } from "../image/describe.ts";
+import { identifyKernel } from "../image/identify.ts";
+import { type UkiParts, ukiParts } from "../entry/uki.ts";
+import { parseBootEntry } from "../entry/bls.ts";
+import type { ProfileDraft } from "../profile/profile_template.ts";
+import type { FileRef } from "../profile/profile.ts";
+import { NEXT_STEPS } from "./init_installed.ts";
+import { isFileThere } from "./installed_kernels.ts";
+import { readWhole } from "./files/read_whole.ts";
+import { isTaken, writePart } from "./files/write_new.ts";
+
+/** The largest entry that is read. */
+const ENTRY_LIMIT = { what: "a boot loader entry", bytes: 1 << 20 };
+
+/**
+ * A profile of a boot loader entry of type 1. Its paths begin at the root of the file system that holds it: `boot`, or
+ * the folder in which loader/entries lies.
+ */
+export function draftOfEntry(file: string, boot: string | undefined): Checked<ProfileDraft> {
+  const read = readWhole(file, ENTRY_LIMIT);
+  if (read.bytes === undefined) return { value: undefined, diagnostics: read.diagnostics };
+  const text = new TextDecoder().decode(read.bytes);
+  // What is no UTF-8 must not reach the profile as something else.
+  if (text.includes("\ufffd")) return { value: undefined, diagnostics: [notUtf8(file)] };
+  const { value: entry, diagnostics } = parseBootEntry(text, file);
+  if (entry === undefined) return { value: undefined, diagnostics };
+  const at = absolute(file).replace(/\/loader\/entries\/[^/]+$/, "");
+  const root = boot === undefined ? at : absolute(boot).replace(/\/+$/, "");
+  if (boot === undefined && at === absolute(file)) return { value: undefined, diagnostics: [rootUnknown(file)] };
+
+  const problems: Diagnostic[] = [];
+  const resolve = (path: string): FileRef => {
+    // Where /boot is no file system of its own, some distributions write paths from the root.
+    const found = [`${root}${path}`, path].find(isFileThere);
+    if (found === undefined) problems.push(openProblemOf(`${root}${path}`));
+    return { path: found ?? path };
+  };
+  const kernel = resolve(entry.linux);
+  const initrd = entry.initrd.map(resolve);
+  if (problems.length > 0) return { value: undefined, diagnostics: problems };
+  return {
+    value: {
+      about: [`Boots what the boot loader entry ${basename(file)} boots.`, NEXT_STEPS],
+      ...(entry.title === undefined ? {} : { description: entry.title }),
+      ...(entry.architecture === undefined ? {} : { architecture: entry.architecture }),
+      kernel,
+      initrd,
+      cmdline: entry.options,
+      notes: {
+        kernel: `${
+          entry.version === undefined ? "" : `Version ${entry.version}. `
+        }An update may remove this file and install another.${
+          entry.hasDevicetree ? " The entry names a device tree; the next kernel gets the running one instead." : ""
+        }`,
+        ...(initrd.length === 0 ? { initrd: "The entry has none." } : {}),
+        cmdline: "The entry's options. What the boot loader adds by itself is not among them.",
+      },
+    },
+    diagnostics: [],
+  };
+}
+
+/** A profile of a unified kernel image, whose parts are written into a folder: no kernel call takes the whole. */
+export async function draftOfUki(file: string, folder: string | undefined): Promise<Checked<ProfileDraft>> {
+  const { value: open, diagnostics } = openFile(file);
+  if (open === undefined) return { value: undefined, diagnostics };
+  try {
+    const info = identifyKernel(open.source);
+    const parts = info.kind === "uki" ? ukiParts(open.source, info) : undefined;
+    if (parts === undefined) return { value: undefined, diagnostics: [noUki(file, describeImage(info))] };
+    if (folder === undefined) return { value: undefined, diagnostics: [notExtracted(file)] };
+    if (parts.isCmdlineBroken) return { value: undefined, diagnostics: [notUtf8(`The section .cmdline of ${file}`)] };
+    const stem = basename(file).replace(/\.efi$/i, "");
+    const wanted = [
+      { section: parts.linux, path: `${absolute(folder)}/${stem}.linux` },
+      ...(parts.ucode === undefined ? [] : [{ section: parts.ucode, path: `${absolute(folder)}/${stem}.ucode` }]),
+      ...(parts.initrd === undefined ? [] : [{ section: parts.initrd, path: `${absolute(folder)}/${stem}.initrd` }]),
+    ];
+    const taken = wanted.find(({ path }) => isTaken(path));
+    if (taken !== undefined) return { value: undefined, diagnostics: [alreadyThere(taken.path)] };
+    const refs: FileRef[] = [];
+    for (const { section, path } of wanted) {
+      writePart(path, open.source, section);
+      refs.push({ path, sha256: await hashPart(open, section.offset, section.size) });
+    }
+    const [kernel, ...initrd] = refs;
+    if (kernel === undefined) return { value: undefined, diagnostics: [] };
+    return { value: ukiDraft(file, parts, kernel, initrd), diagnostics: [] };
+  } finally {
+    closeFile(open);
+  }
+}
+
+function ukiDraft(file: string, parts: UkiParts, kernel: FileRef, initrd: readonly FileRef[]): ProfileDraft {
+  const unused = parts.others.length === 0
+    ? ""
+    : ` Its sections ${parts.others.join(", ")} have no place in a profile.`;
+  return {
+    about: [
+      `Boots what the unified kernel image ${
+        basename(file)
+      } boots. Its parts were written beside one another, and are ` +
+      `pinned: when the image is updated, write them anew.${unused}`,
+      NEXT_STEPS,
+    ],
+    ...(parts.title === undefined ? {} : { description: parts.title }),
+    kernel,
+    initrd,
+    cmdline: parts.cmdline ?? "",
+    notes: {
+      kernel: `The section .linux${parts.release === undefined ? "" : `, release ${parts.release}`}.`,
+      initrd: initrd.length === 0 ? "The image has none." : "The sections .ucode, if there is one, and .initrd.",
+      cmdline: parts.cmdline === undefined
+        ? "The image has no section .cmdline: the boot loader gives it one. State it here."
+        : "The section .cmdline.",
+    },
+  };
+}
+
+/** `..` stays: behind a link it leads elsewhere than the text says. */
+function absolute(path: string): string {
+  if (path.startsWith("/")) return path;
+  return [Deno.cwd().replace(/\/$/, ""), ...path.split("/").filter((step) => step !== "" && step !== ".")].join("/");
+}
+
+function openProblemOf(path: string): Diagnostic {
+  const [problem] = openFile(path).diagnostics;
+  return problem ?? openProblem(path, new Deno.errors.NotFound());
+}
+
+function rootUnknown(file: string): Diagnostic {
+  return {
+    code: "entry-unusable",
+    severity: "error",
+    message: `${file} is in no folder loader/entries, so the root of its paths is unknown`,
+    hint: "Say where they begin: --boot /boot",
+  };
+}
+
+function notUtf8(what: string): Diagnostic {
+  return {
+    code: "entry-unusable",
+    severity: "error",
+    message: `${what} is not UTF-8, and a profile cannot hold it`,
+    hint: "Boot it, and take the running command line: warmboot init --running",
+  };
+}
+
+function noUki(file: string, what: string): Diagnostic {
+  return {
+    code: "entry-unusable",
+    severity: "error",
+    message: `${file} is no unified kernel image: ${what}`,
+    expected: "a PE file with a section .linux",
+  };
+}
+
+function notExtracted(file: string): Diagnostic {
+  return {
+    code: "entry-unusable",
+    severity: "error",
+    message: `${file} holds kernel and initrd in one file, which a profile cannot name`,
+    hint: "Have them written into a folder: --extract DIR",
+  };
+}
+
+function alreadyThere(path: string): Diagnostic {
+  return {
+    code: "entry-unusable",
+    severity: "error",
+    message: `${path} is there already, and init overwrites nothing`,
+    hint: "Name another folder with --extract, or remove the file",
+  };
+}

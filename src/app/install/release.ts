@@ -1,0 +1,52 @@
+import { dirname, fromFileUrl } from "@std/path/posix";
+import type { Checked } from "../../core/diagnostic.ts";
+import { readWhole } from "../files/read_whole.ts";
+import { digestOf } from "./manifest.ts";
+
+/** A file of an unpacked release. */
+export interface ReleaseFile {
+  /** From the release's folder. */
+  readonly path: string;
+  readonly text: string;
+}
+
+/** The digests of all files of a release, in the form of sha256sum(1). */
+export const SUMS_NAME = "SHA256SUMS";
+
+/** No file of a release is larger. */
+const LIMIT = { what: "a file of a release", bytes: 16 << 20 };
+
+/** The folder of the module that was started; undefined if it came from elsewhere than a file. */
+export function programFolder(): string | undefined {
+  return Deno.mainModule.startsWith("file:") ? dirname(fromFileUrl(Deno.mainModule)) : undefined;
+}
+
+/** Reads the release that the running program is part of, every file of it checked by its digest. */
+export function readRelease(): Checked<readonly ReleaseFile[]> {
+  const folder = programFolder();
+  const root = folder === undefined ? undefined : dirname(dirname(folder));
+  const sums = root === undefined ? undefined : readWhole(`${root}/${SUMS_NAME}`, LIMIT);
+  if (sums?.bytes === undefined) {
+    // Without them this is no release, which is for the caller to tell.
+    return { value: undefined, diagnostics: (sums?.diagnostics ?? []).filter(({ code }) => code !== "file-missing") };
+  }
+  const files: ReleaseFile[] = [];
+  for (const line of new TextDecoder().decode(sums.bytes).split("\n").filter((each) => each !== "")) {
+    const [, digest, path = ""] = /^([0-9a-f]{64}) {2}(?:\.\/)?([^\0]+)$/.exec(line) ?? [];
+    const { bytes, diagnostics } = readWhole(`${root}/${path}`, LIMIT);
+    if (bytes === undefined) return { value: undefined, diagnostics };
+    if (digest === undefined || digestOf(bytes) !== digest) {
+      return {
+        value: undefined,
+        diagnostics: [{
+          code: "file-damaged",
+          severity: "error",
+          message: `${root}/${path} is not what ${SUMS_NAME} says`,
+          hint: "Unpack the release anew",
+        }],
+      };
+    }
+    files.push({ path, text: new TextDecoder().decode(bytes) });
+  }
+  return { value: files, diagnostics: [] };
+}

@@ -1,0 +1,110 @@
+import { basename, dirname } from "@std/path/posix";
+import { closeFile, openFile } from "./files/open_file.ts";
+import { compareNames } from "../host/reader.ts";
+import { imageRelease } from "../image/describe.ts";
+import { identifyKernel } from "../image/identify.ts";
+import { releaseNumbers } from "../profile/release_range.ts";
+
+/** A kernel that is installed. Paths are those of the host, without the folder that stands in for its root. */
+export interface InstalledKernel {
+  readonly path: string;
+  /** As uname -r will say, from the image or else from its name. */
+  readonly release: string;
+}
+
+/** Names of kernels under /boot: of Debian, Fedora, SUSE, Arch; arm64's Image. */
+const KERNEL_NAME = /^(?:vmlinuz|vmlinux|Image|kernel)-(.+)$/;
+
+/** What is no kernel to boot: rescue kernels, old ones, signatures, and what a package manager has half installed. */
+const SET_ASIDE = /rescue|\.(?:old|bak|sig|hmac|tmp|new|dpkg-\w+|rpm\w+)$|[~#]$/;
+
+/** Names of the initrd for a version, as initramfs-tools, dracut, mkinitcpio and SUSE's dracut make them. */
+const INITRD_NAMES: readonly ((version: string) => string)[] = [
+  (version) => `initrd.img-${version}`,
+  (version) => `initramfs-${version}.img`,
+  (version) => `initrd-${version}`,
+  (version) => `initrd-${version}.img`,
+];
+
+/** Where kernel-install puts TOKEN/VERSION/linux, beside its initrd, for boot loader entries of type 1. */
+const ENTRY_ROOTS = ["/boot", "/efi", "/boot/efi"];
+
+/**
+ * Every kernel under /boot, /efi and /usr/lib/modules, the oldest first. Rescue kernels and old ones set aside do not
+ * count.
+ */
+export function installedKernels(root: string): readonly InstalledKernel[] {
+  const boot = namesIn(`${root}/boot`).filter((name) => KERNEL_NAME.test(name) && !SET_ASIDE.test(name))
+    .map((name) => `/boot/${name}`);
+  const modules = ["/lib/modules", "/usr/lib/modules"].flatMap((folder) =>
+    namesIn(`${root}${folder}`).map((release) => `${folder}/${release}/vmlinuz`)
+  );
+  const entries = ENTRY_ROOTS.flatMap((folder) =>
+    namesIn(`${root}${folder}`).flatMap((token) =>
+      namesIn(`${root}${folder}/${token}`).map((version) => `${folder}/${token}/${version}/linux`)
+    )
+  );
+  return [...modules, ...boot, ...entries].flatMap((path) => {
+    const found = kernelAt(root, path);
+    if (found === undefined) return [];
+    return [{ path, release: found.release ?? KERNEL_NAME.exec(basename(path))?.[1] ?? basename(dirname(path)) }];
+  }).toSorted((a, b) => compareReleases(a.release, b.release));
+}
+
+/**
+ * A kernel file, with its release where it says; undefined for what is no kernel, or is not there. One that may not be
+ * read, as Ubuntu's by others than root, is taken by its name.
+ */
+export function kernelAt(root: string, path: string): { readonly release: string | undefined } | undefined {
+  if (!isFileThere(`${root}${path}`)) return undefined;
+  const { value: file } = openFile(`${root}${path}`);
+  if (file === undefined) return { release: undefined };
+  try {
+    const info = identifyKernel(file.source);
+    return info.kind === "not-kernel" ? undefined : { release: imageRelease(info) };
+  } finally {
+    closeFile(file);
+  }
+}
+
+/** The initrd that belongs to a kernel, by the version in its name or else its release; undefined if none is there. */
+export function initrdFor(root: string, { path, release }: InstalledKernel): string | undefined {
+  const version = KERNEL_NAME.exec(basename(path))?.[1];
+  const versions = version === undefined || version === release ? [release] : [version, release];
+  const folders = [...new Set([dirname(path), "/boot"])];
+  const beside = basename(path) === "linux" ? [`${dirname(path)}/initrd`] : [];
+  const named = versions.flatMap((each) =>
+    folders.flatMap((folder) => INITRD_NAMES.map((name) => `${folder}/${name(each)}`))
+  );
+  return [...beside, ...named].find((candidate) => isFileThere(`${root}${candidate}`));
+}
+
+/** The order of releases: by their numbers, then a release candidate before the release, then by the rest. */
+export function compareReleases(a: string, b: string): number {
+  const [left, right] = [releaseNumbers(a) ?? [], releaseNumbers(b) ?? []];
+  for (let index = 0; index < Math.max(left.length, right.length); index++) {
+    const order = (left[index] ?? 0) - (right[index] ?? 0);
+    if (order !== 0) return order;
+  }
+  const candidates = Number(/-rc\d/.test(b)) - Number(/-rc\d/.test(a));
+  return candidates !== 0 ? candidates : compareNames(a, b);
+}
+
+/** Whether there is a file of that name, links followed. */
+export function isFileThere(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    return false;
+  }
+}
+
+function namesIn(folder: string): readonly string[] {
+  try {
+    return Array.from(Deno.readDirSync(folder), ({ name }) => name).toSorted(compareNames);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotCapable) throw error;
+    return [];
+  }
+}

@@ -1,0 +1,25 @@
+import type { Checked, Diagnostic } from "../core/diagnostic.ts";
+import { closeFile, hashFile, openFile } from "./files/open_file.ts";
+import type { ProfileDraft } from "../profile/profile_template.ts";
+import type { FileRef } from "../profile/profile.ts";
+
+/** A draft whose files are pinned by the digests that they have now, as found under a folder that stands in for the root. */
+export async function pinFiles(draft: ProfileDraft, root: string): Promise<Checked<ProfileDraft>> {
+  const problems: Diagnostic[] = [];
+  const pinned = async (ref: FileRef): Promise<FileRef> => {
+    const { value: file, diagnostics } = openFile(`${root}${ref.path}`);
+    if (file === undefined) {
+      problems.push(...diagnostics);
+      return ref;
+    }
+    try {
+      return { ...ref, sha256: await hashFile(file) };
+    } finally {
+      closeFile(file);
+    }
+  };
+  const kernel = await pinned(draft.kernel);
+  const initrd: FileRef[] = [];
+  for (const ref of draft.initrd) initrd.push(await pinned(ref));
+  return { value: problems.length > 0 ? undefined : { ...draft, kernel, initrd }, diagnostics: problems };
+}

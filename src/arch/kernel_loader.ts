@@ -1,0 +1,65 @@
+import type { Checked } from "../core/diagnostic.ts";
+import type { DeviceTree } from "../formats/fdt.ts";
+import type { Range } from "../core/range.ts";
+import type { HostFacts } from "../host/facts.ts";
+import type { RandomPart, Segment, SegmentRequest } from "./segment.ts";
+
+/** The virtual addresses among which a base is chosen. */
+export interface VirtualBases extends Range {
+  /** A power of two, bytes. */
+  readonly alignment: bigint;
+}
+
+/** A kernel that kexec_load(2) can start: what memory it needs, what becomes of it at an address, what it is told. */
+export interface KernelImage {
+  readonly request: SegmentRequest;
+  /** What of its place is chosen at load, for a kernel that was unpacked before: KASLR. */
+  readonly bases?: {
+    /** The virtual addresses that it may take. */
+    readonly virtual: VirtualBases;
+    /** Why its physical address is not chosen; undefined where it is. */
+    readonly fixed?: string;
+  };
+  /** Its segments and entry when it lies at this address. */
+  at(address: bigint): { readonly entry: bigint; readonly segments: readonly Segment[] };
+  /** What it is told when it starts. */
+  handOver(input: HandoverInput): Checked<Handover>;
+}
+
+/** What a kernel is told of. */
+export interface HandoverInput {
+  /** The host, for what the next kernel inherits. */
+  readonly facts: HostFacts;
+  /** Without its NUL; written as UTF-8. */
+  readonly cmdline: string;
+  /** Whether there is an initrd; where it lies is told when the rest is built. */
+  readonly initrd: boolean;
+  /** Whether its bases are random, as its own decompressor would have told it. */
+  readonly kaslr: boolean;
+  /** The device tree that the profile names in place of the host's. */
+  readonly deviceTree?: DeviceTree;
+  /** Of a crash image. */
+  readonly crash?: {
+    /** Where the ELF core header lies. */
+    readonly elfcorehdr: Range;
+    /** What lies in the reservation and must be left alone: that, and what was copied away. */
+    readonly kept: readonly Range[];
+  };
+}
+
+/** The segment that tells a kernel what it must know; its size is the same wherever it and the initrd lie. */
+export interface Handover {
+  /** Bytes. */
+  readonly size: bigint;
+  /** A power of two. */
+  readonly alignment: bigint;
+  /** Its bytes for a place of its own and of all initrds together, one behind the other; physical addresses. */
+  build(at: bigint, initrd?: { readonly address: bigint; readonly size: bigint }): HandoverBytes;
+}
+
+/** The bytes of a handover. */
+export interface HandoverBytes {
+  readonly bytes: Uint8Array;
+  /** Zeros that are replaced at load. */
+  readonly random: readonly RandomPart[];
+}

@@ -1,0 +1,151 @@
+import type { KernelImage } from "../kernel_loader.ts";
+import type { Segment } from "../segment.ts";
+import { bootParamsHandover } from "./handover.ts";
+import type { Checked } from "../../core/diagnostic.ts";
+import { alignUp } from "../../core/range.ts";
+import { machineOf } from "../../image/describe.ts";
+import type { BzImage, ElfImage, ImageInfo } from "../../image/image.ts";
+import { loadObjection } from "../../image/compatibility.ts";
+import {
+  BOOT_FLAG,
+  HEADER_MAGIC,
+  SETUP_HEADER as AT,
+  XLF_CAN_BE_LOADED_ABOVE_4G,
+  XLF_KERNEL_64,
+} from "../../image/setup_header.ts";
+import type { KernelFile } from "../../plan/input.ts";
+import { memoryWords } from "./memory_parameters.ts";
+import { elfLayout, elfSegments } from "./elf_loader.ts";
+import { KERNEL_STEP, virtualBases } from "../../plan/predecompress.ts";
+
+/** Where a kernel goes that does not say where it would like to be: 16 MiB, above what old firmware uses. */
+export const MIN_ADDRESS = 0x100_0000n;
+
+/** Linux's 64-bit entry lies 0x200 into the protected-mode code (Documentation/arch/x86/boot.rst). */
+const ENTRY_64 = 0x200n;
+
+/** A kernel file as an image to place on x86_64; undefined for what cannot be, which is a check's to say. */
+export function kernelImage(
+  file: { readonly path: string; readonly size: number; readonly info: ImageInfo },
+  pageSize: bigint,
+): Checked<KernelImage> {
+  const foreign = machineOf(file.info) !== "x86_64" || loadObjection("kexec_load", file.info, "x86_64") !== undefined;
+  if (foreign) return { value: undefined, diagnostics: [] };
+  switch (file.info.kind) {
+    case "bzimage":
+      return { value: fromBzImage(file.path, file.size, file.info, pageSize), diagnostics: [] };
+    case "elf":
+      return fromElf(file.path, file.info, pageSize);
+    default:
+      return { value: undefined, diagnostics: [] };
+  }
+}
+
+/**
+ * The kernel that a bzImage's payload unpacked to, with the setup header of that; entered at startup_64 with the
+ * boot_params that the decompressor would have passed on. It takes whole pages of 2 MiB, by which it maps itself.
+ */
+export function unpackedKernelImage(
+  { path, unpacked, info }: KernelFile & {
+    readonly info: BzImage;
+    readonly unpacked: NonNullable<KernelFile["unpacked"]>;
+  },
+  cmdline: string,
+  pageSize: bigint,
+): Checked<KernelImage> {
+  const { value: layout, diagnostics } = elfLayout(unpacked.elf, path, pageSize);
+  if (layout === undefined) return { value: undefined, diagnostics };
+  const { max, avoid, fixed } = memoryWords(cmdline);
+  const virtual = virtualBases(info, unpacked.relocations.length > 0, cmdline);
+  const alignment = BigInt(info.alignment) > KERNEL_STEP ? BigInt(info.alignment) : KERNEL_STEP;
+  const unpackedBytes = (segment: Segment): Segment =>
+    segment.bytes.kind === "file" ? { ...segment, bytes: { ...segment.bytes, kind: "unpacked" } } : segment;
+  return {
+    value: {
+      request: {
+        ...layout.request,
+        size: alignUp(layout.request.size, KERNEL_STEP),
+        alignment,
+        max: max !== undefined && max < layout.request.max ? max : layout.request.max,
+        avoid,
+      },
+      ...(typeof virtual === "string" ? {} : { bases: { virtual, ...(fixed === undefined ? {} : { fixed }) } }),
+      at: (address) => {
+        const { entry, segments } = elfSegments(layout, address);
+        return { entry, segments: segments.map(unpackedBytes) };
+      },
+      handOver: (input) =>
+        bootParamsHandover(
+          { header: info.header, efiKexec: info.efiKexec },
+          input,
+        ),
+    },
+    diagnostics,
+  };
+}
+
+/** The protected-mode code goes to one place of init_size bytes. */
+function fromBzImage(path: string, size: number, info: BzImage, pageSize: bigint): KernelImage {
+  const offset = (info.setupSects + 1) * 512;
+  const part = { path, offset, length: size - offset };
+  const needed = BigInt(info.initSize);
+  return {
+    request: {
+      name: "kernel",
+      size: needed,
+      alignment: BigInt(info.alignment),
+      // Below its preferred address the decompressor would move up to it, over what lies there (LOAD_PHYSICAL_ADDR).
+      min: info.prefAddress > MIN_ADDRESS || !info.relocatable ? info.prefAddress : MIN_ADDRESS,
+      max: info.relocatable ? 1n << 64n : info.prefAddress + needed,
+      preferred: info.prefAddress,
+    },
+    at: (address) => ({
+      entry: address + ENTRY_64,
+      segments: [{
+        name: "kernel",
+        mem: address,
+        memsz: alignUp(needed, pageSize),
+        bytes: { kind: "file", ...part },
+      }],
+    }),
+    handOver: (input) => bootParamsHandover({ header: info.header, efiKexec: info.efiKexec }, input),
+  };
+}
+
+/** The PT_LOADs of a vmlinux, entered at startup_64. It has no setup header: one is made that says as much as it reads. */
+function fromElf(path: string, info: ElfImage, pageSize: bigint): Checked<KernelImage> {
+  const { value: layout, diagnostics } = elfLayout(info, path, pageSize);
+  if (layout === undefined) return { value: undefined, diagnostics };
+  const header = plainHeader(Number(layout.request.size));
+  return {
+    value: {
+      request: layout.request,
+      at: (address) => elfSegments(layout, address),
+      handOver: (input) => bootParamsHandover({ header, efiKexec: false }, input),
+    },
+    diagnostics,
+  };
+}
+
+/** handover_offset and kernel_info_offset, the last fields of protocol 2.15, which are for other entries. */
+const UNUSED = 8;
+
+/** The setup header of a kernel without one: protocol 2.15, 64-bit, of this size (arch/x86/include/uapi/asm/bootparam.h). */
+function plainHeader(initSize: number): Uint8Array {
+  const header = new Uint8Array(AT.initSize + 4 + UNUSED - AT.setupSects);
+  const view = new DataView(header.buffer);
+  const u8 = (at: number, value: number): void => view.setUint8(at - AT.setupSects, value);
+  const u16 = (at: number, value: number): void => view.setUint16(at - AT.setupSects, value, true);
+  const u32 = (at: number, value: number): void => view.setUint32(at - AT.setupSects, value, true);
+  u16(AT.bootFlag, BOOT_FLAG);
+  u16(AT.jump, 0x6aeb); // jmp over the header, which tells its length
+  u32(AT.magic, HEADER_MAGIC);
+  u16(AT.version, 0x020f);
+  u32(AT.initrdAddrMax, 0x7fff_ffff);
+  u32(AT.kernelAlignment, 0x20_0000);
+  u8(AT.relocatableKernel, 1);
+  u16(AT.xloadflags, XLF_KERNEL_64 | XLF_CAN_BE_LOADED_ABOVE_4G);
+  u32(AT.cmdlineSize, 2047);
+  u32(AT.initSize, initSize);
+  return header;
+}

@@ -1,0 +1,188 @@
+import type { Diagnostic } from "../core/diagnostic.ts";
+import { jsonText } from "../core/json_text.ts";
+import { decodeRecord, type LoadRecord } from "./record.ts";
+import type { FoundRecord } from "./status.ts";
+import { reasonOf } from "../cli/reason.ts";
+
+/** Where the records are kept: gone with the boot, as the loaded image is. */
+export const RECORD_DIRECTORY = "/run/warmboot";
+
+/** Which of the two images a record is about. */
+export type ImageSlot = "reboot" | "crash";
+
+/** The store of the records cannot be used. */
+export class StoreError extends Error {
+  override readonly name = "StoreError";
+}
+
+/** The lock of the store, held while an image is loaded or unloaded. */
+export interface StoreLock extends Disposable {
+  /** Whether another warmboot held it first: what was read before may no longer hold. */
+  readonly waited: boolean;
+  /** Writes a record beside the old one, before the call: a full disk shows here, while nothing has happened yet. */
+  prepare(slot: ImageSlot, record: LoadRecord): void;
+  /** Puts the prepared record in the old one's place: one rename, which needs no space. */
+  commit(slot: ImageSlot): void;
+  /** Throws the prepared record away; the old one stays. */
+  discard(slot: ImageSlot): void;
+  /** Removes the record: nothing is loaded any more. */
+  remove(slot: ImageSlot): void;
+}
+
+/** How to wait for another warmboot: units that load at boot may do so at the same moment. */
+export interface Waiting {
+  readonly directory?: string;
+  /** Called once, where it must be waited for, with what to say. */
+  readonly onWait?: (text: string) => void;
+  /** Milliseconds until it is given up. */
+  readonly patience?: number;
+}
+
+const WAITING = "Waiting for another warmboot, which is loading or unloading an image";
+
+/** Milliseconds. A load holds the lock while the kernel copies the image, seconds at most on a real machine. */
+const PATIENCE = 60_000;
+
+/** Between two looks, milliseconds. */
+const INTERVAL = 50;
+
+/**
+ * Takes the lock, once no other warmboot holds it.
+ * @throws {StoreError} if one holds it for too long, or the directory cannot be used
+ */
+export async function lockStore(
+  { directory = RECORD_DIRECTORY, onWait, patience = PATIENCE }: Waiting = {},
+): Promise<StoreLock> {
+  const path = `${directory}/lock`;
+  const file = attempt(`use ${directory}`, () => {
+    Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+    return Deno.openSync(path, { create: true, write: true, mode: 0o600 });
+  });
+  let waited = false;
+  try {
+    const end = performance.now() + patience;
+    while (!attempt(`lock ${path}`, () => file.tryLockSync(true))) {
+      if (performance.now() >= end) {
+        throw new StoreError(
+          `Another warmboot is loading or unloading an image, and was not done after ${patience / 1000} s`,
+        );
+      }
+      if (!waited) onWait?.(WAITING);
+      waited = true;
+      await new Promise((resolve) => setTimeout(resolve, INTERVAL));
+    }
+  } catch (error) {
+    file.close();
+    throw error;
+  }
+  return {
+    waited,
+    prepare: (slot, record) =>
+      attempt(`write ${pending(directory, slot)}`, () => {
+        using pendingFile = Deno.openSync(pending(directory, slot), {
+          create: true,
+          write: true,
+          truncate: true,
+          mode: 0o600,
+        });
+        const bytes = new TextEncoder().encode(jsonText(record));
+        for (let done = 0; done < bytes.length;) done += pendingFile.writeSync(bytes.subarray(done));
+        pendingFile.syncSync();
+      }),
+    commit: (slot) =>
+      attempt(`rename ${pending(directory, slot)}`, () => {
+        Deno.renameSync(pending(directory, slot), settled(directory, slot));
+      }),
+    discard: (slot) => attempt(`remove ${pending(directory, slot)}`, () => removeIfThere(pending(directory, slot))),
+    remove: (slot) => attempt(`remove ${settled(directory, slot)}`, () => removeIfThere(settled(directory, slot))),
+    [Symbol.dispose]: () => giveBack(file),
+  };
+}
+
+/** Closing alone would leave a lock held while a process that was forked meanwhile has the descriptor, too. */
+function giveBack(file: Deno.FsFile): void {
+  try {
+    file.unlockSync();
+  } finally {
+    file.close();
+  }
+}
+
+/** Reads the record of an image. While another warmboot loads one (`busy`), it is the record from before. */
+export function findRecord(
+  slot: ImageSlot,
+  directory: string = RECORD_DIRECTORY,
+): { readonly found: FoundRecord; readonly busy: boolean } {
+  const isPending = () => readIfThere(pending(directory, slot)).kind === "text";
+  if (!isPending()) return { found: readRecord(slot, directory), busy: false };
+  const busy = !isLockFree(directory);
+  // With the lock free, what is still pending was cut off; otherwise that load came to its end just now.
+  return { found: !busy && isPending() ? { kind: "interrupted" } : readRecord(slot, directory), busy };
+}
+
+/** Whether no warmboot holds the lock. Shared, so that two that look do not take each other for a load. */
+function isLockFree(directory: string): boolean {
+  try {
+    const file = Deno.openSync(`${directory}/lock`);
+    try {
+      return file.tryLockSync(false);
+    } finally {
+      giveBack(file);
+    }
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return true;
+    throw new StoreError(`Cannot look at ${directory}/lock: ${reasonOf(error)}`, { cause: error });
+  }
+}
+
+function readRecord(slot: ImageSlot, directory: string): FoundRecord {
+  const text = readIfThere(settled(directory, slot));
+  if (text.kind === "absent") return { kind: "none" };
+  if (text.kind === "error") return { kind: "unreadable", message: text.message };
+  const problems: Diagnostic[] = [];
+  try {
+    const record = decodeRecord(JSON.parse(text.text), [], (problem) => problems.push(problem));
+    if (record !== undefined) return { kind: "record", record };
+  } catch (error) {
+    return { kind: "unreadable", message: `${settled(directory, slot)} is no JSON: ${reasonOf(error)}` };
+  }
+  return { kind: "unreadable", message: `${settled(directory, slot)} is no record: ${problems[0]?.message}` };
+}
+
+function pending(directory: string, slot: ImageSlot): string {
+  return `${directory}/${slot}.json.new`;
+}
+
+function settled(directory: string, slot: ImageSlot): string {
+  return `${directory}/${slot}.json`;
+}
+
+function removeIfThere(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+type ReadResult =
+  | { readonly kind: "text"; readonly text: string }
+  | { readonly kind: "absent" }
+  | { readonly kind: "error"; readonly message: string };
+
+function readIfThere(path: string): ReadResult {
+  try {
+    return { kind: "text", text: Deno.readTextFileSync(path) };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return { kind: "absent" };
+    return { kind: "error", message: `${path} cannot be read: ${reasonOf(error)}` };
+  }
+}
+
+function attempt<T>(what: string, action: () => T): T {
+  try {
+    return action();
+  } catch (cause) {
+    throw new StoreError(`Cannot ${what}: ${reasonOf(cause)}`, { cause });
+  }
+}

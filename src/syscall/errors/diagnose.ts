@@ -1,0 +1,245 @@
+import { formatSize } from "../../core/number.ts";
+import { hasSysBoot } from "../../host/capabilities.ts";
+import type { HostFacts } from "../../host/facts.ts";
+import { isLockedDown } from "../../plan/rules/permission.ts";
+import type { Syscall } from "../../plan/syscall.ts";
+import { errnoName } from "./errno.ts";
+import type { Failure } from "../libc.ts";
+import { PREPARATION_CAUSES } from "./preparation_causes.ts";
+import { REBOOT_CAUSES } from "./reboot_causes.ts";
+import { SIGNATURE_CAUSES } from "./signature_causes.ts";
+
+/** What is known when a call was refused: the call, and the host's facts read again after the refusal. */
+export interface Refusal {
+  /** The call that was refused. */
+  readonly call: Syscall;
+  /** The errno's number. */
+  readonly errno: number;
+  /** The libc function that failed in preparing the call, which then was not made. */
+  readonly function?: Failure["function"];
+  /** The host, read after the refusal. */
+  readonly facts: HostFacts;
+  /** Of a call to reboot: the loaded image preserves the running system. */
+  readonly returns?: boolean;
+}
+
+/** Why a call was refused, as far as probing tells, and what to do about it. */
+export interface Diagnosis {
+  /** Why, as a clause. */
+  readonly cause: string;
+  /** What to do about it. */
+  readonly remedy: string;
+}
+
+/** One known cause. The first row whose errno fits and whose probe holds is the answer. */
+export interface CauseRow {
+  /** Absent: any. */
+  readonly errno?: string;
+  /** Absent: any. */
+  readonly calls?: readonly Syscall["name"][];
+  /** Whether it is this cause. Absent: it is. */
+  when?(refusal: Refusal): boolean;
+  /** Why, as a clause. */
+  readonly cause: string | ((refusal: Refusal) => string);
+  /** What to do about it. */
+  readonly remedy: string;
+}
+
+const FILE_LOAD: readonly Syscall["name"][] = ["kexec_file_load"];
+const FILE_CALLS: readonly Syscall["name"][] = [...FILE_LOAD, "kexec_file_unload"];
+const SEGMENT_LOAD: readonly Syscall["name"][] = ["kexec_load"];
+
+const isCrash = ({ call }: Refusal): boolean =>
+  "crash" in call ? call.crash : "flags" in call && call.flags.some((flag) => flag.endsWith("_ON_CRASH"));
+const lacksCapability = ({ facts }: Refusal): boolean => hasSysBoot(facts) === false;
+const lockedDown = ({ facts }: Refusal): boolean => isLockedDown(facts);
+const noPermitLeft = (refusal: Refusal): boolean =>
+  (isCrash(refusal) ? refusal.facts.kexec.limitPanic : refusal.facts.kexec.limitReboot) === 0;
+
+/** Every known cause, the surest first: kernel/kexec.c, kernel/kexec_file.c, kernel/kexec_core.c, kernel/reboot.c, Linux 7.3. */
+export const CAUSES: readonly CauseRow[] = [
+  {
+    errno: "EPERM",
+    when: lacksCapability,
+    cause: "this process lacks the capability CAP_SYS_BOOT",
+    remedy: "Run warmboot as root on the host itself",
+  },
+  {
+    errno: "EPERM",
+    when: ({ facts }) => facts.initUserNamespace === false,
+    cause: "this process runs in a user namespace of its own, where CAP_SYS_BOOT does not count for kexec",
+    remedy: "Run warmboot on the host itself, outside the container",
+  },
+  {
+    errno: "EPERM",
+    when: ({ facts }) => facts.kexec.loadDisabled === true,
+    cause: "kernel.kexec_load_disabled is 1",
+    remedy: "It cannot be set back; reboot by the ordinary way and look for what sets it",
+  },
+  {
+    errno: "EPERM",
+    when: noPermitLeft,
+    cause: "the load limit is used up (kernel.kexec_load_limit_reboot, or _panic for a crash image)",
+    remedy: "It cannot be raised; reboot by the ordinary way",
+  },
+  {
+    errno: "EPERM",
+    calls: ["kexec_unload"],
+    when: lockedDown,
+    cause: ({ facts }) => `the kernel is locked down (${facts.lockdown}), which forbids kexec_load even for unloading`,
+    remedy: "Reboot by the ordinary way",
+  },
+  {
+    errno: "EPERM",
+    calls: SEGMENT_LOAD,
+    when: lockedDown,
+    cause: ({ facts }) => `the kernel is locked down (${facts.lockdown}), which forbids kexec_load`,
+    remedy: "Use a signed kernel and `load: kexec_file_load`",
+  },
+  {
+    errno: "EPERM",
+    calls: FILE_LOAD,
+    when: lockedDown,
+    cause: ({ facts }) =>
+      `the kernel is locked down (${facts.lockdown}), and could not verify the image's signature with any key it trusts`,
+    remedy: "Use a kernel whose signing key the running kernel knows; `dmesg` may name the key that it looked for",
+  },
+  {
+    errno: "EPERM",
+    when: ({ facts }) => facts.lsm.includes("loadpin"),
+    cause: "LoadPin forbids files from other file systems than the pinned one",
+    remedy: "Put kernel and initrd on the pinned file system, the read-only one that modules come from",
+  },
+  {
+    errno: "EPERM",
+    cause: "a security policy forbids it (a container's seccomp profile answers EPERM as well)",
+    remedy: "Run warmboot on the host itself, and look into the audit log",
+  },
+  {
+    errno: "EACCES",
+    cause: "the kernel's integrity policy (IMA) or SELinux forbids this image",
+    remedy: "Use the distribution's signed kernel; look for `ima` and `avc` in the audit log",
+  },
+  {
+    errno: "EBUSY",
+    calls: [...SEGMENT_LOAD, ...FILE_LOAD],
+    when: (refusal) => refusal.facts.machine === "aarch64" && !isCrash(refusal) && (refusal.facts.cpusOnline ?? 2) > 1,
+    cause:
+      "another load is under way, or the running kernel cannot stop its other CPUs (machine_kexec_prepare on arm64)",
+    remedy:
+      "Try again; if it stays so, the firmware has no PSCI to switch CPUs off: reboot with `maxcpus=1`, and load then",
+  },
+  {
+    errno: "EBUSY",
+    cause: "another load, an unload, or a change of the crash reservation is under way",
+    remedy: "Wait a moment and try again",
+  },
+  {
+    errno: "ENOEXEC",
+    cause: "the running kernel knows no format that fits this file",
+    remedy: "See what `warmboot plan` says about the kernel image; `dmesg` may say more",
+  },
+  {
+    errno: "ENOSYS",
+    calls: FILE_CALLS,
+    cause: ({ facts }) => `the running kernel ${facts.release} has no kexec_file_load (CONFIG_KEXEC_FILE)`,
+    remedy: "Use `load: kexec_load`; `warmboot unload` falls back to it by itself",
+  },
+  {
+    errno: "ENOSYS",
+    cause: ({ facts }) => `the running kernel ${facts.release} is built without kexec`,
+    remedy: "Boot a kernel that has CONFIG_KEXEC",
+  },
+  {
+    errno: "ETXTBSY",
+    cause: "the kernel file or an initrd is open for writing",
+    remedy: "Wait until what writes it (an update of the kernel or the initramfs?) is done; `fuser -v FILE` names it",
+  },
+  {
+    errno: "EINVAL",
+    calls: SEGMENT_LOAD,
+    when: ({ call }) => call.name === "kexec_load" && call.flags.includes("KEXEC_PRESERVE_CONTEXT"),
+    cause: "the running kernel cannot come back from another (CONFIG_KEXEC_JUMP), or a segment does not fit",
+    remedy: "Boot a kernel that has CONFIG_KEXEC_JUMP; Debian's have it not, Ubuntu's have it",
+  },
+  {
+    errno: "EINVAL",
+    calls: SEGMENT_LOAD,
+    cause: "a flag is not known, segments overlap or are more than 16, or they take more than half of memory",
+    remedy: "Compare with the checks of `warmboot plan`; if all pass, `dmesg` may say more",
+  },
+  {
+    errno: "EADDRNOTAVAIL",
+    calls: SEGMENT_LOAD,
+    when: (refusal) => !isCrash(refusal),
+    cause: "a segment is not aligned to pages, or ends beyond what the kernel can address",
+    remedy: "Compare with the checks of `warmboot plan`",
+  },
+  {
+    errno: "EADDRNOTAVAIL",
+    when: (refusal) => isCrash(refusal) && refusal.facts.kexec.crashSize === 0n,
+    cause: "no memory is reserved for a crash kernel",
+    remedy: "Boot with `crashkernel=256M` (or more) on the command line",
+  },
+  {
+    errno: "EADDRNOTAVAIL",
+    when: isCrash,
+    cause: ({ facts }) =>
+      `the image does not fit the crash reservation${
+        facts.kexec.crashSize === undefined ? "" : ` of ${formatSize(facts.kexec.crashSize)}`
+      }`,
+    remedy: "Boot with a larger `crashkernel=`, or use a smaller initrd",
+  },
+  {
+    errno: "EADDRNOTAVAIL",
+    cause: "the kernel found no free range of memory for the image",
+    remedy: "Use a smaller initrd",
+  },
+  {
+    errno: "EINVAL",
+    calls: FILE_LOAD,
+    when: ({ facts }) => facts.machine === "aarch64",
+    cause:
+      "the running kernel takes no such image (its format, page size or byte order), a file is empty, the device " +
+      "tree could not be made anew, or the image takes more than half of memory",
+    remedy: "Compare with the checks of `warmboot plan`; if all pass, `dmesg` may say more",
+  },
+  {
+    errno: "EINVAL",
+    calls: FILE_LOAD,
+    cause:
+      "the kernel found an argument that does not fit: too long a command line, an empty file, or more than half of memory",
+    remedy: "Compare with the checks of `warmboot plan`; if all pass, `dmesg` may say more",
+  },
+  {
+    errno: "EFBIG",
+    cause: "the kernel file or an initrd is larger than 4 GiB",
+    remedy: "Use a smaller initrd",
+  },
+  {
+    errno: "ENOMEM",
+    cause: ({ facts }) =>
+      `memory is short${facts.memAvailable === undefined ? "" : `: ${formatSize(facts.memAvailable)} are available`}`,
+    remedy: "Free memory, or use a smaller initrd",
+  },
+  ...SIGNATURE_CAUSES,
+  {
+    errno: "EIO",
+    cause: "a file could not be read whole, or changed its size while it was read",
+    remedy: "Check the disk (`dmesg`), and whether something rewrites the file",
+  },
+];
+
+/** Explains a refusal; undefined where nothing is known of that errno. */
+export function diagnose(refusal: Refusal): Diagnosis | undefined {
+  const name = errnoName(refusal.errno);
+  if (refusal.function !== undefined) return PREPARATION_CAUSES[name];
+  const table = refusal.call.name === "reboot_kexec" ? [...REBOOT_CAUSES, ...CAUSES] : CAUSES;
+  const row = table.find((candidate) =>
+    (candidate.errno === undefined || candidate.errno === name) &&
+    (candidate.calls === undefined || candidate.calls.includes(refusal.call.name)) &&
+    (candidate.when === undefined || candidate.when(refusal))
+  );
+  if (row === undefined) return undefined;
+  return { cause: typeof row.cause === "string" ? row.cause : row.cause(refusal), remedy: row.remedy };
+}

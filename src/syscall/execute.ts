@@ -1,0 +1,85 @@
+import { KEXEC_FILE_LOAD_FLAGS, KEXEC_LOAD_FLAGS } from "../plan/flags.ts";
+import type { Syscall, SyscallOf } from "../plan/syscall.ts";
+import { bytesInMemory, type Descriptor, joinInitrds } from "./memory_file.ts";
+import { mapSegments } from "./map_segments.ts";
+import type { Contents } from "./finalize.ts";
+import type { CallResult, Libc } from "./libc.ts";
+
+/**
+ * Makes one system call. `files` are those that the call names, opened; the descriptors stay open. `contents` is what
+ * files unpack to whose parts it places.
+ */
+export function execute(
+  call: Syscall,
+  files: readonly Descriptor[],
+  libc: Libc,
+  contents: Contents = new Map(),
+): CallResult {
+  switch (call.name) {
+    case "kexec_file_load":
+      return fileLoad(call, files, libc, contents);
+    case "kexec_load": {
+      const mapped = mapSegments(call, files, libc, contents);
+      if ("ok" in mapped) return mapped;
+      using segments = mapped;
+      return libc.kexecLoad(call.entry, BigInt(call.segments.length), segments.table, call.flagBits);
+    }
+    case "kexec_file_unload": {
+      const crash = call.crash ? KEXEC_FILE_LOAD_FLAGS.KEXEC_FILE_ON_CRASH : 0n;
+      return libc.kexecFileLoad(-1, -1, null, KEXEC_FILE_LOAD_FLAGS.KEXEC_FILE_UNLOAD | crash);
+    }
+    case "kexec_unload":
+      return libc.kexecLoad(0n, 0n, null, call.crash ? KEXEC_LOAD_FLAGS.KEXEC_ON_CRASH : 0n);
+    case "sync":
+      libc.sync();
+      return { ok: true, value: 0 };
+    case "reboot_kexec":
+      return libc.rebootKexec();
+  }
+}
+
+function fileLoad(
+  call: SyscallOf<"kexec_file_load">,
+  files: readonly Descriptor[],
+  libc: Libc,
+  contents: Contents,
+): CallResult {
+  const kernel = call.unpacked === true
+    ? bytesInMemory("warmboot-kernel", unpackedKernel(call, contents), libc)
+    : { ok: true as const, value: find(files, call.kernel).fd };
+  if (!kernel.ok) return kernel;
+  try {
+    return withKernel(kernel.value, call, files, libc);
+  } finally {
+    if (call.unpacked === true) libc.close(kernel.value);
+  }
+}
+
+function withKernel(
+  kernel: number,
+  call: SyscallOf<"kexec_file_load">,
+  files: readonly Descriptor[],
+  libc: Libc,
+): CallResult {
+  const [only, ...more] = call.initrd.map((path) => find(files, path));
+  const cmdline = new TextEncoder().encode(`${call.cmdline}\0`);
+  if (only === undefined) return libc.kexecFileLoad(kernel, -1, cmdline, call.flagBits);
+  if (more.length === 0) return libc.kexecFileLoad(kernel, only.fd, cmdline, call.flagBits);
+  const joined = joinInitrds([only, ...more], libc);
+  if (!joined.ok) return joined;
+  const result = libc.kexecFileLoad(kernel, joined.value, cmdline, call.flagBits);
+  libc.close(joined.value);
+  return result;
+}
+
+function unpackedKernel({ kernel }: SyscallOf<"kexec_file_load">, contents: Contents): Uint8Array {
+  const bytes = contents.get(kernel);
+  if (bytes === undefined) throw new Error(`Cannot make the call: ${kernel} was not unpacked`);
+  return bytes;
+}
+
+function find(files: readonly Descriptor[], path: string): Descriptor {
+  const file = files.find((candidate) => candidate.path === path);
+  if (file === undefined) throw new Error(`Cannot make the call: ${path} was not opened`);
+  return file;
+}

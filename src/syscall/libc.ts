@@ -1,0 +1,243 @@
+import { errnoName } from "./errors/errno.ts";
+
+/** System call numbers per architecture: arch/x86/entry/syscalls/syscall_64.tbl and scripts/syscall.tbl, Linux 7.3. */
+const NUMBERS = {
+  x86_64: { kexec_load: 246n, kexec_file_load: 320n, reboot: 169n },
+  aarch64: { kexec_load: 104n, kexec_file_load: 294n, reboot: 142n },
+} as const;
+
+/** include/uapi/linux/reboot.h: the two magic numbers and LINUX_REBOOT_CMD_KEXEC. */
+const REBOOT_MAGIC1 = 0xfee1deadn;
+const REBOOT_MAGIC2 = 0x28121969n;
+const REBOOT_CMD_KEXEC = 0x45584543n;
+
+const MFD_CLOEXEC = 1;
+
+/** include/uapi/linux/time.h: the first stands still while the system is suspended, the second goes on. */
+const CLOCKS = { monotonic: 1, boottime: 7 } as const;
+
+/** include/uapi/asm-generic/mman-common.h and include/uapi/linux/mman.h. */
+const PROT_READ = 1;
+const PROT_WRITE = 2;
+const PROT_EXEC = 4;
+const MAP_PRIVATE = 2;
+const MAP_ANONYMOUS = 0x20;
+const MADV_POPULATE_READ = 22;
+
+/** Of madvise(2), by kernels before 5.14: there is no such advice. */
+const EINVAL = 22;
+
+/** The functions of libc that are called, by their C prototypes. `syscall` stands here once per use of its arguments. */
+const SYMBOLS = {
+  // long syscall(SYS_kexec_file_load, int kernel_fd, int initrd_fd, unsigned long cmdline_len, const char *cmdline, unsigned long flags)
+  kexec_file_load: {
+    name: "syscall",
+    parameters: ["i64", "i64", "i64", "u64", "buffer", "u64"],
+    result: "i64",
+  },
+  // long syscall(SYS_kexec_load, unsigned long entry, unsigned long nr_segments, struct kexec_segment *, unsigned long flags)
+  kexec_load: { name: "syscall", parameters: ["i64", "u64", "u64", "buffer", "u64"], result: "i64" },
+  // long syscall(SYS_reboot, int magic1, int magic2, unsigned int cmd, void *arg)
+  reboot: { name: "syscall", parameters: ["i64", "u64", "u64", "u64", "u64"], result: "i64" },
+  // int memfd_create(const char *name, unsigned int flags)
+  memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
+  // ssize_t sendfile(int out_fd, int in_fd, off_t *offset, size_t count)
+  sendfile: { parameters: ["i32", "i32", "buffer", "usize"], result: "isize" },
+  // ssize_t write(int fd, const void *buf, size_t count)
+  write: { parameters: ["i32", "buffer", "usize"], result: "isize" },
+  // void *mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
+  mmap: { parameters: ["usize", "usize", "i32", "i32", "i32", "i64"], result: "isize" },
+  // int madvise(void *addr, size_t length, int advice)
+  madvise: { parameters: ["usize", "usize", "i32"], result: "i32" },
+  // int mprotect(void *addr, size_t length, int prot)
+  mprotect: { parameters: ["usize", "usize", "i32"], result: "i32" },
+  // int munmap(void *addr, size_t length)
+  munmap: { parameters: ["usize", "usize"], result: "i32" },
+  // void *memcpy(void *dest, const void *src, size_t n): fills a mapping that is only known by its address
+  copy_out: { name: "memcpy", parameters: ["usize", "buffer", "usize"], result: "usize" },
+  // The same once more: gives the address of a buffer
+  locate: { name: "memcpy", parameters: ["buffer", "buffer", "usize"], result: "usize" },
+  // int close(int fd)
+  close: { parameters: ["i32"], result: "i32" },
+  // void sync(void)
+  sync: { parameters: [], result: "void" },
+  // int clock_gettime(clockid_t clockid, struct timespec *tp): struct timespec is two words of 8 bytes
+  clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+  // int *__errno_location(void)
+  __errno_location: { parameters: [], result: "pointer" },
+  // void *memcpy(void *dest, const void *src, size_t n): reads errno where Deno.UnsafePointerView needs full FFI permission
+  memcpy: { parameters: ["buffer", "pointer", "usize"], result: "pointer" },
+} as const satisfies Deno.ForeignLibraryInterface;
+
+/** uint64_t sum(const void *data, uint64_t length): machine code of ours, by its address. */
+const SUM = { parameters: ["u64", "u64"], result: "u64" } as const satisfies Deno.ForeignFunction;
+
+/** What a call that gives an address gave, or the errno. */
+export type AddressResult = { readonly ok: true; readonly value: bigint } | Failure;
+
+/** What a call gave: its result, or the errno. */
+export type CallResult = { readonly ok: true; readonly value: number } | Failure;
+
+/** The errno of a call that failed. */
+export interface Failure {
+  /** Whether it succeeded. */
+  readonly ok: false;
+  /** The errno's number. */
+  readonly errno: number;
+  /** The libc function, where it failed in preparing the call that was asked for. */
+  readonly function?: "memfd_create" | "sendfile" | "write" | "mmap" | "madvise" | "mprotect";
+}
+
+/** The system calls that warmboot makes. Each returns the errno that it set. */
+export interface Libc extends Disposable {
+  /** kexec_file_load(2). The command line ends with its NUL; descriptors may be -1. */
+  kexecFileLoad(kernelFd: number, initrdFd: number, cmdline: Uint8Array | null, flags: bigint): CallResult;
+  /** kexec_load(2). `segments` is an array of struct kexec_segment. */
+  kexecLoad(entry: bigint, segmentCount: bigint, segments: Uint8Array | null, flags: bigint): CallResult;
+  /** reboot(2) with LINUX_REBOOT_CMD_KEXEC: returns if it fails, or when the payload of a preserving image returns. */
+  rebootKexec(): CallResult;
+  /** An unnamed file in memory that is closed on exec. */
+  memfd(name: string): CallResult;
+  /** Copies from one descriptor, at an offset, to the end of another; gives the bytes copied, perhaps fewer. */
+  sendfile(outFd: number, inFd: number, offset: number, count: number): CallResult;
+  /**
+   * mmap(2) of a whole file, private and read-only: its pages stay in the page cache. All of them are there then: what
+   * cannot be read fails here, with EFAULT, and not by a signal when it is looked at (from Linux 5.14 on). Gives the
+   * address.
+   */
+  mapFile(fd: number, length: number): AddressResult;
+  /** mmap(2) of fresh memory that holds these bytes. Gives the address. */
+  mapBytes(bytes: Uint8Array): AddressResult;
+  /** Fresh memory with machine code, which may then be run and no longer written. Gives the address. */
+  mapCode(code: Uint8Array): AddressResult;
+  /** Calls the machine code at an address as a function of C that takes two 64-bit numbers and gives one. */
+  call(address: bigint, first: bigint, second: bigint): bigint;
+  /** Writes bytes to memory that `mapBytes` gave. */
+  put(address: bigint, bytes: Uint8Array): void;
+  /** Where bytes lie that are given to a call by their address: they must be kept until it is made. */
+  addressOf(bytes: Uint8Array): bigint;
+  /** munmap(2). */
+  unmap(address: bigint, length: number): CallResult;
+  /** write(2). */
+  write(fd: number, bytes: Uint8Array): CallResult;
+  /** close(2). */
+  close(fd: number): CallResult;
+  /** sync(2). */
+  sync(): void;
+  /** clock_gettime(2), in nanoseconds: CLOCK_MONOTONIC or CLOCK_BOOTTIME. */
+  clock(name: "monotonic" | "boottime"): bigint;
+}
+
+/** libc cannot be opened, or the architecture has no system call numbers here. */
+export class LibcError extends Error {
+  /** The name of the class. */
+  override readonly name = "LibcError";
+}
+
+/** The file name of the C library: by this name the loader finds it wherever the distribution keeps it. */
+export const LIBC = "libc.so.6";
+
+/** Opens libc. @throws {LibcError} if that is not permitted or there is none */
+export function openLibc(path: string = LIBC): Libc {
+  const numbers = NUMBERS[Deno.build.arch];
+  if (numbers === undefined || Deno.build.os !== "linux") {
+    throw new LibcError(`Cannot make system calls: ${Deno.build.os} on ${Deno.build.arch} is not supported`);
+  }
+  const library = dlopen(path);
+  const c = library.symbols;
+  const errnoBytes = new Uint8Array(4);
+  const errnoLocation = c.__errno_location();
+
+  // The errno is copied out by the very next call: nothing may run in between.
+  const checked = (value: bigint | number): CallResult => {
+    if (value >= 0) return { ok: true, value: Number(value) };
+    c.memcpy(errnoBytes, errnoLocation, 4n);
+    return { ok: false, errno: new DataView(errnoBytes.buffer).getInt32(0, true) };
+  };
+
+  const checkedAddress = (value: bigint | number): AddressResult => {
+    const address = BigInt(value);
+    const result = checked(address === -1n ? -1 : 0);
+    return result.ok ? { ok: true, value: address } : result;
+  };
+
+  const mapBytes = (bytes: Uint8Array): AddressResult => {
+    const mapped = checkedAddress(
+      c.mmap(0n, BigInt(bytes.length), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0n),
+    );
+    if (mapped.ok) c.copy_out(mapped.value, bytes as BufferSource, BigInt(bytes.length));
+    return mapped;
+  };
+
+  return {
+    kexecFileLoad: (kernelFd, initrdFd, cmdline, flags) =>
+      checked(
+        c.kexec_file_load(
+          numbers.kexec_file_load,
+          BigInt(kernelFd),
+          BigInt(initrdFd),
+          BigInt(cmdline?.length ?? 0),
+          cmdline as BufferSource | null,
+          flags,
+        ),
+      ),
+    kexecLoad: (entry, segmentCount, segments, flags) =>
+      checked(c.kexec_load(numbers.kexec_load, entry, segmentCount, segments as BufferSource | null, flags)),
+    rebootKexec: () => checked(c.reboot(numbers.reboot, REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_CMD_KEXEC, 0n)),
+    memfd: (name) => checked(c.memfd_create(new TextEncoder().encode(`${name}\0`), MFD_CLOEXEC)),
+    sendfile: (outFd, inFd, offset, count) => {
+      const position = new BigInt64Array([BigInt(offset)]);
+      return checked(c.sendfile(outFd, inFd, position, BigInt(count)));
+    },
+    mapFile: (fd, length) => {
+      const mapped = checkedAddress(c.mmap(0n, BigInt(length), PROT_READ, MAP_PRIVATE, fd, 0n));
+      if (!mapped.ok) return mapped;
+      const populated = checked(c.madvise(mapped.value, BigInt(length), MADV_POPULATE_READ));
+      if (populated.ok || populated.errno === EINVAL) return mapped;
+      c.munmap(mapped.value, BigInt(length));
+      return { ...populated, function: "madvise" };
+    },
+    mapBytes,
+    mapCode: (code) => {
+      const mapped = mapBytes(code);
+      if (!mapped.ok) return { ...mapped, function: "mmap" };
+      const runnable = checked(c.mprotect(mapped.value, BigInt(code.length), PROT_READ | PROT_EXEC));
+      if (runnable.ok) return mapped;
+      c.munmap(mapped.value, BigInt(code.length));
+      return { ...runnable, function: "mprotect" };
+    },
+    call: (address, first, second) => {
+      const code = Deno.UnsafePointer.create<typeof SUM>(address);
+      if (code === null) throw new LibcError("Cannot call a function at address 0");
+      return new Deno.UnsafeFnPointer(code, SUM).call(first, second);
+    },
+    put: (address, bytes) => void c.copy_out(address, bytes as BufferSource, BigInt(bytes.length)),
+    // memcpy gives its first argument; nothing is copied.
+    addressOf: (bytes) => c.locate(bytes as BufferSource, bytes as BufferSource, 0n),
+    unmap: (address, length) => checked(c.munmap(address, BigInt(length))),
+    write: (fd, bytes) => checked(c.write(fd, bytes as BufferSource, BigInt(bytes.length))),
+    close: (fd) => checked(c.close(fd)),
+    sync: () => c.sync(),
+    clock: (name) => {
+      const time = new BigInt64Array(2);
+      c.clock_gettime(CLOCKS[name], time);
+      const [seconds = 0n, nanoseconds = 0n] = time;
+      return seconds * 1_000_000_000n + nanoseconds;
+    },
+    [Symbol.dispose]: () => library.close(),
+  };
+}
+
+function dlopen(path: string): Deno.DynamicLibrary<typeof SYMBOLS> {
+  try {
+    return Deno.dlopen(path, SYMBOLS);
+  } catch (cause) {
+    const hint = cause instanceof Deno.errors.NotCapable ? "; run with --allow-ffi or -A" : "";
+    throw new LibcError(`Cannot open ${path}${hint}: ${cause instanceof Error ? cause.message : cause}`, { cause });
+  }
+}
+
+/** A result for a message: the value, or the errno's name. */
+export function formatResult(result: CallResult): string {
+  return result.ok ? String(result.value) : `-1 ${errnoName(result.errno)}`;
+}

@@ -1,0 +1,204 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import {
+  closeFile,
+  descriptorOf,
+  hashFile,
+  isUnchanged,
+  type OpenFile,
+  openFile,
+} from "../../../src/app/files/open_file.ts";
+
+/** Runs with a directory of these files, which then goes away. */
+async function inDirectory(
+  files: { readonly [name: string]: string | Uint8Array },
+  run: (directory: string) => void | Promise<void>,
+): Promise<void> {
+  const directory = Deno.makeTempDirSync({ prefix: "warmboot-files-" });
+  try {
+    for (const [name, content] of Object.entries(files)) {
+      Deno.writeFileSync(
+        `${directory}/${name}`,
+        typeof content === "string" ? new TextEncoder().encode(content) : content,
+      );
+    }
+    await run(directory);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+}
+
+function opened(path: string): OpenFile {
+  const { value, diagnostics } = openFile(path);
+  assertEquals(diagnostics, []);
+  assert(value !== undefined);
+  return value;
+}
+
+/** The one complaint of a file that does not open, with `...` for the directory. */
+function refusal(
+  directory: string,
+  name: string,
+): readonly [string | undefined, string | undefined, string | undefined] {
+  const { value, diagnostics } = openFile(`${directory}/${name}`);
+  assertEquals([value, diagnostics.length], [undefined, 1]);
+  const short = (text: string | undefined) => text?.replaceAll(directory, "...");
+  return [diagnostics[0]?.code, short(diagnostics[0]?.message), short(diagnostics[0]?.hint)];
+}
+
+/** The descriptors of this process that are open below a directory; other tests may run beside this one. */
+function openBelow(directory: string): readonly string[] {
+  return Array.from(Deno.readDirSync("/proc/self/fd"), ({ name }) => {
+    try {
+      return Deno.readLinkSync(`/proc/self/fd/${name}`);
+    } catch {
+      return "";
+    }
+  }).filter((target) => target.startsWith(directory));
+}
+
+Deno.test("a file is read at positions, through a descriptor of the process itself", async () => {
+  await inDirectory({ kernel: "0123456789" }, (directory) => {
+    const file = opened(`${directory}/kernel`);
+    const text = (offset: number, length: number) => new TextDecoder().decode(file.source.read(offset, length));
+    assertEquals([file.size, file.source.size, text(3, 4), text(8, 9), text(20, 1)], [10, 10, "3456", "89", ""]);
+    assertEquals(Deno.readLinkSync(`/proc/self/fd/${descriptorOf(file)}`), `${directory}/kernel`);
+    const info = Deno.readTextFileSync(`/proc/self/fdinfo/${descriptorOf(file)}`);
+    assertMatch(info, /^pos:\t0$/m);
+    const flags = parseInt(/^flags:\t(\d+)$/m.exec(info)?.[1] ?? "", 8);
+    assertEquals([flags & 0o3, flags & 0o2000000], [0, 0o2000000], "read-only, close-on-exec");
+    closeFile(file);
+  });
+});
+
+Deno.test("the descriptor is the one that was opened, whoever else in the process has the same file open", async () => {
+  await inDirectory({ kernel: "0123456789" }, (directory) => {
+    using writer = Deno.openSync(`${directory}/kernel`, { append: true });
+    const file = opened(`${directory}/kernel`);
+    using reader = Deno.openSync(`${directory}/kernel`);
+    writer.seekSync(3, Deno.SeekMode.Start);
+    reader.seekSync(3, Deno.SeekMode.Start);
+    file.source.read(0, 3);
+    const info = Deno.readTextFileSync(`/proc/self/fdinfo/${descriptorOf(file)}`);
+    assertMatch(info, /^pos:\t0$/m);
+    assertMatch(info, /^flags:\t0?2[0-7]*0$/m);
+    closeFile(file);
+  });
+});
+
+Deno.test("the digest is that of the whole file, whatever its size", async () => {
+  for (const size of [0, 1, 700_001, (20 << 20) + 1, (64 << 20) + 5]) {
+    const content = new Uint8Array(size).fill(7, 0, 1000);
+    const expected = new Uint8Array(await crypto.subtle.digest("SHA-256", content)).toHex();
+    await inDirectory({ image: content }, async (directory) => {
+      const file = opened(`${directory}/image`);
+      const steps: (readonly [number, number])[] = [];
+      assertEquals(await hashFile(file, (done, total) => steps.push([done, total])), expected);
+      // However the digest is made, what takes long is the reading.
+      assertEquals(steps.at(-1), size === 0 ? undefined : [size, size]);
+      assertEquals(steps.length, Math.ceil(size / (256 * 1024)));
+      assert(steps.every(([done], index) => index === 0 || done > (steps[index - 1]?.[0] ?? 0)));
+      closeFile(file);
+    });
+  }
+});
+
+Deno.test("a file that is written to or truncated has changed, one that is only read has not", async () => {
+  const changes: readonly ((path: string) => void)[] = [
+    (path) => Deno.writeTextFileSync(path, "more", { append: true }),
+    (path) => Deno.truncateSync(path, 1),
+    (path) => Deno.utimeSync(path, 1, 1),
+  ];
+  for (const change of changes) {
+    await inDirectory({ image: "content" }, async (directory) => {
+      const file = opened(`${directory}/image`);
+      await hashFile(file);
+      assertEquals(isUnchanged(file), true);
+      change(`${directory}/image`);
+      assertEquals(isUnchanged(file), false);
+      closeFile(file);
+    });
+  }
+});
+
+Deno.test("a file that takes the name later is not the one that was opened", async () => {
+  await inDirectory({ image: "old", next: "new" }, async (directory) => {
+    const file = opened(`${directory}/image`);
+    const before = await hashFile(file);
+    Deno.renameSync(`${directory}/next`, `${directory}/image`);
+    assertEquals(await hashFile(file), before);
+    closeFile(file);
+  });
+});
+
+Deno.test("a missing file is named with what stands there instead", async () => {
+  await inDirectory({
+    "vmlinuz-6.1.0-9-amd64": "",
+    "vmlinuz-6.1.0-10-amd64": "",
+    "initrd.img": "",
+    "config-6.1.0-10-amd64": "",
+  }, (directory) => {
+    const hint = (name: string) => refusal(directory, name)[2];
+    assertEquals(refusal(directory, "vmlinuz")[1], ".../vmlinuz does not exist");
+    assertEquals(hint("vmlinuz"), "The newest one there is `vmlinuz-6.1.0-10-amd64`");
+    assertEquals(
+      hint("vmlinuz-6.1.0-8-amd64"),
+      "Did you mean `vmlinuz-6.1.0-9-amd64`, or the newest one, `vmlinuz-6.1.0-10-amd64`?",
+    );
+    assertEquals(hint("initrd.ing"), "Did you mean `initrd.img`?");
+    assertEquals(hint("rootfs"), undefined);
+    assertEquals(hint("gone/deep/vmlinuz"), "There is no directory .../gone");
+    assertEquals(refusal(directory, "initrd.img/x"), [
+      "file-missing",
+      ".../initrd.img/x does not exist",
+      ".../initrd.img is no directory",
+    ]);
+  });
+});
+
+Deno.test("a link to nothing is told from a missing file", async () => {
+  await inDirectory({ "vmlinuz-6.2": "" }, (directory) => {
+    Deno.symlinkSync("vmlinuz-6.1", `${directory}/vmlinuz`);
+    assertEquals(refusal(directory, "vmlinuz"), [
+      "file-missing",
+      ".../vmlinuz is a symbolic link to vmlinuz-6.1, which does not exist",
+      "The newest one there is `vmlinuz-6.2`",
+    ]);
+    Deno.symlinkSync("loop", `${directory}/loop`);
+    assertEquals(refusal(directory, "loop").slice(0, 2), [
+      "file-unreadable",
+      "Cannot open .../loop: its symbolic links lead in a circle",
+    ]);
+  });
+});
+
+Deno.test("a link to a file is that file", async () => {
+  await inDirectory({ image: "content" }, (directory) => {
+    Deno.symlinkSync("image", `${directory}/link`);
+    const file = opened(`${directory}/link`);
+    assertEquals([file.path, file.size], [`${directory}/link`, 7]);
+    closeFile(file);
+  });
+});
+
+Deno.test("what is no regular file is refused without waiting for it, and without leaving it open", async () => {
+  await inDirectory({}, (directory) => {
+    new Deno.Command("mkfifo", { args: [`${directory}/fifo`] }).outputSync();
+    assertEquals(refusal(directory, "fifo").slice(0, 2), ["file-unreadable", ".../fifo is a FIFO"]);
+    assertEquals(refusal(directory, "").slice(0, 2), ["file-unreadable", ".../ is a directory"]);
+    assertEquals(refusal("/dev", "null").slice(0, 2), ["file-unreadable", ".../null is a character device"]);
+    assertEquals(openBelow(directory), []);
+  });
+});
+
+Deno.test({
+  name: "a file that the runtime withholds is refused with the permission to give",
+  permissions: "none",
+  fn() {
+    const [code, , hint] = refusal("/etc", "hostname");
+    assertEquals([code, hint], ["file-not-capable", "Run it with --allow-read, or with -A"]);
+  },
+});
+
+Deno.test("a name that no file can have is refused", () => {
+  assertEquals(refusal("/tmp", "a\0b")[0], "file-unreadable");
+});

@@ -1,0 +1,168 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { gzipSync } from "node:zlib";
+import { unpackImages, unpackPlanned } from "../../src/app/unpack_images.ts";
+import { unpackedCache } from "../../src/state/unpacked_cache.ts";
+import { closeFile, openFile } from "../../src/app/files/open_file.ts";
+import { identifyKernel } from "../../src/image/identify.ts";
+import { identifyInitrd } from "../../src/image/initrd.ts";
+import { kernelPayload } from "../../src/image/payload.ts";
+import { memorySource } from "../../src/core/bytes.ts";
+import type { PlanInput } from "../../src/plan/input.ts";
+import { cpio } from "../image/build_elf.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { profileOf } from "../support/profiles.ts";
+import { listed, packedKernel, vmlinux } from "../support/small_kernel.ts";
+
+const UNPACKED = vmlinux({ add64: [listed(8)] });
+const PACKED = packedKernel(UNPACKED);
+
+/** What unpacking gives for these files; the cache is of this one call unless given. */
+async function unpacked(kernel: Uint8Array, initrd: Uint8Array = new Uint8Array(), cacheFolder?: string) {
+  const folder = Deno.makeTempDirSync({ prefix: "warmboot-unpack-" });
+  const files = [["vmlinuz", kernel], ["initrd", initrd]] as const;
+  const opened = files.map(([name, bytes]) => {
+    Deno.writeFileSync(`${folder}/${name}`, bytes);
+    const { value } = openFile(`${folder}/${name}`);
+    assert(value !== undefined);
+    return value;
+  });
+  try {
+    const [image, archive] = opened;
+    assert(image !== undefined && archive !== undefined);
+    const known = { size: 1, sha256: "e".repeat(64) };
+    const input: PlanInput = {
+      profile: profileOf({ predecompress: true }),
+      facts: hostFacts(),
+      images: {
+        kernel: { ...known, path: image.path, size: image.size, info: identifyKernel(image.source) },
+        initrd: initrd.length === 0
+          ? []
+          : [{ ...known, path: archive.path, size: archive.size, info: identifyInitrd(archive.source) }],
+      },
+    };
+    return {
+      ...await unpackImages(input, { files: opened }, unpackedCache(cacheFolder ?? `${folder}/cache`)),
+      kernelPath: image.path,
+      initrdPath: archive.path,
+    };
+  } finally {
+    opened.forEach(closeFile);
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+Deno.test("a kernel is unpacked by its header: gzip, whose size is its own, and zstd, with a size behind it", async () => {
+  for (const packing of ["gzip", "zstd"] as const) {
+    const { images, contents, diagnostics, kernelPath } = await unpacked(packedKernel(UNPACKED, packing));
+    assertEquals(diagnostics, []);
+    assertEquals(contents.get(kernelPath), UNPACKED);
+    assertEquals([images.kernel?.unpacked?.size, images.kernel?.unpacked?.relocations.length], [UNPACKED.length, 2]);
+  }
+});
+
+Deno.test("the payload of a bzImage is told with the size that its last four bytes state", () => {
+  for (const packing of ["gzip", "zstd"] as const) {
+    const bytes = packedKernel(UNPACKED, packing);
+    const info = identifyKernel(memorySource(bytes));
+    assert(info.kind === "bzimage" && info.payload !== undefined);
+    const payload = kernelPayload(memorySource(bytes), info);
+    const { offset, length } = info.payload;
+    assertEquals(payload, { offset, length: length - (packing === "zstd" ? 4 : 0), packing, size: UNPACKED.length });
+  }
+});
+
+Deno.test("a payload that is damaged, cut off or of another size is told in words", async () => {
+  const info = identifyKernel(memorySource(PACKED));
+  const at = info.kind === "bzimage" && info.payload !== undefined ? info.payload.offset + 60 : 0;
+  const cases: readonly (readonly [Uint8Array, string])[] = [
+    [PACKED.map((byte, index) => index > at && index < at + 40 ? byte ^ 0x5a : byte), "cannot be unpacked"],
+    [packedKernel(UNPACKED, "zstd", UNPACKED.length + 1), `unpacks to ${UNPACKED.length} bytes, and states`],
+    [packedKernel(UNPACKED, "zstd", UNPACKED.length - 1), "unpacks to more than the"],
+    [packedKernel(UNPACKED, "zstd", 0), "claims to unpack to 0 bytes"],
+    [packedKernel(UNPACKED, "zstd", 0xffff_ffff), "claims to unpack to 4 GiB"],
+    [packedKernel(new Uint8Array(5000)), "unpacks to something else than an x86_64 ELF file"],
+    [packedKernel(vmlinux({ add64: [listed(0x9000)] })), "lies outside of it"],
+  ];
+  for (const [kernel, says] of cases) {
+    const { diagnostics, contents } = await unpacked(kernel);
+    assertEquals([diagnostics[0]?.code, diagnostics[0]?.path, contents.size], [
+      "payload-damaged",
+      ["predecompress"],
+      0,
+    ]);
+    assertStringIncludes(diagnostics[0]?.message ?? "", says);
+  }
+});
+
+Deno.test("every byte of a gzip payload that is changed is noticed", async () => {
+  const kernel = packedKernel(UNPACKED, "gzip");
+  const info = identifyKernel(memorySource(kernel));
+  assert(info.kind === "bzimage" && info.payload !== undefined);
+  const { offset, length } = info.payload;
+  for (let at = offset + 10; at < offset + length; at += 97) {
+    const { diagnostics, contents } = await unpacked(kernel.map((byte, index) => index === at ? byte ^ 0x10 : byte));
+    assertEquals([diagnostics.length, contents.size], [1, 0], `byte ${at - offset}`);
+  }
+});
+
+Deno.test("a kernel that is kept is not unpacked again", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "warmboot-kept-" });
+  try {
+    await unpacked(PACKED, undefined, folder);
+    // The digest is that of the same file, so that a payload that no longer unpacks does not matter.
+    const { diagnostics, contents, kernelPath } = await unpacked(packedKernel(new Uint8Array(9)), undefined, folder);
+    assertEquals([diagnostics, contents.get(kernelPath)], [[], UNPACKED]);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("an initrd is unpacked beside the kernel, and one that cannot be stays as it is with the reason", async () => {
+  const archive = cpio([{ name: "a", bytes: new Uint8Array(5000) }]);
+  const good = await unpacked(PACKED, gzipSync(archive));
+  assertEquals(good.contents.get(good.initrdPath), archive);
+  const form = good.images.initrd[0]?.unpacked;
+  assert(form !== undefined && "packings" in form);
+  assertEquals([form.size, form.packings], [archive.length, ["gzip"]]);
+  for (
+    const [bytes, says] of [
+      [archive, "it is not compressed"],
+      [gzipSync(new Uint8Array(9999)), "unpacks to no cpio archive"],
+      [gzipSync(archive).subarray(0, -9), "cannot be unpacked"],
+    ] as const
+  ) {
+    const { images, diagnostics, contents, initrdPath } = await unpacked(PACKED, bytes);
+    const kept = images.initrd[0]?.unpacked;
+    assert(kept !== undefined && "why" in kept);
+    assertStringIncludes(kept.why, says);
+    assertEquals([diagnostics, contents.has(initrdPath)], [[], false]);
+  }
+});
+
+Deno.test("a captured kernel, which is not here, cannot be unpacked, and that is said", async () => {
+  const info = identifyKernel(memorySource(PACKED));
+  const kernel = { path: "/boot/vmlinuz", size: PACKED.length, sha256: "e".repeat(64), info };
+  const input = { profile: profileOf({ predecompress: true }), facts: hostFacts(), images: { kernel, initrd: [] } };
+  const { diagnostics } = await unpackImages(input, { files: [] }, unpackedCache("/proc/none"));
+  assertEquals(diagnostics.map(({ code }) => code), ["image-not-captured"]);
+  const nothing = await unpackPlanned(
+    {
+      format: "warmboot.plan/1",
+      profile: "p",
+      host: { machine: "x86_64", release: "1" },
+      call: {
+        syscall: "kexec_file_load",
+        flags: [],
+        flagBits: "0x0",
+        kernel: { path: "", size: 0, sha256: "", about: "" },
+        initrd: [],
+        cmdline: "",
+      },
+      reasons: [],
+      checks: [],
+    },
+    input.images,
+    { files: [] },
+  );
+  assertEquals([nothing.contents.size, nothing.diagnostics], [0, []]);
+});

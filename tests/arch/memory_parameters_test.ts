@@ -1,0 +1,55 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { memoryWords } from "../../src/arch/x86_64/memory_parameters.ts";
+
+Deno.test({
+  name: "mem= and memmap= limit and take away memory as the decompressor reads them",
+  permissions: "none",
+  fn() {
+    const MIB = 1n << 20n;
+    const cases: readonly (readonly [string, ReturnType<typeof memoryWords>])[] = [
+      ["root=/dev/vda ro", { avoid: [] }],
+      ["mem=512M", { avoid: [], max: 512n * MIB }],
+      ["mem=0x20000000 mem=1G", { avoid: [], max: 512n * MIB }],
+      ["mem=nopentium", { avoid: [] }],
+      ["memmap=700M", { avoid: [], max: 700n * MIB }],
+      ["memmap=64M$256M", { avoid: [{ start: 256n * MIB, end: 320n * MIB }] }],
+      ["memmap=1M!2M,1M#4M", { avoid: [{ start: 2n * MIB, end: 3n * MIB }, { start: 4n * MIB, end: 5n * MIB }] }],
+      ["memmap=64M@256M", { avoid: [] }],
+      ["memmap=2M%16M-1+2", { avoid: [{ start: 16n * MIB, end: 18n * MIB }] }],
+      ["mem=010M", { avoid: [], max: 8n * MIB }],
+      ["ro -- mem=1M", { avoid: [] }],
+    ];
+    for (const [cmdline, expected] of cases) assertEquals(memoryWords(cmdline), expected, cmdline);
+  },
+});
+
+Deno.test({
+  name: "gigantic pages and movable nodes keep the kernel where the plan has it",
+  permissions: "none",
+  fn() {
+    assertStringIncludes(memoryWords("hugepagesz=1G hugepages=4").fixed ?? "", "1 GiB");
+    assertStringIncludes(memoryWords("movable_node").fixed ?? "", "unplugged");
+    assertEquals(memoryWords("hugepagesz=2M hugepages=4").fixed, undefined);
+    assertEquals(memoryWords("hugepagesz=1G hugepagesz=2M hugepages=4").fixed, undefined);
+  },
+});
+
+Deno.test({
+  name: "what redefines memory, or is not understood, is an objection",
+  permissions: "none",
+  fn() {
+    for (
+      const word of [
+        "memmap=exactmap",
+        "memmap=1M,exactmap",
+        "memmap=",
+        "memmap=x",
+        "memmap=1M$y",
+        "mem=lots",
+        "mem=09M",
+      ]
+    ) {
+      assertStringIncludes(memoryWords(`ro ${word}`).objection ?? "", word);
+    }
+  },
+});

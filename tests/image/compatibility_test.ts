@@ -1,0 +1,52 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { memorySource } from "../../src/core/bytes.ts";
+import { identifyKernel } from "../../src/image/identify.ts";
+import { type LoadCall, loadObjection } from "../../src/image/compatibility.ts";
+import { arm64Image, ascii, bzImage } from "./build.ts";
+import { elf } from "./build_elf.ts";
+
+const CALLS: readonly LoadCall[] = ["kexec_file_load", "kexec_load"];
+
+function test(name: string, fn: (objection: ReturnType<typeof objectionTo>, call: LoadCall) => void): void {
+  for (const call of CALLS) {
+    Deno.test({ name: `${call}: ${name}`, permissions: "none", fn: () => fn(objectionTo(call), call) });
+  }
+}
+
+const objectionTo = (call: LoadCall) => (bytes: Uint8Array, machine: string) =>
+  loadObjection(call, identifyKernel(memorySource(bytes)), machine);
+
+test("each machine takes its own format", (objection, call) => {
+  assertEquals(objection(bzImage(), "x86_64"), undefined);
+  assertEquals(objection(arm64Image(), "aarch64"), undefined);
+  assertEquals(objection(elf(), "x86_64") === undefined, call === "kexec_load");
+});
+
+test("the conditions of the x86 loader are checked one by one", (objection) => {
+  const table = [
+    [{ protocol: 0x20b }, "boot protocol is 2.11"],
+    [{ loadflags: 0 }, "zImage"],
+    [{ xloadflags: 0x7d }, "XLF_CAN_BE_LOADED_ABOVE_4G"],
+  ] as const;
+  for (const [spec, part] of table) assertStringIncludes(objection(bzImage(spec), "x86_64")?.message ?? "", part);
+  assertEquals(objection(bzImage({ protocol: 0x20c, xloadflags: 3 }), "x86_64"), undefined);
+});
+
+test("a kernel for another machine is left to the rule that says so", (objection) => {
+  assertEquals(objection(arm64Image(), "x86_64"), undefined);
+  assertEquals(objection(bzImage(), "aarch64"), undefined);
+  assertEquals(objection(bzImage({ xloadflags: 0x7e }), "x86_64"), undefined);
+});
+
+test("what is no kernel is refused on any machine, with its own hint", (objection) => {
+  for (const machine of ["x86_64", "riscv64"]) {
+    const found = objection(ascii("#!/bin/sh\n"), machine);
+    assertEquals(found?.message, "The kernel is a script for /bin/sh");
+    assert(found?.hint !== undefined);
+  }
+});
+
+test("a machine whose loader is not known is not guessed", (objection, call) => {
+  assertEquals(objection(bzImage(), "riscv64")?.message, `What ${call} takes on riscv64 is not known`);
+  assertEquals(objection(bzImage(), "toString")?.message, `What ${call} takes on toString is not known`);
+});

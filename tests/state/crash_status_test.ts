@@ -1,0 +1,94 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { changesSince, reservationStatus } from "../../src/state/crash_status.ts";
+import { decodeRecord, describedBy, type LoadRecord } from "../../src/state/record.ts";
+import { statusOf } from "../../src/state/status.ts";
+import { planBoot } from "../../src/plan/planner.ts";
+import { crashHost } from "../support/crash_host.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { images, profileOf } from "../support/profiles.ts";
+
+const FACTS = crashHost();
+const PLAN = planBoot({ profile: profileOf({ crash: true }), facts: FACTS, images: images() }).value;
+
+function recordOf(changes: Partial<LoadRecord> = {}): LoadRecord {
+  if (PLAN === undefined) throw new Error("Cannot plan");
+  return {
+    format: "warmboot.record/1",
+    loadedAt: "2026-11-22T10:00:00Z",
+    user: "root",
+    uid: 0,
+    described: describedBy(FACTS),
+    plan: PLAN,
+    ...changes,
+  };
+}
+
+const SAME = new Map([["/boot/vmlinuz", "a".repeat(64)], ["/boot/initrd.img", "b".repeat(64)]]);
+
+function pure(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+pure("an image whose files and host are as they were has no changes", () => {
+  assertEquals(changesSince(recordOf(), FACTS, SAME), []);
+});
+
+pure("a kernel that was updated and an initrd that is gone are told", () => {
+  const files = new Map([["/boot/vmlinuz", "c".repeat(64)]]);
+  assertEquals(changesSince(recordOf(), FACTS, files), [
+    "/boot/vmlinuz is another file than the one loaded",
+    "/boot/initrd.img is gone, or cannot be read",
+  ]);
+  assertEquals(changesSince(recordOf(), FACTS, undefined), []);
+});
+
+pure("memory and CPUs that came since are told, unless the kernel itself keeps the image in step", () => {
+  const { iomem, kexec, crashNotes } = FACTS;
+  const more = { name: "System RAM", start: 0x2_0000_0000n, end: 0x2_4000_0000n, children: [] };
+  const grown = { iomem: { ...iomem, roots: [...iomem.roots, more] }, crashNotes: crashNotes.slice(1) };
+  const [memory = "", cpus = "", ...rest] = changesSince(recordOf(), crashHost(grown), SAME);
+  assertMatch(memory, /^Memory was added or removed/);
+  assertMatch(cpus, /had 2 CPUs and has 1/);
+  assertEquals(rest, []);
+  const kept = { ...kexec, memoryCrashHotplug: true, cpuCrashHotplug: true };
+  assertEquals(changesSince(recordOf(), crashHost({ ...grown, kexec: kept }), SAME), []);
+});
+
+pure("a reader who sees no addresses is told of no change of memory", () => {
+  const blind = hostFacts({ iomem: { visibility: "zeroed", roots: [] }, crashNotes: [] });
+  assertEquals(changesSince(recordOf(), blind, SAME), []);
+});
+
+pure("only an image that is still loaded has changes", () => {
+  const files = new Map<string, string>();
+  const found = { kind: "record", record: recordOf() } as const;
+  const crashOf = (crashLoaded: boolean) =>
+    statusOf(crashHost({ kexec: { ...FACTS.kexec, crashLoaded } }), { kind: "none" }, found, files).images[1];
+  assertEquals(crashOf(true)?.changes?.length, 2);
+  assertEquals(crashOf(false)?.changes, undefined);
+});
+
+pure("the reservations are told with their use, the image's last", () => {
+  const { state, size, ranges } = reservationStatus(FACTS);
+  assertEquals([state, size], ["reserved", 768 << 20]);
+  assertEquals(ranges, [
+    { start: "0x30000000", size: 256 << 20, use: "low" },
+    { start: "0x110000000", size: 512 << 20, use: "image" },
+  ]);
+});
+
+pure("no reservation, and one whose place is hidden, are told apart from one that is not known", () => {
+  const hidden = { visibility: "zeroed", roots: [] } as const;
+  assertEquals(reservationStatus(hostFacts()).state, "none");
+  assertEquals(reservationStatus(hostFacts({ kexec: {} })).state, "none");
+  assertEquals(reservationStatus(hostFacts({ kexec: {}, iomem: hidden })).state, "unknown");
+  const { state, size, ranges } = reservationStatus(hostFacts({ kexec: { crashSize: 1n << 28n }, iomem: hidden }));
+  assertEquals([state, size, ranges], ["reserved", 1 << 28, []]);
+});
+
+pure("a record keeps what its image describes, and an older one without that is read as well", () => {
+  const reread = (record: unknown) => decodeRecord(JSON.parse(JSON.stringify(record)), [], () => {});
+  assertEquals(reread(recordOf())?.described, describedBy(FACTS));
+  const { described: _, ...older } = recordOf();
+  assertEquals(reread(older), older);
+});

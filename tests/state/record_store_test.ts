@@ -1,0 +1,99 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { findRecord, lockStore, StoreError } from "../../src/state/record_store.ts";
+import type { LoadRecord } from "../../src/state/record.ts";
+import { planBoot } from "../../src/plan/planner.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { images, profileOf } from "../support/profiles.ts";
+
+function recordOf(user: string): LoadRecord {
+  const plan = planBoot({ profile: profileOf(), facts: hostFacts(), images: images() }).value;
+  assert(plan !== undefined);
+  return { format: "warmboot.record/1", loadedAt: "2026-11-22T10:00:00Z", user, uid: 0, plan };
+}
+
+async function inStore(run: (directory: string) => Promise<void>): Promise<void> {
+  const directory = Deno.makeTempDirSync({ prefix: "warmboot-store-" });
+  try {
+    await run(directory);
+  } finally {
+    Deno.removeSync(directory, { recursive: true });
+  }
+}
+
+/** What is found, in short: the user of a record, or the kind of anything else; and whether a load is running. */
+function seen(directory: string): readonly [string, boolean] {
+  const { found, busy } = findRecord("reboot", directory);
+  return [found.kind === "record" ? found.record.user : found.kind, busy];
+}
+
+Deno.test("while a load is running, the record is the one from before", async () => {
+  await inStore(async (directory) => {
+    {
+      using store = await lockStore({ directory });
+      store.prepare("reboot", recordOf("first"));
+      assertEquals(seen(directory), ["none", true]);
+      store.commit("reboot");
+      assertEquals(seen(directory), ["first", false]);
+      store.prepare("reboot", recordOf("second"));
+      assertEquals(seen(directory), ["first", true]);
+      store.discard("reboot");
+    }
+    assertEquals(seen(directory), ["first", false]);
+  });
+});
+
+Deno.test("a record that is still pending when nobody holds the lock was cut off", async () => {
+  await inStore(async (directory) => {
+    {
+      using store = await lockStore({ directory });
+      store.prepare("reboot", recordOf("first"));
+    }
+    assertEquals(seen(directory), ["interrupted", false]);
+    using store = await lockStore({ directory });
+    store.discard("reboot");
+    assertEquals(seen(directory), ["none", false]);
+  });
+});
+
+Deno.test("one warmboot at a time loads: another waits for it, and says so", async () => {
+  await inStore(async (directory) => {
+    const first = await lockStore({ directory });
+    let waits = 0;
+    const second = lockStore({ directory, onWait: () => waits++ });
+    let isTaken = false;
+    second.then(() => isTaken = true);
+    await new Promise((resolve) => setTimeout(resolve));
+    assertEquals([waits, isTaken], [1, false]);
+    first[Symbol.dispose]();
+    using _store = await second;
+    assertEquals(waits, 1);
+    await assertRejects(() => lockStore({ directory, patience: 0 }), StoreError, "Another warmboot");
+  });
+});
+
+Deno.test("the lock is free once it is given back, though a process that was forked meanwhile may have it open", async () => {
+  await inStore(async (directory) => {
+    const store = await lockStore({ directory });
+    const lock = Array.from(Deno.readDirSync("/proc/self/fd"), ({ name }) => name)
+      .find((name) => linkOf(name) === `${directory}/lock`);
+    // As a fork does it: the same open file under another number.
+    const libc = Deno.dlopen("libc.so.6", {
+      dup: { parameters: ["i32"], result: "i32" },
+      close: { parameters: ["i32"], result: "i32" },
+    });
+    const copy = libc.symbols.dup(Number(lock));
+    assert(copy >= 0);
+    store[Symbol.dispose]();
+    using _store = await lockStore({ directory, patience: 0 });
+    libc.symbols.close(copy);
+    libc.close();
+  });
+});
+
+function linkOf(descriptor: string): string | undefined {
+  try {
+    return Deno.readLinkSync(`/proc/self/fd/${descriptor}`);
+  } catch {
+    return undefined;
+  }
+}

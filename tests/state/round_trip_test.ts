@@ -1,0 +1,138 @@
+import { assertEquals } from "@std/assert";
+import { diagnose } from "../../src/syscall/errors/diagnose.ts";
+import { ERRNOS } from "../../src/syscall/errors/errno.ts";
+import { comesBack, describeRoundTrip, preservesContext, roundTrip } from "../../src/state/round_trip.ts";
+import { type FoundRecord, statusOf } from "../../src/state/status.ts";
+import type { Plan } from "../../src/plan/plan.ts";
+import { planBoot } from "../../src/plan/planner.ts";
+import { renderStatus } from "../../src/render/status.ts";
+import { PLAIN } from "../../src/render/style.ts";
+import { fakeLibc } from "../support/fake_libc.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { images, profileOf } from "../support/profiles.ts";
+
+const loaded = { ...hostFacts().kexec, loaded: true };
+const facts = hostFacts({ kexec: loaded, systemd: true });
+
+const ordinary = planned(planBoot({ profile: profileOf(), facts, images: images() }).value);
+const payload = planned(
+  planBoot({
+    profile: profileOf({
+      name: "ping",
+      preserveContext: true,
+      segments: [{ at: 0x400_0000n, source: { kind: "bytes", bytes: Uint8Array.of(0xc3) } }],
+      entry: 0x400_0000n,
+    }),
+    facts,
+    images: { initrd: [] },
+  }).value,
+);
+
+function planned(plan: Plan | undefined): Plan {
+  if (plan === undefined) throw new Error("Cannot plan");
+  return plan;
+}
+
+function recorded(plan: Plan, bootId = hostFacts().bootId): FoundRecord {
+  const who = { loadedAt: "2026-11-22T10:00:00Z", user: "root", uid: 0 };
+  return {
+    kind: "record",
+    record: { format: "warmboot.record/1", ...who, plan, ...(bootId === undefined ? {} : { bootId }) },
+  };
+}
+
+const { bootId: _, ...nameless } = facts;
+const OUTLOOKS: readonly (readonly [string, boolean | undefined, boolean | undefined])[] = [
+  ["a recorded payload that returns", comesBack(facts, recorded(payload)), true],
+  ["a recorded kernel", comesBack(facts, recorded(ordinary)), false],
+  ["no record", comesBack(facts, { kind: "none" }), undefined],
+  ["a load that was cut off", comesBack(facts, { kind: "interrupted" }), undefined],
+  ["a record of an earlier boot", comesBack(facts, recorded(payload, "another")), undefined],
+  ["a host that does not tell its boot", comesBack(nameless, recorded(payload)), undefined],
+  ["a recorded payload that is gone", comesBack(hostFacts(), recorded(payload)), undefined],
+];
+
+for (const [name, found, wanted] of OUTLOOKS) {
+  Deno.test({
+    name: `whether the loaded image comes back, with ${name}: ${wanted ?? "not known"}`,
+    permissions: "none",
+    fn() {
+      assertEquals(found, wanted);
+    },
+  });
+}
+
+Deno.test({
+  name: "a plan preserves the running system if its flag bits say so",
+  permissions: "none",
+  fn() {
+    assertEquals([preservesContext(payload), preservesContext(ordinary)], [true, false]);
+  },
+});
+
+Deno.test({
+  name: "the time that only the boot clock counts is the payload's, the rest of the call the system's own",
+  permissions: "none",
+  fn() {
+    const clocks = { boottime: [100_000_000_000n, 103_410_000_000n], monotonic: [40_000_000_000n, 40_410_000_000n] };
+    const libc = fakeLibc({}, clocks);
+    const { ok, took } = roundTrip(() => libc.rebootKexec(), libc);
+    assertEquals([ok, took], [true, { away: 3_000_000_000n, around: 410_000_000n }]);
+    assertEquals(libc.calls, [["reboot"]]);
+  },
+});
+
+Deno.test({
+  name: "two clocks that are read one after the other do not make a payload's time",
+  permissions: "none",
+  fn() {
+    const libc = fakeLibc({}, { boottime: [0n, 250_000_040n], monotonic: [10n, 250_000_020n] });
+    assertEquals(roundTrip(() => libc.rebootKexec(), libc).took, { away: 0n, around: 250_000_010n });
+  },
+});
+
+const SENTENCES: readonly (readonly [bigint, bigint, string])[] = [
+  [0n, 412_345_678n, "less than a second; stopping the system and resuming it took 0.41 s"],
+  [999_999_999n, 0n, "less than a second; stopping the system and resuming it took 0.00 s"],
+  [1_000_000_000n, 20_000_000_000n, "about 1 s; stopping the system and resuming it took 20.00 s"],
+  [3_600_500_000_000n, 1n, "about 3601 s; stopping the system and resuming it took 0.00 s"],
+];
+
+Deno.test({
+  name: "a round trip is told in seconds, not more exactly than the clocks are",
+  permissions: "none",
+  fn() {
+    for (const [away, around, says] of SENTENCES) {
+      assertEquals(describeRoundTrip({ away, around }), `The payload returned: it had the machine for ${says}`);
+    }
+  },
+});
+
+Deno.test({
+  name: "status says that the payload can be run again, and what systemctl reboot would do with it",
+  permissions: "none",
+  fn() {
+    const status = statusOf(facts, recorded(payload), { kind: "none" });
+    assertEquals(status.images[0]?.returns, true);
+    const text = renderStatus(status, { style: PLAIN, width: 120 });
+    assertEquals(
+      text.match(/`warmboot exec` runs it as often as you like|run the loaded payload on its way/g)?.length,
+      2,
+    );
+    const other = renderStatus(statusOf(facts, recorded(ordinary), { kind: "none" }), { style: PLAIN, width: 120 });
+    assertEquals(other.match(/as often as you like|boot the loaded image/g), ["boot the loaded image"]);
+  },
+});
+
+Deno.test({
+  name: "every errno of a round trip that does not start is explained as one, a missing permission as itself",
+  permissions: "none",
+  fn() {
+    const explain = (errno: number, returns: boolean) =>
+      diagnose({ call: { name: "reboot_kexec" }, errno, facts: hostFacts({ kexec: loaded }), returns })?.cause ?? "";
+    for (const { number, name } of ERRNOS) {
+      assertEquals(/could not be stopped for the payload/.test(explain(number, true)), name !== "EPERM", name);
+      assertEquals(/payload/.test(explain(number, false)), false, name);
+    }
+  },
+});

@@ -1,0 +1,109 @@
+import { assertEquals } from "@std/assert";
+import type { FoundRecord } from "../../src/state/status.ts";
+import { statusOf } from "../../src/state/status.ts";
+import { planBoot } from "../../src/plan/planner.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { images, profileOf } from "../support/profiles.ts";
+
+const kexec = hostFacts().kexec;
+const plan = planBoot({ profile: profileOf(), facts: hostFacts(), images: images() }).value;
+
+function record(bootId?: string): FoundRecord {
+  if (plan === undefined) throw new Error("Cannot plan");
+  return {
+    kind: "record",
+    record: {
+      format: "warmboot.record/1",
+      loadedAt: "2026-11-22T10:00:00Z",
+      user: "root",
+      uid: 0,
+      plan,
+      ...(bootId === undefined ? {} : { bootId }),
+    },
+  };
+}
+
+const CASES: readonly (readonly [string, boolean | undefined, FoundRecord, string, string])[] = [
+  ["nothing", false, { kind: "none" }, "no", "none"],
+  ["an image of another program", true, { kind: "none" }, "yes", "none"],
+  ["an image as recorded", true, record(hostFacts().bootId), "yes", "matches"],
+  ["a record of an image that is gone", false, record(hostFacts().bootId), "no", "stale"],
+  ["a record of an earlier boot", true, record("another"), "yes", "stale"],
+  ["a record where the kernel does not say", undefined, record(hostFacts().bootId), "unknown", "unconfirmed"],
+  ["a load that was cut off", true, { kind: "interrupted" }, "yes", "interrupted"],
+  ["a record that cannot be read", true, { kind: "unreadable", message: "no JSON" }, "yes", "unreadable"],
+  ["a kernel that does not say", undefined, { kind: "none" }, "unknown", "none"],
+];
+
+for (const [name, loaded, found, says, fits] of CASES) {
+  Deno.test({
+    name: `status of ${name}`,
+    permissions: "none",
+    fn() {
+      const { loaded: _, ...rest } = kexec;
+      const state = loaded === undefined ? rest : { ...rest, loaded };
+      const [image] = statusOf(hostFacts({ kexec: state }), found, { kind: "none" }).images;
+      assertEquals([image?.image, image?.loaded, image?.record], ["reboot", says, fits]);
+    },
+  });
+}
+
+const NONE: FoundRecord = { kind: "none" };
+
+Deno.test({
+  name: "a load that was cut off while nothing is loaded leaves no doubt",
+  permissions: "none",
+  fn() {
+    const [image] = statusOf(hostFacts(), { kind: "interrupted" }, NONE).images;
+    assertEquals(image?.note, "A load by warmboot was cut off, and nothing is loaded");
+  },
+});
+
+Deno.test({
+  name: "what the host allows names lockdown, Secure Boot and both load limits",
+  permissions: "none",
+  fn() {
+    const facts = hostFacts({
+      lockdown: "integrity",
+      secureBoot: "enabled",
+      kexec: { ...kexec, limitReboot: 3, limitPanic: 0 },
+    });
+    const { allows } = statusOf(facts, NONE, NONE);
+    const said = (name: string) => allows.filter(({ rule }) => rule === name).map((check) => check.message);
+    assertEquals(said("lockdown"), ["The running kernel is locked down (integrity), so only signed images load"]);
+    assertEquals(said("secure-boot"), ["Secure Boot is on, so only signed images load"]);
+    assertEquals(said("load-limit").map((message) => message.split(" ", 1)[0]), [
+      "kernel.kexec_load_limit_reboot",
+      "kernel.kexec_load_limit_panic",
+    ]);
+    assertEquals(said("capability").length, 1);
+  },
+});
+
+Deno.test({
+  name: "a loaded image under systemd takes over ordinary reboots, and status says so",
+  permissions: "none",
+  fn() {
+    const none: FoundRecord = { kind: "none" };
+    const loaded = { ...kexec, loaded: true };
+    assertEquals(statusOf(hostFacts({ kexec: loaded, systemd: true }), none, none).rebootIsKexec, true);
+    assertEquals(statusOf(hostFacts({ kexec: loaded }), none, none).rebootIsKexec, false);
+    assertEquals(statusOf(hostFacts({ systemd: true }), none, none).rebootIsKexec, false);
+  },
+});
+
+Deno.test({
+  name: "a host without kexec_file_load is asked about kexec_load, and what makes the running kernel crash is told",
+  permissions: "none",
+  fn() {
+    const facts = hostFacts({
+      machine: "aarch64",
+      release: "6.12.117+deb13-arm64",
+      kernelConfig: { CONFIG_KEXEC: "y", CONFIG_KEXEC_FILE: "n" },
+      kernelMap: [{ vaddr: 0xfff0_0000_0000_0000n, paddr: 0x4000_0000n, size: 2n << 30n }],
+    });
+    const { allows } = statusOf(facts, NONE, NONE);
+    const seen = (name: string) => allows.filter(({ rule }) => rule === name).map(({ status }) => status);
+    assertEquals([seen("call-available"), seen("address-size")], [["pass"], ["fail"]]);
+  },
+});

@@ -1,0 +1,93 @@
+import { assert, assertEquals } from "@std/assert";
+import { unpackedCache } from "../../src/state/unpacked_cache.ts";
+
+const KEY = "a".repeat(64);
+const OTHER = "b".repeat(64);
+const BYTES = Uint8Array.from({ length: 1000 }, (_, at) => at & 0xff);
+
+async function inFolder(run: (folder: string) => Promise<void>): Promise<void> {
+  const folder = Deno.makeTempDirSync({ prefix: "warmboot-cache-" });
+  try {
+    await run(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+function names(folder: string): readonly string[] {
+  return Array.from(Deno.readDirSync(folder), ({ name }) => name).toSorted();
+}
+
+Deno.test("what was kept for a file is found again, and nothing for another", async () => {
+  await inFolder(async (folder) => {
+    const cache = unpackedCache(`${folder}/new`);
+    assertEquals(await cache.find(KEY), undefined);
+    await cache.keep(KEY, BYTES);
+    assertEquals([await cache.find(KEY), await cache.find(OTHER)], [BYTES, undefined]);
+    assertEquals((Deno.statSync(`${folder}/new`).mode ?? 0) & 0o777, 0o700);
+    assertEquals(names(`${folder}/new`).length, 1);
+  });
+});
+
+Deno.test("what was changed in the cache is not used, and goes", async () => {
+  await inFolder(async (folder) => {
+    const cache = unpackedCache(folder);
+    await cache.keep(KEY, BYTES);
+    for (const change of [(path: string) => Deno.truncateSync(path, 500), (path: string) => flip(path)]) {
+      const [name = ""] = names(folder);
+      change(`${folder}/${name}`);
+      assertEquals([await cache.find(KEY), names(folder)], [undefined, []]);
+      await cache.keep(KEY, BYTES);
+    }
+    assertEquals(await cache.find(KEY), BYTES);
+  });
+});
+
+function flip(path: string): void {
+  const bytes = Deno.readFileSync(path);
+  bytes[500] = (bytes[500] ?? 0) ^ 1;
+  Deno.writeFileSync(path, bytes);
+}
+
+Deno.test("beyond the limit, what was used least recently goes; what is larger than it is never kept", async () => {
+  await inFolder(async (folder) => {
+    const cache = unpackedCache(folder, 2500);
+    await cache.keep(KEY, BYTES);
+    await cache.keep(OTHER, BYTES);
+    for (const name of names(folder)) {
+      const time = new Date(name.startsWith(KEY) ? 2_000_000 : 1_000_000);
+      Deno.utimeSync(`${folder}/${name}`, time, time);
+    }
+    await cache.keep("c".repeat(64), BYTES);
+    assertEquals([await cache.find(KEY), await cache.find(OTHER)], [BYTES, undefined]);
+    await cache.keep("d".repeat(64), new Uint8Array(2501));
+    assertEquals(await cache.find("d".repeat(64)), undefined);
+  });
+});
+
+Deno.test("what was left half-written goes in time, and foreign files stay", async () => {
+  await inFolder(async (folder) => {
+    const part = `${folder}/.${crypto.randomUUID()}.new`;
+    const fresh = `${folder}/.${crypto.randomUUID()}.new`;
+    for (const path of [part, fresh, `${folder}/notes`]) Deno.writeTextFileSync(path, "x");
+    Deno.utimeSync(part, new Date(0), new Date(0));
+    await unpackedCache(folder).keep(KEY, BYTES);
+    assertEquals(names(folder).map((name) => `${folder}/${name}`).includes(part), false);
+    assert(names(folder).includes("notes") && names(folder).length === 3);
+  });
+});
+
+Deno.test("a folder that others may write to, or none, keeps nothing, and nothing fails", async () => {
+  await inFolder(async (folder) => {
+    const open = unpackedCache(folder);
+    await open.keep(KEY, BYTES);
+    Deno.chmodSync(folder, 0o777);
+    assertEquals(await open.find(KEY), undefined);
+    await open.keep(OTHER, BYTES);
+    assertEquals(names(folder).length, 1);
+    for (const nowhere of ["/proc/none", "/dev/null", `${folder}/${names(folder)[0]}`]) {
+      await unpackedCache(nowhere).keep(KEY, BYTES);
+      assertEquals(await unpackedCache(nowhere).find(KEY), undefined);
+    }
+  });
+});

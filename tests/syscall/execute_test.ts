@@ -1,0 +1,150 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { execute } from "../../src/syscall/execute.ts";
+import { joinedOffsets } from "../../src/syscall/memory_file.ts";
+import type { SyscallOf } from "../../src/plan/syscall.ts";
+import { fakeLibc } from "../support/fake_libc.ts";
+
+const files = [
+  { path: "/k", fd: 10, size: 1000 },
+  { path: "/a", fd: 11, size: 6 },
+  { path: "/b", fd: 12, size: 20 },
+];
+
+function load(...initrd: string[]): SyscallOf<"kexec_file_load"> {
+  return { name: "kexec_file_load", kernel: "/k", initrd, cmdline: "root=é", flags: [], flagBits: 2n };
+}
+
+Deno.test({
+  name: "one initrd is handed over as its own descriptor, the command line with its NUL",
+  permissions: "none",
+  fn() {
+    const libc = fakeLibc();
+    assertEquals(execute(load("/a"), files, libc), { ok: true, value: 0 });
+    assertEquals(libc.calls, [["kexec_file_load", 10, 11, "root=é\0", 2n]]);
+  },
+});
+
+Deno.test({
+  name: "no initrd is the descriptor -1",
+  permissions: "none",
+  fn() {
+    const libc = fakeLibc();
+    execute(load(), files, libc);
+    assertEquals(libc.calls, [["kexec_file_load", 10, -1, "root=é\0", 2n]]);
+  },
+});
+
+Deno.test({
+  name: "an unpacked kernel is handed over in a memfd, written until all of it is there, and closed",
+  permissions: "none",
+  fn() {
+    const libc = fakeLibc({ write: [{ ok: true, value: 3 }] });
+    const contents = new Map([["/k", new Uint8Array(10)]]);
+    execute({ ...load("/a"), unpacked: true }, files, libc, contents);
+    assertEquals(libc.calls, [
+      ["memfd", "warmboot-kernel"],
+      ["write", 99, 10],
+      ["write", 99, 7],
+      ["kexec_file_load", 99, 11, "root=é\0", 2n],
+      ["close", 99],
+    ]);
+    const full = fakeLibc({ write: [{ ok: false, errno: 28 }] });
+    assertEquals(execute({ ...load(), unpacked: true }, files, full, contents), {
+      ok: false,
+      errno: 28,
+      function: "write",
+    });
+    assertEquals(full.calls.at(-1), ["close", 99]);
+    assertThrows(() => execute({ ...load(), unpacked: true }, files, libc), Error, "was not unpacked");
+  },
+});
+
+Deno.test({
+  name: "two initrds are joined in a memfd, the second at a multiple of four, and the memfd is closed",
+  permissions: "none",
+  fn() {
+    const libc = fakeLibc({ sendfile: [{ ok: true, value: 4 }] });
+    execute(load("/a", "/b"), files, libc);
+    assertEquals(libc.calls, [
+      ["memfd", "warmboot-initrd"],
+      ["sendfile", 99, 11, 0, 6],
+      ["sendfile", 99, 11, 4, 2],
+      ["write", 99, 2],
+      ["sendfile", 99, 12, 0, 20],
+      ["kexec_file_load", 10, 99, "root=é\0", 2n],
+      ["close", 99],
+    ]);
+  },
+});
+
+Deno.test({
+  name: "a full memory file system stops before the call, and the memfd is closed",
+  permissions: "none",
+  fn() {
+    const libc = fakeLibc({ sendfile: [{ ok: false, errno: 28 }] });
+    assertEquals(execute(load("/a", "/b"), files, libc), { ok: false, errno: 28, function: "sendfile" });
+    assertEquals(libc.calls.map(([name]) => name), ["memfd", "sendfile", "close"]);
+  },
+});
+
+Deno.test({
+  name: "an initrd that got shorter while it is copied is an I/O error",
+  permissions: "none",
+  fn() {
+    const libc = fakeLibc({ sendfile: [{ ok: true, value: 0 }] });
+    assertEquals(execute(load("/a", "/b"), files, libc), { ok: false, errno: 5, function: "sendfile" });
+  },
+});
+
+Deno.test({
+  name: "what fails before the call is told from the call",
+  permissions: "none",
+  fn() {
+    const failed = { ok: false, errno: 24 } as const;
+    for (
+      const [answers, name] of [
+        [{ memfd: [failed] }, "memfd_create"],
+        [{ write: [failed] }, "write"],
+        [{ kexec_file_load: [failed] }, undefined],
+      ] as const
+    ) {
+      const result = execute(load("/a", "/b"), files, fakeLibc(answers));
+      assertEquals(result, name === undefined ? failed : { ...failed, function: name });
+    }
+  },
+});
+
+Deno.test({
+  name: "unloading names the crash image by its flag in either call",
+  permissions: "none",
+  fn() {
+    const libc = fakeLibc();
+    execute({ name: "kexec_file_unload", crash: true }, [], libc);
+    execute({ name: "kexec_unload", crash: true }, [], libc);
+    execute({ name: "kexec_file_unload", crash: false }, [], libc);
+    assertEquals(libc.calls, [
+      ["kexec_file_load", -1, -1, null, 3n],
+      ["kexec_load", 0n, 0n, null, 1n],
+      ["kexec_file_load", -1, -1, null, 1n],
+    ]);
+  },
+});
+
+Deno.test({
+  name: "a call whose file was not opened is a defect, not a call",
+  permissions: "none",
+  fn() {
+    const libc = fakeLibc();
+    assertThrows(() => execute(load("/missing"), files, libc), Error, "/missing was not opened");
+    assertEquals(libc.calls, []);
+  },
+});
+
+Deno.test({
+  name: "joinedOffsets() starts each archive at a multiple of four",
+  permissions: "none",
+  fn() {
+    assertEquals(joinedOffsets([5, 8, 3, 1]), [0, 8, 16, 20]);
+    assertEquals(joinedOffsets([]), []);
+  },
+});
