@@ -76,8 +76,7 @@ export type {
 export { diffSchema } from "./src/diff/diff_shape.ts";
 export { type RunningHost, runningSide, type Side } from "./src/diff/side.ts";
 export type { RandomPart } from "./src/arch/segment.ts";
-export type { RelocationSet } from "./src/arch/x86_64/relocations.ts";
-export { describeVmlinux, type Vmlinux } from "./src/arch/x86_64/vmlinux.ts";
+export { describeVmlinux } from "./src/arch/x86_64/vmlinux.ts";
 export {
   type Capture,
   CAPTURE_FORMAT,
@@ -117,17 +116,18 @@ export type {
   Arm64Image,
   BzImage,
   CompressedFile,
-  Compression,
   EfiZboot,
   ElfImage,
   ImageInfo,
   InitrdInfo,
   NotKernel,
   OtherPe,
+  RelocationSet,
   Uki,
+  Vmlinux,
 } from "./src/image/image.ts";
 export { identifyInitrd } from "./src/image/initrd.ts";
-export { diagnose, type Diagnosis, type Refusal } from "./src/syscall/errors/diagnose.ts";
+export { diagnose } from "./src/syscall/errors/diagnose.ts";
 export { execute } from "./src/syscall/execute.ts";
 export type { Descriptor } from "./src/syscall/memory_file.ts";
 export {
@@ -187,7 +187,9 @@ export type {
   SegmentSpec,
 } from "./src/profile/profile.ts";
 export { profileSchema } from "./src/profile/schema.ts";
-export { type Layout, renderPlan } from "./src/render/plan.ts";
+export { renderPlan } from "./src/render/plan.ts";
 export { renderDiff } from "./src/render/diff.ts";
 export { renderDiffSvg, renderPlanSvg } from "./src/render/pictures.ts";
-export { COLOURED, PLAIN, type Style } from "./src/render/style.ts";
+export { COLOURED, type Layout, PLAIN, type Style } from "./src/render/style.ts";
+export type { Compression } from "./src/formats/compression.ts";
+export type { Diagnosis, Refusal } from "./src/syscall/errors/cause.ts";

@@ -3,7 +3,7 @@ import type { ExitName } from "../core/exit.ts";
 import { nearest } from "../core/nearest.ts";
 import { runningSide, type Side } from "../diff/side.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { type FoundRecord, type ImageStatus, statusOf } from "../state/status.ts";
+import { type ImageStatus, statusOf } from "../state/status.ts";
 import { isCrash } from "../plan/stored.ts";
 import { openImages } from "./images.ts";
 import { layerFiles } from "./layer_files.ts";
@@ -14,6 +14,7 @@ import { parseNamed, readNamed } from "./read_profile.ts";
 import { PLAN_LIMIT } from "./files/read_whole.ts";
 import { findRecord, type ImageSlot } from "../state/record_store.ts";
 import { complain, exitOf, report, say, warn } from "../cli/report.ts";
+import type { FoundRecord } from "../state/record.ts";
 
 /** The words that name no file. */
 const LIVE = ["@running", "@loaded"] as const;

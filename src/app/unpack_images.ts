@@ -1,8 +1,8 @@
-import { describeVmlinux, type Vmlinux } from "../arch/x86_64/vmlinux.ts";
+import { describeVmlinux } from "../arch/x86_64/vmlinux.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { formatSize } from "../core/number.ts";
 import type { OpenFile } from "./files/open_file.ts";
-import type { BzImage } from "../image/image.ts";
+import type { BzImage, Vmlinux } from "../image/image.ts";
 import { kernelPayload, UNPACKED_KERNEL_MAX } from "../image/payload.ts";
 import { unpackArchives, type UnpackedArchives } from "../formats/initrd_archives.ts";
 import type { Unpack } from "../formats/unpacked.ts";

@@ -58,3 +58,9 @@ export interface RandomPart {
   /** Bytes. */
   readonly length: number;
 }
+
+/** A list of segments, and the physical address that is jumped to. */
+export interface SegmentList {
+  readonly entry: bigint;
+  readonly segments: readonly Segment[];
+}

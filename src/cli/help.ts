@@ -1,8 +1,8 @@
 import { EXIT } from "../core/exit.ts";
-import type { Layout } from "../render/plan.ts";
 import { wrap } from "../render/wrap.ts";
 import { GLOBAL_OPTIONS } from "./args.ts";
 import type { Command, Option } from "./command.ts";
+import type { Layout } from "../render/style.ts";
 
 /** Where the explanations begin, so that on a narrow terminal there is room for them. */
 const COLUMN = 28;

@@ -1,5 +1,4 @@
-import type { Layout } from "../render/plan.ts";
-import { COLOURED, PLAIN } from "../render/style.ts";
+import { COLOURED, type Layout, PLAIN } from "../render/style.ts";
 import { isJournal, type Severity, withLevel } from "./journal.ts";
 import { writeAll, WriteError } from "../app/files/write_whole.ts";
 

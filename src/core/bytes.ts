@@ -43,3 +43,10 @@ export interface ByteSource {
 export function memorySource(bytes: Uint8Array): ByteSource {
   return { size: bytes.length, read: (offset, length) => bytes.subarray(offset, offset + length) };
 }
+
+/** The fields at a place of a file, or undefined if the file does not hold all `length` bytes. */
+export function fieldsAt(source: ByteSource, offset: number, length: number): Fields | undefined {
+  if (offset + length > source.size) return undefined;
+  const bytes = source.read(offset, length);
+  return bytes.length === length ? fieldsOf(bytes) : undefined;
+}

@@ -1,5 +1,4 @@
 import { fieldsOf } from "../core/bytes.ts";
-import type { Compression } from "../image/image.ts";
 
 /** Magic numbers at the start of a stream: lib/decompress.c of Linux 7.3, and the formats' own specifications. */
 const MAGIC: readonly { readonly compression: Compression; readonly magic: readonly number[] }[] = [
@@ -53,3 +52,6 @@ function afterSkippableFrame(bytes: Uint8Array): Compression | undefined {
   }
   return undefined;
 }
+
+/** How a payload is compressed, by its magic number; `none` is an uncompressed one. */
+export type Compression = "gzip" | "bzip2" | "lzma" | "xz" | "lzo" | "lz4" | "zstd" | "none";

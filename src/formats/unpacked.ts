@@ -1,4 +1,4 @@
-import type { Compression } from "../image/image.ts";
+import type { Compression } from "./compression.ts";
 
 /** What unpacking one stream gave: its bytes, and how much of the input it took; or why there are none. */
 export type Unpacked =

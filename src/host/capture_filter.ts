@@ -1,4 +1,5 @@
 import { fieldsOf, latin1 } from "../core/bytes.ts";
+import { usedSize } from "../formats/fdt.ts";
 
 /** Takes from a source the part that a capture keeps. Applying it to its own result changes nothing. */
 export type KeptPart = (bytes: Uint8Array) => Uint8Array;
@@ -36,4 +37,9 @@ function split(bytes: Uint8Array): readonly string[] {
 function joined(kept: readonly string[]): Uint8Array {
   const text = kept.map((line) => `${line}\n`).join("");
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
+/** Keeps what a device tree says, without the room that firmware left behind it; anything else as it is. */
+export function keepUsedTree(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(0, usedSize(bytes) ?? bytes.length);
 }

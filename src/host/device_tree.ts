@@ -1,12 +1,7 @@
-import { type DeviceNode, type DeviceTree, flattenDeviceTree, parseDeviceTree, usedSize } from "../formats/fdt.ts";
+import { type DeviceNode, type DeviceTree, flattenDeviceTree, parseDeviceTree } from "../formats/fdt.ts";
 import type { Report } from "../core/shape.ts";
 import { type Captured, malformed } from "./captured.ts";
 import { compareNames } from "./reader.ts";
-
-/** Keeps what a device tree says, without the room that firmware left behind it; anything else as it is. */
-export function keepUsedTree(bytes: Uint8Array): Uint8Array {
-  return bytes.subarray(0, usedSize(bytes) ?? bytes.length);
-}
 
 /** Decodes the device tree. */
 export function deviceTree(from: Captured, report: Report): DeviceTree | undefined {

@@ -1,5 +1,4 @@
-import { keepUsedTree } from "./device_tree.ts";
-import { firstLine, keepPageSize, type KeptPart, lines } from "./capture_filter.ts";
+import { firstLine, keepPageSize, keepUsedTree, type KeptPart, lines } from "./capture_filter.ts";
 
 /** What a source holds: text, bytes, or nothing but the fact that the directory is there. */
 export type SourceForm = "text" | "binary" | "directory";

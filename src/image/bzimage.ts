@@ -1,8 +1,8 @@
-import type { ByteSource, Fields } from "../core/bytes.ts";
+import { type ByteSource, type Fields, fieldsAt } from "../core/bytes.ts";
 import { compressionOf } from "../formats/compression.ts";
 import type { BzImage, ImageInfo } from "./image.ts";
 import { parsePe } from "./pe.ts";
-import { damaged, fieldsAt, truncated } from "./probe.ts";
+import { damaged, truncated } from "./probe.ts";
 import {
   BOOT_FLAG,
   HEADER_MAGIC,

@@ -1,7 +1,8 @@
 import type { ByteSource, Fields } from "../core/bytes.ts";
 import type { ElfImage, ImageInfo, NotKernel } from "./image.ts";
 import { MULTIBOOT_WINDOW, multibootOf } from "../formats/multiboot.ts";
-import { damaged, NAME_THE_KERNEL, printable, truncated } from "./probe.ts";
+import { damaged, NAME_THE_KERNEL, truncated } from "./probe.ts";
+import { printable } from "../core/text.ts";
 
 /** One program header, of either class. */
 interface ProgramHeader {

@@ -1,6 +1,4 @@
-/** How a payload is compressed, by its magic number; `none` is an uncompressed one. */
-export type Compression = "gzip" | "bzip2" | "lzma" | "xz" | "lzo" | "lz4" | "zstd" | "none";
-
+import type { Compression } from "../formats/compression.ts";
 /** An x86 bzImage: the setup header of the boot protocol (Documentation/arch/x86/boot.rst), and what surrounds it. */
 export interface BzImage {
   /** What it is. */
@@ -165,3 +163,21 @@ export type InitrdInfo =
   | { readonly kind: "cpio"; readonly format: "newc" | "crc" | "odc" }
   | { readonly kind: "compressed"; readonly compression: Compression }
   | { readonly kind: "unknown"; readonly what: string; readonly hint?: string };
+
+/** Places in the kernel that hold a virtual address of it, and so change with its virtual base. */
+export interface RelocationSet {
+  /** The distance is added to 32 bits or 64, or (`inverse32`) taken from 32. */
+  readonly kind: "add64" | "inverse32" | "add32";
+  /** Where the list lies in what the payload unpacks to, bytes. */
+  readonly offset: number;
+  /** How many entries of 4 bytes it has. */
+  readonly count: number;
+}
+
+/** A kernel as its payload unpacks: an ELF file, and the relocations behind it. */
+export interface Vmlinux {
+  /** The file's headers; what ends a part in zeros counts as memory, not as bytes of the file. */
+  readonly elf: ElfImage;
+  /** What changes with its virtual base; empty where that is fixed. */
+  readonly relocations: readonly RelocationSet[];
+}

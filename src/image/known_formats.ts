@@ -1,7 +1,8 @@
 import { type ByteSource, latin1 } from "../core/bytes.ts";
 import type { NotKernel } from "./image.ts";
 import { MULTIBOOT_LOADERS, multibootOf } from "../formats/multiboot.ts";
-import { NAME_THE_KERNEL, printable } from "./probe.ts";
+import { NAME_THE_KERNEL } from "./probe.ts";
+import { printable } from "../core/text.ts";
 
 /** How files that are no kernel are known: bytes, one character each, at an offset. The first row that fits counts. */
 interface Lookalike {

@@ -1,6 +1,7 @@
-import type { ByteSource, Fields } from "../core/bytes.ts";
+import { type ByteSource, type Fields, fieldsAt } from "../core/bytes.ts";
 import type { ImageInfo, Uki } from "./image.ts";
-import { damaged, fieldsAt, printable, truncated } from "./probe.ts";
+import { damaged, truncated } from "./probe.ts";
+import { printable } from "../core/text.ts";
 
 /** What a PE header says (PE/COFF specification; the kernel's reading is crypto/asymmetric_keys/verify_pefile.c). */
 export interface PeFile {

@@ -1,4 +1,4 @@
-import { type ByteSource, type Fields, fieldsOf } from "../core/bytes.ts";
+import type { ByteSource, Fields } from "../core/bytes.ts";
 import type { ImageInfo, NotKernel } from "./image.ts";
 
 /**
@@ -12,13 +12,6 @@ export const HEAD_SIZE = 4096;
 
 /** The hint where a file is something else altogether. */
 export const NAME_THE_KERNEL = "Name the kernel itself, as /boot/vmlinuz-RELEASE";
-
-/** The fields at a place of a file, or undefined if the file does not hold all `length` bytes. */
-export function fieldsAt(source: ByteSource, offset: number, length: number): Fields | undefined {
-  if (offset + length > source.size) return undefined;
-  const bytes = source.read(offset, length);
-  return bytes.length === length ? fieldsOf(bytes) : undefined;
-}
 
 /** A file that ends before its own header says it does. `wanted` is in bytes, for the whole file. */
 export function truncated(name: string, source: ByteSource, wanted: number | bigint): NotKernel {
@@ -36,9 +29,4 @@ export function damaged(name: string, why: string): NotKernel {
     what: `a damaged ${name}: ${why}`,
     hint: "Copy it again, and compare its checksum with that of the original",
   };
-}
-
-/** Text from a file as a message may show it: whatever is not printable ASCII becomes `?`. */
-export function printable(text: string): string {
-  return text.replace(/[^ -~]/g, "?");
 }

@@ -1,6 +1,7 @@
 import { machineOf } from "./describe.ts";
-import type { Compression, ImageInfo } from "./image.ts";
+import type { ImageInfo } from "./image.ts";
 import { MULTIBOOT_LOADERS } from "../formats/multiboot.ts";
+import type { Compression } from "../formats/compression.ts";
 
 const UNPACK: { readonly [Name in Exclude<Compression, "none">]: string } = {
   gzip: "gunzip",

@@ -1,8 +1,7 @@
 import type { HostFacts } from "../host/facts.ts";
-import type { Vmlinux } from "../arch/x86_64/vmlinux.ts";
 import type { DeviceTree, DeviceTreeFault } from "../formats/fdt.ts";
 import { describeImage } from "../image/describe.ts";
-import type { Arm64Image, ImageInfo, InitrdInfo } from "../image/image.ts";
+import type { Arm64Image, ImageInfo, InitrdInfo, Vmlinux } from "../image/image.ts";
 import type { Profile } from "../profile/profile.ts";
 
 /** A file that was opened, hashed and identified. */

@@ -1,6 +1,5 @@
 import type { JsonSchema } from "../core/shape.ts";
-import type { Layout } from "./plan.ts";
-import type { Style } from "./style.ts";
+import type { Layout, Style } from "./style.ts";
 import { visible } from "./visible.ts";
 import { wrap } from "./wrap.ts";
 

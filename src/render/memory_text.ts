@@ -3,8 +3,7 @@ import { type Bar, draw, frameOf, type Mark, type Run } from "./memory_bar.ts";
 import { barsOf, captionOf, labelsOf, legendOf, nameOf, notesOf } from "./memory_legend.ts";
 import type { MemoryMap } from "./memory_map.ts";
 import { cellsOf } from "./memory_scale.ts";
-import type { Layout } from "./plan.ts";
-import type { Style } from "./style.ts";
+import type { Layout, Style } from "./style.ts";
 import { visible } from "./visible.ts";
 import { wrap } from "./wrap.ts";
 

@@ -1,3 +1,4 @@
+import { memoryLines } from "./memory_text.ts";
 import { formatSize } from "../core/number.ts";
 import type { HostFacts } from "../host/facts.ts";
 import {
@@ -10,18 +11,9 @@ import {
 } from "../plan/plan.ts";
 import type { Checksum } from "../profile/profile.ts";
 import { memoryMap } from "./memory_map.ts";
-import { memoryLines } from "./memory_text.ts";
-import type { Style } from "./style.ts";
+import type { Layout } from "./style.ts";
 import { visible } from "./visible.ts";
 import { wrap } from "./wrap.ts";
-
-/** How text is laid out: its colours, and the columns there are. */
-export interface Layout {
-  /** Its colours. */
-  readonly style: Style;
-  /** Columns. */
-  readonly width: number;
-}
 
 const LABEL = 16;
 

@@ -31,3 +31,11 @@ export const COLOURED: Style = {
   warning: sgr(33, 39),
   accent: sgr(36, 39),
 };
+
+/** How text is laid out: its colours, and the columns there are. */
+export interface Layout {
+  /** Its colours. */
+  readonly style: Style;
+  /** Columns. */
+  readonly width: number;
+}

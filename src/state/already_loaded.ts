@@ -4,8 +4,7 @@ import type { Call, Plan } from "../plan/plan.ts";
 import { PERMISSION_RULES } from "../plan/rules/permission.ts";
 import { isCrash } from "../plan/stored.ts";
 import { changesSince } from "./crash_status.ts";
-import type { LoadRecord } from "./record.ts";
-import type { FoundRecord } from "./status.ts";
+import type { FoundRecord, LoadRecord } from "./record.ts";
 
 /**
  * The record of what is loaded, if that is what the plan would load: undefined wherever there is a doubt. It takes a

@@ -60,3 +60,10 @@ const shape: Shape<LoadRecord> = record<LoadRecord>({
 export function decodeRecord(value: unknown, at: Path, report: Report): LoadRecord | undefined {
   return shape.decode(value, at, report);
 }
+
+/** What was found where a record should be. */
+export type FoundRecord =
+  | { readonly kind: "none" }
+  | { readonly kind: "record"; readonly record: LoadRecord }
+  | { readonly kind: "interrupted" }
+  | { readonly kind: "unreadable"; readonly message: string };

@@ -2,7 +2,7 @@ import type { HostFacts } from "../host/facts.ts";
 import { KEXEC_LOAD_FLAGS } from "../plan/flags.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { CallResult, Libc } from "../syscall/libc.ts";
-import type { FoundRecord } from "./status.ts";
+import type { FoundRecord } from "./record.ts";
 
 /** How long a payload was away with the machine, in nanoseconds. */
 export interface RoundTrip {

@@ -1,10 +1,10 @@
+import { PERMISSION_RULES } from "../plan/rules/permission.ts";
+import { ADDRESS_RULES } from "../plan/rules/arm64_addresses.ts";
 import { anyText, choice, flag, type JsonSchema, list, record, type Shape, text } from "../core/shape.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Call, Check, PlannedHost } from "../plan/plan.ts";
 import { checksShape, hostShape } from "../plan/plan_shape.ts";
 import { plannedHost } from "../plan/planner.ts";
-import { ADDRESS_RULES } from "../plan/rules/arm64_addresses.ts";
-import { PERMISSION_RULES } from "../plan/rules/permission.ts";
 import {
   changesSince,
   type FileDigests,
@@ -12,15 +12,8 @@ import {
   type ReservationStatus,
   reservationStatus,
 } from "./crash_status.ts";
-import type { LoadRecord } from "./record.ts";
+import type { FoundRecord } from "./record.ts";
 import { preservesContext } from "./round_trip.ts";
-
-/** What was found where a record should be. */
-export type FoundRecord =
-  | { readonly kind: "none" }
-  | { readonly kind: "record"; readonly record: LoadRecord }
-  | { readonly kind: "interrupted" }
-  | { readonly kind: "unreadable"; readonly message: string };
 
 /** Whether an image is loaded, and what is known of it. */
 export interface ImageStatus {

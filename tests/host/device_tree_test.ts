@@ -1,8 +1,9 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { parseDeviceTree } from "../../src/formats/fdt.ts";
 import { decodeFacts } from "../../src/host/decode_facts.ts";
-import { flattenFolder, keepUsedTree, type TreeFolder } from "../../src/host/device_tree.ts";
+import { flattenFolder, type TreeFolder } from "../../src/host/device_tree.ts";
 import { capturedFacts, CAPTURES, hostCapture } from "./fixture.ts";
+import { keepUsedTree } from "../../src/host/capture_filter.ts";
 
 const ARM64 = CAPTURES.get("arm64-vm") ?? hostCapture("arm64-vm");
 

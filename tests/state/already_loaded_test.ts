@@ -1,8 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { alreadyLoaded } from "../../src/state/already_loaded.ts";
-import { describedBy, type LoadRecord } from "../../src/state/record.ts";
-import type { FoundRecord } from "../../src/state/status.ts";
+import { describedBy, type FoundRecord, type LoadRecord } from "../../src/state/record.ts";
 import type { Images } from "../../src/plan/input.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { decodePlan } from "../../src/plan/plan_shape.ts";

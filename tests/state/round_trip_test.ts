@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { diagnose } from "../../src/syscall/errors/diagnose.ts";
 import { ERRNOS } from "../../src/syscall/errors/errno.ts";
 import { comesBack, describeRoundTrip, preservesContext, roundTrip } from "../../src/state/round_trip.ts";
-import { type FoundRecord, statusOf } from "../../src/state/status.ts";
+import { statusOf } from "../../src/state/status.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { renderStatus } from "../../src/render/status.ts";
@@ -10,6 +10,7 @@ import { PLAIN } from "../../src/render/style.ts";
 import { fakeLibc } from "../support/fake_libc.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, profileOf } from "../support/profiles.ts";
+import type { FoundRecord } from "../../src/state/record.ts";
 
 const loaded = { ...hostFacts().kexec, loaded: true };
 const facts = hostFacts({ kexec: loaded, systemd: true });

@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
-import type { FoundRecord } from "../../src/state/status.ts";
 import { statusOf } from "../../src/state/status.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, profileOf } from "../support/profiles.ts";
+import type { FoundRecord } from "../../src/state/record.ts";
 
 const kexec = hostFacts().kexec;
 const plan = planBoot({ profile: profileOf(), facts: hostFacts(), images: images() }).value;

@@ -1,6 +1,6 @@
 import { dirname } from "@std/path/posix";
-import { reasonOf } from "../../cli/reason.ts";
 import { WriteError } from "./write_whole.ts";
+import { reasonOf } from "../../core/diagnostic.ts";
 
 /** Whether there is anything of that name, a link to nothing too. What cannot be looked at is for the writing to tell. */
 export function isTaken(path: string): boolean {

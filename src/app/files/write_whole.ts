@@ -1,6 +1,6 @@
 import { dirname, join } from "@std/path/posix";
 import { isStream } from "./read_whole.ts";
-import { reasonOf } from "../../cli/reason.ts";
+import { reasonOf } from "../../core/diagnostic.ts";
 
 /** An output cannot be written. */
 export class WriteError extends Error {

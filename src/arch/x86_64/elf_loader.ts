@@ -1,9 +1,8 @@
-import type { Segment, SegmentRequest } from "../segment.ts";
+import type { Segment, SegmentList, SegmentRequest } from "../segment.ts";
 import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
 import { formatAddress, MAX_U64 } from "../../core/number.ts";
 import { alignUp } from "../../core/range.ts";
 import type { ElfImage } from "../../image/image.ts";
-import type { SegmentList } from "../../plan/placement/explicit.ts";
 
 type Load = ElfImage["loads"][number];
 

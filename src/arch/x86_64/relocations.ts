@@ -1,4 +1,5 @@
 import { fieldsOf } from "../../core/bytes.ts";
+import type { RelocationSet } from "../../image/image.ts";
 
 /** A part of an ELF kernel as it is loaded; bytes. */
 export interface LoadedPart {
@@ -8,16 +9,6 @@ export interface LoadedPart {
   readonly paddr: bigint;
   /** How much of the file it takes. */
   readonly filesz: bigint;
-}
-
-/** Places in the kernel that hold a virtual address of it, and so change with its virtual base. */
-export interface RelocationSet {
-  /** The distance is added to 32 bits or 64, or (`inverse32`) taken from 32. */
-  readonly kind: "add64" | "inverse32" | "add32";
-  /** Where the list lies in what the payload unpacks to, bytes. */
-  readonly offset: number;
-  /** How many entries of 4 bytes it has. */
-  readonly count: number;
 }
 
 /** Completes "the kernel …". */

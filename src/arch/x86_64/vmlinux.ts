@@ -1,15 +1,7 @@
 import { fieldsOf, memorySource } from "../../core/bytes.ts";
 import { identifyKernel } from "../../image/identify.ts";
-import type { ElfImage } from "../../image/image.ts";
-import { findRelocations, type RelocationSet } from "./relocations.ts";
-
-/** A kernel as its payload unpacks: an ELF file, and the relocations behind it. */
-export interface Vmlinux {
-  /** The file's headers; what ends a part in zeros counts as memory, not as bytes of the file. */
-  readonly elf: ElfImage;
-  /** What changes with its virtual base; empty where that is fixed. */
-  readonly relocations: readonly RelocationSet[];
-}
+import type { ElfImage, RelocationSet, Vmlinux } from "../../image/image.ts";
+import { findRelocations } from "./relocations.ts";
 
 /** Offsets in the header of an ELF64 file: the section headers end it, as objcopy writes it. */
 const E_SHOFF = 40;

@@ -2,7 +2,7 @@ import type { ExitName } from "../../core/exit.ts";
 import { jsonText } from "../../core/json_text.ts";
 import { closeFile, hashFile, openFile } from "../../app/files/open_file.ts";
 import type { FileDigests } from "../../state/crash_status.ts";
-import { type FoundRecord, statusOf } from "../../state/status.ts";
+import { statusOf } from "../../state/status.ts";
 import { filesOf } from "../../plan/plan.ts";
 import { renderStatus } from "../../render/status.ts";
 import { booted } from "../../app/booted.ts";
@@ -12,6 +12,7 @@ import { readFacts } from "../../app/prepare.ts";
 import { findRecord } from "../../state/record_store.ts";
 import { report, say } from "../report.ts";
 import { yamlText } from "../serialise.ts";
+import type { FoundRecord } from "../../state/record.ts";
 
 /** Does what `warmboot status` is asked to. */
 export async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {

@@ -1,15 +1,8 @@
-import type { Segment, SegmentBytes } from "../../arch/segment.ts";
-import { sourceSize } from "../../arch/segment.ts";
+import { type Segment, type SegmentBytes, type SegmentList, sourceSize } from "../../arch/segment.ts";
 import type { Checked, Diagnostic, Path } from "../../core/diagnostic.ts";
 import { formatSize } from "../../core/number.ts";
 import { alignUp } from "../../core/range.ts";
 import type { Profile, SegmentSource, SegmentSpec } from "../../profile/profile.ts";
-
-/** A list of segments, and the physical address that is jumped to. */
-export interface SegmentList {
-  readonly entry: bigint;
-  readonly segments: readonly Segment[];
-}
 
 /**
  * The `segments` of a profile as they stand, in their order; one without a name is `segment 1` and so on. `size` is kept

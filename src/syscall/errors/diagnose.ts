@@ -1,49 +1,12 @@
+import { REBOOT_CAUSES } from "./reboot_causes.ts";
+import { SIGNATURE_CAUSES } from "./signature_causes.ts";
 import { formatSize } from "../../core/number.ts";
 import { hasSysBoot } from "../../host/capabilities.ts";
-import type { HostFacts } from "../../host/facts.ts";
 import { isLockedDown } from "../../plan/rules/permission.ts";
 import type { Syscall } from "../../plan/syscall.ts";
 import { errnoName } from "./errno.ts";
-import type { Failure } from "../libc.ts";
 import { PREPARATION_CAUSES } from "./preparation_causes.ts";
-import { REBOOT_CAUSES } from "./reboot_causes.ts";
-import { SIGNATURE_CAUSES } from "./signature_causes.ts";
-
-/** What is known when a call was refused: the call, and the host's facts read again after the refusal. */
-export interface Refusal {
-  /** The call that was refused. */
-  readonly call: Syscall;
-  /** The errno's number. */
-  readonly errno: number;
-  /** The libc function that failed in preparing the call, which then was not made. */
-  readonly function?: Failure["function"];
-  /** The host, read after the refusal. */
-  readonly facts: HostFacts;
-  /** Of a call to reboot: the loaded image preserves the running system. */
-  readonly returns?: boolean;
-}
-
-/** Why a call was refused, as far as probing tells, and what to do about it. */
-export interface Diagnosis {
-  /** Why, as a clause. */
-  readonly cause: string;
-  /** What to do about it. */
-  readonly remedy: string;
-}
-
-/** One known cause. The first row whose errno fits and whose probe holds is the answer. */
-export interface CauseRow {
-  /** Absent: any. */
-  readonly errno?: string;
-  /** Absent: any. */
-  readonly calls?: readonly Syscall["name"][];
-  /** Whether it is this cause. Absent: it is. */
-  when?(refusal: Refusal): boolean;
-  /** Why, as a clause. */
-  readonly cause: string | ((refusal: Refusal) => string);
-  /** What to do about it. */
-  readonly remedy: string;
-}
+import type { CauseRow, Diagnosis, Refusal } from "./cause.ts";
 
 const FILE_LOAD: readonly Syscall["name"][] = ["kexec_file_load"];
 const FILE_CALLS: readonly Syscall["name"][] = [...FILE_LOAD, "kexec_file_unload"];

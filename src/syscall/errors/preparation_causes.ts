@@ -1,4 +1,4 @@
-import type { Diagnosis } from "./diagnose.ts";
+import type { Diagnosis } from "./cause.ts";
 
 /**
  * Why a call could not be prepared: initrds are joined in a file in memory (memfd_create, sendfile, write), segments are

@@ -1,4 +1,4 @@
-import type { CauseRow } from "./diagnose.ts";
+import type { CauseRow } from "./cause.ts";
 
 /** Why reboot(2) does not run the loaded image: kernel/reboot.c and kernel_kexec in kernel/kexec_core.c, Linux 7.3. */
 export const REBOOT_CAUSES: readonly CauseRow[] = [

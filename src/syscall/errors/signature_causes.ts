@@ -1,4 +1,4 @@
-import type { CauseRow } from "./diagnose.ts";
+import type { CauseRow } from "./cause.ts";
 
 /** Why an image's signature was refused: crypto/asymmetric_keys, Linux 7.3. */
 export const SIGNATURE_CAUSES: readonly CauseRow[] = [
