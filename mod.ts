@@ -138,18 +138,10 @@ export {
   LibcError,
   openLibc,
 } from "./src/syscall/libc.ts";
-export { type Contents, type Draw, settle, type Settled } from "./src/syscall/finalize.ts";
+export { type Contents, type Draw, finalize, type Finalized } from "./src/syscall/finalize.ts";
 export { SyscallError } from "./src/syscall/errors/syscall_error.ts";
 export { type Drift, driftOf } from "./src/plan/drift.ts";
-export type {
-  IdentifiedFile,
-  Images,
-  InitrdFile,
-  InnerImage,
-  KernelFile,
-  PlanInput,
-  UnpackedInitrd,
-} from "./src/plan/input.ts";
+export type { PlanInput } from "./src/plan/input.ts";
 export { lowerPlan, lowerUnload, REBOOT_NOW } from "./src/plan/lower.ts";
 export {
   type Call,
@@ -193,3 +185,11 @@ export { renderDiffSvg, renderPlanSvg } from "./src/render/pictures.ts";
 export { COLOURED, type Layout, PLAIN, type Style } from "./src/render/style.ts";
 export type { Compression } from "./src/formats/compression.ts";
 export type { Diagnosis, Refusal } from "./src/syscall/errors/cause.ts";
+export type {
+  IdentifiedFile,
+  Images,
+  InitrdFile,
+  InnerImage,
+  KernelFile,
+  UnpackedInitrd,
+} from "./src/image/boot_files.ts";

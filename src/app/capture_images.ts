@@ -4,7 +4,6 @@ import type { HostFacts } from "../host/facts.ts";
 import { hashPart, isUnchanged, type OpenFile } from "./files/open_file.ts";
 import { identifyKernel } from "../image/identify.ts";
 import { identifyInitrd } from "../image/initrd.ts";
-import type { IdentifiedFile } from "../plan/input.ts";
 import { partsNeeded } from "../plan/segment_call.ts";
 import { openImages } from "./images.ts";
 import { captureInner } from "./inner_image.ts";
@@ -14,6 +13,7 @@ import { absoluteSegments, profileFiles } from "./prepare.ts";
 import { readOwn } from "./read_plan.ts";
 import { parseNamed, readNamed } from "./read_profile.ts";
 import { PROFILE_LIMIT } from "./files/read_whole.ts";
+import type { IdentifiedFile } from "../image/boot_files.ts";
 
 /** The captured files of profiles, and every complaint about these. */
 export interface CaptureOfImages {

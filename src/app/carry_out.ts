@@ -4,7 +4,7 @@ import { descriptorOf, isUnchanged, type OpenFile } from "./files/open_file.ts";
 import { execute } from "../syscall/execute.ts";
 import { type CallResult, type Libc, openLibc } from "../syscall/libc.ts";
 import { describedBy, type LoadRecord } from "../state/record.ts";
-import { type Contents, settle } from "../syscall/finalize.ts";
+import { type Contents, finalize } from "../syscall/finalize.ts";
 import { SyscallError } from "../syscall/errors/syscall_error.ts";
 import { lowerPlan, lowerUnload } from "../plan/lower.ts";
 import { type Call, type Plan, segmentOf } from "../plan/plan.ts";
@@ -15,7 +15,7 @@ import type { Ports } from "../cli/ports.ts";
 import { readFacts } from "./prepare.ts";
 import type { ImageSlot, StoreLock } from "../state/record_store.ts";
 import { complain, say } from "../cli/report.ts";
-import { whoAmI } from "./invoking_user.ts";
+import { invokingUser } from "./invoking_user.ts";
 
 /** What a plan was checked against: the host, and the open files that the call gets. */
 export interface CheckedAgainst {
@@ -54,7 +54,7 @@ export async function carryOut(
     format: "warmboot.record/1",
     ...(checked.facts.bootId === undefined ? {} : { bootId: checked.facts.bootId }),
     loadedAt: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
-    ...await whoAmI(),
+    ...await invokingUser(),
     ...(slot === "crash" ? { described: describedBy(checked.facts) } : {}),
     plan,
   };
@@ -77,7 +77,7 @@ async function settleCall(
 > {
   const { call } = plan;
   if (call.syscall !== "kexec_load") return { kind: "settled", call, contents };
-  const settled = await settle(call, contents);
+  const settled = await finalize(call, contents);
   if (settled.kind === "refused" || call.bases === undefined) return settled;
   const segments = settled.call.segments.map(segmentOf);
   const fault = checkSegments({ segments, entry: BigInt(call.entry), facts, crash: isCrash(plan) })

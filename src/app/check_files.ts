@@ -6,7 +6,7 @@ import { fileId } from "./layer_files.ts";
 import { readOwn } from "./read_plan.ts";
 import { parseNamed, readNamed } from "./read_profile.ts";
 import { PROFILE_LIMIT, STDIO } from "./files/read_whole.ts";
-import { isFolder, walk } from "./files/find_files.ts";
+import { findFiles, isFolder } from "./files/find_files.ts";
 
 /** A profile that was checked; `parsed` where its file could be read as one. */
 export interface Checked {
@@ -45,7 +45,7 @@ export function checkFiles(
       add(checkOne(word, reader));
       continue;
     }
-    const { files, diagnostics } = walk(word, YAML_NAME);
+    const { files, diagnostics } = findFiles(word, YAML_NAME);
     const before = profiles.length;
     for (const file of files) {
       const checked = isDropIn(file) ? undefined : checkOne(file, reader);

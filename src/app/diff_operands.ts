@@ -42,7 +42,7 @@ export function hostOnce(path: string | undefined, ports: Ports): HostOnce {
 }
 
 /** The two sides of a diff; without a second word, what is loaded or else what is running. */
-export async function findSides(
+export async function diffOperands(
   words: readonly string[],
   host: HostOnce,
   ports: Ports,

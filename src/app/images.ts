@@ -5,13 +5,14 @@ import { closeFile, type OpenFile } from "./files/open_file.ts";
 import { identifyKernel } from "../image/identify.ts";
 import type { InitrdInfo } from "../image/image.ts";
 import { identifyInitrd } from "../image/initrd.ts";
-import type { FilePart, IdentifiedFile, Images } from "../plan/input.ts";
+import type { FilePart } from "../plan/input.ts";
 import type { FileRef } from "../profile/profile.ts";
 import { visible } from "../render/visible.ts";
 import type { Contents } from "../syscall/finalize.ts";
 import { unpackInner, withBanner } from "./inner_image.ts";
 import { type CapturedFiles, captureLacks, findFile, type ImageFile, type Progress } from "./image_file.ts";
 import type { Ports } from "../cli/ports.ts";
+import type { IdentifiedFile, Images } from "../image/boot_files.ts";
 
 /** The files of a plan. What was hashed is what is handed to the kernel. */
 export interface OpenImages extends Disposable {

@@ -5,7 +5,7 @@ import { describeImage } from "../image/describe.ts";
 import { identifyKernel } from "../image/identify.ts";
 import { type UkiParts, ukiParts } from "../entry/uki.ts";
 import { parseBootEntry } from "../entry/bls.ts";
-import type { ProfileDraft } from "../profile/profile_template.ts";
+import type { ProfileTemplate } from "../profile/profile_template.ts";
 import type { FileRef } from "../profile/profile.ts";
 import { NEXT_STEPS } from "./init_installed.ts";
 import { isFileThere } from "./installed_kernels.ts";
@@ -19,7 +19,7 @@ const ENTRY_LIMIT = { what: "a boot loader entry", bytes: 1 << 20 };
  * A profile of a boot loader entry of type 1. Its paths begin at the root of the file system that holds it: `boot`, or
  * the folder in which loader/entries lies.
  */
-export function draftOfEntry(file: string, boot: string | undefined): Checked<ProfileDraft> {
+export function templateFromEntry(file: string, boot: string | undefined): Checked<ProfileTemplate> {
   const read = readWhole(file, ENTRY_LIMIT);
   if (read.bytes === undefined) return { value: undefined, diagnostics: read.diagnostics };
   const text = new TextDecoder().decode(read.bytes);
@@ -64,7 +64,7 @@ export function draftOfEntry(file: string, boot: string | undefined): Checked<Pr
 }
 
 /** A profile of a unified kernel image, whose parts are written into a folder: no kernel call takes the whole. */
-export async function draftOfUki(file: string, folder: string | undefined): Promise<Checked<ProfileDraft>> {
+export async function templateFromUki(file: string, folder: string | undefined): Promise<Checked<ProfileTemplate>> {
   const { value: open, diagnostics } = openFile(file);
   if (open === undefined) return { value: undefined, diagnostics };
   try {
@@ -94,7 +94,7 @@ export async function draftOfUki(file: string, folder: string | undefined): Prom
   }
 }
 
-function ukiDraft(file: string, parts: UkiParts, kernel: FileRef, initrd: readonly FileRef[]): ProfileDraft {
+function ukiDraft(file: string, parts: UkiParts, kernel: FileRef, initrd: readonly FileRef[]): ProfileTemplate {
   const unused = parts.others.length === 0
     ? ""
     : ` Its sections ${parts.others.join(", ")} have no place in a profile.`;

@@ -1,11 +1,11 @@
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { parseWord, splitWords } from "../profile/cmdline.ts";
-import type { ProfileDraft } from "../profile/profile_template.ts";
+import type { ProfileTemplate } from "../profile/profile_template.ts";
 import { initrdFor, type InstalledKernel, installedKernels, kernelAt } from "./installed_kernels.ts";
 
 /** A profile of the running kernel: its file, where it is still there, and its command line. */
-export function draftOfRunning(facts: HostFacts, root: string): Checked<ProfileDraft> {
+export function templateFromRunning(facts: HostFacts, root: string): Checked<ProfileTemplate> {
   const { release } = facts;
   const found = candidates(facts).flatMap((path) => {
     const kernel = kernelAt(root, path);
@@ -28,7 +28,10 @@ export interface Wanted {
 }
 
 /** A profile of the newest kernel under /boot, /efi and /usr/lib/modules. */
-export function draftOfNewest(root: string, { without, withInitrd = false }: Wanted = {}): Checked<ProfileDraft> {
+export function templateFromNewest(
+  root: string,
+  { without, withInitrd = false }: Wanted = {},
+): Checked<ProfileTemplate> {
   const kernels = installedKernels(root).filter(({ release }) => release !== without);
   const complete = withInitrd ? kernels.filter((kernel) => initrdFor(root, kernel) !== undefined) : [];
   const newest = (complete.length > 0 ? complete : kernels).at(-1);
@@ -56,7 +59,7 @@ function draftOf(
   root: string,
   about: readonly string[],
   architecture: string | undefined,
-): ProfileDraft {
+): ProfileTemplate {
   const initrd = initrdFor(root, kernel);
   const stays = "An update may remove this file and install another.";
   return {

@@ -1,15 +1,14 @@
 import { memorySource } from "../core/bytes.ts";
 import { formatSize } from "../core/number.ts";
-import type { CapturedImage } from "../host/captured_image.ts";
-import { notedSource, replayedSource } from "../host/captured_image.ts";
+import { type CapturedImage, notedSource, replayedSource } from "../host/captured_image.ts";
 import { findBanner } from "../image/banner.ts";
 import { describeImage } from "../image/describe.ts";
 import { identifyKernel } from "../image/identify.ts";
 import type { Arm64Image, ImageInfo } from "../image/image.ts";
 import { packedImage, UNPACKED_KERNEL_MAX } from "../image/payload.ts";
 import type { Packing, Unpack, Unpacked } from "../formats/unpacked.ts";
-import type { KernelFile } from "../plan/input.ts";
 import type { ImageFile } from "./image_file.ts";
+import type { KernelFile } from "../image/boot_files.ts";
 
 /** The image that a packed kernel file holds, and its bytes where the file is here. */
 export interface UnpackedInner {

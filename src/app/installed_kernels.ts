@@ -1,9 +1,9 @@
 import { basename, dirname } from "@std/path/posix";
 import { closeFile, openFile } from "./files/open_file.ts";
-import { compareNames } from "../host/reader.ts";
 import { imageRelease } from "../image/describe.ts";
 import { identifyKernel } from "../image/identify.ts";
 import { releaseNumbers } from "../profile/release_range.ts";
+import { compareNames } from "../core/text.ts";
 
 /** A kernel that is installed. Paths are those of the host, without the folder that stands in for its root. */
 export interface InstalledKernel {

@@ -1,5 +1,5 @@
 /** Who runs this process: the user before sudo, where sudo says so. */
-export async function whoAmI(): Promise<{ readonly user: string; readonly uid: number }> {
+export async function invokingUser(): Promise<{ readonly user: string; readonly uid: number }> {
   const sudo = Deno.env.get("SUDO_USER");
   try {
     const { username, uid } = (await import("node:os")).userInfo();

@@ -1,10 +1,10 @@
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { closeFile, hashFile, openFile } from "./files/open_file.ts";
-import type { ProfileDraft } from "../profile/profile_template.ts";
+import type { ProfileTemplate } from "../profile/profile_template.ts";
 import type { FileRef } from "../profile/profile.ts";
 
 /** A draft whose files are pinned by the digests that they have now, as found under a folder that stands in for the root. */
-export async function pinFiles(draft: ProfileDraft, root: string): Promise<Checked<ProfileDraft>> {
+export async function pinFiles(draft: ProfileTemplate, root: string): Promise<Checked<ProfileTemplate>> {
   const problems: Diagnostic[] = [];
   const pinned = async (ref: FileRef): Promise<FileRef> => {
     const { value: file, diagnostics } = openFile(`${root}${ref.path}`);

@@ -12,7 +12,7 @@ import { layerFiles } from "./layer_files.ts";
 import type { Ports } from "../cli/ports.ts";
 import { planParsed, profileFiles, readFacts } from "./prepare.ts";
 import { report } from "../cli/report.ts";
-import { walk } from "./files/find_files.ts";
+import { findFiles } from "./files/find_files.ts";
 
 /** A captured host, by the name of its file; without facts, its file is none that can be planned for. */
 interface Host {
@@ -37,7 +37,7 @@ export async function planMatrix(
     exit = worse(exit, found);
   };
   const { profiles } = checkFiles(words, layerFiles(), tell);
-  const walked = walk(hostsFolder, CAPTURE_NAME);
+  const walked = findFiles(hostsFolder, CAPTURE_NAME);
   const none = walked.files.length === 0 && walked.diagnostics.length === 0 ? [noHosts(hostsFolder)] : [];
   tell([...walked.diagnostics, ...none]);
   const hosts = walked.files.map((file) => readHost(file, hostsFolder));

@@ -7,7 +7,7 @@ import type { OpenFile } from "./files/open_file.ts";
 import { liveReader } from "../host/live.ts";
 import { type Contents, partOf } from "../syscall/finalize.ts";
 import { chooseCall } from "../plan/choose.ts";
-import { type FilePart, innerOf, partKey, type PlanInput } from "../plan/input.ts";
+import { type FilePart, partKey, type PlanInput } from "../plan/input.ts";
 import { type Plan, rolesOf } from "../plan/plan.ts";
 import { planBoot } from "../plan/planner.ts";
 import { partsNeeded } from "../plan/segment_call.ts";
@@ -22,6 +22,7 @@ import { ownDocument, readOwn } from "./read_plan.ts";
 import { parseNamed, readNamed } from "./read_profile.ts";
 import { unpackImages, unpackPlanned } from "./unpack_images.ts";
 import { FACTS_LIMIT, PLAN_LIMIT, PROFILE_LIMIT, readWhole } from "./files/read_whole.ts";
+import { innerOf } from "../image/boot_files.ts";
 
 /** A plan and the open files behind it; or diagnostics that say why there is none. */
 export interface Prepared extends Disposable {

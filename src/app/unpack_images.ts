@@ -8,11 +8,12 @@ import { unpackArchives, type UnpackedArchives } from "../formats/initrd_archive
 import type { Unpack } from "../formats/unpacked.ts";
 import { contentFaults, type Contents } from "../syscall/finalize.ts";
 import { estimatedGain } from "../plan/initrd_forms.ts";
-import type { Images, InitrdFile, KernelFile, PlanInput } from "../plan/input.ts";
+import type { PlanInput } from "../plan/input.ts";
 import { type Plan, rolesOf } from "../plan/plan.ts";
 import { unpackingOf } from "../plan/predecompress.ts";
 import type { OpenImages } from "./images.ts";
 import { type UnpackedCache, unpackedCache } from "../state/unpacked_cache.ts";
+import type { Images, InitrdFile, KernelFile } from "../image/boot_files.ts";
 
 /** The most that an initrd unpacks to here, bytes: what the runtime's codecs give in one piece. */
 const UNPACKED_INITRD_MAX = 2 ** 31 - 1;

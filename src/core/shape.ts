@@ -234,3 +234,13 @@ function unknownKey(key: string, at: Path, known: readonly string[]): Diagnostic
     ...(near === undefined ? {} : { hint: `Did you mean \`${near}\`?` }),
   };
 }
+
+/** The record without the keys that are undefined: what a host did not say has no key in its facts. */
+export function omitUndefined<T extends object>(record: T): Defined<T> {
+  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as Defined<T>;
+}
+
+/** A record type whose keys that may be undefined are optional instead. */
+export type Defined<T> =
+  & { [Key in keyof T as undefined extends T[Key] ? never : Key]: T[Key] }
+  & { [Key in keyof T as undefined extends T[Key] ? Key : never]?: Exclude<T[Key], undefined> };

@@ -1,8 +1,8 @@
 import type { ByteSource } from "../core/bytes.ts";
-import type { Uki } from "../image/image.ts";
+import type { PeFile } from "../formats/pe.ts";
 
 /** A section of a unified kernel image: bytes of the file. */
-export type UkiSection = Uki["sections"][number];
+export type UkiSection = PeFile["sections"][number];
 
 /** What a unified kernel image boots (UAPI group, unified kernel image specification). */
 export interface UkiParts {
@@ -38,7 +38,10 @@ const OF_THE_LOADER: readonly string[] = [
 const MOST_TEXT = 64 * 1024;
 
 /** Takes a unified kernel image apart. Of an image with several profiles, that is what stands before the first of them. */
-export function ukiParts(source: ByteSource, { sections, release }: Uki): UkiParts | undefined {
+export function ukiParts(
+  source: ByteSource,
+  { sections, release }: { readonly sections: PeFile["sections"]; readonly release?: string },
+): UkiParts | undefined {
   const first = sections.findIndex(({ name }) => name === ".profile");
   const own = first < 0 ? sections : sections.slice(0, first);
   const section = (name: string): UkiSection | undefined => own.find((each) => each.name === name && each.size > 0);

@@ -1,8 +1,7 @@
-import type { Report } from "../core/shape.ts";
+import { omitUndefined, type Report } from "../core/shape.ts";
 import { type Captured, malformed } from "./captured.ts";
 import type { HostFacts, SetupData } from "./facts.ts";
 import { HEX, oneValue, restricted, valueOf } from "./one_value.ts";
-import { stated } from "./stated.ts";
 
 /** What the boot loader gave to the running x86 kernel. */
 export type BootParamsFacts = Pick<HostFacts, "bootParams" | "bootProtocol" | "setupData">;
@@ -21,7 +20,7 @@ export function bootParamsFacts(from: Captured, report: Report): BootParamsFacts
   if (data !== undefined && !whole) report(malformed(data, `${BOOT_PARAMS_SIZE} bytes (but ${data.bytes.length})`));
   const nodes = setupData(from, report);
   const protocol = oneValue(from, report, "bootProtocol", PROTOCOL);
-  return stated({
+  return omitUndefined({
     bootParams: whole ? data.bytes : undefined,
     bootProtocol: protocol === undefined ? undefined : Number(protocol),
     setupData: nodes.length === 0 ? undefined : nodes,

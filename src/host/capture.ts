@@ -5,9 +5,10 @@ import { anyText, choice, describe, either, isMap, type JsonSchema, mapOf, recor
 import { BASE64 } from "./base64.ts";
 import { type CapturedImages, IMAGES } from "./captured_image.ts";
 import { locatePath, parseJson } from "./json_position.ts";
-import { compareNames, type HostReader, type SourceResult } from "./reader.ts";
+import type { HostReader, SourceResult } from "./reader.ts";
 import { expandPath, isSourcePath, type SourcePath } from "./source_path.ts";
 import { type Source, SOURCES } from "./sources.ts";
+import { compareNames } from "../core/text.ts";
 
 /** One captured source: its text; its bytes, if it is binary or no UTF-8; or the name of the error that reading gave. */
 export type CapturedFile = string | { readonly base64: string } | { readonly error: string };

@@ -1,8 +1,7 @@
-import type { Report } from "../core/shape.ts";
+import { omitUndefined, type Report } from "../core/shape.ts";
 import type { Captured } from "./captured.ts";
 import type { HostFacts } from "./facts.ts";
 import { oneValue, type ValueForm } from "./one_value.ts";
-import { stated } from "./stated.ts";
 
 /** The CPUs that are on, and what the first one can do. */
 export type CpuFacts = Pick<HostFacts, "cpusOnline" | "cpuFlags">;
@@ -27,7 +26,7 @@ const CPU_COUNT: ValueForm<number> = {
 /** Decodes the number of CPUs and the first one's flags; a machine whose cpuinfo names them otherwise has none. */
 export function cpuFacts(from: Captured, report: Report): CpuFacts {
   const [, flags = ""] = from.one("cpuinfo")?.text.split(":") ?? [];
-  return stated({
+  return omitUndefined({
     cpusOnline: oneValue(from, report, "cpusOnline", CPU_COUNT),
     cpuFlags: flags.split(/\s+/).filter((flag) => flag !== ""),
   });

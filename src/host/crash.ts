@@ -1,8 +1,7 @@
-import type { Report } from "../core/shape.ts";
+import { omitUndefined, type Report } from "../core/shape.ts";
 import { type Captured, malformed } from "./captured.ts";
 import type { HostFacts } from "./facts.ts";
 import { DECIMAL, HEX, oneValue, type ValueForm, valueOf } from "./one_value.ts";
-import { stated } from "./stated.ts";
 
 /** Where the running kernel keeps what a crash dump needs; physical addresses and sizes, bytes. */
 export type CrashFacts = Pick<HostFacts, "vmcoreinfo" | "crashNotes">;
@@ -30,5 +29,5 @@ export function crashFacts(from: Captured, report: Report): CrashFacts {
     if (note.index === undefined || address === undefined || size === undefined) return [];
     return [{ cpu: note.index, address, size }];
   });
-  return stated({ vmcoreinfo: oneValue(from, report, "vmcoreinfo", VMCOREINFO), crashNotes });
+  return omitUndefined({ vmcoreinfo: oneValue(from, report, "vmcoreinfo", VMCOREINFO), crashNotes });
 }

@@ -1,5 +1,5 @@
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
-import type { Report } from "../core/shape.ts";
+import { omitUndefined, type Report } from "../core/shape.ts";
 import { bootParamsFacts } from "./boot_params.ts";
 import type { Capture } from "./capture.ts";
 import { type Captured, capturedIn } from "./captured.ts";
@@ -17,7 +17,6 @@ import { pageSize, processFacts } from "./process.ts";
 import { NOT_CAPABLE } from "./reader.ts";
 import { securityFacts } from "./security.ts";
 import { type SourceName, SOURCES } from "./sources.ts";
-import { stated } from "./stated.ts";
 import { systemFacts } from "./system.ts";
 
 /**
@@ -48,10 +47,10 @@ export function decodeFacts(capture: Capture): Checked<HostFacts> {
     firmwareMap: firmwareMap(from, report),
     kexec: kexecState(from, report),
     ...securityFacts(from, report),
-    ...stated({ efi: efiFacts(from, report) }),
+    ...omitUndefined({ efi: efiFacts(from, report) }),
     ...bootParamsFacts(from, report),
     ...crashFacts(from, report),
-    ...stated({ kernelMap: kernelMap(from, report), deviceTree: deviceTree(from, report) }),
+    ...omitUndefined({ kernelMap: kernelMap(from, report), deviceTree: deviceTree(from, report) }),
     kernelConfig: kernelConfig(from, report),
   };
   if (machine === undefined) report(missing("machine", "machine"));

@@ -1,7 +1,7 @@
 import { type DeviceNode, type DeviceTree, flattenDeviceTree, parseDeviceTree } from "../formats/fdt.ts";
 import type { Report } from "../core/shape.ts";
 import { type Captured, malformed } from "./captured.ts";
-import { compareNames } from "./reader.ts";
+import { compareNames } from "../core/text.ts";
 
 /** Decodes the device tree. */
 export function deviceTree(from: Captured, report: Report): DeviceTree | undefined {

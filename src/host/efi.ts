@@ -1,8 +1,7 @@
-import type { Report } from "../core/shape.ts";
+import { omitUndefined, type Report } from "../core/shape.ts";
 import { type Captured, malformed } from "./captured.ts";
 import type { EfiFacts } from "./facts.ts";
 import { DECIMAL, HEX, oneValue, restricted, valueOf } from "./one_value.ts";
-import { stated } from "./stated.ts";
 import type { SourceName } from "./sources.ts";
 
 const PLATFORM_SIZE = restricted(DECIMAL, "32 or 64", (bits) => bits === 32n || bits === 64n);
@@ -17,7 +16,7 @@ const SIGNS: readonly SourceName[] = ["efiPlatformSize", "efiSystab", "efiFwVend
 export function efiFacts(from: Captured, report: Report): EfiFacts | undefined {
   if (SIGNS.every((name) => from.one(name) === undefined && from.unreadable(name).length === 0)) return undefined;
   const platformSize = oneValue(from, report, "efiPlatformSize", PLATFORM_SIZE);
-  return stated({
+  return omitUndefined({
     platformSize: platformSize === undefined ? undefined : platformSize === 64n ? 64 as const : 32 as const,
     systab: systab(from, report),
     fwVendor: oneValue(from, report, "efiFwVendor", HEX),

@@ -1,9 +1,8 @@
-import type { Report } from "../core/shape.ts";
+import { omitUndefined, type Report } from "../core/shape.ts";
 import type { Captured } from "./captured.ts";
 import type { KexecState } from "./facts.ts";
 import type { Range } from "../core/range.ts";
 import { DECIMAL, FLAG, LOADS, oneValue, type ValueForm } from "./one_value.ts";
-import { stated } from "./stated.ts";
 
 /** Lines `start-end`, hexadecimal without 0x, both ends inclusive; an empty file is no range. */
 const RANGES: ValueForm<readonly Range[]> = {
@@ -21,7 +20,7 @@ const RANGES: ValueForm<readonly Range[]> = {
 
 /** Decodes what the kernel says of kexec, from sysfs and from the sysctls. */
 export function kexecState(from: Captured, report: Report): KexecState {
-  return stated({
+  return omitUndefined({
     loaded: oneValue(from, report, "kexecLoaded", FLAG),
     crashLoaded: oneValue(from, report, "crashLoaded", FLAG),
     crashSize: oneValue(from, report, "crashSize", DECIMAL),

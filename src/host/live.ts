@@ -1,6 +1,7 @@
 import { flattenFolder, type TreeFolder } from "./device_tree.ts";
 import { programHeadersEnd } from "./kcore.ts";
-import { compareNames, type HostReader, NOT_CAPABLE, type SourceResult } from "./reader.ts";
+import { type HostReader, NOT_CAPABLE, type SourceResult } from "./reader.ts";
+import { compareNames } from "../core/text.ts";
 
 /**
  * Reads the host that this program runs on. Deno opens /proc and /sys to a program with all permissions only; with less,

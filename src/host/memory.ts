@@ -1,8 +1,7 @@
-import type { Report } from "../core/shape.ts";
+import { omitUndefined, type Report } from "../core/shape.ts";
 import { type Captured, malformed } from "./captured.ts";
 import type { HostFacts, MemmapEntry } from "./facts.ts";
 import { HEX, LINE, valueOf } from "./one_value.ts";
-import { stated } from "./stated.ts";
 
 /** How much memory there is, bytes. */
 export type MemoryFacts = Pick<HostFacts, "memTotal" | "memAvailable">;
@@ -17,7 +16,7 @@ export function memoryFacts(from: Captured, report: Report): MemoryFacts {
   };
   const memTotal = bytes("MemTotal");
   if (meminfo !== undefined && memTotal === undefined) report(malformed(meminfo, "the line `MemTotal: ... kB`"));
-  return stated({ memTotal, memAvailable: bytes("MemAvailable") });
+  return omitUndefined({ memTotal, memAvailable: bytes("MemAvailable") });
 }
 
 /** Decodes the firmware's memory map, in its own order, which is not sorted. */

@@ -1,10 +1,9 @@
 import { fieldsOf } from "../core/bytes.ts";
-import type { Report } from "../core/shape.ts";
+import { omitUndefined, type Report } from "../core/shape.ts";
 import { type Captured, type Found, malformed } from "./captured.ts";
 import type { HostFacts } from "./facts.ts";
 import { AT_PAGESZ, AUXV_ENTRY_SIZE } from "./capture_filter.ts";
 import { HEX } from "./one_value.ts";
-import { stated } from "./stated.ts";
 
 /** What the capturing process may do, and where it runs. */
 export type ProcessFacts = Pick<HostFacts, "capEff" | "initUserNamespace" | "initPidNamespace">;
@@ -22,7 +21,7 @@ export function processFacts(from: Captured, report: Report): ProcessFacts {
   const rights = capEff === undefined ? undefined : HEX.read(capEff);
   if (status !== undefined && rights === undefined) report(malformed(status, "a hexadecimal set `CapEff`"));
   const uidMap = from.one("uidMap");
-  return stated({
+  return omitUndefined({
     capEff: rights,
     initUserNamespace: uidMap === undefined ? undefined : FIRST_UID_MAP.test(uidMap.text),
     initPidNamespace: initPidNamespace(from, status),

@@ -1,9 +1,8 @@
-import type { Report } from "../core/shape.ts";
+import { omitUndefined, type Report } from "../core/shape.ts";
 import { type Captured, malformed } from "./captured.ts";
 import type { HostFacts, Lockdown } from "./facts.ts";
 import { oneValue, type ValueForm } from "./one_value.ts";
 import type { SourceName } from "./sources.ts";
-import { stated } from "./stated.ts";
 
 /** What guards the kernel against a foreign one. */
 export type SecurityFacts = Pick<HostFacts, "lockdown" | "lsm" | "secureBoot">;
@@ -21,7 +20,7 @@ const LOCKDOWN: ValueForm<Lockdown> = {
 
 /** Decodes lockdown, the active security modules and Secure Boot. */
 export function securityFacts(from: Captured, report: Report): SecurityFacts {
-  return stated({
+  return omitUndefined({
     lockdown: oneValue(from, report, "lockdown", LOCKDOWN),
     lsm: (from.one("lsm")?.text ?? "").split(",").filter((name) => name !== ""),
     secureBoot: secureBoot(from, report),
@@ -43,4 +42,17 @@ function efiFlag(from: Captured, report: Report, name: SourceName): boolean | un
   const value = found.bytes.length === 5 ? found.bytes[4] : undefined;
   if (value === 0 || value === 1) return value === 1;
   return void report(malformed(found, "4 bytes of attributes and a value 0 or 1"));
+}
+
+/** Whether the running kernel is locked down. */
+export function isLockedDown({ lockdown }: HostFacts): boolean {
+  return lockdown !== undefined && lockdown !== "none";
+}
+
+/**
+ * Whether IMA, with Secure Boot on, refuses kexec_load and unsigned images (security/integrity/ima/ima_efi.c, Linux 7.3).
+ * It does so where the policy is built in; where that is not known, it may be.
+ */
+export function imaActsOnSecureBoot({ kernelConfig }: HostFacts): boolean {
+  return kernelConfig.CONFIG_IMA !== "n" && kernelConfig.CONFIG_IMA_ARCH_POLICY !== "n";
 }

@@ -1,8 +1,7 @@
-import type { Report } from "../core/shape.ts";
+import { omitUndefined, type Report } from "../core/shape.ts";
 import { type Captured, malformed } from "./captured.ts";
 import type { HostFacts } from "./facts.ts";
 import { LINE, oneValue } from "./one_value.ts";
-import { stated } from "./stated.ts";
 
 /** Who the host is, and how it was started. */
 export type SystemFacts =
@@ -20,7 +19,7 @@ export function systemFacts(from: Captured, report: Report): SystemFacts {
       hint: "Only Linux has the kexec calls",
     });
   }
-  return stated({
+  return omitUndefined({
     hostname: oneValue(from, report, "hostname", LINE),
     machine: oneValue(from, report, "machine", LINE),
     release: oneValue(from, report, "release", LINE),

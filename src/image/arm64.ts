@@ -1,7 +1,7 @@
 import type { ByteSource, Fields } from "../core/bytes.ts";
 import type { ImageInfo } from "./image.ts";
-import { parsePe } from "./pe.ts";
 import { truncated } from "./probe.ts";
+import { parsePe } from "../formats/pe.ts";
 
 /** Bits 1 and 2 of the flags: kernel page size in bytes. */
 const PAGE_SIZE: readonly (number | undefined)[] = [undefined, 4096, 16384, 65536];

@@ -1,7 +1,6 @@
 import { type ByteSource, type Fields, fieldsAt } from "../core/bytes.ts";
 import { compressionOf } from "../formats/compression.ts";
 import type { BzImage, ImageInfo } from "./image.ts";
-import { parsePe } from "./pe.ts";
 import { damaged, truncated } from "./probe.ts";
 import {
   BOOT_FLAG,
@@ -11,6 +10,7 @@ import {
   XLF_CAN_BE_LOADED_ABOVE_4G,
   XLF_KERNEL_64,
 } from "./setup_header.ts";
+import { parsePe } from "../formats/pe.ts";
 
 /** More bits of xloadflags. */
 const XLF_EFI_HANDOVER = 0x04 | 0x08;

@@ -4,7 +4,7 @@ import type { Arm64Image, BzImage, ElfImage, ImageInfo } from "./image.ts";
 import { remedyOf } from "./remedy.ts";
 
 /** Why a call would refuse an image, and what to do about it. */
-export interface Objection {
+export interface Incompatibility {
   readonly message: string;
   readonly hint?: string;
 }
@@ -81,7 +81,7 @@ const LOADERS: {
  * host's state is not looked at: signatures, 5-level paging without XLF_5LEVEL, 32-bit EFI. Nor is the machine that the
  * image is for, where it names another.
  */
-export function loadObjection(call: LoadCall, info: ImageInfo, machine: string): Objection | undefined {
+export function incompatibility(call: LoadCall, info: ImageInfo, machine: string): Incompatibility | undefined {
   if (info.kind === "not-kernel") {
     return { message: `The kernel is ${info.what}`, ...(info.hint === undefined ? {} : { hint: info.hint }) };
   }

@@ -4,7 +4,7 @@ import { probeBzImage } from "./bzimage.ts";
 import { compressionOf } from "../formats/compression.ts";
 import { probeElf } from "./elf.ts";
 import type { ImageInfo } from "./image.ts";
-import { lookalikeOf } from "./known_formats.ts";
+import { knownFormatOf } from "./known_formats.ts";
 import { probePe } from "./pe.ts";
 import { HEAD_SIZE, type Probe } from "./probe.ts";
 
@@ -30,5 +30,5 @@ export function identifyKernel(source: ByteSource): ImageInfo {
     const info = probe(source, head);
     if (info !== undefined) return info;
   }
-  return lookalikeOf(source);
+  return knownFormatOf(source);
 }

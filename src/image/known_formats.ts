@@ -5,7 +5,7 @@ import { NAME_THE_KERNEL } from "./probe.ts";
 import { printable } from "../core/text.ts";
 
 /** How files that are no kernel are known: bytes, one character each, at an offset. The first row that fits counts. */
-interface Lookalike {
+interface KnownFormat {
   readonly offset: number;
   readonly magic: string;
   readonly what: string;
@@ -21,7 +21,7 @@ const NOT_SUPPORTED = "Only x86 and arm64 kernels are supported";
 const OLD_FORMAT = "Linux gave this format up before 64-bit kernels came: name a bzImage or a vmlinux";
 const NETWORK = "Firmware loads it over the network (PXE); name the kernel that it would fetch";
 
-const LOOKALIKES: readonly Lookalike[] = [
+const LOOKALIKES: readonly KnownFormat[] = [
   { offset: 0, magic: "070701", what: "a cpio archive (newc)", hint: SWAPPED },
   { offset: 0, magic: "070702", what: "a cpio archive (crc)", hint: SWAPPED },
   { offset: 0, magic: "070707", what: "a cpio archive in the old portable format (odc)", hint: SWAPPED },
@@ -49,7 +49,7 @@ const LOOKALIKES: readonly Lookalike[] = [
 ];
 
 /** What a Multiboot header outweighs: a few bytes prove little. */
-const WEAK: readonly Lookalike[] = [
+const WEAK: readonly KnownFormat[] = [
   { offset: 0, magic: "\xea\x05\0\xc0\x07", what: "a boot sector, such as those for PXE", hint: NETWORK },
   { offset: 0, magic: "\x07\x01\x64\0", what: "an a.out program for i386 (OMAGIC)", hint: OLD_FORMAT },
   { offset: 0, magic: "\x08\x01\x64\0", what: "an a.out program for i386 (NMAGIC)", hint: OLD_FORMAT },
@@ -82,12 +82,12 @@ const TEXTS: readonly { readonly pattern: RegExp; readonly what: (found: string)
   ];
 
 /** What a file that is no known image seems to be, by its first 64 KiB. */
-export function lookalikeOf(source: ByteSource): NotKernel {
+export function knownFormatOf(source: ByteSource): NotKernel {
   if (source.size === 0) {
     return { kind: "not-kernel", what: "an empty file", hint: "Its copy or download probably failed: fetch it again" };
   }
   const start = source.read(0, WINDOW);
-  const found = ({ offset, magic }: Lookalike): boolean =>
+  const found = ({ offset, magic }: KnownFormat): boolean =>
     latin1(start.subarray(offset, offset + magic.length)) === magic;
   const row = LOOKALIKES.find(found) ?? multibootRow(start) ?? WEAK.find(found);
   if (row !== undefined) return { kind: "not-kernel", what: row.what, hint: row.hint };
@@ -114,7 +114,7 @@ export function lookalikeOf(source: ByteSource): NotKernel {
 }
 
 /** A Multiboot header without an ELF file around it says itself where the file's parts go. */
-function multibootRow(start: Uint8Array): Pick<Lookalike, "what" | "hint"> | undefined {
+function multibootRow(start: Uint8Array): Pick<KnownFormat, "what" | "hint"> | undefined {
   const version = multibootOf(start);
   return version === undefined
     ? undefined

@@ -1,6 +1,6 @@
 import { alignUp, type Range } from "../core/range.ts";
 import { isKernel, type PlannedBases, type PlannedRange, type SegmentLoadCall } from "./plan.ts";
-import { KERNEL_STEP } from "./predecompress.ts";
+import { PMD_SIZE } from "../arch/x86_64/memory_layout.ts";
 
 /** The memory that a planned kernel takes as its segments state it; whole steps of 2 MiB, in which it is mapped. */
 export function kernelRange({ segments }: Pick<SegmentLoadCall, "segments">): Range | undefined {
@@ -12,7 +12,7 @@ export function kernelRange({ segments }: Pick<SegmentLoadCall, "segments">): Ra
   if (first === undefined) return undefined;
   const start = ranges.reduce((least, range) => range.start < least ? range.start : least, first.start);
   const end = ranges.reduce((most, range) => range.end > most ? range.end : most, first.end);
-  return { start, end: start + alignUp(end - start, KERNEL_STEP) };
+  return { start, end: start + alignUp(end - start, PMD_SIZE) };
 }
 
 /** How many bases there are to choose from; 0 for a physical one that stays where it is. */

@@ -1,8 +1,9 @@
-import { loadObjection } from "../image/compatibility.ts";
+import { incompatibility } from "../image/compatibility.ts";
 import { demandsOf } from "../profile/demands.ts";
-import { loadedInfo, type PlanInput } from "./input.ts";
+import type { PlanInput } from "./input.ts";
 import type { Call, Reason } from "./plan.ts";
-import { imaActsOnSecureBoot, isLockedDown } from "./rules/permission.ts";
+import { imaActsOnSecureBoot, isLockedDown } from "../host/security.ts";
+import { loadedInfo } from "../image/boot_files.ts";
 
 /** Which call is made, and why. */
 export interface Choice {
@@ -43,7 +44,7 @@ export function chooseCall({ profile, facts, images }: PlanInput): Choice {
   const kernel = images.kernel;
   const objection = kernel === undefined
     ? undefined
-    : loadObjection("kexec_file_load", loadedInfo(kernel), facts.machine);
+    : incompatibility("kexec_file_load", loadedInfo(kernel), facts.machine);
   if (kernel?.info.kind === "elf" && objection !== undefined) {
     return { syscall: "kexec_load", reasons: [{ code: "image-needs-segments", message: objection.message }] };
   }

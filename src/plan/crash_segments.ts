@@ -6,8 +6,9 @@ import type { Checked } from "../core/diagnostic.ts";
 import { alignUp, rangeSize } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { KexecLoadFlag } from "./flags.ts";
-import { type LinuxMachine, linuxMachine } from "../arch/machines.ts";
+import { linuxMachine } from "../arch/machines.ts";
 import type { PlannedSegment } from "./plan.ts";
+import type { LinuxMachine } from "../arch/machine.ts";
 
 /** The segments' names, by which a stored plan's are found. */
 export const ELFCOREHDR = "elfcorehdr";

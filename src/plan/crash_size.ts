@@ -4,8 +4,8 @@ import type { HostFacts } from "../host/facts.ts";
 import { crashReservations } from "../host/iomem.ts";
 import type { InitrdInfo } from "../image/image.ts";
 import { crashReservation } from "./placement/free_memory.ts";
-import { type Images, type KernelFile, loadedInfo } from "./input.ts";
 import type { Compression } from "../formats/compression.ts";
+import { type Images, type KernelFile, loadedInfo } from "../image/boot_files.ts";
 
 /** What a crash kernel needs while it saves a dump, bytes; an estimate. */
 export interface CrashNeed {

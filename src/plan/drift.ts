@@ -1,9 +1,9 @@
 import type { HostFacts } from "../host/facts.ts";
 import { imageRelease } from "../image/describe.ts";
 import { handsOverAnother } from "./handover_drift.ts";
-import { type Images, innerOf, loadedInfo } from "./input.ts";
 import { filesOf, type Plan } from "./plan.ts";
 import { lacksInstructions } from "./purgatory_segment.ts";
+import { type Images, innerOf, loadedInfo } from "../image/boot_files.ts";
 
 /** One way in which the world no longer is what a stored plan was made for. */
 export interface Drift {

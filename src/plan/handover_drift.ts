@@ -1,9 +1,9 @@
 import type { Range } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { BACKUP, ELFCOREHDR } from "./crash_segments.ts";
-import { type Images, namedTree } from "./input.ts";
 import { linuxMachine } from "../arch/machines.ts";
 import { type Call, HANDOVERS, type PlannedSegment } from "./plan.ts";
+import { type Images, namedTree } from "../image/boot_files.ts";
 
 /** Bytes that say nothing of the host: the text cursor in screen_info is where the running kernel's console happened to begin. */
 const PASSING: { readonly [handover: string]: readonly number[] } = { "boot_params": [0, 1] };

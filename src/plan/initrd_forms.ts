@@ -1,9 +1,10 @@
 import { formatSize } from "../core/number.ts";
 import { alignUp } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
-import type { InitrdFile, PlanInput } from "./input.ts";
+import type { PlanInput } from "./input.ts";
 import { linuxMachine } from "../arch/machines.ts";
 import { checksumOf } from "./purgatory_segment.ts";
+import type { InitrdFile } from "../image/boot_files.ts";
 
 /** An initrd as it is placed: what it unpacks to, or the file as it is. */
 export interface InitrdForm {

@@ -6,14 +6,15 @@ import { alignUp, type Range } from "../core/range.ts";
 import { type CrashParts, crashParts } from "./crash_segments.ts";
 import { crashNeed, proposedReservation, reservationHint } from "./crash_size.ts";
 import { type InitrdForm, initrdForms } from "./initrd_forms.ts";
-import { namedTree, type PlanInput } from "./input.ts";
-import type { LinuxMachine } from "../arch/machines.ts";
+import type { PlanInput } from "./input.ts";
 import { freeMemory } from "./placement/free_memory.ts";
 import { placeAll, type PlacedRequest } from "./placement/place.ts";
 import type { PlannedBases } from "./plan.ts";
-import { physicalBases } from "./predecompress.ts";
 import { purgatoryRequest, type SegmentLayout, withPurgatory } from "./purgatory_segment.ts";
-import { KEXEC_SEGMENT_MAX } from "./rules/segment_list.ts";
+import { KEXEC_SEGMENT_MAX } from "./syscall.ts";
+import { namedTree } from "../image/boot_files.ts";
+import { physicalBases } from "../arch/x86_64/predecompress.ts";
+import type { LinuxMachine } from "../arch/machine.ts";
 
 /** Segments that every Linux image has besides kernel and initrds: the handover and purgatory. */
 const OTHERS = 2;

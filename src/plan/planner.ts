@@ -4,12 +4,13 @@ import { resolveCmdline, shown, splitWords, STAMP, wordName } from "../profile/c
 import { describeInitrd, imageRelease, imageVersion } from "../image/describe.ts";
 import { type Choice, chooseCall } from "./choose.ts";
 import { fileLoadFlags } from "./flags.ts";
-import { describeKernel, innerOf, loadedInfo, type PlanInput } from "./input.ts";
+import type { PlanInput } from "./input.ts";
 import { type Call, type Plan, plannedFile, type PlannedHost, type Reason } from "./plan.ts";
 import { plannedRequires } from "../profile/planned_requires.ts";
 import { runRules } from "./rules/table.ts";
 import { planSegmentCall } from "./segment_call.ts";
 import { stamped, stampIn } from "./stamp.ts";
+import { describeKernel, innerOf, loadedInfo } from "../image/boot_files.ts";
 
 /**
  * Resolves a profile into a plan for one host. Pure: the same profile, facts and images give the same plan. A plan whose

@@ -1,18 +1,7 @@
-import type { VirtualBases } from "../arch/kernel_loader.ts";
-import { KERNEL_IMAGE_SIZE, START_KERNEL_MAP } from "../arch/x86_64/vmlinux.ts";
-import { alignDown, alignUp, intersect, type Range, subtract } from "../core/range.ts";
-import type { HostFacts } from "../host/facts.ts";
-import type { BzImage } from "../image/image.ts";
-import { isSeparator, parseWord, resolveCmdline, splitWords } from "../profile/cmdline.ts";
+import { resolveCmdline } from "../profile/cmdline.ts";
 import { chooseCall } from "./choose.ts";
-import type { KernelFile, PlanInput } from "./input.ts";
-import { memoryWords } from "../arch/x86_64/memory_parameters.ts";
-
-/** XLF_5LEVEL_ENABLED: the kernel itself runs with page tables of five levels, not only its decompressor. */
-const XLF_5LEVEL_ENABLED = 0x40;
-
-/** PMD_SIZE: the kernel is mapped by pages of 2 MiB, and moves by them. */
-export const KERNEL_STEP: bigint = 2n << 20n;
+import type { PlanInput } from "./input.ts";
+import { predecompressObjection } from "../arch/x86_64/predecompress.ts";
 
 /** Which files of a plan are to be unpacked before it is made. */
 export interface Unpacking {
@@ -41,87 +30,4 @@ export function resolvedCmdline({ profile, facts }: PlanInput): string | undefin
     crash: profile.crash,
     ...(facts.cmdline === undefined ? {} : { running: facts.cmdline }),
   }).value;
-}
-
-/**
- * Why a kernel must decompress itself here, since its decompressor does what nobody else can; undefined where it need not.
- * Completes "The kernel decompresses itself, as ever, since …".
- */
-export function predecompressObjection(
-  { info }: Pick<KernelFile, "info">,
-  facts: HostFacts,
-  cmdline: string,
-): string | undefined {
-  if (info.kind !== "bzimage") return "its file is not a compressed one that starts in 64-bit mode";
-  if (!info.entry64 || !info.above4G || !info.relocatable) return "it cannot be entered in 64-bit mode at any address";
-  const { payload } = info;
-  if (payload === undefined || payload.compression === "none" || payload.compression === "unknown") {
-    return "how its payload is packed is not known";
-  }
-  return encryption(facts, cmdline) ?? pagingLevels(info, facts, cmdline) ?? memoryWords(cmdline).objection;
-}
-
-/** What a guest's memory is encrypted by; the flags of /proc/cpuinfo. */
-const GUEST_FLAGS: readonly string[] = ["sev", "sev_es", "sev_snp", "tdx_guest"];
-
-/** Memory encryption: the decompressor talks to the hypervisor, or sets a bit that the kernel then finds. */
-function encryption(facts: HostFacts, cmdline: string): string | undefined {
-  const flag = facts.cpuFlags.includes("tdx_guest") || facts.cpuFlags.includes("hypervisor")
-    ? GUEST_FLAGS.find((each) => facts.cpuFlags.includes(each))
-    : undefined;
-  if (flag !== undefined) return `the memory of this guest may be encrypted (${flag})`;
-  const on = [cmdline, facts.cmdline ?? ""].some((text) => hasWord(text, "mem_encrypt", "on"));
-  return on ? "`mem_encrypt=on` has memory encrypted" : undefined;
-}
-
-/**
- * Only the decompressor goes from page tables of four levels to five, or back; a kernel that is entered directly keeps
- * what runs now (configure_5level_paging in arch/x86/boot/compressed/pgtable_64.c, Linux 6.12).
- */
-function pagingLevels(info: BzImage, facts: HostFacts, cmdline: string): string | undefined {
-  if (facts.cpuFlags.includes("la57")) {
-    if (hasWord(cmdline, "no5lvl")) return "`no5lvl` has it go from 5-level paging, which is on, to 4-level paging";
-    return (info.xloadflags & XLF_5LEVEL_ENABLED) === 0
-      ? "it does not run with 5-level paging, which is on"
-      : undefined;
-  }
-  return hasWord(facts.cmdline ?? "", "no5lvl") && !hasWord(cmdline, "no5lvl")
-    ? "without `no5lvl`, which the running kernel has, it may go to 5-level paging"
-    : undefined;
-}
-
-/** Whether the kernel's part of a command line has a word; with a value, that value. */
-export function hasWord(cmdline: string, name: string, value?: string): boolean {
-  const { words } = splitWords(cmdline);
-  const end = words.findIndex(isSeparator);
-  return (end < 0 ? words : words.slice(0, end)).some((word) => {
-    const parsed = parseWord(word);
-    return parsed.name === name && parsed.value === value;
-  });
-}
-
-/**
- * The virtual addresses among which the base is chosen, as the kernel's own decompressor has them
- * (find_random_virt_addr in arch/x86/boot/compressed/kaslr.c, Linux 6.12); or why there is nothing to choose.
- */
-export function virtualBases(info: BzImage, movable: boolean, cmdline: string): VirtualBases | string {
-  if (hasWord(cmdline, "nokaslr")) return "the command line has `nokaslr`";
-  if (!movable) return "it is built without KASLR";
-  const alignment = BigInt(info.alignment) > KERNEL_STEP ? BigInt(info.alignment) : KERNEL_STEP;
-  return { start: START_KERNEL_MAP + info.prefAddress, end: START_KERNEL_MAP + KERNEL_IMAGE_SIZE, alignment };
-}
-
-/** The physical ranges in which a kernel of this size has at least one place; they start and end on its alignment. */
-export function physicalBases(
-  free: readonly Range[],
-  taken: readonly Range[],
-  within: Range,
-  { size, alignment }: { readonly size: bigint; readonly alignment: bigint },
-): readonly Range[] {
-  return subtract(free, taken).flatMap((range) => {
-    const part = intersect(range, within);
-    if (part === undefined) return [];
-    const whole = { start: alignUp(part.start, alignment), end: alignDown(part.end, KERNEL_STEP) };
-    return whole.end - whole.start >= size && whole.end > whole.start ? [whole] : [];
-  });
 }

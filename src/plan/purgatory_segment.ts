@@ -3,10 +3,12 @@ import type { PurgatoryRegion, PurgatoryTask } from "../arch/purgatory.ts";
 import { type RandomPart, type Segment, type SegmentRequest, sourceSize } from "../arch/segment.ts";
 import { alignUp, subtract } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { namedTree, partKey, type PlanInput } from "./input.ts";
-import { type LinuxMachine, linuxMachine } from "../arch/machines.ts";
+import { partKey, type PlanInput } from "./input.ts";
+import { linuxMachine } from "../arch/machines.ts";
 import type { Checksum, Profile } from "../profile/profile.ts";
 import type { Call, PlannedSegment, SegmentLoadCall } from "./plan.ts";
+import { namedTree } from "../image/boot_files.ts";
+import type { LinuxMachine } from "../arch/machine.ts";
 
 /** The name of its segment, by which a stored plan's is found. */
 export const PURGATORY = "purgatory";

@@ -10,7 +10,7 @@ import { hotplugFlags } from "./crash_segments.ts";
 import { lacksReservation } from "./crash_size.ts";
 import { loadFlags } from "./flags.ts";
 import { estimatedGain, initrdForms } from "./initrd_forms.ts";
-import { describeKernel, type FilePart, type KernelFile, type PlanInput } from "./input.ts";
+import type { FilePart, PlanInput } from "./input.ts";
 import { unpackedKernelImage } from "../arch/x86_64/bzimage_loader.ts";
 import { linuxMachine } from "../arch/machines.ts";
 import { linuxSegments, noRoom } from "./linux_segments.ts";
@@ -26,9 +26,11 @@ import {
 import { explicitSegments } from "./placement/explicit.ts";
 import { freeMemory } from "./placement/free_memory.ts";
 import { placeAll } from "./placement/place.ts";
-import { predecompressObjection, resolvedCmdline, virtualBases } from "./predecompress.ts";
-import { KEXEC_SEGMENT_MAX } from "./rules/segment_list.ts";
+import { resolvedCmdline } from "./predecompress.ts";
 import { digestOf, purgatoryRequest, type SegmentLayout, withPurgatory } from "./purgatory_segment.ts";
+import { KEXEC_SEGMENT_MAX } from "./syscall.ts";
+import { describeKernel, type KernelFile } from "../image/boot_files.ts";
+import { predecompressObjection, virtualBases } from "../arch/x86_64/predecompress.ts";
 
 /** The parts of files whose digests a kexec_load plan takes; the caller gives them as `partDigests`. */
 export function partsNeeded(input: PlanInput): readonly FilePart[] {

@@ -1,10 +1,10 @@
 import type { HostFacts } from "../host/facts.ts";
 import { driftOf } from "./drift.ts";
 import { KEXEC_FILE_LOAD_FLAGS, KEXEC_LOAD_FLAGS } from "./flags.ts";
-import type { Images } from "./input.ts";
 import type { Check, Plan } from "./plan.ts";
 import { requiresOf } from "../profile/planned_requires.ts";
 import { runRules } from "./rules/table.ts";
+import type { Images } from "../image/boot_files.ts";
 
 /** Whether a plan loads a crash image. */
 export function isCrash({ call }: Plan): boolean {

@@ -99,3 +99,6 @@ function formatBuffer(source: PlannedSource): string {
 function open(path: string): string {
   return `open(${JSON.stringify(path)})`;
 }
+
+/** KEXEC_SEGMENT_MAX (include/linux/kexec.h, Linux 7.3). */
+export const KEXEC_SEGMENT_MAX = 16;

@@ -1,13 +1,13 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 
 /** How a file that follows the newest kernel was written, and so is written again. */
-export interface Follow {
+export interface ManagedProfile {
   /** Whether it pins its files by their digests. */
   readonly pin: boolean;
 }
 
 /** What the first line of a file says of it. */
-export interface FollowMark extends Follow {
+export interface ManagedMark extends ManagedProfile {
   /** Whether what follows the line is as it was written: if not, a person has changed it. */
   readonly isIntact: boolean;
 }
@@ -20,13 +20,13 @@ const NOTE =
 `;
 
 /** A text with the mark above it, by which it is known as one that no person wrote. */
-export function followText(text: string, { pin }: Follow): string {
+export function managedProfileText(text: string, { pin }: ManagedProfile): string {
   const body = `${NOTE}${text}`;
   return `# warmboot refresh: newest${pin ? " pin" : ""} sha256=${digest(body)}\n${body}`;
 }
 
 /** Reads the mark; undefined for a file that has none, which a person wrote. */
-export function followMark(text: string): FollowMark | undefined {
+export function managedMarkOf(text: string): ManagedMark | undefined {
   const found = MARK.exec(text);
   if (found === null) return undefined;
   return { pin: found[1] !== undefined, isIntact: digest(text.slice(found[0].length)) === found[2] };

@@ -1,7 +1,7 @@
 import type { FileRef } from "./profile.ts";
 
 /** A profile that is to be written for a person to go on with. */
-export interface ProfileDraft {
+export interface ProfileTemplate {
   /** What it was made from: sentences above the keys. */
   readonly about: readonly string[];
   readonly description?: string;
@@ -18,7 +18,7 @@ export interface ProfileDraft {
 const NOTE_WIDTH = 100;
 
 /** The profile as YAML with comments. */
-export function draftText(draft: ProfileDraft): string {
+export function templateText(draft: ProfileTemplate): string {
   const { about, description, architecture, kernel, initrd, cmdline, notes } = draft;
   const [only, ...more] = initrd;
   return [

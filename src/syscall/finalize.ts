@@ -10,7 +10,7 @@ import { purgatoryOf } from "../plan/purgatory_segment.ts";
 export type Contents = ReadonlyMap<string, Uint8Array>;
 
 /** A call in which nothing is left to choose, and what its unpacked segments are made of; or why there is none. */
-export type Settled =
+export type Finalized =
   | { readonly kind: "settled"; readonly call: SegmentLoadCall; readonly contents: Contents }
   /** A whole sentence. */
   | { readonly kind: "refused"; readonly message: string };
@@ -32,7 +32,11 @@ export function drawSecurely(bound: bigint): bigint {
  * relocations are applied, and purgatory is told of both. What files unpack to must be what was planned: see
  * `contentFaults`.
  */
-export async function settle(call: SegmentLoadCall, contents: Contents, draw: Draw = drawSecurely): Promise<Settled> {
+export async function finalize(
+  call: SegmentLoadCall,
+  contents: Contents,
+  draw: Draw = drawSecurely,
+): Promise<Finalized> {
   const kernel = kernelRange(call);
   const [first] = call.segments.filter(isKernel);
   if (call.bases === undefined || kernel === undefined || first?.source.kind !== "unpacked") {

@@ -1,4 +1,4 @@
-import { errnoName } from "./errors/errno.ts";
+import { errnoName } from "./errno.ts";
 
 /** System call numbers per architecture: arch/x86/entry/syscalls/syscall_64.tbl and scripts/syscall.tbl, Linux 7.3. */
 const NUMBERS = {

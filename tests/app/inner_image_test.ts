@@ -5,13 +5,13 @@ import { parseCapture } from "../../src/host/capture.ts";
 import { EXIT } from "../../src/core/exit.ts";
 import { openImages } from "../../src/app/images.ts";
 import { unpackPlanned } from "../../src/app/unpack_images.ts";
-import { innerOf } from "../../src/plan/input.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { PLAIN } from "../../src/render/style.ts";
 import { arm64Image, bzImage, zboot } from "../image/build.ts";
 import { BOARD } from "../support/arm64.ts";
 import { profileOf } from "../support/profiles.ts";
 import { run } from "../support/run_cli.ts";
+import { innerOf } from "../../src/image/boot_files.ts";
 
 const sink = { layout: { style: PLAIN, width: 80 }, isTerminal: false, write() {} };
 const IMAGE = arm64Image();

@@ -3,11 +3,11 @@ import { diffPlans } from "../../src/diff/compare.ts";
 import type { Change, Diff } from "../../src/diff/diff.ts";
 import { runningSide, type Side } from "../../src/diff/side.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
-import type { Images } from "../../src/plan/input.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { bzImage, images, initrdFile, kernelFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
+import type { Images } from "../../src/image/boot_files.ts";
 
 function side(
   profile: Partial<Profile> = {},

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { parseBootEntry } from "../../src/entry/bls.ts";
-import { draftText } from "../../src/profile/profile_template.ts";
+import { templateText } from "../../src/profile/profile_template.ts";
 import { parseProfile } from "../../src/profile/parse.ts";
 
 const ENTRY = [
@@ -68,7 +68,7 @@ Deno.test({
   fn() {
     const hostile = { path: "/boot/a: #b'\" \\x" };
     for (const cmdline of ["ro", "", 'a="b c" -- init', "# no", "x: y", "- a", "à='1'"]) {
-      const text = draftText({
+      const text = templateText({
         about: ["One\nversion: 2", "long ".repeat(60)],
         description: 'say "hi"\nthere: you',
         architecture: "x86_64",
@@ -88,7 +88,8 @@ Deno.test({
       assertEquals(value?.initrd, [{ path: "/i 1" }, { ...hostile, sha256: "b".repeat(64) }]);
       assertEquals(value?.cmdline.kind === "words" ? value.cmdline.words.join(" ") : undefined, cmdline);
     }
-    const reuse = parseProfile(draftText({ about: [], kernel: { path: "/k" }, initrd: [], notes: {} }), "p.yaml").value;
+    const reuse =
+      parseProfile(templateText({ about: [], kernel: { path: "/k" }, initrd: [], notes: {} }), "p.yaml").value;
     assertEquals(reuse?.cmdline, { kind: "edit", reuse: true, remove: [], set: [], append: [] });
   },
 });

@@ -7,7 +7,7 @@ import type { HostFacts } from "../../src/host/facts.ts";
 import { parseIomem } from "../../src/host/iomem.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
 import { identifyInitrd } from "../../src/image/initrd.ts";
-import { type Images, partKey, type PlanInput } from "../../src/plan/input.ts";
+import { partKey, type PlanInput } from "../../src/plan/input.ts";
 import { partsNeeded } from "../../src/plan/segment_call.ts";
 import type { Checksum, Profile, SegmentSpec } from "../../src/profile/profile.ts";
 import { profileOf } from "../support/profiles.ts";
@@ -15,6 +15,7 @@ import { BOOTABLE, INITRDS, KERNELS } from "./files.ts";
 import { drawHost, type DrawnHost } from "./hosts.ts";
 import { mutateBytes, type SeedFile } from "./mutate_bytes.ts";
 import type { Random } from "./random.ts";
+import type { Images } from "../../src/image/boot_files.ts";
 
 /** A case: what the planner gets, and the raw texts and bytes behind it, for the models. */
 export interface Case {

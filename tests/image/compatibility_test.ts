@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { memorySource } from "../../src/core/bytes.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
-import { type LoadCall, loadObjection } from "../../src/image/compatibility.ts";
+import { incompatibility, type LoadCall } from "../../src/image/compatibility.ts";
 import { arm64Image, ascii, bzImage } from "./build.ts";
 import { elf } from "./build_elf.ts";
 
@@ -14,7 +14,7 @@ function test(name: string, fn: (objection: ReturnType<typeof objectionTo>, call
 }
 
 const objectionTo = (call: LoadCall) => (bytes: Uint8Array, machine: string) =>
-  loadObjection(call, identifyKernel(memorySource(bytes)), machine);
+  incompatibility(call, identifyKernel(memorySource(bytes)), machine);
 
 test("each machine takes its own format", (objection, call) => {
   assertEquals(objection(bzImage(), "x86_64"), undefined);

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { type ByteSource, memorySource } from "../../src/core/bytes.ts";
 import { describeImage, describeInitrd, imageRelease, machineOf } from "../../src/image/describe.ts";
-import { loadObjection } from "../../src/image/compatibility.ts";
+import { incompatibility } from "../../src/image/compatibility.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
 import { identifyInitrd, initrdObjection } from "../../src/image/initrd.ts";
 import { arm64Image, bzImage, peFile, zboot } from "./build.ts";
@@ -28,7 +28,7 @@ function examine(bytes: Uint8Array): void {
   const initrd = identifyInitrd(memorySource(bytes));
   const texts = [describeImage(info), describeInitrd(initrd), machineOf(info) ?? "-", imageRelease(info) ?? "-"];
   for (const machine of ["x86_64", "aarch64", "s390x"]) {
-    const objection = loadObjection("kexec_file_load", info, machine);
+    const objection = incompatibility("kexec_file_load", info, machine);
     if (objection !== undefined) texts.push(objection.message);
   }
   texts.push(initrdObjection(initrd)?.message ?? "-");

@@ -2,8 +2,8 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { memorySource } from "../../src/core/bytes.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
 import type { ImageInfo } from "../../src/image/image.ts";
-import { parsePe } from "../../src/image/pe.ts";
 import { arm64Image, ascii, bzImage, joined, peFile, zboot } from "./build.ts";
+import { parsePe } from "../../src/formats/pe.ts";
 
 function test(name: string, fn: () => void): void {
   Deno.test({ name: `PE: ${name}`, permissions: "none", fn });

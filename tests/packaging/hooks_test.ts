@@ -1,7 +1,7 @@
 /** The hooks of contrib/hooks, run as package managers run them, on a root of their own. */
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { dirname, join } from "@std/path";
-import { followMark, followText } from "../../src/profile/managed_profile.ts";
+import { managedMarkOf, managedProfileText } from "../../src/profile/managed_profile.ts";
 import { parseProfile } from "../../src/profile/parse.ts";
 import { bzImage } from "../image/build.ts";
 import { run } from "../support/run_cli.ts";
@@ -10,12 +10,12 @@ import { hasTool, tool } from "../support/tool.ts";
 const REPOSITORY = join(import.meta.dirname ?? ".", "../..");
 
 Deno.test("the mark tells whether a file is as it was written", { permissions: "none" }, () => {
-  const text = followText("version: 1\nkernel: /boot/vmlinuz\n", { pin: true });
-  assertEquals(followMark(text), { pin: true, isIntact: true });
-  assertEquals(followMark(text.replace("vmlinuz", "vmlinux")), { pin: true, isIntact: false });
-  assertEquals(followMark(text.replace("newest pin", "newest")), { pin: false, isIntact: true });
-  assertEquals(followMark(text.slice(text.indexOf("\n") + 1)), undefined);
-  assertEquals(followMark("version: 1\n"), undefined);
+  const text = managedProfileText("version: 1\nkernel: /boot/vmlinuz\n", { pin: true });
+  assertEquals(managedMarkOf(text), { pin: true, isIntact: true });
+  assertEquals(managedMarkOf(text.replace("vmlinuz", "vmlinux")), { pin: true, isIntact: false });
+  assertEquals(managedMarkOf(text.replace("newest pin", "newest")), { pin: false, isIntact: true });
+  assertEquals(managedMarkOf(text.slice(text.indexOf("\n") + 1)), undefined);
+  assertEquals(managedMarkOf("version: 1\n"), undefined);
   assertEquals(parseProfile(text, "p.yaml").diagnostics, []);
 });
 
@@ -122,7 +122,7 @@ Deno.test("Debian's hook follows the newest kernel once its initrd is there, and
   host.addInitrd(NEW, "another");
   await runHook();
   assertEquals(host.profile("pinned") === before, false);
-  assertEquals(followMark(host.profile("pinned")), { pin: true, isIntact: true });
+  assertEquals(managedMarkOf(host.profile("pinned")), { pin: true, isIntact: true });
 
   for (const name of [`boot/vmlinuz-${NEW}`, `boot/initrd.img-${NEW}`]) host.remove(name);
   await runHook();

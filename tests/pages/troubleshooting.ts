@@ -1,13 +1,13 @@
 /** docs/troubleshooting.md: what to do when a call is refused, by errno, from the tables that `load` and `exec` answer from. */
 import type { HostFacts } from "../../src/host/facts.ts";
 import { CAUSES } from "../../src/syscall/errors/diagnose.ts";
-import { ERRNOS } from "../../src/syscall/errors/errno.ts";
 import { PREPARATION_CAUSES } from "../../src/syscall/errors/preparation_causes.ts";
 import { REBOOT_CAUSES } from "../../src/syscall/errors/reboot_causes.ts";
 import { lowerUnload } from "../../src/plan/lower.ts";
 import type { Syscall } from "../../src/plan/syscall.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import type { CauseRow } from "../../src/syscall/errors/cause.ts";
+import { ERRNOS } from "../../src/syscall/errno.ts";
 
 /** A host for the causes that quote one. */
 const EXAMPLE: HostFacts = hostFacts({

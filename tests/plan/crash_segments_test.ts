@@ -5,12 +5,12 @@ import type { HostFacts } from "../../src/host/facts.ts";
 import type { Plan, PlannedSegment, SegmentLoadCall } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { recheck } from "../../src/plan/stored.ts";
-import type { Images } from "../../src/plan/input.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { readBootParams } from "../arch/read_boot_params.ts";
 import { readElfCore } from "../arch/read_elf_core.ts";
 import { crashHost, HIGH } from "../support/crash_host.ts";
 import { bzImage, images, initrdFile, kernelFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
+import type { Images } from "../../src/image/boot_files.ts";
 
 function planned(facts: HostFacts = crashHost(), profile: Partial<Profile> = {}, files: Partial<Images> = {}) {
   return planBoot({

@@ -7,10 +7,10 @@ import { recheck } from "../../src/plan/stored.ts";
 import { formatSyscall } from "../../src/plan/syscall.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
-import type { Images } from "../../src/plan/input.ts";
 import { KEXEC_ARCHITECTURES } from "../../src/core/kexec_arch.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { bzImage, images, initrdFile, kernelFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
+import type { Images } from "../../src/image/boot_files.ts";
 
 function planOf(
   profile: Partial<Profile> = {},

@@ -5,7 +5,7 @@ import type { HostFacts } from "../../src/host/facts.ts";
 import type { BzImage } from "../../src/image/image.ts";
 import { countBases, kernelRange, physicalBase } from "../../src/plan/bases.ts";
 import { estimatedGain } from "../../src/plan/initrd_forms.ts";
-import { type Images, type KernelFile, partKey, type PlanInput } from "../../src/plan/input.ts";
+import { partKey, type PlanInput } from "../../src/plan/input.ts";
 import { type Plan, planText, type SegmentLoadCall } from "../../src/plan/plan.ts";
 import { decodePlan } from "../../src/plan/plan_shape.ts";
 import { planBoot } from "../../src/plan/planner.ts";
@@ -16,6 +16,7 @@ import type { Profile } from "../../src/profile/profile.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { bzImage, images as someImages, initrdFile, kernelFile, profileOf } from "../support/profiles.ts";
 import { listed, vmlinux } from "../support/small_kernel.ts";
+import type { Images, KernelFile } from "../../src/image/boot_files.ts";
 
 const IMAGE = vmlinux({ add64: [listed(8)], add32: [listed(0x100)] });
 

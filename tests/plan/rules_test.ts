@@ -1,7 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { HostFacts } from "../../src/host/facts.ts";
 import type { ImageInfo } from "../../src/image/image.ts";
-import type { Images } from "../../src/plan/input.ts";
 import type { Check } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { ARM64_RULES } from "../../src/plan/rules/arm64.ts";
@@ -13,6 +12,7 @@ import type { Profile } from "../../src/profile/profile.ts";
 import { crashHost } from "../support/crash_host.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { bzImage, images, initrdFile, kernelFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
+import type { Images } from "../../src/image/boot_files.ts";
 
 interface Case {
   readonly rule: string;

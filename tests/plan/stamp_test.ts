@@ -3,10 +3,10 @@ import { planBoot } from "../../src/plan/planner.ts";
 import { stamped, stampIn, stampOf, trueStamp } from "../../src/plan/stamp.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
-import type { Images } from "../../src/plan/input.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, initrdFile, kernelFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
+import type { Images } from "../../src/image/boot_files.ts";
 
 function planOf(profile: Partial<Profile>, facts: Partial<HostFacts> = {}, files: Partial<Images> = {}): Plan {
   const { value } = planBoot({

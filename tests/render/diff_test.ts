@@ -5,12 +5,12 @@ import type { Diff } from "../../src/diff/diff.ts";
 import { diffSchema } from "../../src/diff/diff_shape.ts";
 import { runningSide, type Side } from "../../src/diff/side.ts";
 import { planBoot } from "../../src/plan/planner.ts";
-import type { Images } from "../../src/plan/input.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { renderDiff } from "../../src/render/diff.ts";
 import { COLOURED, PLAIN } from "../../src/render/style.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, initrdFile, kernelFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
+import type { Images } from "../../src/image/boot_files.ts";
 
 const plain = { style: PLAIN, width: 80 };
 

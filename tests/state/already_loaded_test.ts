@@ -2,7 +2,6 @@ import { assertEquals } from "@std/assert";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { alreadyLoaded } from "../../src/state/already_loaded.ts";
 import { describedBy, type FoundRecord, type LoadRecord } from "../../src/state/record.ts";
-import type { Images } from "../../src/plan/input.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { decodePlan } from "../../src/plan/plan_shape.ts";
 import { planBoot } from "../../src/plan/planner.ts";
@@ -10,6 +9,7 @@ import { recheck } from "../../src/plan/stored.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, initrdFile, kernelFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
+import type { Images } from "../../src/image/boot_files.ts";
 
 const kexec = hostFacts().kexec;
 const LOADED = { kexec: { ...kexec, loaded: true } };

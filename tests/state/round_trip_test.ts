@@ -1,6 +1,5 @@
 import { assertEquals } from "@std/assert";
 import { diagnose } from "../../src/syscall/errors/diagnose.ts";
-import { ERRNOS } from "../../src/syscall/errors/errno.ts";
 import { comesBack, describeRoundTrip, preservesContext, roundTrip } from "../../src/state/round_trip.ts";
 import { statusOf } from "../../src/state/status.ts";
 import type { Plan } from "../../src/plan/plan.ts";
@@ -11,6 +10,7 @@ import { fakeLibc } from "../support/fake_libc.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, profileOf } from "../support/profiles.ts";
 import type { FoundRecord } from "../../src/state/record.ts";
+import { ERRNOS } from "../../src/syscall/errno.ts";
 
 const loaded = { ...hostFacts().kexec, loaded: true };
 const facts = hostFacts({ kexec: loaded, systemd: true });

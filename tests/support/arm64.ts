@@ -1,9 +1,10 @@
 import type { Arm64Image } from "../../src/image/image.ts";
-import type { KernelFile, PlanInput } from "../../src/plan/input.ts";
+import type { PlanInput } from "../../src/plan/input.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { capturedFacts } from "../host/fixture.ts";
 import { initrdFile, profileOf } from "./profiles.ts";
+import type { KernelFile } from "../../src/image/boot_files.ts";
 
 /** A board with a device tree, Linux 6.1 and `crashkernel=256M`; its kernel has no kexec_file_load. */
 export const BOARD: HostFacts = capturedFacts("arm64-vm");

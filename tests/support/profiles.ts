@@ -1,6 +1,6 @@
-import type { IdentifiedFile, Images } from "../../src/plan/input.ts";
 import type { BzImage, InitrdInfo } from "../../src/image/image.ts";
 import type { Profile } from "../../src/profile/profile.ts";
+import type { IdentifiedFile, Images } from "../../src/image/boot_files.ts";
 
 /** A profile with a kernel and a command line; a test states only what differs. */
 export function profileOf(changes: Partial<Profile> = {}): Profile {

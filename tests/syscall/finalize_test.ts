@@ -5,7 +5,7 @@ import { PURGATORY_SYMBOLS as AT } from "../../src/arch/x86_64/purgatory_code.ts
 import { describeVmlinux } from "../../src/arch/x86_64/vmlinux.ts";
 import { fieldsOf } from "../../src/core/bytes.ts";
 import { mapSegments } from "../../src/syscall/map_segments.ts";
-import { contentFaults, drawSecurely, settle } from "../../src/syscall/finalize.ts";
+import { contentFaults, drawSecurely, finalize } from "../../src/syscall/finalize.ts";
 import { lowerPlan } from "../../src/plan/lower.ts";
 import type { PlannedSegment, SegmentLoadCall } from "../../src/plan/plan.ts";
 import { formatSyscall } from "../../src/plan/syscall.ts";
@@ -85,7 +85,7 @@ const BASES = {
 async function settled(call: SegmentLoadCall, indices: readonly bigint[]) {
   const left = [...indices];
   const bounds: bigint[] = [];
-  const result = await settle(call, CONTENTS, (bound) => {
+  const result = await finalize(call, CONTENTS, (bound) => {
     bounds.push(bound);
     return left.shift() ?? 0n;
   });
@@ -180,7 +180,7 @@ Deno.test("what does not unpack to what was planned is told, segment by segment"
 
 Deno.test("a kernel that cannot be moved is not moved", async () => {
   for (const contents of [new Map(), new Map([[PATH, new Uint8Array(99)]])]) {
-    const result = await settle(callOf(BASES), contents);
+    const result = await finalize(callOf(BASES), contents);
     assert(result.kind === "refused");
     assertStringIncludes(result.message, "/boot/vmlinuz does not unpack to a kernel that can be moved");
   }
@@ -194,7 +194,7 @@ Deno.test("a purgatory of another version is not told of anything", async () => 
     code[AT.layout] = 9;
     return { ...segment, source: { ...segment.source, base64: code.toBase64() } };
   });
-  const result = await settle({ ...call, segments }, CONTENTS);
+  const result = await finalize({ ...call, segments }, CONTENTS);
   assert(result.kind === "refused");
   assertStringIncludes(result.message, "not one of this version");
 });

@@ -3,12 +3,12 @@ import { openProblem } from "./open_file.ts";
 import { isStream } from "./read_whole.ts";
 
 /** Files found in folders, and what could not be looked at. */
-export interface Walked {
+export interface FoundFiles {
   readonly files: readonly string[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Whether a path is a folder to walk. A descriptor is read as a file, whatever the shell has opened. */
+/** Whether a path is a folder to findFiles. A descriptor is read as a file, whatever the shell has opened. */
 export function isFolder(path: string): boolean {
   if (isStream(path)) return false;
   try {
@@ -23,7 +23,7 @@ export function isFolder(path: string): boolean {
  * The files below a folder whose names match, in the order of their paths. Hidden ones are left out, and links to folders
  * are not followed, so that no way leads in a circle.
  */
-export function walk(folder: string, name: RegExp): Walked {
+export function findFiles(folder: string, name: RegExp): FoundFiles {
   const files: string[] = [];
   const diagnostics: Diagnostic[] = [];
   if (isFile(folder)) return { files, diagnostics: [noFolder(folder)] };

@@ -1,7 +1,7 @@
 import { basename, dirname } from "@std/path/posix";
 import type { ByteSource } from "../../core/bytes.ts";
 import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
-import { suggestName } from "./suggest_file.ts";
+import { suggestFile } from "./suggest_file.ts";
 
 /** What tells one content of a file from another, as far as the file system does. */
 export interface FileIdentity {
@@ -237,7 +237,7 @@ function missingHint(path: string): string | undefined {
   const directory = dirname(path);
   const names = attempt(() => Array.from(Deno.readDirSync(directory), ({ name }) => name));
   if (names !== undefined) {
-    const near = suggestName(basename(path), names.filter((name) => name !== basename(path)));
+    const near = suggestFile(basename(path), names.filter((name) => name !== basename(path)));
     return near ?? (names.length === 0 ? `${directory} is empty` : undefined);
   }
   if (isDirectory(directory)) return undefined;

@@ -1,11 +1,11 @@
 import { nearest } from "../../core/nearest.ts";
-import { compareNames } from "../../host/reader.ts";
+import { compareNames } from "../../core/text.ts";
 
 /**
  * What to say of a file that is not in its directory: the name that was probably meant, and the newest version of the
  * same kind, `vmlinuz-6.1.0-50` for `vmlinuz-6.1.0-49` or for `vmlinuz`. Undefined if the directory has neither.
  */
-export function suggestName(missing: string, names: readonly string[]): string | undefined {
+export function suggestFile(missing: string, names: readonly string[]): string | undefined {
   const near = nearest(missing, names);
   const [kind = ""] = /^[^-.\d]*/.exec(missing) ?? [];
   const newest = kind === "" ? undefined : names.filter((name) => name.startsWith(kind) && /\d/.test(name))

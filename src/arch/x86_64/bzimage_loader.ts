@@ -5,7 +5,7 @@ import type { Checked } from "../../core/diagnostic.ts";
 import { alignUp } from "../../core/range.ts";
 import { machineOf } from "../../image/describe.ts";
 import type { BzImage, ElfImage, ImageInfo } from "../../image/image.ts";
-import { loadObjection } from "../../image/compatibility.ts";
+import { incompatibility } from "../../image/compatibility.ts";
 import {
   BOOT_FLAG,
   HEADER_MAGIC,
@@ -13,13 +13,11 @@ import {
   XLF_CAN_BE_LOADED_ABOVE_4G,
   XLF_KERNEL_64,
 } from "../../image/setup_header.ts";
-import type { KernelFile } from "../../plan/input.ts";
 import { memoryWords } from "./memory_parameters.ts";
 import { elfLayout, elfSegments } from "./elf_loader.ts";
-import { KERNEL_STEP, virtualBases } from "../../plan/predecompress.ts";
-
-/** Where a kernel goes that does not say where it would like to be: 16 MiB, above what old firmware uses. */
-export const MIN_ADDRESS = 0x100_0000n;
+import type { KernelFile } from "../../image/boot_files.ts";
+import { virtualBases } from "./predecompress.ts";
+import { LOWEST_ADDRESS, PMD_SIZE } from "./memory_layout.ts";
 
 /** Linux's 64-bit entry lies 0x200 into the protected-mode code (Documentation/arch/x86/boot.rst). */
 const ENTRY_64 = 0x200n;
@@ -29,7 +27,7 @@ export function kernelImage(
   file: { readonly path: string; readonly size: number; readonly info: ImageInfo },
   pageSize: bigint,
 ): Checked<KernelImage> {
-  const foreign = machineOf(file.info) !== "x86_64" || loadObjection("kexec_load", file.info, "x86_64") !== undefined;
+  const foreign = machineOf(file.info) !== "x86_64" || incompatibility("kexec_load", file.info, "x86_64") !== undefined;
   if (foreign) return { value: undefined, diagnostics: [] };
   switch (file.info.kind) {
     case "bzimage":
@@ -57,14 +55,14 @@ export function unpackedKernelImage(
   if (layout === undefined) return { value: undefined, diagnostics };
   const { max, avoid, fixed } = memoryWords(cmdline);
   const virtual = virtualBases(info, unpacked.relocations.length > 0, cmdline);
-  const alignment = BigInt(info.alignment) > KERNEL_STEP ? BigInt(info.alignment) : KERNEL_STEP;
+  const alignment = BigInt(info.alignment) > PMD_SIZE ? BigInt(info.alignment) : PMD_SIZE;
   const unpackedBytes = (segment: Segment): Segment =>
     segment.bytes.kind === "file" ? { ...segment, bytes: { ...segment.bytes, kind: "unpacked" } } : segment;
   return {
     value: {
       request: {
         ...layout.request,
-        size: alignUp(layout.request.size, KERNEL_STEP),
+        size: alignUp(layout.request.size, PMD_SIZE),
         alignment,
         max: max !== undefined && max < layout.request.max ? max : layout.request.max,
         avoid,
@@ -95,7 +93,7 @@ function fromBzImage(path: string, size: number, info: BzImage, pageSize: bigint
       size: needed,
       alignment: BigInt(info.alignment),
       // Below its preferred address the decompressor would move up to it, over what lies there (LOAD_PHYSICAL_ADDR).
-      min: info.prefAddress > MIN_ADDRESS || !info.relocatable ? info.prefAddress : MIN_ADDRESS,
+      min: info.prefAddress > LOWEST_ADDRESS || !info.relocatable ? info.prefAddress : LOWEST_ADDRESS,
       max: info.relocatable ? 1n << 64n : info.prefAddress + needed,
       preferred: info.prefAddress,
     },

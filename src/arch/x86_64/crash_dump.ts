@@ -4,15 +4,10 @@ import type { HostFacts, KernelMapping } from "../../host/facts.ts";
 import { crashReservations, dumpedRam } from "../../host/iomem.ts";
 import type { CrashDump, DumpedMemory } from "../elfcorehdr.ts";
 import { unknownDump } from "../unknown_dump.ts";
+import { LOW_MEMORY, START_KERNEL_MAP } from "./memory_layout.ts";
 
 /** EM_X86_64 of elf.h. */
 const EM_X86_64 = 62;
-
-/** __START_KERNEL_map: from here on the kernel maps itself, below it all memory (Documentation/arch/x86/x86_64/mm.rst). */
-const START_KERNEL_MAP = 0xffff_ffff_8000_0000n;
-
-/** What the BIOS and the crash kernel's first steps may use. */
-const LOW_MEMORY: Range = { start: 0n, end: 1n << 20n };
 
 /** The memory that kernels before 5.5 neither reserved nor saved: whoever loads a crash kernel has it copied away. */
 export const BACKUP_SOURCE: Range = { start: 0n, end: 640n << 10n };

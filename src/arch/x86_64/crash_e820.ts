@@ -2,9 +2,8 @@ import type { Checked } from "../../core/diagnostic.ts";
 import { intersect, type Range, subtract } from "../../core/range.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import { crashReservations, systemRam } from "../../host/iomem.ts";
+import { LOW_MEMORY } from "./memory_layout.ts";
 import { E820_RAM, type E820Entry, e820Of } from "./e820.ts";
-
-const LOW_MEMORY: Range = { start: 0n, end: 1n << 20n };
 
 /**
  * The memory map that a crash kernel is told: as memory, the reservations, what crashkernel=SIZE,cma lends, and the

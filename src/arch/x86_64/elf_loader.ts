@@ -2,6 +2,7 @@ import type { Segment, SegmentList, SegmentRequest } from "../segment.ts";
 import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
 import { formatAddress, MAX_U64 } from "../../core/number.ts";
 import { alignUp } from "../../core/range.ts";
+import { PMD_SIZE, START_KERNEL_MAP } from "./memory_layout.ts";
 import type { ElfImage } from "../../image/image.ts";
 
 type Load = ElfImage["loads"][number];
@@ -14,10 +15,6 @@ export interface ElfLayout extends SegmentList {
 
 /** EM_X86_64 of elf.h. */
 const EM_X86_64 = 62;
-/** __START_KERNEL_map: x86_64 Linux is linked to run there (arch/x86/include/asm/page_64_types.h, Linux 7.3). */
-const START_KERNEL_MAP = 0xffff_ffff_8000_0000n;
-/** PMD_SIZE: __startup_64() halts if it was moved by anything but a multiple (arch/x86/boot/startup/map_kernel.c). */
-const PMD_SIZE = 2n << 20n;
 
 /**
  * Reads the PT_LOAD segments of an ELF kernel as segments of kexec_load(2), and asks for one place for them all, since

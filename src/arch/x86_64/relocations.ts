@@ -1,3 +1,4 @@
+import { START_KERNEL_MAP_LOW } from "./memory_layout.ts";
 import { fieldsOf } from "../../core/bytes.ts";
 import type { RelocationSet } from "../../image/image.ts";
 
@@ -15,9 +16,6 @@ export interface LoadedPart {
 export interface RelocationFault {
   readonly why: string;
 }
-
-/** Lower 32 bits of __START_KERNEL_map: an entry, extended by its sign, less this, is a physical address as linked. */
-const START_KERNEL_MAP_LOW = 0x8000_0000;
 
 /**
  * Finds the relocations that follow the ELF file in a kernel's payload (emit_relocs in arch/x86/tools/relocs.c and

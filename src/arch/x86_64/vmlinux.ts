@@ -2,17 +2,13 @@ import { fieldsOf, memorySource } from "../../core/bytes.ts";
 import { identifyKernel } from "../../image/identify.ts";
 import type { ElfImage, RelocationSet, Vmlinux } from "../../image/image.ts";
 import { findRelocations } from "./relocations.ts";
+import { KERNEL_IMAGE_SIZE, START_KERNEL_MAP_LOW } from "./memory_layout.ts";
 
 /** Offsets in the header of an ELF64 file: the section headers end it, as objcopy writes it. */
 const E_SHOFF = 40;
 const E_SHENTSIZE = 58;
 const E_SHNUM = 60;
 const EM_X86_64 = 62;
-
-/** __START_KERNEL_map, and how much is mapped there with KASLR built in (KERNEL_IMAGE_SIZE), Linux 6.1 to 7.2. */
-export const START_KERNEL_MAP = 0xffff_ffff_8000_0000n;
-/** See `START_KERNEL_MAP`. */
-export const KERNEL_IMAGE_SIZE: bigint = 1n << 30n;
 
 /** Reads what a kernel's payload unpacked to. `why` completes "the kernel …". Throws nothing, whatever the bytes. */
 export function describeVmlinux(image: Uint8Array): Vmlinux | { readonly why: string } {
@@ -44,12 +40,11 @@ function lastTouched(
   loads: ElfImage["loads"],
 ): readonly bigint[] {
   const lists = fieldsOf(image);
-  const low = Number(START_KERNEL_MAP & 0xffff_ffffn);
   const rows = loads.map(({ paddr, filesz }) => ({ start: Number(paddr), end: Number(paddr + filesz), reach: 0 }));
   for (const { kind, offset, count } of sets) {
     const width = kind === "add64" ? 8 : 4;
     for (let at = offset; at < offset + count * 4; at += 4) {
-      const address = lists.u32(at) - low;
+      const address = lists.u32(at) - START_KERNEL_MAP_LOW;
       for (const row of rows) {
         if (address < row.start || address >= row.end) continue;
         row.reach = Math.max(row.reach, address + width - row.start);

@@ -10,12 +10,12 @@ import { renderDiffSvg } from "../../render/pictures.ts";
 import { type Invocation, textOption } from "../command.ts";
 import type { Ports } from "../ports.ts";
 import { yamlText } from "../serialise.ts";
-import { findSides, type HostOnce, hostOnce } from "../../app/diff_operands.ts";
+import { diffOperands, type HostOnce, hostOnce } from "../../app/diff_operands.ts";
 
 /** Does what `warmboot diff` is asked to. */
 export async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   const host = hostOnce(textOption(invocation, "facts"), ports);
-  const sides = await findSides(invocation.words, host, ports);
+  const sides = await diffOperands(invocation.words, host, ports);
   if (typeof sides === "string") return sides;
   const found = diffPlans(...sides);
   if (textOption(invocation, "output") === "svg") ports.out.write(picture(found, sides, host));

@@ -1,12 +1,12 @@
 import { basename, dirname } from "@std/path/posix";
 import type { Checked } from "../../core/diagnostic.ts";
 import type { ExitName } from "../../core/exit.ts";
-import { draftText, type ProfileDraft } from "../../profile/profile_template.ts";
-import { followText } from "../../profile/managed_profile.ts";
+import { type ProfileTemplate, templateText } from "../../profile/profile_template.ts";
+import { managedProfileText } from "../../profile/managed_profile.ts";
 import { parseProfile } from "../../profile/parse.ts";
 import { type Invocation, isSet, textOption } from "../command.ts";
-import { draftOfEntry, draftOfUki } from "../../app/init_entry.ts";
-import { draftOfNewest, draftOfRunning } from "../../app/init_installed.ts";
+import { templateFromEntry, templateFromUki } from "../../app/init_entry.ts";
+import { templateFromNewest, templateFromRunning } from "../../app/init_installed.ts";
 import { pinFiles } from "../../app/pin_files.ts";
 import type { Ports } from "../ports.ts";
 import { readFacts } from "../../app/prepare.ts";
@@ -57,8 +57,8 @@ export async function run(invocation: Invocation, ports: Ports): Promise<ExitNam
   const { value: draft, diagnostics } = await draftFrom(source, pin, invocation);
   const exit = report(diagnostics, ports);
   if (draft === undefined) return exit;
-  const text = draftText(draft);
-  return write(isSet(invocation, "follow") ? followText(text, { pin }) : text, out, ports);
+  const text = templateText(draft);
+  return write(isSet(invocation, "follow") ? managedProfileText(text, { pin }) : text, out, ports);
 }
 
 /** The folder that stands in for the root, without the slash at its end. */
@@ -70,26 +70,29 @@ async function draftFrom(
   source: typeof SOURCES[number],
   pin: boolean,
   invocation: Invocation,
-): Promise<Checked<ProfileDraft>> {
+): Promise<Checked<ProfileTemplate>> {
   const draft = await unpinnedDraft(source, invocation);
   return draft.value === undefined || !pin ? draft : await pinFiles(draft.value, rootOf(invocation));
 }
 
-async function unpinnedDraft(source: typeof SOURCES[number], invocation: Invocation): Promise<Checked<ProfileDraft>> {
+async function unpinnedDraft(
+  source: typeof SOURCES[number],
+  invocation: Invocation,
+): Promise<Checked<ProfileTemplate>> {
   const root = rootOf(invocation);
   switch (source) {
     case "running": {
       const { facts, diagnostics } = readFacts(textOption(invocation, "facts"));
       // Only the release and the command line matter; what else the host withholds does not.
       if (facts === undefined) return { value: undefined, diagnostics };
-      return draftOfRunning(facts, root);
+      return templateFromRunning(facts, root);
     }
     case "newest":
-      return draftOfNewest(root, { withInitrd: isSet(invocation, "follow") });
+      return templateFromNewest(root, { withInitrd: isSet(invocation, "follow") });
     case "bls":
-      return draftOfEntry(textOption(invocation, "bls") ?? "", textOption(invocation, "boot"));
+      return templateFromEntry(textOption(invocation, "bls") ?? "", textOption(invocation, "boot"));
     case "uki":
-      return await draftOfUki(textOption(invocation, "uki") ?? "", textOption(invocation, "extract"));
+      return await templateFromUki(textOption(invocation, "uki") ?? "", textOption(invocation, "extract"));
   }
 }
 

@@ -1,14 +1,14 @@
 import { type ExitName, worse } from "../../core/exit.ts";
-import { draftText } from "../../profile/profile_template.ts";
-import { followMark, followText } from "../../profile/managed_profile.ts";
+import { templateText } from "../../profile/profile_template.ts";
+import { managedMarkOf, managedProfileText } from "../../profile/managed_profile.ts";
 import { PROFILE_ROOTS } from "../../profile/search.ts";
 import { type Invocation, textOption } from "../command.ts";
-import { draftOfNewest, type Wanted } from "../../app/init_installed.ts";
+import { templateFromNewest, type Wanted } from "../../app/init_installed.ts";
 import { pinFiles } from "../../app/pin_files.ts";
 import type { Ports } from "../ports.ts";
 import { PROFILE_LIMIT, readWhole } from "../../app/files/read_whole.ts";
 import { complain, report, say } from "../report.ts";
-import { isFolder, walk } from "../../app/files/find_files.ts";
+import { findFiles, isFolder } from "../../app/files/find_files.ts";
 import { writeWhole } from "../../app/files/write_whole.ts";
 
 /** Where profiles of the administrator are. */
@@ -27,7 +27,7 @@ export async function run(invocation: Invocation, ports: Ports): Promise<ExitNam
   for (const word of words) {
     // Without the default folder, there is nothing to follow anything.
     if (!isFolder(word) && invocation.words.length === 0) break;
-    const { files, diagnostics } = isFolder(word) ? walk(word, /\.yaml$/) : { files: [word], diagnostics: [] };
+    const { files, diagnostics } = isFolder(word) ? findFiles(word, /\.yaml$/) : { files: [word], diagnostics: [] };
     note(report(diagnostics, ports));
     for (const file of files) note(await refreshFile(file, { root, wanted, isNamed: file === word }, ports));
   }
@@ -45,7 +45,7 @@ async function refreshFile(file: string, { root, wanted, isNamed }: Context, por
   const { bytes, diagnostics } = readWhole(file, PROFILE_LIMIT);
   if (bytes === undefined) return report(diagnostics, ports);
   const text = new TextDecoder().decode(bytes);
-  const mark = followMark(text);
+  const mark = managedMarkOf(text);
   if (mark === undefined) {
     if (!isNamed) return "ok";
     complain(
@@ -63,12 +63,12 @@ async function refreshFile(file: string, { root, wanted, isNamed }: Context, por
     );
     return "unavailable";
   }
-  const drafted = draftOfNewest(root, wanted);
+  const drafted = templateFromNewest(root, wanted);
   const draft = drafted.value === undefined || !mark.pin ? drafted : await pinFiles(drafted.value, root);
   const stays = `${file} stays as it is`;
   const failed = report(draft.diagnostics.map((problem) => ({ ...problem, hint: stays })), ports);
   if (draft.value === undefined) return failed;
-  const fresh = followText(draftText(draft.value), mark);
+  const fresh = managedProfileText(templateText(draft.value), mark);
   if (fresh === text) {
     ports.out.write(`${file}: as it was, ${draft.value.kernel.path}\n`);
     return "ok";

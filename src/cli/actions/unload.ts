@@ -1,6 +1,5 @@
 import type { ExitName } from "../../core/exit.ts";
 import type { HostFacts } from "../../host/facts.ts";
-import { errnoName } from "../../syscall/errors/errno.ts";
 import { execute } from "../../syscall/execute.ts";
 import { openLibc } from "../../syscall/libc.ts";
 import { SyscallError } from "../../syscall/errors/syscall_error.ts";
@@ -12,6 +11,7 @@ import type { Ports } from "../ports.ts";
 import { readFacts } from "../../app/prepare.ts";
 import { type ImageSlot, lockStore } from "../../state/record_store.ts";
 import { report, say } from "../report.ts";
+import { errnoName } from "../../syscall/errno.ts";
 
 /** Does what `warmboot unload` is asked to. */
 export async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {

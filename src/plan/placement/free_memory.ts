@@ -3,7 +3,7 @@ import { formatAddress } from "../../core/number.ts";
 import { alignDown, alignUp, intersect, type Range, subtract } from "../../core/range.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import { crashReservations, type Iomem, type IomemNode, systemRam } from "../../host/iomem.ts";
-import { machineMemory } from "./machine.ts";
+import { machineMemory } from "../../arch/machines.ts";
 
 /** Which memory is asked for. */
 export interface FreeMemoryOptions {

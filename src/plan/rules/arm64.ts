@@ -2,9 +2,9 @@ import { hasUefiMap, memoryOf } from "../../arch/arm64/nodes.ts";
 import { parseDeviceTree } from "../../formats/fdt.ts";
 import { formatAddress, formatSize } from "../../core/number.ts";
 import { normalise, subtract } from "../../core/range.ts";
-import { loadedInfo } from "../input.ts";
 import { linuxMachine } from "../../arch/machines.ts";
 import { fail, pass, type Rule, warn } from "./rule.ts";
+import { loadedInfo } from "../../image/boot_files.ts";
 
 const treeMemory: Rule = {
   name: "device-tree-memory",

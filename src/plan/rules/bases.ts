@@ -1,11 +1,10 @@
-import { KERNEL_IMAGE_SIZE, START_KERNEL_MAP } from "../../arch/x86_64/vmlinux.ts";
 import { formatAddress } from "../../core/number.ts";
 import { contains, overlaps, type Range } from "../../core/range.ts";
 import { countBases, kernelRange } from "../bases.ts";
 import { isKernel, type PlannedRange, type SegmentLoadCall } from "../plan.ts";
 import { freeMemory } from "../placement/free_memory.ts";
-import { KERNEL_STEP } from "../predecompress.ts";
 import { fail, pass, type Rule, type RuleInput, type Verdict } from "./rule.ts";
+import { KERNEL_IMAGE_SIZE, PMD_SIZE, START_KERNEL_MAP } from "../../arch/x86_64/memory_layout.ts";
 
 const ANEW = "Make the plan anew with `warmboot plan`";
 
@@ -37,7 +36,7 @@ function fault(
   kernel: Range,
 ): Verdict | undefined {
   const step = BigInt(bases.alignment);
-  if (step < KERNEL_STEP || (step & (step - 1n)) !== 0n) {
+  if (step < PMD_SIZE || (step & (step - 1n)) !== 0n) {
     return fail(`The kernel would be moved by ${bases.alignment}, which is no power of two from 2 MiB on`, ANEW);
   }
   if (kernel.start % step !== 0n) {

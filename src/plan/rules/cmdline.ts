@@ -1,6 +1,6 @@
 import type { ImageInfo } from "../../image/image.ts";
-import { loadedInfo } from "../input.ts";
 import { fail, pass, type Rule } from "./rule.ts";
+import { loadedInfo } from "../../image/boot_files.ts";
 
 /**
  * What the x86 loader keeps free for `elfcorehdr=0x...` on every command line, crash or not: a line that ends, with its

@@ -1,10 +1,10 @@
 import { formatSize } from "../../core/number.ts";
 import { initrdIs, machineOf } from "../../image/describe.ts";
 import { initrdObjection } from "../../image/initrd.ts";
-import { loadObjection } from "../../image/compatibility.ts";
+import { incompatibility } from "../../image/compatibility.ts";
 import { remedyOf } from "../../image/remedy.ts";
-import { describeKernel, type IdentifiedFile, loadedInfo } from "../input.ts";
 import { fail, pass, type Rule, type RuleInput, warn } from "./rule.ts";
+import { describeKernel, type IdentifiedFile, loadedInfo } from "../../image/boot_files.ts";
 
 /** kernel_read_file() takes at most this much for kexec (kernel/kexec_file.c, KEXEC_FILE_SIZE_MAX, Linux 6.1). */
 const FILE_SIZE_MAX = 4 * 2 ** 30;
@@ -68,7 +68,7 @@ const kernelImage: Rule = {
         "Name an arm64 Image, plain, compressed, or as an EFI zboot image",
       );
     }
-    const objection = loadObjection(call.syscall, info, facts.machine);
+    const objection = incompatibility(call.syscall, info, facts.machine);
     return objection === undefined
       ? pass(`${kernel.path} is ${describeKernel(kernel)}`)
       : fail(`${call.syscall} cannot take ${kernel.path}: ${objection.message}`, objection.hint);

@@ -1,7 +1,8 @@
 import { hasSysBoot } from "../../host/capabilities.ts";
 import type { HostFacts } from "../../host/facts.ts";
-import { loadedInfo } from "../input.ts";
 import { fail, pass, type Rule, type RuleInput, type Verdict, warn } from "./rule.ts";
+import { imaActsOnSecureBoot, isLockedDown } from "../../host/security.ts";
+import { loadedInfo } from "../../image/boot_files.ts";
 
 const capability: Rule = {
   name: "capability",
@@ -121,19 +122,6 @@ const secureBoot: Rule = {
     );
   },
 };
-
-/** Whether the running kernel is locked down. */
-export function isLockedDown({ lockdown }: HostFacts): boolean {
-  return lockdown !== undefined && lockdown !== "none";
-}
-
-/**
- * Whether IMA, with Secure Boot on, refuses kexec_load and unsigned images (security/integrity/ima/ima_efi.c, Linux 7.3).
- * It does so where the policy is built in; where that is not known, it may be.
- */
-export function imaActsOnSecureBoot({ kernelConfig }: HostFacts): boolean {
-  return kernelConfig.CONFIG_IMA !== "n" && kernelConfig.CONFIG_IMA_ARCH_POLICY !== "n";
-}
 
 function insistsOnSignatures({ kernelConfig }: HostFacts): boolean {
   return kernelConfig.CONFIG_KEXEC_SIG_FORCE === "y";

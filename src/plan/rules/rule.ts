@@ -1,8 +1,8 @@
 import type { ExitName } from "../../core/exit.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import type { Requires } from "../../profile/profile.ts";
-import type { Images } from "../input.ts";
 import type { Call } from "../plan.ts";
+import type { Images } from "../../image/boot_files.ts";
 
 /** What a rule looks at: the call that would be made, the files it reads, and the host. */
 export interface RuleInput {

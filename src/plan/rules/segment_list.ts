@@ -1,12 +1,10 @@
 import { sourceSize } from "../../arch/segment.ts";
 import { formatAddress, formatSize, MAX_U64 } from "../../core/number.ts";
 import { alignDown, alignUp } from "../../core/range.ts";
-import { machineMemory } from "../placement/machine.ts";
 import { fail, pass, warn } from "./rule.ts";
 import { endOf, named, orPass, type SegmentRule } from "./segment_rule.ts";
-
-/** KEXEC_SEGMENT_MAX (include/linux/kexec.h, Linux 7.3). */
-export const KEXEC_SEGMENT_MAX = 16;
+import { KEXEC_SEGMENT_MAX } from "../syscall.ts";
+import { machineMemory } from "../../arch/machines.ts";
 
 /** There is a segment, and not too many. */
 export const count: SegmentRule = {

@@ -1,7 +1,8 @@
 import type { Check } from "../plan.ts";
-import { count, KEXEC_SEGMENT_MAX, LIST_RULES } from "./segment_list.ts";
+import { count, LIST_RULES } from "./segment_list.ts";
 import { PLACE_RULES } from "./segment_place.ts";
 import type { SegmentRule, SegmentRuleInput } from "./segment_rule.ts";
+import { KEXEC_SEGMENT_MAX } from "../syscall.ts";
 
 /** Every constraint on the segments of kexec_load(2), in the order in which a plan lists them. */
 export const SEGMENT_RULES: readonly SegmentRule[] = [...LIST_RULES, ...PLACE_RULES];

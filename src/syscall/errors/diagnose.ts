@@ -2,11 +2,11 @@ import { REBOOT_CAUSES } from "./reboot_causes.ts";
 import { SIGNATURE_CAUSES } from "./signature_causes.ts";
 import { formatSize } from "../../core/number.ts";
 import { hasSysBoot } from "../../host/capabilities.ts";
-import { isLockedDown } from "../../plan/rules/permission.ts";
 import type { Syscall } from "../../plan/syscall.ts";
-import { errnoName } from "./errno.ts";
 import { PREPARATION_CAUSES } from "./preparation_causes.ts";
 import type { CauseRow, Diagnosis, Refusal } from "./cause.ts";
+import { isLockedDown } from "../../host/security.ts";
+import { errnoName } from "../errno.ts";
 
 const FILE_LOAD: readonly Syscall["name"][] = ["kexec_file_load"];
 const FILE_CALLS: readonly Syscall["name"][] = [...FILE_LOAD, "kexec_file_unload"];

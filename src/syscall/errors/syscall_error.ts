@@ -1,7 +1,7 @@
 import { formatSyscall, type Syscall } from "../../plan/syscall.ts";
 import { diagnose } from "./diagnose.ts";
-import { errnoName, errnoText } from "./errno.ts";
 import type { Diagnosis, Refusal } from "./cause.ts";
+import { errnoName, errnoText } from "../errno.ts";
 
 /** A system call that the kernel refused: the call with its arguments, the errno, and the cause found by probing. */
 export class SyscallError extends Error {

@@ -1,10 +1,10 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { diagnose } from "../../../src/syscall/errors/diagnose.ts";
-import { ERRNOS } from "../../../src/syscall/errors/errno.ts";
 import { SyscallError } from "../../../src/syscall/errors/syscall_error.ts";
 import type { HostFacts } from "../../../src/host/facts.ts";
 import type { Syscall } from "../../../src/plan/syscall.ts";
 import { hostFacts } from "../../support/host_facts.ts";
+import { ERRNOS } from "../../../src/syscall/errno.ts";
 
 const kexec = hostFacts().kexec;
 const load: Syscall = {

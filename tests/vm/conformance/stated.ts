@@ -2,11 +2,11 @@
 import { KEXEC_ARCHITECTURES } from "../../../src/core/kexec_arch.ts";
 import type { HostFacts } from "../../../src/host/facts.ts";
 import { KEXEC_FILE_LOAD_FLAGS, KEXEC_LOAD_FLAGS } from "../../../src/plan/flags.ts";
-import type { Images } from "../../../src/plan/input.ts";
 import { type Plan, plannedFile, type PlannedSegment } from "../../../src/plan/plan.ts";
 import { plannedHost } from "../../../src/plan/planner.ts";
 import type { Syscall } from "../../../src/plan/syscall.ts";
 import type { Attempt, FileArgument, FileAttempt, Piece, SegmentAttempt } from "./condition.ts";
+import type { Images } from "../../../src/image/boot_files.ts";
 
 const ARCH_MASK = 0xffff0000n;
 

@@ -5,7 +5,6 @@ import { closeFile, openFile } from "../../../src/app/files/open_file.ts";
 import { identifyKernel } from "../../../src/image/identify.ts";
 import { identifyInitrd } from "../../../src/image/initrd.ts";
 import { diagnose } from "../../../src/syscall/errors/diagnose.ts";
-import type { IdentifiedFile, Images } from "../../../src/plan/input.ts";
 import type { Plan } from "../../../src/plan/plan.ts";
 import { decodePlan } from "../../../src/plan/plan_shape.ts";
 import { planBoot } from "../../../src/plan/planner.ts";
@@ -13,6 +12,7 @@ import { recheck } from "../../../src/plan/stored.ts";
 import { parseProfile } from "../../../src/profile/parse.ts";
 import type { Attempt, Ours } from "./condition.ts";
 import { pathOf, profileText, storedPlan, syscallOf } from "./stated.ts";
+import type { IdentifiedFile, Images } from "../../../src/image/boot_files.ts";
 
 /** The names of what complains: codes of errors, failed rules, rules that warn. */
 export interface Verdict {

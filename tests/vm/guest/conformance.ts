@@ -8,10 +8,8 @@ import { collect } from "../../../src/host/capture.ts";
 import { decodeFacts } from "../../../src/host/decode_facts.ts";
 import type { HostFacts } from "../../../src/host/facts.ts";
 import { liveReader } from "../../../src/host/live.ts";
-import { errnoName } from "../../../src/syscall/errors/errno.ts";
 import { openLibc } from "../../../src/syscall/libc.ts";
 import { crashReservation, freeMemory } from "../../../src/plan/placement/free_memory.ts";
-import { machineMemory } from "../../../src/plan/placement/machine.ts";
 import { archBits } from "../conformance/attempts.ts";
 import { type Places, type State, STATES } from "../conformance/condition.ts";
 import { makeFiles } from "../conformance/files.ts";
@@ -20,6 +18,8 @@ import type { Observation } from "../conformance/observation.ts";
 import { drop, enter } from "../conformance/states.ts";
 import { CONDITIONS, stateOf } from "../conformance/table.ts";
 import { verdictOn } from "../conformance/verdict.ts";
+import { machineMemory } from "../../../src/arch/machines.ts";
+import { errnoName } from "../../../src/syscall/errno.ts";
 
 const ALIGNMENT = 2n << 20n;
 

@@ -1,0 +1,47 @@
+import { consoleOf } from "./console.ts";
+import { crashDump } from "./crash_dump.ts";
+import { arm64KernelImage, boundsBeside } from "./image_loader.ts";
+import { buildPurgatory, PURGATORY } from "./purgatory.ts";
+import { incompatibility } from "../../image/compatibility.ts";
+import { innerOf } from "../../image/boot_files.ts";
+import { MAX_U64 } from "../../core/number.ts";
+import type { LinuxMachine } from "../machine.ts";
+
+/** arm64. */
+export const AARCH64: LinuxMachine = {
+  // ULONG_MAX; children named `reserved` hold what must survive.
+  memory: () => ({ overwritable: ["Kernel code", "Kernel data"], lowest: 0n, limit: MAX_U64 }),
+  handover: "dtb",
+  lowest: 0n,
+  purgatory: {
+    ...PURGATORY,
+    build: ({ backup: _none, ...task }, { facts, deviceTree = facts.deviceTree, cmdline }) => {
+      const uart = consoleOf(deviceTree, cmdline);
+      return buildPurgatory({ ...task, ...(uart === undefined ? {} : { uart }) });
+    },
+    // It asks the processor itself.
+    lacks: () => false,
+    // Not measured. The data cache is off: memory, not what is done with it, sets the pace.
+    verifiedPerMs: () => 350_000,
+  },
+  crash: {
+    // The crash kernel's pages may be larger than the running one's.
+    alignment: 0x1_0000n,
+    backup: () => undefined,
+    dump: crashDump,
+    // The device tree says it.
+    cmdline: (cmdline) => cmdline,
+  },
+  kernelImage: (file, pageSize) => {
+    const { path } = file;
+    const inner = innerOf(file);
+    const { info, size } = inner ?? file;
+    const isOurs = info.kind === "arm64-image" && !info.bigEndian &&
+      incompatibility("kexec_load", info, "aarch64") === undefined;
+    return {
+      value: isOurs ? arm64KernelImage({ path, size, info, unpacked: inner !== undefined }, pageSize) : undefined,
+      diagnostics: [],
+    };
+  },
+  boundsBeside,
+};

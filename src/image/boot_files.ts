@@ -1,0 +1,88 @@
+import type { DeviceTree, DeviceTreeFault } from "../formats/fdt.ts";
+import { describeImage } from "./describe.ts";
+import type { Arm64Image, ImageInfo, InitrdInfo, Vmlinux } from "./image.ts";
+
+/** A file that was opened, hashed and identified. */
+export interface IdentifiedFile<Info> {
+  /** As the plan names it. */
+  readonly path: string;
+  /** Bytes. */
+  readonly size: number;
+  /** 64 lower-case hex digits. */
+  readonly sha256: string;
+  /** What it must hash to, where the profile or a stored plan pins it. */
+  readonly pinned?: string;
+  /** What it turned out to be. */
+  readonly info: Info;
+}
+
+/** A kernel, and what its payload unpacks to where that was looked at. */
+export interface KernelFile extends IdentifiedFile<ImageInfo> {
+  /** The kernel that is placed in place of the file. */
+  readonly unpacked?: Vmlinux & { readonly size: number };
+  /** The arm64 Image that a packed file holds, and that is handed over in its place; or why there is none. */
+  readonly inner?: InnerImage | { readonly why: string };
+}
+
+/** What a packed kernel file holds whole. */
+export interface InnerImage {
+  /** What it is. */
+  readonly info: Arm64Image;
+  /** Bytes. */
+  readonly size: number;
+  /** 64 lower-case hex digits. */
+  readonly sha256: string;
+}
+
+/** The image that a kernel file holds in itself. */
+export function innerOf({ inner }: Pick<KernelFile, "inner">): InnerImage | undefined {
+  return inner === undefined || "why" in inner ? undefined : inner;
+}
+
+/** What a kernel file hands over: the image that it holds in itself, else itself. */
+export function loadedInfo(kernel: Pick<KernelFile, "info" | "inner">): ImageInfo {
+  return innerOf(kernel)?.info ?? kernel.info;
+}
+
+/** A kernel file in one line for people: `arm64 Image, 4 KiB pages, unsigned, gzip-compressed`. */
+export function describeKernel(kernel: Pick<KernelFile, "info" | "inner">): string {
+  const inner = innerOf(kernel);
+  if (inner === undefined) return describeImage(kernel.info);
+  const packed = kernel.info.kind === "compressed"
+    ? `${kernel.info.compression}-compressed`
+    : describeImage(kernel.info);
+  return `${describeImage(inner.info)}, ${kernel.info.kind === "compressed" ? packed : `in an ${packed}`}`;
+}
+
+/** An initrd, and what it unpacks to where that was looked at. */
+export interface InitrdFile extends IdentifiedFile<InitrdInfo> {
+  /** Placed in place of the file, or why not: completes "NAME stays as it is: …". */
+  readonly unpacked?: UnpackedInitrd | { readonly why: string };
+}
+
+/** What an initrd unpacks to. */
+export interface UnpackedInitrd {
+  /** Bytes. */
+  readonly size: number;
+  /** How its archives were packed, each once, in order. */
+  readonly packings: readonly string[];
+  /** Milliseconds that the new kernel is estimated to save. */
+  readonly gain: number;
+}
+
+/** The files that a profile names. */
+export interface Images {
+  /** The kernel; absent with explicit segments. */
+  readonly kernel?: KernelFile;
+  /** The initrds, in order. */
+  readonly initrd: readonly InitrdFile[];
+  /** The device tree that the profile names. */
+  readonly dtb?: IdentifiedFile<DeviceTree | DeviceTreeFault>;
+  /** The files of explicit segments. */
+  readonly segments?: readonly IdentifiedFile<undefined>[];
+}
+
+/** The device tree that takes the place of the host's; undefined where none is named, or the file is none. */
+export function namedTree({ dtb }: Pick<Images, "dtb">): DeviceTree | undefined {
+  return dtb === undefined || "why" in dtb.info ? undefined : dtb.info;
+}
