@@ -2,10 +2,10 @@
 /** `deno task release`: dist/warmboot-VERSION.tar.gz and dist/SHA256SUMS, the same bytes from the same commit. */
 import { join } from "@std/path";
 import { digestOf } from "../src/app/install/manifest.ts";
-import { VERSION } from "../src/cli/versions.ts";
 import { REPOSITORY } from "./repository.ts";
 import { gzip, tarArchive } from "./tar.ts";
 import { releaseTree } from "./tree.ts";
+import { VERSION } from "../src/core/program.ts";
 
 /** Writes the release into a folder; gives the archive's path. */
 export async function writeRelease(folder: string, seconds: number): Promise<string> {

@@ -81,7 +81,7 @@ Deno.test("libc opens a library, and the codecs do; nothing else", () => {
 });
 
 Deno.test("the parts that say the version agree", () => {
-  const version = /VERSION = "([^"]+)"/.exec(Deno.readTextFileSync(join(ROOT, "src/cli/versions.ts")))?.[1];
+  const version = /VERSION = "([^"]+)"/.exec(Deno.readTextFileSync(join(ROOT, "src/core/program.ts")))?.[1];
   const configs = ["deno.json", "jsr.json"].map((file) => JSON.parse(Deno.readTextFileSync(join(ROOT, file))));
   assertEquals(configs.map((config) => config.version), [version, version]);
 });

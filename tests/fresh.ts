@@ -16,7 +16,7 @@ import { longTables, shortTable } from "../bench/boot_table.ts";
 import { loadResults, loadTable } from "../bench/load_results.ts";
 import { withSection } from "../bench/markdown_table.ts";
 import { CATALOGUE } from "../src/core/catalogue.ts";
-import { EXIT } from "../src/core/exit.ts";
+import { EXIT } from "../src/core/program.ts";
 import { SEGMENT_RULES } from "../src/plan/rules/segments.ts";
 import { RULES } from "../src/plan/rules/table.ts";
 import { renderPlanSvg } from "../src/render/pictures.ts";

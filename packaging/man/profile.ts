@@ -1,9 +1,9 @@
-import { VERSION } from "../../src/cli/versions.ts";
 import { isMap, type JsonSchema } from "../../src/core/shape.ts";
 import { FIELDS } from "../../src/profile/fields.ts";
 import { NOTICE } from "../completions/table.ts";
 import { DATE, list, PROFILE_FOLDERS, seeAlso } from "./program.ts";
 import { display, escape, paragraphs, prose } from "./roff.ts";
+import { VERSION } from "../../src/core/program.ts";
 
 /** The page warmboot.profile(5), in mdoc(7). */
 export function profilePage(): string {

@@ -1,9 +1,8 @@
-import { EXIT } from "../../src/core/exit.ts";
+import { EXIT, VERSION } from "../../src/core/program.ts";
 import { GLOBAL_OPTIONS } from "../../src/cli/args.ts";
 import type { Option } from "../../src/cli/command.ts";
 import { ENVIRONMENT } from "../../src/cli/environment.ts";
 import { PLACEHOLDERS } from "../../src/cli/placeholders.ts";
-import { VERSION } from "../../src/cli/versions.ts";
 import { PROFILE_ROOTS } from "../../src/profile/search.ts";
 import { type CommandDocs, NOTICE } from "../completions/table.ts";
 import { FILES } from "./files.ts";

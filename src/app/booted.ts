@@ -1,4 +1,4 @@
-import type { ExitName } from "../core/exit.ts";
+import type { ExitName } from "../core/program.ts";
 import { diffPlans } from "../diff/compare.ts";
 import { runningSide } from "../diff/side.ts";
 import type { Invocation } from "../cli/command.ts";

@@ -1,4 +1,4 @@
-import type { ExitName } from "../core/exit.ts";
+import type { ExitName } from "../core/program.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { descriptorOf, isUnchanged, type OpenFile } from "./files/open_file.ts";
 import { execute } from "../syscall/execute.ts";

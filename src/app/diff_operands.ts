@@ -1,5 +1,5 @@
 import { hasErrors } from "../core/diagnostic.ts";
-import type { ExitName } from "../core/exit.ts";
+import type { ExitName } from "../core/program.ts";
 import { nearest } from "../core/nearest.ts";
 import { runningSide, type Side } from "../diff/side.ts";
 import type { HostFacts } from "../host/facts.ts";

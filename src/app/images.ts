@@ -7,12 +7,12 @@ import type { InitrdInfo } from "../image/image.ts";
 import { identifyInitrd } from "../image/initrd.ts";
 import type { FilePart } from "../plan/input.ts";
 import type { FileRef } from "../profile/profile.ts";
-import { visible } from "../render/visible.ts";
 import type { Contents } from "../syscall/finalize.ts";
 import { unpackInner, withBanner } from "./inner_image.ts";
 import { type CapturedFiles, captureLacks, findFile, type ImageFile, type Progress } from "./image_file.ts";
 import type { Ports } from "../cli/ports.ts";
 import type { IdentifiedFile, Images } from "../image/boot_files.ts";
+import { visible } from "../core/text.ts";
 
 /** The files of a plan. What was hashed is what is handed to the kernel. */
 export interface OpenImages extends Disposable {

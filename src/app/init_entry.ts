@@ -10,7 +10,7 @@ import type { FileRef } from "../profile/profile.ts";
 import { NEXT_STEPS } from "./init_installed.ts";
 import { isFileThere } from "./installed_kernels.ts";
 import { readWhole } from "./files/read_whole.ts";
-import { isTaken, writePart } from "./files/write_new.ts";
+import { isTaken, writePart } from "./files/write_whole.ts";
 
 /** The largest entry that is read. */
 const ENTRY_LIMIT = { what: "a boot loader entry", bytes: 1 << 20 };

@@ -1,5 +1,5 @@
 import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
-import { type ExitName, worse } from "../core/exit.ts";
+import { type ExitName, worse } from "../core/program.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Plan } from "../plan/plan.ts";
 import { unmetRequirement } from "../plan/rules/requires.ts";

@@ -1,4 +1,4 @@
-import type { ExitName } from "../core/exit.ts";
+import type { ExitName } from "../core/program.ts";
 import type { Ports } from "./ports.ts";
 
 /** One option of a command. Without `value` it is a switch. */

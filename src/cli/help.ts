@@ -1,4 +1,4 @@
-import { EXIT } from "../core/exit.ts";
+import { EXIT } from "../core/program.ts";
 import { wrap } from "../render/wrap.ts";
 import { GLOBAL_OPTIONS } from "./args.ts";
 import type { Command, Option } from "./command.ts";

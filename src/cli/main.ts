@@ -1,4 +1,4 @@
-import { EXIT, type ExitName } from "../core/exit.ts";
+import { EXIT, type ExitName, VERSION } from "../core/program.ts";
 import { nearest } from "../core/nearest.ts";
 import { LibcError } from "../syscall/libc.ts";
 import { SyscallError } from "../syscall/errors/syscall_error.ts";
@@ -10,7 +10,6 @@ import { isStdin } from "../app/files/read_whole.ts";
 import { StoreError } from "../state/record_store.ts";
 import { complain, say } from "./report.ts";
 import { COMMANDS } from "./table.ts";
-import { versionText } from "./versions.ts";
 import { WriteError } from "../app/files/write_whole.ts";
 
 /** Runs the program: the words behind its name in, the exit code out. */
@@ -25,7 +24,7 @@ export async function main(args: readonly string[], portsFor: (colour: ColourCho
 
 /** What may stand in a command's place. */
 const HELP: Grammar = { name: "help", usage: "[COMMAND]", words: { min: 0, max: 1 }, options: [] };
-const VERSION: Grammar = { name: "--version", usage: "", words: { min: 0, max: 0 }, options: [] };
+const VERSION_WORDS: Grammar = { name: "--version", usage: "", words: { min: 0, max: 0 }, options: [] };
 
 async function dispatch(args: readonly string[], ports: Ports): Promise<ExitName> {
   const count = leadingArguments(args);
@@ -38,7 +37,7 @@ async function dispatch(args: readonly string[], ports: Ports): Promise<ExitName
   const words = [...leading, ...rest];
   if (first === "--help" || first === "-h" || first === "help") return help(words, ports);
   if (first === "--version") {
-    const invocation = understood(VERSION, words, ports);
+    const invocation = understood(VERSION_WORDS, words, ports);
     if (invocation !== undefined) ports.out.write(versionText());
     return invocation === undefined ? "usage" : "ok";
   }
@@ -151,4 +150,9 @@ function colourOf(args: readonly string[]): ColourChoice {
   const index = options.findLastIndex((argument) => argument === "--color" || argument.startsWith("--color="));
   const value = options[index]?.includes("=") ? options[index]?.split("=")[1] : options[index + 1];
   return index >= 0 && (value === "always" || value === "never") ? value : "auto";
+}
+
+/** What `--version` prints. */
+export function versionText(): string {
+  return `warmboot ${VERSION} (deno ${Deno.version.deno}, ${Deno.build.arch})\n`;
 }

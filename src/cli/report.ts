@@ -1,10 +1,10 @@
 import { CATALOGUE } from "../core/catalogue.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
-import type { ExitName } from "../core/exit.ts";
+import type { ExitName } from "../core/program.ts";
 import { renderDiagnostic } from "../render/excerpt.ts";
-import { visible } from "../render/visible.ts";
 import type { Severity } from "./journal.ts";
 import type { Ports } from "./ports.ts";
+import { visible } from "../core/text.ts";
 
 /** Writes diagnostics to standard error, and gives the exit code that the first error among them asks for. */
 export function report(diagnostics: readonly Diagnostic[], { err }: Ports): ExitName {

@@ -1,4 +1,4 @@
-import type { ExitName } from "./exit.ts";
+import type { ExitName } from "./program.ts";
 
 /** What one diagnostic code stands for: how the program exits on it as an error, and when it is given. */
 export interface CatalogueRow {

@@ -1,5 +1,4 @@
 import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
-import { jsonText } from "../core/json_text.ts";
 import { nearest } from "../core/nearest.ts";
 import { anyText, choice, describe, either, isMap, type JsonSchema, mapOf, record, text } from "../core/shape.ts";
 import { BASE64 } from "./base64.ts";
@@ -8,7 +7,7 @@ import { locatePath, parseJson } from "./json_position.ts";
 import type { HostReader, SourceResult } from "./reader.ts";
 import { expandPath, isSourcePath, type SourcePath } from "./source_path.ts";
 import { type Source, SOURCES } from "./sources.ts";
-import { compareNames } from "../core/text.ts";
+import { compareNames, jsonText } from "../core/text.ts";
 
 /** One captured source: its text; its bytes, if it is binary or no UTF-8; or the name of the error that reading gave. */
 export type CapturedFile = string | { readonly base64: string } | { readonly error: string };

@@ -1,7 +1,7 @@
 import type { RandomPart, Segment, SegmentBytes } from "../arch/segment.ts";
-import { jsonText } from "../core/json_text.ts";
 import type { PlannedRequires } from "../profile/planned_requires.ts";
 import type { Checksum } from "../profile/profile.ts";
+import { jsonText } from "../core/text.ts";
 
 /** A file that the call reads, as it was when the plan was made. */
 export interface PlannedFile {

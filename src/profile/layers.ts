@@ -1,6 +1,6 @@
+import { dirname, isAbsolute } from "@std/path/posix";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { type Layer, readLayer } from "./layer.ts";
-import { pathBeside } from "./path_beside.ts";
 
 /** A further file of a profile: its bytes, or why there are none. */
 export type LayerFile =
@@ -154,4 +154,11 @@ function extendingDropIn({ source }: Layer): Diagnostic {
     ...(position === undefined ? {} : { position }),
     hint: "Put `extends` into the profile, or write what is wanted into the drop-in",
   };
+}
+
+/** A path as the file that writes it means it: relative to its folder. `..` stays: behind a link it does not lead back. */
+export function pathBeside(path: string, file: string): string {
+  const folder = dirname(file);
+  if (isAbsolute(path) || folder === ".") return path;
+  return folder.endsWith("/") ? `${folder}${path}` : `${folder}/${path}`;
 }

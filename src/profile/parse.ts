@@ -5,10 +5,9 @@ import { isMap } from "../core/shape.ts";
 import { conflictsOf } from "./conflicts.ts";
 import { FIELDS, PROFILE, type Stated } from "./fields.ts";
 import { type Layer, readLayer, readLayerText } from "./layer.ts";
-import { collectLayers, type LayerContext } from "./layers.ts";
+import { collectLayers, type LayerContext, pathBeside } from "./layers.ts";
 import { placed } from "./locate.ts";
 import { originAt, overlayAll, type Traced } from "./overlay.ts";
-import { pathBeside } from "./path_beside.ts";
 import type { FileRef, Profile, SegmentSpec } from "./profile.ts";
 
 /** A profile with the files that it was made of. */

@@ -1,8 +1,8 @@
 import type { Diagnostic } from "../core/diagnostic.ts";
 import type { JsonSchema } from "../core/shape.ts";
 import { CATALOGUE } from "../core/catalogue.ts";
-import { visible } from "./visible.ts";
 import type { Layout } from "./style.ts";
+import { visible } from "../core/text.ts";
 
 /** What `check` found in one file. */
 export interface FileVerdict {

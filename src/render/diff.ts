@@ -10,9 +10,9 @@ import {
   type SegmentPlace,
 } from "../diff/diff.ts";
 import { parseWord } from "../profile/cmdline.ts";
-import { visible } from "./visible.ts";
 import { wrap } from "./wrap.ts";
 import type { Layout } from "./style.ts";
+import { visible } from "../core/text.ts";
 
 /** What an aspect is called: above its changes, and among those that are unchanged. */
 const NAMES: { readonly [aspect in Aspect]: readonly [heading: string, noun: string] } = {

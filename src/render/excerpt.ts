@@ -1,6 +1,6 @@
 import { type Diagnostic, formatPath, type Position } from "../core/diagnostic.ts";
-import { visible } from "./visible.ts";
 import type { Layout } from "./style.ts";
+import { visible } from "../core/text.ts";
 
 /** Writes a diagnostic for people: where, what, the source line with a caret, expected and found, and what to do. */
 export function renderDiagnostic(diagnostic: Diagnostic, layout: Layout): string {

@@ -1,7 +1,7 @@
 import type { JsonSchema } from "../core/shape.ts";
 import type { Layout, Style } from "./style.ts";
-import { visible } from "./visible.ts";
 import { wrap } from "./wrap.ts";
+import { visible } from "../core/text.ts";
 
 /** How a profile fits a host. */
 export type Fit = "ok" | "warn" | "fail";

@@ -3,7 +3,7 @@ import { type Range, rangeSize } from "../core/range.ts";
 import type { Bar, Drawing, Mark } from "./memory_bar.ts";
 import type { Ground, MemoryMap } from "./memory_map.ts";
 import { cellAt } from "./memory_scale.ts";
-import { visible } from "./visible.ts";
+import { visible } from "../core/text.ts";
 
 /** One row below a picture. */
 export interface LegendRow {

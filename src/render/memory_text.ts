@@ -4,8 +4,8 @@ import { barsOf, captionOf, labelsOf, legendOf, nameOf, notesOf } from "./memory
 import type { MemoryMap } from "./memory_map.ts";
 import { cellsOf } from "./memory_scale.ts";
 import type { Layout, Style } from "./style.ts";
-import { visible } from "./visible.ts";
 import { wrap } from "./wrap.ts";
+import { visible } from "../core/text.ts";
 
 /** A character for each kind, so that colours are not needed; segments have letters. */
 const CHARACTERS: { readonly [mark in Exclude<Mark, "segment">]: string } = {

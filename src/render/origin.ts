@@ -2,8 +2,8 @@ import { formatPath } from "../core/diagnostic.ts";
 import type { JsonSchema } from "../core/shape.ts";
 import type { LayerRole } from "../profile/layer.ts";
 import type { OriginRow } from "../profile/origin_rows.ts";
-import { visible } from "./visible.ts";
 import type { Layout } from "./style.ts";
+import { visible } from "../core/text.ts";
 
 /** A profile with the files that it is made of, and where each of its values was set. */
 export interface ProfileOrigin {

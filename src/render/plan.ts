@@ -12,8 +12,8 @@ import {
 import type { Checksum } from "../profile/profile.ts";
 import { memoryMap } from "./memory_map.ts";
 import type { Layout } from "./style.ts";
-import { visible } from "./visible.ts";
 import { wrap } from "./wrap.ts";
+import { visible } from "../core/text.ts";
 
 const LABEL = 16;
 

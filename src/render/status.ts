@@ -2,8 +2,8 @@ import { formatSize } from "../core/number.ts";
 import type { ReservedRange } from "../state/crash_status.ts";
 import type { ImageStatus, Status } from "../state/status.ts";
 import { checkLines, row } from "./plan.ts";
-import { visible } from "./visible.ts";
 import type { Layout } from "./style.ts";
+import { visible } from "../core/text.ts";
 
 /** What is loaded, by whom, since when, and what the host allows. */
 export function renderStatus(status: Status, layout: Layout): string {

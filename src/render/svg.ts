@@ -1,4 +1,4 @@
-import { visible } from "./visible.ts";
+import { visible } from "../core/text.ts";
 
 /** A part of a picture: elements, and how much room they take downwards, in user units. */
 export interface Part {

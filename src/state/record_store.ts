@@ -1,6 +1,6 @@
 import { type Diagnostic, reasonOf } from "../core/diagnostic.ts";
-import { jsonText } from "../core/json_text.ts";
 import { decodeRecord, type FoundRecord, type LoadRecord } from "./record.ts";
+import { jsonText } from "../core/text.ts";
 
 /** Where the records are kept: gone with the boot, as the loaded image is. */
 export const RECORD_DIRECTORY = "/run/warmboot";

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { parseCapture } from "../../src/host/capture.ts";
-import { EXIT } from "../../src/core/exit.ts";
+import { EXIT } from "../../src/core/program.ts";
 import { openImages } from "../../src/app/images.ts";
 import { unpackPlanned } from "../../src/app/unpack_images.ts";
 import { planBoot } from "../../src/plan/planner.ts";

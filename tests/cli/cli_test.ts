@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type OutputUnit, Validator } from "@cfworker/json-schema";
 import { join } from "@std/path";
-import { EXIT } from "../../src/core/exit.ts";
+import { EXIT } from "../../src/core/program.ts";
 import { COMMANDS } from "../../src/cli/table.ts";
 import { bzImage } from "../image/build.ts";
 import { run, schemaOf } from "../support/run_cli.ts";

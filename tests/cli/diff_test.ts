@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type OutputUnit, Validator } from "@cfworker/json-schema";
 import { parse } from "@std/yaml";
 import { join } from "@std/path";
-import { EXIT } from "../../src/core/exit.ts";
+import { EXIT } from "../../src/core/program.ts";
 import { diffSchema } from "../../src/diff/diff_shape.ts";
 import { bzImage } from "../image/build.ts";
 import { elf } from "../image/build_elf.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { EXIT } from "../../src/core/exit.ts";
+import { EXIT } from "../../src/core/program.ts";
 import { bzImage } from "../image/build.ts";
 
 const ROOT = join(import.meta.dirname ?? ".", "../..");

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStrictEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { EXIT } from "../../src/core/exit.ts";
+import { EXIT } from "../../src/core/program.ts";
 import { checkFiles } from "../../src/app/check_files.ts";
 import { compareReleases } from "../../src/app/installed_kernels.ts";
 import { findProfile, layerFiles } from "../../src/app/layer_files.ts";

@@ -1,7 +1,7 @@
 /** What a new user gets wrong: each time there is an exit code of its own kind, and a word on what to do next. */
 import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import { EXIT, type ExitName } from "../../src/core/exit.ts";
+import { EXIT, type ExitName } from "../../src/core/program.ts";
 import { run } from "../support/run_cli.ts";
 
 const FACTS = new URL("../fixtures/hosts/bios-vm.json", import.meta.url).pathname;

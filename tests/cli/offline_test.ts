@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { EXIT } from "../../src/core/exit.ts";
+import { EXIT } from "../../src/core/program.ts";
 import { elf } from "../image/build_elf.ts";
 import { bzImage } from "../image/build.ts";
 import { type Run, run } from "../support/run_cli.ts";

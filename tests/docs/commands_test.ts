@@ -5,9 +5,9 @@
  */
 import { assert, assertEquals } from "@std/assert";
 import { basename, join } from "@std/path";
-import { VERSION } from "../../src/cli/versions.ts";
 import { bzImage } from "../image/build.ts";
 import { walkFiles } from "../support/walk_files.ts";
+import { VERSION } from "../../src/core/program.ts";
 
 const ROOT = join(import.meta.dirname ?? ".", "../..");
 const PAGES = ["README.md", "CONTRIBUTING.md", "SECURITY.md", ...pagesUnder("docs"), ...pagesUnder("examples")];

@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { VERSION } from "../../src/cli/versions.ts";
 import { writeRelease } from "../../packaging/release.ts";
 import { brokenLinks } from "../support/links.ts";
 import { tool } from "../support/tool.ts";
 import { walkFiles } from "../support/walk_files.ts";
+import { VERSION } from "../../src/core/program.ts";
 
 const REPOSITORY = join(import.meta.dirname ?? ".", "../..");
 const TIME = 1_700_000_000;

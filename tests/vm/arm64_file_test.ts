@@ -1,7 +1,7 @@
 /** kexec_file_load on arm64, which Debian's kernels lack: a kernel that is built for it. */
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { gzipSync } from "node:zlib";
-import { EXIT } from "../../src/core/exit.ts";
+import { EXIT } from "../../src/core/program.ts";
 import { builtKernel } from "./built_kernel.ts";
 import { crashLoaded, crashProfile, panic } from "./crash.ts";
 import { ALL } from "./extent.ts";

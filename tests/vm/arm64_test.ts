@@ -1,7 +1,7 @@
 /** What only a real kernel can show of arm64: kernels of two generations, with a device tree and with ACPI. */
 import { assertEquals, assertMatch, assertNotMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { constants, gzipSync, zstdCompressSync } from "node:zlib";
-import { EXIT } from "../../src/core/exit.ts";
+import { EXIT } from "../../src/core/program.ts";
 import { PURGATORY_SYMBOLS as AT } from "../../src/arch/arm64/purgatory_code.ts";
 import { zboot } from "../image/build.ts";
 import { machineWith, walk } from "./chain.ts";

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { EXIT } from "../../src/core/exit.ts";
+import { EXIT } from "../../src/core/program.ts";
 import { SEEN_ON } from "./conformance/condition.ts";
 import { ALL } from "./extent.ts";
 import { KERNEL, loaded, machineWith, profile, said, status } from "./guest_profile.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from "@std/assert";
-import { EXIT } from "../../src/core/exit.ts";
+import { EXIT } from "../../src/core/program.ts";
 import { builtKernel } from "./built_kernel.ts";
 import { loaded, said, status } from "./guest_profile.ts";
 import { denoDisk, diskInitrd, tinyInitrd } from "./initramfs.ts";

@@ -1,7 +1,6 @@
 import { dirname } from "@std/path/posix";
-import { WriteError, writeWhole } from "../files/write_whole.ts";
+import { isThere, WriteError, writeWhole } from "../files/write_whole.ts";
 import { digestOf, type InstalledFile, type Manifest, MANIFEST_NAME, manifestText } from "./manifest.ts";
-import { isThere } from "../files/is_there.ts";
 import { reasonOf } from "../../core/diagnostic.ts";
 
 /** A file to install; its path is without a DESTDIR. */

@@ -1,8 +1,8 @@
 import { sha256 } from "@noble/hashes/sha2.js";
 import { type Fields, list, record, type Shape, text } from "../../core/shape.ts";
-import { jsonText } from "../../core/json_text.ts";
 import { readWhole } from "../files/read_whole.ts";
 import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
+import { jsonText } from "../../core/text.ts";
 
 /** A file that was installed. */
 export interface InstalledFile {

@@ -1,6 +1,5 @@
-import { type ExitName, worse } from "../../core/exit.ts";
+import { type ExitName, VERSION, worse } from "../../core/program.ts";
 import type { Diagnostic } from "../../core/diagnostic.ts";
-import { jsonText } from "../../core/json_text.ts";
 import { originRows } from "../../profile/origin_rows.ts";
 import { checkResult, checkText } from "../../render/check.ts";
 import { junitXml } from "../../render/junit.ts";
@@ -12,7 +11,7 @@ import type { Ports } from "../ports.ts";
 import { layerFiles } from "../../app/layer_files.ts";
 import { complain, exitOf, report } from "../report.ts";
 import { yamlText } from "../serialise.ts";
-import { VERSION } from "../versions.ts";
+import { jsonText } from "../../core/text.ts";
 
 /** Does what `warmboot check` is asked to. */
 export function run(invocation: Invocation, ports: Ports): Promise<ExitName> {

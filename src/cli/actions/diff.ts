@@ -1,6 +1,5 @@
-import type { ExitName } from "../../core/exit.ts";
+import type { ExitName } from "../../core/program.ts";
 import { diffPlans } from "../../diff/compare.ts";
-import { jsonText } from "../../core/json_text.ts";
 import type { Diff } from "../../diff/diff.ts";
 import { inOrder, type Side } from "../../diff/side.ts";
 import type { HostFacts } from "../../host/facts.ts";
@@ -11,6 +10,7 @@ import { type Invocation, textOption } from "../command.ts";
 import type { Ports } from "../ports.ts";
 import { yamlText } from "../serialise.ts";
 import { diffOperands, type HostOnce, hostOnce } from "../../app/diff_operands.ts";
+import { jsonText } from "../../core/text.ts";
 
 /** Does what `warmboot diff` is asked to. */
 export async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {

@@ -1,4 +1,4 @@
-import type { ExitName } from "../../core/exit.ts";
+import type { ExitName } from "../../core/program.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import { execute } from "../../syscall/execute.ts";
 import { openLibc } from "../../syscall/libc.ts";
@@ -8,11 +8,11 @@ import { REBOOT_NOW } from "../../plan/lower.ts";
 import { formatSyscall } from "../../plan/syscall.ts";
 import { type Invocation, isSet } from "../command.ts";
 import { holdSignals } from "../../app/hold_signals.ts";
-import { isThere } from "../../app/files/is_there.ts";
 import type { Ports } from "../ports.ts";
 import { readFacts } from "../../app/prepare.ts";
 import { findRecord } from "../../state/record_store.ts";
 import { complain, report, say, warn } from "../report.ts";
+import { isThere } from "../../app/files/write_whole.ts";
 
 /**
  * How to run the loaded image: by asking systemd, by the system call itself, or by that call for an image that comes back.

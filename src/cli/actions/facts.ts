@@ -1,4 +1,4 @@
-import type { ExitName } from "../../core/exit.ts";
+import type { ExitName } from "../../core/program.ts";
 import { hasErrors } from "../../core/diagnostic.ts";
 import { type Capture, captureText, collect } from "../../host/capture.ts";
 import { decodeFacts } from "../../host/decode_facts.ts";

@@ -1,6 +1,6 @@
 import { basename, dirname } from "@std/path/posix";
 import type { Checked } from "../../core/diagnostic.ts";
-import type { ExitName } from "../../core/exit.ts";
+import type { ExitName } from "../../core/program.ts";
 import { type ProfileTemplate, templateText } from "../../profile/profile_template.ts";
 import { managedProfileText } from "../../profile/managed_profile.ts";
 import { parseProfile } from "../../profile/parse.ts";
@@ -13,7 +13,7 @@ import { readFacts } from "../../app/prepare.ts";
 import { STDIO } from "../../app/files/read_whole.ts";
 import { complain, report, say } from "../report.ts";
 import { isFolder } from "../../app/files/find_files.ts";
-import { isTaken, writeNew } from "../../app/files/write_new.ts";
+import { isTaken, writeNew } from "../../app/files/write_whole.ts";
 
 /** Which options say what the profile is written from; at most one of them is given. */
 const SOURCES = ["running", "newest", "bls", "uki"] as const;

@@ -1,5 +1,5 @@
 import { hasErrors } from "../../core/diagnostic.ts";
-import type { ExitName } from "../../core/exit.ts";
+import { type ExitName, VERSION } from "../../core/program.ts";
 import { type Invocation, isSet, textOption } from "../command.ts";
 import { foreignPaths, installFiles, type NewFile, obsoletePaths } from "../../app/install/install_files.ts";
 import { type Folders, foldersOf, type Group, installedText, targetsOf } from "../../app/install/layout.ts";
@@ -8,7 +8,6 @@ import { FOLDER_OPTIONS } from "../../app/install/options.ts";
 import { readRelease } from "../../app/install/release.ts";
 import type { Ports } from "../ports.ts";
 import { complain, report, say } from "../report.ts";
-import { VERSION } from "../versions.ts";
 
 /** Does what `warmboot install` is asked to. */
 export function run(invocation: Invocation, ports: Ports): Promise<ExitName> {

@@ -1,4 +1,4 @@
-import type { ExitName } from "../../core/exit.ts";
+import type { ExitName } from "../../core/program.ts";
 import { hasErrors } from "../../core/diagnostic.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import { alreadyLoaded } from "../../state/already_loaded.ts";
@@ -10,7 +10,6 @@ import { exitOfChecks, mayRun } from "../../plan/rules/table.ts";
 import { isCrash } from "../../plan/stored.ts";
 import { formatSyscall } from "../../plan/syscall.ts";
 import { renderComplaints } from "../../render/plan.ts";
-import { visible } from "../../render/visible.ts";
 import { carryOut, type CheckedAgainst } from "../../app/carry_out.ts";
 import { type Invocation, isSet } from "../command.ts";
 import type { Ports } from "../ports.ts";
@@ -18,6 +17,7 @@ import { prepare } from "../../app/prepare.ts";
 import { findRecord, lockStore, RECORD_DIRECTORY, type StoreLock } from "../../state/record_store.ts";
 import { complain, report, say } from "../report.ts";
 import { reboot, type RebootWay, rebootWay, refuseReboot, warnOfOldSystemd } from "./exec.ts";
+import { visible } from "../../core/text.ts";
 
 /** Does what `warmboot load` is asked to. */
 export async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {

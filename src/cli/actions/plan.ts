@@ -1,7 +1,5 @@
-import type { ExitName } from "../../core/exit.ts";
-import { jsonText } from "../../core/json_text.ts";
-import { planText } from "../../plan/plan.ts";
-import type { Plan } from "../../plan/plan.ts";
+import type { ExitName } from "../../core/program.ts";
+import { type Plan, planText } from "../../plan/plan.ts";
 import { exitOfChecks } from "../../plan/rules/table.ts";
 import { renderPlanSvg } from "../../render/pictures.ts";
 import { renderPlan } from "../../render/plan.ts";
@@ -15,6 +13,7 @@ import { complain, report, say } from "../report.ts";
 import { yamlText } from "../serialise.ts";
 import { isFolder } from "../../app/files/find_files.ts";
 import { isSameFile, writeWhole } from "../../app/files/write_whole.ts";
+import { jsonText } from "../../core/text.ts";
 
 /** Does what `warmboot plan` is asked to. */
 export async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {

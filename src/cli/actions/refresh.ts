@@ -1,4 +1,4 @@
-import { type ExitName, worse } from "../../core/exit.ts";
+import { type ExitName, worse } from "../../core/program.ts";
 import { templateText } from "../../profile/profile_template.ts";
 import { managedMarkOf, managedProfileText } from "../../profile/managed_profile.ts";
 import { PROFILE_ROOTS } from "../../profile/search.ts";

@@ -1,8 +1,7 @@
-import type { ExitName } from "../../core/exit.ts";
+import type { ExitName } from "../../core/program.ts";
 import { captureSchema } from "../../host/capture.ts";
 import { statusSchema } from "../../state/status.ts";
 import type { JsonSchema } from "../../core/shape.ts";
-import { jsonText } from "../../core/json_text.ts";
 import { diffSchema } from "../../diff/diff_shape.ts";
 import { planSchema } from "../../plan/plan_shape.ts";
 import { layerSchema, profileSchema } from "../../profile/schema.ts";
@@ -13,6 +12,7 @@ import { nearest } from "../../core/nearest.ts";
 import type { Invocation } from "../command.ts";
 import type { Ports } from "../ports.ts";
 import { complain } from "../report.ts";
+import { jsonText } from "../../core/text.ts";
 
 /** The JSON Schema of everything that warmboot reads and prints, by the name of its file under schema/. */
 export const SCHEMAS: { readonly [name: string]: () => JsonSchema } = {

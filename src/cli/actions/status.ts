@@ -1,5 +1,4 @@
-import type { ExitName } from "../../core/exit.ts";
-import { jsonText } from "../../core/json_text.ts";
+import type { ExitName } from "../../core/program.ts";
 import { closeFile, hashFile, openFile } from "../../app/files/open_file.ts";
 import type { FileDigests } from "../../state/crash_status.ts";
 import { statusOf } from "../../state/status.ts";
@@ -13,6 +12,7 @@ import { findRecord } from "../../state/record_store.ts";
 import { report, say } from "../report.ts";
 import { yamlText } from "../serialise.ts";
 import type { FoundRecord } from "../../state/record.ts";
+import { jsonText } from "../../core/text.ts";
 
 /** Does what `warmboot status` is asked to. */
 export async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {

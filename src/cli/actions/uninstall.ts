@@ -1,5 +1,5 @@
 import { hasErrors } from "../../core/diagnostic.ts";
-import type { ExitName } from "../../core/exit.ts";
+import type { ExitName } from "../../core/program.ts";
 import { type Invocation, isSet } from "../command.ts";
 import { lookAt, removeFiles, removeRest } from "../../app/install/install_files.ts";
 import { type Manifest, MANIFEST_NAME, readManifest } from "../../app/install/manifest.ts";

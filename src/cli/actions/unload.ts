@@ -1,4 +1,4 @@
-import type { ExitName } from "../../core/exit.ts";
+import type { ExitName } from "../../core/program.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import { execute } from "../../syscall/execute.ts";
 import { openLibc } from "../../syscall/libc.ts";

@@ -1,4 +1,4 @@
-import type { ExitName } from "../../core/exit.ts";
+import type { ExitName } from "../../core/program.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import type { Requires } from "../../profile/profile.ts";
 import type { Call } from "../plan.ts";

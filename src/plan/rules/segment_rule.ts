@@ -1,5 +1,5 @@
 import type { Segment } from "../../arch/segment.ts";
-import type { ExitName } from "../../core/exit.ts";
+import type { ExitName } from "../../core/program.ts";
 import { formatAddress } from "../../core/number.ts";
 import type { Range } from "../../core/range.ts";
 import type { HostFacts } from "../../host/facts.ts";

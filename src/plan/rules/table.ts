@@ -1,4 +1,4 @@
-import { EXIT, type ExitName } from "../../core/exit.ts";
+import { EXIT, type ExitName } from "../../core/program.ts";
 import { type Check, segmentOf } from "../plan.ts";
 import { ARM64_RULES } from "./arm64.ts";
 import { ADDRESS_RULES } from "./arm64_addresses.ts";

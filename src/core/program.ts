@@ -34,3 +34,6 @@ export type ExitName =
 export function worse(a: ExitName, b: ExitName): ExitName {
   return EXIT[b].code > EXIT[a].code ? b : a;
 }
+
+/** The version of warmboot; deno.json and jsr.json say the same, which a test makes sure of. */
+export const VERSION = "0.1.0";

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { jsonText } from "../../src/core/json_text.ts";
+import { jsonText } from "../../src/core/text.ts";
 
 Deno.test({
   name: "JSON holds no character that a terminal acts on, and is read back as it was",
