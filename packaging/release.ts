@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /** `deno task release`: dist/warmboot-VERSION.tar.gz and dist/SHA256SUMS, the same bytes from the same commit. */
 import { join } from "@std/path";
-import { digestOf } from "../src/app/install/manifest.ts";
+import { sha256Of } from "../src/core/sha256.ts";
 import { REPOSITORY } from "./repository.ts";
 import { gzip, tarArchive } from "./tar.ts";
 import { releaseTree } from "./tree.ts";
@@ -14,7 +14,7 @@ export async function writeRelease(folder: string, seconds: number): Promise<str
   Deno.mkdirSync(folder, { recursive: true });
   const path = join(folder, `${top}.tar.gz`);
   Deno.writeFileSync(path, archive);
-  Deno.writeTextFileSync(join(folder, "SHA256SUMS"), `${digestOf(archive)}  ${top}.tar.gz\n`);
+  Deno.writeTextFileSync(join(folder, "SHA256SUMS"), `${sha256Of(archive)}  ${top}.tar.gz\n`);
   return path;
 }
 

@@ -1,5 +1,6 @@
+import { compareText } from "../src/core/text.ts";
 import { join } from "@std/path";
-import { digestOf } from "../src/app/install/manifest.ts";
+import { sha256Of } from "../src/core/sha256.ts";
 import { SUMS_NAME } from "../src/app/install/release.ts";
 import { bundleProgram } from "./bundle.ts";
 import { LICENCES, read, REPOSITORY } from "./repository.ts";
@@ -51,8 +52,8 @@ export async function releaseTree(): Promise<readonly TreeFile[]> {
     { path: "share/doc/warmboot/THIRD-PARTY.md", text: LICENCES, isProgram: false },
     ...COPIES.flatMap(([from, to]) => copied(from, to)),
   ];
-  const sorted = files.toSorted((a, b) => a.path < b.path ? -1 : 1);
-  const sums = sorted.map(({ path, text }) => `${digestOf(text)}  ${path}\n`).join("");
+  const sorted = files.toSorted((a, b) => compareText(a.path, b.path));
+  const sums = sorted.map(({ path, text }) => `${sha256Of(text)}  ${path}\n`).join("");
   return [...sorted, { path: SUMS_NAME, text: sums, isProgram: false }];
 }
 

@@ -45,6 +45,10 @@ declare module "@std/path" {
   export * from "@std/path/posix";
 }
 
+declare module "@std/bytes" {
+  export function concat(buffers: Iterable<Uint8Array>): Uint8Array;
+}
+
 declare module "@std/text" {
   export function closestString(word: string, possibleWords: readonly string[]): string;
   export function levenshteinDistance(a: string, b: string): number;

@@ -1,3 +1,4 @@
+import { compareText } from "../../src/core/text.ts";
 import { EXIT, VERSION } from "../../src/core/program.ts";
 import { GLOBAL_OPTIONS } from "../../src/cli/args.ts";
 import type { Option } from "../../src/cli/command.ts";
@@ -61,7 +62,7 @@ export function programPage(commands: readonly CommandDocs[]): string {
 /** Cross references, in the order that mandoc asks for: by section, then by name. */
 export function seeAlso(pages: readonly string[]): readonly string[] {
   const sorted = pages.map((page) => page.split(" ")).toSorted(([a = "", m = ""], [b = "", n = ""]) =>
-    m === n ? (a < b ? -1 : 1) : m < n ? -1 : 1
+    compareText(m, n) || compareText(a, b)
   );
   return sorted.map((page, index) => `.Xr ${page.join(" ")}${index < sorted.length - 1 ? " ," : ""}`);
 }

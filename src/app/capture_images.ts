@@ -1,3 +1,4 @@
+import { compareText } from "../core/text.ts";
 import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import { type CapturedImage, type CapturedImages, type CapturedPart, notedSource } from "../host/captured_image.ts";
 import type { HostFacts } from "../host/facts.ts";
@@ -34,7 +35,7 @@ export async function captureImages(
     diagnostics.push(...one.diagnostics);
     for (const [path, image] of Object.entries(one.images)) images[path] = both(images[path], image);
   }
-  return { images: Object.fromEntries(Object.entries(images).toSorted(([a], [b]) => a < b ? -1 : 1)), diagnostics };
+  return { images: Object.fromEntries(Object.entries(images).toSorted(([a], [b]) => compareText(a, b))), diagnostics };
 }
 
 async function imagesOf(word: string, facts: HostFacts, ports: Ports): Promise<CaptureOfImages> {

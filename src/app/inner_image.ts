@@ -1,3 +1,4 @@
+import { digestBytes } from "../core/sha256.ts";
 import { memorySource } from "../core/bytes.ts";
 import { formatSize } from "../core/number.ts";
 import { type CapturedImage, notedSource, replayedSource } from "../host/captured_image.ts";
@@ -38,7 +39,7 @@ export async function unpackInner(file: ImageFile, info: ImageInfo): Promise<Unp
       const inside = identifyKernel(memorySource(bytes));
       if (inside.kind !== "arm64-image") return fault(`it unpacks to ${describeImage(inside)}, not to an arm64 Image`);
       const info = withBanner(inside, findBanner(memorySource(bytes)));
-      return { inner: { info, size: bytes.length, sha256: await digestOf(bytes) }, bytes };
+      return { inner: { info, size: bytes.length, sha256: await digestBytes(bytes) }, bytes };
     }
   }
 }
@@ -84,8 +85,4 @@ function fault(why: string): UnpackedInner {
 /** Loaded where something is unpacked only: it takes the runtime some time to start node's modules. */
 async function codecs(): Promise<Unpack> {
   return (await import("../formats/codecs.ts")).unpack;
-}
-
-async function digestOf(bytes: Uint8Array): Promise<string> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as BufferSource)).toHex();
 }

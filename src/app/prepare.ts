@@ -1,3 +1,4 @@
+import { digestBytes } from "../core/sha256.ts";
 import { isAbsolute } from "@std/path/posix";
 import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import { collect, parseCapture } from "../host/capture.ts";
@@ -205,7 +206,7 @@ function innerDigest({ path, offset, length }: FilePart, { images: { kernel } }:
 async function digestUnpacked(part: FilePart, contents: Contents): Promise<string | undefined> {
   const bytes = contents.get(part.path);
   if (bytes === undefined) return undefined;
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", partOf(bytes, part) as BufferSource)).toHex();
+  return await digestBytes(partOf(bytes, part));
 }
 
 /** The files of explicit segments, each once. */

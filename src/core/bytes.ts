@@ -31,6 +31,11 @@ export function latin1(bytes: Uint8Array): string {
   return text;
 }
 
+/** The next multiple of 4 at or after an offset: where cpio, device trees, ELF notes and joined initrds go on. */
+export function align4(offset: number): number {
+  return Math.ceil(offset / 4) * 4;
+}
+
 /** A file, or bytes, that can be read in parts. */
 export interface ByteSource {
   /** How many bytes there are. */

@@ -35,10 +35,14 @@ export function intersect(a: Range, b: Range): Range | undefined {
   return { start: a.start > b.start ? a.start : b.start, end: a.end < b.end ? a.end : b.end };
 }
 
+/** The order of ranges by where they start. */
+export function compareStart(a: Pick<Range, "start">, b: Pick<Range, "start">): number {
+  return a.start < b.start ? -1 : a.start > b.start ? 1 : 0;
+}
+
 /** The same bytes as sorted, disjoint, non-empty ranges; those that touch are joined. */
 export function normalise(ranges: readonly Range[]): readonly Range[] {
-  const sorted = ranges.filter((range) => range.start < range.end)
-    .toSorted((a, b) => a.start < b.start ? -1 : a.start > b.start ? 1 : 0);
+  const sorted = ranges.filter((range) => range.start < range.end).toSorted(compareStart);
   const joined: Range[] = [];
   for (const range of sorted) {
     const last = joined.at(-1);

@@ -1,3 +1,4 @@
+import { shorten } from "./text.ts";
 import type { Diagnostic, Path } from "./diagnostic.ts";
 import { nearest } from "./nearest.ts";
 
@@ -35,7 +36,7 @@ export function describe(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : `a list of ${value.length}`;
   if (typeof value === "object") return "a map";
   const text = typeof value === "string" ? JSON.stringify(value) : String(value);
-  return text.length > 60 ? `${text.slice(0, 57)}...` : text;
+  return shorten(text);
 }
 
 /** The diagnostic of a value that does not have its shape. */

@@ -3,6 +3,16 @@ export function printable(text: string): string {
   return text.replace(/[^ -~]/g, "?");
 }
 
+/** Text of at most `most` UTF-16 units for a message: what is longer ends in three points. */
+export function shorten(text: string, most = 60): string {
+  return text.length > most ? `${text.slice(0, most - 3).toWellFormed()}...` : text;
+}
+
+/** The order of texts by their UTF-16 units, the same in every locale: for what is sorted to be stable, not to be read. */
+export function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
+
 /** The order of names in a directory: digits by their value, so that `cpu2` precedes `cpu10`. */
 export function compareNames(a: string, b: string): number {
   // Not by Intl.Collator: starting one takes longer than all else that happens before the first source is read.

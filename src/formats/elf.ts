@@ -1,4 +1,4 @@
-import type { ByteSource, Fields } from "../core/bytes.ts";
+import { align4, type ByteSource, type Fields } from "../core/bytes.ts";
 
 /** One program header, of either class. Addresses and sizes in bytes. */
 export interface ElfProgramHeader {
@@ -130,12 +130,11 @@ function orderedFields(bytes: Uint8Array, bits: 32 | 64, littleEndian: boolean):
 /** Whether notes hold NT_GNU_ABI_TAG: name "GNU", type 1. Each is three 32-bit fields, name and data padded to 4. */
 export function hasAbiTag(notes: Uint8Array, littleEndian: boolean): boolean {
   const fields = orderedFields(notes, 32, littleEndian);
-  const padded = (size: number): number => Math.ceil(size / 4) * 4;
   for (let at = 0; at + 16 <= notes.length;) {
     const [nameSize, dataSize, type] = [fields.single(at), fields.single(at + 4), fields.single(at + 8)];
     const isGnu = nameSize === 4 && notes[at + 12] === 0x47 && notes[at + 13] === 0x4e && notes[at + 14] === 0x55;
     if (isGnu && type === 1) return true;
-    at += 12 + padded(nameSize) + padded(dataSize);
+    at += 12 + align4(nameSize) + align4(dataSize);
   }
   return false;
 }

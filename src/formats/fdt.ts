@@ -1,4 +1,4 @@
-import { latin1 } from "../core/bytes.ts";
+import { align4, latin1 } from "../core/bytes.ts";
 
 /** A flattened device tree, unflattened: what a machine without ACPI is made of. */
 export interface DeviceTree {
@@ -239,10 +239,6 @@ export function flattenDeviceTree({ bootCpu, reservations, root }: DeviceTree): 
 
 function ended(name: string): Uint8Array {
   return Uint8Array.from(`${name}\0`, (character) => character.charCodeAt(0));
-}
-
-function align4(at: number): number {
-  return Math.ceil(at / 4) * 4;
 }
 
 function viewOf(bytes: Uint8Array): DataView {

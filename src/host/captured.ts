@@ -1,3 +1,4 @@
+import { shorten } from "../core/text.ts";
 import { latin1 } from "../core/bytes.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { type Capture, captureReader, decodeUtf8, pathsIn, releaseOf } from "./capture.ts";
@@ -62,6 +63,6 @@ export function malformed(found: Found, expected: string, line = 1): Diagnostic 
     message: `${found.path} does not hold ${expected}; it is ignored`,
     position: { file: found.path, line, column: 1, length: Math.max(1, source.length), source },
     expected,
-    found: found.text === "" ? "nothing" : JSON.stringify(source.length > 60 ? `${source.slice(0, 57)}...` : source),
+    found: found.text === "" ? "nothing" : JSON.stringify(shorten(source)),
   };
 }

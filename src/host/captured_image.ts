@@ -1,3 +1,4 @@
+import { concat } from "@std/bytes";
 import type { ByteSource } from "../core/bytes.ts";
 import { count, list, mapOf, pattern, record, type Shape, text, wrongType } from "../core/shape.ts";
 import { BASE64 } from "./base64.ts";
@@ -111,10 +112,7 @@ function joined(pieces: readonly Piece[]): readonly Piece[] {
       continue;
     }
     const more = piece.bytes.subarray(Math.min(piece.bytes.length, end - piece.offset));
-    const bytes = new Uint8Array(last.bytes.length + more.length);
-    bytes.set(last.bytes);
-    bytes.set(more, last.bytes.length);
-    result[result.length - 1] = { offset: last.offset, bytes };
+    result[result.length - 1] = { offset: last.offset, bytes: concat([last.bytes, more]) };
   }
   return result;
 }

@@ -1,6 +1,6 @@
 import type { Diagnostic, Position } from "../core/diagnostic.ts";
 import { formatAddress } from "../core/number.ts";
-import { contains, normalise, type Range } from "../core/range.ts";
+import { compareStart, contains, normalise, type Range } from "../core/range.ts";
 
 /** One line of /proc/iomem and the lines nested under it. The end is exclusive here, inclusive in the file. */
 export interface IomemNode extends Range {
@@ -60,8 +60,7 @@ export function dumpedRam(iomem: Iomem): readonly Range[] {
 /** The reservations of crashkernel=, lowest first: a low and a high one have the same name. Empty as `systemRam` is. */
 export function crashReservations(iomem: Iomem): readonly Range[] {
   if (iomem.visibility !== "full") return [];
-  return nodesNamed(iomem, "Crash kernel").map(({ start, end }) => ({ start, end }))
-    .sort((a, b) => a.start < b.start ? -1 : a.start > b.start ? 1 : 0);
+  return nodesNamed(iomem, "Crash kernel").map(({ start, end }) => ({ start, end })).sort(compareStart);
 }
 
 /** The path of the file, which diagnostics name. */
@@ -164,7 +163,7 @@ function badIndentation({ indent, draft }: ReadLine, line: string, deepest: numb
 function misplaced(siblings: readonly Draft[], parent: Draft | undefined): readonly Diagnostic[] {
   const diagnostics: Diagnostic[] = [];
   let furthest: Draft | undefined;
-  for (const node of siblings.toSorted((a, b) => a.start < b.start ? -1 : a.start > b.start ? 1 : 0)) {
+  for (const node of siblings.toSorted(compareStart)) {
     if (parent !== undefined && !contains(parent, node)) {
       diagnostics.push(contradiction("iomem-outside-parent", node, "reaches beyond", parent));
     }

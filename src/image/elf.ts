@@ -1,5 +1,5 @@
 import type { ByteSource, Fields } from "../core/bytes.ts";
-import { printable } from "../core/text.ts";
+import { printable, shorten } from "../core/text.ts";
 import {
   type ElfFault,
   type ElfProgramHeader,
@@ -88,7 +88,7 @@ function userspaceOf(
     }
     return {
       kind: "not-kernel",
-      what: `a userspace program (ELF, run by ${printable(path.slice(0, 80))})`,
+      what: `a userspace program (ELF, run by ${shorten(printable(path), 80)})`,
       hint: NAME_THE_KERNEL,
     };
   }

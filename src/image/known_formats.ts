@@ -2,7 +2,7 @@ import { type ByteSource, latin1 } from "../core/bytes.ts";
 import type { NotKernel } from "./image.ts";
 import { MULTIBOOT_LOADERS, multibootOf } from "../formats/multiboot.ts";
 import { NAME_THE_KERNEL } from "./probe.ts";
-import { printable } from "../core/text.ts";
+import { printable, shorten } from "../core/text.ts";
 
 /** How files that are no kernel are known: bytes, one character each, at an offset. The first row that fits counts. */
 interface KnownFormat {
@@ -103,7 +103,7 @@ export function knownFormatOf(source: ByteSource): NotKernel {
     for (const { pattern, what, hint } of TEXTS) {
       const match = pattern.exec(text);
       if (match === null) continue;
-      return { kind: "not-kernel", what: what(printable(match[1] ?? "").slice(0, 80)), hint };
+      return { kind: "not-kernel", what: what(shorten(printable(match[1] ?? ""), 80)), hint };
     }
   }
   const bytes = Array.from(start.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join(" ");

@@ -1,4 +1,4 @@
-import { sha256 } from "@noble/hashes/sha2.js";
+import { sha256Of } from "../core/sha256.ts";
 import type { Diagnostic, Path } from "../core/diagnostic.ts";
 import { KEXEC_ARCHITECTURES } from "../core/kexec_arch.ts";
 import { flagBits, unknownFlags } from "./flags.ts";
@@ -67,14 +67,14 @@ function segmentFault({ source, bufsz, sha256: stated }: PlannedSegment, files: 
   switch (source.kind) {
     case "zero":
       if (bufsz !== 0) return `copies ${bufsz} bytes, and its source is zero-filled memory`;
-      return stated === digest(new Uint8Array()) ? undefined : OTHER_DIGEST;
+      return stated === sha256Of("") ? undefined : OTHER_DIGEST;
     case "bytes": {
       if (source.base64.length % 4 !== 0) return "has base64 that breaks off";
       const bytes = Uint8Array.fromBase64(source.base64);
       if (bytes.length !== bufsz) return `copies ${bufsz} bytes, and ${bytes.length} stand in the plan`;
       const beyond = (source.random ?? []).some(({ offset, length }) => offset + length > bufsz);
       if (beyond) return "has a random part that reaches beyond its bytes";
-      return stated === digest(bytes) ? undefined : OTHER_DIGEST;
+      return stated === sha256Of(bytes) ? undefined : OTHER_DIGEST;
     }
     case "unpacked":
       if (!files.some(({ path }) => path === source.path)) {
@@ -95,10 +95,6 @@ function segmentFault({ source, bufsz, sha256: stated }: PlannedSegment, files: 
 }
 
 const OTHER_DIGEST = "has another SHA-256 than its bytes";
-
-function digest(bytes: Uint8Array): string {
-  return sha256(bytes).toHex();
-}
 
 function fault(path: Path, message: string): Contradiction {
   return { path, message, hint: MAKE_ANEW };

@@ -1,4 +1,4 @@
-import { sha256 } from "@noble/hashes/sha2.js";
+import { sha256Of } from "../core/sha256.ts";
 import type { PurgatoryRegion, PurgatoryTask } from "../arch/purgatory.ts";
 import { type RandomPart, type Segment, type SegmentRequest, sourceSize } from "../arch/segment.ts";
 import { alignUp, subtract } from "../core/range.ts";
@@ -115,14 +115,14 @@ function hashedRegions(
   return parts.map(({ start, end }) => ({
     address: mem + start,
     length: end - start,
-    sha256: sha256(bytes.bytes.subarray(Number(start), Number(end))).toHex(),
+    sha256: sha256Of(bytes.bytes.subarray(Number(start), Number(end))),
   }));
 }
 
 /** The SHA-256 of a segment's bytes. */
 export function digestOf({ bytes }: Segment, { images, partDigests }: PlanInput): string {
-  if (bytes.kind === "zero") return sha256(new Uint8Array()).toHex();
-  if (bytes.kind === "bytes") return sha256(bytes.bytes).toHex();
+  if (bytes.kind === "zero") return sha256Of("");
+  if (bytes.kind === "bytes") return sha256Of(bytes.bytes);
   const files = [images.kernel, ...images.initrd, ...(images.segments ?? [])];
   const part = bytes.kind === "unpacked" ? { ...bytes, unpacked: true as const } : bytes;
   const whole = bytes.kind === "unpacked"

@@ -1,4 +1,4 @@
-import { sha256 } from "@noble/hashes/sha2.js";
+import { sha256Of } from "../core/sha256.ts";
 import { addWord, isSeparator, parseWord, splitWords, STAMP, wordName } from "../profile/cmdline.ts";
 import { type Call, filesOf, rolesOf } from "./plan.ts";
 
@@ -26,7 +26,7 @@ const ADDED: readonly string[] = [STAMP, "elfcorehdr"];
  */
 export function stampOf({ kernel, initrd, cmdline }: Booted): string {
   const text = JSON.stringify({ kernel, initrd, cmdline: withoutAdded(cmdline) });
-  return sha256(new TextEncoder().encode(text)).toHex().slice(0, STAMP_DIGITS);
+  return sha256Of(text).slice(0, STAMP_DIGITS);
 }
 
 /** A command line with its stamp, before the `--` behind which words are init's. */

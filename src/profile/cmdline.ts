@@ -1,3 +1,4 @@
+import { shorten } from "../core/text.ts";
 import type { Checked, Diagnostic, Path } from "../core/diagnostic.ts";
 import { nearest } from "../core/nearest.ts";
 import type { Cmdline } from "./profile.ts";
@@ -48,7 +49,7 @@ export function wordName(word: string): string {
 /** Shows a word or a text of words in a message: on one line, and not too long. */
 export function shown(text: string): string {
   const line = text.replaceAll(/\p{Cc}/gu, (control) => JSON.stringify(control).slice(1, -1));
-  return line.length > 60 ? `${line.slice(0, 57)}...` : line;
+  return shorten(line);
 }
 
 /** Why a single word could not reach the kernel as it is written; undefined if it can. */

@@ -1,4 +1,4 @@
-import { sha256 } from "@noble/hashes/sha2.js";
+import { sha256Of } from "../core/sha256.ts";
 
 /** How a file that follows the newest kernel was written, and so is written again. */
 export interface ManagedProfile {
@@ -22,16 +22,12 @@ const NOTE =
 /** A text with the mark above it, by which it is known as one that no person wrote. */
 export function managedProfileText(text: string, { pin }: ManagedProfile): string {
   const body = `${NOTE}${text}`;
-  return `# warmboot refresh: newest${pin ? " pin" : ""} sha256=${digest(body)}\n${body}`;
+  return `# warmboot refresh: newest${pin ? " pin" : ""} sha256=${sha256Of(body)}\n${body}`;
 }
 
 /** Reads the mark; undefined for a file that has none, which a person wrote. */
 export function managedMarkOf(text: string): ManagedMark | undefined {
   const found = MARK.exec(text);
   if (found === null) return undefined;
-  return { pin: found[1] !== undefined, isIntact: digest(text.slice(found[0].length)) === found[2] };
-}
-
-function digest(text: string): string {
-  return sha256(new TextEncoder().encode(text)).toHex();
+  return { pin: found[1] !== undefined, isIntact: sha256Of(text.slice(found[0].length)) === found[2] };
 }

@@ -1,4 +1,5 @@
 // deno-lint-ignore-file camelcase -- these are the keys as a profile writes them
+import { shorten } from "../core/text.ts";
 import { choice, record, type Shape } from "../core/shape.ts";
 import type { Requires } from "./profile.ts";
 import { refine } from "./refine.ts";
@@ -65,7 +66,7 @@ const releases: Shape<NonNullable<Requires["kernel"]>> = refine(
       message: "`kernel` is not a range of releases",
       path: at,
       expected: "bounds such as `>=6.1 <7`",
-      found: JSON.stringify(text.slice(0, 60)),
+      found: JSON.stringify(shorten(text)),
       hint: "A bound is one of >=, >, <=, <, = with numbers behind it; the host must keep all of them",
     });
   },

@@ -1,3 +1,4 @@
+import { compareText } from "../core/text.ts";
 import { basename } from "@std/path/posix";
 
 /** The folders in which a profile is looked for by its name; what is in an earlier one wins. systemd has the same order. */
@@ -28,6 +29,6 @@ export function unmasked(folders: readonly (readonly Listed[])[]): readonly stri
     const name = basename(file.path);
     if (!first.has(name)) first.set(name, file);
   }
-  return [...first].toSorted(([a], [b]) => a < b ? -1 : a > b ? 1 : 0)
+  return [...first].toSorted(([a], [b]) => compareText(a, b))
     .flatMap(([, { path, isMask }]) => isMask ? [] : [path]);
 }

@@ -1,3 +1,4 @@
+import { escapeXml } from "./xml.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import type { FileVerdict } from "./check.ts";
 import { messageOf } from "./sarif.ts";
@@ -36,13 +37,4 @@ function lineOf(diagnostic: Diagnostic): string {
   const { severity, position, code } = diagnostic;
   const place = position === undefined ? "" : `${position.file}:${position.line}:${position.column}: `;
   return `${place}${severity}: ${messageOf(diagnostic)} [${code}]`;
-}
-
-/** Text in XML 1.0, which has no way to write most control characters; they become the replacement character. */
-function escapeXml(text: string): string {
-  return text.toWellFormed()
-    // deno-lint-ignore no-control-regex
-    .replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffe\uffff]/g, "\ufffd")
-    .replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;").replaceAll("'", "&apos;");
 }

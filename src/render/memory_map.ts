@@ -1,4 +1,4 @@
-import { intersect, normalise, type Range, subtract } from "../core/range.ts";
+import { compareStart, intersect, normalise, type Range, subtract } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { crashReservations, systemRam } from "../host/iomem.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -101,7 +101,7 @@ function regionsOf(facts: HostFacts): readonly Region[] {
     ["ram", ram],
   ];
   return kinds.flatMap(([kind, ranges]) => ranges.map(({ start, end }) => ({ kind, start, end })))
-    .toSorted((a, b) => a.start < b.start ? -1 : 1);
+    .toSorted(compareStart);
 }
 
 /** From the first of its lines to the last: between them lies what it freed after it had started. */

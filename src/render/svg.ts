@@ -1,3 +1,4 @@
+import { escapeXml } from "./xml.ts";
 import { visible } from "../core/text.ts";
 
 /** A part of a picture: elements, and how much room they take downwards, in user units. */
@@ -25,8 +26,7 @@ export function line(x: number, y: number, text: string, shape = "", more: Attri
 
 /** Text as XML content: no markup, nothing that XML 1.0 forbids, and nothing that turns the direction of text around. */
 export function escaped(text: string): string {
-  return visible(text.toWellFormed()).replaceAll(/[\ufffe\uffff]/g, "\ufffd").replaceAll("&", "&amp;")
-    .replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;").replaceAll("'", "&#39;");
+  return escapeXml(visible(text.toWellFormed()));
 }
 
 /** The text in so many columns, cut where it has more; wide characters take two. */

@@ -1,3 +1,4 @@
+import { compareText } from "../core/text.ts";
 import { isMap } from "../core/shape.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Call, Plan } from "../plan/plan.ts";
@@ -37,6 +38,6 @@ function canonical(value: unknown): string {
   return JSON.stringify(
     value,
     (_key, each) =>
-      isMap(each) ? Object.fromEntries(Object.entries(each).toSorted(([x], [y]) => x < y ? -1 : 1)) : each,
+      isMap(each) ? Object.fromEntries(Object.entries(each).toSorted(([x], [y]) => compareText(x, y))) : each,
   );
 }

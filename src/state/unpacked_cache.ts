@@ -1,3 +1,4 @@
+import { digestBytes } from "../core/sha256.ts";
 import { join } from "@std/path/posix";
 
 /** Where unpacked kernels are kept, so that a load at each boot does not unpack them again. */
@@ -27,7 +28,7 @@ export function unpackedCache(directory: string = CACHE_DIRECTORY, limit: number
       const path = join(directory, name);
       const bytes = attempt(() => Deno.readFileSync(path));
       if (bytes === undefined) return undefined;
-      if (nameOf(sha256, await digestOf(bytes)) === name) {
+      if (nameOf(sha256, await digestBytes(bytes)) === name) {
         attempt(() => Deno.utimeSync(path, new Date(), new Date()));
         return bytes;
       }
@@ -39,7 +40,7 @@ export function unpackedCache(directory: string = CACHE_DIRECTORY, limit: number
       attempt(() => Deno.mkdirSync(directory, { recursive: true, mode: 0o700 }));
       if (!isOurs(directory)) return;
       const beside = join(directory, `.${crypto.randomUUID()}.new`);
-      const name = nameOf(sha256, await digestOf(bytes));
+      const name = nameOf(sha256, await digestBytes(bytes));
       makeRoom(directory, limit - bytes.length);
       const done = attempt(() => {
         Deno.writeFileSync(beside, bytes, { createNew: true, mode: 0o600 });
@@ -88,10 +89,6 @@ function makeRoom(directory: string, room: number): void {
       attempt(() => Deno.removeSync(join(directory, name)));
     }
   }
-}
-
-async function digestOf(bytes: Uint8Array): Promise<string> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as BufferSource)).toHex();
 }
 
 /** A cache that cannot be used is as good as none. */

@@ -1,3 +1,4 @@
+import { digestBytes } from "../core/sha256.ts";
 import { movedPurgatory, PURGATORY } from "../arch/x86_64/purgatory.ts";
 import { relocated } from "../arch/x86_64/relocations.ts";
 import { describeVmlinux } from "../arch/x86_64/vmlinux.ts";
@@ -69,7 +70,7 @@ export async function finalize(
   const kernels: { readonly planned: PlannedSegment; readonly settled: PlannedSegment }[] = [];
   for (const planned of call.segments.filter(isKernel)) {
     const { mem, source, sha256 } = planned;
-    const digest = isHashed && source.kind === "unpacked" ? await digestOf(partOf(moved, source)) : sha256;
+    const digest = isHashed && source.kind === "unpacked" ? await digestBytes(partOf(moved, source)) : sha256;
     kernels.push({ planned, settled: { ...planned, mem: formatAddress(BigInt(mem) + delta), sha256: digest } });
   }
   const code = movedPurgatory(
@@ -83,7 +84,7 @@ export async function finalize(
   );
   const told: PlannedSegment = {
     ...purgatory,
-    sha256: await digestOf(code),
+    sha256: await digestBytes(code),
     source: { ...purgatory.source, base64: code.toBase64() },
   };
   const { bases: _, ...rest } = call;
@@ -107,7 +108,7 @@ export async function contentFaults(call: SegmentLoadCall, contents: Contents): 
     const bytes = contents.get(source.path);
     if (bytes === undefined) {
       faults.push(`What ${source.path} unpacks to is not at hand`);
-    } else if (source.offset + source.length > bytes.length || await digestOf(partOf(bytes, source)) !== sha256) {
+    } else if (source.offset + source.length > bytes.length || await digestBytes(partOf(bytes, source)) !== sha256) {
       faults.push(`Segment "${name}" of the plan is not what ${source.path} unpacks to`);
     }
   }
@@ -117,8 +118,4 @@ export async function contentFaults(call: SegmentLoadCall, contents: Contents): 
 /** A part of what a file unpacks to. */
 export function partOf(bytes: Uint8Array, { offset, length }: { offset: number; length: number }): Uint8Array {
   return bytes.subarray(offset, offset + length);
-}
-
-async function digestOf(bytes: Uint8Array): Promise<string> {
-  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes as BufferSource)).toHex();
 }

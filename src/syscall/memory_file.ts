@@ -1,3 +1,4 @@
+import { align4 } from "../core/bytes.ts";
 import type { CallResult, Libc } from "./libc.ts";
 
 /** A file that was opened for reading. */
@@ -17,7 +18,7 @@ export interface Descriptor {
 export function joinedOffsets(sizes: readonly number[]): readonly number[] {
   let end = 0;
   return sizes.map((size) => {
-    const start = Math.ceil(end / 4) * 4;
+    const start = align4(end);
     end = start + size;
     return start;
   });

@@ -1,3 +1,5 @@
+import { concat } from "@std/bytes";
+
 /** Builds small images for tests: complete, self-consistent files whose every header field can be set. */
 
 /** Writes little-endian fields into a fresh file. */
@@ -28,14 +30,7 @@ export function ascii(text: string): Uint8Array {
 
 /** Joins parts into one file. */
 export function joined(...parts: readonly (Uint8Array | string)[]): Uint8Array {
-  const all = parts.map((part) => typeof part === "string" ? ascii(part) : part);
-  const result = new Uint8Array(all.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of all) {
-    result.set(part, at);
-    at += part.length;
-  }
-  return result;
+  return concat(parts.map((part) => typeof part === "string" ? ascii(part) : part));
 }
 
 /** One section of a PE file; `virtualSize` is that of the bytes unless given. */

@@ -1,3 +1,4 @@
+import { align4 } from "../../src/core/bytes.ts";
 import { ascii, joined } from "./build.ts";
 
 /** One program header and the bytes it covers. */
@@ -63,12 +64,12 @@ export function elf(spec: {
 
 /** An ELF note. */
 export function note(name: string, type: number, data: Uint8Array): Uint8Array {
-  const size = 12 + Math.ceil((name.length + 1) / 4) * 4 + Math.ceil(data.length / 4) * 4;
+  const size = 12 + align4(name.length + 1) + align4(data.length);
   const bytes = new Uint8Array(size);
   const view = new DataView(bytes.buffer);
   [name.length + 1, data.length, type].forEach((value, index) => view.setUint32(index * 4, value, true));
   bytes.set(ascii(name), 12);
-  bytes.set(data, 12 + Math.ceil((name.length + 1) / 4) * 4);
+  bytes.set(data, 12 + align4(name.length + 1));
   return bytes;
 }
 

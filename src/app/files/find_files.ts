@@ -1,3 +1,4 @@
+import { compareText } from "../../core/text.ts";
 import type { Diagnostic } from "../../core/diagnostic.ts";
 import { openProblem } from "./open_file.ts";
 import { isStream } from "./read_whole.ts";
@@ -29,7 +30,7 @@ export function findFiles(folder: string, name: RegExp): FoundFiles {
   if (isFile(folder)) return { files, diagnostics: [noFolder(folder)] };
   const visit = (current: string): void => {
     try {
-      const entries = Array.from(Deno.readDirSync(current)).toSorted((a, b) => a.name < b.name ? -1 : 1);
+      const entries = Array.from(Deno.readDirSync(current)).toSorted((a, b) => compareText(a.name, b.name));
       for (const entry of entries) {
         if (entry.name.startsWith(".")) continue;
         const path = current.endsWith("/") ? `${current}${entry.name}` : `${current}/${entry.name}`;

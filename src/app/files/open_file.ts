@@ -1,3 +1,4 @@
+import { digestBytes } from "../../core/sha256.ts";
 import { basename, dirname } from "@std/path/posix";
 import type { ByteSource } from "../../core/bytes.ts";
 import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
@@ -118,7 +119,7 @@ export async function hashPart(
       count = fill(handle, part.subarray(done, done + CHUNK_SIZE), offset + done);
       if (count > 0) onProgress?.(done + count, length);
     }
-    return new Uint8Array(await crypto.subtle.digest("SHA-256", part.subarray(0, done))).toHex();
+    return await digestBytes(part.subarray(0, done));
   }
   const { createHash } = await import("node:crypto");
   const digest = createHash("sha256");

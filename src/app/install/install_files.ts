@@ -1,6 +1,7 @@
+import { sha256Of } from "../../core/sha256.ts";
 import { dirname } from "@std/path/posix";
 import { isThere, WriteError, writeWhole } from "../files/write_whole.ts";
-import { digestOf, type InstalledFile, type Manifest, MANIFEST_NAME, manifestText } from "./manifest.ts";
+import { type InstalledFile, type Manifest, MANIFEST_NAME, manifestText } from "./manifest.ts";
 import { reasonOf } from "../../core/diagnostic.ts";
 
 /** A file to install; its path is without a DESTDIR. */
@@ -20,7 +21,7 @@ type Found = { readonly kind: "nothing" } | { readonly kind: "other" } | {
 export function lookAt(path: string): Found {
   try {
     if (!Deno.lstatSync(path).isFile) return { kind: "other" };
-    return { kind: "file", sha256: digestOf(Deno.readFileSync(path)) };
+    return { kind: "file", sha256: sha256Of(Deno.readFileSync(path)) };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return { kind: "nothing" };
     throw new WriteError(`Cannot look at ${path}: ${reasonOf(error)}`, { cause: error });
@@ -32,7 +33,7 @@ export function foreignPaths(root: string, files: readonly NewFile[], before: Ma
   return files.filter(({ path, text }) => {
     const found = lookAt(`${root}${path}`);
     if (found.kind !== "file") return found.kind === "other";
-    return found.sha256 !== digestOf(text) && !isListed(before, { path, sha256: found.sha256 });
+    return found.sha256 !== sha256Of(text) && !isListed(before, { path, sha256: found.sha256 });
   }).map(({ path }) => path);
 }
 
@@ -52,7 +53,7 @@ export function installFiles(
   { version, format, folder }: Pick<Manifest, "version" | "format" | "folder">,
   { before, empty }: { readonly before: Manifest | undefined; readonly empty: readonly string[] },
 ): void {
-  const listed = files.map(({ path, text }) => ({ path, sha256: digestOf(text) }));
+  const listed = files.map(({ path, text }) => ({ path, sha256: sha256Of(text) }));
   const folders = new Set(before?.folders ?? []);
   for (const path of [folder, ...files.map((file) => dirname(file.path)), ...empty]) {
     for (const made of makeFolders(root, path)) folders.add(made);

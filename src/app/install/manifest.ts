@@ -1,4 +1,3 @@
-import { sha256 } from "@noble/hashes/sha2.js";
 import { type Fields, list, record, type Shape, text } from "../../core/shape.ts";
 import { readWhole } from "../files/read_whole.ts";
 import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
@@ -72,9 +71,4 @@ export function readManifest(path: string): Checked<Manifest> {
 /** The manifest as it is stored. */
 export function manifestText(manifest: Manifest): string {
   return jsonText(manifest);
-}
-
-/** The digest of a text, as the manifest and SHA256SUMS have it. */
-export function digestOf(content: Uint8Array | string): string {
-  return sha256(typeof content === "string" ? new TextEncoder().encode(content) : content).toHex();
 }

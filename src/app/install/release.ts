@@ -1,7 +1,7 @@
 import { dirname, fromFileUrl } from "@std/path/posix";
 import type { Checked } from "../../core/diagnostic.ts";
 import { readWhole } from "../files/read_whole.ts";
-import { digestOf } from "./manifest.ts";
+import { sha256Of } from "../../core/sha256.ts";
 
 /** A file of an unpacked release. */
 export interface ReleaseFile {
@@ -35,7 +35,7 @@ export function readRelease(): Checked<readonly ReleaseFile[]> {
     const [, digest, path = ""] = /^([0-9a-f]{64}) {2}(?:\.\/)?([^\0]+)$/.exec(line) ?? [];
     const { bytes, diagnostics } = readWhole(`${root}/${path}`, LIMIT);
     if (bytes === undefined) return { value: undefined, diagnostics };
-    if (digest === undefined || digestOf(bytes) !== digest) {
+    if (digest === undefined || sha256Of(bytes) !== digest) {
       return {
         value: undefined,
         diagnostics: [{

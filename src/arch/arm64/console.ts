@@ -1,3 +1,4 @@
+import { concat } from "@std/bytes";
 import type { DeviceNode, DeviceTree } from "../../formats/fdt.ts";
 import { splitWords } from "../../profile/cmdline.ts";
 import { cellsOf, nodesAlong, rangesOf, rootChild, textsOf, valueOf } from "./nodes.ts";
@@ -54,20 +55,13 @@ function translated(address: bigint, bus: DeviceNode, parent: DeviceNode): bigin
     const own = ranges.subarray(at, at + child.address * 4);
     const rest = ranges.subarray(at + child.address * 4, at + width);
     const size = rest.subarray(above.address * 4);
-    const [inner] = rangesOf(joined(own, size), child) ?? [];
+    const [inner] = rangesOf(concat([own, size]), child) ?? [];
     const [outer] = rangesOf(rest, { address: above.address, size: child.size }) ?? [];
     if (inner !== undefined && outer !== undefined && inner.start <= address && address < inner.end) {
       return address - inner.start + outer.start;
     }
   }
   return undefined;
-}
-
-function joined(first: Uint8Array, second: Uint8Array): Uint8Array {
-  const all = new Uint8Array(first.length + second.length);
-  all.set(first);
-  all.set(second, first.length);
-  return all;
 }
 
 /** `earlycon=pl011,0x9000000`, perhaps with how it is accessed before the address (drivers/tty/serial/earlycon.c). */

@@ -1,5 +1,5 @@
 import type { Checked } from "../../core/diagnostic.ts";
-import { intersect, type Range, subtract } from "../../core/range.ts";
+import { compareStart, intersect, type Range, subtract } from "../../core/range.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import { crashReservations, systemRam } from "../../host/iomem.ts";
 import { LOW_MEMORY } from "./memory_layout.ts";
@@ -22,5 +22,5 @@ export function crashE820Of(facts: HostFacts, kept: readonly Range[]): Checked<r
     ...memory.map((range): E820Entry => ({ ...range, type: E820_RAM })),
     ...value.filter(({ type }) => type !== E820_RAM),
   ];
-  return { value: entries.toSorted((a, b) => a.start < b.start ? -1 : a.start > b.start ? 1 : 0), diagnostics: told };
+  return { value: entries.toSorted(compareStart), diagnostics: told };
 }
