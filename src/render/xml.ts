@@ -4,5 +4,5 @@ export function escapeXml(text: string): string {
     // deno-lint-ignore no-control-regex
     .replaceAll(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f\ufffe\uffff]/g, "\ufffd")
     .replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;")
-    .replaceAll('"', "&quot;").replaceAll("'", "&apos;");
+    .replaceAll('"', "&quot;").replaceAll("'", "&#39;");
 }

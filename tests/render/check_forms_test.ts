@@ -140,7 +140,7 @@ Deno.test({
     );
     assertStringIncludes(xml, "<system-out>warning: x \ufffd &amp; y [no-version]</system-out>");
     const hostile = junitXml([{ file: "\"><a b='&", valid: true, diagnostics: [] }]);
-    assertStringIncludes(hostile, 'name="&quot;&gt;&lt;a b=&apos;&amp;"');
+    assertStringIncludes(hostile, 'name="&quot;&gt;&lt;a b=&#39;&amp;"');
     // Every bracket that is left belongs to a tag of ours.
     assertEquals(
       hostile.replaceAll(/<\/?(?:testsuites?|testcase)(?: [a-z]+="[^"<>]*")*\/?>|<\?xml [^>]*\?>/g, "").trim(),
