@@ -3,6 +3,16 @@
  * jsr.json maps the same names to the originals, which carry their own, and leaves this file out.
  */
 
+declare module "@std/cli/parse-args" {
+  export interface ParseOptions {
+    string?: string | readonly string[];
+    boolean?: boolean | string | readonly string[];
+    collect?: string | readonly string[];
+    unknown?: (arg: string, key?: string, value?: unknown) => unknown;
+  }
+  export function parseArgs(args: string[], options?: ParseOptions): { [name: string]: unknown; _: (string | number)[] };
+}
+
 declare module "@std/yaml" {
   export class YamlSyntaxError extends SyntaxError {
     readonly line?: number;

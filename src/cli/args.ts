@@ -1,13 +1,14 @@
+import { parseArgs } from "@std/cli/parse-args";
 import { nearest } from "../core/nearest.ts";
 import type { Command, Invocation, Option } from "./command.ts";
 
-/** A command line that is not understood. */
+/** A mistake in the command line. */
 export interface UsageProblem {
   readonly message: string;
   readonly hint?: string;
 }
 
-/** What reading arguments needs to know of a command. */
+/** What the parser of arguments needs to know about a command. */
 export type Grammar = Pick<Command, "name" | "usage" | "words" | "options">;
 
 /** The options that every command has. */
@@ -22,14 +23,14 @@ export const GLOBAL_OPTIONS: readonly Option[] = [
   },
 ];
 
-/** How many arguments before the command's name are a `--color` and its value. */
+/** How many arguments before the command's name belong to `--color`. */
 export function leadingArguments(args: readonly string[]): number {
   let count = 0;
   while (args[count] === "--color" || args[count]?.startsWith("--color=")) count += args[count] === "--color" ? 2 : 1;
   return Math.min(count, args.length);
 }
 
-/** Reads the words behind a command's name. Every problem is told, the first one first. */
+/** Reads the arguments after a command's name. Reports every problem, in the order of the command line. */
 export function parseInvocation(command: Grammar, args: readonly string[]): Invocation | readonly UsageProblem[] {
   const options = [...command.options, ...GLOBAL_OPTIONS];
   const { words, given, problems } = readArguments(args, options);
@@ -48,45 +49,106 @@ export function parseInvocation(command: Grammar, args: readonly string[]): Invo
 }
 
 interface Arguments {
-  readonly words: string[];
-  readonly given: { readonly name: string; readonly value: string }[];
+  readonly words: readonly string[];
+  readonly given: readonly { readonly name: string; readonly value: string }[];
   readonly problems: UsageProblem[];
 }
 
-/**
- * Tells words from options, as getopt_long does: `--name=value`, `--name value`, `-nvalue`, `-n value`; behind `--` stand
- * words only. A lone `-` is a word or a value. A switch takes no value in any form, so that none can turn it off.
- */
+/** Reads a command line with `parseArgs`, strictly: what the table of options does not allow is a problem. */
 function readArguments(args: readonly string[], options: readonly Option[]): Arguments {
-  const result: Arguments = { words: [], given: [], problems: [] };
+  const { flags, words } = unambiguous(args, options);
+  const withValue = options.filter(({ value }) => value !== undefined).map(({ name }) => name);
+  const switches: string[] = [];
+  const refused = new Set<string>();
+  const values = parseArgs([...flags], {
+    string: withValue,
+    collect: withValue,
+    // Switches are not declared: `parseArgs` would read any value of one as true. So they arrive here, as written.
+    unknown(argument) {
+      const option = options.find(({ name, value }) => value === undefined && argument === `--${name}`);
+      if (option === undefined) refused.add(argument);
+      else switches.push(option.name);
+      return false;
+    },
+  });
+  return {
+    words,
+    given: [
+      ...switches.map((name) => ({ name, value: "" })),
+      ...withValue.flatMap((name) => textsOf(values[name]).map((value) => ({ name, value }))),
+    ],
+    problems: [...refused].map((argument) => refusal(argument, options)),
+  };
+}
+
+/**
+ * The command line in forms that `parseArgs` reads in one way only. Values are joined to their options as
+ * `--name=value`, from any form that getopt_long reads: `--name=value`, `--name value`, `-nvalue`, `-n value`. Words are
+ * kept apart, since `parseArgs` takes `true` or `false` after a switch for its value, and numbers for numbers. After
+ * `--` there are only words, and a lone `-` is a word or a value.
+ */
+function unambiguous(
+  args: readonly string[],
+  options: readonly Option[],
+): { readonly flags: readonly string[]; readonly words: readonly string[] } {
+  const flags: string[] = [];
+  const words: string[] = [];
   for (let index = 0; index < args.length; index++) {
     const argument = args[index] ?? "";
     if (argument === "--") {
-      result.words.push(...args.slice(index + 1));
+      words.push(...args.slice(index + 1));
       break;
     }
-    if (!argument.startsWith("-") || argument === "-") {
-      result.words.push(argument);
+    if (isWord(argument)) {
+      words.push(argument);
       continue;
     }
-    const isLong = argument.startsWith("--");
-    const [, written = argument, attached] = (isLong ? /^([^=]*)=?([^]*)$/ : /^(-[^])=?([^]*)$/).exec(argument) ?? [];
-    const option = options.find(({ name, short }) => isLong ? written === `--${name}` : written === `-${short}`);
-    const hasValue = argument.length > written.length;
+    const { option, attached } = split(argument, options);
     const next = args[index + 1];
-    if (option === undefined) {
-      result.problems.push(unknownOption(argument.split("=", 1)[0] ?? argument, options));
-    } else if (option.value === undefined) {
-      if (hasValue) result.problems.push({ message: `${written} takes no value` });
-      else result.given.push({ name: option.name, value: "" });
-    } else if (hasValue || next === undefined || next.startsWith("-") && next !== "-") {
-      result.given.push({ name: option.name, value: hasValue ? attached ?? "" : "" });
+    if (option === undefined) flags.push(nameOf(argument));
+    else if (option.value === undefined) flags.push(attached === undefined ? `--${option.name}` : argument);
+    else if (attached !== undefined || next === undefined || !isWord(next)) {
+      flags.push(`--${option.name}=${attached ?? ""}`);
     } else {
-      result.given.push({ name: option.name, value: next });
+      flags.push(`--${option.name}=${next}`);
       index++;
     }
   }
-  return result;
+  return { flags, words };
+}
+
+/** Whether it is a word, or the value of the option before it. */
+function isWord(argument: string): boolean {
+  return !argument.startsWith("-") || argument === "-";
+}
+
+/** The option that an argument names, and the value that is attached to the name. */
+function split(
+  argument: string,
+  options: readonly Option[],
+): { readonly option: Option | undefined; readonly attached: string | undefined } {
+  const isLong = argument.startsWith("--");
+  const [, written, attached] = (isLong ? /^(--[^=]+)=?([^]*)$/ : /^(-[^])=?([^]*)$/).exec(argument) ?? [];
+  const option = options.find(({ name, short }) => written === (isLong ? `--${name}` : `-${short}`));
+  return { option, attached: argument === written ? undefined : attached };
+}
+
+/** The name as written, without a value: `parseArgs` reads `--no-facts=FILE` as `--facts=FILE`. */
+function nameOf(argument: string): string {
+  const name = /^--?[^=]+/.exec(argument)?.[0] ?? "--";
+  return name === "--" ? argument : name;
+}
+
+function textsOf(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((each) => typeof each === "string") : [];
+}
+
+/** Why an argument is refused: a switch with a value, or an option that is not in the table. */
+function refusal(argument: string, options: readonly Option[]): UsageProblem {
+  const { option } = split(argument, options);
+  if (option === undefined) return unknownOption(argument, options);
+  const written = argument.startsWith("--") ? `--${option.name}` : `-${option.short}`;
+  return { message: `${written} takes no value`, hint: `Write ${written}` };
 }
 
 function unknownOption(written: string, options: readonly Option[]): UsageProblem {
@@ -94,8 +156,8 @@ function unknownOption(written: string, options: readonly Option[]): UsageProble
   const near = theOnlyOne(known.filter((name) => written.length > 3 && name.startsWith(written))) ??
     nearest(written, known);
   return {
-    message: `The option ${written} is not known`,
-    hint: near === undefined ? `Known are ${known.join(", ")}` : `Did you mean ${near}?`,
+    message: `Unknown option ${written}`,
+    hint: near === undefined ? `The options are ${known.join(", ")}` : `Did you mean ${near}?`,
   };
 }
 
@@ -105,14 +167,14 @@ function theOnlyOne<T>(items: readonly T[]): T | undefined {
 
 function valueProblem({ name, value, choices }: Option, given: string, times: number): UsageProblem | undefined {
   if (times > 1) return { message: `--${name} is given ${times} times` };
-  if (given === "") return { message: `--${name} needs a value`, hint: `Write --${name}=${value}` };
+  if (given === "") return { message: `--${name} requires a value`, hint: `Write --${name}=${value}` };
   if (choices !== undefined && !choices.includes(given)) {
     const near = nearest(given, choices);
     return {
-      message: `--${name} does not take "${given}"`,
+      message: `--${name} does not accept "${given}"`,
       hint: near === undefined
-        ? `It takes ${choices.join(", ")}`
-        : `Did you mean ${near}? It takes ${choices.join(", ")}`,
+        ? `The values are ${choices.join(", ")}`
+        : `Did you mean ${near}? The values are ${choices.join(", ")}`,
     };
   }
   return undefined;
@@ -120,10 +182,10 @@ function valueProblem({ name, value, choices }: Option, given: string, times: nu
 
 function wordProblems(command: Grammar, words: readonly string[]): readonly UsageProblem[] {
   const usage = `Usage: warmboot ${command.name} ${command.usage}`.trimEnd();
-  if (words.some((word) => word === "")) return [{ message: `${command.name} got an empty word`, hint: usage }];
-  if (words.length < command.words.min) return [{ message: `${command.name} needs ${command.usage}`, hint: usage }];
+  if (words.some((word) => word === "")) return [{ message: `Empty argument for ${command.name}`, hint: usage }];
+  if (words.length < command.words.min) return [{ message: `${command.name} requires ${command.usage}`, hint: usage }];
   if (words.length > command.words.max) {
-    return [{ message: `${command.name} does not know what to do with "${words[command.words.max]}"`, hint: usage }];
+    return [{ message: `Unexpected argument "${words[command.words.max]}" for ${command.name}`, hint: usage }];
   }
   return [];
 }

@@ -23,7 +23,7 @@ function problems(...args: string[]): readonly string[] {
 }
 
 Deno.test({
-  name: "words and options are told apart, in any order",
+  name: "words and options are distinguished, in any order",
   permissions: "none",
   fn() {
     assertEquals(parseInvocation(command, ["--dry-run", "0x10", "-o", "json", "--facts=host.json"]), {
@@ -44,26 +44,44 @@ Deno.test({
 });
 
 const WRONG: readonly (readonly [readonly string[], string])[] = [
-  [[], "plan needs PROFILE"],
-  [["a", "b"], 'plan does not know what to do with "b"'],
-  [["a", "--dryrun"], "The option --dryrun is not known. Did you mean --dry-run?"],
-  [["a", "-x"], "The option -x is not known"],
-  [["a", "-o", "jso"], '--output does not take "jso". Did you mean json?'],
-  [["a", "--facts"], "--facts needs a value"],
-  [["a", "--facts="], "--facts needs a value"],
+  [[], "plan requires PROFILE"],
+  [["a", "b"], 'Unexpected argument "b" for plan'],
+  [["a", "--dryrun"], "Unknown option --dryrun. Did you mean --dry-run?"],
+  [["a", "-x"], "Unknown option -x"],
+  [["a", "-o", "jso"], '--output does not accept "jso". Did you mean json?'],
+  [["a", "--facts"], "--facts requires a value"],
+  [["a", "--facts="], "--facts requires a value"],
   [["a", "--facts=1", "--facts=2"], "--facts is given 2 times"],
   [["a", "--dry-run=yes"], "--dry-run takes no value"],
   [["a", "--dry-run="], "--dry-run takes no value"],
   [["a", "-h=1"], "-h takes no value"],
   [["a", "-hx"], "-h takes no value"],
-  [["a", "--facts", "--dry-run"], "--facts needs a value"],
-  [["a", "-o", "-"], '--output does not take "-"'],
-  [[""], "got an empty word"],
+  [["a", "--facts", "--dry-run"], "--facts requires a value"],
+  [["a", "-o", "-"], '--output does not accept "-"'],
+  [["a", "--dry-run=no"], "--dry-run takes no value"],
+  [["a", "--dry-run=true"], "--dry-run takes no value"],
+  [["a", "--no-dry-run"], "Unknown option --no-dry-run"],
+  [["a", "--no-facts=1"], "Unknown option --no-facts"],
+  [["a", "--facts.a=1"], "Unknown option --facts.a"],
+  [["a", "--constructor"], "Unknown option --constructor"],
+  [["a", "--__proto__=1"], "Unknown option --__proto__"],
+  [["a", "--=1"], "Unknown option --=1"],
+  [["a", "-=1"], "Unknown option -=1"],
+  [["a", "---facts=1"], "Unknown option ---facts"],
+  [["a", "-1"], "Unknown option -1"],
+  [["a", "-xo", "json"], "Unknown option -xo"],
+  [["a", "-o"], "--output requires a value"],
+  [["a", "-o="], "--output requires a value"],
+  [["a", "-o", "-h"], "--output requires a value"],
+  [["a", "-ojson", "--output", "json"], "--output is given 2 times"],
+  [["a", "--out=json"], "Did you mean --output?"],
+  [["a", "--facts", "--", "b"], "--facts requires a value"],
+  [[""], "Empty argument for plan"],
 ];
 
 for (const [args, says] of WRONG) {
   Deno.test({
-    name: `a usage problem is told: ${JSON.stringify(args)}`,
+    name: `a usage problem is reported: ${JSON.stringify(args)}`,
     permissions: "none",
     fn() {
       assertStringIncludes(problems(...args).join("\n"), says);
@@ -72,15 +90,45 @@ for (const [args, says] of WRONG) {
 }
 
 Deno.test({
-  name: "no word behind a switch turns it off",
+  name: "no word after a switch turns it off",
   permissions: "none",
   fn() {
     assertEquals(parseInvocation(command, ["--dry-run", "false"]), { words: ["false"], options: { "dry-run": true } });
   },
 });
 
+/** What parseArgs would read in another way: numbers, truth values, dashes, equals signs, lines. */
+const VALUES = ["1", "0x10", "1e3", "true", "false", "-", "a=b", "=", "a.b", "a\nb", " ", "_", "__proto__", "-x", "--"];
+
 Deno.test({
-  name: "each mistake is told once",
+  name: "a value is kept as it is written, in every form",
+  permissions: "none",
+  fn() {
+    for (const value of VALUES) {
+      for (const args of [[`--facts=${value}`], ...(/^-./.test(value) ? [] : [["--facts", value]])]) {
+        assertEquals(parseInvocation(command, [...args, "a"]), { words: ["a"], options: { facts: value } });
+      }
+      assertEquals(parseInvocation(command, ["--", value]), { words: [value], options: {} });
+    }
+    for (const word of ["1", "0x10", "true", "false", "-", "a=b"]) {
+      assertEquals(parseInvocation(command, [word, "--dry-run"]), { words: [word], options: { "dry-run": true } });
+      assertEquals(parseInvocation(command, ["--dry-run", word]), { words: [word], options: { "dry-run": true } });
+    }
+  },
+});
+
+Deno.test({
+  name: "an option that is not given is absent, and a switch may be repeated",
+  permissions: "none",
+  fn() {
+    assertEquals(parseInvocation(command, ["a"]), { words: ["a"], options: {} });
+    const twice = parseInvocation(command, ["a", "--dry-run", "--dry-run"]);
+    assertEquals(twice, { words: ["a"], options: { "dry-run": true } });
+  },
+});
+
+Deno.test({
+  name: "each mistake is reported once",
   permissions: "none",
   fn() {
     assertEquals([problems("a", "-ojso").length, problems("a", "-xyz").length, problems("a", "-h=1").length], [
@@ -92,7 +140,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "--color may stand before the command, in both forms",
+  name: "--color may precede the command, in both forms",
   permissions: "none",
   fn() {
     const counts = [["plan"], ["--color", "always", "plan"], ["--color=x", "--color", "y", "plan"], ["--color"], []];

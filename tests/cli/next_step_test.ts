@@ -33,7 +33,7 @@ const CASES: readonly (readonly [readonly string[], ExitName, RegExp])[] = [
   [["-V"], "usage", /Did you mean --version\?/],
   [["check"], "usage", /Usage: warmboot check PROFILE/],
   [["load", at("web.yaml"), "more"], "usage", /Usage: warmboot load PROFILE\|PLAN/],
-  [["check", at("web.yaml"), "-o", "xml"], "usage", /It takes text, json/],
+  [["check", at("web.yaml"), "-o", "xml"], "usage", /The values are text, json/],
   [["check", at("web.yaml"), "-o"], "usage", /Write --output=/],
   [["load", at("web.yaml"), "--dry"], "usage", /Did you mean --dry-run\?/],
   [["check", at("none/web.yaml")], "noinput", /There is no directory/],
@@ -64,7 +64,7 @@ const CASES: readonly (readonly [readonly string[], ExitName, RegExp])[] = [
   [["schema", "plann"], "usage", /Did you mean plan\?/],
   [["install"], "unavailable", /deno task install/],
   [["uninstall"], "unavailable", /package manager/],
-  [["check", at("web.yaml"), "--color=blue"], "usage", /It takes auto/],
+  [["check", at("web.yaml"), "--color=blue"], "usage", /The values are auto/],
 ];
 
 for (const [args, exit, way] of CASES) {
