@@ -10,7 +10,10 @@ declare module "@std/cli/parse-args" {
     collect?: string | readonly string[];
     unknown?: (arg: string, key?: string, value?: unknown) => unknown;
   }
-  export function parseArgs(args: string[], options?: ParseOptions): { [name: string]: unknown; _: (string | number)[] };
+  export function parseArgs(
+    args: string[],
+    options?: ParseOptions,
+  ): { [name: string]: unknown; _: (string | number)[] };
 }
 
 declare module "@std/yaml" {

@@ -21,7 +21,7 @@ _warmboot_releases() {
   done
 }
 
-# Those lines that begin as $1 does.
+# The lines that begin with $1.
 _warmboot_match() {
   local line
   while IFS= read -r line; do
@@ -29,7 +29,7 @@ _warmboot_match() {
   done
 }
 
-# Files of a pattern, and folders, in which there may be more.
+# Files that match a pattern, and folders, which may contain more.
 _warmboot_files() {
   local path
   compgen -d -- "$2"
@@ -39,7 +39,7 @@ _warmboot_files() {
   done
 }
 
-# Prints what may stand for a word that begins as $1 does. The rest: offers by name, and words that stand for themselves.
+# Prints what can complete $1. The other arguments: offers by name, and literal words.
 _warmboot_offer() {
   local kind
   local commands='check plan diff load exec unload status facts init refresh schema install uninstall help'

@@ -40,7 +40,7 @@ _warmboot_releases() {
   done
 }
 
-# Those lines that begin as $1 does.
+# The lines that begin with $1.
 _warmboot_match() {
   local line
   while IFS= read -r line; do
@@ -48,7 +48,7 @@ _warmboot_match() {
   done
 }
 
-# Files of a pattern, and folders, in which there may be more.
+# Files that match a pattern, and folders, which may contain more.
 _warmboot_files() {
   local path
   compgen -d -- "$2"
@@ -58,7 +58,7 @@ _warmboot_files() {
   done
 }
 
-# Prints what may stand for a word that begins as $1 does. The rest: offers by name, and words that stand for themselves.
+# Prints what can complete $1. The other arguments: offers by name, and literal words.
 _warmboot_offer() {
   local kind
   local commands='${offers.map(({ name }) => name).join(" ")}'

@@ -38,12 +38,12 @@ function __warmboot_releases
     end
 end
 
-# Files of these endings, and folders, in which there may be more.
+# Files with these extensions, and folders, which may contain more.
 function __warmboot_files
     __fish_complete_path (commandline -ct) | string match -r '^[^\\t]*(?:/|\\.(?:'$argv[1]'))(?:\\t.*)?$'
 end
 
-# The command that stands on the line, if there is one yet.
+# The command on the line, if there is one yet.
 function __warmboot_command
     set -l skip
     for word in (commandline -opc)[2..]

@@ -1,12 +1,12 @@
-/** What completions offer, read from the table of commands. */
+/** What completions offer, from the table of commands. */
 import { GLOBAL_OPTIONS } from "../../src/cli/args.ts";
 import type { Command, Option } from "../../src/cli/command.ts";
 import { type Offered, offeredFor } from "../../src/cli/placeholders.ts";
 
-/** What generators read of a command. */
+/** What the generators read of a command. */
 export type CommandDocs = Omit<Command, "run">;
 
-/** An option, and what stands for its value. */
+/** An option and what to offer for its value. */
 export interface OptionOffer {
   readonly names: readonly string[];
   readonly brief: string;
@@ -23,10 +23,10 @@ export interface CommandOffer {
   readonly maxWords: number;
 }
 
-/** What stands above each generated script. */
+/** The first line of each generated script. */
 export const NOTICE = "Generated from src/cli/table.ts by `deno task generate`; changes here are lost.";
 
-/** Every command and `help`, which takes the name of one. */
+/** Every command, and `help`, whose argument is the name of a command. */
 export function commandOffers(commands: readonly CommandDocs[]): readonly CommandOffer[] {
   const help: CommandOffer = {
     name: "help",
@@ -47,7 +47,7 @@ export function commandOffers(commands: readonly CommandDocs[]): readonly Comman
   ];
 }
 
-/** What may stand before a command. */
+/** The options that may precede a command. */
 export function globalOffers(): readonly OptionOffer[] {
   return GLOBAL_OPTIONS.map(optionOffer);
 }
@@ -60,7 +60,7 @@ function optionOffer({ name, short, value, doc }: Option): OptionOffer {
   };
 }
 
-/** The first part of a sentence, for one line beside a word. */
+/** The first part of a sentence, to be shown next to a word. */
 function brief(doc: string): string {
   return (/^[^]*?(?=[;:.]\s| \(|$)/.exec(doc)?.[0] ?? doc).replaceAll("`", "");
 }

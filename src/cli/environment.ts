@@ -1,6 +1,7 @@
 /** The environment variables that count: one table, for the manual. */
 export const ENVIRONMENT: readonly { readonly name: string; readonly doc: string }[] = [
   { name: "NO_COLOR", doc: "Set to anything, no colours are used, unless `--color=always` asks for them." },
+  { name: "TERM", doc: "`dumb`: no colours are used, unless `--color=always` asks for them." },
   { name: "SUDO_USER", doc: "Whom `status` names as the one who loaded an image, where root did by sudo(8)." },
   {
     name: "JOURNAL_STREAM",

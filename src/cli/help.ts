@@ -4,7 +4,7 @@ import { GLOBAL_OPTIONS } from "./args.ts";
 import type { Command, Option } from "./command.ts";
 import type { Layout } from "../render/style.ts";
 
-/** Where the explanations begin, so that on a narrow terminal there is room for them. */
+/** The column of the explanations; on a narrow terminal, one that leaves room for them. */
 const COLUMN = 28;
 const NARROW_COLUMN = 8;
 
@@ -14,7 +14,7 @@ export function programHelp(commands: readonly Command[], { style, width }: Layo
     `${style.bold("warmboot")}: reboot Linux from a YAML file`,
     "",
     style.bold("Usage"),
-    "  warmboot COMMAND [OPTION...] [WORD...]",
+    "  warmboot COMMAND [OPTION...] [ARGUMENT...]",
     "",
     style.bold("Commands"),
     ...commands.map(({ name, usage, summary }) => entry(`${name} ${usage}`, summary, width)),

@@ -34,7 +34,7 @@ export function systemPorts(colour: ColourChoice = "auto"): Ports {
 
 function sink(stream: typeof Deno.stdout, colour: ColourChoice): Sink {
   const isTerminal = stream.isTerminal();
-  const coloured = colour === "always" || colour === "auto" && isTerminal && !Deno.noColor;
+  const coloured = usesColours(colour, { isTerminal, noColor: Deno.noColor, term: isTerminal ? term() : undefined });
   return {
     layout: { style: coloured ? COLOURED : PLAIN, width: isTerminal ? columns() : 80 },
     isTerminal,
@@ -61,11 +61,33 @@ function heard(write: () => void): void {
   }
 }
 
-/** The terminal's own columns, within what stays readable: not below 40, and no lines longer than 110. */
+/** Whether to use colours: where the choice is `auto`, on a terminal that is not `dumb`, unless NO_COLOR is set. */
+export function usesColours(
+  choice: ColourChoice,
+  stream: { readonly isTerminal: boolean; readonly noColor: boolean; readonly term: string | undefined },
+): boolean {
+  if (choice !== "auto") return choice === "always";
+  return stream.isTerminal && !stream.noColor && stream.term !== "dumb";
+}
+
+/** The kind of terminal, where it may be read without asking. */
+function term(): string | undefined {
+  const asked = { name: "env", variable: "TERM" } as const;
+  return Deno.permissions.querySync(asked).state === "granted" ? Deno.env.get(asked.variable) : undefined;
+}
+
 function columns(): number {
   try {
-    return Math.max(40, Math.min(110, Deno.consoleSize().columns));
+    return columnsOf(Deno.consoleSize().columns);
   } catch {
-    return 80;
+    return columnsOf(0);
   }
+}
+
+/**
+ * The columns to use of a terminal's, within what stays readable: no fewer than 40, no more than 110. A terminal that does
+ * not know its size, as a serial console, reports 0 and is taken to have 80.
+ */
+export function columnsOf(reported: number): number {
+  return reported <= 0 ? 80 : Math.max(40, Math.min(110, reported));
 }

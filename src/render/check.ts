@@ -11,10 +11,10 @@ export interface FileVerdict {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** A YAML file that is no profile by itself: it has no `version`. */
+/** A YAML file that is not a profile by itself: it has no `version`. */
 export interface PartVerdict {
   readonly file: string;
-  /** Whether a profile that was checked is made of it. */
+  /** Whether one of the checked profiles includes it. */
   readonly used: boolean;
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -27,7 +27,7 @@ export interface CheckResult {
     readonly profiles: number;
     readonly invalid: number;
     readonly warnings: number;
-    /** How many files are no profiles by themselves. */
+    /** How many files are not profiles by themselves. */
     readonly parts: number;
   };
   readonly files: readonly FileVerdict[];
@@ -52,7 +52,7 @@ export function checkResult(files: readonly FileVerdict[], parts: readonly PartV
   };
 }
 
-/** The summary behind the diagnostics. */
+/** The summary after the diagnostics. */
 export function checkText({ files, parts, summary }: CheckResult, { style }: Layout): string {
   const { profiles, invalid, warnings } = summary;
   const used = parts.filter((part) => part.used).length;

@@ -10,6 +10,7 @@ import {
   type SegmentPlace,
 } from "../diff/diff.ts";
 import { parseWord } from "../profile/cmdline.ts";
+import { padToWidth, textWidth } from "./width.ts";
 import { wrap } from "./wrap.ts";
 import type { Layout } from "./style.ts";
 import { visible } from "../core/text.ts";
@@ -27,14 +28,14 @@ const NAMES: { readonly [aspect in Aspect]: readonly [heading: string, noun: str
   host: ["Host", "host"],
 };
 
-/** One line of a diff: its mark, what it is about (empty where the text says all), and what of it. Texts are raw. */
+/** One line of a diff: its mark, its subject (empty if the text says it all) and what changed. Texts are raw. */
 interface Line {
   readonly mark: "+" | "-" | "~";
   readonly name: string;
   readonly text: string;
 }
 
-/** The widest name that others are aligned with; a longer one stands out. */
+/** The widest name that others are aligned with; a longer one juts out. */
 const WIDEST = 24;
 
 /** A diff for people: what is added (+), removed (-) and changed (~), by aspect, and a summary. */
@@ -68,7 +69,7 @@ export function summary(changes: readonly Change[]): string {
 function verdict({ changes, certain, from, to }: Diff, { style }: Layout): string {
   if (changes.length > 0) return style.warning(summary(changes));
   if (!certain) return style.warning("No differences in what is known");
-  // What runs is known for certain by its stamp alone.
+  // Only its stamp identifies a running system for certain.
   const byStamp = (from.kind === "running") !== (to.kind === "running");
   return style.good(byStamp ? "No differences: the stamp says so, for certain" : "No differences");
 }
@@ -79,9 +80,9 @@ function notesOf({ unchanged, unknown, ignored }: Diff, { style, width }: Layout
   return [
     ...(unchanged.length === 0 ? [] : [note(`${joined(unchanged.map((aspect) => NAMES[aspect][1]))} unchanged`)]),
     ...sides.map((side) =>
-      note(`Not known of ${side}: ${joined(unknown.filter((each) => each.side === side).map(({ what }) => what))}`)
+      note(`Unknown for ${side}: ${joined(unknown.filter((each) => each.side === side).map(({ what }) => what))}`)
     ),
-    ...(ignored.length === 0 ? [] : [note(`Not compared, since it tells of that boot alone: ${ignored.join(" ")}`)]),
+    ...(ignored.length === 0 ? [] : [note(`Not compared, because it describes that boot only: ${ignored.join(" ")}`)]),
   ];
 }
 
@@ -93,12 +94,12 @@ const MARK = { add: "+", remove: "-", change: "~", move: "~" } as const;
 
 function aligned(lines: readonly Line[], { style, width }: Layout): (line: Line) => readonly string[] {
   const paint = { "+": style.good, "-": style.bad, "~": style.warning };
-  const column = Math.max(...lines.map(({ name }) => visible(name).length).filter((length) => length <= WIDEST), 0);
+  const column = Math.max(...lines.map(({ name }) => textWidth(visible(name))).filter((width) => width <= WIDEST), 0);
   const indent = 6 + column + 2;
   return ({ mark, name, text }) => {
     const head = visible(name);
     if (head === "") return [`    ${paint[mark](mark)} ${wrap(visible(text), width, 6)}`];
-    const plain = text === "" ? head : `${head.padEnd(column)}  ${wrap(visible(text), width, indent)}`;
+    const plain = text === "" ? head : `${padToWidth(head, column)}  ${wrap(visible(text), width, indent)}`;
     return [`    ${paint[mark](mark)} ${plain}`];
   };
 }
@@ -127,7 +128,7 @@ function lineOf(change: Change): Line {
   }
 }
 
-/** The sides that there are: `old -> new`, or the one. */
+/** `old -> new`, or whichever of the two exists. */
 function between<T>(
   change: { readonly action: string; readonly from?: T; readonly to?: T },
   show: (value: T) => string,
@@ -156,7 +157,7 @@ function reader({ init }: PlacedWord): string {
   return init === true ? "(for init)" : "";
 }
 
-/** A word's value as it is written; for one without, that there is none. */
+/** The value of a parameter as written, or that it has none. */
 function valueIn(word: string): string {
   const { name, value } = parseWord(word);
   if (value === undefined) return "(no value)";
@@ -211,7 +212,7 @@ function statusOf({ status, message }: CheckState): string {
   return status === "pass" ? status : `${status} (${message})`;
 }
 
-/** Enough of a digest to tell two apart; JSON has it whole. */
+/** Enough of a digest to distinguish two; JSON has the whole. */
 function short(digest: string): string {
   return digest.slice(0, 12);
 }

@@ -1,5 +1,6 @@
 import type { JsonSchema } from "../core/shape.ts";
 import type { Layout, Style } from "./style.ts";
+import { padToWidth, textWidth } from "./width.ts";
 import { wrap } from "./wrap.ts";
 import { visible } from "../core/text.ts";
 
@@ -21,7 +22,7 @@ export interface Matrix {
   readonly format: "warmboot.matrix/1";
   readonly profiles: readonly string[];
   readonly hosts: readonly string[];
-  /** One for each profile on each host, profile by profile. */
+  /** One for each profile on each host, sorted by profile. */
   readonly cells: readonly MatrixCell[];
 }
 
@@ -39,7 +40,7 @@ interface MatrixRow {
   readonly cells: readonly MatrixCell[];
 }
 
-/** By place and not by name: a profile may be named twice, and there may be thousands. */
+/** By position, not by name: two profiles may share a name, and there may be thousands. */
 function rowsOf({ profiles, hosts, cells }: Matrix): readonly MatrixRow[] {
   return profiles.map((profile, index) => ({
     profile,
@@ -47,12 +48,12 @@ function rowsOf({ profiles, hosts, cells }: Matrix): readonly MatrixRow[] {
   }));
 }
 
-/** The matrix as a table, or as a list where the table is too wide; then why a profile does not fit, or hardly. */
+/** The matrix as a table, or as a list where the table is too wide; then why a profile fails or warns. */
 export function matrixText(matrix: Matrix, layout: Layout): string {
   const { style, width } = layout;
   const names = matrix.hosts.map(visible);
-  const first = Math.max(...matrix.profiles.map((name) => visible(name).length), 0);
-  const columns = names.map((name) => Math.max(name.length, 4));
+  const first = Math.max(...matrix.profiles.map((name) => textWidth(visible(name))), 0);
+  const columns = names.map((name) => Math.max(textWidth(name), 4));
   const isNarrow = columns.reduce((sum, column) => sum + column + 2, first) <= width;
   const none = fittingNone(matrix);
   return [
@@ -72,9 +73,10 @@ function noneFits(none: number, all: number): string {
 }
 
 function table(matrix: Matrix, first: number, columns: readonly number[], style: Style): readonly string[] {
-  const line = (head: string, cells: readonly string[]): string => [head.padEnd(first), ...cells].join("  ").trimEnd();
+  const line = (head: string, cells: readonly string[]): string =>
+    [padToWidth(head, first), ...cells].join("  ").trimEnd();
   return [
-    style.bold(line("", matrix.hosts.map((host, index) => visible(host).padEnd(columns[index] ?? 0)))),
+    style.bold(line("", matrix.hosts.map((host, index) => padToWidth(visible(host), columns[index] ?? 0)))),
     ...rowsOf(matrix).map(({ profile, cells }) =>
       line(
         visible(profile),
@@ -96,11 +98,11 @@ function listing(matrix: Matrix, { style, width }: Layout): readonly string[] {
   ]);
 }
 
-/** Each reason once for a profile, with the hosts that it holds for. */
+/** Each reason of a profile once, with the hosts that it applies to. */
 function reasons(matrix: Matrix, { style, width }: Layout): readonly string[] {
   return rowsOf(matrix).flatMap(({ profile, cells }) => {
-    const told = cells.filter(({ message }) => message !== undefined);
-    const groups = Map.groupBy(told, ({ status, rule, message }) => `${status}\0${rule}\0${message}`);
+    const explained = cells.filter(({ message }) => message !== undefined);
+    const groups = Map.groupBy(explained, ({ status, rule, message }) => `${status}\0${rule}\0${message}`);
     return [...groups.values()].flatMap((group) => {
       const [cell] = group;
       if (cell?.message === undefined) return [];

@@ -2,18 +2,18 @@ import { alignDown, alignUp, contains, intersect, normalise, type Range, rangeSi
 import type { Ground, MappedSegment, MemoryMap } from "./memory_map.ts";
 import { type Interests, makeScale, type Piece, type Scale } from "./memory_scale.ts";
 
-/** What a stretch of a bar stands for. `fold`: addresses that are left out. */
+/** What a stretch of a bar represents. `fold`: addresses that are left out. */
 export type Mark = Ground | "fold" | "segment" | "conflict";
 
-/** Neighbouring cells that stand for the same. */
+/** Neighbouring cells that represent the same thing. */
 export interface Run {
   /** The first cell. */
   readonly from: number;
-  /** The cell behind the last. */
+  /** The cell after the last. */
   readonly to: number;
   /** What is there. */
   readonly mark: Mark;
-  /** Which one, for `segment`, and for a `conflict` of one alone. */
+  /** The segment, for `segment`, and for a `conflict` that only one is part of. */
   readonly segment?: MappedSegment;
 }
 
@@ -21,13 +21,13 @@ export interface Run {
 export interface Bar {
   /** Its addresses. */
   readonly window: Range;
-  /** Which cell is which address. */
+  /** Maps its addresses to cells. */
   readonly scale: Scale;
   /** From left to right, without gaps. */
   readonly runs: readonly Run[];
 }
 
-/** A picture: all memory where it is known, and the surroundings of the segments where they are small in it. */
+/** A picture: all memory where it is known, and the surroundings of the segments if they are small in it. */
 export interface Drawing {
   /** All memory. */
   readonly whole?: Bar;
@@ -35,7 +35,7 @@ export interface Drawing {
   readonly detail?: Bar;
 }
 
-/** What the bars are to show; for several maps the same, so that their pictures compare. */
+/** What the bars show. Maps that are compared share one, so that their pictures have the same scale. */
 export interface Frame {
   /** All memory. */
   readonly whole?: Interests;
@@ -43,7 +43,7 @@ export interface Frame {
   readonly detail?: Interests;
 }
 
-/** Frames one map, or several that are to be compared. */
+/** The frame of one map, or of several that are compared. */
 export function frameOf(maps: readonly MemoryMap[]): Frame {
   const segments = maps.flatMap((map) => map.segments).filter((segment) => segment.start < segment.end);
   const regions = maps.flatMap((map) => map.regions);
@@ -69,7 +69,7 @@ export function frameOf(maps: readonly MemoryMap[]): Frame {
   };
 }
 
-/** Draws a map in cells; whatever matters has `least` of them at least. */
+/** Draws a map in cells. Whatever matters gets at least `least` of them. */
 export function draw(map: MemoryMap, { whole, detail }: Frame, cells: number, least: number): Drawing {
   const bar = (interests: Interests): Bar => {
     const scale = makeScale(interests, cells, least);
@@ -81,7 +81,7 @@ export function draw(map: MemoryMap, { whole, detail }: Frame, cells: number, le
   };
 }
 
-/** The segments and the reservation they go to, each with a little of what is beside it. */
+/** The segments and the reservation they go to, each with a little of its surroundings. */
 function surroundings(segments: readonly Range[], targets: readonly Range[]): readonly Range[] {
   if (segments.length === 0) return [];
   const solid = normalise([...segments, ...targets]);
@@ -111,7 +111,7 @@ function runsOf(piece: Piece, map: MemoryMap): readonly Run[] {
 
 const GROUNDS: readonly Ground[] = ["crash", "kernel", "ram", "reserved", "unlisted"];
 
-/** What each cell of a piece holds most of. */
+/** What each cell of a piece mostly holds. */
 function grounds(piece: Piece, { regions }: MemoryMap): readonly Ground[] {
   const count = piece.to - piece.from;
   if (regions.length === 0) return Array.from({ length: count }, () => "unknown");

@@ -11,9 +11,9 @@ export interface LegendRow {
   readonly mark: Mark;
   /** The segment's letter. */
   readonly key?: string;
-  /** What it is called; nothing in it drives a terminal. */
+  /** Its name, safe for a terminal. */
   readonly name: string;
-  /** Where it is and how large, or how much there is of it. */
+  /** Its place and size, or the total size of its ranges. */
   readonly text: string;
   /** A segment that the last bar shows larger than to scale. */
   readonly larger?: boolean;
@@ -21,7 +21,7 @@ export interface LegendRow {
 
 /** An address above a bar. */
 export interface Label {
-  /** Where it belongs. */
+  /** The cell of the address. */
   readonly cell: number;
   /** The cell of its first character. */
   readonly from: number;
@@ -38,10 +38,10 @@ const NAMES: { readonly [ground in Ground]: string } = {
   unknown: "not known",
 };
 
-/** With more ranges than these of a kind, they are counted. */
+/** More ranges of a kind than this are counted, not listed. */
 const FEW = 2;
 
-/** Rows for what a picture shows: the kinds of memory, the segments in their order, what is wrong with their places. */
+/** The rows of a picture: the kinds of memory, the segments in their order, and conflicts. */
 export function legendOf(map: MemoryMap, drawing: Drawing): readonly LegendRow[] {
   const bars = barsOf(drawing);
   const shown = new Set(bars.flatMap(({ runs }) => runs.map(({ mark }) => mark)));
@@ -59,7 +59,7 @@ export function legendOf(map: MemoryMap, drawing: Drawing): readonly LegendRow[]
     ...(shown.has("unlisted")
       ? [{ mark: "unlisted", name: NAMES.unlisted, text: "no line in /proc/iomem" } as const]
       : []),
-    ...(shown.has("unknown") ? [{ mark: "unknown", name: NAMES.unknown, text: "what is there" } as const] : []),
+    ...(shown.has("unknown") ? [{ mark: "unknown", name: NAMES.unknown, text: "no map of this memory" } as const] : []),
     ...(folds.length === 0 ? [] : [{ mark: "fold", name: "left out", text: rangesText(folds) } as const]),
     ...map.segments.map((segment): LegendRow => ({
       mark: "segment",
@@ -79,7 +79,7 @@ export function legendOf(map: MemoryMap, drawing: Drawing): readonly LegendRow[]
   ];
 }
 
-/** Of two reservations the kernel takes an image in the high one alone. */
+/** Of two reservations, only the high one can hold an image. */
 function groundRows(kind: Ground, ranges: readonly Range[]): readonly LegendRow[] {
   const [low, high, ...others] = ranges;
   if (kind !== "crash" || low === undefined || high === undefined || others.length > 0) {
@@ -110,12 +110,12 @@ export function captionOf(bar: Bar, { whole }: Drawing): string {
   return bar === whole ? "All memory" : "Where the segments go";
 }
 
-/** What stands below the rows, raw. */
+/** The lines below the rows, raw. */
 export function notesOf(map: MemoryMap, rows: readonly LegendRow[]): readonly string[] {
   return [...(rows.some(({ larger }) => larger === true) ? ["* drawn larger than to scale"] : []), ...map.notes];
 }
 
-/** A row's name; with a star if it is not to scale. */
+/** The name of a row, with a star if it is not drawn to scale. */
 export function nameOf({ name, larger }: LegendRow): string {
   return larger === true ? `${name} *` : name;
 }
@@ -130,14 +130,14 @@ function rangeText(range: Range): string {
 }
 
 /**
- * Addresses above a bar, each with its first character above its place, or its last at the bar's end: both ends, what
- * follows a gap, and round ones as far as there is room. `width`: the cells of a character.
+ * Addresses above a bar: both ends, the first one after each gap, and round ones where there is room. The first character
+ * of each is above its cell; the last address ends where the bar ends. `width`: the cells of a character.
  */
 export function labelsOf({ window, scale }: Bar, width: number): readonly Label[] {
   const ends: readonly bigint[] = [window.start, window.end];
-  const behindGaps = scale.pieces.filter(({ folded }) => folded).map(({ end }) => end);
+  const afterGaps = scale.pieces.filter(({ folded }) => folded).map(({ end }) => end);
   const labels: Label[] = [];
-  for (const address of [...ends, ...behindGaps, ...roundAddresses(window)]) {
+  for (const address of [...ends, ...afterGaps, ...roundAddresses(window)]) {
     const cell = cellAt(scale, address);
     if (cell === undefined) continue;
     const text = formatAddress(address);

@@ -6,7 +6,7 @@ import { allowedMemory, crashReservation, obstacles } from "../plan/placement/fr
 import { obstacleAt } from "../plan/placement/obstacle.ts";
 import { isCrash } from "../plan/stored.ts";
 
-/** What memory is to a plan. `unlisted`: /proc/iomem has no line for it. `unknown`: there is no such map at hand. */
+/** What memory is to a plan. `unlisted`: /proc/iomem has no line for it. `unknown`: the memory map is not available. */
 export type Ground = "ram" | "kernel" | "crash" | "reserved" | "unlisted" | "unknown";
 
 /** A range of one kind, physical addresses. */
@@ -17,21 +17,21 @@ export interface Region extends Range {
 
 /** A segment that is drawn. */
 export interface MappedSegment extends Range {
-  /** The letter that stands for it. */
+  /** Its letter in the picture. */
   readonly key: string;
   /** As the plan names it, raw. */
   readonly name: string;
-  /** Bytes copied; those behind are zero. */
+  /** Bytes copied; the rest is zero. */
   readonly copied: bigint;
 }
 
-/** Memory that is asked for twice, or that no segment may take. */
+/** Memory that two segments claim, or that no segment may use. */
 export interface Conflict extends Range {
-  /** Who asks for it, and what is there, raw. */
+  /** Which segment claims it and what is there, raw. */
   readonly message: string;
 }
 
-/** What a picture shows of a host's memory and of a plan for it. It steers nothing. */
+/** What a picture shows of a host's memory and of a plan for it. It is for display only. */
 export interface MemoryMap {
   /** Sorted and disjoint; empty where the memory is not known. */
   readonly regions: readonly Region[];
@@ -45,14 +45,14 @@ export interface MemoryMap {
   readonly notes: readonly string[];
 }
 
-/** A letter for each segment; kexec_load takes 16 (KEXEC_SEGMENT_MAX), and a plan with more fails its checks. */
+/** A letter for each segment. kexec_load accepts 16 (KEXEC_SEGMENT_MAX); a plan with more fails its checks. */
 const KEYS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-/** More of them are counted, not drawn. */
+/** More conflicts than this are counted, not drawn. */
 const MOST_CONFLICTS = 12;
 
 /**
- * The memory of a host with what a plan puts there. Without facts, or where these hide addresses, only the segments are
+ * The memory of a host with what a plan puts there. Without facts, or if these hide addresses, only the segments are
  * known; without a plan, only the host. The notes say what is missing.
  */
 export function memoryMap(plan: Plan | undefined, facts: HostFacts | undefined): MemoryMap {
@@ -104,7 +104,7 @@ function regionsOf(facts: HostFacts): readonly Region[] {
     .toSorted(compareStart);
 }
 
-/** From the first of its lines to the last: between them lies what it freed after it had started. */
+/** From the first of its lines to the last: the kernel freed what is between them after it started. */
 function runningKernel({ iomem }: HostFacts): readonly Range[] {
   return iomem.roots.flatMap((root) => {
     const parts = normalise(root.children.filter(({ name }) => /^Kernel (code|rodata|data|bss)$/.test(name)));
@@ -122,7 +122,7 @@ function overlapping(segments: readonly MappedSegment[]): readonly Conflict[] {
   );
 }
 
-/** By the measure of the rules `segment-memory` and `segment-crash`. */
+/** Judged as the rules `segment-memory` and `segment-crash` do. */
 function misplaced(segments: readonly MappedSegment[], facts: HostFacts, crash: boolean): readonly Conflict[] {
   const allowed = allowedMemory(facts, crash);
   return segments.flatMap((segment) =>
@@ -138,22 +138,22 @@ function misplaced(segments: readonly MappedSegment[], facts: HostFacts, crash: 
 function unknownNotes(plan: Plan | undefined, facts: HostFacts | undefined): readonly string[] {
   if (facts === undefined) {
     const host = plan?.host.hostname ?? "the plan's host";
-    return [`The memory of ${host} is not known here; --facts FILE tells it`];
+    return [`The memory map of ${host} is not available here; give its facts with --facts FILE`];
   }
   switch (facts.iomem.visibility) {
     case "full":
       return [];
     case "zeroed":
-      return ["/proc/iomem hides its addresses, so the memory is not known; run warmboot as root"];
+      return ["/proc/iomem hides its addresses, so the memory map is unknown; run warmboot as root"];
     case "absent":
-      return ["/proc/iomem is missing or empty, so the memory is not known"];
+      return ["/proc/iomem is missing or empty, so the memory map is unknown"];
   }
 }
 
 function placeNotes(plan: Plan, target: Range | undefined): readonly string[] {
   const { call } = plan;
   if (call.syscall === "kexec_load") {
-    return call.segments.length > 0 ? [] : ["No segment has a place; the checks say why"];
+    return call.segments.length > 0 ? [] : ["No segment has an address; the checks say why"];
   }
   if (!isCrash(plan)) return ["The kernel chooses where the new image goes, when it is loaded"];
   return target === undefined

@@ -1,12 +1,12 @@
 import { contains, intersect, normalise, overlaps, type Range, rangeSize, subtract } from "../core/range.ts";
 
-/** What a bar is to show. */
+/** What a bar shows. */
 export interface Interests {
   /** From its first address to its last. */
   readonly window: Range;
-  /** What is never left out; sorted, disjoint, in the window, not empty. */
+  /** What is never left out: sorted, disjoint, within the window, not empty. */
   readonly solid: readonly Range[];
-  /** What is seen however small it is, the most important first. */
+  /** What is visible however small it is, the most important first. */
   readonly marks: readonly Range[];
 }
 
@@ -14,11 +14,11 @@ export interface Interests {
 export interface Piece extends Range {
   /** Its first cell. */
   readonly from: number;
-  /** The cell behind its last. */
+  /** The cell after its last. */
   readonly to: number;
-  /** It is left out, and its cells stand for whatever is there. */
+  /** Whether it is left out; its cells then represent whatever is there. */
   readonly folded: boolean;
-  /** It has as many cells as its size asks for; more otherwise. */
+  /** Whether its cells match its size; otherwise it has more. */
   readonly toScale: boolean;
 }
 
@@ -26,18 +26,18 @@ export interface Piece extends Range {
 export interface Scale {
   /** How many there are. */
   readonly cells: number;
-  /** Bytes of a cell, about. */
+  /** Bytes of a cell, approximately. */
   readonly step: bigint;
   /** From the lowest address to the highest, without gaps. */
   readonly pieces: readonly Piece[];
 }
 
-/** More gaps than these are not left out: a bar of nothing but gaps shows nothing. */
+/** At most this many gaps are left out: a bar of nothing but gaps shows nothing. */
 const MOST_FOLDS = 8;
 
 /**
- * Spreads a window of addresses over cells: to scale, but for large gaps, which are left out until those that remain take
- * no more than half of what is shown, and for marks, which have `least` cells at least.
+ * Spreads a window of addresses over cells, to scale, with two exceptions: the largest gaps are left out until the rest
+ * take no more than half of the shown size, and every mark gets at least `least` cells.
  */
 export function makeScale({ window, solid, marks }: Interests, cells: number, least: number): Scale {
   const folds = foldsOf(window, solid);
@@ -63,7 +63,7 @@ export function makeScale({ window, solid, marks }: Interests, cells: number, le
   return { cells, step: (bytes + counted - 1n) / counted, pieces };
 }
 
-/** The cell in which an address lies; that behind the last for the end of the window. Undefined outside and in folds. */
+/** The cell of an address; for the end of the window, the one after the last. Undefined outside and in folds. */
 export function cellAt({ pieces, cells }: Scale, address: bigint): number | undefined {
   const piece = pieces.find(({ start, end }) => start <= address && address < end);
   if (piece === undefined) return pieces.at(-1)?.end === address ? cells : undefined;
@@ -72,7 +72,7 @@ export function cellAt({ pieces, cells }: Scale, address: bigint): number | unde
   return piece.from + Number((address - piece.start) * BigInt(piece.to - piece.from) / rangeSize(piece));
 }
 
-/** The cells that a range lies in, at least one; within what is left out, all of its cells. */
+/** The cells of a range, at least one; within what is left out, all cells of that piece. */
 export function cellsOf(scale: Scale, range: Range): { readonly from: number; readonly to: number } {
   const touched = scale.pieces.filter((piece) => overlaps(piece, range));
   const [first, last] = [touched[0], touched.at(-1)];
@@ -99,7 +99,7 @@ function sortedOnce(addresses: readonly bigint[]): readonly bigint[] {
   return [...new Set(addresses)].sort((a, b) => a < b ? -1 : 1);
 }
 
-/** The ranges that the marks are made of, until there are too many to give each its own cell. */
+/** The ranges within the marks, in the order of the marks, as many as can have a cell each. */
 function mostImportant(ranges: readonly Range[], marks: readonly Range[], most: number): ReadonlySet<Range> {
   const seen = new Set<Range>();
   for (const mark of marks) {
@@ -135,7 +135,7 @@ function share(sizes: readonly bigint[], minima: readonly number[], cells: numbe
   });
 }
 
-/** What is left for those that are to scale. */
+/** The sizes and cells that remain for the ranges drawn to scale. */
 function rest(sizes: readonly bigint[], minima: readonly number[], cells: number, fixed: ReadonlySet<number>) {
   const taken = [...fixed].reduce((sum, index) => sum + (minima[index] ?? 0), 0);
   const total = sizes.reduce((sum, size, index) => fixed.has(index) ? sum : sum + size, 0n);

@@ -3,7 +3,8 @@ import { type Bar, draw, type Drawing, type Frame } from "./memory_bar.ts";
 import { barsOf, captionOf, labelsOf, legendOf, type LegendRow, nameOf, notesOf } from "./memory_legend.ts";
 import type { MemoryMap } from "./memory_map.ts";
 import { cellsOf } from "./memory_scale.ts";
-import { element, escaped, line, type Part, shortened } from "./svg.ts";
+import { element, escaped, line, type Part } from "./svg.ts";
+import { cutToWidth } from "./width.ts";
 import { wrap } from "./wrap.ts";
 
 /** Units of a cell: fine enough for a scale, coarse enough that each cell is seen. */
@@ -12,9 +13,9 @@ const CELL = 2;
 const LEAST = 3;
 const BAR = 34;
 const ROW = 18;
-/** Units that a letter below a bar takes. */
+/** Units for a letter below a bar. */
 const LETTER = 13;
-/** Columns of text in a width; the widest of the monospaced fonts is taken. */
+/** The columns of text that fit into so many units, in the widest of the monospaced fonts. */
 export const columnsIn = (width: number): number => Math.floor(width / 7.1);
 
 /** A memory map as a picture, from `x` on and `width` wide. */
@@ -29,7 +30,7 @@ export function memoryPart(
   let y = at.y;
   for (const bar of barsOf(drawing)) {
     const below = bar === drawing.detail || drawing.detail === undefined;
-    // What is enlarged spreads behind caption and addresses, down to the next bar.
+    // The enlarged part fans out under caption and addresses, down to the next bar.
     if (!below && drawing.detail !== undefined) body.push(spread(bar, drawing.detail, at.x, y + 42 + BAR, width));
     body.push(...barElements(bar, drawing, at.x, y));
     y += 42 + BAR;
@@ -52,16 +53,16 @@ export function memoryPart(
   return { body, height: y - at.y };
 }
 
-/** What a map's picture shows, in words: for those who hear it. */
+/** The picture of a map in words, for screen readers. */
 export function memoryWords(map: MemoryMap, frame: Frame): string {
   const rows = legendOf(map, draw(map, frame, 400, LEAST));
   return [...rows.map(({ key, name, text }) => `${key === undefined ? "" : `${key} `}${name}: ${text}`), ...map.notes]
     .join(". ");
 }
 
-/** Text in lines of at most so many columns; words that are longer are cut. */
+/** Text in lines of at most so many columns; longer words are cut. */
 export function wrapped(text: string, columns: number): readonly string[] {
-  return wrap(text, columns, 0).split("\n").map((each) => shortened(each, columns));
+  return wrap(text, columns, 0).split("\n").map((each) => cutToWidth(each, columns));
 }
 
 function barElements(bar: Bar, drawing: Drawing, x: number, y: number): readonly string[] {
@@ -77,7 +78,7 @@ function barElements(bar: Bar, drawing: Drawing, x: number, y: number): readonly
       element("path", { class: "wb-line", d: `M${x + cell * CELL} ${top - 6}V${top}` }),
     ]),
     ...bar.runs.map(({ from, to, mark, segment }) => {
-      // A sliver of the page between segments that touch.
+      // A gap between segments that touch.
       const gap = mark === "segment" ? 1 : 0;
       const box = { class: `wb-${mark}`, x: x + from * CELL, y: top, width: (to - from) * CELL - gap, height: BAR };
       return element("rect", box, segment === undefined ? "" : element("title", {}, escaped(segment.name)));
@@ -95,7 +96,7 @@ function spread({ scale }: Bar, { window }: Bar, x: number, y: number, width: nu
   });
 }
 
-/** The segments' letters below a bar, side by side where they would lie on one another. */
+/** The letters of the segments below a bar, moved apart where they would overlap. */
 function letters({ runs }: Bar, x: number, y: number, width: number): readonly string[] {
   const places = new Map<string, number>();
   for (const { from, to, segment } of runs) {
@@ -106,7 +107,7 @@ function letters({ runs }: Bar, x: number, y: number, width: number): readonly s
   for (const [index, [, place]] of sorted.entries()) {
     shifted[index] = Math.max(place, (shifted[index - 1] ?? -LETTER) + LETTER);
   }
-  // Those that ran over the end come back.
+  // Letters that were moved past the end move back.
   for (let index = shifted.length - 1; index >= 0; index--) {
     shifted[index] = Math.min(shifted[index] ?? 0, width - 4 - (shifted.length - 1 - index) * LETTER);
   }
@@ -128,7 +129,7 @@ function legendRow(row: LegendRow, x: number, y: number, width: number): Part {
       element("rect", { class: `wb-${mark}`, x, y, width: 18, height: 14 }),
       element("rect", { class: "wb-line", x, y, width: 18, height: 14 }),
       ...(key === undefined ? [] : [line(x + 9, y + 11, key, "wb-letter")]),
-      line(x + 26, y + 12, shortened(nameOf(row), 18)),
+      line(x + 26, y + 12, cutToWidth(nameOf(row), 18)),
       ...lines.map((each, index) => line(x + column, y + 12 + index * 15, each, "wb-code")),
     ],
     height: ROW + (lines.length - 1) * 15,

@@ -4,10 +4,11 @@ import { barsOf, captionOf, labelsOf, legendOf, nameOf, notesOf } from "./memory
 import type { MemoryMap } from "./memory_map.ts";
 import { cellsOf } from "./memory_scale.ts";
 import type { Layout, Style } from "./style.ts";
+import { padToWidth, textWidth } from "./width.ts";
 import { wrap } from "./wrap.ts";
 import { visible } from "../core/text.ts";
 
-/** A character for each kind, so that colours are not needed; segments have letters. */
+/** A character for each kind, so that the picture needs no colours; segments have letters. */
 const CHARACTERS: { readonly [mark in Exclude<Mark, "segment">]: string } = {
   ram: ".",
   kernel: "=",
@@ -33,7 +34,7 @@ const PAINT: { readonly [mark in Mark]: keyof Style | undefined } = {
 
 const NAME = 18;
 
-/** The picture in characters, and what they stand for; indented, without a heading. */
+/** The picture in characters and its legend; indented, without a heading. */
 export function memoryLines(map: MemoryMap, { style, width }: Layout): readonly string[] {
   const drawing = draw(map, frameOf([map]), width - 4, 1);
   const bars = barsOf(drawing);
@@ -42,8 +43,8 @@ export function memoryLines(map: MemoryMap, { style, width }: Layout): readonly 
   const rows = legend.map((each) => {
     const sign = each.mark === "segment" ? each.key ?? "" : CHARACTERS[each.mark];
     const name = nameOf(each);
-    const end = name.length > NAME ? `\n${" ".repeat(NAME + 6)}` : " ".repeat(NAME + 1 - name.length);
-    return `  ${painted(sign, each.mark, style)}  ${name}${end}${wrap(each.text, width, NAME + 6)}`;
+    const head = textWidth(name) > NAME ? `${name}\n${" ".repeat(NAME + 6)}` : padToWidth(name, NAME + 1);
+    return `  ${painted(sign, each.mark, style)}  ${head}${wrap(each.text, width, NAME + 6)}`;
   });
   return [
     ...bars.flatMap((bar, index) => [
@@ -70,7 +71,7 @@ function barLines(bar: Bar, style: Style): readonly string[] {
 function charactersOf({ from, to, mark, segment }: Run): string {
   if (mark === "segment") return (segment?.key ?? "").repeat(to - from);
   const line = CHARACTERS[mark].repeat(to - from);
-  // A segment that lies wholly where it must not is still told from others.
+  // A segment that is entirely misplaced keeps its letter.
   return segment !== undefined && line.length > 1 ? `${segment.key}${line.slice(1)}` : line;
 }
 

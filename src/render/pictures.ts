@@ -8,12 +8,13 @@ import { memoryMap } from "./memory_map.ts";
 import { columnsIn, memoryPart, memoryWords, wrapped } from "./memory_svg.ts";
 import { headline, isReady, verdict } from "./plan.ts";
 import { PLAIN } from "./style.ts";
-import { line, type Part, shortened, svgDocument } from "./svg.ts";
+import { line, type Part, svgDocument } from "./svg.ts";
+import { cutToWidth } from "./width.ts";
 
 /** Units between the edge and what is drawn. */
 const EDGE = 20;
 
-/** Units: a plan's picture, and a diff's, in which two maps stand side by side. */
+/** Units: the picture of a plan, and that of a diff, which has two maps side by side. */
 const PLAN_WIDTH = 800;
 const DIFF_WIDTH = 960;
 const BETWEEN = 32;
@@ -22,14 +23,14 @@ const BETWEEN = 32;
 const MOST_LINES = 60;
 
 /**
- * A plan as an SVG document: the memory of its host, with each segment where it will lie, and the verdict. Without facts,
+ * A plan as an SVG document: the memory of its host, with each segment at its address, and the verdict. Without facts,
  * only the segments are known.
  */
 export function renderPlanSvg(plan: Plan, facts?: HostFacts): string {
   const map = memoryMap(plan, facts);
   const frame = frameOf([map]);
   const width = PLAN_WIDTH - 2 * EDGE;
-  const body = [line(EDGE, 36, shortened(headline(plan), 64), "wb-head")];
+  const body = [line(EDGE, 36, cutToWidth(headline(plan), 64), "wb-head")];
   let y = 58;
   for (const { text, shape } of verdictLines(plan, columnsIn(width))) {
     body.push(line(EDGE, y, text, shape));
@@ -41,8 +42,8 @@ export function renderPlanSvg(plan: Plan, facts?: HostFacts): string {
 }
 
 /**
- * A diff as an SVG document: before and after side by side at one scale, so that what moves is seen, and below them the
- * differences as the text has them. `facts`: the host that each side is for, in the order of the diff.
+ * A diff as an SVG document: before and after side by side at one scale, so that moves are visible, and below them the
+ * differences as text. `facts`: the host that each side is for, in the order of the diff.
  */
 export function renderDiffSvg(
   diff: Diff,
@@ -58,9 +59,9 @@ export function renderDiffSvg(
     const plan = plans[index];
     const first = plan === undefined ? `Running ${facts[index]?.release ?? ""}` : headline(plan);
     const body = [
-      line(x, 72, shortened(`${label}: ${sides[index].name}`, 46), "wb-sub"),
-      line(x, 92, shortened(first, 54)),
-      ...(plan === undefined ? [] : [line(x, 110, shortened(verdict(plan), 54), shapeOf(plan))]),
+      line(x, 72, cutToWidth(`${label}: ${sides[index].name}`, 46), "wb-sub"),
+      line(x, 92, cutToWidth(first, 54)),
+      ...(plan === undefined ? [] : [line(x, 110, cutToWidth(verdict(plan), 54), shapeOf(plan))]),
     ];
     const memory = memoryPart(maps[index], frame, { x, y: 122 }, width);
     return { body: [...body, ...memory.body], height: 122 + memory.height };
@@ -71,7 +72,7 @@ export function renderDiffSvg(
   const top = Math.max(...panels.map(({ height }) => height)) + 24;
   const text = textLines(diff, columns);
   const body = [
-    line(EDGE, 36, shortened(title, 78), "wb-head"),
+    line(EDGE, 36, cutToWidth(title, 78), "wb-head"),
     ...panels.flatMap((each) => each.body),
     ...text.map((each, index) => line(EDGE, top + index * 16, each, "wb-code", { "xml:space": "preserve" })),
   ];
@@ -84,7 +85,7 @@ function planOf(side: Side): Plan | undefined {
   return side.kind === "running" ? undefined : side.plan;
 }
 
-/** The text form, without its heading and the empty lines at its ends. */
+/** The text form, without its heading and the blank lines at its ends. */
 function textLines(diff: Diff, columns: number): readonly string[] {
   const lines = renderDiff(diff, { style: PLAIN, width: columns }).trimEnd().split("\n").slice(2);
   const cut = lines.length <= MOST_LINES ? lines : [
@@ -92,7 +93,7 @@ function textLines(diff: Diff, columns: number): readonly string[] {
     `    ... and ${lines.length - MOST_LINES + 1} more lines`,
     lines.at(-1) ?? "",
   ];
-  return cut.map((each) => shortened(each, columns));
+  return cut.map((each) => cutToWidth(each, columns));
 }
 
 function shapeOf(plan: Plan): string {

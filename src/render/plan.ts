@@ -12,14 +12,15 @@ import {
 import type { Checksum } from "../profile/profile.ts";
 import { memoryMap } from "./memory_map.ts";
 import type { Layout } from "./style.ts";
+import { padToWidth } from "./width.ts";
 import { wrap } from "./wrap.ts";
 import { visible } from "../core/text.ts";
 
 const LABEL = 16;
 
 /**
- * A plan for an administrator who is about to reboot: what runs, what will run, by which call and why, the checks. With
- * the facts of the host that it is for, the memory is drawn, too; without them, only where the segments go.
+ * A plan for an administrator who is about to reboot: what runs, what will run, by which call and why, and the checks.
+ * With the facts of its host, the memory is drawn too; without them, only the segments.
  */
 export function renderPlan(plan: Plan, layout: Layout, facts?: HostFacts): string {
   const { style } = layout;
@@ -42,7 +43,7 @@ export function renderPlan(plan: Plan, layout: Layout, facts?: HostFacts): strin
   ].join("\n");
 }
 
-/** What a plan does, in a line; raw. */
+/** What a plan does, in one line, raw. */
 export function headline(plan: Plan): string {
   const host = plan.host.hostname === undefined ? "" : ` on ${plan.host.hostname}`;
   const image = plan.release ?? (isExplicit(plan) ? "explicit segments" : "an image");
@@ -50,7 +51,7 @@ export function headline(plan: Plan): string {
   return `${plan.profile}: ${crash(plan) ? "load" : "boot"} ${what}${host}`;
 }
 
-/** The checks that did not pass, for a command that goes on to something else. */
+/** The checks that did not pass, for a command that continues with something else. */
 export function renderComplaints(checks: readonly Check[], layout: Layout): string {
   return checks.filter((check) => check.status !== "pass").flatMap((check) => checkLines(check, layout)).join("\n");
 }
@@ -58,7 +59,7 @@ export function renderComplaints(checks: readonly Check[], layout: Layout): stri
 /** Check verdicts as lines; also used by `status`. */
 export function checkLines(check: Check, { style, width }: Layout): readonly string[] {
   const mark = { pass: style.good("ok  "), warn: style.warning("warn"), fail: style.bad("FAIL") }[check.status];
-  const name = check.rule.padEnd(18);
+  const name = padToWidth(visible(check.rule), 18);
   const indent = 27;
   const lines = [`  ${mark}  ${name} ${wrap(visible(check.message), width, indent)}`];
   if (check.hint !== undefined) {
@@ -131,7 +132,7 @@ export function isReady({ checks }: Plan): boolean {
   return checks.every((check) => check.status !== "fail");
 }
 
-/** What the checks of a plan come to. */
+/** The result of the checks of a plan. */
 export function verdict(plan: Plan): string {
   const failed = plan.checks.filter((check) => check.status === "fail").length;
   const warned = plan.checks.filter((check) => check.status === "warn").length;

@@ -31,14 +31,14 @@ function autoKexec({ images }: Status): string {
 function imageRows(image: ImageStatus, layout: Layout): readonly string[] {
   const label = image.image === "reboot" ? "Next reboot" : "On a panic";
   const state =
-    { yes: "an image is loaded", no: "no image is loaded", unknown: "the kernel does not say" }[image.loaded];
+    { yes: "an image is loaded", no: "no image is loaded", unknown: "the kernel does not report it" }[image.loaded];
   if (image.record === "none" && image.loaded === "no") return row(label, [state], layout);
   const recorded = image.record === "matches" || image.record === "unconfirmed";
   const lines = [
     recorded ? `${image.release ?? "an image"}, from profile ${image.profile}` : state,
     ...(recorded && image.cmdline !== undefined && image.cmdline !== "" ? [image.cmdline] : []),
     ...(recorded && image.returns === true
-      ? ["`warmboot exec` runs it as often as you like, and the running system goes on"]
+      ? ["`warmboot exec` runs it as often as you like, and the running system continues"]
       : []),
     ...(recorded ? [`loaded ${image.loadedAt} by ${image.user}`] : []),
     ...(image.record === "matches" ? [] : [image.note]),
@@ -52,16 +52,16 @@ function imageRows(image: ImageStatus, layout: Layout): readonly string[] {
 
 function reload({ image, profile }: ImageStatus): string {
   const then = image === "crash" ? "a panic boots what was loaded" : "a reboot boots what was loaded";
-  return `Load profile ${profile} anew; until then ${then}`;
+  return `Load profile ${profile} again; until then ${then}`;
 }
 
 const USES: { readonly [use in ReservedRange["use"]]: string } = {
   image: "for the crash image",
   low: "for the crash kernel's devices",
-  borrowed: "lent to the crash kernel on a panic",
+  borrowed: "used by the crash kernel after a panic",
 };
 
-/** Where the reservations are, and how much of them there is. */
+/** The places and sizes of the reservations. */
 function reservationRows({ size, ranges, note }: Status["crash"], layout: Layout): readonly string[] {
   const lines = ranges.map(({ start, size, use }) =>
     `${formatSize(size)} at ${start}${ranges.length === 1 ? "" : `, ${USES[use]}`}`

@@ -1,14 +1,14 @@
-/** The colours of the output, or none of them. */
+/** The colours of the output, or none. */
 export interface Style {
-  /** What stands out. */
+  /** Emphasised. */
   bold(text: string): string;
-  /** What stands back. */
+  /** Subdued. */
   dim(text: string): string;
   /** What is as it should be. */
   good(text: string): string;
   /** What is wrong. */
   bad(text: string): string;
-  /** What needs a look. */
+  /** What needs attention. */
   warning(text: string): string;
   /** What to do. */
   accent(text: string): string;
@@ -19,7 +19,7 @@ const plain = (text: string): string => text;
 /** The text as it is. */
 export const PLAIN: Style = { bold: plain, dim: plain, good: plain, bad: plain, warning: plain, accent: plain };
 
-/** SGR codes (ECMA-48). `@std/fmt` leaves them out under NO_COLOR even where `--color=always` was said. */
+/** SGR codes (ECMA-48). Not from `@std/fmt/colors`: under NO_COLOR it omits them, even after `--color=always`. */
 const sgr = (on: number, off: number) => (text: string): string => `\x1b[${on}m${text}\x1b[${off}m`;
 
 /** ANSI colours. */
@@ -32,7 +32,7 @@ export const COLOURED: Style = {
   accent: sgr(36, 39),
 };
 
-/** How text is laid out: its colours, and the columns there are. */
+/** How text is laid out: its colours and the available columns. */
 export interface Layout {
   /** Its colours. */
   readonly style: Style;

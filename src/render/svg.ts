@@ -1,7 +1,7 @@
 import { escapeXml } from "./xml.ts";
 import { visible } from "../core/text.ts";
 
-/** A part of a picture: elements, and how much room they take downwards, in user units. */
+/** A part of a picture: its elements and their height in user units. */
 export interface Part {
   /** Elements of SVG. */
   readonly body: readonly string[];
@@ -24,25 +24,12 @@ export function line(x: number, y: number, text: string, shape = "", more: Attri
   return element("text", attributes, escaped(text));
 }
 
-/** Text as XML content: no markup, nothing that XML 1.0 forbids, and nothing that turns the direction of text around. */
+/** Text as XML content: no markup, nothing that XML 1.0 forbids, and nothing that reverses the direction of text. */
 export function escaped(text: string): string {
   return escapeXml(visible(text.toWellFormed()));
 }
 
-/** The text in so many columns, cut where it has more; wide characters take two. */
-export function shortened(text: string, columns: number): string {
-  const widthOf = (character: string): number => (character.codePointAt(0) ?? 0) >= 0x1100 ? 2 : 1;
-  let taken = 0;
-  let kept = "";
-  for (const character of text) {
-    taken += widthOf(character);
-    if (taken > columns) return `${kept.slice(0, -1)}…`;
-    kept += character;
-  }
-  return kept;
-}
-
-/** A document of its own: no script, no font and no file from elsewhere; light and dark as the viewer prefers. */
+/** A self-contained document: no script, no external font or file; light or dark, as the viewer prefers. */
 export function svgDocument(width: number, title: string, description: string, { body, height }: Part): string {
   const root = {
     xmlns: "http://www.w3.org/2000/svg",
@@ -64,7 +51,7 @@ export function svgDocument(width: number, title: string, description: string, {
   return `${element("svg", root, `\n${lines.join("\n")}\n`)}\n`;
 }
 
-/** What the classes stand for, and their colours in a light and in a dark page. */
+/** The classes and their colours on a light and on a dark page. */
 const COLOURS: readonly (readonly [selector: string, property: string, light: string, dark: string])[] = [
   [".wb-page", "fill", "#ffffff", "#0d1117"],
   [".wb text", "fill", "#1f2328", "#f0f6fc"],
@@ -107,7 +94,7 @@ ${rules(3)}
 }
 `;
 
-/** Each kind has a pattern of its own, so that it is told without colour. */
+/** Each kind has its own pattern, so that it is recognised without colour. */
 const PATTERNS = `<defs>
 <pattern id="wb-crash" width="6" height="6" patternUnits="userSpaceOnUse"><rect class="wb-crash-ground" width="6" height="6"/><circle class="wb-crash-dot" cx="3" cy="3" r="1.2"/></pattern>
 <pattern id="wb-reserved" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="wb-reserved-ground" width="5" height="5"/><path class="wb-reserved-line" d="M1 0V5" stroke-width="1.6"/></pattern>

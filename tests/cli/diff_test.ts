@@ -62,7 +62,7 @@ Deno.test("without a second side, a profile is compared with the captured host a
   const alone = await diff(web, "--facts", facts);
   assertEquals(alone.stdout, (await diff(web, "@running", "--facts", facts)).stdout);
   assertStringIncludes(alone.stdout, "From @running to");
-  assertStringIncludes(alone.stdout, "Not known of @running: the kernel file's SHA-256 and the initrds");
+  assertStringIncludes(alone.stdout, "Unknown for @running: the kernel file's SHA-256 and the initrds");
 });
 
 Deno.test("what cannot be compared is refused with the reason", async () => {

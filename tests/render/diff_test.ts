@@ -91,7 +91,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a diff with the running system says what is not known of it",
+  name: "a diff with the running system says what is unknown about it",
   permissions: "none",
   fn() {
     assertEquals(
@@ -105,8 +105,8 @@ Deno.test({
     - quiet
     + warmboot.plan=689bc5fff15c624b
 
-  Not known of @running: the kernel file's SHA-256 and the initrds
-  Not compared, since it tells of that boot alone:
+  Unknown for @running: the kernel file's SHA-256 and the initrds
+  Not compared, because it describes that boot only:
     BOOT_IMAGE=/boot/vmlinuz-6.1.0-50-amd64
 
 1 added, 1 changed, 1 removed
@@ -116,7 +116,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "no differences are told as such, and as doubtful where something is not known",
+  name: "no differences are reported as such, and as doubtful if something is unknown",
   permissions: "none",
   fn() {
     const last = (diff: Diff) => renderDiff(diff, plain).trimEnd().split("\n").at(-1);

@@ -58,7 +58,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a matrix that is too wide becomes a list, within its columns, each reason told once",
+  name: "a matrix that is too wide becomes a list, within its columns, each reason given once",
   permissions: "none",
   fn() {
     const hosts = Array.from({ length: 30 }, (_, index) => `rack4-node${index}`);

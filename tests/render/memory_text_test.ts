@@ -237,7 +237,7 @@ pure("every segment is seen at any width, sixteen of them too", () => {
   }
 });
 
-pure("colours change no text, and kinds are told without them", () => {
+pure("colours change no text, and kinds are recognised without them", () => {
   for (const { plan, facts } of Object.values(SCENES)) {
     const lines = memoryLines(memoryMap(plan, facts), { style: COLOURED, width: 80 }).join("\n");
     // deno-lint-ignore no-control-regex
@@ -249,7 +249,7 @@ pure("a plan without the facts of its host shows the segments, and says what is 
   const text = renderPlan(SCENES.small.plan, { style: PLAIN, width: 80 });
   assertStringIncludes(text, "\nMemory\n  Where the segments go");
   assertStringIncludes(text, "|?????AAAA");
-  assertStringIncludes(text, "The memory of web1 is not known here; --facts FILE tells it");
+  assertStringIncludes(text, "The memory map of web1 is not available here; give its facts with --facts FILE");
   assertEquals(renderPlan(SCENES.file.plan, { style: PLAIN, width: 80 }).includes("Memory\n"), false);
 });
 

@@ -47,7 +47,7 @@ Deno.test("diff draws both sides, and of stored plans only what is known", async
   for (const [index, path] of [low, high].entries()) {
     await run(["plan", path, "--facts", facts, "--out", plans[index] ?? ""]);
   }
-  const unknown = /The memory of vm-web-1 is not known/g;
+  const unknown = /The memory map of vm-web-1 is not available/g;
   for (const [words, hidden] of [[[], 2], [["--facts", facts], 0], [["--facts", laptop], 2]] as const) {
     const { stdout, code } = await run(["diff", ...plans, ...words, "-o", "svg"], ["--allow-read"]);
     const shown = stdout.replace(/<desc[^]*<\/desc>/, "");

@@ -115,6 +115,6 @@ pure("the running system is drawn without a plan", () => {
 pure("a side whose host is not at hand says so", () => {
   const sides = [side("a", SCENES.small), side("b", SCENES.overlap)] as const;
   const svg = renderDiffSvg(diffPlans(...sides), sides, [undefined, SMALL_VM]);
-  assertStringIncludes(svg, "The memory of web1 is not known here");
+  assertStringIncludes(svg, "The memory map of web1 is not available here");
   assertEquals(boxes(svg, "unknown").every(([x]) => x < 480), true);
 });

@@ -68,7 +68,7 @@ Deno.test({
       },
     }, LAYOUT);
     assertStringIncludes(text, "/boot/vmlinuz is another file");
-    assertStringIncludes(text, "Load profile kdump anew; until then a panic boots");
+    assertStringIncludes(text, "Load profile kdump again; until then a panic boots");
     assertStringIncludes(text, "512 MiB at 0x110000000, for the crash image");
   },
 });
