@@ -67,7 +67,7 @@ export type {
   KernelField,
   Lone,
   PlacedFile,
-  PlacedWord,
+  PlacedParameter,
   SegmentFate,
   SegmentPlace,
   SideKind,
@@ -169,7 +169,7 @@ export { parseProfile, parseProfileBytes } from "./src/profile/parse.ts";
 export type { PlannedRequires } from "./src/profile/planned_requires.ts";
 export type {
   Checksum,
-  Cmdline,
+  CmdlineSpec,
   FileRef,
   LoadChoice,
   Profile,

@@ -1,6 +1,6 @@
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { parseWord, splitWords } from "../profile/cmdline.ts";
+import { kernelParameter, parseCmdline } from "../profile/cmdline/cmdline.ts";
 import type { ProfileTemplate } from "../profile/profile_template.ts";
 import { initrdFor, type InstalledKernel, installedKernels, kernelAt } from "./installed_kernels.ts";
 
@@ -80,7 +80,7 @@ function draftOf(
 
 /** Where the running kernel's file may be: what the boot loader said, and where distributions have it. */
 function candidates({ cmdline, release }: HostFacts): readonly string[] {
-  const named = splitWords(cmdline ?? "").words.map(parseWord).find(({ name }) => name === "BOOT_IMAGE")?.value;
+  const named = kernelParameter(parseCmdline(cmdline ?? ""), "BOOT_IMAGE")?.value;
   // GRUB writes (hd0,gpt2)/vmlinuz; the path is from the root of that file system, which may be mounted on /boot.
   const path = named?.replace(/^\([^)]*\)/, "");
   return [

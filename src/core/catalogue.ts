@@ -27,8 +27,11 @@ export const CATALOGUE = {
   "unsupported-version": { exit: "data", about: "A profile has a version that this warmboot does not read" },
   "conflict": { exit: "data", about: "Keys exclude one another, or one would be ignored" },
   "cmdline-quote": { exit: "data", about: "A command line has a double quote that is not closed" },
-  "cmdline-character": { exit: "data", about: "A word has a character that cannot reach the kernel as it is written" },
-  "cmdline-no-match": { exit: "data", about: "A `remove` of the command line matches no word" },
+  "cmdline-character": {
+    exit: "data",
+    about: "A parameter has a character that cannot reach the kernel as it is written",
+  },
+  "cmdline-no-match": { exit: "data", about: "A `remove` of the command line matches no parameter" },
   "cmdline-not-known": { exit: "unavailable", about: "The running command line is to be reused, and is not known" },
   // Layers: profiles that are made of several files.
   "layer-unavailable": { exit: "data", about: "A profile extends a file where none can be read" },

@@ -4,7 +4,7 @@ import { type Aspect, ASPECTS, type Change, type Diff, type Lone, type PlacedFil
 import { diffChecks, diffPlanned, diffSegments } from "./plans.ts";
 import { align } from "./sequence.ts";
 import { inOrder, type Side } from "./side.ts";
-import { diffWords, withoutBootWords } from "./words.ts";
+import { diffParameters, withoutBootParameters } from "./parameters.ts";
 
 /** What was found of some aspects. An aspect in neither list was compared and is the same. */
 interface Finding {
@@ -140,10 +140,10 @@ function commandLines(from: Side, to: Side): Finding {
     return { changes: [], unknown, compared: unknown.length === 0 ? [] : ["cmdline"] };
   }
   if (from.kind !== "running" || to.kind === "running") {
-    return { changes: diffWords(before, after), unknown: [], compared: ["cmdline"] };
+    return { changes: diffParameters(before, after), unknown: [], compared: ["cmdline"] };
   }
-  const { cmdline, ignored } = withoutBootWords(before, after);
-  return { changes: diffWords(cmdline, after), unknown: [], compared: ["cmdline"], ignored };
+  const { cmdline, ignored } = withoutBootParameters(before, after);
+  return { changes: diffParameters(cmdline, after), unknown: [], compared: ["cmdline"], ignored };
 }
 
 /** Undefined where the host does not say it, and for explicit segments, which have none. */

@@ -16,11 +16,11 @@ export const ASPECTS: readonly Aspect[] = [
   "host",
 ];
 
-/** A word of a command line, with its quotes. */
-export interface PlacedWord {
+/** A parameter of a command line. */
+export interface PlacedParameter {
   /** As it is written. */
   readonly word: string;
-  /** Its place among the words, from 1. */
+  /** Its place among the parameters, from 1. */
   readonly position: number;
   /** It stands behind `--`, for init. */
   readonly init?: true;
@@ -67,7 +67,7 @@ export type KernelField = "release" | "version" | "path" | "image" | "sha256" | 
 export type Change =
   | { readonly about: "kernel"; readonly field: KernelField } & (Altered<string> | Lone<string>)
   | { readonly about: "initrd" } & (Altered<PlacedFile, "change" | "move"> | Lone<PlacedFile>)
-  | { readonly about: "cmdline" } & (Altered<PlacedWord, "change" | "move"> | Lone<PlacedWord>)
+  | { readonly about: "cmdline" } & (Altered<PlacedParameter, "change" | "move"> | Lone<PlacedParameter>)
   | { readonly about: "call"; readonly field: "syscall" | "entry" | "checksum" } & Altered<string>
   | { readonly about: "flag" } & Lone<string>
   | {
@@ -114,6 +114,6 @@ export interface Diff {
   readonly unchanged: readonly Aspect[];
   /** What could not be compared. */
   readonly unknown: readonly Unknown[];
-  /** Words of the running command line that say how that boot came about: they are not compared. */
+  /** Parameters of the running command line that say how that boot came about: they are not compared. */
   readonly ignored: readonly string[];
 }

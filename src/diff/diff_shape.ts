@@ -19,7 +19,7 @@ import {
   type CheckState,
   type Diff,
   type PlacedFile,
-  type PlacedWord,
+  type PlacedParameter,
   type SegmentPlace,
   type Unknown,
 } from "./diff.ts";
@@ -29,9 +29,9 @@ const aspect: Shape<Aspect> = choice(ASPECTS);
 
 const onlyTrue: Shape<true> = scalar("true", { enum: [true] }, (value) => value === true ? value : undefined);
 
-const word = record<PlacedWord>({
-  word: { shape: text, doc: "The word, with its quotes" },
-  position: { shape: count, doc: "Its place among the words, from 1" },
+const parameter = record<PlacedParameter>({
+  word: { shape: text, doc: "The parameter, with its quotes" },
+  position: { shape: count, doc: "Its place among the parameters, from 1" },
   init: { shape: onlyTrue, doc: "It stands behind `--`, for init", fallback: { value: undefined } },
 });
 
@@ -79,7 +79,7 @@ const CHANGES: readonly ChangeRow[] = [
     fields: { field: { enum: ["release", "version", "path", "image", "sha256", "machine"] } },
   },
   { about: "initrd", part: file.schema, actions: [...ALTERED, "move"] },
-  { about: "cmdline", part: word.schema, actions: [...ALTERED, "move"] },
+  { about: "cmdline", part: parameter.schema, actions: [...ALTERED, "move"] },
   {
     about: "call",
     part: text.schema,
@@ -147,7 +147,7 @@ const FIELDS: Fields<Diff> = {
     })),
     doc: "What could not be compared",
   },
-  ignored: { shape: list(text), doc: "Words of the running command line that say how that boot came about" },
+  ignored: { shape: list(text), doc: "Parameters of the running command line that say how that boot came about" },
 };
 
 /** The JSON Schema of `diff -o json`. */

@@ -24,10 +24,10 @@ export interface CrashParts {
 /** The parts of a crash image that are like no other's. */
 export interface CrashLayout {
   readonly segments: readonly Segment[];
-  /** The words that the command line gets. */
+  /** Adds the parameters that the command line gets. */
   readonly cmdline: (cmdline: string) => string;
-  /** What a crash kernel is told of them. */
-  readonly told?: NonNullable<HandoverInput["crash"]>;
+  /** What the handover says about them to the crash kernel. */
+  readonly crashInfo?: NonNullable<HandoverInput["crash"]>;
   /** Segments that the running kernel may change after the load: purgatory does not verify them. */
   readonly changing: readonly string[];
   readonly backup?: NonNullable<PurgatoryTask["backup"]>;
@@ -74,7 +74,7 @@ export function crashParts(facts: HostFacts, { crash }: LinuxMachine): Checked<C
       value: {
         segments,
         cmdline: (cmdline) => crash.cmdline(cmdline, address),
-        told: { elfcorehdr: { start: address, end: address + BigInt(bytes.length) }, kept },
+        crashInfo: { elfcorehdr: { start: address, end: address + BigInt(bytes.length) }, kept },
         changing: hotplugFlags(facts).length > 0 ? [ELFCOREHDR] : [],
         ...(source === undefined || target === undefined
           ? {}

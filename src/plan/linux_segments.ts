@@ -81,7 +81,7 @@ export function linuxSegments(
     initrd: initrdSize > 0n,
     kaslr: kernel.bases !== undefined,
     ...(deviceTree === undefined ? {} : { deviceTree }),
-    ...(special.told === undefined ? {} : { crash: special.told }),
+    ...(special.crashInfo === undefined ? {} : { crash: special.crashInfo }),
   });
   diagnostics.push(...handover.diagnostics);
   if (handover.value === undefined) return { value: undefined, diagnostics };

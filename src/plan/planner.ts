@@ -1,6 +1,8 @@
 import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import { formatSize } from "../core/number.ts";
-import { resolveCmdline, shown, splitWords, STAMP, wordName } from "../profile/cmdline.ts";
+import { kernelParameter, parseCmdline } from "../profile/cmdline/cmdline.ts";
+import { shown } from "../profile/cmdline/problem.ts";
+import { resolveCmdline, STAMP } from "../profile/cmdline/resolve.ts";
 import { describeInitrd, imageRelease, imageVersion } from "../image/describe.ts";
 import { type Choice, chooseCall } from "./choose.ts";
 import { fileLoadFlags } from "./flags.ts";
@@ -58,13 +60,13 @@ export function planBoot(input: PlanInput): Checked<Plan> {
 
 /** Either call adds `elfcorehdr=` itself, and a second one would win: the crash kernel would find no dump. */
 function statedElfcorehdr(cmdline: string): Diagnostic | undefined {
-  const word = splitWords(cmdline).words.find((each) => wordName(each) === "elfcorehdr");
-  return word === undefined ? undefined : {
+  const stated = kernelParameter(parseCmdline(cmdline), "elfcorehdr");
+  return stated === undefined ? undefined : {
     code: "crash-cmdline",
     severity: "error",
-    message: `The command line states \`${shown(word)}\`, whose address is known only once the image is placed`,
+    message: `The command line states \`${shown(stated.text)}\`, whose address is known only once the image is placed`,
     path: ["cmdline"],
-    hint: "Take it out; it is added when the crash kernel is loaded",
+    hint: "Remove it; it is added when the crash kernel is loaded",
   };
 }
 
@@ -98,7 +100,7 @@ function statedStamp(cmdline: string): Diagnostic | undefined {
     severity: "error",
     message: `The command line states \`${shown(`${STAMP}=${stated}`)}\`, which \`stamp: true\` adds by itself`,
     path: ["cmdline"],
-    hint: "Take it out; the digest is made anew with each plan",
+    hint: "Remove it; the digest is made again with each plan",
   };
 }
 

@@ -1,4 +1,4 @@
-import { resolveCmdline } from "../profile/cmdline.ts";
+import { resolveCmdline } from "../profile/cmdline/resolve.ts";
 import { chooseCall } from "./choose.ts";
 import type { PlanInput } from "./input.ts";
 import { predecompressObjection } from "../arch/x86_64/predecompress.ts";

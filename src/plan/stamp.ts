@@ -1,5 +1,12 @@
 import { sha256Of } from "../core/sha256.ts";
-import { addWord, isSeparator, parseWord, splitWords, STAMP, wordName } from "../profile/cmdline.ts";
+import {
+  addParameter,
+  kernelParameter,
+  parameterKey,
+  parseCmdline,
+  withoutParameters,
+} from "../profile/cmdline/cmdline.ts";
+import { STAMP } from "../profile/cmdline/resolve.ts";
 import { type Call, filesOf, rolesOf } from "./plan.ts";
 
 /** What boots: all that a stamp is about. */
@@ -12,15 +19,15 @@ export interface Booted {
   readonly cmdline: string;
 }
 
-/** Hex digits of a stamp: 64 bits tell any two plans of one machine apart, and cost little of the command line. */
+/** Hex digits of a stamp: 64 bits distinguish any two plans of one machine, and take little of the command line. */
 const STAMP_DIGITS = 16;
 
-/** Words that are added once a plan is made: the stamp itself, and where a crash kernel finds its description. */
+/** Parameters that are added once a plan is made: the stamp itself, and where a crash kernel finds its description. */
 const ADDED: readonly string[] = [STAMP, "elfcorehdr"];
 
 /**
  * The digest that `stamp: true` puts on the command line: the first 16 hex digits of the SHA-256 of
- * `{"kernel":SHA256,"initrd":[SHA256...],"cmdline":WORDS}`, words with one space between. It names what boots and not how
+ * `{"kernel":SHA256,"initrd":[SHA256...],"cmdline":CMDLINE}`, parameters with one space between. It names what boots and not how
  * it was loaded, so that the system that it booted, on which the same profile may be planned with another call or at other
  * addresses, still finds its own stamp.
  */
@@ -29,15 +36,14 @@ export function stampOf({ kernel, initrd, cmdline }: Booted): string {
   return sha256Of(text).slice(0, STAMP_DIGITS);
 }
 
-/** A command line with its stamp, before the `--` behind which words are init's. */
+/** A command line with its stamp, which is the kernel's: it comes before any `--`. */
 export function stamped(booted: Booted): string {
-  return addWord(booted.cmdline, `${STAMP}=${stampOf(booted)}`);
+  return addParameter(booted.cmdline, `${STAMP}=${stampOf(booted)}`);
 }
 
 /** The digest that a command line states; undefined without one. Of several the last counts, as it does to the kernel. */
 export function stampIn(cmdline: string): string | undefined {
-  const word = kernelWords(cmdline).findLast((each) => wordName(each) === STAMP);
-  return word === undefined ? undefined : parseWord(word).value;
+  return kernelParameter(parseCmdline(cmdline), STAMP)?.value;
 }
 
 /** The stamp of a call that carries its own true one; undefined where it has none, or a false one. */
@@ -47,7 +53,7 @@ export function trueStamp(call: Call): string | undefined {
   return booted !== undefined && stampOf(booted) === stated ? stated : undefined;
 }
 
-/** What a call boots; undefined with explicit segments, which are no kernel. */
+/** What a call boots; undefined with explicit segments, which are not a kernel. */
 function bootedBy(call: Call): Booted | undefined {
   const roles = rolesOf(call);
   const digestOf = (path: string): string => filesOf(call).find((file) => file.path === path)?.sha256 ?? "";
@@ -55,14 +61,6 @@ function bootedBy(call: Call): Booted | undefined {
   return { kernel: digestOf(roles.kernel), initrd: roles.initrd.map(digestOf), cmdline: call.cmdline };
 }
 
-function kernelWords(cmdline: string): readonly string[] {
-  const { words } = splitWords(cmdline);
-  const end = words.findIndex(isSeparator);
-  return end < 0 ? words : words.slice(0, end);
-}
-
 function withoutAdded(cmdline: string): string {
-  const { words } = splitWords(cmdline);
-  const own = kernelWords(cmdline);
-  return [...own.filter((word) => !ADDED.includes(wordName(word))), ...words.slice(own.length)].join(" ");
+  return withoutParameters(cmdline, (parameter) => ADDED.includes(parameterKey(parameter)));
 }

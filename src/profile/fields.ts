@@ -2,9 +2,9 @@
 import { KEXEC_ARCHITECTURES, type KexecArch } from "../core/kexec_arch.ts";
 import { choice, type Fields, list, record, type Shape } from "../core/shape.ts";
 import { formatAddress } from "../core/number.ts";
-import { cmdline } from "./cmdline_shape.ts";
+import { cmdline } from "./cmdline/shape.ts";
 import { fileRef, fileRefs, paths } from "./file_shape.ts";
-import type { Cmdline, FileRef, LoadChoice, Profile, Requires, SegmentSpec } from "./profile.ts";
+import type { CmdlineSpec, FileRef, LoadChoice, Profile, Requires, SegmentSpec } from "./profile.ts";
 import { refine } from "./refine.ts";
 import { requires } from "./requires_shape.ts";
 import { address, boolean, checksum, label, prose } from "./scalars.ts";
@@ -20,7 +20,7 @@ export interface Stated {
   readonly kernel?: FileRef;
   readonly initrd: readonly FileRef[];
   readonly dtb?: FileRef;
-  readonly cmdline: Cmdline;
+  readonly cmdline: CmdlineSpec;
   readonly crash: boolean;
   readonly preserve_context: boolean;
   readonly load: LoadChoice;
@@ -106,8 +106,8 @@ export const FIELDS: Fields<Stated> = {
   },
   cmdline: {
     shape: cmdline,
-    doc: "The kernel's command line: a string, a list of words, or an edit of the running one.",
-    fallback: { value: { kind: "words", words: [] } },
+    doc: "The kernel's command line: a string, a list of parameters, or an edit of the running one.",
+    fallback: { value: { kind: "parameters", parameters: [] } },
     examples: ["root=LABEL=root ro", { reuse: true, remove: ["quiet"], append: ["systemd.unit=rescue.target"] }],
   },
   crash: {

@@ -1,6 +1,6 @@
 import type { Diagnostic, Path } from "../core/diagnostic.ts";
 import { isMap, type Report } from "../core/shape.ts";
-import { isSeparator, splitWords } from "./cmdline.ts";
+import { splitAtSeparator, splitParameters } from "./cmdline/cmdline.ts";
 import type { Layer } from "./layer.ts";
 import { placed } from "./locate.ts";
 
@@ -21,14 +21,14 @@ export interface Traced {
 /** Keys that tell one profile from another: those of a base do not become the profile's. */
 const OF_ONE_FILE: readonly string[] = ["version", "name", "description", "extends"];
 
-/** The lists to which a `+` behind the key adds, and whether their entries are words, which a string may hold too. */
-const ADDABLE: { readonly [path: string]: { readonly words: boolean } } = {
-  initrd: { words: false },
-  segments: { words: false },
-  cmdline: { words: true },
-  "cmdline.remove": { words: true },
-  "cmdline.set": { words: true },
-  "cmdline.append": { words: true },
+/** The lists to which a `+` after the key adds, and whether they hold parameters, which may be written as a string too. */
+const ADDABLE: { readonly [path: string]: { readonly parameters: boolean } } = {
+  initrd: { parameters: false },
+  segments: { parameters: false },
+  cmdline: { parameters: true },
+  "cmdline.remove": { parameters: true },
+  "cmdline.set": { parameters: true },
+  "cmdline.append": { parameters: true },
 };
 
 /** The keys with a `+`, from the root. */
@@ -75,7 +75,7 @@ function overlay(below: Traced | undefined, above: Traced, at: Path, report: Rep
     else if (Object.hasOwn(above.value, target.key)) report(bothWays(target.key, part));
     else {parts.set(
         target.key,
-        target.words ? addWords(parts.get(target.key), part, report) : addItems(parts.get(target.key), part),
+        target.parameters ? addParameters(parts.get(target.key), part, report) : addItems(parts.get(target.key), part),
       );}
   }
   const entries = [...parts];
@@ -86,7 +86,7 @@ function overlay(below: Traced | undefined, above: Traced, at: Path, report: Rep
 }
 
 /** The list that a key with a `+` adds to; undefined for any other key. */
-function addTarget(at: Path, key: string): { readonly key: string; readonly words: boolean } | undefined {
+function addTarget(at: Path, key: string): { readonly key: string; readonly parameters: boolean } | undefined {
   if (!key.endsWith("+")) return undefined;
   const bare = key.slice(0, -1);
   const path = [...at, bare].join(".");
@@ -105,10 +105,10 @@ function itemsOf(traced: Traced | undefined): readonly Traced[] {
   return Array.isArray(traced.value) ? traced.value.map((_, index) => partOf(traced, index)) : [traced];
 }
 
-function wordsOf(traced: Traced | undefined): readonly Traced[] {
+function parametersOf(traced: Traced | undefined): readonly Traced[] {
   return itemsOf(traced).flatMap((item) =>
     typeof item.value === "string" && !Array.isArray(traced?.value)
-      ? splitWords(item.value).words.map((value) => ({ value, origin: item.origin }))
+      ? splitParameters(item.value).parameters.map((value) => ({ value, origin: item.origin }))
       : [item]
   );
 }
@@ -122,22 +122,18 @@ function addItems(below: Traced | undefined, above: Traced): Traced {
   return listOf([...itemsOf(below), ...itemsOf(above)], above);
 }
 
-/** What follows `--` goes to init: words are added before it, and those behind the `--` of what is added go behind it. */
-function addWords(below: Traced | undefined, above: Traced, report: Report): Traced {
+/** What follows `--` goes to init: the kernel's parameters are added before it, and init's after it. */
+function addParameters(below: Traced | undefined, above: Traced, report: Report): Traced {
   if (below !== undefined && isMap(below.value)) {
     report(editBelow(above));
     return below;
   }
-  const [words, init] = atSeparator(wordsOf(below));
-  const [added, addedInit] = atSeparator(wordsOf(above));
-  const separator = [...init, ...addedInit].slice(0, 1);
-  return listOf([...words, ...added, ...separator, ...init.slice(1), ...addedInit.slice(1)], above);
-}
-
-/** The words before the separator, and those from it on. */
-function atSeparator(words: readonly Traced[]): readonly [readonly Traced[], readonly Traced[]] {
-  const at = words.findIndex(({ value }) => typeof value === "string" && isSeparator(value));
-  return at < 0 ? [words, []] : [words.slice(0, at), words.slice(at)];
+  const textOf = ({ value }: Traced): string | undefined => typeof value === "string" ? value : undefined;
+  const own = splitAtSeparator(parametersOf(below), textOf);
+  const added = splitAtSeparator(parametersOf(above), textOf);
+  const separator = own.separator ?? added.separator;
+  const init = separator === undefined ? [] : [separator, ...own.init ?? [], ...added.init ?? []];
+  return listOf([...own.kernel, ...added.kernel, ...init], above);
 }
 
 function bothWays(key: string, part: Traced): Diagnostic {
@@ -153,8 +149,8 @@ function editBelow(part: Traced): Diagnostic {
   return at(part, {
     code: "conflict",
     severity: "error",
-    message: "`cmdline+` adds words to a command line, and the one below is an edit of the running one",
-    hint: "Write `cmdline: { append+: [WORD] }`",
+    message: "`cmdline+` adds parameters to a command line, and the one below is an edit of the running one",
+    hint: "Write `cmdline: { append+: [PARAMETER] }`",
   });
 }
 

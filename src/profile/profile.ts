@@ -8,18 +8,18 @@ export interface FileRef {
   readonly sha256?: string;
 }
 
-/** A command line as declared: words as they stand, or an edit of the running one. Words keep their quotes. */
-export type Cmdline =
-  | { readonly kind: "words"; readonly words: readonly string[] }
+/** A command line as declared: its parameters, or an edit of the running one. Parameters keep their quotes. */
+export type CmdlineSpec =
+  | { readonly kind: "parameters"; readonly parameters: readonly string[] }
   | {
     readonly kind: "edit";
     /** Start from the running kernel's command line, not from nothing. */
     readonly reuse: boolean;
-    /** Names (every word of that name goes) or whole words `name=value` (only that word goes). */
+    /** Names (every parameter of that name is removed) or whole parameters `name=value` (only that one is). */
     readonly remove: readonly string[];
-    /** Words that replace all words of their name, in the first one's place; new names go to the end. */
+    /** Parameters that replace all of the same name, in the first one's place; new names go to the end. */
     readonly set: readonly string[];
-    /** Words added at the end, before `--`. */
+    /** Parameters added at the end, before `--`. */
     readonly append: readonly string[];
   };
 
@@ -88,7 +88,7 @@ export interface Profile {
   /** The device tree that an arm64 kernel is given in place of the running one's. */
   readonly dtb?: FileRef;
   /** The new kernel's command line. */
-  readonly cmdline: Cmdline;
+  readonly cmdline: CmdlineSpec;
   /** Load into the crash reservation, to run on a panic. */
   readonly crash: boolean;
   /** Save the running system, which goes on when the payload returns. */

@@ -6,10 +6,10 @@ import {
   type CheckState,
   type Diff,
   type PlacedFile,
-  type PlacedWord,
+  type PlacedParameter,
   type SegmentPlace,
 } from "../diff/diff.ts";
-import { parseWord } from "../profile/cmdline.ts";
+import { parseParameter } from "../profile/cmdline/cmdline.ts";
 import { padToWidth, textWidth } from "./width.ts";
 import { wrap } from "./wrap.ts";
 import type { Layout } from "./style.ts";
@@ -108,7 +108,7 @@ function lineOf(change: Change): Line {
   const mark = MARK[change.action];
   switch (change.about) {
     case "cmdline":
-      return { mark, ...wordText(change) };
+      return { mark, ...parameterText(change) };
     case "initrd":
       return { mark, ...initrdText(change) };
     case "segment":
@@ -138,7 +138,7 @@ function between<T>(
 
 type ChangeOf<About extends Aspect> = Extract<Change, { readonly about: About }>;
 
-function wordText(change: ChangeOf<"cmdline">): Omit<Line, "mark"> {
+function parameterText(change: ChangeOf<"cmdline">): Omit<Line, "mark"> {
   switch (change.action) {
     case "add":
       return { name: change.to.word, text: reader(change.to) };
@@ -148,20 +148,20 @@ function wordText(change: ChangeOf<"cmdline">): Omit<Line, "mark"> {
       return { name: change.to.word, text: `moved from place ${change.from.position} to ${change.to.position}` };
     case "change": {
       const text = between(change, ({ word }) => valueIn(word));
-      return { name: parseWord(change.to.word).name, text };
+      return { name: parseParameter(change.to.word).name, text };
     }
   }
 }
 
-function reader({ init }: PlacedWord): string {
+function reader({ init }: PlacedParameter): string {
   return init === true ? "(for init)" : "";
 }
 
 /** The value of a parameter as written, or that it has none. */
-function valueIn(word: string): string {
-  const { name, value } = parseWord(word);
+function valueIn(text: string): string {
+  const { name, value } = parseParameter(text);
   if (value === undefined) return "(no value)";
-  return word.startsWith(`${name}=`) ? word.slice(name.length + 1) : JSON.stringify(value);
+  return text.startsWith(`${name}=`) ? text.slice(name.length + 1) : JSON.stringify(value);
 }
 
 function initrdText(change: ChangeOf<"initrd">): Omit<Line, "mark"> {

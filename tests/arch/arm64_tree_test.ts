@@ -170,7 +170,9 @@ pure("the console is the PL011 of stdout-path, by its path or an alias", () => {
   assertEquals(consoleOf(SERVER, ""), undefined);
   assertEquals(consoleOf(undefined, "quiet earlycon=pl011,0x9010000"), 0x901_0000n);
   assertEquals(consoleOf(undefined, "earlycon=pl011,mmio32,0x9010000,115200n8"), 0x901_0000n);
+  assertEquals(consoleOf(undefined, 'earlycon="pl011,0x9010000"'), 0x901_0000n);
   assertEquals(consoleOf(undefined, "earlycon=uart8250,mmio,0x9010000"), undefined);
+  assertEquals(consoleOf(undefined, "ro -- earlycon=pl011,0x9010000"), undefined);
 });
 
 /** A UART at 0x100 of a bus that puts 0 to 0xfff at 0x10000000, on another that adds 0x8_0000_0000. */

@@ -109,6 +109,15 @@ test("a map from /proc/iomem that mem= or memmap= limits has a warning", () => {
   }
 });
 
+test("what is init's on the running command line limits no memory and prefers no map", () => {
+  assertEquals(e820Of(hostFacts({ iomem: IOMEM, cmdline: 'ro x="a mem=1G" -- mem=1G memmap=4G$8G' })), {
+    value: FROM_IOMEM,
+    diagnostics: [],
+  });
+  const { value } = e820Of(hostFacts({ firmwareMap: [RAM], iomem: IOMEM, cmdline: "ro -- add_efi_memmap" }));
+  assertEquals(value, [{ start: RAM.start, end: RAM.end, type: 1 }]);
+});
+
 test("where neither map is known there is an error, never an empty map", () => {
   const codes = (facts: Partial<HostFacts>) => {
     const { value, diagnostics } = e820Of(hostFacts(facts));

@@ -1,12 +1,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { memoryWords } from "../../src/arch/x86_64/memory_parameters.ts";
+import { memoryParameters } from "../../src/arch/x86_64/memory_parameters.ts";
 
 Deno.test({
   name: "mem= and memmap= limit and take away memory as the decompressor reads them",
   permissions: "none",
   fn() {
     const MIB = 1n << 20n;
-    const cases: readonly (readonly [string, ReturnType<typeof memoryWords>])[] = [
+    const cases: readonly (readonly [string, ReturnType<typeof memoryParameters>])[] = [
       ["root=/dev/vda ro", { avoid: [] }],
       ["mem=512M", { avoid: [], max: 512n * MIB }],
       ["mem=0x20000000 mem=1G", { avoid: [], max: 512n * MIB }],
@@ -18,8 +18,9 @@ Deno.test({
       ["memmap=2M%16M-1+2", { avoid: [{ start: 16n * MIB, end: 18n * MIB }] }],
       ["mem=010M", { avoid: [], max: 8n * MIB }],
       ["ro -- mem=1M", { avoid: [] }],
+      ['x="a mem=1M" "mem=2M"', { avoid: [], max: 2n * MIB }],
     ];
-    for (const [cmdline, expected] of cases) assertEquals(memoryWords(cmdline), expected, cmdline);
+    for (const [cmdline, expected] of cases) assertEquals(memoryParameters(cmdline), expected, cmdline);
   },
 });
 
@@ -27,10 +28,10 @@ Deno.test({
   name: "gigantic pages and movable nodes keep the kernel where the plan has it",
   permissions: "none",
   fn() {
-    assertStringIncludes(memoryWords("hugepagesz=1G hugepages=4").fixed ?? "", "1 GiB");
-    assertStringIncludes(memoryWords("movable_node").fixed ?? "", "unplugged");
-    assertEquals(memoryWords("hugepagesz=2M hugepages=4").fixed, undefined);
-    assertEquals(memoryWords("hugepagesz=1G hugepagesz=2M hugepages=4").fixed, undefined);
+    assertStringIncludes(memoryParameters("hugepagesz=1G hugepages=4").fixed ?? "", "1 GiB");
+    assertStringIncludes(memoryParameters("movable_node").fixed ?? "", "unplugged");
+    assertEquals(memoryParameters("hugepagesz=2M hugepages=4").fixed, undefined);
+    assertEquals(memoryParameters("hugepagesz=1G hugepagesz=2M hugepages=4").fixed, undefined);
   },
 });
 
@@ -39,7 +40,7 @@ Deno.test({
   permissions: "none",
   fn() {
     for (
-      const word of [
+      const parameter of [
         "memmap=exactmap",
         "memmap=1M,exactmap",
         "memmap=",
@@ -49,7 +50,7 @@ Deno.test({
         "mem=09M",
       ]
     ) {
-      assertStringIncludes(memoryWords(`ro ${word}`).objection ?? "", word);
+      assertStringIncludes(memoryParameters(`ro ${parameter}`).objection ?? "", parameter);
     }
   },
 });

@@ -86,7 +86,7 @@ Deno.test({
       assertEquals(value?.description, 'say "hi"\nthere: you');
       assertEquals(value?.kernel, { ...hostile, sha256: "a".repeat(64) });
       assertEquals(value?.initrd, [{ path: "/i 1" }, { ...hostile, sha256: "b".repeat(64) }]);
-      assertEquals(value?.cmdline.kind === "words" ? value.cmdline.words.join(" ") : undefined, cmdline);
+      assertEquals(value?.cmdline.kind === "parameters" ? value.cmdline.parameters.join(" ") : undefined, cmdline);
     }
     const reuse =
       parseProfile(templateText({ about: [], kernel: { path: "/k" }, initrd: [], notes: {} }), "p.yaml").value;

@@ -132,7 +132,7 @@ function drawChecksum(random: Random): boolean | Checksum {
 
 function linuxProfile(random: Random): Profile {
   const reuse = { kind: "edit", reuse: true, remove: [], set: [], append: ["quiet"] } as const;
-  const long = { kind: "words", words: ["x".repeat(1 + random.below(2200))] } as const;
+  const long = { kind: "parameters", parameters: ["x".repeat(1 + random.below(2200))] } as const;
   const limits = random.oneIn(6)
     ? { min: BigInt(random.below(1 << 20)) << 12n, max: BigInt(random.below(1 << 20)) << 14n }
     : {};

@@ -260,7 +260,7 @@ pure("a plain Image is handed over as it is, and a long command line is refused,
   const plan = planned({ facts: WITH_FILE_LOAD });
   assert(plan.call.syscall === "kexec_file_load");
   assertEquals(plan.call.unpacked, undefined);
-  const long = (length: number) => ({ cmdline: { kind: "words", words: ["x".repeat(length)] } }) as const;
+  const long = (length: number) => ({ cmdline: { kind: "parameters", parameters: ["x".repeat(length)] } }) as const;
   assertEquals(failed(planned({ facts: WITH_FILE_LOAD, profile: long(2047) })), []);
   assertEquals(failed(planned({ facts: WITH_FILE_LOAD, profile: long(2048) })), ["cmdline-length"]);
   assertEquals(failed(planned({ profile: long(2048) })), ["cmdline-length"]);

@@ -72,7 +72,9 @@ Deno.test({
   name: "the command line says where elfcorehdr lies, before what is init's",
   permissions: "none",
   fn() {
-    const plan = planOf(crashHost(), { cmdline: { kind: "words", words: ["ro", "irqpoll", "--", "single"] } });
+    const plan = planOf(crashHost(), {
+      cmdline: { kind: "parameters", parameters: ["ro", "irqpoll", "--", "single"] },
+    });
     const { mem } = segment(plan, "elfcorehdr");
     assertEquals(plan.call.cmdline, `ro irqpoll elfcorehdr=${mem} -- single`);
     const params = segment(plan, "boot_params");
@@ -172,10 +174,23 @@ Deno.test({
     for (const load of ["kexec_load", "kexec_file_load"] as const) {
       const { value, diagnostics } = planned(crashHost(), {
         load,
-        cmdline: { kind: "words", words: ["ro", "elfcorehdr=0x1000"] },
+        cmdline: { kind: "parameters", parameters: ["ro", "elfcorehdr=0x1000"] },
       });
       assertEquals([value, diagnostics.map(({ code }) => code)], [undefined, ["crash-cmdline"]]);
     }
+  },
+});
+
+Deno.test({
+  name: "elfcorehdr= after `--` is init's, and the image has its own",
+  permissions: "none",
+  fn() {
+    const plan = planOf(crashHost(), {
+      cmdline: { kind: "parameters", parameters: ["ro", "--", "elfcorehdr=1", "mem=1G"] },
+    });
+    const { mem } = segment(plan, "elfcorehdr");
+    assertEquals(plan.call.cmdline, `ro elfcorehdr=${mem} -- elfcorehdr=1 mem=1G`);
+    assertEquals(plan.checks.find(({ rule }) => rule === "crash-cmdline")?.status, "pass");
   },
 });
 

@@ -27,7 +27,7 @@ function kernelOf(info: Partial<BzImage> = {}, image: Uint8Array = IMAGE): Kerne
 }
 
 interface Case {
-  readonly words?: string;
+  readonly cmdline?: string;
   readonly facts?: Partial<HostFacts>;
   readonly info?: Partial<BzImage>;
   readonly files?: Partial<Images>;
@@ -35,9 +35,13 @@ interface Case {
   readonly image?: Uint8Array;
 }
 
-function inputOf({ words = "ro", facts = {}, info = {}, files = {}, profile = {}, image = IMAGE }: Case): PlanInput {
+function inputOf({ cmdline = "ro", facts = {}, info = {}, files = {}, profile = {}, image = IMAGE }: Case): PlanInput {
   const input: PlanInput = {
-    profile: profileOf({ predecompress: true, cmdline: { kind: "words", words: words.split(" ") }, ...profile }),
+    profile: profileOf({
+      predecompress: true,
+      cmdline: { kind: "parameters", parameters: cmdline.split(" ") },
+      ...profile,
+    }),
     facts: hostFacts(facts),
     images: someImages({ kernel: kernelOf(info, image), ...files }),
   };
@@ -110,7 +114,7 @@ Deno.test({
   name: "every physical base keeps clear of the other segments and within what may be taken",
   permissions: "none",
   fn() {
-    const call = callOf(planOf({ words: "mem=2G memmap=256M$512M", profile: { memory: { max: 0x9000_0000n } } }));
+    const call = callOf(planOf({ cmdline: "mem=2G memmap=256M$512M", profile: { memory: { max: 0x9000_0000n } } }));
     const { bases } = call;
     const kernel = kernelRange(call);
     assert(bases !== undefined && kernel !== undefined);
@@ -140,7 +144,7 @@ Deno.test({
       return Uint8Array.fromBase64(params.source.base64)[0x211];
     };
     assertEquals(flags({}), 2);
-    assertEquals(flags({ words: "nokaslr" }), 0);
+    assertEquals(flags({ cmdline: "nokaslr" }), 0);
     assertEquals(flags({ profile: { predecompress: false, load: "kexec_load" } }), 0);
   },
 });
@@ -151,7 +155,7 @@ Deno.test({
   fn() {
     for (
       const [one, why] of [
-        [{ words: "nokaslr" }, "`nokaslr`"],
+        [{ cmdline: "nokaslr" }, "`nokaslr`"],
         [{ image: vmlinux({ fixed: true }) }, "built without KASLR"],
       ] as const
     ) {
@@ -159,8 +163,8 @@ Deno.test({
       assertEquals(callOf(plan).bases, undefined);
       assertStringIncludes(reasonsOf(plan, "bases-fixed")[0]?.message ?? "", why);
     }
-    assertEquals(callOf(planOf({ words: "ro -- nokaslr" })).bases !== undefined, true);
-    const gigantic = planOf({ words: "hugepagesz=1G hugepages=2" });
+    assertEquals(callOf(planOf({ cmdline: "ro -- nokaslr" })).bases !== undefined, true);
+    const gigantic = planOf({ cmdline: "hugepagesz=1G hugepages=2" });
     assertEquals(callOf(gigantic).bases?.physical, []);
     assertStringIncludes(reasonsOf(gigantic, "bases-at-load")[0]?.message ?? "", "pages of 1 GiB");
   },
@@ -171,15 +175,15 @@ Deno.test({
   permissions: "none",
   fn() {
     const cases: readonly (readonly [Case, string])[] = [
-      [{ facts: { cpuFlags: ["lm", "la57"] }, words: "no5lvl" }, "`no5lvl` has it go from 5-level paging"],
+      [{ facts: { cpuFlags: ["lm", "la57"] }, cmdline: "no5lvl" }, "`no5lvl` has it go from 5-level paging"],
       [{ facts: { cpuFlags: ["lm", "la57"] }, info: { xloadflags: 0x3f } }, "does not run with 5-level paging"],
       [{ facts: { cmdline: "ro no5lvl" } }, "without `no5lvl`"],
-      [{ words: "mem_encrypt=on" }, "memory encrypted"],
+      [{ cmdline: "mem_encrypt=on" }, "memory encrypted"],
       [{ facts: { cmdline: "mem_encrypt=on" } }, "memory encrypted"],
       [{ facts: { cpuFlags: ["hypervisor", "sev"] } }, "encrypted (sev)"],
       [{ facts: { cpuFlags: ["tdx_guest"] } }, "encrypted (tdx_guest)"],
-      [{ words: "memmap=exactmap memmap=64M@16M" }, "which memory there is"],
-      [{ words: "memmap=1M*2M" }, "not understood"],
+      [{ cmdline: "memmap=exactmap memmap=64M@16M" }, "overrides the memory map"],
+      [{ cmdline: "memmap=1M*2M" }, "not understood"],
       [{ info: { payload: { offset: 1, length: 9, compression: "unknown" } } }, "how its payload is packed"],
     ];
     for (const [one, why] of cases) {
@@ -193,7 +197,9 @@ Deno.test({
       const one of [
         {},
         { facts: { cpuFlags: ["lm", "la57"] } },
-        { facts: { cmdline: "no5lvl" }, words: "no5lvl" },
+        { facts: { cmdline: "no5lvl" }, cmdline: "no5lvl" },
+        { cmdline: "ro -- mem_encrypt=on memmap=exactmap" },
+        { facts: { cpuFlags: ["lm", "la57"] }, cmdline: "ro -- no5lvl" },
         { facts: { cpuFlags: ["lm", "sme", "sev"] } },
       ]
     ) assertEquals(unpackingOf(inputOf(one)).kernel, true);

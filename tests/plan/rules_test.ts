@@ -26,7 +26,9 @@ interface Case {
 
 const kexec = hostFacts().kexec;
 const notKernel: ImageInfo = { kind: "not-kernel", what: "a shell script", hint: "Name the kernel" };
-const words = (length: number): Partial<Profile> => ({ cmdline: { kind: "words", words: ["x".repeat(length)] } });
+const longParameter = (length: number): Partial<Profile> => ({
+  cmdline: { kind: "parameters", parameters: ["x".repeat(length)] },
+});
 
 /** Explicit segments that return. */
 const PAYLOAD: Partial<Profile> = {
@@ -244,28 +246,28 @@ const CASES: readonly Case[] = [
   {
     rule: "cmdline-length",
     name: "2017 bytes with the NUL",
-    profile: words(2016),
+    profile: longParameter(2016),
     status: "pass",
     says: "2017 of 2017",
   },
   {
     rule: "cmdline-length",
     name: "2018 bytes with the NUL",
-    profile: words(2017),
+    profile: longParameter(2017),
     status: "fail",
     says: "takes 2018 bytes with its final NUL; kexec_file_load takes at most 2017",
   },
   {
     rule: "cmdline-length",
     name: "letters that take two bytes each",
-    profile: { cmdline: { kind: "words", words: ["é".repeat(1009)] } },
+    profile: { cmdline: { kind: "parameters", parameters: ["é".repeat(1009)] } },
     status: "fail",
     says: "takes 2019 bytes",
   },
   {
     rule: "cmdline-length",
     name: "an image that takes less",
-    profile: words(300),
+    profile: longParameter(300),
     images: { kernel: kernelFile({ info: bzImage({ cmdlineSize: 255 }) }) },
     status: "fail",
     says: "takes at most 225",
@@ -273,7 +275,7 @@ const CASES: readonly Case[] = [
   {
     rule: "cmdline-empty",
     name: "no command line",
-    profile: { cmdline: { kind: "words", words: [] } },
+    profile: { cmdline: { kind: "parameters", parameters: [] } },
     status: "warn",
     says: "neither a root file system nor a console",
   },
@@ -380,9 +382,23 @@ const CASES: readonly Case[] = [
   {
     rule: "crash-cmdline",
     name: "a crash kernel that reserves memory in its turn",
-    profile: { crash: true, cmdline: { kind: "words", words: ["ro", "crashkernel=128M"] } },
+    profile: { crash: true, cmdline: { kind: "parameters", parameters: ["ro", "crashkernel=128M"] } },
     status: "warn",
     says: "`crashkernel=128M` on the crash kernel's command line reserves memory for another crash kernel",
+  },
+  {
+    rule: "crash-cmdline",
+    name: "a crash kernel whose memory is limited, however it is quoted",
+    profile: { crash: true, cmdline: { kind: "parameters", parameters: ["ro", '"mem=1G"'] } },
+    status: "warn",
+    says: "cuts memory off",
+  },
+  {
+    rule: "crash-cmdline",
+    name: "a crash kernel whose init has parameters of the same names",
+    profile: { crash: true, cmdline: { kind: "parameters", parameters: ["ro", "--", "mem=1G", "memmap=exactmap"] } },
+    status: "pass",
+    says: "takes no memory away",
   },
   {
     rule: "crash-cmdline",

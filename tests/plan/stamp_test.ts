@@ -22,7 +22,7 @@ function planOf(profile: Partial<Profile>, facts: Partial<HostFacts> = {}, files
 const booted = { kernel: "a".repeat(64), initrd: ["b".repeat(64)], cmdline: "ro -- single" };
 
 Deno.test({
-  name: "the stamp is a word of the kernel, and is not a part of its own digest",
+  name: "the stamp is a parameter of the kernel, and is not a part of its own digest",
   permissions: "none",
   fn() {
     const line = stamped(booted);
@@ -31,6 +31,19 @@ Deno.test({
     assertEquals(stampIn(line), stampOf(booted));
     // By hand: printf '{"kernel":"aa...","initrd":["bb..."],"cmdline":"ro -- single"}' | sha256sum
     assertEquals(stampOf(booted), STAMP_BY_HAND);
+  },
+});
+
+Deno.test({
+  name: "a stamp after `--` is init's, and counts for nothing",
+  permissions: "none",
+  fn() {
+    assertEquals(stampIn("ro -- warmboot.plan=1"), undefined);
+    assertEquals(stampIn('x="y warmboot.plan=1" ro'), undefined);
+    assertNotEquals(
+      stampOf({ ...booted, cmdline: "ro -- warmboot.plan=1" }),
+      stampOf({ ...booted, cmdline: "ro --" }),
+    );
   },
 });
 
@@ -50,7 +63,7 @@ Deno.test({
         of({}, {}, { kernel: kernelFile({ sha256: "c".repeat(64) }) }),
         of({}, {}, { initrd: [initrdFile({ sha256: "c".repeat(64) })] }),
         of({}, {}, { initrd: [] }),
-        of({ cmdline: { kind: "words", words: ["rw"] } }),
+        of({ cmdline: { kind: "parameters", parameters: ["rw"] } }),
       ]
     ) assertNotEquals(other, stamp);
   },
@@ -60,7 +73,10 @@ Deno.test({
   name: "a stamp that is not the digest of its own call counts for nothing",
   permissions: "none",
   fn() {
-    const plan = planOf({ stamp: false, cmdline: { kind: "words", words: ["ro", "warmboot.plan=0123456789abcdef"] } });
+    const plan = planOf({
+      stamp: false,
+      cmdline: { kind: "parameters", parameters: ["ro", "warmboot.plan=0123456789abcdef"] },
+    });
     assertEquals([stampIn(plan.call.cmdline), trueStamp(plan.call)], ["0123456789abcdef", undefined]);
   },
 });
@@ -82,7 +98,7 @@ Deno.test({
   permissions: "none",
   fn() {
     const { value, diagnostics } = planBoot({
-      profile: profileOf({ stamp: true, cmdline: { kind: "words", words: ["warmboot.plan=1"] } }),
+      profile: profileOf({ stamp: true, cmdline: { kind: "parameters", parameters: ["warmboot.plan=1"] } }),
       facts: hostFacts(),
       images: images(),
     });
@@ -94,9 +110,11 @@ Deno.test({
   name: "the stamp counts towards the length of the command line",
   permissions: "none",
   fn() {
-    const words = [`x=${"y".repeat(2017 - 3)}`];
+    const parameters = [`x=${"y".repeat(2017 - 3)}`];
     const verdict = (stamp: boolean) =>
-      planOf({ stamp, cmdline: { kind: "words", words } }).checks.find(({ rule }) => rule === "cmdline-length")?.status;
+      planOf({ stamp, cmdline: { kind: "parameters", parameters } }).checks.find(({ rule }) =>
+        rule === "cmdline-length"
+      )?.status;
     assertEquals([verdict(false), verdict(true)], ["pass", "fail"]);
   },
 });

@@ -31,7 +31,8 @@ function pure(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
 }
 
-const words = (profile: Profile): readonly string[] => profile.cmdline.kind === "words" ? profile.cmdline.words : [];
+const parametersOf = (profile: Profile): readonly string[] =>
+  profile.cmdline.kind === "parameters" ? profile.cmdline.parameters : [];
 
 pure("maps merge key by key, at any depth; lists and scalars replace", () => {
   const profile = valid(
@@ -46,30 +47,30 @@ pure("maps merge key by key, at any depth; lists and scalars replace", () => {
   assertEquals(profile.cmdline, { kind: "edit", reuse: true, remove: [], set: [], append: ["x"] });
 });
 
-pure("`+` adds to the list below, of files and of words, whether it is written as a list or not", () => {
+pure("`+` adds to the list below, of files and of parameters, whether it is written as a list or not", () => {
   const profile = valid("version: 1\nextends: base.yaml\ninitrd+: [b, c]\ncmdline+: quiet panic=5\n", {
     "p/base.yaml": "kernel: k\ninitrd: a\ncmdline: root=/dev/vda ro\n",
   });
   assertEquals(profile.initrd.map(({ path }) => path), ["p/a", "p/b", "p/c"]);
-  assertEquals(words(profile), ["root=/dev/vda", "ro", "quiet", "panic=5"]);
+  assertEquals(parametersOf(profile), ["root=/dev/vda", "ro", "quiet", "panic=5"]);
   const edit = valid("version: 1\nextends: base.yaml\ncmdline: { append+: [b], remove+: c }\n", {
     "p/base.yaml": "kernel: k\ncmdline: { reuse: true, append: a }\n",
   });
   assertEquals(edit.cmdline, { kind: "edit", reuse: true, remove: ["c"], set: [], append: ["a", "b"] });
 });
 
-pure("words are added before `--`, behind which everything is init's", () => {
+pure("parameters are added before `--`, after which everything is init's", () => {
   const profile = valid("version: 1\nextends: base.yaml\ncmdline+: b -- j\n", {
     "p/base.yaml": "kernel: k\ncmdline: a -- i\n",
   });
-  assertEquals(words(profile), ["a", "b", "--", "i", "j"]);
+  assertEquals(parametersOf(profile), ["a", "b", "--", "i", "j"]);
 });
 
 pure("`+` with nothing below is the list itself, in a profile that extends nothing too", () => {
   assertEquals(valid("version: 1\nkernel: k\ninitrd+: [a]\n").initrd, [{ path: "p/a" }]);
 });
 
-pure("a file cannot add to a list and replace it, nor add words to an edit, nor add to what is no list", () => {
+pure("a file cannot add to a list and replace it, nor add parameters to an edit, nor add to what is no list", () => {
   assertEquals(problems("version: 1\nkernel: k\ninitrd: a\ninitrd+: b\n"), ["p/web.yaml:4:1 conflict"]);
   assertEquals(
     problems("version: 1\nextends: base.yaml\ncmdline+: b\n", {
@@ -111,7 +112,7 @@ pure("of several bases the later wins; one that two of them share counts once, b
   });
   assertEquals(layers.map(({ file }) => file), ["p/root.yaml", "p/a.yaml", "p/b.yaml", "p/web.yaml"]);
   assert(value !== undefined);
-  assertEquals([words(value), value.crash], [["b"], true]);
+  assertEquals([parametersOf(value), value.crash], [["b"], true]);
 });
 
 pure("drop-ins lie above the profile in the order of their names, and those of a base above the base only", () => {
@@ -124,7 +125,7 @@ pure("drop-ins lie above the profile in the order of their names, and those of a
   });
   assertEquals(profile.diagnostics, []);
   assert(profile.value !== undefined);
-  assertEquals(words(profile.value), ["base", "beside", "own", "first", "second"]);
+  assertEquals(parametersOf(profile.value), ["base", "beside", "own", "first", "second"]);
 });
 
 pure("the name, the description and the version of a base are its own", () => {

@@ -69,7 +69,7 @@ Deno.test({
       name: "web",
       kernel: { path: "/boot/vmlinuz" },
       initrd: [],
-      cmdline: { kind: "words", words: [] },
+      cmdline: { kind: "parameters", parameters: [] },
       crash: false,
       preserveContext: false,
       load: "auto",
@@ -99,7 +99,7 @@ Deno.test({
       },
       initrd: [{ path: "/boot/microcode.img" }, { path: "/etc/warmboot/profiles/initrd.img" }],
       dtb: { path: "/etc/warmboot/profiles/board.dtb" },
-      cmdline: { kind: "words", words: ["root=LABEL=root", "ro", 'dyndbg="file drivers/usb/* +p"', "3"] },
+      cmdline: { kind: "parameters", parameters: ["root=LABEL=root", "ro", 'dyndbg="file drivers/usb/* +p"', "3"] },
       crash: false,
       preserveContext: true,
       load: "kexec_load",
@@ -195,7 +195,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a map where words belong is met with the words that were meant",
+  name: "a map where parameters belong is met with the parameters that were meant",
   permissions: "none",
   fn() {
     const problem = only("version: 1\nkernel: a\ncmdline: { reuse: true, set: { console: ttyS0, quiet: , b: c d } }\n");
@@ -205,7 +205,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "an entry of several words is met with both ways to write it",
+  name: "an entry of several parameters is met with both ways to write it",
   permissions: "none",
   fn() {
     assertEquals(

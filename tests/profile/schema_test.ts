@@ -258,7 +258,10 @@ const EDITOR_ACCEPTS: readonly { readonly text: string; readonly because: string
   { text: `${SEGMENTS}segments: [{ at: 0, size: 1, hex: 9090 }]\n`, because: "a schema does not compare values" },
   { text: `${SEGMENTS}segments: [{ at: 0xfffffffffffff000, size: 8K, zero: true }]\n`, because: "nor adds them" },
   { text: `${KERNEL}cmdline: à\n`, because: "a pattern does not see the bytes of UTF-8" },
-  { text: `${KERNEL}cmdline: { reuse: true, set: -- }\n`, because: "the words of a string are split by the decoder" },
+  {
+    text: `${KERNEL}cmdline: { reuse: true, set: -- }\n`,
+    because: "the parameters of a string are split by the decoder",
+  },
 ];
 
 for (const { text, because } of EDITOR_ACCEPTS) {

@@ -21,10 +21,12 @@ function side(name: string, profile: Partial<Profile>, files: Partial<Images> = 
   return { kind: "profile", name, plan: value };
 }
 
-const words = (...list: readonly string[]): Partial<Profile> => ({ cmdline: { kind: "words", words: list } });
-const before = side("old.yaml", words("root=LABEL=root", "ro", "quiet", "console=ttyS0"));
+const cmdline = (...list: readonly string[]): Partial<Profile> => ({
+  cmdline: { kind: "parameters", parameters: list },
+});
+const before = side("old.yaml", cmdline("root=LABEL=root", "ro", "quiet", "console=ttyS0"));
 const after = side("new.yaml", {
-  ...words("console=ttyS0", "root=LABEL=new", "ro", 'dyndbg="file a +p"', "--", "single"),
+  ...cmdline("console=ttyS0", "root=LABEL=new", "ro", 'dyndbg="file a +p"', "--", "single"),
   load: "kexec_load",
 }, {
   kernel: kernelFile({ sha256: "d".repeat(64), pinned: "e".repeat(64) }),
@@ -32,7 +34,7 @@ const after = side("new.yaml", {
 });
 const changed = diffPlans(before, after);
 const running = diffPlans(
-  side("web.yaml", { ...words("root=LABEL=root", "ro"), stamp: true }),
+  side("web.yaml", { ...cmdline("root=LABEL=root", "ro"), stamp: true }),
   runningSide(hostFacts({ version: "#1 SMP" })),
 );
 
@@ -145,7 +147,7 @@ Deno.test({
   fn() {
     const validator = new Validator(JSON.parse(JSON.stringify(diffSchema())), "7", false);
     const gone = side("none.yaml", { initrd: [] }, { initrd: [] });
-    const moved = side("moved.yaml", words("ro", "root=LABEL=root"));
+    const moved = side("moved.yaml", cmdline("ro", "root=LABEL=root"));
     for (
       const diff of [changed, running, diffPlans(after, before), diffPlans(gone, before), diffPlans(before, moved)]
     ) {

@@ -55,7 +55,7 @@ export function explicitScene(
   }));
   const { kernel: _kernel, ...rest } = profileOf({
     initrd: [],
-    cmdline: { kind: "words", words: [] },
+    cmdline: { kind: "parameters", parameters: [] },
     load: "kexec_load",
     checksum: false,
     entry: segments[0]?.at ?? 0n,

@@ -65,7 +65,7 @@ Deno.test({
   fn() {
     const found = recorded(planOf());
     const others = [
-      planOf({ cmdline: { kind: "words", words: ["rw"] } }, LOADED),
+      planOf({ cmdline: { kind: "parameters", parameters: ["rw"] } }, LOADED),
       planOf({ load: "kexec_load" }, LOADED),
       planOf({ crash: true }, LOADED),
       planOf({}, LOADED, { kernel: kernelFile({ sha256: "c".repeat(64) }) }),

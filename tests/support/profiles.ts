@@ -9,7 +9,7 @@ export function profileOf(changes: Partial<Profile> = {}): Profile {
     name: "web",
     kernel: { path: "/boot/vmlinuz" },
     initrd: [{ path: "/boot/initrd.img" }],
-    cmdline: { kind: "words", words: ["root=LABEL=root", "ro"] },
+    cmdline: { kind: "parameters", parameters: ["root=LABEL=root", "ro"] },
     crash: false,
     preserveContext: false,
     load: "auto",

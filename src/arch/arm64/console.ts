@@ -1,6 +1,6 @@
 import { concat } from "@std/bytes";
 import type { DeviceNode, DeviceTree } from "../../formats/fdt.ts";
-import { splitWords } from "../../profile/cmdline.ts";
+import { parameterKey, parseCmdline } from "../../profile/cmdline/cmdline.ts";
 import { cellsOf, nodesAlong, rangesOf, rootChild, textsOf, valueOf } from "./nodes.ts";
 
 /** What a PL011 calls itself; ARM's generic UART is a part of one. */
@@ -66,8 +66,9 @@ function translated(address: bigint, bus: DeviceNode, parent: DeviceNode): bigin
 
 /** `earlycon=pl011,0x9000000`, perhaps with how it is accessed before the address (drivers/tty/serial/earlycon.c). */
 function earlyconOf(cmdline: string): bigint | undefined {
-  for (const word of splitWords(cmdline).words) {
-    const [, address] = /^earlycon=pl011,(?:mmio(?:32)?,)?(0x[0-9a-fA-F]{1,16})(?:,.*)?$/.exec(word) ?? [];
+  for (const parameter of parseCmdline(cmdline).kernel) {
+    if (parameterKey(parameter) !== "earlycon") continue;
+    const [, address] = /^pl011,(?:mmio(?:32)?,)?(0x[0-9a-fA-F]{1,16})(?:,.*)?$/.exec(parameter.value ?? "") ?? [];
     if (address !== undefined) return BigInt(address);
   }
   return undefined;

@@ -14,8 +14,8 @@ export function treeHandover(input: HandoverInput): Checked<Handover> {
   if (tree === undefined) return { value: undefined, diagnostics: [unknownTree()] };
   // The highest reservation holds the image; what crashkernel=SIZE,cma lends comes last.
   const usable = [...crashReservations(facts.iomem).toReversed(), ...(facts.kexec.crashCmaRanges ?? [])];
-  const told = crash === undefined ? undefined : { elfcorehdr: crash.elfcorehdr, usable };
-  const large = told === undefined ? undefined : tooLarge(tree, [told.elfcorehdr, ...told.usable]);
+  const crashInfo = crash === undefined ? undefined : { elfcorehdr: crash.elfcorehdr, usable };
+  const large = crashInfo === undefined ? undefined : tooLarge(tree, [crashInfo.elfcorehdr, ...crashInfo.usable]);
   if (large !== undefined) {
     return {
       value: undefined,
@@ -30,7 +30,7 @@ export function treeHandover(input: HandoverInput): Checked<Handover> {
       tree,
       cmdline,
       ...(initrd === undefined ? {} : { initrd }),
-      ...(told === undefined ? {} : { crash: told }),
+      ...(crashInfo === undefined ? {} : { crash: crashInfo }),
     });
   const size = BigInt(build(0n, input.initrd ? { address: 0n, size: 0n } : undefined).bytes.length);
   if (size > TREE_MAX) {

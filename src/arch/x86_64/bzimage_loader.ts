@@ -13,7 +13,7 @@ import {
   XLF_CAN_BE_LOADED_ABOVE_4G,
   XLF_KERNEL_64,
 } from "../../image/setup_header.ts";
-import { memoryWords } from "./memory_parameters.ts";
+import { memoryParameters } from "./memory_parameters.ts";
 import { elfLayout, elfSegments } from "./elf_loader.ts";
 import type { KernelFile } from "../../image/boot_files.ts";
 import { virtualBases } from "./predecompress.ts";
@@ -53,7 +53,7 @@ export function unpackedKernelImage(
 ): Checked<KernelImage> {
   const { value: layout, diagnostics } = elfLayout(unpacked.elf, path, pageSize);
   if (layout === undefined) return { value: undefined, diagnostics };
-  const { max, avoid, fixed } = memoryWords(cmdline);
+  const { max, avoid, fixed } = memoryParameters(cmdline);
   const virtual = virtualBases(info, unpacked.relocations.length > 0, cmdline);
   const alignment = BigInt(info.alignment) > PMD_SIZE ? BigInt(info.alignment) : PMD_SIZE;
   const unpackedBytes = (segment: Segment): Segment =>

@@ -14,13 +14,13 @@ import { E820_RAM, type E820Entry, e820Of } from "./e820.ts";
 export function crashE820Of(facts: HostFacts, kept: readonly Range[]): Checked<readonly E820Entry[]> {
   const { value, diagnostics } = e820Of(facts);
   // What `mem=` hides of the system's memory is none that the crash kernel would use.
-  const told = diagnostics.filter(({ code }) => code !== "e820-limited");
-  if (value === undefined) return { value, diagnostics: told };
+  const relevant = diagnostics.filter(({ code }) => code !== "e820-limited");
+  if (value === undefined) return { value, diagnostics: relevant };
   const low = systemRam(facts.iomem).flatMap((range) => intersect(range, LOW_MEMORY) ?? []);
   const memory = subtract([...low, ...crashReservations(facts.iomem), ...(facts.kexec.crashCmaRanges ?? [])], kept);
   const entries = [
     ...memory.map((range): E820Entry => ({ ...range, type: E820_RAM })),
     ...value.filter(({ type }) => type !== E820_RAM),
   ];
-  return { value: entries.toSorted(compareStart), diagnostics: told };
+  return { value: entries.toSorted(compareStart), diagnostics: relevant };
 }

@@ -3,7 +3,7 @@ import { formatAddress } from "../../core/number.ts";
 import type { Range } from "../../core/range.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import { walk } from "../../host/iomem.ts";
-import { splitWords, wordName } from "../../profile/cmdline.ts";
+import { type Cmdline, kernelParameter, parseCmdline } from "../../profile/cmdline/cmdline.ts";
 
 /** A range of the next kernel's memory map. `type` is the number that the boot protocol uses; 1 is memory. */
 export interface E820Entry extends Range {
@@ -34,7 +34,7 @@ const TYPES: ReadonlyMap<string, number> = new Map([
   ["soft reserved", 0xefff_ffff],
 ]);
 
-/** Words of the running command line that hide memory from /proc/iomem, though not from the firmware's map. */
+/** Parameters of the running command line that hide memory from /proc/iomem, though not from the firmware's map. */
 const LIMITS: readonly string[] = ["mem", "memmap"];
 
 /**
@@ -44,10 +44,11 @@ const LIMITS: readonly string[] = ["mem", "memmap"];
  * wins). Errors: neither map is known, or there is no memory in it.
  */
 export function e820Of(facts: HostFacts): Checked<readonly E820Entry[]> {
-  const words = runningWords(facts);
-  const { value, diagnostics } = facts.firmwareMap.length === 0 || words.includes("add_efi_memmap")
-    ? fromIomem(facts, words)
-    : fromFirmware(facts);
+  const running = parseCmdline(facts.cmdline ?? "");
+  const { value, diagnostics } =
+    facts.firmwareMap.length === 0 || kernelParameter(running, "add_efi_memmap") !== undefined
+      ? fromIomem(facts, running)
+      : fromFirmware(facts);
   if (value === undefined) return { value, diagnostics };
   const entries = value.filter(({ start, end }) => start < end).toSorted(byAddress);
   return entries.some(({ type }) => type === E820_RAM)
@@ -70,19 +71,15 @@ function fromFirmware({ firmwareMap }: HostFacts): Checked<readonly E820Entry[]>
  * Memory counts on the top level alone: `System RAM` elsewhere belongs to a driver. Other types count at any depth, since
  * what firmware reserves often lies inside a bus, such as the memory-mapped PCI configuration.
  */
-function fromIomem({ iomem }: HostFacts, words: readonly string[]): Checked<readonly E820Entry[]> {
+function fromIomem({ iomem }: HostFacts, running: Cmdline): Checked<readonly E820Entry[]> {
   if (iomem.visibility !== "full") return { value: undefined, diagnostics: [hidden(iomem.visibility)] };
   const value = [...walk(iomem)].flatMap((node): readonly E820Entry[] => {
     const type = TYPES.get(node.name.toLowerCase());
     if (type === undefined || (type === E820_RAM && !iomem.roots.includes(node))) return [];
     return [{ start: node.start, end: node.end, type }];
   });
-  const limit = LIMITS.find((name) => words.includes(name));
+  const limit = LIMITS.find((name) => kernelParameter(running, name) !== undefined);
   return { value, diagnostics: limit === undefined ? [] : [limited(limit)] };
-}
-
-function runningWords({ cmdline }: HostFacts): readonly string[] {
-  return cmdline === undefined ? [] : splitWords(cmdline).words.map(wordName);
 }
 
 function byAddress(a: E820Entry, b: E820Entry): number {
@@ -124,12 +121,12 @@ function noMemory(): Diagnostic {
   };
 }
 
-function limited(word: string): Diagnostic {
+function limited(name: string): Diagnostic {
   return {
     code: "e820-limited",
     severity: "warning",
     message:
-      `The running kernel's \`${word}=\` limits /proc/iomem, and the next kernel will see no more memory than that`,
-    hint: `Reboot through the firmware without \`${word}=\` if the next kernel is to have all memory`,
+      `The running kernel's \`${name}=\` limits /proc/iomem, and the next kernel will see no more memory than that`,
+    hint: `Reboot through the firmware without \`${name}=\` if the next kernel is to have all memory`,
   };
 }

@@ -1,7 +1,7 @@
 import { BACKUP_SOURCE, crashDump, needsBackup } from "./crash_dump.ts";
 import { buildPurgatory, hasShaInstructions, PURGATORY, purgatoryUsesSha } from "./purgatory.ts";
 import { formatAddress } from "../../core/number.ts";
-import { addWord } from "../../profile/cmdline.ts";
+import { addParameter } from "../../profile/cmdline/cmdline.ts";
 import { kernelImage } from "./bzimage_loader.ts";
 import type { LinuxMachine } from "../machine.ts";
 import { LOW_MEMORY, LOWEST_ADDRESS } from "./memory_layout.ts";
@@ -41,7 +41,7 @@ export const X86_64: LinuxMachine = {
     alignment: 4096n,
     backup: ({ release }) => needsBackup(release) ? BACKUP_SOURCE : undefined,
     dump: crashDump,
-    cmdline: (cmdline, elfcorehdr) => addWord(cmdline, `elfcorehdr=${formatAddress(elfcorehdr)}`),
+    cmdline: (cmdline, elfcorehdr) => addParameter(cmdline, `elfcorehdr=${formatAddress(elfcorehdr)}`),
   },
   kernelImage,
   boundsBeside: () => ({ min: LOWEST_ADDRESS, initrdMax: 1n << 64n }),

@@ -2,8 +2,8 @@ import type { VirtualBases } from "../kernel_loader.ts";
 import { alignDown, alignUp, intersect, type Range, subtract } from "../../core/range.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import type { BzImage } from "../../image/image.ts";
-import { isSeparator, parseWord, splitWords } from "../../profile/cmdline.ts";
-import { memoryWords } from "./memory_parameters.ts";
+import { parseCmdline } from "../../profile/cmdline/cmdline.ts";
+import { memoryParameters } from "./memory_parameters.ts";
 import type { KernelFile } from "../../image/boot_files.ts";
 import { KERNEL_IMAGE_SIZE, PMD_SIZE, START_KERNEL_MAP } from "./memory_layout.ts";
 
@@ -25,7 +25,7 @@ export function predecompressObjection(
   if (payload === undefined || payload.compression === "none" || payload.compression === "unknown") {
     return "how its payload is packed is not known";
   }
-  return encryption(facts, cmdline) ?? pagingLevels(info, facts, cmdline) ?? memoryWords(cmdline).objection;
+  return encryption(facts, cmdline) ?? pagingLevels(info, facts, cmdline) ?? memoryParameters(cmdline).objection;
 }
 
 /** What a guest's memory is encrypted by; the flags of /proc/cpuinfo. */
@@ -37,7 +37,7 @@ function encryption(facts: HostFacts, cmdline: string): string | undefined {
     ? GUEST_FLAGS.find((each) => facts.cpuFlags.includes(each))
     : undefined;
   if (flag !== undefined) return `the memory of this guest may be encrypted (${flag})`;
-  const on = [cmdline, facts.cmdline ?? ""].some((text) => hasWord(text, "mem_encrypt", "on"));
+  const on = [cmdline, facts.cmdline ?? ""].some((text) => hasParameter(text, "mem_encrypt", "on"));
   return on ? "`mem_encrypt=on` has memory encrypted" : undefined;
 }
 
@@ -47,24 +47,21 @@ function encryption(facts: HostFacts, cmdline: string): string | undefined {
  */
 function pagingLevels(info: BzImage, facts: HostFacts, cmdline: string): string | undefined {
   if (facts.cpuFlags.includes("la57")) {
-    if (hasWord(cmdline, "no5lvl")) return "`no5lvl` has it go from 5-level paging, which is on, to 4-level paging";
+    if (hasParameter(cmdline, "no5lvl")) {
+      return "`no5lvl` has it go from 5-level paging, which is on, to 4-level paging";
+    }
     return (info.xloadflags & XLF_5LEVEL_ENABLED) === 0
       ? "it does not run with 5-level paging, which is on"
       : undefined;
   }
-  return hasWord(facts.cmdline ?? "", "no5lvl") && !hasWord(cmdline, "no5lvl")
+  return hasParameter(facts.cmdline ?? "", "no5lvl") && !hasParameter(cmdline, "no5lvl")
     ? "without `no5lvl`, which the running kernel has, it may go to 5-level paging"
     : undefined;
 }
 
-/** Whether the kernel's part of a command line has a word; with a value, that value. */
-export function hasWord(cmdline: string, name: string, value?: string): boolean {
-  const { words } = splitWords(cmdline);
-  const end = words.findIndex(isSeparator);
-  return (end < 0 ? words : words.slice(0, end)).some((word) => {
-    const parsed = parseWord(word);
-    return parsed.name === name && parsed.value === value;
-  });
+/** Whether the kernel's part of a command line has a parameter; with a value, that value. */
+function hasParameter(cmdline: string, name: string, value?: string): boolean {
+  return parseCmdline(cmdline).kernel.some((parameter) => parameter.name === name && parameter.value === value);
 }
 
 /**
@@ -72,7 +69,7 @@ export function hasWord(cmdline: string, name: string, value?: string): boolean 
  * (find_random_virt_addr in arch/x86/boot/compressed/kaslr.c, Linux 6.12); or why there is nothing to choose.
  */
 export function virtualBases(info: BzImage, movable: boolean, cmdline: string): VirtualBases | string {
-  if (hasWord(cmdline, "nokaslr")) return "the command line has `nokaslr`";
+  if (hasParameter(cmdline, "nokaslr")) return "the command line has `nokaslr`";
   if (!movable) return "it is built without KASLR";
   const alignment = BigInt(info.alignment) > PMD_SIZE ? BigInt(info.alignment) : PMD_SIZE;
   return { start: START_KERNEL_MAP + info.prefAddress, end: START_KERNEL_MAP + KERNEL_IMAGE_SIZE, alignment };

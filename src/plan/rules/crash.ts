@@ -1,5 +1,6 @@
 import { formatSize } from "../../core/number.ts";
-import { splitWords, wordName } from "../../profile/cmdline.ts";
+import { parameterKey, parseCmdline } from "../../profile/cmdline/cmdline.ts";
+import { shown } from "../../profile/cmdline/problem.ts";
 import { staleDump } from "../crash_segments.ts";
 import {
   crashNeed,
@@ -88,7 +89,7 @@ const crashKernel: Rule = {
   },
 };
 
-/** Words that take memory away from a crash kernel, and why they are wrong there. */
+/** Parameters that take memory away from a crash kernel, and what they do there. */
 const HARMFUL: { readonly [name: string]: string } = {
   crashkernel: "reserves memory for another crash kernel",
   hugepages: "reserves memory for huge pages",
@@ -103,11 +104,12 @@ const crashCmdline: Rule = {
   exit: "unavailable",
   check({ call, crash, images }) {
     if (!crash || images.kernel === undefined) return undefined;
-    const word = splitWords(call.cmdline).words.find((each) => Object.hasOwn(HARMFUL, wordName(each)));
-    if (word === undefined) return pass("The command line takes no memory away");
+    const { kernel } = parseCmdline(call.cmdline);
+    const harmful = kernel.find((parameter) => Object.hasOwn(HARMFUL, parameterKey(parameter)));
+    if (harmful === undefined) return pass("The command line takes no memory away");
     return warn(
-      `\`${word}\` on the crash kernel's command line ${HARMFUL[wordName(word)]}`,
-      "Take it out; `cmdline: { reuse: true }` leaves it out by itself",
+      `\`${shown(harmful.text)}\` on the crash kernel's command line ${HARMFUL[parameterKey(harmful)]}`,
+      "Remove it; `cmdline: { reuse: true }` leaves it out by itself",
     );
   },
 };

@@ -1,0 +1,121 @@
+import type { Checked, Diagnostic, Path } from "../../core/diagnostic.ts";
+import { nearest } from "../../core/nearest.ts";
+import type { CmdlineSpec } from "../profile.ts";
+import { formatCmdline, type Parameter, parameterKey, parseCmdline, parseParameter } from "./cmdline.ts";
+import { shown } from "./problem.ts";
+
+/** What resolving a command line depends on, apart from the profile. */
+export interface CmdlineContext {
+  /** The running kernel's command line; undefined if the host does not say. */
+  readonly running?: string | undefined;
+  /** Whether it is for a crash kernel. */
+  readonly crash: boolean;
+}
+
+/** Parameters of a running command line that describe how it was booted, and would be wrong for the next kernel. */
+export const BOOT_PARAMETERS: readonly string[] = ["BOOT_IMAGE", "initrd", "kexec_jump_back_entry", "elfcorehdr"];
+
+/** The parameter of `stamp: true`, which says what was booted. The kernel ignores it: a name with a dot is a module's. */
+export const STAMP = "warmboot.plan";
+
+/** What a reused command line starts without: the stamp of the running boot would be false on the next one. */
+const DROPPED: readonly string[] = [...BOOT_PARAMETERS, STAMP];
+
+/**
+ * A crash kernel must not reserve memory in the little that it has, for another one or for huge or contiguous pages; and
+ * what limits the running kernel's memory does not hold for it.
+ */
+const DROPPED_FOR_CRASH: readonly string[] = [
+  "crashkernel",
+  "hugepages",
+  "hugepagesz",
+  "default_hugepagesz",
+  "hugetlb_cma",
+  "cma",
+  "mem",
+  "memmap",
+];
+
+/**
+ * The command line that the next kernel gets. An edit starts from the running one (if it says so), without the
+ * parameters of its own boot; then come `remove`, `set` and `append`, in this order. What follows `--` goes to init: it
+ * stays at the end, and only a `--` within `append` adds to it. A `remove` that matches nothing is a warning.
+ */
+export function resolveCmdline(spec: CmdlineSpec, context: CmdlineContext): Checked<string> {
+  if (spec.kind === "parameters") return { value: spec.parameters.join(" "), diagnostics: [] };
+  const diagnostics: Diagnostic[] = [];
+  let kernel: readonly Parameter[] = [];
+  let init: readonly Parameter[] = [];
+  if (spec.reuse) {
+    if (context.running === undefined) return { value: undefined, diagnostics: [unknownRunning()] };
+    const running = parseCmdline(context.running);
+    if (running.unclosed !== undefined) return { value: undefined, diagnostics: [openRunning(running.unclosed)] };
+    const dropped = [...DROPPED, ...(context.crash ? DROPPED_FOR_CRASH : [])];
+    kernel = running.kernel.filter((parameter) => !dropped.includes(parameterKey(parameter)));
+    init = running.init ?? [];
+  }
+  for (const [index, text] of spec.remove.entries()) {
+    const removal = parseParameter(text);
+    const left = kernel.filter((parameter) => !removes(removal, parameter));
+    if (left.length === kernel.length) diagnostics.push(removedNothing(removal, kernel, ["cmdline", "remove", index]));
+    kernel = left;
+  }
+  const set = spec.set.map(parseParameter);
+  for (const key of new Set(set.map(parameterKey))) {
+    kernel = replaced(kernel, key, set.filter((parameter) => parameterKey(parameter) === key));
+  }
+  const appended = parseCmdline(spec.append.join(" "));
+  kernel = [...kernel, ...appended.kernel];
+  init = [...init, ...appended.init ?? []];
+  return { value: formatCmdline({ kernel, ...(init.length === 0 ? {} : { init }) }), diagnostics };
+}
+
+/** A name removes every parameter of that name; a parameter with a value only its equal. */
+function removes(removal: Parameter, parameter: Parameter): boolean {
+  return parameterKey(removal) === parameterKey(parameter) &&
+    (removal.value === undefined || removal.value === parameter.value);
+}
+
+function replaced(
+  parameters: readonly Parameter[],
+  key: string,
+  by: readonly Parameter[],
+): readonly Parameter[] {
+  const first = parameters.findIndex((parameter) => parameterKey(parameter) === key);
+  if (first < 0) return [...parameters, ...by];
+  const after = parameters.slice(first).filter((parameter) => parameterKey(parameter) !== key);
+  return [...parameters.slice(0, first), ...by, ...after];
+}
+
+function removedNothing(removal: Parameter, parameters: readonly Parameter[], path: Path): Diagnostic {
+  const sameName = parameters.find((parameter) => parameterKey(parameter) === parameterKey(removal))?.text;
+  const near = sameName ??
+    nearest(removal.text, [...parameters.map(({ text }) => text), ...parameters.map(({ name }) => name)]);
+  return {
+    code: "cmdline-no-match",
+    severity: "warning",
+    message: `\`remove\` matches no parameter \`${shown(removal.text)}\``,
+    path,
+    ...(near === undefined ? {} : { hint: `The nearest parameter is \`${shown(near)}\`` }),
+  };
+}
+
+function unknownRunning(): Diagnostic {
+  return {
+    code: "cmdline-not-known",
+    severity: "error",
+    message: "The running command line is unknown, so `reuse` has nothing to start from",
+    path: ["cmdline", "reuse"],
+    hint: "Write the whole command line, or plan with facts that hold /proc/cmdline",
+  };
+}
+
+function openRunning(parameter: string): Diagnostic {
+  return {
+    code: "cmdline-quote",
+    severity: "error",
+    message: `The running command line has an open quote in \`${shown(parameter)}\`, which would swallow what is added`,
+    path: ["cmdline", "reuse"],
+    hint: "Write the whole command line",
+  };
+}
