@@ -5,10 +5,8 @@
  * that has no kexec.
  */
 import { carryOut } from "../src/app/carry_out.ts";
-import { systemPorts } from "../src/cli/ports.ts";
 import { prepare } from "../src/app/prepare.ts";
 import { lockStore } from "../src/state/record_store.ts";
-import { SyscallError } from "../src/syscall/errors/syscall_error.ts";
 
 /** CAP_SYS_BOOT's number in include/uapi/linux/capability.h. */
 const CAP_SYS_BOOT = 22n;
@@ -20,8 +18,7 @@ if (held === undefined || (BigInt(`0x${held}`) >> CAP_SYS_BOOT & 1n) !== 0n) {
   Deno.exit(1);
 }
 
-const ports = systemPorts();
-using prepared = await prepare(Deno.args[0] ?? "", { facts: undefined, storedPlans: false }, ports);
+using prepared = await prepare(Deno.args[0] ?? "", { facts: undefined, storedPlans: false });
 const { plan, facts, files, contents } = prepared;
 if (plan === undefined || facts === undefined) {
   console.error("There is no plan:", ...prepared.diagnostics.map(({ message }) => message));
@@ -31,11 +28,9 @@ if (plan.call.syscall === "kexec_load" && plan.call.segments.length === 0) {
   for (const { message } of plan.checks.filter(({ status }) => status === "fail")) console.error(message);
   Deno.exit(1);
 }
-try {
-  using store = await lockStore();
-  await carryOut(plan, { facts, files, contents }, store, ports);
-  console.error("The call was not refused");
+using store = await lockStore();
+const outcome = await carryOut(plan, { facts, files, contents }, store);
+if (outcome.kind !== "refused" || !["EPERM", "ENOSYS"].includes(outcome.error.code)) {
+  console.error("The call was not refused:", outcome);
   Deno.exit(1);
-} catch (error) {
-  if (!(error instanceof SyscallError) || !["EPERM", "ENOSYS"].includes(error.code)) throw error;
 }

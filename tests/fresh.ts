@@ -8,7 +8,7 @@ import { fishCompletion } from "../packaging/completions/fish.ts";
 import { zshCompletion } from "../packaging/completions/zsh.ts";
 import { profilePage } from "../packaging/man/profile.ts";
 import { programPage } from "../packaging/man/program.ts";
-import { SCHEMAS, schemaText } from "../src/cli/actions/schema.ts";
+import { SCHEMAS, schemaText } from "../src/app/schemas.ts";
 import { COMMANDS } from "../src/cli/table.ts";
 import { bootResults } from "../bench/boot_results.ts";
 import { bootPicture } from "../bench/boot_svg.ts";

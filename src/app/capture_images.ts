@@ -9,8 +9,8 @@ import { partsNeeded } from "../plan/segment_call.ts";
 import { openImages } from "./images.ts";
 import { captureInner } from "./inner_image.ts";
 import { layerFiles } from "./layer_files.ts";
-import type { Ports } from "../cli/ports.ts";
-import { absoluteSegments, profileFiles } from "./prepare.ts";
+import type { Reading } from "./image_file.ts";
+import { absoluteSegments, profileFiles } from "./named_files.ts";
 import { readOwn } from "./read_plan.ts";
 import { parseNamed, readNamed } from "./read_profile.ts";
 import { PROFILE_LIMIT } from "./files/read_whole.ts";
@@ -26,19 +26,19 @@ export interface CaptureOfImages {
 export async function captureImages(
   profiles: readonly string[],
   facts: HostFacts,
-  ports: Ports,
+  onReading?: Reading,
 ): Promise<CaptureOfImages> {
   const images: { [path: string]: CapturedImage } = {};
   const diagnostics: Diagnostic[] = [];
   for (const word of profiles) {
-    const one = await imagesOf(word, facts, ports);
+    const one = await imagesOf(word, facts, onReading);
     diagnostics.push(...one.diagnostics);
     for (const [path, image] of Object.entries(one.images)) images[path] = both(images[path], image);
   }
   return { images: Object.fromEntries(Object.entries(images).toSorted(([a], [b]) => compareText(a, b))), diagnostics };
 }
 
-async function imagesOf(word: string, facts: HostFacts, ports: Ports): Promise<CaptureOfImages> {
+async function imagesOf(word: string, facts: HostFacts, onReading: Reading | undefined): Promise<CaptureOfImages> {
   const read = readNamed(word, PROFILE_LIMIT);
   if (read.bytes === undefined) return { images: {}, diagnostics: read.diagnostics };
   const foreign = readOwn(read.bytes, read.name, false);
@@ -47,7 +47,7 @@ async function imagesOf(word: string, facts: HostFacts, ports: Ports): Promise<C
   const diagnostics = [...read.diagnostics, ...parsed?.diagnostics ?? []];
   if (parsed?.value === undefined || hasErrors(diagnostics)) return { images: {}, diagnostics };
   const refs = profileFiles(parsed.value);
-  using opened = await openImages(refs, ports);
+  using opened = await openImages(refs, { onReading });
   diagnostics.push(...opened.diagnostics.map(parsed.place));
   if (hasErrors(opened.diagnostics)) return { images: {}, diagnostics };
   const parts = partsNeeded({ profile: absoluteSegments(parsed.value), facts, images: opened.images });

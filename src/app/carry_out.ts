@@ -1,21 +1,18 @@
-import type { ExitName } from "../core/program.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { descriptorOf, isUnchanged, type OpenFile } from "./files/open_file.ts";
-import { execute } from "../syscall/execute.ts";
-import { type CallResult, type Libc, openLibc } from "../syscall/libc.ts";
-import { describedBy, type LoadRecord } from "../state/record.ts";
-import { type Contents, finalize } from "../syscall/finalize.ts";
-import { SyscallError } from "../syscall/errors/syscall_error.ts";
 import { lowerPlan, lowerUnload } from "../plan/lower.ts";
 import { type Call, type Plan, segmentOf } from "../plan/plan.ts";
 import { checkSegments } from "../plan/rules/segments.ts";
 import { isCrash } from "../plan/stored.ts";
-import { holdSignals } from "./hold_signals.ts";
-import type { Ports } from "../cli/ports.ts";
-import { readFacts } from "./prepare.ts";
+import { describedBy, type LoadRecord } from "../state/record.ts";
 import type { ImageSlot, StoreLock } from "../state/record_store.ts";
-import { complain, say } from "../cli/report.ts";
+import { SyscallError } from "../syscall/errors/syscall_error.ts";
+import { execute } from "../syscall/execute.ts";
+import { type Contents, finalize } from "../syscall/finalize.ts";
+import { type CallResult, type Libc, openLibc } from "../syscall/libc.ts";
+import { descriptorOf, isUnchanged, type OpenFile } from "./files/open_file.ts";
+import { holdSignals } from "./hold_signals.ts";
 import { invokingUser } from "./invoking_user.ts";
+import { readFacts } from "./read_facts.ts";
 
 /** What a plan was checked against: the host, and the open files that the call gets. */
 export interface CheckedAgainst {
@@ -25,30 +22,38 @@ export interface CheckedAgainst {
   readonly contents?: Contents;
 }
 
+/** How carrying out a plan ended. */
+export type CarriedOut =
+  /** The image is loaded, recorded, and made of the very bytes that were hashed. */
+  | { readonly kind: "loaded" }
+  /** The same, and a signal came meanwhile: nothing else is to be done. */
+  | { readonly kind: "interrupted" }
+  /** Nothing was loaded: a file changed between hashing and the call. */
+  | { readonly kind: "changed"; readonly path: string }
+  /** Nothing was loaded: the plan's segments cannot be placed as planned. */
+  | { readonly kind: "misplaced"; readonly message: string }
+  /** The kernel refused the call. */
+  | { readonly kind: "refused"; readonly error: SyscallError; readonly crashKernel: CrashKernelAfter }
+  /** A file changed while the kernel read it, and the image was unloaded again if that succeeded. */
+  | { readonly kind: "tampered"; readonly path: string; readonly crash: boolean; readonly unloaded: boolean };
+
+/**
+ * What a refused call left of the crash kernel: `kept` as it was, `none` loaded as before, or `dropped`, since the kernel
+ * drops a loaded crash image before it looks at the new one.
+ */
+export type CrashKernelAfter = "kept" | "none" | "dropped";
+
 /**
  * Loads the image of a plan whose checks pass. From the record that is prepared to the one that is in place nothing stops
- * halfway; `ok` means that the image is loaded, recorded, and made of the very bytes that were hashed. What is known of the
- * host was read under the lock, or while nobody else held it.
- * @throws {SyscallError} if the kernel refuses
+ * halfway. What is known of the host was read under the lock, or while nobody else held it.
  */
-export async function carryOut(
-  plan: Plan,
-  checked: CheckedAgainst,
-  store: StoreLock,
-  ports: Ports,
-): Promise<ExitName> {
+export async function carryOut(plan: Plan, checked: CheckedAgainst, store: StoreLock): Promise<CarriedOut> {
   const slot: ImageSlot = isCrash(plan) ? "crash" : "reboot";
   using libc = openLibc();
   const changed = checked.files.find((file) => !isUnchanged(file));
-  if (changed !== undefined) {
-    complain(`${changed.path} changed while it was read`, "Wait until what writes it is done, and load again", ports);
-    return "unavailable";
-  }
-  const settled = await settleCall(plan, checked);
-  if (settled.kind === "refused") {
-    complain(settled.message, "Make the plan anew, and load that", ports);
-    return "unavailable";
-  }
+  if (changed !== undefined) return { kind: "changed", path: changed.path };
+  const finalized = await finalizeCall(plan, checked);
+  if (finalized.kind === "refused") return { kind: "misplaced", message: finalized.message };
   // The record keeps the plan as it is: where exactly the kernel runs is nobody's to read.
   const record: LoadRecord = {
     format: "warmboot.record/1",
@@ -59,16 +64,14 @@ export async function carryOut(
     plan,
   };
   let signalled = false;
-  const exit = await holdSignals(() => load(plan, slot, { ...checked, ...settled, libc, store, record }, ports), () => {
+  const outcome = await holdSignals(() => load(plan, slot, { ...checked, ...finalized, libc, store, record }), () => {
     signalled = true;
   });
-  if (exit !== "ok" || !signalled) return exit;
-  complain("Interrupted; the image is loaded, and nothing else was done", "warmboot unload takes it back", ports);
-  return "interrupted";
+  return outcome.kind === "loaded" && signalled ? { kind: "interrupted" } : outcome;
 }
 
 /** With everything chosen that the plan leaves to the load, the segments are judged once more, where they now lie. */
-async function settleCall(
+async function finalizeCall(
   plan: Plan,
   { facts, contents = new Map() }: CheckedAgainst,
 ): Promise<
@@ -77,12 +80,12 @@ async function settleCall(
 > {
   const { call } = plan;
   if (call.syscall !== "kexec_load") return { kind: "settled", call, contents };
-  const settled = await finalize(call, contents);
-  if (settled.kind === "refused" || call.bases === undefined) return settled;
-  const segments = settled.call.segments.map(segmentOf);
+  const finalized = await finalize(call, contents);
+  if (finalized.kind === "refused" || call.bases === undefined) return finalized;
+  const segments = finalized.call.segments.map(segmentOf);
   const fault = checkSegments({ segments, entry: BigInt(call.entry), facts, crash: isCrash(plan) })
     .find(({ status }) => status === "fail");
-  return fault === undefined ? settled : { kind: "refused", message: fault.message };
+  return fault === undefined ? finalized : { kind: "refused", message: fault.message };
 }
 
 /** A defect leaves no record of a load that was cut off. */
@@ -106,10 +109,9 @@ interface Loading extends CheckedAgainst {
 function load(
   plan: Plan,
   slot: ImageSlot,
-  { facts, files, call: settled, contents, libc, store, record }: Loading,
-  ports: Ports,
-): ExitName {
-  const calls = lowerPlan({ ...plan, call: settled });
+  { facts, files, call: finalized, contents, libc, store, record }: Loading,
+): CarriedOut {
+  const calls = lowerPlan({ ...plan, call: finalized });
   const descriptors = files.map((file) => ({ path: file.path, fd: descriptorOf(file), size: file.size }));
   store.prepare(slot, record);
   for (const call of calls) {
@@ -117,31 +119,18 @@ function load(
     if (result.ok) continue;
     store.discard(slot);
     const now = readFacts(undefined).facts ?? facts;
-    // The kernel drops a loaded crash image before it looks at the new one.
-    if (slot === "crash" && now.kexec.crashLoaded === false) {
-      store.remove(slot);
-      const before = facts.kexec.crashLoaded === true ? "The crash kernel that was loaded before is gone. " : "";
-      say(`${before}No crash kernel is loaded now: a panic would leave no dump`, ports);
-    }
-    throw new SyscallError({ ...result, call, facts: now });
+    const lost = slot === "crash" && now.kexec.crashLoaded === false;
+    if (lost) store.remove(slot);
+    const crashKernel = !lost ? "kept" : facts.kexec.crashLoaded === true ? "dropped" : "none";
+    return { kind: "refused", error: new SyscallError({ ...result, call, facts: now }), crashKernel };
   }
   const tampered = files.find((file) => !isUnchanged(file));
   if (tampered === undefined) {
     store.commit(slot);
-    return "ok";
+    return { kind: "loaded" };
   }
   store.discard(slot);
   store.remove(slot);
   const unloaded = execute(lowerUnload(slot === "crash", false), [], libc);
-  complain(
-    `${tampered.path} changed while the kernel read it, so that what was loaded is not what was planned`,
-    unloaded.ok
-      ? `It is unloaded again${
-        slot === "crash" ? ", and no crash kernel is loaded now" : ""
-      }; load it once more when ` +
-        "nothing writes the file"
-      : `Unload it: warmboot unload${slot === "crash" ? " --crash" : ""}`,
-    ports,
-  );
-  return "unavailable";
+  return { kind: "tampered", path: tampered.path, crash: slot === "crash", unloaded: unloaded.ok };
 }

@@ -2,7 +2,7 @@ import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import type { LayerReader } from "../profile/layers.ts";
 import type { ParsedProfile } from "../profile/parse.ts";
 import type { FileVerdict, PartVerdict } from "../render/check.ts";
-import { fileId } from "./layer_files.ts";
+import { fileId, layerFiles } from "./layer_files.ts";
 import { readOwn } from "./read_plan.ts";
 import { parseNamed, readNamed } from "./read_profile.ts";
 import { PROFILE_LIMIT, STDIO } from "./files/read_whole.ts";
@@ -31,8 +31,8 @@ const YAML_NAME = /\.ya?ml$/i;
  */
 export function checkFiles(
   words: readonly string[],
-  reader: LayerReader,
-  onChecked: (diagnostics: readonly Diagnostic[]) => void,
+  onChecked: (diagnostics: readonly Diagnostic[]) => void = () => {},
+  reader: LayerReader = layerFiles(),
 ): CheckedFiles {
   const profiles: Checked[] = [];
   const aside: string[] = [];

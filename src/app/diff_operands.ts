@@ -1,27 +1,55 @@
-import { hasErrors } from "../core/diagnostic.ts";
-import type { ExitName } from "../core/program.ts";
-import { nearest } from "../core/nearest.ts";
+import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import { runningSide, type Side } from "../diff/side.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { type ImageStatus, statusOf } from "../state/status.ts";
 import { isCrash } from "../plan/stored.ts";
+import type { FoundRecord } from "../state/record.ts";
+import { findRecord, type ImageSlot } from "../state/record_store.ts";
+import { type ImageStatus, statusOf } from "../state/status.ts";
+import { PLAN_LIMIT } from "./files/read_whole.ts";
+import type { Reading } from "./image_file.ts";
 import { openImages } from "./images.ts";
 import { layerFiles } from "./layer_files.ts";
-import type { Ports } from "../cli/ports.ts";
-import { planParsed, profileFiles, type ReadFacts, readFacts } from "./prepare.ts";
+import { profileFiles } from "./named_files.ts";
+import { planParsed } from "./plan_profile.ts";
+import { type ReadFacts, readFacts } from "./read_facts.ts";
 import { readOwn } from "./read_plan.ts";
 import { parseNamed, readNamed } from "./read_profile.ts";
-import { PLAN_LIMIT } from "./files/read_whole.ts";
-import { findRecord, type ImageSlot } from "../state/record_store.ts";
-import { complain, exitOf, report, say, warn } from "../cli/report.ts";
-import type { FoundRecord } from "../state/record.ts";
 
 /** The words that name no file. */
-const LIVE = ["@running", "@loaded"] as const;
-type Live = typeof LIVE[number];
+export const LIVE_SIDES = ["@running", "@loaded"] as const;
+type Live = typeof LIVE_SIDES[number];
 
-/** A side, or how the program exits: what is wrong has been told. */
-export type FoundSide = { readonly side: Side } | { readonly exit: ExitName };
+/** What a caller may want to show while sides are read. */
+export interface SideEvents {
+  readonly onReading?: Reading;
+  /** Called with what is wrong with a file or the host, as it is found. */
+  readonly onDiagnostics?: (diagnostics: readonly Diagnostic[]) => void;
+  /** Called with what to know of a side that could be read. */
+  readonly onNotice?: (notice: SideNotice) => void;
+}
+
+/** What to know of a side. */
+export type SideNotice =
+  /** Another warmboot is loading an image right now; what is known is from before. */
+  | { readonly kind: "busy" }
+  /** It is not certain that the recorded image is the loaded one. */
+  | { readonly kind: "unconfirmed"; readonly note: string }
+  /** An image is loaded, but not which one is known: the running system is compared instead. */
+  | { readonly kind: "running-instead"; readonly note: string };
+
+/** Why there is no side. */
+export type NoSide =
+  /** The errors were passed to `onDiagnostics`. */
+  | { readonly kind: "invalid"; readonly diagnostics: readonly Diagnostic[] }
+  | { readonly kind: "unknown"; readonly word: string }
+  /** `@loaded` of a captured host. */
+  | { readonly kind: "captured" }
+  | { readonly kind: "not-loaded"; readonly note: string }
+  /** `@running` alone, where nothing is loaded that it could be compared with. */
+  | { readonly kind: "alone"; readonly note?: string };
+
+/** A side, or why there is none. */
+export type FoundSide = { readonly kind: "side"; readonly side: Side } | NoSide;
 
 /** Reads the host at most once, and only if a side is about it: two stored plans need none. */
 export interface HostOnce {
@@ -30,12 +58,12 @@ export interface HostOnce {
   read(): ReadFacts;
 }
 
-/** The host of `--facts`, or this one. What is wrong with its facts is told when they are read. */
-export function hostOnce(path: string | undefined, ports: Ports): HostOnce {
+/** The host of a capture, or this one. What is wrong with its facts is passed on when they are first read. */
+export function hostOnce(path: string | undefined, { onDiagnostics }: SideEvents = {}): HostOnce {
   let known: ReadFacts | undefined;
   const read = (): ReadFacts => {
     const facts = readFacts(path);
-    report(facts.diagnostics, ports);
+    onDiagnostics?.(facts.diagnostics);
     return facts;
   };
   return { path, read: () => known ??= read() };
@@ -45,92 +73,82 @@ export function hostOnce(path: string | undefined, ports: Ports): HostOnce {
 export async function diffOperands(
   words: readonly string[],
   host: HostOnce,
-  ports: Ports,
-): Promise<readonly [Side, Side] | ExitName> {
+  events: SideEvents = {},
+): Promise<{ readonly kind: "sides"; readonly sides: readonly [Side, Side] } | NoSide> {
   const [first = "", second] = words;
   const known = new Map<string, FoundSide>();
   // Files come first: which image @loaded is about, the other side says.
   for (const word of new Set(words.filter((each) => !each.startsWith("@")))) {
-    known.set(word, await fileSide(word, host, ports));
+    known.set(word, await fileSide(word, host, events));
   }
-  const crash = known.values().some((found) => "side" in found && isForCrash(found.side));
+  const crash = known.values().some((found) => found.kind === "side" && isForCrash(found.side));
   for (const word of new Set(words.filter((each) => each.startsWith("@")))) {
-    known.set(word, liveSide(word, crash, host, ports));
+    known.set(word, liveSide(word, crash, host, events));
   }
-  const a = known.get(first);
-  if (a === undefined) return "usage";
-  if ("exit" in a) return a.exit;
-  const b = second === undefined ? defaultSide(a.side, crash, host, ports) : known.get(second) ?? a;
-  return "exit" in b ? b.exit : [a.side, b.side];
+  const a = known.get(first) ?? { kind: "unknown", word: first };
+  if (a.kind !== "side") return a;
+  const b = second === undefined ? defaultSide(a.side, crash, host, events) : known.get(second) ?? a;
+  return b.kind === "side" ? { kind: "sides", sides: [a.side, b.side] } : b;
 }
 
 /** A profile, planned for the host, or a stored plan as it is. */
-export async function fileSide(word: string, host: HostOnce, ports: Ports): Promise<FoundSide> {
+export async function fileSide(word: string, host: HostOnce, events: SideEvents = {}): Promise<FoundSide> {
+  const diagnostics: Diagnostic[] = [];
+  const note = (found: readonly Diagnostic[]): void => {
+    diagnostics.push(...found);
+    events.onDiagnostics?.(found);
+  };
   const read = readNamed(word, PLAN_LIMIT);
-  if (read.bytes === undefined) return { exit: report(read.diagnostics, ports) };
+  note(read.diagnostics);
+  if (read.bytes === undefined) return { kind: "invalid", diagnostics };
   const stored = readOwn(read.bytes, read.name, true);
   if (stored !== undefined) {
-    const exit = report([...read.diagnostics, ...stored.diagnostics], ports);
-    return stored.value === undefined ? { exit } : { side: { kind: "plan", name: word, plan: stored.value } };
+    note(stored.diagnostics);
+    return stored.value === undefined
+      ? { kind: "invalid", diagnostics }
+      : { kind: "side", side: { kind: "plan", name: word, plan: stored.value } };
   }
   const parsed = parseNamed(read, layerFiles());
-  const exit = report([...read.diagnostics, ...parsed?.diagnostics ?? []], ports);
-  if (parsed?.value === undefined || hasErrors(parsed.diagnostics)) return { exit };
-  const facts = hostFacts(host);
-  if ("exit" in facts) return facts;
-  const refs = profileFiles(parsed.value);
-  using opened = await openImages(refs, ports, host.read().captured);
-  const lost = report(opened.diagnostics.map(parsed.place), ports);
-  if (hasErrors(opened.diagnostics)) return { exit: lost };
-  const planned = await planParsed(parsed, facts.facts, opened);
-  const failed = report(planned.diagnostics, ports);
+  note(parsed?.diagnostics ?? []);
+  if (parsed?.value === undefined || hasErrors(diagnostics)) return { kind: "invalid", diagnostics };
+  const found = hostFacts(host);
+  if (found.kind !== "facts") return found;
+  using opened = await openImages(profileFiles(parsed.value), {
+    captured: host.read().captured,
+    onReading: events.onReading,
+  });
+  note(opened.diagnostics.map(parsed.place));
+  if (hasErrors(diagnostics)) return { kind: "invalid", diagnostics };
+  const planned = await planParsed(parsed, found.facts, opened);
+  note(planned.diagnostics);
   return planned.value === undefined
-    ? { exit: failed }
-    : { side: { kind: "profile", name: word, plan: planned.value } };
+    ? { kind: "invalid", diagnostics }
+    : { kind: "side", side: { kind: "profile", name: word, plan: planned.value } };
 }
 
-function hostFacts(host: HostOnce): { readonly facts: HostFacts } | { readonly exit: ExitName } {
+function hostFacts(host: HostOnce): { readonly kind: "facts"; readonly facts: HostFacts } | NoSide {
   const { facts, diagnostics } = host.read();
-  return facts === undefined || hasErrors(diagnostics) ? { exit: exitOf(diagnostics) } : { facts };
+  return facts === undefined || hasErrors(diagnostics) ? { kind: "invalid", diagnostics } : { kind: "facts", facts };
 }
 
-function liveSide(word: string, crash: boolean, host: HostOnce, ports: Ports): FoundSide {
-  const name = LIVE.find((each) => each === word);
-  if (name === undefined) {
-    const near = nearest(word, LIVE);
-    complain(
-      `There is no side "${word}"`,
-      near === undefined ? `There are ${LIVE.join(" and ")}; write a file as ./${word}` : `Did you mean ${near}?`,
-      ports,
-    );
-    return { exit: "usage" };
-  }
-  return SIDES[name](crash, host, ports);
+function liveSide(word: string, crash: boolean, host: HostOnce, events: SideEvents): FoundSide {
+  const name = LIVE_SIDES.find((each) => each === word);
+  return name === undefined ? { kind: "unknown", word } : SIDES[name](crash, host, events);
 }
 
-const SIDES: { readonly [name in Live]: (crash: boolean, host: HostOnce, ports: Ports) => FoundSide } = {
+const SIDES: { readonly [name in Live]: (crash: boolean, host: HostOnce, events: SideEvents) => FoundSide } = {
   "@running": (_crash, host) => {
     const found = hostFacts(host);
-    return "exit" in found ? found : { side: runningSide(found.facts) };
+    return found.kind === "facts" ? { kind: "side", side: runningSide(found.facts) } : found;
   },
-  "@loaded": (crash, host, ports) => {
-    if (host.path !== undefined) {
-      complain(
-        "A capture does not tell which image is loaded",
-        "Run diff on the host itself, without --facts, or compare with @running",
-        ports,
-      );
-      return { exit: "unavailable" };
-    }
+  "@loaded": (crash, host, events) => {
+    if (host.path !== undefined) return { kind: "captured" };
     const found = hostFacts(host);
-    if ("exit" in found) return found;
-    const loaded = findLoaded(found.facts, crash, ports);
-    if (loaded.side === undefined) {
-      complain(loaded.status.note, "Load one with warmboot load, or compare with @running", ports);
-      return { exit: "unavailable" };
-    }
-    if (loaded.status.record !== "matches") warn(loaded.status.note, undefined, ports);
-    return { side: loaded.side };
+    if (found.kind !== "facts") return found;
+    const { side, status } = findLoaded(found.facts, crash, events);
+    if (side === undefined) return { kind: "not-loaded", note: status.note };
+    if (status.record !== "matches") events.onNotice?.({ kind: "unconfirmed", note: status.note });
+    return { kind: "side", side };
   },
 };
 
@@ -141,9 +159,9 @@ export interface LoadedImage {
 }
 
 /** Looks the record of the loaded image up. */
-function findLoaded(facts: HostFacts, crash: boolean, ports: Ports): LoadedImage {
+function findLoaded(facts: HostFacts, crash: boolean, { onNotice }: SideEvents): LoadedImage {
   const { found, busy } = findRecord(crash ? "crash" : "reboot");
-  if (busy) say("Another warmboot is loading an image right now; this is how it was before", ports);
+  if (busy) onNotice?.({ kind: "busy" });
   return loadedImage(facts, crash, found);
 }
 
@@ -167,23 +185,16 @@ export function loadedImage(facts: HostFacts, crash: boolean, found: FoundRecord
 }
 
 /** What is loaded, if that is known; else the running system. */
-function defaultSide(a: Side, crash: boolean, host: HostOnce, ports: Ports): FoundSide {
+function defaultSide(a: Side, crash: boolean, host: HostOnce, events: SideEvents): FoundSide {
   const found = hostFacts(host);
-  if ("exit" in found) return found;
+  if (found.kind !== "facts") return found;
   if (host.path === undefined && a.kind !== "loaded") {
-    const { status, side } = findLoaded(found.facts, crash, ports);
-    if (side !== undefined && status.record === "matches") return { side };
-    if (a.kind === "running") {
-      complain(`There is nothing to compare @running with: ${status.note}`, "Name a profile or a plan", ports);
-      return { exit: "unavailable" };
-    }
-    if (status.loaded === "yes") say(`${status.note}; compared with the running system`, ports);
+    const { status, side } = findLoaded(found.facts, crash, events);
+    if (side !== undefined && status.record === "matches") return { kind: "side", side };
+    if (a.kind === "running") return { kind: "alone", note: status.note };
+    if (status.loaded === "yes") events.onNotice?.({ kind: "running-instead", note: status.note });
   }
-  if (a.kind === "running") {
-    complain("There is nothing to compare @running with", "Name a profile or a plan", ports);
-    return { exit: "usage" };
-  }
-  return { side: runningSide(found.facts) };
+  return a.kind === "running" ? { kind: "alone" } : { kind: "side", side: runningSide(found.facts) };
 }
 
 function isForCrash(side: Side): boolean {

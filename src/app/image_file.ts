@@ -7,6 +7,9 @@ import { closeFile, hashFile, hashPart, type OpenFile, openFile } from "./files/
 /** Called with the bytes read and in all, while a file is hashed. */
 export type Progress = (done: number, total: number) => void;
 
+/** Called with the path of a file that is about to be hashed; what it returns is called while that goes on. */
+export type Reading = (path: string) => Progress | undefined;
+
 /** A file that a plan needs: open here, or captured with the host. */
 export interface ImageFile {
   /** As the plan names it. */

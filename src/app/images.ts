@@ -9,10 +9,9 @@ import type { FilePart } from "../plan/input.ts";
 import type { FileRef } from "../profile/profile.ts";
 import type { Contents } from "../syscall/finalize.ts";
 import { unpackInner, withBanner } from "./inner_image.ts";
-import { type CapturedFiles, captureLacks, findFile, type ImageFile, type Progress } from "./image_file.ts";
-import type { Ports } from "../cli/ports.ts";
+import type { NamedFiles } from "./named_files.ts";
+import { type CapturedFiles, captureLacks, findFile, type ImageFile, type Reading } from "./image_file.ts";
 import type { IdentifiedFile, Images } from "../image/boot_files.ts";
-import { visible } from "../core/text.ts";
 
 /** The files of a plan. What was hashed is what is handed to the kernel. */
 export interface OpenImages extends Disposable {
@@ -26,14 +25,6 @@ export interface OpenImages extends Disposable {
   digestPart(part: FilePart): Promise<string | undefined>;
 }
 
-/** The files of a profile or plan by what they are to it. */
-export interface NamedFiles {
-  readonly kernel: FileRef | undefined;
-  readonly initrd: readonly FileRef[];
-  readonly dtb?: FileRef | undefined;
-  readonly segments: readonly FileRef[];
-}
-
 /** Far more than any device tree: arm64 kernels take 2 MiB. */
 const TREE_MAX = 16 << 20;
 
@@ -42,14 +33,21 @@ function readTree(source: ByteSource): DeviceTree | DeviceTreeFault {
   return parseDeviceTree(source.read(0, source.size));
 }
 
+/** How files are found. */
+export interface OpenOptions {
+  /** The files that were captured with the host; undefined where the plan is for this host. */
+  readonly captured?: CapturedFiles | undefined;
+  /** Called before a file is hashed. */
+  readonly onReading?: Reading | undefined;
+}
+
 /**
  * Opens, hashes and identifies a kernel, initrds, and the files of explicit segments; takes them from a capture where they
- * are in one. Every file that cannot be had is a diagnostic.
+ * are in one. Every file that cannot be opened is a diagnostic.
  */
 export async function openImages(
   { kernel: kernelRef, initrd: initrds, dtb: dtbRef, segments: segmentRefs }: NamedFiles,
-  ports: Ports,
-  captured?: CapturedFiles,
+  { captured, onReading }: OpenOptions = {},
 ): Promise<OpenImages> {
   const found: ImageFile[] = [];
   const digests = new Map<ImageFile, string>();
@@ -77,7 +75,7 @@ export async function openImages(
     identify: (source: ByteSource) => Info,
   ): Promise<readonly IdentifiedFile<Info>[]> => {
     if (!complete || file === undefined) return [];
-    const sha256 = digests.get(file) ?? await file.digest(progress(file.path, ports));
+    const sha256 = digests.get(file) ?? await file.digest(onReading?.(file.path));
     digests.set(file, sha256);
     const info = identify(file.source);
     if (!file.isComplete()) {
@@ -128,28 +126,4 @@ export async function openImages(
       await found.find((file) => file.path === path)?.digestPart(offset, length),
     [Symbol.dispose]: () => files.forEach(closeFile),
   };
-}
-
-const PATIENCE_MS = 500;
-
-/** A progress line on a terminal, once hashing takes over half a second. */
-function progress(path: string, { err }: Ports): Progress | undefined {
-  if (!err.isTerminal) return undefined;
-  const start = performance.now();
-  const { width } = err.layout;
-  let shown = -1;
-  return (done, total) => {
-    if (performance.now() - start < PATIENCE_MS && shown < 0) return;
-    const percent = Math.floor(done * 100 / total);
-    if (done === total && shown >= 0) err.write("\r\x1b[K");
-    else if (percent > shown) err.write(`\r\x1b[K${progressLine(path, percent, width)}`);
-    shown = percent;
-  };
-}
-
-/** One line that leaves the last column free: a longer one would wrap, and could not be written over. */
-export function progressLine(path: string, percent: number, width: number): string {
-  const about = `: ${percent} %`;
-  const room = width - 1 - "Reading ".length - about.length;
-  return `Reading ${visible(path.length <= room ? path : `...${path.slice(path.length - room + 3)}`)}${about}`;
 }

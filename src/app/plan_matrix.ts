@@ -1,17 +1,15 @@
 import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
-import { type ExitName, worse } from "../core/program.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Plan } from "../plan/plan.ts";
 import { unmetRequirement } from "../plan/rules/requires.ts";
 import type { ParsedProfile } from "../profile/parse.ts";
-import { fittingNone, type Matrix, type MatrixCell } from "../render/matrix.ts";
+import type { Matrix, MatrixCell } from "../render/matrix.ts";
 import { type Checked, checkFiles } from "./check_files.ts";
-import type { CapturedFiles } from "./image_file.ts";
+import type { CapturedFiles, Reading } from "./image_file.ts";
 import { type OpenImages, openImages } from "./images.ts";
-import { layerFiles } from "./layer_files.ts";
-import type { Ports } from "../cli/ports.ts";
-import { planParsed, profileFiles, readFacts } from "./prepare.ts";
-import { report } from "../cli/report.ts";
+import { profileFiles } from "./named_files.ts";
+import { planParsed } from "./plan_profile.ts";
+import { readFacts } from "./read_facts.ts";
 import { findFiles } from "./files/find_files.ts";
 
 /** A captured host, by the name of its file; without facts, its file is none that can be planned for. */
@@ -25,35 +23,36 @@ interface Host {
 /** Captures end so. */
 const CAPTURE_NAME = /\.(?:json|ya?ml)$/i;
 
-/** Plans every profile for every captured host of a folder. What cannot be read is told, and decides the exit code. */
+/** What a caller may want to show while a matrix is made. */
+export interface MatrixEvents {
+  readonly onReading?: Reading;
+  /** Called with what is wrong with a profile, a folder or a capture, one after the other. */
+  readonly onDiagnostics?: (diagnostics: readonly Diagnostic[]) => void;
+}
+
+/** Plans every profile for every captured host of a folder; undefined where there is no profile, or no host. */
 export async function planMatrix(
   words: readonly string[],
   hostsFolder: string,
-  ports: Ports,
-): Promise<{ readonly matrix: Matrix | undefined; readonly exit: ExitName }> {
-  let exit: ExitName = "ok";
-  const tell = (diagnostics: readonly Diagnostic[]): void => {
-    const found = report(diagnostics, ports);
-    exit = worse(exit, found);
-  };
-  const { profiles } = checkFiles(words, layerFiles(), tell);
-  const walked = findFiles(hostsFolder, CAPTURE_NAME);
-  const none = walked.files.length === 0 && walked.diagnostics.length === 0 ? [noHosts(hostsFolder)] : [];
-  tell([...walked.diagnostics, ...none]);
-  const hosts = walked.files.map((file) => readHost(file, hostsFolder));
+  { onReading, onDiagnostics = () => {} }: MatrixEvents = {},
+): Promise<Matrix | undefined> {
+  const { profiles } = checkFiles(words, onDiagnostics);
+  const found = findFiles(hostsFolder, CAPTURE_NAME);
+  const none = found.files.length === 0 && found.diagnostics.length === 0 ? [noHosts(hostsFolder)] : [];
+  onDiagnostics([...found.diagnostics, ...none]);
+  const hosts = found.files.map((file) => readHost(file, hostsFolder));
   // What a capture lacks shows in the checks of the plans; here only what makes it useless matters.
-  for (const { diagnostics } of hosts) tell(diagnostics.filter(({ severity }) => severity === "error"));
-  if (hosts.length === 0 || profiles.length === 0) return { matrix: undefined, exit };
+  for (const { diagnostics } of hosts) onDiagnostics(diagnostics.filter(({ severity }) => severity === "error"));
+  if (hosts.length === 0 || profiles.length === 0) return undefined;
 
   const cells: MatrixCell[] = [];
-  for (const profile of profiles) cells.push(...await cellsOf(profile, hosts, ports));
-  const matrix: Matrix = {
+  for (const profile of profiles) cells.push(...await cellsOf(profile, hosts, onReading));
+  return {
     format: "warmboot.matrix/1",
     profiles: profiles.map(({ verdict }) => verdict.file),
     hosts: hosts.map(({ name }) => name),
     cells,
   };
-  return { matrix, exit: exit === "ok" && fittingNone(matrix).length > 0 ? "unavailable" : exit };
 }
 
 function readHost(file: string, folder: string): Host {
@@ -66,14 +65,14 @@ function readHost(file: string, folder: string): Host {
 async function cellsOf(
   { verdict, parsed }: Checked,
   hosts: readonly Host[],
-  ports: Ports,
+  onReading: Reading | undefined,
 ): Promise<readonly MatrixCell[]> {
   const cell = (host: Host, fit: CellFit): MatrixCell => ({ profile: verdict.file, host: host.name, ...fit });
   const profile = parsed?.value;
   if (parsed === undefined || profile === undefined) {
     return hosts.map((host) => cell(host, fitOf(undefined, verdict.diagnostics)));
   }
-  const open = (captured: CapturedFiles | undefined) => openImages(profileFiles(profile), ports, captured);
+  const open = (captured: CapturedFiles | undefined) => openImages(profileFiles(profile), { captured, onReading });
   let local: OpenImages | undefined;
   const cells: MatrixCell[] = [];
   for (const host of hosts) {

@@ -4,7 +4,8 @@ import type { ExitName } from "../core/program.ts";
 import { renderDiagnostic } from "../render/excerpt.ts";
 import type { Severity } from "./journal.ts";
 import type { Ports } from "./ports.ts";
-import { visible } from "../core/text.ts";
+import type { SyscallError } from "../syscall/errors/syscall_error.ts";
+import { jsonText, visible } from "../core/text.ts";
 
 /** Writes diagnostics to standard error, and gives the exit code that the first error among them asks for. */
 export function report(diagnostics: readonly Diagnostic[], { err }: Ports): ExitName {
@@ -40,4 +41,19 @@ function tell(severity: Severity, message: string, hint: string | undefined, { e
 /** Writes one line about what happened. */
 export function say(message: string, { err }: Ports): void {
   err.write(`${visible(message)}\n`);
+}
+
+/** Says why the kernel refused a call, and what to do. */
+export function complainRefusal(error: SyscallError, ports: Ports): ExitName {
+  complain(error.message, error.diagnosis?.remedy, ports);
+  say(`  call: ${error.made} = -1 ${error.code}`, ports);
+  return "refused";
+}
+
+/** A result as data, in the form that `-o` asks for: YAML, or else JSON. */
+export async function dataText(value: unknown, form: string): Promise<string> {
+  if (form !== "yaml") return jsonText(value);
+  const { stringify } = await import("@std/yaml");
+  // Long lines stay whole, so that a path or a digest can be copied.
+  return stringify(value, { lineWidth: -1, useAnchors: false });
 }

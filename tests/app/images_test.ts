@@ -1,10 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { openImages } from "../../src/app/images.ts";
-import { PLAIN } from "../../src/render/style.ts";
 import { bzImage } from "../image/build.ts";
-
-const sink = { layout: { style: PLAIN, width: 80 }, isTerminal: false, write() {} };
 
 Deno.test("a file that is named twice is opened once, and stands twice in the images", async () => {
   const folder = Deno.makeTempDirSync();
@@ -13,10 +10,7 @@ Deno.test("a file that is named twice is opened once, and stands twice in the im
     Deno.writeFileSync(kernel.path, bzImage());
     Deno.writeTextFileSync(initrd.path, "070701");
     const pinned = { ...initrd, sha256: "0".repeat(64) };
-    using opened = await openImages({ kernel, initrd: [initrd, kernel, pinned], segments: [] }, {
-      out: sink,
-      err: sink,
-    });
+    using opened = await openImages({ kernel, initrd: [initrd, kernel, pinned], segments: [] });
     assertEquals(opened.diagnostics, []);
     assertEquals(opened.files.map(({ path }) => path), [kernel.path, initrd.path]);
     const { images } = opened;

@@ -6,14 +6,12 @@ import { EXIT } from "../../src/core/program.ts";
 import { openImages } from "../../src/app/images.ts";
 import { unpackPlanned } from "../../src/app/unpack_images.ts";
 import { planBoot } from "../../src/plan/planner.ts";
-import { PLAIN } from "../../src/render/style.ts";
 import { arm64Image, bzImage, zboot } from "../image/build.ts";
 import { BOARD } from "../support/arm64.ts";
 import { profileOf } from "../support/profiles.ts";
 import { run } from "../support/run_cli.ts";
 import { innerOf } from "../../src/image/boot_files.ts";
 
-const sink = { layout: { style: PLAIN, width: 80 }, isTerminal: false, write() {} };
 const IMAGE = arm64Image();
 const HOST = new URL("../fixtures/hosts/arm64-vm.json", import.meta.url).pathname;
 
@@ -31,7 +29,7 @@ function inner(bytes: Uint8Array) {
   return inFolder(async (folder) => {
     const path = join(folder, "vmlinuz");
     Deno.writeFileSync(path, bytes);
-    using opened = await openImages({ kernel: { path }, initrd: [], segments: [] }, { out: sink, err: sink });
+    using opened = await openImages({ kernel: { path }, initrd: [], segments: [] });
     return { inner: opened.images.kernel?.inner, bytes: opened.contents.get(path) };
   });
 }
@@ -111,7 +109,7 @@ Deno.test("a stored plan places what the packed kernel unpacked to, and refuses 
   await inFolder(async (folder) => {
     const path = join(folder, "Image.gz");
     Deno.writeFileSync(path, gzipSync(IMAGE));
-    using opened = await openImages({ kernel: { path }, initrd: [], segments: [] }, { out: sink, err: sink });
+    using opened = await openImages({ kernel: { path }, initrd: [], segments: [] });
     const { kernel } = opened.images;
     const inner = kernel === undefined ? undefined : innerOf(kernel);
     assert(kernel !== undefined && inner !== undefined);

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { oldSystemdWarning, rebootWay } from "../../src/cli/actions/exec.ts";
-import { unloadCall } from "../../src/cli/actions/unload.ts";
-import { progressLine } from "../../src/app/images.ts";
+import { rebootWay, systemdTooOld } from "../../src/app/exec.ts";
+import { unloadCall } from "../../src/app/unload.ts";
+import { progressLine } from "../../src/cli/progress.ts";
 import { hostFacts } from "../support/host_facts.ts";
 
 const SYSTEMD: readonly (readonly [string, boolean, boolean])[] = [
@@ -19,7 +19,7 @@ for (const [version, hasTool, warns] of SYSTEMD) {
     }`,
     permissions: "none",
     fn() {
-      assertEquals(oldSystemdWarning(version, hasTool) !== undefined, warns);
+      assertEquals(systemdTooOld(version, hasTool) !== undefined, warns);
     },
   });
 }

@@ -119,7 +119,7 @@ Deno.test("ten thousand profiles are checked in one process, and what they share
   const { read, ...others } = layerFiles();
   assertStrictEquals(others.dropIns(folder.path), others.dropIns(folder.path));
   let reads = 0;
-  const result = checkFiles([folder.path], { ...others, read: (path) => (reads++, read(path)) }, () => {});
+  const result = checkFiles([folder.path], () => {}, { ...others, read: (path) => (reads++, read(path)) });
   assertEquals(result.profiles.length, count);
   assertEquals(result.profiles.filter(({ verdict }) => !verdict.valid).length, 4);
   assertEquals(result.parts.map(({ used }) => used), [true]);

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
+import { stringify } from "@std/yaml";
 import { PURGATORY_SYMBOLS as ARM64 } from "../../src/arch/arm64/purgatory_code.ts";
 import { PURGATORY_SYMBOLS as X86_64 } from "../../src/arch/x86_64/purgatory_code.ts";
-import { yamlText } from "../../src/cli/serialise.ts";
 import { parseDeviceTree } from "../../src/formats/fdt.ts";
 import { type Diagnostic, hasErrors } from "../../src/core/diagnostic.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
@@ -52,7 +52,7 @@ function judgeTexts(plan: Plan, facts: HostFacts, sound: boolean): void {
   const json = planText(plan);
   assertShowable(renderPlan(plan, { style: PLAIN, width: 80 }, facts), CONTROL_OR_BIDI);
   assertShowable(json, CONTROL_OR_BIDI);
-  assertShowable(yamlText(plan), CONTROL);
+  assertShowable(stringify(plan, { lineWidth: -1, useAnchors: false }), CONTROL);
   const problems: Diagnostic[] = [];
   const read = decodePlan(JSON.parse(json), [], (problem) => problems.push(problem));
   if (read === undefined) {

@@ -1,4 +1,11 @@
-import { type Command, outputOption } from "../command.ts";
+import type { CheckedFiles } from "../../app/check_files.ts";
+import type { Diagnostic } from "../../core/diagnostic.ts";
+import { type ExitName, VERSION, worse } from "../../core/program.ts";
+import { jsonText } from "../../core/text.ts";
+import type { OriginReport } from "../../render/origin.ts";
+import { type Command, type Invocation, isSet, outputOption, textOption } from "../command.ts";
+import type { Ports } from "../ports.ts";
+import { complain, dataText, exitOf, report } from "../report.ts";
 
 /** `warmboot check`. */
 export const check: Command = {
@@ -18,5 +25,69 @@ export const check: Command = {
     { line: "warmboot check profiles -o sarif > check.sarif", doc: "Check them, for a code review to show" },
     { line: "warmboot check web --origin", doc: "Say where each value of the profile web comes from" },
   ],
-  run: async (...call) => await (await import("../actions/check.ts")).run(...call),
+  run,
 };
+
+async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
+  const form = textOption(invocation, "output") ?? "text";
+  const origin = isSet(invocation, "origin");
+  if (origin && (form === "sarif" || form === "junit")) {
+    complain(`--origin has no form ${form}`, "Write -o text, -o json or -o yaml", ports);
+    return "usage";
+  }
+  const { checkFiles } = await import("../../app/check_files.ts");
+  let exit: ExitName = "ok";
+  const shows = form === "text" || origin;
+  const shown = new Set<string>();
+  const checked = checkFiles(invocation.words, (diagnostics) => {
+    exit = worse(exit, exitOf(diagnostics));
+    if (shows) report(diagnostics.filter((each) => isNew(each, shown)), ports);
+  });
+  ports.out.write(origin ? await originIn(form, checked, ports) : await verdictIn(form, checked, ports));
+  return exit;
+}
+
+async function verdictIn(form: string, checked: CheckedFiles, ports: Ports): Promise<string> {
+  const files = checked.profiles.map(({ verdict }) => verdict);
+  switch (form) {
+    case "sarif":
+      return jsonText((await import("../../render/sarif.ts")).sarifLog([...files, ...unusedParts(checked)], VERSION));
+    case "junit":
+      return (await import("../../render/junit.ts")).junitXml([...files, ...unusedParts(checked)]);
+    default: {
+      const { checkResult, checkText } = await import("../../render/check.ts");
+      const result = checkResult(files, checked.parts);
+      return form === "text" ? checkText(result, ports.out.layout) : await dataText(result, form);
+    }
+  }
+}
+
+/** Whether a problem was not shown yet: a fault of a base shows in every profile that is made of it. */
+function isNew({ code, message, position }: Diagnostic, shown: Set<string>): boolean {
+  if (position === undefined) return true;
+  const key = `${position.file}\0${position.line}\0${position.column}\0${code}\0${message}`;
+  if (shown.has(key)) return false;
+  shown.add(key);
+  return true;
+}
+
+/** The files that are of no use to any profile: a warning, in forms that know only of files. */
+function unusedParts({ parts }: CheckedFiles): CheckedFiles["profiles"][number]["verdict"][] {
+  return parts.filter(({ used }) => !used).map(({ file, diagnostics }) => ({ file, valid: true, diagnostics }));
+}
+
+async function originIn(form: string, { profiles }: CheckedFiles, ports: Ports): Promise<string> {
+  const { originRows } = await import("../../profile/origin_rows.ts");
+  const result: OriginReport = {
+    format: "warmboot.origin/1",
+    profiles: profiles.flatMap(({ verdict, parsed }) =>
+      parsed?.merged === undefined ? [] : [{
+        file: verdict.file,
+        layers: parsed.layers.map(({ file, role }) => ({ file, role })),
+        keys: originRows(parsed.merged),
+      }]
+    ),
+  };
+  if (form !== "text") return await dataText(result, form);
+  return (await import("../../render/origin.ts")).originText(result, ports.out.layout);
+}

@@ -1,4 +1,14 @@
-import { type Command, FACTS_OPTION, outputOption } from "../command.ts";
+import type { HostOnce, NoSide, SideEvents, SideNotice } from "../../app/diff_operands.ts";
+import { nearest } from "../../core/nearest.ts";
+import type { ExitName } from "../../core/program.ts";
+import type { Diff } from "../../diff/diff.ts";
+import type { Side } from "../../diff/side.ts";
+import type { HostFacts } from "../../host/facts.ts";
+import type { PlannedHost } from "../../plan/plan.ts";
+import { type Command, FACTS_OPTION, type Invocation, outputOption, textOption } from "../command.ts";
+import type { Ports } from "../ports.ts";
+import { progressOf } from "../progress.ts";
+import { complain, dataText, exitOf, report, say, warn } from "../report.ts";
 
 /** `warmboot diff`. */
 export const diff: Command = {
@@ -16,5 +26,97 @@ export const diff: Command = {
     { line: "warmboot diff a.yaml b.yaml --facts host.json", doc: "In review, for a captured host" },
     { line: "warmboot diff old.yaml new.yaml --facts host.json -o svg > diff.svg", doc: "A picture for a review" },
   ],
-  run: async (...call) => await (await import("../actions/diff.ts")).run(...call),
+  run,
 };
+
+async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
+  const { diffOperands, hostOnce } = await import("../../app/diff_operands.ts");
+  const { diffPlans } = await import("../../diff/compare.ts");
+  const events = sideEvents(ports);
+  const host = hostOnce(textOption(invocation, "facts"), events);
+  const found = await diffOperands(invocation.words, host, events);
+  if (found.kind !== "sides") return complainOfSide(found, ports);
+  const diff = diffPlans(...found.sides);
+  if (textOption(invocation, "output") === "svg") ports.out.write(await picture(diff, found.sides, host));
+  else await writeDiff(diff, invocation, ports);
+  return diff.same ? "ok" : "differs";
+}
+
+/** Shows what reading the sides finds. */
+export function sideEvents(ports: Ports): SideEvents {
+  return {
+    onReading: progressOf(ports),
+    onDiagnostics: (diagnostics) => void report(diagnostics, ports),
+    onNotice: (notice) => showNotice(notice, ports),
+  };
+}
+
+function showNotice(notice: SideNotice, ports: Ports): void {
+  switch (notice.kind) {
+    case "busy":
+      return say("Another warmboot is loading an image right now; this is how it was before", ports);
+    case "unconfirmed":
+      return warn(notice.note, undefined, ports);
+    case "running-instead":
+      return say(`${notice.note}; compared with the running system`, ports);
+  }
+}
+
+/** Says why there is nothing to compare; what is wrong with a file was shown when it was found. */
+export function complainOfSide(why: NoSide, ports: Ports): ExitName {
+  switch (why.kind) {
+    case "invalid":
+      return exitOf(why.diagnostics);
+    case "unknown": {
+      const near = nearest(why.word, SIDES);
+      const known = `There are ${SIDES.join(" and ")}; write a file as ./${why.word}`;
+      complain(`There is no side "${why.word}"`, near === undefined ? known : `Did you mean ${near}?`, ports);
+      return "usage";
+    }
+    case "captured":
+      complain(
+        "A capture does not tell which image is loaded",
+        "Run diff on the host itself, without --facts, or compare with @running",
+        ports,
+      );
+      return "unavailable";
+    case "not-loaded":
+      complain(why.note, "Load one with warmboot load, or compare with @running", ports);
+      return "unavailable";
+    case "alone": {
+      const note = why.note === undefined ? "" : `: ${why.note}`;
+      complain(`There is nothing to compare @running with${note}`, "Name a profile or a plan", ports);
+      return why.note === undefined ? "usage" : "unavailable";
+    }
+  }
+}
+
+const SIDES: readonly string[] = ["@running", "@loaded"];
+
+/**
+ * Two stored plans need no host, and so their memory is drawn only with --facts. A plan made for another host than the one
+ * at hand is drawn without its memory.
+ */
+async function picture(diff: Diff, sides: readonly [Side, Side], host: HostOnce): Promise<string> {
+  const { inOrder } = await import("../../diff/side.ts");
+  const { renderDiffSvg } = await import("../../render/pictures.ts");
+  const stored = sides.every(({ kind }) => kind === "plan") && host.path === undefined;
+  const facts = stored ? undefined : host.read().facts;
+  const factsOf = (side: Side): HostFacts | undefined =>
+    side.kind === "running" || facts === undefined || isFor(side.plan.host, facts) ? facts : undefined;
+  const [from, to] = inOrder(...sides);
+  return renderDiffSvg(diff, [from, to], [factsOf(from), factsOf(to)]);
+}
+
+function isFor({ hostname, machine }: PlannedHost, facts: HostFacts): boolean {
+  return hostname === facts.hostname && machine === facts.machine;
+}
+
+/** Writes a diff in the form that `-o` asks for. */
+export async function writeDiff(diff: Diff, invocation: Invocation, ports: Ports): Promise<void> {
+  const form = textOption(invocation, "output") ?? "text";
+  const text = form === "text"
+    ? (await import("../../render/diff.ts")).renderDiff(diff, ports.out.layout)
+    : await dataText(diff, form);
+  ports.out.write(text);
+}

@@ -1,4 +1,8 @@
-import { type Command, DRY_RUN_OPTION, NOW_OPTION } from "../command.ts";
+import type { ExecOutcome, RebootWay } from "../../app/exec.ts";
+import type { ExitName } from "../../core/program.ts";
+import { type Command, DRY_RUN_OPTION, type Invocation, isSet, NOW_OPTION } from "../command.ts";
+import type { Ports } from "../ports.ts";
+import { complain, complainRefusal, report, say, warn } from "../report.ts";
 
 /** `warmboot exec`. */
 export const exec: Command = {
@@ -13,5 +17,106 @@ export const exec: Command = {
     { line: "warmboot exec", doc: "Reboot into the loaded image" },
     { line: "warmboot exec --now", doc: "Without stopping services: for rescue systems and tests" },
   ],
-  run: async (...call) => await (await import("../actions/exec.ts")).run(...call),
+  run,
 };
+
+async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
+  const { readyToExec } = await import("../../app/exec.ts");
+  const ready = readyToExec(isSet(invocation, "now"));
+  switch (ready.kind) {
+    case "no-facts":
+      return report(ready.diagnostics, ports);
+    case "nothing-loaded":
+      complain("No image is loaded", "Load one first: warmboot load PROFILE", ports);
+      return "unavailable";
+    case "unknown":
+      complain(
+        "The running kernel does not say whether an image is loaded, and so may not be able to load any",
+        "See what this host allows: warmboot status",
+        ports,
+      );
+      return "unavailable";
+    case "pid-namespace":
+      return complainOfNamespace(ports);
+    case "ready":
+      if (!isSet(invocation, "dry-run")) return await reboot(ready.way, ports);
+      await dryReboot(ready.way, ports);
+      return "ok";
+  }
+}
+
+/** Says that this process cannot reboot the host. */
+export function complainOfNamespace(ports: Ports): ExitName {
+  complain(
+    "This process runs in a PID namespace of its own, from where reboot(2) boots no loaded image",
+    "Run warmboot on the host itself, outside the container",
+    ports,
+  );
+  return "unavailable";
+}
+
+/** Prints what a reboot would do. */
+export async function dryReboot(way: RebootWay, ports: Ports): Promise<void> {
+  if (way === "systemd") {
+    await warnOfOldSystemd(ports);
+    ports.out.write("systemctl kexec\n");
+    return;
+  }
+  const { REBOOT_NOW } = await import("../../plan/lower.ts");
+  const { formatSyscall } = await import("../../plan/syscall.ts");
+  for (const call of REBOOT_NOW) ports.out.write(`${formatSyscall(call)}\n`);
+}
+
+const ANNOUNCEMENTS: { readonly [way in RebootWay]: string } = {
+  systemd: "Asking systemd to reboot into the loaded image: systemctl kexec",
+  now: "Rebooting into the loaded image now",
+  "round-trip": "Running the loaded payload; the system goes on when it returns",
+};
+
+/** Runs the loaded image. Does not return where the kernel goes along, unless the payload comes back. */
+export async function reboot(way: RebootWay, ports: Ports): Promise<ExitName> {
+  const { execLoaded } = await import("../../app/exec.ts");
+  const { describeRoundTrip } = await import("../../state/round_trip.ts");
+  if (way === "systemd") await warnOfOldSystemd(ports);
+  say(ANNOUNCEMENTS[way], ports);
+  const outcome = await execLoaded(way, (took) => {
+    ports.out.write(`${describeRoundTrip(took)}\n`);
+    say("The image stays loaded: run it again with warmboot exec, or take it back with warmboot unload", ports);
+  });
+  return exitOfExec(outcome, ports);
+}
+
+function exitOfExec(outcome: ExecOutcome, ports: Ports): ExitName {
+  switch (outcome.kind) {
+    case "systemd-asked":
+    case "returned":
+      return "ok";
+    case "refused":
+      return complainRefusal(outcome.error, ports);
+    case "systemd-failed":
+      complain(
+        `systemctl kexec failed with exit code ${outcome.code}`,
+        "See journalctl -b; warmboot exec --now goes without systemd",
+        ports,
+      );
+      return "unavailable";
+    case "systemd-missing":
+      complain(
+        `systemctl cannot be run: ${outcome.reason}`,
+        "warmboot exec --now goes without systemd, and stops no service",
+        ports,
+      );
+      return "unavailable";
+  }
+}
+
+/** Says so where systemd is too old to boot the image by itself. */
+async function warnOfOldSystemd(ports: Ports): Promise<void> {
+  const version = await (await import("../../app/exec.ts")).oldSystemd();
+  if (version === undefined) return;
+  warn(
+    `systemd ${version} needs /sbin/kexec for this, which is not there: it would reboot in the ordinary way`,
+    "Install kexec-tools, or go without systemd: warmboot exec --now",
+    ports,
+  );
+}

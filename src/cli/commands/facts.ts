@@ -1,4 +1,8 @@
-import { type Command, outputOption } from "../command.ts";
+import type { ExitName } from "../../core/program.ts";
+import { type Command, type Invocation, isSet, outputOption, textOption } from "../command.ts";
+import type { Ports } from "../ports.ts";
+import { progressOf } from "../progress.ts";
+import { complain, dataText, report } from "../report.ts";
 
 /** `warmboot facts`. */
 export const facts: Command = {
@@ -17,5 +21,23 @@ export const facts: Command = {
     { line: "warmboot facts --images web.yaml > host.json", doc: "The same, with the kernel and initrd of a profile" },
     { line: "warmboot plan web.yaml --facts host.json", doc: "Plan elsewhere" },
   ],
-  run: async (...call) => await (await import("../actions/facts.ts")).run(...call),
+  run,
 };
+
+async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
+  const { words } = invocation;
+  if (isSet(invocation, "images") !== words.length > 0) {
+    if (words.length > 0) complain(`facts takes a profile only with --images`, `Write --images ${words[0]}`, ports);
+    else complain("--images needs a profile, whose files it captures", "Write --images PROFILE", ports);
+    return "usage";
+  }
+  const { captureHost } = await import("../../app/capture_host.ts");
+  const { captureText } = await import("../../host/capture.ts");
+  const { capture, host, images } = await captureHost({ images: words, onReading: progressOf(ports) });
+  const exit = report(host, ports);
+  const failed = report(images, ports);
+  if (capture === undefined) return failed === "ok" ? exit : failed;
+  const text = captureText(capture);
+  ports.out.write(textOption(invocation, "output") === "yaml" ? await dataText(JSON.parse(text), "yaml") : text);
+  return exit;
+}

@@ -1,4 +1,10 @@
-import type { Command } from "../command.ts";
+import { basename } from "@std/path/posix";
+import type { InitOutcome, ProfileOrigin } from "../../app/init_profile.ts";
+import { STDIO } from "../../app/files/read_whole.ts";
+import type { ExitName } from "../../core/program.ts";
+import { type Command, type Invocation, isSet, textOption } from "../command.ts";
+import type { Ports } from "../ports.ts";
+import { complain, report, say } from "../report.ts";
 
 /** `warmboot init`. */
 export const init: Command = {
@@ -41,5 +47,80 @@ export const init: Command = {
     { line: "warmboot init --bls /boot/loader/entries/debian.conf", doc: "What a boot loader entry boots" },
     { line: "warmboot init --uki /efi/EFI/Linux/debian.efi --extract /boot", doc: "What a unified kernel image boots" },
   ],
-  run: async (...call) => await (await import("../actions/init.ts")).run(...call),
+  run,
 };
+
+/** Which options say what the profile is written from; at most one of them is given. */
+const ORIGINS = ["running", "newest", "bls", "uki"] as const;
+
+/** Options that are of use with some origins only. */
+const ONLY_WITH: { readonly [option: string]: readonly string[] } = {
+  facts: ["running"],
+  root: ["running", "newest"],
+  boot: ["bls"],
+  extract: ["uki"],
+  pin: ["running", "newest", "bls"],
+  follow: ["newest"],
+};
+
+async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
+  const [origin = "running", other] = ORIGINS.filter((name) => invocation.options[name] !== undefined);
+  if (other !== undefined) {
+    complain(`--${origin} and --${other} exclude one another`, "A profile is written from one thing", ports);
+    return "usage";
+  }
+  const useless = Object.entries(ONLY_WITH).find(([option, origins]) =>
+    invocation.options[option] !== undefined && !origins.includes(origin)
+  );
+  if (useless !== undefined) {
+    const [option, origins] = useless;
+    complain(`--${option} is of no use with --${origin}`, `It goes with --${origins.join(" or --")}`, ports);
+    return "usage";
+  }
+  const { initProfile } = await import("../../app/init_profile.ts");
+  const word = textOption(invocation, "out");
+  const out = word === undefined || word === STDIO ? {} : { out: word };
+  const from = originFrom(origin, invocation);
+  return show(await initProfile({ from, pin: isSet(invocation, "pin"), ...out }), word, ports);
+}
+
+function originFrom(origin: typeof ORIGINS[number], invocation: Invocation): ProfileOrigin {
+  // The folder that takes the place of /, without the slash at its end.
+  const root = (textOption(invocation, "root") ?? "").replace(/\/+$/, "");
+  const given = <Name extends string>(name: Name): { readonly [name in Name]?: string } => {
+    const value = textOption(invocation, name);
+    return value === undefined ? {} : { [name]: value } as { readonly [name in Name]?: string };
+  };
+  switch (origin) {
+    case "running":
+      return { kind: "running", root, ...given("facts") };
+    case "newest":
+      return { kind: "newest", root, follow: isSet(invocation, "follow") };
+    case "bls":
+      return { kind: "bls", file: textOption(invocation, "bls") ?? "", ...given("boot") };
+    case "uki":
+      return { kind: "uki", file: textOption(invocation, "uki") ?? "", ...given("extract") };
+  }
+}
+
+function show(outcome: InitOutcome, out: string | undefined, ports: Ports): ExitName {
+  switch (outcome.kind) {
+    case "invalid":
+      return report(outcome.diagnostics, ports);
+    case "taken":
+      complain(
+        `${outcome.path} is there already, and init overwrites nothing`,
+        "Name another file with --out, or remove it",
+        ports,
+      );
+      return "usage";
+    case "no-folder":
+      complain(`There is no folder ${outcome.path} to write ${basename(out ?? "")} into`, "Make it first", ports);
+      return "io";
+    case "profile":
+      report(outcome.diagnostics, ports);
+      if (out === undefined || out === STDIO) ports.out.write(outcome.text);
+      else say(`Written to ${out}; look at what it would do with: warmboot plan ${out}`, ports);
+      return "ok";
+  }
+}

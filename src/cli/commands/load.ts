@@ -1,4 +1,13 @@
-import { type Command, DRY_RUN_OPTION, NOW_OPTION } from "../command.ts";
+import type { LoadOutcome, LoadTask } from "../../app/load.ts";
+import type { ExitName } from "../../core/program.ts";
+import { visible } from "../../core/text.ts";
+import type { Plan } from "../../plan/plan.ts";
+import type { LoadRecord } from "../../state/record.ts";
+import { type Command, DRY_RUN_OPTION, type Invocation, isSet, NOW_OPTION } from "../command.ts";
+import type { Ports } from "../ports.ts";
+import { progressOf } from "../progress.ts";
+import { complain, complainRefusal, exitOf, report, say } from "../report.ts";
+import { complainOfNamespace, dryReboot, reboot } from "./exec.ts";
 
 /** `warmboot load`. */
 export const load: Command = {
@@ -19,5 +28,128 @@ export const load: Command = {
     { line: "warmboot load web.yaml --dry-run", doc: "Print the system calls and make none" },
     { line: "warmboot load web.plan.json --exec", doc: "Carry out a reviewed plan and reboot" },
   ],
-  run: async (...call) => await (await import("../actions/load.ts")).run(...call),
+  run,
 };
+
+async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
+  const [exec, now] = [isSet(invocation, "exec"), isSet(invocation, "now")];
+  if (now && !exec) {
+    complain("--now is about rebooting", "Write --exec --now", ports);
+    return "usage";
+  }
+  const { judgeLoad, load } = await import("../../app/load.ts");
+  const { renderComplaints } = await import("../../render/plan.ts");
+  const { mayRun } = await import("../../plan/rules/table.ts");
+  const request = { word: invocation.words[0] ?? "", force: isSet(invocation, "force"), exec, now };
+  const events = {
+    onReading: progressOf(ports),
+    onJudged: (diagnostics: Parameters<typeof report>[0], plan: Plan | undefined): void => {
+      report(diagnostics, ports);
+      const complaints = plan === undefined ? "" : renderComplaints(plan.checks, ports.err.layout);
+      if (plan !== undefined && complaints !== "") {
+        ports.err.write(`${complaints}\n`, mayRun(plan.checks) ? "warning" : "error");
+      }
+    },
+    onWait: (text: string) => say(text, ports),
+  };
+  if (isSet(invocation, "dry-run")) {
+    using judged = await judgeLoad(request, events);
+    return judged.kind === "task" ? await dryRun(judged, exec, ports) : await complainOf(judged, ports);
+  }
+  using outcome = await load(request, events);
+  if (outcome.kind !== "loaded" && outcome.kind !== "already") return await complainOf(outcome, ports);
+  if (outcome.kind === "loaded") await sayLoaded(outcome.task.plan, ports);
+  else sayAlready(outcome.record, ports);
+  if (exec) return await reboot(outcome.task.way, ports);
+  say(await nextStep(outcome.task), ports);
+  return "ok";
+}
+
+async function dryRun({ plan, already, way }: LoadTask, exec: boolean, ports: Ports): Promise<ExitName> {
+  if (already !== undefined) {
+    say(`${describeLoaded(already)}, so that no call loads it`, ports);
+  } else {
+    const { lowerPlan } = await import("../../plan/lower.ts");
+    const { formatSyscall } = await import("../../plan/syscall.ts");
+    for (const call of lowerPlan(plan)) ports.out.write(`${formatSyscall(call)}\n`);
+  }
+  if (exec) await dryReboot(way, ports);
+  return "ok";
+}
+
+/** Says why nothing is loaded; what planning found was shown before. */
+async function complainOf(
+  outcome: Exclude<LoadOutcome, { readonly kind: "loaded" | "already" }>,
+  ports: Ports,
+): Promise<ExitName> {
+  switch (outcome.kind) {
+    case "unplanned":
+      return exitOf(outcome.diagnostics);
+    case "crash-exec":
+      complain("--exec does not go with a crash image", "The kernel boots it by itself when it panics", ports);
+      return "usage";
+    case "checks-failed":
+      complain("The plan fails these checks; nothing was loaded", undefined, ports);
+      return (await import("../../plan/rules/table.ts")).exitOfChecks(outcome.plan.checks);
+    case "pid-namespace":
+      return complainOfNamespace(ports);
+    case "interrupted":
+      complain("Interrupted; the image is loaded, and nothing else was done", "warmboot unload takes it back", ports);
+      return "interrupted";
+    case "changed":
+      complain(
+        `${outcome.path} changed while it was read`,
+        "Wait until what writes it is done, and load again",
+        ports,
+      );
+      return "unavailable";
+    case "misplaced":
+      complain(outcome.message, "Make the plan anew, and load that", ports);
+      return "unavailable";
+    case "refused": {
+      const before = outcome.crashKernel === "dropped" ? "The crash kernel that was loaded before is gone. " : "";
+      if (outcome.crashKernel !== "kept") {
+        say(`${before}No crash kernel is loaded now: a panic would leave no dump`, ports);
+      }
+      return complainRefusal(outcome.error, ports);
+    }
+    case "tampered":
+      complain(
+        `${outcome.path} changed while the kernel read it, so that what was loaded is not what was planned`,
+        outcome.unloaded
+          ? `It is unloaded again${
+            outcome.crash ? ", and no crash kernel is loaded now" : ""
+          }; load it once more when nothing writes the file`
+          : `Unload it: warmboot unload${outcome.crash ? " --crash" : ""}`,
+        ports,
+      );
+      return "unavailable";
+  }
+}
+
+async function sayLoaded(plan: Plan, ports: Ports): Promise<void> {
+  const { RECORD_DIRECTORY } = await import("../../state/record_store.ts");
+  ports.out.write(visible(`Loaded ${plan.release ?? "the image"} from profile ${plan.profile}`) + "\n");
+  say(`Recorded in ${RECORD_DIRECTORY}, where warmboot status reads it`, ports);
+}
+
+function sayAlready(record: LoadRecord, ports: Ports): void {
+  ports.out.write(`${visible(describeLoaded(record))}\n`);
+  say("Nothing was done; --force loads it anew", ports);
+}
+
+function describeLoaded({ plan, loadedAt, user }: LoadRecord): string {
+  const what = plan.release ?? "The image";
+  return `${what} from profile ${plan.profile} is loaded already, since ${loadedAt} by ${user}`;
+}
+
+async function nextStep({ plan, checked }: LoadTask): Promise<string> {
+  const { isCrash } = await import("../../plan/stored.ts");
+  const { preservesContext } = await import("../../state/round_trip.ts");
+  if (isCrash(plan)) return "It boots when this kernel panics; take it back with: warmboot unload --crash";
+  if (preservesContext(plan)) {
+    return "Run it with: warmboot exec, as often as you like; take it back with: warmboot unload";
+  }
+  const also = checked.facts.systemd ? " (a newer systemd boots it on `systemctl reboot` as well)" : "";
+  return `Reboot into it with: warmboot exec${also}; take it back with: warmboot unload`;
+}

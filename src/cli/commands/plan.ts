@@ -1,4 +1,13 @@
-import { type Command, FACTS_OPTION, outputOption } from "../command.ts";
+import { isFolder } from "../../app/files/find_files.ts";
+import { isSameFile, writeWhole } from "../../app/files/write_whole.ts";
+import { STDIO } from "../../app/files/read_whole.ts";
+import type { Prepared } from "../../app/prepare.ts";
+import { type ExitName, worse } from "../../core/program.ts";
+import type { Plan } from "../../plan/plan.ts";
+import { type Command, FACTS_OPTION, type Invocation, outputOption, textOption } from "../command.ts";
+import type { Ports } from "../ports.ts";
+import { progressOf } from "../progress.ts";
+import { complain, dataText, report, say } from "../report.ts";
 
 /** `warmboot plan`. */
 export const plan: Command = {
@@ -26,5 +35,100 @@ export const plan: Command = {
     { line: "warmboot plan web.yaml --facts host.json -o svg > web.svg", doc: "A picture for a review" },
     { line: "warmboot plan profiles --facts-dir hosts", doc: "Which profile fits which host?" },
   ],
-  run: async (...call) => await (await import("../actions/plan.ts")).run(...call),
+  run,
 };
+
+async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
+  const form = textOption(invocation, "output") ?? "text";
+  const [path = "", ...others] = invocation.words;
+  const facts = textOption(invocation, "facts");
+  const out = textOption(invocation, "out");
+  const hosts = textOption(invocation, "facts-dir");
+  const misfit = form === "svg" ? svgMisfit(hosts, out) : undefined;
+  if (misfit !== undefined) {
+    complain(...misfit, ports);
+    return "usage";
+  }
+  if (hosts !== undefined) {
+    const extra = ["facts", "out"].find((name) => invocation.options[name] !== undefined);
+    if (extra === undefined) return await showMatrix(invocation.words, hosts, form, ports);
+    complain(
+      `--${extra} does not go with --facts-dir`,
+      "A matrix is of all hosts, and is stored by no option",
+      ports,
+    );
+    return "usage";
+  }
+  if (others.length > 0 || isFolder(path)) {
+    complain("Only one profile is planned for one host", "Plan many for many hosts with --facts-dir DIR", ports);
+    return "usage";
+  }
+  const { prepare } = await import("../../app/prepare.ts");
+  using prepared = await prepare(path, { facts, storedPlans: false, onReading: progressOf(ports) });
+  const exit = report(prepared.diagnostics, ports);
+  const { plan } = prepared;
+  if (plan === undefined) return exit;
+  const file = out === STDIO ? undefined : out;
+  const input = file === undefined ? undefined : overwritten(file, path, facts, prepared);
+  if (input !== undefined) {
+    complain(`The plan would overwrite ${input}, from which it is made`, "Name another file with --out", ports);
+    return "usage";
+  }
+  ports.out.write(out === STDIO ? await stored(plan, form) : await shown(prepared, plan, form, ports));
+  if (file !== undefined) {
+    writeWhole(file, await stored(plan, form));
+    say(`Stored in ${file}`, ports);
+  }
+  return (await import("../../plan/rules/table.ts")).exitOfChecks(plan.checks);
+}
+
+/** The file among those from which a plan is made that storing it would overwrite. */
+function overwritten(
+  out: string,
+  path: string,
+  facts: string | undefined,
+  { profileFiles, files }: Prepared,
+): string | undefined {
+  const inputs = [path, ...profileFiles, ...(facts === undefined ? [] : [facts]), ...files.map((file) => file.path)];
+  return inputs.find((each) => each !== STDIO && isSameFile(each, out));
+}
+
+/** What -o svg cannot be combined with, and what to do: --out stores plans, and a picture is none. */
+function svgMisfit(hosts: string | undefined, out: string | undefined): readonly [string, string] | undefined {
+  if (hosts !== undefined) return ["-o svg does not go with --facts-dir", "A matrix has no picture; use text or json"];
+  const picture = out === STDIO || out?.endsWith(".svg") === true;
+  return picture
+    ? [`--out ${out} would store the plan there, not the picture`, "Write it with -o svg > FILE.svg"]
+    : undefined;
+}
+
+async function showMatrix(words: readonly string[], hosts: string, form: string, ports: Ports): Promise<ExitName> {
+  const { planMatrix } = await import("../../app/plan_matrix.ts");
+  const { fittingNone, matrixText } = await import("../../render/matrix.ts");
+  let exit: ExitName = "ok";
+  const matrix = await planMatrix(words, hosts, {
+    onReading: progressOf(ports),
+    onDiagnostics: (diagnostics) => {
+      exit = worse(exit, report(diagnostics, ports));
+    },
+  });
+  if (matrix === undefined) return exit;
+  ports.out.write(form === "text" ? matrixText(matrix, ports.out.layout) : await dataText(matrix, form));
+  return exit === "ok" && fittingNone(matrix).length > 0 ? "unavailable" : exit;
+}
+
+async function shown({ facts }: Prepared, plan: Plan, form: string, { out }: Ports): Promise<string> {
+  switch (form) {
+    case "svg":
+      return (await import("../../render/pictures.ts")).renderPlanSvg(plan, facts);
+    case "text":
+      return (await import("../../render/plan.ts")).renderPlan(plan, out.layout, facts);
+    default:
+      return await stored(plan, form);
+  }
+}
+
+/** A plan as `load` reads it. */
+async function stored(plan: Plan, form: string): Promise<string> {
+  return form === "yaml" ? await dataText(plan, form) : (await import("../../plan/plan.ts")).planText(plan);
+}

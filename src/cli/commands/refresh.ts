@@ -1,4 +1,8 @@
-import type { Command } from "../command.ts";
+import type { Refreshed } from "../../app/refresh.ts";
+import { type ExitName, worse } from "../../core/program.ts";
+import { type Command, type Invocation, textOption } from "../command.ts";
+import type { Ports } from "../ports.ts";
+import { complain, report, say } from "../report.ts";
 
 /** `warmboot refresh`. */
 export const refresh: Command = {
@@ -16,5 +20,50 @@ export const refresh: Command = {
     { line: "warmboot refresh", doc: "What follows the newest kernel under /etc/warmboot" },
     { line: "warmboot refresh profiles/next.yaml", doc: "One file" },
   ],
-  run: async (...call) => await (await import("../actions/refresh.ts")).run(...call),
+  run,
 };
+
+async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
+  const { refreshProfiles } = await import("../../app/refresh.ts");
+  const root = (textOption(invocation, "root") ?? "").replace(/\/+$/, "");
+  const without = textOption(invocation, "without");
+  let exit: ExitName = "ok";
+  await refreshProfiles(
+    { paths: invocation.words, root, ...(without === undefined ? {} : { without }) },
+    (refreshed) => {
+      exit = worse(exit, show(refreshed, ports));
+    },
+  );
+  return exit;
+}
+
+function show(refreshed: Refreshed, ports: Ports): ExitName {
+  const { file } = refreshed;
+  switch (refreshed.kind) {
+    case "unreadable":
+      return report(refreshed.diagnostics, ports);
+    case "failed":
+      return report(refreshed.diagnostics.map((problem) => ({ ...problem, hint: `${file} stays as it is` })), ports);
+    case "unmanaged":
+      complain(
+        `${file} follows no kernel: it is as a person wrote it`,
+        "Have one written with: warmboot init --newest --follow --out FILE",
+        ports,
+      );
+      return "unavailable";
+    case "changed":
+      complain(
+        `${file} was changed since it was written, and is left as it is`,
+        "Put your keys into a profile that extends it, and remove it; or remove its first line to keep it",
+        ports,
+      );
+      return "unavailable";
+    case "unchanged":
+      ports.out.write(`${file}: as it was, ${refreshed.kernel}\n`);
+      return "ok";
+    case "written":
+      ports.out.write(`${file}: written anew, ${refreshed.kernel}\n`);
+      if (!refreshed.initrd) say("No initrd was found for it, nor for any other kernel", ports);
+      return "ok";
+  }
+}

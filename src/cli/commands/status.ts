@@ -1,4 +1,9 @@
-import { type Command, type Option, outputOption } from "../command.ts";
+import type { Booted } from "../../app/booted.ts";
+import type { ExitName } from "../../core/program.ts";
+import { type Command, type Invocation, type Option, outputOption, textOption } from "../command.ts";
+import type { Ports } from "../ports.ts";
+import { complain, dataText, report, say } from "../report.ts";
+import { complainOfSide, sideEvents, writeDiff } from "./diff.ts";
 
 const BOOTED_OPTION: Option = {
   name: "booted",
@@ -20,5 +25,55 @@ export const status: Command = {
     { line: "warmboot status --booted web.yaml", doc: "After a reboot, in a script: did we get what was declared?" },
     { line: "warmboot status -o json", doc: "The same for a program" },
   ],
-  run: async (...call) => await (await import("../actions/status.ts")).run(...call),
+  run,
 };
+
+async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
+  const declared = textOption(invocation, "booted");
+  if (declared !== undefined) return await runBooted(declared, invocation, ports);
+  const { readStatus } = await import("../../app/read_status.ts");
+  const { status, busy, diagnostics } = await readStatus();
+  const exit = report(diagnostics, ports);
+  if (status === undefined) return exit;
+  if (busy) say("Another warmboot is loading an image right now; this is how it was before", ports);
+  const form = textOption(invocation, "output") ?? "text";
+  const text = form === "text"
+    ? (await import("../../render/status.ts")).renderStatus(status, ports.out.layout)
+    : await dataText(status, form);
+  ports.out.write(text);
+  return "ok";
+}
+
+async function runBooted(word: string, invocation: Invocation, ports: Ports): Promise<ExitName> {
+  const { compareBooted } = await import("../../app/booted.ts");
+  const booted = await compareBooted(word, sideEvents(ports));
+  if (!("diff" in booted)) return complainOfSide(booted, ports);
+  await writeDiff(booted.diff, invocation, ports);
+  return sayBooted(booted, word, ports);
+}
+
+function sayBooted(booted: Extract<Booted, { readonly diff: unknown }>, word: string, ports: Ports): ExitName {
+  switch (booted.kind) {
+    case "differs":
+      say(`The running system is not what ${word} declares`, ports);
+      return "differs";
+    case "stamped":
+      say(`The running system is what ${word} declares: its stamp says so, for certain`, ports);
+      return "ok";
+    case "undetermined": {
+      const { side, what } = booted.unknown;
+      complain(
+        `Whether the running system is what ${word} declares cannot be told: ${side} does not tell ${what}`,
+        "Set `stamp: true` in the profile before the next boot",
+        ports,
+      );
+      return "unavailable";
+    }
+    case "alike":
+      say(
+        `The running system is what ${word} declares, by release and command line; with \`stamp: true\` it is certain`,
+        ports,
+      );
+      return "ok";
+  }
+}

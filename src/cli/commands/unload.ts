@@ -1,4 +1,8 @@
-import { type Command, DRY_RUN_OPTION } from "../command.ts";
+import type { UnloadOutcome } from "../../app/unload.ts";
+import type { ExitName } from "../../core/program.ts";
+import { type Command, DRY_RUN_OPTION, type Invocation, isSet } from "../command.ts";
+import type { Ports } from "../ports.ts";
+import { complainRefusal, report, say } from "../report.ts";
 
 /** `warmboot unload`. */
 export const unload: Command = {
@@ -13,5 +17,47 @@ export const unload: Command = {
     { line: "warmboot unload", doc: "The next reboot is an ordinary one again" },
     { line: "warmboot unload --crash", doc: "A panic does not boot a crash kernel any more" },
   ],
-  run: async (...call) => await (await import("../actions/unload.ts")).run(...call),
+  run,
 };
+
+async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
+  const { planUnload, unload } = await import("../../app/unload.ts");
+  const crash = isSet(invocation, "crash");
+  if (!isSet(invocation, "dry-run")) {
+    const outcome = await unload(crash, {
+      onWait: (text) => say(text, ports),
+      onSignal: () => say("Interrupted; the image was unloaded before", ports),
+    });
+    return show(outcome, crash, ports);
+  }
+  const planned = planUnload(crash);
+  switch (planned.kind) {
+    case "no-facts":
+      return report(planned.diagnostics, ports);
+    case "nothing-loaded":
+      say(`${nothing(crash)}, so that no call is made`, ports);
+      return "ok";
+    case "call":
+      ports.out.write(`${(await import("../../plan/syscall.ts")).formatSyscall(planned.call)}\n`);
+      return "ok";
+  }
+}
+
+function show(outcome: UnloadOutcome, crash: boolean, ports: Ports): ExitName {
+  switch (outcome.kind) {
+    case "no-facts":
+      return report(outcome.diagnostics, ports);
+    case "nothing-loaded":
+      ports.out.write(`${nothing(crash)}\n`);
+      return "ok";
+    case "refused":
+      return complainRefusal(outcome.error, ports);
+    case "unloaded":
+      ports.out.write(crash ? "Unloaded the crash image\n" : "Unloaded the image\n");
+      return "ok";
+  }
+}
+
+function nothing(crash: boolean): string {
+  return crash ? "No crash image is loaded" : "No image is loaded";
+}

@@ -1,0 +1,38 @@
+import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
+import { type Capture, collect } from "../host/capture.ts";
+import { decodeFacts } from "../host/decode_facts.ts";
+import { liveReader } from "../host/live.ts";
+import { captureImages } from "./capture_images.ts";
+import type { Reading } from "./image_file.ts";
+
+/** What is captured besides the host, and how. */
+export interface CaptureRequest {
+  /** Profiles, by name or path: what plans of them need of the files that they name is captured with the host. */
+  readonly images?: readonly string[];
+  readonly onReading?: Reading;
+}
+
+/** A capture; undefined where the files of profiles were to be in it, and one of them cannot be. */
+export interface CapturedHost {
+  readonly capture: Capture | undefined;
+  /** What is wrong with the facts of this host. */
+  readonly host: readonly Diagnostic[];
+  /** What is wrong with the profiles and their files. */
+  readonly images: readonly Diagnostic[];
+}
+
+/** Captures this host: the raw text of every source that a plan is made from. */
+export async function captureHost({ images = [], onReading }: CaptureRequest = {}): Promise<CapturedHost> {
+  const capture = collect(liveReader());
+  const { value: facts, diagnostics: host } = decodeFacts(capture);
+  if (images.length === 0) return { capture, host, images: [] };
+  if (facts === undefined) return { capture: undefined, host, images: [] };
+  const captured = await captureImages(images, facts, onReading);
+  // Half a capture would plan with whatever files lie where it is used.
+  const whole = !hasErrors(captured.diagnostics);
+  return {
+    capture: whole ? { ...capture, images: captured.images } : undefined,
+    host,
+    images: captured.diagnostics,
+  };
+}

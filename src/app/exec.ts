@@ -1,0 +1,117 @@
+import type { Diagnostic } from "../core/diagnostic.ts";
+import type { HostFacts } from "../host/facts.ts";
+import { REBOOT_NOW } from "../plan/lower.ts";
+import { findRecord } from "../state/record_store.ts";
+import { comesBack, type RoundTrip, roundTrip } from "../state/round_trip.ts";
+import { SyscallError } from "../syscall/errors/syscall_error.ts";
+import { execute } from "../syscall/execute.ts";
+import { openLibc } from "../syscall/libc.ts";
+import { isThere } from "./files/write_whole.ts";
+import { holdSignals } from "./hold_signals.ts";
+import { readFacts } from "./read_facts.ts";
+
+/**
+ * How to run the loaded image: by asking systemd, by the system call itself, or by that call for an image that comes back.
+ * systemd would stop the system, which is to go on.
+ */
+export type RebootWay = "systemd" | "now" | "round-trip";
+
+/** Whether, and how, the loaded image can be run. */
+export type Readiness =
+  | { readonly kind: "ready"; readonly way: RebootWay }
+  /** The facts of the host cannot be read. */
+  | { readonly kind: "no-facts"; readonly diagnostics: readonly Diagnostic[] }
+  | { readonly kind: "nothing-loaded" }
+  /** The kernel does not say whether an image is loaded. */
+  | { readonly kind: "unknown" }
+  /** This process is in a PID namespace of its own, from where reboot(2) boots no loaded image. */
+  | { readonly kind: "pid-namespace" };
+
+/** Looks whether an image is loaded, and how to run it; `now` is for not asking systemd. */
+export function readyToExec(now: boolean): Readiness {
+  const { facts, diagnostics } = readFacts(undefined);
+  if (facts === undefined) return { kind: "no-facts", diagnostics };
+  if (facts.kexec.loaded !== true) return { kind: facts.kexec.loaded === false ? "nothing-loaded" : "unknown" };
+  const way = rebootWay(facts, now, comesBack(facts, findRecord("reboot").found));
+  return canReboot(way, facts) ? { kind: "ready", way } : { kind: "pid-namespace" };
+}
+
+/** Through systemd where it is PID 1, unless `now`, or the image is known to come back. */
+export function rebootWay(facts: HostFacts, now: boolean, returns: boolean | undefined): RebootWay {
+  if (returns === true) return "round-trip";
+  return facts.systemd && !now ? "systemd" : "now";
+}
+
+/** Whether this process can reboot into a loaded image, as far as is known: not from within a container. */
+export function canReboot(way: RebootWay, facts: HostFacts): boolean {
+  return way === "systemd" || facts.initPidNamespace !== false;
+}
+
+/** How running the loaded image ended; there is no value for a reboot by the system call, which does not return. */
+export type ExecOutcome =
+  | { readonly kind: "systemd-asked" }
+  | { readonly kind: "systemd-failed"; readonly code: number }
+  | { readonly kind: "systemd-missing"; readonly reason: string }
+  | { readonly kind: "returned"; readonly took: RoundTrip }
+  | { readonly kind: "refused"; readonly error: SyscallError };
+
+/**
+ * Runs the loaded image. Does not return where the kernel goes along, unless systemd was asked or the payload comes back.
+ * `onReturn` is called at once when it does, before a signal that came meanwhile is acted on.
+ */
+export async function execLoaded(way: RebootWay, onReturn: (took: RoundTrip) => void = () => {}): Promise<ExecOutcome> {
+  if (way === "systemd") return await askSystemd();
+  const returns = way === "round-trip";
+  using libc = openLibc();
+  // A Ctrl-C that comes while the system stands still must not keep the report back; then there is nothing left to stop.
+  return await holdSignals((): ExecOutcome => {
+    let took: RoundTrip | undefined;
+    for (const call of REBOOT_NOW) {
+      const result = roundTrip(() => execute(call, [], libc), libc);
+      if (!result.ok) {
+        const { facts } = readFacts(undefined);
+        if (facts === undefined) throw new Error("Cannot read the facts of the host");
+        const error = new SyscallError({ call, errno: result.errno, facts, ...(returns ? { returns } : {}) });
+        return { kind: "refused", error };
+      }
+      // A payload that another program loaded may come back as well.
+      if (call.name === "reboot_kexec") took = result.took;
+    }
+    if (took === undefined) throw new Error("REBOOT_NOW does not reboot");
+    onReturn(took);
+    return { kind: "returned", took };
+  }, () => {});
+}
+
+/** Before it, systemd left the last step to this program, and without it rebooted through the firmware. */
+const SYSTEMD_WITHOUT_KEXEC_TOOLS = 246;
+
+/** The version of a systemd that needs /sbin/kexec, where that is not there; undefined if it boots the image by itself. */
+export function systemdTooOld(versionOutput: string, hasKexecTool: boolean): number | undefined {
+  const version = Number(/^systemd (\d+)/.exec(versionOutput)?.[1] ?? Infinity);
+  return hasKexecTool || version >= SYSTEMD_WITHOUT_KEXEC_TOOLS ? undefined : version;
+}
+
+/** The same of the systemd of this host. */
+export async function oldSystemd(): Promise<number | undefined> {
+  return systemdTooOld(await systemdVersion(), isThere("/sbin/kexec"));
+}
+
+async function systemdVersion(): Promise<string> {
+  try {
+    const { stdout } = await new Deno.Command("systemctl", { args: ["--version"], stdin: "null" }).output();
+    return new TextDecoder().decode(stdout);
+  } catch {
+    // That systemctl cannot be run shows, and is reported, when it is asked to reboot.
+    return "";
+  }
+}
+
+async function askSystemd(): Promise<ExecOutcome> {
+  try {
+    const { success, code } = await new Deno.Command("systemctl", { args: ["kexec"], stdin: "null" }).spawn().status;
+    return success ? { kind: "systemd-asked" } : { kind: "systemd-failed", code };
+  } catch (error) {
+    return { kind: "systemd-missing", reason: error instanceof Error ? error.message : String(error) };
+  }
+}

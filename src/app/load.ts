@@ -1,0 +1,121 @@
+import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
+import type { HostFacts } from "../host/facts.ts";
+import type { Plan } from "../plan/plan.ts";
+import { mayRun } from "../plan/rules/table.ts";
+import { isCrash } from "../plan/stored.ts";
+import { alreadyLoaded } from "../state/already_loaded.ts";
+import type { LoadRecord } from "../state/record.ts";
+import { findRecord, lockStore } from "../state/record_store.ts";
+import { preservesContext } from "../state/round_trip.ts";
+import { type CarriedOut, carryOut, type CheckedAgainst } from "./carry_out.ts";
+import { canReboot, type RebootWay, rebootWay } from "./exec.ts";
+import type { Reading } from "./image_file.ts";
+import { prepare } from "./prepare.ts";
+
+/** What is to be loaded, and what is to happen then. */
+export interface LoadRequest {
+  /** The name or path of a profile, or the path of a stored plan. */
+  readonly word: string;
+  /** Whether to load even what is loaded already. */
+  readonly force?: boolean;
+  /** Whether the caller goes on and reboots: then only an image that this process can run is loaded. */
+  readonly exec?: boolean;
+  /** Whether it does so without systemd. */
+  readonly now?: boolean;
+}
+
+/** What a caller may want to show while an image is loaded. */
+export interface LoadEvents {
+  readonly onReading?: Reading;
+  /**
+   * Called with what planning found, before anything is loaded, and again where another warmboot had to be waited for.
+   * `plan` is undefined where its checks do not matter: there is none, or its image is loaded already.
+   */
+  readonly onJudged?: (diagnostics: readonly Diagnostic[], plan: Plan | undefined) => void;
+  /** Called with what to say where another warmboot must be waited for. */
+  readonly onWait?: (text: string) => void;
+}
+
+/** What is to be done, and what it was judged by. Its files are open until it is disposed. */
+export interface LoadTask extends Disposable {
+  readonly kind: "task";
+  readonly plan: Plan;
+  readonly checked: CheckedAgainst;
+  /** The record of the very image, where it is loaded. */
+  readonly already: LoadRecord | undefined;
+  /** How the image would be run. */
+  readonly way: RebootWay;
+}
+
+/** Why nothing is to be done. */
+export type NotLoadable =
+  /** There is no plan. */
+  | { readonly kind: "unplanned"; readonly diagnostics: readonly Diagnostic[] }
+  /** A crash image was to be run by `exec`: the kernel boots it by itself when it panics. */
+  | { readonly kind: "crash-exec" }
+  | { readonly kind: "checks-failed"; readonly plan: Plan };
+
+/** Plans, and holds the plan against the host as it is now. */
+export async function judgeLoad(
+  { word, force = false, exec = false, now = false }: LoadRequest,
+  { onReading, onJudged }: LoadEvents = {},
+): Promise<LoadTask | (NotLoadable & Disposable)> {
+  const prepared = await prepare(word, { facts: undefined, storedPlans: true, onReading });
+  const close = () => prepared[Symbol.dispose]();
+  const over = (why: NotLoadable) => ({ ...why, [Symbol.dispose]: close });
+  const { plan, facts, files, contents, diagnostics } = prepared;
+  if (plan === undefined || facts === undefined || hasErrors(diagnostics)) {
+    onJudged?.(diagnostics, undefined);
+    return over({ kind: "unplanned", diagnostics });
+  }
+  const crash = isCrash(plan);
+  const already = force || exec && crash ? undefined : loadedAlready(plan, facts);
+  onJudged?.(diagnostics, already === undefined && !(exec && crash) ? plan : undefined);
+  if (exec && crash) return over({ kind: "crash-exec" });
+  if (already === undefined && !mayRun(plan.checks)) return over({ kind: "checks-failed", plan });
+  const way = rebootWay(facts, now, preservesContext(plan));
+  return { kind: "task", plan, checked: { facts, files, contents }, already, way, [Symbol.dispose]: close };
+}
+
+/** How a load ended. With a `task`, its image is the loaded one. */
+export type LoadOutcome =
+  | NotLoadable
+  /** This process cannot reboot the host, see `canReboot`. */
+  | { readonly kind: "pid-namespace" }
+  | { readonly kind: "loaded"; readonly task: LoadTask }
+  | { readonly kind: "already"; readonly task: LoadTask; readonly record: LoadRecord }
+  | Exclude<CarriedOut, { readonly kind: "loaded" }>;
+
+/**
+ * Loads the image of a profile or of a stored plan. Until the outcome is disposed, no other warmboot loads one: what is
+ * loaded is what a reboot boots. @throws {StoreError} if the records cannot be used @throws {LibcError} if libc cannot
+ */
+export async function load(request: LoadRequest, events: LoadEvents = {}): Promise<LoadOutcome & Disposable> {
+  using held = new DisposableStack();
+  const judge = async (): Promise<LoadTask | LoadOutcome> => {
+    const judged = held.use(await judgeLoad(request, events));
+    if (judged.kind !== "task") return judged;
+    if (request.exec === true && !canReboot(judged.way, judged.checked.facts)) return { kind: "pid-namespace" };
+    return judged.already === undefined ? judged : { kind: "already", task: judged, record: judged.already };
+  };
+  const end = (outcome: LoadOutcome): LoadOutcome & Disposable => {
+    const kept = held.move();
+    return { ...outcome, [Symbol.dispose]: () => kept.dispose() };
+  };
+  let task = await judge();
+  if (task.kind !== "task") return end(task);
+  const store = held.use(await lockStore(events.onWait === undefined ? {} : { onWait: events.onWait }));
+  if (store.waited) {
+    // The other one may have loaded this very image, or have taken the last load that the kernel allows.
+    task = await judge();
+    if (task.kind !== "task") return end(task);
+  }
+  const outcome = await carryOut(task.plan, task.checked, store);
+  return end(outcome.kind === "loaded" ? { kind: "loaded", task } : outcome);
+}
+
+/** The record of the very image that the plan would load; while another warmboot is loading one, none is to be relied on. */
+function loadedAlready(plan: Plan, facts: HostFacts): LoadRecord | undefined {
+  const { found, busy } = findRecord(isCrash(plan) ? "crash" : "reboot");
+  return busy ? undefined : alreadyLoaded(plan, facts, found);
+}

@@ -1,0 +1,56 @@
+import { isAbsolute } from "@std/path/posix";
+import { type Plan, rolesOf } from "../plan/plan.ts";
+import type { FileRef, Profile } from "../profile/profile.ts";
+
+/** The files of a profile or plan by what they are to it. */
+export interface NamedFiles {
+  readonly kernel: FileRef | undefined;
+  readonly initrd: readonly FileRef[];
+  readonly dtb?: FileRef | undefined;
+  readonly segments: readonly FileRef[];
+}
+
+/** The files that a profile names, by absolute paths. */
+export function profileFiles(profile: Profile | undefined): NamedFiles {
+  return {
+    kernel: profile?.kernel === undefined ? undefined : absolute(profile.kernel),
+    initrd: (profile?.initrd ?? []).map(absolute),
+    dtb: profile?.dtb === undefined ? undefined : absolute(profile.dtb),
+    segments: profile === undefined ? [] : segmentFiles(profile),
+  };
+}
+
+/** A plan outlives the working directory: it names every file by its absolute path. `..` stays, since it may follow a link. */
+function absolute(ref: FileRef): FileRef {
+  if (isAbsolute(ref.path)) return ref;
+  const folder = Deno.cwd();
+  return { ...ref, path: `${folder === "/" ? "" : folder}/${ref.path}` };
+}
+
+/** The files of explicit segments, each once. */
+function segmentFiles(profile: Profile): readonly FileRef[] {
+  const refs = absoluteSegments(profile).segments.flatMap(({ source }) => source.kind === "file" ? [source.file] : []);
+  return refs.filter((ref, index) => refs.findIndex(({ path }) => path === ref.path) === index);
+}
+
+/** A profile whose segments name their files by absolute paths. */
+export function absoluteSegments(profile: Profile): Profile {
+  const segments = profile.segments.map((segment) =>
+    segment.source.kind === "file"
+      ? { ...segment, source: { ...segment.source, file: absolute(segment.source.file) } }
+      : segment
+  );
+  return { ...profile, segments };
+}
+
+/** The files that a stored plan names. */
+export function planFiles({ call }: Plan): NamedFiles {
+  const { kernel, initrd, dtb, segments } = rolesOf(call);
+  const ref = (path: string): FileRef => ({ path });
+  return {
+    kernel: kernel === undefined ? undefined : ref(kernel),
+    initrd: initrd.map(ref),
+    dtb: dtb === undefined ? undefined : ref(dtb),
+    segments: segments.map(ref),
+  };
+}

@@ -1,0 +1,70 @@
+import { digestBytes } from "../core/sha256.ts";
+import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
+import type { HostFacts } from "../host/facts.ts";
+import { innerOf } from "../image/boot_files.ts";
+import { chooseCall } from "../plan/choose.ts";
+import { type FilePart, partKey, type PlanInput } from "../plan/input.ts";
+import type { Plan } from "../plan/plan.ts";
+import { planBoot } from "../plan/planner.ts";
+import { partsNeeded } from "../plan/segment_call.ts";
+import type { ParsedProfile } from "../profile/parse.ts";
+import { type Contents, partOf } from "../syscall/finalize.ts";
+import { captureLacks } from "./image_file.ts";
+import type { OpenImages } from "./images.ts";
+import { absoluteSegments } from "./named_files.ts";
+import { unpackImages } from "./unpack_images.ts";
+
+/** Plans a sound profile for a host, its files opened; complaints have their places. */
+export async function planParsed(parsed: ParsedProfile, facts: HostFacts, opened: OpenImages): Promise<PlannedProfile> {
+  if (parsed.value === undefined) return { value: undefined, diagnostics: parsed.diagnostics, contents: new Map() };
+  const packed = { profile: absoluteSegments(parsed.value), facts, images: opened.images };
+  const unpacked = await unpackImages(packed, opened);
+  const contents = new Map([...opened.contents, ...unpacked.contents]);
+  const input = { ...packed, images: unpacked.images };
+  const { partDigests, diagnostics } = hasErrors(unpacked.diagnostics)
+    ? { partDigests: new Map(), diagnostics: [] }
+    : await digestParts(input, opened, contents);
+  const faults = [...unpacked.diagnostics, ...diagnostics];
+  const planned = hasErrors(faults) ? { value: undefined, diagnostics: faults } : planBoot({ ...input, partDigests });
+  return {
+    value: planned.value,
+    diagnostics: planned.diagnostics.map(parsed.place),
+    contents,
+  };
+}
+
+/** A plan, and what files unpack to whose parts it places. */
+export interface PlannedProfile extends Checked<Plan> {
+  readonly contents: Contents;
+}
+
+/** The digests of the parts of files that the plan's segments are made of; what a capture lacks is an error. */
+async function digestParts(
+  input: PlanInput,
+  opened: OpenImages,
+  contents: Contents,
+): Promise<{ readonly partDigests: ReadonlyMap<string, string>; readonly diagnostics: readonly Diagnostic[] }> {
+  const partDigests = new Map<string, string>();
+  const diagnostics: Diagnostic[] = [];
+  if (chooseCall(input).syscall !== "kexec_load") return { partDigests, diagnostics };
+  for (const part of partsNeeded(input)) {
+    const digest = part.unpacked === true
+      ? await digestUnpacked(part, contents) ?? innerDigest(part, input)
+      : await opened.digestPart(part);
+    if (digest === undefined) diagnostics.push(captureLacks(part.path));
+    else partDigests.set(partKey(part), digest);
+  }
+  return { partDigests, diagnostics };
+}
+
+/** Of a captured kernel that is placed unpacked, all of it. */
+function innerDigest({ path, offset, length }: FilePart, { images: { kernel } }: PlanInput): string | undefined {
+  const inner = kernel?.path === path ? innerOf(kernel) : undefined;
+  return inner !== undefined && offset === 0 && length === inner.size ? inner.sha256 : undefined;
+}
+
+async function digestUnpacked(part: FilePart, contents: Contents): Promise<string | undefined> {
+  const bytes = contents.get(part.path);
+  if (bytes === undefined) return undefined;
+  return await digestBytes(partOf(bytes, part));
+}

@@ -1,0 +1,46 @@
+import type { Diagnostic } from "../core/diagnostic.ts";
+import { collect, parseCapture } from "../host/capture.ts";
+import { decodeFacts } from "../host/decode_facts.ts";
+import type { HostFacts } from "../host/facts.ts";
+import { liveReader } from "../host/live.ts";
+import type { CapturedFiles } from "./image_file.ts";
+import { FACTS_LIMIT, readWhole } from "./files/read_whole.ts";
+import { ownDocument } from "./read_plan.ts";
+
+/** What is known of a host. */
+export interface ReadFacts {
+  readonly facts?: HostFacts;
+  /** The files that were captured with it; undefined for this host, whose files are here. */
+  readonly captured?: CapturedFiles;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** The facts of this host, or those captured in a file. */
+export function readFacts(path: string | undefined): ReadFacts {
+  const diagnostics: Diagnostic[] = [];
+  const capture = path === undefined ? collect(liveReader()) : captureFrom(path, diagnostics);
+  if (capture === undefined) return { diagnostics };
+  const decoded = decodeFacts(capture);
+  diagnostics.push(...decoded.diagnostics);
+  return {
+    ...(decoded.value === undefined ? {} : { facts: decoded.value }),
+    ...(path === undefined ? {} : { captured: { images: capture.images } }),
+    diagnostics,
+  };
+}
+
+function captureFrom(path: string, diagnostics: Diagnostic[]): ReturnType<typeof collect> | undefined {
+  const read = readWhole(path, FACTS_LIMIT);
+  diagnostics.push(...read.diagnostics);
+  if (read.bytes === undefined) return undefined;
+  const parsed = parseCapture(captureJson(read.bytes), read.name);
+  diagnostics.push(...parsed.diagnostics);
+  return parsed.value;
+}
+
+/** The JSON of a capture that may be the YAML of `facts -o yaml`: whatever else it is, the decoder tells. */
+function captureJson(bytes: Uint8Array): string {
+  const text = new TextDecoder().decode(bytes);
+  const own = /^\s*\{/.test(text) ? undefined : ownDocument(bytes);
+  return own === undefined || "error" in own ? text : JSON.stringify(own.value, undefined, 2);
+}

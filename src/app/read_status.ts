@@ -1,0 +1,40 @@
+import type { Diagnostic } from "../core/diagnostic.ts";
+import { filesOf } from "../plan/plan.ts";
+import type { FileDigests } from "../state/crash_status.ts";
+import type { FoundRecord } from "../state/record.ts";
+import { findRecord } from "../state/record_store.ts";
+import { type Status, statusOf } from "../state/status.ts";
+import { closeFile, hashFile, openFile } from "./files/open_file.ts";
+import { readFacts } from "./read_facts.ts";
+
+/** What is loaded on this host, and what it allows. */
+export interface FoundStatus {
+  /** Undefined where the facts of the host cannot be read. */
+  readonly status: Status | undefined;
+  /** Whether another warmboot is loading an image right now; then it is the status from before. */
+  readonly busy: boolean;
+  readonly diagnostics: readonly Diagnostic[];
+}
+
+/** Holds what the kernel says against the records, and these against the files as they are now. */
+export async function readStatus(): Promise<FoundStatus> {
+  const { facts, diagnostics } = readFacts(undefined);
+  if (facts === undefined) return { status: undefined, busy: false, diagnostics };
+  const [reboot, crash] = [findRecord("reboot"), findRecord("crash")];
+  const status = statusOf(facts, reboot.found, crash.found, await digests([reboot.found, crash.found]));
+  return { status, busy: reboot.busy || crash.busy, diagnostics };
+}
+
+/** The digests of the files that the recorded images came from, as they are now. */
+async function digests(records: readonly FoundRecord[]): Promise<FileDigests> {
+  const paths = new Set(
+    records.flatMap((found) => found.kind === "record" ? filesOf(found.record.plan.call).map(({ path }) => path) : []),
+  );
+  const found = new Map<string, string | undefined>();
+  for (const path of paths) {
+    const { value: file } = openFile(path);
+    found.set(path, file === undefined ? undefined : await hashFile(file).catch(() => undefined));
+    if (file !== undefined) closeFile(file);
+  }
+  return found;
+}

@@ -1,0 +1,28 @@
+import { jsonText } from "../core/text.ts";
+import type { JsonSchema } from "../core/shape.ts";
+import { diffSchema } from "../diff/diff_shape.ts";
+import { captureSchema } from "../host/capture.ts";
+import { planSchema } from "../plan/plan_shape.ts";
+import { layerSchema, profileSchema } from "../profile/schema.ts";
+import { checkSchema } from "../render/check.ts";
+import { matrixSchema } from "../render/matrix.ts";
+import { originSchema } from "../render/origin.ts";
+import { statusSchema } from "../state/status.ts";
+
+/** The JSON Schema of everything that warmboot reads and prints, by the name of its file under schema/. */
+export const SCHEMAS: { readonly [name: string]: () => JsonSchema } = {
+  profile: profileSchema,
+  plan: planSchema,
+  facts: captureSchema,
+  status: statusSchema,
+  check: checkSchema,
+  origin: originSchema,
+  matrix: matrixSchema,
+  layer: layerSchema,
+  diff: diffSchema,
+};
+
+/** A schema as it is printed and committed. */
+export function schemaText(schema: JsonSchema): string {
+  return jsonText(schema);
+}
