@@ -14,7 +14,7 @@ export interface DumpNote {
   readonly size: bigint;
 }
 
-/** What the crash kernel is told of the kernel that panicked. */
+/** What the ELF core header says about the kernel that panicked. */
 export interface CrashDump {
   /** EM_ number of the architecture. */
   readonly machine: number;
@@ -71,8 +71,8 @@ export function buildElfcorehdr(dump: CrashDump): Uint8Array {
     const at = HEADER_SIZE + index * PROGRAM_HEADER_SIZE;
     view.setUint32(at, row.type, true);
     view.setUint32(at + 4, row.flags, true);
-    const words = [row.offset, row.vaddr, row.paddr, row.size, row.size, 0n];
-    for (const [word, value] of words.entries()) view.setBigUint64(at + 8 + word * 8, value, true);
+    const fields = [row.offset, row.vaddr, row.paddr, row.size, row.size, 0n];
+    for (const [index, value] of fields.entries()) view.setBigUint64(at + 8 + index * 8, value, true);
   }
   return bytes;
 }

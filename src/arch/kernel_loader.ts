@@ -10,7 +10,7 @@ export interface VirtualBases extends Range {
   readonly alignment: bigint;
 }
 
-/** A kernel that kexec_load(2) can start: what memory it needs, what becomes of it at an address, what it is told. */
+/** A kernel that kexec_load(2) can start: what memory it needs, what becomes of it at an address, what is handed over to it. */
 export interface KernelImage {
   readonly request: SegmentRequest;
   /** What of its place is chosen at load, for a kernel that was unpacked before: KASLR. */
@@ -22,19 +22,19 @@ export interface KernelImage {
   };
   /** Its segments and entry when it lies at this address. */
   at(address: bigint): { readonly entry: bigint; readonly segments: readonly Segment[] };
-  /** What it is told when it starts. */
+  /** What is handed over to it when it starts. */
   handOver(input: HandoverInput): Checked<Handover>;
 }
 
-/** What a kernel is told of. */
+/** What a kernel must know when it starts. */
 export interface HandoverInput {
   /** The host, for what the next kernel inherits. */
   readonly facts: HostFacts;
   /** Without its NUL; written as UTF-8. */
   readonly cmdline: string;
-  /** Whether there is an initrd; where it lies is told when the rest is built. */
+  /** Whether there is an initrd; where it lies is given when the handover is built. */
   readonly initrd: boolean;
-  /** Whether its bases are random, as its own decompressor would have told it. */
+  /** Whether its bases are random, as its own decompressor would have reported it. */
   readonly kaslr: boolean;
   /** The device tree that the profile names in place of the host's. */
   readonly deviceTree?: DeviceTree;
@@ -47,13 +47,13 @@ export interface HandoverInput {
   };
 }
 
-/** The segment that tells a kernel what it must know; its size is the same wherever it and the initrd lie. */
+/** The segment that is handed over to a kernel; its size is the same wherever it and the initrd lie. */
 export interface Handover {
   /** Bytes. */
   readonly size: bigint;
   /** A power of two. */
   readonly alignment: bigint;
-  /** Its bytes for a place of its own and of all initrds together, one behind the other; physical addresses. */
+  /** Its bytes for a place of its own and of all initrds together, one after the other; physical addresses. */
   build(at: bigint, initrd?: { readonly address: bigint; readonly size: bigint }): HandoverBytes;
 }
 

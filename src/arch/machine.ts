@@ -15,7 +15,7 @@ export interface MachineMemory {
    * place is made when it no longer runs.
    */
   readonly overwritable: readonly string[];
-  /** Where placement starts unless told otherwise, bytes. */
+  /** Where placement starts unless the profile says otherwise, bytes. */
   readonly lowest: bigint;
   /** KEXEC_DESTINATION_MEMORY_LIMIT: a segment must end below it, bytes. */
   readonly limit: bigint;
@@ -33,7 +33,7 @@ export interface PurgatoryAround {
 export interface LinuxMachine {
   /** Where segments may lie on a machine with these CPUs. */
   memory(facts: Pick<HostFacts, "cpuFlags">): MachineMemory;
-  /** The segment that tells the kernel what it must know. */
+  /** The name of the segment that is the handover: boot_params, or the device tree. */
   readonly handover: string;
   /** Below this no purgatory is placed: what old firmware uses. */
   readonly lowest: bigint;
@@ -52,7 +52,7 @@ export interface LinuxMachine {
     backup(facts: HostFacts): Range | undefined;
     /** What the dump describes. */
     dump(facts: HostFacts, backup?: bigint): Checked<CrashDump>;
-    /** The command line with what tells of the ELF core header. */
+    /** The command line with the parameter that points to the ELF core header, where the kernel takes one. */
     cmdline(cmdline: string, elfcorehdr: bigint): string;
   };
   /** A kernel file as an image to place; undefined for what cannot be, which is a check's to say. */

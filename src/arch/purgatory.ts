@@ -6,7 +6,7 @@ import type { Checksum } from "../profile/profile.ts";
 export interface PurgatoryRegion {
   /** Physical address, bytes. */
   readonly address: bigint;
-  /** Bytes that the digest covers; what lies behind them in the segment is not compared. */
+  /** Bytes that the digest covers; what follows them in the segment is not compared. */
   readonly length: bigint;
   /** 64 hexadecimal digits; undefined for XXH64, whose sums are taken when the plan is carried out. */
   readonly sha256?: string;
@@ -16,7 +16,7 @@ export interface PurgatoryRegion {
 export interface PurgatoryTask {
   /** Where it jumps to, a physical address. */
   readonly entry: bigint;
-  /** Physical address of what tells the kernel what it must know; 0 for none. */
+  /** Physical address of the handover (boot_params, or the device tree); 0 for none. */
   readonly handover: bigint;
   /** In the order in which a message numbers them, from 1. At most 16 on x86_64, 24 on arm64. */
   readonly regions: readonly PurgatoryRegion[];
@@ -44,7 +44,7 @@ export interface SumCode {
   readonly offset: number;
 }
 
-/** Where a purgatory has its parameters, and their constants, as its assembler tells. */
+/** Where a purgatory has its parameters, and their constants, as its assembler gives them. */
 export interface PurgatorySymbols {
   readonly layout: number;
   readonly layoutNumber: number;
@@ -63,7 +63,7 @@ export interface PurgatorySymbols {
   readonly stackTop: number;
 }
 
-/** A machine's purgatory: what can be told of its bytes. */
+/** A machine's purgatory: what can be read from its bytes. */
 export interface PurgatoryFormat {
   /** The memory that it takes, bytes; a multiple of 4096. */
   readonly size: bigint;
@@ -80,7 +80,7 @@ export interface PurgatoryFormat {
 /** The layouts that are read: the first purgatories had no number. */
 const UNNUMBERED = 0n;
 
-/** Tells of a machine's purgatory by its code in base64. */
+/** Describes a machine's purgatory by its code in base64. */
 export function purgatoryFormat(code: string, at: PurgatorySymbols): PurgatoryFormat {
   const size = BigInt(Math.ceil(at.stackTop / 4096) * 4096);
   const isOne = (bytes: Uint8Array): boolean => BigInt(bytes.length) === size;
@@ -110,7 +110,7 @@ export function purgatoryFormat(code: string, at: PurgatorySymbols): PurgatoryFo
   };
 }
 
-/** Where in a purgatory's bytes each of its regions stands. */
+/** Where in a purgatory's bytes each of its regions is described. */
 export function regionOffsets(bytes: Uint8Array, at: PurgatorySymbols): readonly number[] {
   const count = Math.min(fieldsOf(bytes).u32(at.regionCount), at.regionMax);
   return Array.from({ length: count }, (_, index) => at.regions + index * at.regionSize);
@@ -151,8 +151,8 @@ export function setU64(view: DataView, offset: number, value: bigint): void {
   view.setBigUint64(offset, value, true);
 }
 
-/** The bytes of a digest. @throws {RangeError} for what is no SHA-256 */
+/** The bytes of a digest. @throws {RangeError} for a text that is not a SHA-256 */
 export function digestBytes(sha256: string): Uint8Array {
-  if (!/^[0-9a-f]{64}$/i.test(sha256)) throw new RangeError(`Cannot build a purgatory: \`${sha256}\` is no SHA-256`);
+  if (!/^[0-9a-f]{64}$/i.test(sha256)) throw new RangeError(`Cannot build a purgatory: \`${sha256}\` is not a SHA-256`);
   return Uint8Array.fromHex(sha256);
 }

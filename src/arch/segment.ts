@@ -16,7 +16,7 @@ export interface Segment {
   readonly name: string;
   /** Physical address, bytes; page-aligned. */
   readonly mem: bigint;
-  /** Memory that it takes, bytes; a multiple of the page size. What lies behind the bytes is zero. */
+  /** Memory that it takes, bytes; a multiple of the page size. The memory after the bytes is zero. */
   readonly memsz: bigint;
   readonly bytes: SegmentBytes;
 }
@@ -32,7 +32,7 @@ export interface SegmentRequest {
   readonly min: bigint;
   /** The address it must end at or before. */
   readonly max: bigint;
-  /** Memory that it must not take, besides what nobody may. */
+  /** Memory that it must not take, besides what no segment may take. */
   readonly avoid?: readonly Range[];
   /** Tried first, where it is free. */
   readonly preferred?: bigint;

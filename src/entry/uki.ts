@@ -12,7 +12,7 @@ export interface UkiParts {
   readonly initrd?: UkiSection;
   /** The command line; undefined where the boot loader gives it. */
   readonly cmdline?: string;
-  /** The command line has bytes that are no UTF-8, which a profile cannot hold. */
+  /** The command line has bytes that are not UTF-8, which a profile cannot hold. */
   readonly isCmdlineBroken: boolean;
   /** The name of the operating system, from PRETTY_NAME of `.osrel`. */
   readonly title?: string;
@@ -37,7 +37,7 @@ const OF_THE_LOADER: readonly string[] = [
 /** The longest text that is read of a section, bytes; the kernel's own limits are far below. */
 const MOST_TEXT = 64 * 1024;
 
-/** Takes a unified kernel image apart. Of an image with several profiles, that is what stands before the first of them. */
+/** Takes a unified kernel image apart. Of an image with several profiles, that is what comes before the first of them. */
 export function ukiParts(
   source: ByteSource,
   { sections, release }: { readonly sections: PeFile["sections"]; readonly release?: string },

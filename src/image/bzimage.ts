@@ -6,7 +6,7 @@ import {
   BOOT_FLAG,
   HEADER_MAGIC,
   LOADED_HIGH,
-  SETUP_HEADER as AT,
+  SETUP_HEADER as hdr,
   XLF_CAN_BE_LOADED_ABOVE_4G,
   XLF_KERNEL_64,
 } from "./setup_header.ts";
@@ -21,7 +21,7 @@ const XLF_5LEVEL = 0x20;
  * The setup header ends where the jump over it lands, at the latest where the next field of boot_params begins. The
  * 64-bit entry reads it up to init_size.
  */
-const INIT_SIZE_END = AT.initSize + 4;
+const INIT_SIZE_END = hdr.init_size + 4;
 
 /**
  * syssize counts paragraphs of 16 bytes, rounded up: iPXE and Memtest86+ end inside the last one. Only what lacks a
@@ -34,15 +34,15 @@ const PARAGRAPH = 16;
  * field is read from the protocol version that has it.
  */
 export function probeBzImage(source: ByteSource, head: Fields): ImageInfo | undefined {
-  if (head.size < AT.version || head.u32(AT.magic) !== HEADER_MAGIC) return undefined;
-  if (head.u16(AT.bootFlag) !== BOOT_FLAG) {
+  if (head.size < hdr.version || head.u32(hdr.header) !== HEADER_MAGIC) return undefined;
+  if (head.u16(hdr.boot_flag) !== BOOT_FLAG) {
     return damaged("bzImage", "its boot sector lacks the mark 0xaa55 at byte 510");
   }
-  const setupSects = head.u8(AT.setupSects) || 4;
+  const setupSects = head.u8(hdr.setup_sects) || 4;
   const setupSize = (setupSects + 1) * 512;
-  const protocol = head.size < AT.version + 2 ? 0 : head.u16(AT.version);
+  const protocol = head.size < hdr.version + 2 ? 0 : head.u16(hdr.version);
   // Before 2.04 the field has 16 bits, and they cannot be trusted.
-  const codeSize = protocol < 0x204 ? 0 : head.u32(AT.syssize) * PARAGRAPH;
+  const codeSize = protocol < 0x204 ? 0 : head.u32(hdr.syssize) * PARAGRAPH;
   if (source.size < setupSize || source.size <= setupSize + codeSize - PARAGRAPH) {
     return truncated("bzImage", source, setupSize + codeSize);
   }
@@ -53,12 +53,12 @@ export function probeBzImage(source: ByteSource, head: Fields): ImageInfo | unde
   }
 
   const since = <T>(version: number, value: T, before: T): T => protocol >= version ? value : before;
-  const loadedHigh = (head.u8(AT.loadflags) & LOADED_HIGH) !== 0;
-  const relocatable = since(0x205, head.u8(AT.relocatableKernel) !== 0, false);
-  const alignment = since(0x205, head.u32(AT.kernelAlignment), 0);
+  const loadedHigh = (head.u8(hdr.loadflags) & LOADED_HIGH) !== 0;
+  const relocatable = since(0x205, head.u8(hdr.relocatable_kernel) !== 0, false);
+  const alignment = since(0x205, head.u32(hdr.kernel_alignment), 0);
   const isPowerOfTwo = alignment !== 0 && (alignment & (alignment - 1)) === 0;
-  const initSize = since(0x20a, head.u32(AT.initSize), 0);
-  const xloadflags = since(0x20c, head.u16(AT.xloadflags), 0);
+  const initSize = since(0x20a, head.u32(hdr.init_size), 0);
+  const xloadflags = since(0x20c, head.u16(hdr.xloadflags), 0);
   const entry64 = (xloadflags & XLF_KERNEL_64) !== 0;
   if ((relocatable || alignment !== 0) && !isPowerOfTwo) {
     return damaged("bzImage", `its alignment 0x${alignment.toString(16)} is not a power of two`);
@@ -66,11 +66,11 @@ export function probeBzImage(source: ByteSource, head: Fields): ImageInfo | unde
   if (entry64 && initSize < codeSize) {
     return damaged("bzImage", `it asks for ${initSize} bytes of memory, less than its own ${codeSize}`);
   }
-  const headerEnd = AT.jump + 2 + head.u8(AT.jump + 1);
-  if (entry64 && (headerEnd < INIT_SIZE_END || headerEnd > AT.limit)) {
+  const headerEnd = hdr.jump + 2 + head.u8(hdr.jump + 1);
+  if (entry64 && (headerEnd < INIT_SIZE_END || headerEnd > hdr.end)) {
     return damaged(
       "bzImage",
-      `its setup header ends at byte ${headerEnd}, not from ${INIT_SIZE_END} to ${AT.limit}`,
+      `its setup header ends at byte ${headerEnd}, not from ${INIT_SIZE_END} to ${hdr.end}`,
     );
   }
 
@@ -84,10 +84,10 @@ export function probeBzImage(source: ByteSource, head: Fields): ImageInfo | unde
     loadedHigh,
     relocatable,
     alignment: isPowerOfTwo ? alignment : 1,
-    prefAddress: since(0x20a, head.u64(AT.prefAddress), loadedHigh ? 0x100000n : 0x10000n),
+    prefAddress: since(0x20a, head.u64(hdr.pref_address), loadedHigh ? 0x100000n : 0x10000n),
     initSize,
-    initrdAddrMax: since(0x203, head.u32(AT.initrdAddrMax), 0x37ff_ffff),
-    cmdlineSize: since(0x206, head.u32(AT.cmdlineSize), 255),
+    initrdAddrMax: since(0x203, head.u32(hdr.initrd_addr_max), 0x37ff_ffff),
+    cmdlineSize: since(0x206, head.u32(hdr.cmdline_size), 255),
     xloadflags,
     entry64,
     above4G: (xloadflags & XLF_CAN_BE_LOADED_ABOVE_4G) !== 0,
@@ -95,14 +95,14 @@ export function probeBzImage(source: ByteSource, head: Fields): ImageInfo | unde
     efiKexec: (xloadflags & XLF_EFI_KEXEC) !== 0,
     la57: (xloadflags & XLF_5LEVEL) !== 0,
     ...(payload === undefined ? {} : { payload }),
-    header: head.bytes(AT.setupSects, Math.min(headerEnd, AT.limit) - AT.setupSects).slice(),
+    header: head.bytes(hdr.setup_sects, Math.min(headerEnd, hdr.end) - hdr.setup_sects).slice(),
     signed: certificate !== undefined,
   };
 }
 
 /** kernel_version points, less 0x200, into the setup code: a NUL-terminated string. Zero: there is none. */
 function versionOf(source: ByteSource, head: Fields, setupSize: number): string | undefined {
-  const pointer = head.u16(AT.kernelVersion);
+  const pointer = head.u16(hdr.kernel_version);
   const offset = pointer + 0x200;
   if (pointer === 0 || offset >= setupSize) return undefined;
   const length = Math.min(512, setupSize - offset);
@@ -112,8 +112,8 @@ function versionOf(source: ByteSource, head: Fields, setupSize: number): string 
 
 /** The compressed vmlinux; its offset in the header counts from the protected-mode code. */
 function payloadOf(source: ByteSource, head: Fields, setupSize: number): BzImage["payload"] {
-  const offset = setupSize + head.u32(AT.payloadOffset);
-  const length = head.u32(AT.payloadLength);
+  const offset = setupSize + head.u32(hdr.payload_offset);
+  const length = head.u32(hdr.payload_length);
   if (length === 0 || offset + length > source.size) return undefined;
   const bytes = source.read(offset, Math.min(length, 64));
   const isElf = bytes[0] === 0x7f && bytes[1] === 0x45 && bytes[2] === 0x4c && bytes[3] === 0x46;

@@ -1,40 +1,40 @@
 /**
- * Offsets of the x86 setup header's fields: the same in a bzImage and in struct boot_params (Documentation/arch/x86/boot.rst
- * and arch/x86/include/uapi/asm/bootparam.h, Linux 7.3). Bytes.
+ * Offsets of the fields of struct setup_header, by the kernel's names: the same in a bzImage and in struct boot_params
+ * (Documentation/arch/x86/boot.rst and arch/x86/include/uapi/asm/bootparam.h, Linux 7.3). Bytes.
  */
 export const SETUP_HEADER = {
   /** The header's first field and so its start: u8. */
-  setupSects: 0x1f1,
+  setup_sects: 0x1f1,
   syssize: 0x1f4,
-  bootFlag: 0x1fe,
-  /** A jump of two bytes over the header, which tells its length: `jump + 2` plus the second of them. */
+  boot_flag: 0x1fe,
+  /** A jump of two bytes over the header, which gives its length: `jump + 2` plus the second byte. */
   jump: 0x200,
-  magic: 0x202,
+  header: 0x202,
   version: 0x206,
-  kernelVersion: 0x20e,
-  typeOfLoader: 0x210,
+  kernel_version: 0x20e,
+  type_of_loader: 0x210,
   loadflags: 0x211,
-  ramdiskImage: 0x218,
-  ramdiskSize: 0x21c,
-  cmdLinePtr: 0x228,
-  initrdAddrMax: 0x22c,
-  kernelAlignment: 0x230,
-  relocatableKernel: 0x234,
+  ramdisk_image: 0x218,
+  ramdisk_size: 0x21c,
+  cmd_line_ptr: 0x228,
+  initrd_addr_max: 0x22c,
+  kernel_alignment: 0x230,
+  relocatable_kernel: 0x234,
   xloadflags: 0x236,
-  cmdlineSize: 0x238,
-  hardwareSubarch: 0x23c,
-  payloadOffset: 0x248,
-  payloadLength: 0x24c,
-  setupData: 0x250,
-  prefAddress: 0x258,
-  initSize: 0x260,
-  /** Behind the longest header: the next field of boot_params. */
-  limit: 0x290,
+  cmdline_size: 0x238,
+  hardware_subarch: 0x23c,
+  payload_offset: 0x248,
+  payload_length: 0x24c,
+  setup_data: 0x250,
+  pref_address: 0x258,
+  init_size: 0x260,
+  /** The end of the longest header: the next field of boot_params. */
+  end: 0x290,
 } as const;
 
-/** The number at `bootFlag`, and the text `HdrS` at `magic`. */
+/** The number at `boot_flag`. */
 export const BOOT_FLAG = 0xaa55;
-/** See `BOOT_FLAG`. */
+/** The text `HdrS` at `header`. */
 export const HEADER_MAGIC = 0x5372_6448;
 
 /** Bits of loadflags and xloadflags. */

@@ -80,7 +80,7 @@ pure("what does not fit is refused, not cut", () => {
   assertThrows(() => buildPurgatory({ ...INPUT, regions: [{ ...region, address: 2n }] }), RangeError, "0x2");
   const four = [{ address: 4n, length: 0n }];
   assertThrows(() => buildPurgatory({ ...INPUT, verify: "xxh64", regions: four }), RangeError, "0x4");
-  assertThrows(() => buildPurgatory({ ...INPUT, regions: [{ ...region, sha256: "00" }] }), RangeError, "no SHA-256");
+  assertThrows(() => buildPurgatory({ ...INPUT, regions: [{ ...region, sha256: "00" }] }), RangeError, "not a SHA-256");
 });
 
 /** Where things lie in the memory of the machine below. */

@@ -132,7 +132,7 @@ Deno.test({
     assertThrows(() => buildPurgatory({ ...INPUT, entry: 1n << 64n }), RangeError, "64 bits");
     assertThrows(() => buildPurgatory({ ...INPUT, bootParams: -1n }), RangeError, "-1");
     const short = [{ ...zeroRegion(), sha256: "ab".repeat(31) }];
-    assertThrows(() => buildPurgatory({ ...INPUT, regions: short }), RangeError, "no SHA-256");
+    assertThrows(() => buildPurgatory({ ...INPUT, regions: short }), RangeError, "not a SHA-256");
   },
 });
 

@@ -23,8 +23,8 @@ export interface ImageFile {
 }
 
 /**
- * An arm64 Image to be placed: at text_offset behind a multiple of 2 MiB, with image_size bytes, which are more than the
- * file has. It is entered at its first byte, the device tree in x0. A signature behind its end is left out.
+ * An arm64 Image to be placed: at text_offset after a multiple of 2 MiB, with image_size bytes, which are more than the
+ * file has. It is entered at its first byte, the device tree in x0. A signature after its end is left out.
  */
 export function arm64KernelImage({ path, size, info, unpacked }: ImageFile, pageSize: bigint): KernelImage {
   const { textOffset, imageSize } = info;

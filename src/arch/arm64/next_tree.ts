@@ -4,13 +4,13 @@ import { type Range, rangeSize } from "../../core/range.ts";
 import type { HandoverBytes } from "../kernel_loader.ts";
 import { type Cells, cellsOf, numberOf, rangesOf, rootChild, valueOf } from "./nodes.ts";
 
-/** What the next kernel is told. */
+/** What the next kernel is given. */
 export interface NextTreeInput {
   /** The device tree of the running kernel, or the one that takes its place. */
   readonly tree: DeviceTree;
   /** Without its NUL. */
   readonly cmdline: string;
-  /** Where all initrds lie, one behind the other; bytes. */
+  /** Where all initrds lie, one after the other; bytes. */
   readonly initrd?: { readonly address: bigint; readonly size: bigint };
   /** Of a crash kernel. */
   readonly crash?: {
@@ -26,7 +26,7 @@ const KASLR_SEED = 8;
 const RNG_SEED = 128;
 
 /**
- * What was said to the running kernel alone, besides what is set anew: the dump that it came from, buffers and keys that
+ * What concerned the running kernel alone, besides what is replaced: the dump that it came from, buffers and keys that
  * were handed over to it (drivers/of/kexec.c, Documentation/devicetree/bindings of Linux 7.3).
  */
 const STALE: readonly string[] = [
@@ -38,7 +38,7 @@ const STALE: readonly string[] = [
   "linux,dmcryptkeys",
 ];
 
-/** What is set anew. */
+/** What is replaced. */
 const SET: readonly string[] = [
   "bootargs",
   "linux,initrd-start",

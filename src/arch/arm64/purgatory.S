@@ -9,7 +9,7 @@
 // With the MMU off all data are device memory: accesses must be aligned, and each goes out to memory by itself. So the
 // words of a block are loaded once and kept in registers. Every region starts at a multiple of 4, for XXH64 of 8.
 //
-// Position independent, without relocations: it runs at any address. The stack lies behind it, up to `stack_top`.
+// Position independent, without relocations: it runs at any address. The stack lies after it, up to `stack_top`.
 // `deno task generate` assembles this file into purgatory_code.ts.
 
 	.arch	armv8-a+crypto

@@ -3,11 +3,11 @@ import { PURGATORY_CODE, PURGATORY_SYMBOLS as AT } from "./purgatory_code.ts";
 
 /** What a purgatory is to do. */
 export interface PurgatoryInput extends Omit<PurgatoryTask, "backup"> {
-  /** Physical address of a PL011 on which it complains of a region that differs; undefined: it halts without a word. */
+  /** Physical address of a PL011 on which it complains of a region that differs; undefined: it halts without a message. */
   readonly uart?: bigint;
 }
 
-/** What can be told of a purgatory's bytes. */
+/** What can be read from a purgatory's bytes. */
 export const PURGATORY: PurgatoryFormat = purgatoryFormat(PURGATORY_CODE, AT);
 
 /** The memory that a purgatory takes, bytes; a multiple of 4096. */
@@ -16,7 +16,8 @@ export const PURGATORY_SIZE: bigint = PURGATORY.size;
 /**
  * Builds a purgatory (purgatory.S): PURGATORY_SIZE bytes, its stack included, that run at any address and are entered at
  * the first. It writes to no other memory than these. Each region begins at a multiple of 4, for XXH64 of 8.
- * @throws {RangeError} for more than 24 regions, one that is not aligned, a number outside 64 bits, or what is no SHA-256
+ * @throws {RangeError} for more than 24 regions, one that is not aligned, a number outside 64 bits, or a digest that is
+ * not a SHA-256
  */
 export function buildPurgatory({ entry, handover, regions, verify, uart = 0n }: PurgatoryInput): Uint8Array {
   const alignment = verify === "xxh64" ? 8n : 4n;

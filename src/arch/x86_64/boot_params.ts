@@ -1,6 +1,6 @@
 import { MAX_U64 } from "../../core/number.ts";
 import type { HostFacts } from "../../host/facts.ts";
-import { SETUP_HEADER as HEADER } from "../../image/setup_header.ts";
+import { SETUP_HEADER as hdr } from "../../image/setup_header.ts";
 import { E820_RAM, type E820Entry } from "./e820.ts";
 import { acpiRsdp, type EfiDecision, type EfiHandover } from "./efi.ts";
 
@@ -12,7 +12,7 @@ export interface BootParamsInput {
   readonly facts: HostFacts;
   /** Without its NUL; written as UTF-8. */
   readonly cmdline: string;
-  /** Where all initrds lie, one behind the other; bytes. */
+  /** Where all initrds lie, one after the other; bytes. */
   readonly initrd?: { readonly address: bigint; readonly size: bigint };
   /** The memory map, sorted; from the 129th entry on it goes into a list of its own. */
   readonly e820: readonly E820Entry[];
@@ -34,29 +34,29 @@ export interface BootParams {
 const BOOT_PARAMS_SIZE = 4096;
 
 /**
- * Offsets in struct boot_params, besides those of its setup header (Documentation/arch/x86/zero-page.rst and
+ * Offsets in struct boot_params by the kernel's names, besides those of its setup header (Documentation/arch/x86/zero-page.rst and
  * arch/x86/include/uapi/asm/bootparam.h, Linux 7.3).
  */
 const FIELD = {
-  extMemK: 0x002,
-  acpiRsdpAddr: 0x070,
-  extRamdiskImage: 0x0c0,
-  extRamdiskSize: 0x0c4,
-  extCmdLinePtr: 0x0c8,
-  efiInfo: 0x1c0,
-  altMemK: 0x1e0,
-  e820Entries: 0x1e8,
-  secureBoot: 0x1ec,
-  eddMbrSigBuffer: 0x290,
-  e820Table: 0x2d0,
+  ext_mem_k: 0x002,
+  acpi_rsdp_addr: 0x070,
+  ext_ramdisk_image: 0x0c0,
+  ext_ramdisk_size: 0x0c4,
+  ext_cmd_line_ptr: 0x0c8,
+  efi_info: 0x1c0,
+  alt_mem_k: 0x1e0,
+  e820_entries: 0x1e8,
+  secure_boot: 0x1ec,
+  edd_mbr_sig_buffer: 0x290,
+  e820_table: 0x2d0,
 } as const;
 
 /** What the next kernel takes as the running one had it. */
 const INHERITED: readonly { readonly offset: number; readonly length: number }[] = [
   { offset: 0x000, length: 0x40 }, // screen_info
   { offset: 0x1e9, length: 2 }, // eddbuf_entries and edd_mbr_sig_buf_entries
-  { offset: HEADER.hardwareSubarch, length: 4 },
-  { offset: FIELD.eddMbrSigBuffer, length: 0x40 },
+  { offset: hdr.hardware_subarch, length: 4 },
+  { offset: FIELD.edd_mbr_sig_buffer, length: 0x40 },
   { offset: 0xd00, length: 0x1ec }, // eddbuf
 ];
 
@@ -77,7 +77,7 @@ const SETUP_RNG_SEED = 9;
 const NODE_HEADER_SIZE = 16;
 const RNG_SEED_LENGTH = 32;
 
-/** sizeof(struct efi_setup_data), and of efi_memory_desc_t as the next kernel is told to read it. */
+/** sizeof(struct efi_setup_data), and of efi_memory_desc_t as the next kernel reads it. */
 const EFI_SETUP_DATA_SIZE = 96;
 const EFI_DESCRIPTOR_SIZE = 40;
 
@@ -95,25 +95,25 @@ export function buildBootParams(input: BootParamsInput, at: bigint): BootParams 
   const address = (offset: number): bigint => at + BigInt(offset);
 
   // Only the header comes from the image: a sentinel other than zero makes the kernel clear most of the rest.
-  bytes.set(header.subarray(0, HEADER.limit - HEADER.setupSects), HEADER.setupSects);
+  bytes.set(header.subarray(0, hdr.end - hdr.setup_sects), hdr.setup_sects);
   const running = facts.bootParams ?? new Uint8Array(BOOT_PARAMS_SIZE);
   for (const { offset, length } of INHERITED) bytes.set(running.subarray(offset, offset + length), offset);
-  view.setBigUint64(FIELD.acpiRsdpAddr, acpiRsdp(facts) ?? 0n, true);
-  view.setUint8(HEADER.typeOfLoader, LOADER_KEXEC);
-  view.setUint8(HEADER.loadflags, input.kaslr === true ? KASLR_FLAG : 0);
-  setHalves(view, HEADER.ramdiskImage, FIELD.extRamdiskImage, initrd?.address ?? 0n);
-  setHalves(view, HEADER.ramdiskSize, FIELD.extRamdiskSize, initrd?.size ?? 0n);
-  setHalves(view, HEADER.cmdLinePtr, FIELD.extCmdLinePtr, address(layout.cmdline.offset));
+  view.setBigUint64(FIELD.acpi_rsdp_addr, acpiRsdp(facts) ?? 0n, true);
+  view.setUint8(hdr.type_of_loader, LOADER_KEXEC);
+  view.setUint8(hdr.loadflags, input.kaslr === true ? KASLR_FLAG : 0);
+  setHalves(view, hdr.ramdisk_image, FIELD.ext_ramdisk_image, initrd?.address ?? 0n);
+  setHalves(view, hdr.ramdisk_size, FIELD.ext_ramdisk_size, initrd?.size ?? 0n);
+  setHalves(view, hdr.cmd_line_ptr, FIELD.ext_cmd_line_ptr, address(layout.cmdline.offset));
   setMemorySize(view, e820);
-  view.setUint8(FIELD.e820Entries, Math.min(e820.length, E820_MAX));
-  bytes.set(e820Bytes(e820.slice(0, E820_MAX)), FIELD.e820Table);
+  view.setUint8(FIELD.e820_entries, Math.min(e820.length, E820_MAX));
+  bytes.set(e820Bytes(e820.slice(0, E820_MAX)), FIELD.e820_table);
   bytes.set(layout.cmdline.bytes, layout.cmdline.offset);
   if (efi.kind === "handover" && layout.efiMap !== undefined) {
     bytes.set(layout.efiMap.bytes, layout.efiMap.offset);
     setEfiInfo(view, efi, { address: address(layout.efiMap.offset), size: layout.efiMap.bytes.length });
   }
 
-  view.setBigUint64(HEADER.setupData, address(layout.nodes[0]?.offset ?? 0), true);
+  view.setBigUint64(hdr.setup_data, address(layout.nodes[0]?.offset ?? 0), true);
   for (const [index, { offset, type, data }] of layout.nodes.entries()) {
     const next = layout.nodes[index + 1];
     view.setBigUint64(offset, next === undefined ? 0n : address(next.offset), true);
@@ -173,13 +173,13 @@ function setHalves(view: DataView, low: number, high: number, value: bigint): vo
   view.setUint32(high, Number(value >> 32n), true);
 }
 
-/** The memory from 1 MiB on in KiB, as a BIOS tells it; each field at its own limit. For kernels that find no e820. */
+/** The memory from 1 MiB on in KiB, as a BIOS reports it; each field at its own limit. For kernels that find no e820. */
 function setMemorySize(view: DataView, e820: readonly E820Entry[]): void {
   const base = 0x10_0000n;
   const found = e820.find(({ start, end, type }) => type === E820_RAM && start <= base && end > base);
   const kib = found === undefined ? 0n : (found.end - base) >> 10n;
-  view.setUint16(FIELD.extMemK, Number(kib < 0xfc00n ? kib : 0xfc00n), true);
-  view.setUint32(FIELD.altMemK, Number(kib < 0xffff_ffffn ? kib : 0xffff_ffffn), true);
+  view.setUint16(FIELD.ext_mem_k, Number(kib < 0xfc00n ? kib : 0xfc00n), true);
+  view.setUint32(FIELD.alt_mem_k, Number(kib < 0xffff_ffffn ? kib : 0xffff_ffffn), true);
 }
 
 /** A range of all 2^64 bytes loses its last one, since the size is counted in 64 bits. */
@@ -197,14 +197,14 @@ function e820Bytes(entries: readonly E820Entry[]): Uint8Array {
 
 /** struct efi_info: signature, systab, memdesc_size, memdesc_version, memmap, memmap_size, systab_hi, memmap_hi. */
 function setEfiInfo(view: DataView, efi: EfiHandover, map: { readonly address: bigint; readonly size: number }): void {
-  const at = FIELD.efiInfo;
+  const at = FIELD.efi_info;
   view.setUint32(at, 0x34364c45, true); // "EL64"
   setHalves(view, at + 0x04, at + 0x18, efi.systab);
   view.setUint32(at + 0x08, EFI_DESCRIPTOR_SIZE, true);
   view.setUint32(at + 0x0c, 1, true);
   setHalves(view, at + 0x10, at + 0x1c, map.address);
   view.setUint32(at + 0x14, map.size, true);
-  view.setUint8(FIELD.secureBoot, efi.secureBoot);
+  view.setUint8(FIELD.secure_boot, efi.secureBoot);
 }
 
 /** efi_memory_desc_t: type u32, padding, physical address, virtual address, 4 KiB pages, attribute. */

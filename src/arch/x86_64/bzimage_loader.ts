@@ -9,7 +9,7 @@ import { incompatibility } from "../../image/compatibility.ts";
 import {
   BOOT_FLAG,
   HEADER_MAGIC,
-  SETUP_HEADER as AT,
+  SETUP_HEADER as hdr,
   XLF_CAN_BE_LOADED_ABOVE_4G,
   XLF_KERNEL_64,
 } from "../../image/setup_header.ts";
@@ -130,20 +130,20 @@ const UNUSED = 8;
 
 /** The setup header of a kernel without one: protocol 2.15, 64-bit, of this size (arch/x86/include/uapi/asm/bootparam.h). */
 function plainHeader(initSize: number): Uint8Array {
-  const header = new Uint8Array(AT.initSize + 4 + UNUSED - AT.setupSects);
+  const header = new Uint8Array(hdr.init_size + 4 + UNUSED - hdr.setup_sects);
   const view = new DataView(header.buffer);
-  const u8 = (at: number, value: number): void => view.setUint8(at - AT.setupSects, value);
-  const u16 = (at: number, value: number): void => view.setUint16(at - AT.setupSects, value, true);
-  const u32 = (at: number, value: number): void => view.setUint32(at - AT.setupSects, value, true);
-  u16(AT.bootFlag, BOOT_FLAG);
-  u16(AT.jump, 0x6aeb); // jmp over the header, which tells its length
-  u32(AT.magic, HEADER_MAGIC);
-  u16(AT.version, 0x020f);
-  u32(AT.initrdAddrMax, 0x7fff_ffff);
-  u32(AT.kernelAlignment, 0x20_0000);
-  u8(AT.relocatableKernel, 1);
-  u16(AT.xloadflags, XLF_KERNEL_64 | XLF_CAN_BE_LOADED_ABOVE_4G);
-  u32(AT.cmdlineSize, 2047);
-  u32(AT.initSize, initSize);
+  const u8 = (at: number, value: number): void => view.setUint8(at - hdr.setup_sects, value);
+  const u16 = (at: number, value: number): void => view.setUint16(at - hdr.setup_sects, value, true);
+  const u32 = (at: number, value: number): void => view.setUint32(at - hdr.setup_sects, value, true);
+  u16(hdr.boot_flag, BOOT_FLAG);
+  u16(hdr.jump, 0x6aeb); // jmp over the header, which gives its length
+  u32(hdr.header, HEADER_MAGIC);
+  u16(hdr.version, 0x020f);
+  u32(hdr.initrd_addr_max, 0x7fff_ffff);
+  u32(hdr.kernel_alignment, 0x20_0000);
+  u8(hdr.relocatable_kernel, 1);
+  u16(hdr.xloadflags, XLF_KERNEL_64 | XLF_CAN_BE_LOADED_ABOVE_4G);
+  u32(hdr.cmdline_size, 2047);
+  u32(hdr.init_size, initSize);
   return header;
 }

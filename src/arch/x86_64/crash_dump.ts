@@ -69,7 +69,7 @@ function atBackup(range: Range): readonly Range[] {
   return [...(copied === undefined ? [] : [copied]), ...subtract([range], [BACKUP_SOURCE])];
 }
 
-/** The virtual address of physical address 0 in the mapping of all memory; KASLR chooses it anew on each boot. */
+/** The virtual address of physical address 0 in the mapping of all memory; KASLR chooses it at each boot. */
 function pageOffsetOf(kernelMap: readonly KernelMapping[]): bigint | undefined {
   const memory = kernelMap.find(({ vaddr, paddr }) => vaddr < START_KERNEL_MAP && vaddr >= paddr);
   return memory === undefined ? undefined : memory.vaddr - memory.paddr;

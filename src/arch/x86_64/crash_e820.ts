@@ -6,14 +6,14 @@ import { LOW_MEMORY } from "./memory_layout.ts";
 import { E820_RAM, type E820Entry, e820Of } from "./e820.ts";
 
 /**
- * The memory map that a crash kernel is told: as memory, the reservations, what crashkernel=SIZE,cma lends, and the
- * memory below 1 MiB; everything that is no memory (ACPI tables, reserved, persistent memory) as it is. Not `kept`: what
- * lies in the reservation and must be left alone, the ELF core header above all, is no memory to it, as in
+ * The memory map that is handed over to a crash kernel: as memory, the reservations, what crashkernel=SIZE,cma lends,
+ * and the memory below 1 MiB; other types (ACPI tables, reserved, persistent memory) as they are. `kept`, what must be
+ * left alone in the reservation (above all the ELF core header), is not memory to it, as in
  * crash_setup_memmap_entries() of arch/x86/kernel/crash.c (Linux 7.3). Sorted. Errors: as those of `e820Of`.
  */
 export function crashE820Of(facts: HostFacts, kept: readonly Range[]): Checked<readonly E820Entry[]> {
   const { value, diagnostics } = e820Of(facts);
-  // What `mem=` hides of the system's memory is none that the crash kernel would use.
+  // The crash kernel would not use the system's memory that `mem=` hides.
   const relevant = diagnostics.filter(({ code }) => code !== "e820-limited");
   if (value === undefined) return { value, diagnostics: relevant };
   const low = systemRam(facts.iomem).flatMap((range) => intersect(range, LOW_MEMORY) ?? []);

@@ -38,10 +38,10 @@ const TYPES: ReadonlyMap<string, number> = new Map([
 const LIMITS: readonly string[] = ["mem", "memmap"];
 
 /**
- * The memory map that the next kernel is told: the firmware's, which `mem=` of the running kernel does not limit. Where
+ * The memory map that is handed over to the next kernel: the firmware's, which `mem=` of the running kernel does not limit. Where
  * the kernel has none to show, or `add_efi_memmap` added to it what the firmware's map lacks, that of /proc/iomem.
  * Sorted by address; ranges that overlap stay, the next kernel settles them (e820__update_table(), the higher type
- * wins). Errors: neither map is known, or there is no memory in it.
+ * wins). Errors: neither map is known, or it has no memory.
  */
 export function e820Of(facts: HostFacts): Checked<readonly E820Entry[]> {
   const running = parseCmdline(facts.cmdline ?? "");
@@ -92,7 +92,7 @@ function unknownType(name: string, start: bigint): Diagnostic {
     code: "e820-type",
     severity: "warning",
     message: `The firmware's memory map has the unknown type \`${name}\` at ${formatAddress(start)}; ` +
-      "the next kernel is told to keep away from such memory",
+      "the next kernel is handed it as reserved",
   };
 }
 

@@ -81,12 +81,12 @@ export function efiHandover(facts: HostFacts, info: Pick<BzImage, "efiKexec">): 
 }
 
 /**
- * Where the ACPI tables start (the RSDP): as the running kernel was told, else as EFI says. Undefined: nobody says, and
- * the next kernel can only look into the BIOS's memory, where UEFI machines have none.
+ * Where the ACPI tables start (the RSDP): from the running kernel's boot_params, else from EFI. Undefined: neither says,
+ * and the next kernel can only look into the BIOS's memory, where UEFI machines have none.
  */
 export function acpiRsdp({ bootParams, efi }: HostFacts): bigint | undefined {
-  const told = bootParams === undefined ? 0n : fieldsOf(bootParams).u64(0x070);
-  return [told, efi?.systab["ACPI20"], efi?.systab["ACPI"]].find((address) => address !== undefined && address !== 0n);
+  const given = bootParams === undefined ? 0n : fieldsOf(bootParams).u64(0x070);
+  return [given, efi?.systab["ACPI20"], efi?.systab["ACPI"]].find((address) => address !== undefined && address !== 0n);
 }
 
 function isPhysical(address: bigint | undefined): address is bigint {

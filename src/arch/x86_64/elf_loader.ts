@@ -60,7 +60,7 @@ export function elfSegments(layout: ElfLayout, base: bigint): SegmentList {
   };
 }
 
-/** e_entry is physical in an x86 vmlinux and virtual elsewhere: the PT_LOAD that holds it tells. */
+/** e_entry is physical in an x86 vmlinux and virtual elsewhere: the PT_LOAD that holds it says which. */
 function physicalEntry(loads: readonly Load[], entry: bigint): bigint | undefined {
   if (loads.some(({ paddr, memsz }) => paddr <= entry && entry < paddr + memsz)) return entry;
   const load = loads.find(({ vaddr, memsz }) => vaddr <= entry && entry < vaddr + memsz);

@@ -1,7 +1,8 @@
 import type { Range } from "../../core/range.ts";
 
 /**
- * __START_KERNEL_map: from here on the kernel maps itself, below it all memory (Documentation/arch/x86/x86_64/mm.rst); and how much is mapped there with KASLR built in (KERNEL_IMAGE_SIZE), Linux 6.1 to 7.2.
+ * __START_KERNEL_map: from here on the kernel maps itself, below it all memory (Documentation/arch/x86/x86_64/mm.rst);
+ * and how much is mapped there with KASLR built in (KERNEL_IMAGE_SIZE), Linux 6.1 to 7.2.
  */
 export const START_KERNEL_MAP = 0xffff_ffff_8000_0000n;
 

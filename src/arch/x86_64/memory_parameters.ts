@@ -10,7 +10,7 @@ export interface MemoryParameters {
   readonly avoid: readonly Range[];
   /** Why its physical address is not to be chosen at random; a whole sentence. */
   readonly fixed?: string;
-  /** Why it cannot be placed for it; completes "…, since". */
+  /** Why the kernel cannot be placed in advance; completes "…, because …". */
   readonly objection?: string;
 }
 

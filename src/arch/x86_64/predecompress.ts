@@ -12,7 +12,7 @@ const XLF_5LEVEL_ENABLED = 0x40;
 
 /**
  * Why a kernel must decompress itself here, since its decompressor does what nobody else can; undefined where it need not.
- * Completes "The kernel decompresses itself, as ever, since …".
+ * Completes "The kernel still decompresses itself, because …".
  */
 export function predecompressObjection(
   { info }: Pick<KernelFile, "info">,

@@ -7,7 +7,7 @@
 # ("64-bit boot protocol"). If a region differs it says so and halts: nothing that was altered is ever started. For a crash
 # kernel it can copy memory away that this will overwrite.
 #
-# Position independent, without relocations: it runs at any address. The stack lies behind them, up to `stack_top`.
+# Position independent, without relocations: it runs at any address. The stack lies after them, up to `stack_top`.
 # `deno task generate` assembles this file into purgatory_code.ts.
 
 	.set	CODE_SELECTOR, 0x10		# what boot.rst calls __BOOT_CS

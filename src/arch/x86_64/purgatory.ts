@@ -34,7 +34,7 @@ export function hasShaInstructions(cpuFlags: readonly string[]): boolean {
   return SHA_FLAGS.every((flag) => cpuFlags.includes(flag));
 }
 
-/** What can be told of a purgatory's bytes. */
+/** What can be read from a purgatory's bytes. */
 export const PURGATORY: PurgatoryFormat = purgatoryFormat(PURGATORY_CODE, AT);
 
 /** The memory that a purgatory takes, bytes; a multiple of the page size. */
@@ -50,7 +50,7 @@ export const PURGATORY_REGIONS_MAX: number = AT.regionMax;
  * Builds a purgatory (purgatory.S): PURGATORY_SIZE bytes, its stack included, that run at any address. It writes to no
  * other memory than these, where it copies a backup to, and the screen if it complains. It does not return: it is of no
  * use to preserve_context.
- * @throws {RangeError} for more than 16 regions, a number outside 64 bits, or what is no SHA-256
+ * @throws {RangeError} for more than 16 regions, a number outside 64 bits, or a digest that is not a SHA-256
  */
 export function buildPurgatory(input: PurgatoryInput): Uint8Array {
   const bytes = new Uint8Array(Number(PURGATORY_SIZE));
@@ -72,7 +72,7 @@ export function purgatoryUsesSha(bytes: Uint8Array): boolean {
   return BigInt(bytes.length) === PURGATORY_SIZE && (fieldsOf(bytes).u32(AT.flags) & AT.flagSha) !== 0;
 }
 
-/** A segment that lies elsewhere than a purgatory was told, perhaps with other bytes. */
+/** A segment that lies elsewhere than a purgatory expects it, perhaps with other bytes. */
 export interface MovedRegion {
   /** Where it was to lie; physical address. */
   readonly from: bigint;
@@ -84,7 +84,7 @@ export interface MovedRegion {
   readonly sha256?: string;
 }
 
-/** A purgatory that is told of segments that lie elsewhere: what it verifies of them, and where it jumps to. */
+/** A purgatory for segments that lie elsewhere: what it verifies of them, and where it jumps to. */
 export function movedPurgatory(purgatory: Uint8Array, moved: readonly MovedRegion[]): Uint8Array {
   const bytes = purgatory.slice();
   const view = new DataView(bytes.buffer);

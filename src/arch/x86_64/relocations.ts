@@ -21,7 +21,8 @@ export interface RelocationFault {
  * Finds the relocations that follow the ELF file in a kernel's payload (emit_relocs in arch/x86/tools/relocs.c and
  * handle_relocations in arch/x86/boot/compressed/misc.c, Linux 6.12): a zero and the 64-bit ones, a zero and the inverse
  * 32-bit ones, a zero and the 32-bit ones. The middle list is gone since kernels address their per-CPU data relatively
- * (7.2 has none), so that the zeros tell. Empty: the kernel cannot be moved in its virtual addresses.
+ * (7.2 has none), so the number of zeros says which lists there are. Empty: the kernel
+ * cannot be moved in its virtual addresses.
  */
 export function findRelocations(
   image: Uint8Array,

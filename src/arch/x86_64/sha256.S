@@ -152,7 +152,7 @@ sha256_region:
 .endm
 
 # Blocks from rdi up to rsi into the state at rdx. Gives rdi at the end; clobbers every other register but rsp.
-	.set	BLOCK_STATE, 64			# behind the 16 words of the schedule
+	.set	BLOCK_STATE, 64			# after the 16 words of the schedule
 	.set	BLOCK_END, 72
 	.set	BLOCK_FRAME, 80
 sha256_blocks:

@@ -24,7 +24,7 @@ export function describeVmlinux(image: Uint8Array): Vmlinux | { readonly why: st
   const fields = fieldsOf(image);
   const end = fields.u64(E_SHOFF) + BigInt(fields.u16(E_SHNUM) * fields.u16(E_SHENTSIZE));
   if (end > size || info.loads.some(({ offset, filesz }) => offset + filesz > end)) {
-    return { why: "does not end with its section headers, so that its relocations cannot be told" };
+    return { why: "does not end with its section headers, so its relocations cannot be found" };
   }
   const relocations = findRelocations(image, Number(end), info.loads);
   if ("why" in relocations) return relocations;

@@ -47,7 +47,7 @@ const cmdlineRoot: Rule = {
     if (call.cmdline !== "" || call.syscall === "kexec_load") return undefined;
     return {
       status: "warn",
-      message: "The command line is empty, so the new kernel is told neither a root file system nor a console",
+      message: "The command line is empty, so the new kernel gets neither a root file system nor a console",
       hint: "Set `cmdline`, or `cmdline: { reuse: true }` to keep the running one",
     };
   },

@@ -22,7 +22,7 @@ const crashSupport: Rule = {
     // Before Linux 6.9 the option was about being a crash kernel, and any kernel with kexec could start one.
     if (!crash || facts.kernelConfig.CONFIG_CRASH_DUMP !== "n" || !lacksReservation(facts)) return undefined;
     return fail(
-      `The running kernel ${facts.release} starts no crash kernels: CONFIG_CRASH_DUMP is not set`,
+      `The running kernel ${facts.release} cannot start crash kernels: CONFIG_CRASH_DUMP is not set`,
       "Boot a kernel that has CONFIG_CRASH_DUMP and CONFIG_CRASH_RESERVE",
     );
   },
@@ -59,7 +59,7 @@ const crashReservation: Rule = {
 
 const crashMemory: Rule = {
   name: "crash-memory",
-  about: "The crash kernel has the memory that it will need to save a dump, as far as can be estimated",
+  about: "The crash kernel has the memory that it needs to save a dump, by an estimate",
   exit: "unavailable",
   check({ crash, facts, images }) {
     const need = crash ? crashNeed(images) : undefined;
@@ -84,7 +84,7 @@ const crashKernel: Rule = {
     if (!crash || kernel?.info.kind !== "bzimage") return undefined;
     return kernel.info.relocatable ? pass(`${kernel.path} runs at any address`) : fail(
       `${kernel.path} runs at one address only, which is not in the crash reservation`,
-      "Take a kernel that is built with CONFIG_RELOCATABLE",
+      "Use a kernel that is built with CONFIG_RELOCATABLE",
     );
   },
 };
@@ -125,7 +125,7 @@ const crashDescription: Rule = {
     const stale = staleDump(call.segments, facts);
     return stale === undefined
       ? pass("The crash image describes this host's memory and CPUs as they are")
-      : fail(`The crash image does not fit this boot: ${stale}`, "Make the plan anew");
+      : fail(`The crash image does not fit this boot: ${stale}`, "Re-create the plan");
   },
 };
 
