@@ -2,8 +2,8 @@ import { join } from "@std/path";
 import { LICENCES, REPOSITORY } from "./repository.ts";
 
 /**
- * The program in one file, with all that it imports. What stands in it depends on the sources alone, and not on where they
- * or the libraries lie. Rejects if a library is in it that packaging/THIRD-PARTY.md does not name.
+ * The program in one file, with all that it imports. Its bytes depend on the sources alone, not on the folders of the
+ * sources or the libraries. Rejects if it contains a library that packaging/THIRD-PARTY.md does not name.
  */
 export async function bundleProgram(): Promise<string> {
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {

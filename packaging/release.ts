@@ -35,7 +35,7 @@ async function gitOutput(args: readonly string[]): Promise<string> {
   } catch {
     // Without git, as from an archive.
   }
-  throw new Error("This is no git checkout: give the time of the release in SOURCE_DATE_EPOCH");
+  throw new Error("This is not a git checkout: give the time of the release in SOURCE_DATE_EPOCH");
 }
 
 if (import.meta.main) {

@@ -14,11 +14,11 @@ export function profilePage(): string {
     `.Os warmboot ${VERSION}`,
     ".Sh NAME",
     ".Nm warmboot.profile",
-    ".Nd what the next boot is to be",
+    ".Nd what to boot next",
     ".Sh DESCRIPTION",
     paragraphs(
-      "A profile is a YAML file with the keys below. Only `version`, and either `kernel` or `segments`, must be there. An unknown key is an error that names the nearest known one; every problem is told with its line. Relative paths are relative to the file that writes them. Addresses and sizes are decimal or hexadecimal, with a unit or without: 4096, 0x1000, 4KiB.\n" +
-        `A profile that is given by its name, as in \`warmboot load web\`, is looked for in ${PROFILE_FOLDERS}: the first \`web.yaml\` counts. Files of the folder \`web.yaml.d\` beside it are laid over it.`,
+      "A profile is a YAML file with the keys below. Only `version`, and either `kernel` or `segments`, are required. An unknown key is an error that suggests the nearest known one. Every problem is shown with its line. Relative paths start at the folder of the file that contains them. Addresses and sizes are decimal or hexadecimal, with a unit or without: 4096, 0x1000, 4KiB.\n" +
+        `A profile that is given by its name, as in \`warmboot load web\`, is looked for in ${PROFILE_FOLDERS}: the first \`web.yaml\` counts. Files of the folder \`web.yaml.d\` next to it are laid over it.`,
     ),
     ".Sh KEYS",
     list(
@@ -31,7 +31,7 @@ export function profilePage(): string {
     "The least:",
     display("version: 1\nkernel: /boot/vmlinuz\ninitrd: /boot/initrd.img\ncmdline: root=LABEL=root ro\n"),
     ".Pp",
-    "The running command line, edited; and no host but one of these:",
+    "The running command line, edited, and only for these hosts:",
     display(
       'version: 1\nkernel: /boot/vmlinuz\ninitrd: /boot/initrd.img\ncmdline:\n  reuse: true\n  remove: quiet\n  append: systemd.unit=rescue.target\nrequires: { architecture: x86_64, hostname: "web*" }\n',
     ),
@@ -82,7 +82,7 @@ function fallbackText(value: unknown): string {
   return "";
 }
 
-/** The first example, as YAML that stands on one line. */
+/** The first example, as YAML on one line. */
 function examplesText(key: string, examples: readonly unknown[] | undefined): string {
   const last = key.split(".").at(-1);
   const shown = (examples ?? []).filter((each) => !JSON.stringify(each).includes("0".repeat(64))).map((each) =>

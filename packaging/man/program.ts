@@ -9,7 +9,7 @@ import { type CommandDocs, NOTICE } from "../completions/table.ts";
 import { FILES } from "./files.ts";
 import { argument, escape, paragraphs, prose } from "./roff.ts";
 
-/** The day that stands at the foot of the pages: that of the last change to what they say, set by hand. */
+/** The date at the foot of the pages: that of the last change to their content, set by hand. */
 export const DATE = "November 25, 2026";
 
 /** The page warmboot(8), in mdoc(7). */
@@ -29,15 +29,15 @@ export function programPage(commands: readonly CommandDocs[]): string {
     ".Op Ar WORD ...",
     ".Sh DESCRIPTION",
     paragraphs(
-      "A profile says what the next boot is to be: warmboot.profile(5). warmboot turns it into a plan, which system call, why, and the verdict of every safety check, shows it, and carries it out with kexec_file_load(2) or kexec_load(2): no firmware, and no kexec program.\n" +
-        "What cannot work is refused before anything happens, with the cause and what to do about it. Results go to standard output, and what there is to say about them to standard error.",
+      "A profile says what to boot next: see warmboot.profile(5). warmboot makes a plan from it: which system call, why, and the verdict of every safety check. It shows the plan, and carries it out with kexec_file_load(2) or kexec_load(2), without the firmware and without a kexec program.\n" +
+        "What cannot work is refused before anything happens, with the cause and what to do. Results go to standard output, diagnostics to standard error.",
     ),
     ".Sh COMMANDS",
     ...commands.flatMap(commandSection),
     ".Sh OPTIONS OF EVERY COMMAND",
     list(GLOBAL_OPTIONS.map(optionItem)),
     ".Sh WORDS",
-    "What the words in capitals stand for:",
+    "What the words in capitals mean:",
     list(Object.entries(PLACEHOLDERS).map(([word, { doc }]) => [`.It Ar ${word}`, prose(doc)])),
     ".Sh ENVIRONMENT",
     list(ENVIRONMENT.map(({ name, doc }) => [`.It Ev ${name}`, prose(doc)])),

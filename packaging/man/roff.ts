@@ -18,7 +18,7 @@ export function escape(text: string): string {
 /** The longest line that mandoc's lint lets pass. */
 const LINE = 80;
 
-/** Sentences in which `code` stands between backticks: that in bold. Options are not hyphenated words, wherever they stand. */
+/** Sentences with `code` between backticks, which is set in bold. Options are not hyphenated words, wherever they are. */
 export function prose(text: string): string {
   const parts = text.split("`").map((part, index) =>
     index % 2 === 1
