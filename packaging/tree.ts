@@ -4,6 +4,7 @@ import { sha256Of } from "../src/core/sha256.ts";
 import { SUMS_NAME } from "../src/app/install/release.ts";
 import { bundleProgram } from "./bundle.ts";
 import { LICENCES, read, REPOSITORY } from "./repository.ts";
+import { buildInputs } from "./toolchain.ts";
 
 /** A file of a release. */
 export interface TreeFile {
@@ -12,20 +13,21 @@ export interface TreeFile {
   readonly isProgram: boolean;
 }
 
-/** What a release says of itself to those who have just unpacked it. */
+/** For those who have just unpacked a release. */
 const INSTALL = `To install warmboot below /usr/local:
 
     bin/warmboot install
 
-It needs deno (https://deno.com) 2.9 or newer, and fetches nothing. \`bin/warmboot install --help\` has other places, and
-\`warmboot uninstall\` takes it away again. It also runs from here: bin/warmboot --help
+It needs Deno (https://deno.com) 2.9 or newer, and fetches nothing. \`bin/warmboot install --help\` lists options for other
+folders. \`warmboot uninstall\` removes it. It also runs from here: bin/warmboot --help
 
-What is where: share/doc/warmboot/docs/install.md
+More: share/doc/warmboot/docs/install.md
 `;
 
 /** Files that are taken as they are: from the checkout to the release, file or folder. */
 const COPIES: readonly (readonly [string, string])[] = [
   ["contrib/bin", "bin"],
+  ["contrib/lib", "lib/warmboot"],
   ["contrib/systemd", "lib/systemd/system"],
   ["contrib/man/warmboot.8", "share/man/man8/warmboot.8"],
   ["contrib/man/warmboot.profile.5", "share/man/man5/warmboot.profile.5"],
@@ -48,7 +50,8 @@ const COPIES: readonly (readonly [string, string])[] = [
 export async function releaseTree(): Promise<readonly TreeFile[]> {
   const files: TreeFile[] = [
     { path: "INSTALL", text: INSTALL, isProgram: false },
-    { path: "lib/warmboot/warmboot.js", text: await bundleProgram(), isProgram: false },
+    { path: "lib/warmboot/program.js", text: await bundleProgram(), isProgram: false },
+    { path: "share/doc/warmboot/BUILD.json", text: buildInputs(), isProgram: false },
     { path: "share/doc/warmboot/THIRD-PARTY.md", text: LICENCES, isProgram: false },
     ...COPIES.flatMap(([from, to]) => copied(from, to)),
   ];

@@ -15,6 +15,17 @@ export function escape(text: string): string {
   return text.replaceAll(/[\\\-'`^~]/g, (character) => SPECIAL[character] ?? character);
 }
 
+/** Marks a word that is to be read as it is, until `unbroken` sees it. */
+const LITERAL = "\u0001";
+
+/** Names of files, pages, functions, parameters and programs, which are written without backticks. */
+const NAME = /[\w)][/_=]|@|\/|\w\.\w|\w\(\d\)|\b(?:warmboot|systemd|yaml-)/;
+
+/** A word; `\\%` at its beginning keeps groff from hyphenating a literal. */
+function unbroken(word: string): string {
+  return word.includes(LITERAL) || NAME.test(word) ? `\\%${word.replaceAll(LITERAL, "")}` : word;
+}
+
 /** The longest line that mandoc's lint lets pass. */
 const LINE = 80;
 
@@ -22,10 +33,10 @@ const LINE = 80;
 export function prose(text: string): string {
   const parts = text.split("`").map((part, index) =>
     index % 2 === 1
-      ? `\\fB${escape(part)}\\fR`
+      ? `\\fB${part.replaceAll(/\S+/g, (word) => `${LITERAL}${escape(word)}`)}\\fR`
       : part.replaceAll("\\", "\\e").replaceAll(/(?<![\w-])-(-?)(?=[a-z])/g, (dashes) => escape(dashes))
   );
-  return lines(parts.join(""));
+  return lines(parts.join("").replaceAll(/\S+/g, unbroken));
 }
 
 /** New sentence, new line; no line too long, and none that begins with what roff takes for a request. */

@@ -40,3 +40,39 @@ Deno.test("every script and page of contrib is linted", () => {
   const folders = ["bin", "completions", "hooks", "man"].flatMap((folder) => walkFiles(join(CONTRIB, folder), ""));
   assertEquals(folders.map((path) => path.slice(CONTRIB.length + 1)).filter((path) => !linted.has(path)), []);
 });
+
+Deno.test({
+  name: "groff hyphenates no literal of a manual page, however narrow the terminal",
+  ignore: !await hasTool("groff"),
+  fn: async () => {
+    for (const page of ["man/warmboot.8", "man/warmboot.profile.5"]) {
+      const source = Deno.readTextFileSync(join(CONTRIB, page));
+      // Of literals, those that are not English words as well.
+      const literals = new Set(
+        [...source.matchAll(/\\%(\S+)/g)].map(([, word = ""]) => plain(word)).filter((word) => !/^[a-z]+$/i.test(word)),
+      );
+      const broken = new Set<string>();
+      for (let width = 40; width <= 100; width += 4) {
+        const run = await tool("groff", [
+          "-mdoc",
+          "-Tutf8",
+          `-rLL=${width}n`,
+          "-P-c",
+          "-P-b",
+          "-P-u",
+          join(CONTRIB, page),
+        ]);
+        for (const [, head = "", tail = ""] of (run?.said ?? "").matchAll(/(\S+)\u2010\n\s*(\S+)/g)) {
+          const word = plain(`${head}${tail}`);
+          if (literals.has(word) || /[/_=@]|\w\.\w|^warmboot|^systemd/.test(word)) broken.add(word);
+        }
+      }
+      assertEquals([...broken], [], page);
+    }
+  },
+});
+
+/** A word without roff's escapes, and without the punctuation around it. */
+function plain(word: string): string {
+  return word.replaceAll(/\\(?:f[A-Z]|[%&])/g, "").replaceAll("\\-", "-").replaceAll(/^["'(]+|[.,;:)"']+$/g, "");
+}

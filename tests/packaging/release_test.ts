@@ -1,8 +1,9 @@
-import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { writeRelease } from "../../packaging/release.ts";
+import { signSums, writeRelease } from "../../packaging/release.ts";
+import { buildInputs, DENO } from "../../packaging/toolchain.ts";
 import { brokenLinks } from "../support/links.ts";
-import { tool } from "../support/tool.ts";
+import { hasTool, tool } from "../support/tool.ts";
 import { walkFiles } from "../support/walk_files.ts";
 import { VERSION } from "../../src/core/program.ts";
 
@@ -57,16 +58,27 @@ class Root implements Disposable {
 }
 
 /** Runs a program with nothing of this process's environment but the deno that runs the tests. */
-async function ran(program: string, args: readonly string[]): Promise<{ code: number; said: string }> {
+async function ran(
+  program: string,
+  args: readonly string[],
+  deno: string = Deno.execPath(),
+): Promise<{ code: number; said: string }> {
   const { code, stdout, stderr } = await new Deno.Command(program, {
     args: [...args],
     clearEnv: true,
-    env: { PATH: "/usr/bin:/bin", HOME: folder, WARMBOOT_DENO: Deno.execPath() },
+    env: { PATH: "/usr/bin:/bin", HOME: folder, WARMBOOT_DENO: deno },
   }).output();
   return { code, said: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
 }
 
-Deno.test("a release is the same bytes from another folder, under another umask and time zone", async () => {
+Deno.test({
+  name: "a release is the same bytes from another folder, under another umask and time zone",
+  // It refuses another Deno.
+  ignore: Deno.version.deno !== DENO.version,
+  fn: sameElsewhere,
+});
+
+async function sameElsewhere(): Promise<void> {
   const copy = join(folder, "elsewhere");
   const names =
     "LICENSE README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md deno.json deno.lock cli.ts src packaging contrib docs examples schema types";
@@ -79,6 +91,65 @@ Deno.test("a release is the same bytes from another folder, under another umask 
   const again = join(copy, `dist/warmboot-${VERSION}.tar.gz`);
   assertEquals(Deno.readFileSync(again), Deno.readFileSync(archive));
   assertEquals((await tool("sha256sum", ["-c", "SHA256SUMS"], { cwd: join(folder, "dist") }))?.code, 0);
+}
+
+Deno.test("a release lists what it was made with, and its digests can be signed", async () => {
+  const dist = join(folder, "dist");
+  const provenance = JSON.parse(Deno.readTextFileSync(join(dist, `warmboot-${VERSION}.provenance.json`)));
+  assertEquals(provenance.deno.version, DENO.version);
+  assertEquals(provenance.sourceDateEpoch, TIME);
+  assertEquals(Deno.readTextFileSync(join(unpacked, "share/doc/warmboot/BUILD.json")), buildInputs());
+  assert(Object.keys(provenance.lock.packages).some((name) => name.startsWith("deno-std@")));
+  if (!await hasTool("ssh-keygen")) return;
+  const key = join(folder, "key");
+  await tool("ssh-keygen", ["-q", "-t", "ed25519", "-N", "", "-f", key]);
+  await signSums(dist, key);
+  // Again, over the signature that is there.
+  await signSums(dist, key);
+  Deno.writeTextFileSync(join(folder, "signers"), `release ${Deno.readTextFileSync(`${key}.pub`)}`);
+  const verify = (sums: string): Promise<{ readonly code: number } | undefined> =>
+    tool("sh", [
+      "-c",
+      'ssh-keygen -Y verify -f "$0" -I release -n warmboot-release -s SHA256SUMS.sig < "$1"',
+      join(folder, "signers"),
+      sums,
+    ], { cwd: dist });
+  assertEquals((await verify("SHA256SUMS"))?.code, 0);
+  Deno.writeTextFileSync(join(folder, "forged"), "0".repeat(64));
+  assert((await verify(join(folder, "forged")))?.code !== 0);
+  await assertRejects(() => signSums(dist, join(folder, "no-key")), Error, "Cannot sign with");
+});
+
+Deno.test("a release is not made from files that differ from their commit", async () => {
+  const copy = join(folder, "dirty");
+  const made = await tool("sh", [
+    "-c",
+    'cp -R "$1" "$0" && cd "$0" && rm -rf .git && git init -q && git -c user.name=x -c user.email=x@x commit -q --allow-empty -m x && exec "$2" run -A packaging/release.ts',
+    copy,
+    join(REPOSITORY, "."),
+    Deno.execPath(),
+  ]);
+  assertEquals(made?.code, 1);
+  assertStringIncludes(made?.said ?? "", "A release is made from a commit, and these files differ from it");
+  assertEquals([...Deno.readDirSync(copy)].some(({ name }) => name === "dist"), false);
+});
+
+Deno.test("a Deno that is too old is named, and what to do about it", async () => {
+  const old = join(folder, "old-deno");
+  // What the launcher starts it with is all that it sees; it runs the start script as an old Deno would.
+  Deno.writeTextFileSync(
+    old,
+    `#!/bin/sh
+for last; do case $last in *.js) script=$last ;; esac; done
+{ echo 'const Deno = { version: { deno: "2.8.9" }, execPath: () => "/old/deno", exit: globalThis.Deno.exit };'
+  cat "$script"; } > "${folder}/old.js"
+exec "${Deno.execPath()}" run --quiet -A "${folder}/old.js"
+`,
+    { mode: 0o755 },
+  );
+  const { code, said } = await ran(join(unpacked, "bin/warmboot"), ["--version"], old);
+  assertEquals(code, 69, said);
+  assertStringIncludes(said, "error: warmboot needs Deno 2.9 or newer; /old/deno is 2.8.9");
 });
 
 Deno.test("tar unpacks a release as it was packed: owners, times and modes", async () => {
@@ -99,7 +170,7 @@ Deno.test("the program runs from where it was unpacked, names no path of this ma
     (await ran(join(unpacked, "bin/warmboot"), ["--version"])).said,
     new RegExp(`^warmboot ${VERSION} \\(deno`),
   );
-  const text = Deno.readTextFileSync(join(unpacked, "lib/warmboot/warmboot.js"));
+  const text = Deno.readTextFileSync(join(unpacked, "lib/warmboot/program.js"));
   for (const path of [REPOSITORY, "/npm/", Deno.env.get("HOME") ?? REPOSITORY]) {
     assert(!text.includes(`${path}/`), path);
   }
