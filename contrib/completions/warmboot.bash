@@ -136,7 +136,8 @@ _warmboot_value() {
   case $1:$2 in
     *:--color) offers=('auto always never') ;;
     check:-o | check:--output) offers=('text json yaml sarif junit') ;;
-    plan:-o | plan:--output) offers=('text json yaml svg') ;;
+    plan:-o | plan:--output) offers=('text json yaml svg markdown') ;;
+    plan:--picture) offers=(:files) ;;
     plan:--out) offers=(:files) ;;
     plan:--facts) offers=(:files) ;;
     plan:--facts-dir) offers=(:folders) ;;
@@ -171,7 +172,7 @@ _warmboot_value() {
 _warmboot_options() {
   case $command in
     check) options='-o --output --origin -h --help --version --color' ;;
-    plan) options='-o --output --out --facts --facts-dir -h --help --version --color' ;;
+    plan) options='-o --output -v --verbose --brief --picture --out --facts --facts-dir -h --help --version --color' ;;
     diff) options='-o --output --facts -h --help --version --color' ;;
     load) options='--dry-run --exec --now --force -h --help --version --color' ;;
     exec) options='--now --dry-run -h --help --version --color' ;;

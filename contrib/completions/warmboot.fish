@@ -64,7 +64,10 @@ complete -c warmboot -n '__warmboot_in check' -s o -l output -x -k -a 'text json
 complete -c warmboot -n '__warmboot_in check' -l origin -d 'Print each profile as it is after merging, and which file and line set each value'
 
 complete -c warmboot -n '__warmboot_in plan' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__fish_complete_directories (commandline -ct))'
-complete -c warmboot -n '__warmboot_in plan' -s o -l output -x -k -a 'text json yaml svg' -d 'Form of the output'
+complete -c warmboot -n '__warmboot_in plan' -s o -l output -x -k -a 'text json yaml svg markdown' -d 'Form of the output'
+complete -c warmboot -n '__warmboot_in plan' -s v -l verbose -d 'List the checks that passed as well'
+complete -c warmboot -n '__warmboot_in plan' -l brief -d 'Print five lines, for a chat or a commit comment'
+complete -c warmboot -n '__warmboot_in plan' -l picture -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Link this picture from -o markdown'
 complete -c warmboot -n '__warmboot_in plan' -l out -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Store the plan in FILE for warmboot load'
 complete -c warmboot -n '__warmboot_in plan' -l facts -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Plan for the host captured in FILE'
 complete -c warmboot -n '__warmboot_in plan' -l facts-dir -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Plan every profile for every host captured in DIR, and print the matrix'

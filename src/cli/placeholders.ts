@@ -32,6 +32,7 @@ export const PLACEHOLDERS: { readonly [word: string]: Placeholder } = {
   FILE: { doc: "Any file. `-` is standard input or standard output.", offers: ["files"] },
   DIR: { doc: "A folder.", offers: ["folders"] },
   PATH: { doc: "A file that can be run.", offers: ["files"] },
+  LINK: { doc: "An address, or a path relative to where the text is shown.", offers: ["files"] },
   RELEASE: { doc: "The release of a kernel, as uname -r says it.", offers: ["releases"] },
   COMMAND: { doc: "One of the commands.", offers: ["commands"] },
 };

@@ -54,7 +54,8 @@ export function legendOf(map: MemoryMap, drawing: Drawing): readonly LegendRow[]
   return [
     ...grounds.flatMap((kind) => {
       const ranges = near.filter((region) => region.kind === kind);
-      return shown.has(kind) || (kind !== "reserved" && ranges.length > 0) ? groundRows(kind, ranges) : [];
+      // A kind that segments hide has no cell to explain.
+      return shown.has(kind) ? groundRows(kind, ranges) : [];
     }),
     ...(shown.has("unlisted")
       ? [{ mark: "unlisted", name: NAMES.unlisted, text: "no line in /proc/iomem" } as const]

@@ -1,5 +1,5 @@
 import { formatSize } from "../core/number.ts";
-import { type Bar, draw, type Drawing, type Frame } from "./memory_bar.ts";
+import { type Bar, draw, type Drawing, type Frame, type Mark } from "./memory_bar.ts";
 import { barsOf, captionOf, labelsOf, legendOf, type LegendRow, nameOf, notesOf } from "./memory_legend.ts";
 import type { MemoryMap } from "./memory_map.ts";
 import { cellsOf } from "./memory_scale.ts";
@@ -26,13 +26,14 @@ export function memoryPart(
   width: number,
 ): Part {
   const drawing = draw(map, frame, Math.floor(width / CELL), LEAST);
+  const shapeOf = shapes(map);
   const body: string[] = [];
   let y = at.y;
   for (const bar of barsOf(drawing)) {
     const below = bar === drawing.detail || drawing.detail === undefined;
     // The enlarged part fans out under caption and addresses, down to the next bar.
     if (!below && drawing.detail !== undefined) body.push(spread(bar, drawing.detail, at.x, y + 42 + BAR, width));
-    body.push(...barElements(bar, drawing, at.x, y));
+    body.push(...barElements(bar, drawing, at.x, y, shapeOf));
     y += 42 + BAR;
     if (below) body.push(...letters(bar, at.x, y, width));
     y += 26;
@@ -40,7 +41,7 @@ export function memoryPart(
   const legend = legendOf(map, drawing);
   y += 4;
   for (const row of legend) {
-    const part = legendRow(row, at.x, y, width);
+    const part = legendRow(row, at.x, y, width, shapeOf);
     body.push(...part.body);
     y += part.height;
   }
@@ -65,7 +66,17 @@ export function wrapped(text: string, columns: number): readonly string[] {
   return wrap(text, columns, 0).split("\n").map((each) => cutToWidth(each, columns));
 }
 
-function barElements(bar: Bar, drawing: Drawing, x: number, y: number): readonly string[] {
+/** The class of a mark; for a segment by its letter. */
+type ShapeOf = (mark: Mark, key?: string) => string;
+
+/** Neighbours among the segments, by address, have different shades. */
+function shapes({ segments }: MemoryMap): ShapeOf {
+  const sorted = segments.toSorted((a, b) => a.start < b.start ? -1 : a.start > b.start ? 1 : 0);
+  const second = new Set(sorted.filter((_, index) => index % 2 === 1).map(({ key }) => key));
+  return (mark, key) => mark === "segment" && key !== undefined && second.has(key) ? "wb-segment-2" : `wb-${mark}`;
+}
+
+function barElements(bar: Bar, drawing: Drawing, x: number, y: number, shapeOf: ShapeOf): readonly string[] {
   const top = y + 42;
   const { cells } = bar.scale;
   const ruler = x + cells * CELL - 50;
@@ -80,7 +91,13 @@ function barElements(bar: Bar, drawing: Drawing, x: number, y: number): readonly
     ...bar.runs.map(({ from, to, mark, segment }) => {
       // A gap between segments that touch.
       const gap = mark === "segment" ? 1 : 0;
-      const box = { class: `wb-${mark}`, x: x + from * CELL, y: top, width: (to - from) * CELL - gap, height: BAR };
+      const box = {
+        class: shapeOf(mark, segment?.key),
+        x: x + from * CELL,
+        y: top,
+        width: (to - from) * CELL - gap,
+        height: BAR,
+      };
       return element("rect", box, segment === undefined ? "" : element("title", {}, escaped(segment.name)));
     }),
     element("rect", { class: "wb-line", x, y: top, width: cells * CELL, height: BAR }),
@@ -120,13 +137,13 @@ function letters({ runs }: Bar, x: number, y: number, width: number): readonly s
   });
 }
 
-function legendRow(row: LegendRow, x: number, y: number, width: number): Part {
+function legendRow(row: LegendRow, x: number, y: number, width: number, shapeOf: ShapeOf): Part {
   const { mark, key, text } = row;
   const column = 160;
   const lines = wrapped(text, columnsIn(width - column));
   return {
     body: [
-      element("rect", { class: `wb-${mark}`, x, y, width: 18, height: 14 }),
+      element("rect", { class: shapeOf(mark, key), x, y, width: 18, height: 14 }),
       element("rect", { class: "wb-line", x, y, width: 18, height: 14 }),
       ...(key === undefined ? [] : [line(x + 9, y + 11, key, "wb-letter")]),
       line(x + 26, y + 12, cutToWidth(nameOf(row), 18)),

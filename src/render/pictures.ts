@@ -8,7 +8,7 @@ import { memoryMap } from "./memory_map.ts";
 import { columnsIn, memoryPart, memoryWords, wrapped } from "./memory_svg.ts";
 import { headline, isReady, verdict } from "./plan.ts";
 import { PLAIN } from "./style.ts";
-import { line, type Part, svgDocument } from "./svg.ts";
+import { element, escaped, line, type Part, svgDocument } from "./svg.ts";
 import { cutToWidth } from "./width.ts";
 
 /** Units between the edge and what is drawn. */
@@ -74,7 +74,7 @@ export function renderDiffSvg(
   const body = [
     line(EDGE, 36, cutToWidth(title, 78), "wb-head"),
     ...panels.flatMap((each) => each.body),
-    ...text.map((each, index) => line(EDGE, top + index * 16, each, "wb-code", { "xml:space": "preserve" })),
+    ...text.map((each, index) => diffLine(EDGE, top + index * 16, each)),
   ];
   const words = ["Before", "After"].map((label, index) => `${label}: ${memoryWords(maps[index === 0 ? 0 : 1], frame)}`);
   const height = top + text.length * 16 + EDGE;
@@ -96,6 +96,17 @@ function textLines(diff: Diff, columns: number): readonly string[] {
   return cut.map((each) => cutToWidth(each, columns));
 }
 
+const MARKS: { readonly [mark: string]: string } = { "+": "wb-good", "-": "wb-bad", "~": "wb-warn" };
+
+/** A line of a diff, its mark in colour. */
+function diffLine(x: number, y: number, text: string): string {
+  const [, indent = "", mark = "", rest = text] = /^( {4})([-+~])(?= )(.*)$/.exec(text) ?? [];
+  const shape = MARKS[mark];
+  const painted = shape === undefined ? "" : element("tspan", { class: shape }, escaped(mark));
+  const attributes = { x, y, class: "wb-code", "xml:space": "preserve" };
+  return element("text", attributes, `${escaped(indent)}${painted}${escaped(rest)}`);
+}
+
 function shapeOf(plan: Plan): string {
   return isReady(plan) ? "wb-good" : "wb-bad";
 }
@@ -104,7 +115,7 @@ function shapeOf(plan: Plan): string {
 function verdictLines(plan: Plan, columns: number): readonly { readonly text: string; readonly shape: string }[] {
   const failed = plan.checks.filter(({ status }) => status === "fail");
   return [
-    { text: verdict(plan), shape: shapeOf(plan) },
+    ...wrapped(verdict(plan), columns).map((text) => ({ text, shape: shapeOf(plan) })),
     ...failed.slice(0, 8).flatMap(({ rule, message }) =>
       wrapped(`${rule}: ${message}`, columns).map((text) => ({ text, shape: "" }))
     ),

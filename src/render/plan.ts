@@ -18,11 +18,20 @@ import { visible } from "../core/text.ts";
 
 const LABEL = 16;
 
+/** What a plan is shown with. */
+export interface PlanDetail {
+  /** The host that it is for. */
+  readonly facts?: HostFacts | undefined;
+  /** Whether the checks that passed are listed, not counted. */
+  readonly verbose?: boolean;
+}
+
 /**
  * A plan for an administrator who is about to reboot: what runs, what will run, by which call and why, and the checks.
- * With the facts of its host, the memory is drawn too; without them, only the segments.
+ * With the facts of its host, the memory is drawn too; without them, only the segments. What failed is last, above the
+ * verdict, where a terminal shows it.
  */
-export function renderPlan(plan: Plan, layout: Layout, facts?: HostFacts): string {
+export function renderPlan(plan: Plan, layout: Layout, { facts, verbose = false }: PlanDetail = {}): string {
   const { style } = layout;
   return [
     style.bold(visible(headline(plan))),
@@ -36,11 +45,34 @@ export function renderPlan(plan: Plan, layout: Layout, facts?: HostFacts): strin
     "",
     ...memory(plan, layout, facts),
     style.bold("Checks"),
-    ...plan.checks.flatMap((check) => checkLines(check, layout)),
+    ...checkRows(plan.checks, layout, verbose),
     "",
-    (isReady(plan) ? style.good : style.bad)(verdict(plan)),
+    painted(plan, wrap(verdict(plan), layout.width, 2), layout),
     "",
   ].join("\n");
+}
+
+/** Checks that passed, in one line or as a list; then those that warn, and last those that failed. */
+function checkRows(checks: readonly Check[], layout: Layout, verbose: boolean): readonly string[] {
+  const of = (status: Check["status"]) => checks.filter((check) => check.status === status);
+  const passed = of("pass");
+  const list = passed.flatMap((check) => checkLines(check, layout));
+  const hint = passed.length === 1 ? "-v lists it" : "-v lists them";
+  return [
+    ...(verbose || passed.length === 0 ? list : [`  ${layout.style.good(passedText(checks))}; ${hint}`]),
+    ...[...of("warn"), ...of("fail")].flatMap((check) => checkLines(check, layout)),
+  ];
+}
+
+/** How many checks passed. */
+export function passedText(checks: readonly Check[]): string {
+  const count = checks.filter(({ status }) => status === "pass").length;
+  return count === 1 ? "1 check passed" : `${count} checks passed`;
+}
+
+/** A text about a plan, in the colour of its verdict. */
+export function painted(plan: Plan, text: string, { style }: Layout): string {
+  return (isReady(plan) ? style.good : style.bad)(text);
 }
 
 /** What a plan does, in one line, raw. */
@@ -81,7 +113,8 @@ function memory(plan: Plan, layout: Layout, facts: HostFacts | undefined): reado
   return [layout.style.bold("Memory"), ...memoryLines(memoryMap(plan, facts), layout), ""];
 }
 
-function isExplicit({ call }: Plan): boolean {
+/** Whether a plan has explicit segments and no kernel. */
+export function isExplicit({ call }: Plan): boolean {
   return call.syscall === "kexec_load" && rolesOf(call).kernel === undefined && call.segments.length > 0;
 }
 
@@ -132,14 +165,17 @@ export function isReady({ checks }: Plan): boolean {
   return checks.every((check) => check.status !== "fail");
 }
 
-/** The result of the checks of a plan. */
-export function verdict(plan: Plan): string {
-  const failed = plan.checks.filter((check) => check.status === "fail").length;
-  const warned = plan.checks.filter((check) => check.status === "warn").length;
-  const warnings = warned === 0 ? "" : `, with ${warned} ${warned === 1 ? "warning" : "warnings"}`;
-  return isReady(plan)
-    ? `Ready to load${warnings}`
-    : `Not ready: ${failed} ${failed === 1 ? "check" : "checks"} failed${warnings}`;
+/** The result of the checks of a plan, with the names of those that failed or warn, shown by `show`. */
+export function verdict({ checks }: Plan, show: (rule: string) => string = visible): string {
+  const [failed, warned] = [namesOf(checks, "fail").map(show), namesOf(checks, "warn").map(show)];
+  const warnings = `${warned.length} ${warned.length === 1 ? "warning" : "warnings"}: ${warned.join(", ")}`;
+  if (failed.length === 0) return warned.length === 0 ? "Ready to load" : `Ready to load, with ${warnings}`;
+  return `Not ready: ${failed.join(", ")}${warned.length === 0 ? "" : `; ${warnings}`}`;
+}
+
+/** The rules with such a verdict, each once: a rule may judge several segments. */
+function namesOf(checks: readonly Check[], status: Check["status"]): readonly string[] {
+  return [...new Set(checks.filter((check) => check.status === status).map(({ rule }) => rule))];
 }
 
 function optional(text: string | undefined): readonly string[] {

@@ -19,9 +19,8 @@ export function element(name: string, attributes: Attributes, content = ""): str
 }
 
 /** A line of text; `shape` is its class. */
-export function line(x: number, y: number, text: string, shape = "", more: Attributes = {}): string {
-  const attributes = { x, y, ...(shape === "" ? {} : { class: shape }), ...more };
-  return element("text", attributes, escaped(text));
+export function line(x: number, y: number, text: string, shape = ""): string {
+  return element("text", { x, y, ...(shape === "" ? {} : { class: shape }) }, escaped(text));
 }
 
 /** Text as XML content: no markup, nothing that XML 1.0 forbids, and nothing that reverses the direction of text. */
@@ -58,6 +57,7 @@ const COLOURS: readonly (readonly [selector: string, property: string, light: st
   [".wb .wb-dim", "fill", "#59636e", "#9198a1"],
   [".wb .wb-good", "fill", "#1a7f37", "#3fb950"],
   [".wb .wb-bad", "fill", "#c21d29", "#ff6a63"],
+  [".wb .wb-warn", "fill", "#9a6700", "#d29922"],
   [".wb .wb-letter", "fill", "#ffffff", "#06101f"],
   [".wb-line", "stroke", "#818b98", "#7d8590"],
   [".wb-zoom", "fill", "#e8edf2", "#1d2530"],
@@ -70,6 +70,7 @@ const COLOURS: readonly (readonly [selector: string, property: string, light: st
   [".wb-unlisted", "fill", "#ffffff", "#0d1117"],
   [".wb-fold-line", "stroke", "#59636e", "#9198a1"],
   [".wb-segment", "fill", "#0969da", "#58a6ff"],
+  [".wb-segment-2", "fill", "#0a3069", "#b6e3ff"],
   [".wb-conflict-ground", "fill", "#ffffff", "#0d1117"],
   [".wb-conflict-line", "stroke", "#c21d29", "#ff6a63"],
 ];

@@ -50,7 +50,7 @@ const CONTROL_OR_BIDI = new RegExp(`${CONTROL.source}|[\\u200e\\u200f\\u202a-\\u
 /** Every form of the plan can be shown on a terminal, and its JSON is the plan. */
 function judgeTexts(plan: Plan, facts: HostFacts, sound: boolean): void {
   const json = planText(plan);
-  assertShowable(renderPlan(plan, { style: PLAIN, width: 80 }, facts), CONTROL_OR_BIDI);
+  assertShowable(renderPlan(plan, { style: PLAIN, width: 80 }, { facts }), CONTROL_OR_BIDI);
   assertShowable(json, CONTROL_OR_BIDI);
   assertShowable(stringify(plan, { lineWidth: -1, useAnchors: false }), CONTROL);
   const problems: Diagnostic[] = [];

@@ -83,7 +83,7 @@ Deno.test({
   fn: async () => {
     const cases: readonly (readonly [string, string])[] = [
       ["plan --output = js", "json"],
-      ["plan --output =", "text json yaml svg"],
+      ["plan --output =", "text json yaml svg markdown"],
       ["diff @r", "@running"],
       ["diff @", "@loaded @running"],
       ["init --out = x --newe", "--newest"],

@@ -265,7 +265,7 @@ pure("where the host hides its addresses, nothing is made up", () => {
 pure("the plan draws what it is drawn from, and stays as it is", () => {
   const { plan, facts } = SCENES.overlap;
   const before = JSON.stringify(plan);
-  assertStringIncludes(renderPlan(plan, { style: PLAIN, width: 80 }, facts), drawn({ plan, facts }));
+  assertStringIncludes(renderPlan(plan, { style: PLAIN, width: 80 }, { facts }), drawn({ plan, facts }));
   assertEquals(JSON.stringify(plan), before);
 });
 

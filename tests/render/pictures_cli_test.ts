@@ -39,6 +39,42 @@ Deno.test("--out stores the plan beside a picture, and no plan under a picture's
   }
 });
 
+Deno.test("plan in brief, with every check, and as Markdown; the exit code is that of the plan", async () => {
+  const text = await run(["plan", low, "--facts", facts], ["--allow-read"]);
+  assertMatch(text.stdout, /\nChecks\n {2}\d+ checks passed; -v lists them\n\nReady to load\n$/);
+  const verbose = await run(["plan", low, "--facts", facts, "-v"], ["--allow-read"]);
+  assertMatch(verbose.stdout, /\nChecks\n(?: {2}ok {4}\S+ +.*\n(?: {27}.*\n)*)+\nReady to load\n$/);
+  const brief = await run(["plan", low, "--facts", facts, "--brief"], ["--allow-read"]);
+  assertEquals([brief.code, brief.stdout.split("\n").length], [text.code, 6], brief.stdout);
+  const file = join(folder, "low.md.json");
+  const markdown = await run(
+    ["plan", low, "--facts", facts, "-o", "markdown", "--picture", "p.svg", "--out", file],
+    ["--allow-read", "--allow-write"],
+  );
+  assertMatch(markdown.stdout, /^### `low: [^]*\n\[!\[[^\]]+\]\(<p\.svg>\)\]\(<p\.svg>\)\n$/);
+  assertEquals([markdown.code, JSON.parse(Deno.readTextFileSync(file)).format], [text.code, "warmboot.plan/1"]);
+});
+
+const MISFITS: readonly (readonly [words: string, says: string])[] = [
+  ["--brief -v", "--brief and --verbose are mutually exclusive"],
+  ["--brief -o json", "--brief requires -o text"],
+  ["-v -o svg", "--verbose requires -o text"],
+  ["--picture p.svg", "--picture requires -o markdown"],
+  ["-o markdown --out -", "would store the plan there"],
+  ["-o markdown --out plan.md", "would store the plan there"],
+  ["-o markdown --facts-dir .", "-o markdown cannot be combined with --facts-dir"],
+  ["--brief --facts-dir .", "--brief cannot be combined with --facts-dir"],
+  ["-v --facts-dir .", "--verbose cannot be combined with --facts-dir"],
+];
+
+for (const [words, says] of MISFITS) {
+  Deno.test(`plan ${words}: refused, and nothing is planned`, async () => {
+    const refused = await run(["plan", low, ...words.split(" ")], ["--allow-read"]);
+    assertEquals([refused.code, refused.stdout], [EXIT.usage.code, ""]);
+    assertStringIncludes(refused.stderr, says);
+  });
+}
+
 Deno.test("diff draws both sides, and of stored plans only what is known", async () => {
   const svg = await run(["diff", low, high, "--facts", facts, "-o", "svg"], ["--allow-read"]);
   assertEquals([svg.code, svg.stderr], [EXIT.differs.code, ""]);

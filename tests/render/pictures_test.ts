@@ -74,7 +74,9 @@ pure("names, hosts and checks cannot break out of the document", () => {
 
 /** The boxes of a kind: x and width. */
 function boxes(svg: string, kind: string): readonly (readonly [number, number])[] {
-  return [...svg.matchAll(new RegExp(`<rect class="wb-${kind}" x="(\\d+)" y="\\d+" width="(\\d+)" height="34"`, "g"))]
+  return [
+    ...svg.matchAll(new RegExp(`<rect class="wb-${kind}(?:-2)?" x="(\\d+)" y="\\d+" width="(\\d+)" height="34"`, "g")),
+  ]
     .map((match) => [Number(match[1]), Number(match[2])]);
 }
 
@@ -100,7 +102,7 @@ pure("before and after have one scale: what stays is at the same place in both",
   assertEquals((kernels[1]?.[0] ?? 0) - (kernels[0]?.[0] ?? 0), 476);
   assertStringIncludes(svg, "Before: a");
   assertStringIncludes(svg, "After: b");
-  assertStringIncludes(svg, "+ code");
+  assertStringIncludes(svg, "+</tspan> code");
 });
 
 pure("the running system is drawn without a plan", () => {
@@ -117,4 +119,50 @@ pure("a side whose host is not at hand says so", () => {
   const svg = renderDiffSvg(diffPlans(...sides), sides, [undefined, SMALL_VM]);
   assertStringIncludes(svg, "The memory map of web1 is not available here");
   assertEquals(boxes(svg, "unknown").every(([x]) => x < 480), true);
+});
+
+pure("segments that are neighbours have different shades, also in the legend", () => {
+  for (const { plan, facts } of [SCENES.small, SCENES.crash, SCENES.server]) {
+    const shades = [...renderPlanSvg(plan, facts).matchAll(/<rect class="(wb-segment(?:-2)?)" [^>]*height="(34|14)"/g)];
+    const inBar = shades.filter(([, , height]) => height === "34").map(([, shade]) => shade);
+    const inLegend = shades.filter(([, , height]) => height === "14").map(([, shade]) => shade);
+    assertEquals(new Set(inLegend).size, 2);
+    assertEquals(inLegend.some((shade, index) => shade === inLegend[index + 1]), false);
+    assertEquals(inBar.slice(-inLegend.length), inLegend);
+  }
+  // By address, not by the plan's order.
+  const scattered = explicitScene(
+    [0x600_0000n, 0x200_0000n, 0x400_0000n].map((at, index) => ({ name: `s${index}`, at, size: 0x200_0000n })),
+    SMALL_VM,
+  );
+  const bar = [...renderPlanSvg(scattered.plan, scattered.facts).matchAll(/"(wb-segment(?:-2)?)" [^>]*height="34"/g)];
+  assertEquals(bar.map(([, shade]) => shade).slice(-3), ["wb-segment", "wb-segment-2", "wb-segment"]);
+});
+
+pure("the legend lists what is drawn: a running kernel that a segment hides is not", () => {
+  const at = (start: bigint, size: bigint) => explicitScene([{ name: "over", at: start, size }], SMALL_VM);
+  const hidden = at(0x1ae0_0000n, 0x280_0000n);
+  const partly = at(0x1ae0_0000n, 0x100_0000n);
+  assertEquals(renderPlanSvg(hidden.plan, hidden.facts).includes("running kernel"), false);
+  assertStringIncludes(renderPlanSvg(partly.plan, partly.facts), "running kernel");
+  for (const { plan, facts } of Object.values(SCENES)) {
+    const svg = renderPlanSvg(plan, facts);
+    for (const kind of ["ram", "kernel", "crash", "reserved", "unlisted", "fold", "conflict"]) {
+      const legend = svg.includes(`<rect class="wb-${kind}" x="20"`) &&
+        new RegExp(`class="wb-${kind}" x="20" y="\\d+" width="18" height="14"`).test(svg);
+      assertEquals(legend, boxes(svg, kind).length > 0, kind);
+    }
+  }
+});
+
+pure("the marks of a diff are coloured, and nothing else of its lines", () => {
+  const sides = [side("a", SCENES.small), side("b", SCENES.overlap)] as const;
+  const svg = renderDiffSvg(diffPlans(...sides), sides, [SMALL_VM, SMALL_VM]);
+  assertMatch(svg, /> {4}<tspan class="wb-good">\+<\/tspan> code/);
+  assertMatch(svg, /> {4}<tspan class="wb-bad">-<\/tspan> initrd/);
+  const paint: { readonly [mark: string]: string } = { "+": "wb-good", "-": "wb-bad", "~": "wb-warn" };
+  const marks = [...svg.matchAll(/<tspan class="([^"]+)">(.)<\/tspan>/g)];
+  assert(marks.length > 4);
+  assertEquals(marks.filter(([, shape, mark = ""]) => shape !== paint[mark]), []);
+  assertEquals(svg.match(/> {4}[-+~] /), null);
 });

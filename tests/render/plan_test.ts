@@ -1,11 +1,14 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { planBoot } from "../../src/plan/planner.ts";
 import type { Profile } from "../../src/profile/profile.ts";
+import type { Check } from "../../src/plan/plan.ts";
 import { renderComplaints, renderPlan } from "../../src/render/plan.ts";
+import { renderPlanBrief } from "../../src/render/plan_brief.ts";
 import { COLOURED, PLAIN } from "../../src/render/style.ts";
 import { wrap } from "../../src/render/wrap.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, kernelFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
+import { SCENES } from "./scenes.ts";
 
 const plain = { style: PLAIN, width: 80 };
 const plan = planBoot({
@@ -44,8 +47,24 @@ Deno.test({
                 kexec_file_load the kernel checks and places the image
 
 Checks
+  12 checks passed; -v lists them
   warn  already-loaded     An image is loaded already; this one replaces it
                            If the load fails, the old one stays loaded
+
+Ready to load, with 1 warning: already-loaded
+`,
+    );
+  },
+});
+
+Deno.test({
+  name: "with -v the checks that passed are listed, before those that warn",
+  permissions: "none",
+  fn() {
+    const text = renderPlan(plan, plain, { verbose: true });
+    assertEquals(
+      text.slice(text.indexOf("Checks\n")),
+      `Checks
   ok    file-size          /boot/vmlinuz has 12 MiB, /boot/initrd.img has 30 MiB
   ok    kernel-image       /boot/vmlinuz is Linux 6.12.107+deb13-amd64, bzImage
                            2.15, zstd payload, signed
@@ -61,10 +80,77 @@ Checks
   ok    call-available     The running kernel has kexec_file_load
                            (CONFIG_KEXEC_FILE=y)
   ok    lockdown           The running kernel is not locked down
+  warn  already-loaded     An image is loaded already; this one replaces it
+                           If the load fails, the old one stays loaded
 
-Ready to load, with 1 warning
+Ready to load, with 1 warning: already-loaded
 `,
     );
+  },
+});
+
+Deno.test({
+  name: "a plan ends with what failed, above a verdict that names it",
+  permissions: "none",
+  fn() {
+    const { checks } = failing;
+    const failed = checks.filter(({ status }) => status === "fail").map(({ rule }) => rule);
+    for (const verbose of [false, true]) {
+      const lines = renderPlan(failing, plain, { verbose }).trimEnd().split("\n");
+      assertEquals(lines.at(-1), `Not ready: ${failed.join(", ")}`);
+      const marks = lines.slice(lines.indexOf("Checks") + 1).flatMap((line) =>
+        /^ {2}(ok|warn|FAIL) /.exec(line)?.[1] ?? []
+      );
+      const order = ["ok", "warn", "FAIL"];
+      assertEquals(marks, marks.toSorted((a, b) => order.indexOf(a) - order.indexOf(b)));
+      assertEquals(marks.filter((mark) => mark === "ok").length, verbose ? checks.length - failed.length : 0);
+    }
+  },
+});
+
+Deno.test({
+  name: "the verdict names each rule once, and the line of passed checks counts them",
+  permissions: "none",
+  fn() {
+    const check = (rule: string, status: Check["status"]): Check => ({ rule, status, message: "m" });
+    const shown = (...checks: readonly Check[]) => renderPlan({ ...plan, checks }, plain).split("Checks\n")[1];
+    assertEquals(shown(check("a", "pass")), "  1 check passed; -v lists it\n\nReady to load\n");
+    assertEquals(
+      shown(check("b", "fail"), check("a", "warn"), check("b", "fail"), check("c", "fail"), check("d", "warn")),
+      `  warn  a                  m
+  warn  d                  m
+  FAIL  b                  m
+  FAIL  b                  m
+  FAIL  c                  m
+
+Not ready: b, c; 2 warnings: a, d
+`,
+    );
+    const many = Array.from({ length: 12 }, (_, index) => check(`a-long-rule-${index}`, "fail"));
+    const lines = (shown(...many) ?? "").split("\n");
+    assert(lines.every((line) => line.length <= 80), lines.join("\n"));
+  },
+});
+
+Deno.test({
+  name: "a plan in brief is five lines",
+  permissions: "none",
+  fn() {
+    assertEquals(
+      renderPlanBrief(plan, plain),
+      `web: boot 6.12.107+deb13-amd64 on web1
+From 6.1.0-50-amd64 on x86_64, by kexec_file_load, no flags
+Files: /boot/vmlinuz (12 MiB), /boot/initrd.img (30 MiB)
+Command line: root=LABEL=root ro
+Ready to load, with 1 warning: already-loaded. An image is loaded already; this one replaces it
+`,
+    );
+    for (const { plan: each } of Object.values(SCENES)) {
+      assertEquals(renderPlanBrief(each, plain).split("\n").length, 6);
+    }
+    const brief = renderPlanBrief(failing, plain).split("\n");
+    assertMatch(brief[4] ?? "", /^Not ready: [a-z-]+, [a-z-]+, [a-z-]+\. [A-Z\/]/);
+    assertMatch(renderPlanBrief(SCENES.overlap.plan, plain), /\n3 segments, entered at 0x1000000\n/);
   },
 });
 
@@ -94,7 +180,7 @@ Deno.test({
   permissions: "none",
   fn() {
     const text = renderPlan(failing, plain);
-    assertStringIncludes(text, "\n\nNot ready: 3 checks failed\n");
+    assertMatch(text, /\n\nNot ready: [a-z-]+, [a-z-]+, [a-z-]+\n$/);
     assertStringIncludes(text, "web: load crash kernel 6.12.107+deb13-amd64 on web1");
     assertStringIncludes(text, "FAIL  crash-reservation  No memory is reserved");
   },
@@ -153,7 +239,10 @@ Deno.test({
       host: { ...plan.host, hostname: "h\u0007", cmdline: "a\u202eb" },
       checks: [{ rule: "r", status: "fail" as const, message: "m\u001b]0;x", hint: "h\u009b" }],
     };
-    // deno-lint-ignore no-control-regex
-    assertEquals(renderPlan(hostile, plain).match(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/g), null);
+    for (const text of [renderPlan(hostile, plain), renderPlanBrief(hostile, plain)]) {
+      // deno-lint-ignore no-control-regex
+      assertEquals(text.match(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/g), null);
+    }
+    assertEquals(renderPlanBrief(hostile, plain).split("\n").length, 6);
   },
 });

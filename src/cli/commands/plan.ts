@@ -4,7 +4,7 @@ import { STDIO } from "../../app/files/read_whole.ts";
 import type { Prepared } from "../../app/prepare.ts";
 import { type ExitName, worse } from "../../core/program.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { type Command, FACTS_OPTION, type Invocation, outputOption, textOption } from "../command.ts";
+import { type Command, FACTS_OPTION, type Invocation, isSet, outputOption, textOption } from "../command.ts";
 import type { Ports } from "../ports.ts";
 import { progressOf } from "../progress.ts";
 import { complain, dataText, report, say } from "../report.ts";
@@ -16,9 +16,12 @@ export const plan: Command = {
   words: { min: 1, max: Infinity },
   summary: "Show what would happen, and change nothing",
   description:
-    "Reads the host, opens and hashes the files that the profile names, chooses the system call, says why, and checks everything that can be checked before the call.\nThe plan can be stored with --out, reviewed, and carried out with `warmboot load FILE`: exactly as it is, or not at all.\nThe text and -o svg draw the host's memory, with each segment where it will lie.\nWith --facts-dir, plans each profile for each captured host of a folder and prints which fits which: ok, warn or fail, with the first reason. It exits 69 if a profile fits no host.",
+    "Reads the host, opens and hashes the files that the profile names, chooses the system call, says why, and checks everything that can be checked before the call.\nThe plan can be stored with --out, reviewed, and carried out with `warmboot load FILE`: exactly as it is, or not at all.\nThe text and -o svg draw the host's memory, with each segment at its address. The text ends with the checks that warn or fail, and a verdict that names them. -o markdown is for a pull request; foreign text in it is escaped.\nWith --facts-dir, plans each profile for each captured host of a folder and prints which fits which: ok, warn or fail, with the first reason. It exits 69 if a profile fits no host.",
   options: [
-    outputOption("text", "json", "yaml", "svg"),
+    outputOption("text", "json", "yaml", "svg", "markdown"),
+    { name: "verbose", short: "v", doc: "List the checks that passed as well" },
+    { name: "brief", doc: "Print five lines, for a chat or a commit comment" },
+    { name: "picture", value: "LINK", doc: "Link this picture from -o markdown; -o svg makes it" },
     {
       name: "out",
       value: "FILE",
@@ -33,6 +36,10 @@ export const plan: Command = {
     { line: "warmboot plan web.yaml --out web.plan.json", doc: "Store the plan for review" },
     { line: "warmboot plan web.yaml --facts host.json", doc: "Plan for a captured host, as CI does" },
     { line: "warmboot plan web.yaml --facts host.json -o svg > web.svg", doc: "A picture for a review" },
+    {
+      line: "warmboot plan web.yaml --facts host.json -o markdown --picture web.svg",
+      doc: "The plan for a pull request, with that picture",
+    },
     { line: "warmboot plan profiles --facts-dir hosts", doc: "Which profile fits which host?" },
   ],
   run,
@@ -44,21 +51,12 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   const facts = textOption(invocation, "facts");
   const out = textOption(invocation, "out");
   const hosts = textOption(invocation, "facts-dir");
-  const misfit = form === "svg" ? svgMisfit(hosts, out) : undefined;
+  const misfit = misfitOf(invocation, form, out);
   if (misfit !== undefined) {
     complain(...misfit, ports);
     return "usage";
   }
-  if (hosts !== undefined) {
-    const extra = ["facts", "out"].find((name) => invocation.options[name] !== undefined);
-    if (extra === undefined) return await showMatrix(invocation.words, hosts, form, ports);
-    complain(
-      `--${extra} does not go with --facts-dir`,
-      "A matrix is of all hosts, and is stored by no option",
-      ports,
-    );
-    return "usage";
-  }
+  if (hosts !== undefined) return await showMatrix(invocation.words, hosts, form, ports);
   if (others.length > 0 || isFolder(path)) {
     complain("Only one profile is planned for one host", "Plan many for many hosts with --facts-dir DIR", ports);
     return "usage";
@@ -74,7 +72,7 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
     complain(`The plan would overwrite ${input}, from which it is made`, "Name another file with --out", ports);
     return "usage";
   }
-  ports.out.write(out === STDIO ? await stored(plan, form) : await shown(prepared, plan, form, ports));
+  ports.out.write(out === STDIO ? await stored(plan, form) : await shown(prepared, plan, form, invocation, ports));
   if (file !== undefined) {
     writeWhole(file, await stored(plan, form));
     say(`Stored in ${file}`, ports);
@@ -93,12 +91,37 @@ function overwritten(
   return inputs.find((each) => each !== STDIO && isSameFile(each, out));
 }
 
-/** What -o svg cannot be combined with, and what to do: --out stores plans, and a picture is none. */
-function svgMisfit(hosts: string | undefined, out: string | undefined): readonly [string, string] | undefined {
-  if (hosts !== undefined) return ["-o svg does not go with --facts-dir", "A matrix has no picture; use text or json"];
-  const picture = out === STDIO || out?.endsWith(".svg") === true;
-  return picture
-    ? [`--out ${out} would store the plan there, not the picture`, "Write it with -o svg > FILE.svg"]
+/** Options that depend on the form of the output. */
+const FORMS: { readonly [option: string]: string } = { verbose: "text", brief: "text", picture: "markdown" };
+
+/** File names by which someone means the form that is shown: --out stores the plan itself. */
+const ENDINGS: { readonly [form: string]: string } = { svg: ".svg", markdown: ".md" };
+
+/** Options that cannot be combined, and what to do. */
+function misfitOf(
+  { options }: Invocation,
+  form: string,
+  out: string | undefined,
+): readonly [message: string, hint: string] | undefined {
+  const given = (name: string): boolean => options[name] !== undefined;
+  const ending = ENDINGS[form];
+  if (given("facts-dir")) {
+    if (ending !== undefined) return [`-o ${form} cannot be combined with --facts-dir`, "Use -o text, json or yaml"];
+    const extra = ["facts", "out", ...Object.keys(FORMS)].find(given);
+    return extra === undefined
+      ? undefined
+      : [`--${extra} cannot be combined with --facts-dir`, `Plan one profile for one host, or omit --${extra}`];
+  }
+  if (given("brief") && given("verbose")) {
+    return ["--brief and --verbose are mutually exclusive", "Use one of them"];
+  }
+  for (const [option, wanted] of Object.entries(FORMS)) {
+    if (given(option) && form !== wanted) {
+      return [`--${option} requires -o ${wanted}`, `Use -o ${wanted}, or omit --${option}`];
+    }
+  }
+  return ending !== undefined && out !== undefined && (out === STDIO || out.endsWith(ending))
+    ? [`--out ${out} would store the plan there, not what -o ${form} shows`, `Use -o ${form} > FILE${ending}`]
     : undefined;
 }
 
@@ -117,12 +140,27 @@ async function showMatrix(words: readonly string[], hosts: string, form: string,
   return exit === "ok" && fittingNone(matrix).length > 0 ? "unavailable" : exit;
 }
 
-async function shown({ facts }: Prepared, plan: Plan, form: string, { out }: Ports): Promise<string> {
+async function shown(
+  { facts }: Prepared,
+  plan: Plan,
+  form: string,
+  invocation: Invocation,
+  { out }: Ports,
+): Promise<string> {
   switch (form) {
+    case "markdown":
+      return (await import("../../render/plan_markdown.ts")).renderPlanMarkdown(
+        plan,
+        textOption(invocation, "picture"),
+      );
     case "svg":
       return (await import("../../render/pictures.ts")).renderPlanSvg(plan, facts);
     case "text":
-      return (await import("../../render/plan.ts")).renderPlan(plan, out.layout, facts);
+      if (isSet(invocation, "brief")) {
+        return (await import("../../render/plan_brief.ts")).renderPlanBrief(plan, out.layout);
+      }
+      return (await import("../../render/plan.ts"))
+        .renderPlan(plan, out.layout, { facts, verbose: isSet(invocation, "verbose") });
     default:
       return await stored(plan, form);
   }

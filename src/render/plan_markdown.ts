@@ -1,0 +1,34 @@
+import { formatSize } from "../core/number.ts";
+import { filesOf, type Plan } from "../plan/plan.ts";
+import { code, codeBlock, destination } from "./markdown.ts";
+import { checkLines, headline, isExplicit, passedText, verdict } from "./plan.ts";
+import { callText, segmentsText } from "./plan_brief.ts";
+import { PLAIN } from "./style.ts";
+
+/** Columns of the checks: what a pull request shows without scrolling. */
+const WIDTH = 100;
+
+/**
+ * A plan as Markdown, for a pull request: what `--brief` says, and the checks that did not pass. `picture`: the address of
+ * its picture, absolute or relative to where the text is shown.
+ */
+export function renderPlanMarkdown(plan: Plan, picture?: string): string {
+  const { call, host } = plan;
+  const problems = plan.checks.filter(({ status }) => status !== "pass")
+    .toSorted((a, b) => Number(a.status === "fail") - Number(b.status === "fail"))
+    .flatMap((check) => checkLines(check, { style: PLAIN, width: WIDTH }));
+  const link = picture === undefined ? undefined : destination(picture);
+  return [
+    `### ${code(headline(plan))}`,
+    "",
+    `**${verdict(plan, code)}.** ${passedText(plan.checks)}.`,
+    "",
+    `- From: ${code(`${host.release} on ${host.machine}`)}`,
+    `- By: ${code(callText(plan))}`,
+    ...filesOf(call).map(({ path, size, about }) => `- File: ${code(path)}, ${formatSize(size)}, ${code(about)}`),
+    isExplicit(plan) ? `- Segments: ${segmentsText(plan)}` : `- Command line: ${code(call.cmdline)}`,
+    "",
+    ...(problems.length === 0 ? [] : [codeBlock(problems.flatMap((line) => line.split("\n"))), ""]),
+    ...(link === undefined ? [] : [`[![The memory of the host, with each segment](${link})](${link})`, ""]),
+  ].join("\n");
+}
