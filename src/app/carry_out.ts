@@ -14,7 +14,7 @@ import { holdSignals } from "./hold_signals.ts";
 import { invokingUser } from "./invoking_user.ts";
 import { readFacts } from "./read_facts.ts";
 
-/** What a plan was checked against: the host, and the open files that the call gets. */
+/** What a plan was checked against: the host, and the open files of the call. */
 export interface CheckedAgainst {
   readonly facts: HostFacts;
   readonly files: readonly OpenFile[];
@@ -38,14 +38,14 @@ export type CarriedOut =
   | { readonly kind: "tampered"; readonly path: string; readonly crash: boolean; readonly unloaded: boolean };
 
 /**
- * What a refused call left of the crash kernel: `kept` as it was, `none` loaded as before, or `dropped`, since the kernel
- * drops a loaded crash image before it looks at the new one.
+ * What a refused call left of the crash kernel: `kept` as it was, `none` loaded as before, or `dropped`, because the kernel
+ * drops a loaded crash image before it reads the new one.
  */
 export type CrashKernelAfter = "kept" | "none" | "dropped";
 
 /**
- * Loads the image of a plan whose checks pass. From the record that is prepared to the one that is in place nothing stops
- * halfway. What is known of the host was read under the lock, or while nobody else held it.
+ * Loads the image of a plan whose checks pass. Signals are held from the prepared record to the committed one. The facts
+ * must have been read under the lock, or while nobody else held it.
  */
 export async function carryOut(plan: Plan, checked: CheckedAgainst, store: StoreLock): Promise<CarriedOut> {
   const slot: ImageSlot = isCrash(plan) ? "crash" : "reboot";
@@ -54,7 +54,7 @@ export async function carryOut(plan: Plan, checked: CheckedAgainst, store: Store
   if (changed !== undefined) return { kind: "changed", path: changed.path };
   const finalized = await finalizeCall(plan, checked);
   if (finalized.kind === "refused") return { kind: "misplaced", message: finalized.message };
-  // The record keeps the plan as it is: where exactly the kernel runs is nobody's to read.
+  // The record holds the plan as it is, not the chosen bases: nobody should be able to read where the kernel runs.
   const record: LoadRecord = {
     format: "warmboot.record/1",
     ...(checked.facts.bootId === undefined ? {} : { bootId: checked.facts.bootId }),
@@ -70,16 +70,16 @@ export async function carryOut(plan: Plan, checked: CheckedAgainst, store: Store
   return outcome.kind === "loaded" && signalled ? { kind: "interrupted" } : outcome;
 }
 
-/** With everything chosen that the plan leaves to the load, the segments are judged once more, where they now lie. */
+/** Chooses what the plan leaves open until the load, then checks the segments again at their final addresses. */
 async function finalizeCall(
   plan: Plan,
   { facts, contents = new Map() }: CheckedAgainst,
 ): Promise<
-  | { readonly kind: "settled"; readonly call: Call; readonly contents: Contents }
+  | { readonly kind: "finalized"; readonly call: Call; readonly contents: Contents }
   | { readonly kind: "refused"; readonly message: string }
 > {
   const { call } = plan;
-  if (call.syscall !== "kexec_load") return { kind: "settled", call, contents };
+  if (call.syscall !== "kexec_load") return { kind: "finalized", call, contents };
   const finalized = await finalize(call, contents);
   if (finalized.kind === "refused" || call.bases === undefined) return finalized;
   const segments = finalized.call.segments.map(segmentOf);
@@ -88,7 +88,7 @@ async function finalizeCall(
   return fault === undefined ? finalized : { kind: "refused", message: fault.message };
 }
 
-/** A defect leaves no record of a load that was cut off. */
+/** A defect must not leave a pending record. */
 function attemptCall(call: () => CallResult, discard: () => void): CallResult {
   try {
     return call();

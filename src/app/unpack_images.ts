@@ -172,7 +172,7 @@ function damaged(message: string): Diagnostic {
 }
 
 function differing(message: string): Diagnostic {
-  return { code: "payload-damaged", severity: "error", message, hint: "Make the plan anew and review it" };
+  return { code: "payload-damaged", severity: "error", message, hint: "Re-create the plan and review it" };
 }
 
 function notHere(path: string): Diagnostic {

@@ -6,7 +6,7 @@ import { align } from "./sequence.ts";
 import { inOrder, type Side } from "./side.ts";
 import { diffParameters, withoutBootParameters } from "./parameters.ts";
 
-/** What was found of some aspects. An aspect in neither list was compared and is the same. */
+/** The result for some aspects. An aspect in neither list was compared and is the same. */
 interface Finding {
   readonly changes: readonly Change[];
   readonly unknown: readonly Unknown[];
@@ -16,9 +16,9 @@ interface Finding {
 }
 
 /**
- * How two sides differ, from what is to what is declared. Pure. Of a running system the release, the build and the command
- * line are known: what else decided its boot is `unknown`, unless its stamp is that of the plan it is compared with.
- * Checks are verdicts on a moment: they are compared between plans, and not with what was loaded before.
+ * How two sides differ, from what is to what is declared. Pure. Of a running system, release, build and command line are
+ * known; the rest of what booted is `unknown`, unless its stamp is that of the plan it is compared with. Checks are verdicts
+ * on a moment: they are compared between plans, not with what was loaded before.
  */
 export function diffPlans(a: Side, b: Side): Diff {
   const [from, to] = inOrder(a, b);
@@ -49,8 +49,8 @@ export function diffPlans(a: Side, b: Side): Diff {
 }
 
 /**
- * Whether a running system carries the stamp that is truly the other side's: kernel, initrds and command line together. A
- * stamp on a command line that a boot loader handed over proves nothing, so callers look for its words first.
+ * Whether a running system carries the stamp of the other side: kernel, initrds and command line together. A stamp that a
+ * boot loader put on the command line proves nothing, so callers look for the boot loader's parameters first.
  */
 function sameStamp(from: Side, to: Side): boolean {
   if (from.kind !== "running" || to.kind === "running") return false;
@@ -58,7 +58,7 @@ function sameStamp(from: Side, to: Side): boolean {
   return stamp !== undefined && stampIn(from.host.cmdline ?? "") === stamp;
 }
 
-/** The kernel: what it says of itself, and its file. */
+/** The kernel: its release and build, and its file. */
 function identity(from: Side, to: Side): Finding {
   const [before, after] = [imageOf(from), imageOf(to)];
   const unknown: Unknown[] = [];
@@ -66,14 +66,14 @@ function identity(from: Side, to: Side): Finding {
   const compare = (field: "release" | "version" | "machine", what: string): readonly Change[] => {
     const [old, now] = [before[field], after[field]];
     if (old !== undefined && now !== undefined) return old === now ? [] : [altered(field, old, now)];
-    // Of two plans, the digest answers it.
+    // Between two plans, the digest decides.
     if (both) return old === now ? [] : [altered(field, old, now)];
     unknown.push({ about: "kernel", side: old === undefined ? from.name : to.name, what });
     return [];
   };
   const changes = [
     ...compare("release", "the kernel's release"),
-    // A build is told apart from another of its release where both say it; the release alone is answer enough elsewhere.
+    // Builds are compared where both are known; otherwise the release is enough.
     ...(before.version === undefined || after.version === undefined ? [] : compare("version", "the kernel's build")),
     ...(["path", "image", "sha256"] as const).flatMap((field) =>
       both && before[field] !== after[field] ? [altered(field, before[field], after[field])] : []
@@ -108,7 +108,7 @@ function imageOf(side: Side): ImageIdentity {
   const { plan } = side;
   const { kernel } = rolesOf(plan.call);
   const file = filesOf(plan.call).find(({ path }) => path === kernel);
-  // A plan for this host's own architecture: another one fails its checks.
+  // A plan for another architecture fails its checks.
   return {
     release: plan.release,
     version: plan.version,
@@ -146,7 +146,7 @@ function commandLines(from: Side, to: Side): Finding {
   return { changes: diffParameters(cmdline, after), unknown: [], compared: ["cmdline"], ignored };
 }
 
-/** Undefined where the host does not say it, and for explicit segments, which have none. */
+/** Undefined where it is unknown, and for explicit segments, which have none. */
 function cmdlineOf(side: Side): string | undefined {
   if (side.kind === "running") return side.host.cmdline;
   const { call } = side.plan;
@@ -171,7 +171,7 @@ function plans(from: PlanSide, to: PlanSide): readonly Finding[] {
   ];
 }
 
-/** Where neither call has segments, there is nothing to call unchanged. */
+/** Where neither call has segments, none are unchanged. */
 function segmentsCompared(from: Plan, to: Plan): readonly Aspect[] {
   return from.call.syscall === "kexec_load" || to.call.syscall === "kexec_load" ? ["segment"] : [];
 }
@@ -180,7 +180,7 @@ function initrdsOf({ call }: Plan): readonly PlannedFile[] {
   return rolesOf(call).initrd.flatMap((path) => filesOf(call).find((file) => file.path === path) ?? []);
 }
 
-/** Initrds are paired by path; what is left over, in order: a new path in an old one's place is a change of it. */
+/** Pairs initrds by path, and the rest in order: a new path at an old one's position is a change of it. */
 function diffInitrds(from: readonly PlannedFile[], to: readonly PlannedFile[]): readonly Change[] {
   const about = "initrd";
   const { kept, moved, removed, added } = align(from.map(({ path }) => path), to.map(({ path }) => path));

@@ -1,9 +1,9 @@
 import type { Check, PlannedFile, Reason } from "../plan/plan.ts";
 
-/** A part of what boots, as the text groups them. */
+/** A part of what boots, as the text output groups them. */
 export type Aspect = "host" | "kernel" | "cmdline" | "initrd" | "call" | "reason" | "flag" | "segment" | "check";
 
-/** Every aspect, in the order in which a diff tells of them. */
+/** Every aspect, in the order in which a diff lists them. */
 export const ASPECTS: readonly Aspect[] = [
   "kernel",
   "initrd",
@@ -20,13 +20,13 @@ export const ASPECTS: readonly Aspect[] = [
 export interface PlacedParameter {
   /** As it is written. */
   readonly word: string;
-  /** Its place among the parameters, from 1. */
+  /** Its position among the parameters, from 1. */
   readonly position: number;
-  /** It stands behind `--`, for init. */
+  /** It follows `--`, and belongs to init. */
   readonly init?: true;
 }
 
-/** An initrd, and its place in the list. */
+/** An initrd, and its position in the list. */
 export interface PlacedFile extends PlannedFile {
   /** From 1. */
   readonly position: number;
@@ -44,15 +44,15 @@ export interface SegmentPlace {
   readonly sha256: string;
 }
 
-/** What became of a segment that both sides have. */
+/** What happened to a segment that both sides have. */
 export type SegmentFate = "moved" | "grown" | "shrunk" | "content";
 
-/** A part that one side has and the other has not. */
+/** A part that only one side has. */
 export type Lone<T> = { readonly action: "add"; readonly to: T } | { readonly action: "remove"; readonly from: T };
 
-/** A part that both sides have. `move`: it is the same, elsewhere in its list. */
+/** A part that both sides have. `move`: it is the same, at another position in its list. */
 export interface Altered<T, Action extends "change" | "move" = "change"> {
-  /** Whether it differs, or only stands elsewhere. */
+  /** Whether it differs, or only moved. */
   readonly action: Action;
   /** As it was. */
   readonly from: T;
@@ -60,7 +60,7 @@ export interface Altered<T, Action extends "change" | "move" = "change"> {
   readonly to: T;
 }
 
-/** What is said of the image that boots, or of the host. Unknown values are never compared. */
+/** A property of the image that boots, or of the host. Unknown values are never compared. */
 export type KernelField = "release" | "version" | "path" | "image" | "sha256" | "machine";
 
 /** One difference. */
@@ -86,27 +86,27 @@ export type CheckState = Pick<Check, "status" | "message">;
 /** What one side of a diff is. */
 export type SideKind = "profile" | "plan" | "running" | "loaded";
 
-/** Something that could not be compared, as one side does not tell it. */
+/** Something that could not be compared, because it is unknown on one side. */
 export interface Unknown {
   /** The part. */
   readonly about: Aspect;
   /** The side, as it is named. */
   readonly side: string;
-  /** What is not known, as a noun. */
+  /** What is not known, as a noun phrase. */
   readonly what: string;
 }
 
 /** How two sides differ: inert data, and its own JSON form. */
 export interface Diff {
-  /** The form of this document. */
+  /** The format of this document. */
   readonly format: "warmboot.diff/1";
-  /** What is, or what was named first. */
+  /** The current state, or what was named first. */
   readonly from: { readonly kind: SideKind; readonly name: string };
-  /** What becomes of it. */
+  /** What it is compared with. */
   readonly to: { readonly kind: SideKind; readonly name: string };
-  /** Whether there is no difference in what could be compared. */
+  /** True if nothing that could be compared differs. */
   readonly same: boolean;
-  /** Whether that is sure: nothing that decides what boots is unknown, or the stamps of both sides answer it. */
+  /** True if that is certain: nothing that decides what boots is unknown, or the stamps of both sides settle it. */
   readonly certain: boolean;
   /** Every difference, by aspect. */
   readonly changes: readonly Change[];
@@ -114,6 +114,6 @@ export interface Diff {
   readonly unchanged: readonly Aspect[];
   /** What could not be compared. */
   readonly unknown: readonly Unknown[];
-  /** Parameters of the running command line that say how that boot came about: they are not compared. */
+  /** Parameters of the running command line that describe how it was booted: they are not compared. */
   readonly ignored: readonly string[];
 }

@@ -31,8 +31,8 @@ const onlyTrue: Shape<true> = scalar("true", { enum: [true] }, (value) => value 
 
 const parameter = record<PlacedParameter>({
   word: { shape: text, doc: "The parameter, with its quotes" },
-  position: { shape: count, doc: "Its place among the parameters, from 1" },
-  init: { shape: onlyTrue, doc: "It stands behind `--`, for init", fallback: { value: undefined } },
+  position: { shape: count, doc: "Its position among the parameters, from 1" },
+  init: { shape: onlyTrue, doc: "It follows `--`, and belongs to init", fallback: { value: undefined } },
 });
 
 const file = record<PlacedFile>({
@@ -40,7 +40,7 @@ const file = record<PlacedFile>({
   size: { shape: count, doc: "Its size, bytes" },
   sha256: { shape: digest, doc: "Its SHA-256" },
   about: { shape: anyText, doc: "What it is, for people" },
-  position: { shape: count, doc: "Its place in the list, from 1" },
+  position: { shape: count, doc: "Its position in the list, from 1" },
 });
 
 const segment = record<SegmentPlace>({
@@ -60,7 +60,7 @@ const verdict = record<CheckState>({
   message: { shape: text, doc: "What was found, for people" },
 });
 
-/** What a change of some aspect holds: the fields beside `from` and `to`, what these are, and what may happen to them. */
+/** What a change of an aspect contains: the type of `from` and `to`, the possible actions, and further fields. */
 interface ChangeRow {
   readonly about: Aspect;
   readonly part: JsonSchema;
@@ -94,7 +94,7 @@ const CHANGES: readonly ChangeRow[] = [
     fields: {
       name: { description: "The segment's name", type: "string" },
       fate: {
-        description: "What became of a segment that both sides have",
+        description: "What happened to a segment that both sides have",
         type: "array",
         items: { enum: ["moved", "grown", "shrunk", "content"] },
       },
@@ -110,7 +110,7 @@ const CHANGES: readonly ChangeRow[] = [
   },
 ];
 
-/** A change has the side or sides that its action tells of. */
+/** A change has `from`, `to` or both, as its action requires. */
 function changeSchemas({ about, part, actions, fields = {} }: ChangeRow): readonly JsonSchema[] {
   return actions.map((action) => {
     const sides = { ...(action === "add" ? {} : { from: part }), ...(action === "remove" ? {} : { to: part }) };
@@ -121,10 +121,10 @@ function changeSchemas({ about, part, actions, fields = {} }: ChangeRow): readon
 
 const side = record<Diff["from"]>({
   kind: { shape: choice(["profile", "plan", "running", "loaded"]), doc: "What it is" },
-  name: { shape: text, doc: "What the user called it" },
+  name: { shape: text, doc: "The name that the user gave it" },
 });
 
-/** The changes are never read back, so that their schema alone is needed. */
+/** Changes are never read back, so only their schema is needed. */
 const changes: Shape<Diff["changes"]> = {
   expected: "a list",
   schema: { type: "array", items: { anyOf: CHANGES.flatMap(changeSchemas) } },
@@ -132,22 +132,22 @@ const changes: Shape<Diff["changes"]> = {
 };
 
 const FIELDS: Fields<Diff> = {
-  format: { shape: choice(["warmboot.diff/1"]), doc: "The form of this document" },
-  from: { shape: side, doc: "What is, or what was named first" },
-  to: { shape: side, doc: "What becomes of it" },
-  same: { shape: flag, doc: "Whether there is no difference in what could be compared" },
-  certain: { shape: flag, doc: "Whether that is sure: nothing that decides what boots is unknown" },
+  format: { shape: choice(["warmboot.diff/1"]), doc: "The format of this document" },
+  from: { shape: side, doc: "The current state, or what was named first" },
+  to: { shape: side, doc: "What it is compared with" },
+  same: { shape: flag, doc: "True if nothing that could be compared differs" },
+  certain: { shape: flag, doc: "True if that is certain: nothing that decides what boots is unknown" },
   changes: { shape: changes, doc: "Every difference" },
   unchanged: { shape: list(aspect), doc: "What was compared and is the same" },
   unknown: {
     shape: list(record<Unknown>({
       about: { shape: aspect, doc: "The aspect" },
-      side: { shape: text, doc: "The side that does not tell" },
-      what: { shape: text, doc: "What it does not tell, for people" },
+      side: { shape: text, doc: "The side on which it is unknown" },
+      what: { shape: text, doc: "What is unknown, for people" },
     })),
     doc: "What could not be compared",
   },
-  ignored: { shape: list(text), doc: "Parameters of the running command line that say how that boot came about" },
+  ignored: { shape: list(text), doc: "Parameters of the running command line that describe how it was booted" },
 };
 
 /** The JSON Schema of `diff -o json`. */

@@ -30,7 +30,7 @@ function segmentCallChanges(from: Call, to: Call): readonly Change[] {
   });
 }
 
-/** Items of one list that the other has not. */
+/** Items of one list that the other lacks. */
 function lone<T>(
   from: readonly T[],
   to: readonly T[],
@@ -43,7 +43,7 @@ function lone<T>(
   ];
 }
 
-/** How the segments differ, paired by name; several of one name in their order. A call without segments has none. */
+/** How the segments differ, paired by name; those of the same name in order. A call without segments has none. */
 export function diffSegments(from: Call, to: Call): readonly Change[] {
   const [before, after] = [numbered(from), numbered(to)];
   const gone = [...before].filter(([key]) => !after.has(key)).map(([, segment]): Change => ({
@@ -88,14 +88,14 @@ function placeOf({ mem, memsz, bufsz, sha256 }: PlannedSegment): SegmentPlace {
   return { mem, memsz, bufsz, sha256 };
 }
 
-/** Verdicts on what the host was doing at the moment, not on the plan. */
+/** Verdicts on the state of the host at the moment, not on the plan. */
 const OF_THE_MOMENT: readonly string[] = ["already-loaded", "stored-plan"];
 
-const GRAVITY = { pass: 0, warn: 1, fail: 2 } as const;
+const SEVERITY = { pass: 0, warn: 1, fail: 2 } as const;
 
-/** The rules whose verdict changed, each with its gravest one. A rule that passes on one side and is left out on the other is none. */
+/** The rules whose worst verdict changed. A rule that passes on one side and does not apply on the other is not a change. */
 export function diffChecks(from: readonly Check[], to: readonly Check[]): readonly Change[] {
-  const [before, after] = [gravest(from), gravest(to)];
+  const [before, after] = [worst(from), worst(to)];
   return [...new Set([...before.keys(), ...after.keys()])].flatMap((rule): readonly Change[] => {
     const [old, now] = [before.get(rule), after.get(rule)];
     if (OF_THE_MOMENT.includes(rule) || (old?.status ?? "pass") === (now?.status ?? "pass")) return [];
@@ -105,11 +105,11 @@ export function diffChecks(from: readonly Check[], to: readonly Check[]): readon
   });
 }
 
-function gravest(checks: readonly Check[]): ReadonlyMap<string, CheckState> {
+function worst(checks: readonly Check[]): ReadonlyMap<string, CheckState> {
   const found = new Map<string, CheckState>();
   for (const { rule, status, message } of checks) {
     const known = found.get(rule);
-    if (known === undefined || GRAVITY[known.status] < GRAVITY[status]) found.set(rule, { status, message });
+    if (known === undefined || SEVERITY[known.status] < SEVERITY[status]) found.set(rule, { status, message });
   }
   return found;
 }

@@ -1,22 +1,22 @@
-/** How two lists fit together: pairs that keep their order, pairs that do not, and what has no partner. Indices from 0. */
+/** How two lists are aligned: pairs in the same order, pairs that moved, and items without a partner. Indices from 0. */
 export interface Alignment {
   /** Equal items in the same order. */
   readonly kept: readonly Pair[];
-  /** Equal items that others have overtaken. */
+  /** Equal items in a different order. */
   readonly moved: readonly Pair[];
-  /** Items of the first list alone. */
+  /** Items of the first list only. */
   readonly removed: readonly number[];
-  /** Items of the second list alone. */
+  /** Items of the second list only. */
   readonly added: readonly number[];
 }
 
-/** An item's place in the first list, and in the second. */
+/** An item's index in the first list, and in the second. */
 export type Pair = readonly [from: number, to: number];
 
-/** Lists whose table would have more cells than this are compared place by place: no real command line comes near. */
+/** Lists whose table would have more cells than this are compared index by index; no real command line is that long. */
 const MOST_CELLS = 4_000_000;
 
-/** Fits two lists of keys together. What is kept is a longest common subsequence, so that as few items as can be move. */
+/** Aligns two lists of keys. What is kept is a longest common subsequence, so that as few items as possible move. */
 export function align(from: readonly string[], to: readonly string[]): Alignment {
   const kept = commonOrder(from, to);
   const keptFrom = new Set(kept.map(([index]) => index));
@@ -28,7 +28,7 @@ export function align(from: readonly string[], to: readonly string[]): Alignment
     if (known === undefined) places.set(key, [index]);
     else known.push(index);
   }
-  // Taken from the end, which costs nothing; so the partners are told in reverse, too.
+  // `pop` takes from the end, so the partners are listed in reverse.
   for (const indices of places.values()) indices.reverse();
   const moved: Pair[] = [];
   const removed: number[] = [];
@@ -54,7 +54,7 @@ function commonOrder(from: readonly string[], to: readonly string[]): readonly P
   ];
 }
 
-/** The longest common subsequence, by the table of its lengths from each place on. */
+/** The longest common subsequence, by the table of its lengths for all pairs of suffixes. */
 function longest(from: readonly string[], to: readonly string[]): readonly Pair[] {
   if (from.length * to.length > MOST_CELLS) {
     return from.flatMap((key, index): readonly Pair[] => to[index] === key ? [[index, index]] : []);

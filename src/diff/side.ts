@@ -2,10 +2,10 @@ import type { HostFacts } from "../host/facts.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { SideKind } from "./diff.ts";
 
-/** What is known of a running system; the rest of how it was booted it does not tell. */
+/** What is known of a running system; the files that it was booted from are not. */
 export type RunningHost = Pick<HostFacts, "machine" | "release" | "version" | "cmdline">;
 
-/** Something to compare. `name` is how the user called it. */
+/** Something to compare. `name` is what the user called it. */
 export type Side =
   | { readonly kind: "profile" | "plan" | "loaded"; readonly name: string; readonly plan: Plan }
   | { readonly kind: "running"; readonly name: string; readonly host: RunningHost };
@@ -24,12 +24,12 @@ export function runningSide({ machine, release, version, cmdline }: HostFacts): 
   };
 }
 
-/** What is comes before what is to be: the running system, what is loaded, what is declared. */
+/** The current state comes first: the running system, what is loaded, what is declared. */
 const ORDER: { readonly [kind in SideKind]: number } = { running: 0, loaded: 1, profile: 2, plan: 2 };
 
 /**
- * The sides as a diff reads: forwards in time, from what is to what is declared, however they were given; two of one kind
- * stay in their order.
+ * The sides in the order of a diff: from the current state to what is declared, in whatever order they were given. Two of
+ * the same kind keep their order.
  */
 export function inOrder(a: Side, b: Side): readonly [from: Side, to: Side] {
   return ORDER[a.kind] <= ORDER[b.kind] ? [a, b] : [b, a];

@@ -3,7 +3,7 @@ import { CUT_OFF, growing, type Unpacked, type UnpackLimit } from "./unpacked.ts
 /** liblzma: the functions of lzma/container.h and lzma/base.h. A stream is a struct, whose address is passed. */
 const LZMA = {
   file: "liblzma.so.5",
-  packages: "liblzma5 on Debian and Ubuntu, xz-libs on Fedora and its kin",
+  packages: "liblzma5 on Debian and Ubuntu, xz-libs on Fedora and its relatives",
   symbols: {
     // lzma_ret lzma_stream_decoder(lzma_stream *, uint64_t memlimit, uint32_t flags)
     lzma_stream_decoder: { parameters: ["buffer", "u64", "u32"], result: "i32" },
@@ -19,7 +19,7 @@ const LZMA = {
 /** libbz2: bzlib.h. */
 const BZ2 = {
   file: "libbz2.so.1.0",
-  packages: "libbz2-1.0 on Debian and Ubuntu, bzip2-libs on Fedora and its kin",
+  packages: "libbz2-1.0 on Debian and Ubuntu, bzip2-libs on Fedora and its relatives",
   symbols: {
     // int BZ2_bzDecompressInit(bz_stream *, int verbosity, int small)
     BZ2_bzDecompressInit: { parameters: ["buffer", "i32", "i32"], result: "i32" },

@@ -39,7 +39,7 @@ const fileLoad: Shape<FileLoadCall> = record<FileLoadCall>({
       size: { shape: count, doc: "Bytes" },
       sha256: { shape: digest, doc: "Its SHA-256" },
     }),
-    doc: "What the kernel file unpacks to, and what is handed over in its place",
+    doc: "What the kernel file unpacks to, which is handed over instead",
     fallback: optional,
   },
   initrd: { shape: list(file), doc: "The initrds, concatenated in this order" },
@@ -61,7 +61,7 @@ const unpackedSource: Shape<PlannedSource> = record<Extract<PlannedSource, { rea
 });
 
 const bytesSource: Shape<PlannedSource> = record<Extract<PlannedSource, { readonly kind: "bytes" }>>({
-  kind: { shape: choice(["bytes"]), doc: "Bytes that stand in the plan" },
+  kind: { shape: choice(["bytes"]), doc: "Bytes that the plan itself holds" },
   base64: { shape: pattern("base64", /^[A-Za-z0-9+/]*={0,2}$/), doc: "The bytes" },
   random: {
     shape: list(record({
@@ -101,39 +101,39 @@ const segment: Shape<PlannedSegment> = record<PlannedSegment>({
 
 const range: Shape<PlannedRange> = record<PlannedRange>({
   start: { shape: hex, doc: "The first address" },
-  end: { shape: hex, doc: "The address behind the last" },
+  end: { shape: hex, doc: "The first address after it" },
 });
 
 const bases: Shape<PlannedBases> = record<PlannedBases>({
   physical: {
     shape: list(range),
-    doc: "Physical memory that the kernel may take; empty: it stays where its segments say",
+    doc: "Physical memory that the kernel may take; empty: it stays where its segments are",
   },
-  virtual: { shape: range, doc: "The virtual addresses that it may take; it was linked for the first" },
-  alignment: { shape: hex, doc: "Either base is a multiple of this away from the one that is stated" },
+  virtual: { shape: range, doc: "The virtual addresses that it may run at; it was linked for the first" },
+  alignment: { shape: hex, doc: "Either base differs from the stated one by a multiple of this" },
 });
 
 const segmentLoad: Shape<SegmentLoadCall> = record<SegmentLoadCall>({
   syscall: { shape: choice(["kexec_load"]), doc: "The call" },
   flags: { shape: list(text), doc: "The flags by name" },
   flagBits: { shape: hex, doc: "The flags as the call gets them" },
-  entry: { shape: hex, doc: "The physical address that is jumped to" },
+  entry: { shape: hex, doc: "The physical address where execution starts" },
   cmdline: { shape: cmdline, doc: "The command line of the new kernel" },
   segments: { shape: list(segment), doc: "The segments" },
   checksum: {
     shape: choice(["xxh64", "sha256"]),
-    doc: "By what purgatory verifies the segments just before the jump; xxh64: sums that are taken at load",
+    doc: "How purgatory verifies the segments just before the jump; xxh64: by sums that are computed at load",
     fallback: optional,
   },
   bases: {
     shape: bases,
-    doc: "What is chosen of an unpacked kernel's place when the plan is carried out (KASLR)",
+    doc: "Where an unpacked kernel may lie: one place is chosen when the plan is carried out (KASLR)",
     fallback: optional,
   },
   files: { shape: list(file), doc: "The files that the segments' bytes come from" },
 });
 
-/** The call of a plan. What a reader is shown of it is what is made: names and bits, digests and bytes agree. */
+/** The call of a plan. What a reader sees is what is done: names and bits, digests and bytes agree. */
 export const call: Shape<Call> = refine(
   either<Call>(
     "a call of kexec_file_load or kexec_load",

@@ -13,8 +13,8 @@ export interface Choice {
 
 /**
  * Chooses the call before any is made: every attempt, a failing one too, takes one of the loads that
- * kernel.kexec_load_limit_reboot allows (kernel/kexec_core.c, Linux 7.3), so there is no second try with the other call.
- * What the profile says goes first, then what the image needs, then what the host has.
+ * kernel.kexec_load_limit_reboot allows (kernel/kexec_core.c, Linux 7.3), so the other call is not
+ * tried after a failure. The profile decides first, then what the image needs, then what the host offers.
  */
 export function chooseCall({ profile, facts, images }: PlanInput): Choice {
   if (profile.load !== "auto") {
@@ -53,23 +53,23 @@ export function chooseCall({ profile, facts, images }: PlanInput): Choice {
     reasons: [{
       code: "kernel-does-it",
       message:
-        "Nothing in the profile needs kexec_load, and with kexec_file_load the kernel checks and places the image",
+        "Nothing in the profile needs kexec_load; with kexec_file_load, the kernel itself checks and places the image",
     }],
   };
 }
 
-/** What leaves kexec_file_load as the only call that can succeed. */
+/** Why kexec_file_load is the only call that can succeed. */
 function restriction(facts: PlanInput["facts"]): Reason | undefined {
   if (isLockedDown(facts)) {
     return {
       code: "host-locked-down",
-      message: `The running kernel is locked down (${facts.lockdown}), which leaves only kexec_file_load`,
+      message: `The running kernel is locked down (${facts.lockdown}), which allows only kexec_file_load`,
     };
   }
   if (facts.secureBoot === "enabled" && imaActsOnSecureBoot(facts)) {
     return {
       code: "host-secure-boot",
-      message: "Secure Boot is on, with which the kernel's integrity policy (IMA) leaves only kexec_file_load",
+      message: "Secure Boot is on, so the kernel's integrity policy (IMA) allows only kexec_file_load",
     };
   }
   return undefined;

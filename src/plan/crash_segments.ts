@@ -14,14 +14,14 @@ import type { LinuxMachine } from "../arch/machine.ts";
 export const ELFCOREHDR = "elfcorehdr";
 export const BACKUP = "backup";
 
-/** What a crash image has besides the segments of a normal one: what it needs room for, and what comes of its places. */
+/** What a crash image has in addition to a normal one: what needs room, and what follows from where it lies. */
 export interface CrashParts {
   readonly requests: readonly SegmentRequest[];
-  /** With the requests placed: their segments, and how the rest of the image differs. */
+  /** Given the places: the segments, and how the rest of the image differs. */
   at(places: ReadonlyMap<string, bigint>): Checked<CrashLayout>;
 }
 
-/** The parts of a crash image that are like no other's. */
+/** The parts that only a crash image has. */
 export interface CrashLayout {
   readonly segments: readonly Segment[];
   /** Adds the parameters that the command line gets. */
@@ -34,8 +34,8 @@ export interface CrashLayout {
 }
 
 /**
- * The flag by which the kernel itself keeps elfcorehdr in step with CPUs and memory that come and go, where it can: it
- * says how large that segment must be. x86 takes this flag from Linux 6.6 on; it takes KEXEC_CRASH_HOTPLUG_SUPPORT for
+ * The flag that makes the kernel itself keep elfcorehdr up to date as CPUs and memory come and go, where it can: it says
+ * how large that segment must be. x86 takes this flag from Linux 6.6 on; it takes KEXEC_CRASH_HOTPLUG_SUPPORT for
  * the same from 6.10 on only (arch_crash_hotplug_support in arch/x86/kernel/crash.c, Linux 7.3).
  */
 export function hotplugFlags({ kexec }: HostFacts): readonly KexecLoadFlag[] {
@@ -44,7 +44,7 @@ export function hotplugFlags({ kexec }: HostFacts): readonly KexecLoadFlag[] {
 
 /** What a crash image of this host needs. Errors: those of the machine's `dump`. */
 export function crashParts(facts: HostFacts, { crash }: LinuxMachine): Checked<CrashParts> {
-  // Its size is the same wherever the backup lies.
+  // Its size does not depend on where the backup lies.
   const source = crash.backup(facts);
   const { value: draft, diagnostics } = crash.dump(facts, source === undefined ? undefined : 0n);
   if (draft === undefined) return { value: undefined, diagnostics };
@@ -86,7 +86,7 @@ export function crashParts(facts: HostFacts, { crash }: LinuxMachine): Checked<C
   return { value: { requests, at }, diagnostics };
 }
 
-/** Room for what elfcorehdr has now, and for what the kernel itself may make of it. */
+/** Room for elfcorehdr as it is now, and for what the kernel may add to it. */
 function memoryOf(dump: CrashDump, { kexec }: HostFacts): bigint {
   const size = elfcorehdrSize(dump);
   const most = kexec.crashElfcorehdrSize ?? 0n;
@@ -94,8 +94,8 @@ function memoryOf(dump: CrashDump, { kexec }: HostFacts): bigint {
 }
 
 /**
- * How a planned crash image no longer describes this host; undefined if it does, or is none that we laid out. Notes and
- * mappings lie elsewhere after each boot, memory and CPUs may have come and gone.
+ * Why a planned crash image no longer describes this host; undefined if it does, or if warmboot did not lay it out. Notes
+ * and mappings move with each boot, and memory and CPUs come and go.
  */
 export function staleDump(
   segments: readonly Pick<PlannedSegment, "name" | "mem" | "source">[],
@@ -106,8 +106,8 @@ export function staleDump(
   const backup = segments.find(({ name }) => name === BACKUP);
   const dump = linuxMachine(facts.machine)?.crash.dump;
   const { value } = dump?.(facts, backup === undefined ? undefined : BigInt(backup.mem)) ?? { value: undefined };
-  if (value === undefined) return "whether it still describes this host's memory and CPUs is not known";
+  if (value === undefined) return "cannot determine whether it still describes this host's memory and CPUs";
   return buildElfcorehdr(value).toBase64() === planned.source.base64
     ? undefined
-    : "it describes other memory, CPUs or notes than this host has now";
+    : "it does not describe this host's current memory, CPUs and notes";
 }

@@ -9,21 +9,21 @@ import { type Images, type KernelFile, loadedInfo } from "../image/boot_files.ts
 
 /** What a crash kernel needs while it saves a dump, bytes; an estimate. */
 export interface CrashNeed {
-  /** The kernel while it unpacks itself, and then its code, data and tables. */
+  /** The kernel while it decompresses itself, then its code, data and tables. */
   readonly kernel: bigint;
-  /** The initrds as they were loaded: they stay until they are unpacked. */
+  /** The initrds as loaded; they stay until they are unpacked. */
   readonly initrd: bigint;
-  /** The same unpacked: the root file system of a dump, in memory. */
+  /** The unpacked initrds: the root file system, in memory. */
   readonly unpacked: bigint;
-  /** What drivers, page tables and the program that saves the dump take. */
+  /** Drivers, page tables and the program that saves the dump. */
   readonly work: bigint;
 }
 
 const MIB = 1n << 20n;
 
 /**
- * How much larger an initrd becomes, in tenths. Measured on initrds of Debian and Fedora, rounded up; what follows the
- * first archive is not known, so that one with early microcode in front counts as packed.
+ * How much an initrd grows when unpacked, in tenths. Measured on initrds of Debian and Fedora, rounded up. What follows
+ * the first archive is not known, so one that begins with early microcode counts as packed.
  */
 const GROWTH: { readonly [kind in Compression | "cpio" | "unknown"]: bigint } = {
   none: 10n,
@@ -38,17 +38,17 @@ const GROWTH: { readonly [kind in Compression | "cpio" | "unknown"]: bigint } = 
   lzma: 40n,
 };
 
-/** Measured with one CPU and makedumpfile; drivers of storage controllers and network cards differ most. */
+/** Measured with one CPU and makedumpfile; storage and network drivers vary most. */
 const WORK = 64n * MIB;
 
-/** The share of a `struct page` in the page that it is about: 64 bytes of 4096. */
+/** The size of a page over that of its `struct page`: 4096 bytes over 64. */
 const PAGE_TABLE_SHARE = 64n;
 
-/** What is proposed: a multiple of this, and at least the minimum that distributions reserve. */
+/** A proposal is a multiple of this, and at least what distributions reserve. */
 const PROPOSAL_STEP = 64n * MIB;
 const PROPOSAL_MIN = 256n * MIB;
 
-/** The memory that a kernel takes when it starts, bytes: what its header says, else what its file suggests. */
+/** The memory that a kernel takes when it starts, bytes: from its header, else from the size of its file. */
 export function kernelMemory(kernel: Pick<KernelFile, "info" | "size" | "inner">): bigint {
   const info = loadedInfo(kernel);
   switch (info.kind) {
@@ -78,7 +78,7 @@ function packing(info: InitrdInfo): keyof typeof GROWTH {
   return info.kind === "compressed" ? info.compression : info.kind;
 }
 
-/** All of it, with the kernel's own account of so much memory. */
+/** The total, with the `struct page`s for that memory. */
 export function totalNeed({ kernel, initrd, unpacked, work }: CrashNeed): bigint {
   const sum = kernel + initrd + unpacked + work;
   return sum + sum / PAGE_TABLE_SHARE;
@@ -95,25 +95,25 @@ function about(bytes: bigint): string {
   return formatSize(alignUp(bytes, MIB));
 }
 
-/** A value for `crashkernel=` that has room for it, as `320M`. */
+/** A value for `crashkernel=` that is large enough, as `320M`. */
 export function proposedReservation(need: CrashNeed | undefined): string {
   const least = need === undefined ? 0n : totalNeed(need);
   const size = (least + PROPOSAL_STEP - 1n) / PROPOSAL_STEP * PROPOSAL_STEP;
   return `${(size > PROPOSAL_MIN ? size : PROPOSAL_MIN) / MIB}M`;
 }
 
-/** How the running kernel comes to reserve that much: a hint. */
+/** A hint: how to make the running kernel reserve that much. */
 export function reservationHint(value: string): string {
   return `Reserve \`crashkernel=${value}\` for the running kernel and reboot: on Debian and Ubuntu in ` +
-    "GRUB_CMDLINE_LINUX of /etc/default/grub, then `update-grub`; on Fedora and its kin " +
+    "GRUB_CMDLINE_LINUX of /etc/default/grub, then `update-grub`; on Fedora and its relatives " +
     `\`grubby --update-kernel=ALL --args=crashkernel=${value}\``;
 }
 
 /** What is reserved for a crash kernel, bytes; undefined where the host does not say. */
 export interface Reserved {
-  /** Where its image must lie. Undefined: of `all`, it is not known which part. */
+  /** Where its image must lie. Undefined: which part of `all` that is, is not known. */
   readonly image?: bigint;
-  /** All memory that it will have, what it borrows included. */
+  /** All memory that the crash kernel will have, with what it borrows (CMA). */
   readonly all: bigint;
 }
 

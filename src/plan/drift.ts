@@ -5,9 +5,9 @@ import { filesOf, type Plan } from "./plan.ts";
 import { lacksInstructions } from "./purgatory_segment.ts";
 import { type Images, innerOf, loadedInfo } from "../image/boot_files.ts";
 
-/** One way in which the world no longer is what a stored plan was made for. */
+/** One difference between now and when a stored plan was made. */
 export interface Drift {
-  /** What changed, as a noun. */
+  /** What changed, as a noun phrase. */
   readonly what: string;
   /** What it was. */
   readonly planned: string;
@@ -15,7 +15,7 @@ export interface Drift {
   readonly now: string;
 }
 
-/** Compares a stored plan with the host and the files as they are; empty when it can be carried out as it is. */
+/** Compares a stored plan with the current host and files; empty when the plan can be carried out as it is. */
 export function driftOf(plan: Plan, facts: HostFacts, images: Images): readonly Drift[] {
   const drift: Drift[] = [];
   const compare = (what: string, planned: string | undefined, now: string | undefined) => {
@@ -52,10 +52,10 @@ export function driftOf(plan: Plan, facts: HostFacts, images: Images): readonly 
     const now = kernel === undefined ? undefined : innerOf(kernel)?.sha256;
     compare(`the SHA-256 of what ${plan.call.kernel.path} unpacks to`, plan.call.unpacked.sha256, now);
   }
-  // A kernel file that changed is told already, and has another header.
+  // A changed kernel file is reported above, and has a different header.
   if (drift.length === 0 && handsOverAnother(plan.call, facts, images)) {
     drift.push({
-      what: "what the new kernel is told of this host's memory and firmware",
+      what: "the description of this host's memory and firmware for the new kernel",
       planned: "what the plan holds",
       now: "what the host says",
     });

@@ -24,7 +24,7 @@ export type KexecLoadFlag = keyof typeof KEXEC_LOAD_FLAGS;
 /** A flag of kexec_file_load(2). */
 export type KexecFileLoadFlag = keyof typeof KEXEC_FILE_LOAD_FLAGS;
 
-/** Flags by name and as the number that the call gets. */
+/** Flags by name, and as the number that the call gets. */
 export interface FlagSet {
   readonly flags: readonly string[];
   readonly flagBits: string;
@@ -32,7 +32,7 @@ export interface FlagSet {
 
 type Bits = { readonly [name: string]: bigint };
 
-/** Besides its flags, kexec_load takes the name of an architecture. */
+/** In addition to its flags, kexec_load takes an architecture. */
 const LOAD_BITS: Bits = {
   ...KEXEC_LOAD_FLAGS,
   ...Object.fromEntries(KEXEC_ARCHITECTURES.map(({ constant, machine }) => [constant, BigInt(machine) << 16n])),
@@ -42,7 +42,7 @@ function bitsOf(syscall: Call["syscall"]): Bits {
   return syscall === "kexec_load" ? LOAD_BITS : KEXEC_FILE_LOAD_FLAGS;
 }
 
-/** The names by which a call knows no flag. */
+/** The names that are not flags of a call. */
 export function unknownFlags(syscall: Call["syscall"], names: readonly string[]): readonly string[] {
   return names.filter((name) => !Object.hasOwn(bitsOf(syscall), name));
 }

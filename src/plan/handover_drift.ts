@@ -5,14 +5,13 @@ import { linuxMachine } from "../arch/machines.ts";
 import { type Call, HANDOVERS, type PlannedSegment } from "./plan.ts";
 import { type Images, namedTree } from "../image/boot_files.ts";
 
-/** Bytes that say nothing of the host: the text cursor in screen_info is where the running kernel's console happened to begin. */
+/** Bytes that do not describe the host: the text cursor in screen_info is where the running kernel's console happened to begin. */
 const PASSING: { readonly [handover: string]: readonly number[] } = { "boot_params": [0, 1] };
 
 /**
- * Whether a planned handover tells the new kernel something else than this host says now: its memory map, its firmware,
- * its devices, its screen. That of a stored plan may be of an earlier boot, and a kernel that is told of memory which
- * firmware has taken since destroys what lies there. Where the running kernel itself lies (KASLR) is in none of it. False
- * for a call without a handover of ours.
+ * Whether a planned handover describes another host than the current one: memory map, firmware, devices, screen. A stored
+ * plan may be from an earlier boot; a kernel that believes in memory which firmware has claimed since destroys what lies
+ * there. Where the running kernel itself lies (KASLR) is not part of it. False for a call without a handover of ours.
  */
 export function handsOverAnother(call: Call, facts: HostFacts, images: Images): boolean {
   if (call.syscall !== "kexec_load" || images.kernel === undefined) return false;
@@ -42,7 +41,7 @@ function comparable(name: string, bytes: Uint8Array): string {
   return copy.toBase64();
 }
 
-/** From the first initrd to the last byte of the last: they lie one behind the other. */
+/** From the first byte of the first initrd to the last byte of the last: they are contiguous. */
 function initrdOf(
   segments: readonly PlannedSegment[],
 ): { readonly address: bigint; readonly size: bigint } | undefined {

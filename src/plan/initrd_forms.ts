@@ -14,7 +14,7 @@ export interface InitrdForm {
   readonly unpacked: boolean;
   /** Bytes that are placed. */
   readonly size: number;
-  /** Why, as a sentence; undefined where nobody asked. */
+  /** Why, as a sentence; undefined if the profile does not ask for it. */
   readonly reason?: string;
 }
 
@@ -35,15 +35,15 @@ const UNPACKED_PER_MS: { readonly [packing: string]: number } = {
 /** Bytes that the jump copies to their place in a millisecond: an order of magnitude. */
 const COPIED_PER_MS = 4_000_000;
 
-/** More than boot_params and purgatory ever take, bytes. */
+/** More than boot_params and purgatory take, bytes. */
 const OVERHEAD = 1n << 20n;
 
-/** Below this, an estimate of such numbers says nothing, milliseconds. */
+/** Estimates below this mean nothing, milliseconds. */
 const WORTHWHILE = 20;
 
 /**
- * Milliseconds that a reboot is estimated to be shorter if archives are unpacked before it: what the kernel need not
- * unpack, less what is verified and copied more. `grown`: bytes that they take more.
+ * Milliseconds by which a reboot is estimated to be shorter if archives are unpacked before it: the time that the kernel
+ * saves on unpacking, less the time to verify and copy more bytes. `grown`: the bytes that they take in addition.
  */
 export function estimatedGain(
   archives: readonly { readonly packing: string; readonly size: number }[],
@@ -63,8 +63,8 @@ function verifyingTime(bytes: number, profile: PlanInput["profile"], facts: Host
 }
 
 /**
- * How each initrd is placed. One is unpacked before the reboot where that shortens it, and where all segments together
- * stay within half of the memory, which is all that the kernel takes. `kernel`: the memory that the kernel takes, bytes.
+ * How each initrd is placed. It is unpacked before the reboot if that makes the reboot shorter, and if all segments still
+ * fit in half of the memory, the most that the kernel accepts. `kernel`: the memory that the kernel takes, bytes.
  */
 export function initrdForms({ profile, facts, images }: PlanInput, kernel: bigint): readonly InitrdForm[] {
   const pages = (size: number): bigint => alignUp(BigInt(size), facts.pageSize);
@@ -79,7 +79,7 @@ export function initrdForms({ profile, facts, images }: PlanInput, kernel: bigin
     });
     const { unpacked } = file;
     if (!profile.predecompress) return { file, unpacked: false, size: file.size };
-    if (profile.crash) return as("what it unpacks to would take room in the crash reservation twice");
+    if (profile.crash) return as("unpacked, it would take room in the crash reservation twice");
     if (unpacked === undefined) return { file, unpacked: false, size: file.size };
     if ("why" in unpacked) return as(unpacked.why);
     if (unpacked.gain < WORTHWHILE) {
@@ -90,7 +90,7 @@ export function initrdForms({ profile, facts, images }: PlanInput, kernel: bigin
     }
     const more = pages(unpacked.size) - pages(file.size);
     if (more > left) {
-      return as(`unpacked it takes ${formatSize(unpacked.size)}, with which the segments exceed half of the memory`);
+      return as(`unpacked it takes ${formatSize(unpacked.size)}, and the segments would exceed half of the memory`);
     }
     left -= more;
     return {

@@ -6,7 +6,7 @@ import type { Images } from "../image/boot_files.ts";
 export interface FilePart {
   /** A part of what it unpacks to. */
   readonly unpacked?: true;
-  /** The file, as it is named elsewhere. */
+  /** The path of the file. */
   readonly path: string;
   /** Bytes from its start. */
   readonly offset: number;
@@ -14,7 +14,7 @@ export interface FilePart {
   readonly length: number;
 }
 
-/** All that the planner sees. */
+/** Everything that the planner sees. */
 export interface PlanInput {
   /** What is declared. */
   readonly profile: Profile;

@@ -16,14 +16,14 @@ import { namedTree } from "../image/boot_files.ts";
 import { physicalBases } from "../arch/x86_64/predecompress.ts";
 import type { LinuxMachine } from "../arch/machine.ts";
 
-/** Segments that every Linux image has besides kernel and initrds: the handover and purgatory. */
+/** Segments of every Linux image other than kernel and initrds: the handover and purgatory. */
 const OTHERS = 2;
 
 /** A Linux image, laid out. */
 export interface LinuxLayout extends SegmentLayout {
-  /** The command line that it gets, with what the layout adds to it. */
+  /** Its command line, with what the layout adds. */
   readonly cmdline: string;
-  /** What of the kernel's place is chosen at load. */
+  /** Where the kernel may lie, if its place is chosen at load. */
   readonly bases?: PlannedBases;
   /** How each initrd is placed. */
   readonly initrds: readonly InitrdForm[];
@@ -31,8 +31,8 @@ export interface LinuxLayout extends SegmentLayout {
 
 /**
  * Lays a Linux kernel out for kexec_load(2): kernel, each initrd, the handover (boot_params or a device tree), and the
- * purgatory that verifies them and jumps. A crash kernel, in its reservation, gets a description of the kernel that
- * panicked besides, and no memory but the reservations.
+ * purgatory that verifies them and jumps. A crash kernel lies in its reservation, gets a description of the kernel that
+ * panicked, and no memory but the reservations.
  */
 export function linuxSegments(
   input: PlanInput,
@@ -65,13 +65,13 @@ export function linuxSegments(
     ...(initrdSize === 0n ? [] : [{ ...anywhere, max: initrdMax, name: "initrd", size: initrdSize }]),
     ...parts.value.requests.map((request) => ({ ...request, min })),
   ];
-  // What the kernel is told, and so the size of that, depends on the places of these; they keep them when it is placed as well.
+  // The size of the handover depends on where these lie. They keep their places when the handover is placed as well.
   const found = placeAll(first, free.value, facts.pageSize);
   if ("failed" in found) return { value: undefined, diagnostics: [...diagnostics, noRoom(found, input)] };
-  const { value: special, diagnostics: told } = parts.value.at(
+  const { value: special, diagnostics: faults } = parts.value.at(
     new Map(found.placed.map(({ name, address }) => [name, address])),
   );
-  diagnostics.push(...told);
+  diagnostics.push(...faults);
   if (special === undefined) return { value: undefined, diagnostics };
   const whole = special.cmdline(cmdline);
   const deviceTree = namedTree(images);
@@ -138,7 +138,7 @@ export function linuxSegments(
   };
 }
 
-/** Where the kernel may lie, beside everything else that is placed. */
+/** Where the kernel may lie without overlapping anything else. */
 function basesOf(
   { request, bases }: KernelImage,
   placed: readonly PlacedRequest[],
@@ -158,13 +158,13 @@ function basesOf(
   return { physical: physical.map(text), virtual: text(bases.virtual), alignment: formatAddress(request.alignment) };
 }
 
-/** A normal image has nothing besides. */
+/** A normal image has no additional parts. */
 const NO_PARTS: CrashParts = {
   requests: [],
   at: () => ({ value: { segments: [], cmdline: (cmdline) => cmdline, changing: [] }, diagnostics: [] }),
 };
 
-/** From the first byte of the first initrd to the last of the last; the pages between end in zeros, which are skipped. */
+/** Bytes from the start of the first initrd to the end of the last; the zeros between them are skipped by the kernel. */
 function initrdEnd(initrds: readonly { readonly size: number; readonly memsz: bigint }[]): bigint {
   return initrds.reduce(
     (sum, { size, memsz }, index) => sum + (index === initrds.length - 1 ? BigInt(size) : memsz),
@@ -176,13 +176,13 @@ function tooMany(count: number, most: number): Diagnostic {
   return {
     code: "too-many-segments",
     severity: "error",
-    message: `There are ${count} initrds, and kexec_load takes at most ${most} of them beside this kernel`,
+    message: `There are ${count} initrds, but kexec_load takes at most ${most} with this kernel`,
     path: ["initrd"],
     hint: "Join some of them into one file, each padded with zeros to a multiple of 4 bytes",
   };
 }
 
-/** The complaint of a request that found no place, in the crash reservation or in the memory of the system. */
+/** The diagnostic for a request that fits nowhere, in the crash reservation or in system memory. */
 export function noRoom(
   { failed, largest }: { readonly failed: SegmentRequest; readonly largest: bigint },
   { profile: { crash, memory }, images }: Pick<PlanInput, "profile" | "images">,
@@ -193,7 +193,7 @@ export function noRoom(
     code: "no-room",
     severity: "error",
     message: `${
-      crash ? "The crash reservation has no room" : "There is no free memory"
+      crash ? "The crash reservation has no room" : "No free memory is large enough"
     } for the segment "${failed.name}" of ${formatSize(failed.size)}`,
     expected: `${formatSize(failed.size)} in one piece`,
     found: `${formatSize(largest)} at most`,

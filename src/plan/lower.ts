@@ -2,7 +2,7 @@ import type { Plan } from "./plan.ts";
 import { sumsOf } from "./sums.ts";
 import type { Syscall } from "./syscall.ts";
 
-/** The system calls that carry a plan out. @throws {Error} for a plan that contradicts itself; decoding finds such */
+/** The system calls that carry a plan out. @throws {Error} for a plan that contradicts itself, which decoding refuses */
 export function lowerPlan({ call, host }: Pick<Plan, "call" | "host">): readonly Syscall[] {
   if (call.syscall === "kexec_load") {
     const found = sumsOf({ call, host });
@@ -33,12 +33,12 @@ export function lowerPlan({ call, host }: Pick<Plan, "call" | "host">): readonly
 }
 
 /**
- * The call that drops a loaded image. KEXEC_FILE_UNLOAD comes first: kernel/kexec_file.c does not consult lockdown for
- * it, while kexec_load is refused even with no segments (Linux 7.3). A kernel without kexec_file_load gets the other.
+ * The call that unloads an image. KEXEC_FILE_UNLOAD is preferred: kernel/kexec_file.c does not consult lockdown for it,
+ * while kexec_load is refused even with no segments (Linux 7.3). A kernel without kexec_file_load gets kexec_load.
  */
 export function lowerUnload(crash: boolean, fileLoadMissing: boolean): Syscall {
   return fileLoadMissing ? { name: "kexec_unload", crash } : { name: "kexec_file_unload", crash };
 }
 
-/** The calls that boot the loaded image at once, without asking anything of the running services. */
+/** The calls that boot the loaded image at once, without stopping services first. */
 export const REBOOT_NOW: readonly Syscall[] = [{ name: "sync" }, { name: "reboot_kexec" }];

@@ -25,11 +25,11 @@ export interface FileLoadCall {
   readonly flagBits: string;
   /** The kernel image. */
   readonly kernel: PlannedFile;
-  /** What the kernel file unpacks to, which is handed over in its place: arm64 takes no packed image. */
+  /** What the kernel file unpacks to, which is handed over instead: arm64 takes no packed image. */
   readonly unpacked?: { readonly size: number; readonly sha256: string };
   /** The initrds, concatenated in this order. */
   readonly initrd: readonly PlannedFile[];
-  /** The new kernel's command line, or the running one's in `host`. */
+  /** The new kernel's command line. */
   readonly cmdline: string;
 }
 
@@ -62,24 +62,24 @@ export interface PlannedSegment {
   readonly source: PlannedSource;
 }
 
-/** Addresses as hexadecimal texts; the last one is behind the range. */
+/** A half-open range of addresses, as hexadecimal texts. */
 export interface PlannedRange {
   /** The first address. */
   readonly start: string;
-  /** The address behind the last. */
+  /** The first address after it. */
   readonly end: string;
 }
 
 /**
- * Where an unpacked kernel may lie: the two bases of KASLR are chosen when the plan is carried out, so that the plan stays
- * the same and names neither. Its segments move together; their `mem` is where they lie if nothing is chosen.
+ * Where an unpacked kernel may lie. The two bases of KASLR are chosen when the plan is carried out, so that the plan stays
+ * the same and discloses neither. The kernel's segments move together; their `mem` is where they lie if nothing is chosen.
  */
 export interface PlannedBases {
-  /** Physical memory that it may take, whole; every range was checked. Empty: it stays where the segments say. */
+  /** Physical memory that it may take, whole; every range was checked. Empty: it stays where its segments are. */
   readonly physical: readonly PlannedRange[];
-  /** The virtual addresses that it may take; it was linked for the first. */
+  /** The virtual addresses that it may run at; it was linked for the first. */
   readonly virtual: PlannedRange;
-  /** Either base is a multiple of this away from the one that is stated, hexadecimal. */
+  /** Either base differs from the stated one by a multiple of this, hexadecimal. */
   readonly alignment: string;
 }
 
@@ -91,18 +91,18 @@ export interface SegmentLoadCall {
   readonly flags: readonly string[];
   /** The flags as the call gets them, hexadecimal. */
   readonly flagBits: string;
-  /** The physical address that is jumped to, hexadecimal. */
+  /** The physical address where execution starts, hexadecimal. */
   readonly entry: string;
-  /** The new kernel's command line, or the running one's in `host`. */
+  /** The new kernel's command line. */
   readonly cmdline: string;
   /** Every segment, placed. */
   readonly segments: readonly PlannedSegment[];
   /**
-   * By what purgatory verifies the segments just before the jump; absent where nothing is verified, and in plans of before
-   * XXH64, which verify SHA-256.
+   * How purgatory verifies the segments just before the jump; absent where nothing is verified, and in plans that are
+   * older than XXH64, which verify SHA-256.
    */
   readonly checksum?: Checksum;
-  /** What is chosen of the kernel's place when the plan is carried out. */
+  /** Where the kernel may lie; one place is chosen when the plan is carried out. */
   readonly bases?: PlannedBases;
   /** The files that the segments' bytes come from. */
   readonly files: readonly PlannedFile[];
@@ -131,7 +131,7 @@ export interface Check {
   readonly hint?: string;
 }
 
-/** The host that a plan was made for. A stored plan is refused elsewhere. */
+/** The host that a plan was made for. A stored plan is refused on any other. */
 export interface PlannedHost {
   /** Its name. */
   readonly hostname?: string;
@@ -139,7 +139,7 @@ export interface PlannedHost {
   readonly machine: string;
   /** As uname -r. */
   readonly release: string;
-  /** The new kernel's command line, or the running one's in `host`. */
+  /** The command line of its running kernel. */
   readonly cmdline?: string;
 }
 
@@ -148,19 +148,19 @@ export interface PlannedHost {
  * number does not hold 64 bits.
  */
 export interface Plan {
-  /** The form of this document. */
+  /** The format of this document. */
   readonly format: "warmboot.plan/1";
   /** The name of the profile. */
   readonly profile: string;
-  /** The host that it is for. */
+  /** The host that it was made for. */
   readonly host: PlannedHost;
-  /** What the profile asks of its host; a stored plan asks it again. */
+  /** What the profile requires of its host; a stored plan asks it again. */
   readonly requires?: PlannedRequires;
   /** The call that loads the image. */
   readonly call: Call;
-  /** What the new kernel is, where that is known: its release, as uname -r will say. */
+  /** The release of the new kernel, as uname -r will report it; absent where unknown. */
   readonly release?: string;
-  /** Its build, as uname -v will say. */
+  /** Its build, as uname -v will report it. */
   readonly version?: string;
   /** Why this call. */
   readonly reasons: readonly Reason[];
@@ -173,22 +173,22 @@ export function filesOf(call: Call): readonly PlannedFile[] {
   return call.syscall === "kexec_load" ? call.files : [call.kernel, ...call.initrd];
 }
 
-/** The files of a call by what they are to it: paths, each once. */
+/** The paths of a call's files by their role, each once. */
 export interface FileRoles {
   /** The kernel; undefined with explicit segments. */
   readonly kernel: string | undefined;
   /** The initrds, in order. */
   readonly initrd: readonly string[];
-  /** The device tree that takes the place of the host's. */
+  /** The device tree that replaces the host's. */
   readonly dtb: string | undefined;
   /** The files of explicit segments. */
   readonly segments: readonly string[];
 }
 
-/** The segments by which a kernel is told what it must know: the names that the machines have for them. */
+/** The names of the segments that hand a kernel its parameters: boot_params on x86_64, the device tree on arm64. */
 export const HANDOVERS: readonly string[] = ["boot_params", "dtb"];
 
-/** Tells a call's files apart. In a kexec_load call the names of the segments do: those of a kernel are the planner's. */
+/** Sorts a call's files by role. In a kexec_load call, the names of the segments decide: the planner chooses those of a kernel. */
 export function rolesOf(call: Call): FileRoles {
   if (call.syscall === "kexec_file_load") {
     return { kernel: call.kernel.path, initrd: call.initrd.map(({ path }) => path), dtb: undefined, segments: [] };
@@ -201,7 +201,7 @@ export function rolesOf(call: Call): FileRoles {
   if (!isLinux) return { kernel: undefined, initrd: [], dtb: undefined, segments: [...new Set(paths(/./))] };
   const kernel = paths(/^kernel( \d+)?$/)[0];
   const initrd = paths(/^initrd( \d+)?$/);
-  // What is made of it stands in the plan; no segment names the file.
+  // The plan holds the device tree itself; no segment names the file.
   const dtb = call.files.find(({ path }) => path !== kernel && !initrd.includes(path))?.path;
   return { kernel, initrd, dtb, segments: [] };
 }
@@ -216,7 +216,7 @@ export function plannedFile({ path, size, sha256 }: Omit<PlannedFile, "about">, 
   return { path, size, sha256, about };
 }
 
-/** A planned segment as it is laid out in memory. */
+/** A planned segment, with its numbers as bigint and its bytes decoded. */
 export function segmentOf({ name, mem, memsz, source }: PlannedSegment): Segment {
   const bytes: SegmentBytes = source.kind === "bytes"
     ? { kind: "bytes", bytes: Uint8Array.fromBase64(source.base64) }
@@ -224,7 +224,7 @@ export function segmentOf({ name, mem, memsz, source }: PlannedSegment): Segment
   return { name, mem: BigInt(mem), memsz: BigInt(memsz), bytes };
 }
 
-/** The plan as text: the same plan, the same bytes. */
+/** The plan as JSON text: the same plan gives the same bytes. */
 export function planText(value: Plan): string {
   return jsonText(value);
 }

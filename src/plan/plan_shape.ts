@@ -11,7 +11,7 @@ import {
   text,
 } from "../core/shape.ts";
 import { call } from "./call_shape.ts";
-import { MAKE_ANEW } from "./contradictions.ts";
+import { RECREATE } from "./contradictions.ts";
 import type { Check, Plan, PlannedHost, Reason } from "./plan.ts";
 import { requiresShape } from "../profile/planned_requires.ts";
 import { refine } from "../profile/refine.ts";
@@ -36,10 +36,10 @@ export const checksShape: Shape<readonly Check[]> = list(record<Check>({
 }));
 
 const fields: Fields<Plan> = {
-  format: { shape: choice(["warmboot.plan/1"]), doc: "The form of this document" },
+  format: { shape: choice(["warmboot.plan/1"]), doc: "The format of this document" },
   profile: { shape: text, doc: "The name of the profile" },
-  host: { shape: hostShape, doc: "The host that the plan is for" },
-  requires: { shape: requiresShape, doc: "What the profile asks of its host", fallback: optional },
+  host: { shape: hostShape, doc: "The host that the plan was made for" },
+  requires: { shape: requiresShape, doc: "What the profile requires of its host", fallback: optional },
   call: { shape: call, doc: "The system call that loads the image" },
   release: { shape: text, doc: "The new kernel's release, where known", fallback: optional },
   version: { shape: text, doc: "Its build, as uname -v will say, where known", fallback: optional },
@@ -61,7 +61,7 @@ const plan: Shape<Plan> = refine(record<Plan>(fields, "a plan of warmboot"), (de
     severity: "error",
     path: [...at, "call", "checksum"],
     message: found.fault,
-    hint: MAKE_ANEW,
+    hint: RECREATE,
   });
 });
 

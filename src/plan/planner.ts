@@ -15,8 +15,8 @@ import { stamped, stampIn } from "./stamp.ts";
 import { describeKernel, innerOf, loadedInfo } from "../image/boot_files.ts";
 
 /**
- * Resolves a profile into a plan for one host. Pure: the same profile, facts and images give the same plan. A plan whose
- * checks fail is still a plan, so that it can be shown; without one, the diagnostics say why there is none.
+ * Turns a profile into a plan for one host. Pure: the same profile, facts and images give the same plan. A plan whose checks
+ * fail is still a plan, so that it can be shown; where there is none, the diagnostics say why.
  */
 export function planBoot(input: PlanInput): Checked<Plan> {
   const { profile, facts, images } = input;
@@ -58,37 +58,37 @@ export function planBoot(input: PlanInput): Checked<Plan> {
   return { value: plan, diagnostics: all };
 }
 
-/** Either call adds `elfcorehdr=` itself, and a second one would win: the crash kernel would find no dump. */
+/** Either call adds `elfcorehdr=` itself; a second one would win, and the crash kernel would find nothing to dump. */
 function statedElfcorehdr(cmdline: string): Diagnostic | undefined {
   const stated = kernelParameter(parseCmdline(cmdline), "elfcorehdr");
   return stated === undefined ? undefined : {
     code: "crash-cmdline",
     severity: "error",
-    message: `The command line states \`${shown(stated.text)}\`, whose address is known only once the image is placed`,
+    message: `The command line states \`${shown(stated.text)}\`, but its address is known only once the image is placed`,
     path: ["cmdline"],
     hint: "Remove it; it is added when the crash kernel is loaded",
   };
 }
 
-/** A device tree that would be ignored, or that is none. */
+/** A device tree that would be ignored, or that is not one. */
 function treeFault({ profile, facts, images: { dtb } }: PlanInput): Diagnostic | undefined {
   if (profile.dtb === undefined) return undefined;
   if (facts.machine !== "aarch64") {
     return {
       code: "device-tree-unused",
       severity: "error",
-      message: `\`dtb\` would be ignored on this ${facts.machine} host: only arm64 kernels are given a device tree`,
+      message: `\`dtb\` would be ignored on this ${facts.machine} host: only arm64 kernels get a device tree`,
       path: ["dtb"],
-      hint: "Take `dtb` out, or say `requires: { architecture: aarch64 }`",
+      hint: "Remove `dtb`, or set `requires: { architecture: aarch64 }`",
     };
   }
   if (dtb === undefined || !("why" in dtb.info)) return undefined;
   return {
     code: "device-tree-damaged",
     severity: "error",
-    message: `${dtb.path} is no device tree: it ${dtb.info.why}`,
+    message: `${dtb.path} is not a device tree: it ${dtb.info.why}`,
     path: ["dtb"],
-    hint: "Name a flattened device tree, a .dtb as `dtc` or the kernel's build makes it",
+    hint: "Name a flattened device tree: a .dtb file, as `dtc` or the kernel build writes it",
   };
 }
 
@@ -98,21 +98,21 @@ function statedStamp(cmdline: string): Diagnostic | undefined {
   return stated === undefined ? undefined : {
     code: "cmdline-stamp",
     severity: "error",
-    message: `The command line states \`${shown(`${STAMP}=${stated}`)}\`, which \`stamp: true\` adds by itself`,
+    message: `The command line states \`${shown(`${STAMP}=${stated}`)}\`, but \`stamp: true\` adds it`,
     path: ["cmdline"],
-    hint: "Remove it; the digest is made again with each plan",
+    hint: "Remove it; each plan computes the digest again",
   };
 }
 
 function withStamp(cmdline: string, { images }: PlanInput): string {
   const { kernel, initrd } = images;
-  // Explicit segments have no command line, and the profile's conflicts say so.
+  // Explicit segments have no command line; the profile's decoder reports `stamp` with them.
   return kernel === undefined
     ? cmdline
     : stamped({ kernel: kernel.sha256, initrd: initrd.map(({ sha256 }) => sha256), cmdline });
 }
 
-/** The host as a plan names it. */
+/** The host as a plan describes it. */
 export function plannedHost(facts: PlanInput["facts"]): PlannedHost {
   return {
     ...(facts.hostname === undefined ? {} : { hostname: facts.hostname }),
@@ -122,7 +122,7 @@ export function plannedHost(facts: PlanInput["facts"]): PlannedHost {
   };
 }
 
-/** That a kernel is not handed over as its file has it. */
+/** Why a kernel is handed over in another form than its file. */
 function innerReasons({ profile, facts, images: { kernel } }: PlanInput): readonly Reason[] {
   if (kernel === undefined || facts.machine !== "aarch64") return [];
   const inner = innerOf(kernel);
@@ -131,11 +131,11 @@ function innerReasons({ profile, facts, images: { kernel } }: PlanInput): readon
       code: "kernel-unpacked",
       message: `An arm64 kernel does not unpack itself: the Image in ${kernel.path}, ${
         formatSize(inner.size)
-      }, is handed over in its place`,
+      }, is handed over instead`,
     }];
   }
   return profile.predecompress && kernel.info.kind === "arm64-image"
-    ? [{ code: "kernel-plain", message: `${kernel.path} is not compressed, so that there is nothing to unpack in it` }]
+    ? [{ code: "kernel-plain", message: `${kernel.path} is not compressed, so there is nothing to unpack` }]
     : [];
 }
 

@@ -7,11 +7,11 @@ import { predecompressObjection } from "../arch/x86_64/predecompress.ts";
 export interface Unpacking {
   /** The kernel. */
   readonly kernel: boolean;
-  /** The initrds, as far as it helps. */
+  /** The initrds, where that saves time. */
   readonly initrd: boolean;
 }
 
-/** What must be unpacked for a plan; the caller gives it in `images`. */
+/** What must be unpacked for a plan; the caller adds the result to `images`. */
 export function unpackingOf(input: PlanInput): Unpacking {
   const { profile, facts, images } = input;
   const none = { kernel: false, initrd: false };
@@ -24,7 +24,7 @@ export function unpackingOf(input: PlanInput): Unpacking {
   return { kernel: predecompressObjection(images.kernel, facts, cmdline) === undefined, initrd: !profile.crash };
 }
 
-/** The command line of a plan, but for what placing the image adds to it. */
+/** The command line of a plan, without what placing the image adds. */
 export function resolvedCmdline({ profile, facts }: PlanInput): string | undefined {
   return resolveCmdline(profile.cmdline, {
     crash: profile.crash,

@@ -17,9 +17,9 @@ export const PURGATORY = "purgatory";
 export interface SegmentLayout {
   readonly entry: bigint;
   readonly segments: readonly Segment[];
-  /** By segment name: the parts of its bytes that are drawn at random when the plan is carried out. */
+  /** By segment name: the parts of its bytes that are filled with random bytes when the plan is carried out. */
   readonly random: { readonly [name: string]: readonly RandomPart[] };
-  /** By what its purgatory verifies it; undefined where nothing is verified. */
+  /** How its purgatory verifies it; undefined where nothing is verified. */
   readonly checksum?: Checksum;
 }
 
@@ -28,7 +28,7 @@ export function purgatoryRequest({ purgatory, lowest }: LinuxMachine, pageSize: 
   return { name: PURGATORY, size: purgatory.size, alignment: pageSize, min: lowest, max: 1n << 64n };
 }
 
-/** Where a purgatory lies, and what it is given besides the segments. */
+/** Where a purgatory lies, and what it gets in addition to the segments. */
 export interface PurgatoryPlace extends Pick<PurgatoryTask, "handover" | "backup"> {
   readonly address: bigint;
   /** The image's command line, which may name a console. */
@@ -37,7 +37,7 @@ export interface PurgatoryPlace extends Pick<PurgatoryTask, "handover" | "backup
   readonly changing?: readonly string[];
 }
 
-/** Puts a purgatory before a layout: it verifies every segment, unless the profile says not to, and jumps to the entry. */
+/** Adds a purgatory to a layout: it verifies every segment, unless the profile disables that, and jumps to the entry. */
 export function withPurgatory(
   layout: Omit<SegmentLayout, "checksum">,
   { purgatory }: LinuxMachine,
@@ -71,32 +71,32 @@ export function withPurgatory(
   };
 }
 
-/** A call's purgatory: entered first. Explicit segments may have its name. */
+/** A call's purgatory: the segment where execution starts. The name alone is not enough: explicit segments may have it. */
 export function purgatoryOf({ segments, entry }: SegmentLoadCall): PlannedSegment | undefined {
   return segments.find(({ name, mem }) => name === PURGATORY && BigInt(mem) === BigInt(entry));
 }
 
-/** Whether a planned purgatory uses instructions that this host's processor lacks: it would die of them. */
+/** Whether a planned purgatory uses instructions that this host's processor lacks; it would fault. */
 export function lacksInstructions(call: Call, facts: HostFacts): boolean {
   const source = call.syscall === "kexec_load" ? purgatoryOf(call)?.source : undefined;
   return source?.kind === "bytes" &&
     linuxMachine(facts.machine)?.purgatory.lacks(Uint8Array.fromBase64(source.base64), facts) === true;
 }
 
-/** By what purgatory verifies the segments: `true` is the quickest that there is. */
+/** How purgatory verifies the segments: `true` is the fastest way. */
 export function checksumOf({ checksum }: Pick<Profile, "checksum">): Checksum | false {
   return checksum === true ? "xxh64" : checksum;
 }
 
 /**
- * What is verified of a segment by a sum that is taken of the very bytes that the kernel is then given, random ones too.
- * A digest could tell no more: who can alter a segment on purpose can alter the digest beside it.
+ * What is verified of a segment by XXH64: a sum of the very bytes that the kernel then gets, random ones included. A
+ * cryptographic digest would not be stronger: whoever can alter a segment on purpose can alter its digest as well.
  */
 function summedRegions({ mem, bytes }: Segment): readonly PurgatoryRegion[] {
   return bytes.kind === "zero" ? [] : [{ address: mem, length: sourceSize(bytes) }];
 }
 
-/** The same by digests that the plan knows: of its bytes, but for those that are drawn at random later. */
+/** What is verified of a segment by SHA-256: all of its bytes, except those that are filled at random later. */
 function hashedRegions(
   segment: Segment,
   random: SegmentLayout["random"],

@@ -32,7 +32,7 @@ import { KEXEC_SEGMENT_MAX } from "./syscall.ts";
 import { describeKernel, type KernelFile } from "../image/boot_files.ts";
 import { predecompressObjection, virtualBases } from "../arch/x86_64/predecompress.ts";
 
-/** The parts of files whose digests a kexec_load plan takes; the caller gives them as `partDigests`. */
+/** The parts of files whose digests a kexec_load plan needs; the caller passes them as `partDigests`. */
 export function partsNeeded(input: PlanInput): readonly FilePart[] {
   const { profile, images } = input;
   if (images.kernel !== undefined) {
@@ -64,7 +64,7 @@ export interface PlannedCall extends Checked<SegmentLoadCall> {
   readonly reasons: readonly Reason[];
 }
 
-/** Plans a kexec_load(2) call. Without a layout the call has no segments, and the diagnostics or a check say why. */
+/** Plans a kexec_load(2) call. If it cannot be laid out, it has no segments, and the diagnostics or a check say why. */
 export function planSegmentCall(input: PlanInput, cmdline: string): PlannedCall {
   const { profile, facts, images } = input;
   const layout = layOut(input, cmdline);
@@ -97,7 +97,7 @@ export function planSegmentCall(input: PlanInput, cmdline: string): PlannedCall 
   };
 }
 
-/** What a call is made of, besides what the profile says. */
+/** The parts of a call that do not come directly from the profile. */
 interface CallLayout extends SegmentLayout {
   readonly cmdline?: string;
   /** Whether there is an elfcorehdr that the kernel can keep up to date. */
@@ -109,7 +109,7 @@ interface CallLayout extends SegmentLayout {
 function layOut(input: PlanInput, cmdline: string): Checked<CallLayout> {
   const { profile, images, facts } = input;
   if (profile.segments.length > 0) return layOutExplicit(input);
-  // What is left out here, a check of the plan says.
+  // A check of the plan reports what is missing here.
   const machine = linuxMachine(facts.machine);
   if (images.kernel === undefined || profile.preserveContext || machine === undefined) {
     return { value: undefined, diagnostics: [] };
@@ -126,7 +126,7 @@ function layOut(input: PlanInput, cmdline: string): Checked<CallLayout> {
   return { value: { ...value, hotplug: profile.crash, reasons }, diagnostics };
 }
 
-/** The kernel as it is placed: unpacked where the profile asks for that and nothing speaks against it, else its file. */
+/** The kernel as it is placed: unpacked where the profile asks for that and nothing prevents it, else its file. */
 function kernelToPlace({ profile, facts }: PlanInput, kernel: KernelFile, cmdline: string): Checked<KernelImage> {
   const { info, unpacked } = kernel;
   if (
@@ -142,13 +142,13 @@ function notUnpacked(path: string): Diagnostic {
   return {
     code: "image-not-captured",
     severity: "error",
-    message: `What ${path} unpacks to is not known here`,
+    message: `The unpacked content of ${path} is not available here`,
     path: ["predecompress"],
-    hint: "Plan where the file itself is, or without `predecompress`",
+    hint: "Plan on the host that has the file, or without `predecompress`",
   };
 }
 
-/** What became of `predecompress`, and of the kernel's bases. */
+/** What happens to `predecompress`, and to the kernel's bases. */
 function kernelReasons(
   input: PlanInput,
   kernel: KernelFile,
@@ -160,7 +160,7 @@ function kernelReasons(
   if (!profile.predecompress || facts.machine === "aarch64") return [];
   const objection = predecompressObjection(kernel, facts, cmdline);
   if (objection !== undefined || info.kind !== "bzimage" || unpacked === undefined) {
-    return [{ code: "kernel-packed", message: `The kernel decompresses itself, as ever, since ${objection}` }];
+    return [{ code: "kernel-packed", message: `The kernel still decompresses itself, because ${objection}` }];
   }
   const placed = image.at(0n).segments.flatMap(filePart).reduce((sum, { length }) => sum + length, 0);
   const virtual = virtualBases(info, unpacked.relocations.length > 0, cmdline);
@@ -182,7 +182,7 @@ function kernelReasons(
   ];
 }
 
-/** What unpacking the kernel gains by estimate, as the end of a sentence. */
+/** What unpacking the kernel is estimated to gain, as the end of a sentence. */
 function gainOf(input: PlanInput, payload: BzImage["payload"], placed: number): string {
   if (payload === undefined) return "";
   const gainBy = (checksum: Profile["checksum"]): number =>
@@ -194,13 +194,13 @@ function gainOf(input: PlanInput, payload: BzImage["payload"], placed: number): 
   if (gain > 0) return `, which is estimated to save ${gain} ms on a fast core`;
   const quicker = gainBy(true);
   return quicker > 0
-    ? `; its SHA-256 is estimated to take as long on this processor as unpacking it: \`checksum: true\` saves ${quicker} ms`
-    : ", which is estimated to save nothing";
+    ? `; its SHA-256 is estimated to take as long as unpacking it on this processor; \`checksum: true\` saves ${quicker} ms`
+    : ", which is estimated to save no time";
 }
 
 /**
- * Explicit segments stay where the profile has them. Purgatory comes before them, unless the profile says that nothing is
- * verified, or they are to return: purgatory does not.
+ * Explicit segments stay where the profile places them. Purgatory runs before them, unless the profile disables the
+ * checksum or preserves the running system: purgatory cannot return.
  */
 function layOutExplicit(input: PlanInput): Checked<SegmentLayout> {
   const { profile, images, facts } = input;
@@ -209,7 +209,7 @@ function layOutExplicit(input: PlanInput): Checked<SegmentLayout> {
   if (value === undefined) return { value, diagnostics };
   const layout = { ...value, random: {} };
   const machine = linuxMachine(facts.machine);
-  // Segments that the kernel refuses, by their number or their places, are not verified either.
+  // Segments that the kernel refuses anyway, by their number or addresses, get no purgatory.
   const isSound = value.segments.length <= KEXEC_SEGMENT_MAX &&
     value.segments.every(({ mem }) => mem % facts.pageSize === 0n);
   if (profile.checksum === false || profile.preserveContext || machine === undefined || !isSound) {

@@ -9,7 +9,7 @@ import {
 import { STAMP } from "../profile/cmdline/resolve.ts";
 import { type Call, filesOf, rolesOf } from "./plan.ts";
 
-/** What boots: all that a stamp is about. */
+/** What boots: everything that a stamp covers. */
 export interface Booted {
   /** SHA-256 of the kernel file, 64 lower-case hex digits. */
   readonly kernel: string;
@@ -27,9 +27,9 @@ const ADDED: readonly string[] = [STAMP, "elfcorehdr"];
 
 /**
  * The digest that `stamp: true` puts on the command line: the first 16 hex digits of the SHA-256 of
- * `{"kernel":SHA256,"initrd":[SHA256...],"cmdline":CMDLINE}`, parameters with one space between. It names what boots and not how
- * it was loaded, so that the system that it booted, on which the same profile may be planned with another call or at other
- * addresses, still finds its own stamp.
+ * `{"kernel":SHA256,"initrd":[SHA256...],"cmdline":CMDLINE}`, parameters with one space between. It covers what boots and not
+ * how it is loaded: the booted system may plan the same profile with the other call or at other addresses, and still finds
+ * its own stamp.
  */
 export function stampOf({ kernel, initrd, cmdline }: Booted): string {
   const text = JSON.stringify({ kernel, initrd, cmdline: withoutAdded(cmdline) });
@@ -41,12 +41,12 @@ export function stamped(booted: Booted): string {
   return addParameter(booted.cmdline, `${STAMP}=${stampOf(booted)}`);
 }
 
-/** The digest that a command line states; undefined without one. Of several the last counts, as it does to the kernel. */
+/** The digest on a command line; undefined without one. Of several, the last counts, as in the kernel. */
 export function stampIn(cmdline: string): string | undefined {
   return kernelParameter(parseCmdline(cmdline), STAMP)?.value;
 }
 
-/** The stamp of a call that carries its own true one; undefined where it has none, or a false one. */
+/** The stamp on a call's command line if it is that of the call; undefined where it is missing or wrong. */
 export function trueStamp(call: Call): string | undefined {
   const stated = stampIn(call.cmdline);
   const booted = stated === undefined ? undefined : bootedBy(call);

@@ -15,20 +15,20 @@ export function isCrash({ call }: Plan): boolean {
 }
 
 /**
- * A stored plan with its checks run anew against the host and files as they are. Its call, reasons and host stay as they
- * were reviewed; whatever has drifted since is a failed check.
+ * A stored plan with its checks run again on the current host and files. Its call, reasons and host stay as they were
+ * reviewed; whatever has changed since is a failed check.
  */
 export function recheck(plan: Plan, facts: HostFacts, images: Images): Plan {
   const drift = driftOf(plan, facts, images);
   const same: Check = drift.length === 0
-    ? { rule: "stored-plan", status: "pass", message: "Host and files are as they were when the plan was made" }
+    ? { rule: "stored-plan", status: "pass", message: "Host and files have not changed since the plan was made" }
     : {
       rule: "stored-plan",
       status: "fail",
       message: `Since the plan was made, ${
         drift.map(({ what, planned, now }) => `${what} changed from ${planned} to ${now}`).join("; ")
       }`,
-      hint: "Make the plan anew and review it",
+      hint: "Re-create the plan and review it",
     };
   const requires = plan.requires === undefined ? {} : { requires: requiresOf(plan.requires) };
   return {

@@ -2,21 +2,21 @@ import { linuxMachine } from "../arch/machines.ts";
 import type { Plan } from "./plan.ts";
 import { purgatoryOf } from "./purgatory_segment.ts";
 
-/** A sum that is taken when a plan is carried out, of bytes of one segment. */
+/** A sum that is computed when a plan is carried out, over bytes of one segment. */
 export interface SegmentSum {
   /** The segment's number, from 0. */
   readonly segment: number;
-  /** Where in its bytes what is summed begins. */
+  /** The first byte that is summed, from the start of the segment. */
   readonly start: bigint;
   /** Bytes. */
   readonly length: bigint;
-  /** Where in purgatory's bytes the sum belongs: 8 bytes, little-endian. */
+  /** Where the sum is stored in purgatory: 8 bytes, little-endian. */
   readonly offset: number;
 }
 
 /** The sums that purgatory compares. */
 export interface Sums {
-  /** As uname -m: whose machine code takes them. */
+  /** As uname -m: the machine whose code computes the sums. */
   readonly machine: string;
   /** Purgatory's number among the segments, from 0. */
   readonly purgatory: number;
@@ -25,9 +25,9 @@ export interface Sums {
 }
 
 /**
- * The sums of a plan whose purgatory compares XXH64, none of any other; or, as a sentence, how what the plan says of its
- * checksum differs from what its purgatory does, which might halt at the reboot, for sums that nobody took. Plans of
- * before XXH64 say nothing, and verify SHA-256.
+ * The sums of a plan whose purgatory compares XXH64; nothing for any other plan. A fault says how the plan's `checksum`
+ * differs from what its purgatory does: it might halt at the reboot, because nobody computed the sums. Plans that are
+ * older than XXH64 have no `checksum`, and verify SHA-256.
  */
 export function sumsOf(
   { call, host: { machine } }: Pick<Plan, "call" | "host">,
@@ -43,10 +43,12 @@ export function sumsOf(
     );
     return { segment, start: address - BigInt(call.segments[segment]?.mem ?? address), length, offset };
   });
-  if (of?.some(({ segment }) => segment < 0)) return { fault: "Purgatory compares the XXH64 of what is in no segment" };
+  if (of?.some(({ segment }) => segment < 0)) {
+    return { fault: "Purgatory compares the XXH64 of memory that is in no segment" };
+  }
   if (verifies !== call.checksum && (call.checksum !== undefined || verifies === "xxh64")) {
-    const does = verifies === undefined ? "there is none that is known" : `it compares ${verifies || "nothing"}`;
-    return { fault: `\`checksum\` says that purgatory compares ${call.checksum ?? "nothing"}, and ${does}` };
+    const does = verifies === undefined ? "this plan has no known purgatory" : `it compares ${verifies || "nothing"}`;
+    return { fault: `\`checksum\` says that purgatory compares ${call.checksum ?? "nothing"}, but ${does}` };
   }
   const index = call.segments.findIndex((each) => each === purgatory);
   return of === undefined ? {} : { sums: { machine, purgatory: index, of } };

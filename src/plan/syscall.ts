@@ -2,7 +2,7 @@ import { formatAddress } from "../core/number.ts";
 import type { PlannedSource } from "./plan.ts";
 import type { Sums } from "./sums.ts";
 
-/** A segment as kexec_load(2) gets it: struct kexec_segment, with its buffer still as where its bytes come from. */
+/** A segment as kexec_load(2) gets it: struct kexec_segment, except that its buffer is still a source. */
 export interface CallSegment {
   /** Where its bytes come from. */
   readonly source: PlannedSource;
@@ -19,9 +19,9 @@ export type Syscall =
   | {
     readonly name: "kexec_file_load";
     readonly kernel: string;
-    /** What the kernel file unpacks to is handed over in its place, as a memfd. */
+    /** What the kernel file unpacks to is handed over instead, as a memfd. */
     readonly unpacked?: true;
-    /** The initrds, handed over as one file: itself where there is one, a memfd of them all where there are more. */
+    /** The initrds, handed over as one file: the file itself if it is the only one, else a memfd that joins them. */
     readonly initrd: readonly string[];
     readonly cmdline: string;
     readonly flags: readonly string[];
@@ -33,7 +33,7 @@ export type Syscall =
     readonly segments: readonly CallSegment[];
     readonly flags: readonly string[];
     readonly flagBits: bigint;
-    /** The sums that are taken of the segments' bytes, and put into purgatory's, before the call. */
+    /** The sums of the segments' bytes, which are computed and stored in purgatory before the call. */
     readonly sums?: Sums;
   }
   | { readonly name: "kexec_file_unload"; readonly crash: boolean }
@@ -44,7 +44,7 @@ export type Syscall =
 /** A system call by name. */
 export type SyscallOf<Name extends Syscall["name"]> = Extract<Syscall, { readonly name: Name }>;
 
-/** Writes a call the way strace does. Descriptors are shown as the files behind them. */
+/** Writes a call the way strace does. Descriptors are shown as the files that they refer to. */
 export function formatSyscall(call: Syscall): string {
   switch (call.name) {
     case "kexec_file_load": {

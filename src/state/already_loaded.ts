@@ -8,12 +8,12 @@ import { changesSince } from "./crash_status.ts";
 import type { FoundRecord, LoadRecord } from "./record.ts";
 
 /**
- * The record of what is loaded, if that is what the plan would load: undefined wherever there is a doubt. It takes a
- * record of this very boot, the kernel's word that an image of the kind is loaded, and the same call to the last digest;
- * for a crash image, that the memory and CPUs which it describes are still those of the host. That another program
- * unloaded the image and loaded one of its own since, the kernel does not tell.
+ * The record of what is loaded, if that is what the plan would load; undefined in case of doubt. Requires a record of this
+ * boot, the kernel's report that such an image is loaded, and an identical call, digests included; for a crash image also
+ * that the memory and CPUs that it describes are still those of the host. The kernel does not show whether another program
+ * has replaced the image since.
  *
- * A plan with a failed check is none, except for checks of whether a call would be allowed: none is made.
+ * A plan with a failed check is never loaded already, except if the check is about permission for a call: none is made.
  */
 export function alreadyLoaded(plan: Plan, facts: HostFacts, found: FoundRecord): LoadRecord | undefined {
   if (found.kind !== "record") return undefined;
@@ -33,7 +33,7 @@ function isSameCall(a: Call, b: Call): boolean {
   return canonical(a) === canonical(b);
 }
 
-/** JSON with keys in order: a call that was stored may have them in another one. */
+/** JSON with sorted keys: those of a stored call may be in another order. */
 function canonical(value: unknown): string {
   return JSON.stringify(
     value,

@@ -20,15 +20,15 @@ export interface ReservedRange {
 /** What is reserved for crash kernels. */
 export interface ReservationStatus {
   readonly state: "reserved" | "none" | "unknown";
-  /** Bytes reserved, by the kernel's own account. */
+  /** Bytes reserved, as the kernel reports. */
   readonly size?: number;
-  /** Empty where the addresses are not known. */
+  /** Empty where the addresses are unknown. */
   readonly ranges: readonly ReservedRange[];
   /** The same for people. */
   readonly note: string;
 }
 
-/** The SHA-256 of files now, by path; undefined for one that is gone or cannot be read. */
+/** The current SHA-256 of files, by path; undefined for one that is gone or cannot be read. */
 export type FileDigests = ReadonlyMap<string, string | undefined>;
 
 /** The reservations of crashkernel=: where and how large they are, and which is for what. */
@@ -42,12 +42,12 @@ export function reservationStatus({ iomem, kexec }: HostFacts): ReservationStatu
   if (size === undefined) {
     return iomem.visibility === "full"
       ? { state: "none", size: 0, ranges: [], note: NOTHING }
-      : { state: "unknown", ranges: [], note: "Whether memory is reserved for a crash kernel is not known" };
+      : { state: "unknown", ranges: [], note: "Cannot determine whether memory is reserved for a crash kernel" };
   }
   if (size === 0n) return { state: "none", size: 0, ranges: [], note: NOTHING };
   const note = reserved.length > 0
     ? "Reserved by crashkernel="
-    : "Reserved by crashkernel=; where, the kernel tells root only";
+    : "Reserved by crashkernel=; the kernel shows the addresses to root only";
   return { state: "reserved", size: Number(size), ranges, note };
 }
 
@@ -58,9 +58,9 @@ function rangeOf(range: Range, use: ReservedRange["use"]): ReservedRange {
 }
 
 /**
- * How the world has moved on since an image was loaded: the files that it came from are others now, or a crash image
- * describes memory and CPUs that have come and gone, which the kernel itself mends where it can (crash_hotplug). Whole
- * sentences; empty where all is as it was. Without `files` these are not looked at.
+ * What has changed since an image was loaded: its files were replaced, or a crash image describes memory and CPUs that have
+ * come and gone, which the kernel itself corrects where it can (crash_hotplug). Whole sentences; empty where nothing has
+ * changed. Without `files`, these are not compared.
  */
 export function changesSince(
   { plan, described }: LoadRecord,
@@ -70,7 +70,7 @@ export function changesSince(
   const ofFiles = files === undefined ? [] : filesOf(plan.call).flatMap(({ path, sha256 }) => {
     const now = files.get(path);
     if (now === sha256) return [];
-    return [now === undefined ? `${path} is gone, or cannot be read` : `${path} is another file than the one loaded`];
+    return [now === undefined ? `${path} is gone or cannot be read` : `${path} has changed since it was loaded`];
   });
   if (described === undefined) return ofFiles;
   const now = describedBy(facts);
@@ -79,17 +79,17 @@ export function changesSince(
   const cpus = now.cpus !== 0 && now.cpus !== described.cpus && facts.kexec.cpuCrashHotplug !== true;
   return [
     ...ofFiles,
-    ...(memory ? ["Memory was added or removed since, and a dump would not show it as it is"] : []),
+    ...(memory ? ["Memory was added or removed since, so a dump would not match it"] : []),
     ...(cpus
-      ? [`The host had ${described.cpus} CPUs and has ${now.cpus}, and a dump would not have the registers of all`]
+      ? [`The host had ${described.cpus} CPUs and now has ${now.cpus}, so a dump would not have the registers of all`]
       : []),
   ];
 }
 
-/** The form of `crash` in `status -o json`. */
+/** The shape of `crash` in `status -o json`. */
 export const reservationShape: Shape<ReservationStatus> = record<ReservationStatus>({
   state: { shape: choice(["reserved", "none", "unknown"]), doc: "Whether memory is reserved for a crash kernel" },
-  size: { shape: count, doc: "How much, bytes", fallback: { value: undefined } },
+  size: { shape: count, doc: "Its size, bytes", fallback: { value: undefined } },
   ranges: {
     shape: list(record<ReservedRange>({
       start: { shape: pattern("a hexadecimal number", /^0x[0-9a-f]{1,16}$/), doc: "Its physical address" },
@@ -99,7 +99,7 @@ export const reservationShape: Shape<ReservationStatus> = record<ReservationStat
         doc: "Holds the image; is for its devices, below 4 GiB; or is the running system's until a panic",
       },
     })),
-    doc: "Where; empty where the addresses are not known",
+    doc: "The ranges; empty where the addresses are unknown",
   },
   note: { shape: text, doc: "The same, for people" },
 });

@@ -6,7 +6,7 @@ import { dumpedRam } from "../host/iomem.ts";
 import type { Plan } from "../plan/plan.ts";
 import { decodePlan } from "../plan/plan_shape.ts";
 
-/** What `load` leaves behind about an image that it loaded: the kernel itself tells no more than 0 or 1. */
+/** What `load` records about an image that it loaded: the kernel itself only reports 0 or 1. */
 export interface LoadRecord {
   readonly format: "warmboot.record/1";
   /** The boot in which it was loaded, from /proc/sys/kernel/random/boot_id. */
@@ -21,15 +21,15 @@ export interface LoadRecord {
   readonly plan: Plan;
 }
 
-/** What a crash image says of the system that it is to dump. */
+/** What a crash image describes of the system that it will dump. */
 export interface Described {
   /** Memory, as `0x100000-0xbfffffff`: physical addresses, the last byte included. */
   readonly memory: readonly string[];
-  /** CPUs that leave their registers. */
+  /** CPUs whose registers it saves. */
   readonly cpus: number;
 }
 
-/** What a crash image that is loaded now describes. */
+/** What a crash image that is loaded now would describe. */
 export function describedBy({ iomem, crashNotes }: HostFacts): Described {
   return {
     memory: dumpedRam(iomem).map(({ start, end }) => `${formatAddress(start)}-${formatAddress(end - 1n)}`),
@@ -40,7 +40,7 @@ export function describedBy({ iomem, crashNotes }: HostFacts): Described {
 const plan: Shape<Plan> = { schema: {}, expected: "a plan", decode: decodePlan };
 
 const shape: Shape<LoadRecord> = record<LoadRecord>({
-  format: { shape: choice(["warmboot.record/1"]), doc: "The form of this document" },
+  format: { shape: choice(["warmboot.record/1"]), doc: "The format of this document" },
   bootId: { shape: text, doc: "The boot in which it was loaded", fallback: { value: undefined } },
   loadedAt: { shape: text, doc: "When, in UTC" },
   user: { shape: text, doc: "Who ran warmboot" },
@@ -61,7 +61,7 @@ export function decodeRecord(value: unknown, at: Path, report: Report): LoadReco
   return shape.decode(value, at, report);
 }
 
-/** What was found where a record should be. */
+/** The result of looking for a record. */
 export type FoundRecord =
   | { readonly kind: "none" }
   | { readonly kind: "record"; readonly record: LoadRecord }

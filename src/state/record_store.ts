@@ -2,7 +2,7 @@ import { type Diagnostic, reasonOf } from "../core/diagnostic.ts";
 import { decodeRecord, type FoundRecord, type LoadRecord } from "./record.ts";
 import { jsonText } from "../core/text.ts";
 
-/** Where the records are kept: gone with the boot, as the loaded image is. */
+/** Where the records are kept: like the loaded image, they do not survive a boot. */
 export const RECORD_DIRECTORY = "/run/warmboot";
 
 /** Which of the two images a record is about. */
@@ -15,33 +15,33 @@ export class StoreError extends Error {
 
 /** The lock of the store, held while an image is loaded or unloaded. */
 export interface StoreLock extends Disposable {
-  /** Whether another warmboot held it first: what was read before may no longer hold. */
+  /** Whether another warmboot held it first: what was read before may be out of date. */
   readonly waited: boolean;
-  /** Writes a record beside the old one, before the call: a full disk shows here, while nothing has happened yet. */
+  /** Writes a record next to the old one, before the call: a full disk fails here, before anything happens. */
   prepare(slot: ImageSlot, record: LoadRecord): void;
-  /** Puts the prepared record in the old one's place: one rename, which needs no space. */
+  /** Replaces the old record with the prepared one: one rename, which needs no space. */
   commit(slot: ImageSlot): void;
-  /** Throws the prepared record away; the old one stays. */
+  /** Removes the prepared record; the old one stays. */
   discard(slot: ImageSlot): void;
-  /** Removes the record: nothing is loaded any more. */
+  /** Removes the record: nothing is loaded any longer. */
   remove(slot: ImageSlot): void;
 }
 
-/** How to wait for another warmboot: units that load at boot may do so at the same moment. */
+/** How to wait for another warmboot: units that load at boot may run at the same time. */
 export interface Waiting {
   readonly directory?: string;
-  /** Called once, where it must be waited for, with what to say. */
+  /** Called once if there is a wait, with a message. */
   readonly onWait?: (text: string) => void;
-  /** Milliseconds until it is given up. */
+  /** Milliseconds until it gives up. */
   readonly patience?: number;
 }
 
-const WAITING = "Waiting for another warmboot, which is loading or unloading an image";
+const WAITING = "Waiting for another warmboot that is loading or unloading an image";
 
 /** Milliseconds. A load holds the lock while the kernel copies the image, seconds at most on a real machine. */
 const PATIENCE = 60_000;
 
-/** Between two looks, milliseconds. */
+/** Between two attempts, milliseconds. */
 const INTERVAL = 50;
 
 /**
@@ -62,7 +62,7 @@ export async function lockStore(
     while (!attempt(`lock ${path}`, () => file.tryLockSync(true))) {
       if (performance.now() >= end) {
         throw new StoreError(
-          `Another warmboot is loading or unloading an image, and was not done after ${patience / 1000} s`,
+          `Another warmboot is loading or unloading an image, and did not finish within ${patience / 1000} s`,
         );
       }
       if (!waited) onWait?.(WAITING);
@@ -76,8 +76,8 @@ export async function lockStore(
   return {
     waited,
     prepare: (slot, record) =>
-      attempt(`write ${pending(directory, slot)}`, () => {
-        using pendingFile = Deno.openSync(pending(directory, slot), {
+      attempt(`write ${pendingPath(directory, slot)}`, () => {
+        using pendingFile = Deno.openSync(pendingPath(directory, slot), {
           create: true,
           write: true,
           truncate: true,
@@ -88,16 +88,18 @@ export async function lockStore(
         pendingFile.syncSync();
       }),
     commit: (slot) =>
-      attempt(`rename ${pending(directory, slot)}`, () => {
-        Deno.renameSync(pending(directory, slot), settled(directory, slot));
+      attempt(`rename ${pendingPath(directory, slot)}`, () => {
+        Deno.renameSync(pendingPath(directory, slot), recordPath(directory, slot));
       }),
-    discard: (slot) => attempt(`remove ${pending(directory, slot)}`, () => removeIfThere(pending(directory, slot))),
-    remove: (slot) => attempt(`remove ${settled(directory, slot)}`, () => removeIfThere(settled(directory, slot))),
+    discard: (slot) =>
+      attempt(`remove ${pendingPath(directory, slot)}`, () => removeIfThere(pendingPath(directory, slot))),
+    remove: (slot) =>
+      attempt(`remove ${recordPath(directory, slot)}`, () => removeIfThere(recordPath(directory, slot))),
     [Symbol.dispose]: () => giveBack(file),
   };
 }
 
-/** Closing alone would leave a lock held while a process that was forked meanwhile has the descriptor, too. */
+/** Closing alone would keep the lock held while a child process still has the descriptor. */
 function giveBack(file: Deno.FsFile): void {
   try {
     file.unlockSync();
@@ -106,19 +108,19 @@ function giveBack(file: Deno.FsFile): void {
   }
 }
 
-/** Reads the record of an image. While another warmboot loads one (`busy`), it is the record from before. */
+/** Reads the record of an image. While another warmboot is loading one (`busy`), it is the previous record. */
 export function findRecord(
   slot: ImageSlot,
   directory: string = RECORD_DIRECTORY,
 ): { readonly found: FoundRecord; readonly busy: boolean } {
-  const isPending = () => readIfThere(pending(directory, slot)).kind === "text";
+  const isPending = () => readIfThere(pendingPath(directory, slot)).kind === "text";
   if (!isPending()) return { found: readRecord(slot, directory), busy: false };
   const busy = !isLockFree(directory);
-  // With the lock free, what is still pending was cut off; otherwise that load came to its end just now.
+  // If the lock is free and a record still pending, that load was interrupted; otherwise it has just finished.
   return { found: !busy && isPending() ? { kind: "interrupted" } : readRecord(slot, directory), busy };
 }
 
-/** Whether no warmboot holds the lock. Shared, so that two that look do not take each other for a load. */
+/** Whether no warmboot holds the lock. The lock is taken as shared, so that two readers do not mistake each other for a load. */
 function isLockFree(directory: string): boolean {
   try {
     const file = Deno.openSync(`${directory}/lock`);
@@ -134,7 +136,7 @@ function isLockFree(directory: string): boolean {
 }
 
 function readRecord(slot: ImageSlot, directory: string): FoundRecord {
-  const text = readIfThere(settled(directory, slot));
+  const text = readIfThere(recordPath(directory, slot));
   if (text.kind === "absent") return { kind: "none" };
   if (text.kind === "error") return { kind: "unreadable", message: text.message };
   const problems: Diagnostic[] = [];
@@ -142,16 +144,16 @@ function readRecord(slot: ImageSlot, directory: string): FoundRecord {
     const record = decodeRecord(JSON.parse(text.text), [], (problem) => problems.push(problem));
     if (record !== undefined) return { kind: "record", record };
   } catch (error) {
-    return { kind: "unreadable", message: `${settled(directory, slot)} is no JSON: ${reasonOf(error)}` };
+    return { kind: "unreadable", message: `${recordPath(directory, slot)} is not JSON: ${reasonOf(error)}` };
   }
-  return { kind: "unreadable", message: `${settled(directory, slot)} is no record: ${problems[0]?.message}` };
+  return { kind: "unreadable", message: `${recordPath(directory, slot)} is not a record: ${problems[0]?.message}` };
 }
 
-function pending(directory: string, slot: ImageSlot): string {
+function pendingPath(directory: string, slot: ImageSlot): string {
   return `${directory}/${slot}.json.new`;
 }
 
-function settled(directory: string, slot: ImageSlot): string {
+function recordPath(directory: string, slot: ImageSlot): string {
   return `${directory}/${slot}.json`;
 }
 

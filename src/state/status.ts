@@ -15,11 +15,11 @@ import {
 import type { FoundRecord } from "./record.ts";
 import { preservesContext } from "./round_trip.ts";
 
-/** Whether an image is loaded, and what is known of it. */
+/** Whether an image is loaded, and what is known about it. */
 export interface ImageStatus {
   readonly image: "reboot" | "crash";
   readonly loaded: "yes" | "no" | "unknown";
-  /** How the record fits what the kernel says. */
+  /** How the record agrees with what the kernel reports. */
   readonly record: "matches" | "unconfirmed" | "none" | "stale" | "interrupted" | "unreadable";
   readonly note: string;
   readonly profile?: string;
@@ -29,11 +29,11 @@ export interface ImageStatus {
   readonly user?: string;
   /** How files and host have changed since it was loaded; whole sentences. */
   readonly changes?: readonly string[];
-  /** Whether it preserves the running system, which goes on when the payload returns. */
+  /** Whether it preserves the running system, which resumes when the payload returns. */
   readonly returns?: boolean;
 }
 
-/** What `warmboot status` tells. */
+/** What `warmboot status` reports. */
 export interface Status {
   readonly format: "warmboot.status/1";
   readonly host: PlannedHost;
@@ -45,7 +45,7 @@ export interface Status {
   readonly rebootIsKexec: boolean;
 }
 
-/** Holds the kernel's word against the records, and these against the files as they are now, where given. Pure. */
+/** Compares the kernel's report with the records, and these with the current files, where given. Pure. */
 export function statusOf(facts: HostFacts, reboot: FoundRecord, crash: FoundRecord, files?: FileDigests): Status {
   return {
     format: "warmboot.status/1",
@@ -60,7 +60,7 @@ export function statusOf(facts: HostFacts, reboot: FoundRecord, crash: FoundReco
   };
 }
 
-/** What has changed matters of an image that is still loaded. */
+/** Changes matter only for an image that is still loaded. */
 function withChanges(
   status: ImageStatus,
   found: FoundRecord,
@@ -90,8 +90,8 @@ function imageStatus(
         ...state,
         record: "interrupted",
         note: loaded === false
-          ? "A load by warmboot was cut off, and nothing is loaded"
-          : "A load by warmboot was cut off; whether its image is the loaded one is not known",
+          ? "A load by warmboot was interrupted, and nothing is loaded"
+          : "A load by warmboot was interrupted; cannot determine whether its image is the loaded one",
       };
     case "unreadable":
       return { ...state, record: "unreadable", note: found.message };
@@ -112,7 +112,7 @@ function imageStatus(
         return { ...state, record: "stale", note: "The recorded image was unloaded by another program", ...known };
       }
       if (loaded === undefined) {
-        const note = "Loaded by warmboot; whether the image is still there is not known";
+        const note = "Loaded by warmboot; cannot determine whether the image is still loaded";
         return { ...state, record: "unconfirmed", note, ...known };
       }
       return { ...state, record: "matches", note: "Loaded by warmboot, as recorded", ...known };
@@ -131,7 +131,7 @@ const FILE_LOAD: Call = {
 const SEGMENT_LOAD: Call = { ...NO_IMAGE, syscall: "kexec_load", entry: "0x0", segments: [], files: [] };
 
 function allows(facts: HostFacts): readonly Check[] {
-  // A kernel without kexec_file_load leaves kexec_load to ask about.
+  // For a kernel without kexec_file_load, check kexec_load.
   const call = facts.kernelConfig.CONFIG_KEXEC_FILE === "n" ? SEGMENT_LOAD : FILE_LOAD;
   const verdicts = [...PERMISSION_RULES, ...ADDRESS_RULES].flatMap((rule) =>
     [false, true].flatMap((crash) => {
@@ -139,22 +139,22 @@ function allows(facts: HostFacts): readonly Check[] {
       return verdict === undefined ? [] : [{ rule: rule.name, ...verdict }];
     })
   );
-  // Most rules say the same of either image.
+  // Most rules give the same verdict for both images.
   return verdicts.filter(({ message }, index) => verdicts.findIndex((each) => each.message === message) === index);
 }
 
 const optional = { value: undefined };
 
 const shape: Shape<Status> = record<Status>({
-  format: { shape: choice(["warmboot.status/1"]), doc: "The form of this document" },
+  format: { shape: choice(["warmboot.status/1"]), doc: "The format of this document" },
   host: { shape: hostShape, doc: "The host" },
   images: {
     shape: list(record<ImageStatus>({
       image: { shape: choice(["reboot", "crash"]), doc: "Which image" },
-      loaded: { shape: choice(["yes", "no", "unknown"]), doc: "What the kernel says" },
+      loaded: { shape: choice(["yes", "no", "unknown"]), doc: "What the kernel reports" },
       record: {
         shape: choice(["matches", "unconfirmed", "none", "stale", "interrupted", "unreadable"]),
-        doc: "How warmboot's record fits that",
+        doc: "How warmboot's record agrees with that",
       },
       note: { shape: text, doc: "The same, for people" },
       profile: { shape: text, doc: "The profile it was loaded from", fallback: optional },
@@ -164,10 +164,10 @@ const shape: Shape<Status> = record<Status>({
       user: { shape: text, doc: "Who loaded it", fallback: optional },
       changes: {
         shape: list(text),
-        doc: "How its files, and what a crash image describes, have changed since; empty where they have not",
+        doc: "How its files, and what a crash image describes, have changed since; empty if they have not",
         fallback: optional,
       },
-      returns: { shape: flag, doc: "Whether the running system comes back from it", fallback: optional },
+      returns: { shape: flag, doc: "Whether the running system resumes when it returns", fallback: optional },
     })),
     doc: "The image for a reboot, and the one for a crash",
   },

@@ -7,18 +7,18 @@ export const CACHE_DIRECTORY = "/var/cache/warmboot";
 /** All of them together, bytes: some eight kernels. */
 const LIMIT = 512 * 2 ** 20;
 
-/** What was left half-written this long ago is nobody's any more, milliseconds. */
+/** A partly written file of this age is abandoned, milliseconds. */
 const STALE = 3_600_000;
 
-/** Kept kernels by the SHA-256 of the file that they were unpacked from. Nothing of it fails: it is there, or it is not. */
+/** Unpacked kernels by the SHA-256 of the file that they came from. No operation fails: a kernel is there, or it is not. */
 export interface UnpackedCache {
-  /** What is kept for a file, if its digest still is the one that it was kept under. */
+  /** What is kept for a file, if its own digest is still the one in its name. */
   find(sha256: string): Promise<Uint8Array | undefined>;
-  /** Keeps it: written beside its place, then renamed. What was used least recently goes, where there is too much. */
+  /** Keeps it: written next to its place, then renamed. The least recently used are removed when there is too much. */
   keep(sha256: string, bytes: Uint8Array): Promise<void>;
 }
 
-/** A cache in a folder that is the system's or the user's own; in another's, or where none can be, it keeps nothing. */
+/** A cache in a folder that belongs to root or the user. In a folder that others may write to, it keeps nothing. */
 export function unpackedCache(directory: string = CACHE_DIRECTORY, limit: number = LIMIT): UnpackedCache {
   return {
     async find(sha256) {
@@ -52,12 +52,12 @@ export function unpackedCache(directory: string = CACHE_DIRECTORY, limit: number
   };
 }
 
-/** The name tells both digests: of the file that was unpacked, and of what it unpacked to. */
+/** The name holds both digests: of the file that was unpacked, and of what it unpacked to. */
 function nameOf(packed: string, unpacked: string): string {
   return `${packed}.${unpacked}`;
 }
 
-/** What others may write to is not to be booted. */
+/** What others may write to must not be booted. */
 function isOurs(directory: string): boolean {
   const stats = attempt(() => Deno.statSync(directory));
   if (stats === undefined || !stats.isDirectory) return false;
@@ -78,7 +78,7 @@ function entries(directory: string): readonly Entry[] {
   });
 }
 
-/** Removes what was used least recently, and what was left half-written, until at most `room` bytes are taken. */
+/** Removes abandoned files, and the least recently used kernels, until at most `room` bytes are taken. */
 function makeRoom(directory: string, room: number): void {
   let taken = 0;
   for (const { name, size, used } of entries(directory).toSorted((a, b) => b.used - a.used)) {
@@ -91,7 +91,7 @@ function makeRoom(directory: string, room: number): void {
   }
 }
 
-/** A cache that cannot be used is as good as none. */
+/** A cache that cannot be used counts as empty. */
 function attempt<T>(action: () => T): T | undefined {
   try {
     return action();

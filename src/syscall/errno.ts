@@ -1,6 +1,6 @@
 /**
  * The errnos that kexec_load(2), kexec_file_load(2) and reboot(2) can give, with their numbers on x86_64 and arm64
- * (include/uapi/asm-generic/errno{-base,}.h, Linux 7.3) and what they say in general.
+ * (include/uapi/asm-generic/errno{-base,}.h, Linux 7.3) and what they generally mean.
  */
 export const ERRNOS = [
   { number: 1, name: "EPERM", text: "operation not permitted" },
@@ -37,7 +37,7 @@ export function errnoName(number: number): string {
   return ERRNOS.find((row) => row.number === number)?.name ?? `errno ${number}`;
 }
 
-/** What an errno says in general. */
+/** What an errno generally means. */
 export function errnoText(number: number): string {
   return ERRNOS.find((row) => row.number === number)?.text ?? "unknown error";
 }

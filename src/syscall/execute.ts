@@ -6,8 +6,8 @@ import type { Contents } from "./finalize.ts";
 import type { CallResult, Libc } from "./libc.ts";
 
 /**
- * Makes one system call. `files` are those that the call names, opened; the descriptors stay open. `contents` is what
- * files unpack to whose parts it places.
+ * Makes one system call. `files` are the open files that the call names; their descriptors stay open. `contents` is what
+ * files unpack to, where the call places that.
  */
 export function execute(
   call: Syscall,

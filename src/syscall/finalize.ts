@@ -10,16 +10,16 @@ import { purgatoryOf } from "../plan/purgatory_segment.ts";
 /** What files unpack to, by path. */
 export type Contents = ReadonlyMap<string, Uint8Array>;
 
-/** A call in which nothing is left to choose, and what its unpacked segments are made of; or why there is none. */
+/** A call in which nothing is left to choose, with the content of its unpacked segments; or why there is none. */
 export type Finalized =
-  | { readonly kind: "settled"; readonly call: SegmentLoadCall; readonly contents: Contents }
+  | { readonly kind: "finalized"; readonly call: SegmentLoadCall; readonly contents: Contents }
   /** A whole sentence. */
   | { readonly kind: "refused"; readonly message: string };
 
-/** Draws a number from 0 on, below `bound`, with equal chances. */
+/** Draws a number from 0 to `bound` - 1, all equally likely. */
 export type Draw = (bound: bigint) => bigint;
 
-/** Draws from the system's random numbers (getrandom). What would favour small numbers is drawn again. */
+/** Draws from the system's random numbers (getrandom). Numbers that would introduce a bias are drawn again. */
 export function drawSecurely(bound: bigint): bigint {
   const limit = (1n << 64n) / bound * bound;
   for (;;) {
@@ -29,8 +29,8 @@ export function drawSecurely(bound: bigint): bigint {
 }
 
 /**
- * Chooses what a plan leaves to the load: the physical and the virtual base of an unpacked kernel. Its segments move, its
- * relocations are applied, and purgatory is told of both. What files unpack to must be what was planned: see
+ * Chooses what a plan leaves open until the load: the physical and the virtual base of an unpacked kernel. Its segments move,
+ * its relocations are applied, and purgatory is adapted to both. `contents` must be what was planned: see
  * `contentFaults`.
  */
 export async function finalize(
@@ -41,24 +41,24 @@ export async function finalize(
   const kernel = kernelRange(call);
   const [first] = call.segments.filter(isKernel);
   if (call.bases === undefined || kernel === undefined || first?.source.kind !== "unpacked") {
-    return { kind: "settled", call, contents };
+    return { kind: "finalized", call, contents };
   }
   const { path } = first.source;
   const image = contents.get(path);
   const vmlinux = image === undefined ? undefined : describeVmlinux(image);
   if (image === undefined || vmlinux === undefined || "why" in vmlinux) {
-    return { kind: "refused", message: `${path} does not unpack to a kernel that can be moved` };
+    return { kind: "refused", message: `${path} does not unpack to a relocatable kernel` };
   }
   const purgatory = purgatoryOf(call);
   if (purgatory?.source.kind !== "bytes") {
-    return { kind: "refused", message: "The plan has no purgatory to tell of it" };
+    return { kind: "refused", message: "The plan has bases for the kernel but no purgatory" };
   }
   const unmoved = Uint8Array.fromBase64(purgatory.source.base64);
   const verifies = PURGATORY.verifies(unmoved);
   if (verifies === undefined) {
-    return { kind: "refused", message: "The plan's purgatory is not one of this version of warmboot" };
+    return { kind: "refused", message: "This version of warmboot does not know the plan's purgatory" };
   }
-  // Sums are taken of the moved bytes later, and where nothing is compared, nothing is told.
+  // XXH64 sums are computed later, from the moved bytes.
   const isHashed = verifies === "sha256";
   const size = kernel.end - kernel.start;
   const count = countBases(call.bases, size);
@@ -67,47 +67,47 @@ export async function finalize(
   const moved = relocated(image, vmlinux.relocations, vmlinux.elf.loads, distance);
   const delta = (physical ?? kernel.start) - kernel.start;
 
-  const kernels: { readonly planned: PlannedSegment; readonly settled: PlannedSegment }[] = [];
+  const kernels: { readonly planned: PlannedSegment; readonly finalized: PlannedSegment }[] = [];
   for (const planned of call.segments.filter(isKernel)) {
     const { mem, source, sha256 } = planned;
     const digest = isHashed && source.kind === "unpacked" ? await digestBytes(partOf(moved, source)) : sha256;
-    kernels.push({ planned, settled: { ...planned, mem: formatAddress(BigInt(mem) + delta), sha256: digest } });
+    kernels.push({ planned, finalized: { ...planned, mem: formatAddress(BigInt(mem) + delta), sha256: digest } });
   }
   const code = movedPurgatory(
     unmoved,
-    kernels.map(({ planned, settled }) => ({
+    kernels.map(({ planned, finalized }) => ({
       from: BigInt(planned.mem),
       size: BigInt(planned.memsz),
-      to: BigInt(settled.mem),
-      ...(isHashed ? { sha256: settled.sha256 } : {}),
+      to: BigInt(finalized.mem),
+      ...(isHashed ? { sha256: finalized.sha256 } : {}),
     })),
   );
-  const told: PlannedSegment = {
+  const adapted: PlannedSegment = {
     ...purgatory,
     sha256: await digestBytes(code),
     source: { ...purgatory.source, base64: code.toBase64() },
   };
   const { bases: _, ...rest } = call;
   return {
-    kind: "settled",
+    kind: "finalized",
     call: {
       ...rest,
       segments: call.segments.map((segment) =>
-        segment === purgatory ? told : kernels.find(({ planned }) => planned === segment)?.settled ?? segment
+        segment === purgatory ? adapted : kernels.find(({ planned }) => planned === segment)?.finalized ?? segment
       ),
     },
     contents: new Map([...contents, [path, moved]]),
   };
 }
 
-/** How what files unpack to differs from what a call places of it, by its digests; whole sentences. */
+/** How what files unpack to differs from the digests of a call; whole sentences. */
 export async function contentFaults(call: SegmentLoadCall, contents: Contents): Promise<readonly string[]> {
   const faults: string[] = [];
   for (const { name, source, sha256 } of call.segments) {
     if (source.kind !== "unpacked") continue;
     const bytes = contents.get(source.path);
     if (bytes === undefined) {
-      faults.push(`What ${source.path} unpacks to is not at hand`);
+      faults.push(`${source.path} was not unpacked`);
     } else if (source.offset + source.length > bytes.length || await digestBytes(partOf(bytes, source)) !== sha256) {
       faults.push(`Segment "${name}" of the plan is not what ${source.path} unpacks to`);
     }

@@ -13,7 +13,7 @@ const REBOOT_CMD_KEXEC = 0x45584543n;
 
 const MFD_CLOEXEC = 1;
 
-/** include/uapi/linux/time.h: the first stands still while the system is suspended, the second goes on. */
+/** include/uapi/linux/time.h: the first stops while the system is suspended, the second goes on. */
 const CLOCKS = { monotonic: 1, boottime: 7 } as const;
 
 /** include/uapi/asm-generic/mman-common.h and include/uapi/linux/mman.h. */
@@ -24,10 +24,10 @@ const MAP_PRIVATE = 2;
 const MAP_ANONYMOUS = 0x20;
 const MADV_POPULATE_READ = 22;
 
-/** Of madvise(2), by kernels before 5.14: there is no such advice. */
+/** Of madvise(2) before Linux 5.14, which does not know that advice. */
 const EINVAL = 22;
 
-/** The functions of libc that are called, by their C prototypes. `syscall` stands here once per use of its arguments. */
+/** The functions of libc that are called, by their C prototypes. `syscall` appears once per signature. */
 const SYMBOLS = {
   // long syscall(SYS_kexec_file_load, int kernel_fd, int initrd_fd, unsigned long cmdline_len, const char *cmdline, unsigned long flags)
   kexec_file_load: {
@@ -55,7 +55,7 @@ const SYMBOLS = {
   munmap: { parameters: ["usize", "usize"], result: "i32" },
   // void *memcpy(void *dest, const void *src, size_t n): fills a mapping that is only known by its address
   copy_out: { name: "memcpy", parameters: ["usize", "buffer", "usize"], result: "usize" },
-  // The same once more: gives the address of a buffer
+  // The same function, used to get the address of a buffer
   locate: { name: "memcpy", parameters: ["buffer", "buffer", "usize"], result: "usize" },
   // int close(int fd)
   close: { parameters: ["i32"], result: "i32" },
@@ -69,13 +69,13 @@ const SYMBOLS = {
   memcpy: { parameters: ["buffer", "pointer", "usize"], result: "pointer" },
 } as const satisfies Deno.ForeignLibraryInterface;
 
-/** uint64_t sum(const void *data, uint64_t length): machine code of ours, by its address. */
+/** uint64_t sum(const void *data, uint64_t length): our own machine code, by its address. */
 const SUM = { parameters: ["u64", "u64"], result: "u64" } as const satisfies Deno.ForeignFunction;
 
-/** What a call that gives an address gave, or the errno. */
+/** The address that a call returned, or the errno. */
 export type AddressResult = { readonly ok: true; readonly value: bigint } | Failure;
 
-/** What a call gave: its result, or the errno. */
+/** The result of a call, or the errno. */
 export type CallResult = { readonly ok: true; readonly value: number } | Failure;
 
 /** The errno of a call that failed. */
@@ -84,7 +84,7 @@ export interface Failure {
   readonly ok: false;
   /** The errno's number. */
   readonly errno: number;
-  /** The libc function, where it failed in preparing the call that was asked for. */
+  /** The libc function that failed, if it failed while the call was prepared. */
   readonly function?: "memfd_create" | "sendfile" | "write" | "mmap" | "madvise" | "mprotect";
 }
 
@@ -94,27 +94,26 @@ export interface Libc extends Disposable {
   kexecFileLoad(kernelFd: number, initrdFd: number, cmdline: Uint8Array | null, flags: bigint): CallResult;
   /** kexec_load(2). `segments` is an array of struct kexec_segment. */
   kexecLoad(entry: bigint, segmentCount: bigint, segments: Uint8Array | null, flags: bigint): CallResult;
-  /** reboot(2) with LINUX_REBOOT_CMD_KEXEC: returns if it fails, or when the payload of a preserving image returns. */
+  /** reboot(2) with LINUX_REBOOT_CMD_KEXEC: returns if it fails, or when the payload of an image that preserves the system returns. */
   rebootKexec(): CallResult;
   /** An unnamed file in memory that is closed on exec. */
   memfd(name: string): CallResult;
-  /** Copies from one descriptor, at an offset, to the end of another; gives the bytes copied, perhaps fewer. */
+  /** Copies from one descriptor, at an offset, to the end of another; returns the bytes copied, perhaps fewer. */
   sendfile(outFd: number, inFd: number, offset: number, count: number): CallResult;
   /**
-   * mmap(2) of a whole file, private and read-only: its pages stay in the page cache. All of them are there then: what
-   * cannot be read fails here, with EFAULT, and not by a signal when it is looked at (from Linux 5.14 on). Gives the
-   * address.
+   * mmap(2) of a whole file, private and read-only: its pages stay in the page cache. All pages are read at once: from
+   * Linux 5.14 on, a read error is EFAULT here, not a signal on the first access. Returns the address.
    */
   mapFile(fd: number, length: number): AddressResult;
-  /** mmap(2) of fresh memory that holds these bytes. Gives the address. */
+  /** mmap(2) of fresh memory that holds these bytes. Returns the address. */
   mapBytes(bytes: Uint8Array): AddressResult;
-  /** Fresh memory with machine code, which may then be run and no longer written. Gives the address. */
+  /** mmap(2) of fresh memory with machine code, executable and no longer writable. Returns the address. */
   mapCode(code: Uint8Array): AddressResult;
-  /** Calls the machine code at an address as a function of C that takes two 64-bit numbers and gives one. */
+  /** Calls the machine code at an address as a C function that takes two 64-bit numbers and returns one. */
   call(address: bigint, first: bigint, second: bigint): bigint;
   /** Writes bytes to memory that `mapBytes` gave. */
   put(address: bigint, bytes: Uint8Array): void;
-  /** Where bytes lie that are given to a call by their address: they must be kept until it is made. */
+  /** The address of bytes, for a call that takes it: keep the bytes alive until the call is made. */
   addressOf(bytes: Uint8Array): bigint;
   /** munmap(2). */
   unmap(address: bigint, length: number): CallResult;
@@ -128,16 +127,16 @@ export interface Libc extends Disposable {
   clock(name: "monotonic" | "boottime"): bigint;
 }
 
-/** libc cannot be opened, or the architecture has no system call numbers here. */
+/** libc cannot be opened, or the architecture is not supported. */
 export class LibcError extends Error {
   /** The name of the class. */
   override readonly name = "LibcError";
 }
 
-/** The file name of the C library: by this name the loader finds it wherever the distribution keeps it. */
+/** The file name of the C library, by which the loader finds it on any distribution. */
 export const LIBC = "libc.so.6";
 
-/** Opens libc. @throws {LibcError} if that is not permitted or there is none */
+/** Opens libc. @throws {LibcError} if that is not permitted or it does not exist */
 export function openLibc(path: string = LIBC): Libc {
   const numbers = NUMBERS[Deno.build.arch];
   if (numbers === undefined || Deno.build.os !== "linux") {
@@ -148,7 +147,7 @@ export function openLibc(path: string = LIBC): Libc {
   const errnoBytes = new Uint8Array(4);
   const errnoLocation = c.__errno_location();
 
-  // The errno is copied out by the very next call: nothing may run in between.
+  // The very next call copies the errno: nothing may run in between.
   const checked = (value: bigint | number): CallResult => {
     if (value >= 0) return { ok: true, value: Number(value) };
     c.memcpy(errnoBytes, errnoLocation, 4n);
@@ -212,7 +211,7 @@ export function openLibc(path: string = LIBC): Libc {
       return new Deno.UnsafeFnPointer(code, SUM).call(first, second);
     },
     put: (address, bytes) => void c.copy_out(address, bytes as BufferSource, BigInt(bytes.length)),
-    // memcpy gives its first argument; nothing is copied.
+    // memcpy returns its first argument; nothing is copied.
     addressOf: (bytes) => c.locate(bytes as BufferSource, bytes as BufferSource, 0n),
     unmap: (address, length) => checked(c.munmap(address, BigInt(length))),
     write: (fd, bytes) => checked(c.write(fd, bytes as BufferSource, BigInt(bytes.length))),

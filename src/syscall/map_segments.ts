@@ -7,16 +7,16 @@ import { takeSums } from "./take_sums.ts";
 /** struct kexec_segment (include/uapi/linux/kexec.h): buf, bufsz, mem, memsz, 8 bytes each on 64-bit kernels. */
 const SEGMENT_SIZE = 32;
 
-/** The segments as the call takes them, in memory for as long as this is not disposed of. */
+/** The segments as the call takes them, mapped until this is disposed. */
 export interface MappedSegments extends Disposable {
   /** The array of struct kexec_segment; null for no segments. */
   readonly table: Uint8Array | null;
 }
 
 /**
- * Maps what the segments are made of and packs their array. Files are mapped whole and read-only, each once: the kernel
- * copies out of the page cache, and this process holds no copy. Random parts are drawn here. What files unpack to is in
- * this process, and given where it lies. Purgatory's sums are taken of all this, as the kernel will copy it.
+ * Maps the content of the segments and packs their array. Files are mapped whole and read-only, each once: the kernel copies
+ * from the page cache, and this process holds no copy. Random parts are filled here. What files unpack to is already in this
+ * process. Purgatory's sums are computed from exactly the bytes that the kernel will copy.
  */
 export function mapSegments(
   { segments, sums }: Pick<SyscallOf<"kexec_load">, "segments" | "sums">,

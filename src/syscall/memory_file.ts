@@ -12,8 +12,8 @@ export interface Descriptor {
 }
 
 /**
- * Where each initrd starts in the joined file. An uncompressed cpio archive is recognised only at a multiple of four
- * bytes, and zero bytes between archives are skipped (init/initramfs.c unpack_to_rootfs(), Linux 7.3): so gaps are zero.
+ * Where each initrd starts in the joined file. The kernel recognises an uncompressed cpio archive only at a multiple of four
+ * bytes, and skips zeros between archives (init/initramfs.c unpack_to_rootfs(), Linux 7.3): so gaps are zero.
  */
 export function joinedOffsets(sizes: readonly number[]): readonly number[] {
   let end = 0;
@@ -24,7 +24,7 @@ export function joinedOffsets(sizes: readonly number[]): readonly number[] {
   });
 }
 
-/** Copies initrds behind each other into a memfd, inside the kernel; gives its descriptor. The caller closes it. */
+/** Joins initrds in a memfd, copied inside the kernel; returns its descriptor, which the caller closes. */
 export function joinInitrds(files: readonly Descriptor[], libc: Libc): CallResult {
   const memfd = libc.memfd("warmboot-initrd");
   if (!memfd.ok) return { ...memfd, function: "memfd_create" };
@@ -34,8 +34,8 @@ export function joinInitrds(files: readonly Descriptor[], libc: Libc): CallResul
 }
 
 /**
- * Puts bytes into a memfd; gives its descriptor. The caller closes it. As the first and only opening of it, it does not
- * count as open for writing, for which kernel_read_file() would answer ETXTBSY.
+ * Writes bytes to a memfd; returns its descriptor, which the caller closes. A memfd's first descriptor does not count as open
+ * for writing, for which kernel_read_file() would answer ETXTBSY.
  */
 export function bytesInMemory(name: string, bytes: Uint8Array, libc: Libc): CallResult {
   const memfd = libc.memfd(name);
@@ -64,7 +64,7 @@ function copyAll(files: readonly Descriptor[], out: number, libc: Libc): CallRes
     for (let done = 0; done < file.size;) {
       const copied = libc.sendfile(out, file.fd, done, file.size - done);
       if (!copied.ok) return { ...copied, function: "sendfile" };
-      // The file got shorter while it was copied: EIO, as kernel_read_file() answers.
+      // The file shrank while it was copied: EIO, as kernel_read_file() answers.
       if (copied.value === 0) return { ok: false, errno: 5, function: "sendfile" };
       done += copied.value;
     }

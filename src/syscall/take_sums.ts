@@ -3,8 +3,8 @@ import type { Sums } from "../plan/sums.ts";
 import type { CallResult, Libc } from "./libc.ts";
 
 /**
- * Takes the sums that purgatory will compare, and writes them into its bytes. `buffers`: where in this process each
- * segment's bytes lie. Purgatory's own function takes them: it is mapped, and called as one of C.
+ * Computes the sums that purgatory will compare, and writes them into it. `buffers`: the address of each segment's bytes in
+ * this process. Purgatory's own function computes them: it is mapped, and called like a C function.
  */
 export function takeSums({ machine, purgatory, of }: Sums, buffers: readonly bigint[], libc: Libc): CallResult {
   const sum = linuxMachine(machine)?.purgatory.sumCode();
@@ -15,7 +15,7 @@ export function takeSums({ machine, purgatory, of }: Sums, buffers: readonly big
   try {
     for (const { segment, start, length, offset } of of) {
       const buffer = buffers[segment];
-      if (buffer === undefined) throw new Error(`Cannot make the call: there is no segment ${segment} to sum`);
+      if (buffer === undefined) throw new Error(`Cannot make the call: the plan has no segment ${segment} to sum`);
       const value = length === 0n ? EMPTY : libc.call(mapped.value + BigInt(sum.offset), buffer + start, length);
       libc.put(into + BigInt(offset), new Uint8Array(new BigUint64Array([value]).buffer));
     }
@@ -25,5 +25,5 @@ export function takeSums({ machine, purgatory, of }: Sums, buffers: readonly big
   }
 }
 
-/** The XXH64 of nothing: an empty segment lies nowhere in this process. */
+/** The XXH64 of no bytes: an empty segment has no address in this process. */
 const EMPTY = 0xef46_db37_51d8_e999n;

@@ -26,7 +26,7 @@ Deno.test({
     assertEquals(placeOf({ prefAddress: 0x10_0000n }), "0x1000000");
     assertEquals(
       placeOf({ prefAddress: 0xc000_0000n, relocatable: false, alignment: 1 }),
-      'There is no free memory for the segment "kernel" of 60 MiB',
+      'No free memory is large enough for the segment "kernel" of 60 MiB',
     );
   },
 });

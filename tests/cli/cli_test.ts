@@ -85,7 +85,7 @@ Deno.test("a missing file is named, with exit code 66", async () => {
   assertStringIncludes(stderr, join(folder, "vmlinus"));
   assertMatch(stderr, /`vmlinuz`\? Or capture it with the host/);
   const nowhere = await run(["plan", write("nowhere.yaml", "version: 1\nkernel: none/vmlinuz\n"), "--facts", facts]);
-  assertMatch(nowhere.stderr, /There is no directory \S+none\. Or capture it/);
+  assertMatch(nowhere.stderr, /The directory \S+none does not exist\. Or capture it/);
 });
 
 Deno.test("a failed check is exit code 69, and the plan is still shown", async () => {

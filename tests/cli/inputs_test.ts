@@ -36,7 +36,7 @@ const REFUSED: readonly (readonly [string, number, string])[] = [
   ["warmboot check - - < web.yaml", EXIT.usage.code, "- is read twice"],
   ["warmboot diff - /dev/stdin < web.yaml", EXIT.usage.code, "/dev/stdin is read twice"],
   ["warmboot plan - --facts - < web.yaml", EXIT.usage.code, "- is read twice"],
-  ["warmboot check - < /dev/zero", EXIT.data.code, "stdin has more than 1 MiB, too much for a profile"],
+  ["warmboot check - < /dev/zero", EXIT.data.code, "stdin is larger than 1 MiB, the limit for a profile"],
   ["truncate -s 6G huge; warmboot check ./huge", EXIT.data.code, "./huge has more than 1 MiB"],
   ["truncate -s 6G huge; warmboot plan web.yaml --facts huge", EXIT.data.code, "more than 64 MiB"],
   ["truncate -s 6G huge; warmboot load ./huge --dry-run", EXIT.data.code, "more than 64 MiB"],
@@ -52,7 +52,7 @@ const REFUSED: readonly (readonly [string, number, string])[] = [
   [
     `(echo "# reviewed"; echo ---; warmboot plan web.yaml --facts ${FACTS} -o yaml) | warmboot plan -`,
     EXIT.data.code,
-    "warmboot load carries it out",
+    "Load it with: warmboot load FILE",
   ],
   [`warmboot plan web.yaml --facts ${FACTS} --out web.yaml`, EXIT.usage.code, "would overwrite web.yaml"],
   [`warmboot plan web.yaml --facts ${FACTS} --out vmlinuz`, EXIT.usage.code, "vmlinuz, from which it is made"],

@@ -21,7 +21,7 @@ const CASES: readonly (readonly [string, Partial<HostFacts>, Check["status"] | u
     "crashes when an image is loaded",
   ],
   ["between 6.12 and 7.2", { ...WIDE, release: "6.17.0-5-generic" }, "warn", "may crash"],
-  ["7.2", { ...WIDE, release: "7.2.13+deb14-arm64" }, "pass", "loads images with 52-bit addresses, too"],
+  ["7.2", { ...WIDE, release: "7.2.13+deb14-arm64" }, "pass", "can load images with 52-bit addresses"],
   ["other pages, and four levels", { ...WIDE, pageSize: 16384n, release: "6.12.1" }, undefined, ""],
   ["/proc/kcore is not there", { kernelMap: [], release: "6.12.1" }, undefined, ""],
 ];

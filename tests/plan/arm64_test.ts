@@ -138,7 +138,7 @@ pure("an initrd lies in the window of 32 GiB that begins at the kernel's GiB", (
   assertEquals(segmentOf(callOf({ facts: apart(31n << 30n) }), "initrd").mem, "0x7c0000000");
   assertStringIncludes(
     refusal({ facts: apart(32n << 30n) }),
-    'no-room: There is no free memory for the segment "initrd"',
+    'no-room: No free memory is large enough for the segment "initrd"',
   );
 });
 
@@ -186,13 +186,13 @@ pure("a device tree without the memory of the image, or without any, fails a che
     small?.message ?? "",
     'Segment "initrd" at 0x44000000 lies in memory that the device tree does not',
   );
-  assertStringIncludes(verdict(memoryTree([]))?.message ?? "", "the new kernel would find no memory at all");
+  assertStringIncludes(verdict(memoryTree([]))?.message ?? "", "the new kernel would find no memory");
 });
 
 pure("`dtb` is refused where it would be ignored, and where it is none", () => {
   const dtb = { path: "/d", size: 1, sha256: "c".repeat(64), info: { why: "breaks off before its end" } };
   const profile = { dtb: { path: "/d" } };
-  assertEquals(refusal({ profile, dtb }), "device-tree-damaged: /d is no device tree: it breaks off before its end");
+  assertEquals(refusal({ profile, dtb }), "device-tree-damaged: /d is not a device tree: it breaks off before its end");
   const { value, diagnostics } = planBoot({
     profile: profileOf(profile),
     facts: hostFacts(),
@@ -226,7 +226,7 @@ pure("a packed kernel is placed unpacked, and the plan says so", () => {
   });
   assertEquals(plan.reasons.at(-1), {
     code: "kernel-unpacked",
-    message: "An arm64 kernel does not unpack itself: the Image in /boot/vmlinuz, 30 MiB, is handed over in its place",
+    message: "An arm64 kernel does not unpack itself: the Image in /boot/vmlinuz, 30 MiB, is handed over instead",
   });
   const { call } = plan;
   assert(call.syscall === "kexec_load");

@@ -60,8 +60,8 @@ const FILE_CASES: readonly (readonly [string, FileChanges, readonly (string | nu
   ["a name without its bit", { flags: ["KEXEC_FILE_ON_CRASH"] }, ["flagBits"], "not the bits of"],
   ["a flag of the other call", { flags: ["KEXEC_ON_CRASH"] }, ["flags"], "has no flag KEXEC_ON_CRASH"],
   ["a flag that is a property of every object", { flags: ["toString"] }, ["flags"], "has no flag toString"],
-  ["the flag that unloads", { flags: ["KEXEC_FILE_UNLOAD"], flagBits: "0x1" }, ["flags"], "drops an image"],
-  ["no initrd, unsaid", { initrd: [] }, ["flags"], "KEXEC_FILE_NO_INITRAMFS does not say so"],
+  ["the flag that unloads", { flags: ["KEXEC_FILE_UNLOAD"], flagBits: "0x1" }, ["flags"], "unloads an image"],
+  ["no initrd, unsaid", { initrd: [] }, ["flags"], "lacks KEXEC_FILE_NO_INITRAMFS"],
   [
     "an initrd that would be ignored",
     { flags: ["KEXEC_FILE_NO_INITRAMFS"], flagBits: "0x4" },
@@ -80,11 +80,11 @@ for (const path of ["boot/vmlinuz", "/boot/\0vmlinuz"]) {
 type SegmentChanges = Partial<SegmentLoadCall>;
 const ARCH = SEGMENT_PLAN.call.flags;
 const SEGMENT_CASES: readonly (readonly [string, SegmentChanges, readonly (string | number)[], string])[] = [
-  ["kexec_load with no segments", { segments: [] }, ["segments"], "drops the image that is loaded"],
+  ["kexec_load with no segments", { segments: [] }, ["segments"], "unloads the current image"],
   ["kexec_load for another architecture", { flags: ["KEXEC_ARCH_386"] }, ["flagBits"], "not the bits of"],
   ["kexec_load for two", { flags: [...ARCH, "KEXEC_ARCH_386"], flagBits: "0x30000" }, ["flags"], "name 2"],
-  ["kexec_load for none", { flags: [] }, ["flags"], "name none"],
-  ["a segment from a file that is not listed", { files: [] }, ["segments", 0], "not among `files`"],
+  ["kexec_load for none", { flags: [] }, ["flags"], "the flags name 0"],
+  ["a segment from a file that is not listed", { files: [] }, ["segments", 0], "`files` does not list"],
 ];
 for (const [name, changes, path, says] of SEGMENT_CASES) refused(name, SEGMENT_PLAN, changes, path, says);
 
@@ -94,9 +94,9 @@ function refusedSegment(name: string, of: PlannedSegment | undefined, changes: o
 }
 
 const random = (offset: number) => ({ kind: "bytes", base64: "AAAA", random: [{ offset, length: 2 }] });
-refusedSegment("other bytes", BOOT_PARAMS, { bufsz: 3, source: { kind: "bytes", base64: "AAAA" } }, "another SHA-256");
-refusedSegment("fewer bytes", BOOT_PARAMS, { source: { kind: "bytes", base64: "AAAA" } }, "3 stand in the plan");
-refusedSegment("broken base64", BOOT_PARAMS, { source: { kind: "bytes", base64: "AAAAA" } }, "breaks off");
+refusedSegment("other bytes", BOOT_PARAMS, { bufsz: 3, source: { kind: "bytes", base64: "AAAA" } }, "SHA-256");
+refusedSegment("fewer bytes", BOOT_PARAMS, { source: { kind: "bytes", base64: "AAAA" } }, "the plan holds 3");
+refusedSegment("broken base64", BOOT_PARAMS, { source: { kind: "bytes", base64: "AAAAA" } }, "truncated base64");
 refusedSegment("a random part outside", BOOT_PARAMS, { bufsz: 3, source: random(2) }, "beyond its bytes");
 refusedSegment("zeros with bytes", BOOT_PARAMS, { source: { kind: "zero" } }, "zero-filled");
 refusedSegment("fewer bytes than its part", KERNEL, { bufsz: 4096 }, "copies 4096 bytes");
@@ -104,16 +104,16 @@ refusedSegment(
   "a part beyond its file",
   KERNEL,
   { source: { kind: "file", path: "/boot/vmlinuz", offset: 20481, length: 12562432 } },
-  "reaches beyond the 12582912 bytes of /boot/vmlinuz",
+  "extends beyond the 12582912 bytes of /boot/vmlinuz",
 );
-refusedSegment("a whole file with another digest", SEGMENTS[1], { sha256: "c".repeat(64) }, "another SHA-256");
+refusedSegment("a whole file with another digest", SEGMENTS[1], { sha256: "c".repeat(64) }, "SHA-256");
 
 refused(
   "sums that purgatory does not compare",
   planOf("kexec_load", "sha256"),
   { checksum: "xxh64" },
   ["checksum"],
-  "`checksum` says that purgatory compares xxh64, and it compares sha256",
+  "`checksum` says that purgatory compares xxh64, but it compares sha256",
 );
 refused(
   "digests that purgatory does not compare",
@@ -123,16 +123,16 @@ refused(
   "it compares nothing",
 );
 const { checksum: _, ...unsaid } = { checksum: undefined, ...SEGMENT_PLAN.call };
-refused("sums that nobody would take", { ...SEGMENT_PLAN, call: unsaid }, {}, ["checksum"], "and it compares xxh64");
-refused("sums that stand for digests", SEGMENT_PLAN, { checksum: "sha256" }, ["checksum"], "and it compares xxh64");
+refused("sums that nobody would take", { ...SEGMENT_PLAN, call: unsaid }, {}, ["checksum"], "but it compares xxh64");
+refused("sums that stand for digests", SEGMENT_PLAN, { checksum: "sha256" }, ["checksum"], "but it compares xxh64");
 refused(
   "sums of what is in no segment",
   SEGMENT_PLAN,
   { segments: SEGMENTS.filter(({ name }) => name !== "boot_params") },
   ["checksum"],
-  "Purgatory compares the XXH64 of what is in no segment",
+  "Purgatory compares the XXH64 of memory that is in no segment",
 );
-refused("a purgatory of another layout", SEGMENT_PLAN, { segments: changed(8, 9) }, ["checksum"], "none that is known");
+refused("a purgatory of another layout", SEGMENT_PLAN, { segments: changed(8, 9) }, ["checksum"], "no known purgatory");
 refused(
   "a sum of purgatory itself, which is written there after it was taken",
   SEGMENT_PLAN,

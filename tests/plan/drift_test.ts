@@ -85,7 +85,7 @@ Deno.test({
     const less = hostFacts({ iomem: { visibility: "full", roots: roots.slice(0, 2) } });
     const again = recheck(plan, less, images());
     assertEquals(failed(again), ["stored-plan"]);
-    assertStringIncludes(again.checks[0]?.message ?? "", "what the new kernel is told of this host's memory");
+    assertStringIncludes(again.checks[0]?.message ?? "", "the description of this host's memory and firmware");
   },
 });
 

@@ -27,7 +27,7 @@ pure("a flag that is younger than the running kernel's release is warned of, wit
   assertEquals(says?.status, "warn");
   assertStringIncludes(
     says?.message ?? "",
-    "KEXEC_FILE_DEBUG is a flag since Linux 6.8, and the running kernel is 6.7.12",
+    "KEXEC_FILE_DEBUG exists since Linux 6.8, but the running kernel is 6.7.12",
   );
 });
 

@@ -79,9 +79,9 @@ for (const constant of NAMES) {
         const status = constant === "KEXEC_ARCH_DEFAULT" ? undefined : constant === native ? "pass" : "fail";
         assertEquals(says?.status, status, `${constant} on ${host}`);
         if (status !== "fail") continue;
-        assertStringIncludes(says?.message ?? "", `asks for ${constant}`);
+        assertStringIncludes(says?.message ?? "", `sets ${constant}`);
         assertStringIncludes(says?.message ?? "", host);
-        assertStringIncludes(says?.hint ?? "", "Leave `arch` out");
+        assertStringIncludes(says?.hint ?? "", "Remove `arch`");
       }
     }
   });

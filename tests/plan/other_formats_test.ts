@@ -94,7 +94,7 @@ const FOREIGN: readonly Foreign[] = [
     name: "iPXE for the network",
     source: realFile("ipxe.pxe"),
     rule: "kernel-image",
-    says: ["is no kernel: it is a boot sector, such as those for PXE"],
+    says: ["is not a kernel: it is a boot sector, such as those for PXE"],
     hint: ["PXE"],
   },
   {

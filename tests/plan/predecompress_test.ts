@@ -88,7 +88,7 @@ Deno.test({
     const small = planOf({ info: { payload: { compression: "zstd", offset: 0, length: 4096 } } });
     assertStringIncludes(
       reasonsOf(small, "kernel-unpacked")[0]?.message ?? "",
-      "8 KiB of it are placed, which is estimated to save nothing",
+      "8 KiB of it are placed, which is estimated to save no time",
     );
   },
 });
@@ -257,15 +257,15 @@ Deno.test({
     const [range] = bases.physical;
     assert(range !== undefined && initrd !== undefined);
     const cases: readonly (readonly [Partial<typeof bases>, string])[] = [
-      [{ physical: [{ start: "0x0", end: "0x100000000" }] }, "where segment"],
-      [{ physical: [{ start: "0x4000000000", end: "0x4000800000" }] }, "not all free memory"],
+      [{ physical: [{ start: "0x0", end: "0x100000000" }] }, "overlaps segment"],
+      [{ physical: [{ start: "0x4000000000", end: "0x4000800000" }] }, "not entirely free"],
       [{ physical: [{ start: "0x40001000", end: "0x50000000" }] }, "multiple of 0x200000"],
       [{ physical: [{ start: "0x40000000", end: "0x40100000" }] }, "No physical base has room"],
       [{ virtual: { start: "0xffffffff81000000", end: "0xffffffffc1000000" } }, "virtual addresses"],
       [{ virtual: { start: "0xffff800000000000", end: "0xffff800010000000" } }, "virtual addresses"],
       [{ virtual: { start: "0xffffffff81001000", end: "0xffffffffb0000000" } }, "virtual addresses"],
-      [{ alignment: "0x1000" }, "no power of two from 2 MiB on"],
-      [{ alignment: "0x300000" }, "no power of two from 2 MiB on"],
+      [{ alignment: "0x1000" }, "not a power of two of at least 2 MiB"],
+      [{ alignment: "0x300000" }, "not a power of two of at least 2 MiB"],
     ];
     for (const [change, says] of cases) {
       const changed = { ...plan, call: { ...call, bases: { ...bases, ...change } } };

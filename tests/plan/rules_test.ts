@@ -81,7 +81,7 @@ const CASES: readonly Case[] = [
     profile: { preserveContext: true, load: "kexec_load" },
     facts: { kernelConfig: { CONFIG_KEXEC_JUMP: "y" } },
     status: "fail",
-    says: "explicit payloads only",
+    says: "explicit segments only",
   },
   {
     rule: "preserve-context",
@@ -97,7 +97,7 @@ const CASES: readonly Case[] = [
     profile: PAYLOAD,
     facts: { kernelConfig: {} },
     status: "warn",
-    says: "(CONFIG_KEXEC_JUMP) is not known",
+    says: "Cannot determine whether the running kernel can resume after a payload",
   },
   {
     rule: "preserve-context",
@@ -105,7 +105,7 @@ const CASES: readonly Case[] = [
     profile: PAYLOAD,
     facts: { kernelConfig: { CONFIG_KEXEC_JUMP: "y" } },
     status: "pass",
-    says: "can come back",
+    says: "can resume after a payload",
   },
   {
     rule: "preserve-context",
@@ -187,7 +187,7 @@ const CASES: readonly Case[] = [
     name: "a script as kernel",
     images: { kernel: kernelFile({ info: notKernel }) },
     status: "fail",
-    says: "/boot/vmlinuz is no kernel: it is a shell script",
+    says: "/boot/vmlinuz is not a kernel: it is a shell script",
   },
   {
     rule: "kernel-image",
@@ -291,7 +291,7 @@ const CASES: readonly Case[] = [
     name: "too little free memory",
     facts: { memAvailable: 20n << 20n },
     status: "warn",
-    says: "only 20 MiB are available",
+    says: "only 20 MiB is available",
   },
   {
     rule: "crash-reservation",
@@ -306,7 +306,7 @@ const CASES: readonly Case[] = [
     profile: { crash: true },
     facts: { kexec: { ...kexec, crashSize: 64n << 20n } },
     status: "fail",
-    says: "only 64 MiB are reserved",
+    says: "only 64 MiB is reserved",
   },
   {
     rule: "crash-reservation",
@@ -322,7 +322,7 @@ const CASES: readonly Case[] = [
     profile: { crash: true },
     facts: reserved([0x3000_0000n, 256n << 20n], [0x1_0000_0000n, 64n << 20n]),
     status: "fail",
-    says: "only 64 MiB are reserved",
+    says: "only 64 MiB is reserved",
   },
   {
     rule: "crash-reservation",
@@ -362,7 +362,7 @@ const CASES: readonly Case[] = [
     profile: { crash: true },
     facts: reserved([0x3000_0000n, 192n << 20n], [0x1_0000_0000n, 192n << 20n]),
     status: "pass",
-    says: "384 MiB are reserved",
+    says: "384 MiB is reserved",
   },
   {
     rule: "crash-kernel",
@@ -405,7 +405,7 @@ const CASES: readonly Case[] = [
     name: "a crash kernel that may use all it has",
     profile: { crash: true },
     status: "pass",
-    says: "takes no memory away",
+    says: "does not reduce the memory",
   },
   {
     rule: "crash-description",
@@ -465,7 +465,7 @@ const CASES: readonly Case[] = [
     profile: { load: "kexec_file_load" },
     facts: { kernelConfig: { CONFIG_KEXEC_FILE: "n" } },
     status: "fail",
-    says: "has no kexec_file_load",
+    says: "lacks kexec_file_load",
   },
   {
     rule: "lockdown",
@@ -512,7 +512,7 @@ const CASES: readonly Case[] = [
     facts: { secureBoot: "enabled", kernelConfig: { CONFIG_IMA_ARCH_POLICY: "n" } },
     images: { kernel: kernelFile({ info: bzImage({ signed: false }) }) },
     status: "warn",
-    says: "does not hold loads to it",
+    says: "does not enforce it",
   },
   {
     rule: "secure-boot",
@@ -520,7 +520,7 @@ const CASES: readonly Case[] = [
     profile: { load: "kexec_load" },
     facts: { secureBoot: "enabled", kernelConfig: { CONFIG_IMA: "n", CONFIG_KEXEC_SIG_FORCE: "y" } },
     status: "warn",
-    says: "does not hold loads to it",
+    says: "does not enforce it",
   },
   {
     rule: "secure-boot",
@@ -536,7 +536,7 @@ const CASES: readonly Case[] = [
     facts: { kernelConfig: { CONFIG_KEXEC_SIG_FORCE: "y" } },
     images: { kernel: kernelFile({ info: bzImage({ signed: false }) }) },
     status: "fail",
-    says: "insists on signed images",
+    says: "requires signed images",
   },
   {
     rule: "already-loaded",
@@ -551,7 +551,7 @@ const CASES: readonly Case[] = [
     profile: { crash: true },
     facts: { kexec: { ...kexec, crashLoaded: true, crashSize: 256n << 20n } },
     status: "warn",
-    says: "drops it before it looks at the new one",
+    says: "drops it before it reads the new one",
   },
 ];
 

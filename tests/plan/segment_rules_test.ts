@@ -59,7 +59,7 @@ const CASES: readonly Case[] = [
     input: { segments: [] },
     rule: "segment-count",
     status: "fail",
-    says: "There is no segment, and kexec_load without one drops the image that is loaded",
+    says: "There are no segments; kexec_load without any unloads the current image",
   },
   {
     name: "17 segments",
@@ -73,7 +73,7 @@ const CASES: readonly Case[] = [
     input: { segments: [CODE, segment(0x50_0010n, 0x1000n)] },
     rule: "segment-alignment",
     status: "fail",
-    says: 'Segment "payload" at 0x500010 does not start on a page of 4096 bytes (EADDRNOTAVAIL)',
+    says: 'Segment "payload" at 0x500010 does not start on a page boundary of 4096 bytes (EADDRNOTAVAIL)',
     hint: "Place it at 0x500000 or 0x501000",
   },
   {
@@ -81,22 +81,23 @@ const CASES: readonly Case[] = [
     input: { segments: [CODE, segment(0x50_0000n, 5000n)] },
     rule: "segment-alignment",
     status: "fail",
-    says: 'Segment "payload" at 0x500000 takes 5000 bytes, no multiple of the page size 4096 (EADDRNOTAVAIL)',
-    hint: "Let it take 8192 bytes",
+    says:
+      'Segment "payload" at 0x500000 takes 5000 bytes, which is not a multiple of the page size 4096 (EADDRNOTAVAIL)',
+    hint: "Set `memsz` to 8192",
   },
   {
     name: "4 KiB pages on a host of 64 KiB pages",
     input: { facts: { ...FACTS, pageSize: 0x1_0000n } },
     rule: "segment-alignment",
     status: "fail",
-    says: "no multiple of the page size 65536",
+    says: "not a multiple of the page size 65536",
   },
   {
     name: "more bytes than memory",
     input: { segments: [CODE, segment(0x50_0000n, 0x1000n, 4097)] },
     rule: "segment-size",
     status: "fail",
-    says: 'Segment "payload" at 0x500000 has 4097 bytes for a memory of 4096 (EINVAL)',
+    says: 'Segment "payload" at 0x500000 has 4097 bytes but only 4096 of memory (EINVAL)',
   },
   {
     name: "a segment without memory",
@@ -117,7 +118,7 @@ const CASES: readonly Case[] = [
     input: { segments: [CODE, segment(0x3fff_ffff_f000n, 0x1000n)] },
     rule: "segment-limit",
     status: "fail",
-    says: "ends at 0x400000000000; the running kernel reaches up to 0x3fffffffffff (EADDRNOTAVAIL)",
+    says: "ends at 0x400000000000; the running kernel can only use addresses below 0x3fffffffffff (EADDRNOTAVAIL)",
   },
   {
     name: "the same page with 5-level paging",
@@ -167,14 +168,14 @@ const CASES: readonly Case[] = [
     input: { segments: [CODE, segment(0x1fff_f000n, 0x3000n)] },
     rule: "segment-memory",
     status: "fail",
-    says: 'Segment "payload" at 0x1ffff000 reaches 0x20000000, into "Crash kernel" (0x20000000 to 0x2fffffff)',
+    says: 'Segment "payload" at 0x1ffff000 extends at 0x20000000 into "Crash kernel" (0x20000000 to 0x2fffffff)',
   },
   {
     name: "a segment over the running kernel",
     input: { segments: [CODE, segment(0x1000_0000n, 0x1000n)] },
     rule: "segment-memory",
     status: "pass",
-    says: "Every segment lies in System RAM that nothing else claims",
+    says: "Every segment lies in System RAM that nothing else uses",
   },
   {
     name: "a segment where nothing is",
@@ -188,7 +189,7 @@ const CASES: readonly Case[] = [
     input: { segments: [CODE, segment(0x3eff_f000n, 0x2000n)] },
     rule: "segment-memory",
     status: "fail",
-    says: 'reaches 0x3f000000, into what the firmware\'s memory map calls "Reserved" (0x3f000000 to 0x3f7fffff)',
+    says: 'extends at 0x3f000000 into what the firmware\'s memory map lists as "Reserved" (0x3f000000 to 0x3f7fffff)',
   },
   {
     name: "a segment that firmware does not list",
@@ -238,7 +239,7 @@ const CASES: readonly Case[] = [
     input: { crash: true, segments: [segment(0x2000_0000n, 0x1000_0000n)], entry: 0x2000_0000n },
     rule: "segment-crash-room",
     status: "fail",
-    says: "The segments leave nothing of the crash reservation free, and the kernel needs part of it (ENOMEM)",
+    says: "The segments leave nothing of the crash reservation free, but the kernel needs part of it (ENOMEM)",
   },
   {
     name: "a crash image that fills the reservation",
@@ -259,14 +260,14 @@ const CASES: readonly Case[] = [
     input: { entry: 0x40_1000n },
     rule: "segment-entry",
     status: "fail",
-    says: "The entry 0x401000 lies in no segment",
+    says: "The entry 0x401000 is not in any segment",
   },
   {
     name: "an entry behind the bytes of its segment",
     input: { entry: 0x40_0010n },
     rule: "segment-entry",
     status: "fail",
-    says: 'The entry 0x400010 lies in the zero-filled part of segment "code" at 0x400000, behind its 16 bytes',
+    says: 'The entry 0x400010 lies in the zero-filled part of segment "code" at 0x400000, after its 16 bytes',
   },
 ];
 
@@ -330,14 +331,14 @@ pure("the entry that purgatory goes on to is judged as the one before it is", ()
   const first = 'pass The entry 0x600000 lies in segment "purgatory" at 0x600000';
   assertEquals(verdicts(0x40_000fn), [
     first,
-    'pass The entry 0x40000f behind purgatory lies in segment "code" at 0x400000',
+    'pass The entry 0x40000f after purgatory lies in segment "code" at 0x400000',
   ]);
   assertEquals(verdicts(0x40_0010n), [
     first,
-    'fail The entry 0x400010 behind purgatory lies in the zero-filled part of segment "code" at 0x400000, ' +
-    "behind its 16 bytes",
+    'fail The entry 0x400010 after purgatory lies in the zero-filled part of segment "code" at 0x400000, ' +
+    "after its 16 bytes",
   ]);
-  assertEquals(verdicts(0x60_0000n)[1], "fail The entry 0x600000 behind purgatory lies in no segment");
+  assertEquals(verdicts(0x60_0000n)[1], "fail The entry 0x600000 behind purgatory is not in any segment");
 });
 
 /** The model's answer on the host of these tests. */

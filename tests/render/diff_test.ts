@@ -74,8 +74,8 @@ Deno.test({
     + purgatory    12 KiB at 0x8902000
 
   Because
-    - Nothing in the profile needs kexec_load, and with kexec_file_load the
-      kernel checks and places the image
+    - Nothing in the profile needs kexec_load; with kexec_file_load, the kernel
+      itself checks and places the image
     + The profile says \`load: kexec_load\`
 
   Checks

@@ -43,12 +43,12 @@ Deno.test({
                 zstd-compressed, 30 MiB
                 ${"b".repeat(64)}
   Call          kexec_file_load, no flags
-  Because       Nothing in the profile needs kexec_load, and with
-                kexec_file_load the kernel checks and places the image
+  Because       Nothing in the profile needs kexec_load; with kexec_file_load,
+                the kernel itself checks and places the image
 
 Checks
   12 checks passed; -v lists them
-  warn  already-loaded     An image is loaded already; this one replaces it
+  warn  already-loaded     An image is already loaded; this one replaces it
                            If the load fails, the old one stays loaded
 
 Ready to load, with 1 warning: already-loaded
@@ -80,7 +80,7 @@ Deno.test({
   ok    call-available     The running kernel has kexec_file_load
                            (CONFIG_KEXEC_FILE=y)
   ok    lockdown           The running kernel is not locked down
-  warn  already-loaded     An image is loaded already; this one replaces it
+  warn  already-loaded     An image is already loaded; this one replaces it
                            If the load fails, the old one stays loaded
 
 Ready to load, with 1 warning: already-loaded
@@ -142,7 +142,7 @@ Deno.test({
 From 6.1.0-50-amd64 on x86_64, by kexec_file_load, no flags
 Files: /boot/vmlinuz (12 MiB), /boot/initrd.img (30 MiB)
 Command line: root=LABEL=root ro
-Ready to load, with 1 warning: already-loaded. An image is loaded already; this one replaces it
+Ready to load, with 1 warning: already-loaded. An image is already loaded; this one replaces it
 `,
     );
     for (const { plan: each } of Object.values(SCENES)) {

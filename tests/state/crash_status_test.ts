@@ -36,8 +36,8 @@ pure("an image whose files and host are as they were has no changes", () => {
 pure("a kernel that was updated and an initrd that is gone are told", () => {
   const files = new Map([["/boot/vmlinuz", "c".repeat(64)]]);
   assertEquals(changesSince(recordOf(), FACTS, files), [
-    "/boot/vmlinuz is another file than the one loaded",
-    "/boot/initrd.img is gone, or cannot be read",
+    "/boot/vmlinuz has changed since it was loaded",
+    "/boot/initrd.img is gone or cannot be read",
   ]);
   assertEquals(changesSince(recordOf(), FACTS, undefined), []);
 });
@@ -48,7 +48,7 @@ pure("memory and CPUs that came since are told, unless the kernel itself keeps t
   const grown = { iomem: { ...iomem, roots: [...iomem.roots, more] }, crashNotes: crashNotes.slice(1) };
   const [memory = "", cpus = "", ...rest] = changesSince(recordOf(), crashHost(grown), SAME);
   assertMatch(memory, /^Memory was added or removed/);
-  assertMatch(cpus, /had 2 CPUs and has 1/);
+  assertMatch(cpus, /had 2 CPUs and now has 1/);
   assertEquals(rest, []);
   const kept = { ...kexec, memoryCrashHotplug: true, cpuCrashHotplug: true };
   assertEquals(changesSince(recordOf(), crashHost({ ...grown, kexec: kept }), SAME), []);

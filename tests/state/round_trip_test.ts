@@ -93,10 +93,10 @@ Deno.test({
 });
 
 const SENTENCES: readonly (readonly [bigint, bigint, string])[] = [
-  [0n, 412_345_678n, "less than a second; stopping the system and resuming it took 0.41 s"],
-  [999_999_999n, 0n, "less than a second; stopping the system and resuming it took 0.00 s"],
-  [1_000_000_000n, 20_000_000_000n, "about 1 s; stopping the system and resuming it took 20.00 s"],
-  [3_600_500_000_000n, 1n, "about 3601 s; stopping the system and resuming it took 0.00 s"],
+  [0n, 412_345_678n, "less than a second; suspending and resuming the system took 0.41 s"],
+  [999_999_999n, 0n, "less than a second; suspending and resuming the system took 0.00 s"],
+  [1_000_000_000n, 20_000_000_000n, "about 1 s; suspending and resuming the system took 20.00 s"],
+  [3_600_500_000_000n, 1n, "about 3601 s; suspending and resuming the system took 0.00 s"],
 ];
 
 Deno.test({
@@ -104,7 +104,7 @@ Deno.test({
   permissions: "none",
   fn() {
     for (const [away, around, says] of SENTENCES) {
-      assertEquals(describeRoundTrip({ away, around }), `The payload returned: it had the machine for ${says}`);
+      assertEquals(describeRoundTrip({ away, around }), `The payload returned: it ran for ${says}`);
     }
   },
 });

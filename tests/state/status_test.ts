@@ -55,7 +55,7 @@ Deno.test({
   permissions: "none",
   fn() {
     const [image] = statusOf(hostFacts(), { kind: "interrupted" }, NONE).images;
-    assertEquals(image?.note, "A load by warmboot was cut off, and nothing is loaded");
+    assertEquals(image?.note, "A load by warmboot was interrupted, and nothing is loaded");
   },
 });
 

@@ -89,7 +89,7 @@ async function settled(call: SegmentLoadCall, indices: readonly bigint[]) {
     bounds.push(bound);
     return left.shift() ?? 0n;
   });
-  assert(result.kind === "settled", JSON.stringify(result));
+  assert(result.kind === "finalized", JSON.stringify(result));
   return { ...result, bounds };
 }
 
@@ -173,7 +173,7 @@ Deno.test("what does not unpack to what was planned is told, segment by segment"
     [CONTENTS, []],
     [new Map([[PATH, other]]), ['Segment "kernel" of the plan is not what /boot/vmlinuz unpacks to']],
     [new Map([[PATH, IMAGE.subarray(0, 200)]]), ['Segment "kernel" of the plan is not what /boot/vmlinuz unpacks to']],
-    [new Map(), ["What /boot/vmlinuz unpacks to is not at hand"]],
+    [new Map(), ["/boot/vmlinuz was not unpacked"]],
   ];
   for (const [contents, faults] of cases) assertEquals(await contentFaults(callOf(BASES), contents), faults);
 });
@@ -182,7 +182,7 @@ Deno.test("a kernel that cannot be moved is not moved", async () => {
   for (const contents of [new Map(), new Map([[PATH, new Uint8Array(99)]])]) {
     const result = await finalize(callOf(BASES), contents);
     assert(result.kind === "refused");
-    assertStringIncludes(result.message, "/boot/vmlinuz does not unpack to a kernel that can be moved");
+    assertStringIncludes(result.message, "/boot/vmlinuz does not unpack to a relocatable kernel");
   }
 });
 
@@ -196,7 +196,7 @@ Deno.test("a purgatory of another version is not told of anything", async () => 
   });
   const result = await finalize({ ...call, segments }, CONTENTS);
   assert(result.kind === "refused");
-  assertStringIncludes(result.message, "not one of this version");
+  assertStringIncludes(result.message, "does not know the plan's purgatory");
 });
 
 Deno.test("draws stay below their bound, and all of a small one come up", () => {

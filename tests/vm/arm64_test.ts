@@ -133,7 +133,7 @@ Deno.test({
     await profile(machine, `kernel: /boot/vmlinuz-${kernel?.name}\ncmdline: ${baseCmdline("aarch64")}`);
     const [code, text] = said(await machine.run("warmboot load /run/p.yaml"));
     assertEquals([code, await loaded(machine)], [EXIT.unavailable.code, "0"], text);
-    assertStringIncludes(text, "uses 52-bit addresses (LPA2), with which it crashes when an image is loaded");
+    assertStringIncludes(text, "uses 52-bit addresses (LPA2), so it crashes when an image is loaded");
   },
 });
 

@@ -91,7 +91,7 @@ export function handoverFacts({ entry, flagBits, segments }: Handover): Handover
   const wide = (low: number, high: number): bigint => BigInt(fields.u32(low)) | (BigInt(fields.u32(high)) << 32n);
   const segmentAt = (address: bigint): HandedSegment => {
     const found = segments.find(({ mem, memsz }) => mem <= address && address < mem + BigInt(memsz));
-    if (found === undefined) throw new Error(`0x${address.toString(16)} lies in no segment`);
+    if (found === undefined) throw new Error(`0x${address.toString(16)} is not in any segment`);
     return found;
   };
   const behind = (address: bigint): Uint8Array => {

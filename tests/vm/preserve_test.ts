@@ -103,7 +103,7 @@ Deno.test({
       const [code, text] = said(await machine.run("warmboot load --exec /run/waiting.yaml", SLOW));
       assertEquals(code, EXIT.ok.code, text);
       // Three whole seconds, and a part of one; the clock that tells it ticks in seconds.
-      assertMatch(text, /it had the machine for about [2345] s; stopping the system and resuming it took \d+\.\d\d s/);
+      assertMatch(text, /it ran for about [2345] s; suspending and resuming the system took \d+\.\d\d s/);
       await machine.output("warmboot unload", SLOW);
       assertEquals(await loaded(machine), "0");
     });
@@ -124,12 +124,18 @@ Deno.test({
 
     const [refused, errno] = await load();
     assertEquals(refused, EXIT.refused.code, `${errno}`);
-    assertMatch(`${errno}`, /warn +preserve-context +Whether the running kernel can come back .* is not known/);
-    assertMatch(`${errno}`, /kexec_load failed with EINVAL: the running kernel cannot come back .*CONFIG_KEXEC_JUMP/);
+    assertMatch(
+      `${errno}`,
+      /warn +preserve-context +Cannot determine whether the running kernel can resume after a payload/,
+    );
+    assertMatch(
+      `${errno}`,
+      /kexec_load failed with EINVAL: the running kernel cannot resume after a payload .*CONFIG_KEXEC_JUMP/,
+    );
 
     await machine.output(`cp /boot/debian /boot/config-${kernel.release}`);
     const [failed, check, state] = await load();
     assertEquals([failed, state], [EXIT.unavailable.code, "0"], `${check}`);
-    assertStringIncludes(`${check}`, "cannot come back from a payload (CONFIG_KEXEC_JUMP is not set)");
+    assertStringIncludes(`${check}`, "cannot resume after a payload (CONFIG_KEXEC_JUMP is not set)");
   },
 });

@@ -3,13 +3,13 @@ import type { Diagnostic } from "../../core/diagnostic.ts";
 import { openProblem } from "./open_file.ts";
 import { isStream } from "./read_whole.ts";
 
-/** Files found in folders, and what could not be looked at. */
+/** Files found in folders, and what could not be read. */
 export interface FoundFiles {
   readonly files: readonly string[];
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Whether a path is a folder to findFiles. A descriptor is read as a file, whatever the shell has opened. */
+/** Whether findFiles searches a path as a folder. A descriptor is read as a file, whatever the shell has opened. */
 export function isFolder(path: string): boolean {
   if (isStream(path)) return false;
   try {
@@ -21,8 +21,8 @@ export function isFolder(path: string): boolean {
 }
 
 /**
- * The files below a folder whose names match, in the order of their paths. Hidden ones are left out, and links to folders
- * are not followed, so that no way leads in a circle.
+ * The files below a folder whose names match, sorted by path. Hidden files are skipped, and links to folders are not followed,
+ * so that a loop of links cannot trap it.
  */
 export function findFiles(folder: string, name: RegExp): FoundFiles {
   const files: string[] = [];

@@ -4,7 +4,7 @@ import type { ByteSource } from "../../core/bytes.ts";
 import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
 import { suggestFile } from "./suggest_file.ts";
 
-/** What tells one content of a file from another, as far as the file system does. */
+/** What identifies the content of a file, as far as the file system shows it. */
 export interface FileIdentity {
   /** Device number of its file system. */
   readonly dev: number;
@@ -19,8 +19,8 @@ export interface FileIdentity {
 }
 
 /**
- * A regular file, opened once for reading: what is hashed and identified is what the kernel is handed, even if another
- * file takes its name in between. To be closed with `closeFile`.
+ * A regular file, opened once for reading: what is hashed and identified is what the kernel gets, even if another file takes
+ * its name in between. Close it with `closeFile`.
  */
 export interface OpenFile {
   /** As it was named. */
@@ -35,13 +35,13 @@ export interface OpenFile {
   readonly handle: Deno.FsFile;
 }
 
-/** Opens a regular file for reading. Anything else is refused without being opened: opening a device can act on it. */
+/** Opens a regular file for reading. Anything else is refused without opening it: opening a device can have effects. */
 export function openFile(path: string): Checked<OpenFile> {
   try {
     const refused = unsuitable(path, Deno.statSync(path));
     if (refused !== undefined) return { value: undefined, diagnostics: [refused] };
     const handle = Deno.openSync(path);
-    // Whatever may have taken the name since: look again at what was opened.
+    // Another file may have taken the name since: check what was opened.
     const stats = handle.statSync();
     const changed = unsuitable(path, stats);
     if (changed === undefined) return { value: describeFile(path, handle, stats), diagnostics: [] };
@@ -73,7 +73,7 @@ function identityOf({ dev, ino, size, mtime, ctime }: Deno.FileInfo): FileIdenti
   return { dev, ino, size, mtime: mtime?.getTime(), ctime: ctime?.getTime() };
 }
 
-/** Reads until the buffer is full or the file ends; gives the number of bytes. */
+/** Reads until the buffer is full or the file ends; returns the number of bytes. */
 function fill(handle: Deno.FsFile, buffer: Uint8Array, offset: number): number {
   handle.seekSync(offset, Deno.SeekMode.Start);
   let done = 0;
@@ -86,17 +86,17 @@ function fill(handle: Deno.FsFile, buffer: Uint8Array, offset: number): number {
 }
 
 /**
- * Up to this size a file is hashed in one piece by Web Crypto, which starts at once but wants all of it in memory, twice.
- * Node's streams, after a start of some 40 ms, which kernel and initrd together win back.
+ * Up to this size, a file is hashed in one piece by Web Crypto, which starts at once but needs all of it in memory, twice.
+ * Node's hash streams, but takes some 40 ms to start, which kernel and initrd together make up for.
  */
 const WHOLE_SIZE = 4 << 20;
 
-/** Bytes read at once. Measured from 16 KiB to 16 MiB: from 64 KiB on the digest sets the pace. */
+/** Bytes read at once. Measured from 16 KiB to 16 MiB: from 64 KiB on, the digest is the bottleneck. */
 const CHUNK_SIZE = 256 * 1024;
 
 /**
- * The file's SHA-256, 64 lower-case hex digits, read as it is now. `onProgress` gets the bytes read and in all, after
- * each chunk: what takes long is the disk. Rejects on an I/O error.
+ * The file's current SHA-256, 64 lower-case hex digits. `onProgress` gets the bytes read and the total after each chunk: the
+ * disk may be slow. Rejects on an I/O error.
  */
 export async function hashFile(
   file: OpenFile,
@@ -105,7 +105,7 @@ export async function hashFile(
   return await hashPart(file, 0, file.handle.statSync().size, onProgress);
 }
 
-/** The SHA-256 of a part of the file, or of what there is of it. */
+/** The SHA-256 of a part of the file, up to its end. */
 export async function hashPart(
   { handle }: OpenFile,
   offset: number,
@@ -136,8 +136,8 @@ export async function hashPart(
 }
 
 /**
- * Whether the open file is as it was when it was opened. A write shows in the size or the times, except one that keeps
- * the size and sets mtime back within the second; a renamed or deleted file counts as changed too (ctime).
+ * Whether the open file is unchanged since it was opened. A write changes the size or the times, except one that keeps the
+ * size and resets mtime within the same second; a renamed or deleted file counts as changed too (ctime).
  */
 export function isUnchanged({ handle, identity }: OpenFile): boolean {
   const now = identityOf(handle.statSync());
@@ -146,9 +146,9 @@ export function isUnchanged({ handle, identity }: OpenFile): boolean {
 }
 
 /**
- * The process's own descriptor of the open file, which system calls take, at position 0. Deno keeps the number to itself,
- * but the process sees its descriptors: this one is told from others of the same file (a shell may have left one open for
- * writing) by its position, which is set apart for a moment. Throws if there is none.
+ * The file descriptor of the open file, for system calls, at position 0. Deno does not disclose it, but the process can list
+ * its descriptors: this one is distinguished from others of the same file (a shell may have left one open for writing) by its
+ * position, which is changed for a moment. Throws if it is not found.
  */
 export function descriptorOf({ path, handle }: OpenFile): number {
   const { dev, ino, size } = handle.statSync();
@@ -178,7 +178,7 @@ export function closeFile({ handle }: OpenFile): void {
 
 type FileKind = "isDirectory" | "isFifo" | "isSocket" | "isBlockDevice" | "isCharDevice";
 
-const NO_REGULAR_FILES: readonly (readonly [FileKind, string])[] = [
+const SPECIAL_FILES: readonly (readonly [FileKind, string])[] = [
   ["isDirectory", "a directory"],
   ["isFifo", "a FIFO"],
   ["isSocket", "a socket"],
@@ -188,7 +188,7 @@ const NO_REGULAR_FILES: readonly (readonly [FileKind, string])[] = [
 
 function unsuitable(path: string, stats: Deno.FileInfo): Diagnostic | undefined {
   if (stats.isFile) return undefined;
-  const [, kind] = NO_REGULAR_FILES.find(([is]) => stats[is]) ?? ["", "no regular file"];
+  const [, kind] = SPECIAL_FILES.find(([is]) => stats[is]) ?? ["", "not a regular file"];
   return {
     code: "file-unreadable",
     severity: "error",
@@ -200,14 +200,14 @@ function unsuitable(path: string, stats: Deno.FileInfo): Diagnostic | undefined 
 
 /** Why a file could not be opened, by the errno's name; `NotCapable` is Deno's own refusal. */
 const REASONS: { readonly [error: string]: { readonly reason: string; readonly hint: string } } = {
-  EACCES: { reason: "permission denied", hint: "Run warmboot as root, or give the file to its user to read" },
-  EPERM: { reason: "permission denied", hint: "Run warmboot as root, or give the file to its user to read" },
+  EACCES: { reason: "permission denied", hint: "Run warmboot as root, or make the file readable for this user" },
+  EPERM: { reason: "permission denied", hint: "Run warmboot as root, or make the file readable for this user" },
   EISDIR: { reason: "it is a directory", hint: "Name a file" },
-  ELOOP: { reason: "its symbolic links lead in a circle", hint: "Name the file itself" },
-  NotCapable: { reason: "Deno was not given the permission to", hint: "Run it with --allow-read, or with -A" },
+  ELOOP: { reason: "its symbolic links form a loop", hint: "Name the file itself" },
+  NotCapable: { reason: "Deno does not have the permission", hint: "Run it with --allow-read, or with -A" },
 };
 
-/** Says why a file cannot be opened or read. An error of no system call is a defect and goes on. */
+/** Explains why a file cannot be opened or read. Any error that is not from a system call is a defect and is thrown again. */
 export function openProblem(path: string, error: unknown): Diagnostic {
   const name = errorName(error);
   if (name === "ENOENT" || name === "ENOTDIR") return missing(path);
@@ -233,7 +233,7 @@ function missing(path: string): Diagnostic {
   };
 }
 
-/** What there is instead: a similar name, or the first part of the path that is no directory. */
+/** What exists instead: a similar name, or the first part of the path that is not a directory. */
 function missingHint(path: string): string | undefined {
   const directory = dirname(path);
   const names = attempt(() => Array.from(Deno.readDirSync(directory), ({ name }) => name));
@@ -245,15 +245,15 @@ function missingHint(path: string): string | undefined {
   let first = directory;
   while (dirname(first) !== first && !isDirectory(dirname(first))) first = dirname(first);
   return attempt(() => Deno.statSync(first)) === undefined
-    ? `There is no directory ${first}`
-    : `${first} is no directory`;
+    ? `The directory ${first} does not exist`
+    : `${first} is not a directory`;
 }
 
 function isDirectory(path: string): boolean {
   return attempt(() => Deno.statSync(path).isDirectory) ?? false;
 }
 
-/** For hints only: what fails leaves them out. */
+/** For hints only: on failure there is no hint. */
 function attempt<T>(read: () => T): T | undefined {
   try {
     return read();
@@ -262,7 +262,7 @@ function attempt<T>(read: () => T): T | undefined {
   }
 }
 
-/** The errno's name, or Deno's for its own refusal; any other error is a defect and goes on. */
+/** The errno's name, or Deno's for its own refusal; any other error is a defect and is thrown again. */
 function errorName(error: unknown): string {
   if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;
   if (error instanceof Deno.errors.NotCapable) return "NotCapable";

@@ -3,10 +3,10 @@ import { formatSize } from "../../core/number.ts";
 import { closeFile, openFile, openProblem } from "./open_file.ts";
 import { MAX_BYTES } from "../../profile/limits.ts";
 
-/** The name that stands for standard input, and as an output for standard output. */
+/** The name that means standard input, and as an output standard output. */
 export const STDIO = "-";
 
-/** How large an input may be, and what it is for people. */
+/** How large an input may be, and what to call it. */
 export interface InputLimit {
   readonly what: string;
   readonly bytes: number;
@@ -21,9 +21,9 @@ export const PLAN_LIMIT: InputLimit = { what: "a plan", bytes: 64 << 20 };
 /** The limit of captures. */
 export const FACTS_LIMIT: InputLimit = { what: "a capture", bytes: 64 << 20 };
 
-/** A text of the user's: its bytes, or why there are none. */
+/** A text from the user: its bytes, or why they cannot be read. */
 export interface WholeFile {
-  /** What messages call it: its path, or `stdin` for a stream, whose relative paths lead from the working directory. */
+  /** Its name in messages: the path, or `stdin` for a stream, whose relative paths start at the working directory. */
   readonly name: string;
   readonly bytes?: Uint8Array;
   readonly diagnostics: readonly Diagnostic[];
@@ -52,12 +52,12 @@ export function readWhole(path: string, limit: InputLimit): WholeFile {
   }
 }
 
-/** A descriptor of this process is read whatever it is: the shell made it for this call. Another FIFO might wait for ever. */
+/** A descriptor of this process is read whatever it is: the shell made it for this call. Another FIFO might block forever. */
 export function isStream(path: string): boolean {
   return /^\/(dev|proc\/self)\/fd\/\d+$|^\/dev\/std(in|out|err)$/.test(path);
 }
 
-/** Whether a path stands for standard input. */
+/** Whether a path means standard input. */
 export function isStdin(path: string): boolean {
   return path === STDIO || /^\/dev\/stdin$|^\/(?:dev|proc\/self)\/fd\/0$/.test(path);
 }
@@ -69,7 +69,7 @@ function withinLimit(name: string, bytes: Uint8Array, limit: InputLimit): Omit<W
     diagnostics: [{
       code: "too-large",
       severity: "error",
-      message: `${name} has more than ${most}, too much for ${limit.what}`,
+      message: `${name} is larger than ${most}, the limit for ${limit.what}`,
       expected: `at most ${most}`,
     }],
   };

@@ -2,8 +2,8 @@ import { nearest } from "../../core/nearest.ts";
 import { compareNames } from "../../core/text.ts";
 
 /**
- * What to say of a file that is not in its directory: the name that was probably meant, and the newest version of the
- * same kind, `vmlinuz-6.1.0-50` for `vmlinuz-6.1.0-49` or for `vmlinuz`. Undefined if the directory has neither.
+ * A hint for a file that is missing from its directory: the name that was probably meant, and the newest version of the same
+ * kind, `vmlinuz-6.1.0-50` for `vmlinuz-6.1.0-49` or for `vmlinuz`. Undefined if the directory has neither.
  */
 export function suggestFile(missing: string, names: readonly string[]): string | undefined {
   const near = nearest(missing, names);

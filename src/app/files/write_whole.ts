@@ -8,13 +8,13 @@ export class WriteError extends Error {
 }
 
 /**
- * Writes a regular file whole or not at all: beside its place first, then renamed. A symbolic link stays and its target
- * is written; a file keeps its mode; what is no regular file (a device, a FIFO) is written through. @throws {WriteError}
+ * Writes a regular file whole or not at all: to a new file next to it, which then replaces it. A symbolic link stays and its
+ * target is written; a file keeps its mode; a device or FIFO is written directly. @throws {WriteError}
  */
 export function writeWhole(path: string, text: string): void {
   try {
     const stats = statOf(path);
-    // A link to nothing makes its target, as it does for a shell; renaming over it would cut it off.
+    // A dangling link creates its target, as in a shell; a rename would replace the link.
     if (isStream(path) || (stats === undefined ? isLink(path) : !stats.isFile)) writeThrough(path, text, stats);
     else if (stats === undefined) replace(path, text, undefined);
     else replace(Deno.realPathSync(path), text, stats.mode ?? undefined);
@@ -23,7 +23,7 @@ export function writeWhole(path: string, text: string): void {
   }
 }
 
-/** Whether two paths lead to one file, by whatever links. */
+/** Whether two paths lead to the same file, through any links. */
 export function isSameFile(a: string, b: string): boolean {
   const [first, second] = [statOf(a), statOf(b)];
   return first !== undefined && second !== undefined && first.dev === second.dev && first.ino === second.ino;
@@ -35,7 +35,7 @@ export function writeAll(output: { writeSync(bytes: Uint8Array): number }, text:
   for (let done = 0; done < bytes.length;) done += output.writeSync(bytes.subarray(done));
 }
 
-/** Appends, so that /dev/stdout does not write over what went to standard output before. */
+/** Appends, so that /dev/stdout does not overwrite earlier output. */
 function writeThrough(path: string, text: string, stats: Deno.FileInfo | undefined): void {
   using output = Deno.openSync(path, { append: true, create: stats === undefined });
   writeAll(output, text);
@@ -51,7 +51,7 @@ function replace(path: string, text: string, mode: number | undefined): void {
     try {
       Deno.removeSync(beside);
     } catch {
-      // It was not made, or is gone: the first error is the one that matters.
+      // It was not created, or is gone: the first error is the one to report.
     }
     throw error;
   }
@@ -74,7 +74,7 @@ function isLink(path: string): boolean {
   }
 }
 
-/** Whether something is at that path; what cannot be looked at counts as not there. */
+/** Whether the path exists; false if that cannot be determined. */
 export function isThere(path: string): boolean {
   try {
     Deno.statSync(path);
@@ -84,7 +84,7 @@ export function isThere(path: string): boolean {
   }
 }
 
-/** Whether there is anything of that name, a link to nothing too. What cannot be looked at is for the writing to tell. */
+/** Whether the name is taken, even by a dangling link. If that cannot be determined, the later write reports why. */
 export function isTaken(path: string): boolean {
   try {
     Deno.lstatSync(path);
@@ -98,7 +98,7 @@ export function isTaken(path: string): boolean {
 /** Bytes that are copied at once. */
 const CHUNK = 1 << 20;
 
-/** Copies a part of a file to a new one, whole or not at all. @throws {WriteError} if there is one, or it cannot be written */
+/** Copies a part of a file to a new one, whole or not at all. @throws {WriteError} if it exists, or cannot be written */
 export function writePart(
   path: string,
   source: { read(offset: number, length: number): Uint8Array },
@@ -121,7 +121,7 @@ export function writePart(
   }
 }
 
-/** Writes a text to a new file. Whether there was one already is the answer. @throws {WriteError} */
+/** Writes a text to a new file, unless it exists. @throws {WriteError} */
 export function writeNew(path: string, text: string): "written" | "exists" {
   try {
     Deno.writeTextFileSync(path, text, { createNew: true });

@@ -5,9 +5,9 @@ import { alignUp } from "../../core/range.ts";
 import type { Profile, SegmentSource, SegmentSpec } from "../../profile/profile.ts";
 
 /**
- * The `segments` of a profile as they stand, in their order; one without a name is `segment 1` and so on. `size` is kept
- * as stated, for the rules to judge; where it is not, the content's size rounded up to whole pages. `files`: the sizes
- * of the files, by the path that the profile has. Errors: `segment-content`, `file-unreadable`, `missing-key`.
+ * The `segments` of a profile in their order; those without a name are `segment 1` and so on. A stated `size` is kept, for
+ * the rules to check; the default is the content's size, rounded up to whole pages. `files`: the sizes of the files, by
+ * the path in the profile. Errors: `segment-content`, `file-unreadable`, `missing-key`.
  */
 export function explicitSegments(
   profile: Pick<Profile, "segments" | "entry">,
@@ -48,14 +48,14 @@ function explicitSegment(
   const content = sourceSize(bytes);
   const memsz = spec.size ?? alignUp(content, pageSize);
   if (bytes.kind !== "zero" && content === 0n) {
-    return wrongContent(at, `The content of "${name}" is empty`, "Give it a content, or make it `zero: true`");
+    return wrongContent(at, `The content of "${name}" is empty`, "Give it content, or set `zero: true`");
   }
-  if (memsz === 0n) return wrongContent(at, `"${name}" takes no memory`, "Give it a `size`, or leave the segment out");
+  if (memsz === 0n) return wrongContent(at, `"${name}" takes no memory`, "Give it a `size`, or remove the segment");
   if (content > memsz) {
     return wrongContent(
       [...at, "size"],
       `The content of "${name}" has ${content} bytes, more than its \`size\` of ${memsz}`,
-      `Set \`size\` to ${alignUp(content, pageSize)} or more, leave it out, or state a smaller \`length\``,
+      `Set \`size\` to ${alignUp(content, pageSize)} or more, remove it, or set a smaller \`length\``,
     );
   }
   return { name, mem: spec.at, memsz, bytes };
@@ -81,7 +81,7 @@ function contentOf(
       source.length === undefined
         ? `The content starts at byte ${source.offset} of ${path}, which has only ${size} (${formatSize(size)})`
         : `The content ends at byte ${source.offset + length} of ${path}, which has only ${size} (${formatSize(size)})`,
-      "See whether this is the file that the profile was written for",
+      "Check that this is the file that the profile was written for",
     );
   }
   // Both lie within the file's size, which is a safe integer.

@@ -5,13 +5,13 @@ import type { HostFacts } from "../../host/facts.ts";
 import { crashReservations, type Iomem, type IomemNode, systemRam } from "../../host/iomem.ts";
 import { machineMemory } from "../../arch/machines.ts";
 
-/** Which memory is asked for. */
+/** Which memory to look for. */
 export interface FreeMemoryOptions {
   /** The crash reservation, not the memory of the running system. */
   readonly crash: boolean;
   /** The lowest address. Default: that of the architecture, 1 MiB on x86_64. */
   readonly min?: bigint;
-  /** The address behind the highest. */
+  /** The first address that is too high. */
   readonly max?: bigint;
 }
 
@@ -35,7 +35,7 @@ export function freeMemory(facts: HostFacts, options: FreeMemoryOptions): Checke
   return { value: undefined, diagnostics: [noMemory(facts, options, window)] };
 }
 
-/** What segments may take at all, to the byte: without the limits that `freeMemory` adds. Empty where unknown. */
+/** What segments may take at all, to the byte, without the limits of `freeMemory`. Empty where unknown. */
 export function allowedMemory(facts: HostFacts, crash: boolean): readonly Range[] {
   if (crash) {
     const reserved = crashReservation(facts.iomem);
@@ -59,19 +59,19 @@ export function crashReservation(iomem: Iomem): Range | undefined {
 }
 
 /**
- * The lines of /proc/iomem that no segment of a normal image may touch: every other line than `System RAM`, and what is
- * nested in that and is not the running kernel itself: crash reservations, `reserved`, whatever a driver claimed.
+ * The lines of /proc/iomem that no segment of a normal image may touch: every line other than `System RAM`, and what is
+ * nested in that, except the running kernel itself: crash reservations, `reserved`, whatever a driver claimed.
  */
 export function obstacles(facts: HostFacts): readonly IomemNode[] {
   const { overwritable } = machineMemory(facts);
-  // A line that changed while the map was read can reach beyond the one around it: both count.
+  // A line that changed while the map was read can extend beyond its parent: both count.
   const whole = (node: IomemNode): readonly IomemNode[] => [node, ...node.children.flatMap(whole)];
   const within = (node: IomemNode): readonly IomemNode[] =>
     node.children.flatMap((child) => overwritable.includes(child.name) ? within(child) : whole(child));
   return facts.iomem.roots.flatMap((root) => root.name === "System RAM" ? within(root) : whole(root));
 }
 
-/** Why the memory map cannot be relied upon; undefined where it can. */
+/** Why the memory map cannot be trusted; undefined where it can. */
 export function unknownMemory(visibility: Iomem["visibility"]): Diagnostic | undefined {
   switch (visibility) {
     case "full":
@@ -80,15 +80,15 @@ export function unknownMemory(visibility: Iomem["visibility"]): Diagnostic | und
       return {
         code: "memory-hidden",
         severity: "error",
-        message: "/proc/iomem shows every address as zero, so no address is known to be free for a segment",
+        message: "/proc/iomem shows every address as zero, so free memory for segments cannot be found",
         hint: "Run warmboot as root (CAP_SYS_ADMIN in the initial user namespace), or use `load: kexec_file_load`",
       };
     case "absent":
       return {
         code: "memory-unknown",
         severity: "error",
-        message: "/proc/iomem is missing or empty, so no address is known to be free for a segment",
-        hint: "Run warmboot on the host itself, outside of containers; in a capture, take /proc/iomem along",
+        message: "/proc/iomem is missing or empty, so free memory for segments cannot be found",
+        hint: "Run warmboot on the host itself, outside of containers; a capture must include /proc/iomem",
       };
   }
 }
@@ -110,6 +110,6 @@ function noMemory(facts: HostFacts, options: FreeMemoryOptions, window: Range): 
   return {
     ...none,
     message: `${what} between ${formatAddress(window.start)} and ${formatAddress(window.end)}`,
-    ...(stated ? { path: ["memory"], hint: "Widen `memory`, or leave it out" } : {}),
+    ...(stated ? { path: ["memory"], hint: "Widen `memory`, or remove it" } : {}),
   };
 }

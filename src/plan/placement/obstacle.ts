@@ -3,7 +3,7 @@ import type { Range } from "../../core/range.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import { obstacles } from "./free_memory.ts";
 
-/** What lies at an address that a segment of a normal image must not take; completes "lies in" and "reaches into". */
+/** What lies at an address that a normal segment must not take; completes "lies in" and "extends into". */
 export function obstacleAt(facts: HostFacts, address: bigint): string {
   const holds = (range: Range): boolean => range.start <= address && address < range.end;
   const node = obstacles(facts).find(holds);
@@ -12,7 +12,7 @@ export function obstacleAt(facts: HostFacts, address: bigint): string {
   const entry = facts.firmwareMap.find((each) => holds(each) && each.type !== "System RAM");
   return entry === undefined
     ? "addresses that the firmware's memory map does not list"
-    : `what the firmware's memory map calls "${entry.type}" (${asInIomem(entry)})`;
+    : `what the firmware's memory map lists as "${entry.type}" (${asInIomem(entry)})`;
 }
 
 /** With the last byte, as the file shows it. */

@@ -4,18 +4,18 @@ import { alignUp, contains, intersect, normalise, type Range, subtract } from ".
 /** A request with its place: the physical address of its first byte. */
 export type PlacedRequest = SegmentRequest & { readonly address: bigint };
 
-/** Every request with a place; or the first that found none, and the most bytes that it could have had. */
+/** Every request with a place; or the first that does not fit, and the most bytes that it could have. */
 export type Placement =
   | { readonly placed: readonly PlacedRequest[] }
   | { readonly failed: SegmentRequest; readonly largest: bigint };
 
 /**
- * Gives each request a place, in the order given: the preferred address where that is free, aligned and within the
- * request's bounds, else the lowest address that fits. Lowest first keeps plans predictable: more memory, or a longer
- * list of reservations above, moves nothing below. Whoever wants one segment above another says so in its `min`.
+ * Gives each request a place, in order: the preferred address if it is free, aligned and within the request's bounds, else
+ * the lowest address that fits. Lowest first keeps plans predictable: more memory, or more reservations above, move nothing
+ * below. To place one segment above another, set its `min`.
  *
- * A place has whole pages, at least one, that no other request shares. `free` in any order; the page size and the
- * alignments are powers of two.
+ * A place consists of whole pages, at least one, that no other request shares. `free` may be in any order; the page size
+ * and the alignments are powers of two.
  */
 export function placeAll(requests: readonly SegmentRequest[], free: readonly Range[], pageSize: bigint): Placement {
   const placed: PlacedRequest[] = [];

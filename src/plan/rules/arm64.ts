@@ -9,20 +9,20 @@ import { loadedInfo } from "../../image/boot_files.ts";
 const treeMemory: Rule = {
   name: "device-tree-memory",
   about:
-    "The device tree that an arm64 kernel is given names the memory in which its image lies, or what UEFI says of it",
+    "The device tree for an arm64 kernel lists the memory in which its image lies, or refers to the memory map of UEFI",
   exit: "unavailable",
   check({ call, facts }) {
     if (call.syscall !== "kexec_load" || facts.machine !== "aarch64") return undefined;
     const handover = call.segments.find(({ name }) => name === linuxMachine(facts.machine)?.handover);
     if (handover?.source.kind !== "bytes") return undefined;
     const tree = parseDeviceTree(Uint8Array.fromBase64(handover.source.base64));
-    if ("why" in tree) return fail(`The new kernel would be given what is no device tree: it ${tree.why}`, ANEW);
-    if (hasUefiMap(tree)) return pass("The device tree hands over what UEFI says of memory");
+    if ("why" in tree) return fail(`The handover for the new kernel is not a device tree: it ${tree.why}`, RECREATE);
+    if (hasUefiMap(tree)) return pass("The device tree refers to the memory map of UEFI");
     const memory = memoryOf(tree);
     if (memory === undefined) {
       return fail(
-        "The device tree names no memory, and hands over none of UEFI: the new kernel would find no memory at all",
-        "Leave `dtb` out, so that the host's own is handed over, or name one with memory nodes",
+        "The device tree lists no memory and does not refer to the memory map of UEFI, so the new kernel would find no memory",
+        "Remove `dtb` to hand over the host's own device tree, or name one that has memory nodes",
       );
     }
     const outside = call.segments.find(({ mem, memsz }) =>
@@ -30,22 +30,24 @@ const treeMemory: Rule = {
     );
     if (outside !== undefined) {
       return fail(
-        `Segment "${outside.name}" at ${outside.mem} lies in memory that the device tree does not name`,
-        "Narrow `memory` to what the device tree names, or leave `dtb` out",
+        `Segment "${outside.name}" at ${outside.mem} lies in memory that the device tree does not list`,
+        "Narrow `memory` to what the device tree lists, or remove `dtb`",
       );
     }
     const size = normalise(memory).reduce((sum, { start, end }) => sum + end - start, 0n);
     const [first] = memory;
-    return pass(`The device tree names ${formatSize(size)} of memory, from ${formatAddress(first?.start ?? 0n)} on`);
+    return pass(
+      `The device tree lists ${formatSize(size)} of memory, starting at ${formatAddress(first?.start ?? 0n)}`,
+    );
   },
 };
 
-const ANEW = "Make the plan anew with `warmboot plan`";
+const RECREATE = "Re-create the plan with `warmboot plan`";
 
 const kernelPages: Rule = {
   name: "kernel-pages",
   about:
-    "The CPU has the pages of an arm64 kernel (ID_AA64MMFR0_EL1, which no process can read): those of the running one it has",
+    "The CPU supports the page size of an arm64 kernel (ID_AA64MMFR0_EL1, which no process can read): that of the running kernel is known to work",
   exit: "unavailable",
   check({ images, facts }) {
     const kernel = images.kernel;
@@ -54,12 +56,12 @@ const kernelPages: Rule = {
     if (facts.machine !== "aarch64") return undefined;
     const pages = formatSize(info.pageSize);
     return BigInt(info.pageSize) === facts.pageSize
-      ? pass(`${kernel.path} and the running kernel both use pages of ${pages}`)
+      ? pass(`${kernel.path} and the running kernel both use ${pages} pages`)
       : warn(
-        `${kernel.path} uses pages of ${pages}, and the running kernel uses ${
+        `${kernel.path} uses ${pages} pages, but the running kernel uses ${
           formatSize(facts.pageSize)
-        }: a CPU without such pages stops at its first instructions`,
-        "See that this CPU has run a kernel with such pages before",
+        }; a CPU without that page size stops at the first instructions`,
+        "Make sure that this CPU has run a kernel with that page size before",
       );
   },
 };

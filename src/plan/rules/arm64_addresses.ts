@@ -15,26 +15,26 @@ const GONE = { relation: ">=", numbers: [7, 2] } as const;
 const addressSize: Rule = {
   name: "address-size",
   about:
-    "The running arm64 kernel has no 52-bit addresses (LPA2) where Linux up to 6.12 crashes in the load: the fifth level of tables is missing in its copy (copy_p4d in arch/arm64/mm/trans_pgd.c)",
+    "The running arm64 kernel does not use 52-bit addresses (LPA2), with which Linux up to 6.12 crashes while loading: its copy of the page tables lacks the fifth level (copy_p4d in arch/arm64/mm/trans_pgd.c)",
   exit: "unavailable",
   check({ crash, facts }) {
-    // A crash image is in its place already, and needs no copy of the tables.
+    // A crash image is already in place, and needs no copy of the tables.
     if (facts.machine !== "aarch64" || crash || facts.pageSize !== FIVE_LEVEL_PAGES) return undefined;
     const wide = hasWideAddresses(facts);
     if (wide === undefined) return undefined;
     if (!wide) return pass("The running kernel uses addresses of 48 bits or less");
     const release = releaseNumbers(facts.release) ?? [];
-    if (keepsBound(release, GONE)) return pass(`Linux ${facts.release} loads images with 52-bit addresses, too`);
+    if (keepsBound(release, GONE)) return pass(`Linux ${facts.release} can load images with 52-bit addresses`);
     const says = `The running kernel ${facts.release} uses 52-bit addresses (LPA2)`;
     return keepsBound(release, SEEN)
-      ? fail(`${says}, with which it crashes when an image is loaded, and then loads none until it is rebooted`, REMEDY)
+      ? fail(`${says}, so it crashes when an image is loaded, and cannot load any until it is rebooted`, REMEDY)
       : warn(`${says}, with which kernels before 7.2 may crash when an image is loaded`, REMEDY);
   },
 };
 
-const REMEDY = "Reboot it by the ordinary way, with `arm64.nolva` on its command line";
+const REMEDY = "Reboot normally, with `arm64.nolva` on the kernel command line";
 
-/** Undefined where /proc/kcore does not tell. */
+/** Undefined where /proc/kcore does not show it. */
 function hasWideAddresses({ kernelMap }: HostFacts): boolean | undefined {
   if (kernelMap === undefined || kernelMap.length === 0) return undefined;
   return kernelMap.some(({ vaddr }) => vaddr >= WIDE.start && vaddr < WIDE.end);

@@ -3,12 +3,12 @@ import { fail, pass, type Rule } from "./rule.ts";
 import { loadedInfo } from "../../image/boot_files.ts";
 
 /**
- * What the x86 loader keeps free for `elfcorehdr=0x...` on every command line, crash or not: a line that ends, with its
- * NUL, within 30 bytes of the image's cmdline_size is refused (arch/x86/kernel/kexec-bzimage64.c, Linux 7.3).
+ * The room that the x86 loader reserves for `elfcorehdr=0x...` on every command line, crash or not: a line that ends, with
+ * its NUL, within 30 bytes of the image's cmdline_size is refused (arch/x86/kernel/kexec-bzimage64.c, Linux 7.3).
  */
 const X86_ELFCOREHDR_ROOM = 30;
 
-/** COMMAND_LINE_SIZE of arm64; neither call checks it there, and the new kernel cuts the rest off silently. */
+/** COMMAND_LINE_SIZE of arm64; neither call checks it, and the new kernel silently truncates the line. */
 const ARM64_COMMAND_LINE_SIZE = 2048;
 
 /** The most bytes, with the final NUL, that the new kernel's command line may have; undefined where no limit is known. */
@@ -26,7 +26,7 @@ export function cmdlineLimit(syscall: string, info: ImageInfo | undefined): numb
 
 const cmdlineLength: Rule = {
   name: "cmdline-length",
-  about: "The command line fits what the call and the image take",
+  about: "The command line is short enough for the call and the image",
   exit: "unavailable",
   check({ call, images }) {
     const limit = cmdlineLimit(call.syscall, images.kernel === undefined ? undefined : loadedInfo(images.kernel));
@@ -41,14 +41,14 @@ const cmdlineLength: Rule = {
 
 const cmdlineRoot: Rule = {
   name: "cmdline-empty",
-  about: "The command line says something",
+  about: "The command line is not empty",
   exit: "unavailable",
   check({ call }) {
     if (call.cmdline !== "" || call.syscall === "kexec_load") return undefined;
     return {
       status: "warn",
-      message: "The command line is empty, so the new kernel gets neither a root file system nor a console",
-      hint: "Set `cmdline`, or `cmdline: { reuse: true }` to keep the running one",
+      message: "The command line is empty: it names neither a root file system nor a console",
+      hint: "Set `cmdline`, or use `cmdline: { reuse: true }` to keep the running one",
     };
   },
 };

@@ -19,7 +19,7 @@ const crashSupport: Rule = {
   about: "The running kernel can start a crash kernel (CONFIG_CRASH_DUMP)",
   exit: "unavailable",
   check({ crash, facts }) {
-    // Before Linux 6.9 the option was about being a crash kernel, and any kernel with kexec could start one.
+    // Before Linux 6.9 the option meant being a crash kernel, and any kernel with kexec could start one.
     if (!crash || facts.kernelConfig.CONFIG_CRASH_DUMP !== "n" || !lacksReservation(facts)) return undefined;
     return fail(
       `The running kernel ${facts.release} cannot start crash kernels: CONFIG_CRASH_DUMP is not set`,
@@ -30,7 +30,7 @@ const crashSupport: Rule = {
 
 const crashReservation: Rule = {
   name: "crash-reservation",
-  about: "Memory is reserved for the crash kernel, and its image fits in",
+  about: "Memory is reserved for the crash kernel, and its image fits",
   exit: "unavailable",
   check(input) {
     const { crash, facts, images } = input;
@@ -41,35 +41,33 @@ const crashReservation: Rule = {
     if (reserved.all === 0n) return fail("No memory is reserved for a crash kernel", hint);
     const placed = placedSize(input);
     if (placed === undefined) return undefined;
-    // Of two reservations the lower one is for the devices of the crash kernel, and no segment may lie in it.
+    // Of two reservations, the lower one is for the devices of the crash kernel; no segment may lie in it.
     const room = reserved.image ?? reserved.all;
     if (placed > room) {
       return fail(
-        `The crash image takes about ${formatSize(placed)}, and only ${formatSize(room)} are reserved for it`,
+        `The crash image takes about ${formatSize(placed)}, but only ${formatSize(room)} is reserved for it`,
         hint,
       );
     }
     const fits = `The crash image takes about ${formatSize(placed)} of the ${formatSize(room)} reserved`;
     return reserved.image !== undefined ? pass(fits) : warn(
-      `${fits}, but part of these may be the low reservation, in which no image can lie`,
-      "/proc/iomem shows what is reserved where: run warmboot as root",
+      `${fits}, but part of that may be the low reservation, which cannot hold an image`,
+      "Run warmboot as root, so that /proc/iomem shows which ranges are reserved",
     );
   },
 };
 
 const crashMemory: Rule = {
   name: "crash-memory",
-  about: "The crash kernel has the memory that it needs to save a dump, by an estimate",
+  about: "The crash kernel has enough memory to save a dump, by estimate",
   exit: "unavailable",
   check({ crash, facts, images }) {
     const need = crash ? crashNeed(images) : undefined;
     const reserved = reservedMemory(facts);
     if (need === undefined || reserved === undefined || reserved.all === 0n) return undefined;
     const says = `The crash kernel needs ${describeNeed(need)}`;
-    return totalNeed(need) <= reserved.all ? pass(`${says}; ${formatSize(reserved.all)} are reserved`) : warn(
-      `${says}; only ${
-        formatSize(reserved.all)
-      } are reserved, so that it may run out of memory before the dump is saved`,
+    return totalNeed(need) <= reserved.all ? pass(`${says}; ${formatSize(reserved.all)} is reserved`) : warn(
+      `${says}; only ${formatSize(reserved.all)} is reserved, so it may run out of memory before the dump is saved`,
       reservationHint(proposedReservation(need)),
     );
   },
@@ -83,7 +81,7 @@ const crashKernel: Rule = {
     const kernel = images.kernel;
     if (!crash || kernel?.info.kind !== "bzimage") return undefined;
     return kernel.info.relocatable ? pass(`${kernel.path} runs at any address`) : fail(
-      `${kernel.path} runs at one address only, which is not in the crash reservation`,
+      `${kernel.path} runs at one address only, which is outside the crash reservation`,
       "Use a kernel that is built with CONFIG_RELOCATABLE",
     );
   },
@@ -94,29 +92,29 @@ const HARMFUL: { readonly [name: string]: string } = {
   crashkernel: "reserves memory for another crash kernel",
   hugepages: "reserves memory for huge pages",
   "hugetlb_cma": "reserves memory for huge pages",
-  mem: "cuts memory off, perhaps the reservation itself",
-  memmap: "replaces the memory map that the crash kernel is given",
+  mem: "limits memory, perhaps to less than the reservation",
+  memmap: "overrides the memory map of the crash kernel",
 };
 
 const crashCmdline: Rule = {
   name: "crash-cmdline",
-  about: "The crash kernel's command line takes none of its little memory away",
+  about: "The crash kernel's command line does not reduce its memory",
   exit: "unavailable",
   check({ call, crash, images }) {
     if (!crash || images.kernel === undefined) return undefined;
     const { kernel } = parseCmdline(call.cmdline);
     const harmful = kernel.find((parameter) => Object.hasOwn(HARMFUL, parameterKey(parameter)));
-    if (harmful === undefined) return pass("The command line takes no memory away");
+    if (harmful === undefined) return pass("The command line does not reduce the memory of the crash kernel");
     return warn(
       `\`${shown(harmful.text)}\` on the crash kernel's command line ${HARMFUL[parameterKey(harmful)]}`,
-      "Remove it; `cmdline: { reuse: true }` leaves it out by itself",
+      "Remove it; `cmdline: { reuse: true }` removes it automatically",
     );
   },
 };
 
 const crashDescription: Rule = {
   name: "crash-description",
-  about: "What the crash image says of the running kernel (memory, CPUs, notes) is so now, as it is not after a reboot",
+  about: "The crash image describes the running kernel as it is now (memory, CPUs, notes); a reboot changes these",
   exit: "unavailable",
   check({ call, crash, facts }) {
     if (!crash || call.syscall !== "kexec_load" || !call.segments.some(({ name }) => name === "elfcorehdr")) {
@@ -125,7 +123,7 @@ const crashDescription: Rule = {
     const stale = staleDump(call.segments, facts);
     return stale === undefined
       ? pass("The crash image describes this host's memory and CPUs as they are")
-      : fail(`The crash image does not fit this boot: ${stale}`, "Re-create the plan");
+      : fail(`The crash image is out of date: ${stale}`, "Re-create the plan");
   },
 };
 

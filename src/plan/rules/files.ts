@@ -20,7 +20,7 @@ const pinnedDigest: Rule = {
     if (wrong !== undefined) {
       return fail(
         `${wrong.path} has the SHA-256 ${wrong.sha256}, not the pinned ${wrong.pinned}`,
-        "Find out what changed the file; if the change is meant, pin the new digest",
+        "Find out what changed the file; if the change is intended, pin the new digest",
       );
     }
     return pass(
@@ -33,12 +33,12 @@ const pinnedDigest: Rule = {
 
 const fileSize: Rule = {
   name: "file-size",
-  about: "No file is empty or larger than the kernel reads",
+  about: "No file is empty, or larger than the kernel reads",
   exit: "unavailable",
   check({ images }) {
     for (const file of files(images)) {
       if (file.size === 0) {
-        return fail(`${file.path} is empty`, "Copy or build the file anew; the kernel answers EINVAL to an empty one");
+        return fail(`${file.path} is empty`, "Copy or build the file again; the kernel answers EINVAL to an empty one");
       }
       if (file.size > FILE_SIZE_MAX) {
         return fail(`${file.path} has ${formatSize(file.size)}; the kernel reads at most ${formatSize(FILE_SIZE_MAX)}`);
@@ -51,14 +51,14 @@ const fileSize: Rule = {
 
 const kernelImage: Rule = {
   name: "kernel-image",
-  about: "The kernel file is an image that the chosen call takes",
+  about: "The chosen call accepts the kernel file",
   exit: "unavailable",
   check({ call, images, facts }) {
     const kernel = images.kernel;
     if (kernel === undefined || kernel.size === 0) return undefined;
     const info = loadedInfo(kernel);
     if (info.kind === "not-kernel") {
-      return fail(`${kernel.path} is no kernel: it is ${info.what}`, info.hint);
+      return fail(`${kernel.path} is not a kernel: it is ${info.what}`, info.hint);
     }
     // An image for another machine is the subject of the rule `architecture`.
     if ((machineOf(info) ?? facts.machine) !== facts.machine) return undefined;
@@ -92,14 +92,14 @@ const architecture: Rule = {
 
 const fiveLevelPaging: Rule = {
   name: "five-level-paging",
-  about: "A host that runs with 5-level paging gets a kernel that can start from it",
+  about: "A kernel for a host with 5-level paging can start in that mode",
   exit: "unavailable",
   check({ images, facts }) {
     const info = images.kernel?.info;
     if (info?.kind !== "bzimage" || !facts.cpuFlags.includes("la57")) return undefined;
-    return info.la57 ? pass("The running kernel uses 5-level paging, and the new one can start from it") : fail(
-      "The running kernel uses 5-level paging, and the new one cannot start from it",
-      "Boot the running kernel with `no5lvl`, or take a newer kernel",
+    return info.la57 ? pass("The running kernel uses 5-level paging, and the new one can start in that mode") : fail(
+      "The running kernel uses 5-level paging, but the new one cannot start in that mode",
+      "Boot the running kernel with `no5lvl`, or use a newer kernel",
     );
   },
 };
@@ -112,7 +112,7 @@ const efiBits: Rule = {
     if (call.syscall !== "kexec_file_load" || facts.machine !== "x86_64") return undefined;
     if (facts.efi?.platformSize === undefined) return undefined;
     return facts.efi.platformSize === 64 ? pass("The UEFI firmware is 64-bit") : fail(
-      "The UEFI firmware is 32-bit, with which kexec_file_load takes no kernel",
+      "The UEFI firmware is 32-bit, and kexec_file_load then accepts no kernel",
       "Boot the running kernel with `noefi`",
     );
   },

@@ -30,16 +30,16 @@ const flagKnown: Rule = {
     );
     return tooNew === undefined
       ? pass(`The running kernel ${facts.release} knows ${aged.map(({ flag }) => flag).join(", ")}`)
-      // Distributions carry some of them back to older kernels.
+      // Distributions backport some of them.
       : warn(
-        `${tooNew.flag} is a flag since Linux ${tooNew.since.join(".")}, and the running kernel is ${facts.release}: ` +
-          `unless its distribution added it, the answer is EINVAL`,
-        "Make the plan anew without the flag",
+        `${tooNew.flag} exists since Linux ${tooNew.since.join(".")}, but the running kernel is ${facts.release}: ` +
+          `unless its distribution backported the flag, the kernel answers EINVAL`,
+        "Re-create the plan without the flag",
       );
   },
 };
 
-/** Whether the kernel shows by a fact that it has a flag, whatever its release. */
+/** Whether a fact shows that the kernel has a flag, whatever its release. */
 function isShown(flag: string, { kexec }: HostFacts): boolean {
   return flag === "KEXEC_UPDATE_ELFCOREHDR" && kexec.crashElfcorehdrSize !== undefined;
 }

@@ -3,7 +3,7 @@ import { alignUp } from "../../core/range.ts";
 import { kernelMemory } from "../crash_size.ts";
 import { fail, pass, type Rule, type RuleInput, warn } from "./rule.ts";
 
-/** What the kernel's own loader adds besides kernel and initrd: purgatory, boot_params, and EFI map; rounded up. */
+/** What the kernel's own loader adds to kernel and initrd: purgatory, boot_params, and EFI map; rounded up. */
 const LOADER_OVERHEAD = 1n << 20n;
 
 /** The memory that the image takes once placed, bytes: pages of the kernel's init_size and of the initrds. */
@@ -20,10 +20,10 @@ function initrdSize({ initrd }: RuleInput["images"]): bigint {
 
 const halfOfMemory: Rule = {
   name: "half-of-memory",
-  about: "The image takes at most half of the memory, as kernel/kexec_core.c demands (EINVAL otherwise)",
+  about: "The image takes at most half of the memory (kernel/kexec_core.c: EINVAL for more)",
   exit: "unavailable",
   check(input) {
-    // Segments that are laid out are counted to the page by `segment-half`.
+    // `segment-half` counts planned segments exactly.
     if (input.call.syscall === "kexec_load" && input.call.segments.length > 0) return undefined;
     const size = placedSize(input);
     const total = input.facts.memTotal;
@@ -39,20 +39,20 @@ const halfOfMemory: Rule = {
 
 const memoryAvailable: Rule = {
   name: "memory-available",
-  about: "Enough memory is free for loading",
+  about: "Enough memory is available for loading",
   exit: "unavailable",
   check(input) {
     const placed = placedSize(input);
     const available = input.facts.memAvailable;
     if (placed === undefined || available === undefined) return undefined;
     const files = BigInt(input.images.kernel?.size ?? 0) + initrdSize(input.images);
-    // The kernel reads the files whole before it copies them to their pages; crash images have pages of their own.
+    // The kernel reads each file whole before it copies it to its pages; a crash image has its pages in the reservation.
     const needed = input.crash ? files : placed + files;
     return needed <= available
-      // Free memory changes from moment to moment; a plan that names it would never be the same twice.
+      // Free memory changes constantly; a plan that names it would never be the same twice.
       ? pass(`Loading takes about ${formatSize(needed)}, and more is available`)
       : warn(
-        `Loading takes about ${formatSize(needed)}, and only ${formatSize(available)} are available`,
+        `Loading takes about ${formatSize(needed)}, but only ${formatSize(available)} is available`,
         "Free memory first, or the kernel may answer ENOMEM or kill processes",
       );
   },

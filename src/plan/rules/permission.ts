@@ -34,8 +34,8 @@ const loadDisabled: Rule = {
     if (facts.kexec.loadDisabled === undefined) return undefined;
     return facts.kexec.loadDisabled
       ? fail(
-        "kernel.kexec_load_disabled is 1, so the kernel loads no image until the next reboot",
-        "It cannot be set back; reboot by the ordinary way, and look for what sets it (sysctl.d, a hardening script)",
+        "kernel.kexec_load_disabled is 1, so the kernel refuses to load images until the next reboot",
+        "It cannot be reset; reboot normally, and find what sets it (sysctl.d, a hardening script)",
       )
       : pass("kernel.kexec_load_disabled is 0");
   },
@@ -43,46 +43,46 @@ const loadDisabled: Rule = {
 
 const loadLimit: Rule = {
   name: "load-limit",
-  about: "The load limit of this kind of image is not used up",
+  about: "The load limit for this kind of image is not used up",
   exit: "unavailable",
   check({ facts, crash }) {
     const left = crash ? facts.kexec.limitPanic : facts.kexec.limitReboot;
     const name = crash ? "kernel.kexec_load_limit_panic" : "kernel.kexec_load_limit_reboot";
     if (left === undefined) return undefined;
     if (left < 0) return pass(`${name} is unlimited`);
-    if (left === 0) return fail(`${name} is 0: no load is left until the next reboot`, "Reboot by the ordinary way");
+    if (left === 0) return fail(`${name} is 0: no further load is allowed until the next reboot`, "Reboot normally");
     return warn(
-      `${name} leaves ${left} ${left === 1 ? "load" : "loads"}, and this one takes one, even if it fails`,
-      "Unloading takes one as well",
+      `${name} leaves ${left} ${left === 1 ? "load" : "loads"}, and this one uses one up, even if it fails`,
+      "Unloading uses one up as well",
     );
   },
 };
 
 const callBuiltIn: Rule = {
   name: "call-available",
-  about: "The running kernel is built with the chosen call",
+  about: "The running kernel has the chosen call",
   exit: "unavailable",
   check({ call, facts }) {
     const option = call.syscall === "kexec_file_load" ? "CONFIG_KEXEC_FILE" : "CONFIG_KEXEC";
     const value = facts.kernelConfig[option];
     if (value === undefined) {
-      // Distributions differ on arm64 only, and no try is for free.
+      // Distributions differ on arm64 only, and a failed try may cost a permit.
       return call.syscall === "kexec_file_load" && facts.machine === "aarch64"
         ? warn(
-          "Whether the running kernel has kexec_file_load (CONFIG_KEXEC_FILE) is not known: no configuration of it is found",
-          "Debian's arm64 kernels have it not: if the load fails with ENOSYS, use `load: kexec_load`",
+          "Cannot determine whether the running kernel has kexec_file_load (CONFIG_KEXEC_FILE): its configuration was not found",
+          "Debian's arm64 kernels lack it: if the load fails with ENOSYS, use `load: kexec_load`",
         )
         : undefined;
     }
     return value === "n"
-      ? fail(`The running kernel ${facts.release} has no ${call.syscall}: ${option} is not set`)
+      ? fail(`The running kernel ${facts.release} lacks ${call.syscall}: ${option} is not set`)
       : pass(`The running kernel has ${call.syscall} (${option}=${value})`);
   },
 };
 
 const lockdown: Rule = {
   name: "lockdown",
-  about: "Kernel lockdown lets the chosen call through",
+  about: "Kernel lockdown allows the chosen call",
   exit: "unavailable",
   check(input) {
     const { call, facts } = input;
@@ -100,7 +100,7 @@ const lockdown: Rule = {
 
 const secureBoot: Rule = {
   name: "secure-boot",
-  about: "Secure Boot lets the chosen call through",
+  about: "Secure Boot allows the chosen call",
   exit: "unavailable",
   check(input) {
     const { call, facts } = input;
@@ -109,35 +109,35 @@ const secureBoot: Rule = {
     const enforced = isLockedDown(facts) || imaActsOnSecureBoot(facts);
     if (call.syscall === "kexec_load" && enforced) {
       return fail(
-        "Secure Boot is on, and kernels with IMA then refuse kexec_load with EACCES",
+        "Secure Boot is on, so a kernel with IMA refuses kexec_load with EACCES",
         "Use a signed kernel and `load: kexec_file_load`",
       );
     }
-    if (call.syscall === "kexec_file_load" && (enforced || insistsOnSignatures(facts))) {
+    if (call.syscall === "kexec_file_load" && (enforced || forcesSignatures(facts))) {
       return signatureVerdict(input, "Secure Boot is on");
     }
     return warn(
-      "Secure Boot is on, but the running kernel does not hold loads to it: no lockdown, no CONFIG_IMA_ARCH_POLICY",
-      "What is loaded is booted without a check of its signature",
+      "Secure Boot is on, but the running kernel does not enforce it for loads: no lockdown, no CONFIG_IMA_ARCH_POLICY",
+      "The image boots without a check of its signature",
     );
   },
 };
 
-function insistsOnSignatures({ kernelConfig }: HostFacts): boolean {
+function forcesSignatures({ kernelConfig }: HostFacts): boolean {
   return kernelConfig.CONFIG_KEXEC_SIG_FORCE === "y";
 }
 
 const signatureForced: Rule = {
   name: "signature-forced",
-  about: "A running kernel that insists on signatures gets a signed image",
+  about: "If the running kernel requires signatures, the image is signed",
   exit: "unavailable",
   check(input) {
-    if (input.call.syscall === "kexec_load" || !insistsOnSignatures(input.facts)) return undefined;
-    return signatureVerdict(input, "The running kernel insists on signed images (CONFIG_KEXEC_SIG_FORCE)");
+    if (input.call.syscall === "kexec_load" || !forcesSignatures(input.facts)) return undefined;
+    return signatureVerdict(input, "The running kernel requires signed images (CONFIG_KEXEC_SIG_FORCE)");
   },
 };
 
-/** Without a kernel, as `warmboot status` asks, what holds for any. */
+/** Without a kernel, as `warmboot status` asks: what holds for any image. */
 function signatureVerdict({ images }: RuleInput, state: string): Verdict | undefined {
   const kernel = images.kernel;
   if (kernel === undefined) return warn(`${state}, so only signed images load`);
@@ -145,11 +145,11 @@ function signatureVerdict({ images }: RuleInput, state: string): Verdict | undef
   if (!("signed" in info)) return undefined;
   return info.signed
     ? warn(
-      `${state}, and ${kernel.path} carries a signature that only the kernel can verify`,
-      "It is refused unless its key is among the running kernel's keys, the firmware's db, or the machine owner's keys",
+      `${state}, and only the kernel can verify the signature of ${kernel.path}`,
+      "The load fails unless the running kernel, the firmware's db or the machine owner's keys (MOK) contain the signing key",
     )
     : fail(
-      `${state}, and ${kernel.path} is not signed`,
+      `${state}, but ${kernel.path} is not signed`,
       "Name the distribution's signed kernel, or sign this one (sbsign)",
     );
 }

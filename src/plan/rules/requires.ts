@@ -9,12 +9,12 @@ import { fail, pass, type Rule, type RuleInput, type Verdict } from "./rule.ts";
 /** What one requirement looks at. */
 type RequirementInput = Pick<RuleInput, "facts" | "requires">;
 
-/** A rule that looks at nothing but the host, so that it can be asked before any file is opened. */
+/** A rule that needs only the host, so that it can run before any file is opened. */
 interface RequirementRule extends Rule {
   check(input: RequirementInput): Verdict | undefined;
 }
 
-/** One requirement: what the profile asks, held against what the host says. */
+/** One requirement: what the profile requires, compared with the host. */
 interface RequirementRow<T> {
   readonly name: string;
   readonly about: string;
@@ -34,11 +34,11 @@ function row<T>({ name, about, asked, check }: RequirementRow<T>): RequirementRu
   };
 }
 
-const WRONG_HOST = "Take the profile to a host that it is for, or change its `requires`";
+const WRONG_HOST = "Use the profile on a matching host, or change its `requires`";
 
-/** What is not known is not met: a profile for another host must never pass for want of a fact. */
+/** An unknown fact does not meet a requirement: a profile for another host must never pass because a fact is missing. */
 function unknown(what: string, wanted: string, source: string): Verdict {
-  return fail(`The profile requires ${wanted}, and ${what} is unknown`, `${source} would say; see that it can be read`);
+  return fail(`The profile requires ${wanted}, but ${what} is unknown`, `Make sure that ${source} can be read`);
 }
 
 const architecture = row({
@@ -48,7 +48,7 @@ const architecture = row({
   check: (wanted, { machine }) =>
     machine === wanted
       ? pass(`The host is ${machine}, as required`)
-      : fail(`The profile requires ${wanted}, and this host is ${machine}`, WRONG_HOST),
+      : fail(`The profile requires ${wanted}, but this host is ${machine}`, WRONG_HOST),
 });
 
 const memory = row({
@@ -58,10 +58,10 @@ const memory = row({
   check(wanted, { memTotal }) {
     if (memTotal === undefined) return unknown("the host's memory", formatSize(wanted), "/proc/meminfo");
     return memTotal >= wanted
-      ? pass(`The host has ${formatSize(memTotal)} of memory; ${formatSize(wanted)} are required`)
+      ? pass(`The host has ${formatSize(memTotal)} of memory; ${formatSize(wanted)} is required`)
       : fail(
-        `The profile requires ${formatSize(wanted)} of memory, and this host has ${formatSize(memTotal)}`,
-        "MemTotal is what the kernel manages, somewhat less than what is built in",
+        `The profile requires ${formatSize(wanted)} of memory, but this host has ${formatSize(memTotal)}`,
+        "MemTotal is the memory that the kernel manages, somewhat less than what is installed",
       );
   },
 });
@@ -76,7 +76,7 @@ const hostname = row({
     }
     return matchesGlob(wanted.toLowerCase(), facts.hostname.toLowerCase())
       ? pass(`The host's name ${facts.hostname} matches \`${wanted}\``)
-      : fail(`The profile requires a host named \`${wanted}\`, and this one is ${facts.hostname}`, WRONG_HOST);
+      : fail(`The profile requires a host named \`${wanted}\`, but this one is ${facts.hostname}`, WRONG_HOST);
   },
 });
 
@@ -89,20 +89,20 @@ const kernel = row({
     const numbers = releaseNumbers(release);
     if (numbers === undefined) {
       return fail(
-        `The profile requires a kernel ${range}, and the release ${release} begins with no number`,
+        `The profile requires a kernel ${range}, but the release ${release} does not start with a number`,
         WRONG_HOST,
       );
     }
     return wanted.every((bound) => keepsBound(numbers, bound))
       ? pass(`The running kernel ${release} is ${range}`)
-      : fail(`The profile requires a running kernel ${range}, and this one is ${release}`, WRONG_HOST);
+      : fail(`The profile requires a running kernel ${range}, but this one is ${release}`, WRONG_HOST);
   },
 });
 
-/** How a host was started; undefined where it does not say. Only x86 has a BIOS. */
+/** How a host was booted; undefined where unknown. Only x86 has a BIOS. */
 function firmwareOf(facts: HostFacts): "uefi" | "bios" | "neither" | undefined {
   if (facts.efi !== undefined || facts.secureBoot !== undefined) return "uefi";
-  // A host that shows other parts of /sys has no EFI directory there; one that shows none says nothing.
+  // If other parts of /sys are there, the EFI directory is really missing; without any, nothing is known.
   const showsSys = facts.bootParams !== undefined || facts.firmwareMap.length > 0 || facts.kexec.loaded !== undefined;
   if (!showsSys) return undefined;
   return /^(?:x86_64|i\d86)$/.test(facts.machine) ? "bios" : "neither";
@@ -112,15 +112,15 @@ const FIRMWARE = { uefi: "through UEFI", bios: "by a BIOS", neither: "neither th
 
 const firmware = row({
   name: "requires-firmware",
-  about: "The host was started by the firmware that the profile requires",
+  about: "The host was booted by the firmware that the profile requires",
   asked: (requires) => requires.firmware,
   check(wanted, facts) {
     const found = firmwareOf(facts);
     if (found === undefined) {
-      return unknown("how this host was started", `a start ${FIRMWARE[wanted]}`, "/sys/firmware");
+      return unknown("how this host was booted", `a boot ${FIRMWARE[wanted]}`, "/sys/firmware");
     }
-    return found === wanted ? pass(`The host was started ${FIRMWARE[found]}, as required`) : fail(
-      `The profile requires a start ${FIRMWARE[wanted]}, and this host was started ${FIRMWARE[found]}`,
+    return found === wanted ? pass(`The host was booted ${FIRMWARE[found]}, as required`) : fail(
+      `The profile requires a boot ${FIRMWARE[wanted]}, but this host was booted ${FIRMWARE[found]}`,
       WRONG_HOST,
     );
   },
@@ -142,7 +142,7 @@ const secureBoot = row({
     const state = `Secure Boot is ${isOn ? "on" : facts.secureBoot === "setup" ? "in setup mode, and so off" : "off"}`;
     return isOn === wanted
       ? pass(`${state}, as required`)
-      : fail(`The profile requires Secure Boot to be ${wanted ? "on" : "off"}, and ${state}`, WRONG_HOST);
+      : fail(`The profile requires Secure Boot to be ${wanted ? "on" : "off"}, but ${state}`, WRONG_HOST);
   },
 });
 

@@ -4,11 +4,11 @@ import type { Requires } from "../../profile/profile.ts";
 import type { Call } from "../plan.ts";
 import type { Images } from "../../image/boot_files.ts";
 
-/** What a rule looks at: the call that would be made, the files it reads, and the host. */
+/** What a rule sees: the call that would be made, the files it reads, and the host. */
 export interface RuleInput {
   readonly call: Call;
   readonly crash: boolean;
-  /** What the profile asks of the host. */
+  /** What the profile requires of the host. */
   readonly requires?: Requires;
   readonly facts: HostFacts;
   readonly images: Images;
@@ -24,11 +24,11 @@ export interface Verdict {
 /** One safety check: a row of the rule table. */
 export interface Rule {
   readonly name: string;
-  /** What it makes sure of, for the documentation. */
+  /** What it ensures, for the documentation. */
   readonly about: string;
   /** The exit code when it alone fails. */
   readonly exit: ExitName;
-  /** Undefined: it does not apply here. */
+  /** Undefined: it does not apply. */
   check(input: RuleInput): Verdict | undefined;
 }
 

@@ -6,43 +6,45 @@ import { endOf, named, orPass, type SegmentRule } from "./segment_rule.ts";
 import { KEXEC_SEGMENT_MAX } from "../syscall.ts";
 import { machineMemory } from "../../arch/machines.ts";
 
-/** There is a segment, and not too many. */
+/** There is at least one segment, and not too many. */
 export const count: SegmentRule = {
   name: "segment-count",
   about: "There are 1 to 16 segments (kexec_load_check in kernel/kexec.c: EINVAL for more; none would unload)",
   exit: "unavailable",
   check({ segments }) {
     if (segments.length === 0) {
-      return [fail("There is no segment, and kexec_load without one drops the image that is loaded")];
+      return [fail("There are no segments; kexec_load without any unloads the current image")];
     }
     return segments.length <= KEXEC_SEGMENT_MAX
       ? [pass(`${segments.length} of at most ${KEXEC_SEGMENT_MAX} segments`)]
       : [fail(
         `There are ${segments.length} segments; the kernel takes at most ${KEXEC_SEGMENT_MAX} (EINVAL)`,
-        "Join segments that lie side by side",
+        "Join adjacent segments",
       )];
   },
 };
 
 const alignment: SegmentRule = {
   name: "segment-alignment",
-  about: "Segments start and end on a page (sanity_check_segment_list in kernel/kexec_core.c: EADDRNOTAVAIL)",
+  about: "Segments start and end on a page boundary (sanity_check_segment_list in kernel/kexec_core.c: EADDRNOTAVAIL)",
   exit: "unavailable",
   check({ segments, facts: { pageSize } }) {
     const faults = segments.flatMap((segment) => {
       const { mem, memsz } = segment;
       return [
         ...(mem % pageSize === 0n ? [] : [fail(
-          `Segment ${named(segment)} does not start on a page of ${pageSize} bytes (EADDRNOTAVAIL)`,
+          `Segment ${named(segment)} does not start on a page boundary of ${pageSize} bytes (EADDRNOTAVAIL)`,
           `Place it at ${formatAddress(alignDown(mem, pageSize))} or ${formatAddress(alignUp(mem, pageSize))}`,
         )]),
         ...(memsz % pageSize === 0n ? [] : [fail(
-          `Segment ${named(segment)} takes ${memsz} bytes, no multiple of the page size ${pageSize} (EADDRNOTAVAIL)`,
-          `Let it take ${alignUp(memsz, pageSize)} bytes`,
+          `Segment ${
+            named(segment)
+          } takes ${memsz} bytes, which is not a multiple of the page size ${pageSize} (EADDRNOTAVAIL)`,
+          `Set \`memsz\` to ${alignUp(memsz, pageSize)}`,
         )]),
       ];
     });
-    return orPass(faults, `Every segment starts and ends on a page of ${pageSize} bytes`);
+    return orPass(faults, `Every segment starts and ends on a page boundary of ${pageSize} bytes`);
   },
 };
 
@@ -55,12 +57,12 @@ const size: SegmentRule = {
       const bufsz = sourceSize(segment.bytes);
       if (bufsz > segment.memsz) {
         return [fail(
-          `Segment ${named(segment)} has ${bufsz} bytes for a memory of ${segment.memsz} (EINVAL)`,
+          `Segment ${named(segment)} has ${bufsz} bytes but only ${segment.memsz} of memory (EINVAL)`,
           "Give it more memory, or fewer bytes",
         )];
       }
       return segment.memsz === 0n
-        ? [warn(`Segment ${named(segment)} takes no memory, so nothing is loaded there`, "Leave it out")]
+        ? [warn(`Segment ${named(segment)} takes no memory, so nothing is loaded there`, "Remove it")]
         : [];
     });
     return orPass(faults, "The bytes of every segment fit in its memory");
@@ -69,7 +71,7 @@ const size: SegmentRule = {
 
 const limit: SegmentRule = {
   name: "segment-limit",
-  about: "Segments end below what the kernel can address (KEXEC_DESTINATION_MEMORY_LIMIT: EADDRNOTAVAIL)",
+  about: "Segments end within what the kernel can address (KEXEC_DESTINATION_MEMORY_LIMIT: EADDRNOTAVAIL)",
   exit: "unavailable",
   check({ segments, facts }) {
     const { limit } = machineMemory(facts);
@@ -81,8 +83,8 @@ const limit: SegmentRule = {
         )];
       }
       return endOf(segment) < limit ? [] : [fail(
-        `Segment ${named(segment)} ends at ${formatAddress(endOf(segment))}; the running kernel reaches up to ` +
-          `${formatAddress(limit)} (EADDRNOTAVAIL)`,
+        `Segment ${named(segment)} ends at ${formatAddress(endOf(segment))}; the running kernel can only use ` +
+          `addresses below ${formatAddress(limit)} (EADDRNOTAVAIL)`,
         "Place it lower",
       )];
     });
@@ -96,7 +98,7 @@ const overlap: SegmentRule = {
   exit: "unavailable",
   check({ segments }) {
     const faults = segments.flatMap((segment, index) => {
-      // As the kernel compares: an empty segment inside another one counts.
+      // As the kernel compares: an empty segment inside another one counts as an overlap.
       const other = segments.slice(0, index).find((each) => segment.mem < endOf(each) && each.mem < endOf(segment));
       return other === undefined ? [] : [fail(
         `Segments ${named(other)} and ${named(segment)} overlap: the first ends at ${formatAddress(endOf(other))}, ` +
@@ -114,7 +116,7 @@ const half: SegmentRule = {
   exit: "unavailable",
   check({ segments, facts: { memTotal, pageSize } }) {
     if (memTotal === undefined) return [];
-    // Counted in pages, as the kernel does: an odd page of the total counts for nothing.
+    // Counted in pages, as the kernel does: half of an odd number is rounded down.
     const most = memTotal / pageSize / 2n * pageSize;
     const total = segments.reduce((sum, { memsz }) => sum + alignUp(memsz, pageSize), 0n);
     const faults = segments.filter(({ memsz }) => memsz > most).map((segment) =>
@@ -138,5 +140,5 @@ const half: SegmentRule = {
   },
 };
 
-/** The rules about the list itself: what the kernel looks at before it loads anything. */
+/** The rules about the list itself: what the kernel checks before it loads anything. */
 export const LIST_RULES: readonly SegmentRule[] = [count, alignment, size, limit, overlap, half];

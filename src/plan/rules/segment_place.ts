@@ -10,12 +10,12 @@ import { PURGATORY } from "../purgatory_segment.ts";
 import { fail, pass, type Verdict, warn } from "./rule.ts";
 import { endOf, named, orPass, rangeOf, type SegmentRule } from "./segment_rule.ts";
 
-/** What must stay free in the crash reservation; a rule of thumb, as the kernel's need depends on the machine. */
+/** What must stay free in the crash reservation: a rule of thumb, because the kernel's need depends on the machine. */
 const CRASH_CONTROL_ROOM = 1n << 20n;
 
 const memory: SegmentRule = {
   name: "segment-memory",
-  about: "Segments lie in System RAM that holds nothing else; the kernel does not check it, the reboot would crash",
+  about: "Segments lie in free System RAM; the kernel does not check this, and the reboot would crash",
   exit: "unavailable",
   check({ segments, facts, crash }) {
     if (crash) return [];
@@ -26,18 +26,18 @@ const memory: SegmentRule = {
     const verdicts = segments.flatMap((segment) => {
       const [outside] = subtract([rangeOf(segment)], allowed);
       if (outside !== undefined) {
-        const where = outside.start === segment.mem ? "lies in" : `reaches ${formatAddress(outside.start)}, into`;
+        const where = outside.start === segment.mem ? "lies in" : `extends at ${formatAddress(outside.start)} into`;
         return [fail(
           `Segment ${named(segment)} ${where} ${obstacleAt(facts, outside.start)}`,
           freePlace(segment, segments, facts, crash),
         )];
       }
       return segment.mem >= lowest || segment.memsz === 0n ? [] : [warn(
-        `Segment ${named(segment)} lies below ${formatAddress(lowest)}, where firmware keeps data of its own`,
-        "Place it higher, unless its code needs to run there",
+        `Segment ${named(segment)} lies below ${formatAddress(lowest)}, where firmware keeps its own data`,
+        "Place it higher, unless its code must run there",
       )];
     });
-    return orPass(verdicts, "Every segment lies in System RAM that nothing else claims");
+    return orPass(verdicts, "Every segment lies in System RAM that nothing else uses");
   },
 };
 
@@ -67,7 +67,7 @@ const crashRange: SegmentRule = {
     if (entry < reserved.start || entry >= reserved.end) {
       faults.push(fail(
         `The entry ${formatAddress(entry)} is not within the crash reservation, ${range} (EADDRNOTAVAIL)`,
-        "Set it to an address of a segment's code",
+        "Set it to an address inside a segment's code",
       ));
     }
     return orPass(faults, `Segments and entry lie within the crash reservation, ${range}`);
@@ -86,12 +86,12 @@ const crashRoom: SegmentRule = {
     if (room >= CRASH_CONTROL_ROOM) {
       return [pass(`The segments leave ${formatSize(room)} of the crash reservation free`)];
     }
-    // How much the kernel needs depends on the machine; that it cannot do with nothing does not.
+    // How much the kernel needs depends on the machine, but it always needs some.
     const verdict = room === 0n ? fail : warn;
     return [verdict(
       `The segments leave ${
         room === 0n ? "nothing" : formatSize(room)
-      } of the crash reservation free, and the kernel ` +
+      } of the crash reservation free, but the kernel ` +
         `needs part of it (ENOMEM)`,
       `Leave ${formatSize(CRASH_CONTROL_ROOM)} free, or boot the running kernel with a larger \`crashkernel=\``,
     )];
@@ -100,7 +100,8 @@ const crashRoom: SegmentRule = {
 
 const entryPoint: SegmentRule = {
   name: "segment-entry",
-  about: "The entry lies in a segment, among its bytes; the kernel does not check it, and would run zeros or whatever",
+  about:
+    "The entry lies within the bytes of a segment; the kernel does not check this, and would run zeros or stale memory",
   exit: "unavailable",
   check({ segments, entry, facts }) {
     const verdict = entryVerdict(`The entry ${formatAddress(entry)}`, entry, segments);
@@ -109,28 +110,28 @@ const entryPoint: SegmentRule = {
       ? linuxMachine(facts.machine)?.purgatory.target(purgatory.bytes.bytes)
       : undefined;
     if (verdict.status !== "pass" || target === undefined) return [verdict];
-    // It is entered first, and goes on to the entry of the image itself.
+    // Purgatory runs first, then jumps to the entry of the image itself.
     const others = segments.filter((each) => each !== purgatory);
-    return [verdict, entryVerdict(`The entry ${formatAddress(target)} behind purgatory`, target, others)];
+    return [verdict, entryVerdict(`The entry ${formatAddress(target)} after purgatory`, target, others)];
   },
 };
 
 function entryVerdict(what: string, entry: bigint, segments: readonly Segment[]): Verdict {
   const segment = segments.find((each) => each.mem <= entry && entry < endOf(each));
   if (segment === undefined) {
-    return fail(`${what} lies in no segment`, "Set it to the address of the first instruction");
+    return fail(`${what} is not in any segment`, "Set it to the address of the first instruction");
   }
   const size = sourceSize(segment.bytes);
   return entry < segment.mem + size ? pass(`${what} lies in segment ${named(segment)}`) : fail(
-    `${what} lies in the zero-filled part of segment ${named(segment)}, behind its ${size} bytes`,
+    `${what} lies in the zero-filled part of segment ${named(segment)}, after its ${size} bytes`,
     "Set it to the address of the first instruction",
   );
 }
 
-/** The rules about what lies where the segments go. */
+/** The rules about the memory that the segments take. */
 export const PLACE_RULES: readonly SegmentRule[] = [memory, crashRange, crashRoom, entryPoint];
 
-/** A hint: where the segment could go beside the others. */
+/** A hint: where the segment would fit without overlapping the others. */
 function freePlace(segment: Segment, segments: readonly Segment[], facts: HostFacts, crash: boolean): string {
   const others = segments.filter((each) => each !== segment).map(rangeOf);
   const free = subtract(freeMemory(facts, { crash }).value ?? [], others);
@@ -138,6 +139,6 @@ function freePlace(segment: Segment, segments: readonly Segment[], facts: HostFa
   const result = placeAll([request], free, facts.pageSize);
   const [place] = "placed" in result ? result.placed : [];
   return place === undefined
-    ? `No free range has ${formatSize(segment.memsz)} in one piece`
+    ? `No free range of ${formatSize(segment.memsz)} is left`
     : `The lowest free place for it is ${formatAddress(place.address)}`;
 }

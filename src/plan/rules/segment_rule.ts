@@ -8,7 +8,7 @@ import { pass, type Verdict } from "./rule.ts";
 /** What the rules about segments look at. */
 export interface SegmentRuleInput {
   readonly segments: readonly Segment[];
-  /** The physical address that is jumped to. */
+  /** The physical address where execution starts. */
   readonly entry: bigint;
   readonly facts: HostFacts;
   readonly crash: boolean;
@@ -17,15 +17,15 @@ export interface SegmentRuleInput {
 /** One constraint on the segments of kexec_load(2). */
 export interface SegmentRule {
   readonly name: string;
-  /** What it makes sure of, where the kernel looks at it, and what it answers otherwise. */
+  /** What it ensures, where the kernel checks it, and which errno it gives otherwise. */
   readonly about: string;
   /** The exit code when it alone fails. */
   readonly exit: ExitName;
-  /** One verdict for each fault, or one that passes. Empty: the rule does not apply here. */
+  /** One verdict for each fault, or one that passes. Empty: the rule does not apply. */
   check(input: SegmentRuleInput): readonly Verdict[];
 }
 
-/** The address behind its last byte; may exceed 64 bits. */
+/** The first address after it; may exceed 64 bits. */
 export function endOf({ mem, memsz }: Segment): bigint {
   return mem + memsz;
 }
@@ -40,7 +40,7 @@ export function named({ name, mem }: Segment): string {
   return `"${name}" at ${formatAddress(mem)}`;
 }
 
-/** The faults, or the one verdict that there are none. */
+/** The faults, or one passing verdict. */
 export function orPass(faults: readonly Verdict[], message: string): readonly Verdict[] {
   return faults.length > 0 ? faults : [pass(message)];
 }

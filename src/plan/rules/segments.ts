@@ -8,8 +8,8 @@ import { KEXEC_SEGMENT_MAX } from "../syscall.ts";
 export const SEGMENT_RULES: readonly SegmentRule[] = [...LIST_RULES, ...PLACE_RULES];
 
 /**
- * Judges the segments of a kexec_load(2) call by every rule that applies. With none or too many, only their number is
- * judged: the kernel, too, looks at nothing else then.
+ * Runs every rule that applies on the segments of a kexec_load(2) call. With none or too many, only their number is checked,
+ * as in the kernel.
  */
 export function checkSegments(input: SegmentRuleInput): readonly Check[] {
   const countable = input.segments.length > 0 && input.segments.length <= KEXEC_SEGMENT_MAX;

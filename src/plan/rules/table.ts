@@ -43,7 +43,7 @@ export function runRules(input: RuleInput): readonly Check[] {
   return [...checks, ...checkSegments({ segments, entry: BigInt(call.entry), facts, crash })];
 }
 
-/** The exit code of a plan: that of its failed rules; where they differ, that of a failed check. */
+/** The exit code of a plan: that of its failed rules; where these differ, `unavailable`. */
 export function exitOfChecks(checks: readonly Check[]): ExitName {
   const exits = new Set(
     checks.filter((check) => check.status === "fail")

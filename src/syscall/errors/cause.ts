@@ -8,15 +8,15 @@ export interface Refusal {
   readonly call: Syscall;
   /** The errno's number. */
   readonly errno: number;
-  /** The libc function that failed in preparing the call, which then was not made. */
+  /** The libc function that failed while the call was prepared; the call itself was not made. */
   readonly function?: Failure["function"];
   /** The host, read after the refusal. */
   readonly facts: HostFacts;
-  /** Of a call to reboot: the loaded image preserves the running system. */
+  /** For reboot(2): whether the loaded image preserves the running system. */
   readonly returns?: boolean;
 }
 
-/** Why a call was refused, as far as probing tells, and what to do about it. */
+/** Why a call was refused, as far as probing shows, and what to do about it. */
 export interface Diagnosis {
   /** Why, as a clause. */
   readonly cause: string;
@@ -24,13 +24,13 @@ export interface Diagnosis {
   readonly remedy: string;
 }
 
-/** One known cause. The first row whose errno fits and whose probe holds is the answer. */
+/** One known cause. The first row whose errno, call and probe match is the answer. */
 export interface CauseRow {
   /** Absent: any. */
   readonly errno?: string;
   /** Absent: any. */
   readonly calls?: readonly Syscall["name"][];
-  /** Whether it is this cause. Absent: it is. */
+  /** Whether this is the cause. Absent: always. */
   when?(refusal: Refusal): boolean;
   /** Why, as a clause. */
   readonly cause: string | ((refusal: Refusal) => string);

@@ -19,7 +19,7 @@ const lockedDown = ({ facts }: Refusal): boolean => isLockedDown(facts);
 const noPermitLeft = (refusal: Refusal): boolean =>
   (isCrash(refusal) ? refusal.facts.kexec.limitPanic : refusal.facts.kexec.limitReboot) === 0;
 
-/** Every known cause, the surest first: kernel/kexec.c, kernel/kexec_file.c, kernel/kexec_core.c, kernel/reboot.c, Linux 7.3. */
+/** Every known cause, the most certain first: kernel/kexec.c, kernel/kexec_file.c, kernel/kexec_core.c, kernel/reboot.c, Linux 7.3. */
 export const CAUSES: readonly CauseRow[] = [
   {
     errno: "EPERM",
@@ -37,20 +37,20 @@ export const CAUSES: readonly CauseRow[] = [
     errno: "EPERM",
     when: ({ facts }) => facts.kexec.loadDisabled === true,
     cause: "kernel.kexec_load_disabled is 1",
-    remedy: "It cannot be set back; reboot by the ordinary way and look for what sets it",
+    remedy: "It cannot be reset; reboot normally, and find what sets it",
   },
   {
     errno: "EPERM",
     when: noPermitLeft,
     cause: "the load limit is used up (kernel.kexec_load_limit_reboot, or _panic for a crash image)",
-    remedy: "It cannot be raised; reboot by the ordinary way",
+    remedy: "It cannot be raised; reboot normally",
   },
   {
     errno: "EPERM",
     calls: ["kexec_unload"],
     when: lockedDown,
-    cause: ({ facts }) => `the kernel is locked down (${facts.lockdown}), which forbids kexec_load even for unloading`,
-    remedy: "Reboot by the ordinary way",
+    cause: ({ facts }) => `the kernel is locked down (${facts.lockdown}), which forbids kexec_load, even to unload`,
+    remedy: "Reboot normally",
   },
   {
     errno: "EPERM",
@@ -64,19 +64,19 @@ export const CAUSES: readonly CauseRow[] = [
     calls: FILE_LOAD,
     when: lockedDown,
     cause: ({ facts }) =>
-      `the kernel is locked down (${facts.lockdown}), and could not verify the image's signature with any key it trusts`,
-    remedy: "Use a kernel whose signing key the running kernel knows; `dmesg` may name the key that it looked for",
+      `the kernel is locked down (${facts.lockdown}), and none of its trusted keys could verify the image's signature`,
+    remedy: "Use a kernel whose signing key the running kernel trusts; `dmesg` may name the key that it looked for",
   },
   {
     errno: "EPERM",
     when: ({ facts }) => facts.lsm.includes("loadpin"),
-    cause: "LoadPin forbids files from other file systems than the pinned one",
-    remedy: "Put kernel and initrd on the pinned file system, the read-only one that modules come from",
+    cause: "LoadPin allows files only from the pinned file system",
+    remedy: "Move kernel and initrd to the pinned file system, the read-only one that holds the modules",
   },
   {
     errno: "EPERM",
-    cause: "a security policy forbids it (a container's seccomp profile answers EPERM as well)",
-    remedy: "Run warmboot on the host itself, and look into the audit log",
+    cause: "a security policy forbids it (a container's seccomp profile also answers EPERM)",
+    remedy: "Run warmboot on the host itself, and check the audit log",
   },
   {
     errno: "EACCES",
@@ -88,25 +88,24 @@ export const CAUSES: readonly CauseRow[] = [
     calls: [...SEGMENT_LOAD, ...FILE_LOAD],
     when: (refusal) => refusal.facts.machine === "aarch64" && !isCrash(refusal) && (refusal.facts.cpusOnline ?? 2) > 1,
     cause:
-      "another load is under way, or the running kernel cannot stop its other CPUs (machine_kexec_prepare on arm64)",
-    remedy:
-      "Try again; if it stays so, the firmware has no PSCI to switch CPUs off: reboot with `maxcpus=1`, and load then",
+      "another load is in progress, or the running kernel cannot stop its other CPUs (machine_kexec_prepare on arm64)",
+    remedy: "Try again; if it keeps failing, the firmware lacks PSCI to stop CPUs: reboot with `nr_cpus=1`, then load",
   },
   {
     errno: "EBUSY",
-    cause: "another load, an unload, or a change of the crash reservation is under way",
+    cause: "another load, an unload, or a change of the crash reservation is in progress",
     remedy: "Wait a moment and try again",
   },
   {
     errno: "ENOEXEC",
-    cause: "the running kernel knows no format that fits this file",
-    remedy: "See what `warmboot plan` says about the kernel image; `dmesg` may say more",
+    cause: "the running kernel does not support the format of this file",
+    remedy: "Check what `warmboot plan` reports about the kernel image; `dmesg` may say more",
   },
   {
     errno: "ENOSYS",
     calls: FILE_CALLS,
-    cause: ({ facts }) => `the running kernel ${facts.release} has no kexec_file_load (CONFIG_KEXEC_FILE)`,
-    remedy: "Use `load: kexec_load`; `warmboot unload` falls back to it by itself",
+    cause: ({ facts }) => `the running kernel ${facts.release} lacks kexec_file_load (CONFIG_KEXEC_FILE)`,
+    remedy: "Use `load: kexec_load`; `warmboot unload` falls back to it automatically",
   },
   {
     errno: "ENOSYS",
@@ -116,27 +115,28 @@ export const CAUSES: readonly CauseRow[] = [
   {
     errno: "ETXTBSY",
     cause: "the kernel file or an initrd is open for writing",
-    remedy: "Wait until what writes it (an update of the kernel or the initramfs?) is done; `fuser -v FILE` names it",
+    remedy:
+      "Wait until the writer is done (perhaps an update of the kernel or the initramfs); `fuser -v FILE` shows it",
   },
   {
     errno: "EINVAL",
     calls: SEGMENT_LOAD,
     when: ({ call }) => call.name === "kexec_load" && call.flags.includes("KEXEC_PRESERVE_CONTEXT"),
-    cause: "the running kernel cannot come back from another (CONFIG_KEXEC_JUMP), or a segment does not fit",
-    remedy: "Boot a kernel that has CONFIG_KEXEC_JUMP; Debian's have it not, Ubuntu's have it",
+    cause: "the running kernel cannot resume after a payload (it lacks CONFIG_KEXEC_JUMP), or a segment is invalid",
+    remedy: "Boot a kernel that has CONFIG_KEXEC_JUMP; Debian's kernels lack it, Ubuntu's have it",
   },
   {
     errno: "EINVAL",
     calls: SEGMENT_LOAD,
-    cause: "a flag is not known, segments overlap or are more than 16, or they take more than half of memory",
-    remedy: "Compare with the checks of `warmboot plan`; if all pass, `dmesg` may say more",
+    cause: "a flag is unknown, segments overlap, there are more than 16, or they take more than half of the memory",
+    remedy: "See the checks of `warmboot plan`; if all pass, `dmesg` may say more",
   },
   {
     errno: "EADDRNOTAVAIL",
     calls: SEGMENT_LOAD,
     when: (refusal) => !isCrash(refusal),
-    cause: "a segment is not aligned to pages, or ends beyond what the kernel can address",
-    remedy: "Compare with the checks of `warmboot plan`",
+    cause: "a segment is not page-aligned, or ends beyond what the kernel can address",
+    remedy: "See the checks of `warmboot plan`",
   },
   {
     errno: "EADDRNOTAVAIL",
@@ -148,7 +148,7 @@ export const CAUSES: readonly CauseRow[] = [
     errno: "EADDRNOTAVAIL",
     when: isCrash,
     cause: ({ facts }) =>
-      `the image does not fit the crash reservation${
+      `the image does not fit in the crash reservation${
         facts.kexec.crashSize === undefined ? "" : ` of ${formatSize(facts.kexec.crashSize)}`
       }`,
     remedy: "Boot with a larger `crashkernel=`, or use a smaller initrd",
@@ -162,17 +162,16 @@ export const CAUSES: readonly CauseRow[] = [
     errno: "EINVAL",
     calls: FILE_LOAD,
     when: ({ facts }) => facts.machine === "aarch64",
-    cause:
-      "the running kernel takes no such image (its format, page size or byte order), a file is empty, the device " +
-      "tree could not be made anew, or the image takes more than half of memory",
-    remedy: "Compare with the checks of `warmboot plan`; if all pass, `dmesg` may say more",
+    cause: "the running kernel does not accept this image (format, page size or byte order), a file is empty, the " +
+      "device tree could not be rebuilt, or the image takes more than half of the memory",
+    remedy: "See the checks of `warmboot plan`; if all pass, `dmesg` may say more",
   },
   {
     errno: "EINVAL",
     calls: FILE_LOAD,
     cause:
-      "the kernel found an argument that does not fit: too long a command line, an empty file, or more than half of memory",
-    remedy: "Compare with the checks of `warmboot plan`; if all pass, `dmesg` may say more",
+      "an argument is invalid: the command line is too long, a file is empty, or the image takes more than half of the memory",
+    remedy: "See the checks of `warmboot plan`; if all pass, `dmesg` may say more",
   },
   {
     errno: "EFBIG",
@@ -182,18 +181,18 @@ export const CAUSES: readonly CauseRow[] = [
   {
     errno: "ENOMEM",
     cause: ({ facts }) =>
-      `memory is short${facts.memAvailable === undefined ? "" : `: ${formatSize(facts.memAvailable)} are available`}`,
+      `memory is short${facts.memAvailable === undefined ? "" : `: ${formatSize(facts.memAvailable)} is available`}`,
     remedy: "Free memory, or use a smaller initrd",
   },
   ...SIGNATURE_CAUSES,
   {
     errno: "EIO",
-    cause: "a file could not be read whole, or changed its size while it was read",
-    remedy: "Check the disk (`dmesg`), and whether something rewrites the file",
+    cause: "a file could not be read completely, or its size changed while it was read",
+    remedy: "Check the disk (`dmesg`), and whether another program writes the file",
   },
 ];
 
-/** Explains a refusal; undefined where nothing is known of that errno. */
+/** Explains a refusal; undefined for an errno without a known cause. */
 export function diagnose(refusal: Refusal): Diagnosis | undefined {
   const name = errnoName(refusal.errno);
   if (refusal.function !== undefined) return PREPARATION_CAUSES[name];

@@ -11,20 +11,20 @@ export const REBOOT_CAUSES: readonly CauseRow[] = [
   {
     errno: "EINVAL",
     when: ({ returns }) => returns !== true,
-    cause: "reboot(2) was called from a child PID namespace, or the kernel has no kexec",
+    cause: "reboot(2) was called from a child PID namespace, or the kernel lacks kexec",
     remedy: "Run warmboot on the host itself, outside the container",
   },
   {
     errno: "EBUSY",
     when: ({ returns }) => returns === true,
-    cause: "a process, a device or a CPU could not be stopped for the payload (or a load is under way)",
-    remedy: "The system goes on as before; `dmesg` names what refused to freeze or to suspend",
+    cause: "a process, a device or a CPU could not be stopped for the payload (or a load is in progress)",
+    remedy: "The system continues as before; `dmesg` names what refused to freeze or suspend",
   },
   {
-    // The errno of whichever driver refused; EPERM comes before any of them is asked.
+    // The errno comes from the driver that refused; EPERM is decided before any driver is asked.
     when: ({ returns, errno }) => returns === true && errno !== EPERM,
     cause: "a device or a CPU could not be stopped for the payload",
-    remedy: "The system goes on as before; `dmesg` names what refused to suspend",
+    remedy: "The system continues as before; `dmesg` names what refused to suspend",
   },
 ];
 

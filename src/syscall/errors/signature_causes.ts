@@ -4,32 +4,32 @@ import type { CauseRow } from "./cause.ts";
 export const SIGNATURE_CAUSES: readonly CauseRow[] = [
   {
     errno: "ENODATA",
-    cause: "the kernel insists on signatures, and the image has none",
+    cause: "the kernel requires a signature, but the image has none",
     remedy: "Use a signed kernel, or sign this one (sbsign)",
   },
   {
     errno: "ENOKEY",
-    cause: "no key that the running kernel trusts has signed the image",
+    cause: "the image is not signed with a key that the running kernel trusts",
     remedy: "Enrol the signing key (firmware db or machine owner key), or use the distribution's kernel",
   },
   {
     errno: "EKEYREJECTED",
     cause: "the image's signature is bad, revoked, or of a kind that this kernel cannot verify",
-    remedy: "Use an intact signed kernel; old kernels verify none but PE signatures",
+    remedy: "Use an intact signed kernel; old kernels verify only PE signatures",
   },
   {
     errno: "ELIBBAD",
     cause: "the image's PE structure or its signature wrapper cannot be read",
-    remedy: "Copy the kernel anew; it may be damaged",
+    remedy: "Copy the kernel again; it may be damaged",
   },
   {
     errno: "EBADMSG",
     cause: "the image's signature cannot be read",
-    remedy: "Copy the kernel anew; it may be damaged",
+    remedy: "Copy the kernel again; it may be damaged",
   },
   {
     errno: "ENOPKG",
-    cause: "the running kernel lacks an algorithm that the signature uses",
+    cause: "the running kernel lacks an algorithm of the signature",
     remedy: "Use a kernel signed with another algorithm",
   },
 ];

@@ -11,7 +11,7 @@ export class SyscallError extends Error {
   readonly call: Syscall;
   /** The errno's number. */
   readonly errno: number;
-  /** The libc function that failed in preparing the call, if it was not the call itself. */
+  /** The libc function that failed while the call was prepared, if it was not the call itself. */
   readonly function: Refusal["function"];
   /** The errno's name, as EPERM. */
   readonly code: string;
@@ -32,7 +32,7 @@ export class SyscallError extends Error {
     this.diagnosis = diagnosis;
   }
 
-  /** The call as it was made, in the manner of strace; where it was never reached, the function that failed before. */
+  /** The call as strace would show it; if it was not reached, the function that failed before. */
   get made(): string {
     return this.function === undefined ? formatSyscall(this.call) : `${this.function}(...)`;
   }

@@ -146,11 +146,11 @@ Deno.test("a missing file is named with what stands there instead", async () => 
     );
     assertEquals(hint("initrd.ing"), "Did you mean `initrd.img`?");
     assertEquals(hint("rootfs"), undefined);
-    assertEquals(hint("gone/deep/vmlinuz"), "There is no directory .../gone");
+    assertEquals(hint("gone/deep/vmlinuz"), "The directory .../gone does not exist");
     assertEquals(refusal(directory, "initrd.img/x"), [
       "file-missing",
       ".../initrd.img/x does not exist",
-      ".../initrd.img is no directory",
+      ".../initrd.img is not a directory",
     ]);
   });
 });
@@ -166,7 +166,7 @@ Deno.test("a link to nothing is told from a missing file", async () => {
     Deno.symlinkSync("loop", `${directory}/loop`);
     assertEquals(refusal(directory, "loop").slice(0, 2), [
       "file-unreadable",
-      "Cannot open .../loop: its symbolic links lead in a circle",
+      "Cannot open .../loop: its symbolic links form a loop",
     ]);
   });
 });

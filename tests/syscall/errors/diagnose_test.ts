@@ -23,16 +23,16 @@ const CASES: readonly (readonly [string, Syscall, string, Partial<HostFacts>, st
   ["the sysctl", load, "EPERM", { kexec: { ...kexec, loadDisabled: true } }, "kernel.kexec_load_disabled is 1"],
   ["a used-up limit", load, "EPERM", { kexec: { ...kexec, limitReboot: 0 } }, "load limit is used up"],
   ["the limit of the other kind does not count", crashLoad, "EPERM", { kexec: { ...kexec, limitReboot: 0 } }, "policy"],
-  ["lockdown", load, "EPERM", { lockdown: "integrity" }, "could not verify the image's signature"],
+  ["lockdown", load, "EPERM", { lockdown: "integrity" }, "could verify the image's signature"],
   [
     "lockdown at an unload",
     { name: "kexec_unload", crash: false },
     "EPERM",
     { lockdown: "integrity" },
-    "even for unloading",
+    "even to unload",
   ],
-  ["no such call", load, "ENOSYS", {}, "has no kexec_file_load"],
-  ["no such call at an unload", { name: "kexec_file_unload", crash: false }, "ENOSYS", {}, "has no kexec_file_load"],
+  ["no such call", load, "ENOSYS", {}, "lacks kexec_file_load"],
+  ["no such call at an unload", { name: "kexec_file_unload", crash: false }, "ENOSYS", {}, "lacks kexec_file_load"],
   ["no kexec at all", { name: "kexec_unload", crash: false }, "ENOSYS", {}, "built without kexec"],
   ["LoadPin", load, "EPERM", { lsm: ["loadpin"] }, "LoadPin"],
   ["IMA", load, "EACCES", {}, "IMA"],
@@ -77,11 +77,11 @@ Deno.test({
   permissions: "none",
   fn() {
     const table = [
-      [24, "memfd_create", "memfd_create for kexec_file_load failed with EMFILE: this process may open no more files"],
-      [28, "sendfile", "sendfile for kexec_file_load failed with ENOSPC: no room is left"],
-      [122, "write", "write for kexec_file_load failed with EDQUOT: the quota"],
+      [24, "memfd_create", "memfd_create for kexec_file_load failed with EMFILE: this process cannot open more files"],
+      [28, "sendfile", "sendfile for kexec_file_load failed with ENOSPC: no space is left"],
+      [122, "write", "write for kexec_file_load failed with EDQUOT: the tmpfs quota"],
       [14, "madvise", "madvise for kexec_file_load failed with EFAULT: a file could not be read whole"],
-      [13, "mprotect", "mprotect for kexec_file_load failed with EACCES: a security policy forbids to run the code"],
+      [13, "mprotect", "mprotect for kexec_file_load failed with EACCES: a security policy forbids running the code"],
       [22, "write", "write for kexec_file_load failed with EINVAL: invalid argument"],
     ] as const;
     for (const [errno, name, says] of table) {
@@ -100,7 +100,7 @@ Deno.test({
     assertEquals(error.code, "ENOEXEC");
     assertEquals(
       error.message,
-      "kexec_file_load failed with ENOEXEC: the running kernel knows no format that fits this file",
+      "kexec_file_load failed with ENOEXEC: the running kernel does not support the format of this file",
     );
     assertEquals(error.made, 'kexec_file_load(open("/boot/vmlinuz"), -1, 3, "ro", 0)');
     assertEquals(new SyscallError({ call: load, errno: 999, facts: hostFacts() }).code, "errno 999");

@@ -5,7 +5,7 @@ import { FILES } from "./files.ts";
 
 const BUSY = {
   by: "cause",
-  says: "another load, an unload, or a change of the crash reservation is under way",
+  says: "another load, an unload, or a change of the crash reservation is in progress",
 } as const;
 const POLICY = {
   by: "cause",
@@ -20,7 +20,7 @@ const OTHERS_AT_WORK: readonly Condition[] = [
     state: "load under way",
     attempt: load,
     answer: "EBUSY",
-    ours: { ...BUSY, on: { aarch64: "another load is under way, or the running kernel cannot stop its other CPUs" } },
+    ours: { ...BUSY, on: { aarch64: "another load is in progress, or the running kernel cannot stop its other CPUs" } },
   },
   {
     id: "busy-file-load",
@@ -117,7 +117,7 @@ const PERMISSION: readonly Condition[] = [
     state: "locked down",
     attempt: unload,
     answer: "EPERM",
-    ours: { by: "cause", says: "the kernel is locked down (integrity), which forbids kexec_load even for unloading" },
+    ours: { by: "cause", says: "the kernel is locked down (integrity), which forbids kexec_load, even to unload" },
   },
   {
     id: "lockdown-file-load",

@@ -21,7 +21,7 @@ const UNSEEN: readonly Condition[] = [
   },
   {
     id: "entry-nowhere",
-    title: "The entry lies in no segment",
+    title: "The entry is not in any segment",
     attempt: (places) => load(places, { entry: places.free - places.pageSize }),
     answer: "accepted",
     ours: { by: "profile", says: "segment-entry" },

@@ -61,7 +61,7 @@ export function isSaid(ours: Ours, taken: boolean, { fails, warns, cause = "" }:
 /** Whether it is said that the kernel is built without kexec_file_load, or what is wrong with the call besides. */
 export function isSaidOfLacking(ours: Ours, { fails, cause = "" }: Verdict): boolean {
   const besides = ours.by === "profile" || ours.by === "stored plan" ? ours.says : undefined;
-  return ours.by === "nothing" || cause.includes("has no kexec_file_load") ||
+  return ours.by === "nothing" || cause.includes("lacks kexec_file_load") ||
     fails.some((name) => name === "call-available" || name === besides);
 }
 
