@@ -136,13 +136,27 @@ export class LibcError extends Error {
 /** The file name of the C library, by which the loader finds it on any distribution. */
 export const LIBC = "libc.so.6";
 
+/** The functions of libc, as `Deno.dlopen` gives them. */
+export type LibcLibrary = Deno.DynamicLibrary<typeof SYMBOLS>;
+
+/** The machine that the calls are for, and how the library is opened; tests inject both. */
+export interface LibcHost {
+  /** Default: this machine. */
+  readonly arch: "x86_64" | "aarch64";
+  /** Default: `Deno.dlopen`. */
+  readonly open: (path: string) => LibcLibrary;
+}
+
 /** Opens libc. @throws {LibcError} if that is not permitted or it does not exist */
-export function openLibc(path: string = LIBC): Libc {
-  const numbers = NUMBERS[Deno.build.arch];
+export function openLibc(
+  path: string = LIBC,
+  { arch, open }: LibcHost = { arch: Deno.build.arch, open: dlopen },
+): Libc {
+  const numbers = NUMBERS[arch];
   if (numbers === undefined || Deno.build.os !== "linux") {
-    throw new LibcError(`Cannot make system calls: ${Deno.build.os} on ${Deno.build.arch} is not supported`);
+    throw new LibcError(`Cannot make system calls: ${Deno.build.os} on ${arch} is not supported`);
   }
-  const library = dlopen(path);
+  const library = open(path);
   const c = library.symbols;
   const errnoBytes = new Uint8Array(4);
   const errnoLocation = c.__errno_location();
@@ -227,7 +241,7 @@ export function openLibc(path: string = LIBC): Libc {
   };
 }
 
-function dlopen(path: string): Deno.DynamicLibrary<typeof SYMBOLS> {
+function dlopen(path: string): LibcLibrary {
   try {
     return Deno.dlopen(path, SYMBOLS);
   } catch (cause) {

@@ -338,7 +338,7 @@ pure("the entry that purgatory goes on to is judged as the one before it is", ()
     'fail The entry 0x400010 after purgatory lies in the zero-filled part of segment "code" at 0x400000, ' +
     "after its 16 bytes",
   ]);
-  assertEquals(verdicts(0x60_0000n)[1], "fail The entry 0x600000 behind purgatory is not in any segment");
+  assertEquals(verdicts(0x60_0000n)[1], "fail The entry 0x600000 after purgatory is not in any segment");
 });
 
 /** The model's answer on the host of these tests. */

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { closeFile, descriptorOf, openFile } from "../../src/app/files/open_file.ts";
-import { LibcError, openLibc } from "../../src/syscall/libc.ts";
+import { LibcError, type LibcHost, type LibcLibrary, openLibc } from "../../src/syscall/libc.ts";
 
 // No kexec or reboot call is made here, not even one that must fail: each would take one of a limited number of loads.
 
@@ -50,4 +50,45 @@ Deno.test({
   fn() {
     assertThrows(() => openLibc(), LibcError, "--allow-ffi");
   },
+});
+
+/** A library whose functions only note their name and arguments, and answer 0. */
+function noted(): { readonly calls: (readonly [string, ...unknown[]])[]; readonly open: LibcHost["open"] } {
+  const calls: (readonly [string, ...unknown[]])[] = [];
+  const symbols = new Proxy({}, {
+    get: (_target, name) => (...args: readonly unknown[]) => (calls.push([String(name), ...args]), 0n),
+  });
+  return { calls, open: () => ({ symbols, close() {} }) as unknown as LibcLibrary };
+}
+
+/** Numbers: arch/x86/entry/syscalls/syscall_64.tbl and scripts/syscall.tbl; magic: include/uapi/linux/reboot.h. */
+const ABI = [
+  { arch: "x86_64", load: 246n, fileLoad: 320n, reboot: 169n },
+  { arch: "aarch64", load: 104n, fileLoad: 294n, reboot: 142n },
+] as const;
+
+for (const { arch, load, fileLoad, reboot } of ABI) {
+  Deno.test(`the calls on ${arch} have the numbers and arguments of the kernel's tables`, () => {
+    const { calls, open } = noted();
+    using libc = openLibc("libc", { arch, open });
+    const segments = new Uint8Array(32);
+    const cmdline = new Uint8Array(7);
+    libc.kexecLoad(0x1000n, 1n, segments, 0x3e0001n);
+    libc.kexecFileLoad(5, -1, cmdline, 4n);
+    libc.kexecFileLoad(-1, -1, null, 1n);
+    libc.rebootKexec();
+    assertEquals(calls.filter(([name]) => !name.startsWith("__")), [
+      ["kexec_load", load, 0x1000n, 1n, segments, 0x3e0001n],
+      ["kexec_file_load", fileLoad, 5n, -1n, 7n, cmdline, 4n],
+      ["kexec_file_load", fileLoad, -1n, -1n, 0n, null, 1n],
+      ["reboot", reboot, 0xfee1deadn, 672274793n, 0x45584543n, 0n],
+    ]);
+  });
+}
+
+Deno.test("a file is mapped privately and read-only, and read at once", () => {
+  const { calls, open } = noted();
+  using libc = openLibc("libc", { arch: "x86_64", open });
+  libc.mapFile(7, 0x3000);
+  assertEquals(calls.slice(1), [["mmap", 0n, 0x3000n, 1, 2, 7, 0n], ["madvise", 0n, 0x3000n, 22]]);
 });

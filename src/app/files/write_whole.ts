@@ -16,8 +16,8 @@ export function writeWhole(path: string, text: string): void {
     const stats = statOf(path);
     // A dangling link creates its target, as in a shell; a rename would replace the link.
     if (isStream(path) || (stats === undefined ? isLink(path) : !stats.isFile)) writeThrough(path, text, stats);
-    else if (stats === undefined) replace(path, text, undefined);
-    else replace(Deno.realPathSync(path), text, stats.mode ?? undefined);
+    else if (stats === undefined) replaceFile(path, text, undefined);
+    else replaceFile(Deno.realPathSync(path), text, stats.mode ?? undefined);
   } catch (cause) {
     throw new WriteError(`Cannot write ${path}: ${reasonOf(cause)}`, { cause });
   }
@@ -41,17 +41,90 @@ function writeThrough(path: string, text: string, stats: Deno.FileInfo | undefin
   writeAll(output, text);
 }
 
-function replace(path: string, text: string, mode: number | undefined): void {
+/** A file that is being written. */
+export interface OutputFile {
+  /** Writes some bytes; returns how many. */
+  writeSync(bytes: Uint8Array): number;
+  /** fsync(2). */
+  syncSync(): void;
+  /** Closes the file. */
+  close(): void;
+}
+
+/** What replacing a file asks of the file system. Tests inject a log, or a failure. */
+export interface FileOperations {
+  /** Creates a new file with these permissions, before its first byte; undefined: those of the umask. */
+  create(path: string, mode: number | undefined): OutputFile;
+  /** rename(2). */
+  rename(from: string, to: string): void;
+  /** link(2). */
+  link(from: string, to: string): void;
+  /** unlink(2). */
+  remove(path: string): void;
+  /** fsync(2) of a folder, which makes a rename in it permanent. */
+  syncFolder(path: string): void;
+}
+
+const SYSTEM: FileOperations = {
+  create(path, mode) {
+    const file = Deno.openSync(path, { createNew: true, write: true, mode: mode === undefined ? 0o666 : 0o600 });
+    if (mode !== undefined) Deno.chmodSync(path, mode);
+    return file;
+  },
+  rename: Deno.renameSync,
+  link: Deno.linkSync,
+  remove: Deno.removeSync,
+  syncFolder(path) {
+    using folder = Deno.openSync(path);
+    try {
+      folder.syncSync();
+    } catch (error) {
+      // Some file systems have nothing to synchronise for a folder.
+      if (!(error instanceof Error && "code" in error && error.code === "EINVAL")) throw error;
+    }
+  },
+};
+
+/**
+ * Replaces a file, or creates it: after a power cut it has the old content or the new one, never an empty one. Its bytes
+ * are on the disk before the rename, and the rename is before this returns.
+ */
+export function replaceFile(
+  path: string,
+  text: string,
+  mode: number | undefined,
+  system: FileOperations = SYSTEM,
+): void {
+  writeBeside(path, text, mode, system, (beside) => system.rename(beside, path));
+}
+
+/** Writes a new file next to a path, then lets `place` give it that name. Whatever fails, nothing is left behind. */
+function writeBeside<T>(
+  path: string,
+  text: string,
+  mode: number | undefined,
+  system: FileOperations,
+  place: (beside: string) => T,
+): T {
   const beside = join(dirname(path), `.warmboot-${Deno.pid}.new`);
+  let created = false;
   try {
-    Deno.writeTextFileSync(beside, text, { createNew: true });
-    if (mode !== undefined) Deno.chmodSync(beside, mode & 0o7777);
-    Deno.renameSync(beside, path);
+    const output = system.create(beside, mode === undefined ? undefined : mode & 0o7777);
+    created = true;
+    try {
+      writeAll(output, text);
+      output.syncSync();
+    } finally {
+      output.close();
+    }
+    const result = place(beside);
+    system.syncFolder(dirname(path));
+    return result;
   } catch (error) {
     try {
-      Deno.removeSync(beside);
+      if (created) system.remove(beside);
     } catch {
-      // It was not created, or is gone: the first error is the one to report.
+      // It has its final name, or is gone: the first error is the one to report.
     }
     throw error;
   }
@@ -121,13 +194,27 @@ export function writePart(
   }
 }
 
-/** Writes a text to a new file, unless it exists. @throws {WriteError} */
-export function writeNew(path: string, text: string): "written" | "exists" {
+/** Writes a text to a new file, whole or not at all, unless the name is taken. @throws {WriteError} */
+export function writeNew(path: string, text: string, system: FileOperations = SYSTEM): "written" | "exists" {
+  if (isTaken(path)) return "exists";
   try {
-    Deno.writeTextFileSync(path, text, { createNew: true });
-    return "written";
+    return writeBeside(path, text, undefined, system, (beside) => {
+      try {
+        // Unlike a rename, a link fails if another program has taken the name meanwhile.
+        system.link(beside, path);
+      } catch (error) {
+        if (error instanceof Deno.errors.AlreadyExists || isTaken(path)) {
+          system.remove(beside);
+          return "exists";
+        }
+        // FAT has no links.
+        system.rename(beside, path);
+        return "written";
+      }
+      system.remove(beside);
+      return "written";
+    });
   } catch (cause) {
-    if (cause instanceof Deno.errors.AlreadyExists) return "exists";
     throw new WriteError(`Cannot write ${path}: ${reasonOf(cause)}`, { cause });
   }
 }

@@ -1,6 +1,13 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { join } from "@std/path";
-import { isSameFile, WriteError, writeWhole } from "../../../src/app/files/write_whole.ts";
+import {
+  type FileOperations,
+  isSameFile,
+  replaceFile,
+  WriteError,
+  writeNew,
+  writeWhole,
+} from "../../../src/app/files/write_whole.ts";
 
 const folder = Deno.makeTempDirSync({ prefix: "warmboot-write-" });
 addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
@@ -49,4 +56,99 @@ Deno.test("one file is known by another name", () => {
   Deno.symlinkSync("b", at("c"));
   Deno.writeTextFileSync(at("d"), "");
   assertEquals(["b", "c", "d", "none"].map((name) => isSameFile(at("a"), at(name))), [true, true, false, false]);
+});
+
+/** A file system that logs what it was asked, and fails at one operation. */
+function logged(failAt?: string): FileOperations & { readonly log: string[] } {
+  const log: string[] = [];
+  const note = (name: string, ...args: readonly unknown[]): void => {
+    log.push([name, ...args].join(" ").replaceAll(String(Deno.pid), "PID"));
+    if (name === failAt) throw new Error(`no ${name}`);
+  };
+  return {
+    log,
+    create: (path, mode) => {
+      note("create", path, mode?.toString(8) ?? "-");
+      return {
+        // Two bytes at a time: one write need not take all.
+        writeSync: (
+          bytes,
+        ) => (note("write", new TextDecoder().decode(bytes.subarray(0, 2))), Math.min(2, bytes.length)),
+        syncSync: () => note("sync"),
+        close: () => note("close"),
+      };
+    },
+    rename: (from, to) => note("rename", from, to),
+    link: (from, to) => note("link", from, to),
+    remove: (path) => note("remove", path),
+    syncFolder: (path) => note("sync-folder", path),
+  };
+}
+
+const BESIDE = "/etc/w/.warmboot-PID.new";
+
+Deno.test("a file is replaced once its bytes are on the disk, and then the folder is synchronised", () => {
+  const system = logged();
+  replaceFile("/etc/w/p.yaml", "abc", 0o100640, system);
+  assertEquals(system.log, [
+    `create ${BESIDE} 640`,
+    "write ab",
+    "write c",
+    "sync",
+    "close",
+    `rename ${BESIDE} /etc/w/p.yaml`,
+    "sync-folder /etc/w",
+  ]);
+});
+
+Deno.test("whatever fails, nothing is renamed before the bytes are on the disk, and nothing is left behind", () => {
+  for (const failAt of ["create", "write", "sync", "rename"]) {
+    const system = logged(failAt);
+    assertThrows(() => replaceFile("/etc/w/p.yaml", "abc", undefined, system), Error, `no ${failAt}`);
+    assertEquals(system.log.some((line) => line.startsWith("rename")), failAt === "rename", failAt);
+    assertEquals(system.log.at(-1), failAt === "create" ? `create ${BESIDE} -` : `remove ${BESIDE}`);
+  }
+});
+
+Deno.test("a new file gets its name once its bytes are on the disk, and takes no other's", () => {
+  const system = logged();
+  assertEquals(writeNew("/etc/w/p.yaml", "ab", system), "written");
+  assertEquals(system.log, [
+    `create ${BESIDE} -`,
+    "write ab",
+    "sync",
+    "close",
+    `link ${BESIDE} /etc/w/p.yaml`,
+    `remove ${BESIDE}`,
+    "sync-folder /etc/w",
+  ]);
+  assertEquals(writeNew(at("new.yaml"), "first"), "written");
+  assertEquals(writeNew(at("new.yaml"), "second"), "exists");
+  assertEquals(Deno.readTextFileSync(at("new.yaml")), "first");
+  assertEquals(Deno.statSync(at("new.yaml")).nlink, 1);
+  // Taken between the look and the link.
+  const raced = {
+    ...logged(),
+    link: () => {
+      throw new Deno.errors.AlreadyExists("taken");
+    },
+  };
+  assertEquals(writeNew("/etc/w/p.yaml", "ab", raced), "exists");
+  assertEquals(raced.log.filter((line) => /^(rename|remove)/.test(line)), [`remove ${BESIDE}`]);
+  // A file system without links.
+  const fat = logged("link");
+  assertEquals(writeNew("/etc/w/p.yaml", "ab", fat), "written");
+  assertEquals(fat.log.slice(-2), [`rename ${BESIDE} /etc/w/p.yaml`, "sync-folder /etc/w"]);
+});
+
+Deno.test("a private file is private before its first byte", () => {
+  Deno.writeTextFileSync(at("secret"), "old");
+  Deno.chmodSync(at("secret"), 0o600);
+  const umask = Deno.umask(0);
+  try {
+    writeWhole(at("secret"), "new");
+  } finally {
+    Deno.umask(umask);
+  }
+  assertEquals((Deno.statSync(at("secret")).mode ?? 0) & 0o777, 0o600);
 });

@@ -80,7 +80,7 @@ Deno.test({
       [24, "memfd_create", "memfd_create for kexec_file_load failed with EMFILE: this process cannot open more files"],
       [28, "sendfile", "sendfile for kexec_file_load failed with ENOSPC: no space is left"],
       [122, "write", "write for kexec_file_load failed with EDQUOT: the tmpfs quota"],
-      [14, "madvise", "madvise for kexec_file_load failed with EFAULT: a file could not be read whole"],
+      [14, "madvise", "madvise for kexec_file_load failed with EFAULT: a file could not be read completely"],
       [13, "mprotect", "mprotect for kexec_file_load failed with EACCES: a security policy forbids running the code"],
       [22, "write", "write for kexec_file_load failed with EINVAL: invalid argument"],
     ] as const;
