@@ -64,7 +64,9 @@ function statedElfcorehdr(cmdline: string): Diagnostic | undefined {
   return stated === undefined ? undefined : {
     code: "crash-cmdline",
     severity: "error",
-    message: `The command line states \`${shown(stated.text)}\`, but its address is known only once the image is placed`,
+    message: `The command line states \`${
+      shown(stated.text)
+    }\`, but its address is known only once the image is placed`,
     path: ["cmdline"],
     hint: "Remove it; it is added when the crash kernel is loaded",
   };

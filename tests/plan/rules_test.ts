@@ -391,14 +391,14 @@ const CASES: readonly Case[] = [
     name: "a crash kernel whose memory is limited, however it is quoted",
     profile: { crash: true, cmdline: { kind: "parameters", parameters: ["ro", '"mem=1G"'] } },
     status: "warn",
-    says: "cuts memory off",
+    says: "limits memory",
   },
   {
     rule: "crash-cmdline",
     name: "a crash kernel whose init has parameters of the same names",
     profile: { crash: true, cmdline: { kind: "parameters", parameters: ["ro", "--", "mem=1G", "memmap=exactmap"] } },
     status: "pass",
-    says: "takes no memory away",
+    says: "does not reduce the memory",
   },
   {
     rule: "crash-cmdline",
