@@ -48,6 +48,14 @@ Deno.test("imports point one way, in the order of the folders", () => {
   assertEquals(wrong, []);
 });
 
+Deno.test("within plan, only the planner and the check of a stored plan know the rules", () => {
+  const users = FILES.filter((file) =>
+    /^src\/plan\/(?!rules\/)/.test(file.path) &&
+    importsOf(file).some((target) => target.startsWith("src/plan/rules/"))
+  );
+  assertEquals(users.map(({ path }) => path).toSorted(), ["src/plan/planner.ts", "src/plan/stored.ts"]);
+});
+
 Deno.test("every folder under src has its place in that order", () => {
   const folders = new Set(FILES.map(({ path }) => path.split("/")[1] ?? ""));
   assertEquals([...folders].filter((folder) => !FOLDERS.includes(folder)), []);

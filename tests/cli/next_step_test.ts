@@ -36,7 +36,7 @@ const CASES: readonly (readonly [readonly string[], ExitName, RegExp])[] = [
   [["check", at("web.yaml"), "-o", "xml"], "usage", /The values are text, json/],
   [["check", at("web.yaml"), "-o"], "usage", /Write --output=/],
   [["load", at("web.yaml"), "--dry"], "usage", /Did you mean --dry-run\?/],
-  [["check", at("none/web.yaml")], "noinput", /There is no directory/],
+  [["check", at("none/web.yaml")], "noinput", /does not exist/],
   [["check", at("wbe.yaml")], "noinput", /Did you mean `web\.yaml`\?/],
   [["check", "nosuchprofile"], "noinput", /with a slash: \.\/nosuchprofile/],
   [["check", at("dir")], "noinput", /warmboot init --out \S+dir\/NAME\.yaml/],

@@ -94,17 +94,17 @@ async function complainOf(
     case "pid-namespace":
       return complainOfNamespace(ports);
     case "interrupted":
-      complain("Interrupted; the image is loaded, and nothing else was done", "warmboot unload takes it back", ports);
+      complain("Interrupted; the image is loaded, and nothing else was done", "Undo it with: warmboot unload", ports);
       return "interrupted";
     case "changed":
       complain(
         `${outcome.path} changed while it was read`,
-        "Wait until what writes it is done, and load again",
+        "Wait until the program that writes it is done, then load again",
         ports,
       );
       return "unavailable";
     case "misplaced":
-      complain(outcome.message, "Make the plan anew, and load that", ports);
+      complain(outcome.message, "Re-create the plan and load it", ports);
       return "unavailable";
     case "refused": {
       const before = outcome.crashKernel === "dropped" ? "The crash kernel that was loaded before is gone. " : "";
@@ -115,11 +115,11 @@ async function complainOf(
     }
     case "tampered":
       complain(
-        `${outcome.path} changed while the kernel read it, so that what was loaded is not what was planned`,
+        `${outcome.path} changed while the kernel read it, so the loaded image is not the planned one`,
         outcome.unloaded
-          ? `It is unloaded again${
+          ? `It was unloaded again${
             outcome.crash ? ", and no crash kernel is loaded now" : ""
-          }; load it once more when nothing writes the file`
+          }; load again when nothing writes the file`
           : `Unload it: warmboot unload${outcome.crash ? " --crash" : ""}`,
         ports,
       );
