@@ -43,6 +43,7 @@ export const CATALOGUE = {
   },
   "profile-masked": { exit: "noinput", about: "A profile is switched off by an empty file or a link to /dev/null" },
   "no-version": { exit: "data", about: "A YAML file has no `version`, and no profile that was checked is made of it" },
+  "cmdline-exactmap": { exit: "data", about: "The running command line limits memory to what it lists itself" },
   "cmdline-stamp": { exit: "data", about: "A command line states the stamp that `stamp: true` adds" },
   // Init: profiles that are written from what is there.
   "entry-unusable": {

@@ -47,14 +47,16 @@ export function systemRam(iomem: Iomem): readonly Range[] {
 
 /**
  * The memory that a dump is to hold: what `systemRam` gives, and also what a driver manages, `System RAM (kmem)` and its
- * like at any depth. Sorted, joined where it touches. Empty as `systemRam` is.
+ * like at any depth; before Linux 5.8 that is named `System RAM`, too. Sorted, joined where it touches. Empty as `systemRam` is.
  */
 export function dumpedRam(iomem: Iomem): readonly Range[] {
   if (iomem.visibility !== "full") return [];
-  return normalise([
-    ...systemRam(iomem),
-    ...[...walk(iomem)].filter((node) => /^System RAM \(.*\)$/.test(node.name)),
-  ]);
+  return normalise(
+    [...walk(iomem)].filter(({ name }) => /^System RAM(?: \(.*\))?$/.test(name)).map(({ start, end }) => ({
+      start,
+      end,
+    })),
+  );
 }
 
 /** The reservations of crashkernel=, lowest first: a low and a high one have the same name. Empty as `systemRam` is. */

@@ -146,6 +146,36 @@ Deno.test({
 });
 
 Deno.test({
+  name: "soft reserved memory is not handed over: drivers of the crash kernel would take what is to be dumped",
+  permissions: "none",
+  fn() {
+    const ram = { start: 0x10_0000n, end: 0x1_4000_0000n, type: "System RAM" };
+    const soft = { start: 0x20_7000_0000n, end: 0xa0_7000_0000n, type: "Soft Reserved" };
+    const persistent = { start: 0x1_8000_0000n, end: 0x1_c000_0000n, type: "Persistent Memory" };
+    const { value } = crashE820Of(crashHost({ firmwareMap: [ram, soft, persistent] }), []);
+    assertEquals(value?.filter(({ start }) => start >= HIGH[1]), [{
+      start: persistent.start,
+      end: persistent.end,
+      type: 7,
+    }]);
+  },
+});
+
+Deno.test({
+  name: "memory of drivers is dumped also where it has the plain name, as before Linux 5.8",
+  permissions: "none",
+  fn() {
+    const { iomem } = crashHost();
+    const ram = { name: "System RAM", start: 0x2_0000_0000n, end: 0x2_4000_0000n, children: [] };
+    const pmem = { name: "Persistent Memory", start: 0x1_f000_0000n, end: 0x2_4000_0000n, children: [ram] };
+    assertEquals(memoryOf(crashHost({ iomem: { ...iomem, roots: [...iomem.roots, pmem] } })).at(-1), [
+      0x2_0000_0000n,
+      0x2_4000_0000n,
+    ]);
+  },
+});
+
+Deno.test({
   name: "memory that is lent to the crash kernel is memory to it, and `mem=` of the running kernel is no matter",
   permissions: "none",
   fn() {

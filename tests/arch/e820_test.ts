@@ -84,8 +84,33 @@ test("the captured hosts keep every range of their firmware", () => {
 test("the firmware's map is not limited by mem= of the running kernel", () => {
   const high = { start: 0x1_0000_0000n, end: 0x10_0000_0000n, type: "System RAM" };
   const { value, diagnostics } = e820Of(hostFacts({ firmwareMap: [RAM, high], cmdline: "ro mem=1G", iomem: IOMEM }));
-  assertEquals(value?.at(-1), { start: high.start, end: high.end, type: 1 });
+  // But for the persistent memory that starts it.
+  assertEquals(value?.at(-1), { start: 0x1_4000_0000n, end: high.end, type: 1 });
   assertEquals(diagnostics, []);
+});
+
+test("persistent memory that a driver has added is not handed over as memory, whatever the firmware's map says", () => {
+  const persistent = [
+    "00100000-7fffffff : System RAM",
+    "100000000-13fffffff : System RAM",
+    "140000000-33fffffff : Persistent Memory",
+    "  140000000-1481fffff : namespace0.0",
+    "  150000000-33fffffff : dax0.0",
+    "    150000000-33fffffff : System RAM",
+  ].join("\n");
+  const added = { start: 0x1_5000_0000n, end: 0x3_4000_0000n, type: "System RAM" };
+  // A range that reaches into it keeps the rest.
+  const around = { start: 0x1_0000_0000n, end: 0x1_5000_0000n, type: "System RAM" };
+  const value = (iomem: HostFacts["iomem"]) => e820Of(hostFacts({ firmwareMap: [RAM, around, added], iomem })).value;
+  assertEquals(value(parseIomem(persistent).iomem), [
+    { start: RAM.start, end: RAM.end, type: 1 },
+    { start: 0x1_0000_0000n, end: 0x1_4000_0000n, type: 1 },
+  ]);
+  assertEquals(
+    value(parseIomem(persistent.replace("Persistent Memory", "persistent memory (legacy)")).iomem)?.length,
+    2,
+  );
+  assertEquals(value({ visibility: "absent", roots: [] })?.length, 3);
 });
 
 test("without a firmware's map it is made from /proc/iomem, where memory of drivers and buses is left out", () => {

@@ -1,4 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { crashDump } from "../../src/arch/arm64/crash_dump.ts";
 import { PURGATORY } from "../../src/arch/arm64/purgatory.ts";
 import { type DeviceTree, flattenDeviceTree, parseDeviceTree } from "../../src/formats/fdt.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
@@ -339,7 +340,8 @@ pure("of two reservations the high one comes first", () => {
   const crashNode = (start: bigint, size: bigint) => ({ name: "Crash kernel", start, end: start + size, children: [] });
   const [ram] = BOARD.iomem.roots.filter(({ name }) => name === "System RAM");
   assert(ram !== undefined);
-  const children = [crashNode(0x5000_0000n, 128n << 20n), crashNode(0xa9a0_0000n, 256n << 20n)];
+  const code = ram.children.filter(({ name }) => name === "Kernel code");
+  const children = [...code, crashNode(0x5000_0000n, 128n << 20n), crashNode(0xa9a0_0000n, 256n << 20n)];
   const facts: HostFacts = { ...BOARD, iomem: { visibility: "full", roots: [{ ...ram, children }] } };
   const chosen = chosenOf(callOf({ facts, profile: { crash: true } }));
   assertEquals(
@@ -358,6 +360,100 @@ pure("a dump describes the kernel's text and the linear map as /proc/kcore has t
   assertEquals(load(3), [0xffff_d0d1_de80_0000n, 0x4020_0000n]);
   assertEquals(load(4), [0xffff_0000_0000_0000n, 0x4000_0000n]);
   assertEquals(load(5), [0xffff_0000_79a0_0000n, 0xb9a0_0000n]);
+});
+
+pure("before Linux 5.4 the linear map lies above the kernel's own mapping, which is the smaller one", () => {
+  const ram = (start: bigint, end: bigint, children: HostFacts["iomem"]["roots"] = []) => ({
+    name: "System RAM",
+    start,
+    end,
+    children,
+  });
+  const facts: HostFacts = {
+    ...BOARD,
+    release: "4.19.0",
+    iomem: {
+      visibility: "full",
+      roots: [
+        ram(0x9000_0000n, 0x9200_0000n),
+        ram(0x928c_0000n, 0xfff8_0000n, [
+          { name: "Kernel code", start: 0x92a8_0000n, end: 0x93b7_0000n, children: [] },
+          { name: "Kernel data", start: 0x942c_0000n, end: 0x94f1_0000n, children: [] },
+          { name: "Crash kernel", start: 0xeee0_0000n, end: 0xffe0_0000n, children: [] },
+        ]),
+        ram(0x8_8000_0000n, 0x10_0000_0000n),
+      ],
+    },
+    kernelMap: [
+      { vaddr: 0xffff_0000_1008_0000n, paddr: 0x92a8_0000n, size: 0x249_0000n },
+      { vaddr: 0xffff_8000_1000_0000n, paddr: 0x9000_0000n, size: 0x200_0000n },
+      { vaddr: 0xffff_8000_128c_0000n, paddr: 0x928c_0000n, size: 0x6d6c_0000n },
+      { vaddr: 0xffff_8008_0000_0000n, paddr: 0x8_8000_0000n, size: 0x7_8000_0000n },
+    ],
+  };
+  const { value } = crashDump(facts);
+  assertEquals(value?.text, { vaddr: 0xffff_0000_1008_0000n, start: 0x92a8_0000n, end: 0x94f1_0000n });
+  assertEquals(value?.memory.map(({ start, vaddr }) => [start, vaddr]), [
+    [0x9000_0000n, 0xffff_8000_1000_0000n],
+    [0x928c_0000n, 0xffff_8000_128c_0000n],
+    [0xffe0_0000n, 0xffff_8000_7fe0_0000n],
+    [0x8_8000_0000n, 0xffff_8008_0000_0000n],
+  ]);
+  // In either order, and not where nothing says which is which.
+  assertEquals(crashDump({ ...facts, kernelMap: facts.kernelMap?.toReversed() ?? [] }).value?.text, value?.text);
+  const nameless: HostFacts["iomem"] = { visibility: "full", roots: [ram(0x9000_0000n, 0x10_0000_0000n)] };
+  assertEquals(crashDump({ ...facts, iomem: nameless }).value, undefined);
+});
+
+/** A device tree with CPUs that are enabled in these ways. */
+function cpuTree(...methods: readonly (string | undefined)[]): DeviceTree {
+  const text = (value: string) => new TextEncoder().encode(`${value}\0`);
+  const cpus = methods.map((method, index) => ({
+    name: `cpu@${index}`,
+    properties: [
+      { name: "device_type", value: text("cpu") },
+      ...(method === undefined ? [] : [{ name: "enable-method", value: text(method) }]),
+    ],
+    children: [],
+  }));
+  const idle = { name: "idle-states", properties: [], children: [] };
+  const tree = memoryTree([[0x4000_0000n, 2n << 30n]]);
+  const node = { name: "cpus", properties: [], children: [...cpus, idle] };
+  return { ...tree, root: { ...tree.root, children: [...tree.root.children, node] } };
+}
+
+pure(
+  "CPUs in spin tables make both calls fail, unless the kernel may use one alone; nr_cpus= counts, maxcpus= not",
+  () => {
+    const spin = cpuTree("spin-table", "spin-table");
+    const verdict = (changes: Partial<HostFacts>, profile: Arm64Case["profile"] = {}) => {
+      const check = planned({ facts: { ...BOARD, deviceTree: spin, ...changes }, profile }).checks
+        .find(({ rule }) => rule === "cpus-stop");
+      return check === undefined ? undefined : `${check.status}: ${check.message} [${check.hint}]`;
+    };
+    assertEquals(
+      verdict({}),
+      "fail: The running kernel cannot stop its other CPUs: the device tree has 2 CPUs in spin tables and no PSCI. It " +
+        "answers EBUSY to either call [Boot the running kernel with `nr_cpus=1` (`maxcpus=1` does not help), or use " +
+        "firmware that has PSCI]",
+    );
+    assertEquals(verdict({ cmdline: "maxcpus=1", cpusOnline: 1 })?.slice(0, 5), "fail:");
+    assertEquals(verdict({ cmdline: "ro -- nr_cpus=1" })?.slice(0, 5), "fail:");
+    assertStringIncludes(verdict({}, { crash: true }) ?? "", "warn: The running kernel cannot stop");
+    assertStringIncludes(verdict({}, { crash: true }) ?? "", "may hang after a panic");
+    assertEquals(verdict({ cmdline: "nr_cpus=1" }), undefined);
+    for (const tree of [cpuTree("psci", "psci"), cpuTree("spin-table"), cpuTree(undefined, undefined), cpuTree()]) {
+      assertEquals(verdict({ deviceTree: tree }), undefined);
+    }
+  },
+);
+
+pure("protected KVM makes both calls fail, where the kernel asks for it", () => {
+  const rules = (changes: Partial<HostFacts>) => failed(planned({ facts: { ...BOARD, ...changes } }));
+  assertEquals(rules({ cmdline: "kvm-arm.mode=protected" }), ["cpus-stop"]);
+  assertEquals(rules({ cmdline: "kvm-arm.mode=protected kvm-arm.mode=nvhe" }), []);
+  assertEquals(rules({ cmdline: "kvm-arm.mode=protected", release: "5.15.0" }), []);
+  assertEquals(rules({ cmdline: "ro -- kvm-arm.mode=protected" }), []);
 });
 
 pure("a crash kernel without what its dump must describe is refused", () => {
@@ -386,7 +482,8 @@ pure("a tree that cannot name the memory of a crash kernel is refused, and so is
     properties: narrow.root.properties.map((each) => ({ ...each, value: Uint8Array.of(0, 0, 0, 1) })),
   };
   const high = { name: "Crash kernel", start: 4n << 30n, end: (4n << 30n) + (256n << 20n), children: [] };
-  const ram = { name: "System RAM", start: 0n, end: 8n << 30n, children: [high] };
+  const code = { name: "Kernel code", start: 0x4021_0000n, end: 0x4100_0000n, children: [] };
+  const ram = { name: "System RAM", start: 0n, end: 8n << 30n, children: [code, high] };
   const facts: HostFacts = {
     ...BOARD,
     iomem: { visibility: "full", roots: [ram] },

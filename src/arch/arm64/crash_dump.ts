@@ -1,7 +1,7 @@
 import type { Checked } from "../../core/diagnostic.ts";
 import { subtract } from "../../core/range.ts";
 import type { HostFacts, KernelMapping } from "../../host/facts.ts";
-import { crashReservations, dumpedRam } from "../../host/iomem.ts";
+import { crashReservations, dumpedRam, type Iomem, nodesNamed } from "../../host/iomem.ts";
 import type { CrashDump, DumpedMemory } from "../elfcorehdr.ts";
 import { unknownDump } from "../unknown_dump.ts";
 
@@ -15,16 +15,16 @@ const EM_AARCH64 = 183;
  */
 export function crashDump(facts: HostFacts): Checked<CrashDump> {
   const { vmcoreinfo, crashNotes, kernelMap = [], iomem, kexec } = facts;
-  const linear = linearOf(kernelMap);
-  const text = linear === undefined ? undefined : textOf(kernelMap, linear);
-  if (vmcoreinfo === undefined || linear === undefined || text === undefined || crashNotes.length === 0) {
+  const maps = mapsOf(kernelMap, iomem);
+  if (vmcoreinfo === undefined || maps === undefined || crashNotes.length === 0) {
     const unknown = [
       ...(crashNotes.length === 0 ? ["/sys/devices/system/cpu/cpu*/crash_notes"] : []),
       ...(vmcoreinfo === undefined ? ["/sys/kernel/vmcoreinfo"] : []),
-      ...(text === undefined ? ["/proc/kcore"] : []),
+      ...(maps === undefined ? ["/proc/kcore"] : []),
     ];
     return { value: undefined, diagnostics: [unknownDump(unknown)] };
   }
+  const { text, linear } = maps;
   const memory = subtract(dumpedRam(iomem), [...crashReservations(iomem), ...(kexec.crashCmaRanges ?? [])]);
   const value: CrashDump = {
     machine: EM_AARCH64,
@@ -36,18 +36,22 @@ export function crashDump(facts: HostFacts): Checked<CrashDump> {
   return { value, diagnostics: [] };
 }
 
-/**
- * The virtual address of physical address 0 in the linear map: since Linux 5.4 that is the lower half of the kernel's
- * addresses, whatever their number of bits, and the kernel itself lies in the upper half (Documentation/arch/arm64/memory.rst).
- */
-function linearOf(kernelMap: readonly KernelMapping[]): bigint | undefined {
-  const [first, ...rest] = kernelMap;
-  if (first === undefined) return undefined;
-  const lowest = rest.reduce((low, each) => each.vaddr < low.vaddr ? each : low, first);
-  return lowest.vaddr - lowest.paddr;
+/** Where the kernel itself is mapped, and the linear map, in which physical address 0 has the virtual address `linear`. */
+interface KernelMaps {
+  readonly text: KernelMapping;
+  readonly linear: bigint;
 }
 
-/** The kernel's own mapping: KCORE_TEXT of fs/proc/kcore.c, the one that is not part of the linear map. */
-function textOf(kernelMap: readonly KernelMapping[], linear: bigint): KernelMapping | undefined {
-  return kernelMap.find(({ vaddr, paddr }) => vaddr - paddr !== linear);
+/**
+ * Two mappings hold the kernel's code: its own, KCORE_TEXT of fs/proc/kcore.c, and the piece of the linear map around it,
+ * which is larger. Which of the two lies higher depends on the release: until Linux 5.3 the linear map does
+ * (Documentation/arm64/memory.rst of both).
+ */
+function mapsOf(kernelMap: readonly KernelMapping[], iomem: Iomem): KernelMaps | undefined {
+  const [code] = nodesNamed(iomem, "Kernel code");
+  if (code === undefined) return undefined;
+  const [text, around] = kernelMap
+    .filter(({ paddr, size }) => paddr <= code.start && code.start < paddr + size)
+    .toSorted((a, b) => a.size < b.size ? -1 : a.size > b.size ? 1 : 0);
+  return text === undefined || around === undefined ? undefined : { text, linear: around.vaddr - around.paddr };
 }

@@ -1,6 +1,6 @@
 import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
 import { formatAddress } from "../../core/number.ts";
-import type { Range } from "../../core/range.ts";
+import { type Range, subtract } from "../../core/range.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import { walk } from "../../host/iomem.ts";
 import { type Cmdline, kernelParameter, parseCmdline } from "../../profile/cmdline/cmdline.ts";
@@ -13,6 +13,9 @@ export interface E820Entry extends Range {
 
 /** Memory that the kernel may use. */
 export const E820_RAM = 1;
+
+/** Memory for which dax_hmem and kmem of the next kernel look. */
+export const E820_SOFT_RESERVED = 0xefff_ffff;
 
 /** Memory that it must keep away from. */
 const E820_RESERVED = 2;
@@ -31,8 +34,12 @@ const TYPES: ReadonlyMap<string, number> = new Map([
   ["unusable memory", 5],
   ["persistent memory", 7],
   ["persistent memory (legacy)", 12],
-  ["soft reserved", 0xefff_ffff],
+  ["soft reserved", E820_SOFT_RESERVED],
 ]);
+
+function isPersistent(name: string): boolean {
+  return /^persistent memory(?: \(legacy\))?$/i.test(name);
+}
 
 /** Parameters of the running command line that hide memory from /proc/iomem, though not from the firmware's map. */
 const LIMITS: readonly string[] = ["mem", "memmap"];
@@ -56,13 +63,19 @@ export function e820Of(facts: HostFacts): Checked<readonly E820Entry[]> {
     : { value: undefined, diagnostics: [...diagnostics, noMemory()] };
 }
 
-/** A type that no release names is kept away from, with a warning: taking memory for less is safe, for more is not. */
-function fromFirmware({ firmwareMap }: HostFacts): Checked<readonly E820Entry[]> {
+/**
+ * A type that no release names is reserved, with a warning: to offer less memory is safe, to offer more is not. Before
+ * Linux 5.8 persistent memory that a driver has added as memory is in this map, too (firmware_map_add_hotplug() in
+ * mm/memory_hotplug.c): the next kernel would overwrite it.
+ */
+function fromFirmware({ firmwareMap, iomem }: HostFacts): Checked<readonly E820Entry[]> {
   const unknown = new Map<string, Diagnostic>();
-  const value = firmwareMap.map(({ start, end, type: name }): E820Entry => {
+  const persistent = iomem.visibility === "full" ? [...walk(iomem)].filter(({ name }) => isPersistent(name)) : [];
+  const value = firmwareMap.flatMap(({ start, end, type: name }): readonly E820Entry[] => {
     const type = TYPES.get(name.toLowerCase());
     if (type === undefined && !unknown.has(name)) unknown.set(name, unknownType(name, start));
-    return { start, end, type: type ?? E820_RESERVED };
+    if (type === E820_RAM) return subtract([{ start, end }], persistent).map((range) => ({ ...range, type }));
+    return [{ start, end, type: type ?? E820_RESERVED }];
   });
   return { value, diagnostics: [...unknown.values()] };
 }

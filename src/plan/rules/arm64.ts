@@ -1,3 +1,4 @@
+import { type StuckCpus, stuckCpus } from "../../arch/arm64/cpus.ts";
 import { hasUefiMap, memoryOf } from "../../arch/arm64/nodes.ts";
 import { parseDeviceTree } from "../../formats/fdt.ts";
 import { formatAddress, formatSize } from "../../core/number.ts";
@@ -66,5 +67,37 @@ const kernelPages: Rule = {
   },
 };
 
+/** Why CPUs are stuck, and what removes that. */
+const STUCK: {
+  readonly [Kind in StuckCpus["kind"]]: { why(stuck: StuckCpus): string; readonly hint: string };
+} = {
+  "spin-table": {
+    why: (stuck) =>
+      `The running kernel cannot stop its other CPUs: the device tree has ${
+        "count" in stuck ? stuck.count : "several"
+      } CPUs in spin tables and no PSCI`,
+    hint: "Boot the running kernel with `nr_cpus=1` (`maxcpus=1` does not help), or use firmware that has PSCI",
+  },
+  "protected-kvm": {
+    why: () => "The running kernel keeps its hypervisor: it was booted with `kvm-arm.mode=protected`",
+    hint: "Boot the running kernel without `kvm-arm.mode=protected`",
+  },
+};
+
+const cpusStop: Rule = {
+  name: "cpus-stop",
+  about:
+    "The running arm64 kernel can stop its other CPUs; otherwise both calls fail with EBUSY, except for crash images",
+  exit: "unavailable",
+  check({ crash, facts }) {
+    const stuck = facts.machine === "aarch64" ? stuckCpus(facts) : undefined;
+    if (stuck === undefined) return undefined;
+    const { why, hint } = STUCK[stuck.kind];
+    return crash
+      ? warn(`${why(stuck)}. The crash image can be loaded, but it may hang after a panic`, hint)
+      : fail(`${why(stuck)}. It answers EBUSY to either call`, hint);
+  },
+};
+
 /** The rules about arm64 kernels. */
-export const ARM64_RULES: readonly Rule[] = [kernelPages, treeMemory];
+export const ARM64_RULES: readonly Rule[] = [kernelPages, cpusStop, treeMemory];

@@ -1,7 +1,14 @@
 import type { Checked, Diagnostic, Path } from "../../core/diagnostic.ts";
 import { nearest } from "../../core/nearest.ts";
 import type { CmdlineSpec } from "../profile.ts";
-import { formatCmdline, type Parameter, parameterKey, parseCmdline, parseParameter } from "./cmdline.ts";
+import {
+  formatCmdline,
+  kernelParameter,
+  type Parameter,
+  parameterKey,
+  parseCmdline,
+  parseParameter,
+} from "./cmdline.ts";
 import { shown } from "./problem.ts";
 
 /** What resolving a command line depends on, apart from the profile. */
@@ -51,7 +58,15 @@ export function resolveCmdline(spec: CmdlineSpec, context: CmdlineContext): Chec
     const running = parseCmdline(context.running);
     if (running.unclosed !== undefined) return { value: undefined, diagnostics: [openRunning(running.unclosed)] };
     const dropped = [...DROPPED, ...(context.crash ? DROPPED_FOR_CRASH : [])];
-    kernel = running.kernel.filter((parameter) => !dropped.includes(parameterKey(parameter)));
+    const isLeftOut = (parameter: Parameter): boolean => dropped.includes(parameterKey(parameter));
+    kernel = running.kernel.filter((parameter) => !isLeftOut(parameter));
+    const exact = kernel.find(isExactMap);
+    if (exact !== undefined) {
+      const isCapture = kernelParameter(running, "elfcorehdr") !== undefined;
+      if (isCapture) kernel = kernel.filter((parameter) => parameterKey(parameter) !== "memmap");
+      const isRemoved = spec.remove.some((text) => parameterKey(parseParameter(text)) === "memmap");
+      if (isCapture || !isRemoved) diagnostics.push(exactMap(exact, isCapture));
+    }
     init = running.init ?? [];
   }
   for (const [index, text] of spec.remove.entries()) {
@@ -68,6 +83,34 @@ export function resolveCmdline(spec: CmdlineSpec, context: CmdlineContext): Chec
   kernel = [...kernel, ...appended.kernel];
   init = [...init, ...appended.init ?? []];
   return { value: formatCmdline({ kernel, ...(init.length === 0 ? {} : { init }) }), diagnostics };
+}
+
+/** `memmap=exactmap`, alone or in a list: memory is what the other `memmap=` say, and nothing else. */
+function isExactMap(parameter: Parameter): boolean {
+  return parameterKey(parameter) === "memmap" && (parameter.value ?? "").split(",").includes("exactmap");
+}
+
+/**
+ * Old versions of kexec-tools limit a capture kernel to its reservation in this way. The next kernel that is started from
+ * it is to have all memory.
+ */
+function exactMap({ text }: Parameter, isCapture: boolean): Diagnostic {
+  return {
+    code: "cmdline-exactmap",
+    severity: "warning",
+    path: ["cmdline", "reuse"],
+    ...(isCapture
+      ? {
+        message: `The running kernel saves dumps, and \`${shown(text)}\` limits its memory: \`memmap=\` is not reused`,
+        hint: "Use `append` if the next kernel must have such a memory map",
+      }
+      : {
+        message: `The running command line has \`${
+          shown(text)
+        }\`: the next kernel will have no memory but what it lists`,
+        hint: "Use `remove: memmap` if the next kernel must have all memory",
+      }),
+  };
 }
 
 /** A name removes every parameter of that name; a parameter with a value only its equal. */

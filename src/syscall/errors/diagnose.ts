@@ -86,10 +86,11 @@ export const CAUSES: readonly CauseRow[] = [
   {
     errno: "EBUSY",
     calls: [...SEGMENT_LOAD, ...FILE_LOAD],
-    when: (refusal) => refusal.facts.machine === "aarch64" && !isCrash(refusal) && (refusal.facts.cpusOnline ?? 2) > 1,
+    when: (refusal) => refusal.facts.machine === "aarch64" && !isCrash(refusal),
     cause:
       "another load is in progress, or the running kernel cannot stop its other CPUs (machine_kexec_prepare on arm64)",
-    remedy: "Try again; if it keeps failing, the firmware lacks PSCI to stop CPUs: reboot with `nr_cpus=1`, then load",
+    remedy: "Try again; if it keeps failing, the firmware lacks PSCI to stop CPUs, or KVM is protected: reboot with " +
+      "`nr_cpus=1`, or without `kvm-arm.mode=protected`, then load",
   },
   {
     errno: "EBUSY",

@@ -151,3 +151,26 @@ Deno.test({
     assertEquals([open.value, open.diagnostics.map(({ code }) => code)], [undefined, ["cmdline-quote"]]);
   },
 });
+
+Deno.test({
+  name: "the exact memory map of an old capture kernel is not reused, and one of a normal kernel has a warning",
+  permissions: "none",
+  fn() {
+    const map = "memmap=exactmap memmap=640K@0K memmap=256M@16M";
+    assertEquals(
+      resolved({}, `ro 1 ${map} elfcorehdr=0x1f000000`),
+      "ro 1\nwarning cmdline-exactmap: The running kernel saves dumps, and `memmap=exactmap` limits its memory: " +
+        "`memmap=` is not reused",
+    );
+    assertEquals(
+      resolved({}, `ro ${map}`),
+      `ro ${map}\nwarning cmdline-exactmap: The running command line has \`memmap=exactmap\`: the next kernel will ` +
+        "have no memory but what it lists",
+    );
+    assertEquals(resolved({}, "memmap=exactmap,1G@1M").includes("cmdline-exactmap"), true);
+    // Who removes it knows of it; a crash kernel never inherits it; init's is not the kernel's.
+    assertEquals(resolved({ remove: ["memmap"] }, `ro ${map}`), "ro");
+    assertEquals(resolved({}, `ro ${map}`, true), "ro");
+    assertEquals(resolved({}, "ro memmap=1M$2M -- memmap=exactmap"), "ro memmap=1M$2M -- memmap=exactmap");
+  },
+});
