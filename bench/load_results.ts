@@ -64,13 +64,13 @@ export async function keepLoadResults(results: LoadResults): Promise<void> {
 
 /** What the table shows, in words. */
 const ABOUT =
-  `**The load before it**, with initrds that cannot be unpacked, and the most memory that it takes; medians, in one virtual
-machine. Its processor is emulated: starting Deno takes seconds there, and some 40 ms on a real one. With 512 MiB, how
-long the kernel takes differs from run to run, and is most of the time of some ways.`;
+  `**The load before it**, with initrds that cannot be unpacked, and the most memory that it takes. Each number is a median,
+in one virtual machine. Its processor is emulated: there, starting Deno takes seconds; on a real one, some 40 ms. With
+512 MiB the kernel's own time varies from run to run, and for some ways it is most of the total.`;
 
 const ABOUT_HERE = (processor: string): string =>
   `**The same on a processor that is not emulated** (${processor}), up to the call, which the kernel refuses to a process
-without CAP_SYS_BOOT. The kernel's own part, copying the segments, is left out.`;
+without CAP_SYS_BOOT. So it is not timed: the kernel's own part, copying the segments, is left out.`;
 
 /** Medians, and the ratio of times, as a table of Markdown with an introduction; nothing before the first run. */
 export function loadTable(results: LoadResults | undefined): string {

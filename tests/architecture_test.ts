@@ -8,7 +8,7 @@ const FILES = walkFiles(join(ROOT, "src"), ".ts").map((path) => ({
   text: Deno.readTextFileSync(path),
 }));
 
-/** The folders under src/, in the order of DESIGN.md: each may import from those before it, and from itself. */
+/** The folders under src/, in the order of docs/architecture.md: each may import from those before it, and from itself. */
 const FOLDERS = [
   "core",
   "formats",

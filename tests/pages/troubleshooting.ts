@@ -48,7 +48,7 @@ export function troubleshootingPage(): string {
     return own.length === 0 ? [] : [section(`${name} (${number}): ${text}`, own)];
   });
   const others = rows.filter(({ errno }) => errno === "");
-  return `<!-- Generated from the tables under src/kernel by \`deno task generate\`. -->
+  return `<!-- Generated from the tables under src/syscall/errors by \`deno task generate\`. -->
 
 # When the kernel refuses
 
