@@ -64,9 +64,9 @@ export async function keepLoadResults(results: LoadResults): Promise<void> {
 
 /** What the table shows, in words. */
 const ABOUT =
-  `**The load before it**, with initrds that cannot be unpacked, and the most memory that it takes. Each number is a median,
-in one virtual machine. Its processor is emulated: there, starting Deno takes seconds; on a real one, some 40 ms. With
-512 MiB the kernel's own time varies from run to run, and for some ways it is most of the total.`;
+  `**The load before it**, with initrds that cannot be unpacked, and the most memory that it takes. Each number is a
+median, in one virtual machine. Its processor is emulated: there, starting Deno takes seconds; on a real one, some 40
+ms. With 512 MiB the kernel's own time varies from run to run, and for some ways it is most of the total.`;
 
 const ABOUT_HERE = (processor: string): string =>
   `**The same on a processor that is not emulated** (${processor}), up to the call, which the kernel refuses to a process
