@@ -18,8 +18,8 @@ export function escape(text: string): string {
 /** Marks a word that is to be read as it is, until `unbroken` sees it. */
 const LITERAL = "\u0001";
 
-/** Names of files, pages, functions, parameters and programs, which are written without backticks. */
-const NAME = /[\w)][/_=]|@|\/|\w\.\w|\w\(\d\)|\b(?:warmboot|systemd|yaml-)/;
+/** Names of files, pages, functions, parameters, programs and options, which are written without backticks. */
+const NAME = /\\-|[\w)][/_=]|@|\/|\w\.\w|\w\(\d\)|\b(?:warmboot|systemd|yaml-)/;
 
 /** A word; `\\%` at its beginning keeps groff from hyphenating a literal. */
 function unbroken(word: string): string {

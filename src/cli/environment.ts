@@ -9,7 +9,8 @@ export const ENVIRONMENT: readonly { readonly name: string; readonly doc: string
   },
   {
     name: "WARMBOOT_DENO",
-    doc: "The deno that runs the installed program, instead of the one it was installed with or the one on `PATH`.",
+    doc: "The Deno that runs the installed program, instead of the one it was installed with or the one on `PATH`.",
   },
-  { name: "DENO_DIR", doc: "Where deno keeps compiled code; ~/.cache/deno by default." },
+  { name: "DESTDIR", doc: "For `install`: the folder of `--destdir`, which goes before it." },
+  { name: "DENO_DIR", doc: "Where Deno keeps compiled code; ~/.cache/deno by default." },
 ];

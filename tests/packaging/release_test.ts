@@ -135,21 +135,18 @@ Deno.test("a release is not made from files that differ from their commit", asyn
 });
 
 Deno.test("a Deno that is too old is named, and what to do about it", async () => {
-  const old = join(folder, "old-deno");
-  // What the launcher starts it with is all that it sees; it runs the start script as an old Deno would.
-  Deno.writeTextFileSync(
-    old,
-    `#!/bin/sh
-for last; do case $last in *.js) script=$last ;; esac; done
-{ echo 'const Deno = { version: { deno: "2.8.9" }, execPath: () => "/old/deno", exit: globalThis.Deno.exit };'
-  cat "$script"; } > "${folder}/old.js"
-exec "${Deno.execPath()}" run --quiet -A "${folder}/old.js"
-`,
-    { mode: 0o755 },
-  );
-  const { code, said } = await ran(join(unpacked, "bin/warmboot"), ["--version"], old);
-  assertEquals(code, 69, said);
-  assertStringIncludes(said, "error: warmboot needs Deno 2.9 or newer; /old/deno is 2.8.9");
+  const start = Deno.readTextFileSync(join(unpacked, "lib/warmboot/warmboot.js"));
+  for (const [version, isOld] of [["1.46.3", true], ["2.8.9", true], ["2.9.0", false], ["3.0.0", false]] as const) {
+    const script = join(folder, `start-${version}.js`);
+    Deno.writeTextFileSync(
+      script,
+      `const Deno = { version: { deno: "${version}" }, execPath: () => "/old/deno", exit: globalThis.Deno.exit };\n${start}`,
+    );
+    Deno.writeTextFileSync(join(folder, "program.js"), "export const run = () => 7;");
+    const { code, said } = await ran(Deno.execPath(), ["run", "--quiet", "-A", script]);
+    assertEquals(code, isOld ? 69 : 7, said);
+    if (isOld) assertStringIncludes(said, `error: warmboot needs Deno 2.9 or newer; /old/deno is ${version}`);
+  }
 });
 
 Deno.test("tar unpacks a release as it was packed: owners, times and modes", async () => {
@@ -243,6 +240,75 @@ Deno.test("scripts and units name the program where it is, with the deno that wa
   assertEquals([...Deno.readDirSync(root.path)], []);
 });
 
+Deno.test("a prefix contains everything, and the program looks for profiles there", async () => {
+  const prefix = Deno.makeTempDirSync({ prefix: "warmboot-prefix-" });
+  try {
+    const installed = await ran(join(unpacked, "bin/warmboot"), [
+      "install",
+      "--prefix",
+      prefix,
+      "--deno",
+      Deno.execPath(),
+    ]);
+    assertEquals(installed.code, 0, installed.said);
+    assertStringIncludes(installed.said, `No distribution runs the hooks in ${prefix}/etc`);
+    const own = join(prefix, "etc/warmboot");
+    for (
+      const [path, text] of [
+        ["etc/kernel/install.d/90-warmboot.install", `profiles=${own}\nprogram=${prefix}/bin/warmboot\n`],
+        ["lib/systemd/system/warmboot-load@.service", `ExecStart=${prefix}/bin/warmboot load ${own}/%i.yaml\n`],
+        ["share/man/man8/warmboot.8", own.replaceAll("-", "\\-")],
+        ["share/bash-completion/completions/warmboot", `${own}/*.yaml`],
+      ] as const
+    ) assertStringIncludes(Deno.readTextFileSync(join(prefix, path)), text, path);
+    Deno.writeTextFileSync(join(own, "web.yaml"), "version: 1\nkernel: /boot/vmlinuz\n");
+    const checked = await ran(join(prefix, "bin/warmboot"), ["check", "web"]);
+    assertEquals(checked.code, 0, checked.said);
+    assertStringIncludes((await ran(join(prefix, "bin/warmboot"), ["check", "nothing"])).said, own);
+    const example = Deno.readTextFileSync(join(prefix, "share/doc/warmboot/examples/kdump.yaml"));
+    const schema = /\$schema=(\S+)/.exec(example)?.[1] ?? "";
+    assertEquals(schema, `${prefix}/share/doc/warmboot/schema/profile.schema.json`);
+    assert(Deno.statSync(schema).isFile);
+    // A killed installation's file goes with the next one.
+    Deno.writeTextFileSync(join(prefix, "bin/.warmboot-4194305.new"), "half");
+    await ran(join(unpacked, "bin/warmboot"), ["install", "--prefix", prefix, "--deno", Deno.execPath()]);
+    Deno.removeSync(join(own, "web.yaml"));
+    assertEquals((await ran(join(prefix, "bin/warmboot"), ["uninstall"])).code, 0);
+    assertEquals([...Deno.readDirSync(prefix)], []);
+  } finally {
+    Deno.removeSync(prefix, { recursive: true });
+  }
+});
+
+Deno.test("DESTDIR of the environment counts, and --destdir goes before it", async () => {
+  using root = new Root();
+  using other = new Root();
+  const environment = { PATH: "/usr/bin:/bin", HOME: folder, WARMBOOT_DENO: Deno.execPath(), DESTDIR: root.path };
+  for (const [args, place] of [[[], root], [["--destdir", other.path], other]] as const) {
+    const { success } = await new Deno.Command(join(unpacked, "bin/warmboot"), {
+      args: ["install", "--no-docs", ...args],
+      clearEnv: true,
+      env: environment,
+    }).output();
+    assert(success);
+    assert(place.files().includes("/usr/local/bin/warmboot"));
+    assertEquals(other.files().length > 0, place === other);
+  }
+});
+
+Deno.test({
+  name: "root does not run a Deno that others may change",
+  ignore: Deno.uid() !== 0,
+  fn: async () => {
+    // The folder for temporary files is everybody's.
+    const deno = join(folder, "deno");
+    Deno.symlinkSync(Deno.execPath(), deno);
+    const { code, said } = await ran(join(unpacked, "bin/warmboot"), ["--version"], deno);
+    assertEquals(code, 69);
+    assertStringIncludes(said, `error: root does not run ${deno}, which others than root may change`);
+  },
+});
+
 Deno.test("what others put there is not overwritten, and not removed", async () => {
   using root = new Root();
   Deno.mkdirSync(root.at("usr/local/bin"), { recursive: true });
@@ -252,7 +318,7 @@ Deno.test("what others put there is not overwritten, and not removed", async () 
   const refused = await root.install();
   assertEquals(refused.code, 69);
   for (const path of ["/usr/local/bin/warmboot", "/etc/kernel/postinst.d/zz-warmboot"]) {
-    assertStringIncludes(refused.said, `${root.path}${path} is there, and is not what warmboot installed`);
+    assertStringIncludes(refused.said, `${root.path}${path} exists, and was not installed by warmboot`);
   }
   assertEquals(Deno.readTextFileSync(root.at("usr/local/bin/warmboot")), "another");
   assertEquals(root.files(), ["/usr/local/bin/warmboot"]);
@@ -264,7 +330,7 @@ Deno.test("what others put there is not overwritten, and not removed", async () 
   Deno.writeTextFileSync(root.at("usr/local/lib/warmboot/note"), "mine");
   assertStringIncludes(
     (await root.install()).said,
-    "postrm.d/zz-warmboot is there, and is not what warmboot installed",
+    "postrm.d/zz-warmboot exists, and was not installed by warmboot",
   );
   const removed = await root.installed(["uninstall"]);
   assertEquals(removed.code, 0);
@@ -318,7 +384,7 @@ Deno.test("a damaged release, a program that is no release, and bad places are r
   for (const prefix of ["opt", "/opt/my programs", "/opt/100%"]) {
     const refused = await good.install("--prefix", prefix);
     assertEquals(refused.code, 64);
-    assertStringIncludes(refused.said, `${prefix}/bin is no path to install into`);
+    assertStringIncludes(refused.said, `${prefix}/bin is not a path that can be installed into`);
   }
   assertStringIncludes(
     (await ran(join(unpacked, "bin/warmboot"), ["uninstall"])).said,

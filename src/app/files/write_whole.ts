@@ -9,15 +9,16 @@ export class WriteError extends Error {
 
 /**
  * Writes a regular file whole or not at all: to a new file next to it, which then replaces it. A symbolic link stays and its
- * target is written; a file keeps its mode; a device or FIFO is written directly. @throws {WriteError}
+ * target is written; a file gets the given mode, or keeps its own; a device or FIFO is written directly.
+ * @throws {WriteError}
  */
-export function writeWhole(path: string, text: string): void {
+export function writeWhole(path: string, text: string, mode?: number): void {
   try {
     const stats = statOf(path);
     // A dangling link creates its target, as in a shell; a rename would replace the link.
     if (isStream(path) || (stats === undefined ? isLink(path) : !stats.isFile)) writeThrough(path, text, stats);
-    else if (stats === undefined) replaceFile(path, text, undefined);
-    else replaceFile(Deno.realPathSync(path), text, stats.mode ?? undefined);
+    else if (stats === undefined) replaceFile(path, text, mode);
+    else replaceFile(Deno.realPathSync(path), text, mode ?? stats.mode ?? undefined);
   } catch (cause) {
     throw new WriteError(`Cannot write ${path}: ${reasonOf(cause)}`, { cause });
   }
@@ -130,6 +131,17 @@ function writeBeside<T>(
   }
 }
 
+/** The name of a file that is being written, by the process that writes it. */
+const UNFINISHED = /^\.warmboot-(\d+)\.new$/;
+
+/** Removes what a killed process was writing into a folder. */
+export function removeUnfinished(folder: string): void {
+  for (const { name, isFile } of Deno.readDirSync(folder)) {
+    const pid = UNFINISHED.exec(name)?.[1];
+    if (isFile && pid !== undefined && !isThere(`/proc/${pid}`)) Deno.removeSync(join(folder, name));
+  }
+}
+
 function statOf(path: string): Deno.FileInfo | undefined {
   try {
     return Deno.statSync(path);
@@ -168,6 +180,9 @@ export function isTaken(path: string): boolean {
   }
 }
 
+/** The mode of what contains a command line or an initrd, in which there may be secrets: only its owner reads it. */
+export const PRIVATE = 0o600;
+
 /** Bytes that are copied at once. */
 const CHUNK = 1 << 20;
 
@@ -179,7 +194,7 @@ export function writePart(
 ): void {
   try {
     Deno.mkdirSync(dirname(path), { recursive: true });
-    using output = Deno.openSync(path, { createNew: true, write: true });
+    using output = Deno.openSync(path, { createNew: true, write: true, mode: PRIVATE });
     try {
       for (let done = 0; done < part.size; done += CHUNK) {
         const bytes = source.read(part.offset + done, Math.min(CHUNK, part.size - done));
@@ -194,11 +209,11 @@ export function writePart(
   }
 }
 
-/** Writes a text to a new file, whole or not at all, unless the name is taken. @throws {WriteError} */
+/** Writes a text to a new file that only its owner reads, whole or not at all, unless the name is taken. @throws {WriteError} */
 export function writeNew(path: string, text: string, system: FileOperations = SYSTEM): "written" | "exists" {
   if (isTaken(path)) return "exists";
   try {
-    return writeBeside(path, text, undefined, system, (beside) => {
+    return writeBeside(path, text, PRIVATE, system, (beside) => {
       try {
         // Unlike a rename, a link fails if another program has taken the name meanwhile.
         system.link(beside, path);

@@ -1,6 +1,7 @@
 import { type Diagnostic, hasErrors } from "../../core/diagnostic.ts";
 import { VERSION } from "../../core/program.ts";
 import { foreignPaths, installFiles, type NewFile, obsoletePaths } from "./install_files.ts";
+import { chooseDeno, type DenoChoice } from "./deno.ts";
 import { type Folders, foldersOf, type Group, installedText, targetsOf } from "./layout.ts";
 import { MANIFEST_FORMAT, MANIFEST_NAME, readManifest } from "./manifest.ts";
 import { readRelease } from "./release.ts";
@@ -13,7 +14,10 @@ export interface InstallRequest {
   readonly destdir?: string;
   /** Folders that are elsewhere than the prefix has them. */
   readonly folders?: Partial<Folders>;
-  /** The deno that runs the program; by default the one that runs now, if it lasts, and with `destdir` none. */
+  /**
+   * The Deno that runs the program. By default the one that runs now, or one for all users if that one does not last; with
+   * `destdir` none, so that it is looked for when the program runs.
+   */
   readonly deno?: string;
   readonly without?: readonly Group[];
   /** Whether to install nothing, and say what would be. */
@@ -29,9 +33,13 @@ export type InstallOutcome =
     /** The files of the installation before that it does not have, and that are removed. */
     readonly removed: readonly string[];
     readonly program: string;
-    /** The deno that is written into the program; without one it is looked for when the program runs. */
+    /** The Deno that is written into the program; without one it is looked for when the program runs. */
     readonly deno: string | undefined;
+    /** Where the hooks are, if no distribution runs hooks there. */
+    readonly idleHooks: string | undefined;
   }
+  /** No Deno that can be relied on. */
+  | Exclude<DenoChoice, { readonly kind: "deno" }>
   /** A folder that scripts and units cannot name. */
   | { readonly kind: "unusable"; readonly path: string }
   /** This program is not part of an unpacked release. */
@@ -54,7 +62,10 @@ export function install(
     return hasErrors(diagnostics) ? { kind: "invalid", diagnostics } : { kind: "no-release" };
   }
   const root = destdir.replace(/\/+$/, "");
-  const deno = chosen ?? (root === "" ? lastingDeno() : undefined);
+  // Below a DESTDIR, paths are those of another host.
+  const choice = root === "" ? chooseDeno(chosen) : undefined;
+  if (choice !== undefined && choice.kind !== "deno") return choice;
+  const deno = choice?.path ?? chosen;
   const files = release.flatMap(({ path, text }) =>
     targetsOf(path, folders).filter(({ group }) => !without.includes(group)).map((target): NewFile => ({
       path: target.path,
@@ -76,6 +87,7 @@ export function install(
     removed: obsoletePaths(files, manifest.value).map((path) => `${root}${path}`),
     program: `${root}${folders.bin}/warmboot`,
     deno,
+    idleHooks: without.includes("hooks") || folders.sysconf === "/etc" ? undefined : folders.sysconf,
   };
 }
 
@@ -85,10 +97,4 @@ function trimmedFolders(folders: Partial<Folders>): Partial<Folders> {
 
 function trimmed(path: string): string {
   return path.replace(/(?<=.)\/+$/, "");
-}
-
-/** The deno that runs now, unless it may be gone tomorrow, as one that npx fetched. */
-function lastingDeno(): string | undefined {
-  const path = Deno.execPath();
-  return /\/(?:_npx|tmp|\.npm|node_modules)\//.test(path) ? undefined : path;
 }

@@ -1,6 +1,6 @@
 import { sha256Of } from "../../core/sha256.ts";
 import { dirname } from "@std/path/posix";
-import { isThere, WriteError, writeWhole } from "../files/write_whole.ts";
+import { isThere, removeUnfinished, WriteError, writeWhole } from "../files/write_whole.ts";
 import { type InstalledFile, type Manifest, MANIFEST_NAME, manifestText } from "./manifest.ts";
 import { reasonOf } from "../../core/diagnostic.ts";
 
@@ -63,6 +63,9 @@ export function installFiles(
       `${root}${folder}/${MANIFEST_NAME}`,
       manifestText({ format, version, folder, files: all, folders: [...folders] }),
     );
+  for (const path of new Set([folder, ...files.map((file) => dirname(file.path))])) {
+    attempt(`clean up ${root}${path}`, () => removeUnfinished(`${root}${path}`));
+  }
   store([...listed, ...(before?.files ?? [])]);
   for (const { path, text, isProgram } of files) put(`${root}${path}`, text, isProgram ? 0o755 : 0o644);
   const gone = new Set(obsoletePaths(files, before));
@@ -111,8 +114,7 @@ function makeFolders(root: string, path: string): readonly string[] {
 }
 
 function put(path: string, text: string, mode = 0o644): void {
-  writeWhole(path, text);
-  attempt(`give ${path} its mode`, () => Deno.chmodSync(path, mode));
+  writeWhole(path, text, mode);
 }
 
 function attempt(what: string, action: () => void): void {

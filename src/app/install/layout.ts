@@ -17,9 +17,15 @@ export interface Folders {
   readonly doc: string;
 }
 
-/** The folders below a prefix. Below `/usr`, what belongs to packages goes where the distributions have it. */
+/** Prefixes whose configuration is in /etc, by the Filesystem Hierarchy Standard. */
+const SYSTEM_PREFIXES = ["/usr", "/usr/local"];
+
+/**
+ * The folders below a prefix, which contains everything; but `/usr` and `/usr/local` have their configuration in /etc.
+ * Below `/usr`, what belongs to packages goes where the distributions have it.
+ */
 export function foldersOf(prefix: string, given: Partial<Folders> = {}): Folders {
-  const sysconf = given.sysconf ?? "/etc";
+  const sysconf = given.sysconf ?? (SYSTEM_PREFIXES.includes(prefix) ? "/etc" : `${prefix}/etc`);
   return {
     bin: `${prefix}/bin`,
     lib: `${prefix}/lib/warmboot`,
@@ -89,16 +95,31 @@ export function targetsOf(path: string, folders: Folders): readonly Target[] {
   }));
 }
 
-/** A file's text as it is installed: with the program's own path, and in the program those of its parts. */
+/** The administrator's folder of profiles, as it is named everywhere in a release; right for the folder /etc. */
+const PROFILES = "/etc/warmboot";
+
+/** The schema, as the examples of a release name it. */
+const EXAMPLE_SCHEMA = "$schema=../schema/";
+
+/**
+ * A file's text as it is installed: with the folder of profiles, in units and hooks with the program's path, in the program
+ * with those of its parts, and in examples with that of the schema, so that a copy of one finds it.
+ */
 export function installedText(
   text: string,
   { group, path }: Target,
   folders: Folders,
   deno: string | undefined,
 ): string {
-  if (group === "units" || group === "hooks") return text.replaceAll(PROGRAM, `${folders.bin}/warmboot`);
-  if (path !== `${folders.bin}/warmboot`) return text;
-  return text.replace("../lib/warmboot", relative(dirname(path), folders.lib))
+  const profiles = `${folders.sysconf}/warmboot`;
+  // To roff, a minus has a backslash.
+  const own = text.replaceAll(PROFILES, group === "man" ? profiles.replaceAll("-", "\\-") : profiles);
+  if (group === "units" || group === "hooks") return own.replaceAll(PROGRAM, `${folders.bin}/warmboot`);
+  if (group === "docs") {
+    return path.endsWith(".yaml") ? own.replace(EXAMPLE_SCHEMA, `$schema=${folders.doc}/schema/`) : own;
+  }
+  if (path !== `${folders.bin}/warmboot`) return own;
+  return own.replace("../lib/warmboot", relative(dirname(path), folders.lib))
     .replace(/^installed_with=$/m, `installed_with=${deno === undefined ? "" : quoted(deno)}`);
 }
 

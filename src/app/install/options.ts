@@ -9,7 +9,12 @@ export const FOLDER_OPTIONS: readonly {
   { name: "bindir", folder: "bin", doc: "The program (PREFIX/bin)" },
   { name: "libdir", folder: "lib", doc: "Its parts (PREFIX/lib/warmboot)" },
   { name: "unitdir", folder: "units", doc: "Units of systemd (PREFIX/lib/systemd/system)" },
-  { name: "sysconfdir", folder: "sysconf", doc: "Where kernel/ and initramfs/ with the hooks are (/etc)" },
+  {
+    name: "sysconfdir",
+    folder: "sysconf",
+    doc:
+      "Configuration: profiles in warmboot/, hooks in kernel/ and initramfs/ (/etc with /usr and /usr/local, else PREFIX/etc)",
+  },
   { name: "mandir", folder: "man", doc: "Manual pages (PREFIX/share/man)" },
   { name: "zshdir", folder: "zsh", doc: "Completions of zsh (PREFIX/share/zsh/site-functions)" },
 ];

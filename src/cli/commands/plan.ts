@@ -1,5 +1,5 @@
 import { isFolder } from "../../app/files/find_files.ts";
-import { isSameFile, writeWhole } from "../../app/files/write_whole.ts";
+import { isSameFile, isTaken, PRIVATE, writeWhole } from "../../app/files/write_whole.ts";
 import { STDIO } from "../../app/files/read_whole.ts";
 import type { Prepared } from "../../app/prepare.ts";
 import { type ExitName, worse } from "../../core/program.ts";
@@ -74,7 +74,7 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   }
   ports.out.write(out === STDIO ? await stored(plan, form) : await shown(prepared, plan, form, invocation, ports));
   if (file !== undefined) {
-    writeWhole(file, await stored(plan, form));
+    writeWhole(file, await stored(plan, form), isTaken(file) ? undefined : PRIVATE);
     say(`Stored in ${file}`, ports);
   }
   return (await import("../../plan/rules/table.ts")).exitOfChecks(plan.checks);

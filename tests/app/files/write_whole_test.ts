@@ -3,9 +3,11 @@ import { join } from "@std/path";
 import {
   type FileOperations,
   isSameFile,
+  removeUnfinished,
   replaceFile,
   WriteError,
   writeNew,
+  writePart,
   writeWhole,
 } from "../../../src/app/files/write_whole.ts";
 
@@ -114,7 +116,7 @@ Deno.test("a new file gets its name once its bytes are on the disk, and takes no
   const system = logged();
   assertEquals(writeNew("/etc/w/p.yaml", "ab", system), "written");
   assertEquals(system.log, [
-    `create ${BESIDE} -`,
+    `create ${BESIDE} 600`,
     "write ab",
     "sync",
     "close",
@@ -151,4 +153,26 @@ Deno.test("a private file is private before its first byte", () => {
     Deno.umask(umask);
   }
   assertEquals((Deno.statSync(at("secret")).mode ?? 0) & 0o777, 0o600);
+});
+
+Deno.test("a new file has the mode that is asked for, whatever the umask; profiles and extracted files are private", () => {
+  const umask = Deno.umask(0o077);
+  try {
+    writeWhole(at("program"), "#", 0o755);
+  } finally {
+    Deno.umask(umask);
+  }
+  writeNew(at("profile"), "version: 1\n");
+  writePart(at("initrd"), { read: (_, length) => new Uint8Array(length) }, { offset: 0, size: 3 });
+  const modes = ["program", "profile", "initrd"].map((name) => (Deno.statSync(at(name)).mode ?? 0) & 0o777);
+  assertEquals(modes, [0o755, 0o600, 0o600]);
+});
+
+Deno.test("what a killed process was writing is removed; what a living one writes, and files of others, stay", () => {
+  const left = Deno.makeTempDirSync({ dir: folder });
+  // Above the largest number that Linux gives to a process.
+  const names = [".warmboot-4194305.new", `.warmboot-${Deno.pid}.new`, ".warmboot-x.new", "web.yaml"];
+  for (const name of names) Deno.writeTextFileSync(join(left, name), "");
+  removeUnfinished(left);
+  assertEquals([...Deno.readDirSync(left)].map(({ name }) => name).toSorted(), names.slice(1).toSorted());
 });
