@@ -15,10 +15,9 @@ import { bootPicture } from "../bench/boot_svg.ts";
 import { longTables, shortTable } from "../bench/boot_table.ts";
 import { loadResults, loadTable } from "../bench/load_results.ts";
 import { withSection } from "../bench/markdown_table.ts";
-import { CATALOGUE } from "../src/core/catalogue.ts";
+import { CATALOGUE, type DiagnosticCode } from "../src/core/catalogue.ts";
 import { EXIT } from "../src/core/program.ts";
-import { SEGMENT_RULES } from "../src/plan/rules/segments.ts";
-import { RULES } from "../src/plan/rules/table.ts";
+import { EXPLAINED_RULES, explainMarkdown } from "../src/render/explain.ts";
 import { renderPlanSvg } from "../src/render/pictures.ts";
 import { canAssemble, purgatoryModule, TARGETS } from "./arch/assemble.ts";
 import { troubleshootingPage } from "./pages/troubleshooting.ts";
@@ -77,32 +76,40 @@ function noteOf(source: string): string {
   return `<!-- Generated from ${source} by \`deno task generate\`. deno-fmt-ignore-file -->\n`;
 }
 
+const CODES = Object.keys(CATALOGUE) as DiagnosticCode[];
+
 function diagnosticsPage(): string {
   const rows = (table: readonly (readonly [string, string, number])[]) =>
     table.map(([name, about, code]) => `| \`${name}\` | ${about.replaceAll("|", "\\|")} | ${code} |`).join("\n");
-  return `<!-- Generated from src/core/catalogue.ts and src/plan/rules by \`deno task generate\`. -->
+  const linkedRows = (table: readonly (readonly [string, string, number])[]) =>
+    rows(table).replaceAll(/^\| `([^`]+)`/gm, "| [`$1`](#$1)");
+  return `<!-- Generated from src/core/catalogue.ts, src/core/explanations.ts and src/plan/rules by \`deno task generate\`. -->
 
 # Diagnostics
 
-What warmboot complains about, by name. The last column is the exit code when it is the first error.
+Every problem that warmboot reports has a code, which is shown in brackets after the message. \`warmboot explain CODE\` prints the same text.
+
+A command exits with the code of its first error. The exception is \`check\` of several files, and any command that
+continues after an error: it exits with the highest code.
 
 ## Problems of files and texts
 
-Each is shown with its place: file, line, column, the line itself, what was expected and what was found.
+Each is shown with its position: file, line, column, the line itself, what was expected and what was found.
 
-| code | given when | exit |
+| code | reported when | exit |
 |---|---|---|
-${rows(Object.entries(CATALOGUE).map(([code, { about, exit }]) => [code, about, EXIT[exit].code]))}
+${linkedRows(Object.entries(CATALOGUE).map(([code, { about, exit }]) => [code, about, EXIT[exit].code]))}
+
+${CODES.map(explainMarkdown).join("\n")}
 
 ## Checks of a plan
 
-Each check passes, warns or fails. A plan with a failed check is shown, but not carried out. Where the host does not say
-what a check needs, the check is left out.
+Each check passes, warns or fails. A plan with a failed check is shown, but not executed. A check is omitted where the
+host does not show what it needs.
 
-| rule | makes sure that | exit |
+| check | what it verifies | exit |
 |---|---|---|
-${rows([...RULES, ...SEGMENT_RULES].map(({ name, about, exit }) => [name, about, EXIT[exit].code]))}
-| \`stored-plan\` | A stored plan still fits the host and the files that it was made for | ${EXIT.unavailable.code} |
+${rows(EXPLAINED_RULES.map(({ name, about, exit }) => [name, about, EXIT[exit].code]))}
 
 ## Exit codes
 

@@ -54,6 +54,7 @@ complete -c warmboot -n 'not __warmboot_command >/dev/null' -a status -d 'Say wh
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a facts -d 'Capture this host, so that plans can be made elsewhere'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a init -d 'Write a profile from what is there'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a refresh -d 'Write profiles that follow the newest kernel anew'
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a explain -d 'Say what a diagnostic code means, what provokes it and what to do'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a schema -d 'Print the JSON Schema of profiles, or of what the other commands print'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a install -d 'Install this release'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a uninstall -d 'Take away what install has installed'
@@ -62,6 +63,7 @@ complete -c warmboot -n 'not __warmboot_command >/dev/null' -a help -d 'Show the
 complete -c warmboot -n '__warmboot_in check' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__fish_complete_directories (commandline -ct))'
 complete -c warmboot -n '__warmboot_in check' -s o -l output -x -k -a 'text json yaml sarif junit' -d 'Form of the output'
 complete -c warmboot -n '__warmboot_in check' -l origin -d 'Print each profile as it is after merging, and which file and line set each value'
+complete -c warmboot -n '__warmboot_in check' -l fix -d 'Correct what has only one likely correction, in the files'
 
 complete -c warmboot -n '__warmboot_in plan' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__fish_complete_directories (commandline -ct))'
 complete -c warmboot -n '__warmboot_in plan' -s o -l output -x -k -a 'text json yaml svg markdown' -d 'Form of the output'
@@ -111,6 +113,8 @@ complete -c warmboot -n '__warmboot_in refresh' -k -a '(__fish_complete_path (co
 complete -c warmboot -n '__warmboot_in refresh' -l without -x -k -a '(__warmboot_releases)' -d 'Leave out this kernel, which is about to be removed'
 complete -c warmboot -n '__warmboot_in refresh' -l root -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Look for kernels, and for the default folder, under DIR instead of /'
 
+complete -c warmboot -n '__warmboot_in explain' -k -a ''
+
 complete -c warmboot -n '__warmboot_in schema' -k -a 'profile plan facts status check diff origin matrix layer'
 
 complete -c warmboot -n '__warmboot_in install' -l prefix -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Where to install'
@@ -131,4 +135,4 @@ complete -c warmboot -n '__warmboot_in install' -l dry-run -d 'Print what would 
 
 complete -c warmboot -n '__warmboot_in uninstall' -l dry-run -d 'Print what would be removed, and remove nothing'
 
-complete -c warmboot -n '__warmboot_in help' -k -a 'check plan diff load exec unload status facts init refresh schema install uninstall'
+complete -c warmboot -n '__warmboot_in help' -k -a 'check plan diff load exec unload status facts init refresh explain schema install uninstall'

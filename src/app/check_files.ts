@@ -1,3 +1,4 @@
+import { resolve } from "@std/path/posix";
 import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import type { LayerReader } from "../profile/layers.ts";
 import type { ParsedProfile } from "../profile/parse.ts";
@@ -36,25 +37,41 @@ export function checkFiles(
 ): CheckedFiles {
   const profiles: Checked[] = [];
   const aside: string[] = [];
+  const seen = new Set<string>();
+  /** Whether a file is named again, by another word or another form of its path. */
+  const isRepeated = (file: string): boolean => {
+    const path = file === STDIO ? file : resolve(file);
+    if (seen.has(path)) return true;
+    seen.add(path);
+    return false;
+  };
   const add = (checked: Checked): void => {
     profiles.push(checked);
     onChecked(checked.verdict.diagnostics);
   };
   for (const word of words) {
     if (word === STDIO || !isFolder(word)) {
-      add(checkOne(word, reader));
+      if (!isRepeated(word)) add(checkOne(word, reader));
       continue;
     }
     const { files, diagnostics } = findFiles(word, YAML_NAME);
-    const before = profiles.length;
+    let isEmpty = true;
     for (const file of files) {
+      if (isRepeated(file)) {
+        isEmpty = false;
+        continue;
+      }
       const checked = isDropIn(file) ? undefined : checkOne(file, reader);
       // A plan or a capture in YAML is neither a profile nor a part of one.
       if (checked?.isOther === true) continue;
-      if (checked !== undefined && isProfile(checked)) add(checked);
-      else aside.push(file);
+      if (checked === undefined || !isProfile(checked)) {
+        aside.push(file);
+        continue;
+      }
+      isEmpty = false;
+      add(checked);
     }
-    const empty = profiles.length === before && !hasErrors(diagnostics) ? [noProfiles(word)] : [];
+    const empty = isEmpty && !hasErrors(diagnostics) ? [noProfiles(word)] : [];
     const problems = [...diagnostics, ...empty];
     if (problems.length > 0) add({ verdict: verdictOf(word, problems), parsed: undefined });
   }

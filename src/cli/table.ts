@@ -2,6 +2,7 @@ import type { Command } from "./command.ts";
 import { check } from "./commands/check.ts";
 import { diff } from "./commands/diff.ts";
 import { exec } from "./commands/exec.ts";
+import { explain } from "./commands/explain.ts";
 import { facts } from "./commands/facts.ts";
 import { init } from "./commands/init.ts";
 import { install } from "./commands/install.ts";
@@ -25,6 +26,7 @@ export const COMMANDS: readonly Command[] = [
   facts,
   init,
   refresh,
+  explain,
   schema,
   install,
   uninstall,

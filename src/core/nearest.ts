@@ -1,6 +1,9 @@
 import { levenshteinDistance } from "@std/text";
 
-/** The known name that was probably meant, or undefined if none is near: two letters may differ (that is a swap), or a third. */
+/**
+ * The known name that was probably meant; undefined if none is near. Two letters may differ, which allows for a swap, or
+ * a third of the longer name.
+ */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   let best: string | undefined;
   let bestDistance = Infinity;

@@ -15,7 +15,7 @@ const UNITS: { readonly [unit: string]: bigint } = {
 
 /**
  * Reads a number of bytes or an address: decimal or `0x` hexadecimal, optionally with `K`, `M`, `G`, `T` or `KiB`, `MiB`,
- * `GiB`, `TiB` behind it (all powers of 1024, as the kernel reads them). Exact over 64 bits.
+ * `GiB`, `TiB` after it (all powers of 1024, as the kernel reads them). Exact over 64 bits.
  * Undefined for anything else: a leading zero (octal or decimal?), a fraction, a sign, a power of 1000.
  */
 export function parseNumber(text: string): bigint | undefined {
@@ -39,7 +39,7 @@ export function formatSize(bytes: bigint | number): string {
   let step = 0;
   let scale = 1024n;
   const tenthsOf = (scale: bigint) => (value * 10n + scale / 2n) / scale;
-  // By the rounded number, so that what is almost a TiB is not told as 1024 GiB.
+  // By the rounded number, so that almost a TiB is not shown as 1024 GiB.
   while (step + 1 < units.length && tenthsOf(scale) >= 10240n) {
     step++;
     scale *= 1024n;

@@ -5,16 +5,16 @@ import { nearest } from "./nearest.ts";
 /** A JSON Schema (draft-07) fragment. */
 export type JsonSchema = { readonly [keyword: string]: unknown };
 
-/** Takes the problems that decoding finds. */
+/** Receives each problem that decoding finds. */
 export type Report = (diagnostic: Diagnostic) => void;
 
 /**
- * What a value must look like: one description that decodes it and that yields its JSON Schema. `decode` reports every
- * problem it finds and returns undefined where there is no usable value.
+ * What a value must look like: one description decodes it and yields its JSON Schema. `decode` reports every problem that
+ * it finds, and returns undefined where they leave no usable value.
  */
 export interface Shape<T> {
   readonly schema: JsonSchema;
-  /** What the reader should have written, as in "expected a path". */
+  /** What the author should have written, as in "expected: a path". */
   readonly expected: string;
   decode(value: unknown, at: Path, report: Report): T | undefined;
 }
@@ -39,8 +39,16 @@ export function describe(value: unknown): string {
   return shorten(text);
 }
 
+/** What to do about a wrong value: a hint, and the right value where only one is likely. */
+export interface Advice {
+  readonly hint?: string;
+  /** The value to write instead. */
+  readonly instead?: string;
+}
+
 /** The diagnostic of a value that does not have its shape. */
-export function wrongType(value: unknown, at: Path, expected: string, hint?: string): Diagnostic {
+export function wrongType(value: unknown, at: Path, expected: string, advice: string | Advice = {}): Diagnostic {
+  const { hint, instead }: Advice = typeof advice === "string" ? { hint: advice } : advice;
   const name = at.length === 0 ? "The document" : `\`${at.findLast((step) => typeof step === "string") ?? at[0]}\``;
   return {
     code: "wrong-type",
@@ -50,6 +58,7 @@ export function wrongType(value: unknown, at: Path, expected: string, hint?: str
     expected,
     found: describe(value),
     ...(hint === undefined ? {} : { hint }),
+    ...(instead === undefined ? {} : { fix: { replacement: instead } }),
   };
 }
 
@@ -58,7 +67,7 @@ export function isMap(value: unknown): value is { readonly [key: string]: unknow
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** A scalar that `read` understands; undefined from `read` is a wrong type. */
+/** A scalar that `read` converts; undefined from `read` is a wrong type. */
 export function scalar<T>(expected: string, schema: JsonSchema, read: (value: unknown) => T | undefined): Shape<T> {
   return {
     schema,
@@ -71,14 +80,14 @@ export function scalar<T>(expected: string, schema: JsonSchema, read: (value: un
   };
 }
 
-/** Any text, not empty. */
+/** A text that is not empty. */
 export const text: Shape<string> = scalar(
   "a text",
   { type: "string", minLength: 1 },
   (value) => typeof value === "string" && value !== "" ? value : undefined,
 );
 
-/** Any text, perhaps empty. */
+/** A text, which may be empty. */
 export const anyText: Shape<string> = scalar(
   "a text",
   { type: "string" },
@@ -99,7 +108,7 @@ export const flag: Shape<boolean> = scalar(
   (value) => typeof value === "boolean" ? value : undefined,
 );
 
-/** A text that matches a pattern. */
+/** A text that matches a pattern. The schema has the pattern too. */
 export function pattern(expected: string, regex: RegExp): Shape<string> {
   return scalar(
     expected,
@@ -108,7 +117,7 @@ export function pattern(expected: string, regex: RegExp): Shape<string> {
   );
 }
 
-/** One of some words. An unknown one gets the nearest. */
+/** One of some words. For any other, the nearest is suggested. */
 export function choice<const T extends string>(words: readonly T[]): Shape<T> {
   const expected = words.length === 1 ? `\`${words[0]}\`` : `one of ${words.join(", ")}`;
   return {
@@ -118,7 +127,7 @@ export function choice<const T extends string>(words: readonly T[]): Shape<T> {
       const found = words.find((word) => word === value);
       if (found === undefined) {
         const near = typeof value === "string" ? nearest(value, words) : undefined;
-        report(wrongType(value, at, expected, near === undefined ? undefined : `Did you mean \`${near}\`?`));
+        report(wrongType(value, at, expected, near === undefined ? {} : { hint: didYouMean(near), instead: near }));
       }
       return found;
     },
@@ -151,8 +160,16 @@ export function mapOf<T>(item: Shape<T>): Shape<{ readonly [key: string]: T }> {
   };
 }
 
-/** A map with exactly these keys; an unknown key is an error that names the nearest known one. */
-export function record<T extends object>(fields: Fields<T>, expected = "a map"): Shape<T> {
+/** What a record takes besides its keys, for suggestions. */
+export interface KeyAdvice {
+  /** Names that other programs, or people, use for a key. */
+  readonly otherNames?: { readonly [name: string]: string };
+  /** Keys that are handled before decoding, such as those that add to a list. */
+  readonly further?: readonly string[];
+}
+
+/** A map with exactly these keys; an unknown key is an error that suggests the nearest known one. */
+export function record<T extends object>(fields: Fields<T>, expected = "a map", advice: KeyAdvice = {}): Shape<T> {
   const rows = Object.entries(fields) as [string, Field<unknown>][];
   return {
     expected,
@@ -164,8 +181,12 @@ export function record<T extends object>(fields: Fields<T>, expected = "a map"):
     },
     decode(value, at, report) {
       if (!isMap(value)) return void report(wrongType(value, at, expected));
+      const known = rows.map(([name]) => name);
+      const meant = new Set<string | undefined>();
       for (const key of Object.keys(value)) {
-        if (!Object.hasOwn(fields, key)) report(unknownKey(key, at, rows.map(([name]) => name)));
+        if (Object.hasOwn(fields, key)) continue;
+        report(unknownKey(key, at, value, known, advice));
+        meant.add(suggestedKey(key, known, advice));
       }
       let complete = true;
       const result: { [key: string]: unknown } = {};
@@ -178,6 +199,8 @@ export function record<T extends object>(fields: Fields<T>, expected = "a map"):
           if (field.fallback.value !== undefined) result[key] = field.fallback.value;
         } else {
           complete = false;
+          // A mistyped key is reported as unknown; the right one is not missing as well.
+          if (meant.has(key)) continue;
           report({
             code: "missing-key",
             severity: "error",
@@ -192,7 +215,7 @@ export function record<T extends object>(fields: Fields<T>, expected = "a map"):
   };
 }
 
-/** One of several shapes, told apart by `pick`, so that the problems reported are those of the one that was meant. */
+/** One of several shapes. `pick` chooses the one that was meant, so that only its problems are reported. */
 export function either<T>(
   expected: string,
   shapes: readonly Shape<T>[],
@@ -223,25 +246,49 @@ function isPlain(value: unknown): boolean {
   return typeof value === "string" || typeof value === "number" || typeof value === "boolean";
 }
 
-function unknownKey(key: string, at: Path, known: readonly string[]): Diagnostic {
-  const near = nearest(key, known);
+function unknownKey(
+  key: string,
+  at: Path,
+  map: { readonly [key: string]: unknown },
+  known: readonly string[],
+  advice: KeyAdvice,
+): Diagnostic {
+  const near = suggestedKey(key, known, advice);
   return {
     code: "unknown-key",
     severity: "error",
-    message: `The key \`${key}\` is not known${at.length === 0 ? "" : " here"}`,
+    message: `Unknown key \`${key}\``,
     path: [...at, key],
-    expected: `one of ${known.join(", ")}`,
-    found: key,
-    ...(near === undefined ? {} : { hint: `Did you mean \`${near}\`?` }),
+    ...(near === undefined ? { expected: `one of ${known.join(", ")}` } : { hint: didYouMean(near) }),
+    ...(near === undefined || !isRenamable(key, near, map) ? {} : { fix: { replacement: near } }),
   };
 }
 
-/** The record without the keys that are undefined: what a host did not say has no key in its facts. */
+/** The key that an unknown one was probably meant to be; undefined if none is near. */
+export function suggestedKey(
+  key: string,
+  known: readonly string[],
+  { otherNames = {}, further = [] }: KeyAdvice,
+): string | undefined {
+  const other = key.toLowerCase().replaceAll("_", "-");
+  return Object.hasOwn(otherNames, other) ? otherNames[other] : nearest(key, [...known, ...further]);
+}
+
+/** Whether a key can be renamed: it neither becomes a duplicate nor turns an addition (`key+`) into a replacement. */
+function isRenamable(key: string, near: string, map: { readonly [key: string]: unknown }): boolean {
+  return !Object.hasOwn(map, near) && key.endsWith("+") === near.endsWith("+");
+}
+
+function didYouMean(name: string): string {
+  return `Did you mean \`${name}\`?`;
+}
+
+/** The record without the keys whose value is undefined. */
 export function omitUndefined<T extends object>(record: T): Defined<T> {
   return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined)) as Defined<T>;
 }
 
-/** A record type whose keys that may be undefined are optional instead. */
+/** A record type in which keys that may be undefined are optional instead. */
 export type Defined<T> =
   & { [Key in keyof T as undefined extends T[Key] ? never : Key]: T[Key] }
   & { [Key in keyof T as undefined extends T[Key] ? Key : never]?: Exclude<T[Key], undefined> };

@@ -1,14 +1,16 @@
-import type { Diagnostic, Path } from "../core/diagnostic.ts";
+import type { Diagnostic, Path, Related } from "../core/diagnostic.ts";
 import type { JsonSchema } from "../core/shape.ts";
 import { DEMAND_SCHEMA, demandsOf } from "./demands.ts";
 import type { Profile } from "./profile.ts";
 import { FILLED, given, IS_FALSE, IS_TRUE, STATED } from "./schema_terms.ts";
 
-/** A combination of keys that is no profile. */
+/** A combination of keys that is not a valid profile. */
 interface ConflictRow {
   readonly code: "conflict" | "missing-key";
   /** Where the message points: a key, or the map that lacks one. */
   readonly at: Path;
+  /** The other key of the conflict. */
+  readonly other?: string;
   readonly message: string;
   readonly hint: string;
   readonly applies: (profile: Profile) => boolean;
@@ -16,7 +18,7 @@ interface ConflictRow {
   readonly schema: JsonSchema;
 }
 
-/** Keys that describe how a kernel is booted; a list of explicit segments has no place for them. */
+/** Keys that describe how a kernel is booted; they have no meaning for explicit segments. */
 const OF_A_KERNEL = ["initrd", "dtb", "cmdline", "memory", "predecompress", "stamp"] as const;
 
 const EXPLICIT = given({ segments: FILLED });
@@ -33,7 +35,8 @@ const CONFLICTS: readonly ConflictRow[] = [
   {
     code: "conflict",
     at: ["segments"],
-    message: "`segments` stands beside `kernel`, and a profile loads one or the other",
+    other: "kernel",
+    message: "`segments` and `kernel` are mutually exclusive",
     hint: "Remove one of them",
     applies: (profile) => states(profile, "kernel") && profile.segments.length > 0,
     schema: given({ kernel: STATED, segments: FILLED }),
@@ -41,7 +44,7 @@ const CONFLICTS: readonly ConflictRow[] = [
   {
     code: "missing-key",
     at: [],
-    message: "Explicit segments need an `entry`, the address where execution starts",
+    message: "Explicit segments require an `entry`, the address where execution starts",
     hint: "Add `entry: ADDRESS`",
     applies: (profile) => profile.segments.length > 0 && !states(profile, "entry"),
     schema: { allOf: [EXPLICIT, { not: given({ entry: STATED }) }] },
@@ -49,23 +52,25 @@ const CONFLICTS: readonly ConflictRow[] = [
   {
     code: "conflict",
     at: ["entry"],
-    message: "`entry` would be ignored: it is for explicit `segments` only",
-    hint: "Remove `entry`; a kernel file says itself where it starts",
+    message: "`entry` would be ignored: it is only for explicit `segments`",
+    hint: "Remove `entry`; a kernel file has its own entry point",
     applies: (profile) => states(profile, "entry") && profile.segments.length === 0,
     schema: { allOf: [given({ entry: STATED }), { not: EXPLICIT }] },
   },
   ...OF_A_KERNEL.map((key): ConflictRow => ({
     code: "conflict",
     at: [key],
-    message: `\`${key}\` would be ignored: explicit segments are loaded exactly as they stand`,
-    hint: `Remove \`${key}\`, or name a \`kernel\` in place of \`segments\``,
+    other: "segments",
+    message: `\`${key}\` would be ignored: explicit segments are loaded exactly as written`,
+    hint: `Remove \`${key}\`, or name a \`kernel\` instead of \`segments\``,
     applies: (profile) => profile.segments.length > 0 && states(profile, key),
     schema: given({ segments: FILLED, [key]: STATED }),
   })),
   {
     code: "conflict",
     at: ["preserve_context"],
-    message: "`preserve_context` cannot stand beside `crash`: after a panic there is no running system to continue",
+    other: "crash",
+    message: "`preserve_context` and `crash` are mutually exclusive: after a panic there is no system to continue",
     hint: "Set one of them to `false`",
     applies: (profile) => profile.crash && profile.preserveContext,
     schema: given({ crash: IS_TRUE, preserve_context: IS_TRUE }),
@@ -73,14 +78,15 @@ const CONFLICTS: readonly ConflictRow[] = [
   {
     code: "conflict",
     at: ["checksum"],
-    message: "`checksum` would be ignored: a payload that is to return is entered directly",
+    other: "preserve_context",
+    message: "`checksum` would be ignored: a payload that returns is entered directly",
     hint: "Remove `checksum`, or set it to `false`",
     applies: (profile) => profile.preserveContext && profile.checksum !== false && states(profile, "checksum"),
     schema: given({ preserve_context: IS_TRUE, checksum: { not: IS_FALSE } }),
   },
 ];
 
-/** The conflicts between the keys of a profile; empty if it is sound. */
+/** The conflicts between the keys of a profile; empty if there are none. */
 export function conflictsOf(profile: Profile): readonly Diagnostic[] {
   const between = CONFLICTS.filter((row) => row.applies(profile)).map((row): Diagnostic => ({
     code: row.code,
@@ -88,12 +94,14 @@ export function conflictsOf(profile: Profile): readonly Diagnostic[] {
     message: row.message,
     path: row.at,
     hint: row.hint,
+    ...(row.other === undefined ? {} : { related: [relatedKey(row.other)] }),
   }));
   const ignored = profile.load !== "kexec_file_load" ? [] : demandsOf(profile).map((demand): Diagnostic => ({
     code: "conflict",
     severity: "error",
     message: `\`${demand.key}\` needs kexec_load: ${demand.message}`,
     path: [demand.key],
+    related: [relatedKey("load")],
     hint: `Use \`load: kexec_load\` or \`load: auto\`, or remove \`${demand.key}\``,
   }));
   return [...between, ...ignored];
@@ -106,6 +114,10 @@ export const CONFLICT_SCHEMA: JsonSchema = {
     { not: { allOf: [given({ load: { const: "kexec_file_load" } }), DEMAND_SCHEMA] } },
   ],
 };
+
+function relatedKey(key: string): Related {
+  return { message: `\`${key}\` is set here`, path: [key] };
+}
 
 function states(profile: Profile, key: string): boolean {
   return profile.stated.includes(key);

@@ -2,7 +2,7 @@ import type { JsonSchema } from "../core/shape.ts";
 import type { Profile } from "./profile.ts";
 import { FILLED, FILLED_MAP, given, IS_TRUE, STATED } from "./schema_terms.ts";
 
-/** Something in a profile that only kexec_load honours. */
+/** Something in a profile that only kexec_load can do. */
 export interface Demand {
   /** The profile's key. */
   readonly key: string;
@@ -45,7 +45,7 @@ const DEMANDS: readonly DemandRow[] = [
   {
     key: "checksum",
     applies: (profile) => profile.checksum !== true,
-    message: "kexec_file_load decides itself whether and how to verify the segments",
+    message: "with kexec_file_load the kernel decides how to verify the segments",
     schema: given({ checksum: { not: IS_TRUE } }),
   },
   {
@@ -57,7 +57,7 @@ const DEMANDS: readonly DemandRow[] = [
   {
     key: "dtb",
     applies: (profile) => profile.dtb !== undefined,
-    message: "kexec_file_load hands the running kernel's device tree on",
+    message: "kexec_file_load passes on the running kernel's device tree",
     schema: given({ dtb: STATED }),
   },
   {
@@ -68,7 +68,7 @@ const DEMANDS: readonly DemandRow[] = [
   },
 ];
 
-/** What in a profile only kexec_load honours, in a fixed order; empty if either call will do. */
+/** What in a profile only kexec_load can do, in a fixed order; empty if either call works. */
 export function demandsOf(profile: Profile): readonly Demand[] {
   return DEMANDS.filter((row) => row.applies(profile)).map(({ key, message }) => ({ key, message }));
 }

@@ -21,8 +21,8 @@ interface Fault {
 type Parsed = { readonly value: unknown; readonly warning: Error | undefined } | { readonly error: Error };
 
 /**
- * Reads one YAML document with every scalar as text. All keys that stand twice are reported; the value is the last
- * one's, so that the rest of the document can be checked too.
+ * Reads one YAML document with every scalar as text. All duplicate keys are reported; the last one's value counts, so that
+ * the rest of the document can be checked too.
  */
 export function readDocument(text: string, source: Source): YamlDocument {
   const strict = parsed(text, false);
@@ -64,7 +64,7 @@ function secondOpinion(text: string): Fault | undefined {
   }
 }
 
-/** The bare reason of an `@std/yaml` error, whose message has the place and an excerpt behind it. */
+/** The bare reason of an `@std/yaml` error, without the position and the excerpt at the end of its message. */
 function faultOf(error: Error): Fault {
   return {
     reason: error.message.replace(/ at line \d+, column \d+[^]*$/, "").replace(/^Cannot [^:]*: /, ""),
@@ -125,7 +125,7 @@ const SYNTAX_HINTS: readonly { reason: RegExp; text: RegExp; line: RegExp; hint:
   { reason: ANY, text: ANY, line: /: .*:(?: |$)/, hint: "Quote a text that contains `: `" },
   { reason: ANY, text: ANY, line: /: *["']/, hint: "Quote the whole text, or none of it" },
   { reason: /indentation/, text: ANY, line: ANY, hint: "Begin the keys of one map in the same column" },
-  { reason: ANY, text: ANY, line: ANY, hint: "A profile has lines of `key: value`, with a space behind the colon" },
+  { reason: ANY, text: ANY, line: ANY, hint: "A profile has lines of `key: value`, with a space after the colon" },
 ];
 
 function emptyProblem(text: string, source: Source): Diagnostic {
@@ -142,8 +142,9 @@ function duplicateProblems(source: Source): readonly Diagnostic[] {
   return source.duplicateKeys().map(({ name, first, again }) => ({
     code: "duplicate-key",
     severity: "error",
-    message: `The key \`${name}\` stands twice, first in line ${first.line}, column ${first.column}`,
+    message: `Duplicate key \`${name}\`; first defined at line ${first.line}`,
     position: again,
+    related: [{ message: "First defined here", position: first }],
     hint: "Remove one of them",
   }));
 }

@@ -1,6 +1,6 @@
 // deno-lint-ignore-file camelcase -- these are the keys as a profile writes them
 import { KEXEC_ARCHITECTURES, type KexecArch } from "../core/kexec_arch.ts";
-import { choice, type Fields, list, record, type Shape } from "../core/shape.ts";
+import { choice, type Fields, type KeyAdvice, list, record, type Shape } from "../core/shape.ts";
 import { formatAddress } from "../core/number.ts";
 import { cmdline } from "./cmdline/shape.ts";
 import { fileRef, fileRefs, paths } from "./file_shape.ts";
@@ -10,7 +10,7 @@ import { requires } from "./requires_shape.ts";
 import { address, boolean, checksum, label, prose } from "./scalars.ts";
 import { segment } from "./segment_shape.ts";
 
-/** A profile's keys as the file states them, decoded, with defaults filled in. */
+/** A profile's keys as its files have them, decoded, with defaults filled in. */
 export interface Stated {
   readonly version: 1;
   readonly extends?: readonly string[];
@@ -35,7 +35,7 @@ export interface Stated {
 
 const version: Shape<1> = refine(choice(["1"]), () => 1 as const, { enum: [1, "1"] });
 
-/** An editor reads the name 386 as a number. */
+/** An editor's YAML parser reads the name 386 as a number. */
 const arch: Shape<KexecArch> = refine(
   choice(KEXEC_ARCHITECTURES.map(({ name }) => name)),
   (name) => name,
@@ -60,7 +60,7 @@ const memory: Shape<Profile["memory"]> = refine(
   },
 );
 
-/** Every key of a profile: how it is decoded, what an editor is told of it, and what it means. */
+/** Every key of a profile: how it is decoded, what an editor says of it, and what it means. */
 export const FIELDS: Fields<Stated> = {
   version: { shape: version, doc: "Version of the profile format: 1." },
   name: {
@@ -72,7 +72,7 @@ export const FIELDS: Fields<Stated> = {
   description: { shape: prose, doc: "What the profile is for, for people.", ...optional },
   extends: {
     shape: paths,
-    doc: "A profile, or several, whose keys hold where this one has none; the later of them wins over the earlier. " +
+    doc: "A profile, or several, that supply the keys that this one lacks; a later one overrides an earlier one. " +
       "Maps merge key by key, lists replace; `initrd+`, `segments+`, `cmdline+`, and `remove+`, `set+` and `append+` " +
       "within `cmdline`, add to the list below. Relative to this file's own folder.",
     ...optional,
@@ -80,27 +80,27 @@ export const FIELDS: Fields<Stated> = {
   },
   requires: {
     shape: requires,
-    doc: "What the host must be; any other is refused, and so is one that does not say.",
+    doc: "What the host must be. A host that is not, or for which it is unknown, is refused.",
     ...optional,
     examples: [{ architecture: "x86_64", kernel: ">=6.1 <7" }],
   },
   kernel: {
     shape: fileRef,
-    doc: "The kernel to boot: a path, or a map that pins its content too. Relative to the profile's own folder.",
+    doc: "The kernel to boot: a path, or a map that also pins its content. Relative to the profile's own folder.",
     ...optional,
     examples: ["/boot/vmlinuz", { path: "/boot/vmlinuz", sha256: "0".repeat(64) }],
   },
   initrd: {
     shape: fileRefs,
-    doc: "The initial RAM disk, or several, which are concatenated in order. An empty list is none.",
+    doc: "The initial RAM disk, or several, which are concatenated in order. An empty list means none.",
     fallback: { value: [] },
     examples: ["/boot/initrd.img", ["/boot/microcode.img", "/boot/initrd.img"]],
   },
   dtb: {
     shape: fileRef,
     doc:
-      "The flattened device tree that an arm64 kernel is given, with a `/chosen` of its own, in place of the running " +
-      "one's; with kexec_load on arm64 only.",
+      "The flattened device tree for an arm64 kernel, whose `/chosen` is rewritten, instead of the running kernel's; " +
+      "only with kexec_load on arm64.",
     ...optional,
     examples: ["board.dtb"],
   },
@@ -122,24 +122,24 @@ export const FIELDS: Fields<Stated> = {
   },
   load: {
     shape: choice(["auto", "kexec_file_load", "kexec_load"]),
-    doc: "The system call to load with. `auto` chooses, and the plan says why.",
+    doc: "The system call to load with. `auto` chooses one, and the plan says why.",
     fallback: { value: "auto" },
   },
   arch: {
     shape: arch,
-    doc: "The architecture that kexec_load is told: `default`, or a KEXEC_ARCH_ name in lower case.",
+    doc: "The architecture passed to kexec_load: `default`, or a KEXEC_ARCH_ name in lower case.",
     fallback: { value: "default" },
     examples: ["x86_64", "aarch64"],
   },
   entry: {
     shape: address,
-    doc: "Physical address where execution starts; with explicit `segments` only.",
+    doc: "Physical address where execution starts; only with explicit `segments`.",
     ...optional,
     examples: ["0x100000"],
   },
   segments: {
     shape: list(segment),
-    doc: "Explicit segments, in place of `kernel`. An empty list is none.",
+    doc: "Explicit segments, instead of `kernel`. An empty list means none.",
     fallback: { value: [] },
     examples: [[{ at: "0x100000", hex: "f4 eb fd" }]],
   },
@@ -152,22 +152,48 @@ export const FIELDS: Fields<Stated> = {
   checksum: {
     shape: checksum,
     doc:
-      "With kexec_load: verify the segments just before the jump, by `xxh64` or `sha256`; `true` is the quicker one.",
+      "With kexec_load: verify the segments just before the jump, by `xxh64` or `sha256`; `true` means the faster one.",
     fallback: { value: true },
     examples: [true, false, "sha256"],
   },
   predecompress: {
     shape: boolean,
-    doc: "With kexec_load: place the decompressed kernel, so that the reboot need not do it.",
+    doc: "With kexec_load: place the decompressed kernel, so that the reboot does not have to decompress it.",
     fallback: { value: false },
   },
   stamp: {
     shape: boolean,
     doc: "Add `warmboot.plan=DIGEST` to the command line, a digest of kernel, initrds and command line, so that " +
-      "`status --booted` can say for certain whether this is what booted.",
+      "`status --booted` can verify whether this is what booted.",
     fallback: { value: false },
   },
 };
 
-/** The shape of a whole profile, key by key. What keys ask of one another is in conflicts.ts. */
-export const PROFILE: Shape<Stated> = record(FIELDS, "a map");
+/** Names of a profile's keys elsewhere: in boot loader entries, GRUB, kexec-tools, libvirt, and in conversation. */
+const OTHER_NAMES: NonNullable<KeyAdvice["otherNames"]> = {
+  append: "cmdline",
+  args: "cmdline",
+  bootargs: "cmdline",
+  "boot-args": "cmdline",
+  "command-line": "cmdline",
+  commandline: "cmdline",
+  kargs: "cmdline",
+  "kernel-args": "cmdline",
+  "kernel-cmdline": "cmdline",
+  options: "cmdline",
+  params: "cmdline",
+  parameters: "cmdline",
+  image: "kernel",
+  linux: "kernel",
+  vmlinuz: "kernel",
+  initramfs: "initrd",
+  ramdisk: "initrd",
+  "device-tree": "dtb",
+  devicetree: "dtb",
+};
+
+/** What to suggest for an unknown key of a profile. The lists that have `key+` are in overlay.ts. */
+export const KEY_ADVICE: KeyAdvice = { otherNames: OTHER_NAMES, further: ["initrd+", "segments+", "cmdline+"] };
+
+/** The shape of a whole profile, key by key. conflicts.ts has what keys require of each other. */
+export const PROFILE: Shape<Stated> = record(FIELDS, "a map", KEY_ADVICE);

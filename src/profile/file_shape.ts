@@ -5,16 +5,29 @@ import { path, sha256 } from "./scalars.ts";
 
 const bare: Shape<FileRef> = refine(path, (value) => ({ path: value }));
 
-const pinned: Shape<FileRef> = record<FileRef>({
-  path: { shape: path, doc: "Absolute, or relative to the profile's own folder." },
-  sha256: {
-    shape: sha256,
-    doc: "SHA-256 that the file must have; with another one nothing is loaded.",
-    fallback: { value: undefined },
+const pinned: Shape<FileRef> = record<FileRef>(
+  {
+    path: { shape: path, doc: "Absolute, or relative to the profile's own folder." },
+    sha256: {
+      shape: sha256,
+      doc: "SHA-256 that the file must have; otherwise nothing is loaded.",
+      fallback: { value: undefined },
+    },
   },
-}, "a map of `path` and `sha256`");
+  "a map of `path` and `sha256`",
+  {
+    otherNames: {
+      file: "path",
+      checksum: "sha256",
+      digest: "sha256",
+      hash: "sha256",
+      pin: "sha256",
+      sha256sum: "sha256",
+    },
+  },
+);
 
-/** A file: its path, or a map that pins its content too. The path is as the file writes it, not yet resolved. */
+/** A file: its path, or a map that also pins its content. The path is as written, not resolved yet. */
 export const fileRef: Shape<FileRef> = either(
   "a path, or a map of `path` and `sha256`",
   [bare, pinned],

@@ -1,9 +1,9 @@
-/** One step of a pattern: any run of characters, or one character that it takes. */
+/** One step of a pattern: any run of characters, or a test of one character. */
 type Step = "run" | ((character: string) => boolean);
 
 /**
  * Whether a pattern matches the whole of a text: `*` is any run of characters, `?` any one, `[a-z]` one of a set and
- * `[!a-z]` one that is not in it; an open bracket without its end is itself. In time that grows as pattern times text.
+ * `[!a-z]` one that is not in it; an unclosed bracket is itself. Takes time proportional to pattern times text.
  */
 export function matchesGlob(pattern: string, text: string): boolean {
   const steps = stepsOf(pattern);

@@ -7,23 +7,23 @@ import { excessOf, MAX_BYTES } from "./limits.ts";
 import { placed, type Source, sourceOf } from "./locate.ts";
 import { MERGE_KEY, resolveMerges } from "./merge.ts";
 
-/** What a file is to a profile: the profile itself, something that it extends, or an addition beside it. */
+/** What a file is to a profile: the profile itself, something that it extends, or a drop-in. */
 export type LayerRole = "profile" | "base" | "drop-in";
 
-/** One file of a profile: its map, in which nothing is decoded yet, and its text for places. */
+/** One file of a profile: its map, in which nothing is decoded yet, and its text. */
 export interface Layer {
-  /** The path that messages show, whose folder resolves relative paths. */
+  /** The path that messages show; its folder resolves relative paths. */
   readonly file: string;
   readonly role: LayerRole;
-  /** Its text; undefined where the file is none. */
+  /** Its text; undefined where the file is not text. */
   readonly text: string | undefined;
-  /** Its text, for places; undefined where the file is none. */
+  /** Its text, to find positions in; undefined where the file is not text. */
   readonly source: Source | undefined;
-  /** Its keys, YAML's merge keys resolved; undefined where the file cannot be read as a map. */
+  /** Its keys, with YAML's merge keys resolved; undefined where the file cannot be read as a map. */
   readonly map: { readonly [key: string]: unknown } | undefined;
   /** The files that it extends, as it writes them. */
   readonly bases: readonly string[];
-  /** What is wrong with the file as such; each has its place. */
+  /** What is wrong with the file as such; each has its position. */
   readonly problems: readonly Diagnostic[];
 }
 
@@ -53,9 +53,9 @@ export function readLayerText(text: string, file: string, role: LayerRole): Laye
   }
   const document = readDocument(body, source);
   const problems: Diagnostic[] = [...document.problems];
-  const report = (problem: Diagnostic): void => void problems.push(placed(problem, source));
+  const report = (problem: Diagnostic): void => void problems.push(placed(problem, (path) => ({ source, path })));
   if (document.value === undefined) {
-    // What is commented out, or not yet written, adds nothing to a profile; only a profile must say something.
+    // A base or drop-in may be empty, or hold only comments; a profile may not.
     const isEmpty = role !== "profile" && problems.every(({ code }) => code === "empty-document");
     return {
       file,
@@ -107,7 +107,7 @@ function tooLarge(length: number, file: string): Diagnostic {
     message: `The file of ${formatSize(length)} is too large for a profile`,
     position: { file, line: 1, column: 1, length: 1 },
     expected: `at most ${formatSize(MAX_BYTES)}`,
-    hint: "Name a kernel or a payload inside a profile, and give the profile here",
+    hint: "To boot a kernel, name it in a profile and give the profile here",
   };
 }
 
@@ -115,11 +115,11 @@ function notText(found: string, position: Position): Diagnostic {
   return {
     code: "not-text",
     severity: "error",
-    message: `The file is not a text: ${found}`,
+    message: `The file is not text: ${found}`,
     position,
     expected: "YAML in UTF-8",
     found,
-    hint: "Give a profile here, saved as UTF-8",
+    hint: "Give a profile that is saved as UTF-8",
   };
 }
 

@@ -2,29 +2,29 @@ import { dirname, isAbsolute } from "@std/path/posix";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { type Layer, readLayer } from "./layer.ts";
 
-/** A further file of a profile: its bytes, or why there are none. */
+/** A further file of a profile: its bytes, or why it could not be read. */
 export type LayerFile =
   | {
     readonly kind: "bytes";
     readonly bytes: Uint8Array;
-    /** What two names of one file have in common. */
+    /** The same for all names of one file. */
     readonly id: string;
   }
   | { readonly kind: "failed"; readonly diagnostic: Diagnostic };
 
-/** Paths of drop-ins, in their order, and what kept some from being found. */
+/** Paths of drop-ins, in their order, and why some could not be listed. */
 export interface DropIns {
   /** The files. */
   readonly files: readonly string[];
-  /** Every complaint. */
+  /** Every problem. */
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Supplies the files that a profile is made of besides its own. */
+/** Supplies the other files that a profile is made of. */
 export interface LayerReader {
   /** Reads a file. */
   read(path: string): LayerFile;
-  /** The drop-ins beside a file: those of the folder `FILE.d` that count, in their order. */
+  /** The drop-ins of a file: those in the folder `FILE.d` that count, in their order. */
   dropIns(file: string): DropIns;
 }
 
@@ -44,7 +44,7 @@ export const MAX_CHAIN = 8;
 /** The most files that one profile is made of. */
 export const MAX_LAYERS = 64;
 
-/** The files of a profile, the lowest first: what is above wins. */
+/** The files of a profile, the lowest first: a higher one overrides a lower one. */
 export interface LayerStack {
   readonly layers: readonly Layer[];
   readonly diagnostics: readonly Diagnostic[];
@@ -108,8 +108,8 @@ function alone(base: string): Diagnostic {
   return {
     code: "layer-unavailable",
     severity: "error",
-    message: `The profile extends ${base}, and no files are read here`,
-    hint: "Give whoever parses the profile a reader of its layers",
+    message: `The profile extends ${base}, but no reader of files was given`,
+    hint: "Give parseProfile a context with a reader",
   };
 }
 
@@ -120,7 +120,7 @@ function circular(path: string, chain: readonly Link[]): Diagnostic {
     message: chain.length === 1
       ? `${path} extends itself`
       : `${path} extends itself: ${[...chain.map(({ file }) => file), path].join(" extends ")}`,
-    hint: "Take one of them out; a base cannot stand on what stands on it",
+    hint: "Remove one `extends` of the chain",
   };
 }
 
@@ -130,7 +130,7 @@ function tooDeep(path: string, chain: readonly Link[]): Diagnostic {
     severity: "error",
     message: `Too many files extend one another: ${[...chain.map(({ file }) => file), path].join(" extends ")}`,
     expected: `a chain of at most ${MAX_CHAIN} files`,
-    hint: "List the bases side by side: `extends: [a.yaml, b.yaml]`",
+    hint: "List the bases next to each other: `extends: [a.yaml, b.yaml]`",
   };
 }
 
@@ -138,9 +138,9 @@ function tooMany(path: string): Diagnostic {
   return {
     code: "layer-depth",
     severity: "error",
-    message: `${path} is one file too many for one profile`,
-    expected: `at most ${MAX_LAYERS} files, drop-ins counted`,
-    hint: "Put several of them into one",
+    message: `The profile has too many files; ${path} is the first beyond the limit`,
+    expected: `at most ${MAX_LAYERS} files, including drop-ins`,
+    hint: "Merge several of them into one",
   };
 }
 
@@ -149,14 +149,14 @@ function extendingDropIn({ source }: Layer): Diagnostic {
   return {
     code: "conflict",
     severity: "error",
-    message: "A drop-in cannot have `extends`: what it would bring in has no place above or below the profile",
+    message: "A drop-in cannot have `extends`: its base would be neither above nor below the profile",
     path: ["extends"],
     ...(position === undefined ? {} : { position }),
-    hint: "Put `extends` into the profile, or write what is wanted into the drop-in",
+    hint: "Move `extends` to the profile, or write the keys into the drop-in",
   };
 }
 
-/** A path as the file that writes it means it: relative to its folder. `..` stays: behind a link it does not lead back. */
+/** A path resolved from the folder of the file that has it. `..` stays: after a symbolic link it does not lead back. */
 export function pathBeside(path: string, file: string): string {
   const folder = dirname(file);
   if (isAbsolute(path) || folder === ".") return path;

@@ -3,7 +3,7 @@ import type { Path } from "../core/diagnostic.ts";
 /** The largest profile, bytes. */
 export const MAX_BYTES = 1 << 20;
 
-/** The most values that a profile may expand to, aliases counted as often as they stand; a text counts one per KiB. */
+/** The most values that a profile may expand to, each alias counted in full; a text counts one per KiB. */
 export const MAX_VALUES = 10_000;
 
 /** The longest key, UTF-16 units. */
@@ -12,15 +12,15 @@ export const MAX_KEY = 256;
 /** The deepest nesting of maps and lists. */
 export const MAX_DEPTH = 64;
 
-/** Where a value passes a limit, and which. */
+/** Where a value exceeds a limit, and which one. */
 export interface Excess {
   readonly path: Path;
   readonly message: string;
 }
 
 /**
- * Counts what a parsed YAML value would expand to, without expanding it: an anchored value is counted once and its
- * count added for each alias. Undefined if it is within the limits.
+ * Counts what a parsed YAML value would expand to, without expanding it: an anchored value is counted once, and its count
+ * is added for each alias. Undefined if it is within the limits.
  */
 export function excessOf(value: unknown): Excess | undefined {
   const counts = new Map<object, number>();

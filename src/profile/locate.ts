@@ -1,25 +1,30 @@
-import type { Diagnostic, Path, Position } from "../core/diagnostic.ts";
+import type { Diagnostic, Path, Position, Related } from "../core/diagnostic.ts";
 import { MERGE_KEY } from "./merge.ts";
 import { aliased, parseTree, type Span, type YamlEntry, type YamlNode } from "./yaml_tree.ts";
 
-/** A key that stands twice in one map. */
+/** A key that one map has more than once. */
 export interface DuplicateKey {
   readonly name: string;
   readonly first: Position;
   readonly again: Position;
 }
 
-/** A profile's text, which can say where things stand in it. It is parsed for places when the first one is asked for. */
+/** A profile's text, which finds the positions of values in it. It is parsed for them when the first one is needed. */
 export interface Source {
-  /** The place of some text. `length` is cut at the end of the line, and at least 1. */
+  /** The position of an offset, UTF-16 units. `length` is cut at the end of the line, and at least 1. */
   at(offset: number, length: number): Position;
-  /** The place of the key at a path, or of its value. Where the path is not in the text, its deepest part that is. */
-  locate(path: Path, target: "key" | "value"): Position;
-  /** Every key that stands twice, in the order of the text. */
+  /** The position of the key at a path, or of its value; of the deepest part of the path that is in the text. */
+  locate(path: Path, target: Target): Position;
+  /** The same, if exactly that key or value is in the text, and on one line; else undefined. */
+  exact(path: Path, target: Target): Position | undefined;
+  /** Every key that one map has more than once, in the order of the text. */
   duplicateKeys(): readonly DuplicateKey[];
 }
 
-/** A longer line is of no use under a message, and a profile may be one line of 1 MiB. */
+/** What of an entry a position is about. */
+export type Target = "key" | "value";
+
+/** A longer line does not help under a message, and a profile may be one line of 1 MiB. */
 const LONGEST_SHOWN = 1000;
 
 /** Wraps a text without a byte-order mark. `file` is the path that messages show. */
@@ -47,7 +52,14 @@ export function sourceOf(text: string, file: string): Source {
     at,
     locate: (path, target) => {
       const root = tree();
-      return root === undefined || root.start < 0 ? at(0, 1) : spanAt(spanOf(root, path, target));
+      return root === undefined || root.start < 0 ? at(0, 1) : spanAt(spanOf(root, path, target).span);
+    },
+    exact: (path, target) => {
+      const root = tree();
+      if (root === undefined || path.length === 0) return undefined;
+      const { span, found } = spanOf(root, path, target);
+      const isShort = found && span.start >= 0 && !/[\r\n]/.test(text.slice(span.start, span.end));
+      return isShort ? spanAt(span) : undefined;
     },
     duplicateKeys: () => {
       const root = tree();
@@ -60,34 +72,54 @@ export function sourceOf(text: string, file: string): Source {
   };
 }
 
-/** Keys are what these are about; the others are about a value. */
+/** These codes are about a key; the others are about a value. */
 const ABOUT_KEYS: readonly Diagnostic["code"][] = ["unknown-key", "conflict"];
 
-/** A diagnostic with the place of its path, unless it has one. */
-export function placed(diagnostic: Diagnostic, source: Source): Diagnostic {
-  if (diagnostic.position !== undefined) return diagnostic;
-  const target = ABOUT_KEYS.includes(diagnostic.code) ? "key" : "value";
-  return { ...diagnostic, position: source.locate(diagnostic.path ?? [], target) };
+/** The text that has the value at a path, and the value's path in that text; undefined where there is none. */
+export type FindSource = (path: Path) => { readonly source: Source; readonly path: Path } | undefined;
+
+/** A diagnostic with the positions of its path, of its related places and of its fix, unless it has one itself. */
+export function placed(diagnostic: Diagnostic, find: FindSource): Diagnostic {
+  const { fix, related, ...rest } = diagnostic;
+  if (rest.position !== undefined) return diagnostic;
+  const target: Target = ABOUT_KEYS.includes(rest.code) ? "key" : "value";
+  const own = find(rest.path ?? []);
+  const exact = fix === undefined ? undefined : own?.source.exact(own.path, target);
+  return {
+    ...rest,
+    ...(own === undefined ? {} : { position: own.source.locate(own.path, target) }),
+    ...(related === undefined ? {} : { related: related.map((place) => placedKey(place, find)) }),
+    ...(fix === undefined || exact === undefined ? {} : { fix: { ...fix, position: exact } }),
+  };
 }
 
-/** The place of a path in a tree: the deepest node on the way that is written. */
-function spanOf(root: YamlNode, path: Path, target: "key" | "value"): Span {
+/** What is related to a diagnostic is a key. */
+function placedKey(place: Related, find: FindSource): Related {
+  const found = place.position === undefined && place.path !== undefined ? find(place.path) : undefined;
+  return found === undefined ? place : { ...place, position: found.source.locate(found.path, "key") };
+}
+
+/** The span of a path in a tree: of the deepest node on the way that is written. `found` if that is the whole path. */
+function spanOf(root: YamlNode, path: Path, target: Target): { readonly span: Span; readonly found: boolean } {
   let span: Span = root;
   let node: YamlNode | undefined = root;
+  let found = true;
   for (const [index, step] of path.entries()) {
     const collection: YamlNode | undefined = node === undefined ? undefined : aliased(node);
     const entry: YamlEntry | undefined = collection?.kind === "map" ? entryOf(collection, String(step), 0) : undefined;
     node = entry?.value ??
       (collection?.kind === "list" && typeof step === "number" ? collection.items[step] : undefined);
-    if (node === undefined) break;
+    if (node === undefined) return { span, found: false };
     const atKey = target === "key" && index === path.length - 1;
     const places: readonly Span[] = entry === undefined ? [node] : atKey ? [entry.key] : [node, entry.key];
-    span = places.find((place) => place.start >= 0) ?? span;
+    const written = places.find((place) => place.start >= 0);
+    span = written ?? span;
+    found = written !== undefined && written === places[0];
   }
-  return span;
+  return { span, found };
 }
 
-/** The entry that a key has its value from: of duplicates the last, else the first merged one. */
+/** The entry that gives a key its value: the last of duplicates, else the first merged one. */
 function entryOf(map: YamlNode & { kind: "map" }, name: string, depth: number): YamlEntry | undefined {
   const own = map.entries.findLast((entry) => entry.name === name);
   if (own !== undefined || name === MERGE_KEY || depth > MAX_MERGES) return own;
@@ -102,7 +134,7 @@ function entryOf(map: YamlNode & { kind: "map" }, name: string, depth: number): 
   return undefined;
 }
 
-/** A merge may name the map that it stands in; such a profile is refused, but its problems are located first. */
+/** A merge may name the map that contains it; such a profile is refused, but its problems are located first. */
 const MAX_MERGES = 16;
 
 function duplicatesIn(root: YamlNode): readonly { name: string; first: Span; again: Span }[] {
@@ -117,7 +149,7 @@ function duplicatesIn(root: YamlNode): readonly { name: string; first: Span; aga
   });
 }
 
-/** Without a tree, places fall back to the start: a text that one parser reads and the other does not. */
+/** Without a tree, positions fall back to the start: for a text that one parser reads and the other does not. */
 function treeOrNothing(text: string): YamlNode | undefined {
   try {
     return parseTree(text);

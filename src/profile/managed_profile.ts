@@ -1,31 +1,31 @@
 import { sha256Of } from "../core/sha256.ts";
 
-/** How a file that follows the newest kernel was written, and so is written again. */
+/** How a profile that follows the newest kernel was written, and is written again. */
 export interface ManagedProfile {
-  /** Whether it pins its files by their digests. */
+  /** Whether it pins its files by their SHA-256. */
   readonly pin: boolean;
 }
 
-/** What the first line of a file says of it. */
+/** What the first line of a file says about it. */
 export interface ManagedMark extends ManagedProfile {
-  /** Whether what follows the line is as it was written: if not, a person has changed it. */
+  /** Whether the text after the line is unchanged; if not, a person has edited it. */
   readonly isIntact: boolean;
 }
 
 const MARK = /^# warmboot refresh: newest( pin)? sha256=([0-9a-f]{64})\n/;
 
 const NOTE =
-  `# \`warmboot refresh\` writes this file anew when another kernel is the newest. Do not change it: extend it, from
-# another profile or by drop-ins. Without the line above, or once anything is changed, it is left as it is.
+  `# \`warmboot refresh\` rewrites this file when another kernel is the newest. Do not edit it: extend it from another
+# profile, or add drop-ins. Once it is edited, or the line above is removed, refresh no longer touches it.
 `;
 
-/** A text with the mark above it, by which it is known as one that no person wrote. */
+/** A text below the mark that says that no person wrote it. */
 export function managedProfileText(text: string, { pin }: ManagedProfile): string {
   const body = `${NOTE}${text}`;
   return `# warmboot refresh: newest${pin ? " pin" : ""} sha256=${sha256Of(body)}\n${body}`;
 }
 
-/** Reads the mark; undefined for a file that has none, which a person wrote. */
+/** Reads the mark; undefined for a file without one, which a person wrote. */
 export function managedMarkOf(text: string): ManagedMark | undefined {
   const found = MARK.exec(text);
   if (found === null) return undefined;

@@ -1,12 +1,13 @@
 import type { Path } from "../core/diagnostic.ts";
 import { isMap, type Report, wrongType } from "../core/shape.ts";
 
-/** YAML's merge key: its map's keys, or those of a list of maps, stand in for the ones that the map itself lacks. */
+/** YAML's merge key: the keys of its map, or of a list of maps, supply the ones that the map itself lacks. */
 export const MERGE_KEY = "<<";
 
 /**
- * Resolves the merge keys of a parsed YAML value. The failsafe schema leaves them as they are written. A map's own keys
- * win over merged ones, and among a list of maps the earlier wins. The value must be within the limits of limits.ts.
+ * Resolves the merge keys of a parsed YAML value, which the failsafe schema leaves as they are. A map's own keys override
+ * merged ones, and in a list of maps an earlier one overrides a later one. The value must be within the limits of
+ * limits.ts.
  */
 export function resolveMerges(value: unknown, at: Path, report: Report): unknown {
   if (Array.isArray(value)) return value.map((item: unknown, index) => resolveMerges(item, [...at, index], report));

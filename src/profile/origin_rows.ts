@@ -6,7 +6,7 @@ import { originAt, type Traced } from "./overlay.ts";
 export interface OriginRow {
   /** The key, from the root; for an entry of a list, with its index. */
   readonly path: Path;
-  /** As the file writes it, quotes aside; `[]` and `{}` are empty; undefined where nothing is written. */
+  /** As the file has it, without quotes; `[]` and `{}` are empty; undefined where nothing is written. */
   readonly value: string | undefined;
   readonly file: string;
   /** From 1. */
@@ -15,7 +15,7 @@ export interface OriginRow {
   readonly column: number;
 }
 
-/** Every value of a merged profile that has none within it, in the order of its keys. */
+/** Every value of a merged profile that is not a filled map or list, in the order of its keys. */
 export function originRows(merged: Traced): readonly OriginRow[] {
   const rows = (value: unknown, path: Path): readonly OriginRow[] => {
     const inner = isMap(value) ? Object.entries(value) : Array.isArray(value) ? [...value.entries()] : [];

@@ -4,7 +4,7 @@ import { splitAtSeparator, splitParameters } from "./cmdline/cmdline.ts";
 import type { Layer } from "./layer.ts";
 import { placed } from "./locate.ts";
 
-/** Where a value of a merged profile comes from. Without `parts` all that is in it stands in the same place. */
+/** Where a value of a merged profile comes from. Without `parts`, everything in it comes from the same file. */
 export interface Origin {
   readonly layer: Layer;
   /** The value's path in that file. */
@@ -18,7 +18,7 @@ export interface Traced {
   readonly origin: Origin;
 }
 
-/** Keys that tell one profile from another: those of a base do not become the profile's. */
+/** Keys that identify one profile: a profile does not take them from its base. */
 const OF_ONE_FILE: readonly string[] = ["version", "name", "description", "extends"];
 
 /** The lists to which a `+` after the key adds, and whether they hold parameters, which may be written as a string too. */
@@ -31,12 +31,12 @@ const ADDABLE: { readonly [path: string]: { readonly parameters: boolean } } = {
   "cmdline.append": { parameters: true },
 };
 
-/** The keys with a `+`, from the root. */
+/** The keys `key+`, from the root. */
 export const ADDING_KEYS: readonly Path[] = Object.keys(ADDABLE).map((key) => `${key}+`.split("."));
 
 /**
- * Lays files over one another, the lowest first: maps merge key by key, anything else replaces what is below it, and
- * `key+` adds to the list below it. Places of the whole are those of the profile's own file.
+ * Overlays files, the lowest first: maps merge key by key, anything else replaces what is below it, and `key+` adds to the
+ * list below it. The position of the whole is that of the profile's own file.
  */
 export function overlayAll(layers: readonly Layer[], report: Report): Traced | undefined {
   let merged: Traced | undefined;
@@ -52,7 +52,7 @@ export function overlayAll(layers: readonly Layer[], report: Report): Traced | u
     : { ...merged, origin: { ...merged.origin, layer: main, path: [] } };
 }
 
-/** The file, and the path in it, that a path of the merged value leads to; for what is nowhere, the map around it. */
+/** The file, and the path in it, of a path in the merged value; for a path that is nowhere, of the map around it. */
 export function originAt(origin: Origin, path: Path): Origin {
   let at = origin;
   for (const [index, step] of path.entries()) {
@@ -85,7 +85,7 @@ function overlay(below: Traced | undefined, above: Traced, at: Path, report: Rep
   };
 }
 
-/** The list that a key with a `+` adds to; undefined for any other key. */
+/** The list that `key+` adds to; undefined for any other key. */
 function addTarget(at: Path, key: string): { readonly key: string; readonly parameters: boolean } | undefined {
   if (!key.endsWith("+")) return undefined;
   const bare = key.slice(0, -1);
@@ -99,7 +99,7 @@ function partOf({ value, origin }: Traced, step: string | number): Traced {
   return { value: inner, origin: origin.parts?.get(step) ?? { layer: origin.layer, path: [...origin.path, step] } };
 }
 
-/** A list's entries; anything else is a list of one, which the decoder takes or refuses. */
+/** A list's entries; anything else counts as a list of one, which the decoder accepts or refuses. */
 function itemsOf(traced: Traced | undefined): readonly Traced[] {
   if (traced === undefined) return [];
   return Array.isArray(traced.value) ? traced.value.map((_, index) => partOf(traced, index)) : [traced];
@@ -140,8 +140,9 @@ function bothWays(key: string, part: Traced): Diagnostic {
   return at(part, {
     code: "conflict",
     severity: "error",
-    message: `\`${key}+\` stands beside \`${key}\`, and a file either adds to the list below it or replaces it`,
-    hint: `Write all of it in \`${key}\`, or in \`${key}+\``,
+    message: `Use either \`${key}\` or \`${key}+\``,
+    hint: `\`${key}\` replaces the list of the layers below; \`${key}+\` adds to it`,
+    related: [{ message: `\`${key}\` is set here`, path: [...part.origin.path.slice(0, -1), key] }],
   });
 }
 
@@ -149,12 +150,12 @@ function editBelow(part: Traced): Diagnostic {
   return at(part, {
     code: "conflict",
     severity: "error",
-    message: "`cmdline+` adds parameters to a command line, and the one below is an edit of the running one",
+    message: "`cmdline+` adds to a command line, but the one below is an edit of the running one",
     hint: "Write `cmdline: { append+: [PARAMETER] }`",
   });
 }
 
 function at({ origin }: Traced, diagnostic: Diagnostic): Diagnostic {
   const { source } = origin.layer;
-  return source === undefined ? diagnostic : placed({ ...diagnostic, path: origin.path }, source);
+  return source === undefined ? diagnostic : placed({ ...diagnostic, path: origin.path }, (path) => ({ source, path }));
 }

@@ -1,29 +1,28 @@
 import { basename, extname } from "@std/path/posix";
 import { type Checked, type Diagnostic, hasErrors, type Path } from "../core/diagnostic.ts";
-import { nearest } from "../core/nearest.ts";
-import { isMap } from "../core/shape.ts";
+import { isMap, suggestedKey } from "../core/shape.ts";
 import { conflictsOf } from "./conflicts.ts";
-import { FIELDS, PROFILE, type Stated } from "./fields.ts";
+import { FIELDS, KEY_ADVICE, PROFILE, type Stated } from "./fields.ts";
 import { type Layer, readLayer, readLayerText } from "./layer.ts";
 import { collectLayers, type LayerContext, pathBeside } from "./layers.ts";
 import { placed } from "./locate.ts";
 import { originAt, overlayAll, type Traced } from "./overlay.ts";
 import type { FileRef, Profile, SegmentSpec } from "./profile.ts";
 
-/** A profile with the files that it was made of. */
+/** A profile together with the files that it is made of. */
 export interface ParsedProfile extends Checked<Profile> {
   /** Its files, the lowest first. */
   readonly layers: readonly Layer[];
   /** What the files say together, before decoding; undefined where one of them could not be read. */
   readonly merged: Traced | undefined;
-  /** A diagnostic about the profile with the place, in the file that set it, of the key or value that it names. */
+  /** Adds to a diagnostic the position of the key or value that it names, in the file that set it. */
   place(diagnostic: Diagnostic): Diagnostic;
 }
 
 /**
- * Decodes a profile. `file` is the path that messages show, whose folder resolves relative paths and whose stem is the
- * default name. `context` supplies its other files; without one, `extends` is an error. Reports every problem at once, in
- * the order of the files and texts; the value is undefined if one is an error.
+ * Decodes a profile. Messages show the path `file`; its folder resolves relative paths, and its stem is the default name.
+ * `context` supplies the profile's other files; without one, `extends` is an error. Reports all problems at once, in the
+ * order of the files and their text; the value is undefined if one of them is an error.
  */
 export function parseProfile(text: string, file: string, context?: LayerContext): Checked<Profile> {
   return parseLayers(readLayerText(text, file, "profile"), context);
@@ -34,13 +33,13 @@ export function parseProfileBytes(bytes: Uint8Array, file: string, context?: Lay
   return parseLayers(readLayer(bytes, file, "profile"), context);
 }
 
-/** Decodes a profile of which the first file is read, and keeps what its files say. */
+/** Decodes a profile whose own file is read already, and keeps what all of its files have. */
 export function parseLayers(main: Layer, context: LayerContext | undefined): ParsedProfile {
   const stack = collectLayers(main, context);
   const { layers } = stack;
   const problems: Diagnostic[] = [...layers.flatMap((layer) => layer.problems), ...stack.diagnostics];
   const report = (problem: Diagnostic): void => void problems.push(problem);
-  // Without one of its files, what the profile seems to lack may stand there.
+  // A file that cannot be read may have what the profile seems to lack.
   const complete = !hasErrors(stack.diagnostics) && layers.every(({ map }) => map !== undefined);
   const merged = complete ? overlayAll(layers, report) : undefined;
   const place = (diagnostic: Diagnostic): Diagnostic => placedIn(diagnostic, merged, main);
@@ -55,7 +54,7 @@ export function parseLayers(main: Layer, context: LayerContext | undefined): Par
   };
 }
 
-/** Who has fixed this many will run the check again. */
+/** Whoever fixes this many will run the check again. */
 const MOST_SHOWN = 100;
 
 function firstOf(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
@@ -65,45 +64,44 @@ function firstOf(diagnostics: readonly Diagnostic[]): readonly Diagnostic[] {
   return [...diagnostics.slice(0, MOST_SHOWN), {
     code: "too-many-problems",
     severity: hasErrors(more) ? "error" : "warning",
-    message: `The profile has ${more.length} more ${more.length === 1 ? "problem" : "problems"} from here on`,
+    message: `There ${more.length === 1 ? "is 1 more problem" : `are ${more.length} more problems`} from here on`,
     ...(position === undefined ? {} : { position }),
     hint: "Fix these first",
   }];
 }
 
 function placedIn(diagnostic: Diagnostic, merged: Traced | undefined, main: Layer): Diagnostic {
-  if (diagnostic.position !== undefined) return diagnostic;
-  const { layer, path } = merged === undefined
-    ? { layer: main, path: diagnostic.path ?? [] }
-    : originAt(merged.origin, diagnostic.path ?? []);
-  if (layer.source === undefined) return diagnostic;
-  const { position } = placed({ ...diagnostic, path }, layer.source);
-  return position === undefined ? diagnostic : { ...diagnostic, position };
+  return placed(diagnostic, (inWhole) => {
+    const { layer: { source }, path } = merged === undefined
+      ? { layer: main, path: inWhole }
+      : originAt(merged.origin, inWhole);
+    return source === undefined ? undefined : { source, path };
+  });
 }
 
-/** Decodes what the files say together. */
+/** Decodes the merged files. */
 function decodeMerged(merged: Traced, file: string, report: (problem: Diagnostic) => void): Profile | undefined {
   const map = merged.value;
   if (!isMap(map)) return undefined;
   const stated = PROFILE.decode(map, [], report) ?? salvage(map);
-  const beside = (ref: FileRef, path: Path): FileRef => ({
+  const besideFile = (ref: FileRef, path: Path): FileRef => ({
     ...ref,
     path: pathBeside(ref.path, originAt(merged.origin, [...path, "path"]).layer.file),
   });
-  const profile = profileOf(stated, statedKeys(Object.keys(map)), file, beside);
+  const profile = profileOf(stated, statedKeys(Object.keys(map)), file, besideFile);
   conflictsOf(profile).forEach(report);
   return profile;
 }
 
-/** The keys that are meant: one that is mistyped is told as that, and is not missing as well. */
+/** The keys that are meant: a mistyped key is reported as unknown, and the right one not as missing as well. */
 function statedKeys(keys: readonly string[]): readonly string[] {
   const known = Object.keys(FIELDS);
-  return keys.flatMap((key) => known.includes(key) ? key : nearest(key, known) ?? []);
+  return keys.flatMap((key) => known.includes(key) ? key : suggestedKey(key, known, KEY_ADVICE) ?? []);
 }
 
 /**
- * What can be had of a map that does not decode as a whole: its sound keys, and defaults for the rest. It serves to find
- * conflicts too in the same run, and is never returned.
+ * What can be used of a map that does not decode as a whole: its valid keys, and defaults for the rest. It serves to find
+ * conflicts in the same run, and is never returned.
  */
 function salvage(map: { readonly [key: string]: unknown }): Stated {
   const entries = Object.entries(FIELDS).map(([key, field]) => {
@@ -111,30 +109,33 @@ function salvage(map: { readonly [key: string]: unknown }): Stated {
     return [key, decoded ?? field.fallback?.value] as const;
   });
   const sound = Object.fromEntries(entries.filter(([, value]) => value !== undefined)) as unknown as Stated;
-  // Segments that are wrong in themselves still stand where a kernel's keys do not belong.
+  // Segments that are invalid in themselves still exclude the keys of a kernel.
   const raw = map["segments"];
   const wrong = Array.isArray(raw) && raw.length > 0 && sound.segments.length === 0;
   return wrong ? { ...sound, segments: [{ at: 0n, source: { kind: "zero" } }] } : sound;
 }
 
-/** The profile of what its files state: paths resolved, each beside the file that writes it, and the name filled in. */
+/** The profile that the files describe: each path resolved from the file that has it, and the name filled in. */
 function profileOf(
   stated: Stated,
   keys: readonly string[],
   file: string,
-  beside: (ref: FileRef, path: Path) => FileRef,
+  besideFile: (ref: FileRef, path: Path) => FileRef,
 ): Profile {
   const { preserve_context: preserveContext, kernel, initrd, dtb, segments, extends: _bases, ...same } = stated;
   return {
     ...same,
     name: stated.name ?? (basename(file, extname(file)) || "profile"),
-    ...(kernel === undefined ? {} : { kernel: beside(kernel, ["kernel"]) }),
-    ...(dtb === undefined ? {} : { dtb: beside(dtb, ["dtb"]) }),
-    initrd: initrd.map((ref, index) => beside(ref, ["initrd", index])),
+    ...(kernel === undefined ? {} : { kernel: besideFile(kernel, ["kernel"]) }),
+    ...(dtb === undefined ? {} : { dtb: besideFile(dtb, ["dtb"]) }),
+    initrd: initrd.map((ref, index) => besideFile(ref, ["initrd", index])),
     preserveContext,
     segments: segments.map((segment, index): SegmentSpec =>
       segment.source.kind === "file"
-        ? { ...segment, source: { ...segment.source, file: beside(segment.source.file, ["segments", index, "file"]) } }
+        ? {
+          ...segment,
+          source: { ...segment.source, file: besideFile(segment.source.file, ["segments", index, "file"]) },
+        }
         : segment
     ),
     stated: keys,

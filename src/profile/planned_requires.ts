@@ -3,11 +3,11 @@ import { choice, flag, pattern, record, type Shape, text } from "../core/shape.t
 import type { Requires } from "./profile.ts";
 import { formatBound, parseReleaseRange } from "./release_range.ts";
 
-/** What a profile asks of its host, as a plan keeps it, so that a stored plan asks it again. */
+/** What a profile requires of its host, as a plan keeps it, so that a stored plan can check it again. */
 export interface PlannedRequires {
   /** As uname -m. */
   readonly architecture?: string;
-  /** The least MemTotal, bytes in hexadecimal. */
+  /** The minimum of MemTotal, bytes in hexadecimal. */
   readonly memory?: string;
   /** A pattern of the host's name. */
   readonly hostname?: string;
@@ -28,7 +28,7 @@ export const requiresShape: Shape<PlannedRequires> = record<PlannedRequires>({
   architecture: { shape: text, doc: "As uname -m says", fallback: optional },
   memory: {
     shape: pattern("a size in hexadecimal, as 0x1000", /^0x(?:0|[1-9a-f][0-9a-f]{0,15})$/),
-    doc: "The least MemTotal, bytes",
+    doc: "The minimum of MemTotal, bytes",
     fallback: optional,
   },
   hostname: { shape: text, doc: "A pattern of the host's name", fallback: optional },

@@ -35,7 +35,7 @@ export interface SegmentSpec {
   readonly name?: string;
   /** Physical address, bytes. */
   readonly at: bigint;
-  /** Bytes of memory; zero-filled behind the source. Undefined: the source's size, rounded up to pages. */
+  /** Bytes of memory; zero-filled after the source. Undefined: the source's size, rounded up to pages. */
   readonly size?: bigint;
   /** Where its bytes come from. */
   readonly source: SegmentSource;
@@ -46,21 +46,21 @@ export type LoadChoice = "auto" | "kexec_file_load" | "kexec_load";
 
 /** One bound of a range of kernel releases: `>=6.1`. */
 export interface ReleaseBound {
-  /** How the release compares with it. */
+  /** How the release must compare with it. */
   readonly relation: ">=" | ">" | "<=" | "<" | "=";
-  /** The numbers of the bound, as many as it names: 6 and 1. */
+  /** The numbers of the bound, as many as it has: 6 and 1. */
   readonly numbers: readonly number[];
 }
 
-/** What a profile asks of the host that it is for. */
+/** What a profile requires of its host. */
 export interface Requires {
   /** As uname -m. */
   readonly architecture?: string;
-  /** The least MemTotal, bytes. */
+  /** The minimum of MemTotal, bytes. */
   readonly memory?: bigint;
-  /** A pattern of the host's name: `*`, `?` and `[a-z]` as a shell has them; upper and lower case are the same. */
+  /** A pattern of the host's name: `*`, `?` and `[a-z]` as in a shell; case does not matter. */
   readonly hostname?: string;
-  /** Bounds that the running kernel's release keeps, all of them. */
+  /** Bounds of the running kernel's release; all of them must hold. */
   readonly kernel?: readonly ReleaseBound[];
   /** How the host was started. */
   readonly firmware?: "uefi" | "bios";
@@ -68,7 +68,7 @@ export interface Requires {
   readonly secureBoot?: boolean;
 }
 
-/** What purgatory can verify the segments by. */
+/** The checksums by which purgatory can verify the segments. */
 export type Checksum = "xxh64" | "sha256";
 
 /** A boot profile: what a YAML file declares, decoded, with defaults filled in. */
@@ -77,7 +77,7 @@ export interface Profile {
   readonly version: 1;
   /** Its name. */
   readonly name: string;
-  /** For people; nothing reads it. */
+  /** For people; it has no effect. */
   readonly description?: string;
   /** What the host must be. */
   readonly requires?: Requires;
@@ -85,17 +85,17 @@ export interface Profile {
   readonly kernel?: FileRef;
   /** Initrds, concatenated in this order. */
   readonly initrd: readonly FileRef[];
-  /** The device tree that an arm64 kernel is given in place of the running one's. */
+  /** The device tree for an arm64 kernel, instead of the running one's. */
   readonly dtb?: FileRef;
   /** The new kernel's command line. */
   readonly cmdline: CmdlineSpec;
   /** Load into the crash reservation, to run on a panic. */
   readonly crash: boolean;
-  /** Save the running system, which goes on when the payload returns. */
+  /** Save the running system, which continues when the payload returns. */
   readonly preserveContext: boolean;
   /** Which call to make. */
   readonly load: LoadChoice;
-  /** The architecture that the call is told. */
+  /** The architecture that is passed to the call. */
   readonly arch: KexecArch;
   /** Physical address to jump to, with explicit segments. */
   readonly entry?: bigint;
@@ -103,12 +103,12 @@ export interface Profile {
   readonly segments: readonly SegmentSpec[];
   /** Where segments may be placed; physical addresses, `max` exclusive. */
   readonly memory: { readonly min?: bigint; readonly max?: bigint };
-  /** Verify the segments just before the jump: by the checksum that is named, or by the quickest. */
+  /** Verify the segments just before the jump: by the given checksum; `true` means the fastest. */
   readonly checksum: boolean | Checksum;
   /** Place the decompressed kernel. */
   readonly predecompress: boolean;
-  /** Say on the command line what boots, so that the booted system can be told for certain. */
+  /** Put a digest of what boots on the command line, by which the booted system is recognized. */
   readonly stamp: boolean;
-  /** The top-level keys that the file states, in the file's order. */
+  /** The top-level keys that the files have, in their order. */
   readonly stated: readonly string[];
 }

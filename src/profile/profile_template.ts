@@ -1,8 +1,8 @@
 import type { FileRef } from "./profile.ts";
 
-/** A profile that is to be written for a person to go on with. */
+/** A profile to write, as a start for a person to edit. */
 export interface ProfileTemplate {
-  /** What it was made from: sentences above the keys. */
+  /** Sentences above the keys: what it was made from. */
   readonly about: readonly string[];
   readonly description?: string;
   /** As uname -m. */
@@ -11,7 +11,7 @@ export interface ProfileTemplate {
   readonly initrd: readonly FileRef[];
   /** The command line, or undefined to take the running one. */
   readonly cmdline?: string;
-  /** What there is to know about each key, without `#`. */
+  /** A comment for each key, without `#`. */
   readonly notes: { readonly kernel?: string; readonly initrd?: string; readonly cmdline?: string };
 }
 
@@ -28,7 +28,7 @@ export function templateText(draft: ProfileTemplate): string {
     ...(description === undefined ? [] : [`description: ${scalar(description)}`]),
     ...(architecture === undefined
       ? []
-      : ["", ...comment("Refuses any other host."), `requires: { architecture: ${architecture} }`]),
+      : ["", ...comment("Any other host is refused."), `requires: { architecture: ${architecture} }`]),
     "",
     ...comment(notes.kernel),
     ...entry("kernel", kernel),
@@ -58,14 +58,14 @@ function item(ref: FileRef): readonly string[] {
     : [`  - path: ${scalar(ref.path)}`, `    sha256: ${ref.sha256}`];
 }
 
-/** Words that no reader takes for anything else stand bare; whatever else has quotes, in which JSON and YAML agree. */
+/** A text that every YAML reader takes for a text is written without quotes; any other as in JSON, which is also YAML. */
 function scalar(text: string): string {
   const isBare = /^[A-Za-z/][\w./=,@+:%-]*(?: [\w./=,@+:%-]+)*$/.test(text) &&
     !/:(?: |$)| -|^(?:null|true|false)$/i.test(text);
   return isBare ? text : JSON.stringify(text);
 }
 
-/** A text as comment lines; control characters, which would end the comment, are left out. */
+/** A text as comment lines; control characters, which would end the comment, become spaces. */
 function comment(text: string | undefined): readonly string[] {
   if (text === undefined) return [];
   const lines: string[] = [];

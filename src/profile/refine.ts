@@ -2,8 +2,8 @@ import type { Path } from "../core/diagnostic.ts";
 import type { JsonSchema, Report, Shape } from "../core/shape.ts";
 
 /**
- * A shape with a further step behind it, which turns the decoded value into another or finds fault with it (report, and
- * return undefined). `schema` replaces the first shape's where the step narrows it.
+ * A shape with a further step, which converts the decoded value or rejects it (by a report, returning undefined).
+ * `schema` replaces the first shape's where the step narrows it.
  */
 export function refine<T, U>(
   shape: Shape<T>,

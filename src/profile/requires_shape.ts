@@ -15,7 +15,7 @@ interface StatedRequires {
   readonly secure_boot?: boolean;
 }
 
-/** What uname -m says where Linux has kexec, so that a name that no host has (amd64, arm64) is refused at once. */
+/** What uname -m prints where Linux has kexec, so that a name that no host has (amd64, arm64) is refused at once. */
 const MACHINES = [
   "x86_64",
   "i686",
@@ -49,7 +49,12 @@ const architecture: Shape<string> = {
     return named.decode(
       value,
       at,
-      (problem) => report(other === undefined ? problem : { ...problem, hint: `uname -m calls it \`${other}\`` }),
+      (problem) =>
+        report(
+          other === undefined
+            ? problem
+            : { ...problem, hint: `\`uname -m\` calls it \`${other}\``, fix: { replacement: other } },
+        ),
     );
   },
 };
@@ -67,7 +72,7 @@ const releases: Shape<NonNullable<Requires["kernel"]>> = refine(
       path: at,
       expected: "bounds such as `>=6.1 <7`",
       found: JSON.stringify(shorten(text)),
-      hint: "A bound is one of >=, >, <=, <, = with numbers behind it; the host must keep all of them",
+      hint: "A bound is one of >=, >, <=, <, = followed by numbers; the host must satisfy all of them",
     });
   },
   {
@@ -79,10 +84,11 @@ const releases: Shape<NonNullable<Requires["kernel"]>> = refine(
 const optional = { fallback: { value: undefined } };
 
 const stated: Shape<StatedRequires> = record<StatedRequires>({
-  architecture: { shape: architecture, doc: "As uname -m says.", ...optional, examples: ["x86_64", "aarch64"] },
+  architecture: { shape: architecture, doc: "As `uname -m` prints it.", ...optional, examples: ["x86_64", "aarch64"] },
   memory: {
     shape: size,
-    doc: "The least memory. The host's is MemTotal of /proc/meminfo, somewhat less than what is built in.",
+    doc:
+      "The minimum of memory, compared with MemTotal of /proc/meminfo, which is somewhat less than what is installed.",
     ...optional,
     examples: ["2GiB"],
   },
@@ -95,13 +101,13 @@ const stated: Shape<StatedRequires> = record<StatedRequires>({
   kernel: {
     shape: releases,
     doc: "Bounds of the running kernel's release, compared number by number, as many numbers as the bound has: " +
-      "6.1.55 is `=6.1` and `<=6.1`. What follows the numbers, as -rc1, is not compared.",
+      "6.1.55 is `=6.1` and `<=6.1`. A suffix such as -rc1 is ignored.",
     ...optional,
     examples: [">=6.1 <7"],
   },
   firmware: { shape: choice(["uefi", "bios"]), doc: "How the host was started.", ...optional },
   secure_boot: { shape: boolean, doc: "Whether the firmware enforces Secure Boot.", ...optional },
-}, "a map of what the host must be");
+}, "a map of requirements, such as `architecture` and `memory`");
 
 /** The key `requires`. */
 export const requires: Shape<Requires> = refine(

@@ -1,26 +1,26 @@
 import { formatAddress, MAX_U64, parseNumber } from "../core/number.ts";
-import { type JsonSchema, type Shape, wrongType } from "../core/shape.ts";
+import { type Advice, type JsonSchema, type Shape, wrongType } from "../core/shape.ts";
 import type { Checksum } from "./profile.ts";
 
 /**
- * The scalars of a profile. YAML's failsafe schema hands over every scalar as text, so that no parser has rounded an
- * address or read `0123` as octal before these see it. Their JSON Schemas describe what an editor sees, whose YAML
- * parser has already turned `0x1000` into a number and `true` into a boolean.
+ * The scalars of a profile. YAML's failsafe schema yields every scalar as text, so that no parser has rounded an address
+ * or read `0123` as octal before. The JSON Schemas describe what an editor sees, whose YAML parser has already turned
+ * `0x1000` into a number and `true` into a boolean.
  */
 
-/** What reading a text gave: a value, or a refusal with perhaps a hint. */
-type Reading<T> = { readonly value: T } | { readonly hint: string | undefined };
+/** The result of reading a text: a value, or what to do about the text. */
+type Reading<T> = { readonly value: T } | { readonly advice: Advice };
 
-/** A text that a pattern recognises, and what to tell its author. */
-type HintRow = readonly [pattern: RegExp, hint: string];
+/** A text that a pattern recognizes, and what to do about it; `instead` where the right value is certain. */
+type HintRow = readonly [pattern: RegExp, hint: string, instead?: string];
 
 /** The types that an editor may take an unquoted text for. */
 export const PLAIN_TYPES: readonly string[] = ["string", "number", "boolean"];
 
-/** What other YAML schemas read as null. A kernel or a word of that name is a mistake, so these count as nothing. */
+/** What other YAML schemas read as null. A kernel of that name is a mistake, so these count as no value. */
 const NULL_WORDS: readonly string[] = ["", "~", "null", "Null", "NULL"];
 
-/** Whether a scalar says nothing. */
+/** Whether a scalar is empty or null. */
 export function isNothing(value: unknown): boolean {
   return value === null || value === undefined || (typeof value === "string" && NULL_WORDS.includes(value));
 }
@@ -33,29 +33,32 @@ function fromText<T>(expected: string, schema: JsonSchema, read: (text: string) 
       if (isNothing(value)) return void report(wrongType(value, at, expected, "Give it a value, or leave the key out"));
       if (typeof value !== "string") return void report(wrongType(value, at, expected));
       if (!value.isWellFormed()) {
-        return void report(wrongType(value, at, expected, "Half of a surrogate pair is no character: mend the escape"));
+        return void report(
+          wrongType(value, at, expected, "Half of a surrogate pair is not a character: correct the escape"),
+        );
       }
       const reading = read(value);
       if ("value" in reading) return reading.value;
-      report(wrongType(value, at, expected, reading.hint));
+      report(wrongType(value, at, expected, reading.advice));
     },
   };
 }
 
-function firstHint(text: string, rows: readonly HintRow[]): string | undefined {
-  return rows.find(([pattern]) => pattern.test(text))?.[1];
+function adviceOn(text: string, rows: readonly HintRow[]): Advice {
+  const [, hint, instead] = rows.find(([pattern]) => pattern.test(text)) ?? [];
+  return { ...(hint === undefined ? {} : { hint }), ...(instead === undefined ? {} : { instead }) };
 }
 
-/** A text of a pattern. The pattern stands in the schema too, so it must mean the same with and without flags. */
+/** A text of a pattern. The schema has the pattern too, so it must mean the same with and without flags. */
 function patterned(expected: string, pattern: RegExp, hints: readonly HintRow[] = []): Shape<string> {
   return fromText(
     expected,
     { type: PLAIN_TYPES, pattern: pattern.source },
-    (text) => pattern.test(text) ? { value: text } : { hint: firstHint(text, hints) },
+    (text) => pattern.test(text) ? { value: text } : { advice: adviceOn(text, hints) },
   );
 }
 
-/** Any text but an empty one. */
+/** Any text that is not empty. */
 export const prose: Shape<string> = fromText("a text", { type: PLAIN_TYPES, minLength: 1 }, (value) => ({ value }));
 
 /** Control characters, for a class of a pattern. */
@@ -64,49 +67,58 @@ export const CONTROL = "\\u0000-\\u001f\\u007f-\\u009f";
 /** A name: one line without control characters. */
 export const label: Shape<string> = patterned("a text of one line", new RegExp(`^[^${CONTROL}]+$`));
 
-/** A path of this host, as the file writes it. */
+/** A path of this host, as the file has it. */
 export const path: Shape<string> = patterned(
   "a path",
   new RegExp(`^(?!~/|[A-Za-z][A-Za-z0-9+.-]*://)[^${CONTROL}]+$`),
   [
-    [/^~\//, "`~` is not expanded: write the whole path"],
-    [/:\/\//, "Only files of this host are read: write a path"],
+    [/^~\//, "`~` is not expanded: write the full path"],
+    [/:\/\//, "A profile names local files, not URLs: download the file and write its path"],
   ],
 );
 
 const SHA256_PATTERN = /^[0-9a-fA-F]{64}$/;
 
-/** A SHA-256; in lower case whatever the file writes. */
+/** A SHA-256; decoded to lower case. */
 export const sha256: Shape<string> = fromText(
   "a SHA-256 of 64 hexadecimal digits",
   { type: "string", pattern: SHA256_PATTERN.source },
-  (text) => SHA256_PATTERN.test(text) ? { value: text.toLowerCase() } : { hint: "`sha256sum FILE` prints it" },
+  (text) =>
+    SHA256_PATTERN.test(text) ? { value: text.toLowerCase() } : { advice: { hint: "`sha256sum FILE` prints it" } },
 );
 
-const BOOLEANS: { readonly [word: string]: boolean } = { true: true, false: false };
+/** The spellings that YAML 1.1 and 1.2 both read as booleans. Templates of Python programs write `True`. */
+const BOOLEANS: { readonly [word: string]: boolean } = {
+  true: true,
+  True: true,
+  TRUE: true,
+  false: false,
+  False: false,
+  FALSE: false,
+};
 
 /**
- * `true` or `false`. Not `yes`, `on` or `True`: YAML 1.1 reads them as booleans and YAML 1.2 as texts, so that two
- * readers of one profile could disagree on whether it loads a crash kernel.
+ * `true` or `false`. Not `yes` or `on`: YAML 1.1 reads them as booleans and YAML 1.2 as texts, so that two readers of one
+ * profile could disagree on whether it loads a crash kernel.
  */
 export const boolean: Shape<boolean> = fromText(
   "true or false",
-  { enum: [true, false, "true", "false"] },
+  { enum: [true, false, ...Object.keys(BOOLEANS)] },
   (text) => {
     const value = Object.hasOwn(BOOLEANS, text) ? BOOLEANS[text] : undefined;
     if (value !== undefined) return { value };
-    return { hint: firstHint(text, BOOLEAN_HINTS) };
+    return { advice: adviceOn(text, BOOLEAN_HINTS) };
   },
 );
 
 const BOOLEAN_HINTS: readonly HintRow[] = [
-  [/^(?:yes|y|on|true|1)$/i, "Write `true`"],
-  [/^(?:no|n|off|false|0)$/i, "Write `false`"],
+  [/^(?:yes|y|on|true|1)$/i, "Write `true`", "true"],
+  [/^(?:no|n|off|false|0)$/i, "Write `false`", "false"],
 ];
 
 const CHECKSUMS: { readonly [word: string]: boolean | Checksum } = { ...BOOLEANS, xxh64: "xxh64", sha256: "sha256" };
 
-/** `true` or `false`, or by which checksum. */
+/** `true` or `false`, or the name of a checksum. */
 export const checksum: Shape<boolean | Checksum> = fromText(
   "true, false, xxh64 or sha256",
   { enum: [true, false, ...Object.keys(CHECKSUMS)] },
@@ -114,20 +126,23 @@ export const checksum: Shape<boolean | Checksum> = fromText(
     const value = Object.hasOwn(CHECKSUMS, text) ? CHECKSUMS[text] : undefined;
     if (value !== undefined) return { value };
     return {
-      hint: firstHint(text, [
+      advice: adviceOn(text, [
         ...BOOLEAN_HINTS,
-        [/^sha[-_]?(?:2|256)$/i, "Write `sha256`"],
-        [/^xxh(?:ash)?[-_]?(?:64)?$/i, "Write `xxh64`"],
+        [/^sha[-_]?(?:2|256)$/i, "Write `sha256`", "sha256"],
+        [/^xxh(?:ash)?[-_]?(?:64)?$/i, "Write `xxh64`", "xxh64"],
       ]),
     };
   },
 );
 
-/** `true` and nothing else: a key whose presence is its meaning. */
+/** Only `true`: for a key that has its meaning by being there. */
 export const onlyTrue: Shape<true> = fromText(
   "true",
-  { enum: [true, "true"] },
-  (text) => text === "true" ? { value: true } : { hint: "Write `true`, or leave the key out" },
+  { enum: [true, ...Object.keys(BOOLEANS).filter((word) => BOOLEANS[word] === true)] },
+  (text) =>
+    Object.hasOwn(BOOLEANS, text) && BOOLEANS[text] === true
+      ? { value: true }
+      : { advice: { hint: "Write `true`, or leave the key out" } },
 );
 
 const NUMBER = "(?:0x[0-9a-fA-F]+|0|[1-9][0-9]*) ?(?:[KMGT](?:iB)?)?";
@@ -136,10 +151,10 @@ const NUMBER_PATTERN = new RegExp(`^${NUMBER}$`);
 const NUMBER_HINTS: readonly HintRow[] = [
   [/^[-+]/, "Write it without a sign"],
   [/^0[xX]?[0-9a-fA-F]*[_'][0-9a-fA-F_']*$|^[0-9]+[_'][0-9_']*/, "Leave out the separators between digits"],
-  [/^0[0-9]/, "Leave out the leading zero: some readers take it for octal; hexadecimal begins with `0x`"],
+  [/^0[0-9]/, "Leave out the leading zero, which some readers take for octal; hexadecimal begins with `0x`"],
   [/^0[bBoOX]/, "Write it in decimal, or in hexadecimal with `0x`"],
   [/^[0-9]*[.,][0-9]/, "Write a whole number of a smaller unit: 1.5 GiB is `1536MiB`"],
-  [/[0-9] *[kKmMgGtT][bB]$/, "`KB` and its like are 1000 to some and 1024 to others: write `K` or `KiB`, `M` or `MiB`"],
+  [/[0-9] *[kKmMgGtT][bB]$/, "`KB` may mean 1000 or 1024 bytes: write `K` or `KiB`, `M` or `MiB`"],
   [/[0-9] *[kmgt](?:i?b)?$/i, "The units are `K`, `M`, `G`, `T` and `KiB`, `MiB`, `GiB`, `TiB`"],
   [/^[0-9]+e[+-]?[0-9]+$/i, "Write all the digits"],
   [/^[0-9a-fA-F]+h?$/, "A hexadecimal number begins with `0x`"],
@@ -149,11 +164,11 @@ function number(expected: string, least: bigint, schema: JsonSchema): Shape<bigi
   return fromText(expected, schema, (text) => {
     const value = parseNumber(text);
     if (value !== undefined && value >= least) return { value };
-    if (value !== undefined) return { hint: `The least is ${least}` };
+    if (value !== undefined) return { advice: { hint: `The minimum is ${least}` } };
     return {
-      hint: NUMBER_PATTERN.test(text)
-        ? `64 bits hold at most ${formatAddress(MAX_U64)}`
-        : firstHint(text, NUMBER_HINTS),
+      advice: NUMBER_PATTERN.test(text)
+        ? { hint: `64 bits hold at most ${formatAddress(MAX_U64)}` }
+        : adviceOn(text, NUMBER_HINTS),
     };
   });
 }
@@ -174,15 +189,17 @@ export const size: Shape<bigint> = number("a size such as 4096 or 16MiB", 1n, {
   ],
 });
 
-/** Bytes in hexadecimal; white space between them is free. */
+/** Bytes in hexadecimal; white space between them is ignored. */
 export const hexBytes: Shape<Uint8Array> = fromText(
   "bytes in hexadecimal, two digits each",
   { type: ["string", "number"], pattern: "^\\s*(?:[0-9a-fA-F]{2}\\s*)+$" },
   (text) => {
     const groups = text.split(/\s+/).filter((group) => group !== "");
-    if (/^0x/i.test(text)) return { hint: "Leave out the `0x`: these are bytes in order, not a number" };
-    if (groups.length === 0 || !groups.every((group) => /^[0-9a-fA-F]+$/.test(group))) return { hint: undefined };
-    if (groups.some((group) => group.length % 2 !== 0)) return { hint: "A digit is missing or too many" };
+    if (/^0x/i.test(text)) return { advice: { hint: "Leave out the `0x`: these are bytes in order, not a number" } };
+    if (groups.length === 0 || !groups.every((group) => /^[0-9a-fA-F]+$/.test(group))) return { advice: {} };
+    if (groups.some((group) => group.length % 2 !== 0)) {
+      return { advice: { hint: "There is one digit too few or too many" } };
+    }
     const digits = groups.join("");
     return {
       value: Uint8Array.from({ length: digits.length / 2 }, (_, at) => parseInt(digits.slice(2 * at, 2 * at + 2), 16)),
@@ -190,7 +207,7 @@ export const hexBytes: Shape<Uint8Array> = fromText(
   },
 );
 
-/** Bytes in base64 with its padding; white space between them is free. */
+/** Bytes in base64 with its padding; white space between them is ignored. */
 export const base64Bytes: Shape<Uint8Array> = fromText(
   "bytes in base64",
   {
@@ -201,9 +218,11 @@ export const base64Bytes: Shape<Uint8Array> = fromText(
   (text) => {
     const digits = text.replaceAll(/\s+/g, "");
     if (!/^[A-Za-z0-9+/]+={0,2}$/.test(digits)) {
-      return { hint: /^[A-Za-z0-9_-]+=*$/.test(digits) ? "Use the alphabet with `+` and `/`" : undefined };
+      return { advice: /^[A-Za-z0-9_-]+=*$/.test(digits) ? { hint: "Use the alphabet with `+` and `/`" } : {} };
     }
-    if (digits.length % 4 !== 0) return { hint: "It is not a multiple of 4 characters: its end or its `=` is missing" };
+    if (digits.length % 4 !== 0) {
+      return { advice: { hint: "The length is not a multiple of 4: the end or its `=` is missing" } };
+    }
     return { value: Uint8Array.from(atob(digits), (character) => character.charCodeAt(0)) };
   },
 );

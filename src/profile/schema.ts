@@ -6,8 +6,8 @@ import { given, STATED } from "./schema_terms.ts";
 
 /**
  * The JSON Schema of a profile, draft-07, for editors. It gives the decoder's verdict except where an editor cannot see
- * what was written: it knows a number and not how it is spelt (`010`, `1e3`), a word and not whether it had quotes; and
- * of a profile that extends others, not what stands in them.
+ * what was written: it sees a number but not its spelling (`010`, `1e3`), a word but not its quotes; and it does not see
+ * the files that a profile extends.
  */
 export function profileSchema(): JsonSchema {
   const { required, ...rest } = PROFILE.schema;
@@ -24,7 +24,7 @@ export function profileSchema(): JsonSchema {
   };
 }
 
-/** The JSON Schema of what is not a profile by itself: a base without a version, or a drop-in. */
+/** The JSON Schema of a file that is not a profile by itself: a base without a version, or a drop-in. */
 export function layerSchema(): JsonSchema {
   const { required: _required, ...rest } = PROFILE.schema;
   return {
@@ -37,10 +37,10 @@ export function layerSchema(): JsonSchema {
   };
 }
 
-/** YAML's merge key is resolved before decoding; an editor that does not resolve it must not call it unknown. */
+/** YAML's merge key is resolved before decoding; an editor that does not resolve it must not report it as unknown. */
 const MERGE_KEY: JsonSchema = { "^<<$": { type: ["object", "array"] } };
 
-/** Lets every closed map of a schema have a merge key. */
+/** Allows a merge key in every closed map of a schema. */
 function withMergeKeys(schema: unknown): unknown {
   if (Array.isArray(schema)) return schema.map(withMergeKeys);
   if (!isMap(schema)) return schema;
@@ -48,13 +48,13 @@ function withMergeKeys(schema: unknown): unknown {
   return inner.additionalProperties === false ? { ...inner, patternProperties: MERGE_KEY } : inner;
 }
 
-/** The keys as one layer may have them: with those that add to a list, and without what another layer may supply. */
+/** The keys that one layer may have: with `key+`, and without the requirement of keys that another layer may supply. */
 function layerProperties(): JsonSchema {
   const properties = Object.entries(rootProperties()).map(([key, schema]) => [key, partial(schema, [key])] as const);
   return Object.fromEntries([...properties, ...addingKeys([], Object.fromEntries(properties))]);
 }
 
-/** The keys whose value may be spread over layers, as they are where there is only one. */
+/** The keys whose value may be spread over layers, for a profile of only one. */
 function wholeProperties(): JsonSchema {
   const part = layerProperties();
   return Object.fromEntries(
@@ -68,7 +68,7 @@ function rootProperties(): { readonly [key: string]: unknown } {
   return isMap(properties) ? properties : {};
 }
 
-/** A schema whose maps may lack keys, though not those within lists, which replace one another as a whole. */
+/** A schema whose maps may lack keys, except those within lists, which are replaced as a whole. */
 function partial(schema: unknown, at: readonly string[]): unknown {
   if (!isMap(schema)) return schema;
   const { required: _required, ...rest } = schema;
@@ -82,7 +82,7 @@ function partial(schema: unknown, at: readonly string[]): unknown {
   };
 }
 
-/** The keys `name+` that may stand beside the keys at a path. */
+/** The keys `key+` that a map at a path may have. */
 function addingKeys(
   at: readonly string[],
   properties: { readonly [key: string]: unknown },
@@ -106,7 +106,7 @@ function requiresKeys(schema: unknown): boolean {
   return Array.isArray(required) && required.length > 0 || Array.isArray(anyOf) && anyOf.some(requiresKeys);
 }
 
-/** Only what a schema says about the keys that a map must have: those of its one alternative that is a map. */
+/** Only what a schema says about required keys: those of its one alternative that is a map. */
 function requiredOnly(schema: unknown): unknown {
   if (!isMap(schema)) return {};
   const { required, anyOf } = schema;

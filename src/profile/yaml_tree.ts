@@ -39,8 +39,8 @@ interface Unfinished {
 }
 
 /**
- * Reads the first document of a YAML text as a tree with places; undefined if there is none. Aliases share the node that
- * they name, which may be the one that they stand in.
+ * Reads the first document of a YAML text as a tree with positions; undefined if there is none. Aliases share the node
+ * that they name, which may be one that contains them.
  * @throws {YAMLException} if the text is not well-formed, or nests more than 100 levels deep
  */
 export function parseTree(text: string): YamlNode | undefined {
@@ -55,7 +55,7 @@ export function parseTree(text: string): YamlNode | undefined {
       return;
     }
     if (parent.node.kind === "list") {
-      const placed = node.start < 0 && !parent.flow ? { ...node, ...dashBehind(text, parent.node.end) } : node;
+      const placed = node.start < 0 && !parent.flow ? { ...node, ...nextDash(text, parent.node.end) } : node;
       parent.node.items.push(placed);
       parent.node.end = Math.max(parent.node.end, placed.end);
       return;
@@ -100,7 +100,7 @@ export function parseTree(text: string): YamlNode | undefined {
       case EVENT_ID.POP: {
         const closed = unfinished.pop();
         if (closed === undefined) break;
-        if (closed.flow) closed.node.end = behindBracket(text, closed.node);
+        if (closed.flow) closed.node.end = afterBracket(text, closed.node);
         add(closed.node);
       }
     }
@@ -108,14 +108,14 @@ export function parseTree(text: string): YamlNode | undefined {
   return root;
 }
 
-/** A node behind its aliases. */
+/** The node that an alias names; any other node itself. */
 export function aliased(node: YamlNode): YamlNode | undefined {
   let target: YamlNode | undefined = node;
   while (target?.kind === "alias") target = target.target;
   return target;
 }
 
-/** The place of a scalar, with its quotes; of a block scalar, its first line of content. */
+/** A scalar, whose span includes its quotes; that of a block scalar begins at its content. */
 function scalarNode(event: ScalarEvent, text: string): YamlNode {
   if (event.valueStart < 0) return { kind: "scalar", text: null, start: -1, end: -1 };
   const value = getScalarValue(text, event);
@@ -134,15 +134,15 @@ function scalarNode(event: ScalarEvent, text: string): YamlNode {
   }
 }
 
-/** The end of a flow collection, behind its bracket; behind its last value where a comment stands between. */
-function behindBracket(text: string, span: Span): number {
+/** The end of a flow collection: after its bracket, or after its last value where a comment comes between. */
+function afterBracket(text: string, span: Span): number {
   const closing = /[\s,]*[\]}]/y;
   closing.lastIndex = span.end === span.start ? span.start + 1 : span.end;
   return closing.test(text) ? closing.lastIndex : span.end;
 }
 
 /** The next dash of a block list, whose item is not written. Blank lines and comments may come before it. */
-function dashBehind(text: string, offset: number): Span {
+function nextDash(text: string, offset: number): Span {
   const dash = /(?:\s|#.*)*-/y;
   dash.lastIndex = offset;
   return dash.test(text) ? { start: dash.lastIndex - 1, end: dash.lastIndex } : { start: -1, end: -1 };

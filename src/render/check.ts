@@ -1,8 +1,12 @@
 import type { Diagnostic } from "../core/diagnostic.ts";
 import type { JsonSchema } from "../core/shape.ts";
-import { CATALOGUE } from "../core/catalogue.ts";
+import { CATALOGUE, type DiagnosticCode } from "../core/catalogue.ts";
+import { explanationUrl } from "../core/program.ts";
 import type { Layout } from "./style.ts";
 import { visible } from "../core/text.ts";
+
+/** A diagnostic as `check` prints it, with a link to the page that explains its code. */
+export type LinkedDiagnostic = Diagnostic & { readonly link: string };
 
 /** What `check` found in one file. */
 export interface FileVerdict {
@@ -14,7 +18,7 @@ export interface FileVerdict {
 /** A YAML file that is not a profile by itself: it has no `version`. */
 export interface PartVerdict {
   readonly file: string;
-  /** Whether one of the checked profiles includes it. */
+  /** Whether a profile that was checked uses it. */
   readonly used: boolean;
   readonly diagnostics: readonly Diagnostic[];
 }
@@ -27,15 +31,40 @@ export interface CheckResult {
     readonly profiles: number;
     readonly invalid: number;
     readonly warnings: number;
-    /** How many files are not profiles by themselves. */
+    /** How many files are only parts of profiles. */
     readonly parts: number;
   };
-  readonly files: readonly FileVerdict[];
-  readonly parts: readonly PartVerdict[];
+  readonly files: readonly Linked<FileVerdict>[];
+  readonly parts: readonly Linked<PartVerdict>[];
+  /** With `--fix`: whether a file was changed. */
+  readonly changed?: boolean;
+  /** With `--fix`: what was corrected. */
+  readonly fixed?: readonly AppliedFix[];
 }
 
-/** Counts what was found. */
-export function checkResult(files: readonly FileVerdict[], parts: readonly PartVerdict[]): CheckResult {
+type Linked<T> = Omit<T, "diagnostics"> & { readonly diagnostics: readonly LinkedDiagnostic[] };
+
+/** A correction that `check --fix` made. Line and column are those before it. */
+export interface AppliedFix {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly code: DiagnosticCode;
+  readonly from: string;
+  readonly to: string;
+}
+
+function linked<T extends { readonly diagnostics: readonly Diagnostic[] }>(verdict: T): Linked<T> {
+  const diagnostics = verdict.diagnostics.map((each) => ({ ...each, link: explanationUrl(each.code) }));
+  return { ...verdict, diagnostics };
+}
+
+/** Counts what was found. `fixed` are the corrections that were made, where they were asked for. */
+export function checkResult(
+  files: readonly FileVerdict[],
+  parts: readonly PartVerdict[],
+  fixed?: readonly AppliedFix[],
+): CheckResult {
   const warnings = [...files, ...parts].flatMap(({ diagnostics }) =>
     diagnostics.filter(({ severity }) => severity === "warning")
   );
@@ -47,8 +76,9 @@ export function checkResult(files: readonly FileVerdict[], parts: readonly PartV
       warnings: warnings.length,
       parts: parts.length,
     },
-    files,
-    parts,
+    files: files.map(linked),
+    parts: parts.map(linked),
+    ...(fixed === undefined ? {} : { changed: fixed.length > 0, fixed }),
   };
 }
 
@@ -65,7 +95,7 @@ export function checkText({ files, parts, summary }: CheckResult, { style }: Lay
     : style.bad(`${invalid} of ${profiles} profiles ${invalid === 1 ? "is" : "are"} not valid`);
   const also = [
     ...(warnings === 0 ? [] : [style.warning(warnings === 1 ? "1 warning" : `${warnings} warnings`)]),
-    ...(used === 0 ? [] : [used === 1 ? "1 file is a part of profiles" : `${used} files are parts of profiles`]),
+    ...(used === 0 ? [] : [used === 1 ? "1 file is part of profiles" : `${used} files are parts of profiles`]),
   ];
   return `${[verdict, ...also].join("; ")}\n`;
 }
@@ -85,19 +115,38 @@ export function checkSchema(): JsonSchema {
       source: { type: "string" },
     },
   };
+  const code = { enum: Object.keys(CATALOGUE) };
+  const path = { type: "array", items: { type: ["string", "integer"] } };
   const diagnostic = {
     type: "object",
-    required: ["code", "severity", "message"],
+    required: ["code", "severity", "message", "link"],
     additionalProperties: false,
     properties: {
-      code: { enum: Object.keys(CATALOGUE) },
+      code,
       severity: { enum: ["error", "warning"] },
       message: { type: "string" },
-      path: { type: "array", items: { type: ["string", "integer"] } },
+      path,
       position: place,
       expected: { type: "string" },
       found: { type: "string" },
       hint: { type: "string" },
+      related: {
+        type: "array",
+        items: {
+          type: "object",
+          required: ["message"],
+          additionalProperties: false,
+          properties: { message: { type: "string" }, path, position: place },
+        },
+      },
+      fix: {
+        description: "What to write in place of the text at the position; quotes around that text stay",
+        type: "object",
+        required: ["replacement"],
+        additionalProperties: false,
+        properties: { replacement: { type: "string" }, position: place },
+      },
+      link: { description: "The page that explains the code", type: "string" },
     },
   };
   return {
@@ -109,6 +158,24 @@ export function checkSchema(): JsonSchema {
     additionalProperties: false,
     properties: {
       format: { enum: ["warmboot.check/1"] },
+      changed: { description: "With --fix: whether a file was changed", type: "boolean" },
+      fixed: {
+        description: "With --fix: what was corrected; line and column are those before it",
+        type: "array",
+        items: {
+          type: "object",
+          required: ["file", "line", "column", "code", "from", "to"],
+          additionalProperties: false,
+          properties: {
+            file: { type: "string" },
+            line: { type: "integer", minimum: 1 },
+            column: { type: "integer", minimum: 1 },
+            code,
+            from: { type: "string" },
+            to: { type: "string" },
+          },
+        },
+      },
       summary: {
         type: "object",
         required: ["profiles", "invalid", "warnings", "parts"],

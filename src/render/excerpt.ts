@@ -2,10 +2,10 @@ import { type Diagnostic, formatPath, type Position } from "../core/diagnostic.t
 import type { Layout } from "./style.ts";
 import { visible } from "../core/text.ts";
 
-/** Writes a diagnostic for people: where, what, the source line with a caret, expected and found, and what to do. */
+/** Formats a diagnostic for people: where, what, the source line with a caret, expected and found, and what to do. */
 export function renderDiagnostic(diagnostic: Diagnostic, layout: Layout): string {
   const { style } = layout;
-  const { severity, message, position, path, expected, found, hint } = diagnostic;
+  const { severity, message, position, path, expected, found, hint, related = [] } = diagnostic;
   const label = severity === "error" ? style.bad("error") : style.warning("warning");
   const where = position === undefined
     ? ""
@@ -14,6 +14,12 @@ export function renderDiagnostic(diagnostic: Diagnostic, layout: Layout): string
   if (position?.source !== undefined) lines.push(...excerpt(position, position.source, layout));
   else if (position === undefined && path !== undefined && path.length > 0) {
     lines.push(`  at ${visible(formatPath(path))}`);
+  }
+  for (const { message, position, path = [] } of related) {
+    const place = position === undefined
+      ? visible(formatPath(path))
+      : `${visible(position.file)}:${position.line}:${position.column}`;
+    lines.push(`  related:  ${place}: ${visible(message)}`);
   }
   if (expected !== undefined) lines.push(`  expected: ${visible(expected)}`);
   if (found !== undefined) lines.push(`  found:    ${visible(found)}`);
@@ -31,7 +37,7 @@ function excerpt(position: Position, source: string, { style, width }: Layout): 
   const shown = source.slice(start, start + room);
   const before = shown.slice(0, column - start);
   const carets = "^".repeat(Math.max(1, Math.min(position.length, shown.length - before.length)));
-  // A tab before the place stays a tab, so that the caret stands under it however wide the terminal makes it.
+  // A tab before the place stays a tab, so that the caret is below it however wide the terminal makes it.
   const pad = before.replaceAll(/[^\t]/g, (character) => wide(character) ? "  " : " ");
   return [
     style.dim(`  ${number} |`) + ` ${visible(shown)}`,

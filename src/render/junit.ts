@@ -1,10 +1,13 @@
 import { escapeXml } from "./xml.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
-import type { FileVerdict } from "./check.ts";
+import type { FileVerdict, PartVerdict } from "./check.ts";
 import { messageOf } from "./sarif.ts";
 
-/** A check as JUnit's XML, in the form that CI systems agree on: one test case for each file, its errors as a failure. */
-export function junitXml(verdicts: readonly FileVerdict[]): string {
+/**
+ * A check as JUnit's XML, in the form that CI systems agree on: one test case for each profile, its errors as a failure.
+ * What was found in files that are not profiles by themselves is output of the suite, and counts as no test.
+ */
+export function junitXml(verdicts: readonly FileVerdict[], parts: readonly PartVerdict[]): string {
   const failures = verdicts.filter(({ valid }) => !valid).length;
   const counts = `tests="${verdicts.length}" failures="${failures}" errors="0"`;
   return [
@@ -12,10 +15,16 @@ export function junitXml(verdicts: readonly FileVerdict[]): string {
     `<testsuites name="warmboot check" ${counts}>`,
     `  <testsuite name="warmboot check" ${counts} skipped="0">`,
     ...verdicts.flatMap(testCase),
+    ...systemOut(parts),
     "  </testsuite>",
     "</testsuites>",
     "",
   ].join("\n");
+}
+
+function systemOut(parts: readonly PartVerdict[]): readonly string[] {
+  const lines = parts.flatMap(({ diagnostics }) => diagnostics.map(lineOf));
+  return lines.length === 0 ? [] : [`    <system-out>${escapeXml(lines.join("\n\n"))}</system-out>`];
 }
 
 function testCase({ file, valid, diagnostics }: FileVerdict): readonly string[] {

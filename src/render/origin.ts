@@ -8,7 +8,7 @@ import { visible } from "../core/text.ts";
 /** A profile with the files that it is made of, and where each of its values was set. */
 export interface ProfileOrigin {
   readonly file: string;
-  /** The lowest first: the later wins. */
+  /** The lowest first: a later one overrides an earlier one. */
   readonly layers: readonly { readonly file: string; readonly role: LayerRole }[];
   readonly keys: readonly OriginRow[];
 }
@@ -25,7 +25,7 @@ const ROLES: { readonly [Role in LayerRole]: string } = {
   "drop-in": "is a drop-in",
 };
 
-/** Each value behind the place that set it, under the files in their order. */
+/** The files in their order, then each value after the place that set it. */
 export function originText({ profiles }: OriginReport, { style }: Layout): string {
   return profiles.map(({ file, layers, keys }) => {
     const place = (row: OriginRow): string => `${visible(row.file)}:${row.line}`;

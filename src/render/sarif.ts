@@ -1,18 +1,35 @@
 import { CATALOGUE, type DiagnosticCode } from "../core/catalogue.ts";
-import type { Diagnostic } from "../core/diagnostic.ts";
+import type { Diagnostic, Position } from "../core/diagnostic.ts";
+import { explanationUrl, HOMEPAGE } from "../core/program.ts";
 import type { FileVerdict } from "./check.ts";
 
-/** A place in SARIF's words: a file, and a region of it where one is known. */
+/** A part of one line. */
+interface SarifRegion {
+  readonly startLine: number;
+  readonly startColumn: number;
+  readonly endColumn: number;
+  readonly snippet?: { readonly text: string };
+}
+
+interface SarifText {
+  readonly text: string;
+}
+
+/** A place in SARIF's terms: a file and a region of it. Code reviews show no result without a region. */
 interface SarifLocation {
   readonly physicalLocation: {
     readonly artifactLocation: { readonly uri: string };
-    readonly region?: {
-      readonly startLine: number;
-      readonly startColumn: number;
-      readonly endColumn: number;
-      readonly snippet?: { readonly text: string };
-    };
+    readonly region: SarifRegion;
   };
+}
+
+/** A correction in SARIF's terms. */
+interface SarifFix {
+  readonly description: SarifText;
+  readonly artifactChanges: readonly {
+    readonly artifactLocation: { readonly uri: string };
+    readonly replacements: readonly { readonly deletedRegion: SarifRegion; readonly insertedContent: SarifText }[];
+  }[];
 }
 
 /** What code review systems read: the Static Analysis Results Interchange Format, 2.1.0 (OASIS). */
@@ -24,7 +41,12 @@ export interface SarifLog {
       readonly driver: {
         readonly name: string;
         readonly version: string;
-        readonly rules: readonly { readonly id: string; readonly shortDescription: { readonly text: string } }[];
+        readonly informationUri: string;
+        readonly rules: readonly {
+          readonly id: string;
+          readonly shortDescription: SarifText;
+          readonly helpUri: string;
+        }[];
       };
     };
     readonly columnKind: "utf16CodeUnits";
@@ -32,8 +54,10 @@ export interface SarifLog {
       readonly ruleId: string;
       readonly ruleIndex: number;
       readonly level: "error" | "warning";
-      readonly message: { readonly text: string };
+      readonly message: SarifText;
       readonly locations: readonly SarifLocation[];
+      readonly relatedLocations?: readonly (SarifLocation & { readonly id: number; readonly message: SarifText })[];
+      readonly fixes?: readonly SarifFix[];
     }[];
   }[];
 }
@@ -50,7 +74,12 @@ export function sarifLog(verdicts: readonly FileVerdict[], version: string): Sar
         driver: {
           name: "warmboot",
           version,
-          rules: CODES.map((id) => ({ id, shortDescription: { text: `${CATALOGUE[id].about}.` } })),
+          informationUri: HOMEPAGE,
+          rules: CODES.map((id) => ({
+            id,
+            shortDescription: { text: `${CATALOGUE[id].about}.` },
+            helpUri: explanationUrl(id),
+          })),
         },
       },
       columnKind: "utf16CodeUnits",
@@ -60,19 +89,21 @@ export function sarifLog(verdicts: readonly FileVerdict[], version: string): Sar
           ruleIndex: CODES.indexOf(diagnostic.code),
           level: diagnostic.severity,
           message: { text: messageOf(diagnostic) },
-          locations: [locationOf(diagnostic, file)],
+          locations: [locationOf(diagnostic.position, file)],
+          ...relatedLocations(diagnostic, file),
+          ...fixes(diagnostic),
         }))
       )),
     }],
   };
 }
 
-/** Without repeats: a fault of a base is found in every profile that is made of it, and lies in one place. */
+/** Without repeats: a problem of a base is found in every profile that extends it. */
 function onceEach<T>(results: readonly T[]): readonly T[] {
   return [...new Map(results.map((result) => [JSON.stringify(result), result])).values()];
 }
 
-/** A diagnostic in one text, for systems that show nothing else of it. */
+/** A diagnostic as one text, for systems that show nothing else of it. */
 export function messageOf({ message, expected, found, hint }: Diagnostic): string {
   return [
     message,
@@ -82,20 +113,48 @@ export function messageOf({ message, expected, found, hint }: Diagnostic): strin
   ].join("\n");
 }
 
-function locationOf({ position }: Diagnostic, file: string): SarifLocation {
-  const artifactLocation = { uri: uriOf(position?.file ?? file) };
-  if (position === undefined) return { physicalLocation: { artifactLocation } };
-  const { line, column, length, source } = position;
+/** The place of a diagnostic; one about a file as a whole is shown at its first line. */
+function locationOf(position: Position | undefined, file: string): SarifLocation {
   return {
     physicalLocation: {
-      artifactLocation,
-      region: {
-        startLine: line,
-        startColumn: column,
-        endColumn: column + length,
-        ...(source === undefined ? {} : { snippet: { text: source } }),
-      },
+      artifactLocation: { uri: uriOf(position?.file ?? file) },
+      region: position === undefined ? { startLine: 1, startColumn: 1, endColumn: 1 } : regionOf(position),
     },
+  };
+}
+
+function regionOf({ line, column, length, source }: Position): SarifRegion {
+  return {
+    startLine: line,
+    startColumn: column,
+    endColumn: column + length,
+    ...(source === undefined ? {} : { snippet: { text: source } }),
+  };
+}
+
+function relatedLocations({ related }: Diagnostic, file: string) {
+  if (related === undefined) return {};
+  return {
+    relatedLocations: related.map(({ message, position }, id) => ({
+      id,
+      message: { text: message },
+      ...locationOf(position, file),
+    })),
+  };
+}
+
+function fixes({ fix }: Diagnostic): { readonly fixes?: readonly SarifFix[] } {
+  if (fix?.position === undefined) return {};
+  const { position, replacement } = fix;
+  const { snippet: _snippet, ...deletedRegion } = regionOf(position);
+  return {
+    fixes: [{
+      description: { text: `Write \`${replacement}\`` },
+      artifactChanges: [{
+        artifactLocation: { uri: uriOf(position.file) },
+        replacements: [{ deletedRegion, insertedContent: { text: replacement } }],
+      }],
+    }],
   };
 }
 

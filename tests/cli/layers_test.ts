@@ -88,7 +88,7 @@ Deno.test("check walks folders: profiles have a version, parts are used or warne
   assertStringIncludes(empty.stderr, "There is no profile under");
 });
 
-Deno.test("a fault of a base is told once, however many profiles are made of it; `-` there is a file's name", async () => {
+Deno.test("a problem of a base is reported once, however many profiles are made of it; `-` there is a file's name", async () => {
   using folder = folderOf({
     "p/base.yaml": "kernal: /k\n",
     "p/a.yaml": "version: 1\nextends: base.yaml\n",
@@ -99,9 +99,9 @@ Deno.test("a fault of a base is told once, however many profiles are made of it;
   const found = await run(["check", join(folder.path, "p")], READ);
   assertEquals([found.code, found.stdout], [
     EXIT.data.code,
-    "2 of 2 profiles are not valid; 1 warning; 1 file is a part of profiles\n",
+    "2 of 2 profiles are not valid; 1 warning; 1 file is part of profiles\n",
   ]);
-  assertEquals(found.stderr.split("The key `kernal` is not known").length, 2, found.stderr);
+  assertEquals(found.stderr.split("Unknown key `kernal`").length, 2, found.stderr);
   const sarif = JSON.parse((await run(["check", join(folder.path, "p"), "-o", "sarif"], READ)).stdout);
   const unknown = sarif.runs[0].results.filter((each: { ruleId: string }) => each.ruleId === "unknown-key");
   assertEquals(unknown.length, 1);

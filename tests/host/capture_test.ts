@@ -142,7 +142,7 @@ pure("a file of another form or version is refused by that alone", () => {
   assertMatch(hint('{"format":"warmboot.plan/1"}')[0] ?? "", /the file that `warmboot facts` wrote/);
 });
 
-pure("everything that is wrong in a capture is told at once, where it stands", () => {
+pure("everything that is wrong in a capture is reported at once, in its place", () => {
   const text = `{
   "format": "warmboot.facts/1",
   "files": {
@@ -154,11 +154,11 @@ pure("everything that is wrong in a capture is told at once, where it stands", (
   "host": 1
 }`;
   assertEquals(problems(text), [
-    "facts.json:9:3 unknown-key The key `host` is not known (host)",
+    "facts.json:9:3 unknown-key Unknown key `host` (undefined)",
     "facts.json:4:5 wrong-type `/proc/iomem` is not a text, { base64 } or { error } (7)",
     'facts.json:5:24 wrong-type `base64` is not a text in padded base64 ("a b")',
     "facts.json:6:26 wrong-type `error` is not a text (nothing)",
-    "facts.json:7:24 unknown-key The key `bytes` is not known here (bytes)",
+    "facts.json:7:24 unknown-key Unknown key `bytes` (undefined)",
     "facts.json:7:5 missing-key The key `base64` is missing (undefined)",
   ]);
 });

@@ -56,8 +56,9 @@ Deno.test({
     assertEquals(conflictsOf({ ...value, load: "kexec_file_load" }), [{
       code: "conflict",
       severity: "error",
-      message: "`checksum` needs kexec_load: kexec_file_load decides itself whether and how to verify the segments",
+      message: "`checksum` needs kexec_load: with kexec_file_load the kernel decides how to verify the segments",
       path: ["checksum"],
+      related: [{ message: "`load` is set here", path: ["load"] }],
       hint: "Use `load: kexec_load` or `load: auto`, or remove `checksum`",
     }]);
   },

@@ -84,7 +84,7 @@ Deno.test({
     const { value, diagnostics } = parseProfile(`version: 1\nkernel: a\n${keys(2500)}`, "p.yaml");
     assertEquals([value, diagnostics.length], [undefined, 101]);
     assertEquals(diagnostics[99]?.position?.line, 102);
-    assertEquals(diagnostics[100]?.message, "The profile has 2400 more problems from here on");
+    assertEquals(diagnostics[100]?.message, "There are 2400 more problems from here on");
     assertEquals(parseProfile(`version: 1\nkernel: a\n${keys(100)}`, "p.yaml").diagnostics.length, 100);
     assertEquals(diagnostics[100]?.position?.line, 103);
   },

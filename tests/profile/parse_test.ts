@@ -191,6 +191,10 @@ Deno.test({
     assertEquals(only("version: 1\nkernl: a\n").hint, "Did you mean `kernel`?");
     assertEquals(only("version: 1\nkernel: a\ncrash: Yes\n").hint, "Write `true`");
     assertEquals(only("version: 1\nkernel: a\ncrash: off\n").hint, "Write `false`");
+    // Every YAML reader takes these for booleans.
+    for (const [word, value] of [["True", true], ["TRUE", true], ["False", false], ["FALSE", false]] as const) {
+      assertEquals(valid(`version: 1\nkernel: a\ncrash: ${word}\n`).crash, value);
+    }
   },
 });
 
@@ -216,13 +220,12 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a duplicate key names the place of the first one",
+  name: "a duplicate key names the line of the first one, which is related",
   permissions: "none",
   fn() {
-    assertEquals(
-      only("version: 1\nkernel: a\nkernel: b\n").message,
-      "The key `kernel` stands twice, first in line 2, column 1",
-    );
+    const { message, related, position } = only("version: 1\nkernel: a\nkernel: b\n");
+    assertEquals(message, "Duplicate key `kernel`; first defined at line 2");
+    assertEquals([position?.line, related?.map((each) => each.position?.line)], [3, [2]]);
   },
 });
 
@@ -236,9 +239,9 @@ Deno.test({
       return diagnostics.map((problem) => `${problem.position?.line}:${problem.position?.column} ${problem.message}`)
         .join();
     };
-    assertEquals(refusal(0x61, 0, 0x62), "1:1 The file is not a text: byte 1 is NUL");
-    assertEquals(refusal(0xff, 0xfe, 0x61, 0), "1:1 The file is not a text: it is UTF-16");
-    assertEquals(refusal(0x61, 10, 0x62, 0xff), "2:2 The file is not a text: it is not UTF-8");
+    assertEquals(refusal(0x61, 0, 0x62), "1:1 The file is not text: byte 1 is NUL");
+    assertEquals(refusal(0xff, 0xfe, 0x61, 0), "1:1 The file is not text: it is UTF-16");
+    assertEquals(refusal(0x61, 10, 0x62, 0xff), "2:2 The file is not text: it is not UTF-8");
     assertEquals(places(parseProfile("a: \ud800", "p.yaml").diagnostics), ["1:4 not-text"]);
     assertEquals(places(parseProfile("a: b\0", "p.yaml").diagnostics), ["1:5 not-text"]);
   },
@@ -276,5 +279,74 @@ Deno.test({
       assertEquals(only(`version: 1\nkernel: a\n${key}: { crash: true }\n`).code, "unknown-key");
       assertEquals(only(`version: 1\nkernel: { path: a, ${key}: b }\n`).code, "unknown-key");
     }
+  },
+});
+
+Deno.test({
+  name: "names that other programs use suggest the key, and the list of all keys is shown only without a suggestion",
+  permissions: "none",
+  fn() {
+    for (const name of ["append", "command-line", "command_line", "params", "options", "kargs", "Append"]) {
+      const { hint, expected, fix } = only(`version: 1\nkernel: a\n${name}: ro\n`);
+      assertEquals([hint, expected, fix?.replacement], ["Did you mean `cmdline`?", undefined, "cmdline"], name);
+    }
+    const strange = only("version: 1\nkernel: a\nzebra: 1\n");
+    assertEquals([strange.hint, strange.fix], [undefined, undefined]);
+    assertStringIncludes(strange.expected ?? "", "one of version, name,");
+    // What is meant is not missing as well.
+    const segment = "version: 1\nentry: 0\nsegments: [{ address: 0, path: a }]\n";
+    const { diagnostics } = parseProfile(segment, "p.yaml");
+    assertEquals(diagnostics.map(({ code, hint }) => [code, hint]), [
+      ["unknown-key", "Did you mean `at`?"],
+      ["unknown-key", "Did you mean `file`?"],
+    ]);
+  },
+});
+
+Deno.test({
+  name: "a fix is exactly the text to replace, and only where one correction is likely",
+  permissions: "none",
+  fn() {
+    const fixOf = (text: string): string | undefined => {
+      const { fix } = only(text);
+      if (fix?.position === undefined) return undefined;
+      const { line, column, length } = fix.position;
+      const from = (text.split("\n")[line - 1] ?? "").slice(column - 1, column - 1 + length);
+      return `${from} -> ${fix.replacement}`;
+    };
+    assertEquals(fixOf("version: 1\nkernal: a\n"), "kernal -> kernel");
+    assertEquals(fixOf("version: 1\nkernel: a\ncrash: Yes # later\n"), "Yes -> true");
+    assertEquals(fixOf("version: 1\nkernel: a\nload: 'kexec_lod'\n"), "'kexec_lod' -> kexec_load");
+    assertEquals(fixOf("version: 1\nkernel: a\nrequires: { architecture: amd64 }\n"), "amd64 -> x86_64");
+    assertEquals(fixOf("version: 1\nkernel: a\ncrash: &y on\n"), "on -> true");
+    // The right key is there too; an addition would become a replacement; the value has several lines.
+    assertEquals(fixOf("version: 1\nkernel: a\nkernal: b\n"), undefined);
+    assertEquals(fixOf("version: 1\nkernel: a\ninitrdd: b\ninitrd+: b\n"), undefined);
+    assertEquals(fixOf("version: 1\nkernel: a\ninitrdd+: b\n"), "initrdd+ -> initrd+");
+    assertEquals(fixOf("version: 1\nkernel: a\ndtb+: b\n"), undefined);
+    assertEquals(fixOf("version: 1\nkernel: a\nload: kexec_lo\n  ad\n"), undefined);
+    assertEquals(fixOf("version: 1\nkernel: a\ncrash: maybe\n"), undefined);
+  },
+});
+
+Deno.test({
+  name: "mutually exclusive keys name each other, in whatever file they are",
+  permissions: "none",
+  fn() {
+    const related = (text: string) =>
+      parseProfile(text, "p.yaml").diagnostics.flatMap(({ related: places = [] }) =>
+        places.map(({ message, position }) => `${position?.line}:${position?.column} ${message}`)
+      );
+    assertEquals(related("version: 1\nkernel: a\nentry: 0\nsegments: [{ at: 0, hex: 90 }]\n"), [
+      "2:1 `kernel` is set here",
+    ]);
+    assertEquals(related("version: 1\nkernel: a\npreserve_context: true\ncrash: true\n"), ["4:1 `crash` is set here"]);
+    assertEquals(related("version: 1\nkernel: a\nload: kexec_file_load\npredecompress: true\n"), [
+      "3:1 `load` is set here",
+    ]);
+    assertEquals(related("version: 1\nentry: 0\nsegments:\n- { at: 0, hex: 90, base64: QQ== }\n"), [
+      "4:12 `hex` is set here",
+    ]);
+    assertEquals(related("version: 1\nkernel: a\ninitrd: b\ninitrd+: c\n"), ["3:1 `initrd` is set here"]);
   },
 });

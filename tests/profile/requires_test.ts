@@ -67,9 +67,9 @@ Deno.test({
     );
     assertEquals(value, undefined);
     assertEquals(diagnostics.map(({ position, code, hint }) => [position?.line, code, hint]), [
-      [4, "wrong-type", "uname -m calls it `x86_64`"],
+      [4, "wrong-type", "`uname -m` calls it `x86_64`"],
       [5, "wrong-type", diagnostics[1]?.hint],
-      [6, "wrong-type", "A bound is one of >=, >, <=, <, = with numbers behind it; the host must keep all of them"],
+      [6, "wrong-type", "A bound is one of >=, >, <=, <, = followed by numbers; the host must satisfy all of them"],
       [7, "wrong-type", "Did you mean `uefi`?"],
       [8, "wrong-type", "Write `true`"],
       [9, "unknown-key", "Did you mean `hostname`?"],

@@ -33,8 +33,8 @@ const NUMBERS: readonly (readonly [text: string, hint: string])[] = [
   ["+1", "without a sign"],
   ["1.5G", "whole number of a smaller unit"],
   ["1,5", "whole number of a smaller unit"],
-  ["16KB", "1000 to some"],
-  ["16 mb", "1000 to some"],
+  ["16KB", "may mean 1000"],
+  ["16 mb", "may mean 1000"],
   ["16k", "The units are"],
   ["16mib", "The units are"],
   ["ff00", "begins with `0x`"],
@@ -55,7 +55,7 @@ Deno.test({
   permissions: "none",
   fn() {
     for (const [text, hint] of NUMBERS) assertStringIncludes(String(decoded(address, text)), hint, text);
-    assertEquals(decoded(size, "0K"), "The least is 1");
+    assertEquals(decoded(size, "0K"), "The minimum is 1");
     assertEquals(decoded(address, "0K"), 0n);
     assertEquals(decoded(address, "many"), "refused");
   },
@@ -67,8 +67,8 @@ Deno.test({
   fn() {
     assertEquals(decoded(boolean, "true"), true);
     assertEquals(decoded(boolean, "false"), false);
-    for (const word of ["yes", "on", "True", "1"]) assertEquals(decoded(boolean, word), "Write `true`");
-    for (const word of ["no", "off", "FALSE", "0"]) assertEquals(decoded(boolean, word), "Write `false`");
+    for (const word of ["yes", "on", "tRUE", "1"]) assertEquals(decoded(boolean, word), "Write `true`");
+    for (const word of ["no", "off", "fALSE", "0"]) assertEquals(decoded(boolean, word), "Write `false`");
     for (const word of ["constructor", "__proto__"]) assertEquals(decoded(boolean, word), "refused");
   },
 });
@@ -83,7 +83,7 @@ Deno.test({
       const base64 = btoa(String.fromCharCode(...bytes));
       assertEquals(decoded(base64Bytes, base64.replaceAll(new RegExp(`.{${width}}`, "g"), "$& \n")), bytes);
     }));
-    assertEquals(decoded(hexBytes, "f4 e"), "A digit is missing or too many");
+    assertEquals(decoded(hexBytes, "f4 e"), "There is one digit too few or too many");
     assertStringIncludes(String(decoded(hexBytes, "0xf4")), "bytes in order");
     assertStringIncludes(String(decoded(base64Bytes, "SGVsbG8")), "multiple of 4");
     assertStringIncludes(String(decoded(base64Bytes, "-_-_")), "alphabet");
@@ -98,6 +98,6 @@ Deno.test({
     assertEquals(decoded(sha256, "AB".repeat(31)), "`sha256sum FILE` prints it");
     assertEquals(decoded(path, "../a//b c/"), "../a//b c/");
     assertStringIncludes(String(decoded(path, "~/vmlinuz")), "not expanded");
-    assertStringIncludes(String(decoded(path, "https://example.org/vmlinuz")), "Only files of this host");
+    assertStringIncludes(String(decoded(path, "https://example.org/vmlinuz")), "local files, not URLs");
   },
 });

@@ -58,7 +58,9 @@ const CASES: { readonly [subject: string]: readonly string[] } = {
     ...["{ reuse: false, append: a }", "{ reuse: true, remove: ~ }", "{ reuse: true, prepend: a }"],
   ].map((value) => `${KERNEL}cmdline: ${value}\n`),
   booleans: ["crash", "preserve_context", "checksum", "predecompress", "stamp"].flatMap((key) =>
-    ["true", "false", '"true"', "yes", "on", "1", "~", "[]", "maybe"].map((value) => `${KERNEL}${key}: ${value}\n`)
+    ["true", "false", '"true"', "True", "FALSE", '"True"', "tRUE", "yes", "on", "1", "~", "[]", "maybe"].map((value) =>
+      `${KERNEL}${key}: ${value}\n`
+    )
   ),
   checksum: ["xxh64", "sha256", '"sha256"', "SHA256", "sha-256", "xxhash", "crc32", "[xxh64]", "~"].map((value) =>
     `${KERNEL}checksum: ${value}\n`
@@ -247,7 +249,6 @@ Deno.test({
 /** What the decoder refuses and an editor cannot see. */
 const EDITOR_ACCEPTS: readonly { readonly text: string; readonly because: string }[] = [
   { text: "kernel: a\n\nversion: 1.0\n", because: "the spelling of a number is gone" },
-  { text: `${KERNEL}crash: True\n`, because: "the spelling of a boolean is gone" },
   { text: `${KERNEL}memory: { min: 010 }\n`, because: "the spelling of a number is gone" },
   { text: `${KERNEL}memory: { min: 1e3 }\n`, because: "the spelling of a number is gone" },
   { text: `${KERNEL}memory: { min: 1_000 }\n`, because: "the spelling of a number is gone" },

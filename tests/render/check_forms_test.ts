@@ -1,9 +1,10 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { Validator } from "@cfworker/json-schema";
 import { CATALOGUE } from "../../src/core/catalogue.ts";
+import { explanationUrl, HOMEPAGE } from "../../src/core/program.ts";
 import type { Diagnostic } from "../../src/core/diagnostic.ts";
 import { isMap, type JsonSchema } from "../../src/core/shape.ts";
-import { checkResult, checkSchema, checkText, type FileVerdict } from "../../src/render/check.ts";
+import { checkResult, checkSchema, checkText, type FileVerdict, type PartVerdict } from "../../src/render/check.ts";
 import { junitXml } from "../../src/render/junit.ts";
 import { originSchema, originText } from "../../src/render/origin.ts";
 import { sarifLog } from "../../src/render/sarif.ts";
@@ -12,10 +13,12 @@ import { PLAIN } from "../../src/render/style.ts";
 const error: Diagnostic = {
   code: "unknown-key",
   severity: "error",
-  message: "The key `kernal` is not known",
+  message: "Unknown key `kernal`",
   path: ["kernal"],
   position: { file: "p/a b.yaml", line: 3, column: 1, length: 6, source: "kernal: <&\"'>" },
   hint: "Did you mean `kernel`?",
+  related: [{ message: "Here too", position: { file: "b.yaml", line: 1, column: 2, length: 1 } }],
+  fix: { replacement: "kernel", position: { file: "p/a b.yaml", line: 3, column: 1, length: 6 } },
 };
 const warning: Diagnostic = { code: "no-version", severity: "warning", message: "x \u0007 & y" };
 const VERDICTS: readonly FileVerdict[] = [
@@ -23,6 +26,7 @@ const VERDICTS: readonly FileVerdict[] = [
   { file: "/srv/ü.yaml", valid: true, diagnostics: [warning] },
   { file: "./ok.yaml", valid: true, diagnostics: [] },
 ];
+const UNUSED: PartVerdict = { file: "part.yaml", used: false, diagnostics: [{ ...warning, message: "part & parcel" }] };
 
 /** What SARIF 2.1.0 demands of the objects that are used here (OASIS, sections 3.13 to 3.30). */
 const SARIF_SCHEMA: JsonSchema = {
@@ -43,7 +47,7 @@ const SARIF_SCHEMA: JsonSchema = {
             properties: {
               driver: {
                 type: "object",
-                required: ["name"],
+                required: ["name", "informationUri"],
                 properties: {
                   rules: {
                     type: "array",
@@ -51,7 +55,10 @@ const SARIF_SCHEMA: JsonSchema = {
                     items: {
                       type: "object",
                       required: ["id"],
-                      properties: { shortDescription: { type: "object", required: ["text"] } },
+                      properties: {
+                        shortDescription: { type: "object", required: ["text"] },
+                        helpUri: { type: "string", pattern: "^https://[!-~]+$" },
+                      },
                     },
                   },
                 },
@@ -120,7 +127,23 @@ Deno.test({
     });
     assertStringIncludes(first?.message.text ?? "", "hint: Did you mean `kernel`?");
     assertEquals(second?.level, "warning");
-    assertEquals(second?.locations[0]?.physicalLocation, { artifactLocation: { uri: "file:///srv/%C3%BC.yaml" } });
+    assertEquals(second?.locations[0]?.physicalLocation, {
+      artifactLocation: { uri: "file:///srv/%C3%BC.yaml" },
+      region: { startLine: 1, startColumn: 1, endColumn: 1 },
+    });
+    assertEquals(run.tool.driver.informationUri, HOMEPAGE);
+    assertEquals(run.tool.driver.rules[first?.ruleIndex ?? -1]?.helpUri, explanationUrl("unknown-key"));
+    assertEquals(first?.relatedLocations?.map(({ message, physicalLocation }) => [message.text, physicalLocation]), [
+      ["Here too", { artifactLocation: { uri: "b.yaml" }, region: { startLine: 1, startColumn: 2, endColumn: 3 } }],
+    ]);
+    assertEquals(first?.fixes?.[0]?.artifactChanges, [{
+      artifactLocation: { uri: "p/a%20b.yaml" },
+      replacements: [{
+        deletedRegion: { startLine: 3, startColumn: 1, endColumn: 7 },
+        insertedContent: { text: "kernel" },
+      }],
+    }]);
+    assertEquals([second?.relatedLocations, second?.fixes], [undefined, undefined]);
   },
 });
 
@@ -128,7 +151,7 @@ Deno.test({
   name: "JUnit's XML has a case for each file, and no text that breaks it",
   permissions: "none",
   fn() {
-    const xml = junitXml(VERDICTS);
+    const xml = junitXml(VERDICTS, [UNUSED]);
     assertMatch(
       xml,
       /^<\?xml version="1\.0" encoding="UTF-8"\?>\n<testsuites name="warmboot check" tests="3" failures="1"/,
@@ -136,10 +159,12 @@ Deno.test({
     assertEquals([...xml.matchAll(/<testcase /g)].length, 3);
     assertStringIncludes(
       xml,
-      '<failure type="unknown-key" message="The key `kernal` is not known">p/a b.yaml:3:1: error',
+      '<failure type="unknown-key" message="Unknown key `kernal`">p/a b.yaml:3:1: error',
     );
     assertStringIncludes(xml, "<system-out>warning: x \ufffd &amp; y [no-version]</system-out>");
-    const hostile = junitXml([{ file: "\"><a b='&", valid: true, diagnostics: [] }]);
+    // What is not a profile counts as no test.
+    assertStringIncludes(xml, "    <system-out>warning: part &amp; parcel [no-version]</system-out>\n  </testsuite>");
+    const hostile = junitXml([{ file: "\"><a b='&", valid: true, diagnostics: [] }], []);
     assertStringIncludes(hostile, 'name="&quot;&gt;&lt;a b=&#39;&amp;"');
     // Every bracket that is left belongs to a tag of ours.
     assertEquals(
@@ -158,12 +183,17 @@ Deno.test({
     assertEquals(result.summary, { profiles: 3, invalid: 1, warnings: 1, parts: 1 });
     const text = (...args: Parameters<typeof checkResult>) =>
       checkText(checkResult(...args), { style: PLAIN, width: 80 });
-    assertEquals(text(VERDICTS, [part]), "1 of 3 profiles is not valid; 1 warning; 1 file is a part of profiles\n");
+    assertEquals(text(VERDICTS, [part]), "1 of 3 profiles is not valid; 1 warning; 1 file is part of profiles\n");
     assertEquals(text(VERDICTS.slice(2), []), "./ok.yaml: valid\n");
     assertEquals(text(VERDICTS.slice(2), [part, part]), "1 profile is valid; 2 files are parts of profiles\n");
     const schema = checkSchema();
     assert(isMap(schema));
-    assertEquals(new Validator({ ...schema }, "7", false).validate(JSON.parse(JSON.stringify(result))).errors, []);
+    const fix = { file: "a", line: 1, column: 1, code: "unknown-key", from: "kernal", to: "kernel" } as const;
+    for (const each of [result, checkResult(VERDICTS, [part], []), checkResult(VERDICTS, [part], [fix])]) {
+      assertEquals(new Validator({ ...schema }, "7", false).validate(JSON.parse(JSON.stringify(each))).errors, []);
+    }
+    assertEquals(result.files[0]?.diagnostics[0]?.link, explanationUrl("unknown-key"));
+    assertEquals(checkResult(VERDICTS, [part], [fix]).changed, true);
   },
 });
 

@@ -7,7 +7,7 @@ function render(source: string, column: number, length: number, width = 107): re
   const diagnostic: Diagnostic = {
     code: "unknown-key",
     severity: "error",
-    message: "The key `kernal` is not known",
+    message: "Unknown key `kernal`",
     position: { file: "web.yaml", line: 12, column, length, source },
     expected: "one of kernel, initrd",
     found: "kernal",
@@ -21,7 +21,7 @@ Deno.test({
   permissions: "none",
   fn() {
     assertEquals(render("kernal: /boot/vmlinuz", 1, 6), [
-      "web.yaml:12:1: error: The key `kernal` is not known [unknown-key]",
+      "web.yaml:12:1: error: Unknown key `kernal` [unknown-key]",
       "  12 | kernal: /boot/vmlinuz",
       "     | ^^^^^^",
       "  expected: one of kernel, initrd",
@@ -73,11 +73,12 @@ Deno.test({
       expected: evil,
       found: evil,
       hint: evil,
+      related: [{ message: evil, position: { file: evil, line: 1, column: 1, length: 1 } }],
     };
     const shown = renderDiagnostic(diagnostic, { style: PLAIN, width: 80 });
     // deno-lint-ignore no-control-regex
     assertEquals(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/.test(shown), false);
-    assertEquals(shown.split("\n").length, 6);
+    assertEquals(shown.split("\n").length, 7);
   },
 });
 
@@ -87,5 +88,25 @@ Deno.test({
   fn() {
     const diagnostic: Diagnostic = { code: "missing-key", severity: "warning", message: "M", path: ["a", 1, "b"] };
     assertEquals(renderDiagnostic(diagnostic, { style: PLAIN, width: 80 }), "warning: M [missing-key]\n  at a[1].b");
+  },
+});
+
+Deno.test({
+  name: "related places are named with their position, or with their path",
+  permissions: "none",
+  fn() {
+    const diagnostic: Diagnostic = {
+      code: "duplicate-key",
+      severity: "error",
+      message: "M",
+      related: [
+        { message: "First defined here", position: { file: "a.yaml", line: 3, column: 1, length: 1 } },
+        { message: "Set here", path: ["load"] },
+      ],
+    };
+    assertEquals(renderDiagnostic(diagnostic, { style: PLAIN, width: 80 }).split("\n").slice(1), [
+      "  related:  a.yaml:3:1: First defined here",
+      "  related:  load: Set here",
+    ]);
   },
 });

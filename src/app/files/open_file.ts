@@ -113,7 +113,8 @@ export async function hashPart(
   onProgress?: (done: number, total: number) => void,
 ): Promise<string> {
   if (length <= WHOLE_SIZE) {
-    const part = new Uint8Array(length);
+    // A part that begins beyond the end of its file has a negative length; the plan reports it.
+    const part = new Uint8Array(Math.max(0, length));
     let done = 0;
     for (let count = -1; done < length && count !== 0; done += count) {
       count = fill(handle, part.subarray(done, done + CHUNK_SIZE), offset + done);

@@ -1,11 +1,13 @@
 import type { CheckedFiles } from "../../app/check_files.ts";
+import { isStdin } from "../../app/files/read_whole.ts";
 import type { Diagnostic } from "../../core/diagnostic.ts";
 import { type ExitName, VERSION, worse } from "../../core/program.ts";
 import { jsonText } from "../../core/text.ts";
+import type { AppliedFix } from "../../render/check.ts";
 import type { OriginReport } from "../../render/origin.ts";
 import { type Command, type Invocation, isSet, outputOption, textOption } from "../command.ts";
 import type { Ports } from "../ports.ts";
-import { complain, dataText, exitOf, report } from "../report.ts";
+import { complain, dataText, exitOf, report, say } from "../report.ts";
 
 /** `warmboot check`. */
 export const check: Command = {
@@ -18,11 +20,13 @@ export const check: Command = {
   options: [
     outputOption("text", "json", "yaml", "sarif", "junit"),
     { name: "origin", doc: "Print each profile as it is after merging, and which file and line set each value" },
+    { name: "fix", doc: "Correct what has only one likely correction, in the files; then check what is left" },
   ],
   examples: [
     { line: "warmboot check web.yaml", doc: "Check one profile" },
     { line: "warmboot check profiles", doc: "Check all profiles of a folder, and those below it" },
     { line: "warmboot check profiles -o sarif > check.sarif", doc: "Check them, for a code review to show" },
+    { line: "warmboot check profiles --fix", doc: "Correct mistyped keys and values in place" },
     { line: "warmboot check web --origin", doc: "Say where each value of the profile web comes from" },
   ],
   run,
@@ -35,6 +39,15 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
     complain(`--origin has no form ${form}`, "Write -o text, -o json or -o yaml", ports);
     return "usage";
   }
+  const fix = isSet(invocation, "fix");
+  if (fix && invocation.words.some(isStdin)) {
+    complain("--fix cannot change standard input", "Name the file by its path", ports);
+    return "usage";
+  }
+  const fixed = fix ? (await import("../../app/fix_files.ts")).fixFiles(invocation.words) : undefined;
+  for (const { file, line, column, from, to } of fixed ?? []) {
+    say(`${file}:${line}:${column}: replaced ${from} by ${to}`, ports);
+  }
   const { checkFiles } = await import("../../app/check_files.ts");
   let exit: ExitName = "ok";
   const shows = form === "text" || origin;
@@ -43,26 +56,31 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
     exit = worse(exit, exitOf(diagnostics));
     if (shows) report(diagnostics.filter((each) => isNew(each, shown)), ports);
   });
-  ports.out.write(origin ? await originIn(form, checked, ports) : await verdictIn(form, checked, ports));
+  ports.out.write(origin ? await originIn(form, checked, ports) : await verdictIn(form, checked, fixed, ports));
   return exit;
 }
 
-async function verdictIn(form: string, checked: CheckedFiles, ports: Ports): Promise<string> {
+async function verdictIn(
+  form: string,
+  checked: CheckedFiles,
+  fixed: readonly AppliedFix[] | undefined,
+  ports: Ports,
+): Promise<string> {
   const files = checked.profiles.map(({ verdict }) => verdict);
   switch (form) {
     case "sarif":
       return jsonText((await import("../../render/sarif.ts")).sarifLog([...files, ...unusedParts(checked)], VERSION));
     case "junit":
-      return (await import("../../render/junit.ts")).junitXml([...files, ...unusedParts(checked)]);
+      return (await import("../../render/junit.ts")).junitXml(files, checked.parts);
     default: {
       const { checkResult, checkText } = await import("../../render/check.ts");
-      const result = checkResult(files, checked.parts);
+      const result = checkResult(files, checked.parts, fixed);
       return form === "text" ? checkText(result, ports.out.layout) : await dataText(result, form);
     }
   }
 }
 
-/** Whether a problem was not shown yet: a fault of a base shows in every profile that is made of it. */
+/** Whether a problem was not shown yet: a problem of a base is found in every profile that extends it. */
 function isNew({ code, message, position }: Diagnostic, shown: Set<string>): boolean {
   if (position === undefined) return true;
   const key = `${position.file}\0${position.line}\0${position.column}\0${code}\0${message}`;
@@ -71,7 +89,7 @@ function isNew({ code, message, position }: Diagnostic, shown: Set<string>): boo
   return true;
 }
 
-/** The files that are of no use to any profile: a warning, in forms that know only of files. */
+/** The files that no profile uses: a warning, in forms that know only of files. */
 function unusedParts({ parts }: CheckedFiles): CheckedFiles["profiles"][number]["verdict"][] {
   return parts.filter(({ used }) => !used).map(({ file, diagnostics }) => ({ file, valid: true, diagnostics }));
 }
