@@ -2,7 +2,7 @@ import { basename, dirname } from "@std/path/posix";
 import { closeFile, openFile } from "./files/open_file.ts";
 import { imageRelease } from "../image/describe.ts";
 import { identifyKernel } from "../image/identify.ts";
-import { releaseNumbers } from "../profile/release_range.ts";
+import { compareReleases } from "../core/release.ts";
 import { compareNames } from "../core/text.ts";
 
 /** A kernel that is installed. Paths are those of the host, without the folder that stands in for its root. */
@@ -77,17 +77,6 @@ export function initrdFor(root: string, { path, release }: InstalledKernel): str
     folders.flatMap((folder) => INITRD_NAMES.map((name) => `${folder}/${name(each)}`))
   );
   return [...beside, ...named].find((candidate) => isFileThere(`${root}${candidate}`));
-}
-
-/** The order of releases: by their numbers, then a release candidate before the release, then by the rest. */
-export function compareReleases(a: string, b: string): number {
-  const [left, right] = [releaseNumbers(a) ?? [], releaseNumbers(b) ?? []];
-  for (let index = 0; index < Math.max(left.length, right.length); index++) {
-    const order = (left[index] ?? 0) - (right[index] ?? 0);
-    if (order !== 0) return order;
-  }
-  const candidates = Number(/-rc\d/.test(b)) - Number(/-rc\d/.test(a));
-  return candidates !== 0 ? candidates : compareNames(a, b);
 }
 
 /** Whether there is a file of that name, links followed. */

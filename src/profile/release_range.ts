@@ -1,3 +1,4 @@
+import { compareNumbers } from "../core/release.ts";
 import type { ReleaseBound } from "./profile.ts";
 
 const BOUND = /^(>=|>|<=|<|=) *(\d{1,6}(?:\.\d{1,6})*)/;
@@ -11,27 +12,21 @@ export function parseReleaseRange(text: string): readonly ReleaseBound[] | undef
     const known = RELATIONS.find((each) => each === relation);
     if (whole === undefined || known === undefined || numbers === undefined) return undefined;
     bounds.push({ relation: known, numbers: numbers.split(".").map(Number) });
-    const behind = rest.slice(whole.length);
-    if (behind !== "" && !/^[ ,]/.test(behind)) return undefined;
-    rest = behind.replace(/^[ ,]+/, "");
+    const next = rest.slice(whole.length);
+    if (next !== "" && !/^[ ,]/.test(next)) return undefined;
+    rest = next.replace(/^[ ,]+/, "");
   }
   return bounds.length === 0 ? undefined : bounds;
 }
 
 const RELATIONS: readonly ReleaseBound["relation"][] = [">=", ">", "<=", "<", "="];
 
-/** The numbers that a release begins with: 6, 1, 0 of `6.1.0-50-amd64`; undefined if it begins with none. */
-export function releaseNumbers(release: string): readonly number[] | undefined {
-  const match = /^\d{1,6}(?:\.\d{1,6})*(?!\d)/.exec(release)?.[0];
-  return match?.split(".").map(Number);
-}
-
 /**
- * Whether a release keeps a bound. As many numbers are compared as the bound has, so that 6.1.55 is `=6.1` and `<=6.1`
- * and not `>6.1`; a number that the release lacks is zero.
+ * Whether a release satisfies a bound. As many numbers are compared as the bound has, so that 6.1.55 is `=6.1` and
+ * `<=6.1` and not `>6.1`; a number that the release lacks is zero.
  */
 export function keepsBound(release: readonly number[], { relation, numbers }: ReleaseBound): boolean {
-  const order = numbers.map((number, index) => (release[index] ?? 0) - number).find((each) => each !== 0) ?? 0;
+  const order = compareNumbers(release, numbers, numbers.length);
   switch (relation) {
     case ">=":
       return order >= 0;

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertStrictEquals, assertStringIncludes } from "
 import { join } from "@std/path";
 import { EXIT } from "../../src/core/program.ts";
 import { checkFiles } from "../../src/app/check_files.ts";
-import { compareReleases } from "../../src/app/installed_kernels.ts";
+import { compareReleases } from "../../src/core/release.ts";
 import { findProfile, layerFiles } from "../../src/app/layer_files.ts";
 import { isFolder } from "../../src/app/files/find_files.ts";
 import { ascii, bzImage, peFile } from "../image/build.ts";

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { parseProfile } from "../../src/profile/parse.ts";
-import { formatBound, keepsBound, parseReleaseRange, releaseNumbers } from "../../src/profile/release_range.ts";
+import { releaseNumbers } from "../../src/core/release.ts";
+import { formatBound, keepsBound, parseReleaseRange } from "../../src/profile/release_range.ts";
 
 const keeps = (release: string, range: string): boolean => {
   const numbers = releaseNumbers(release);

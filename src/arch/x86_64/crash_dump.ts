@@ -1,3 +1,4 @@
+import { isSince } from "../../core/release.ts";
 import type { Checked } from "../../core/diagnostic.ts";
 import { intersect, type Range, subtract } from "../../core/range.ts";
 import type { HostFacts, KernelMapping } from "../../host/facts.ts";
@@ -18,9 +19,7 @@ export const BACKUP_SOURCE: Range = { start: 0n, end: 640n << 10n };
  * arch/x86/realmode/init.c). Where a distribution has that in an older kernel the copy is needless, and harmless.
  */
 export function needsBackup(release: string): boolean {
-  const [, major, minor] = /^(\d+)\.(\d+)/.exec(release) ?? [];
-  if (major === undefined || minor === undefined) return true;
-  return Number(major) < 5 || (Number(major) === 5 && Number(minor) < 5);
+  return isSince(release, [5, 5]) !== true;
 }
 
 /**

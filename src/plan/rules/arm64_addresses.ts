@@ -1,5 +1,6 @@
 import type { HostFacts } from "../../host/facts.ts";
-import { keepsBound, releaseNumbers } from "../../profile/release_range.ts";
+import { releaseNumbers } from "../../core/release.ts";
+import { keepsBound } from "../../profile/release_range.ts";
 import { fail, pass, type Rule, warn } from "./rule.ts";
 
 /** The linear map begins at minus 2^52 with 52-bit addresses, and at or above minus 2^48 without (asm/memory.h, arm64). */

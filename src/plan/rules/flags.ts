@@ -1,3 +1,4 @@
+import { isSince } from "../../core/release.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import { pass, type Rule, warn } from "./rule.ts";
 
@@ -18,16 +19,12 @@ const flagKnown: Rule = {
   about: "The running kernel is new enough for the flags (kexec_load_check in kernel/kexec.c: EINVAL for unknown ones)",
   exit: "unavailable",
   check({ call, facts }) {
-    const [, major, minor] = /^(\d+)\.(\d+)/.exec(facts.release) ?? [];
     const aged = call.flags.flatMap((flag) => {
       const since = Object.hasOwn(SINCE, flag) ? SINCE[flag] : undefined;
       return since === undefined ? [] : [{ flag, since }];
     });
-    if (aged.length === 0 || major === undefined || minor === undefined) return undefined;
-    const tooNew = aged.find(({ flag, since: [sinceMajor, sinceMinor] }) =>
-      !isShown(flag, facts) &&
-      (Number(major) < sinceMajor || (Number(major) === sinceMajor && Number(minor) < sinceMinor))
-    );
+    if (aged.length === 0 || aged.some(({ since }) => isSince(facts.release, since) === undefined)) return undefined;
+    const tooNew = aged.find(({ flag, since }) => !isShown(flag, facts) && isSince(facts.release, since) === false);
     return tooNew === undefined
       ? pass(`The running kernel ${facts.release} knows ${aged.map(({ flag }) => flag).join(", ")}`)
       // Distributions backport some of them.

@@ -1,3 +1,4 @@
+import { isSince } from "../../core/release.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import { fail, pass, type Rule, type RuleInput, warn } from "./rule.ts";
 
@@ -36,9 +37,9 @@ const jump: Rule = {
 };
 
 /** The first version that is known to return correctly; stable updates fixed some older ones. */
-const RETURNS_WELL = 6_014;
+const RETURNS_WELL = [6, 14] as const;
 /** No stable update fixed versions below this one. */
-const RETURNS_AT_ALL = 6_002;
+const RETURNS_AT_ALL = [6, 2] as const;
 
 /**
  * arch/x86/kernel/relocate_kernel_64.S. Up to 6.1 (read in 6.1.176) the kernel returns without a descriptor table, and
@@ -52,10 +53,10 @@ const wayBack: Rule = {
   check(input) {
     if (!preserves(input) || input.facts.machine !== "x86_64") return undefined;
     const { release } = input.facts;
-    const version = versionOf(release);
-    if (version === undefined) return undefined;
-    if (version >= RETURNS_WELL) return pass("The running kernel keeps a payload's entry point for the next exec");
-    if (version < RETURNS_AT_ALL) {
+    const returnsWell = isSince(release, RETURNS_WELL);
+    if (returnsWell === undefined) return undefined;
+    if (returnsWell) return pass("The running kernel keeps a payload's entry point for the next exec");
+    if (isSince(release, RETURNS_AT_ALL) === false) {
       return fail(
         `The running kernel ${release} would crash when the payload returns: kernels before 6.2 lose their descriptor table`,
         `Boot a newer kernel with CONFIG_KEXEC_JUMP, preferably 6.14 or later; see ${GUIDE}`,
@@ -96,10 +97,4 @@ function hasJump({ kernelConfig }: HostFacts): boolean | undefined {
   const value = kernelConfig.CONFIG_KEXEC_JUMP;
   if (value === undefined) return kernelConfig.CONFIG_KEXEC_CORE === undefined ? undefined : false;
   return value !== "n";
-}
-
-/** 6.12.107+deb13-amd64 as 6012. */
-function versionOf(release: string): number | undefined {
-  const [, major, minor] = /^(\d+)\.(\d+)/.exec(release) ?? [];
-  return major === undefined || minor === undefined ? undefined : Number(major) * 1000 + Number(minor);
 }

@@ -2,7 +2,8 @@ import { formatSize } from "../../core/number.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import { matchesGlob } from "../../profile/glob.ts";
 import type { Requires } from "../../profile/profile.ts";
-import { formatBound, keepsBound, releaseNumbers } from "../../profile/release_range.ts";
+import { releaseNumbers } from "../../core/release.ts";
+import { formatBound, keepsBound } from "../../profile/release_range.ts";
 import type { Check } from "../plan.ts";
 import { fail, pass, type Rule, type RuleInput, type Verdict } from "./rule.ts";
 
