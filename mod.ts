@@ -52,7 +52,15 @@ export {
   parseDeviceTree,
   type Reservation,
 } from "./src/formats/fdt.ts";
-export { type Checked, type Diagnostic, hasErrors, type Path, type Position } from "./src/core/diagnostic.ts";
+export {
+  type Checked,
+  type Diagnostic,
+  type Fix,
+  hasErrors,
+  type Path,
+  type Position,
+  type Related,
+} from "./src/core/diagnostic.ts";
 export { EXIT, type ExitName } from "./src/core/program.ts";
 export { KEXEC_ARCHITECTURES, type KexecArch } from "./src/core/kexec_arch.ts";
 export type { Range } from "./src/core/range.ts";

@@ -42,7 +42,7 @@ _warmboot_files() {
 # Prints what can complete $1. The other arguments: offers by name, and literal words.
 _warmboot_offer() {
   local kind
-  local commands='check plan diff load exec unload status facts init refresh schema install uninstall help'
+  local commands='check plan diff load exec unload status facts init refresh explain schema install uninstall help'
   for kind in "${@:2}"; do
     case $kind in
       :profile-names) _warmboot_names | _warmboot_match "$1" ;;
@@ -171,7 +171,7 @@ _warmboot_value() {
 # Sets options to those of the command.
 _warmboot_options() {
   case $command in
-    check) options='-o --output --origin -h --help --version --color' ;;
+    check) options='-o --output --origin --fix -h --help --version --color' ;;
     plan) options='-o --output -v --verbose --brief --picture --out --facts --facts-dir -h --help --version --color' ;;
     diff) options='-o --output --facts -h --help --version --color' ;;
     load) options='--dry-run --exec --now --force -h --help --version --color' ;;
@@ -181,6 +181,7 @@ _warmboot_options() {
     facts) options='-o --output --images -h --help --version --color' ;;
     init) options='--running --newest --bls --uki --extract --boot --root --facts --pin --follow --out -h --help --version --color' ;;
     refresh) options='--without --root -h --help --version --color' ;;
+    explain) options='-h --help --version --color' ;;
     schema) options='-h --help --version --color' ;;
     install) options='--prefix --destdir --bindir --libdir --unitdir --sysconfdir --mandir --zshdir --deno --no-units --no-hooks --no-man --no-completions --no-docs --dry-run -h --help --version --color' ;;
     uninstall) options='--dry-run -h --help --version --color' ;;
@@ -216,12 +217,16 @@ _warmboot_words() {
       offers=(:files :folders)
       max=$((count + 1))
       ;;
+    explain)
+      offers=()
+      max=$((1))
+      ;;
     schema)
       offers=('profile plan facts status check diff origin matrix layer')
       max=$((1))
       ;;
     help)
-      offers=('check plan diff load exec unload status facts init refresh schema install uninstall')
+      offers=('check plan diff load exec unload status facts init refresh explain schema install uninstall')
       max=$((1))
       ;;
   esac

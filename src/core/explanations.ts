@@ -164,7 +164,8 @@ export const EXPLANATIONS: { readonly [Code in DiagnosticCode]: Explanation } = 
     remedy: "Add `version: 1` if the file is a profile; extend it from one, or delete it, if it is not.",
   },
   "cmdline-exactmap": {
-    why: "A kernel with `memmap=exactmap` uses only the memory that its command line lists. Reused, the list would limit " +
+    why:
+      "A kernel with `memmap=exactmap` uses only the memory that its command line lists. Reused, the list would limit " +
       "the next kernel too.",
     example: planned(`${KERNEL}cmdline: { reuse: true }\n`, {
       "/proc/cmdline": "root=/dev/vda1 memmap=exactmap memmap=64M@1M\n",

@@ -29,7 +29,10 @@ Deno.test("what is published has no slow types, and is what users need, no more"
     );
     assert(files.includes("mod.ts") && files.includes("cli.ts") && files.includes("src/cli/main.ts"), run?.said);
     const kinds = new Set(files.map((path) => path.split("/")[0]));
-    assertEquals([...kinds].filter((kind) => !jsr.publish.include.includes(kind) && kind !== "deno.json"), []);
+    const wanted = ["deno.json", ...jsr.publish.include.map((path: string) => path.split("/")[0])];
+    assertEquals([...kinds].filter((kind) => !wanted.includes(kind)), []);
+    // Diagnostics link to it.
+    assertEquals(files.filter((path) => path.startsWith("docs/")), ["docs/diagnostics.md"]);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }

@@ -1,6 +1,7 @@
 import type { HostFacts } from "../../host/facts.ts";
 import { kernelParameter, parseCmdline } from "../../profile/cmdline/cmdline.ts";
-import { keepsBound, releaseNumbers } from "../../profile/release_range.ts";
+import { releaseNumbers } from "../../core/release.ts";
+import { keepsBound } from "../../profile/release_range.ts";
 import { rootChild, textsOf } from "./nodes.ts";
 
 /** Why the running kernel cannot hand over its CPUs. */
