@@ -3,38 +3,48 @@
  *
  * A **profile** names a kernel, initrd and command line. A pure **planner** turns it, with the facts of a host and what
  * the image files are, into a **plan**: one system call, the reasons for it, and the verdict of every safety check. The
- * plan is lowered to system calls, which are executed through libc. Each step is a function here, and all but
- * {@linkcode liveReader}, {@linkcode openFile} and {@linkcode openLibc} are pure: they need no permission, and give the
- * same result for the same arguments. Importing this module needs no permission either.
+ * plan is lowered to system calls, which are executed through libc.
  *
- * @example From a profile to the system call, without a host
+ * This module can do what the program does. {@linkcode defineProfile} or {@linkcode parseProfile} makes a profile,
+ * {@linkcode planHost} plans it for this host or for a captured one, {@linkcode diffPlans} compares plans,
+ * {@linkcode loadPlan} loads one, {@linkcode captureHost}, {@linkcode checkFiles} and {@linkcode status} do what the
+ * commands of these names do. Below them lie the pure steps, from {@linkcode parseCapture} over {@linkcode planBoot} to
+ * {@linkcode lowerPlan}: they need no permission and return the same result for the same arguments. Importing this module
+ * needs no permission either.
+ *
+ * What a user wrote or a host has is answered by {@linkcode Checked}: a value, and {@linkcode Diagnostic}s with a code, a
+ * message and a hint. Other outcomes are unions with a `kind`. Sizes are bytes; addresses are physical and bigint.
+ *
+ * @example Plan a profile for a captured host
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { decodeFacts, formatSyscall, identifyKernel, lowerPlan, memorySource, parseProfile, planBoot } from "./mod.ts";
+ * import { defineProfile, formatSyscall, lowerPlan, parseCapture, planHost } from "@warmboot/warmboot";
  *
- * const profile = parseProfile("version: 1\nkernel: /boot/vmlinuz\ncmdline: root=/dev/vda ro\n", "web.yaml").value;
- * const facts = decodeFacts({
- *   format: "warmboot.facts/1",
- *   files: {
- *     "/proc/sys/kernel/arch": "x86_64\n",
- *     "/proc/sys/kernel/osrelease": "6.12.0\n",
- *     "/proc/self/auxv": { base64: "BgAAAAAAAAAAEAAAAAAAAA==" },
- *   },
- * }).value;
- * if (profile === undefined || facts === undefined) throw new Error("Cannot happen: both texts are right");
+ * const { value: facts } = parseCapture(
+ *   JSON.stringify({
+ *     format: "warmboot.facts/1",
+ *     files: {
+ *       "/proc/sys/kernel/arch": "x86_64\n",
+ *       "/proc/sys/kernel/osrelease": "6.12.0\n",
+ *       "/proc/self/auxv": { base64: "BgAAAAAAAAAAEAAAAAAAAA==" },
+ *     },
+ *     images: {
+ *       "/boot/vmlinuz": {
+ *         size: 10,
+ *         sha256: "0".repeat(64),
+ *         ranges: [{ offset: 0, base64: btoa("#!/bin/sh\n") }],
+ *         parts: [],
+ *       },
+ *     },
+ *   }),
+ *   "web1.json",
+ * );
+ * const { value: profile } = defineProfile({ name: "web", kernel: "/boot/vmlinuz", cmdline: "root=/dev/vda ro" });
+ * if (profile === undefined) throw new Error("Cannot happen: the profile is valid");
  *
- * const bytes = new TextEncoder().encode("#!/bin/sh\n");
- * const plan = planBoot({
- *   profile,
- *   facts,
- *   images: {
- *     kernel: { path: "/boot/vmlinuz", size: bytes.length, sha256: "0".repeat(64), info: identifyKernel(memorySource(bytes)) },
- *     initrd: [],
- *   },
- * }).value;
- *
- * // The planner saw that this is no kernel; a plan with a failed check is shown, not executed.
- * assertEquals(plan?.checks.find((check) => check.status === "fail")?.rule, "kernel-image");
+ * const { value: plan } = await planHost(profile, { facts });
+ * // The planner saw that the file is a script; a plan with a failed check is a value, but it is not executed.
+ * assertEquals(plan?.checks.find(({ status }) => status === "fail")?.rule, "kernel-image");
  * assertEquals(plan === undefined ? [] : lowerPlan(plan).map(formatSyscall), [
  *   'kexec_file_load(open("/boot/vmlinuz"), -1, 17, "root=/dev/vda ro", KEXEC_FILE_NO_INITRAMFS)',
  * ]);
@@ -42,6 +52,47 @@
  *
  * @module
  */
+/// <reference types="./types/std.d.ts" />
+export {
+  type CmdlineInput,
+  defineProfile,
+  type FileInput,
+  type NumberInput,
+  type ParametersInput,
+  type ProfileInput,
+  type RequiresInput,
+  type SegmentInput,
+} from "./src/profile/define.ts";
+export { planHost, type PlanHostOptions, type PlannedForHost } from "./src/app/plan_host.ts";
+export {
+  type LoadEvents,
+  type LoadOptions,
+  type LoadOutcome,
+  loadPlan,
+  type LoadTask,
+  type NotLoadable,
+} from "./src/app/load.ts";
+export type { CarriedOut, CheckedAgainst, CrashKernelAfter } from "./src/app/carry_out.ts";
+export {
+  canReboot,
+  execLoaded,
+  type ExecOutcome,
+  type Readiness,
+  readyToExec,
+  type RebootWay,
+} from "./src/app/exec.ts";
+export { unload, type UnloadCall, type UnloadEvents, type UnloadOutcome } from "./src/app/unload.ts";
+export { type CapturedHost, captureHost, type CaptureRequest } from "./src/app/capture_host.ts";
+export { checkFiles } from "./src/app/check_files.ts";
+export type { CheckResult, FileVerdict, PartVerdict } from "./src/render/check.ts";
+export type { ImageStatus, Status } from "./src/state/status.ts";
+export type { ReservationStatus, ReservedRange } from "./src/state/crash_status.ts";
+export type { Described, LoadRecord } from "./src/state/record.ts";
+export type { RoundTrip } from "./src/state/round_trip.ts";
+export { StoreError } from "./src/state/record_store.ts";
+export { layerFiles } from "./src/app/layer_files.ts";
+export { type FoundStatus, status } from "./src/app/status.ts";
+export type { Progress, Reading } from "./src/app/image_file.ts";
 export { type ByteSource, memorySource } from "./src/core/bytes.ts";
 export { CATALOGUE, type CatalogueRow, type DiagnosticCode } from "./src/core/catalogue.ts";
 export {

@@ -9,11 +9,13 @@ import type { Reading } from "./image_file.ts";
 export interface CaptureRequest {
   /** Profiles, by name or path: what plans of them need of the files that they name is captured with the host. */
   readonly images?: readonly string[];
+  /** Called before each file is hashed. */
   readonly onReading?: Reading;
 }
 
-/** A capture; undefined where the files of profiles were to be in it, and one of them cannot be. */
+/** A capture, and what is wrong with it. */
 export interface CapturedHost {
+  /** The capture; undefined where the files of profiles were to be in it, and one of them cannot be. */
   readonly capture: Capture | undefined;
   /** What is wrong with the facts of this host. */
   readonly host: readonly Diagnostic[];
@@ -21,7 +23,10 @@ export interface CapturedHost {
   readonly images: readonly Diagnostic[];
 }
 
-/** Captures this host: the raw text of every source that a plan is made from. */
+/**
+ * Captures this host: the raw text of every source that a plan is made from, so that {@linkcode planHost} makes elsewhere
+ * the plan that it would make here. {@linkcode captureText} is its text. Needs `--allow-all`, and root for all of it.
+ */
 export async function captureHost({ images = [], onReading }: CaptureRequest = {}): Promise<CapturedHost> {
   const capture = collect(liveReader());
   const { value: facts, diagnostics: host } = decodeFacts(capture);

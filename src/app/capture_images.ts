@@ -1,4 +1,5 @@
 import { compareText } from "../core/text.ts";
+import type { ByteSource } from "../core/bytes.ts";
 import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import { type CapturedImage, type CapturedImages, type CapturedPart, notedSource } from "../host/captured_image.ts";
 import type { HostFacts } from "../host/facts.ts";
@@ -55,12 +56,12 @@ async function imagesOf(word: string, facts: HostFacts, onReading: Reading | und
   const images: { [path: string]: CapturedImage } = {};
   const add = async (
     file: IdentifiedFile<unknown>,
-    look: (source: OpenFile["source"]) => unknown,
+    look: (source: ByteSource) => unknown,
     more: Pick<CapturedImage, "banner" | "unpacked"> = {},
   ) => {
     const open = opened.files.find(({ path }) => path === file.path);
     if (open === undefined) return;
-    const noted = notedSource(open.source);
+    const noted = notedSource(open);
     look(noted.source);
     const digests: CapturedPart[] = [];
     for (const { path, offset, length, unpacked } of parts) {

@@ -16,7 +16,9 @@ import { readFacts } from "./read_facts.ts";
 
 /** What a plan was checked against: the host, and the open files of the call. */
 export interface CheckedAgainst {
+  /** The host. */
   readonly facts: HostFacts;
+  /** The open files. */
   readonly files: readonly OpenFile[];
   /** What some of them unpack to. */
   readonly contents?: Contents;

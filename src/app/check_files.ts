@@ -2,7 +2,7 @@ import { resolve } from "@std/path/posix";
 import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import type { LayerReader } from "../profile/layers.ts";
 import type { ParsedProfile } from "../profile/parse.ts";
-import type { FileVerdict, PartVerdict } from "../render/check.ts";
+import { type CheckResult, checkResult, type FileVerdict, type PartVerdict } from "../render/check.ts";
 import { fileId, layerFiles } from "./layer_files.ts";
 import { readOwn } from "./read_plan.ts";
 import { parseNamed, readNamed } from "./read_profile.ts";
@@ -10,7 +10,7 @@ import { PROFILE_LIMIT, STDIO } from "./files/read_whole.ts";
 import { findFiles, isFolder } from "./files/find_files.ts";
 
 /** A profile that was checked; `parsed` where its file could be read as one. */
-export interface Checked {
+export interface CheckedProfile {
   readonly verdict: FileVerdict;
   readonly parsed: ParsedProfile | undefined;
   /** Whether it is another document of warmboot's. */
@@ -19,7 +19,7 @@ export interface Checked {
 
 /** The profiles that words name, and the files found beside them that are none. */
 export interface CheckedFiles {
-  readonly profiles: readonly Checked[];
+  readonly profiles: readonly CheckedProfile[];
   readonly parts: readonly PartVerdict[];
 }
 
@@ -30,12 +30,12 @@ const YAML_NAME = /\.ya?ml$/i;
  * Checks what words name: profiles by name or path, and every YAML file below a folder that has a `version`. Drop-ins and
  * files without a version are parts of profiles. `onChecked` gets each verdict as it is found.
  */
-export function checkFiles(
+export function checkProfiles(
   words: readonly string[],
   onChecked: (diagnostics: readonly Diagnostic[]) => void = () => {},
   reader: LayerReader = layerFiles(),
 ): CheckedFiles {
-  const profiles: Checked[] = [];
+  const profiles: CheckedProfile[] = [];
   const aside: string[] = [];
   const seen = new Set<string>();
   /** Whether a file is named again, by another word or another form of its path. */
@@ -45,7 +45,7 @@ export function checkFiles(
     seen.add(path);
     return false;
   };
-  const add = (checked: Checked): void => {
+  const add = (checked: CheckedProfile): void => {
     profiles.push(checked);
     onChecked(checked.verdict.diagnostics);
   };
@@ -80,7 +80,16 @@ export function checkFiles(
   return { profiles, parts };
 }
 
-function checkOne(word: string, reader: LayerReader): Checked {
+/**
+ * Checks profiles by name or path, and those of folders: what `warmboot check -o json` prints. Needs no host, and
+ * permission to read the files of profiles; those that profiles name are not looked at.
+ */
+export function checkFiles(words: readonly string[]): CheckResult {
+  const { profiles, parts } = checkProfiles(words);
+  return checkResult(profiles.map(({ verdict }) => verdict), parts);
+}
+
+function checkOne(word: string, reader: LayerReader): CheckedProfile {
   const read = readNamed(word, PROFILE_LIMIT);
   const name = word === STDIO ? read.name : word;
   if (read.bytes === undefined) return { verdict: verdictOf(name, read.diagnostics), parsed: undefined };
@@ -100,14 +109,14 @@ function isDropIn(file: string): boolean {
 }
 
 /** Whether a file that was found, not named, says that it is a profile: by its `version`, legible or not. */
-function isProfile({ parsed }: Checked): boolean {
+function isProfile({ parsed }: CheckedProfile): boolean {
   const main = parsed?.layers.find(({ role }) => role === "profile");
   if (main?.map !== undefined) return Object.hasOwn(main.map, "version");
   return main?.text === undefined || /^["']?version["']?\s*:|^\{[^]*\bversion["']?\s*:/m.test(main.text);
 }
 
 /** The files set aside: whether profiles are made of them, and a warning about each that is of no use to any. */
-function partsOf(files: readonly string[], profiles: readonly Checked[]): readonly PartVerdict[] {
+function partsOf(files: readonly string[], profiles: readonly CheckedProfile[]): readonly PartVerdict[] {
   if (files.length === 0) return [];
   const layers = new Set(profiles.flatMap(({ parsed }) => parsed?.layers.map(({ file }) => file) ?? []));
   const used = new Set([...layers].map(fileId));

@@ -10,7 +10,7 @@ import type { Reading } from "./image_file.ts";
 import { openImages } from "./images.ts";
 import { layerFiles } from "./layer_files.ts";
 import { profileFiles } from "./named_files.ts";
-import { planParsed } from "./plan_profile.ts";
+import { planProfile } from "./plan_profile.ts";
 import { type ReadFacts, readFacts } from "./read_facts.ts";
 import { readOwn } from "./read_plan.ts";
 import { parseNamed, readNamed } from "./read_profile.ts";
@@ -119,8 +119,8 @@ export async function fileSide(word: string, host: HostOnce, events: SideEvents 
   });
   note(opened.diagnostics.map(parsed.place));
   if (hasErrors(diagnostics)) return { kind: "invalid", diagnostics };
-  const planned = await planParsed(parsed, found.facts, opened);
-  note(planned.diagnostics);
+  const planned = await planProfile(parsed.value, found.facts, opened);
+  note(planned.diagnostics.map(parsed.place));
   return planned.value === undefined
     ? { kind: "invalid", diagnostics }
     : { kind: "side", side: { kind: "profile", name: word, plan: planned.value } };

@@ -77,9 +77,9 @@ function localFile(open: OpenFile): ImageFile {
   return {
     path: open.path,
     size: open.size,
-    source: open.source,
+    source: open,
     open,
-    banner: () => findBanner(open.source),
+    banner: () => findBanner(open),
     digest: (progress) => hashFile(open, progress),
     digestPart: (offset, length) => hashPart(open, offset, length),
     isComplete: () => true,

@@ -68,8 +68,8 @@ export async function templateFromUki(file: string, folder: string | undefined):
   const { value: open, diagnostics } = openFile(file);
   if (open === undefined) return { value: undefined, diagnostics };
   try {
-    const info = identifyKernel(open.source);
-    const parts = info.kind === "uki" ? ukiParts(open.source, info) : undefined;
+    const info = identifyKernel(open);
+    const parts = info.kind === "uki" ? ukiParts(open, info) : undefined;
     if (parts === undefined) return { value: undefined, diagnostics: [noUki(file, describeImage(info))] };
     if (folder === undefined) return { value: undefined, diagnostics: [notExtracted(file)] };
     if (parts.isCmdlineBroken) return { value: undefined, diagnostics: [notUtf8(`The section .cmdline of ${file}`)] };
@@ -83,7 +83,7 @@ export async function templateFromUki(file: string, folder: string | undefined):
     if (taken !== undefined) return { value: undefined, diagnostics: [alreadyThere(taken.path)] };
     const refs: FileRef[] = [];
     for (const { section, path } of wanted) {
-      writePart(path, open.source, section);
+      writePart(path, open, section);
       refs.push({ path, sha256: await hashPart(open, section.offset, section.size) });
     }
     const [kernel, ...initrd] = refs;

@@ -60,7 +60,7 @@ export function kernelAt(root: string, path: string): { readonly release: string
   const { value: file } = openFile(`${root}${path}`);
   if (file === undefined) return { release: undefined };
   try {
-    const info = identifyKernel(file.source);
+    const info = identifyKernel(file);
     return info.kind === "not-kernel" ? undefined : { release: imageRelease(info) };
   } finally {
     closeFile(file);

@@ -10,12 +10,11 @@ import { preservesContext } from "../state/round_trip.ts";
 import { type CarriedOut, carryOut, type CheckedAgainst } from "./carry_out.ts";
 import { canReboot, type RebootWay, rebootWay } from "./exec.ts";
 import type { Reading } from "./image_file.ts";
-import { prepare } from "./prepare.ts";
+import { prepare, prepareFrom } from "./prepare.ts";
+import { readFacts } from "./read_facts.ts";
 
-/** What is to be loaded, and what is to happen then. */
-export interface LoadRequest {
-  /** The name or path of a profile, or the path of a stored plan. */
-  readonly word: string;
+/** How an image is loaded, and what is to happen then. */
+export interface LoadOptions {
   /** Whether to load even what is loaded already. */
   readonly force?: boolean;
   /** Whether the caller goes on and reboots: then only an image that this process can run is loaded. */
@@ -26,6 +25,7 @@ export interface LoadRequest {
 
 /** What a caller may want to show while an image is loaded. */
 export interface LoadEvents {
+  /** Called before each file is hashed. */
   readonly onReading?: Reading;
   /**
    * Called with what planning found, before anything is loaded, and again where another warmboot had to be waited for.
@@ -38,8 +38,11 @@ export interface LoadEvents {
 
 /** What is to be done, and what it was judged by. Its files are open until it is disposed. */
 export interface LoadTask extends Disposable {
+  /** What it is, among the reasons why there is nothing to do. */
   readonly kind: "task";
+  /** The plan; its checks pass, or its image is loaded already. */
   readonly plan: Plan;
+  /** The host and the files that it was checked against. */
   readonly checked: CheckedAgainst;
   /** The record of the very image, where it is loaded. */
   readonly already: LoadRecord | undefined;
@@ -55,12 +58,15 @@ export type NotLoadable =
   | { readonly kind: "crash-exec" }
   | { readonly kind: "checks-failed"; readonly plan: Plan };
 
-/** Plans, and holds the plan against the host as it is now. */
+/** Plans, and checks the plan against the host as it is now; nothing is loaded. */
 export async function judgeLoad(
-  { word, force = false, exec = false, now = false }: LoadRequest,
+  what: string | Plan,
+  { force = false, exec = false, now = false }: LoadOptions = {},
   { onReading, onJudged }: LoadEvents = {},
 ): Promise<LoadTask | (NotLoadable & Disposable)> {
-  const prepared = await prepare(word, { facts: undefined, storedPlans: true, onReading });
+  const prepared = typeof what === "string"
+    ? await prepare(what, { facts: undefined, storedPlans: true, onReading })
+    : await prepareFrom({ kind: "plan", plan: what }, readFacts(undefined), onReading);
   const close = () => prepared[Symbol.dispose]();
   const over = (why: NotLoadable) => ({ ...why, [Symbol.dispose]: close });
   const { plan, facts, files, contents, diagnostics } = prepared;
@@ -87,15 +93,31 @@ export type LoadOutcome =
   | Exclude<CarriedOut, { readonly kind: "loaded" }>;
 
 /**
- * Loads the image of a profile or of a stored plan. Until the outcome is disposed, no other warmboot loads one: what is
- * loaded is what a reboot boots. @throws {StoreError} if the records cannot be used @throws {LibcError} if libc cannot
+ * Loads the image of a plan, of the file of a stored plan, or of a profile that is named by its name or path. A plan is
+ * carried out as it is, or not at all: the files and the host are checked again first. What is loaded already is not
+ * loaded again, unless `force` asks for it. Needs root and `--allow-all`.
+ *
+ * Until the outcome is disposed, no other warmboot loads an image, so that what is loaded is what a reboot boots.
+ *
+ * @throws {StoreError} if the records under /run/warmboot cannot be used @throws {LibcError} if libc cannot be opened
+ *
+ * @example
+ * ```ts ignore
+ * using outcome = await loadPlan(plan);
+ * if (outcome.kind === "refused") console.error(outcome.error.message, outcome.error.diagnosis?.remedy);
+ * if (outcome.kind === "loaded") await execLoaded(outcome.task.way);
+ * ```
  */
-export async function load(request: LoadRequest, events: LoadEvents = {}): Promise<LoadOutcome & Disposable> {
+export async function loadPlan(
+  what: string | Plan,
+  options: LoadOptions = {},
+  events: LoadEvents = {},
+): Promise<LoadOutcome & Disposable> {
   using held = new DisposableStack();
   const judge = async (): Promise<LoadTask | LoadOutcome> => {
-    const judged = held.use(await judgeLoad(request, events));
+    const judged = held.use(await judgeLoad(what, options, events));
     if (judged.kind !== "task") return judged;
-    if (request.exec === true && !canReboot(judged.way, judged.checked.facts)) return { kind: "pid-namespace" };
+    if (options.exec === true && !canReboot(judged.way, judged.checked.facts)) return { kind: "pid-namespace" };
     return judged.already === undefined ? judged : { kind: "already", task: judged, record: judged.already };
   };
   const end = (outcome: LoadOutcome): LoadOutcome & Disposable => {

@@ -2,13 +2,13 @@ import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Plan } from "../plan/plan.ts";
 import { unmetRequirement } from "../plan/rules/requires.ts";
-import type { ParsedProfile } from "../profile/parse.ts";
+import type { Profile } from "../profile/profile.ts";
 import type { Matrix, MatrixCell } from "../render/matrix.ts";
-import { type Checked, checkFiles } from "./check_files.ts";
+import { type CheckedProfile, checkProfiles } from "./check_files.ts";
 import type { CapturedFiles, Reading } from "./image_file.ts";
 import { type OpenImages, openImages } from "./images.ts";
 import { profileFiles } from "./named_files.ts";
-import { planParsed } from "./plan_profile.ts";
+import { planProfile } from "./plan_profile.ts";
 import { readFacts } from "./read_facts.ts";
 import { findFiles } from "./files/find_files.ts";
 
@@ -36,7 +36,7 @@ export async function planMatrix(
   hostsFolder: string,
   { onReading, onDiagnostics = () => {} }: MatrixEvents = {},
 ): Promise<Matrix | undefined> {
-  const { profiles } = checkFiles(words, onDiagnostics);
+  const { profiles } = checkProfiles(words, onDiagnostics);
   const found = findFiles(hostsFolder, CAPTURE_NAME);
   const none = found.files.length === 0 && found.diagnostics.length === 0 ? [noHosts(hostsFolder)] : [];
   onDiagnostics([...found.diagnostics, ...none]);
@@ -63,13 +63,13 @@ function readHost(file: string, folder: string): Host {
 
 /** One profile on every host. Files that are here are opened and hashed once, captured ones are each host's own. */
 async function cellsOf(
-  { verdict, parsed }: Checked,
+  { verdict, parsed }: CheckedProfile,
   hosts: readonly Host[],
   onReading: Reading | undefined,
 ): Promise<readonly MatrixCell[]> {
   const cell = (host: Host, fit: CellFit): MatrixCell => ({ profile: verdict.file, host: host.name, ...fit });
   const profile = parsed?.value;
-  if (parsed === undefined || profile === undefined) {
+  if (profile === undefined) {
     return hosts.map((host) => cell(host, fitOf(undefined, verdict.diagnostics)));
   }
   const open = (captured: CapturedFiles | undefined) => openImages(profileFiles(profile), { captured, onReading });
@@ -85,19 +85,19 @@ async function cellsOf(
     const unmet = profile.requires === undefined ? undefined : unmetRequirement(profile.requires, facts);
     if (unmet !== undefined) cells.push(cell(host, { status: "fail", rule: unmet.rule, message: unmet.message }));
     else if (captured?.images === undefined) {
-      cells.push(cell(host, await fitOfOpened(parsed, facts, local ??= await open(captured))));
+      cells.push(cell(host, await fitOfOpened(profile, facts, local ??= await open(captured))));
     } else {
       using own = await open(captured);
-      cells.push(cell(host, await fitOfOpened(parsed, facts, own)));
+      cells.push(cell(host, await fitOfOpened(profile, facts, own)));
     }
   }
   local?.[Symbol.dispose]();
   return cells;
 }
 
-async function fitOfOpened(parsed: ParsedProfile, facts: HostFacts, opened: OpenImages): Promise<CellFit> {
+async function fitOfOpened(profile: Profile, facts: HostFacts, opened: OpenImages): Promise<CellFit> {
   if (hasErrors(opened.diagnostics)) return fitOf(undefined, opened.diagnostics);
-  const { value, diagnostics } = await planParsed(parsed, facts, opened);
+  const { value, diagnostics } = await planProfile(profile, facts, opened);
   return fitOf(value, [...opened.diagnostics, ...diagnostics]);
 }
 

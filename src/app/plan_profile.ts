@@ -7,17 +7,16 @@ import { type FilePart, partKey, type PlanInput } from "../plan/input.ts";
 import type { Plan } from "../plan/plan.ts";
 import { planBoot } from "../plan/planner.ts";
 import { partsNeeded } from "../plan/segment_call.ts";
-import type { ParsedProfile } from "../profile/parse.ts";
+import type { Profile } from "../profile/profile.ts";
 import { type Contents, partOf } from "../syscall/finalize.ts";
 import { captureLacks } from "./image_file.ts";
 import type { OpenImages } from "./images.ts";
 import { absoluteSegments } from "./named_files.ts";
 import { unpackImages } from "./unpack_images.ts";
 
-/** Plans a sound profile for a host, its files opened; complaints have their places. */
-export async function planParsed(parsed: ParsedProfile, facts: HostFacts, opened: OpenImages): Promise<PlannedProfile> {
-  if (parsed.value === undefined) return { value: undefined, diagnostics: parsed.diagnostics, contents: new Map() };
-  const packed = { profile: absoluteSegments(parsed.value), facts, images: opened.images };
+/** Plans a profile for a host, its files opened. */
+export async function planProfile(profile: Profile, facts: HostFacts, opened: OpenImages): Promise<PlannedProfile> {
+  const packed = { profile: absoluteSegments(profile), facts, images: opened.images };
   const unpacked = await unpackImages(packed, opened);
   const contents = new Map([...opened.contents, ...unpacked.contents]);
   const input = { ...packed, images: unpacked.images };
@@ -26,11 +25,7 @@ export async function planParsed(parsed: ParsedProfile, facts: HostFacts, opened
     : await digestParts(input, opened, contents);
   const faults = [...unpacked.diagnostics, ...diagnostics];
   const planned = hasErrors(faults) ? { value: undefined, diagnostics: faults } : planBoot({ ...input, partDigests });
-  return {
-    value: planned.value,
-    diagnostics: planned.diagnostics.map(parsed.place),
-    contents,
-  };
+  return { ...planned, contents };
 }
 
 /** A plan, and what files unpack to whose parts it places. */

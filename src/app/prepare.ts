@@ -2,6 +2,7 @@ import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Plan } from "../plan/plan.ts";
 import { recheck } from "../plan/stored.ts";
+import type { Profile } from "../profile/profile.ts";
 import type { Contents } from "../syscall/finalize.ts";
 import { PLAN_LIMIT, PROFILE_LIMIT } from "./files/read_whole.ts";
 import type { OpenFile } from "./files/open_file.ts";
@@ -9,8 +10,8 @@ import type { Reading } from "./image_file.ts";
 import { openImages } from "./images.ts";
 import { layerFiles } from "./layer_files.ts";
 import { planFiles, profileFiles } from "./named_files.ts";
-import { planParsed } from "./plan_profile.ts";
-import { readFacts } from "./read_facts.ts";
+import { planProfile } from "./plan_profile.ts";
+import { type ReadFacts, readFacts } from "./read_facts.ts";
 import { readOwn } from "./read_plan.ts";
 import { parseNamed, readNamed } from "./read_profile.ts";
 import { unpackPlanned } from "./unpack_images.ts";
@@ -36,13 +37,77 @@ export interface PrepareOptions {
   readonly onReading?: Reading | undefined;
 }
 
+/** What a plan is made from. */
+export type PlanSource =
+  | {
+    readonly kind: "profile";
+    readonly profile: Profile;
+    /** The files that it is made of. */
+    readonly files: readonly string[];
+    /** Adds the place in those files to a diagnostic. */
+    place(diagnostic: Diagnostic): Diagnostic;
+  }
+  /** A stored plan, which is checked again. */
+  | { readonly kind: "plan"; readonly plan: Plan };
+
 /** From the name or path of a profile, or the path of a stored plan where those are welcome, to a checked plan. */
-export async function prepare(
+export async function prepare(path: string, options: PrepareOptions): Promise<Prepared> {
+  const { source, diagnostics } = readSource(path, options.storedPlans);
+  if (source === undefined || hasErrors(diagnostics)) return unprepared(diagnostics);
+  const prepared = await prepareFrom(source, readFacts(options.facts), options.onReading);
+  return { ...prepared, diagnostics: [...diagnostics, ...prepared.diagnostics] };
+}
+
+function readSource(
   path: string,
-  options: PrepareOptions,
-): Promise<Prepared> {
-  const diagnostics: Diagnostic[] = [];
-  const none = (): Prepared => ({
+  storedPlans: boolean,
+): { readonly source: PlanSource | undefined; readonly diagnostics: readonly Diagnostic[] } {
+  const read = readNamed(path, storedPlans ? PLAN_LIMIT : PROFILE_LIMIT);
+  if (read.bytes === undefined) return { source: undefined, diagnostics: read.diagnostics };
+  const stored = readOwn(read.bytes, read.name, storedPlans);
+  if (stored !== undefined) {
+    const source = stored.value === undefined ? undefined : { kind: "plan", plan: stored.value } as const;
+    return { source, diagnostics: [...read.diagnostics, ...stored.diagnostics] };
+  }
+  const parsed = parseNamed(read, layerFiles());
+  const source = parsed?.value === undefined ? undefined : {
+    kind: "profile",
+    profile: parsed.value,
+    files: parsed.layers.map(({ file }) => file),
+    place: parsed.place,
+  } as const;
+  return { source, diagnostics: [...read.diagnostics, ...parsed?.diagnostics ?? []] };
+}
+
+/** From a profile or a stored plan, and a host, to a checked plan, with the files open that it is made of. */
+export async function prepareFrom(source: PlanSource, host: ReadFacts, onReading?: Reading): Promise<Prepared> {
+  const refs = source.kind === "plan" ? planFiles(source.plan) : profileFiles(source.profile);
+  const place = (diagnostic: Diagnostic) => source.kind === "plan" ? diagnostic : source.place(diagnostic);
+  const opened = await openImages(refs, { captured: host.captured, onReading });
+  const diagnostics = [...host.diagnostics, ...opened.diagnostics.map(place)];
+  const { facts } = host;
+  if (facts === undefined || hasErrors(diagnostics)) {
+    opened[Symbol.dispose]();
+    return unprepared(diagnostics);
+  }
+  const known = {
+    facts,
+    files: opened.files,
+    profileFiles: source.kind === "plan" ? [] : source.files,
+    [Symbol.dispose]: () => opened[Symbol.dispose](),
+  };
+  if (source.kind === "plan") {
+    const plan = recheck(source.plan, facts, opened.images);
+    const unpacked = await unpackPlanned(source.plan, opened.images, opened);
+    return { ...known, plan, contents: unpacked.contents, diagnostics: [...diagnostics, ...unpacked.diagnostics] };
+  }
+  const planned = await planProfile(source.profile, facts, opened);
+  const { value: plan, contents } = planned;
+  return { ...known, plan, contents, diagnostics: [...diagnostics, ...planned.diagnostics.map(place)] };
+}
+
+function unprepared(diagnostics: readonly Diagnostic[]): Prepared {
+  return {
     plan: undefined,
     facts: undefined,
     files: [],
@@ -50,49 +115,5 @@ export async function prepare(
     profileFiles: [],
     diagnostics,
     [Symbol.dispose]() {},
-  });
-  const read = readNamed(path, options.storedPlans ? PLAN_LIMIT : PROFILE_LIMIT);
-  diagnostics.push(...read.diagnostics);
-  const { bytes, name } = read;
-  if (bytes === undefined) return none();
-
-  const stored = readOwn(bytes, name, options.storedPlans);
-  if (stored !== undefined) diagnostics.push(...stored.diagnostics);
-  const profile = stored === undefined ? parseNamed(read, layerFiles()) : undefined;
-  if (profile !== undefined) diagnostics.push(...profile.diagnostics);
-  if (hasErrors(diagnostics)) return none();
-
-  const host = readFacts(options.facts);
-  diagnostics.push(...host.diagnostics);
-  const refs = stored?.value !== undefined ? planFiles(stored.value) : profileFiles(profile?.value);
-  const opened = await openImages(refs, { captured: host.captured, onReading: options.onReading });
-  const place = (diagnostic: Diagnostic) => profile?.place(diagnostic) ?? diagnostic;
-  diagnostics.push(...opened.diagnostics.map(place));
-  const { facts } = host;
-  if (facts === undefined || hasErrors(diagnostics)) {
-    opened[Symbol.dispose]();
-    return none();
-  }
-  let plan: Plan | undefined;
-  let contents: Contents = new Map();
-  if (stored?.value !== undefined) {
-    plan = recheck(stored.value, facts, opened.images);
-    const unpacked = await unpackPlanned(stored.value, opened.images, opened);
-    diagnostics.push(...unpacked.diagnostics);
-    contents = unpacked.contents;
-  } else if (profile?.value !== undefined) {
-    const planned = await planParsed(profile, facts, opened);
-    diagnostics.push(...planned.diagnostics);
-    plan = planned.value;
-    contents = planned.contents;
-  }
-  return {
-    plan,
-    facts,
-    files: opened.files,
-    contents,
-    profileFiles: profile?.layers.map(({ file }) => file) ?? [],
-    diagnostics,
-    [Symbol.dispose]: () => opened[Symbol.dispose](),
   };
 }

@@ -1,5 +1,5 @@
 import type { Diagnostic } from "../core/diagnostic.ts";
-import { collect, parseCapture } from "../host/capture.ts";
+import { type Capture, collect, parseCapture } from "../host/capture.ts";
 import { decodeFacts } from "../host/decode_facts.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { liveReader } from "../host/live.ts";
@@ -17,19 +17,24 @@ export interface ReadFacts {
 
 /** The facts of this host, or those captured in a file. */
 export function readFacts(path: string | undefined): ReadFacts {
+  if (path === undefined) {
+    const { value, diagnostics } = decodeFacts(collect(liveReader()));
+    return { ...(value === undefined ? {} : { facts: value }), diagnostics };
+  }
   const diagnostics: Diagnostic[] = [];
-  const capture = path === undefined ? collect(liveReader()) : captureFrom(path, diagnostics);
+  const capture = captureFrom(path, diagnostics);
   if (capture === undefined) return { diagnostics };
-  const decoded = decodeFacts(capture);
-  diagnostics.push(...decoded.diagnostics);
-  return {
-    ...(decoded.value === undefined ? {} : { facts: decoded.value }),
-    ...(path === undefined ? {} : { captured: { images: capture.images } }),
-    diagnostics,
-  };
+  const host = capturedHost(capture);
+  return { ...host, diagnostics: [...diagnostics, ...host.diagnostics] };
 }
 
-function captureFrom(path: string, diagnostics: Diagnostic[]): ReturnType<typeof collect> | undefined {
+/** The facts and the files of a captured host. */
+export function capturedHost(capture: Capture): ReadFacts {
+  const { value, diagnostics } = decodeFacts(capture);
+  return { ...(value === undefined ? {} : { facts: value }), captured: { images: capture.images }, diagnostics };
+}
+
+function captureFrom(path: string, diagnostics: Diagnostic[]): Capture | undefined {
   const read = readWhole(path, FACTS_LIMIT);
   diagnostics.push(...read.diagnostics);
   if (read.bytes === undefined) return undefined;

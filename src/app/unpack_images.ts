@@ -123,13 +123,13 @@ async function codecs(): Promise<Unpack> {
 }
 
 function unpackPayload(file: OpenFile, info: BzImage, unpack: Unpack): Uint8Array | Diagnostic {
-  const payload = kernelPayload(file.source, info);
+  const payload = kernelPayload(file, info);
   if (payload === undefined) return damaged(`${file.path} has no payload that could be unpacked`);
   const { offset, length, packing, size } = payload;
   if (size === 0 || size > UNPACKED_KERNEL_MAX) {
     return damaged(`The ${packing} payload of ${file.path} claims to unpack to ${formatSize(size)}`);
   }
-  const result = unpack(packing, file.source.read(offset, length), { most: size, size });
+  const result = unpack(packing, file.read(offset, length), { most: size, size });
   switch (result.kind) {
     case "missing":
       return {
@@ -159,7 +159,7 @@ async function unpackInitrd(
   if (open === undefined) return { why: "the capture does not hold it whole" };
   const plain = file.info.kind === "cpio" && file.info.format === "odc" || file.info.kind === "unknown";
   if (plain) return { why: "it is no archive that the kernel unpacks" };
-  return unpackArchives(open.source.read(0, open.size), await codecs(), most);
+  return unpackArchives(open.read(0, open.size), await codecs(), most);
 }
 
 function damaged(message: string): Diagnostic {

@@ -74,6 +74,16 @@ export function readLayerText(text: string, file: string, role: LayerRole): Laye
   return { file, role, text: body, source, map, bases, problems };
 }
 
+/** A profile that was made in code: its keys as a text would yield them, without a text for places. */
+export function valueLayer(value: unknown, file: string): Layer {
+  const problems: Diagnostic[] = [];
+  const map = mapOf(value, "", (problem) => problems.push(problem));
+  const bases = map === undefined || !Object.hasOwn(map, "extends")
+    ? []
+    : FIELDS.extends.shape.decode(map["extends"], ["extends"], (problem) => problems.push(problem)) ?? [];
+  return { file, role: "profile", text: undefined, source: undefined, map, bases, problems };
+}
+
 function mapOf(value: unknown, text: string, report: (problem: Diagnostic) => void): Layer["map"] {
   const excess = excessOf(value);
   if (excess !== undefined) {

@@ -34,10 +34,10 @@ async function unpacked(kernel: Uint8Array, initrd: Uint8Array = new Uint8Array(
       profile: profileOf({ predecompress: true }),
       facts: hostFacts(),
       images: {
-        kernel: { ...known, path: image.path, size: image.size, info: identifyKernel(image.source) },
+        kernel: { ...known, path: image.path, size: image.size, info: identifyKernel(image) },
         initrd: initrd.length === 0
           ? []
-          : [{ ...known, path: archive.path, size: archive.size, info: identifyInitrd(archive.source) }],
+          : [{ ...known, path: archive.path, size: archive.size, info: identifyInitrd(archive) }],
       },
     };
     return {

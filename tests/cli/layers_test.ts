@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStrictEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { EXIT } from "../../src/core/program.ts";
-import { checkFiles } from "../../src/app/check_files.ts";
+import { checkProfiles } from "../../src/app/check_files.ts";
 import { compareReleases } from "../../src/core/release.ts";
 import { findProfile, layerFiles } from "../../src/app/layer_files.ts";
 import { isFolder } from "../../src/app/files/find_files.ts";
@@ -119,7 +119,7 @@ Deno.test("ten thousand profiles are checked in one process, and what they share
   const { read, ...others } = layerFiles();
   assertStrictEquals(others.dropIns(folder.path), others.dropIns(folder.path));
   let reads = 0;
-  const result = checkFiles([folder.path], () => {}, { ...others, read: (path) => (reads++, read(path)) });
+  const result = checkProfiles([folder.path], () => {}, { ...others, read: (path) => (reads++, read(path)) });
   assertEquals(result.profiles.length, count);
   assertEquals(result.profiles.filter(({ verdict }) => !verdict.valid).length, 4);
   assertEquals(result.parts.map(({ used }) => used), [true]);

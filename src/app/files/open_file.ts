@@ -22,15 +22,13 @@ export interface FileIdentity {
  * A regular file, opened once for reading: what is hashed and identified is what the kernel gets, even if another file takes
  * its name in between. Close it with `closeFile`.
  */
-export interface OpenFile {
+export interface OpenFile extends ByteSource {
   /** As it was named. */
   readonly path: string;
   /** Bytes. */
   readonly size: number;
   /** As it was when the file was opened. */
   readonly identity: FileIdentity;
-  /** Reads at positions. Throws on an I/O error. */
-  readonly source: ByteSource;
   /** The open file itself; see `descriptorOf`. */
   readonly handle: Deno.FsFile;
 }
@@ -58,12 +56,9 @@ function describeFile(path: string, handle: Deno.FsFile, stats: Deno.FileInfo): 
     path,
     size,
     identity: identityOf(stats),
-    source: {
-      size,
-      read(offset, length) {
-        const buffer = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
-        return buffer.subarray(0, fill(handle, buffer, offset));
-      },
+    read(offset, length) {
+      const buffer = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
+      return buffer.subarray(0, fill(handle, buffer, offset));
     },
     handle,
   };

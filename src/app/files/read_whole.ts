@@ -44,7 +44,7 @@ export function readWhole(path: string, limit: InputLimit): WholeFile {
   const { value: file, diagnostics } = openFile(path);
   if (file === undefined) return { name: path, diagnostics };
   try {
-    return { name: path, ...withinLimit(path, file.source.read(0, limit.bytes + 1), limit) };
+    return { name: path, ...withinLimit(path, file.read(0, limit.bytes + 1), limit) };
   } catch (error) {
     return { name: path, diagnostics: [openProblem(path, error)] };
   } finally {

@@ -48,11 +48,11 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   for (const { file, line, column, from, to } of fixed ?? []) {
     say(`${file}:${line}:${column}: replaced ${from} by ${to}`, ports);
   }
-  const { checkFiles } = await import("../../app/check_files.ts");
+  const { checkProfiles } = await import("../../app/check_files.ts");
   let exit: ExitName = "ok";
   const shows = form === "text" || origin;
   const shown = new Set<string>();
-  const checked = checkFiles(invocation.words, (diagnostics) => {
+  const checked = checkProfiles(invocation.words, (diagnostics) => {
     exit = worse(exit, exitOf(diagnostics));
     if (shows) report(diagnostics.filter((each) => isNew(each, shown)), ports);
   });

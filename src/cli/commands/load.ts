@@ -37,10 +37,11 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
     complain("--now is about rebooting", "Write --exec --now", ports);
     return "usage";
   }
-  const { judgeLoad, load } = await import("../../app/load.ts");
+  const { judgeLoad, loadPlan } = await import("../../app/load.ts");
   const { renderComplaints } = await import("../../render/plan.ts");
   const { mayRun } = await import("../../plan/rules/table.ts");
-  const request = { word: invocation.words[0] ?? "", force: isSet(invocation, "force"), exec, now };
+  const [what = ""] = invocation.words;
+  const options = { force: isSet(invocation, "force"), exec, now };
   const events = {
     onReading: progressOf(ports),
     onJudged: (diagnostics: Parameters<typeof report>[0], plan: Plan | undefined): void => {
@@ -53,10 +54,10 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
     onWait: (text: string) => say(text, ports),
   };
   if (isSet(invocation, "dry-run")) {
-    using judged = await judgeLoad(request, events);
+    using judged = await judgeLoad(what, options, events);
     return judged.kind === "task" ? await dryRun(judged, exec, ports) : await complainOf(judged, ports);
   }
-  using outcome = await load(request, events);
+  using outcome = await loadPlan(what, options, events);
   if (outcome.kind !== "loaded" && outcome.kind !== "already") return await complainOf(outcome, ports);
   if (outcome.kind === "loaded") await sayLoaded(outcome.task.plan, ports);
   else sayAlready(outcome.record, ports);

@@ -31,7 +31,7 @@ export const status: Command = {
 async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   const declared = textOption(invocation, "booted");
   if (declared !== undefined) return await runBooted(declared, invocation, ports);
-  const { readStatus } = await import("../../app/read_status.ts");
+  const { status: readStatus } = await import("../../app/status.ts");
   const { status, busy, diagnostics } = await readStatus();
   const exit = report(diagnostics, ports);
   if (status === undefined) return exit;

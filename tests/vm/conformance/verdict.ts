@@ -112,7 +112,7 @@ function filesOf(attempt: Attempt): { readonly images: Images; readonly problems
     const { value: file, diagnostics } = openFile(path);
     problems.push(...diagnostics);
     if (file === undefined) return undefined;
-    const info = identify(file.source);
+    const info = identify(file);
     closeFile(file);
     return { path, size: file.size, sha256: DIGEST, info };
   };

@@ -13,16 +13,20 @@ export interface FoundStatus {
   readonly status: Status | undefined;
   /** Whether another warmboot is loading an image right now; then it is the status from before. */
   readonly busy: boolean;
+  /** What is wrong with the facts of the host. */
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Holds what the kernel says against the records, and these against the files as they are now. */
-export async function readStatus(): Promise<FoundStatus> {
+/**
+ * Compares what the kernel reports with the records of loads, and these with the files as they are now. What
+ * `warmboot status` shows. Needs `--allow-all`. @throws {StoreError} if the records cannot be read
+ */
+export async function status(): Promise<FoundStatus> {
   const { facts, diagnostics } = readFacts(undefined);
   if (facts === undefined) return { status: undefined, busy: false, diagnostics };
   const [reboot, crash] = [findRecord("reboot"), findRecord("crash")];
-  const status = statusOf(facts, reboot.found, crash.found, await digests([reboot.found, crash.found]));
-  return { status, busy: reboot.busy || crash.busy, diagnostics };
+  const found = statusOf(facts, reboot.found, crash.found, await digests([reboot.found, crash.found]));
+  return { status: found, busy: reboot.busy || crash.busy, diagnostics };
 }
 
 /** The digests of the files that the recorded images came from, as they are now. */

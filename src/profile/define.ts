@@ -1,0 +1,152 @@
+// deno-lint-ignore-file camelcase -- these are the keys as a profile writes them
+import type { Checked, Diagnostic } from "../core/diagnostic.ts";
+import { isMap } from "../core/shape.ts";
+import { valueLayer } from "./layer.ts";
+import { MAX_DEPTH } from "./limits.ts";
+import { parseLayers } from "./parse.ts";
+import type { Checksum, LoadChoice, Profile } from "./profile.ts";
+import type { KexecArch } from "../core/kexec_arch.ts";
+
+/** A file: its path, or its path and the SHA-256 that it must have, 64 hexadecimal digits. */
+export type FileInput = string | { readonly path: string; readonly sha256?: string | undefined };
+
+/** A number of bytes or a physical address: a number, or a text such as `0x100000` or `16MiB`. */
+export type NumberInput = bigint | number | string;
+
+/** Parameters of a command line: a text that is split as the kernel splits it, or a list with one in each entry. */
+export type ParametersInput = string | readonly string[];
+
+/** A command line: its parameters, or an edit of the running kernel's. */
+export type CmdlineInput = ParametersInput | {
+  /** Start from the running kernel's command line. Default: true. */
+  readonly reuse?: boolean | undefined;
+  /** Names, of which every parameter is removed, or whole parameters `name=value`. */
+  readonly remove?: ParametersInput | undefined;
+  /** Parameters that replace those of the same name. */
+  readonly set?: ParametersInput | undefined;
+  /** Parameters that are added at the end. */
+  readonly append?: ParametersInput | undefined;
+};
+
+/** An explicit segment of kexec_load(2): an address, and one of `file`, `bytes`, `hex`, `base64` and `zero`. */
+export interface SegmentInput {
+  /** Physical address, a multiple of the page size. */
+  readonly at: NumberInput;
+  /** Bytes of memory, filled with zeros after the content. Default: the size of the content, rounded up to pages. */
+  readonly size?: NumberInput | undefined;
+  /** What plans and messages call it. */
+  readonly name?: string | undefined;
+  /** Content: a file, or a part of one. */
+  readonly file?: FileInput | undefined;
+  /** Where in the file the content begins, bytes. Default: 0. */
+  readonly offset?: NumberInput | undefined;
+  /** How many bytes of the file to take. Default: all up to its end. */
+  readonly length?: NumberInput | undefined;
+  /** Content: these bytes. */
+  readonly bytes?: Uint8Array | undefined;
+  /** Content: bytes in hexadecimal. */
+  readonly hex?: string | undefined;
+  /** Content: bytes in base64. */
+  readonly base64?: string | undefined;
+  /** Content: zeros, as many as `size`. */
+  readonly zero?: true | undefined;
+}
+
+/** What the host of a profile must be. */
+export interface RequiresInput {
+  /** As `uname -m` reports it. */
+  readonly architecture?: string | undefined;
+  /** The least memory, bytes, as MemTotal of /proc/meminfo has it. */
+  readonly memory?: NumberInput | undefined;
+  /** A pattern of the host's name, with `*`, `?` and `[a-z]`. */
+  readonly hostname?: string | undefined;
+  /** Bounds of the running kernel's release, such as `>=6.1 <7`. */
+  readonly kernel?: string | undefined;
+  /** How the host was started. */
+  readonly firmware?: "uefi" | "bios" | undefined;
+  /** Whether the firmware enforces Secure Boot. */
+  readonly secure_boot?: boolean | undefined;
+}
+
+/** The keys of a profile, as a YAML file has them. All but `kernel`, or else `segments` and `entry`, may be left out. */
+export interface ProfileInput {
+  /** The version of the profile format. Default: 1. */
+  readonly version?: 1 | undefined;
+  /** What plans and messages call the profile. Default: `profile`, or the stem of `options.file`. */
+  readonly name?: string | undefined;
+  /** For people; nothing reads it. */
+  readonly description?: string | undefined;
+  /** What the host must be. */
+  readonly requires?: RequiresInput | undefined;
+  /** The kernel image. */
+  readonly kernel?: FileInput | undefined;
+  /** The initial RAM disk, or several, which are concatenated in this order. */
+  readonly initrd?: FileInput | readonly FileInput[] | undefined;
+  /** The device tree for an arm64 kernel. */
+  readonly dtb?: FileInput | undefined;
+  /** The kernel's command line. Default: empty. */
+  readonly cmdline?: CmdlineInput | undefined;
+  /** Whether to load into the reservation of `crashkernel=`, to run on a panic. Default: false. */
+  readonly crash?: boolean | undefined;
+  /** Whether to save the running system, which continues when the payload returns. Default: false. */
+  readonly preserve_context?: boolean | undefined;
+  /** Which system call loads the image. Default: `auto`; the plan says which was chosen, and why. */
+  readonly load?: LoadChoice | undefined;
+  /** The architecture that kexec_load is given. Default: `default`. */
+  readonly arch?: KexecArch | undefined;
+  /** The physical address where execution starts; with `segments` only. */
+  readonly entry?: NumberInput | undefined;
+  /** Explicit segments, in place of `kernel`. */
+  readonly segments?: readonly SegmentInput[] | undefined;
+  /** The physical addresses between which segments may be placed; `max` is exclusive. */
+  readonly memory?: { readonly min?: NumberInput | undefined; readonly max?: NumberInput | undefined } | undefined;
+  /** Whether kexec_load verifies the segments just before the jump, and by which checksum. Default: true. */
+  readonly checksum?: boolean | Checksum | undefined;
+  /** Whether kexec_load places the decompressed kernel. Default: false. */
+  readonly predecompress?: boolean | undefined;
+  /** Whether to add a digest of what boots to the command line. Default: false. */
+  readonly stamp?: boolean | undefined;
+}
+
+/**
+ * Makes a profile in code, as {@linkcode parseProfile} makes one from YAML: with the same defaults, the same checks and
+ * the same diagnostics, which have a `path` but no place in a file. Every problem is reported at once; `value` is undefined
+ * if one of them is an error. Relative paths start in the folder of `file`, and without it in the working directory.
+ *
+ * @example
+ * ```ts
+ * import { assertEquals } from "@std/assert";
+ * import { defineProfile } from "@warmboot/warmboot";
+ *
+ * const { value: profile } = defineProfile({ name: "web", kernel: "/boot/vmlinuz", cmdline: "root=LABEL=root ro" });
+ * assertEquals(profile?.load, "auto");
+ *
+ * const { diagnostics } = defineProfile({ kernel: "/boot/vmlinuz", entry: 0x100000 });
+ * assertEquals(diagnostics.map(({ code, path }) => [code, path]), [["conflict", ["entry"]]]);
+ * ```
+ */
+export function defineProfile(input: ProfileInput, { file = "profile" }: { readonly file?: string } = {}): Checked<
+  Profile
+> {
+  const { value, diagnostics } = parseLayers(valueLayer(texts({ version: 1, ...input }, 0), file), undefined);
+  return { value, diagnostics: diagnostics.map(withoutPlace) };
+}
+
+/** There is no text of which a message could show a line. */
+function withoutPlace({ position: _, ...diagnostic }: Diagnostic): Diagnostic {
+  return diagnostic;
+}
+
+/** A value as YAML's failsafe schema yields it, every scalar a text, which is what the decoder of profiles reads. */
+function texts(value: unknown, depth: number): unknown {
+  if (typeof value === "number" || typeof value === "bigint" || typeof value === "boolean") return String(value);
+  // The limits of a profile stop what nests without end.
+  if (depth > MAX_DEPTH) return value;
+  if (Array.isArray(value)) return value.map((each) => texts(each, depth + 1));
+  if (!isMap(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).filter(([, each]) => each !== undefined).map(([key, each]) =>
+      key === "bytes" && each instanceof Uint8Array ? ["base64", each.toBase64()] : [key, texts(each, depth + 1)]
+    ),
+  );
+}
