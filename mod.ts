@@ -52,7 +52,6 @@
  *
  * @module
  */
-/// <reference types="./types/std.d.ts" />
 export {
   type CmdlineInput,
   defineProfile,
@@ -238,7 +237,7 @@ export type {
   SegmentSpec,
 } from "./src/profile/profile.ts";
 export { profileSchema } from "./src/profile/schema.ts";
-export { renderPlan } from "./src/render/plan.ts";
+export { type PlanDetail, renderPlan } from "./src/render/plan.ts";
 export { renderDiff } from "./src/render/diff.ts";
 export { renderDiffSvg, renderPlanSvg } from "./src/render/pictures.ts";
 export { COLOURED, type Layout, PLAIN, type Style } from "./src/render/style.ts";

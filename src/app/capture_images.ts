@@ -3,7 +3,7 @@ import type { ByteSource } from "../core/bytes.ts";
 import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import { type CapturedImage, type CapturedImages, type CapturedPart, notedSource } from "../host/captured_image.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { hashPart, isUnchanged, type OpenFile } from "./files/open_file.ts";
+import { hashPart, isUnchanged } from "./files/open_file.ts";
 import { identifyKernel } from "../image/identify.ts";
 import { identifyInitrd } from "../image/initrd.ts";
 import { partsNeeded } from "../plan/segment_call.ts";

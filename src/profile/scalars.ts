@@ -51,7 +51,7 @@ function adviceOn(text: string, rows: readonly HintRow[]): Advice {
 
 /** A text of a pattern. The schema has the pattern too, so it must mean the same with and without flags. */
 function patterned(expected: string, pattern: RegExp, hints: readonly HintRow[] = []): Shape<string> {
-  return fromText(
+  return fromText<string>(
     expected,
     { type: PLAIN_TYPES, pattern: pattern.source },
     (text) => pattern.test(text) ? { value: text } : { advice: adviceOn(text, hints) },
@@ -59,7 +59,11 @@ function patterned(expected: string, pattern: RegExp, hints: readonly HintRow[] 
 }
 
 /** Any text that is not empty. */
-export const prose: Shape<string> = fromText("a text", { type: PLAIN_TYPES, minLength: 1 }, (value) => ({ value }));
+export const prose: Shape<string> = fromText<string>(
+  "a text",
+  { type: PLAIN_TYPES, minLength: 1 },
+  (value) => ({ value }),
+);
 
 /** Control characters, for a class of a pattern. */
 export const CONTROL = "\\u0000-\\u001f\\u007f-\\u009f";
@@ -80,7 +84,7 @@ export const path: Shape<string> = patterned(
 const SHA256_PATTERN = /^[0-9a-fA-F]{64}$/;
 
 /** A SHA-256; decoded to lower case. */
-export const sha256: Shape<string> = fromText(
+export const sha256: Shape<string> = fromText<string>(
   "a SHA-256 of 64 hexadecimal digits",
   { type: "string", pattern: SHA256_PATTERN.source },
   (text) =>
@@ -101,7 +105,7 @@ const BOOLEANS: { readonly [word: string]: boolean } = {
  * `true` or `false`. Not `yes` or `on`: YAML 1.1 reads them as booleans and YAML 1.2 as texts, so that two readers of one
  * profile could disagree on whether it loads a crash kernel.
  */
-export const boolean: Shape<boolean> = fromText(
+export const boolean: Shape<boolean> = fromText<boolean>(
   "true or false",
   { enum: [true, false, ...Object.keys(BOOLEANS)] },
   (text) => {
@@ -119,7 +123,7 @@ const BOOLEAN_HINTS: readonly HintRow[] = [
 const CHECKSUMS: { readonly [word: string]: boolean | Checksum } = { ...BOOLEANS, xxh64: "xxh64", sha256: "sha256" };
 
 /** `true` or `false`, or the name of a checksum. */
-export const checksum: Shape<boolean | Checksum> = fromText(
+export const checksum: Shape<boolean | Checksum> = fromText<boolean | Checksum>(
   "true, false, xxh64 or sha256",
   { enum: [true, false, ...Object.keys(CHECKSUMS)] },
   (text) => {
@@ -136,7 +140,7 @@ export const checksum: Shape<boolean | Checksum> = fromText(
 );
 
 /** Only `true`: for a key that has its meaning by being there. */
-export const onlyTrue: Shape<true> = fromText(
+export const onlyTrue: Shape<true> = fromText<true>(
   "true",
   { enum: [true, ...Object.keys(BOOLEANS).filter((word) => BOOLEANS[word] === true)] },
   (text) =>
@@ -161,7 +165,7 @@ const NUMBER_HINTS: readonly HintRow[] = [
 ];
 
 function number(expected: string, least: bigint, schema: JsonSchema): Shape<bigint> {
-  return fromText(expected, schema, (text) => {
+  return fromText<bigint>(expected, schema, (text) => {
     const value = parseNumber(text);
     if (value !== undefined && value >= least) return { value };
     if (value !== undefined) return { advice: { hint: `The minimum is ${least}` } };
@@ -190,7 +194,7 @@ export const size: Shape<bigint> = number("a size such as 4096 or 16MiB", 1n, {
 });
 
 /** Bytes in hexadecimal; white space between them is ignored. */
-export const hexBytes: Shape<Uint8Array> = fromText(
+export const hexBytes: Shape<Uint8Array> = fromText<Uint8Array>(
   "bytes in hexadecimal, two digits each",
   { type: ["string", "number"], pattern: "^\\s*(?:[0-9a-fA-F]{2}\\s*)+$" },
   (text) => {
@@ -208,7 +212,7 @@ export const hexBytes: Shape<Uint8Array> = fromText(
 );
 
 /** Bytes in base64 with its padding; white space between them is ignored. */
-export const base64Bytes: Shape<Uint8Array> = fromText(
+export const base64Bytes: Shape<Uint8Array> = fromText<Uint8Array>(
   "bytes in base64",
   {
     type: PLAIN_TYPES,

@@ -10,22 +10,29 @@ export type LinkedDiagnostic = Diagnostic & { readonly link: string };
 
 /** What `check` found in one file. */
 export interface FileVerdict {
+  /** The file, as it was named or found. */
   readonly file: string;
+  /** Whether no diagnostic is an error. */
   readonly valid: boolean;
+  /** Every complaint. */
   readonly diagnostics: readonly Diagnostic[];
 }
 
 /** A YAML file that is not a profile by itself: it has no `version`. */
 export interface PartVerdict {
+  /** The file, as it was found. */
   readonly file: string;
   /** Whether a profile that was checked uses it. */
   readonly used: boolean;
+  /** A warning where it is not used. */
   readonly diagnostics: readonly Diagnostic[];
 }
 
 /** What `check` found. */
 export interface CheckResult {
+  /** The form of this document. */
   readonly format: "warmboot.check/1";
+  /** The counts. */
   readonly summary: {
     /** How many profiles were checked. */
     readonly profiles: number;
@@ -34,7 +41,9 @@ export interface CheckResult {
     /** How many files are only parts of profiles. */
     readonly parts: number;
   };
+  /** One for each profile. */
   readonly files: readonly Linked<FileVerdict>[];
+  /** One for each file of a folder that is not a profile by itself. */
   readonly parts: readonly Linked<PartVerdict>[];
   /** With `--fix`: whether a file was changed. */
   readonly changed?: boolean;
@@ -42,15 +51,21 @@ export interface CheckResult {
   readonly fixed?: readonly AppliedFix[];
 }
 
-type Linked<T> = Omit<T, "diagnostics"> & { readonly diagnostics: readonly LinkedDiagnostic[] };
+export type Linked<T> = Omit<T, "diagnostics"> & { readonly diagnostics: readonly LinkedDiagnostic[] };
 
 /** A correction that `check --fix` made. Line and column are those before it. */
 export interface AppliedFix {
+  /** The file. */
   readonly file: string;
+  /** From 1. */
   readonly line: number;
+  /** From 1, in UTF-16 units. */
   readonly column: number;
+  /** What was wrong. */
   readonly code: DiagnosticCode;
+  /** What it replaced. */
   readonly from: string;
+  /** What is there now. */
   readonly to: string;
 }
 

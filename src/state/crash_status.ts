@@ -19,6 +19,7 @@ export interface ReservedRange {
 
 /** What is reserved for crash kernels. */
 export interface ReservationStatus {
+  /** Whether memory is reserved. */
   readonly state: "reserved" | "none" | "unknown";
   /** Bytes reserved, as the kernel reports. */
   readonly size?: number;

@@ -8,6 +8,7 @@ import { decodePlan } from "../plan/plan_shape.ts";
 
 /** What `load` records about an image that it loaded: the kernel itself only reports 0 or 1. */
 export interface LoadRecord {
+  /** The form of this document. */
   readonly format: "warmboot.record/1";
   /** The boot in which it was loaded, from /proc/sys/kernel/random/boot_id. */
   readonly bootId?: string;
@@ -15,9 +16,11 @@ export interface LoadRecord {
   readonly loadedAt: string;
   /** The user who ran warmboot; the one before sudo, where sudo says so. */
   readonly user: string;
+  /** The number of the user. */
   readonly uid: number;
   /** What a crash image describes of the running system. */
   readonly described?: Described;
+  /** The plan that was carried out. */
   readonly plan: Plan;
 }
 

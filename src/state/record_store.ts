@@ -10,6 +10,7 @@ export type ImageSlot = "reboot" | "crash";
 
 /** The store of the records cannot be used. */
 export class StoreError extends Error {
+  /** Always `StoreError`. */
   override readonly name = "StoreError";
 }
 

@@ -17,15 +17,23 @@ import { preservesContext } from "./round_trip.ts";
 
 /** Whether an image is loaded, and what is known about it. */
 export interface ImageStatus {
+  /** Which image: the one for a reboot, or the one for a panic. */
   readonly image: "reboot" | "crash";
+  /** What the kernel reports. */
   readonly loaded: "yes" | "no" | "unknown";
   /** How the record agrees with what the kernel reports. */
   readonly record: "matches" | "unconfirmed" | "none" | "stale" | "interrupted" | "unreadable";
+  /** The same, for people. */
   readonly note: string;
+  /** The profile that it was loaded from. */
   readonly profile?: string;
+  /** The release of its kernel. */
   readonly release?: string;
+  /** Its command line. */
   readonly cmdline?: string;
+  /** When it was loaded, UTC, as 2026-11-22T10:00:00Z. */
   readonly loadedAt?: string;
+  /** Who loaded it. */
   readonly user?: string;
   /** How files and host have changed since it was loaded; whole sentences. */
   readonly changes?: readonly string[];
@@ -35,11 +43,15 @@ export interface ImageStatus {
 
 /** What `warmboot status` reports. */
 export interface Status {
+  /** The form of this document. */
   readonly format: "warmboot.status/1";
+  /** The host. */
   readonly host: PlannedHost;
+  /** The image for a reboot, and the one for a panic. */
   readonly images: readonly ImageStatus[];
   /** What is reserved for crash kernels. */
   readonly crash: ReservationStatus;
+  /** What the host allows. */
   readonly allows: readonly Check[];
   /** Whether an ordinary `systemctl reboot` will boot the loaded image. */
   readonly rebootIsKexec: boolean;

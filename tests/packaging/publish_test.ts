@@ -11,12 +11,14 @@ const deno = json("deno.json");
 Deno.test("what is published has no slow types, and is what users need, no more", async () => {
   const folder = Deno.makeTempDirSync();
   try {
-    for (const path of [...jsr.publish.include, ...deno.compilerOptions.types]) {
+    for (const path of [...jsr.publish.include, "types"]) {
       Deno.mkdirSync(dirname(join(folder, path)), { recursive: true });
       await tool("cp", ["-R", join(REPOSITORY, path), join(folder, dirname(path))]);
     }
     const imports = Object.fromEntries(Object.keys(jsr.imports).map((name) => [name, deno.imports[name]]));
-    const config = { ...jsr, imports, compilerOptions: deno.compilerOptions };
+    // What replaces JSR's libraries is part of the package here, and nowhere else.
+    const publish = { include: [...jsr.publish.include, "types"] };
+    const config = { ...jsr, imports, publish, compilerOptions: deno.compilerOptions };
     Deno.writeTextFileSync(join(folder, "deno.json"), JSON.stringify(config));
     const run = await tool(Deno.execPath(), ["publish", "--dry-run", "--allow-dirty", "--no-check", "--no-lock"], {
       cwd: folder,
@@ -29,7 +31,7 @@ Deno.test("what is published has no slow types, and is what users need, no more"
     );
     assert(files.includes("mod.ts") && files.includes("cli.ts") && files.includes("src/cli/main.ts"), run?.said);
     const kinds = new Set(files.map((path) => path.split("/")[0]));
-    const wanted = ["deno.json", ...jsr.publish.include.map((path: string) => path.split("/")[0])];
+    const wanted = ["deno.json", "types", ...jsr.publish.include.map((path: string) => path.split("/")[0])];
     assertEquals([...kinds].filter((kind) => !wanted.includes(kind)), []);
     // Diagnostics link to it.
     assertEquals(files.filter((path) => path.startsWith("docs/")), ["docs/diagnostics.md"]);

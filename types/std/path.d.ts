@@ -1,0 +1,1 @@
+export * from "./path_posix.d.ts";

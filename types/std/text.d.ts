@@ -1,0 +1,2 @@
+export function closestString(word: string, possibleWords: readonly string[]): string;
+export function levenshteinDistance(a: string, b: string): number;
