@@ -97,7 +97,7 @@ Deno.test("the parts that say the version agree", () => {
 Deno.test("jsr.json maps every library that src imports", () => {
   const { imports } = JSON.parse(Deno.readTextFileSync(join(ROOT, "jsr.json")));
   const used = new Set(
-    FILES.flatMap(({ text }) => [...text.matchAll(/from "((?:@|js-)[^"]+)"/g)].map((match) => match[1])),
+    FILES.flatMap(({ text }) => [...code(text).matchAll(/from "((?:@|js-)[^"]+)"/g)].map((match) => match[1])),
   );
   assertEquals([...used].filter((name) => name === undefined || !Object.hasOwn(imports, name)), []);
 });
