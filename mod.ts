@@ -194,6 +194,7 @@ export {
   type Failure,
   type Libc,
   LibcError,
+  type LibcHost,
   openLibc,
 } from "./src/syscall/libc.ts";
 export { type Contents, type Draw, finalize, type Finalized } from "./src/syscall/finalize.ts";
