@@ -83,7 +83,15 @@ export {
 export { unload, type UnloadCall, type UnloadEvents, type UnloadOutcome } from "./src/app/unload.ts";
 export { type CapturedHost, captureHost, type CaptureRequest } from "./src/app/capture_host.ts";
 export { checkFiles } from "./src/app/check_files.ts";
-export type { CheckResult, FileVerdict, PartVerdict } from "./src/render/check.ts";
+export { fixFiles } from "./src/app/fix_files.ts";
+export type {
+  AppliedFix,
+  CheckResult,
+  FileVerdict,
+  Linked,
+  LinkedDiagnostic,
+  PartVerdict,
+} from "./src/render/check.ts";
 export type { ImageStatus, Status } from "./src/state/status.ts";
 export type { ReservationStatus, ReservedRange } from "./src/state/crash_status.ts";
 export type { Described, LoadRecord } from "./src/state/record.ts";
@@ -194,7 +202,6 @@ export {
   type Failure,
   type Libc,
   LibcError,
-  type LibcHost,
   openLibc,
 } from "./src/syscall/libc.ts";
 export { type Contents, type Draw, finalize, type Finalized } from "./src/syscall/finalize.ts";

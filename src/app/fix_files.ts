@@ -1,7 +1,7 @@
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { applyFixes, type PlacedFix } from "../profile/apply_fixes.ts";
 import type { AppliedFix } from "../render/check.ts";
-import { checkFiles } from "./check_files.ts";
+import { checkProfiles } from "./check_files.ts";
 import { writeWhole } from "./files/write_whole.ts";
 
 /** A correction can bring up another problem with a fix; further rounds than this are left to the user. */
@@ -14,7 +14,7 @@ const MOST_ROUNDS = 5;
 export function fixFiles(words: readonly string[]): readonly AppliedFix[] {
   const fixed: AppliedFix[] = [];
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    const checked = checkFiles(words);
+    const checked = checkProfiles(words);
     const diagnostics = [...checked.profiles.map(({ verdict }) => verdict), ...checked.parts]
       .flatMap((verdict) => verdict.diagnostics);
     const before = fixed.length;

@@ -51,6 +51,7 @@ export interface CheckResult {
   readonly fixed?: readonly AppliedFix[];
 }
 
+/** A verdict whose diagnostics have links. */
 export type Linked<T> = Omit<T, "diagnostics"> & { readonly diagnostics: readonly LinkedDiagnostic[] };
 
 /** A correction that `check --fix` made. Line and column are those before it. */

@@ -148,10 +148,12 @@ export interface LibcHost {
 }
 
 /** Opens libc. @throws {LibcError} if that is not permitted or it does not exist */
-export function openLibc(
-  path: string = LIBC,
-  { arch, open }: LibcHost = { arch: Deno.build.arch, open: dlopen },
-): Libc {
+export function openLibc(path: string = LIBC): Libc {
+  return openLibcOn({ arch: Deno.build.arch, open: dlopen }, path);
+}
+
+/** The same for a given machine. @throws {LibcError} */
+export function openLibcOn({ arch, open }: LibcHost, path: string = LIBC): Libc {
   const numbers = NUMBERS[arch];
   if (numbers === undefined || Deno.build.os !== "linux") {
     throw new LibcError(`Cannot make system calls: ${Deno.build.os} on ${arch} is not supported`);

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { closeFile, descriptorOf, openFile } from "../../src/app/files/open_file.ts";
-import { LibcError, type LibcHost, type LibcLibrary, openLibc } from "../../src/syscall/libc.ts";
+import { LibcError, type LibcHost, type LibcLibrary, openLibc, openLibcOn } from "../../src/syscall/libc.ts";
 
 // No kexec or reboot call is made here, not even one that must fail: each would take one of a limited number of loads.
 
@@ -70,7 +70,7 @@ const ABI = [
 for (const { arch, load, fileLoad, reboot } of ABI) {
   Deno.test(`the calls on ${arch} have the numbers and arguments of the kernel's tables`, () => {
     const { calls, open } = noted();
-    using libc = openLibc("libc", { arch, open });
+    using libc = openLibcOn({ arch, open });
     const segments = new Uint8Array(32);
     const cmdline = new Uint8Array(7);
     libc.kexecLoad(0x1000n, 1n, segments, 0x3e0001n);
@@ -88,7 +88,7 @@ for (const { arch, load, fileLoad, reboot } of ABI) {
 
 Deno.test("a file is mapped privately and read-only, and read at once", () => {
   const { calls, open } = noted();
-  using libc = openLibc("libc", { arch: "x86_64", open });
+  using libc = openLibcOn({ arch: "x86_64", open });
   libc.mapFile(7, 0x3000);
   assertEquals(calls.slice(1), [["mmap", 0n, 0x3000n, 1, 2, 7, 0n], ["madvise", 0n, 0x3000n, 22]]);
 });
