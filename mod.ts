@@ -246,6 +246,8 @@ export type {
 } from "./src/profile/profile.ts";
 export { profileSchema } from "./src/profile/schema.ts";
 export { type PlanDetail, renderPlan } from "./src/render/plan.ts";
+export { renderPlanBrief } from "./src/render/plan_brief.ts";
+export { renderPlanMarkdown } from "./src/render/plan_markdown.ts";
 export { renderDiff } from "./src/render/diff.ts";
 export { renderDiffSvg, renderPlanSvg } from "./src/render/pictures.ts";
 export { COLOURED, type Layout, PLAIN, type Style } from "./src/render/style.ts";

@@ -19,6 +19,12 @@ export interface Invocation {
   readonly options: { readonly [name: string]: string | true };
 }
 
+/** The exit codes that every command has. */
+export const COMMON_EXITS = ["ok", "usage", "software", "io"] as const satisfies readonly ExitName[];
+
+/** The other exit codes of a command, with what they mean there, as a sentence without its period. */
+export type CommandExits = { readonly [Name in Exclude<ExitName, (typeof COMMON_EXITS)[number]>]?: string };
+
 /** A command: what help, errors, completions and documentation say of it, and what it does. */
 export interface Command {
   readonly name: string;
@@ -30,6 +36,8 @@ export interface Command {
   readonly description: string;
   readonly options: readonly Option[];
   readonly examples: readonly { readonly line: string; readonly doc: string }[];
+  /** The exit codes that it can have, in addition to those of every command. */
+  readonly exits: CommandExits;
   run(invocation: Invocation, ports: Ports): Promise<ExitName>;
 }
 

@@ -1,8 +1,8 @@
 import { EXIT } from "../core/program.ts";
 import { wrap } from "../render/wrap.ts";
 import { GLOBAL_OPTIONS } from "./args.ts";
-import type { Command, Option } from "./command.ts";
-import type { Layout } from "../render/style.ts";
+import { type Command, COMMON_EXITS, type Option } from "./command.ts";
+import { type Layout, NARROW } from "../render/style.ts";
 
 /** The column of the explanations; on a narrow terminal, one that leaves room for them. */
 const COLUMN = 28;
@@ -22,9 +22,9 @@ export function programHelp(commands: readonly Command[], { style, width }: Layo
     style.bold("Options of every command"),
     ...GLOBAL_OPTIONS.map((option) => optionLine(option, width)),
     "",
-    ...exitCodes({ style, width }),
+    ...exitLines(Object.values(EXIT), { style, width }),
     "",
-    "More on a command: warmboot COMMAND --help",
+    wrap("More on a command: warmboot COMMAND --help", width, 0),
     "",
   ].join("\n");
 }
@@ -45,15 +45,30 @@ export function commandHelp(command: Command, { style, width }: Layout): string 
     style.bold("Examples"),
     ...command.examples.flatMap(({ line, doc }) => [`  ${line}`, `      ${style.dim(wrap(doc, width, 6))}`]),
     "",
-    ...exitCodes({ style, width }),
+    ...exitLines(exitsOf(command), { style, width }),
     "",
   ].join("\n");
 }
 
-function exitCodes({ style, width }: Layout): readonly string[] {
+/** An exit code and what it means. */
+interface Exit {
+  readonly code: number;
+  readonly meaning: string;
+}
+
+/** The exit codes that a command can have, in their order. */
+export function exitsOf({ exits }: Pick<Command, "exits">): readonly Exit[] {
+  const common: readonly string[] = COMMON_EXITS;
+  const own: { readonly [name: string]: string | undefined } = exits;
+  return Object.entries(EXIT).flatMap(([name, { code, meaning }]) =>
+    common.includes(name) ? [{ code, meaning }] : own[name] === undefined ? [] : [{ code, meaning: own[name] }]
+  );
+}
+
+function exitLines(exits: readonly Exit[], { style, width }: Layout): readonly string[] {
   return [
     style.bold("Exit codes"),
-    ...Object.values(EXIT).map(({ code, meaning }) => `  ${String(code).padEnd(4)}${wrap(meaning, width, 6)}`),
+    ...exits.map(({ code, meaning }) => `  ${String(code).padEnd(4)}${wrap(meaning, width, 6)}`),
   ];
 }
 
@@ -64,7 +79,7 @@ function optionLine({ name, short, value, doc }: Option, width: number): string 
 
 function entry(term: string, doc: string, width: number): string {
   const head = `  ${term}`;
-  const column = width < 60 ? NARROW_COLUMN : COLUMN;
+  const column = width < NARROW ? NARROW_COLUMN : COLUMN;
   const text = wrap(doc, width, column);
   return head.length + 1 < column ? `${head.padEnd(column)}${text}` : `${head}\n${" ".repeat(column)}${text}`;
 }

@@ -47,7 +47,7 @@ export function renderDiff(diff: Diff, layout: Layout): string {
   });
   const notes = notesOf(diff, layout);
   return [
-    style.bold(visible(`From ${diff.from.name} to ${diff.to.name}`)),
+    style.bold(wrap(visible(`From ${diff.from.name} to ${diff.to.name}`), layout.width, 2)),
     "",
     ...blocks.flatMap((block) => [...block, ""]),
     ...(notes.length === 0 ? [] : [...notes, ""]),

@@ -3,7 +3,7 @@ import { type Bar, draw, frameOf, type Mark, type Run } from "./memory_bar.ts";
 import { barsOf, captionOf, labelsOf, legendOf, nameOf, notesOf } from "./memory_legend.ts";
 import type { MemoryMap } from "./memory_map.ts";
 import { cellsOf } from "./memory_scale.ts";
-import type { Layout, Style } from "./style.ts";
+import { type Layout, NARROW, type Style } from "./style.ts";
 import { padToWidth, textWidth } from "./width.ts";
 import { wrap } from "./wrap.ts";
 import { visible } from "../core/text.ts";
@@ -40,11 +40,14 @@ export function memoryLines(map: MemoryMap, { style, width }: Layout): readonly 
   const bars = barsOf(drawing);
   const note = (text: string) => `  ${style.dim(wrap(text, width, 2))}`;
   const legend = legendOf(map, drawing);
+  const indent = width < NARROW ? 7 : NAME + 6;
   const rows = legend.map((each) => {
     const sign = each.mark === "segment" ? each.key ?? "" : CHARACTERS[each.mark];
     const name = nameOf(each);
-    const head = textWidth(name) > NAME ? `${name}\n${" ".repeat(NAME + 6)}` : padToWidth(name, NAME + 1);
-    return `  ${painted(sign, each.mark, style)}  ${head}${wrap(each.text, width, NAME + 6)}`;
+    const head = width < NARROW || textWidth(name) > NAME
+      ? `${name}\n${" ".repeat(indent)}`
+      : padToWidth(name, NAME + 1);
+    return `  ${painted(sign, each.mark, style)}  ${head}${wrap(each.text, width, indent)}`;
   });
   return [
     ...bars.flatMap((bar, index) => [

@@ -87,7 +87,8 @@ function planOf(side: Side): Plan | undefined {
 
 /** The text form, without its heading and the blank lines at its ends. */
 function textLines(diff: Diff, columns: number): readonly string[] {
-  const lines = renderDiff(diff, { style: PLAIN, width: columns }).trimEnd().split("\n").slice(2);
+  const text = renderDiff(diff, { style: PLAIN, width: columns }).trimEnd().split("\n");
+  const lines = text.slice(text.indexOf("") + 1);
   const cut = lines.length <= MOST_LINES ? lines : [
     ...lines.slice(0, MOST_LINES - 2),
     `    ... and ${lines.length - MOST_LINES + 1} more lines`,

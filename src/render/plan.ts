@@ -11,7 +11,7 @@ import {
 } from "../plan/plan.ts";
 import type { Checksum } from "../profile/profile.ts";
 import { memoryMap } from "./memory_map.ts";
-import type { Layout } from "./style.ts";
+import { type Layout, NARROW } from "./style.ts";
 import { padToWidth } from "./width.ts";
 import { wrap } from "./wrap.ts";
 import { visible } from "../core/text.ts";
@@ -34,7 +34,7 @@ export interface PlanDetail {
 export function renderPlan(plan: Plan, layout: Layout, { facts, verbose = false }: PlanDetail = {}): string {
   const { style } = layout;
   return [
-    style.bold(visible(headline(plan))),
+    style.bold(wrap(visible(headline(plan)), layout.width, 2)),
     "",
     ...row("Running now", [`${plan.host.release} on ${plan.host.machine}`, ...optional(plan.host.cmdline)], layout),
     ...row(crash(plan) ? "On a panic" : "Will run", [
@@ -88,16 +88,16 @@ export function renderComplaints(checks: readonly Check[], layout: Layout): stri
   return checks.filter((check) => check.status !== "pass").flatMap((check) => checkLines(check, layout)).join("\n");
 }
 
-/** Check verdicts as lines; also used by `status`. */
+/** Check verdicts as lines; also used by `status`. On a narrow terminal the message is below the name. */
 export function checkLines(check: Check, { style, width }: Layout): readonly string[] {
   const mark = { pass: style.good("ok  "), warn: style.warning("warn"), fail: style.bad("FAIL") }[check.status];
-  const name = padToWidth(visible(check.rule), 18);
-  const indent = 27;
-  const lines = [`  ${mark}  ${name} ${wrap(visible(check.message), width, indent)}`];
-  if (check.hint !== undefined) {
-    lines.push(`${" ".repeat(indent)}${style.accent(wrap(visible(check.hint), width, indent))}`);
-  }
-  return lines;
+  const name = visible(check.rule);
+  const indent = width < NARROW ? 8 : 27;
+  const onNextLine = `\n${" ".repeat(indent)}`;
+  const message = wrap(visible(check.message), width, indent);
+  const hint = check.hint === undefined ? "" : onNextLine + style.accent(wrap(visible(check.hint), width, indent));
+  const head = width < NARROW ? name + onNextLine : `${padToWidth(name, 18)} `;
+  return `  ${mark}  ${head}${message}${hint}`.split("\n");
 }
 
 /** A label and its lines, wrapped. */

@@ -28,7 +28,7 @@ export function renderPlanMarkdown(plan: Plan, picture?: string): string {
     ...filesOf(call).map(({ path, size, about }) => `- File: ${code(path)}, ${formatSize(size)}, ${code(about)}`),
     isExplicit(plan) ? `- Segments: ${segmentsText(plan)}` : `- Command line: ${code(call.cmdline)}`,
     "",
-    ...(problems.length === 0 ? [] : [codeBlock(problems.flatMap((line) => line.split("\n"))), ""]),
+    ...(problems.length === 0 ? [] : [codeBlock(problems), ""]),
     ...(link === undefined ? [] : [`[![The memory of the host, with each segment](${link})](${link})`, ""]),
   ].join("\n");
 }

@@ -4,12 +4,13 @@ import type { ImageStatus, Status } from "../state/status.ts";
 import { checkLines, row } from "./plan.ts";
 import type { Layout } from "./style.ts";
 import { visible } from "../core/text.ts";
+import { wrap } from "./wrap.ts";
 
 /** What is loaded, by whom, since when, and what the host allows. */
 export function renderStatus(status: Status, layout: Layout): string {
   const { style } = layout;
   return [
-    style.bold(visible(`${status.host.hostname ?? "This host"}: ${status.host.release} on ${status.host.machine}`)),
+    style.bold(wrap(visible(hostText(status)), layout.width, 2)),
     "",
     ...status.images.flatMap((image) => imageRows(image, layout)),
     ...reservationRows(status.crash, layout),
@@ -19,6 +20,10 @@ export function renderStatus(status: Status, layout: Layout): string {
     ...status.allows.flatMap((check) => checkLines(check, layout)),
     "",
   ].join("\n");
+}
+
+function hostText({ host }: Status): string {
+  return `${host.hostname ?? "This host"}: ${host.release} on ${host.machine}`;
 }
 
 function autoKexec({ images }: Status): string {

@@ -39,3 +39,6 @@ export interface Layout {
   /** Columns. */
   readonly width: number;
 }
+
+/** With fewer columns than this, explanations are below what they explain, not next to it. */
+export const NARROW = 60;

@@ -14,6 +14,7 @@ const command: Command = {
     { name: "dry-run", doc: "" },
   ],
   examples: [],
+  exits: {},
   run: () => Promise.resolve("ok"),
 };
 

@@ -166,3 +166,11 @@ pure("the marks of a diff are coloured, and nothing else of its lines", () => {
   assertEquals(marks.filter(([, shape, mark = ""]) => shape !== paint[mark]), []);
   assertEquals(svg.match(/> {4}[-+~] /), null);
 });
+
+pure("a long title of a diff is not repeated among its lines", () => {
+  const name = "a very long name ".repeat(12).trim();
+  const sides = [side(name, SCENES.small), side("b", SCENES.overlap)] as const;
+  const svg = renderDiffSvg(diffPlans(...sides), sides, [SMALL_VM, SMALL_VM]);
+  assertMatch(svg, /class="wb-code" xml:space="preserve"> {2}Kernel</);
+  assertEquals(svg.match(/class="wb-code"[^>]*>[^<]*very long name/), null);
+});

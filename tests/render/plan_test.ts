@@ -133,6 +133,27 @@ Not ready: b, c; 2 warnings: a, d
 });
 
 Deno.test({
+  name: "on a narrow terminal the message of a check is below its name",
+  permissions: "none",
+  fn() {
+    const narrow = { style: PLAIN, width: 40 };
+    assertEquals(
+      renderComplaints(plan.checks, narrow),
+      `  warn  already-loaded
+        An image is loaded already; this
+        one replaces it
+        If the load fails, the old one
+        stays loaded`,
+    );
+    for (const scene of Object.values(SCENES)) {
+      const lines = renderPlan(scene.plan, narrow, { facts: scene.facts, verbose: true }).split("\n");
+      const wide = lines.filter((line) => line.length > 40 && /\S \S/.test(line.trim()));
+      assertEquals(wide, []);
+    }
+  },
+});
+
+Deno.test({
   name: "a plan in brief is five lines",
   permissions: "none",
   fn() {

@@ -29,6 +29,11 @@ export const check: Command = {
     { line: "warmboot check profiles --fix", doc: "Correct mistyped keys and values in place" },
     { line: "warmboot check web --origin", doc: "Say where each value of the profile web comes from" },
   ],
+  exits: {
+    data: "A profile is invalid",
+    noinput: "A profile, or a file that it extends, is missing or unreadable",
+    permission: "Deno withholds a file: it needs --allow-read",
+  },
   run,
 };
 

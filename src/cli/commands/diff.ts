@@ -26,6 +26,13 @@ export const diff: Command = {
     { line: "warmboot diff a.yaml b.yaml --facts host.json", doc: "In review, for a captured host" },
     { line: "warmboot diff old.yaml new.yaml --facts host.json -o svg > diff.svg", doc: "A picture for a review" },
   ],
+  exits: {
+    differs: "There are differences",
+    data: "A profile, a plan or the capture is invalid",
+    noinput: "A named file is missing or unreadable",
+    unavailable: "There is nothing to compare with: no image is loaded, or the capture does not say",
+    permission: "A file or the host may not be read",
+  },
   run,
 };
 

@@ -17,6 +17,12 @@ export const exec: Command = {
     { line: "warmboot exec", doc: "Reboot into the loaded image" },
     { line: "warmboot exec --now", doc: "Without stopping services: for rescue systems and tests" },
   ],
+  exits: {
+    data: "What the host says of itself is malformed",
+    unavailable: "No image is loaded, or this host cannot reboot into it",
+    refused: "The kernel refused the call",
+    permission: "The host may not be read",
+  },
   run,
 };
 

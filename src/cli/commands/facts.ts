@@ -21,6 +21,12 @@ export const facts: Command = {
     { line: "warmboot facts --images web.yaml > host.json", doc: "The same, with the kernel and initrd of a profile" },
     { line: "warmboot plan web.yaml --facts host.json", doc: "Plan elsewhere" },
   ],
+  exits: {
+    data: "A profile of --images is invalid",
+    noinput: "A profile of --images, or a file that it names, is missing or unreadable",
+    unavailable: "The host does not run Linux, or hides what every plan needs",
+    permission: "The host may not be read",
+  },
   run,
 };
 

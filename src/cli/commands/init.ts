@@ -47,6 +47,12 @@ export const init: Command = {
     { line: "warmboot init --bls /boot/loader/entries/debian.conf", doc: "What a boot loader entry boots" },
     { line: "warmboot init --uki /efi/EFI/Linux/debian.efi --extract /boot", doc: "What a unified kernel image boots" },
   ],
+  exits: {
+    data: "The boot loader entry or the unified kernel image is not usable",
+    noinput: "No kernel is found, or a named file is missing or unreadable",
+    unavailable: "The host hides what the profile needs",
+    permission: "A file or the host may not be read, or the profile may not be written",
+  },
   run,
 };
 

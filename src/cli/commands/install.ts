@@ -29,6 +29,12 @@ export const install: Command = {
     { line: "bin/warmboot install", doc: "Below /usr/local" },
     { line: "bin/warmboot install --prefix /usr --destdir pkg --no-hooks", doc: "For a package" },
   ],
+  exits: {
+    data: "The release is damaged",
+    noinput: "A file of the release is missing",
+    unavailable: "There is no release to install, or files of others are in the way",
+    permission: "A folder may not be written",
+  },
   run,
 };
 

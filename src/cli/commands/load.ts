@@ -28,6 +28,14 @@ export const load: Command = {
     { line: "warmboot load web.yaml --dry-run", doc: "Print the system calls and make none" },
     { line: "warmboot load web.plan.json --exec", doc: "Carry out a reviewed plan and reboot" },
   ],
+  exits: {
+    data: "The profile or the plan is invalid",
+    noinput: "A named file is missing or unreadable",
+    unavailable: "A check of the plan failed, or the files or the host have changed since",
+    refused: "The kernel refused the call",
+    permission: "A file or the host may not be read, or warmboot lacks CAP_SYS_BOOT",
+    interrupted: "A signal came while the image was being loaded: it is loaded, and --exec was not done",
+  },
   run,
 };
 

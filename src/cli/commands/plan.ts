@@ -42,6 +42,12 @@ export const plan: Command = {
     },
     { line: "warmboot plan profiles --facts-dir hosts", doc: "Which profile fits which host?" },
   ],
+  exits: {
+    data: "The profile or the capture is invalid",
+    noinput: "A named file is missing or unreadable",
+    unavailable: "A check of the plan failed, or a profile fits no host",
+    permission: "A file or the host may not be read, or warmboot lacks CAP_SYS_BOOT",
+  },
   run,
 };
 

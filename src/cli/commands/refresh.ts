@@ -20,6 +20,12 @@ export const refresh: Command = {
     { line: "warmboot refresh", doc: "What follows the newest kernel under /etc/warmboot" },
     { line: "warmboot refresh profiles/next.yaml", doc: "One file" },
   ],
+  exits: {
+    data: "A profile is invalid",
+    noinput: "A profile is missing or unreadable, or no kernel is installed",
+    unavailable: "A profile does not follow a kernel, or was changed by hand",
+    permission: "A profile may not be read or written",
+  },
   run,
 };
 

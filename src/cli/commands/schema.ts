@@ -14,6 +14,7 @@ export const schema: Command = {
     "For editors and validators: draft-07. The first line of a profile may point an editor at it: # yaml-language-server: $schema=profile.schema.json",
   options: [],
   examples: [{ line: "warmboot schema > profile.schema.json", doc: "The schema of profiles" }],
+  exits: {},
   run,
 };
 

@@ -25,6 +25,13 @@ export const status: Command = {
     { line: "warmboot status --booted web.yaml", doc: "After a reboot, in a script: did we get what was declared?" },
     { line: "warmboot status -o json", doc: "The same for a program" },
   ],
+  exits: {
+    differs: "With --booted: the running system is not what the profile declares",
+    data: "The profile of --booted is invalid",
+    noinput: "The profile of --booted is missing or unreadable",
+    unavailable: "With --booted: it cannot be determined",
+    permission: "The host may not be read",
+  },
   run,
 };
 

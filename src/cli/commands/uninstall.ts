@@ -13,6 +13,12 @@ export const uninstall: Command = {
     "Removes exactly the files that the manifest beside the program lists, and the folders that were made for them and are empty. A file that was changed since stays, and is named. Profiles, records and what is loaded stay as well.",
   options: [{ name: "dry-run", doc: "Print what would be removed, and remove nothing" }],
   examples: [{ line: "warmboot uninstall", doc: "The installation that this warmboot is part of" }],
+  exits: {
+    data: "The list of installed files is damaged",
+    noinput: "The list of installed files is missing",
+    unavailable: "warmboot was not installed by warmboot install, or was moved",
+    permission: "A folder may not be written",
+  },
   run,
 };
 

@@ -17,6 +17,12 @@ export const unload: Command = {
     { line: "warmboot unload", doc: "The next reboot is an ordinary one again" },
     { line: "warmboot unload --crash", doc: "A panic does not boot a crash kernel any more" },
   ],
+  exits: {
+    data: "What the host says of itself is malformed",
+    unavailable: "The host cannot unload images",
+    refused: "The kernel refused the call",
+    permission: "The host may not be read, or the records may not be written",
+  },
   run,
 };
 
