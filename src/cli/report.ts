@@ -53,7 +53,5 @@ export function complainRefusal(error: SyscallError, ports: Ports): ExitName {
 /** A result as data, in the form that `-o` asks for: YAML, or else JSON. */
 export async function dataText(value: unknown, form: string): Promise<string> {
   if (form !== "yaml") return jsonText(value);
-  const { stringify } = await import("@std/yaml");
-  // Long lines stay whole, so that a path or a digest can be copied.
-  return stringify(value, { lineWidth: -1, useAnchors: false });
+  return (await import("../render/yaml.ts")).yamlText(value);
 }

@@ -1,6 +1,7 @@
 import { escapeXml } from "./xml.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import type { FileVerdict, PartVerdict } from "./check.ts";
+import { visible } from "../core/text.ts";
 import { messageOf } from "./sarif.ts";
 
 /**
@@ -28,7 +29,7 @@ function systemOut(parts: readonly PartVerdict[]): readonly string[] {
 }
 
 function testCase({ file, valid, diagnostics }: FileVerdict): readonly string[] {
-  const head = `    <testcase classname="warmboot.check" name="${escapeXml(file)}" file="${escapeXml(file)}"`;
+  const head = `    <testcase classname="warmboot.check" name="${attribute(file)}" file="${attribute(file)}"`;
   if (diagnostics.length === 0) return [`${head}/>`];
   const errors = diagnostics.filter(({ severity }) => severity === "error");
   const [first] = errors;
@@ -36,7 +37,7 @@ function testCase({ file, valid, diagnostics }: FileVerdict): readonly string[] 
   return [
     `${head}>`,
     !valid && first !== undefined
-      ? `      <failure type="${first.code}" message="${escapeXml(first.message)}">${text}</failure>`
+      ? `      <failure type="${first.code}" message="${attribute(first.message)}">${text}</failure>`
       : `      <system-out>${text}</system-out>`,
     "    </testcase>",
   ];
@@ -45,5 +46,10 @@ function testCase({ file, valid, diagnostics }: FileVerdict): readonly string[] 
 function lineOf(diagnostic: Diagnostic): string {
   const { severity, position, code } = diagnostic;
   const place = position === undefined ? "" : `${position.file}:${position.line}:${position.column}: `;
-  return `${place}${severity}: ${messageOf(diagnostic)} [${code}]`;
+  return `${visible(place)}${severity}: ${messageOf(diagnostic)} [${code}]`;
+}
+
+/** A name or a message in an attribute, where nothing reverses the direction of the text around it. */
+function attribute(text: string): string {
+  return escapeXml(visible(text));
 }

@@ -1,6 +1,7 @@
 import { CATALOGUE, type DiagnosticCode } from "../core/catalogue.ts";
 import type { Diagnostic, Position } from "../core/diagnostic.ts";
 import { explanationUrl, HOMEPAGE } from "../core/program.ts";
+import { visible } from "../core/text.ts";
 import type { FileVerdict } from "./check.ts";
 
 /** A part of one line. */
@@ -88,7 +89,7 @@ export function sarifLog(verdicts: readonly FileVerdict[], version: string): Sar
           ruleId: diagnostic.code,
           ruleIndex: CODES.indexOf(diagnostic.code),
           level: diagnostic.severity,
-          message: { text: messageOf(diagnostic) },
+          message: { text: withoutLinks(messageOf(diagnostic)) },
           locations: [locationOf(diagnostic.position, file)],
           ...relatedLocations(diagnostic, file),
           ...fixes(diagnostic),
@@ -110,7 +111,12 @@ export function messageOf({ message, expected, found, hint }: Diagnostic): strin
     ...(expected === undefined ? [] : [`expected: ${expected}`]),
     ...(found === undefined ? [] : [`found: ${found}`]),
     ...(hint === undefined ? [] : [`hint: ${hint}`]),
-  ].join("\n");
+  ].map(visible).join("\n");
+}
+
+/** Text in which SARIF finds no link: `[text](target)` is one, within a plain message too (section 3.11.6). */
+function withoutLinks(text: string): string {
+  return text.includes("](") ? text.replaceAll(/[\\[\]]/g, "\\$&") : text;
 }
 
 /** The place of a diagnostic; one about a file as a whole is shown at its first line. */
@@ -137,7 +143,7 @@ function relatedLocations({ related }: Diagnostic, file: string) {
   return {
     relatedLocations: related.map(({ message, position }, id) => ({
       id,
-      message: { text: message },
+      message: { text: withoutLinks(visible(message)) },
       ...locationOf(position, file),
     })),
   };
@@ -149,7 +155,7 @@ function fixes({ fix }: Diagnostic): { readonly fixes?: readonly SarifFix[] } {
   const { snippet: _snippet, ...deletedRegion } = regionOf(position);
   return {
     fixes: [{
-      description: { text: `Write \`${replacement}\`` },
+      description: { text: withoutLinks(visible(`Write \`${replacement}\``)) },
       artifactChanges: [{
         artifactLocation: { uri: uriOf(position.file) },
         replacements: [{ deletedRegion, insertedContent: { text: replacement } }],

@@ -148,6 +148,27 @@ Deno.test({
 });
 
 Deno.test({
+  name: "in neither form a text is a link, a command to a CI system, or reverses the text around it",
+  permissions: "none",
+  fn() {
+    const texts = ["see [x](https://e.example) or \\\\[y](1)", "\u202egnp.exe", "::error::x", "a\n::add-mask::b"];
+    const verdicts = texts.map((text): FileVerdict => ({
+      file: text,
+      valid: false,
+      diagnostics: [{ code: "unknown-key", severity: "error", message: text, expected: text, found: text, hint: text }],
+    }));
+    const messages = sarifLog(verdicts, "1").runs[0]?.results.map(({ message }) => message.text) ?? [];
+    assertEquals(messages.length, texts.length);
+    const xml = junitXml(verdicts, []);
+    for (const text of [...messages, xml]) {
+      assertEquals(text.match(/[\u200e\u200f\u202a-\u202e\u2066-\u2069]|^\s*::/m), null, text);
+    }
+    assertEquals(messages[0]?.match(/(?<!\\)(?:\\\\)*[[\]]/), null, messages[0]);
+    assertEquals(sarifLog(VERDICTS, "1").runs[0]?.results[0]?.message.text.includes("\\"), false);
+  },
+});
+
+Deno.test({
   name: "JUnit's XML has a case for each file, and no text that breaks it",
   permissions: "none",
   fn() {
@@ -161,7 +182,7 @@ Deno.test({
       xml,
       '<failure type="unknown-key" message="Unknown key `kernal`">p/a b.yaml:3:1: error',
     );
-    assertStringIncludes(xml, "<system-out>warning: x \ufffd &amp; y [no-version]</system-out>");
+    assertStringIncludes(xml, "<system-out>warning: x \u2407 &amp; y [no-version]</system-out>");
     // What is not a profile counts as no test.
     assertStringIncludes(xml, "    <system-out>warning: part &amp; parcel [no-version]</system-out>\n  </testsuite>");
     const hostile = junitXml([{ file: "\"><a b='&", valid: true, diagnostics: [] }], []);

@@ -140,7 +140,7 @@ Deno.test({
     assertEquals(
       renderComplaints(plan.checks, narrow),
       `  warn  already-loaded
-        An image is loaded already; this
+        An image is already loaded; this
         one replaces it
         If the load fails, the old one
         stays loaded`,

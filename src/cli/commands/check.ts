@@ -32,7 +32,7 @@ export const check: Command = {
   exits: {
     data: "A profile is invalid",
     noinput: "A profile, or a file that it extends, is missing or unreadable",
-    permission: "Deno withholds a file: it needs --allow-read",
+    permission: "A file may not be read, or with --fix not be written",
   },
   run,
 };

@@ -15,6 +15,7 @@ export const explain: Command = {
     "CODE is what a diagnostic shows in brackets, such as unknown-key, or the name of a plan's check, such as pinned-digest. Without CODE all of them are listed. docs/diagnostics.md has the same text.",
   options: [],
   examples: [{ line: "warmboot explain unknown-key", doc: "Explain one code" }],
+  exits: {},
   run,
 };
 
