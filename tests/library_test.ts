@@ -25,7 +25,7 @@ for (const [how, config] of [["by its path", "deno.json"], ["by its name", "jsr.
       1,
       "web1: changes its kernel; loaded by kexec_file_load\n" +
       "db1: changes its kernel, cmdline; loaded by kexec_load\n" +
-      "db2: cannot boot it: The profile requires 64 GiB of memory, and this host has 1.9 GiB\n",
+      "db2: cannot boot it: The profile requires 64 GiB of memory, but this host has 1.9 GiB\n",
     ]);
   });
 }
