@@ -3,7 +3,7 @@ import { lowerPlan, lowerUnload } from "../plan/lower.ts";
 import { type Call, type Plan, segmentOf } from "../plan/plan.ts";
 import { checkSegments } from "../plan/rules/segments.ts";
 import { isCrash } from "../plan/stored.ts";
-import { describedBy, type LoadRecord } from "../state/record.ts";
+import { describedBy, type LoadRecord, recordTime } from "../state/record.ts";
 import type { ImageSlot, StoreLock } from "../state/record_store.ts";
 import { SyscallError } from "../syscall/errors/syscall_error.ts";
 import { execute } from "../syscall/execute.ts";
@@ -60,7 +60,7 @@ export async function carryOut(plan: Plan, checked: CheckedAgainst, store: Store
   const record: LoadRecord = {
     format: "warmboot.record/1",
     ...(checked.facts.bootId === undefined ? {} : { bootId: checked.facts.bootId }),
-    loadedAt: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
+    loadedAt: recordTime(),
     ...await invokingUser(),
     ...(slot === "crash" ? { described: describedBy(checked.facts) } : {}),
     plan,

@@ -1,8 +1,9 @@
 import type { Diagnostic } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { REBOOT_NOW } from "../plan/lower.ts";
-import { findRecord } from "../state/record_store.ts";
-import { comesBack, type RoundTrip, roundTrip } from "../state/round_trip.ts";
+import { type FoundRecord, type LoadRecord, recordTime } from "../state/record.ts";
+import { findRecord, lockStore, type StoreLock } from "../state/record_store.ts";
+import { comesBack, isSpent, type RoundTrip, roundTrip, runsOnce } from "../state/round_trip.ts";
 import { SyscallError } from "../syscall/errors/syscall_error.ts";
 import { execute } from "../syscall/execute.ts";
 import { openLibc } from "../syscall/libc.ts";
@@ -25,15 +26,31 @@ export type Readiness =
   /** The kernel does not say whether an image is loaded. */
   | { readonly kind: "unknown" }
   /** This process is in a PID namespace of its own, from where reboot(2) boots no loaded image. */
-  | { readonly kind: "pid-namespace" };
+  | { readonly kind: "pid-namespace" }
+  | Spent;
+
+/** The payload has run at `ranAt`, and a second run without another load would crash the system. */
+export interface Spent {
+  readonly kind: "spent";
+  readonly release: string;
+  readonly ranAt: string;
+}
 
 /** Looks whether an image is loaded, and how to run it; `now` is for not asking systemd. */
 export function readyToExec(now: boolean): Readiness {
   const { facts, diagnostics } = readFacts(undefined);
   if (facts === undefined) return { kind: "no-facts", diagnostics };
   if (facts.kexec.loaded !== true) return { kind: facts.kexec.loaded === false ? "nothing-loaded" : "unknown" };
-  const way = rebootWay(facts, now, comesBack(facts, findRecord("reboot").found));
+  const { found } = findRecord("reboot");
+  const spent = spentBy(facts, found);
+  if (spent !== undefined) return spent;
+  const way = rebootWay(facts, now, comesBack(facts, found));
   return canReboot(way, facts) ? { kind: "ready", way } : { kind: "pid-namespace" };
+}
+
+function spentBy(facts: HostFacts, found: FoundRecord): Spent | undefined {
+  if (found.kind !== "record" || comesBack(facts, found) !== true || !isSpent(found.record, facts)) return undefined;
+  return { kind: "spent", release: facts.release, ranAt: found.record.ranAt ?? "" };
 }
 
 /** Through systemd where it is PID 1, unless `now`, or the image is known to come back. */
@@ -52,15 +69,56 @@ export type ExecOutcome =
   | { readonly kind: "systemd-asked" }
   | { readonly kind: "systemd-failed"; readonly code: number }
   | { readonly kind: "systemd-missing"; readonly reason: string }
-  | { readonly kind: "returned"; readonly took: RoundTrip }
-  | { readonly kind: "refused"; readonly error: SyscallError };
+  /** The payload came back; `once` if it must be loaded again before it may run once more. */
+  | { readonly kind: "returned"; readonly took: RoundTrip; readonly once: boolean }
+  | { readonly kind: "refused"; readonly error: SyscallError }
+  | Spent;
+
+/** What a caller may want to know while the loaded image runs, and what it holds already. */
+export interface ExecOptions {
+  /** Called at once when the payload comes back, before a signal that came meanwhile is acted on. */
+  readonly onReturn?: (took: RoundTrip, once: boolean) => void;
+  /** Called with what to say where another warmboot must be waited for. */
+  readonly onWait?: (text: string) => void;
+  /** The lock, where the caller holds it. */
+  readonly store?: StoreLock | undefined;
+}
 
 /**
  * Runs the loaded image. Does not return where the kernel goes along, unless systemd was asked or the payload comes back.
- * `onReturn` is called at once when it does, before a signal that came meanwhile is acted on.
+ * The record of a payload that comes back says that it ran, from before the jump on.
+ * @throws {StoreError} if the record cannot be written: then nothing has run
  */
-export async function execLoaded(way: RebootWay, onReturn: (took: RoundTrip) => void = () => {}): Promise<ExecOutcome> {
+export async function execLoaded(way: RebootWay, options: ExecOptions = {}): Promise<ExecOutcome> {
   if (way === "systemd") return await askSystemd();
+  if (way === "now") return await runLoaded(way, options.onReturn);
+  const { onWait } = options;
+  using own = options.store === undefined ? await lockStore(onWait === undefined ? {} : { onWait }) : undefined;
+  const store = options.store ?? own;
+  const { facts } = readFacts(undefined);
+  const { found } = findRecord("reboot");
+  if (store === undefined || facts === undefined || found.kind !== "record") {
+    return await runLoaded(way, options.onReturn);
+  }
+  const spent = spentBy(facts, found);
+  if (spent !== undefined) return spent;
+  const { record } = found;
+  const write = (changed: LoadRecord): void => {
+    store.prepare("reboot", changed);
+    store.commit("reboot");
+  };
+  write({ ...record, ranAt: recordTime() });
+  const outcome = await runLoaded(way, options.onReturn, runsOnce(record.plan, facts.release));
+  // What did not run can still be run.
+  if (outcome.kind === "refused") write(record);
+  return outcome;
+}
+
+async function runLoaded(
+  way: RebootWay,
+  onReturn: ExecOptions["onReturn"] = () => {},
+  once = false,
+): Promise<ExecOutcome> {
   const returns = way === "round-trip";
   using libc = openLibc();
   // A Ctrl-C that comes while the system stands still must not keep the report back; then there is nothing left to stop.
@@ -78,8 +136,8 @@ export async function execLoaded(way: RebootWay, onReturn: (took: RoundTrip) => 
       if (call.name === "reboot_kexec") took = result.took;
     }
     if (took === undefined) throw new Error("REBOOT_NOW does not reboot");
-    onReturn(took);
-    return { kind: "returned", took };
+    onReturn(took, once);
+    return { kind: "returned", took, once };
   }, () => {});
 }
 

@@ -5,7 +5,7 @@ import { mayRun } from "../plan/rules/table.ts";
 import { isCrash } from "../plan/stored.ts";
 import { alreadyLoaded } from "../state/already_loaded.ts";
 import type { LoadRecord } from "../state/record.ts";
-import { findRecord, lockStore } from "../state/record_store.ts";
+import { findRecord, lockStore, type StoreLock } from "../state/record_store.ts";
 import { preservesContext } from "../state/round_trip.ts";
 import { type CarriedOut, carryOut, type CheckedAgainst } from "./carry_out.ts";
 import { canReboot, type RebootWay, rebootWay } from "./exec.ts";
@@ -83,6 +83,11 @@ export async function judgeLoad(
   return { kind: "task", plan, checked: { facts, files, contents }, already, way, [Symbol.dispose]: close };
 }
 
+/** The lock, for as long as the outcome of a load is kept; undefined where nothing had to be loaded. */
+export interface Held extends Disposable {
+  readonly store?: StoreLock;
+}
+
 /** How a load ended. With a `task`, its image is the loaded one. */
 export type LoadOutcome =
   | NotLoadable
@@ -105,14 +110,14 @@ export type LoadOutcome =
  * ```ts ignore
  * using outcome = await loadPlan(plan);
  * if (outcome.kind === "refused") console.error(outcome.error.message, outcome.error.diagnosis?.remedy);
- * if (outcome.kind === "loaded") await execLoaded(outcome.task.way);
+ * if (outcome.kind === "loaded") await execLoaded(outcome.task.way, outcome);
  * ```
  */
 export async function loadPlan(
   what: string | Plan,
   options: LoadOptions = {},
   events: LoadEvents = {},
-): Promise<LoadOutcome & Disposable> {
+): Promise<LoadOutcome & Held> {
   using held = new DisposableStack();
   const judge = async (): Promise<LoadTask | LoadOutcome> => {
     const judged = held.use(await judgeLoad(what, options, events));
@@ -120,9 +125,9 @@ export async function loadPlan(
     if (options.exec === true && !canReboot(judged.way, judged.checked.facts)) return { kind: "pid-namespace" };
     return judged.already === undefined ? judged : { kind: "already", task: judged, record: judged.already };
   };
-  const end = (outcome: LoadOutcome): LoadOutcome & Disposable => {
+  const end = (outcome: LoadOutcome, store?: StoreLock): LoadOutcome & Held => {
     const kept = held.move();
-    return { ...outcome, [Symbol.dispose]: () => kept.dispose() };
+    return { ...outcome, ...(store === undefined ? {} : { store }), [Symbol.dispose]: () => kept.dispose() };
   };
   let task = await judge();
   if (task.kind !== "task") return end(task);
@@ -130,10 +135,10 @@ export async function loadPlan(
   if (store.waited) {
     // The other one may have loaded this very image, or have taken the last load that the kernel allows.
     task = await judge();
-    if (task.kind !== "task") return end(task);
+    if (task.kind !== "task") return end(task, store);
   }
   const outcome = await carryOut(task.plan, task.checked, store);
-  return end(outcome.kind === "loaded" ? { kind: "loaded", task } : outcome);
+  return end(outcome.kind === "loaded" ? { kind: "loaded", task } : outcome, store);
 }
 
 /** The record of the very image that the plan would load; while another warmboot is loading one, none is to be relied on. */

@@ -1,5 +1,17 @@
 import { refine } from "../profile/refine.ts";
-import { anyText, choice, count, either, isMap, list, pattern, record, type Shape, text } from "../core/shape.ts";
+import {
+  anyText,
+  choice,
+  count,
+  either,
+  isMap,
+  list,
+  pattern,
+  record,
+  type Shape,
+  text,
+  wrongType,
+} from "../core/shape.ts";
 import { contradictionsOf } from "./contradictions.ts";
 import type {
   Call,
@@ -113,6 +125,14 @@ const bases: Shape<PlannedBases> = record<PlannedBases>({
   alignment: { shape: hex, doc: "Either base differs from the stated one by a multiple of this" },
 });
 
+const onlyTrue: Shape<true> = {
+  schema: { const: true },
+  expected: "true",
+  decode(value, at, report) {
+    return value === true ? true : void report(wrongType(value, at, "true"));
+  },
+};
+
 const segmentLoad: Shape<SegmentLoadCall> = record<SegmentLoadCall>({
   syscall: { shape: choice(["kexec_load"]), doc: "The call" },
   flags: { shape: list(text), doc: "The flags by name" },
@@ -128,6 +148,11 @@ const segmentLoad: Shape<SegmentLoadCall> = record<SegmentLoadCall>({
   bases: {
     shape: bases,
     doc: "Where an unpacked kernel may lie: one place is chosen when the plan is carried out (KASLR)",
+    fallback: optional,
+  },
+  reentrant: {
+    shape: onlyTrue,
+    doc: "A payload that returns leaves its next entry point, so that it can run again on any kernel",
     fallback: optional,
   },
   files: { shape: list(file), doc: "The files that the segments' bytes come from" },

@@ -51,9 +51,12 @@ function initrdFaults({ flags, initrd }: FileLoadCall): readonly Contradiction[]
   ];
 }
 
-function segmentFaults({ segments, files }: SegmentLoadCall): readonly Contradiction[] {
+function segmentFaults({ segments, files, flags, reentrant }: SegmentLoadCall): readonly Contradiction[] {
   if (segments.length === 0) {
     return [fault(["segments"], "There are no segments; kexec_load without any unloads the current image")];
+  }
+  if (reentrant === true && !flags.includes("KEXEC_PRESERVE_CONTEXT")) {
+    return [fault(["reentrant"], "`reentrant` requires KEXEC_PRESERVE_CONTEXT")];
   }
   return segments.flatMap((segment, index) => {
     const message = segmentFault(segment, files);

@@ -104,6 +104,8 @@ export interface SegmentLoadCall {
   readonly checksum?: Checksum;
   /** Where the kernel may lie; one place is chosen when the plan is carried out. */
   readonly bases?: PlannedBases;
+  /** Whether a payload that returns leaves its next entry point, so that it can run again on any kernel. */
+  readonly reentrant?: true;
   /** The files that the segments' bytes come from. */
   readonly files: readonly PlannedFile[];
 }

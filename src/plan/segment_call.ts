@@ -90,6 +90,7 @@ export function planSegmentCall(input: PlanInput, cmdline: string): PlannedCall 
       ),
       ...(layout.value?.checksum === undefined ? {} : { checksum: layout.value.checksum }),
       ...(layout.value?.bases === undefined ? {} : { bases: layout.value.bases }),
+      ...(profile.reentrant ? { reentrant: true } : {}),
       files,
     },
     diagnostics: layout.diagnostics,

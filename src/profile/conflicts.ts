@@ -77,6 +77,14 @@ const CONFLICTS: readonly ConflictRow[] = [
   },
   {
     code: "conflict",
+    at: ["reentrant"],
+    message: "`reentrant` would be ignored: it requires `preserve_context`",
+    hint: "Remove `reentrant`, or add `preserve_context: true`",
+    applies: (profile) => profile.reentrant && !profile.preserveContext,
+    schema: { allOf: [given({ reentrant: IS_TRUE }), { not: given({ preserve_context: IS_TRUE }) }] },
+  },
+  {
+    code: "conflict",
     at: ["checksum"],
     other: "preserve_context",
     message: "`checksum` would be ignored: a payload that returns is entered directly",

@@ -23,6 +23,7 @@ export interface Stated {
   readonly cmdline: CmdlineSpec;
   readonly crash: boolean;
   readonly preserve_context: boolean;
+  readonly reentrant: boolean;
   readonly load: LoadChoice;
   readonly arch: KexecArch;
   readonly entry?: bigint;
@@ -118,6 +119,13 @@ export const FIELDS: Fields<Stated> = {
   preserve_context: {
     shape: boolean,
     doc: "Save the running system, which continues when the loaded payload returns.",
+    fallback: { value: false },
+  },
+  reentrant: {
+    shape: boolean,
+    doc:
+      "With `preserve_context`: the payload leaves its next entry point on the stack, after the return address, so that " +
+      "it can run again without another load on kernels before 6.14. Later kernels keep the entry point themselves.",
     fallback: { value: false },
   },
   load: {

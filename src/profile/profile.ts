@@ -93,6 +93,8 @@ export interface Profile {
   readonly crash: boolean;
   /** Save the running system, which continues when the payload returns. */
   readonly preserveContext: boolean;
+  /** With `preserveContext`: whether the payload leaves its next entry point, so that it can run again without a load. */
+  readonly reentrant: boolean;
   /** Which call to make. */
   readonly load: LoadChoice;
   /** The architecture that is passed to the call. */

@@ -42,9 +42,7 @@ function imageRows(image: ImageStatus, layout: Layout): readonly string[] {
   const lines = [
     recorded ? `${image.release ?? "an image"}, from profile ${image.profile}` : state,
     ...(recorded && image.cmdline !== undefined && image.cmdline !== "" ? [image.cmdline] : []),
-    ...(recorded && image.returns === true
-      ? ["`warmboot exec` runs it as often as you like, and the running system continues"]
-      : []),
+    ...(recorded && image.runs !== undefined ? [RUNS[image.runs]] : []),
     ...(recorded ? [`loaded ${image.loadedAt} by ${image.user}`] : []),
     ...(image.record === "matches" ? [] : [image.note]),
   ];
@@ -54,6 +52,12 @@ function imageRows(image: ImageStatus, layout: Layout): readonly string[] {
     ...row("", changes.length === 0 ? [] : [...changes, reload(image)], layout).map(layout.style.warning),
   ];
 }
+
+const RUNS: { readonly [runs in NonNullable<ImageStatus["runs"]>]: string } = {
+  often: "`warmboot exec` runs it as often as you like, and the running system continues",
+  once: "`warmboot exec` runs it once, and the running system continues; load it again before each further run",
+  spent: "it has run: load it again before the next `warmboot exec`",
+};
 
 function reload({ image, profile }: ImageStatus): string {
   const then = image === "crash" ? "a panic boots what was loaded" : "a reboot boots what was loaded";

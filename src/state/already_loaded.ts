@@ -6,12 +6,13 @@ import { PERMISSION_RULES } from "../plan/rules/permission.ts";
 import { isCrash } from "../plan/stored.ts";
 import { changesSince } from "./crash_status.ts";
 import type { FoundRecord, LoadRecord } from "./record.ts";
+import { isSpent } from "./round_trip.ts";
 
 /**
  * The record of what is loaded, if that is what the plan would load; undefined in case of doubt. Requires a record of this
  * boot, the kernel's report that such an image is loaded, and an identical call, digests included; for a crash image also
- * that the memory and CPUs that it describes are still those of the host. The kernel does not show whether another program
- * has replaced the image since.
+ * that the memory and CPUs that it describes are still those of the host. A payload that has run and cannot run again is
+ * not taken for loaded. The kernel does not show whether another program has replaced the image since.
  *
  * A plan with a failed check is never loaded already, except if the check is about permission for a call: none is made.
  */
@@ -22,6 +23,7 @@ export function alreadyLoaded(plan: Plan, facts: HostFacts, found: FoundRecord):
   if (loaded !== true || isCrash(record.plan) !== isCrash(plan)) return undefined;
   if (facts.bootId === undefined || facts.bootId !== record.bootId) return undefined;
   if (plan.checks.some(({ rule, status }) => status === "fail" && !OF_THE_CALL.includes(rule))) return undefined;
+  if (isSpent(record, facts)) return undefined;
   if (changesSince(record, facts, undefined).length > 0) return undefined;
   return isSameCall(plan.call, record.plan.call) ? record : undefined;
 }

@@ -20,6 +20,8 @@ export interface LoadRecord {
   readonly uid: number;
   /** What a crash image describes of the running system. */
   readonly described?: Described;
+  /** When a payload that returns was last run, in UTC. */
+  readonly ranAt?: string;
   /** The plan that was carried out. */
   readonly plan: Plan;
 }
@@ -56,12 +58,18 @@ const shape: Shape<LoadRecord> = record<LoadRecord>({
     doc: "What a crash image describes of the running system",
     fallback: { value: undefined },
   },
+  ranAt: { shape: text, doc: "When a payload that returns was last run, in UTC", fallback: { value: undefined } },
   plan: { shape: plan, doc: "The plan that was carried out" },
 }, "a record of warmboot");
 
 /** Decodes a record. */
 export function decodeRecord(value: unknown, at: Path, report: Report): LoadRecord | undefined {
   return shape.decode(value, at, report);
+}
+
+/** Now, as a record states a time: in UTC, to the second. */
+export function recordTime(): string {
+  return new Date().toISOString().replace(/\.\d+Z$/, "Z");
 }
 
 /** The result of looking for a record. */

@@ -2,7 +2,8 @@ import type { HostFacts } from "../host/facts.ts";
 import { KEXEC_LOAD_FLAGS } from "../plan/flags.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { CallResult, Libc } from "../syscall/libc.ts";
-import type { FoundRecord } from "./record.ts";
+import { isReentrant, keepsEntry } from "../plan/rules/preserve.ts";
+import type { FoundRecord, LoadRecord } from "./record.ts";
 
 /** How long a payload had the machine, in nanoseconds. */
 export interface RoundTrip {
@@ -28,6 +29,20 @@ export function comesBack(facts: HostFacts, found: FoundRecord): boolean | undef
   if (found.kind !== "record" || facts.kexec.loaded !== true) return undefined;
   if (facts.bootId === undefined || facts.bootId !== found.record.bootId) return undefined;
   return preservesContext(found.record.plan);
+}
+
+/**
+ * Whether a payload has run and must be loaded again before it may run once more. Kernels before 6.14 jump to whatever it
+ * left on its stack as the next entry point: a random address, unless the payload is known to leave its own. A kernel whose
+ * release is not understood counts as an old one.
+ */
+export function isSpent({ ranAt, plan }: LoadRecord, { release }: Pick<HostFacts, "release">): boolean {
+  return ranAt !== undefined && runsOnce(plan, release);
+}
+
+/** Whether a payload that returns runs only once for each load on such a kernel. */
+export function runsOnce(plan: Plan, release: string): boolean {
+  return preservesContext(plan) && !isReentrant(plan.call) && keepsEntry(release) !== true;
 }
 
 /**

@@ -12,8 +12,8 @@ import {
   type ReservationStatus,
   reservationStatus,
 } from "./crash_status.ts";
-import type { FoundRecord } from "./record.ts";
-import { preservesContext } from "./round_trip.ts";
+import type { FoundRecord, LoadRecord } from "./record.ts";
+import { isSpent, preservesContext, runsOnce } from "./round_trip.ts";
 
 /** Whether an image is loaded, and what is known about it. */
 export interface ImageStatus {
@@ -39,6 +39,8 @@ export interface ImageStatus {
   readonly changes?: readonly string[];
   /** Whether it preserves the running system, which resumes when the payload returns. */
   readonly returns?: boolean;
+  /** Whether it can run only once for each load; `spent` if it has. */
+  readonly runs?: "often" | "once" | "spent";
 }
 
 /** What `warmboot status` reports. */
@@ -63,8 +65,8 @@ export function statusOf(facts: HostFacts, reboot: FoundRecord, crash: FoundReco
     format: "warmboot.status/1",
     host: plannedHost(facts),
     images: [
-      withChanges(imageStatus("reboot", facts.kexec.loaded, reboot, facts.bootId), reboot, facts, files),
-      withChanges(imageStatus("crash", facts.kexec.crashLoaded, crash, facts.bootId), crash, facts, files),
+      withChanges(imageStatus("reboot", facts.kexec.loaded, reboot, facts), reboot, facts, files),
+      withChanges(imageStatus("crash", facts.kexec.crashLoaded, crash, facts), crash, facts, files),
     ],
     crash: reservationStatus(facts),
     allows: allows(facts),
@@ -87,7 +89,7 @@ function imageStatus(
   image: ImageStatus["image"],
   loaded: boolean | undefined,
   found: FoundRecord,
-  bootId: string | undefined,
+  { bootId, release }: Pick<HostFacts, "bootId" | "release">,
 ): ImageStatus {
   const state = { image, loaded: loaded === undefined ? "unknown" : loaded ? "yes" : "no" } as const;
   switch (found.kind) {
@@ -116,6 +118,7 @@ function imageStatus(
         loadedAt,
         user,
         returns: preservesContext(plan),
+        ...(preservesContext(plan) ? { runs: runsOf(found.record, release) } : {}),
       };
       if (bootId !== undefined && found.record.bootId !== undefined && bootId !== found.record.bootId) {
         return { ...state, record: "stale", note: "The record is from an earlier boot", ...known };
@@ -130,6 +133,11 @@ function imageStatus(
       return { ...state, record: "matches", note: "Loaded by warmboot, as recorded", ...known };
     }
   }
+}
+
+function runsOf(record: LoadRecord, release: string): NonNullable<ImageStatus["runs"]> {
+  if (isSpent(record, { release })) return "spent";
+  return runsOnce(record.plan, release) ? "once" : "often";
 }
 
 /** Calls of no image in particular. */
@@ -180,6 +188,11 @@ const shape: Shape<Status> = record<Status>({
         fallback: optional,
       },
       returns: { shape: flag, doc: "Whether the running system resumes when it returns", fallback: optional },
+      runs: {
+        shape: choice(["often", "once", "spent"]),
+        doc: "Of a payload that returns: whether it can run only once for each load; `spent` if it has run",
+        fallback: optional,
+      },
     })),
     doc: "The image for a reboot, and the one for a crash",
   },

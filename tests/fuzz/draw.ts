@@ -172,6 +172,7 @@ function explicitProfile({ iomem, pageSize }: HostFacts, size: number, random: R
     ...rest,
     crash: !preserveContext && random.oneIn(5),
     preserveContext,
+    reentrant: preserveContext && random.oneIn(2),
     checksum: !preserveContext && drawChecksum(random),
   };
 }

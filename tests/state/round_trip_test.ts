@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { diagnose } from "../../src/syscall/errors/diagnose.ts";
-import { comesBack, describeRoundTrip, preservesContext, roundTrip } from "../../src/state/round_trip.ts";
+import { alreadyLoaded } from "../../src/state/already_loaded.ts";
+import { comesBack, describeRoundTrip, isSpent, preservesContext, roundTrip } from "../../src/state/round_trip.ts";
 import { statusOf } from "../../src/state/status.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
@@ -9,7 +10,7 @@ import { PLAIN } from "../../src/render/style.ts";
 import { fakeLibc } from "../support/fake_libc.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, profileOf } from "../support/profiles.ts";
-import type { FoundRecord } from "../../src/state/record.ts";
+import { decodeRecord, type FoundRecord, type LoadRecord } from "../../src/state/record.ts";
 import { ERRNOS } from "../../src/syscall/errno.ts";
 
 const loaded = { ...hostFacts().kexec, loaded: true };
@@ -63,6 +64,67 @@ for (const [name, found, wanted] of OUTLOOKS) {
   });
 }
 
+const OLD_KERNEL = { release: "6.12.107" };
+
+Deno.test({
+  name: "a payload that ran is spent on kernels before 6.14, unless it leaves its entry point",
+  permissions: "none",
+  fn() {
+    const ran = (plan: Plan, ranAt?: string): LoadRecord => {
+      const found = recorded(plan);
+      if (found.kind !== "record") throw new Error("No record");
+      return { ...found.record, ...(ranAt === undefined ? {} : { ranAt }) };
+    };
+    const at = "2026-11-22T10:01:00Z";
+    const reentrant: Plan = { ...payload, call: { ...payload.call, reentrant: true } as Plan["call"] };
+    const cases: readonly (readonly [LoadRecord, string, boolean])[] = [
+      [ran(payload, at), "6.12.107", true],
+      [ran(payload), "6.12.107", false],
+      [ran(payload, at), "6.13.0", true],
+      [ran(payload, at), "6.14.0-15-generic", false],
+      [ran(payload, at), "7.2.13", false],
+      [ran(payload, at), "next", true],
+      [ran(reentrant, at), "6.12.107", false],
+      [ran(ordinary, at), "6.12.107", false],
+    ];
+    for (const [record, release, spent] of cases) assertEquals(isSpent(record, { release }), spent, release);
+  },
+});
+
+Deno.test({
+  name: "a spent payload is not taken for loaded, and status says what to do",
+  permissions: "none",
+  fn() {
+    const old = hostFacts({ ...OLD_KERNEL, kexec: loaded });
+    const found = recorded(payload);
+    if (found.kind !== "record") throw new Error("No record");
+    const spent: FoundRecord = { ...found, record: { ...found.record, ranAt: "2026-11-22T10:01:00Z" } };
+    const sound: Plan = { ...payload, checks: [] };
+    assertEquals(alreadyLoaded(sound, old, found)?.plan.profile, "ping");
+    assertEquals(alreadyLoaded(sound, old, spent), undefined);
+    assertEquals(alreadyLoaded(sound, { ...old, release: "6.14.1" }, spent)?.plan.profile, "ping");
+    const runs = (record: FoundRecord, release: string) =>
+      statusOf({ ...old, release }, record, { kind: "none" }).images[0]?.runs;
+    assertEquals([runs(found, "6.12.1"), runs(spent, "6.12.1"), runs(spent, "6.14.1")], ["once", "spent", "often"]);
+    assertEquals(runs(recorded(ordinary), "6.12.1"), undefined);
+    const text = renderStatus(statusOf(old, spent, { kind: "none" }), { style: PLAIN, width: 120 });
+    assertStringIncludes(text, "it has run: load it again before the next `warmboot exec`");
+  },
+});
+
+Deno.test({
+  name: "a record keeps when its payload ran",
+  permissions: "none",
+  fn() {
+    const found = recorded(payload);
+    if (found.kind !== "record") throw new Error("No record");
+    const record = { ...found.record, ranAt: "2026-11-22T10:01:00Z" };
+    const problems: unknown[] = [];
+    assertEquals(decodeRecord(JSON.parse(JSON.stringify(record)), [], (each) => problems.push(each)), record);
+    assertEquals(problems, []);
+  },
+});
+
 Deno.test({
   name: "a plan preserves the running system if its flag bits say so",
   permissions: "none",
@@ -113,7 +175,7 @@ Deno.test({
   name: "status says that the payload can be run again, and what systemctl reboot would do with it",
   permissions: "none",
   fn() {
-    const status = statusOf(facts, recorded(payload), { kind: "none" });
+    const status = statusOf({ ...facts, release: "6.14.1" }, recorded(payload), { kind: "none" });
     assertEquals(status.images[0]?.returns, true);
     const text = renderStatus(status, { style: PLAIN, width: 120 });
     assertEquals(

@@ -12,6 +12,7 @@ export function profileOf(changes: Partial<Profile> = {}): Profile {
     cmdline: { kind: "parameters", parameters: ["root=LABEL=root", "ro"] },
     crash: false,
     preserveContext: false,
+    reentrant: false,
     load: "auto",
     arch: "default",
     segments: [],

@@ -1,4 +1,5 @@
-import type { ExecOutcome, RebootWay } from "../../app/exec.ts";
+import type { ExecOutcome, RebootWay, Spent } from "../../app/exec.ts";
+import type { StoreLock } from "../../state/record_store.ts";
 import type { ExitName } from "../../core/program.ts";
 import { type Command, DRY_RUN_OPTION, type Invocation, isSet, NOW_OPTION } from "../command.ts";
 import type { Ports } from "../ports.ts";
@@ -11,7 +12,7 @@ export const exec: Command = {
   words: { min: 0, max: 0 },
   summary: "Reboot into the loaded image",
   description:
-    "Where systemd is PID 1, asks it (`systemctl kexec`), so that services stop and file systems are unmounted. Elsewhere, or with --now, syncs the file systems and makes the system call at once: nothing is stopped or unmounted.\nAn image that was loaded with `preserve_context` always gets the system call: the running system stands still, goes on when the payload returns, and is told how long that took. The image stays loaded.",
+    "Where systemd is PID 1, asks it (`systemctl kexec`), so that services stop and file systems are unmounted. Elsewhere, or with --now, syncs the file systems and makes the system call at once: nothing is stopped or unmounted.\nAn image that was loaded with `preserve_context` always gets the system call: the running system stands still, goes on when the payload returns, and is told how long that took. The image stays loaded; kernels before 6.14 need another load before each further run, unless the profile has `reentrant: true`.",
   options: [NOW_OPTION, DRY_RUN_OPTION],
   examples: [
     { line: "warmboot exec", doc: "Reboot into the loaded image" },
@@ -44,11 +45,22 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
       return "unavailable";
     case "pid-namespace":
       return complainOfNamespace(ports);
+    case "spent":
+      return complainOfSpent(ready, ports);
     case "ready":
       if (!isSet(invocation, "dry-run")) return await reboot(ready.way, ports);
       await dryReboot(ready.way, ports);
       return "ok";
   }
+}
+
+function complainOfSpent({ ranAt, release }: Spent, ports: Ports): ExitName {
+  complain(
+    `The payload ran at ${ranAt}, and kernel ${release} does not keep its entry point: a second run would crash the system`,
+    "Load it again before each run: warmboot load PROFILE. If it leaves its next entry point, set `reentrant: true`",
+    ports,
+  );
+  return "unavailable";
 }
 
 /** Says that this process cannot reboot the host. */
@@ -80,14 +92,23 @@ const ANNOUNCEMENTS: { readonly [way in RebootWay]: string } = {
 };
 
 /** Runs the loaded image. Does not return where the kernel goes along, unless the payload comes back. */
-export async function reboot(way: RebootWay, ports: Ports): Promise<ExitName> {
+export async function reboot(way: RebootWay, ports: Ports, store?: StoreLock): Promise<ExitName> {
   const { execLoaded } = await import("../../app/exec.ts");
   const { describeRoundTrip } = await import("../../state/round_trip.ts");
   if (way === "systemd") await warnOfOldSystemd(ports);
   say(ANNOUNCEMENTS[way], ports);
-  const outcome = await execLoaded(way, (took) => {
-    ports.out.write(`${describeRoundTrip(took)}\n`);
-    say("The image stays loaded: run it again with warmboot exec, or take it back with warmboot unload", ports);
+  const outcome = await execLoaded(way, {
+    store,
+    onWait: (text) => say(text, ports),
+    onReturn: (took, once) => {
+      ports.out.write(`${describeRoundTrip(took)}\n`);
+      say(
+        once
+          ? "Load it again with warmboot load before the next run, or take it back with warmboot unload"
+          : "The image stays loaded: run it again with warmboot exec, or take it back with warmboot unload",
+        ports,
+      );
+    },
   });
   return exitOfExec(outcome, ports);
 }
@@ -97,6 +118,8 @@ function exitOfExec(outcome: ExecOutcome, ports: Ports): ExitName {
     case "systemd-asked":
     case "returned":
       return "ok";
+    case "spent":
+      return complainOfSpent(outcome, ports);
     case "refused":
       return complainRefusal(outcome.error, ports);
     case "systemd-failed":

@@ -69,7 +69,7 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   if (outcome.kind !== "loaded" && outcome.kind !== "already") return await complainOf(outcome, ports);
   if (outcome.kind === "loaded") await sayLoaded(outcome.task.plan, ports);
   else sayAlready(outcome.record, ports);
-  if (exec) return await reboot(outcome.task.way, ports);
+  if (exec) return await reboot(outcome.task.way, ports, outcome.store);
   say(await nextStep(outcome.task), ports);
   return "ok";
 }
@@ -154,8 +154,11 @@ function describeLoaded({ plan, loadedAt, user }: LoadRecord): string {
 
 async function nextStep({ plan, checked }: LoadTask): Promise<string> {
   const { isCrash } = await import("../../plan/stored.ts");
-  const { preservesContext } = await import("../../state/round_trip.ts");
+  const { preservesContext, runsOnce } = await import("../../state/round_trip.ts");
   if (isCrash(plan)) return "It boots when this kernel panics; take it back with: warmboot unload --crash";
+  if (runsOnce(plan, checked.facts.release)) {
+    return "Run it once with: warmboot exec, and load it again before each further run; take it back with: warmboot unload";
+  }
   if (preservesContext(plan)) {
     return "Run it with: warmboot exec, as often as you like; take it back with: warmboot unload";
   }

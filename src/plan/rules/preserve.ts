@@ -1,5 +1,6 @@
 import { isSince } from "../../core/release.ts";
 import type { HostFacts } from "../../host/facts.ts";
+import type { Call } from "../plan.ts";
 import { fail, pass, type Rule, type RuleInput, warn } from "./rule.ts";
 
 const GUIDE = "docs/preserve-context.md";
@@ -36,8 +37,8 @@ const jump: Rule = {
   },
 };
 
-/** The first version that is known to return correctly; stable updates fixed some older ones. */
-const RETURNS_WELL = [6, 14] as const;
+/** The first version that keeps the entry point, and is known to return correctly; stable updates fixed older ones. */
+const KEEPS_ENTRY = [6, 14] as const;
 /** No stable update fixed versions below this one. */
 const RETURNS_AT_ALL = [6, 2] as const;
 
@@ -48,24 +49,26 @@ const RETURNS_AT_ALL = [6, 2] as const;
  */
 const wayBack: Rule = {
   name: "preserve-return",
-  about: "The running kernel survives the return of a payload, and keeps its entry point for the next exec",
+  about: "The running kernel survives the return of a payload; says whether it keeps the entry point for the next exec",
   exit: "unavailable",
   check(input) {
     if (!preserves(input) || input.facts.machine !== "x86_64") return undefined;
     const { release } = input.facts;
-    const returnsWell = isSince(release, RETURNS_WELL);
-    if (returnsWell === undefined) return undefined;
-    if (returnsWell) return pass("The running kernel keeps a payload's entry point for the next exec");
+    const keeps = keepsEntry(release);
+    if (keeps === undefined) return undefined;
+    if (keeps) return pass("The running kernel keeps a payload's entry point for the next exec");
     if (isSince(release, RETURNS_AT_ALL) === false) {
       return fail(
         `The running kernel ${release} would crash when the payload returns: kernels before 6.2 lose their descriptor table`,
         `Boot a newer kernel with CONFIG_KEXEC_JUMP, preferably 6.14 or later; see ${GUIDE}`,
       );
     }
-    return warn(
-      `The running kernel ${release} takes the next entry point from the payload's stack; if the payload leaves none ` +
-        "there (a bare `ret`), a second exec crashes the system",
-      `Make the payload leave it, as examples/preserve.yaml does, or load the image again before every exec; see ${GUIDE}`,
+    return pass(
+      isReentrant(input.call)
+        ? `The running kernel ${release} takes the next entry point from the payload's stack, and the profile says ` +
+          "that the payload leaves it there"
+        : `The running kernel ${release} takes the next entry point from the payload's stack: the image must be loaded ` +
+          "again before each further exec, unless the profile says `reentrant: true`",
     );
   },
 };
@@ -84,6 +87,19 @@ const unverified: Rule = {
 
 /** The rules about an image that preserves the running system. */
 export const PRESERVE_RULES: readonly Rule[] = [jump, wayBack, unverified];
+
+/**
+ * Whether a kernel keeps the entry point of a payload that returns, so that it can run again as it is; undefined for a
+ * release that is not understood.
+ */
+export function keepsEntry(release: string): boolean | undefined {
+  return isSince(release, KEEPS_ENTRY);
+}
+
+/** Whether the profile says that the payload leaves its next entry point. */
+export function isReentrant(call: Call): boolean {
+  return call.syscall === "kexec_load" && call.reentrant === true;
+}
 
 function preserves({ call }: RuleInput): boolean {
   return call.flags.includes("KEXEC_PRESERVE_CONTEXT");
