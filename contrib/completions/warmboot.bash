@@ -149,6 +149,7 @@ _warmboot_value() {
     init:--bls) offers=(:files) ;;
     init:--uki) offers=(:files) ;;
     init:--extract) offers=(:folders) ;;
+    init:--uki-profile) offers=() ;;
     init:--boot) offers=(:folders) ;;
     init:--root) offers=(:folders) ;;
     init:--facts) offers=(:files) ;;
@@ -179,7 +180,7 @@ _warmboot_options() {
     unload) options='--crash --dry-run -h --help --version --color' ;;
     status) options='-o --output --booted -h --help --version --color' ;;
     facts) options='-o --output --images -h --help --version --color' ;;
-    init) options='--running --newest --bls --uki --extract --boot --root --facts --pin --follow --out -h --help --version --color' ;;
+    init) options='--running --newest --bls --uki --extract --uki-profile --boot --root --facts --pin --follow --out -h --help --version --color' ;;
     refresh) options='--without --root -h --help --version --color' ;;
     explain) options='-h --help --version --color' ;;
     schema) options='-h --help --version --color' ;;

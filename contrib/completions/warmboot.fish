@@ -102,6 +102,7 @@ complete -c warmboot -n '__warmboot_in init' -l newest -d 'From the newest kerne
 complete -c warmboot -n '__warmboot_in init' -l bls -x -k -a '(__fish_complete_path (commandline -ct))' -d 'From a boot loader entry'
 complete -c warmboot -n '__warmboot_in init' -l uki -x -k -a '(__fish_complete_path (commandline -ct))' -d 'From a unified kernel image, with --extract'
 complete -c warmboot -n '__warmboot_in init' -l extract -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Write the kernel and the initrd of the unified kernel image into DIR'
+complete -c warmboot -n '__warmboot_in init' -l uki-profile -x -k -a '' -d 'Which profile of the unified kernel image, by its ID or number'
 complete -c warmboot -n '__warmboot_in init' -l boot -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Where the paths of the boot loader entry begin'
 complete -c warmboot -n '__warmboot_in init' -l root -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Look for installed kernels under DIR instead of /'
 complete -c warmboot -n '__warmboot_in init' -l facts -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Take the running kernel\'s release and command line from a capture'

@@ -1,10 +1,12 @@
 import { basename } from "@std/path/posix";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
+import { nearest } from "../core/nearest.ts";
 import { closeFile, hashPart, openFile, openProblem } from "./files/open_file.ts";
 import { describeImage } from "../image/describe.ts";
 import { identifyKernel } from "../image/identify.ts";
-import { type UkiParts, ukiParts } from "../entry/uki.ts";
-import { parseBootEntry } from "../entry/bls.ts";
+import { chooseUkiProfile, type UkiParts, ukiParts, type UkiProfile, ukiProfiles } from "../entry/uki.ts";
+import { type ExpandedVariable, parseBootEntry } from "../entry/bls.ts";
+import { type GrubEnvironment, parseGrubenv } from "../entry/grubenv.ts";
 import type { ProfileTemplate } from "../profile/profile_template.ts";
 import type { FileRef } from "../profile/profile.ts";
 import { NEXT_STEPS } from "./init_installed.ts";
@@ -25,10 +27,11 @@ export function templateFromEntry(file: string, boot: string | undefined): Check
   const text = new TextDecoder().decode(read.bytes);
   // What is no UTF-8 must not reach the profile as something else.
   if (text.includes("\ufffd")) return { value: undefined, diagnostics: [notUtf8(file)] };
-  const { value: entry, diagnostics } = parseBootEntry(text, file);
-  if (entry === undefined) return { value: undefined, diagnostics };
   const at = absolute(file).replace(/\/loader\/entries\/[^/]+$/, "");
   const root = boot === undefined ? at : absolute(boot).replace(/\/+$/, "");
+  const environment = grubEnvironment(root);
+  const { value: entry, diagnostics } = parseBootEntry(text, file, environment?.values);
+  if (entry === undefined) return { value: undefined, diagnostics };
   if (boot === undefined && at === absolute(file)) return { value: undefined, diagnostics: [rootUnknown(file)] };
 
   const problems: Diagnostic[] = [];
@@ -56,24 +59,66 @@ export function templateFromEntry(file: string, boot: string | undefined): Check
           entry.hasDevicetree ? " The entry names a device tree; the next kernel gets the running one instead." : ""
         }`,
         ...(initrd.length === 0 ? { initrd: "The entry has none." } : {}),
-        cmdline: "The entry's options. What the boot loader adds by itself is not among them.",
+        cmdline: `The entry's options. What the boot loader adds by itself is not among them.${
+          describeExpanded(entry.expanded, environment?.path)
+        }`,
       },
     },
     diagnostics: [],
   };
 }
 
+/** Where GRUB's environment block lies on the file system that holds loader/entries. */
+const GRUBENV: readonly string[] = ["grub2/grubenv", "grub/grubenv"];
+
+const GRUBENV_LIMIT = { what: "an environment block of GRUB", bytes: 1 << 20 };
+
+/** GRUB's environment block beside the entries; undefined where there is none that can be read. */
+function grubEnvironment(root: string): { readonly path: string; readonly values: GrubEnvironment } | undefined {
+  const path = GRUBENV.map((name) => `${root}/${name}`).find(isFileThere);
+  const bytes = path === undefined ? undefined : readWhole(path, GRUBENV_LIMIT).bytes;
+  const values = bytes === undefined ? undefined : parseGrubenv(new TextDecoder().decode(bytes));
+  return path === undefined || values === undefined ? undefined : { path, values };
+}
+
+/** What was put in the place of the entry's variables, as sentences after another one. */
+function describeExpanded(expanded: readonly ExpandedVariable[], path: string | undefined): string {
+  const set = expanded.flatMap(({ variable, value }) => value === undefined ? [] : [`${variable} is \`${value}\``]);
+  const unset = expanded.filter(({ value }) => value === undefined).map(({ variable }) => variable);
+  return [
+    ...(set.length === 0
+      ? []
+      : [` From ${path ?? "GRUB"}, ${set.join(", ")}; write the profile again when that changes.`]),
+    ...(unset.length === 0 ? [] : [
+      ` ${unset.join(", ")} ${unset.length === 1 ? "is" : "are"} not set${
+        path === undefined ? " (there is no grubenv beside loader/)" : ` in ${path}`
+      }, and so expand${unset.length === 1 ? "s" : ""} to nothing.`,
+    ]),
+  ].join("");
+}
+
 /** A profile of a unified kernel image, whose parts are written into a folder: no kernel call takes the whole. */
-export async function templateFromUki(file: string, folder: string | undefined): Promise<Checked<ProfileTemplate>> {
+export async function templateFromUki(
+  file: string,
+  { folder, profile }: { readonly folder?: string | undefined; readonly profile?: string | undefined },
+): Promise<Checked<ProfileTemplate>> {
   const { value: open, diagnostics } = openFile(file);
   if (open === undefined) return { value: undefined, diagnostics };
   try {
     const info = identifyKernel(open);
-    const parts = info.kind === "uki" ? ukiParts(open, info) : undefined;
+    const profiles = info.kind === "uki" ? ukiProfiles(open, info.sections) : [];
+    const chosen = profile === undefined
+      ? profiles.length === 1 ? profiles[0] : undefined
+      : chooseUkiProfile(profiles, profile);
+    if (chosen === undefined && (profiles.length > 1 || info.kind === "uki" && profile !== undefined)) {
+      return { value: undefined, diagnostics: [whichProfile(file, profiles, profile)] };
+    }
+    const parts = info.kind === "uki" ? ukiParts(open, info, chosen) : undefined;
     if (parts === undefined) return { value: undefined, diagnostics: [noUki(file, describeImage(info))] };
     if (folder === undefined) return { value: undefined, diagnostics: [notExtracted(file)] };
     if (parts.isCmdlineBroken) return { value: undefined, diagnostics: [notUtf8(`The section .cmdline of ${file}`)] };
-    const stem = basename(file).replace(/\.efi$/i, "");
+    const name = basename(file).replace(/\.efi$/i, "");
+    const stem = chosen === undefined || profiles.length < 2 ? name : `${name}.profile${chosen.index}`;
     const wanted = [
       { section: parts.linux, path: `${absolute(folder)}/${stem}.linux` },
       ...(parts.ucode === undefined ? [] : [{ section: parts.ucode, path: `${absolute(folder)}/${stem}.ucode` }]),
@@ -88,21 +133,27 @@ export async function templateFromUki(file: string, folder: string | undefined):
     }
     const [kernel, ...initrd] = refs;
     if (kernel === undefined) return { value: undefined, diagnostics: [] };
-    return { value: ukiDraft(file, parts, kernel, initrd), diagnostics: [] };
+    return { value: ukiDraft(file, parts, kernel, initrd, chosen), diagnostics: [] };
   } finally {
     closeFile(open);
   }
 }
 
-function ukiDraft(file: string, parts: UkiParts, kernel: FileRef, initrd: readonly FileRef[]): ProfileTemplate {
+function ukiDraft(
+  file: string,
+  parts: UkiParts,
+  kernel: FileRef,
+  initrd: readonly FileRef[],
+  profile: UkiProfile | undefined,
+): ProfileTemplate {
   const unused = parts.others.length === 0
     ? ""
     : ` Its sections ${parts.others.join(", ")} have no place in a profile.`;
   return {
     about: [
-      `Boots what the unified kernel image ${
-        basename(file)
-      } boots. Its parts were written beside one another, and are ` +
+      `Boots what the unified kernel image ${basename(file)} boots${
+        profile === undefined ? "" : ` with its profile ${nameOf(profile)}`
+      }. Its parts were written beside one another, and are ` +
       `pinned: when the image is updated, write them anew.${unused}`,
       NEXT_STEPS,
     ],
@@ -117,6 +168,30 @@ function ukiDraft(file: string, parts: UkiParts, kernel: FileRef, initrd: readon
         ? "The image has no section .cmdline: the boot loader gives it one. State it here."
         : "The section .cmdline.",
     },
+  };
+}
+
+/** A profile as it is chosen: by its ID, else by its number. */
+function nameOf({ id, index }: UkiProfile): string {
+  return id ?? `@${index}`;
+}
+
+function whichProfile(file: string, profiles: readonly UkiProfile[], asked: string | undefined): Diagnostic {
+  const known = profiles.map((profile) =>
+    `${nameOf(profile)}${profile.title === undefined ? "" : ` (${profile.title})`}`
+  );
+  const near = asked === undefined ? undefined : nearest(asked, profiles.map(nameOf));
+  return {
+    code: "entry-unusable",
+    severity: "error",
+    message: asked === undefined
+      ? `${file} has ${profiles.length} profiles: ${known.join(", ")}`
+      : profiles.length === 0
+      ? `${file} has no profiles, and so none named \`${asked}\``
+      : `${file} has no profile \`${asked}\`; it has ${known.join(", ")}`,
+    hint: profiles.length === 0
+      ? "Leave --uki-profile out"
+      : `Choose one: --uki-profile ${near ?? (profiles[0] === undefined ? "ID" : nameOf(profiles[0]))}`,
   };
 }
 

@@ -18,8 +18,8 @@ export type ProfileOrigin =
   | { readonly kind: "newest"; readonly root?: string; readonly follow?: boolean }
   /** A boot loader entry of type 1; `boot` is where its paths begin. */
   | { readonly kind: "bls"; readonly file: string; readonly boot?: string }
-  /** A unified kernel image, whose parts are written into the folder `extract`. */
-  | { readonly kind: "uki"; readonly file: string; readonly extract?: string };
+  /** A unified kernel image, whose parts are written into the folder `extract`; `profile` chooses one by ID or number. */
+  | { readonly kind: "uki"; readonly file: string; readonly extract?: string; readonly profile?: string };
 
 /** A profile to write. */
 export interface InitRequest {
@@ -73,6 +73,6 @@ async function templateFrom(from: ProfileOrigin): Promise<Checked<ProfileTemplat
     case "bls":
       return templateFromEntry(from.file, from.boot);
     case "uki":
-      return await templateFromUki(from.file, from.extract);
+      return await templateFromUki(from.file, { folder: from.extract, profile: from.profile });
   }
 }

@@ -1,4 +1,6 @@
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
+import { formatCmdline, parseCmdline } from "../profile/cmdline/cmdline.ts";
+import type { GrubEnvironment } from "./grubenv.ts";
 
 /** A boot loader entry of type 1 (UAPI group, Boot Loader Specification): the keys that concern a kernel's boot. */
 export interface BootEntry {
@@ -12,9 +14,23 @@ export interface BootEntry {
   readonly options: string;
   /** As uname -m says it, where the entry names one that is known. */
   readonly architecture?: string;
-  /** The entry has a device tree, which the running one stands in for. */
+  /** The entry has a device tree, which the running one replaces. */
   readonly hasDevicetree: boolean;
+  /** The variables of `linux`, `initrd` and `options`, each once, and what they were replaced by. */
+  readonly expanded: readonly ExpandedVariable[];
 }
+
+/** A variable of an entry, as `$tuned_params`; undefined `value`: it is not set, and so expands to nothing. */
+export interface ExpandedVariable {
+  readonly variable: string;
+  readonly value?: string;
+}
+
+/**
+ * Variables that RHEL, Fedora and CoreOS keep in GRUB's environment block, or set for one boot alone. Where they are not
+ * set GRUB puts nothing in their place. Any other variable may be set by grub.cfg, or by GRUB itself.
+ */
+const MAY_BE_UNSET: readonly string[] = ["tuned_params", "tuned_initrd", "kernelopts", "ignition_firstboot"];
 
 /** The specification's names of architectures are those of EFI's default boot files. */
 const MACHINES: { readonly [name: string]: string } = {
@@ -33,8 +49,15 @@ interface Line {
   readonly source: string;
 }
 
-/** Reads an entry. Keys that are not about the kernel, or are not known, are passed over, as the specification asks. */
-export function parseBootEntry(text: string, file: string): Checked<BootEntry> {
+/**
+ * Reads an entry. Keys that are not about the kernel, or are not known, are passed over, as the specification asks. GRUB
+ * replaces variables by what its environment block holds; one that only the boot loader knows is an error.
+ */
+export function parseBootEntry(
+  text: string,
+  file: string,
+  environment: GrubEnvironment = new Map(),
+): Checked<BootEntry> {
   const lines = text.split(/\r?\n/).flatMap((source, index): readonly Line[] => {
     const [, key, value] = /^\s*([^\s#]\S*)(?:\s+(.*?))?\s*$/.exec(source) ?? [];
     return key === undefined ? [] : [{ key, value: value ?? "", number: index + 1, source }];
@@ -57,30 +80,47 @@ export function parseBootEntry(text: string, file: string): Checked<BootEntry> {
   for (const line of more) {
     diagnostics.push(problem(line, "The entry names a second kernel", "Remove one of the lines `linux`"));
   }
-  const used = [...(linux === undefined ? [] : [linux]), ...all("initrd"), ...all("options")];
-  for (const line of used) {
+  const expanded = new Map<string, ExpandedVariable>();
+  const expand = (line: Line): string =>
     // Not `memmap=64K$0x1869`: no name begins with a digit.
-    const variable = /\$(?:[A-Za-z_]\w*|\{[^}]*\})/.exec(line.value)?.[0];
-    if (variable !== undefined) diagnostics.push(problem(line, expanded(line.key, variable), EXPANDED_HINT));
-  }
-  for (const line of used.filter(({ key }) => key !== "options")) {
-    if (!line.value.startsWith("/")) {
-      const hint = "The specification has paths from the root of the entry's own file system";
-      if (!line.value.startsWith("$")) diagnostics.push(problem(line, `\`${line.key}\` is no absolute path`, hint));
+    line.value.replaceAll(/\$(?:([A-Za-z_]\w*)|\{([^}]*)\})/g, (variable, bare?: string, braced?: string) => {
+      const name = bare ?? braced ?? "";
+      const value = environment.get(name);
+      if (value === undefined && !MAY_BE_UNSET.includes(name)) {
+        diagnostics.push(problem(line, unknownVariable(line.key, variable), UNKNOWN_HINT));
+      }
+      expanded.set(name, value === undefined ? { variable } : { variable, value });
+      return value ?? "";
+    });
+  const pathsOf = (line: Line): readonly string[] => {
+    const before = diagnostics.length;
+    const paths = expand(line).split(/\s+/).filter((path) => path !== "");
+    if (diagnostics.length > before) return [];
+    const relative = paths.find((path) => !path.startsWith("/"));
+    if (relative !== undefined) {
+      const hint = "In the specification, paths begin at the root of the entry's own file system";
+      diagnostics.push(problem(line, `\`${line.key}\` is not an absolute path: \`${relative}\``, hint));
     }
-  }
-  if (linux === undefined || diagnostics.length > 0) return { value: undefined, diagnostics };
+    return paths;
+  };
+  const kernels = linux === undefined ? [] : pathsOf(linux);
+  if (kernels.length > 1) diagnostics.push(problem(linux, "The line `linux` names several files", "Name one kernel"));
+  const initrd = all("initrd").flatMap(pathsOf);
+  const options = all("options").map(expand).join(" ");
+  const [kernel] = kernels;
+  if (kernel === undefined || diagnostics.length > 0) return { value: undefined, diagnostics };
   const [title, version] = [one("title"), one("version")];
   const architecture = MACHINES[(one("architecture") ?? "").toLowerCase()];
   return {
     value: {
       ...(title === undefined ? {} : { title }),
       ...(version === undefined ? {} : { version }),
-      linux: linux.value,
-      initrd: all("initrd").map(({ value }) => value),
-      options: all("options").map(({ value }) => value).join(" "),
+      linux: kernel,
+      initrd,
+      options: formatCmdline(parseCmdline(options)),
       ...(architecture === undefined ? {} : { architecture }),
       hasDevicetree: all("devicetree").length > 0,
+      expanded: [...expanded.values()],
     },
     diagnostics,
   };
@@ -98,8 +138,8 @@ function withoutKernel(other: Line | undefined): readonly [Line | undefined, str
   ];
 }
 
-const EXPANDED_HINT = "Boot the entry, and take the running command line: warmboot init --running";
+const UNKNOWN_HINT = "Boot the entry, and use the running command line: warmboot init --running";
 
-function expanded(key: string, variable: string): string {
-  return `\`${key}\` has \`${variable}\`, which the boot loader replaces by what only it knows`;
+function unknownVariable(key: string, variable: string): string {
+  return `\`${key}\` has \`${variable}\`, whose value only the boot loader knows`;
 }

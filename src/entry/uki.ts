@@ -37,24 +37,72 @@ const OF_THE_LOADER: readonly string[] = [
 /** The longest text that is read of a section, bytes; the kernel's own limits are far below. */
 const MOST_TEXT = 64 * 1024;
 
-/** Takes a unified kernel image apart. Of an image with several profiles, that is what comes before the first of them. */
+/** One of the profiles of a unified kernel image: a variant that is chosen when it boots. */
+export interface UkiProfile {
+  /** Its number, from 0, as `@1` names it. */
+  readonly index: number;
+  readonly id?: string;
+  readonly title?: string;
+  /** Its own sections, which replace those of the same name that all profiles have in common. */
+  readonly sections: readonly UkiSection[];
+}
+
+/** The profiles of an image, each begun by a section `.profile`; empty where it has none. */
+export function ukiProfiles(source: ByteSource, sections: readonly UkiSection[]): readonly UkiProfile[] {
+  const starts = sections.flatMap(({ name }, index) => name === ".profile" ? [index] : []);
+  return starts.map((start, index): UkiProfile => {
+    const own = sections.slice(start, starts[index + 1]);
+    const text = own[0] === undefined ? "" : textOf(source, own[0]);
+    const [id, title] = [fieldOf(text, "ID"), fieldOf(text, "TITLE")];
+    return {
+      index,
+      ...(id === undefined ? {} : { id }),
+      ...(title === undefined ? {} : { title }),
+      sections: own.slice(1),
+    };
+  });
+}
+
+/** The profile that a name chooses: by its ID, or by its number, `1` or `@1`. */
+export function chooseUkiProfile(profiles: readonly UkiProfile[], name: string): UkiProfile | undefined {
+  const number = /^@?(\d+)$/.exec(name)?.[1];
+  return profiles.find(({ id }) => id === name) ??
+    profiles.find(({ index }) => number !== undefined && index === Number(number));
+}
+
+/** A field of a text as in os-release; undefined where it is missing or empty. */
+function fieldOf(text: string, name: string): string | undefined {
+  const line = text.split(/\r?\n/).find((each) => each.startsWith(`${name}=`));
+  const value = line?.slice(name.length + 1).trim() ?? "";
+  const bare = /^(["'])(.*)\1$/.exec(value)?.[2] ?? value;
+  return bare === "" ? undefined : bare;
+}
+
+/** The text of a section, without what pads it. */
+function textOf(source: ByteSource, { offset, size }: UkiSection): string {
+  const bytes = source.read(offset, Math.min(size, MOST_TEXT));
+  return (new TextDecoder().decode(bytes).split("\0", 1)[0] ?? "").trim();
+}
+
+/** Takes a unified kernel image apart, as it boots with one of its profiles. */
 export function ukiParts(
   source: ByteSource,
   { sections, release }: { readonly sections: PeFile["sections"]; readonly release?: string },
+  profile?: UkiProfile,
 ): UkiParts | undefined {
   const first = sections.findIndex(({ name }) => name === ".profile");
-  const own = first < 0 ? sections : sections.slice(0, first);
+  const common = first < 0 ? sections : sections.slice(0, first);
+  const replaced = profile?.sections.map(({ name }) => name) ?? [];
+  const own = [...common.filter(({ name }) => !replaced.includes(name)), ...profile?.sections ?? []];
   const section = (name: string): UkiSection | undefined => own.find((each) => each.name === name && each.size > 0);
   const text = (name: string): string | undefined => {
     const found = section(name);
-    if (found === undefined) return undefined;
-    const bytes = source.read(found.offset, Math.min(found.size, MOST_TEXT));
-    return (new TextDecoder().decode(bytes).split("\0", 1)[0] ?? "").trim();
+    return found === undefined ? undefined : textOf(source, found);
   };
   const [linux, ucode, initrd] = [section(".linux"), section(".ucode"), section(".initrd")];
   if (linux === undefined) return undefined;
   const cmdline = text(".cmdline")?.replaceAll(/\s*\n\s*/g, " ");
-  const title = /^PRETTY_NAME=(["']?)(.*)\1$/m.exec(text(".osrel") ?? "")?.[2];
+  const title = fieldOf(text(".osrel") ?? "", "PRETTY_NAME");
   const taken = [".linux", ".ucode", ".initrd", ".cmdline", ...OF_THE_LOADER];
   return {
     linux,
@@ -62,7 +110,7 @@ export function ukiParts(
     ...(initrd === undefined ? {} : { initrd }),
     ...(cmdline === undefined || cmdline === "" ? {} : { cmdline }),
     isCmdlineBroken: cmdline?.includes("\ufffd") === true,
-    ...(title === undefined || title === "" ? {} : { title }),
+    ...(title === undefined ? {} : { title }),
     ...(release === undefined ? {} : { release }),
     others: [...new Set(own.map(({ name }) => name))].filter((name) =>
       /^\.(?:dtb|hwids|efifw)/.test(name) && !taken.includes(name)

@@ -189,6 +189,8 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
     "root/boot/initramfs-6.10.0.img": "i",
     "esp/loader/entries/deb.conf": "title Debian\nlinux /deb/linux\ninitrd /deb/initrd\noptions root=LABEL=r ro\n",
     "esp/loader/entries/gone.conf": "linux /gone\n",
+    "esp/loader/entries/rhel.conf": "linux /deb/linux\ninitrd /deb/initrd $tuned_initrd\noptions ro $tuned_params\n",
+    "esp/grub2/grubenv": `# GRUB Environment Block\ntuned_params=isolcpus=2-3\n${"#".repeat(20)}`,
     "esp/deb/linux": kernel,
     "esp/deb/initrd": "i",
     "u.efi": peFile({
@@ -196,6 +198,15 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
         name: ".cmdline",
         bytes: ascii("ro quiet\0"),
       }],
+    }),
+    "many.efi": peFile({
+      sections: [
+        { name: ".linux", bytes: kernel },
+        { name: ".profile", bytes: ascii("ID=main\nTITLE=Normal\n") },
+        { name: ".cmdline", bytes: ascii("ro quiet") },
+        { name: ".profile", bytes: ascii("ID=rescue\n") },
+        { name: ".cmdline", bytes: ascii("ro rescue") },
+      ],
     }),
     "there.yaml": "mine",
     "root/boot/vmlinuz-7.1.0": "no kernel at all",
@@ -229,6 +240,13 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
       at("esp/deb/initrd")
     }\ncmdline: root=LABEL=r ro`,
   );
+  assertEquals(
+    await text("--bls", at("esp/loader/entries/rhel.conf")),
+    `version: 1\nkernel: ${at("esp/deb/linux")}\ninitrd: ${at("esp/deb/initrd")}\ncmdline: ro isolcpus=2-3`,
+  );
+  const rescue = await text("--uki", at("many.efi"), "--uki-profile", "rescue", "--extract", at("many"));
+  assertStringIncludes(rescue, at("many/many.profile1.linux"));
+  assertStringIncludes(rescue, "cmdline: ro rescue");
   const uki = await init("--uki", at("u.efi"), "--extract", at("out"), "--out", at("uki.yaml"));
   assertEquals(uki.code, 0, uki.stderr);
   assertEquals(Deno.readFileSync(at("out/u.linux")), kernel);
@@ -239,6 +257,14 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
   const refused: readonly (readonly [readonly string[], number, string])[] = [
     [["--uki", at("u.efi"), "--extract", at("out")], EXIT.data.code, "u.linux is there already"],
     [["--uki", at("u.efi")], EXIT.data.code, "--extract DIR"],
+    [["--uki", at("many.efi"), "--extract", at("new")], EXIT.data.code, "has 2 profiles: main (Normal), rescue"],
+    [
+      ["--uki", at("many.efi"), "--extract", at("new"), "--uki-profile", "rescu"],
+      EXIT.data.code,
+      "Choose one: --uki-profile rescue",
+    ],
+    [["--uki", at("u.efi"), "--extract", at("new"), "--uki-profile", "a"], EXIT.data.code, "has no profiles"],
+    [["--newest", "--uki-profile", "a"], EXIT.usage.code, "of no use with --newest"],
     [["--uki", at("u.efi"), "--extract", at("there.yaml")], EXIT.io.code, "Cannot write"],
     [["--uki", at("u.efi"), "--extract", at("new"), "--out", at("no/x.yaml")], EXIT.io.code, "There is no folder"],
     [["--uki", at("latin.efi"), "--extract", at("new")], EXIT.data.code, "not UTF-8"],

@@ -34,6 +34,7 @@ Deno.test({
         options: 'root=UUID=1 ro rhgb foo="a b"',
         architecture: "aarch64",
         hasDevicetree: false,
+        expanded: [],
       },
       diagnostics: [],
     });
@@ -49,16 +50,49 @@ Deno.test({
     assertEquals(problems("\nefi /EFI/shell.efi\n"), ["2 The entry starts an EFI program, /EFI/shell.efi"]);
     assertEquals(problems("uki /EFI/Linux/a.efi\n"), ["1 The entry starts a unified kernel image, /EFI/Linux/a.efi"]);
     assertEquals(problems("linux /a\nlinux /b\n"), ["2 The entry names a second kernel"]);
-    assertEquals(problems("linux a\n"), ["1 `linux` is no absolute path"]);
-    assertEquals(problems("linux /a\ninitrd /i $tuned_initrd\noptions $kernelopts x\n"), [
-      "2 `initrd` has `$tuned_initrd`, which the boot loader replaces by what only it knows",
-      "3 `options` has `$kernelopts`, which the boot loader replaces by what only it knows",
-    ]);
+    assertEquals(problems("linux a\n"), ["1 `linux` is not an absolute path: `a`"]);
     assertEquals(problems("linux /a\noptions root=${root}\noptions a=x$y\n"), [
-      "2 `options` has `${root}`, which the boot loader replaces by what only it knows",
-      "3 `options` has `$y`, which the boot loader replaces by what only it knows",
+      "2 `options` has `${root}`, whose value only the boot loader knows",
+      "3 `options` has `$y`, whose value only the boot loader knows",
     ]);
+    assertEquals(problems("linux $kernel\ninitrd b /c\n"), [
+      "1 `linux` has `$kernel`, whose value only the boot loader knows",
+      "2 `initrd` is not an absolute path: `b`",
+    ]);
+    assertEquals(problems("linux /a /b\n"), ["1 The line `linux` names several files"]);
     assertEquals(problems("linux /a\noptions memmap=64K$0x18690000 memmap=1G$4G a=$\n"), []);
+  },
+});
+
+Deno.test({
+  name:
+    "variables come from the environment block, and those of distributions may be unset; two initrds on a line are two",
+  permissions: "none",
+  fn() {
+    const text = [
+      "linux /vmlinuz-5.14",
+      "initrd /initrd.img  $tuned_initrd",
+      "initrd /a.img /b.img",
+      "options $ignition_firstboot $kernelopts quiet $tuned_params memmap=64K$0x1869",
+      "options extra=${saved_entry}",
+    ].join("\n");
+    const read = (environment: Readonly<Record<string, string>>) =>
+      parseBootEntry(text, "e.conf", new Map(Object.entries({ saved_entry: "one", ...environment }))).value;
+    const full = read({ kernelopts: "root=/dev/a ro", tuned_params: "isolcpus=2-3", tuned_initrd: "/tuned.img" });
+    assertEquals(full?.initrd, ["/initrd.img", "/tuned.img", "/a.img", "/b.img"]);
+    assertEquals(full?.options, "root=/dev/a ro quiet isolcpus=2-3 memmap=64K$0x1869 extra=one");
+    assertEquals(full?.expanded, [
+      { variable: "$tuned_initrd", value: "/tuned.img" },
+      { variable: "$ignition_firstboot" },
+      { variable: "$kernelopts", value: "root=/dev/a ro" },
+      { variable: "$tuned_params", value: "isolcpus=2-3" },
+      { variable: "${saved_entry}", value: "one" },
+    ]);
+    const bare = read({});
+    assertEquals([bare?.initrd, bare?.options], [
+      ["/initrd.img", "/a.img", "/b.img"],
+      "quiet memmap=64K$0x1869 extra=one",
+    ]);
   },
 });
 

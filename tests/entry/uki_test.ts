@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { memorySource } from "../../src/core/bytes.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
-import { type UkiParts, ukiParts } from "../../src/entry/uki.ts";
+import { chooseUkiProfile, type UkiParts, ukiParts, ukiProfiles } from "../../src/entry/uki.ts";
 import { ascii, bzImage, peFile } from "../image/build.ts";
 
 function parts(sections: readonly { readonly name: string; readonly bytes: Uint8Array }[]): UkiParts | undefined {
@@ -35,12 +35,57 @@ Deno.test({
   },
 });
 
+const PROFILES = [
+  LINUX,
+  text(".cmdline", "root=LABEL=r"),
+  text(".initrd", "base"),
+  text(".uname", "6.12.1"),
+  text(".profile", "ID=main\nTITLE=Normal boot\n"),
+  text(".profile", 'ID=rescue\nTITLE="Rescue system"\n'),
+  text(".cmdline", "root=LABEL=r rescue"),
+  text(".profile", "TITLE=\n"),
+  text(".initrd", "another initrd"),
+  text(".dtb", "tree"),
+];
+
 Deno.test({
-  name: "of an image with several profiles what stands before them counts; without .cmdline there is none",
+  name: "a profile of an image replaces the sections of its names, and has the others in common",
   permissions: "none",
   fn() {
-    const found = parts([LINUX, text(".profile", "ID=a"), text(".cmdline", "other"), text(".initrd", "x")]);
-    assertEquals([found?.cmdline, found?.initrd, found?.others], [undefined, undefined, []]);
-    assertEquals(parts([text(".profile", "ID=a"), LINUX]), undefined);
+    const source = memorySource(peFile({ sections: PROFILES }));
+    const info = identifyKernel(source);
+    assert(info.kind === "uki");
+    const profiles = ukiProfiles(source, info.sections);
+    assertEquals(profiles.map(({ index, id, title }) => [index, id, title]), [
+      [0, "main", "Normal boot"],
+      [1, "rescue", "Rescue system"],
+      [2, undefined, undefined],
+    ]);
+    const of = (name: string) => ukiParts(source, info, chooseUkiProfile(profiles, name));
+    const shown = (name: string) => [of(name)?.cmdline, of(name)?.initrd?.size, of(name)?.others];
+    assertEquals(shown("main"), ["root=LABEL=r", 4, []]);
+    assertEquals(shown("rescue"), ["root=LABEL=r rescue", 4, []]);
+    assertEquals(shown("@2"), ["root=LABEL=r", 14, [".dtb"]]);
+    assertEquals(of("1")?.release, "6.12.1");
+    for (const name of ["", "3", "@3", "Rescue", "@", "-1", "1.0"]) {
+      assertEquals(chooseUkiProfile(profiles, name), undefined, name);
+    }
+  },
+});
+
+Deno.test({
+  name: "an image without profiles has none, and a kernel may be a profile's own",
+  permissions: "none",
+  fn() {
+    const source = memorySource(peFile({ sections: [text(".profile", "ID=a"), LINUX] }));
+    const info = identifyKernel(source);
+    assert(info.kind === "uki");
+    const [profile] = ukiProfiles(source, info.sections);
+    assertEquals(ukiParts(source, info, profile)?.linux.size, LINUX.bytes.length);
+    assertEquals(ukiParts(source, info), undefined);
+    const plain = memorySource(peFile({ sections: [LINUX] }));
+    const other = identifyKernel(plain);
+    assert(other.kind === "uki");
+    assertEquals(ukiProfiles(plain, other.sections), []);
   },
 });

@@ -13,7 +13,7 @@ export const init: Command = {
   words: { min: 0, max: 0 },
   summary: "Write a profile from what is there: the running kernel, the newest, a boot entry, a UKI",
   description:
-    "Prints a commented profile to go on with. The boot loader is read where need be, and never touched; nothing is overwritten. What the boot loader alone knows, as a variable in an entry, is refused and not guessed.",
+    "Prints a commented profile to go on with. The boot loader is read where need be, and never touched; nothing is overwritten. Variables in an entry are replaced by what GRUB's environment block says; what only the boot loader knows is refused, not guessed.",
   options: [
     { name: "running", doc: "From the running kernel and its command line (the default)" },
     { name: "newest", doc: "From the newest kernel under /boot and /usr/lib/modules" },
@@ -24,6 +24,11 @@ export const init: Command = {
     },
     { name: "uki", value: "FILE", doc: "From a unified kernel image, with --extract" },
     { name: "extract", value: "DIR", doc: "Write the kernel and the initrd of the unified kernel image into DIR" },
+    {
+      name: "uki-profile",
+      value: "ID",
+      doc: "Which profile of the unified kernel image, by its ID or number; asked for where it has several",
+    },
     {
       name: "boot",
       value: "DIR",
@@ -65,6 +70,7 @@ const ONLY_WITH: { readonly [option: string]: readonly string[] } = {
   root: ["running", "newest"],
   boot: ["bls"],
   extract: ["uki"],
+  "uki-profile": ["uki"],
   pin: ["running", "newest", "bls"],
   follow: ["newest"],
 };
@@ -105,7 +111,14 @@ function originFrom(origin: typeof ORIGINS[number], invocation: Invocation): Pro
     case "bls":
       return { kind: "bls", file: textOption(invocation, "bls") ?? "", ...given("boot") };
     case "uki":
-      return { kind: "uki", file: textOption(invocation, "uki") ?? "", ...given("extract") };
+      return {
+        kind: "uki",
+        file: textOption(invocation, "uki") ?? "",
+        ...given("extract"),
+        ...(invocation.options["uki-profile"] === undefined
+          ? {}
+          : { profile: textOption(invocation, "uki-profile") ?? "" }),
+      };
   }
 }
 
