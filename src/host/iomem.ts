@@ -59,10 +59,20 @@ export function dumpedRam(iomem: Iomem): readonly Range[] {
   );
 }
 
-/** The reservations of crashkernel=, lowest first: a low and a high one have the same name. Empty as `systemRam` is. */
+/**
+ * The reservations of crashkernel=, lowest first: a low and a high one have the same name. Empty as `systemRam` is. A line
+ * that reaches beyond the one around it contradicts the map, and does not count.
+ */
 export function crashReservations(iomem: Iomem): readonly Range[] {
   if (iomem.visibility !== "full") return [];
-  return nodesNamed(iomem, "Crash kernel").map(({ start, end }) => ({ start, end })).sort(compareStart);
+  const within = (nodes: readonly IomemNode[], parent?: IomemNode): readonly Range[] =>
+    nodes.flatMap((node) => [
+      ...(node.name === "Crash kernel" && (parent === undefined || contains(parent, node))
+        ? [{ start: node.start, end: node.end }]
+        : []),
+      ...within(node.children, node),
+    ]);
+  return within(iomem.roots).toSorted(compareStart);
 }
 
 /** The path of the file, which diagnostics name. */
@@ -102,12 +112,23 @@ export function parseIomem(text: string): { readonly iomem: Iomem; readonly diag
     (open.at(-1)?.children ?? roots).push(read.draft);
     open.push(read.draft);
   }
-  const zeroed = roots.length > 0 && [...walk({ roots })].every((node) => node.start === 0n && node.end === 1n);
+  const zeroed = isZeroed(roots);
   if (roots.length === 0 && diagnostics.length === 0) diagnostics.push(emptyText());
   if (zeroed) diagnostics.push(zeroedText(roots));
   else diagnostics.push(...misplaced(roots, undefined));
   const visibility = roots.length === 0 ? "absent" : zeroed ? "zeroed" : "full";
   return { iomem: { visibility, roots: roots.map((root) => finish(root, zeroed)) }, diagnostics };
+}
+
+/**
+ * Whether the addresses were withheld: the kernel writes all of them as zero, or none. A single line such as `PCI Bus` may
+ * be zero by itself; memory cannot be. So a map with zeros for all of its `System RAM` is not taken for a whole one because
+ * of another line that has an address.
+ */
+function isZeroed(roots: readonly Draft[]): boolean {
+  const isZero = ({ start, end }: Range): boolean => start === 0n && end === 1n;
+  const ram = roots.filter(({ name }) => name === "System RAM");
+  return roots.length > 0 && (ram.length > 0 ? ram.every(isZero) : [...walk({ roots })].every(isZero));
 }
 
 function finish(draft: Draft, zeroed: boolean): IomemNode {

@@ -172,7 +172,6 @@ function explicitProfile({ iomem, pageSize }: HostFacts, size: number, random: R
     ...rest,
     crash: !preserveContext && random.oneIn(5),
     preserveContext,
-    reentrant: preserveContext && random.oneIn(2),
     checksum: !preserveContext && drawChecksum(random),
   };
 }

@@ -20,3 +20,12 @@ Deno.test({
     assert((tally["host refused"] ?? 0) >= 50);
   },
 });
+
+Deno.test({
+  name: "cases that failed before stay mended",
+  permissions: "none",
+  fn() {
+    // A memory map of zeros, but for a crash reservation beyond its parent.
+    for (const [seed, index] of [[31337, 94553]] as const) assertEquals(runCase(seed, index, {}), undefined);
+  },
+});

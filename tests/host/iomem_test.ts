@@ -199,3 +199,36 @@ pure("a map of absurd depth is refused, not followed", () => {
     .join("\n");
   assertEquals(parseIomem(text).diagnostics.some(({ code }) => code === "iomem-indentation"), true);
 });
+
+Deno.test({
+  name: "a map that has no address for any memory is zeroed, whatever another line says; a zero line alone is not",
+  permissions: "none",
+  fn() {
+    const zeroed = [
+      "00000000-00000001 : Reserved",
+      "00000000-00000000 : System RAM",
+      "  00000000-12345678 : Crash kernel",
+      "00000000-00000fff : Reserved",
+      "00000000-00000000 : System RAM",
+    ].join("\n");
+    const { iomem, diagnostics } = parseIomem(zeroed);
+    assertEquals(iomem.visibility, "zeroed");
+    assertEquals(diagnostics.map(({ code }) => code), ["iomem-zeroed"]);
+    assertEquals([...walk(iomem)].every(({ start, end }) => start === end), true);
+    assertEquals(crashReservations(iomem), []);
+    const ordinary =
+      "00001000-0009ffff : System RAM\n000a0000-000fffff : Reserved\n  00000000-00000000 : PCI Bus 0000:00\n";
+    assertEquals(parseIomem(ordinary).iomem.visibility, "full");
+  },
+});
+
+Deno.test({
+  name: "a reservation that reaches beyond the memory around it does not count",
+  permissions: "none",
+  fn() {
+    const map = (crash: string): readonly unknown[] =>
+      crashReservations(parseIomem(`00100000-3fffffff : System RAM\n  ${crash} : Crash kernel\n`).iomem);
+    assertEquals(map("10000000-1fffffff"), [{ start: 0x1000_0000n, end: 0x2000_0000n }]);
+    for (const crash of ["10000000-4fffffff", "00000000-1fffffff", "50000000-5fffffff"]) assertEquals(map(crash), []);
+  },
+});
