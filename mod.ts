@@ -65,6 +65,7 @@ export {
 export { planHost, type PlanHostOptions, type PlannedForHost } from "./src/app/plan_host.ts";
 export {
   type LoadEvents,
+  type LoadHold,
   type LoadOptions,
   type LoadOutcome,
   loadPlan,
@@ -75,10 +76,12 @@ export type { CarriedOut, CheckedAgainst, CrashKernelAfter } from "./src/app/car
 export {
   canReboot,
   execLoaded,
+  type ExecOptions,
   type ExecOutcome,
   type Readiness,
   readyToExec,
   type RebootWay,
+  type SpentPayload,
 } from "./src/app/exec.ts";
 export { unload, type UnloadCall, type UnloadEvents, type UnloadOutcome } from "./src/app/unload.ts";
 export { type CapturedHost, captureHost, type CaptureRequest } from "./src/app/capture_host.ts";
@@ -96,7 +99,7 @@ export type { ImageStatus, Status } from "./src/state/status.ts";
 export type { ReservationStatus, ReservedRange } from "./src/state/crash_status.ts";
 export type { Described, LoadRecord } from "./src/state/record.ts";
 export type { RoundTrip } from "./src/state/round_trip.ts";
-export { StoreError } from "./src/state/record_store.ts";
+export { type ImageSlot, StoreError, type StoreLock } from "./src/state/record_store.ts";
 export { layerFiles } from "./src/app/layer_files.ts";
 export { type FoundStatus, status } from "./src/app/status.ts";
 export type { Progress, Reading } from "./src/app/image_file.ts";

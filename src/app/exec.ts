@@ -27,12 +27,15 @@ export type Readiness =
   | { readonly kind: "unknown" }
   /** This process is in a PID namespace of its own, from where reboot(2) boots no loaded image. */
   | { readonly kind: "pid-namespace" }
-  | Spent;
+  | SpentPayload;
 
 /** The payload has run at `ranAt`, and a second run without another load would crash the system. */
-export interface Spent {
+export interface SpentPayload {
+  /** How it ended. */
   readonly kind: "spent";
+  /** The running kernel's release. */
   readonly release: string;
+  /** When it ran, in UTC. */
   readonly ranAt: string;
 }
 
@@ -48,7 +51,7 @@ export function readyToExec(now: boolean): Readiness {
   return canReboot(way, facts) ? { kind: "ready", way } : { kind: "pid-namespace" };
 }
 
-function spentBy(facts: HostFacts, found: FoundRecord): Spent | undefined {
+function spentBy(facts: HostFacts, found: FoundRecord): SpentPayload | undefined {
   if (found.kind !== "record" || comesBack(facts, found) !== true || !isSpent(found.record, facts)) return undefined;
   return { kind: "spent", release: facts.release, ranAt: found.record.ranAt ?? "" };
 }
@@ -72,7 +75,7 @@ export type ExecOutcome =
   /** The payload came back; `once` if it must be loaded again before it may run once more. */
   | { readonly kind: "returned"; readonly took: RoundTrip; readonly once: boolean }
   | { readonly kind: "refused"; readonly error: SyscallError }
-  | Spent;
+  | SpentPayload;
 
 /** What a caller may want to know while the loaded image runs, and what it holds already. */
 export interface ExecOptions {

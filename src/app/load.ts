@@ -84,7 +84,8 @@ export async function judgeLoad(
 }
 
 /** The lock, for as long as the outcome of a load is kept; undefined where nothing had to be loaded. */
-export interface Held extends Disposable {
+export interface LoadHold extends Disposable {
+  /** The lock: `execLoaded` takes it over. */
   readonly store?: StoreLock;
 }
 
@@ -117,7 +118,7 @@ export async function loadPlan(
   what: string | Plan,
   options: LoadOptions = {},
   events: LoadEvents = {},
-): Promise<LoadOutcome & Held> {
+): Promise<LoadOutcome & LoadHold> {
   using held = new DisposableStack();
   const judge = async (): Promise<LoadTask | LoadOutcome> => {
     const judged = held.use(await judgeLoad(what, options, events));
@@ -125,7 +126,7 @@ export async function loadPlan(
     if (options.exec === true && !canReboot(judged.way, judged.checked.facts)) return { kind: "pid-namespace" };
     return judged.already === undefined ? judged : { kind: "already", task: judged, record: judged.already };
   };
-  const end = (outcome: LoadOutcome, store?: StoreLock): LoadOutcome & Held => {
+  const end = (outcome: LoadOutcome, store?: StoreLock): LoadOutcome & LoadHold => {
     const kept = held.move();
     return { ...outcome, ...(store === undefined ? {} : { store }), [Symbol.dispose]: () => kept.dispose() };
   };

@@ -90,6 +90,8 @@ export interface ProfileInput {
   readonly crash?: boolean | undefined;
   /** Whether to save the running system, which continues when the payload returns. Default: false. */
   readonly preserve_context?: boolean | undefined;
+  /** With `preserve_context`: the payload leaves its next entry point, so that it can run again without another load. */
+  readonly reentrant?: boolean | undefined;
   /** Which system call loads the image. Default: `auto`; the plan says which was chosen, and why. */
   readonly load?: LoadChoice | undefined;
   /** The architecture that kexec_load is given. Default: `default`. */

@@ -118,8 +118,9 @@ Deno.test({
     await panic(t, machine, { release: way.at(-1)?.release ?? "", arch: "aarch64", cpu: 0 });
 
     await t.step("the machine can be powered off", async () => {
+      const before = machine.console().length;
       await assertRejects(() => machine.run("poweroff -f"), Error, "went down");
-      assertMatch(machine.console(), /reboot: Power down/);
+      assertMatch(machine.console(before), /reboot: Power down/);
     });
   },
 });
@@ -148,11 +149,12 @@ Deno.test({
     await profile(machine, `kernel: /boot/vmlinuz-${kernel?.name}\ninitrd: /boot/initrd\ncmdline: ${cmdline}`);
     // In the stored code a prime differs from the one with which the sums are taken at load: movz x9, #imm16 at bit 5.
     await writeFlippedPlan(machine, AT.xxh64Region, 1 << 5);
+    const before = machine.console().length;
     await machine.output("warmboot load /run/flipped.json");
     const halted = machine.sees("does not match its checksum; halted");
     machine.run("warmboot exec --now").catch(() => undefined);
     await halted;
-    assertMatch(machine.console(), /warmboot: segment 1 at 0x[0-9a-f]+ does not match its checksum; halted/);
-    assertNotMatch(machine.console(), /Kernel panic/);
+    assertMatch(machine.console(before), /warmboot: segment 1 at 0x[0-9a-f]+ does not match its checksum; halted/);
+    assertNotMatch(machine.console(before), /Kernel panic/);
   },
 });

@@ -58,8 +58,8 @@ export interface Machine extends AsyncDisposable {
   write(path: string, content: Uint8Array | string): Promise<void>;
   /** The bytes of a file. */
   read(path: string): Promise<Uint8Array<ArrayBuffer>>;
-  /** Everything that the console said. */
-  console(): string;
+  /** Everything that the console said, or what it said from a place on, which is the length of what it had said then. */
+  console(from?: number): string;
   /** Resolves when the console says this text, after this call. `timeout` in seconds. @throws {Error} if it does not */
   sees(text: string, timeout?: number): Promise<Sight>;
 }
@@ -133,8 +133,8 @@ class RunningMachine implements Machine {
     return this.#boot;
   }
 
-  console(): string {
-    return this.#console;
+  console(from = 0): string {
+    return this.#console.slice(from);
   }
 
   async sees(text: string, timeout = 240): Promise<Sight> {

@@ -76,7 +76,10 @@ Deno.test({
       async () => {
         await machine.output("echo kept > /disk/note");
         await machine.output("(while sleep 1; do echo >>/run/ticks; done) >/dev/null 2>&1 & echo $! >/run/pid");
-        const loading = await machine.run("warmboot plan -v /run/preserve.yaml && warmboot load /run/preserve.yaml", SLOW);
+        const loading = await machine.run(
+          "warmboot plan -v /run/preserve.yaml && warmboot load /run/preserve.yaml",
+          SLOW,
+        );
         const [code, text] = said(loading);
         assertEquals([code, await loaded(machine)], [EXIT.ok.code, "1"], text);
         assertMatch(text, /mark \(see 0x4f0\) +0x4001000 to 0x4002000/);

@@ -58,7 +58,7 @@ const REPLAYED = "EXT4-fs (vda): recovery complete";
 async function reboot(machine: Machine, command: string): Promise<{ readonly cmdline: string; readonly said: string }> {
   const before = machine.console().length;
   const { cmdline } = await machine.runToBoot(command, { timeout: 240 });
-  return { cmdline, said: machine.console().slice(before) };
+  return { cmdline, said: machine.console(before) };
 }
 
 interface Host {

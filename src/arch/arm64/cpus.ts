@@ -1,7 +1,6 @@
+import { isSince } from "../../core/release.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import { kernelParameter, parseCmdline } from "../../profile/cmdline/cmdline.ts";
-import { releaseNumbers } from "../../core/release.ts";
-import { keepsBound } from "../../profile/release_range.ts";
 import { rootChild, textsOf } from "./nodes.ts";
 
 /** Why the running kernel cannot hand over its CPUs. */
@@ -12,7 +11,7 @@ export type StuckCpus =
   | { readonly kind: "protected-kvm" };
 
 /** Before Linux 5.16 nothing asks for protected KVM. */
-const ASKED_SINCE = { relation: ">=", numbers: [5, 16] } as const;
+const ASKED_SINCE = [5, 16] as const;
 
 /**
  * Why the running kernel refuses to load anything but a crash image, with EBUSY: cpus_are_stuck_in_kernel() in
@@ -22,8 +21,8 @@ const ASKED_SINCE = { relation: ">=", numbers: [5, 16] } as const;
  */
 export function stuckCpus({ deviceTree, cmdline, release }: HostFacts): StuckCpus | undefined {
   const running = parseCmdline(cmdline ?? "");
-  const asked = keepsBound(releaseNumbers(release) ?? [], ASKED_SINCE);
-  if (asked && kernelParameter(running, "kvm_arm.mode")?.value === "protected") return { kind: "protected-kvm" };
+  const isProtected = kernelParameter(running, "kvm_arm.mode")?.value === "protected";
+  if (isProtected && isSince(release, ASKED_SINCE) === true) return { kind: "protected-kvm" };
   const cpus = deviceTree === undefined ? undefined : rootChild(deviceTree, "cpus");
   const methods = (cpus?.children ?? [])
     .filter((node) => textsOf(node, "device_type")[0] === "cpu" && /^ok(ay)?$/.test(textsOf(node, "status")[0] ?? "ok"))

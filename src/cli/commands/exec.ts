@@ -1,4 +1,4 @@
-import type { ExecOutcome, RebootWay, Spent } from "../../app/exec.ts";
+import type { ExecOutcome, RebootWay, SpentPayload } from "../../app/exec.ts";
 import type { StoreLock } from "../../state/record_store.ts";
 import type { ExitName } from "../../core/program.ts";
 import { type Command, DRY_RUN_OPTION, type Invocation, isSet, NOW_OPTION } from "../command.ts";
@@ -54,7 +54,7 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   }
 }
 
-function complainOfSpent({ ranAt, release }: Spent, ports: Ports): ExitName {
+function complainOfSpent({ ranAt, release }: SpentPayload, ports: Ports): ExitName {
   complain(
     `The payload ran at ${ranAt}, and kernel ${release} does not keep its entry point: a second run would crash the system`,
     "Load it again before each run: warmboot load PROFILE. If it leaves its next entry point, set `reentrant: true`",
