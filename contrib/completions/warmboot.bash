@@ -172,10 +172,10 @@ _warmboot_value() {
 # Sets options to those of the command.
 _warmboot_options() {
   case $command in
-    check) options='-o --output --origin --fix -h --help --version --color' ;;
-    plan) options='-o --output -v --verbose --brief --picture --out --facts --facts-dir -h --help --version --color' ;;
+    check) options='-o --output --strict --origin --fix -h --help --version --color' ;;
+    plan) options='-o --output -v --verbose --brief --picture --out --facts --facts-dir --unmatched --strict -h --help --version --color' ;;
     diff) options='-o --output --facts -h --help --version --color' ;;
-    load) options='--dry-run --exec --now --force -h --help --version --color' ;;
+    load) options='--dry-run --exec --now --force --strict -h --help --version --color' ;;
     exec) options='--now --dry-run -h --help --version --color' ;;
     unload) options='--crash --dry-run -h --help --version --color' ;;
     status) options='-o --output --booted -h --help --version --color' ;;

@@ -62,6 +62,7 @@ complete -c warmboot -n 'not __warmboot_command >/dev/null' -a help -d 'Show the
 
 complete -c warmboot -n '__warmboot_in check' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__fish_complete_directories (commandline -ct))'
 complete -c warmboot -n '__warmboot_in check' -s o -l output -x -k -a 'text json yaml sarif junit' -d 'Form of the output'
+complete -c warmboot -n '__warmboot_in check' -l strict -d 'Treat warnings as errors, as timers and CI want it'
 complete -c warmboot -n '__warmboot_in check' -l origin -d 'Print each profile as it is after merging, and which file and line set each value'
 complete -c warmboot -n '__warmboot_in check' -l fix -d 'Correct what has only one likely correction, in the files'
 
@@ -73,6 +74,8 @@ complete -c warmboot -n '__warmboot_in plan' -l picture -x -k -a '(__fish_comple
 complete -c warmboot -n '__warmboot_in plan' -l out -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Store the plan in FILE for warmboot load'
 complete -c warmboot -n '__warmboot_in plan' -l facts -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Plan for the host captured in FILE'
 complete -c warmboot -n '__warmboot_in plan' -l facts-dir -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Plan every profile for every host captured in DIR, and print the matrix'
+complete -c warmboot -n '__warmboot_in plan' -l unmatched -d 'With --facts-dir'
+complete -c warmboot -n '__warmboot_in plan' -l strict -d 'Treat warnings as errors, as timers and CI want it'
 
 complete -c warmboot -n '__warmboot_in diff' -k -a '@running\\t\'The running system\' @loaded\\t\'The loaded image\' (__warmboot_names) (__warmboot_files \'yaml|yml\') (__warmboot_files \'json|yaml|yml\')'
 complete -c warmboot -n '__warmboot_in diff' -s o -l output -x -k -a 'text json yaml svg' -d 'Form of the output'
@@ -83,6 +86,7 @@ complete -c warmboot -n '__warmboot_in load' -l dry-run -d 'Print the system cal
 complete -c warmboot -n '__warmboot_in load' -l exec -d 'Go on and reboot into the image, as warmboot exec does'
 complete -c warmboot -n '__warmboot_in load' -l now -d 'Do not ask systemd'
 complete -c warmboot -n '__warmboot_in load' -l force -d 'Load even what is loaded already'
+complete -c warmboot -n '__warmboot_in load' -l strict -d 'Treat warnings as errors, as timers and CI want it'
 
 complete -c warmboot -n '__warmboot_in exec' -l now -d 'Do not ask systemd'
 complete -c warmboot -n '__warmboot_in exec' -l dry-run -d 'Print the system calls and make none'

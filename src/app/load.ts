@@ -15,6 +15,8 @@ import { readFacts } from "./read_facts.ts";
 
 /** How an image is loaded, and what is to happen then. */
 export interface LoadOptions {
+  /** Whether warnings keep an image from being loaded. */
+  readonly strict?: boolean;
   /** Whether to load even what is loaded already. */
   readonly force?: boolean;
   /** Whether the caller goes on and reboots: then only an image that this process can run is loaded. */
@@ -56,12 +58,14 @@ export type NotLoadable =
   | { readonly kind: "unplanned"; readonly diagnostics: readonly Diagnostic[] }
   /** A crash image was to be run by `exec`: the kernel boots it by itself when it panics. */
   | { readonly kind: "crash-exec" }
-  | { readonly kind: "checks-failed"; readonly plan: Plan };
+  | { readonly kind: "checks-failed"; readonly plan: Plan }
+  /** There is a warning, and `strict` was asked for. */
+  | { readonly kind: "warned"; readonly plan: Plan };
 
 /** Plans, and checks the plan against the host as it is now; nothing is loaded. */
 export async function judgeLoad(
   what: string | Plan,
-  { force = false, exec = false, now = false }: LoadOptions = {},
+  { force = false, strict = false, exec = false, now = false }: LoadOptions = {},
   { onReading, onJudged }: LoadEvents = {},
 ): Promise<LoadTask | (NotLoadable & Disposable)> {
   const prepared = typeof what === "string"
@@ -79,6 +83,8 @@ export async function judgeLoad(
   onJudged?.(diagnostics, already === undefined && !(exec && crash) ? plan : undefined);
   if (exec && crash) return over({ kind: "crash-exec" });
   if (already === undefined && !mayRun(plan.checks)) return over({ kind: "checks-failed", plan });
+  const warns = diagnostics.length > 0 || plan.checks.some(({ status }) => status === "warn");
+  if (already === undefined && strict && warns) return over({ kind: "warned", plan });
   const way = rebootWay(facts, now, preservesContext(plan));
   return { kind: "task", plan, checked: { facts, files, contents }, already, way, [Symbol.dispose]: close };
 }

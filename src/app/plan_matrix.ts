@@ -3,7 +3,7 @@ import type { HostFacts } from "../host/facts.ts";
 import type { Plan } from "../plan/plan.ts";
 import { unmetRequirement } from "../plan/rules/requires.ts";
 import type { Profile } from "../profile/profile.ts";
-import type { Matrix, MatrixCell } from "../render/matrix.ts";
+import { type FitReason, type Matrix, type MatrixCell, matrixOf } from "../render/matrix.ts";
 import { type CheckedProfile, checkProfiles } from "./check_files.ts";
 import type { CapturedFiles, Reading } from "./image_file.ts";
 import { type OpenImages, openImages } from "./images.ts";
@@ -47,12 +47,7 @@ export async function planMatrix(
 
   const cells: MatrixCell[] = [];
   for (const profile of profiles) cells.push(...await cellsOf(profile, hosts, onReading));
-  return {
-    format: "warmboot.matrix/1",
-    profiles: profiles.map(({ verdict }) => verdict.file),
-    hosts: hosts.map(({ name }) => name),
-    cells,
-  };
+  return matrixOf(profiles.map(({ verdict }) => verdict.file), hosts.map(({ name }) => name), cells);
 }
 
 function readHost(file: string, folder: string): Host {
@@ -83,8 +78,10 @@ async function cellsOf(
     }
     // Its files may not be captured with a host that the profile is not for.
     const unmet = profile.requires === undefined ? undefined : unmetRequirement(profile.requires, facts);
-    if (unmet !== undefined) cells.push(cell(host, { status: "fail", rule: unmet.rule, message: unmet.message }));
-    else if (captured?.images === undefined) {
+    if (unmet !== undefined) {
+      const reason = { status: "excluded", rule: unmet.rule, message: unmet.message } as const;
+      cells.push(cell(host, { status: "excluded", reasons: [reason] }));
+    } else if (captured?.images === undefined) {
       cells.push(cell(host, await fitOfOpened(profile, facts, local ??= await open(captured))));
     } else {
       using own = await open(captured);
@@ -101,18 +98,23 @@ async function fitOfOpened(profile: Profile, facts: HostFacts, opened: OpenImage
   return fitOf(value, [...opened.diagnostics, ...diagnostics]);
 }
 
-type CellFit = Pick<MatrixCell, "status" | "rule" | "message">;
+type CellFit = Pick<MatrixCell, "status" | "reasons">;
 
+/** Every reason, failures first; a plan without any fits. */
 function fitOf(plan: Plan | undefined, diagnostics: readonly Diagnostic[]): CellFit {
-  const failed = plan?.checks.find(({ status }) => status === "fail");
-  const error = diagnostics.find(({ severity }) => severity === "error");
-  if (failed !== undefined) return { status: "fail", rule: failed.rule, message: failed.message };
-  if (error !== undefined) return { status: "fail", rule: error.code, message: error.message };
-  const warned = plan?.checks.find(({ status }) => status === "warn");
-  if (warned !== undefined) return { status: "warn", rule: warned.rule, message: warned.message };
-  const warning = diagnostics.at(0);
-  if (warning !== undefined) return { status: "warn", rule: warning.code, message: warning.message };
-  return { status: plan === undefined ? "fail" : "ok" };
+  const reasons = [
+    ...diagnostics.map(({ code, severity, message }): FitReason => ({
+      status: severity === "error" ? "fail" : "warn",
+      rule: code,
+      message,
+    })),
+    ...(plan?.checks ?? []).flatMap(({ rule, status, message }): readonly FitReason[] =>
+      status === "pass" ? [] : [{ status, rule, message }]
+    ),
+  ];
+  const failures = reasons.filter(({ status }) => status === "fail");
+  const status = failures.length > 0 || plan === undefined ? "fail" : reasons.length > 0 ? "warn" : "ok";
+  return { status, reasons: [...failures, ...reasons.filter((reason) => reason.status !== "fail")] };
 }
 
 function noHosts(folder: string): Diagnostic {

@@ -73,6 +73,9 @@ export const FACTS_OPTION: Option = {
 /** `--dry-run`. */
 export const DRY_RUN_OPTION: Option = { name: "dry-run", doc: "Print the system calls and make none" };
 
+/** `--strict`. */
+export const STRICT_OPTION: Option = { name: "strict", doc: "Treat warnings as errors, as timers and CI want it" };
+
 /** `--now`. */
 export const NOW_OPTION: Option = {
   name: "now",

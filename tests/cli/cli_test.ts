@@ -165,3 +165,32 @@ Deno.test("a reader that goes away early is no defect", async () => {
   const { stderr } = await child.output();
   assertEquals(new TextDecoder().decode(stderr), "");
 });
+
+Deno.test("an invalid profile is diagnostics for a program, in the form of check", async () => {
+  const bad = write("invalid.yaml", "version: 1\nkernal: a\n");
+  const { code, stdout } = await run(["plan", bad, "--facts", facts, "-o", "json"]);
+  assertEquals(code, EXIT.data.code);
+  assertValid("check", stdout);
+  const { format, files } = JSON.parse(stdout);
+  assertEquals([format, files[0].file, files[0].valid], ["warmboot.check/1", bad, false]);
+  assert(files[0].diagnostics.length > 0);
+});
+
+Deno.test("--strict makes warnings errors of check and plan", async () => {
+  const profiles = join(folder, "profiles");
+  Deno.mkdirSync(profiles);
+  write("profiles/web.yaml", "version: 1\nkernel: ../vmlinuz\ncmdline: ro\n");
+  write("profiles/unused.yaml", "kernel: ../vmlinuz\n");
+  // An image is loaded on that host already.
+  const text = Deno.readTextFileSync(facts).replace('"/sys/kernel/kexec_loaded": "0', '"/sys/kernel/kexec_loaded": "1');
+  const warned = ["plan", profile, "--facts", write("loaded.json", text)];
+  const without = await Promise.all([run(["check", profiles]), run(warned)]);
+  assertEquals(without.map(({ code }) => code), [0, 0], without[1]?.stdout);
+  const strict = await Promise.all([
+    run(["check", profiles, "--strict"]),
+    run([...warned, "--strict"]),
+    run(["check", profile, "--strict"]),
+    run(["plan", profile, "--facts", facts, "--strict"]),
+  ]);
+  assertEquals(strict.map(({ code }) => code), [EXIT.data.code, EXIT.unavailable.code, 0, 0], strict[3]?.stdout);
+});

@@ -147,7 +147,7 @@ Deno.test("a plan is made of all layers, a missing image is told of where it is 
   assertEquals(over.code, EXIT.usage.code, over.stderr);
 });
 
-Deno.test("the matrix says which profile fits which host, and exits by whether each fits one", async () => {
+Deno.test("the matrix says which profile fits which host, and exits by whether one fails on a host that it is for", async () => {
   using folder = folderOf({
     "vmlinuz": bzImage(),
     "p/fits.yaml": "version: 1\nkernel: ../vmlinuz\ncmdline: ro\n",
@@ -161,20 +161,28 @@ Deno.test("the matrix says which profile fits which host, and exits by whether e
   assertEquals(all.code, EXIT.unavailable.code, all.stderr);
   const { hosts, cells } = JSON.parse(all.stdout);
   assertEquals(hosts, ["deep/other", "vm"]);
-  assertEquals(cells.map((cell: { status: string; rule?: string }) => `${cell.status} ${cell.rule}`), [
+  const rules = (cell: { status: string; reasons: { rule: string }[] }) =>
+    [cell.status, ...cell.reasons.map(({ rule }) => rule)].join(" ");
+  assertEquals(cells.map(rules).map((line: string) => line.split(" ").slice(0, 2).join(" ")), [
     "fail architecture",
-    "ok undefined",
-    "fail requires-hostname",
-    "fail requires-hostname",
+    "ok",
+    "excluded requires-hostname",
+    "excluded requires-hostname",
   ]);
   const one = await run(["plan", at("p/fits.yaml"), "--facts-dir", at("hosts")], READ);
-  assertEquals(one.code, EXIT.ok.code, one.stderr);
+  assertEquals(one.code, EXIT.unavailable.code, one.stderr);
+  Deno.removeSync(at("hosts/deep"), { recursive: true });
+  const fine = await run(["plan", at("p"), "--facts-dir", at("hosts")], READ);
+  assertEquals(fine.code, EXIT.ok.code, fine.stdout);
+  assertStringIncludes(fine.stdout, "Fits no host: ");
+  const unmatched = await run(["plan", at("p"), "--facts-dir", at("hosts"), "--unmatched"], READ);
+  assertEquals(unmatched.code, EXIT.unavailable.code, unmatched.stdout);
   const file = await run(["plan", at("p/fits.yaml"), "--facts-dir", at("hosts/vm.json")], READ);
   assertEquals(file.code, EXIT.noinput.code, file.stderr);
   assertStringIncludes(file.stderr, "vm.json is a file");
   const bad = await run(["plan", at("p/fits.yaml"), "--facts-dir", at("bad")], READ);
   assertEquals(bad.code, EXIT.data.code, bad.stderr);
-  for (const args of [["--facts-dir", at("hosts"), "--out", at("o")], [at("p/none.yaml")]]) {
+  for (const args of [["--facts-dir", at("hosts"), "--out", at("o")], [at("p/none.yaml")], ["--unmatched"]]) {
     assertEquals((await run(["plan", at("p/fits.yaml"), ...args], READ)).code, EXIT.usage.code);
   }
 });

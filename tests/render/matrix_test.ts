@@ -1,105 +1,126 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { Validator } from "@cfworker/json-schema";
-import { fittingNone, type Matrix, type MatrixCell, matrixSchema, matrixText } from "../../src/render/matrix.ts";
+import {
+  type FitReason,
+  hasFailures,
+  hasUnmatched,
+  type Matrix,
+  type MatrixCell,
+  matrixOf,
+  matrixSchema,
+  matrixText,
+} from "../../src/render/matrix.ts";
 import { PLAIN } from "../../src/render/style.ts";
 
 const LAYOUT = { style: PLAIN, width: 80 };
 
+type Fit = Pick<MatrixCell, "status"> & { readonly rule?: string; readonly message?: string };
+
 function matrix(
   profiles: readonly string[],
   hosts: readonly string[],
-  fit: (profile: string, host: string) => Partial<MatrixCell>,
+  fit: (profile: string, host: string) => Fit | undefined,
 ): Matrix {
-  return {
-    format: "warmboot.matrix/1",
+  return matrixOf(
     profiles,
     hosts,
-    cells: profiles.flatMap((profile) =>
-      hosts.map((host): MatrixCell => ({ profile, host, status: "ok", ...fit(profile, host) }))
+    profiles.flatMap((profile) =>
+      hosts.map((host): MatrixCell => {
+        const { status, rule, message } = fit(profile, host) ?? { status: "ok" };
+        const reasons: readonly FitReason[] = status === "ok" || rule === undefined
+          ? []
+          : [{ status, rule, message: message ?? "" }];
+        return { profile, host, status, reasons };
+      })
     ),
-  };
+  );
 }
 
-const SMALL = matrix(
-  ["db.yaml", "web.yaml"],
-  ["db1", "web1"],
-  (profile, host) =>
-    profile.slice(0, 2) === host.slice(0, 2)
-      ? {}
-      : { status: "fail", rule: "requires-hostname", message: "Another host" },
-);
+function test(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
 
-Deno.test({
-  name: "the matrix is a table with the reasons under it",
-  permissions: "none",
-  fn() {
-    assertEquals(
-      matrixText(SMALL, LAYOUT),
-      [
-        "          db1   web1",
-        "db.yaml   ok    FAIL",
-        "web.yaml  FAIL  ok",
-        "",
-        "FAIL  db.yaml on web1:",
-        "      Another host [requires-hostname]",
-        "",
-        "FAIL  web.yaml on db1:",
-        "      Another host [requires-hostname]",
-        "",
-        "Every profile fits at least one host",
-        "",
-      ].join("\n"),
-    );
-    assertEquals(
-      new Validator({ ...matrixSchema() }, "7", false).validate(JSON.parse(JSON.stringify(SMALL))).errors,
-      [],
-    );
-  },
+test("the matrix is a table with the causes under it; a host that a profile is not for has a dash", () => {
+  const small = matrix(["db.yaml", "web.yaml"], ["db1", "web1", "web2"], (profile, host) => {
+    if (profile.slice(0, 2) !== host.slice(0, 2)) {
+      return { status: "excluded", rule: "requires-hostname", message: "Another host" };
+    }
+    return host === "web2" ? { status: "fail", rule: "lockdown", message: "The kernel is locked down" } : undefined;
+  });
+  assertEquals(
+    matrixText(small, LAYOUT),
+    [
+      "          db1   web1  web2",
+      "db.yaml   ok    -     -",
+      "web.yaml  -     ok    FAIL",
+      "",
+      "FAIL  lockdown of web.yaml: 1 host: web2",
+      "      The kernel is locked down",
+      "",
+      "Has no profile that fits: web2",
+      "1 of 2 profiles fails on hosts that it is for",
+      "",
+    ].join("\n"),
+  );
+  assertEquals(
+    new Validator({ ...matrixSchema() }, "7", false).validate(JSON.parse(JSON.stringify(small))).errors,
+    [],
+  );
+  assertEquals([hasFailures(small), hasUnmatched(small)], [true, true]);
 });
 
-Deno.test({
-  name: "a matrix that is too wide becomes a list, within its columns, each reason given once",
-  permissions: "none",
-  fn() {
-    const hosts = Array.from({ length: 30 }, (_, index) => `rack4-node${index}`);
-    const wide = matrix(
-      ["web.yaml"],
-      hosts,
-      (_, host) =>
-        host.endsWith("7") ? {} : { status: "warn", rule: "already-loaded", message: "An image is loaded already" },
-    );
-    const lines = matrixText(wide, LAYOUT).split("\n");
-    assertEquals(lines.filter((line) => line.length > 80), []);
-    assertEquals(lines.slice(0, 2), ["web.yaml", "  ok    rack4-node7, rack4-node17, rack4-node27"]);
-    assertEquals(lines.filter((line) => line.includes("already-loaded")).length, 1);
-  },
+test("a thousand hosts fit a screen: counts, and each cause once whatever numbers it names", () => {
+  const hosts = Array.from({ length: 1000 }, (_, index) => `web${String(index).padStart(4, "0")}`);
+  const wide = matrix(["web.yaml", "db.yaml"], hosts, (profile, host) => {
+    const number = Number(host.slice(3));
+    if (profile === "db.yaml") return { status: "excluded", rule: "requires-hostname", message: "Another host" };
+    if (number < 212) return { status: "fail", rule: "lockdown", message: "The kernel is locked down" };
+    return number < 500 ? { status: "warn", rule: "memory", message: `Only ${number}.5 MiB are free` } : undefined;
+  });
+  const lines = matrixText(wide, LAYOUT).split("\n");
+  assertEquals(lines.filter((line) => line.length > 80), []);
+  assert(lines.length < 24, String(lines.length));
+  assertEquals(lines.slice(0, 2), [
+    "web.yaml  ok 500  warn 288  FAIL 212  - 0",
+    "db.yaml   ok 0  warn 0  FAIL 0  - 1000",
+  ]);
+  const text = lines.join(" ").replaceAll(/ +/g, " ");
+  assertStringIncludes(text, "FAIL lockdown of web.yaml: 212 hosts: web0000, web0001, ");
+  assertStringIncludes(text, "warn memory of web.yaml: 288 hosts: web0212, ");
+  assertStringIncludes(text, "Fits no host: db.yaml");
+  assertStringIncludes(text, "1 of 2 profiles fails on hosts that it is for");
+  assert(text.indexOf("lockdown") < text.indexOf("memory"));
 });
 
-Deno.test({
-  name: "a profile that fails everywhere fits none; one that warns fits",
-  permissions: "none",
-  fn() {
-    const some = matrix(["a", "b"], ["h\u001b[2J"], (profile) => ({ status: profile === "a" ? "fail" : "warn" }));
-    assertEquals(fittingNone(some), ["a"]);
-    const text = matrixText(some, LAYOUT);
-    assertStringIncludes(text, "1 of 2 profiles fits no host");
-    assert(!text.includes("\u001b"));
-  },
+test("what `requires` excludes is not a failure; what fits nothing is named", () => {
+  const fine = matrix(
+    ["a", "b"],
+    ["a1", "b1"],
+    (profile, host) => host.startsWith(profile) ? undefined : { status: "excluded", rule: "r", message: "m" },
+  );
+  assertEquals([hasFailures(fine), hasUnmatched(fine), fine.unmatched], [false, false, { profiles: [], hosts: [] }]);
+  assertStringIncludes(matrixText(fine, LAYOUT), "Every profile fits the hosts that it is for");
+  const unmatched = matrix(
+    ["a", "b"],
+    ["a1", "c1"],
+    (profile, host) => host.startsWith(profile) ? undefined : { status: "excluded", rule: "r", message: "m" },
+  );
+  assertEquals([hasFailures(unmatched), unmatched.unmatched], [false, { profiles: ["b"], hosts: ["c1"] }]);
 });
 
-Deno.test({
-  name: "a profile that is named twice has two rows of its own",
-  permissions: "none",
-  fn() {
-    const twice = matrix(
-      ["web.yaml", "web.yaml"],
-      ["web1", "web2"],
-      (_, host) => host === "web1" ? {} : { status: "fail", rule: "r", message: "m" },
-    );
-    const lines = matrixText(twice, LAYOUT).split("\n");
-    assertEquals(lines.slice(0, 3), ["          web1  web2", "web.yaml  ok    FAIL", "web.yaml  ok    FAIL"]);
-    assertEquals(lines.filter((line) => line === "FAIL  web.yaml on web2:").length, 2);
-    const alone = matrix(["web.yaml"], ["db1"], () => ({ status: "fail" }));
-    assertStringIncludes(matrixText(alone, LAYOUT), "The profile fits no host");
-  },
+test("a warning fits, and no name controls the terminal", () => {
+  const some = matrix(["a", "b"], ["h\u001b[2J"], (profile) => ({ status: profile === "a" ? "fail" : "warn" }));
+  assertEquals(some.unmatched, { profiles: ["a"], hosts: [] });
+  assert(!matrixText(some, LAYOUT).includes("\u001b"));
+});
+
+test("a profile that is named twice has two rows of its own", () => {
+  const twice = matrix(
+    ["web.yaml", "web.yaml"],
+    ["web1", "web2"],
+    (_, host) => host === "web1" ? undefined : { status: "fail", rule: "r", message: "m" },
+  );
+  const lines = matrixText(twice, LAYOUT).split("\n");
+  assertEquals(lines.slice(0, 3), ["          web1  web2", "web.yaml  ok    FAIL", "web.yaml  ok    FAIL"]);
+  assertEquals(lines.filter((line) => line === "FAIL  r of web.yaml: 1 host: web2").length, 1);
 });

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { matrixText } from "../../src/render/matrix.ts";
+import { matrixOf, matrixText } from "../../src/render/matrix.ts";
 import { memoryMap } from "../../src/render/memory_map.ts";
 import { memoryLines } from "../../src/render/memory_text.ts";
 import { PLAIN } from "../../src/render/style.ts";
@@ -70,8 +70,10 @@ pure("lines are wrapped by their columns", () => {
 pure("the columns of a matrix stay under their hosts, whatever their names", () => {
   const profiles = ["ウェブ", "de\u0301mo", "web"];
   const hosts = ["東京-1", "bu\u0308ro", "🇩🇪", "h"];
-  const cells = profiles.flatMap((profile) => hosts.map((host) => ({ profile, host, status: "ok" as const })));
-  const text = matrixText({ format: "warmboot.matrix/1", profiles, hosts, cells }, { style: PLAIN, width: 80 });
+  const cells = profiles.flatMap((profile) =>
+    hosts.map((host) => ({ profile, host, status: "ok" as const, reasons: [] }))
+  );
+  const text = matrixText(matrixOf(profiles, hosts, cells), { style: PLAIN, width: 80 });
   const [head = "", ...rows] = text.split("\n").slice(0, 4);
   const starts = hosts.map((host) => textWidth(head.slice(0, head.indexOf(host))));
   for (const row of rows) {

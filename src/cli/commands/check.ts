@@ -5,7 +5,7 @@ import { type ExitName, VERSION, worse } from "../../core/program.ts";
 import { jsonText } from "../../core/text.ts";
 import type { AppliedFix } from "../../render/check.ts";
 import type { OriginReport } from "../../render/origin.ts";
-import { type Command, type Invocation, isSet, outputOption, textOption } from "../command.ts";
+import { type Command, type Invocation, isSet, outputOption, STRICT_OPTION, textOption } from "../command.ts";
 import type { Ports } from "../ports.ts";
 import { complain, dataText, exitOf, report, say } from "../report.ts";
 
@@ -16,9 +16,10 @@ export const check: Command = {
   words: { min: 1, max: Infinity },
   summary: "Say whether profiles are valid; no host is needed",
   description:
-    "Reads each profile, with what it extends and its drop-ins, and reports every problem with the file, line and column that set the value. Of a folder every file *.yaml or *.yml with a `version` is a profile; hidden ones are left out, and files without a version are parts of others. Neither the host nor the files that a profile names are looked at, so this runs anywhere: in an editor, before a commit, in CI.",
+    "Reads each profile, with what it extends and its drop-ins, and reports every problem with the file, line and column that set the value. Of a folder every file *.yaml or *.yml with a `version` is a profile; hidden ones are left out, and files without a version are parts of others. Neither the host nor the files that a profile names are looked at, so this runs anywhere: in an editor, before a commit, in CI.\nThe exit code of several profiles is the highest of theirs; that of one is its first error's.",
   options: [
     outputOption("text", "json", "yaml", "sarif", "junit"),
+    STRICT_OPTION,
     { name: "origin", doc: "Print each profile as it is after merging, and which file and line set each value" },
     { name: "fix", doc: "Correct what has only one likely correction, in the files; then check what is left" },
   ],
@@ -56,9 +57,11 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   const { checkProfiles } = await import("../../app/check_files.ts");
   let exit: ExitName = "ok";
   const shows = form === "text" || origin;
+  const strict = isSet(invocation, "strict");
   const shown = new Set<string>();
   const checked = checkProfiles(invocation.words, (diagnostics) => {
     exit = worse(exit, exitOf(diagnostics));
+    if (strict && diagnostics.length > 0) exit = worse(exit, "data");
     if (shows) report(diagnostics.filter((each) => isNew(each, shown)), ports);
   });
   ports.out.write(origin ? await originIn(form, checked, ports) : await verdictIn(form, checked, fixed, ports));

@@ -3,7 +3,7 @@ import type { ExitName } from "../../core/program.ts";
 import { visible } from "../../core/text.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type { LoadRecord } from "../../state/record.ts";
-import { type Command, DRY_RUN_OPTION, type Invocation, isSet, NOW_OPTION } from "../command.ts";
+import { type Command, DRY_RUN_OPTION, type Invocation, isSet, NOW_OPTION, STRICT_OPTION } from "../command.ts";
 import type { Ports } from "../ports.ts";
 import { progressOf } from "../progress.ts";
 import { complain, complainRefusal, exitOf, report, say } from "../report.ts";
@@ -22,6 +22,7 @@ export const load: Command = {
     { name: "exec", doc: "Go on and reboot into the image, as `warmboot exec` does" },
     NOW_OPTION,
     { name: "force", doc: "Load even what is loaded already" },
+    STRICT_OPTION,
   ],
   examples: [
     { line: "warmboot load web.yaml", doc: "Load; reboot later with `warmboot exec`" },
@@ -49,7 +50,7 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   const { renderComplaints } = await import("../../render/plan.ts");
   const { mayRun } = await import("../../plan/rules/table.ts");
   const [what = ""] = invocation.words;
-  const options = { force: isSet(invocation, "force"), exec, now };
+  const options = { force: isSet(invocation, "force"), strict: isSet(invocation, "strict"), exec, now };
   const events = {
     onReading: progressOf(ports),
     onJudged: (diagnostics: Parameters<typeof report>[0], plan: Plan | undefined): void => {
@@ -100,6 +101,9 @@ async function complainOf(
     case "checks-failed":
       complain("The plan fails these checks; nothing was loaded", undefined, ports);
       return (await import("../../plan/rules/table.ts")).exitOfChecks(outcome.plan.checks);
+    case "warned":
+      complain("There are warnings, and --strict loads nothing then", "Mend what they name, or omit --strict", ports);
+      return "unavailable";
     case "pid-namespace":
       return complainOfNamespace(ports);
     case "interrupted":

@@ -4,7 +4,15 @@ import { STDIO } from "../../app/files/read_whole.ts";
 import type { Prepared } from "../../app/prepare.ts";
 import { type ExitName, worse } from "../../core/program.ts";
 import type { Plan } from "../../plan/plan.ts";
-import { type Command, FACTS_OPTION, type Invocation, isSet, outputOption, textOption } from "../command.ts";
+import {
+  type Command,
+  FACTS_OPTION,
+  type Invocation,
+  isSet,
+  outputOption,
+  STRICT_OPTION,
+  textOption,
+} from "../command.ts";
 import type { Ports } from "../ports.ts";
 import { progressOf } from "../progress.ts";
 import { complain, dataText, report, say } from "../report.ts";
@@ -16,7 +24,7 @@ export const plan: Command = {
   words: { min: 1, max: Infinity },
   summary: "Show what would happen, and change nothing",
   description:
-    "Reads the host, opens and hashes the files that the profile names, chooses the system call, says why, and checks everything that can be checked before the call.\nThe plan can be stored with --out, reviewed, and carried out with `warmboot load FILE`: exactly as it is, or not at all.\nThe text and -o svg draw the host's memory, with each segment at its address. The text ends with the checks that warn or fail, and a verdict that names them. -o markdown is for a pull request; foreign text in it is escaped.\nWith --facts-dir, plans each profile for each captured host of a folder and prints which fits which: ok, warn or fail, with the first reason. It exits 69 if a profile fits no host.",
+    "Reads the host, opens and hashes the files that the profile names, chooses the system call, says why, and checks everything that can be checked before the call.\nThe plan can be stored with --out, reviewed, and carried out with `warmboot load FILE`: exactly as it is, or not at all.\nThe text and -o svg draw the host's memory, with each segment at its address. The text ends with the checks that warn or fail, and a verdict that names them. -o markdown is for a pull request; foreign text in it is escaped.\nWith --facts-dir, plans each profile for each captured host of a folder and prints which fits which: ok, warn, FAIL, or - for a host that `requires` excludes, and why. It exits 69 if a profile fails on a host that it is for; with --unmatched also if a profile fits no host, or no profile fits a host.\nWith -o json or yaml, an invalid profile prints its diagnostics, as `warmboot check` does.",
   options: [
     outputOption("text", "json", "yaml", "svg", "markdown"),
     { name: "verbose", short: "v", doc: "List the checks that passed as well" },
@@ -30,6 +38,8 @@ export const plan: Command = {
     },
     FACTS_OPTION,
     { name: "facts-dir", value: "DIR", doc: "Plan every profile for every host captured in DIR, and print the matrix" },
+    { name: "unmatched", doc: "With --facts-dir: exit 69 too if a profile fits no host, or no profile fits a host" },
+    STRICT_OPTION,
   ],
   examples: [
     { line: "warmboot plan web.yaml", doc: "Look before a reboot" },
@@ -62,7 +72,7 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
     complain(...misfit, ports);
     return "usage";
   }
-  if (hosts !== undefined) return await showMatrix(invocation.words, hosts, form, ports);
+  if (hosts !== undefined) return await showMatrix(hosts, form, invocation, ports);
   if (others.length > 0 || isFolder(path)) {
     complain("Only one profile is planned for one host", "Plan many for many hosts with --facts-dir DIR", ports);
     return "usage";
@@ -71,7 +81,10 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   using prepared = await prepare(path, { facts, storedPlans: false, onReading: progressOf(ports) });
   const exit = report(prepared.diagnostics, ports);
   const { plan } = prepared;
-  if (plan === undefined) return exit;
+  if (plan === undefined) {
+    if (form === "json" || form === "yaml") ports.out.write(await diagnosticsIn(form, path, prepared));
+    return exit;
+  }
   const file = out === STDIO ? undefined : out;
   const input = file === undefined ? undefined : overwritten(file, path, facts, prepared);
   if (input !== undefined) {
@@ -83,7 +96,10 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
     writeWhole(file, await stored(plan, form), isTaken(file) ? undefined : PRIVATE);
     say(`Stored in ${file}`, ports);
   }
-  return (await import("../../plan/rules/table.ts")).exitOfChecks(plan.checks);
+  const verdict = (await import("../../plan/rules/table.ts")).exitOfChecks(plan.checks);
+  if (verdict !== "ok" || !isSet(invocation, "strict")) return verdict;
+  const warns = plan.checks.some(({ status }) => status === "warn") || prepared.diagnostics.length > 0;
+  return warns ? "unavailable" : "ok";
 }
 
 /** The file among those from which a plan is made that storing it would overwrite. */
@@ -118,6 +134,7 @@ function misfitOf(
       ? undefined
       : [`--${extra} cannot be combined with --facts-dir`, `Plan one profile for one host, or omit --${extra}`];
   }
+  if (given("unmatched")) return ["--unmatched requires --facts-dir", "Add --facts-dir DIR, or omit --unmatched"];
   if (given("brief") && given("verbose")) {
     return ["--brief and --verbose are mutually exclusive", "Use one of them"];
   }
@@ -131,11 +148,17 @@ function misfitOf(
     : undefined;
 }
 
-async function showMatrix(words: readonly string[], hosts: string, form: string, ports: Ports): Promise<ExitName> {
+/** Why there is no plan, for a program: what `check` prints of the profile. */
+async function diagnosticsIn(form: string, file: string, { diagnostics }: Prepared): Promise<string> {
+  const { checkResult } = await import("../../render/check.ts");
+  return await dataText(checkResult([{ file, valid: false, diagnostics }], []), form);
+}
+
+async function showMatrix(hosts: string, form: string, invocation: Invocation, ports: Ports): Promise<ExitName> {
   const { planMatrix } = await import("../../app/plan_matrix.ts");
-  const { fittingNone, matrixText } = await import("../../render/matrix.ts");
+  const { hasFailures, hasUnmatched, matrixText } = await import("../../render/matrix.ts");
   let exit: ExitName = "ok";
-  const matrix = await planMatrix(words, hosts, {
+  const matrix = await planMatrix(invocation.words, hosts, {
     onReading: progressOf(ports),
     onDiagnostics: (diagnostics) => {
       exit = worse(exit, report(diagnostics, ports));
@@ -143,7 +166,9 @@ async function showMatrix(words: readonly string[], hosts: string, form: string,
   });
   if (matrix === undefined) return exit;
   ports.out.write(form === "text" ? matrixText(matrix, ports.out.layout) : await dataText(matrix, form));
-  return exit === "ok" && fittingNone(matrix).length > 0 ? "unavailable" : exit;
+  const strict = isSet(invocation, "strict") && matrix.cells.some(({ status }) => status === "warn");
+  const unmatched = isSet(invocation, "unmatched") && hasUnmatched(matrix);
+  return exit === "ok" && (hasFailures(matrix) || unmatched || strict) ? "unavailable" : exit;
 }
 
 async function shown(
