@@ -10,6 +10,7 @@ import { openLibc } from "../syscall/libc.ts";
 import { isThere } from "./files/write_whole.ts";
 import { holdSignals } from "./hold_signals.ts";
 import { readFacts } from "./read_facts.ts";
+import { systemProgram } from "./system_program.ts";
 
 /**
  * How to run the loaded image: by asking systemd, by the system call itself, or by that call for an image that comes back.
@@ -160,7 +161,8 @@ export async function oldSystemd(): Promise<number | undefined> {
 
 async function systemdVersion(): Promise<string> {
   try {
-    const { stdout } = await new Deno.Command("systemctl", { args: ["--version"], stdin: "null" }).output();
+    const { stdout } = await new Deno.Command(systemProgram("systemctl"), { args: ["--version"], stdin: "null" })
+      .output();
     return new TextDecoder().decode(stdout);
   } catch {
     // That systemctl cannot be run shows, and is reported, when it is asked to reboot.
@@ -170,7 +172,8 @@ async function systemdVersion(): Promise<string> {
 
 async function askSystemd(): Promise<ExecOutcome> {
   try {
-    const { success, code } = await new Deno.Command("systemctl", { args: ["kexec"], stdin: "null" }).spawn().status;
+    const { success, code } = await new Deno.Command(systemProgram("systemctl"), { args: ["kexec"], stdin: "null" })
+      .spawn().status;
     return success ? { kind: "systemd-asked" } : { kind: "systemd-failed", code };
   } catch (error) {
     return { kind: "systemd-missing", reason: error instanceof Error ? error.message : String(error) };

@@ -55,6 +55,8 @@ export async function lockStore(
   const path = `${directory}/lock`;
   const file = attempt(`use ${directory}`, () => {
     Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const reason = foreignFolder(directory);
+    if (reason !== undefined) throw new StoreError(`Cannot use ${directory}: ${reason}`);
     return Deno.openSync(path, { create: true, write: true, mode: 0o600 });
   });
   let waited = false;
@@ -100,6 +102,23 @@ export async function lockStore(
   };
 }
 
+/**
+ * Why a folder is not one that only root, or the user who runs warmboot, can put records into; undefined if it is, or is not
+ * there. Whoever can write to it decides what is taken for loaded.
+ */
+function foreignFolder(directory: string): string | undefined {
+  let stats: Deno.FileInfo;
+  try {
+    stats = Deno.lstatSync(directory);
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    return reasonOf(error);
+  }
+  if (!stats.isDirectory) return stats.isSymlink ? "it is a symbolic link" : "it is not a folder";
+  if (stats.uid !== 0 && stats.uid !== Deno.uid()) return `it belongs to the user ${stats.uid}`;
+  return ((stats.mode ?? 0o777) & 0o022) === 0 ? undefined : "others than its owner may write to it";
+}
+
 /** Closing alone would keep the lock held while a child process still has the descriptor. */
 function giveBack(file: Deno.FsFile): void {
   try {
@@ -137,6 +156,8 @@ function isLockFree(directory: string): boolean {
 }
 
 function readRecord(slot: ImageSlot, directory: string): FoundRecord {
+  const foreign = foreignFolder(directory);
+  if (foreign !== undefined) return { kind: "unreadable", message: `${directory} is not used: ${foreign}` };
   const text = readIfThere(recordPath(directory, slot));
   if (text.kind === "absent") return { kind: "none" };
   if (text.kind === "error") return { kind: "unreadable", message: text.message };
@@ -184,6 +205,7 @@ function attempt<T>(what: string, action: () => T): T {
   try {
     return action();
   } catch (cause) {
+    if (cause instanceof StoreError) throw cause;
     throw new StoreError(`Cannot ${what}: ${reasonOf(cause)}`, { cause });
   }
 }

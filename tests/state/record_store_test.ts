@@ -97,3 +97,29 @@ function linkOf(descriptor: string): string | undefined {
     return undefined;
   }
 }
+
+Deno.test("a folder that is a link, or that others may write to, is neither written to nor believed", async () => {
+  await inStore(async (directory) => {
+    const store = `${directory}/store`;
+    {
+      using lock = await lockStore({ directory: store });
+      lock.prepare("reboot", recordOf("first"));
+      lock.commit("reboot");
+    }
+    assertEquals(seen(store), ["first", false]);
+    Deno.symlinkSync(store, `${directory}/link`);
+    await assertRejects(() => lockStore({ directory: `${directory}/link` }), StoreError, "it is a symbolic link");
+    assertEquals(seen(`${directory}/link`), ["unreadable", false]);
+    for (const mode of [0o770, 0o702]) {
+      Deno.chmodSync(store, mode);
+      await assertRejects(() => lockStore({ directory: store }), StoreError, "others than its owner may write to it");
+      assertEquals(seen(store), ["unreadable", false]);
+    }
+    Deno.chmodSync(store, 0o755);
+    assertEquals(seen(store), ["first", false]);
+    if (Deno.uid() !== 0) return;
+    Deno.chownSync(store, 12345, null);
+    await assertRejects(() => lockStore({ directory: store }), StoreError, "it belongs to the user 12345");
+    assertEquals(seen(store), ["unreadable", false]);
+  });
+});
