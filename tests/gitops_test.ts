@@ -77,6 +77,10 @@ Deno.test("examples/gitops: a faulty change stops the workflow at the step that 
   Deno.writeTextFileSync(db, `${text}\nkernl: x\n`);
   assertEquals((await runStep(check.run, copy.path)).code, 65);
   assertEquals((await runStep(preview.run, copy.path)).code !== 0, true);
+  // Nor does a fault in the first go unnoticed.
+  Deno.writeTextFileSync(db, text);
+  Deno.writeTextFileSync(join(copy.path, "profiles/web.yaml"), "version: 1\nkernl: x\n");
+  assertEquals((await runStep(preview.run, copy.path)).code !== 0, true);
 });
 
 Deno.test("examples/gitops: the unit loads a profile that is in the repository, by a command that there is", () => {
@@ -90,4 +94,32 @@ Deno.test("examples/gitops: the unit loads a profile that is in the repository, 
   assert("words" in invocation);
   const profile = invocation.words[0]?.replace("/srv/boot", EXAMPLE) ?? "";
   assert(Deno.statSync(profile).isFile);
+});
+
+Deno.test("examples/gitops: everything that the workflow fetches is pinned by digest, and it comments by number", () => {
+  const text = Deno.readTextFileSync(join(EXAMPLE, ".github/workflows/boot.yaml"));
+  const actions = [...text.matchAll(/uses: (\S+)(.*)/g)];
+  assert(actions.length >= 3);
+  for (const [line, action = "", version = ""] of actions) {
+    assert(/^[\w/-]+@[0-9a-f]{40}$/.test(action) && /^ # v[\d.]+$/.test(version), line);
+  }
+  const install = steps().find(({ name }) => name === "Install")?.run ?? "";
+  assertStringIncludes(install, "sha256sum --check --strict warmboot.sha256");
+  assert(install.indexOf("sha256sum") < install.indexOf("tar "));
+  const comment = steps().find(({ name }) => name === "Comment")?.run ?? "";
+  assertStringIncludes(comment, 'gh pr comment "$NUMBER"');
+  assertStringIncludes(text, "NUMBER: ${{ github.event.pull_request.number }}");
+  // Names that the author of a pull request chooses are not expanded in scripts.
+  for (const { name, run = "" } of steps()) assert(!/\$\{\{|HEAD_REF/.test(run), name);
+});
+
+Deno.test("examples/gitops: no text of a profile ends the block that shows it", async () => {
+  using copy = copyOf();
+  const web = join(copy.path, "profiles/web.yaml");
+  Deno.writeTextFileSync(web, Deno.readTextFileSync(web).replace("console=tty0", '"x=```", "y=[a](http://b)"'));
+  const { code, output } = await runStep(OURS.at(-1)?.run ?? "", copy.path);
+  assertEquals(code, 0, output);
+  const preview = Deno.readTextFileSync(join(copy.path, "preview.md"));
+  assertStringIncludes(preview, "```");
+  for (const line of preview.split("\n")) assert(line === "" || /^(?: {4}|### )/.test(line), line);
 });

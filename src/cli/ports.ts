@@ -1,6 +1,7 @@
 import { COLOURED, type Layout, PLAIN } from "../render/style.ts";
 import { isJournal, type Severity, withLevel } from "./journal.ts";
 import { writeAll, WriteError } from "../app/files/write_whole.ts";
+import { escapeCommands, isWorkflow } from "./workflow_commands.ts";
 
 /** Where a program writes to. */
 export interface Sink {
@@ -38,7 +39,7 @@ function sink(stream: typeof Deno.stdout, colour: ColourChoice): Sink {
   return {
     layout: { style: coloured ? COLOURED : PLAIN, width: isTerminal ? columns() : 80 },
     isTerminal,
-    write: (text) => writeAll(stream, text),
+    write: (text) => writeAll(stream, isWorkflow(isTerminal) ? escapeCommands(text) : text),
   };
 }
 

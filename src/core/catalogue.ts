@@ -15,7 +15,7 @@ export const CATALOGUE = {
   "unknown-key": { exit: "data", about: "A key is not known" },
   "missing-key": { exit: "data", about: "A required key is missing" },
   // Profiles: the text.
-  "too-large": { exit: "data", about: "A profile, a plan or a capture is larger than warmboot reads" },
+  "too-large": { exit: "data", about: "A file is larger than warmboot reads" },
   "not-text": { exit: "data", about: "A profile is not UTF-8 text" },
   "yaml-syntax": { exit: "data", about: "A profile is not well-formed YAML" },
   "empty-document": { exit: "data", about: "A profile is empty or holds only comments" },

@@ -55,7 +55,8 @@ export const EXPLANATIONS: { readonly [Code in DiagnosticCode]: Explanation } = 
     remedy: "Add the key. A base that a profile extends, or a drop-in, may supply it too.",
   },
   "too-large": {
-    why: "A profile may have 1 MiB, a plan or a capture 64 MiB. Usually a kernel was given in place of a profile.",
+    why:
+      "A profile may have 1 MiB, a plan or a capture 64 MiB, a kernel or an initrd 64 GiB. Usually a kernel was given in place of a profile.",
     example: {
       files: { "web.yaml": `version: 1\nkernel: vmlinuz\n# ${"x".repeat(1 << 20)}\n` },
       run: "check web.yaml",

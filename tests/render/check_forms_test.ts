@@ -241,3 +241,9 @@ Deno.test({
     assertEquals(new Validator({ ...originSchema() }, "7", false).validate(report).errors, []);
   },
 });
+
+Deno.test("SARIF has no link that a profile's text makes", { permissions: "none" }, () => {
+  const linked = { ...error, message: "Unknown key `[click](https://example.org)`" };
+  const [result] = sarifLog([{ file: "p.yaml", valid: false, diagnostics: [linked] }], "1").runs[0]?.results ?? [];
+  assertStringIncludes(result?.message.text ?? "", "\\[click\\](https://example.org)");
+});

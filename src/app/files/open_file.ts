@@ -2,6 +2,7 @@ import { digestBytes } from "../../core/sha256.ts";
 import { basename, dirname } from "@std/path/posix";
 import type { ByteSource } from "../../core/bytes.ts";
 import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
+import { formatSize } from "../../core/number.ts";
 import { suggestFile } from "./suggest_file.ts";
 
 /** What identifies the content of a file, as far as the file system shows it. */
@@ -182,8 +183,20 @@ const SPECIAL_FILES: readonly (readonly [FileKind, string])[] = [
   ["isCharDevice", "a character device"],
 ];
 
+/** No file to boot is larger, bytes; a sparse one, or /proc/kcore, would be read for hours. */
+const SIZE_MAX = 64 * 2 ** 30;
+
 function unsuitable(path: string, stats: Deno.FileInfo): Diagnostic | undefined {
-  if (stats.isFile) return undefined;
+  if (stats.isFile && stats.size <= SIZE_MAX) return undefined;
+  if (stats.isFile) {
+    const most = formatSize(SIZE_MAX);
+    return {
+      code: "too-large",
+      severity: "error",
+      message: `${path} has ${formatSize(stats.size)}, more than any kernel or initrd`,
+      expected: `at most ${most}`,
+    };
+  }
   const [, kind] = SPECIAL_FILES.find(([is]) => stats[is]) ?? ["", "not a regular file"];
   return {
     code: "file-unreadable",

@@ -202,3 +202,20 @@ Deno.test({
 Deno.test("a name that no file can have is refused", () => {
   assertEquals(refusal("/tmp", "a\0b")[0], "file-unreadable");
 });
+
+Deno.test("a file larger than any kernel is refused before it is read", () => {
+  const folder = Deno.makeTempDirSync();
+  try {
+    const path = `${folder}/sparse`;
+    Deno.createSync(path).close();
+    Deno.truncateSync(path, 2 ** 40);
+    const { value, diagnostics } = openFile(path);
+    assertEquals(value, undefined);
+    assertEquals(diagnostics.map(({ code, message }) => [code, message]), [
+      ["too-large", `${path} has 1 TiB, more than any kernel or initrd`],
+    ]);
+    assertEquals(openFile("/proc/kcore").value, undefined);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
