@@ -3,24 +3,29 @@ import { eastAsianWidth } from "get-east-asian-width";
 /** Characters of one column that never join another: these texts need no segmentation. U+00AD is a soft hyphen. */
 const PLAIN = /^[\u0020-\u007e\u00a0-\u00ac\u00ae-\u02ff\u2010-\u2027\u2190-\u21ff\u2400-\u243f]*$/;
 
-/** Takes no column of its own: marks, what Unicode says is invisible, and the Hangul letters that complete a syllable. */
-const JOINED = /^[\p{M}\p{Default_Ignorable_Code_Point}\u1160-\u11ff\ud7b0-\ud7ff]$/u;
-
-/** Drawn as a picture, two columns wide: an emoji by itself, or by a selector, a key cap or a pair that is a flag. */
-const EMOJI = /^(?:\p{RI}{2}|[^]\ufe0f|\p{Emoji_Presentation})/u;
-
-/** The characters of a text as people count them (grapheme clusters), each with its columns. */
-function charactersOf(text: string): readonly { readonly character: string; readonly columns: number }[] {
-  // The first segmenter of a process takes some 20 ms to start, so only texts that need one get here.
-  return [...new Intl.Segmenter("en", { granularity: "grapheme" }).segment(text)]
-    .map(({ segment }) => ({ character: segment, columns: columnsOf(segment) }));
+/** A character as people count them (a grapheme cluster), and its columns. */
+interface Character {
+  readonly text: string;
+  readonly columns: number;
 }
 
-function columnsOf(character: string): number {
-  if (EMOJI.test(character)) return 2;
-  let columns = 0;
-  for (const each of character) columns += JOINED.test(each) ? 0 : eastAsianWidth(each.codePointAt(0) ?? 0);
-  return columns;
+/**
+ * The characters of a text. Unicode's tables are loaded here, at the first text that needs them: the segmenter and the
+ * properties take some 20 ms to start, which all other runs save.
+ */
+function charactersOf(text: string): readonly Character[] {
+  // Marks, what Unicode says is invisible, and the Hangul letters that complete a syllable take no column of their own.
+  const joined = new RegExp("^[\\p{M}\\p{Default_Ignorable_Code_Point}\\u1160-\\u11ff\\ud7b0-\\ud7ff]$", "u");
+  // Drawn two columns wide: an emoji by itself, or by a selector, a key cap or a pair that is a flag.
+  const emoji = new RegExp("^(?:\\p{RI}{2}|[^]\\ufe0f|\\p{Emoji_Presentation})", "u");
+  const columnsOf = (character: string): number => {
+    if (emoji.test(character)) return 2;
+    let columns = 0;
+    for (const each of character) columns += joined.test(each) ? 0 : eastAsianWidth(each.codePointAt(0) ?? 0);
+    return columns;
+  };
+  return [...new Intl.Segmenter("en", { granularity: "grapheme" }).segment(text)]
+    .map(({ segment }) => ({ text: segment, columns: columnsOf(segment) }));
 }
 
 /**
@@ -45,7 +50,7 @@ export function cutToWidth(text: string, columns: number): string {
   for (const each of charactersOf(text)) {
     taken += each.columns;
     if (taken > columns) break;
-    kept += each.character;
+    kept += each.text;
   }
   return `${kept}…`;
 }
