@@ -1,6 +1,7 @@
 import { type Diagnostic, formatPath, type Position } from "../core/diagnostic.ts";
 import type { Layout } from "./style.ts";
 import { visible } from "../core/text.ts";
+import { padToWidth, textWidth } from "./width.ts";
 
 /** Formats a diagnostic for people: where, what, the source line with a caret, expected and found, and what to do. */
 export function renderDiagnostic(diagnostic: Diagnostic, layout: Layout): string {
@@ -36,16 +37,12 @@ function excerpt(position: Position, source: string, { style, width }: Layout): 
   const start = column > room * 0.8 ? column - Math.floor(room * 0.4) : 0;
   const shown = source.slice(start, start + room);
   const before = shown.slice(0, column - start);
-  const carets = "^".repeat(Math.max(1, Math.min(position.length, shown.length - before.length)));
+  const marked = shown.slice(before.length, before.length + position.length);
+  const carets = "^".repeat(Math.max(1, textWidth(visible(marked))));
   // A tab before the place stays a tab, so that the caret is below it however wide the terminal makes it.
-  const pad = before.replaceAll(/[^\t]/g, (character) => wide(character) ? "  " : " ");
+  const pad = before.replaceAll(/[^\t]+/g, (text) => padToWidth("", textWidth(visible(text))));
   return [
     style.dim(`  ${number} |`) + ` ${visible(shown)}`,
     style.dim(`  ${gutter} |`) + ` ${pad}${style.bad(carets)}`,
   ];
-}
-
-function wide(character: string): boolean {
-  return /[\u1100-\u115f\u2e80-\u303e\u3041-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]/
-    .test(character);
 }

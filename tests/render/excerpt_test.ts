@@ -40,10 +40,13 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a wide character before the place takes two columns",
+  name: "the caret is below the place, whatever the width of the characters before it and of its own",
   permissions: "none",
   fn() {
     assertEquals(render("é: 起動 x", 7, 1).slice(2, 3), ["     |    " + "    " + " ^"]);
+    assertEquals(render("e\u0301: x", 5, 1)[2], "     | " + "   ^");
+    assertEquals(render("👩‍👩‍👧: x", 11, 1)[2], "     | " + "    ^");
+    assertEquals(render("a: 起動 x", 4, 2)[2], "     | " + "   ^^^^");
   },
 });
 
