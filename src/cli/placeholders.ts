@@ -33,6 +33,7 @@ export const PLACEHOLDERS: { readonly [word: string]: Placeholder } = {
   DIR: { doc: "A folder.", offers: ["folders"] },
   PATH: { doc: "A file that can be run.", offers: ["files"] },
   LINK: { doc: "An address, or a path relative to where the text is shown.", offers: ["files"] },
+  CODE: { doc: "The code of a diagnostic or the name of a check, as messages show it in brackets.", offers: [] },
   RELEASE: { doc: "The release of a kernel, as uname -r says it.", offers: ["releases"] },
   ID: { doc: "The name of a profile within a unified kernel image, or its number.", offers: [] },
   COMMAND: { doc: "One of the commands.", offers: ["commands"] },

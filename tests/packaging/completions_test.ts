@@ -38,7 +38,7 @@ async function inFolder(test: (folder: string) => Promise<void>): Promise<void> 
 
 /** What is typed, and what a shell offers then. Names under /etc/warmboot are the machine's own, and are left out. */
 const CASES: readonly (readonly [string, readonly string[]])[] = [
-  ["ex", ["exec"]],
+  ["ex", ["exec", "explain"]],
   ["--color never sta", ["status"]],
   ["load w", ["web.plan.json", "web.yaml"]],
   ["load web.yaml ", []],
