@@ -68,7 +68,7 @@ export function canReboot(way: RebootWay, facts: HostFacts): boolean {
   return way === "systemd" || facts.initPidNamespace !== false;
 }
 
-/** How running the loaded image ended; there is no value for a reboot by the system call, which does not return. */
+/** How running the loaded image ended. A reboot by the system call does not return, so no value describes it. */
 export type ExecOutcome =
   | { readonly kind: "systemd-asked" }
   | { readonly kind: "systemd-failed"; readonly code: number }
@@ -125,7 +125,7 @@ async function runLoaded(
 ): Promise<ExecOutcome> {
   const returns = way === "round-trip";
   using libc = openLibc();
-  // A Ctrl-C that comes while the system stands still must not keep the report back; then there is nothing left to stop.
+  // A Ctrl-C that comes while the system is suspended must not suppress the report; then there is nothing left to stop.
   return await holdSignals((): ExecOutcome => {
     let took: RoundTrip | undefined;
     for (const call of REBOOT_NOW) {

@@ -84,6 +84,12 @@ const SEGMENT_CASES: readonly (readonly [string, SegmentChanges, readonly (strin
   ["kexec_load for another architecture", { flags: ["KEXEC_ARCH_386"] }, ["flagBits"], "not the bits of"],
   ["kexec_load for two", { flags: [...ARCH, "KEXEC_ARCH_386"], flagBits: "0x30000" }, ["flags"], "name 2"],
   ["kexec_load for none", { flags: [] }, ["flags"], "the flags name 0"],
+  [
+    "a payload that returns, though nothing is preserved",
+    { reentrant: true },
+    ["reentrant"],
+    "requires KEXEC_PRESERVE",
+  ],
   ["a segment from a file that is not listed", { files: [] }, ["segments", 0], "`files` does not list"],
 ];
 for (const [name, changes, path, says] of SEGMENT_CASES) refused(name, SEGMENT_PLAN, changes, path, says);

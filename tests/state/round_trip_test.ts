@@ -4,6 +4,7 @@ import { alreadyLoaded } from "../../src/state/already_loaded.ts";
 import { comesBack, describeRoundTrip, isSpent, preservesContext, roundTrip } from "../../src/state/round_trip.ts";
 import { statusOf } from "../../src/state/status.ts";
 import type { Plan } from "../../src/plan/plan.ts";
+import { decodePlan } from "../../src/plan/plan_shape.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { renderStatus } from "../../src/render/status.ts";
 import { PLAIN } from "../../src/render/style.ts";
@@ -63,6 +64,23 @@ for (const [name, found, wanted] of OUTLOOKS) {
     },
   });
 }
+
+Deno.test({
+  name: "that a payload is reentrant is in its plan, stored or not, and only where the profile says so",
+  permissions: "none",
+  fn() {
+    const profile = {
+      name: "ping",
+      preserveContext: true,
+      segments: [{ at: 0x400_0000n, source: { kind: "bytes", bytes: Uint8Array.of(0xc3) } }],
+      entry: 0x400_0000n,
+    } as const;
+    const planFor = (reentrant: boolean): Plan =>
+      planned(planBoot({ profile: profileOf({ ...profile, reentrant }), facts, images: { initrd: [] } }).value);
+    assertEquals<unknown>(planFor(true).call, { ...planFor(false).call, reentrant: true });
+    assertEquals(decodePlan(JSON.parse(JSON.stringify(planFor(true))), [], () => {})?.call, planFor(true).call);
+  },
+});
 
 const OLD_KERNEL = { release: "6.12.107" };
 
