@@ -44,8 +44,12 @@ export function absoluteSegments(profile: Profile): Profile {
 }
 
 /** The files that a stored plan names. */
-export function planFiles({ call }: Plan): NamedFiles {
-  const { kernel, initrd, dtb, segments } = rolesOf(call);
+export function planFiles({ call, declared }: Plan): NamedFiles {
+  const { kernel, initrd, dtb } = declared ?? rolesOf(call);
+  // Explicit segments are not repeated in `declared`.
+  const segments = kernel === undefined && call.syscall === "kexec_load"
+    ? [...new Set(call.segments.flatMap(({ source }) => "path" in source ? [source.path] : []))]
+    : [];
   const ref = (path: string): FileRef => ({ path });
   return {
     kernel: kernel === undefined ? undefined : ref(kernel),

@@ -5,7 +5,9 @@ import { innerOf } from "../image/boot_files.ts";
 import { chooseCall } from "../plan/choose.ts";
 import { type FilePart, partKey, type PlanInput } from "../plan/input.ts";
 import type { Plan } from "../plan/plan.ts";
+import { driftOf } from "../plan/drift.ts";
 import { planBoot } from "../plan/planner.ts";
+import { profileOfPlan, recheck } from "../plan/stored.ts";
 import { partsNeeded } from "../plan/segment_call.ts";
 import type { Profile } from "../profile/profile.ts";
 import { type Contents, partOf } from "../syscall/finalize.ts";
@@ -16,6 +18,29 @@ import { unpackImages } from "./unpack_images.ts";
 
 /** Plans a profile for a host, its files opened. */
 export async function planProfile(profile: Profile, facts: HostFacts, opened: OpenImages): Promise<PlannedProfile> {
+  const { input, contents, diagnostics } = await planInput(profile, facts, opened);
+  const planned = hasErrors(diagnostics) ? { value: undefined, diagnostics } : planBoot(input);
+  return { ...planned, contents };
+}
+
+/** Checks a stored plan against the host, its files opened: it is made again, and must come out the same. */
+export async function planStored(plan: Plan, facts: HostFacts, opened: OpenImages): Promise<PlannedProfile> {
+  const profile = profileOfPlan(plan);
+  // Where the host or a file obviously changed, that is what the plan's check says; the file may no longer unpack.
+  if (profile === undefined || driftOf(plan, facts, opened.images).length > 0) {
+    return { value: recheck(plan, facts, opened.images), diagnostics: [], contents: opened.contents };
+  }
+  const { input, contents, diagnostics } = await planInput(profile, facts, opened);
+  if (hasErrors(diagnostics)) return { value: undefined, diagnostics, contents };
+  return { value: recheck(plan, facts, input.images, input.partDigests), diagnostics, contents };
+}
+
+/** What the planner needs of the open files: what they unpack to as far as it is placed, and the digests of their parts. */
+async function planInput(
+  profile: Profile,
+  facts: HostFacts,
+  opened: OpenImages,
+): Promise<{ readonly input: PlanInput; readonly contents: Contents; readonly diagnostics: readonly Diagnostic[] }> {
   const packed = { profile: absoluteSegments(profile), facts, images: opened.images };
   const unpacked = await unpackImages(packed, opened);
   const contents = new Map([...opened.contents, ...unpacked.contents]);
@@ -23,9 +48,7 @@ export async function planProfile(profile: Profile, facts: HostFacts, opened: Op
   const { partDigests, diagnostics } = hasErrors(unpacked.diagnostics)
     ? { partDigests: new Map(), diagnostics: [] }
     : await digestParts(input, opened, contents);
-  const faults = [...unpacked.diagnostics, ...diagnostics];
-  const planned = hasErrors(faults) ? { value: undefined, diagnostics: faults } : planBoot({ ...input, partDigests });
-  return { ...planned, contents };
+  return { input: { ...input, partDigests }, contents, diagnostics: [...unpacked.diagnostics, ...diagnostics] };
 }
 
 /** A plan, and what files unpack to whose parts it places. */

@@ -1,7 +1,6 @@
 import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Plan } from "../plan/plan.ts";
-import { recheck } from "../plan/stored.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { Contents } from "../syscall/finalize.ts";
 import { PLAN_LIMIT, PROFILE_LIMIT } from "./files/read_whole.ts";
@@ -10,11 +9,10 @@ import type { Reading } from "./image_file.ts";
 import { openImages } from "./images.ts";
 import { layerFiles } from "./layer_files.ts";
 import { planFiles, profileFiles } from "./named_files.ts";
-import { planProfile } from "./plan_profile.ts";
+import { planProfile, planStored } from "./plan_profile.ts";
 import { type ReadFacts, readFacts } from "./read_facts.ts";
 import { readOwn } from "./read_plan.ts";
 import { parseNamed, readNamed } from "./read_profile.ts";
-import { unpackPlanned } from "./unpack_images.ts";
 
 /** A plan and the open files behind it; or diagnostics that say why there is none. */
 export interface Prepared extends Disposable {
@@ -96,12 +94,9 @@ export async function prepareFrom(source: PlanSource, host: ReadFacts, onReading
     profileFiles: source.kind === "plan" ? [] : source.files,
     [Symbol.dispose]: () => opened[Symbol.dispose](),
   };
-  if (source.kind === "plan") {
-    const plan = recheck(source.plan, facts, opened.images);
-    const unpacked = await unpackPlanned(source.plan, opened.images, opened);
-    return { ...known, plan, contents: unpacked.contents, diagnostics: [...diagnostics, ...unpacked.diagnostics] };
-  }
-  const planned = await planProfile(source.profile, facts, opened);
+  const planned = source.kind === "plan"
+    ? await planStored(source.plan, facts, opened)
+    : await planProfile(source.profile, facts, opened);
   const { value: plan, contents } = planned;
   return { ...known, plan, contents, diagnostics: [...diagnostics, ...planned.diagnostics.map(place)] };
 }

@@ -1,5 +1,5 @@
 import { parse } from "@std/yaml";
-import type { Checked, Diagnostic } from "../core/diagnostic.ts";
+import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import { isMap } from "../core/shape.ts";
 import type { Plan } from "../plan/plan.ts";
 import { decodePlan } from "../plan/plan_shape.ts";
@@ -18,7 +18,7 @@ export function ownDocument(bytes: Uint8Array): OwnDocument | undefined {
   const written = FORMAT.exec(text)?.[1];
   if (written === undefined) return undefined;
   try {
-    const value = /^\s*\{/.test(text) ? JSON.parse(text) : parse(text, { schema: "json" });
+    const value = /^\s*\{/.test(text) ? parseJson(text) : parse(text, { schema: "json" });
     const format = isMap(value) ? value.format : undefined;
     return typeof format === "string" && format.startsWith("warmboot.") ? { format, value } : undefined;
   } catch (error) {
@@ -28,14 +28,52 @@ export function ownDocument(bytes: Uint8Array): OwnDocument | undefined {
   }
 }
 
+/** Parses JSON in which no key occurs twice: a reader may see the first, and JSON.parse takes the last. @throws {SyntaxError} */
+function parseJson(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  if (countColons(text) !== countKeys(value)) throw new SyntaxError("A key occurs twice in one map");
+  return value;
+}
+
+/** The colons outside of strings: in JSON, each follows a key. */
+function countColons(text: string): number {
+  let count = 0;
+  for (let at = 0; at < text.length; at++) {
+    if (text[at] === ":") count++;
+    if (text[at] !== '"') continue;
+    do at = text.indexOf('"', at + 1); while (isEscaped(text, at));
+  }
+  return count;
+}
+
+/** Whether an odd number of backslashes comes before a place. */
+function isEscaped(text: string, at: number): boolean {
+  let start = at;
+  while (text[start - 1] === "\\") start--;
+  return (at - start) % 2 === 1;
+}
+
+/** The keys of all maps in a value, however deep it is nested. */
+function countKeys(value: unknown): number {
+  let count = 0;
+  const left: unknown[] = [value];
+  while (left.length > 0) {
+    const each = left.pop();
+    if (typeof each !== "object" || each === null) continue;
+    if (!Array.isArray(each)) count += Object.keys(each).length;
+    for (const inner of Object.values(each)) left.push(inner);
+  }
+  return count;
+}
+
 /** What each document is, and who takes it. */
-const KINDS: { readonly [kind: string]: { readonly what: string; readonly hint: string } } = {
+const KINDS: ReadonlyMap<string, { readonly what: string; readonly hint: string }> = new Map(Object.entries({
   plan: { what: "a stored plan", hint: "Load it with: warmboot load FILE" },
   facts: { what: "a capture of a host", hint: "Use it with a profile: warmboot plan PROFILE --facts FILE" },
   status: { what: "the output of warmboot status", hint: "No command reads it; give a profile" },
   check: { what: "the output of warmboot check", hint: "No command reads it; give a profile" },
   record: { what: "the record of a load", hint: "warmboot status reads it; give a profile" },
-};
+}));
 
 /**
  * Reads a stored plan, where one is accepted in place of a profile; any other document of warmboot's is an error that names
@@ -47,7 +85,8 @@ export function readOwn(bytes: Uint8Array, file: string, plansWelcome: boolean):
   const kind = /^warmboot\.(\w+)/.exec(own.format)?.[1] ?? "";
   const position = { file, line: 1, column: 1, length: 1 };
   if (kind !== "plan" || !plansWelcome) {
-    const { what, hint } = KINDS[kind] ?? { what: `a document of the format ${own.format}`, hint: "Give a profile" };
+    const { what, hint } = KINDS.get(kind) ??
+      { what: `a document of the format ${own.format}`, hint: "Give a profile" };
     const message = `This is ${what}, not ${plansWelcome ? "a profile or a plan" : "a profile"}`;
     return { value: undefined, diagnostics: [{ code: "wrong-type", severity: "error", message, position, hint }] };
   }
@@ -58,5 +97,5 @@ export function readOwn(bytes: Uint8Array, file: string, plansWelcome: boolean):
   const diagnostics: Diagnostic[] = [];
   const hint = "Do not write a plan by hand: create it with warmboot plan PROFILE --out FILE";
   const value = decodePlan(own.value, [], (problem) => diagnostics.push({ position, hint, ...problem }));
-  return { value, diagnostics };
+  return { value: hasErrors(diagnostics) ? undefined : value, diagnostics };
 }

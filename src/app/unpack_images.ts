@@ -6,10 +6,9 @@ import type { BzImage, Vmlinux } from "../image/image.ts";
 import { kernelPayload, UNPACKED_KERNEL_MAX } from "../image/payload.ts";
 import { unpackArchives, type UnpackedArchives } from "../formats/initrd_archives.ts";
 import type { Unpack } from "../formats/unpacked.ts";
-import { contentFaults, type Contents } from "../syscall/finalize.ts";
+import type { Contents } from "../syscall/finalize.ts";
 import { estimatedGain } from "../plan/initrd_forms.ts";
 import type { PlanInput } from "../plan/input.ts";
-import { type Plan, rolesOf } from "../plan/plan.ts";
 import { unpackingOf } from "../plan/predecompress.ts";
 import type { OpenImages } from "./images.ts";
 import { type UnpackedCache, unpackedCache } from "../state/unpacked_cache.ts";
@@ -62,41 +61,6 @@ export async function unpackImages(
     }
   }
   return { images: { ...images, ...(kernel === undefined ? {} : { kernel }), initrd }, contents, diagnostics };
-}
-
-/** Unpacks what a stored plan places unpacked, and compares it with the plan's digests. Errors as `unpackImages` has. */
-export async function unpackPlanned(
-  { call }: Plan,
-  images: Images,
-  opened: Pick<OpenImages, "files"> & Partial<Pick<OpenImages, "contents">>,
-  cache: UnpackedCache = unpackedCache(),
-): Promise<Omit<UnpackedImages, "images">> {
-  const contents = new Map<string, Uint8Array>(opened.contents);
-  const diagnostics: Diagnostic[] = [];
-  if (call.syscall !== "kexec_load") return { contents, diagnostics };
-  const files = [...images.kernel === undefined ? [] : [images.kernel], ...images.initrd];
-  // A file that is another one now fails the plan's checks, whatever it unpacks to.
-  const isSame = (path: string): boolean =>
-    call.files.find((file) => file.path === path)?.sha256 === files.find((file) => file.path === path)?.sha256;
-  const wanted = new Set(call.segments.flatMap(({ source }) => source.kind === "unpacked" ? [source.path] : []));
-  if (![...wanted].every(isSame)) return { contents, diagnostics };
-  const roles = rolesOf(call);
-  for (const path of wanted) {
-    // The image in a packed kernel file is unpacked already.
-    if (contents.has(path)) continue;
-    const file = images.initrd.find((each) => each.path === path);
-    if (images.kernel?.path === path && roles.kernel === path) {
-      const unpacked = await unpackKernel(images.kernel, opened.files, cache);
-      if ("code" in unpacked) diagnostics.push(unpacked);
-      else contents.set(path, unpacked.bytes);
-    } else if (file !== undefined) {
-      const unpacked = await unpackInitrd(file, opened.files, UNPACKED_INITRD_MAX);
-      if ("why" in unpacked) diagnostics.push(damaged(`${path} does not unpack as planned: ${unpacked.why}`));
-      else contents.set(path, unpacked.bytes);
-    }
-  }
-  if (diagnostics.length === 0) diagnostics.push(...(await contentFaults(call, contents)).map(differing));
-  return { contents, diagnostics };
 }
 
 async function unpackKernel(
@@ -169,10 +133,6 @@ function damaged(message: string): Diagnostic {
     message,
     hint: "Install the kernel anew, and compare its checksum; a kernel that is damaged does not boot either way",
   };
-}
-
-function differing(message: string): Diagnostic {
-  return { code: "payload-damaged", severity: "error", message, hint: "Re-create the plan and review it" };
 }
 
 function notHere(path: string): Diagnostic {

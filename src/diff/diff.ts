@@ -68,7 +68,8 @@ export type Change =
   | { readonly about: "kernel"; readonly field: KernelField } & (Altered<string> | Lone<string>)
   | { readonly about: "initrd" } & (Altered<PlacedFile, "change" | "move"> | Lone<PlacedFile>)
   | { readonly about: "cmdline" } & (Altered<PlacedParameter, "change" | "move"> | Lone<PlacedParameter>)
-  | { readonly about: "call"; readonly field: "syscall" | "entry" | "checksum" } & Altered<string>
+  /** `field` is the path of a part of the call, as `segments kernel offset`. */
+  | { readonly about: "call"; readonly field: string } & Altered<string>
   | { readonly about: "flag" } & Lone<string>
   | {
     readonly about: "segment";

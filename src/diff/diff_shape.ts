@@ -84,7 +84,7 @@ const CHANGES: readonly ChangeRow[] = [
     about: "call",
     part: text.schema,
     actions: ["change"],
-    fields: { field: { enum: ["syscall", "entry", "checksum"] } },
+    fields: { field: { description: "The part of the call, by its path", type: "string" } },
   },
   { about: "flag", part: text.schema, actions: LONE },
   {

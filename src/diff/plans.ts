@@ -1,4 +1,5 @@
-import type { Call, Check, Plan, PlannedSegment } from "../plan/plan.ts";
+import { type Call, type Check, type Plan, type PlannedSegment, rolesOf } from "../plan/plan.ts";
+import { diffParameters } from "./parameters.ts";
 import type { Change, CheckState, SegmentFate, SegmentPlace } from "./diff.ts";
 
 /** How call, flags, reasons and host of two plans differ. */
@@ -7,7 +8,7 @@ export function diffPlanned(from: Plan, to: Plan): readonly Change[] {
     ...(from.call.syscall === to.call.syscall
       ? []
       : [{ about: "call", field: "syscall", action: "change", from: from.call.syscall, to: to.call.syscall } as const]),
-    ...segmentCallChanges(from.call, to.call),
+    ...detailChanges(from.call, to.call),
     ...lone(from.call.flags, to.call.flags, (flag) => flag).map((each) => ({ about: "flag", ...each }) as const),
     ...lone(from.reasons, to.reasons, ({ code, message }) => `${code}: ${message}`).map((each) =>
       ({ about: "reason", ...each }) as const
@@ -22,12 +23,66 @@ export function diffPlanned(from: Plan, to: Plan): readonly Change[] {
   ];
 }
 
-function segmentCallChanges(from: Call, to: Call): readonly Change[] {
-  if (from.syscall !== "kexec_load" || to.syscall !== "kexec_load") return [];
-  return (["entry", "checksum"] as const).flatMap((field): readonly Change[] => {
-    const [old, now] = [from[field] ?? "none", to[field] ?? "none"];
-    return old === now ? [] : [{ about: "call", field, action: "change", from: old, to: now }];
-  });
+/**
+ * Whatever of two calls of one kind is not compared as an aspect of its own, leaf by leaf: where the bytes of a segment come
+ * from, what is random, the bases of KASLR, other files. Two calls that are not the same to the byte always differ somewhere.
+ */
+function detailChanges(from: Call, to: Call): readonly Change[] {
+  if (from.syscall !== to.syscall) return [];
+  return leaves(detailsOf(from, to), detailsOf(to, from), []);
+}
+
+function detailsOf(call: Call, other: Call): unknown {
+  const details = {
+    ...(hasSame(call.flags, other.flags) ? { flagBits: call.flagBits } : {}),
+    // The parameters are compared as the kernel reads them; how they are quoted is a difference only if they are the same.
+    ...(rolesOf(call).kernel === undefined || diffParameters(call.cmdline, other.cmdline).length === 0
+      ? { cmdline: call.cmdline }
+      : {}),
+  };
+  if (call.syscall === "kexec_file_load") return { ...details, unpacked: call.unpacked };
+  const roles = rolesOf(call);
+  const { entry, checksum, bases } = call;
+  const [keys, others] = [[...numbered(call).keys()], [...numbered(other).keys()]];
+  return {
+    entry,
+    checksum,
+    ...details,
+    bases,
+    files: Object.fromEntries(
+      call.files.filter(({ path }) => path !== roles.kernel && !roles.initrd.includes(path))
+        .map(({ path, size, sha256 }) => [path, { size, sha256 }]),
+    ),
+    ...(hasSame(keys, others) ? { "order of segments": keys.join(", ") } : {}),
+    segments: Object.fromEntries(
+      [...numbered(call)].filter(([key]) => numbered(other).has(key)).map(([key, { source }]) => [
+        key,
+        // The bytes themselves are compared by their digest.
+        source.kind === "bytes" ? { kind: source.kind, random: source.random } : source,
+      ]),
+    ),
+  };
+}
+
+function hasSame(a: readonly string[], b: readonly string[]): boolean {
+  return String([...new Set(a)].toSorted()) === String([...new Set(b)].toSorted());
+}
+
+function leaves(from: unknown, to: unknown, at: readonly string[]): readonly Change[] {
+  const isNested = (value: unknown): value is object => typeof value === "object" && value !== null;
+  if (isNested(from) || isNested(to)) {
+    const [before, after] = [from, to].map((value) => new Map(isNested(value) ? Object.entries(value) : []));
+    const keys = new Set([...before?.keys() ?? [], ...after?.keys() ?? []]);
+    return [...keys].flatMap((key) => leaves(before?.get(key), after?.get(key), [...at, key]));
+  }
+  if (from === to) return [];
+  return [{
+    about: "call",
+    field: at.join(" "),
+    action: "change",
+    from: String(from ?? "none"),
+    to: String(to ?? "none"),
+  }];
 }
 
 /** Items of one list that the other lacks. */
@@ -70,7 +125,7 @@ function numbered(call: Call): ReadonlyMap<string, PlannedSegment> {
   for (const segment of call.syscall === "kexec_load" ? call.segments : []) {
     const count = counts.get(segment.name) ?? 0;
     counts.set(segment.name, count + 1);
-    found.set(`${count} ${segment.name}`, segment);
+    found.set(count === 0 ? segment.name : `${segment.name} #${count + 1}`, segment);
   }
   return found;
 }

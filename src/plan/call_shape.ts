@@ -89,17 +89,18 @@ const zeroSource: Shape<PlannedSource> = record<Extract<PlannedSource, { readonl
   kind: { shape: choice(["zero"]), doc: "Zero-filled memory" },
 });
 
-const SOURCES: { readonly [kind: string]: Shape<PlannedSource> } = {
-  file: fileSource,
-  unpacked: unpackedSource,
-  bytes: bytesSource,
-  zero: zeroSource,
-};
+/** Maps, not objects: the names are foreign, and may be `constructor`. */
+const SOURCES: ReadonlyMap<unknown, Shape<PlannedSource>> = new Map([
+  ["file", fileSource],
+  ["unpacked", unpackedSource],
+  ["bytes", bytesSource],
+  ["zero", zeroSource],
+]);
 
 const source: Shape<PlannedSource> = either<PlannedSource>(
   "a file, what one unpacks to, bytes or zero",
   [fileSource, unpackedSource, bytesSource, zeroSource],
-  (value) => isMap(value) ? SOURCES[String(value.kind)] : undefined,
+  (value) => isMap(value) ? SOURCES.get(value.kind) : undefined,
 );
 
 const segment: Shape<PlannedSegment> = record<PlannedSegment>({
@@ -158,15 +159,17 @@ const segmentLoad: Shape<SegmentLoadCall> = record<SegmentLoadCall>({
   files: { shape: list(file), doc: "The files that the segments' bytes come from" },
 });
 
+const CALLS: ReadonlyMap<unknown, Shape<Call>> = new Map<unknown, Shape<Call>>([
+  ["kexec_file_load", fileLoad],
+  ["kexec_load", segmentLoad],
+]);
+
 /** The call of a plan. What a reader sees is what is done: names and bits, digests and bytes agree. */
 export const call: Shape<Call> = refine(
   either<Call>(
     "a call of kexec_file_load or kexec_load",
     [fileLoad, segmentLoad],
-    (value) =>
-      isMap(value)
-        ? { kexec_file_load: fileLoad, kexec_load: segmentLoad }[String(value.syscall)] as Shape<Call> | undefined
-        : undefined,
+    (value) => isMap(value) ? CALLS.get(value.syscall) : undefined,
   ),
   (decoded, at, report) => {
     const faults = contradictionsOf(decoded);

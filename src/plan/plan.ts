@@ -2,6 +2,7 @@ import type { RandomPart, Segment, SegmentBytes } from "../arch/segment.ts";
 import type { PlannedRequires } from "../profile/planned_requires.ts";
 import type { Checksum } from "../profile/profile.ts";
 import { jsonText } from "../core/text.ts";
+import type { Declared } from "./declared.ts";
 
 /** A file that the call reads, as it was when the plan was made. */
 export interface PlannedFile {
@@ -152,12 +153,16 @@ export interface PlannedHost {
 export interface Plan {
   /** The format of this document. */
   readonly format: "warmboot.plan/1";
+  /** The version of warmboot that made the plan. */
+  readonly warmboot?: string;
   /** The name of the profile. */
   readonly profile: string;
   /** The host that it was made for. */
   readonly host: PlannedHost;
   /** What the profile requires of its host; a stored plan asks it again. */
   readonly requires?: PlannedRequires;
+  /** What the profile declares: the plan is derived from it again before it is loaded. Absent in older plans. */
+  readonly declared?: Declared;
   /** The call that loads the image. */
   readonly call: Call;
   /** The release of the new kernel, as uname -r will report it; absent where unknown. */

@@ -11,6 +11,7 @@ import {
   text,
 } from "../core/shape.ts";
 import { call } from "./call_shape.ts";
+import { declaredShape } from "./declared.ts";
 import { RECREATE } from "./contradictions.ts";
 import type { Check, Plan, PlannedHost, Reason } from "./plan.ts";
 import { requiresShape } from "../profile/planned_requires.ts";
@@ -37,9 +38,15 @@ export const checksShape: Shape<readonly Check[]> = list(record<Check>({
 
 const fields: Fields<Plan> = {
   format: { shape: choice(["warmboot.plan/1"]), doc: "The format of this document" },
+  warmboot: { shape: text, doc: "The version of warmboot that made the plan", fallback: optional },
   profile: { shape: text, doc: "The name of the profile" },
   host: { shape: hostShape, doc: "The host that the plan was made for" },
   requires: { shape: requiresShape, doc: "What the profile requires of its host", fallback: optional },
+  declared: {
+    shape: declaredShape,
+    doc: "What the profile declares: the plan is derived from it again before it is loaded",
+    fallback: optional,
+  },
   call: { shape: call, doc: "The system call that loads the image" },
   release: { shape: text, doc: "The new kernel's release, where known", fallback: optional },
   version: { shape: text, doc: "Its build, as uname -v will say, where known", fallback: optional },

@@ -1,10 +1,12 @@
 import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import { formatSize } from "../core/number.ts";
+import { VERSION } from "../core/program.ts";
 import { kernelParameter, parseCmdline } from "../profile/cmdline/cmdline.ts";
 import { shown } from "../profile/cmdline/problem.ts";
 import { resolveCmdline, STAMP } from "../profile/cmdline/resolve.ts";
 import { describeInitrd, imageRelease, imageVersion } from "../image/describe.ts";
 import { type Choice, chooseCall } from "./choose.ts";
+import { declaredOf } from "./declared.ts";
 import { fileLoadFlags } from "./flags.ts";
 import type { PlanInput } from "./input.ts";
 import { type Call, type Plan, plannedFile, type PlannedHost, type Reason } from "./plan.ts";
@@ -40,9 +42,11 @@ export function planBoot(input: PlanInput): Checked<Plan> {
   const version = images.kernel === undefined ? undefined : imageVersion(loadedInfo(images.kernel));
   const plan: Plan = {
     format: "warmboot.plan/1",
+    warmboot: VERSION,
     profile: profile.name,
     host: plannedHost(facts),
     ...(profile.requires === undefined ? {} : { requires: plannedRequires(profile.requires) }),
+    declared: declaredOf(profile, images, cmdline, call),
     call,
     ...(release === undefined ? {} : { release }),
     ...(version === undefined ? {} : { version }),

@@ -1,10 +1,19 @@
+import type { Path } from "../core/diagnostic.ts";
+import { VERSION } from "../core/program.ts";
+import { isMap } from "../core/shape.ts";
+import { shorten } from "../core/text.ts";
 import type { HostFacts } from "../host/facts.ts";
+import type { Images } from "../image/boot_files.ts";
+import { requiresOf } from "../profile/planned_requires.ts";
+import type { Profile } from "../profile/profile.ts";
+import { RECREATE } from "./contradictions.ts";
+import { declaredProfile } from "./declared.ts";
 import { driftOf } from "./drift.ts";
 import { KEXEC_FILE_LOAD_FLAGS, KEXEC_LOAD_FLAGS } from "./flags.ts";
+import type { PlanInput } from "./input.ts";
 import type { Check, Plan } from "./plan.ts";
-import { requiresOf } from "../profile/planned_requires.ts";
+import { planBoot } from "./planner.ts";
 import { runRules } from "./rules/table.ts";
-import type { Images } from "../image/boot_files.ts";
 
 /** Whether a plan loads a crash image. */
 export function isCrash({ call }: Plan): boolean {
@@ -14,25 +23,165 @@ export function isCrash({ call }: Plan): boolean {
   return (BigInt(call.flagBits) & bit) !== 0n;
 }
 
+/** The profile from which a stored plan is derived again; undefined for a plan that does not hold it. */
+export function profileOfPlan(plan: Plan): Profile | undefined {
+  return plan.declared === undefined ? undefined : declaredProfile(plan, plan.declared);
+}
+
 /**
- * A stored plan with its checks run again on the current host and files. Its call, reasons and host stay as they were
- * reviewed; whatever has changed since is a failed check.
+ * Checks a stored plan against the current host and files: it is made again from the profile that it holds, and must come
+ * out the same. So nothing that its text does not say is loaded, whatever was edited, and nothing that no longer fits. If it
+ * passes, the result is the plan that was made again; else the stored one with a failed check, `stored-plan`.
  */
-export function recheck(plan: Plan, facts: HostFacts, images: Images): Plan {
-  const drift = driftOf(plan, facts, images);
-  const same: Check = drift.length === 0
-    ? { rule: "stored-plan", status: "pass", message: "Host and files have not changed since the plan was made" }
-    : {
+export function recheck(
+  plan: Plan,
+  facts: HostFacts,
+  images: Images,
+  partDigests: PlanInput["partDigests"] = new Map(),
+): Plan {
+  const fault = driftFault(plan, facts, images);
+  const derived = fault === undefined ? deriveAgain(plan, facts, images, partDigests) : fault;
+  if ("call" in derived) {
+    const same: Check = {
       rule: "stored-plan",
-      status: "fail",
-      message: `Since the plan was made, ${
-        drift.map(({ what, planned, now }) => `${what} changed from ${planned} to ${now}`).join("; ")
-      }`,
-      hint: "Re-create the plan and review it",
+      status: "pass",
+      message: "Made again from its profile, this host and these files, the plan is the same",
     };
+    return { ...derived, checks: [same, ...derived.checks] };
+  }
   const requires = plan.requires === undefined ? {} : { requires: requiresOf(plan.requires) };
   return {
     ...plan,
-    checks: [same, ...runRules({ call: plan.call, crash: isCrash(plan), ...requires, facts, images })],
+    checks: [
+      { rule: "stored-plan", status: "fail", ...derived },
+      ...runRules({ call: plan.call, crash: isCrash(plan), ...requires, facts, images }),
+    ],
   };
+}
+
+/** Why a stored plan is refused. */
+interface Fault {
+  readonly message: string;
+  readonly hint: string;
+}
+
+/** What obviously changed since the plan was made: the host, or a file. */
+function driftFault(plan: Plan, facts: HostFacts, images: Images): Fault | undefined {
+  const drift = driftOf(plan, facts, images);
+  return drift.length === 0 ? undefined : {
+    message: `Since the plan was made, ${
+      drift.map(({ what, planned, now }) => `${what} changed from ${planned} to ${now}`).join("; ")
+    }`,
+    hint: "Re-create the plan and review it",
+  };
+}
+
+/** The plan made again, or how it differs from the stored one. */
+function deriveAgain(
+  plan: Plan,
+  facts: HostFacts,
+  images: Images,
+  partDigests: PlanInput["partDigests"],
+): Plan | Fault {
+  const profile = profileOfPlan(plan);
+  if (profile === undefined) {
+    return {
+      message: "The plan does not hold what its profile declares (`declared`), so it cannot be verified",
+      hint: "It was made by an older version of warmboot, or edited: re-create it with `warmboot plan`",
+    };
+  }
+  const { value, diagnostics } = planBoot({
+    profile,
+    facts: withCursor(facts, plan),
+    images,
+    ...(partDigests === undefined ? {} : { partDigests }),
+  });
+  if (value === undefined) {
+    const first = diagnostics.find(({ severity }) => severity === "error");
+    return {
+      message: `The plan cannot be made again from its profile, this host and these files: ${
+        first?.message ?? "the planner gives no reason"
+      }`,
+      hint: RECREATE,
+    };
+  }
+  const difference = firstDifference(compared(plan), compared(value), []);
+  return difference === undefined ? value : differenceFault(difference, plan);
+}
+
+/**
+ * The text cursor in screen_info is where the running kernel's console happened to begin: it describes no property of the
+ * host, and changes with each boot. The plan's own is taken.
+ */
+function withCursor(facts: HostFacts, { call }: Plan): HostFacts {
+  const planned = call.syscall === "kexec_load" ? call.segments.find(({ name }) => name === "boot_params") : undefined;
+  if (facts.bootParams === undefined || planned?.source.kind !== "bytes") return facts;
+  const bootParams = facts.bootParams.slice();
+  bootParams.set(Uint8Array.fromBase64(planned.source.base64).subarray(0, CURSOR_LENGTH));
+  return { ...facts, bootParams };
+}
+
+/** orig_x and orig_y of struct screen_info (include/uapi/linux/screen_info.h), the first bytes of boot_params. */
+const CURSOR_LENGTH = 2;
+
+/**
+ * What must be the same: all but the verdicts of the moment, the running command line, which is already resolved in
+ * `declared`, and the version that made the plan.
+ */
+function compared(
+  { checks: _checks, warmboot: _warmboot, host: { cmdline: _cmdline, ...host }, ...rest }: Plan,
+): unknown {
+  return { ...rest, host };
+}
+
+interface Difference {
+  readonly at: Path;
+  readonly planned: unknown;
+  readonly derived: unknown;
+}
+
+function firstDifference(planned: unknown, derived: unknown, at: Path): Difference | undefined {
+  if (Array.isArray(planned) && Array.isArray(derived)) {
+    const longest = Math.max(planned.length, derived.length);
+    return first(
+      Array.from({ length: longest }, (_, index) => index),
+      (index) => firstDifference(planned[index], derived[index], [...at, index]),
+    );
+  }
+  if (isMap(planned) && isMap(derived)) {
+    const keys = [...new Set([...Object.keys(planned), ...Object.keys(derived)])];
+    return first(keys, (key) => firstDifference(planned[key], derived[key], [...at, key]));
+  }
+  return planned === derived ? undefined : { at, planned, derived };
+}
+
+function first<T>(items: readonly T[], differ: (item: T) => Difference | undefined): Difference | undefined {
+  for (const item of items) {
+    const found = differ(item);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function differenceFault({ at, planned, derived }: Difference, { warmboot, call }: Plan): Fault {
+  const [, list, index, ...field] = at;
+  const segment = list === "segments" && typeof index === "number" && call.syscall === "kexec_load"
+    ? call.segments[index]
+    : undefined;
+  const path = segment === undefined || field.length === 0 ? at : field;
+  const text = path.map((part) => typeof part === "number" ? `[${part}]` : `.${part}`).join("").slice(1);
+  const where = `${path === at ? "" : `segment "${segment?.name}": `}\`${text}\``;
+  const cause = warmboot === VERSION
+    ? "The plan is not what its profile, this host and these files give"
+    : `The plan was made by another version of warmboot (${
+      warmboot ?? "unknown"
+    }), and this one (${VERSION}) makes it otherwise`;
+  return {
+    message: `${cause}: ${where} is ${shownValue(planned)}, not ${shownValue(derived)}`,
+    hint: `The plan was edited, or the host's memory, firmware or devices changed. ${RECREATE}`,
+  };
+}
+
+function shownValue(value: unknown): string {
+  return value === undefined ? "absent" : shorten(JSON.stringify(value));
 }

@@ -30,8 +30,8 @@ export function drawSecurely(bound: bigint): bigint {
 
 /**
  * Chooses what a plan leaves open until the load: the physical and the virtual base of an unpacked kernel. Its segments move,
- * its relocations are applied, and purgatory is adapted to both. `contents` must be what was planned: see
- * `contentFaults`.
+ * its relocations are applied, and purgatory is adapted to both. `contents` must be what was
+ * planned: the planner takes the digests of its parts.
  */
 export async function finalize(
   call: SegmentLoadCall,
@@ -98,21 +98,6 @@ export async function finalize(
     },
     contents: new Map([...contents, [path, moved]]),
   };
-}
-
-/** How what files unpack to differs from the digests of a call; whole sentences. */
-export async function contentFaults(call: SegmentLoadCall, contents: Contents): Promise<readonly string[]> {
-  const faults: string[] = [];
-  for (const { name, source, sha256 } of call.segments) {
-    if (source.kind !== "unpacked") continue;
-    const bytes = contents.get(source.path);
-    if (bytes === undefined) {
-      faults.push(`${source.path} was not unpacked`);
-    } else if (source.offset + source.length > bytes.length || await digestBytes(partOf(bytes, source)) !== sha256) {
-      faults.push(`Segment "${name}" of the plan is not what ${source.path} unpacks to`);
-    }
-  }
-  return faults;
 }
 
 /** A part of what a file unpacks to. */

@@ -4,7 +4,7 @@ import { gzipSync, zstdCompressSync } from "node:zlib";
 import { parseCapture } from "../../src/host/capture.ts";
 import { EXIT } from "../../src/core/program.ts";
 import { openImages } from "../../src/app/images.ts";
-import { unpackPlanned } from "../../src/app/unpack_images.ts";
+import { planStored } from "../../src/app/plan_profile.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { arm64Image, bzImage, zboot } from "../image/build.ts";
 import { BOARD } from "../support/arm64.ts";
@@ -117,11 +117,12 @@ Deno.test("a stored plan places what the packed kernel unpacked to, and refuses 
     const partDigests = new Map([[`${path} unpacked@0+${inner.size}`, inner.sha256]]);
     const { value: plan } = planBoot({ profile, facts: BOARD, images: opened.images, partDigests });
     assert(plan !== undefined);
-    const same = await unpackPlanned(plan, opened.images, opened);
+    const same = await planStored(plan, BOARD, opened);
     assertEquals([same.diagnostics, same.contents.get(path)], [[], IMAGE]);
+    assertEquals([same.value?.call, same.value?.checks[0]?.status], [plan.call, "pass"]);
     const contents = new Map([[path, IMAGE.slice().fill(1, 100)]]);
-    const other = await unpackPlanned(plan, opened.images, { files: opened.files, contents });
-    assertEquals(other.diagnostics.map(({ code }) => code), ["payload-damaged"]);
+    const other = await planStored(plan, BOARD, { ...opened, contents });
+    assertEquals(other.value?.checks[0]?.status, "fail");
   });
 });
 

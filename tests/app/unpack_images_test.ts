@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { gzipSync } from "node:zlib";
-import { unpackImages, unpackPlanned } from "../../src/app/unpack_images.ts";
+import { unpackImages } from "../../src/app/unpack_images.ts";
 import { unpackedCache } from "../../src/state/unpacked_cache.ts";
 import { closeFile, openFile } from "../../src/app/files/open_file.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
@@ -145,24 +145,4 @@ Deno.test("a captured kernel, which is not here, cannot be unpacked, and that is
   const input = { profile: profileOf({ predecompress: true }), facts: hostFacts(), images: { kernel, initrd: [] } };
   const { diagnostics } = await unpackImages(input, { files: [] }, unpackedCache("/proc/none"));
   assertEquals(diagnostics.map(({ code }) => code), ["image-not-captured"]);
-  const nothing = await unpackPlanned(
-    {
-      format: "warmboot.plan/1",
-      profile: "p",
-      host: { machine: "x86_64", release: "1" },
-      call: {
-        syscall: "kexec_file_load",
-        flags: [],
-        flagBits: "0x0",
-        kernel: { path: "", size: 0, sha256: "", about: "" },
-        initrd: [],
-        cmdline: "",
-      },
-      reasons: [],
-      checks: [],
-    },
-    input.images,
-    { files: [] },
-  );
-  assertEquals([nothing.contents.size, nothing.diagnostics], [0, []]);
 });

@@ -1,17 +1,18 @@
 // deno-lint-ignore-file no-console
 /**
- * Mutated images and hosts through the planner, by both calls, held against models of the kernel's rules. The same seed
- * and count give the same cases.
+ * Mutated images and hosts through the planner, by both calls, held against models of the kernel's rules; and stored plans
+ * with one change, which must be refused or make the same calls. The same seed and count give the same cases.
  *
- *     deno task fuzz                      200,000 cases, with a seed of the day
- *     deno task fuzz --seed 7 --count 1e6
- *     deno task fuzz --seed 7 --only 1234 one case again, in this process
+ *     deno task fuzz                                  200,000 cases and 30,000 plans, with a seed of the day
+ *     deno task fuzz --seed 7 --count 1e6 --plans 0
+ *     deno task fuzz --seed 7 --only 1234             one case again, in this process; or --only-plan
  */
 import { parseArgs } from "node:util";
-import { type Failure, runCase, type Tally } from "./one_case.ts";
+import { type Failure, RUNS, type Tally } from "./one_case.ts";
 import type { Report, Share } from "./worker.ts";
 
 const COUNT = 200_000;
+const PLANS = 30_000;
 /** Failures that are shown before a run stops; one mistake tends to fail many cases. */
 const MOST_FAILURES = 10;
 /** Cases between two lines of progress where there is no terminal, on which one line is written over. */
@@ -24,8 +25,9 @@ function numberOf(name: string, text: string | undefined, fallback: number): num
   Deno.exit(64);
 }
 
-function tell({ index, name, error }: Failure, seed: number): void {
-  console.error(`\nFAILED: ${name}\nAgain: deno task fuzz --seed ${seed} --only ${index}\n${error}`);
+function tell({ index, name, error }: Failure, seed: number, run: keyof typeof RUNS): void {
+  const only = run === "cases" ? "--only" : "--only-plan";
+  console.error(`\nFAILED: ${name}\nAgain: deno task fuzz --seed ${seed} ${only} ${index}\n${error}`);
 }
 
 /** Runs a share in a worker; every report goes to `heard`, which says whether to go on. */
@@ -44,15 +46,25 @@ function runShare(share: Share, heard: (report: Report) => boolean): Promise<voi
 
 async function main(): Promise<number> {
   const text = { type: "string" } as const;
-  const { values } = parseArgs({ args: Deno.args, options: { seed: text, count: text, only: text } });
+  const options = { seed: text, count: text, plans: text, only: text, "only-plan": text };
+  const { values } = parseArgs({ args: Deno.args, options });
   const seed = numberOf("seed", values.seed, Math.floor(Date.now() / 86_400_000));
-  if (values.only !== undefined) {
-    const failure = runCase(seed, numberOf("only", values.only, 0), {});
-    if (failure !== undefined) tell(failure, seed);
+  for (const [run, only] of [["cases", values.only], ["plans", values["only-plan"]]] as const) {
+    if (only === undefined) continue;
+    const failure = RUNS[run](seed, numberOf("only", only, 0), {});
+    if (failure !== undefined) tell(failure, seed, run);
     console.log(failure === undefined ? "The case is sound" : "The case fails");
     return failure === undefined ? 0 : 1;
   }
-  const count = numberOf("count", values.count, COUNT);
+  const sound = [
+    await runAll("cases", seed, numberOf("count", values.count, COUNT)),
+    await runAll("plans", seed, numberOf("plans", values.plans, PLANS)),
+  ];
+  return sound.every((each) => each) ? 0 : 1;
+}
+
+/** Runs all cases of a kind, in as many workers as there are processors; says whether all are sound. */
+async function runAll(run: keyof typeof RUNS, seed: number, count: number): Promise<boolean> {
   const start = performance.now();
   const tally: Tally = {};
   let done = 0;
@@ -61,22 +73,22 @@ async function main(): Promise<number> {
     if (failed >= MOST_FAILURES) return false;
     done += report.cases;
     for (const [outcome, times] of Object.entries(report.tally)) tally[outcome] = (tally[outcome] ?? 0) + times;
-    for (const failure of report.failures) tell(failure, seed);
+    for (const failure of report.failures) tell(failure, seed, run);
     failed += report.failures.length;
     const before = Math.floor((done - report.cases) / TELL_EVERY);
-    const line = `${done} of ${count} cases, ${Math.round((performance.now() - start) / 1000)} s`;
+    const line = `${done} of ${count} ${run}, ${Math.round((performance.now() - start) / 1000)} s`;
     if (Deno.stderr.isTerminal()) Deno.stderr.writeSync(new TextEncoder().encode(`\r${line} `));
     else if (Math.floor(done / TELL_EVERY) > before) console.error(line);
     return failed < MOST_FAILURES;
   };
-  const workers = Math.max(1, Math.min(navigator.hardwareConcurrency, count));
+  const workers = Math.min(navigator.hardwareConcurrency, count);
   await Promise.all(
-    Array.from({ length: workers }, (_, from) => runShare({ seed, from, to: count, step: workers }, heard)),
+    Array.from({ length: workers }, (_, from) => runShare({ run, seed, from, to: count, step: workers }, heard)),
   );
   const seconds = Math.round((performance.now() - start) / 1000);
-  console.log(`${done} cases of seed ${seed} in ${seconds} s: ${failed === 0 ? "all sound" : `${failed} failed`}`);
+  console.log(`${done} ${run} of seed ${seed} in ${seconds} s: ${failed === 0 ? "all sound" : `${failed} failed`}`);
   for (const [outcome, times] of Object.entries(tally).toSorted()) console.log(`  ${outcome}: ${times}`);
-  return failed === 0 ? 0 : 1;
+  return failed === 0;
 }
 
 Deno.exit(await main());

@@ -1,4 +1,5 @@
 import { drawCase } from "./draw.ts";
+import { drawForgery, judgeForgery } from "./forgery.ts";
 import { judge, type Verdict } from "./judge.ts";
 import { caseSeed, randomFrom } from "./random.ts";
 
@@ -35,6 +36,22 @@ export function runCase(seed: number, index: number, tally: Tally): Failure | un
     return { index, name, error: error instanceof Error ? error.stack ?? error.message : String(error) };
   }
 }
+
+/** Changes one stored plan in one place, and counts whether it is refused or makes the same calls. */
+export function runForgery(seed: number, index: number, tally: Tally): Failure | undefined {
+  let name = "while it was drawn";
+  try {
+    const { original, forgery } = drawForgery(randomFrom(caseSeed(seed, index)));
+    name = `${original.name}, ${forgery.what.slice(0, 200)}`;
+    count(tally, `stored plan: ${judgeForgery(original, forgery)}`);
+    return undefined;
+  } catch (error) {
+    return { index, name, error: error instanceof Error ? error.stack ?? error.message : String(error) };
+  }
+}
+
+/** The kinds of cases. */
+export const RUNS = { cases: runCase, plans: runForgery } as const;
 
 /** Adds one to a count. */
 function count(tally: Tally, outcome: string): void {

@@ -1,8 +1,9 @@
 /// <reference lib="deno.worker" />
-import { type Failure, runCase, type Tally } from "./one_case.ts";
+import { type Failure, RUNS, type Tally } from "./one_case.ts";
 
 /** Which cases of a run a worker takes: `from`, `from + step` and so on, below `to`. */
 export interface Share {
+  readonly run: keyof typeof RUNS;
   readonly seed: number;
   readonly from: number;
   readonly to: number;
@@ -22,12 +23,12 @@ export interface Report {
 const REPORT_EVERY = 500;
 
 self.onmessage = ({ data }: MessageEvent<Share>): void => {
-  const { seed, from, to, step } = data;
+  const { run, seed, from, to, step } = data;
   let cases = 0;
   let tally: Tally = {};
   let failures: Failure[] = [];
   for (let index = from; index < to; index += step) {
-    const failure = runCase(seed, index, tally);
+    const failure = RUNS[run](seed, index, tally);
     if (failure !== undefined) failures.push(failure);
     if (++cases < REPORT_EVERY && failure === undefined) continue;
     self.postMessage({ cases, tally, failures, last: false } satisfies Report);

@@ -466,13 +466,16 @@ pure("a crash kernel without what its dump must describe is refused", () => {
 
 pure("a stored plan is refused when the device tree is another one", () => {
   const plan = planned();
-  const { images } = arm64Input();
-  assertEquals(failed(recheck(plan, BOARD, images)), []);
+  const { images, partDigests } = arm64Input();
+  assertEquals(failed(recheck(plan, BOARD, images, partDigests)), []);
   const other = { ...BOARD, deviceTree: memoryTree([[0x4000_0000n, 2n << 30n]]) };
-  assertEquals(failed(recheck(plan, other, images)), ["stored-plan"]);
+  assertEquals(failed(recheck(plan, other, images, partDigests)), ["stored-plan"]);
   const crash = planned({ profile: { crash: true } });
-  assertEquals(failed(recheck(crash, BOARD, images)), []);
-  assertEquals(failed(recheck(crash, { ...BOARD, crashNotes: [] }, images)).includes("crash-description"), true);
+  assertEquals(failed(recheck(crash, BOARD, images, partDigests)), []);
+  assertEquals(
+    failed(recheck(crash, { ...BOARD, crashNotes: [] }, images, partDigests)).includes("crash-description"),
+    true,
+  );
 });
 
 pure("a tree that cannot name the memory of a crash kernel is refused, and so is one that is too large", () => {

@@ -212,7 +212,7 @@ Deno.test({
   fn() {
     const plan = planOf();
     const verdict = (facts: HostFacts) =>
-      recheck(plan, facts, images()).checks.find(({ rule }) => rule === "crash-description")?.status;
+      recheck(plan, facts, images(), PART_DIGESTS).checks.find(({ rule }) => rule === "crash-description")?.status;
     assertEquals(verdict(crashHost()), "pass");
     assertEquals(verdict(crashHost({ vmcoreinfo: { address: 0x1_01ab_d000n, size: 0x1024n } })), "fail");
     assertEquals(verdict(crashHost({ crashNotes: crashHost().crashNotes.slice(1) })), "fail");

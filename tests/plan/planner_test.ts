@@ -189,7 +189,7 @@ Deno.test({
   permissions: "none",
   fn() {
     const plan = planOf();
-    const again = recheck(plan, hostFacts(), images());
+    const again = recheck(plan, hostFacts(), images(), PART_DIGESTS);
     assertEquals([again.call, again.reasons], [plan.call, plan.reasons]);
     assertEquals(again.checks.filter(({ status }) => status !== "pass"), []);
   },
@@ -216,7 +216,7 @@ Deno.test({
       ],
     ];
     for (const [facts, files, says] of changes) {
-      const check = recheck(planOf(), hostFacts(facts), images(files)).checks[0];
+      const check = recheck(planOf(), hostFacts(facts), images(files), PART_DIGESTS).checks[0];
       assertEquals([check?.rule, check?.status], ["stored-plan", "fail"]);
       assertStringIncludes(check?.message ?? "", says);
     }
@@ -230,8 +230,11 @@ Deno.test({
     const { hostname: _, ...host } = planOf().host;
     const { hostname: __, ...facts } = hostFacts();
     const plan = { ...planOf(), host };
-    assertStringIncludes(recheck(plan, hostFacts(), images()).checks[0]?.message ?? "", "from unknown to web1");
-    assertEquals(recheck(plan, facts, images()).checks[0]?.status, "pass");
+    assertStringIncludes(
+      recheck(plan, hostFacts(), images(), PART_DIGESTS).checks[0]?.message ?? "",
+      "from unknown to web1",
+    );
+    assertEquals(recheck(plan, facts, images(), PART_DIGESTS).checks[0]?.status, "pass");
   },
 });
 
@@ -240,7 +243,12 @@ Deno.test({
   permissions: "none",
   fn() {
     const kexec = { ...hostFacts().kexec, loadDisabled: true };
-    const again = recheck(planOf(), hostFacts({ kexec }), images({ kernel: kernelFile({ info: bzImage() }) }));
+    const again = recheck(
+      planOf(),
+      hostFacts({ kexec }),
+      images({ kernel: kernelFile({ info: bzImage() }) }),
+      PART_DIGESTS,
+    );
     assertEquals(again.checks.find(({ rule }) => rule === "load-disabled")?.status, "fail");
   },
 });

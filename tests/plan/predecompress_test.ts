@@ -106,7 +106,7 @@ Deno.test({
     const problems: unknown[] = [];
     assertEquals(decodePlan(JSON.parse(planText(plan)), [], (problem) => problems.push(problem)), plan);
     assertEquals(problems, []);
-    assertEquals(recheck(plan, hostFacts(), inputOf({}).images).checks[0]?.status, "pass");
+    assertEquals(recheck(plan, hostFacts(), inputOf({}).images, inputOf({}).partDigests).checks[0]?.status, "pass");
   },
 });
 
@@ -269,7 +269,7 @@ Deno.test({
     ];
     for (const [change, says] of cases) {
       const changed = { ...plan, call: { ...call, bases: { ...bases, ...change } } };
-      const check = recheck(changed, hostFacts(), inputOf({}).images).checks.find(({ rule }) =>
+      const check = recheck(changed, hostFacts(), inputOf({}).images, inputOf({}).partDigests).checks.find(({ rule }) =>
         rule === "kernel-bases"
       );
       assertEquals(check?.status, "fail", says);

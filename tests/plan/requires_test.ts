@@ -124,7 +124,7 @@ Deno.test({
       plan.checks.filter(({ status }) => status === "fail").map(({ rule }) => rule);
     assertEquals(failed(recheck(stored, hostFacts(), images())), []);
     const now = hostFacts({ memTotal: 2n << 30n, ...UEFI, secureBoot: "enabled" });
-    assertEquals(failed(recheck(stored, now, images())), ["requires-memory", "requires-secboot"]);
+    assertEquals(failed(recheck(stored, now, images())), ["stored-plan", "requires-memory", "requires-secboot"]);
   },
 });
 

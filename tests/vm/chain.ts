@@ -20,7 +20,8 @@ export async function machineWith(
   const initrd = await diskInitrd([...new Set(kernels)]);
   const images = kernels.map(({ name, image }) => [`/boot/vmlinuz-${name}`, { file: image }] as const);
   const files = { "/boot/initrd": await initrdBytes(initrd), ...Object.fromEntries(images), ...more };
-  const disk = await denoDisk({ warmboot: "cli.ts" }, files, first.arch);
+  const programs = { warmboot: "cli.ts", "force_plan": "tests/vm/guest/force_plan.ts" };
+  const disk = await denoDisk(programs, files, first.arch);
   return await startMachine({ arch: first.arch, kernel: first.image, initrd, disk, memory: 2560, ...options });
 }
 

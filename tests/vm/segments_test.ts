@@ -15,7 +15,7 @@ initrd: [/boot/marker.cpio, /boot/initrd]
 cmdline: ${BASE_CMDLINE} way=segments
 load: kexec_load`;
 
-const PROGRAMS = { warmboot: "cli.ts" };
+const PROGRAMS = { warmboot: "cli.ts", "force_plan": "tests/vm/guest/force_plan.ts" };
 
 /** What differs from kernel to kernel, so that little, much and high memory, and both depths of page tables, are each seen once. */
 const VARIANTS: readonly { readonly options: Partial<MachineOptions>; readonly lines: string }[] = [
@@ -54,7 +54,11 @@ for (
     await using machine = await machineWith(kernel, PROGRAMS);
     await profile(machine, `${LINES}\nchecksum: ${checksum}`);
     await writeFlippedPlan(machine, byte);
-    await machine.output("warmboot load /run/flipped.json");
+    assertMatch(
+      (await machine.run("warmboot load /run/flipped.json")).stderr,
+      /The plan is not what its profile, this host and these files give: segment "purgatory": `sha256` is/,
+    );
+    assertEquals(await machine.output("force_plan /run/flipped.json"), "0\n");
     const halted = machine.sees("warmboot: segment 1 at 0x1000000 does not match its checksum; halted");
     machine.run("warmboot exec --now").catch(() => undefined);
     await halted;

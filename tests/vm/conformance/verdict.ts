@@ -84,7 +84,10 @@ async function onStoredPlan(attempt: Attempt, facts: HostFacts): Promise<Verdict
   const problems: Diagnostic[] = [];
   const stored = await storedPlan(attempt, facts, images);
   const plan = decodePlan(stored, [], (problem) => problems.push(problem));
-  return told(plan === undefined ? undefined : recheck(plan, facts, images), problems);
+  if (plan === undefined) return told(undefined, problems);
+  // An edited plan is refused whatever it asks for; what matters here is what the other rules say of it.
+  const { checks, ...rest } = recheck(plan, facts, images);
+  return told({ ...rest, checks: checks.filter(({ rule }) => rule !== "stored-plan") }, problems);
 }
 
 function told(plan: Plan | undefined, diagnostics: readonly Diagnostic[]): Verdict {

@@ -1,0 +1,157 @@
+import { formatAddress } from "../core/number.ts";
+import { KEXEC_ARCHITECTURES, type KexecArch } from "../core/kexec_arch.ts";
+import { sha256Of } from "../core/sha256.ts";
+import { choice, flag, list, pattern, record, type Shape } from "../core/shape.ts";
+import type { Images } from "../image/boot_files.ts";
+import { requiresOf } from "../profile/planned_requires.ts";
+import type { Checksum, LoadChoice, Profile, SegmentSource, SegmentSpec } from "../profile/profile.ts";
+import type { Call, Plan, PlannedSegment, PlannedSource } from "./plan.ts";
+
+/**
+ * Everything in a profile that decides its plan, with its command line resolved. A stored plan holds it, so that the plan
+ * can be derived again before it is loaded. Explicit segments cannot be derived: they are those of the call, by a digest.
+ */
+export interface Declared {
+  /** Which call the profile asks for. */
+  readonly load: LoadChoice;
+  /** The architecture of the call. */
+  readonly arch: KexecArch;
+  /** The kernel, by its absolute path; absent with explicit segments. */
+  readonly kernel?: string;
+  /** The initrds, by their absolute paths. */
+  readonly initrd: readonly string[];
+  /** The device tree, by its absolute path. */
+  readonly dtb?: string;
+  /** The command line, before a stamp and the placement of the image add to it. */
+  readonly cmdline: string;
+  /** Load into the crash reservation. */
+  readonly crash: boolean;
+  /** Save the running system. */
+  readonly preserveContext: boolean;
+  /** The entry of explicit segments, hexadecimal. */
+  readonly entry?: string;
+  /** SHA-256 of the list of explicit segments: their names, addresses, sizes, sources and digests. */
+  readonly segments?: string;
+  /** The lowest address for segments, hexadecimal. */
+  readonly memoryMin?: string;
+  /** The first address that is too high for segments, hexadecimal. */
+  readonly memoryMax?: string;
+  /** How the segments are verified. */
+  readonly checksum: "fastest" | "none" | Checksum;
+  /** Place the decompressed kernel. */
+  readonly predecompress: boolean;
+  /** Add a stamp to the command line. */
+  readonly stamp: boolean;
+}
+
+/** What a plan keeps of its profile. `cmdline` is resolved; `call` is what was planned. */
+export function declaredOf(profile: Profile, images: Images, cmdline: string, call: Call): Declared {
+  const { entry, memory: { min, max } } = profile;
+  return {
+    load: profile.load,
+    arch: profile.arch,
+    ...(images.kernel === undefined ? {} : { kernel: images.kernel.path }),
+    initrd: images.initrd.map(({ path }) => path),
+    ...(images.dtb === undefined ? {} : { dtb: images.dtb.path }),
+    cmdline,
+    crash: profile.crash,
+    preserveContext: profile.preserveContext,
+    ...(entry === undefined ? {} : { entry: formatAddress(entry) }),
+    ...(images.kernel === undefined ? { segments: sha256Of(JSON.stringify(explicitSegments(call))) } : {}),
+    ...(min === undefined ? {} : { memoryMin: formatAddress(min) }),
+    ...(max === undefined ? {} : { memoryMax: formatAddress(max) }),
+    checksum: profile.checksum === true ? "fastest" : profile.checksum === false ? "none" : profile.checksum,
+    predecompress: profile.predecompress,
+    stamp: profile.stamp,
+  };
+}
+
+/** The profile that a plan says it was made from. */
+export function declaredProfile(plan: Plan, declared: Declared): Profile {
+  const { kernel, dtb, cmdline, entry, memoryMin, memoryMax, checksum } = declared;
+  return {
+    version: 1,
+    name: plan.profile,
+    ...(plan.requires === undefined ? {} : { requires: requiresOf(plan.requires) }),
+    ...(kernel === undefined ? {} : { kernel: { path: kernel } }),
+    initrd: declared.initrd.map((path) => ({ path })),
+    ...(dtb === undefined ? {} : { dtb: { path: dtb } }),
+    cmdline: { kind: "parameters", parameters: cmdline === "" ? [] : [cmdline] },
+    crash: declared.crash,
+    preserveContext: declared.preserveContext,
+    load: declared.load,
+    arch: declared.arch,
+    ...(entry === undefined ? {} : { entry: BigInt(entry) }),
+    segments: kernel === undefined ? explicitSegments(plan.call).map(specOf) : [],
+    memory: {
+      ...(memoryMin === undefined ? {} : { min: BigInt(memoryMin) }),
+      ...(memoryMax === undefined ? {} : { max: BigInt(memoryMax) }),
+    },
+    checksum: checksum === "fastest" ? true : checksum === "none" ? false : checksum,
+    predecompress: declared.predecompress,
+    stamp: declared.stamp,
+    stated: [],
+  };
+}
+
+/** The segments that the profile states: all but the purgatory, which is laid out last where anything is verified. */
+function explicitSegments(call: Call): readonly PlannedSegment[] {
+  if (call.syscall !== "kexec_load") return [];
+  return call.checksum === undefined ? call.segments : call.segments.slice(0, -1);
+}
+
+function specOf({ name, mem, memsz, source }: PlannedSegment): SegmentSpec {
+  return { name, at: BigInt(mem), size: BigInt(memsz), source: sourceOf(source) };
+}
+
+function sourceOf(source: PlannedSource): SegmentSource {
+  switch (source.kind) {
+    case "file":
+      return {
+        kind: "file",
+        file: { path: source.path },
+        offset: BigInt(source.offset),
+        length: BigInt(source.length),
+      };
+    case "bytes":
+      return { kind: "bytes", bytes: Uint8Array.fromBase64(source.base64) };
+    // A profile cannot state the other kind: what is derived then differs from the plan.
+    case "unpacked":
+    case "zero":
+      return { kind: "zero" };
+  }
+}
+
+const optional = { value: undefined };
+// A NUL would end the path early.
+// deno-lint-ignore no-control-regex
+const path = pattern("an absolute path", /^\/[^\u0000]*$/);
+const address = pattern("a hexadecimal number as 0x1000", /^0x[0-9a-f]{1,16}$/);
+// deno-lint-ignore no-control-regex
+const cmdline = pattern("one line without control characters", /^[^\u0000-\u001f\u007f-\u009f]*$/);
+
+/** The shape of a plan's `declared`. */
+export const declaredShape: Shape<Declared> = record<Declared>({
+  load: { shape: choice(["auto", "kexec_file_load", "kexec_load"]), doc: "Which call the profile asks for" },
+  arch: { shape: choice(KEXEC_ARCHITECTURES.map(({ name }) => name)), doc: "The architecture of the call" },
+  kernel: { shape: path, doc: "The kernel; absent with explicit segments", fallback: optional },
+  initrd: { shape: list(path), doc: "The initrds" },
+  dtb: { shape: path, doc: "The device tree", fallback: optional },
+  cmdline: {
+    shape: cmdline,
+    doc: "The command line, resolved, before a stamp and the placement of the image add to it",
+  },
+  crash: { shape: flag, doc: "Load into the crash reservation" },
+  preserveContext: { shape: flag, doc: "Save the running system" },
+  entry: { shape: address, doc: "The entry of explicit segments", fallback: optional },
+  segments: {
+    shape: pattern("a SHA-256 of 64 hex digits", /^[0-9a-f]{64}$/),
+    doc: "SHA-256 of the list of explicit segments, which cannot be derived",
+    fallback: optional,
+  },
+  memoryMin: { shape: address, doc: "The lowest address for segments", fallback: optional },
+  memoryMax: { shape: address, doc: "The first address that is too high for segments", fallback: optional },
+  checksum: { shape: choice(["fastest", "none", "xxh64", "sha256"]), doc: "How the segments are verified" },
+  predecompress: { shape: flag, doc: "Place the decompressed kernel" },
+  stamp: { shape: flag, doc: "Add a stamp to the command line" },
+});
