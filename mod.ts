@@ -215,6 +215,7 @@ export { lowerPlan, lowerUnload, REBOOT_NOW } from "./src/plan/lower.ts";
 export {
   type Call,
   type Check,
+  type Declared,
   type FileLoadCall,
   type Plan,
   type PlannedBases,

@@ -1,48 +1,11 @@
 import { formatAddress } from "../core/number.ts";
-import { KEXEC_ARCHITECTURES, type KexecArch } from "../core/kexec_arch.ts";
+import { KEXEC_ARCHITECTURES } from "../core/kexec_arch.ts";
 import { sha256Of } from "../core/sha256.ts";
 import { choice, flag, list, pattern, record, type Shape } from "../core/shape.ts";
 import type { Images } from "../image/boot_files.ts";
 import { requiresOf } from "../profile/planned_requires.ts";
-import type { Checksum, LoadChoice, Profile, SegmentSource, SegmentSpec } from "../profile/profile.ts";
-import type { Call, Plan, PlannedSegment, PlannedSource } from "./plan.ts";
-
-/**
- * Everything in a profile that decides its plan, with its command line resolved. A stored plan holds it, so that the plan
- * can be derived again before it is loaded. Explicit segments cannot be derived: they are those of the call, by a digest.
- */
-export interface Declared {
-  /** Which call the profile asks for. */
-  readonly load: LoadChoice;
-  /** The architecture of the call. */
-  readonly arch: KexecArch;
-  /** The kernel, by its absolute path; absent with explicit segments. */
-  readonly kernel?: string;
-  /** The initrds, by their absolute paths. */
-  readonly initrd: readonly string[];
-  /** The device tree, by its absolute path. */
-  readonly dtb?: string;
-  /** The command line, before a stamp and the placement of the image add to it. */
-  readonly cmdline: string;
-  /** Load into the crash reservation. */
-  readonly crash: boolean;
-  /** Save the running system. */
-  readonly preserveContext: boolean;
-  /** The entry of explicit segments, hexadecimal. */
-  readonly entry?: string;
-  /** SHA-256 of the list of explicit segments: their names, addresses, sizes, sources and digests. */
-  readonly segments?: string;
-  /** The lowest address for segments, hexadecimal. */
-  readonly memoryMin?: string;
-  /** The first address that is too high for segments, hexadecimal. */
-  readonly memoryMax?: string;
-  /** How the segments are verified. */
-  readonly checksum: "fastest" | "none" | Checksum;
-  /** Place the decompressed kernel. */
-  readonly predecompress: boolean;
-  /** Add a stamp to the command line. */
-  readonly stamp: boolean;
-}
+import type { Profile, SegmentSource, SegmentSpec } from "../profile/profile.ts";
+import type { Call, Declared, Plan, PlannedSegment, PlannedSource } from "./plan.ts";
 
 /** What a plan keeps of its profile. `cmdline` is resolved; `call` is what was planned. */
 export function declaredOf(profile: Profile, images: Images, cmdline: string, call: Call): Declared {

@@ -1,8 +1,8 @@
 import type { RandomPart, Segment, SegmentBytes } from "../arch/segment.ts";
 import type { PlannedRequires } from "../profile/planned_requires.ts";
-import type { Checksum } from "../profile/profile.ts";
+import type { KexecArch } from "../core/kexec_arch.ts";
+import type { Checksum, LoadChoice } from "../profile/profile.ts";
 import { jsonText } from "../core/text.ts";
-import type { Declared } from "./declared.ts";
 
 /** A file that the call reads, as it was when the plan was made. */
 export interface PlannedFile {
@@ -144,6 +144,43 @@ export interface PlannedHost {
   readonly release: string;
   /** The command line of its running kernel. */
   readonly cmdline?: string;
+}
+
+/**
+ * Everything in a profile that decides its plan, with its command line resolved. A stored plan holds it, so that the plan
+ * can be derived again before it is loaded. Explicit segments cannot be derived: they are those of the call, by a digest.
+ */
+export interface Declared {
+  /** Which call the profile asks for. */
+  readonly load: LoadChoice;
+  /** The architecture of the call. */
+  readonly arch: KexecArch;
+  /** The kernel, by its absolute path; absent with explicit segments. */
+  readonly kernel?: string;
+  /** The initrds, by their absolute paths. */
+  readonly initrd: readonly string[];
+  /** The device tree, by its absolute path. */
+  readonly dtb?: string;
+  /** The command line, before a stamp and the placement of the image add to it. */
+  readonly cmdline: string;
+  /** Load into the crash reservation. */
+  readonly crash: boolean;
+  /** Save the running system. */
+  readonly preserveContext: boolean;
+  /** The entry of explicit segments, hexadecimal. */
+  readonly entry?: string;
+  /** SHA-256 of the list of explicit segments: their names, addresses, sizes, sources and digests. */
+  readonly segments?: string;
+  /** The lowest address for segments, hexadecimal. */
+  readonly memoryMin?: string;
+  /** The first address that is too high for segments, hexadecimal. */
+  readonly memoryMax?: string;
+  /** How the segments are verified. */
+  readonly checksum: "fastest" | "none" | Checksum;
+  /** Place the decompressed kernel. */
+  readonly predecompress: boolean;
+  /** Add a stamp to the command line. */
+  readonly stamp: boolean;
 }
 
 /**
