@@ -19,6 +19,7 @@ export function declaredOf(profile: Profile, images: Images, cmdline: string, ca
     cmdline,
     crash: profile.crash,
     preserveContext: profile.preserveContext,
+    reentrant: profile.reentrant,
     ...(entry === undefined ? {} : { entry: formatAddress(entry) }),
     ...(images.kernel === undefined ? { segments: sha256Of(JSON.stringify(explicitSegments(call))) } : {}),
     ...(min === undefined ? {} : { memoryMin: formatAddress(min) }),
@@ -42,6 +43,7 @@ export function declaredProfile(plan: Plan, declared: Declared): Profile {
     cmdline: { kind: "parameters", parameters: cmdline === "" ? [] : [cmdline] },
     crash: declared.crash,
     preserveContext: declared.preserveContext,
+    reentrant: declared.reentrant,
     load: declared.load,
     arch: declared.arch,
     ...(entry === undefined ? {} : { entry: BigInt(entry) }),
@@ -106,6 +108,7 @@ export const declaredShape: Shape<Declared> = record<Declared>({
   },
   crash: { shape: flag, doc: "Load into the crash reservation" },
   preserveContext: { shape: flag, doc: "Save the running system" },
+  reentrant: { shape: flag, doc: "The payload leaves its next entry point" },
   entry: { shape: address, doc: "The entry of explicit segments", fallback: optional },
   segments: {
     shape: pattern("a SHA-256 of 64 hex digits", /^[0-9a-f]{64}$/),

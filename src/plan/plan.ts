@@ -167,6 +167,8 @@ export interface Declared {
   readonly crash: boolean;
   /** Save the running system. */
   readonly preserveContext: boolean;
+  /** Whether the payload leaves its next entry point, so that it can run again without a load. */
+  readonly reentrant: boolean;
   /** The entry of explicit segments, hexadecimal. */
   readonly entry?: string;
   /** SHA-256 of the list of explicit segments: their names, addresses, sizes, sources and digests. */
