@@ -175,6 +175,7 @@ export {
   isUnchanged,
   type OpenFile,
   openFile,
+  ReadError,
 } from "./src/app/files/open_file.ts";
 export type { Iomem, IomemNode } from "./src/host/iomem.ts";
 export { liveReader } from "./src/host/live.ts";

@@ -8,10 +8,12 @@ import { benchBoot, SETUP_NAMES } from "./boot.ts";
 import { benchCheck } from "./check.ts";
 import { benchLoad } from "./load.ts";
 import { benchPlan } from "./plan.ts";
+import { benchStartup } from "./startup.ts";
 
 const BENCHES: { readonly [name: string]: (names: readonly string[]) => Promise<readonly string[]> } = {
   check: async () => [await benchCheck()],
   plan: benchPlan,
+  startup: benchStartup,
   load: benchLoad,
   boot: benchBoot,
 };

@@ -1,16 +1,12 @@
 import { EXIT, type ExitName, VERSION } from "../core/program.ts";
 import { nearest } from "../core/nearest.ts";
-import { LibcError } from "../syscall/libc.ts";
-import { SyscallError } from "../syscall/errors/syscall_error.ts";
 import { type Grammar, leadingArguments, parseInvocation } from "./args.ts";
 import type { Command, Invocation } from "./command.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import type { ColourChoice, Ports } from "./ports.ts";
 import { isStdin } from "../app/files/read_whole.ts";
-import { StoreError } from "../state/record_store.ts";
-import { complain, say } from "./report.ts";
+import { complain } from "./report.ts";
 import { COMMANDS } from "./table.ts";
-import { WriteError } from "../app/files/write_whole.ts";
 
 /** Runs the program: the words behind its name in, the exit code out. */
 export async function main(args: readonly string[], portsFor: (colour: ColourChoice) => Ports): Promise<number> {
@@ -18,7 +14,8 @@ export async function main(args: readonly string[], portsFor: (colour: ColourCho
   try {
     return EXIT[await dispatch(args, ports)].code;
   } catch (error) {
-    return EXIT[explain(error, ports)].code;
+    // What an error needs to be explained is loaded where there is one.
+    return EXIT[(await import("./explain.ts")).explain(error, ports)].code;
   }
 }
 
@@ -108,39 +105,6 @@ function commandNamed(name: string, ports: Ports): Command | undefined {
     ports,
   );
   return undefined;
-}
-
-/** Turns what was thrown into a message and an exit code. */
-function explain(error: unknown, ports: Ports): ExitName {
-  if (error instanceof SyscallError) {
-    complain(error.message, error.diagnosis?.remedy, ports);
-    say(`  call: ${error.made} = -1 ${error.code}`, ports);
-    return "refused";
-  }
-  if (error instanceof StoreError) {
-    const isDenied = error.cause instanceof Deno.errors.PermissionDenied;
-    complain(error.message, isDenied ? "Run warmboot as root" : undefined, ports);
-    return isDenied ? "permission" : "io";
-  }
-  if (error instanceof WriteError) {
-    // A reader that went away has seen what it wanted.
-    if (error.cause instanceof Deno.errors.BrokenPipe) return "io";
-    const isDenied = [Deno.errors.PermissionDenied, Deno.errors.NotCapable].some((kind) => error.cause instanceof kind);
-    complain(error.message, isDenied ? "Write elsewhere, or as a user who may" : undefined, ports);
-    return isDenied ? "permission" : "io";
-  }
-  if (error instanceof LibcError) {
-    complain(error.message, undefined, ports);
-    return error.cause instanceof Deno.errors.NotCapable ? "permission" : "unavailable";
-  }
-  if (error instanceof Deno.errors.NotCapable) {
-    complain(error.message, "Give Deno the permission: docs/permissions.md lists what each command needs", ports);
-    return "permission";
-  }
-  const stack = (error instanceof Error ? error.stack ?? error.message : String(error)).split("\n");
-  complain(`warmboot has a defect: ${stack[0]}`, "Please report it with the command and the profile", ports);
-  for (const line of stack.slice(1)) say(line, ports);
-  return "software";
 }
 
 /** Read before the arguments are, so that what is wrong with them is told in the colours that were asked for. */

@@ -1,7 +1,7 @@
 import { digestBytes } from "../../core/sha256.ts";
 import { basename, dirname } from "@std/path/posix";
 import type { ByteSource } from "../../core/bytes.ts";
-import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
+import { type Checked, type Diagnostic, reasonOf } from "../../core/diagnostic.ts";
 import { formatSize } from "../../core/number.ts";
 import { suggestFile } from "./suggest_file.ts";
 
@@ -59,7 +59,7 @@ function describeFile(path: string, handle: Deno.FsFile, stats: Deno.FileInfo): 
     identity: identityOf(stats),
     read(offset, length) {
       const buffer = new Uint8Array(Math.max(0, Math.min(length, size - offset)));
-      return buffer.subarray(0, fill(handle, buffer, offset));
+      return buffer.subarray(0, fill({ path, handle }, buffer, offset));
     },
     handle,
   };
@@ -70,15 +70,25 @@ function identityOf({ dev, ino, size, mtime, ctime }: Deno.FileInfo): FileIdenti
 }
 
 /** Reads until the buffer is full or the file ends; returns the number of bytes. */
-function fill(handle: Deno.FsFile, buffer: Uint8Array, offset: number): number {
-  handle.seekSync(offset, Deno.SeekMode.Start);
+function fill({ path, handle }: Pick<OpenFile, "path" | "handle">, buffer: Uint8Array, offset: number): number {
   let done = 0;
-  while (done < buffer.length) {
-    const count = handle.readSync(buffer.subarray(done));
-    if (count === null) break;
-    done += count;
+  try {
+    handle.seekSync(offset, Deno.SeekMode.Start);
+    while (done < buffer.length) {
+      const count = handle.readSync(buffer.subarray(done));
+      if (count === null) break;
+      done += count;
+    }
+  } catch (cause) {
+    throw new ReadError(`Cannot read ${path}: ${reasonOf(cause)}`, { cause });
   }
   return done;
+}
+
+/** An open file cannot be read, as on a failing disk. */
+export class ReadError extends Error {
+  /** Always `ReadError`. */
+  override readonly name = "ReadError";
 }
 
 /**
@@ -103,7 +113,7 @@ export async function hashFile(
 
 /** The SHA-256 of a part of the file, up to its end. */
 export async function hashPart(
-  { handle }: OpenFile,
+  file: OpenFile,
   offset: number,
   length: number,
   onProgress?: (done: number, total: number) => void,
@@ -113,7 +123,7 @@ export async function hashPart(
     const part = new Uint8Array(Math.max(0, length));
     let done = 0;
     for (let count = -1; done < length && count !== 0; done += count) {
-      count = fill(handle, part.subarray(done, done + CHUNK_SIZE), offset + done);
+      count = fill(file, part.subarray(done, done + CHUNK_SIZE), offset + done);
       if (count > 0) onProgress?.(done + count, length);
     }
     return await digestBytes(part.subarray(0, done));
@@ -123,7 +133,7 @@ export async function hashPart(
   const buffer = new Uint8Array(CHUNK_SIZE);
   for (let done = 0; done < length;) {
     const chunk = buffer.subarray(0, Math.min(buffer.length, length - done));
-    const count = fill(handle, chunk, offset + done);
+    const count = fill(file, chunk, offset + done);
     if (count === 0) break;
     digest.update(chunk.subarray(0, count));
     done += count;

@@ -1,11 +1,13 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import {
   closeFile,
   descriptorOf,
   hashFile,
+  hashPart,
   isUnchanged,
   type OpenFile,
   openFile,
+  ReadError,
 } from "../../../src/app/files/open_file.ts";
 
 /** Runs with a directory of these files, which then goes away. */
@@ -217,5 +219,16 @@ Deno.test("a file larger than any kernel is refused before it is read", () => {
     assertEquals(openFile("/proc/kcore").value, undefined);
   } finally {
     Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("a file that cannot be read is an error with its name", async () => {
+  // Address 0 is not mapped: reading there is EIO.
+  const { value: file } = openFile("/proc/self/mem");
+  if (file === undefined) throw new Error("Cannot open /proc/self/mem");
+  try {
+    await assertRejects(() => hashPart(file, 0, 100), ReadError, "Cannot read /proc/self/mem: ");
+  } finally {
+    closeFile(file);
   }
 });
