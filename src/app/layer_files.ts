@@ -80,7 +80,7 @@ function listFolder(folder: string): { readonly files: readonly Listed[]; readon
   }
 }
 
-/** An empty file, or a link to /dev/null. What cannot be looked at is no mask, and the reader of it will say why. */
+/** An empty file, or a link to /dev/null. What cannot be looked at is not a mask; its reader reports why. */
 function isMask(path: string): boolean {
   try {
     const stats = Deno.statSync(path);

@@ -14,7 +14,7 @@ import { type ReadFacts, readFacts } from "./read_facts.ts";
 import { readOwn } from "./read_plan.ts";
 import { parseNamed, readNamed } from "./read_profile.ts";
 
-/** A plan and the open files behind it; or diagnostics that say why there is none. */
+/** A plan and the open files that it is made of; or diagnostics that say why there is none. */
 export interface Prepared extends Disposable {
   readonly plan: Plan | undefined;
   readonly facts: HostFacts | undefined;

@@ -5,7 +5,7 @@ import type { Ports } from "./ports.ts";
 export interface Option {
   readonly name: string;
   readonly short?: string;
-  /** What stands for its value in the help: `FILE`, `text|json`. */
+  /** The placeholder of its value in the help: `FILE`, `text|json`. */
   readonly value?: string;
   /** The values that it takes, where they are few; the first is the default. */
   readonly choices?: readonly string[];

@@ -1,6 +1,6 @@
 import type { Diagnostic } from "../core/diagnostic.ts";
 
-/** How bad it is; what has no severity tells what happened. */
+/** How bad it is; what has no severity is about what happened. */
 export type Severity = Diagnostic["severity"];
 
 /** The syslog levels that the journal reads at the start of a line (sd-daemon(3)). */

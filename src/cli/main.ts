@@ -8,7 +8,7 @@ import { isStdin } from "../app/files/read_whole.ts";
 import { complain } from "./report.ts";
 import { COMMANDS } from "./table.ts";
 
-/** Runs the program: the words behind its name in, the exit code out. */
+/** Runs the program: the words after its name in, the exit code out. */
 export async function main(args: readonly string[], portsFor: (colour: ColourChoice) => Ports): Promise<number> {
   const ports = portsFor(colourOf(args));
   try {
@@ -19,7 +19,7 @@ export async function main(args: readonly string[], portsFor: (colour: ColourCho
   }
 }
 
-/** What may stand in a command's place. */
+/** What may be given in place of a command. */
 const HELP: Grammar = { name: "help", usage: "[COMMAND]", words: { min: 0, max: 1 }, options: [] };
 const VERSION_WORDS: Grammar = { name: "--version", usage: "", words: { min: 0, max: 0 }, options: [] };
 
@@ -72,7 +72,7 @@ async function runCommand(command: Command, args: readonly string[], ports: Port
   return await command.run(invocation, ports);
 }
 
-/** The words and values that stand for standard input. `--out -` is standard output. */
+/** The words and values that mean standard input. `--out -` is standard output. */
 function readFromStdin({ words, options }: Invocation): readonly string[] {
   const values = Object.entries(options).flatMap(([name, value]) => name === "out" || value === true ? [] : [value]);
   return [...words, ...values].filter(isStdin);
@@ -107,7 +107,7 @@ function commandNamed(name: string, ports: Ports): Command | undefined {
   return undefined;
 }
 
-/** Read before the arguments are, so that what is wrong with them is told in the colours that were asked for. */
+/** Read before the arguments are, so that problems with them are shown in the colours that were asked for. */
 function colourOf(args: readonly string[]): ColourChoice {
   const end = args.indexOf("--");
   const options = end < 0 ? args : args.slice(0, end);

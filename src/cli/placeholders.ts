@@ -9,13 +9,13 @@ export type Offer =
   | "releases"
   | "commands";
 
-/** What a word in capitals stands for, in usages and in the values of options. */
+/** What a word in capitals means, in usages and in the values of options. */
 export interface Placeholder {
   readonly doc: string;
   readonly offers: readonly Offer[];
 }
 
-/** Every word in capitals. The others there, as in `text|json`, stand for themselves. */
+/** Every word in capitals. The others there, as in `text|json`, are literal. */
 export const PLACEHOLDERS: { readonly [word: string]: Placeholder } = {
   PROFILE: {
     doc:
@@ -39,7 +39,7 @@ export const PLACEHOLDERS: { readonly [word: string]: Placeholder } = {
   COMMAND: { doc: "One of the commands.", offers: ["commands"] },
 };
 
-/** A usage, or an option's value, as what to offer for it: words that stand for themselves, and offers. */
+/** A usage, or an option's value, as what to offer for it: literal words, and offers. */
 export interface Offered {
   readonly literals: readonly string[];
   readonly offers: readonly Offer[];

@@ -11,7 +11,7 @@ export interface Sink {
   write(text: string, severity?: Severity): void;
 }
 
-/** What the commands see of the world around the process, so that a test can stand in for it. */
+/** What the commands see of the world around the process, so that a test can replace it. */
 export interface Ports {
   /** Results. */
   readonly out: Sink;
