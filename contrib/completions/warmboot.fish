@@ -53,7 +53,7 @@ complete -c warmboot -n 'not __warmboot_command >/dev/null' -a unload -d 'Drop t
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a status -d 'Say what is loaded, by whom and since when, and what the host allows'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a facts -d 'Capture this host, so that plans can be made elsewhere'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a init -d 'Write a profile from what is there'
-complete -c warmboot -n 'not __warmboot_command >/dev/null' -a refresh -d 'Write profiles that follow the newest kernel anew'
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a refresh -d 'Update profiles that follow the newest kernel'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a explain -d 'Say what a diagnostic code means, what provokes it and what to do'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a schema -d 'Print the JSON Schema of profiles, or of what the other commands print'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a install -d 'Install this release'
@@ -111,7 +111,7 @@ complete -c warmboot -n '__warmboot_in init' -l boot -x -k -a '(__fish_complete_
 complete -c warmboot -n '__warmboot_in init' -l root -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Look for installed kernels under DIR instead of /'
 complete -c warmboot -n '__warmboot_in init' -l facts -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Take the running kernel\'s release and command line from a capture'
 complete -c warmboot -n '__warmboot_in init' -l pin -d 'State the digests of the files too, so that no others are loaded in their place'
-complete -c warmboot -n '__warmboot_in init' -l follow -d 'Mark the profile of the newest kernel as one that warmboot refresh may write anew when there is a newer'
+complete -c warmboot -n '__warmboot_in init' -l follow -d 'Mark the profile of the newest kernel as one that warmboot refresh updates when a newer one is installed'
 complete -c warmboot -n '__warmboot_in init' -l out -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Write to FILE, which must not be there yet'
 
 complete -c warmboot -n '__warmboot_in refresh' -k -a '(__fish_complete_path (commandline -ct)) (__fish_complete_directories (commandline -ct))'

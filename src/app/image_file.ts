@@ -16,11 +16,11 @@ export interface ImageFile {
   readonly path: string;
   /** Bytes. */
   readonly size: number;
-  /** What tells what it is. */
+  /** Its bytes, by which it is identified. */
   readonly source: ByteSource;
   /** The file itself, where it is open. */
   readonly open?: OpenFile;
-  /** What an arm64 kernel says of itself; read anew each time. */
+  /** The banner of an arm64 kernel; read again each time. */
   banner(): string | undefined;
   /** What it unpacks to, of a captured one. */
   readonly unpacked?: NonNullable<CapturedImage["unpacked"]>;
@@ -32,15 +32,15 @@ export interface ImageFile {
   isComplete(): boolean;
 }
 
-/** What finding a file gave: warnings may stand beside it. */
+/** What finding a file gave: the file, perhaps with warnings. */
 export interface FoundFile {
   readonly file?: ImageFile;
   readonly diagnostics: readonly Diagnostic[];
 }
 
 /**
- * Finds a file. A captured one comes first, since the plan is for its host; a local one that differs is told of, and so
- * is one that stands in for what the capture lacks. `captured` is undefined where the plan is for this host.
+ * Finds a file. A captured one comes first, because the plan is for its host. A warning says if a local one differs, or is
+ * used because the capture lacks it. `captured` is undefined where the plan is for this host.
  */
 export async function findFile(path: string, captured: CapturedFiles | undefined): Promise<FoundFile> {
   const image = captured?.images !== undefined && Object.hasOwn(captured.images, path)
@@ -100,7 +100,7 @@ function capturedFile(path: string, image: CapturedImage): ImageFile {
   };
 }
 
-/** A warning if there is a file of this path here, and it is another one. That none can be read is no matter. */
+/** A warning if there is a file of this path here, and it is another one. If none can be read, that does not matter. */
 async function differs(path: string, image: CapturedImage): Promise<readonly Diagnostic[]> {
   const { value: local } = openFile(path);
   if (local === undefined) return [];

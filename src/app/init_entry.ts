@@ -25,7 +25,7 @@ export function templateFromEntry(file: string, boot: string | undefined): Check
   const read = readWhole(file, ENTRY_LIMIT);
   if (read.bytes === undefined) return { value: undefined, diagnostics: read.diagnostics };
   const text = new TextDecoder().decode(read.bytes);
-  // What is no UTF-8 must not reach the profile as something else.
+  // Bytes that are not UTF-8 must not reach the profile as something else.
   if (text.includes("\ufffd")) return { value: undefined, diagnostics: [notUtf8(file)] };
   const at = absolute(file).replace(/\/loader\/entries\/[^/]+$/, "");
   const root = boot === undefined ? at : absolute(boot).replace(/\/+$/, "");
@@ -154,7 +154,7 @@ function ukiDraft(
       `Boots what the unified kernel image ${basename(file)} boots${
         profile === undefined ? "" : ` with its profile ${nameOf(profile)}`
       }. Its parts were written beside one another, and are ` +
-      `pinned: when the image is updated, write them anew.${unused}`,
+      `pinned: when the image is updated, write them again.${unused}`,
       NEXT_STEPS,
     ],
     ...(parts.title === undefined ? {} : { description: parts.title }),
@@ -195,7 +195,7 @@ function whichProfile(file: string, profiles: readonly UkiProfile[], asked: stri
   };
 }
 
-/** `..` stays: behind a link it leads elsewhere than the text says. */
+/** `..` stays: after a link it leads elsewhere than the text says. */
 function absolute(path: string): string {
   if (path.startsWith("/")) return path;
   return [Deno.cwd().replace(/\/$/, ""), ...path.split("/").filter((step) => step !== "" && step !== ".")].join("/");

@@ -5,7 +5,7 @@ import { identifyKernel } from "../image/identify.ts";
 import { compareReleases } from "../core/release.ts";
 import { compareNames } from "../core/text.ts";
 
-/** A kernel that is installed. Paths are those of the host, without the folder that stands in for its root. */
+/** A kernel that is installed. Paths are those of the host, without the folder that replaces its root. */
 export interface InstalledKernel {
   readonly path: string;
   /** As uname -r will say, from the image or else from its name. */
@@ -15,7 +15,7 @@ export interface InstalledKernel {
 /** Names of kernels under /boot: of Debian, Fedora, SUSE, Arch; arm64's Image. */
 const KERNEL_NAME = /^(?:vmlinuz|vmlinux|Image|kernel)-(.+)$/;
 
-/** What is no kernel to boot: rescue kernels, old ones, signatures, and what a package manager has half installed. */
+/** Files that are not kernels to boot: rescue kernels, old ones, signatures, and what a package manager has half installed. */
 const SET_ASIDE = /rescue|\.(?:old|bak|sig|hmac|tmp|new|dpkg-\w+|rpm\w+)$|[~#]$/;
 
 /** Names of the initrd for a version, as initramfs-tools, dracut, mkinitcpio and SUSE's dracut make them. */
@@ -52,7 +52,7 @@ export function installedKernels(root: string): readonly InstalledKernel[] {
 }
 
 /**
- * A kernel file, with its release where it says; undefined for what is no kernel, or is not there. One that may not be
+ * A kernel file, with its release where it says; undefined for what is not a kernel, or does not exist. One that may not be
  * read, as Ubuntu's by others than root, is taken by its name.
  */
 export function kernelAt(root: string, path: string): { readonly release: string | undefined } | undefined {

@@ -3,7 +3,7 @@ import { closeFile, hashFile, openFile } from "./files/open_file.ts";
 import type { ProfileTemplate } from "../profile/profile_template.ts";
 import type { FileRef } from "../profile/profile.ts";
 
-/** A draft whose files are pinned by the digests that they have now, as found under a folder that stands in for the root. */
+/** A draft whose files are pinned by the digests that they have now, as found under a folder that replaces the root. */
 export async function pinFiles(draft: ProfileTemplate, root: string): Promise<Checked<ProfileTemplate>> {
   const problems: Diagnostic[] = [];
   const pinned = async (ref: FileRef): Promise<FileRef> => {

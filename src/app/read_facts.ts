@@ -43,7 +43,7 @@ function captureFrom(path: string, diagnostics: Diagnostic[]): Capture | undefin
   return parsed.value;
 }
 
-/** The JSON of a capture that may be the YAML of `facts -o yaml`: whatever else it is, the decoder tells. */
+/** The JSON of a capture that may be the YAML of `facts -o yaml`: anything else is for the decoder to report. */
 function captureJson(bytes: Uint8Array): string {
   const text = new TextDecoder().decode(bytes);
   const own = /^\s*\{/.test(text) ? undefined : ownDocument(bytes);

@@ -122,7 +122,7 @@ async function unpackInitrd(
   const open = files.find(({ path }) => path === file.path);
   if (open === undefined) return { why: "the capture does not hold it whole" };
   const plain = file.info.kind === "cpio" && file.info.format === "odc" || file.info.kind === "unknown";
-  if (plain) return { why: "it is no archive that the kernel unpacks" };
+  if (plain) return { why: "it is not an archive that the kernel unpacks" };
   return unpackArchives(open.read(0, open.size), await codecs(), most);
 }
 
@@ -131,7 +131,7 @@ function damaged(message: string): Diagnostic {
     code: "payload-damaged",
     severity: "error",
     message,
-    hint: "Install the kernel anew, and compare its checksum; a kernel that is damaged does not boot either way",
+    hint: "Install the kernel again, and compare its checksum; a kernel that is damaged does not boot either way",
   };
 }
 

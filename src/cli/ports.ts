@@ -1,7 +1,6 @@
 import { COLOURED, type Layout, PLAIN } from "../render/style.ts";
 import { isJournal, type Severity, withLevel } from "./journal.ts";
 import { writeAll, WriteError } from "../app/files/write_whole.ts";
-import { escapeCommands, isWorkflow } from "./workflow_commands.ts";
 
 /** Where a program writes to. */
 export interface Sink {
@@ -26,10 +25,10 @@ export type ColourChoice = "auto" | "always" | "never";
 export function systemPorts(colour: ColourChoice = "auto"): Ports {
   const out = sink(Deno.stdout, colour);
   const err = sink(Deno.stderr, colour);
-  const tell = isJournal() ? (text: string, severity?: Severity) => err.write(withLevel(text, severity)) : err.write;
+  const say = isJournal() ? (text: string, severity?: Severity) => err.write(withLevel(text, severity)) : err.write;
   return {
     out: { ...out, write: (text) => written(() => out.write(text)) },
-    err: { ...err, write: (text, severity) => heard(() => tell(text, severity)) },
+    err: { ...err, write: (text, severity) => heard(() => say(text, severity)) },
   };
 }
 
@@ -39,7 +38,7 @@ function sink(stream: typeof Deno.stdout, colour: ColourChoice): Sink {
   return {
     layout: { style: coloured ? COLOURED : PLAIN, width: isTerminal ? columns() : 80 },
     isTerminal,
-    write: (text) => writeAll(stream, isWorkflow(isTerminal) ? escapeCommands(text) : text),
+    write: (text) => writeAll(stream, text),
   };
 }
 

@@ -23,15 +23,15 @@ export function exitOf(diagnostics: readonly Diagnostic[]): ExitName {
 
 /** Writes one line about what went wrong, and one about what to do. */
 export function complain(message: string, hint: string | undefined, ports: Ports): void {
-  tell("error", message, hint, ports);
+  put("error", message, hint, ports);
 }
 
 /** The same about what may go wrong. */
 export function warn(message: string, hint: string | undefined, ports: Ports): void {
-  tell("warning", message, hint, ports);
+  put("warning", message, hint, ports);
 }
 
-function tell(severity: Severity, message: string, hint: string | undefined, { err }: Ports): void {
+function put(severity: Severity, message: string, hint: string | undefined, { err }: Ports): void {
   const { style } = err.layout;
   const label = severity === "error" ? style.bad(severity) : style.warning(severity);
   err.write(`${label}: ${visible(message)}\n`, severity);

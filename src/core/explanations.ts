@@ -3,7 +3,7 @@ import type { DiagnosticCode } from "./catalogue.ts";
 /**
  * Files and a command that provoke a code, in a folder that has a valid vmlinuz, vmlinux, arm64 Image and initrd.img.
  * `host` are sources that differ in the capture host.json of a virtual machine: their text, the error of reading them, or
- * null where they are missing; `*` at the end of a path stands for anything.
+ * null where they are missing; `*` at the end of a path means anything.
  */
 export interface Provocation {
   readonly files?: { readonly [name: string]: string };

@@ -1,6 +1,6 @@
 /**
  * The architectures that kexec_load(2) can be asked for: the name in a profile, the constant's name, and the ELF machine
- * number, which stands in the upper 16 bits of the flags (include/uapi/linux/kexec.h, Linux 7.3).
+ * number, which is in the upper 16 bits of the flags (include/uapi/linux/kexec.h, Linux 7.3).
  */
 export const KEXEC_ARCHITECTURES = [
   { name: "default", constant: "KEXEC_ARCH_DEFAULT", machine: 0 },

@@ -2,7 +2,7 @@
 export interface Range {
   /** The first byte that belongs to it. */
   readonly start: bigint;
-  /** The first byte behind it. */
+  /** The first byte after it. */
   readonly end: bigint;
 }
 

@@ -26,7 +26,7 @@ function programHeaders(fields: Fields): { readonly offset: number; readonly cou
 
 /**
  * Decodes the headers of /proc/kcore (fs/proc/kcore.c, physical addresses from Linux 4.11): each PT_LOAD whose physical
- * address is told. An empty file is what containers put in its place.
+ * address is given. An empty file is what containers put in its place.
  */
 export function kernelMap(from: Captured, report: Report): readonly KernelMapping[] | undefined {
   const found = from.one("kcore");

@@ -37,7 +37,7 @@ export function readDocument(text: string, source: Source): YamlDocument {
 }
 
 /**
- * What `@std/yaml` is known to read without complaint though it is no YAML: tabs as indentation, which moves a key to
+ * What `@std/yaml` is known to read without complaint though it is not YAML: tabs as indentation, which moves a key to
  * another map; a comment without a space before it; an alias of an empty text; two commas with nothing between them.
  * js-yaml reads such texts a second time.
  */

@@ -148,7 +148,7 @@ function nextDash(text: string, offset: number): Span {
   return dash.test(text) ? { start: dash.lastIndex - 1, end: dash.lastIndex } : { start: -1, end: -1 };
 }
 
-/** A key as `@std/yaml` makes a text of it: what is no text becomes one as JavaScript would. */
+/** A key as `@std/yaml` makes a text of it: what is not a text becomes one as JavaScript would. */
 function keyName(key: YamlNode): string {
   const node = aliased(key);
   switch (node?.kind) {

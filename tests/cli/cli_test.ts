@@ -119,7 +119,7 @@ Deno.test("no command, an unknown command and an unknown option are usage errors
     [["pln", "x"], "Did you mean plan?"],
     [["plan", "x", "--fact", "y"], "Did you mean --facts?"],
     [["plan"], "plan requires PROFILE"],
-    [["--fast"], "does not stand before a command"],
+    [["--fast"], "is not allowed before a command"],
     [["--color=bogus", "check", profile], '--color does not accept "bogus"'],
     [["check", profile, "--color=bogus"], '--color does not accept "bogus"'],
     [["--version", "extra"], 'Unexpected argument "extra"'],

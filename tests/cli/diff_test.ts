@@ -68,7 +68,7 @@ Deno.test("without a second side, a profile is compared with the captured host a
 Deno.test("what cannot be compared is refused with the reason", async () => {
   const cases: readonly (readonly [readonly string[], number, string])[] = [
     [[web, "@loded"], EXIT.usage.code, "Did you mean @loaded?"],
-    [[web, "@loaded"], EXIT.unavailable.code, "A capture does not tell which image is loaded"],
+    [[web, "@loaded"], EXIT.unavailable.code, "A capture does not say which image is loaded"],
     [["@running"], EXIT.usage.code, "nothing to compare @running with"],
     [[web, join(folder, "none.yaml")], EXIT.noinput.code, "does not exist"],
     [[web, facts], EXIT.data.code, "This is a capture of a host"],

@@ -277,7 +277,7 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
     [["--uki", at("u.efi"), "--extract", at("new"), "--out", at("no/x.yaml")], EXIT.io.code, "There is no folder"],
     [["--uki", at("latin.efi"), "--extract", at("new")], EXIT.data.code, "not UTF-8"],
     [["--bls", at("esp/loader/entries/latin.conf")], EXIT.data.code, "not UTF-8"],
-    [["--uki", at("there.yaml"), "--extract", at("out")], EXIT.data.code, "no unified kernel image"],
+    [["--uki", at("there.yaml"), "--extract", at("out")], EXIT.data.code, "not a unified kernel image"],
     [["--newest", "--root", at("root"), "--out", at("there.yaml")], EXIT.usage.code, "overwrites nothing"],
     [["--bls", at("esp/loader/entries/gone.conf")], EXIT.noinput.code, "/gone does not exist"],
     [["--bls", at("there.yaml")], EXIT.data.code, "names no kernel"],

@@ -57,7 +57,7 @@ const CASES: readonly (readonly [readonly string[], ExitName, RegExp])[] = [
   [["diff", "@runing"], "usage", /Did you mean @running\?/],
   [["status", "--booted"], "usage", /Write --booted=PROFILE\|PLAN/],
   [["facts", at("web.yaml")], "usage", /Write --images/],
-  [["init", "--follow"], "usage", /It goes with --newest/],
+  [["init", "--follow"], "usage", /It requires --newest/],
   [["init", "--newest", "--root", at("dir")], "noinput", /--bls FILE/],
   [["init", "--uki", at("text.txt")], "data", /a PE file with a section \.linux/],
   [["refresh", at("web.yaml")], "unavailable", /warmboot init --newest --follow/],

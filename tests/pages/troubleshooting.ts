@@ -54,7 +54,7 @@ export function troubleshootingPage(): string {
 
 \`warmboot plan\` checks beforehand what can be checked; see [diagnostics.md](diagnostics.md) for those complaints. What is
 left, the kernel answers with an errno. warmboot then looks at the host again, names the cause, and says what to do: this
-page has all of its answers. Where an errno has several, the first that fits the host, in this order, is told.
+page has all of its answers. Where an errno has several, warmboot reports the first that fits the host, in this order.
 
 Nothing is lost by a refused load: an image that was loaded before for a reboot stays loaded. Only a crash kernel is
 dropped by the kernel before it looks at the new one; then that is said.
@@ -64,7 +64,7 @@ ${[...named, ...(others.length === 0 ? [] : [section("Any other errno", others)]
 
 - \`dmesg | tail\` after the attempt: the kernel often says more there than in its errno.
 - \`warmboot load --dry-run PROFILE\` prints the very call; \`warmboot facts > host.json\` holds all that was known of the
-  host. Both make a good report of a defect, the second after a look at what it tells of the host.
+  host. Both make a good report of a defect, the second after a look at what it contains.
 - A kernel that was entered and says nothing: see the end of [tutorial.md](tutorial.md).
 `;
 }

@@ -99,7 +99,7 @@ export function replaceFile(
   writeBeside(path, text, mode, system, (beside) => system.rename(beside, path));
 }
 
-/** Writes a new file next to a path, then lets `place` give it that name. Whatever fails, nothing is left behind. */
+/** Writes a new file next to a path, then lets `place` give it that name. Whatever fails, no file is left over. */
 function writeBeside<T>(
   path: string,
   text: string,

@@ -53,7 +53,7 @@ export function readManifest(path: string): Checked<Manifest> {
     const value = SHAPE.decode(JSON.parse(new TextDecoder().decode(bytes)), [], (problem) => problems.push(problem));
     if (value?.format === MANIFEST_FORMAT) return { value, diagnostics: [] };
   } catch {
-    // Said below: it is no JSON.
+    // Reported below: it is not JSON.
   }
   return {
     value: undefined,

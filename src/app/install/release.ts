@@ -27,7 +27,7 @@ export function readRelease(): Checked<readonly ReleaseFile[]> {
   const root = folder === undefined ? undefined : dirname(dirname(folder));
   const sums = root === undefined ? undefined : readWhole(`${root}/${SUMS_NAME}`, LIMIT);
   if (sums?.bytes === undefined) {
-    // Without them this is no release, which is for the caller to tell.
+    // Without them this is not a release; the caller reports that.
     return { value: undefined, diagnostics: (sums?.diagnostics ?? []).filter(({ code }) => code !== "file-missing") };
   }
   const files: ReleaseFile[] = [];
@@ -42,7 +42,7 @@ export function readRelease(): Checked<readonly ReleaseFile[]> {
           code: "file-damaged",
           severity: "error",
           message: `${root}/${path} is not what ${SUMS_NAME} says`,
-          hint: "Unpack the release anew",
+          hint: "Unpack the release again",
         }],
       };
     }

@@ -53,7 +53,7 @@ const PAGE_SIZES = [4096n, 16384n, 65536n];
 
 /**
  * The device tree of the running kernel as the next one is to have it: /chosen rewritten, as drivers/of/kexec.c has it,
- * and the reservations of what is gone taken out. Everything else stays as it is and in its order. Its size is the same
+ * and without the reservations of what no longer exists. Everything else stays as it is and in its order. Its size is the same
  * wherever initrd and ELF core header lie. The seeds are zeros, to be drawn at load.
  */
 export function nextTree({ tree, cmdline, initrd, crash }: NextTreeInput): HandoverBytes {

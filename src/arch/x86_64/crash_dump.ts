@@ -24,7 +24,7 @@ export function needsBackup(release: string): boolean {
 
 /**
  * What a dump of the running kernel holds: the notes of all CPUs and vmcoreinfo, the kernel's text, and all memory but
- * the reservations of the crash kernel, what it borrows (crashkernel=SIZE,cma), and the first MiB where that is no
+ * the reservations of the crash kernel, what it borrows (crashkernel=SIZE,cma), and the first MiB where that is not
  * memory of the system; with `backup` it is, and the first 640 KiB are copied to that address before. Error:
  * `crash-unknown`, `iomem-zeroed`.
  */

@@ -8,7 +8,7 @@ export interface EfiHandover {
   readonly kind: "handover";
   /** The system table. */
   readonly systab: bigint;
-  /** boot_params.secure_boot: how the firmware's Secure Boot stood (enum efi_secureboot_mode, include/linux/efi.h). */
+  /** boot_params.secure_boot: the state of the firmware's Secure Boot (enum efi_secureboot_mode, include/linux/efi.h). */
   readonly secureBoot: number;
   /** The firmware vendor's name; the system table's own pointer to it has become virtual. */
   readonly fwVendor: bigint;

@@ -38,7 +38,7 @@
 	.set	SCREEN_COLUMNS, 80
 	.set	SCREEN_COLOUR, 0x4f00		# white on red
 	.set	CRTC_INDEX, 0x3d4
-	.set	CRTC_START_HIGH, 0x0c		# index; the data byte 0 goes with it in one 16-bit write
+	.set	CRTC_START_HIGH, 0x0c		# index; one 16-bit write has it and the data byte 0
 	.set	CRTC_START_LOW, 0x0d
 
 	.set	MESSAGE_MAX, 96			# the longest one has 80 characters

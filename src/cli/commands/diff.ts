@@ -17,7 +17,7 @@ export const diff: Command = {
   words: { min: 1, max: 2 },
   summary: "Show what would change: profiles, plans, what is loaded, what runs",
   description:
-    "Compares two sides: a profile, a stored plan, @running (the running system) or @loaded (the loaded image). Without B it is @loaded, or where nothing is, @running.\nIt reads forwards in time, however the sides are given: from the running system to what is loaded, and from there to what a profile or a plan declares; two of one kind, from A to B. + is added, - removed, ~ changed.\nA running system tells its release and command line, and no more: what is not known is said. -o svg draws both sides' memory, side by side. The exit code is 0 if nothing differs and 1 if something does.",
+    "Compares two sides: a profile, a stored plan, @running (the running system) or @loaded (the loaded image). Without B it is @loaded, or where nothing is, @running.\nIt reads forwards in time, however the sides are given: from the running system to what is loaded, and from there to what a profile or a plan declares; two of one kind, from A to B. + is added, - removed, ~ changed.\nA running system reports its release and command line only; the diff says what is unknown. -o svg draws both sides' memory, side by side. The exit code is 0 if nothing differs and 1 if something does.",
   options: [outputOption("text", "json", "yaml", "svg"), FACTS_OPTION],
   examples: [
     { line: "warmboot diff web.yaml", doc: "What loading this profile would change" },
@@ -82,7 +82,7 @@ export function complainOfSide(why: NoSide, ports: Ports): ExitName {
     }
     case "captured":
       complain(
-        "A capture does not tell which image is loaded",
+        "A capture does not say which image is loaded",
         "Run diff on the host itself, without --facts, or compare with @running",
         ports,
       );

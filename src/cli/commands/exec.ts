@@ -12,7 +12,7 @@ export const exec: Command = {
   words: { min: 0, max: 0 },
   summary: "Reboot into the loaded image",
   description:
-    "Where systemd is PID 1, asks it (`systemctl kexec`), so that services stop and file systems are unmounted. Elsewhere, or with --now, syncs the file systems and makes the system call at once: nothing is stopped or unmounted.\nAn image that was loaded with `preserve_context` always gets the system call: the running system stands still, goes on when the payload returns, and is told how long that took. The image stays loaded; kernels before 6.14 need another load before each further run, unless the profile has `reentrant: true`.",
+    "Where systemd is PID 1, asks it (`systemctl kexec`), so that services stop and file systems are unmounted. Elsewhere, or with --now, syncs the file systems and makes the system call at once: nothing is stopped or unmounted.\nAn image that was loaded with `preserve_context` always gets the system call: the running system is suspended, continues when the payload returns, and reports how long that took. The image stays loaded; kernels before 6.14 need another load before each further run, unless the profile has `reentrant: true`.",
   options: [NOW_OPTION, DRY_RUN_OPTION],
   examples: [
     { line: "warmboot exec", doc: "Reboot into the loaded image" },

@@ -39,7 +39,7 @@ export const init: Command = {
     { name: "pin", doc: "State the digests of the files too, so that no others are loaded in their place" },
     {
       name: "follow",
-      doc: "Mark the profile of the newest kernel as one that `warmboot refresh` may write anew when there is a newer",
+      doc: "Mark the profile of the newest kernel as one that `warmboot refresh` updates when a newer one is installed",
     },
     { name: "out", value: "FILE", doc: "Write to FILE, which must not be there yet" },
   ],
@@ -86,7 +86,7 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   );
   if (useless !== undefined) {
     const [option, origins] = useless;
-    complain(`--${option} is of no use with --${origin}`, `It goes with --${origins.join(" or --")}`, ports);
+    complain(`--${option} has no effect with --${origin}`, `It requires --${origins.join(" or --")}`, ports);
     return "usage";
   }
   const { initProfile } = await import("../../app/init_profile.ts");

@@ -96,7 +96,7 @@ async function complainOf(
     case "unplanned":
       return exitOf(outcome.diagnostics);
     case "crash-exec":
-      complain("--exec does not go with a crash image", "The kernel boots it by itself when it panics", ports);
+      complain("--exec cannot be used with a crash image", "The kernel boots it by itself when it panics", ports);
       return "usage";
     case "checks-failed":
       complain("The plan fails these checks; nothing was loaded", undefined, ports);
@@ -148,7 +148,7 @@ async function sayLoaded(plan: Plan, ports: Ports): Promise<void> {
 
 function sayAlready(record: LoadRecord, ports: Ports): void {
   ports.out.write(`${visible(describeLoaded(record))}\n`);
-  say("Nothing was done; --force loads it anew", ports);
+  say("Nothing was done; --force loads it again", ports);
 }
 
 function describeLoaded({ plan, loadedAt, user }: LoadRecord): string {

@@ -9,9 +9,9 @@ export const refresh: Command = {
   name: "refresh",
   usage: "[FILE|DIR...]",
   words: { min: 0, max: Infinity },
-  summary: "Write profiles that follow the newest kernel anew",
+  summary: "Update profiles that follow the newest kernel",
   description:
-    "For hooks that run when a kernel is installed or removed. Of a folder (/etc/warmboot by default), files that `warmboot init --newest --follow` wrote are written anew: with the newest kernel whose initrd is there, and where they are pinned with the digests of today. A file that a person wrote, or changed since, is never written.\nNothing is loaded: units that watch the file do that.",
+    "For hooks that run when a kernel is installed or removed. Of a folder (/etc/warmboot by default), it updates the files that `warmboot init --newest --follow` wrote: with the newest kernel that has its initrd, and if they are pinned, with the digests of today. It never writes a file that a person wrote, or changed since.\nIt loads nothing: units that watch the file do that.",
   options: [
     { name: "without", value: "RELEASE", doc: "Leave out this kernel, which is about to be removed" },
     { name: "root", value: "DIR", doc: "Look for kernels, and for the default folder, under DIR instead of /" },
@@ -68,7 +68,7 @@ function show(refreshed: Refreshed, ports: Ports): ExitName {
       ports.out.write(`${file}: as it was, ${refreshed.kernel}\n`);
       return "ok";
     case "written":
-      ports.out.write(`${file}: written anew, ${refreshed.kernel}\n`);
+      ports.out.write(`${file}: updated, ${refreshed.kernel}\n`);
       if (!refreshed.initrd) say("No initrd was found for it, nor for any other kernel", ports);
       return "ok";
   }

@@ -18,7 +18,7 @@ export const status: Command = {
   words: { min: 0, max: 0 },
   summary: "Say what is loaded, by whom and since when, and what the host allows",
   description:
-    "Holds what the kernel says (loaded or not) against the record that `warmboot load` left under /run/warmboot, and that against the files as they are now; says what memory is reserved for a crash kernel, and lists what on this host would stand in the way of a load.",
+    "Holds what the kernel says (loaded or not) against the record that `warmboot load` left under /run/warmboot, and that against the files as they are now; says what memory is reserved for a crash kernel, and lists what on this host would prevent a load.",
   options: [outputOption("text", "json", "yaml"), BOOTED_OPTION],
   examples: [
     { line: "warmboot status", doc: "Look" },
@@ -70,7 +70,7 @@ function sayBooted(booted: Extract<Booted, { readonly diff: unknown }>, word: st
     case "undetermined": {
       const { side, what } = booted.unknown;
       complain(
-        `Whether the running system is what ${word} declares cannot be told: ${side} does not tell ${what}`,
+        `Cannot determine whether the running system is what ${word} declares: ${side} does not say ${what}`,
         "Set `stamp: true` in the profile before the next boot",
         ports,
       );
