@@ -36,7 +36,7 @@ export function templateFromEntry(file: string, boot: string | undefined): Check
 
   const problems: Diagnostic[] = [];
   const resolve = (path: string): FileRef => {
-    // Where /boot is no file system of its own, some distributions write paths from the root.
+    // Where /boot is not a file system of its own, some distributions write paths from the root.
     const found = [`${root}${path}`, path].find(isFileThere);
     if (found === undefined) problems.push(openProblemOf(`${root}${path}`));
     return { path: found ?? path };
@@ -228,7 +228,7 @@ function noUki(file: string, what: string): Diagnostic {
   return {
     code: "entry-unusable",
     severity: "error",
-    message: `${file} is no unified kernel image: ${what}`,
+    message: `${file} is not a unified kernel image: ${what}`,
     expected: "a PE file with a section .linux",
   };
 }
