@@ -95,7 +95,7 @@ function commandNamed(name: string, ports: Ports): Command | undefined {
   const names = COMMANDS.map((known) => known.name);
   if (name.startsWith("-")) {
     const way = /^-[vV]$/.test(name) ? "Did you mean --version?" : "Write warmboot COMMAND [OPTION...]";
-    complain(`The option ${name} does not stand before a command`, way, ports);
+    complain(`The option ${name} is not allowed before a command`, way, ports);
     return undefined;
   }
   const near = nearest(name, [...names, "help", "--version"]);
