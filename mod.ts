@@ -257,12 +257,8 @@ export { renderDiff } from "./src/render/diff.ts";
 export { renderDiffSvg, renderPlanSvg } from "./src/render/pictures.ts";
 export { COLOURED, type Layout, PLAIN, type Style } from "./src/render/style.ts";
 export type { Compression } from "./src/formats/compression.ts";
+export type { InitrdContent, KernelContent, Program, WholeInitrd } from "./src/host/image_content.ts";
+export type { Packing } from "./src/formats/unpacked.ts";
+export type { PeSection } from "./src/formats/pe.ts";
 export type { Diagnosis, Refusal } from "./src/syscall/errors/cause.ts";
-export type {
-  IdentifiedFile,
-  Images,
-  InitrdFile,
-  InnerImage,
-  KernelFile,
-  UnpackedInitrd,
-} from "./src/image/boot_files.ts";
+export type { IdentifiedFile, Images, InitrdFile, InnerImage, KernelFile } from "./src/image/boot_files.ts";

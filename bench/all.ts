@@ -6,6 +6,7 @@
  */
 import { benchBoot, SETUP_NAMES } from "./boot.ts";
 import { benchCheck } from "./check.ts";
+import { benchContents } from "./contents.ts";
 import { benchLoad } from "./load.ts";
 import { benchPlan } from "./plan.ts";
 import { benchStartup } from "./startup.ts";
@@ -14,6 +15,7 @@ const BENCHES: { readonly [name: string]: (names: readonly string[]) => Promise<
   check: async () => [await benchCheck()],
   plan: benchPlan,
   startup: benchStartup,
+  contents: benchContents,
   load: benchLoad,
   boot: benchBoot,
 };

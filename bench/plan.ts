@@ -2,6 +2,7 @@
 import { join } from "@std/path";
 import { closeFile, hashFile, openFile } from "../src/app/files/open_file.ts";
 import { bzImage } from "../tests/image/build.ts";
+import { cpio } from "../tests/image/build_elf.ts";
 import { inTurn, line, median } from "./pairs.ts";
 
 const ROOT = join(import.meta.dirname ?? ".", "..");
@@ -30,9 +31,7 @@ export async function benchPlan(): Promise<readonly string[]> {
     const initrd = join(folder, "initrd.img");
     const profile = join(folder, "web.yaml");
     Deno.writeFileSync(kernel, bzImage());
-    const archive = new Uint8Array(30 << 20);
-    archive.set(new TextEncoder().encode("070701"));
-    Deno.writeFileSync(initrd, archive);
+    Deno.writeFileSync(initrd, cpio([{ name: "init", bytes: new Uint8Array(30 << 20) }]));
     Deno.writeTextFileSync(profile, "version: 1\nkernel: vmlinuz\ninitrd: initrd.img\ncmdline: ro\n");
     await deno("bundle", "--quiet", "--output", join(folder, "warmboot.js"), "cli.ts");
     const times: number[] = [];

@@ -2,6 +2,7 @@ import { compareText } from "../core/text.ts";
 import type { ByteSource } from "../core/bytes.ts";
 import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import { type CapturedImage, type CapturedImages, type CapturedPart, notedSource } from "../host/captured_image.ts";
+import type { InitrdContent } from "../host/image_content.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { hashPart, isUnchanged } from "./files/open_file.ts";
 import { identifyKernel } from "../image/identify.ts";
@@ -47,7 +48,7 @@ async function imagesOf(word: string, facts: HostFacts, onReading: Reading | und
   const parsed = parseNamed(read, layerFiles());
   const diagnostics = [...read.diagnostics, ...parsed?.diagnostics ?? []];
   if (parsed?.value === undefined || hasErrors(diagnostics)) return { images: {}, diagnostics };
-  const refs = profileFiles(parsed.value);
+  const refs = profileFiles(parsed.value, [facts]);
   using opened = await openImages(refs, { onReading });
   diagnostics.push(...opened.diagnostics.map(parsed.place));
   if (hasErrors(opened.diagnostics)) return { images: {}, diagnostics };
@@ -57,7 +58,7 @@ async function imagesOf(word: string, facts: HostFacts, onReading: Reading | und
   const add = async (
     file: IdentifiedFile<unknown>,
     look: (source: ByteSource) => unknown,
-    more: Pick<CapturedImage, "banner" | "unpacked"> = {},
+    more: Pick<CapturedImage, "banner" | "unpacked" | "kernel" | "initrd"> = {},
   ) => {
     const open = opened.files.find(({ path }) => path === file.path);
     if (open === undefined) return;
@@ -85,14 +86,17 @@ async function imagesOf(word: string, facts: HostFacts, onReading: Reading | und
   };
   if (kernel !== undefined) {
     const bytes = opened.contents.get(kernel.path);
-    const { info, inner } = kernel;
+    const { info, inner, content } = kernel;
     const unpacked = inner === undefined || bytes === undefined ? undefined : captureInner({ inner, bytes });
     await add(kernel, identifyKernel, {
       ...(info.kind === "arm64-image" && info.versionString !== undefined ? { banner: info.versionString } : {}),
+      ...(content === undefined ? {} : { kernel: content }),
       ...(unpacked === undefined ? {} : { unpacked }),
     });
   }
-  for (const file of initrd) await add(file, identifyInitrd);
+  for (const file of initrd) {
+    await add(file, identifyInitrd, file.content === undefined ? {} : { initrd: file.content });
+  }
   if (dtb !== undefined) await add(dtb, (source) => source.read(0, source.size));
   for (const file of segments) await add(file, () => undefined);
   return { images, diagnostics };
@@ -101,11 +105,13 @@ async function imagesOf(word: string, facts: HostFacts, onReading: Reading | und
 /** What two profiles need of one file. */
 function both(first: CapturedImage | undefined, second: CapturedImage): CapturedImage {
   if (first === undefined) return second;
+  const initrd = bothContents(first.initrd, second.initrd);
   const ranges = [...first.ranges, ...second.ranges];
   const parts = [...first.parts, ...second.parts];
   return {
     ...first,
     ...second,
+    ...(initrd === undefined ? {} : { initrd }),
     ranges: ranges.filter((range, at) =>
       ranges.findIndex(({ offset, base64 }) => offset === range.offset && base64 === range.base64) === at
     ),
@@ -113,4 +119,13 @@ function both(first: CapturedImage | undefined, second: CapturedImage): Captured
       parts.findIndex(({ offset, length }) => offset === part.offset && length === part.length) === at
     ),
   };
+}
+
+/** Two profiles may start different programs. */
+function bothContents(
+  first: InitrdContent | undefined,
+  second: InitrdContent | undefined,
+): InitrdContent | undefined {
+  if (first?.kind !== "whole" || second?.kind !== "whole") return second ?? first;
+  return { ...second, programs: { ...first.programs, ...second.programs } };
 }

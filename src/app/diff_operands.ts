@@ -113,7 +113,7 @@ export async function fileSide(word: string, host: HostOnce, events: SideEvents 
   if (parsed?.value === undefined || hasErrors(diagnostics)) return { kind: "invalid", diagnostics };
   const found = hostFacts(host);
   if (found.kind !== "facts") return found;
-  using opened = await openImages(profileFiles(parsed.value), {
+  using opened = await openImages(profileFiles(parsed.value, [found.facts]), {
     captured: host.read().captured,
     onReading: events.onReading,
   });

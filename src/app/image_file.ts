@@ -22,8 +22,8 @@ export interface ImageFile {
   readonly open?: OpenFile;
   /** The banner of an arm64 kernel; read again each time. */
   banner(): string | undefined;
-  /** What it unpacks to, of a captured one. */
-  readonly unpacked?: NonNullable<CapturedImage["unpacked"]>;
+  /** What was captured of it, where it is not open. */
+  readonly captured?: CapturedImage;
   /** Its SHA-256. */
   digest(progress?: Progress): Promise<string>;
   /** The SHA-256 of a part; undefined where that was not captured. */
@@ -93,7 +93,7 @@ function capturedFile(path: string, image: CapturedImage): ImageFile {
     size: image.size,
     source,
     banner: () => image.banner,
-    ...(image.unpacked === undefined ? {} : { unpacked: image.unpacked }),
+    captured: image,
     digest: () => Promise.resolve(image.sha256),
     digestPart: (offset, length) => Promise.resolve(partDigest(image, offset, length)),
     isComplete,

@@ -3,7 +3,9 @@ import { type DeviceTree, type DeviceTreeFault, parseDeviceTree } from "../forma
 import type { Diagnostic, Path } from "../core/diagnostic.ts";
 import { closeFile, type OpenFile } from "./files/open_file.ts";
 import { identifyKernel } from "../image/identify.ts";
-import type { InitrdInfo } from "../image/image.ts";
+import type { InitrdContent } from "../host/image_content.ts";
+import { contentReader } from "./read_contents.ts";
+import { type VerdictCache, verdictCache } from "../state/unpacked_cache.ts";
 import { identifyInitrd } from "../image/initrd.ts";
 import type { FilePart } from "../plan/input.ts";
 import type { FileRef } from "../profile/profile.ts";
@@ -11,7 +13,7 @@ import type { Contents } from "../syscall/finalize.ts";
 import { unpackInner, withBanner } from "./inner_image.ts";
 import type { NamedFiles } from "./named_files.ts";
 import { type CapturedFiles, captureLacks, findFile, type ImageFile, type Reading } from "./image_file.ts";
-import type { IdentifiedFile, Images } from "../image/boot_files.ts";
+import type { IdentifiedFile, Images, InitrdFile, KernelFile } from "../image/boot_files.ts";
 
 /** The files of a plan. What was hashed is what is handed to the kernel. */
 export interface OpenImages extends Disposable {
@@ -39,6 +41,8 @@ export interface OpenOptions {
   readonly captured?: CapturedFiles | undefined;
   /** Called before a file is hashed. */
   readonly onReading?: Reading | undefined;
+  /** Where is kept what reading files through found. */
+  readonly cache?: VerdictCache;
 }
 
 /**
@@ -46,8 +50,8 @@ export interface OpenOptions {
  * are in one. Every file that cannot be opened is a diagnostic.
  */
 export async function openImages(
-  { kernel: kernelRef, initrd: initrds, dtb: dtbRef, segments: segmentRefs }: NamedFiles,
-  { captured, onReading }: OpenOptions = {},
+  { kernel: kernelRef, initrd: initrds, dtb: dtbRef, segments: segmentRefs, programs, isArm64 }: NamedFiles,
+  { captured, onReading, cache = verdictCache() }: OpenOptions = {},
 ): Promise<OpenImages> {
   const found: ImageFile[] = [];
   const digests = new Map<ImageFile, string>();
@@ -90,9 +94,18 @@ export async function openImages(
       info,
     }];
   };
-  const initrd: IdentifiedFile<InitrdInfo>[] = [];
+  using reader = contentReader(cache);
+  const initrd: InitrdFile[] = [];
+  const contentOf = new Map<ImageFile, InitrdContent | undefined>();
   for (const [index, ref] of initrds.entries()) {
-    initrd.push(...await identified(initrdFiles[index], ref, ["initrd", index], identifyInitrd));
+    const file = initrdFiles[index];
+    for (const each of await identified(file, ref, ["initrd", index], identifyInitrd)) {
+      if (file !== undefined && !contentOf.has(file)) {
+        contentOf.set(file, await reader.initrd(file, each.sha256, programs));
+      }
+      const content = file === undefined ? undefined : contentOf.get(file);
+      initrd.push({ ...each, ...(content === undefined ? {} : { content }) });
+    }
   }
   const [dtb] = dtbRef === undefined ? [] : await identified(dtbFile, dtbRef, ["dtb"], readTree);
   const segments: IdentifiedFile<undefined>[] = [];
@@ -105,12 +118,17 @@ export async function openImages(
       const info = identifyKernel(source);
       return info.kind === "arm64-image" ? withBanner(info, kernelFile?.banner()) : info;
     });
-  const unpacked = identifiedKernel === undefined || kernelFile === undefined
+  const content = identifiedKernel === undefined || kernelFile === undefined
+    ? undefined
+    : await reader.kernel(kernelFile, identifiedKernel.sha256, identifiedKernel.info);
+  const unpacked = identifiedKernel === undefined || kernelFile === undefined || !isArm64
     ? undefined
     : await unpackInner(kernelFile, identifiedKernel.info);
-  const kernel = unpacked === undefined || identifiedKernel === undefined
-    ? identifiedKernel
-    : { ...identifiedKernel, inner: unpacked.inner };
+  const kernel: KernelFile | undefined = identifiedKernel === undefined ? undefined : {
+    ...identifiedKernel,
+    ...(content === undefined ? {} : { content }),
+    ...(unpacked === undefined ? {} : { inner: unpacked.inner }),
+  };
   const files = found.flatMap(({ open }) => open ?? []);
   return {
     images: {

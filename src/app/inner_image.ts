@@ -7,7 +7,7 @@ import { describeImage } from "../image/describe.ts";
 import { identifyKernel } from "../image/identify.ts";
 import type { Arm64Image, ImageInfo } from "../image/image.ts";
 import { packedImage, UNPACKED_KERNEL_MAX } from "../image/payload.ts";
-import type { Packing, Unpack, Unpacked } from "../formats/unpacked.ts";
+import { unpackBytes } from "../formats/unpacked.ts";
 import type { ImageFile } from "./image_file.ts";
 import type { KernelFile } from "../image/boot_files.ts";
 
@@ -19,19 +19,24 @@ export interface UnpackedInner {
 
 /** Unpacks the image that a kernel file holds whole; undefined where it holds none in itself. */
 export async function unpackInner(file: ImageFile, info: ImageInfo): Promise<UnpackedInner | undefined> {
-  if (file.open === undefined) return file.unpacked === undefined ? undefined : capturedInner(file.unpacked);
+  if (file.open === undefined) {
+    return file.captured?.unpacked === undefined ? undefined : capturedInner(file.captured.unpacked);
+  }
   const packed = packedImage(file.source, info);
   if (packed === undefined) return undefined;
   const { offset, length, packing } = packed;
-  const result = attempt(await codecs(), packing, file.source.read(offset, length));
-  if (result === undefined) {
-    return fault(`it is packed with ${packing}, and this program may not open the library for that (run it with -A)`);
-  }
+  using codecs = (await import("../formats/codecs.ts")).openCodecs();
+  const stream = { packing, source: file.source, offset, end: offset + length };
+  const result = await unpackBytes(codecs, stream, { most: UNPACKED_KERNEL_MAX });
   switch (result.kind) {
+    case "forbidden":
+      return fault(
+        `it is packed with ${packing}, and warmboot has no permission to open ${result.library} (run it with -A)`,
+      );
     case "missing":
       return fault(`it is packed with ${packing}, and ${result.library} is not installed (${result.packages})`);
     case "damaged":
-      return fault(`its ${packing} data cannot be unpacked: ${result.why}`);
+      return fault(`its ${packing} data ${result.why}`);
     case "too-large":
       return fault(`it unpacks to more than ${formatSize(UNPACKED_KERNEL_MAX)}`);
     case "unpacked": {
@@ -41,16 +46,6 @@ export async function unpackInner(file: ImageFile, info: ImageInfo): Promise<Unp
       const info = withBanner(inside, findBanner(memorySource(bytes)));
       return { inner: { info, size: bytes.length, sha256: await digestBytes(bytes) }, bytes };
     }
-  }
-}
-
-/** Undefined: a library is needed, and the runtime was given no permission for it. */
-function attempt(unpack: Unpack, packing: Packing, packed: Uint8Array): Unpacked | undefined {
-  try {
-    return unpack(packing, packed, { most: UNPACKED_KERNEL_MAX });
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) return undefined;
-    throw error;
   }
 }
 
@@ -80,9 +75,4 @@ function capturedInner(
 
 function fault(why: string): UnpackedInner {
   return { inner: { why } };
-}
-
-/** Loaded where something is unpacked only: it takes the runtime some time to start node's modules. */
-async function codecs(): Promise<Unpack> {
-  return (await import("../formats/codecs.ts")).unpack;
 }

@@ -1,22 +1,30 @@
 import { isAbsolute } from "@std/path/posix";
+import type { HostFacts } from "../host/facts.ts";
+import { initProgram, initProgramOf } from "../plan/init_program.ts";
 import { type Plan, rolesOf } from "../plan/plan.ts";
 import type { FileRef, Profile } from "../profile/profile.ts";
 
-/** The files of a profile or plan by what they are to it. */
+/** The files of a profile or plan by what they are to it, and what is asked of them. */
 export interface NamedFiles {
   readonly kernel: FileRef | undefined;
   readonly initrd: readonly FileRef[];
   readonly dtb?: FileRef | undefined;
   readonly segments: readonly FileRef[];
+  /** The programs that may start first in the new system, as absolute paths. */
+  readonly programs: readonly string[];
+  /** Whether an arm64 kernel is to be loaded, which takes no packed image. */
+  readonly isArm64: boolean;
 }
 
-/** The files that a profile names, by absolute paths. */
-export function profileFiles(profile: Profile | undefined): NamedFiles {
+/** The files that a profile names, by absolute paths, and what hosts ask of them. */
+export function profileFiles(profile: Profile | undefined, hosts: readonly HostFacts[]): NamedFiles {
   return {
     kernel: profile?.kernel === undefined ? undefined : absolute(profile.kernel),
     initrd: (profile?.initrd ?? []).map(absolute),
     dtb: profile?.dtb === undefined ? undefined : absolute(profile.dtb),
     segments: profile === undefined ? [] : segmentFiles(profile),
+    programs: profile === undefined ? [] : [...new Set(hosts.map((facts) => initProgram(profile, facts)))],
+    isArm64: hosts.some(({ machine }) => machine === "aarch64"),
   };
 }
 
@@ -44,7 +52,7 @@ export function absoluteSegments(profile: Profile): Profile {
 }
 
 /** The files that a stored plan names. */
-export function planFiles({ call, declared }: Plan): NamedFiles {
+export function planFiles({ call, declared, host }: Plan): NamedFiles {
   const { kernel, initrd, dtb } = declared ?? rolesOf(call);
   // Explicit segments are not repeated in `declared`.
   const segments = kernel === undefined && call.syscall === "kexec_load"
@@ -56,5 +64,7 @@ export function planFiles({ call, declared }: Plan): NamedFiles {
     initrd: initrd.map(ref),
     dtb: dtb === undefined ? undefined : ref(dtb),
     segments: segments.map(ref),
+    programs: [initProgramOf(call.cmdline)],
+    isArm64: host.machine === "aarch64",
   };
 }

@@ -67,7 +67,9 @@ async function cellsOf(
   if (profile === undefined) {
     return hosts.map((host) => cell(host, fitOf(undefined, verdict.diagnostics)));
   }
-  const open = (captured: CapturedFiles | undefined) => openImages(profileFiles(profile), { captured, onReading });
+  const open = (captured: CapturedFiles | undefined, of: readonly HostFacts[]) =>
+    openImages(profileFiles(profile, of), { captured, onReading });
+  const all = hosts.flatMap(({ facts }) => facts ?? []);
   let local: OpenImages | undefined;
   const cells: MatrixCell[] = [];
   for (const host of hosts) {
@@ -82,9 +84,9 @@ async function cellsOf(
       const reason = { status: "excluded", rule: unmet.rule, message: unmet.message } as const;
       cells.push(cell(host, { status: "excluded", reasons: [reason] }));
     } else if (captured?.images === undefined) {
-      cells.push(cell(host, await fitOfOpened(profile, facts, local ??= await open(captured))));
+      cells.push(cell(host, await fitOfOpened(profile, facts, local ??= await open(captured, all))));
     } else {
-      using own = await open(captured);
+      using own = await open(captured, [facts]);
       cells.push(cell(host, await fitOfOpened(profile, facts, own)));
     }
   }

@@ -79,7 +79,8 @@ function readSource(
 
 /** From a profile or a stored plan, and a host, to a checked plan, with the files open that it is made of. */
 export async function prepareFrom(source: PlanSource, host: ReadFacts, onReading?: Reading): Promise<Prepared> {
-  const refs = source.kind === "plan" ? planFiles(source.plan) : profileFiles(source.profile);
+  const hosts = host.facts === undefined ? [] : [host.facts];
+  const refs = source.kind === "plan" ? planFiles(source.plan) : profileFiles(source.profile, hosts);
   const place = (diagnostic: Diagnostic) => source.kind === "plan" ? diagnostic : source.place(diagnostic);
   const opened = await openImages(refs, { captured: host.captured, onReading });
   const diagnostics = [...host.diagnostics, ...opened.diagnostics.map(place)];

@@ -4,18 +4,15 @@ import { formatSize } from "../core/number.ts";
 import type { OpenFile } from "./files/open_file.ts";
 import type { BzImage, Vmlinux } from "../image/image.ts";
 import { kernelPayload, UNPACKED_KERNEL_MAX } from "../image/payload.ts";
-import { unpackArchives, type UnpackedArchives } from "../formats/initrd_archives.ts";
-import type { Unpack } from "../formats/unpacked.ts";
+import { type Codecs, unpackBytes } from "../formats/unpacked.ts";
+import { readInitrd } from "../image/initrd_content.ts";
 import type { Contents } from "../syscall/finalize.ts";
-import { estimatedGain } from "../plan/initrd_forms.ts";
+import { unpackedForm } from "../plan/initrd_forms.ts";
 import type { PlanInput } from "../plan/input.ts";
 import { unpackingOf } from "../plan/predecompress.ts";
 import type { OpenImages } from "./images.ts";
 import { type UnpackedCache, unpackedCache } from "../state/unpacked_cache.ts";
 import type { Images, InitrdFile, KernelFile } from "../image/boot_files.ts";
-
-/** The most that an initrd unpacks to here, bytes: what the runtime's codecs give in one piece. */
-const UNPACKED_INITRD_MAX = 2 ** 31 - 1;
 
 /** The files of a plan, with what they unpack to as far as it is placed. */
 export interface UnpackedImages {
@@ -44,20 +41,22 @@ export async function unpackImages(
       kernel = { ...kernel, unpacked: { ...unpacked.vmlinux, size: unpacked.bytes.length } };
     }
   }
-  const most = Math.min(Number((facts.memTotal ?? 0n) / 2n), UNPACKED_INITRD_MAX);
+  const half = (facts.memTotal ?? 0n) / 2n;
+  const free = facts.memAvailable ?? half;
+  const most = Number(half < free ? half : free);
   const initrd: InitrdFile[] = [];
   for (const file of images.initrd) {
-    const unpacked = wanted.initrd ? await unpackInitrd(file, opened.files, most) : undefined;
-    if (unpacked === undefined) {
+    const form = wanted.initrd ? unpackedForm(file, input) : undefined;
+    if (form?.kind !== "unpacked") {
       initrd.push(file);
-    } else if ("why" in unpacked) {
-      initrd.push({ ...file, unpacked });
+      continue;
+    }
+    const unpacked = await unpackInitrd(file, opened.files, form.size, most);
+    if (unpacked.kind === "kept") {
+      initrd.push({ ...file, kept: unpacked.why });
     } else {
-      const { bytes, archives } = unpacked;
-      const packings = [...new Set(archives.map(({ packing }) => packing))];
-      const gain = estimatedGain(archives, bytes.length - file.size, input);
-      contents.set(file.path, bytes);
-      initrd.push({ ...file, unpacked: { size: bytes.length, packings, gain } });
+      contents.set(file.path, unpacked.bytes);
+      initrd.push(file);
     }
   }
   return { images: { ...images, ...(kernel === undefined ? {} : { kernel }), initrd }, contents, diagnostics };
@@ -73,7 +72,7 @@ async function unpackKernel(
   const { info } = file;
   if (info.kind !== "bzimage") return damaged(`${file.path} has no payload that could be unpacked`);
   const kept = await cache.find(file.sha256);
-  const bytes = kept ?? unpackPayload(open, info, await codecs());
+  const bytes = kept ?? await unpackPayload(open, info);
   if ("code" in bytes) return bytes;
   const vmlinux = describeVmlinux(bytes);
   if ("why" in vmlinux) return damaged(`${file.path} cannot be placed unpacked: the kernel ${vmlinux.why}`);
@@ -81,29 +80,30 @@ async function unpackKernel(
   return { bytes, vmlinux };
 }
 
-/** Loaded where something is unpacked only: it takes the runtime some time to start node's modules. */
-async function codecs(): Promise<Unpack> {
-  return (await import("../formats/codecs.ts")).unpack;
-}
-
-function unpackPayload(file: OpenFile, info: BzImage, unpack: Unpack): Uint8Array | Diagnostic {
+async function unpackPayload(file: OpenFile, info: BzImage): Promise<Uint8Array | Diagnostic> {
   const payload = kernelPayload(file, info);
   if (payload === undefined) return damaged(`${file.path} has no payload that could be unpacked`);
   const { offset, length, packing, size } = payload;
   if (size === 0 || size > UNPACKED_KERNEL_MAX) {
     return damaged(`The ${packing} payload of ${file.path} claims to unpack to ${formatSize(size)}`);
   }
-  const result = unpack(packing, file.read(offset, length), { most: size, size });
+  using codecs = await openCodecs();
+  const stream = { packing, source: file, offset, end: offset + length };
+  const result = await unpackBytes(codecs, stream, { most: size, size });
   switch (result.kind) {
+    case "forbidden":
+      return codecMissing(
+        `The kernel of ${file.path} is packed with ${packing}, and warmboot has no permission to open ` +
+          result.library,
+        "Run it with -A (--allow-all)",
+      );
     case "missing":
-      return {
-        code: "codec-missing",
-        severity: "error",
-        message: `The kernel of ${file.path} is packed with ${packing}, and ${result.library} is not installed`,
-        hint: `Install it: ${result.packages}; without \`predecompress\` the kernel unpacks itself`,
-      };
+      return codecMissing(
+        `The kernel of ${file.path} is packed with ${packing}, and ${result.library} is not installed`,
+        `Install it: ${result.packages}; without \`predecompress\` the kernel unpacks itself`,
+      );
     case "damaged":
-      return damaged(`The ${packing} payload of ${file.path} cannot be unpacked: ${result.why}`);
+      return damaged(`The ${packing} payload of ${file.path} cannot be unpacked: its data ${result.why}`);
     case "too-large":
       return damaged(`The ${packing} payload of ${file.path} unpacks to more than the ${size} bytes that it states`);
     case "unpacked":
@@ -114,16 +114,44 @@ function unpackPayload(file: OpenFile, info: BzImage, unpack: Unpack): Uint8Arra
   }
 }
 
+/** Loaded where something is unpacked only: it takes the runtime some time to start node's modules. */
+async function openCodecs(): Promise<Codecs> {
+  return (await import("../formats/codecs.ts")).openCodecs();
+}
+
+type UnpackedInitrd =
+  | { readonly kind: "unpacked"; readonly bytes: Uint8Array }
+  /** `why` completes "NAME stays as it is: …". */
+  | { readonly kind: "kept"; readonly why: string };
+
+/** Unpacks an initrd into memory of the size that reading it through found. */
 async function unpackInitrd(
   file: InitrdFile,
   files: readonly OpenFile[],
+  size: number,
   most: number,
-): Promise<UnpackedArchives | { readonly why: string }> {
+): Promise<UnpackedInitrd> {
   const open = files.find(({ path }) => path === file.path);
-  if (open === undefined) return { why: "the capture does not hold it whole" };
-  const plain = file.info.kind === "cpio" && file.info.format === "odc" || file.info.kind === "unknown";
-  if (plain) return { why: "it is not an archive that the kernel unpacks" };
-  return unpackArchives(open.read(0, open.size), await codecs(), most);
+  if (open === undefined) return { kind: "kept", why: "the capture does not hold it whole" };
+  if (size > most) {
+    return { kind: "kept", why: `it unpacks to ${formatSize(size)}, more than the ${formatSize(most)} it may take` };
+  }
+  using codecs = await openCodecs();
+  const bytes = new Uint8Array(size);
+  let filled = 0;
+  const content = await readInitrd(open, codecs, {
+    programs: [],
+    into(piece) {
+      if (filled + piece.length <= size) bytes.set(piece, filled);
+      filled += piece.length;
+    },
+  });
+  if (content.kind === "whole" && filled === size) return { kind: "unpacked", bytes };
+  return { kind: "kept", why: content.kind === "damaged" ? `it ${content.why}` : "it changed while it was read" };
+}
+
+function codecMissing(message: string, hint: string): Diagnostic {
+  return { code: "codec-missing", severity: "error", message, hint };
 }
 
 function damaged(message: string): Diagnostic {

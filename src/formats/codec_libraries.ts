@@ -1,4 +1,4 @@
-import { CUT_OFF, growing, type Unpacked, type UnpackLimit } from "./unpacked.ts";
+import { CUT_OFF, type PackedStream, type Sink, STOPPED, type Unpacking } from "./unpacked.ts";
 
 /** liblzma: the functions of lzma/container.h and lzma/base.h. A stream is a struct, whose address is passed. */
 const LZMA = {
@@ -30,129 +30,267 @@ const BZ2 = {
   },
 } as const;
 
+/** libzstd: zstd.h. The runtime's own decoder for streams throws where nobody can catch it (Deno 2.9.6). */
+const ZSTD = {
+  file: "libzstd.so.1",
+  packages: "libzstd1 on Debian and Ubuntu, libzstd on Fedora and its relatives",
+  symbols: {
+    // ZSTD_DStream *ZSTD_createDStream(void)
+    ZSTD_createDStream: { parameters: [], result: "pointer" },
+    // size_t ZSTD_freeDStream(ZSTD_DStream *)
+    ZSTD_freeDStream: { parameters: ["pointer"], result: "usize" },
+    // size_t ZSTD_initDStream(ZSTD_DStream *)
+    ZSTD_initDStream: { parameters: ["pointer"], result: "usize" },
+    // size_t ZSTD_decompressStream(ZSTD_DStream *, ZSTD_outBuffer *, ZSTD_inBuffer *)
+    ZSTD_decompressStream: { parameters: ["pointer", "buffer", "buffer"], result: "usize" },
+    // unsigned ZSTD_isError(size_t)
+    ZSTD_isError: { parameters: ["usize"], result: "u32" },
+    // const char *ZSTD_getErrorName(size_t)
+    ZSTD_getErrorName: { parameters: ["usize"], result: "pointer" },
+  },
+} as const;
+
 /** lzma_stream: next_in, avail_in, total_in, next_out, avail_out, total_out, then pointers and reserve; 64-bit words. */
 const LZMA_STREAM_WORDS = 17;
 const LZMA_RUN = 0;
 const LZMA_OK = 0;
 const LZMA_STREAM_END = 1;
-/** lzma_ret of what goes wrong with the data, by name. */
+const LZMA_BUF_ERROR = 10;
+/** The most that liblzma takes for a dictionary, bytes; encoders write up to 64 MiB unless they are told otherwise. */
+const LZMA_MEMORY_MAX = 512n << 20n;
+/** lzma_ret of what goes wrong with the data, by name: completes "its xz data …". */
 const LZMA_FAULTS: { readonly [code: number]: string } = {
-  2: "it has no integrity check",
-  3: "its integrity check is not supported",
-  4: "its integrity check is not supported",
-  5: "there is not enough memory",
-  6: "it wants more memory than there is",
-  7: "it is in another format",
-  8: "its options are not supported",
-  9: "its data are damaged",
-  10: "it ends before its stream does",
+  2: "have no integrity check",
+  3: "have an integrity check that is not supported",
+  4: "have an integrity check that is not supported",
+  5: "cannot be unpacked, because there is not enough memory",
+  6: "need more than 512 MiB of memory to be unpacked",
+  7: "are in another format",
+  8: "were packed with options that are not supported",
+  9: "are damaged",
 };
+
+/** Where the header of an .xz stream has its check type, and the last that the kernel knows: none, CRC-32. */
+const XZ_CHECK_AT = 7;
+const XZ_CHECK_CRC32 = 1;
 
 /** bz_stream: next_in, avail_in, total_in (low, high), next_out, avail_out, total_out (low, high), state and three hooks. */
 const BZ_STREAM_SIZE = 80;
 const BZ_OK = 0;
 const BZ_STREAM_END = 4;
 
-/** Output is made in pieces of at most this, where the size is not known before. */
-const PIECE = 16 << 20;
+/** The buffers between library and program, bytes. */
+const INPUT = 256 * 1024;
+const OUTPUT = 1 << 20;
 
-/** Unpacks one .xz stream, or an .lzma file, with liblzma. */
-export function unpackLzma(
-  format: "xz" | "lzma",
-  packed: Uint8Array,
-  limit: UnpackLimit,
-  library: string = LZMA.file,
-): Unpacked {
-  return withLibrary(library, LZMA.packages, LZMA.symbols, (c) => {
-    const words = new BigUint64Array(LZMA_STREAM_WORDS);
-    const unlimited = 0xffff_ffff_ffff_ffffn;
-    const started = format === "xz"
-      ? c.lzma_stream_decoder(words, unlimited, 0)
-      : c.lzma_alone_decoder(words, unlimited);
-    if (started !== LZMA_OK) return { kind: "damaged", why: LZMA_FAULTS[started] ?? `liblzma answers ${started}` };
-    try {
-      words[0] = addressOf(packed);
-      words[1] = BigInt(packed.length);
-      return pieces(limit, (piece) => {
-        words[3] = addressOf(piece);
-        words[4] = BigInt(piece.length);
-        const code = c.lzma_code(words, LZMA_RUN);
-        if (code !== LZMA_OK && code !== LZMA_STREAM_END) {
-          return { why: LZMA_FAULTS[code] ?? `liblzma answers ${code}` };
-        }
-        return { filled: piece.length - Number(words[4]), ended: code === LZMA_STREAM_END, consumed: Number(words[2]) };
-      });
-    } finally {
-      c.lzma_end(words);
-    }
-  });
-}
+/** A library that is open, or why it is not. */
+type Opened<Symbols extends Deno.ForeignLibraryInterface> =
+  | { readonly kind: "open"; readonly functions: Deno.DynamicLibrary<Symbols>["symbols"]; readonly close: () => void }
+  | Extract<Unpacking, { readonly kind: "missing" | "forbidden" }>;
 
-/** Unpacks one .bz2 stream with libbz2. */
-export function unpackBzip2(packed: Uint8Array, limit: UnpackLimit): Unpacked {
-  return withLibrary(BZ2.file, BZ2.packages, BZ2.symbols, (c) => {
-    const stream = new DataView(new ArrayBuffer(BZ_STREAM_SIZE));
-    const started = c.BZ2_bzDecompressInit(stream, 0, 0);
-    if (started !== BZ_OK) return { kind: "damaged", why: `libbz2 answers ${started}` };
-    try {
-      stream.setBigUint64(0, addressOf(packed), true);
-      stream.setUint32(8, packed.length, true);
-      return pieces(limit, (piece) => {
-        stream.setBigUint64(24, addressOf(piece), true);
-        stream.setUint32(32, piece.length, true);
-        const code = c.BZ2_bzDecompress(stream);
-        if (code !== BZ_OK && code !== BZ_STREAM_END) return { why: "its data are damaged" };
-        const filled = piece.length - stream.getUint32(32, true);
-        return { filled, ended: code === BZ_STREAM_END, consumed: packed.length - stream.getUint32(8, true) };
-      });
-    } finally {
-      c.BZ2_bzDecompressEnd(stream);
-    }
-  });
-}
-
-type Step =
-  | { readonly filled: number; readonly ended: boolean; readonly consumed: number }
-  | { readonly why: string };
-
-/** Lets a decoder fill one piece of output after the other until its stream ends. */
-function pieces({ most, size }: UnpackLimit, step: (piece: Uint8Array) => Step): Unpacked {
-  const output = growing(most);
-  // A byte more than there should be lets the decoder come to its end, and shows what is too long.
-  let piece = new Uint8Array(size === undefined ? Math.min(most, PIECE) + 1 : size + 1);
-  for (;;) {
-    const result = step(piece);
-    if ("why" in result) return { kind: "damaged", why: result.why };
-    const { filled, ended, consumed } = result;
-    if (filled > 0 && !output.add(piece.subarray(0, filled))) return { kind: "too-large" };
-    if (ended) return { kind: "unpacked", bytes: output.join(), consumed };
-    // Room was left: it is the input that is used up.
-    if (filled < piece.length) return CUT_OFF;
-    piece = new Uint8Array(PIECE);
+function open<Symbols extends Deno.ForeignLibraryInterface>(
+  file: string,
+  packages: string,
+  symbols: Symbols,
+): Opened<Symbols> {
+  // A permission that was not given is not asked for.
+  if (Deno.permissions.querySync({ name: "ffi" }).state !== "granted") return { kind: "forbidden", library: file };
+  try {
+    const library = Deno.dlopen(file, symbols);
+    return { kind: "open", functions: library.symbols, close: () => library.close() };
+  } catch {
+    return { kind: "missing", library: file, packages };
   }
+}
+
+/** A library that unpacks: open from its first use on. */
+export interface LibraryCodec extends Disposable {
+  unpack(stream: PackedStream, sink: Sink): Unpacking;
+}
+
+/** One turn of a decoder: what it took and gave. `why` completes "its xz data …". */
+type Turn =
+  | { readonly kind: "turn"; readonly taken: number; readonly filled: number; readonly isEnd: boolean }
+  | { readonly kind: "damaged"; readonly why: string };
+
+/** The buffers that every turn uses again. */
+interface Buffers {
+  readonly input: Uint8Array;
+  readonly output: Uint8Array;
+  readonly inputAddress: bigint;
+  readonly outputAddress: bigint;
+}
+
+function newBuffers(): Buffers {
+  const [input, output] = [new Uint8Array(INPUT), new Uint8Array(OUTPUT)];
+  return { input, output, inputAddress: addressOf(input), outputAddress: addressOf(output) };
+}
+
+/** Feeds a decoder from the stream, turn by turn, until its stream ends. `turn`: where unused input begins, and ends. */
+function drive(
+  { source, offset, end }: PackedStream,
+  { input, output }: Buffers,
+  sink: Sink,
+  turn: (from: number, to: number) => Turn,
+): Unpacking {
+  let [read, from, to] = [offset, 0, 0];
+  for (;;) {
+    if (from === to && read < end) {
+      const bytes = source.read(read, Math.min(INPUT, end - read));
+      if (bytes.length === 0) return CUT_OFF;
+      input.set(bytes);
+      [from, to] = [0, bytes.length];
+      read += bytes.length;
+    }
+    const result = turn(from, to);
+    if (result.kind === "damaged") return result;
+    from += result.taken;
+    if (result.filled > 0 && !sink(output.subarray(0, result.filled))) return STOPPED;
+    if (result.isEnd) return { kind: "whole", consumed: read - (to - from) - offset };
+    // Neither more input nor room for output would help.
+    if (result.taken === 0 && result.filled === 0 && from === to && read >= end) return CUT_OFF;
+    if (result.taken === 0 && result.filled === 0 && from < to) return { kind: "damaged", why: "are damaged" };
+  }
+}
+
+/** .xz streams, or .lzma files, by liblzma. */
+export function lzmaCodec(format: "xz" | "lzma", file: string = LZMA.file): LibraryCodec {
+  let library: Opened<typeof LZMA.symbols> | undefined;
+  const words = new BigUint64Array(LZMA_STREAM_WORDS);
+  let buffers: Buffers | undefined;
+  return {
+    unpack(stream, sink) {
+      const check = format === "xz" ? xzCheck(stream) : undefined;
+      if (typeof check === "object") return check;
+      library ??= open(file, LZMA.packages, LZMA.symbols);
+      if (library.kind !== "open") return library;
+      const c = library.functions;
+      const { inputAddress, outputAddress } = buffers ??= newBuffers();
+      // The same lzma_stream is used again, with its memory.
+      const started = format === "xz"
+        ? c.lzma_stream_decoder(words, LZMA_MEMORY_MAX, 0)
+        : c.lzma_alone_decoder(words, LZMA_MEMORY_MAX);
+      if (started !== LZMA_OK) return lzmaFault(started);
+      const result = drive(stream, buffers, sink, (from, to) => {
+        words[0] = inputAddress + BigInt(from);
+        words[1] = BigInt(to - from);
+        words[3] = outputAddress;
+        words[4] = BigInt(OUTPUT);
+        const code = c.lzma_code(words, LZMA_RUN);
+        if (code !== LZMA_OK && code !== LZMA_STREAM_END && code !== LZMA_BUF_ERROR) return lzmaFault(code);
+        return {
+          kind: "turn",
+          taken: to - from - Number(words[1]),
+          filled: OUTPUT - Number(words[4]),
+          isEnd: code === LZMA_STREAM_END,
+        };
+      });
+      return result.kind === "whole" && check === "CRC-32" ? { ...result, checksum: check } : result;
+    },
+    [Symbol.dispose]() {
+      if (library?.kind !== "open") return;
+      library.functions.lzma_end(words);
+      library.close();
+      library = undefined;
+    },
+  };
+}
+
+function lzmaFault(code: number): Extract<Turn, { readonly kind: "damaged" }> {
+  return { kind: "damaged", why: LZMA_FAULTS[code] ?? `make liblzma answer ${code}` };
+}
+
+/** The check of an .xz stream; damage where the kernel does not know it (lib/xz/xz_dec_stream.c, Linux 7.2). */
+function xzCheck({ source, offset, end }: PackedStream): "CRC-32" | undefined | Unpacking {
+  const type = source.read(offset, Math.min(12, end - offset))[XZ_CHECK_AT];
+  if (type === undefined || type === 0) return undefined;
+  if (type === XZ_CHECK_CRC32) return "CRC-32";
+  return {
+    kind: "damaged",
+    why: `have the integrity check ${type === 4 ? "CRC-64" : type === 10 ? "SHA-256" : type}, ` +
+      "which the kernel does not know (pack with `xz --check=crc32`)",
+  };
+}
+
+/** .bz2 streams by libbz2. */
+export function bzip2Codec(file: string = BZ2.file): LibraryCodec {
+  let library: Opened<typeof BZ2.symbols> | undefined;
+  let buffers: Buffers | undefined;
+  return {
+    unpack(stream, sink) {
+      library ??= open(file, BZ2.packages, BZ2.symbols);
+      if (library.kind !== "open") return library;
+      const c = library.functions;
+      const { inputAddress, outputAddress } = buffers ??= newBuffers();
+      const state = new DataView(new ArrayBuffer(BZ_STREAM_SIZE));
+      const started = c.BZ2_bzDecompressInit(state, 0, 0);
+      if (started !== BZ_OK) return { kind: "damaged", why: `make libbz2 answer ${started}` };
+      try {
+        const result = drive(stream, buffers, sink, (from, to) => {
+          state.setBigUint64(0, inputAddress + BigInt(from), true);
+          state.setUint32(8, to - from, true);
+          state.setBigUint64(24, outputAddress, true);
+          state.setUint32(32, OUTPUT, true);
+          const code = c.BZ2_bzDecompress(state);
+          if (code !== BZ_OK && code !== BZ_STREAM_END) return { kind: "damaged", why: "are damaged" };
+          return {
+            kind: "turn",
+            taken: to - from - state.getUint32(8, true),
+            filled: OUTPUT - state.getUint32(32, true),
+            isEnd: code === BZ_STREAM_END,
+          };
+        });
+        return result.kind === "whole" ? { ...result, checksum: "CRC-32" } : result;
+      } finally {
+        c.BZ2_bzDecompressEnd(state);
+      }
+    },
+    [Symbol.dispose]() {
+      if (library?.kind === "open") library.close();
+      library = undefined;
+    },
+  };
+}
+
+/** Zstandard frames by libzstd, whose window is limited to 128 MiB as the kernel's is (lib/decompress_unzstd.c). */
+export function zstdCodec(file: string = ZSTD.file): LibraryCodec {
+  let library: Opened<typeof ZSTD.symbols> | undefined;
+  let buffers: Buffers | undefined;
+  let decoder: Deno.PointerValue = null;
+  return {
+    unpack(stream, sink) {
+      library ??= open(file, ZSTD.packages, ZSTD.symbols);
+      if (library.kind !== "open") return library;
+      const c = library.functions;
+      const { inputAddress, outputAddress } = buffers ??= newBuffers();
+      decoder ??= c.ZSTD_createDStream();
+      c.ZSTD_initDStream(decoder);
+      // ZSTD_inBuffer and ZSTD_outBuffer: address, size, position.
+      const input = new BigUint64Array(3);
+      const output = new BigUint64Array(3);
+      return drive(stream, buffers, sink, (from, to) => {
+        input.set([inputAddress, BigInt(to), BigInt(from)]);
+        output.set([outputAddress, BigInt(OUTPUT), 0n]);
+        const left = c.ZSTD_decompressStream(decoder, output, input);
+        if (c.ZSTD_isError(left) !== 0) {
+          const name = c.ZSTD_getErrorName(left);
+          const why = name === null ? "unknown error" : Deno.UnsafePointerView.getCString(name);
+          return { kind: "damaged", why: `are damaged (${why})` };
+        }
+        return { kind: "turn", taken: Number(input[2]) - from, filled: Number(output[2]), isEnd: left === 0n };
+      });
+    },
+    [Symbol.dispose]() {
+      if (library?.kind !== "open") return;
+      if (decoder !== null) library.functions.ZSTD_freeDStream(decoder);
+      decoder = null;
+      library.close();
+      library = undefined;
+    },
+  };
 }
 
 /** The address of bytes that stay where they are for as long as something refers to them. */
 function addressOf(bytes: Uint8Array): bigint {
   return Deno.UnsafePointer.value(Deno.UnsafePointer.of(bytes as BufferSource));
-}
-
-function withLibrary<Symbols extends Deno.ForeignLibraryInterface>(
-  file: string,
-  packages: string,
-  symbols: Symbols,
-  use: (functions: Deno.DynamicLibrary<Symbols>["symbols"]) => Unpacked,
-): Unpacked {
-  let library: Deno.DynamicLibrary<Symbols>;
-  try {
-    library = Deno.dlopen(file, symbols);
-  } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    return { kind: "missing", library: file, packages };
-  }
-  try {
-    return use(library.symbols);
-  } finally {
-    library.close();
-  }
 }

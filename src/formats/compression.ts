@@ -53,5 +53,23 @@ function afterSkippableFrame(bytes: Uint8Array): Compression | undefined {
   return undefined;
 }
 
+/** The two bytes by which the kernel knows a compression (compressed_formats in lib/decompress.c, Linux 7.2). */
+const KERNEL_MAGIC: { readonly [magic: number]: Exclude<Compression, "none"> } = {
+  0x1f8b: "gzip",
+  0x1f9e: "gzip",
+  0x425a: "bzip2",
+  0x5d00: "lzma",
+  0xfd37: "xz",
+  0x894c: "lzo",
+  0x0221: "lz4",
+  0x28b5: "zstd",
+};
+
+/** The compression that the kernel unpacks these bytes by; undefined: it would not. */
+export function kernelCompressionOf(bytes: Uint8Array): Exclude<Compression, "none"> | undefined {
+  const [first = 0, second = 0] = bytes;
+  return bytes.length < 2 ? undefined : KERNEL_MAGIC[first << 8 | second];
+}
+
 /** How a payload is compressed, by its magic number; `none` is an uncompressed one. */
 export type Compression = "gzip" | "bzip2" | "lzma" | "xz" | "lzo" | "lz4" | "zstd" | "none";

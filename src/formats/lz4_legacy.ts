@@ -1,41 +1,48 @@
 import { fieldsOf } from "../core/bytes.ts";
-import { CUT_OFF, growing, type Unpacked, type UnpackLimit } from "./unpacked.ts";
+import { CUT_OFF, type PackedStream, type Sink, STOPPED, type Unpacking, windowOn } from "./unpacked.ts";
 
 /** The legacy frame's magic number, and the most that one of its blocks unpacks to (lz4's doc/lz4_Frame_format.md). */
 const LEGACY_MAGIC = 0x184c2102;
-const BLOCK_SIZE = 8 << 20;
+export const LZ4_BLOCK_SIZE: number = 8 << 20;
 
-const ODD_BLOCK: Unpacked = { kind: "damaged", why: "a block of it is not LZ4" };
+/** What a block of that takes at most: LZ4_COMPRESSBOUND. */
+const PACKED_MAX = LZ4_BLOCK_SIZE + Math.floor(LZ4_BLOCK_SIZE / 255) + 16;
+
+const ODD_BLOCK: Unpacking = { kind: "damaged", why: "have a block that is not LZ4" };
 
 /**
- * Unpacks the legacy frame of LZ4, which the kernel uses: the magic number, then blocks behind their 32-bit sizes. It has
+ * Unpacks the legacy frame of LZ4, which the kernel uses: the magic number, then blocks after their 32-bit sizes. It has
  * no end mark: it goes to the end of the bytes, or to a size of zero, which the kernel takes as the end as well
- * (lib/decompress_unlz4.c, Linux 6.12). A magic number in a size's place starts another frame, as `cat` makes them.
+ * (lib/decompress_unlz4.c, Linux 6.12). A magic number in a size's place starts another frame, as `cat` makes them. It has
+ * no checksum. `output` has room for a block.
  */
-export function unpackLz4Legacy(packed: Uint8Array, { most }: UnpackLimit): Unpacked {
-  const fields = fieldsOf(packed);
-  if (fields.size < 4) return CUT_OFF;
-  if (fields.u32(0) !== LEGACY_MAGIC) return { kind: "damaged", why: "it is not the legacy format of LZ4" };
-  const output = growing(most);
-  const block = new Uint8Array(BLOCK_SIZE);
-  let at = 4;
-  while (at + 4 <= packed.length) {
-    const size = fields.u32(at);
-    if (size === 0) break;
+export function unpackLz4Legacy(stream: PackedStream, sink: Sink, output: Uint8Array): Unpacking {
+  const window = windowOn(stream);
+  const word = (at: number): number | undefined => {
+    const bytes = window.at(at, 4);
+    return bytes === undefined ? undefined : fieldsOf(bytes).u32(0);
+  };
+  const magic = word(stream.offset);
+  if (magic === undefined) return CUT_OFF;
+  if (magic !== LEGACY_MAGIC) return { kind: "damaged", why: "are not in the legacy format of LZ4" };
+  let at = stream.offset + 4;
+  for (let size = word(at); size !== undefined && size !== 0; size = word(at)) {
     at += 4;
     if (size === LEGACY_MAGIC) continue;
-    if (at + size > packed.length) return CUT_OFF;
-    const length = unpackBlock(packed.subarray(at, at + size), block);
+    if (size > PACKED_MAX) return at + size > stream.end ? CUT_OFF : ODD_BLOCK;
+    const block = window.at(at, size);
+    if (block === undefined) return CUT_OFF;
+    const length = unpackBlock(block, output);
     if (length === undefined) return ODD_BLOCK;
-    if (!output.add(block.slice(0, length))) return { kind: "too-large" };
+    if (!sink(output.subarray(0, length))) return STOPPED;
     at += size;
   }
-  return { kind: "unpacked", bytes: output.join(), consumed: at };
+  return { kind: "whole", consumed: at - stream.offset };
 }
 
 /**
  * Unpacks one LZ4 block (lz4's doc/lz4_Block_format.md): a token with two lengths, literals, and a match from before.
- * Gives the length, or undefined where it is none or does not fit.
+ * Returns the length; undefined where it is not LZ4, or does not fit.
  */
 function unpackBlock(input: Uint8Array, output: Uint8Array): number | undefined {
   let from = 0;

@@ -1,6 +1,16 @@
 import { type ByteSource, fieldsAt } from "../core/bytes.ts";
 import { printable } from "../core/text.ts";
 
+/** A section of a PE file. */
+export interface PeSection {
+  /** As in the table: `.text`. */
+  readonly name: string;
+  /** Where its bytes lie in the file. */
+  readonly offset: number;
+  /** Bytes of its content. */
+  readonly size: number;
+}
+
 /** What a PE header says (PE/COFF specification; the kernel's reading is crypto/asymmetric_keys/verify_pefile.c). */
 export interface PeFile {
   readonly kind: "pe-file";
@@ -8,7 +18,9 @@ export interface PeFile {
   readonly machine: number;
   readonly subsystem: number;
   /** Sections in the order of the table; `offset` and `size` are of the bytes in the file. */
-  readonly sections: readonly { readonly name: string; readonly offset: number; readonly size: number }[];
+  readonly sections: readonly PeSection[];
+  /** The same with the bytes that they take in the file: SizeOfRawData, which is padded. */
+  readonly rawSections: readonly Omit<PeSection, "name">[];
   /** The certificate table: data directory 4, whose "address" is an offset in the file. */
   readonly certificate?: { readonly offset: number; readonly size: number };
   /** Bytes that the file must have for its headers, sections and certificates. */
@@ -52,6 +64,7 @@ export function parsePe(source: ByteSource): PeFile | CutPe | undefined {
     return {
       name: printable(rest.text(at, 8)),
       offset,
+      rawSize,
       // The file's bytes are padded to FileAlignment; VirtualSize is the true size, where it is stated and smaller.
       size: virtualSize === 0 ? rawSize : Math.min(virtualSize, rawSize),
       // A section without a place in the file is zero-filled memory.
@@ -73,6 +86,7 @@ export function parsePe(source: ByteSource): PeFile | CutPe | undefined {
     machine: coff.u16(4),
     subsystem: layout !== undefined && optionalSize >= 70 ? rest.u16(68) : 0,
     sections: sections.map(({ name, offset, size }) => ({ name, offset, size })),
+    rawSections: sections.map(({ offset, rawSize }) => ({ offset, size: rawSize })),
     ...(certificate === undefined ? {} : { certificate }),
     extent: sections.reduce(
       (extent, section) => Math.max(extent, section.end),

@@ -2,6 +2,7 @@ import { concat } from "@std/bytes";
 import type { ByteSource } from "../core/bytes.ts";
 import { count, list, mapOf, pattern, record, type Shape, text, wrongType } from "../core/shape.ts";
 import { BASE64 } from "./base64.ts";
+import { INITRD_CONTENT, type InitrdContent, KERNEL_CONTENT, type KernelContent } from "./image_content.ts";
 
 /** Bytes of a file that were looked at. */
 export interface CapturedRange {
@@ -33,6 +34,10 @@ export interface CapturedImage {
   readonly parts: readonly CapturedPart[];
   /** What an arm64 kernel says of itself, which stands far behind its headers. */
   readonly banner?: string;
+  /** What reading it through as a kernel found. */
+  readonly kernel?: KernelContent;
+  /** The same as an initrd. */
+  readonly initrd?: InitrdContent;
   /** The kernel image that it unpacks to, where it is handed over unpacked. */
   readonly unpacked?: Pick<CapturedImage, "size" | "sha256" | "ranges" | "banner">;
 }
@@ -137,6 +142,8 @@ const IMAGE = record<CapturedImage>({
     doc: "The parts that kexec_load would place",
   },
   banner: { shape: text, doc: "What an arm64 kernel says of itself", fallback: { value: undefined } },
+  kernel: { shape: KERNEL_CONTENT, doc: "What reading it through as a kernel found", fallback: { value: undefined } },
+  initrd: { shape: INITRD_CONTENT, doc: "What reading it through as an initrd found", fallback: { value: undefined } },
   unpacked: {
     shape: record<NonNullable<CapturedImage["unpacked"]>>({
       size: { shape: count, doc: "Bytes" },

@@ -42,7 +42,8 @@ export function nodesNamed(iomem: Iomem, name: string): readonly IomemNode[] {
  */
 export function systemRam(iomem: Iomem): readonly Range[] {
   if (iomem.visibility !== "full") return [];
-  return iomem.roots.filter((node) => node.name === "System RAM").map(({ start, end }) => ({ start, end }));
+  return iomem.roots.filter(({ name, start, end }) => name === "System RAM" && start < end)
+    .map(({ start, end }) => ({ start, end }));
 }
 
 /**
@@ -59,15 +60,34 @@ export function dumpedRam(iomem: Iomem): readonly Range[] {
   );
 }
 
+/** The name of a reservation in which the image of a crash kernel lies. */
+const CRASH_KERNEL = "Crash kernel";
+
+/** Reservations of crashkernel=. Kernels of arm64 vendors give the low one a name of its own. */
+const CRASH_KERNELS: readonly string[] = [CRASH_KERNEL, "Crash kernel (low)"];
+
 /**
  * The reservations of crashkernel=, lowest first: a low and a high one have the same name. Empty as `systemRam` is. A line
  * that reaches beyond the one around it contradicts the map, and does not count.
  */
 export function crashReservations(iomem: Iomem): readonly Range[] {
+  return reservationsNamed(iomem, CRASH_KERNELS);
+}
+
+/**
+ * The reservation that a crash image must lie in: the highest, crashk_res. The kernel takes no segment in crashk_low_res
+ * (sanity_check_segment_list in kernel/kexec_core.c, Linux 7.3).
+ */
+export function imageReservation(iomem: Iomem): Range | undefined {
+  return reservationsNamed(iomem, [CRASH_KERNEL]).at(-1);
+}
+
+/** Lines that hold an address: kernels without crashkernel= may list an empty reservation. */
+function reservationsNamed(iomem: Iomem, names: readonly string[]): readonly Range[] {
   if (iomem.visibility !== "full") return [];
   const within = (nodes: readonly IomemNode[], parent?: IomemNode): readonly Range[] =>
     nodes.flatMap((node) => [
-      ...(node.name === "Crash kernel" && (parent === undefined || contains(parent, node))
+      ...(names.includes(node.name) && node.start < node.end && (parent === undefined || contains(parent, node))
         ? [{ start: node.start, end: node.end }]
         : []),
       ...within(node.children, node),
@@ -115,7 +135,7 @@ export function parseIomem(text: string): { readonly iomem: Iomem; readonly diag
   const zeroed = isZeroed(roots);
   if (roots.length === 0 && diagnostics.length === 0) diagnostics.push(emptyText());
   if (zeroed) diagnostics.push(zeroedText(roots));
-  else diagnostics.push(...misplaced(roots, undefined));
+  else diagnostics.push(...contradictions(roots));
   const visibility = roots.length === 0 ? "absent" : zeroed ? "zeroed" : "full";
   return { iomem: { visibility, roots: roots.map((root) => finish(root, zeroed)) }, diagnostics };
 }
@@ -126,14 +146,20 @@ export function parseIomem(text: string): { readonly iomem: Iomem; readonly diag
  * of another line that has an address.
  */
 function isZeroed(roots: readonly Draft[]): boolean {
-  const isZero = ({ start, end }: Range): boolean => start === 0n && end === 1n;
   const ram = roots.filter(({ name }) => name === "System RAM");
-  return roots.length > 0 && (ram.length > 0 ? ram.every(isZero) : [...walk({ roots })].every(isZero));
+  return roots.length > 0 && (ram.length > 0 ? ram.every(isUnset) : [...walk({ roots })].every(isUnset));
 }
 
+/** A line `0-0`: a resource that is not set up, such as a window of a PCI bridge, or an address that is hidden. */
+function isUnset({ start, end }: Range): boolean {
+  return start === 0n && end === 1n;
+}
+
+/** A range that is not set, or withheld with the others, has no address. */
 function finish(draft: Draft, zeroed: boolean): IomemNode {
+  const { start, end, name } = draft;
   const children = draft.children.map((child) => finish(child, zeroed));
-  return { start: draft.start, end: zeroed ? draft.start : draft.end, name: draft.name, children };
+  return { start, end: zeroed || isUnset(draft) ? start : end, name, children };
 }
 
 interface ReadLine {
@@ -182,37 +208,60 @@ function badIndentation({ indent, draft }: ReadLine, line: string, deepest: numb
   };
 }
 
-/** What contradicts the tree: siblings that share addresses, children that reach beyond their parent. */
-function misplaced(siblings: readonly Draft[], parent: Draft | undefined): readonly Diagnostic[] {
-  const diagnostics: Diagnostic[] = [];
-  let furthest: Draft | undefined;
-  for (const node of siblings.toSorted(compareStart)) {
-    if (parent !== undefined && !contains(parent, node)) {
-      diagnostics.push(contradiction("iomem-outside-parent", node, "reaches beyond", parent));
-    }
-    if (furthest !== undefined && node.start < furthest.end) {
-      diagnostics.push(contradiction("iomem-overlap", node, "overlaps", furthest));
-    }
-    if (furthest === undefined || furthest.end < node.end) furthest = node;
-    diagnostics.push(...misplaced(node.children, node));
-  }
-  return diagnostics;
+/** A node that contradicts another one: siblings that share addresses, children that reach beyond their parent. */
+interface Contradiction {
+  readonly code: "iomem-outside-parent" | "iomem-overlap";
+  readonly node: Draft;
+  readonly other: Draft;
 }
 
-function contradiction(
-  code: "iomem-outside-parent" | "iomem-overlap",
-  node: Draft,
-  verb: string,
-  other: Draft,
-): Diagnostic {
-  const others = `${formatAddress(other.start)}-${formatAddress(other.end - 1n)}`;
-  return {
+/** At most one warning: the first contradiction, and how many more there are. */
+function contradictions(roots: readonly Draft[]): readonly Diagnostic[] {
+  const [first, ...more] = misplaced(roots, undefined, false);
+  if (first === undefined) return [];
+  const { code, node, other } = first;
+  const range = `${formatAddress(other.start)}-${formatAddress(other.end - 1n)}`;
+  const verb = code === "iomem-overlap" ? "overlaps" : "reaches beyond";
+  const others = more.length === 0 ? "" : `, and ${more.length} more lines contradict the map`;
+  return [{
     code,
     severity: "warning",
-    message: `\`${node.name}\` ${verb} \`${other.name}\` (${others}, line ${other.at.line})`,
+    message: `\`${node.name}\` ${verb} \`${other.name}\` (${range}, line ${other.at.line})${others}`,
     position: node.at,
     hint: "Take the facts again: the map may have changed while it was read",
-  };
+  }];
+}
+
+/**
+ * What contradicts the tree where it matters: System RAM, what is reserved in it, and crash kernels. Elsewhere real machines
+ * list windows of PCI bridges that overlap, which no segment is placed in. `inRam`: the siblings lie in System RAM.
+ */
+function misplaced(siblings: readonly Draft[], parent: Draft | undefined, inRam: boolean): readonly Contradiction[] {
+  const found: Contradiction[] = [];
+  let furthest: Draft | undefined;
+  for (const node of siblings.toSorted(compareStart)) {
+    if (isUnset(node)) {
+      found.push(...misplaced(node.children, undefined, false));
+      continue;
+    }
+    if (parent !== undefined && !contains(parent, node) && (inRam || matters(node))) {
+      found.push({ code: "iomem-outside-parent", node, other: parent });
+    }
+    if (furthest !== undefined && node.start < furthest.end && (inRam || matters(node) || matters(furthest))) {
+      found.push({ code: "iomem-overlap", node, other: furthest });
+    }
+    if (furthest === undefined || furthest.end < node.end) furthest = node;
+    found.push(...misplaced(node.children, node, inRam || isRam(node)));
+  }
+  return found;
+}
+
+function isRam({ name }: Draft): boolean {
+  return /^System RAM( \(.*\))?$/.test(name);
+}
+
+function matters(node: Draft): boolean {
+  return isRam(node) || CRASH_KERNELS.includes(node.name);
 }
 
 function emptyText(): Diagnostic {

@@ -1,4 +1,5 @@
 import type { DeviceTree, DeviceTreeFault } from "../formats/fdt.ts";
+import type { InitrdContent, KernelContent } from "../host/image_content.ts";
 import { describeImage } from "./describe.ts";
 import type { Arm64Image, ImageInfo, InitrdInfo, Vmlinux } from "./image.ts";
 
@@ -18,6 +19,8 @@ export interface IdentifiedFile<Info> {
 
 /** A kernel, and what its payload unpacks to where that was looked at. */
 export interface KernelFile extends IdentifiedFile<ImageInfo> {
+  /** What reading it through found; undefined where nothing did, as with captures of before. */
+  readonly content?: KernelContent;
   /** The kernel that is placed in place of the file. */
   readonly unpacked?: Vmlinux & { readonly size: number };
   /** The arm64 Image that a packed file holds, and that is handed over in its place; or why there is none. */
@@ -54,20 +57,12 @@ export function describeKernel(kernel: Pick<KernelFile, "info" | "inner">): stri
   return `${describeImage(inner.info)}, ${kernel.info.kind === "compressed" ? packed : `in an ${packed}`}`;
 }
 
-/** An initrd, and what it unpacks to where that was looked at. */
+/** An initrd, and what it holds. */
 export interface InitrdFile extends IdentifiedFile<InitrdInfo> {
-  /** Placed in place of the file, or why not: completes "NAME stays as it is: …". */
-  readonly unpacked?: UnpackedInitrd | { readonly why: string };
-}
-
-/** What an initrd unpacks to. */
-export interface UnpackedInitrd {
-  /** Bytes. */
-  readonly size: number;
-  /** How its archives were packed, each once, in order. */
-  readonly packings: readonly string[];
-  /** Milliseconds that the new kernel is estimated to save. */
-  readonly gain: number;
+  /** What reading it through found; undefined where nothing did, as with captures of before. */
+  readonly content?: InitrdContent;
+  /** Why it stays packed though it could be unpacked before the reboot: completes "NAME stays as it is: …". */
+  readonly kept?: string;
 }
 
 /** The files that a profile names. */

@@ -1,4 +1,6 @@
 import type { Compression } from "../formats/compression.ts";
+import type { PeSection } from "../formats/pe.ts";
+
 /** An x86 bzImage: the setup header of the boot protocol (Documentation/arch/x86/boot.rst), and what surrounds it. */
 export interface BzImage {
   /** What it is. */
@@ -88,7 +90,7 @@ export interface Uki {
   /** IMAGE_FILE_MACHINE_ or EM_ number. */
   readonly machine: number;
   /** Its sections. */
-  readonly sections: readonly { readonly name: string; readonly offset: number; readonly size: number }[];
+  readonly sections: readonly PeSection[];
   /** The kernel's release, where a `.uname` section tells it. */
   readonly release?: string;
   /** Whether a PE certificate table is attached. */

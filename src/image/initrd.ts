@@ -1,21 +1,9 @@
-import { type ByteSource, latin1 } from "../core/bytes.ts";
-import { compressionOf } from "../formats/compression.ts";
+import type { ByteSource } from "../core/bytes.ts";
+import { compressionOf, kernelCompressionOf } from "../formats/compression.ts";
+import { CPIO_HEADER, cpioFormat } from "../formats/cpio.ts";
 import { describeImage } from "./describe.ts";
 import { identifyKernel } from "./identify.ts";
 import type { InitrdInfo } from "./image.ts";
-
-/** The cpio formats with headers in text, by their magic numbers. */
-const CPIO: { readonly [magic: string]: "newc" | "crc" | "odc" } = {
-  "070701": "newc",
-  "070702": "crc",
-  "070707": "odc",
-};
-
-/** Bytes of a newc or crc header; that of odc has 76. */
-const CPIO_HEADER = 110;
-
-/** The two bytes by which the kernel knows a compression (lib/decompress.c, Linux 7.3). */
-const KERNEL_MAGIC: readonly string[] = ["\x1f\x8b", "BZ", "\x5d\0", "\xfd7", "\x89L", "\x02!", "\x28\xb5"];
 
 /** How far leading NUL bytes are followed. */
 const PADDING_LIMIT = 65536;
@@ -31,7 +19,7 @@ export function identifyInitrd(source: ByteSource): InitrdInfo {
   }
   const padding = paddingOf(source);
   const start = source.read(padding, 4096);
-  const format = CPIO[latin1(start.subarray(0, 6))];
+  const format = cpioFormat(start);
   if (format !== undefined) {
     if (padding % 4 !== 0) {
       return {
@@ -51,7 +39,7 @@ export function identifyInitrd(source: ByteSource): InitrdInfo {
   }
   const compression = compressionOf(start);
   if (compression !== undefined) {
-    return KERNEL_MAGIC.includes(latin1(start.subarray(0, 2))) ? { kind: "compressed", compression } : {
+    return kernelCompressionOf(start) === compression ? { kind: "compressed", compression } : {
       kind: "unknown",
       what: `packed with ${compression} in a variant that the kernel does not unpack`,
       hint: compression === "lz4"

@@ -3,7 +3,7 @@ import { alignUp, rangeSize } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { crashReservations } from "../host/iomem.ts";
 import type { InitrdInfo } from "../image/image.ts";
-import { crashReservation } from "./placement/free_memory.ts";
+import { crashReservation, differingCrashSize } from "./placement/free_memory.ts";
 import type { Compression } from "../formats/compression.ts";
 import { type Images, type KernelFile, loadedInfo } from "../image/boot_files.ts";
 
@@ -13,17 +13,19 @@ export interface CrashNeed {
   readonly kernel: bigint;
   /** The initrds as loaded; they stay until they are unpacked. */
   readonly initrd: bigint;
-  /** The unpacked initrds: the root file system, in memory. */
+  /** Their files unpacked: the root file system of a dump, in memory. */
   readonly unpacked: bigint;
-  /** Drivers, page tables and the program that saves the dump. */
+  /** Whether `unpacked` was measured when the initrds were read through; otherwise it is an estimate. */
+  readonly isMeasured: boolean;
+  /** What drivers, page tables and the program that saves the dump take. */
   readonly work: bigint;
 }
 
 const MIB = 1n << 20n;
 
 /**
- * How much an initrd grows when unpacked, in tenths. Measured on initrds of Debian and Fedora, rounded up. What follows
- * the first archive is not known, so one that begins with early microcode counts as packed.
+ * How much larger an initrd becomes that was not read through, in tenths. Measured on initrds of Debian and Fedora, rounded
+ * up; what follows the first archive is not known then, so that one with early microcode in front counts as packed.
  */
 const GROWTH: { readonly [kind in Compression | "cpio" | "unknown"]: bigint } = {
   none: 10n,
@@ -66,12 +68,24 @@ export function kernelMemory(kernel: Pick<KernelFile, "info" | "size" | "inner">
 /** Estimates what a crash kernel needs; undefined where no kernel is named. */
 export function crashNeed({ kernel, initrd }: Images): CrashNeed | undefined {
   if (kernel === undefined) return undefined;
+  const measured = unpackedMemory({ initrd });
   return {
     kernel: kernelMemory(kernel),
     initrd: initrd.reduce((sum, { size }) => sum + BigInt(size), 0n),
-    unpacked: initrd.reduce((sum, { size, info }) => sum + BigInt(size) * GROWTH[packing(info)] / 10n, 0n),
+    unpacked: measured ?? initrd.reduce((sum, { size, info }) => sum + BigInt(size) * GROWTH[packing(info)] / 10n, 0n),
+    isMeasured: measured !== undefined,
     work: WORK,
   };
+}
+
+/** Memory that the initrds' files take once they are unpacked, bytes; undefined where one was not read through whole. */
+export function unpackedMemory({ initrd }: Pick<Images, "initrd">): bigint | undefined {
+  let memory = 0n;
+  for (const { content } of initrd) {
+    if (content?.kind !== "whole") return undefined;
+    memory += BigInt(content.memory);
+  }
+  return memory;
 }
 
 function packing(info: InitrdInfo): keyof typeof GROWTH {
@@ -86,7 +100,9 @@ export function totalNeed({ kernel, initrd, unpacked, work }: CrashNeed): bigint
 
 /** The estimate in words: `about 240 MiB: kernel 60 MiB, initrd 30 MiB and unpacked about 84 MiB, work 64 MiB`. */
 export function describeNeed(need: CrashNeed): string {
-  const initrd = need.initrd === 0n ? "" : `, initrd ${about(need.initrd)} and unpacked about ${about(need.unpacked)}`;
+  const initrd = need.initrd === 0n
+    ? ""
+    : `, initrd ${about(need.initrd)} and unpacked ${need.isMeasured ? "" : "about "}${about(need.unpacked)}`;
   return `about ${about(totalNeed(need))}: kernel ${about(need.kernel)}${initrd}, work ${about(need.work)}`;
 }
 
@@ -115,15 +131,20 @@ export interface Reserved {
   readonly image?: bigint;
   /** All memory that the crash kernel will have, with what it borrows (CMA). */
   readonly all: bigint;
+  /** What the kernel says, if /proc/iomem shows otherwise: the smaller counts. */
+  readonly differs?: bigint;
 }
 
 /** The host's reservations; undefined where it does not say whether there are any. */
-export function reservedMemory({ iomem, kexec }: HostFacts): Reserved | undefined {
+export function reservedMemory(facts: HostFacts): Reserved | undefined {
+  const { iomem, kexec } = facts;
   const borrowed = (kexec.crashCmaRanges ?? []).reduce((sum, range) => sum + rangeSize(range), 0n);
-  const image = crashReservation(iomem);
+  const image = crashReservation(facts);
   if (image !== undefined) {
-    const all = crashReservations(iomem).reduce((sum, range) => sum + rangeSize(range), 0n);
-    return { image: rangeSize(image), all: all + borrowed };
+    const listed = crashReservations(iomem).reduce((sum, range) => sum + rangeSize(range), 0n);
+    const differs = differingCrashSize(facts);
+    const all = differs !== undefined && differs < listed ? differs : listed;
+    return { image: rangeSize(image), all: all + borrowed, ...(differs === undefined ? {} : { differs }) };
   }
   if (kexec.crashSize !== undefined) return { all: kexec.crashSize === 0n ? 0n : kexec.crashSize + borrowed };
   return iomem.visibility === "full" ? { all: 0n } : undefined;

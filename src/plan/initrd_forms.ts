@@ -62,11 +62,39 @@ function verifyingTime(bytes: number, profile: PlanInput["profile"], facts: Host
   return perMs === undefined ? 0 : bytes / perMs;
 }
 
+/** Whether an initrd is better unpacked before the reboot, whatever room there is. */
+export type UnpackedForm =
+  | { readonly kind: "unpacked"; readonly size: number; readonly packings: readonly string[]; readonly gain: number }
+  /** `why` completes "NAME stays as it is: …". */
+  | { readonly kind: "kept"; readonly why: string };
+
+/** What unpacking an initrd before the reboot gives; undefined where it was not read through. */
+export function unpackedForm(
+  { content, size, kept }: InitrdFile,
+  input: Pick<PlanInput, "profile" | "facts">,
+): UnpackedForm | undefined {
+  if (content === undefined) return undefined;
+  if (content.kind === "unread") return { kind: "kept", why: `it was not read through: ${content.why}` };
+  if (content.kind === "ramdisk") return { kind: "kept", why: "it is not an archive that the kernel unpacks" };
+  if (content.kind !== "whole") return { kind: "kept", why: `it ${content.why}` };
+  if (content.packed.length === 0) return { kind: "kept", why: "it is not compressed" };
+  if (kept !== undefined) return { kind: "kept", why: kept };
+  const gain = estimatedGain(content.packed, content.size - size, input);
+  if (gain >= WORTHWHILE) {
+    return { kind: "unpacked", size: content.size, packings: content.packed.map(({ packing }) => packing), gain };
+  }
+  const costs = input.profile.checksum === false
+    ? "copying what it unpacks to"
+    : "verifying and copying what it unpacks to";
+  return { kind: "kept", why: `${costs}, ${formatSize(content.size)}, takes about as long as unpacking it` };
+}
+
 /**
  * How each initrd is placed. It is unpacked before the reboot if that makes the reboot shorter, and if all segments still
  * fit in half of the memory, the most that the kernel accepts. `kernel`: the memory that the kernel takes, bytes.
  */
-export function initrdForms({ profile, facts, images }: PlanInput, kernel: bigint): readonly InitrdForm[] {
+export function initrdForms(input: PlanInput, kernel: bigint): readonly InitrdForm[] {
+  const { profile, facts, images } = input;
   const pages = (size: number): bigint => alignUp(BigInt(size), facts.pageSize);
   let left = (facts.memTotal ?? 0n) / facts.pageSize / 2n * facts.pageSize - kernel - OVERHEAD -
     images.initrd.reduce((sum, { size }) => sum + pages(size), 0n);
@@ -77,17 +105,11 @@ export function initrdForms({ profile, facts, images }: PlanInput, kernel: bigin
       size: file.size,
       reason: `${file.path} stays as it is: ${reason}`,
     });
-    const { unpacked } = file;
     if (!profile.predecompress) return { file, unpacked: false, size: file.size };
     if (profile.crash) return as("unpacked, it would take room in the crash reservation twice");
+    const unpacked = unpackedForm(file, input);
     if (unpacked === undefined) return { file, unpacked: false, size: file.size };
-    if ("why" in unpacked) return as(unpacked.why);
-    if (unpacked.gain < WORTHWHILE) {
-      const costs = profile.checksum !== false
-        ? "verifying and copying what it unpacks to"
-        : "copying what it unpacks to";
-      return as(`${costs}, ${formatSize(unpacked.size)}, takes about as long as unpacking it`);
-    }
+    if (unpacked.kind === "kept") return as(unpacked.why);
     const more = pages(unpacked.size) - pages(file.size);
     if (more > left) {
       return as(`unpacked it takes ${formatSize(unpacked.size)}, and the segments would exceed half of the memory`);

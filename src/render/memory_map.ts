@@ -70,7 +70,7 @@ export function memoryMap(plan: Plan | undefined, facts: HostFacts | undefined):
     ...overlapping(segments),
     ...(facts === undefined || regions.length === 0 ? [] : misplaced(segments, facts, crash)),
   ];
-  const target = facts === undefined || !crash ? undefined : crashReservation(facts.iomem);
+  const target = facts === undefined || !crash ? undefined : crashReservation(facts);
   const beyond = [
     [planned.length - segments.length, "segments"],
     [conflicts.length - MOST_CONFLICTS, "conflicts"],

@@ -1,9 +1,10 @@
 import { choice, count, list, pattern, record, type Shape, text } from "../core/shape.ts";
-import { formatAddress } from "../core/number.ts";
+import { formatAddress, formatSize } from "../core/number.ts";
 import { type Range, rangeSize } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { crashReservations } from "../host/iomem.ts";
 import { reservationHint } from "../plan/crash_size.ts";
+import { differingCrashSize } from "../plan/placement/free_memory.ts";
 import { filesOf } from "../plan/plan.ts";
 import { describedBy, type LoadRecord } from "./record.ts";
 
@@ -46,7 +47,10 @@ export function reservationStatus({ iomem, kexec }: HostFacts): ReservationStatu
       : { state: "unknown", ranges: [], note: "Cannot determine whether memory is reserved for a crash kernel" };
   }
   if (size === 0n) return { state: "none", size: 0, ranges: [], note: NOTHING };
-  const note = reserved.length > 0
+  const differs = differingCrashSize({ iomem, kexec });
+  const note = differs !== undefined
+    ? `Reserved by crashkernel=; the kernel reports ${formatSize(differs)}, and the smaller counts`
+    : reserved.length > 0
     ? "Reserved by crashkernel="
     : "Reserved by crashkernel=; the kernel shows the addresses to root only";
   return { state: "reserved", size: Number(size), ranges, note };

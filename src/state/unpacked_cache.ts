@@ -1,4 +1,5 @@
 import { digestBytes } from "../core/sha256.ts";
+import type { Shape } from "../core/shape.ts";
 import { join } from "@std/path/posix";
 
 /** Where unpacked kernels are kept, so that a load at each boot does not unpack them again. */
@@ -22,8 +23,9 @@ export interface UnpackedCache {
 export function unpackedCache(directory: string = CACHE_DIRECTORY, limit: number = LIMIT): UnpackedCache {
   return {
     async find(sha256) {
-      if (!isOurs(directory)) return undefined;
-      const name = entries(directory).find((entry) => entry.name.startsWith(`${sha256}.`))?.name;
+      if (!mayUse("read", directory) || !isOurs(directory)) return undefined;
+      const isIts = ({ name }: Entry): boolean => KEPT.test(name) && name.startsWith(`${sha256}.`);
+      const name = entries(directory).find(isIts)?.name;
       if (name === undefined) return undefined;
       const path = join(directory, name);
       const bytes = attempt(() => Deno.readFileSync(path));
@@ -36,25 +38,87 @@ export function unpackedCache(directory: string = CACHE_DIRECTORY, limit: number
       return undefined;
     },
     async keep(sha256, bytes) {
-      if (bytes.length > limit) return;
+      if (bytes.length > limit || !mayUse("write", directory)) return;
       attempt(() => Deno.mkdirSync(directory, { recursive: true, mode: 0o700 }));
       if (!isOurs(directory)) return;
-      const beside = join(directory, `.${crypto.randomUUID()}.new`);
       const name = nameOf(sha256, await digestBytes(bytes));
       makeRoom(directory, limit - bytes.length);
-      const done = attempt(() => {
-        Deno.writeFileSync(beside, bytes, { createNew: true, mode: 0o600 });
-        Deno.renameSync(beside, join(directory, name));
-        return true;
-      });
-      if (done !== true) attempt(() => Deno.removeSync(beside));
+      writeWhole(directory, name, bytes);
     },
   };
 }
 
+const KEPT = /^[0-9a-f]{64}\.[0-9a-f]{64}$/;
+
 /** The name holds both digests: of the file that was unpacked, and of what it unpacked to. */
 function nameOf(packed: string, unpacked: string): string {
   return `${packed}.${unpacked}`;
+}
+
+/** What reading a file through found, by the SHA-256 of the file. As with kernels, nothing of it fails. */
+export interface VerdictCache {
+  /** What is kept for a file that was read as this. */
+  find<T>(sha256: string, role: VerdictRole, shape: Shape<T>): Promise<T | undefined>;
+  keep(sha256: string, role: VerdictRole, content: unknown): Promise<void>;
+}
+
+/** What a file is to a profile. */
+export type VerdictRole = "kernel" | "initrd";
+
+/** Changes when the same bytes may be judged otherwise: what was kept before is read through again. */
+const VERDICT_FORM = 1;
+
+/** Few hundred bytes each. */
+const VERDICTS_MAX = 200;
+
+/** Verdicts in a folder that is the system's or the user's own, as `unpackedCache` keeps kernels. */
+export function verdictCache(directory: string = CACHE_DIRECTORY): VerdictCache {
+  const prefix = (sha256: string, role: VerdictRole): string => `${sha256}.${role}-${VERDICT_FORM}.`;
+  return {
+    async find(sha256, role, shape) {
+      if (!mayUse("read", directory) || !isOurs(directory)) return undefined;
+      const name = entries(directory).find((entry) => entry.name.startsWith(prefix(sha256, role)))?.name;
+      const path = join(directory, name ?? "");
+      const bytes = name === undefined ? undefined : attempt(() => Deno.readFileSync(path));
+      if (name === undefined || bytes === undefined) return undefined;
+      const isIntact = `${prefix(sha256, role)}${await digestBytes(bytes)}` === name;
+      const value = isIntact ? attempt(() => JSON.parse(new TextDecoder().decode(bytes))) : undefined;
+      const content = value === undefined ? undefined : shape.decode(value, [], () => {});
+      if (content === undefined) attempt(() => Deno.removeSync(path));
+      else attempt(() => Deno.utimeSync(path, new Date(), new Date()));
+      return content;
+    },
+    async keep(sha256, role, content) {
+      if (!mayUse("write", directory)) return;
+      attempt(() => Deno.mkdirSync(directory, { recursive: true, mode: 0o700 }));
+      if (!isOurs(directory)) return;
+      const old = entries(directory).filter(({ name }) => VERDICT.test(name)).toSorted((a, b) => b.used - a.used);
+      for (const [index, { name }] of old.entries()) {
+        const isOutdated = name.startsWith(prefix(sha256, role)) || index >= VERDICTS_MAX;
+        if (isOutdated) attempt(() => Deno.removeSync(join(directory, name)));
+      }
+      const bytes = new TextEncoder().encode(JSON.stringify(content));
+      writeWhole(directory, `${prefix(sha256, role)}${await digestBytes(bytes)}`, bytes);
+    },
+  };
+}
+
+const VERDICT = /^[0-9a-f]{64}\.(?:kernel|initrd)-\d+\.[0-9a-f]{64}$/;
+
+/** Whether the runtime was given a permission: one that was not is not asked for. */
+function mayUse(name: "read" | "write", path: string): boolean {
+  return Deno.permissions.querySync({ name, path }).state === "granted";
+}
+
+/** Writes a file beside its place, then renames it. */
+function writeWhole(directory: string, name: string, bytes: Uint8Array): void {
+  const beside = join(directory, `.${crypto.randomUUID()}.new`);
+  const done = attempt(() => {
+    Deno.writeFileSync(beside, bytes, { createNew: true, mode: 0o600 });
+    Deno.renameSync(beside, join(directory, name));
+    return true;
+  });
+  if (done !== true) attempt(() => Deno.removeSync(beside));
 }
 
 /** What others may write to must not be booted. */
@@ -83,7 +147,7 @@ function makeRoom(directory: string, room: number): void {
   let taken = 0;
   for (const { name, size, used } of entries(directory).toSorted((a, b) => b.used - a.used)) {
     const isPart = /^\.[0-9a-f-]{36}\.new$/.test(name);
-    const isKept = /^[0-9a-f]{64}\.[0-9a-f]{64}$/.test(name);
+    const isKept = KEPT.test(name);
     if (isKept) taken += size;
     if (isPart && Date.now() - used > STALE || isKept && taken > room) {
       attempt(() => Deno.removeSync(join(directory, name)));

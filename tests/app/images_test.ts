@@ -10,7 +10,13 @@ Deno.test("a file that is named twice is opened once, and stands twice in the im
     Deno.writeFileSync(kernel.path, bzImage());
     Deno.writeTextFileSync(initrd.path, "070701");
     const pinned = { ...initrd, sha256: "0".repeat(64) };
-    using opened = await openImages({ kernel, initrd: [initrd, kernel, pinned], segments: [] });
+    using opened = await openImages({
+      kernel,
+      initrd: [initrd, kernel, pinned],
+      segments: [],
+      programs: [],
+      isArm64: false,
+    });
     assertEquals(opened.diagnostics, []);
     assertEquals(opened.files.map(({ path }) => path), [kernel.path, initrd.path]);
     const { images } = opened;

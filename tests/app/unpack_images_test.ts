@@ -5,9 +5,13 @@ import { unpackedCache } from "../../src/state/unpacked_cache.ts";
 import { closeFile, openFile } from "../../src/app/files/open_file.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
 import { identifyInitrd } from "../../src/image/initrd.ts";
+import { openCodecs } from "../../src/formats/codecs.ts";
+import { readInitrd } from "../../src/image/initrd_content.ts";
 import { kernelPayload } from "../../src/image/payload.ts";
 import { memorySource } from "../../src/core/bytes.ts";
 import type { PlanInput } from "../../src/plan/input.ts";
+import type { InitrdFile } from "../../src/image/boot_files.ts";
+import { unpackedForm } from "../../src/plan/initrd_forms.ts";
 import { cpio } from "../image/build_elf.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { profileOf } from "../support/profiles.ts";
@@ -29,15 +33,20 @@ async function unpacked(kernel: Uint8Array, initrd: Uint8Array = new Uint8Array(
   try {
     const [image, archive] = opened;
     assert(image !== undefined && archive !== undefined);
+    using codecs = openCodecs();
     const known = { size: 1, sha256: "e".repeat(64) };
     const input: PlanInput = {
       profile: profileOf({ predecompress: true }),
       facts: hostFacts(),
       images: {
         kernel: { ...known, path: image.path, size: image.size, info: identifyKernel(image) },
-        initrd: initrd.length === 0
-          ? []
-          : [{ ...known, path: archive.path, size: archive.size, info: identifyInitrd(archive) }],
+        initrd: initrd.length === 0 ? [] : [{
+          ...known,
+          path: archive.path,
+          size: archive.size,
+          info: identifyInitrd(archive),
+          content: await readInitrd(archive, codecs, { programs: [] }),
+        }],
       },
     };
     return {
@@ -117,23 +126,28 @@ Deno.test("a kernel that is kept is not unpacked again", async () => {
   }
 });
 
-Deno.test("an initrd is unpacked beside the kernel, and one that cannot be stays as it is with the reason", async () => {
-  const archive = cpio([{ name: "a", bytes: new Uint8Array(5000) }]);
+Deno.test("an initrd is unpacked together with the kernel, and one that is not worth it or not whole stays as it is", async () => {
+  const archive = cpio([{ name: "a", bytes: new Uint8Array(40 << 20) }]);
   const good = await unpacked(PACKED, gzipSync(archive));
   assertEquals(good.contents.get(good.initrdPath), archive);
-  const form = good.images.initrd[0]?.unpacked;
-  assert(form !== undefined && "packings" in form);
-  assertEquals([form.size, form.packings], [archive.length, ["gzip"]]);
+  const form = (file: InitrdFile | undefined) =>
+    file === undefined
+      ? undefined
+      : unpackedForm(file, { profile: profileOf({ predecompress: true }), facts: hostFacts() });
+  const found = form(good.images.initrd[0]);
+  assert(found?.kind === "unpacked");
+  assertEquals([found.size, found.packings], [archive.length, ["gzip"]]);
   for (
     const [bytes, says] of [
       [archive, "it is not compressed"],
-      [gzipSync(new Uint8Array(9999)), "unpacks to no cpio archive"],
-      [gzipSync(archive).subarray(0, -9), "cannot be unpacked"],
+      [gzipSync(cpio([{ name: "a", bytes: new Uint8Array(5000) }])), "takes about as long as unpacking it"],
+      [gzipSync(new Uint8Array(9999)), "unpacks to a file of zero bytes only"],
+      [gzipSync(archive).subarray(0, -9), "end before their stream does"],
     ] as const
   ) {
     const { images, diagnostics, contents, initrdPath } = await unpacked(PACKED, bytes);
-    const kept = images.initrd[0]?.unpacked;
-    assert(kept !== undefined && "why" in kept);
+    const kept = form(images.initrd[0]);
+    assert(kept?.kind === "kept");
     assertStringIncludes(kept.why, says);
     assertEquals([diagnostics, contents.has(initrdPath)], [[], false]);
   }

@@ -10,7 +10,7 @@ const folder = Deno.makeTempDirSync({ prefix: "warmboot-test-" });
 const facts = new URL("../fixtures/hosts/bios-vm.json", import.meta.url).pathname;
 const profile = write("web.yaml", "version: 1\nkernel: vmlinuz\ninitrd: initrd.img\ncmdline: root=/dev/vda ro\n");
 write("vmlinuz", bzImage());
-write("initrd.img", new TextEncoder().encode("070701" + "0".repeat(104)));
+write("initrd.img", Deno.readFileSync(new URL("../fixtures/initrds/newc", import.meta.url)));
 
 addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
 

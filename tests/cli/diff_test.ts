@@ -11,7 +11,7 @@ import { type Run, run } from "../support/run_cli.ts";
 const folder = Deno.makeTempDirSync({ prefix: "warmboot-diff-" });
 const facts = new URL("../fixtures/hosts/bios-vm.json", import.meta.url).pathname;
 write("vmlinuz", bzImage());
-write("initrd.img", new TextEncoder().encode("070701" + "0".repeat(104)));
+write("initrd.img", Deno.readFileSync(new URL("../fixtures/initrds/newc", import.meta.url)));
 const web = write("web.yaml", "version: 1\nkernel: vmlinuz\ninitrd: initrd.img\ncmdline: root=/dev/vda ro\n");
 const other = write("other.yaml", "version: 1\nkernel: vmlinuz\ninitrd: initrd.img\ncmdline: root=/dev/vdb ro\n");
 

@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { assert, assertEquals, assertStrictEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { EXIT } from "../../src/core/program.ts";
@@ -149,7 +150,7 @@ Deno.test("a plan is made of all layers, a missing image is told of where it is 
 
 Deno.test("the matrix says which profile fits which host, and exits by whether one fails on a host that it is for", async () => {
   using folder = folderOf({
-    "vmlinuz": bzImage(),
+    "vmlinuz": bzImage({ payload: gzipSync("a kernel") }),
     "p/fits.yaml": "version: 1\nkernel: ../vmlinuz\ncmdline: ro\n",
     "p/none.yaml": 'version: 1\nkernel: gone\nrequires: { hostname: "db*" }\n',
     "hosts/vm.json": Deno.readTextFileSync(FACTS),

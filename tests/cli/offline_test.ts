@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { EXIT } from "../../src/core/program.ts";
+import type { Check } from "../../src/plan/plan.ts";
 import { elf } from "../image/build_elf.ts";
 import { bzImage } from "../image/build.ts";
 import { type Run, run } from "../support/run_cli.ts";
@@ -15,12 +16,16 @@ function write(name: string, content: string | Uint8Array): string {
   return path;
 }
 
-const CPIO = new TextEncoder().encode("070701" + "0".repeat(200));
+const INITRDS = new URL("../fixtures/initrds/", import.meta.url);
+const CPIO = Deno.readFileSync(new URL("newc", INITRDS));
 
 write("vmlinuz", bzImage());
 write("initrd.img", CPIO);
 write("payload.bin", Uint8Array.from({ length: 10_000 }, (_, index) => index % 251));
 write("notes.txt", "These are notes\n");
+write("early", Deno.readFileSync(new URL("early", INITRDS)));
+write("packed", Deno.readFileSync(new URL("newc.xz", INITRDS)));
+write("cut", CPIO.subarray(0, 1500));
 
 /** One profile of each kind of call and content. */
 const PROFILES = [
@@ -35,8 +40,10 @@ const PROFILES = [
       "  - { at: 0x1000000, file: payload.bin }\n  - { at: 0x2000000, file: payload.bin, offset: 100, length: 5000 }\n",
   ),
   write("wrong.yaml", "version: 1\nkernel: notes.txt\ninitrd: notes.txt\ncmdline: ro\n"),
+  write("packed.yaml", "version: 1\nkernel: vmlinuz\ninitrd: [early, packed]\ncmdline: ro rdinit=/bin/sh\n"),
+  write("cut.yaml", "version: 1\nkernel: vmlinuz\ninitrd: [early, cut]\ncmdline: ro\n"),
 ];
-const IMAGES = ["vmlinuz", "initrd.img", "payload.bin", "notes.txt"];
+const IMAGES = ["vmlinuz", "initrd.img", "payload.bin", "notes.txt", "early", "packed", "cut"];
 
 /** Nothing but reading is allowed. */
 const SANDBOX = ["--allow-read", "--deny-net", "--deny-write", "--deny-run", "--deny-env", "--deny-sys", "--deny-ffi"];
@@ -85,6 +92,17 @@ Deno.test("a plan made without kernel and initrd is, byte for byte, the plan mad
       }
     }
   });
+  const checksOf = (path: string | undefined): readonly Check[] =>
+    JSON.parse(here.get(`${path} ${guest}`)?.stdout ?? "").checks;
+  const packed = checksOf(PROFILES[4]).filter(({ rule }) => rule.startsWith("initrd-"));
+  assertEquals(packed.map(({ rule, status }) => [rule, status]), [
+    ["initrd-content", "pass"],
+    ["initrd-init", "warn"],
+    ["initrd-modules", "warn"],
+  ]);
+  const cut = checksOf(PROFILES[5]).find(({ rule }) => rule === "initrd-content");
+  assertStringIncludes(cut?.message ?? "", "ends within the file etc/numbers");
+  assertEquals(here.get(`${PROFILES[5]} ${guest}`)?.code, EXIT.unavailable.code);
   const segments = JSON.parse(here.get(`${PROFILES[1]} ${guest}`)?.stdout ?? "").call.segments;
   assertEquals(segments.map(({ name }: { name: string }) => name), ["kernel", "initrd", "boot_params", "purgatory"]);
 });
@@ -113,7 +131,7 @@ Deno.test("a file that neither is here nor was captured is named, with how to ca
 Deno.test("the captured file is planned with where the one here differs, and that is said", async () => {
   const [path = ""] = PROFILES;
   const before = await offline("plan", path, "-o", "json", "--facts", host);
-  write("initrd.img", new TextEncoder().encode("070701" + "1".repeat(200)));
+  write("initrd.img", CPIO.toReversed());
   try {
     const after = await offline("plan", path, "-o", "json", "--facts", host);
     assertEquals([after.stdout, after.code], [before.stdout, before.code]);

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import fc from "fast-check";
 import {
   crashReservations,
+  imageReservation,
   type Iomem,
   type IomemNode,
   nodesNamed,
@@ -46,11 +47,11 @@ pure("the end of a line is inclusive, that of a node exclusive, up to the last a
 
 pure("two spaces nest a line under the one above it", () => {
   const { iomem } = parseIomem(
-    "00000000-000000ff : a\n  00000000-0000000f : b\n    00000000-00000000 : c\n  00000010-0000001f : d\n00000100-000001ff : e",
+    "00000000-000000ff : a\n  00000000-0000000f : b\n    00000001-00000001 : c\n  00000010-0000001f : d\n00000100-000001ff : e",
   );
   assertEquals(
     print(iomem.roots),
-    "00000000-000000ff : a\n  00000000-0000000f : b\n    00000000-00000000 : c\n  00000010-0000001f : d\n00000100-000001ff : e\n",
+    "00000000-000000ff : a\n  00000000-0000000f : b\n    00000001-00000001 : c\n  00000010-0000001f : d\n00000100-000001ff : e\n",
   );
   assertEquals(iomem.roots.map((root) => root.children.map((child) => child.name)), [["b", "d"], []]);
 });
@@ -70,9 +71,28 @@ pure("a name keeps its spaces, colons, brackets and letters beyond ASCII", () =>
   assertEquals([diagnostics, iomem.roots.map((node) => node.name)], [[], names]);
 });
 
-pure("a single line at zero is a real one, unless all are", () => {
+pure("lines at zero are resources that are not set up, unless all are", () => {
   const text = "00000000-00000000 : PCI Bus\n00001000-00001fff : System RAM\n";
-  assertEquals(parseIomem(text).iomem.visibility, "full");
+  const { iomem, diagnostics } = parseIomem(text);
+  assertEquals([iomem.visibility, diagnostics, iomem.roots[0]?.end], ["full", [], 0n]);
+});
+
+pure("resources that are not set up are silent wherever they stand, and reserve nothing", () => {
+  const text = "00000000-00000fff : Reserved\n00001000-0009fbff : System RAM\n  00000000-00000000 : Crash kernel\n" +
+    "0009fc00-000fffff : Reserved\n  00000000-00000000 : PCI Bus 0000:00\n  00000000-00000000 : PCI Bus 0000:00\n" +
+    "    00000000-00000000 : 0000:00:02.0\n  000a0000-000dffff : PCI Bus 0000:00\n";
+  const { iomem, diagnostics } = parseIomem(text);
+  assertEquals([diagnostics, crashReservations(iomem), imageReservation(iomem)], [[], [], undefined]);
+});
+
+pure("the low reservation of vendor kernels is one, and no image lies in it", () => {
+  const low = "f1a00000-f7dfffff : reserved\n  f1a00000-f7dfffff : Crash kernel (low)\n";
+  const both = parseIomem(`${low}880000000-fffffffff : System RAM\n  f00000000-f3fffffff : Crash kernel\n`).iomem;
+  const lowRange = { start: 0xf1a0_0000n, end: 0xf7e0_0000n };
+  const high = { start: 0xf_0000_0000n, end: 0xf_4000_0000n };
+  assertEquals([crashReservations(both), imageReservation(both)], [[lowRange, high], high]);
+  const only = parseIomem(low).iomem;
+  assertEquals([crashReservations(only), imageReservation(only)], [[lowRange], undefined]);
 });
 
 pure("hidden addresses are told apart from a machine without memory", () => {
@@ -120,14 +140,33 @@ pure("an indentation that skips a level, or is odd, is an error", () => {
   assertEquals(iomem.roots.map((node) => node.children.map((child) => child.name)), [[], ["c", "d"]]);
 });
 
-pure("a child beyond its parent and overlapping siblings are warned of, wherever they stand", () => {
-  const text =
-    "00001000-00001fff : a\n  00001800-00002000 : b\n00003000-00004fff : c\n00000000-00000fff : d\n00004fff-00005fff : e\n00003800-000038ff : f\n";
-  const { iomem, diagnostics } = parseIomem(text);
-  assertEquals(places(diagnostics), ["iomem-outside-parent 2:3+17", "iomem-overlap 6:1+17", "iomem-overlap 5:1+17"]);
-  assertEquals(diagnostics.map((diagnostic) => diagnostic.severity), ["warning", "warning", "warning"]);
-  assertEquals(diagnostics[2]?.message, "`e` overlaps `c` (0x3000-0x4fff, line 3)");
-  assertEquals([...walk(iomem)].map((node) => node.name), ["a", "b", "c", "d", "e", "f"]);
+pure("what contradicts memory, or what is reserved in it, is one warning; what does not is silent", () => {
+  const cases: readonly (readonly [string, string | undefined, string?])[] = [
+    ["00001000-00001fff : a\n  00001800-00002000 : b\n00003000-00004fff : c\n00004fff-00005fff : d\n", undefined],
+    [
+      "a0000000-afffffff : PCI Bus 0000:00\n  a0000000-a7ffffff : 0000:01:00.0\n  a4000000-abffffff : 0000:02:00.0\n",
+      undefined,
+    ],
+    ["00001000-00002fff : System RAM\n00002000-00003fff : Reserved\n", "iomem-overlap 2:1+17"],
+    ["00001000-00002fff : Reserved\n00002000-00003fff : System RAM (kmem)\n", "iomem-overlap 2:1+17"],
+    ["00001000-00002fff : System RAM\n  00002000-00003fff : Kernel code\n", "iomem-outside-parent 2:3+17"],
+    [
+      "00001000-00008fff : System RAM\n  00002000-00003fff : reserved\n  00003000-00004fff : reserved\n",
+      "iomem-overlap 3:3+17",
+    ],
+    ["00001000-00008fff : reserved\n  00008000-0000ffff : Crash kernel\n", "iomem-outside-parent 2:3+17"],
+    ["00001000-00008fff : reserved\n  00008000-0000ffff : Crash kernel (low)\n", "iomem-outside-parent 2:3+17"],
+    [
+      "00001000-00002fff : System RAM\n  00001000-00003fff : x\n  00002000-00004fff : y\n00002000-00003fff : Reserved\n",
+      "iomem-outside-parent 2:3+17",
+      "`x` reaches beyond `System RAM` (0x1000-0x2fff, line 1), and 3 more lines contradict the map",
+    ],
+  ];
+  for (const [text, place, message] of cases) {
+    const { diagnostics } = parseIomem(text);
+    assertEquals([text, places(diagnostics)], [text, place === undefined ? [] : [place]]);
+    if (message !== undefined) assertEquals(diagnostics[0]?.message, message);
+  }
 });
 
 pure("only memory of the kernel itself is system RAM", () => {

@@ -124,6 +124,15 @@ export interface BzImageSpec {
 /** The version string of `bzImage()`. */
 export const VERSION = "6.1.0-50-amd64 (debian-kernel@lists.debian.org) #1 SMP PREEMPT_DYNAMIC Debian 6.1.176-1";
 
+/** 37 bytes packed by xz with CRC-32, then their number: 96 bytes. */
+const PAYLOAD: Uint8Array = joined(
+  Uint8Array.fromBase64(
+    "/Td6WFoAAAFpIt42AgAhARYAAAB0L+WjAQAkAwoRGB8mLTQ7QklQV15lbHN6gYiPlp2kq7K5wMfO1dzj" +
+      "6vH4/wAAAAC0l6M5AAE5JdbsBmWQQpkNAQAAAAABWVo=",
+  ),
+  "\x25\0\0\0",
+);
+
 /** The payload lies this far behind the start of the protected-mode code. */
 export const PAYLOAD_AT = 0x2cc;
 
@@ -131,7 +140,7 @@ export const PAYLOAD_AT = 0x2cc;
 export function bzImage(spec: BzImageSpec = {}): Uint8Array {
   const sects = spec.setupSects ?? 7;
   const setupSize = ((sects === 0 ? 4 : sects) + 1) * 512;
-  const payload = spec.payload ?? joined("\xfd7zXZ\0", new Uint8Array(90));
+  const payload = spec.payload ?? PAYLOAD;
   // Room behind the payload, so that `short` can be up to 15.
   const codeSize = align(PAYLOAD_AT + payload.length + 15, 16);
   const end = setupSize + codeSize - (spec.short ?? 0);

@@ -35,6 +35,7 @@ test("a certificate table that the header does not count is none", () => {
     machine: 0x8664,
     subsystem: 10,
     sections: [{ name: ".text", offset: 512, size: 512 }],
+    rawSections: [{ offset: 512, size: 512 }],
     extent: 1024,
   });
 });

@@ -14,9 +14,10 @@ import { partsNeeded } from "../../src/plan/segment_call.ts";
 import { recheck } from "../../src/plan/stored.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { hostFacts } from "../support/host_facts.ts";
-import { bzImage, images as someImages, initrdFile, kernelFile, profileOf } from "../support/profiles.ts";
+import { bzImage, images as someImages, initrdFile, kernelFile, profileOf, wholeInitrd } from "../support/profiles.ts";
 import { listed, vmlinux } from "../support/small_kernel.ts";
-import type { Images, KernelFile } from "../../src/image/boot_files.ts";
+import type { Packing } from "../../src/formats/unpacked.ts";
+import type { Images, InitrdFile, KernelFile } from "../../src/image/boot_files.ts";
 
 const IMAGE = vmlinux({ add64: [listed(8)], add32: [listed(0x100)] });
 
@@ -283,17 +284,20 @@ Deno.test({
   permissions: "none",
   fn() {
     const size = 90 << 20;
-    const unpacked = (gain: number, bytes = size) => ({ size: bytes, packings: ["xz"], gain });
-    const cases: readonly (readonly [NonNullable<Images["initrd"][number]["unpacked"]>, string, string])[] = [
-      [unpacked(900), "unpacked", "estimated to save 900 ms"],
-      [unpacked(5), "file", "takes about as long as unpacking it"],
-      [unpacked(-50), "file", "takes about as long as unpacking it"],
-      [unpacked(9000, 3 * 2 ** 30), "file", "exceed half of the memory"],
-      [{ why: "it is not compressed" }, "file", "it is not compressed"],
+    const content = (packing: Packing, bytes = size) =>
+      wholeInitrd({ size: bytes, packed: [{ packing, size: bytes }] });
+    const cases: readonly (readonly [Partial<InitrdFile>, string, string])[] = [
+      [{ content: content("xz") }, "unpacked", "estimated to save"],
+      [{ content: content("lz4", 30 << 20) }, "file", "takes about as long as unpacking it"],
+      [{ content: content("xz", 3 * 2 ** 30) }, "file", "exceed half of the memory"],
+      [{ content: content("xz"), kept: "the capture does not hold it whole" }, "file", "the capture does not hold it"],
+      [{ content: wholeInitrd({ packed: [] }) }, "file", "it is not compressed"],
+      [{ content: { kind: "damaged", why: "ends within a file" } }, "file", "it ends within a file"],
+      [{ content: { kind: "unread", why: "libx is not installed" } }, "file", "not read through: libx"],
     ];
-    for (const [form, kind, says] of cases) {
+    for (const [changes, kind, says] of cases) {
       const plan = planOf({
-        files: { initrd: [initrdFile({}), { ...initrdFile({ path: "/boot/two" }), unpacked: form }] },
+        files: { initrd: [initrdFile({}), { ...initrdFile({ path: "/boot/two" }), ...changes }] },
       });
       const segment = callOf(plan).segments.find(({ name }) => name === "initrd 2");
       assertEquals(segment?.source.kind, kind);

@@ -11,8 +11,9 @@ import { exitOfChecks, RULES } from "../../src/plan/rules/table.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { crashHost } from "../support/crash_host.ts";
 import { hostFacts } from "../support/host_facts.ts";
-import { bzImage, images, initrdFile, kernelFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
-import type { Images } from "../../src/image/boot_files.ts";
+import { bzImage, images, initrdFile, kernelFile, PART_DIGESTS, profileOf, wholeInitrd } from "../support/profiles.ts";
+import type { InitrdContent, WholeInitrd } from "../../src/host/image_content.ts";
+import type { Images, InitrdFile } from "../../src/image/boot_files.ts";
 
 interface Case {
   readonly rule: string;
@@ -43,6 +44,85 @@ function reserved(...ranges: readonly (readonly [bigint, bigint])[]): Partial<Ho
   const roots = ranges.map(([start, size]) => ({ start, end: start + size, name: "Crash kernel", children: [] }));
   const crashSize = ranges.reduce((sum, [, size]) => sum + size, 0n);
   return { kexec: { ...kexec, crashSize }, iomem: { visibility: "full", roots } };
+}
+
+/** An initrd of this content. */
+function withContent(changes: Partial<WholeInitrd>, path = "/boot/initrd.img"): InitrdFile {
+  return { ...initrdFile({ path }), content: wholeInitrd(changes) };
+}
+
+/** What `initrd-content` says of contents, alone and before another initrd, and for an old kernel. */
+function contentCases(): readonly Case[] {
+  const other = withContent({}, "/boot/two");
+  const old = kernelFile({ info: bzImage({ release: "5.4.0-1", versionString: "5.4.0-1 (builder@host) #1 SMP" }) });
+  const rows:
+    readonly (readonly [string, readonly (Partial<WholeInitrd> | InitrdContent)[], Case["status"], string])[] = [
+      ["whole", [{}], "pass", "is whole: 1 archive (zstd), 1000 files, 90 MiB unpacked"],
+      ["without trailers", [{ archives: 2, untrailed: 1 }], "pass", "2 archives (zstd), 1 of them without TRAILER!!!"],
+      [
+        "cut",
+        [{ kind: "damaged", why: "ends within the file init" }],
+        "fail",
+        "/boot/initrd.img ends within the file init",
+      ],
+      ["too large", [{ kind: "too-large", why: "unpacks to more than 16 GiB" }], "fail", "more than warmboot reads"],
+      ["unread", [{ kind: "unread", why: "liblzma.so.5 is not installed" }], "warn", "was not read through: liblzma"],
+      ["a file system", [{ kind: "ramdisk", what: "an ext2 file system" }], "warn", "CONFIG_BLK_DEV_RAM"],
+      ["a bootconfig", [{ bootconfig: 99 }], "pass", "and a bootconfig"],
+      ["open LZ4 at the end", [{ isOpen: true }], "pass", "is whole"],
+      ["checksums", [{ hasCrc: true }], "pass", "is whole"],
+    ];
+  const more: readonly Case[] = [
+    {
+      rule: "initrd-content",
+      name: "a bootconfig before another initrd",
+      images: { initrd: [withContent({ bootconfig: 99 }), other] },
+      status: "fail",
+      says: "ends in a bootconfig, where the kernel stops unpacking: /boot/two after it would be lost",
+    },
+    {
+      rule: "initrd-content",
+      name: "LZ4 before another initrd",
+      images: { initrd: [withContent({ isOpen: true }), other] },
+      status: "fail",
+      says: "the kernel would read on in /boot/two",
+    },
+    {
+      rule: "initrd-content",
+      name: "checksums for a kernel that does not know them",
+      images: { kernel: old, initrd: [withContent({ hasCrc: true })] },
+      status: "fail",
+      says: "unpacks since 5.19, and the kernel is 5.4.0-1",
+    },
+    {
+      rule: "initrd-content",
+      name: "the second is damaged, the first was not read",
+      images: {
+        initrd: [
+          { ...initrdFile(), content: { kind: "unread", why: "x" } },
+          { ...initrdFile({ path: "/boot/two" }), content: { kind: "damaged", why: "is a text file" } },
+        ],
+      },
+      status: "fail",
+      says: "/boot/two is a text file",
+    },
+  ];
+  return [
+    ...rows.map(([name, contents, status, says]): Case => ({
+      rule: "initrd-content",
+      name,
+      images: {
+        initrd: contents.map((content) =>
+          "kind" in content && content.kind !== "whole"
+            ? { ...initrdFile(), content: content as InitrdContent }
+            : withContent(content as Partial<WholeInitrd>)
+        ),
+      },
+      status,
+      says,
+    })),
+    ...more,
+  ];
 }
 
 const CASES: readonly Case[] = [
@@ -245,11 +325,133 @@ const CASES: readonly Case[] = [
     says: "The UEFI firmware is 32-bit",
   },
   {
-    rule: "initrd-content",
-    name: "an initrd that is none",
-    images: { initrd: [initrdFile({ info: { kind: "unknown", what: "a text" } })] },
+    rule: "kernel-content",
+    name: "the digest of its signature",
+    images: { kernel: { ...kernelFile(), content: { kind: "signed", algorithm: "SHA-256" } } },
+    status: "pass",
+    says: "has the SHA-256 that its signature states",
+  },
+  {
+    rule: "kernel-content",
+    name: "another file than was signed",
+    images: { kernel: { ...kernelFile(), content: { kind: "damaged", why: "is not the file that was signed" } } },
+    status: "fail",
+    says: "is not the file that was signed",
+  },
+  {
+    rule: "kernel-content",
+    name: "a payload with its checksum",
+    images: {
+      kernel: { ...kernelFile(), content: { kind: "whole", packing: "xz", size: 40 << 20, checksum: "CRC-32" } },
+    },
+    status: "pass",
+    says: "its xz payload unpacks to 40 MiB, and its CRC-32 is right",
+  },
+  {
+    rule: "kernel-content",
+    name: "nothing to hold it against",
+    images: { kernel: { ...kernelFile(), content: { kind: "unverifiable", why: "it is unsigned" } } },
+    status: "pass",
+    says: "cannot be verified: it is unsigned",
+  },
+  {
+    rule: "kernel-content",
+    name: "no library to read it",
+    images: { kernel: { ...kernelFile(), content: { kind: "unread", why: "liblzma.so.5 is not installed" } } },
     status: "warn",
+    says: "was not read through: liblzma.so.5 is not installed",
+  },
+  {
+    rule: "initrd-content",
+    name: "a text, in a capture of before",
+    images: { initrd: [initrdFile({ info: { kind: "unknown", what: "a text" } })] },
+    status: "fail",
     says: "a text",
+  },
+  ...contentCases(),
+  {
+    rule: "initrd-init",
+    name: "/init",
+    images: { initrd: [withContent({})] },
+    status: "pass",
+    says: "The initrd has /init",
+  },
+  {
+    rule: "initrd-init",
+    name: "no /init",
+    images: { initrd: [withContent({ programs: { "/init": "absent" } })] },
+    status: "warn",
+    says: "The initrd lacks /init",
+  },
+  {
+    rule: "initrd-init",
+    name: "the program of rdinit=, in the second of two",
+    profile: { cmdline: { kind: "parameters", parameters: ["rdinit=/bin/sh", "ro"] } },
+    images: {
+      initrd: [
+        withContent({ programs: { "/bin/sh": "absent" } }),
+        withContent({ programs: { "/bin/sh": "executable" } }, "/boot/two"),
+      ],
+    },
+    status: "pass",
+    says: "has /bin/sh",
+  },
+  {
+    rule: "initrd-init",
+    name: "the program of rdinit= in none",
+    profile: { cmdline: { kind: "parameters", parameters: ["rdinit=/bin/sh", "ro", "--", "rdinit=/init"] } },
+    images: { initrd: [withContent({ programs: { "/bin/sh": "absent", "/init": "executable" } })] },
+    status: "warn",
+    says: "lacks /bin/sh",
+  },
+  {
+    rule: "initrd-init",
+    name: "one that may not be executed",
+    images: { initrd: [withContent({ programs: { "/init": "not-executable" } })] },
+    status: "warn",
+    says: "not executable",
+  },
+  {
+    rule: "initrd-init",
+    name: "a link to nothing",
+    images: { initrd: [withContent({ programs: { "/init": "dangling" } })] },
+    status: "warn",
+    says: "is a symbolic link to what it does not hold",
+  },
+  {
+    rule: "initrd-init",
+    name: "microcode only",
+    images: { initrd: [withContent({ isEarly: true, programs: { "/init": "absent" } })] },
+    status: "pass",
+    says: "early microcode or tables only",
+  },
+  {
+    rule: "initrd-modules",
+    name: "modules for the kernel's release, and for another",
+    images: { initrd: [withContent({ modules: ["6.0.1", "6.12.107+deb13-amd64"] })] },
+    status: "pass",
+    says: "has modules for 6.12.107+deb13-amd64",
+  },
+  {
+    rule: "initrd-modules",
+    name: "modules for other releases",
+    images: { initrd: [withContent({ modules: ["6.1.0-9-amd64", "6.1.0-48-amd64"] })] },
+    status: "warn",
+    says: "has modules for 6.1.0-9-amd64, 6.1.0-48-amd64, and the kernel is 6.12.107+deb13-amd64",
+  },
+  {
+    rule: "half-of-memory",
+    name: "files that take more than half once they are unpacked",
+    images: { initrd: [withContent({ memory: 2.5 * 2 ** 30 })] },
+    status: "warn",
+    says: "take 2.5 GiB when the new kernel unpacks them, more than half",
+  },
+  {
+    rule: "half-of-memory",
+    name: "files that do not fit once they are unpacked",
+    images: { initrd: [withContent({ memory: 4 * 2 ** 30 })] },
+    status: "fail",
+    says: "more than the 4 GiB of memory",
   },
   {
     rule: "cmdline-length",
@@ -355,6 +557,30 @@ const CASES: readonly Case[] = [
     facts: { kernelConfig: { CONFIG_CRASH_DUMP: "n" } },
     status: "fail",
     says: "CONFIG_CRASH_DUMP is not set",
+  },
+  {
+    rule: "crash-reservation",
+    name: "a size of the kernel's that is smaller than the map shows",
+    profile: { crash: true },
+    facts: { ...reserved([0x3000_0000n, 512n << 20n]), kexec: { ...kexec, crashSize: 256n << 20n } },
+    status: "warn",
+    says: "of the 256 MiB reserved: /proc/iomem and kexec_crash_size (256 MiB) differ, and the smaller counts",
+  },
+  {
+    rule: "crash-reservation",
+    name: "a size of the kernel's that counts the low reservation too",
+    profile: { crash: true },
+    facts: reserved([0x1000_0000n, 64n << 20n], [0x3000_0000n, 512n << 20n]),
+    status: "pass",
+    says: "of the 512 MiB reserved",
+  },
+  {
+    rule: "crash-reservation",
+    name: "a size of the kernel's that is zero",
+    profile: { crash: true },
+    facts: { ...reserved([0x3000_0000n, 512n << 20n]), kexec: { ...kexec, crashSize: 0n } },
+    status: "fail",
+    says: "No memory is reserved for a crash kernel",
   },
   {
     rule: "crash-memory",

@@ -18,6 +18,7 @@ function pure(name: string, fn: () => void): void {
 
 /** 1 GiB of memory and a page with a crash reservation, and firmware's tables behind it. */
 const FACTS = hostFacts({
+  kexec: { ...hostFacts().kexec, crashSize: 256n << 20n },
   memTotal: (1n << 30n) + 0x1000n,
   iomem: parseIomem([
     "00001000-0009ffff : System RAM",

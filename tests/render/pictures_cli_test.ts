@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { EXIT } from "../../src/core/program.ts";
@@ -7,7 +8,7 @@ import { run } from "../support/run_cli.ts";
 const folder = Deno.makeTempDirSync({ prefix: "warmboot-pictures-" });
 const facts = new URL("../fixtures/hosts/bios-vm.json", import.meta.url).pathname;
 const laptop = new URL("../fixtures/hosts/uefi-laptop.json", import.meta.url).pathname;
-Deno.writeFileSync(join(folder, "vmlinuz"), bzImage());
+Deno.writeFileSync(join(folder, "vmlinuz"), bzImage({ payload: gzipSync("a kernel") }));
 const low = profile("low.yaml", "");
 const high = profile("high.yaml", "memory: { min: 64MiB }\n");
 

@@ -1,3 +1,4 @@
+import type { WholeInitrd } from "../../src/host/image_content.ts";
 import type { BzImage, InitrdInfo } from "../../src/image/image.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import type { IdentifiedFile, Images } from "../../src/image/boot_files.ts";
@@ -89,6 +90,26 @@ export function initrdFile(changes: Partial<IdentifiedFile<InitrdInfo>> = {}): I
     size: 30 << 20,
     sha256: "b".repeat(64),
     info: { kind: "compressed", compression: "zstd" },
+    ...changes,
+  };
+}
+
+/** What reading an initrd through finds: an archive with /init, packed with zstd. */
+export function wholeInitrd(changes: Partial<WholeInitrd> = {}): WholeInitrd {
+  return {
+    kind: "whole",
+    archives: 1,
+    untrailed: 0,
+    files: 1000,
+    size: 90 << 20,
+    memory: 92 << 20,
+    packed: [{ packing: "zstd", size: 90 << 20 }],
+    hasCrc: false,
+    bootconfig: 0,
+    isOpen: false,
+    isEarly: false,
+    modules: [],
+    programs: { "/init": "executable" },
     ...changes,
   };
 }

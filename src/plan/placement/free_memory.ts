@@ -1,8 +1,8 @@
 import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
 import { formatAddress } from "../../core/number.ts";
-import { alignDown, alignUp, intersect, type Range, subtract } from "../../core/range.ts";
+import { alignDown, alignUp, intersect, type Range, rangeSize, subtract } from "../../core/range.ts";
 import type { HostFacts } from "../../host/facts.ts";
-import { crashReservations, type Iomem, type IomemNode, systemRam } from "../../host/iomem.ts";
+import { crashReservations, imageReservation, type Iomem, type IomemNode, systemRam } from "../../host/iomem.ts";
 import { machineMemory } from "../../arch/machines.ts";
 
 /** Which memory to look for. */
@@ -38,7 +38,7 @@ export function freeMemory(facts: HostFacts, options: FreeMemoryOptions): Checke
 /** What segments may take at all, to the byte, without the limits of `freeMemory`. Empty where unknown. */
 export function allowedMemory(facts: HostFacts, crash: boolean): readonly Range[] {
   if (crash) {
-    const reserved = crashReservation(facts.iomem);
+    const reserved = crashReservation(facts);
     return reserved === undefined ? [] : [reserved];
   }
   const ram = subtract(systemRam(facts.iomem), obstacles(facts));
@@ -51,11 +51,27 @@ export function allowedMemory(facts: HostFacts, crash: boolean): readonly Range[
 }
 
 /**
- * The reservation that a crash image must lie in: the highest, crashk_res. The kernel takes no segment in crashk_low_res
- * (sanity_check_segment_list in kernel/kexec_core.c, Linux 7.3).
+ * The reservation that a crash image must lie in. Where the kernel reports a smaller size than /proc/iomem shows, only so
+ * much of it counts: a reservation is cut off at its end (crash_shrink_memory in kernel/crash_reserve.c, Linux 7.2).
  */
-export function crashReservation(iomem: Iomem): Range | undefined {
-  return crashReservations(iomem).at(-1);
+export function crashReservation({ iomem, kexec }: Pick<HostFacts, "iomem" | "kexec">): Range | undefined {
+  const image = imageReservation(iomem);
+  const differing = differingCrashSize({ iomem, kexec });
+  if (image === undefined || differing === undefined || differing >= rangeSize(image)) return image;
+  return differing === 0n ? undefined : { start: image.start, end: image.start + differing };
+}
+
+/**
+ * What the kernel says that is reserved for crash kernels, if /proc/iomem shows otherwise. It counts the image's reservation,
+ * and since Linux 6.9 the low one too.
+ */
+export function differingCrashSize(
+  { iomem, kexec: { crashSize } }: Pick<HostFacts, "iomem" | "kexec">,
+): bigint | undefined {
+  const image = imageReservation(iomem);
+  if (image === undefined || crashSize === undefined) return undefined;
+  const all = crashReservations(iomem).reduce((sum, range) => sum + rangeSize(range), 0n);
+  return crashSize === rangeSize(image) || crashSize === all ? undefined : crashSize;
 }
 
 /**
@@ -95,7 +111,7 @@ export function unknownMemory(visibility: Iomem["visibility"]): Diagnostic | und
 
 function noMemory(facts: HostFacts, options: FreeMemoryOptions, window: Range): Diagnostic {
   const none = { code: "memory-none", severity: "error" } as const;
-  const reserved = crashReservation(facts.iomem);
+  const reserved = crashReservation(facts);
   if (options.crash && reserved === undefined) {
     return {
       ...none,

@@ -50,6 +50,12 @@ const crashReservation: Rule = {
       );
     }
     const fits = `The crash image takes about ${formatSize(placed)} of the ${formatSize(room)} reserved`;
+    if (reserved.differs !== undefined) {
+      return warn(
+        `${fits}: /proc/iomem and kexec_crash_size (${formatSize(reserved.differs)}) differ, and the smaller counts`,
+        "Reboot, if the reservation was changed since the boot",
+      );
+    }
     return reserved.image !== undefined ? pass(fits) : warn(
       `${fits}, but part of that may be the low reservation, which cannot hold an image`,
       "Run warmboot as root, so that /proc/iomem shows which ranges are reserved",

@@ -1,10 +1,13 @@
 import { formatSize } from "../../core/number.ts";
-import { initrdIs, machineOf } from "../../image/describe.ts";
+import { compareReleases, isSince } from "../../core/release.ts";
+import { imageRelease, initrdIs, machineOf } from "../../image/describe.ts";
 import { initrdObjection } from "../../image/initrd.ts";
 import { incompatibility } from "../../image/compatibility.ts";
 import { remedyOf } from "../../image/remedy.ts";
-import { fail, pass, type Rule, type RuleInput, warn } from "./rule.ts";
-import { describeKernel, type IdentifiedFile, loadedInfo } from "../../image/boot_files.ts";
+import type { WholeInitrd } from "../../host/image_content.ts";
+import { initProgramOf } from "../init_program.ts";
+import { fail, pass, type Rule, type RuleInput, type Verdict, warn } from "./rule.ts";
+import { describeKernel, type IdentifiedFile, type InitrdFile, loadedInfo } from "../../image/boot_files.ts";
 
 /** kernel_read_file() takes at most this much for kexec (kernel/kexec_file.c, KEXEC_FILE_SIZE_MAX, Linux 6.1). */
 const FILE_SIZE_MAX = 4 * 2 ** 30;
@@ -118,17 +121,174 @@ const efiBits: Rule = {
   },
 };
 
+const KERNEL_AGAIN = "Install the kernel again, and compare its checksum with the package's";
+
+const kernelContent: Rule = {
+  name: "kernel-content",
+  about: "The kernel is whole: a signed one has the digest that was signed, another one's payload its own checksum",
+  exit: "unavailable",
+  check({ images: { kernel } }) {
+    const content = kernel?.content;
+    if (kernel === undefined || content === undefined) return undefined;
+    switch (content.kind) {
+      case "signed":
+        return pass(`${kernel.path} has the ${content.algorithm} that its signature states`);
+      case "whole":
+        return pass(
+          `${kernel.path} is whole: its ${content.packing} payload unpacks to ${formatSize(content.size)}, and its ` +
+            `${content.checksum} is right`,
+        );
+      case "unverifiable":
+        return pass(`${kernel.path} cannot be verified: ${content.why}`);
+      case "damaged":
+        return fail(`${kernel.path} ${content.why}`, KERNEL_AGAIN);
+      case "unread":
+        return warn(`${kernel.path} was not read through: ${content.why}`, content.hint);
+    }
+  },
+};
+
+/** The first release that unpacks archives with checksums, and the first that cuts a bootconfig off. */
+const CRC_SINCE = [5, 19] as const;
+const BOOTCONFIG_SINCE = [5, 6] as const;
+
 const initrdContent: Rule = {
   name: "initrd-content",
-  about: "Each initrd looks like one",
+  about: "Each initrd is whole, and an archive that the kernel unpacks to its end",
   exit: "unavailable",
   check({ images }) {
     if (images.initrd.length === 0) return undefined;
-    for (const { path, size, info } of images.initrd) {
-      const objection = size === 0 ? undefined : initrdObjection(info);
-      if (objection !== undefined) return warn(`${path}: ${objection.message}`, objection.hint);
+    // An empty file is the subject of `file-size`.
+    const verdicts = images.initrd.filter(({ size }) => size > 0)
+      .map((file, index, all) => contentVerdict(file, all[index + 1], releaseOf(images)));
+    for (const status of ["fail", "warn"] as const) {
+      const found = verdicts.find((verdict) => verdict.status === status);
+      if (found !== undefined) return found;
     }
-    return pass(images.initrd.map(({ path, info }) => `${path} is ${initrdIs(info)}`).join(", "));
+    return verdicts.length === 0 ? undefined : pass(verdicts.map(({ message }) => message).join("; "));
+  },
+};
+
+/** The release of the kernel that boots, where that is known. */
+function releaseOf({ kernel }: RuleInput["images"]): string | undefined {
+  return kernel === undefined ? undefined : imageRelease(loadedInfo(kernel));
+}
+
+function contentVerdict(file: InitrdFile, next: InitrdFile | undefined, release: string | undefined): Verdict {
+  const { path, content, info } = file;
+  const isBefore = (version: readonly [number, number]): boolean =>
+    release !== undefined && isSince(release, version) === false;
+  if (content === undefined) {
+    const objection = initrdObjection(info);
+    return objection === undefined
+      ? pass(`${path} is ${initrdIs(info)}`)
+      : fail(`${path}: ${objection.message}`, objection.hint);
+  }
+  switch (content.kind) {
+    case "damaged":
+      return fail(`${path} ${content.why}`, content.hint);
+    case "too-large":
+      return fail(`${path} ${content.why}, which is more than warmboot reads`);
+    case "unread":
+      return warn(`${path} was not read through: ${content.why}`, content.hint);
+    case "ramdisk":
+      return warn(
+        `${path} is ${content.what}, which only a kernel with CONFIG_BLK_DEV_RAM mounts as its root`,
+        "Make an initramfs instead: a cpio archive in the format newc",
+      );
+    case "whole":
+      break;
+  }
+  if (content.hasCrc && isBefore(CRC_SINCE)) {
+    return fail(
+      `${path} has an archive in the crc format, which Linux unpacks since 5.19, and the kernel is ${release}`,
+      "Pack it with `cpio -o -H newc`",
+    );
+  }
+  if (content.bootconfig > 0 && next !== undefined) {
+    return fail(
+      `${path} ends in a bootconfig, where the kernel stops unpacking: ${next.path} after it would be lost`,
+      "Apply the bootconfig to the last initrd",
+    );
+  }
+  if (content.isOpen && next !== undefined) {
+    return fail(
+      `${path} ends in LZ4, which has no end mark: the kernel would read on in ${next.path}`,
+      "Name it last, or pack it otherwise",
+    );
+  }
+  if (content.bootconfig > 0 && isBefore(BOOTCONFIG_SINCE)) {
+    return warn(
+      `${path} ends in a bootconfig, which Linux reads since 5.6, and the kernel is ${release}`,
+      "Remove it with `bootconfig -d`",
+    );
+  }
+  return pass(describeContent(path, content));
+}
+
+function describeContent(path: string, content: WholeInitrd): string {
+  const { archives, untrailed, files, size, packed, bootconfig } = content;
+  const count = (number: number, one: string): string => `${number} ${one}${number === 1 ? "" : "s"}`;
+  const packings = packed.length === 0 ? "" : ` (${packed.map(({ packing }) => packing).join(", ")})`;
+  const trailers = untrailed === 0
+    ? ""
+    : untrailed === archives
+    ? ", without TRAILER!!!"
+    : `, ${untrailed} of them without TRAILER!!!`;
+  return `${path} is whole: ${count(archives, "archive")}${packings}${trailers}, ${count(files, "file")}, ` +
+    `${formatSize(size)} unpacked${bootconfig > 0 ? ", and a bootconfig" : ""}`;
+}
+
+/** Every initrd's content; undefined where one of them is not known to be whole. */
+function wholeContents(images: RuleInput["images"]): readonly WholeInitrd[] | undefined {
+  const contents = images.initrd.flatMap(({ content }) => content?.kind === "whole" ? [content] : []);
+  return contents.length > 0 && contents.length === images.initrd.length ? contents : undefined;
+}
+
+const initrdInit: Rule = {
+  name: "initrd-init",
+  about: "The program that starts first is in the initrd: /init, or what `rdinit=` names",
+  exit: "unavailable",
+  check({ call, images }) {
+    const contents = wholeContents(images);
+    if (contents === undefined) return undefined;
+    if (contents.every(({ isEarly }) => isEarly)) return pass("The initrd holds early microcode or tables only");
+    const path = initProgramOf(call.cmdline);
+    const found = new Set(contents.flatMap(({ programs }) => Object.hasOwn(programs, path) ? [programs[path]] : []));
+    if (found.size === 0) return undefined;
+    const which = contents.length === 1 ? "The initrd" : "Every initrd";
+    const asRoot = "the kernel mounts `root=` itself, which takes drivers that are built in";
+    if (found.has("executable")) return pass(`The initrd has ${path}`);
+    if (found.has("not-executable")) {
+      return warn(
+        `${path} of the initrd is not executable, so that it cannot start`,
+        "Set its mode, and make it again",
+      );
+    }
+    if (found.has("dangling")) {
+      // What it leads to may lie in another one.
+      return contents.length > 1
+        ? pass(`The initrds have ${path}`)
+        : warn(`${path} of the initrd is a symbolic link to what it does not hold: ${asRoot}`, INIT_HINT);
+    }
+    return warn(`${which} lacks ${path}: ${asRoot}`, INIT_HINT);
+  },
+};
+
+const INIT_HINT = "Make the initrd again, or name its first program with `rdinit=`";
+
+const initrdModules: Rule = {
+  name: "initrd-modules",
+  about: "The initrd's kernel modules are for the kernel's release, where it has any",
+  exit: "unavailable",
+  check({ images }) {
+    const release = releaseOf(images);
+    const releases = [...new Set(wholeContents(images)?.flatMap(({ modules }) => modules) ?? [])].sort(compareReleases);
+    if (release === undefined || releases.length === 0) return undefined;
+    return releases.includes(release) ? pass(`The initrd has modules for ${release}`) : warn(
+      `The initrd has modules for ${releases.join(", ")}, and the kernel is ${release}`,
+      "Name the initrd that was made for this kernel; only drivers that are built in will work",
+    );
   },
 };
 
@@ -149,5 +309,8 @@ export const FILE_RULES: readonly Rule[] = [
   architecture,
   fiveLevelPaging,
   efiBits,
+  kernelContent,
   initrdContent,
+  initrdInit,
+  initrdModules,
 ];

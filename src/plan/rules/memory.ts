@@ -1,7 +1,7 @@
 import { formatSize } from "../../core/number.ts";
 import { alignUp } from "../../core/range.ts";
-import { kernelMemory } from "../crash_size.ts";
-import { fail, pass, type Rule, type RuleInput, warn } from "./rule.ts";
+import { kernelMemory, unpackedMemory } from "../crash_size.ts";
+import { fail, pass, type Rule, type RuleInput, type Verdict, warn } from "./rule.ts";
 
 /** What the kernel's own loader adds to kernel and initrd: purgatory, boot_params, and EFI map; rounded up. */
 const LOADER_OVERHEAD = 1n << 20n;
@@ -20,22 +20,44 @@ function initrdSize({ initrd }: RuleInput["images"]): bigint {
 
 const halfOfMemory: Rule = {
   name: "half-of-memory",
-  about: "The image takes at most half of the memory (kernel/kexec_core.c: EINVAL for more)",
+  about: "The image takes at most half of the memory, as kernel/kexec_core.c demands, and has room when it is unpacked",
   exit: "unavailable",
   check(input) {
-    // `segment-half` counts planned segments exactly.
-    if (input.call.syscall === "kexec_load" && input.call.segments.length > 0) return undefined;
-    const size = placedSize(input);
     const total = input.facts.memTotal;
-    if (size === undefined || total === undefined) return undefined;
-    return size <= total / 2n
-      ? pass(`The image takes about ${formatSize(size)} of ${formatSize(total)}; half is the limit`)
-      : fail(
+    const unpacked = input.crash ? undefined : unpackingVerdict(input);
+    if (unpacked?.status === "fail") return unpacked;
+    // Segments that are laid out are counted to the page by `segment-half`.
+    if (input.call.syscall === "kexec_load" && input.call.segments.length > 0) return unpacked;
+    const size = placedSize(input);
+    if (size === undefined || total === undefined) return unpacked;
+    if (size > total / 2n) {
+      return fail(
         `The image takes about ${formatSize(size)}, more than half of the ${formatSize(total)} of memory`,
         "Use a smaller initrd; the kernel answers EINVAL otherwise",
       );
+    }
+    return unpacked ?? pass(`The image takes about ${formatSize(size)} of ${formatSize(total)}; half is the limit`);
   },
 };
+
+/** What the initrds take once they are unpacked, where that is too much: they stay in memory until then. */
+function unpackingVerdict(input: RuleInput): Verdict | undefined {
+  const { facts: { memTotal: total }, images } = input;
+  const files = unpackedMemory(images);
+  const placed = placedSize(input);
+  if (files === undefined || total === undefined || placed === undefined) return undefined;
+  const says = `The files of the initrd take ${formatSize(files)} when the new kernel unpacks them`;
+  if (placed + files > total) {
+    return fail(
+      `${says}, and with the image itself, ${formatSize(placed)}, more than the ${formatSize(total)} of memory`,
+      "Use a smaller initrd",
+    );
+  }
+  // Without `root=` they go to a tmpfs, which takes half of the memory unless it is told otherwise.
+  return files <= total / 2n
+    ? undefined
+    : warn(`${says}, more than half of the ${formatSize(total)} of memory`, "Use a smaller initrd");
+}
 
 const memoryAvailable: Rule = {
   name: "memory-available",

@@ -49,7 +49,7 @@ const crashRange: SegmentRule = {
     if (!crash) return [];
     const unknown = unknownMemory(facts.iomem.visibility);
     if (unknown !== undefined) return [fail(unknown.message, unknown.hint)];
-    const reserved = crashReservation(facts.iomem);
+    const reserved = crashReservation(facts);
     if (reserved === undefined) {
       return [fail(
         "No memory is reserved for a crash kernel, so the kernel would answer EADDRNOTAVAIL",
@@ -79,7 +79,7 @@ const crashRoom: SegmentRule = {
   about: "The crash reservation has room for the kernel's own pages (kimage_alloc_crash_control_pages: ENOMEM)",
   exit: "unavailable",
   check({ segments, facts, crash }) {
-    const reserved = crash ? crashReservation(facts.iomem) : undefined;
+    const reserved = crash ? crashReservation(facts) : undefined;
     if (reserved === undefined) return [];
     const taken = segments.flatMap((segment) => intersect(reserved, rangeOf(segment)) ?? []);
     const room = subtract([reserved], taken).reduce((sum, range) => sum + rangeSize(range), 0n);

@@ -59,7 +59,7 @@ const UNSEEN: readonly Condition[] = [
     title: "The initrd is a text",
     attempt: () => fileLoad({ initrd: FILES.script }),
     answer: "accepted",
-    ours: { by: "profile", says: "initrd-content", status: "warn" },
+    ours: { by: "profile", says: "initrd-content" },
   },
 ];
 

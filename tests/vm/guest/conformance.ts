@@ -42,7 +42,7 @@ function placesOf(facts: HostFacts): Places {
     nowhere: limit - 16n * pageSize,
     limit,
     half: memTotal / pageSize / 2n * pageSize,
-    reservation: crashReservation(facts.iomem) ?? { start, end: start + ALIGNMENT },
+    reservation: crashReservation(facts) ?? { start, end: start + ALIGNMENT },
     native: archBits(Deno.build.arch),
   };
 }

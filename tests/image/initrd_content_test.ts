@@ -1,0 +1,355 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { gzipSync, zstdCompressSync } from "node:zlib";
+import { align4, memorySource } from "../../src/core/bytes.ts";
+import { openCodecs } from "../../src/formats/codecs.ts";
+import type { InitrdContent, WholeInitrd } from "../../src/host/image_content.ts";
+import { readInitrd, type ReadLimits, type ReadOptions } from "../../src/image/initrd_content.ts";
+import { ascii, bzImage, joined } from "./build.ts";
+
+const fixture = (name: string): Uint8Array =>
+  Deno.readFileSync(new URL(`../fixtures/initrds/${name}`, import.meta.url));
+const NEWC = fixture("newc");
+const CRC = fixture("crc");
+const EARLY = fixture("early");
+const PACKED = {
+  gzip: fixture("newc.gz"),
+  bzip2: fixture("newc.bz2"),
+  xz: fixture("newc.xz"),
+  lzma: fixture("newc.lzma"),
+  lzo: fixture("newc.lzo"),
+  lz4: fixture("newc.lz4"),
+  zstd: fixture("newc.zst"),
+};
+const INIT = joined(entry("init", { size: 10, body: "#!/bin/sh\n" }), entry("TRAILER!!!", { mode: 0 }));
+
+async function read(initrd: Uint8Array, options: Partial<ReadOptions> = {}): Promise<InitrdContent> {
+  using codecs = openCodecs();
+  return await readInitrd(memorySource(initrd), codecs, { programs: [], ...options });
+}
+
+/** What many initrds are, by the same decoders. */
+async function* readAll(initrds: Iterable<Uint8Array>): AsyncGenerator<readonly [Uint8Array, InitrdContent]> {
+  using codecs = openCodecs();
+  for (const initrd of initrds) yield [initrd, await readInitrd(memorySource(initrd), codecs, { programs: [] })];
+}
+
+async function whole(initrd: Uint8Array, options: Partial<ReadOptions> = {}): Promise<WholeInitrd> {
+  const content = await read(initrd, options);
+  assert(content.kind === "whole", JSON.stringify(content));
+  return content;
+}
+
+async function refused(initrd: Uint8Array, says: string, limits?: ReadLimits): Promise<void> {
+  const content = await read(initrd, limits === undefined ? {} : { limits });
+  const why = content.kind === "damaged" || content.kind === "too-large" ? content.why : JSON.stringify(content);
+  assertStringIncludes(why, says);
+}
+
+/** What an initrd is with every archive unpacked. */
+async function unpacked(initrd: Uint8Array): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  await whole(initrd, { into: (piece) => void pieces.push(piece.slice()) });
+  return joined(...pieces);
+}
+
+/** Where each entry's body ends, and the next entry begins: read from the sizes in the headers. */
+function entriesOf(archive: Uint8Array): readonly { readonly end: number; readonly next: number }[] {
+  const field = (at: number): number => parseInt(new TextDecoder().decode(archive.subarray(at, at + 8)), 16);
+  const entries = [];
+  for (let at = 0; archive[at] === 0x30;) {
+    const end = align4(at + 110 + field(at + 94)) + field(at + 54);
+    entries.push({ end, next: at = align4(end) });
+  }
+  return entries;
+}
+
+Deno.test("what GNU cpio packs is whole in every compression, and the same is found in it", async () => {
+  const found = {
+    kind: "whole",
+    archives: 1,
+    untrailed: 0,
+    files: 18,
+    memory: 4 * 4096,
+    hasCrc: false,
+    bootconfig: 0,
+    isEarly: false,
+    modules: ["6.12.1-test"],
+    programs: { "/init": "executable", "/sbin/init": "absent" },
+  };
+  const programs = ["/init", "/sbin/init"];
+  const [, size = 0] = [0, entriesOf(NEWC).at(-1)?.next];
+  assertEquals(await read(NEWC, { programs }), { ...found, size, packed: [], isOpen: false } as InitrdContent);
+  assertEquals(
+    await read(CRC, { programs }),
+    { ...found, size, packed: [], isOpen: false, hasCrc: true } as InitrdContent,
+  );
+  for (const [packing, initrd] of Object.entries(PACKED)) {
+    const content = await read(initrd, { programs });
+    assertEquals(
+      content,
+      {
+        ...found,
+        size: NEWC.length,
+        packed: [{ packing, size: NEWC.length }],
+        isOpen: packing === "lz4",
+      } as InitrdContent,
+    );
+    assertEquals(await unpacked(initrd), NEWC);
+  }
+});
+
+Deno.test("a plain archive that is cut anywhere but between entries is damaged, though the kernel says nothing", async () => {
+  const entries = entriesOf(NEWC);
+  const last = entries.at(-1)?.end ?? 0;
+  for (const archive of [NEWC, CRC]) {
+    for (let length = 1; length < archive.length; length++) {
+      const content = await read(archive.subarray(0, length));
+      // Padding that is missing takes nothing of a file.
+      const isBetween = length >= last || entries.some(({ end, next }) => end <= length && length <= next);
+      assertEquals(content.kind, isBetween ? "whole" : "damaged", `${length} of ${archive.length} bytes`);
+      if (content.kind !== "whole") continue;
+      assertEquals([content.archives, content.untrailed], [1, length >= last ? 0 : 1]);
+    }
+  }
+});
+
+Deno.test("where an archive breaks off is said: in a header, a name, a file", async () => {
+  const init = NEWC.length - ascii(new TextDecoder("latin1").decode(NEWC).split("#!/bin/sh")[1] ?? "").length;
+  await refused(NEWC.subarray(0, 50), "ends within the header of an entry");
+  await refused(NEWC.subarray(0, 111), "ends within the name of an entry");
+  await refused(NEWC.subarray(0, init), "ends within the file init, 14 bytes short of its 23");
+  await refused(gzipSync(NEWC.subarray(0, init)), "has a gzip archive at byte 0 that ends within the file init");
+  await refused(
+    joined(EARLY, gzipSync(NEWC.subarray(0, init))),
+    `has a gzip archive at byte ${EARLY.length} that ends`,
+  );
+});
+
+for (const [packing, initrd] of Object.entries(PACKED)) {
+  Deno.test(`${packing}: an initrd that is cut anywhere is damaged`, async () => {
+    const cut = Array.from(initrd, (_, length) => initrd.subarray(0, length));
+    for await (const [{ length }, { kind }] of readAll(cut)) {
+      assertEquals(kind, "damaged", `${length} of ${initrd.length} bytes`);
+    }
+  });
+
+  Deno.test(`${packing}: a byte that is flipped is noticed, or changes nothing`, async () => {
+    const hasChecksum = packing !== "lzma" && packing !== "lz4";
+    let damaged = 0;
+    const flipped = Array.from(initrd, (_, at) => initrd.map((byte, index) => index === at ? byte ^ 0x20 : byte));
+    for await (const [changed, { kind }] of readAll(flipped)) {
+      if (kind !== "whole") damaged++;
+      else if (hasChecksum) assertEquals(await unpacked(changed), NEWC);
+    }
+    assert(damaged > initrd.length / (hasChecksum ? 2 : 6), `${damaged} of ${initrd.length}`);
+  });
+}
+
+Deno.test("an archive with checksums shows every byte of a file that is flipped", async () => {
+  const text = new TextDecoder("latin1").decode(CRC);
+  const start = text.indexOf("1\n2\n3\n");
+  for (let at = start; at < start + 1000; at += 13) {
+    await refused(
+      CRC.map((byte, index) => index === at ? byte ^ 1 : byte),
+      "has the file etc/numbers with a wrong checksum",
+    );
+  }
+});
+
+Deno.test("what is not an initrd is called by what it is", async () => {
+  await refused(new Uint8Array(gzipSync("hello\n")), "unpacks to a text file, not to a cpio archive");
+  await refused(ascii("hello\n"), "is a text file, not a cpio archive");
+  await refused(bzImage(), "not a cpio archive");
+  await refused(gzipSync(bzImage()), "has a gzip archive at byte 0 that unpacks to");
+  await refused(new Uint8Array(4096), "holds no archive, only zero bytes");
+  await refused(new Uint8Array(), "is empty");
+  await refused(gzipSync(new Uint8Array()), "unpacks to nothing");
+  await refused(gzipSync(new Uint8Array(500)), "not to a cpio archive");
+  await refused(joined("070707", new Uint8Array(200)), "old portable format (odc)");
+  await refused(joined("\x04\x22\x4d\x18", new Uint8Array(200)), "not a cpio archive");
+  await refused(joined("\x1f\x8b", new Uint8Array(200)), "gzip");
+});
+
+Deno.test("an image of a file system is a ramdisk, packed or not", async () => {
+  const ext = new Uint8Array(2048);
+  ext.set([0x53, 0xef], 0x438);
+  ext[0] = 1;
+  assertEquals((await read(ext)).kind, "ramdisk");
+  assertEquals((await read(gzipSync(ext))).kind, "ramdisk");
+});
+
+Deno.test("zeros lie between archives, which begin at multiples of 4 where they are plain", async () => {
+  const gz = gzipSync(INIT);
+  const two = await whole(joined(EARLY, new Uint8Array(8), gz), { programs: ["/init"] });
+  assertEquals([two.archives, two.isEarly, two.programs["/init"]], [2, false, "executable"]);
+  assertEquals((await whole(joined(new Uint8Array(12), INIT))).archives, 1);
+  const odd = joined(gz, new Uint8Array(gz.length % 4 === 0 ? 1 : 0));
+  await refused(joined(odd, INIT), "bytes that belong to no archive");
+  assertEquals((await whole(joined(odd, gz))).archives, 2);
+  await refused(joined(EARLY, new Uint8Array(3), gz), "not a multiple of 4");
+  await refused(joined(INIT, "junk"), "bytes that belong to no archive");
+  await refused(gzipSync(joined(INIT, "junk")), "bytes after its archive that belong to none");
+});
+
+Deno.test("each packed stream holds whole archives, and an empty one may follow, not lead", async () => {
+  const half = INIT.length >> 1;
+  await refused(joined(gzipSync(INIT.subarray(0, half)), gzipSync(INIT.subarray(half))), "ends within");
+  const nothing = gzipSync(new Uint8Array());
+  assertEquals((await whole(joined(gzipSync(INIT), nothing, gzipSync(EARLY), nothing))).archives, 2);
+  await refused(joined(nothing, gzipSync(INIT)), "unpacks to nothing");
+});
+
+Deno.test("several archives in one stream stay one after the other, and unpacked ones are aligned to 4", async () => {
+  const one = joined(EARLY, new Uint8Array(64), INIT);
+  assertEquals((await whole(gzipSync(one))).archives, 2);
+  const early = EARLY.subarray(0, entriesOf(EARLY).at(-1)?.next);
+  const odd = joined(INIT, new Uint8Array(1));
+  const initrd = joined(EARLY, gzipSync(odd), zstdCompressSync(INIT));
+  assertEquals(await unpacked(initrd), joined(early, odd, new Uint8Array(3), INIT));
+  assertEquals((await whole(initrd)).size, early.length + odd.length + 3 + INIT.length);
+  assertEquals(await unpacked(await unpacked(initrd)), await unpacked(initrd));
+});
+
+function withBootconfig(
+  initrd: Uint8Array,
+  config: Uint8Array,
+  changes: { size?: number; sum?: number } = {},
+): Uint8Array {
+  const footer = new DataView(new ArrayBuffer(8));
+  footer.setUint32(0, changes.size ?? config.length, true);
+  footer.setUint32(4, changes.sum ?? config.reduce((sum, byte) => sum + byte, 0), true);
+  return joined(initrd, config, new Uint8Array(footer.buffer), "#BOOTCONFIG\n");
+}
+
+Deno.test("a bootconfig at the end is no part of the archives, and must be sound", async () => {
+  const config = ascii('kernel.root = "LABEL=root"\n\0');
+  for (const initrd of [INIT, gzipSync(INIT)]) {
+    const good = withBootconfig(initrd, config);
+    assertEquals((await whole(good)).bootconfig, config.length + 20);
+    // A boot loader may round the size up.
+    assertEquals((await whole(joined(good, new Uint8Array(3)))).bootconfig, config.length + 23);
+    await refused(withBootconfig(initrd, config, { sum: 1 }), "wrong checksum");
+    await refused(withBootconfig(initrd, config, { size: 1 << 20 }), "more than come before it");
+  }
+  const kept = await unpacked(withBootconfig(gzipSync(INIT), config));
+  assertEquals(kept, withBootconfig(INIT, config));
+});
+
+/** An archive of one entry whose header fields are what they are told to be. */
+function entry(
+  name: string,
+  { mode = 0o100755, size = 0, nameSize = name.length + 1, body = "" } = {},
+): Uint8Array {
+  const fields = [1, mode, 0, 0, 1, 0, size, 0, 0, 0, 0, nameSize, 0].map((field) =>
+    field.toString(16).padStart(8, "0")
+  );
+  const head = joined("070701", fields.join(""), name, "\0");
+  return joined(
+    head,
+    new Uint8Array(align4(head.length) - head.length),
+    body,
+    "\0".repeat(align4(body.length) - body.length),
+  );
+}
+
+Deno.test("headers, sizes and names that are not sane are damage", async () => {
+  const good = entry("init");
+  assertEquals((await whole(good)).untrailed, 1);
+  await refused(good.map((byte, at) => at === 20 ? 0x7a : byte), "not hexadecimal");
+  await refused(entry("init", { nameSize: 0 }), "a name of 0 bytes");
+  await refused(joined(entry("init", { nameSize: 5000 }), new Uint8Array(6000)), "a name of 5000 bytes");
+  await refused(joined(entry("init", { nameSize: 4 }), INIT), "does not end in a NUL");
+  await refused(entry("init", { mode: 0o150755 }), "unknown file type");
+  await refused(entry("", { mode: 0o100644 }), "a name of 1 bytes");
+  await refused(entry("link", { mode: 0o120777, size: 0 }), "a target of 0 bytes");
+  await refused(joined(good, entry("etc", { size: 1 << 30 })), "ends within the file etc");
+  // dracut-cpio pads names with NUL bytes, so that bodies are aligned.
+  const padded = joined(
+    "070701",
+    ...[1, 0o100644, 0, 0, 1, 0, 4, 0, 0, 0, 0, 98, 0].map((field) => field.toString(16).padStart(8, "0")),
+    "etc",
+    new Uint8Array(95),
+    "body",
+  );
+  assertEquals((await whole(padded)).files, 1);
+});
+
+Deno.test("programs are found through symbolic links and directories, as the kernel resolves them", async () => {
+  const link = (name: string, target: string) => entry(name, { mode: 0o120777, size: target.length, body: target });
+  const archive = joined(
+    entry("usr/lib/systemd/systemd"),
+    link("lib", "usr/lib"),
+    link("init", "lib/systemd/systemd"),
+    link("sbin/init", "../lib/systemd/systemd"),
+    link("loop", "loop"),
+    link("away", "/opt/tool"),
+    entry("./bin/plain", { mode: 0o100644 }),
+  );
+  const { programs } = await whole(archive, {
+    programs: ["/init", "/sbin/init", "/loop", "/away", "/bin/plain", "/bin//./../bin/plain", "/none", "/lib/none"],
+  });
+  assertEquals(programs, {
+    "/init": "executable",
+    "/sbin/init": "executable",
+    "/loop": "dangling",
+    "/away": "dangling",
+    "/bin/plain": "not-executable",
+    "/bin//./../bin/plain": "not-executable",
+    "/none": "absent",
+    "/lib/none": "dangling",
+  });
+});
+
+Deno.test("hard links, devices and directories are files; the releases of modules are named once", async () => {
+  const archive = joined(
+    entry("usr/lib/modules/6.1.0/kernel/a.ko.xz", { size: 4, body: "aaaa" }),
+    entry("lib/modules/6.2.0/b.ko"),
+    entry("lib/modules/6.2.0/c.ko.zst"),
+    entry("lib/modules/6.3.0/modules.dep"),
+  );
+  assertEquals((await whole(archive)).modules, ["6.1.0", "6.2.0"]);
+});
+
+Deno.test("what unpacks to more than is read is refused after a window, not after all of it", async () => {
+  const limits = { size: 1 << 20, files: 100, streams: 50 };
+  const large = entry("zeros", { size: 64 << 20 });
+  const bomb = joined(large, new Uint8Array(64 << 20));
+  for (const initrd of [gzipSync(bomb), zstdCompressSync(bomb)]) {
+    await refused(initrd, "unpacks to more than 1 MiB", limits);
+    assertEquals((await whole(initrd)).memory, 64 << 20);
+  }
+  const many = joined(...Array.from({ length: 200 }, (_, index) => entry(`file${index}`)));
+  await refused(many, "more than 100 files", limits);
+  await refused(gzipSync(many), "more than 100 files", limits);
+  const nothing = gzipSync(new Uint8Array());
+  await refused(
+    joined(gzipSync(INIT), ...Array.from({ length: 60 }, () => nothing)),
+    "more than 50 compressed",
+    limits,
+  );
+});
+
+Deno.test("thousands of empty streams share a decoder", async () => {
+  const empty = new Uint8Array([
+    ...[0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 1, 0x69, 0x22, 0xde, 0x36],
+    ...[0, 0, 0, 0, 0x1c, 0xdf, 0x44, 0x21],
+    ...[0x90, 0x42, 0x99, 0x0d, 1, 0, 0, 0, 0, 1, 0x59, 0x5a],
+  ]);
+  const initrd = joined(PACKED.xz, ...Array.from({ length: 5000 }, () => empty));
+  assertEquals((await whole(initrd)).archives, 1);
+  await refused(
+    joined(PACKED.xz, ...Array.from({ length: 20_000 }, () => empty)),
+    "more than 10000 compressed streams",
+  );
+});
+
+Deno.test({
+  name: "plain, gzip, zstd, lz4 and lzo are read without any permission; xz says what is missing",
+  permissions: "none",
+  async fn() {
+    for (const initrd of [NEWC, PACKED.gzip, PACKED.zstd, PACKED.lz4, PACKED.lzo]) await whole(initrd);
+    const content = await read(PACKED.xz);
+    assertEquals(content.kind, "unread");
+    assertStringIncludes(content.kind === "unread" ? content.why : "", "no permission to open liblzma.so.5");
+  },
+});
