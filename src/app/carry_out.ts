@@ -47,11 +47,16 @@ export type CrashKernelAfter = "kept" | "none" | "dropped";
 
 /**
  * Loads the image of a plan whose checks pass. Signals are held from the prepared record to the committed one. The facts
- * must have been read under the lock, or while nobody else held it.
+ * must have been read under the lock, or while nobody else held it. Tests pass a libc of their own.
  */
-export async function carryOut(plan: Plan, checked: CheckedAgainst, store: StoreLock): Promise<CarriedOut> {
+export async function carryOut(
+  plan: Plan,
+  checked: CheckedAgainst,
+  store: StoreLock,
+  open: () => Libc = openLibc,
+): Promise<CarriedOut> {
   const slot: ImageSlot = isCrash(plan) ? "crash" : "reboot";
-  using libc = openLibc();
+  using libc = open();
   const changed = checked.files.find((file) => !isUnchanged(file));
   if (changed !== undefined) return { kind: "changed", path: changed.path };
   const finalized = await finalizeCall(plan, checked);

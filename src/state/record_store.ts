@@ -35,6 +35,8 @@ export interface Waiting {
   readonly onWait?: (text: string) => void;
   /** Milliseconds until it gives up. */
   readonly patience?: number;
+  /** fsync(2) of a written record; tests pass one of their own. */
+  readonly sync?: (file: Deno.FsFile) => void;
 }
 
 const WAITING = "Waiting for another warmboot that is loading or unloading an image";
@@ -50,7 +52,7 @@ const INTERVAL = 50;
  * @throws {StoreError} if one holds it for too long, or the directory cannot be used
  */
 export async function lockStore(
-  { directory = RECORD_DIRECTORY, onWait, patience = PATIENCE }: Waiting = {},
+  { directory = RECORD_DIRECTORY, onWait, patience = PATIENCE, sync = (file) => file.syncSync() }: Waiting = {},
 ): Promise<StoreLock> {
   const path = `${directory}/lock`;
   const file = attempt(`use ${directory}`, () => {
@@ -88,7 +90,7 @@ export async function lockStore(
         });
         const bytes = new TextEncoder().encode(jsonText(record));
         for (let done = 0; done < bytes.length;) done += pendingFile.writeSync(bytes.subarray(done));
-        pendingFile.syncSync();
+        sync(pendingFile);
       }),
     commit: (slot) =>
       attempt(`rename ${pendingPath(directory, slot)}`, () => {

@@ -1,11 +1,14 @@
 import { assertEquals } from "@std/assert";
 
-/** Runs a program that is sent SIGINT in the middle of an action that must not stop halfway. */
-async function interrupted(hold: boolean): Promise<{ readonly stdout: string; readonly signal: string | null }> {
+/** Runs a program that is sent a signal in the middle of an action that must not stop halfway. */
+async function interrupted(
+  hold: boolean,
+  name = "SIGINT",
+): Promise<{ readonly stdout: string; readonly signal: string | null }> {
   const module = new URL("../../src/app/hold_signals.ts", import.meta.url).href;
   const action = `() => {
     console.log("begun");
-    Deno.kill(Deno.pid, "SIGINT");
+    Deno.kill(Deno.pid, "${name}");
     const end = performance.now() + 50;
     while (performance.now() < end);
     console.log("done");
@@ -21,7 +24,9 @@ async function interrupted(hold: boolean): Promise<{ readonly stdout: string; re
 }
 
 Deno.test("a signal waits until the action is done, and is then acted on", async () => {
-  assertEquals(await interrupted(true), { stdout: "begun\ndone\nstopped\n", signal: null });
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    assertEquals(await interrupted(true, signal), { stdout: "begun\ndone\nstopped\n", signal: null }, signal);
+  }
 });
 
 Deno.test("without holding, the same signal ends the action halfway", async () => {

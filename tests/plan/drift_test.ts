@@ -5,12 +5,14 @@ import { decodeFacts } from "../../src/host/decode_facts.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import type { IomemNode } from "../../src/host/iomem.ts";
 import type { Plan } from "../../src/plan/plan.ts";
+import { driftOf } from "../../src/plan/drift.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { recheck } from "../../src/plan/stored.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { crashHost } from "../support/crash_host.ts";
 import { hostFacts } from "../support/host_facts.ts";
-import { images, PART_DIGESTS, profileOf } from "../support/profiles.ts";
+import { arm64Input, BOARD } from "../support/arm64.ts";
+import { images, initrdFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
 
 /** Captured hosts. */
 const REAL: readonly HostFacts[] = ["bios-vm", "uefi-laptop", "many-region-server"].flatMap((name) => {
@@ -196,5 +198,38 @@ Deno.test({
     assertEquals(value.call.segments.map(({ name }) => name), ["purgatory", "purgatory"]);
     assertEquals(failed(recheck(value, able, { initrd: [], segments: [] })), []);
     assertEquals(failed(recheck(value, { ...here, cpuFlags: ["lm"] }, { initrd: [], segments: [] })), ["stored-plan"]);
+  },
+});
+
+Deno.test({
+  name: "a device tree that is still the same does not count as changed, another one does",
+  permissions: "none",
+  fn() {
+    const dtb = { path: "/boot/board.dtb", size: 100, sha256: "c".repeat(64), info: BOARD.deviceTree };
+    const { partDigests, ...input } = arm64Input({ profile: { dtb: { path: dtb.path } }, dtb: dtb as never });
+    const { value } = planBoot({ ...input, ...(partDigests === undefined ? {} : { partDigests }) });
+    assert(value !== undefined);
+    assertEquals(driftOf(value, BOARD, input.images), []);
+    const other = { ...input.images, dtb: { ...dtb, sha256: "d".repeat(64) } as never };
+    assertEquals(driftOf(value, BOARD, other).map(({ what }) => what), ["the SHA-256 of /boot/board.dtb"]);
+  },
+});
+
+Deno.test({
+  name: "the initrd ends with its last byte, not with its last page",
+  permissions: "none",
+  fn() {
+    const size = (30 << 20) + 5;
+    const { value } = planBoot({
+      profile: profileOf({ load: "kexec_load" }),
+      facts: here,
+      images: images({ initrd: [initrdFile({ size })] }),
+      partDigests: PART_DIGESTS,
+    });
+    assert(value?.call.syscall === "kexec_load");
+    const params = value.call.segments.find(({ name }) => name === "boot_params");
+    assert(params?.source.kind === "bytes");
+    // ramdisk_size of the setup header (Documentation/arch/x86/boot.rst).
+    assertEquals(new DataView(Uint8Array.fromBase64(params.source.base64).buffer).getUint32(0x21c, true), size);
   },
 });

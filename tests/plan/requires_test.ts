@@ -138,6 +138,7 @@ Deno.test({
       ["web*", "web1"],
       ["*.example.com", "a.b.example.com"],
       ["web-[0-9][!a]", "web-1b"],
+      ["web-[0-9][^a]", "web-1b"],
       ["a*b*c", "a-b-b-c-c"],
       ["[ab", "[ab"],
       ["[]]", "]"],
@@ -150,6 +151,7 @@ Deno.test({
       ["web", "web1"],
       ["a.c", "abc"],
       ["[!a]", "a"],
+      ["[^a]", "a"],
       ["*a", "b"],
       ["[a-c]", "d"],
     ];

@@ -42,6 +42,16 @@ Deno.test("while a load is running, the record is the one from before", async ()
   });
 });
 
+Deno.test("a record is on the disk, whole, before it is prepared", async () => {
+  await inStore(async (directory) => {
+    const synced: number[] = [];
+    using store = await lockStore({ directory, sync: (file) => void synced.push(file.statSync().size) });
+    store.prepare("reboot", recordOf("first"));
+    assertEquals(synced, [Deno.statSync(`${directory}/reboot.json.new`).size]);
+    assert((synced[0] ?? 0) > 100);
+  });
+});
+
 Deno.test("a record that is still pending when nobody holds the lock was cut off", async () => {
   await inStore(async (directory) => {
     {

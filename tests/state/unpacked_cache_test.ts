@@ -91,3 +91,17 @@ Deno.test("a folder that others may write to, or none, keeps nothing, and nothin
     }
   });
 });
+
+Deno.test("a folder that its group or others may write to keeps nothing, and gives nothing", async () => {
+  for (const mode of [0o770, 0o702]) {
+    await inFolder(async (folder) => {
+      const cache = unpackedCache(folder);
+      await cache.keep(KEY, BYTES);
+      assertEquals(names(folder).length, 1);
+      Deno.chmodSync(folder, mode);
+      assertEquals(await cache.find(KEY), undefined);
+      await cache.keep(OTHER, BYTES);
+      assertEquals(names(folder).length, 1);
+    });
+  }
+});

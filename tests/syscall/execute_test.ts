@@ -148,3 +148,26 @@ Deno.test({
     assertEquals(joinedOffsets([]), []);
   },
 });
+
+Deno.test({
+  name: "every call gets its flags: kexec_file_load with one initrd, with two, with none, and kexec_load",
+  permissions: "none",
+  fn() {
+    const libc = fakeLibc();
+    for (const call of [load(), load("/a"), load("/a", "/b")]) execute({ ...call, flagBits: 0x1an }, files, libc);
+    execute(
+      {
+        name: "kexec_load",
+        entry: 0x1000n,
+        segments: [{ source: { kind: "zero" }, bufsz: 0n, mem: 0x1000n, memsz: 0x1000n }],
+        flags: [],
+        flagBits: 0x3e0001n,
+      },
+      [],
+      libc,
+    );
+    const made = libc.calls.filter(([name]) => String(name).startsWith("kexec"));
+    assertEquals(made.map((call) => call.at(-1)), [0x1an, 0x1an, 0x1an, 0x3e0001n]);
+    assertEquals(made.at(-1)?.slice(0, 3), ["kexec_load", 0x1000n, 1n]);
+  },
+});

@@ -232,3 +232,20 @@ Deno.test("a file that cannot be read is an error with its name", async () => {
     closeFile(file);
   }
 });
+
+Deno.test("a file is another one if any part of its identity is: device, inode, size, mtime or ctime", () => {
+  const path = Deno.makeTempFileSync();
+  Deno.writeTextFileSync(path, "text");
+  const { value: file } = openFile(path);
+  assert(file !== undefined);
+  try {
+    assertEquals(isUnchanged(file), true);
+    for (const field of ["dev", "ino", "size", "mtime", "ctime"] as const) {
+      const identity = { ...file.identity, [field]: Number(file.identity[field]) - 1 };
+      assertEquals(isUnchanged({ ...file, identity }), false, field);
+    }
+  } finally {
+    closeFile(file);
+    Deno.removeSync(path);
+  }
+});
