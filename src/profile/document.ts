@@ -1,9 +1,9 @@
 import { parse, YamlSyntaxError } from "@std/yaml";
-import { YAMLException } from "js-yaml";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { MAX_DEPTH } from "./limits.ts";
 import type { Source } from "./locate.ts";
-import { parseTree } from "./yaml_tree.ts";
+import { type Slip, slipBefore } from "./yaml_slips.ts";
+import type { TreeFault } from "./yaml_tree.ts";
 
 /** A YAML document as plain values: maps, lists, texts, and null where nothing is written. */
 export interface YamlDocument {
@@ -22,26 +22,23 @@ type Parsed = { readonly value: unknown; readonly warning: Error | undefined } |
 
 /**
  * Reads one YAML document with every scalar as text. All duplicate keys are reported; the last one's value counts, so that
- * the rest of the document can be checked too.
+ * the rest of the document can be checked too. js-yaml reads the text first: it takes time proportional to the text, has
+ * the better positions, and refuses what `@std/yaml` reads without complaint though it is not YAML (tabs as indentation,
+ * which move a key to another map; two commas with nothing between them). What it reads is within limits.ts.
  */
-export function readDocument(text: string, source: Source): YamlDocument {
+export function readDocument(text: string, source: Source, names: readonly string[]): YamlDocument {
+  const tree = source.tree();
+  if ("fault" in tree) return { value: undefined, problems: [faultProblem(tree.fault, text, source, names)] };
   const strict = parsed(text, false);
   const hasDuplicates = "error" in strict && strict.error.message.includes("duplicated key");
   const result = hasDuplicates ? parsed(text, true) : strict;
-  if ("error" in result) return { value: undefined, problems: [problemOf(result.error, text, source)] };
+  if ("error" in result) return { value: undefined, problems: [problemOf(result.error, text, source, names)] };
   if (result.value === null) return { value: undefined, problems: [emptyProblem(text, source)] };
-  const doubt = result.warning === undefined ? undefined : faultOf(result.warning);
-  const fault = hasDuplicates || DOUBTFUL.test(text) ? secondOpinion(text) ?? doubt : doubt;
-  if (fault !== undefined) return { value: undefined, problems: [syntaxProblem(fault, text, source)] };
+  if (result.warning !== undefined) {
+    return { value: undefined, problems: [syntaxProblem(faultOf(result.warning), text, source, names)] };
+  }
   return { value: result.value, problems: hasDuplicates ? duplicateProblems(source) : [] };
 }
-
-/**
- * What `@std/yaml` is known to read without complaint though it is not YAML: tabs as indentation, which moves a key to
- * another map; a comment without a space before it; an alias of an empty text; two commas with nothing between them.
- * js-yaml reads such texts a second time.
- */
-const DOUBTFUL = /\t|[&*]|\S#|[[{,](?:\s|#[^\r\n]*[\r\n])*,/;
 
 function parsed(text: string, allowDuplicateKeys: boolean): Parsed {
   let warning: Error | undefined;
@@ -55,13 +52,9 @@ function parsed(text: string, allowDuplicateKeys: boolean): Parsed {
   }
 }
 
-function secondOpinion(text: string): Fault | undefined {
-  try {
-    parseTree(text);
-  } catch (error) {
-    if (error instanceof YAMLException) return { reason: error.reason, offset: error.mark?.position ?? 0 };
-    throw error;
-  }
+function faultProblem(fault: TreeFault, text: string, source: Source, names: readonly string[]): Diagnostic {
+  if (fault.kind === "syntax") return syntaxProblem(fault, text, source, names);
+  return { code: "too-complex", severity: "error", message: fault.reason, position: source.at(fault.offset, 1) };
 }
 
 /** The bare reason of an `@std/yaml` error, without the position and the excerpt at the end of its message. */
@@ -72,7 +65,7 @@ function faultOf(error: Error): Fault {
   };
 }
 
-function problemOf(error: Error, text: string, source: Source): Diagnostic {
+function problemOf(error: Error, text: string, source: Source, names: readonly string[]): Diagnostic {
   if (error instanceof RangeError) {
     return {
       code: "too-complex",
@@ -92,14 +85,17 @@ function problemOf(error: Error, text: string, source: Source): Diagnostic {
       hint: "Move the second document to a file of its own",
     };
   }
-  return syntaxProblem(secondOpinion(text) ?? fault, text, source);
+  return syntaxProblem(fault, text, source, names);
 }
 
-function syntaxProblem({ reason, offset }: Fault, text: string, source: Source): Diagnostic {
+function syntaxProblem(fault: Fault, text: string, source: Source, names: readonly string[]): Diagnostic {
+  const { reason, offset } = fault;
+  const slip = slipBefore(text, fault, names);
+  if (slip !== undefined) return slipProblem(slip, source);
   const position = source.at(offset, 1);
   const line = position.source ?? "";
   const hint = SYNTAX_HINTS.find((row) =>
-    row.reason.test(reason) && row.text.test(text.slice(offset)) && row.line.test(line)
+    row.reason.test(reason) && row.text.test(text.slice(offset, offset + 1)) && row.line.test(line)
   );
   return {
     code: "yaml-syntax",
@@ -110,11 +106,24 @@ function syntaxProblem({ reason, offset }: Fault, text: string, source: Source):
   };
 }
 
+function slipProblem({ offset, length, message, hint, instead }: Slip, source: Source): Diagnostic {
+  const position = source.at(offset, length);
+  return {
+    code: "yaml-syntax",
+    severity: "error",
+    message,
+    position,
+    hint,
+    ...(instead === undefined ? {} : { fix: { replacement: instead, position } }),
+  };
+}
+
 const ANY = /^/;
 
 /** What to do about a fault, by its reason, by the text from its place on, and by its line. The first that fits. */
 const SYNTAX_HINTS: readonly { reason: RegExp; text: RegExp; line: RegExp; hint: string }[] = [
   { reason: /\btab\b/, text: ANY, line: ANY, hint: "Indent with spaces" },
+  { reason: /^a key is/, text: ANY, line: ANY, hint: "Write each key as a text: `key: value`" },
   { reason: /unknown tag/, text: ANY, line: ANY, hint: "Quote a text that begins with `!`; tags are not used here" },
   { reason: /unidentified alias/, text: ANY, line: ANY, hint: "Quote a text that begins with `*`" },
   { reason: /quoted scalar/, text: ANY, line: ANY, hint: "Close the quote" },

@@ -51,7 +51,7 @@ export function readLayerText(text: string, file: string, role: LayerRole): Laye
   if (stray !== undefined) {
     return unreadable(notText("it has a NUL or half of a surrogate pair", source.at(stray, 1)), file, role);
   }
-  const document = readDocument(body, source);
+  const document = readDocument(body, source, NAMES);
   const problems: Diagnostic[] = [...document.problems];
   const report = (problem: Diagnostic): void => void problems.push(placed(problem, (path) => ({ source, path })));
   if (document.value === undefined) {
@@ -83,6 +83,9 @@ export function valueLayer(value: unknown, file: string): Layer {
     : FIELDS.extends.shape.decode(map["extends"], ["extends"], (problem) => problems.push(problem)) ?? [];
   return { file, role: "profile", text: undefined, source: undefined, map, bases, problems };
 }
+
+/** The keys of profiles, for what a faulty text was meant to be. */
+const NAMES: readonly string[] = Object.keys(FIELDS);
 
 function mapOf(value: unknown, text: string, report: (problem: Diagnostic) => void): Layer["map"] {
   const excess = excessOf(value);

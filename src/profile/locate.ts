@@ -1,6 +1,6 @@
 import type { Diagnostic, Path, Position, Related } from "../core/diagnostic.ts";
 import { MERGE_KEY } from "./merge.ts";
-import { aliased, parseTree, type Span, type YamlEntry, type YamlNode } from "./yaml_tree.ts";
+import { aliased, type ReadTree, readTree, type Span, type YamlEntry, type YamlNode } from "./yaml_tree.ts";
 
 /** A key that one map has more than once. */
 export interface DuplicateKey {
@@ -11,6 +11,8 @@ export interface DuplicateKey {
 
 /** A profile's text, which finds the positions of values in it. It is parsed for them when the first one is needed. */
 export interface Source {
+  /** The text as a tree, or why it has none. */
+  tree(): ReadTree;
   /** The position of an offset, UTF-16 units. `length` is cut at the end of the line, and at least 1. */
   at(offset: number, length: number): Position;
   /** The position of the key at a path, or of its value; of the deepest part of the path that is in the text. */
@@ -30,26 +32,33 @@ const LONGEST_SHOWN = 1000;
 /** Wraps a text without a byte-order mark. `file` is the path that messages show. */
 export function sourceOf(text: string, file: string): Source {
   const lineStarts = memo(() => [0, ...[...text.matchAll(/\r\n|\n|\r/g)].map((end) => end.index + end[0].length)]);
-  const tree = memo(() => treeOrNothing(text));
+  const read = memo(() => readTree(text));
+  // Without a tree, positions fall back to the start.
+  const tree = (): YamlNode | undefined => {
+    const found = read();
+    return "root" in found ? found.root : undefined;
+  };
 
   const at = (offset: number, length: number): Position => {
     const starts = lineStarts();
     const line = lineIndex(starts, Math.min(offset, text.length));
     const start = starts[line] ?? 0;
-    const source = text.slice(start, starts[line + 1] ?? text.length).replace(/[\r\n]+$/, "");
-    const column = Math.min(offset - start, source.length);
+    let end = starts[line + 1] ?? text.length;
+    while (end > start && (text[end - 1] === "\n" || text[end - 1] === "\r")) end--;
+    const column = Math.min(offset - start, end - start);
     return {
       file,
       line: line + 1,
       column: column + 1,
-      length: Math.max(1, Math.min(length, source.length - column)),
-      ...(source.length > LONGEST_SHOWN ? {} : { source }),
+      length: Math.max(1, Math.min(length, end - start - column)),
+      ...(end - start > LONGEST_SHOWN ? {} : { source: text.slice(start, end) }),
     };
   };
   const spanAt = (span: Span): Position => at(Math.max(0, span.start), span.end - span.start);
 
   return {
     at,
+    tree: read,
     locate: (path, target) => {
       const root = tree();
       return root === undefined || root.start < 0 ? at(0, 1) : spanAt(spanOf(root, path, target).span);
@@ -147,15 +156,6 @@ function duplicatesIn(root: YamlNode): readonly { name: string; first: Span; aga
     const inner = duplicatesIn(value);
     return first === undefined ? inner : [{ name, first, again: key }, ...inner];
   });
-}
-
-/** Without a tree, positions fall back to the start: for a text that one parser reads and the other does not. */
-function treeOrNothing(text: string): YamlNode | undefined {
-  try {
-    return parseTree(text);
-  } catch {
-    return undefined;
-  }
 }
 
 function lineIndex(starts: readonly number[], offset: number): number {

@@ -7,7 +7,9 @@ import {
   SCALAR_STYLE,
   type ScalarEvent,
   type SequenceEvent,
+  YAMLException,
 } from "js-yaml";
+import { MAX_DEPTH, MAX_VALUES } from "./limits.ts";
 
 /** A stretch of the text: offsets in UTF-16 units, the end exclusive. Both are -1 where nothing is written. */
 export interface Span {
@@ -38,16 +40,58 @@ interface Unfinished {
   key?: YamlNode | undefined;
 }
 
+/** Why a text has no tree: it is not YAML, or it passes a limit. */
+export interface TreeFault {
+  readonly kind: "syntax" | "excess";
+  /** For syntax, the parser's words; for an excess, a message. */
+  readonly reason: string;
+  /** UTF-16 units from the start. */
+  readonly offset: number;
+}
+
+/** A YAML text as a tree; `root` is undefined where there is no document. */
+export type ReadTree = { readonly root: YamlNode | undefined } | { readonly fault: TreeFault };
+
 /**
- * Reads the first document of a YAML text as a tree with positions; undefined if there is none. Aliases share the node
- * that they name, which may be one that contains them.
- * @throws {YAMLException} if the text is not well-formed, or nests more than 100 levels deep
+ * The most nodes of a text: a map of MAX_VALUES values has a key for each. Aliases count as one node here; what they
+ * expand to is counted by `excessOf`.
  */
-export function parseTree(text: string): YamlNode | undefined {
+const MAX_NODES = 2 * MAX_VALUES + 1;
+
+/** The most lines of a quoted text: `@std/yaml` takes time that grows with their square. */
+const MAX_QUOTED_LINES = 1000;
+
+/**
+ * Reads the first document of a YAML text as a tree with positions. Aliases share the node that they name, which may be
+ * one that contains them. Takes time proportional to the text, whatever is in it.
+ */
+export function readTree(text: string): ReadTree {
+  try {
+    return treeOf(text);
+  } catch (error) {
+    if (!(error instanceof YAMLException)) throw error;
+    const offset = error.mark?.position ?? 0;
+    return {
+      fault: error.reason.startsWith("nesting exceeded")
+        ? { kind: "excess", reason: `The YAML nests more than ${MAX_DEPTH} levels deep`, offset }
+        : { kind: "syntax", reason: error.reason, offset },
+    };
+  }
+}
+
+function treeOf(text: string): ReadTree {
   const anchors = new Map<string, YamlNode>();
   const unfinished: Unfinished[] = [];
   let root: YamlNode | undefined;
+  let fault: TreeFault | undefined;
+  let nodes = 0;
 
+  const count = (offset: number): void => {
+    nodes++;
+    if (nodes > MAX_NODES) {
+      fault ??= { kind: "excess", reason: `The YAML expands to more than ${MAX_VALUES} values`, offset };
+    }
+  };
   const add = (node: YamlNode): void => {
     const parent = unfinished.at(-1);
     if (parent === undefined) {
@@ -61,34 +105,47 @@ export function parseTree(text: string): YamlNode | undefined {
       return;
     }
     parent.node.end = Math.max(parent.node.end, node.end);
-    if (parent.key === undefined) parent.key = node;
-    else {
-      parent.node.entries.push({ name: keyName(parent.key), key: parent.key, value: node });
-      parent.key = undefined;
+    if (parent.key === undefined) {
+      parent.key = node;
+      const key = aliased(node);
+      if (key?.kind !== "scalar") fault ??= complexKey(node, key, parent.node.start);
+      return;
     }
+    const key = aliased(parent.key);
+    const name = key?.kind === "scalar" ? key.text ?? "null" : "";
+    parent.node.entries.push({ name, key: parent.key, value: node });
+    parent.key = undefined;
   };
   const anchor = (event: ScalarEvent | SequenceEvent | MappingEvent, node: YamlNode): void => {
     if (event.anchorStart >= 0) anchors.set(text.slice(event.anchorStart, event.anchorEnd), node);
   };
 
   for (const event of parseEvents(text, {})) {
+    if (fault !== undefined) return { fault };
     switch (event.type) {
       case EVENT_ID.DOCUMENT:
-        if (root !== undefined) return root;
+        if (root !== undefined) return { root };
         break;
       case EVENT_ID.SCALAR: {
+        count(Math.max(0, event.valueStart));
+        if (hasTooManyLines(event, text)) {
+          const reason = `A text of more than ${MAX_QUOTED_LINES} lines is not written as a block`;
+          return { fault: { kind: "excess", reason, offset: event.valueStart } };
+        }
         const node = scalarNode(event, text);
         anchor(event, node);
         add(node);
         break;
       }
       case EVENT_ID.ALIAS: {
+        count(event.anchorStart);
         const target = anchors.get(text.slice(event.anchorStart, event.anchorEnd));
         add({ kind: "alias", target, start: event.anchorStart - 1, end: event.anchorEnd });
         break;
       }
       case EVENT_ID.SEQUENCE:
       case EVENT_ID.MAPPING: {
+        count(event.start);
         const span = { start: event.start, end: event.start };
         const node: Unfinished["node"] = event.type === EVENT_ID.SEQUENCE
           ? { kind: "list", items: [], ...span }
@@ -105,7 +162,29 @@ export function parseTree(text: string): YamlNode | undefined {
       }
     }
   }
-  return root;
+  return fault === undefined ? { root } : { fault };
+}
+
+/** A key that is a list or a map. In `{{ x }}` that is the inner map, and the slip is the outer one. */
+function complexKey(node: YamlNode, key: YamlNode | undefined, map: number): TreeFault {
+  const what = key?.kind === "list" ? "a list" : "a map";
+  return {
+    kind: "syntax",
+    reason: `a key is ${what}, not a text`,
+    offset: node.start === map + 1 ? map : Math.max(0, node.start),
+  };
+}
+
+/** Whether a text that is not a block spans more lines than `@std/yaml` reads in a reasonable time. */
+function hasTooManyLines({ style, valueStart, valueEnd }: ScalarEvent, text: string): boolean {
+  if (style === SCALAR_STYLE.LITERAL_BLOCK || style === SCALAR_STYLE.FOLDED_BLOCK) return false;
+  if (valueEnd - valueStart <= MAX_QUOTED_LINES) return false;
+  let lines = 0;
+  for (let at = valueStart; at < valueEnd; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 10 || code === 13) lines++;
+  }
+  return lines > MAX_QUOTED_LINES;
 }
 
 /** The node that an alias names; any other node itself. */
@@ -126,8 +205,9 @@ function scalarNode(event: ScalarEvent, text: string): YamlNode {
       return { kind: "scalar", text: value, start: start - 1, end: end + 1 };
     case SCALAR_STYLE.LITERAL_BLOCK:
     case SCALAR_STYLE.FOLDED_BLOCK: {
-      const blank = /^\s*/.exec(text.slice(start, end))?.[0].length ?? 0;
-      return { kind: "scalar", text: value, start: Math.min(start + blank, end), end };
+      let first = start;
+      while (first < end && /\s/.test(text[first] ?? "")) first++;
+      return { kind: "scalar", text: value, start: first, end };
     }
     default:
       return { kind: "scalar", text: value, start, end };
@@ -136,27 +216,24 @@ function scalarNode(event: ScalarEvent, text: string): YamlNode {
 
 /** The end of a flow collection: after its bracket, or after its last value where a comment comes between. */
 function afterBracket(text: string, span: Span): number {
-  const closing = /[\s,]*[\]}]/y;
-  closing.lastIndex = span.end === span.start ? span.start + 1 : span.end;
-  return closing.test(text) ? closing.lastIndex : span.end;
+  let at = span.end === span.start ? span.start + 1 : span.end;
+  while (at < text.length && /[\s,]/.test(text[at] ?? "")) at++;
+  return text[at] === "]" || text[at] === "}" ? at + 1 : span.end;
 }
 
 /** The next dash of a block list, whose item is not written. Blank lines and comments may come before it. */
 function nextDash(text: string, offset: number): Span {
-  const dash = /(?:\s|#.*)*-/y;
-  dash.lastIndex = offset;
-  return dash.test(text) ? { start: dash.lastIndex - 1, end: dash.lastIndex } : { start: -1, end: -1 };
-}
-
-/** A key as `@std/yaml` makes a text of it: what is not a text becomes one as JavaScript would. */
-function keyName(key: YamlNode): string {
-  const node = aliased(key);
-  switch (node?.kind) {
-    case "scalar":
-      return node.text ?? "null";
-    case "list":
-      return node.items.map((item) => item.kind === "scalar" ? item.text ?? "" : keyName(item)).join(",");
-    default:
-      return "[object Object]";
+  let at = offset;
+  while (at < text.length) {
+    const sign = text[at] ?? "";
+    if (sign === "-") return { start: at, end: at + 1 };
+    if (sign === "#") {
+      while (at < text.length && text[at] !== "\n" && text[at] !== "\r") at++;
+    } else if (sign === "&" || sign === "!") {
+      // The anchor or tag of an item before it, of which nothing else is written.
+      while (at < text.length && !/\s/.test(text[at] ?? "")) at++;
+    } else if (/\s/.test(sign)) at++;
+    else break;
   }
+  return { start: -1, end: -1 };
 }

@@ -218,7 +218,7 @@ pure("a drop-in cannot extend, and a version of the future is refused in any fil
 });
 
 pure("a base with faulty YAML is told of in its own file, and nothing is said to be missing", () => {
-  assertEquals(problems("version: 1\nextends: a.yaml\n", { "p/a.yaml": "kernel: [k\n" }), ["p/a.yaml:2:1 yaml-syntax"]);
+  assertEquals(problems("version: 1\nextends: a.yaml\n", { "p/a.yaml": "kernel: [k\n" }), ["p/a.yaml:1:9 yaml-syntax"]);
 });
 
 pure("the origin of each value is the file and line that it stands in", () => {

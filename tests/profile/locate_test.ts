@@ -1,8 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { parse } from "@std/yaml";
 import type { Path } from "../../src/core/diagnostic.ts";
 import { type Source, sourceOf } from "../../src/profile/locate.ts";
-import { aliased, parseTree, type YamlNode } from "../../src/profile/yaml_tree.ts";
+import { aliased, readTree, type YamlNode } from "../../src/profile/yaml_tree.ts";
 import { EXAMPLES, INVALID, VALID } from "./corpus.ts";
 
 /** The underlined text of a place, behind its line and column. */
@@ -28,7 +28,9 @@ for (const { name, text } of [...VALID, ...INVALID, ...EXAMPLES].filter((file) =
     name: `both YAML parsers see the same keys and values in ${name}`,
     permissions: "none",
     fn() {
-      const tree = parseTree(text);
+      const read = readTree(text);
+      assert("root" in read);
+      const tree = read.root;
       const value = parse(text, { schema: "failsafe", allowDuplicateKeys: true });
       assertEquals(tree === undefined ? undefined : plain(tree), value);
     },

@@ -353,3 +353,39 @@ Deno.test({
     assertEquals(related("version: 1\nkernel: a\ninitrd: b\ninitrd+: c\n"), ["3:1 `initrd` is set here"]);
   },
 });
+
+const SLIPS: readonly (readonly [text: string, place: string, message: string, instead?: string])[] = [
+  ["version: 1\nkernel:/boot/x\ncmdline: ro\n", "2:1", "There is no space after `kernel:`", "kernel: "],
+  ["version: 1\ncmdline: ro\nkernel:/boot/x\n", "3:1", "There is no space after `kernel:`", "kernel: "],
+  ["kernel:/boot/x\nversion: 1\n", "1:1", "There is no space after `kernel:`", "kernel: "],
+  ["version: 1\nkernel a\ncmdline: b\n", "2:1", "There is no colon after `kernel`"],
+  ['version: 1\nkernel: "/boot/x\ncmdline: ro\n', "2:9", 'The quote " is not closed'],
+  ["version: 1\n\ninitrd: [a,\n  'b,\n  c]\n# comment\ncmdline: ro\n", "4:3", "The quote ' is not closed"],
+  ["version: 1\ninitrd: [a, b\n\ncmdline: ro\n", "2:9", "The bracket `[` is not closed"],
+  ["version: 1\nkernel: { path: a\ncmdline: ro\n", "2:9", "The bracket `{` is not closed"],
+  ["version: 1\nkernel: {{ kernel }}\n", "2:9", "`{{` belongs to a template that was not rendered"],
+  ["version: 1\nkernel: {{ kernel }}/vmlinuz\n", "2:9", "`{{` belongs to a template that was not rendered"],
+  ["version: 1\n{% if x %}\nkernel: a\n{% endif %}\n", "2:1", "`{%` belongs to a template that was not rendered"],
+  ["version: 1\nkernel:\n\tpath: a\n", "3:1", "A tab indents this line"],
+  ["version: 1\nkernel:\n  \tpath: a\n \tsha256: b\n", "3:3", "A tab indents this line"],
+  // What is not a slip keeps the parser's place and words, whatever is in the lines before.
+  [
+    "version: 1\ninitrd: [driver:a]\nkernel: a\ncmdline: [quiet,\n  , ro]\n",
+    "5:3",
+    "The YAML cannot be read: expected the node content, but found ','",
+  ],
+];
+
+for (const [text, place, message, instead] of SLIPS) {
+  Deno.test({
+    name: `a slip is reported where it is: ${JSON.stringify(text)}`,
+    permissions: "none",
+    fn() {
+      const problem = only(text);
+      assertEquals(
+        [`${problem.position?.line}:${problem.position?.column}`, problem.message, problem.fix?.replacement],
+        [place, message, instead],
+      );
+    },
+  });
+}
