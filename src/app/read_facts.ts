@@ -5,7 +5,7 @@ import type { HostFacts } from "../host/facts.ts";
 import { liveReader } from "../host/live.ts";
 import type { CapturedFiles } from "./image_file.ts";
 import { FACTS_LIMIT, readWhole } from "./files/read_whole.ts";
-import { ownDocument } from "./read_plan.ts";
+import { type DocumentFault, documentProblem, ownDocument } from "./read_plan.ts";
 
 /** What is known of a host. */
 export interface ReadFacts {
@@ -38,14 +38,20 @@ function captureFrom(path: string, diagnostics: Diagnostic[]): Capture | undefin
   const read = readWhole(path, FACTS_LIMIT);
   diagnostics.push(...read.diagnostics);
   if (read.bytes === undefined) return undefined;
-  const parsed = parseCapture(captureJson(read.bytes), read.name);
+  const json = captureJson(read.bytes);
+  if (typeof json !== "string") {
+    diagnostics.push(documentProblem(json, "capture", read.name));
+    return undefined;
+  }
+  const parsed = parseCapture(json, read.name);
   diagnostics.push(...parsed.diagnostics);
   return parsed.value;
 }
 
-/** The JSON of a capture that may be the YAML of `facts -o yaml`: anything else is for the decoder to report. */
-function captureJson(bytes: Uint8Array): string {
+/** The JSON of a capture, which may be the YAML of `facts -o yaml`. Of anything else the text, which the decoder refuses. */
+function captureJson(bytes: Uint8Array): string | DocumentFault {
   const text = new TextDecoder().decode(bytes);
   const own = /^\s*\{/.test(text) ? undefined : ownDocument(bytes);
-  return own === undefined || "error" in own ? text : JSON.stringify(own.value, undefined, 2);
+  if (own === undefined) return text;
+  return "error" in own ? own.error : JSON.stringify(own.value, undefined, 2);
 }

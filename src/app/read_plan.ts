@@ -1,13 +1,24 @@
 import { parse } from "@std/yaml";
-import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
+import { type Checked, type Diagnostic, hasErrors, type Position, reasonOf } from "../core/diagnostic.ts";
+import { formatSize } from "../core/number.ts";
 import { isMap } from "../core/shape.ts";
+import { excessOf, MAX_BYTES } from "../profile/limits.ts";
+import { sourceOf } from "../profile/locate.ts";
 import type { Plan } from "../plan/plan.ts";
 import { decodePlan } from "../plan/plan_shape.ts";
 
 /** A document that warmboot itself writes, recognised by its `format`; with `error` where it cannot be parsed. */
 export type OwnDocument =
   | { readonly format: string; readonly value: unknown }
-  | { readonly format: string; readonly error: string };
+  | { readonly format: string; readonly error: DocumentFault };
+
+/** Why a document of warmboot's cannot be parsed. */
+export interface DocumentFault {
+  readonly code: "wrong-type" | "too-complex" | "too-large";
+  readonly message: string;
+  /** Where in the text; its file is unnamed. */
+  readonly position: Position;
+}
 
 const FORMAT = /(?:^|[\s{,])["']?format["']?\s*:\s*["']?(warmboot\.\w+\/\d+)/;
 
@@ -17,15 +28,60 @@ export function ownDocument(bytes: Uint8Array): OwnDocument | undefined {
   // This search alone recognises most profiles, which are then parsed only once.
   const written = FORMAT.exec(text)?.[1];
   if (written === undefined) return undefined;
-  try {
-    const value = /^\s*\{/.test(text) ? parseJson(text) : parse(text, { schema: "json" });
-    const format = isMap(value) ? value.format : undefined;
-    return typeof format === "string" && format.startsWith("warmboot.") ? { format, value } : undefined;
-  } catch (error) {
+  const read = /^\s*\{/.test(text) ? readJson(text) : readYaml(text);
+  if ("fault" in read) {
     // A profile that merely quotes the format is recognised by its key `version`.
-    if (/^version\s*:/m.test(text)) return undefined;
-    return { format: written, error: error instanceof Error ? error.message : String(error) };
+    return /^version\s*:/m.test(text) ? undefined : { format: written, error: read.fault };
   }
+  const format = isMap(read.value) ? read.value.format : undefined;
+  return typeof format === "string" && format.startsWith("warmboot.") ? { format, value: read.value } : undefined;
+}
+
+type ReadText = { readonly value: unknown } | { readonly fault: DocumentFault };
+
+function readJson(text: string): ReadText {
+  try {
+    return { value: parseJson(text) };
+  } catch (error) {
+    return { fault: { code: "wrong-type", message: reasonOf(error), position: START } };
+  }
+}
+
+const START: Position = { file: "", line: 1, column: 1, length: 1 };
+
+/** YAML within the limits of a profile: its aliases could expand a small text without end. */
+function readYaml(text: string): ReadText {
+  if (text.length > MAX_BYTES) {
+    const message = `it is YAML of more than ${formatSize(MAX_BYTES)}; write it with -o json`;
+    return { fault: { code: "too-large", message, position: START } };
+  }
+  const source = sourceOf(text, "");
+  const tree = source.tree();
+  if ("fault" in tree) {
+    const { kind, reason, offset } = tree.fault;
+    const code = kind === "excess" ? "too-complex" : "wrong-type";
+    return { fault: { code, message: reason, position: source.at(offset, 1) } };
+  }
+  try {
+    const value = parse(text, { schema: "json" });
+    const excess = excessOf(value);
+    if (excess === undefined) return { value };
+    return {
+      fault: { code: "too-complex", message: excess.message, position: source.locate(excess.path, "value") },
+    };
+  } catch (error) {
+    return { fault: { code: "wrong-type", message: reasonOf(error), position: START } };
+  }
+}
+
+/** That a document cannot be parsed, as a diagnostic about its file. */
+export function documentProblem({ code, message, position }: DocumentFault, what: string, file: string): Diagnostic {
+  return {
+    code,
+    severity: "error",
+    message: `The ${what} cannot be read: ${message.slice(0, 1).toLowerCase()}${message.slice(1)}`,
+    position: { ...position, file },
+  };
 }
 
 /** Parses JSON in which no key occurs twice: a reader may see the first, and JSON.parse takes the last. @throws {SyntaxError} */
@@ -91,8 +147,7 @@ export function readOwn(bytes: Uint8Array, file: string, plansWelcome: boolean):
     return { value: undefined, diagnostics: [{ code: "wrong-type", severity: "error", message, position, hint }] };
   }
   if ("error" in own) {
-    const message = `The plan cannot be read: ${own.error}`;
-    return { value: undefined, diagnostics: [{ code: "wrong-type", severity: "error", message, position }] };
+    return { value: undefined, diagnostics: [documentProblem(own.error, "plan", file)] };
   }
   const diagnostics: Diagnostic[] = [];
   const hint = "Do not write a plan by hand: create it with warmboot plan PROFILE --out FILE";

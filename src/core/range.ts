@@ -55,12 +55,15 @@ export function normalise(ranges: readonly Range[]): readonly Range[] {
 /** What is left of `from` without `holes`; normalised. */
 export function subtract(from: readonly Range[], holes: readonly Range[]): readonly Range[] {
   const gaps = normalise(holes);
+  // Both are sorted, so that no gap before the first one that matters is looked at again.
+  let first = 0;
   return normalise(from).flatMap((range) => {
     const left: Range[] = [];
     let start = range.start;
-    for (const gap of gaps) {
-      if (gap.end <= start) continue;
-      if (gap.start >= range.end) break;
+    while (first < gaps.length && (gaps[first]?.end ?? 0n) <= start) first++;
+    for (let index = first; index < gaps.length; index++) {
+      const gap = gaps[index];
+      if (gap === undefined || gap.start >= range.end) break;
       if (gap.start > start) left.push({ start, end: gap.start });
       start = gap.end;
     }

@@ -185,8 +185,9 @@ export function record<T extends object>(fields: Fields<T>, expected = "a map", 
       const meant = new Set<string | undefined>();
       for (const key of Object.keys(value)) {
         if (Object.hasOwn(fields, key)) continue;
-        report(unknownKey(key, at, value, known, advice));
-        meant.add(suggestedKey(key, known, advice));
+        const near = suggestedKey(key, known, advice);
+        report(unknownKey(key, at, value, known, near));
+        meant.add(near);
       }
       let complete = true;
       const result: { [key: string]: unknown } = {};
@@ -251,9 +252,8 @@ function unknownKey(
   at: Path,
   map: { readonly [key: string]: unknown },
   known: readonly string[],
-  advice: KeyAdvice,
+  near: string | undefined,
 ): Diagnostic {
-  const near = suggestedKey(key, known, advice);
   return {
     code: "unknown-key",
     severity: "error",

@@ -141,15 +141,30 @@ export function parseCapture(json: string, file: string): Checked<Capture> {
   }
   const diagnostics: Diagnostic[] = [];
   const capture = CAPTURE.decode(parsed.value, [], (diagnostic) => diagnostics.push(diagnostic));
-  for (const path of Object.keys(capture?.files ?? {})) {
-    if (!isSourcePath(path)) diagnostics.push(unknownSource(path));
-  }
+  const unknown = Object.keys(capture?.files ?? {}).filter((path) => !isSourcePath(path));
+  diagnostics.push(...unknown.slice(0, MOST_SHOWN + 1).map(unknownSource));
+  const total = diagnostics.length + Math.max(0, unknown.length - MOST_SHOWN - 1);
   return {
     value: hasErrors(diagnostics) ? undefined : capture,
-    diagnostics: diagnostics.map((diagnostic) => ({
-      ...diagnostic,
-      position: locatePath(json, file, diagnostic.path ?? []),
-    })),
+    diagnostics: [
+      ...diagnostics.slice(0, MOST_SHOWN).map((diagnostic) => ({
+        ...diagnostic,
+        position: locatePath(json, file, diagnostic.path ?? []),
+      })),
+      ...(total > MOST_SHOWN ? [manyMore(total - MOST_SHOWN, hasErrors(diagnostics.slice(MOST_SHOWN)))] : []),
+    ],
+  };
+}
+
+/** Each takes a search through a text of up to 64 MiB, and nobody reads more of them. */
+const MOST_SHOWN = 20;
+
+function manyMore(count: number, areErrors: boolean): Diagnostic {
+  return {
+    code: "too-many-problems",
+    severity: areErrors ? "error" : "warning",
+    message: `There ${count === 1 ? "is 1 more problem" : `are ${count} more problems`} in the capture`,
+    hint: "Capture the host again with `warmboot facts`",
   };
 }
 

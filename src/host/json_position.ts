@@ -61,13 +61,14 @@ function findKey(text: string, key: string, from: number): number | undefined {
 }
 
 function positionAt(text: string, file: string, offset: number, length: number): Position {
-  const before = text.slice(0, offset);
-  const start = before.lastIndexOf("\n") + 1;
+  let line = 1;
+  for (let at = text.indexOf("\n"); at !== -1 && at < offset; at = text.indexOf("\n", at + 1)) line++;
+  const start = offset === 0 ? 0 : text.lastIndexOf("\n", offset - 1) + 1;
   const end = text.indexOf("\n", offset);
-  const source = text.slice(start, end === -1 ? undefined : end);
+  const source = text.slice(start, Math.min(end === -1 ? text.length : end, start + LONGEST_SHOWN + 1));
   return {
     file,
-    line: before.split("\n").length,
+    line,
     column: offset - start + 1,
     length,
     ...(source.length > LONGEST_SHOWN ? {} : { source }),

@@ -1,4 +1,5 @@
 import type { Fix, Position } from "../core/diagnostic.ts";
+import { lineStartsOf } from "./locate.ts";
 
 /** A fix whose place is known. */
 export type PlacedFix = Fix & { readonly position: Position };
@@ -17,7 +18,7 @@ export interface FixedText {
 export function applyFixes(text: string, fixes: readonly PlacedFix[]): FixedText {
   const mark = text.startsWith("\ufeff") ? "\ufeff" : "";
   const body = text.slice(mark.length);
-  const starts = [0, ...[...body.matchAll(/\r\n|\n|\r/g)].map((end) => end.index + end[0].length)];
+  const starts = lineStartsOf(body);
   const byPlace = fixes.toSorted((a, b) => a.position.line - b.position.line || a.position.column - b.position.column);
   const applied: { fix: PlacedFix; from: string }[] = [];
   const parts: string[] = [];

@@ -31,7 +31,7 @@ const LONGEST_SHOWN = 1000;
 
 /** Wraps a text without a byte-order mark. `file` is the path that messages show. */
 export function sourceOf(text: string, file: string): Source {
-  const lineStarts = memo(() => [0, ...[...text.matchAll(/\r\n|\n|\r/g)].map((end) => end.index + end[0].length)]);
+  const lineStarts = memo(() => lineStartsOf(text));
   const read = memo(() => readTree(text));
   // Without a tree, positions fall back to the start.
   const tree = (): YamlNode | undefined => {
@@ -130,7 +130,7 @@ function spanOf(root: YamlNode, path: Path, target: Target): { readonly span: Sp
 
 /** The entry that gives a key its value: the last of duplicates, else the first merged one. */
 function entryOf(map: YamlNode & { kind: "map" }, name: string, depth: number): YamlEntry | undefined {
-  const own = map.entries.findLast((entry) => entry.name === name);
+  const own = map.last.get(name);
   if (own !== undefined || name === MERGE_KEY || depth > MAX_MERGES) return own;
   for (const entry of map.entries.filter((candidate) => candidate.name === MERGE_KEY)) {
     const source = aliased(entry.value);
@@ -156,6 +156,16 @@ function duplicatesIn(root: YamlNode): readonly { name: string; first: Span; aga
     const inner = duplicatesIn(value);
     return first === undefined ? inner : [{ name, first, again: key }, ...inner];
   });
+}
+
+/** The offsets at which lines begin, in order. A line ends with CR LF, LF or CR. */
+export function lineStartsOf(text: string): readonly number[] {
+  const starts = [0];
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 10 || (code === 13 && text.charCodeAt(at + 1) !== 10)) starts.push(at + 1);
+  }
+  return starts;
 }
 
 function lineIndex(starts: readonly number[], offset: number): number {

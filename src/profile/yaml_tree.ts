@@ -28,14 +28,25 @@ export interface YamlEntry {
 export type YamlNode =
   | Span & { readonly kind: "scalar"; readonly text: string | null }
   | Span & { readonly kind: "list"; readonly items: readonly YamlNode[] }
-  | Span & { readonly kind: "map"; readonly entries: readonly YamlEntry[] }
+  | Span & {
+    readonly kind: "map";
+    readonly entries: readonly YamlEntry[];
+    /** The entries by name; of duplicates the last. */
+    readonly last: ReadonlyMap<string, YamlEntry>;
+  }
   | Span & { readonly kind: "alias"; readonly target: YamlNode | undefined };
 
 /** A list or map that is being read, and the key that waits for its value. */
 interface Unfinished {
   readonly node:
     | { readonly kind: "list"; readonly items: YamlNode[]; readonly start: number; end: number }
-    | { readonly kind: "map"; readonly entries: YamlEntry[]; readonly start: number; end: number };
+    | {
+      readonly kind: "map";
+      readonly entries: YamlEntry[];
+      readonly last: Map<string, YamlEntry>;
+      readonly start: number;
+      end: number;
+    };
   readonly flow: boolean;
   key?: YamlNode | undefined;
 }
@@ -113,7 +124,9 @@ function treeOf(text: string): ReadTree {
     }
     const key = aliased(parent.key);
     const name = key?.kind === "scalar" ? key.text ?? "null" : "";
-    parent.node.entries.push({ name, key: parent.key, value: node });
+    const entry = { name, key: parent.key, value: node };
+    parent.node.entries.push(entry);
+    parent.node.last.set(name, entry);
     parent.key = undefined;
   };
   const anchor = (event: ScalarEvent | SequenceEvent | MappingEvent, node: YamlNode): void => {
@@ -149,7 +162,7 @@ function treeOf(text: string): ReadTree {
         const span = { start: event.start, end: event.start };
         const node: Unfinished["node"] = event.type === EVENT_ID.SEQUENCE
           ? { kind: "list", items: [], ...span }
-          : { kind: "map", entries: [], ...span };
+          : { kind: "map", entries: [], last: new Map(), ...span };
         anchor(event, node);
         unfinished.push({ node, flow: event.style === COLLECTION_STYLE.FLOW });
         break;
