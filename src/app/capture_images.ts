@@ -1,3 +1,4 @@
+import { lookUp } from "../core/shape.ts";
 import { compareText } from "../core/text.ts";
 import type { ByteSource } from "../core/bytes.ts";
 import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
@@ -82,7 +83,7 @@ async function imagesOf(word: string, facts: HostFacts, onReading: Reading | und
     }
     const { size, sha256 } = file;
     const image = { size, sha256, ranges: noted.ranges(), parts: digests, ...more };
-    images[file.path] = both(images[file.path], image);
+    images[file.path] = both(lookUp(images, file.path), image);
   };
   if (kernel !== undefined) {
     const bytes = opened.contents.get(kernel.path);

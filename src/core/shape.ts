@@ -62,6 +62,14 @@ export function wrongType(value: unknown, at: Path, expected: string, advice: st
   };
 }
 
+/**
+ * What a table has under a name that comes from outside: undefined for any other name, such as `constructor`, which every
+ * object has, and for what is not a text.
+ */
+export function lookUp<T>(table: { readonly [name: string]: T }, name: unknown): T | undefined {
+  return typeof name === "string" && Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
 /** Whether a value is a plain map with string keys. */
 export function isMap(value: unknown): value is { readonly [key: string]: unknown } {
   return typeof value === "object" && value !== null && !Array.isArray(value);

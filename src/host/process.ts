@@ -1,5 +1,5 @@
 import { fieldsOf } from "../core/bytes.ts";
-import { omitUndefined, type Report } from "../core/shape.ts";
+import { lookUp, omitUndefined, type Report } from "../core/shape.ts";
 import { type Captured, type Found, malformed } from "./captured.ts";
 import type { HostFacts } from "./facts.ts";
 import { AT_PAGESZ, AUXV_ENTRY_SIZE } from "./capture_filter.ts";
@@ -45,7 +45,7 @@ const FIXED_PAGE_SIZE: { readonly [machine: string]: bigint } = { "x86_64": 4096
 /** The page size in bytes, from the auxiliary vector, else from what the machine has. */
 export function pageSize(from: Captured, report: Report, machine: string | undefined): bigint | undefined {
   const auxv = from.one("auxv");
-  const fallback = FIXED_PAGE_SIZE[machine ?? ""];
+  const fallback = lookUp(FIXED_PAGE_SIZE, machine);
   if (auxv === undefined) return fallback;
   const fields = fieldsOf(auxv.bytes);
   const size = fields.size === AUXV_ENTRY_SIZE && fields.u64(0) === AT_PAGESZ ? fields.u64(8) : 0n;

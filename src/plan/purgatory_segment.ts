@@ -1,3 +1,4 @@
+import { lookUp } from "../core/shape.ts";
 import { sha256Of } from "../core/sha256.ts";
 import type { PurgatoryRegion, PurgatoryTask } from "../arch/purgatory.ts";
 import { type RandomPart, type Segment, type SegmentRequest, sourceSize } from "../arch/segment.ts";
@@ -103,7 +104,7 @@ function hashedRegions(
   input: PlanInput,
 ): readonly PurgatoryRegion[] {
   const { mem, bytes } = segment;
-  const holes = random[segment.name] ?? [];
+  const holes = lookUp(random, segment.name) ?? [];
   if (bytes.kind === "zero") return [];
   if (bytes.kind !== "bytes" || holes.length === 0) {
     return [{ address: mem, length: sourceSize(bytes), sha256: digestOf(segment, input) }];

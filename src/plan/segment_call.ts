@@ -1,3 +1,4 @@
+import { lookUp } from "../core/shape.ts";
 import type { KernelImage } from "../arch/kernel_loader.ts";
 import { type RandomPart, type Segment, sourceSize } from "../arch/segment.ts";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
@@ -232,7 +233,7 @@ function plannedSegment(segment: Segment, random: SegmentLayout["random"], input
     memsz: Number(segment.memsz),
     bufsz: Number(sourceSize(segment.bytes)),
     sha256: digestOf(segment, input),
-    source: plannedSource(segment, random[segment.name]),
+    source: plannedSource(segment, lookUp(random, segment.name)),
   };
 }
 

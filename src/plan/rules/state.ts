@@ -1,3 +1,4 @@
+import { lookUp } from "../../core/shape.ts";
 import { linuxMachine } from "../../arch/machines.ts";
 import { fail, pass, type Rule, warn } from "./rule.ts";
 
@@ -44,7 +45,7 @@ const architectureFlag: Rule = {
   exit: "unavailable",
   check({ call, facts }) {
     const stated = call.flags.find((flag) => flag.startsWith("KEXEC_ARCH_"));
-    const own = ARCH_OF_MACHINE[facts.machine];
+    const own = lookUp(ARCH_OF_MACHINE, facts.machine);
     if (stated === undefined || stated === "KEXEC_ARCH_DEFAULT") return undefined;
     if (stated === own) return pass(`${stated} is this host's architecture`);
     return fail(
