@@ -1,3 +1,4 @@
+import { withoutEndSlashes } from "../core/text.ts";
 import { resolve } from "@std/path/posix";
 import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import type { LayerReader } from "../profile/layers.ts";
@@ -142,6 +143,6 @@ function noProfiles(folder: string): Diagnostic {
     severity: "error",
     message: `There is no profile under ${folder}`,
     expected: "a file *.yaml or *.yml with `version: 1`",
-    hint: `Have one written with: warmboot init --out ${folder.replace(/\/+$/, "")}/NAME.yaml`,
+    hint: `Have one written with: warmboot init --out ${withoutEndSlashes(folder)}/NAME.yaml`,
   };
 }

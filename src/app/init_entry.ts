@@ -1,3 +1,4 @@
+import { withoutEndSlashes } from "../core/text.ts";
 import { basename } from "@std/path/posix";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { nearest } from "../core/nearest.ts";
@@ -28,7 +29,7 @@ export function templateFromEntry(file: string, boot: string | undefined): Check
   // Bytes that are not UTF-8 must not reach the profile as something else.
   if (text.includes("\ufffd")) return { value: undefined, diagnostics: [notUtf8(file)] };
   const at = absolute(file).replace(/\/loader\/entries\/[^/]+$/, "");
-  const root = boot === undefined ? at : absolute(boot).replace(/\/+$/, "");
+  const root = boot === undefined ? at : withoutEndSlashes(absolute(boot));
   const environment = grubEnvironment(root);
   const { value: entry, diagnostics } = parseBootEntry(text, file, environment?.values);
   if (entry === undefined) return { value: undefined, diagnostics };

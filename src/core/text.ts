@@ -50,3 +50,10 @@ export function visible(text: string): string {
   return text.replaceAll(/[\u0000-\u0008\u000a-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
     .replaceAll(ACTED_ON, "\ufffd").replaceAll(/(?<!\S)::/g, "∷");
 }
+
+/** A path without the slashes at its end; nothing of `/`. */
+export function withoutEndSlashes(path: string): string {
+  let end = path.length;
+  while (end > 0 && path[end - 1] === "/") end--;
+  return path.slice(0, end);
+}

@@ -83,7 +83,7 @@ export function parseBootEntry(
   const expanded = new Map<string, ExpandedVariable>();
   const expand = (line: Line): string =>
     // Not `memmap=64K$0x1869`: no name begins with a digit.
-    line.value.replaceAll(/\$(?:([A-Za-z_]\w*)|\{([^}]*)\})/g, (variable, bare?: string, braced?: string) => {
+    line.value.replaceAll(/\$(?:([A-Za-z_]\w*)|\{([^{}]*)\})/g, (variable, bare?: string, braced?: string) => {
       const name = bare ?? braced ?? "";
       const value = environment.get(name);
       if (value === undefined && !MAY_BE_UNSET.includes(name)) {

@@ -101,7 +101,7 @@ export function ukiParts(
   };
   const [linux, ucode, initrd] = [section(".linux"), section(".ucode"), section(".initrd")];
   if (linux === undefined) return undefined;
-  const cmdline = text(".cmdline")?.replaceAll(/\s*\n\s*/g, " ");
+  const cmdline = text(".cmdline")?.split("\n").map((line) => line.trim()).filter((line) => line !== "").join(" ");
   const title = fieldOf(text(".osrel") ?? "", "PRETTY_NAME");
   const taken = [".linux", ".ucode", ".initrd", ".cmdline", ...OF_THE_LOADER];
   return {

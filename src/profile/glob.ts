@@ -33,13 +33,29 @@ export function matchesGlob(pattern: string, text: string): boolean {
 }
 
 function stepsOf(pattern: string): readonly Step[] {
-  const tokens = pattern.match(/\[[!^]?\]?[^\]]*\]|[^]/gu) ?? [];
-  return tokens.map((token): Step => {
-    if (token === "*") return "run";
-    if (token === "?") return () => true;
-    if (token.length > 2 && token.startsWith("[")) return setOf(token.slice(1, -1));
-    return (character) => character === token;
-  });
+  const characters = [...pattern];
+  const steps: Step[] = [];
+  // Without another bracket ahead no set is closed, so that it is not searched for again.
+  const lastClose = characters.lastIndexOf("]");
+  for (let at = 0; at < characters.length; at++) {
+    const character = characters[at] ?? "";
+    const close = character === "[" && at < lastClose ? closeOf(characters, at) : -1;
+    if (close > at + 1) {
+      steps.push(setOf(characters.slice(at + 1, close).join("")));
+      at = close;
+    } else if (character === "*") steps.push("run");
+    else if (character === "?") steps.push(() => true);
+    else steps.push((other) => other === character);
+  }
+  return steps;
+}
+
+/** The bracket that closes a set; one that is its first member does not. -1 if there is none. */
+function closeOf(characters: readonly string[], open: number): number {
+  const first = characters[open + 1] === "!" || characters[open + 1] === "^" ? open + 2 : open + 1;
+  const close = characters.indexOf("]", first + (characters[first] === "]" ? 1 : 0));
+  // `[]` and `[!]` are sets of nothing else, and so texts.
+  return close < 0 && characters[first] === "]" ? first : close;
 }
 
 function setOf(body: string): (character: string) => boolean {

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { Validator } from "@cfworker/json-schema";
 import fc from "fast-check";
 import {
@@ -214,4 +214,18 @@ pure("the schema and the decoder agree on what a capture is", () => {
     const text = JSON.stringify(value);
     assertEquals(validator.validate(value).valid, parseCapture(text, "f").value !== undefined, text);
   }
+});
+
+Deno.test({
+  name: "of many unknown sources the first are named, and the others counted",
+  permissions: "none",
+  fn() {
+    const unknown = Object.fromEntries(Array.from({ length: 20_000 }, (_, index) => [`/proc/iomen${index}`, "x"]));
+    const { value, diagnostics } = parseCapture(JSON.stringify({ format: "warmboot.facts/1", files: unknown }), "f");
+    assert(value !== undefined);
+    assertEquals(diagnostics.length, 21);
+    assertEquals(diagnostics[20]?.code, "too-many-problems");
+    assertEquals(diagnostics[20]?.message, "There are 19980 more problems in the capture");
+    assertEquals(diagnostics[20]?.severity, "warning");
+  },
 });

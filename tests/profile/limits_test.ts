@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { matchesGlob } from "../../src/profile/glob.ts";
 import { excessOf } from "../../src/profile/limits.ts";
 import { resolveMerges } from "../../src/profile/merge.ts";
 import { parseProfile } from "../../src/profile/parse.ts";
@@ -87,5 +88,67 @@ Deno.test({
     assertEquals(diagnostics[100]?.message, "There are 2400 more problems from here on");
     assertEquals(parseProfile(`version: 1\nkernel: a\n${keys(100)}`, "p.yaml").diagnostics.length, 100);
     assertEquals(diagnostics[100]?.position?.line, 103);
+  },
+});
+
+const BOMB = [
+  "a: &a [x,x,x,x,x,x,x,x,x,x]",
+  ..."bcdefghij".split("").map((name, index) => {
+    const below = "abcdefghi"[index];
+    return `${name}: &${name} [${Array.from({ length: 10 }, () => `*${below}`).join(",")}]`;
+  }),
+].join("\n");
+
+/** Small texts, and texts of 1 MiB, that once took minutes, or never ended. */
+const SLOW: readonly (readonly [what: string, text: string, code: string])[] = [
+  [
+    "comments before a dash",
+    `version: 1\nkernel: /x\ninitrd:\n  - a\n  -\n  -${" #".repeat(60)}\n    &a\n  -\n`,
+    "wrong-type",
+  ],
+  [
+    "a long comment before a dash",
+    `version: 1\nkernel: a\ninitrd:\n  -\n  - #${" x#".repeat(300_000)}\n    &a\n  -\n`,
+    "wrong-type",
+  ],
+  ["aliases as a key", `version: 1\n${BOMB}\n? *j\n: x\n`, "yaml-syntax"],
+  ["a list in itself as a key", "version: 1\n? &a [*a]\n: x\n", "yaml-syntax"],
+  ["a quoted text of many lines", `name: "${"x \n ".repeat(250_000)}"`, "too-complex"],
+  ["commas in comments", `a: [${"#,\n".repeat(300_000)}`, "yaml-syntax"],
+  [
+    "duplicate keys in one line",
+    `{version: 1${", kernel: v".repeat(9000)}, x: ${"y".repeat(900_000)}}`,
+    "duplicate-key",
+  ],
+  ["unknown keys", `version: 1\n${Array.from({ length: 9000 }, (_, at) => `kernl${at}: v`).join("\n")}`, "unknown-key"],
+  [
+    "open brackets in a pattern",
+    `version: 1\nkernel: a\ncrash: x\nrequires: { hostname: '${"[".repeat(1_000_000)}' }`,
+    "wrong-type",
+  ],
+];
+
+for (const [what, text, code] of SLOW) {
+  Deno.test({
+    name: `${what}: read at once`,
+    permissions: "none",
+    fn: () => assertEquals(parseProfile(text, "p.yaml").diagnostics[0]?.code, code),
+  });
+}
+
+Deno.test({
+  name: "a pattern of open brackets is matched at once",
+  permissions: "none",
+  fn() {
+    assertEquals(matchesGlob("[".repeat(200_000), "web1"), false);
+    assertEquals(matchesGlob("[[[", "[[["), true);
+    assertEquals(["[]]", "[!]]", "[a-c]x", "[!a-c]x", "[^a]x"].map((pattern) => matchesGlob(pattern, "bx")), [
+      false,
+      false,
+      true,
+      false,
+      true,
+    ]);
+    assertEquals([matchesGlob("[]]", "]"), matchesGlob("[!]]", "a"), matchesGlob("[]", "[]")], [true, true, true]);
   },
 });

@@ -1,3 +1,4 @@
+import { withoutEndSlashes } from "../../core/text.ts";
 import { type Diagnostic, hasErrors } from "../../core/diagnostic.ts";
 import { VERSION } from "../../core/program.ts";
 import { foreignPaths, installFiles, type NewFile, obsoletePaths } from "./install_files.ts";
@@ -61,7 +62,7 @@ export function install(
   if (release === undefined) {
     return hasErrors(diagnostics) ? { kind: "invalid", diagnostics } : { kind: "no-release" };
   }
-  const root = destdir.replace(/\/+$/, "");
+  const root = withoutEndSlashes(destdir);
   // Below a DESTDIR, paths are those of another host.
   const choice = root === "" ? chooseDeno(chosen) : undefined;
   if (choice !== undefined && choice.kind !== "deno") return choice;
@@ -96,5 +97,5 @@ function trimmedFolders(folders: Partial<Folders>): Partial<Folders> {
 }
 
 function trimmed(path: string): string {
-  return path.replace(/(?<=.)\/+$/, "");
+  return withoutEndSlashes(path) || path.slice(0, 1);
 }

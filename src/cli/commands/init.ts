@@ -1,3 +1,4 @@
+import { withoutEndSlashes } from "../../core/text.ts";
 import { basename } from "@std/path/posix";
 import type { InitOutcome, ProfileOrigin } from "../../app/init_profile.ts";
 import { STDIO } from "../../app/files/read_whole.ts";
@@ -98,7 +99,7 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
 
 function originFrom(origin: typeof ORIGINS[number], invocation: Invocation): ProfileOrigin {
   // The folder that takes the place of /, without the slash at its end.
-  const root = (textOption(invocation, "root") ?? "").replace(/\/+$/, "");
+  const root = withoutEndSlashes(textOption(invocation, "root") ?? "");
   const given = <Name extends string>(name: Name): { readonly [name in Name]?: string } => {
     const value = textOption(invocation, name);
     return value === undefined ? {} : { [name]: value } as { readonly [name in Name]?: string };

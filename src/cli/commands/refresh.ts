@@ -1,3 +1,4 @@
+import { withoutEndSlashes } from "../../core/text.ts";
 import type { Refreshed } from "../../app/refresh.ts";
 import { type ExitName, worse } from "../../core/program.ts";
 import { type Command, type Invocation, textOption } from "../command.ts";
@@ -31,7 +32,7 @@ export const refresh: Command = {
 
 async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   const { refreshProfiles } = await import("../../app/refresh.ts");
-  const root = (textOption(invocation, "root") ?? "").replace(/\/+$/, "");
+  const root = withoutEndSlashes(textOption(invocation, "root") ?? "");
   const without = textOption(invocation, "without");
   let exit: ExitName = "ok";
   await refreshProfiles(

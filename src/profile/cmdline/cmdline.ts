@@ -46,7 +46,7 @@ export interface SplitParameters {
  * except between double quotes, which may begin anywhere in a parameter and cannot be escaped. A `--` counts as one.
  */
 export function splitParameters(text: string): SplitParameters {
-  const parameters = text.match(/(?:[^ \t\n\v\f\r"]+|"[^"]*"?)+/g) ?? [];
+  const parameters = text.match(/(?:[^ \t\n\v\f\r"]|"[^"]*"?)+/g) ?? [];
   const last = parameters.at(-1);
   const open = last !== undefined && last.split('"').length % 2 === 0;
   return open ? { parameters, unclosed: last } : { parameters };
