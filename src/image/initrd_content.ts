@@ -334,7 +334,7 @@ function addEntry(tree: Tree, entry: CpioEntry): void {
 }
 
 function normalisedName(name: string): string {
-  return name.replace(/^(?:\.?\/+)+/, "");
+  return name.replace(/^(?:\.?\/)+/, "");
 }
 
 /** How many symbolic links are followed (MAXSYMLINKS). */
