@@ -56,7 +56,7 @@ for (
     await writeFlippedPlan(machine, byte);
     assertMatch(
       (await machine.run("warmboot load /run/flipped.json")).stderr,
-      /The plan is not what its profile, this host and these files give: segment "purgatory": `sha256` is/,
+      /FAIL +stored-plan .*[^]*segment "purgatory": `sha256` is/,
     );
     assertEquals(await machine.output("force_plan /run/flipped.json"), "0\n");
     const halted = machine.sees("warmboot: segment 1 at 0x1000000 does not match its checksum; halted");
