@@ -143,7 +143,7 @@ _warmboot_value() {
     plan:--facts-dir) offers=(:folders) ;;
     diff:-o | diff:--output) offers=('text json yaml svg') ;;
     diff:--facts) offers=(:files) ;;
-    status:-o | status:--output) offers=('text json yaml') ;;
+    status:-o | status:--output) offers=('text json yaml openmetrics') ;;
     status:--booted) offers=(:profile-names :profile-files :plan-files) ;;
     facts:-o | facts:--output) offers=('json yaml') ;;
     init:--bls) offers=(:files) ;;

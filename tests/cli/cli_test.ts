@@ -97,6 +97,14 @@ Deno.test("a failed check is exit code 69, and the plan is still shown", async (
   assertStringIncludes(stdout, "\n\nNot ready: kernel-image\n");
 });
 
+Deno.test("status gives metrics that end as OpenMetrics does, but not of a comparison", async () => {
+  const { code, stdout } = await run(["status", "-o", "openmetrics"]);
+  assertEquals(code, 0);
+  assertMatch(stdout, /^# TYPE warmboot_reboot_is_kexec gauge\nwarmboot_reboot_is_kexec [01]\n# EOF\n$/m);
+  const both = await run(["status", "--booted", "web.yaml", "-o", "openmetrics"]);
+  assertEquals([both.code, both.stdout], [64, ""]);
+});
+
 Deno.test("status speaks as its schema says", async () => {
   const { code, stdout } = await run(["status", "-o", "json"]);
   assertEquals(code, 0);

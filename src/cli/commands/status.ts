@@ -1,5 +1,6 @@
 import type { Booted } from "../../app/booted.ts";
 import type { ExitName } from "../../core/program.ts";
+import type { Status } from "../../state/status.ts";
 import { type Command, type Invocation, type Option, outputOption, textOption } from "../command.ts";
 import type { Ports } from "../ports.ts";
 import { complain, dataText, report, say } from "../report.ts";
@@ -19,11 +20,12 @@ export const status: Command = {
   summary: "Say what is loaded, by whom and since when, and what the host allows",
   description:
     "Holds what the kernel says (loaded or not) against the record that `warmboot load` left under /run/warmboot, and that against the files as they are now; says what memory is reserved for a crash kernel, and lists what on this host would prevent a load.",
-  options: [outputOption("text", "json", "yaml"), BOOTED_OPTION],
+  options: [outputOption("text", "json", "yaml", "openmetrics"), BOOTED_OPTION],
   examples: [
     { line: "warmboot status", doc: "Look" },
     { line: "warmboot status --booted web.yaml", doc: "After a reboot, in a script: did we get what was declared?" },
     { line: "warmboot status -o json", doc: "The same for a program" },
+    { line: "warmboot status -o openmetrics", doc: "As metrics, for node_exporter's textfile collector" },
   ],
   exits: {
     differs: "With --booted: the running system is not what the profile declares",
@@ -37,18 +39,25 @@ export const status: Command = {
 
 async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   const declared = textOption(invocation, "booted");
+  const form = textOption(invocation, "output") ?? "text";
+  if (declared !== undefined && form === "openmetrics") {
+    complain("-o openmetrics cannot be used with --booted", "Omit one of them", ports);
+    return "usage";
+  }
   if (declared !== undefined) return await runBooted(declared, invocation, ports);
   const { status: readStatus } = await import("../../app/status.ts");
   const { status, busy, diagnostics } = await readStatus();
   const exit = report(diagnostics, ports);
   if (status === undefined) return exit;
   if (busy) say("Another warmboot is loading an image right now; this is how it was before", ports);
-  const form = textOption(invocation, "output") ?? "text";
-  const text = form === "text"
-    ? (await import("../../render/status.ts")).renderStatus(status, ports.out.layout)
-    : await dataText(status, form);
-  ports.out.write(text);
+  ports.out.write(await statusText(status, form, ports));
   return "ok";
+}
+
+async function statusText(status: Status, form: string, { out }: Ports): Promise<string> {
+  if (form === "text") return (await import("../../render/status.ts")).renderStatus(status, out.layout);
+  if (form === "openmetrics") return (await import("../../render/openmetrics.ts")).renderOpenMetrics(status);
+  return await dataText(status, form);
 }
 
 async function runBooted(word: string, invocation: Invocation, ports: Ports): Promise<ExitName> {
