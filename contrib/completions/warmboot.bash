@@ -178,7 +178,7 @@ _warmboot_options() {
     load) options='--dry-run --exec --now --force --strict -h --help --version --color' ;;
     exec) options='--now --dry-run -h --help --version --color' ;;
     unload) options='--crash --dry-run -h --help --version --color' ;;
-    status) options='-o --output --booted -h --help --version --color' ;;
+    status) options='-o --output --booted --check -h --help --version --color' ;;
     facts) options='-o --output --images -h --help --version --color' ;;
     init) options='--running --newest --bls --uki --extract --uki-profile --boot --root --facts --pin --follow --out -h --help --version --color' ;;
     refresh) options='--without --root -h --help --version --color' ;;
@@ -209,6 +209,10 @@ _warmboot_words() {
     load)
       offers=(:profile-names :profile-files :plan-files)
       max=$((1))
+      ;;
+    status)
+      offers=(:profile-names :profile-files :plan-files)
+      max=$((count + 1))
       ;;
     facts)
       offers=(:profile-names :profile-files)

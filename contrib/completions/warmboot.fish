@@ -94,8 +94,10 @@ complete -c warmboot -n '__warmboot_in exec' -l dry-run -d 'Print the system cal
 complete -c warmboot -n '__warmboot_in unload' -l crash -d 'Drop the crash image, not the one for a reboot'
 complete -c warmboot -n '__warmboot_in unload' -l dry-run -d 'Print the system calls and make none'
 
+complete -c warmboot -n '__warmboot_in status' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__warmboot_files \'json|yaml|yml\')'
 complete -c warmboot -n '__warmboot_in status' -s o -l output -x -k -a 'text json yaml openmetrics' -d 'Form of the output'
 complete -c warmboot -n '__warmboot_in status' -l booted -x -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__warmboot_files \'json|yaml|yml\')' -d 'Say whether the running system is what this declares, and how not'
+complete -c warmboot -n '__warmboot_in status' -l check -d 'Say in one line and by the exit code whether what is loaded is what these declare'
 
 complete -c warmboot -n '__warmboot_in facts' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\')'
 complete -c warmboot -n '__warmboot_in facts' -s o -l output -x -k -a 'json yaml' -d 'Form of the output'

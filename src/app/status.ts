@@ -1,8 +1,9 @@
 import type { Diagnostic } from "../core/diagnostic.ts";
+import type { HostFacts } from "../host/facts.ts";
 import { filesOf } from "../plan/plan.ts";
 import type { FileDigests } from "../state/crash_status.ts";
 import type { FoundRecord } from "../state/record.ts";
-import { findRecord } from "../state/record_store.ts";
+import { findRecord, type ImageSlot } from "../state/record_store.ts";
 import { type Status, statusOf } from "../state/status.ts";
 import { closeFile, hashFile, openFile } from "./files/open_file.ts";
 import { readFacts } from "./read_facts.ts";
@@ -24,9 +25,22 @@ export interface FoundStatus {
 export async function status(): Promise<FoundStatus> {
   const { facts, diagnostics } = readFacts(undefined);
   if (facts === undefined) return { status: undefined, busy: false, diagnostics };
+  const { status, busy } = await statusOfHost(facts);
+  return { status, busy, diagnostics };
+}
+
+/** The status of this host, and the records that it is made from. */
+export interface StatusOfHost {
+  readonly status: Status;
+  readonly busy: boolean;
+  readonly records: { readonly [slot in ImageSlot]: FoundRecord };
+}
+
+/** The same where the facts are known already. @throws {StoreError} */
+export async function statusOfHost(facts: HostFacts): Promise<StatusOfHost> {
   const [reboot, crash] = [findRecord("reboot"), findRecord("crash")];
-  const found = statusOf(facts, reboot.found, crash.found, await digests([reboot.found, crash.found]));
-  return { status: found, busy: reboot.busy || crash.busy, diagnostics };
+  const status = statusOf(facts, reboot.found, crash.found, await digests([reboot.found, crash.found]));
+  return { status, busy: reboot.busy || crash.busy, records: { reboot: reboot.found, crash: crash.found } };
 }
 
 /** The digests of the files that the recorded images came from, as they are now. */

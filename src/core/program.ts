@@ -1,10 +1,20 @@
 /**
  * The exit codes of the program: one table that the commands, `--help` and the documentation read.
- * The numbers above 1 are those of sysexits.h, which `systemctl status` shows by name; 130 is what shells report after Ctrl-C.
+ * Those below 64 are states that a caller asked for, not failures. The others are those of sysexits.h, which
+ * `systemctl status` shows by name; 130 is what shells report after Ctrl-C.
  */
 export const EXIT: { readonly [Name in ExitName]: { readonly code: number; readonly meaning: string } } = {
   ok: { code: 0, meaning: "Done" },
-  differs: { code: 1, meaning: "`diff` found differences, or `status --booted` found another system" },
+  differs: {
+    code: 1,
+    meaning: "`diff` found differences, `status --booted` another system, `status --check` another image",
+  },
+  notLoaded: { code: 2, meaning: "`status --check` found no image for a reboot" },
+  crashMissing: { code: 3, meaning: "`status --check` found no crash kernel" },
+  crashStale: {
+    code: 4,
+    meaning: "`status --check` found a crash kernel that is not the declared one, or is out of date",
+  },
   usage: { code: 64, meaning: "The command line is invalid" },
   data: { code: 65, meaning: "The profile, or another input, is invalid" },
   noinput: { code: 66, meaning: "A named file is missing or unreadable" },
@@ -20,6 +30,9 @@ export const EXIT: { readonly [Name in ExitName]: { readonly code: number; reado
 export type ExitName =
   | "ok"
   | "differs"
+  | "notLoaded"
+  | "crashMissing"
+  | "crashStale"
   | "usage"
   | "data"
   | "noinput"

@@ -31,7 +31,7 @@ export function alreadyLoaded(plan: Plan, facts: HostFacts, found: FoundRecord):
 const OF_THE_CALL: readonly string[] = PERMISSION_RULES.map(({ name }) => name);
 
 /** Whether two calls would hand the same bytes to the kernel in the same way. */
-function isSameCall(a: Call, b: Call): boolean {
+export function isSameCall(a: Call, b: Call): boolean {
   return canonical(a) === canonical(b);
 }
 

@@ -105,6 +105,20 @@ Deno.test("status gives metrics that end as OpenMetrics does, but not of a compa
   assertEquals([both.code, both.stdout], [64, ""]);
 });
 
+Deno.test("status --check prints a line for each image, and exits with the code of the worst", async () => {
+  const codes: { readonly [kind: string]: number } = {
+    ok: EXIT.ok.code,
+    differs: EXIT.differs.code,
+    "not-loaded": EXIT.notLoaded.code,
+    "crash-missing": EXIT.crashMissing.code,
+    "crash-stale": EXIT.crashStale.code,
+    undetermined: EXIT.unavailable.code,
+  };
+  const { code, stdout } = await run(["status", "--check"]);
+  const kinds = stdout.trimEnd().split("\n").map((line) => /^([a-z-]+): [A-Z]/.exec(line)?.[1] ?? "");
+  assertEquals(code, Math.max(...kinds.map((kind) => codes[kind] ?? NaN)), stdout);
+});
+
 Deno.test("status speaks as its schema says", async () => {
   const { code, stdout } = await run(["status", "-o", "json"]);
   assertEquals(code, 0);

@@ -1,7 +1,9 @@
 import type { Booted } from "../../app/booted.ts";
-import type { ExitName } from "../../core/program.ts";
+import { type ExitName, worse } from "../../core/program.ts";
+import { visible } from "../../core/text.ts";
+import type { HealthKind } from "../../state/health.ts";
 import type { Status } from "../../state/status.ts";
-import { type Command, type Invocation, type Option, outputOption, textOption } from "../command.ts";
+import { type Command, type Invocation, isSet, type Option, outputOption, textOption } from "../command.ts";
 import type { Ports } from "../ports.ts";
 import { complain, dataText, report, say } from "../report.ts";
 import { complainOfSide, sideEvents, writeDiff } from "./diff.ts";
@@ -12,33 +14,54 @@ const BOOTED_OPTION: Option = {
   doc: "Say whether the running system is what this declares, and how not; exit code 0 if it is, 1 if not",
 };
 
+const CHECK_OPTION: Option = {
+  name: "check",
+  doc: "Say in one line and by the exit code whether what is loaded is what these declare",
+};
+
 /** `warmboot status`. */
 export const status: Command = {
   name: "status",
-  usage: "",
-  words: { min: 0, max: 0 },
+  usage: "[PROFILE|PLAN...]",
+  words: { min: 0, max: Infinity },
   summary: "Say what is loaded, by whom and since when, and what the host allows",
   description:
-    "Holds what the kernel says (loaded or not) against the record that `warmboot load` left under /run/warmboot, and that against the files as they are now; says what memory is reserved for a crash kernel, and lists what on this host would prevent a load.",
-  options: [outputOption("text", "json", "yaml", "openmetrics"), BOOTED_OPTION],
+    "Holds what the kernel says (loaded or not) against the record that `warmboot load` left under /run/warmboot, and that against the files as they are now; says what memory is reserved for a crash kernel, and lists what on this host would prevent a load.\n--check is for monitoring: it prints one line for each profile or plan, about the image of its kind, and the exit code says the worst. Without any, an image for a reboot must be loaded, and where memory is reserved for it a crash kernel, each from files that are as they were.",
+  options: [outputOption("text", "json", "yaml", "openmetrics"), BOOTED_OPTION, CHECK_OPTION],
   examples: [
     { line: "warmboot status", doc: "Look" },
     { line: "warmboot status --booted web.yaml", doc: "After a reboot, in a script: did we get what was declared?" },
+    { line: "warmboot status --check web.yaml kdump.yaml", doc: "For a monitor: is what they declare loaded?" },
     { line: "warmboot status -o json", doc: "The same for a program" },
     { line: "warmboot status -o openmetrics", doc: "As metrics, for node_exporter's textfile collector" },
   ],
   exits: {
-    differs: "With --booted: the running system is not what the profile declares",
-    data: "The profile of --booted is invalid",
-    noinput: "The profile of --booted is missing or unreadable",
-    unavailable: "With --booted: it cannot be determined",
+    differs:
+      "With --booted: the running system is not what the profile declares. With --check: the image for a reboot is not",
+    notLoaded: "With --check: no image is loaded for a reboot",
+    crashMissing: "With --check: no crash kernel is loaded",
+    crashStale: "With --check: the crash kernel is not what is declared, or its files, memory or CPUs have changed",
+    data: "A named profile or plan is invalid",
+    noinput: "A named file is missing or unreadable",
+    unavailable: "With --booted or --check: it cannot be determined",
     permission: "The host may not be read",
   },
   run,
 };
 
 async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
+  const { words } = invocation;
   const declared = textOption(invocation, "booted");
+  if (isSet(invocation, "check")) {
+    const other = ["booted", "output"].find((name) => textOption(invocation, name) !== undefined);
+    if (other === undefined) return await runCheck(words, ports);
+    complain(`--check cannot be used with --${other}`, "Omit one of them", ports);
+    return "usage";
+  }
+  if (words.length > 0) {
+    complain(`Unexpected argument "${words[0]}" for status`, "Write --check PROFILE or --booted PROFILE", ports);
+    return "usage";
+  }
   const form = textOption(invocation, "output") ?? "text";
   if (declared !== undefined && form === "openmetrics") {
     complain("-o openmetrics cannot be used with --booted", "Omit one of them", ports);
@@ -52,6 +75,30 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   if (busy) say("Another warmboot is loading an image right now; this is how it was before", ports);
   ports.out.write(await statusText(status, form, ports));
   return "ok";
+}
+
+const HEALTH_EXITS: { readonly [kind in HealthKind]: ExitName } = {
+  ok: "ok",
+  differs: "differs",
+  "not-loaded": "notLoaded",
+  "crash-missing": "crashMissing",
+  "crash-stale": "crashStale",
+  undetermined: "unavailable",
+};
+
+async function runCheck(words: readonly string[], ports: Ports): Promise<ExitName> {
+  const { checkLoaded } = await import("../../app/check_loaded.ts");
+  let exit: ExitName = "ok";
+  for (const checked of await checkLoaded(words, sideEvents(ports))) {
+    if (checked.kind !== "health") {
+      exit = worse(exit, complainOfSide(checked, ports));
+      continue;
+    }
+    const { kind, message } = checked.health;
+    ports.out.write(`${kind}: ${visible(message)}\n`);
+    exit = worse(exit, HEALTH_EXITS[kind]);
+  }
+  return exit;
 }
 
 async function statusText(status: Status, form: string, { out }: Ports): Promise<string> {
