@@ -11,7 +11,7 @@ import type { ImageFile } from "./image_file.ts";
 export interface ContentReader extends Disposable {
   /** What an initrd holds, and whether these programs are in it. Undefined: a capture does not say. */
   initrd(file: ImageFile, sha256: string, programs: readonly string[]): Promise<InitrdContent | undefined>;
-  /** Whether a kernel is whole. Undefined: a capture does not say, or it is no image that is loaded as it is. */
+  /** Whether a kernel is whole. Undefined: a capture does not say, or it is not an image that is loaded as it is. */
   kernel(file: ImageFile, sha256: string, info: ImageInfo): Promise<KernelContent | undefined>;
 }
 

@@ -56,7 +56,7 @@ const LZMA_RUN = 0;
 const LZMA_OK = 0;
 const LZMA_STREAM_END = 1;
 const LZMA_BUF_ERROR = 10;
-/** The most that liblzma takes for a dictionary, bytes; encoders write up to 64 MiB unless they are told otherwise. */
+/** The most that liblzma takes for a dictionary, bytes; encoders write up to 64 MiB unless asked for more. */
 const LZMA_MEMORY_MAX = 512n << 20n;
 /** lzma_ret of what goes wrong with the data, by name: completes "its xz data …". */
 const LZMA_FAULTS: { readonly [code: number]: string } = {

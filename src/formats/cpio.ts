@@ -55,7 +55,7 @@ export interface CpioFault {
 export type CpioProgress =
   /** All of it was taken. */
   | { readonly kind: "more" }
-  /** Between entries stands a byte that begins neither an entry nor padding: where in the piece. */
+  /** Where in the piece a byte between entries begins neither an entry nor padding. */
   | { readonly kind: "other"; readonly taken: number }
   | ({ readonly kind: "fault" } & CpioFault);
 

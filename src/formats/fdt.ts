@@ -36,7 +36,7 @@ export interface DeviceProperty {
   readonly value: Uint8Array;
 }
 
-/** Why bytes are no device tree; completes "the device tree …". */
+/** Why bytes are not a device tree; completes "the device tree …". */
 export interface DeviceTreeFault {
   /** Completes "the device tree …". */
   readonly why: string;
@@ -62,7 +62,7 @@ interface Blocks {
   readonly bootCpu: number;
 }
 
-/** Reads the header, and holds it against the bytes. What lies behind the blocks may be missing: it is room for edits. */
+/** Reads the header, and compares it with the bytes. What follows the blocks may be missing: it is room for edits. */
 function blocksOf(view: DataView): Blocks | DeviceTreeFault {
   const size = view.byteLength;
   if (size < HEADER_SIZE || view.getUint32(0) !== MAGIC) return { why: "has no header that begins with 0xd00dfeed" };
@@ -149,7 +149,7 @@ function readNodes(bytes: Uint8Array, view: DataView, blocks: Blocks): DeviceNod
         if (end > structEnd) return { why: "has a property that reaches beyond its end" };
         if (nameEnd < 0 || nameEnd >= stringsEnd) return { why: "has a property whose name lies outside of it" };
         if (parent === undefined) return { why: "has a property outside of every node" };
-        if (parent.children.length > 0) return { why: `has a property behind the nodes of \`${parent.name || "/"}\`` };
+        if (parent.children.length > 0) return { why: `has a property after the nodes of \`${parent.name || "/"}\`` };
         const name = latin1(bytes.subarray(nameAt, nameEnd));
         parent.properties.push({ name, value: bytes.slice(at + 8, end) });
         at = align4(end);
@@ -172,7 +172,7 @@ function readNodes(bytes: Uint8Array, view: DataView, blocks: Blocks): DeviceNod
 
 /** A blob, and where the values of its properties lie in it. */
 export interface FlatTree {
-  /** Version 17, without room behind it. */
+  /** Version 17, without room for edits. */
   readonly bytes: Uint8Array;
   /** Offset of a property's value, bytes; by the very property of the tree. */
   offsetOf(property: DeviceProperty): number | undefined;

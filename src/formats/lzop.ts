@@ -81,7 +81,7 @@ const END_DISTANCE = 0x4000;
 
 /**
  * Unpacks one LZO1X stream (Documentation/staging/lzo.rst, Linux 6.12), which must give exactly `size` bytes. `state` is
- * how many literals the last instruction copied; 4 stands for more.
+ * how many literals the last instruction copied; 4 means more.
  */
 function unpackLzo1x(input: Uint8Array, output: Uint8Array): boolean {
   const size = output.length;

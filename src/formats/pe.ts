@@ -27,7 +27,7 @@ export interface PeFile {
   readonly extent: number;
 }
 
-/** A PE header that goes on behind the end of the file; `extent` is the least number of bytes that it asks for. */
+/** A PE header that goes on after the end of the file; `extent` is the least number of bytes that it asks for. */
 export interface CutPe {
   readonly kind: "cut-pe";
   readonly extent: number;

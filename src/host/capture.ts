@@ -61,7 +61,7 @@ function toRow(path: string, result: SourceResult, source: Source): readonly Row
   return [[path, text ?? { base64: bytes.toBase64() }]];
 }
 
-/** The text of UTF-8 bytes, a byte order mark included, or undefined if they are no UTF-8. */
+/** The text of UTF-8 bytes, a byte order mark included, or undefined if they are not UTF-8. */
 export function decodeUtf8(bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
@@ -174,7 +174,7 @@ function foreignFormat(value: unknown): Diagnostic | undefined {
   return {
     code: "facts-format",
     severity: "error",
-    message: `This is no capture in the form \`${CAPTURE_FORMAT}\``,
+    message: `This is not a capture in the form \`${CAPTURE_FORMAT}\``,
     path: ["format"],
     expected: `\`${CAPTURE_FORMAT}\``,
     found: describe(value.format),

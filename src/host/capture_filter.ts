@@ -39,7 +39,7 @@ function joined(kept: readonly string[]): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
-/** Keeps what a device tree says, without the room that firmware left behind it; anything else as it is. */
+/** Keeps what a device tree says, without the room that firmware left after it; anything else as it is. */
 export function keepUsedTree(bytes: Uint8Array): Uint8Array {
   return bytes.subarray(0, usedSize(bytes) ?? bytes.length);
 }

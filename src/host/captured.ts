@@ -8,7 +8,7 @@ import { type SourceName, SOURCES } from "./sources.ts";
 /** One file of a source as it was captured. */
 export interface Found extends SourcePath {
   readonly bytes: Uint8Array;
-  /** The bytes as text, without the newline at the end; one character per byte if they are no UTF-8. */
+  /** The bytes as text, without the newline at the end; one character per byte if they are not UTF-8. */
   readonly text: string;
   readonly utf8: boolean;
 }

@@ -28,11 +28,11 @@ export interface CapturedImage {
   readonly size: number;
   /** 64 lower-case hex digits. */
   readonly sha256: string;
-  /** What tells what it is: its headers. */
+  /** Its headers, which say what it is. */
   readonly ranges: readonly CapturedRange[];
   /** What kexec_load would place of it. */
   readonly parts: readonly CapturedPart[];
-  /** What an arm64 kernel says of itself, which stands far behind its headers. */
+  /** What an arm64 kernel says of itself, which is far after its headers. */
   readonly banner?: string;
   /** What reading it through as a kernel found. */
   readonly kernel?: KernelContent;

@@ -6,7 +6,7 @@ import type { Iomem } from "./iomem.ts";
 export interface MemmapEntry {
   /** Physical address of its first byte. */
   readonly start: bigint;
-  /** Physical address behind its last byte. */
+  /** Physical address after its last byte. */
   readonly end: bigint;
   /** Its type, as the file says. */
   readonly type: string;
@@ -92,7 +92,7 @@ export interface HostFacts {
   readonly release: string;
   /** As uname -v. */
   readonly version?: string;
-  /** What tells this boot from others. */
+  /** An identifier of this boot. */
   readonly bootId?: string;
   /** The running kernel's command line. */
   readonly cmdline?: string;

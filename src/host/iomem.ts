@@ -4,7 +4,7 @@ import { compareStart, contains, normalise, type Range } from "../core/range.ts"
 
 /** One line of /proc/iomem and the lines nested under it. The end is exclusive here, inclusive in the file. */
 export interface IomemNode extends Range {
-  /** The label behind the colon. */
+  /** The label after the colon. */
   readonly name: string;
   /** The lines nested under it. */
   readonly children: readonly IomemNode[];
@@ -12,7 +12,7 @@ export interface IomemNode extends Range {
 
 /**
  * The memory map of /proc/iomem. `zeroed`: the reader lacked CAP_SYS_ADMIN, so that the kernel wrote every address as
- * zero; the names are right, the addresses unknown, and every range is empty. `absent`: there is no such file, or
+ * zero; the names are right, the addresses unknown, and every range is empty. `absent`: the file does not exist, or
  * nothing in it.
  */
 export interface Iomem {
@@ -37,7 +37,7 @@ export function nodesNamed(iomem: Iomem, name: string): readonly IomemNode[] {
 
 /**
  * The memory that the running kernel manages: top-level lines named exactly `System RAM`; `System RAM (kmem)` and its
- * like belong to a driver. In the file's order; nested lines are not taken out. Empty also where the addresses are
+ * like belong to a driver. In the file's order; nested lines are not removed. Empty also where the addresses are
  * unknown: look at `visibility` first.
  */
 export function systemRam(iomem: Iomem): readonly Range[] {

@@ -38,7 +38,7 @@ function syntaxOffset(text: string, reason: string): number {
 }
 
 /**
- * Where a value stands in a JSON text, by its keys: the innermost key that is found. Each key is searched behind the one
+ * Where a value is in a JSON text, by its keys: the innermost key that is found. Each key is searched after the one
  * before, which finds the right place in a capture, whose keys do not recur.
  */
 export function locatePath(text: string, file: string, path: Path): Position {

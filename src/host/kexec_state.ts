@@ -4,7 +4,7 @@ import type { KexecState } from "./facts.ts";
 import type { Range } from "../core/range.ts";
 import { DECIMAL, FLAG, LOADS, oneValue, type ValueForm } from "./one_value.ts";
 
-/** Lines `start-end`, hexadecimal without 0x, both ends inclusive; an empty file is no range. */
+/** Lines `start-end`, hexadecimal without 0x, both ends inclusive; an empty file has no range. */
 const RANGES: ValueForm<readonly Range[]> = {
   expected: "lines of ranges such as 40000000-4fffffff",
   read(text) {

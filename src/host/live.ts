@@ -27,9 +27,9 @@ function readSource(path: string): SourceResult {
 }
 
 function readBytes(path: string): Uint8Array {
-  // Opening such a link gives a namespace, which cannot be read; what tells is the link's text.
+  // Opening such a link gives a namespace, which cannot be read; the link's text is what counts.
   if (path.startsWith("/proc/self/ns/")) return new TextEncoder().encode(`${Deno.readLinkSync(path)}\n`);
-  // All memory: what tells is where it is mapped.
+  // All memory; only where it is mapped is needed.
   if (path === "/proc/kcore") return readHead(path, programHeadersEnd);
   // A folder for each node: it reads as the blob that would make it.
   if (path === "/proc/device-tree") return flattenFolder(Deno.realPathSync(path), TREE_FOLDER);

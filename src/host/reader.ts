@@ -4,11 +4,11 @@ export type SourceResult =
   | { readonly kind: "absent" }
   | { readonly kind: "error"; readonly error: string };
 
-/** Where facts come from: the live host, or a capture. Two readers behind one interface. */
+/** Where facts come from: the live host, or a capture. Two readers with one interface. */
 export interface HostReader {
   /**
    * A directory reads as no bytes, a link under /proc/self/ns as its target, /proc/config.gz as what it unpacks to,
-   * /proc/kcore as its headers, /proc/device-tree as the blob that its folders stand for.
+   * /proc/kcore as its headers, /proc/device-tree as the blob that its folders represent.
    */
   read(path: string): SourceResult;
   /** The names in a directory, sorted as numbers where they are numbers; empty if there is none. */

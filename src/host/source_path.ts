@@ -1,17 +1,17 @@
 import type { HostReader } from "./reader.ts";
 import { SOURCES } from "./sources.ts";
 
-/** One file that a source's path stands for. */
+/** One file that a source's path names. */
 export interface SourcePath {
   readonly path: string;
-  /** The number that `*` stands for. */
+  /** The number in place of `*`. */
   readonly index?: number;
   /** The word that was chosen of `{a,b}`. */
   readonly field?: string;
 }
 
 /**
- * The files that a path of the table stands for on a host, by number, then in the order of the braces. None if the path
+ * The files that a path of the table names on a host, by number, then in the order of the braces. None if the path
  * names the running release and that is not known.
  */
 export function expandPath(

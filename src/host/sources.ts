@@ -149,7 +149,7 @@ const ROWS = {
   ),
   deviceTree: binary(
     ["/sys/firmware/fdt", "/proc/device-tree"],
-    "The device tree that the running kernel was given (drivers/of/fdt.c; the second place flattened anew)",
+    "The device tree that the running kernel was given (drivers/of/fdt.c; the second place is flattened again)",
     keepUsedTree,
   ),
   vmcoreinfo: text("/sys/kernel/vmcoreinfo", "Address and size of the vmcoreinfo note (kernel/ksysfs.c)"),
@@ -160,7 +160,7 @@ const ROWS = {
   kcore: {
     ...binary(
       "/proc/kcore",
-      "Where the running kernel maps itself and the memory: the program headers, and nothing behind them (fs/proc/kcore.c)",
+      "Where the running kernel maps itself and the memory: the program headers, and nothing after them (fs/proc/kcore.c)",
     ),
     rare: true,
   },

@@ -31,7 +31,7 @@ export function systemFacts(from: Captured, report: Report): SystemFacts {
   });
 }
 
-/** The running command line, unless it has bytes that are no UTF-8: handed on as text, they would change. */
+/** The running command line, unless it has bytes that are not UTF-8: handed on as text, they would change. */
 function cmdline(from: Captured, report: Report): string | undefined {
   const found = from.one("cmdline");
   if (found?.utf8 === false) return void report(malformed(found, "text in UTF-8"));

@@ -11,7 +11,7 @@ const OLD_TEXT_OFFSET = 0x80000n;
 
 /**
  * Recognises an arm64 Image by the magic number at byte 56 (Documentation/arch/arm64/booting.rst, Linux 7.3). The header
- * is little-endian whatever the kernel is. It does not tell the file's size; its PE header does, where there is one.
+ * is little-endian whatever the kernel is. It does not say the file's size; its PE header does, where there is one.
  */
 export function probeArm64Image(source: ByteSource, head: Fields): ImageInfo | undefined {
   if (head.size < 64 || head.u32(56) !== 0x644d5241) return undefined;

@@ -11,7 +11,7 @@ const BANNER_MAX = 512;
 const CHUNK = 1 << 20;
 
 /**
- * The version string of an uncompressed Linux kernel, whose headers do not tell it: what it says of itself when it boots.
+ * The version string of an uncompressed Linux kernel, whose headers do not have it: what it says of itself when it boots.
  * Reads the kernel up to there; undefined where it says nothing.
  */
 export function findBanner(source: ByteSource): string | undefined {

@@ -42,7 +42,7 @@ const ARM64_RULES: readonly Rule<Arm64Image>[] = [
   {
     // Segments begin on a page, and the base on a multiple of 2 MiB.
     holds: (image) => image.textOffset % 4096n === 0n,
-    message: ({ textOffset }) => `its text_offset ${formatAddress(textOffset)} is no multiple of a page`,
+    message: ({ textOffset }) => `its text_offset ${formatAddress(textOffset)} is not a multiple of a page`,
   },
 ];
 

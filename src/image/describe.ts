@@ -34,7 +34,7 @@ const ELF_MACHINES: {
 
 /**
  * The machine that an image is for, as `uname -m` names it, but `i386` for every 32-bit x86. Undefined where the image
- * does not tell: compressed files, x86 kernels before boot protocol 2.12, machines that are not known.
+ * does not say: compressed files, x86 kernels before boot protocol 2.12, machines that are not known.
  */
 export function machineOf(info: ImageInfo): string | undefined {
   switch (info.kind) {
@@ -62,7 +62,7 @@ export function protocolName(protocol: number): string {
   return `${protocol >> 8}.${String(protocol & 0xff).padStart(2, "0")}`;
 }
 
-/** The release of a Linux kernel, as `uname -r` will say it; undefined where the headers do not tell. */
+/** The release of a Linux kernel, as `uname -r` will say it; undefined where the headers do not say. */
 export function imageRelease(info: ImageInfo): string | undefined {
   if (info.kind === "uki") return info.release;
   if (info.kind === "arm64-image") return info.versionString?.split(" ", 1)[0];
@@ -70,7 +70,7 @@ export function imageRelease(info: ImageInfo): string | undefined {
   return info.kind === "bzimage" && / \(.*\) #/.test(info.versionString ?? "") ? info.release : undefined;
 }
 
-/** The build of a Linux kernel, as `uname -v` will say it: `#1 SMP ...`; undefined where the headers do not tell. */
+/** The build of a Linux kernel, as `uname -v` will say it: `#1 SMP ...`; undefined where the headers do not say. */
 export function imageVersion(info: ImageInfo): string | undefined {
   // "release (builder) #number ..." (arch/x86/boot/version.c): the builder may hold parentheses, "(" and "#" of its own.
   const isLinux = info.kind === "bzimage" || info.kind === "arm64-image";

@@ -14,7 +14,7 @@ import { MULTIBOOT_WINDOW, multibootOf } from "../formats/multiboot.ts";
 import type { ElfImage, ImageInfo, NotKernel } from "./image.ts";
 import { damaged, NAME_THE_KERNEL, truncated } from "./probe.ts";
 
-/** The types of ELF file that are no kernel; a kernel is ET_EXEC or ET_DYN. */
+/** The types of ELF file that are not kernels; a kernel is ET_EXEC or ET_DYN. */
 const OTHER_TYPES: { readonly [type: number]: Pick<NotKernel, "what" | "hint"> } = {
   1: { what: "a kernel module, or another relocatable ELF object", hint: NAME_THE_KERNEL },
   4: { what: "an ELF core dump", hint: "A dump is read with crash or gdb; name the kernel itself" },

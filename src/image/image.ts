@@ -11,7 +11,7 @@ export interface BzImage {
   readonly versionString?: string;
   /** Its first word. */
   readonly release?: string;
-  /** Sectors of real-mode code behind the first. */
+  /** Sectors of real-mode code after the first. */
   readonly setupSects: number;
   /** A bzImage, not a zImage. */
   readonly loadedHigh: boolean;
@@ -45,7 +45,7 @@ export interface BzImage {
     readonly length: number;
     readonly compression: Compression | "unknown";
   };
-  /** The setup header as it stands in the file, from byte 0x1f1 to where the header says that it ends. */
+  /** The setup header as it is in the file, from byte 0x1f1 to where the header says that it ends. */
   readonly header: Uint8Array;
   /** Whether a PE certificate table is attached (Secure Boot signature); says nothing of its validity. */
   readonly signed: boolean;
@@ -91,7 +91,7 @@ export interface Uki {
   readonly machine: number;
   /** Its sections. */
   readonly sections: readonly PeSection[];
-  /** The kernel's release, where a `.uname` section tells it. */
+  /** The kernel's release, where a `.uname` section says it. */
   readonly release?: string;
   /** Whether a PE certificate table is attached. */
   readonly signed: boolean;
@@ -136,7 +136,7 @@ export interface ElfImage {
   readonly multiboot?: 1 | 2;
 }
 
-/** A file that begins with a compression's magic number: a kernel or an initrd inside, which only unpacking tells. */
+/** A file that begins with a compression's magic number: a kernel or an initrd inside, which only unpacking shows. */
 export interface CompressedFile {
   /** What it is. */
   readonly kind: "compressed";
@@ -176,7 +176,7 @@ export interface RelocationSet {
   readonly count: number;
 }
 
-/** A kernel as its payload unpacks: an ELF file, and the relocations behind it. */
+/** A kernel as its payload unpacks: an ELF file, and the relocations after it. */
 export interface Vmlinux {
   /** The file's headers; what ends a part in zeros counts as memory, not as bytes of the file. */
   readonly elf: ElfImage;

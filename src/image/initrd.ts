@@ -11,11 +11,11 @@ const PADDING_LIMIT = 65536;
 /**
  * Says what a file named as initrd is, by its content alone, as the kernel will look at it (init/initramfs.c): NUL bytes
  * are skipped, then comes a cpio archive or a compressed one. What follows the first archive is not looked at, so that
- * early microcode with a compressed archive behind it is `cpio`.
+ * early microcode with a compressed archive after it is `cpio`.
  */
 export function identifyInitrd(source: ByteSource): InitrdInfo {
   if (source.size === 0) {
-    return { kind: "unknown", what: "an empty file", hint: "Make the initrd anew, or leave `initrd` out" };
+    return { kind: "unknown", what: "an empty file", hint: "Create the initrd again, or leave `initrd` out" };
   }
   const padding = paddingOf(source);
   const start = source.read(padding, 4096);
@@ -24,7 +24,7 @@ export function identifyInitrd(source: ByteSource): InitrdInfo {
     if (padding % 4 !== 0) {
       return {
         kind: "unknown",
-        what: `a cpio archive behind ${padding} NUL bytes, where the kernel looks only at multiples of 4`,
+        what: `a cpio archive after ${padding} NUL bytes, where the kernel looks only at multiples of 4`,
         hint: "Pad it to a multiple of 4 bytes",
       };
     }
@@ -32,7 +32,7 @@ export function identifyInitrd(source: ByteSource): InitrdInfo {
       return {
         kind: "unknown",
         what: `a truncated cpio archive: ${source.size} bytes, less than one header`,
-        hint: "Make the initrd anew",
+        hint: "Create the initrd again",
       };
     }
     return { kind: "cpio", format };
@@ -44,7 +44,7 @@ export function identifyInitrd(source: ByteSource): InitrdInfo {
       what: `packed with ${compression} in a variant that the kernel does not unpack`,
       hint: compression === "lz4"
         ? "Pack it with `lz4 -l`, the legacy format"
-        : `Pack it anew, as one ${compression} frame`,
+        : `Pack it again, as one ${compression} frame`,
     };
   }
   const info = identifyKernel(source);
@@ -69,7 +69,7 @@ function paddingOf(source: ByteSource): number {
   return 0;
 }
 
-/** Why the kernel that boots would not unpack this initrd; undefined if it would, as far as the first bytes tell. */
+/** Why the kernel that boots would not unpack this initrd; undefined if it would, as far as the first bytes show. */
 export function initrdObjection(info: InitrdInfo): { readonly message: string; readonly hint?: string } | undefined {
   if (info.kind === "cpio" && info.format === "odc") {
     return {

@@ -4,7 +4,7 @@ import { MULTIBOOT_LOADERS, multibootOf } from "../formats/multiboot.ts";
 import { NAME_THE_KERNEL } from "./probe.ts";
 import { printable, shorten } from "../core/text.ts";
 
-/** How files that are no kernel are known: bytes, one character each, at an offset. The first row that fits counts. */
+/** How files that are not kernels are known: bytes, one character each, at an offset. The first row that fits counts. */
 interface KnownFormat {
   readonly offset: number;
   readonly magic: string;
@@ -81,7 +81,7 @@ const TEXTS: readonly { readonly pattern: RegExp; readonly what: (found: string)
     { pattern: /^/, what: () => "a text file", hint: NAME_THE_KERNEL },
   ];
 
-/** What a file that is no known image seems to be, by its first 64 KiB. */
+/** What a file that is not a known image seems to be, by its first 64 KiB. */
 export function knownFormatOf(source: ByteSource): NotKernel {
   if (source.size === 0) {
     return { kind: "not-kernel", what: "an empty file", hint: "Its copy or download probably failed: fetch it again" };

@@ -21,7 +21,7 @@ export const UNPACKED_KERNEL_MAX: number = 1 << 30;
 
 /**
  * The payload of a bzImage, an ELF kernel and its relocations (arch/x86/boot/compressed/Makefile, Linux 6.12). Its last
- * four bytes tell the unpacked size: part of gzip's own format, and appended to every other (size_append in
+ * four bytes are the unpacked size: part of gzip's own format, and appended to every other (size_append in
  * scripts/Makefile.lib). Undefined: there is none, or not one that could be unpacked.
  */
 export function kernelPayload(source: ByteSource, { payload }: BzImage): KernelPayload | undefined {
@@ -59,7 +59,7 @@ export function packedImage(source: ByteSource, info: ImageInfo): PackedImage | 
   }
   if (info.kind !== "efi-zboot" || machineOf(info) !== "aarch64") return undefined;
   const { offset, length } = info.payload;
-  // The name in the header has changed over time (xz and xzkern, zstd and zstd22); the stream itself tells.
+  // The name in the header has changed over time (xz and xzkern, zstd and zstd22); the stream itself says it.
   const packing = compressionOf(source.read(offset, 64));
   return packing === undefined || packing === "none" ? undefined : { offset, length, packing };
 }

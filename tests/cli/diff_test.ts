@@ -100,7 +100,7 @@ Deno.test("status --booted says whether this system is what a profile declares, 
   write("vmlinux", elf());
   const mute = await run(["status", "--booted", write("mute.yaml", declared.replace("here", "vmlinux"))]);
   assertEquals(mute.code, EXIT.unavailable.code, mute.stdout + mute.stderr);
-  assertStringIncludes(mute.stderr, "does not tell the kernel's release");
+  assertStringIncludes(mute.stderr, "does not say the kernel's release");
   const no = await run(["status", "--booted", web, "-o", "json"]);
   assertEquals([no.code, JSON.parse(no.stdout).same], [EXIT.differs.code, false]);
   assertStringIncludes(no.stderr, "is not what");

@@ -273,7 +273,7 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
       "Choose one: --uki-profile rescue",
     ],
     [["--uki", at("u.efi"), "--extract", at("new"), "--uki-profile", "a"], EXIT.data.code, "has no profiles"],
-    [["--newest", "--uki-profile", "a"], EXIT.usage.code, "of no use with --newest"],
+    [["--newest", "--uki-profile", "a"], EXIT.usage.code, "has no effect with --newest"],
     [["--uki", at("u.efi"), "--extract", at("there.yaml")], EXIT.io.code, "Cannot write"],
     [["--uki", at("u.efi"), "--extract", at("new"), "--out", at("no/x.yaml")], EXIT.io.code, "There is no folder"],
     [["--uki", at("latin.efi"), "--extract", at("new")], EXIT.data.code, "not UTF-8"],
@@ -285,7 +285,7 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
     [["--newest", "--root", at("esp")], EXIT.noinput.code, "There is no kernel"],
     [["--root", at("esp"), "--facts", FACTS], EXIT.noinput.code, "6.1.0-41-amd64 is not found"],
     [["--newest", "--running"], EXIT.usage.code, "exclude one another"],
-    [["--newest", "--extract", at("out")], EXIT.usage.code, "of no use with --newest"],
+    [["--newest", "--extract", at("out")], EXIT.usage.code, "has no effect with --newest"],
   ];
   for (const [args, code, says] of refused) {
     const result = await init(...args);

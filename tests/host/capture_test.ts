@@ -136,7 +136,7 @@ pure("text that is not JSON is refused with its place", () => {
 pure("a file of another form or version is refused by that alone", () => {
   const hint = (text: string) => parseCapture(text, "facts.json").diagnostics.map(({ hint }) => hint);
   assertEquals(problems('{ "format": "warmboot.facts/2",\n "hosts": [] }'), [
-    'facts.json:1:3 facts-format This is no capture in the form `warmboot.facts/1` ("warmboot.facts/2")',
+    'facts.json:1:3 facts-format This is not a capture in the form `warmboot.facts/1` ("warmboot.facts/2")',
   ]);
   assertMatch(hint('{"format":"warmboot.facts/2"}')[0] ?? "", /Another version/);
   assertMatch(hint('{"format":"warmboot.plan/1"}')[0] ?? "", /the file that `warmboot facts` wrote/);

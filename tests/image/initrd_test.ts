@@ -34,7 +34,7 @@ test("NUL bytes before an archive are padding, across reads too", () => {
 });
 
 test("an archive at an odd place is one that the kernel does not find", () => {
-  assertStringIncludes(whatOf(identified(new Uint8Array(5), cpio(FILES))), "behind 5 NUL bytes");
+  assertStringIncludes(whatOf(identified(new Uint8Array(5), cpio(FILES))), "after 5 NUL bytes");
 });
 
 test("compressed archives are known by what the kernel knows", () => {

@@ -53,7 +53,7 @@ function unpackingVerdict(input: RuleInput): Verdict | undefined {
       "Use a smaller initrd",
     );
   }
-  // Without `root=` they go to a tmpfs, which takes half of the memory unless it is told otherwise.
+  // Without `root=` they go to a tmpfs, which takes half of the memory unless mounted otherwise.
   return files <= total / 2n
     ? undefined
     : warn(`${says}, more than half of the ${formatSize(total)} of memory`, "Use a smaller initrd");

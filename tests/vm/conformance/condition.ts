@@ -152,7 +152,7 @@ export interface Unreachable {
 /** Every error of kexec_load(2), the page of both calls, in our words. */
 export const PAGE_ERRORS = {
   "crash-range": { errno: "EADDRNOTAVAIL", about: "a segment of a crash image lies outside of the crash reservation" },
-  "page-size": { errno: "EADDRNOTAVAIL", about: "a segment's address or size is no multiple of the page size" },
+  "page-size": { errno: "EADDRNOTAVAIL", about: "a segment's address or size is not a multiple of the page size" },
   "descriptor": { errno: "EBADF", about: "the kernel's or the initrd's descriptor is not valid" },
   "crash-loading": { errno: "EBUSY", about: "another crash kernel is being loaded" },
   "crash-in-use": { errno: "EBUSY", about: "a crash kernel is in use" },
@@ -162,7 +162,7 @@ export const PAGE_ERRORS = {
   "overlap": { errno: "EINVAL", about: "two segments overlap" },
   "nul": { errno: "EINVAL", about: "the command line does not end with a NUL" },
   "empty": { errno: "EINVAL", about: "the kernel or the initrd is an empty file" },
-  "not-open": { errno: "ENOEXEC", about: "the kernel's descriptor is no open file" },
+  "not-open": { errno: "ENOEXEC", about: "the kernel's descriptor is not an open file" },
   "format": { errno: "ENOEXEC", about: "the kernel file is none that the kernel can load" },
   "memory": { errno: "ENOMEM", about: "memory cannot be allocated" },
   "capability": { errno: "EPERM", about: "the caller lacks CAP_SYS_BOOT" },

@@ -14,7 +14,7 @@ const NOT_ON_THE_PAGE: readonly string[] = ["parisc", "aarch64", "riscv", "loong
 const LIST: readonly Condition[] = [
   {
     id: "segment-address",
-    title: "A segment's address is no multiple of the page size",
+    title: "A segment's address is not a multiple of the page size",
     page: "page-size",
     attempt: (places) => load(places, { pieces: [{ ...piece(places), mem: places.free + 16n }] }),
     answer: "EADDRNOTAVAIL",
@@ -22,7 +22,7 @@ const LIST: readonly Condition[] = [
   },
   {
     id: "segment-memory-size",
-    title: "A segment's size is no multiple of the page size",
+    title: "A segment's size is not a multiple of the page size",
     page: "page-size",
     attempt: (places) => load(places, { pieces: [{ ...piece(places), memsz: 5000n }] }),
     answer: "EADDRNOTAVAIL",

@@ -44,10 +44,10 @@ The kernels are Debian's, for amd64 of Linux 6.1 and 6.12, for arm64 of 6.1, in 
 fails where a kernel or warmboot answers otherwise than here.
 
 - **kernel** is what the kernel's source has it answer: an errno, or *accepted*.
-- **man page** tells whether kexec_load(2), the page of both calls, has this case of the error.
+- **man page** says whether kexec_load(2), the page of both calls, has this case of the error.
 - **warmboot** names the check that fails, or the diagnostic that is given, before any call
   ([diagnostics.md](diagnostics.md) has them all). *Stored plan* marks what no profile can ask for, and an edited plan can.
-  Where nothing tells beforehand, it is the cause that is told after the refusal.
+  Where nothing says so before, it is the cause that is named after the refusal.
 - **seen** is what the kernel answered; *not there*, that this kernel has no such state. Debian's kernel for arm64 is built
   without kexec_file_load, and answers ENOSYS whatever else may be wrong; warmboot says \`call-available\` there.
 
@@ -55,7 +55,7 @@ ${sections.join("\n\n")}
 
 ## Architectures
 
-\`arch\` of a profile stands in the upper bits of the flags of kexec_load. The kernels take their own and
+\`arch\` of a profile is in the upper bits of the flags of kexec_load. The kernels take their own and
 \`KEXEC_ARCH_DEFAULT\`.
 
 ${table(CONDITIONS.filter(({ group }) => group === "architecture"), seen)}

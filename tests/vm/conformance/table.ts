@@ -18,7 +18,7 @@ export function stateOf({ state = "as it booted" }: Condition): typeof STATES[nu
 export const UNREACHABLE: readonly Unreachable[] = [
   {
     errno: "ENOEXEC",
-    title: "The kernel's descriptor is no open file",
+    title: "The kernel's descriptor is not an open file",
     call: "kexec_file_load",
     page: "not-open",
     why: "The man page has it, and the kernels do not: they answer EBADF, as above",

@@ -28,7 +28,7 @@ const UNSEEN: readonly Condition[] = [
   },
   {
     id: "entry-zeros",
-    title: "The entry lies in a segment, behind its bytes",
+    title: "The entry lies in a segment, after its bytes",
     attempt: (places) => load(places, { entry: places.free + 16n }),
     answer: "accepted",
     ours: { by: "profile", says: "segment-entry" },
