@@ -31,6 +31,9 @@ const ADDABLE: { readonly [path: string]: { readonly parameters: boolean } } = {
   "cmdline.append": { parameters: true },
 };
 
+/** Keys whose value is a file: a path, or a map of `path` and `sha256`. */
+const FILE_KEYS: readonly string[] = ["kernel", "initrd", "dtb"];
+
 /** The keys `key+`, from the root. */
 export const ADDING_KEYS: readonly Path[] = Object.keys(ADDABLE).map((key) => `${key}+`.split("."));
 
@@ -65,6 +68,13 @@ export function originAt(origin: Origin, path: Path): Origin {
 }
 
 function overlay(below: Traced | undefined, above: Traced, at: Path, report: Report): Traced {
+  if (isPathOver(below, above, at)) {
+    const path: Traced = {
+      value: { path: above.value },
+      origin: { ...above.origin, parts: new Map([["path", above.origin]]) },
+    };
+    return overlay(below, path, at, report);
+  }
   if (!isMap(above.value)) return above;
   const parts = new Map<string, Traced>();
   if (isMap(below?.value)) { for (const key of Object.keys(below.value)) parts.set(key, partOf(below, key)); }
@@ -83,6 +93,11 @@ function overlay(below: Traced | undefined, above: Traced, at: Path, report: Rep
     value: Object.fromEntries(entries.map(([key, { value }]) => [key, value])),
     origin: { ...above.origin, parts: new Map(entries.map(([key, { origin }]) => [key, origin])) },
   };
+}
+
+/** A bare path replaces the path of a file below it, and keeps its pin, as `{ path }` does. */
+function isPathOver(below: Traced | undefined, above: Traced, at: Path): boolean {
+  return at.length === 1 && FILE_KEYS.includes(String(at[0])) && typeof above.value === "string" && isMap(below?.value);
 }
 
 /** The list that `key+` adds to; undefined for any other key. */

@@ -47,6 +47,32 @@ pure("maps merge key by key, at any depth; lists and scalars replace", () => {
   assertEquals(profile.cmdline, { kind: "edit", reuse: true, remove: [], set: [], append: ["x"] });
 });
 
+pure("a path replaces the path of a pinned file and keeps the pin, however it is written", () => {
+  const sha256 = "a".repeat(64);
+  const base = { "p/base.yaml": `kernel: { path: k, sha256: ${sha256} }\ninitrd: { path: i, sha256: ${sha256} }\n` };
+  for (const [kernel, initrd] of [["other", "other"], ["{ path: other }", "{ path: other }"]]) {
+    const text = `version: 1\nextends: base.yaml\nkernel: ${kernel}\ninitrd: ${initrd}\n`;
+    const profile = valid(text, base);
+    assertEquals(profile.kernel, { path: "p/other", sha256 });
+    assertEquals(profile.initrd, [{ path: "p/other", sha256 }]);
+    const { merged } = parsed(text, base);
+    assert(merged !== undefined);
+    const rows = originRows(merged).filter(({ path }) => path[0] === "kernel");
+    assertEquals(rows.map(({ path, file, line }) => `${path.join(".")} ${file}:${line}`), [
+      "kernel.path p/web.yaml:3",
+      "kernel.sha256 p/base.yaml:1",
+    ]);
+  }
+  // A list replaces as a whole, and a list below has no one pin to keep.
+  assertEquals(valid("version: 1\nextends: base.yaml\ninitrd: [other]\n", base).initrd, [{ path: "p/other" }]);
+  assertEquals(
+    valid("version: 1\nextends: base.yaml\ninitrd: other\n", {
+      "p/base.yaml": `kernel: k\ninitrd: [{ path: i, sha256: ${sha256} }]\n`,
+    }).initrd,
+    [{ path: "p/other" }],
+  );
+});
+
 pure("`+` adds to the list below, of files and of parameters, whether it is written as a list or not", () => {
   const profile = valid("version: 1\nextends: base.yaml\ninitrd+: [b, c]\ncmdline+: quiet panic=5\n", {
     "p/base.yaml": "kernel: k\ninitrd: a\ncmdline: root=/dev/vda ro\n",
