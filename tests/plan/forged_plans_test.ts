@@ -203,7 +203,7 @@ Deno.test({
     const read = (changed: string) => readOwn(new TextEncoder().encode(changed), "p.json", true);
     assert(read(text)?.value !== undefined);
     const refused: readonly (readonly [from: string, to: string, says: string])[] = [
-      ['"entry":', '"entry": "0x0", "entry":', "A key occurs twice"],
+      ['"entry":', '"entry": "0x0", "entry":', "a key occurs twice"],
       ['"flagBits":', '"flagbits": "0x0", "flagBits":', "flagbits"],
       ['"kind": "file"', '"kind": "toString"', "a file, what one unpacks to, bytes or zero"],
       ['"syscall": "kexec_load"', '"syscall": "constructor"', "a call of kexec_file_load or kexec_load"],
