@@ -29,6 +29,7 @@ export const CATALOGUE = {
   // Profiles: their meaning.
   "unsupported-version": { exit: "data", about: "A profile has a version that this warmboot does not read" },
   "conflict": { exit: "data", about: "Two keys are mutually exclusive, or one would be ignored" },
+  "suspicious": { exit: "data", about: "A value is valid, but probably not what is meant" },
   "cmdline-quote": { exit: "data", about: "A command line has an unclosed double quote" },
   "cmdline-character": { exit: "data", about: "A parameter has a character that would not reach the kernel unchanged" },
   "cmdline-no-match": { exit: "data", about: "A `remove` matches no parameter of the command line" },

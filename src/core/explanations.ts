@@ -105,6 +105,11 @@ export const EXPLANATIONS: { readonly [Code in DiagnosticCode]: Explanation } = 
     example: check(`${KERNEL}entry: 0x100000\n`),
     remedy: "Remove one of the keys; the hint says which ones can be combined.",
   },
+  "suspicious": {
+    why: "No shell reads a profile, and YAML keeps a comma between two words of a text. The value is used as it is.",
+    example: check(`${KERNEL}cmdline: { reuse: true, append: "quiet, panic=5" }\n`),
+    remedy: "Write what is meant; the hint shows the form. `--strict` makes this an error.",
+  },
   "cmdline-quote": {
     why: "The kernel ends an unclosed quote at the end of the command line and cannot escape one, so that everything " +
       "after it would belong to one parameter.",

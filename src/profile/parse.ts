@@ -2,6 +2,7 @@ import { basename, extname } from "@std/path/posix";
 import { type Checked, type Diagnostic, hasErrors, type Path } from "../core/diagnostic.ts";
 import { isMap, suggestedKey } from "../core/shape.ts";
 import { conflictsOf } from "./conflicts.ts";
+import { suspicionsOf } from "./suspicions.ts";
 import { FIELDS, KEY_ADVICE, PROFILE, type Stated } from "./fields.ts";
 import { type Layer, readLayer, readLayerText } from "./layer.ts";
 import { collectLayers, type LayerContext, pathBeside } from "./layers.ts";
@@ -90,6 +91,7 @@ function decodeMerged(merged: Traced, file: string, report: (problem: Diagnostic
   });
   const profile = profileOf(stated, statedKeys(Object.keys(map)), file, besideFile);
   conflictsOf(profile).forEach(report);
+  suspicionsOf(profile).forEach(report);
   return profile;
 }
 

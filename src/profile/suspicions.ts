@@ -1,0 +1,97 @@
+import type { Diagnostic, Path } from "../core/diagnostic.ts";
+import { formatSize } from "../core/number.ts";
+import { shown } from "./cmdline/problem.ts";
+import { kernelParameter, parseCmdline } from "./cmdline/cmdline.ts";
+import type { FileRef, Profile } from "./profile.ts";
+
+/** What is valid as it is written, and probably not what is meant. */
+interface Suspicion {
+  readonly message: string;
+  readonly path: Path;
+  readonly hint: string;
+}
+
+/** Less memory than any host has that boots Linux, bytes. */
+const LEAST_MEMORY = 1n << 20n;
+
+/** What a shell would expand in a path, and a profile does not. `${` has its own meaning and is not among them. */
+const SHELL: readonly { readonly what: string; readonly found: RegExp }[] = [
+  { what: "a command substitution", found: /\$\(|`/ },
+  { what: "a pattern", found: /[*?]|\[[^\]]*\]/ },
+];
+
+/**
+ * What can be said of a profile without a host: values that no shell expands, a comma that YAML kept in a text, a memory of
+ * a few bytes. Warnings, with code `suspicious`; an `elfcorehdr=` of a crash kernel is an error, as in a plan.
+ */
+export function suspicionsOf(profile: Profile): readonly Diagnostic[] {
+  const warnings = [...paths(profile).flatMap(ofPath), ...ofParameters(profile), ...ofMemory(profile)];
+  return [
+    ...ofCrash(profile),
+    ...warnings.map((suspicion): Diagnostic => ({ code: "suspicious", severity: "warning", ...suspicion })),
+  ];
+}
+
+function paths({ kernel, initrd, dtb, segments }: Profile): readonly (readonly [FileRef, Path])[] {
+  return [
+    ...(kernel === undefined ? [] : [[kernel, ["kernel"]] as const]),
+    ...initrd.map((file, index) => [file, ["initrd", index]] as const),
+    ...(dtb === undefined ? [] : [[dtb, ["dtb"]] as const]),
+    ...segments.flatMap(({ source }, index) =>
+      source.kind === "file" ? [[source.file, ["segments", index, "file"]] as const] : []
+    ),
+  ];
+}
+
+function ofPath([{ path }, at]: readonly [FileRef, Path]): readonly Suspicion[] {
+  const kind = SHELL.find(({ found }) => found.test(path));
+  return kind === undefined ? [] : [{
+    message: `The path \`${shown(path)}\` has ${kind.what}, which no shell expands here`,
+    path: at,
+    hint: "Write the path of one file",
+  }];
+}
+
+/** `append: a, b` is one text in YAML: the comma becomes a part of the first parameter. */
+function ofParameters({ cmdline }: Profile): readonly Suspicion[] {
+  const lists: readonly (readonly [readonly string[], Path])[] = cmdline.kind === "parameters"
+    ? [[cmdline.parameters, ["cmdline"]]]
+    : [[cmdline.set, ["cmdline", "set"]], [cmdline.append, ["cmdline", "append"]], [cmdline.remove, [
+      "cmdline",
+      "remove",
+    ]]];
+  return lists.flatMap(([parameters, path]) => {
+    const index = parameters.findIndex((each, at) => each.endsWith(",") && at + 1 < parameters.length);
+    const [parameter, next] = [parameters[index], parameters[index + 1]];
+    return parameter === undefined || next === undefined ? [] : [{
+      message: `The parameter \`${shown(parameter)}\` ends with a comma, which the kernel gets too`,
+      path,
+      hint: `Write a list, \`[${shown(parameter.slice(0, -1))}, ${shown(next)}]\`, or no comma`,
+    }];
+  });
+}
+
+function ofMemory({ requires }: Profile): readonly Suspicion[] {
+  const memory = requires?.memory;
+  return memory === undefined || memory >= LEAST_MEMORY ? [] : [{
+    message: `\`memory\` requires ${formatSize(memory)}, which every host has`,
+    path: ["requires", "memory"],
+    hint: "State a unit, such as `2GiB`",
+  }];
+}
+
+/** Either call adds `elfcorehdr=` by itself; a second one would win, and the crash kernel would find nothing to dump. */
+function ofCrash({ crash, cmdline }: Profile): readonly Diagnostic[] {
+  if (!crash) return [];
+  const parameters = cmdline.kind === "parameters" ? cmdline.parameters : [...cmdline.set, ...cmdline.append];
+  const stated = kernelParameter(parseCmdline(parameters.join(" ")), "elfcorehdr");
+  return stated === undefined ? [] : [{
+    code: "crash-cmdline",
+    severity: "error",
+    message: `The command line states \`${
+      shown(stated.text)
+    }\`, but its address is known only once the image is placed`,
+    path: ["cmdline"],
+    hint: "Remove it; it is added when the crash kernel is loaded",
+  }];
+}
