@@ -143,6 +143,9 @@ _warmboot_value() {
     plan:--facts-dir) offers=(:folders) ;;
     diff:-o | diff:--output) offers=('text json yaml svg') ;;
     diff:--facts) offers=(:files) ;;
+    load:-o | load:--output) offers=('text json yaml') ;;
+    exec:-o | exec:--output) offers=('text json yaml') ;;
+    unload:-o | unload:--output) offers=('text json yaml') ;;
     status:-o | status:--output) offers=('text json yaml openmetrics') ;;
     status:--booted) offers=(:profile-names :profile-files :plan-files) ;;
     facts:-o | facts:--output) offers=('json yaml') ;;
@@ -156,6 +159,7 @@ _warmboot_value() {
     init:--out) offers=(:files) ;;
     refresh:--without) offers=(:releases) ;;
     refresh:--root) offers=(:folders) ;;
+    refresh:-o | refresh:--output) offers=('text json yaml') ;;
     install:--prefix) offers=(:folders) ;;
     install:--destdir) offers=(:folders) ;;
     install:--bindir) offers=(:folders) ;;
@@ -175,13 +179,13 @@ _warmboot_options() {
     check) options='-o --output --strict --origin --fix -h --help --version --color' ;;
     plan) options='-o --output -v --verbose --brief --picture --out --facts --facts-dir --unmatched --strict -h --help --version --color' ;;
     diff) options='-o --output --facts -h --help --version --color' ;;
-    load) options='--dry-run --exec --now --force --strict -h --help --version --color' ;;
-    exec) options='--now --dry-run -h --help --version --color' ;;
-    unload) options='--crash --dry-run -h --help --version --color' ;;
+    load) options='--dry-run --exec --now --force --strict -o --output -h --help --version --color' ;;
+    exec) options='--now --dry-run -o --output -h --help --version --color' ;;
+    unload) options='--crash --dry-run -o --output -h --help --version --color' ;;
     status) options='-o --output --booted --check -h --help --version --color' ;;
     facts) options='-o --output --images -h --help --version --color' ;;
     init) options='--running --newest --bls --uki --extract --uki-profile --boot --root --facts --pin --follow --out -h --help --version --color' ;;
-    refresh) options='--without --root -h --help --version --color' ;;
+    refresh) options='--without --root -o --output -h --help --version --color' ;;
     explain) options='-h --help --version --color' ;;
     schema) options='-h --help --version --color' ;;
     install) options='--prefix --destdir --bindir --libdir --unitdir --sysconfdir --mandir --zshdir --deno --no-units --no-hooks --no-man --no-completions --no-docs --dry-run -h --help --version --color' ;;
@@ -227,7 +231,7 @@ _warmboot_words() {
       max=$((1))
       ;;
     schema)
-      offers=('profile plan facts status check diff origin matrix layer')
+      offers=('profile plan facts status check diff origin matrix layer outcome')
       max=$((1))
       ;;
     help)

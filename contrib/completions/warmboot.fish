@@ -87,12 +87,15 @@ complete -c warmboot -n '__warmboot_in load' -l exec -d 'Go on and reboot into t
 complete -c warmboot -n '__warmboot_in load' -l now -d 'Do not ask systemd'
 complete -c warmboot -n '__warmboot_in load' -l force -d 'Load even what is loaded already'
 complete -c warmboot -n '__warmboot_in load' -l strict -d 'Treat warnings as errors, as timers and CI want it'
+complete -c warmboot -n '__warmboot_in load' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'
 
 complete -c warmboot -n '__warmboot_in exec' -l now -d 'Do not ask systemd'
 complete -c warmboot -n '__warmboot_in exec' -l dry-run -d 'Print the system calls and make none'
+complete -c warmboot -n '__warmboot_in exec' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'
 
 complete -c warmboot -n '__warmboot_in unload' -l crash -d 'Drop the crash image, not the one for a reboot'
 complete -c warmboot -n '__warmboot_in unload' -l dry-run -d 'Print the system calls and make none'
+complete -c warmboot -n '__warmboot_in unload' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'
 
 complete -c warmboot -n '__warmboot_in status' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__warmboot_files \'json|yaml|yml\')'
 complete -c warmboot -n '__warmboot_in status' -s o -l output -x -k -a 'text json yaml openmetrics' -d 'Form of the output'
@@ -119,10 +122,11 @@ complete -c warmboot -n '__warmboot_in init' -l out -x -k -a '(__fish_complete_p
 complete -c warmboot -n '__warmboot_in refresh' -k -a '(__fish_complete_path (commandline -ct)) (__fish_complete_directories (commandline -ct))'
 complete -c warmboot -n '__warmboot_in refresh' -l without -x -k -a '(__warmboot_releases)' -d 'Leave out this kernel, which is about to be removed'
 complete -c warmboot -n '__warmboot_in refresh' -l root -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Look for kernels, and for the default folder, under DIR instead of /'
+complete -c warmboot -n '__warmboot_in refresh' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'
 
 complete -c warmboot -n '__warmboot_in explain' -k -a ''
 
-complete -c warmboot -n '__warmboot_in schema' -k -a 'profile plan facts status check diff origin matrix layer'
+complete -c warmboot -n '__warmboot_in schema' -k -a 'profile plan facts status check diff origin matrix layer outcome'
 
 complete -c warmboot -n '__warmboot_in install' -l prefix -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Where to install'
 complete -c warmboot -n '__warmboot_in install' -l destdir -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'A folder that replaces / while a package is made'

@@ -45,15 +45,23 @@ export type CarriedOut =
  */
 export type CrashKernelAfter = "kept" | "none" | "dropped";
 
+/** What a caller wants to know at once, and how libc is opened. */
+export interface CarryOutOptions {
+  /** Tests pass a libc of their own. */
+  readonly open?: (() => Libc) | undefined;
+  /** Called at once when the kernel has another image than before, or has dropped one. */
+  readonly onChange?: (() => void) | undefined;
+}
+
 /**
  * Loads the image of a plan whose checks pass. Signals are held from the prepared record to the committed one. The facts
- * must have been read under the lock, or while nobody else held it. Tests pass a libc of their own.
+ * must have been read under the lock, or while nobody else held it.
  */
 export async function carryOut(
   plan: Plan,
   checked: CheckedAgainst,
   store: StoreLock,
-  open: () => Libc = openLibc,
+  { open = openLibc, onChange = () => {} }: CarryOutOptions = {},
 ): Promise<CarriedOut> {
   const slot: ImageSlot = isCrash(plan) ? "crash" : "reboot";
   using libc = open();
@@ -71,9 +79,12 @@ export async function carryOut(
     plan,
   };
   let signalled = false;
-  const outcome = await holdSignals(() => load(plan, slot, { ...checked, ...finalized, libc, store, record }), () => {
-    signalled = true;
-  });
+  const outcome = await holdSignals(
+    () => load(plan, slot, { ...checked, ...finalized, libc, store, record, onChange }),
+    () => {
+      signalled = true;
+    },
+  );
   return outcome.kind === "loaded" && signalled ? { kind: "interrupted" } : outcome;
 }
 
@@ -111,12 +122,13 @@ interface Loading extends CheckedAgainst {
   readonly libc: Libc;
   readonly store: StoreLock;
   readonly record: LoadRecord;
+  readonly onChange: () => void;
 }
 
 function load(
   plan: Plan,
   slot: ImageSlot,
-  { facts, files, call: finalized, contents, libc, store, record }: Loading,
+  { facts, files, call: finalized, contents, libc, store, record, onChange }: Loading,
 ): CarriedOut {
   const calls = lowerPlan({ ...plan, call: finalized });
   const descriptors = files.map((file) => ({ path: file.path, fd: descriptorOf(file), size: file.size }));
@@ -127,10 +139,12 @@ function load(
     store.discard(slot);
     const now = readFacts(undefined).facts ?? facts;
     const lost = slot === "crash" && now.kexec.crashLoaded === false;
-    if (lost) store.remove(slot);
     const crashKernel = !lost ? "kept" : facts.kexec.crashLoaded === true ? "dropped" : "none";
+    if (crashKernel === "dropped") onChange();
+    if (lost) store.remove(slot);
     return { kind: "refused", error: new SyscallError({ ...result, call, facts: now }), crashKernel };
   }
+  onChange();
   const tampered = files.find((file) => !isUnchanged(file));
   if (tampered === undefined) {
     store.commit(slot);

@@ -36,6 +36,8 @@ export interface LoadEvents {
   readonly onJudged?: (diagnostics: readonly Diagnostic[], plan: Plan | undefined) => void;
   /** Called with what to say where another warmboot must be waited for. */
   readonly onWait?: (text: string) => void;
+  /** Called at once when the kernel has another image than before, or has dropped one. */
+  readonly onChange?: () => void;
 }
 
 /** What is to be done, and what it was judged by. Its files are open until it is disposed. */
@@ -144,7 +146,7 @@ export async function loadPlan(
     task = await judge();
     if (task.kind !== "task") return end(task, store);
   }
-  const outcome = await carryOut(task.plan, task.checked, store);
+  const outcome = await carryOut(task.plan, task.checked, store, { onChange: events.onChange });
   return end(outcome.kind === "loaded" ? { kind: "loaded", task } : outcome, store);
 }
 

@@ -6,6 +6,7 @@ import { planSchema } from "../plan/plan_shape.ts";
 import { layerSchema, profileSchema } from "../profile/schema.ts";
 import { checkSchema } from "../render/check.ts";
 import { matrixSchema } from "../render/matrix.ts";
+import { outcomeSchema } from "../render/outcome.ts";
 import { originSchema } from "../render/origin.ts";
 import { statusSchema } from "../state/status.ts";
 
@@ -20,6 +21,7 @@ export const SCHEMAS: { readonly [name: string]: () => JsonSchema } = {
   matrix: matrixSchema,
   layer: layerSchema,
   diff: diffSchema,
+  outcome: outcomeSchema,
 };
 
 /** A schema as it is printed and committed. */

@@ -29,6 +29,8 @@ export interface UnloadEvents {
   readonly onWait?: (text: string) => void;
   /** Called where a signal came while the image was unloaded. */
   readonly onSignal?: () => void;
+  /** Called at once when the kernel has dropped the image. */
+  readonly onChange?: () => void;
 }
 
 /** The call that would unload the image for a reboot, or the crash image; nothing is changed. */
@@ -49,7 +51,7 @@ export function unloadCall(crash: boolean, { kexec, kernelConfig }: HostFacts): 
  * Unloads the image for a reboot, or the crash image, and removes its record. @throws {StoreError} if the records cannot
  * be used @throws {LibcError} if libc cannot
  */
-export async function unload(crash: boolean, { onWait, onSignal = () => {} }: UnloadEvents = {}): Promise<
+export async function unload(crash: boolean, { onWait, onSignal = () => {}, onChange }: UnloadEvents = {}): Promise<
   UnloadOutcome
 > {
   const slot: ImageSlot = crash ? "crash" : "reboot";
@@ -78,6 +80,7 @@ export async function unload(crash: boolean, { onWait, onSignal = () => {} }: Un
         error: new SyscallError({ ...result, call, facts: readFacts(undefined).facts ?? facts }),
       };
     }
+    onChange?.();
     store.discard(slot);
     store.remove(slot);
     return { kind: "unloaded" };

@@ -63,6 +63,9 @@ export function outputOption(...forms: readonly string[]): Option {
   };
 }
 
+/** `-o` of a command that changes something: its result as data. */
+export const OUTCOME_OPTION: Option = outputOption("text", "json", "yaml");
+
 /** `--facts`: plan for a captured host. */
 export const FACTS_OPTION: Option = {
   name: "facts",

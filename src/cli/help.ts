@@ -35,7 +35,7 @@ export function commandHelp(command: Command, { style, width }: Layout): string 
     wrap(`warmboot ${command.name}: ${command.summary}`, width, 2),
     "",
     style.bold("Usage"),
-    `  warmboot ${command.name}${command.options.length > 0 ? " [OPTION...]" : ""} ${command.usage}`.trimEnd(),
+    usageLines(command, width),
     "",
     ...command.description.split("\n").map((paragraph) => wrap(paragraph, width, 0)),
     "",
@@ -48,6 +48,18 @@ export function commandHelp(command: Command, { style, width }: Layout): string 
     ...exitLines(exitsOf(command), { style, width }),
     "",
   ].join("\n");
+}
+
+/** The usage of a command; where it is wider than the terminal, broken after a `|`. */
+function usageLines({ name, options, usage }: Command, width: number): string {
+  const head = `  warmboot ${name}${options.length > 0 ? " [OPTION...]" : ""} `;
+  const lines = [head];
+  for (const part of usage.split(/(?<=\|)/)) {
+    const last = lines.pop() ?? "";
+    const isFull = last.length + part.length > width && last !== head;
+    lines.push(...(isFull ? [last, " ".repeat(head.length) + part] : [last + part]));
+  }
+  return lines.join("\n").trimEnd();
 }
 
 /** An exit code and what it means. */

@@ -1,4 +1,5 @@
 import { COLOURED, type Layout, PLAIN } from "../render/style.ts";
+import type { OutcomeMessage } from "../render/outcome.ts";
 import { isJournal, type Severity, withLevel } from "./journal.ts";
 import { writeAll, WriteError } from "../app/files/write_whole.ts";
 
@@ -16,6 +17,8 @@ export interface Ports {
   readonly out: Sink;
   /** Diagnostics, progress and what else is not the result. */
   readonly err: Sink;
+  /** Gets each message as data too, where the result of a command has them. */
+  readonly onMessage?: (message: OutcomeMessage) => void;
 }
 
 /** When to use colours. */

@@ -2,17 +2,25 @@ import { CATALOGUE } from "../core/catalogue.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import type { ExitName } from "../core/program.ts";
 import { renderDiagnostic } from "../render/excerpt.ts";
+import type { OutcomeMessage } from "../render/outcome.ts";
 import type { Severity } from "./journal.ts";
 import type { Ports } from "./ports.ts";
 import type { SyscallError } from "../syscall/errors/syscall_error.ts";
 import { jsonText, visible } from "../core/text.ts";
 
 /** Writes diagnostics to standard error, and gives the exit code that the first error among them asks for. */
-export function report(diagnostics: readonly Diagnostic[], { err }: Ports): ExitName {
+export function report(diagnostics: readonly Diagnostic[], { err, onMessage }: Ports): ExitName {
   for (const diagnostic of diagnostics) {
+    onMessage?.(messageOf(diagnostic));
     err.write(`${renderDiagnostic(diagnostic, err.layout)}\n`, diagnostic.severity);
   }
   return exitOf(diagnostics);
+}
+
+/** A diagnostic as a result of a command has it. */
+function messageOf({ severity, message, hint, code, position }: Diagnostic): OutcomeMessage {
+  const place = position === undefined ? {} : { file: position.file, line: position.line, column: position.column };
+  return { severity, message, ...(hint === undefined ? {} : { hint }), code, ...place };
 }
 
 /** The exit code of the first error; `ok` without one. */
@@ -31,7 +39,8 @@ export function warn(message: string, hint: string | undefined, ports: Ports): v
   put("warning", message, hint, ports);
 }
 
-function put(severity: Severity, message: string, hint: string | undefined, { err }: Ports): void {
+function put(severity: Severity, message: string, hint: string | undefined, { err, onMessage }: Ports): void {
+  onMessage?.({ severity, message, ...(hint === undefined ? {} : { hint }) });
   const { style } = err.layout;
   const label = severity === "error" ? style.bad(severity) : style.warning(severity);
   err.write(`${label}: ${visible(message)}\n`, severity);
@@ -39,7 +48,8 @@ function put(severity: Severity, message: string, hint: string | undefined, { er
 }
 
 /** Writes one line about what happened. */
-export function say(message: string, { err }: Ports): void {
+export function say(message: string, { err, onMessage }: Ports): void {
+  onMessage?.({ severity: "info", message: message.trim() });
   err.write(`${visible(message)}\n`);
 }
 

@@ -13,7 +13,9 @@ import { listed, vmlinux } from "../support/small_kernel.ts";
 async function carried(
   during: (file: OpenFile) => void,
   before: (file: OpenFile) => void = () => {},
-): Promise<{ readonly kind: string; readonly calls: readonly unknown[]; readonly record: string }> {
+): Promise<
+  { readonly kind: string; readonly changed: number; readonly calls: readonly unknown[]; readonly record: string }
+> {
   const folder = Deno.makeTempDirSync({ prefix: "warmboot-carry-" });
   const path = `${folder}/vmlinuz`;
   Deno.writeTextFileSync(path, "kernel");
@@ -37,8 +39,17 @@ async function carried(
       },
     };
     using store = await lockStore({ directory: folder });
-    const { kind } = await carryOut(plan, { facts: hostFacts(), files: [file] }, store, () => changing);
-    return { kind, calls: libc.calls.map((call) => call.at(-1)), record: findRecord("reboot", folder).found.kind };
+    let changed = 0;
+    const { kind } = await carryOut(plan, { facts: hostFacts(), files: [file] }, store, {
+      open: () => changing,
+      onChange: () => void changed++,
+    });
+    return {
+      kind,
+      changed,
+      calls: libc.calls.map((call) => call.at(-1)),
+      record: findRecord("reboot", folder).found.kind,
+    };
   } finally {
     closeFile(file);
     Deno.removeSync(folder, { recursive: true });
@@ -46,18 +57,18 @@ async function carried(
 }
 
 Deno.test("a load makes the planned call, and records it", async () => {
-  assertEquals(await carried(() => {}), { kind: "loaded", calls: [4n], record: "record" });
+  assertEquals(await carried(() => {}), { kind: "loaded", changed: 1, calls: [4n], record: "record" });
 });
 
 Deno.test("a file that changed after it was hashed stops the load before any call", async () => {
   const change = ({ path }: OpenFile) => Deno.writeTextFileSync(path, "another kernel");
-  assertEquals(await carried(() => {}, change), { kind: "changed", calls: [], record: "none" });
+  assertEquals(await carried(() => {}, change), { kind: "changed", changed: 0, calls: [], record: "none" });
 });
 
 Deno.test("a file that changed while the kernel read it is unloaded again, and not recorded", async () => {
   const change = ({ path }: OpenFile) => Deno.writeTextFileSync(path, "another kernel");
   // KEXEC_FILE_UNLOAD is 1.
-  assertEquals(await carried(change), { kind: "tampered", calls: [4n, 1n], record: "none" });
+  assertEquals(await carried(change), { kind: "tampered", changed: 1, calls: [4n, 1n], record: "none" });
 });
 
 Deno.test("segments are checked again where the chosen bases put them", async () => {
@@ -70,7 +81,7 @@ Deno.test("segments are checked again where the chosen bases put them", async ()
     const facts = hostFacts({
       iomem: { visibility: "full", roots: [{ name: "System RAM", start: 0n, end: 0x10_0000n, children: [] }] },
     });
-    const outcome = await carryOut(original.plan, { facts, files: [], contents }, store, () => fakeLibc());
+    const outcome = await carryOut(original.plan, { facts, files: [], contents }, store, { open: () => fakeLibc() });
     assertEquals(outcome.kind, "misplaced");
     assertStringIncludes("message" in outcome ? outcome.message : "", "Segment");
   } finally {

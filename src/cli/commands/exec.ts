@@ -1,7 +1,8 @@
 import type { ExecOutcome, RebootWay, SpentPayload } from "../../app/exec.ts";
 import type { StoreLock } from "../../state/record_store.ts";
 import type { ExitName } from "../../core/program.ts";
-import { type Command, DRY_RUN_OPTION, type Invocation, isSet, NOW_OPTION } from "../command.ts";
+import { type Command, DRY_RUN_OPTION, type Invocation, isSet, NOW_OPTION, OUTCOME_OPTION } from "../command.ts";
+import { withOutcome } from "../outcome.ts";
 import type { Ports } from "../ports.ts";
 import { complain, complainRefusal, report, say, warn } from "../report.ts";
 
@@ -12,8 +13,8 @@ export const exec: Command = {
   words: { min: 0, max: 0 },
   summary: "Reboot into the loaded image",
   description:
-    "Where systemd is PID 1, asks it (`systemctl kexec`), so that services stop and file systems are unmounted. Elsewhere, or with --now, syncs the file systems and makes the system call at once: nothing is stopped or unmounted.\nAn image that was loaded with `preserve_context` always gets the system call: the running system is suspended, continues when the payload returns, and reports how long that took. The image stays loaded; kernels before 6.14 need another load before each further run, unless the profile has `reentrant: true`.",
-  options: [NOW_OPTION, DRY_RUN_OPTION],
+    "Where systemd is PID 1, asks it (`systemctl kexec`), so that services stop and file systems are unmounted. Elsewhere, or with --now, syncs the file systems and makes the system call at once: nothing is stopped or unmounted.\nAn image that was loaded with `preserve_context` always gets the system call: the running system is suspended, continues when the payload returns, and reports how long that took. The image stays loaded; kernels before 6.14 need another load before each further run, unless the profile has `reentrant: true`.\nThe system call does not return where it boots a kernel: then -o json prints nothing.",
+  options: [NOW_OPTION, DRY_RUN_OPTION, OUTCOME_OPTION],
   examples: [
     { line: "warmboot exec", doc: "Reboot into the loaded image" },
     { line: "warmboot exec --now", doc: "Without stopping services: for rescue systems and tests" },
@@ -24,10 +25,11 @@ export const exec: Command = {
     refused: "The kernel refused the call",
     permission: "The host may not be read",
   },
-  run,
+  run: (invocation, ports) =>
+    withOutcome("exec", invocation, ports, (ports, onChange) => run(invocation, ports, onChange)),
 };
 
-async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
+async function run(invocation: Invocation, ports: Ports, onChange: () => void): Promise<ExitName> {
   const { readyToExec } = await import("../../app/exec.ts");
   const ready = readyToExec(isSet(invocation, "now"));
   switch (ready.kind) {
@@ -48,7 +50,7 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
     case "spent":
       return complainOfSpent(ready, ports);
     case "ready":
-      if (!isSet(invocation, "dry-run")) return await reboot(ready.way, ports);
+      if (!isSet(invocation, "dry-run")) return await reboot(ready.way, ports, onChange);
       await dryReboot(ready.way, ports);
       return "ok";
   }
@@ -92,7 +94,12 @@ const ANNOUNCEMENTS: { readonly [way in RebootWay]: string } = {
 };
 
 /** Runs the loaded image. Does not return where the kernel goes along, unless the payload comes back. */
-export async function reboot(way: RebootWay, ports: Ports, store?: StoreLock): Promise<ExitName> {
+export async function reboot(
+  way: RebootWay,
+  ports: Ports,
+  onChange: () => void,
+  store?: StoreLock,
+): Promise<ExitName> {
   const { execLoaded } = await import("../../app/exec.ts");
   const { describeRoundTrip } = await import("../../state/round_trip.ts");
   if (way === "systemd") await warnOfOldSystemd(ports);
@@ -101,6 +108,7 @@ export async function reboot(way: RebootWay, ports: Ports, store?: StoreLock): P
     store,
     onWait: (text) => say(text, ports),
     onReturn: (took, once) => {
+      onChange();
       ports.out.write(`${describeRoundTrip(took)}\n`);
       say(
         once
@@ -110,6 +118,7 @@ export async function reboot(way: RebootWay, ports: Ports, store?: StoreLock): P
       );
     },
   });
+  if (outcome.kind === "systemd-asked") onChange();
   return exitOfExec(outcome, ports);
 }
 

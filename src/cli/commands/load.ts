@@ -1,9 +1,19 @@
 import type { LoadOutcome, LoadTask } from "../../app/load.ts";
 import type { ExitName } from "../../core/program.ts";
 import { visible } from "../../core/text.ts";
-import type { Plan } from "../../plan/plan.ts";
+import type { Check, Plan } from "../../plan/plan.ts";
+import type { OutcomeMessage } from "../../render/outcome.ts";
 import type { LoadRecord } from "../../state/record.ts";
-import { type Command, DRY_RUN_OPTION, type Invocation, isSet, NOW_OPTION, STRICT_OPTION } from "../command.ts";
+import {
+  type Command,
+  DRY_RUN_OPTION,
+  type Invocation,
+  isSet,
+  NOW_OPTION,
+  OUTCOME_OPTION,
+  STRICT_OPTION,
+} from "../command.ts";
+import { withOutcome } from "../outcome.ts";
 import type { Ports } from "../ports.ts";
 import { progressOf } from "../progress.ts";
 import { complain, complainRefusal, exitOf, report, say } from "../report.ts";
@@ -23,10 +33,12 @@ export const load: Command = {
     NOW_OPTION,
     { name: "force", doc: "Load even what is loaded already" },
     STRICT_OPTION,
+    OUTCOME_OPTION,
   ],
   examples: [
     { line: "warmboot load web.yaml", doc: "Load; reboot later with `warmboot exec`" },
     { line: "warmboot load web.yaml --dry-run", doc: "Print the system calls and make none" },
+    { line: "warmboot load web.yaml -o json", doc: "For a program: was anything changed, and why" },
     { line: "warmboot load web.plan.json --exec", doc: "Carry out a reviewed plan and reboot" },
   ],
   exits: {
@@ -37,10 +49,11 @@ export const load: Command = {
     permission: "A file or the host may not be read, or warmboot lacks CAP_SYS_BOOT",
     interrupted: "A signal came while the image was being loaded: it is loaded, and --exec was not done",
   },
-  run,
+  run: (invocation, ports) =>
+    withOutcome("load", invocation, ports, (ports, onChange) => run(invocation, ports, onChange)),
 };
 
-async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
+async function run(invocation: Invocation, ports: Ports, onChange: () => void): Promise<ExitName> {
   const [exec, now] = [isSet(invocation, "exec"), isSet(invocation, "now")];
   if (now && !exec) {
     complain("--now is about rebooting", "Write --exec --now", ports);
@@ -55,12 +68,14 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
     onReading: progressOf(ports),
     onJudged: (diagnostics: Parameters<typeof report>[0], plan: Plan | undefined): void => {
       report(diagnostics, ports);
+      for (const message of (plan?.checks ?? []).flatMap(messagesOf)) ports.onMessage?.(message);
       const complaints = plan === undefined ? "" : renderComplaints(plan.checks, ports.err.layout);
       if (plan !== undefined && complaints !== "") {
         ports.err.write(`${complaints}\n`, mayRun(plan.checks) ? "warning" : "error");
       }
     },
     onWait: (text: string) => say(text, ports),
+    onChange,
   };
   if (isSet(invocation, "dry-run")) {
     using judged = await judgeLoad(what, options, events);
@@ -70,9 +85,16 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   if (outcome.kind !== "loaded" && outcome.kind !== "already") return await complainOf(outcome, ports);
   if (outcome.kind === "loaded") await sayLoaded(outcome.task.plan, ports);
   else sayAlready(outcome.record, ports);
-  if (exec) return await reboot(outcome.task.way, ports, outcome.store);
+  if (exec) return await reboot(outcome.task.way, ports, onChange, outcome.store);
   say(await nextStep(outcome.task), ports);
   return "ok";
+}
+
+/** A check that warns or fails, as the result has it. */
+function messagesOf({ rule, status, message, hint }: Check): readonly OutcomeMessage[] {
+  if (status === "pass") return [];
+  const severity = status === "fail" ? "error" : "warning";
+  return [{ severity, message, ...(hint === undefined ? {} : { hint }), code: rule }];
 }
 
 async function dryRun({ plan, already, way }: LoadTask, exec: boolean, ports: Ports): Promise<ExitName> {

@@ -1,7 +1,8 @@
 import { withoutEndSlashes } from "../../core/text.ts";
 import type { Refreshed } from "../../app/refresh.ts";
 import { type ExitName, worse } from "../../core/program.ts";
-import { type Command, type Invocation, textOption } from "../command.ts";
+import { type Command, type Invocation, OUTCOME_OPTION, textOption } from "../command.ts";
+import { withOutcome } from "../outcome.ts";
 import type { Ports } from "../ports.ts";
 import { complain, report, say } from "../report.ts";
 
@@ -16,6 +17,7 @@ export const refresh: Command = {
   options: [
     { name: "without", value: "RELEASE", doc: "Leave out this kernel, which is about to be removed" },
     { name: "root", value: "DIR", doc: "Look for kernels, and for the default folder, under DIR instead of /" },
+    OUTCOME_OPTION,
   ],
   examples: [
     { line: "warmboot refresh", doc: "What follows the newest kernel under /etc/warmboot" },
@@ -27,10 +29,11 @@ export const refresh: Command = {
     unavailable: "A profile does not follow a kernel, or was changed by hand",
     permission: "A profile may not be read or written",
   },
-  run,
+  run: (invocation, ports) =>
+    withOutcome("refresh", invocation, ports, (ports, onChange) => run(invocation, ports, onChange)),
 };
 
-async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
+async function run(invocation: Invocation, ports: Ports, onChange: () => void): Promise<ExitName> {
   const { refreshProfiles } = await import("../../app/refresh.ts");
   const root = withoutEndSlashes(textOption(invocation, "root") ?? "");
   const without = textOption(invocation, "without");
@@ -38,6 +41,7 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   await refreshProfiles(
     { paths: invocation.words, root, ...(without === undefined ? {} : { without }) },
     (refreshed) => {
+      if (refreshed.kind === "written") onChange();
       exit = worse(exit, show(refreshed, ports));
     },
   );

@@ -1,6 +1,7 @@
 import type { UnloadOutcome } from "../../app/unload.ts";
 import type { ExitName } from "../../core/program.ts";
-import { type Command, DRY_RUN_OPTION, type Invocation, isSet } from "../command.ts";
+import { type Command, DRY_RUN_OPTION, type Invocation, isSet, OUTCOME_OPTION } from "../command.ts";
+import { withOutcome } from "../outcome.ts";
 import type { Ports } from "../ports.ts";
 import { complainRefusal, report, say } from "../report.ts";
 
@@ -12,7 +13,7 @@ export const unload: Command = {
   summary: "Drop the loaded image",
   description:
     "Takes back what `load` did. Uses the call that works under kernel lockdown; a kernel without it gets kexec_load with no segments. Where nothing is loaded, no call is made, since each takes one of a limited number of loads.",
-  options: [{ name: "crash", doc: "Drop the crash image, not the one for a reboot" }, DRY_RUN_OPTION],
+  options: [{ name: "crash", doc: "Drop the crash image, not the one for a reboot" }, DRY_RUN_OPTION, OUTCOME_OPTION],
   examples: [
     { line: "warmboot unload", doc: "The next reboot is an ordinary one again" },
     { line: "warmboot unload --crash", doc: "A panic does not boot a crash kernel any more" },
@@ -23,16 +24,18 @@ export const unload: Command = {
     refused: "The kernel refused the call",
     permission: "The host may not be read, or the records may not be written",
   },
-  run,
+  run: (invocation, ports) =>
+    withOutcome("unload", invocation, ports, (ports, onChange) => run(invocation, ports, onChange)),
 };
 
-async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
+async function run(invocation: Invocation, ports: Ports, onChange: () => void): Promise<ExitName> {
   const { planUnload, unload } = await import("../../app/unload.ts");
   const crash = isSet(invocation, "crash");
   if (!isSet(invocation, "dry-run")) {
     const outcome = await unload(crash, {
       onWait: (text) => say(text, ports),
       onSignal: () => say("Interrupted; the image was unloaded before", ports),
+      onChange,
     });
     return show(outcome, crash, ports);
   }
