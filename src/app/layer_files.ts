@@ -93,12 +93,25 @@ function isMask(path: string): boolean {
 function unknownProfile(name: string, roots: readonly string[], files: readonly Listed[]): Diagnostic {
   const names = files.map(({ path }) => path.slice(path.lastIndexOf("/") + 1, -PROFILE_ENDING.length));
   const near = nearest(name, names);
+  const here = [`${name}${PROFILE_ENDING}`, name].find(isFileHere);
   return {
     code: "profile-missing",
     severity: "error",
     message: `There is no profile ${name}${PROFILE_ENDING} in ${roots.join(", ")}`,
-    hint: near === undefined ? `A file of this folder is named with a slash: ./${name}` : `Did you mean ${near}?`,
+    hint: here !== undefined
+      ? `Did you mean the file here? Write ./${here}`
+      : near === undefined
+      ? `A file of this folder is named with a slash: ./${name}${PROFILE_ENDING}`
+      : `Did you mean ${near}?`,
   };
+}
+
+function isFileHere(path: string): boolean {
+  try {
+    return Deno.statSync(path).isFile;
+  } catch {
+    return false;
+  }
 }
 
 function maskedProfile(name: string, path: string): Diagnostic {

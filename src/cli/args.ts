@@ -6,6 +6,8 @@ import type { Command, Invocation, Option } from "./command.ts";
 export interface UsageProblem {
   readonly message: string;
   readonly hint?: string;
+  /** The name of the long option that this command does not have; others may. */
+  readonly unknown?: string;
 }
 
 /** What the parser of arguments needs to know about a command. */
@@ -158,6 +160,7 @@ function unknownOption(written: string, options: readonly Option[]): UsageProble
   return {
     message: `Unknown option ${written}`,
     hint: near === undefined ? `The options are ${known.join(", ")}` : `Did you mean ${near}?`,
+    ...(near === undefined && written.startsWith("--") ? { unknown: written.slice(2) } : {}),
   };
 }
 

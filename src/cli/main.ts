@@ -82,10 +82,29 @@ function readFromStdin({ words, options }: Invocation): readonly string[] {
 function understood(grammar: Grammar, args: readonly string[], ports: Ports): Invocation | undefined {
   const invocation = parseInvocation(grammar, args);
   if ("words" in invocation) return invocation;
-  for (const { message, hint } of invocation) complain(message, hint, ports);
+  for (const { message, hint, unknown } of invocation) {
+    const owners = unknown === undefined ? [] : commandsWith(unknown);
+    complain(message, owners.length === 0 ? hint : `It is an option of ${owners.join(" and ")}`, ports);
+  }
   const isCommand = COMMANDS.some(({ name }) => name === grammar.name);
   ports.err.write(`See warmboot ${isCommand ? `${grammar.name} ` : ""}--help\n`);
   return undefined;
+}
+
+/** The commands that have an option, as they are called. */
+function commandsWith(option: string): readonly string[] {
+  return COMMANDS.filter(({ options }) => options.some(({ name }) => name === option)).map(({ name }) =>
+    `warmboot ${name}`
+  );
+}
+
+/** What to write in place of an option that is not allowed before a command. */
+function leadingWay(option: string): string {
+  if (/^-[vV]$/.test(option)) return "Did you mean --version?";
+  const near = nearest(option, ["--help", "--version"]);
+  if (near !== undefined) return `Did you mean ${near}?`;
+  const [owner] = commandsWith(option.slice(2).split("=", 1)[0] ?? "");
+  return owner === undefined ? "Write warmboot COMMAND [OPTION...]" : `Write it after the command: ${owner} ${option}`;
 }
 
 /** The command of a name; undefined after telling that there is none. */
@@ -94,8 +113,7 @@ function commandNamed(name: string, ports: Ports): Command | undefined {
   if (command !== undefined) return command;
   const names = COMMANDS.map((known) => known.name);
   if (name.startsWith("-")) {
-    const way = /^-[vV]$/.test(name) ? "Did you mean --version?" : "Write warmboot COMMAND [OPTION...]";
-    complain(`The option ${name} is not allowed before a command`, way, ports);
+    complain(`The option ${name} is not allowed before a command`, leadingWay(name), ports);
     return undefined;
   }
   const near = nearest(name, [...names, "help", "--version"]);

@@ -142,6 +142,9 @@ Deno.test("no command, an unknown command and an unknown option are usage errors
     [["plan", "x", "--fact", "y"], "Did you mean --facts?"],
     [["plan"], "plan requires PROFILE"],
     [["--fast"], "is not allowed before a command"],
+    [["--verison", "check", profile], "Did you mean --version?"],
+    [["--facts=x", "plan", profile], "Write it after the command: warmboot plan --facts=x"],
+    [["check", profile, "--exec"], "It is an option of warmboot load"],
     [["--color=bogus", "check", profile], '--color does not accept "bogus"'],
     [["check", profile, "--color=bogus"], '--color does not accept "bogus"'],
     [["--version", "extra"], 'Unexpected argument "extra"'],
@@ -203,16 +206,17 @@ Deno.test("--strict makes warnings errors of check and plan", async () => {
   Deno.mkdirSync(profiles);
   write("profiles/web.yaml", "version: 1\nkernel: ../vmlinuz\ncmdline: ro\n");
   write("profiles/unused.yaml", "kernel: ../vmlinuz\n");
+  const plain = write("plain.yaml", "version: 1\nkernel: vmlinuz\ncmdline: ro\n");
   // An image is loaded on that host already.
   const text = Deno.readTextFileSync(facts).replace('"/sys/kernel/kexec_loaded": "0', '"/sys/kernel/kexec_loaded": "1');
-  const warned = ["plan", profile, "--facts", write("loaded.json", text)];
+  const warned = ["plan", plain, "--facts", write("loaded.json", text)];
   const without = await Promise.all([run(["check", profiles]), run(warned)]);
   assertEquals(without.map(({ code }) => code), [0, 0], without[1]?.stdout);
   const strict = await Promise.all([
     run(["check", profiles, "--strict"]),
     run([...warned, "--strict"]),
     run(["check", profile, "--strict"]),
-    run(["plan", profile, "--facts", facts, "--strict"]),
+    run(["plan", plain, "--facts", facts, "--strict"]),
   ]);
   assertEquals(strict.map(({ code }) => code), [EXIT.data.code, EXIT.unavailable.code, 0, 0], strict[3]?.stdout);
 });

@@ -27,7 +27,7 @@ async function refusals(t: Deno.TestContext, machine: Machine): Promise<void> {
   });
 
   await t.step("an initrd given as kernel is refused, as the kernel would", async () => {
-    await refused(`kernel: /boot/initrd\ncmdline: ro`, "/boot/initrd is no kernel");
+    await refused(`kernel: /boot/initrd\ncmdline: ro`, "/boot/initrd is not a kernel");
     assertEquals(await machine.output("unchecked /boot/initrd 10"), "-1 ENOEXEC\n");
   });
 
