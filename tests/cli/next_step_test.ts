@@ -44,7 +44,7 @@ const CASES: readonly (readonly [readonly string[], ExitName, RegExp])[] = [
   [["check", "/dev/null"], "noinput", /expected: a regular file/],
   [["check", at("empty.yaml")], "data", /beginning with `version: 1`/],
   [["check", at("binary.yaml")], "data", /saved as UTF-8/],
-  [["check", at("syntax.yaml")], "data", /Begin the keys of one map in the same column/],
+  [["check", at("syntax.yaml")], "data", /Add `\]` at its end/],
   [["check", at("tab.yaml")], "data", /Indent with spaces/],
   [["check", at("list.yaml")], "data", /lines of `key: value`/],
   [["check", at("nothing.yaml")], "data", /kernel: \/boot\/vmlinuz/],

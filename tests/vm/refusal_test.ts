@@ -86,7 +86,7 @@ Deno.test(`what cannot work is refused with its cause, and nothing is half done 
   });
 
   await t.step("a full disk stops before the call", async () => {
-    await machine.output("mkdir -p /run/warmboot && mount -t tmpfs -o size=8k tmpfs /run/warmboot");
+    await machine.output("mkdir -p /run/warmboot && mount -t tmpfs -o mode=700,size=8k tmpfs /run/warmboot");
     await machine.run("dd if=/dev/zero of=/run/warmboot/filler bs=4k count=9");
     await refused(KERNEL, EXIT.io.code, "No space left on device");
     await machine.output("umount /run/warmboot");
