@@ -4,12 +4,12 @@ import { type Call, type Plan, segmentOf } from "../plan/plan.ts";
 import { checkSegments } from "../plan/rules/segments.ts";
 import { isCrash } from "../plan/stored.ts";
 import { describedBy, type LoadRecord, recordTime } from "../state/record.ts";
-import type { ImageSlot, StoreLock } from "../state/record_store.ts";
+import { type ImageSlot, StoreError, type StoreLock } from "../state/record_store.ts";
 import { SyscallError } from "../syscall/errors/syscall_error.ts";
 import { execute } from "../syscall/execute.ts";
 import { type Contents, finalize } from "../syscall/finalize.ts";
 import { type CallResult, type Libc, openLibc } from "../syscall/libc.ts";
-import { descriptorOf, isUnchanged, type OpenFile } from "./files/open_file.ts";
+import { descriptorOf, isUnchanged, type OpenFile, ReadError } from "./files/open_file.ts";
 import { holdSignals } from "./hold_signals.ts";
 import { invokingUser } from "./invoking_user.ts";
 import { readFacts } from "./read_facts.ts";
@@ -30,6 +30,8 @@ export type CarriedOut =
   | { readonly kind: "loaded" }
   /** The same, and a signal came meanwhile: nothing else is to be done. */
   | { readonly kind: "interrupted" }
+  /** The image is loaded, and its record could not be put in place. */
+  | { readonly kind: "unrecorded"; readonly crash: boolean; readonly error: StoreError }
   /** Nothing was loaded: a file changed between hashing and the call. */
   | { readonly kind: "changed"; readonly path: string }
   /** Nothing was loaded: the plan's segments cannot be placed as planned. */
@@ -37,7 +39,9 @@ export type CarriedOut =
   /** The kernel refused the call. */
   | { readonly kind: "refused"; readonly error: SyscallError; readonly crashKernel: CrashKernelAfter }
   /** A file changed while the kernel read it, and the image was unloaded again if that succeeded. */
-  | { readonly kind: "tampered"; readonly path: string; readonly crash: boolean; readonly unloaded: boolean };
+  | { readonly kind: "tampered"; readonly path: string; readonly crash: boolean; readonly unloaded: boolean }
+  /** The same where a file could not be looked at afterwards: it may have changed. */
+  | { readonly kind: "unverified"; readonly error: ReadError; readonly crash: boolean; readonly unloaded: boolean };
 
 /**
  * What a refused call left of the crash kernel: `kept` as it was, `none` loaded as before, or `dropped`, because the kernel
@@ -51,6 +55,8 @@ export interface CarryOutOptions {
   readonly open?: (() => Libc) | undefined;
   /** Called at once when the kernel has another image than before, or has dropped one. */
   readonly onChange?: (() => void) | undefined;
+  /** Called with what failed without changing how it ended. */
+  readonly onWarning?: ((text: string) => void) | undefined;
 }
 
 /**
@@ -61,7 +67,7 @@ export async function carryOut(
   plan: Plan,
   checked: CheckedAgainst,
   store: StoreLock,
-  { open = openLibc, onChange = () => {} }: CarryOutOptions = {},
+  { open = openLibc, onChange = () => {}, onWarning = () => {} }: CarryOutOptions = {},
 ): Promise<CarriedOut> {
   const slot: ImageSlot = isCrash(plan) ? "crash" : "reboot";
   using libc = open();
@@ -79,12 +85,10 @@ export async function carryOut(
     plan,
   };
   let signalled = false;
-  const outcome = await holdSignals(
-    () => load(plan, slot, { ...checked, ...finalized, libc, store, record, onChange }),
-    () => {
-      signalled = true;
-    },
-  );
+  const loading = { ...checked, ...finalized, libc, store, record, onChange, onWarning };
+  const outcome = await holdSignals(() => load(plan, slot, loading), () => {
+    signalled = true;
+  });
   return outcome.kind === "loaded" && signalled ? { kind: "interrupted" } : outcome;
 }
 
@@ -123,35 +127,63 @@ interface Loading extends CheckedAgainst {
   readonly store: StoreLock;
   readonly record: LoadRecord;
   readonly onChange: () => void;
+  readonly onWarning: (text: string) => void;
 }
 
 function load(
   plan: Plan,
   slot: ImageSlot,
-  { facts, files, call: finalized, contents, libc, store, record, onChange }: Loading,
+  { facts, files, call: finalized, contents, libc, store, record, onChange, onWarning }: Loading,
 ): CarriedOut {
   const calls = lowerPlan({ ...plan, call: finalized });
   const descriptors = files.map((file) => ({ path: file.path, fd: descriptorOf(file), size: file.size }));
+  const tidy = (action: () => void): void => {
+    const failed = failureOf(action);
+    if (failed !== undefined) onWarning(failed.message);
+  };
   store.prepare(slot, record);
   for (const call of calls) {
-    const result = attemptCall(() => execute(call, descriptors, libc, contents), () => store.discard(slot));
+    const result = attemptCall(() => execute(call, descriptors, libc, contents), () => tidy(() => store.discard(slot)));
     if (result.ok) continue;
-    store.discard(slot);
+    tidy(() => store.discard(slot));
     const now = readFacts(undefined).facts ?? facts;
     const lost = slot === "crash" && now.kexec.crashLoaded === false;
     const crashKernel = !lost ? "kept" : facts.kexec.crashLoaded === true ? "dropped" : "none";
     if (crashKernel === "dropped") onChange();
-    if (lost) store.remove(slot);
+    if (lost) tidy(() => store.remove(slot));
     return { kind: "refused", error: new SyscallError({ ...result, call, facts: now }), crashKernel };
   }
   onChange();
-  const tampered = files.find((file) => !isUnchanged(file));
-  if (tampered === undefined) {
-    store.commit(slot);
-    return { kind: "loaded" };
+  const crash = slot === "crash";
+  const changed = changedFile(files);
+  if (changed === undefined) {
+    const error = failureOf(() => store.commit(slot));
+    return error === undefined ? { kind: "loaded" } : { kind: "unrecorded", crash, error };
   }
-  store.discard(slot);
-  store.remove(slot);
-  const unloaded = execute(lowerUnload(slot === "crash", false), [], libc);
-  return { kind: "tampered", path: tampered.path, crash: slot === "crash", unloaded: unloaded.ok };
+  tidy(() => store.remove(slot));
+  const unloaded = execute(lowerUnload(crash, false), [], libc).ok;
+  return changed instanceof ReadError
+    ? { kind: "unverified", error: changed, crash, unloaded }
+    : { kind: "tampered", path: changed.path, crash, unloaded };
+}
+
+/** The first file that changed since it was hashed, or why that cannot be determined. */
+function changedFile(files: readonly OpenFile[]): OpenFile | ReadError | undefined {
+  try {
+    return files.find((file) => !isUnchanged(file));
+  } catch (error) {
+    if (error instanceof ReadError) return error;
+    throw error;
+  }
+}
+
+/** Why the store could not do something; undefined if it did. */
+function failureOf(action: () => void): StoreError | undefined {
+  try {
+    action();
+    return undefined;
+  } catch (error) {
+    if (error instanceof StoreError) return error;
+    throw error;
+  }
 }

@@ -2,7 +2,7 @@ import type { Diagnostic } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { REBOOT_NOW } from "../plan/lower.ts";
 import { type FoundRecord, type LoadRecord, recordTime } from "../state/record.ts";
-import { findRecord, lockStore, type StoreLock } from "../state/record_store.ts";
+import { findRecord, lockStore, StoreError, type StoreLock } from "../state/record_store.ts";
 import { comesBack, isSpent, type RoundTrip, roundTrip, runsOnce } from "../state/round_trip.ts";
 import { SyscallError } from "../syscall/errors/syscall_error.ts";
 import { execute } from "../syscall/execute.ts";
@@ -84,6 +84,8 @@ export interface ExecOptions {
   readonly onReturn?: (took: RoundTrip, once: boolean) => void;
   /** Called with what to say where another warmboot must be waited for. */
   readonly onWait?: (text: string) => void;
+  /** Called with what failed without changing how it ended, such as giving the lock back. */
+  readonly onWarning?: (text: string) => void;
   /** The lock, where the caller holds it. */
   readonly store?: StoreLock | undefined;
 }
@@ -96,8 +98,8 @@ export interface ExecOptions {
 export async function execLoaded(way: RebootWay, options: ExecOptions = {}): Promise<ExecOutcome> {
   if (way === "systemd") return await askSystemd();
   if (way === "now") return await runLoaded(way, options.onReturn);
-  const { onWait } = options;
-  using own = options.store === undefined ? await lockStore(onWait === undefined ? {} : { onWait }) : undefined;
+  const { onWait = () => {}, onWarning = () => {} } = options;
+  using own = options.store === undefined ? await lockStore({ onWait, onWarning }) : undefined;
   const store = options.store ?? own;
   const { facts } = readFacts(undefined);
   const { found } = findRecord("reboot");
@@ -109,12 +111,22 @@ export async function execLoaded(way: RebootWay, options: ExecOptions = {}): Pro
   const { record } = found;
   const write = (changed: LoadRecord): void => {
     store.prepare("reboot", changed);
-    store.commit("reboot");
+    try {
+      store.commit("reboot");
+    } catch (error) {
+      store.discard("reboot");
+      throw error;
+    }
   };
   write({ ...record, ranAt: recordTime() });
   const outcome = await runLoaded(way, options.onReturn, runsOnce(record.plan, facts.release));
   // What did not run can still be run.
-  if (outcome.kind === "refused") write(record);
+  try {
+    if (outcome.kind === "refused") write(record);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    onWarning(`The record says that the payload ran, though it did not: ${error.message}`);
+  }
   return outcome;
 }
 

@@ -38,6 +38,8 @@ export interface LoadEvents {
   readonly onWait?: (text: string) => void;
   /** Called at once when the kernel has another image than before, or has dropped one. */
   readonly onChange?: () => void;
+  /** Called with what failed without changing how the load ended, such as giving the lock back. */
+  readonly onWarning?: (text: string) => void;
 }
 
 /** What is to be done, and what it was judged by. Its files are open until it is disposed. */
@@ -140,13 +142,14 @@ export async function loadPlan(
   };
   let task = await judge();
   if (task.kind !== "task") return end(task);
-  const store = held.use(await lockStore(events.onWait === undefined ? {} : { onWait: events.onWait }));
+  const { onWait = () => {}, onWarning = () => {} } = events;
+  const store = held.use(await lockStore({ onWait, onWarning }));
   if (store.waited) {
     // The other one may have loaded this very image, or have taken the last load that the kernel allows.
     task = await judge();
     if (task.kind !== "task") return end(task, store);
   }
-  const outcome = await carryOut(task.plan, task.checked, store, { onChange: events.onChange });
+  const outcome = await carryOut(task.plan, task.checked, store, { onChange: events.onChange, onWarning });
   return end(outcome.kind === "loaded" ? { kind: "loaded", task } : outcome, store);
 }
 

@@ -2,7 +2,7 @@ import type { Diagnostic } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { lowerUnload } from "../plan/lower.ts";
 import type { Syscall } from "../plan/syscall.ts";
-import { type ImageSlot, lockStore } from "../state/record_store.ts";
+import { type ImageSlot, lockStore, StoreError } from "../state/record_store.ts";
 import { errnoName } from "../syscall/errno.ts";
 import { SyscallError } from "../syscall/errors/syscall_error.ts";
 import { execute } from "../syscall/execute.ts";
@@ -21,12 +21,16 @@ export type UnloadCall =
 export type UnloadOutcome =
   | Exclude<UnloadCall, { readonly kind: "call" }>
   | { readonly kind: "unloaded" }
+  /** It is unloaded, and its record could not be removed. */
+  | { readonly kind: "still-recorded"; readonly error: StoreError }
   | { readonly kind: "refused"; readonly error: SyscallError };
 
 /** What a caller may want to show while an image is unloaded. */
 export interface UnloadEvents {
   /** Called with what to say where another warmboot must be waited for. */
   readonly onWait?: (text: string) => void;
+  /** Called where the lock cannot be given back, with a message. */
+  readonly onWarning?: (text: string) => void;
   /** Called where a signal came while the image was unloaded. */
   readonly onSignal?: () => void;
   /** Called at once when the kernel has dropped the image. */
@@ -51,17 +55,17 @@ export function unloadCall(crash: boolean, { kexec, kernelConfig }: HostFacts): 
  * Unloads the image for a reboot, or the crash image, and removes its record. @throws {StoreError} if the records cannot
  * be used @throws {LibcError} if libc cannot
  */
-export async function unload(crash: boolean, { onWait, onSignal = () => {}, onChange }: UnloadEvents = {}): Promise<
-  UnloadOutcome
-> {
+export async function unload(
+  crash: boolean,
+  { onWait = () => {}, onWarning = () => {}, onSignal = () => {}, onChange = () => {} }: UnloadEvents = {},
+): Promise<UnloadOutcome> {
   const slot: ImageSlot = crash ? "crash" : "reboot";
-  using store = await lockStore(onWait === undefined ? {} : { onWait });
+  using store = await lockStore({ onWait, onWarning });
   // Read under the lock: what another warmboot loads meanwhile would be gone from the records, and still be loaded.
   const { facts, diagnostics } = readFacts(undefined);
   if (facts === undefined) return { kind: "no-facts", diagnostics };
   const planned = unloadCall(crash, facts);
   if (planned === undefined) {
-    store.discard(slot);
     store.remove(slot);
     return { kind: "nothing-loaded" };
   }
@@ -80,9 +84,13 @@ export async function unload(crash: boolean, { onWait, onSignal = () => {}, onCh
         error: new SyscallError({ ...result, call, facts: readFacts(undefined).facts ?? facts }),
       };
     }
-    onChange?.();
-    store.discard(slot);
-    store.remove(slot);
-    return { kind: "unloaded" };
+    onChange();
+    try {
+      store.remove(slot);
+      return { kind: "unloaded" };
+    } catch (error) {
+      if (error instanceof StoreError) return { kind: "still-recorded", error };
+      throw error;
+    }
   }, onSignal);
 }

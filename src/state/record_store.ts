@@ -18,13 +18,19 @@ export class StoreError extends Error {
 export interface StoreLock extends Disposable {
   /** Whether another warmboot held it first: what was read before may be out of date. */
   readonly waited: boolean;
-  /** Writes a record next to the old one, before the call: a full disk fails here, before anything happens. */
+  /**
+   * Writes a record next to the old one, before the call: a full disk fails here, before anything happens, and leaves
+   * what was there. @throws {StoreError}
+   */
   prepare(slot: ImageSlot, record: LoadRecord): void;
-  /** Replaces the old record with the prepared one: one rename, which needs no space. */
+  /** Replaces the old record with the prepared one: one rename, which needs no space. @throws {StoreError} */
   commit(slot: ImageSlot): void;
-  /** Removes the prepared record; the old one stays. */
+  /**
+   * Removes the prepared record; the old one stays. If a load before was interrupted, that remains the last that is known.
+   * @throws {StoreError}
+   */
   discard(slot: ImageSlot): void;
-  /** Removes the record: nothing is loaded any longer. */
+  /** Removes the record, a prepared one included: nothing is loaded any longer. @throws {StoreError} */
   remove(slot: ImageSlot): void;
 }
 
@@ -33,6 +39,8 @@ export interface Waiting {
   readonly directory?: string;
   /** Called once if there is a wait, with a message. */
   readonly onWait?: (text: string) => void;
+  /** Called where the lock cannot be given back, with a message. It ends with the process at the latest. */
+  readonly onWarning?: (text: string) => void;
   /** Milliseconds until it gives up. */
   readonly patience?: number;
   /** fsync(2) of a written record; tests pass one of their own. */
@@ -52,7 +60,8 @@ const INTERVAL = 50;
  * @throws {StoreError} if one holds it for too long, or the directory cannot be used
  */
 export async function lockStore(
-  { directory = RECORD_DIRECTORY, onWait, patience = PATIENCE, sync = (file) => file.syncSync() }: Waiting = {},
+  { directory = RECORD_DIRECTORY, onWait, onWarning, patience = PATIENCE, sync = (file) => file.syncSync() }: Waiting =
+    {},
 ): Promise<StoreLock> {
   const path = `${directory}/lock`;
   const file = attempt(`use ${directory}`, () => {
@@ -78,30 +87,65 @@ export async function lockStore(
     file.close();
     throw error;
   }
+  // Slots whose last load was interrupted before this lock was taken.
+  const interrupted = new Set<ImageSlot>();
   return {
     waited,
-    prepare: (slot, record) =>
-      attempt(`write ${pendingPath(directory, slot)}`, () => {
-        using pendingFile = Deno.openSync(pendingPath(directory, slot), {
-          create: true,
-          write: true,
-          truncate: true,
-          mode: 0o600,
-        });
-        const bytes = new TextEncoder().encode(jsonText(record));
-        for (let done = 0; done < bytes.length;) done += pendingFile.writeSync(bytes.subarray(done));
-        sync(pendingFile);
-      }),
-    commit: (slot) =>
-      attempt(`rename ${pendingPath(directory, slot)}`, () => {
-        Deno.renameSync(pendingPath(directory, slot), recordPath(directory, slot));
-      }),
-    discard: (slot) =>
-      attempt(`remove ${pendingPath(directory, slot)}`, () => removeIfThere(pendingPath(directory, slot))),
-    remove: (slot) =>
-      attempt(`remove ${recordPath(directory, slot)}`, () => removeIfThere(recordPath(directory, slot))),
-    [Symbol.dispose]: () => giveBack(file),
+    prepare(slot, record) {
+      const pending = pendingPath(directory, slot);
+      const part = `${pending}.part`;
+      const before = attempt(`look at ${pending}`, () => isPresent(pending));
+      attempt(`write ${recordPath(directory, slot)}`, () => {
+        try {
+          writeSynced(part, jsonText(record), sync);
+          Deno.renameSync(part, pending);
+        } catch (error) {
+          removeLeftover(part);
+          throw error;
+        }
+      });
+      if (before) interrupted.add(slot);
+    },
+    commit(slot) {
+      const pending = pendingPath(directory, slot);
+      attempt(`rename ${pending}`, () => Deno.renameSync(pending, recordPath(directory, slot)));
+      interrupted.delete(slot);
+    },
+    discard(slot) {
+      if (interrupted.has(slot)) return;
+      attempt(`remove ${pendingPath(directory, slot)}`, () => removeIfThere(pendingPath(directory, slot)));
+    },
+    remove(slot) {
+      for (const path of [recordPath(directory, slot), pendingPath(directory, slot)]) {
+        attempt(`remove ${path}`, () => removeIfThere(path));
+      }
+      interrupted.delete(slot);
+    },
+    [Symbol.dispose]() {
+      try {
+        giveBack(file);
+      } catch (error) {
+        onWarning?.(`Cannot unlock ${path}: ${reasonOf(error)}`);
+      }
+    },
   };
+}
+
+/** Writes a file that only its owner reads; its bytes are on the disk when this returns. */
+function writeSynced(path: string, text: string, sync: (file: Deno.FsFile) => void): void {
+  using file = Deno.openSync(path, { create: true, write: true, truncate: true, mode: 0o600 });
+  const bytes = new TextEncoder().encode(text);
+  for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+  sync(file);
+}
+
+/** Removes what could not be written whole. No reader looks at it, so that the error before is the one to report. */
+function removeLeftover(path: string): void {
+  try {
+    Deno.removeSync(path);
+  } catch {
+    // The next load writes over it.
+  }
 }
 
 /**
@@ -149,7 +193,8 @@ function isLockFree(directory: string): boolean {
     try {
       return file.tryLockSync(false);
     } finally {
-      giveBack(file);
+      // Closing unlocks it: no process that was forked meanwhile can have it open.
+      file.close();
     }
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return true;
@@ -186,6 +231,17 @@ function removeIfThere(path: string): void {
     Deno.removeSync(path);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
+}
+
+/** Whether a file is there. Throws if that cannot be determined. */
+function isPresent(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
   }
 }
 

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { findRecord, lockStore, StoreError } from "../../src/state/record_store.ts";
 import type { LoadRecord } from "../../src/state/record.ts";
 import { planBoot } from "../../src/plan/planner.ts";
@@ -59,9 +59,41 @@ Deno.test("a record that is still pending when nobody holds the lock was cut off
       store.prepare("reboot", recordOf("first"));
     }
     assertEquals(seen(directory), ["interrupted", false]);
+    {
+      // Which image is loaded is unknown until a load succeeds, whatever another one tried.
+      using store = await lockStore({ directory });
+      store.prepare("reboot", recordOf("second"));
+      store.discard("reboot");
+    }
+    assertEquals(seen(directory), ["interrupted", false]);
     using store = await lockStore({ directory });
-    store.discard("reboot");
+    store.remove("reboot");
     assertEquals(seen(directory), ["none", false]);
+  });
+});
+
+Deno.test("a record that cannot be written whole leaves what was there, and no half of it", async () => {
+  await inStore(async (directory) => {
+    using store = await lockStore({ directory });
+    store.prepare("reboot", recordOf("first"));
+    store.commit("reboot");
+    const write = Deno.FsFile.prototype.writeSync;
+    let writes = 0;
+    Deno.FsFile.prototype.writeSync = function (bytes) {
+      if (writes++ > 0) throw Object.assign(new Error("No space left on device (os error 28)"), { code: "ENOSPC" });
+      return write.call(this, bytes.subarray(0, 100));
+    };
+    try {
+      assertThrows(
+        () => store.prepare("reboot", recordOf("second")),
+        StoreError,
+        `Cannot write ${directory}/reboot.json`,
+      );
+    } finally {
+      Deno.FsFile.prototype.writeSync = write;
+    }
+    assertEquals(seen(directory), ["first", false]);
+    assertEquals(Array.from(Deno.readDirSync(directory), ({ name }) => name).toSorted(), ["lock", "reboot.json"]);
   });
 });
 

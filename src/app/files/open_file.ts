@@ -37,17 +37,27 @@ export interface OpenFile extends ByteSource {
 /** Opens a regular file for reading. Anything else is refused without opening it: opening a device can have effects. */
 export function openFile(path: string): Checked<OpenFile> {
   try {
-    const refused = unsuitable(path, Deno.statSync(path));
-    if (refused !== undefined) return { value: undefined, diagnostics: [refused] };
-    const handle = Deno.openSync(path);
+    return openOrThrow(path);
+  } catch (error) {
+    return { value: undefined, diagnostics: [openProblem(path, error)] };
+  }
+}
+
+/** The same, but what the system refuses is thrown as its error, and not a diagnostic. */
+export function openOrThrow(path: string): Checked<OpenFile> {
+  const refused = unsuitable(path, Deno.statSync(path));
+  if (refused !== undefined) return { value: undefined, diagnostics: [refused] };
+  const handle = Deno.openSync(path);
+  try {
     // Another file may have taken the name since: check what was opened.
-    const stats = handle.statSync();
+    const stats = statOf({ path, handle });
     const changed = unsuitable(path, stats);
     if (changed === undefined) return { value: describeFile(path, handle, stats), diagnostics: [] };
     handle.close();
     return { value: undefined, diagnostics: [changed] };
   } catch (error) {
-    return { value: undefined, diagnostics: [openProblem(path, error)] };
+    handle.close();
+    throw error;
   }
 }
 
@@ -71,18 +81,29 @@ function identityOf({ dev, ino, size, mtime, ctime }: Deno.FileInfo): FileIdenti
 
 /** Reads until the buffer is full or the file ends; returns the number of bytes. */
 function fill({ path, handle }: Pick<OpenFile, "path" | "handle">, buffer: Uint8Array, offset: number): number {
-  let done = 0;
-  try {
+  return asReading(`read ${path}`, () => {
     handle.seekSync(offset, Deno.SeekMode.Start);
+    let done = 0;
     while (done < buffer.length) {
       const count = handle.readSync(buffer.subarray(done));
       if (count === null) break;
       done += count;
     }
+    return done;
+  });
+}
+
+function statOf({ path, handle }: Pick<OpenFile, "path" | "handle">): Deno.FileInfo {
+  return asReading(`look at ${path}`, () => handle.statSync());
+}
+
+/** Names the file of what the system refuses: a descriptor's errors do not. @throws {ReadError} */
+function asReading<T>(what: string, action: () => T): T {
+  try {
+    return action();
   } catch (cause) {
-    throw new ReadError(`Cannot read ${path}: ${reasonOf(cause)}`, { cause });
+    throw new ReadError(`Cannot ${what}: ${reasonOf(cause)}`, { cause });
   }
-  return done;
 }
 
 /** An open file cannot be read, as on a failing disk. */
@@ -108,7 +129,7 @@ export async function hashFile(
   file: OpenFile,
   onProgress?: (done: number, total: number) => void,
 ): Promise<string> {
-  return await hashPart(file, 0, file.handle.statSync().size, onProgress);
+  return await hashPart(file, 0, statOf(file).size, onProgress);
 }
 
 /** The SHA-256 of a part of the file, up to its end. */
@@ -145,9 +166,10 @@ export async function hashPart(
 /**
  * Whether the open file is unchanged since it was opened. A write changes the size or the times, except one that keeps the
  * size and resets mtime within the same second; a renamed or deleted file counts as changed too (ctime).
+ * @throws {ReadError} if it cannot be looked at
  */
-export function isUnchanged({ handle, identity }: OpenFile): boolean {
-  const now = identityOf(handle.statSync());
+export function isUnchanged({ path, handle, identity }: OpenFile): boolean {
+  const now = identityOf(statOf({ path, handle }));
   return now.dev === identity.dev && now.ino === identity.ino && now.size === identity.size &&
     now.mtime === identity.mtime && now.ctime === identity.ctime;
 }
@@ -155,18 +177,22 @@ export function isUnchanged({ handle, identity }: OpenFile): boolean {
 /**
  * The file descriptor of the open file, for system calls, at position 0. Deno does not disclose it, but the process can list
  * its descriptors: this one is distinguished from others of the same file (a shell may have left one open for writing) by its
- * position, which is changed for a moment. Throws if it is not found.
+ * position, which is changed for a moment. @throws {ReadError} if it is not found
  */
 export function descriptorOf({ path, handle }: OpenFile): number {
-  const { dev, ino, size } = handle.statSync();
+  const { dev, ino, size } = statOf({ path, handle });
   const mark = size + 1 + Math.floor(Math.random() * 2 ** 32);
-  handle.seekSync(mark, Deno.SeekMode.Start);
-  const found = Array.from(Deno.readDirSync(DESCRIPTORS), ({ name }) => name).find((name) => {
-    const stats = attempt(() => Deno.statSync(`${DESCRIPTORS}/${name}`));
-    return stats?.dev === dev && stats.ino === ino && positionOf(name) === mark;
+  const found = asReading(`find the descriptor of ${path}`, () => {
+    handle.seekSync(mark, Deno.SeekMode.Start);
+    const number = Array.from(Deno.readDirSync(DESCRIPTORS), ({ name }) => name).find((name) => {
+      const stats = attempt(() => Deno.statSync(`${DESCRIPTORS}/${name}`));
+      return stats?.dev === dev && stats.ino === ino && positionOf(name) === mark;
+    });
+    handle.seekSync(0, Deno.SeekMode.Start);
+    return number;
   });
-  handle.seekSync(0, Deno.SeekMode.Start);
-  if (found === undefined) throw new Error(`Cannot find the descriptor of ${path} in ${DESCRIPTORS}`);
+  // As with too many open files: then the position of none can be read.
+  if (found === undefined) throw new ReadError(`Cannot find the descriptor of ${path} in ${DESCRIPTORS}`);
   return Number(found);
 }
 
@@ -225,6 +251,24 @@ const REASONS: { readonly [error: string]: { readonly reason: string; readonly h
   ELOOP: { reason: "its symbolic links form a loop", hint: "Name the file itself" },
   NotCapable: { reason: "Deno does not have the permission", hint: "Run it with --allow-read, or with -A" },
 };
+
+const OF_PATHS: ReadonlySet<string> = new Set([
+  "ENOENT",
+  "ENOTDIR",
+  "EACCES",
+  "EPERM",
+  "ELOOP",
+  "ENAMETOOLONG",
+  "EINVAL",
+]);
+
+/**
+ * Whether an error is about a path, or about who asks for it: then nothing is there for this user. A failing disk, or too
+ * many open files, do not say what is there.
+ */
+export function isOfPath(error: unknown): boolean {
+  return error instanceof Error && "code" in error && OF_PATHS.has(String(error.code));
+}
 
 /** Explains why a file cannot be opened or read. Any error that is not from a system call is a defect and is thrown again. */
 export function openProblem(path: string, error: unknown): Diagnostic {

@@ -107,6 +107,7 @@ export async function reboot(
   const outcome = await execLoaded(way, {
     store,
     onWait: (text) => say(text, ports),
+    onWarning: (text) => warn(text, undefined, ports),
     onReturn: (took, once) => {
       onChange();
       ports.out.write(`${describeRoundTrip(took)}\n`);

@@ -16,7 +16,7 @@ import {
 import { withOutcome } from "../outcome.ts";
 import type { Ports } from "../ports.ts";
 import { progressOf } from "../progress.ts";
-import { complain, complainRefusal, exitOf, report, say } from "../report.ts";
+import { complain, complainRefusal, exitOf, report, say, warn } from "../report.ts";
 import { complainOfNamespace, dryReboot, reboot } from "./exec.ts";
 
 /** `warmboot load`. */
@@ -76,6 +76,7 @@ async function run(invocation: Invocation, ports: Ports, onChange: () => void): 
     },
     onWait: (text: string) => say(text, ports),
     onChange,
+    onWarning: (text: string) => warn(text, undefined, ports),
   };
   if (isSet(invocation, "dry-run")) {
     using judged = await judgeLoad(what, options, events);
@@ -131,6 +132,13 @@ async function complainOf(
     case "interrupted":
       complain("Interrupted; the image is loaded, and nothing else was done", "Undo it with: warmboot unload", ports);
       return "interrupted";
+    case "unrecorded":
+      complain(
+        `The image is loaded, but was not recorded. ${outcome.error.message}`,
+        `Take it back with: ${unloadCommand(outcome.crash)}`,
+        ports,
+      );
+      return "io";
     case "changed":
       complain(
         `${outcome.path} changed while it was read`,
@@ -151,15 +159,31 @@ async function complainOf(
     case "tampered":
       complain(
         `${outcome.path} changed while the kernel read it, so the loaded image is not the planned one`,
-        outcome.unloaded
-          ? `It was unloaded again${
-            outcome.crash ? ", and no crash kernel is loaded now" : ""
-          }; load again when nothing writes the file`
-          : `Unload it: warmboot unload${outcome.crash ? " --crash" : ""}`,
+        afterwards(outcome, "load again when nothing writes the file"),
         ports,
       );
       return "unavailable";
+    case "unverified":
+      complain(
+        `${outcome.error.message}; the loaded image may not be the planned one`,
+        afterwards(outcome, "load again when the file can be read"),
+        ports,
+      );
+      return "io";
   }
+}
+
+/** What became of an image that must not stay loaded, and what to do next. */
+function afterwards(
+  { crash, unloaded }: { readonly crash: boolean; readonly unloaded: boolean },
+  next: string,
+): string {
+  if (!unloaded) return `Unload it: ${unloadCommand(crash)}`;
+  return `It was unloaded again${crash ? ", and no crash kernel is loaded now" : ""}; ${next}`;
+}
+
+function unloadCommand(crash: boolean): string {
+  return `warmboot unload${crash ? " --crash" : ""}`;
 }
 
 async function sayLoaded(plan: Plan, ports: Ports): Promise<void> {

@@ -3,7 +3,7 @@ import type { ExitName } from "../../core/program.ts";
 import { type Command, DRY_RUN_OPTION, type Invocation, isSet, OUTCOME_OPTION } from "../command.ts";
 import { withOutcome } from "../outcome.ts";
 import type { Ports } from "../ports.ts";
-import { complainRefusal, report, say } from "../report.ts";
+import { complain, complainRefusal, report, say, warn } from "../report.ts";
 
 /** `warmboot unload`. */
 export const unload: Command = {
@@ -34,6 +34,7 @@ async function run(invocation: Invocation, ports: Ports, onChange: () => void): 
   if (!isSet(invocation, "dry-run")) {
     const outcome = await unload(crash, {
       onWait: (text) => say(text, ports),
+      onWarning: (text) => warn(text, undefined, ports),
       onSignal: () => say("Interrupted; the image was unloaded before", ports),
       onChange,
     });
@@ -64,6 +65,13 @@ function show(outcome: UnloadOutcome, crash: boolean, ports: Ports): ExitName {
     case "unloaded":
       ports.out.write(crash ? "Unloaded the crash image\n" : "Unloaded the image\n");
       return "ok";
+    case "still-recorded":
+      complain(
+        `The ${crash ? "crash " : ""}image is unloaded, but its record is still there. ${outcome.error.message}`,
+        `Remove it with: warmboot unload${crash ? " --crash" : ""}`,
+        ports,
+      );
+      return "io";
   }
 }
 
