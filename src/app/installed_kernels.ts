@@ -1,5 +1,5 @@
 import { basename, dirname } from "@std/path/posix";
-import { closeFile, openFile } from "./files/open_file.ts";
+import { closeFile, isOfPath, type OpenFile, openOrThrow } from "./files/open_file.ts";
 import { imageRelease } from "../image/describe.ts";
 import { identifyKernel } from "../image/identify.ts";
 import { compareReleases } from "../core/release.ts";
@@ -57,13 +57,23 @@ export function installedKernels(root: string): readonly InstalledKernel[] {
  */
 export function kernelAt(root: string, path: string): { readonly release: string | undefined } | undefined {
   if (!isFileThere(`${root}${path}`)) return undefined;
-  const { value: file } = openFile(`${root}${path}`);
+  const file = openedKernel(`${root}${path}`);
   if (file === undefined) return { release: undefined };
   try {
     const info = identifyKernel(file);
     return info.kind === "not-kernel" ? undefined : { release: imageRelease(info) };
   } finally {
     closeFile(file);
+  }
+}
+
+/** Undefined for what this user may not read. Throws if a failing disk, or the like, is why it cannot be opened. */
+function openedKernel(path: string): OpenFile | undefined {
+  try {
+    return openOrThrow(path).value;
+  } catch (error) {
+    if (isOfPath(error) || error instanceof Deno.errors.NotCapable) return undefined;
+    throw error;
   }
 }
 
@@ -79,13 +89,13 @@ export function initrdFor(root: string, { path, release }: InstalledKernel): str
   return [...beside, ...named].find((candidate) => isFileThere(`${root}${candidate}`));
 }
 
-/** Whether there is a file of that name, links followed. */
+/** Whether there is a file of that name, links followed. Throws what keeps this from being determined, see `isOfPath`. */
 export function isFileThere(path: string): boolean {
   try {
     return Deno.statSync(path).isFile;
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    return false;
+    if (isOfPath(error)) return false;
+    throw error;
   }
 }
 
@@ -93,7 +103,7 @@ function namesIn(folder: string): readonly string[] {
   try {
     return Array.from(Deno.readDirSync(folder), ({ name }) => name).toSorted(compareNames);
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    return [];
+    if (isOfPath(error)) return [];
+    throw error;
   }
 }

@@ -48,12 +48,16 @@ export async function refreshProfiles(
   for (const path of paths.length > 0 ? paths : [`${root}${DEFAULT_FOLDER}`]) {
     const folder = isFolder(path);
     // Without the default folder, there is nothing that follows anything.
-    if (!folder && paths.length === 0) break;
+    if (!folder && paths.length === 0 && isMissing(path)) break;
     const { files, diagnostics } = folder ? findFiles(path, /\.yaml$/) : { files: [path], diagnostics: [] };
     if (diagnostics.length > 0) add({ kind: "unreadable", file: path, diagnostics });
     for (const file of files) add(await refreshFile(file, { root, wanted, isNamed: !folder }));
   }
   return all;
+}
+
+function isMissing(path: string): boolean {
+  return readWhole(path, PROFILE_LIMIT).diagnostics.some(({ code }) => code === "file-missing");
 }
 
 interface Context {

@@ -1,6 +1,6 @@
 import { compareText } from "../../core/text.ts";
 import type { Diagnostic } from "../../core/diagnostic.ts";
-import { openProblem } from "./open_file.ts";
+import { isOfPath, openProblem } from "./open_file.ts";
 import { isStream } from "./read_whole.ts";
 
 /** Files found in folders, and what could not be read. */
@@ -9,14 +9,17 @@ export interface FoundFiles {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Whether findFiles searches a path as a folder. A descriptor is read as a file, whatever the shell has opened. */
+/**
+ * Whether findFiles searches a path as a folder. A descriptor is read as a file, whatever the shell has opened. Throws the
+ * system's error if a failing disk, or the like, keeps it from being determined.
+ */
 export function isFolder(path: string): boolean {
   if (isStream(path)) return false;
   try {
     return Deno.statSync(path).isDirectory;
   } catch (error) {
-    if (error instanceof Deno.errors.NotCapable) throw error;
-    return false;
+    if (isOfPath(error)) return false;
+    throw error;
   }
 }
 

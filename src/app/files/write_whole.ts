@@ -69,8 +69,14 @@ export interface FileOperations {
 const SYSTEM: FileOperations = {
   create(path, mode) {
     const file = Deno.openSync(path, { createNew: true, write: true, mode: mode === undefined ? 0o666 : 0o600 });
-    if (mode !== undefined) Deno.chmodSync(path, mode);
-    return file;
+    try {
+      if (mode !== undefined) Deno.chmodSync(path, mode);
+      return file;
+    } catch (error) {
+      file.close();
+      Deno.removeSync(path);
+      throw error;
+    }
   },
   rename: Deno.renameSync,
   link: Deno.linkSync,
