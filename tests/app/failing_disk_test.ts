@@ -1,0 +1,269 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { dirname, join } from "@std/path";
+import { sha256Of } from "../../src/core/sha256.ts";
+import { exitsOf } from "../../src/cli/help.ts";
+import { COMMANDS } from "../../src/cli/table.ts";
+import { findRecord } from "../../src/state/record_store.ts";
+import {
+  type Errno,
+  ERRNOS,
+  type FailedRun,
+  type FailingSystem,
+  failingSystem,
+  type Operation,
+} from "../support/failing_system.ts";
+import { packedKernel, vmlinux } from "../support/small_kernel.ts";
+
+/** Whether each operation fails with each errno; else each fails with one, and the reads of /proc and /sys are a sample. */
+const ALL = Deno.env.get("WARMBOOT_VM_ALL") === "1";
+
+const NAMES = Object.keys(ERRNOS) as Errno[];
+
+const isOfHost = ({ path }: Operation) => /^\/(?:proc\/(?!self\/fd)|sys\/|boot\/config|run\/systemd)/.test(path);
+
+/** Runs a command once for each operation that it makes, which fails; `check` gets each run. */
+async function failEach(
+  system: FailingSystem,
+  args: readonly string[],
+  prepare: () => void,
+  check: (run: FailedRun, failed: Operation) => void,
+  next: () => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
+  prepare();
+  const { code, said, operations } = await system.run(args);
+  assertEquals(code, 0, said);
+  const exits = exitsOf(COMMANDS.find(({ name }) => name === args[0]) ?? { exits: {} }).map((exit) => exit.code);
+  for (const [at, failed] of operations.entries()) {
+    if (!ALL && isOfHost(failed) && at % 11 !== 0) continue;
+    for (const errno of ALL ? NAMES : [NAMES[at % NAMES.length] ?? "EIO"]) {
+      prepare();
+      const run = await system.run(args, { ...failed, errno });
+      const what = `${args[0]}: ${errno} of ${failed.name} ${failed.path}, the ${
+        failed.turn + 1
+      }.:\n${run.code} ${run.said}`;
+      try {
+        assert(run.code !== 70 && exits.includes(run.code), "the exit code is not one of the command's");
+        if (run.code !== 0 && !isOfHost(failed)) assert(names(run.said, failed), "the message does not name the file");
+        check(run, failed);
+        await next();
+      } catch (error) {
+        throw new Error(`${what}\n${error instanceof Error ? error.message : error}`, { cause: error });
+      }
+    }
+  }
+}
+
+/** Whether a message names what failed: the file or its folder, or the function of libc. */
+function names(said: string, { name, path }: Operation): boolean {
+  if (name.startsWith("libc ")) return said.includes(name.slice("libc ".length));
+  if (path.startsWith("/run/warmboot")) return said.includes("/run/warmboot");
+  return path.startsWith("/proc/self/fd")
+    ? /\/boot\/vmlinuz|\/proc\/self\/fd/.test(said)
+    : said.includes(dirname(path));
+}
+
+/** The command line of the recorded image, or what there is instead of a record. */
+function recorded(system: FailingSystem): string {
+  const { found } = system.on(() => findRecord("reboot"));
+  if (found.kind !== "record") return found.kind;
+  const { call } = found.record.plan;
+  return call.syscall === "kexec_file_load" ? call.cmdline : "segments";
+}
+
+function store(system: FailingSystem): readonly string[] {
+  return Array.from(Deno.readDirSync(join(system.root, "run/warmboot")), ({ name }) => name).toSorted();
+}
+
+/** Writes profiles `old` and `new`, and loads the first. */
+async function withOld(system: FailingSystem): Promise<() => void> {
+  Deno.writeFileSync(join(system.root, "boot/vmlinuz"), packedKernel(vmlinux()));
+  for (const name of ["old", "new"]) {
+    Deno.writeTextFileSync(
+      join(system.root, `${name}.yaml`),
+      `version: 1\nkernel: /boot/vmlinuz\ncmdline: ${name}\n`,
+    );
+  }
+  const { code, said } = await system.run(["load", join(system.root, "old.yaml")]);
+  assertEquals(code, 0, said);
+  return rewind(system);
+}
+
+/** Puts records and image back as they are now. */
+function rewind(system: FailingSystem): () => void {
+  const folder = join(system.root, "run/warmboot");
+  const files = store(system).map((name) => [join(folder, name), Deno.readFileSync(join(folder, name))] as const);
+  const { image } = system;
+  return () => {
+    Deno.removeSync(folder, { recursive: true });
+    Deno.mkdirSync(folder);
+    for (const [path, bytes] of files) Deno.writeFileSync(path, bytes);
+    system.image = image;
+  };
+}
+
+Deno.test("load: whatever fails, the record is that of the loaded image, or the message says what is loaded", async () => {
+  using system = failingSystem();
+  const prepare = await withOld(system);
+  await failEach(system, ["load", join(system.root, "new.yaml")], prepare, ({ code, said }, failed) => {
+    if (failed.name === "handle unlockSync") {
+      assertEquals(code, 0);
+      assertMatch(said, /^warning: Cannot unlock \/run\/warmboot\/lock: /m);
+    }
+    if (system.image === "old") {
+      assert(code !== 0);
+      assertEquals([recorded(system), store(system)], ["old", ["lock", "reboot.json"]]);
+    } else if (system.image === undefined) {
+      assertEquals([code, recorded(system)], [74, "none"]);
+      assertStringIncludes(said, "It was unloaded again");
+    } else if (code !== 0) {
+      assertEquals(code, 74);
+      assertMatch(said, /^error: The image is loaded, but .*\n {2}hint: Take it back with: warmboot unload\n/m);
+      assertEquals(recorded(system), "interrupted");
+    } else {
+      assertEquals([recorded(system), store(system)], ["new", ["lock", "reboot.json"]]);
+    }
+  });
+});
+
+Deno.test("unload: whatever fails, a record that is left is one that the message names", async () => {
+  using system = failingSystem();
+  const prepare = await withOld(system);
+  await failEach(system, ["unload"], prepare, ({ code, said }) => {
+    if (system.image === "old") {
+      assert(code !== 0);
+      assertEquals(recorded(system), "old");
+    } else if (code === 0) {
+      assertEquals(store(system), ["lock"]);
+    } else {
+      assertEquals(code, 74);
+      assertMatch(said, /^error: The image is unloaded, but its record is still there\. /m);
+    }
+  });
+});
+
+Deno.test("exec --now: whatever fails, the image and its record stay", async () => {
+  using system = failingSystem();
+  const prepare = await withOld(system);
+  await failEach(system, ["exec", "--now"], prepare, () => {
+    assertEquals([system.image, recorded(system), store(system)], ["old", "old", ["lock", "reboot.json"]]);
+  });
+});
+
+const PAYLOAD_HOST = {
+  "/proc/sys/kernel/osrelease": "6.14.0-1-amd64\n",
+  "/boot/config-6.14.0-1-amd64": "CONFIG_KEXEC_CORE=y\nCONFIG_KEXEC=y\nCONFIG_KEXEC_FILE=y\nCONFIG_KEXEC_JUMP=y\n",
+};
+
+Deno.test("load and exec of a payload that returns: whatever fails, the record stays whole", async () => {
+  using system = failingSystem(PAYLOAD_HOST);
+  const profile = new URL("../../examples/preserve.yaml", import.meta.url).pathname;
+  const nothing = () => {
+    for (const name of store(system)) Deno.removeSync(join(system.root, "run/warmboot", name));
+    system.image = undefined;
+  };
+  Deno.mkdirSync(join(system.root, "run/warmboot"));
+  await failEach(system, ["load", profile], nothing, ({ code, said }) => {
+    const was = [system.image, recorded(system)];
+    if (code === 0) assertEquals(was, ["segments", "segments"]);
+    else if (system.image === undefined) assertEquals(was, [undefined, "none"]);
+    else assertMatch(said, /^error: The image is loaded, but /m);
+  });
+  nothing();
+  assertEquals((await system.run(["load", profile])).code, 0);
+  await failEach(system, ["exec"], rewind(system), () => {
+    assertEquals([system.image, recorded(system), store(system)], ["segments", "segments", ["lock", "reboot.json"]]);
+  });
+});
+
+/** The files below a folder with their contents, by path. */
+function contentOf(folder: string): ReadonlyMap<string, string> {
+  return new Map(
+    Array.from(Deno.readDirSync(folder)).flatMap(({ name, isDirectory }) => {
+      const path = join(folder, name);
+      return isDirectory ? [...contentOf(path)] : [[path, Deno.readTextFileSync(path)] as const];
+    }),
+  );
+}
+
+function putBack(folder: string, files: ReadonlyMap<string, string>): void {
+  Deno.removeSync(folder, { recursive: true });
+  for (const [path, text] of files) {
+    Deno.mkdirSync(dirname(path), { recursive: true });
+    Deno.writeTextFileSync(path, text);
+  }
+}
+
+/** Writes an unpacked release, and makes it the one that runs. */
+function release(folder: string, text: string): void {
+  const files = { "bin/warmboot": `program ${text}`, "lib/warmboot/cli.js": text, "share/man/man8/warmboot.8": text };
+  for (const [path, content] of Object.entries(files)) {
+    Deno.mkdirSync(dirname(join(folder, path)), { recursive: true });
+    Deno.writeTextFileSync(join(folder, path), content);
+  }
+  const sums = Object.entries(files).map(([path, content]) => `${sha256Of(content)}  ${path}\n`);
+  Deno.writeTextFileSync(join(folder, "SHA256SUMS"), sums.join(""));
+  Object.defineProperty(Deno, "mainModule", {
+    value: `file://${folder}/lib/warmboot/cli.js`,
+    configurable: true,
+    writable: true,
+  });
+}
+
+Deno.test("install: whatever fails, each file is the old one or the new one, and the next installation ends it", async () => {
+  using system = failingSystem();
+  const started = Deno.mainModule;
+  try {
+    const dest = join(system.root, "dest");
+    const args = ["install", "--destdir", dest, "--prefix", "/usr"];
+    release(join(system.root, "release"), "old");
+    assertEquals((await system.run(args)).code, 0);
+    const before = contentOf(dest);
+    release(join(system.root, "release"), "new, and longer");
+    assertEquals((await system.run(args)).code, 0);
+    const after = contentOf(dest);
+    const manifest = join(dest, "usr/lib/warmboot/manifest.json");
+    await failEach(system, args, () => putBack(dest, before), () => {
+      for (const [path, text] of contentOf(dest)) {
+        if (path === manifest) JSON.parse(text);
+        else assert(text === before.get(path) || text === after.get(path), `${path} is neither old nor new`);
+      }
+    }, async () => {
+      assertEquals((await system.run(args)).code, 0);
+      assertEquals(contentOf(dest), after);
+    });
+  } finally {
+    Object.defineProperty(Deno, "mainModule", { value: started, configurable: true, writable: true });
+  }
+});
+
+Deno.test("refresh: whatever fails, the profile is the old one or the new one", async () => {
+  using system = failingSystem();
+  const folder = join(system.root, "etc/warmboot");
+  Deno.mkdirSync(folder, { recursive: true });
+  const kernel = (release: string) =>
+    Deno.writeFileSync(join(system.root, `boot/vmlinuz-${release}`), packedKernel(vmlinux()));
+  const args = ["refresh", "--root", system.root];
+  kernel("6.1.0-41-amd64");
+  const made = await system.run([
+    "init",
+    "--newest",
+    "--follow",
+    "--pin",
+    "--root",
+    system.root,
+    "--out",
+    join(folder, "next.yaml"),
+  ]);
+  assertEquals(made.code, 0, made.said);
+  const before = contentOf(folder);
+  kernel("6.1.0-99-amd64");
+  assertEquals((await system.run(args)).code, 0);
+  const after = contentOf(folder);
+  assert([...before.values()][0] !== [...after.values()][0]);
+  await failEach(system, args, () => putBack(folder, before), ({ code }) => {
+    const found = contentOf(folder);
+    const written = [...found.values()].join() === [...after.values()].join();
+    assertEquals(found, written ? after : before);
+    if (code === 0) assert(written);
+  });
+});

@@ -1,0 +1,235 @@
+import { join } from "@std/path";
+import { main } from "../../src/cli/main.ts";
+import { PLAIN } from "../../src/render/style.ts";
+import { CAPTURES } from "../host/fixture.ts";
+
+/**
+ * A host whose operations fail one at a time: the functions of Deno that warmboot uses are replaced, those of libc that
+ * would change this machine are imitated. /proc, /sys, /run, /var and /boot are folders of its own.
+ */
+export interface FailingSystem extends Disposable {
+  /** The folder that is the host's root. */
+  readonly root: string;
+  /** Runs the program in this process. `fault` is the operation that fails; without one, none does. */
+  run(args: readonly string[], fault?: Fault): Promise<FailedRun>;
+  /** The image for a reboot that the kernel has: its command line, or `segments`. */
+  image: string | undefined;
+  /** Runs something of warmboot's on this host. */
+  on<T>(action: () => T): T;
+}
+
+/** The errnos of disks and tables that are full or fail, with the texts of strerror(3). */
+export const ERRNOS = {
+  EINTR: [4, "Interrupted system call"],
+  EIO: [5, "Input/output error"],
+  EACCES: [13, "Permission denied"],
+  EMFILE: [24, "Too many open files"],
+  ENOSPC: [28, "No space left on device"],
+  EROFS: [30, "Read-only file system"],
+} as const;
+
+/** The name of one of them. */
+export type Errno = keyof typeof ERRNOS;
+
+/** What fails. */
+export interface Fault extends Operation {
+  readonly errno: Errno;
+}
+
+/** An operation that a run made: its function, the path as warmboot names it, and how many there were of it before. */
+export interface Operation {
+  readonly name: string;
+  readonly path: string;
+  readonly turn: number;
+}
+
+/** What came of it. */
+export interface FailedRun {
+  readonly code: number;
+  readonly said: string;
+  readonly operations: readonly Operation[];
+}
+
+const BY_PATH = [
+  "openSync",
+  "readFileSync",
+  "readTextFileSync",
+  "statSync",
+  "lstatSync",
+  "readDirSync",
+  "readLinkSync",
+  "realPathSync",
+  "mkdirSync",
+  "renameSync",
+  "removeSync",
+  "linkSync",
+  "chmodSync",
+] as const;
+
+const BY_HANDLE = ["readSync", "writeSync", "seekSync", "statSync", "syncSync", "tryLockSync", "unlockSync"] as const;
+
+/** Of libc: what is imitated, and what may fail as well. */
+const IMITATED = ["kexec_file_load", "kexec_load", "reboot", "sync"];
+const PREPARING = ["memfd_create", "sendfile", "write", "mmap", "mprotect", "munmap", "close"];
+
+// deno-lint-ignore no-explicit-any
+type Callable = (...args: any[]) => any;
+type Table = Record<string, Callable>;
+
+// Read before anything is replaced.
+const deno = Deno as unknown as Table & { readonly mainModule: string };
+const real: Table = Object.fromEntries([...BY_PATH, "dlopen", "Command"].map((name) => [name, deno[name] as Callable]));
+const handles = Deno.FsFile.prototype as unknown as Table;
+const realOfHandle: Table = Object.fromEntries(BY_HANDLE.map((name) => [name, handles[name] as Callable]));
+
+/** A program that does nothing, and succeeds: nothing asks this machine's systemd for anything. */
+class NoCommand {
+  /** The program ends at once. */
+  spawn(): { readonly status: Promise<{ readonly success: boolean; readonly code: number }> } {
+    return { status: Promise.resolve({ success: true, code: 0 }) };
+  }
+
+  /** It prints nothing. */
+  output(): Promise<{ readonly stdout: Uint8Array }> {
+    return Promise.resolve({ stdout: new Uint8Array() });
+  }
+}
+
+/** The error that Deno throws for an errno. */
+function errorOf(errno: Errno, name: string, path: string): Error {
+  const [number, text] = ERRNOS[errno];
+  const where = (BY_PATH as readonly string[]).includes(name) ? `: ${name.replace("Sync", "")} '${path}'` : "";
+  const message = `${text} (os error ${number})${where}`;
+  const kind = errno === "EACCES" ? Deno.errors.PermissionDenied : errno === "EINTR" ? Deno.errors.Interrupted : Error;
+  return Object.assign(new kind(message), { code: errno });
+}
+
+/** Makes such a host. `changes` are files that differ from those of a virtual machine with Debian 12. */
+export function failingSystem(changes: Readonly<Record<string, string>> = {}): FailingSystem {
+  const root = Deno.makeTempDirSync({ prefix: "warmboot-failing-" });
+  for (const [path, file] of Object.entries({ ...CAPTURES.get("bios-vm")?.files, ...changes })) {
+    const at = join(root, path);
+    Deno.mkdirSync(join(at, ".."), { recursive: true });
+    if (path.startsWith("/proc/self/ns/")) Deno.symlinkSync(String(file).trim(), at);
+    else if (path === "/run/systemd/system") Deno.mkdirSync(at);
+    else if (typeof file === "string") Deno.writeTextFileSync(at, file);
+    else if ("base64" in file) Deno.writeFileSync(at, Uint8Array.fromBase64(file.base64));
+  }
+  let image: string | undefined;
+  const keep = (loaded: string | undefined) => {
+    image = loaded;
+    Deno.writeTextFileSync(join(root, "/sys/kernel/kexec_loaded"), loaded === undefined ? "0\n" : "1\n");
+    return 0n;
+  };
+
+  let operations: Operation[] = [];
+  let fault: Fault | undefined;
+  let errnoOfLibc = 0;
+  const paths = new WeakMap<object, string>();
+  const mapped = (path: unknown): unknown =>
+    typeof path === "string" && /^\/(?:proc\/(?!self\/fd)|sys\/|run\/|var\/|boot\/)/.test(path)
+      ? join(root, path)
+      : path;
+  /** Notes an operation; gives the errno if it is the one that fails. */
+  const fails = (name: string, path: string): Errno | undefined => {
+    const turn = operations.filter((each) => each.name === name && each.path === path).length;
+    operations.push({ name, path, turn });
+    return fault?.name === name && fault.path === path && fault.turn === turn ? fault.errno : undefined;
+  };
+  const check = (name: string, path: string): void => {
+    const errno = fails(name, path);
+    if (errno !== undefined) throw errorOf(errno, name, path);
+  };
+
+  const library = (path: string, symbols: Deno.ForeignLibraryInterface) => {
+    const harmless = Object.fromEntries(Object.entries(symbols).filter(([name]) => !IMITATED.includes(name)));
+    const opened = real.dlopen?.(path, harmless);
+    const imitated: Table = {
+      // deno-lint-ignore camelcase
+      kexec_file_load: (_number, _kernel, _initrd, _length, cmdline: Uint8Array | null) =>
+        keep(cmdline === null ? undefined : new TextDecoder().decode(cmdline.subarray(0, -1))),
+      // deno-lint-ignore camelcase
+      kexec_load: (_number, _entry, count: bigint) => keep(count === 0n ? undefined : "segments"),
+      reboot: () => 0n,
+      sync: () => undefined,
+    };
+    const functions = { ...opened.symbols, ...imitated } as Table;
+    for (const name of [...IMITATED, ...PREPARING]) {
+      const call = functions[name] as Callable;
+      functions[name] = (...args) => {
+        const errno = fails(`libc ${name}`, "");
+        if (errno === undefined || name === "sync") return call(...args);
+        errnoOfLibc = ERRNOS[errno][0];
+        return -1n;
+      };
+    }
+    functions.memcpy = (to: Uint8Array, ...args) => {
+      if (errnoOfLibc === 0) return opened.symbols.memcpy(to, ...args);
+      new DataView(to.buffer).setInt32(0, errnoOfLibc, true);
+      errnoOfLibc = 0;
+    };
+    return { symbols: functions, close: () => opened.close() };
+  };
+
+  const replace = (): void => {
+    for (const name of BY_PATH) {
+      deno[name] = (path: unknown, ...args: unknown[]) => {
+        check(name, String(path));
+        const others = name === "renameSync" || name === "linkSync" ? args.map(mapped) : args;
+        const result = (real[name] as Callable)(mapped(path), ...others);
+        if (name === "openSync") paths.set(result, String(path));
+        return result;
+      };
+    }
+    for (const name of BY_HANDLE) {
+      handles[name] = function (this: object, ...args: unknown[]) {
+        check(`handle ${name}`, paths.get(this) ?? "");
+        return (realOfHandle[name] as Callable).apply(this, args);
+      };
+    }
+    deno.dlopen = library;
+    deno.Command = NoCommand as unknown as Callable;
+  };
+  const restore = (): void => {
+    Object.assign(deno, real);
+    Object.assign(handles, realOfHandle);
+  };
+
+  const on = <T>(action: () => T): T => {
+    fault = undefined;
+    replace();
+    try {
+      return action();
+    } finally {
+      restore();
+    }
+  };
+  return {
+    root,
+    on,
+    async run(args, given) {
+      operations = [];
+      fault = given;
+      let said = "";
+      const sink = {
+        layout: { style: PLAIN, width: 80 },
+        isTerminal: false,
+        write: (text: string) => void (said += text),
+      };
+      replace();
+      try {
+        const code = await main(args, () => ({ out: sink, err: sink }));
+        return { code, said, operations };
+      } finally {
+        restore();
+      }
+    },
+    get image() {
+      return image;
+    },
+    set image(loaded) {
+      keep(loaded);
+    },
+    [Symbol.dispose]: () => Deno.removeSync(root, { recursive: true }),
+  };
+}
