@@ -56,7 +56,11 @@ Deno.test(`what cannot work is refused with its cause, and nothing is half done 
   });
 
   await t.step("a cut kernel", async () => {
-    await refused("kernel: /boot/cut\ncmdline: ro", EXIT.unavailable.code, "/boot/cut is not a kernel: it is a truncated");
+    await refused(
+      "kernel: /boot/cut\ncmdline: ro",
+      EXIT.unavailable.code,
+      "/boot/cut is not a kernel: it is a truncated",
+    );
   });
 
   await t.step("a digest that does not match", async () => {
