@@ -277,7 +277,7 @@ pure("what cannot be loaded is named with the reason", () => {
   assertStringIncludes(because(arm64File({ info: arm64Image({ imageSize: 0n }) })), "leaves the image size zero");
   assertStringIncludes(
     because(arm64File({ info: arm64Image({ textOffset: 0x6en }) })),
-    "text_offset 0x6e is no multiple",
+    "text_offset 0x6e is not a multiple",
   );
   const damaged = packedFile({ inner: { why: "its gzip data cannot be unpacked: it ends before its stream does" } });
   assertEquals(
