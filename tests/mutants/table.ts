@@ -11,7 +11,7 @@ export interface Mutant {
 
 const row = (file: string, from: string, to: string, tests: string): Mutant => ({ file, from, to, tests });
 
-/** One row a change. A row whose text is gone fails tests/mutants_test.ts. */
+/** One row a change. A row whose text is gone fails tests/mutants/table_test.ts. */
 export const MUTANTS: readonly Mutant[] = [
   // The calls.
   row("syscall/execute.ts", "segments.table, call.flagBits)", "segments.table, 0n)", "syscall/execute_test.ts"),
