@@ -67,8 +67,8 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   row(
     "app/carry_out.ts",
-    "const tampered = files.find((file) => !isUnchanged(file))",
-    "const tampered = files.find(() => false)",
+    "return files.find((file) => !isUnchanged(file));",
+    "return files.find(() => false);",
     "app/carry_out_test.ts",
   ),
   row(
@@ -84,7 +84,7 @@ export const MUTANTS: readonly Mutant[] = [
   row("app/files/write_whole.ts", "    system.syncFolder(dirname(path));\n", "", "app/files/write_whole_test.ts"),
   row("app/read_plan.ts", "if (countColons(text) !== countKeys(value))", "if (false)", "plan/forged_plans_test.ts"),
   // What is remembered.
-  row("state/record_store.ts", "        sync(pendingFile);\n", "", "state/record_store_test.ts"),
+  row("state/record_store.ts", "  sync(file);\n", "", "state/record_store_test.ts"),
   row("state/unpacked_cache.ts", "& 0o022) === 0", "& 0o002) === 0", "state/unpacked_cache_test.ts"),
   row("state/unpacked_cache.ts", "=== name) {", "!== undefined) {", "state/unpacked_cache_test.ts"),
   row("state/already_loaded.ts", "facts.bootId !== record.bootId", "false", "state/already_loaded_test.ts"),
