@@ -1,8 +1,8 @@
 import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import { formatSize } from "../core/number.ts";
 import { VERSION } from "../core/program.ts";
-import { kernelParameter, parseCmdline } from "../profile/cmdline/cmdline.ts";
 import { shown } from "../profile/cmdline/problem.ts";
+import { statedElfcorehdr } from "../profile/suspicions.ts";
 import { resolveCmdline, STAMP } from "../profile/cmdline/resolve.ts";
 import { describeInitrd, imageRelease, imageVersion } from "../image/describe.ts";
 import { type Choice, chooseCall } from "./choose.ts";
@@ -60,20 +60,6 @@ export function planBoot(input: PlanInput): Checked<Plan> {
     }),
   };
   return { value: plan, diagnostics: all };
-}
-
-/** Either call adds `elfcorehdr=` itself; a second one would win, and the crash kernel would find nothing to dump. */
-function statedElfcorehdr(cmdline: string): Diagnostic | undefined {
-  const stated = kernelParameter(parseCmdline(cmdline), "elfcorehdr");
-  return stated === undefined ? undefined : {
-    code: "crash-cmdline",
-    severity: "error",
-    message: `The command line states \`${
-      shown(stated.text)
-    }\`, but its address is known only once the image is placed`,
-    path: ["cmdline"],
-    hint: "Remove it; it is added when the crash kernel is loaded",
-  };
 }
 
 /** A device tree that would be ignored, or that is not one. */

@@ -80,12 +80,16 @@ function ofMemory({ requires }: Profile): readonly Suspicion[] {
   }];
 }
 
-/** Either call adds `elfcorehdr=` by itself; a second one would win, and the crash kernel would find nothing to dump. */
 function ofCrash({ crash, cmdline }: Profile): readonly Diagnostic[] {
   if (!crash) return [];
   const parameters = cmdline.kind === "parameters" ? cmdline.parameters : [...cmdline.set, ...cmdline.append];
-  const stated = kernelParameter(parseCmdline(parameters.join(" ")), "elfcorehdr");
-  return stated === undefined ? [] : [{
+  return [statedElfcorehdr(parameters.join(" "))].filter((each) => each !== undefined);
+}
+
+/** Either call adds `elfcorehdr=` by itself; a second one would win, and the crash kernel would find nothing to dump. */
+export function statedElfcorehdr(cmdline: string): Diagnostic | undefined {
+  const stated = kernelParameter(parseCmdline(cmdline), "elfcorehdr");
+  return stated === undefined ? undefined : {
     code: "crash-cmdline",
     severity: "error",
     message: `The command line states \`${
@@ -93,5 +97,5 @@ function ofCrash({ crash, cmdline }: Profile): readonly Diagnostic[] {
     }\`, but its address is known only once the image is placed`,
     path: ["cmdline"],
     hint: "Remove it; it is added when the crash kernel is loaded",
-  }];
+  };
 }
