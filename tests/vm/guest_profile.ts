@@ -5,6 +5,7 @@ import { denoDisk, diskInitrd, type GuestFiles, type GuestPrograms, initrdBytes 
 import { type Machine, type Result, startMachine } from "./machine.ts";
 import type { Kernel } from "./packages.ts";
 import { BASE_CMDLINE, type MachineOptions } from "./qemu.ts";
+import { forged, unsigned } from "./signature.ts";
 
 /** The lines of a profile that boots the guest's own kernel. */
 export const KERNEL = `kernel: /boot/vmlinuz\ncmdline: ${BASE_CMDLINE}`;
@@ -16,8 +17,8 @@ async function guestFiles(image: string): Promise<Record<string, Uint8Array>> {
   return {
     "/boot/vmlinuz": kernel,
     "/boot/cut": kernel.slice(0, kernel.length / 2),
-    // A byte of the payload differs: only a signature, or the decompressor, can tell.
-    "/boot/flipped": kernel.map((byte, index) => index === kernel.length >> 1 ? byte ^ 1 : byte),
+    "/boot/unsigned": unsigned(kernel),
+    "/boot/forged": forged(kernel),
     "/boot/empty": new Uint8Array(),
     "/boot/marker.cpio": cpioArchive([marker]),
   };

@@ -28,7 +28,7 @@ export interface Result {
   readonly stderr: string;
 }
 
-/** Limits of a command; `timeout` in seconds, 120 unless told. */
+/** Limits of a command; `timeout` in seconds, 300 unless stated: a busy machine is slow, and a test is not a measurement. */
 export interface RunOptions {
   readonly timeout?: number;
   readonly stdin?: Uint8Array | string;
@@ -137,7 +137,7 @@ class RunningMachine implements Machine {
     return this.#console.slice(from);
   }
 
-  async sees(text: string, timeout = 240): Promise<Sight> {
+  async sees(text: string, timeout = 480): Promise<Sight> {
     if (this.#down !== undefined) throw this.#down;
     const found = Promise.withResolvers<void>();
     const watch = { text, from: this.#console.length, found };
@@ -171,7 +171,7 @@ class RunningMachine implements Machine {
     return await Promise.race([boot, failure]);
   }
 
-  async nextBoot(timeout = 240): Promise<Boot> {
+  async nextBoot(timeout = 480): Promise<Boot> {
     if (this.#down !== undefined) throw this.#down;
     const hello = Promise.withResolvers<Boot>();
     this.#waiting.add(hello);
@@ -213,7 +213,7 @@ class RunningMachine implements Machine {
     return answer;
   }
 
-  async #send(command: string, { timeout = 120, stdin = "" }: RunOptions): Promise<Reply> {
+  async #send(command: string, { timeout = 300, stdin = "" }: RunOptions): Promise<Reply> {
     if (this.#down !== undefined) throw this.#down;
     const answer = Promise.withResolvers<Reply>();
     this.#request = { id: ++this.#requests, command, answer };

@@ -6,6 +6,7 @@ import { denoDisk, diskInitrd, initrdBytes } from "./initramfs.ts";
 import { type Machine, startMachine } from "./machine.ts";
 import type { Kernel } from "./packages.ts";
 import { BASE_CMDLINE, type MachineOptions } from "./qemu.ts";
+import { unsigned } from "./signature.ts";
 
 /** Where a kernel runs that was not moved: __START_KERNEL_map and CONFIG_PHYSICAL_START. */
 export const LINKED = { virtual: 0xffff_ffff_8100_0000n, physical: 0x100_0000n } as const;
@@ -22,7 +23,7 @@ const ENTRY_64 = 0x200;
 
 /** A kernel's file in which the decompressor halts at once: only a kernel that is entered directly starts from it. */
 async function withoutDecompressor({ image }: Kernel): Promise<Uint8Array> {
-  const bytes = await Deno.readFile(image);
+  const bytes = unsigned(await Deno.readFile(image));
   const entry = ((bytes[SETUP_SECTS] ?? 0) + 1) * 512 + ENTRY_64;
   return bytes.fill(HALT, entry, entry + 64);
 }
@@ -81,7 +82,7 @@ export async function basesOf(machine: Machine): Promise<Bases> {
 /** Runs a command that boots a kernel, and tells where it then is. */
 export async function bootedBases(machine: Machine, command: string): Promise<Bases> {
   const start = performance.now();
-  const boot = await machine.runToBoot(command, { timeout: 120 });
+  const boot = await machine.runToBoot(command);
   announce(`${boot.release} unpacked: ${((performance.now() - start) / 1000).toFixed(1)} s`);
   assertMatch(await machine.output("dmesg"), /ACPI: RSDP/);
   const bases = await basesOf(machine);

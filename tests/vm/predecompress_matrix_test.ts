@@ -122,7 +122,7 @@ Deno.test({
     assertMatch(machine.boot().cmdline, /\belfcorehdr=0x/);
     assertStringIncludes(machine.boot().cmdline, cmdlineOf(words));
     assertMatch(
-      await machine.output("strings -n 20 /proc/vmcore | grep -c -m 1 warmboot-marker-4711", { timeout: 180 }),
+      await machine.output("strings -n 20 /proc/vmcore | grep -c -m 1 warmboot-marker-4711"),
       /^[1-9]/,
     );
   },

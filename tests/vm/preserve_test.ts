@@ -45,9 +45,6 @@ entry: 0x4000000
 const REENTRANT = BARE.replace("name: bare", "name: again\nreentrant: true")
   .replace("hex: c3", "hex: 58 48 8d 0d f8 ff ff ff 51 50 c3");
 
-/** A start of Deno takes seconds, on a busy host many. */
-const SLOW = { timeout: 180 };
-
 const names = await kernelNames();
 
 Deno.test({
@@ -78,7 +75,6 @@ Deno.test({
         await machine.output("(while sleep 1; do echo >>/run/ticks; done) >/dev/null 2>&1 & echo $! >/run/pid");
         const loading = await machine.run(
           "warmboot plan -v /run/preserve.yaml && warmboot load /run/preserve.yaml",
-          SLOW,
         );
         const [code, text] = said(loading);
         assertEquals([code, await loaded(machine)], [EXIT.ok.code, "1"], text);
@@ -89,7 +85,7 @@ Deno.test({
     );
 
     await t.step("five round trips without another load; the payload finds its mark as it left it", async () => {
-      const rounds = (await machine.output("rounds 5", SLOW)).trim().split("\n").map((line) => JSON.parse(line));
+      const rounds = (await machine.output("rounds 5")).trim().split("\n").map((line) => JSON.parse(line));
       assertEquals(
         rounds.map(({ code, mark, cpus }) => ({ code, mark, cpus })),
         [1, 2, 3, 4, 5].map((run) => ({ code: 0, mark: ["warmboot", run], cpus: "0-1" })),
@@ -122,11 +118,11 @@ Deno.test({
     );
 
     await t.step("load --exec replaces the payload, and tells how long it had the machine", async () => {
-      const [code, text] = said(await machine.run("warmboot load --exec /run/waiting.yaml", SLOW));
+      const [code, text] = said(await machine.run("warmboot load --exec /run/waiting.yaml"));
       assertEquals(code, EXIT.ok.code, text);
       // Three whole seconds, and a part of one; the clock that tells it ticks in seconds.
       assertMatch(text, /it ran for about [2345] s; suspending and resuming the system took \d+\.\d\d s/);
-      await machine.output("warmboot unload", SLOW);
+      await machine.output("warmboot unload");
       assertEquals(await loaded(machine), "0");
     });
 
@@ -135,14 +131,14 @@ Deno.test({
       async () => {
         await machine.write("/run/bare.yaml", BARE);
         for (let round = 0; round < 3; round++) {
-          const [code, text] = said(await machine.run("warmboot load /run/bare.yaml", SLOW));
+          const [code, text] = said(await machine.run("warmboot load /run/bare.yaml"));
           assertEquals([code, /is loaded already/.test(text)], [EXIT.ok.code, false], text);
           assertStringIncludes(text, "Run it once with: warmboot exec, and load it again before each further run");
-          const [ran, report] = said(await machine.run("warmboot exec", SLOW));
+          const [ran, report] = said(await machine.run("warmboot exec"));
           assertEquals(ran, EXIT.ok.code, report);
           assertStringIncludes(report, "Load it again with warmboot load before the next run");
           assertEquals((await status(machine)).runs, "spent");
-          const [refused, why] = said(await machine.run("warmboot exec", SLOW));
+          const [refused, why] = said(await machine.run("warmboot exec"));
           assertEquals(refused, EXIT.unavailable.code, why);
           assertStringIncludes(why, "a second run would crash the system");
         }
@@ -153,16 +149,16 @@ Deno.test({
       "a payload that leaves its entry point runs three times after one load, and is loaded already",
       async () => {
         await machine.write("/run/again.yaml", REENTRANT);
-        const [code, text] = said(await machine.run("warmboot load /run/again.yaml", SLOW));
+        const [code, text] = said(await machine.run("warmboot load /run/again.yaml"));
         assertEquals(code, EXIT.ok.code, text);
         for (let round = 0; round < 3; round++) {
-          const [ran, report] = said(await machine.run("warmboot exec", SLOW));
+          const [ran, report] = said(await machine.run("warmboot exec"));
           assertEquals(ran, EXIT.ok.code, report);
         }
-        const [again, loadedText] = said(await machine.run("warmboot load /run/again.yaml", SLOW));
+        const [again, loadedText] = said(await machine.run("warmboot load /run/again.yaml"));
         assertEquals(again, EXIT.ok.code, loadedText);
         assertStringIncludes(loadedText, "is loaded already");
-        await machine.output("warmboot unload", SLOW);
+        await machine.output("warmboot unload");
       },
     );
   },
@@ -177,8 +173,7 @@ Deno.test({
     const initrd = await diskInitrd([kernel]);
     await using machine = await startMachine({ kernel: kernel.image, initrd, disk, memory: 1024 });
     await machine.write("/run/preserve.yaml", EXAMPLE);
-    const load =
-      async () => [...said(await machine.run("warmboot load /run/preserve.yaml", SLOW)), await loaded(machine)];
+    const load = async () => [...said(await machine.run("warmboot load /run/preserve.yaml")), await loaded(machine)];
 
     const [refused, errno] = await load();
     assertEquals(refused, EXIT.refused.code, `${errno}`);

@@ -57,7 +57,7 @@ const REPLAYED = "EXT4-fs (vda): recovery complete";
 /** Runs a command that ends in another boot; gives the command line of that, and what the console said meanwhile. */
 async function reboot(machine: Machine, command: string): Promise<{ readonly cmdline: string; readonly said: string }> {
   const before = machine.console().length;
-  const { cmdline } = await machine.runToBoot(command, { timeout: 240 });
+  const { cmdline } = await machine.runToBoot(command);
   return { cmdline, said: machine.console(before) };
 }
 
@@ -82,7 +82,7 @@ for (const { suite, kernel: name } of await hosts()) {
     await using machine = await debianMachine(suite, kernel, {}, options, files);
 
     await t.step("the release installs itself, with the deno that runs it", async () => {
-      const said = await machine.output(`${RELEASE}/bin/warmboot install && rm -r ${RELEASE}`, { timeout: 120 });
+      const said = await machine.output(`${RELEASE}/bin/warmboot install && rm -r ${RELEASE}`);
       assertStringIncludes(said, "Installed warmboot");
       await machine.output("systemctl daemon-reload");
       assertStringIncludes(await machine.output("grep installed_with= /usr/local/bin/warmboot"), "/usr/local/bin/deno");
@@ -119,7 +119,7 @@ for (const { suite, kernel: name } of await hosts()) {
     });
 
     await t.step("enabled and started, one loads its image, the other finds no reservation", async () => {
-      await machine.output("systemctl enable --now mark warmboot-crash warmboot-load@web", { timeout: 120 });
+      await machine.output("systemctl enable --now mark warmboot-crash warmboot-load@web");
       assertEquals(await loaded(machine), "10");
       const web = await status(machine, "warmboot-load@web");
       assertStringIncludes(web, "Active: active (exited)");
@@ -133,7 +133,7 @@ for (const { suite, kernel: name } of await hosts()) {
       await machine.output("systemctl enable --now warmboot-load@web.path warmboot-load@web.timer");
       const until = async (condition: string): Promise<void> => {
         const loop = `for i in $(seq 40); do ${condition} && exit 0; sleep 4; done; exit 1`;
-        const { code } = await machine.run(loop, { timeout: 300 });
+        const { code } = await machine.run(loop);
         const units = "warmboot-load@web.path warmboot-reload@web warmboot-load@web";
         assertEquals(code, 0, code === 0 ? "" : await status(machine, units));
       };

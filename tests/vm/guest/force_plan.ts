@@ -3,7 +3,8 @@
  * `force_plan FILE` makes the call of a stored plan as it is written, without deriving it again: `warmboot load` refuses a
  * plan that was edited, and the tests need one whose purgatory does not match. Prints the kernel's answer.
  */
-import { closeSync, openSync, statSync } from "node:fs";
+import { closeSync, openSync, readFileSync, statSync } from "node:fs";
+import { gunzipSync } from "node:zlib";
 import { lowerPlan } from "../../../src/plan/lower.ts";
 import { filesOf, type Plan } from "../../../src/plan/plan.ts";
 import { execute } from "../../../src/syscall/execute.ts";
@@ -16,6 +17,11 @@ const files = filesOf(plan.call).map((file) => ({
   fd: openSync(file.path, "r"),
   size: statSync(file.path).size,
 }));
+/** What a file that gzip packed unpacks to: of such, the plan places that. */
+const contents = new Map(files.flatMap(({ path }) => {
+  const bytes = readFileSync(path);
+  return bytes[0] === 0x1f && bytes[1] === 0x8b ? [[path, new Uint8Array(gunzipSync(bytes))] as const] : [];
+}));
 using libc = openLibc();
-for (const call of lowerPlan(plan)) console.log(formatResult(execute(call, files, libc)));
+for (const call of lowerPlan(plan)) console.log(formatResult(execute(call, files, libc, contents)));
 for (const { fd } of files) closeSync(fd);
