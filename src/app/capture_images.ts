@@ -14,6 +14,7 @@ import { captureInner } from "./inner_image.ts";
 import { layerFiles } from "./layer_files.ts";
 import type { Reading } from "./image_file.ts";
 import { absoluteSegments, profileFiles } from "./named_files.ts";
+import { resolvePaths } from "../profile/path_variables.ts";
 import { readOwn } from "./read_plan.ts";
 import { parseNamed, readNamed } from "./read_profile.ts";
 import { PROFILE_LIMIT } from "./files/read_whole.ts";
@@ -49,11 +50,14 @@ async function imagesOf(word: string, facts: HostFacts, onReading: Reading | und
   const parsed = parseNamed(read, layerFiles());
   const diagnostics = [...read.diagnostics, ...parsed?.diagnostics ?? []];
   if (parsed?.value === undefined || hasErrors(diagnostics)) return { images: {}, diagnostics };
-  const refs = profileFiles(parsed.value, [facts]);
+  const { value: profile, diagnostics: unresolved } = resolvePaths(parsed.value, facts);
+  diagnostics.push(...unresolved);
+  if (profile === undefined) return { images: {}, diagnostics };
+  const refs = profileFiles(profile, [facts]);
   using opened = await openImages(refs, { onReading });
   diagnostics.push(...opened.diagnostics.map(parsed.place));
   if (hasErrors(opened.diagnostics)) return { images: {}, diagnostics };
-  const parts = partsNeeded({ profile: absoluteSegments(parsed.value), facts, images: opened.images });
+  const parts = partsNeeded({ profile: absoluteSegments(profile), facts, images: opened.images });
   const { kernel, initrd, dtb, segments = [] } = opened.images;
   const images: { [path: string]: CapturedImage } = {};
   const add = async (

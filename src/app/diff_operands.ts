@@ -2,6 +2,7 @@ import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import { runningSide, type Side } from "../diff/side.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { isCrash } from "../plan/stored.ts";
+import { resolvePaths } from "../profile/path_variables.ts";
 import type { FoundRecord } from "../state/record.ts";
 import { findRecord, type ImageSlot } from "../state/record_store.ts";
 import { type ImageStatus, statusOf } from "../state/status.ts";
@@ -113,13 +114,16 @@ export async function fileSide(word: string, host: HostOnce, events: SideEvents 
   if (parsed?.value === undefined || hasErrors(diagnostics)) return { kind: "invalid", diagnostics };
   const found = hostFacts(host);
   if (found.kind !== "facts") return found;
-  using opened = await openImages(profileFiles(parsed.value, [found.facts]), {
+  const resolved = resolvePaths(parsed.value, found.facts);
+  note(resolved.diagnostics);
+  if (resolved.value === undefined) return { kind: "invalid", diagnostics };
+  using opened = await openImages(profileFiles(resolved.value, [found.facts]), {
     captured: host.read().captured,
     onReading: events.onReading,
   });
   note(opened.diagnostics.map(parsed.place));
   if (hasErrors(diagnostics)) return { kind: "invalid", diagnostics };
-  const planned = await planProfile(parsed.value, found.facts, opened);
+  const planned = await planProfile(resolved.value, found.facts, opened);
   note(planned.diagnostics.map(parsed.place));
   return planned.value === undefined
     ? { kind: "invalid", diagnostics }

@@ -2,6 +2,7 @@ import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Plan } from "../plan/plan.ts";
 import { unmetRequirement } from "../plan/rules/requires.ts";
+import { hasVariables, resolvePaths } from "../profile/path_variables.ts";
 import type { Profile } from "../profile/profile.ts";
 import { type FitReason, type Matrix, type MatrixCell, matrixOf } from "../render/matrix.ts";
 import { type CheckedProfile, checkProfiles } from "./check_files.ts";
@@ -63,14 +64,22 @@ async function cellsOf(
   onReading: Reading | undefined,
 ): Promise<readonly MatrixCell[]> {
   const cell = (host: Host, fit: CellFit): MatrixCell => ({ profile: verdict.file, host: host.name, ...fit });
-  const profile = parsed?.value;
-  if (profile === undefined) {
+  const declared = parsed?.value;
+  if (declared === undefined) {
     return hosts.map((host) => cell(host, fitOf(undefined, verdict.diagnostics)));
   }
-  const open = (captured: CapturedFiles | undefined, of: readonly HostFacts[]) =>
+  const open = (profile: Profile, captured: CapturedFiles | undefined, of: readonly HostFacts[]) =>
     openImages(profileFiles(profile, of), { captured, onReading });
   const all = hosts.flatMap(({ facts }) => facts ?? []);
-  let local: OpenImages | undefined;
+  /** Local files, by what the hosts say for the variables of their paths. */
+  using local = new DisposableStack();
+  const opened = new Map<string, OpenImages>();
+  const openLocal = async (profile: Profile, captured: CapturedFiles | undefined, facts: HostFacts) => {
+    const key = hasVariables(declared) ? `${facts.release} ${facts.machine}` : "";
+    const images = opened.get(key) ?? local.use(await open(profile, captured, all));
+    opened.set(key, images);
+    return images;
+  };
   const cells: MatrixCell[] = [];
   for (const host of hosts) {
     const { facts, captured } = host;
@@ -79,18 +88,22 @@ async function cellsOf(
       continue;
     }
     // Its files may not be captured with a host that the profile is not for.
-    const unmet = profile.requires === undefined ? undefined : unmetRequirement(profile.requires, facts);
+    const unmet = declared.requires === undefined ? undefined : unmetRequirement(declared.requires, facts);
     if (unmet !== undefined) {
       const reason = { status: "excluded", rule: unmet.rule, message: unmet.message } as const;
       cells.push(cell(host, { status: "excluded", reasons: [reason] }));
+      continue;
+    }
+    const { value: profile, diagnostics } = resolvePaths(declared, facts);
+    if (profile === undefined) {
+      cells.push(cell(host, fitOf(undefined, diagnostics)));
     } else if (captured?.images === undefined) {
-      cells.push(cell(host, await fitOfOpened(profile, facts, local ??= await open(captured, all))));
+      cells.push(cell(host, await fitOfOpened(profile, facts, await openLocal(profile, captured, facts))));
     } else {
-      using own = await open(captured, [facts]);
+      using own = await open(profile, captured, [facts]);
       cells.push(cell(host, await fitOfOpened(profile, facts, own)));
     }
   }
-  local?.[Symbol.dispose]();
   return cells;
 }
 

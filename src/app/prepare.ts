@@ -1,6 +1,7 @@
-import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
+import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Plan } from "../plan/plan.ts";
+import { hasVariables, resolvePaths } from "../profile/path_variables.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { Contents } from "../syscall/finalize.ts";
 import { PLAN_LIMIT, PROFILE_LIMIT } from "./files/read_whole.ts";
@@ -78,7 +79,9 @@ function readSource(
 }
 
 /** From a profile or a stored plan, and a host, to a checked plan, with the files open that it is made of. */
-export async function prepareFrom(source: PlanSource, host: ReadFacts, onReading?: Reading): Promise<Prepared> {
+export async function prepareFrom(declared: PlanSource, host: ReadFacts, onReading?: Reading): Promise<Prepared> {
+  const { value: source, diagnostics: unresolved } = sourceOn(declared, host.facts);
+  if (source === undefined) return unprepared([...host.diagnostics, ...unresolved]);
   const hosts = host.facts === undefined ? [] : [host.facts];
   const refs = source.kind === "plan" ? planFiles(source.plan) : profileFiles(source.profile, hosts);
   const place = (diagnostic: Diagnostic) => source.kind === "plan" ? diagnostic : source.place(diagnostic);
@@ -100,6 +103,14 @@ export async function prepareFrom(source: PlanSource, host: ReadFacts, onReading
     : await planProfile(source.profile, facts, opened);
   const { value: plan, contents } = planned;
   return { ...known, plan, contents, diagnostics: [...diagnostics, ...planned.diagnostics.map(place)] };
+}
+
+/** A source whose paths are those of the host; undefined where they depend on a host that is unknown. */
+function sourceOn(source: PlanSource, facts: HostFacts | undefined): Checked<PlanSource> {
+  if (source.kind === "plan" || !hasVariables(source.profile)) return { value: source, diagnostics: [] };
+  if (facts === undefined) return { value: undefined, diagnostics: [] };
+  const { value: profile, diagnostics } = resolvePaths(source.profile, facts);
+  return { value: profile === undefined ? undefined : { ...source, profile }, diagnostics };
 }
 
 function unprepared(diagnostics: readonly Diagnostic[]): Prepared {

@@ -87,9 +87,12 @@ export const FIELDS: Fields<Stated> = {
   },
   kernel: {
     shape: fileRef,
-    doc: "The kernel to boot: a path, or a map that also pins its content. Relative to the profile's own folder.",
+    doc:
+      "The kernel to boot: a path, or a map that also pins its content. Relative to the profile's own folder. In every " +
+      "path, `${release}` and `${machine}` are the running kernel's, as `uname -r` and `uname -m` print them; `$${` is a " +
+      "literal `${`.",
     ...optional,
-    examples: ["/boot/vmlinuz", { path: "/boot/vmlinuz", sha256: "0".repeat(64) }],
+    examples: ["/boot/vmlinuz", "/boot/vmlinuz-${release}", { path: "/boot/vmlinuz", sha256: "0".repeat(64) }],
   },
   initrd: {
     shape: fileRefs,

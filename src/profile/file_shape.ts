@@ -1,7 +1,8 @@
 import { either, isMap, list, record, type Shape } from "../core/shape.ts";
+import { literalPath } from "./path_variables.ts";
 import type { FileRef } from "./profile.ts";
 import { refine } from "./refine.ts";
-import { path, sha256 } from "./scalars.ts";
+import { constantPath, path, sha256 } from "./scalars.ts";
 
 const bare: Shape<FileRef> = refine(path, (value) => ({ path: value }));
 
@@ -47,15 +48,16 @@ export const fileRefs: Shape<readonly FileRef[]> = {
   },
 };
 
-const severalPaths: Shape<readonly string[]> = list(path);
+const basePath: Shape<string> = refine(constantPath, literalPath);
+const severalPaths: Shape<readonly string[]> = list(basePath);
 
-/** A path, or a list of paths. */
+/** A path, or a list of paths, of files that a profile extends. */
 export const paths: Shape<readonly string[]> = {
   expected: "a path, or a list of paths",
-  schema: { anyOf: [path.schema, severalPaths.schema] },
+  schema: { anyOf: [basePath.schema, severalPaths.schema] },
   decode(value, at, report) {
     if (Array.isArray(value)) return severalPaths.decode(value, at, report);
-    const only = path.decode(value, at, report);
+    const only = basePath.decode(value, at, report);
     return only === undefined ? undefined : [only];
   },
 };

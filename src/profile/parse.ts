@@ -8,6 +8,7 @@ import { type Layer, readLayer, readLayerText } from "./layer.ts";
 import { collectLayers, type LayerContext, pathBeside } from "./layers.ts";
 import { placed } from "./locate.ts";
 import { originAt, overlayAll, type Traced } from "./overlay.ts";
+import { writtenPath } from "./path_variables.ts";
 import type { FileRef, Profile, SegmentSpec } from "./profile.ts";
 
 /** A profile together with the files that it is made of. */
@@ -87,7 +88,7 @@ function decodeMerged(merged: Traced, file: string, report: (problem: Diagnostic
   const stated = PROFILE.decode(map, [], report) ?? salvage(map);
   const besideFile = (ref: FileRef, path: Path): FileRef => ({
     ...ref,
-    path: pathBeside(ref.path, originAt(merged.origin, [...path, "path"]).layer.file),
+    path: pathBeside(ref.path, writtenPath(originAt(merged.origin, [...path, "path"]).layer.file)),
   });
   const profile = profileOf(stated, statedKeys(Object.keys(map)), file, besideFile);
   conflictsOf(profile).forEach(report);

@@ -1,3 +1,4 @@
+import { writtenPath } from "./path_variables.ts";
 import type { FileRef } from "./profile.ts";
 
 /** A profile to write, as a start for a person to edit. */
@@ -48,14 +49,14 @@ export function templateText(draft: ProfileTemplate): string {
 
 function entry(key: string, ref: FileRef): readonly string[] {
   return ref.sha256 === undefined
-    ? [`${key}: ${scalar(ref.path)}`]
-    : [`${key}:`, `  path: ${scalar(ref.path)}`, `  sha256: ${ref.sha256}`];
+    ? [`${key}: ${scalar(writtenPath(ref.path))}`]
+    : [`${key}:`, `  path: ${scalar(writtenPath(ref.path))}`, `  sha256: ${ref.sha256}`];
 }
 
 function item(ref: FileRef): readonly string[] {
   return ref.sha256 === undefined
-    ? [`  - ${scalar(ref.path)}`]
-    : [`  - path: ${scalar(ref.path)}`, `    sha256: ${ref.sha256}`];
+    ? [`  - ${scalar(writtenPath(ref.path))}`]
+    : [`  - path: ${scalar(writtenPath(ref.path))}`, `    sha256: ${ref.sha256}`];
 }
 
 /** A text that every YAML reader takes for a text is written without quotes; any other as in JSON, which is also YAML. */

@@ -1,5 +1,6 @@
 import { formatAddress, MAX_U64, parseNumber } from "../core/number.ts";
 import { type Advice, type JsonSchema, type Shape, wrongType } from "../core/shape.ts";
+import { DOLLAR, DOLLAR_CONSTANT, PATH_VARIABLES } from "./path_variables.ts";
 import type { Checksum } from "./profile.ts";
 
 /**
@@ -71,15 +72,35 @@ export const CONTROL = "\\u0000-\\u001f\\u007f-\\u009f";
 /** A name: one line without control characters. */
 export const label: Shape<string> = patterned("a text of one line", new RegExp(`^[^${CONTROL}]+$`));
 
-/** A path of this host, as the file has it. */
-export const path: Shape<string> = patterned(
-  "a path",
-  new RegExp(`^(?!~/|[A-Za-z][A-Za-z0-9+.-]*://)[^${CONTROL}]+$`),
+/** What a path may be; `dollar` is what it may have where it has a `$`. */
+function pathPattern(dollar: string): RegExp {
+  return new RegExp(`^(?!~/|[A-Za-z][A-Za-z0-9+.-]*://)(?:[^$${CONTROL}]|${dollar})+$`);
+}
+
+const PATH_HINTS: readonly HintRow[] = [
+  [/^~\//, "`~` is not expanded: write the full path"],
+  [/^[A-Za-z][A-Za-z0-9+.-]*:\/\//, "A profile names local files, not URLs: download the file and write its path"],
+];
+
+/** A path of this host, as the file has it: its variables are not replaced yet. */
+export const path: Shape<string> = patterned("a path", pathPattern(DOLLAR), [
+  ...PATH_HINTS,
   [
-    [/^~\//, "`~` is not expanded: write the full path"],
-    [/:\/\//, "A profile names local files, not URLs: download the file and write its path"],
+    /\$\{/,
+    `${
+      PATH_VARIABLES.map(({ name }) => `\`\${${name}}\``).join(" and ")
+    } are the variables of paths; write \`$\${\` for a literal \`\${\``,
   ],
-);
+]);
+
+/** A path that is the same on every host: files that are read before the host is. */
+export const constantPath: Shape<string> = patterned("a path", pathPattern(DOLLAR_CONSTANT), [
+  ...PATH_HINTS,
+  [
+    /\$\{/,
+    "A file that a profile extends is the same on every host: write its path without a variable, or `$${` for a literal `${`",
+  ],
+]);
 
 const SHA256_PATTERN = /^[0-9a-fA-F]{64}$/;
 

@@ -2,6 +2,7 @@ import type { Diagnostic, Path } from "../core/diagnostic.ts";
 import { formatSize } from "../core/number.ts";
 import { shown } from "./cmdline/problem.ts";
 import { kernelParameter, parseCmdline } from "./cmdline/cmdline.ts";
+import { PATH_VARIABLES } from "./path_variables.ts";
 import type { FileRef, Profile } from "./profile.ts";
 
 /** What is valid as it is written, and probably not what is meant. */
@@ -15,9 +16,18 @@ interface Suspicion {
 const LEAST_MEMORY = 1n << 20n;
 
 /** What a shell would expand in a path, and a profile does not. `${` has its own meaning and is not among them. */
-const SHELL: readonly { readonly what: string; readonly found: RegExp }[] = [
-  { what: "a command substitution", found: /\$\(|`/ },
-  { what: "a pattern", found: /[*?]|\[[^\]]*\]/ },
+const SHELL: readonly { readonly what: string; readonly found: RegExp; readonly hint: string }[] = [
+  {
+    what: "a command substitution",
+    found: /\$\(|`/,
+    hint: "Write the path of one file; `${release}` is the running kernel's release",
+  },
+  {
+    what: "a variable without braces",
+    found: new RegExp(`\\$(?:${PATH_VARIABLES.map(({ name }) => name).join("|")})\\b`),
+    hint: "Write it as `${release}` or `${machine}`",
+  },
+  { what: "a pattern", found: /[*?]|\[[^\]]*\]/, hint: "Write the path of one file" },
 ];
 
 /**
@@ -48,7 +58,7 @@ function ofPath([{ path }, at]: readonly [FileRef, Path]): readonly Suspicion[] 
   return kind === undefined ? [] : [{
     message: `The path \`${shown(path)}\` has ${kind.what}, which no shell expands here`,
     path: at,
-    hint: "Write the path of one file",
+    hint: kind.hint,
   }];
 }
 
