@@ -1,4 +1,5 @@
 import type { HostFacts } from "../host/facts.ts";
+import { demandsDisk } from "../host/security.ts";
 import { lowerPlan, lowerUnload } from "../plan/lower.ts";
 import { type Call, type Plan, segmentOf } from "../plan/plan.ts";
 import { checkSegments } from "../plan/rules/segments.ts";
@@ -6,10 +7,11 @@ import { isCrash } from "../plan/stored.ts";
 import { describedBy, type LoadRecord, recordTime } from "../state/record.ts";
 import { type ImageSlot, StoreError, type StoreLock } from "../state/record_store.ts";
 import { SyscallError } from "../syscall/errors/syscall_error.ts";
+import { type Descriptor, joinedOffsets, joinInitrds } from "../syscall/memory_file.ts";
 import { execute } from "../syscall/execute.ts";
 import { type Contents, finalize } from "../syscall/finalize.ts";
 import { type CallResult, type Libc, openLibc } from "../syscall/libc.ts";
-import { descriptorOf, isUnchanged, type OpenFile, ReadError } from "./files/open_file.ts";
+import { descriptorOf, hashPart, isUnchanged, openCopy, type OpenFile, ReadError } from "./files/open_file.ts";
 import { holdSignals } from "./hold_signals.ts";
 import { invokingUser } from "./invoking_user.ts";
 import { readFacts } from "./read_facts.ts";
@@ -71,7 +73,8 @@ export async function carryOut(
 ): Promise<CarriedOut> {
   const slot: ImageSlot = isCrash(plan) ? "crash" : "reboot";
   using libc = open();
-  const changed = checked.files.find((file) => !isUnchanged(file));
+  const files = handedOver(plan, checked);
+  const changed = files.find((file) => !isUnchanged(file));
   if (changed !== undefined) return { kind: "changed", path: changed.path };
   const finalized = await finalizeCall(plan, checked);
   if (finalized.kind === "refused") return { kind: "misplaced", message: finalized.message };
@@ -84,12 +87,68 @@ export async function carryOut(
     ...(slot === "crash" ? { described: describedBy(checked.facts) } : {}),
     plan,
   };
+  const joined = await joinVerified(plan, { facts: checked.facts, files, libc });
+  if (joined.kind !== "joined") return joined;
+  using _joined = joined;
   let signalled = false;
-  const loading = { ...checked, ...finalized, libc, store, record, onChange, onWarning };
+  const loading = {
+    ...checked,
+    files,
+    ...finalized,
+    joined: joined.descriptor,
+    libc,
+    store,
+    record,
+    onChange,
+    onWarning,
+  };
   const outcome = await holdSignals(() => load(plan, slot, loading), () => {
     signalled = true;
   });
   return outcome.kind === "loaded" && signalled ? { kind: "interrupted" } : outcome;
+}
+
+/** The files that the kernel gets: sealed copies, or what they are copies of where the kernel takes no file in memory. */
+function handedOver({ call }: Plan, { files, facts }: CheckedAgainst): readonly OpenFile[] {
+  if (call.syscall !== "kexec_file_load" || demandsDisk(facts) === undefined) return files;
+  return files.map((file) => file.original ?? file);
+}
+
+function descriptorsOf(files: readonly OpenFile[]): readonly Descriptor[] {
+  return files.map((file) => ({ path: file.path, fd: descriptorOf(file), size: file.size }));
+}
+
+/** Several initrds in one sealed memfd, closed when this is disposed; or why there is none. */
+type Joined = Disposable & { readonly kind: "joined"; readonly descriptor: number | undefined };
+
+/**
+ * Joins several initrds for kexec_file_load. Those that are not sealed copies are hashed again where they lie in the joined
+ * file, which nothing changes any more.
+ */
+async function joinVerified(
+  { call }: Plan,
+  { facts, files, libc }: { readonly facts: HostFacts; readonly files: readonly OpenFile[]; readonly libc: Libc },
+): Promise<Joined | CarriedOut> {
+  const nothing: Joined = { kind: "joined", descriptor: undefined, [Symbol.dispose]() {} };
+  if (call.syscall !== "kexec_file_load" || call.initrd.length < 2) return nothing;
+  const parts = call.initrd.flatMap(({ path }) => files.find((file) => file.path === path) ?? []);
+  const memfd = joinInitrds(descriptorsOf(parts), libc);
+  if (!memfd.ok) {
+    const [made] = lowerPlan({ call, host: facts });
+    if (made === undefined) return nothing;
+    return { kind: "refused", error: new SyscallError({ ...memfd, call: made, facts }), crashKernel: "kept" };
+  }
+  const joined: Joined = { ...nothing, descriptor: memfd.value, [Symbol.dispose]: () => void libc.close(memfd.value) };
+  const offsets = joinedOffsets(parts.map(({ size }) => size));
+  for (const [index, file] of parts.entries()) {
+    if (file.original !== undefined) continue;
+    const copy = openCopy(memfd.value, file);
+    const sha256 = await hashPart(copy, offsets[index] ?? 0, file.size).finally(() => copy.handle.close());
+    if (sha256 === call.initrd[index]?.sha256) continue;
+    joined[Symbol.dispose]();
+    return { kind: "changed", path: file.path };
+  }
+  return joined;
 }
 
 /** Chooses what the plan leaves open until the load, then checks the segments again at their final addresses. */
@@ -123,6 +182,7 @@ function attemptCall(call: () => CallResult, discard: () => void): CallResult {
 interface Loading extends CheckedAgainst {
   readonly call: Call;
   readonly contents: Contents;
+  readonly joined: number | undefined;
   readonly libc: Libc;
   readonly store: StoreLock;
   readonly record: LoadRecord;
@@ -133,17 +193,20 @@ interface Loading extends CheckedAgainst {
 function load(
   plan: Plan,
   slot: ImageSlot,
-  { facts, files, call: finalized, contents, libc, store, record, onChange, onWarning }: Loading,
+  { facts, files, call: finalized, contents, joined, libc, store, record, onChange, onWarning }: Loading,
 ): CarriedOut {
   const calls = lowerPlan({ ...plan, call: finalized });
-  const descriptors = files.map((file) => ({ path: file.path, fd: descriptorOf(file), size: file.size }));
+  const descriptors = descriptorsOf(files);
   const tidy = (action: () => void): void => {
     const failed = failureOf(action);
     if (failed !== undefined) onWarning(failed.message);
   };
   store.prepare(slot, record);
   for (const call of calls) {
-    const result = attemptCall(() => execute(call, descriptors, libc, contents), () => tidy(() => store.discard(slot)));
+    const result = attemptCall(
+      () => execute(call, descriptors, libc, contents, joined),
+      () => tidy(() => store.discard(slot)),
+    );
     if (result.ok) continue;
     tidy(() => store.discard(slot));
     const now = readFacts(undefined).facts ?? facts;

@@ -1,5 +1,5 @@
 import type { ByteSource } from "../core/bytes.ts";
-import type { Diagnostic } from "../core/diagnostic.ts";
+import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { type CapturedImage, type CapturedImages, partDigest, replayedSource } from "../host/captured_image.ts";
 import { findBanner } from "../image/banner.ts";
 import { closeFile, hashFile, hashPart, type OpenFile, openFile } from "./files/open_file.ts";
@@ -40,14 +40,20 @@ export interface FoundFile {
 
 /**
  * Finds a file. A captured one comes first, because the plan is for its host. A warning says if a local one differs, or is
- * used because the capture lacks it. `captured` is undefined where the plan is for this host.
+ * used because the capture lacks it. `captured` is undefined where the plan is for this host. `seal` may put a copy in place
+ * of a file that it opens.
  */
-export async function findFile(path: string, captured: CapturedFiles | undefined): Promise<FoundFile> {
+export async function findFile(
+  path: string,
+  captured: CapturedFiles | undefined,
+  seal?: (file: OpenFile) => Checked<OpenFile> | undefined,
+): Promise<FoundFile> {
   const image = captured?.images !== undefined && Object.hasOwn(captured.images, path)
     ? captured.images[path]
     : undefined;
   if (image !== undefined) return { file: capturedFile(path, image), diagnostics: await differs(path, image) };
-  const { value, diagnostics } = openFile(path);
+  const opened = openFile(path);
+  const { value, diagnostics } = (opened.value === undefined ? undefined : seal?.(opened.value)) ?? opened;
   if (value !== undefined) {
     const warnings = captured?.images === undefined ? [] : [standsIn(path)];
     return { file: localFile(value), diagnostics: [...diagnostics, ...warnings] };

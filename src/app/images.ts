@@ -5,6 +5,7 @@ import { closeFile, type OpenFile } from "./files/open_file.ts";
 import { identifyKernel } from "../image/identify.ts";
 import type { InitrdContent } from "../host/image_content.ts";
 import { contentReader } from "./read_contents.ts";
+import type { Sealer } from "./files/seal_files.ts";
 import { type VerdictCache, verdictCache } from "../state/unpacked_cache.ts";
 import { identifyInitrd } from "../image/initrd.ts";
 import type { FilePart } from "../plan/input.ts";
@@ -41,6 +42,10 @@ export interface OpenOptions {
   readonly captured?: CapturedFiles | undefined;
   /** Called before a file is hashed. */
   readonly onReading?: Reading | undefined;
+  /** Puts sealed copies in place of files, where they are to be loaded. */
+  readonly sealer?: Sealer | undefined;
+  /** Whether every file has a digest to hold to, as in a stored plan; else those that are pinned have. */
+  readonly hasDigests?: boolean;
   /** Where is kept what reading files through found. */
   readonly cache?: VerdictCache;
 }
@@ -51,8 +56,12 @@ export interface OpenOptions {
  */
 export async function openImages(
   { kernel: kernelRef, initrd: initrds, dtb: dtbRef, segments: segmentRefs, programs, isArm64 }: NamedFiles,
-  { captured, onReading, cache = verdictCache() }: OpenOptions = {},
+  { captured, onReading, sealer, hasDigests = false, cache = verdictCache() }: OpenOptions = {},
 ): Promise<OpenImages> {
+  const refs = [kernelRef, ...initrds, dtbRef, ...segmentRefs].filter((ref) => ref !== undefined);
+  const hasDigest = (path: string): boolean =>
+    hasDigests || refs.some((ref) => ref.path === path && ref.sha256 !== undefined);
+  const seal = (file: OpenFile) => sealer?.seal(file, hasDigest(file.path), onReading?.(file.path));
   const found: ImageFile[] = [];
   const digests = new Map<ImageFile, string>();
   const diagnostics: Diagnostic[] = [];
@@ -60,7 +69,7 @@ export async function openImages(
     // A file that is named twice is opened and hashed once.
     const known = found.find((file) => file.path === ref.path);
     if (known !== undefined) return known;
-    const result = await findFile(ref.path, captured);
+    const result = await findFile(ref.path, captured, seal);
     diagnostics.push(...result.diagnostics.map((diagnostic) => ({ ...diagnostic, path })));
     if (result.file !== undefined) found.push(result.file);
     return result.file;

@@ -8,6 +8,7 @@ import type { LoadRecord } from "../state/record.ts";
 import { findRecord, lockStore, type StoreLock } from "../state/record_store.ts";
 import { preservesContext } from "../state/round_trip.ts";
 import { type CarriedOut, carryOut, type CheckedAgainst } from "./carry_out.ts";
+import { type Libc, openLibc } from "../syscall/libc.ts";
 import { canReboot, type RebootWay, rebootWay } from "./exec.ts";
 import type { Reading } from "./image_file.ts";
 import { prepare, prepareFrom } from "./prepare.ts";
@@ -66,15 +67,19 @@ export type NotLoadable =
   /** There is a warning, and `strict` was asked for. */
   | { readonly kind: "warned"; readonly plan: Plan };
 
-/** Plans, and checks the plan against the host as it is now; nothing is loaded. */
+/**
+ * Plans, and checks the plan against the host as it is now; nothing is loaded. With `open`, files that could change before
+ * the load are copied into memory.
+ */
 export async function judgeLoad(
   what: string | Plan,
   { force = false, strict = false, exec = false, now = false }: LoadOptions = {},
   { onReading, onJudged }: LoadEvents = {},
+  open?: () => Libc,
 ): Promise<LoadTask | (NotLoadable & Disposable)> {
   const prepared = typeof what === "string"
-    ? await prepare(what, { facts: undefined, storedPlans: true, onReading })
-    : await prepareFrom({ kind: "plan", plan: what }, readFacts(undefined), onReading);
+    ? await prepare(what, { facts: undefined, storedPlans: true, onReading, open })
+    : await prepareFrom({ kind: "plan", plan: what }, readFacts(undefined), { onReading, open });
   const close = () => prepared[Symbol.dispose]();
   const over = (why: NotLoadable) => ({ ...why, [Symbol.dispose]: close });
   const { plan, facts, files, contents, diagnostics } = prepared;
@@ -131,7 +136,7 @@ export async function loadPlan(
 ): Promise<LoadOutcome & LoadHold> {
   using held = new DisposableStack();
   const judge = async (): Promise<LoadTask | LoadOutcome> => {
-    const judged = held.use(await judgeLoad(what, options, events));
+    const judged = held.use(await judgeLoad(what, options, events, openLibc));
     if (judged.kind !== "task") return judged;
     if (options.exec === true && !canReboot(judged.way, judged.checked.facts)) return { kind: "pid-namespace" };
     return judged.already === undefined ? judged : { kind: "already", task: judged, record: judged.already };

@@ -55,7 +55,7 @@ export async function planHost(profile: Profile, { facts, onReading }: PlanHostO
   using prepared = await prepareFrom(
     { kind: "profile", profile, files: [], place: (diagnostic) => diagnostic },
     host,
-    onReading,
+    { onReading },
   );
   return { value: prepared.plan, facts: host.facts, diagnostics: prepared.diagnostics };
 }

@@ -1,11 +1,14 @@
 import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
+import { spareMemory } from "../host/memory.ts";
 import type { Plan } from "../plan/plan.ts";
 import { hasVariables, resolvePaths } from "../profile/path_variables.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { Contents } from "../syscall/finalize.ts";
+import type { Libc } from "../syscall/libc.ts";
 import { PLAN_LIMIT, PROFILE_LIMIT } from "./files/read_whole.ts";
 import type { OpenFile } from "./files/open_file.ts";
+import { fileSealer } from "./files/seal_files.ts";
 import type { Reading } from "./image_file.ts";
 import { openImages } from "./images.ts";
 import { layerFiles } from "./layer_files.ts";
@@ -34,6 +37,8 @@ export interface PrepareOptions {
   /** Whether a stored plan may be given. */
   readonly storedPlans: boolean;
   readonly onReading?: Reading | undefined;
+  /** Opens libc, where the files are to be loaded: those that could change meanwhile are copied into memory. */
+  readonly open?: (() => Libc) | undefined;
 }
 
 /** What a plan is made from. */
@@ -53,7 +58,7 @@ export type PlanSource =
 export async function prepare(path: string, options: PrepareOptions): Promise<Prepared> {
   const { source, diagnostics } = readSource(path, options.storedPlans);
   if (source === undefined || hasErrors(diagnostics)) return unprepared(diagnostics);
-  const prepared = await prepareFrom(source, readFacts(options.facts), options.onReading);
+  const prepared = await prepareFrom(source, readFacts(options.facts), options);
   return { ...prepared, diagnostics: [...diagnostics, ...prepared.diagnostics] };
 }
 
@@ -79,13 +84,21 @@ function readSource(
 }
 
 /** From a profile or a stored plan, and a host, to a checked plan, with the files open that it is made of. */
-export async function prepareFrom(declared: PlanSource, host: ReadFacts, onReading?: Reading): Promise<Prepared> {
+export async function prepareFrom(
+  declared: PlanSource,
+  host: ReadFacts,
+  { onReading, open }: Pick<PrepareOptions, "onReading" | "open"> = {},
+): Promise<Prepared> {
   const { value: source, diagnostics: unresolved } = sourceOn(declared, host.facts);
   if (source === undefined) return unprepared([...host.diagnostics, ...unresolved]);
   const hosts = host.facts === undefined ? [] : [host.facts];
   const refs = source.kind === "plan" ? planFiles(source.plan) : profileFiles(source.profile, hosts);
   const place = (diagnostic: Diagnostic) => source.kind === "plan" ? diagnostic : source.place(diagnostic);
-  const opened = await openImages(refs, { captured: host.captured, onReading });
+  using sealer = open === undefined || host.facts === undefined
+    ? undefined
+    : fileSealer({ open, most: Number(spareMemory(host.facts)) });
+  const hasDigests = source.kind === "plan";
+  const opened = await openImages(refs, { captured: host.captured, onReading, sealer, hasDigests });
   const diagnostics = [...host.diagnostics, ...opened.diagnostics.map(place)];
   const { facts } = host;
   if (facts === undefined || hasErrors(diagnostics)) {

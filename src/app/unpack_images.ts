@@ -1,6 +1,7 @@
 import { describeVmlinux } from "../arch/x86_64/vmlinux.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { formatSize } from "../core/number.ts";
+import { spareMemory } from "../host/memory.ts";
 import type { OpenFile } from "./files/open_file.ts";
 import type { BzImage, Vmlinux } from "../image/image.ts";
 import { kernelPayload, UNPACKED_KERNEL_MAX } from "../image/payload.ts";
@@ -41,9 +42,7 @@ export async function unpackImages(
       kernel = { ...kernel, unpacked: { ...unpacked.vmlinux, size: unpacked.bytes.length } };
     }
   }
-  const half = (facts.memTotal ?? 0n) / 2n;
-  const free = facts.memAvailable ?? half;
-  const most = Number(half < free ? half : free);
+  const most = Number(spareMemory(facts));
   const initrd: InitrdFile[] = [];
   for (const file of images.initrd) {
     const form = wanted.initrd ? unpackedForm(file, input) : undefined;

@@ -56,6 +56,8 @@ export const CATALOGUE = {
   "file-missing": { exit: "noinput", about: "A named file does not exist" },
   "file-damaged": { exit: "data", about: "A file of an unpacked release differs from its SHA256SUMS" },
   "file-unreadable": { exit: "noinput", about: "A named file cannot be read, or is not a regular file" },
+  "file-io": { exit: "io", about: "Opening or reading a named file failed, as on a failing disk" },
+  "memory-short": { exit: "unavailable", about: "A file would take more memory than may be spared" },
   "file-not-capable": { exit: "permission", about: "Deno was not given the permission to read a named file" },
   // Files captured with a host.
   "image-not-captured": { exit: "noinput", about: "A capture lacks a file, or a part of one, that a profile needs" },

@@ -202,6 +202,18 @@ export const EXPLANATIONS: { readonly [Code in DiagnosticCode]: Explanation } = 
     example: planned("version: 1\nkernel: .\n"),
     remedy: "Name a regular file that the user of warmboot may read; kernels under /boot are often root's alone.",
   },
+  "file-io": {
+    why:
+      "The file is there, but the system could not open or read it, or copy it into memory. The message has the errno.",
+    example: "A kernel lies on a disk that fails (EIO), or this process may not open more files (EMFILE).",
+    remedy: "See the kernel's log (`dmesg`) for the disk; for EMFILE, raise `ulimit -n`, or LimitNOFILE= of the unit.",
+  },
+  "memory-short": {
+    why: "A file that has a digest to hold to, or that not root alone can write, is copied into memory before it is " +
+      "loaded. What files unpack to takes memory as well. All of it may take what is available, and at most half of the memory.",
+    example: "A pinned initrd of 300 MiB is loaded on a host where 200 MiB are available.",
+    remedy: "Free memory, or use a smaller file.",
+  },
   "file-not-capable": {
     example: "`deno run --allow-read=profiles cli.ts check profiles/web.yaml`, which extends a file in another folder.",
     remedy: "Run warmboot with `--allow-read`, or with `-A`. docs/permissions.md lists what each command needs.",

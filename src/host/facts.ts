@@ -122,6 +122,10 @@ export interface HostFacts {
   readonly lockdown?: Lockdown;
   /** Active Linux security modules, as `lockdown,capability,...`. */
   readonly lsm: readonly string[];
+  /** Whether LoadPin is enforced; undefined where it is not built in. */
+  readonly loadPin?: boolean;
+  /** Whether IMA's policy has a rule by which it would refuse files that kexec_file_load(2) reads; undefined: not readable. */
+  readonly appraises?: boolean;
   /** The firmware's Secure Boot. */
   readonly secureBoot?: SecureBoot;
   /** Undefined on a machine that was not booted by UEFI. */

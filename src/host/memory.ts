@@ -19,6 +19,12 @@ export function memoryFacts(from: Captured, report: Report): MemoryFacts {
   return omitUndefined({ memTotal, memAvailable: bytes("MemAvailable") });
 }
 
+/** How much memory a load may take for its own copies: what is available, and at most half of all, bytes. */
+export function spareMemory({ memTotal = 0n, memAvailable }: MemoryFacts): bigint {
+  const half = memTotal / 2n;
+  return memAvailable !== undefined && memAvailable < half ? memAvailable : half;
+}
+
 /** Decodes the firmware's memory map, in its own order, which is not sorted. */
 export function firmwareMap(from: Captured, report: Report): readonly MemmapEntry[] {
   const rows = Map.groupBy(from.all("memmap"), (found) => found.index);

@@ -107,6 +107,18 @@ const ROWS = {
   ),
   lockdown: text("/sys/kernel/security/lockdown", "The lockdown level, in brackets (security/lockdown/lockdown.c)"),
   lsm: text("/sys/kernel/security/lsm", "The active security modules (security/inode.c)"),
+  loadPin: text(
+    "/proc/sys/kernel/loadpin/enforce",
+    "Whether kernels must come from the file system that the first one came from (security/loadpin/loadpin.c)",
+  ),
+  imaPolicy: {
+    ...text(
+      ["/sys/kernel/security/ima/policy", "/etc/ima/ima-policy", "/etc/sysconfig/ima-policy"],
+      "IMA's rules about what must be signed: those in force (CONFIG_IMA_READ_POLICY), or those that systemd or dracut load",
+      lines(/^\s*appraise\b/),
+    ),
+    rare: true,
+  },
   secureBoot: binary(
     `${EFIVARS}/SecureBoot-${EFI_GLOBAL}`,
     "Whether Secure Boot is on; 4 bytes of attributes, 1 of value (fs/efivarfs/file.c)",

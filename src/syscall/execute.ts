@@ -7,17 +7,18 @@ import type { CallResult, Libc } from "./libc.ts";
 
 /**
  * Makes one system call. `files` are the open files that the call names; their descriptors stay open. `contents` is what
- * files unpack to, where the call places that.
+ * files unpack to, where the call places that; `joined` the descriptor of several initrds that were joined before.
  */
 export function execute(
   call: Syscall,
   files: readonly Descriptor[],
   libc: Libc,
   contents: Contents = new Map(),
+  joined?: number,
 ): CallResult {
   switch (call.name) {
     case "kexec_file_load":
-      return fileLoad(call, files, libc, contents);
+      return fileLoad(call, files, libc, contents, joined);
     case "kexec_load": {
       const mapped = mapSegments(call, files, libc, contents);
       if ("ok" in mapped) return mapped;
@@ -43,13 +44,14 @@ function fileLoad(
   files: readonly Descriptor[],
   libc: Libc,
   contents: Contents,
+  joined: number | undefined,
 ): CallResult {
   const kernel = call.unpacked === true
     ? bytesInMemory("warmboot-kernel", unpackedKernel(call, contents), libc)
     : { ok: true as const, value: find(files, call.kernel).fd };
   if (!kernel.ok) return kernel;
   try {
-    return withKernel(kernel.value, call, files, libc);
+    return withKernel(kernel.value, call, files, libc, joined);
   } finally {
     if (call.unpacked === true) libc.close(kernel.value);
   }
@@ -60,11 +62,13 @@ function withKernel(
   call: SyscallOf<"kexec_file_load">,
   files: readonly Descriptor[],
   libc: Libc,
+  before: number | undefined,
 ): CallResult {
   const [only, ...more] = call.initrd.map((path) => find(files, path));
   const cmdline = new TextEncoder().encode(`${call.cmdline}\0`);
   if (only === undefined) return libc.kexecFileLoad(kernel, -1, cmdline, call.flagBits);
   if (more.length === 0) return libc.kexecFileLoad(kernel, only.fd, cmdline, call.flagBits);
+  if (before !== undefined) return libc.kexecFileLoad(kernel, before, cmdline, call.flagBits);
   const joined = joinInitrds([only, ...more], libc);
   if (!joined.ok) return joined;
   const result = libc.kexecFileLoad(kernel, joined.value, cmdline, call.flagBits);

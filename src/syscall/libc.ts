@@ -11,7 +11,14 @@ const REBOOT_MAGIC1 = 0xfee1deadn;
 const REBOOT_MAGIC2 = 0x28121969n;
 const REBOOT_CMD_KEXEC = 0x45584543n;
 
+/** include/uapi/linux/memfd.h; the last is of Linux 6.3, where the sysctl vm.memfd_noexec may require it. */
 const MFD_CLOEXEC = 1;
+const MFD_ALLOW_SEALING = 2;
+const MFD_NOEXEC_SEAL = 8;
+
+/** include/uapi/linux/fcntl.h: F_ADD_SEALS, and F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE. */
+const ADD_SEALS = 1033;
+const ALL_SEALS = 0xf;
 
 /** include/uapi/linux/time.h: the first stops while the system is suspended, the second goes on. */
 const CLOCKS = { monotonic: 1, boottime: 7 } as const;
@@ -24,7 +31,7 @@ const MAP_PRIVATE = 2;
 const MAP_ANONYMOUS = 0x20;
 const MADV_POPULATE_READ = 22;
 
-/** Of madvise(2) before Linux 5.14, which does not know that advice. */
+/** Of madvise(2) before Linux 5.14, and of memfd_create(2) before 6.3, which do not know those bits. */
 const EINVAL = 22;
 
 /** The functions of libc that are called, by their C prototypes. `syscall` appears once per signature. */
@@ -41,6 +48,8 @@ const SYMBOLS = {
   reboot: { name: "syscall", parameters: ["i64", "u64", "u64", "u64", "u64"], result: "i64" },
   // int memfd_create(const char *name, unsigned int flags)
   memfd_create: { parameters: ["buffer", "u32"], result: "i32" },
+  // int fcntl(int fd, int cmd, int arg)
+  fcntl: { parameters: ["i32", "i32", "i32"], result: "i32" },
   // ssize_t sendfile(int out_fd, int in_fd, off_t *offset, size_t count)
   sendfile: { parameters: ["i32", "i32", "buffer", "usize"], result: "isize" },
   // ssize_t write(int fd, const void *buf, size_t count)
@@ -85,7 +94,7 @@ export interface Failure {
   /** The errno's number. */
   readonly errno: number;
   /** The libc function that failed, if it failed while the call was prepared. */
-  readonly function?: "memfd_create" | "sendfile" | "write" | "mmap" | "madvise" | "mprotect";
+  readonly function?: "memfd_create" | "fcntl" | "sendfile" | "write" | "mmap" | "madvise" | "mprotect";
 }
 
 /** The system calls that warmboot makes. Each returns the errno that it set. */
@@ -96,8 +105,10 @@ export interface Libc extends Disposable {
   kexecLoad(entry: bigint, segmentCount: bigint, segments: Uint8Array | null, flags: bigint): CallResult;
   /** reboot(2) with LINUX_REBOOT_CMD_KEXEC: returns if it fails, or when the payload of an image that preserves the system returns. */
   rebootKexec(): CallResult;
-  /** An unnamed file in memory that is closed on exec. */
+  /** An unnamed file in memory that is closed on exec, cannot be executed, and can be sealed. */
   memfd(name: string): CallResult;
+  /** Seals such a file: nothing writes to it, or changes its size, from then on. */
+  seal(fd: number): CallResult;
   /** Copies from one descriptor, at an offset, to the end of another; returns the bytes copied, perhaps fewer. */
   sendfile(outFd: number, inFd: number, offset: number, count: number): CallResult;
   /**
@@ -199,7 +210,13 @@ export function openLibcOn({ arch, open }: LibcHost, path: string = LIBC): Libc 
     kexecLoad: (entry, segmentCount, segments, flags) =>
       checked(c.kexec_load(numbers.kexec_load, entry, segmentCount, segments as BufferSource | null, flags)),
     rebootKexec: () => checked(c.reboot(numbers.reboot, REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_CMD_KEXEC, 0n)),
-    memfd: (name) => checked(c.memfd_create(new TextEncoder().encode(`${name}\0`), MFD_CLOEXEC)),
+    memfd: (name) => {
+      const create = (flags: number): CallResult =>
+        checked(c.memfd_create(new TextEncoder().encode(`${name}\0`), MFD_CLOEXEC | MFD_ALLOW_SEALING | flags));
+      const made = create(MFD_NOEXEC_SEAL);
+      return made.ok || made.errno !== EINVAL ? made : create(0);
+    },
+    seal: (fd) => checked(c.fcntl(fd, ADD_SEALS, ALL_SEALS)),
     sendfile: (outFd, inFd, offset, count) => {
       const position = new BigInt64Array([BigInt(offset)]);
       return checked(c.sendfile(outFd, inFd, position, BigInt(count)));

@@ -24,13 +24,26 @@ export function joinedOffsets(sizes: readonly number[]): readonly number[] {
   });
 }
 
-/** Joins initrds in a memfd, copied inside the kernel; returns its descriptor, which the caller closes. */
+/** Joins initrds in a sealed memfd, copied inside the kernel; returns its descriptor, which the caller closes. */
 export function joinInitrds(files: readonly Descriptor[], libc: Libc): CallResult {
-  const memfd = libc.memfd("warmboot-initrd");
+  return sealedCopy("warmboot-initrd", files, libc);
+}
+
+/** Called with the bytes that were copied. */
+export type OnCopied = (done: number) => void;
+
+/**
+ * Copies files, one after the other as initrds are joined, to a memfd that nothing can change from then on; returns its
+ * descriptor, which the caller closes.
+ */
+export function sealedCopy(name: string, files: readonly Descriptor[], libc: Libc, onCopied?: OnCopied): CallResult {
+  const memfd = libc.memfd(name);
   if (!memfd.ok) return { ...memfd, function: "memfd_create" };
-  const result = copyAll(files, memfd.value, libc);
-  if (!result.ok) libc.close(memfd.value);
-  return result.ok ? memfd : result;
+  const copied = copyAll(files, memfd.value, libc, onCopied);
+  const sealed = copied.ok ? libc.seal(memfd.value) : copied;
+  if (sealed.ok) return memfd;
+  libc.close(memfd.value);
+  return { function: "fcntl", ...sealed };
 }
 
 /**
@@ -52,7 +65,10 @@ export function bytesInMemory(name: string, bytes: Uint8Array, libc: Libc): Call
   return memfd;
 }
 
-function copyAll(files: readonly Descriptor[], out: number, libc: Libc): CallResult {
+/** Bytes that are copied at once: a slow disk shows progress. */
+const CHUNK = 16 << 20;
+
+function copyAll(files: readonly Descriptor[], out: number, libc: Libc, onCopied: OnCopied = () => {}): CallResult {
   const offsets = joinedOffsets(files.map((file) => file.size));
   let end = 0;
   for (const [index, file] of files.entries()) {
@@ -62,11 +78,12 @@ function copyAll(files: readonly Descriptor[], out: number, libc: Libc): CallRes
       if (!written.ok) return { ...written, function: "write" };
     }
     for (let done = 0; done < file.size;) {
-      const copied = libc.sendfile(out, file.fd, done, file.size - done);
+      const copied = libc.sendfile(out, file.fd, done, Math.min(CHUNK, file.size - done));
       if (!copied.ok) return { ...copied, function: "sendfile" };
       // The file shrank while it was copied: EIO, as kernel_read_file() answers.
       if (copied.value === 0) return { ok: false, errno: 5, function: "sendfile" };
       done += copied.value;
+      onCopied(done);
     }
     end += gap + file.size;
   }

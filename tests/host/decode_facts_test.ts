@@ -134,6 +134,28 @@ pure("Secure Boot is on only if it is on and out of setup mode", () => {
   assertEquals(facts({}).secureBoot, undefined);
 });
 
+pure("IMA appraises kernels by a rule for them, or by one for any file", () => {
+  const appraises = (text: string) => decode({ "/sys/kernel/security/ima/policy": text }).value?.appraises;
+  for (
+    const rule of [
+      "appraise func=KEXEC_KERNEL_CHECK appraise_type=imasig",
+      "appraise fowner=0",
+      "  appraise func=KEXEC_INITRAMFS_CHECK",
+    ]
+  ) assertEquals(appraises(`measure func=KEXEC_KERNEL_CHECK\n${rule}\n`), true, rule);
+  for (
+    const rule of [
+      "appraise func=MODULE_CHECK",
+      "measure func=KEXEC_KERNEL_CHECK",
+      "dont_appraise fsmagic=0x1021994",
+      "# appraise",
+    ]
+  ) assertEquals(appraises(`${rule}\n`), false, rule);
+  assertEquals(decode({}).value?.appraises, undefined);
+  assertEquals(decode({ "/etc/ima/ima-policy": "appraise fowner=0\n" }).value?.appraises, true);
+  assertEquals(decode({ "/proc/sys/kernel/loadpin/enforce": "1\n" }).value?.loadPin, true);
+});
+
 pure("the lockdown level is the one in brackets", () => {
   const lockdown = (text: string) => decode({ "/sys/kernel/security/lockdown": text }).value?.lockdown;
   assertEquals(lockdown("none integrity [confidentiality]\n"), "confidentiality");

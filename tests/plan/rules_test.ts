@@ -241,6 +241,37 @@ const CASES: readonly Case[] = [
     status: "fail",
     says: `/boot/vmlinuz has the SHA-256 ${"a".repeat(64)}, not the pinned ${"c".repeat(64)}`,
   },
+  ...[
+    [{ loadPin: true }, "LoadPin"],
+    [{ lsm: ["capability", "loadpin"] }, "LoadPin"],
+    [{ appraises: true }, "IMA appraisal"],
+    [{ cmdline: "ro ima_policy=tcb|secure_boot" }, "IMA appraisal"],
+    [{ cmdline: "ro ima_appraise=off ima_policy=secure_boot", secureBoot: "enabled" as const }, "IMA appraisal"],
+    [{ kernelConfig: { CONFIG_IMA_APPRAISE_REQUIRE_KEXEC_SIGS: "y" } }, "IMA appraisal"],
+  ].map(([facts, demanding]) => ({
+    rule: "pinned-digest",
+    name: `a pinned kernel, where ${demanding} demands a file on a disk: ${JSON.stringify(facts)}`,
+    profile: { load: "kexec_file_load" } as const,
+    images: { kernel: kernelFile({ pinned: "a".repeat(64) }) },
+    facts: facts as Partial<HostFacts>,
+    status: "pass" as const,
+    says: `/boot/vmlinuz has its pinned digest; ${demanding} demands the file itself, so that this holds until the ` +
+      "call, and not while the kernel reads it",
+  })),
+  ...[
+    { cmdline: "ro ima_appraise=log ima_policy=secure_boot", appraises: true },
+    { cmdline: "ro -- ima_policy=secure_boot" },
+    { kernelConfig: { CONFIG_IMA_APPRAISE: "n" }, cmdline: "ima_policy=secure_boot" },
+    { loadPin: false, lsm: ["loadpin"], appraises: false },
+  ].map((facts) => ({
+    rule: "pinned-digest",
+    name: `a pinned kernel that is handed over as it was hashed: ${JSON.stringify(facts)}`,
+    profile: { load: "kexec_file_load" } as const,
+    images: { kernel: kernelFile({ pinned: "a".repeat(64) }) },
+    facts: facts as Partial<HostFacts>,
+    status: "pass" as const,
+    says: "/boot/vmlinuz has its pinned digest",
+  })),
   {
     rule: "pinned-digest",
     name: "an initrd with its pinned digest",

@@ -70,7 +70,7 @@ const BY_HANDLE = ["readSync", "writeSync", "seekSync", "statSync", "syncSync", 
 
 /** Of libc: what is imitated, and what may fail as well. */
 const IMITATED = ["kexec_file_load", "kexec_load", "reboot", "sync"];
-const PREPARING = ["memfd_create", "sendfile", "write", "mmap", "mprotect", "munmap", "close"];
+const PREPARING = ["memfd_create", "fcntl", "sendfile", "write", "mmap", "mprotect", "munmap", "close"];
 
 // deno-lint-ignore no-explicit-any
 type Callable = (...args: any[]) => any;

@@ -26,6 +26,7 @@ export function fakeLibc(
     kexecLoad: (entry, count, segments, flags) => answer("kexec_load", ok(0), entry, count, segments, flags),
     rebootKexec: () => answer("reboot", ok(0)),
     memfd: (name) => answer("memfd", ok(99), name),
+    seal: (fd) => answer("seal", ok(0), fd),
     sendfile: (out, input, offset, count) => answer("sendfile", ok(count), out, input, offset, count),
     mapFile: (fd, length) => ({
       ok: true,

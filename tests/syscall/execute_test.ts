@@ -71,6 +71,7 @@ Deno.test({
       ["sendfile", 99, 11, 4, 2],
       ["write", 99, 2],
       ["sendfile", 99, 12, 0, 20],
+      ["seal", 99],
       ["kexec_file_load", 10, 99, "root=é\0", 2n],
       ["close", 99],
     ]);
@@ -105,6 +106,7 @@ Deno.test({
       const [answers, name] of [
         [{ memfd: [failed] }, "memfd_create"],
         [{ write: [failed] }, "write"],
+        [{ seal: [failed] }, "fcntl"],
         [{ kexec_file_load: [failed] }, undefined],
       ] as const
     ) {

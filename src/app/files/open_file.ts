@@ -32,6 +32,8 @@ export interface OpenFile extends ByteSource {
   readonly identity: FileIdentity;
   /** The open file itself; see `descriptorOf`. */
   readonly handle: Deno.FsFile;
+  /** Where this is a sealed copy in memory: the file that it is a copy of. Both are closed together. */
+  readonly original?: OpenFile;
 }
 
 /** Opens a regular file for reading. Anything else is refused without opening it: opening a device can have effects. */
@@ -204,9 +206,24 @@ function positionOf(descriptor: string): number | undefined {
   return position === undefined ? undefined : Number(position);
 }
 
-/** Closes the file. */
-export function closeFile({ handle }: OpenFile): void {
+/**
+ * A file of this process by its descriptor, opened again for reading only: a copy in memory of `original`.
+ * @throws what the system refuses
+ */
+export function openCopy(descriptor: number, original: OpenFile): OpenFile {
+  const handle = Deno.openSync(`${DESCRIPTORS}/${descriptor}`);
+  try {
+    return { ...describeFile(original.path, handle, statOf({ path: original.path, handle })), original };
+  } catch (error) {
+    handle.close();
+    throw error;
+  }
+}
+
+/** Closes the file, and what it is a copy of. */
+export function closeFile({ handle, original }: OpenFile): void {
   handle.close();
+  if (original !== undefined) closeFile(original);
 }
 
 type FileKind = "isDirectory" | "isFifo" | "isSocket" | "isBlockDevice" | "isCharDevice";
@@ -275,8 +292,9 @@ export function openProblem(path: string, error: unknown): Diagnostic {
   const name = errorName(error);
   if (name === "ENOENT" || name === "ENOTDIR") return missing(path);
   const known = REASONS[name];
+  const isIo = !Object.hasOwn(REASONS, name) && !OF_PATHS.has(name);
   return {
-    code: name === "NotCapable" ? "file-not-capable" : "file-unreadable",
+    code: name === "NotCapable" ? "file-not-capable" : isIo ? "file-io" : "file-unreadable",
     severity: "error",
     message: `Cannot open ${path}: ${known?.reason ?? name}`,
     ...(known === undefined ? {} : { hint: known.hint }),

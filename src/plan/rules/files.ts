@@ -4,6 +4,7 @@ import { imageRelease, initrdIs, machineOf } from "../../image/describe.ts";
 import { initrdObjection } from "../../image/initrd.ts";
 import { incompatibility } from "../../image/compatibility.ts";
 import { remedyOf } from "../../image/remedy.ts";
+import { demandsDisk } from "../../host/security.ts";
 import type { WholeInitrd } from "../../host/image_content.ts";
 import { initProgramOf } from "../init_program.ts";
 import { fail, pass, type Rule, type RuleInput, type Verdict, warn } from "./rule.ts";
@@ -16,7 +17,7 @@ const pinnedDigest: Rule = {
   name: "pinned-digest",
   about: "Every file with a pinned SHA-256 has that digest",
   exit: "unavailable",
-  check({ images }) {
+  check({ call, facts, images }) {
     const pinned = files(images).filter((file) => file.pinned !== undefined);
     if (pinned.length === 0) return undefined;
     const wrong = pinned.find((file) => file.pinned !== file.sha256);
@@ -26,10 +27,18 @@ const pinnedDigest: Rule = {
         "Find out what changed the file; if the change is intended, pin the new digest",
       );
     }
+    const held = pinned.length === 1
+      ? `${pinned[0]?.path} has its pinned digest`
+      : `${pinned.length} files have their pinned digests`;
+    const demanding = call.syscall === "kexec_file_load" ? demandsDisk(facts) : undefined;
+    // Else `load` hands over the sealed copy that it hashed.
     return pass(
-      pinned.length === 1
-        ? `${pinned[0]?.path} has its pinned digest`
-        : `${pinned.length} files have their pinned digests`,
+      demanding === undefined
+        ? held
+        : `${held}; ${demanding} demands ${
+          pinned.length === 1 ? "the file itself" : "the files themselves"
+        }, so that ` +
+          `this holds until the call, and not while the kernel reads ${pinned.length === 1 ? "it" : "them"}`,
     );
   },
 };

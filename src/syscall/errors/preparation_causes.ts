@@ -1,7 +1,7 @@
 import type { Diagnosis } from "./cause.ts";
 
 /**
- * Why a call could not be prepared: initrds are joined in a memfd (memfd_create, sendfile, write), segments are mapped and
+ * Why a call could not be prepared: initrds are joined in a memfd (memfd_create, sendfile, write, fcntl), segments are mapped and
  * read (mmap, madvise), and so is the code that computes their sums (mprotect). By errno; those of the man pages that can
  * occur here.
  */
@@ -45,8 +45,7 @@ export const PREPARATION_CAUSES: { readonly [errno: string]: Diagnosis } = {
     remedy: "Allow it for warmboot, or set `checksum: sha256`, whose digests are in the plan",
   },
   EPERM: {
-    cause: "a security policy forbids it (a container's seccomp profile, MemoryDenyWriteExecute= of the unit, or the " +
-      "sysctl vm.memfd_noexec)",
+    cause: "a security policy forbids it (a container's seccomp profile, or MemoryDenyWriteExecute= of the unit)",
     remedy: "Run warmboot on the host itself, and check the audit log; `checksum: sha256` needs no executable " +
       "memory",
   },

@@ -1,0 +1,114 @@
+import { dirname } from "@std/path/posix";
+import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
+import { formatSize } from "../../core/number.ts";
+import { sealedCopy } from "../../syscall/memory_file.ts";
+import { errnoName, errnoText } from "../../syscall/errno.ts";
+import type { Failure, Libc } from "../../syscall/libc.ts";
+import { closeFile, descriptorOf, openCopy, type OpenFile, openProblem, ReadError } from "./open_file.ts";
+
+/** Puts in place of an open file a copy in memory that nothing can change: a sealed memfd. */
+export interface Sealer extends Disposable {
+  /**
+   * The copy, where the file has a digest to hold to, or where not root alone can write it; else the file itself. The file
+   * is closed if it cannot be copied.
+   */
+  seal(file: OpenFile, hasDigest: boolean, onProgress?: (done: number, total: number) => void): Checked<OpenFile>;
+}
+
+/** How files are sealed. */
+export interface SealOptions {
+  /** Opens libc, when a file is to be copied. */
+  readonly open: () => Libc;
+  /** How much memory the copies may take together, bytes. */
+  readonly most: number;
+}
+
+/** See `Sealer`. */
+export function fileSealer({ open, most }: SealOptions): Sealer {
+  let libc: Libc | undefined;
+  let taken = 0;
+  return {
+    seal(file, hasDigest, onProgress) {
+      try {
+        if (!hasDigest && onlyRootWrites(file)) return { value: file, diagnostics: [] };
+        if (file.size > most - taken) return refuse(file, tooLarge(file, most));
+        libc ??= open();
+        const progress = (done: number) => onProgress?.(done, file.size);
+        const { path, size } = file;
+        const copied = sealedCopy("warmboot-file", [{ path, size, fd: descriptorOf(file) }], libc, progress);
+        if (!copied.ok) return refuse(file, notCopied(path, copied));
+        try {
+          const copy = openCopy(copied.value, file);
+          taken += size;
+          return { value: copy, diagnostics: [] };
+        } finally {
+          libc.close(copied.value);
+        }
+      } catch (error) {
+        if (error instanceof ReadError) return refuse(file, unreadable(error));
+        closeFile(file);
+        if (!(error instanceof Error && "code" in error)) throw error;
+        return { value: undefined, diagnostics: [openProblem(file.path, error)] };
+      }
+    },
+    [Symbol.dispose]: () => libc?.[Symbol.dispose](),
+  };
+}
+
+function refuse(file: OpenFile, diagnostic: Diagnostic): Checked<OpenFile> {
+  closeFile(file);
+  return { value: undefined, diagnostics: [diagnostic] };
+}
+
+function tooLarge({ path, size }: OpenFile, most: number): Diagnostic {
+  return {
+    code: "memory-short",
+    severity: "error",
+    message: `${path} has ${formatSize(size)} and is copied into memory before it is loaded, which may take ${
+      formatSize(most)
+    }`,
+    hint: "Free memory; a file that root alone can write, and that has no digest to hold to, is not copied",
+  };
+}
+
+function notCopied(path: string, { errno, function: name }: Failure): Diagnostic {
+  return {
+    code: "file-io",
+    severity: "error",
+    message: `Cannot copy ${path} into memory: ${name ?? "the copy"} failed with ${errnoName(errno)}, ${
+      errnoText(errno)
+    }`,
+    hint: "Check free memory, the disk (`dmesg`), and whether another program writes the file",
+  };
+}
+
+function unreadable({ message }: ReadError): Diagnostic {
+  return { code: "file-io", severity: "error", message };
+}
+
+const GROUP_OR_OTHERS = 0o022;
+const STICKY = 0o1000;
+
+/**
+ * Whether root alone can write a file, and put another in its place: neither it nor a folder on the way belongs to another
+ * user, or may be written by a group or everyone. (A list of access rights shows in the group's bits.) False if that cannot
+ * be determined.
+ */
+function onlyRootWrites({ path, handle }: OpenFile): boolean {
+  try {
+    const own = (stats: Deno.FileInfo): boolean => stats.uid === 0 && ((stats.mode ?? 0o777) & GROUP_OR_OTHERS) === 0;
+    // Where everyone may write to a sticky folder, nobody can replace a file of root's.
+    const keeps = (stats: Deno.FileInfo): boolean =>
+      own(stats) || stats.uid === 0 && ((stats.mode ?? 0) & STICKY) !== 0;
+    if (!own(handle.statSync())) return false;
+    const folders = new Set([...foldersOf(path), ...foldersOf(Deno.realPathSync(path))]);
+    return [...folders].every((folder) => keeps(Deno.statSync(folder)));
+  } catch {
+    return false;
+  }
+}
+
+function foldersOf(path: string): readonly string[] {
+  const folder = dirname(path);
+  return folder === path ? [] : [folder, ...foldersOf(folder)];
+}

@@ -1,0 +1,205 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { join } from "@std/path";
+import { carryOut } from "../../../src/app/carry_out.ts";
+import { closeFile, hashFile, isUnchanged, type OpenFile, openFile } from "../../../src/app/files/open_file.ts";
+import { fileSealer } from "../../../src/app/files/seal_files.ts";
+import { openImages } from "../../../src/app/images.ts";
+import { digestBytes } from "../../../src/core/sha256.ts";
+import type { HostFacts } from "../../../src/host/facts.ts";
+import { planBoot } from "../../../src/plan/planner.ts";
+import type { PlannedFile } from "../../../src/plan/plan.ts";
+import { lockStore } from "../../../src/state/record_store.ts";
+import { type Libc, openLibc } from "../../../src/syscall/libc.ts";
+import { hostFacts } from "../../support/host_facts.ts";
+import { images, initrdFile, kernelFile, profileOf } from "../../support/profiles.ts";
+
+/** Makes a folder of root's own with files in it. */
+function folderWith(files: Readonly<Record<string, Uint8Array>>): { readonly folder: string } & Disposable {
+  const folder = Deno.makeTempDirSync({ prefix: "warmboot-seal-" });
+  for (const [name, bytes] of Object.entries(files)) Deno.writeFileSync(join(folder, name), bytes, { mode: 0o644 });
+  return { folder, [Symbol.dispose]: () => Deno.removeSync(folder, { recursive: true }) };
+}
+
+function opened(path: string): OpenFile {
+  const { value } = openFile(path);
+  assert(value !== undefined);
+  return value;
+}
+
+/** What another process does: it maps the file shared, and flips its first byte. No time of the file changes. */
+function mapShared(path: string): { flip(): void } & Disposable {
+  const libc = Deno.dlopen("libc.so.6", {
+    open: { parameters: ["buffer", "i32"], result: "i32" },
+    mmap: { parameters: ["usize", "usize", "i32", "i32", "i32", "i64"], result: "pointer" },
+    close: { parameters: ["i32"], result: "i32" },
+  });
+  const { size } = Deno.statSync(path);
+  const fd = libc.symbols.open(new TextEncoder().encode(`${path}\0`), 2);
+  // PROT_READ | PROT_WRITE, MAP_SHARED
+  const at = libc.symbols.mmap(0n, BigInt(size), 3, 1, fd, 0n);
+  assert(fd >= 0 && at !== null);
+  const bytes = new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(at, size));
+  bytes[0] = bytes[0] ?? 0;
+  return {
+    flip: () => void (bytes[0] = (bytes[0] ?? 0) ^ 0xff),
+    [Symbol.dispose]() {
+      libc.symbols.close(fd);
+      libc.close();
+    },
+  };
+}
+
+const most = 1 << 20;
+const isRoot = Deno.uid() === 0;
+
+Deno.test("a pinned file is hashed in a copy that nothing can change", async () => {
+  const bytes = new Uint8Array(100_000).fill(7);
+  using made = folderWith({ kernel: bytes });
+  const path = join(made.folder, "kernel");
+  using shared = mapShared(path);
+  using sealer = fileSealer({ open: openLibc, most });
+  const { value: file } = sealer.seal(opened(path), true);
+  assert(file?.original !== undefined);
+  try {
+    shared.flip();
+    assertEquals(Deno.readFileSync(path)[0], 0xf8);
+    assertEquals([file.path, file.size, file.read(0, 1)[0]], [path, bytes.length, 7]);
+    assertEquals(await hashFile(file), await digestBytes(bytes));
+    // What an attacker changes so does not show in the file's times, which is why it is copied.
+    assert(isUnchanged(file.original));
+  } finally {
+    closeFile(file);
+  }
+});
+
+Deno.test({
+  name: "a file without a digest is copied unless root alone can write it, or replace it",
+  ignore: !isRoot,
+  async fn(t) {
+    const sealed = (path: string): boolean => {
+      using sealer = fileSealer({ open: openLibc, most });
+      const { value } = sealer.seal(opened(path), false);
+      assert(value !== undefined);
+      closeFile(value);
+      return value.original !== undefined;
+    };
+    const cases: readonly (readonly [string, boolean, (folder: string) => string | void])[] = [
+      ["root's own", false, () => {}],
+      ["a user's", true, (folder) => Deno.chownSync(join(folder, "kernel"), 1000, 0)],
+      ["writable by a group", true, (folder) => Deno.chmodSync(join(folder, "kernel"), 0o664)],
+      ["writable by everyone", true, (folder) => Deno.chmodSync(join(folder, "kernel"), 0o646)],
+      ["in a user's folder", true, (folder) => Deno.chownSync(folder, 1000, 0)],
+      ["in a folder of everyone's", true, (folder) => Deno.chmodSync(folder, 0o777)],
+      ["in a sticky folder of everyone's", false, (folder) => Deno.chmodSync(folder, 0o1777)],
+      ["below a user's folder", true, (folder) => {
+        Deno.mkdirSync(join(folder, "below"));
+        Deno.renameSync(join(folder, "kernel"), join(folder, "below/kernel"));
+        Deno.chownSync(folder, 1000, 0);
+        return join(folder, "below/kernel");
+      }],
+      ["through a link to a user's folder", true, (folder) => {
+        Deno.mkdirSync(join(folder, "theirs"));
+        Deno.renameSync(join(folder, "kernel"), join(folder, "theirs/kernel"));
+        Deno.chownSync(join(folder, "theirs"), 1000, 0);
+        Deno.symlinkSync("theirs/kernel", join(folder, "link"));
+        return join(folder, "link");
+      }],
+    ];
+    for (const [name, expected, prepare] of cases) {
+      await t.step(name, () => {
+        using made = folderWith({ kernel: new Uint8Array(10) });
+        assertEquals(sealed(prepare(made.folder) ?? join(made.folder, "kernel")), expected);
+      });
+    }
+  },
+});
+
+Deno.test("a file that needs more memory than may be spared is refused, and so is one that cannot be copied", () => {
+  using made = folderWith({ kernel: new Uint8Array(1000), initrd: new Uint8Array(1000) });
+  const at = (name: string) => opened(join(made.folder, name));
+  using sealer = fileSealer({ open: openLibc, most: 1500 });
+  const kernel = sealer.seal(at("kernel"), true).value;
+  assert(kernel !== undefined);
+  closeFile(kernel);
+  const { value, diagnostics: [short] } = sealer.seal(at("initrd"), true);
+  assertEquals([value, short?.code], [undefined, "memory-short"]);
+  const cases: readonly (readonly [string, Partial<Libc>])[] = [
+    ["memfd_create", { memfd: () => ({ ok: false, errno: 24 }) }],
+    ["fcntl", { seal: () => ({ ok: false, errno: 24 }) }],
+    ["sendfile", { sendfile: () => ({ ok: false, errno: 24 }) }],
+  ];
+  for (const [name, broken] of cases) {
+    using failing = fileSealer({ open: () => ({ ...openLibc(), ...broken }), most });
+    const { diagnostics: [failed] } = failing.seal(at("kernel"), true);
+    assertEquals(failed?.code, "file-io");
+    assertMatch(failed?.message ?? "", new RegExp(`/kernel into memory: ${name} failed with EMFILE`));
+  }
+});
+
+/** The descriptors' content when kexec_file_load is called on two initrds, and how that ended; `flip` comes before it. */
+async function handedOver(
+  facts: Partial<HostFacts>,
+  pinned: boolean,
+  flip: boolean,
+): Promise<{ readonly kind: string; readonly kernel: string; readonly initrd: string }> {
+  const text = (name: string) => new TextEncoder().encode(name.repeat(1000));
+  using made = folderWith({ kernel: text("k"), one: text("a"), two: text("b") });
+  const [kernel = "", one = "", two = ""] = ["kernel", "one", "two"].map((name) => join(made.folder, name));
+  using _shared = mapShared(kernel);
+  using changing = mapShared(flip ? one : two);
+  using sealer = fileSealer({ open: openLibc, most });
+  const ref = (path: string, name: string) => ({ path, ...(pinned ? { sha256: name } : {}) });
+  using open = await openImages({
+    kernel: ref(kernel, "k"),
+    initrd: [ref(one, "a"), ref(two, "b")],
+    segments: [],
+    programs: [],
+    isArm64: false,
+  }, { sealer });
+  const sums = open.images.initrd.map(({ sha256 }) => sha256);
+  const { value: plan } = planBoot({
+    profile: profileOf({ load: "kexec_file_load" }),
+    facts: hostFacts(facts),
+    images: images({
+      kernel: kernelFile({ path: kernel }),
+      initrd: [initrdFile({ path: one }), initrdFile({ path: two })],
+    }),
+  });
+  assert(plan?.call.syscall === "kexec_file_load");
+  const initrd = plan.call.initrd.map((file, index): PlannedFile => ({ ...file, sha256: sums[index] ?? "" }));
+  if (flip) changing.flip();
+  const handed = { kernel: "", initrd: "" };
+  const start = (descriptor: number) => {
+    const bytes = Deno.readFileSync(`/proc/self/fd/${descriptor}`);
+    return new TextDecoder().decode(bytes.filter((_, index) => index % 1000 === 0));
+  };
+  using store = await lockStore({ directory: made.folder });
+  const { kind } = await carryOut(
+    { ...plan, call: { ...plan.call, initrd } },
+    { facts: hostFacts(facts), files: open.files },
+    store,
+    {
+      open: () => ({
+        ...openLibc(),
+        kexecFileLoad(kernel, initrd) {
+          Object.assign(handed, { kernel: start(kernel), initrd: start(initrd) });
+          return { ok: true, value: 0 };
+        },
+      }),
+    },
+  );
+  return { kind, ...handed };
+}
+
+Deno.test("pinned initrds that change after they were hashed are handed over as they were hashed", async () => {
+  assertEquals(await handedOver({}, true, true), { kind: "loaded", kernel: "k", initrd: "ab" });
+});
+
+Deno.test("initrds of root's own are joined, and hashed again as joined", { ignore: !isRoot }, async () => {
+  assertEquals(await handedOver({}, false, false), { kind: "loaded", kernel: "k", initrd: "ab" });
+  assertEquals(await handedOver({}, false, true), { kind: "changed", kernel: "", initrd: "" });
+});
+
+Deno.test("where IMA appraises, the joined file is hashed again, of pinned files too", async () => {
+  assertEquals(await handedOver({ appraises: true }, true, true), { kind: "changed", kernel: "", initrd: "" });
+});
