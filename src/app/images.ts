@@ -12,6 +12,7 @@ import type { FilePart } from "../plan/input.ts";
 import type { FileRef } from "../profile/profile.ts";
 import type { Contents } from "../syscall/finalize.ts";
 import { unpackInner, withBanner } from "./inner_image.ts";
+import type { MemoryBudget } from "./memory_limit.ts";
 import type { NamedFiles } from "./named_files.ts";
 import { type CapturedFiles, captureLacks, findFile, type ImageFile, type Reading } from "./image_file.ts";
 import type { IdentifiedFile, Images, InitrdFile, KernelFile } from "../image/boot_files.ts";
@@ -24,6 +25,8 @@ export interface OpenImages extends Disposable {
   /** The image that the kernel file holds packed, by its path. */
   readonly contents: Contents;
   readonly diagnostics: readonly Diagnostic[];
+  /** The memory that is left for what they unpack to; undefined: nothing of it is taken. */
+  readonly budget: MemoryBudget | undefined;
   /** The SHA-256 of a part; undefined where it is not known. */
   digestPart(part: FilePart): Promise<string | undefined>;
 }
@@ -46,6 +49,8 @@ export interface OpenOptions {
   readonly sealer?: Sealer | undefined;
   /** Whether every file has a digest to hold to, as in a stored plan; else those that are pinned have. */
   readonly hasDigests?: boolean;
+  /** The memory that what files unpack to may take. */
+  readonly budget?: MemoryBudget | undefined;
   /** Where is kept what reading files through found. */
   readonly cache?: VerdictCache;
 }
@@ -56,7 +61,7 @@ export interface OpenOptions {
  */
 export async function openImages(
   { kernel: kernelRef, initrd: initrds, dtb: dtbRef, segments: segmentRefs, programs, isArm64 }: NamedFiles,
-  { captured, onReading, sealer, hasDigests = false, cache = verdictCache() }: OpenOptions = {},
+  { captured, onReading, sealer, hasDigests = false, budget, cache = verdictCache() }: OpenOptions = {},
 ): Promise<OpenImages> {
   const refs = [kernelRef, ...initrds, dtbRef, ...segmentRefs].filter((ref) => ref !== undefined);
   const hasDigest = (path: string): boolean =>
@@ -132,7 +137,7 @@ export async function openImages(
     : await reader.kernel(kernelFile, identifiedKernel.sha256, identifiedKernel.info);
   const unpacked = identifiedKernel === undefined || kernelFile === undefined || !isArm64
     ? undefined
-    : await unpackInner(kernelFile, identifiedKernel.info);
+    : await unpackInner(kernelFile, identifiedKernel.info, budget);
   const kernel: KernelFile | undefined = identifiedKernel === undefined ? undefined : {
     ...identifiedKernel,
     ...(content === undefined ? {} : { content }),
@@ -149,6 +154,7 @@ export async function openImages(
     files,
     contents: new Map(kernel === undefined || unpacked?.bytes === undefined ? [] : [[kernel.path, unpacked.bytes]]),
     diagnostics,
+    budget,
     digestPart: async ({ path, offset, length }) =>
       await found.find((file) => file.path === path)?.digestPart(offset, length),
     [Symbol.dispose]: () => files.forEach(closeFile),

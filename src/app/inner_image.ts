@@ -9,6 +9,7 @@ import type { Arm64Image, ImageInfo } from "../image/image.ts";
 import { packedImage, UNPACKED_KERNEL_MAX } from "../image/payload.ts";
 import { unpackBytes } from "../formats/unpacked.ts";
 import type { ImageFile } from "./image_file.ts";
+import type { MemoryBudget } from "./memory_limit.ts";
 import type { KernelFile } from "../image/boot_files.ts";
 
 /** The image that a packed kernel file holds, and its bytes where the file is here. */
@@ -18,7 +19,11 @@ export interface UnpackedInner {
 }
 
 /** Unpacks the image that a kernel file holds whole; undefined where it holds none in itself. */
-export async function unpackInner(file: ImageFile, info: ImageInfo): Promise<UnpackedInner | undefined> {
+export async function unpackInner(
+  file: ImageFile,
+  info: ImageInfo,
+  budget?: MemoryBudget,
+): Promise<UnpackedInner | undefined> {
   if (file.open === undefined) {
     return file.captured?.unpacked === undefined ? undefined : capturedInner(file.captured.unpacked);
   }
@@ -27,7 +32,8 @@ export async function unpackInner(file: ImageFile, info: ImageInfo): Promise<Unp
   const { offset, length, packing } = packed;
   using codecs = (await import("../formats/codecs.ts")).openCodecs();
   const stream = { packing, source: file.source, offset, end: offset + length };
-  const result = await unpackBytes(codecs, stream, { most: UNPACKED_KERNEL_MAX });
+  const most = Math.min(UNPACKED_KERNEL_MAX, budget?.left() ?? UNPACKED_KERNEL_MAX);
+  const result = await unpackBytes(codecs, stream, { most });
   switch (result.kind) {
     case "forbidden":
       return fault(
@@ -38,9 +44,10 @@ export async function unpackInner(file: ImageFile, info: ImageInfo): Promise<Unp
     case "damaged":
       return fault(`its ${packing} data ${result.why}`);
     case "too-large":
-      return fault(`it unpacks to more than ${formatSize(UNPACKED_KERNEL_MAX)}`);
+      return fault(`it does not unpack within ${formatSize(most)} of memory`);
     case "unpacked": {
       const { bytes } = result;
+      budget?.take(bytes.length);
       const inside = identifyKernel(memorySource(bytes));
       if (inside.kind !== "arm64-image") return fault(`it unpacks to ${describeImage(inside)}, not to an arm64 Image`);
       const info = withBanner(inside, findBanner(memorySource(bytes)));

@@ -1,6 +1,5 @@
 import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { spareMemory } from "../host/memory.ts";
 import type { Plan } from "../plan/plan.ts";
 import { hasVariables, resolvePaths } from "../profile/path_variables.ts";
 import type { Profile } from "../profile/profile.ts";
@@ -12,6 +11,7 @@ import { fileSealer } from "./files/seal_files.ts";
 import type { Reading } from "./image_file.ts";
 import { openImages } from "./images.ts";
 import { layerFiles } from "./layer_files.ts";
+import { memoryBudget, memoryLimit } from "./memory_limit.ts";
 import { planFiles, profileFiles } from "./named_files.ts";
 import { planProfile, planStored } from "./plan_profile.ts";
 import { type ReadFacts, readFacts } from "./read_facts.ts";
@@ -94,12 +94,12 @@ export async function prepareFrom(
   const hosts = host.facts === undefined ? [] : [host.facts];
   const refs = source.kind === "plan" ? planFiles(source.plan) : profileFiles(source.profile, hosts);
   const place = (diagnostic: Diagnostic) => source.kind === "plan" ? diagnostic : source.place(diagnostic);
-  using sealer = open === undefined || host.facts === undefined
-    ? undefined
-    : fileSealer({ open, most: Number(spareMemory(host.facts)) });
+  const limit = host.facts === undefined ? undefined : memoryLimit(host.facts);
+  const budget = limit?.value === undefined ? undefined : memoryBudget(limit.value);
+  using sealer = open === undefined || budget === undefined ? undefined : fileSealer(open, budget);
   const hasDigests = source.kind === "plan";
-  const opened = await openImages(refs, { captured: host.captured, onReading, sealer, hasDigests });
-  const diagnostics = [...host.diagnostics, ...opened.diagnostics.map(place)];
+  const opened = await openImages(refs, { captured: host.captured, onReading, sealer, hasDigests, budget });
+  const diagnostics = [...host.diagnostics, ...limit?.diagnostics ?? [], ...opened.diagnostics.map(place)];
   const { facts } = host;
   if (facts === undefined || hasErrors(diagnostics)) {
     opened[Symbol.dispose]();

@@ -1,10 +1,9 @@
 import { describeVmlinux } from "../arch/x86_64/vmlinux.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { formatSize } from "../core/number.ts";
-import { spareMemory } from "../host/memory.ts";
 import type { OpenFile } from "./files/open_file.ts";
-import type { BzImage, Vmlinux } from "../image/image.ts";
-import { kernelPayload, UNPACKED_KERNEL_MAX } from "../image/payload.ts";
+import type { Vmlinux } from "../image/image.ts";
+import { type KernelPayload, kernelPayload, UNPACKED_KERNEL_MAX } from "../image/payload.ts";
 import { type Codecs, unpackBytes } from "../formats/unpacked.ts";
 import { readInitrd } from "../image/initrd_content.ts";
 import type { Contents } from "../syscall/finalize.ts";
@@ -12,6 +11,7 @@ import { unpackedForm } from "../plan/initrd_forms.ts";
 import type { PlanInput } from "../plan/input.ts";
 import { unpackingOf } from "../plan/predecompress.ts";
 import type { OpenImages } from "./images.ts";
+import { MEMORY_LIMIT_VARIABLE, type MemoryBudget, memoryBudget, memoryLimit } from "./memory_limit.ts";
 import { type UnpackedCache, unpackedCache } from "../state/unpacked_cache.ts";
 import type { Images, InitrdFile, KernelFile } from "../image/boot_files.ts";
 
@@ -23,10 +23,13 @@ export interface UnpackedImages {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** Unpacks what a profile's plan may place unpacked. Errors: `payload-damaged`, `codec-missing`, `image-not-captured`. */
+/**
+ * Unpacks what a profile's plan may place unpacked, as far as the limit of memory allows. Errors: `payload-damaged`,
+ * `codec-missing`, `image-not-captured`, `memory-short`.
+ */
 export async function unpackImages(
   input: PlanInput,
-  opened: Pick<OpenImages, "files">,
+  opened: Pick<OpenImages, "files" | "budget">,
   cache: UnpackedCache = unpackedCache(),
 ): Promise<UnpackedImages> {
   const { images, facts } = input;
@@ -34,15 +37,17 @@ export async function unpackImages(
   const contents = new Map<string, Uint8Array>();
   const diagnostics: Diagnostic[] = [];
   let kernel = images.kernel;
+  const limit = memoryLimit(facts);
+  diagnostics.push(...limit.diagnostics);
+  const budget = opened.budget ?? memoryBudget(limit.value ?? 0);
   if (wanted.kernel && kernel !== undefined) {
-    const unpacked = await unpackKernel(kernel, opened.files, cache);
+    const unpacked = await unpackKernel(kernel, opened.files, budget, cache);
     if ("code" in unpacked) diagnostics.push({ ...unpacked, path: ["predecompress"] });
     else {
       contents.set(kernel.path, unpacked.bytes);
       kernel = { ...kernel, unpacked: { ...unpacked.vmlinux, size: unpacked.bytes.length } };
     }
   }
-  const most = Number(spareMemory(facts));
   const initrd: InitrdFile[] = [];
   for (const file of images.initrd) {
     const form = wanted.initrd ? unpackedForm(file, input) : undefined;
@@ -50,7 +55,7 @@ export async function unpackImages(
       initrd.push(file);
       continue;
     }
-    const unpacked = await unpackInitrd(file, opened.files, form.size, most);
+    const unpacked = await unpackInitrd(file, opened.files, form.size, budget);
     if (unpacked.kind === "kept") {
       initrd.push({ ...file, kept: unpacked.why });
     } else {
@@ -64,14 +69,22 @@ export async function unpackImages(
 async function unpackKernel(
   file: KernelFile,
   files: readonly OpenFile[],
+  budget: MemoryBudget,
   cache: UnpackedCache,
 ): Promise<{ readonly bytes: Uint8Array; readonly vmlinux: Vmlinux } | Diagnostic> {
   const open = files.find(({ path }) => path === file.path);
   if (open === undefined) return notHere(file.path);
   const { info } = file;
   if (info.kind !== "bzimage") return damaged(`${file.path} has no payload that could be unpacked`);
+  const payload = kernelPayload(open, info);
+  if (payload === undefined) return damaged(`${file.path} has no payload that could be unpacked`);
+  const { packing, size } = payload;
+  if (size === 0 || size > UNPACKED_KERNEL_MAX) {
+    return damaged(`The ${packing} payload of ${file.path} claims to unpack to ${formatSize(size)}`);
+  }
+  if (!budget.take(size * KERNEL_COPIES)) return tooLarge(file.path, size, budget);
   const kept = await cache.find(file.sha256);
-  const bytes = kept ?? await unpackPayload(open, info);
+  const bytes = kept ?? await unpackPayload(open, payload);
   if ("code" in bytes) return bytes;
   const vmlinux = describeVmlinux(bytes);
   if ("why" in vmlinux) return damaged(`${file.path} cannot be placed unpacked: the kernel ${vmlinux.why}`);
@@ -79,13 +92,23 @@ async function unpackKernel(
   return { bytes, vmlinux };
 }
 
-async function unpackPayload(file: OpenFile, info: BzImage): Promise<Uint8Array | Diagnostic> {
-  const payload = kernelPayload(file, info);
-  if (payload === undefined) return damaged(`${file.path} has no payload that could be unpacked`);
-  const { offset, length, packing, size } = payload;
-  if (size === 0 || size > UNPACKED_KERNEL_MAX) {
-    return damaged(`The ${packing} payload of ${file.path} claims to unpack to ${formatSize(size)}`);
-  }
+/** An unpacked kernel is in memory twice: as it was linked, and with its relocations applied. */
+const KERNEL_COPIES = 2;
+
+function tooLarge(path: string, size: number, { limit, left }: MemoryBudget): Diagnostic {
+  return {
+    code: "memory-short",
+    severity: "error",
+    message: `The kernel of ${path} unpacks to ${formatSize(size)}, in memory ${KERNEL_COPIES} times, and ` +
+      `${formatSize(left())} of ${formatSize(limit)} are left for that`,
+    hint: `Free memory, raise ${MEMORY_LIMIT_VARIABLE} if it is set, or omit \`predecompress\``,
+  };
+}
+
+async function unpackPayload(
+  file: OpenFile,
+  { offset, length, packing, size }: KernelPayload,
+): Promise<Uint8Array | Diagnostic> {
   using codecs = await openCodecs();
   const stream = { packing, source: file, offset, end: offset + length };
   const result = await unpackBytes(codecs, stream, { most: size, size });
@@ -128,12 +151,13 @@ async function unpackInitrd(
   file: InitrdFile,
   files: readonly OpenFile[],
   size: number,
-  most: number,
+  budget: MemoryBudget,
 ): Promise<UnpackedInitrd> {
   const open = files.find(({ path }) => path === file.path);
   if (open === undefined) return { kind: "kept", why: "the capture does not hold it whole" };
-  if (size > most) {
-    return { kind: "kept", why: `it unpacks to ${formatSize(size)}, more than the ${formatSize(most)} it may take` };
+  const left = budget.left();
+  if (!budget.take(size)) {
+    return { kind: "kept", why: `it unpacks to ${formatSize(size)}, more than the ${formatSize(left)} it may take` };
   }
   using codecs = await openCodecs();
   const bytes = new Uint8Array(size);

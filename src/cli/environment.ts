@@ -11,6 +11,12 @@ export const ENVIRONMENT: readonly { readonly name: string; readonly doc: string
     name: "WARMBOOT_DENO",
     doc: "The Deno that runs the installed program, instead of the one it was installed with or the one on `PATH`.",
   },
+  {
+    name: "WARMBOOT_MEMORY_LIMIT",
+    doc:
+      "How much memory may be taken by what kernels and initrds unpack to, and by copies of pinned files, as `512MiB`; " +
+      "else what is available, and at most half of the memory.",
+  },
   { name: "DESTDIR", doc: "For `install`: the folder of `--destdir`, which goes before it." },
   { name: "DENO_DIR", doc: "Where Deno keeps compiled code; ~/.cache/deno by default." },
 ];

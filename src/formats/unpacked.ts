@@ -54,7 +54,10 @@ export type UnpackedBytes =
   | { readonly kind: "too-large" }
   | Exclude<Unpacking, { readonly kind: "whole" | "stopped" }>;
 
-/** Unpacks a stream to at most `most` bytes; `size`: what it is known to have, so that it is allocated once. */
+/**
+ * Unpacks a stream in at most `most` bytes of memory; `size`: what it is known to have, so that it is allocated once. Where
+ * the size is not known, a buffer that grows is there twice for a moment, which counts.
+ */
 export async function unpackBytes(
   codecs: Codecs,
   stream: PackedStream,
@@ -66,7 +69,9 @@ export async function unpackBytes(
     const wanted = filled + piece.length;
     if (wanted > most) return false;
     if (wanted > bytes.length) {
-      const larger = new Uint8Array(Math.min(most, Math.max(wanted, bytes.length * 2)));
+      const length = Math.min(most - bytes.length, Math.max(wanted, bytes.length * 2));
+      if (length < wanted) return false;
+      const larger = new Uint8Array(length);
       larger.set(bytes.subarray(0, filled));
       bytes = larger;
     }

@@ -11,6 +11,7 @@ import { kernelPayload } from "../../src/image/payload.ts";
 import { memorySource } from "../../src/core/bytes.ts";
 import type { PlanInput } from "../../src/plan/input.ts";
 import type { InitrdFile } from "../../src/image/boot_files.ts";
+import { type MemoryBudget, memoryBudget } from "../../src/app/memory_limit.ts";
 import { unpackedForm } from "../../src/plan/initrd_forms.ts";
 import { cpio } from "../image/build_elf.ts";
 import { hostFacts } from "../support/host_facts.ts";
@@ -20,8 +21,13 @@ import { listed, packedKernel, vmlinux } from "../support/small_kernel.ts";
 const UNPACKED = vmlinux({ add64: [listed(8)] });
 const PACKED = packedKernel(UNPACKED);
 
-/** What unpacking gives for these files; the cache is of this one call unless given. */
-async function unpacked(kernel: Uint8Array, initrd: Uint8Array = new Uint8Array(), cacheFolder?: string) {
+/** What unpacking gives for these files; cache and budget are of this one call unless given. */
+async function unpacked(
+  kernel: Uint8Array,
+  initrd: Uint8Array = new Uint8Array(),
+  cacheFolder?: string,
+  budget?: MemoryBudget,
+) {
   const folder = Deno.makeTempDirSync({ prefix: "warmboot-unpack-" });
   const files = [["vmlinuz", kernel], ["initrd", initrd]] as const;
   const opened = files.map(([name, bytes]) => {
@@ -50,7 +56,7 @@ async function unpacked(kernel: Uint8Array, initrd: Uint8Array = new Uint8Array(
       },
     };
     return {
-      ...await unpackImages(input, { files: opened }, unpackedCache(cacheFolder ?? `${folder}/cache`)),
+      ...await unpackImages(input, { files: opened, budget }, unpackedCache(cacheFolder ?? `${folder}/cache`)),
       kernelPath: image.path,
       initrdPath: archive.path,
     };
@@ -153,10 +159,28 @@ Deno.test("an initrd is unpacked together with the kernel, and one that is not w
   }
 });
 
+Deno.test("what unpacks to more than the limit is not unpacked: a kernel with an error, an initrd stays as it is", async () => {
+  const room = UNPACKED.length * 2;
+  const small = await unpacked(PACKED, undefined, undefined, memoryBudget(room - 1));
+  assertEquals([small.diagnostics.map(({ code }) => code), small.contents.size], [["memory-short"], 0]);
+  assertStringIncludes(small.diagnostics[0]?.message ?? "", "in memory 2 times");
+  // 40 MiB of zeros in 40 KiB.
+  const zeros = cpio([{ name: "a", bytes: new Uint8Array(40 << 20) }]);
+  const bomb = gzipSync(zeros);
+  const { diagnostics, images, contents, kernelPath } = await unpacked(
+    PACKED,
+    bomb,
+    undefined,
+    memoryBudget(room + zeros.length - 1),
+  );
+  assertEquals([diagnostics, [...contents.keys()]], [[], [kernelPath]]);
+  assertStringIncludes(images.initrd[0]?.kept ?? "", "it unpacks to 40 MiB, more than the 40 MiB it may take");
+});
+
 Deno.test("a captured kernel, which is not here, cannot be unpacked, and that is said", async () => {
   const info = identifyKernel(memorySource(PACKED));
   const kernel = { path: "/boot/vmlinuz", size: PACKED.length, sha256: "e".repeat(64), info };
   const input = { profile: profileOf({ predecompress: true }), facts: hostFacts(), images: { kernel, initrd: [] } };
-  const { diagnostics } = await unpackImages(input, { files: [] }, unpackedCache("/proc/none"));
+  const { diagnostics } = await unpackImages(input, { files: [], budget: undefined }, unpackedCache("/proc/none"));
   assertEquals(diagnostics.map(({ code }) => code), ["image-not-captured"]);
 });

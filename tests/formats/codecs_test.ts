@@ -60,6 +60,15 @@ for (const packing of PACKINGS) {
     }
   });
 
+  if (packing === "gzip") {
+    Deno.test("a buffer that grows counts twice while it does", async () => {
+      const stream = gzipSync(new Uint8Array(3 << 20));
+      assertEquals((await unpack("gzip", stream, { most: 5 << 20 })).kind, "unpacked");
+      assertEquals((await unpack("gzip", stream, { most: 4 << 20 })).kind, "too-large");
+      assertEquals((await unpack("gzip", stream, { most: 3 << 20, size: 3 << 20 })).kind, "unpacked");
+    });
+  }
+
   Deno.test(`${packing} that is cut off anywhere is damaged`, async () => {
     const stream = STREAMS[packing];
     for (const length of [0, 1, 3, 4, 7, 20, stream.length >> 1, stream.length - 1]) {

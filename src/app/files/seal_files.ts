@@ -4,6 +4,7 @@ import { formatSize } from "../../core/number.ts";
 import { sealedCopy } from "../../syscall/memory_file.ts";
 import { errnoName, errnoText } from "../../syscall/errno.ts";
 import type { Failure, Libc } from "../../syscall/libc.ts";
+import { MEMORY_LIMIT_VARIABLE, type MemoryBudget } from "../memory_limit.ts";
 import { closeFile, descriptorOf, openCopy, type OpenFile, openProblem, ReadError } from "./open_file.ts";
 
 /** Puts in place of an open file a copy in memory that nothing can change: a sealed memfd. */
@@ -15,32 +16,21 @@ export interface Sealer extends Disposable {
   seal(file: OpenFile, hasDigest: boolean, onProgress?: (done: number, total: number) => void): Checked<OpenFile>;
 }
 
-/** How files are sealed. */
-export interface SealOptions {
-  /** Opens libc, when a file is to be copied. */
-  readonly open: () => Libc;
-  /** How much memory the copies may take together, bytes. */
-  readonly most: number;
-}
-
-/** See `Sealer`. */
-export function fileSealer({ open, most }: SealOptions): Sealer {
+/** See `Sealer`. `open` opens libc when a file is to be copied; `budget`: the memory that copies may take. */
+export function fileSealer(open: () => Libc, budget: MemoryBudget): Sealer {
   let libc: Libc | undefined;
-  let taken = 0;
   return {
     seal(file, hasDigest, onProgress) {
       try {
         if (!hasDigest && onlyRootWrites(file)) return { value: file, diagnostics: [] };
-        if (file.size > most - taken) return refuse(file, tooLarge(file, most));
+        if (!budget.take(file.size)) return refuse(file, tooLarge(file, budget));
         libc ??= open();
         const progress = (done: number) => onProgress?.(done, file.size);
         const { path, size } = file;
         const copied = sealedCopy("warmboot-file", [{ path, size, fd: descriptorOf(file) }], libc, progress);
         if (!copied.ok) return refuse(file, notCopied(path, copied));
         try {
-          const copy = openCopy(copied.value, file);
-          taken += size;
-          return { value: copy, diagnostics: [] };
+          return { value: openCopy(copied.value, file), diagnostics: [] };
         } finally {
           libc.close(copied.value);
         }
@@ -60,14 +50,15 @@ function refuse(file: OpenFile, diagnostic: Diagnostic): Checked<OpenFile> {
   return { value: undefined, diagnostics: [diagnostic] };
 }
 
-function tooLarge({ path, size }: OpenFile, most: number): Diagnostic {
+function tooLarge({ path, size }: OpenFile, { limit, left }: MemoryBudget): Diagnostic {
   return {
     code: "memory-short",
     severity: "error",
-    message: `${path} has ${formatSize(size)} and is copied into memory before it is loaded, which may take ${
-      formatSize(most)
-    }`,
-    hint: "Free memory; a file that root alone can write, and that has no digest to hold to, is not copied",
+    message: `${path} has ${formatSize(size)} and is copied into memory before it is loaded, and ` +
+      `${formatSize(left())} of ${formatSize(limit)} are left for that`,
+    hint:
+      `Free memory, or raise ${MEMORY_LIMIT_VARIABLE} if it is set; a file that root alone can write, and that has ` +
+      "no digest to hold to, is not copied",
   };
 }
 

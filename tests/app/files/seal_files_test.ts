@@ -3,6 +3,7 @@ import { join } from "@std/path";
 import { carryOut } from "../../../src/app/carry_out.ts";
 import { closeFile, hashFile, isUnchanged, type OpenFile, openFile } from "../../../src/app/files/open_file.ts";
 import { fileSealer } from "../../../src/app/files/seal_files.ts";
+import { memoryBudget } from "../../../src/app/memory_limit.ts";
 import { openImages } from "../../../src/app/images.ts";
 import { digestBytes } from "../../../src/core/sha256.ts";
 import type { HostFacts } from "../../../src/host/facts.ts";
@@ -49,7 +50,7 @@ function mapShared(path: string): { flip(): void } & Disposable {
   };
 }
 
-const most = 1 << 20;
+const MOST = 1 << 20;
 const isRoot = Deno.uid() === 0;
 
 Deno.test("a pinned file is hashed in a copy that nothing can change", async () => {
@@ -57,7 +58,7 @@ Deno.test("a pinned file is hashed in a copy that nothing can change", async () 
   using made = folderWith({ kernel: bytes });
   const path = join(made.folder, "kernel");
   using shared = mapShared(path);
-  using sealer = fileSealer({ open: openLibc, most });
+  using sealer = fileSealer(openLibc, memoryBudget(MOST));
   const { value: file } = sealer.seal(opened(path), true);
   assert(file?.original !== undefined);
   try {
@@ -77,7 +78,7 @@ Deno.test({
   ignore: !isRoot,
   async fn(t) {
     const sealed = (path: string): boolean => {
-      using sealer = fileSealer({ open: openLibc, most });
+      using sealer = fileSealer(openLibc, memoryBudget(MOST));
       const { value } = sealer.seal(opened(path), false);
       assert(value !== undefined);
       closeFile(value);
@@ -117,7 +118,7 @@ Deno.test({
 Deno.test("a file that needs more memory than may be spared is refused, and so is one that cannot be copied", () => {
   using made = folderWith({ kernel: new Uint8Array(1000), initrd: new Uint8Array(1000) });
   const at = (name: string) => opened(join(made.folder, name));
-  using sealer = fileSealer({ open: openLibc, most: 1500 });
+  using sealer = fileSealer(openLibc, memoryBudget(1500));
   const kernel = sealer.seal(at("kernel"), true).value;
   assert(kernel !== undefined);
   closeFile(kernel);
@@ -129,7 +130,7 @@ Deno.test("a file that needs more memory than may be spared is refused, and so i
     ["sendfile", { sendfile: () => ({ ok: false, errno: 24 }) }],
   ];
   for (const [name, broken] of cases) {
-    using failing = fileSealer({ open: () => ({ ...openLibc(), ...broken }), most });
+    using failing = fileSealer(() => ({ ...openLibc(), ...broken }), memoryBudget(MOST));
     const { diagnostics: [failed] } = failing.seal(at("kernel"), true);
     assertEquals(failed?.code, "file-io");
     assertMatch(failed?.message ?? "", new RegExp(`/kernel into memory: ${name} failed with EMFILE`));
@@ -147,7 +148,7 @@ async function handedOver(
   const [kernel = "", one = "", two = ""] = ["kernel", "one", "two"].map((name) => join(made.folder, name));
   using _shared = mapShared(kernel);
   using changing = mapShared(flip ? one : two);
-  using sealer = fileSealer({ open: openLibc, most });
+  using sealer = fileSealer(openLibc, memoryBudget(MOST));
   const ref = (path: string, name: string) => ({ path, ...(pinned ? { sha256: name } : {}) });
   using open = await openImages({
     kernel: ref(kernel, "k"),
