@@ -28,6 +28,8 @@ export type Readiness =
   | { readonly kind: "unknown" }
   /** This process is in a PID namespace of its own, from where reboot(2) boots no loaded image. */
   | { readonly kind: "pid-namespace" }
+  /** systemd would be asked, and the record does not say whether the image returns to a system that systemd has stopped. */
+  | { readonly kind: "unrecorded"; readonly reason: string }
   | SpentPayload;
 
 /** The payload has run at `ranAt`, and a second run without another load would crash the system. */
@@ -49,6 +51,10 @@ export function readyToExec(now: boolean): Readiness {
   const spent = spentBy(facts, found);
   if (spent !== undefined) return spent;
   const way = rebootWay(facts, now, comesBack(facts, found));
+  if (way === "systemd" && found.kind === "unreadable") return { kind: "unrecorded", reason: found.message };
+  if (way === "systemd" && found.kind === "interrupted") {
+    return { kind: "unrecorded", reason: "The load that was to record it was cut off" };
+  }
   return canReboot(way, facts) ? { kind: "ready", way } : { kind: "pid-namespace" };
 }
 

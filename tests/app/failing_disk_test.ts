@@ -4,7 +4,7 @@ import { sha256Of } from "../../src/core/sha256.ts";
 import { exitsOf } from "../../src/cli/help.ts";
 import { COMMANDS } from "../../src/cli/table.ts";
 import { managedMarkOf } from "../../src/profile/managed_profile.ts";
-import { findRecord } from "../../src/state/record_store.ts";
+import { findRecord, type ImageSlot } from "../../src/state/record_store.ts";
 import {
   type Errno,
   ERRNOS,
@@ -13,10 +13,14 @@ import {
   failingSystem,
   type Operation,
 } from "../support/failing_system.ts";
+import { digestBytes } from "../../src/core/sha256.ts";
+import { cpio } from "../image/build_elf.ts";
+import { CAPTURES } from "../host/fixture.ts";
+import { kcore } from "../support/kcore.ts";
 import { packedKernel, vmlinux } from "../support/small_kernel.ts";
 
 /** Whether each operation fails with each errno; else each fails with one, and the reads of /proc and /sys are a sample. */
-const ALL = Deno.env.get("WARMBOOT_VM_ALL") === "1";
+const ALL = Deno.env.get("WARMBOOT_FAULTS_ALL") === "1";
 
 const NAMES = Object.keys(ERRNOS) as Errno[];
 
@@ -28,6 +32,7 @@ async function failEach(
   args: readonly string[],
   prepare: () => void,
   check: (run: FailedRun, failed: Operation, errno: Errno) => void,
+  isMeant: (operation: Operation) => boolean = () => true,
   next: () => Promise<void> = () => Promise.resolve(),
 ): Promise<void> {
   prepare();
@@ -35,7 +40,7 @@ async function failEach(
   assertEquals(code, 0, said);
   const exits = exitsOf(COMMANDS.find(({ name }) => name === args[0]) ?? { exits: {} }).map((exit) => exit.code);
   for (const [at, failed] of operations.entries()) {
-    if (!ALL && isOfHost(failed) && at % 11 !== 0) continue;
+    if (!isMeant(failed) || !ALL && isOfHost(failed) && at % 11 !== 0) continue;
     for (const errno of ALL ? NAMES : [NAMES[at % NAMES.length] ?? "EIO"]) {
       prepare();
       const run = await system.run(args, { ...failed, errno });
@@ -64,8 +69,8 @@ function names(said: string, { name, path }: Operation): boolean {
 }
 
 /** The command line of the recorded image, or what there is instead of a record. */
-function recorded(system: FailingSystem): string {
-  const { found } = system.on(() => findRecord("reboot"));
+function recorded(system: FailingSystem, slot: ImageSlot = "reboot"): string {
+  const { found } = system.on(() => findRecord(slot));
   if (found.kind !== "record") return found.kind;
   const { call } = found.record.plan;
   return call.syscall === "kexec_file_load" ? call.cmdline : "segments";
@@ -75,13 +80,17 @@ function store(system: FailingSystem): readonly string[] {
   return Array.from(Deno.readDirSync(join(system.root, "run/warmboot")), ({ name }) => name).toSorted();
 }
 
-/** Writes profiles `old` and `new`, and loads the first. */
-async function withOld(system: FailingSystem): Promise<() => void> {
-  Deno.writeFileSync(join(system.root, "boot/vmlinuz"), packedKernel(vmlinux()));
+/** Writes profiles `old` and `new`, with these lines, and loads the first. */
+async function withOld(system: FailingSystem, more = ""): Promise<() => void> {
+  const kernel = packedKernel(vmlinux());
+  Deno.writeFileSync(join(system.root, "boot/vmlinuz"), kernel);
+  for (const name of ["one", "two"]) {
+    Deno.writeFileSync(join(system.root, `boot/${name}.img`), cpio([{ name, bytes: new Uint8Array(100) }]));
+  }
   for (const name of ["old", "new"]) {
     Deno.writeTextFileSync(
       join(system.root, `${name}.yaml`),
-      `version: 1\nkernel: /boot/vmlinuz\ncmdline: ${name}\n`,
+      `version: 1\ncmdline: ${name}\n${more || "kernel: /boot/vmlinuz"}\n`,
     );
   }
   const { code, said } = await system.run(["load", join(system.root, "old.yaml")]);
@@ -93,12 +102,13 @@ async function withOld(system: FailingSystem): Promise<() => void> {
 function rewind(system: FailingSystem): () => void {
   const folder = join(system.root, "run/warmboot");
   const files = store(system).map((name) => [join(folder, name), Deno.readFileSync(join(folder, name))] as const);
-  const { image } = system;
+  const { image, crashImage } = system;
   return () => {
     Deno.removeSync(folder, { recursive: true });
     Deno.mkdirSync(folder);
     for (const [path, bytes] of files) Deno.writeFileSync(path, bytes);
     system.image = image;
+    system.crashImage = crashImage;
   };
 }
 
@@ -148,6 +158,79 @@ Deno.test("exec --now: whatever fails, the image and its record stay", async () 
   await failEach(system, ["exec", "--now"], prepare, () => {
     assertEquals([system.image, recorded(system), store(system)], ["old", "old", ["lock", "reboot.json"]]);
   });
+});
+
+Deno.test("load of pinned files and joined initrds: the copies and the joined file may fail, too", async () => {
+  using system = failingSystem();
+  const pinned = `kernel: { path: /boot/vmlinuz, sha256: ${await digestBytes(packedKernel(vmlinux()))} }`;
+  const prepare = await withOld(system, `${pinned}\ninitrd: [/boot/one.img, /boot/two.img]\nload: kexec_file_load`);
+  await failEach(system, ["load", join(system.root, "new.yaml")], prepare, ({ code, said }) => {
+    if (system.image === "old") {
+      assert(code !== 0);
+      assertEquals([recorded(system), store(system)], ["old", ["lock", "reboot.json"]]);
+    } else if (system.image === "new" && code !== 0) {
+      assertMatch(said, /^error: The image is loaded, but /m);
+    }
+  }, ({ name }) => name.startsWith("libc ") || name.startsWith("handle "));
+});
+
+const CRASH_HOST = {
+  "/proc/iomem": String(CAPTURES.get("bios-vm")?.files["/proc/iomem"]).replace(
+    "7ffdc000-7fffffff",
+    "  30000000-4fffffff : Crash kernel\n7ffdc000-7fffffff",
+  ),
+  "/sys/kernel/kexec_crash_size": "536870912\n",
+  "/proc/kcore": {
+    base64: kcore(
+      [0xffff_ffff_9ae0_0000n, 0x1ae0_0000n, 0x280_0000n],
+      [0xffff_9a31_0000_1000n, 0x1000n, 0x9_e000n],
+      [0xffff_9a31_0010_0000n, 0x10_0000n, 0x7fed_c000n],
+    ).toBase64(),
+  },
+};
+
+for (const call of ["kexec_file_load", "kexec_load"]) {
+  Deno.test(`load of a crash kernel by ${call}: whatever fails, the message says whether one is loaded`, async () => {
+    using system = failingSystem(CRASH_HOST);
+    const prepare = await withOld(system, `kernel: /boot/vmlinuz\ncrash: true\nload: ${call}`);
+    const was = system.crashImage;
+    assert(was !== undefined);
+    const old = recorded(system, "crash");
+    await failEach(system, ["load", join(system.root, "new.yaml")], prepare, ({ code, said }) => {
+      const now = recorded(system, "crash");
+      if (system.crashImage === undefined) {
+        assert(code !== 0 && now === "none", now);
+        assertMatch(said, /[Nn]o crash kernel is loaded now/);
+      } else if (code === 0) {
+        assertEquals([now, store(system)], [call === "kexec_load" ? "segments" : system.crashImage, [
+          "crash.json",
+          "lock",
+        ]]);
+      } else if (now !== old || /The image is loaded, but/.test(said)) {
+        assertMatch(
+          said,
+          /^error: The image is loaded, but .*\n {2}hint: Take it back with: warmboot unload --crash\n/m,
+        );
+      }
+    });
+  });
+}
+
+Deno.test("exec: systemd is not asked where the record cannot be read, and the image may return", async () => {
+  using system = failingSystem(PAYLOAD_HOST);
+  const profile = new URL("../../examples/preserve.yaml", import.meta.url).pathname;
+  assertEquals((await system.run(["load", profile])).code, 0);
+  const { operations } = await system.run(["exec", "--dry-run"]);
+  const reads = operations.filter(({ name, path }) => name === "readTextFileSync" && path.startsWith("/run/warmboot"));
+  assertEquals(reads.length, 2);
+  for (const failed of reads.slice(1)) {
+    const { code, said, started } = await system.run(["exec"], { ...failed, errno: "EIO" });
+    assertEquals([code, started], [69, []], said);
+    assertMatch(
+      said,
+      /^error: What is loaded is not known: \/run\/warmboot\/reboot.json cannot be read: .*EIO|os error 5/m,
+    );
+  }
 });
 
 const PAYLOAD_HOST = {
@@ -223,15 +306,22 @@ Deno.test("install: whatever fails, each file is the old one or the new one, and
     assertEquals((await system.run(args)).code, 0);
     const after = contentOf(dest);
     const manifest = join(dest, "usr/lib/warmboot/manifest.json");
-    await failEach(system, args, () => putBack(dest, before), () => {
-      for (const [path, text] of contentOf(dest)) {
-        if (path === manifest) JSON.parse(text);
-        else assert(text === before.get(path) || text === after.get(path), `${path} is neither old nor new`);
-      }
-    }, async () => {
-      assertEquals((await system.run(args)).code, 0);
-      assertEquals(contentOf(dest), after);
-    });
+    await failEach(
+      system,
+      args,
+      () => putBack(dest, before),
+      () => {
+        for (const [path, text] of contentOf(dest)) {
+          if (path === manifest) JSON.parse(text);
+          else assert(text === before.get(path) || text === after.get(path), `${path} is neither old nor new`);
+        }
+      },
+      undefined,
+      async () => {
+        assertEquals((await system.run(args)).code, 0);
+        assertEquals(contentOf(dest), after);
+      },
+    );
   } finally {
     Object.defineProperty(Deno, "mainModule", { value: started, configurable: true, writable: true });
   }

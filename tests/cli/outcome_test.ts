@@ -5,6 +5,7 @@ import { parse } from "@std/yaml";
 import { SCHEMAS } from "../../src/app/schemas.ts";
 import { EXIT } from "../../src/core/program.ts";
 import { type Action, withOutcome } from "../../src/cli/outcome.ts";
+import { WriteError } from "../../src/app/files/write_whole.ts";
 import type { Ports } from "../../src/cli/ports.ts";
 import { complain, report, say } from "../../src/cli/report.ts";
 import { PLAIN } from "../../src/render/style.ts";
@@ -36,6 +37,37 @@ async function acted(act: Action, options: { readonly [name: string]: string | t
   const exit = await withOutcome("load", { words: [], options }, ports, act);
   return { exit, ...written };
 }
+
+Deno.test({
+  name: "where standard output cannot be written, the command goes on, and what it did is on standard error",
+  permissions: "none",
+  async fn() {
+    for (const output of ["text", "json"]) {
+      let err = "";
+      const layout = { style: PLAIN, width: 80 };
+      const ports: Ports = {
+        out: {
+          layout,
+          isTerminal: false,
+          write: () => {
+            throw new WriteError("Cannot write to standard output: No space left on device");
+          },
+        },
+        err: { layout, isTerminal: false, write: (text) => void (err += text) },
+      };
+      const exit = await withOutcome("load", { words: [], options: { output } }, ports, (ports, onChange) => {
+        onChange();
+        ports.out.write("Loaded 6.12\n");
+        say("Take it back with: warmboot unload", ports);
+        return Promise.resolve("ok");
+      });
+      assertEquals(exit, "io");
+      for (const line of ["error: Cannot write to standard output: ", "Loaded 6.12\n", "Take it back with: "]) {
+        assertStringIncludes(err, line);
+      }
+    }
+  },
+});
 
 Deno.test({
   name: "a result has what was done in lines, and each message as data and on standard error",

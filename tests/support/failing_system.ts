@@ -1,6 +1,7 @@
 import { join } from "@std/path";
 import { main } from "../../src/cli/main.ts";
 import { PLAIN } from "../../src/render/style.ts";
+import type { Capture } from "../../src/host/capture.ts";
 import { CAPTURES } from "../host/fixture.ts";
 
 /**
@@ -14,6 +15,8 @@ export interface FailingSystem extends Disposable {
   run(args: readonly string[], fault?: Fault): Promise<FailedRun>;
   /** The image for a reboot that the kernel has: its command line, or `segments`. */
   image: string | undefined;
+  /** The same of the crash image. */
+  crashImage: string | undefined;
   /** Runs something of warmboot's on this host. */
   on<T>(action: () => T): T;
 }
@@ -48,6 +51,8 @@ export interface FailedRun {
   readonly code: number;
   readonly said: string;
   readonly operations: readonly Operation[];
+  /** The arguments of the programs that it started. */
+  readonly started: readonly string[];
 }
 
 const BY_PATH = [
@@ -82,8 +87,16 @@ const real: Table = Object.fromEntries([...BY_PATH, "dlopen", "Command"].map((na
 const handles = Deno.FsFile.prototype as unknown as Table;
 const realOfHandle: Table = Object.fromEntries(BY_HANDLE.map((name) => [name, handles[name] as Callable]));
 
+/** The arguments of the programs that were started. */
+let started: string[] = [];
+
 /** A program that does nothing, and succeeds: nothing asks this machine's systemd for anything. */
 class NoCommand {
+  /** Notes what it would be asked. */
+  constructor(_program: string, { args = [] }: { readonly args?: readonly string[] } = {}) {
+    started.push(args.join(" "));
+  }
+
   /** The program ends at once. */
   spawn(): { readonly status: Promise<{ readonly success: boolean; readonly code: number }> } {
     return { status: Promise.resolve({ success: true, code: 0 }) };
@@ -105,7 +118,7 @@ function errorOf(errno: Errno, name: string, path: string): Error {
 }
 
 /** Makes such a host. `changes` are files that differ from those of a virtual machine with Debian 12. */
-export function failingSystem(changes: Readonly<Record<string, string>> = {}): FailingSystem {
+export function failingSystem(changes: Capture["files"] = {}): FailingSystem {
   const root = Deno.makeTempDirSync({ prefix: "warmboot-failing-" });
   for (const [path, file] of Object.entries({ ...CAPTURES.get("bios-vm")?.files, ...changes })) {
     const at = join(root, path);
@@ -115,11 +128,21 @@ export function failingSystem(changes: Readonly<Record<string, string>> = {}): F
     else if (typeof file === "string") Deno.writeTextFileSync(at, file);
     else if ("base64" in file) Deno.writeFileSync(at, Uint8Array.fromBase64(file.base64));
   }
-  let image: string | undefined;
-  const keep = (loaded: string | undefined) => {
-    image = loaded;
-    Deno.writeTextFileSync(join(root, "/sys/kernel/kexec_loaded"), loaded === undefined ? "0\n" : "1\n");
+  const loaded: { image: string | undefined; crashImage: string | undefined } = {
+    image: undefined,
+    crashImage: undefined,
+  };
+  const keep = (of: keyof typeof loaded, what: string | undefined) => {
+    loaded[of] = what;
+    const path = of === "image" ? "kexec_loaded" : "kexec_crash_loaded";
+    Deno.writeTextFileSync(join(root, "/sys/kernel", path), what === undefined ? "0\n" : "1\n");
     return 0n;
+  };
+  /** Which image a call is about: the flags come last. KEXEC_ON_CRASH is 1, and KEXEC_FILE_ON_CRASH 2. */
+  const imageOf = (name: string, args: readonly unknown[]): keyof typeof loaded => {
+    const flags = args.at(-1);
+    const onCrash = name === "kexec_load" ? 1n : 2n;
+    return typeof flags === "bigint" && (flags & onCrash) !== 0n ? "crashImage" : "image";
   };
 
   let operations: Operation[] = [];
@@ -146,10 +169,14 @@ export function failingSystem(changes: Readonly<Record<string, string>> = {}): F
     const opened = real.dlopen?.(path, harmless);
     const imitated: Table = {
       // deno-lint-ignore camelcase
-      kexec_file_load: (_number, _kernel, _initrd, _length, cmdline: Uint8Array | null) =>
-        keep(cmdline === null ? undefined : new TextDecoder().decode(cmdline.subarray(0, -1))),
+      kexec_file_load: (_number, _kernel, _initrd, _length, cmdline: Uint8Array | null, flags: bigint) =>
+        keep(
+          imageOf("kexec_file_load", [flags]),
+          cmdline === null ? undefined : new TextDecoder().decode(cmdline.subarray(0, -1)),
+        ),
       // deno-lint-ignore camelcase
-      kexec_load: (_number, _entry, count: bigint) => keep(count === 0n ? undefined : "segments"),
+      kexec_load: (_number, _entry, count: bigint, _segments, flags: bigint) =>
+        keep(imageOf("kexec_load", [flags]), count === 0n ? undefined : "segments"),
       reboot: () => 0n,
       sync: () => undefined,
     };
@@ -159,6 +186,8 @@ export function failingSystem(changes: Readonly<Record<string, string>> = {}): F
       functions[name] = (...args) => {
         const errno = fails(`libc ${name}`, "");
         if (errno === undefined || name === "sync") return call(...args);
+        // The kernel drops a loaded crash image before it reads the new one.
+        if (name.startsWith("kexec_") && imageOf(name, args) === "crashImage") keep("crashImage", undefined);
         errnoOfLibc = ERRNOS[errno][0];
         return -1n;
       };
@@ -209,6 +238,7 @@ export function failingSystem(changes: Readonly<Record<string, string>> = {}): F
     on,
     async run(args, given) {
       operations = [];
+      started = [];
       fault = given;
       let said = "";
       const sink = {
@@ -219,16 +249,22 @@ export function failingSystem(changes: Readonly<Record<string, string>> = {}): F
       replace();
       try {
         const code = await main(args, () => ({ out: sink, err: sink }));
-        return { code, said, operations };
+        return { code, said, operations, started };
       } finally {
         restore();
       }
     },
     get image() {
-      return image;
+      return loaded.image;
     },
-    set image(loaded) {
-      keep(loaded);
+    set image(what) {
+      keep("image", what);
+    },
+    get crashImage() {
+      return loaded.crashImage;
+    },
+    set crashImage(what) {
+      keep("crashImage", what);
     },
     [Symbol.dispose]: () => Deno.removeSync(root, { recursive: true }),
   };

@@ -32,7 +32,14 @@ export function isSameFile(a: string, b: string): boolean {
 
 /** Writes all of a text. */
 export function writeAll(output: { writeSync(bytes: Uint8Array): number }, text: string): void {
-  const bytes = new TextEncoder().encode(text);
+  writeBytes(output, encode(text));
+}
+
+function encode(text: string): Uint8Array {
+  return new TextEncoder().encode(text);
+}
+
+function writeBytes(output: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length;) done += output.writeSync(bytes.subarray(done));
 }
 
@@ -102,13 +109,13 @@ export function replaceFile(
   mode: number | undefined,
   system: FileOperations = SYSTEM,
 ): void {
-  writeBeside(path, text, mode, system, (beside) => system.rename(beside, path));
+  writeBeside(path, [encode(text)], mode, system, (beside) => system.rename(beside, path));
 }
 
 /** Writes a new file next to a path, then lets `place` give it that name. Whatever fails, no file is left over. */
 function writeBeside<T>(
   path: string,
-  text: string,
+  content: Iterable<Uint8Array>,
   mode: number | undefined,
   system: FileOperations,
   place: (beside: string) => T,
@@ -119,7 +126,7 @@ function writeBeside<T>(
     const output = system.create(beside, mode === undefined ? undefined : mode & 0o7777);
     created = true;
     try {
-      writeAll(output, text);
+      for (const bytes of content) writeBytes(output, bytes);
       output.syncSync();
     } finally {
       output.close();
@@ -197,19 +204,20 @@ export function writePart(
   path: string,
   source: { read(offset: number, length: number): Uint8Array },
   part: { readonly offset: number; readonly size: number },
+  system: FileOperations = SYSTEM,
 ): void {
   try {
     Deno.mkdirSync(dirname(path), { recursive: true });
-    using output = Deno.openSync(path, { createNew: true, write: true, mode: PRIVATE });
-    try {
+    const content = function* (): Iterable<Uint8Array> {
       for (let done = 0; done < part.size; done += CHUNK) {
-        const bytes = source.read(part.offset + done, Math.min(CHUNK, part.size - done));
-        for (let at = 0; at < bytes.length;) at += output.writeSync(bytes.subarray(at));
+        const length = Math.min(CHUNK, part.size - done);
+        const bytes = source.read(part.offset + done, length);
+        if (bytes.length < length) throw new Error("the file that it is copied from ends too early");
+        yield bytes;
       }
-    } catch (error) {
-      Deno.removeSync(path);
-      throw error;
-    }
+    };
+    const placed = writeBeside(path, content(), PRIVATE, system, (beside) => placeNew(beside, path, system));
+    if (placed === "exists") throw new Deno.errors.AlreadyExists("it exists");
   } catch (cause) {
     throw new WriteError(`Cannot write ${path}: ${reasonOf(cause)}`, { cause });
   }
@@ -219,23 +227,26 @@ export function writePart(
 export function writeNew(path: string, text: string, system: FileOperations = SYSTEM): "written" | "exists" {
   if (isTaken(path)) return "exists";
   try {
-    return writeBeside(path, text, PRIVATE, system, (beside) => {
-      try {
-        // Unlike a rename, a link fails if another program has taken the name meanwhile.
-        system.link(beside, path);
-      } catch (error) {
-        if (error instanceof Deno.errors.AlreadyExists || isTaken(path)) {
-          system.remove(beside);
-          return "exists";
-        }
-        // FAT has no links.
-        system.rename(beside, path);
-        return "written";
-      }
-      system.remove(beside);
-      return "written";
-    });
+    return writeBeside(path, [encode(text)], PRIVATE, system, (beside) => placeNew(beside, path, system));
   } catch (cause) {
     throw new WriteError(`Cannot write ${path}: ${reasonOf(cause)}`, { cause });
   }
+}
+
+/** Gives a written file its name, unless another program has taken that meanwhile. */
+function placeNew(beside: string, path: string, system: FileOperations): "written" | "exists" {
+  try {
+    // Unlike a rename, a link fails then.
+    system.link(beside, path);
+  } catch (error) {
+    if (error instanceof Deno.errors.AlreadyExists || isTaken(path)) {
+      system.remove(beside);
+      return "exists";
+    }
+    // FAT has no links.
+    system.rename(beside, path);
+    return "written";
+  }
+  system.remove(beside);
+  return "written";
 }

@@ -21,7 +21,7 @@ export const exec: Command = {
   ],
   exits: {
     data: "What the host says of itself is malformed",
-    unavailable: "No image is loaded, or this host cannot reboot into it",
+    unavailable: "No image is loaded, what is loaded is not known, or this host cannot reboot into it",
     refused: "The kernel refused the call",
     permission: "The host may not be read",
   },
@@ -47,6 +47,13 @@ async function run(invocation: Invocation, ports: Ports, onChange: () => void): 
       return "unavailable";
     case "pid-namespace":
       return complainOfNamespace(ports);
+    case "unrecorded":
+      complain(
+        `What is loaded is not known: ${ready.reason}. If it returns to this system, systemd must not stop it before`,
+        "Load it again with warmboot load, or run it as it is, without stopping services: warmboot exec --now",
+        ports,
+      );
+      return "unavailable";
     case "spent":
       return complainOfSpent(ready, ports);
     case "ready":

@@ -143,6 +143,35 @@ Deno.test("a new file gets its name once its bytes are on the disk, and takes no
   assertEquals(fat.log.slice(-2), [`rename ${BESIDE} /etc/w/p.yaml`, "sync-folder /etc/w"]);
 });
 
+Deno.test("a copied part gets its name once its bytes are on the disk, and takes no other's", () => {
+  const source = {
+    read: (offset: number, length: number) => new TextEncoder().encode("abcdef").slice(offset, offset + length),
+  };
+  const path = at("part.initrd");
+  const beside = at(".warmboot-PID.new");
+  const system = logged();
+  writePart(path, source, { offset: 1, size: 3 }, system);
+  assertEquals(system.log, [
+    `create ${beside} 600`,
+    "write bc",
+    "write d",
+    "sync",
+    "close",
+    `link ${beside} ${path}`,
+    `remove ${beside}`,
+    `sync-folder ${folder}`,
+  ]);
+  for (const failAt of ["write", "sync"]) {
+    const failing = logged(failAt);
+    assertThrows(() => writePart(path, source, { offset: 0, size: 3 }, failing), WriteError, `no ${failAt}`);
+    assertEquals(failing.log.at(-1), `remove ${beside}`);
+  }
+  assertThrows(() => writePart(path, source, { offset: 4, size: 3 }, logged()), WriteError, "ends too early");
+  writePart(path, source, { offset: 0, size: 2 });
+  assertThrows(() => writePart(path, source, { offset: 0, size: 3 }), WriteError, "it exists");
+  assertEquals([Deno.readTextFileSync(path), Deno.statSync(path).nlink], ["ab", 1]);
+});
+
 Deno.test("a private file is private before its first byte", () => {
   Deno.writeTextFileSync(at("secret"), "old");
   Deno.chmodSync(at("secret"), 0o600);
