@@ -61,7 +61,7 @@ export const MUTANTS: readonly Mutant[] = [
   // Carrying a plan out.
   row(
     "app/carry_out.ts",
-    "const changed = checked.files.find((file) => !isUnchanged(file))",
+    "const changed = files.find((file) => !isUnchanged(file))",
     "const changed = checked.files.find(() => false)",
     "app/carry_out_test.ts",
   ),
