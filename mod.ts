@@ -56,6 +56,7 @@ export {
   type CmdlineInput,
   defineProfile,
   type FileInput,
+  type KernelInput,
   type NumberInput,
   type ParametersInput,
   type ProfileInput,

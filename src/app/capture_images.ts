@@ -9,12 +9,14 @@ import { hashPart, isUnchanged } from "./files/open_file.ts";
 import { identifyKernel } from "../image/identify.ts";
 import { identifyInitrd } from "../image/initrd.ts";
 import { partsNeeded } from "../plan/segment_call.ts";
+import { resolvePaths } from "../profile/path_variables.ts";
+import { profileOn } from "./boot_image.ts";
+import { captureUki } from "./capture_uki.ts";
 import { openImages } from "./images.ts";
 import { captureInner } from "./inner_image.ts";
 import { layerFiles } from "./layer_files.ts";
 import type { Reading } from "./image_file.ts";
-import { absoluteSegments, profileFiles } from "./named_files.ts";
-import { resolvePaths } from "../profile/path_variables.ts";
+import { absolutePath, absoluteSegments, profileFiles } from "./named_files.ts";
 import { readOwn } from "./read_plan.ts";
 import { parseNamed, readNamed } from "./read_profile.ts";
 import { PROFILE_LIMIT } from "./files/read_whole.ts";
@@ -50,8 +52,8 @@ async function imagesOf(word: string, facts: HostFacts, onReading: Reading | und
   const parsed = parseNamed(read, layerFiles());
   const diagnostics = [...read.diagnostics, ...parsed?.diagnostics ?? []];
   if (parsed?.value === undefined || hasErrors(diagnostics)) return { images: {}, diagnostics };
-  const { value: profile, diagnostics: unresolved } = resolvePaths(parsed.value, facts);
-  diagnostics.push(...unresolved);
+  const { value: profile, diagnostics: unresolved } = await profileOn(parsed.value, facts, undefined);
+  diagnostics.push(...unresolved.map(parsed.place));
   if (profile === undefined) return { images: {}, diagnostics };
   const refs = profileFiles(profile, [facts]);
   using opened = await openImages(refs, { onReading });
@@ -104,7 +106,9 @@ async function imagesOf(word: string, facts: HostFacts, onReading: Reading | und
   }
   if (dtb !== undefined) await add(dtb, (source) => source.read(0, source.size));
   for (const file of segments) await add(file, () => undefined);
-  return { images, diagnostics };
+  const stated = resolvePaths(parsed.value, facts).value?.kernel;
+  const composed = stated === undefined ? {} : await captureUki(absolutePath(stated.path), opened.images.uki?.content);
+  return { images: { ...images, ...composed }, diagnostics };
 }
 
 /** What two profiles need of one file. */

@@ -2,12 +2,12 @@ import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import { runningSide, type Side } from "../diff/side.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { isCrash } from "../plan/stored.ts";
-import { resolvePaths } from "../profile/path_variables.ts";
 import type { FoundRecord } from "../state/record.ts";
 import { findRecord, type ImageSlot } from "../state/record_store.ts";
 import { type ImageStatus, statusOf } from "../state/status.ts";
 import { PLAN_LIMIT } from "./files/read_whole.ts";
 import type { Reading } from "./image_file.ts";
+import { profileOn } from "./boot_image.ts";
 import { openImages } from "./images.ts";
 import { layerFiles } from "./layer_files.ts";
 import { profileFiles } from "./named_files.ts";
@@ -114,8 +114,8 @@ export async function fileSide(word: string, host: HostOnce, events: SideEvents 
   if (parsed?.value === undefined || hasErrors(diagnostics)) return { kind: "invalid", diagnostics };
   const found = hostFacts(host);
   if (found.kind !== "facts") return found;
-  const resolved = resolvePaths(parsed.value, found.facts);
-  note(resolved.diagnostics);
+  const resolved = await profileOn(parsed.value, found.facts, host.read().captured);
+  note(resolved.diagnostics.map(parsed.place));
   if (resolved.value === undefined) return { kind: "invalid", diagnostics };
   using opened = await openImages(profileFiles(resolved.value, [found.facts]), {
     captured: host.read().captured,

@@ -1,8 +1,9 @@
 import type { ByteSource } from "../core/bytes.ts";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { type CapturedImage, type CapturedImages, partDigest, replayedSource } from "../host/captured_image.ts";
+import { parseSectionPath } from "../entry/section_path.ts";
 import { findBanner } from "../image/banner.ts";
-import { closeFile, hashFile, hashPart, type OpenFile, openFile } from "./files/open_file.ts";
+import { closeFile, hashFile, hashPart, imageOf, type OpenFile, openFile } from "./files/open_file.ts";
 
 /** Called with the bytes read and in all, while a file is hashed. */
 export type Progress = (done: number, total: number) => void;
@@ -18,6 +19,8 @@ export interface ImageFile {
   readonly size: number;
   /** Its bytes, by which it is identified. */
   readonly source: ByteSource;
+  /** The PE file that it is a section of. */
+  readonly image?: string;
   /** The file itself, where it is open. */
   readonly open?: OpenFile;
   /** The banner of an arm64 kernel; read again each time. */
@@ -51,7 +54,12 @@ export async function findFile(
   const image = captured?.images !== undefined && Object.hasOwn(captured.images, path)
     ? captured.images[path]
     : undefined;
-  if (image !== undefined) return { file: capturedFile(path, image), diagnostics: await differs(path, image) };
+  if (image !== undefined) {
+    const section = parseSectionPath(path);
+    const isSection = section !== undefined && Object.hasOwn(captured?.images ?? {}, section.image);
+    const file = capturedFile(path, image, isSection ? section.image : undefined);
+    return { file, diagnostics: await differs(path, image) };
+  }
   const opened = openFile(path);
   const { value, diagnostics } = (opened.value === undefined ? undefined : seal?.(opened.value)) ?? opened;
   if (value !== undefined) {
@@ -80,8 +88,10 @@ export function captureLacks(path: string): Diagnostic {
 const CAPTURE_ANEW = "Capture it on the host with this profile: warmboot facts --images PROFILE";
 
 function localFile(open: OpenFile): ImageFile {
+  const image = imageOf(open);
   return {
     path: open.path,
+    ...(image === undefined ? {} : { image }),
     size: open.size,
     source: open,
     open,
@@ -92,10 +102,11 @@ function localFile(open: OpenFile): ImageFile {
   };
 }
 
-function capturedFile(path: string, image: CapturedImage): ImageFile {
+function capturedFile(path: string, image: CapturedImage, sectionOf: string | undefined): ImageFile {
   const { source, isComplete } = replayedSource(image);
   return {
     path,
+    ...(sectionOf === undefined ? {} : { image: sectionOf }),
     size: image.size,
     source,
     banner: () => image.banner,

@@ -4,7 +4,8 @@ import type { Diagnostic, Path } from "../core/diagnostic.ts";
 import { closeFile, type OpenFile } from "./files/open_file.ts";
 import { identifyKernel } from "../image/identify.ts";
 import type { InitrdContent } from "../host/image_content.ts";
-import { contentReader } from "./read_contents.ts";
+import { notComposedOf } from "./boot_image.ts";
+import { type ContentReader, contentReader } from "./read_contents.ts";
 import type { Sealer } from "./files/seal_files.ts";
 import { type VerdictCache, verdictCache } from "../state/unpacked_cache.ts";
 import { identifyInitrd } from "../image/initrd.ts";
@@ -37,6 +38,29 @@ const TREE_MAX = 16 << 20;
 function readTree(source: ByteSource): DeviceTree | DeviceTreeFault {
   if (source.size > TREE_MAX) return { why: "is far larger than any" };
   return parseDeviceTree(source.read(0, source.size));
+}
+
+/** What is said of the image that a kernel is a section of. */
+async function readUki(
+  path: string,
+  captured: CapturedFiles | undefined,
+  reader: ContentReader,
+): Promise<Images["uki"]> {
+  const { file } = await findFile(path, captured);
+  if (file === undefined) return undefined;
+  try {
+    const info = identifyKernel(file.source);
+    const content = info.kind === "uki" && info.signed
+      ? await reader.kernel(file, await file.digest(), info)
+      : undefined;
+    return {
+      path,
+      ...(content === undefined ? {} : { content }),
+      notComposed: notComposedOf(path, file.source, captured),
+    };
+  } finally {
+    if (file.open !== undefined) closeFile(file.open);
+  }
 }
 
 /** How files are found. */
@@ -105,6 +129,7 @@ export async function openImages(
       size: file.size,
       sha256,
       ...(ref.sha256 === undefined ? {} : { pinned: ref.sha256 }),
+      ...(file.image === undefined ? {} : { image: file.image }),
       info,
     }];
   };
@@ -143,10 +168,14 @@ export async function openImages(
     ...(content === undefined ? {} : { content }),
     ...(unpacked === undefined ? {} : { inner: unpacked.inner }),
   };
+  const uki = kernelFile?.image === undefined || kernel === undefined
+    ? undefined
+    : await readUki(kernelFile.image, captured, reader);
   const files = found.flatMap(({ open }) => open ?? []);
   return {
     images: {
       ...(kernel === undefined ? {} : { kernel }),
+      ...(uki === undefined ? {} : { uki }),
       initrd,
       ...(dtb === undefined ? {} : { dtb }),
       segments,

@@ -98,7 +98,7 @@ function describeExpanded(expanded: readonly ExpandedVariable[], path: string | 
   ].join("");
 }
 
-/** A profile of a unified kernel image, whose parts are written into a folder: no kernel call takes the whole. */
+/** A profile of a unified kernel image, which names the image, or else its parts, which are written into a folder. */
 export async function templateFromUki(
   file: string,
   { folder, profile }: { readonly folder?: string | undefined; readonly profile?: string | undefined },
@@ -116,7 +116,7 @@ export async function templateFromUki(
     }
     const parts = info.kind === "uki" ? ukiParts(open, info, chosen) : undefined;
     if (parts === undefined) return { value: undefined, diagnostics: [noUki(file, describeImage(info))] };
-    if (folder === undefined) return { value: undefined, diagnostics: [notExtracted(file)] };
+    if (folder === undefined) return { value: wholeDraft(file, parts, chosen), diagnostics: [] };
     if (parts.isCmdlineBroken) return { value: undefined, diagnostics: [notUtf8(`The section .cmdline of ${file}`)] };
     const name = basename(file).replace(/\.efi$/i, "");
     const stem = chosen === undefined || profiles.length < 2 ? name : `${name}.profile${chosen.index}`;
@@ -138,6 +138,23 @@ export async function templateFromUki(
   } finally {
     closeFile(open);
   }
+}
+
+function wholeDraft(file: string, parts: UkiParts, profile: UkiProfile | undefined): ProfileTemplate {
+  return {
+    about: [
+      `Boots the unified kernel image ${basename(file)} as it is then: its kernel, initrd and command line.`,
+      NEXT_STEPS,
+    ],
+    ...(parts.title === undefined ? {} : { description: parts.title }),
+    kernel: { path: absolute(file), ...(profile === undefined ? {} : { profile: nameOf(profile) }) },
+    isUnified: true,
+    initrd: [],
+    notes: {
+      kernel: `${parts.release === undefined ? "" : `Release ${parts.release}. `}To change its command line: ` +
+        "cmdline: { reuse: image, append: debug }",
+    },
+  };
 }
 
 function ukiDraft(
@@ -231,15 +248,6 @@ function noUki(file: string, what: string): Diagnostic {
     severity: "error",
     message: `${file} is not a unified kernel image: ${what}`,
     expected: "a PE file with a section .linux",
-  };
-}
-
-function notExtracted(file: string): Diagnostic {
-  return {
-    code: "entry-unusable",
-    severity: "error",
-    message: `${file} holds kernel and initrd in one file, which a profile cannot name`,
-    hint: "Have them written into a folder: --extract DIR",
   };
 }
 

@@ -33,7 +33,9 @@ export function templateFromNewest(
   { without, withInitrd = false }: Wanted = {},
 ): Checked<ProfileTemplate> {
   const kernels = installedKernels(root).filter(({ release }) => release !== without);
-  const complete = withInitrd ? kernels.filter((kernel) => initrdFor(root, kernel) !== undefined) : [];
+  const complete = withInitrd
+    ? kernels.filter((kernel) => kernel.isUnified === true || initrdFor(root, kernel) !== undefined)
+    : [];
   const newest = (complete.length > 0 ? complete : kernels).at(-1);
   if (newest === undefined) {
     return {
@@ -60,12 +62,13 @@ function draftOf(
   about: readonly string[],
   architecture: string | undefined,
 ): ProfileTemplate {
-  const initrd = initrdFor(root, kernel);
+  const initrd = kernel.isUnified === true ? undefined : initrdFor(root, kernel);
   const stays = "An update may remove this file and install another.";
   return {
     about: [...about, NEXT_STEPS],
     ...(architecture === undefined ? {} : { architecture }),
     kernel: { path: kernel.path },
+    ...(kernel.isUnified === true ? { isUnified: true } : {}),
     initrd: initrd === undefined ? [] : [{ path: initrd }],
     notes: {
       kernel: kernel.path.includes(kernel.release) ? stays : `Release ${kernel.release}. ${stays}`,

@@ -10,6 +10,8 @@ export interface InstalledKernel {
   readonly path: string;
   /** As uname -r will say, from the image or else from its name. */
   readonly release: string;
+  /** It is a unified kernel image, which has its own initrd and command line. */
+  readonly isUnified?: true;
 }
 
 /** Names of kernels under /boot: of Debian, Fedora, SUSE, Arch; arm64's Image. */
@@ -26,12 +28,12 @@ const INITRD_NAMES: readonly ((version: string) => string)[] = [
   (version) => `initrd-${version}.img`,
 ];
 
-/** Where kernel-install puts TOKEN/VERSION/linux, beside its initrd, for boot loader entries of type 1. */
+/** Where kernel-install puts TOKEN/VERSION/linux, beside its initrd, and unified kernel images below EFI/Linux. */
 const ENTRY_ROOTS = ["/boot", "/efi", "/boot/efi"];
 
 /**
- * Every kernel under /boot, /efi and /usr/lib/modules, the oldest first. Rescue kernels and old ones set aside do not
- * count.
+ * Every kernel under /boot, /efi and /usr/lib/modules, the oldest first; of the same release, unified kernel images come
+ * first. Rescue kernels and old ones set aside do not count.
  */
 export function installedKernels(root: string): readonly InstalledKernel[] {
   const boot = namesIn(`${root}/boot`).filter((name) => KERNEL_NAME.test(name) && !SET_ASIDE.test(name))
@@ -44,24 +46,39 @@ export function installedKernels(root: string): readonly InstalledKernel[] {
       namesIn(`${root}${folder}/${token}`).map((version) => `${folder}/${token}/${version}/linux`)
     )
   );
-  return [...modules, ...boot, ...entries].flatMap((path) => {
+  const unified = ENTRY_ROOTS.flatMap((folder) =>
+    namesIn(`${root}${folder}/EFI/Linux`).filter((name) => /\.efi$/i.test(name) && !SET_ASIDE.test(name))
+      .map((name) => `${folder}/EFI/Linux/${name}`)
+  );
+  const images = unified.flatMap((path): readonly InstalledKernel[] => {
+    const found = kernelAt(root, path);
+    return found?.isUnified === true && found.release !== undefined
+      ? [{ path, release: found.release, isUnified: true }]
+      : [];
+  });
+  const plain = [...modules, ...boot, ...entries].flatMap((path): readonly InstalledKernel[] => {
     const found = kernelAt(root, path);
     if (found === undefined) return [];
     return [{ path, release: found.release ?? KERNEL_NAME.exec(basename(path))?.[1] ?? basename(dirname(path)) }];
-  }).toSorted((a, b) => compareReleases(a.release, b.release));
+  });
+  return [...images, ...plain].toSorted((a, b) => compareReleases(a.release, b.release));
 }
 
 /**
  * A kernel file, with its release where it says; undefined for what is not a kernel, or does not exist. One that may not be
  * read, as Ubuntu's by others than root, is taken by its name.
  */
-export function kernelAt(root: string, path: string): { readonly release: string | undefined } | undefined {
+export function kernelAt(
+  root: string,
+  path: string,
+): { readonly release: string | undefined; readonly isUnified?: true } | undefined {
   if (!isFileThere(`${root}${path}`)) return undefined;
   const file = openedKernel(`${root}${path}`);
   if (file === undefined) return { release: undefined };
   try {
     const info = identifyKernel(file);
-    return info.kind === "not-kernel" ? undefined : { release: imageRelease(info) };
+    if (info.kind === "not-kernel") return undefined;
+    return { release: imageRelease(info), ...(info.kind === "uki" ? { isUnified: true } : {}) };
   } finally {
     closeFile(file);
   }

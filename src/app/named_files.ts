@@ -29,10 +29,14 @@ export function profileFiles(profile: Profile | undefined, hosts: readonly HostF
 }
 
 /** A plan outlives the working directory: it names every file by its absolute path. `..` stays, since it may follow a link. */
-function absolute(ref: FileRef): FileRef {
-  if (isAbsolute(ref.path)) return ref;
+export function absolutePath(path: string): string {
+  if (isAbsolute(path)) return path;
   const folder = Deno.cwd();
-  return { ...ref, path: `${folder === "/" ? "" : folder}/${ref.path}` };
+  return `${folder === "/" ? "" : folder}/${path}`;
+}
+
+function absolute(ref: FileRef): FileRef {
+  return { ...ref, path: absolutePath(ref.path) };
 }
 
 /** The files of explicit segments, each once. */

@@ -6,7 +6,7 @@ import type { FileRef } from "../profile/profile.ts";
 /** A draft whose files are pinned by the digests that they have now, as found under a folder that replaces the root. */
 export async function pinFiles(draft: ProfileTemplate, root: string): Promise<Checked<ProfileTemplate>> {
   const problems: Diagnostic[] = [];
-  const pinned = async (ref: FileRef): Promise<FileRef> => {
+  const pinned = async <Ref extends FileRef>(ref: Ref): Promise<Ref> => {
     const { value: file, diagnostics } = openFile(`${root}${ref.path}`);
     if (file === undefined) {
       problems.push(...diagnostics);

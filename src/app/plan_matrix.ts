@@ -2,11 +2,11 @@ import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Plan } from "../plan/plan.ts";
 import { unmetRequirement } from "../plan/rules/requires.ts";
-import { hasVariables, resolvePaths } from "../profile/path_variables.ts";
 import type { Profile } from "../profile/profile.ts";
 import { type FitReason, type Matrix, type MatrixCell, matrixOf } from "../render/matrix.ts";
 import { type CheckedProfile, checkProfiles } from "./check_files.ts";
 import type { CapturedFiles, Reading } from "./image_file.ts";
+import { profileOn } from "./boot_image.ts";
 import { type OpenImages, openImages } from "./images.ts";
 import { profileFiles } from "./named_files.ts";
 import { planProfile } from "./plan_profile.ts";
@@ -71,11 +71,11 @@ async function cellsOf(
   const open = (profile: Profile, captured: CapturedFiles | undefined, of: readonly HostFacts[]) =>
     openImages(profileFiles(profile, of), { captured, onReading });
   const all = hosts.flatMap(({ facts }) => facts ?? []);
-  /** Local files, by what the hosts say for the variables of their paths. */
+  /** Local files, by their paths, which may differ between hosts. */
   using local = new DisposableStack();
   const opened = new Map<string, OpenImages>();
-  const openLocal = async (profile: Profile, captured: CapturedFiles | undefined, facts: HostFacts) => {
-    const key = hasVariables(declared) ? `${facts.release} ${facts.machine}` : "";
+  const openLocal = async (profile: Profile, captured: CapturedFiles | undefined) => {
+    const key = JSON.stringify([profile.kernel, profile.initrd, profile.dtb, profile.segments.length]);
     const images = opened.get(key) ?? local.use(await open(profile, captured, all));
     opened.set(key, images);
     return images;
@@ -94,11 +94,11 @@ async function cellsOf(
       cells.push(cell(host, { status: "excluded", reasons: [reason] }));
       continue;
     }
-    const { value: profile, diagnostics } = resolvePaths(declared, facts);
+    const { value: profile, diagnostics } = await profileOn(declared, facts, captured);
     if (profile === undefined) {
       cells.push(cell(host, fitOf(undefined, diagnostics)));
     } else if (captured?.images === undefined) {
-      cells.push(cell(host, await fitOfOpened(profile, facts, await openLocal(profile, captured, facts))));
+      cells.push(cell(host, await fitOfOpened(profile, facts, await openLocal(profile, captured))));
     } else {
       using own = await open(profile, captured, [facts]);
       cells.push(cell(host, await fitOfOpened(profile, facts, own)));

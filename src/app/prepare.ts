@@ -1,7 +1,7 @@
 import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Plan } from "../plan/plan.ts";
-import { hasVariables, resolvePaths } from "../profile/path_variables.ts";
+import { hasVariables } from "../profile/path_variables.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { Contents } from "../syscall/finalize.ts";
 import type { Libc } from "../syscall/libc.ts";
@@ -9,6 +9,7 @@ import { PLAN_LIMIT, PROFILE_LIMIT } from "./files/read_whole.ts";
 import type { OpenFile } from "./files/open_file.ts";
 import { fileSealer } from "./files/seal_files.ts";
 import type { Reading } from "./image_file.ts";
+import { profileOn } from "./boot_image.ts";
 import { openImages } from "./images.ts";
 import { layerFiles } from "./layer_files.ts";
 import { memoryBudget, memoryLimit } from "./memory_limit.ts";
@@ -89,7 +90,7 @@ export async function prepareFrom(
   host: ReadFacts,
   { onReading, open }: Pick<PrepareOptions, "onReading" | "open"> = {},
 ): Promise<Prepared> {
-  const { value: source, diagnostics: unresolved } = sourceOn(declared, host.facts);
+  const { value: source, diagnostics: unresolved } = await sourceOn(declared, host);
   if (source === undefined) return unprepared([...host.diagnostics, ...unresolved]);
   const hosts = host.facts === undefined ? [] : [host.facts];
   const refs = source.kind === "plan" ? planFiles(source.plan) : profileFiles(source.profile, hosts);
@@ -99,7 +100,12 @@ export async function prepareFrom(
   using sealer = open === undefined || budget === undefined ? undefined : fileSealer(open, budget);
   const hasDigests = source.kind === "plan";
   const opened = await openImages(refs, { captured: host.captured, onReading, sealer, hasDigests, budget });
-  const diagnostics = [...host.diagnostics, ...limit?.diagnostics ?? [], ...opened.diagnostics.map(place)];
+  const diagnostics = [
+    ...host.diagnostics,
+    ...limit?.diagnostics ?? [],
+    ...unresolved,
+    ...opened.diagnostics.map(place),
+  ];
   const { facts } = host;
   if (facts === undefined || hasErrors(diagnostics)) {
     opened[Symbol.dispose]();
@@ -118,12 +124,15 @@ export async function prepareFrom(
   return { ...known, plan, contents, diagnostics: [...diagnostics, ...planned.diagnostics.map(place)] };
 }
 
-/** A source whose paths are those of the host; undefined where they depend on a host that is unknown. */
-function sourceOn(source: PlanSource, facts: HostFacts | undefined): Checked<PlanSource> {
-  if (source.kind === "plan" || !hasVariables(source.profile)) return { value: source, diagnostics: [] };
-  if (facts === undefined) return { value: undefined, diagnostics: [] };
-  const { value: profile, diagnostics } = resolvePaths(source.profile, facts);
-  return { value: profile === undefined ? undefined : { ...source, profile }, diagnostics };
+/** A source whose files are those of the host; undefined where they depend on a host that is unknown. */
+async function sourceOn(source: PlanSource, { facts, captured }: ReadFacts): Promise<Checked<PlanSource>> {
+  if (source.kind === "plan") return { value: source, diagnostics: [] };
+  if (facts === undefined) return { value: hasVariables(source.profile) ? undefined : source, diagnostics: [] };
+  const { value: profile, diagnostics } = await profileOn(source.profile, facts, captured);
+  return {
+    value: profile === undefined ? undefined : { ...source, profile },
+    diagnostics: diagnostics.map((diagnostic) => source.place(diagnostic)),
+  };
 }
 
 function unprepared(diagnostics: readonly Diagnostic[]): Prepared {

@@ -78,8 +78,8 @@ async function refreshFile(file: string, { root, wanted, isNamed }: Context): Pr
   const template = unpinned.value === undefined || !mark.pin ? unpinned : await pinFiles(unpinned.value, root);
   if (template.value === undefined) return { kind: "failed", file, diagnostics: template.diagnostics };
   const fresh = managedProfileText(templateText(template.value), mark);
-  const { kernel, initrd } = template.value;
-  const found = { file, kernel: kernel.path, initrd: initrd.length > 0 };
+  const { kernel, initrd, isUnified } = template.value;
+  const found = { file, kernel: kernel.path, initrd: initrd.length > 0 || isUnified === true };
   if (fresh === text) return { kind: "unchanged", ...found };
   writeWhole(file, fresh);
   return { kind: "written", ...found };

@@ -222,6 +222,18 @@ export const EXPLANATIONS: { readonly [Code in DiagnosticCode]: Explanation } = 
     example: "A host was captured with `facts --images`, but the profile names a kernel that the capture lacks.",
     remedy: "Capture the files with the host: `warmboot facts --images PROFILE`.",
   },
+  "digest-mismatch": {
+    why: "The pin of a unified kernel image is that of the whole file, and holds for every section of it.",
+    example: planned(`version: 1\nkernel: { path: linux.efi, sha256: ${"0".repeat(64)} }\n`),
+    remedy: "Find out what changed the image. If that was intended, write its new digest into the profile: " +
+      "`sha256sum FILE` prints it.",
+  },
+  "uki-part": {
+    why: "systemd-stub passes over addons that were made for another release, and an image without a command line " +
+      "gets it from its boot loader.",
+    example: planned("version: 1\nkernel: linux.efi\n"),
+    remedy: "State `cmdline` where the image has none, and remove addons that are not for it.",
+  },
   "image-differs": {
     example: "A host was captured with `facts --images`, and the local kernel of the same path has another content.",
     remedy:

@@ -79,9 +79,15 @@ function fieldOf(text: string, name: string): string | undefined {
 }
 
 /** The text of a section, without what pads it. */
-function textOf(source: ByteSource, { offset, size }: UkiSection): string {
+export function textOf(source: ByteSource, { offset, size }: UkiSection): string {
   const bytes = source.read(offset, Math.min(size, MOST_TEXT));
   return (new TextDecoder().decode(bytes).split("\0", 1)[0] ?? "").trim();
+}
+
+/** The sections before the first profile, which all profiles have in common. */
+export function baseSections(sections: readonly UkiSection[]): readonly UkiSection[] {
+  const first = sections.findIndex(({ name }) => name === ".profile");
+  return first < 0 ? sections : sections.slice(0, first);
 }
 
 /** Takes a unified kernel image apart, as it boots with one of its profiles. */
@@ -90,8 +96,7 @@ export function ukiParts(
   { sections, release }: { readonly sections: PeFile["sections"]; readonly release?: string },
   profile?: UkiProfile,
 ): UkiParts | undefined {
-  const first = sections.findIndex(({ name }) => name === ".profile");
-  const common = first < 0 ? sections : sections.slice(0, first);
+  const common = baseSections(sections);
   const replaced = profile?.sections.map(({ name }) => name) ?? [];
   const own = [...common.filter(({ name }) => !replaced.includes(name)), ...profile?.sections ?? []];
   const section = (name: string): UkiSection | undefined => own.find((each) => each.name === name && each.size > 0);

@@ -38,6 +38,8 @@ export interface CapturedImage {
   readonly kernel?: KernelContent;
   /** The same as an initrd. */
   readonly initrd?: InitrdContent;
+  /** Of a unified kernel image: the files that systemd-stub would add to it. */
+  readonly companions?: { readonly addons: readonly string[]; readonly extras: readonly string[] };
   /** The kernel image that it unpacks to, where it is handed over unpacked. */
   readonly unpacked?: Pick<CapturedImage, "size" | "sha256" | "ranges" | "banner">;
 }
@@ -144,6 +146,14 @@ const IMAGE = record<CapturedImage>({
   banner: { shape: text, doc: "What an arm64 kernel says of itself", fallback: { value: undefined } },
   kernel: { shape: KERNEL_CONTENT, doc: "What reading it through as a kernel found", fallback: { value: undefined } },
   initrd: { shape: INITRD_CONTENT, doc: "What reading it through as an initrd found", fallback: { value: undefined } },
+  companions: {
+    shape: record<NonNullable<CapturedImage["companions"]>>({
+      addons: { shape: list(text), doc: "Addons: PE files with further sections" },
+      extras: { shape: list(text), doc: "Credentials and extension images" },
+    }),
+    doc: "Of a unified kernel image: the files that systemd-stub would add to it",
+    fallback: { value: undefined },
+  },
   unpacked: {
     shape: record<NonNullable<CapturedImage["unpacked"]>>({
       size: { shape: count, doc: "Bytes" },

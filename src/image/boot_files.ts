@@ -13,6 +13,8 @@ export interface IdentifiedFile<Info> {
   readonly sha256: string;
   /** What it must hash to, where the profile or a stored plan pins it. */
   readonly pinned?: string;
+  /** The PE file that it is a section of. */
+  readonly image?: string;
   /** What it turned out to be. */
   readonly info: Info;
 }
@@ -69,6 +71,14 @@ export interface InitrdFile extends IdentifiedFile<InitrdInfo> {
 export interface Images {
   /** The kernel; absent with explicit segments. */
   readonly kernel?: KernelFile;
+  /** The unified kernel image that the kernel is a section of. */
+  readonly uki?: {
+    readonly path: string;
+    /** What reading it through found: whether it is what was signed. */
+    readonly content?: KernelContent;
+    /** What systemd-stub would add to the initrd and kexec does not: files, and sections by their paths. */
+    readonly notComposed: readonly string[];
+  };
   /** The initrds, in order. */
   readonly initrd: readonly InitrdFile[];
   /** The device tree that the profile names. */

@@ -32,6 +32,7 @@ export async function readKernel(
     case "elf":
       return { kind: "unverifiable", why: "an ELF file carries no checksum" };
     case "uki":
+      return info.signed ? await heldAgainstSignature(source, hash) : undefined;
     case "pe":
     case "compressed":
     case "not-kernel":

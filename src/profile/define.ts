@@ -10,6 +10,11 @@ import type { KexecArch } from "../core/kexec_arch.ts";
 /** A file: its path, or its path and the SHA-256 that it must have, 64 hexadecimal digits. */
 export type FileInput = string | { readonly path: string; readonly sha256?: string | undefined };
 
+/** The kernel: a file, or a unified kernel image and which of its profiles, by ID or number. */
+export type KernelInput =
+  | FileInput
+  | { readonly path: string; readonly sha256?: string | undefined; readonly profile?: string | number | undefined };
+
 /** A number of bytes or a physical address: a number, or a text such as `0x100000` or `16MiB`. */
 export type NumberInput = bigint | number | string;
 
@@ -18,8 +23,8 @@ export type ParametersInput = string | readonly string[];
 
 /** A command line: its parameters, or an edit of the running kernel's. */
 export type CmdlineInput = ParametersInput | {
-  /** Start from the running kernel's command line. Default: true. */
-  readonly reuse?: boolean | undefined;
+  /** Start from the running kernel's command line, or from that of a unified kernel image. Default: true. */
+  readonly reuse?: boolean | "image" | undefined;
   /** Names, of which every parameter is removed, or whole parameters `name=value`. */
   readonly remove?: ParametersInput | undefined;
   /** Parameters that replace those of the same name. */
@@ -79,7 +84,7 @@ export interface ProfileInput {
   /** What the host must be. */
   readonly requires?: RequiresInput | undefined;
   /** The kernel image. */
-  readonly kernel?: FileInput | undefined;
+  readonly kernel?: KernelInput | undefined;
   /** The initial RAM disk, or several, which are concatenated in this order. */
   readonly initrd?: FileInput | readonly FileInput[] | undefined;
   /** The device tree for an arm64 kernel. */

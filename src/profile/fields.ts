@@ -3,7 +3,7 @@ import { KEXEC_ARCHITECTURES, type KexecArch } from "../core/kexec_arch.ts";
 import { choice, type Fields, type KeyAdvice, list, record, type Shape } from "../core/shape.ts";
 import { formatAddress } from "../core/number.ts";
 import { cmdline } from "./cmdline/shape.ts";
-import { fileRef, fileRefs, paths } from "./file_shape.ts";
+import { fileRef, fileRefs, kernelRef, paths } from "./file_shape.ts";
 import type { CmdlineSpec, FileRef, LoadChoice, Profile, Requires, SegmentSpec } from "./profile.ts";
 import { refine } from "./refine.ts";
 import { requires } from "./requires_shape.ts";
@@ -86,11 +86,11 @@ export const FIELDS: Fields<Stated> = {
     examples: [{ architecture: "x86_64", kernel: ">=6.1 <7" }],
   },
   kernel: {
-    shape: fileRef,
+    shape: kernelRef,
     doc:
       "The kernel to boot: a path, or a map that also pins its content. Relative to the profile's own folder. In every " +
       "path, `${release}` and `${machine}` are the running kernel's, as `uname -r` and `uname -m` print them; `$${` is a " +
-      "literal `${`.",
+      "literal `${`. A unified kernel image is taken whole: its kernel, initrd and command line, and the addons beside it.",
     ...optional,
     examples: ["/boot/vmlinuz", "/boot/vmlinuz-${release}", { path: "/boot/vmlinuz", sha256: "0".repeat(64) }],
   },

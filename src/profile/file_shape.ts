@@ -1,31 +1,43 @@
-import { either, isMap, list, record, type Shape } from "../core/shape.ts";
+import { either, type Fields, isMap, list, record, type Shape } from "../core/shape.ts";
 import { literalPath } from "./path_variables.ts";
-import type { FileRef } from "./profile.ts";
+import type { FileRef, KernelRef } from "./profile.ts";
 import { refine } from "./refine.ts";
-import { constantPath, path, sha256 } from "./scalars.ts";
+import { constantPath, label, path, sha256 } from "./scalars.ts";
 
 const bare: Shape<FileRef> = refine(path, (value) => ({ path: value }));
 
-const pinned: Shape<FileRef> = record<FileRef>(
+const FILE_KEYS: Fields<FileRef> = {
+  path: { shape: path, doc: "Absolute, or relative to the profile's own folder." },
+  sha256: {
+    shape: sha256,
+    doc: "SHA-256 that the file must have; otherwise nothing is loaded.",
+    fallback: { value: undefined },
+  },
+};
+
+const OTHER_NAMES = {
+  file: "path",
+  checksum: "sha256",
+  digest: "sha256",
+  hash: "sha256",
+  pin: "sha256",
+  sha256sum: "sha256",
+};
+
+const pinned: Shape<FileRef> = record<FileRef>(FILE_KEYS, "a map of `path` and `sha256`", { otherNames: OTHER_NAMES });
+
+const kernelMap: Shape<KernelRef> = record<KernelRef>(
   {
-    path: { shape: path, doc: "Absolute, or relative to the profile's own folder." },
-    sha256: {
-      shape: sha256,
-      doc: "SHA-256 that the file must have; otherwise nothing is loaded.",
+    ...FILE_KEYS,
+    profile: {
+      shape: label,
+      doc: "Which profile of a unified kernel image to boot: its ID or its number. Default: the first.",
       fallback: { value: undefined },
+      examples: ["rescue", "1"],
     },
   },
-  "a map of `path` and `sha256`",
-  {
-    otherNames: {
-      file: "path",
-      checksum: "sha256",
-      digest: "sha256",
-      hash: "sha256",
-      pin: "sha256",
-      sha256sum: "sha256",
-    },
-  },
+  "a map of `path`, `sha256` and `profile`",
+  { otherNames: { ...OTHER_NAMES, uki_profile: "profile", "uki-profile": "profile" } },
 );
 
 /** A file: its path, or a map that also pins its content. The path is as written, not resolved yet. */
@@ -33,6 +45,13 @@ export const fileRef: Shape<FileRef> = either(
   "a path, or a map of `path` and `sha256`",
   [bare, pinned],
   (value) => Array.isArray(value) ? undefined : isMap(value) ? pinned : bare,
+);
+
+/** The kernel: its path, or a map that also pins its content, or chooses a profile of a unified kernel image. */
+export const kernelRef: Shape<KernelRef> = either(
+  "a path, or a map of `path`, `sha256` and `profile`",
+  [bare, kernelMap],
+  (value) => Array.isArray(value) ? undefined : isMap(value) ? kernelMap : bare,
 );
 
 const several: Shape<readonly FileRef[]> = list(fileRef);

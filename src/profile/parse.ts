@@ -86,7 +86,7 @@ function decodeMerged(merged: Traced, file: string, report: (problem: Diagnostic
   const map = merged.value;
   if (!isMap(map)) return undefined;
   const stated = PROFILE.decode(map, [], report) ?? salvage(map);
-  const besideFile = (ref: FileRef, path: Path): FileRef => ({
+  const besideFile = <Ref extends FileRef>(ref: Ref, path: Path): Ref => ({
     ...ref,
     path: pathBeside(ref.path, writtenPath(originAt(merged.origin, [...path, "path"]).layer.file)),
   });
@@ -123,7 +123,7 @@ function profileOf(
   stated: Stated,
   keys: readonly string[],
   file: string,
-  besideFile: (ref: FileRef, path: Path) => FileRef,
+  besideFile: <Ref extends FileRef>(ref: Ref, path: Path) => Ref,
 ): Profile {
   const { preserve_context: preserveContext, kernel, initrd, dtb, segments, extends: _bases, ...same } = stated;
   return {

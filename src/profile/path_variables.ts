@@ -50,7 +50,7 @@ export function resolvePaths(profile: Profile, values: PathValues): Checked<Prof
   const used = new Set(refsOf(profile).flatMap(({ path }) => variablesOf(path)));
   const diagnostics = PATH_VARIABLES.flatMap(({ name }) => used.has(name) ? notAName(name, values[name]) : []);
   if (diagnostics.length > 0) return { value: undefined, diagnostics };
-  const resolved = (ref: FileRef): FileRef => ({ ...ref, path: resolvedPath(ref.path, values) });
+  const resolved = <Ref extends FileRef>(ref: Ref): Ref => ({ ...ref, path: resolvedPath(ref.path, values) });
   const { kernel, initrd, dtb, segments } = profile;
   return {
     value: {

@@ -8,13 +8,19 @@ export interface FileRef {
   readonly sha256?: string;
 }
 
+/** The kernel that a profile names. */
+export interface KernelRef extends FileRef {
+  /** Which profile of a unified kernel image: its ID, or its number, `1` or `@1`. Undefined: the first. */
+  readonly profile?: string;
+}
+
 /** A command line as declared: its parameters, or an edit of the running one. Parameters keep their quotes. */
 export type CmdlineSpec =
   | { readonly kind: "parameters"; readonly parameters: readonly string[] }
   | {
     readonly kind: "edit";
-    /** Start from the running kernel's command line, not from nothing. */
-    readonly reuse: boolean;
+    /** Start from the running kernel's command line, from that of a unified kernel image, or from nothing. */
+    readonly reuse: boolean | "image";
     /** Names (every parameter of that name is removed) or whole parameters `name=value` (only that one is). */
     readonly remove: readonly string[];
     /** Parameters that replace all of the same name, in the first one's place; new names go to the end. */
@@ -82,7 +88,7 @@ export interface Profile {
   /** What the host must be. */
   readonly requires?: Requires;
   /** The kernel image; absent with explicit segments. */
-  readonly kernel?: FileRef;
+  readonly kernel?: KernelRef;
   /** Initrds, concatenated in this order. */
   readonly initrd: readonly FileRef[];
   /** The device tree for an arm64 kernel, instead of the running one's. */

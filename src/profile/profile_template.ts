@@ -1,5 +1,5 @@
 import { writtenPath } from "./path_variables.ts";
-import type { FileRef } from "./profile.ts";
+import type { FileRef, KernelRef } from "./profile.ts";
 
 /** A profile to write, as a start for a person to edit. */
 export interface ProfileTemplate {
@@ -8,7 +8,9 @@ export interface ProfileTemplate {
   readonly description?: string;
   /** As uname -m. */
   readonly architecture?: string;
-  readonly kernel: FileRef;
+  readonly kernel: KernelRef;
+  /** The kernel is a unified kernel image, which has its own initrd and command line. */
+  readonly isUnified?: true;
   readonly initrd: readonly FileRef[];
   /** The command line, or undefined to take the running one. */
   readonly cmdline?: string;
@@ -20,8 +22,7 @@ const NOTE_WIDTH = 100;
 
 /** The profile as YAML with comments. */
 export function templateText(draft: ProfileTemplate): string {
-  const { about, description, architecture, kernel, initrd, cmdline, notes } = draft;
-  const [only, ...more] = initrd;
+  const { about, description, architecture, kernel, notes } = draft;
   return [
     ...about.flatMap(comment),
     "",
@@ -32,8 +33,16 @@ export function templateText(draft: ProfileTemplate): string {
       : ["", ...comment("Any other host is refused."), `requires: { architecture: ${architecture} }`]),
     "",
     ...comment(notes.kernel),
-    ...entry("kernel", kernel),
+    ...kernelEntry(kernel),
     "",
+    ...(draft.isUnified === true ? [] : bootLines(draft)),
+  ].join("\n");
+}
+
+/** The lines of what a unified kernel image brings itself. */
+function bootLines({ initrd, cmdline, notes }: ProfileTemplate): readonly string[] {
+  const [only, ...more] = initrd;
+  return [
     ...comment(notes.initrd),
     ...(only === undefined
       ? ["initrd: []"]
@@ -44,7 +53,17 @@ export function templateText(draft: ProfileTemplate): string {
     ...comment(notes.cmdline),
     ...(cmdline === undefined ? ["cmdline:", "  reuse: true"] : [`cmdline: ${scalar(cmdline)}`]),
     "",
-  ].join("\n");
+  ];
+}
+
+function kernelEntry({ profile, ...file }: KernelRef): readonly string[] {
+  if (profile === undefined) return entry("kernel", file);
+  return [
+    "kernel:",
+    `  path: ${scalar(writtenPath(file.path))}`,
+    ...(file.sha256 === undefined ? [] : [`  sha256: ${file.sha256}`]),
+    `  profile: ${scalar(profile)}`,
+  ];
 }
 
 function entry(key: string, ref: FileRef): readonly string[] {

@@ -9,6 +9,8 @@ export interface Descriptor {
   readonly fd: number;
   /** Bytes. */
   readonly size: number;
+  /** Where they begin in what is open, bytes; undefined: at its start. */
+  readonly start?: number;
 }
 
 /**
@@ -78,7 +80,7 @@ function copyAll(files: readonly Descriptor[], out: number, libc: Libc, onCopied
       if (!written.ok) return { ...written, function: "write" };
     }
     for (let done = 0; done < file.size;) {
-      const copied = libc.sendfile(out, file.fd, done, Math.min(CHUNK, file.size - done));
+      const copied = libc.sendfile(out, file.fd, (file.start ?? 0) + done, Math.min(CHUNK, file.size - done));
       if (!copied.ok) return { ...copied, function: "sendfile" };
       // The file shrank while it was copied: EIO, as kernel_read_file() answers.
       if (copied.value === 0) return { ok: false, errno: 5, function: "sendfile" };

@@ -256,6 +256,11 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
   const rescue = await text("--uki", at("many.efi"), "--uki-profile", "rescue", "--extract", at("many"));
   assertStringIncludes(rescue, at("many/many.profile1.linux"));
   assertStringIncludes(rescue, "cmdline: ro rescue");
+  assertEquals(await text("--uki", at("u.efi")), `version: 1\nkernel: ${at("u.efi")}`);
+  assertEquals(
+    await text("--uki", at("many.efi"), "--uki-profile", "rescue"),
+    `version: 1\nkernel:\n  path: ${at("many.efi")}\n  profile: rescue`,
+  );
   const uki = await init("--uki", at("u.efi"), "--extract", at("out"), "--out", at("uki.yaml"));
   assertEquals(uki.code, 0, uki.stderr);
   assertEquals(Deno.readFileSync(at("out/u.linux")), kernel);
@@ -265,7 +270,6 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
 
   const refused: readonly (readonly [readonly string[], number, string])[] = [
     [["--uki", at("u.efi"), "--extract", at("out")], EXIT.data.code, "u.linux is there already"],
-    [["--uki", at("u.efi")], EXIT.data.code, "--extract DIR"],
     [["--uki", at("many.efi"), "--extract", at("new")], EXIT.data.code, "has 2 profiles: main (Normal), rescue"],
     [
       ["--uki", at("many.efi"), "--extract", at("new"), "--uki-profile", "rescu"],

@@ -12,7 +12,7 @@ import { parseProfile } from "../../src/profile/parse.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { run } from "../support/run_cli.ts";
 import { PLAIN } from "../../src/render/style.ts";
-import { arm64Image, bzImage } from "../image/build.ts";
+import { arm64Image, bzImage, peFile } from "../image/build.ts";
 
 interface Host {
   readonly files: Record<string, unknown>;
@@ -48,6 +48,7 @@ async function output({ files = {}, host, machine, run }: Provocation): Promise<
   try {
     Deno.writeFileSync(join(folder, "vmlinuz"), bzImage());
     Deno.writeFileSync(join(folder, "Image"), arm64Image({}));
+    Deno.writeFileSync(join(folder, "linux.efi"), peFile({ sections: [{ name: ".linux", bytes: bzImage() }] }));
     Deno.writeTextFileSync(join(folder, "initrd.img"), `070701${"0".repeat(200)}`);
     for (const [name, text] of Object.entries(files)) Deno.writeTextFileSync(join(folder, name), text);
     const fixture = machine === undefined ? PC : ARM64;

@@ -8,6 +8,7 @@ import { ALL } from "./extent.ts";
 import { loaded, machineWith, profile, said, status } from "./guest_profile.ts";
 import { kernelNames } from "./packages.ts";
 import { baseCmdline } from "./qemu.ts";
+import { unifiedImage, writtenInitrd } from "./uki.ts";
 
 Deno.test({
   name: "arm64: kexec_file_load boots a packed kernel and a crash kernel, and refuses what warmboot refuses",
@@ -18,10 +19,20 @@ Deno.test({
     const programs = { warmboot: "cli.ts", unchecked: "tests/vm/guest/unchecked.ts" };
     const packed = new Uint8Array(gzipSync(await Deno.readFile(kernel.image)));
     const options = { memory: 1024, append: "crashkernel=256M" };
-    await using machine = await machineWith(kernel, programs, options, { "/boot/Image.gz": packed });
+    const cmdline = `${baseCmdline("aarch64")} crashkernel=256M way=image`;
+    const initrd = await writtenInitrd(kernel);
+    const unified = await unifiedImage(kernel, [
+      [".uname", kernel.release],
+      [".cmdline", cmdline],
+      [".initrd", { file: initrd }],
+      [".linux", { file: kernel.image }],
+    ]);
+    await Deno.remove(initrd);
+    const files = { "/boot/Image.gz": packed, "/boot/EFI/Linux/a.efi": unified };
+    await using machine = await machineWith(kernel, programs, options, files);
 
     await t.step("what is no kernel, and what has another one's bytes, is refused by both", async () => {
-      for (const [path, says] of [["/boot/initrd", "is no kernel"], ["/boot/empty", "is empty"]] as const) {
+      for (const [path, says] of [["/boot/initrd", "is not a kernel"], ["/boot/empty", "is empty"]] as const) {
         await profile(machine, `kernel: ${path}\ncmdline: ro`);
         const [code, text] = said(await machine.run("warmboot load /run/p.yaml"));
         assertEquals([code, await loaded(machine)], [EXIT.unavailable.code, "0"], text);
@@ -49,6 +60,12 @@ Deno.test({
       const boot = await machine.runToBoot("warmboot exec --now");
       assertEquals(boot, { release: kernel.release, cmdline });
       assertEquals(await machine.output("cat /marker; grep -c ^processor /proc/cpuinfo"), "unpacked\n2\n");
+    });
+
+    await t.step("a unified kernel image boots whole", async () => {
+      await profile(machine, "kernel: /boot/EFI/Linux/a.efi\nload: kexec_file_load");
+      const boot = await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
+      assertEquals(boot, { release: kernel.release, cmdline });
     });
 
     await t.step("a crash kernel is loaded", async () => {

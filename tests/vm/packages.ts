@@ -82,6 +82,12 @@ export async function fetchBusybox(arch: GuestArch): Promise<string> {
   return path;
 }
 
+/** The stub of unified kernel images: systemd-stub. */
+export async function fetchStub(arch: GuestArch): Promise<string> {
+  const folder = await unpacked(await toolSuite(arch), "systemd-boot-efi", /^systemd-boot-efi$/);
+  return join(folder, `usr/lib/systemd/boot/efi/linux${arch === "aarch64" ? "aa64" : "x64"}.efi.stub`);
+}
+
 /** UEFI firmware: code to map read-only, and the variables' template, which each machine copies. */
 export async function fetchFirmware(arch: GuestArch): Promise<{ readonly code: string; readonly variables: string }> {
   const { firmware } = architecture(arch);

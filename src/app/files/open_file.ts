@@ -3,6 +3,8 @@ import { basename, dirname } from "@std/path/posix";
 import type { ByteSource } from "../../core/bytes.ts";
 import { type Checked, type Diagnostic, reasonOf } from "../../core/diagnostic.ts";
 import { formatSize } from "../../core/number.ts";
+import { parsePe } from "../../formats/pe.ts";
+import { findSection, parseSectionPath, type SectionPath } from "../../entry/section_path.ts";
 import { suggestFile } from "./suggest_file.ts";
 
 /** What identifies the content of a file, as far as the file system shows it. */
@@ -32,15 +34,22 @@ export interface OpenFile extends ByteSource {
   readonly identity: FileIdentity;
   /** The open file itself; see `descriptorOf`. */
   readonly handle: Deno.FsFile;
+  /** Where its bytes begin in the open file, bytes: it is a section of a PE file. Undefined: it is the whole file. */
+  readonly start?: number;
   /** Where this is a sealed copy in memory: the file that it is a copy of. Both are closed together. */
   readonly original?: OpenFile;
 }
 
-/** Opens a regular file for reading. Anything else is refused without opening it: opening a device can have effects. */
+/**
+ * Opens a regular file for reading, or a section of a PE file by its path (see `SectionPath`). Anything else is refused without opening it:
+ * opening a device can have effects.
+ */
 export function openFile(path: string): Checked<OpenFile> {
   try {
     return openOrThrow(path);
   } catch (error) {
+    const section = errorName(error) === "ENOTDIR" ? parseSectionPath(path) : undefined;
+    if (section !== undefined) return openSection(path, section);
     return { value: undefined, diagnostics: [openProblem(path, error)] };
   }
 }
@@ -61,6 +70,24 @@ export function openOrThrow(path: string): Checked<OpenFile> {
     handle.close();
     throw error;
   }
+}
+
+function openSection(path: string, named: SectionPath): Checked<OpenFile> {
+  const { value: image, diagnostics } = openFile(named.image);
+  if (image === undefined) return { value: undefined, diagnostics };
+  const pe = parsePe(image);
+  const section = pe?.kind === "pe-file" ? findSection(image, pe.sections, named) : undefined;
+  if (section !== undefined && section.offset + section.size <= image.size) {
+    const { offset: start, size } = section;
+    const read: OpenFile["read"] = (offset, length) =>
+      image.read(start + offset, Math.max(0, Math.min(length, size - offset)));
+    return { value: { ...image, path, size, start, read }, diagnostics };
+  }
+  closeFile(image);
+  const message = `${named.image} has no section \`${named.name}\`${
+    named.profile === undefined ? "" : ` of its profile ${named.profile}`
+  }`;
+  return { value: undefined, diagnostics: [{ code: "file-missing", severity: "error", message }] };
 }
 
 function describeFile(path: string, handle: Deno.FsFile, stats: Deno.FileInfo): OpenFile {
@@ -131,7 +158,7 @@ export async function hashFile(
   file: OpenFile,
   onProgress?: (done: number, total: number) => void,
 ): Promise<string> {
-  return await hashPart(file, 0, statOf(file).size, onProgress);
+  return await hashPart(file, 0, file.start === undefined ? statOf(file).size : file.size, onProgress);
 }
 
 /** The SHA-256 of a part of the file, up to its end. */
@@ -141,12 +168,13 @@ export async function hashPart(
   length: number,
   onProgress?: (done: number, total: number) => void,
 ): Promise<string> {
+  const begin = (file.start ?? 0) + offset;
   if (length <= WHOLE_SIZE) {
     // A part that begins beyond the end of its file has a negative length; the plan reports it.
     const part = new Uint8Array(Math.max(0, length));
     let done = 0;
     for (let count = -1; done < length && count !== 0; done += count) {
-      count = fill(file, part.subarray(done, done + CHUNK_SIZE), offset + done);
+      count = fill(file, part.subarray(done, done + CHUNK_SIZE), begin + done);
       if (count > 0) onProgress?.(done + count, length);
     }
     return await digestBytes(part.subarray(0, done));
@@ -156,13 +184,46 @@ export async function hashPart(
   const buffer = new Uint8Array(CHUNK_SIZE);
   for (let done = 0; done < length;) {
     const chunk = buffer.subarray(0, Math.min(buffer.length, length - done));
-    const count = fill(file, chunk, offset + done);
+    const count = fill(file, chunk, begin + done);
     if (count === 0) break;
     digest.update(chunk.subarray(0, count));
     done += count;
     onProgress?.(done, length);
   }
   return digest.digest("hex");
+}
+
+/** The PE file that an open file, or what it is a copy of, is a section of; undefined for a whole file. */
+export function imageOf({ path, start, original }: OpenFile): string | undefined {
+  return (original === undefined ? start : original.start) === undefined ? undefined : parseSectionPath(path)?.image;
+}
+
+/** A part of a file, bytes. */
+interface Part {
+  readonly offset: number;
+  readonly size: number;
+}
+
+/** The SHA-256 of a file and of parts of it, all of the same bytes: each byte is read once. Rejects on an I/O error. */
+export async function hashWithParts(
+  file: OpenFile,
+  parts: readonly Part[],
+): Promise<{ readonly whole: string; readonly parts: readonly string[] }> {
+  const { createHash } = await import("node:crypto");
+  const hashes = [{ offset: 0, size: file.size }, ...parts].map((part) => ({ ...part, digest: createHash("sha256") }));
+  const buffer = new Uint8Array(CHUNK_SIZE);
+  for (let done = 0; done < file.size;) {
+    const chunk = buffer.subarray(0, Math.min(buffer.length, file.size - done));
+    const count = fill(file, chunk, (file.start ?? 0) + done);
+    if (count === 0) break;
+    for (const { offset, size, digest } of hashes) {
+      const [from, to] = [Math.max(offset, done), Math.min(offset + size, done + count)];
+      if (from < to) digest.update(chunk.subarray(from - done, to - done));
+    }
+    done += count;
+  }
+  const [whole = "", ...rest] = hashes.map(({ digest }) => digest.digest("hex"));
+  return { whole, parts: rest };
 }
 
 /**

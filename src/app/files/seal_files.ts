@@ -22,12 +22,13 @@ export function fileSealer(open: () => Libc, budget: MemoryBudget): Sealer {
   return {
     seal(file, hasDigest, onProgress) {
       try {
-        if (!hasDigest && onlyRootWrites(file)) return { value: file, diagnostics: [] };
+        // The kernel takes whole files only: a section becomes one.
+        if (file.start === undefined && !hasDigest && onlyRootWrites(file)) return { value: file, diagnostics: [] };
         if (!budget.take(file.size)) return refuse(file, tooLarge(file, budget));
         libc ??= open();
         const progress = (done: number) => onProgress?.(done, file.size);
-        const { path, size } = file;
-        const copied = sealedCopy("warmboot-file", [{ path, size, fd: descriptorOf(file) }], libc, progress);
+        const { path, size, start = 0 } = file;
+        const copied = sealedCopy("warmboot-file", [{ path, size, start, fd: descriptorOf(file) }], libc, progress);
         if (!copied.ok) return refuse(file, notCopied(path, copied));
         try {
           return { value: openCopy(copied.value, file), diagnostics: [] };

@@ -23,8 +23,12 @@ export const init: Command = {
       value: "FILE",
       doc: "From a boot loader entry: loader/entries/NAME.conf (Boot Loader Specification, type 1)",
     },
-    { name: "uki", value: "FILE", doc: "From a unified kernel image, with --extract" },
-    { name: "extract", value: "DIR", doc: "Write the kernel and the initrd of the unified kernel image into DIR" },
+    { name: "uki", value: "FILE", doc: "From a unified kernel image" },
+    {
+      name: "extract",
+      value: "DIR",
+      doc: "Write the kernel and the initrd of the unified kernel image into DIR, and name these",
+    },
     {
       name: "uki-profile",
       value: "ID",
@@ -51,7 +55,7 @@ export const init: Command = {
       doc: "The newest kernel, by its digest, whatever is installed later",
     },
     { line: "warmboot init --bls /boot/loader/entries/debian.conf", doc: "What a boot loader entry boots" },
-    { line: "warmboot init --uki /efi/EFI/Linux/debian.efi --extract /boot", doc: "What a unified kernel image boots" },
+    { line: "warmboot init --uki /efi/EFI/Linux/debian.efi", doc: "A unified kernel image, taken whole" },
   ],
   exits: {
     data: "The boot loader entry or the unified kernel image is not usable",
@@ -72,7 +76,7 @@ const ONLY_WITH: { readonly [option: string]: readonly string[] } = {
   boot: ["bls"],
   extract: ["uki"],
   "uki-profile": ["uki"],
-  pin: ["running", "newest", "bls"],
+  pin: ["running", "newest", "bls", "uki"],
   follow: ["newest"],
 };
 

@@ -1,5 +1,6 @@
 import { isFolder } from "../../app/files/find_files.ts";
 import { isSameFile, isTaken, PRIVATE, writeWhole } from "../../app/files/write_whole.ts";
+import { imageOf } from "../../app/files/open_file.ts";
 import { STDIO } from "../../app/files/read_whole.ts";
 import type { Prepared } from "../../app/prepare.ts";
 import { type ExitName, worse } from "../../core/program.ts";
@@ -109,7 +110,12 @@ function overwritten(
   facts: string | undefined,
   { profileFiles, files }: Prepared,
 ): string | undefined {
-  const inputs = [path, ...profileFiles, ...(facts === undefined ? [] : [facts]), ...files.map((file) => file.path)];
+  const inputs = [
+    path,
+    ...profileFiles,
+    ...(facts === undefined ? [] : [facts]),
+    ...files.map((file) => imageOf(file) ?? file.path),
+  ];
   return inputs.find((each) => each !== STDIO && isSameFile(each, out));
 }
 

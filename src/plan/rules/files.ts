@@ -157,6 +157,60 @@ const kernelContent: Rule = {
   },
 };
 
+const ukiContent: Rule = {
+  name: "uki-content",
+  about: "A signed unified kernel image has the digest that was signed",
+  exit: "unavailable",
+  check({ images: { uki } }) {
+    if (uki?.content === undefined) return undefined;
+    return uki.content.kind === "damaged"
+      ? fail(`${uki.path} ${uki.content.why}`, "Make or install the image again")
+      : uki.content.kind === "signed"
+      ? pass(`${uki.path} has the ${uki.content.algorithm} that its signature states`)
+      : undefined;
+  },
+};
+
+const ukiSections: Rule = {
+  name: "uki-sections",
+  about: "The kernel takes sections of a unified kernel image, which reach it as files in memory",
+  exit: "unavailable",
+  check({ call, facts, images }) {
+    const sections = files(images).filter(({ image }) => image !== undefined);
+    const [first] = sections;
+    if (first === undefined) return undefined;
+    const demanding = call.syscall === "kexec_file_load" ? demandsDisk(facts) : undefined;
+    if (demanding !== undefined) {
+      return fail(
+        `${demanding} demands files on a disk, and ${first.path} is a section of ${first.image}`,
+        "Write its parts to files of their own: warmboot init --uki FILE --extract DIR",
+      );
+    }
+    const what = sections.map(({ path }) => path).join(", ");
+    return pass(
+      call.syscall === "kexec_load"
+        ? `${what} ${sections.length === 1 ? "is" : "are"} copied into segments`
+        : `${what} ${sections.length === 1 ? "is" : "are"} handed over in memory; the signature that counts is the ` +
+          "kernel's own, not that of the image",
+    );
+  },
+};
+
+const ukiExtras: Rule = {
+  name: "uki-extras",
+  about: "Nothing is lost that systemd-stub would add to the initrd of a unified kernel image",
+  exit: "unavailable",
+  check({ images: { uki } }) {
+    if (uki === undefined) return undefined;
+    return uki.notComposed.length === 0
+      ? pass(`${uki.path} has no credentials, extension images or PCR signatures`)
+      : warn(
+        `The initrd lacks what systemd-stub would put into /.extra: ${uki.notComposed.join(", ")}`,
+        "Boot through the firmware if the next system needs them; a disk that the TPM unlocks does",
+      );
+  },
+};
+
 /** The first release that unpacks archives with checksums, and the first that cuts a bootconfig off. */
 const CRC_SINCE = [5, 19] as const;
 const BOOTCONFIG_SINCE = [5, 6] as const;
@@ -319,6 +373,9 @@ export const FILE_RULES: readonly Rule[] = [
   fiveLevelPaging,
   efiBits,
   kernelContent,
+  ukiContent,
+  ukiSections,
+  ukiExtras,
   initrdContent,
   initrdInit,
   initrdModules,

@@ -15,6 +15,8 @@ import { shown } from "./problem.ts";
 export interface CmdlineContext {
   /** The running kernel's command line; undefined if the host does not say. */
   readonly running?: string | undefined;
+  /** The command line of the unified kernel image; undefined where the kernel is another image. */
+  readonly image?: string | undefined;
   /** Whether it is for a crash kernel. */
   readonly crash: boolean;
 }
@@ -53,10 +55,15 @@ export function resolveCmdline(spec: CmdlineSpec, context: CmdlineContext): Chec
   const diagnostics: Diagnostic[] = [];
   let kernel: readonly Parameter[] = [];
   let init: readonly Parameter[] = [];
-  if (spec.reuse) {
-    if (context.running === undefined) return { value: undefined, diagnostics: [unknownRunning()] };
-    const running = parseCmdline(context.running);
-    if (running.unclosed !== undefined) return { value: undefined, diagnostics: [openRunning(running.unclosed)] };
+  if (spec.reuse !== false) {
+    const text = spec.reuse === "image" ? context.image : context.running;
+    if (text === undefined) {
+      return { value: undefined, diagnostics: [spec.reuse === "image" ? noImage() : unknownRunning()] };
+    }
+    const running = parseCmdline(text);
+    if (running.unclosed !== undefined) {
+      return { value: undefined, diagnostics: [openQuote(running.unclosed, spec.reuse)] };
+    }
     const dropped = [...DROPPED, ...(context.crash ? DROPPED_FOR_CRASH : [])];
     const isLeftOut = (parameter: Parameter): boolean => dropped.includes(parameterKey(parameter));
     kernel = running.kernel.filter((parameter) => !isLeftOut(parameter));
@@ -153,11 +160,23 @@ function unknownRunning(): Diagnostic {
   };
 }
 
-function openRunning(parameter: string): Diagnostic {
+function noImage(): Diagnostic {
+  return {
+    code: "conflict",
+    severity: "error",
+    message: "`reuse: image` requires a unified kernel image as `kernel`",
+    path: ["cmdline", "reuse"],
+    hint: "Write `reuse: true` to start from the running command line",
+  };
+}
+
+function openQuote(parameter: string, reuse: true | "image"): Diagnostic {
   return {
     code: "cmdline-quote",
     severity: "error",
-    message: `The running command line has an open quote in \`${shown(parameter)}\`, which would swallow what is added`,
+    message: `The ${reuse === "image" ? "image's" : "running"} command line has an open quote in \`${
+      shown(parameter)
+    }\`, which would swallow what is added`,
     path: ["cmdline", "reuse"],
     hint: "Write the whole command line",
   };

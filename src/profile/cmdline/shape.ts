@@ -1,4 +1,13 @@
-import { either, isMap, type JsonSchema, record, type Report, type Shape, wrongType } from "../../core/shape.ts";
+import {
+  choice,
+  either,
+  isMap,
+  type JsonSchema,
+  record,
+  type Report,
+  type Shape,
+  wrongType,
+} from "../../core/shape.ts";
 import type { Path } from "../../core/diagnostic.ts";
 import type { CmdlineSpec } from "../profile.ts";
 import { refine } from "../refine.ts";
@@ -120,7 +129,7 @@ function parametersOfMap(map: { readonly [key: string]: unknown }): readonly str
 }
 
 interface Edit {
-  readonly reuse: boolean;
+  readonly reuse: boolean | "image";
   readonly remove: readonly string[];
   readonly set: readonly string[];
   readonly append: readonly string[];
@@ -139,12 +148,24 @@ const settable: Shape<readonly string[]> = refine(parameters, (list, at, report)
   });
 });
 
+const IMAGE: Shape<"image"> = choice(["image"]);
+
+/** Where an edit starts from. */
+const reuse: Shape<boolean | "image"> = {
+  schema: { anyOf: [boolean.schema, IMAGE.schema] },
+  expected: "true, false or image",
+  decode(value, at, report) {
+    return value === "image" ? "image" : boolean.decode(value, at, report);
+  },
+};
+
 const edit: Shape<Edit> = record<Edit>({
   reuse: {
-    shape: boolean,
-    doc: "Start from the running kernel's command line (true) or from nothing (false). Parameters that describe the " +
-      "running boot are left out: BOOT_IMAGE, initrd, kexec_jump_back_entry, elfcorehdr, warmboot.plan, and crashkernel for a " +
-      "crash kernel.",
+    shape: reuse,
+    doc:
+      "Start from the running kernel's command line (true), from that of the unified kernel image that `kernel` names " +
+      "(image), or from nothing (false). Parameters that describe the running boot are left out: BOOT_IMAGE, initrd, " +
+      "kexec_jump_back_entry, elfcorehdr, warmboot.plan, and crashkernel for a crash kernel.",
   },
   remove: {
     shape: parameters,
@@ -180,7 +201,9 @@ const editCmdline: Shape<CmdlineSpec> = refine(
   },
   {
     ...edit.schema,
-    anyOf: [given({ reuse: IS_TRUE }), { properties: { remove: { enum: ["", []] } } }],
+    anyOf: [given({ reuse: { anyOf: [IS_TRUE, IMAGE.schema] } }), {
+      properties: { remove: { enum: ["", []] } },
+    }],
   },
 );
 

@@ -1,7 +1,14 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { carryOut } from "../../../src/app/carry_out.ts";
-import { closeFile, hashFile, isUnchanged, type OpenFile, openFile } from "../../../src/app/files/open_file.ts";
+import {
+  closeFile,
+  hashFile,
+  imageOf,
+  isUnchanged,
+  type OpenFile,
+  openFile,
+} from "../../../src/app/files/open_file.ts";
 import { fileSealer } from "../../../src/app/files/seal_files.ts";
 import { memoryBudget } from "../../../src/app/memory_limit.ts";
 import { openImages } from "../../../src/app/images.ts";
@@ -11,6 +18,7 @@ import { planBoot } from "../../../src/plan/planner.ts";
 import type { PlannedFile } from "../../../src/plan/plan.ts";
 import { lockStore } from "../../../src/state/record_store.ts";
 import { type Libc, openLibc } from "../../../src/syscall/libc.ts";
+import { peFile } from "../../image/build.ts";
 import { hostFacts } from "../../support/host_facts.ts";
 import { images, initrdFile, kernelFile, profileOf } from "../../support/profiles.ts";
 
@@ -70,6 +78,28 @@ Deno.test("a pinned file is hashed in a copy that nothing can change", async () 
     assert(isUnchanged(file.original));
   } finally {
     closeFile(file);
+  }
+});
+
+Deno.test("a section is copied whoever can write its image, since the kernel takes whole files: its bytes, and no others", async () => {
+  const [kernel, initrd] = [new Uint8Array(70_001).fill(1), new Uint8Array(30_003).fill(2)];
+  using made = folderWith({
+    "a.efi": peFile({ sections: [{ name: ".linux", bytes: kernel }, { name: ".initrd", bytes: initrd }] }),
+  });
+  using sealer = fileSealer(openLibc, memoryBudget(MOST));
+  for (const [name, bytes] of [[".linux", kernel], [".initrd", initrd]] as const) {
+    const { value: file } = sealer.seal(opened(join(made.folder, "a.efi", name)), false);
+    assert(file?.original !== undefined);
+    try {
+      assertEquals([file.size, file.handle.statSync().size, await hashFile(file)], [
+        bytes.length,
+        bytes.length,
+        await digestBytes(bytes),
+      ]);
+      assertEquals(imageOf(file), join(made.folder, "a.efi"));
+    } finally {
+      closeFile(file);
+    }
   }
 });
 

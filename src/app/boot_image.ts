@@ -1,0 +1,283 @@
+import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
+import { nearest } from "../core/nearest.ts";
+import {
+  type Companions,
+  companionsIn,
+  type ComposedUki,
+  composeUki,
+  type ImageWithSections,
+  notComposed,
+  readThinStub,
+  sectionsOf,
+  surroundingsOf,
+} from "../entry/compose_uki.ts";
+import { chooseUkiProfile, type UkiProfile, ukiProfiles } from "../entry/uki.ts";
+import type { HostFacts } from "../host/facts.ts";
+import { describeImage } from "../image/describe.ts";
+import { identifyKernel } from "../image/identify.ts";
+import { resolveCmdline } from "../profile/cmdline/resolve.ts";
+import { resolvePaths } from "../profile/path_variables.ts";
+import type { FileRef, KernelRef, Profile } from "../profile/profile.ts";
+import { sectionPaths } from "../entry/section_path.ts";
+import { closeFile, hashWithParts } from "./files/open_file.ts";
+import { type CapturedFiles, findFile, type ImageFile } from "./image_file.ts";
+import { absolutePath } from "./named_files.ts";
+
+/**
+ * A profile as it is on a host: its paths resolved, and a unified kernel image replaced by the files that it is made of, as
+ * systemd-stub composes them. `captured` are the host's files where the host is captured.
+ */
+export async function profileOn(
+  profile: Profile,
+  facts: HostFacts,
+  captured: CapturedFiles | undefined,
+): Promise<Checked<Profile>> {
+  const resolved = resolvePaths(profile, facts);
+  const { value } = resolved;
+  if (value?.kernel === undefined) return resolved;
+  const kernel = { ...value.kernel, path: absolutePath(value.kernel.path) };
+  const composed = await composedProfile(value, kernel, facts, captured);
+  return { ...composed, diagnostics: [...resolved.diagnostics, ...composed.diagnostics] };
+}
+
+async function composedProfile(
+  profile: Profile,
+  kernel: KernelRef,
+  facts: HostFacts,
+  captured: CapturedFiles | undefined,
+): Promise<Checked<Profile>> {
+  using opened = await openImage(kernel.path, captured);
+  // A file that is missing is reported where all files are opened.
+  if (opened === undefined) return { value: profile, diagnostics: [] };
+  const { file } = opened;
+  const info = identifyKernel(file.source);
+  if (info.kind !== "uki") {
+    if (kernel.profile === undefined) return { value: profile, diagnostics: [] };
+    return failed({
+      code: "conflict",
+      severity: "error",
+      message: `Only a unified kernel image has profiles, and ${kernel.path} is ${describeImage(info)}`,
+      path: ["kernel", "profile"],
+      hint: "Remove `profile`",
+    });
+  }
+  const image = { path: kernel.path, source: file.source, sections: info.sections };
+  const profiles = ukiProfiles(image.source, image.sections);
+  const chosen = kernel.profile === undefined ? profiles[0] : chooseUkiProfile(profiles, kernel.profile);
+  if (kernel.profile !== undefined && chosen === undefined) {
+    return failed(unknownProfile(kernel.path, profiles, kernel.profile));
+  }
+  const thin = thinParts(image);
+  if (thin !== undefined) {
+    const wrong = await pinFault(kernel, file);
+    return wrong === undefined ? withParts(profile, thin, facts) : failed(wrong);
+  }
+  using addons = new DisposableStack();
+  const found: ImageWithSections[] = [];
+  for (const path of companionsOf(kernel.path, captured).addons) {
+    const addon = await openImage(path, captured);
+    const sections = addon === undefined ? undefined : sectionsOf(addons.use(addon).file.source);
+    if (addon !== undefined && sections !== undefined) found.push({ path, source: addon.file.source, sections });
+  }
+  const composed = composeUki(image, chosen, found);
+  if (composed === undefined) return { value: profile, diagnostics: [] };
+  const digests = await partDigests(kernel, file, image);
+  if (digests.kind === "wrong") return failed(digests.diagnostic);
+  const ref = (path: string): FileRef => {
+    const sha256 = digests.of.get(path);
+    return { path, ...(sha256 === undefined ? {} : { sha256 }) };
+  };
+  const parts: Parts = {
+    kernel: ref(composed.kernel),
+    initrd: composed.initrd.map(ref),
+    ...(composed.dtb === undefined ? {} : { dtb: ref(composed.dtb) }),
+    ...(composed.cmdline === undefined ? {} : { cmdline: composed.cmdline }),
+  };
+  const result = withParts(profile, parts, facts);
+  return { ...result, diagnostics: [...passedOver(composed), ...result.diagnostics] };
+}
+
+/** What takes the place of an image in a profile. */
+interface Parts {
+  readonly kernel: FileRef;
+  readonly initrd: readonly FileRef[];
+  readonly dtb?: FileRef;
+  readonly cmdline?: string;
+}
+
+/** The profile with the parts of the image: the profile's own initrds come after, its device tree and text come instead. */
+function withParts(profile: Profile, parts: Parts, facts: HostFacts): Checked<Profile> {
+  const isStated = profile.stated.includes("cmdline");
+  const spec = isStated ? profile.cmdline : { kind: "edit", reuse: "image", remove: [], set: [], append: [] } as const;
+  const { value: text, diagnostics } = spec.kind === "edit" && spec.reuse === "image"
+    ? resolveCmdline(spec, { crash: profile.crash, image: parts.cmdline ?? "" })
+    : { value: undefined, diagnostics: [] };
+  if (hasErrors(diagnostics)) return { value: undefined, diagnostics };
+  if (text?.includes("\ufffd") === true) return failed(notUtf8(parts.kernel.path));
+  const bare = text === "" && !isStated ? [noCmdline(parts.kernel.path)] : [];
+  const dtb = profile.dtb ??
+    (facts.machine === "aarch64" && profile.load !== "kexec_file_load" ? parts.dtb : undefined);
+  return {
+    value: {
+      ...profile,
+      kernel: parts.kernel,
+      initrd: [...parts.initrd, ...profile.initrd],
+      ...(dtb === undefined ? {} : { dtb }),
+      ...(text === undefined
+        ? {}
+        : { cmdline: { kind: "parameters", parameters: text === "" ? [] : [text] } as const }),
+    },
+    diagnostics: [...diagnostics, ...bare],
+  };
+}
+
+/** A stub that names its files, below the root of the partition that it lies on. */
+function thinParts(image: ImageWithSections): Parts | undefined {
+  const { partition } = surroundingsOf(image.path);
+  if (partition === undefined) return undefined;
+  const thin = readThinStub(image, partition);
+  return thin === undefined ? undefined : { kernel: thin.kernel, initrd: [thin.initrd], cmdline: thin.cmdline };
+}
+
+/** The files that the stub would add: those that are there, or that were captured with the image. */
+export function companionsOf(image: string, captured: CapturedFiles | undefined): Companions {
+  const known = captured?.images !== undefined && Object.hasOwn(captured.images, image)
+    ? captured.images[image]
+    : undefined;
+  if (known !== undefined) return known.companions ?? { addons: [], extras: [] };
+  const all = surroundingsOf(image).folders.map((folder) => companionsIn(folder, namesIn(folder)));
+  return { addons: all.flatMap(({ addons }) => addons), extras: all.flatMap(({ extras }) => extras) };
+}
+
+/** What the stub would add to the initrd of an image and kexec does not, by paths. */
+export function notComposedOf(
+  image: string,
+  source: ImageFile["source"],
+  captured: CapturedFiles | undefined,
+): readonly string[] {
+  const sections = sectionsOf(source);
+  return sections === undefined ? [] : notComposed({ path: image, source, sections }, companionsOf(image, captured));
+}
+
+/** The files of a folder; none where it cannot be read, since the stub passes over it as well. */
+function namesIn(folder: string): readonly string[] {
+  try {
+    return Array.from(Deno.readDirSync(folder), ({ name }) => name);
+  } catch {
+    return [];
+  }
+}
+
+/** An image while it is looked at. Undefined: it cannot be opened. */
+async function openImage(
+  path: string,
+  captured: CapturedFiles | undefined,
+): Promise<(Disposable & { readonly file: ImageFile }) | undefined> {
+  const { file } = await findFile(path, captured);
+  if (file === undefined) return undefined;
+  return {
+    file,
+    [Symbol.dispose]: () => {
+      if (file.open !== undefined) closeFile(file.open);
+    },
+  };
+}
+
+/** The digests of an image's sections, where the image is pinned: the pin of the whole holds for each of its parts. */
+async function partDigests(
+  kernel: KernelRef,
+  file: ImageFile,
+  { sections, source }: ImageWithSections,
+): Promise<
+  | { readonly kind: "known"; readonly of: ReadonlyMap<string, string> }
+  | { readonly kind: "wrong"; readonly diagnostic: Diagnostic }
+> {
+  if (kernel.sha256 === undefined) return { kind: "known", of: new Map() };
+  const paths = sectionPaths(kernel.path, source, sections);
+  const found = file.open === undefined
+    ? {
+      whole: await file.digest(),
+      parts: await Promise.all(paths.map(({ section }) => file.digestPart(section.offset, section.size))),
+    }
+    : await hashWithParts(file.open, paths.map(({ section }) => section));
+  if (found.whole !== kernel.sha256) return { kind: "wrong", diagnostic: pinMismatch(kernel, found.whole) };
+  const digests = paths.flatMap(({ path }, index) => {
+    const digest = found.parts[index];
+    return digest === undefined ? [] : [[path, digest] as const];
+  });
+  return { kind: "known", of: new Map(digests) };
+}
+
+async function pinFault(kernel: KernelRef, file: ImageFile): Promise<Diagnostic | undefined> {
+  if (kernel.sha256 === undefined) return undefined;
+  const found = await file.digest();
+  return found === kernel.sha256 ? undefined : pinMismatch(kernel, found);
+}
+
+function failed(diagnostic: Diagnostic): Checked<Profile> {
+  return { value: undefined, diagnostics: [diagnostic] };
+}
+
+function pinMismatch({ path, sha256 }: KernelRef, found: string): Diagnostic {
+  return {
+    code: "digest-mismatch",
+    severity: "error",
+    message: `${path} has the SHA-256 ${found}, not the pinned ${sha256}`,
+    path: ["kernel", "sha256"],
+    hint: "Find out what changed the file; if the change is intended, pin the new digest",
+  };
+}
+
+function unknownProfile(file: string, profiles: readonly UkiProfile[], asked: string): Diagnostic {
+  const names = profiles.map(({ id, index }) => id ?? String(index));
+  const near = nearest(asked, names);
+  return {
+    code: "conflict",
+    severity: "error",
+    message: profiles.length === 0
+      ? `${file} has no profiles, and so none named \`${asked}\``
+      : `${file} has no profile \`${asked}\`; it has ${names.join(", ")}`,
+    path: ["kernel", "profile"],
+    ...(profiles.length === 0
+      ? { hint: "Remove `profile`" }
+      : near === undefined
+      ? {}
+      : { hint: `Did you mean \`${near}\`?` }),
+  };
+}
+
+function notUtf8(kernel: string): Diagnostic {
+  return {
+    code: "uki-part",
+    severity: "error",
+    message: `The command line of the image of ${kernel} is not UTF-8 text`,
+    path: ["kernel"],
+    hint: "State `cmdline`",
+  };
+}
+
+function noCmdline(kernel: string): Diagnostic {
+  return {
+    code: "uki-part",
+    severity: "warning",
+    message: `The image of ${kernel} has no command line: its boot loader gives it one`,
+    path: ["kernel"],
+    hint: "State `cmdline`",
+  };
+}
+
+/** Addons that the stub itself passes over, and device trees that it would choose or apply. */
+function passedOver({ ignored, trees }: ComposedUki): readonly Diagnostic[] {
+  const warning = (message: string): Diagnostic => ({
+    code: "uki-part",
+    severity: "warning",
+    message,
+    path: ["kernel"],
+  });
+  return [
+    ...ignored.map(({ path, why }) => warning(`The addon ${path} is not used: it ${why}`)),
+    ...trees.map((path) =>
+      warning(`${path} is not used: the next kernel gets the running device tree, or that of \`dtb\``)
+    ),
+  ];
+}

@@ -1,0 +1,220 @@
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { captureImages } from "../../src/app/capture_images.ts";
+import { planHost } from "../../src/app/plan_host.ts";
+import { prepareFrom } from "../../src/app/prepare.ts";
+import { readFacts } from "../../src/app/read_facts.ts";
+import { closeFile, hashFile, openFile } from "../../src/app/files/open_file.ts";
+import { EXIT } from "../../src/core/program.ts";
+import { sha256Of } from "../../src/core/sha256.ts";
+import { run } from "../support/run_cli.ts";
+import type { Plan } from "../../src/plan/plan.ts";
+import { defineProfile, type ProfileInput } from "../../src/profile/define.ts";
+import { ascii, bzImage, peFile, type SectionSpec } from "../image/build.ts";
+import { cpioArchive, MODE } from "../vm/cpio.ts";
+
+const HOST = join(import.meta.dirname ?? ".", "../fixtures/hosts/bios-vm.json");
+
+const archive = (path: string): Uint8Array =>
+  cpioArchive([{ path, mode: MODE.file, data: new TextEncoder().encode(path) }]);
+
+const KERNEL = bzImage();
+const INITRD = archive("/init");
+
+const SECTIONS: readonly SectionSpec[] = [
+  { name: ".uname", bytes: ascii("6.1.0-50-amd64") },
+  { name: ".cmdline", bytes: ascii("root=/dev/vda1 ro quiet") },
+  { name: ".initrd", bytes: INITRD },
+  { name: ".linux", bytes: KERNEL },
+];
+
+/** A partition with an image, and files for the stub beside it. */
+function partition(
+  sections: readonly SectionSpec[] = SECTIONS,
+  more: { readonly [path: string]: Uint8Array } = {},
+): { readonly root: string; readonly image: string } & Disposable {
+  const root = Deno.makeTempDirSync({ prefix: "warmboot-esp-" });
+  const files = { "EFI/Linux/a.efi": peFile({ sections }), ...more };
+  for (const [path, bytes] of Object.entries(files)) {
+    Deno.mkdirSync(join(root, path, ".."), { recursive: true });
+    Deno.writeFileSync(join(root, path), bytes);
+  }
+  const image = `${root}/EFI/Linux/a.efi`;
+  return { root, image, [Symbol.dispose]: () => Deno.removeSync(root, { recursive: true }) };
+}
+
+async function planned(
+  input: ProfileInput,
+): Promise<{ readonly plan: Plan | undefined; readonly codes: readonly string[] }> {
+  const { value: profile, diagnostics } = defineProfile(input);
+  assert(profile !== undefined, JSON.stringify(diagnostics));
+  const prepared = await prepareFrom(
+    { kind: "profile", profile, files: [], place: (diagnostic) => diagnostic },
+    readFacts(HOST),
+  );
+  using _prepared = prepared;
+  return { plan: prepared.plan, codes: prepared.diagnostics.map(({ code }) => code) };
+}
+
+for (const load of ["kexec_file_load", "kexec_load"] as const) {
+  Deno.test(`an image is taken whole, by ${load}: kernel, initrds in order, command line, each part with its digest`, async () => {
+    using esp = partition(SECTIONS, {
+      "EFI/Linux/a.efi.extra.d/b.addon.efi": peFile({
+        sections: [{ name: ".cmdline", bytes: ascii("debug") }, { name: ".initrd", bytes: archive("/b") }],
+      }),
+      own: archive("/own"),
+    });
+    const { plan, codes } = await planned({ kernel: esp.image, initrd: `${esp.root}/own`, load });
+    assertEquals(codes, []);
+    const call = plan?.call;
+    assertEquals(call?.cmdline, "root=/dev/vda1 ro quiet debug");
+    const files = call?.syscall === "kexec_load" ? call.files : call === undefined ? [] : [call.kernel, ...call.initrd];
+    assertEquals(files.map(({ path, sha256 }) => [path, sha256]), [
+      [`${esp.image}/.linux`, sha256Of(KERNEL)],
+      [`${esp.image}/.initrd`, sha256Of(INITRD)],
+      [`${esp.image}.extra.d/b.addon.efi/.initrd`, sha256Of(archive("/b"))],
+      [`${esp.root}/own`, sha256Of(archive("/own"))],
+    ]);
+    if (call?.syscall === "kexec_load") {
+      const kernel = call.segments.find(({ name }) => name === "kernel");
+      assert(kernel?.source.kind === "file");
+      assertEquals(kernel.source.path, `${esp.image}/.linux`);
+      assert(kernel.source.offset + kernel.source.length <= KERNEL.length);
+    }
+  });
+}
+
+Deno.test("the command line of an image is edited, replaced, or that of a profile", async () => {
+  const profile = (text: string): SectionSpec => ({ name: ".profile", bytes: ascii(text) });
+  using esp = partition([...SECTIONS, profile("ID=main"), profile("ID=rescue"), {
+    name: ".cmdline",
+    bytes: ascii("single"),
+  }]);
+  const cmdlineOf = async (input: ProfileInput) => (await planned({ ...input })).plan?.call.cmdline;
+  const kernel = esp.image;
+  assertEquals(
+    await cmdlineOf({ kernel, cmdline: { reuse: "image", remove: "quiet", set: "root=/dev/vdb", append: "debug" } }),
+    "root=/dev/vdb ro debug",
+  );
+  assertEquals(await cmdlineOf({ kernel, cmdline: "other" }), "other");
+  assertEquals(await cmdlineOf({ kernel: { path: kernel, profile: "rescue" } }), "single");
+  assertEquals(await cmdlineOf({ kernel: { path: kernel, profile: 1 } }), "single");
+  assertEquals(await cmdlineOf({ kernel: { path: kernel, profile: "@0" } }), "root=/dev/vda1 ro quiet");
+  assertEquals(await planned({ kernel: { path: kernel, profile: "rescues" } }), {
+    plan: undefined,
+    codes: ["conflict"],
+  });
+});
+
+Deno.test("what only an image has is an error with another kernel", async () => {
+  using esp = partition(SECTIONS, { vmlinuz: KERNEL });
+  const kernel = `${esp.root}/vmlinuz`;
+  assertEquals(await planned({ kernel: { path: kernel, profile: "1" } }), { plan: undefined, codes: ["conflict"] });
+  assertEquals(await planned({ kernel, cmdline: { reuse: "image" } }), { plan: undefined, codes: ["conflict"] });
+});
+
+Deno.test("the pin of an image is that of the whole file, and holds for its parts", async () => {
+  using esp = partition();
+  const sha256 = sha256Of(Deno.readFileSync(esp.image));
+  const { plan } = await planned({ kernel: { path: esp.image, sha256 } });
+  assertEquals(
+    plan?.checks.filter(({ rule }) => rule === "pinned-digest").map(({ status, message }) => `${status} ${message}`),
+    ["pass 2 files have their pinned digests"],
+  );
+  assertEquals(await planned({ kernel: { path: esp.image, sha256: "0".repeat(64) } }), {
+    plan: undefined,
+    codes: ["digest-mismatch"],
+  });
+});
+
+Deno.test("what the stub would add to the initrd is named, and an image without a command line is", async () => {
+  using esp = partition([{ name: ".linux", bytes: KERNEL }, { name: ".pcrsig", bytes: ascii("{}") }], {
+    "loader/credentials/x.cred": ascii("x"),
+  });
+  const { plan, codes } = await planned({ kernel: esp.image });
+  assertEquals(codes, ["uki-part"]);
+  const extras = plan?.checks.find(({ rule }) => rule === "uki-extras");
+  assertEquals([extras?.status, extras?.message], [
+    "warn",
+    `The initrd lacks what systemd-stub would put into /.extra: ${esp.image}/.pcrsig, ${esp.root}/loader/credentials/x.cred`,
+  ]);
+  assertEquals((await planned({ kernel: esp.image, cmdline: "ro" })).codes, []);
+});
+
+Deno.test("a stub that names its files by path and digest boots these, held to the digests", async () => {
+  const digest = (bytes: Uint8Array): Uint8Array => Uint8Array.fromHex(sha256Of(bytes));
+  using esp = partition([
+    { name: ".linux", bytes: ascii("\\EFI\\nixos\\kernel.efi") },
+    { name: ".linuxh", bytes: digest(KERNEL) },
+    { name: ".initrd", bytes: ascii("\\EFI\\nixos\\initrd.efi") },
+    { name: ".initrdh", bytes: digest(archive("/other")) },
+    { name: ".cmdline", bytes: ascii("init=/nix/store/init") },
+  ], { "EFI/nixos/kernel.efi": KERNEL, "EFI/nixos/initrd.efi": INITRD });
+  const { plan } = await planned({ kernel: esp.image });
+  assertEquals(plan?.call.cmdline, "init=/nix/store/init");
+  assertEquals(
+    plan?.checks.filter(({ status }) => status === "fail").map(({ rule, message }) => [rule, message.split(" ")[0]]),
+    [["pinned-digest", `${esp.root}/EFI/nixos/initrd.efi`]],
+  );
+});
+
+Deno.test("a plan from a capture is, byte for byte, the plan made with the image at hand", async () => {
+  using esp = partition([...SECTIONS, { name: ".pcrsig", bytes: ascii("{}") }], {
+    "loader/addons/g.addon.efi": peFile({ sections: [{ name: ".cmdline", bytes: ascii("g=1") }] }),
+    "EFI/Linux/a.efi.extra.d/x.cred": ascii("x"),
+  });
+  const path = `${esp.root}/p.yaml`;
+  for (const load of ["kexec_file_load", "kexec_load"] as const) {
+    const input = {
+      kernel: { path: esp.image, sha256: sha256Of(Deno.readFileSync(esp.image)) },
+      load,
+      name: "p",
+    };
+    Deno.writeTextFileSync(
+      path,
+      `version: 1\n${JSON.stringify(input).slice(1, -1)}\n`.replaceAll(',"', '\n"').replaceAll('":', '": '),
+    );
+    Deno.writeTextFileSync(
+      path,
+      `version: 1\nkernel: { path: ${input.kernel.path}, sha256: ${input.kernel.sha256} }\nload: ${load}\n`,
+    );
+    const facts = readFacts(HOST);
+    assert(facts.facts !== undefined);
+    const { images, diagnostics } = await captureImages([path], facts.facts);
+    assertEquals(diagnostics, []);
+    const { plan } = await planned(input);
+    const { value: profile } = defineProfile(input);
+    assert(profile !== undefined && plan !== undefined);
+    Deno.renameSync(esp.image, `${esp.image}.away`);
+    const capture = { ...JSON.parse(Deno.readTextFileSync(HOST)), images };
+    const { value, diagnostics: offline } = await planHost(profile, { facts: capture });
+    Deno.renameSync(`${esp.image}.away`, esp.image);
+    assertEquals(offline, []);
+    assertEquals(value, plan);
+  }
+});
+
+Deno.test("a section is opened by its path, hashed and read within its bounds, and a missing one is named", async () => {
+  using esp = partition();
+  const { value: open } = openFile(`${esp.image}/.initrd`);
+  assert(open !== undefined);
+  assertEquals([open.size, await hashFile(open)], [INITRD.length, sha256Of(INITRD)]);
+  assertEquals(open.read(INITRD.length - 2, 10).length, 2);
+  assertEquals(open.read(INITRD.length + 5, 10).length, 0);
+  closeFile(open);
+  assertEquals(openFile(`${esp.image}/.ucode`).diagnostics.map(({ code, message }) => [code, message]), [
+    ["file-missing", `${esp.image} has no section \`.ucode\``],
+  ]);
+  assertEquals(openFile(`${HOST}/.linux`).diagnostics.map(({ code }) => code), ["file-missing"]);
+});
+
+Deno.test("a plan is stored, but not over the image that it is made of", async () => {
+  using esp = partition();
+  const profile = `${esp.root}/p.yaml`;
+  Deno.writeTextFileSync(profile, `version: 1\nkernel: ${esp.image}\n`);
+  const plan = (out: string) => run(["plan", profile, "--facts", HOST, "--out", out]);
+  assertEquals((await plan(`${esp.root}/plan.json`)).code, EXIT.ok.code);
+  const before = Deno.readFileSync(esp.image);
+  const { code, stderr } = await plan(esp.image);
+  assertEquals([code, Deno.readFileSync(esp.image)], [EXIT.usage.code, before], stderr);
+});
