@@ -243,6 +243,7 @@ export type {
   Checksum,
   CmdlineSpec,
   FileRef,
+  KernelRef,
   LoadChoice,
   Profile,
   ReleaseBound,
