@@ -112,6 +112,7 @@ export {
   type DeviceTree,
   type DeviceTreeFault,
   parseDeviceTree,
+  type ParsedTree,
   type Reservation,
 } from "./src/formats/fdt.ts";
 export {
@@ -146,7 +147,7 @@ export type {
 export { diffSchema } from "./src/diff/diff_shape.ts";
 export { type RunningHost, runningSide, type Side } from "./src/diff/side.ts";
 export type { RandomPart } from "./src/arch/segment.ts";
-export { describeVmlinux } from "./src/arch/x86_64/vmlinux.ts";
+export { type DescribedVmlinux, describeVmlinux, type VmlinuxFault } from "./src/arch/x86_64/vmlinux.ts";
 export {
   type Capture,
   CAPTURE_FORMAT,
@@ -263,4 +264,4 @@ export type { InitrdContent, KernelContent, Program, WholeInitrd } from "./src/h
 export type { Packing } from "./src/formats/unpacked.ts";
 export type { PeSection } from "./src/formats/pe.ts";
 export type { Diagnosis, Refusal } from "./src/syscall/errors/cause.ts";
-export type { IdentifiedFile, Images, InitrdFile, InnerImage, KernelFile } from "./src/image/boot_files.ts";
+export type { FoundInner, IdentifiedFile, Images, InitrdFile, InnerImage, KernelFile } from "./src/image/boot_files.ts";

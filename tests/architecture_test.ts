@@ -88,6 +88,14 @@ Deno.test("libc opens a library, and the codecs do; nothing else", () => {
   ]);
 });
 
+Deno.test("a result and a fault differ in their `kind`: none is recognised by a field that the other lacks", () => {
+  const wrong = FILES.flatMap(({ path, text }) =>
+    [...code(text).matchAll(/"(?:why|fault|failed|failure|problem|reason|diagnostic|value|ok)" in \w+/g)]
+      .map(([test]) => `${path}: ${test}`)
+  );
+  assertEquals(wrong, []);
+});
+
 Deno.test("the parts that say the version agree", () => {
   const version = /VERSION = "([^"]+)"/.exec(Deno.readTextFileSync(join(ROOT, "src/core/program.ts")))?.[1];
   const configs = ["deno.json", "jsr.json"].map((file) => JSON.parse(Deno.readTextFileSync(join(ROOT, file))));

@@ -91,7 +91,7 @@ Deno.test("examples/gitops: the unit loads a profile that is in the repository, 
   const command = COMMANDS.find((each) => each.name === name);
   assert(command !== undefined);
   const invocation = parseInvocation(command, args);
-  assert("words" in invocation);
+  assert(invocation.kind === "invocation");
   const profile = invocation.words[0]?.replace("/srv/boot", EXAMPLE) ?? "";
   assert(Deno.statSync(profile).isFile);
 });

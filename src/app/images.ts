@@ -1,5 +1,5 @@
 import type { ByteSource } from "../core/bytes.ts";
-import { type DeviceTree, type DeviceTreeFault, parseDeviceTree } from "../formats/fdt.ts";
+import { parseDeviceTree, type ParsedTree } from "../formats/fdt.ts";
 import type { Diagnostic, Path } from "../core/diagnostic.ts";
 import { closeFile, type OpenFile } from "./files/open_file.ts";
 import { identifyKernel } from "../image/identify.ts";
@@ -35,8 +35,8 @@ export interface OpenImages extends Disposable {
 /** Far more than any device tree: arm64 kernels take 2 MiB. */
 const TREE_MAX = 16 << 20;
 
-function readTree(source: ByteSource): DeviceTree | DeviceTreeFault {
-  if (source.size > TREE_MAX) return { why: "is far larger than any" };
+function readTree(source: ByteSource): ParsedTree {
+  if (source.size > TREE_MAX) return { kind: "fault", why: "is far larger than any" };
   return parseDeviceTree(source.read(0, source.size));
 }
 

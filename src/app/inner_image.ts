@@ -10,11 +10,11 @@ import { packedImage, UNPACKED_KERNEL_MAX } from "../image/payload.ts";
 import { unpackBytes } from "../formats/unpacked.ts";
 import type { ImageFile } from "./image_file.ts";
 import type { MemoryBudget } from "./memory_limit.ts";
-import type { KernelFile } from "../image/boot_files.ts";
+import type { FoundInner } from "../image/boot_files.ts";
 
 /** The image that a packed kernel file holds, and its bytes where the file is here. */
 export interface UnpackedInner {
-  readonly inner: NonNullable<KernelFile["inner"]>;
+  readonly inner: FoundInner;
   readonly bytes?: Uint8Array;
 }
 
@@ -51,17 +51,17 @@ export async function unpackInner(
       const inside = identifyKernel(memorySource(bytes));
       if (inside.kind !== "arm64-image") return fault(`it unpacks to ${describeImage(inside)}, not to an arm64 Image`);
       const info = withBanner(inside, findBanner(memorySource(bytes)));
-      return { inner: { info, size: bytes.length, sha256: await digestBytes(bytes) }, bytes };
+      return { inner: { kind: "image", image: { info, size: bytes.length, sha256: await digestBytes(bytes) } }, bytes };
     }
   }
 }
 
 /** What a capture is to hold of an image inside of a file: its header, and its digest. */
 export function captureInner({ inner, bytes }: UnpackedInner): CapturedImage["unpacked"] {
-  if ("why" in inner || bytes === undefined) return undefined;
+  if (inner.kind === "fault" || bytes === undefined) return undefined;
   const noted = notedSource(memorySource(bytes));
   identifyKernel(noted.source);
-  const { size, sha256, info: { versionString: banner } } = inner;
+  const { size, sha256, info: { versionString: banner } } = inner.image;
   return { size, sha256, ranges: noted.ranges(), ...(banner === undefined ? {} : { banner }) };
 }
 
@@ -76,10 +76,10 @@ function capturedInner(
   const { source, isComplete } = replayedSource({ size, sha256, ranges, parts: [] });
   const info = identifyKernel(source);
   return info.kind === "arm64-image" && isComplete()
-    ? { inner: { info: withBanner(info, banner), size, sha256 } }
+    ? { inner: { kind: "image", image: { info: withBanner(info, banner), size, sha256 } } }
     : undefined;
 }
 
 function fault(why: string): UnpackedInner {
-  return { inner: { why } };
+  return { inner: { kind: "fault", why } };
 }

@@ -1,4 +1,4 @@
-import type { Diagnostic } from "../core/diagnostic.ts";
+import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { nearest } from "../core/nearest.ts";
 import { openProblem } from "./files/open_file.ts";
 import type { DropIns, LayerFile, LayerReader } from "../profile/layers.ts";
@@ -48,22 +48,24 @@ export function dropInsOf(folders: readonly string[]): DropIns {
   return { files: unmasked(listed), diagnostics };
 }
 
-/** Where a profile of a name is, and its drop-ins; or why there is none. */
-export type FoundProfile =
-  | { readonly path: string; readonly dropIns: DropIns }
-  | { readonly diagnostic: Diagnostic };
+/** Where a profile of a name is, and its drop-ins. */
+export interface FoundProfile {
+  readonly path: string;
+  readonly dropIns?: DropIns;
+}
 
-/** Looks a profile up by its name. */
-export function findProfile(name: string, roots: readonly string[] = PROFILE_ROOTS): FoundProfile {
+/** Looks a profile up by its name. Errors: `profile-missing`, `profile-masked`, `file-unreadable`. */
+export function findProfile(name: string, roots: readonly string[] = PROFILE_ROOTS): Checked<FoundProfile> {
   const file = `${name}${PROFILE_ENDING}`;
   const listings = roots.map(listFolder);
   const refused = listings.find(({ problem }) => problem !== undefined)?.problem;
-  if (refused !== undefined) return { diagnostic: refused };
+  if (refused !== undefined) return { value: undefined, diagnostics: [refused] };
   const files = listings.flatMap((listing) => listing.files);
   const found = files.find(({ path }) => path.endsWith(`/${file}`));
-  if (found === undefined) return { diagnostic: unknownProfile(name, roots, files) };
-  if (found.isMask) return { diagnostic: maskedProfile(name, found.path) };
-  return { path: found.path, dropIns: dropInsOf(roots.map((root) => `${root}/${file}.d`)) };
+  if (found === undefined) return { value: undefined, diagnostics: [unknownProfile(name, roots, files)] };
+  if (found.isMask) return { value: undefined, diagnostics: [maskedProfile(name, found.path)] };
+  const dropIns = dropInsOf(roots.map((root) => `${root}/${file}.d`));
+  return { value: { path: found.path, dropIns }, diagnostics: [] };
 }
 
 function listFolder(folder: string): { readonly files: readonly Listed[]; readonly problem?: Diagnostic } {

@@ -1,11 +1,11 @@
-import type { Diagnostic } from "../core/diagnostic.ts";
+import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { type Capture, collect, parseCapture } from "../host/capture.ts";
 import { decodeFacts } from "../host/decode_facts.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { liveReader } from "../host/live.ts";
 import type { CapturedFiles } from "./image_file.ts";
 import { FACTS_LIMIT, readWhole } from "./files/read_whole.ts";
-import { type DocumentFault, documentProblem, ownDocument } from "./read_plan.ts";
+import { documentProblem, ownDocument } from "./read_plan.ts";
 
 /** What is known of a host. */
 export interface ReadFacts {
@@ -38,20 +38,20 @@ function captureFrom(path: string, diagnostics: Diagnostic[]): Capture | undefin
   const read = readWhole(path, FACTS_LIMIT);
   diagnostics.push(...read.diagnostics);
   if (read.bytes === undefined) return undefined;
-  const json = captureJson(read.bytes);
-  if (typeof json !== "string") {
-    diagnostics.push(documentProblem(json, "capture", read.name));
-    return undefined;
-  }
-  const parsed = parseCapture(json, read.name);
+  const json = captureJson(read.bytes, read.name);
+  diagnostics.push(...json.diagnostics);
+  if (json.value === undefined) return undefined;
+  const parsed = parseCapture(json.value, read.name);
   diagnostics.push(...parsed.diagnostics);
   return parsed.value;
 }
 
 /** The JSON of a capture, which may be the YAML of `facts -o yaml`. Of anything else the text, which the decoder refuses. */
-function captureJson(bytes: Uint8Array): string | DocumentFault {
+function captureJson(bytes: Uint8Array, file: string): Checked<string> {
   const text = new TextDecoder().decode(bytes);
   const own = /^\s*\{/.test(text) ? undefined : ownDocument(bytes);
-  if (own === undefined) return text;
-  return "error" in own ? own.error : JSON.stringify(own.value, undefined, 2);
+  if (own === undefined) return { value: text, diagnostics: [] };
+  return own.kind === "damaged"
+    ? { value: undefined, diagnostics: [documentProblem(own.fault, "capture", file)] }
+    : { value: JSON.stringify(own.value, undefined, 2), diagnostics: [] };
 }

@@ -7,10 +7,10 @@ import { sourceOf } from "../profile/locate.ts";
 import type { Plan } from "../plan/plan.ts";
 import { decodePlan } from "../plan/plan_shape.ts";
 
-/** A document that warmboot itself writes, recognised by its `format`; with `error` where it cannot be parsed. */
+/** A document that warmboot itself writes, recognised by its `format`; damaged where it cannot be parsed. */
 export type OwnDocument =
-  | { readonly format: string; readonly value: unknown }
-  | { readonly format: string; readonly error: DocumentFault };
+  | { readonly kind: "document"; readonly format: string; readonly value: unknown }
+  | { readonly kind: "damaged"; readonly format: string; readonly fault: DocumentFault };
 
 /** Why a document of warmboot's cannot be parsed. */
 export interface DocumentFault {
@@ -29,21 +29,25 @@ export function ownDocument(bytes: Uint8Array): OwnDocument | undefined {
   const written = FORMAT.exec(text)?.[1];
   if (written === undefined) return undefined;
   const read = /^\s*\{/.test(text) ? readJson(text) : readYaml(text);
-  if ("fault" in read) {
+  if (read.kind === "damaged") {
     // A profile that merely quotes the format is recognised by its key `version`.
-    return /^version\s*:/m.test(text) ? undefined : { format: written, error: read.fault };
+    return /^version\s*:/m.test(text) ? undefined : { kind: "damaged", format: written, fault: read.fault };
   }
   const format = isMap(read.value) ? read.value.format : undefined;
-  return typeof format === "string" && format.startsWith("warmboot.") ? { format, value: read.value } : undefined;
+  return typeof format === "string" && format.startsWith("warmboot.")
+    ? { kind: "document", format, value: read.value }
+    : undefined;
 }
 
-type ReadText = { readonly value: unknown } | { readonly fault: DocumentFault };
+type ReadText =
+  | { readonly kind: "value"; readonly value: unknown }
+  | { readonly kind: "damaged"; readonly fault: DocumentFault };
 
 function readJson(text: string): ReadText {
   try {
-    return { value: parseJson(text) };
+    return { kind: "value", value: parseJson(text) };
   } catch (error) {
-    return { fault: { code: "wrong-type", message: reasonOf(error), position: START } };
+    return damagedText({ code: "wrong-type", message: reasonOf(error), position: START });
   }
 }
 
@@ -53,25 +57,31 @@ const START: Position = { file: "", line: 1, column: 1, length: 1 };
 function readYaml(text: string): ReadText {
   if (text.length > MAX_BYTES) {
     const message = `it is YAML of more than ${formatSize(MAX_BYTES)}; write it with -o json`;
-    return { fault: { code: "too-large", message, position: START } };
+    return damagedText({ code: "too-large", message, position: START });
   }
   const source = sourceOf(text, "");
   const tree = source.tree();
-  if ("fault" in tree) {
+  if (tree.kind === "fault") {
     const { kind, reason, offset } = tree.fault;
     const code = kind === "excess" ? "too-complex" : "wrong-type";
-    return { fault: { code, message: reason, position: source.at(offset, 1) } };
+    return damagedText({ code, message: reason, position: source.at(offset, 1) });
   }
   try {
     const value = parse(text, { schema: "json" });
     const excess = excessOf(value);
-    if (excess === undefined) return { value };
-    return {
-      fault: { code: "too-complex", message: excess.message, position: source.locate(excess.path, "value") },
-    };
+    if (excess === undefined) return { kind: "value", value };
+    return damagedText({
+      code: "too-complex",
+      message: excess.message,
+      position: source.locate(excess.path, "value"),
+    });
   } catch (error) {
-    return { fault: { code: "wrong-type", message: reasonOf(error), position: START } };
+    return damagedText({ code: "wrong-type", message: reasonOf(error), position: START });
   }
+}
+
+function damagedText(fault: DocumentFault): ReadText {
+  return { kind: "damaged", fault };
 }
 
 /** That a document cannot be parsed, as a diagnostic about its file. */
@@ -146,8 +156,8 @@ export function readOwn(bytes: Uint8Array, file: string, plansWelcome: boolean):
     const message = `This is ${what}, not ${plansWelcome ? "a profile or a plan" : "a profile"}`;
     return { value: undefined, diagnostics: [{ code: "wrong-type", severity: "error", message, position, hint }] };
   }
-  if ("error" in own) {
-    return { value: undefined, diagnostics: [documentProblem(own.error, "plan", file)] };
+  if (own.kind === "damaged") {
+    return { value: undefined, diagnostics: [documentProblem(own.fault, "plan", file)] };
   }
   const diagnostics: Diagnostic[] = [];
   const hint = "Do not write a plan by hand: create it with warmboot plan PROFILE --out FILE";

@@ -20,12 +20,14 @@ export interface NamedFile {
 
 /** Reads what a word names: the profile of that name, or a file by its path. */
 export function readNamed(word: string, limit: InputLimit): NamedFile {
-  const found = isProfileName(word) ? findProfile(word) : { path: word };
-  if ("diagnostic" in found) return { name: word, id: word, diagnostics: [found.diagnostic] };
+  const { value: found, diagnostics } = isProfileName(word)
+    ? findProfile(word)
+    : { value: { path: word }, diagnostics: [] };
+  if (found === undefined) return { name: word, id: word, diagnostics };
   const read = readWhole(found.path, limit);
   // A stream has no folder beside it.
   const none = read.name !== found.path ? { dropIns: { files: [], diagnostics: [] } } : {};
-  const dropIns = "dropIns" in found ? { dropIns: found.dropIns } : none;
+  const dropIns = found.dropIns === undefined ? none : { dropIns: found.dropIns };
   return { ...read, ...dropIns, id: word === STDIO ? word : fileId(found.path) };
 }
 

@@ -1,5 +1,5 @@
 import { describeVmlinux } from "../arch/x86_64/vmlinux.ts";
-import type { Diagnostic } from "../core/diagnostic.ts";
+import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { formatSize } from "../core/number.ts";
 import type { OpenFile } from "./files/open_file.ts";
 import type { Vmlinux } from "../image/image.ts";
@@ -42,10 +42,11 @@ export async function unpackImages(
   const budget = opened.budget ?? memoryBudget(limit.value ?? 0);
   if (wanted.kernel && kernel !== undefined) {
     const unpacked = await unpackKernel(kernel, opened.files, budget, cache);
-    if ("code" in unpacked) diagnostics.push({ ...unpacked, path: ["predecompress"] });
-    else {
-      contents.set(kernel.path, unpacked.bytes);
-      kernel = { ...kernel, unpacked: { ...unpacked.vmlinux, size: unpacked.bytes.length } };
+    diagnostics.push(...unpacked.diagnostics.map((each) => ({ ...each, path: ["predecompress"] })));
+    if (unpacked.value !== undefined) {
+      const { bytes, vmlinux } = unpacked.value;
+      contents.set(kernel.path, bytes);
+      kernel = { ...kernel, unpacked: { ...vmlinux, size: bytes.length } };
     }
   }
   const initrd: InitrdFile[] = [];
@@ -71,7 +72,7 @@ async function unpackKernel(
   files: readonly OpenFile[],
   budget: MemoryBudget,
   cache: UnpackedCache,
-): Promise<{ readonly bytes: Uint8Array; readonly vmlinux: Vmlinux } | Diagnostic> {
+): Promise<Checked<{ readonly bytes: Uint8Array; readonly vmlinux: Vmlinux }>> {
   const open = files.find(({ path }) => path === file.path);
   if (open === undefined) return notHere(file.path);
   const { info } = file;
@@ -84,31 +85,35 @@ async function unpackKernel(
   }
   if (!budget.take(size * KERNEL_COPIES)) return tooLarge(file.path, size, budget);
   const kept = await cache.find(file.sha256);
-  const bytes = kept ?? await unpackPayload(open, payload);
-  if ("code" in bytes) return bytes;
-  const vmlinux = describeVmlinux(bytes);
-  if ("why" in vmlinux) return damaged(`${file.path} cannot be placed unpacked: the kernel ${vmlinux.why}`);
+  const { value: bytes, diagnostics } = kept === undefined
+    ? await unpackPayload(open, payload)
+    : { value: kept, diagnostics: [] };
+  if (bytes === undefined) return { value: undefined, diagnostics };
+  const described = describeVmlinux(bytes);
+  if (described.kind === "fault") {
+    return damaged(`${file.path} cannot be placed unpacked: the kernel ${described.why}`);
+  }
   if (kept === undefined) await cache.keep(file.sha256, bytes);
-  return { bytes, vmlinux };
+  return { value: { bytes, vmlinux: described.vmlinux }, diagnostics };
 }
 
 /** An unpacked kernel is in memory twice: as it was linked, and with its relocations applied. */
 const KERNEL_COPIES = 2;
 
-function tooLarge(path: string, size: number, { limit, left }: MemoryBudget): Diagnostic {
-  return {
+function tooLarge(path: string, size: number, { limit, left }: MemoryBudget): Checked<never> {
+  return refused({
     code: "memory-short",
     severity: "error",
     message: `The kernel of ${path} unpacks to ${formatSize(size)}, in memory ${KERNEL_COPIES} times, and ` +
       `${formatSize(left())} of ${formatSize(limit)} are left for that`,
     hint: `Free memory, raise ${MEMORY_LIMIT_VARIABLE} if it is set, or omit \`predecompress\``,
-  };
+  });
 }
 
 async function unpackPayload(
   file: OpenFile,
   { offset, length, packing, size }: KernelPayload,
-): Promise<Uint8Array | Diagnostic> {
+): Promise<Checked<Uint8Array>> {
   using codecs = await openCodecs();
   const stream = { packing, source: file, offset, end: offset + length };
   const result = await unpackBytes(codecs, stream, { most: size, size });
@@ -129,7 +134,7 @@ async function unpackPayload(
     case "too-large":
       return damaged(`The ${packing} payload of ${file.path} unpacks to more than the ${size} bytes that it states`);
     case "unpacked":
-      if (result.bytes.length === size) return result.bytes;
+      if (result.bytes.length === size) return { value: result.bytes, diagnostics: [] };
       return damaged(
         `The ${packing} payload of ${file.path} unpacks to ${result.bytes.length} bytes, and states ${size}`,
       );
@@ -173,24 +178,28 @@ async function unpackInitrd(
   return { kind: "kept", why: content.kind === "damaged" ? `it ${content.why}` : "it changed while it was read" };
 }
 
-function codecMissing(message: string, hint: string): Diagnostic {
-  return { code: "codec-missing", severity: "error", message, hint };
+function refused(diagnostic: Diagnostic): Checked<never> {
+  return { value: undefined, diagnostics: [diagnostic] };
 }
 
-function damaged(message: string): Diagnostic {
-  return {
+function codecMissing(message: string, hint: string): Checked<never> {
+  return refused({ code: "codec-missing", severity: "error", message, hint });
+}
+
+function damaged(message: string): Checked<never> {
+  return refused({
     code: "payload-damaged",
     severity: "error",
     message,
     hint: "Install the kernel again, and compare its checksum; a kernel that is damaged does not boot either way",
-  };
+  });
 }
 
-function notHere(path: string): Diagnostic {
-  return {
+function notHere(path: string): Checked<never> {
+  return refused({
     code: "image-not-captured",
     severity: "error",
     message: `The capture has ${path}, but not what it unpacks to`,
     hint: "Plan on the host itself, or without `predecompress`",
-  };
+  });
 }

@@ -10,6 +10,11 @@ export interface UsageProblem {
   readonly unknown?: string;
 }
 
+/** What a command line says; or every mistake in it. */
+export type ParsedArguments =
+  | Invocation & { readonly kind: "invocation" }
+  | { readonly kind: "problems"; readonly problems: readonly UsageProblem[] };
+
 /** What the parser of arguments needs to know about a command. */
 export type Grammar = Pick<Command, "name" | "usage" | "words" | "options">;
 
@@ -33,7 +38,7 @@ export function leadingArguments(args: readonly string[]): number {
 }
 
 /** Reads the arguments after a command's name. Reports every problem, in the order of the command line. */
-export function parseInvocation(command: Grammar, args: readonly string[]): Invocation | readonly UsageProblem[] {
+export function parseInvocation(command: Grammar, args: readonly string[]): ParsedArguments {
   const options = [...command.options, ...GLOBAL_OPTIONS];
   const { words, given, problems } = readArguments(args, options);
   const read: { [name: string]: string | true } = {};
@@ -47,7 +52,7 @@ export function parseInvocation(command: Grammar, args: readonly string[]): Invo
   }
   const helpOnly = read.help === true || read.version === true;
   if (!helpOnly) problems.push(...wordProblems(command, words));
-  return problems.length > 0 ? problems : { words, options: read };
+  return problems.length > 0 ? { kind: "problems", problems } : { kind: "invocation", words, options: read };
 }
 
 interface Arguments {

@@ -78,11 +78,11 @@ function readFromStdin({ words, options }: Invocation): readonly string[] {
   return [...words, ...values].filter(isStdin);
 }
 
-/** The arguments as a grammar reads them; undefined after telling what is wrong with them. */
+/** The arguments as a grammar reads them; undefined after reporting what is wrong with them. */
 function understood(grammar: Grammar, args: readonly string[], ports: Ports): Invocation | undefined {
   const invocation = parseInvocation(grammar, args);
-  if ("words" in invocation) return invocation;
-  for (const { message, hint, unknown } of invocation) {
+  if (invocation.kind === "invocation") return invocation;
+  for (const { message, hint, unknown } of invocation.problems) {
     const owners = unknown === undefined ? [] : commandsWith(unknown);
     complain(message, owners.length === 0 ? hint : `It is an option of ${owners.join(" and ")}`, ports);
   }

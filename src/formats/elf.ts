@@ -87,9 +87,12 @@ export function readElfHeader(head: Fields): ElfFile | ElfFault | undefined {
 }
 
 /** Reads the program headers of a file whose header was read. */
-export function readProgramHeaders(source: ByteSource, elf: ElfFile): readonly ElfProgramHeader[] | ElfFault {
+export function readProgramHeaders(
+  source: ByteSource,
+  elf: ElfFile,
+): { readonly kind: "headers"; readonly headers: readonly ElfProgramHeader[] } | ElfFault {
   const { offset, count, entrySize } = elf.table;
-  if (count === 0) return [];
+  if (count === 0) return { kind: "headers", headers: [] };
   const { program } = CLASSES[elf.bits];
   if (entrySize !== program.size) {
     return { kind: "damaged-elf", why: `its program headers have ${entrySize} bytes each, not ${program.size}` };
@@ -97,7 +100,7 @@ export function readProgramHeaders(source: ByteSource, elf: ElfFile): readonly E
   const end = offset + BigInt(count * entrySize);
   if (end > BigInt(source.size)) return { kind: "cut-elf", wanted: end };
   const table = source.read(Number(offset), count * program.size);
-  return Array.from({ length: Math.floor(table.length / program.size) }, (_, index) => {
+  const headers = Array.from({ length: Math.floor(table.length / program.size) }, (_, index) => {
     const bytes = table.subarray(index * program.size, (index + 1) * program.size);
     const fields = orderedFields(bytes, elf.bits, elf.littleEndian);
     return {
@@ -110,6 +113,7 @@ export function readProgramHeaders(source: ByteSource, elf: ElfFile): readonly E
       align: fields.word(program.align),
     };
   });
+  return { kind: "headers", headers };
 }
 
 /** Reads fields in the file's byte order; a word has the size of an address. */

@@ -36,8 +36,15 @@ export interface DeviceProperty {
   readonly value: Uint8Array;
 }
 
-/** Why bytes are not a device tree; completes "the device tree …". */
+/** What reading a blob gives. */
+export type ParsedTree =
+  | { readonly kind: "tree"; readonly tree: DeviceTree }
+  | DeviceTreeFault;
+
+/** Why bytes are not a device tree. */
 export interface DeviceTreeFault {
+  /** Not a tree. */
+  readonly kind: "fault";
   /** Completes "the device tree …". */
   readonly why: string;
 }
@@ -54,6 +61,7 @@ const DEPTH_MAX = 64;
 
 /** Where the blocks of a blob lie; offsets, bytes. */
 interface Blocks {
+  readonly kind: "blocks";
   readonly reservations: number;
   readonly struct: number;
   readonly structEnd: number;
@@ -62,41 +70,46 @@ interface Blocks {
   readonly bootCpu: number;
 }
 
+function fault(why: string): DeviceTreeFault {
+  return { kind: "fault", why };
+}
+
 /** Reads the header, and compares it with the bytes. What follows the blocks may be missing: it is room for edits. */
 function blocksOf(view: DataView): Blocks | DeviceTreeFault {
   const size = view.byteLength;
-  if (size < HEADER_SIZE || view.getUint32(0) !== MAGIC) return { why: "has no header that begins with 0xd00dfeed" };
+  if (size < HEADER_SIZE || view.getUint32(0) !== MAGIC) return fault("has no header that begins with 0xd00dfeed");
   const [version, compatible] = [view.getUint32(20), view.getUint32(24)];
   if (version < LAST_COMPATIBLE || compatible > VERSION) {
-    return { why: `has version ${version}, compatible with ${compatible}, and 16 and 17 are known` };
+    return fault(`has version ${version}, compatible with ${compatible}, and 16 and 17 are known`);
   }
   const [struct, strings, reservations] = [view.getUint32(8), view.getUint32(12), view.getUint32(16)];
   const structEnd = version >= 17 ? struct + view.getUint32(36) : strings > struct ? strings : size;
   const stringsEnd = strings + view.getUint32(32);
   if (struct % 4 !== 0 || struct < HEADER_SIZE || structEnd > size || stringsEnd > size || reservations % 8 !== 0) {
-    return { why: "has a header whose blocks do not lie in it" };
+    return fault("has a header whose blocks do not lie in it");
   }
-  return { reservations, struct, structEnd, strings, stringsEnd, bootCpu: view.getUint32(28) };
+  return { kind: "blocks", reservations, struct, structEnd, strings, stringsEnd, bootCpu: view.getUint32(28) };
 }
 
-/** How many bytes of a blob mean something; undefined for what is none. */
+/** How many bytes of a blob mean something; undefined for what is not a device tree. */
 export function usedSize(bytes: Uint8Array): number | undefined {
   const view = viewOf(bytes);
   const blocks = blocksOf(view);
-  if ("why" in blocks) return undefined;
+  if (blocks.kind === "fault") return undefined;
   const { end } = readReservations(view, blocks);
   return end === undefined ? undefined : Math.max(blocks.structEnd, blocks.stringsEnd, end);
 }
 
 /** Unflattens a blob of version 16 or 17. Throws nothing, whatever the bytes. */
-export function parseDeviceTree(bytes: Uint8Array): DeviceTree | DeviceTreeFault {
+export function parseDeviceTree(bytes: Uint8Array): ParsedTree {
   const view = viewOf(bytes);
   const blocks = blocksOf(view);
-  if ("why" in blocks) return blocks;
+  if (blocks.kind === "fault") return blocks;
   const { reservations, end } = readReservations(view, blocks);
-  if (end === undefined) return { why: "has a reservation block without an end" };
-  const root = readNodes(bytes, view, blocks);
-  return "why" in root ? root : { bootCpu: blocks.bootCpu, reservations, root };
+  if (end === undefined) return fault("has a reservation block without an end");
+  const nodes = readNodes(bytes, view, blocks);
+  if (nodes.kind === "fault") return nodes;
+  return { kind: "tree", tree: { bootCpu: blocks.bootCpu, reservations, root: nodes.root } };
 }
 
 function readReservations(
@@ -119,7 +132,11 @@ interface Draft {
   readonly children: DeviceNode[];
 }
 
-function readNodes(bytes: Uint8Array, view: DataView, blocks: Blocks): DeviceNode | DeviceTreeFault {
+function readNodes(
+  bytes: Uint8Array,
+  view: DataView,
+  blocks: Blocks,
+): { readonly kind: "root"; readonly root: DeviceNode } | DeviceTreeFault {
   const { structEnd, strings, stringsEnd } = blocks;
   const open: Draft[] = [];
   let root: DeviceNode | undefined;
@@ -131,9 +148,9 @@ function readNodes(bytes: Uint8Array, view: DataView, blocks: Blocks): DeviceNod
     switch (token) {
       case TOKEN.beginNode: {
         const end = bytes.indexOf(0, at);
-        if (end < 0 || end >= structEnd) return { why: "has a node whose name does not end" };
-        if (open.length >= DEPTH_MAX) return { why: `nests deeper than ${DEPTH_MAX} nodes` };
-        if (parent === undefined && root !== undefined) return { why: "has a second root" };
+        if (end < 0 || end >= structEnd) return fault("has a node whose name does not end");
+        if (open.length >= DEPTH_MAX) return fault(`nests deeper than ${DEPTH_MAX} nodes`);
+        if (parent === undefined && root !== undefined) return fault("has a second root");
         const draft: Draft = { name: latin1(bytes.subarray(at, end)), properties: [], children: [] };
         parent?.children.push(draft);
         root ??= draft;
@@ -142,32 +159,32 @@ function readNodes(bytes: Uint8Array, view: DataView, blocks: Blocks): DeviceNod
         break;
       }
       case TOKEN.property: {
-        if (at + 8 > structEnd) return { why: "breaks off in a property" };
+        if (at + 8 > structEnd) return fault("breaks off in a property");
         const [length, nameAt] = [view.getUint32(at), strings + view.getUint32(at + 4)];
         const end = at + 8 + length;
         const nameEnd = nameAt < stringsEnd ? bytes.indexOf(0, nameAt) : -1;
-        if (end > structEnd) return { why: "has a property that reaches beyond its end" };
-        if (nameEnd < 0 || nameEnd >= stringsEnd) return { why: "has a property whose name lies outside of it" };
-        if (parent === undefined) return { why: "has a property outside of every node" };
-        if (parent.children.length > 0) return { why: `has a property after the nodes of \`${parent.name || "/"}\`` };
+        if (end > structEnd) return fault("has a property that reaches beyond its end");
+        if (nameEnd < 0 || nameEnd >= stringsEnd) return fault("has a property whose name lies outside of it");
+        if (parent === undefined) return fault("has a property outside of every node");
+        if (parent.children.length > 0) return fault(`has a property after the nodes of \`${parent.name || "/"}\``);
         const name = latin1(bytes.subarray(nameAt, nameEnd));
         parent.properties.push({ name, value: bytes.slice(at + 8, end) });
         at = align4(end);
         break;
       }
       case TOKEN.endNode:
-        if (open.pop() === undefined) return { why: "ends a node that it did not begin" };
+        if (open.pop() === undefined) return fault("ends a node that it did not begin");
         break;
       case TOKEN.nop:
         break;
       case TOKEN.end:
-        if (open.length > 0 || root === undefined) return { why: "ends within a node" };
-        return root;
+        if (open.length > 0 || root === undefined) return fault("ends within a node");
+        return { kind: "root", root };
       default:
-        return { why: `has the unknown token ${token}` };
+        return fault(`has the unknown token ${token}`);
     }
   }
-  return { why: "breaks off before its end" };
+  return fault("breaks off before its end");
 }
 
 /** A blob, and where the values of its properties lie in it. */

@@ -134,7 +134,7 @@ const CAPTURE = record<Capture>({
  */
 export function parseCapture(json: string, file: string): Checked<Capture> {
   const parsed = parseJson(json, file);
-  if (!parsed.ok) return { value: undefined, diagnostics: [parsed.diagnostic] };
+  if (parsed.diagnostics.length > 0) return { value: undefined, diagnostics: parsed.diagnostics };
   const format = foreignFormat(parsed.value);
   if (format !== undefined) {
     return { value: undefined, diagnostics: [{ ...format, position: locatePath(json, file, ["format"]) }] };

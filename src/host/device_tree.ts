@@ -7,9 +7,9 @@ import { compareNames } from "../core/text.ts";
 export function deviceTree(from: Captured, report: Report): DeviceTree | undefined {
   const found = from.one("deviceTree");
   if (found === undefined || found.bytes.length === 0) return undefined;
-  const tree = parseDeviceTree(found.bytes);
-  if (!("why" in tree)) return tree;
-  return void report(malformed({ ...found, text: "" }, `a device tree (it ${tree.why})`));
+  const parsed = parseDeviceTree(found.bytes);
+  if (parsed.kind === "tree") return parsed.tree;
+  return void report(malformed({ ...found, text: "" }, `a device tree (it ${parsed.why})`));
 }
 
 /** A folder with the nodes and properties of a device tree: how it is listed, and its files read. */

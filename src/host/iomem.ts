@@ -1,4 +1,4 @@
-import type { Diagnostic, Position } from "../core/diagnostic.ts";
+import type { Checked, Diagnostic, Position } from "../core/diagnostic.ts";
 import { formatAddress } from "../core/number.ts";
 import { compareStart, contains, normalise, type Range } from "../core/range.ts";
 
@@ -120,11 +120,9 @@ export function parseIomem(text: string): { readonly iomem: Iomem; readonly diag
   const open: Draft[] = [];
   const body = text.replace(/\r?\n$/, "");
   for (const [index, line] of body === "" ? [] : body.split(/\r?\n/).entries()) {
-    const read = readLine(line, index + 1);
-    if ("code" in read) {
-      diagnostics.push(read);
-      continue;
-    }
+    const { value: read, diagnostics: faults } = readLine(line, index + 1);
+    diagnostics.push(...faults);
+    if (read === undefined) continue;
     const deepest = Math.min(open.length, MAX_DEPTH);
     const depth = Math.min(Math.floor(read.indent / 2), deepest);
     if (read.indent !== 2 * depth) diagnostics.push(badIndentation(read, line, deepest));
@@ -167,11 +165,11 @@ interface ReadLine {
   readonly draft: Draft;
 }
 
-function readLine(line: string, number: number): ReadLine | Diagnostic {
+function readLine(line: string, number: number): Checked<ReadLine> {
   const whole = { file: IOMEM, line: number, column: 1, length: Math.max(1, line.length), source: line };
   const match = /^( *)([0-9a-f]{8,16})-([0-9a-f]{8,16}) : (.*)$/is.exec(line);
   if (match === null) {
-    return {
+    return refused({
       code: "iomem-malformed",
       severity: "error",
       message: "This line of the memory map cannot be read",
@@ -179,21 +177,25 @@ function readLine(line: string, number: number): ReadLine | Diagnostic {
       expected: "`start-end : name` in hexadecimal",
       found: line === "" ? "an empty line" : JSON.stringify(line),
       hint: "Take the facts again; a line that cannot be read may hold memory that is in use",
-    };
+    });
   }
   const [, indent = "", start = "", last = "", name = ""] = match;
   const at = { ...whole, column: indent.length + 1, length: start.length + 1 + last.length };
   const range = { start: BigInt(`0x${start}`), end: BigInt(`0x${last}`) + 1n };
   if (range.end <= range.start) {
-    return {
+    return refused({
       code: "iomem-backwards",
       severity: "error",
       message: `\`${name}\` ends at 0x${last}, before it starts at 0x${start}`,
       position: at,
       hint: "Take the facts again",
-    };
+    });
   }
-  return { indent: indent.length, draft: { ...range, name, children: [], at } };
+  return { value: { indent: indent.length, draft: { ...range, name, children: [], at } }, diagnostics: [] };
+}
+
+function refused(diagnostic: Diagnostic): Checked<never> {
+  return { value: undefined, diagnostics: [diagnostic] };
 }
 
 function badIndentation({ indent, draft }: ReadLine, line: string, deepest: number): Diagnostic {

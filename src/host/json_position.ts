@@ -1,29 +1,24 @@
-import type { Diagnostic, Path, Position } from "../core/diagnostic.ts";
+import type { Checked, Path, Position } from "../core/diagnostic.ts";
 
 /** A longer line, such as a binary source in base64, is of no use under a message. */
 const LONGEST_SHOWN = 300;
 
-/** A JSON text's value, or why it has none. */
-export type ParsedJson =
-  | { readonly ok: true; readonly value: unknown }
-  | { readonly ok: false; readonly diagnostic: Diagnostic };
-
 /** Parses JSON. @param file what the diagnostic names the text */
-export function parseJson(text: string, file: string): ParsedJson {
+export function parseJson(text: string, file: string): Checked<unknown> {
   try {
-    return { ok: true, value: JSON.parse(text) };
+    return { value: JSON.parse(text), diagnostics: [] };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     return {
-      ok: false,
-      diagnostic: {
+      value: undefined,
+      diagnostics: [{
         code: "facts-syntax",
         severity: "error",
         message: text.trim() === "" ? `${file} is empty` : `${file} is not JSON: ${reason}`,
         position: positionAt(text, file, syntaxOffset(text, reason), 1),
         expected: "the JSON that `warmboot facts` wrote",
         hint: "Take the capture again with `warmboot facts`",
-      },
+      }],
     };
   }
 }

@@ -1,4 +1,4 @@
-import type { DeviceTree, DeviceTreeFault } from "../formats/fdt.ts";
+import type { DeviceTree, ParsedTree } from "../formats/fdt.ts";
 import type { InitrdContent, KernelContent } from "../host/image_content.ts";
 import { describeImage } from "./describe.ts";
 import type { Arm64Image, ImageInfo, InitrdInfo, Vmlinux } from "./image.ts";
@@ -26,8 +26,14 @@ export interface KernelFile extends IdentifiedFile<ImageInfo> {
   /** The kernel that is placed in place of the file. */
   readonly unpacked?: Vmlinux & { readonly size: number };
   /** The arm64 Image that a packed file holds, and that is handed over in its place; or why there is none. */
-  readonly inner?: InnerImage | { readonly why: string };
+  readonly inner?: FoundInner;
 }
+
+/** What a packed kernel file was found to hold. */
+export type FoundInner =
+  | { readonly kind: "image"; readonly image: InnerImage }
+  /** A clause that says why it cannot be handed over. */
+  | { readonly kind: "fault"; readonly why: string };
 
 /** What a packed kernel file holds whole. */
 export interface InnerImage {
@@ -41,7 +47,7 @@ export interface InnerImage {
 
 /** The image that a kernel file holds in itself. */
 export function innerOf({ inner }: Pick<KernelFile, "inner">): InnerImage | undefined {
-  return inner === undefined || "why" in inner ? undefined : inner;
+  return inner?.kind === "image" ? inner.image : undefined;
 }
 
 /** What a kernel file hands over: the image that it holds in itself, else itself. */
@@ -82,12 +88,12 @@ export interface Images {
   /** The initrds, in order. */
   readonly initrd: readonly InitrdFile[];
   /** The device tree that the profile names. */
-  readonly dtb?: IdentifiedFile<DeviceTree | DeviceTreeFault>;
+  readonly dtb?: IdentifiedFile<ParsedTree>;
   /** The files of explicit segments. */
   readonly segments?: readonly IdentifiedFile<undefined>[];
 }
 
-/** The device tree that takes the place of the host's; undefined where none is named, or the file is none. */
+/** The device tree that takes the place of the host's; undefined where none is named, or the file is not a device tree. */
 export function namedTree({ dtb }: Pick<Images, "dtb">): DeviceTree | undefined {
-  return dtb === undefined || "why" in dtb.info ? undefined : dtb.info;
+  return dtb?.info.kind === "tree" ? dtb.info.tree : undefined;
 }

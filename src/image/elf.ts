@@ -29,8 +29,9 @@ export function probeElf(source: ByteSource, head: Fields): ImageInfo | undefine
   const other = OTHER_TYPES[type];
   if (other !== undefined) return { kind: "not-kernel", ...other };
   if (type !== 2 && type !== 3) return damaged("ELF file", `its type ${type} is not known`);
-  const headers = readProgramHeaders(source, elf);
-  if ("kind" in headers) return faulty(headers, source);
+  const read = readProgramHeaders(source, elf);
+  if (read.kind !== "headers") return faulty(read, source);
+  const { headers } = read;
 
   const userspace = userspaceOf(source, headers, littleEndian);
   if (userspace !== undefined) return userspace;

@@ -56,7 +56,7 @@ export function linuxSegments(
   }));
   const initrdSize = initrds.reduce((sum, { memsz }) => sum + memsz, 0n);
   const alone = placeAll([kernel.request], free.value, facts.pageSize);
-  if ("failed" in alone) return { value: undefined, diagnostics: [...diagnostics, noRoom(alone, input)] };
+  if (alone.kind === "no-room") return { value: undefined, diagnostics: [...diagnostics, noRoom(alone, input)] };
   const base = alone.placed[0]?.address ?? 0n;
   const { min, initrdMax } = machine.boundsBeside({ start: base, end: base + kernel.request.size });
   const anywhere = { alignment: facts.pageSize, min, max: 1n << 64n };
@@ -67,7 +67,7 @@ export function linuxSegments(
   ];
   // The size of the handover depends on where these lie. They keep their places when the handover is placed as well.
   const found = placeAll(first, free.value, facts.pageSize);
-  if ("failed" in found) return { value: undefined, diagnostics: [...diagnostics, noRoom(found, input)] };
+  if (found.kind === "no-room") return { value: undefined, diagnostics: [...diagnostics, noRoom(found, input)] };
   const { value: special, diagnostics: faults } = parts.value.at(
     new Map(found.placed.map(({ name, address }) => [name, address])),
   );
@@ -92,7 +92,7 @@ export function linuxSegments(
     { ...purgatoryRequest(machine, facts.pageSize), min },
   ];
   const result = placeAll(requests, free.value, facts.pageSize);
-  if ("failed" in result) return { value: undefined, diagnostics: [...diagnostics, noRoom(result, input)] };
+  if (result.kind === "no-room") return { value: undefined, diagnostics: [...diagnostics, noRoom(result, input)] };
   const at = (name: string): bigint => result.placed.find((request) => request.name === name)?.address ?? 0n;
 
   const handed = build(

@@ -6,7 +6,7 @@ import type { Syscall } from "./syscall.ts";
 export function lowerPlan({ call, host }: Pick<Plan, "call" | "host">): readonly Syscall[] {
   if (call.syscall === "kexec_load") {
     const found = sumsOf({ call, host });
-    if ("fault" in found) throw new Error(`Cannot make the call: ${found.fault}`);
+    if (found.kind === "fault") throw new Error(`Cannot make the call: ${found.why}`);
     return [{
       name: "kexec_load",
       entry: BigInt(call.entry),
@@ -18,7 +18,7 @@ export function lowerPlan({ call, host }: Pick<Plan, "call" | "host">): readonly
       })),
       flags: call.flags,
       flagBits: BigInt(call.flagBits),
-      ...found,
+      ...(found.sums === undefined ? {} : { sums: found.sums }),
     }];
   }
   return [{

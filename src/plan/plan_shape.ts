@@ -62,12 +62,12 @@ const fields: Fields<Plan> = {
 
 const plan: Shape<Plan> = refine(record<Plan>(fields, "a plan of warmboot"), (decoded, at, report) => {
   const found = sumsOf(decoded);
-  if (!("fault" in found)) return decoded;
+  if (found.kind === "sums") return decoded;
   return void report({
     code: "conflict",
     severity: "error",
     path: [...at, "call", "checksum"],
-    message: found.fault,
+    message: found.why,
     hint: RECREATE,
   });
 });

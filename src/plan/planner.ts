@@ -74,7 +74,7 @@ function treeFault({ profile, facts, images: { dtb } }: PlanInput): Diagnostic |
       hint: "Remove `dtb`, or set `requires: { architecture: aarch64 }`",
     };
   }
-  if (dtb === undefined || !("why" in dtb.info)) return undefined;
+  if (dtb?.info.kind !== "fault") return undefined;
   return {
     code: "device-tree-damaged",
     severity: "error",

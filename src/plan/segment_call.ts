@@ -173,8 +173,8 @@ function kernelReasons(
         `The profile says \`predecompress: true\`: the kernel's ${info.payload?.compression} payload is unpacked ` +
         `before the reboot, and ${formatSize(placed)} of it are placed${gainOf(input, info.payload, placed)}`,
     },
-    typeof virtual === "string"
-      ? { code: "bases-fixed", message: `The kernel runs where it was linked for, without KASLR: ${virtual}` }
+    virtual.kind === "fixed"
+      ? { code: "bases-fixed", message: `The kernel runs where it was linked for, without KASLR: ${virtual.why}` }
       : {
         code: "bases-at-load",
         message: image.bases?.fixed === undefined
@@ -221,7 +221,7 @@ function layOutExplicit(input: PlanInput): Checked<SegmentLayout> {
   if (free.value === undefined) return { value: undefined, diagnostics: [...diagnostics, ...free.diagnostics] };
   const taken = value.segments.map(({ mem, memsz }) => ({ start: mem, end: mem + memsz }));
   const result = placeAll([purgatoryRequest(machine, facts.pageSize)], subtract(free.value, taken), facts.pageSize);
-  if ("failed" in result) return { value: undefined, diagnostics: [...diagnostics, noRoom(result, input)] };
+  if (result.kind === "no-room") return { value: undefined, diagnostics: [...diagnostics, noRoom(result, input)] };
   const address = result.placed[0]?.address ?? 0n;
   return { value: withPurgatory(layout, machine, { address, handover: 0n }, input), diagnostics };
 }

@@ -40,20 +40,20 @@ export function recheck(
   partDigests: PlanInput["partDigests"] = new Map(),
 ): Plan {
   const fault = driftFault(plan, facts, images);
-  const derived = fault === undefined ? deriveAgain(plan, facts, images, partDigests) : fault;
-  if ("call" in derived) {
+  const derived = fault ?? deriveAgain(plan, facts, images, partDigests);
+  if (derived.kind === "same") {
     const same: Check = {
       rule: "stored-plan",
       status: "pass",
       message: "Made again from its profile, this host and these files, the plan is the same",
     };
-    return { ...derived, checks: [same, ...derived.checks] };
+    return { ...derived.plan, checks: [same, ...derived.plan.checks] };
   }
   const requires = plan.requires === undefined ? {} : { requires: requiresOf(plan.requires) };
   return {
     ...plan,
     checks: [
-      { rule: "stored-plan", status: "fail", ...derived },
+      { rule: "stored-plan", status: "fail", message: derived.message, hint: derived.hint },
       ...runRules({ call: plan.call, crash: isCrash(plan), ...requires, facts, images }),
     ],
   };
@@ -61,6 +61,7 @@ export function recheck(
 
 /** Why a stored plan is refused. */
 interface Fault {
+  readonly kind: "fault";
   readonly message: string;
   readonly hint: string;
 }
@@ -69,6 +70,7 @@ interface Fault {
 function driftFault(plan: Plan, facts: HostFacts, images: Images): Fault | undefined {
   const drift = driftOf(plan, facts, images);
   return drift.length === 0 ? undefined : {
+    kind: "fault",
     message: `Since the plan was made, ${
       drift.map(({ what, planned, now }) => `${what} changed from ${planned} to ${now}`).join("; ")
     }`,
@@ -82,10 +84,11 @@ function deriveAgain(
   facts: HostFacts,
   images: Images,
   partDigests: PlanInput["partDigests"],
-): Plan | Fault {
+): { readonly kind: "same"; readonly plan: Plan } | Fault {
   const profile = profileOfPlan(plan);
   if (profile === undefined) {
     return {
+      kind: "fault",
       message: "The plan does not hold what its profile declares (`declared`), so it cannot be verified",
       hint: "It was made by an older version of warmboot, or edited: re-create it with `warmboot plan`",
     };
@@ -99,6 +102,7 @@ function deriveAgain(
   if (value === undefined) {
     const first = diagnostics.find(({ severity }) => severity === "error");
     return {
+      kind: "fault",
       message: `The plan cannot be made again from its profile, this host and these files: ${
         first?.message ?? "the planner gives no reason"
       }`,
@@ -106,7 +110,7 @@ function deriveAgain(
     };
   }
   const difference = firstDifference(compared(plan), compared(value), []);
-  return difference === undefined ? value : differenceFault(difference, plan);
+  return difference === undefined ? { kind: "same", plan: value } : differenceFault(difference, plan);
 }
 
 /**
@@ -177,6 +181,7 @@ function differenceFault({ at, planned, derived }: Difference, { warmboot, call 
       warmboot ?? "unknown"
     }), and this one (${VERSION}) makes it otherwise`;
   return {
+    kind: "fault",
     message: `${cause}: ${where} is ${shownValue(planned)}, not ${shownValue(derived)}`,
     hint: `The plan was edited, or the host's memory, firmware or devices changed. ${RECREATE}`,
   };

@@ -24,6 +24,13 @@ export interface Sums {
   readonly of: readonly SegmentSum[];
 }
 
+/** The sums of a plan, where its purgatory compares any; or how the plan contradicts itself, in a sentence. */
+export type FoundSums =
+  | { readonly kind: "sums"; readonly sums?: Sums }
+  | { readonly kind: "fault"; readonly why: string };
+
+const NO_SUMS: FoundSums = { kind: "sums" };
+
 /**
  * The sums of a plan whose purgatory compares XXH64; nothing for any other plan. A fault says how the plan's `checksum`
  * differs from what its purgatory does: it might halt at the reboot, because nobody computed the sums. Plans that are
@@ -31,8 +38,8 @@ export interface Sums {
  */
 export function sumsOf(
   { call, host: { machine } }: Pick<Plan, "call" | "host">,
-): { readonly sums?: Sums } | { readonly fault: string } {
-  if (call.syscall !== "kexec_load") return {};
+): FoundSums {
+  if (call.syscall !== "kexec_load") return NO_SUMS;
   const purgatory = purgatoryOf(call);
   const bytes = purgatory?.source.kind === "bytes" ? Uint8Array.fromBase64(purgatory.source.base64) : undefined;
   const format = linuxMachine(machine)?.purgatory;
@@ -44,12 +51,15 @@ export function sumsOf(
     return { segment, start: address - BigInt(call.segments[segment]?.mem ?? address), length, offset };
   });
   if (of?.some(({ segment }) => segment < 0)) {
-    return { fault: "Purgatory compares the XXH64 of memory that is in no segment" };
+    return { kind: "fault", why: "Purgatory compares the XXH64 of memory that is in no segment" };
   }
   if (verifies !== call.checksum && (call.checksum !== undefined || verifies === "xxh64")) {
     const does = verifies === undefined ? "this plan has no known purgatory" : `it compares ${verifies || "nothing"}`;
-    return { fault: `\`checksum\` says that purgatory compares ${call.checksum ?? "nothing"}, but ${does}` };
+    return {
+      kind: "fault",
+      why: `\`checksum\` says that purgatory compares ${call.checksum ?? "nothing"}, but ${does}`,
+    };
   }
   const index = call.segments.findIndex((each) => each === purgatory);
-  return of === undefined ? {} : { sums: { machine, purgatory: index, of } };
+  return of === undefined ? NO_SUMS : { kind: "sums", sums: { machine, purgatory: index, of } };
 }

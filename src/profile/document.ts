@@ -18,7 +18,10 @@ interface Fault {
   readonly offset: number;
 }
 
-type Parsed = { readonly value: unknown; readonly warning: Error | undefined } | { readonly error: Error };
+/** What `@std/yaml` makes of a text. */
+type Parsed =
+  | { readonly kind: "value"; readonly value: unknown; readonly warning: Error | undefined }
+  | { readonly kind: "error"; readonly error: Error };
 
 /**
  * Reads one YAML document with every scalar as text. All duplicate keys are reported; the last one's value counts, so that
@@ -28,11 +31,11 @@ type Parsed = { readonly value: unknown; readonly warning: Error | undefined } |
  */
 export function readDocument(text: string, source: Source, names: readonly string[]): YamlDocument {
   const tree = source.tree();
-  if ("fault" in tree) return { value: undefined, problems: [faultProblem(tree.fault, text, source, names)] };
+  if (tree.kind === "fault") return { value: undefined, problems: [faultProblem(tree.fault, text, source, names)] };
   const strict = parsed(text, false);
-  const hasDuplicates = "error" in strict && strict.error.message.includes("duplicated key");
+  const hasDuplicates = strict.kind === "error" && strict.error.message.includes("duplicated key");
   const result = hasDuplicates ? parsed(text, true) : strict;
-  if ("error" in result) return { value: undefined, problems: [problemOf(result.error, text, source, names)] };
+  if (result.kind === "error") return { value: undefined, problems: [problemOf(result.error, text, source, names)] };
   if (result.value === null) return { value: undefined, problems: [emptyProblem(text, source)] };
   if (result.warning !== undefined) {
     return { value: undefined, problems: [syntaxProblem(faultOf(result.warning), text, source, names)] };
@@ -44,10 +47,10 @@ function parsed(text: string, allowDuplicateKeys: boolean): Parsed {
   let warning: Error | undefined;
   try {
     const value = parse(text, { schema: "failsafe", allowDuplicateKeys, onWarning: (error) => warning ??= error });
-    return { value, warning };
+    return { kind: "value", value, warning };
   } catch (error) {
     // A RangeError is the stack's end: nesting that no profile has.
-    if (error instanceof YamlSyntaxError || error instanceof RangeError) return { error };
+    if (error instanceof YamlSyntaxError || error instanceof RangeError) return { kind: "error", error };
     throw error;
   }
 }

@@ -36,7 +36,7 @@ export function sourceOf(text: string, file: string): Source {
   // Without a tree, positions fall back to the start.
   const tree = (): YamlNode | undefined => {
     const found = read();
-    return "root" in found ? found.root : undefined;
+    return found.kind === "tree" ? found.root : undefined;
   };
 
   const at = (offset: number, length: number): Position => {

@@ -10,7 +10,7 @@ import type { Checksum } from "./profile.ts";
  */
 
 /** The result of reading a text: a value, or what to do about the text. */
-type Reading<T> = { readonly value: T } | { readonly advice: Advice };
+type Reading<T> = { readonly kind: "value"; readonly value: T } | { readonly kind: "advice"; readonly advice: Advice };
 
 /** A text that a pattern recognizes, and what to do about it; `instead` where the right value is certain. */
 type HintRow = readonly [pattern: RegExp, hint: string, instead?: string];
@@ -39,7 +39,7 @@ function fromText<T>(expected: string, schema: JsonSchema, read: (text: string) 
         );
       }
       const reading = read(value);
-      if ("value" in reading) return reading.value;
+      if (reading.kind === "value") return reading.value;
       report(wrongType(value, at, expected, reading.advice));
     },
   };
@@ -55,7 +55,7 @@ function patterned(expected: string, pattern: RegExp, hints: readonly HintRow[] 
   return fromText<string>(
     expected,
     { type: PLAIN_TYPES, pattern: pattern.source },
-    (text) => pattern.test(text) ? { value: text } : { advice: adviceOn(text, hints) },
+    (text) => pattern.test(text) ? { kind: "value", value: text } : { kind: "advice", advice: adviceOn(text, hints) },
   );
 }
 
@@ -63,7 +63,7 @@ function patterned(expected: string, pattern: RegExp, hints: readonly HintRow[] 
 export const prose: Shape<string> = fromText<string>(
   "a text",
   { type: PLAIN_TYPES, minLength: 1 },
-  (value) => ({ value }),
+  (value) => ({ kind: "value", value }),
 );
 
 /** Control characters, for a class of a pattern. */
@@ -109,7 +109,9 @@ export const sha256: Shape<string> = fromText<string>(
   "a SHA-256 of 64 hexadecimal digits",
   { type: "string", pattern: SHA256_PATTERN.source },
   (text) =>
-    SHA256_PATTERN.test(text) ? { value: text.toLowerCase() } : { advice: { hint: "`sha256sum FILE` prints it" } },
+    SHA256_PATTERN.test(text)
+      ? { kind: "value", value: text.toLowerCase() }
+      : { kind: "advice", advice: { hint: "`sha256sum FILE` prints it" } },
 );
 
 /** The spellings that YAML 1.1 and 1.2 both read as booleans. Templates of Python programs write `True`. */
@@ -131,8 +133,8 @@ export const boolean: Shape<boolean> = fromText<boolean>(
   { enum: [true, false, ...Object.keys(BOOLEANS)] },
   (text) => {
     const value = Object.hasOwn(BOOLEANS, text) ? BOOLEANS[text] : undefined;
-    if (value !== undefined) return { value };
-    return { advice: adviceOn(text, BOOLEAN_HINTS) };
+    if (value !== undefined) return { kind: "value", value };
+    return { kind: "advice", advice: adviceOn(text, BOOLEAN_HINTS) };
   },
 );
 
@@ -149,8 +151,9 @@ export const checksum: Shape<boolean | Checksum> = fromText<boolean | Checksum>(
   { enum: [true, false, ...Object.keys(CHECKSUMS)] },
   (text) => {
     const value = Object.hasOwn(CHECKSUMS, text) ? CHECKSUMS[text] : undefined;
-    if (value !== undefined) return { value };
+    if (value !== undefined) return { kind: "value", value };
     return {
+      kind: "advice",
       advice: adviceOn(text, [
         ...BOOLEAN_HINTS,
         [/^sha[-_]?(?:2|256)$/i, "Write `sha256`", "sha256"],
@@ -166,8 +169,8 @@ export const onlyTrue: Shape<true> = fromText<true>(
   { enum: [true, ...Object.keys(BOOLEANS).filter((word) => BOOLEANS[word] === true)] },
   (text) =>
     Object.hasOwn(BOOLEANS, text) && BOOLEANS[text] === true
-      ? { value: true }
-      : { advice: { hint: "Write `true`, or leave the key out" } },
+      ? { kind: "value", value: true }
+      : { kind: "advice", advice: { hint: "Write `true`, or leave the key out" } },
 );
 
 const NUMBER = "(?:0x[0-9a-fA-F]+|0|[1-9][0-9]*) ?(?:[KMGT](?:iB)?)?";
@@ -188,9 +191,10 @@ const NUMBER_HINTS: readonly HintRow[] = [
 function number(expected: string, least: bigint, schema: JsonSchema): Shape<bigint> {
   return fromText<bigint>(expected, schema, (text) => {
     const value = parseNumber(text);
-    if (value !== undefined && value >= least) return { value };
-    if (value !== undefined) return { advice: { hint: `The minimum is ${least}` } };
+    if (value !== undefined && value >= least) return { kind: "value", value };
+    if (value !== undefined) return { kind: "advice", advice: { hint: `The minimum is ${least}` } };
     return {
+      kind: "advice",
       advice: NUMBER_PATTERN.test(text)
         ? { hint: `64 bits hold at most ${formatAddress(MAX_U64)}` }
         : adviceOn(text, NUMBER_HINTS),
@@ -220,13 +224,18 @@ export const hexBytes: Shape<Uint8Array> = fromText<Uint8Array>(
   { type: ["string", "number"], pattern: "^\\s*(?:[0-9a-fA-F]{2}\\s*)+$" },
   (text) => {
     const groups = text.split(/\s+/).filter((group) => group !== "");
-    if (/^0x/i.test(text)) return { advice: { hint: "Leave out the `0x`: these are bytes in order, not a number" } };
-    if (groups.length === 0 || !groups.every((group) => /^[0-9a-fA-F]+$/.test(group))) return { advice: {} };
+    if (/^0x/i.test(text)) {
+      return { kind: "advice", advice: { hint: "Leave out the `0x`: these are bytes in order, not a number" } };
+    }
+    if (groups.length === 0 || !groups.every((group) => /^[0-9a-fA-F]+$/.test(group))) {
+      return { kind: "advice", advice: {} };
+    }
     if (groups.some((group) => group.length % 2 !== 0)) {
-      return { advice: { hint: "There is one digit too few or too many" } };
+      return { kind: "advice", advice: { hint: "There is one digit too few or too many" } };
     }
     const digits = groups.join("");
     return {
+      kind: "value",
       value: Uint8Array.from({ length: digits.length / 2 }, (_, at) => parseInt(digits.slice(2 * at, 2 * at + 2), 16)),
     };
   },
@@ -243,11 +252,14 @@ export const base64Bytes: Shape<Uint8Array> = fromText<Uint8Array>(
   (text) => {
     const digits = text.replaceAll(/\s+/g, "");
     if (!/^[A-Za-z0-9+/]+={0,2}$/.test(digits)) {
-      return { advice: /^[A-Za-z0-9_-]+=*$/.test(digits) ? { hint: "Use the alphabet with `+` and `/`" } : {} };
+      return {
+        kind: "advice",
+        advice: /^[A-Za-z0-9_-]+=*$/.test(digits) ? { hint: "Use the alphabet with `+` and `/`" } : {},
+      };
     }
     if (digits.length % 4 !== 0) {
-      return { advice: { hint: "The length is not a multiple of 4: the end or its `=` is missing" } };
+      return { kind: "advice", advice: { hint: "The length is not a multiple of 4: the end or its `=` is missing" } };
     }
-    return { value: Uint8Array.from(atob(digits), (character) => character.charCodeAt(0)) };
+    return { kind: "value", value: Uint8Array.from(atob(digits), (character) => character.charCodeAt(0)) };
   },
 );

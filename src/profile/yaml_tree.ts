@@ -61,7 +61,9 @@ export interface TreeFault {
 }
 
 /** A YAML text as a tree; `root` is undefined where there is no document. */
-export type ReadTree = { readonly root: YamlNode | undefined } | { readonly fault: TreeFault };
+export type ReadTree =
+  | { readonly kind: "tree"; readonly root: YamlNode | undefined }
+  | { readonly kind: "fault"; readonly fault: TreeFault };
 
 /**
  * The most nodes of a text: a map of MAX_VALUES values has a key for each. Aliases count as one node here; what they
@@ -83,6 +85,7 @@ export function readTree(text: string): ReadTree {
     if (!(error instanceof YAMLException)) throw error;
     const offset = error.mark?.position ?? 0;
     return {
+      kind: "fault",
       fault: error.reason.startsWith("nesting exceeded")
         ? { kind: "excess", reason: `The YAML nests more than ${MAX_DEPTH} levels deep`, offset }
         : { kind: "syntax", reason: error.reason, offset },
@@ -134,16 +137,16 @@ function treeOf(text: string): ReadTree {
   };
 
   for (const event of parseEvents(text, {})) {
-    if (fault !== undefined) return { fault };
+    if (fault !== undefined) return { kind: "fault", fault };
     switch (event.type) {
       case EVENT_ID.DOCUMENT:
-        if (root !== undefined) return { root };
+        if (root !== undefined) return { kind: "tree", root };
         break;
       case EVENT_ID.SCALAR: {
         count(Math.max(0, event.valueStart));
         if (hasTooManyLines(event, text)) {
           const reason = `A text of more than ${MAX_QUOTED_LINES} lines is not written as a block`;
-          return { fault: { kind: "excess", reason, offset: event.valueStart } };
+          return { kind: "fault", fault: { kind: "excess", reason, offset: event.valueStart } };
         }
         const node = scalarNode(event, text);
         anchor(event, node);
@@ -175,7 +178,7 @@ function treeOf(text: string): ReadTree {
       }
     }
   }
-  return fault === undefined ? { root } : { fault };
+  return fault === undefined ? { kind: "tree", root } : { kind: "fault", fault };
 }
 
 /** A key that is a list or a map. In `{{ x }}` that is the inner map, and the slip is the outer one. */

@@ -21,7 +21,7 @@ export function execute(
       return fileLoad(call, files, libc, contents, joined);
     case "kexec_load": {
       const mapped = mapSegments(call, files, libc, contents);
-      if ("ok" in mapped) return mapped;
+      if (!mapped.ok) return mapped;
       using segments = mapped;
       return libc.kexecLoad(call.entry, BigInt(call.segments.length), segments.table, call.flagBits);
     }

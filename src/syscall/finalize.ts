@@ -45,10 +45,11 @@ export async function finalize(
   }
   const { path } = first.source;
   const image = contents.get(path);
-  const vmlinux = image === undefined ? undefined : describeVmlinux(image);
-  if (image === undefined || vmlinux === undefined || "why" in vmlinux) {
+  const described = image === undefined ? undefined : describeVmlinux(image);
+  if (image === undefined || described?.kind !== "vmlinux") {
     return { kind: "refused", message: `${path} does not unpack to a relocatable kernel` };
   }
+  const { vmlinux } = described;
   const purgatory = purgatoryOf(call);
   if (purgatory?.source.kind !== "bytes") {
     return { kind: "refused", message: "The plan has bases for the kernel but no purgatory" };

@@ -9,6 +9,7 @@ const SEGMENT_SIZE = 32;
 
 /** The segments as the call takes them, mapped until this is disposed. */
 export interface MappedSegments extends Disposable {
+  readonly ok: true;
   /** The array of struct kexec_segment; null for no segments. */
   readonly table: Uint8Array | null;
 }
@@ -71,5 +72,5 @@ export function mapSegments(
     unmap();
     return summed;
   }
-  return { table: segments.length === 0 ? null : new Uint8Array(table.buffer), [Symbol.dispose]: unmap };
+  return { ok: true, table: segments.length === 0 ? null : new Uint8Array(table.buffer), [Symbol.dispose]: unmap };
 }

@@ -37,8 +37,9 @@ function tree(children: readonly DeviceNode[], addresses = 2, sizes = 2): Device
 
 function built(input: NextTreeInput) {
   const { bytes, random } = nextTree(input);
-  const next = parseDeviceTree(bytes);
-  if ("why" in next) throw new Error(next.why);
+  const parsed = parseDeviceTree(bytes);
+  if (parsed.kind === "fault") throw new Error(parsed.why);
+  const next = parsed.tree;
   const chosen = next.root.children.find(({ name }) => name === "chosen")?.properties ?? [];
   return { bytes, random, next, chosen, value: (name: string) => valueOf(chosen, name) };
 }
@@ -79,7 +80,9 @@ pure("the seeds are zeros that the loader finds", () => {
     bytes.fill(1, offset, offset + length);
   }
   const next = parseDeviceTree(bytes);
-  const chosen = "why" in next ? [] : next.root.children.find(({ name }) => name === "chosen")?.properties ?? [];
+  const chosen = next.kind === "fault"
+    ? []
+    : next.tree.root.children.find(({ name }) => name === "chosen")?.properties ?? [];
   assertEquals([valueOf(chosen, "kaslr-seed"), valueOf(chosen, "rng-seed")], ["01".repeat(8), "01".repeat(128)]);
 });
 

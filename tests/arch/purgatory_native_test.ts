@@ -242,7 +242,7 @@ Deno.test({
     assert(lowered?.name === "kexec_load");
     using libc = openLibc();
     const mapped = mapSegments(lowered, [], libc);
-    assert("table" in mapped);
+    assert(mapped.ok);
     const address = new BigUint64Array(mapped.table?.buffer ?? new ArrayBuffer(0))[4] ?? 0n;
     const pointer = Deno.UnsafePointer.create(address);
     assert(pointer !== null);

@@ -6,13 +6,13 @@ import { CODE, LINKED, listed, type SmallKernel, vmlinux } from "../support/smal
 /** What a kernel is described as; a fault as its text. */
 function described(image: Uint8Array) {
   const result = describeVmlinux(image);
-  if ("why" in result) throw new Error(result.why);
-  return result;
+  if (result.kind === "fault") throw new Error(result.why);
+  return result.vmlinux;
 }
 
 function faultOf(image: Uint8Array): string {
   const result = describeVmlinux(image);
-  assert("why" in result, "it was taken");
+  assert(result.kind === "fault", "it was taken");
   return result.why;
 }
 
@@ -122,7 +122,7 @@ Deno.test({
     const odd = vmlinux();
     odd[odd.length - 8] = 1;
     assertStringIncludes(faultOf(odd), "where its ELF file ends");
-    assert("why" in findRelocations(new Uint8Array(8), 12, []));
+    assertEquals(findRelocations(new Uint8Array(8), 12, []).kind, "fault");
   },
 });
 

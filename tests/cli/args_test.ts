@@ -20,7 +20,7 @@ const command: Command = {
 
 function problems(...args: string[]): readonly string[] {
   const result = parseInvocation(command, args);
-  return "words" in result ? [] : result.map(({ message, hint }) => `${message}. ${hint ?? ""}`);
+  return result.kind === "invocation" ? [] : result.problems.map(({ message, hint }) => `${message}. ${hint ?? ""}`);
 }
 
 Deno.test({
@@ -28,16 +28,23 @@ Deno.test({
   permissions: "none",
   fn() {
     assertEquals(parseInvocation(command, ["--dry-run", "0x10", "-o", "json", "--facts=host.json"]), {
+      kind: "invocation",
       words: ["0x10"],
       options: { output: "json", facts: "host.json", "dry-run": true },
     });
-    assertEquals(parseInvocation(command, ["--", "--odd.yaml"]), { words: ["--odd.yaml"], options: {} });
-    assertEquals(parseInvocation(command, ["1"]), { words: ["1"], options: {} });
+    assertEquals(parseInvocation(command, ["--", "--odd.yaml"]), {
+      kind: "invocation",
+      words: ["--odd.yaml"],
+      options: {},
+    });
+    assertEquals(parseInvocation(command, ["1"]), { kind: "invocation", words: ["1"], options: {} });
     assertEquals(parseInvocation(command, ["-ojson", "--facts", "-", "-"]), {
+      kind: "invocation",
       words: ["-"],
       options: { output: "json", facts: "-" },
     });
     assertEquals(parseInvocation(command, ["-o=json", "--", "--dry-run=no"]), {
+      kind: "invocation",
       words: ["--dry-run=no"],
       options: { output: "json" },
     });
@@ -94,7 +101,11 @@ Deno.test({
   name: "no word after a switch turns it off",
   permissions: "none",
   fn() {
-    assertEquals(parseInvocation(command, ["--dry-run", "false"]), { words: ["false"], options: { "dry-run": true } });
+    assertEquals(parseInvocation(command, ["--dry-run", "false"]), {
+      kind: "invocation",
+      words: ["false"],
+      options: { "dry-run": true },
+    });
   },
 });
 
@@ -107,13 +118,25 @@ Deno.test({
   fn() {
     for (const value of VALUES) {
       for (const args of [[`--facts=${value}`], ...(/^-./.test(value) ? [] : [["--facts", value]])]) {
-        assertEquals(parseInvocation(command, [...args, "a"]), { words: ["a"], options: { facts: value } });
+        assertEquals(parseInvocation(command, [...args, "a"]), {
+          kind: "invocation",
+          words: ["a"],
+          options: { facts: value },
+        });
       }
-      assertEquals(parseInvocation(command, ["--", value]), { words: [value], options: {} });
+      assertEquals(parseInvocation(command, ["--", value]), { kind: "invocation", words: [value], options: {} });
     }
     for (const word of ["1", "0x10", "true", "false", "-", "a=b"]) {
-      assertEquals(parseInvocation(command, [word, "--dry-run"]), { words: [word], options: { "dry-run": true } });
-      assertEquals(parseInvocation(command, ["--dry-run", word]), { words: [word], options: { "dry-run": true } });
+      assertEquals(parseInvocation(command, [word, "--dry-run"]), {
+        kind: "invocation",
+        words: [word],
+        options: { "dry-run": true },
+      });
+      assertEquals(parseInvocation(command, ["--dry-run", word]), {
+        kind: "invocation",
+        words: [word],
+        options: { "dry-run": true },
+      });
     }
   },
 });
@@ -122,9 +145,9 @@ Deno.test({
   name: "an option that is not given is absent, and a switch may be repeated",
   permissions: "none",
   fn() {
-    assertEquals(parseInvocation(command, ["a"]), { words: ["a"], options: {} });
+    assertEquals(parseInvocation(command, ["a"]), { kind: "invocation", words: ["a"], options: {} });
     const twice = parseInvocation(command, ["a", "--dry-run", "--dry-run"]);
-    assertEquals(twice, { words: ["a"], options: { "dry-run": true } });
+    assertEquals(twice, { kind: "invocation", words: ["a"], options: { "dry-run": true } });
   },
 });
 
@@ -153,7 +176,7 @@ Deno.test({
   name: "--help asks for no words",
   permissions: "none",
   fn() {
-    assertEquals(parseInvocation(command, ["--help"]), { words: [], options: { help: true } });
-    assertEquals(parseInvocation(command, ["-h"]), { words: [], options: { help: true } });
+    assertEquals(parseInvocation(command, ["--help"]), { kind: "invocation", words: [], options: { help: true } });
+    assertEquals(parseInvocation(command, ["-h"]), { kind: "invocation", words: [], options: { help: true } });
   },
 });

@@ -1,5 +1,5 @@
 import { gzipSync } from "node:zlib";
-import { assert, assertEquals, assertStrictEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertStrictEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { EXIT } from "../../src/core/program.ts";
 import { checkProfiles } from "../../src/app/check_files.ts";
@@ -40,17 +40,16 @@ Deno.test("a profile is found by its name: the strongest folder wins, masks swit
   const roots = ["etc", "run", "usr"].map((name) => join(folder.path, name));
   Deno.symlinkSync("/dev/null", join(folder.path, "etc/old.yaml"));
   Deno.symlinkSync("/dev/null", join(folder.path, "etc/web.yaml.d/20.yaml"));
-  const web = findProfile("web", roots);
-  assert("path" in web);
-  assertEquals(web.path, `${roots[0]}/web.yaml`);
-  assertEquals(web.dropIns.files, [`${roots[2]}/web.yaml.d/05.yaml`, `${roots[1]}/web.yaml.d/10.yaml`]);
-  const failed = ["db", "old", "webb"].map((name) => findProfile(name, roots));
-  assertEquals(failed.map((found) => "diagnostic" in found ? found.diagnostic.code : ""), [
+  const { value: web } = findProfile("web", roots);
+  assertEquals(web?.path, `${roots[0]}/web.yaml`);
+  assertEquals(web?.dropIns?.files, [`${roots[2]}/web.yaml.d/05.yaml`, `${roots[1]}/web.yaml.d/10.yaml`]);
+  const failed = ["db", "old", "webb"].map((name) => findProfile(name, roots).diagnostics);
+  assertEquals(failed.map(([found]) => found?.code), [
     "profile-masked",
     "profile-masked",
     "profile-missing",
   ]);
-  const hints = failed.map((found) => "diagnostic" in found ? found.diagnostic.hint : undefined);
+  const hints = failed.map(([found]) => found?.hint);
   assertEquals(hints[2], "Did you mean web?");
 });
 

@@ -107,8 +107,7 @@ const SCENARIOS: { readonly [code: string]: () => string | Promise<string> } = {
   "profile-masked": () =>
     inFolder((path) => {
       Deno.writeTextFileSync(join(path, "web.yaml"), "");
-      const found = findProfile("web", [path]);
-      return "diagnostic" in found ? shown([found.diagnostic]) : "";
+      return shown(findProfile("web", [path]).diagnostics);
     }),
   "file-not-capable": () =>
     inFolder(async (path) => {

@@ -46,9 +46,9 @@ function genuine(name: string, profile: Partial<Profile>, facts = hostFacts(), f
 
 function unpackedKernel(): Images["kernel"] {
   const image = vmlinux({ add64: [listed(8)], add32: [listed(0x100)] });
-  const unpacked = describeVmlinux(image);
-  if ("why" in unpacked) throw new Error(`Cannot unpack: ${unpacked.why}`);
-  return { ...kernelFile(), unpacked: { ...unpacked, size: image.length } };
+  const described = describeVmlinux(image);
+  if (described.kind === "fault") throw new Error(`Cannot unpack: ${described.why}`);
+  return { ...kernelFile(), unpacked: { ...described.vmlinux, size: image.length } };
 }
 
 function genuinePlans(): readonly Genuine[] {

@@ -175,9 +175,9 @@ function judgeTree(list: readonly Listed[], call: SegmentLoadCall): void {
   const dtb = list.find(({ name }) => name === "dtb");
   const kernel = list.find(({ name }) => name === "kernel");
   if (dtb === undefined || kernel === undefined) return;
-  const tree = parseDeviceTree(dtb.bytes);
-  assert(!("why" in tree), "the next kernel's device tree can be read");
-  const chosen = tree.root.children.find(({ name }) => name === "chosen");
+  const parsed = parseDeviceTree(dtb.bytes);
+  assert(parsed.kind === "tree", "the next kernel's device tree can be read");
+  const chosen = parsed.tree.root.children.find(({ name }) => name === "chosen");
   const value = (name: string) => chosen?.properties.find((property) => property.name === name)?.value;
   const bootargs = new TextDecoder().decode(value("bootargs") ?? new Uint8Array(1));
   assertEquals(bootargs, `${call.cmdline}\0`, "command line");

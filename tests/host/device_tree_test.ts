@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { parseDeviceTree } from "../../src/formats/fdt.ts";
 import { decodeFacts } from "../../src/host/decode_facts.ts";
 import { flattenFolder, type TreeFolder } from "../../src/host/device_tree.ts";
@@ -56,10 +56,12 @@ Deno.test({
         (files[path] ?? []).map((name) => ({ name, isDirectory: Object.hasOwn(files, `${path}/${name}`) })),
       read: (path) => new TextEncoder().encode(path),
     };
-    const tree = parseDeviceTree(flattenFolder("/base", folder));
-    assertEquals("why" in tree ? tree : tree.root.properties.map(({ name }) => name), ["#address-cells", "compatible"]);
-    assertEquals("why" in tree ? tree : tree.root.children.map(({ name }) => name), ["cpu@2", "cpu@10"]);
-    assertEquals("why" in tree ? tree : tree.root.children[1]?.properties, [
+    const parsed = parseDeviceTree(flattenFolder("/base", folder));
+    assert(parsed.kind === "tree");
+    const { root } = parsed.tree;
+    assertEquals(root.properties.map(({ name }) => name), ["#address-cells", "compatible"]);
+    assertEquals(root.children.map(({ name }) => name), ["cpu@2", "cpu@10"]);
+    assertEquals(root.children[1]?.properties, [
       { name: "reg", value: new TextEncoder().encode("/base/cpu@10/reg") },
     ]);
   },

@@ -50,10 +50,14 @@ function bytesOf({ source }: PlannedSegment): Uint8Array {
   return Uint8Array.fromBase64(source.base64);
 }
 
+function treeOf(call: SegmentLoadCall): DeviceTree {
+  const parsed = parseDeviceTree(bytesOf(segmentOf(call, "dtb")));
+  assert(parsed.kind === "tree");
+  return parsed.tree;
+}
+
 function chosenOf(call: SegmentLoadCall): ReadonlyMap<string, string> {
-  const tree = parseDeviceTree(bytesOf(segmentOf(call, "dtb")));
-  assert(!("why" in tree));
-  const { properties = [] } = tree.root.children.find(({ name }) => name === "chosen") ?? {};
+  const { properties = [] } = treeOf(call).root.children.find(({ name }) => name === "chosen") ?? {};
   return new Map(properties.map(({ name, value }) => [name, value.toHex()]));
 }
 
@@ -165,19 +169,19 @@ pure("without a device tree there is no plan by kexec_load", () => {
 });
 
 pure("a profile's own device tree takes the place of the host's", () => {
-  const info = memoryTree([[0x4000_0000n, 2n << 30n]]);
+  const info = { kind: "tree", tree: memoryTree([[0x4000_0000n, 2n << 30n]]) } as const;
   const dtb = { path: "/boot/board.dtb", size: 100, sha256: "c".repeat(64), info };
   const profile = { dtb: { path: "/boot/board.dtb" } };
   const call = callOf({ profile, dtb });
   assertEquals(rolesOf(call).dtb, "/boot/board.dtb");
-  const tree = parseDeviceTree(bytesOf(segmentOf(call, "dtb")));
-  assertEquals("why" in tree ? tree : tree.root.children.map(({ name }) => name), ["memory@0", "chosen"]);
+  assertEquals(treeOf(call).root.children.map(({ name }) => name), ["memory@0", "chosen"]);
   assertEquals(failed(planned({ profile, dtb })), []);
 });
 
 pure("a device tree without the memory of the image, or without any, fails a check", () => {
   const profile = { dtb: { path: "/boot/board.dtb" } };
-  const verdict = (info: DeviceTree) => {
+  const verdict = (tree: DeviceTree) => {
+    const info = { kind: "tree", tree } as const;
     const plan = planned({ profile, dtb: { path: "/boot/board.dtb", size: 100, sha256: "c".repeat(64), info } });
     return plan.checks.find(({ rule }) => rule === "device-tree-memory");
   };
@@ -191,7 +195,12 @@ pure("a device tree without the memory of the image, or without any, fails a che
 });
 
 pure("`dtb` is refused where it would be ignored, and where it is none", () => {
-  const dtb = { path: "/d", size: 1, sha256: "c".repeat(64), info: { why: "breaks off before its end" } };
+  const dtb = {
+    path: "/d",
+    size: 1,
+    sha256: "c".repeat(64),
+    info: { kind: "fault", why: "breaks off before its end" },
+  } as const;
   const profile = { dtb: { path: "/d" } };
   assertEquals(refusal({ profile, dtb }), "device-tree-damaged: /d is not a device tree: it breaks off before its end");
   const { value, diagnostics } = planBoot({
@@ -251,7 +260,9 @@ pure("kexec_file_load gets the unpacked Image in a memfd", () => {
   );
   const { images } = arm64Input({ kernel: packedFile() });
   assertEquals(driftOf(plan, WITH_FILE_LOAD, images), []);
-  const other = packedFile({ inner: { info: arm64Image(), size: 30 << 20, sha256: "e".repeat(64) } });
+  const other = packedFile({
+    inner: { kind: "image", image: { info: arm64Image(), size: 30 << 20, sha256: "e".repeat(64) } },
+  });
   assertEquals(driftOf(plan, WITH_FILE_LOAD, { ...images, kernel: other }).map(({ what }) => what), [
     "the SHA-256 of what /boot/vmlinuz unpacks to",
   ]);
@@ -279,7 +290,9 @@ pure("what cannot be loaded is named with the reason", () => {
     because(arm64File({ info: arm64Image({ textOffset: 0x6en }) })),
     "text_offset 0x6e is not a multiple",
   );
-  const damaged = packedFile({ inner: { why: "its gzip data cannot be unpacked: it ends before its stream does" } });
+  const damaged = packedFile({
+    inner: { kind: "fault", why: "its gzip data cannot be unpacked: it ends before its stream does" },
+  });
   assertEquals(
     because(damaged),
     "kernel-image: kexec_file_load cannot take /boot/vmlinuz: its gzip data cannot be unpacked: it ends before its stream does",
@@ -327,9 +340,7 @@ pure("a crash kernel lies in its reservation, and its device tree tells of dump 
     const chosen = chosenOf(call);
     assertEquals(chosen.get("linux,elfcorehdr"), `${hex(BigInt(elfcorehdr.mem))}${hex(BigInt(elfcorehdr.bufsz))}`);
     assertEquals(chosen.get("linux,usable-memory-range"), `${hex(BigInt(low))}${hex(256n << 20n)}`);
-    const tree = parseDeviceTree(bytesOf(segmentOf(call, "dtb")));
-    assert(!("why" in tree));
-    assertEquals(tree.reservations.at(-1), {
+    assertEquals(treeOf(call).reservations.at(-1), {
       address: BigInt(elfcorehdr.mem),
       size: BigInt(elfcorehdr.bufsz),
     });

@@ -161,13 +161,14 @@ pure("the preferred address is taken where it is free, else the lowest that fits
   const kernel = request({ size: 0x40_0000n, alignment: 0x20_0000n, preferred: 0x100_0000n });
   const addresses = (requests: readonly SegmentRequest[]): unknown => {
     const result = placeAll(requests, free, 0x1000n);
-    return "placed" in result ? result.placed.map(({ address }) => address) : result;
+    return result.kind === "placed" ? result.placed.map(({ address }) => address) : result;
   };
   assertEquals(addresses([kernel, kernel, kernel]), [0x100_0000n, 0x20_0000n, 0x60_0000n]);
   assertEquals(addresses([{ ...kernel, preferred: 0x100_1000n }]), [0x20_0000n]);
   assertEquals(addresses([{ ...kernel, preferred: 0xfe0_0000n }]), [0x20_0000n]);
   assertEquals(addresses([{ ...kernel, min: 0x110_0000n }]), [0x120_0000n]);
   assertEquals(addresses([{ ...kernel, max: 0x4f_ffffn }]), {
+    kind: "no-room",
     failed: { ...kernel, max: 0x4f_ffffn },
     largest: 0x2f_ffffn,
   });
@@ -211,7 +212,7 @@ pure("every place is free, aligned, within bounds and nobody else's, and nothing
         const starts = startsOf(bytes, each);
         const start = starts.find((address) => address === each.preferred) ?? starts[0];
         if (start === undefined) {
-          assert("failed" in result);
+          assert(result.kind === "no-room");
           assertEquals(result.failed, each);
           assert(startsOf(bytes, { ...each, size: result.largest + PAGE }).length === 0);
           return;
@@ -220,7 +221,7 @@ pure("every place is free, aligned, within bounds and nobody else's, and nothing
         const end = start + (each.size === 0n ? PAGE : alignUp(each.size, PAGE));
         bytes.fill(false, Number(start), Number(end));
       }
-      assert("placed" in result);
+      assert(result.kind === "placed");
       assertEquals(result.placed.map(({ address }) => address), expected);
     }),
     { numRuns: 500 },
@@ -267,7 +268,7 @@ function laidOut(info: ElfImage): NonNullable<ReturnType<typeof elfLayout>["valu
 pure("a vmlinux is loaded where it was linked for when that is free", () => {
   const layout = laidOut(vmlinux());
   const result = placeAll([layout.request], [{ start: 0x10_0000n, end: 0x1_0000_0000n }], 4096n);
-  assert("placed" in result);
+  assert(result.kind === "placed");
   const { entry, segments } = elfSegments(layout, result.placed[0]?.address ?? 0n);
   assertEquals(entry, 0x100_0000n);
   assertEquals(segments.map(({ name, mem, memsz }) => [name, mem, memsz]), [
@@ -283,7 +284,7 @@ pure("a vmlinux moves as a whole, by a multiple of 2 MiB, and its entry with it"
   const layout = laidOut(vmlinux());
   const free = [{ start: 0x10_0000n, end: 0x280_0000n }, { start: 0x1_0010_0000n, end: 0x1_1000_0000n }];
   const result = placeAll([layout.request], free, 4096n);
-  assert("placed" in result);
+  assert(result.kind === "placed");
   const { entry, segments } = elfSegments(layout, result.placed[0]?.address ?? 0n);
   assertEquals(entry, 0x1_0020_0000n);
   assertEquals(segments.map(({ mem }) => mem), [0x1_0020_0000n, 0x1_0160_0000n, 0x1_01b0_0000n, 0x1_01b3_5000n]);
@@ -301,8 +302,8 @@ pure("an ELF file that is no x86_64 Linux is not moved", () => {
   const layout = laidOut(vmlinux({ loads: flat, entry: 0x10_0010n }));
   assertEquals(layout.segments[1]?.bytes, { kind: "zero" });
   const elsewhere = [{ start: 0x20_0000n, end: 0x1000_0000n }];
-  assert("failed" in placeAll([layout.request], elsewhere, 4096n));
-  assert("placed" in placeAll([layout.request], [{ start: 0x10_0000n, end: 0x20_1000n }], 4096n));
+  assertEquals(placeAll([layout.request], elsewhere, 4096n).kind, "no-room");
+  assertEquals(placeAll([layout.request], [{ start: 0x10_0000n, end: 0x20_1000n }], 4096n).kind, "placed");
 });
 
 pure("an ELF file that cannot be laid out in pages is refused, with the address", () => {

@@ -22,9 +22,9 @@ import type { Images, InitrdFile, KernelFile } from "../../src/image/boot_files.
 const IMAGE = vmlinux({ add64: [listed(8)], add32: [listed(0x100)] });
 
 function kernelOf(info: Partial<BzImage> = {}, image: Uint8Array = IMAGE): KernelFile {
-  const unpacked = describeVmlinux(image);
-  assert(!("why" in unpacked));
-  return { ...kernelFile({ info: bzImage(info) }), unpacked: { ...unpacked, size: image.length } };
+  const described = describeVmlinux(image);
+  assert(described.kind === "vmlinux");
+  return { ...kernelFile({ info: bzImage(info) }), unpacked: { ...described.vmlinux, size: image.length } };
 }
 
 interface Case {

@@ -29,7 +29,7 @@ for (const { name, text } of [...VALID, ...INVALID, ...EXAMPLES].filter((file) =
     permissions: "none",
     fn() {
       const read = readTree(text);
-      assert("root" in read);
+      assert(read.kind === "tree");
       const tree = read.root;
       const value = parse(text, { schema: "failsafe", allowDuplicateKeys: true });
       assertEquals(tree === undefined ? undefined : plain(tree), value);

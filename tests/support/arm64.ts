@@ -36,7 +36,7 @@ export function packedFile(changes: Partial<KernelFile> = {}): KernelFile {
   return arm64File({
     size: 10 << 20,
     info: { kind: "compressed", compression: "gzip" },
-    inner: { info: arm64Image(), size: 30 << 20, sha256: "d".repeat(64) },
+    inner: { kind: "image", image: { info: arm64Image(), size: 30 << 20, sha256: "d".repeat(64) } },
     ...changes,
   });
 }

@@ -16,7 +16,7 @@ import { listed, vmlinux } from "../support/small_kernel.ts";
 const PATH = "/boot/vmlinuz";
 const IMAGE = vmlinux({ add64: [listed(8)], inverse32: [listed(0x20)], add32: [listed(0x30)] });
 const DESCRIBED = describeVmlinux(IMAGE);
-const [LOAD] = "why" in DESCRIBED ? [] : DESCRIBED.elf.loads;
+const [LOAD] = DESCRIBED.kind === "fault" ? [] : DESCRIBED.vmlinux.elf.loads;
 const OFFSET = Number(LOAD?.offset);
 const LENGTH = Number(LOAD?.filesz);
 const PART = IMAGE.subarray(OFFSET, OFFSET + LENGTH);
@@ -202,8 +202,9 @@ Deno.test({
     const libc = fakeLibc();
     const source = { kind: "unpacked", path: PATH, offset: OFFSET, length: LENGTH } as const;
     const segment = { source, bufsz: BigInt(LENGTH), mem: 0x100_0000n, memsz: 0x4000n };
-    using mapped = mapSegments({ segments: [segment] }, [], libc, CONTENTS) as Disposable;
-    assert("table" in mapped);
+    const mapped = mapSegments({ segments: [segment] }, [], libc, CONTENTS);
+    assert(mapped.ok);
+    using _ = mapped;
     assertEquals(libc.calls, [["address_of", LENGTH]]);
   },
 });

@@ -67,7 +67,9 @@ export function unpackedKernelImage(
         max: max !== undefined && max < layout.request.max ? max : layout.request.max,
         avoid,
       },
-      ...(typeof virtual === "string" ? {} : { bases: { virtual, ...(fixed === undefined ? {} : { fixed }) } }),
+      ...(virtual.kind === "fixed"
+        ? {}
+        : { bases: { virtual: virtual.bases, ...(fixed === undefined ? {} : { fixed }) } }),
       at: (address) => {
         const { entry, segments } = elfSegments(layout, address);
         return { entry, segments: segments.map(unpackedBytes) };

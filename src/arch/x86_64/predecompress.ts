@@ -64,15 +64,21 @@ function hasParameter(cmdline: string, name: string, value?: string): boolean {
   return parseCmdline(cmdline).kernel.some((parameter) => parameter.name === name && parameter.value === value);
 }
 
+/** Where the virtual base may lie; or why there is nothing to choose, which completes "without KASLR: …". */
+export type VirtualChoice =
+  | { readonly kind: "bases"; readonly bases: VirtualBases }
+  | { readonly kind: "fixed"; readonly why: string };
+
 /**
  * The virtual addresses among which the base is chosen, as the kernel's own decompressor has them
- * (find_random_virt_addr in arch/x86/boot/compressed/kaslr.c, Linux 6.12); or why there is nothing to choose.
+ * (find_random_virt_addr in arch/x86/boot/compressed/kaslr.c, Linux 6.12).
  */
-export function virtualBases(info: BzImage, movable: boolean, cmdline: string): VirtualBases | string {
-  if (hasParameter(cmdline, "nokaslr")) return "the command line has `nokaslr`";
-  if (!movable) return "it is built without KASLR";
+export function virtualBases(info: BzImage, movable: boolean, cmdline: string): VirtualChoice {
+  if (hasParameter(cmdline, "nokaslr")) return { kind: "fixed", why: "the command line has `nokaslr`" };
+  if (!movable) return { kind: "fixed", why: "it is built without KASLR" };
   const alignment = BigInt(info.alignment) > PMD_SIZE ? BigInt(info.alignment) : PMD_SIZE;
-  return { start: START_KERNEL_MAP + info.prefAddress, end: START_KERNEL_MAP + KERNEL_IMAGE_SIZE, alignment };
+  const [start, end] = [START_KERNEL_MAP + info.prefAddress, START_KERNEL_MAP + KERNEL_IMAGE_SIZE];
+  return { kind: "bases", bases: { start, end, alignment } };
 }
 
 /** The physical ranges in which a kernel of this size has at least one place; they start and end on its alignment. */

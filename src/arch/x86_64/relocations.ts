@@ -12,10 +12,10 @@ export interface LoadedPart {
   readonly filesz: bigint;
 }
 
-/** Completes "the kernel …". */
-export interface RelocationFault {
-  readonly why: string;
-}
+/** The relocations of a kernel, or why they cannot be read: `why` completes "the kernel …". */
+export type FoundRelocations =
+  | { readonly kind: "relocations"; readonly relocations: readonly RelocationSet[] }
+  | { readonly kind: "fault"; readonly why: string };
 
 /**
  * Finds the relocations that follow the ELF file in a kernel's payload (emit_relocs in arch/x86/tools/relocs.c and
@@ -28,16 +28,18 @@ export function findRelocations(
   image: Uint8Array,
   end: number,
   parts: readonly LoadedPart[],
-): readonly RelocationSet[] | RelocationFault {
+): FoundRelocations {
   const fields = fieldsOf(image);
-  if (end === image.length) return [];
+  if (end === image.length) return { kind: "relocations", relocations: [] };
   if (end > image.length || (image.length - end) % 4 !== 0 || fields.u32(end) !== 0) {
-    return { why: "has relocations that do not begin where its ELF file ends" };
+    return { kind: "fault", why: "has relocations that do not begin where its ELF file ends" };
   }
   const zeros: number[] = [];
   for (let at = end; at < image.length; at += 4) if (fields.u32(at) === 0) zeros.push(at);
   const kinds = KINDS[zeros.length];
-  if (kinds === undefined) return { why: `has ${zeros.length} lists of relocations, where 2 or 3 are known` };
+  if (kinds === undefined) {
+    return { kind: "fault", why: `has ${zeros.length} lists of relocations, where 2 or 3 are known` };
+  }
   const sets = kinds.map((kind, index): RelocationSet => {
     const offset = (zeros[index] ?? 0) + 4;
     return { kind, offset, count: ((zeros[index + 1] ?? image.length) - offset) / 4 };
@@ -47,11 +49,11 @@ export function findRelocations(
     const width = kind === "add64" ? 8 : 4;
     for (let at = offset; at < offset + count * 4; at += 4) {
       if (place(fields.u32(at), width) === undefined) {
-        return { why: `has a relocation at 0x${fields.u32(at).toString(16)}, which lies outside of it` };
+        return { kind: "fault", why: `has a relocation at 0x${fields.u32(at).toString(16)}, which lies outside of it` };
       }
     }
   }
-  return sets;
+  return { kind: "relocations", relocations: sets };
 }
 
 /** The lists by their number, first to last. */

@@ -10,27 +10,44 @@ const E_SHENTSIZE = 58;
 const E_SHNUM = 60;
 const EM_X86_64 = 62;
 
-/** Reads what a kernel's payload unpacked to. `why` completes "the kernel …". Throws nothing, whatever the bytes. */
-export function describeVmlinux(image: Uint8Array): Vmlinux | { readonly why: string } {
+/** What a kernel's payload unpacked to. */
+export type DescribedVmlinux =
+  | { readonly kind: "vmlinux"; readonly vmlinux: Vmlinux }
+  | VmlinuxFault;
+
+/** Why the bytes cannot be placed as a kernel. */
+export interface VmlinuxFault {
+  /** Not such a kernel. */
+  readonly kind: "fault";
+  /** Completes "the kernel …". */
+  readonly why: string;
+}
+
+/** Reads what a kernel's payload unpacked to. Throws nothing, whatever the bytes. */
+export function describeVmlinux(image: Uint8Array): DescribedVmlinux {
   const info = identifyKernel(memorySource(image));
   if (info.kind !== "elf" || info.machine !== EM_X86_64 || info.bits !== 64 || !info.littleEndian) {
-    return { why: "unpacks to something else than an x86_64 ELF file" };
+    return fault("unpacks to something else than an x86_64 ELF file");
   }
   const size = BigInt(image.length);
-  if (info.loads.some(({ offset, filesz }) => offset + filesz > size)) return { why: "has parts beyond its end" };
+  if (info.loads.some(({ offset, filesz }) => offset + filesz > size)) return fault("has parts beyond its end");
   if (info.loads.some(({ paddr, memsz }) => paddr + memsz > KERNEL_IMAGE_SIZE)) {
-    return { why: "has parts beyond the 1 GiB that are mapped for it" };
+    return fault("has parts beyond the 1 GiB that are mapped for it");
   }
   const fields = fieldsOf(image);
   const end = fields.u64(E_SHOFF) + BigInt(fields.u16(E_SHNUM) * fields.u16(E_SHENTSIZE));
   if (end > size || info.loads.some(({ offset, filesz }) => offset + filesz > end)) {
-    return { why: "does not end with its section headers, so its relocations cannot be found" };
+    return fault("does not end with its section headers, so its relocations cannot be found");
   }
-  const relocations = findRelocations(image, Number(end), info.loads);
-  if ("why" in relocations) return relocations;
-  const touched = lastTouched(image, relocations, info.loads);
+  const found = findRelocations(image, Number(end), info.loads);
+  if (found.kind === "fault") return found;
+  const touched = lastTouched(image, found.relocations, info.loads);
   const loads = info.loads.map((load, index) => ({ ...load, filesz: trimmed(image, load, touched[index] ?? 0n) }));
-  return { elf: { ...info, loads }, relocations };
+  return { kind: "vmlinux", vmlinux: { elf: { ...info, loads }, relocations: found.relocations } };
+}
+
+function fault(why: string): VmlinuxFault {
+  return { kind: "fault", why };
 }
 
 /** Bytes of each part that relocations reach into: zeros, too, that one changes must be copied. */

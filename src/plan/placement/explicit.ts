@@ -18,8 +18,8 @@ export function explicitSegments(
   const segments: Segment[] = [];
   for (const [index, spec] of profile.segments.entries()) {
     const result = explicitSegment(spec, index, files, pageSize);
-    if ("code" in result) diagnostics.push(result);
-    else segments.push(result);
+    diagnostics.push(...result.diagnostics);
+    if (result.value !== undefined) segments.push(result.value);
   }
   if (profile.entry === undefined) {
     diagnostics.push({
@@ -40,11 +40,11 @@ function explicitSegment(
   index: number,
   files: ReadonlyMap<string, { readonly size: number }>,
   pageSize: bigint,
-): Segment | Diagnostic {
+): Checked<Segment> {
   const at: Path = ["segments", index];
   const name = spec.name ?? `segment ${index + 1}`;
-  const bytes = contentOf(spec.source, files, at);
-  if ("code" in bytes) return bytes;
+  const { value: bytes, diagnostics } = contentOf(spec.source, files, at);
+  if (bytes === undefined) return { value: undefined, diagnostics };
   const content = sourceSize(bytes);
   const memsz = spec.size ?? alignUp(content, pageSize);
   if (bytes.kind !== "zero" && content === 0n) {
@@ -58,19 +58,24 @@ function explicitSegment(
       `Set \`size\` to ${alignUp(content, pageSize)} or more, remove it, or set a smaller \`length\``,
     );
   }
-  return { name, mem: spec.at, memsz, bytes };
+  return { value: { name, mem: spec.at, memsz, bytes }, diagnostics };
 }
 
 function contentOf(
   source: SegmentSource,
   files: ReadonlyMap<string, { readonly size: number }>,
   at: Path,
-): SegmentBytes | Diagnostic {
-  if (source.kind !== "file") return source;
+): Checked<SegmentBytes> {
+  if (source.kind !== "file") return { value: source, diagnostics: [] };
   const { path } = source.file;
   const file = files.get(path);
   if (file === undefined) {
-    return { code: "file-unreadable", severity: "error", message: `${path} was not read`, path: [...at, "file"] };
+    return refused({
+      code: "file-unreadable",
+      severity: "error",
+      message: `${path} was not read`,
+      path: [...at, "file"],
+    });
   }
   const size = BigInt(file.size);
   const length = source.length ?? size - source.offset;
@@ -85,9 +90,16 @@ function contentOf(
     );
   }
   // Both lie within the file's size, which is a safe integer.
-  return { kind: "file", path, offset: Number(source.offset), length: Number(length) };
+  return {
+    value: { kind: "file", path, offset: Number(source.offset), length: Number(length) },
+    diagnostics: [],
+  };
 }
 
-function wrongContent(path: Path, message: string, hint: string): Diagnostic {
-  return { code: "segment-content", severity: "error", message, path, hint };
+function wrongContent(path: Path, message: string, hint: string): Checked<never> {
+  return refused({ code: "segment-content", severity: "error", message, path, hint });
+}
+
+function refused(diagnostic: Diagnostic): Checked<never> {
+  return { value: undefined, diagnostics: [diagnostic] };
 }

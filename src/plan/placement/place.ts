@@ -6,8 +6,8 @@ export type PlacedRequest = SegmentRequest & { readonly address: bigint };
 
 /** Every request with a place; or the first that does not fit, and the most bytes that it could have. */
 export type Placement =
-  | { readonly placed: readonly PlacedRequest[] }
-  | { readonly failed: SegmentRequest; readonly largest: bigint };
+  | { readonly kind: "placed"; readonly placed: readonly PlacedRequest[] }
+  | { readonly kind: "no-room"; readonly failed: SegmentRequest; readonly largest: bigint };
 
 /**
  * Gives each request a place, in order: the preferred address if it is free, aligned and within the request's bounds, else
@@ -32,11 +32,11 @@ export function placeAll(requests: readonly SegmentRequest[], free: readonly Ran
     const address = candidates.find((start) =>
       start % alignment === 0n && within.some((range) => contains(range, { start, end: start + size }))
     );
-    if (address === undefined) return { failed: request, largest: largest(within, alignment) };
+    if (address === undefined) return { kind: "no-room", failed: request, largest: largest(within, alignment) };
     placed.push({ ...request, address });
     left = subtract(left, [{ start: address, end: address + size }]);
   }
-  return { placed };
+  return { kind: "placed", placed };
 }
 
 /** The most bytes from an aligned address to the end of its range. */

@@ -16,8 +16,11 @@ const treeMemory: Rule = {
     if (call.syscall !== "kexec_load" || facts.machine !== "aarch64") return undefined;
     const handover = call.segments.find(({ name }) => name === linuxMachine(facts.machine)?.handover);
     if (handover?.source.kind !== "bytes") return undefined;
-    const tree = parseDeviceTree(Uint8Array.fromBase64(handover.source.base64));
-    if ("why" in tree) return fail(`The handover for the new kernel is not a device tree: it ${tree.why}`, RECREATE);
+    const parsed = parseDeviceTree(Uint8Array.fromBase64(handover.source.base64));
+    if (parsed.kind === "fault") {
+      return fail(`The handover for the new kernel is not a device tree: it ${parsed.why}`, RECREATE);
+    }
+    const { tree } = parsed;
     if (hasUefiMap(tree)) return pass("The device tree refers to the memory map of UEFI");
     const memory = memoryOf(tree);
     if (memory === undefined) {

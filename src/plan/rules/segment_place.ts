@@ -137,7 +137,7 @@ function freePlace(segment: Segment, segments: readonly Segment[], facts: HostFa
   const free = subtract(freeMemory(facts, { crash }).value ?? [], others);
   const request = { name: segment.name, size: segment.memsz, alignment: facts.pageSize, min: 0n, max: MAX_U64 };
   const result = placeAll([request], free, facts.pageSize);
-  const [place] = "placed" in result ? result.placed : [];
+  const [place] = result.kind === "placed" ? result.placed : [];
   return place === undefined
     ? `No free range of ${formatSize(segment.memsz)} is left`
     : `The lowest free place for it is ${formatAddress(place.address)}`;
