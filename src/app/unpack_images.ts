@@ -7,7 +7,7 @@ import { type KernelPayload, kernelPayload, UNPACKED_KERNEL_MAX } from "../image
 import { type Codecs, unpackBytes } from "../formats/unpacked.ts";
 import { readInitrd } from "../image/initrd_content.ts";
 import type { Contents } from "../syscall/finalize.ts";
-import { unpackedForm } from "../plan/initrd_forms.ts";
+import { unpackVerdict } from "../plan/initrd_placement.ts";
 import type { PlanInput } from "../plan/input.ts";
 import { unpackingOf } from "../plan/predecompress.ts";
 import type { OpenImages } from "./images.ts";
@@ -51,12 +51,12 @@ export async function unpackImages(
   }
   const initrd: InitrdFile[] = [];
   for (const file of images.initrd) {
-    const form = wanted.initrd ? unpackedForm(file, input) : undefined;
-    if (form?.kind !== "unpacked") {
+    const verdict = wanted.initrd ? unpackVerdict(file, input) : undefined;
+    if (verdict?.kind !== "unpacked") {
       initrd.push(file);
       continue;
     }
-    const unpacked = await unpackInitrd(file, opened.files, form.size, budget);
+    const unpacked = await unpackInitrd(file, opened.files, verdict.size, budget);
     if (unpacked.kind === "kept") {
       initrd.push({ ...file, kept: unpacked.why });
     } else {

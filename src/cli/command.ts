@@ -52,8 +52,13 @@ export function isSet({ options }: Invocation, name: string): boolean {
   return options[name] === true;
 }
 
+/** `-o`, with the forms that a command has. */
+export interface OutputOption<Form extends string> extends Option {
+  readonly choices: readonly [Form, ...Form[]];
+}
+
 /** `-o`, the form of the output; the first form is the default. */
-export function outputOption(...forms: readonly string[]): Option {
+export function outputOption<Form extends string>(...forms: readonly [Form, ...Form[]]): OutputOption<Form> {
   return {
     name: "output",
     short: "o",
@@ -63,8 +68,17 @@ export function outputOption(...forms: readonly string[]): Option {
   };
 }
 
+/** The form that `-o` asks for, else the first. */
+export function formOf<Form extends string>(invocation: Invocation, { choices }: OutputOption<Form>): Form {
+  const given = textOption(invocation, "output");
+  return choices.find((form) => form === given) ?? choices[0];
+}
+
+/** The forms in which a result is data. */
+export type DataForm = "json" | "yaml";
+
 /** `-o` of a command that changes something: its result as data. */
-export const OUTCOME_OPTION: Option = outputOption("text", "json", "yaml");
+export const OUTCOME_OPTION: OutputOption<"text" | DataForm> = outputOption("text", "json", "yaml");
 
 /** `--facts`: plan for a captured host. */
 export const FACTS_OPTION: Option = {

@@ -1,6 +1,6 @@
 import { EXIT, type ExitName, worse } from "../core/program.ts";
 import type { Outcome, OutcomeCommand, OutcomeMessage } from "../render/outcome.ts";
-import { type Invocation, isSet, textOption } from "./command.ts";
+import { formOf, type Invocation, isSet, OUTCOME_OPTION } from "./command.ts";
 import type { Ports } from "./ports.ts";
 import { WriteError } from "../app/files/write_whole.ts";
 import { complain, dataText } from "./report.ts";
@@ -19,7 +19,7 @@ export async function withOutcome(
   ports: Ports,
   act: Action,
 ): Promise<ExitName> {
-  const form = textOption(invocation, "output") ?? "text";
+  const form = formOf(invocation, OUTCOME_OPTION);
   if (form === "text") {
     let failed: ExitName = "ok";
     const write = (text: string) => {

@@ -1,3 +1,4 @@
+import type { DataForm } from "./command.ts";
 import { CATALOGUE } from "../core/catalogue.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import type { ExitName } from "../core/program.ts";
@@ -60,8 +61,8 @@ export function complainRefusal(error: SyscallError, ports: Ports): ExitName {
   return "refused";
 }
 
-/** A result as data, in the form that `-o` asks for: YAML, or else JSON. */
-export async function dataText(value: unknown, form: string): Promise<string> {
-  if (form !== "yaml") return jsonText(value);
+/** A result as data, in the form that `-o` asks for. */
+export async function dataText(value: unknown, form: DataForm): Promise<string> {
+  if (form === "json") return jsonText(value);
   return (await import("../render/yaml.ts")).yamlText(value);
 }

@@ -1,4 +1,4 @@
-import { incompatibility } from "../image/compatibility.ts";
+import { incompatibility } from "../image/call_compatibility.ts";
 import { demandsOf } from "../profile/demands.ts";
 import type { PlanInput } from "./input.ts";
 import type { Call, Reason } from "./plan.ts";

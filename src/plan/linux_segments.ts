@@ -5,7 +5,7 @@ import { formatAddress, formatSize } from "../core/number.ts";
 import { alignUp, type Range } from "../core/range.ts";
 import { type CrashParts, crashParts } from "./crash_segments.ts";
 import { crashNeed, proposedReservation, reservationHint } from "./crash_size.ts";
-import { type InitrdForm, initrdForms } from "./initrd_forms.ts";
+import { type InitrdPlacement, initrdPlacements } from "./initrd_placement.ts";
 import type { PlanInput } from "./input.ts";
 import { freeMemory } from "./placement/free_memory.ts";
 import { placeAll, type PlacedRequest } from "./placement/place.ts";
@@ -26,7 +26,7 @@ export interface LinuxLayout extends SegmentLayout {
   /** Where the kernel may lie, if its place is chosen at load. */
   readonly bases?: PlannedBases;
   /** How each initrd is placed. */
-  readonly initrds: readonly InitrdForm[];
+  readonly initrds: readonly InitrdPlacement[];
 }
 
 /**
@@ -50,9 +50,9 @@ export function linuxSegments(
     return { value: undefined, diagnostics: [...diagnostics, tooMany(images.initrd.length, most)] };
   }
 
-  const initrds = initrdForms(input, kernel.request.size).map((form) => ({
-    ...form,
-    memsz: alignUp(BigInt(form.size), facts.pageSize),
+  const initrds = initrdPlacements(input, kernel.request.size).map((placement) => ({
+    ...placement,
+    memsz: alignUp(BigInt(placement.size), facts.pageSize),
   }));
   const initrdSize = initrds.reduce((sum, { memsz }) => sum + memsz, 0n);
   const alone = placeAll([kernel.request], free.value, facts.pageSize);

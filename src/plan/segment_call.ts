@@ -10,7 +10,7 @@ import { describeInitrd } from "../image/describe.ts";
 import { hotplugFlags } from "./crash_segments.ts";
 import { lacksReservation } from "./crash_size.ts";
 import { loadFlags } from "./flags.ts";
-import { estimatedGain, initrdForms } from "./initrd_forms.ts";
+import { estimatedGain, initrdPlacements } from "./initrd_placement.ts";
 import type { FilePart, PlanInput } from "./input.ts";
 import { unpackedKernelImage } from "../arch/x86_64/bzimage_loader.ts";
 import { linuxMachine } from "../arch/machines.ts";
@@ -39,7 +39,7 @@ export function partsNeeded(input: PlanInput): readonly FilePart[] {
   if (images.kernel !== undefined) {
     const kernel = kernelToPlace(input, images.kernel, resolvedCmdline(input) ?? "").value;
     if (kernel === undefined) return [];
-    const unpacked = initrdForms(input, kernel.request.size).filter((form) => form.unpacked);
+    const unpacked = initrdPlacements(input, kernel.request.size).filter(({ unpacked }) => unpacked);
     return [
       ...kernel.at(0n).segments.flatMap(filePart),
       ...unpacked.map(({ file, size }) => ({ path: file.path, offset: 0, length: size, unpacked: true as const })),

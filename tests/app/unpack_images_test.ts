@@ -12,7 +12,7 @@ import { memorySource } from "../../src/core/bytes.ts";
 import type { PlanInput } from "../../src/plan/input.ts";
 import type { InitrdFile } from "../../src/image/boot_files.ts";
 import { type MemoryBudget, memoryBudget } from "../../src/app/memory_limit.ts";
-import { unpackedForm } from "../../src/plan/initrd_forms.ts";
+import { unpackVerdict } from "../../src/plan/initrd_placement.ts";
 import { cpio } from "../image/build_elf.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { profileOf } from "../support/profiles.ts";
@@ -139,7 +139,7 @@ Deno.test("an initrd is unpacked together with the kernel, and one that is not w
   const form = (file: InitrdFile | undefined) =>
     file === undefined
       ? undefined
-      : unpackedForm(file, { profile: profileOf({ predecompress: true }), facts: hostFacts() });
+      : unpackVerdict(file, { profile: profileOf({ predecompress: true }), facts: hostFacts() });
   const found = form(good.images.initrd[0]);
   assert(found?.kind === "unpacked");
   assertEquals([found.size, found.packings], [archive.length, ["gzip"]]);

@@ -2,7 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { type ByteSource, memorySource } from "../../src/core/bytes.ts";
 import { describeImage, describeInitrd, imageRelease, machineOf } from "../../src/image/describe.ts";
-import { incompatibility } from "../../src/image/compatibility.ts";
+import { incompatibility } from "../../src/image/call_compatibility.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
 import { identifyInitrd, initrdObjection } from "../../src/image/initrd.ts";
 import { arm64Image, bzImage, peFile, zboot } from "./build.ts";

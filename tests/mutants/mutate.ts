@@ -30,16 +30,24 @@ async function copyTree(): Promise<string> {
   return to;
 }
 
-/** Whether the tests notice a change; without one, whether they fail anyway. */
+/** A change may make a loop endless. Far longer than any of these tests takes, milliseconds. */
+const LONGEST = 240_000;
+
+/** Whether the tests notice a change, by failing or by never ending; without a change, whether they fail anyway. */
 async function fails(tree: string, tests: string): Promise<boolean> {
-  const { success } = await new Deno.Command(Deno.execPath(), {
+  const child = new Deno.Command(Deno.execPath(), {
     args: ["test", "-A", "--no-check", "--frozen", "--fail-fast", join("tests", tests)],
     cwd: tree,
     stdout: "null",
     stderr: "null",
     env: { NO_COLOR: "1" },
-  }).output();
-  return !success;
+  }).spawn();
+  const limit = setTimeout(() => child.kill("SIGKILL"), LONGEST);
+  try {
+    return !(await child.status).success;
+  } finally {
+    clearTimeout(limit);
+  }
 }
 
 async function survives(tree: string, { file, from, to, tests }: Mutant): Promise<boolean> {
@@ -63,10 +71,10 @@ try {
   }
   const survivors: Mutant[] = [];
   for (const mutant of mutants) {
-    if (await survives(tree, mutant)) {
-      survivors.push(mutant);
-      console.log(`SURVIVES  ${mutant.file}: ${mutant.from.trim()}  ->  ${mutant.to.trim()}  (${mutant.tests})`);
-    }
+    const isNoticed = !await survives(tree, mutant);
+    if (!isNoticed) survivors.push(mutant);
+    const { file, from, to, tests } = mutant;
+    console.log(`${isNoticed ? "noticed  " : "SURVIVES "} ${file}: ${from.trim()}  ->  ${to.trim()}  (${tests})`);
   }
   console.log(`${mutants.length - survivors.length} of ${mutants.length} changes are noticed`);
   Deno.exitCode = survivors.length === 0 ? 0 : 1;

@@ -51,7 +51,7 @@ export const MUTANTS: readonly Mutant[] = [
     "syscall/execute_test.ts",
   ),
   row("syscall/map_segments.ts", "whole.value + BigInt(source.offset)", "whole.value", "syscall/map_segments_test.ts"),
-  row("syscall/finalize.ts", "if (drawn < limit) return", "if (drawn > limit) return", "syscall/finalize_test.ts"),
+  row("syscall/finalize.ts", "if (drawn < limit) return", "if (drawn >= 0n) return", "syscall/finalize_test.ts"),
   row(
     "syscall/errors/diagnose.ts",
     "hasSysBoot(facts) === false",

@@ -11,6 +11,28 @@ function pure(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
 }
 
+/** include/uapi/linux/kexec.h, Linux 7.3, written down once more: a wrong bit asks the kernel for something else. */
+const BITS = [
+  ["kexec_load", "KEXEC_ON_CRASH", "0x1"],
+  ["kexec_load", "KEXEC_PRESERVE_CONTEXT", "0x2"],
+  ["kexec_load", "KEXEC_UPDATE_ELFCOREHDR", "0x4"],
+  ["kexec_load", "KEXEC_CRASH_HOTPLUG_SUPPORT", "0x8"],
+  ["kexec_load", "KEXEC_ARCH_X86_64", "0x3e0000"],
+  ["kexec_load", "KEXEC_ARCH_AARCH64", "0xb70000"],
+  ["kexec_file_load", "KEXEC_FILE_UNLOAD", "0x1"],
+  ["kexec_file_load", "KEXEC_FILE_ON_CRASH", "0x2"],
+  ["kexec_file_load", "KEXEC_FILE_NO_INITRAMFS", "0x4"],
+  ["kexec_file_load", "KEXEC_FILE_DEBUG", "0x8"],
+  ["kexec_file_load", "KEXEC_FILE_NO_CMA", "0x10"],
+  ["kexec_file_load", "KEXEC_FILE_FORCE_DTB", "0x20"],
+] as const;
+
+pure("each flag has the bit of the kernel's header, and several together have all of theirs", () => {
+  for (const [syscall, flag, bits] of BITS) assertEquals(flagBits(syscall, [flag]), bits, flag);
+  assertEquals(flagBits("kexec_load", ["KEXEC_PRESERVE_CONTEXT", "KEXEC_ARCH_X86_64"]), "0x3e0002");
+  assertEquals(flagBits("kexec_file_load", ["KEXEC_FILE_ON_CRASH", "KEXEC_FILE_DEBUG"]), "0xa");
+});
+
 /** What the rule says of a stored plan into which flags were written. */
 function verdict(syscall: Plan["call"]["syscall"], flag: string, facts: Partial<HostFacts>): Check | undefined {
   const host = hostFacts(facts);

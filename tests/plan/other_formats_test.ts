@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type ByteSource, memorySource } from "../../src/core/bytes.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
-import type { LoadCall } from "../../src/image/compatibility.ts";
+import type { LoadCall } from "../../src/image/call_compatibility.ts";
 import type { Check } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { arm64Image, ascii, bzImage, joined, peFile, zboot } from "../image/build.ts";

@@ -4,9 +4,15 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import type { HostFacts } from "../../src/host/facts.ts";
 import type { BzImage } from "../../src/image/image.ts";
 import { countBases, kernelRange, physicalBase } from "../../src/plan/bases.ts";
-import { estimatedGain } from "../../src/plan/initrd_forms.ts";
+import { estimatedGain } from "../../src/plan/initrd_placement.ts";
 import { partKey, type PlanInput } from "../../src/plan/input.ts";
-import { type Plan, planText, type SegmentLoadCall } from "../../src/plan/plan.ts";
+import {
+  type Plan,
+  type PlannedBases,
+  type PlannedRange,
+  planText,
+  type SegmentLoadCall,
+} from "../../src/plan/plan.ts";
 import { decodePlan } from "../../src/plan/plan_shape.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { unpackingOf } from "../../src/plan/predecompress.ts";
@@ -132,6 +138,27 @@ Deno.test({
       }
     }
     assertEquals(physicalBase(bases, size, physical), undefined);
+  },
+});
+
+Deno.test({
+  name: "a kernel of exactly the size of a range has one place there, and the last place ends where the range ends",
+  permissions: "none",
+  fn() {
+    const size = 0x60_0000n;
+    const range = (start: string, end: string) => ({ start, end });
+    const bases = (...physical: PlannedRange[]): PlannedBases => (
+      { alignment: "0x200000", physical, virtual: range("0xffffffff81000000", "0xffffffffc0000000") }
+    );
+    const counted = (...physical: PlannedRange[]) => countBases(bases(...physical), size).physical;
+    assertEquals(counted(range("0x1000000", "0x15fffff")), 0n);
+    assertEquals(counted(range("0x1000000", "0x1600000")), 1n);
+    assertEquals(counted(range("0x1000000", "0x17fffff")), 1n);
+    assertEquals(counted(range("0x1000000", "0x1800000")), 2n);
+    const two = bases(range("0x1000000", "0x1600000"), range("0x4000000", "0x4800000"));
+    assertEquals(countBases(two, size), { physical: 3n, virtual: 502n });
+    const places = [0n, 1n, 2n, 3n].map((index) => physicalBase(two, size, index));
+    assertEquals(places, [0x100_0000n, 0x400_0000n, 0x420_0000n, undefined]);
   },
 });
 

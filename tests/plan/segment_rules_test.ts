@@ -122,6 +122,20 @@ const CASES: readonly Case[] = [
     says: "ends at 0x400000000000; the running kernel can only use addresses below 0x3fffffffffff (EADDRNOTAVAIL)",
   },
   {
+    name: "an end at the very limit, which the kernel refuses (mend >= KEXEC_DESTINATION_MEMORY_LIMIT)",
+    input: { segments: [CODE, segment(0x3fff_ffff_f000n, 0xfffn, 16)] },
+    rule: "segment-limit",
+    status: "fail",
+    says: "ends at 0x3fffffffffff; the running kernel can only use addresses below 0x3fffffffffff (EADDRNOTAVAIL)",
+  },
+  {
+    name: "an end one byte below that limit",
+    input: { segments: [CODE, segment(0x3fff_ffff_f000n, 0xffen, 16)] },
+    rule: "segment-limit",
+    status: "pass",
+    says: "Every segment ends below 0x3fffffffffff",
+  },
+  {
     name: "the same page with 5-level paging",
     input: { segments: [CODE, segment(0x3fff_ffff_f000n, 0x1000n)], facts: { ...FACTS, cpuFlags: ["la57"] } },
     rule: "segment-limit",

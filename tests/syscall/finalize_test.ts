@@ -195,6 +195,13 @@ Deno.test("draws stay below their bound, and all of a small one come up", () => 
   }
 });
 
+Deno.test("draws of a bound that does not divide 2^64 are not biased towards its lower part", () => {
+  // A remainder alone would put half of them below 2^62, where a third belongs: eleven standard deviations apart from this.
+  const bound = 3n << 62n;
+  const low = Array.from({ length: 4000 }, () => drawSecurely(bound)).filter((drawn) => drawn < 1n << 62n).length;
+  assertEquals(low > 1000 && low < 1666, true, `${low} of 4000`);
+});
+
 Deno.test({
   name: "what a file unpacks to is handed over where it lies, without a copy",
   permissions: "none",

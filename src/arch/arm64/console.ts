@@ -1,7 +1,7 @@
 import { concat } from "@std/bytes";
 import type { DeviceNode, DeviceTree } from "../../formats/fdt.ts";
 import { parameterKey, parseCmdline } from "../../profile/cmdline/cmdline.ts";
-import { cellsOf, nodesAlong, rangesOf, rootChild, textsOf, valueOf } from "./nodes.ts";
+import { cellsOf, nodesAlong, rangesOf, rootChild, textsOf, valueOf } from "./device_tree_nodes.ts";
 
 /** What a PL011 calls itself; ARM's generic UART is a part of one. */
 const PL011 = ["arm,pl011", "arm,sbsa-uart"];

@@ -1,7 +1,7 @@
 import { isSince } from "../../core/release.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import { kernelParameter, parseCmdline } from "../../profile/cmdline/cmdline.ts";
-import { rootChild, textsOf } from "./nodes.ts";
+import { rootChild, textsOf } from "./device_tree_nodes.ts";
 
 /** Why the running kernel cannot hand over its CPUs. */
 export type StuckCpus =

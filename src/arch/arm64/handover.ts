@@ -2,7 +2,7 @@ import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
 import { formatAddress, formatSize } from "../../core/number.ts";
 import { crashReservations } from "../../host/iomem.ts";
 import type { Handover, HandoverInput } from "../kernel_loader.ts";
-import { nextTree, tooLarge } from "./next_tree.ts";
+import { nextDeviceTree, tooLarge } from "./next_device_tree.ts";
 
 /** As large as a device tree may be, and the steps by which the kernel maps it (Documentation/arch/arm64/booting.rst). */
 const TREE_MAX = 2n << 20n;
@@ -26,7 +26,7 @@ export function treeHandover(input: HandoverInput): Checked<Handover> {
     };
   }
   const build: Handover["build"] = (_at, initrd) =>
-    nextTree({
+    nextDeviceTree({
       tree,
       cmdline,
       ...(initrd === undefined ? {} : { initrd }),

@@ -2,7 +2,7 @@ import { consoleOf } from "./console.ts";
 import { crashDump } from "./crash_dump.ts";
 import { arm64KernelImage, boundsBeside } from "./image_loader.ts";
 import { buildPurgatory, PURGATORY } from "./purgatory.ts";
-import { incompatibility } from "../../image/compatibility.ts";
+import { incompatibility } from "../../image/call_compatibility.ts";
 import { innerOf } from "../../image/boot_files.ts";
 import { MAX_U64 } from "../../core/number.ts";
 import type { LinuxMachine } from "../machine.ts";

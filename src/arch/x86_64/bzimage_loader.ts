@@ -5,7 +5,7 @@ import type { Checked } from "../../core/diagnostic.ts";
 import { alignUp } from "../../core/range.ts";
 import { machineOf } from "../../image/describe.ts";
 import type { BzImage, ElfImage, ImageInfo } from "../../image/image.ts";
-import { incompatibility } from "../../image/compatibility.ts";
+import { incompatibility } from "../../image/call_compatibility.ts";
 import {
   BOOT_FLAG,
   HEADER_MAGIC,

@@ -5,9 +5,20 @@ import { type ExitName, VERSION, worse } from "../../core/program.ts";
 import { jsonText } from "../../core/text.ts";
 import type { AppliedFix } from "../../render/check.ts";
 import type { OriginReport } from "../../render/origin.ts";
-import { type Command, type Invocation, isSet, outputOption, STRICT_OPTION, textOption } from "../command.ts";
+import {
+  type Command,
+  type DataForm,
+  formOf,
+  type Invocation,
+  isSet,
+  outputOption,
+  STRICT_OPTION,
+} from "../command.ts";
 import type { Ports } from "../ports.ts";
 import { complain, dataText, exitOf, report, say } from "../report.ts";
+
+const OUTPUT = outputOption("text", "json", "yaml", "sarif", "junit");
+type Form = typeof OUTPUT.choices[number];
 
 /** `warmboot check`. */
 export const check: Command = {
@@ -18,7 +29,7 @@ export const check: Command = {
   description:
     "Reads each profile, with what it extends and its drop-ins, and reports every problem with the file, line and column that set the value. Of a folder every file *.yaml or *.yml with a `version` is a profile; hidden ones are left out, and files without a version are parts of others. Neither the host nor the files that a profile names are looked at, so this runs anywhere: in an editor, before a commit, in CI.\nThe exit code of several profiles is the highest of theirs; that of one is its first error's.",
   options: [
-    outputOption("text", "json", "yaml", "sarif", "junit"),
+    OUTPUT,
     STRICT_OPTION,
     { name: "origin", doc: "Print each profile as it is after merging, and which file and line set each value" },
     { name: "fix", doc: "Correct what has only one likely correction, in the files; then check what is left" },
@@ -39,7 +50,7 @@ export const check: Command = {
 };
 
 async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
-  const form = textOption(invocation, "output") ?? "text";
+  const form = formOf(invocation, OUTPUT);
   const origin = isSet(invocation, "origin");
   if (origin && (form === "sarif" || form === "junit")) {
     complain(`--origin has no form ${form}`, "Write -o text, -o json or -o yaml", ports);
@@ -64,12 +75,16 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
     if (strict && diagnostics.length > 0) exit = worse(exit, "data");
     if (shows) report(diagnostics.filter((each) => isNew(each, shown)), ports);
   });
-  ports.out.write(origin ? await originIn(form, checked, ports) : await verdictIn(form, checked, fixed, ports));
+  ports.out.write(
+    origin && form !== "sarif" && form !== "junit"
+      ? await originIn(form, checked, ports)
+      : await verdictIn(form, checked, fixed, ports),
+  );
   return exit;
 }
 
 async function verdictIn(
-  form: string,
+  form: Form,
   checked: CheckedFiles,
   fixed: readonly AppliedFix[] | undefined,
   ports: Ports,
@@ -80,7 +95,9 @@ async function verdictIn(
       return jsonText((await import("../../render/sarif.ts")).sarifLog([...files, ...unusedParts(checked)], VERSION));
     case "junit":
       return (await import("../../render/junit.ts")).junitXml(files, checked.parts);
-    default: {
+    case "text":
+    case "json":
+    case "yaml": {
       const { checkResult, checkText } = await import("../../render/check.ts");
       const result = checkResult(files, checked.parts, fixed);
       return form === "text" ? checkText(result, ports.out.layout) : await dataText(result, form);
@@ -102,7 +119,7 @@ function unusedParts({ parts }: CheckedFiles): CheckedFiles["profiles"][number][
   return parts.filter(({ used }) => !used).map(({ file, diagnostics }) => ({ file, valid: true, diagnostics }));
 }
 
-async function originIn(form: string, { profiles }: CheckedFiles, ports: Ports): Promise<string> {
+async function originIn(form: "text" | DataForm, { profiles }: CheckedFiles, ports: Ports): Promise<string> {
   const { originRows } = await import("../../profile/origin_rows.ts");
   const result: OriginReport = {
     format: "warmboot.origin/1",

@@ -5,10 +5,20 @@ import type { Diff } from "../../diff/diff.ts";
 import type { Side } from "../../diff/side.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import type { PlannedHost } from "../../plan/plan.ts";
-import { type Command, FACTS_OPTION, type Invocation, outputOption, textOption } from "../command.ts";
+import {
+  type Command,
+  type DataForm,
+  FACTS_OPTION,
+  formOf,
+  type Invocation,
+  outputOption,
+  textOption,
+} from "../command.ts";
 import type { Ports } from "../ports.ts";
 import { progressOf } from "../progress.ts";
 import { complain, dataText, exitOf, report, say, warn } from "../report.ts";
+
+const OUTPUT = outputOption("text", "json", "yaml", "svg");
 
 /** `warmboot diff`. */
 export const diff: Command = {
@@ -18,7 +28,7 @@ export const diff: Command = {
   summary: "Show what would change: profiles, plans, what is loaded, what runs",
   description:
     "Compares two sides: a profile, a stored plan, @running (the running system) or @loaded (the loaded image). Without B it is @loaded, or where nothing is, @running.\nIt reads forwards in time, however the sides are given: from the running system to what is loaded, and from there to what a profile or a plan declares; two of one kind, from A to B. + is added, - removed, ~ changed.\nA running system reports its release and command line only; the diff says what is unknown. -o svg draws both sides' memory, side by side. The exit code is 0 if nothing differs and 1 if something does.",
-  options: [outputOption("text", "json", "yaml", "svg"), FACTS_OPTION],
+  options: [OUTPUT, FACTS_OPTION],
   examples: [
     { line: "warmboot diff web.yaml", doc: "What loading this profile would change" },
     { line: "warmboot diff old.plan.json new.plan.json", doc: "Two stored plans; needs no host" },
@@ -44,8 +54,9 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   const found = await diffOperands(invocation.words, host, events);
   if (found.kind !== "sides") return complainOfSide(found, ports);
   const diff = diffPlans(...found.sides);
-  if (textOption(invocation, "output") === "svg") ports.out.write(await picture(diff, found.sides, host));
-  else await writeDiff(diff, invocation, ports);
+  const form = formOf(invocation, OUTPUT);
+  if (form === "svg") ports.out.write(await picture(diff, found.sides, host));
+  else await writeDiff(diff, form, ports);
   return diff.same ? "ok" : "differs";
 }
 
@@ -119,9 +130,8 @@ function isFor({ hostname, machine }: PlannedHost, facts: HostFacts): boolean {
   return hostname === facts.hostname && machine === facts.machine;
 }
 
-/** Writes a diff in the form that `-o` asks for. */
-export async function writeDiff(diff: Diff, invocation: Invocation, ports: Ports): Promise<void> {
-  const form = textOption(invocation, "output") ?? "text";
+/** Writes a diff in a form that any two sides have. */
+export async function writeDiff(diff: Diff, form: "text" | DataForm, ports: Ports): Promise<void> {
   const text = form === "text"
     ? (await import("../../render/diff.ts")).renderDiff(diff, ports.out.layout)
     : await dataText(diff, form);

@@ -1,8 +1,10 @@
 import type { ExitName } from "../../core/program.ts";
-import { type Command, type Invocation, isSet, outputOption, textOption } from "../command.ts";
+import { type Command, formOf, type Invocation, isSet, outputOption } from "../command.ts";
 import type { Ports } from "../ports.ts";
 import { progressOf } from "../progress.ts";
 import { complain, dataText, report } from "../report.ts";
+
+const OUTPUT = outputOption("json", "yaml");
 
 /** `warmboot facts`. */
 export const facts: Command = {
@@ -13,7 +15,7 @@ export const facts: Command = {
   description:
     "Prints the raw text of every source that a plan is made from, by path. `warmboot plan --facts FILE` then makes, anywhere, the plan that it would make here, byte for byte. Run it as root: the kernel hides the addresses of /proc/iomem from others.\nWith --images it adds what plans of these profiles need of the files that they name: sizes, digests and headers. The plan can then be made where the kernel and the initrd are not.",
   options: [
-    outputOption("json", "yaml"),
+    OUTPUT,
     { name: "images", doc: "Capture the files that these profiles name, too" },
   ],
   examples: [
@@ -44,6 +46,6 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   const failed = report(images, ports);
   if (capture === undefined) return failed === "ok" ? exit : failed;
   const text = captureText(capture);
-  ports.out.write(textOption(invocation, "output") === "yaml" ? await dataText(JSON.parse(text), "yaml") : text);
+  ports.out.write(formOf(invocation, OUTPUT) === "yaml" ? await dataText(JSON.parse(text), "yaml") : text);
   return exit;
 }

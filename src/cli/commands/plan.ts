@@ -5,9 +5,12 @@ import { STDIO } from "../../app/files/read_whole.ts";
 import type { Prepared } from "../../app/prepare.ts";
 import { type ExitName, worse } from "../../core/program.ts";
 import type { Plan } from "../../plan/plan.ts";
+import type { Layout } from "../../render/style.ts";
 import {
   type Command,
+  type DataForm,
   FACTS_OPTION,
+  formOf,
   type Invocation,
   isSet,
   outputOption,
@@ -18,6 +21,44 @@ import type { Ports } from "../ports.ts";
 import { progressOf } from "../progress.ts";
 import { complain, dataText, report, say } from "../report.ts";
 
+const OUTPUT = outputOption("text", "json", "yaml", "svg", "markdown");
+type Form = typeof OUTPUT.choices[number];
+
+/** A form of the output, and what belongs to it alone. */
+interface OutputForm {
+  /** The plan in this form. */
+  readonly show: (plan: Plan, shown: Shown) => Promise<string>;
+  /** The options that require it. */
+  readonly options: readonly string[];
+  /** The ending of a file name by which someone means what is shown: --out stores the plan itself. */
+  readonly ending?: string;
+}
+
+/** What a form needs besides the plan. */
+interface Shown {
+  readonly facts: Prepared["facts"];
+  readonly invocation: Invocation;
+  readonly layout: Layout;
+}
+
+/** The forms of the output. */
+const FORMS: { readonly [form in Form]: OutputForm } = {
+  text: { show: planAsText, options: ["verbose", "brief"] },
+  json: { show: (plan) => stored(plan, "json"), options: [] },
+  yaml: { show: (plan) => stored(plan, "yaml"), options: [] },
+  svg: {
+    show: async (plan, { facts }) => (await import("../../render/pictures.ts")).renderPlanSvg(plan, facts),
+    options: [],
+    ending: ".svg",
+  },
+  markdown: {
+    show: async (plan, { invocation }) =>
+      (await import("../../render/plan_markdown.ts")).renderPlanMarkdown(plan, textOption(invocation, "picture")),
+    options: ["picture"],
+    ending: ".md",
+  },
+};
+
 /** `warmboot plan`. */
 export const plan: Command = {
   name: "plan",
@@ -27,7 +68,7 @@ export const plan: Command = {
   description:
     "Reads the host, opens and hashes the files that the profile names, chooses the system call, says why, and checks everything that can be checked before the call.\nThe plan can be stored with --out, reviewed, and carried out with `warmboot load FILE`: exactly as it is, or not at all.\nThe text and -o svg draw the host's memory, with each segment at its address. The text ends with the checks that warn or fail, and a verdict that names them. -o markdown is for a pull request; foreign text in it is escaped.\nWith --facts-dir, plans each profile for each captured host of a folder and prints which fits which: ok, warn, FAIL, or - for a host that `requires` excludes, and why. It exits 69 if a profile fails on a host that it is for; with --unmatched also if a profile fits no host, or no profile fits a host.\nWith -o json or yaml, an invalid profile prints its diagnostics, as `warmboot check` does.",
   options: [
-    outputOption("text", "json", "yaml", "svg", "markdown"),
+    OUTPUT,
     { name: "verbose", short: "v", doc: "List the checks that passed as well" },
     { name: "brief", doc: "Print five lines, for a chat or a commit comment" },
     { name: "picture", value: "LINK", doc: "Link this picture from -o markdown; -o svg makes it" },
@@ -63,7 +104,7 @@ export const plan: Command = {
 };
 
 async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
-  const form = textOption(invocation, "output") ?? "text";
+  const form = formOf(invocation, OUTPUT);
   const [path = "", ...others] = invocation.words;
   const facts = textOption(invocation, "facts");
   const out = textOption(invocation, "out");
@@ -73,7 +114,9 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
     complain(...misfit, ports);
     return "usage";
   }
-  if (hosts !== undefined) return await showMatrix(hosts, form, invocation, ports);
+  if (hosts !== undefined && form !== "svg" && form !== "markdown") {
+    return await showMatrix(hosts, form, invocation, ports);
+  }
   if (others.length > 0 || isFolder(path)) {
     complain("Only one profile is planned for one host", "Plan many for many hosts with --facts-dir DIR", ports);
     return "usage";
@@ -92,7 +135,8 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
     complain(`The plan would overwrite ${input}, from which it is made`, "Name another file with --out", ports);
     return "usage";
   }
-  ports.out.write(out === STDIO ? await stored(plan, form) : await shown(prepared, plan, form, invocation, ports));
+  const shown = { facts: prepared.facts, invocation, layout: ports.out.layout };
+  ports.out.write(out === STDIO ? await stored(plan, form) : await FORMS[form].show(plan, shown));
   if (file !== undefined) {
     writeWhole(file, await stored(plan, form), isTaken(file) ? undefined : PRIVATE);
     say(`Stored in ${file}`, ports);
@@ -119,23 +163,18 @@ function overwritten(
   return inputs.find((each) => each !== STDIO && isSameFile(each, out));
 }
 
-/** Options that depend on the form of the output. */
-const FORMS: { readonly [option: string]: string } = { verbose: "text", brief: "text", picture: "markdown" };
-
-/** File names by which someone means the form that is shown: --out stores the plan itself. */
-const ENDINGS: { readonly [form: string]: string } = { svg: ".svg", markdown: ".md" };
-
 /** Options that cannot be combined, and what to do. */
 function misfitOf(
   { options }: Invocation,
-  form: string,
+  form: Form,
   out: string | undefined,
 ): readonly [message: string, hint: string] | undefined {
   const given = (name: string): boolean => options[name] !== undefined;
-  const ending = ENDINGS[form];
+  const { ending } = FORMS[form];
+  const ofOneForm = OUTPUT.choices.flatMap((wanted) => FORMS[wanted].options.map((option) => ({ option, wanted })));
   if (given("facts-dir")) {
     if (ending !== undefined) return [`-o ${form} cannot be combined with --facts-dir`, "Use -o text, json or yaml"];
-    const extra = ["facts", "out", ...Object.keys(FORMS)].find(given);
+    const extra = ["facts", "out", ...ofOneForm.map(({ option }) => option)].find(given);
     return extra === undefined
       ? undefined
       : [`--${extra} cannot be combined with --facts-dir`, `Plan one profile for one host, or omit --${extra}`];
@@ -144,7 +183,7 @@ function misfitOf(
   if (given("brief") && given("verbose")) {
     return ["--brief and --verbose are mutually exclusive", "Use one of them"];
   }
-  for (const [option, wanted] of Object.entries(FORMS)) {
+  for (const { option, wanted } of ofOneForm) {
     if (given(option) && form !== wanted) {
       return [`--${option} requires -o ${wanted}`, `Use -o ${wanted}, or omit --${option}`];
     }
@@ -155,12 +194,17 @@ function misfitOf(
 }
 
 /** Why there is no plan, for a program: what `check` prints of the profile. */
-async function diagnosticsIn(form: string, file: string, { diagnostics }: Prepared): Promise<string> {
+async function diagnosticsIn(form: DataForm, file: string, { diagnostics }: Prepared): Promise<string> {
   const { checkResult } = await import("../../render/check.ts");
   return await dataText(checkResult([{ file, valid: false, diagnostics }], []), form);
 }
 
-async function showMatrix(hosts: string, form: string, invocation: Invocation, ports: Ports): Promise<ExitName> {
+async function showMatrix(
+  hosts: string,
+  form: "text" | DataForm,
+  invocation: Invocation,
+  ports: Ports,
+): Promise<ExitName> {
   const { planMatrix } = await import("../../app/plan_matrix.ts");
   const { hasFailures, hasUnmatched, matrixText } = await import("../../render/matrix.ts");
   let exit: ExitName = "ok";
@@ -177,33 +221,13 @@ async function showMatrix(hosts: string, form: string, invocation: Invocation, p
   return exit === "ok" && (hasFailures(matrix) || unmatched || strict) ? "unavailable" : exit;
 }
 
-async function shown(
-  { facts }: Prepared,
-  plan: Plan,
-  form: string,
-  invocation: Invocation,
-  { out }: Ports,
-): Promise<string> {
-  switch (form) {
-    case "markdown":
-      return (await import("../../render/plan_markdown.ts")).renderPlanMarkdown(
-        plan,
-        textOption(invocation, "picture"),
-      );
-    case "svg":
-      return (await import("../../render/pictures.ts")).renderPlanSvg(plan, facts);
-    case "text":
-      if (isSet(invocation, "brief")) {
-        return (await import("../../render/plan_brief.ts")).renderPlanBrief(plan, out.layout);
-      }
-      return (await import("../../render/plan.ts"))
-        .renderPlan(plan, out.layout, { facts, verbose: isSet(invocation, "verbose") });
-    default:
-      return await stored(plan, form);
-  }
+async function planAsText(plan: Plan, { facts, invocation, layout }: Shown): Promise<string> {
+  if (isSet(invocation, "brief")) return (await import("../../render/plan_brief.ts")).renderPlanBrief(plan, layout);
+  const { renderPlan } = await import("../../render/plan.ts");
+  return renderPlan(plan, layout, { facts, verbose: isSet(invocation, "verbose") });
 }
 
-/** A plan as `load` reads it. */
-async function stored(plan: Plan, form: string): Promise<string> {
+/** A plan as `load` reads it: YAML where that is asked for. */
+async function stored(plan: Plan, form: Form): Promise<string> {
   return form === "yaml" ? await dataText(plan, form) : (await import("../../plan/plan.ts")).planText(plan);
 }

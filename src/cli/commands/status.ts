@@ -3,7 +3,16 @@ import { type ExitName, worse } from "../../core/program.ts";
 import { visible } from "../../core/text.ts";
 import type { HealthKind } from "../../state/health.ts";
 import type { Status } from "../../state/status.ts";
-import { type Command, type Invocation, isSet, type Option, outputOption, textOption } from "../command.ts";
+import {
+  type Command,
+  type DataForm,
+  formOf,
+  type Invocation,
+  isSet,
+  type Option,
+  outputOption,
+  textOption,
+} from "../command.ts";
 import type { Ports } from "../ports.ts";
 import { complain, dataText, report, say } from "../report.ts";
 import { complainOfSide, sideEvents, writeDiff } from "./diff.ts";
@@ -19,6 +28,9 @@ const CHECK_OPTION: Option = {
   doc: "Say in one line and by the exit code whether what is loaded is what these declare",
 };
 
+const OUTPUT = outputOption("text", "json", "yaml", "openmetrics");
+type Form = typeof OUTPUT.choices[number];
+
 /** `warmboot status`. */
 export const status: Command = {
   name: "status",
@@ -27,7 +39,7 @@ export const status: Command = {
   summary: "Say what is loaded, by whom and since when, and what the host allows",
   description:
     "Holds what the kernel says (loaded or not) against the record that `warmboot load` left under /run/warmboot, and that against the files as they are now; says what memory is reserved for a crash kernel, and lists what on this host would prevent a load.\n--check is for monitoring: it prints one line for each profile or plan, about the image of its kind, and the exit code says the worst. Without any, an image for a reboot must be loaded, and where memory is reserved for it a crash kernel, each from files that are as they were.",
-  options: [outputOption("text", "json", "yaml", "openmetrics"), BOOTED_OPTION, CHECK_OPTION],
+  options: [OUTPUT, BOOTED_OPTION, CHECK_OPTION],
   examples: [
     { line: "warmboot status", doc: "Look" },
     { line: "warmboot status --booted web.yaml", doc: "After a reboot, in a script: did we get what was declared?" },
@@ -62,12 +74,12 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
     complain(`Unexpected argument "${words[0]}" for status`, "Write --check PROFILE or --booted PROFILE", ports);
     return "usage";
   }
-  const form = textOption(invocation, "output") ?? "text";
-  if (declared !== undefined && form === "openmetrics") {
+  const form = formOf(invocation, OUTPUT);
+  if (declared !== undefined) {
+    if (form !== "openmetrics") return await runBooted(declared, form, ports);
     complain("-o openmetrics cannot be used with --booted", "Omit one of them", ports);
     return "usage";
   }
-  if (declared !== undefined) return await runBooted(declared, invocation, ports);
   const { status: readStatus } = await import("../../app/status.ts");
   const { status, busy, diagnostics } = await readStatus();
   const exit = report(diagnostics, ports);
@@ -101,17 +113,23 @@ async function runCheck(words: readonly string[], ports: Ports): Promise<ExitNam
   return exit;
 }
 
-async function statusText(status: Status, form: string, { out }: Ports): Promise<string> {
-  if (form === "text") return (await import("../../render/status.ts")).renderStatus(status, out.layout);
-  if (form === "openmetrics") return (await import("../../render/openmetrics.ts")).renderOpenMetrics(status);
-  return await dataText(status, form);
+async function statusText(status: Status, form: Form, { out }: Ports): Promise<string> {
+  switch (form) {
+    case "text":
+      return (await import("../../render/status.ts")).renderStatus(status, out.layout);
+    case "openmetrics":
+      return (await import("../../render/openmetrics.ts")).renderOpenMetrics(status);
+    case "json":
+    case "yaml":
+      return await dataText(status, form);
+  }
 }
 
-async function runBooted(word: string, invocation: Invocation, ports: Ports): Promise<ExitName> {
+async function runBooted(word: string, form: "text" | DataForm, ports: Ports): Promise<ExitName> {
   const { compareBooted } = await import("../../app/booted.ts");
   const booted = await compareBooted(word, sideEvents(ports));
   if (!("diff" in booted)) return complainOfSide(booted, ports);
-  await writeDiff(booted.diff, invocation, ports);
+  await writeDiff(booted.diff, form, ports);
   return sayBooted(booted, word, ports);
 }
 

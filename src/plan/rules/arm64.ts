@@ -1,5 +1,5 @@
 import { type StuckCpus, stuckCpus } from "../../arch/arm64/cpus.ts";
-import { hasUefiMap, memoryOf } from "../../arch/arm64/nodes.ts";
+import { hasUefiMap, memoryOf } from "../../arch/arm64/device_tree_nodes.ts";
 import { parseDeviceTree } from "../../formats/fdt.ts";
 import { formatAddress, formatSize } from "../../core/number.ts";
 import { normalise, subtract } from "../../core/range.ts";

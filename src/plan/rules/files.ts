@@ -2,7 +2,7 @@ import { formatSize } from "../../core/number.ts";
 import { compareReleases, isSince } from "../../core/release.ts";
 import { imageRelease, initrdIs, machineOf } from "../../image/describe.ts";
 import { initrdObjection } from "../../image/initrd.ts";
-import { incompatibility } from "../../image/compatibility.ts";
+import { incompatibility } from "../../image/call_compatibility.ts";
 import { remedyOf } from "../../image/remedy.ts";
 import { demandsDisk } from "../../host/security.ts";
 import type { WholeInitrd } from "../../host/image_content.ts";

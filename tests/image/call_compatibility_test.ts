@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { memorySource } from "../../src/core/bytes.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
-import { incompatibility, type LoadCall } from "../../src/image/compatibility.ts";
+import { incompatibility, type LoadCall } from "../../src/image/call_compatibility.ts";
 import { arm64Image, ascii, bzImage } from "./build.ts";
 import { elf } from "./build_elf.ts";
 

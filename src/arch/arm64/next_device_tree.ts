@@ -2,10 +2,10 @@ import type { DeviceNode, DeviceProperty, DeviceTree, Reservation } from "../../
 import { flattenDeviceTree } from "../../formats/fdt.ts";
 import { type Range, rangeSize } from "../../core/range.ts";
 import type { HandoverBytes } from "../kernel_loader.ts";
-import { type Cells, cellsOf, numberOf, rangesOf, rootChild, valueOf } from "./nodes.ts";
+import { type Cells, cellsOf, numberOf, rangesOf, rootChild, valueOf } from "./device_tree_nodes.ts";
 
 /** What the next kernel is given. */
-export interface NextTreeInput {
+export interface NextDeviceTreeInput {
   /** The device tree of the running kernel, or the one that takes its place. */
   readonly tree: DeviceTree;
   /** Without its NUL. */
@@ -56,7 +56,7 @@ const PAGE_SIZES = [4096n, 16384n, 65536n];
  * and without the reservations of what no longer exists. Everything else stays as it is and in its order. Its size is the same
  * wherever initrd and ELF core header lie. The seeds are zeros, to be drawn at load.
  */
-export function nextTree({ tree, cmdline, initrd, crash }: NextTreeInput): HandoverBytes {
+export function nextDeviceTree({ tree, cmdline, initrd, crash }: NextDeviceTreeInput): HandoverBytes {
   const cells = cellsOf(tree.root);
   const chosen = rootChild(tree, "chosen") ?? { name: "chosen", properties: [], children: [] };
   const kaslrSeed = { name: "kaslr-seed", value: new Uint8Array(KASLR_SEED) };

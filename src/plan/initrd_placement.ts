@@ -7,7 +7,7 @@ import { checksumOf } from "./purgatory_segment.ts";
 import type { InitrdFile } from "../image/boot_files.ts";
 
 /** An initrd as it is placed: what it unpacks to, or the file as it is. */
-export interface InitrdForm {
+export interface InitrdPlacement {
   /** The file. */
   readonly file: InitrdFile;
   /** Whether what it unpacks to is placed. */
@@ -63,16 +63,16 @@ function verifyingTime(bytes: number, profile: PlanInput["profile"], facts: Host
 }
 
 /** Whether an initrd is better unpacked before the reboot, whatever room there is. */
-export type UnpackedForm =
+export type UnpackVerdict =
   | { readonly kind: "unpacked"; readonly size: number; readonly packings: readonly string[]; readonly gain: number }
   /** `why` completes "NAME stays as it is: …". */
   | { readonly kind: "kept"; readonly why: string };
 
 /** What unpacking an initrd before the reboot gives; undefined where it was not read through. */
-export function unpackedForm(
+export function unpackVerdict(
   { content, size, kept }: InitrdFile,
   input: Pick<PlanInput, "profile" | "facts">,
-): UnpackedForm | undefined {
+): UnpackVerdict | undefined {
   if (content === undefined) return undefined;
   if (content.kind === "unread") return { kind: "kept", why: `it was not read through: ${content.why}` };
   if (content.kind === "ramdisk") return { kind: "kept", why: "it is not an archive that the kernel unpacks" };
@@ -93,13 +93,13 @@ export function unpackedForm(
  * How each initrd is placed. It is unpacked before the reboot if that makes the reboot shorter, and if all segments still
  * fit in half of the memory, the most that the kernel accepts. `kernel`: the memory that the kernel takes, bytes.
  */
-export function initrdForms(input: PlanInput, kernel: bigint): readonly InitrdForm[] {
+export function initrdPlacements(input: PlanInput, kernel: bigint): readonly InitrdPlacement[] {
   const { profile, facts, images } = input;
   const pages = (size: number): bigint => alignUp(BigInt(size), facts.pageSize);
   let left = (facts.memTotal ?? 0n) / facts.pageSize / 2n * facts.pageSize - kernel - OVERHEAD -
     images.initrd.reduce((sum, { size }) => sum + pages(size), 0n);
-  return images.initrd.map((file): InitrdForm => {
-    const as = (reason: string): InitrdForm => ({
+  return images.initrd.map((file): InitrdPlacement => {
+    const as = (reason: string): InitrdPlacement => ({
       file,
       unpacked: false,
       size: file.size,
@@ -107,7 +107,7 @@ export function initrdForms(input: PlanInput, kernel: bigint): readonly InitrdFo
     });
     if (!profile.predecompress) return { file, unpacked: false, size: file.size };
     if (profile.crash) return as("unpacked, it would take room in the crash reservation twice");
-    const unpacked = unpackedForm(file, input);
+    const unpacked = unpackVerdict(file, input);
     if (unpacked === undefined) return { file, unpacked: false, size: file.size };
     if (unpacked.kind === "kept") return as(unpacked.why);
     const more = pages(unpacked.size) - pages(file.size);

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { consoleOf } from "../../src/arch/arm64/console.ts";
-import { nextTree, type NextTreeInput } from "../../src/arch/arm64/next_tree.ts";
-import { hasUefiMap, memoryOf } from "../../src/arch/arm64/nodes.ts";
+import { nextDeviceTree, type NextDeviceTreeInput } from "../../src/arch/arm64/next_device_tree.ts";
+import { hasUefiMap, memoryOf } from "../../src/arch/arm64/device_tree_nodes.ts";
 import { type DeviceNode, type DeviceProperty, type DeviceTree, parseDeviceTree } from "../../src/formats/fdt.ts";
 import { capturedFacts } from "../host/fixture.ts";
 
@@ -35,8 +35,8 @@ function tree(children: readonly DeviceNode[], addresses = 2, sizes = 2): Device
   return { bootCpu: 0, reservations: [], root };
 }
 
-function built(input: NextTreeInput) {
-  const { bytes, random } = nextTree(input);
+function built(input: NextDeviceTreeInput) {
+  const { bytes, random } = nextDeviceTree(input);
   const parsed = parseDeviceTree(bytes);
   if (parsed.kind === "fault") throw new Error(parsed.why);
   const next = parsed.tree;
@@ -88,7 +88,7 @@ pure("the seeds are zeros that the loader finds", () => {
 
 pure("its size is the same wherever the initrd and the ELF core header lie", () => {
   const size = (address: bigint) =>
-    nextTree({
+    nextDeviceTree({
       tree: BOARD,
       cmdline: "x",
       initrd: { address, size: address },
