@@ -54,6 +54,7 @@
  */
 export {
   type CmdlineInput,
+  type DefineOptions,
   defineProfile,
   type FileInput,
   type KernelInput,

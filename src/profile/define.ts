@@ -1,7 +1,8 @@
 // deno-lint-ignore-file camelcase -- these are the keys as a profile writes them
-import type { Checked, Diagnostic } from "../core/diagnostic.ts";
+import type { Checked } from "../core/diagnostic.ts";
 import { isMap } from "../core/shape.ts";
 import { valueLayer } from "./layer.ts";
+import type { LayerReader } from "./layers.ts";
 import { MAX_DEPTH } from "./limits.ts";
 import { parseLayers } from "./parse.ts";
 import type { Checksum, LoadChoice, Profile } from "./profile.ts";
@@ -79,6 +80,8 @@ export interface ProfileInput {
   readonly version?: 1 | undefined;
   /** What plans and messages call the profile. Default: `profile`, or the stem of `options.file`. */
   readonly name?: string | undefined;
+  /** YAML files whose keys this profile takes over, the first the weakest; `options.reader` reads them. */
+  readonly extends?: string | readonly string[] | undefined;
   /** For people; nothing reads it. */
   readonly description?: string | undefined;
   /** What the host must be. */
@@ -115,33 +118,50 @@ export interface ProfileInput {
   readonly stamp?: boolean | undefined;
 }
 
+/** What a profile in code is seen as, and who reads the files that it extends. */
+export interface DefineOptions {
+  /** The path at which the profile would be a file: its folder resolves relative paths, its stem is the default name. */
+  readonly file?: string | undefined;
+  /** Reads what the profile extends. */
+  readonly reader?: LayerReader | undefined;
+}
+
 /**
  * Makes a profile in code, as {@linkcode parseProfile} makes one from YAML: with the same defaults, the same checks and
  * the same diagnostics, which have a `path` but no place in a file. Every problem is reported at once; `value` is undefined
  * if one of them is an error. Relative paths start in the folder of `file`, and without it in the working directory.
  *
+ * What is in code is spread: `defineProfile({ ...base, ...own })`. A profile that `extends` YAML files needs a `reader`, as
+ * {@linkcode layerFiles} is one; problems in these files have a place. A profile in code has no drop-ins of its own.
+ *
  * @example
  * ```ts
  * import { assertEquals } from "@std/assert";
- * import { defineProfile } from "@warmboot/warmboot";
+ * import { defineProfile, type LayerReader } from "@warmboot/warmboot";
  *
  * const { value: profile } = defineProfile({ name: "web", kernel: "/boot/vmlinuz", cmdline: "root=LABEL=root ro" });
  * assertEquals(profile?.load, "auto");
  *
  * const { diagnostics } = defineProfile({ kernel: "/boot/vmlinuz", entry: 0x100000 });
  * assertEquals(diagnostics.map(({ code, path }) => [code, path]), [["conflict", ["entry"]]]);
+ *
+ * // On a real system: `reader: layerFiles()`.
+ * const text = "kernel: /boot/vmlinuz\ncmdline: root=LABEL=root ro\n";
+ * const reader: LayerReader = {
+ *   read: (path) => ({ kind: "bytes", bytes: new TextEncoder().encode(text), id: path }),
+ *   dropIns: () => ({ files: [], diagnostics: [] }),
+ * };
+ * const layered = defineProfile({ extends: "base.yaml", crash: true }, { reader });
+ * assertEquals([layered.value?.kernel?.path, layered.value?.crash], ["/boot/vmlinuz", true]);
  * ```
  */
-export function defineProfile(input: ProfileInput, { file = "profile" }: { readonly file?: string } = {}): Checked<
-  Profile
-> {
-  const { value, diagnostics } = parseLayers(valueLayer(texts({ version: 1, ...input }, 0), file), undefined);
-  return { value, diagnostics: diagnostics.map(withoutPlace) };
-}
-
-/** There is no text of which a message could show a line. */
-function withoutPlace({ position: _, ...diagnostic }: Diagnostic): Diagnostic {
-  return diagnostic;
+export function defineProfile(
+  input: ProfileInput,
+  { file = "profile", reader }: DefineOptions = {},
+): Checked<Profile> {
+  const context = reader === undefined ? undefined : { reader, id: "", dropIns: { files: [], diagnostics: [] } };
+  const { value, diagnostics } = parseLayers(valueLayer(texts({ version: 1, ...input }, 0), file), context);
+  return { value, diagnostics };
 }
 
 /** A value as YAML's failsafe schema yields it, every scalar a text, which is what the decoder of profiles reads. */

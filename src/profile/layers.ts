@@ -109,7 +109,7 @@ function alone(base: string): Diagnostic {
     code: "layer-unavailable",
     severity: "error",
     message: `The profile extends ${base}, but no reader of files was given`,
-    hint: "Give parseProfile a context with a reader",
+    hint: "Give parseProfile or defineProfile a `reader`, such as layerFiles()",
   };
 }
 

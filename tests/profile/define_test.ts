@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { defineProfile, type ProfileInput } from "../../src/profile/define.ts";
+import type { LayerReader } from "../../src/profile/layers.ts";
 import type { Stated } from "../../src/profile/fields.ts";
 import { parseProfile } from "../../src/profile/parse.ts";
 
@@ -111,8 +112,62 @@ test("what no profile can be is an error, and not a defect", () => {
   }
 });
 
-/** Compiles only while every key of a profile but `extends` can be given. */
-type Missing = Exclude<keyof Stated, keyof ProfileInput | "extends">;
+/** A reader of these files, which notes what it is asked for. */
+function readerOf(files: Readonly<Record<string, string>>): LayerReader & { readonly asked: string[] } {
+  const asked: string[] = [];
+  return {
+    asked,
+    read: (path) => {
+      asked.push(path);
+      return { kind: "bytes", bytes: new TextEncoder().encode(files[path] ?? ""), id: path };
+    },
+    dropIns: (path) => ({ files: path === "boot/base.yaml" ? ["boot/base.yaml.d/10.yaml"] : [], diagnostics: [] }),
+  };
+}
+
+test("a profile in code extends files, each with its drop-ins, and its own keys are stronger", () => {
+  const reader = readerOf({
+    "boot/base.yaml": "extends: lower.yaml\nkernel: vmlinuz\ncmdline: ro quiet\n",
+    "boot/lower.yaml": "initrd: initrd.img\nkernel: other\nname: lower\n",
+    "boot/base.yaml.d/10.yaml": "stamp: true\n",
+  });
+  const { value, diagnostics } = defineProfile({ extends: ["boot/base.yaml"], cmdline: "ro debug" }, { reader });
+  assertEquals(diagnostics, []);
+  assertEquals(reader.asked, ["boot/base.yaml", "boot/lower.yaml", "boot/base.yaml.d/10.yaml"]);
+  assertEquals(
+    [value?.name, value?.kernel?.path, value?.initrd.map(({ path }) => path), value?.stamp, value?.crash],
+    ["profile", "boot/vmlinuz", ["boot/initrd.img"], true, false],
+  );
+  assertEquals(value?.cmdline, { kind: "parameters", parameters: ["ro", "debug"] });
+});
+
+test("what is wrong in a file that a profile in code extends has its place there; what is wrong in code has none", () => {
+  const reader = readerOf({ "base.yaml": "kernel: vmlinuz\ncrash: maybe\n" });
+  const input = { extends: "base.yaml", stamp: "perhaps" } as unknown as ProfileInput;
+  const { value, diagnostics } = defineProfile(input, { reader });
+  assertEquals(value, undefined);
+  assertEquals(
+    diagnostics.map(({ code, path, position }) => [code, path, position?.file, position?.line]).toSorted(),
+    [["wrong-type", ["crash"], "base.yaml", 2], ["wrong-type", ["stamp"], undefined, undefined]],
+  );
+});
+
+test("a profile in code that extends a file says so where nobody reads files, or the file is missing", () => {
+  const [alone] = defineProfile({ kernel: "a", extends: "base.yaml" }).diagnostics;
+  assertEquals([alone?.code, alone?.hint], [
+    "layer-unavailable",
+    "Give parseProfile or defineProfile a `reader`, such as layerFiles()",
+  ]);
+  const missing = { code: "file-missing", severity: "error", message: "base.yaml is missing" } as const;
+  const reader: LayerReader = {
+    read: () => ({ kind: "failed", diagnostic: missing }),
+    dropIns: () => ({ files: [], diagnostics: [] }),
+  };
+  assertEquals(defineProfile({ kernel: "a", extends: "base.yaml" }, { reader }).diagnostics, [missing]);
+});
+
+/** Compiles only while every key of a profile can be given. */
+type Missing = Exclude<keyof Stated, keyof ProfileInput>;
 const NOTHING_MISSING: Missing[] extends never[] ? true : Missing = true;
 
 test("every key of a profile can be defined in code", () => {
