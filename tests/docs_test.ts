@@ -3,7 +3,7 @@ import { join } from "@std/path";
 import { COMMANDS } from "../src/cli/table.ts";
 import { generatedFiles } from "./fresh.ts";
 import { brokenLinks } from "./support/links.ts";
-import { run } from "./support/run_cli.ts";
+import { run, runProcess } from "./support/run_cli.ts";
 import { walkFiles } from "./support/walk_files.ts";
 import { bzImage } from "./image/build.ts";
 
@@ -39,27 +39,48 @@ Deno.test("docs/permissions.md has a row for every command", () => {
   assertEquals(COMMANDS.map(({ name }) => name).filter((name) => !told.has(name)), []);
 });
 
+/** Deno's permissions as a test has them. */
+function permissionsOf(flags: readonly string[]): Deno.PermissionOptions {
+  if (flags.includes("-A")) return "inherit";
+  return flags.length === 0 ? "none" : Object.fromEntries(flags.map((flag) => [flag.replace("--allow-", ""), true]));
+}
+
+const folder = Deno.makeTempDirSync();
+addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
+Deno.writeFileSync(join(folder, "vmlinuz"), bzImage());
+Deno.writeTextFileSync(join(folder, "p.yaml"), "version: 1\nkernel: vmlinuz\ncmdline: ro\n");
+const FILES: Record<string, string> = {
+  PROFILE: join(folder, "p.yaml"),
+  FILE: join(ROOT, "tests/fixtures/hosts/bios-vm.json"),
+};
+
 for (const { command, flags } of ROWS) {
-  Deno.test(`docs/permissions.md: ${command} runs with ${flags.join(" ") || "no permission"}, and with nothing less`, async () => {
-    const folder = Deno.makeTempDirSync();
-    Deno.writeFileSync(join(folder, "vmlinuz"), bzImage());
-    Deno.writeTextFileSync(join(folder, "p.yaml"), "version: 1\nkernel: vmlinuz\ncmdline: ro\n");
-    const files: Record<string, string> = {
-      PROFILE: join(folder, "p.yaml"),
-      FILE: join(ROOT, "tests/fixtures/hosts/bios-vm.json"),
-    };
-    const words = command.split(" ").map((word) => files[word] ?? word);
-    // What would change this machine is run dry.
-    const safe = ["load", "unload", "exec"].includes(words[0] ?? "") ? [...words, "--dry-run"] : words;
-    try {
-      const enough = await run(safe, flags);
-      assert(enough.code !== 77 && enough.code !== 70, `${enough.code}: ${enough.stderr}`);
-      if (flags.length > 0) {
-        const less = await run(safe, flags[0] === "-A" ? ["--allow-read", "--allow-env", "--allow-sys"] : []);
-        assertEquals(less.code, 77, less.stderr);
-      }
-    } finally {
-      Deno.removeSync(folder, { recursive: true });
-    }
+  const words = command.split(" ").map((word) => FILES[word] ?? word);
+  // What would change this machine is run dry.
+  const safe = ["load", "unload", "exec"].includes(words[0] ?? "") ? [...words, "--dry-run"] : words;
+  Deno.test({
+    name: `docs/permissions.md: ${command} runs with ${flags.join(" ") || "no permission"}`,
+    permissions: permissionsOf(flags),
+    async fn() {
+      const { code, stderr } = await run(safe);
+      assert(code !== 77 && code !== 70, `${code}: ${stderr}`);
+    },
+  });
+  if (flags.length === 0) continue;
+  Deno.test({
+    name: `docs/permissions.md: ${command} does not run with less`,
+    permissions: flags.includes("-A") ? { read: true, env: true, sys: true } : "none",
+    async fn() {
+      const { code, stderr } = await run(safe);
+      assertEquals(code, 77, stderr);
+    },
   });
 }
+
+Deno.test("docs/permissions.md: a process with --allow-read alone plans for a captured host", async () => {
+  const { code, stderr } = await runProcess(["plan", FILES["PROFILE"] ?? "", "--facts", FILES["FILE"] ?? ""], [
+    "--allow-read",
+  ]);
+  assertEquals([code, stderr], [0, ""]);
+  assertEquals((await runProcess(["status"], ["--allow-read", "--allow-env", "--allow-sys"])).code, 77);
+});

@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import { EXIT } from "../../src/core/program.ts";
 import { COMMANDS } from "../../src/cli/table.ts";
 import { bzImage } from "../image/build.ts";
-import { run, schemaOf } from "../support/run_cli.ts";
+import { run, runProcess, schemaOf } from "../support/run_cli.ts";
 
 const folder = Deno.makeTempDirSync({ prefix: "warmboot-test-" });
 const facts = new URL("../fixtures/hosts/bios-vm.json", import.meta.url).pathname;
@@ -125,14 +125,28 @@ Deno.test("status speaks as its schema says", async () => {
   assertValid("status", stdout);
 });
 
-Deno.test("every command has help that fits 80 columns", async () => {
-  for (const { name } of COMMANDS) {
-    const { code, stdout, stderr } = await run([name, "--help"], []);
-    assertEquals([code, stderr], [0, ""], name);
-    assertEquals(stdout.split("\n").filter((line) => line.length > 80), [], name);
-    assertStringIncludes(stdout, `warmboot ${name}`);
-    assertEquals((await run([name, "--version"], [])).stdout, (await run(["--version"], [])).stdout);
-  }
+Deno.test({
+  name: "every command has help that fits 80 columns, and shows it and the version without any permission",
+  permissions: "none",
+  async fn() {
+    const version = await run(["--version"]);
+    for (const { name } of COMMANDS) {
+      const { code, stdout, stderr } = await run([name, "--help"]);
+      assertEquals([code, stderr], [0, ""], name);
+      assertEquals(stdout.split("\n").filter((line) => line.length > 80), [], name);
+      assertStringIncludes(stdout, `warmboot ${name}`);
+      assertEquals(await run([name, "--version"]), version);
+    }
+  },
+});
+
+Deno.test("as a process of its own, the program exits with the code, and writes where it should", async () => {
+  const good = await runProcess(["--version"], []);
+  assertMatch(good.stdout, /^warmboot \d+\.\d+\.\d+ \(deno .*\)\n$/);
+  assertEquals([good.code, good.stderr], [0, ""]);
+  const wrong = await runProcess(["pln"], []);
+  assertEquals([wrong.code, wrong.stdout], [EXIT.usage.code, ""]);
+  assertStringIncludes(wrong.stderr, "Did you mean plan?");
 });
 
 Deno.test("no command, an unknown command and an unknown option are usage errors with a way out", async () => {
@@ -159,7 +173,7 @@ Deno.test("no command, an unknown command and an unknown option are usage errors
     [["hlep"], "Did you mean help?"],
   ];
   for (const [args, says] of cases) {
-    const { code, stderr, stdout } = await run(args, ["--allow-read"]);
+    const { code, stderr, stdout } = await run(args);
     assertEquals([code, stdout], [EXIT.usage.code, ""], args.join(" "));
     assertStringIncludes(stderr, says);
   }
@@ -173,12 +187,16 @@ Deno.test("colour is for terminals, unless it is asked for", async () => {
   assertStringIncludes((await run(["check", profile, "--color", "always"], ["-A"], { NO_COLOR: "1" })).stdout, "\x1b[");
 });
 
-Deno.test("what needs the live host says so when Deno may not read it", async () => {
-  for (const args of [["status"], ["facts"], ["plan", profile], ["load", profile]]) {
-    const { code, stderr } = await run(args, ["--allow-read"]);
-    assertEquals(code, EXIT.permission.code, args.join(" "));
-    assertStringIncludes(stderr, "-A");
-  }
+Deno.test({
+  name: "what needs the live host says so when Deno may not read it",
+  permissions: { read: true },
+  async fn() {
+    for (const args of [["status"], ["facts"], ["plan", profile], ["load", profile]]) {
+      const { code, stderr } = await run(args);
+      assertEquals(code, EXIT.permission.code, args.join(" "));
+      assertStringIncludes(stderr, "-A");
+    }
+  },
 });
 
 Deno.test("a reader that goes away early is no defect", async () => {

@@ -47,7 +47,7 @@ Deno.test("check --fix corrects bases where they are wrong, once, and reports in
     "b.yaml": "version: 1\nextends: base.yaml\nzebra: 1\n",
   };
   await inFolder(files, async (path) => {
-    const { code, stdout } = await run(["check", path, "--fix", "-o", "json"], RIGHTS);
+    const { code, stdout } = await run(["check", path, "--fix", "-o", "json"]);
     const result = JSON.parse(stdout);
     assertEquals(new Validator(schemaOf("check"), "7", false).validate(result).errors, []);
     assertEquals(code, EXIT.data.code);
@@ -56,7 +56,7 @@ Deno.test("check --fix corrects bases where they are wrong, once, and reports in
       { file: join(path, "base.yaml"), line: 1, column: 1, code: "unknown-key", from: "kernl", to: "kernel" },
     ]);
     assertEquals(Deno.readTextFileSync(join(path, "base.yaml")), "kernel: /k\n");
-    const again = JSON.parse((await run(["check", path, "--fix", "-o", "json"], RIGHTS)).stdout);
+    const again = JSON.parse((await run(["check", path, "--fix", "-o", "json"])).stdout);
     assertEquals([again.changed, again.fixed], [false, []]);
   });
 });
@@ -66,11 +66,11 @@ Deno.test("check --fix changes nothing without a fix, and says so where it may n
     { "web.yaml": "version: 1\nkernal: /k\nkernel: /l\n", "b.yaml": "version: 1\nkernal: /k\n" },
     async (path) => {
       const file = join(path, "web.yaml");
-      assertEquals((await run(["check", file, "--fix"], RIGHTS)).code, EXIT.data.code);
+      assertEquals((await run(["check", file, "--fix"])).code, EXIT.data.code);
       assertEquals(Deno.readTextFileSync(file), "version: 1\nkernal: /k\nkernel: /l\n");
       const refused = await run(["check", join(path, "b.yaml"), "--fix"], ["--allow-read"]);
       assertEquals(refused.code, EXIT.permission.code, refused.stderr);
-      assertEquals((await run(["check", "-", "--fix"], RIGHTS)).code, EXIT.usage.code);
+      assertEquals((await run(["check", "-", "--fix"])).code, EXIT.usage.code);
     },
   );
 });
@@ -78,12 +78,12 @@ Deno.test("check --fix changes nothing without a fix, and says so where it may n
 Deno.test("a file that is named twice, in whatever form, is checked once", async () => {
   await inFolder({ "a.yaml": "version: 1\nkernel: /k\n", "b.yaml": "version: 1\nkernel: /k\n" }, async (path) => {
     const words = [path, join(path, "a.yaml"), `${path}/./b.yaml`, `${path}//a.yaml`];
-    const { stdout } = await run(["check", ...words, "-o", "junit"], ["--allow-read"]);
+    const { stdout } = await run(["check", ...words, "-o", "junit"]);
     assertEquals([...stdout.matchAll(/<testcase /g)].length, 2);
     assertStringIncludes(stdout, 'tests="2" failures="0"');
-    assertStringIncludes((await run(["check", ...words], ["--allow-read"])).stdout, "2 profiles are valid");
+    assertStringIncludes((await run(["check", ...words])).stdout, "2 profiles are valid");
     // A folder whose profiles are all named before is not empty.
-    assertEquals((await run(["check", join(path, "a.yaml"), join(path, "b.yaml"), path], ["--allow-read"])).code, 0);
+    assertEquals((await run(["check", join(path, "a.yaml"), join(path, "b.yaml"), path])).code, 0);
   });
 });
 
@@ -92,10 +92,10 @@ Deno.test("explain prints what docs/diagnostics.md says of a code or a check, an
   assertEquals(code.code, EXIT.ok.code);
   assertStringIncludes(code.stdout, "unknown-key (exit code 65)");
   assertStringIncludes(code.stdout, "  $ warmboot check web.yaml");
-  assertStringIncludes((await run(["explain", "pinned-digest"], [])).stdout, "check of a plan");
-  assertStringIncludes((await run(["explain"], [])).stdout, "stored-plan");
+  assertStringIncludes((await run(["explain", "pinned-digest"])).stdout, "check of a plan");
+  assertStringIncludes((await run(["explain"])).stdout, "stored-plan");
   for (const word of ["unknown-kye", "toString"]) {
-    const unknown = await run(["explain", word], []);
+    const unknown = await run(["explain", word]);
     assertEquals([unknown.code, unknown.stdout], [EXIT.usage.code, ""]);
   }
 });

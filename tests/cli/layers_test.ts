@@ -83,7 +83,7 @@ Deno.test("check walks folders: profiles have a version, parts are used or warne
     "gone.yaml.d/1.yaml false",
     "stray.yaml false",
   ]);
-  const empty = await run(["check", join(folder.path, "empty")], READ);
+  const empty = await run(["check", join(folder.path, "empty")]);
   assertEquals(empty.code, EXIT.noinput.code);
   assertStringIncludes(empty.stderr, "There is no profile under");
 });
@@ -96,16 +96,16 @@ Deno.test("a problem of a base is reported once, however many profiles are made 
     "p/spare.yaml": "crash: false\n",
     "c.yaml": 'version: 1\nextends: "-"\nkernel: /k\n',
   });
-  const found = await run(["check", join(folder.path, "p")], READ);
+  const found = await run(["check", join(folder.path, "p")]);
   assertEquals([found.code, found.stdout], [
     EXIT.data.code,
     "2 of 2 profiles are not valid; 1 warning; 1 file is part of profiles\n",
   ]);
   assertEquals(found.stderr.split("Unknown key `kernal`").length, 2, found.stderr);
-  const sarif = JSON.parse((await run(["check", join(folder.path, "p"), "-o", "sarif"], READ)).stdout);
+  const sarif = JSON.parse((await run(["check", join(folder.path, "p"), "-o", "sarif"])).stdout);
   const unknown = sarif.runs[0].results.filter((each: { ruleId: string }) => each.ruleId === "unknown-key");
   assertEquals(unknown.length, 1);
-  const stream = await run(["check", join(folder.path, "c.yaml")], READ);
+  const stream = await run(["check", join(folder.path, "c.yaml")]);
   assertStringIncludes(stream.stderr, "- does not exist");
 });
 
@@ -134,16 +134,16 @@ Deno.test("a plan is made of all layers, a missing image is told of where it is 
     "ok.yaml": "version: 1\nextends: base.yaml\ninitrd: []\ncmdline+: quiet\n",
     "ok.yaml.d/1.yaml": 'cmdline+: last\nrequires: { hostname: "db*" }\n',
   });
-  const missing = await run(["plan", join(folder.path, "web.yaml"), "--facts", FACTS], READ);
+  const missing = await run(["plan", join(folder.path, "web.yaml"), "--facts", FACTS]);
   assertEquals(missing.code, EXIT.noinput.code);
   assertStringIncludes(missing.stderr, `${folder.path}/base.yaml:3:9: error`);
-  const plan = await run(["plan", join(folder.path, "ok.yaml"), "--facts", FACTS, "-o", "json"], READ);
+  const plan = await run(["plan", join(folder.path, "ok.yaml"), "--facts", FACTS, "-o", "json"]);
   assertEquals(plan.code, EXIT.unavailable.code, plan.stderr);
   const made = JSON.parse(plan.stdout);
   assertEquals([made.call.cmdline, made.requires], ["ro quiet last", { hostname: "db*" }]);
   assertEquals(made.checks[0].rule, "requires-hostname");
   const out = ["--out", join(folder.path, "base.yaml")];
-  const over = await run(["plan", join(folder.path, "ok.yaml"), "--facts", FACTS, ...out], [...READ, "--allow-write"]);
+  const over = await run(["plan", join(folder.path, "ok.yaml"), "--facts", FACTS, ...out]);
   assertEquals(over.code, EXIT.usage.code, over.stderr);
 });
 
@@ -169,21 +169,21 @@ Deno.test("the matrix says which profile fits which host, and exits by whether o
     "excluded requires-hostname",
     "excluded requires-hostname",
   ]);
-  const one = await run(["plan", at("p/fits.yaml"), "--facts-dir", at("hosts")], READ);
+  const one = await run(["plan", at("p/fits.yaml"), "--facts-dir", at("hosts")]);
   assertEquals(one.code, EXIT.unavailable.code, one.stderr);
   Deno.removeSync(at("hosts/deep"), { recursive: true });
-  const fine = await run(["plan", at("p"), "--facts-dir", at("hosts")], READ);
+  const fine = await run(["plan", at("p"), "--facts-dir", at("hosts")]);
   assertEquals(fine.code, EXIT.ok.code, fine.stdout);
   assertStringIncludes(fine.stdout, "Fits no host: ");
-  const unmatched = await run(["plan", at("p"), "--facts-dir", at("hosts"), "--unmatched"], READ);
+  const unmatched = await run(["plan", at("p"), "--facts-dir", at("hosts"), "--unmatched"]);
   assertEquals(unmatched.code, EXIT.unavailable.code, unmatched.stdout);
-  const file = await run(["plan", at("p/fits.yaml"), "--facts-dir", at("hosts/vm.json")], READ);
+  const file = await run(["plan", at("p/fits.yaml"), "--facts-dir", at("hosts/vm.json")]);
   assertEquals(file.code, EXIT.noinput.code, file.stderr);
   assertStringIncludes(file.stderr, "vm.json is a file");
-  const bad = await run(["plan", at("p/fits.yaml"), "--facts-dir", at("bad")], READ);
+  const bad = await run(["plan", at("p/fits.yaml"), "--facts-dir", at("bad")]);
   assertEquals(bad.code, EXIT.data.code, bad.stderr);
   for (const args of [["--facts-dir", at("hosts"), "--out", at("o")], [at("p/none.yaml")], ["--unmatched"]]) {
-    assertEquals((await run(["plan", at("p/fits.yaml"), ...args], READ)).code, EXIT.usage.code);
+    assertEquals((await run(["plan", at("p/fits.yaml"), ...args])).code, EXIT.usage.code);
   }
 });
 
@@ -225,7 +225,7 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
     }),
   });
   const at = (name: string): string => join(folder.path, name);
-  const init = (...args: string[]) => run(["init", ...args], ["--allow-read", "--allow-write"]);
+  const init = (...args: string[]) => run(["init", ...args]);
   const text = async (...args: string[]): Promise<string> => {
     const { code, stdout, stderr } = await init(...args);
     assertEquals(code, 0, stderr);
@@ -264,7 +264,7 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
   assertEquals(uki.code, 0, uki.stderr);
   assertEquals(Deno.readFileSync(at("out/u.linux")), kernel);
   assertEquals(Deno.readTextFileSync(at("out/u.initrd")), "070701");
-  const planned = await run(["plan", at("uki.yaml"), "--facts", FACTS, "-o", "json"], READ);
+  const planned = await run(["plan", at("uki.yaml"), "--facts", FACTS, "-o", "json"]);
   assertEquals(JSON.parse(planned.stdout).call.cmdline, "ro quiet");
 
   const refused: readonly (readonly [readonly string[], number, string])[] = [

@@ -6,6 +6,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { basename, join } from "@std/path";
 import { bzImage } from "../image/build.ts";
+import { run } from "../support/run_cli.ts";
 import { walkFiles } from "../support/walk_files.ts";
 import { VERSION } from "../../src/core/program.ts";
 
@@ -81,6 +82,11 @@ async function runLine(line: string, cwd: string): Promise<{ readonly code: numb
   const dry = line.replace(/^warmboot (load|exec|unload)\b/, "warmboot $1 --dry-run")
     .replace(/^warmboot init(?! --(bls|uki))/, "rm -f web.yaml; warmboot init --newest --root root")
     .replaceAll("/etc/warmboot/", "./");
+  const words = plainWords(dry, cwd);
+  if (words !== undefined) {
+    const { code, stdout, stderr } = await run(words);
+    return { code, text: stdout + stderr };
+  }
   const define = `warmboot() { "${Deno.execPath()}" run --quiet --no-prompt -A "${join(ROOT, "cli.ts")}" "$@"; }`;
   const { code, stdout, stderr } = await new Deno.Command("bash", {
     args: ["-c", `${define}\n${dry}`],
@@ -89,6 +95,22 @@ async function runLine(line: string, cwd: string): Promise<{ readonly code: numb
     env: { PAGER: "cat" },
   }).output();
   return { code, text: new TextDecoder().decode(stdout) + new TextDecoder().decode(stderr) };
+}
+
+/** The words of a line without anything for the shell to do, which changes nothing; files of the folder by whole paths. */
+function plainWords(line: string, folder: string): readonly string[] | undefined {
+  if (!/^warmboot (?:check|plan|diff|status|explain|schema|load --dry-run) [\w ./@=-]+$/.test(line)) return undefined;
+  if (/ --out\b/.test(line)) return undefined;
+  return line.split(" ").slice(1).map((word) => isThere(join(folder, word)) ? join(folder, word) : word);
+}
+
+function isThere(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Exit codes of a line that is understood: this machine may lack what it asks for, and two sides may differ. */

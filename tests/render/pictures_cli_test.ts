@@ -43,9 +43,9 @@ Deno.test("--out stores the plan beside a picture, and no plan under a picture's
 Deno.test("plan in brief, with every check, and as Markdown; the exit code is that of the plan", async () => {
   const text = await run(["plan", low, "--facts", facts], ["--allow-read"]);
   assertMatch(text.stdout, /\nChecks\n {2}\d+ checks passed; -v lists them\n\nReady to load\n$/);
-  const verbose = await run(["plan", low, "--facts", facts, "-v"], ["--allow-read"]);
+  const verbose = await run(["plan", low, "--facts", facts, "-v"]);
   assertMatch(verbose.stdout, /\nChecks\n(?: {2}ok {4}\S+ +.*\n(?: {27}.*\n)*)+\nReady to load\n$/);
-  const brief = await run(["plan", low, "--facts", facts, "--brief"], ["--allow-read"]);
+  const brief = await run(["plan", low, "--facts", facts, "--brief"]);
   assertEquals([brief.code, brief.stdout.split("\n").length], [text.code, 6], brief.stdout);
   const file = join(folder, "low.md.json");
   const markdown = await run(
@@ -70,14 +70,14 @@ const MISFITS: readonly (readonly [words: string, says: string])[] = [
 
 for (const [words, says] of MISFITS) {
   Deno.test(`plan ${words}: refused, and nothing is planned`, async () => {
-    const refused = await run(["plan", low, ...words.split(" ")], ["--allow-read"]);
+    const refused = await run(["plan", low, ...words.split(" ")]);
     assertEquals([refused.code, refused.stdout], [EXIT.usage.code, ""]);
     assertStringIncludes(refused.stderr, says);
   });
 }
 
 Deno.test("diff draws both sides, and of stored plans only what is known", async () => {
-  const svg = await run(["diff", low, high, "--facts", facts, "-o", "svg"], ["--allow-read"]);
+  const svg = await run(["diff", low, high, "--facts", facts, "-o", "svg"]);
   assertEquals([svg.code, svg.stderr], [EXIT.differs.code, ""]);
   assertEquals(svg.stdout.match(/class="wb-kernel" x="\d+" y="\d+" width="\d+" height="34"/g)?.length, 2);
   const plans = [low, high].map((path) => path.replace(".yaml", ".stored.json"));
@@ -86,7 +86,7 @@ Deno.test("diff draws both sides, and of stored plans only what is known", async
   }
   const unknown = /The memory map of vm-web-1 is not available/g;
   for (const [words, hidden] of [[[], 2], [["--facts", facts], 0], [["--facts", laptop], 2]] as const) {
-    const { stdout, code } = await run(["diff", ...plans, ...words, "-o", "svg"], ["--allow-read"]);
+    const { stdout, code } = await run(["diff", ...plans, ...words, "-o", "svg"]);
     const shown = stdout.replace(/<desc[^]*<\/desc>/, "");
     assertEquals([code, shown.match(unknown)?.length ?? 0], [EXIT.differs.code, hidden]);
   }
