@@ -57,7 +57,7 @@ complete -c warmboot -n 'not __warmboot_command >/dev/null' -a refresh -d 'Updat
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a explain -d 'Say what a diagnostic code means, what provokes it and what to do'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a schema -d 'Print the JSON Schema of profiles, or of what the other commands print'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a install -d 'Install this release'
-complete -c warmboot -n 'not __warmboot_command >/dev/null' -a uninstall -d 'Take away what install has installed'
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a uninstall -d 'Remove what install has installed'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a help -d 'Show the help of a command'
 
 complete -c warmboot -n '__warmboot_in check' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__fish_complete_directories (commandline -ct))'
@@ -85,7 +85,7 @@ complete -c warmboot -n '__warmboot_in load' -k -a '(__warmboot_names) (__warmbo
 complete -c warmboot -n '__warmboot_in load' -l dry-run -d 'Print the system calls and make none'
 complete -c warmboot -n '__warmboot_in load' -l exec -d 'Go on and reboot into the image, as warmboot exec does'
 complete -c warmboot -n '__warmboot_in load' -l now -d 'Do not ask systemd'
-complete -c warmboot -n '__warmboot_in load' -l force -d 'Load even what is loaded already'
+complete -c warmboot -n '__warmboot_in load' -l force -d 'Load the image even if it is already loaded'
 complete -c warmboot -n '__warmboot_in load' -l strict -d 'Treat warnings as errors, as timers and CI want it'
 complete -c warmboot -n '__warmboot_in load' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'
 
@@ -99,7 +99,7 @@ complete -c warmboot -n '__warmboot_in unload' -s o -l output -x -k -a 'text jso
 
 complete -c warmboot -n '__warmboot_in status' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__warmboot_files \'json|yaml|yml\')'
 complete -c warmboot -n '__warmboot_in status' -s o -l output -x -k -a 'text json yaml openmetrics' -d 'Form of the output'
-complete -c warmboot -n '__warmboot_in status' -l booted -x -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__warmboot_files \'json|yaml|yml\')' -d 'Say whether the running system is what this declares, and how not'
+complete -c warmboot -n '__warmboot_in status' -l booted -x -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__warmboot_files \'json|yaml|yml\')' -d 'Say whether the running system is what this declares, and how it differs'
 complete -c warmboot -n '__warmboot_in status' -l check -d 'Say in one line and by the exit code whether what is loaded is what these declare'
 
 complete -c warmboot -n '__warmboot_in facts' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\')'

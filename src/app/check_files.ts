@@ -132,7 +132,7 @@ function unused(file: string): Diagnostic {
   return {
     code: "no-version",
     severity: "warning",
-    message: `${file} ${what}, and no profile that was checked is made of it`,
+    message: `${file} ${what}, and no profile that was checked uses it`,
     hint: isDropIn(file) ? "Name its folder after its profile: NAME.yaml.d" : "A profile begins with `version: 1`",
   };
 }
@@ -143,6 +143,6 @@ function noProfiles(folder: string): Diagnostic {
     severity: "error",
     message: `There is no profile under ${folder}`,
     expected: "a file *.yaml or *.yml with `version: 1`",
-    hint: `Have one written with: warmboot init --out ${withoutEndSlashes(folder)}/NAME.yaml`,
+    hint: `Write one with: warmboot init --out ${withoutEndSlashes(folder)}/NAME.yaml`,
   };
 }

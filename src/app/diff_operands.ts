@@ -184,7 +184,7 @@ export function loadedImage(facts: HostFacts, crash: boolean, found: FoundRecord
   const image = crash ? "crash image" : "image";
   const note = status.loaded === "no"
     ? `No ${image} is loaded`
-    : `Whether a${crash ? "" : "n"} ${image} is loaded is not known: the kernel does not say, and no record does`;
+    : `Cannot determine whether a${crash ? "" : "n"} ${image} is loaded: neither the kernel nor a record says`;
   return { status: { ...status, note } };
 }
 

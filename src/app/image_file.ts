@@ -131,8 +131,8 @@ async function differs(path: string, image: CapturedImage): Promise<readonly Dia
   return [{
     code: "image-differs",
     severity: "warning",
-    message: `The file ${path} here is another one than the captured one, with which this plan is made`,
-    hint: "To plan with the file that is here, take a capture without --images",
+    message: `The file ${path} here differs from the captured one, which this plan uses`,
+    hint: "To plan with the file that is here, make a capture without --images",
   }];
 }
 
@@ -140,7 +140,7 @@ function standsIn(path: string): Diagnostic {
   return {
     code: "image-differs",
     severity: "warning",
-    message: `The capture has images, but not ${path}; this plan is made with the file that is here`,
+    message: `The capture has images, but not ${path}; this plan uses the file that is here`,
     hint: CAPTURE_ANEW,
   };
 }
@@ -151,7 +151,7 @@ function howToCapture(diagnostic: Diagnostic, path: string, { images }: Captured
     return {
       code: "image-not-captured",
       severity: "error",
-      message: `${path} is not here, and the capture's images do not have it`,
+      message: `${path} does not exist here, and the capture does not contain it`,
       hint: CAPTURE_ANEW,
     };
   }

@@ -255,7 +255,7 @@ function alreadyThere(path: string): Diagnostic {
   return {
     code: "entry-unusable",
     severity: "error",
-    message: `${path} is there already, and init overwrites nothing`,
+    message: `${path} already exists, and init never overwrites a file`,
     hint: "Name another folder with --extract, or remove the file",
   };
 }

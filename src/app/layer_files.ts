@@ -103,7 +103,7 @@ function unknownProfile(name: string, roots: readonly string[], files: readonly 
     hint: here !== undefined
       ? `Did you mean the file here? Write ./${here}`
       : near === undefined
-      ? `A file of this folder is named with a slash: ./${name}${PROFILE_ENDING}`
+      ? `To name a file in this folder, write ./${name}${PROFILE_ENDING}`
       : `Did you mean ${near}?`,
   };
 }
@@ -121,6 +121,6 @@ function maskedProfile(name: string, path: string): Diagnostic {
     code: "profile-masked",
     severity: "error",
     message: `The profile ${name} is switched off: ${path} is empty, or a link to /dev/null`,
-    hint: `Remove ${path} to have the profile that it hides`,
+    hint: `Remove ${path} to use the profile that it hides`,
   };
 }

@@ -137,6 +137,6 @@ function noHosts(folder: string): Diagnostic {
     code: "facts-format",
     severity: "error",
     message: `There is no captured host under ${folder}`,
-    hint: "`warmboot facts > HOST.json` makes one; of a folder every *.json, *.yaml and *.yml is read",
+    hint: "Make one with `warmboot facts > HOST.json`; every *.json, *.yaml and *.yml file in the folder is read",
   };
 }

@@ -2,7 +2,7 @@
 export const ENVIRONMENT: readonly { readonly name: string; readonly doc: string }[] = [
   { name: "NO_COLOR", doc: "Set to anything, no colours are used, unless `--color=always` asks for them." },
   { name: "TERM", doc: "`dumb`: no colours are used, unless `--color=always` asks for them." },
-  { name: "SUDO_USER", doc: "Whom `status` names as the one who loaded an image, where root did by sudo(8)." },
+  { name: "SUDO_USER", doc: "The user whom `status` names as having loaded an image, if root did it by sudo(8)." },
   {
     name: "JOURNAL_STREAM",
     doc: "Set by systemd. Where it names standard error, each line begins with its level, as sd-daemon(3) has it.",

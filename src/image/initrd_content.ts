@@ -29,7 +29,7 @@ export interface ReadOptions {
   readonly into?: (piece: Uint8Array) => void;
 }
 
-const DAMAGED_HINT = "Make the initrd again, and see that the file system it is on is not full";
+const DAMAGED_HINT = "Build the initrd again, and make sure that its file system is not full";
 
 /** Bytes that are looked at in one piece. */
 const CHUNK = 256 * 1024;

@@ -45,7 +45,7 @@ export function recheck(
     const same: Check = {
       rule: "stored-plan",
       status: "pass",
-      message: "Made again from its profile, this host and these files, the plan is the same",
+      message: "Re-created from its profile, this host and these files, the plan is identical",
     };
     return { ...derived.plan, checks: [same, ...derived.plan.checks] };
   }
@@ -179,7 +179,7 @@ function differenceFault({ at, planned, derived }: Difference, { warmboot, call 
     ? "The plan is not what its profile, this host and these files give"
     : `The plan was made by another version of warmboot (${
       warmboot ?? "unknown"
-    }), and this one (${VERSION}) makes it otherwise`;
+    }), and this one (${VERSION}) makes a different plan`;
   return {
     kind: "fault",
     message: `${cause}: ${where} is ${shownValue(planned)}, not ${shownValue(derived)}`,

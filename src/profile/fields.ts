@@ -81,7 +81,7 @@ export const FIELDS: Fields<Stated> = {
   },
   requires: {
     shape: requires,
-    doc: "What the host must be. A host that is not, or for which it is unknown, is refused.",
+    doc: "What the host must be. Any other host is refused, and so is one for which it is unknown.",
     ...optional,
     examples: [{ architecture: "x86_64", kernel: ">=6.1 <7" }],
   },

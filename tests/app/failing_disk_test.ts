@@ -128,7 +128,7 @@ Deno.test("load: whatever fails, the record is that of the loaded image, or the 
       assertStringIncludes(said, "It was unloaded again");
     } else if (code !== 0) {
       assertEquals(code, 74);
-      assertMatch(said, /^error: The image is loaded, but .*\n {2}hint: Take it back with: warmboot unload\n/m);
+      assertMatch(said, /^error: The image is loaded, but .*\n {2}hint: Unload it with: warmboot unload\n/m);
       assertEquals(recorded(system), "interrupted");
     } else {
       assertEquals([recorded(system), store(system)], ["new", ["lock", "reboot.json"]]);

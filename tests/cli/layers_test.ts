@@ -268,7 +268,7 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
   assertEquals(JSON.parse(planned.stdout).call.cmdline, "ro quiet");
 
   const refused: readonly (readonly [readonly string[], number, string])[] = [
-    [["--uki", at("u.efi"), "--extract", at("out")], EXIT.data.code, "u.linux is there already"],
+    [["--uki", at("u.efi"), "--extract", at("out")], EXIT.data.code, "u.linux already exists"],
     [["--uki", at("many.efi"), "--extract", at("new")], EXIT.data.code, "has 2 profiles: main (Normal), rescue"],
     [
       ["--uki", at("many.efi"), "--extract", at("new"), "--uki-profile", "rescu"],
@@ -278,7 +278,7 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
     [["--uki", at("u.efi"), "--extract", at("new"), "--uki-profile", "a"], EXIT.data.code, "has no profiles"],
     [["--newest", "--uki-profile", "a"], EXIT.usage.code, "has no effect with --newest"],
     [["--uki", at("u.efi"), "--extract", at("there.yaml")], EXIT.io.code, "Cannot write"],
-    [["--uki", at("u.efi"), "--extract", at("new"), "--out", at("no/x.yaml")], EXIT.io.code, "There is no folder"],
+    [["--uki", at("u.efi"), "--extract", at("new"), "--out", at("no/x.yaml")], EXIT.io.code, "does not exist"],
     [["--uki", at("latin.efi"), "--extract", at("new")], EXIT.data.code, "not UTF-8"],
     [["--bls", at("esp/loader/entries/latin.conf")], EXIT.data.code, "not UTF-8"],
     [["--uki", at("there.yaml"), "--extract", at("out")], EXIT.data.code, "not a unified kernel image"],
@@ -287,7 +287,7 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
     [["--bls", at("there.yaml")], EXIT.data.code, "names no kernel"],
     [["--newest", "--root", at("esp")], EXIT.noinput.code, "There is no kernel"],
     [["--root", at("esp"), "--facts", FACTS], EXIT.noinput.code, "6.1.0-41-amd64 is not found"],
-    [["--newest", "--running"], EXIT.usage.code, "exclude one another"],
+    [["--newest", "--running"], EXIT.usage.code, "are mutually exclusive"],
     [["--newest", "--extract", at("out")], EXIT.usage.code, "has no effect with --newest"],
   ];
   for (const [args, code, says] of refused) {

@@ -38,7 +38,7 @@ const CASES: readonly (readonly [readonly string[], ExitName, RegExp])[] = [
   [["load", at("web.yaml"), "--dry"], "usage", /Did you mean --dry-run\?/],
   [["check", at("none/web.yaml")], "noinput", /does not exist/],
   [["check", at("wbe.yaml")], "noinput", /Did you mean `web\.yaml`\?/],
-  [["check", "nosuchprofile"], "noinput", /with a slash: \.\/nosuchprofile/],
+  [["check", "nosuchprofile"], "noinput", /write \.\/nosuchprofile/],
   [["check", at("dir")], "noinput", /warmboot init --out \S+dir\/NAME\.yaml/],
   [["check", at("loop.yaml")], "noinput", /Name the file itself/],
   [["check", "/dev/null"], "noinput", /expected: a regular file/],

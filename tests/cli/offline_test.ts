@@ -121,7 +121,7 @@ Deno.test("a file that neither is here nor was captured is named, with how to ca
   const path = write("more.yaml", "version: 1\nkernel: vmlinuz\ninitrd: more.img\ncmdline: ro\n");
   const lacks = await offline("plan", path, "--facts", host);
   assertEquals(lacks.code, EXIT.noinput.code);
-  assertStringIncludes(lacks.stderr, "more.img is not here, and the capture's images do not have it");
+  assertStringIncludes(lacks.stderr, "more.img does not exist here, and the capture does not contain it");
   assertStringIncludes(lacks.stderr, "warmboot facts --images PROFILE");
   const bare = write("bare.json", JSON.stringify({ ...JSON.parse(capture.stdout), images: undefined }));
   const none = await offline("plan", path, "--facts", bare);
@@ -136,7 +136,7 @@ Deno.test("the captured file is planned with where the one here differs, and tha
   try {
     const after = await offline("plan", path, "-o", "json", "--facts", host);
     assertEquals([after.stdout, after.code], [before.stdout, before.code]);
-    assertStringIncludes(after.stderr, "initrd.img here is another one than the captured one");
+    assertStringIncludes(after.stderr, "initrd.img here differs from the captured one");
     assertEquals(before.stderr, "");
   } finally {
     write("initrd.img", CPIO);

@@ -378,7 +378,7 @@ Deno.test("a damaged release, a program that is no release, and bad places are r
   using root = new Root(damaged);
   const refused = await root.install();
   assertEquals(refused.code, 65);
-  assertStringIncludes(refused.said, "bin/warmboot is not what SHA256SUMS says");
+  assertStringIncludes(refused.said, "bin/warmboot does not match SHA256SUMS");
 
   using good = new Root();
   for (const prefix of ["opt", "/opt/my programs", "/opt/100%"]) {

@@ -444,8 +444,8 @@ pure(
     };
     assertEquals(
       verdict({}),
-      "fail: The running kernel cannot stop its other CPUs: the device tree has 2 CPUs in spin tables and no PSCI. It " +
-        "answers EBUSY to either call [Boot the running kernel with `nr_cpus=1` (`maxcpus=1` does not help), or use " +
+      "fail: The running kernel cannot stop its other CPUs: the device tree has 2 CPUs in spin tables and no PSCI. Either call " +
+        "fails with EBUSY [Boot the running kernel with `nr_cpus=1` (`maxcpus=1` does not help), or use " +
         "firmware that has PSCI]",
     );
     assertEquals(verdict({ cmdline: "maxcpus=1", cpusOnline: 1 })?.slice(0, 5), "fail:");

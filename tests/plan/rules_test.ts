@@ -447,7 +447,7 @@ const CASES: readonly Case[] = [
     name: "a link to nothing",
     images: { initrd: [withContent({ programs: { "/init": "dangling" } })] },
     status: "warn",
-    says: "is a symbolic link to what it does not hold",
+    says: "is a symbolic link whose target is missing there",
   },
   {
     rule: "initrd-init",

@@ -63,7 +63,7 @@ export function readManifest(path: string): Checked<Manifest> {
       message: `${path} is not what \`warmboot install\` wrote${
         problems[0] === undefined ? "" : `: ${problems[0].message}`
       }`,
-      hint: "Without it nobody knows which files are warmboot's; put it back, or remove them by hand",
+      hint: "Without it, warmboot does not know which files are its own: restore it, or remove them by hand",
     }],
   };
 }

@@ -41,7 +41,7 @@ export function readRelease(): Checked<readonly ReleaseFile[]> {
         diagnostics: [{
           code: "file-damaged",
           severity: "error",
-          message: `${root}/${path} is not what ${SUMS_NAME} says`,
+          message: `${root}/${path} does not match ${SUMS_NAME}`,
           hint: "Unpack the release again",
         }],
       };

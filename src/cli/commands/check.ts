@@ -27,7 +27,7 @@ export const check: Command = {
   words: { min: 1, max: Infinity },
   summary: "Say whether profiles are valid; no host is needed",
   description:
-    "Reads each profile, with what it extends and its drop-ins, and reports every problem with the file, line and column that set the value. Of a folder every file *.yaml or *.yml with a `version` is a profile; hidden ones are left out, and files without a version are parts of others. Neither the host nor the files that a profile names are looked at, so this runs anywhere: in an editor, before a commit, in CI.\nThe exit code of several profiles is the highest of theirs; that of one is its first error's.",
+    "Reads each profile, with what it extends and its drop-ins, and reports every problem with the file, line and column that set the value. In a folder, every file *.yaml or *.yml with a `version` is a profile; hidden files are left out, and files without a version are parts of others. Neither the host nor the files that a profile names are looked at, so this runs anywhere: in an editor, before a commit, in CI.\nThe exit code of several profiles is the highest of theirs; that of one is its first error's.",
   options: [
     OUTPUT,
     STRICT_OPTION,

@@ -27,7 +27,7 @@ export const diff: Command = {
   words: { min: 1, max: 2 },
   summary: "Show what would change: profiles, plans, what is loaded, what runs",
   description:
-    "Compares two sides: a profile, a stored plan, @running (the running system) or @loaded (the loaded image). Without B it is @loaded, or where nothing is, @running.\nIt reads forwards in time, however the sides are given: from the running system to what is loaded, and from there to what a profile or a plan declares; two of one kind, from A to B. + is added, - removed, ~ changed.\nA running system reports its release and command line only; the diff says what is unknown. -o svg draws both sides' memory, side by side. The exit code is 0 if nothing differs and 1 if something does.",
+    "Compares two sides: a profile, a stored plan, @running (the running system) or @loaded (the loaded image). Without B, it compares with @loaded, or with @running if nothing is loaded.\nIt reads forwards in time, however the sides are given: from the running system to what is loaded, and from there to what a profile or a plan declares; two of one kind, from A to B. + is added, - removed, ~ changed.\nA running system reports its release and command line only; the diff says what is unknown. -o svg draws both sides' memory, side by side. The exit code is 0 if nothing differs and 1 if something does.",
   options: [OUTPUT, FACTS_OPTION],
   examples: [
     { line: "warmboot diff web.yaml", doc: "What loading this profile would change" },
@@ -87,8 +87,8 @@ export function complainOfSide(why: NoSide, ports: Ports): ExitName {
       return exitOf(why.diagnostics);
     case "unknown": {
       const near = nearest(why.word, SIDES);
-      const known = `There are ${SIDES.join(" and ")}; write a file as ./${why.word}`;
-      complain(`There is no side "${why.word}"`, near === undefined ? known : `Did you mean ${near}?`, ports);
+      const known = `The sides without a file are ${SIDES.join(" and ")}; write a file as ./${why.word}`;
+      complain(`Unknown side "${why.word}"`, near === undefined ? known : `Did you mean ${near}?`, ports);
       return "usage";
     }
     case "captured":

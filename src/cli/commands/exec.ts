@@ -20,8 +20,8 @@ export const exec: Command = {
     { line: "warmboot exec --now", doc: "Without stopping services: for rescue systems and tests" },
   ],
   exits: {
-    data: "What the host says of itself is malformed",
-    unavailable: "No image is loaded, what is loaded is not known, or this host cannot reboot into it",
+    data: "A fact of the host is malformed",
+    unavailable: "No image is loaded, the loaded image is unknown, or this host cannot reboot into it",
     refused: "The kernel refused the call",
     permission: "The host may not be read",
   },
@@ -120,8 +120,8 @@ export async function reboot(
       ports.out.write(`${describeRoundTrip(took)}\n`);
       say(
         once
-          ? "Load it again with warmboot load before the next run, or take it back with warmboot unload"
-          : "The image stays loaded: run it again with warmboot exec, or take it back with warmboot unload",
+          ? "Load it again with warmboot load before the next run, or unload it with warmboot unload"
+          : "The image stays loaded: run it again with warmboot exec, or unload it with warmboot unload",
         ports,
       );
     },
@@ -142,14 +142,14 @@ function exitOfExec(outcome: ExecOutcome, ports: Ports): ExitName {
     case "systemd-failed":
       complain(
         `systemctl kexec failed with exit code ${outcome.code}`,
-        "See journalctl -b; warmboot exec --now goes without systemd",
+        "See journalctl -b; warmboot exec --now bypasses systemd",
         ports,
       );
       return "unavailable";
     case "systemd-missing":
       complain(
         `systemctl cannot be run: ${outcome.reason}`,
-        "warmboot exec --now goes without systemd, and stops no service",
+        "warmboot exec --now bypasses systemd, and stops no service",
         ports,
       );
       return "unavailable";
@@ -161,8 +161,8 @@ async function warnOfOldSystemd(ports: Ports): Promise<void> {
   const version = await (await import("../../app/exec.ts")).oldSystemd();
   if (version === undefined) return;
   warn(
-    `systemd ${version} needs /sbin/kexec for this, which is not there: it would reboot in the ordinary way`,
-    "Install kexec-tools, or go without systemd: warmboot exec --now",
+    `systemd ${version} needs /sbin/kexec for this, which does not exist: it would reboot normally`,
+    "Install kexec-tools, or bypass systemd: warmboot exec --now",
     ports,
   );
 }

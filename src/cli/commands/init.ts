@@ -14,7 +14,7 @@ export const init: Command = {
   words: { min: 0, max: 0 },
   summary: "Write a profile from what is there: the running kernel, the newest, a boot entry, a UKI",
   description:
-    "Prints a commented profile to go on with. The boot loader is read where need be, and never touched; nothing is overwritten. Variables in an entry are replaced by what GRUB's environment block says; what only the boot loader knows is refused, not guessed.",
+    "Prints a commented profile to start from. It may read the boot loader's files, but never changes them, and it overwrites nothing. Variables in an entry are replaced by what GRUB's environment block says; what only the boot loader knows is refused, not guessed.",
   options: [
     { name: "running", doc: "From the running kernel and its command line (the default)" },
     { name: "newest", doc: "From the newest kernel under /boot and /usr/lib/modules" },
@@ -83,7 +83,7 @@ const ONLY_WITH: { readonly [option: string]: readonly string[] } = {
 async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   const [origin = "running", other] = ORIGINS.filter((name) => invocation.options[name] !== undefined);
   if (other !== undefined) {
-    complain(`--${origin} and --${other} exclude one another`, "A profile is written from one thing", ports);
+    complain(`--${origin} and --${other} are mutually exclusive`, "Use one of them", ports);
     return "usage";
   }
   const useless = Object.entries(ONLY_WITH).find(([option, origins]) =>
@@ -133,13 +133,13 @@ function show(outcome: InitOutcome, out: string | undefined, ports: Ports): Exit
       return report(outcome.diagnostics, ports);
     case "taken":
       complain(
-        `${outcome.path} is there already, and init overwrites nothing`,
+        `${outcome.path} already exists, and init never overwrites a file`,
         "Name another file with --out, or remove it",
         ports,
       );
       return "usage";
     case "no-folder":
-      complain(`There is no folder ${outcome.path} to write ${basename(out ?? "")} into`, "Make it first", ports);
+      complain(`The folder ${outcome.path} for ${basename(out ?? "")} does not exist`, "Create it first", ports);
       return "io";
     case "profile":
       report(outcome.diagnostics, ports);

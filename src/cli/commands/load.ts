@@ -26,12 +26,12 @@ export const load: Command = {
   words: { min: 1, max: 1 },
   summary: "Load the image of a profile or of a stored plan; --exec reboots into it",
   description:
-    "Plans, checks, and hands the image to the kernel. Nothing is loaded if a check fails. The running system goes on until `warmboot exec`, `systemctl kexec` or, for a crash image, a panic.\nA stored plan is carried out as it is, or refused with the reason when files or host have changed since.\nWhat is loaded already, to the last digest, is not loaded again: it takes one of a limited number of loads. --force does.",
+    "Plans, checks, and hands the image to the kernel. Nothing is loaded if a check fails. The running system goes on until `warmboot exec`, `systemctl kexec` or, for a crash image, a panic.\nA stored plan is carried out as it is, or refused with the reason when files or host have changed since.\nAn image that is already loaded, with the same digests, is not loaded again, since the host may limit the number of loads; --force loads it anyway.",
   options: [
     DRY_RUN_OPTION,
     { name: "exec", doc: "Go on and reboot into the image, as `warmboot exec` does" },
     NOW_OPTION,
-    { name: "force", doc: "Load even what is loaded already" },
+    { name: "force", doc: "Load the image even if it is already loaded" },
     STRICT_OPTION,
     OUTCOME_OPTION,
   ],
@@ -100,7 +100,7 @@ function messagesOf({ rule, status, message, hint }: Check): readonly OutcomeMes
 
 async function dryRun({ plan, already, way }: LoadTask, exec: boolean, ports: Ports): Promise<ExitName> {
   if (already !== undefined) {
-    say(`${describeLoaded(already)}, so that no call loads it`, ports);
+    say(`${describeLoaded(already)}, so no call loads it`, ports);
   } else {
     const { lowerPlan } = await import("../../plan/lower.ts");
     const { formatSyscall } = await import("../../plan/syscall.ts");
@@ -125,7 +125,7 @@ async function complainOf(
       complain("The plan fails these checks; nothing was loaded", undefined, ports);
       return (await import("../../plan/rules/table.ts")).exitOfChecks(outcome.plan.checks);
     case "warned":
-      complain("There are warnings, and --strict loads nothing then", "Mend what they name, or omit --strict", ports);
+      complain("There are warnings, so --strict loads nothing", "Fix what they name, or omit --strict", ports);
       return "unavailable";
     case "pid-namespace":
       return complainOfNamespace(ports);
@@ -135,7 +135,7 @@ async function complainOf(
     case "unrecorded":
       complain(
         `The image is loaded, but was not recorded. ${outcome.error.message}`,
-        `Take it back with: ${unloadCommand(outcome.crash)}`,
+        `Unload it with: ${unloadCommand(outcome.crash)}`,
         ports,
       );
       return "io";
@@ -205,13 +205,13 @@ function describeLoaded({ plan, loadedAt, user }: LoadRecord): string {
 async function nextStep({ plan, checked }: LoadTask): Promise<string> {
   const { isCrash } = await import("../../plan/stored.ts");
   const { preservesContext, runsOnce } = await import("../../state/round_trip.ts");
-  if (isCrash(plan)) return "It boots when this kernel panics; take it back with: warmboot unload --crash";
+  if (isCrash(plan)) return "It boots when this kernel panics; unload it with: warmboot unload --crash";
   if (runsOnce(plan, checked.facts.release)) {
-    return "Run it once with: warmboot exec, and load it again before each further run; take it back with: warmboot unload";
+    return "Run it once with: warmboot exec, and load it again before each further run; unload it with: warmboot unload";
   }
   if (preservesContext(plan)) {
-    return "Run it with: warmboot exec, as often as you like; take it back with: warmboot unload";
+    return "Run it with: warmboot exec, as often as you like; unload it with: warmboot unload";
   }
   const also = checked.facts.systemd ? " (a newer systemd boots it on `systemctl reboot` as well)" : "";
-  return `Reboot into it with: warmboot exec${also}; take it back with: warmboot unload`;
+  return `Reboot into it with: warmboot exec${also}; unload it with: warmboot unload`;
 }

@@ -118,7 +118,11 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
     return await showMatrix(hosts, form, invocation, ports);
   }
   if (others.length > 0 || isFolder(path)) {
-    complain("Only one profile is planned for one host", "Plan many for many hosts with --facts-dir DIR", ports);
+    complain(
+      "plan takes one profile, unless --facts-dir is given",
+      "Plan several profiles for several hosts with --facts-dir DIR",
+      ports,
+    );
     return "usage";
   }
   const { prepare } = await import("../../app/prepare.ts");

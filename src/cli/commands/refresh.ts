@@ -57,15 +57,15 @@ function show(refreshed: Refreshed, ports: Ports): ExitName {
       return report(refreshed.diagnostics.map((problem) => ({ ...problem, hint: `${file} stays as it is` })), ports);
     case "unmanaged":
       complain(
-        `${file} follows no kernel: it is as a person wrote it`,
-        "Have one written with: warmboot init --newest --follow --out FILE",
+        `${file} does not follow a kernel: it was written by hand`,
+        "Write one with: warmboot init --newest --follow --out FILE",
         ports,
       );
       return "unavailable";
     case "changed":
       complain(
         `${file} was changed since it was written, and is left as it is`,
-        "Put your keys into a profile that extends it, and remove it; or remove its first line to keep it",
+        "Move your keys to a profile that extends it, and remove this file; or remove its first line to keep it",
         ports,
       );
       return "unavailable";

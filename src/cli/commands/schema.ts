@@ -26,8 +26,8 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
     const names = Object.keys(SCHEMAS);
     const near = nearest(name, names);
     complain(
-      `There is no schema of "${name}"`,
-      near === undefined ? `There are ${names.join(", ")}` : `Did you mean ${near}?`,
+      `Unknown schema "${name}"`,
+      near === undefined ? `Known are ${names.join(", ")}` : `Did you mean ${near}?`,
       ports,
     );
     return "usage";

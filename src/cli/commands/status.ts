@@ -20,7 +20,7 @@ import { complainOfSide, sideEvents, writeDiff } from "./diff.ts";
 const BOOTED_OPTION: Option = {
   name: "booted",
   value: "PROFILE|PLAN",
-  doc: "Say whether the running system is what this declares, and how not; exit code 0 if it is, 1 if not",
+  doc: "Say whether the running system is what this declares, and how it differs; exit code 0 if it is, 1 if not",
 };
 
 const CHECK_OPTION: Option = {
@@ -38,7 +38,7 @@ export const status: Command = {
   words: { min: 0, max: Infinity },
   summary: "Say what is loaded, by whom and since when, and what the host allows",
   description:
-    "Holds what the kernel says (loaded or not) against the record that `warmboot load` left under /run/warmboot, and that against the files as they are now; says what memory is reserved for a crash kernel, and lists what on this host would prevent a load.\n--check is for monitoring: it prints one line for each profile or plan, about the image of its kind, and the exit code says the worst. Without any, an image for a reboot must be loaded, and where memory is reserved for it a crash kernel, each from files that are as they were.",
+    "Compares what the kernel reports with the record that `warmboot load` left under /run/warmboot, and that with the files as they are now. Says what memory is reserved for a crash kernel, and lists what on this host would prevent a load.\n--check is for monitoring: it prints one line for each profile or plan, about the image of its kind, and the exit code is that of the worst. Without any, an image for a reboot must be loaded, and a crash kernel where memory is reserved for one, each from files that have not changed.",
   options: [OUTPUT, BOOTED_OPTION, CHECK_OPTION],
   examples: [
     { line: "warmboot status", doc: "Look" },

@@ -12,14 +12,14 @@ export const unload: Command = {
   words: { min: 0, max: 0 },
   summary: "Drop the loaded image",
   description:
-    "Takes back what `load` did. Uses the call that works under kernel lockdown; a kernel without it gets kexec_load with no segments. Where nothing is loaded, no call is made, since each takes one of a limited number of loads.",
+    "Takes back what `load` did. Uses the call that works under kernel lockdown; a kernel without it gets kexec_load with no segments. Where nothing is loaded, no call is made, since the host may limit the number of calls.",
   options: [{ name: "crash", doc: "Drop the crash image, not the one for a reboot" }, DRY_RUN_OPTION, OUTCOME_OPTION],
   examples: [
     { line: "warmboot unload", doc: "The next reboot is an ordinary one again" },
     { line: "warmboot unload --crash", doc: "A panic does not boot a crash kernel any more" },
   ],
   exits: {
-    data: "What the host says of itself is malformed",
+    data: "A fact of the host is malformed",
     unavailable: "The host cannot unload images",
     refused: "The kernel refused the call",
     permission: "The host may not be read, or the records may not be written",
@@ -45,7 +45,7 @@ async function run(invocation: Invocation, ports: Ports, onChange: () => void): 
     case "no-facts":
       return report(planned.diagnostics, ports);
     case "nothing-loaded":
-      say(`${nothing(crash)}, so that no call is made`, ports);
+      say(`${nothing(crash)}, so no call is made`, ports);
       return "ok";
     case "call":
       ports.out.write(`${(await import("../../plan/syscall.ts")).formatSyscall(planned.call)}\n`);

@@ -98,7 +98,7 @@ const cpusStop: Rule = {
     const { why, hint } = STUCK[stuck.kind];
     return crash
       ? warn(`${why(stuck)}. The crash image can be loaded, but it may hang after a panic`, hint)
-      : fail(`${why(stuck)}. It answers EBUSY to either call`, hint);
+      : fail(`${why(stuck)}. Either call fails with EBUSY`, hint);
   },
 };
 

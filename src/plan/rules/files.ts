@@ -277,7 +277,7 @@ function contentVerdict(file: InitrdFile, next: InitrdFile | undefined, release:
   if (content.isOpen && next !== undefined) {
     return fail(
       `${path} ends in LZ4, which has no end mark: the kernel would read on in ${next.path}`,
-      "Name it last, or pack it otherwise",
+      "Name it last, or compress it in another format",
     );
   }
   if (content.bootconfig > 0 && isBefore(BOOTCONFIG_SINCE)) {
@@ -320,29 +320,29 @@ const initrdInit: Rule = {
     const found = new Set(contents.flatMap(({ programs }) => Object.hasOwn(programs, path) ? [programs[path]] : []));
     if (found.size === 0) return undefined;
     const which = contents.length === 1 ? "The initrd" : "Every initrd";
-    const asRoot = "the kernel mounts `root=` itself, which takes drivers that are built in";
+    const asRoot = "the kernel then mounts `root=` itself, with built-in drivers only";
     if (found.has("executable")) return pass(`The initrd has ${path}`);
     if (found.has("not-executable")) {
       return warn(
-        `${path} of the initrd is not executable, so that it cannot start`,
-        "Set its mode, and make it again",
+        `${path} of the initrd is not executable, so it cannot start`,
+        "Make it executable, and build the initrd again",
       );
     }
     if (found.has("dangling")) {
       // What it leads to may lie in another one.
       return contents.length > 1
         ? pass(`The initrds have ${path}`)
-        : warn(`${path} of the initrd is a symbolic link to what it does not hold: ${asRoot}`, INIT_HINT);
+        : warn(`${path} of the initrd is a symbolic link whose target is missing there: ${asRoot}`, INIT_HINT);
     }
     return warn(`${which} lacks ${path}: ${asRoot}`, INIT_HINT);
   },
 };
 
-const INIT_HINT = "Make the initrd again, or name its first program with `rdinit=`";
+const INIT_HINT = "Build the initrd again, or name its first program with `rdinit=`";
 
 const initrdModules: Rule = {
   name: "initrd-modules",
-  about: "The initrd's kernel modules are for the kernel's release, where it has any",
+  about: "The kernel modules of the initrd, if it has any, are for the kernel's release",
   exit: "unavailable",
   check({ images }) {
     const release = releaseOf(images);
@@ -350,7 +350,7 @@ const initrdModules: Rule = {
     if (release === undefined || releases.length === 0) return undefined;
     return releases.includes(release) ? pass(`The initrd has modules for ${release}`) : warn(
       `The initrd has modules for ${releases.join(", ")}, and the kernel is ${release}`,
-      "Name the initrd that was made for this kernel; only drivers that are built in will work",
+      "Name the initrd that was made for this kernel; with this one, only built-in drivers work",
     );
   },
 };
