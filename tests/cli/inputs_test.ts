@@ -2,6 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { EXIT } from "../../src/core/program.ts";
 import { bzImage } from "../image/build.ts";
+import { run } from "../support/run_cli.ts";
 
 const ROOT = join(import.meta.dirname ?? ".", "../..");
 const FACTS = join(ROOT, "tests/fixtures/hosts/bios-vm.json");
@@ -29,21 +30,27 @@ async function bash(line: string): Promise<Shell> {
   return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
 }
 
-const REFUSED: readonly (readonly [string, number, string])[] = [
-  ["warmboot check /dev/fd/99", EXIT.noinput.code, "/dev/fd/99 does not exist"],
+const web = join(folder, "web.yaml");
+const huge = join(folder, "huge");
+Deno.writeFileSync(huge, new Uint8Array());
+Deno.truncateSync(huge, 6 * 1024 ** 3);
+
+/** Lines of a shell, and arguments that need none. */
+const REFUSED: readonly (readonly [string | readonly string[], number, string])[] = [
+  [["check", "/dev/fd/99"], EXIT.noinput.code, "/dev/fd/99 does not exist"],
   ["warmboot check - < /tmp", EXIT.noinput.code, "Cannot open standard input: it is a directory"],
   ["warmboot check /dev/stdin < /tmp", EXIT.noinput.code, "Cannot open /dev/stdin: it is a directory"],
-  ["warmboot check - - < web.yaml", EXIT.usage.code, "- is read twice"],
-  ["warmboot diff - /dev/stdin < web.yaml", EXIT.usage.code, "/dev/stdin is read twice"],
-  ["warmboot plan - --facts - < web.yaml", EXIT.usage.code, "- is read twice"],
+  [["check", "-", "-"], EXIT.usage.code, "- is read twice"],
+  [["diff", "-", "/dev/stdin"], EXIT.usage.code, "/dev/stdin is read twice"],
+  [["plan", "-", "--facts", "-"], EXIT.usage.code, "- is read twice"],
   ["warmboot check - < /dev/zero", EXIT.data.code, "stdin is larger than 1 MiB, the limit for a profile"],
-  ["truncate -s 6G huge; warmboot check ./huge", EXIT.data.code, "./huge is larger than 1 MiB"],
-  ["truncate -s 6G huge; warmboot plan web.yaml --facts huge", EXIT.data.code, "larger than 64 MiB"],
-  ["truncate -s 6G huge; warmboot load ./huge --dry-run", EXIT.data.code, "larger than 64 MiB"],
+  [["check", huge], EXIT.data.code, "huge is larger than 1 MiB"],
+  [["plan", web, "--facts", huge], EXIT.data.code, "larger than 64 MiB"],
+  [["load", huge, "--dry-run"], EXIT.data.code, "larger than 64 MiB"],
   ["warmboot schema > /dev/full", EXIT.io.code, "Cannot write to standard output"],
-  [`warmboot check ${FACTS}`, EXIT.data.code, "This is a capture of a host, not a profile"],
-  [`warmboot plan ${FACTS}`, EXIT.data.code, "warmboot plan PROFILE --facts FILE"],
-  [`warmboot load ${FACTS} --dry-run`, EXIT.data.code, "This is a capture of a host, not a profile or a plan"],
+  [["check", FACTS], EXIT.data.code, "This is a capture of a host, not a profile"],
+  [["plan", FACTS], EXIT.data.code, "warmboot plan PROFILE --facts FILE"],
+  [["load", FACTS, "--dry-run"], EXIT.data.code, "This is a capture of a host, not a profile or a plan"],
   [
     `warmboot plan web.yaml --facts ${FACTS} -o json > p.json; warmboot check p.json`,
     EXIT.data.code,
@@ -54,16 +61,21 @@ const REFUSED: readonly (readonly [string, number, string])[] = [
     EXIT.data.code,
     "Load it with: warmboot load FILE",
   ],
-  [`warmboot plan web.yaml --facts ${FACTS} --out web.yaml`, EXIT.usage.code, "would overwrite web.yaml"],
-  [`warmboot plan web.yaml --facts ${FACTS} --out vmlinuz`, EXIT.usage.code, "vmlinuz, from which it is made"],
+  [["plan", web, "--facts", FACTS, "--out", web], EXIT.usage.code, "web.yaml, from which it is made"],
+  [
+    ["plan", web, "--facts", FACTS, "--out", join(folder, "vmlinuz")],
+    EXIT.usage.code,
+    "vmlinuz, from which it is made",
+  ],
 ];
 
 for (const [line, code, says] of REFUSED) {
-  Deno.test(`refused, and no defect: ${line.replaceAll(ROOT, "")}`, async () => {
-    const result = await bash(line);
+  const typed = typeof line === "string" ? line : `warmboot ${line.join(" ")}`;
+  Deno.test(`refused, and no defect: ${typed.replaceAll(ROOT, "").replaceAll(folder, "")}`, async () => {
+    const result = typeof line === "string" ? await bash(line) : await run(line);
     assertStringIncludes(result.stderr, says);
     assertEquals(result.code, code);
-    assertEquals(Deno.readTextFileSync(join(folder, "web.yaml")), PROFILE);
+    assertEquals(Deno.readTextFileSync(web), PROFILE);
   });
 }
 

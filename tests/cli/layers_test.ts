@@ -109,11 +109,12 @@ Deno.test("a problem of a base is reported once, however many profiles are made 
   assertStringIncludes(stream.stderr, "- does not exist");
 });
 
-Deno.test("ten thousand profiles are checked in one process, and what they share is read once", () => {
-  const count = 10_000;
+Deno.test("two thousand profiles are checked in one process, and what they share is read once", () => {
+  // More than the files that a process may have open.
+  const count = 2000;
   using folder = folderOf({ "base.yaml": "kernel: /boot/vmlinuz\n" });
   for (let index = 0; index < count; index++) {
-    const key = index % 2500 === 7 ? "crahs" : "crash";
+    const key = index % 500 === 7 ? "crahs" : "crash";
     Deno.writeTextFileSync(join(folder.path, `${index}.yaml`), `version: 1\nextends: base.yaml\n${key}: false\n`);
   }
   const { read, ...others } = layerFiles();
@@ -282,7 +283,7 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
     [["--uki", at("latin.efi"), "--extract", at("new")], EXIT.data.code, "not UTF-8"],
     [["--bls", at("esp/loader/entries/latin.conf")], EXIT.data.code, "not UTF-8"],
     [["--uki", at("there.yaml"), "--extract", at("out")], EXIT.data.code, "not a unified kernel image"],
-    [["--newest", "--root", at("root"), "--out", at("there.yaml")], EXIT.usage.code, "overwrites nothing"],
+    [["--newest", "--root", at("root"), "--out", at("there.yaml")], EXIT.usage.code, "never overwrites"],
     [["--bls", at("esp/loader/entries/gone.conf")], EXIT.noinput.code, "/gone does not exist"],
     [["--bls", at("there.yaml")], EXIT.data.code, "names no kernel"],
     [["--newest", "--root", at("esp")], EXIT.noinput.code, "There is no kernel"],

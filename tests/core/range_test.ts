@@ -89,15 +89,15 @@ Deno.test({
 });
 
 Deno.test({
-  name: "hundreds of thousands of ranges are subtracted at once",
+  name: "more ranges are subtracted at once than a call takes arguments",
   permissions: "none",
   fn() {
     const every = (size: bigint, offset: bigint): readonly Range[] =>
-      Array.from({ length: 300_000 }, (_, index) => {
+      Array.from({ length: 130_000 }, (_, index) => {
         const start = BigInt(index) * 4n + offset;
         return { start, end: start + size };
       });
-    assertEquals(subtract(every(3n, 0n), every(1n, 1n)).length, 600_000);
+    assertEquals(subtract(every(3n, 0n), every(1n, 1n)).length, 260_000);
     assertEquals(subtract(every(4n, 0n), every(4n, 0n)), []);
   },
 });

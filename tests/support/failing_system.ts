@@ -117,9 +117,19 @@ function errorOf(errno: Errno, name: string, path: string): Error {
   return Object.assign(new kind(message), { code: errno });
 }
 
+function memoryFolder(): string | undefined {
+  try {
+    return (Deno.statSync("/dev/shm").mode ?? 0) & 0o002 ? "/dev/shm" : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Makes such a host. `changes` are files that differ from those of a virtual machine with Debian 12. */
 export function failingSystem(changes: Capture["files"] = {}): FailingSystem {
-  const root = Deno.makeTempDirSync({ prefix: "warmboot-failing-" });
+  // In memory where that can be: each run syncs its files, which takes a disk long.
+  const memory = memoryFolder();
+  const root = Deno.makeTempDirSync({ prefix: "warmboot-failing-", ...(memory === undefined ? {} : { dir: memory }) });
   for (const [path, file] of Object.entries({ ...CAPTURES.get("bios-vm")?.files, ...changes })) {
     const at = join(root, path);
     Deno.mkdirSync(join(at, ".."), { recursive: true });
