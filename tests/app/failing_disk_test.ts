@@ -209,7 +209,7 @@ for (const call of ["kexec_file_load", "kexec_load"]) {
       } else if (now !== old || /The image is loaded, but/.test(said)) {
         assertMatch(
           said,
-          /^error: The image is loaded, but .*\n {2}hint: Take it back with: warmboot unload --crash\n/m,
+          /^error: The image is loaded, but .*\n {2}hint: Unload it with: warmboot unload --crash\n/m,
         );
       }
     });
