@@ -7,6 +7,7 @@ import type { InitrdContent } from "../host/image_content.ts";
 import { notComposedOf } from "./boot_image.ts";
 import { type ContentReader, contentReader } from "./read_contents.ts";
 import type { Sealer } from "./files/seal_files.ts";
+import { readLimits } from "./read_limits.ts";
 import { type VerdictCache, verdictCache } from "../state/unpacked_cache.ts";
 import { identifyInitrd } from "../image/initrd.ts";
 import type { FilePart } from "../plan/input.ts";
@@ -133,7 +134,9 @@ export async function openImages(
       info,
     }];
   };
-  using reader = contentReader(cache);
+  const { limits, diagnostics: wrongLimits } = readLimits();
+  diagnostics.push(...wrongLimits);
+  using reader = contentReader(cache, limits);
   const initrd: InitrdFile[] = [];
   const contentOf = new Map<ImageFile, InitrdContent | undefined>();
   for (const [index, ref] of initrds.entries()) {

@@ -2,7 +2,7 @@ import type { ByteSource } from "../core/bytes.ts";
 import type { Codecs } from "../formats/unpacked.ts";
 import { INITRD_CONTENT, type InitrdContent, KERNEL_CONTENT, type KernelContent } from "../host/image_content.ts";
 import type { ImageInfo } from "../image/image.ts";
-import { readInitrd } from "../image/initrd_content.ts";
+import { READ_LIMITS, readInitrd, type ReadLimits } from "../image/initrd_content.ts";
 import { type HashParts, readKernel } from "../image/kernel_content.ts";
 import type { VerdictCache } from "../state/unpacked_cache.ts";
 import type { ImageFile } from "./image_file.ts";
@@ -19,7 +19,7 @@ export interface ContentReader extends Disposable {
 const WORTH_KEEPING = 1 << 20;
 
 /** See `ContentReader`. */
-export function contentReader(cache: VerdictCache): ContentReader {
+export function contentReader(cache: VerdictCache, limits: ReadLimits = READ_LIMITS): ContentReader {
   let open: Codecs | undefined;
   /** Loaded where something is read through only: it takes the runtime some time to start node's modules. */
   const codecs = async (): Promise<Codecs> => open ??= (await import("../formats/codecs.ts")).openCodecs();
@@ -34,8 +34,11 @@ export function contentReader(cache: VerdictCache): ContentReader {
       if (kept !== undefined && knows(kept)) return kept;
       const before = kept?.kind === "whole" ? Object.keys(kept.programs) : [];
       const all = [...new Set([...before, ...programs])];
-      const content = await readInitrd(file.source, await codecs(), { programs: all });
-      if (isKept && content.kind !== "unread") await cache.keep(sha256, "initrd", content);
+      const content = await readInitrd(file.source, await codecs(), { programs: all, limits });
+      // What was not read to its end may be, with other limits or libraries.
+      if (isKept && content.kind !== "unread" && content.kind !== "too-large") {
+        await cache.keep(sha256, "initrd", content);
+      }
       return content;
     },
     async kernel(file, sha256, info) {

@@ -169,6 +169,8 @@ async function unpackInitrd(
   let filled = 0;
   const content = await readInitrd(open, codecs, {
     programs: [],
+    // It was read through within the limits that hold.
+    limits: { size, files: Infinity, streams: Infinity },
     into(piece) {
       if (filled + piece.length <= size) bytes.set(piece, filled);
       filled += piece.length;

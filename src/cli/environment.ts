@@ -1,3 +1,5 @@
+import { LIMIT_VARIABLES } from "../app/read_limits.ts";
+
 /** The environment variables that count: one table, for the manual. */
 export const ENVIRONMENT: readonly { readonly name: string; readonly doc: string }[] = [
   { name: "NO_COLOR", doc: "Set to anything, no colours are used, unless `--color=always` asks for them." },
@@ -17,6 +19,7 @@ export const ENVIRONMENT: readonly { readonly name: string; readonly doc: string
       "How much memory may be taken by what kernels and initrds unpack to, and by copies of pinned files, as `512MiB`; " +
       "else what is available, and at most half of the memory.",
   },
+  ...LIMIT_VARIABLES.map(({ name, doc }) => ({ name, doc })),
   { name: "DESTDIR", doc: "For `install`: the folder of `--destdir`, which goes before it." },
   { name: "DENO_DIR", doc: "Where Deno keeps compiled code; ~/.cache/deno by default." },
 ];

@@ -1,3 +1,4 @@
+import type { ByteSource } from "../core/bytes.ts";
 import { bzip2Codec, type LibraryCodec, lzmaCodec, zstdCodec } from "./codec_libraries.ts";
 import { gzipBody, gzipTrailer, zstdFrame } from "./compression_frames.ts";
 import { LZ4_BLOCK_SIZE, unpackLz4Legacy } from "./lz4_legacy.ts";
@@ -29,8 +30,9 @@ type Codec = (stream: PackedStream, sink: Sink) => Unpacking | Promise<Unpacking
 export function openCodecs(): Codecs {
   const [zstd, xz, lzma, bzip2] = [zstdCodec(), lzmaCodec("xz"), lzmaCodec("lzma"), bzip2Codec()];
   let lz4Block: Uint8Array | undefined;
+  const gzipInput = newInput();
   const codecs: { readonly [Name in Packing]: Codec } = {
-    gzip: unpackGzip,
+    gzip: (stream, sink) => unpackGzip(stream, sink, gzipInput),
     zstd: (stream, sink) => unpackZstd(stream, sink, zstd),
     xz: xz.unpack,
     lzma: lzma.unpack,
@@ -50,11 +52,26 @@ export function openCodecs(): Codecs {
 const SMALL_INPUT = 64 * 1024;
 const SMALL_OUTPUT = 1 << 20;
 
+/** Bytes of a stream from a place on, at most so many; fewer only at its end. */
+type Input = (stream: PackedStream, at: number, length: number) => Uint8Array;
+
+/** Reads ahead, so that many small members in a row do not read the same bytes again and again. */
+function newInput(): Input {
+  let read: { readonly source: ByteSource; readonly start: number; readonly bytes: Uint8Array } | undefined;
+  return ({ source, end }, at, length) => {
+    const wanted = Math.min(length, end - at);
+    if (read?.source !== source || at < read.start || at + wanted > read.start + read.bytes.length) {
+      read = { source, start: at, bytes: source.read(at, Math.min(CHUNK, end - at)).slice() };
+    }
+    return read.bytes.subarray(at - read.start, at - read.start + wanted);
+  };
+}
+
 /** Bytes that are handed to the runtime's decoder at once, and that it gives back. */
 const CHUNK = 256 * 1024;
 
 /** One member only: the runtime itself would go on with the next, and so hide where it begins. */
-async function unpackGzip(stream: PackedStream, sink: Sink): Promise<Unpacking> {
+async function unpackGzip(stream: PackedStream, sink: Sink, input: Input): Promise<Unpacking> {
   const body = gzipBody(stream);
   if (body.kind === "cut") return CUT_OFF;
   if (body.kind === "damaged") return body;
@@ -64,7 +81,7 @@ async function unpackGzip(stream: PackedStream, sink: Sink): Promise<Unpacking> 
     size += piece.length;
     return sink(piece);
   };
-  const inflated = inflateSmall(stream, body.offset, counting) ?? await inflate(stream, body.offset, counting);
+  const inflated = inflateSmall(stream, body.offset, counting, input) ?? await inflate(stream, body.offset, counting);
   if (inflated.kind !== "whole") return inflated;
   const end = body.offset + inflated.consumed;
   const trailer = gzipTrailer(stream, end);
@@ -76,12 +93,12 @@ async function unpackGzip(stream: PackedStream, sink: Sink): Promise<Unpacking> 
 }
 
 /** Inflates in one call; undefined where there is too much of it, or it does not end so soon. */
-function inflateSmall({ source, end }: PackedStream, at: number, sink: Sink): Unpacking | undefined {
+function inflateSmall(stream: PackedStream, at: number, sink: Sink, input: Input): Unpacking | undefined {
   // With `info`, which the types do not know of, the result says how much input was used.
   const options = { info: true, maxOutputLength: SMALL_OUTPUT };
   let result: { readonly buffer: Uint8Array; readonly engine: { readonly bytesWritten: number } };
   try {
-    const packed = source.read(at, Math.min(SMALL_INPUT, end - at));
+    const packed = input(stream, at, SMALL_INPUT);
     result = zlib().inflateRawSync(packed, options) as unknown as typeof result;
   } catch {
     return undefined;

@@ -20,7 +20,7 @@ export type GzipBody =
 
 /** Reads the header of a gzip member as the kernel does (lib/decompress_inflate.c, Linux 7.2): a name may follow, no more. */
 export function gzipBody({ source, offset, end }: PackedStream): GzipBody {
-  const bytes = source.read(offset, Math.min(NAME_MAX, end - offset));
+  const bytes = source.read(offset, Math.min(18, end - offset));
   if (bytes.length < 18) return { kind: "cut" };
   if (bytes[2] !== 8) {
     return { kind: "damaged", why: `are packed by method ${bytes[2]}, and only deflate (8) is known` };
@@ -37,7 +37,7 @@ export function gzipBody({ source, offset, end }: PackedStream): GzipBody {
     return { kind: "damaged", why: `have ${field} in their header, which the kernel does not read` };
   }
   if ((flags & FNAME) === 0) return { kind: "body", offset: offset + 10 };
-  const nameEnd = bytes.indexOf(0, 10);
+  const nameEnd = source.read(offset, Math.min(NAME_MAX, end - offset)).indexOf(0, 10);
   return nameEnd < 0 ? { kind: "cut" } : { kind: "body", offset: offset + nameEnd + 1 };
 }
 

@@ -47,8 +47,8 @@ export type InitrdContent =
   | { readonly kind: "damaged"; readonly why: string; readonly hint?: string }
   /** The image of a file system, which old kernels mount as their root. */
   | { readonly kind: "ramdisk"; readonly what: string }
-  /** It unpacks to more than this program reads. */
-  | { readonly kind: "too-large"; readonly why: string }
+  /** It is more than the limits allow to read. */
+  | { readonly kind: "too-large"; readonly why: string; readonly hint?: string }
   /** It could not be read through here. `why` completes "NAME was not read through: …". */
   | { readonly kind: "unread"; readonly why: string; readonly hint?: string };
 
@@ -106,7 +106,7 @@ const INITRD_KINDS: { readonly [Kind in InitrdContent["kind"]]: Shape<OfKind<Ini
   }),
   damaged: record<OfKind<InitrdContent, "damaged">>({ kind: ofKind("damaged"), why: WHY, hint: HINT }),
   ramdisk: record<OfKind<InitrdContent, "ramdisk">>({ kind: ofKind("ramdisk"), what: WHY }),
-  "too-large": record<OfKind<InitrdContent, "too-large">>({ kind: ofKind("too-large"), why: WHY }),
+  "too-large": record<OfKind<InitrdContent, "too-large">>({ kind: ofKind("too-large"), why: WHY, hint: HINT }),
   unread: record<OfKind<InitrdContent, "unread">>({ kind: ofKind("unread"), why: WHY, hint: HINT }),
 };
 

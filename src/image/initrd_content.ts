@@ -17,7 +17,7 @@ export interface ReadLimits {
   readonly streams: number;
 }
 
-/** Far more than real ones: the largest live systems unpack to a few GiB. */
+/** Unless the environment sets others (src/app/read_limits.ts): far more than real initrds have. */
 export const READ_LIMITS: ReadLimits = { size: 16 * 2 ** 30, files: 2_000_000, streams: 10_000 };
 
 /** How an initrd is read through. */
@@ -92,7 +92,9 @@ export async function readInitrd(
     }
     const packing = kernelCompressionOf(head);
     if (packing === undefined) return notAnArchive(source, { at, isFirst: !reader.isBetween });
-    if (++streams > limits.streams) return tooLarge(`is made of more than ${limits.streams} compressed streams`);
+    if (++streams > limits.streams) {
+      return tooLarge(`is made of more than ${limits.streams} compressed streams`, "WARMBOOT_UNPACK_STREAMS");
+    }
     align();
     const before = size;
     reader.moveTo(0);
@@ -112,7 +114,9 @@ export async function readInitrd(
     if (fault !== undefined) return badArchive(what, fault, filled, wasBetween);
     switch (result.kind) {
       case "stopped":
-        return hasTooMany() ? tooManyFiles(limits) : tooLarge(`unpacks to more than ${formatSize(limits.size)}`);
+        return hasTooMany()
+          ? tooManyFiles(limits)
+          : tooLarge(`unpacks to more than ${formatSize(limits.size)}`, "WARMBOOT_UNPACK_MAX");
       case "damaged":
         return { kind: "damaged", why: `has a damaged ${what}: its ${packing} data ${result.why}`, hint: DAMAGED_HINT };
       case "missing":
@@ -267,12 +271,12 @@ function badArchive(what: string, fault: string, head: Uint8Array, wasBetween: b
   return { kind: "damaged", why: `has a ${what} that unpacks to ${inside}, not to a cpio archive` };
 }
 
-function tooLarge(why: string): InitrdContent {
-  return { kind: "too-large", why };
+function tooLarge(why: string, variable: string): InitrdContent {
+  return { kind: "too-large", why, hint: `If it is meant to be that large, set ${variable} to more` };
 }
 
 function tooManyFiles({ files }: ReadLimits): InitrdContent {
-  return tooLarge(`has more than ${files} files`);
+  return tooLarge(`has more than ${files} files`, "WARMBOOT_UNPACK_FILES");
 }
 
 function unread(

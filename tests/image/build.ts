@@ -61,7 +61,8 @@ export function peFile(spec: {
   const file = canvas(end + (spec.certificate ?? 0));
   file.put(0, "MZ");
   file.u32(0x3c, 0x80);
-  writePeHeader(file, 0x80, { ...spec, certificateAt: end, sectionCount: sections.length });
+  const headersSize = placed[0]?.offset ?? end;
+  writePeHeader(file, 0x80, { ...spec, certificateAt: end, sectionCount: sections.length, headersSize });
   placed.forEach(({ section, offset, size }, index) => {
     const at = 0x80 + 24 + optionalSize + index * 40;
     file.put(at, section.name);
@@ -80,6 +81,8 @@ function writePeHeader(file: ReturnType<typeof canvas>, at: number, spec: {
   readonly certificate?: number;
   readonly certificateAt: number;
   readonly sectionCount: number;
+  /** SizeOfHeaders: what comes before the first section. */
+  readonly headersSize?: number;
 }): void {
   const wide = (spec.bits ?? 64) === 64;
   file.put(at, "PE\0\0");
@@ -88,6 +91,7 @@ function writePeHeader(file: ReturnType<typeof canvas>, at: number, spec: {
   file.u16(at + 20, wide ? 160 : 144);
   const optional = at + 24;
   file.u16(optional, wide ? 0x20b : 0x10b);
+  file.u32(optional + 60, spec.headersSize ?? 0);
   file.u16(optional + 68, spec.subsystem ?? 10);
   file.u32(optional + (wide ? 108 : 92), 6);
   if ((spec.certificate ?? 0) > 0) {
@@ -115,7 +119,7 @@ export interface BzImageSpec {
   readonly payload?: Uint8Array;
   /** Bytes of the file less those that syssize counts: iPXE ends within its last paragraph. */
   readonly short?: number;
-  /** Writes an MZ and PE header. */
+  /** Writes an MZ and PE header, with sections for what follows the first 512 bytes. */
   readonly pe?: boolean;
   /** Bytes of certificate table, with `pe`. */
   readonly certificate?: number;
@@ -148,7 +152,17 @@ export function bzImage(spec: BzImageSpec = {}): Uint8Array {
   if (spec.pe ?? false) {
     file.put(0, "MZ");
     file.u32(0x3c, 0x40);
-    writePeHeader(file, 0x40, { certificate: spec.certificate ?? 0, certificateAt: end, sectionCount: 0 });
+    const sections = [
+      { name: ".setup", offset: 512, size: setupSize - 512 },
+      { name: ".text", offset: setupSize, size: end - setupSize },
+    ];
+    const header = { certificate: spec.certificate ?? 0, certificateAt: end, sectionCount: sections.length };
+    writePeHeader(file, 0x40, { ...header, headersSize: 512 });
+    sections.forEach(({ name, offset, size }, index) => {
+      const at = 0x40 + 24 + 160 + index * 40;
+      file.put(at, name);
+      [size, offset, size, offset].forEach((field, word) => file.u32(at + 8 + word * 4, field));
+    });
   }
   file.u8(0x1f1, sects);
   file.u32(0x1f4, codeSize / 16);

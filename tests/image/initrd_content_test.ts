@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { gzipSync, zstdCompressSync } from "node:zlib";
-import { align4, memorySource } from "../../src/core/bytes.ts";
+import { align4, type ByteSource, memorySource } from "../../src/core/bytes.ts";
 import { openCodecs } from "../../src/formats/codecs.ts";
 import type { InitrdContent, WholeInitrd } from "../../src/host/image_content.ts";
 import { readInitrd, type ReadLimits, type ReadOptions } from "../../src/image/initrd_content.ts";
@@ -327,6 +327,24 @@ Deno.test("what unpacks to more than is read is refused after a window, not afte
     "more than 50 compressed",
     limits,
   );
+});
+
+Deno.test("thousands of empty gzip members are read through once each", async () => {
+  const nothing = gzipSync(new Uint8Array());
+  const [initrd, read] = [joined(PACKED.gzip, ...Array.from({ length: 9000 }, () => nothing)), { bytes: 0 }];
+  using codecs = openCodecs();
+  const source = memorySource(initrd);
+  const counted: ByteSource = {
+    ...source,
+    read(offset, length) {
+      const bytes = source.read(offset, length);
+      read.bytes += bytes.length;
+      return bytes;
+    },
+  };
+  const content = await readInitrd(counted, codecs, { programs: [] });
+  assertEquals(content.kind, "whole");
+  assert(read.bytes < 8 * initrd.length, `${read.bytes} bytes were read of ${initrd.length}`);
 });
 
 Deno.test("thousands of empty streams share a decoder", async () => {

@@ -65,7 +65,12 @@ function contentCases(): readonly Case[] {
         "fail",
         "/boot/initrd.img ends within the file init",
       ],
-      ["too large", [{ kind: "too-large", why: "unpacks to more than 16 GiB" }], "fail", "more than warmboot reads"],
+      [
+        "too large",
+        [{ kind: "too-large", why: "unpacks to more than 16 GiB" }],
+        "fail",
+        "the limit of what is read through",
+      ],
       ["unread", [{ kind: "unread", why: "liblzma.so.5 is not installed" }], "warn", "was not read through: liblzma"],
       ["a file system", [{ kind: "ramdisk", what: "an ext2 file system" }], "warn", "CONFIG_BLK_DEV_RAM"],
       ["a bootconfig", [{ bootconfig: 99 }], "pass", "and a bootconfig"],

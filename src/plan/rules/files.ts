@@ -251,7 +251,7 @@ function contentVerdict(file: InitrdFile, next: InitrdFile | undefined, release:
     case "damaged":
       return fail(`${path} ${content.why}`, content.hint);
     case "too-large":
-      return fail(`${path} ${content.why}, which is more than warmboot reads`);
+      return fail(`${path} ${content.why}, the limit of what is read through`, content.hint);
     case "unread":
       return warn(`${path} was not read through: ${content.why}`, content.hint);
     case "ramdisk":
