@@ -87,12 +87,15 @@ const ABOUT_KEYS: readonly Diagnostic["code"][] = ["unknown-key", "conflict"];
 /** The text that has the value at a path, and the value's path in that text; undefined where there is none. */
 export type FindSource = (path: Path) => { readonly source: Source; readonly path: Path } | undefined;
 
-/** A diagnostic with the positions of its path, of its related places and of its fix, unless it has one itself. */
+/**
+ * A diagnostic with the positions of its path, of its related places and of its fix, unless it has one itself. One without
+ * a path is about the host, not about the text.
+ */
 export function placed(diagnostic: Diagnostic, find: FindSource): Diagnostic {
   const { fix, related, ...rest } = diagnostic;
-  if (rest.position !== undefined) return diagnostic;
+  if (rest.position !== undefined || rest.path === undefined) return diagnostic;
   const target: Target = ABOUT_KEYS.includes(rest.code) ? "key" : "value";
-  const own = find(rest.path ?? []);
+  const own = find(rest.path);
   const exact = fix === undefined ? undefined : own?.source.exact(own.path, target);
   return {
     ...rest,

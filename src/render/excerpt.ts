@@ -16,15 +16,18 @@ export function renderDiagnostic(diagnostic: Diagnostic, layout: Layout): string
   else if (position === undefined && path !== undefined && path.length > 0) {
     lines.push(`  at ${visible(formatPath(path))}`);
   }
-  for (const { message, position, path = [] } of related) {
-    const place = position === undefined
-      ? visible(formatPath(path))
-      : `${visible(position.file)}:${position.line}:${position.column}`;
-    lines.push(`  related:  ${place}: ${visible(message)}`);
+  const details: (readonly [label: string, text: string])[] = related.map(({ message, position, path = [] }) => {
+    const place = position === undefined ? formatPath(path) : `${position.file}:${position.line}:${position.column}`;
+    return ["related", `${place}: ${message}`];
+  });
+  if (expected !== undefined) details.push(["expected", expected]);
+  if (found !== undefined) details.push(["found", found]);
+  if (hint !== undefined) details.push(["hint", hint]);
+  const labelWidth = Math.max(0, ...details.map(([label]) => label.length));
+  for (const [label, text] of details) {
+    const gap = " ".repeat(labelWidth - label.length + 1);
+    lines.push(`  ${label === "hint" ? style.accent(label) : label}:${gap}${visible(text)}`);
   }
-  if (expected !== undefined) lines.push(`  expected: ${visible(expected)}`);
-  if (found !== undefined) lines.push(`  found:    ${visible(found)}`);
-  if (hint !== undefined) lines.push(`  ${style.accent("hint")}:     ${visible(hint)}`);
   return lines.join("\n");
 }
 

@@ -108,8 +108,8 @@ Deno.test({
       ],
     };
     assertEquals(renderDiagnostic(diagnostic, { style: PLAIN, width: 80 }).split("\n").slice(1), [
-      "  related:  a.yaml:3:1: First defined here",
-      "  related:  load: Set here",
+      "  related: a.yaml:3:1: First defined here",
+      "  related: load: Set here",
     ]);
   },
 });
