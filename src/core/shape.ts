@@ -188,13 +188,28 @@ export function record<T extends object>(fields: Fields<T>, expected = "a map", 
       additionalProperties: false,
     },
     decode(value, at, report) {
-      if (!isMap(value)) return void report(wrongType(value, at, expected));
       const known = rows.map(([name]) => name);
+      if (!isMap(value)) {
+        const joined = joinedKey(value, known, advice);
+        const hint = joined === undefined
+          ? {}
+          : { hint: `There is no space after \`${joined.key}:\`: write \`${joined.apart}\`` };
+        return void report(wrongType(value, at, expected, hint));
+      }
       const meant = new Set<string | undefined>();
       for (const key of Object.keys(value)) {
         if (Object.hasOwn(fields, key)) continue;
-        const near = suggestedKey(key, known, advice);
-        report(unknownKey(key, at, value, known, near));
+        const joined = joinedKey(key, known, advice);
+        const near = joined?.name ?? suggestedKey(key, known, advice);
+        report(
+          joined === undefined ? unknownKey(key, at, value, known, near) : {
+            code: "unknown-key",
+            severity: "error",
+            message: `There is no space after \`${joined.key}:\``,
+            path: [...at, key],
+            hint: `Write \`${joined.apart}\``,
+          },
+        );
         meant.add(near);
       }
       let complete = true;
@@ -270,6 +285,17 @@ function unknownKey(
     ...(near === undefined ? { expected: `one of ${known.join(", ")}` } : { hint: didYouMean(near) }),
     ...(near === undefined || !isRenamable(key, near, map) ? {} : { fix: { replacement: near } }),
   };
+}
+
+/** A key and its value that YAML reads as one text, since no space follows the colon: `path:/boot/vmlinuz`. */
+function joinedKey(
+  text: unknown,
+  known: readonly string[],
+  { otherNames = {} }: KeyAdvice,
+): { readonly key: string; readonly name: string; readonly apart: string } | undefined {
+  const [, key = "", value = ""] = /^([A-Za-z_][\w-]*):(\S[^]*)$/.exec(typeof text === "string" ? text : "") ?? [];
+  const name = known.includes(key) ? key : lookUp(otherNames, key);
+  return name === undefined ? undefined : { key, name, apart: `${name}: ${shorten(value)}` };
 }
 
 /** The key that an unknown one was probably meant to be; undefined if none is near. */

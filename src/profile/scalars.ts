@@ -74,12 +74,16 @@ export const label: Shape<string> = patterned("a text of one line", new RegExp(`
 
 /** What a path may be; `dollar` is what it may have where it has a `$`. */
 function pathPattern(dollar: string): RegExp {
-  return new RegExp(`^(?!~/|[A-Za-z][A-Za-z0-9+.-]*://)(?:[^$${CONTROL}]|${dollar})+$`);
+  return new RegExp(`^(?!~/|[A-Za-z][A-Za-z0-9+.-]*://|(?:path|file|sha256):)(?:[^$${CONTROL}]|${dollar})+$`);
 }
 
 const PATH_HINTS: readonly HintRow[] = [
   [/^~\//, "`~` is not expanded: write the full path"],
   [/^[A-Za-z][A-Za-z0-9+.-]*:\/\//, "A profile names local files, not URLs: download the file and write its path"],
+  [
+    /^(?:path|file|sha256):/,
+    "There is no space after the colon: write `path: /boot/vmlinuz`, or `./path:x` for a file of that name",
+  ],
 ];
 
 /** A path of this host, as the file has it: its variables are not replaced yet. */

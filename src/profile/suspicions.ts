@@ -35,7 +35,12 @@ const SHELL: readonly { readonly what: string; readonly found: RegExp; readonly 
  * a few bytes. Warnings, with code `suspicious`; an `elfcorehdr=` of a crash kernel is an error, as in a plan.
  */
 export function suspicionsOf(profile: Profile): readonly Diagnostic[] {
-  const warnings = [...paths(profile).flatMap(ofPath), ...ofParameters(profile), ...ofMemory(profile)];
+  const warnings = [
+    ...paths(profile).flatMap(ofPath),
+    ...ofJoinedKeys(profile),
+    ...ofParameters(profile),
+    ...ofMemory(profile),
+  ];
   return [
     ...ofCrash(profile),
     ...warnings.map((suspicion): Diagnostic => ({ code: "suspicious", severity: "warning", ...suspicion })),
@@ -59,6 +64,20 @@ function ofPath([{ path }, at]: readonly [FileRef, Path]): readonly Suspicion[] 
     message: `The path \`${shown(path)}\` has ${kind.what}, which no shell expands here`,
     path: at,
     hint: kind.hint,
+  }];
+}
+
+/** The keys of a command line that is a map. */
+const EDITS = /^(reuse|remove|set|append):(.+)$/;
+
+/** `set:role=web` is one parameter: no space follows the colon. */
+function ofJoinedKeys({ cmdline }: Profile): readonly Suspicion[] {
+  if (cmdline.kind !== "parameters") return [];
+  const [, key, value = ""] = EDITS.exec(cmdline.parameters[0] ?? "") ?? [];
+  return key === undefined ? [] : [{
+    message: `\`${shown(`${key}:${value}`)}\` is a parameter for the kernel: no space follows \`${key}:\``,
+    path: ["cmdline"],
+    hint: `Write \`${key}: ${shown(value)}\``,
   }];
 }
 

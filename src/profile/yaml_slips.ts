@@ -122,7 +122,8 @@ const unclosed: Finder = ({ text, start }) => {
 };
 
 /** Reasons of js-yaml (5.5) for a line that is not an entry of its map. */
-const NOT_AN_ENTRY = /multiline key|document separator|bad indentation of a mapping/;
+const NOT_AN_ENTRY =
+  /multiline key|document separator|bad indentation of a (?:mapping|sequence)|expected ':' after a mapping key/;
 
 /** In this order a line's slip is looked for: for which reasons, and how many written lines before the fault. */
 const FINDERS: readonly { readonly find: Finder; readonly reason: RegExp; readonly reach: number }[] = [

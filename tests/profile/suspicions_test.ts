@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { parseProfile } from "../../src/profile/parse.ts";
 
 /** Severity, line and message of all that is said of a profile. */
@@ -24,6 +24,40 @@ Deno.test({
     assertEquals(said("kernel: k\nrequires: { memory: 2 }\n"), [
       "warning 3 `memory` requires 2 bytes, which every host has",
     ]);
+  },
+});
+
+Deno.test({
+  name: "a missing space after the colon of an inner key is reported where it is, however the value is read",
+  permissions: "none",
+  fn() {
+    const cases: readonly (readonly [text: string, said: string])[] = [
+      ["kernel:\n  path:/boot/x", "error 3 `kernel` is not a path"],
+      ["kernel:\n  sha256:abc", "error 3 `kernel` is not a path"],
+      ["kernel: k\ninitrd:\n  - path:/boot/x", "error 4 `initrd` is not a path"],
+      ["kernel: k\ninitrd: [a, file:/boot/x]", "error 3 `initrd` is not a path"],
+      ["kernel: k\ndtb: path:/x", "error 3 `dtb` is not a path"],
+      ["kernel: { path:/boot/x }", "error 2 There is no space after `path:`"],
+      ["kernel: { path: /boot/x,sha256:abc }", "error 2 There is no space after `sha256:`"],
+      ["kernel:\n  path: /boot/x\n  sha256:abc", "error 4 There is no space after `sha256:`"],
+      ["segments:\n  - at:0x100000\n    size: 4096", "error 3 There is no space after `at:`"],
+      ["entry: 0x100000\nsegments:\n  - file:/x", "error 4 `segments` is not a map with `at` and a content"],
+      ["kernel: k\nmemory:\n  min:1MiB", "error 4 `memory` is not a map of `min` and `max`"],
+      [
+        "kernel: k\ncmdline:\n  set:role=web",
+        "warning 4 `set:role=web` is a parameter for the kernel: no space follows `set:`",
+      ],
+      [
+        "kernel: k\ncmdline:\n  - reuse:true",
+        "warning 4 `reuse:true` is a parameter for the kernel: no space follows `reuse:`",
+      ],
+    ];
+    for (const [text, expected] of cases) {
+      assertEquals(said(`${text}\n`), [expected], text);
+      const [diagnostic] = parseProfile(`version: 1\n${text}\n`, "web.yaml").diagnostics;
+      assertMatch(diagnostic?.hint ?? "", /[Ww]rite `[a-z0-9]+: [^`]+`/, text);
+    }
+    for (const path of ["./path:x", "/srv/path:x", "sha256", "a:b"]) assertEquals(said(`kernel: ${path}\n`), []);
   },
 });
 
