@@ -2,21 +2,24 @@ import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { kernelParameter, parseCmdline } from "../profile/cmdline/cmdline.ts";
 import type { ProfileTemplate } from "../profile/profile_template.ts";
-import { initrdFor, type InstalledKernel, installedKernels, kernelAt } from "./installed_kernels.ts";
+import { bootFiles, initrdFor, type InstalledKernel, installedKernels, kernelAt } from "./installed_kernels.ts";
 
 /** A profile of the running kernel: its file, where it is still there, and its command line. */
 export function templateFromRunning(facts: HostFacts, root: string): Checked<ProfileTemplate> {
   const { release } = facts;
-  const found = candidates(facts).flatMap((path) => {
-    const kernel = kernelAt(root, path);
-    return kernel === undefined ? [] : [{ path, ...kernel }];
-  });
+  const kernelsAt = (paths: readonly string[]) =>
+    paths.flatMap((path) => {
+      const kernel = kernelAt(root, path);
+      return kernel === undefined ? [] : [{ path, ...kernel }];
+    });
+  const found = kernelsAt(candidates(facts));
   // An image that does not say its release is known by its name alone.
   const kernel = found.find((each) => each.release === release) ??
-    found.find((each) => each.release === undefined && each.path.includes(release));
+    found.find((each) => each.release === undefined && each.path.includes(release)) ??
+    kernelsAt(bootFiles(root)).find((each) => each.release === release);
   if (kernel === undefined) return { value: undefined, diagnostics: [notThere(release, found)] };
   const about = [`Boots the kernel that was running when this was written, ${release}.`];
-  return { value: draftOf({ path: kernel.path, release }, root, about, facts.machine), diagnostics: [] };
+  return { value: draftOf({ ...kernel, release }, root, about, facts.machine), diagnostics: [] };
 }
 
 /** Which of the installed kernels count. */

@@ -28,6 +28,9 @@ const INITRD_NAMES: readonly ((version: string) => string)[] = [
   (version) => `initrd-${version}.img`,
 ];
 
+/** Names of the initrd of a kernel without a version in its name, such as /boot/vmlinuz. */
+const UNVERSIONED_INITRDS: readonly string[] = ["initrd.img", "initramfs.img", "initrd"];
+
 /** Where kernel-install puts TOKEN/VERSION/linux, beside its initrd, and unified kernel images below EFI/Linux. */
 const ENTRY_ROOTS = ["/boot", "/efi", "/boot/efi"];
 
@@ -41,11 +44,6 @@ export function installedKernels(root: string): readonly InstalledKernel[] {
   const modules = ["/lib/modules", "/usr/lib/modules"].flatMap((folder) =>
     namesIn(`${root}${folder}`).map((release) => `${folder}/${release}/vmlinuz`)
   );
-  const entries = ENTRY_ROOTS.flatMap((folder) =>
-    namesIn(`${root}${folder}`).flatMap((token) =>
-      namesIn(`${root}${folder}/${token}`).map((version) => `${folder}/${token}/${version}/linux`)
-    )
-  );
   const unified = ENTRY_ROOTS.flatMap((folder) =>
     namesIn(`${root}${folder}/EFI/Linux`).filter((name) => /\.efi$/i.test(name) && !SET_ASIDE.test(name))
       .map((name) => `${folder}/EFI/Linux/${name}`)
@@ -56,12 +54,26 @@ export function installedKernels(root: string): readonly InstalledKernel[] {
       ? [{ path, release: found.release, isUnified: true }]
       : [];
   });
-  const plain = [...modules, ...boot, ...entries].flatMap((path): readonly InstalledKernel[] => {
+  const plain = [...modules, ...boot, ...entryKernels(root)].flatMap((path): readonly InstalledKernel[] => {
     const found = kernelAt(root, path);
     if (found === undefined) return [];
     return [{ path, release: found.release ?? KERNEL_NAME.exec(basename(path))?.[1] ?? basename(dirname(path)) }];
   });
   return [...images, ...plain].toSorted((a, b) => compareReleases(a.release, b.release));
+}
+
+/** Every file of /boot, and in the folders where kernel-install puts kernels: whatever its name, its content says what it is. */
+export function bootFiles(root: string): readonly string[] {
+  const boot = namesIn(`${root}/boot`).filter((name) => !SET_ASIDE.test(name)).map((name) => `/boot/${name}`);
+  return [...boot, ...entryKernels(root)];
+}
+
+function entryKernels(root: string): readonly string[] {
+  return ENTRY_ROOTS.flatMap((folder) =>
+    namesIn(`${root}${folder}`).flatMap((token) =>
+      namesIn(`${root}${folder}/${token}`).map((version) => `${folder}/${token}/${version}/linux`)
+    )
+  );
 }
 
 /**
@@ -103,7 +115,8 @@ export function initrdFor(root: string, { path, release }: InstalledKernel): str
   const named = versions.flatMap((each) =>
     folders.flatMap((folder) => INITRD_NAMES.map((name) => `${folder}/${name(each)}`))
   );
-  return [...beside, ...named].find((candidate) => isFileThere(`${root}${candidate}`));
+  const unversioned = version === undefined ? UNVERSIONED_INITRDS.map((name) => `${dirname(path)}/${name}`) : [];
+  return [...beside, ...named, ...unversioned].find((candidate) => isFileThere(`${root}${candidate}`));
 }
 
 /** Whether there is a file of that name, links followed. Throws what keeps this from being determined, see `isOfPath`. */

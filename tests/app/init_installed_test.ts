@@ -1,0 +1,58 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { dirname } from "@std/path";
+import { templateFromRunning } from "../../src/app/init_installed.ts";
+import { capturedFacts } from "../host/fixture.ts";
+import { bzImage } from "../image/build.ts";
+
+const RELEASE = "6.12.117+deb13-amd64";
+const kernel = (release: string): Uint8Array => bzImage({ version: `${release} (builder@example.org) #1 SMP` });
+const FACTS = { ...capturedFacts("bios-vm"), release: RELEASE, cmdline: "root=LABEL=root ro" };
+
+/** A profile of the running kernel, on a host with these files: its paths, or why there is none. */
+function written(files: { readonly [path: string]: Uint8Array }): readonly (string | undefined)[] {
+  const root = Deno.makeTempDirSync({ prefix: "warmboot-init-" });
+  try {
+    for (const [path, bytes] of Object.entries(files)) {
+      Deno.mkdirSync(dirname(`${root}${path}`), { recursive: true });
+      Deno.writeFileSync(`${root}${path}`, bytes);
+    }
+    const { value, diagnostics } = templateFromRunning(FACTS, root);
+    return value === undefined
+      ? diagnostics.map(({ message }) => message)
+      : [value.kernel.path, ...value.initrd.map(({ path }) => path)];
+  } finally {
+    Deno.removeSync(root, { recursive: true });
+  }
+}
+
+const INITRD = new Uint8Array(1);
+
+Deno.test("the running kernel is found by what is in its file, whatever the name", () => {
+  assertEquals(written({ "/boot/vmlinuz": kernel(RELEASE), "/boot/initrd.img": INITRD }), [
+    "/boot/vmlinuz",
+    "/boot/initrd.img",
+  ]);
+  assertEquals(written({ "/boot/next": kernel(RELEASE), "/boot/vmlinuz": kernel("6.1.0-50-amd64") }), ["/boot/next"]);
+  assertEquals(written({ [`/efi/0123/${RELEASE}/linux`]: kernel(RELEASE), [`/efi/0123/${RELEASE}/initrd`]: INITRD }), [
+    `/efi/0123/${RELEASE}/linux`,
+    `/efi/0123/${RELEASE}/initrd`,
+  ]);
+});
+
+Deno.test("a file of the usual name comes first, with the initrd of its version", () => {
+  const files = {
+    "/boot/vmlinuz": kernel(RELEASE),
+    "/boot/initrd.img": INITRD,
+    [`/boot/vmlinuz-${RELEASE}`]: kernel(RELEASE),
+    [`/boot/initrd.img-${RELEASE}`]: INITRD,
+  };
+  assertEquals(written(files), [`/boot/vmlinuz-${RELEASE}`, `/boot/initrd.img-${RELEASE}`]);
+});
+
+Deno.test("an unversioned initrd is not that of a kernel with a version, and another release is not the running one", () => {
+  assertEquals(written({ [`/boot/vmlinuz-${RELEASE}`]: kernel(RELEASE), "/boot/initrd.img": INITRD }), [
+    `/boot/vmlinuz-${RELEASE}`,
+  ]);
+  const [message = ""] = written({ "/boot/vmlinuz": kernel("6.1.0-50-amd64"), "/boot/initrd.img": INITRD });
+  assertStringIncludes(message, `The file of the running kernel ${RELEASE} is not found`);
+});
