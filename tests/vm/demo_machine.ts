@@ -34,15 +34,17 @@ export async function demoKernels(): Promise<DemoKernels> {
   return { running, next };
 }
 
-/** Boots the machine. */
-export async function startDemoMachine({ running, next }: DemoKernels): Promise<Machine> {
+/** Boots the machine. `terminal`: a socket that is to be its third serial port. */
+export async function startDemoMachine({ running, next }: DemoKernels, terminal?: string): Promise<Machine> {
   const initrd = await diskInitrd([running, next]);
   const disk = await denoDisk({ warmboot: "cli.ts" }, {
     "/boot/vmlinuz": { file: next.image },
     "/boot/initrd.img": await initrdBytes(initrd),
+    "/bin/terminal": await Deno.readTextFile(new URL("guest/terminal", import.meta.url)),
     [PROFILE]: PROFILE_TEXT,
   });
-  return await startMachine({ kernel: running.image, initrd, disk });
+  const options = terminal === undefined ? {} : { terminal };
+  return await startMachine({ kernel: running.image, initrd, disk, ...options });
 }
 
 /** Runs what was typed, as root, and gives what it said; a command that reboots says which kernel came up. */

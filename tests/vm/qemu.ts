@@ -32,6 +32,8 @@ export interface MachineOptions {
   readonly board?: string;
   /** Seconds until the agent must have come up; 240 unless told. */
   readonly bootTimeout?: number;
+  /** A socket that is the guest's third serial port, on which the host listens; x86_64 only. */
+  readonly terminal?: string;
   /** Has QEMU count instructions, each of which then takes 2^N ns of the guest's time. */
   readonly icount?: number;
 }
@@ -86,6 +88,7 @@ export async function qemuCommand(
     without = [],
     features = [],
     firmware = "bios",
+    terminal,
     icount,
   } = options;
   const { cpu, agentPort, ...row } = architecture(arch);
@@ -110,6 +113,9 @@ export async function qemuCommand(
     ["-chardev", "stdio,id=console,signal=off", "-serial", "chardev:console"],
     ["-chardev", `socket,id=agent,path=${optionValue(files.socket)}`, ...agentPort("agent")],
     ["-chardev", `socket,id=monitor,path=${optionValue(files.monitor)}`, "-mon", "chardev=monitor,mode=control"],
+    ...(terminal === undefined ? [] : [
+      ["-chardev", `socket,id=terminal,path=${optionValue(terminal)}`, "-serial", "chardev:terminal"],
+    ]),
     ...(icount === undefined ? [] : [["-icount", `shift=${icount}`]]),
     ["-kernel", kernel, "-initrd", files.initrd, "-append", `${baseCmdline(arch)} ${append}`.trim()],
     ...(disk === undefined ? [] : diskDrive(files.disk)),
