@@ -107,6 +107,40 @@ Deno.test(`what cannot work is refused with its cause, and nothing is half done 
     assertEquals((await status(machine)).record, "matches");
   });
 
+  await t.step("what programs read: outcomes, the check of a monitor, metrics", async () => {
+    const outcome = async (command: string): Promise<readonly unknown[]> => {
+      const { code, stdout, stderr } = await machine.run(`warmboot ${command} -o json`);
+      const { format, changed, exit } = JSON.parse(stdout);
+      assertEquals([format, exit], ["warmboot.outcome/1", code], stdout + stderr);
+      return [changed, code];
+    };
+    const checked = async (): Promise<readonly [number, string]> => {
+      const { code, stdout } = await machine.run("warmboot status --check /run/p.yaml");
+      return [code, stdout.split(":", 1)[0] ?? ""];
+    };
+    const metric = async (name: string): Promise<string | undefined> => {
+      const text = await machine.output("warmboot status -o openmetrics");
+      assertMatch(text, /# EOF\n$/);
+      return text.split("\n").find((line) => line.startsWith(name))?.split(" ").at(-1);
+    };
+    const imageLoaded = 'warmboot_image_loaded{image="reboot"';
+
+    assertEquals(await outcome("unload"), [true, EXIT.ok.code]);
+    assertEquals(await outcome("unload"), [false, EXIT.ok.code]);
+    assertEquals(await outcome("exec --now"), [false, EXIT.unavailable.code]);
+    assertEquals(await checked(), [EXIT.notLoaded.code, "not-loaded"]);
+    assertEquals(await metric(imageLoaded), "0");
+    assertEquals(await outcome("load /run/p.yaml"), [true, EXIT.ok.code]);
+    assertEquals(await outcome("load /run/p.yaml"), [false, EXIT.ok.code]);
+    assertEquals(await outcome("exec --now --dry-run"), [false, EXIT.ok.code]);
+    assertEquals(await outcome("refresh /run/p.yaml"), [false, EXIT.unavailable.code]);
+    assertEquals(await checked(), [EXIT.ok.code, "ok"]);
+    assertEquals(await metric(imageLoaded), "1");
+    await profile(machine, `${KERNEL} changed=1`);
+    assertEquals(await checked(), [EXIT.differs.code, "differs"]);
+    await profile(machine, KERNEL);
+  });
+
   await t.step("a failed load keeps the image that was loaded before", async () => {
     await machine.run("exec 9>>/boot/vmlinuz; warmboot load /run/p.yaml");
     assertEquals((await status(machine)).record, "matches");
