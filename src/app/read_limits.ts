@@ -14,17 +14,17 @@ interface LimitVariable {
 /** How much of an initrd is read through at most: the environment variables that raise or lower it. */
 export const LIMIT_VARIABLES: readonly LimitVariable[] = [
   {
-    name: "WARMBOOT_UNPACK_MAX",
+    name: "WARMBOOT_INITRD_LIMIT",
     limit: "size",
     doc: "How much an initrd may unpack to; a larger one is refused. 16GiB by default.",
   },
   {
-    name: "WARMBOOT_UNPACK_FILES",
+    name: "WARMBOOT_INITRD_FILES_LIMIT",
     limit: "files",
     doc: "How many files an initrd may have. 2000000 by default.",
   },
   {
-    name: "WARMBOOT_UNPACK_STREAMS",
+    name: "WARMBOOT_INITRD_STREAMS_LIMIT",
     limit: "streams",
     doc: "How many compressed streams an initrd may be made of. 10000 by default.",
   },
@@ -45,9 +45,15 @@ export function readLimits(
     const value = Number(parseNumber(text) ?? 0n);
     if (value > 0 && Number.isSafeInteger(value)) limits[limit] = value;
     else {
-      const found = `${name} is "${text}", not a positive number`;
-      const hint = limit === "size" ? `Set it to a size, such as ${name}=32GiB` : `Set it to a number, or unset it`;
-      diagnostics.push({ code: "wrong-type", severity: "error", message: `The environment variable ${found}`, hint });
+      const expected = limit === "size" ? "a size such as 32GiB" : "a positive number";
+      const found = JSON.stringify(text);
+      diagnostics.push({
+        code: "wrong-type",
+        severity: "error",
+        message: `${name} is not ${expected}`,
+        expected,
+        found,
+      });
     }
   }
   return { limits, diagnostics };

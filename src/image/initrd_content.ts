@@ -93,7 +93,7 @@ export async function readInitrd(
     const packing = kernelCompressionOf(head);
     if (packing === undefined) return notAnArchive(source, { at, isFirst: !reader.isBetween });
     if (++streams > limits.streams) {
-      return tooLarge(`is made of more than ${limits.streams} compressed streams`, "WARMBOOT_UNPACK_STREAMS");
+      return tooLarge(`is made of more than ${limits.streams} compressed streams`, "WARMBOOT_INITRD_STREAMS_LIMIT");
     }
     align();
     const before = size;
@@ -116,7 +116,7 @@ export async function readInitrd(
       case "stopped":
         return hasTooMany()
           ? tooManyFiles(limits)
-          : tooLarge(`unpacks to more than ${formatSize(limits.size)}`, "WARMBOOT_UNPACK_MAX");
+          : tooLarge(`unpacks to more than ${formatSize(limits.size)}`, "WARMBOOT_INITRD_LIMIT");
       case "damaged":
         return { kind: "damaged", why: `has a damaged ${what}: its ${packing} data ${result.why}`, hint: DAMAGED_HINT };
       case "missing":
@@ -276,7 +276,7 @@ function tooLarge(why: string, variable: string): InitrdContent {
 }
 
 function tooManyFiles({ files }: ReadLimits): InitrdContent {
-  return tooLarge(`has more than ${files} files`, "WARMBOOT_UNPACK_FILES");
+  return tooLarge(`has more than ${files} files`, "WARMBOOT_INITRD_FILES_LIMIT");
 }
 
 function unread(

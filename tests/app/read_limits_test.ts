@@ -6,8 +6,12 @@ const limitsOf = (variables: { readonly [name: string]: string }) => readLimits(
 
 Deno.test("limits are the usual ones, but for what the environment sets", () => {
   assertEquals(limitsOf({}), { limits: READ_LIMITS, diagnostics: [] });
-  assertEquals(limitsOf({ WARMBOOT_UNPACK_MAX: "" }), { limits: READ_LIMITS, diagnostics: [] });
-  const set = { WARMBOOT_UNPACK_MAX: "32GiB", WARMBOOT_UNPACK_FILES: "5000000", WARMBOOT_UNPACK_STREAMS: "3" };
+  assertEquals(limitsOf({ WARMBOOT_INITRD_LIMIT: "" }), { limits: READ_LIMITS, diagnostics: [] });
+  const set = {
+    WARMBOOT_INITRD_LIMIT: "32GiB",
+    WARMBOOT_INITRD_FILES_LIMIT: "5000000",
+    WARMBOOT_INITRD_STREAMS_LIMIT: "3",
+  };
   assertEquals(limitsOf(set), { limits: { size: 2 ** 35, files: 5_000_000, streams: 3 }, diagnostics: [] });
 });
 
@@ -16,7 +20,7 @@ Deno.test("a limit that is not a positive number is an error that names its vari
     for (const { name, limit } of LIMIT_VARIABLES) {
       const { limits, diagnostics } = limitsOf({ [name]: text });
       assertEquals([limits[limit], diagnostics.length], [READ_LIMITS[limit], 1], `${name}=${text}`);
-      assertStringIncludes(diagnostics[0]?.message ?? "", `The environment variable ${name} is "${text}"`);
+      assertStringIncludes(diagnostics[0]?.message ?? "", `${name} is not a `);
     }
   }
 });

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from "@std/assert";
 import { crashLoaded, crashProfile, panic } from "./crash.ts";
 import { ALL } from "./extent.ts";
 import { loaded, machineWith, profile } from "./guest_profile.ts";
@@ -30,15 +30,19 @@ const names = await kernelNames();
 const wanted = ALL ? [...PAIRS, ...OTHERS] : SOME;
 const crashes = names.includes("6.12") ? wanted : wanted.filter(({ kernel }) => kernel === "6.1");
 
+/** 64 MiB of RAM become memory that firmware sets aside for a driver: type 1 becomes E820_TYPE_SOFT_RESERVED. */
+const SOFT_RESERVED = "memmap=64M%0x10000000-1+0xefffffff";
+
 for (const { kernel: name, load, firmware, cpu } of crashes) {
   const kernel = await fetchKernel(names.includes(name) ? name : "host");
   Deno.test(`a panic on CPU ${cpu} starts the crash kernel, which sees the memory of the first (${kernel.name}, ${load}, ${firmware})`, async (t) => {
     await using machine = await machineWith(kernel, { warmboot: "cli.ts" }, {
-      append: "crashkernel=256M",
+      append: `crashkernel=256M ${SOFT_RESERVED}`,
       memory: 896,
       firmware,
     });
-    await profile(machine, crashProfile(load));
+    await profile(machine, crashProfile(load).replace("reuse: true,", 'reuse: true, remove: "memmap=*",'));
+    assertMatch(await machine.output("cat /proc/iomem"), /10000000-13ffffff : Soft Reserved/);
 
     await t.step("load, reload while loaded, unload --crash", async () => {
       if (firmware === "uefi") return; // nothing of this depends on the firmware
@@ -64,5 +68,9 @@ for (const { kernel: name, load, firmware, cpu } of crashes) {
     });
 
     await panic(t, machine, { release: kernel.release, arch: kernel.arch, cpu });
+
+    await t.step("neither call tells the crash kernel of Soft Reserved memory", async () => {
+      assertNotMatch(await machine.output("cat /proc/iomem; dmesg"), /soft reserved/i);
+    });
   });
 }
