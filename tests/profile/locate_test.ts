@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { parse } from "@std/yaml";
 import type { Path } from "../../src/core/diagnostic.ts";
-import { type Source, sourceOf } from "../../src/profile/locate.ts";
+import { placed, type Source, sourceOf } from "../../src/profile/locate.ts";
 import { aliased, readTree, type YamlNode } from "../../src/profile/yaml_tree.ts";
 import { EXAMPLES, INVALID, VALID } from "./corpus.ts";
 
@@ -124,5 +124,18 @@ Deno.test({
       length: 2000,
     });
     assertEquals(sourceOf(`${long}\nload: now\n`, "f").locate(["load"], "value").source, "load: now");
+  },
+});
+
+Deno.test({
+  name: "a diagnostic of a path has its place; one without a path is about the host, and has none",
+  permissions: "none",
+  fn() {
+    const source = sourceOf("version: 1\nkernel: a\n", "web.yaml");
+    const find = (path: Path) => ({ source, path });
+    const about = { code: "memory-hidden", severity: "error", message: "m" } as const;
+    assertEquals(placed(about, find), about);
+    assertEquals(placed({ ...about, path: ["kernel"] }, find).position?.line, 2);
+    assertEquals(placed({ ...about, path: [] }, find).position?.line, 1);
   },
 });
