@@ -88,6 +88,8 @@ Deno.test("CPUs in spin tables without PSCI cannot be stopped: refused, and for 
   const { code, plan } = await planOf("spin_tables", NORMAL);
   assertEquals([code, failures(plan).map(({ rule }) => rule)], [69, ["cpus-stop"]]);
   assertStringIncludes(failures(plan)[0]?.hint ?? "", "nr_cpus=1");
+  const crash = (await planOf("spin_tables", CRASH)).plan.checks.find(({ rule }) => rule === "cpus-stop");
+  assertEquals(crash?.status, "warn");
 });
 
 Deno.test("the crash kernel is not told of Soft Reserved memory", async () => {
