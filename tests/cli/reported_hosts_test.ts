@@ -59,9 +59,9 @@ function loadsOf(plan: Plan): readonly CoreHeader[] {
 
 /** A property of /chosen, as 64-bit cells. */
 function chosenOf(plan: Plan, name: string): readonly bigint[] {
-  const tree = parseDeviceTree(made(plan, "dtb").bytes);
-  assert("root" in tree);
-  const chosen = tree.root.children.find((node) => node.name === "chosen");
+  const parsed = parseDeviceTree(made(plan, "dtb").bytes);
+  assert(parsed.kind === "tree");
+  const chosen = parsed.tree.root.children.find((node) => node.name === "chosen");
   const bytes = chosen?.properties.find((property) => property.name === name)?.value ?? new Uint8Array();
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return Array.from({ length: bytes.length / 8 }, (_, index) => view.getBigUint64(index * 8));
