@@ -64,7 +64,9 @@ async function digestParts(
 ): Promise<{ readonly partDigests: ReadonlyMap<string, string>; readonly diagnostics: readonly Diagnostic[] }> {
   const partDigests = new Map<string, string>();
   const diagnostics: Diagnostic[] = [];
-  if (chooseCall(input).syscall !== "kexec_load") return { partDigests, diagnostics };
+  // Explicit segments are placed by kexec_load, whatever an edited plan asks for.
+  const isPlaced = input.images.kernel === undefined || chooseCall(input).syscall === "kexec_load";
+  if (!isPlaced) return { partDigests, diagnostics };
   for (const part of partsNeeded(input)) {
     const digest = part.unpacked === true
       ? await digestUnpacked(part, contents) ?? innerDigest(part, input)

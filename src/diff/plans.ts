@@ -34,7 +34,7 @@ function detailChanges(from: Call, to: Call): readonly Change[] {
 
 function detailsOf(call: Call, other: Call): unknown {
   const details = {
-    ...(hasSame(call.flags, other.flags) ? { flagBits: call.flagBits } : {}),
+    ...(hasSame(call.flags, other.flags) ? { flags: call.flags.join(" "), flagBits: call.flagBits } : {}),
     // The parameters are compared as the kernel reads them; how they are quoted is a difference only if they are the same.
     ...(rolesOf(call).kernel === undefined || diffParameters(call.cmdline, other.cmdline).length === 0
       ? { cmdline: call.cmdline }

@@ -1,3 +1,4 @@
+import { BASE64 } from "../host/base64.ts";
 import { refine } from "../profile/refine.ts";
 import {
   anyText,
@@ -74,7 +75,7 @@ const unpackedSource: Shape<PlannedSource> = record<Extract<PlannedSource, { rea
 
 const bytesSource: Shape<PlannedSource> = record<Extract<PlannedSource, { readonly kind: "bytes" }>>({
   kind: { shape: choice(["bytes"]), doc: "Bytes that the plan itself holds" },
-  base64: { shape: pattern("base64", /^[A-Za-z0-9+/]*={0,2}$/), doc: "The bytes" },
+  base64: { shape: BASE64, doc: "The bytes" },
   random: {
     shape: list(record({
       offset: { shape: count, doc: "Where it begins, bytes" },

@@ -261,3 +261,15 @@ Deno.test({
     assertEquals([diff.same, diff.certain], [true, false]);
   },
 });
+
+Deno.test({
+  name: "a flag that is named twice, or in another place, is a difference",
+  permissions: "none",
+  fn() {
+    const plan = side({ crash: true, load: "kexec_file_load" });
+    if (plan.kind === "running") throw new Error("Not declared");
+    const { call } = plan.plan;
+    const doubled = { ...plan, plan: { ...plan.plan, call: { ...call, flags: [...call.flags, ...call.flags] } } };
+    assertEquals([diffPlans(plan, plan).same, diffPlans(plan, doubled).same], [true, false]);
+  },
+});

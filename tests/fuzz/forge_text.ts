@@ -1,3 +1,5 @@
+import { stringify } from "@std/yaml";
+import { sha256 } from "./draw.ts";
 import type { Random } from "./random.ts";
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -9,13 +11,16 @@ type Place = readonly (string | number)[];
 export interface Forgery {
   readonly text: string;
   readonly what: string;
+  /** Whether it may have become another plan, which is consistent: then it is loaded as it says, and `diff` shows it. */
+  readonly isOther?: true;
 }
 
 /**
  * One change at any path of a JSON document: another value, a part removed, added, doubled or exchanged, a key that occurs
- * twice or in another case. The text is written by hand, so that a key can occur twice.
+ * twice or in another case. The text is written by hand, so that a key can occur twice. Some changes go further: a value
+ * of another plan, the same text everywhere, bytes together with their digest, two changes, the document as YAML.
  */
-export function forgeText(text: string, random: Random): Forgery {
+export function forgeText(text: string, random: Random, others: readonly string[] = []): Forgery {
   const root = JSON.parse(text) as Json;
   const places = placesOf(root, []);
   const place = random.pick(places);
@@ -29,6 +34,14 @@ export function forgeText(text: string, random: Random): Forgery {
     () => renamed(root, place, random),
     () => doubled(root, place, random),
     () => exchanged(root, place, random),
+    () => others.length === 0 ? undefined : replaced(root, place, valueAt(JSON.parse(random.pick(others)), place)),
+    () => everywhere(text, value, random),
+    () => adapted(root, random),
+    () => asYaml(root, place, random),
+    () => {
+      const first = replaced(root, place, otherValue(value, random));
+      return first === undefined ? undefined : { ...forgeText(first.text, random), isOther: true };
+    },
   ];
   for (;;) {
     const forgery = random.pick(changes)();
@@ -82,7 +95,79 @@ function otherText(text: string, random: Random): Json {
     () => random.pick(["toString", "__proto__", "kexec_load", "kexec_file_load", "zero", "0x0", "0x1000"]),
     () => `0x${random.below(2 ** 31).toString(16)}`,
     () => null,
+    () => otherSpelling(text, random),
+    () => otherSpelling(text, random),
   ])();
+}
+
+const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/** What a careless reader takes for the same address, bytes, path or command line. */
+function otherSpelling(text: string, random: Random): string {
+  if (/^0x[0-9a-f]+$/.test(text)) {
+    const value = BigInt(text);
+    return random.pick([
+      text.replace("0x", "0x0"),
+      text.replace("0x", "0X"),
+      String(value),
+      `0x${(value + (1n << 64n)).toString(16)}`,
+      `0x${(value + 4096n).toString(16)}`,
+    ]);
+  }
+  const padded = /^([A-Za-z0-9+/]+)([A-Za-z0-9+/])(=+)$/.exec(text);
+  if (padded?.[1] !== undefined && padded[2] !== undefined) {
+    // Bits of the last letter that no byte has.
+    const next = BASE64[(BASE64.indexOf(padded[2]) + 1) % 64];
+    return random.pick([`${padded[1]}${next}${padded[3]}`, text.replace(/=+$/, ""), `${text}=`]);
+  }
+  return random.pick([
+    text.replace(/\/([^/]+)$/, "/./$1"),
+    text.replace(/\/([^/]+)$/, "//$1"),
+    text.replace(" ", "  "),
+    text.replace(" ", "\t"),
+    `${text} --`,
+    text.replaceAll("+", "-").replaceAll("/", "_"),
+  ]);
+}
+
+/** The same other text wherever a text occurs. */
+function everywhere(whole: string, value: Json, random: Random): Forgery | undefined {
+  if (typeof value !== "string" || value === "") return undefined;
+  const other = random.oneIn(2) ? otherText(value, random) : otherSpelling(value, random);
+  return {
+    text: JSON.stringify(JSON.parse(whole)).replaceAll(text(value), text(other)),
+    what: `everywhere ${text(value)} := ${text(other)}`,
+    isOther: true,
+  };
+}
+
+/** A byte of a segment, with its digest wherever that occurs. */
+function adapted(root: Json, random: Random): Forgery | undefined {
+  const places = placesOf(root, []).filter((place) => place.at(-1) === "base64");
+  if (places.length === 0) return undefined;
+  const place = random.pick(places);
+  const bytes = Uint8Array.fromBase64(String(valueAt(root, place)));
+  if (bytes.length === 0) return undefined;
+  const at = random.below(bytes.length);
+  bytes[at] = (bytes[at] ?? 0) ^ (1 << random.below(8));
+  const before = text(valueAt(root, [...place.slice(0, -2), "sha256"]));
+  const changed = write(root, (each) => same(each, place) ? text(bytes.toBase64()) : undefined);
+  return {
+    text: changed.replaceAll(before, text(sha256(bytes))),
+    what: `byte ${at} of ${name(place)}, with its digest`,
+    isOther: true,
+  };
+}
+
+/** The document as YAML: as it is, with another value, or with a merge key that would change the call. */
+function asYaml(root: Json, place: Place, random: Random): Forgery | undefined {
+  const forged = random.oneIn(2)
+    ? JSON.parse(replaced(root, place, otherValue(valueAt(root, place), random))?.text ?? text(root))
+    : root;
+  if (typeof forged !== "object" || forged === null) return undefined;
+  const yaml = stringify(forged, { lineWidth: -1 });
+  const merged = yaml.replace(/^call:$/m, 'call:\n  <<: { flagBits: "0x2", cmdline: init=/bin/sh }');
+  return { text: random.oneIn(3) ? merged : yaml, what: `as YAML, with ${name(place)} changed` };
 }
 
 function replaced(root: Json, place: Place, value: Json): Forgery | undefined {

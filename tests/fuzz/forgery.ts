@@ -12,7 +12,7 @@ import { mayRun } from "../../src/plan/rules/table.ts";
 import { recheck } from "../../src/plan/stored.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { listed, vmlinux } from "../support/small_kernel.ts";
-import { arm64Input, BOARD } from "../support/arm64.ts";
+import { arm64Input, BOARD, packedFile } from "../support/arm64.ts";
 import { crashHost } from "../support/crash_host.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, initrdFile, kernelFile, profileOf } from "../support/profiles.ts";
@@ -70,7 +70,10 @@ function genuinePlans(): readonly Genuine[] {
       kernel: unpackedKernel() as NonNullable<Images["kernel"]>,
     }),
     genuine("a crash kernel", { crash: true, load: "kexec_load" }, crashHost()),
+    genuine("a crash kernel by kexec_file_load", { crash: true, load: "kexec_file_load" }, crashHost()),
     genuine("arm64", { load: "kexec_load" }, BOARD, board.images),
+    genuine("arm64, a crash kernel", { crash: true, load: "kexec_load" }, BOARD, board.images),
+    genuine("arm64, a compressed kernel", { load: "kexec_load" }, BOARD, { ...board.images, kernel: packedFile() }),
     genuine(
       "explicit segments",
       {
@@ -104,8 +107,11 @@ export function genuines(): readonly Genuine[] {
   return made ??= genuinePlans();
 }
 
-/** What came of a forged plan: it was refused, or loads the same. @throws {Error} if it loads something else, or `diff` says that it is the same */
-export function judgeForgery(original: Genuine, { text, what }: Forgery): "refused" | "same calls" {
+/**
+ * What came of a forged plan: it was refused, or loads the same, or what it says where it may have become another plan.
+ * @throws {Error} if it loads something else, or `diff` says that it is the same
+ */
+export function judgeForgery(original: Genuine, { text, what, isOther }: Forgery): "refused" | "same calls" {
   const decoded = readOwn(new TextEncoder().encode(text), "forged.json", true)?.value;
   if (decoded === undefined) return "refused";
   const differs = bytesOf(decoded) !== bytesOf(original.plan);
@@ -117,7 +123,10 @@ export function judgeForgery(original: Genuine, { text, what }: Forgery): "refus
   if (files === undefined) return "refused";
   const checked = recheck(decoded, original.facts, files, DIGESTS);
   if (!mayRun(checked.checks)) return "refused";
-  if (bytesOf(checked) !== bytesOf(original.plan)) {
+  if (bytesOf(checked) !== bytesOf(decoded)) {
+    throw new Error(`${original.name}: ${what.slice(0, 300)}: the plan loads what it does not say`);
+  }
+  if (isOther === undefined && differs) {
     throw new Error(`${original.name}: ${what.slice(0, 300)}: the plan loads, and makes other calls`);
   }
   return "same calls";
@@ -126,15 +135,14 @@ export function judgeForgery(original: Genuine, { text, what }: Forgery): "refus
 /** One forgery of one of the plans. */
 export function drawForgery(random: Random): { readonly original: Genuine; readonly forgery: Forgery } {
   const original = random.pick(genuines());
-  return { original, forgery: forgeText(original.text, random) };
+  const others = genuines().filter((each) => each !== original).map(({ text }) => text);
+  return { original, forgery: forgeText(original.text, random, others) };
 }
 
 /** Everything that the kernel is handed, as a text. */
 function bytesOf(plan: Plan): string {
   try {
-    return JSON.stringify(lowerPlan(plan), (key, value) => {
-      // The names are for people; the bits are what the call gets.
-      if (key === "flags") return undefined;
+    return JSON.stringify(lowerPlan(plan), (_key, value) => {
       return typeof value === "bigint" ? value.toString(16) : value;
     });
   } catch (error) {

@@ -102,7 +102,19 @@ function refusedSegment(name: string, of: PlannedSegment | undefined, changes: o
 const random = (offset: number) => ({ kind: "bytes", base64: "AAAA", random: [{ offset, length: 2 }] });
 refusedSegment("other bytes", BOOT_PARAMS, { bufsz: 3, source: { kind: "bytes", base64: "AAAA" } }, "SHA-256");
 refusedSegment("fewer bytes", BOOT_PARAMS, { source: { kind: "bytes", base64: "AAAA" } }, "the plan holds 3");
-refusedSegment("broken base64", BOOT_PARAMS, { source: { kind: "bytes", base64: "AAAAA" } }, "truncated base64");
+for (const base64 of ["AAAAA", "AAAA=", "AAA", "AAB=", "AA-_"]) {
+  Deno.test({
+    name: `a stored plan is refused: bytes that are not written as base64 is, ${base64}`,
+    permissions: "none",
+    fn() {
+      const segments = SEGMENTS.map((each) =>
+        each === BOOT_PARAMS ? { ...each, source: { kind: "bytes", base64 } } : each
+      );
+      const [problem] = problemsOf({ ...SEGMENT_PLAN, call: { ...SEGMENT_PLAN.call, segments } });
+      assertEquals(problem?.path?.slice(-2), ["source", "base64"]);
+    },
+  });
+}
 refusedSegment("a random part outside", BOOT_PARAMS, { bufsz: 3, source: random(2) }, "beyond its bytes");
 refusedSegment("zeros with bytes", BOOT_PARAMS, { source: { kind: "zero" } }, "zero-filled");
 refusedSegment("fewer bytes than its part", KERNEL, { bufsz: 4096 }, "copies 4096 bytes");
