@@ -94,7 +94,10 @@ async function imagesOf(word: string, facts: HostFacts, onReading: Reading | und
   if (kernel !== undefined) {
     const bytes = opened.contents.get(kernel.path);
     const { info, inner, content } = kernel;
-    const unpacked = inner === undefined || bytes === undefined ? undefined : captureInner({ inner, bytes });
+    const placed = parts.filter(({ path, unpacked }) => unpacked === true && path === kernel.path);
+    const unpacked = inner === undefined || bytes === undefined
+      ? undefined
+      : await captureInner({ inner, bytes }, placed);
     await add(kernel, identifyKernel, {
       ...(info.kind === "arm64-image" && info.versionString !== undefined ? { banner: info.versionString } : {}),
       ...(content === undefined ? {} : { kernel: content }),

@@ -85,7 +85,7 @@ export interface OpenOptions {
  * are in one. Every file that cannot be opened is a diagnostic.
  */
 export async function openImages(
-  { kernel: kernelRef, initrd: initrds, dtb: dtbRef, segments: segmentRefs, programs, isArm64 }: NamedFiles,
+  { kernel: kernelRef, initrd: initrds, dtb: dtbRef, segments: segmentRefs, programs }: NamedFiles,
   { captured, onReading, sealer, hasDigests = false, budget, cache = verdictCache() }: OpenOptions = {},
 ): Promise<OpenImages> {
   const refs = [kernelRef, ...initrds, dtbRef, ...segmentRefs].filter((ref) => ref !== undefined);
@@ -163,7 +163,7 @@ export async function openImages(
   const content = identifiedKernel === undefined || kernelFile === undefined
     ? undefined
     : await reader.kernel(kernelFile, identifiedKernel.sha256, identifiedKernel.info);
-  const unpacked = identifiedKernel === undefined || kernelFile === undefined || !isArm64
+  const unpacked = identifiedKernel === undefined || kernelFile === undefined
     ? undefined
     : await unpackInner(kernelFile, identifiedKernel.info, budget);
   const kernel: KernelFile | undefined = identifiedKernel === undefined ? undefined : {

@@ -12,8 +12,6 @@ export interface NamedFiles {
   readonly segments: readonly FileRef[];
   /** The programs that may start first in the new system, as absolute paths. */
   readonly programs: readonly string[];
-  /** Whether an arm64 kernel is to be loaded, which takes no packed image. */
-  readonly isArm64: boolean;
 }
 
 /** The files that a profile names, by absolute paths, and what hosts ask of them. */
@@ -24,7 +22,6 @@ export function profileFiles(profile: Profile | undefined, hosts: readonly HostF
     dtb: profile?.dtb === undefined ? undefined : absolute(profile.dtb),
     segments: profile === undefined ? [] : segmentFiles(profile),
     programs: profile === undefined ? [] : [...new Set(hosts.map((facts) => initProgram(profile, facts)))],
-    isArm64: hosts.some(({ machine }) => machine === "aarch64"),
   };
 }
 
@@ -69,6 +66,5 @@ export function planFiles({ call, declared, host }: Plan): NamedFiles {
     dtb: dtb === undefined ? undefined : ref(dtb),
     segments: segments.map(ref),
     programs: [initProgramOf(call.cmdline)],
-    isArm64: host.machine === "aarch64",
   };
 }

@@ -77,10 +77,12 @@ async function digestParts(
   return { partDigests, diagnostics };
 }
 
-/** Of a captured kernel that is placed unpacked, all of it. */
+/** Of a captured kernel that is placed unpacked, all of it or the parts that were captured. */
 function innerDigest({ path, offset, length }: FilePart, { images: { kernel } }: PlanInput): string | undefined {
   const inner = kernel?.path === path ? innerOf(kernel) : undefined;
-  return inner !== undefined && offset === 0 && length === inner.size ? inner.sha256 : undefined;
+  if (inner === undefined) return undefined;
+  if (offset === 0 && length === inner.size) return inner.sha256;
+  return inner.parts?.find((part) => part.offset === offset && part.length === length)?.sha256;
 }
 
 async function digestUnpacked(part: FilePart, contents: Contents): Promise<string | undefined> {

@@ -41,7 +41,9 @@ export interface CapturedImage {
   /** Of a unified kernel image: the files that systemd-stub would add to it. */
   readonly companions?: { readonly addons: readonly string[]; readonly extras: readonly string[] };
   /** The kernel image that it unpacks to, where it is handed over unpacked. */
-  readonly unpacked?: Pick<CapturedImage, "size" | "sha256" | "ranges" | "banner">;
+  readonly unpacked?: Pick<CapturedImage, "size" | "sha256" | "ranges" | "banner"> & {
+    readonly parts?: readonly CapturedPart[];
+  };
 }
 
 /** The files that were captured with a host, by their absolute path there. */
@@ -131,16 +133,18 @@ const RANGES: Shape<readonly CapturedRange[]> = list(record<CapturedRange>({
   base64: { shape: BASE64, doc: "The bytes" },
 }));
 
+const PARTS: Shape<readonly CapturedPart[]> = list(record<CapturedPart>({
+  offset: { shape: count, doc: "From the start of the file, bytes" },
+  length: { shape: count, doc: "Bytes" },
+  sha256: { shape: DIGEST, doc: "SHA-256 of the part" },
+}));
+
 const IMAGE = record<CapturedImage>({
   size: { shape: count, doc: "The file's size, bytes" },
   sha256: { shape: DIGEST, doc: "Its SHA-256" },
   ranges: { shape: RANGES, doc: "The parts by which it is known what it is: headers" },
   parts: {
-    shape: list(record<CapturedPart>({
-      offset: { shape: count, doc: "From the start of the file, bytes" },
-      length: { shape: count, doc: "Bytes" },
-      sha256: { shape: DIGEST, doc: "SHA-256 of the part" },
-    })),
+    shape: PARTS,
     doc: "The parts that kexec_load would place",
   },
   banner: { shape: text, doc: "What an arm64 kernel says of itself", fallback: { value: undefined } },
@@ -160,8 +164,9 @@ const IMAGE = record<CapturedImage>({
       sha256: { shape: DIGEST, doc: "Its SHA-256" },
       ranges: { shape: RANGES, doc: "Its headers" },
       banner: { shape: text, doc: "What it says of itself", fallback: { value: undefined } },
+      parts: { shape: PARTS, doc: "The parts that kexec_load would place", fallback: { value: undefined } },
     }),
-    doc: "The arm64 Image that the file unpacks to, which is handed over in its place",
+    doc: "The kernel image that the file unpacks to, which is handed over in its place",
     fallback: { value: undefined },
   },
 });

@@ -1,7 +1,7 @@
 import type { DeviceTree, ParsedTree } from "../formats/fdt.ts";
 import type { InitrdContent, KernelContent } from "../host/image_content.ts";
 import { describeImage } from "./describe.ts";
-import type { Arm64Image, ImageInfo, InitrdInfo, Vmlinux } from "./image.ts";
+import type { Arm64Image, BzImage, ElfImage, ImageInfo, InitrdInfo, Vmlinux } from "./image.ts";
 
 /** A file that was opened, hashed and identified. */
 export interface IdentifiedFile<Info> {
@@ -25,9 +25,12 @@ export interface KernelFile extends IdentifiedFile<ImageInfo> {
   readonly content?: KernelContent;
   /** The kernel that is placed in place of the file. */
   readonly unpacked?: Vmlinux & { readonly size: number };
-  /** The arm64 Image that a packed file holds, and that is handed over in its place; or why there is none. */
+  /** The kernel image that a packed file holds, and that is handed over in its place; or why there is none. */
   readonly inner?: FoundInner;
 }
+
+/** What can be handed over in place of a file: what a call takes, on either machine. */
+export type InnerInfo = Arm64Image | BzImage | ElfImage;
 
 /** What a packed kernel file was found to hold. */
 export type FoundInner =
@@ -38,11 +41,13 @@ export type FoundInner =
 /** What a packed kernel file holds whole. */
 export interface InnerImage {
   /** What it is. */
-  readonly info: Arm64Image;
+  readonly info: InnerInfo;
   /** Bytes. */
   readonly size: number;
   /** 64 lower-case hex digits. */
   readonly sha256: string;
+  /** The digests of its parts, where the file itself is not here. */
+  readonly parts?: readonly { readonly offset: number; readonly length: number; readonly sha256: string }[];
 }
 
 /** The image that a kernel file holds in itself. */
@@ -59,10 +64,14 @@ export function loadedInfo(kernel: Pick<KernelFile, "info" | "inner">): ImageInf
 export function describeKernel(kernel: Pick<KernelFile, "info" | "inner">): string {
   const inner = innerOf(kernel);
   if (inner === undefined) return describeImage(kernel.info);
-  const packed = kernel.info.kind === "compressed"
-    ? `${kernel.info.compression}-compressed`
-    : describeImage(kernel.info);
-  return `${describeImage(inner.info)}, ${kernel.info.kind === "compressed" ? packed : `in an ${packed}`}`;
+  switch (kernel.info.kind) {
+    case "compressed":
+      return `${describeImage(inner.info)}, ${kernel.info.compression}-compressed`;
+    case "elf":
+      return `${describeImage(inner.info)}, in an ELF file`;
+    default:
+      return `${describeImage(inner.info)}, in an ${describeImage(kernel.info)}`;
+  }
 }
 
 /** An initrd, and what it holds. */

@@ -45,7 +45,7 @@ export function chooseCall({ profile, facts, images }: PlanInput): Choice {
   const objection = kernel === undefined
     ? undefined
     : incompatibility("kexec_file_load", loadedInfo(kernel), facts.machine);
-  if (kernel?.info.kind === "elf" && objection !== undefined) {
+  if (kernel !== undefined && loadedInfo(kernel).kind === "elf" && objection !== undefined) {
     return { syscall: "kexec_load", reasons: [{ code: "image-needs-segments", message: objection.message }] };
   }
   return {

@@ -116,16 +116,18 @@ export function plannedHost(facts: PlanInput["facts"]): PlannedHost {
 
 /** Why a kernel is handed over in another form than its file. */
 function innerReasons({ profile, facts, images: { kernel } }: PlanInput): readonly Reason[] {
-  if (kernel === undefined || facts.machine !== "aarch64") return [];
+  if (kernel === undefined) return [];
   const inner = innerOf(kernel);
   if (inner !== undefined) {
+    const what = inner.info.kind === "arm64-image"
+      ? "An arm64 kernel does not unpack itself: the Image"
+      : `Neither call takes a packed file: the ${inner.info.kind === "elf" ? "ELF kernel" : "bzImage"}`;
     return [{
       code: "kernel-unpacked",
-      message: `An arm64 kernel does not unpack itself: the Image in ${kernel.path}, ${
-        formatSize(inner.size)
-      }, is handed over instead`,
+      message: `${what} in ${kernel.path}, ${formatSize(inner.size)}, is handed over instead`,
     }];
   }
+  if (facts.machine !== "aarch64") return [];
   return profile.predecompress && kernel.info.kind === "arm64-image"
     ? [{ code: "kernel-plain", message: `${kernel.path} is not compressed, so there is nothing to unpack` }]
     : [];

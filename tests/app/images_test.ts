@@ -15,7 +15,6 @@ Deno.test("a file that is named twice is opened once, and stands twice in the im
       initrd: [initrd, kernel, pinned],
       segments: [],
       programs: [],
-      isArm64: false,
     });
     assertEquals(opened.diagnostics, []);
     assertEquals(opened.files.map(({ path }) => path), [kernel.path, initrd.path]);

@@ -7,8 +7,10 @@ import { parseCapture } from "../../src/host/capture.ts";
 import { EXIT } from "../../src/core/program.ts";
 import { openImages } from "../../src/app/images.ts";
 import { planStored } from "../../src/app/plan_profile.ts";
+import type { Plan } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { arm64Image, bzImage, zboot } from "../image/build.ts";
+import { elf } from "../image/build_elf.ts";
 import { BOARD } from "../support/arm64.ts";
 import { profileOf } from "../support/profiles.ts";
 import { run } from "../support/run_cli.ts";
@@ -31,7 +33,7 @@ function inner(bytes: Uint8Array) {
   return inFolder(async (folder) => {
     const path = join(folder, "vmlinuz");
     Deno.writeFileSync(path, bytes);
-    using opened = await openImages({ kernel: { path }, initrd: [], segments: [], programs: [], isArm64: true });
+    using opened = await openImages({ kernel: { path }, initrd: [], segments: [], programs: [] });
     return { inner: opened.images.kernel?.inner, bytes: opened.contents.get(path) };
   });
 }
@@ -49,6 +51,16 @@ async function packed(tool: string, ...args: readonly string[]): Promise<Uint8Ar
   });
 }
 
+/** The Image as two segments of an ELF kernel for arm64, which is linked at virtual addresses; memory without bytes at the end. */
+const ARM64_ELF = elf({
+  machine: 183,
+  entry: 0xffff_8000_0800_0000n,
+  segments: [
+    { paddr: 0xffff_8000_0800_1000n, vaddr: 0xffff_8000_0800_1000n, bytes: IMAGE.subarray(0x1000), memsz: 0x20_0000n },
+    { paddr: 0xffff_8000_0800_0000n, vaddr: 0xffff_8000_0800_0000n, bytes: IMAGE.subarray(0, 0x1000) },
+  ],
+});
+
 const XZ = await packed("xz", "-c", "--check=crc32");
 
 for (
@@ -59,6 +71,8 @@ for (
     ["EFI zboot image, gzip", zboot(gzipSync(IMAGE))],
     ["EFI zboot image, zstd, by a name of its own", zboot(zstdCompressSync(IMAGE), "zstd22")],
     ["EFI zboot image, xz", XZ && zboot(XZ, "xzkern")],
+    ["vmlinux, the ELF file that the Image is made of", ARM64_ELF],
+    ["vmlinux.gz", gzipSync(ARM64_ELF)],
     ["EFI zboot image, lzma", await packed("xz", "-c", "--format=lzma").then((each) => each && zboot(each, "lzma"))],
   ] as const
 ) {
@@ -69,21 +83,28 @@ for (
       const found = await inner(bytes ?? new Uint8Array());
       assertEquals(found.bytes, IMAGE);
       const image = innerOf({ ...(found.inner === undefined ? {} : { inner: found.inner }) });
-      assertEquals([image?.info.kind, image?.info.imageSize, image?.size], ["arm64-image", 0x1aa_0000n, IMAGE.length]);
+      assert(image?.info.kind === "arm64-image");
+      assertEquals([image.info.imageSize, image.size], [0x1aa_0000n, IMAGE.length]);
       const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", IMAGE as BufferSource)).toHex();
       assertEquals(image?.sha256, digest);
     },
   });
 }
 
-Deno.test("what holds no arm64 Image says why, and what is not packed holds none in itself", async () => {
+Deno.test("what holds no kernel image says why, and what is not packed holds none in itself", async () => {
   const why = async (bytes: Uint8Array) => {
     const { inner: found } = await inner(bytes);
     return found?.kind === "fault" ? found.why : found;
   };
   assertStringIncludes(String(await why(gzipSync(IMAGE).subarray(0, -10))), "its gzip data end before");
-  assertStringIncludes(String(await why(gzipSync(bzImage()))), ", not to an arm64 Image");
-  assertStringIncludes(String(await why(gzipSync(new Uint8Array(5000)))), "not to an arm64 Image");
+  assertStringIncludes(String(await why(gzipSync(new Uint8Array(5000)))), "not to a kernel image");
+  const apart = elf({
+    machine: 183,
+    segments: [{ paddr: 0n, bytes: new Uint8Array(8) }, { paddr: 1n << 40n, bytes: new Uint8Array(8) }],
+  });
+  assertStringIncludes(String(await why(apart)), "too far apart for one Image");
+  assertStringIncludes(String(await why(elf({ machine: 183 }))), "are not an arm64 Image");
+  assertEquals(await why(elf()), undefined, "an ELF kernel for x86_64, which is taken as it is");
   assertEquals(await why(IMAGE), undefined);
   assertEquals(await why(zboot(gzipSync(IMAGE), "gzip", 0x8664)), undefined, "of another machine");
 });
@@ -111,7 +132,7 @@ Deno.test("a stored plan places what the packed kernel unpacked to, and refuses 
   await inFolder(async (folder) => {
     const path = join(folder, "Image.gz");
     Deno.writeFileSync(path, gzipSync(IMAGE));
-    using opened = await openImages({ kernel: { path }, initrd: [], segments: [], programs: [], isArm64: true });
+    using opened = await openImages({ kernel: { path }, initrd: [], segments: [], programs: [] });
     const { kernel } = opened.images;
     const inner = kernel === undefined ? undefined : innerOf(kernel);
     assert(kernel !== undefined && inner !== undefined);
@@ -147,5 +168,73 @@ Deno.test("a captured packed kernel plans the same without the file", async () =
     assertEquals(before.code, EXIT.ok.code, before.stderr);
     Deno.removeSync(kernel);
     assertEquals(await plan(), before);
+  });
+});
+
+const PC = new URL("../fixtures/hosts/bios-vm.json", import.meta.url).pathname;
+
+/** An ELF kernel for x86_64 with two segments. */
+const VMLINUX = elf({
+  segments: [
+    { paddr: 0x100_0000n, vaddr: 0xffff_ffff_8100_0000n, bytes: new Uint8Array(0x3000).fill(1) },
+    { paddr: 0x120_0000n, vaddr: 0xffff_ffff_8120_0000n, bytes: new Uint8Array(0x1800).fill(2), memsz: 0x4000n },
+  ],
+});
+
+for (const [name, bytes] of [["gz", gzipSync(VMLINUX)], ["zst", zstdCompressSync(VMLINUX)]] as const) {
+  Deno.test(`x86_64: a packed vmlinux is placed as the plain one is, from what it unpacks to: ${name}`, async () => {
+    await inFolder(async (folder) => {
+      const [plain, packed, profile, facts] = ["vmlinux", `vmlinux.${name}`, "p.yaml", "host.json"].map((each) =>
+        join(folder, each)
+      );
+      assert(plain !== undefined && packed !== undefined && profile !== undefined && facts !== undefined);
+      Deno.writeFileSync(plain, VMLINUX);
+      Deno.writeFileSync(packed, bytes);
+      const planned = async (kernel: string, host: string): Promise<Plan> => {
+        Deno.writeTextFileSync(profile, `version: 1\nkernel: ${kernel}\ncmdline: ro\n`);
+        const { code, stdout, stderr } = await run(["plan", profile, "--facts", host, "-o", "json"], ["--allow-read"]);
+        assertEquals(code, EXIT.ok.code, stderr);
+        return JSON.parse(stdout);
+      };
+      const kernelOf = ({ call }: Plan) =>
+        call.syscall !== "kexec_load" ? [] : call.segments.filter(({ name }) => name.startsWith("kernel"));
+      const [of, from] = [await planned(plain, PC), await planned(packed, PC)];
+      const withoutSource = kernelOf(of).map(({ source: _, ...segment }) => segment);
+      assertEquals(kernelOf(from).map(({ source: _, ...segment }) => segment), withoutSource);
+      for (const [index, { source }] of kernelOf(from).entries()) {
+        const plainSource = kernelOf(of)[index]?.source;
+        assert(source.kind === "unpacked" && plainSource?.kind === "file");
+        assertEquals([source.path, source.offset, source.length], [packed, plainSource.offset, plainSource.length]);
+      }
+      assertEquals(kernelOf(from).length, 2);
+      assertEquals(from.reasons.map(({ code }) => code), ["image-needs-segments", "kernel-unpacked"]);
+
+      const capture = parseCapture(Deno.readTextFileSync(PC), "host").value;
+      const known = capture === undefined ? undefined : decodeFacts(capture).value;
+      assert(known !== undefined);
+      const { images } = await captureImages([profile], known);
+      Deno.writeTextFileSync(facts, JSON.stringify({ ...JSON.parse(Deno.readTextFileSync(PC)), images }));
+      const before = await planned(packed, facts);
+      Deno.removeSync(packed);
+      assertEquals(await planned(packed, facts), before);
+      assertEquals(before, from);
+    });
+  });
+}
+
+Deno.test("x86_64: a packed bzImage is handed over unpacked, by both calls", async () => {
+  await inFolder(async (folder) => {
+    const [kernel, profile] = ["bzImage.gz", "p.yaml"].map((each) => join(folder, each));
+    assert(kernel !== undefined && profile !== undefined);
+    Deno.writeFileSync(kernel, gzipSync(bzImage()));
+    for (const load of ["kexec_file_load", "kexec_load"] as const) {
+      Deno.writeTextFileSync(profile, `version: 1\nkernel: ${kernel}\ncmdline: ro\nload: ${load}\n`);
+      const { code, stdout, stderr } = await run(["plan", profile, "--facts", PC, "-o", "json"], ["--allow-read"]);
+      assertEquals(code, EXIT.ok.code, stderr);
+      const { call }: Plan = JSON.parse(stdout);
+      assertEquals(call.syscall, load);
+      if (call.syscall === "kexec_file_load") assertEquals(call.unpacked?.size, bzImage().length);
+      else assertEquals(call.segments.find(({ name }) => name === "kernel")?.source.kind, "unpacked");
+    }
   });
 });

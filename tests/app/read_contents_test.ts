@@ -23,7 +23,7 @@ async function contentOf(folder: string, initrd: Uint8Array, program = "/init"):
   Deno.writeFileSync(kernel, bzImage());
   Deno.writeFileSync(path, initrd);
   using opened = await openImages(
-    { kernel: { path: kernel }, initrd: [{ path }], segments: [], programs: [program], isArm64: false },
+    { kernel: { path: kernel }, initrd: [{ path }], segments: [], programs: [program] },
     { cache: verdictCache(join(folder, "cache")) },
   );
   assertEquals(opened.diagnostics, []);

@@ -4,6 +4,7 @@ import { constants, gzipSync, zstdCompressSync } from "node:zlib";
 import { EXIT } from "../../src/core/program.ts";
 import { PURGATORY_SYMBOLS as AT } from "../../src/arch/arm64/purgatory_code.ts";
 import { zboot } from "../image/build.ts";
+import { elf } from "../image/build_elf.ts";
 import { machineWith, walk } from "./chain.ts";
 import { cpioArchive, MODE } from "./cpio.ts";
 import { crashLoaded, crashProfile, panic } from "./crash.ts";
@@ -135,6 +136,30 @@ Deno.test({
     const [code, text] = said(await machine.run("warmboot load /run/p.yaml"));
     assertEquals([code, await loaded(machine)], [EXIT.unavailable.code, "0"], text);
     assertStringIncludes(text, "uses 52-bit addresses (LPA2), so it crashes when an image is loaded");
+  },
+});
+
+Deno.test({
+  name: "arm64: an ELF kernel boots as the Image that it was linked as",
+  ignore: ignore || !ALL,
+  fn: async () => {
+    const [kernel] = KERNELS;
+    if (kernel === undefined) return;
+    const image = await Deno.readFile(kernel.image);
+    // As vmlinux is linked: two parts, at virtual addresses.
+    const base = 0xffff_8000_0800_0000n;
+    const [head, rest] = [image.subarray(0, 0x1_0000), image.subarray(0x1_0000)];
+    const vmlinux = elf({
+      machine: 183,
+      entry: base,
+      segments: [{ paddr: base, bytes: head }, { paddr: base + 0x1_0000n, bytes: rest }],
+    });
+    const files = { ...FILES, "/boot/vmlinux": vmlinux };
+    await using machine = await machineWith(KERNELS.slice(0, 1), { memory: 1024 }, files);
+    const cmdline = `${baseCmdline("aarch64")} way=elf`;
+    await profile(machine, `kernel: /boot/vmlinux\ninitrd: /boot/initrd\ncmdline: ${cmdline}`);
+    const boot = await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
+    assertEquals(boot, { release: kernel.release, cmdline });
   },
 });
 

@@ -1,3 +1,4 @@
+import { gzipSync } from "node:zlib";
 import { assertEquals, assertMatch, assertNotMatch, assertRejects } from "@std/assert";
 import { PURGATORY_SYMBOLS as AT } from "../../src/arch/x86_64/purgatory_code.ts";
 import { ALL } from "./extent.ts";
@@ -67,13 +68,16 @@ for (
 }
 
 Deno.test({
-  name: `an ELF vmlinux boots, at another physical base than it was linked for (${kernel.name})`,
+  name:
+    `an ELF vmlinux boots, at another physical base than it was linked for, and one that gzip packed (${kernel.name})`,
   // Debian's 6.12 has a zstd payload, which takes nothing but Deno to unpack.
   ignore: !ALL || kernel.name !== "6.12",
   fn: async () => {
     const initrd = await diskInitrd([kernel]);
+    const vmlinux = await vmlinuxOf(kernel.image);
     const disk = await denoDisk(PROGRAMS, {
-      "/boot/vmlinux": await vmlinuxOf(kernel.image),
+      "/boot/vmlinux": vmlinux,
+      "/boot/vmlinux.gz": new Uint8Array(gzipSync(vmlinux, { level: 1 })),
       "/boot/initrd": await initrdBytes(initrd),
     });
     await using machine = await startMachine({ kernel: kernel.image, initrd, disk });
@@ -86,6 +90,9 @@ Deno.test({
     await machine.output("warmboot load /run/p.yaml");
     const boot = await machine.runToBoot("warmboot exec --now");
     assertEquals(boot, { release: kernel.release, cmdline: `${BASE_CMDLINE} way=elf` });
+    await profile(machine, `kernel: /boot/vmlinux.gz\ninitrd: /boot/initrd\ncmdline: ${BASE_CMDLINE} way=packed`);
+    const packed = await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
+    assertEquals(packed, { release: kernel.release, cmdline: `${BASE_CMDLINE} way=packed` });
   },
 });
 

@@ -15,7 +15,7 @@ import {
 } from "../../image/setup_header.ts";
 import { memoryParameters } from "./memory_parameters.ts";
 import { elfLayout, elfSegments } from "./elf_loader.ts";
-import type { KernelFile } from "../../image/boot_files.ts";
+import { innerOf, type KernelFile } from "../../image/boot_files.ts";
 import { virtualBases } from "./predecompress.ts";
 import { LOWEST_ADDRESS, PMD_SIZE } from "./memory_layout.ts";
 
@@ -24,6 +24,31 @@ const ENTRY_64 = 0x200n;
 
 /** A kernel file as an image to place on x86_64; undefined for what cannot be, which is a check's to say. */
 export function kernelImage(
+  file: Pick<KernelFile, "path" | "size" | "info" | "inner">,
+  pageSize: bigint,
+): Checked<KernelImage> {
+  const inner = innerOf(file);
+  if (inner === undefined) return imageOfFile(file, pageSize);
+  const { value, diagnostics } = imageOfFile({ path: file.path, size: inner.size, info: inner.info }, pageSize);
+  return { value: value === undefined ? undefined : ofUnpacked(value), diagnostics };
+}
+
+/** The same image, whose bytes are those of what the file unpacks to. */
+function ofUnpacked(image: KernelImage): KernelImage {
+  return {
+    ...image,
+    at: (address) => {
+      const { entry, segments } = image.at(address);
+      return { entry, segments: segments.map(unpackedBytes) };
+    },
+  };
+}
+
+function unpackedBytes(segment: Segment): Segment {
+  return segment.bytes.kind === "file" ? { ...segment, bytes: { ...segment.bytes, kind: "unpacked" } } : segment;
+}
+
+function imageOfFile(
   file: { readonly path: string; readonly size: number; readonly info: ImageInfo },
   pageSize: bigint,
 ): Checked<KernelImage> {
@@ -56,8 +81,6 @@ export function unpackedKernelImage(
   const { max, avoid, fixed } = memoryParameters(cmdline);
   const virtual = virtualBases(info, unpacked.relocations.length > 0, cmdline);
   const alignment = BigInt(info.alignment) > PMD_SIZE ? BigInt(info.alignment) : PMD_SIZE;
-  const unpackedBytes = (segment: Segment): Segment =>
-    segment.bytes.kind === "file" ? { ...segment, bytes: { ...segment.bytes, kind: "unpacked" } } : segment;
   return {
     value: {
       request: {

@@ -74,7 +74,7 @@ const kernelImage: Rule = {
     }
     // An image for another machine is the subject of the rule `architecture`.
     if ((machineOf(info) ?? facts.machine) !== facts.machine) return undefined;
-    if (kernel.inner?.kind === "fault" && facts.machine === "aarch64") {
+    if (kernel.inner?.kind === "fault") {
       return fail(
         `${call.syscall} cannot take ${kernel.path}: ${kernel.inner.why}`,
         "Name an arm64 Image, plain, compressed, or as an EFI zboot image",

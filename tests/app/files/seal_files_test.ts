@@ -185,7 +185,6 @@ async function handedOver(
     initrd: [ref(one, "a"), ref(two, "b")],
     segments: [],
     programs: [],
-    isArm64: false,
   }, { sealer });
   const sums = open.images.initrd.map(({ sha256 }) => sha256);
   const { value: plan } = planBoot({
