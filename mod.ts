@@ -265,4 +265,12 @@ export type { InitrdContent, KernelContent, Program, WholeInitrd } from "./src/h
 export type { Packing } from "./src/formats/unpacked.ts";
 export type { PeSection } from "./src/formats/pe.ts";
 export type { Diagnosis, Refusal } from "./src/syscall/errors/cause.ts";
-export type { FoundInner, IdentifiedFile, Images, InitrdFile, InnerImage, KernelFile } from "./src/image/boot_files.ts";
+export type {
+  FoundInner,
+  IdentifiedFile,
+  Images,
+  InitrdFile,
+  InnerImage,
+  InnerInfo,
+  KernelFile,
+} from "./src/image/boot_files.ts";
