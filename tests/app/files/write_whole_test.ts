@@ -172,25 +172,27 @@ Deno.test("a copied part gets its name once its bytes are on the disk, and takes
   assertEquals([Deno.readTextFileSync(path), Deno.statSync(path).nlink], ["ab", 1]);
 });
 
-Deno.test("a private file is private before its first byte", () => {
+/** Writes a file in a process of its own: a umask is that of a whole process, in which other tests run at the same time. */
+async function writeUnder(umask: number, path: string, text: string, mode?: number): Promise<void> {
+  const module = import.meta.resolve("../../../src/app/files/write_whole.ts");
+  const values = [path, text, ...(mode === undefined ? [] : [mode])].map((value) => JSON.stringify(value)).join(", ");
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["eval", `import { writeWhole } from "${module}"; Deno.umask(${umask}); writeWhole(${values});`],
+    cwd: join(import.meta.dirname ?? ".", "../../.."),
+  }).output();
+  assertEquals(success, true, new TextDecoder().decode(stderr));
+}
+
+Deno.test("a private file is private before its first byte", async () => {
   Deno.writeTextFileSync(at("secret"), "old");
   Deno.chmodSync(at("secret"), 0o600);
-  const umask = Deno.umask(0);
-  try {
-    writeWhole(at("secret"), "new");
-  } finally {
-    Deno.umask(umask);
-  }
+  await writeUnder(0, at("secret"), "new");
+  assertEquals(Deno.readTextFileSync(at("secret")), "new");
   assertEquals((Deno.statSync(at("secret")).mode ?? 0) & 0o777, 0o600);
 });
 
-Deno.test("a new file has the mode that is asked for, whatever the umask; profiles and extracted files are private", () => {
-  const umask = Deno.umask(0o077);
-  try {
-    writeWhole(at("program"), "#", 0o755);
-  } finally {
-    Deno.umask(umask);
-  }
+Deno.test("a new file has the mode that is asked for, whatever the umask; profiles and extracted files are private", async () => {
+  await writeUnder(0o077, at("program"), "#", 0o755);
   writeNew(at("profile"), "version: 1\n");
   writePart(at("initrd"), { read: (_, length) => new Uint8Array(length) }, { offset: 0, size: 3 });
   const modes = ["program", "profile", "initrd"].map((name) => (Deno.statSync(at(name)).mode ?? 0) & 0o777);
