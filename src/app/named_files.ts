@@ -53,7 +53,7 @@ export function absoluteSegments(profile: Profile): Profile {
 }
 
 /** The files that a stored plan names. */
-export function planFiles({ call, declared, host }: Plan): NamedFiles {
+export function planFiles({ call, declared }: Plan): NamedFiles {
   const { kernel, initrd, dtb } = declared ?? rolesOf(call);
   // Explicit segments are not repeated in `declared`.
   const segments = kernel === undefined && call.syscall === "kexec_load"
