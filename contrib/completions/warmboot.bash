@@ -151,6 +151,7 @@ _warmboot_value() {
     facts:-o | facts:--output) offers=('json yaml') ;;
     init:--bls) offers=(:files) ;;
     init:--uki) offers=(:files) ;;
+    init:--from-kexec) offers=(:commands) ;;
     init:--extract) offers=(:folders) ;;
     init:--uki-profile) offers=() ;;
     init:--boot) offers=(:folders) ;;
@@ -184,7 +185,7 @@ _warmboot_options() {
     unload) options='--crash --dry-run -o --output -h --help --version --color' ;;
     status) options='-o --output --booted --check -h --help --version --color' ;;
     facts) options='-o --output --images -h --help --version --color' ;;
-    init) options='--running --newest --bls --uki --extract --uki-profile --boot --root --facts --pin --follow --out -h --help --version --color' ;;
+    init) options='--running --newest --bls --uki --from-kexec --extract --uki-profile --boot --root --facts --pin --follow --out -h --help --version --color' ;;
     refresh) options='--without --root -o --output -h --help --version --color' ;;
     explain) options='-h --help --version --color' ;;
     schema) options='-h --help --version --color' ;;

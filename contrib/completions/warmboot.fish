@@ -110,6 +110,7 @@ complete -c warmboot -n '__warmboot_in init' -l running -d 'From the running ker
 complete -c warmboot -n '__warmboot_in init' -l newest -d 'From the newest kernel under /boot and /usr/lib/modules'
 complete -c warmboot -n '__warmboot_in init' -l bls -x -k -a '(__fish_complete_path (commandline -ct))' -d 'From a boot loader entry'
 complete -c warmboot -n '__warmboot_in init' -l uki -x -k -a '(__fish_complete_path (commandline -ct))' -d 'From a unified kernel image'
+complete -c warmboot -n '__warmboot_in init' -l from-kexec -x -k -a '' -d 'From a command line of kexec-tools, quoted as one word'
 complete -c warmboot -n '__warmboot_in init' -l extract -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Write the kernel and the initrd of the unified kernel image into DIR, and name these'
 complete -c warmboot -n '__warmboot_in init' -l uki-profile -x -k -a '' -d 'Which profile of the unified kernel image, by its ID or number'
 complete -c warmboot -n '__warmboot_in init' -l boot -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Where the paths of the boot loader entry begin'

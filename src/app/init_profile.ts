@@ -6,6 +6,7 @@ import { type ProfileTemplate, templateText } from "../profile/profile_template.
 import { isFolder } from "./files/find_files.ts";
 import { isTaken, writeNew } from "./files/write_whole.ts";
 import { templateFromEntry, templateFromUki } from "./init_entry.ts";
+import { templateFromKexec } from "./init_kexec.ts";
 import { templateFromNewest, templateFromRunning } from "./init_installed.ts";
 import { pinFiles } from "./pin_files.ts";
 import { readFacts } from "./read_facts.ts";
@@ -19,7 +20,9 @@ export type ProfileOrigin =
   /** A boot loader entry of type 1; `boot` is where its paths begin. */
   | { readonly kind: "bls"; readonly file: string; readonly boot?: string }
   /** A unified kernel image, whose parts are written into the folder `extract`; `profile` chooses one by ID or number. */
-  | { readonly kind: "uki"; readonly file: string; readonly extract?: string; readonly profile?: string };
+  | { readonly kind: "uki"; readonly file: string; readonly extract?: string; readonly profile?: string }
+  /** What a command line of kexec-tools loads. */
+  | { readonly kind: "kexec"; readonly command: string };
 
 /** A profile to write. */
 export interface InitRequest {
@@ -72,6 +75,8 @@ async function templateFrom(from: ProfileOrigin): Promise<Checked<ProfileTemplat
       return templateFromNewest(from.root ?? "", { withInitrd: from.follow === true });
     case "bls":
       return templateFromEntry(from.file, from.boot);
+    case "kexec":
+      return templateFromKexec(from.command);
     case "uki":
       return await templateFromUki(from.file, { folder: from.extract, profile: from.profile });
   }

@@ -49,7 +49,7 @@ export const CATALOGUE = {
   // Init: profiles that are written from what is there.
   "entry-unusable": {
     exit: "data",
-    about: "A profile cannot express a boot loader entry or a unified kernel image",
+    about: "A profile cannot express a boot loader entry, a unified kernel image or a kexec command",
   },
   "kernel-not-found": { exit: "noinput", about: "There is no kernel to write a profile for" },
   // Files.

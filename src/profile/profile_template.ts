@@ -12,8 +12,13 @@ export interface ProfileTemplate {
   /** The kernel is a unified kernel image, which has its own initrd and command line. */
   readonly isUnified?: true;
   readonly initrd: readonly FileRef[];
-  /** The command line, or undefined to take the running one. */
-  readonly cmdline?: string;
+  /** The command line, or what is added to the running one; undefined to take the running one. */
+  readonly cmdline?: string | { readonly append: string };
+  readonly dtb?: FileRef;
+  /** Whether the paths are written as a profile has them, with its variables. Otherwise they are those of files. */
+  readonly hasVariables?: true;
+  /** Further lines: keys with their values. */
+  readonly settings?: readonly string[];
   /** A comment for each key, without `#`. */
   readonly notes: { readonly kernel?: string; readonly initrd?: string; readonly cmdline?: string };
 }
@@ -21,7 +26,8 @@ export interface ProfileTemplate {
 const NOTE_WIDTH = 100;
 
 /** The profile as YAML with comments. */
-export function templateText(draft: ProfileTemplate): string {
+export function templateText(template: ProfileTemplate): string {
+  const draft = template.hasVariables === true ? template : withWrittenPaths(template);
   const { about, description, architecture, kernel, notes } = draft;
   return [
     ...about.flatMap(comment),
@@ -36,7 +42,20 @@ export function templateText(draft: ProfileTemplate): string {
     ...kernelEntry(kernel),
     "",
     ...(draft.isUnified === true ? [] : bootLines(draft)),
+    ...(draft.dtb === undefined ? [] : entry("dtb", draft.dtb)),
+    ...(draft.settings ?? []),
+    ...((draft.dtb === undefined && (draft.settings ?? []).length === 0) ? [] : [""]),
   ].join("\n");
+}
+
+function withWrittenPaths(draft: ProfileTemplate): ProfileTemplate {
+  const written = <Ref extends FileRef>(ref: Ref): Ref => ({ ...ref, path: writtenPath(ref.path) });
+  return {
+    ...draft,
+    kernel: written(draft.kernel),
+    initrd: draft.initrd.map(written),
+    ...(draft.dtb === undefined ? {} : { dtb: written(draft.dtb) }),
+  };
 }
 
 /** The lines of what a unified kernel image brings itself. */
@@ -51,16 +70,21 @@ function bootLines({ initrd, cmdline, notes }: ProfileTemplate): readonly string
       : ["initrd:", ...initrd.flatMap((ref) => item(ref))]),
     "",
     ...comment(notes.cmdline),
-    ...(cmdline === undefined ? ["cmdline:", "  reuse: true"] : [`cmdline: ${scalar(cmdline)}`]),
+    ...cmdlineLines(cmdline),
     "",
   ];
+}
+
+function cmdlineLines(cmdline: ProfileTemplate["cmdline"]): readonly string[] {
+  if (typeof cmdline === "string") return [`cmdline: ${scalar(cmdline)}`];
+  return ["cmdline:", "  reuse: true", ...(cmdline === undefined ? [] : [`  append: ${scalar(cmdline.append)}`])];
 }
 
 function kernelEntry({ profile, ...file }: KernelRef): readonly string[] {
   if (profile === undefined) return entry("kernel", file);
   return [
     "kernel:",
-    `  path: ${scalar(writtenPath(file.path))}`,
+    `  path: ${scalar(file.path)}`,
     ...(file.sha256 === undefined ? [] : [`  sha256: ${file.sha256}`]),
     `  profile: ${scalar(profile)}`,
   ];
@@ -68,14 +92,14 @@ function kernelEntry({ profile, ...file }: KernelRef): readonly string[] {
 
 function entry(key: string, ref: FileRef): readonly string[] {
   return ref.sha256 === undefined
-    ? [`${key}: ${scalar(writtenPath(ref.path))}`]
-    : [`${key}:`, `  path: ${scalar(writtenPath(ref.path))}`, `  sha256: ${ref.sha256}`];
+    ? [`${key}: ${scalar(ref.path)}`]
+    : [`${key}:`, `  path: ${scalar(ref.path)}`, `  sha256: ${ref.sha256}`];
 }
 
 function item(ref: FileRef): readonly string[] {
   return ref.sha256 === undefined
-    ? [`  - ${scalar(writtenPath(ref.path))}`]
-    : [`  - path: ${scalar(writtenPath(ref.path))}`, `    sha256: ${ref.sha256}`];
+    ? [`  - ${scalar(ref.path)}`]
+    : [`  - path: ${scalar(ref.path)}`, `    sha256: ${ref.sha256}`];
 }
 
 /** A text that every YAML reader takes for a text is written without quotes; any other as in JSON, which is also YAML. */

@@ -261,6 +261,11 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
     await text("--uki", at("many.efi"), "--uki-profile", "rescue"),
     `version: 1\nkernel:\n  path: ${at("many.efi")}\n  profile: rescue`,
   );
+  assertEquals(
+    await text("--from-kexec", 'kexec -p /boot/vmlinuz-$(uname -r) --append="$(cat /proc/cmdline) irqpoll" -c'),
+    'version: 1\nkernel: "/boot/vmlinuz-${release}"\ninitrd: []\ncmdline:\n  reuse: true\n  append: irqpoll\n' +
+      "crash: true\nload: kexec_load",
+  );
   const uki = await init("--uki", at("u.efi"), "--extract", at("out"), "--out", at("uki.yaml"));
   assertEquals(uki.code, 0, uki.stderr);
   assertEquals(Deno.readFileSync(at("out/u.linux")), kernel);
@@ -277,6 +282,7 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
       "Choose one: --uki-profile rescue",
     ],
     [["--uki", at("u.efi"), "--extract", at("new"), "--uki-profile", "a"], EXIT.data.code, "has no profiles"],
+    [["--from-kexec", "kexec -e"], EXIT.data.code, "warmboot exec"],
     [["--newest", "--uki-profile", "a"], EXIT.usage.code, "has no effect with --newest"],
     [["--uki", at("u.efi"), "--extract", at("there.yaml")], EXIT.io.code, "Cannot write"],
     [["--uki", at("u.efi"), "--extract", at("new"), "--out", at("no/x.yaml")], EXIT.io.code, "does not exist"],

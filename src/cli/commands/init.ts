@@ -12,7 +12,7 @@ export const init: Command = {
   name: "init",
   usage: "",
   words: { min: 0, max: 0 },
-  summary: "Write a profile from what is there: the running kernel, the newest, a boot entry, a UKI",
+  summary: "Write a profile from what is there: the running kernel, the newest, a boot entry, a UKI, a kexec command",
   description:
     "Prints a commented profile to start from. It may read the boot loader's files, but never changes them, and it overwrites nothing. Variables in an entry are replaced by what GRUB's environment block says; what only the boot loader knows is refused, not guessed.",
   options: [
@@ -24,6 +24,11 @@ export const init: Command = {
       doc: "From a boot loader entry: loader/entries/NAME.conf (Boot Loader Specification, type 1)",
     },
     { name: "uki", value: "FILE", doc: "From a unified kernel image" },
+    {
+      name: "from-kexec",
+      value: "COMMAND",
+      doc: "From a command line of kexec-tools, quoted as one word; options without a key are named",
+    },
     {
       name: "extract",
       value: "DIR",
@@ -55,6 +60,10 @@ export const init: Command = {
       doc: "The newest kernel, by its digest, whatever is installed later",
     },
     { line: "warmboot init --bls /boot/loader/entries/debian.conf", doc: "What a boot loader entry boots" },
+    {
+      line: "warmboot init --from-kexec 'kexec -l /boot/vmlinuz --initrd=/boot/initrd.img --reuse-cmdline'",
+      doc: "What a command of kexec-tools loads",
+    },
     { line: "warmboot init --uki /efi/EFI/Linux/debian.efi", doc: "A unified kernel image, taken whole" },
   ],
   exits: {
@@ -67,7 +76,7 @@ export const init: Command = {
 };
 
 /** Which options say what the profile is written from; at most one of them is given. */
-const ORIGINS = ["running", "newest", "bls", "uki"] as const;
+const ORIGINS = ["running", "newest", "bls", "uki", "from-kexec"] as const;
 
 /** Options that are of use with some origins only. */
 const ONLY_WITH: { readonly [option: string]: readonly string[] } = {
@@ -76,7 +85,7 @@ const ONLY_WITH: { readonly [option: string]: readonly string[] } = {
   boot: ["bls"],
   extract: ["uki"],
   "uki-profile": ["uki"],
-  pin: ["running", "newest", "bls", "uki"],
+  pin: ["running", "newest", "bls", "uki", "from-kexec"],
   follow: ["newest"],
 };
 
@@ -115,6 +124,8 @@ function originFrom(origin: typeof ORIGINS[number], invocation: Invocation): Pro
       return { kind: "newest", root, follow: isSet(invocation, "follow") };
     case "bls":
       return { kind: "bls", file: textOption(invocation, "bls") ?? "", ...given("boot") };
+    case "from-kexec":
+      return { kind: "kexec", command: textOption(invocation, "from-kexec") ?? "" };
     case "uki":
       return {
         kind: "uki",
