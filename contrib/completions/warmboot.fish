@@ -62,7 +62,7 @@ complete -c warmboot -n 'not __warmboot_command >/dev/null' -a help -d 'Show the
 
 complete -c warmboot -n '__warmboot_in check' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__fish_complete_directories (commandline -ct))'
 complete -c warmboot -n '__warmboot_in check' -s o -l output -x -k -a 'text json yaml sarif junit' -d 'Form of the output'
-complete -c warmboot -n '__warmboot_in check' -l strict -d 'Treat warnings as errors, as timers and CI want it'
+complete -c warmboot -n '__warmboot_in check' -l strict -d 'Treat warnings as errors'
 complete -c warmboot -n '__warmboot_in check' -l origin -d 'Print each profile as it is after merging, and which file and line set each value'
 complete -c warmboot -n '__warmboot_in check' -l fix -d 'Correct what has only one likely correction, in the files'
 
@@ -75,7 +75,7 @@ complete -c warmboot -n '__warmboot_in plan' -l out -x -k -a '(__fish_complete_p
 complete -c warmboot -n '__warmboot_in plan' -l facts -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Plan for the host captured in FILE'
 complete -c warmboot -n '__warmboot_in plan' -l facts-dir -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Plan every profile for every host captured in DIR, and print the matrix'
 complete -c warmboot -n '__warmboot_in plan' -l unmatched -d 'With --facts-dir'
-complete -c warmboot -n '__warmboot_in plan' -l strict -d 'Treat warnings as errors, as timers and CI want it'
+complete -c warmboot -n '__warmboot_in plan' -l strict -d 'Treat warnings as errors'
 
 complete -c warmboot -n '__warmboot_in diff' -k -a '@running\\t\'The running system\' @loaded\\t\'The loaded image\' (__warmboot_names) (__warmboot_files \'yaml|yml\') (__warmboot_files \'json|yaml|yml\')'
 complete -c warmboot -n '__warmboot_in diff' -s o -l output -x -k -a 'text json yaml svg' -d 'Form of the output'
@@ -84,9 +84,9 @@ complete -c warmboot -n '__warmboot_in diff' -l facts -x -k -a '(__fish_complete
 complete -c warmboot -n '__warmboot_in load' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__warmboot_files \'json|yaml|yml\')'
 complete -c warmboot -n '__warmboot_in load' -l dry-run -d 'Print the system calls and make none'
 complete -c warmboot -n '__warmboot_in load' -l exec -d 'Go on and reboot into the image, as warmboot exec does'
-complete -c warmboot -n '__warmboot_in load' -l now -d 'Do not ask systemd'
+complete -c warmboot -n '__warmboot_in load' -l now -d 'With --exec, do not ask systemd'
 complete -c warmboot -n '__warmboot_in load' -l force -d 'Load the image even if it is already loaded'
-complete -c warmboot -n '__warmboot_in load' -l strict -d 'Treat warnings as errors, as timers and CI want it'
+complete -c warmboot -n '__warmboot_in load' -l strict -d 'Treat warnings as errors'
 complete -c warmboot -n '__warmboot_in load' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'
 
 complete -c warmboot -n '__warmboot_in exec' -l now -d 'Do not ask systemd'
@@ -113,7 +113,7 @@ complete -c warmboot -n '__warmboot_in init' -l uki -x -k -a '(__fish_complete_p
 complete -c warmboot -n '__warmboot_in init' -l from-kexec -x -k -a '' -d 'From a command line of kexec-tools, quoted as one word'
 complete -c warmboot -n '__warmboot_in init' -l extract -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Write the kernel and the initrd of the unified kernel image into DIR, and name these'
 complete -c warmboot -n '__warmboot_in init' -l uki-profile -x -k -a '' -d 'Which profile of the unified kernel image, by its ID or number'
-complete -c warmboot -n '__warmboot_in init' -l boot -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Where the paths of the boot loader entry begin'
+complete -c warmboot -n '__warmboot_in init' -l boot -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'The folder from which the paths of the boot loader entry are resolved'
 complete -c warmboot -n '__warmboot_in init' -l root -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Look for installed kernels under DIR instead of /'
 complete -c warmboot -n '__warmboot_in init' -l facts -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Take the running kernel\'s release and command line from a capture'
 complete -c warmboot -n '__warmboot_in init' -l pin -d 'State the digests of the files too, so that no others are loaded in their place'

@@ -105,7 +105,7 @@ function notThere(
   return {
     code: "kernel-not-found",
     severity: "error",
-    message: `The file of the running kernel ${release} is not found${others === "" ? "" : `: ${others}`}`,
-    hint: "It may have been updated; the newest installed kernel is written with --newest",
+    message: `No file was found for the running kernel ${release}${others === "" ? "" : `: ${others}`}`,
+    hint: "A package update may have removed it; `--newest` writes a profile for the newest installed kernel",
   };
 }

@@ -91,7 +91,7 @@ export const FACTS_OPTION: Option = {
 export const DRY_RUN_OPTION: Option = { name: "dry-run", doc: "Print the system calls and make none" };
 
 /** `--strict`. */
-export const STRICT_OPTION: Option = { name: "strict", doc: "Treat warnings as errors, as timers and CI want it" };
+export const STRICT_OPTION: Option = { name: "strict", doc: "Treat warnings as errors; for timers and CI" };
 
 /** `--now`. */
 export const NOW_OPTION: Option = {

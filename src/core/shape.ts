@@ -313,7 +313,8 @@ function isRenamable(key: string, near: string, map: { readonly [key: string]: u
   return !Object.hasOwn(map, near) && key.endsWith("+") === near.endsWith("+");
 }
 
-function didYouMean(name: string): string {
+/** The hint that suggests a name. */
+export function didYouMean(name: string): string {
   return `Did you mean \`${name}\`?`;
 }
 

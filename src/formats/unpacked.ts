@@ -42,7 +42,7 @@ export interface Codecs extends Disposable {
 }
 
 /** A stream that ends too early. */
-export const CUT_OFF: Unpacking = { kind: "damaged", why: "end before their stream does" };
+export const CUT_OFF: Unpacking = { kind: "damaged", why: "are cut off" };
 
 /** The same, or that the sink had enough. */
 export const STOPPED: Unpacking = { kind: "stopped" };

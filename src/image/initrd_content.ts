@@ -257,8 +257,10 @@ function notAnArchive(
   const ramdisk = ramdiskIn(source.read(0, HEAD));
   if (ramdisk !== undefined) return { kind: "ramdisk", what: ramdisk };
   const info = identifyInitrd(source);
-  const what = info.kind === "unknown" ? info.what : "a file";
-  return { kind: "damaged", why: `is ${what}, not a cpio archive, plain or compressed` };
+  const { what, hint = "Name a cpio archive, plain or compressed" } = info.kind === "unknown"
+    ? info
+    : { what: "a file" };
+  return { kind: "damaged", why: `is not an initrd: it is ${what}`, hint };
 }
 
 /** A stream whose content is not an archive from its first byte on is called by what it is. */

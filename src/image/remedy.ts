@@ -1,3 +1,4 @@
+import { lookUp } from "../core/shape.ts";
 import { machineOf } from "./describe.ts";
 import type { ImageInfo } from "./image.ts";
 import { MULTIBOOT_LOADERS } from "../formats/multiboot.ts";
@@ -19,6 +20,17 @@ const NAME_64 = "Name a 64-bit Linux kernel of version 3.8 or later";
 const OLD_BZIMAGE: string =
   `${NAME_64}; GRUB boots this image (\`linux\`, or \`linux16\` where it calls the BIOS), and kexec-tools may ` +
   "(`kexec --type=bzImage`)";
+
+/** The kernel files that the loaders of a machine (as `uname -m`) take. */
+const KERNEL_FILES: { readonly [machine: string]: string } = {
+  "x86_64": "Name a bzImage or an ELF kernel (vmlinux), plain or compressed",
+  aarch64: "Name an arm64 Image, plain, compressed, or as an EFI zboot image",
+};
+
+/** What to name in place of a file that does not unpack to a kernel: a hint. */
+export function kernelFilesOf(machine: string): string {
+  return lookUp(KERNEL_FILES, machine) ?? `Name a kernel built for ${machine}`;
+}
 
 /** How to come by an image that a call takes on a machine (as `uname -m`), or what else boots this one: a hint. */
 export function remedyOf(info: ImageInfo, machine: string): string {

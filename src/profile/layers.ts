@@ -156,9 +156,13 @@ function extendingDropIn({ source }: Layer): Diagnostic {
   };
 }
 
-/** A path resolved from the folder of the file that has it. `..` stays: after a symbolic link it does not lead back. */
+/**
+ * A path resolved from the folder of the file that has it, without the `./` before it. `..` stays: after a symbolic link it
+ * does not lead back.
+ */
 export function pathBeside(path: string, file: string): string {
   const folder = dirname(file);
   if (isAbsolute(path) || folder === ".") return path;
-  return folder.endsWith("/") ? `${folder}${path}` : `${folder}/${path}`;
+  const relative = path.replace(/^(?:\.\/+)+(?=.)/, "");
+  return folder.endsWith("/") ? `${folder}${relative}` : `${folder}/${relative}`;
 }

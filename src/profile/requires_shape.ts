@@ -83,31 +83,42 @@ const releases: Shape<NonNullable<Requires["kernel"]>> = refine(
 
 const optional = { fallback: { value: undefined } };
 
-const stated: Shape<StatedRequires> = record<StatedRequires>({
-  architecture: { shape: architecture, doc: "As `uname -m` prints it.", ...optional, examples: ["x86_64", "aarch64"] },
-  memory: {
-    shape: size,
-    doc:
-      "The minimum of memory, compared with MemTotal of /proc/meminfo, which is somewhat less than what is installed.",
-    ...optional,
-    examples: ["2GiB"],
+const stated: Shape<StatedRequires> = record<StatedRequires>(
+  {
+    architecture: {
+      shape: architecture,
+      doc: "As `uname -m` prints it.",
+      ...optional,
+      examples: ["x86_64", "aarch64"],
+    },
+    memory: {
+      shape: size,
+      doc:
+        "The minimum of memory, compared with MemTotal of /proc/meminfo, which is somewhat less than what is installed.",
+      ...optional,
+      examples: ["2GiB"],
+    },
+    hostname: {
+      shape: label,
+      doc: "A pattern of the host's name: `*`, `?` and `[a-z]` as in a shell.",
+      ...optional,
+      examples: ["web*"],
+    },
+    kernel: {
+      shape: releases,
+      doc: "Bounds of the running kernel's release, compared number by number, as many numbers as the bound has: " +
+        "6.1.55 is `=6.1` and `<=6.1`. A suffix such as -rc1 is ignored.",
+      ...optional,
+      examples: [">=6.1 <7"],
+    },
+    firmware: { shape: choice(["uefi", "bios"]), doc: "How the host was started.", ...optional },
+    secure_boot: { shape: boolean, doc: "Whether the firmware enforces Secure Boot.", ...optional },
   },
-  hostname: {
-    shape: label,
-    doc: "A pattern of the host's name: `*`, `?` and `[a-z]` as in a shell.",
-    ...optional,
-    examples: ["web*"],
+  "a map of requirements, such as `architecture` and `memory`",
+  {
+    otherNames: { arch: "architecture", machine: "architecture", host: "hostname", release: "kernel" },
   },
-  kernel: {
-    shape: releases,
-    doc: "Bounds of the running kernel's release, compared number by number, as many numbers as the bound has: " +
-      "6.1.55 is `=6.1` and `<=6.1`. A suffix such as -rc1 is ignored.",
-    ...optional,
-    examples: [">=6.1 <7"],
-  },
-  firmware: { shape: choice(["uefi", "bios"]), doc: "How the host was started.", ...optional },
-  secure_boot: { shape: boolean, doc: "Whether the firmware enforces Secure Boot.", ...optional },
-}, "a map of requirements, such as `architecture` and `memory`");
+);
 
 /** The key `requires`. */
 export const requires: Shape<Requires> = refine(

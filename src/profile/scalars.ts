@@ -1,5 +1,6 @@
 import { formatAddress, MAX_U64, parseNumber } from "../core/number.ts";
-import { type Advice, type JsonSchema, type Shape, wrongType } from "../core/shape.ts";
+import { nearest } from "../core/nearest.ts";
+import { type Advice, didYouMean, type JsonSchema, type Shape, wrongType } from "../core/shape.ts";
 import { DOLLAR, DOLLAR_CONSTANT, PATH_VARIABLES } from "./path_variables.ts";
 import type { Checksum } from "./profile.ts";
 
@@ -163,6 +164,22 @@ export const checksum: Shape<boolean | Checksum> = fromText<boolean | Checksum>(
         [/^sha[-_]?(?:2|256)$/i, "Write `sha256`", "sha256"],
         [/^xxh(?:ash)?[-_]?(?:64)?$/i, "Write `xxh64`", "xxh64"],
       ]),
+    };
+  },
+);
+
+/** `true` or `false`, or `image`: the command line that an edit starts from. */
+export const reuse: Shape<boolean | "image"> = fromText<boolean | "image">(
+  "true, false or image",
+  { enum: [true, false, ...Object.keys(BOOLEANS), "image"] },
+  (text) => {
+    if (text === "image") return { kind: "value", value: text };
+    const value = Object.hasOwn(BOOLEANS, text) ? BOOLEANS[text] : undefined;
+    if (value !== undefined) return { kind: "value", value };
+    const near = nearest(text, ["image"]);
+    return {
+      kind: "advice",
+      advice: near === undefined ? adviceOn(text, BOOLEAN_HINTS) : { hint: didYouMean(near), instead: near },
     };
   },
 );

@@ -54,5 +54,5 @@ Deno.test("an unversioned initrd is not that of a kernel with a version, and ano
     `/boot/vmlinuz-${RELEASE}`,
   ]);
   const [message = ""] = written({ "/boot/vmlinuz": kernel("6.1.0-50-amd64"), "/boot/initrd.img": INITRD });
-  assertStringIncludes(message, `The file of the running kernel ${RELEASE} is not found`);
+  assertStringIncludes(message, `No file was found for the running kernel ${RELEASE}`);
 });

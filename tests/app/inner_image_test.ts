@@ -96,7 +96,7 @@ Deno.test("what holds no kernel image says why, and what is not packed holds non
     const { inner: found } = await inner(bytes);
     return found?.kind === "fault" ? found.why : found;
   };
-  assertStringIncludes(String(await why(gzipSync(IMAGE).subarray(0, -10))), "its gzip data end before");
+  assertStringIncludes(String(await why(gzipSync(IMAGE).subarray(0, -10))), "its gzip data are cut off");
   assertStringIncludes(String(await why(gzipSync(new Uint8Array(5000)))), "not to a kernel image");
   const apart = elf({
     machine: 183,
@@ -221,6 +221,21 @@ for (const [name, bytes] of [["gz", gzipSync(VMLINUX)], ["zst", zstdCompressSync
     });
   });
 }
+
+Deno.test("a compressed file that is not a kernel: the hint is for the machine of the host", async () => {
+  await inFolder(async (folder) => {
+    const [kernel, profile] = ["initrd.gz", "p.yaml"].map((each) => join(folder, each));
+    assert(kernel !== undefined && profile !== undefined);
+    Deno.writeFileSync(kernel, gzipSync(new Uint8Array(5000)));
+    Deno.writeTextFileSync(profile, `version: 1\nkernel: ${kernel}\ncmdline: ro\n`);
+    for (const [host, hint] of [[PC, "Name a bzImage or an ELF kernel"], [HOST, "Name an arm64 Image"]] as const) {
+      const { code, stdout } = await run(["plan", profile, "--facts", host, "-o", "json"], ["--allow-read"]);
+      assertEquals(code, EXIT.unavailable.code);
+      const { checks }: Plan = JSON.parse(stdout);
+      assertStringIncludes(checks.find(({ rule }) => rule === "kernel-image")?.hint ?? "", hint);
+    }
+  });
+});
 
 Deno.test("x86_64: a packed bzImage is handed over unpacked, by both calls", async () => {
   await inFolder(async (folder) => {

@@ -148,7 +148,7 @@ Deno.test("an initrd is unpacked together with the kernel, and one that is not w
       [archive, "it is not compressed"],
       [gzipSync(cpio([{ name: "a", bytes: new Uint8Array(5000) }])), "takes about as long as unpacking it"],
       [gzipSync(new Uint8Array(9999)), "unpacks to a file of zero bytes only"],
-      [gzipSync(archive).subarray(0, -9), "end before their stream does"],
+      [gzipSync(archive).subarray(0, -9), "are cut off"],
     ] as const
   ) {
     const { images, diagnostics, contents, initrdPath } = await unpacked(PACKED, bytes);

@@ -158,15 +158,17 @@ Deno.test("an archive with checksums shows every byte of a file that is flipped"
 
 Deno.test("what is not an initrd is called by what it is", async () => {
   await refused(new Uint8Array(gzipSync("hello\n")), "unpacks to a text file, not to a cpio archive");
-  await refused(ascii("hello\n"), "is a text file, not a cpio archive");
-  await refused(bzImage(), "not a cpio archive");
+  await refused(ascii("hello\n"), "is not an initrd: it is a text file");
+  await refused(bzImage(), "is not an initrd: it is a kernel or program");
   await refused(gzipSync(bzImage()), "has a gzip archive at byte 0 that unpacks to");
+  const swapped = await read(bzImage());
+  assertEquals(swapped.kind === "damaged" ? swapped.hint : swapped, "Are `kernel` and `initrd` swapped?");
   await refused(new Uint8Array(4096), "holds no archive, only zero bytes");
   await refused(new Uint8Array(), "is empty");
   await refused(gzipSync(new Uint8Array()), "unpacks to nothing");
   await refused(gzipSync(new Uint8Array(500)), "not to a cpio archive");
   await refused(joined("070707", new Uint8Array(200)), "old portable format (odc)");
-  await refused(joined("\x04\x22\x4d\x18", new Uint8Array(200)), "not a cpio archive");
+  await refused(joined("\x04\x22\x4d\x18", new Uint8Array(200)), "is not an initrd: it is ");
   await refused(joined("\x1f\x8b", new Uint8Array(200)), "gzip");
 });
 

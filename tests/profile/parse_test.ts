@@ -169,6 +169,10 @@ Deno.test({
     assertEquals(at("vmlinuz", "a/web.yaml"), "a/vmlinuz");
     assertEquals(at("../vmlinuz", "/etc/a/web.yaml"), "/etc/a/../vmlinuz");
     assertEquals(at("vmlinuz", "/web.yaml"), "/vmlinuz");
+    assertEquals(at("./vmlinuz", "/etc/a/web.yaml"), "/etc/a/vmlinuz");
+    assertEquals(at(".//./vmlinuz", "a/web.yaml"), "a/vmlinuz");
+    assertEquals(at("./../vmlinuz", "a/web.yaml"), "a/../vmlinuz");
+    assertEquals(at(".vmlinuz", "a/web.yaml"), "a/.vmlinuz");
     assertEquals(at("/boot/vmlinuz", "a/web.yaml"), "/boot/vmlinuz");
   },
 });
@@ -208,6 +212,18 @@ Deno.test({
     const problem = only("version: 1\nkernel: a\ncmdline: { reuse: true, set: { console: ttyS0, quiet: , b: c d } }\n");
     assertStringIncludes(problem.hint ?? "", "`set: [console=ttyS0, quiet, 'b=\"c d\"']`");
     assertEquals(only("version: 1\nkernel: a\ncmdline:\n- console: ttyS0\n").hint, "Write [console=ttyS0]");
+  },
+});
+
+Deno.test({
+  name: "`reuse` is true, false or image; what is near is suggested",
+  permissions: "none",
+  fn() {
+    const reuse = (value: string) => only(`version: 1\nkernel: a\ncmdline: { reuse: ${value} }\n`);
+    assertEquals(reuse("imgae").message, "`reuse` is not true, false or image");
+    assertEquals(reuse("imgae").hint, "Did you mean `image`?");
+    assertEquals(reuse("yes").hint, "Write `true`");
+    assertEquals(reuse("running").hint, undefined);
   },
 });
 

@@ -75,5 +75,6 @@ Deno.test({
       [8, "wrong-type", "Write `true`"],
       [9, "unknown-key", "Did you mean `hostname`?"],
     ]);
+    assertEquals(parse("  arch: x86_64\n").diagnostics[0]?.hint, "Did you mean `architecture`?");
   },
 });

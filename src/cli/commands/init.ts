@@ -14,7 +14,7 @@ export const init: Command = {
   words: { min: 0, max: 0 },
   summary: "Write a profile from what is there: the running kernel, the newest, a boot entry, a UKI, a kexec command",
   description:
-    "Prints a commented profile to start from. It may read the boot loader's files, but never changes them, and it overwrites nothing. Variables in an entry are replaced by what GRUB's environment block says; what only the boot loader knows is refused, not guessed.",
+    "Prints a commented profile to start from. It may read the boot loader's files, but never changes them, and it overwrites nothing. A variable in an entry gets its value from GRUB's environment block; an entry with one that only the boot loader knows is refused.",
   options: [
     { name: "running", doc: "From the running kernel and its command line (the default)" },
     { name: "newest", doc: "From the newest kernel under /boot and /usr/lib/modules" },
@@ -37,12 +37,13 @@ export const init: Command = {
     {
       name: "uki-profile",
       value: "ID",
-      doc: "Which profile of the unified kernel image, by its ID or number; asked for where it has several",
+      doc: "Which profile of the unified kernel image, by its ID or number; required if it has several",
     },
     {
       name: "boot",
       value: "DIR",
-      doc: "Where the paths of the boot loader entry begin; else where its loader/entries lies",
+      doc:
+        "The folder from which the paths of the boot loader entry are resolved; by default the one that holds its loader/entries",
     },
     { name: "root", value: "DIR", doc: "Look for installed kernels under DIR instead of /" },
     { name: "facts", value: "FILE", doc: "Take the running kernel's release and command line from a capture" },

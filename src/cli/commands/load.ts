@@ -30,7 +30,7 @@ export const load: Command = {
   options: [
     DRY_RUN_OPTION,
     { name: "exec", doc: "Go on and reboot into the image, as `warmboot exec` does" },
-    NOW_OPTION,
+    { ...NOW_OPTION, doc: "With --exec, do not ask systemd: sync and reboot at once; no service is stopped" },
     { name: "force", doc: "Load the image even if it is already loaded" },
     STRICT_OPTION,
     OUTCOME_OPTION,
@@ -56,7 +56,7 @@ export const load: Command = {
 async function run(invocation: Invocation, ports: Ports, onChange: () => void): Promise<ExitName> {
   const [exec, now] = [isSet(invocation, "exec"), isSet(invocation, "now")];
   if (now && !exec) {
-    complain("--now is about rebooting", "Write --exec --now", ports);
+    complain("--now requires --exec", "Write --exec --now, or leave --now out", ports);
     return "usage";
   }
   const { judgeLoad, loadPlan } = await import("../../app/load.ts");

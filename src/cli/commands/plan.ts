@@ -75,8 +75,7 @@ export const plan: Command = {
     {
       name: "out",
       value: "FILE",
-      doc:
-        "Store the plan in FILE for `warmboot load` (JSON; YAML with -o yaml); - is standard output, and shows it only there",
+      doc: "Store the plan in FILE for `warmboot load` (JSON; YAML with -o yaml); - prints it, and nothing else",
     },
     FACTS_OPTION,
     { name: "facts-dir", value: "DIR", doc: "Plan every profile for every host captured in DIR, and print the matrix" },

@@ -3,7 +3,7 @@ import { compareReleases, isSince } from "../../core/release.ts";
 import { imageRelease, initrdIs, machineOf } from "../../image/describe.ts";
 import { initrdObjection } from "../../image/initrd.ts";
 import { incompatibility } from "../../image/call_compatibility.ts";
-import { remedyOf } from "../../image/remedy.ts";
+import { kernelFilesOf, remedyOf } from "../../image/remedy.ts";
 import { demandsDisk } from "../../host/security.ts";
 import type { WholeInitrd } from "../../host/image_content.ts";
 import { initProgramOf } from "../init_program.ts";
@@ -77,7 +77,7 @@ const kernelImage: Rule = {
     if (kernel.inner?.kind === "fault") {
       return fail(
         `${call.syscall} cannot take ${kernel.path}: ${kernel.inner.why}`,
-        "Name an arm64 Image, plain, compressed, or as an EFI zboot image",
+        kernelFilesOf(facts.machine),
       );
     }
     const objection = incompatibility(call.syscall, info, facts.machine);

@@ -1,17 +1,8 @@
-import {
-  choice,
-  either,
-  isMap,
-  type JsonSchema,
-  record,
-  type Report,
-  type Shape,
-  wrongType,
-} from "../../core/shape.ts";
+import { either, isMap, type JsonSchema, record, type Report, type Shape, wrongType } from "../../core/shape.ts";
 import type { Path } from "../../core/diagnostic.ts";
 import type { CmdlineSpec } from "../profile.ts";
 import { refine } from "../refine.ts";
-import { boolean, CONTROL, isNothing, PLAIN_TYPES } from "../scalars.ts";
+import { CONTROL, isNothing, PLAIN_TYPES, reuse } from "../scalars.ts";
 import { given, IS_TRUE } from "../schema_terms.ts";
 import { parseCmdline, splitParameters } from "./cmdline.ts";
 import { parameterProblem, shown } from "./problem.ts";
@@ -148,17 +139,6 @@ const settable: Shape<readonly string[]> = refine(parameters, (list, at, report)
   });
 });
 
-const IMAGE: Shape<"image"> = choice(["image"]);
-
-/** Where an edit starts from. */
-const reuse: Shape<boolean | "image"> = {
-  schema: { anyOf: [boolean.schema, IMAGE.schema] },
-  expected: "true, false or image",
-  decode(value, at, report) {
-    return value === "image" ? "image" : boolean.decode(value, at, report);
-  },
-};
-
 const edit: Shape<Edit> = record<Edit>({
   reuse: {
     shape: reuse,
@@ -201,7 +181,7 @@ const editCmdline: Shape<CmdlineSpec> = refine(
   },
   {
     ...edit.schema,
-    anyOf: [given({ reuse: { anyOf: [IS_TRUE, IMAGE.schema] } }), {
+    anyOf: [given({ reuse: { anyOf: [IS_TRUE, { enum: ["image"] }] } }), {
       properties: { remove: { enum: ["", []] } },
     }],
   },
