@@ -2,6 +2,10 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { type OutputUnit, Validator } from "@cfworker/json-schema";
 import { join } from "@std/path";
 import { EXIT } from "../../src/core/program.ts";
+import { sayChecked } from "../../src/cli/commands/status.ts";
+import type { Sink } from "../../src/cli/ports.ts";
+import { PLAIN } from "../../src/render/style.ts";
+import type { HealthKind } from "../../src/state/health.ts";
 import { COMMANDS } from "../../src/cli/table.ts";
 import { bzImage } from "../image/build.ts";
 import { run, runProcess, schemaOf } from "../support/run_cli.ts";
@@ -117,6 +121,28 @@ Deno.test("status --check prints a line for each image, and exits with the code 
   const { code, stdout } = await run(["status", "--check"]);
   const kinds = stdout.trimEnd().split("\n").map((line) => /^([a-z-]+): [A-Z]/.exec(line)?.[1] ?? "");
   assertEquals(code, Math.max(...kinds.map((kind) => codes[kind] ?? NaN)), stdout);
+});
+
+Deno.test({
+  name: "the exit code of status --check is that of the worst image, wherever it is named",
+  permissions: "none",
+  fn() {
+    const exitOf = (...kinds: readonly HealthKind[]): string => {
+      let said = "";
+      const sink: Sink = {
+        layout: { style: PLAIN, width: 80 },
+        isTerminal: false,
+        write: (text) => void (said += text),
+      };
+      const images = kinds.map((kind) => ({ kind: "health", health: { kind, message: "Message" } }) as const);
+      const exit = sayChecked(images, { out: sink, err: sink });
+      assertEquals(said, kinds.map((kind) => `${kind}: Message\n`).join(""));
+      return exit;
+    };
+    assertEquals(exitOf("ok", "ok"), "ok");
+    assertEquals([exitOf("crash-missing", "ok"), exitOf("ok", "crash-missing")], ["crashMissing", "crashMissing"]);
+    assertEquals(exitOf("differs", "undetermined", "not-loaded"), "unavailable");
+  },
 });
 
 Deno.test("status speaks as its schema says", async () => {

@@ -144,6 +144,19 @@ export const MUTANTS: readonly Mutant[] = [
     "plan/forged_plans_test.ts",
   ),
   row("diff/side.ts", "ORDER[a.kind] <= ORDER[b.kind]", "ORDER[a.kind] >= ORDER[b.kind]", "diff/compare_test.ts"),
+  row("syscall/libc.ts", "const ALL_SEALS = 0xf;", "const ALL_SEALS = 0x7;", "syscall/libc_test.ts"),
+  row(
+    "plan/placement/free_memory.ts",
+    "{ start: image.start, end: image.start + differing }",
+    "{ start: image.end - differing, end: image.end }",
+    "plan/crash_segments_test.ts",
+  ),
+  row(
+    "cli/commands/status.ts",
+    "exit = worse(exit, HEALTH_EXITS[kind]);",
+    "exit = HEALTH_EXITS[kind];",
+    "cli/cli_test.ts",
+  ),
   // What is read.
   row("profile/glob.ts", ' || body.startsWith("^")', "", "plan/requires_test.ts"),
 ];

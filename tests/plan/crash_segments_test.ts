@@ -141,6 +141,20 @@ Deno.test({
 });
 
 Deno.test({
+  name: "of a reservation that was shrunk, only what the kernel still has, its beginning, takes segments",
+  permissions: "none",
+  fn() {
+    const left = 256n << 20n;
+    const plan = planOf(crashHost({ kexec: { ...crashHost().kexec, crashSize: left } }));
+    for (const { name, mem, memsz } of plan.call.segments) {
+      const end = BigInt(mem) + BigInt(memsz);
+      assert(HIGH[0] <= BigInt(mem) && end <= HIGH[0] + left, `${name} at ${mem}`);
+    }
+    assertEquals(plan.checks.filter(({ rule, status }) => rule.startsWith("segment") && status === "fail"), []);
+  },
+});
+
+Deno.test({
   name: "without a reservation nothing is laid out, and the check says what to reserve",
   permissions: "none",
   fn() {

@@ -33,6 +33,35 @@ Deno.test("a memfd takes bytes from a file and by hand", () => {
   }
 });
 
+Deno.test("a sealed memfd cannot be changed, shortened, extended, or unsealed", () => {
+  using libc = openLibc();
+  const memfd = libc.memfd("warmboot-test");
+  assert(memfd.ok);
+  try {
+    assertEquals(libc.write(memfd.value, new Uint8Array([1, 2, 3])), { ok: true, value: 3 });
+    const path = `/proc/self/fd/${memfd.value}`;
+    using before = Deno.openSync(path, { write: true });
+    before.writeSync(new Uint8Array([9]));
+    assert(libc.seal(memfd.value).ok);
+    using after = Deno.openSync(path, { write: true });
+    for (const file of [before, after]) {
+      file.seekSync(0, Deno.SeekMode.Start);
+      for (
+        const change of [
+          () => file.writeSync(new Uint8Array([7])),
+          () => file.truncateSync(1),
+          () => file.truncateSync(9),
+        ]
+      ) assertThrows(change, Deno.errors.PermissionDenied);
+    }
+    // EPERM: F_SEAL_SEAL is among the seals.
+    assertEquals(libc.seal(memfd.value), { ok: false, errno: 1 });
+    assertEquals(Deno.readFileSync(path), new Uint8Array([9, 2, 3]));
+  } finally {
+    libc.close(memfd.value);
+  }
+});
+
 Deno.test("the clocks tell nanoseconds since the boot", () => {
   using libc = openLibc();
   const [before, uptime, after] = [libc.clock("boottime"), Deno.osUptime(), libc.clock("boottime")];

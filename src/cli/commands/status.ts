@@ -1,4 +1,5 @@
 import type { Booted } from "../../app/booted.ts";
+import type { CheckedImage } from "../../app/check_loaded.ts";
 import { type ExitName, worse } from "../../core/program.ts";
 import { visible } from "../../core/text.ts";
 import type { HealthKind } from "../../state/health.ts";
@@ -100,8 +101,13 @@ const HEALTH_EXITS: { readonly [kind in HealthKind]: ExitName } = {
 
 async function runCheck(words: readonly string[], ports: Ports): Promise<ExitName> {
   const { checkLoaded } = await import("../../app/check_loaded.ts");
+  return sayChecked(await checkLoaded(words, sideEvents(ports)), ports);
+}
+
+/** A line for each image; the exit code is that of the worst. */
+export function sayChecked(images: readonly CheckedImage[], ports: Ports): ExitName {
   let exit: ExitName = "ok";
-  for (const checked of await checkLoaded(words, sideEvents(ports))) {
+  for (const checked of images) {
     if (checked.kind !== "health") {
       exit = worse(exit, complainOfSide(checked, ports));
       continue;
