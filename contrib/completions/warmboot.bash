@@ -184,7 +184,7 @@ _warmboot_options() {
     exec) options='--now --dry-run -o --output -h --help --version --color' ;;
     unload) options='--crash --dry-run -o --output -h --help --version --color' ;;
     status) options='-o --output --booted --check -h --help --version --color' ;;
-    facts) options='-o --output --images -h --help --version --color' ;;
+    facts) options='-o --output --images --redact -h --help --version --color' ;;
     init) options='--running --newest --bls --uki --from-kexec --extract --uki-profile --boot --root --facts --pin --follow --out -h --help --version --color' ;;
     refresh) options='--without --root -o --output -h --help --version --color' ;;
     explain) options='-h --help --version --color' ;;

@@ -105,6 +105,7 @@ complete -c warmboot -n '__warmboot_in status' -l check -d 'Say in one line and 
 complete -c warmboot -n '__warmboot_in facts' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\')'
 complete -c warmboot -n '__warmboot_in facts' -s o -l output -x -k -a 'json yaml' -d 'Form of the output'
 complete -c warmboot -n '__warmboot_in facts' -l images -d 'Capture the files that these profiles name, too'
+complete -c warmboot -n '__warmboot_in facts' -l redact -d 'Leave out addresses of the kernel'
 
 complete -c warmboot -n '__warmboot_in init' -l running -d 'From the running kernel and its command line'
 complete -c warmboot -n '__warmboot_in init' -l newest -d 'From the newest kernel under /boot and /usr/lib/modules'

@@ -1,6 +1,7 @@
 import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
-import { type Capture, collect } from "../host/capture.ts";
+import { type Capture, collect, redactCapture } from "../host/capture.ts";
 import { decodeFacts } from "../host/decode_facts.ts";
+import { omitUndefined } from "../core/shape.ts";
 import { liveReader } from "../host/live.ts";
 import { captureImages } from "./capture_images.ts";
 import type { Reading } from "./image_file.ts";
@@ -9,6 +10,8 @@ import type { Reading } from "./image_file.ts";
 export interface CaptureRequest {
   /** Profiles, by name or path: what plans of them need of the files that they name is captured with the host. */
   readonly images?: readonly string[];
+  /** Leave out what shows addresses of the kernel, or secrets: for a repository. */
+  readonly redact?: boolean;
   /** Called before each file is hashed. */
   readonly onReading?: Reading;
 }
@@ -27,16 +30,19 @@ export interface CapturedHost {
  * Captures this host: the raw text of every source that a plan is made from, so that {@linkcode planHost} makes elsewhere
  * the plan that it would make here. {@linkcode captureText} is its text. Needs `--allow-all`, and root for all of it.
  */
-export async function captureHost({ images = [], onReading }: CaptureRequest = {}): Promise<CapturedHost> {
-  const capture = collect(liveReader());
-  const { value: facts, diagnostics: host } = decodeFacts(capture);
+export async function captureHost(
+  { images = [], redact = false, onReading }: CaptureRequest = {},
+): Promise<CapturedHost> {
+  const whole = collect(liveReader());
+  const { value: facts, diagnostics: host } = decodeFacts(whole);
+  const capture = redact ? redactCapture(whole) : whole;
   if (images.length === 0) return { capture, host, images: [] };
   if (facts === undefined) return { capture: undefined, host, images: [] };
-  const captured = await captureImages(images, facts, onReading);
+  const captured = await captureImages(images, facts, { redact, ...omitUndefined({ onReading }) });
   // Half a capture would plan with whatever files lie where it is used.
-  const whole = !hasErrors(captured.diagnostics);
+  const isWhole = !hasErrors(captured.diagnostics);
   return {
-    capture: whole ? { ...capture, images: captured.images } : undefined,
+    capture: isWhole ? { ...capture, images: captured.images } : undefined,
     host,
     images: captured.diagnostics,
   };

@@ -2,7 +2,13 @@ import { lookUp } from "../core/shape.ts";
 import { compareText } from "../core/text.ts";
 import type { ByteSource } from "../core/bytes.ts";
 import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
-import { type CapturedImage, type CapturedImages, type CapturedPart, notedSource } from "../host/captured_image.ts";
+import {
+  type CapturedImage,
+  type CapturedImages,
+  type CapturedPart,
+  notedSource,
+  withoutContent,
+} from "../host/captured_image.ts";
 import type { InitrdContent } from "../host/image_content.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { hashPart, isUnchanged } from "./files/open_file.ts";
@@ -28,23 +34,35 @@ export interface CaptureOfImages {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** How files are captured. */
+export interface ImageCaptureOptions {
+  /** Leave out what initrds hold. */
+  readonly redact?: boolean;
+  /** Called before each file is hashed. */
+  readonly onReading?: Reading | undefined;
+}
+
 /** Captures the files that profiles name, as a plan for this host needs to know them: by either call, whichever it makes. */
 export async function captureImages(
   profiles: readonly string[],
   facts: HostFacts,
-  onReading?: Reading,
+  options: ImageCaptureOptions = {},
 ): Promise<CaptureOfImages> {
   const images: { [path: string]: CapturedImage } = {};
   const diagnostics: Diagnostic[] = [];
   for (const word of profiles) {
-    const one = await imagesOf(word, facts, onReading);
+    const one = await imagesOf(word, facts, options);
     diagnostics.push(...one.diagnostics);
     for (const [path, image] of Object.entries(one.images)) images[path] = both(images[path], image);
   }
   return { images: Object.fromEntries(Object.entries(images).toSorted(([a], [b]) => compareText(a, b))), diagnostics };
 }
 
-async function imagesOf(word: string, facts: HostFacts, onReading: Reading | undefined): Promise<CaptureOfImages> {
+async function imagesOf(
+  word: string,
+  facts: HostFacts,
+  { redact = false, onReading }: ImageCaptureOptions,
+): Promise<CaptureOfImages> {
   const read = readNamed(word, PROFILE_LIMIT);
   if (read.bytes === undefined) return { images: {}, diagnostics: read.diagnostics };
   const foreign = readOwn(read.bytes, read.name, false);
@@ -88,7 +106,14 @@ async function imagesOf(word: string, facts: HostFacts, onReading: Reading | und
       });
     }
     const { size, sha256 } = file;
-    const image = { size, sha256, ranges: noted.ranges(), parts: digests, ...more };
+    const ranges = noted.ranges();
+    const image = {
+      size,
+      sha256,
+      ranges: redact && look === identifyInitrd ? withoutContent(ranges) : ranges,
+      parts: digests,
+      ...more,
+    };
     images[file.path] = both(lookUp(images, file.path), image);
   };
   if (kernel !== undefined) {

@@ -30,25 +30,33 @@ export function compareNames(a: string, b: string): number {
 /** What a terminal acts on though JSON may hold it as it is: DEL, C1 controls, and what turns the writing direction. */
 export const ACTED_ON = /[\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
 
+/**
+ * The start of a command of CI systems that look for it anywhere in a line: `##[error]` of GitHub's runners (ActionCommand.cs),
+ * `##vso[` of Azure's, `##teamcity[`.
+ */
+export const LOG_COMMAND = /##(?=\w{0,20}\[)/g;
+
 /** A value as indented JSON with a line break at the end. Text within it cannot drive a terminal: it is escaped. */
 export function jsonText(value: unknown): string {
   return `${escapeActedOn(JSON.stringify(value, null, 2))}\n`;
 }
 
-/** JSON text with the characters of `ACTED_ON` as escapes; strings of JSON and of YAML in double quotes read them. */
+/** JSON text with what is acted on as escapes; strings of JSON and of YAML in double quotes read them. */
 export function escapeActedOn(json: string): string {
-  return json.replaceAll(ACTED_ON, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return json.replaceAll(ACTED_ON, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`)
+    .replaceAll(LOG_COMMAND, "\\u0023\\u0023");
 }
 
 /**
  * Control characters as pictures, so that text from a file, a capture or a record cannot drive the terminal. Tabs stay;
  * so do line breaks of our own, which are between texts and never within one. Two colons at the start of a word become
- * `∷`: at the start of a line, GitHub's runners would take them for a command, as in `::error::`.
+ * `∷`: at the start of a line, GitHub's runners would take them for a command, as in `::error::`. `##[` becomes `♯♯[`.
  */
 export function visible(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replaceAll(/[\u0000-\u0008\u000a-\u001f]/g, (c) => String.fromCharCode(0x2400 + c.charCodeAt(0)))
-    .replaceAll(ACTED_ON, "\ufffd").replaceAll(/(?<!\S)::/g, "∷");
+    .replaceAll(ACTED_ON, "\ufffd").replaceAll(/(?<!\S)::/g, "∷")
+    .replaceAll(LOG_COMMAND, "♯♯");
 }
 
 /** A path without the slashes at its end; nothing of `/`. */

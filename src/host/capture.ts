@@ -1,6 +1,17 @@
 import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import { nearest } from "../core/nearest.ts";
-import { anyText, choice, describe, either, isMap, type JsonSchema, mapOf, record, text } from "../core/shape.ts";
+import {
+  anyText,
+  choice,
+  describe,
+  either,
+  isMap,
+  type JsonSchema,
+  mapOf,
+  record,
+  scalar,
+  text,
+} from "../core/shape.ts";
 import { BASE64 } from "./base64.ts";
 import { type CapturedImages, IMAGES } from "./captured_image.ts";
 import { locatePath, parseJson } from "./json_position.ts";
@@ -19,6 +30,8 @@ export const CAPTURE_FORMAT = "warmboot.facts/1";
 export interface Capture {
   /** The form of the capture. */
   readonly format: typeof CAPTURE_FORMAT;
+  /** Whether what shows addresses of the kernel, or secrets, was left out: for a repository. */
+  readonly redacted?: true;
   /** What each source said, by its path. */
   readonly files: { readonly [path: string]: CapturedFile };
   /** The kernels, initrds and segments' files that were captured with the host, by path. */
@@ -103,8 +116,34 @@ export function captureText(capture: Capture): string {
   const known = Object.values(SOURCES).flatMap((source) => pathsIn(reader, source, release)).map(({ path }) => path);
   const paths = new Set([...known, ...Object.keys(capture.files).sort()]);
   const files = Object.fromEntries(Array.from(paths, (path) => [path, capture.files[path]]));
-  const { format, images } = capture;
-  return jsonText({ format, files, ...(images === undefined ? {} : { images }) });
+  const { format, redacted, images } = capture;
+  return jsonText({
+    format,
+    ...(redacted === undefined ? {} : { redacted }),
+    files,
+    ...(images === undefined ? {} : { images }),
+  });
+}
+
+/**
+ * A capture for a repository: without what shows addresses of the kernel (KASLR) or secrets, as the table of sources says.
+ * Images stay as they are. Applying it twice changes nothing.
+ */
+export function redactCapture({ format, files, images }: Capture): Capture {
+  const reader = captureReader({ format, files });
+  const release = releaseOf(reader);
+  const rows = Object.values(SOURCES).flatMap((source) =>
+    source.redaction.kind === "leave-out"
+      ? []
+      : pathsIn(reader, source, release).flatMap(({ path }) => redactedRow(path, source, reader.read(path)))
+  );
+  return { format, redacted: true, files: Object.fromEntries(rows), ...(images === undefined ? {} : { images }) };
+}
+
+function redactedRow(path: string, source: Source, result: SourceResult): readonly Row[] {
+  const { redaction } = source;
+  if (redaction.kind !== "edit" || result.kind !== "bytes") return toRow(path, result, source);
+  return toRow(path, { kind: "bytes", bytes: redaction.edit(result.bytes) }, source);
 }
 
 const BYTES = record<{ base64: string }>({ base64: { shape: BASE64, doc: "The source's bytes" } });
@@ -120,6 +159,11 @@ const FILES_DOC = "The content of each source that was there, by its path on the
 
 const CAPTURE = record<Capture>({
   format: { shape: choice([CAPTURE_FORMAT]), doc: "The form of this file, with its version" },
+  redacted: {
+    shape: scalar("true", { const: true }, (value) => value === true ? true as const : undefined),
+    doc: "What shows addresses of the kernel, or secrets, was left out (`facts --redact`)",
+    fallback: { value: undefined },
+  },
   files: { shape: mapOf(FILE), doc: FILES_DOC },
   images: {
     shape: IMAGES,

@@ -72,6 +72,19 @@ export function notedSource(source: ByteSource): NotedSource {
   };
 }
 
+/** How many bytes of an initrd say what it is: the header of a cpio archive, or of what packs it. */
+const INITRD_HEADER = 112;
+
+/** The ranges of an initrd with zeros in place of its content, which can hold secrets. NUL bytes before it do not count. */
+export function withoutContent(ranges: readonly CapturedRange[]): readonly CapturedRange[] {
+  return ranges.map(({ offset, base64 }) => {
+    const bytes = Uint8Array.fromBase64(base64);
+    const start = bytes.findIndex((byte) => byte !== 0);
+    if (start >= 0) bytes.fill(0, start + INITRD_HEADER);
+    return { offset, base64: bytes.toBase64() };
+  });
+}
+
 /** A source that gives what was captured. */
 export interface ReplayedSource {
   readonly source: ByteSource;

@@ -39,6 +39,7 @@ export function decodeFacts(capture: Capture): Checked<HostFacts> {
   const { machine, release, ...system } = systemFacts(from, report);
   const bytesPerPage = pageSize(from, report, machine);
   const facts = {
+    ...omitUndefined({ redacted: capture.redacted }),
     ...system,
     ...memoryFacts(from, report),
     ...processFacts(from, report),

@@ -84,6 +84,8 @@ export interface KernelMapping {
 
 /** Everything the planner knows of a host, decoded from a capture. Undefined: the host did not say. */
 export interface HostFacts {
+  /** Whether they come from a capture that leaves out addresses of the kernel, and secrets. */
+  readonly redacted?: true;
   /** As uname -n. */
   readonly hostname?: string;
   /** As uname -m: x86_64, aarch64. */

@@ -1,3 +1,10 @@
+import {
+  plannedBootParams,
+  type Redaction,
+  withoutKernelLines,
+  withoutSecretParameters,
+  withoutSeeds,
+} from "./redaction.ts";
 import { firstLine, keepPageSize, keepUsedTree, type KeptPart, lines } from "./capture_filter.ts";
 
 /** What a source holds: text, bytes, or nothing but the fact that the directory is there. */
@@ -15,6 +22,8 @@ export interface Source {
   readonly doc: string;
   /** The part that is kept of it; applying it twice changes nothing. */
   readonly keep?: KeptPart;
+  /** What a redacted capture has of it. */
+  readonly redaction: Redaction;
   /** Few need it, and hosts withhold it for good reasons: that it cannot be read is said where it is needed. */
   readonly rare?: boolean;
 }
@@ -22,97 +31,180 @@ export interface Source {
 const CONFIG_LINE =
   /^(?:# )?CONFIG_(?:\w*_)?(?:KEXEC|CRASH|HIBERNATION|IMA|LOCKDOWN|MODULE_SIG|RELOCATABLE|RANDOMIZE)(?:_\w+)?(?:=| is not set)/;
 
+const SETTING: Redaction = { kind: "keep", why: "It has neither addresses of the kernel nor secrets" };
+
+const FIRMWARE: Redaction = {
+  kind: "keep",
+  why: "Its addresses are those of the firmware and of reservations: they do not show where the kernel is",
+};
+
+const COMMAND_LINE: Redaction = {
+  kind: "edit",
+  why: "Parameters such as systemd.set_credential= have secrets as their values",
+  edit: withoutSecretParameters,
+};
+
+const MEMORY_MAP: Redaction = {
+  kind: "edit",
+  why: "The lines `Kernel code`, `Kernel rodata`, `Kernel data` and `Kernel bss` show where KASLR put the kernel",
+  edit: withoutKernelLines,
+};
+
+const BOOT_PARAMS: Redaction = {
+  kind: "edit",
+  why: "It has pointers to what the boot loader placed; only the fields that plans copy are kept",
+  edit: plannedBootParams,
+};
+
+const SETUP_DATA: Redaction = {
+  kind: "leave-out",
+  why: "Nodes can have random seeds, and addresses of what the running kernel was given",
+};
+
+const DEVICE_TREE: Redaction = {
+  kind: "edit",
+  why: "/chosen can have random seeds, keys, and a command line with secrets",
+  edit: withoutSeeds,
+};
+
+const DUMP: Redaction = { kind: "leave-out", why: "It shows where the running kernel keeps its data" };
+
+const KASLR: Redaction = { kind: "leave-out", why: "It shows where KASLR put the kernel and the map of all memory" };
+
 const EFIVARS = "/sys/firmware/efi/efivars";
 const EFI_GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 
 const ROWS = {
-  ostype: text("/proc/sys/kernel/ostype", "`Linux` (kernel/utsname_sysctl.c)"),
-  release: text("/proc/sys/kernel/osrelease", "The kernel's release, as uname -r (kernel/utsname_sysctl.c)"),
-  version: text("/proc/sys/kernel/version", "The kernel's version, as uname -v (kernel/utsname_sysctl.c)"),
+  ostype: text(SETTING, "/proc/sys/kernel/ostype", "`Linux` (kernel/utsname_sysctl.c)"),
+  release: text(SETTING, "/proc/sys/kernel/osrelease", "The kernel's release, as uname -r (kernel/utsname_sysctl.c)"),
+  version: text(SETTING, "/proc/sys/kernel/version", "The kernel's version, as uname -v (kernel/utsname_sysctl.c)"),
   machine: text(
+    SETTING,
     "/proc/sys/kernel/arch",
     "The machine, as uname -m (kernel/utsname_sysctl.c, from Linux 6.1; before it, the answer of uname itself)",
   ),
-  hostname: text("/proc/sys/kernel/hostname", "The host's name (kernel/utsname_sysctl.c)"),
-  bootId: text("/proc/sys/kernel/random/boot_id", "A UUID of this boot, to notice a reboot (drivers/char/random.c)"),
-  cmdline: text("/proc/cmdline", "The running kernel's command line (fs/proc/cmdline.c)"),
+  hostname: text(SETTING, "/proc/sys/kernel/hostname", "The host's name (kernel/utsname_sysctl.c)"),
+  bootId: text(
+    SETTING,
+    "/proc/sys/kernel/random/boot_id",
+    "A UUID of this boot, to notice a reboot (drivers/char/random.c)",
+  ),
+  cmdline: text(COMMAND_LINE, "/proc/cmdline", "The running kernel's command line (fs/proc/cmdline.c)"),
   iomem: text(
+    MEMORY_MAP,
     "/proc/iomem",
     "The memory map; addresses are zero for a reader without CAP_SYS_ADMIN (kernel/resource.c)",
   ),
-  meminfo: text("/proc/meminfo", "Total and available memory (fs/proc/meminfo.c)", lines(/^Mem(?:Total|Available):/)),
+  meminfo: text(
+    SETTING,
+    "/proc/meminfo",
+    "Total and available memory (fs/proc/meminfo.c)",
+    lines(/^Mem(?:Total|Available):/),
+  ),
   auxv: binary(
+    SETTING,
     "/proc/self/auxv",
     "The page size, from the entry AT_PAGESZ; the others hold addresses and are left out (fs/binfmt_elf.c)",
     keepPageSize,
   ),
   status: text(
+    SETTING,
     "/proc/self/status",
     "The reader's effective capabilities, and its depth in PID namespaces (fs/proc/array.c)",
     lines(/^(?:CapEff|NSpid):/),
   ),
-  uidMap: text("/proc/self/uid_map", "Whether the reader is in the initial user namespace (kernel/user_namespace.c)"),
+  uidMap: text(
+    SETTING,
+    "/proc/self/uid_map",
+    "Whether the reader is in the initial user namespace (kernel/user_namespace.c)",
+  ),
   pidNamespace: text(
+    SETTING,
     "/proc/self/ns/pid",
     "The target of this link: the reader's PID namespace; reboot(2) acts on the host only from the first (fs/nsfs.c)",
   ),
-  init: text("/proc/1/comm", "The name of PID 1, which carries out the reboot (fs/proc/array.c)"),
+  init: text(SETTING, "/proc/1/comm", "The name of PID 1, which carries out the reboot (fs/proc/array.c)"),
   systemd: {
     paths: ["/run/systemd/system"],
     form: "directory",
+    redaction: SETTING,
     doc: "Present where PID 1 is systemd, see sd_booted(3)",
   },
-  cpusOnline: text("/sys/devices/system/cpu/online", "The CPUs that are on, as a list of ranges (drivers/base/cpu.c)"),
+  cpusOnline: text(
+    SETTING,
+    "/sys/devices/system/cpu/online",
+    "The CPUs that are on, as a list of ranges (drivers/base/cpu.c)",
+  ),
   cpuinfo: text(
+    SETTING,
     "/proc/cpuinfo",
     "The first CPU's flags (arch/x86/kernel/cpu/proc.c) or features (arch/arm64/kernel/cpuinfo.c)",
     firstLine(/^(?:flags|Features)\s*:/),
   ),
   kexecLoaded: text(
+    SETTING,
     ["/sys/kernel/kexec/loaded", "/sys/kernel/kexec_loaded"],
     "Whether an image is loaded (kernel/ksysfs.c; the first place from Linux 7.0)",
   ),
   crashLoaded: text(
+    SETTING,
     ["/sys/kernel/kexec/crash_loaded", "/sys/kernel/kexec_crash_loaded"],
     "Whether a crash kernel is loaded (kernel/ksysfs.c; the first place from Linux 7.0)",
   ),
   crashSize: text(
+    SETTING,
     ["/sys/kernel/kexec/crash_size", "/sys/kernel/kexec_crash_size"],
     "Bytes reserved by crashkernel=, high and low together (kernel/ksysfs.c; the first place from Linux 7.0)",
   ),
   crashElfcorehdrSize: text(
+    SETTING,
     ["/sys/kernel/kexec/crash_elfcorehdr_size", "/sys/kernel/crash_elfcorehdr_size"],
     "Bytes of elfcorehdr that the kernel can update by itself (kernel/ksysfs.c; the first place from Linux 7.0)",
   ),
   cpuCrashHotplug: text(
+    SETTING,
     "/sys/devices/system/cpu/crash_hotplug",
     "Whether the kernel itself updates the loaded crash image when CPUs come and go (drivers/base/cpu.c)",
   ),
   memoryCrashHotplug: text(
+    SETTING,
     "/sys/devices/system/memory/crash_hotplug",
     "Whether the kernel itself updates the loaded crash image when memory comes and goes (drivers/base/memory.c)",
   ),
   crashCmaRanges: text(
+    FIRMWARE,
     ["/sys/kernel/kexec/crash_cma_ranges", "/sys/kernel/kexec_crash_cma_ranges"],
     "Memory of crashkernel=SIZE,cma: the system's until a panic, then the crash kernel's (kernel/ksysfs.c, Linux 7.0)",
   ),
-  loadDisabled: text("/proc/sys/kernel/kexec_load_disabled", "1 forbids every load until reboot (kernel/kexec_core.c)"),
+  loadDisabled: text(
+    SETTING,
+    "/proc/sys/kernel/kexec_load_disabled",
+    "1 forbids every load until reboot (kernel/kexec_core.c)",
+  ),
   limitReboot: text(
+    SETTING,
     "/proc/sys/kernel/kexec_load_limit_reboot",
     "Loads of a normal image that are left, -1 for any number (kernel/kexec_core.c, from Linux 6.3)",
   ),
   limitPanic: text(
+    SETTING,
     "/proc/sys/kernel/kexec_load_limit_panic",
     "Loads of a crash image that are left, -1 for any number (kernel/kexec_core.c, from Linux 6.3)",
   ),
-  lockdown: text("/sys/kernel/security/lockdown", "The lockdown level, in brackets (security/lockdown/lockdown.c)"),
-  lsm: text("/sys/kernel/security/lsm", "The active security modules (security/inode.c)"),
+  lockdown: text(
+    SETTING,
+    "/sys/kernel/security/lockdown",
+    "The lockdown level, in brackets (security/lockdown/lockdown.c)",
+  ),
+  lsm: text(SETTING, "/sys/kernel/security/lsm", "The active security modules (security/inode.c)"),
   loadPin: text(
+    SETTING,
     "/proc/sys/kernel/loadpin/enforce",
     "Whether kernels must come from the file system that the first one came from (security/loadpin/loadpin.c)",
   ),
   imaPolicy: {
     ...text(
+      SETTING,
       ["/sys/kernel/security/ima/policy", "/etc/ima/ima-policy", "/etc/sysconfig/ima-policy"],
       "IMA's rules about what must be signed: those in force (CONFIG_IMA_READ_POLICY), or those that systemd or dracut load",
       lines(/^\s*appraise\b/),
@@ -120,63 +212,92 @@ const ROWS = {
     rare: true,
   },
   secureBoot: binary(
+    SETTING,
     `${EFIVARS}/SecureBoot-${EFI_GLOBAL}`,
     "Whether Secure Boot is on; 4 bytes of attributes, 1 of value (fs/efivarfs/file.c)",
   ),
   setupMode: binary(
+    SETTING,
     `${EFIVARS}/SetupMode-${EFI_GLOBAL}`,
     "Whether Secure Boot has no keys yet; 4 bytes of attributes, 1 of value (fs/efivarfs/file.c)",
   ),
   efiPlatformSize: text(
+    SETTING,
     "/sys/firmware/efi/fw_platform_size",
     "32 or 64, bits of the firmware (drivers/firmware/efi/efi.c)",
   ),
-  efiSystab: text("/sys/firmware/efi/systab", "Addresses of the ACPI and SMBIOS tables (drivers/firmware/efi/efi.c)"),
+  efiSystab: text(
+    FIRMWARE,
+    "/sys/firmware/efi/systab",
+    "Addresses of the ACPI and SMBIOS tables (drivers/firmware/efi/efi.c)",
+  ),
   efiFwVendor: text(
+    FIRMWARE,
     "/sys/firmware/efi/fw_vendor",
     "Address of the firmware vendor's name (drivers/firmware/efi/efi.c)",
   ),
-  efiRuntime: text("/sys/firmware/efi/runtime", "Address of the runtime services (drivers/firmware/efi/efi.c)"),
+  efiRuntime: text(
+    FIRMWARE,
+    "/sys/firmware/efi/runtime",
+    "Address of the runtime services (drivers/firmware/efi/efi.c)",
+  ),
   efiConfigTable: text(
+    FIRMWARE,
     "/sys/firmware/efi/config_table",
     "Address of the configuration tables (drivers/firmware/efi/efi.c)",
   ),
   efiRuntimeMap: text(
+    FIRMWARE,
     "/sys/firmware/efi/runtime-map/*/{type,phys_addr,virt_addr,num_pages,attribute}",
     "The memory of the EFI runtime services (arch/x86/platform/efi/runtime-map.c)",
   ),
   memmap: text(
+    FIRMWARE,
     "/sys/firmware/memmap/*/{start,end,type}",
     "The firmware's memory map, from which the next e820 is made (drivers/firmware/memmap.c, x86)",
   ),
-  bootParams: binary("/sys/kernel/boot_params/data", "The running kernel's boot_params (arch/x86/kernel/ksysfs.c)"),
-  bootProtocol: text("/sys/kernel/boot_params/version", "The boot protocol it came with (arch/x86/kernel/ksysfs.c)"),
+  bootParams: binary(
+    BOOT_PARAMS,
+    "/sys/kernel/boot_params/data",
+    "The running kernel's boot_params (arch/x86/kernel/ksysfs.c)",
+  ),
+  bootProtocol: text(
+    SETTING,
+    "/sys/kernel/boot_params/version",
+    "The boot protocol it came with (arch/x86/kernel/ksysfs.c)",
+  ),
   setupDataType: text(
+    SETTING,
     "/sys/kernel/boot_params/setup_data/*/type",
     "The kind of each setup_data node (arch/x86/kernel/ksysfs.c)",
   ),
   setupData: binary(
+    SETUP_DATA,
     "/sys/kernel/boot_params/setup_data/*/data",
     "The content of each setup_data node (arch/x86/kernel/ksysfs.c)",
   ),
   deviceTree: binary(
+    DEVICE_TREE,
     ["/sys/firmware/fdt", "/proc/device-tree"],
     "The device tree that the running kernel was given (drivers/of/fdt.c; the second place is flattened again)",
     keepUsedTree,
   ),
-  vmcoreinfo: text("/sys/kernel/vmcoreinfo", "Address and size of the vmcoreinfo note (kernel/ksysfs.c)"),
+  vmcoreinfo: text(DUMP, "/sys/kernel/vmcoreinfo", "Address and size of the vmcoreinfo note (kernel/ksysfs.c)"),
   crashNotes: text(
+    DUMP,
     "/sys/devices/system/cpu/cpu*/{crash_notes,crash_notes_size}",
     "Address and size of each CPU's note for a crash dump (drivers/base/cpu.c)",
   ),
   kcore: {
     ...binary(
+      KASLR,
       "/proc/kcore",
       "Where the running kernel maps itself and the memory: the program headers, and nothing after them (fs/proc/kcore.c)",
     ),
     rare: true,
   },
   kernelConfig: text(
+    SETTING,
     ["/proc/config.gz", "/boot/config-RELEASE", "/lib/modules/RELEASE/config"],
     "The kernel's build options about kexec, crash dumps and signatures (kernel/configs.c; unpacked)",
     lines(CONFIG_LINE),
@@ -192,15 +313,16 @@ export type SourceName = keyof typeof ROWS;
  */
 export const SOURCES: { readonly [Name in SourceName]: Source } = ROWS;
 
-function text(paths: string | readonly string[], doc: string, keep?: KeptPart): Source {
+function text(redaction: Redaction, paths: string | readonly string[], doc: string, keep?: KeptPart): Source {
   return {
     paths: typeof paths === "string" ? [paths] : paths,
     form: "text",
+    redaction,
     doc,
     ...(keep === undefined ? {} : { keep }),
   };
 }
 
-function binary(path: string | readonly string[], doc: string, keep?: KeptPart): Source {
-  return { ...text(path, doc, keep), form: "binary" };
+function binary(redaction: Redaction, path: string | readonly string[], doc: string, keep?: KeptPart): Source {
+  return { ...text(redaction, path, doc, keep), form: "binary" };
 }

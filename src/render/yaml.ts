@@ -1,8 +1,8 @@
 import { stringify } from "@std/yaml";
-import { ACTED_ON, escapeActedOn } from "../core/text.ts";
+import { ACTED_ON, escapeActedOn, LOG_COMMAND } from "../core/text.ts";
 
 /** What a reader of the text may act on: characters that drive a terminal, and lines that CI systems take for commands. */
-const UNSAFE = new RegExp(`${ACTED_ON.source}|\\n\\s*::`);
+const UNSAFE = new RegExp(`${ACTED_ON.source}|\\n\\s*::|${LOG_COMMAND.source}`);
 
 /**
  * A value as YAML; long lines stay whole, so that a path or a digest can be copied. Text within it cannot drive a terminal:

@@ -80,6 +80,24 @@ Deno.test("facts --images captures what plans need of the files, not the files",
   assert(capture.stdout.length < 200_000, `${capture.stdout.length}`);
 });
 
+Deno.test("facts --redact --images captures what the same plans need, without the content of initrds", async () => {
+  const redacted = await run(["facts", "--redact", "--images", ...PROFILES]);
+  assertEquals(redacted.code, 0, redacted.stderr);
+  const { redacted: said, images, files } = JSON.parse(redacted.stdout);
+  assertEquals([said, files["/proc/kcore"]], [true, undefined]);
+  const cpio = images[join(folder, "initrd.img")];
+  const bytes = Uint8Array.fromBase64(cpio.ranges[0].base64);
+  assertEquals(bytes.subarray(0, 6), CPIO.subarray(0, 6));
+  assert(bytes.subarray(112).every((byte) => byte === 0));
+  const path = write("redacted.json", JSON.stringify({ ...JSON.parse(Deno.readTextFileSync(guest)), images }));
+  await withoutImages(async () => {
+    for (const profile of PROFILES) {
+      const plan = (facts: string) => run(["plan", profile, "-o", "json", "--facts", facts]);
+      assertEquals(await plan(path), await plan(guest));
+    }
+  });
+});
+
 Deno.test("a plan made without kernel and initrd is, byte for byte, the plan made live, with read permission alone", async () => {
   const here = new Map<string, Run>();
   for (const path of PROFILES) {

@@ -22,7 +22,7 @@ export function crashDump(facts: HostFacts): Checked<CrashDump> {
       ...(vmcoreinfo === undefined ? ["/sys/kernel/vmcoreinfo"] : []),
       ...(maps === undefined ? ["/proc/kcore"] : []),
     ];
-    return { value: undefined, diagnostics: [unknownDump(unknown)] };
+    return { value: undefined, diagnostics: [unknownDump(unknown, facts)] };
   }
   const { text, linear } = maps;
   const memory = subtract(dumpedRam(iomem), [...crashReservations(iomem), ...(kexec.crashCmaRanges ?? [])]);

@@ -38,7 +38,7 @@ export function crashDump(facts: HostFacts, backup?: bigint): Checked<CrashDump>
     ...(text === undefined || pageOffset === undefined ? ["/proc/kcore"] : []),
   ];
   if (vmcoreinfo === undefined || text === undefined || pageOffset === undefined || unknown.length > 0) {
-    return { value: undefined, diagnostics: [unknownDump(unknown)] };
+    return { value: undefined, diagnostics: [unknownDump(unknown, facts)] };
   }
   const left = subtract(dumpedRam(iomem), [
     ...crashReservations(iomem),

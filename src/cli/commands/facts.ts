@@ -13,14 +13,16 @@ export const facts: Command = {
   words: { min: 0, max: Infinity },
   summary: "Capture this host, so that plans can be made elsewhere",
   description:
-    "Prints the raw text of every source that a plan is made from, by path. `warmboot plan --facts FILE` then makes, anywhere, the plan that it would make here, byte for byte. Run it as root: the kernel hides the addresses of /proc/iomem from others.\nWith --images it adds what plans of these profiles need of the files that they name: sizes, digests and headers. The plan can then be made where the kernel and the initrd are not.",
+    "Prints the raw text of every source that a plan is made from, by path. `warmboot plan --facts FILE` then makes, anywhere, the plan that it would make here, byte for byte. Run it as root: the kernel hides the addresses of /proc/iomem from others.\nWith --images it adds what plans of these profiles need of the files that they name: sizes, digests and headers. The plan can then be made where the kernel and the initrd are not.\nWith --redact the capture may be kept in a repository: it lacks what shows where the kernel is in memory, random seeds, and values of the command line that look like secrets. Plans of crash kernels by kexec_load need a capture without it.",
   options: [
     OUTPUT,
     { name: "images", doc: "Capture the files that these profiles name, too" },
+    { name: "redact", doc: "Leave out addresses of the kernel (KASLR) and secrets, for a repository" },
   ],
   examples: [
     { line: "warmboot facts > host.json", doc: "Capture" },
     { line: "warmboot facts --images web.yaml > host.json", doc: "The same, with the kernel and initrd of a profile" },
+    { line: "warmboot facts --redact --images web.yaml > hosts/web1.json", doc: "The same, for a repository" },
     { line: "warmboot plan web.yaml --facts host.json", doc: "Plan elsewhere" },
   ],
   exits: {
@@ -41,7 +43,11 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   }
   const { captureHost } = await import("../../app/capture_host.ts");
   const { captureText } = await import("../../host/capture.ts");
-  const { capture, host, images } = await captureHost({ images: words, onReading: progressOf(ports) });
+  const { capture, host, images } = await captureHost({
+    images: words,
+    redact: isSet(invocation, "redact"),
+    onReading: progressOf(ports),
+  });
   const exit = report(host, ports);
   const failed = report(images, ports);
   if (capture === undefined) return failed === "ok" ? exit : failed;

@@ -1,3 +1,4 @@
+import { visible } from "../../core/text.ts";
 import { FOLDER_OPTIONS, OPTIONAL } from "../../app/install/options.ts";
 import type { Folders, Group } from "../../app/install/layout.ts";
 import { type ExitName, VERSION } from "../../core/program.ts";
@@ -90,8 +91,8 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
       say("Nothing was installed; move these files away, or choose another --prefix", ports);
       return "unavailable";
     case "planned":
-      for (const path of outcome.files) ports.out.write(`${path}\n`);
-      for (const path of outcome.removed) ports.out.write(`remove ${path}\n`);
+      for (const path of outcome.files) ports.out.write(`${visible(path)}\n`);
+      for (const path of outcome.removed) ports.out.write(`remove ${visible(path)}\n`);
       return "ok";
     case "installed":
       ports.out.write(`Installed warmboot ${VERSION}: ${outcome.program} and ${outcome.files.length - 1} more files\n`);

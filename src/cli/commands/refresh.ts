@@ -1,3 +1,4 @@
+import { visible } from "../../core/text.ts";
 import { withoutEndSlashes } from "../../core/text.ts";
 import type { Refreshed } from "../../app/refresh.ts";
 import { type ExitName, worse } from "../../core/program.ts";
@@ -70,10 +71,10 @@ function show(refreshed: Refreshed, ports: Ports): ExitName {
       );
       return "unavailable";
     case "unchanged":
-      ports.out.write(`${file}: as it was, ${refreshed.kernel}\n`);
+      ports.out.write(`${visible(`${file}: as it was, ${refreshed.kernel}`)}\n`);
       return "ok";
     case "written":
-      ports.out.write(`${file}: updated, ${refreshed.kernel}\n`);
+      ports.out.write(`${visible(`${file}: updated, ${refreshed.kernel}`)}\n`);
       if (!refreshed.initrd) say("No initrd was found for it, nor for any other kernel", ports);
       return "ok";
   }

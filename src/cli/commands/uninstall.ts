@@ -1,3 +1,4 @@
+import { visible } from "../../core/text.ts";
 import type { ExitName } from "../../core/program.ts";
 import { type Command, type Invocation, isSet } from "../command.ts";
 import type { Ports } from "../ports.ts";
@@ -43,7 +44,7 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
       );
       return "unavailable";
     case "planned":
-      for (const file of outcome.files) ports.out.write(`${file}\n`);
+      for (const file of outcome.files) ports.out.write(`${visible(file)}\n`);
       return "ok";
     case "removed":
       for (const file of outcome.kept) warn(`${file} was changed since it was installed, and stays`, undefined, ports);

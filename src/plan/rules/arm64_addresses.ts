@@ -22,16 +22,20 @@ const addressSize: Rule = {
     // A crash image is already in place, and needs no copy of the tables.
     if (facts.machine !== "aarch64" || crash || facts.pageSize !== FIVE_LEVEL_PAGES) return undefined;
     const wide = hasWideAddresses(facts);
-    if (wide === undefined) return undefined;
-    if (!wide) return pass("The running kernel uses addresses of 48 bits or less");
     const release = releaseNumbers(facts.release) ?? [];
-    if (keepsBound(release, GONE)) return pass(`Linux ${facts.release} can load images with 52-bit addresses`);
+    const safe = keepsBound(release, GONE);
+    if (wide === undefined) return facts.redacted === true && !safe ? warn(HIDDEN, LOOK) : undefined;
+    if (!wide) return pass("The running kernel uses addresses of 48 bits or less");
+    if (safe) return pass(`Linux ${facts.release} can load images with 52-bit addresses`);
     const says = `The running kernel ${facts.release} uses 52-bit addresses (LPA2)`;
     return keepsBound(release, SEEN)
       ? fail(`${says}, so it crashes when an image is loaded, and cannot load any until it is rebooted`, REMEDY)
       : warn(`${says}, with which kernels before 7.2 may crash when an image is loaded`, REMEDY);
   },
 };
+
+const HIDDEN = "Cannot determine whether the running kernel uses 52-bit addresses (LPA2): the capture is redacted";
+const LOOK = "The host itself checks it before each load";
 
 const REMEDY = "Reboot normally, with `arm64.nolva` on the kernel command line";
 

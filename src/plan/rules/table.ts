@@ -10,6 +10,7 @@ import { FLAG_RULES } from "./flags.ts";
 import { MEMORY_RULES } from "./memory.ts";
 import { PERMISSION_RULES } from "./permission.ts";
 import { PRESERVE_RULES } from "./preserve.ts";
+import { REDACTED_RULES } from "./redacted.ts";
 import { REQUIRES_RULES } from "./requires.ts";
 import type { Rule, RuleInput } from "./rule.ts";
 import { checkSegments, SEGMENT_RULES } from "./segments.ts";
@@ -25,6 +26,7 @@ export const RULES: readonly Rule[] = [
   ...ARM64_RULES,
   ...ADDRESS_RULES,
   ...CMDLINE_RULES,
+  ...REDACTED_RULES,
   ...MEMORY_RULES,
   ...BASES_RULES,
   ...CRASH_RULES,

@@ -34,6 +34,13 @@ export function formatCmdline({ kernel, init }: Pick<Cmdline, "kernel" | "init">
   return [...kernel, ...(init === undefined ? [] : [SEPARATOR, ...init])].map(({ text }) => text).join(" ");
 }
 
+const PARAMETER = /(?:[^ \t\n\v\f\r"]|"[^"]*"?)+/g;
+
+/** A command line with each parameter replaced, those for init too; the space between them stays as it is. */
+export function replaceParameters(text: string, replace: (parameter: Parameter) => string): string {
+  return text.replace(PARAMETER, (parameter) => replace(parseParameter(parameter)));
+}
+
 /** A text split into parameters, which keep their quotes. */
 export interface SplitParameters {
   readonly parameters: readonly string[];
@@ -46,7 +53,7 @@ export interface SplitParameters {
  * except between double quotes, which may begin anywhere in a parameter and cannot be escaped. A `--` counts as one.
  */
 export function splitParameters(text: string): SplitParameters {
-  const parameters = text.match(/(?:[^ \t\n\v\f\r"]|"[^"]*"?)+/g) ?? [];
+  const parameters = text.match(PARAMETER) ?? [];
   const last = parameters.at(-1);
   const open = last !== undefined && last.split('"').length % 2 === 0;
   return open ? { parameters, unclosed: last } : { parameters };
