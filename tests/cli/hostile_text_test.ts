@@ -122,6 +122,6 @@ Deno.test("no command writes what a workflow or a terminal acts on, whatever pro
     }
     // A command line has one line.
     const written = Array.from(Deno.readDirSync(folder)).some(({ name }) => name === `plan${index}.json`);
-    assertEquals(written, !/[\n\u001b]/.test(text), JSON.stringify(text));
+    assertEquals(written, !["\n", "\u001b"].some((each) => text.includes(each)), JSON.stringify(text));
   }
 });
