@@ -6,6 +6,7 @@ import { formatSize } from "../../core/number.ts";
 import { parsePe } from "../../formats/pe.ts";
 import { findSection, parseSectionPath, type SectionPath } from "../../entry/section_path.ts";
 import { suggestFile } from "./suggest_file.ts";
+import { othersCanReplace } from "./writers.ts";
 
 /** What identifies the content of a file, as far as the file system shows it. */
 export interface FileIdentity {
@@ -58,7 +59,10 @@ export function openFile(path: string): Checked<OpenFile> {
 export function openOrThrow(path: string): Checked<OpenFile> {
   const refused = unsuitable(path, Deno.statSync(path));
   if (refused !== undefined) return { value: undefined, diagnostics: [refused] };
-  const handle = Deno.openSync(path);
+  const { value: handle, diagnostics } = othersCanReplace(path)
+    ? openWithoutWaiting(path)
+    : { value: Deno.openSync(path), diagnostics: [] };
+  if (handle === undefined) return { value: undefined, diagnostics };
   try {
     // Another file may have taken the name since: check what was opened.
     const stats = statOf({ path, handle });
@@ -69,6 +73,24 @@ export function openOrThrow(path: string): Checked<OpenFile> {
   } catch (error) {
     handle.close();
     throw error;
+  }
+}
+
+/**
+ * Opens what may be replaced meanwhile: by a FIFO, whose opening waits until somebody writes to it, forever. Deno cannot open
+ * with O_NONBLOCK, and Node's functions take longer to start than all else that reads a profile.
+ */
+function openWithoutWaiting(path: string): Checked<Deno.FsFile> {
+  // deno-lint-ignore no-process-global
+  const { closeSync, constants, openSync } = process.getBuiltinModule("node:fs");
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+  try {
+    const opened = `${DESCRIPTORS}/${descriptor}`;
+    const refused = unsuitable(path, Deno.statSync(opened));
+    if (refused !== undefined) return { value: undefined, diagnostics: [refused] };
+    return { value: Deno.openSync(opened), diagnostics: [] };
+  } finally {
+    closeSync(descriptor);
   }
 }
 

@@ -1,4 +1,3 @@
-import { dirname } from "@std/path/posix";
 import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
 import { formatSize } from "../../core/number.ts";
 import { sealedCopy } from "../../syscall/memory_file.ts";
@@ -6,6 +5,7 @@ import { errnoName, errnoText } from "../../syscall/errno.ts";
 import type { Failure, Libc } from "../../syscall/libc.ts";
 import { MEMORY_LIMIT_VARIABLE, type MemoryBudget } from "../memory_limit.ts";
 import { closeFile, descriptorOf, openCopy, type OpenFile, openProblem, ReadError } from "./open_file.ts";
+import { onlyRootWrites } from "./writers.ts";
 
 /** Puts in place of an open file a copy in memory that nothing can change: a sealed memfd. */
 export interface Sealer extends Disposable {
@@ -76,31 +76,4 @@ function notCopied(path: string, { errno, function: name }: Failure): Diagnostic
 
 function unreadable({ message }: ReadError): Diagnostic {
   return { code: "file-io", severity: "error", message };
-}
-
-const GROUP_OR_OTHERS = 0o022;
-const STICKY = 0o1000;
-
-/**
- * Whether root alone can write a file, and put another in its place: neither it nor a folder on the way belongs to another
- * user, or may be written by a group or everyone. (A list of access rights shows in the group's bits.) False if that cannot
- * be determined.
- */
-function onlyRootWrites({ path, handle }: OpenFile): boolean {
-  try {
-    const own = (stats: Deno.FileInfo): boolean => stats.uid === 0 && ((stats.mode ?? 0o777) & GROUP_OR_OTHERS) === 0;
-    // Where everyone may write to a sticky folder, nobody can replace a file of root's.
-    const keeps = (stats: Deno.FileInfo): boolean =>
-      own(stats) || stats.uid === 0 && ((stats.mode ?? 0) & STICKY) !== 0;
-    if (!own(handle.statSync())) return false;
-    const folders = new Set([...foldersOf(path), ...foldersOf(Deno.realPathSync(path))]);
-    return [...folders].every((folder) => keeps(Deno.statSync(folder)));
-  } catch {
-    return false;
-  }
-}
-
-function foldersOf(path: string): readonly string[] {
-  const folder = dirname(path);
-  return folder === path ? [] : [folder, ...foldersOf(folder)];
 }
