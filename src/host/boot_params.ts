@@ -28,10 +28,10 @@ export function bootParamsFacts(from: Captured, report: Report): BootParamsFacts
 }
 
 function setupData(from: Captured, report: Report): readonly SetupData[] {
-  const contents = from.all("setupData");
+  const contents = new Map(from.all("setupData").map(({ index, bytes }) => [index, bytes]));
   return from.all("setupDataType").flatMap((found) => {
     const type = valueOf(found, report, TYPE);
-    const data = contents.find((content) => content.index === found.index)?.bytes;
+    const data = contents.get(found.index);
     if (type === undefined) return [];
     return [{ type: Number(type), ...(data === undefined ? {} : { data }) }];
   });

@@ -1,4 +1,5 @@
 import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
+import { formatSize } from "../core/number.ts";
 import { nearest } from "../core/nearest.ts";
 import {
   anyText,
@@ -17,7 +18,7 @@ import { type CapturedImages, IMAGES } from "./captured_image.ts";
 import { locatePath, parseJson } from "./json_position.ts";
 import type { HostReader, SourceResult } from "./reader.ts";
 import { expandPath, isSourcePath, type SourcePath } from "./source_path.ts";
-import { type Source, SOURCES } from "./sources.ts";
+import { FILES_LIMIT, type Source, sourceLimit, type SourceName, SOURCES } from "./sources.ts";
 import { compareNames, jsonText } from "../core/text.ts";
 
 /** One captured source: its text; its bytes, if it is binary or no UTF-8; or the name of the error that reading gave. */
@@ -179,12 +180,13 @@ const CAPTURE = record<Capture>({
 export function parseCapture(json: string, file: string): Checked<Capture> {
   const parsed = parseJson(json, file);
   if (parsed.diagnostics.length > 0) return { value: undefined, diagnostics: parsed.diagnostics };
-  const format = foreignFormat(parsed.value);
-  if (format !== undefined) {
-    return { value: undefined, diagnostics: [{ ...format, position: locatePath(json, file, ["format"]) }] };
+  const foreign = foreignFormat(parsed.value) ?? tooMany(parsed.value);
+  if (foreign !== undefined) {
+    return { value: undefined, diagnostics: [{ ...foreign, position: locatePath(json, file, foreign.path ?? []) }] };
   }
   const diagnostics: Diagnostic[] = [];
   const capture = CAPTURE.decode(parsed.value, [], (diagnostic) => diagnostics.push(diagnostic));
+  if (capture !== undefined) diagnostics.push(...tooLarge(capture));
   const unknown = Object.keys(capture?.files ?? {}).filter((path) => !isSourcePath(path));
   diagnostics.push(...unknown.slice(0, MOST_SHOWN + 1).map(unknownSource));
   const total = diagnostics.length + Math.max(0, unknown.length - MOST_SHOWN - 1);
@@ -226,6 +228,44 @@ function foreignFormat(value: unknown): Diagnostic | undefined {
       ? "Another version of warmboot wrote it; take the capture again with this one's `warmboot facts`"
       : "Give the file that `warmboot facts` wrote",
   };
+}
+
+/** That a capture has so many files that looking at each would take too long. */
+function tooMany(value: unknown): Diagnostic | undefined {
+  const count = isMap(value) && isMap(value.files) ? Object.keys(value.files).length : 0;
+  if (count <= FILES_LIMIT) return undefined;
+  return {
+    ...TOO_LARGE,
+    message: `The capture has ${count} files, more than any host`,
+    path: ["files"],
+    expected: `at most ${FILES_LIMIT}`,
+  };
+}
+
+const TOO_LARGE = {
+  code: "too-large",
+  severity: "error",
+  hint: "Capture the host again with `warmboot facts`",
+} as const;
+
+/** What is larger than the kernel writes. */
+function tooLarge({ format, files }: Capture): readonly Diagnostic[] {
+  const reader = captureReader({ format, files });
+  const release = releaseOf(reader);
+  return (Object.keys(SOURCES) as SourceName[]).flatMap((name) => {
+    const limit = sourceLimit(name);
+    return SOURCES[name].paths.flatMap((pattern) => expandPath(pattern, release, reader.list)).flatMap(({ path }) => {
+      const file = files[path];
+      const size = typeof file === "string"
+        ? file.length
+        : file !== undefined && "base64" in file
+        ? file.base64.length / 4 * 3
+        : 0;
+      if (size <= limit) return [];
+      const message = `${path} has ${formatSize(size)}, more than the kernel writes there`;
+      return [{ ...TOO_LARGE, message, path: ["files", path], expected: `at most ${formatSize(limit)}` }];
+    });
+  });
 }
 
 function unknownSource(path: string): Diagnostic {

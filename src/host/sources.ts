@@ -313,6 +313,31 @@ export type SourceName = keyof typeof ROWS;
  */
 export const SOURCES: { readonly [Name in SourceName]: Source } = ROWS;
 
+/** /proc/iomem of large servers has some hundred KiB, a kernel's options some 300 KiB, a device tree at most 2 MiB. */
+const LARGE = 2 << 20;
+
+/** Other files of sysfs have at most a page, /proc/cmdline 2 KiB and the 32 KiB of a bootconfig. */
+const SMALL = 64 << 10;
+
+const LIMITS: { readonly [Name in SourceName]?: number } = {
+  iomem: LARGE,
+  cpuinfo: LARGE,
+  imaPolicy: LARGE,
+  setupData: LARGE,
+  deviceTree: LARGE,
+  kernelConfig: LARGE,
+  // The headers of an ELF file with all the mappings that it can have.
+  kcore: 64 + 56 * 65_535,
+};
+
+/** What is longer than this, bytes, is not what the kernel wrote; a capture that has it is refused. */
+export function sourceLimit(name: SourceName): number {
+  return LIMITS[name] ?? SMALL;
+}
+
+/** How many files a capture may have: a host of 8192 CPUs has 17,000. */
+export const FILES_LIMIT = 50_000;
+
 function text(redaction: Redaction, paths: string | readonly string[], doc: string, keep?: KeptPart): Source {
   return {
     paths: typeof paths === "string" ? [paths] : paths,

@@ -229,3 +229,22 @@ Deno.test({
     assertEquals(diagnostics[20]?.severity, "warning");
   },
 });
+
+pure("a capture with more than a kernel writes is refused, by source and by number", () => {
+  const text = (files: { readonly [path: string]: unknown }) => JSON.stringify({ format: "warmboot.facts/1", files });
+  const refusals = (files: { readonly [path: string]: unknown }) =>
+    parseCapture(text(files), "facts.json").diagnostics.filter(({ code }) => code === "too-large")
+      .map(({ message, severity }) => `${severity}: ${message}`);
+  assertEquals(refusals({ "/proc/cmdline": "a".repeat(64 << 10), "/proc/iomem": "a".repeat(2 << 20) }), []);
+  assertEquals(refusals({ "/proc/cmdline": "a".repeat((64 << 10) + 1) }), [
+    "error: /proc/cmdline has 64 KiB, more than the kernel writes there",
+  ]);
+  assertEquals(refusals({ "/proc/iomem": "a\n".repeat(3 << 20) }), [
+    "error: /proc/iomem has 6 MiB, more than the kernel writes there",
+  ]);
+  assertEquals(refusals({ "/sys/kernel/boot_params/data": { base64: "AAAA".repeat(1 << 20) } }), [
+    "error: /sys/kernel/boot_params/data has 3 MiB, more than the kernel writes there",
+  ]);
+  const many = Object.fromEntries(Array.from({ length: 50_001 }, (_, index) => [`/x/${index}`, ""]));
+  assertEquals(refusals(many), ["error: The capture has 50001 files, more than any host"]);
+});

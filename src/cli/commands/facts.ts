@@ -22,7 +22,7 @@ export const facts: Command = {
   examples: [
     { line: "warmboot facts > host.json", doc: "Capture" },
     { line: "warmboot facts --images web.yaml > host.json", doc: "The same, with the kernel and initrd of a profile" },
-    { line: "warmboot facts --redact --images web.yaml > hosts/web1.json", doc: "The same, for a repository" },
+    { line: "warmboot facts --redact > web1.json", doc: "For a repository" },
     { line: "warmboot plan web.yaml --facts host.json", doc: "Plan elsewhere" },
   ],
   exits: {
