@@ -163,6 +163,8 @@ function extendingDropIn({ source }: Layer): Diagnostic {
 export function pathBeside(path: string, file: string): string {
   const folder = dirname(file);
   if (isAbsolute(path) || folder === ".") return path;
-  const relative = path.replace(/^(?:\.\/+)+(?=.)/, "");
+  const parts = path.split("/");
+  const first = parts.findIndex((part) => part !== "." && part !== "");
+  const relative = first < 1 ? path : parts.slice(first).join("/");
   return folder.endsWith("/") ? `${folder}${relative}` : `${folder}/${relative}`;
 }

@@ -293,7 +293,11 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
     [["--bls", at("esp/loader/entries/gone.conf")], EXIT.noinput.code, "/gone does not exist"],
     [["--bls", at("there.yaml")], EXIT.data.code, "names no kernel"],
     [["--newest", "--root", at("esp")], EXIT.noinput.code, "There is no kernel"],
-    [["--root", at("esp"), "--facts", FACTS], EXIT.noinput.code, "No file was found for the running kernel 6.1.0-41-amd64"],
+    [
+      ["--root", at("esp"), "--facts", FACTS],
+      EXIT.noinput.code,
+      "No file was found for the running kernel 6.1.0-41-amd64",
+    ],
     [["--newest", "--running"], EXIT.usage.code, "are mutually exclusive"],
     [["--newest", "--extract", at("out")], EXIT.usage.code, "has no effect with --newest"],
   ];
