@@ -62,7 +62,7 @@ export const init: Command = {
     },
     { line: "warmboot init --bls /boot/loader/entries/debian.conf", doc: "What a boot loader entry boots" },
     {
-      line: "warmboot init --from-kexec 'kexec -l /boot/vmlinuz --initrd=/boot/initrd.img --reuse-cmdline'",
+      line: "warmboot init --from-kexec 'kexec -l /boot/vmlinuz --reuse-cmdline'",
       doc: "What a command of kexec-tools loads",
     },
     { line: "warmboot init --uki /efi/EFI/Linux/debian.efi", doc: "A unified kernel image, taken whole" },
