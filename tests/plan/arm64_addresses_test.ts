@@ -24,6 +24,8 @@ const CASES: readonly (readonly [string, Partial<HostFacts>, Check["status"] | u
   ["7.2", { ...WIDE, release: "7.2.13+deb14-arm64" }, "pass", "can load images with 52-bit addresses"],
   ["other pages, and four levels", { ...WIDE, pageSize: 16384n, release: "6.12.1" }, undefined, ""],
   ["/proc/kcore is not there", { kernelMap: [], release: "6.12.1" }, undefined, ""],
+  ["a redacted capture", { kernelMap: [], redacted: true, release: "6.12.1" }, "warn", "the capture is redacted"],
+  ["a redacted capture of 7.2", { kernelMap: [], redacted: true, release: "7.2.1" }, undefined, ""],
 ];
 
 for (const [name, changes, status, says] of CASES) {
