@@ -131,6 +131,15 @@ pure("what was said to the running kernel alone is gone, and so are the reservat
   ]);
 });
 
+pure("a reservation of the old initrd goes if firmware rounded it to any size of page, and stays otherwise", () => {
+  const [start, end] = [0x4800_0000, 0x4800_1234];
+  const old = tree([node("chosen", { "linux,initrd-start": cells(start), "linux,initrd-end": cells(end) })]);
+  const left = (size: bigint) =>
+    built({ tree: { ...old, reservations: [{ address: BigInt(start), size }] }, cmdline: "" }).next.reservations.length;
+  const sizes = [0x1234n, 0x2000n, 0x4000n, 0x1_0000n, 0x1233n, 0x3000n, 0x8000n, 0x2_0000n];
+  assertEquals(sizes.map(left), [0, 0, 0, 0, 1, 1, 1, 1]);
+});
+
 pure("a tree without /chosen gets one", () => {
   const { next } = built({ tree: tree([node("cpus", {})]), cmdline: "x" });
   assertEquals(next.root.children.map(({ name }) => name), ["cpus", "chosen"]);

@@ -47,6 +47,7 @@ const REFUSED: readonly (readonly [string | readonly string[], number, string])[
   [["check", huge], EXIT.data.code, "huge is larger than 1 MiB"],
   [["plan", web, "--facts", huge], EXIT.data.code, "larger than 64 MiB"],
   [["load", huge, "--dry-run"], EXIT.data.code, "larger than 64 MiB"],
+  ["warmboot check none.yaml 2> /dev/full", EXIT.noinput.code, ""],
   ["warmboot schema > /dev/full", EXIT.io.code, "Cannot write to standard output"],
   [["check", FACTS], EXIT.data.code, "This is a capture of a host, not a profile"],
   [["plan", FACTS], EXIT.data.code, "warmboot plan PROFILE --facts FILE"],

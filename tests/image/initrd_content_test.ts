@@ -98,6 +98,12 @@ Deno.test("what GNU cpio packs is whole in every compression, and the same is fo
   }
 });
 
+Deno.test("LZ4 that up to three zeros follow is still open; a fourth makes them its end mark", async () => {
+  const open = [];
+  for (let zeros = 0; zeros <= 5; zeros++) open.push((await whole(joined(PACKED.lz4, new Uint8Array(zeros)))).isOpen);
+  assertEquals(open, [true, true, true, true, false, false]);
+});
+
 Deno.test("a plain archive that is cut anywhere but between entries is damaged, though the kernel says nothing", async () => {
   const entries = entriesOf(NEWC);
   const last = entries.at(-1)?.end ?? 0;

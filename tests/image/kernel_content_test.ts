@@ -58,6 +58,35 @@ Deno.test("the digest is the one that osslsigncode states of the same file", () 
   ]);
 });
 
+Deno.test("sections are signed in the order of their bytes, whatever the order of their table", async () => {
+  const image = SIGNED.slice();
+  const view = new DataView(image.buffer);
+  const { offset } = certificateOf(SIGNED);
+  const start = view.getUint32(0x3c, true);
+  const table = start + 24 + view.getUint16(start + 20, true);
+  image.set(SIGNED.subarray(table + 40, table + 80), table);
+  image.set(SIGNED.subarray(table, table + 40), table + 40);
+  // The bytes of this file in their order, without the checksum and the entry of the certificates.
+  const [checksum, entry] = [start + 24 + 64, start + 24 + 112 + 32];
+  const covered = joined(
+    image.subarray(0, checksum),
+    image.subarray(checksum + 4, entry),
+    image.subarray(entry + 8, offset),
+  );
+  const states = (bytes: Uint8Array): readonly SignedDigest[] => {
+    const pe = parsePe(memorySource(bytes));
+    const found = pe?.kind === "pe-file" ? signaturesOf(memorySource(bytes), pe) : undefined;
+    return found?.kind === "signed" ? found.digests : [];
+  };
+  const before = states(SIGNED)[0]?.digest ?? new Uint8Array(32);
+  const at = SIGNED.findIndex((_, index) =>
+    index >= offset && before.every((byte, place) => SIGNED[index + place] === byte)
+  );
+  image.set(new Uint8Array(await crypto.subtle.digest("SHA-256", covered.slice())), at);
+  assertNotEquals(states(image), states(SIGNED));
+  assertEquals(await read(image), { kind: "signed", algorithm: "SHA-256" });
+});
+
 Deno.test("every byte that is signed is noticed; the checksum in the header is not signed", async () => {
   const checksum = 0x40 + 24 + 64;
   for (let at = 0; at < certificateOf(SIGNED).offset; at++) {

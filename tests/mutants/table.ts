@@ -157,6 +157,25 @@ export const MUTANTS: readonly Mutant[] = [
     "exit = HEALTH_EXITS[kind];",
     "cli/cli_test.ts",
   ),
+  row("host/security.ts", "facts.loadPin ?? facts", "facts.loadPin || facts", "plan/rules_test.ts"),
+  row("plan/rules/memory.ts", "input.crash ? files : placed + files", "placed + files", "plan/rules_test.ts"),
+  row("plan/initrd_placement.ts", "left -= more;", "", "plan/predecompress_test.ts"),
+  row(
+    "arch/arm64/next_device_tree.ts",
+    "[4096n, 16384n, 65536n]",
+    "[4096n, 16384n]",
+    "arch/arm64_device_tree_test.ts",
+  ),
+  row("state/unpacked_cache.ts", "const STALE = 3_600_000", "const STALE = 3_600", "state/unpacked_cache_test.ts"),
+  row("cli/ports.ts", "heard(() => say(text, severity))", "say(text, severity)", "cli/inputs_test.ts"),
   // What is read.
   row("profile/glob.ts", ' || body.startsWith("^")', "", "plan/requires_test.ts"),
+  row("profile/cmdline/resolve.ts", '  "hugetlb_cma",\n', "", "profile/cmdline/resolve_test.ts"),
+  row("image/initrd_content.ts", "at >= end - 3", "at >= end", "image/initrd_content_test.ts"),
+  row(
+    "formats/authenticode.ts",
+    "rawSections.toSorted((a, b) => a.offset - b.offset)",
+    "rawSections",
+    "image/kernel_content_test.ts",
+  ),
 ];

@@ -4,7 +4,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import type { HostFacts } from "../../src/host/facts.ts";
 import type { BzImage } from "../../src/image/image.ts";
 import { countBases, kernelRange, physicalBase } from "../../src/plan/bases.ts";
-import { estimatedGain } from "../../src/plan/initrd_placement.ts";
+import { estimatedGain, initrdPlacements } from "../../src/plan/initrd_placement.ts";
 import { partKey, type PlanInput } from "../../src/plan/input.ts";
 import {
   type Plan,
@@ -331,6 +331,22 @@ Deno.test({
       assertEquals(segment?.bufsz, kind === "unpacked" ? size : initrdFile().size);
       assertStringIncludes(reasonsOf(plan, "initrd-form").at(-1)?.message ?? "", says);
     }
+  },
+});
+
+Deno.test({
+  name: "initrds of which each would fit unpacked, and not both, are not both unpacked",
+  permissions: "none",
+  fn() {
+    const size = 600 << 20;
+    const content = wholeInitrd({ size, packed: [{ packing: "xz", size }] });
+    const initrd = ["/boot/one", "/boot/two"].map((path) => ({ ...initrdFile({ path }), content }));
+    const unpacked = (memTotal: bigint, files: readonly InitrdFile[]) =>
+      initrdPlacements(inputOf({ facts: { memTotal }, files: { initrd: files } }), 64n << 20n)
+        .map((each) => each.unpacked);
+    for (const each of initrd) assertEquals(unpacked(2n << 30n, [each]), [true]);
+    assertEquals(unpacked(2n << 30n, initrd), [true, false]);
+    assertEquals(unpacked(4n << 30n, initrd), [true, true]);
   },
 });
 

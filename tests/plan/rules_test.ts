@@ -11,6 +11,7 @@ import { REQUIRES_RULES } from "../../src/plan/rules/requires.ts";
 import { exitOfChecks, RULES } from "../../src/plan/rules/table.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { crashHost } from "../support/crash_host.ts";
+import { demandsDisk } from "../../src/host/security.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { bzImage, images, initrdFile, kernelFile, PART_DIGESTS, profileOf, wholeInitrd } from "../support/profiles.ts";
 import type { InitrdContent, WholeInitrd } from "../../src/host/image_content.ts";
@@ -586,6 +587,14 @@ const CASES: readonly Case[] = [
     says: "only 20 MiB is available",
   },
   {
+    rule: "memory-available",
+    name: "free memory for the files of a crash image, whose pages lie in the reservation",
+    profile: { crash: true },
+    facts: { memAvailable: 64n << 20n, kexec: { ...kexec, crashSize: 512n << 20n } },
+    status: "pass",
+    says: "Loading takes about 42 MiB, and more is available",
+  },
+  {
     rule: "crash-reservation",
     name: "a crash profile without a reservation",
     profile: { crash: true },
@@ -954,5 +963,18 @@ Deno.test({
     assertEquals(exitOfChecks(checksOf({ facts: { capEff: 0n } })), "permission");
     const both = { facts: { capEff: 0n }, images: { kernel: kernelFile({ info: notKernel }) } };
     assertEquals(exitOfChecks(checksOf(both)), "unavailable");
+  },
+});
+
+Deno.test({
+  name: "LoadPin that is there but not enforced demands no file on a disk; where that is unknown, it may be",
+  permissions: "none",
+  fn() {
+    const demanded = (facts: Partial<HostFacts>) =>
+      demandsDisk(hostFacts({ lsm: ["capability", "loadpin"], ...facts }));
+    assertEquals(demanded({ loadPin: false }), undefined);
+    assertEquals(demanded({ loadPin: true }), "LoadPin");
+    assertEquals(demanded({}), "LoadPin");
+    assertEquals(demanded({ loadPin: false, appraises: true }), "IMA appraisal");
   },
 });

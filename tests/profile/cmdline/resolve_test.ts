@@ -39,7 +39,8 @@ Deno.test({
   name: "a crash kernel inherits no parameter that reserves or limits memory, unless it is stated again",
   permissions: "none",
   fn() {
-    const running = "ro hugepages=64 hugepagesz=1G default-hugepagesz=1G memmap=1M$2M mem=4G cma=64M member=1";
+    const running =
+      "ro hugepages=64 hugepagesz=1G default-hugepagesz=1G hugetlb-cma=2G memmap=1M$2M mem=4G cma=64M member=1";
     assertEquals(resolved({}, running), running);
     assertEquals(resolved({}, running, true), "ro member=1");
     assertEquals(resolved({ append: ["cma=0"] }, running, true), "ro member=1 cma=0");
