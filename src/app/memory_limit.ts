@@ -2,6 +2,7 @@ import type { Checked } from "../core/diagnostic.ts";
 import { parseNumber } from "../core/number.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { spareMemory } from "../host/memory.ts";
+import { environmentVariable } from "./environment_variable.ts";
 
 /** The variable of the environment that sets the limit, as `512MiB`. */
 export const MEMORY_LIMIT_VARIABLE = "WARMBOOT_MEMORY_LIMIT";
@@ -10,7 +11,10 @@ export const MEMORY_LIMIT_VARIABLE = "WARMBOOT_MEMORY_LIMIT";
  * How much memory may be taken by what files unpack to and by sealed copies of files, together, bytes: what the environment
  * sets, else what is available on the host, and at most half of its memory.
  */
-export function memoryLimit(facts: HostFacts, text: string | undefined = fromEnvironment()): Checked<number> {
+export function memoryLimit(
+  facts: HostFacts,
+  text: string | undefined = environmentVariable(MEMORY_LIMIT_VARIABLE),
+): Checked<number> {
   if (text === undefined || text === "") return { value: Number(spareMemory(facts)), diagnostics: [] };
   const set = parseNumber(text);
   if (set !== undefined) return { value: Number(set), diagnostics: [] };
@@ -24,12 +28,6 @@ export function memoryLimit(facts: HostFacts, text: string | undefined = fromEnv
       found: JSON.stringify(text),
     }],
   };
-}
-
-/** Undefined where it may not be read: a sandbox is not asked for another permission. */
-function fromEnvironment(): string | undefined {
-  const asked = { name: "env", variable: MEMORY_LIMIT_VARIABLE } as const;
-  return Deno.permissions.querySync(asked).state === "granted" ? Deno.env.get(asked.variable) : undefined;
 }
 
 /** What is left of a limit, while memory is taken. */

@@ -1,6 +1,7 @@
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { parseNumber } from "../core/number.ts";
 import { READ_LIMITS, type ReadLimits } from "../image/initrd_content.ts";
+import { environmentVariable } from "./environment_variable.ts";
 
 /** A limit that the environment may set. */
 interface LimitVariable {
@@ -57,10 +58,4 @@ export function readLimits(
     }
   }
   return { limits, diagnostics };
-}
-
-/** One that the runtime may not read counts as unset: it is not asked for. */
-function environmentVariable(name: string): string | undefined {
-  const { state } = Deno.permissions.querySync({ name: "env", variable: name });
-  return state === "granted" ? Deno.env.get(name) : undefined;
 }

@@ -1,3 +1,4 @@
+import { environmentVariable } from "../app/environment_variable.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
 
 /** How bad it is; what has no severity is about what happened. */
@@ -15,9 +16,7 @@ export function withLevel(text: string, severity: Severity | undefined): string 
 
 /** Whether standard error is the journal's: JOURNAL_STREAM names the device and inode of that stream (systemd.exec(5)). */
 export function isJournal(): boolean {
-  const asked = { name: "env", variable: "JOURNAL_STREAM" } as const;
-  if (Deno.permissions.querySync(asked).state !== "granted") return false;
-  const stream = Deno.env.get(asked.variable);
+  const stream = environmentVariable("JOURNAL_STREAM");
   if (stream === undefined) return false;
   try {
     const { dev, ino } = Deno.statSync("/dev/stderr");

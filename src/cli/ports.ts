@@ -1,3 +1,4 @@
+import { environmentVariable } from "../app/environment_variable.ts";
 import { COLOURED, type Layout, PLAIN } from "../render/style.ts";
 import type { OutcomeMessage } from "../render/outcome.ts";
 import { isJournal, type Severity, withLevel } from "./journal.ts";
@@ -37,7 +38,11 @@ export function systemPorts(colour: ColourChoice = "auto"): Ports {
 
 function sink(stream: typeof Deno.stdout, colour: ColourChoice): Sink {
   const isTerminal = stream.isTerminal();
-  const coloured = usesColours(colour, { isTerminal, noColor: Deno.noColor, term: isTerminal ? term() : undefined });
+  const coloured = usesColours(colour, {
+    isTerminal,
+    noColor: Deno.noColor,
+    term: isTerminal ? environmentVariable("TERM") : undefined,
+  });
   return {
     layout: { style: coloured ? COLOURED : PLAIN, width: isTerminal ? columns() : 80 },
     isTerminal,
@@ -71,12 +76,6 @@ export function usesColours(
 ): boolean {
   if (choice !== "auto") return choice === "always";
   return stream.isTerminal && !stream.noColor && stream.term !== "dumb";
-}
-
-/** The kind of terminal, where it may be read without asking. */
-function term(): string | undefined {
-  const asked = { name: "env", variable: "TERM" } as const;
-  return Deno.permissions.querySync(asked).state === "granted" ? Deno.env.get(asked.variable) : undefined;
 }
 
 function columns(): number {
