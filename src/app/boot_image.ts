@@ -19,8 +19,8 @@ import { resolveCmdline } from "../profile/cmdline/resolve.ts";
 import { resolvePaths } from "../profile/path_variables.ts";
 import type { FileRef, KernelRef, Profile } from "../profile/profile.ts";
 import { sectionPaths } from "../entry/section_path.ts";
-import { closeFile, hashWithParts } from "./files/open_file.ts";
-import { type CapturedFiles, findFile, type ImageFile } from "./image_file.ts";
+import { hashWithParts } from "./files/open_file.ts";
+import { type CapturedFiles, capturedImage, type ImageFile, viewFile } from "./image_file.ts";
 import { absolutePath } from "./named_files.ts";
 
 /**
@@ -46,7 +46,7 @@ async function composedProfile(
   facts: HostFacts,
   captured: CapturedFiles | undefined,
 ): Promise<Checked<Profile>> {
-  using opened = await openImage(kernel.path, captured);
+  using opened = viewFile(kernel.path, captured);
   // A file that is missing is reported where all files are opened.
   if (opened === undefined) return { value: profile, diagnostics: [] };
   const { file } = opened;
@@ -75,7 +75,7 @@ async function composedProfile(
   using addons = new DisposableStack();
   const found: ImageWithSections[] = [];
   for (const path of companionsOf(kernel.path, captured).addons) {
-    const addon = await openImage(path, captured);
+    const addon = viewFile(path, captured);
     const sections = addon === undefined ? undefined : sectionsOf(addons.use(addon).file.source);
     if (addon !== undefined && sections !== undefined) found.push({ path, source: addon.file.source, sections });
   }
@@ -141,9 +141,7 @@ function thinParts(image: ImageWithSections): Parts | undefined {
 
 /** The files that the stub would add: those that are there, or that were captured with the image. */
 export function companionsOf(image: string, captured: CapturedFiles | undefined): Companions {
-  const known = captured?.images !== undefined && Object.hasOwn(captured.images, image)
-    ? captured.images[image]
-    : undefined;
+  const known = capturedImage(image, captured);
   if (known !== undefined) return known.companions ?? { addons: [], extras: [] };
   const all = surroundingsOf(image).folders.map((folder) => companionsIn(folder, namesIn(folder)));
   return { addons: all.flatMap(({ addons }) => addons), extras: all.flatMap(({ extras }) => extras) };
@@ -166,21 +164,6 @@ function namesIn(folder: string): readonly string[] {
   } catch {
     return [];
   }
-}
-
-/** An image while it is looked at. Undefined: it cannot be opened. */
-async function openImage(
-  path: string,
-  captured: CapturedFiles | undefined,
-): Promise<(Disposable & { readonly file: ImageFile }) | undefined> {
-  const { file } = await findFile(path, captured);
-  if (file === undefined) return undefined;
-  return {
-    file,
-    [Symbol.dispose]: () => {
-      if (file.open !== undefined) closeFile(file.open);
-    },
-  };
 }
 
 /** The digests of an image's sections, where the image is pinned: the pin of the whole holds for each of its parts. */

@@ -1,6 +1,7 @@
 import type { ByteSource } from "../core/bytes.ts";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { type CapturedImage, type CapturedImages, partDigest, replayedSource } from "../host/captured_image.ts";
+import { lookUp } from "../core/shape.ts";
 import { parseSectionPath } from "../entry/section_path.ts";
 import { findBanner } from "../image/banner.ts";
 import { closeFile, hashFile, hashPart, imageOf, type OpenFile, openFile } from "./files/open_file.ts";
@@ -51,15 +52,8 @@ export async function findFile(
   captured: CapturedFiles | undefined,
   seal?: (file: OpenFile) => Checked<OpenFile> | undefined,
 ): Promise<FoundFile> {
-  const image = captured?.images !== undefined && Object.hasOwn(captured.images, path)
-    ? captured.images[path]
-    : undefined;
-  if (image !== undefined) {
-    const section = parseSectionPath(path);
-    const isSection = section !== undefined && Object.hasOwn(captured?.images ?? {}, section.image);
-    const file = capturedFile(path, image, isSection ? section.image : undefined);
-    return { file, diagnostics: await differs(path, image) };
-  }
+  const file = capturedFile(path, captured);
+  if (file?.captured !== undefined) return { file, diagnostics: await differs(path, file.captured) };
   const opened = openFile(path);
   const { value, diagnostics } = (opened.value === undefined ? undefined : seal?.(opened.value)) ?? opened;
   if (value !== undefined) {
@@ -68,6 +62,25 @@ export async function findFile(
   }
   if (captured === undefined) return { diagnostics };
   return { diagnostics: diagnostics.map((diagnostic) => howToCapture(diagnostic, path, captured)) };
+}
+
+/**
+ * The same file, to look at until this is disposed: no copy is made of it, and the captured one is not compared with the one
+ * that is here. Undefined: it cannot be opened.
+ */
+export function viewFile(
+  path: string,
+  captured: CapturedFiles | undefined,
+): (Disposable & { readonly file: ImageFile }) | undefined {
+  const kept = capturedFile(path, captured);
+  if (kept !== undefined) return { file: kept, [Symbol.dispose]() {} };
+  const { value: open } = openFile(path);
+  return open === undefined ? undefined : { file: localFile(open), [Symbol.dispose]: () => closeFile(open) };
+}
+
+/** What was captured of a file; undefined where the capture has no images, or not this one. */
+export function capturedImage(path: string, captured: CapturedFiles | undefined): CapturedImage | undefined {
+  return lookUp(captured?.images ?? {}, path);
 }
 
 /** The captured files of another host; `images` is undefined where the capture was taken without any. */
@@ -102,11 +115,15 @@ function localFile(open: OpenFile): ImageFile {
   };
 }
 
-function capturedFile(path: string, image: CapturedImage, sectionOf: string | undefined): ImageFile {
+function capturedFile(path: string, captured: CapturedFiles | undefined): ImageFile | undefined {
+  const image = capturedImage(path, captured);
+  if (image === undefined) return undefined;
   const { source, isComplete } = replayedSource(image);
+  const section = parseSectionPath(path);
+  const isSection = section !== undefined && capturedImage(section.image, captured) !== undefined;
   return {
     path,
-    ...(sectionOf === undefined ? {} : { image: sectionOf }),
+    ...(isSection ? { image: section.image } : {}),
     size: image.size,
     source,
     banner: () => image.banner,

@@ -16,7 +16,7 @@ import type { Contents } from "../syscall/finalize.ts";
 import { unpackInner, withBanner } from "./inner_image.ts";
 import type { MemoryBudget } from "./memory_limit.ts";
 import type { NamedFiles } from "./named_files.ts";
-import { type CapturedFiles, captureLacks, findFile, type ImageFile, type Reading } from "./image_file.ts";
+import { type CapturedFiles, captureLacks, findFile, type ImageFile, type Reading, viewFile } from "./image_file.ts";
 import type { IdentifiedFile, Images, InitrdFile, KernelFile } from "../image/boot_files.ts";
 
 /** The files of a plan. What was hashed is what is handed to the kernel. */
@@ -47,21 +47,16 @@ async function readUki(
   captured: CapturedFiles | undefined,
   reader: ContentReader,
 ): Promise<Images["uki"]> {
-  const { file } = await findFile(path, captured);
-  if (file === undefined) return undefined;
-  try {
-    const info = identifyKernel(file.source);
-    const content = info.kind === "uki" && info.signed
-      ? await reader.kernel(file, await file.digest(), info)
-      : undefined;
-    return {
-      path,
-      ...(content === undefined ? {} : { content }),
-      notComposed: notComposedOf(path, file.source, captured),
-    };
-  } finally {
-    if (file.open !== undefined) closeFile(file.open);
-  }
+  using opened = viewFile(path, captured);
+  if (opened === undefined) return undefined;
+  const { file } = opened;
+  const info = identifyKernel(file.source);
+  const content = info.kind === "uki" && info.signed ? await reader.kernel(file, await file.digest(), info) : undefined;
+  return {
+    path,
+    ...(content === undefined ? {} : { content }),
+    notComposed: notComposedOf(path, file.source, captured),
+  };
 }
 
 /** How files are found. */

@@ -23,7 +23,7 @@ export function templateFromKexec(line: string): Checked<ProfileTemplate> {
     );
   }
   const [kernel, initrd, dtb] = paths.map((path): FileRef | undefined =>
-    path === undefined || path === null ? undefined : { path: path.startsWith("/") ? path : absolutePath(path) }
+    path === undefined || path === null ? undefined : { path: absolutePath(path) }
   );
   if (kernel === undefined) return refused("The kexec command names no kernel");
   const { reuse, cmdline, without } = command;

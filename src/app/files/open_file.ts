@@ -203,16 +203,31 @@ export async function hashPart(
   }
   const { createHash } = await import("node:crypto");
   const digest = createHash("sha256");
-  const buffer = new Uint8Array(CHUNK_SIZE);
-  for (let done = 0; done < length;) {
-    const chunk = buffer.subarray(0, Math.min(buffer.length, length - done));
-    const count = fill(file, chunk, begin + done);
-    if (count === 0) break;
-    digest.update(chunk.subarray(0, count));
-    done += count;
-    onProgress?.(done, length);
+  for (const { bytes, end } of chunksOf(file, begin, length)) {
+    digest.update(bytes);
+    onProgress?.(end, length);
   }
   return digest.digest("hex");
+}
+
+/**
+ * What is in a part of the open file, piece by piece up to its end; `start` and `end` count from where the part begins. The
+ * bytes are overwritten by the next piece.
+ */
+function* chunksOf(
+  file: OpenFile,
+  begin: number,
+  length: number,
+): Iterable<{ readonly bytes: Uint8Array; readonly start: number; readonly end: number }> {
+  const buffer = new Uint8Array(CHUNK_SIZE);
+  for (let start = 0; start < length;) {
+    const chunk = buffer.subarray(0, Math.min(buffer.length, length - start));
+    const count = fill(file, chunk, begin + start);
+    if (count === 0) return;
+    const end = start + count;
+    yield { bytes: chunk.subarray(0, count), start, end };
+    start = end;
+  }
 }
 
 /** The PE file that an open file, or what it is a copy of, is a section of; undefined for a whole file. */
@@ -233,16 +248,11 @@ export async function hashWithParts(
 ): Promise<{ readonly whole: string; readonly parts: readonly string[] }> {
   const { createHash } = await import("node:crypto");
   const hashes = [{ offset: 0, size: file.size }, ...parts].map((part) => ({ ...part, digest: createHash("sha256") }));
-  const buffer = new Uint8Array(CHUNK_SIZE);
-  for (let done = 0; done < file.size;) {
-    const chunk = buffer.subarray(0, Math.min(buffer.length, file.size - done));
-    const count = fill(file, chunk, (file.start ?? 0) + done);
-    if (count === 0) break;
+  for (const { bytes, start, end } of chunksOf(file, file.start ?? 0, file.size)) {
     for (const { offset, size, digest } of hashes) {
-      const [from, to] = [Math.max(offset, done), Math.min(offset + size, done + count)];
-      if (from < to) digest.update(chunk.subarray(from - done, to - done));
+      const [from, to] = [Math.max(offset, start), Math.min(offset + size, end)];
+      if (from < to) digest.update(bytes.subarray(from - start, to - start));
     }
-    done += count;
   }
   const [whole = "", ...rest] = hashes.map(({ digest }) => digest.digest("hex"));
   return { whole, parts: rest };
