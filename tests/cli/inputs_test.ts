@@ -37,7 +37,7 @@ Deno.truncateSync(huge, 6 * 1024 ** 3);
 
 /** Lines of a shell, and arguments that need none. */
 const REFUSED: readonly (readonly [string | readonly string[], number, string])[] = [
-  [["check", "/dev/fd/99"], EXIT.noinput.code, "/dev/fd/99 does not exist"],
+  [["check", "/dev/fd/2147483647"], EXIT.noinput.code, "/dev/fd/2147483647 does not exist"],
   ["warmboot check - < /tmp", EXIT.noinput.code, "Cannot open standard input: it is a directory"],
   ["warmboot check /dev/stdin < /tmp", EXIT.noinput.code, "Cannot open /dev/stdin: it is a directory"],
   [["check", "-", "-"], EXIT.usage.code, "- is read twice"],
