@@ -20,6 +20,10 @@ export interface KernelImage {
     /** Why its physical address is not chosen; undefined where it is. */
     readonly fixed?: string;
   };
+  /** Where the rest of its image ends at the latest, and its initrds; undefined where both may lie anywhere. */
+  readonly beside?: { readonly max: bigint; readonly initrdMax: bigint };
+  /** Whether purgatory enters it in 32-bit mode, on x86_64. */
+  readonly entry32?: boolean;
   /** Its segments and entry when it lies at this address. */
   at(address: bigint): { readonly entry: bigint; readonly segments: readonly Segment[] };
   /** What is handed over to it when it starts. */
@@ -53,8 +57,11 @@ export interface Handover {
   readonly size: bigint;
   /** A power of two. */
   readonly alignment: bigint;
-  /** Its bytes for a place of its own and of all initrds together, one after the other; physical addresses. */
-  build(at: bigint, initrd?: { readonly address: bigint; readonly size: bigint }): HandoverBytes;
+  /** Its bytes for a place of its own, of the kernel, and of all initrds together, one after the other; physical addresses. */
+  build(
+    at: bigint,
+    around: { readonly kernel: bigint; readonly initrd?: { readonly address: bigint; readonly size: bigint } },
+  ): HandoverBytes;
 }
 
 /** The bytes of a handover. */

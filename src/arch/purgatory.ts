@@ -18,6 +18,8 @@ export interface PurgatoryTask {
   readonly entry: bigint;
   /** Physical address of the handover (boot_params, or the device tree); 0 for none. */
   readonly handover: bigint;
+  /** Whether the entry is reached in 32-bit mode, on x86_64; it, the handover and the purgatory then lie below 4 GiB. */
+  readonly entry32?: boolean;
   /** In the order in which a message numbers them, from 1. At most 16 on x86_64, 24 on arm64. */
   readonly regions: readonly PurgatoryRegion[];
   /** By what it compares the regions; with `false`, it only sets the state up and jumps. */

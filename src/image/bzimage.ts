@@ -18,10 +18,14 @@ const XLF_EFI_KEXEC = 0x10;
 const XLF_5LEVEL = 0x20;
 
 /**
- * The setup header ends where the jump over it lands, at the latest where the next field of boot_params begins. The
- * 64-bit entry reads it up to init_size.
+ * The setup header ends where the jump over it lands, at the latest where the next field of boot_params begins. What is
+ * started after a place was found for it reads its own fields there: from a protocol on, up to the end of the last one.
  */
-const INIT_SIZE_END = hdr.init_size + 4;
+const HEADER_ENDS: readonly { readonly since: number; readonly end: number }[] = [
+  { since: 0x20a, end: hdr.init_size + 4 },
+  { since: 0x205, end: hdr.relocatable_kernel + 1 },
+  { since: 0x204, end: hdr.initrd_addr_max + 4 },
+];
 
 /**
  * syssize counts paragraphs of 16 bytes, rounded up: iPXE and Memtest86+ end inside the last one. Only what lacks a
@@ -63,15 +67,13 @@ export function probeBzImage(source: ByteSource, head: Fields): ImageInfo | unde
   if ((relocatable || alignment !== 0) && !isPowerOfTwo) {
     return damaged("bzImage", `its alignment 0x${alignment.toString(16)} is not a power of two`);
   }
-  if (entry64 && initSize < codeSize) {
+  if ((entry64 || initSize > 0) && initSize < codeSize) {
     return damaged("bzImage", `it asks for ${initSize} bytes of memory, less than its own ${codeSize}`);
   }
   const headerEnd = hdr.jump + 2 + head.u8(hdr.jump + 1);
-  if (entry64 && (headerEnd < INIT_SIZE_END || headerEnd > hdr.end)) {
-    return damaged(
-      "bzImage",
-      `its setup header ends at byte ${headerEnd}, not from ${INIT_SIZE_END} to ${hdr.end}`,
-    );
+  const leastEnd = HEADER_ENDS.find((row) => protocol >= row.since)?.end;
+  if (leastEnd !== undefined && (headerEnd < leastEnd || headerEnd > hdr.end)) {
+    return damaged("bzImage", `its setup header ends at byte ${headerEnd}, not from ${leastEnd} to ${hdr.end}`);
   }
 
   const versionString = versionOf(source, head, setupSize);
@@ -85,6 +87,7 @@ export function probeBzImage(source: ByteSource, head: Fields): ImageInfo | unde
     relocatable,
     alignment: isPowerOfTwo ? alignment : 1,
     prefAddress: since(0x20a, head.u64(hdr.pref_address), loadedHigh ? 0x100000n : 0x10000n),
+    code32Start: head.u32(hdr.code32_start),
     initSize,
     initrdAddrMax: since(0x203, head.u32(hdr.initrd_addr_max), 0x37ff_ffff),
     cmdlineSize: since(0x206, head.u32(hdr.cmdline_size), 255),
@@ -98,6 +101,14 @@ export function probeBzImage(source: ByteSource, head: Fields): ImageInfo | unde
     header: head.bytes(hdr.setup_sects, Math.min(headerEnd, hdr.end) - hdr.setup_sects).slice(),
     signed: certificate !== undefined,
   };
+}
+
+/** How much memory a kernel before protocol 2.10 gets for each byte of its packed code, as GRUB has it. */
+const UNPACKED_SHARE = 3;
+
+/** Memory that the image in a file of this size needs from its load address, bytes. */
+export function bzImageMemory({ initSize, setupSects }: BzImage, size: number): number {
+  return initSize > 0 ? initSize : (size - (setupSects + 1) * 512) * UNPACKED_SHARE;
 }
 
 /** kernel_version points, less 0x200, into the setup code: a NUL-terminated string. Zero: there is none. */

@@ -1,7 +1,7 @@
 import { formatAddress } from "../core/number.ts";
-import { describeImage, machineOf, protocolName } from "./describe.ts";
+import { describeImage, machineOf, protocolName, runsOn } from "./describe.ts";
 import type { Arm64Image, BzImage, ElfImage, ImageInfo } from "./image.ts";
-import { remedyOf } from "./remedy.ts";
+import { remedyOf, USE_KEXEC_LOAD } from "./remedy.ts";
 
 /** Why a call would refuse an image, and what to do about it. */
 export interface Incompatibility {
@@ -15,7 +15,7 @@ export type LoadCall = "kexec_file_load" | "kexec_load";
 /** One condition of a kernel's loader. */
 interface Rule<Image> {
   readonly holds: (image: Image) => boolean;
-  /** Completes "it cannot be loaded: ...". */
+  /** Completes "it cannot be loaded by kexec_load: ...". */
   readonly message: (image: Image) => string;
 }
 
@@ -30,6 +30,21 @@ const BZIMAGE_RULES: readonly Rule<BzImage>[] = [
   {
     holds: (image) => image.above4G,
     message: () => "it cannot be loaded above 4 GiB (XLF_CAN_BE_LOADED_ABOVE_4G)",
+  },
+];
+
+/** What can be laid out for its 64-bit entry or its 32-bit one: Documentation/arch/x86/boot.rst, Linux 7.3. */
+const SEGMENT_RULES: readonly Rule<BzImage>[] = [
+  {
+    // Before, the size of the code is not known.
+    holds: (image) => image.protocol >= 0x204,
+    message: (image) => `its boot protocol is ${protocolName(image.protocol)}, and 2.04 is required`,
+  },
+  { holds: (image) => image.loadedHigh, message: () => "it is a zImage, which runs below 1 MiB" },
+  {
+    holds: (image) => image.entry64 || image.code32Start !== 0,
+    message: () =>
+      "it starts in 16-bit mode only: it names neither a 64-bit entry nor a 32-bit one (code32_start is 0)",
   },
 ];
 
@@ -77,9 +92,10 @@ const LOADERS: {
 
 /**
  * Why an image cannot be loaded by a call on a machine (as `uname -m`); undefined if its header gives no reason. What
- * kexec_load(2) is given is what the kernel's own loader would take, and an ELF kernel besides. What depends on the
- * host's state is not looked at: signatures, 5-level paging without XLF_5LEVEL, 32-bit EFI. Nor is the machine that the
- * image is for, where it names another.
+ * kexec_load(2) is given is what the kernel's own loader would take, an ELF kernel, and a bzImage that lies below 4 GiB or
+ * is entered in 32-bit mode. What depends on the host's state is not looked at: signatures, 5-level paging without
+ * XLF_5LEVEL, 32-bit EFI, whether the processor can leave 64-bit mode. Nor is the machine that the image is for, where it
+ * names another that cannot run here.
  */
 export function incompatibility(call: LoadCall, info: ImageInfo, machine: string): Incompatibility | undefined {
   if (info.kind === "not-kernel") {
@@ -94,13 +110,13 @@ export function incompatibility(call: LoadCall, info: ImageInfo, machine: string
     };
   }
   // One fault, one message: an image for another machine is the subject of the rule `architecture`.
-  const meant = machineOf(info);
-  if (meant !== undefined && meant !== machine) return undefined;
-  const hint = remedyOf(info, machine);
+  if (!runsOn(info, machine)) return undefined;
+  const bySegments = call === "kexec_file_load" && incompatibility("kexec_load", info, machine) === undefined;
+  const hint = bySegments ? USE_KEXEC_LOAD : remedyOf(info, machine);
   if (loader.kinds.includes(info.kind)) {
-    const why = unmet(info);
+    const why = unmet(call, info);
     return why === undefined ? undefined : {
-      message: `The kernel (${describeImage(info)}) cannot be loaded: ${why}`,
+      message: `The kernel (${describeImage(info)}) cannot be loaded by ${call}: ${why}`,
       hint,
     };
   }
@@ -111,10 +127,10 @@ export function incompatibility(call: LoadCall, info: ImageInfo, machine: string
 }
 
 /** The first condition of its loader that an image of the right format does not meet. */
-function unmet(info: ImageInfo): string | undefined {
+function unmet(call: LoadCall, info: ImageInfo): string | undefined {
   switch (info.kind) {
     case "bzimage":
-      return firstBroken(BZIMAGE_RULES, info);
+      return firstBroken(call === "kexec_load" ? SEGMENT_RULES : BZIMAGE_RULES, info);
     case "arm64-image":
       return firstBroken(ARM64_RULES, info);
     case "elf":

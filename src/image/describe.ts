@@ -57,6 +57,16 @@ export function machineOf(info: ImageInfo): string | undefined {
   }
 }
 
+/**
+ * Whether a machine (as `uname -m`) can run an image, by what the image says: on x86_64 also a bzImage for 32-bit x86,
+ * which is entered in 32-bit mode.
+ */
+export function runsOn(info: ImageInfo, machine: string): boolean {
+  const meant = machineOf(info);
+  if (meant === undefined || meant === machine) return true;
+  return info.kind === "bzimage" && meant === "i386" && machine === "x86_64";
+}
+
 /** The boot protocol for people: 0x020f is `2.15`. */
 export function protocolName(protocol: number): string {
   return `${protocol >> 8}.${String(protocol & 0xff).padStart(2, "0")}`;

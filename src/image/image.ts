@@ -21,6 +21,11 @@ export interface BzImage {
   readonly alignment: number;
   /** Preferred physical address. */
   readonly prefAddress: bigint;
+  /**
+   * code32_start: where the 32-bit entry lies if the code is loaded at its usual address. 0: there is none, as in iPXE,
+   * whose protected-mode code is packed.
+   */
+  readonly code32Start: number;
   /** Memory that the image needs from its load address, bytes; 0 before protocol 2.10, which does not say. */
   readonly initSize: number;
   /** Highest address of an initrd for the 32-bit entry. */

@@ -16,10 +16,14 @@ const UNPACK: { readonly [Name in Exclude<Compression, "none">]: string } = {
 
 const NAME_64 = "Name a 64-bit Linux kernel of version 3.8 or later";
 
-/** What an x86 kernel is booted by that is entered in 32-bit or 16-bit mode. */
+/** What an x86 kernel is booted by that is entered in 16-bit mode. */
 const OLD_BZIMAGE: string =
-  `${NAME_64}; GRUB boots this image (\`linux\`, or \`linux16\` where it calls the BIOS), and kexec-tools may ` +
-  "(`kexec --type=bzImage`)";
+  "Name a Linux kernel of version 2.6.14 or later; GRUB boots this image (`linux16`, by the BIOS), and kexec-tools may " +
+  "(`kexec --type=bzImage --real-mode`)";
+
+/** What to do about an image that the kernel's own loader refuses, and kexec_load(2) takes. */
+export const USE_KEXEC_LOAD: string =
+  "kexec_load takes it, where the host allows that call: leave `load` out, or write `load: kexec_load`";
 
 /** The kernel files that the loaders of a machine (as `uname -m`) take. */
 const KERNEL_FILES: { readonly [machine: string]: string } = {

@@ -14,6 +14,7 @@ export const SETUP_HEADER = {
   kernel_version: 0x20e,
   type_of_loader: 0x210,
   loadflags: 0x211,
+  code32_start: 0x214,
   ramdisk_image: 0x218,
   ramdisk_size: 0x21c,
   cmd_line_ptr: 0x228,

@@ -1,4 +1,7 @@
+import { entry32Reason } from "../arch/x86_64/entry_mode.ts";
 import { incompatibility } from "../image/call_compatibility.ts";
+import { describeImage } from "../image/describe.ts";
+import type { BzImage, ImageInfo } from "../image/image.ts";
 import { demandsOf } from "../profile/demands.ts";
 import type { PlanInput } from "./input.ts";
 import type { Call, Reason } from "./plan.ts";
@@ -41,13 +44,8 @@ export function chooseCall({ profile, facts, images }: PlanInput): Choice {
   }
   const restricted = restriction(facts);
   if (restricted !== undefined) return { syscall: "kexec_file_load", reasons: [restricted] };
-  const kernel = images.kernel;
-  const objection = kernel === undefined
-    ? undefined
-    : incompatibility("kexec_file_load", loadedInfo(kernel), facts.machine);
-  if (kernel !== undefined && loadedInfo(kernel).kind === "elf" && objection !== undefined) {
-    return { syscall: "kexec_load", reasons: [{ code: "image-needs-segments", message: objection.message }] };
-  }
+  const needed = images.kernel === undefined ? undefined : segmentsNeeded(loadedInfo(images.kernel), facts);
+  if (needed !== undefined) return { syscall: "kexec_load", reasons: [needed] };
   return {
     syscall: "kexec_file_load",
     reasons: [{
@@ -56,6 +54,23 @@ export function chooseCall({ profile, facts, images }: PlanInput): Choice {
         "Nothing in the profile needs kexec_load; with kexec_file_load, the kernel itself checks and places the image",
     }],
   };
+}
+
+/** Why only kexec_load can start an image here; undefined where kexec_file_load can, or neither. */
+function segmentsNeeded(info: ImageInfo, facts: PlanInput["facts"]): Reason | undefined {
+  const { machine } = facts;
+  const objection = incompatibility("kexec_file_load", info, machine)?.message ??
+    (machine === "x86_64" && info.kind === "bzimage" ? fiveLevelObjection(info, facts) : undefined);
+  // What neither takes is reported for the kernel's own loader, but an ELF file is only for the other.
+  if (objection === undefined) return undefined;
+  if (info.kind !== "elf" && incompatibility("kexec_load", info, machine) !== undefined) return undefined;
+  return { code: "image-needs-segments", message: objection };
+}
+
+/** Why kexec_file_load does not take a kernel that kexec_load enters in 32-bit mode for this host's 5-level paging. */
+function fiveLevelObjection(info: BzImage, facts: PlanInput["facts"]): string | undefined {
+  const why = entry32Reason(info, facts);
+  return why === undefined ? undefined : `The kernel (${describeImage(info)}) is entered in 32-bit mode: ${why}`;
 }
 
 /** Why kexec_file_load is the only call that can succeed. */

@@ -2,10 +2,11 @@ import { formatSize } from "../core/number.ts";
 import { alignUp, rangeSize } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { crashReservations } from "../host/iomem.ts";
+import { bzImageMemory } from "../image/bzimage.ts";
 import type { InitrdInfo } from "../image/image.ts";
 import { crashReservation, differingCrashSize } from "./placement/free_memory.ts";
 import type { Compression } from "../formats/compression.ts";
-import { type Images, type KernelFile, loadedInfo } from "../image/boot_files.ts";
+import { type Images, innerOf, type KernelFile, loadedInfo } from "../image/boot_files.ts";
 
 /** What a crash kernel needs while it saves a dump, bytes; an estimate. */
 export interface CrashNeed {
@@ -55,7 +56,7 @@ export function kernelMemory(kernel: Pick<KernelFile, "info" | "size" | "inner">
   const info = loadedInfo(kernel);
   switch (info.kind) {
     case "bzimage":
-      return BigInt(info.initSize);
+      return BigInt(bzImageMemory(info, innerOf(kernel)?.size ?? kernel.size));
     case "arm64-image":
       return info.imageSize;
     case "elf":

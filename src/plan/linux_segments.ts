@@ -1,7 +1,7 @@
 import type { KernelImage } from "../arch/kernel_loader.ts";
 import type { Segment, SegmentRequest } from "../arch/segment.ts";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
-import { formatAddress, formatSize } from "../core/number.ts";
+import { formatAddress, formatSize, MAX_U64 } from "../core/number.ts";
 import { alignUp, type Range } from "../core/range.ts";
 import { type CrashParts, crashParts } from "./crash_segments.ts";
 import { crashNeed, proposedReservation, reservationHint } from "./crash_size.ts";
@@ -59,11 +59,12 @@ export function linuxSegments(
   if (alone.kind === "no-room") return { value: undefined, diagnostics: [...diagnostics, noRoom(alone, input)] };
   const base = alone.placed[0]?.address ?? 0n;
   const { min, initrdMax } = machine.boundsBeside({ start: base, end: base + kernel.request.size });
-  const anywhere = { alignment: facts.pageSize, min, max: 1n << 64n };
+  const { beside = { max: 1n << 64n, initrdMax } } = kernel;
+  const anywhere = { alignment: facts.pageSize, min, max: beside.max };
   const first: readonly SegmentRequest[] = [
     kernel.request,
-    ...(initrdSize === 0n ? [] : [{ ...anywhere, max: initrdMax, name: "initrd", size: initrdSize }]),
-    ...parts.value.requests.map((request) => ({ ...request, min })),
+    ...(initrdSize === 0n ? [] : [{ ...anywhere, max: beside.initrdMax, name: "initrd", size: initrdSize }]),
+    ...parts.value.requests.map((request) => ({ ...request, min, max: beside.max })),
   ];
   // The size of the handover depends on where these lie. They keep their places when the handover is placed as well.
   const found = placeAll(first, free.value, facts.pageSize);
@@ -89,16 +90,16 @@ export function linuxSegments(
   const requests: readonly SegmentRequest[] = [
     ...first,
     { ...anywhere, name: machine.handover, size, alignment },
-    { ...purgatoryRequest(machine, facts.pageSize), min },
+    { ...purgatoryRequest(machine, facts.pageSize), min, max: beside.max },
   ];
   const result = placeAll(requests, free.value, facts.pageSize);
   if (result.kind === "no-room") return { value: undefined, diagnostics: [...diagnostics, noRoom(result, input)] };
   const at = (name: string): bigint => result.placed.find((request) => request.name === name)?.address ?? 0n;
 
-  const handed = build(
-    at(machine.handover),
-    initrdSize === 0n ? undefined : { address: at("initrd"), size: initrdEnd(initrds) },
-  );
+  const handed = build(at(machine.handover), {
+    kernel: at("kernel"),
+    ...(initrdSize === 0n ? {} : { initrd: { address: at("initrd"), size: initrdEnd(initrds) } }),
+  });
   const image = kernel.at(at("kernel"));
   let next = at("initrd");
   const segments: readonly Segment[] = [
@@ -122,6 +123,7 @@ export function linuxSegments(
   const purgatory = {
     address: at("purgatory"),
     handover: at(machine.handover),
+    ...(kernel.entry32 === true ? { entry32: true } : {}),
     cmdline: whole,
     changing: special.changing,
     ...(special.backup === undefined ? {} : { backup: special.backup }),
@@ -182,23 +184,36 @@ function tooMany(count: number, most: number): Diagnostic {
   };
 }
 
+/** The smallest page of any machine: what must lie at one address is given whole pages there. */
+const PAGE_SIZE = 4096n;
+
+/** Where a request must end, where that is a limit of its own. */
+function below({ max }: SegmentRequest): string {
+  return max < MAX_U64 ? ` below ${formatAddress(max)}` : "";
+}
+
 /** The diagnostic for a request that fits nowhere, in the crash reservation or in system memory. */
 export function noRoom(
   { failed, largest }: { readonly failed: SegmentRequest; readonly largest: bigint },
   { profile: { crash, memory }, images }: Pick<PlanInput, "profile" | "images">,
 ): Diagnostic {
+  const isFixed = failed.preferred === failed.min && failed.max - failed.min < failed.size + PAGE_SIZE;
   const narrowed = memory.min !== undefined || memory.max !== undefined;
   const larger = reservationHint(proposedReservation(crashNeed(images)));
   return {
     code: "no-room",
     severity: "error",
-    message: `${
-      crash ? "The crash reservation has no room" : "No free memory is large enough"
-    } for the segment "${failed.name}" of ${formatSize(failed.size)}`,
+    message: isFixed && !crash
+      ? `The segment "${failed.name}" of ${formatSize(failed.size)} can only lie at ${formatAddress(failed.min)}, ` +
+        "and that memory is not free"
+      : `${crash ? "The crash reservation has no room" : `No free memory${below(failed)} is large enough`} for the ` +
+        `segment "${failed.name}" of ${formatSize(failed.size)}`,
     expected: `${formatSize(failed.size)} in one piece`,
     found: `${formatSize(largest)} at most`,
     hint: crash
       ? narrowed ? `Widen \`memory\`; otherwise r${larger.slice(1)}` : larger
-      : "Widen `memory` if the profile narrows it; otherwise use a smaller initrd",
+      : `Widen \`memory\` if the profile narrows it; otherwise ${
+        isFixed ? "start this image by the boot loader" : "use a smaller initrd"
+      }`,
   };
 }

@@ -30,7 +30,7 @@ export function purgatoryRequest({ purgatory, lowest }: LinuxMachine, pageSize: 
 }
 
 /** Where a purgatory lies, and what it gets in addition to the segments. */
-export interface PurgatoryPlace extends Pick<PurgatoryTask, "handover" | "backup"> {
+export interface PurgatoryPlace extends Pick<PurgatoryTask, "handover" | "entry32" | "backup"> {
   readonly address: bigint;
   /** The image's command line, which may name a console. */
   readonly cmdline?: string;
@@ -42,7 +42,7 @@ export interface PurgatoryPlace extends Pick<PurgatoryTask, "handover" | "backup
 export function withPurgatory(
   layout: Omit<SegmentLayout, "checksum">,
   { purgatory }: LinuxMachine,
-  { address, handover, cmdline = "", changing = [], backup }: PurgatoryPlace,
+  { address, handover, entry32, cmdline = "", changing = [], backup }: PurgatoryPlace,
   input: PlanInput,
 ): SegmentLayout {
   const { profile, facts } = input;
@@ -56,6 +56,7 @@ export function withPurgatory(
       verify === "sha256" ? hashedRegions(segment, layout.random, input) : summedRegions(segment)
     ),
     verify,
+    ...(entry32 === undefined ? {} : { entry32 }),
     ...(backup === undefined ? {} : { backup }),
   }, { facts, cmdline, ...(deviceTree === undefined ? {} : { deviceTree }) });
   const segment: Segment = {

@@ -134,7 +134,7 @@ function kernelToPlace({ profile, facts }: PlanInput, kernel: KernelFile, cmdlin
   if (
     !profile.predecompress || info.kind !== "bzimage" || predecompressObjection(kernel, facts, cmdline) !== undefined
   ) {
-    return linuxMachine(facts.machine)?.kernelImage(kernel, facts.pageSize) ?? { value: undefined, diagnostics: [] };
+    return linuxMachine(facts.machine)?.kernelImage(kernel, facts) ?? { value: undefined, diagnostics: [] };
   }
   if (unpacked === undefined) return { value: undefined, diagnostics: [notUnpacked(kernel.path)] };
   return unpackedKernelImage({ ...kernel, info, unpacked }, cmdline, facts.pageSize);

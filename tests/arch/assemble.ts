@@ -42,6 +42,7 @@ export const X86_64: Target = {
     "FLAG_VGA",
     "FLAG_SHA",
     "FLAG_XXH64",
+    "FLAG_ENTRY32",
     "REGION_MAX",
     "REGION_ADDRESS",
     "REGION_LENGTH",

@@ -3,7 +3,7 @@ import { buildPurgatory, PURGATORY, PURGATORY_ENTRY, PURGATORY_SIZE } from "../.
 import type { PurgatoryRegion } from "../../src/arch/purgatory.ts";
 import type { PurgatoryInput } from "../../src/arch/x86_64/purgatory.ts";
 import { PURGATORY_CODE, PURGATORY_SYMBOLS } from "../../src/arch/x86_64/purgatory_code.ts";
-import { assemble, disassemble, purgatoryModule, purgatorySource } from "./assemble.ts";
+import { assemble, disassemble, purgatoryModule, purgatorySource, X86_64 } from "./assemble.ts";
 
 const MODULE = new URL("../../src/arch/x86_64/purgatory_code.ts", import.meta.url);
 const CODE = Uint8Array.fromBase64(PURGATORY_CODE);
@@ -45,6 +45,52 @@ Deno.test("the purgatory uses no register that CR4.OSFXSR must enable, but in it
   assertNotMatch(sha, /%[yz]mm\d|%st\b|%k[0-7]\b|\(bad\)|\bv[a-z]+ .*%xmm/);
 });
 
+/** What is done to leave long mode, in its order: paging, then LME, then PAE and LA57; and where that leads. */
+const WAY_DOWN = [
+  /lgdt/,
+  /push +\$0x10/,
+  /lretq/,
+  /mov +\$0x18,%eax/,
+  ...["ds", "es", "fs", "gs", "ss"].map((name) => new RegExp(`mov +%eax,%${name}\\b`)),
+  /mov +%cr0,%eax/,
+  /and +\$0x7fffffff,%eax/,
+  /mov +%eax,%cr0/,
+  /mov +\$0xc0000080,%ecx/,
+  /rdmsr/,
+  /and +\$0xfffffeff,%eax/,
+  /wrmsr/,
+  /xor +%eax,%eax/,
+  /mov +%eax,%cr4/,
+  /push +%edi/,
+  ...["ebx", "ecx", "edx", "edi", "ebp"].map((name) => new RegExp(`xor +%${name},%${name}`)),
+  /\bret\b/,
+];
+
+Deno.test("32-bit mode is reached by way of compatibility mode, step by step", async () => {
+  const { code, symbols } = await assemble(purgatorySource());
+  const at = (name: string) => symbols.get(name) ?? 0;
+  const wide = await disassemble(code, at("leave_long_mode"), at("compatibility_mode"));
+  const narrow = await disassemble(code, at("compatibility_mode"), at("refuse"), {
+    ...X86_64,
+    disassembler: "i386",
+  });
+  let text = `${wide}${narrow}`;
+  for (const step of WAY_DOWN) {
+    const found = text.search(step);
+    assert(found >= 0, `no ${step} in ${text}`);
+    text = text.slice(found);
+  }
+  // Both tables have the same limit; code and data are flat, of 32 bits, present, of privilege 0.
+  const view = new DataView(code.buffer, code.byteOffset);
+  assertEquals(at("gdt32") - at("gdt"), at("gdt_end") - at("gdt"));
+  assertEquals([0, 8, 16, 24].map((offset) => view.getBigUint64(at("gdt32") + offset, true)), [
+    0n,
+    0n,
+    0x00cf_9b00_0000_ffffn,
+    0x00cf_9300_0000_ffffn,
+  ]);
+});
+
 Deno.test({
   name: "the parameters stand where the code reads them",
   permissions: "none",
@@ -78,6 +124,8 @@ Deno.test({
       [flags({}), flags({ verify: "sha256" }), flags({}, true), flags({}, false, true), flags({ sha: true })],
       [0, 1, 2, 4, 8],
     );
+    const low = { entry: 0x10_0000n, entry32: true };
+    assertEquals([flags(low), flags({ ...low, entry32: false }), flags({ ...low, verify: "sha256" })], [32, 0, 33]);
     assertEquals(flags({ verify: "xxh64" }), 1 | 16);
   },
 });
@@ -131,6 +179,10 @@ Deno.test({
   fn() {
     assertThrows(() => buildPurgatory({ ...INPUT, entry: 1n << 64n }), RangeError, "64 bits");
     assertThrows(() => buildPurgatory({ ...INPUT, bootParams: -1n }), RangeError, "-1");
+    assertThrows(() => buildPurgatory({ ...INPUT, entry32: true }), RangeError, "32 bits");
+    const low = { ...INPUT, entry: 0x10_0000n, entry32: true };
+    assertThrows(() => buildPurgatory({ ...low, bootParams: 1n << 32n }), RangeError, "32 bits");
+    assertEquals(buildPurgatory({ ...low, bootParams: (1n << 32n) - 1n }).length, Number(PURGATORY_SIZE));
     const short = [{ ...zeroRegion(), sha256: "ab".repeat(31) }];
     assertThrows(() => buildPurgatory({ ...INPUT, regions: short }), RangeError, "not a SHA-256");
   },

@@ -8,7 +8,7 @@ const places = (size: FieldPlace["size"], ...at: readonly number[]): readonly Fi
 const SETUP_HEADER: readonly FieldPlace[] = [
   ...places(1, 0x1f1, 0x201, 0x211, 0x234),
   ...places(2, 0x1fe, 0x206, 0x20e, 0x236),
-  ...places(4, 0x3c, 0x1f4, 0x202, 0x22c, 0x230, 0x238, 0x248, 0x24c, 0x260),
+  ...places(4, 0x3c, 0x1f4, 0x202, 0x214, 0x22c, 0x230, 0x238, 0x248, 0x24c, 0x260),
   ...places(8, 0x258),
 ];
 
@@ -51,13 +51,36 @@ const vmlinux = elf({
 
 const linux = { name: ".linux", bytes: bzImage() };
 
+/** The header of Memtest86+ says so. */
+const MEMTEST = {
+  relocatable: 0,
+  alignment: 0x1000,
+  prefAddress: 0x10_0000n,
+  initSize: 0xb_4ff0,
+  initrdAddrMax: 0xffff_ffff,
+  cmdlineSize: 255,
+  version: "Memtest86+ v8.10",
+};
+
 /** What cases start from as kernels; more of what boots than of what does not. */
 export const KERNELS: readonly SeedFile[] = [
   { name: "bzImage", bytes: bzImage(), fields: SETUP_HEADER },
   { name: "bzImage with PE", bytes: bzImage({ pe: true, certificate: 1472 }), fields: SETUP_HEADER },
   { name: "bzImage of 2.12", bytes: bzImage({ protocol: 0x20c, xloadflags: 3 }), fields: SETUP_HEADER },
   { name: "bzImage, not relocatable", bytes: bzImage({ relocatable: 0, alignment: 0 }), fields: SETUP_HEADER },
-  { name: "iPXE", bytes: bzImage({ protocol: 0x207, version: "1.0.0+git", short: 7 }), fields: SETUP_HEADER },
+  { name: "bzImage below 4 GiB", bytes: bzImage({ protocol: 0x20c, xloadflags: 9, ...MEMTEST }), fields: SETUP_HEADER },
+  { name: "Memtest86+ for ia32", bytes: bzImage({ protocol: 0x20c, xloadflags: 4, ...MEMTEST }), fields: SETUP_HEADER },
+  { name: "Linux for i386", bytes: bzImage({ xloadflags: 0, initrdAddrMax: 0x37ff_ffff }), fields: SETUP_HEADER },
+  {
+    name: "Linux of protocol 2.06",
+    bytes: bzImage({ protocol: 0x206, relocatable: 0, alignment: 0 }),
+    fields: SETUP_HEADER,
+  },
+  {
+    name: "iPXE",
+    bytes: bzImage({ protocol: 0x207, version: "1.0.0+git", short: 7, code32Start: 0 }),
+    fields: SETUP_HEADER,
+  },
   { name: "vmlinux", bytes: vmlinux, fields: ELF64 },
   { name: "vmlinux of one segment", bytes: elf({ segments: [{ paddr: 0x100_0000n, bytes: code }] }), fields: ELF64 },
   { name: "vmlinux of arm64", bytes: elf({ machine: 183 }), fields: ELF64 },

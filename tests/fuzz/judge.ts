@@ -8,13 +8,13 @@ import type { HostFacts } from "../../src/host/facts.ts";
 import { type Plan, planText, type SegmentLoadCall } from "../../src/plan/plan.ts";
 import { decodePlan } from "../../src/plan/plan_shape.ts";
 import { planBoot } from "../../src/plan/planner.ts";
-import type { Checksum } from "../../src/profile/profile.ts";
+import type { Checksum, Profile } from "../../src/profile/profile.ts";
 import { renderPlan } from "../../src/render/plan.ts";
 import { PLAIN } from "../../src/render/style.ts";
 import { readBootParams } from "../arch/read_boot_params.ts";
 import { kernelAnswer } from "../plan/kernel_model.ts";
 import { type Case, sha256 } from "./draw.ts";
-import { entryFault, loaderFault } from "./loader_model.ts";
+import { type BzImageEntry, bzImageEntry, entryFault, loaderFault } from "./loader_model.ts";
 import { crashRange, memoryFault } from "./memory_model.ts";
 
 /** What became of a case. */
@@ -118,7 +118,32 @@ function judgeSegments({ input: { facts, profile }, files, iomem }: Case, call: 
   }
   judgePurgatory(list, entry, call, profile.checksum, facts.machine === "aarch64" ? ARM64 : X86_64);
   judgeBootParams(list, call, profile.crash);
+  if (kernel !== undefined) judgeEntry(list, entry, bzImageEntry(kernel, facts), profile);
   judgeTree(list, call);
+}
+
+/** A bzImage is entered in the mode that it needs, and everything lies where it can be reached there. */
+function judgeEntry(
+  list: readonly Listed[],
+  entry: bigint,
+  wanted: BzImageEntry | undefined,
+  { crash, predecompress }: Profile,
+): void {
+  const kernel = list.find(({ name }) => name === "kernel");
+  const purgatory = list.find(({ mem }) => mem === entry);
+  const params = list.find(({ name }) => name === "boot_params");
+  if (wanted === undefined || predecompress) return;
+  assert(kernel !== undefined && purgatory !== undefined && params !== undefined);
+  assert(!crash || !wanted.in32, "a crash kernel in 32-bit mode");
+  for (const { name, mem, memsz } of list) assert(mem + memsz <= wanted.limit, `${name} lies above 4 GiB`);
+  for (const { name, mem, bufsz } of list.filter(({ name }) => name.startsWith("initrd"))) {
+    assert(mem + bufsz <= wanted.initrdLimit, `${name} lies above initrd_addr_max`);
+  }
+  const view = new DataView(purgatory.bytes.buffer, purgatory.bytes.byteOffset, purgatory.bytes.byteLength);
+  assertEquals((view.getUint32(X86_64.flags, true) & X86_64.flagEntry32) !== 0, wanted.in32, "enters in 32-bit mode");
+  assertEquals(view.getBigUint64(X86_64.entry, true) - kernel.mem, wanted.in32 ? 0n : 0x200n, "the entry");
+  const said = new DataView(params.bytes.buffer, params.bytes.byteOffset).getUint32(0x214, true);
+  if (wanted.in32) assertEquals(BigInt(said), kernel.mem, "code32_start");
 }
 
 function assertCode(list: readonly Listed[], address: bigint, what: string): void {

@@ -107,6 +107,7 @@ export interface BzImageSpec {
   readonly setupSects?: number;
   readonly bootFlag?: number;
   readonly loadflags?: number;
+  readonly code32Start?: number;
   readonly alignment?: number;
   readonly relocatable?: number;
   readonly xloadflags?: number;
@@ -171,6 +172,7 @@ export function bzImage(spec: BzImageSpec = {}): Uint8Array {
   file.put(0x202, "HdrS");
   file.u16(0x206, spec.protocol ?? 0x20f);
   file.u8(0x211, spec.loadflags ?? 1);
+  file.u32(0x214, spec.code32Start ?? 0x10_0000);
   file.u32(0x22c, spec.initrdAddrMax ?? 0x7fff_ffff);
   file.u32(0x230, spec.alignment ?? 0x20_0000);
   file.u8(0x234, spec.relocatable ?? 1);

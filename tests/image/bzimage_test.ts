@@ -31,6 +31,7 @@ test("every field of a current header is read", () => {
     relocatable: true,
     alignment: 0x20_0000,
     prefAddress: 0x100_0000n,
+    code32Start: 0x10_0000,
     initSize: 0x3f9_8000,
     initrdAddrMax: 0x7fff_ffff,
     cmdlineSize: 2047,
@@ -56,6 +57,10 @@ test("the header ends where the jump over it lands, and never reaches into the n
   assertEquals([0x62, 0x66, 0x6a, 0x7f].map((jump) => lengthOf(0x20f, jump)), [0x264, 0x268, 0x26c, 0x281]);
   assertEquals([0x61, 0x8f, 0xff].map((jump) => lengthOf(0x20f, jump)), Array(3).fill("not-kernel"));
   assertEquals([0x00, 0x24, 0xff].map((jump) => lengthOf(0x202, jump)), [0x202, 0x226, 0x290]);
+  // The last field of 2.04 is initrd_addr_max, that of 2.05 relocatable_kernel, that of 2.10 init_size.
+  assertEquals([0x2d, 0x2e].map((jump) => lengthOf(0x204, jump)), ["not-kernel", 0x230]);
+  assertEquals([0x32, 0x33].map((jump) => lengthOf(0x205, jump)), ["not-kernel", 0x235]);
+  assertEquals([0x61, 0x62].map((jump) => lengthOf(0x20a, jump)), ["not-kernel", 0x264]);
 });
 
 test("the header is a copy, which later changes of the file's bytes do not reach", () => {
@@ -100,8 +105,10 @@ test("an image that is not loaded high stays a bzImage that says so", () => {
 });
 
 test("iPXE's kind of image, with an old protocol and an end inside the last paragraph, is whole", () => {
-  const info = identified({ protocol: 0x207, relocatable: 0, alignment: 0, version: "1.0.0+git", short: 7 });
+  const spec = { protocol: 0x207, relocatable: 0, alignment: 0, version: "1.0.0+git", short: 7, code32Start: 0 };
+  const info = identified(spec);
   assertEquals([info.protocol, info.entry64, info.alignment, info.release], [0x207, false, 1, "1.0.0+git"]);
+  assertEquals(info.code32Start, 0);
 });
 
 test("the payload's compression is that of its magic number", () => {
@@ -163,6 +170,7 @@ test("a header that contradicts itself is damaged, and the message says how", ()
   assertStringIncludes(refused(bzImage({ alignment: 0x30_0000 })).what, "0x300000 is not a power of two");
   assertStringIncludes(refused(bzImage({ alignment: 0x1003, relocatable: 0 })).what, "0x1003 is not a power of two");
   assertStringIncludes(refused(bzImage({ initSize: 100 })).what, "asks for 100 bytes");
+  assertStringIncludes(refused(bzImage({ initSize: 100, xloadflags: 0 })).what, "asks for 100 bytes");
 });
 
 test("the mark HdrS elsewhere makes no bzImage", () => {

@@ -22,20 +22,34 @@ test("each machine takes its own format", (objection, call) => {
   assertEquals(objection(elf(), "x86_64") === undefined, call === "kexec_load");
 });
 
-test("the conditions of the x86 loader are checked one by one", (objection) => {
+test("the conditions of the x86 loaders are checked one by one", (objection, call) => {
   const table = [
-    [{ protocol: 0x20b }, "boot protocol is 2.11"],
-    [{ loadflags: 0 }, "zImage"],
-    [{ xloadflags: 0x7d }, "XLF_CAN_BE_LOADED_ABOVE_4G"],
+    [{ protocol: 0x20b }, "boot protocol is 2.11", undefined],
+    [{ protocol: 0x203 }, "boot protocol is 2.03", "boot protocol is 2.03, and 2.04 is required"],
+    [{ protocol: 0x204 }, "boot protocol is 2.04", undefined],
+    [{ loadflags: 0 }, "zImage", "zImage"],
+    [{ xloadflags: 0x7d }, "XLF_CAN_BE_LOADED_ABOVE_4G", undefined],
+    [{ xloadflags: 0x7e }, "no 64-bit entry (XLF_KERNEL_64)", undefined],
+    [{ xloadflags: 0x7e, code32Start: 0 }, "no 64-bit entry (XLF_KERNEL_64)", "starts in 16-bit mode only"],
+    [{ code32Start: 0 }, undefined, undefined],
+    [{ protocol: 0x20c, xloadflags: 3 }, undefined, undefined],
   ] as const;
-  for (const [spec, part] of table) assertStringIncludes(objection(bzImage(spec), "x86_64")?.message ?? "", part);
-  assertEquals(objection(bzImage({ protocol: 0x20c, xloadflags: 3 }), "x86_64"), undefined);
+  for (const [spec, byFile, bySegments] of table) {
+    const found = objection(bzImage(spec), "x86_64");
+    const expected = call === "kexec_load" ? bySegments : byFile;
+    if (expected === undefined) assertEquals(found, undefined, JSON.stringify(spec));
+    else assertStringIncludes(found?.message ?? "", expected);
+    // What the other call takes is no reason to look for another kernel.
+    if (call === "kexec_file_load" && byFile !== undefined) {
+      assertEquals(found?.hint?.startsWith("kexec_load takes it"), bySegments === undefined);
+    }
+  }
 });
 
 test("a kernel for another machine is left to the rule that says so", (objection) => {
   assertEquals(objection(arm64Image(), "x86_64"), undefined);
   assertEquals(objection(bzImage(), "aarch64"), undefined);
-  assertEquals(objection(bzImage({ xloadflags: 0x7e }), "x86_64"), undefined);
+  assertEquals(objection(bzImage({ xloadflags: 0x7e }), "aarch64"), undefined);
 });
 
 test("what is no kernel is refused on any machine, with its own hint", (objection) => {

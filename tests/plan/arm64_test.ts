@@ -143,7 +143,7 @@ pure("an initrd lies in the window of 32 GiB that begins at the kernel's GiB", (
   assertEquals(segmentOf(callOf({ facts: apart(31n << 30n) }), "initrd").mem, "0x7c0000000");
   assertStringIncludes(
     refusal({ facts: apart(32n << 30n) }),
-    'no-room: No free memory is large enough for the segment "initrd"',
+    'no-room: No free memory below 0x800000000 is large enough for the segment "initrd"',
   );
 });
 

@@ -38,6 +38,7 @@ export function bzImage(changes: Partial<BzImage> = {}): BzImage {
     relocatable: true,
     alignment: 0x20_0000,
     prefAddress: 0x100_0000n,
+    code32Start: 0x10_0000,
     initSize: 60 << 20,
     initrdAddrMax: 0x7fff_ffff,
     cmdlineSize: 2047,
@@ -66,6 +67,7 @@ function setupHeader(): Uint8Array {
   view.setUint32(0x202 - start, 0x53726448, true);
   view.setUint16(0x206 - start, 0x20f, true);
   view.setUint8(0x211 - start, 0x01);
+  view.setUint32(0x214 - start, 0x10_0000, true);
   view.setUint32(0x22c - start, 0x7fff_ffff, true);
   view.setUint32(0x230 - start, 0x20_0000, true);
   view.setUint8(0x234 - start, 1);

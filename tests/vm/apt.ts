@@ -7,7 +7,7 @@ import { cacheFolder, locked, removeTree } from "./cache.ts";
 import { announce, exists, output, SetupError } from "./host_command.ts";
 
 /** A suite of Debian's archive, for amd64 unless told; or `host` for the sources that the host has (Ubuntu). */
-export type Suite = "bookworm" | "trixie" | "sid" | "host" | "bookworm/arm64" | "trixie/arm64";
+export type Suite = "bookworm" | "trixie" | "sid" | "host" | "bookworm/i386" | "bookworm/arm64" | "trixie/arm64";
 
 /** A package in the index of a suite. */
 export interface Package {

@@ -82,6 +82,28 @@ export async function fetchBusybox(arch: GuestArch): Promise<string> {
   return path;
 }
 
+/** The path of Debian's Memtest86+ as a bzImage: 6.10 of bookworm, and 8 of sid. */
+export async function fetchMemtest(suite: "bookworm" | "sid", bits: "x64" | "ia32"): Promise<string> {
+  const folder = await unpacked(suite, "memtest86+", /^memtest86\+$/);
+  const path = await firstExisting(
+    ["memtest86+", "mt86+"].map((name) => join(folder, "boot", `${name}${bits}`))
+      .flatMap((path) => [path, `${path}.bin`]),
+  );
+  if (path === undefined) throw new Error(`memtest86+ of ${suite} has no image for ${bits}`);
+  return path;
+}
+
+/** The paths of Debian's 32-bit kernel, and of a static busybox for it. */
+export async function fetchI386(): Promise<
+  { readonly kernel: string; readonly release: string; readonly busybox: string }
+> {
+  const folder = await unpacked("bookworm/i386", "linux-image-686-pae", /^linux-image-\d/);
+  const release = await firstEntry(join(folder, "lib/modules"));
+  const tools = await unpacked("bookworm/i386", "busybox-static", /^busybox-static$/);
+  if (release === undefined) throw new Error("linux-image-686-pae has no kernel");
+  return { kernel: join(folder, "boot", `vmlinuz-${release}`), release, busybox: join(tools, "bin/busybox") };
+}
+
 /** The stub of unified kernel images: systemd-stub. */
 export async function fetchStub(arch: GuestArch): Promise<string> {
   const folder = await unpacked(await toolSuite(arch), "systemd-boot-efi", /^systemd-boot-efi$/);

@@ -25,14 +25,16 @@ export function treeHandover(input: HandoverInput): Checked<Handover> {
       )],
     };
   }
-  const build: Handover["build"] = (_at, initrd) =>
+  const build: Handover["build"] = (_at, { initrd }) =>
     nextDeviceTree({
       tree,
       cmdline,
       ...(initrd === undefined ? {} : { initrd }),
       ...(crashInfo === undefined ? {} : { crash: crashInfo }),
     });
-  const size = BigInt(build(0n, input.initrd ? { address: 0n, size: 0n } : undefined).bytes.length);
+  const size = BigInt(
+    build(0n, { kernel: 0n, ...(input.initrd ? { initrd: { address: 0n, size: 0n } } : {}) }).bytes.length,
+  );
   if (size > TREE_MAX) {
     return {
       value: undefined,

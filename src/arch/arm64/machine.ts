@@ -15,7 +15,7 @@ export const AARCH64: LinuxMachine = {
   lowest: 0n,
   purgatory: {
     ...PURGATORY,
-    build: ({ backup: _none, ...task }, { facts, deviceTree = facts.deviceTree, cmdline }) => {
+    build: ({ backup: _none, entry32: _none32, ...task }, { facts, deviceTree = facts.deviceTree, cmdline }) => {
       const uart = consoleOf(deviceTree, cmdline);
       return buildPurgatory({ ...task, ...(uart === undefined ? {} : { uart }) });
     },
@@ -32,7 +32,7 @@ export const AARCH64: LinuxMachine = {
     // The device tree says it.
     cmdline: (cmdline) => cmdline,
   },
-  kernelImage: (file, pageSize) => {
+  kernelImage: (file, { pageSize }) => {
     const { path } = file;
     const inner = innerOf(file);
     const { info, size } = inner ?? file;

@@ -1,6 +1,6 @@
 import { MAX_U64 } from "../../core/number.ts";
 import type { HostFacts } from "../../host/facts.ts";
-import { SETUP_HEADER as hdr } from "../../image/setup_header.ts";
+import { LOADED_HIGH, SETUP_HEADER as hdr } from "../../image/setup_header.ts";
 import { E820_RAM, type E820Entry } from "./e820.ts";
 import { acpiRsdp, type EfiDecision, type EfiHandover } from "./efi.ts";
 
@@ -18,6 +18,11 @@ export interface BootParamsInput {
   readonly e820: readonly E820Entry[];
   /** What is handed over of EFI. */
   readonly efi: EfiDecision;
+  /**
+   * Where the kernel lies, if it is entered in 32-bit mode: code32_start, by which Memtest86+ finds itself
+   * (boot/x86/startup32.S, 8.0).
+   */
+  readonly code32Start?: bigint;
   /** What an unpacked kernel's own decompressor would have said: that its bases are random, so that it goes on with that. */
   readonly kaslr?: boolean;
 }
@@ -100,7 +105,9 @@ export function buildBootParams(input: BootParamsInput, at: bigint): BootParams 
   for (const { offset, length } of INHERITED) bytes.set(running.subarray(offset, offset + length), offset);
   view.setBigUint64(FIELD.acpi_rsdp_addr, acpiRsdp(facts) ?? 0n, true);
   view.setUint8(hdr.type_of_loader, LOADER_KEXEC);
-  view.setUint8(hdr.loadflags, input.kaslr === true ? KASLR_FLAG : 0);
+  const loadedHigh = input.code32Start === undefined ? 0 : LOADED_HIGH;
+  view.setUint8(hdr.loadflags, loadedHigh | (input.kaslr === true ? KASLR_FLAG : 0));
+  if (input.code32Start !== undefined) view.setUint32(hdr.code32_start, Number(input.code32Start), true);
   setHalves(view, hdr.ramdisk_image, FIELD.ext_ramdisk_image, initrd?.address ?? 0n);
   setHalves(view, hdr.ramdisk_size, FIELD.ext_ramdisk_size, initrd?.size ?? 0n);
   setHalves(view, hdr.cmd_line_ptr, FIELD.ext_cmd_line_ptr, address(layout.cmdline.offset));

@@ -3,7 +3,9 @@ import type { Segment } from "../segment.ts";
 import { bootParamsHandover } from "./handover.ts";
 import type { Checked } from "../../core/diagnostic.ts";
 import { alignUp } from "../../core/range.ts";
-import { machineOf } from "../../image/describe.ts";
+import type { HostFacts } from "../../host/facts.ts";
+import { bzImageMemory } from "../../image/bzimage.ts";
+import { runsOn } from "../../image/describe.ts";
 import type { BzImage, ElfImage, ImageInfo } from "../../image/image.ts";
 import { incompatibility } from "../../image/call_compatibility.ts";
 import {
@@ -17,7 +19,8 @@ import { memoryParameters } from "./memory_parameters.ts";
 import { elfLayout, elfSegments } from "./elf_loader.ts";
 import { innerOf, type KernelFile } from "../../image/boot_files.ts";
 import { virtualBases } from "./predecompress.ts";
-import { LOWEST_ADDRESS, PMD_SIZE } from "./memory_layout.ts";
+import { entry32Reason } from "./entry_mode.ts";
+import { LIMIT_32, LOWEST_ADDRESS, PMD_SIZE } from "./memory_layout.ts";
 
 /** Linux's 64-bit entry lies 0x200 into the protected-mode code (Documentation/arch/x86/boot.rst). */
 const ENTRY_64 = 0x200n;
@@ -25,11 +28,11 @@ const ENTRY_64 = 0x200n;
 /** A kernel file as an image to place on x86_64; undefined for what cannot be, which is a check's to say. */
 export function kernelImage(
   file: Pick<KernelFile, "path" | "size" | "info" | "inner">,
-  pageSize: bigint,
+  facts: Pick<HostFacts, "pageSize" | "cpuFlags">,
 ): Checked<KernelImage> {
   const inner = innerOf(file);
-  if (inner === undefined) return imageOfFile(file, pageSize);
-  const { value, diagnostics } = imageOfFile({ path: file.path, size: inner.size, info: inner.info }, pageSize);
+  if (inner === undefined) return imageOfFile(file, facts);
+  const { value, diagnostics } = imageOfFile({ path: file.path, size: inner.size, info: inner.info }, facts);
   return { value: value === undefined ? undefined : ofUnpacked(value), diagnostics };
 }
 
@@ -50,15 +53,15 @@ function unpackedBytes(segment: Segment): Segment {
 
 function imageOfFile(
   file: { readonly path: string; readonly size: number; readonly info: ImageInfo },
-  pageSize: bigint,
+  facts: Pick<HostFacts, "pageSize" | "cpuFlags">,
 ): Checked<KernelImage> {
-  const foreign = machineOf(file.info) !== "x86_64" || incompatibility("kexec_load", file.info, "x86_64") !== undefined;
+  const foreign = !runsOn(file.info, "x86_64") || incompatibility("kexec_load", file.info, "x86_64") !== undefined;
   if (foreign) return { value: undefined, diagnostics: [] };
   switch (file.info.kind) {
     case "bzimage":
-      return { value: fromBzImage(file.path, file.size, file.info, pageSize), diagnostics: [] };
+      return { value: fromBzImage(file.path, file.size, file.info, facts), diagnostics: [] };
     case "elf":
-      return fromElf(file.path, file.info, pageSize);
+      return fromElf(file.path, file.info, facts.pageSize);
     default:
       return { value: undefined, diagnostics: [] };
   }
@@ -107,11 +110,24 @@ export function unpackedKernelImage(
   };
 }
 
-/** The protected-mode code goes to one place of init_size bytes. */
-function fromBzImage(path: string, size: number, info: BzImage, pageSize: bigint): KernelImage {
+/**
+ * The protected-mode code goes to one place of init_size bytes, and is entered 0x200 bytes into it, or in 32-bit mode at its
+ * start (boot.rst). What is entered in 32-bit mode reaches nothing above 4 GiB, nor does what says that it may not lie
+ * there.
+ */
+function fromBzImage(
+  path: string,
+  size: number,
+  info: BzImage,
+  facts: Pick<HostFacts, "pageSize" | "cpuFlags">,
+): KernelImage {
   const offset = (info.setupSects + 1) * 512;
   const part = { path, offset, length: size - offset };
-  const needed = BigInt(info.initSize);
+  const needed = BigInt(bzImageMemory(info, size));
+  const entry32 = entry32Reason(info, facts) !== undefined;
+  const isLow = entry32 || !info.above4G;
+  const limit = isLow ? LIMIT_32 : 1n << 64n;
+  const end = info.relocatable ? limit : info.prefAddress + alignUp(needed, facts.pageSize);
   return {
     request: {
       name: "kernel",
@@ -119,19 +135,21 @@ function fromBzImage(path: string, size: number, info: BzImage, pageSize: bigint
       alignment: BigInt(info.alignment),
       // Below its preferred address the decompressor would move up to it, over what lies there (LOAD_PHYSICAL_ADDR).
       min: info.prefAddress > LOWEST_ADDRESS || !info.relocatable ? info.prefAddress : LOWEST_ADDRESS,
-      max: info.relocatable ? 1n << 64n : info.prefAddress + needed,
+      max: end < limit ? end : limit,
       preferred: info.prefAddress,
     },
+    ...(isLow ? { beside: { max: LIMIT_32, initrdMax: BigInt(info.initrdAddrMax) + 1n } } : {}),
+    ...(entry32 ? { entry32 } : {}),
     at: (address) => ({
-      entry: address + ENTRY_64,
+      entry: address + (entry32 ? 0n : ENTRY_64),
       segments: [{
         name: "kernel",
         mem: address,
-        memsz: alignUp(needed, pageSize),
+        memsz: alignUp(needed, facts.pageSize),
         bytes: { kind: "file", ...part },
       }],
     }),
-    handOver: (input) => bootParamsHandover({ header: info.header, efiKexec: info.efiKexec }, input),
+    handOver: (input) => bootParamsHandover({ header: info.header, efiKexec: info.efiKexec, entry32 }, input),
   };
 }
 

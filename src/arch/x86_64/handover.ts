@@ -11,6 +11,8 @@ export interface KernelHeader {
   readonly header: Uint8Array;
   /** Whether it takes over EFI runtime services. */
   readonly efiKexec: boolean;
+  /** Whether it is entered in 32-bit mode. */
+  readonly entry32?: boolean;
 }
 
 /** boot_params with the command line. Errors: those of the memory map. */
@@ -29,8 +31,12 @@ export function bootParamsHandover(kernel: KernelHeader, input: HandoverInput): 
   const value: Handover = {
     size: bootParamsSize(draft),
     alignment: facts.pageSize,
-    build: (at, initrd) => {
-      const { bytes, rngSeed } = buildBootParams(initrd === undefined ? draft : { ...draft, initrd }, at);
+    build: (at, { kernel: address, initrd }) => {
+      const { bytes, rngSeed } = buildBootParams({
+        ...draft,
+        ...(initrd === undefined ? {} : { initrd }),
+        ...(kernel.entry32 === true ? { code32Start: address } : {}),
+      }, at);
       return { bytes, random: [rngSeed] };
     },
   };

@@ -21,5 +21,8 @@ export const LOWEST_ADDRESS = 0x100_0000n;
 /** The first MiB: firmware's data, and the trampolines with which CPUs start. */
 export const LOW_MEMORY: Range = { start: 0n, end: 1n << 20n };
 
+/** 4 GiB: the end of the memory that 32-bit mode without paging reaches. */
+export const LIMIT_32: bigint = 1n << 32n;
+
 /** The lower 32 bits of START_KERNEL_MAP: a relocation, extended by its sign, less this, is a physical address as linked. */
 export const START_KERNEL_MAP_LOW: number = Number(START_KERNEL_MAP & 0xffff_ffffn);

@@ -3,11 +3,12 @@
 # It is entered at its first byte by kexec_load(2) in 64-bit mode: interrupts off, all memory that matters mapped at its
 # physical address, no usable GDT, IDT or stack, CR0 without EM and TS, CR4 without OSFXSR (so: integer instructions only,
 # but where the processor has SHA instructions, for which OSFXSR is on in between). It loads a GDT and a stack of its own,
-# compares the XXH64 or the SHA-256 of each region in its parameters, and jumps to the entry as boot.rst of Linux asks for
-# ("64-bit boot protocol"). If a region differs it says so and halts: nothing that was altered is ever started. For a crash
-# kernel it can copy memory away that this will overwrite.
+# compares the XXH64 or the SHA-256 of each region in its parameters, and jumps to the entry as boot.rst of Linux asks for:
+# in 64-bit mode ("64-bit boot protocol"), or after leaving it ("32-bit boot protocol"). If a region differs it says so and
+# halts: nothing that was altered is ever started. For a crash kernel it can copy memory away that this will overwrite.
 #
-# Position independent, without relocations: it runs at any address. The stack lies after them, up to `stack_top`.
+# Position independent, without relocations: it runs at any address, and below 4 GiB where it leaves 64-bit mode. The stack
+# lies after the code, up to `stack_top`.
 # `deno task generate` assembles this file into purgatory_code.ts.
 
 	.set	CODE_SELECTOR, 0x10		# what boot.rst calls __BOOT_CS
@@ -20,8 +21,12 @@
 	.set	FLAG_VGA, 4			# complain on the VGA text screen, which must be mapped
 	.set	FLAG_SHA, 8			# digest by the processor's SHA instructions, which it must have
 	.set	FLAG_XXH64, 16			# the digests are XXH64: 8 bytes, in the processor's order
+	.set	FLAG_ENTRY32, 32		# enter the next kernel in 32-bit mode, without paging
 
+	.set	CR0_PG, 1 << 31
 	.set	CR4_OSFXSR, 1 << 9
+	.set	MSR_EFER, 0xc0000080
+	.set	EFER_LME, 1 << 8
 
 	.set	REGION_MAX, 16			# as many as kexec_load(2) takes segments
 	.set	REGION_ADDRESS, 0
@@ -109,6 +114,8 @@ back_up:
 
 # rsp stays on our stack: no protocol asks for it, but a payload may push.
 hand_over:
+	testl	$FLAG_ENTRY32, flags(%rip)
+	jnz	leave_long_mode
 	mov	boot_params(%rip), %rsi
 	xor	%eax, %eax
 	xor	%ebx, %ebx
@@ -125,6 +132,45 @@ hand_over:
 	xor	%r14d, %r14d
 	xor	%r15d, %r15d
 	jmp	*entry(%rip)
+
+# The way out of long mode leads through its compatibility mode, since 64-bit mode cannot turn paging off. CR4 goes last:
+# PAE and LA57 (5-level paging) cannot be cleared while paging is on in long mode.
+leave_long_mode:
+	mov	boot_params(%rip), %esi
+	mov	entry(%rip), %edi
+	lea	gdt32(%rip), %rax
+	mov	%rax, gdt_pointer + 2(%rip)
+	lgdt	gdt_pointer(%rip)
+	push	$CODE_SELECTOR
+	lea	compatibility_mode(%rip), %rax
+	push	%rax
+	lretq
+
+	.code32
+compatibility_mode:
+	mov	$DATA_SELECTOR, %eax
+	mov	%eax, %ds
+	mov	%eax, %es
+	mov	%eax, %fs
+	mov	%eax, %gs
+	mov	%eax, %ss
+	mov	%cr0, %eax
+	and	$~CR0_PG, %eax
+	mov	%eax, %cr0
+	mov	$MSR_EFER, %ecx
+	rdmsr
+	and	$~EFER_LME, %eax
+	wrmsr
+	xor	%eax, %eax
+	mov	%eax, %cr4
+	push	%edi				# the entry
+	xor	%ebx, %ebx
+	xor	%ecx, %ecx
+	xor	%edx, %edx
+	xor	%edi, %edi
+	xor	%ebp, %ebp
+	ret
+	.code64
 
 # eax: the region that differs, from 1. Does not return.
 refuse:
@@ -284,8 +330,14 @@ gdt:
 	.quad	0
 	.quad	0x00af9b000000ffff		# 0x10: 64-bit code
 	.quad	0x00cf93000000ffff		# 0x18: data
+gdt_end:
+gdt32:						# as long as the other
+	.quad	0
+	.quad	0
+	.quad	0x00cf9b000000ffff		# 0x10: 32-bit code, all of 4 GiB
+	.quad	0x00cf93000000ffff		# 0x18: data
 gdt_pointer:
-	.short	. - gdt - 1
+	.short	gdt_end - gdt - 1
 	.quad	0				# its address, known when it runs
 
 digits:		.ascii	"0123456789abcdef"

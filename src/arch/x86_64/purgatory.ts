@@ -8,11 +8,12 @@ import {
   setRegions,
   setU64,
 } from "../purgatory.ts";
+import { LIMIT_32 } from "./memory_layout.ts";
 import { PURGATORY_CODE, PURGATORY_SYMBOLS as AT } from "./purgatory_code.ts";
 
 /** What a purgatory is to do. */
 export interface PurgatoryInput extends Omit<PurgatoryTask, "handover"> {
-  /** Physical address of boot_params, which the entry, in 64-bit mode, finds in rsi; 0 for none. */
+  /** Physical address of boot_params, which the entry finds in rsi, or in 32-bit mode in esi; 0 for none. */
   readonly bootParams: bigint;
   /**
    * Whether the processor has the instructions of `SHA_FLAGS`, which then do the SHA-256, many times faster. On one that
@@ -50,9 +51,14 @@ export const PURGATORY_REGIONS_MAX: number = AT.regionMax;
  * Builds a purgatory (purgatory.S): PURGATORY_SIZE bytes, its stack included, that run at any address. It writes to no
  * other memory than these, where it copies a backup to, and the screen if it complains. It does not return: it is of no
  * use to preserve_context.
- * @throws {RangeError} for more than 16 regions, a number outside 64 bits, or a digest that is not a SHA-256
+ * @throws {RangeError} for more than 16 regions, a number outside 64 bits, or outside 32 where the entry is reached in
+ * 32-bit mode, or a digest that is not a SHA-256
  */
 export function buildPurgatory(input: PurgatoryInput): Uint8Array {
+  if (input.entry32 === true) {
+    const high = [input.entry, input.bootParams].find((address) => address >= LIMIT_32);
+    if (high !== undefined) throw new RangeError(`Cannot build a purgatory: ${high} does not fit 32 bits`);
+  }
   const bytes = new Uint8Array(Number(PURGATORY_SIZE));
   bytes.set(Uint8Array.fromBase64(PURGATORY_CODE));
   const view = new DataView(bytes.buffer);
@@ -65,6 +71,11 @@ export function buildPurgatory(input: PurgatoryInput): Uint8Array {
   setU64(view, AT.backupSize, size);
   setRegions(bytes, AT, input);
   return bytes;
+}
+
+/** Whether a purgatory enters the next kernel in 32-bit mode; false for bytes that are none, by their size. */
+export function purgatoryEnters32(bytes: Uint8Array): boolean {
+  return BigInt(bytes.length) === PURGATORY_SIZE && (fieldsOf(bytes).u32(AT.flags) & AT.flagEntry32) !== 0;
 }
 
 /** Whether a purgatory uses the instructions of `SHA_FLAGS`; false for bytes that are none, by their size. */
@@ -100,6 +111,7 @@ export function movedPurgatory(purgatory: Uint8Array, moved: readonly MovedRegio
   return bytes;
 }
 
-function flagsOf({ sha, console }: PurgatoryInput): number {
-  return (sha ? AT.flagSha : 0) | (console.serial ? AT.flagSerial : 0) | (console.vga ? AT.flagVga : 0);
+function flagsOf({ sha, console, entry32 }: PurgatoryInput): number {
+  return (sha ? AT.flagSha : 0) | (console.serial ? AT.flagSerial : 0) | (console.vga ? AT.flagVga : 0) |
+    (entry32 === true ? AT.flagEntry32 : 0);
 }

@@ -1,9 +1,10 @@
 import { formatSize } from "../../core/number.ts";
 import { compareReleases, isSince } from "../../core/release.ts";
-import { imageRelease, initrdIs, machineOf } from "../../image/describe.ts";
+import { entry32Reason } from "../../arch/x86_64/entry_mode.ts";
+import { imageRelease, initrdIs, machineOf, runsOn } from "../../image/describe.ts";
 import { initrdObjection } from "../../image/initrd.ts";
 import { incompatibility } from "../../image/call_compatibility.ts";
-import { kernelFilesOf, remedyOf } from "../../image/remedy.ts";
+import { kernelFilesOf, remedyOf, USE_KEXEC_LOAD } from "../../image/remedy.ts";
 import { demandsDisk } from "../../host/security.ts";
 import type { WholeInitrd } from "../../host/image_content.ts";
 import { initProgramOf } from "../init_program.ts";
@@ -73,7 +74,7 @@ const kernelImage: Rule = {
       return fail(`${kernel.path} is not a kernel: it is ${info.what}`, info.hint);
     }
     // An image for another machine is the subject of the rule `architecture`.
-    if ((machineOf(info) ?? facts.machine) !== facts.machine) return undefined;
+    if (!runsOn(info, facts.machine)) return undefined;
     if (kernel.inner?.kind === "fault") {
       return fail(
         `${call.syscall} cannot take ${kernel.path}: ${kernel.inner.why}`,
@@ -95,24 +96,57 @@ const architecture: Rule = {
     const kernel = images.kernel;
     const machine = kernel === undefined ? undefined : machineOf(loadedInfo(kernel));
     if (kernel === undefined || machine === undefined) return undefined;
-    return machine === facts.machine ? pass(`${kernel.path} and this host are both ${machine}`) : fail(
-      `${kernel.path} is for ${machine}, and this host is ${facts.machine}: it is ${describeKernel(kernel)}`,
-      remedyOf(loadedInfo(kernel), facts.machine),
-    );
+    if (machine === facts.machine) return pass(`${kernel.path} and this host are both ${machine}`);
+    return runsOn(loadedInfo(kernel), facts.machine)
+      ? pass(`${kernel.path} is for ${machine}, which x86_64 runs`)
+      : fail(
+        `${kernel.path} is for ${machine}, and this host is ${facts.machine}: it is ${describeKernel(kernel)}`,
+        remedyOf(loadedInfo(kernel), facts.machine),
+      );
   },
 };
 
 const fiveLevelPaging: Rule = {
   name: "five-level-paging",
-  about: "A kernel for a host with 5-level paging can start in that mode",
+  about: "A kernel for a host with 5-level paging can start in that mode, or is entered after it is left",
   exit: "unavailable",
-  check({ images, facts }) {
-    const info = images.kernel?.info;
+  check({ call, images, facts }) {
+    const info = images.kernel === undefined ? undefined : loadedInfo(images.kernel);
     if (info?.kind !== "bzimage" || !facts.cpuFlags.includes("la57")) return undefined;
-    return info.la57 ? pass("The running kernel uses 5-level paging, and the new one can start in that mode") : fail(
+    if (info.la57) return pass("The running kernel uses 5-level paging, and the new one can start in that mode");
+    const has32 = info.code32Start !== 0;
+    if (call.syscall === "kexec_load" && has32) {
+      return pass("The running kernel uses 5-level paging, and purgatory leaves it before it enters the new one");
+    }
+    return fail(
       "The running kernel uses 5-level paging, but the new one cannot start in that mode",
-      "Boot the running kernel with `no5lvl`, or use a newer kernel",
+      has32 ? USE_KEXEC_LOAD : "Boot the running kernel with `no5lvl`, or use a newer kernel",
     );
+  },
+};
+
+const entryMode: Rule = {
+  name: "entry-mode",
+  about: "A kernel that is entered in 32-bit mode is not a crash kernel, and the processor can leave 64-bit mode",
+  exit: "unavailable",
+  check({ call, crash, images, facts }) {
+    const info = images.kernel === undefined ? undefined : loadedInfo(images.kernel);
+    if (call.syscall !== "kexec_load" || info?.kind !== "bzimage" || facts.machine !== "x86_64") return undefined;
+    const why = entry32Reason(info, facts);
+    // Without such an entry, another rule fails.
+    if (why === undefined || info.code32Start === 0) return undefined;
+    const enters = `The kernel is entered in 32-bit mode, since ${why}`;
+    // The TDX module keeps LME set: Linux avoids even a write of the same value (rm/trampoline_64.S, since Linux 5.19).
+    if (facts.cpuFlags.includes("tdx_guest")) {
+      return fail(`${enters}, but a TDX guest cannot leave 64-bit mode`, "Name a 64-bit Linux kernel");
+    }
+    if (crash) {
+      return fail(
+        `${enters}, but a crash kernel needs a 64-bit entry: it reads the memory of a 64-bit system`,
+        "Name a 64-bit Linux kernel",
+      );
+    }
+    return pass(`${enters}; all of the image lies below 4 GiB, and purgatory leaves 64-bit mode`);
   },
 };
 
@@ -371,6 +405,7 @@ export const FILE_RULES: readonly Rule[] = [
   kernelImage,
   architecture,
   fiveLevelPaging,
+  entryMode,
   efiBits,
   kernelContent,
   ukiContent,
