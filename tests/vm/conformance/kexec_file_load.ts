@@ -135,7 +135,7 @@ const CONTENT: readonly Condition[] = [
     page: "format",
     attempt: () => fileLoad({ kernel: FILES.only32 }),
     answer: "ENOEXEC",
-    ours: { by: "profile", says: "architecture" },
+    ours: { by: "profile", says: "kernel-image" },
   },
   {
     id: "kernel-low",
