@@ -45,6 +45,7 @@ export function templateFromKexec(line: string): Checked<ProfileTemplate> {
         ...(command.load === undefined ? [] : [`load: ${command.load}`]),
         ...(command.unverified ? ["checksum: false"] : []),
         ...memoryLines(command.memory),
+        ...command.flags.map((key) => `${key}: true`),
       ],
       notes: {},
     },

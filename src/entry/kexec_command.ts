@@ -14,6 +14,8 @@ export interface KexecCommand {
   readonly memory: { readonly min?: string; readonly max?: string };
   /** `-i`: nothing is verified. */
   readonly unverified: boolean;
+  /** Keys that are set to `true`: flags of kexec_file_load. */
+  readonly flags: readonly ("no_cma" | "force_dtb")[];
   /** Options without a key in a profile, with what there is instead. */
   readonly without: readonly { readonly option: string; readonly instead: string }[];
 }
@@ -26,6 +28,7 @@ export type ReadCommand =
 /** The key of a profile that an option sets. */
 type Effect =
   | { readonly key: "crash" | "reuse" | "unverified" }
+  | { readonly key: "no_cma" | "force_dtb" }
   | { readonly key: "initrd" | "dtb" | "cmdline" | "memoryMin" | "memoryMax" }
   | { readonly key: "load"; readonly value: "kexec_file_load" | "kexec_load" | undefined }
   /** It says what a profile says by being one. */
@@ -64,7 +67,13 @@ export const KEXEC_OPTIONS: readonly Option[] = [
   { long: "unload", short: "u", effect: without("`warmboot unload` unloads, with `--crash` the crash kernel") },
   { long: "no-ifdown", short: "x", effect: without("`warmboot exec --now` leaves network interfaces up") },
   { long: "no-sync", short: "y", effect: without("`warmboot exec --now` always writes file systems to disk first") },
-  { long: "debug", short: "d", effect: without("`warmboot plan PROFILE` shows what would be loaded") },
+  {
+    long: "debug",
+    short: "d",
+    effect: without(
+      "`warmboot plan PROFILE` shows what would be loaded; `debug: true` has the kernel write what it does",
+    ),
+  },
   { long: "status", short: "S", effect: without("`warmboot status` says what is loaded") },
   {
     long: "load-preserve-context",
@@ -77,8 +86,8 @@ export const KEXEC_OPTIONS: readonly Option[] = [
     effect: without("the entry is the kernel's own; only explicit segments state one"),
   },
   { long: "hotplug", effect: without("a crash kernel has it by itself, where the running kernel can") },
-  { long: "no-cma", effect: without("there is no key for it") },
-  { long: "force-dtb", effect: without("there is no key for it") },
+  { long: "no-cma", effect: { key: "no_cma" } },
+  { long: "force-dtb", effect: { key: "force_dtb" } },
   { long: "pass-memmap-cmdline", effect: without("a crash kernel gets its memory map in boot_params") },
   { long: "console-serial", effect: without("purgatory always writes to the first serial port") },
   { long: "console-vga", effect: without("purgatory always writes to a VGA text screen") },
@@ -158,12 +167,18 @@ export function readKexecCommand(line: string): ReadCommand {
 
 function commandOf(
   kernel: string,
-  given: readonly { readonly effect: Effect; readonly written: string; readonly value: string }[],
+  written: readonly { readonly effect: Effect; readonly written: string; readonly value: string }[],
 ): KexecCommand {
+  const load = written.map(({ effect }) => effect).findLast((effect) => effect.key === "load");
+  const ignored = IGNORED_WITH[load?.value ?? ""] ?? [];
+  const given = written.map((option) =>
+    ignored.includes(option.effect.key)
+      ? { ...option, effect: without(`${load?.value} has no use for it, and kexec-tools ignores it there`) }
+      : option
+  );
   const has = (key: Effect["key"]): boolean => given.some(({ effect }) => effect.key === key);
   /** The last one counts. */
   const last = (key: Effect["key"]): string | undefined => given.findLast(({ effect }) => effect.key === key)?.value;
-  const load = given.map(({ effect }) => effect).findLast((effect) => effect.key === "load");
   const [initrd, dtb, cmdline, min, max] = (["initrd", "dtb", "cmdline", "memoryMin", "memoryMax"] as const).map(last);
   const running = cmdline === undefined ? { text: undefined, reuse: false } : withoutRunning(cmdline);
   return {
@@ -176,11 +191,18 @@ function commandOf(
     ...(load?.value === undefined ? {} : { load: load.value }),
     memory: { ...(min === undefined ? {} : { min }), ...(max === undefined ? {} : { max }) },
     unverified: has("unverified"),
+    flags: (["no_cma", "force_dtb"] as const).filter(has),
     without: given.flatMap(({ effect, written }) =>
       effect.key === "without" ? [{ option: written, instead: effect.instead }] : []
     ),
   };
 }
+
+/** Options that one of the calls has no use for; kexec-tools ignores them there. */
+const IGNORED_WITH: { readonly [load: string]: readonly Effect["key"][] } = {
+  "kexec_load": ["no_cma", "force_dtb"],
+  "kexec_file_load": ["unverified", "memoryMin", "memoryMax", "dtb"],
+};
 
 /** The running command line, as it is put into `--append` by a shell. */
 const RUNNING = /\$\(\s*(?:cat\s+|<\s*)\/proc\/cmdline\s*\)|`\s*cat\s+\/proc\/cmdline\s*`/;

@@ -3,6 +3,7 @@ import { incompatibility } from "../image/call_compatibility.ts";
 import { describeImage } from "../image/describe.ts";
 import type { BzImage, ImageInfo } from "../image/image.ts";
 import { demandsOf } from "../profile/demands.ts";
+import { FILE_FLAG_OF } from "./flags.ts";
 import type { PlanInput } from "./input.ts";
 import type { Call, Reason } from "./plan.ts";
 import { imaActsOnSecureBoot, isLockedDown } from "../host/security.ts";
@@ -31,6 +32,15 @@ export function chooseCall({ profile, facts, images }: PlanInput): Choice {
     return {
       syscall: "kexec_load",
       reasons: demands.map(({ message }) => ({ code: "profile-demands", message })),
+    };
+  }
+  if (profile.fileFlags.length > 0) {
+    return {
+      syscall: "kexec_file_load",
+      reasons: profile.fileFlags.map((key) => ({
+        code: "profile-demands",
+        message: `\`${key}\` is a flag of kexec_file_load (${FILE_FLAG_OF[key]})`,
+      })),
     };
   }
   if (facts.kernelConfig.CONFIG_KEXEC_FILE === "n") {

@@ -4,7 +4,7 @@ import { sha256Of } from "../core/sha256.ts";
 import { choice, flag, list, pattern, record, type Shape } from "../core/shape.ts";
 import type { Images } from "../image/boot_files.ts";
 import { requiresOf } from "../profile/planned_requires.ts";
-import type { Profile, SegmentSource, SegmentSpec } from "../profile/profile.ts";
+import { FILE_FLAG_KEYS, type Profile, type SegmentSource, type SegmentSpec } from "../profile/profile.ts";
 import type { Call, Declared, Plan, PlannedSegment, PlannedSource } from "./plan.ts";
 
 /** What a plan keeps of its profile. `cmdline` is resolved; `call` is what was planned. */
@@ -26,6 +26,7 @@ export function declaredOf(profile: Profile, images: Images, cmdline: string, ca
     ...(max === undefined ? {} : { memoryMax: formatAddress(max) }),
     checksum: profile.checksum === true ? "fastest" : profile.checksum === false ? "none" : profile.checksum,
     predecompress: profile.predecompress,
+    ...(profile.fileFlags.length === 0 ? {} : { fileFlags: profile.fileFlags }),
     stamp: profile.stamp,
   };
 }
@@ -54,6 +55,7 @@ export function declaredProfile(plan: Plan, declared: Declared): Profile {
     },
     checksum: checksum === "fastest" ? true : checksum === "none" ? false : checksum,
     predecompress: declared.predecompress,
+    fileFlags: declared.fileFlags ?? [],
     stamp: declared.stamp,
     stated: [],
   };
@@ -119,5 +121,10 @@ export const declaredShape: Shape<Declared> = record<Declared>({
   memoryMax: { shape: address, doc: "The first address that is too high for segments", fallback: optional },
   checksum: { shape: choice(["fastest", "none", "xxh64", "sha256"]), doc: "How the segments are verified" },
   predecompress: { shape: flag, doc: "Place the decompressed kernel" },
+  fileFlags: {
+    shape: list(choice([...FILE_FLAG_KEYS])),
+    doc: "The flags of kexec_file_load that the profile asks for",
+    fallback: optional,
+  },
   stamp: { shape: flag, doc: "Add a stamp to the command line" },
 });

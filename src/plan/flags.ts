@@ -1,4 +1,5 @@
 import { KEXEC_ARCHITECTURES, type KexecArch } from "../core/kexec_arch.ts";
+import type { FileFlagKey } from "../profile/profile.ts";
 import type { Call } from "./plan.ts";
 
 /** Flags of kexec_load(2), from include/uapi/linux/kexec.h (Linux 7.3). The upper 16 bits name the architecture. */
@@ -18,6 +19,13 @@ export const KEXEC_FILE_LOAD_FLAGS = {
   KEXEC_FILE_NO_CMA: 0x10n,
   KEXEC_FILE_FORCE_DTB: 0x20n,
 } as const;
+
+/** The flag that each such key of a profile sets. */
+export const FILE_FLAG_OF = {
+  debug: "KEXEC_FILE_DEBUG",
+  no_cma: "KEXEC_FILE_NO_CMA",
+  force_dtb: "KEXEC_FILE_FORCE_DTB",
+} as const satisfies { readonly [key in FileFlagKey]: keyof typeof KEXEC_FILE_LOAD_FLAGS };
 
 /** A flag of kexec_load(2). */
 export type KexecLoadFlag = keyof typeof KEXEC_LOAD_FLAGS;

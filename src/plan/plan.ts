@@ -1,7 +1,7 @@
 import type { RandomPart, Segment, SegmentBytes } from "../arch/segment.ts";
 import type { PlannedRequires } from "../profile/planned_requires.ts";
 import type { KexecArch } from "../core/kexec_arch.ts";
-import type { Checksum, LoadChoice } from "../profile/profile.ts";
+import type { Checksum, FileFlagKey, LoadChoice } from "../profile/profile.ts";
 import { jsonText } from "../core/text.ts";
 
 /** A file that the call reads, as it was when the plan was made. */
@@ -181,6 +181,8 @@ export interface Declared {
   readonly checksum: "fastest" | "none" | Checksum;
   /** Place the decompressed kernel. */
   readonly predecompress: boolean;
+  /** The keys of flags of kexec_file_load that the profile sets, in the order of their bits; absent if there are none. */
+  readonly fileFlags?: readonly FileFlagKey[];
   /** Add a stamp to the command line. */
   readonly stamp: boolean;
 }

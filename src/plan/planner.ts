@@ -7,7 +7,7 @@ import { resolveCmdline, STAMP } from "../profile/cmdline/resolve.ts";
 import { describeInitrd, imageRelease, imageVersion } from "../image/describe.ts";
 import { type Choice, chooseCall } from "./choose.ts";
 import { declaredOf } from "./declared.ts";
-import { fileLoadFlags } from "./flags.ts";
+import { FILE_FLAG_OF, fileLoadFlags } from "./flags.ts";
 import type { PlanInput } from "./input.ts";
 import { type Call, type Plan, plannedFile, type PlannedHost, type Reason } from "./plan.ts";
 import { plannedRequires } from "../profile/planned_requires.ts";
@@ -144,6 +144,7 @@ function planCall(
   const flags = fileLoadFlags([
     ...(profile.crash ? ["KEXEC_FILE_ON_CRASH"] as const : []),
     ...(images.initrd.length === 0 ? ["KEXEC_FILE_NO_INITRAMFS"] as const : []),
+    ...profile.fileFlags.map((key) => FILE_FLAG_OF[key]),
   ]);
   return {
     value: {

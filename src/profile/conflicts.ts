@@ -1,7 +1,7 @@
 import type { Diagnostic, Path, Related } from "../core/diagnostic.ts";
 import type { JsonSchema } from "../core/shape.ts";
 import { DEMAND_SCHEMA, demandsOf } from "./demands.ts";
-import type { Profile } from "./profile.ts";
+import { FILE_FLAG_KEYS, type Profile } from "./profile.ts";
 import { FILLED, given, IS_FALSE, IS_TRUE, STATED } from "./schema_terms.ts";
 
 /** A combination of keys that is not a valid profile. */
@@ -19,7 +19,7 @@ interface ConflictRow {
 }
 
 /** Keys that describe how a kernel is booted; they have no meaning for explicit segments. */
-const OF_A_KERNEL = ["initrd", "dtb", "cmdline", "memory", "predecompress", "stamp"] as const;
+const OF_A_KERNEL = ["initrd", "dtb", "cmdline", "memory", "predecompress", "stamp", ...FILE_FLAG_KEYS] as const;
 
 const EXPLICIT = given({ segments: FILLED });
 
@@ -112,7 +112,21 @@ export function conflictsOf(profile: Profile): readonly Diagnostic[] {
     related: [relatedKey("load")],
     hint: `Use \`load: kexec_load\` or \`load: auto\`, or remove \`${demand.key}\``,
   }));
-  return [...between, ...ignored];
+  const [demand] = demandsOf(profile);
+  const other = profile.load === "kexec_load" ? "load" : demand?.key;
+  const flags = other === undefined || profile.segments.length > 0 ? [] : profile.fileFlags.map((key): Diagnostic => ({
+    code: "conflict",
+    severity: "error",
+    message: other === "load"
+      ? `\`${key}\` needs kexec_file_load: kexec_load has no such flag`
+      : `\`${key}\` and \`${other}\` are mutually exclusive: one needs kexec_file_load, the other kexec_load`,
+    path: [key],
+    related: [relatedKey(other)],
+    hint: other === "load"
+      ? `Use \`load: kexec_file_load\` or \`load: auto\`, or remove \`${key}\``
+      : "Remove one of them",
+  }));
+  return [...between, ...ignored, ...flags];
 }
 
 /** Matches a profile without conflicts. */
@@ -120,6 +134,14 @@ export const CONFLICT_SCHEMA: JsonSchema = {
   allOf: [
     ...CONFLICTS.map((row) => ({ not: row.schema })),
     { not: { allOf: [given({ load: { const: "kexec_file_load" } }), DEMAND_SCHEMA] } },
+    {
+      not: {
+        allOf: [
+          { anyOf: FILE_FLAG_KEYS.map((key) => given({ [key]: IS_TRUE })) },
+          { anyOf: [given({ load: { const: "kexec_load" } }), DEMAND_SCHEMA] },
+        ],
+      },
+    },
   ],
 };
 

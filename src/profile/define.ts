@@ -114,6 +114,12 @@ export interface ProfileInput {
   readonly checksum?: boolean | Checksum | undefined;
   /** Whether kexec_load places the decompressed kernel. Default: false. */
   readonly predecompress?: boolean | undefined;
+  /** Whether kexec_file_load makes the kernel write what it does to its log. Default: false. */
+  readonly debug?: boolean | undefined;
+  /** Whether kexec_file_load keeps the image out of contiguous memory (CMA). Default: false. */
+  readonly no_cma?: boolean | undefined;
+  /** Whether kexec_file_load hands over the device tree that an x86_64 host was booted with. Default: false. */
+  readonly force_dtb?: boolean | undefined;
   /** Whether to add a digest of what boots to the command line. Default: false. */
   readonly stamp?: boolean | undefined;
 }

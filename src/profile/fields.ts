@@ -31,6 +31,9 @@ export interface Stated {
   readonly memory: Profile["memory"];
   readonly checksum: Profile["checksum"];
   readonly predecompress: boolean;
+  readonly debug: boolean;
+  readonly no_cma: boolean;
+  readonly force_dtb: boolean;
   readonly stamp: boolean;
 }
 
@@ -170,6 +173,24 @@ export const FIELDS: Fields<Stated> = {
   predecompress: {
     shape: boolean,
     doc: "With kexec_load: place the decompressed kernel, so that the reboot does not have to decompress it.",
+    fallback: { value: false },
+  },
+  debug: {
+    shape: boolean,
+    doc: "With kexec_file_load: the kernel writes what it does to its log (KEXEC_FILE_DEBUG, since Linux 6.8).",
+    fallback: { value: false },
+  },
+  no_cma: {
+    shape: boolean,
+    doc:
+      "With kexec_file_load: the kernel does not load the image into contiguous memory (CMA), but copies it at the " +
+      "jump as before (KEXEC_FILE_NO_CMA, since Linux 6.17).",
+    fallback: { value: false },
+  },
+  force_dtb: {
+    shape: boolean,
+    doc: "With kexec_file_load on x86_64: hand over the device tree that the running kernel was booted with " +
+      "(KEXEC_FILE_FORCE_DTB, since Linux 6.18).",
     fallback: { value: false },
   },
   stamp: {

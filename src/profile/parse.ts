@@ -9,7 +9,7 @@ import { collectLayers, type LayerContext, pathBeside } from "./layers.ts";
 import { placed } from "./locate.ts";
 import { originAt, overlayAll, type Traced } from "./overlay.ts";
 import { writtenPath } from "./path_variables.ts";
-import type { FileRef, Profile, SegmentSpec } from "./profile.ts";
+import { FILE_FLAG_KEYS, type FileRef, type Profile, type SegmentSpec } from "./profile.ts";
 
 /** A profile together with the files that it is made of. */
 export interface ParsedProfile extends Checked<Profile> {
@@ -125,9 +125,21 @@ function profileOf(
   file: string,
   besideFile: <Ref extends FileRef>(ref: Ref, path: Path) => Ref,
 ): Profile {
-  const { preserve_context: preserveContext, kernel, initrd, dtb, segments, extends: _bases, ...same } = stated;
+  const {
+    preserve_context: preserveContext,
+    debug: _debug,
+    no_cma: _noCma,
+    force_dtb: _forceDtb,
+    kernel,
+    initrd,
+    dtb,
+    segments,
+    extends: _bases,
+    ...same
+  } = stated;
   return {
     ...same,
+    fileFlags: FILE_FLAG_KEYS.filter((key) => stated[key]),
     name: stated.name ?? (basename(file, extname(file)) || "profile"),
     ...(kernel === undefined ? {} : { kernel: besideFile(kernel, ["kernel"]) }),
     ...(dtb === undefined ? {} : { dtb: besideFile(dtb, ["dtb"]) }),

@@ -77,6 +77,12 @@ export interface Requires {
 /** The checksums by which purgatory can verify the segments. */
 export type Checksum = "xxh64" | "sha256";
 
+/** Keys that are flags of kexec_file_load(2), in the order of their bits. */
+export const FILE_FLAG_KEYS = ["debug", "no_cma", "force_dtb"] as const;
+
+/** A key that is a flag of kexec_file_load(2). */
+export type FileFlagKey = typeof FILE_FLAG_KEYS[number];
+
 /** A boot profile: what a YAML file declares, decoded, with defaults filled in. */
 export interface Profile {
   /** The version of the format. */
@@ -115,6 +121,8 @@ export interface Profile {
   readonly checksum: boolean | Checksum;
   /** Place the decompressed kernel. */
   readonly predecompress: boolean;
+  /** The flags that kexec_file_load is given for the keys of the same names. */
+  readonly fileFlags: readonly FileFlagKey[];
   /** Put a digest of what boots on the command line, by which the booted system is recognized. */
   readonly stamp: boolean;
   /** The top-level keys that the files have, in their order. */

@@ -59,12 +59,29 @@ Deno.test({
 });
 
 Deno.test({
+  name: "flags of one call are not in a profile for the other, as kexec-tools ignores them there",
+  permissions: "none",
+  fn() {
+    const read = (line: string): unknown => {
+      const { kind, ...found } = readKexecCommand(line);
+      assert(kind === "command" && "command" in found, line);
+      const { flags, unverified, memory, without } = found.command;
+      return [flags, unverified, memory, without.map(({ option }) => option)];
+    };
+    assertEquals(read("kexec -l k --force-dtb --no-cma"), [["no_cma", "force_dtb"], false, {}, []]);
+    assertEquals(read("kexec -s -l k --no-cma"), [["no_cma"], false, {}, []]);
+    assertEquals(read("kexec -c -l k --no-cma --mem-min=1"), [[], false, { min: "1" }, ["--no-cma"]]);
+    assertEquals(read("kexec --no-cma -i --mem-max=9 -s k"), [["no_cma"], false, {}, ["-i", "--mem-max"]]);
+  },
+});
+
+Deno.test({
   name: "an option without a key is named, with what there is instead",
   permissions: "none",
   fn() {
-    const found = readKexecCommand("kexec -fxt bzImage k --serial=0x3f8 --no-cma");
+    const found = readKexecCommand("kexec -fxt bzImage k --serial=0x3f8 --noefi");
     assert(found.kind === "command");
-    assertEquals(found.command.without.map(({ option }) => option), ["-f", "-x", "-t", "--serial", "--no-cma"]);
+    assertEquals(found.command.without.map(({ option }) => option), ["-f", "-x", "-t", "--serial", "--noefi"]);
     for (const { long, short, takesValue, effect } of KEXEC_OPTIONS) {
       const value = takesValue === true ? " 1" : "";
       for (const written of [`--${long}`, ...(short === undefined ? [] : [`-${short}`])]) {

@@ -4,6 +4,7 @@ import { flagBits } from "../../src/plan/flags.ts";
 import type { Check, Plan } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { recheck } from "../../src/plan/stored.ts";
+import type { Profile } from "../../src/profile/profile.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, PART_DIGESTS, profileOf } from "../support/profiles.ts";
 
@@ -76,4 +77,54 @@ pure("a kernel that tells the size for elfcorehdr updates has the flag for them,
 pure("flags that every kernel with the call has need no word, nor does a release that is no version", () => {
   assertEquals(verdict("kexec_file_load", "KEXEC_FILE_NO_INITRAMFS", {}), undefined);
   assertEquals(verdict("kexec_file_load", "KEXEC_FILE_DEBUG", { release: "next" }), undefined);
+});
+
+const TREE = { bootCpu: 0, reservations: [], root: { name: "", properties: [], children: [] } };
+
+pure("each key of a profile sets its flag, calls kexec_file_load, and says so", () => {
+  const facts = hostFacts({ release: "7.0.0", deviceTree: TREE });
+  const flagsOf = (changes: Partial<Profile>): readonly unknown[] => {
+    const { value: plan } = planBoot({
+      profile: profileOf(changes),
+      facts,
+      images: images(),
+      partDigests: PART_DIGESTS,
+    });
+    return [plan?.call.syscall, plan?.call.flags, plan?.call.flagBits, plan?.reasons.map(({ message }) => message)];
+  };
+  assertEquals(flagsOf({ fileFlags: ["debug"] }), [
+    "kexec_file_load",
+    ["KEXEC_FILE_DEBUG"],
+    "0x8",
+    ["`debug` is a flag of kexec_file_load (KEXEC_FILE_DEBUG)"],
+  ]);
+  assertEquals(flagsOf({ fileFlags: ["no_cma", "force_dtb"], initrd: [], crash: true }).slice(1, 3), [
+    ["KEXEC_FILE_ON_CRASH", "KEXEC_FILE_NO_CMA", "KEXEC_FILE_FORCE_DTB"],
+    "0x32",
+  ]);
+});
+
+pure("force_dtb without a device tree to hand over fails, since the kernel would say nothing", () => {
+  const says = (facts: Partial<HostFacts>): readonly (string | undefined)[] => {
+    const input = {
+      profile: profileOf({ fileFlags: ["force_dtb"] }),
+      facts: hostFacts({ release: "7.0.0", ...facts }),
+      images: images(),
+      partDigests: PART_DIGESTS,
+    };
+    const check = planBoot(input).value?.checks.find(({ rule }) => rule === "force-dtb");
+    return [check?.status, check?.message];
+  };
+  assertEquals(says({}), [
+    "fail",
+    "KEXEC_FILE_FORCE_DTB does nothing here: the running kernel was booted without a device tree",
+  ]);
+  assertEquals(says({ deviceTree: TREE }), [
+    "pass",
+    "The device tree that the running kernel was booted with is handed over",
+  ]);
+  assertEquals(says({ machine: "aarch64", deviceTree: TREE }), [
+    "fail",
+    "KEXEC_FILE_FORCE_DTB does nothing here: an arm64 kernel gets the running kernel's device tree in any case",
+  ]);
 });

@@ -936,6 +936,13 @@ const CASES: readonly Case[] = [
     status: "warn",
     says: "drops it before it reads the new one",
   },
+  {
+    rule: "force-dtb",
+    name: "a host that was booted without a device tree",
+    profile: { fileFlags: ["force_dtb"] },
+    status: "fail",
+    says: "was booted without a device tree",
+  },
 ];
 
 function checksOf(testCase: Omit<Case, "rule" | "name" | "status" | "says">): readonly Check[] {

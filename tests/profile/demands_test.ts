@@ -43,6 +43,30 @@ Deno.test({
 });
 
 Deno.test({
+  name: "the flags of kexec_file_load conflict with kexec_load, and with what needs it",
+  permissions: "none",
+  fn() {
+    const { value } = parseProfile("version: 1\nkernel: a\nforce_dtb: true\ndebug: true\n", "p.yaml");
+    assert(value !== undefined);
+    assertEquals(value.fileFlags, ["debug", "force_dtb"]);
+    assertEquals(conflictsOf(value), []);
+    assertEquals(conflictsOf({ ...value, crash: true, load: "kexec_file_load" }), []);
+    assertEquals(conflictsOf({ ...value, load: "kexec_load", fileFlags: ["no_cma"] }), [{
+      code: "conflict",
+      severity: "error",
+      message: "`no_cma` needs kexec_file_load: kexec_load has no such flag",
+      path: ["no_cma"],
+      related: [{ message: "`load` is set here", path: ["load"] }],
+      hint: "Use `load: kexec_file_load` or `load: auto`, or remove `no_cma`",
+    }]);
+    assertEquals(conflictsOf({ ...value, predecompress: true }).map(({ message }) => message), [
+      "`debug` and `predecompress` are mutually exclusive: one needs kexec_file_load, the other kexec_load",
+      "`force_dtb` and `predecompress` are mutually exclusive: one needs kexec_file_load, the other kexec_load",
+    ]);
+  },
+});
+
+Deno.test({
   name: "a demand conflicts with kexec_file_load only, and says what to do",
   permissions: "none",
   fn() {

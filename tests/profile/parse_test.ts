@@ -79,6 +79,7 @@ Deno.test({
       memory: {},
       checksum: true,
       predecompress: false,
+      fileFlags: [],
       stamp: false,
       stated: ["version", "kernel"],
     });
@@ -110,6 +111,7 @@ Deno.test({
       memory: { min: 0x100000n, max: 0xffff_ffff_ffff_ffffn },
       checksum: false,
       predecompress: true,
+      fileFlags: [],
       stamp: true,
       stated: [
         "version",

@@ -57,10 +57,11 @@ const CASES: { readonly [subject: string]: readonly string[] } = {
     ...["{ reuse: false, remove: a }", "{ reuse: false, remove: [] }", '{ reuse: false, remove: "" }'],
     ...["{ reuse: false, append: a }", "{ reuse: true, remove: ~ }", "{ reuse: true, prepend: a }"],
   ].map((value) => `${KERNEL}cmdline: ${value}\n`),
-  booleans: ["crash", "preserve_context", "checksum", "predecompress", "stamp"].flatMap((key) =>
-    ["true", "false", '"true"', "True", "FALSE", '"True"', "tRUE", "yes", "on", "1", "~", "[]", "maybe"].map((value) =>
-      `${KERNEL}${key}: ${value}\n`
-    )
+  booleans: ["crash", "preserve_context", "checksum", "predecompress", "debug", "no_cma", "force_dtb", "stamp"].flatMap(
+    (key) =>
+      ["true", "false", '"true"', "True", "FALSE", '"True"', "tRUE", "yes", "on", "1", "~", "[]", "maybe"].map((
+        value,
+      ) => `${KERNEL}${key}: ${value}\n`),
   ),
   checksum: ["xxh64", "sha256", '"sha256"', "SHA256", "sha-256", "xxhash", "crc32", "[xxh64]", "~"].map((value) =>
     `${KERNEL}checksum: ${value}\n`
@@ -173,6 +174,7 @@ const CASES: { readonly [subject: string]: readonly string[] } = {
       "predecompress: true",
       "dtb: a",
       "stamp: true",
+      "debug: true",
       "crash: true",
     ]
       .map(
@@ -198,6 +200,12 @@ const CASES: { readonly [subject: string]: readonly string[] } = {
       "predecompress: true",
       "dtb: a",
       "dtb: { path: a }",
+      "debug: true",
+      "no_cma: true",
+      "force_dtb: true",
+      "debug: false",
+      "debug: true\nno_cma: true\ncrash: true",
+      "debug: true\nchecksum: false",
     ]
       .flatMap((line) => ["auto", "kexec_load", "kexec_file_load"].map((load) => `${KERNEL}load: ${load}\n${line}\n`)),
     ...["predecompress: false", "arch: default", "arch: 386", "crash: true"].map((line) =>

@@ -20,6 +20,7 @@ export function profileOf(changes: Partial<Profile> = {}): Profile {
     memory: {},
     checksum: true,
     predecompress: false,
+    fileFlags: [],
     stamp: false,
     stated: ["version", "kernel", "initrd", "cmdline"],
     ...changes,

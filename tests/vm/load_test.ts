@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { EXIT } from "../../src/core/program.ts";
+import { isSince } from "../../src/core/release.ts";
 import { SEEN_ON } from "./conformance/condition.ts";
 import { ALL } from "./extent.ts";
 import { KERNEL, loaded, machineWith, profile, said, status } from "./guest_profile.ts";
@@ -54,6 +55,23 @@ for (const kernel of KERNELS) {
       await machine.output("warmboot unload");
       assertEquals(await loaded(machine), "0");
       assertEquals(await machine.output("ls /run/warmboot"), "lock\n");
+    });
+
+    await t.step("with `debug`, a kernel that has the flag writes what it does; without it, nothing", async () => {
+      const isNew = isSince(kernel.release, [6, 8]) === true;
+      const log = async (key: string): Promise<number> => {
+        await profile(machine, `${KERNEL}\n${key}`);
+        await machine.output("dmesg -C");
+        await machine.run("warmboot load --force /run/p.yaml");
+        return Number(await machine.output("dmesg | grep -c 'kexec_file: nr_segments' || true"));
+      };
+      assertEquals(await log("debug: false"), 0);
+      assertEquals(await log("debug: true"), isNew ? 1 : 0);
+      assertEquals(
+        (await machine.run("warmboot load --force /run/p.yaml")).code,
+        isNew ? EXIT.ok.code : EXIT.refused.code,
+      );
+      await machine.output("warmboot unload");
     });
 
     await t.step("load of what is loaded makes no call, and --force makes it", async () => {

@@ -1,6 +1,6 @@
 import { isSince } from "../../core/release.ts";
 import type { HostFacts } from "../../host/facts.ts";
-import { pass, type Rule, warn } from "./rule.ts";
+import { fail, pass, type Rule, warn } from "./rule.ts";
 
 /**
  * The flags that came after the calls themselves, by the first Linux that knows them (include/uapi/linux/kexec.h); an
@@ -31,7 +31,7 @@ const flagKnown: Rule = {
       : warn(
         `${tooNew.flag} exists since Linux ${tooNew.since.join(".")}, but the running kernel is ${facts.release}: ` +
           `unless its distribution backported the flag, the kernel answers EINVAL`,
-        "Re-create the plan without the flag",
+        "Remove the key of the profile that sets it, unless you know that the kernel has the flag",
       );
   },
 };
@@ -41,5 +41,26 @@ function isShown(flag: string, { kexec }: HostFacts): boolean {
   return flag === "KEXEC_UPDATE_ELFCOREHDR" && kexec.crashElfcorehdrSize !== undefined;
 }
 
+const forceDtb: Rule = {
+  name: "force-dtb",
+  about: "KEXEC_FILE_FORCE_DTB has a device tree to hand over (setup_dtb in arch/x86/kernel/kexec-bzimage64.c)",
+  exit: "unavailable",
+  check({ call, facts }) {
+    if (!call.flags.includes("KEXEC_FILE_FORCE_DTB")) return undefined;
+    if (facts.machine !== "x86_64") {
+      return fail(
+        "KEXEC_FILE_FORCE_DTB does nothing here: an arm64 kernel gets the running kernel's device tree in any case",
+        "Remove `force_dtb`",
+      );
+    }
+    return facts.deviceTree === undefined
+      ? fail(
+        "KEXEC_FILE_FORCE_DTB does nothing here: the running kernel was booted without a device tree",
+        "Remove `force_dtb`; the kernel would ignore it without an error",
+      )
+      : pass("The device tree that the running kernel was booted with is handed over");
+  },
+};
+
 /** The rules about the flags of a call. */
-export const FLAG_RULES: readonly Rule[] = [flagKnown];
+export const FLAG_RULES: readonly Rule[] = [flagKnown, forceDtb];
