@@ -127,6 +127,7 @@ export {
 } from "./src/core/diagnostic.ts";
 export { EXIT, type ExitName } from "./src/core/program.ts";
 export { KEXEC_ARCHITECTURES, type KexecArch } from "./src/core/kexec_arch.ts";
+export type { PlatformName } from "./src/profile/platform_names.ts";
 export type { Range } from "./src/core/range.ts";
 export type { JsonSchema, Report } from "./src/core/shape.ts";
 export { diffPlans } from "./src/diff/compare.ts";

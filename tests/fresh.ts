@@ -20,6 +20,7 @@ import { EXIT } from "../src/core/program.ts";
 import { EXPLAINED_RULES, explainMarkdown } from "../src/render/explain.ts";
 import { renderPlanSvg } from "../src/render/pictures.ts";
 import { canAssemble, purgatoryModule, TARGETS } from "./arch/assemble.ts";
+import { platformsPage } from "./pages/platforms.ts";
 import { troubleshootingPage } from "./pages/troubleshooting.ts";
 import { SCENES } from "./render/scenes.ts";
 
@@ -40,6 +41,7 @@ export async function generatedFiles(): Promise<{ readonly [path: string]: strin
     "contrib/man/warmboot.profile.5": profilePage(),
     "docs/diagnostics.md": diagnosticsPage(),
     "docs/plan.svg": examplePicture(),
+    "docs/platforms.md": platformsPage(),
     "docs/troubleshooting.md": troubleshootingPage(),
     ...await purgatoryModules(),
     "docs/downtime.svg": `${noteOf("bench/results/boot.json")}${bootPicture(boots)}`,

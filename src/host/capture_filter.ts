@@ -9,9 +9,12 @@ export function lines(wanted: RegExp): KeptPart {
   return (bytes) => joined(split(bytes).filter((line) => wanted.test(line)));
 }
 
-/** Keeps the first line that matches. */
-export function firstLine(wanted: RegExp): KeptPart {
-  return (bytes) => joined(split(bytes).filter((line) => wanted.test(line)).slice(0, 1));
+/** Keeps the first line that matches each. */
+export function firstLines(...wanted: readonly RegExp[]): KeptPart {
+  return (bytes) => {
+    const all = split(bytes);
+    return joined(wanted.flatMap((each) => all.find((line) => each.test(line)) ?? []));
+  };
 }
 
 /** The size of an entry of the auxiliary vector on a 64-bit machine: two words, the kind and the value. */

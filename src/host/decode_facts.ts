@@ -13,6 +13,7 @@ import { kernelMap } from "./kcore.ts";
 import { kernelConfig } from "./kernel_config.ts";
 import { kexecState } from "./kexec_state.ts";
 import { firmwareMap, memoryFacts } from "./memory.ts";
+import { platformFacts } from "./platform.ts";
 import { pageSize, processFacts } from "./process.ts";
 import { NOT_CAPABLE } from "./reader.ts";
 import { securityFacts } from "./security.ts";
@@ -44,6 +45,7 @@ export function decodeFacts(capture: Capture): Checked<HostFacts> {
     ...memoryFacts(from, report),
     ...processFacts(from, report),
     ...cpuFacts(from, report),
+    ...platformFacts(from, report),
     iomem: iomem(from, report),
     firmwareMap: firmwareMap(from, report),
     kexec: kexecState(from, report),

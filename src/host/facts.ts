@@ -64,6 +64,22 @@ export interface EfiFacts {
   }[];
 }
 
+/** What the DMI tables say of the machine, trimmed; each as the firmware has it. */
+export interface DmiFacts {
+  readonly vendor?: string;
+  readonly product?: string;
+  readonly board?: string;
+  readonly assetTag?: string;
+}
+
+/** How the kernel runs under Xen. */
+export interface XenFacts {
+  /** `PV`, `PVH`, `HVM`, or `Xen` on arm64. */
+  readonly guest?: string;
+  /** Whether this is the control domain, dom0. */
+  readonly isControl: boolean;
+}
+
 /** One node of the running kernel's list setup_data (arch/x86/include/uapi/asm/setup_data.h). */
 export interface SetupData {
   /** Its type, as the file says. */
@@ -114,6 +130,12 @@ export interface HostFacts {
   readonly cpusOnline?: number;
   /** The first CPU's flags (x86) or features (arm64). */
   readonly cpuFlags: readonly string[];
+  /** The name of the first CPU, where x86 has one. */
+  readonly cpuModel?: string;
+  /** What the firmware says of the machine; undefined where it says nothing. */
+  readonly dmi?: DmiFacts;
+  /** How the kernel runs under Xen; undefined where it does not, or does not say. */
+  readonly xen?: XenFacts;
   /** The memory map of /proc/iomem. */
   readonly iomem: Iomem;
   /** The firmware's memory map, x86 only. */

@@ -5,7 +5,7 @@ import {
   withoutSecretParameters,
   withoutSeeds,
 } from "./redaction.ts";
-import { firstLine, keepPageSize, keepUsedTree, type KeptPart, lines } from "./capture_filter.ts";
+import { firstLines, keepPageSize, keepUsedTree, type KeptPart, lines } from "./capture_filter.ts";
 
 /** What a source holds: text, bytes, or nothing but the fact that the directory is there. */
 export type SourceForm = "text" | "binary" | "directory";
@@ -123,6 +123,23 @@ const ROWS = {
     "/proc/self/ns/pid",
     "The target of this link: the reader's PID namespace; reboot(2) acts on the host only from the first (fs/nsfs.c)",
   ),
+  dmi: {
+    ...text(
+      SETTING,
+      "/sys/class/dmi/id/{sys_vendor,product_name,board_name,chassis_asset_tag}",
+      "What the firmware says of the machine (drivers/firmware/dmi-id.c)",
+    ),
+    rare: true,
+  },
+  xenGuest: text(
+    SETTING,
+    "/sys/hypervisor/guest_type",
+    "The kind of a Xen guest (drivers/xen/sys-hypervisor.c, Linux 4.13)",
+  ),
+  xenCapabilities: {
+    ...text(SETTING, "/proc/xen/capabilities", "`control_d` in Xen's control domain (drivers/xen/xenfs/super.c)"),
+    rare: true,
+  },
   init: text(SETTING, "/proc/1/comm", "The name of PID 1, which carries out the reboot (fs/proc/array.c)"),
   systemd: {
     paths: ["/run/systemd/system"],
@@ -138,8 +155,8 @@ const ROWS = {
   cpuinfo: text(
     SETTING,
     "/proc/cpuinfo",
-    "The first CPU's flags (arch/x86/kernel/cpu/proc.c) or features (arch/arm64/kernel/cpuinfo.c)",
-    firstLine(/^(?:flags|Features)\s*:/),
+    "The first CPU's name and flags (arch/x86/kernel/cpu/proc.c) or features (arch/arm64/kernel/cpuinfo.c)",
+    firstLines(/^model name\s*:/, /^(?:flags|Features)\s*:/),
   ),
   kexecLoaded: text(
     SETTING,

@@ -5,6 +5,7 @@ import { valueLayer } from "./layer.ts";
 import type { LayerReader } from "./layers.ts";
 import { MAX_DEPTH } from "./limits.ts";
 import { parseLayers } from "./parse.ts";
+import type { PlatformName } from "./platform_names.ts";
 import type { Checksum, LoadChoice, Profile } from "./profile.ts";
 import type { KexecArch } from "../core/kexec_arch.ts";
 
@@ -70,6 +71,8 @@ export interface RequiresInput {
   readonly kernel?: string | undefined;
   /** How the host was started. */
   readonly firmware?: "uefi" | "bios" | undefined;
+  /** The platform, one of those on which kexec was reported not to come back. */
+  readonly platform?: PlatformName | undefined;
   /** Whether the firmware enforces Secure Boot. */
   readonly secure_boot?: boolean | undefined;
 }

@@ -1,5 +1,6 @@
 import { formatAddress } from "../core/number.ts";
 import { choice, flag, pattern, record, type Shape, text } from "../core/shape.ts";
+import { PLATFORM_NAMES, type PlatformName } from "./platform_names.ts";
 import type { Requires } from "./profile.ts";
 import { formatBound, parseReleaseRange } from "./release_range.ts";
 
@@ -7,6 +8,8 @@ import { formatBound, parseReleaseRange } from "./release_range.ts";
 export interface PlannedRequires {
   /** As uname -m. */
   readonly architecture?: string;
+  /** The platform, by its name. */
+  readonly platform?: PlatformName;
   /** The minimum of MemTotal, bytes in hexadecimal. */
   readonly memory?: string;
   /** A pattern of the host's name. */
@@ -26,6 +29,7 @@ const RANGE = /^(?:>=|>|<=|<|=)\d{1,6}(?:\.\d{1,6})*(?: (?:>=|>|<=|<|=)\d{1,6}(?
 /** The shape of a plan's `requires`. */
 export const requiresShape: Shape<PlannedRequires> = record<PlannedRequires>({
   architecture: { shape: text, doc: "As uname -m says", fallback: optional },
+  platform: { shape: choice(PLATFORM_NAMES), doc: "The platform", fallback: optional },
   memory: {
     shape: pattern("a size in hexadecimal, as 0x1000", /^0x(?:0|[1-9a-f][0-9a-f]{0,15})$/),
     doc: "The minimum of MemTotal, bytes",

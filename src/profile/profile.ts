@@ -1,4 +1,5 @@
 import type { KexecArch } from "../core/kexec_arch.ts";
+import type { PlatformName } from "./platform_names.ts";
 
 /** A file that a profile names. */
 export interface FileRef {
@@ -62,6 +63,8 @@ export interface ReleaseBound {
 export interface Requires {
   /** As uname -m. */
   readonly architecture?: string;
+  /** The platform, one of those on which kexec was reported not to come back. */
+  readonly platform?: PlatformName;
   /** The minimum of MemTotal, bytes. */
   readonly memory?: bigint;
   /** A pattern of the host's name: `*`, `?` and `[a-z]` as in a shell; case does not matter. */

@@ -4,10 +4,12 @@ import { choice, record, type Shape } from "../core/shape.ts";
 import type { Requires } from "./profile.ts";
 import { refine } from "./refine.ts";
 import { parseReleaseRange } from "./release_range.ts";
+import { PLATFORM_NAMES, type PlatformName } from "./platform_names.ts";
 import { boolean, label, size } from "./scalars.ts";
 
 interface StatedRequires {
   readonly architecture?: string;
+  readonly platform?: PlatformName;
   readonly memory?: bigint;
   readonly hostname?: string;
   readonly kernel?: NonNullable<Requires["kernel"]>;
@@ -90,6 +92,12 @@ const stated: Shape<StatedRequires> = record<StatedRequires>(
       doc: "As `uname -m` prints it.",
       ...optional,
       examples: ["x86_64", "aarch64"],
+    },
+    platform: {
+      shape: choice(PLATFORM_NAMES),
+      doc: "A platform on which kexec was reported not to come back. A profile that requires it is not warned of it.",
+      ...optional,
+      examples: ["gcp"],
     },
     memory: {
       shape: size,

@@ -105,13 +105,14 @@ pure("only what facts need is kept of long or private sources", () => {
     "/proc/sys/kernel/osrelease": "6.1\n",
     "/proc/self/auxv": auxv,
     "/proc/self/status": "Name:\tx\nNSpid:\t7\nCapEff:\t00ff\nCapBnd:\t01ff\n",
-    "/proc/cpuinfo": "processor\t: 0\nflags\t\t: fpu lm\nvmx flags\t: ept\n\nprocessor\t: 1\nflags\t\t: fpu lm\n",
+    "/proc/cpuinfo":
+      "processor\t: 0\nmodel name\t: A: B\nflags\t\t: fpu lm\nvmx flags\t: ept\n\nprocessor\t: 1\nflags\t\t: fpu lm\n",
     "/boot/config-6.1":
       "CONFIG_64BIT=y\nCONFIG_KEXEC=y\n# CONFIG_KEXEC_JUMP is not set\nCONFIG_IMA=y\nCONFIG_ANIMATION=y\n# CONFIG_X is not set\n# KEXEC\n",
   }));
   assertEquals(files["/proc/self/auxv"], { base64: auxv.subarray(16, 32).toBase64() });
   assertEquals(files["/proc/self/status"], "NSpid:\t7\nCapEff:\t00ff\n");
-  assertEquals(files["/proc/cpuinfo"], "flags\t\t: fpu lm\n");
+  assertEquals(files["/proc/cpuinfo"], "model name\t: A: B\nflags\t\t: fpu lm\n");
   assertEquals(files["/boot/config-6.1"], "CONFIG_KEXEC=y\n# CONFIG_KEXEC_JUMP is not set\nCONFIG_IMA=y\n");
 });
 

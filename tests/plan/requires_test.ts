@@ -22,6 +22,13 @@ const NO_SYS: Partial<HostFacts> = { kexec: {}, firmwareMap: [] };
 const CASES: readonly (readonly [string, Requires, HostFacts, RegExp | undefined])[] = [
   ["the architecture", { architecture: "x86_64" }, hostFacts(), undefined],
   ["another architecture", { architecture: "aarch64" }, hostFacts(), /requires aarch64, but this host is x86_64/],
+  [
+    "the platform",
+    { platform: "bhyve" },
+    hostFacts({ dmi: { product: "BHYVE" } }),
+    undefined,
+  ],
+  ["another platform", { platform: "gcp" }, hostFacts({ dmi: { product: "BHYVE" } }), /not known to be one/],
   ["just enough memory", { memory: 4n << 30n }, hostFacts(), undefined],
   ["a byte too little", { memory: (4n << 30n) + 1n }, hostFacts(), /requires 4 GiB of memory, but this host has 4 GiB/],
   ["unknown memory", { memory: 1n }, without("memTotal"), /memory is unknown/],

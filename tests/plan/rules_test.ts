@@ -4,6 +4,7 @@ import type { ImageInfo } from "../../src/image/image.ts";
 import type { Check } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { ARM64_RULES } from "../../src/plan/rules/arm64.ts";
+import { PLATFORM_RULES } from "../../src/plan/rules/platform.ts";
 import { REDACTED_RULES } from "../../src/plan/rules/redacted.ts";
 import { ADDRESS_RULES } from "../../src/plan/rules/arm64_addresses.ts";
 import { BASES_RULES } from "../../src/plan/rules/bases.ts";
@@ -974,9 +975,16 @@ Deno.test({
   fn() {
     const names = RULES.map(({ name }) => name);
     assertEquals(new Set(names).size, names.length);
-    // Those about `requires` have their cases in requires_test.ts, that of bases in predecompress_test.ts, those about arm64
+    // Those about platforms have theirs in platform_test.ts. Those about `requires` have their cases in requires_test.ts, that of bases in predecompress_test.ts, those about arm64
     // in arm64_test.ts and arm64_addresses_test.ts, those of redacted captures in host/redaction_test.ts.
-    const elsewhere = [...REQUIRES_RULES, ...BASES_RULES, ...ARM64_RULES, ...ADDRESS_RULES, ...REDACTED_RULES].map((
+    const elsewhere = [
+      ...REQUIRES_RULES,
+      ...BASES_RULES,
+      ...ARM64_RULES,
+      ...ADDRESS_RULES,
+      ...REDACTED_RULES,
+      ...PLATFORM_RULES,
+    ].map((
       { name },
     ) => ({
       rule: name,

@@ -4,6 +4,7 @@ import { matchesGlob } from "../../profile/glob.ts";
 import type { Requires } from "../../profile/profile.ts";
 import { releaseNumbers } from "../../core/release.ts";
 import { formatBound, keepsBound } from "../../profile/release_range.ts";
+import { PLATFORMS } from "../platforms.ts";
 import type { Check } from "../plan.ts";
 import { fail, pass, type Rule, type RuleInput, type Verdict } from "./rule.ts";
 
@@ -50,6 +51,19 @@ const architecture = row({
     machine === wanted
       ? pass(`The host is ${machine}, as required`)
       : fail(`The profile requires ${wanted}, but this host is ${machine}`, WRONG_HOST),
+});
+
+const platform = row({
+  name: "requires-platform",
+  about: "The host is the platform that the profile requires",
+  asked: (requires) => requires.platform,
+  check(wanted, facts) {
+    const row = PLATFORMS.find(({ name }) => name === wanted);
+    const title = row?.title ?? wanted;
+    return row?.applies(facts) === true
+      ? pass(`The host is ${title}, as required`)
+      : fail(`The profile requires ${title}, but this host is not known to be one`, WRONG_HOST);
+  },
 });
 
 const memory = row({
@@ -150,6 +164,7 @@ const secureBoot = row({
 /** The rules about the host that a profile is for. */
 export const REQUIRES_RULES: readonly RequirementRule[] = [
   architecture,
+  platform,
   memory,
   hostname,
   kernel,

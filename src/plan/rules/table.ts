@@ -9,6 +9,7 @@ import { FILE_RULES } from "./files.ts";
 import { FLAG_RULES } from "./flags.ts";
 import { MEMORY_RULES } from "./memory.ts";
 import { PERMISSION_RULES } from "./permission.ts";
+import { PLATFORM_RULES } from "./platform.ts";
 import { PRESERVE_RULES } from "./preserve.ts";
 import { REDACTED_RULES } from "./redacted.ts";
 import { REQUIRES_RULES } from "./requires.ts";
@@ -19,6 +20,7 @@ import { STATE_RULES } from "./state.ts";
 /** Every rule, in the order in which a plan lists them. */
 export const RULES: readonly Rule[] = [
   ...REQUIRES_RULES,
+  ...PLATFORM_RULES,
   ...STATE_RULES,
   ...FLAG_RULES,
   ...PRESERVE_RULES,
