@@ -127,7 +127,8 @@ export {
 } from "./src/core/diagnostic.ts";
 export { EXIT, type ExitName } from "./src/core/program.ts";
 export { KEXEC_ARCHITECTURES, type KexecArch } from "./src/core/kexec_arch.ts";
-export type { PlatformName } from "./src/profile/platform_names.ts";
+export { FILE_FLAG_KEYS } from "./src/profile/profile.ts";
+export { PLATFORM_NAMES, type PlatformName } from "./src/profile/platform_names.ts";
 export type { Range } from "./src/core/range.ts";
 export type { JsonSchema, Report } from "./src/core/shape.ts";
 export { diffPlans } from "./src/diff/compare.ts";
@@ -162,6 +163,7 @@ export {
 export type { CapturedImage, CapturedImages, CapturedPart, CapturedRange } from "./src/host/captured_image.ts";
 export { decodeFacts } from "./src/host/decode_facts.ts";
 export type {
+  DmiFacts,
   EfiFacts,
   HostFacts,
   KernelMapping,
@@ -170,6 +172,7 @@ export type {
   MemmapEntry,
   SecureBoot,
   SetupData,
+  XenFacts,
 } from "./src/host/facts.ts";
 export {
   closeFile,
@@ -245,6 +248,7 @@ export type { PlannedRequires } from "./src/profile/planned_requires.ts";
 export type {
   Checksum,
   CmdlineSpec,
+  FileFlagKey,
   FileRef,
   KernelRef,
   LoadChoice,

@@ -66,9 +66,13 @@ export interface EfiFacts {
 
 /** What the DMI tables say of the machine, trimmed; each as the firmware has it. */
 export interface DmiFacts {
+  /** The maker of the machine, or of its hypervisor. */
   readonly vendor?: string;
+  /** The model. */
   readonly product?: string;
+  /** The main board. */
   readonly board?: string;
+  /** The chassis' asset tag, by which Azure is known. */
   readonly assetTag?: string;
 }
 
