@@ -315,7 +315,9 @@ export const EXPLANATIONS: { readonly [Code in DiagnosticCode]: Explanation } = 
   },
   "memory-unknown": {
     example: planned(KEXEC_LOAD, { "/proc/iomem": null }),
-    remedy: "Capture the host again, with /proc/iomem, or use `load: kexec_file_load`.",
+    remedy:
+      "Capture the host again, with /proc/iomem, or use `load: kexec_file_load`. A crash image is refused as well " +
+      "where lines of the map contradict the reservation.",
   },
   "memory-none": {
     example: planned(`${KEXEC_LOAD}memory: { min: 1TiB }\n`),

@@ -1,6 +1,6 @@
 import type { Checked, Diagnostic, Position } from "../core/diagnostic.ts";
 import { formatAddress } from "../core/number.ts";
-import { compareStart, contains, normalise, type Range } from "../core/range.ts";
+import { compareStart, contains, normalise, overlaps, type Range } from "../core/range.ts";
 
 /** One line of /proc/iomem and the lines nested under it. The end is exclusive here, inclusive in the file. */
 export interface IomemNode extends Range {
@@ -66,33 +66,78 @@ const CRASH_KERNEL = "Crash kernel";
 /** Reservations of crashkernel=. Kernels of arm64 vendors give the low one a name of its own. */
 const CRASH_KERNELS: readonly string[] = [CRASH_KERNEL, "Crash kernel (low)"];
 
+/** More lines of reservations than any kernel makes: one or two, and vendors' up to two more. */
+const MOST_RESERVATIONS = 8;
+
 /**
- * The reservations of crashkernel=, lowest first: a low and a high one have the same name. Empty as `systemRam` is. A line
- * that reaches beyond the one around it contradicts the map, and does not count.
+ * The reservations of crashkernel=, lowest first: a low and a high one have the same name. Empty as `systemRam` is, and
+ * where `contradictedReservation` has a reason.
  */
 export function crashReservations(iomem: Iomem): readonly Range[] {
-  return reservationsNamed(iomem, CRASH_KERNELS);
+  return contradictedReservation(iomem) === undefined
+    ? reservationLines(iomem).map(({ start, end }) => ({ start, end }))
+    : [];
 }
 
 /**
  * The reservation that a crash image must lie in: the highest, crashk_res. The kernel takes no segment in crashk_low_res
- * (sanity_check_segment_list in kernel/kexec_core.c, Linux 7.3).
+ * (sanity_check_segment_list in kernel/kexec_core.c, Linux 7.3). Undefined where `crashReservations` has none.
  */
 export function imageReservation(iomem: Iomem): Range | undefined {
-  return reservationsNamed(iomem, [CRASH_KERNEL]).at(-1);
+  if (contradictedReservation(iomem) !== undefined) return undefined;
+  const last = reservationLines(iomem).findLast(({ name }) => name === CRASH_KERNEL);
+  return last === undefined ? undefined : { start: last.start, end: last.end };
 }
 
-/** Lines that hold an address: kernels without crashkernel= may list an empty reservation. */
-function reservationsNamed(iomem: Iomem, names: readonly string[]): readonly Range[] {
+/**
+ * Why it is unknown where the reservations are, for people: the map contradicts one of their lines. That line may be the
+ * one in which the kernel takes a crash image, so the others cannot be relied upon either. Undefined where nothing
+ * contradicts them.
+ */
+export function contradictedReservation(iomem: Iomem): string | undefined {
+  const lines = reservationLines(iomem);
+  if (lines.length > MOST_RESERVATIONS) {
+    return `/proc/iomem has ${lines.length} lines \`${CRASH_KERNEL}\`, more than any kernel writes`;
+  }
+  for (const line of lines) {
+    const other = contradicting(iomem, line);
+    if (other === undefined) continue;
+    return `In /proc/iomem the lines ${describeLine(line)} and ${describeLine(other)} contradict each other`;
+  }
+  return undefined;
+}
+
+/** Lines that hold an address, lowest first: kernels without crashkernel= may list an empty reservation. */
+function reservationLines(iomem: Iomem): readonly IomemNode[] {
   if (iomem.visibility !== "full") return [];
-  const within = (nodes: readonly IomemNode[], parent?: IomemNode): readonly Range[] =>
-    nodes.flatMap((node) => [
-      ...(names.includes(node.name) && node.start < node.end && (parent === undefined || contains(parent, node))
-        ? [{ start: node.start, end: node.end }]
-        : []),
-      ...within(node.children, node),
-    ]);
-  return within(iomem.roots).toSorted(compareStart);
+  return [...walk(iomem)].filter(({ name, start, end }) => CRASH_KERNELS.includes(name) && start < end)
+    .toSorted(compareStart);
+}
+
+/** A line that does not hold `line` although it is around it, reaches beyond it although it is nested, or shares its addresses. */
+function contradicting(iomem: Iomem, line: IomemNode): IomemNode | undefined {
+  const around = linesAround(iomem.roots, line) ?? [];
+  const nested = new Set(walk({ roots: line.children }));
+  return [...walk(iomem)].find((node) => {
+    if (node === line) return false;
+    if (around.includes(node)) return !contains(node, line);
+    if (nested.has(node)) return node.start < node.end && !contains(line, node);
+    return overlaps(node, line);
+  });
+}
+
+/** The lines that a line is nested under, outermost first. */
+function linesAround(nodes: readonly IomemNode[], line: IomemNode): readonly IomemNode[] | undefined {
+  if (nodes.includes(line)) return [];
+  for (const node of nodes) {
+    const around = linesAround(node.children, line);
+    if (around !== undefined) return [node, ...around];
+  }
+  return undefined;
+}
+
+function describeLine({ name, start, end }: IomemNode): string {
+  return start < end ? `\`${name}\` (${formatAddress(start)}-${formatAddress(end - 1n)})` : `\`${name}\` (no address)`;
 }
 
 /** The path of the file, which diagnostics name. */

@@ -1,8 +1,8 @@
 import { formatSize } from "../core/number.ts";
 import { alignUp, rangeSize } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { crashReservations } from "../host/iomem.ts";
 import { bzImageMemory } from "../image/bzimage.ts";
+import { contradictedReservation, crashReservations } from "../host/iomem.ts";
 import type { InitrdInfo } from "../image/image.ts";
 import { crashReservation, differingCrashSize } from "./placement/free_memory.ts";
 import type { Compression } from "../formats/compression.ts";
@@ -148,7 +148,7 @@ export function reservedMemory(facts: HostFacts): Reserved | undefined {
     return { image: rangeSize(image), all: all + borrowed, ...(differs === undefined ? {} : { differs }) };
   }
   if (kexec.crashSize !== undefined) return { all: kexec.crashSize === 0n ? 0n : kexec.crashSize + borrowed };
-  return iomem.visibility === "full" ? { all: 0n } : undefined;
+  return iomem.visibility === "full" && contradictedReservation(iomem) === undefined ? { all: 0n } : undefined;
 }
 
 /** Whether it is certain that nothing is reserved. */

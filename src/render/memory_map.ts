@@ -1,6 +1,6 @@
 import { compareStart, intersect, normalise, type Range, subtract } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { crashReservations, systemRam } from "../host/iomem.ts";
+import { contradictedReservation, crashReservations, systemRam } from "../host/iomem.ts";
 import type { Plan } from "../plan/plan.ts";
 import { allowedMemory, crashReservation, obstacles } from "../plan/placement/free_memory.ts";
 import { obstacleAt } from "../plan/placement/obstacle.ts";
@@ -82,7 +82,7 @@ export function memoryMap(plan: Plan | undefined, facts: HostFacts | undefined):
     ...(target === undefined ? {} : { target }),
     notes: [
       ...unknownNotes(plan, facts),
-      ...(plan === undefined ? [] : placeNotes(plan, target)),
+      ...(plan === undefined ? [] : placeNotes(plan, facts, target)),
       ...beyond.flatMap(([count, what]) => count > 0 ? [`${count} more ${what} are not drawn`] : []),
     ],
   };
@@ -150,12 +150,14 @@ function unknownNotes(plan: Plan | undefined, facts: HostFacts | undefined): rea
   }
 }
 
-function placeNotes(plan: Plan, target: Range | undefined): readonly string[] {
+function placeNotes(plan: Plan, facts: HostFacts | undefined, target: Range | undefined): readonly string[] {
   const { call } = plan;
   if (call.syscall === "kexec_load") {
     return call.segments.length > 0 ? [] : ["No segment has an address; the checks say why"];
   }
   if (!isCrash(plan)) return ["The kernel chooses where the new image goes, when it is loaded"];
+  const contradiction = facts === undefined ? undefined : contradictedReservation(facts.iomem);
+  if (contradiction !== undefined) return [contradiction];
   return target === undefined
     ? ["No memory is reserved for a crash kernel"]
     : ["The kernel chooses where in the crash reservation the image goes, when it is loaded"];

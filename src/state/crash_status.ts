@@ -2,7 +2,7 @@ import { choice, count, list, pattern, record, type Shape, text } from "../core/
 import { formatAddress, formatSize } from "../core/number.ts";
 import { type Range, rangeSize } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { crashReservations } from "../host/iomem.ts";
+import { contradictedReservation, crashReservations } from "../host/iomem.ts";
 import { reservationHint } from "../plan/crash_size.ts";
 import { differingCrashSize } from "../plan/placement/free_memory.ts";
 import { filesOf } from "../plan/plan.ts";
@@ -41,7 +41,9 @@ export function reservationStatus({ iomem, kexec }: HostFacts): ReservationStatu
     ...(kexec.crashCmaRanges ?? []).map((range) => rangeOf(range, "borrowed")),
   ];
   const size = reserved.length > 0 ? reserved.reduce((sum, range) => sum + rangeSize(range), 0n) : kexec.crashSize;
+  const contradiction = contradictedReservation(iomem);
   if (size === undefined) {
+    if (contradiction !== undefined) return { state: "unknown", ranges: [], note: contradiction };
     return iomem.visibility === "full"
       ? { state: "none", size: 0, ranges: [], note: NOTHING }
       : { state: "unknown", ranges: [], note: "Cannot determine whether memory is reserved for a crash kernel" };
@@ -52,6 +54,8 @@ export function reservationStatus({ iomem, kexec }: HostFacts): ReservationStatu
     ? `Reserved by crashkernel=; the kernel reports ${formatSize(differs)}, and the smaller counts`
     : reserved.length > 0
     ? "Reserved by crashkernel="
+    : contradiction !== undefined
+    ? `Reserved by crashkernel=. ${contradiction}`
     : "Reserved by crashkernel=; the kernel shows the addresses to root only";
   return { state: "reserved", size: Number(size), ranges, note };
 }

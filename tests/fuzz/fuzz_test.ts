@@ -25,7 +25,12 @@ Deno.test({
   name: "cases that failed before stay mended",
   permissions: "none",
   fn() {
-    // A memory map of zeros, but for a crash reservation beyond its parent.
-    for (const [seed, index] of [[31337, 94553]] as const) assertEquals(runCase(seed, index, {}), undefined);
+    const cases = [
+      // A memory map of zeros, but for a crash reservation beyond its parent.
+      [31337, 94553],
+      // A crash reservation beyond its parent, and another one that nothing contradicts.
+      [20785, 911],
+    ] as const;
+    for (const [seed, index] of cases) assertEquals(runCase(seed, index, {}), undefined);
   },
 });

@@ -1,6 +1,7 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import {
+  contradictedReservation,
   crashReservations,
   imageReservation,
   type Iomem,
@@ -261,13 +262,42 @@ Deno.test({
   },
 });
 
-Deno.test({
-  name: "a reservation that reaches beyond the memory around it does not count",
-  permissions: "none",
-  fn() {
-    const map = (crash: string): readonly unknown[] =>
-      crashReservations(parseIomem(`00100000-3fffffff : System RAM\n  ${crash} : Crash kernel\n`).iomem);
-    assertEquals(map("10000000-1fffffff"), [{ start: 0x1000_0000n, end: 0x2000_0000n }]);
-    for (const crash of ["10000000-4fffffff", "00000000-1fffffff", "50000000-5fffffff"]) assertEquals(map(crash), []);
-  },
+pure("where the map contradicts a reservation, no other one is taken for the kernel's", () => {
+  const sound = "100000000-17fffffff : System RAM\n  110000000-11fffffff : Crash kernel\n";
+  const both = (text: string): readonly unknown[] => {
+    const { iomem } = parseIomem(text + sound);
+    return [crashReservations(iomem).length, imageReservation(iomem)?.start, contradictedReservation(iomem)];
+  };
+  assertEquals(both("00100000-3fffffff : System RAM\n  10000000-1fffffff : Crash kernel\n"), [
+    2,
+    0x1_1000_0000n,
+    undefined,
+  ]);
+  const ram = "00100000-3fffffff : System RAM\n";
+  const line = "`Crash kernel` (0x10000000-0x1fffffff)";
+  const rows: readonly (readonly [string, string])[] = [
+    ["  10000000-4fffffff : Crash kernel\n", "`Crash kernel` (0x10000000-0x4fffffff) and `System RAM`"],
+    ["  00000000-1fffffff : Crash kernel\n", "`Crash kernel` (0x0-0x1fffffff) and `System RAM` (0x100000-0x3fffffff)"],
+    ["  50000000-5fffffff : Crash kernel\n", "`Crash kernel` (0x50000000-0x5fffffff) and `System RAM`"],
+    ["  10000000-1fffffff : Crash kernel\n  1fff0000-20000fff : ACPI Tables\n", `${line} and \`ACPI Tables\``],
+    ["  10000000-1fffffff : Crash kernel\n    1fff0000-20000fff : driver\n", `${line} and \`driver\``],
+    ["  10000000-1fffffff : Crash kernel\n1f000000-4fffffff : Reserved\n", `${line} and \`Reserved\``],
+    ["  10000000-1fffffff : Crash kernel\n  18000000-2fffffff : Crash kernel\n", `${line} and \`Crash kernel\``],
+    ["  00000000-00000000 : PCI Bus\n    10000000-1fffffff : Crash kernel\n", `${line} and \`PCI Bus\` (no address)`],
+    ["  20000000-2fffffff : ACPI Tables\n    10000000-1fffffff : Crash kernel\n", `${line} and \`ACPI Tables\``],
+  ];
+  for (const [text, contradiction] of rows) {
+    const [count, image, why] = both(ram + text);
+    assertEquals([count, image], [0, undefined], text);
+    assertStringIncludes(String(why), contradiction, text);
+  }
+});
+
+pure("more reservations than a kernel makes are not believed", () => {
+  const lines = Array.from({ length: 9 }, (_, at) => `  0${at}000000-0${at}ffffff : Crash kernel\n`);
+  const map = (count: number): Iomem =>
+    parseIomem(`00000000-3fffffff : System RAM\n${lines.slice(0, count).join("")}`).iomem;
+  assertEquals(crashReservations(map(8)).length, 8);
+  assertEquals(crashReservations(map(9)), []);
+  assertStringIncludes(contradictedReservation(map(9)) ?? "", "9 lines `Crash kernel`");
 });

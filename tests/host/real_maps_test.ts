@@ -3,7 +3,13 @@
  * found. The addresses are of machines of these kinds; names and sizes are as their kernels write them.
  */
 import { assertEquals } from "@std/assert";
-import { crashReservations, imageReservation, parseIomem, systemRam } from "../../src/host/iomem.ts";
+import {
+  contradictedReservation,
+  crashReservations,
+  imageReservation,
+  parseIomem,
+  systemRam,
+} from "../../src/host/iomem.ts";
 import { rangeSize } from "../../src/core/range.ts";
 
 interface RealMap {
@@ -160,6 +166,7 @@ for (const { name, map, ram, crash } of MAPS) {
     fn() {
       const { iomem, diagnostics } = parseIomem(map);
       assertEquals([iomem.visibility, diagnostics.map(({ message }) => message)], ["full", []]);
+      assertEquals(contradictedReservation(iomem), undefined);
       const mib = (bytes: bigint): bigint => bytes >> 20n;
       const total = mib(systemRam(iomem).reduce((sum, range) => sum + rangeSize(range), 0n));
       assertEquals([name, total / 1000n], [name, ram / 1000n]);

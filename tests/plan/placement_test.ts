@@ -138,6 +138,18 @@ pure("without a visible memory map, without a reservation or without room there 
   assertStringIncludes(refusal(host("non-root"), { crash: true }), "error memory-hidden");
   const absent = hostFacts({ iomem: { visibility: "absent", roots: [] } });
   assertStringIncludes(refusal(absent), "error memory-unknown: /proc/iomem is missing or empty");
+  const contradicted = mapped([
+    "00100000-3fffffff : System RAM",
+    "  10000000-1fffffff : Crash kernel",
+    "  20000000-20000fff : ACPI Tables",
+    "    20000000-2fffffff : Crash kernel",
+  ]);
+  assertEquals(
+    refusal(contradicted, { crash: true }),
+    "error memory-unknown: In /proc/iomem the lines `Crash kernel` (0x20000000-0x2fffffff) and `ACPI Tables` " +
+      "(0x20000000-0x20000fff) contradict each other, so where the kernel takes a crash image is unknown",
+  );
+  assertEquals(freeOf(contradicted), ["0x100000-0x10000000", "0x30000000-0x40000000"]);
   assertEquals(
     refusal(host("bios-vm"), { crash: true }),
     "error memory-none: No memory is reserved for a crash kernel",

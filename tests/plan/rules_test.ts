@@ -694,6 +694,22 @@ const CASES: readonly Case[] = [
   },
   {
     rule: "crash-reservation",
+    name: "two reservations that share addresses, where the kernel says a size",
+    profile: { crash: true },
+    facts: { ...reserved([0x3000_0000n, 256n << 20n], [0x3800_0000n, 256n << 20n]) },
+    status: "warn",
+    says: "of the 512 MiB reserved. In /proc/iomem the lines `Crash kernel` (0x30000000-0x3fffffff) and `Crash kernel`",
+  },
+  {
+    rule: "crash-reservation",
+    name: "two reservations that share addresses, where the kernel says no size",
+    profile: { crash: true },
+    facts: { ...reserved([0x3000_0000n, 256n << 20n], [0x3800_0000n, 256n << 20n]), kexec: {} },
+    status: "warn",
+    says: "(0x38000000-0x47ffffff) contradict each other",
+  },
+  {
+    rule: "crash-reservation",
     name: "a memory map without a reservation, where the kernel says no size",
     profile: { crash: true },
     facts: { kexec: {} },

@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { changesSince, reservationStatus } from "../../src/state/crash_status.ts";
 import { decodeRecord, describedBy, type LoadRecord } from "../../src/state/record.ts";
 import { statusOf } from "../../src/state/status.ts";
@@ -84,6 +84,18 @@ pure("no reservation, and one whose place is hidden, are told apart from one tha
   assertEquals(reservationStatus(hostFacts({ kexec: {}, iomem: hidden })).state, "unknown");
   const { state, size, ranges } = reservationStatus(hostFacts({ kexec: { crashSize: 1n << 28n }, iomem: hidden }));
   assertEquals([state, size, ranges], ["reserved", 1 << 28, []]);
+});
+
+pure("a reservation that the map contradicts is not shown as one, nor as none", () => {
+  const line = { start: 0x1000n, end: 0x9000n, name: "Crash kernel", children: [] };
+  const ram = { start: 0x1000n, end: 0x2000n, name: "System RAM", children: [line] };
+  const iomem = { visibility: "full", roots: [ram] } as const;
+  const { state, ranges, note } = reservationStatus(hostFacts({ kexec: {}, iomem }));
+  assertEquals([state, ranges], ["unknown", []]);
+  assertStringIncludes(note, "`Crash kernel` (0x1000-0x8fff) and `System RAM` (0x1000-0x1fff) contradict each other");
+  const sized = reservationStatus(hostFacts({ kexec: { crashSize: 0x8000n }, iomem }));
+  assertEquals([sized.state, sized.size, sized.ranges], ["reserved", 0x8000, []]);
+  assertStringIncludes(sized.note, "contradict each other");
 });
 
 pure("a record keeps what its image describes, and an older one without that is read as well", () => {

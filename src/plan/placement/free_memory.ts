@@ -2,7 +2,14 @@ import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
 import { formatAddress } from "../../core/number.ts";
 import { alignDown, alignUp, intersect, type Range, rangeSize, subtract } from "../../core/range.ts";
 import type { HostFacts } from "../../host/facts.ts";
-import { crashReservations, imageReservation, type Iomem, type IomemNode, systemRam } from "../../host/iomem.ts";
+import {
+  contradictedReservation,
+  crashReservations,
+  imageReservation,
+  type Iomem,
+  type IomemNode,
+  systemRam,
+} from "../../host/iomem.ts";
 import { machineMemory } from "../../arch/machines.ts";
 
 /** Which memory to look for. */
@@ -20,7 +27,7 @@ export interface FreeMemoryOptions {
  * `memory-unknown`, `memory-none`.
  */
 export function freeMemory(facts: HostFacts, options: FreeMemoryOptions): Checked<readonly Range[]> {
-  const unknown = unknownMemory(facts.iomem.visibility);
+  const unknown = unknownMemory(facts.iomem, options.crash);
   if (unknown !== undefined) return { value: undefined, diagnostics: [unknown] };
   const { lowest, limit } = machineMemory(facts);
   const max = options.max === undefined || options.max > limit ? limit : options.max;
@@ -87,11 +94,18 @@ export function obstacles(facts: HostFacts): readonly IomemNode[] {
   return facts.iomem.roots.flatMap((root) => root.name === "System RAM" ? within(root) : whole(root));
 }
 
-/** Why the memory map cannot be trusted; undefined where it can. */
-export function unknownMemory(visibility: Iomem["visibility"]): Diagnostic | undefined {
-  switch (visibility) {
-    case "full":
-      return undefined;
+/** Why it is unknown which memory a crash image or another one may take; undefined where it is known. */
+export function unknownMemory(iomem: Iomem, crash: boolean): Diagnostic | undefined {
+  switch (iomem.visibility) {
+    case "full": {
+      const contradiction = crash ? contradictedReservation(iomem) : undefined;
+      return contradiction === undefined ? undefined : {
+        code: "memory-unknown",
+        severity: "error",
+        message: `${contradiction}, so where the kernel takes a crash image is unknown`,
+        hint: "Take the facts again: the map may have changed while it was read; or use `load: kexec_file_load`",
+      };
+    }
     case "zeroed":
       return {
         code: "memory-hidden",

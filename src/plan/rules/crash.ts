@@ -1,4 +1,5 @@
 import { formatSize } from "../../core/number.ts";
+import { contradictedReservation } from "../../host/iomem.ts";
 import { parameterKey, parseCmdline } from "../../profile/cmdline/cmdline.ts";
 import { shown } from "../../profile/cmdline/problem.ts";
 import { staleDump } from "../crash_segments.ts";
@@ -36,7 +37,10 @@ const crashReservation: Rule = {
     const { crash, facts, images } = input;
     if (!crash) return undefined;
     const reserved = reservedMemory(facts);
-    if (reserved === undefined) return undefined;
+    const contradiction = contradictedReservation(facts.iomem);
+    if (reserved === undefined) {
+      return contradiction === undefined ? undefined : warn(contradiction, "Take the facts again");
+    }
     const hint = reservationHint(proposedReservation(crashNeed(images)));
     if (reserved.all === 0n) return fail("No memory is reserved for a crash kernel", hint);
     const placed = placedSize(input);
@@ -56,7 +60,8 @@ const crashReservation: Rule = {
         "Reboot, if the reservation was changed since the boot",
       );
     }
-    return reserved.image !== undefined ? pass(fits) : warn(
+    if (reserved.image !== undefined) return pass(fits);
+    return contradiction !== undefined ? warn(`${fits}. ${contradiction}`, "Take the facts again") : warn(
       `${fits}, but part of that may be the low reservation, which cannot hold an image`,
       "Run warmboot as root, so that /proc/iomem shows which ranges are reserved",
     );

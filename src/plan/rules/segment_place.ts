@@ -19,7 +19,7 @@ const memory: SegmentRule = {
   exit: "unavailable",
   check({ segments, facts, crash }) {
     if (crash) return [];
-    const unknown = unknownMemory(facts.iomem.visibility);
+    const unknown = unknownMemory(facts.iomem, crash);
     if (unknown !== undefined) return [fail(unknown.message, unknown.hint)];
     const allowed = allowedMemory(facts, false);
     const { lowest } = machineMemory(facts);
@@ -47,7 +47,7 @@ const crashRange: SegmentRule = {
   exit: "unavailable",
   check({ segments, entry, facts, crash }) {
     if (!crash) return [];
-    const unknown = unknownMemory(facts.iomem.visibility);
+    const unknown = unknownMemory(facts.iomem, crash);
     if (unknown !== undefined) return [fail(unknown.message, unknown.hint)];
     const reserved = crashReservation(facts);
     if (reserved === undefined) {
