@@ -1,5 +1,6 @@
 import { parse } from "@std/yaml";
 import { type Checked, type Diagnostic, hasErrors, type Position, reasonOf } from "../core/diagnostic.ts";
+import { countJson, JSON_VALUES_LIMIT } from "../core/json_limits.ts";
 import { formatSize } from "../core/number.ts";
 import { isMap } from "../core/shape.ts";
 import { excessOf, MAX_BYTES } from "../profile/limits.ts";
@@ -43,9 +44,21 @@ type ReadText =
   | { readonly kind: "value"; readonly value: unknown }
   | { readonly kind: "damaged"; readonly fault: DocumentFault };
 
+/** JSON in which no key occurs twice: a reader may see the first, and JSON.parse takes the last. */
 function readJson(text: string): ReadText {
+  const { values, keys } = countJson(text);
+  if (values > JSON_VALUES_LIMIT) {
+    return damagedText({
+      code: "too-complex",
+      message: `it has more than ${JSON_VALUES_LIMIT} values`,
+      position: START,
+    });
+  }
   try {
-    return { kind: "value", value: parseJson(text) };
+    const value: unknown = JSON.parse(text);
+    return keys === countKeys(value)
+      ? { kind: "value", value }
+      : damagedText({ code: "wrong-type", message: "A key occurs twice in one map", position: START });
   } catch (error) {
     return damagedText({ code: "wrong-type", message: reasonOf(error), position: START });
   }
@@ -92,31 +105,6 @@ export function documentProblem({ code, message, position }: DocumentFault, what
     message: `The ${what} cannot be read: ${message.slice(0, 1).toLowerCase()}${message.slice(1)}`,
     position: { ...position, file },
   };
-}
-
-/** Parses JSON in which no key occurs twice: a reader may see the first, and JSON.parse takes the last. @throws {SyntaxError} */
-function parseJson(text: string): unknown {
-  const value: unknown = JSON.parse(text);
-  if (countColons(text) !== countKeys(value)) throw new SyntaxError("A key occurs twice in one map");
-  return value;
-}
-
-/** The colons outside of strings: in JSON, each follows a key. */
-function countColons(text: string): number {
-  let count = 0;
-  for (let at = 0; at < text.length; at++) {
-    if (text[at] === ":") count++;
-    if (text[at] !== '"') continue;
-    do at = text.indexOf('"', at + 1); while (isEscaped(text, at));
-  }
-  return count;
-}
-
-/** Whether an odd number of backslashes comes before a place. */
-function isEscaped(text: string, at: number): boolean {
-  let start = at;
-  while (text[start - 1] === "\\") start--;
-  return (at - start) % 2 === 1;
 }
 
 /** The keys of all maps in a value, however deep it is nested. */

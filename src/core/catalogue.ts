@@ -23,7 +23,7 @@ export const CATALOGUE = {
   "duplicate-key": { exit: "data", about: "A map has the same key more than once" },
   "too-complex": {
     exit: "data",
-    about: "A YAML text nests too deeply, refers to itself or expands to too many values",
+    about: "A YAML text nests too deeply, refers to itself or expands to too many values; or JSON has too many",
   },
   "too-many-problems": { exit: "data", about: "A profile has more problems than are shown" },
   // Profiles: their meaning.

@@ -56,7 +56,7 @@ export const EXPLANATIONS: { readonly [Code in DiagnosticCode]: Explanation } = 
   },
   "too-large": {
     why:
-      "A profile may have 1 MiB, a plan or a capture 64 MiB, a kernel or an initrd 64 GiB; a file in a capture as much as the kernel can write there. Usually a kernel was given in place of a profile.",
+      "A profile may have 1 MiB, a plan or a capture 16 MiB, a kernel or an initrd 64 GiB; a file in a capture as much as the kernel can write there. Usually a kernel was given in place of a profile.",
     example: {
       files: { "web.yaml": `version: 1\nkernel: vmlinuz\n# ${"x".repeat(1 << 20)}\n` },
       run: "check web.yaml",
@@ -87,7 +87,7 @@ export const EXPLANATIONS: { readonly [Code in DiagnosticCode]: Explanation } = 
   },
   "too-complex": {
     why: "Aliases can expand a small text to billions of values. A profile may nest 64 levels deep and expand to " +
-      "10,000 values.",
+      "10,000 values; the JSON of a capture or a plan may have 250,000.",
     example: check("version: 1\nkernel: &a [*a]\n"),
     remedy: "Write the values out instead of using aliases, and flatten what is nested.",
   },

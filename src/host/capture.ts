@@ -1,4 +1,4 @@
-import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
+import { type Checked, type Diagnostic, hasErrors, type Path } from "../core/diagnostic.ts";
 import { formatSize } from "../core/number.ts";
 import { nearest } from "../core/nearest.ts";
 import {
@@ -18,7 +18,15 @@ import { type CapturedImages, IMAGES } from "./captured_image.ts";
 import { locatePath, parseJson } from "./json_position.ts";
 import type { HostReader, SourceResult } from "./reader.ts";
 import { expandPath, isSourcePath, type SourcePath } from "./source_path.ts";
-import { FILES_LIMIT, type Source, sourceLimit, type SourceName, SOURCES } from "./sources.ts";
+import {
+  FILES_LIMIT,
+  IMAGES_LIMIT,
+  PIECES_LIMIT,
+  type Source,
+  sourceLimit,
+  type SourceName,
+  SOURCES,
+} from "./sources.ts";
 import { compareNames, jsonText } from "../core/text.ts";
 
 /** One captured source: its text; its bytes, if it is binary or no UTF-8; or the name of the error that reading gave. */
@@ -202,7 +210,7 @@ export function parseCapture(json: string, file: string): Checked<Capture> {
   };
 }
 
-/** Each takes a search through a text of up to 64 MiB, and nobody reads more of them. */
+/** Each takes a search through a text of up to 16 MiB, and nobody reads more of them. */
 const MOST_SHOWN = 20;
 
 function manyMore(count: number, areErrors: boolean): Diagnostic {
@@ -230,16 +238,38 @@ function foreignFormat(value: unknown): Diagnostic | undefined {
   };
 }
 
-/** That a capture has so many files that looking at each would take too long. */
+/** That a capture has so many files, or parts of them, that looking at each would take too long. */
 function tooMany(value: unknown): Diagnostic | undefined {
-  const count = isMap(value) && isMap(value.files) ? Object.keys(value.files).length : 0;
-  if (count <= FILES_LIMIT) return undefined;
-  return {
-    ...TOO_LARGE,
-    message: `The capture has ${count} files, more than any host`,
-    path: ["files"],
-    expected: `at most ${FILES_LIMIT}`,
-  };
+  const capture = isMap(value) ? value : {};
+  const files = countOf(capture.files);
+  if (files > FILES_LIMIT) return manyOf(`The capture has ${files} files, more than any host`, ["files"], FILES_LIMIT);
+  const images = countOf(capture.images);
+  if (images > IMAGES_LIMIT) {
+    return manyOf(`The capture has ${images} images, more than profiles name`, ["images"], IMAGES_LIMIT);
+  }
+  for (const [path, image] of Object.entries(isMap(capture.images) ? capture.images : {})) {
+    const found = manyPieces(path, image, ["images", path]) ??
+      (isMap(image) ? manyPieces(path, image.unpacked, ["images", path, "unpacked"]) : undefined);
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+function manyPieces(name: string, image: unknown, path: Path): Diagnostic | undefined {
+  for (const key of ["ranges", "parts"]) {
+    const count = isMap(image) ? countOf(image[key]) : 0;
+    if (count <= PIECES_LIMIT) continue;
+    return manyOf(`The capture has ${count} ${key} of ${name}, more than any image has`, [...path, key], PIECES_LIMIT);
+  }
+  return undefined;
+}
+
+function countOf(value: unknown): number {
+  return Array.isArray(value) ? value.length : isMap(value) ? Object.keys(value).length : 0;
+}
+
+function manyOf(message: string, path: Path, limit: number): Diagnostic {
+  return { ...TOO_LARGE, message, path, expected: `at most ${limit}` };
 }
 
 const TOO_LARGE = {

@@ -125,18 +125,19 @@ interface Piece {
 
 /** The same bytes as pieces that neither overlap nor touch, in order. */
 function joined(pieces: readonly Piece[]): readonly Piece[] {
-  const result: Piece[] = [];
-  for (const piece of pieces.toSorted((a, b) => a.offset - b.offset)) {
-    const last = result.at(-1);
-    const end = last === undefined ? -1 : last.offset + last.bytes.length;
-    if (last === undefined || end < piece.offset) {
-      result.push(piece);
-      continue;
+  const runs: { readonly offset: number; readonly bytes: Uint8Array[] }[] = [];
+  let end = -1;
+  for (const { offset, bytes } of pieces.toSorted((a, b) => a.offset - b.offset)) {
+    const run = runs.at(-1);
+    if (run === undefined || end < offset) {
+      runs.push({ offset, bytes: [bytes] });
+      end = offset + bytes.length;
+    } else if (offset + bytes.length > end) {
+      run.bytes.push(bytes.subarray(end - offset));
+      end = offset + bytes.length;
     }
-    const more = piece.bytes.subarray(Math.min(piece.bytes.length, end - piece.offset));
-    result[result.length - 1] = { offset: last.offset, bytes: concat([last.bytes, more]) };
   }
-  return result;
+  return runs.map(({ offset, bytes }) => ({ offset, bytes: concat(bytes) }));
 }
 
 const DIGEST = pattern("a SHA-256 of 64 hex digits", /^[0-9a-f]{64}$/);

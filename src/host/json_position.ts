@@ -1,10 +1,23 @@
 import type { Checked, Path, Position } from "../core/diagnostic.ts";
+import { countJson, JSON_VALUES_LIMIT } from "../core/json_limits.ts";
 
 /** A longer line, such as a binary source in base64, is of no use under a message. */
 const LONGEST_SHOWN = 300;
 
 /** Parses JSON. @param file what the diagnostic names the text */
 export function parseJson(text: string, file: string): Checked<unknown> {
+  if (countJson(text).values > JSON_VALUES_LIMIT) {
+    return {
+      value: undefined,
+      diagnostics: [{
+        code: "too-complex",
+        severity: "error",
+        message: `${file} has more than ${JSON_VALUES_LIMIT} values, and no capture of a host has as many`,
+        position: { file, line: 1, column: 1, length: 1 },
+        hint: "Capture the host again with `warmboot facts`",
+      }],
+    };
+  }
   try {
     return { value: JSON.parse(text), diagnostics: [] };
   } catch (error) {

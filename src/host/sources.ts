@@ -343,8 +343,8 @@ const LIMITS: { readonly [Name in SourceName]?: number } = {
   setupData: LARGE,
   deviceTree: LARGE,
   kernelConfig: LARGE,
-  // The headers of an ELF file with all the mappings that it can have.
-  kcore: 64 + 56 * 65_535,
+  // The headers of an ELF file with a mapping for each range of memory; the largest hosts have some thousand.
+  kcore: 64 + 56 * 18_000,
 };
 
 /** What is longer than this, bytes, is not what the kernel wrote; a capture that has it is refused. */
@@ -354,6 +354,12 @@ export function sourceLimit(name: SourceName): number {
 
 /** How many files a capture may have: a host of 8192 CPUs has 17,000. */
 export const FILES_LIMIT = 50_000;
+
+/** How many kernels, initrds and other files a capture may have of a host: those that its profiles name. */
+export const IMAGES_LIMIT = 1000;
+
+/** How many ranges, and how many parts, a capture may have of one file: an image has some dozens. */
+export const PIECES_LIMIT = 1000;
 
 function text(redaction: Redaction, paths: string | readonly string[], doc: string, keep?: KeptPart): Source {
   return {

@@ -34,7 +34,7 @@ export function forgeText(text: string, random: Random, others: readonly string[
     () => renamed(root, place, random),
     () => doubled(root, place, random),
     () => exchanged(root, place, random),
-    () => others.length === 0 ? undefined : replaced(root, place, valueAt(JSON.parse(random.pick(others)), place)),
+    () => others.length === 0 ? undefined : ofAnother(root, place, JSON.parse(random.pick(others))),
     () => everywhere(text, value, random),
     () => adapted(root, random),
     () => asYaml(root, place, random),
@@ -47,6 +47,12 @@ export function forgeText(text: string, random: Random, others: readonly string[
     const forgery = random.pick(changes)();
     if (forgery !== undefined) return forgery;
   }
+}
+
+/** A value of another plan; all of it is that plan. */
+function ofAnother(root: Json, place: Place, other: Json): Forgery | undefined {
+  const forgery = replaced(root, place, valueAt(other, place));
+  return forgery === undefined || place.length > 0 ? forgery : { ...forgery, isOther: true };
 }
 
 function placesOf(value: Json, at: Place): readonly Place[] {

@@ -249,3 +249,36 @@ pure("a capture with more than a kernel writes is refused, by source and by numb
   const many = Object.fromEntries(Array.from({ length: 50_001 }, (_, index) => [`/x/${index}`, ""]));
   assertEquals(refusals(many), ["error: The capture has 50001 files, more than any host"]);
 });
+
+pure("a capture of more values than can be parsed in time is refused before it is parsed", () => {
+  const refusals = (json: string) => parseCapture(json, "facts.json").diagnostics.map(({ code }) => code);
+  const cpus = Array.from({ length: 50_000 }, (_, at) => [`/x/${at}`, "1"]);
+  const largest = JSON.stringify({ format: "warmboot.facts/1", files: Object.fromEntries(cpus) });
+  assertEquals(refusals(largest).includes("too-complex"), false);
+  for (const each of [",", "[", "{", '"a":{', "1,"]) {
+    assertEquals(refusals(each.repeat(250_001)), ["too-complex"], each);
+  }
+  assertEquals(refusals('"' + ",[{".repeat(250_001) + '"').includes("too-complex"), false);
+  assertEquals(refusals('"\\"' + "[".repeat(250_001)).includes("too-complex"), false);
+});
+
+pure("a capture with more images, or more parts of one, than there can be is refused", () => {
+  const image = { size: 4096, sha256: "0".repeat(64), ranges: [], parts: [] };
+  const refusals = (images: { readonly [path: string]: unknown }) =>
+    parseCapture(JSON.stringify({ format: "warmboot.facts/1", files: {}, images }), "facts.json").diagnostics
+      .map(({ code, message, path }) => `${code}: ${message}, ${path?.join("/")}`);
+  const named = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, at) => [`/boot/${at}`, image]));
+  assertEquals(refusals(named(1000)), []);
+  assertEquals(refusals(named(1001)), ["too-large: The capture has 1001 images, more than profiles name, images"]);
+  const ranges = Array.from({ length: 1001 }, (_, at) => ({ offset: at, base64: "AA==" }));
+  const parts = Array.from({ length: 1001 }, (_, at) => ({ offset: at, length: 1, sha256: image.sha256 }));
+  const path = "/boot/vmlinuz";
+  assertEquals(refusals({ [path]: { ...image, ranges: ranges.slice(1), parts: parts.slice(1) } }), []);
+  assertEquals(refusals({ [path]: { ...image, ranges } }), [
+    `too-large: The capture has 1001 ranges of ${path}, more than any image has, images/${path}/ranges`,
+  ]);
+  const { size, sha256 } = image;
+  assertEquals(refusals({ [path]: { ...image, unpacked: { size, sha256, ranges: [], parts } } }), [
+    `too-large: The capture has 1001 parts of ${path}, more than any image has, images/${path}/unpacked/parts`,
+  ]);
+});

@@ -16,10 +16,10 @@ export interface InputLimit {
 export const PROFILE_LIMIT: InputLimit = { what: "a profile", bytes: MAX_BYTES };
 
 /** The limit of what may be a stored plan, whose segments can carry their bytes. */
-export const PLAN_LIMIT: InputLimit = { what: "a plan", bytes: 64 << 20 };
+export const PLAN_LIMIT: InputLimit = { what: "a plan", bytes: 16 << 20 };
 
-/** The limit of captures. */
-export const FACTS_LIMIT: InputLimit = { what: "a capture", bytes: 64 << 20 };
+/** The limit of captures: a large server's has 5 MiB, and each image adds some KiB. */
+export const FACTS_LIMIT: InputLimit = { what: "a capture", bytes: 16 << 20 };
 
 /** A text from the user: its bytes, or why they cannot be read. */
 export interface WholeFile {
