@@ -25,7 +25,7 @@ export const CATALOGUE = {
     exit: "data",
     about: "A YAML text nests too deeply, refers to itself or expands to too many values; or JSON has too many",
   },
-  "too-many-problems": { exit: "data", about: "A profile has more problems than are shown" },
+  "too-many-problems": { exit: "data", about: "A profile or the facts of a host have more problems than are shown" },
   // Profiles: their meaning.
   "unsupported-version": { exit: "data", about: "A profile has a version that this warmboot does not read" },
   "conflict": { exit: "data", about: "Two keys are mutually exclusive, or one would be ignored" },

@@ -52,6 +52,22 @@ export function normalise(ranges: readonly Range[]): readonly Range[] {
   return joined;
 }
 
+/** What two lists of ranges have in common; normalised. */
+export function intersectAll(a: readonly Range[], b: readonly Range[]): readonly Range[] {
+  const [these, those] = [normalise(a), normalise(b)];
+  const common: Range[] = [];
+  // Of two ranges the one that ends first has nothing in common with what follows the other.
+  for (let at = 0, other = 0; at < these.length && other < those.length;) {
+    const [one, two] = [these[at], those[other]];
+    if (one === undefined || two === undefined) break;
+    const shared = intersect(one, two);
+    if (shared !== undefined) common.push(shared);
+    if (one.end < two.end) at++;
+    else other++;
+  }
+  return common;
+}
+
 /** What is left of `from` without `holes`; normalised. */
 export function subtract(from: readonly Range[], holes: readonly Range[]): readonly Range[] {
   const gaps = normalise(holes);

@@ -16,6 +16,7 @@ import {
 import { BASE64 } from "./base64.ts";
 import { type CapturedImages, IMAGES } from "./captured_image.ts";
 import { locatePath, parseJson } from "./json_position.ts";
+import { moreProblems, MOST_SHOWN } from "./many_problems.ts";
 import type { HostReader, SourceResult } from "./reader.ts";
 import { expandPath, isSourcePath, type SourcePath } from "./source_path.ts";
 import {
@@ -112,17 +113,26 @@ function toResult(file: CapturedFile | undefined): SourceResult {
   return { kind: "bytes", bytes: Uint8Array.fromBase64(file.base64) };
 }
 
+/** A file of a source, and what reading it gave. */
+export interface ReadSource {
+  readonly place: SourcePath;
+  readonly result: Exclude<SourceResult, { readonly kind: "absent" }>;
+}
+
 /** The files of one source that a reader has, in the table's order. */
-export function pathsIn(reader: HostReader, source: Source, release: string | undefined): readonly SourcePath[] {
-  return source.paths.flatMap((pattern) => expandPath(pattern, release, reader.list))
-    .filter(({ path }) => reader.read(path).kind !== "absent");
+export function readSources(reader: HostReader, source: Source, release: string | undefined): readonly ReadSource[] {
+  return source.paths.flatMap((pattern) => expandPath(pattern, release, reader.list)).flatMap((place) => {
+    const result = reader.read(place.path);
+    return result.kind === "absent" ? [] : [{ place, result }];
+  });
 }
 
 /** Writes a capture as JSON: the table's order, then other files by name; equal captures give equal texts. */
 export function captureText(capture: Capture): string {
   const reader = captureReader(capture);
   const release = releaseOf(reader);
-  const known = Object.values(SOURCES).flatMap((source) => pathsIn(reader, source, release)).map(({ path }) => path);
+  const known = Object.values(SOURCES).flatMap((source) => readSources(reader, source, release))
+    .map(({ place }) => place.path);
   const paths = new Set([...known, ...Object.keys(capture.files).sort()]);
   const files = Object.fromEntries(Array.from(paths, (path) => [path, capture.files[path]]));
   const { format, redacted, images } = capture;
@@ -144,7 +154,7 @@ export function redactCapture({ format, files, images }: Capture): Capture {
   const rows = Object.values(SOURCES).flatMap((source) =>
     source.redaction.kind === "leave-out"
       ? []
-      : pathsIn(reader, source, release).flatMap(({ path }) => redactedRow(path, source, reader.read(path)))
+      : readSources(reader, source, release).flatMap(({ place, result }) => redactedRow(place.path, source, result))
   );
   return { format, redacted: true, files: Object.fromEntries(rows), ...(images === undefined ? {} : { images }) };
 }
@@ -205,20 +215,10 @@ export function parseCapture(json: string, file: string): Checked<Capture> {
         ...diagnostic,
         position: locatePath(json, file, diagnostic.path ?? []),
       })),
-      ...(total > MOST_SHOWN ? [manyMore(total - MOST_SHOWN, hasErrors(diagnostics.slice(MOST_SHOWN)))] : []),
+      ...(total > MOST_SHOWN
+        ? [moreProblems(total - MOST_SHOWN, hasErrors(diagnostics.slice(MOST_SHOWN)), "the capture")]
+        : []),
     ],
-  };
-}
-
-/** Each takes a search through a text of up to 16 MiB, and nobody reads more of them. */
-const MOST_SHOWN = 20;
-
-function manyMore(count: number, areErrors: boolean): Diagnostic {
-  return {
-    code: "too-many-problems",
-    severity: areErrors ? "error" : "warning",
-    message: `There ${count === 1 ? "is 1 more problem" : `are ${count} more problems`} in the capture`,
-    hint: "Capture the host again with `warmboot facts`",
   };
 }
 

@@ -1,7 +1,7 @@
 import { shorten } from "../core/text.ts";
 import { latin1 } from "../core/bytes.ts";
 import type { Diagnostic } from "../core/diagnostic.ts";
-import { type Capture, captureReader, decodeUtf8, pathsIn, releaseOf } from "./capture.ts";
+import { type Capture, captureReader, decodeUtf8, type ReadSource, readSources, releaseOf } from "./capture.ts";
 import type { SourcePath } from "./source_path.ts";
 import { type SourceName, SOURCES } from "./sources.ts";
 
@@ -32,8 +32,12 @@ export interface Captured {
 export function capturedIn(capture: Capture): Captured {
   const reader = captureReader(capture);
   const release = releaseOf(reader);
-  const files = (name: SourceName) =>
-    pathsIn(reader, SOURCES[name], release).map((place) => ({ place, result: reader.read(place.path) }));
+  const known = new Map<SourceName, readonly ReadSource[]>();
+  const files = (name: SourceName) => {
+    const found = known.get(name) ?? readSources(reader, SOURCES[name], release);
+    known.set(name, found);
+    return found;
+  };
   const all = (name: SourceName) =>
     files(name).flatMap(({ place, result }) => result.kind === "bytes" ? [toFound(place, result.bytes)] : []);
   return {

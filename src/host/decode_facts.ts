@@ -12,6 +12,7 @@ import { type Iomem, parseIomem } from "./iomem.ts";
 import { kernelMap } from "./kcore.ts";
 import { kernelConfig } from "./kernel_config.ts";
 import { kexecState } from "./kexec_state.ts";
+import { firstProblems } from "./many_problems.ts";
 import { firmwareMap, memoryFacts } from "./memory.ts";
 import { platformFacts } from "./platform.ts";
 import { pageSize, processFacts } from "./process.ts";
@@ -60,7 +61,10 @@ export function decodeFacts(capture: Capture): Checked<HostFacts> {
   if (release === undefined) report(missing("kernel release", "release"));
   if (bytesPerPage === undefined) report(missing("page size", "auxv"));
   const known = machine !== undefined && release !== undefined && bytesPerPage !== undefined;
-  return { value: known ? { ...facts, machine, release, pageSize: bytesPerPage } : undefined, diagnostics };
+  return {
+    value: known ? { ...facts, machine, release, pageSize: bytesPerPage } : undefined,
+    diagnostics: firstProblems(diagnostics, "the facts of the host"),
+  };
 }
 
 function sourceNames(): readonly SourceName[] {

@@ -1,6 +1,7 @@
 import type { Checked, Diagnostic, Position } from "../core/diagnostic.ts";
 import { formatAddress } from "../core/number.ts";
 import { compareStart, contains, normalise, overlaps, type Range } from "../core/range.ts";
+import { MOST_SHOWN } from "./many_problems.ts";
 
 /** One line of /proc/iomem and the lines nested under it. The end is exclusive here, inclusive in the file. */
 export interface IomemNode extends Range {
@@ -67,7 +68,7 @@ const CRASH_KERNEL = "Crash kernel";
 const CRASH_KERNELS: readonly string[] = [CRASH_KERNEL, "Crash kernel (low)"];
 
 /** More lines of reservations than any kernel makes: one or two, and vendors' up to two more. */
-const MOST_RESERVATIONS = 8;
+const MOST_RESERVATIONS = 4;
 
 /**
  * The reservations of crashkernel=, lowest first: a low and a high one have the same name. Empty as `systemRam` is, and
@@ -156,7 +157,8 @@ interface Draft extends Range {
 /**
  * Parses /proc/iomem (r_show in kernel/resource.c, Linux 7.3): for each level two spaces, then `start-end : name`, both
  * ends inclusive, at least 8 hex digits. A line that cannot be read or placed is an error, since what it said is
- * unknown; lines that contradict one another are warnings. The tree holds every line that could be read.
+ * unknown, and after 20 such lines the rest is not read; lines that contradict one another are warnings. The tree holds
+ * every line that could be read.
  */
 export function parseIomem(text: string): { readonly iomem: Iomem; readonly diagnostics: readonly Diagnostic[] } {
   const diagnostics: Diagnostic[] = [];
@@ -164,7 +166,12 @@ export function parseIomem(text: string): { readonly iomem: Iomem; readonly diag
   /** The drafts that the next line can be nested under, outermost first. */
   const open: Draft[] = [];
   const body = text.replace(/\r?\n$/, "");
+  let unread = 0;
   for (const [index, line] of body === "" ? [] : body.split(/\r?\n/).entries()) {
+    if (diagnostics.length >= MOST_SHOWN) {
+      unread++;
+      continue;
+    }
     const { value: read, diagnostics: faults } = readLine(line, index + 1);
     diagnostics.push(...faults);
     if (read === undefined) continue;
@@ -175,6 +182,7 @@ export function parseIomem(text: string): { readonly iomem: Iomem; readonly diag
     (open.at(-1)?.children ?? roots).push(read.draft);
     open.push(read.draft);
   }
+  if (unread > 0) diagnostics.push(unreadLines(unread));
   const zeroed = isZeroed(roots);
   if (roots.length === 0 && diagnostics.length === 0) diagnostics.push(emptyText());
   if (zeroed) diagnostics.push(zeroedText(roots));
@@ -237,6 +245,18 @@ function readLine(line: string, number: number): Checked<ReadLine> {
     });
   }
   return { value: { indent: indent.length, draft: { ...range, name, children: [], at } }, diagnostics: [] };
+}
+
+/** What follows many damaged lines is not looked at: the map is refused whatever it says. */
+function unreadLines(count: number): Diagnostic {
+  return {
+    code: "too-many-problems",
+    severity: "error",
+    message: `The last ${
+      count === 1 ? "line" : `${count} lines`
+    } of ${IOMEM} were not read, after ${MOST_SHOWN} problems`,
+    hint: "Take the facts again",
+  };
 }
 
 function refused(diagnostic: Diagnostic): Checked<never> {

@@ -330,14 +330,15 @@ export type SourceName = keyof typeof ROWS;
  */
 export const SOURCES: { readonly [Name in SourceName]: Source } = ROWS;
 
-/** /proc/iomem of large servers has some hundred KiB, a kernel's options some 300 KiB, a device tree at most 2 MiB. */
+/** A kernel has options of some 300 KiB, a device tree at most 2 MiB. */
 const LARGE = 2 << 20;
 
 /** Other files of sysfs have at most a page, /proc/cmdline 2 KiB and the 32 KiB of a bootconfig. */
 const SMALL = 64 << 10;
 
 const LIMITS: { readonly [Name in SourceName]?: number } = {
-  iomem: LARGE,
+  // Those of large servers have some hundred KiB.
+  iomem: 1 << 20,
   cpuinfo: LARGE,
   imaPolicy: LARGE,
   setupData: LARGE,
@@ -353,7 +354,7 @@ export function sourceLimit(name: SourceName): number {
 }
 
 /** How many files a capture may have: a host of 8192 CPUs has 17,000. */
-export const FILES_LIMIT = 50_000;
+export const FILES_LIMIT = 25_000;
 
 /** How many kernels, initrds and other files a capture may have of a host: those that its profiles name. */
 export const IMAGES_LIMIT = 1000;

@@ -5,6 +5,7 @@ import {
   alignUp,
   contains,
   intersect,
+  intersectAll,
   makeRange,
   normalise,
   overlaps,
@@ -44,6 +45,19 @@ Deno.test({
         const next = result[index + 1];
         assert(next === undefined || r.end < next.start);
       });
+    }));
+  },
+});
+
+Deno.test({
+  name: "intersectAll() has exactly the bytes that both lists hold",
+  permissions: "none",
+  fn() {
+    fc.assert(fc.property(fc.array(range), fc.array(range), (a, b) => {
+      const other = bytesOf(b);
+      const common = intersectAll(a, b);
+      assertEquals(bytesOf(common), bytesOf(a).map((held, index) => held && other[index] === true));
+      assertEquals(common, normalise(common));
     }));
   },
 });

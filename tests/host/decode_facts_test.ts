@@ -68,6 +68,13 @@ pure("the page size is never guessed where a machine has several", () => {
   assertEquals(complaints({ "/proc/self/auxv": auxv(3) }), ["warning facts-malformed /proc/self/auxv:1"]);
 });
 
+pure("of many entries that are not what the kernel writes the first are named, and the others counted", () => {
+  const entries = Array.from({ length: 500 }, (_, at) => [`/sys/firmware/memmap/${at}/start`, "0x0\n"]);
+  const { diagnostics } = decode(Object.fromEntries(entries));
+  assertEquals([diagnostics.length, diagnostics[20]?.severity], [21, "warning"]);
+  assertEquals(diagnostics[20]?.message, "There are 480 more problems in the facts of the host");
+});
+
 pure("a host that is not Linux is refused", () => {
   assertEquals(decode({ "/proc/sys/kernel/ostype": "FreeBSD\n" }).diagnostics.map(({ code }) => code), [
     "facts-not-linux",

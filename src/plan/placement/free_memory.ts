@@ -1,6 +1,6 @@
 import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
 import { formatAddress } from "../../core/number.ts";
-import { alignDown, alignUp, intersect, type Range, rangeSize, subtract } from "../../core/range.ts";
+import { alignDown, alignUp, intersect, intersectAll, type Range, rangeSize, subtract } from "../../core/range.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import {
   contradictedReservation,
@@ -54,7 +54,7 @@ export function allowedMemory(facts: HostFacts, crash: boolean): readonly Range[
     facts.firmwareMap.filter((entry) => entry.type === "System RAM"),
     facts.firmwareMap.filter((entry) => entry.type !== "System RAM"),
   );
-  return ram.flatMap((range) => firmware.flatMap((entry) => intersect(range, entry) ?? []));
+  return intersectAll(ram, firmware);
 }
 
 /**

@@ -25,13 +25,11 @@ export function placeAll(requests: readonly SegmentRequest[], free: readonly Ran
     const alignment = request.alignment > pageSize ? request.alignment : pageSize;
     const bounds = { start: request.min, end: request.max };
     const within = subtract(left.flatMap((range) => intersect(range, bounds) ?? []), request.avoid ?? []);
-    const candidates = [
-      ...(request.preferred === undefined ? [] : [request.preferred]),
-      ...within.map((range) => alignUp(range.start, alignment)),
-    ];
-    const address = candidates.find((start) =>
-      start % alignment === 0n && within.some((range) => contains(range, { start, end: start + size }))
-    );
+    const { preferred } = request;
+    const isFree = preferred !== undefined && preferred % alignment === 0n &&
+      within.some((range) => contains(range, { start: preferred, end: preferred + size }));
+    const address = isFree ? preferred : within.map(({ start, end }) => ({ start: alignUp(start, alignment), end }))
+      .find(({ start, end }) => start + size <= end)?.start;
     if (address === undefined) return { kind: "no-room", failed: request, largest: largest(within, alignment) };
     placed.push({ ...request, address });
     left = subtract(left, [{ start: address, end: address + size }]);
