@@ -20,7 +20,7 @@ import { resolvePaths } from "../profile/path_variables.ts";
 import type { FileRef, KernelRef, Profile } from "../profile/profile.ts";
 import { sectionPaths } from "../entry/section_path.ts";
 import { hashWithParts } from "./files/open_file.ts";
-import { type CapturedFiles, capturedImage, type ImageFile, viewFile } from "./image_file.ts";
+import { type CapturedFiles, capturedImage, captureLacks, type ImageFile, viewFile } from "./image_file.ts";
 import { absolutePath } from "./named_files.ts";
 
 /**
@@ -64,22 +64,29 @@ async function composedProfile(
   const image = { path: kernel.path, source: file.source, sections: info.sections };
   const profiles = ukiProfiles(image.source, image.sections);
   const chosen = kernel.profile === undefined ? profiles[0] : chooseUkiProfile(profiles, kernel.profile);
+  const thin = thinParts(image);
+  // What a capture lacks reads as zeros.
+  if (!file.isComplete()) return failed(captureLacks(kernel.path));
   if (kernel.profile !== undefined && chosen === undefined) {
     return failed(unknownProfile(kernel.path, profiles, kernel.profile));
   }
-  const thin = thinParts(image);
   if (thin !== undefined) {
     const wrong = await pinFault(kernel, file);
     return wrong === undefined ? withParts(profile, thin, facts) : failed(wrong);
   }
   using addons = new DisposableStack();
   const found: ImageWithSections[] = [];
+  const files = [file];
   for (const path of companionsOf(kernel.path, captured).addons) {
     const addon = viewFile(path, captured);
-    const sections = addon === undefined ? undefined : sectionsOf(addons.use(addon).file.source);
-    if (addon !== undefined && sections !== undefined) found.push({ path, source: addon.file.source, sections });
+    if (addon === undefined) continue;
+    files.push(addons.use(addon).file);
+    const sections = sectionsOf(addon.file.source);
+    if (sections !== undefined) found.push({ path, source: addon.file.source, sections });
   }
   const composed = composeUki(image, chosen, found);
+  const lacking = files.find((each) => !each.isComplete());
+  if (lacking !== undefined) return failed(captureLacks(lacking.path));
   if (composed === undefined) return { value: profile, diagnostics: [] };
   const digests = await partDigests(kernel, file, image);
   if (digests.kind === "wrong") return failed(digests.diagnostic);

@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { captureImages } from "../../src/app/capture_images.ts";
 import { planHost } from "../../src/app/plan_host.ts";
@@ -217,4 +217,33 @@ Deno.test("a plan is stored, but not over the image that it is made of", async (
   const before = Deno.readFileSync(esp.image);
   const { code, stderr } = await plan(esp.image);
   assertEquals([code, Deno.readFileSync(esp.image)], [EXIT.usage.code, before], stderr);
+});
+
+Deno.test("an image whose texts a capture lacks is refused: the zeros in their place are not a command line", async () => {
+  const addon = peFile({ sections: [{ name: ".cmdline", bytes: ascii("debug") }] });
+  using esp = partition(SECTIONS, { "EFI/Linux/a.efi.extra.d/b.addon.efi": addon });
+  const path = `${esp.root}/web.yaml`;
+  Deno.writeTextFileSync(path, `version: 1\nkernel: ${esp.image}\n`);
+  const facts = readFacts(HOST);
+  assert(facts.facts !== undefined);
+  const { images } = await captureImages([path], facts.facts);
+  assert(images !== undefined);
+  const { value: profile } = defineProfile({ kernel: esp.image });
+  assert(profile !== undefined);
+  const away = `${esp.root}.away`;
+  Deno.renameSync(esp.root, away);
+  using _back = { [Symbol.dispose]: () => Deno.renameSync(away, esp.root) };
+  for (const file of [esp.image, `${esp.image}.extra.d/b.addon.efi`]) {
+    const image = images[file];
+    assert(image !== undefined);
+    // The headers are there, and what follows is not.
+    const headers = { offset: 0, base64: image.ranges.map(({ base64 }) => base64)[0] ?? "" };
+    const cut = Uint8Array.fromBase64(headers.base64).subarray(0, 0x200).toBase64();
+    const less = { ...images, [file]: { ...image, ranges: [{ offset: 0, base64: cut }] } };
+    const capture = { ...JSON.parse(Deno.readTextFileSync(HOST)), images: less };
+    const { value, diagnostics } = await planHost(profile, { facts: capture });
+    assertEquals([value, diagnostics.map(({ code }) => code)], [undefined, ["image-not-captured"]]);
+    assertStringIncludes(diagnostics[0]?.message ?? "", `The capture has ${file}, but not the parts`);
+    assertStringIncludes(diagnostics[0]?.hint ?? "", "warmboot facts --images PROFILE");
+  }
 });
