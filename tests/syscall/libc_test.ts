@@ -115,6 +115,124 @@ for (const { arch, load, fileLoad, reboot } of ABI) {
   });
 }
 
+/** The same, but that these functions answer, in turn, a value or fail with an errno; then 0. */
+function answering(answers: Readonly<Record<string, readonly (bigint | { readonly errno: number })[]>>): {
+  readonly calls: (readonly [string, ...unknown[]])[];
+  readonly open: LibcHost["open"];
+} {
+  const calls: (readonly [string, ...unknown[]])[] = [];
+  const turns = new Map<string, number>();
+  let errno = 0;
+  const answer = (name: string, args: readonly unknown[]): unknown => {
+    if (name === "memcpy") {
+      // What reads the errno: the location's address is not looked at.
+      new DataView((args[0] as Uint8Array).buffer).setInt32(0, errno, true);
+      return null;
+    }
+    if (name === "__errno_location") return null;
+    const turn = turns.get(name) ?? 0;
+    turns.set(name, turn + 1);
+    calls.push([name, ...args]);
+    const given = answers[name]?.[turn] ?? 0n;
+    if (typeof given === "bigint") return given;
+    errno = given.errno;
+    return -1n;
+  };
+  const symbols = new Proxy({}, { get: (_target, name) => (...args: unknown[]) => answer(String(name), args) });
+  return { calls, open: () => ({ symbols, close() {} }) as unknown as LibcLibrary };
+}
+
+const NAME = new TextEncoder().encode("x\0");
+
+Deno.test("a memfd is not executable; kernels before 6.3, which do not know that flag, are asked without it", () => {
+  const cases = [
+    { answers: [9n], flags: [11], result: { ok: true, value: 9 } },
+    { answers: [{ errno: 22 }, 9n], flags: [11, 3], result: { ok: true, value: 9 } },
+    { answers: [{ errno: 22 }, { errno: 24 }], flags: [11, 3], result: { ok: false, errno: 24 } },
+    { answers: [{ errno: 24 }, 9n], flags: [11], result: { ok: false, errno: 24 } },
+  ] as const;
+  for (const { answers, flags, result } of cases) {
+    const { calls, open } = answering({ memfd_create: answers });
+    using libc = openLibcOn({ arch: "x86_64", open });
+    assertEquals(libc.memfd("x"), result);
+    assertEquals(calls, flags.map((each) => ["memfd_create", NAME, each] as const));
+  }
+});
+
+Deno.test("a mapping whose pages cannot be read is undone; a kernel that cannot be asked to read them is not", () => {
+  const cases = [
+    { madvise: 0n, unmaps: false, result: { ok: true, value: 0x7000n } },
+    { madvise: { errno: 22 }, unmaps: false, result: { ok: true, value: 0x7000n } },
+    { madvise: { errno: 14 }, unmaps: true, result: { ok: false, errno: 14, function: "madvise" } },
+  ] as const;
+  for (const { madvise, unmaps, result } of cases) {
+    const { calls, open } = answering({ mmap: [0x7000n], madvise: [madvise] });
+    using libc = openLibcOn({ arch: "x86_64", open });
+    assertEquals(libc.mapFile(7, 0x3000), result);
+    assertEquals(calls, [
+      ["mmap", 0n, 0x3000n, 1, 2, 7, 0n],
+      ["madvise", 0x7000n, 0x3000n, 22],
+      ...(unmaps ? [["munmap", 0x7000n, 0x3000n] as const] : []),
+    ]);
+  }
+  const { calls, open } = answering({ mmap: [{ errno: 12 }] });
+  using libc = openLibcOn({ arch: "x86_64", open });
+  assertEquals(libc.mapFile(7, 0x3000), { ok: false, errno: 12 });
+  assertEquals(calls, [["mmap", 0n, 0x3000n, 1, 2, 7, 0n]]);
+});
+
+Deno.test("bytes are copied into private memory of their own; code there becomes executable and read-only", () => {
+  const bytes = Uint8Array.of(1, 2, 3);
+  const fresh = ["mmap", 0n, 3n, 3, 0x22, -1, 0n] as const;
+  const copied = ["copy_out", 0x7000n, bytes, 3n] as const;
+  const run = (answers: Parameters<typeof answering>[0], what: "mapBytes" | "mapCode"): readonly unknown[] => {
+    const { calls, open } = answering(answers);
+    using libc = openLibcOn({ arch: "x86_64", open });
+    return [libc[what](bytes), ...calls];
+  };
+  const mapped = { ok: true, value: 0x7000n };
+  const none = { ok: false, errno: 12 };
+  assertEquals(run({ mmap: [0x7000n] }, "mapBytes"), [mapped, fresh, copied]);
+  assertEquals(run({ mmap: [{ errno: 12 }] }, "mapBytes"), [none, fresh]);
+  assertEquals(run({ mmap: [{ errno: 12 }] }, "mapCode"), [{ ...none, function: "mmap" }, fresh]);
+  const protect = ["mprotect", 0x7000n, 3n, 5] as const;
+  assertEquals(run({ mmap: [0x7000n] }, "mapCode"), [mapped, fresh, copied, protect]);
+  assertEquals(run({ mmap: [0x7000n], mprotect: [{ errno: 13 }] }, "mapCode"), [
+    { ok: false, errno: 13, function: "mprotect" },
+    fresh,
+    copied,
+    protect,
+    ["munmap", 0x7000n, 3n],
+  ]);
+});
+
+Deno.test("what is mapped has its bytes at its address", () => {
+  using libc = openLibc();
+  const mapped = libc.mapBytes(Uint8Array.of(1, 2, 3));
+  assert(mapped.ok);
+  const pointer = Deno.UnsafePointer.create(mapped.value);
+  assert(pointer !== null);
+  libc.put(mapped.value + 1n, Uint8Array.of(9));
+  assertEquals(new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer, 3)), Uint8Array.of(1, 9, 3));
+  assertEquals(libc.unmap(mapped.value, 3), { ok: true, value: 0 });
+
+  const bytes = Uint8Array.of(4, 5, 6);
+  const own = Deno.UnsafePointer.create(libc.addressOf(bytes.subarray(1)));
+  assert(own !== null);
+  assertEquals(new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(own, 2)), Uint8Array.of(5, 6));
+});
+
+Deno.test("a machine whose call numbers are not known is refused before libc is opened", () => {
+  const open = (): LibcLibrary => {
+    throw new Error("opened");
+  };
+  assertThrows(
+    () => openLibcOn({ arch: "riscv64" as "aarch64", open }),
+    LibcError,
+    "Cannot make system calls: linux on riscv64 is not supported",
+  );
+});
+
 Deno.test("a file is mapped privately and read-only, and read at once", () => {
   const { calls, open } = noted();
   using libc = openLibcOn({ arch: "x86_64", open });

@@ -1,5 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { diagnose } from "../../../src/syscall/errors/diagnose.ts";
+import { CAUSES, diagnose } from "../../../src/syscall/errors/diagnose.ts";
+import { REBOOT_CAUSES } from "../../../src/syscall/errors/reboot_causes.ts";
 import { SyscallError } from "../../../src/syscall/errors/syscall_error.ts";
 import type { HostFacts } from "../../../src/host/facts.ts";
 import type { Syscall } from "../../../src/plan/syscall.ts";
@@ -17,47 +18,345 @@ const load: Syscall = {
 };
 const crashLoad: Syscall = { ...load, flags: ["KEXEC_FILE_ON_CRASH"], flagBits: 2n };
 
-const CASES: readonly (readonly [string, Syscall, string, Partial<HostFacts>, string])[] = [
-  ["no capability", load, "EPERM", { capEff: 0n, lockdown: "integrity" }, "lacks the capability CAP_SYS_BOOT"],
-  ["a container", load, "EPERM", { initUserNamespace: false }, "user namespace"],
-  ["the sysctl", load, "EPERM", { kexec: { ...kexec, loadDisabled: true } }, "kernel.kexec_load_disabled is 1"],
-  ["a used-up limit", load, "EPERM", { kexec: { ...kexec, limitReboot: 0 } }, "load limit is used up"],
-  ["the limit of the other kind does not count", crashLoad, "EPERM", { kexec: { ...kexec, limitReboot: 0 } }, "policy"],
-  ["lockdown", load, "EPERM", { lockdown: "integrity" }, "could verify the image's signature"],
-  [
-    "lockdown at an unload",
-    { name: "kexec_unload", crash: false },
-    "EPERM",
-    { lockdown: "integrity" },
-    "even to unload",
-  ],
-  ["no such call", load, "ENOSYS", {}, "lacks kexec_file_load"],
-  ["no such call at an unload", { name: "kexec_file_unload", crash: false }, "ENOSYS", {}, "lacks kexec_file_load"],
-  ["no kexec at all", { name: "kexec_unload", crash: false }, "ENOSYS", {}, "built without kexec"],
-  ["LoadPin", load, "EPERM", { lsm: ["loadpin"] }, "LoadPin"],
-  ["IMA", load, "EACCES", {}, "IMA"],
-  ["no reservation", crashLoad, "EADDRNOTAVAIL", {}, "no memory is reserved"],
-  [
-    "a small reservation",
-    crashLoad,
-    "EADDRNOTAVAIL",
-    { kexec: { ...kexec, crashSize: 1n << 20n } },
-    "reservation of 1 MiB",
-  ],
-  ["nothing loaded", { name: "reboot_kexec" }, "EINVAL", {}, "no image is loaded"],
-  ["a PID namespace", { name: "reboot_kexec" }, "EINVAL", { kexec: { ...kexec, loaded: true } }, "PID namespace"],
+const segmentLoad: Syscall = {
+  name: "kexec_load",
+  entry: 0n,
+  segments: [],
+  flags: ["KEXEC_ARCH_X86_64"],
+  flagBits: 0x3e0000n,
+};
+const payloadLoad: Syscall = { ...segmentLoad, flags: ["KEXEC_PRESERVE_CONTEXT"], flagBits: 0x3e0002n };
+const segmentCrash: Syscall = { ...segmentLoad, flags: ["KEXEC_ON_CRASH"], flagBits: 0x3e0001n };
+const unload: Syscall = { name: "kexec_unload", crash: false };
+const fileUnload: Syscall = { name: "kexec_file_unload", crash: false };
+const crashUnload: Syscall = { name: "kexec_unload", crash: true };
+const reboot: Syscall = { name: "reboot_kexec" };
+
+interface Case {
+  readonly name: string;
+  readonly call: Syscall;
+  readonly errno: string;
+  readonly facts?: Partial<HostFacts>;
+  readonly returns?: boolean;
+  /** The whole cause. */
+  readonly cause: string;
+}
+
+const LOAD_LIMIT = "the load limit is used up (kernel.kexec_load_limit_reboot, or _panic for a crash image)";
+const POLICY = "a security policy forbids it (a container's seccomp profile also answers EPERM)";
+const LOADPIN = "LoadPin allows files only from the pinned file system";
+const OWN_NAMESPACE = "this process runs in a user namespace of its own, where CAP_SYS_BOOT does not count for kexec";
+const IN_PROGRESS = "another load, an unload, or a change of the crash reservation is in progress";
+const NOT_STOPPED = "a device or a CPU could not be stopped for the payload";
+const UNUSABLE_SEGMENTS =
+  "a flag is unknown, segments overlap, there are more than 16, or they take more than half of the memory";
+
+const CASES: readonly Case[] = [
+  {
+    name: "no capability, before any other cause of EPERM",
+    call: load,
+    errno: "EPERM",
+    facts: { capEff: 0n, lockdown: "integrity", initUserNamespace: false, lsm: ["loadpin"] },
+    cause: "this process lacks the capability CAP_SYS_BOOT",
+  },
+  { name: "a container", call: load, errno: "EPERM", facts: { initUserNamespace: false }, cause: OWN_NAMESPACE },
+  {
+    name: "the sysctl",
+    call: load,
+    errno: "EPERM",
+    facts: { kexec: { ...kexec, loadDisabled: true } },
+    cause: "kernel.kexec_load_disabled is 1",
+  },
+  {
+    name: "a used-up limit",
+    call: load,
+    errno: "EPERM",
+    facts: { kexec: { ...kexec, limitReboot: 0 } },
+    cause: LOAD_LIMIT,
+  },
+  {
+    name: "a limit with one load left",
+    call: load,
+    errno: "EPERM",
+    facts: { kexec: { ...kexec, limitReboot: 1 } },
+    cause: POLICY,
+  },
+  ...[crashLoad, segmentCrash, crashUnload].flatMap((call): readonly Case[] => [
+    {
+      name: "the limit of the other kind does not count",
+      call,
+      errno: "EPERM",
+      facts: { kexec: { ...kexec, limitReboot: 0 } },
+      cause: POLICY,
+    },
+    {
+      name: "the limit of crash images",
+      call,
+      errno: "EPERM",
+      facts: { kexec: { ...kexec, limitPanic: 0 } },
+      cause: LOAD_LIMIT,
+    },
+  ]),
+  {
+    name: "lockdown",
+    call: load,
+    errno: "EPERM",
+    facts: { lockdown: "integrity" },
+    cause: "the kernel is locked down (integrity), and none of its trusted keys could verify the image's signature",
+  },
+  {
+    name: "lockdown of kexec_load",
+    call: segmentLoad,
+    errno: "EPERM",
+    facts: { lockdown: "confidentiality" },
+    cause: "the kernel is locked down (confidentiality), which forbids kexec_load",
+  },
+  {
+    name: "lockdown at an unload",
+    call: unload,
+    errno: "EPERM",
+    facts: { lockdown: "integrity" },
+    cause: "the kernel is locked down (integrity), which forbids kexec_load, even to unload",
+  },
+  {
+    name: "lockdown does not forbid kexec_file_load to unload",
+    call: fileUnload,
+    errno: "EPERM",
+    facts: { lockdown: "integrity" },
+    cause: POLICY,
+  },
+  { name: "LoadPin", call: load, errno: "EPERM", facts: { lsm: ["loadpin"] }, cause: LOADPIN },
+  { name: "nothing that is known", call: load, errno: "EPERM", facts: { lsm: ["lockdown"] }, cause: POLICY },
+  {
+    name: "IMA",
+    call: load,
+    errno: "EACCES",
+    cause: "the kernel's integrity policy (IMA) or SELinux forbids this image",
+  },
+  ...[load, segmentLoad].map((call): Case => ({
+    name: "arm64 stops the other CPUs at load",
+    call,
+    errno: "EBUSY",
+    facts: { machine: "aarch64" },
+    cause:
+      "another load is in progress, or the running kernel cannot stop its other CPUs (machine_kexec_prepare on arm64)",
+  })),
+  { name: "x86_64 does not", call: load, errno: "EBUSY", cause: IN_PROGRESS },
+  {
+    name: "a crash image needs no stopped CPUs",
+    call: crashLoad,
+    errno: "EBUSY",
+    facts: { machine: "aarch64" },
+    cause: IN_PROGRESS,
+  },
+  {
+    name: "nor does an unload",
+    call: unload,
+    errno: "EBUSY",
+    facts: { machine: "aarch64" },
+    cause: IN_PROGRESS,
+  },
+  {
+    name: "a format",
+    call: load,
+    errno: "ENOEXEC",
+    cause: "the running kernel does not support the format of this file",
+  },
+  ...[load, fileUnload].map((call): Case => ({
+    name: "no such call",
+    call,
+    errno: "ENOSYS",
+    cause: `the running kernel ${hostFacts().release} lacks kexec_file_load (CONFIG_KEXEC_FILE)`,
+  })),
+  ...[segmentLoad, unload].map((call): Case => ({
+    name: "no kexec at all",
+    call,
+    errno: "ENOSYS",
+    cause: `the running kernel ${hostFacts().release} is built without kexec`,
+  })),
+  { name: "a writer", call: load, errno: "ETXTBSY", cause: "the kernel file or an initrd is open for writing" },
+  {
+    name: "a payload",
+    call: payloadLoad,
+    errno: "EINVAL",
+    cause: "the running kernel cannot resume after a payload (it lacks CONFIG_KEXEC_JUMP), or a segment is invalid",
+  },
+  { name: "segments", call: segmentLoad, errno: "EINVAL", cause: UNUSABLE_SEGMENTS },
+  {
+    name: "an image that arm64 does not accept",
+    call: load,
+    errno: "EINVAL",
+    facts: { machine: "aarch64" },
+    cause: "the running kernel does not accept this image (format, page size or byte order), a file is empty, the " +
+      "device tree could not be rebuilt, or the image takes more than half of the memory",
+  },
+  {
+    name: "an argument",
+    call: load,
+    errno: "EINVAL",
+    cause: "an argument is invalid: the command line is too long, a file is empty, or the image takes more than half " +
+      "of the memory",
+  },
+  {
+    name: "a segment's place",
+    call: segmentLoad,
+    errno: "EADDRNOTAVAIL",
+    cause: "a segment is not page-aligned, or ends beyond what the kernel can address",
+  },
+  {
+    name: "no reservation",
+    call: crashLoad,
+    errno: "EADDRNOTAVAIL",
+    cause: "no memory is reserved for a crash kernel",
+  },
+  {
+    name: "no reservation, by kexec_load",
+    call: segmentCrash,
+    errno: "EADDRNOTAVAIL",
+    cause: "no memory is reserved for a crash kernel",
+  },
+  {
+    name: "a small reservation",
+    call: crashLoad,
+    errno: "EADDRNOTAVAIL",
+    facts: { kexec: { ...kexec, crashSize: 1n << 20n } },
+    cause: "the image does not fit in the crash reservation of 1 MiB",
+  },
+  {
+    name: "a reservation of a size that is not known",
+    call: crashLoad,
+    errno: "EADDRNOTAVAIL",
+    facts: { kexec: { loaded: false } },
+    cause: "the image does not fit in the crash reservation",
+  },
+  {
+    name: "no room",
+    call: load,
+    errno: "EADDRNOTAVAIL",
+    cause: "the kernel found no free range of memory for the image",
+  },
+  { name: "a large file", call: load, errno: "EFBIG", cause: "the kernel file or an initrd is larger than 4 GiB" },
+  {
+    name: "little memory",
+    call: load,
+    errno: "ENOMEM",
+    facts: { memAvailable: 3n << 20n },
+    cause: "memory is short: 3 MiB is available",
+  },
+  {
+    name: "little memory, but not how much",
+    call: load,
+    errno: "ENOMEM",
+    cause: "memory is short",
+  },
+  {
+    name: "no signature",
+    call: load,
+    errno: "ENODATA",
+    cause: "the kernel requires a signature, but the image has none",
+  },
+  {
+    name: "a signature of a stranger",
+    call: load,
+    errno: "ENOKEY",
+    cause: "the image is not signed with a key that the running kernel trusts",
+  },
+  {
+    name: "a bad signature",
+    call: load,
+    errno: "EKEYREJECTED",
+    cause: "the image's signature is bad, revoked, or of a kind that this kernel cannot verify",
+  },
+  {
+    name: "a signature's wrapper",
+    call: load,
+    errno: "ELIBBAD",
+    cause: "the image's PE structure or its signature wrapper cannot be read",
+  },
+  { name: "an unreadable signature", call: load, errno: "EBADMSG", cause: "the image's signature cannot be read" },
+  {
+    name: "an algorithm",
+    call: load,
+    errno: "ENOPKG",
+    cause: "the running kernel lacks an algorithm of the signature",
+  },
+  {
+    name: "a read error",
+    call: load,
+    errno: "EIO",
+    cause: "a file could not be read completely, or its size changed while it was read",
+  },
+  {
+    name: "nothing loaded",
+    call: reboot,
+    errno: "EINVAL",
+    facts: { kexec: { ...kexec, loaded: false } },
+    cause: "no image is loaded",
+  },
+  {
+    name: "a PID namespace",
+    call: reboot,
+    errno: "EINVAL",
+    facts: { kexec: { ...kexec, loaded: true } },
+    cause: "reboot(2) was called from a child PID namespace, or the kernel lacks kexec",
+  },
+  {
+    name: "something that cannot be stopped for a payload",
+    call: reboot,
+    errno: "EBUSY",
+    facts: { kexec: { ...kexec, loaded: true } },
+    returns: true,
+    cause: "a process, a device or a CPU could not be stopped for the payload (or a load is in progress)",
+  },
+  ...["EIO", "EINVAL", "ENOMEM"].map((errno): Case => ({
+    name: "a driver that refuses",
+    call: reboot,
+    errno,
+    facts: { kexec: { ...kexec, loaded: true } },
+    returns: true,
+    cause: NOT_STOPPED,
+  })),
+  {
+    name: "a reboot into a payload that is not permitted",
+    call: reboot,
+    errno: "EPERM",
+    facts: { kexec: { ...kexec, loaded: true } },
+    returns: true,
+    cause: POLICY,
+  },
+  {
+    name: "a reboot without return, during a load",
+    call: reboot,
+    errno: "EBUSY",
+    facts: { kexec: { ...kexec, loaded: true } },
+    returns: false,
+    cause: IN_PROGRESS,
+  },
 ];
 
-for (const [name, call, errno, facts, says] of CASES) {
+for (const { name, call, errno, facts, returns, cause } of CASES) {
   Deno.test({
-    name: `diagnose() names the cause: ${name}`,
+    name: `diagnose() gives the cause of ${errno} of ${call.name}: ${name}`,
     permissions: "none",
     fn() {
       const number = ERRNOS.find((row) => row.name === errno)?.number ?? 0;
-      assertStringIncludes(diagnose({ call, errno: number, facts: hostFacts(facts) })?.cause ?? "", says);
+      const refusal = { call, errno: number, facts: hostFacts(facts) };
+      assertEquals(diagnose(returns === undefined ? refusal : { ...refusal, returns })?.cause, cause);
     },
   });
 }
+
+Deno.test({
+  name: "each row of causes is the answer to a case here",
+  permissions: "none",
+  fn() {
+    const given = new Set(CASES.map(({ cause }) => cause));
+    const missing = [...CAUSES, ...REBOOT_CAUSES].flatMap(({ cause }) =>
+      typeof cause !== "string" || given.has(cause) ? [] : [cause]
+    );
+    assertEquals(missing, []);
+  },
+});
 
 Deno.test({
   name: "every errno of the man pages is explained for a load",
