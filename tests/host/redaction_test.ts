@@ -12,6 +12,7 @@ import type { PlanInput } from "../../src/plan/input.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { arm64Input } from "../support/arm64.ts";
+import { hostFacts } from "../support/host_facts.ts";
 import { images, PART_DIGESTS, profileOf } from "../support/profiles.ts";
 import { CAPTURES } from "./fixture.ts";
 
@@ -181,6 +182,29 @@ pure("a plan with such a value warns in a review, and is refused on a host", () 
     verdict(live)?.message,
     "The command line lacks the value of `vnc.password`, which the capture leaves out",
   );
+});
+
+pure("each redacted value is named, of init's parameters too, and in a review the same is a warning", () => {
+  const verdict = (cmdline: string, redacted: boolean) => {
+    const facts = hostFacts(redacted ? { redacted } : {});
+    const profile: Partial<Profile> = { cmdline: { kind: "parameters", parameters: [cmdline] } };
+    const check = planBoot(inputOf(facts, profile)).value?.checks.find(({ rule }) => rule === "cmdline-redacted");
+    return check === undefined ? undefined : [check.status, check.message];
+  };
+  const two = "The command line lacks the values of `a.password`, `b`, which the capture leaves out";
+  const line = "ro a.password=<redacted> -- b=<redacted>";
+  assertEquals(verdict(line, true), ["warn", two]);
+  assertEquals(verdict(line, false), ["fail", two]);
+  assertEquals(verdict("ro a.password=x", true), undefined);
+});
+
+pure("only a redacted capture of an arm64 host leaves the addresses of kexec_load open", () => {
+  const verdict = (facts: Partial<HostFacts>, profile: Partial<Profile>) =>
+    planBoot(arm64Input({ facts: { ...arm64Input().facts, ...facts }, profile })).value?.checks
+      .filter(({ rule }) => rule === "placement-redacted").map(({ status }) => status);
+  assertEquals(verdict({ redacted: true }, { load: "kexec_load" }), ["warn"]);
+  assertEquals(verdict({}, { load: "kexec_load" }), []);
+  assertEquals(verdict({ redacted: true }, { load: "kexec_file_load" }), []);
 });
 
 pure("boot_params keep the fields that plans copy", () => {

@@ -33,6 +33,7 @@ const CASES: readonly (readonly [string, Requires, HostFacts, RegExp | undefined
   ["a byte too little", { memory: (4n << 30n) + 1n }, hostFacts(), /requires 4 GiB of memory, but this host has 4 GiB/],
   ["unknown memory", { memory: 1n }, without("memTotal"), /memory is unknown/],
   ["the name", { hostname: "WEB?" }, hostFacts(), undefined],
+  ["a name that the host writes in capitals", { hostname: "web*" }, hostFacts({ hostname: "WEB1" }), undefined],
   ["another name", { hostname: "db*" }, hostFacts(), /a host named `db\*`, but this one is web1/],
   ["an unknown name", { hostname: "*" }, without("hostname"), /the host's name is unknown/],
   ["the release", { kernel: [{ relation: ">=", numbers: [6, 1] }] }, hostFacts(), undefined],
@@ -53,6 +54,31 @@ const CASES: readonly (readonly [string, Requires, HostFacts, RegExp | undefined
   ["a BIOS", { firmware: "bios" }, hostFacts(), undefined],
   ["no BIOS", { firmware: "bios" }, hostFacts(UEFI), /by a BIOS, but this host was booted through UEFI/],
   ["a device tree", { firmware: "bios" }, hostFacts({ machine: "aarch64" }), /neither through UEFI nor by a BIOS/],
+  [
+    "a BIOS, by boot_params alone",
+    { firmware: "bios" },
+    hostFacts({ ...NO_SYS, bootParams: new Uint8Array(4096) }),
+    undefined,
+  ],
+  [
+    "a BIOS, by its map of memory alone",
+    { firmware: "bios" },
+    hostFacts({
+      kexec: {},
+      firmwareMap: [{ start: 0n, end: 0x1000n, type: "System RAM" }],
+    }),
+    undefined,
+  ],
+  [
+    "a BIOS, by what the kernel says of kexec alone",
+    { firmware: "bios" },
+    hostFacts({
+      kexec: { loaded: false },
+      firmwareMap: [],
+    }),
+    undefined,
+  ],
+  ["UEFI, by Secure Boot alone", { firmware: "uefi" }, hostFacts({ ...NO_SYS, secureBoot: "disabled" }), undefined],
   ["unknown firmware", { firmware: "bios" }, hostFacts(NO_SYS), /how this host was booted is unknown/],
   ["Secure Boot", { secureBoot: true }, hostFacts({ ...UEFI, secureBoot: "enabled" }), undefined],
   ["Secure Boot off", { secureBoot: true }, hostFacts({ ...UEFI, secureBoot: "disabled" }), /but Secure Boot is off/],
@@ -89,6 +115,32 @@ Deno.test({
       !verdicts.has(each)
     );
     assertEquals(missing, []);
+  },
+});
+
+Deno.test({
+  name: "the first requirement that is not met is named, whole, with what to do",
+  permissions: "none",
+  fn() {
+    const unmet = (requires: Requires, facts: Partial<HostFacts> = {}) => unmetRequirement(requires, hostFacts(facts));
+    assertEquals(unmet({ secureBoot: true, hostname: "db*", memory: 5n << 30n }), {
+      rule: "requires-memory",
+      status: "fail",
+      message: "The profile requires 5 GiB of memory, but this host has 4 GiB",
+      hint: "MemTotal is the memory that the kernel manages, somewhat less than what is installed",
+    });
+    for (const [secureBoot, what] of [[true, "Secure Boot"], [false, "Secure Boot to be off"]] as const) {
+      assertEquals(unmet({ secureBoot }, NO_SYS), {
+        rule: "requires-secboot",
+        status: "fail",
+        message: `The profile requires ${what}, but whether the firmware enforces it is unknown`,
+        hint: "Make sure that /sys/firmware/efi/efivars can be read",
+      });
+    }
+    assertEquals(
+      unmet({ secureBoot: false }, { ...UEFI, secureBoot: "enabled" })?.message,
+      "The profile requires Secure Boot to be off, but Secure Boot is on",
+    );
   },
 });
 

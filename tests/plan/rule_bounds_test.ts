@@ -1,0 +1,344 @@
+import { assertEquals } from "@std/assert";
+import type { HostFacts } from "../../src/host/facts.ts";
+import type { Images, InitrdFile } from "../../src/image/boot_files.ts";
+import type { Check } from "../../src/plan/plan.ts";
+import { planBoot } from "../../src/plan/planner.ts";
+import { RULES } from "../../src/plan/rules/table.ts";
+import type { Profile } from "../../src/profile/profile.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { bzImage, images, initrdFile, kernelFile, PART_DIGESTS, profileOf, wholeInitrd } from "../support/profiles.ts";
+
+/**
+ * Where each rule turns: the last value on one side and the first on the other, and what a rule says when it has nothing
+ * to object. The image of `images()` takes 91 MiB once placed: 60 of the kernel, 30 of the initrd, 1 of the loader.
+ */
+
+const MIB = 1n << 20n;
+const GIB = 1n << 30n;
+const kexec = hostFacts().kexec;
+
+interface Input {
+  readonly profile?: Partial<Profile>;
+  readonly facts?: Partial<HostFacts>;
+  readonly images?: Partial<Images>;
+}
+
+/** What a rule says: the status and the whole message; undefined where it does not apply. */
+function verdictOf(rule: string, input: Input): readonly [Check["status"], string] | undefined {
+  const plan = planBoot({
+    profile: profileOf(input.profile),
+    facts: hostFacts(input.facts),
+    images: images(input.images),
+    partDigests: PART_DIGESTS,
+  });
+  const [check, ...more] = (plan.value?.checks ?? []).filter((each) => each.rule === rule);
+  assertEquals(more, []);
+  return check === undefined ? undefined : [check.status, check.message];
+}
+
+function bounds(
+  rule: string,
+  rows: readonly (readonly [string, Input, readonly [Check["status"], string] | undefined])[],
+): void {
+  for (const [name, input, verdict] of rows) {
+    Deno.test({
+      name: `${rule}: ${name}`,
+      permissions: "none",
+      fn: () => assertEquals(verdictOf(rule, input), verdict),
+    });
+  }
+}
+
+/** An initrd whose files take so much memory. */
+const unpacking = (memory: bigint, path = "/boot/initrd.img"): InitrdFile => ({
+  ...initrdFile({ path }),
+  content: wholeInitrd({ memory: Number(memory) }),
+});
+
+const half = (memTotal: bigint, initrd: readonly InitrdFile[] = [initrdFile()]): Input => ({
+  facts: { memTotal },
+  images: { initrd },
+});
+
+bounds("half-of-memory", [
+  ["exactly half", half(182n * MIB), ["pass", "The image takes about 91 MiB of 182 MiB; half is the limit"]],
+  ["a byte more than half", half(182n * MIB - 1n), [
+    "fail",
+    "The image takes about 91 MiB, more than half of the 182 MiB of memory",
+  ]],
+  ["the initrd counts in pages", half(182n * MIB, [initrdFile({ size: (30 << 20) + 1 })]), [
+    "fail",
+    "The image takes about 91 MiB, more than half of the 182 MiB of memory",
+  ]],
+  ["exactly all of the memory with its files", half(200n * MIB, [unpacking(109n * MIB)]), [
+    "warn",
+    "The files of the initrd take 109 MiB when the new kernel unpacks them, more than half of the 200 MiB of memory",
+  ]],
+  ["a byte more than all of it", half(200n * MIB, [unpacking(109n * MIB + 1n)]), [
+    "fail",
+    "The files of the initrd take 109 MiB when the new kernel unpacks them, and with the image itself, 91 MiB, more " +
+    "than the 200 MiB of memory",
+  ]],
+  ["files that take exactly half", half(200n * MIB, [unpacking(100n * MIB)]), [
+    "pass",
+    "The image takes about 91 MiB of 200 MiB; half is the limit",
+  ]],
+  ["files that take a byte more", half(200n * MIB, [unpacking(100n * MIB + 1n)]), [
+    "warn",
+    "The files of the initrd take 100 MiB when the new kernel unpacks them, more than half of the 200 MiB of memory",
+  ]],
+  ["the files of two initrds add up", half(GIB, [unpacking(512n * MIB), unpacking(MIB, "/boot/two")]), [
+    "warn",
+    "The files of the initrd take 513 MiB when the new kernel unpacks them, more than half of the 1 GiB of memory",
+  ]],
+  ["one initrd that was not read through", half(GIB, [unpacking(513n * MIB), initrdFile({ path: "/boot/two" })]), [
+    "pass",
+    "The image takes about 121 MiB of 1 GiB; half is the limit",
+  ]],
+]);
+
+const loading = (memAvailable: bigint, crash = false): Input => ({
+  profile: { crash },
+  facts: { memAvailable, kexec: { ...kexec, crashSize: 512n * MIB } },
+});
+
+bounds("memory-available", [
+  ["exactly enough: the files, and their pages", loading(133n * MIB), [
+    "pass",
+    "Loading takes about 133 MiB, and more is available",
+  ]],
+  ["a byte too little", loading(133n * MIB - 1n), [
+    "warn",
+    "Loading takes about 133 MiB, but only 133 MiB is available",
+  ]],
+  ["a crash image has its pages in the reservation", loading(42n * MIB, true), [
+    "pass",
+    "Loading takes about 42 MiB, and more is available",
+  ]],
+  ["and still reads its files", loading(42n * MIB - 1n, true), [
+    "warn",
+    "Loading takes about 42 MiB, but only 42 MiB is available",
+  ]],
+]);
+
+const reservation = (size: bigint): Input => ({
+  profile: { crash: true },
+  facts: {
+    kexec: { ...kexec, crashSize: size },
+    iomem: {
+      visibility: "full",
+      roots: [{ start: GIB, end: GIB + size, name: "Crash kernel", children: [] }],
+    },
+  },
+});
+
+bounds("crash-reservation", [
+  ["exactly enough", reservation(91n * MIB), ["pass", "The crash image takes about 91 MiB of the 91 MiB reserved"]],
+  ["a byte too little", reservation(91n * MIB - 1n), [
+    "fail",
+    "The crash image takes about 91 MiB, but only 91 MiB is reserved for it",
+  ]],
+  ["no crash image", { facts: reservation(91n * MIB).facts ?? {} }, undefined],
+]);
+
+/** Kernel 60, initrd 30, unpacked 105, work 64, and a 64th of that for the table of pages. */
+const NEED = 259n * MIB + 259n * MIB / 64n;
+const NEEDS =
+  "The crash kernel needs about 264 MiB: kernel 60 MiB, initrd 30 MiB and unpacked about 105 MiB, work 64 MiB";
+
+bounds("crash-memory", [
+  ["exactly enough", reservation(NEED), ["pass", `${NEEDS}; 263 MiB is reserved`]],
+  ["a byte too little", reservation(NEED - 1n), [
+    "warn",
+    `${NEEDS}; only 263 MiB is reserved, so it may run out of memory before the dump is saved`,
+  ]],
+]);
+
+const limits = (limitReboot: number, crash = false): Input => ({
+  profile: { crash },
+  facts: { kexec: { ...kexec, crashSize: 512n * MIB, limitReboot, limitPanic: 5 } },
+});
+
+bounds("load-limit", [
+  ["none", limits(-1), ["pass", "kernel.kexec_load_limit_reboot is unlimited"]],
+  ["used up", limits(0), [
+    "fail",
+    "kernel.kexec_load_limit_reboot is 0: no further load is allowed until the next reboot",
+  ]],
+  ["one left", limits(1), [
+    "warn",
+    "kernel.kexec_load_limit_reboot leaves 1 load, and this one uses one up, even if it fails",
+  ]],
+  ["two left", limits(2), [
+    "warn",
+    "kernel.kexec_load_limit_reboot leaves 2 loads, and this one uses one up, even if it fails",
+  ]],
+  ["a crash image has its own", limits(0, true), [
+    "warn",
+    "kernel.kexec_load_limit_panic leaves 5 loads, and this one uses one up, even if it fails",
+  ]],
+]);
+
+bounds("load-disabled", [
+  ["off", {}, ["pass", "kernel.kexec_load_disabled is 0"]],
+  ["unknown", { facts: { kexec: { loaded: false } } }, undefined],
+]);
+
+bounds("capability", [
+  ["CAP_SYS_BOOT alone", { facts: { capEff: 1n << 22n } }, ["pass", "This process has CAP_SYS_BOOT"]],
+  ["all but that", { facts: { capEff: 0x1ff_ffff_ffffn & ~(1n << 22n) } }, [
+    "fail",
+    "This process lacks the capability CAP_SYS_BOOT, so the kernel would answer EPERM",
+  ]],
+]);
+
+const ARM64_UNKNOWN =
+  "Cannot determine whether the running kernel has kexec_file_load (CONFIG_KEXEC_FILE): its configuration was not found";
+
+bounds("call-available", [
+  ["kexec_file_load", {}, ["pass", "The running kernel has kexec_file_load (CONFIG_KEXEC_FILE=y)"]],
+  ["kexec_load", { profile: { load: "kexec_load" } }, ["pass", "The running kernel has kexec_load (CONFIG_KEXEC=y)"]],
+  ["a kernel without kexec_load", { profile: { load: "kexec_load" }, facts: { kernelConfig: { CONFIG_KEXEC: "n" } } }, [
+    "fail",
+    "The running kernel 6.1.0-50-amd64 lacks kexec_load: CONFIG_KEXEC is not set",
+  ]],
+  ["no configuration", { facts: { kernelConfig: {} } }, undefined],
+  ["no configuration on arm64", {
+    profile: { load: "kexec_file_load" },
+    facts: { kernelConfig: {}, machine: "aarch64" },
+  }, ["warn", ARM64_UNKNOWN]],
+]);
+
+bounds("lockdown", [
+  ["none", {}, ["pass", "The running kernel is not locked down"]],
+]);
+
+const signed = (facts: Partial<HostFacts>, isSigned: boolean, load: Profile["load"] = "kexec_file_load"): Input => ({
+  profile: { load },
+  facts: { kernelConfig: { CONFIG_IMA: "n" }, ...facts },
+  images: { kernel: kernelFile({ info: bzImage({ signed: isSigned }) }) },
+});
+const FORCED = { kernelConfig: { CONFIG_IMA: "n", CONFIG_KEXEC_SIG_FORCE: "y" } };
+
+bounds("secure-boot", [
+  ["off", signed({ secureBoot: "disabled" }, false), ["pass", "Secure Boot is off"]],
+  ["in setup mode", signed({ secureBoot: "setup" }, false), ["pass", "Secure Boot is off"]],
+  ["unknown", signed({}, false), undefined],
+  ["on, under lockdown, by kexec_load", signed({ secureBoot: "enabled", lockdown: "integrity" }, true, "kexec_load"), [
+    "fail",
+    "Secure Boot is on, so a kernel with IMA refuses kexec_load with EACCES",
+  ]],
+  ["on, under lockdown, a signed kernel", signed({ secureBoot: "enabled", lockdown: "integrity" }, true), [
+    "warn",
+    "Secure Boot is on, and only the kernel can verify the signature of /boot/vmlinuz",
+  ]],
+  ["on, nothing enforces it, a signed kernel", signed({ secureBoot: "enabled" }, true), [
+    "warn",
+    "Secure Boot is on, but the running kernel does not enforce it for loads: no lockdown, no CONFIG_IMA_ARCH_POLICY",
+  ]],
+]);
+
+bounds("signature-forced", [
+  ["a signed kernel", signed(FORCED, true), [
+    "warn",
+    "The running kernel requires signed images (CONFIG_KEXEC_SIG_FORCE), and only the kernel can verify the signature " +
+    "of /boot/vmlinuz",
+  ]],
+  ["not forced", signed({}, false), undefined],
+  ["kexec_load verifies none", signed(FORCED, false, "kexec_load"), undefined],
+]);
+
+bounds("already-loaded", [
+  ["nothing", {}, ["pass", "No image is loaded yet"]],
+  ["nothing for a panic", { profile: { crash: true } }, ["pass", "No crash image is loaded yet"]],
+  ["an image of the other kind", { facts: { kexec: { ...kexec, crashLoaded: true } } }, [
+    "pass",
+    "No image is loaded yet",
+  ]],
+  ["unknown", { facts: { kexec: {} } }, undefined],
+]);
+
+const withCmdline = (length: number, load: Profile["load"], changes: Input["images"] = {}): Input => ({
+  profile: { load, cmdline: { kind: "parameters", parameters: ["x".repeat(length)] } },
+  images: changes,
+});
+
+bounds("cmdline-length", [
+  ["the last that kexec_file_load takes, with its NUL", withCmdline(2016, "kexec_file_load"), [
+    "pass",
+    "The command line takes 2017 of 2017 bytes",
+  ]],
+  ["a byte more", withCmdline(2017, "kexec_file_load"), [
+    "fail",
+    "The command line takes 2018 bytes with its final NUL; kexec_file_load takes at most 2017 for this kernel",
+  ]],
+  ["the last that kexec_load takes, with its NUL", withCmdline(2047, "kexec_load"), [
+    "pass",
+    "The command line takes 2048 of 2048 bytes",
+  ]],
+  ["bytes count, not characters", {
+    profile: { load: "kexec_file_load", cmdline: { kind: "parameters", parameters: ["ü".repeat(1009)] } },
+  }, [
+    "fail",
+    "The command line takes 2019 bytes with its final NUL; kexec_file_load takes at most 2017 for this kernel",
+  ]],
+]);
+
+const kernelOf = (size: number): Input => ({ images: { kernel: kernelFile({ size }) } });
+
+bounds("file-size", [
+  ["an empty kernel", kernelOf(0), ["fail", "/boot/vmlinuz is empty"]],
+  ["one of a byte", kernelOf(1), ["pass", "/boot/vmlinuz has 1 byte, /boot/initrd.img has 30 MiB"]],
+  ["exactly 4 GiB", kernelOf(2 ** 32), ["pass", "/boot/vmlinuz has 4 GiB, /boot/initrd.img has 30 MiB"]],
+  ["a byte more", kernelOf(2 ** 32 + 1), ["fail", "/boot/vmlinuz has 4 GiB; the kernel reads at most 4 GiB"]],
+  ["an empty initrd", { images: { initrd: [initrdFile(), initrdFile({ path: "/boot/two", size: 0 })] } }, [
+    "fail",
+    "/boot/two is empty",
+  ]],
+]);
+
+const since = (release: string): Partial<Images> => ({
+  kernel: kernelFile({ info: bzImage({ release, versionString: `${release} (builder@host) #1 SMP` }) }),
+});
+const odd = (release: string, changes: Parameters<typeof wholeInitrd>[0]): Input => ({
+  images: { ...since(release), initrd: [{ ...initrdFile(), content: wholeInitrd(changes) }] },
+});
+const WHOLE = "/boot/initrd.img is whole: 1 archive (zstd), 1000 files, 90 MiB unpacked";
+
+bounds("initrd-content", [
+  ["checksums before 5.19", odd("5.18.19-1", { hasCrc: true }), [
+    "fail",
+    "/boot/initrd.img has an archive in the crc format, which Linux unpacks since 5.19, and the kernel is 5.18.19-1",
+  ]],
+  ["checksums since 5.19", odd("5.19.0-1", { hasCrc: true }), ["pass", WHOLE]],
+  ["a bootconfig before 5.6", odd("5.5.19-1", { bootconfig: 1 }), [
+    "warn",
+    "/boot/initrd.img ends in a bootconfig, which Linux reads since 5.6, and the kernel is 5.5.19-1",
+  ]],
+  ["a bootconfig since 5.6", odd("5.6.0-1", { bootconfig: 1 }), ["pass", `${WHOLE}, and a bootconfig`]],
+  ["one file", odd("6.1.0-1", { files: 1 }), [
+    "pass",
+    "/boot/initrd.img is whole: 1 archive (zstd), 1 file, 90 MiB unpacked",
+  ]],
+  ["no trailer at all", odd("6.1.0-1", { archives: 2, untrailed: 2, packed: [] }), [
+    "pass",
+    "/boot/initrd.img is whole: 2 archives, without TRAILER!!!, 1000 files, 90 MiB unpacked",
+  ]],
+  [
+    "two packings",
+    odd("6.1.0-1", {
+      archives: 2,
+      packed: [{ packing: "lz4", size: 1 }, { packing: "zstd", size: 2 }],
+    }),
+    ["pass", "/boot/initrd.img is whole: 2 archives (lz4, zstd), 1000 files, 90 MiB unpacked"],
+  ],
+]);
+
+Deno.test({
+  name: "the exit code 77 is for a missing capability alone",
+  permissions: "none",
+  fn() {
+    const rules = RULES.filter(({ exit }) => exit === "permission").map(({ name }) => name);
+    assertEquals(rules, ["capability"]);
+  },
+});
