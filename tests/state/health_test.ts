@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import type { HostFacts } from "../../src/host/facts.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
@@ -47,7 +47,7 @@ interface Case {
   /** Whether the kernel image has been replaced since. */
   readonly replaced?: true;
   readonly kind: HealthKind;
-  /** What the line says. */
+  /** The whole line. */
   readonly says: string;
 }
 
@@ -61,28 +61,56 @@ const CASES: readonly Case[] = [
     found: NONE,
     declared: WEB,
     kind: "not-loaded",
-    says: "No image",
+    says: "No image for a reboot is loaded",
   },
-  { name: "what was recorded, and is gone", loaded: false, found: recorded(), kind: "not-loaded", says: "No image" },
+  {
+    name: "what was recorded, and is gone",
+    loaded: false,
+    found: recorded(),
+    kind: "not-loaded",
+    says: "No image for a reboot is loaded",
+  },
   {
     name: "no crash kernel",
     slot: "crash",
     loaded: false,
     found: NONE,
     kind: "crash-missing",
-    says: "No crash kernel",
+    says: "No crash kernel is loaded",
   },
-  { name: "what is recorded", loaded: true, found: recorded(), kind: "ok", says: "is loaded" },
-  { name: "what is declared", loaded: true, found: recorded(), declared: planOf(), kind: "ok", says: "as web.yaml" },
+  {
+    name: "what is recorded",
+    loaded: true,
+    found: recorded(),
+    kind: "ok",
+    says: "6.12.107+deb13-amd64 from profile web is loaded",
+  },
+  {
+    name: "what is declared",
+    loaded: true,
+    found: recorded(),
+    declared: planOf(),
+    kind: "ok",
+    says: "6.12.107+deb13-amd64 from profile web is loaded, as web.yaml declares",
+  },
   {
     name: "another command line than is declared",
     loaded: true,
     found: recorded(),
     declared: OTHER,
     kind: "differs",
-    says: "not what web.yaml declares. See the difference with: warmboot diff web.yaml @loaded",
+    says:
+      "6.12.107+deb13-amd64 from profile web is loaded, which is not what web.yaml declares. See the difference with: warmboot diff web.yaml @loaded",
   },
-  { name: "replaced files", loaded: true, found: recorded(), replaced: true, kind: "differs", says: "is gone" },
+  {
+    name: "replaced files",
+    loaded: true,
+    found: recorded(),
+    replaced: true,
+    kind: "differs",
+    says:
+      "6.12.107+deb13-amd64 from profile web is loaded, and the host has changed since. /boot/vmlinuz is gone or cannot be read. /boot/initrd.img is gone or cannot be read",
+  },
   {
     name: "a crash kernel of replaced files",
     slot: "crash",
@@ -90,7 +118,8 @@ const CASES: readonly Case[] = [
     found: recorded(),
     replaced: true,
     kind: "crash-stale",
-    says: "is gone",
+    says:
+      "6.12.107+deb13-amd64 from profile web is loaded, and the host has changed since. /boot/vmlinuz is gone or cannot be read. /boot/initrd.img is gone or cannot be read",
   },
   {
     name: "a crash kernel of other memory",
@@ -98,7 +127,8 @@ const CASES: readonly Case[] = [
     loaded: true,
     found: recorded({ described: { memory: ["0x0-0xfff"], cpus: 1 } }),
     kind: "crash-stale",
-    says: "Memory was added or removed",
+    says:
+      "6.12.107+deb13-amd64 from profile web is loaded, and the host has changed since. Memory was added or removed since, so a dump would not match it",
   },
   {
     name: "another crash kernel than is declared",
@@ -107,22 +137,32 @@ const CASES: readonly Case[] = [
     found: recorded(),
     declared: OTHER,
     kind: "crash-stale",
-    says: "not what web.yaml declares",
+    says:
+      "6.12.107+deb13-amd64 from profile web is loaded, which is not what web.yaml declares. See the difference with: warmboot diff web.yaml @loaded",
   },
-  { name: "another program's image", loaded: true, found: NONE, kind: "undetermined", says: "Another program" },
+  {
+    name: "another program's image",
+    loaded: true,
+    found: NONE,
+    kind: "undetermined",
+    says:
+      "Cannot determine which image for a reboot is loaded. Another program loaded it; warmboot has no record of it",
+  },
   {
     name: "the record of an earlier boot",
     loaded: true,
     found: recorded({ bootId: "another" }),
     kind: "undetermined",
-    says: "earlier boot, so another program",
+    says:
+      "Cannot determine which image for a reboot is loaded. The record is from an earlier boot, so another program loaded the image",
   },
   {
     name: "an interrupted load",
     loaded: true,
     found: { kind: "interrupted" },
     kind: "undetermined",
-    says: "Cannot determine which image",
+    says:
+      "Cannot determine which image for a reboot is loaded. A load by warmboot was interrupted; cannot determine whether its image is the loaded one",
   },
   {
     name: "a kernel that does not report it",
@@ -130,7 +170,7 @@ const CASES: readonly Case[] = [
     found: recorded(),
     declared: WEB,
     kind: "undetermined",
-    says: "does not report whether an image",
+    says: "The kernel does not report whether an image for a reboot is loaded",
   },
   {
     name: "a kernel that does not report a crash kernel",
@@ -138,7 +178,7 @@ const CASES: readonly Case[] = [
     loaded: undefined,
     found: NONE,
     kind: "undetermined",
-    says: "whether a crash kernel is loaded",
+    says: "The kernel does not report whether a crash kernel is loaded",
   },
 ];
 
@@ -157,10 +197,7 @@ for (const each of CASES) {
     name: `a monitor of ${each.name} gets "${each.kind}"`,
     permissions: "none",
     fn() {
-      const { kind, message } = check(each);
-      assertEquals(kind, each.kind, message);
-      assertStringIncludes(message, each.says);
-      assertEquals(message.includes("\n"), false);
+      assertEquals(check(each), { kind: each.kind, message: each.says });
     },
   });
 }

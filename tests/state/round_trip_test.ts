@@ -169,12 +169,19 @@ Deno.test({
   fn() {
     const libc = fakeLibc({}, { boottime: [0n, 250_000_040n], monotonic: [10n, 250_000_020n] });
     assertEquals(roundTrip(() => libc.rebootKexec(), libc).took, { away: 0n, around: 250_000_010n });
+    const away = (boottime: bigint) => {
+      const clocks = fakeLibc({}, { boottime: [0n, boottime], monotonic: [0n, 0n] });
+      return roundTrip(() => clocks.rebootKexec(), clocks).took.away;
+    };
+    assertEquals([49_999_999n, 50_000_000n].map(away), [0n, 50_000_000n]);
   },
 });
 
 const SENTENCES: readonly (readonly [bigint, bigint, string])[] = [
   [0n, 412_345_678n, "less than a second; suspending and resuming the system took 0.41 s"],
   [999_999_999n, 0n, "less than a second; suspending and resuming the system took 0.00 s"],
+  [1_499_999_999n, 5_000_000n, "about 1 s; suspending and resuming the system took 0.01 s"],
+  [1_500_000_000n, 4_999_999n, "about 2 s; suspending and resuming the system took 0.00 s"],
   [1_000_000_000n, 20_000_000_000n, "about 1 s; suspending and resuming the system took 20.00 s"],
   [3_600_500_000_000n, 1n, "about 3601 s; suspending and resuming the system took 0.00 s"],
 ];
