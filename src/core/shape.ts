@@ -126,7 +126,10 @@ export function pattern(expected: string, regex: RegExp): Shape<string> {
 }
 
 /** One of some words. For any other, the nearest is suggested. */
-export function choice<const T extends string>(words: readonly T[]): Shape<T> {
+export function choice<const T extends string>(
+  words: readonly T[],
+  otherNames: { readonly [name: string]: T } = {},
+): Shape<T> {
   const expected = words.length === 1 ? `\`${words[0]}\`` : `one of ${words.join(", ")}`;
   return {
     schema: { enum: words },
@@ -134,8 +137,8 @@ export function choice<const T extends string>(words: readonly T[]): Shape<T> {
     decode(value, at, report) {
       const found = words.find((word) => word === value);
       if (found === undefined) {
-        const near = typeof value === "string" ? nearest(value, words) : undefined;
-        report(wrongType(value, at, expected, near === undefined ? {} : { hint: didYouMean(near), instead: near }));
+        const meant = typeof value === "string" ? lookUp(otherNames, value) ?? nearest(value, words) : undefined;
+        report(wrongType(value, at, expected, meant === undefined ? {} : { hint: didYouMean(meant), instead: meant }));
       }
       return found;
     },

@@ -27,7 +27,7 @@ export function parseJson(text: string, file: string): Checked<unknown> {
       diagnostics: [{
         code: "facts-syntax",
         severity: "error",
-        message: text.trim() === "" ? `${file} is empty` : `${file} is not JSON: ${reason}`,
+        message: text.trim() === "" ? `${file} is empty` : `${file} is not JSON: ${shortReason(reason)}`,
         position: positionAt(text, file, syntaxOffset(text, reason), 1),
         expected: "the JSON that `warmboot facts` wrote",
         hint: "Take the capture again with `warmboot facts`",
@@ -81,4 +81,10 @@ function positionAt(text: string, file: string, offset: number, length: number):
     length,
     ...(source.length > LONGEST_SHOWN ? {} : { source }),
   };
+}
+
+/** V8's reason without what the message and its position say already: the text, where it is, and that it is not JSON. */
+function shortReason(reason: string): string {
+  const [short = reason] = reason.replace("end of JSON input", "end").split(/, (?:\.\.\.)?"| in JSON at position /, 1);
+  return `${short.slice(0, 1).toLowerCase()}${short.slice(1)}`;
 }

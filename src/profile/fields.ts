@@ -39,9 +39,28 @@ export interface Stated {
 
 const version: Shape<1> = refine(choice(["1"]), () => 1 as const, { enum: [1, "1"] });
 
+/** What `uname -m` and packages call an architecture. */
+const OTHER_ARCHITECTURES: { readonly [name: string]: KexecArch } = {
+  amd64: "x86_64",
+  x64: "x86_64",
+  "x86-64": "x86_64",
+  i386: "386",
+  i686: "386",
+  arm64: "aarch64",
+};
+
+/** The same by what is handed over, and by the options of kexec(8). */
+const OTHER_LOADS: { readonly [name: string]: LoadChoice } = {
+  file: "kexec_file_load",
+  "kexec_load_file": "kexec_file_load",
+  "kexec-file-syscall": "kexec_file_load",
+  segments: "kexec_load",
+  "kexec-syscall": "kexec_load",
+};
+
 /** An editor's YAML parser reads the name 386 as a number. */
 const arch: Shape<KexecArch> = refine(
-  choice(KEXEC_ARCHITECTURES.map(({ name }) => name)),
+  choice(KEXEC_ARCHITECTURES.map(({ name }) => name), OTHER_ARCHITECTURES),
   (name) => name,
   { enum: [...KEXEC_ARCHITECTURES.map(({ name }) => name), 386] },
 );
@@ -135,7 +154,7 @@ export const FIELDS: Fields<Stated> = {
     fallback: { value: false },
   },
   load: {
-    shape: choice(["auto", "kexec_file_load", "kexec_load"]),
+    shape: choice(["auto", "kexec_file_load", "kexec_load"], OTHER_LOADS),
     doc: "The system call to load with. `auto` chooses one, and the plan says why.",
     fallback: { value: "auto" },
   },

@@ -38,7 +38,7 @@ export function renderPlan(plan: Plan, layout: Layout, { facts, verbose = false 
     "",
     ...row("Running now", [`${plan.host.release} on ${plan.host.machine}`, ...optional(plan.host.cmdline)], layout),
     ...row(crash(plan) ? "On a panic" : "Will run", [
-      plan.release ?? (isExplicit(plan) ? "explicit segments" : "an image without a release"),
+      plan.release ?? (isExplicit(plan) ? "explicit segments" : "an image of unknown release"),
       ...(isExplicit(plan) ? [] : [plan.call.cmdline === "" ? "(empty command line)" : plan.call.cmdline]),
     ], layout),
     ...callRows(plan, layout),

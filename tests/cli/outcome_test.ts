@@ -184,6 +184,20 @@ Deno.test("a refused load names the checks that failed, as it does on standard e
   assertStringIncludes(stderr, "it is a script for /bin/sh");
 });
 
+Deno.test("a refused load counts the checks that failed, not the warnings that are listed with them", async () => {
+  const profile = join(folder, "silent.yaml");
+  Deno.writeTextFileSync(
+    profile,
+    'version: 1\nkernel: script.sh\ninitrd: script.sh\ncmdline: ""\nload: kexec_file_load\n',
+  );
+  Deno.writeTextFileSync(join(folder, "script.sh"), "#!/bin/sh\nexit 0\n");
+  const { stderr } = await run(["load", profile, "--dry-run"]);
+  assertMatch(stderr, /^ {2}warn {2}cmdline-empty/m);
+  const failed = stderr.match(/^ {2}FAIL /gm)?.length ?? 0;
+  assertEquals(failed >= 2, true, stderr);
+  assertEquals(stderr.trimEnd().split("\n").at(-1), `error: ${failed} checks of the plan failed; nothing was loaded`);
+});
+
 Deno.test("a refresh says whether it wrote a file, and as what it left the others", async () => {
   const root = join(folder, "root");
   const kernel = (release: string) =>

@@ -131,6 +131,11 @@ pure("a byte order mark is text like any other", () => {
 pure("text that is not JSON is refused with its place", () => {
   assertMatch(problems('{\n  "format": 1,\n}')[0] ?? "", /^facts\.json:3:1 facts-syntax facts\.json is not JSON: /);
   assertMatch(problems('{\n  "format": "warmboot.facts/1')[0] ?? "", /^facts\.json:2:/);
+  const message = (text: string) => parseCapture(text, "facts.json").diagnostics[0]?.message;
+  assertEquals(message('{ "format": nope\n'), "facts.json is not JSON: unexpected token 'o'");
+  assertEquals(message('{ "format": "a"'), "facts.json is not JSON: expected ',' or '}' after property value");
+  assertEquals(message("{"), "facts.json is not JSON: expected property name or '}'");
+  assertEquals(message("["), "facts.json is not JSON: unexpected end");
   assertEquals(problems(" \n"), ["facts.json:1:1 facts-syntax facts.json is empty (undefined)"]);
 });
 

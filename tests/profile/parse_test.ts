@@ -199,6 +199,20 @@ Deno.test({
     // That it now lacks is no second problem.
     assertEquals(only("version: 1\nkernl: a\n").hint, "Did you mean `kernel`?");
     assertEquals(only("version: 1\nkernel: a\ncrash: Yes\n").hint, "Write `true`");
+    // Not the nearest by letters, but what is meant.
+    const meant = [
+      ["arch: amd64", "x86_64"],
+      ["arch: arm64", "aarch64"],
+      ["arch: i686", "386"],
+      ["arch: x86-64", "x86_64"],
+      ["load: file", "kexec_file_load"],
+      ["load: segments", "kexec_load"],
+      ["load: kexec_load_file", "kexec_file_load"],
+    ] as const;
+    for (const [line, value] of meant) {
+      const { hint, fix } = only(`version: 1\nkernel: a\n${line}\n`);
+      assertEquals([hint, fix?.replacement], [`Did you mean \`${value}\`?`, value], line);
+    }
     assertEquals(only("version: 1\nkernel: a\ncrash: off\n").hint, "Write `false`");
     // Every YAML reader takes these for booleans.
     for (const [word, value] of [["True", true], ["TRUE", true], ["False", false], ["FALSE", false]] as const) {

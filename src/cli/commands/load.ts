@@ -91,6 +91,12 @@ async function run(invocation: Invocation, ports: Ports, onChange: () => void): 
   return "ok";
 }
 
+/** How many checks failed: those that warn are listed with them. */
+function failedText(checks: readonly Check[]): string {
+  const count = checks.filter(({ status }) => status === "fail").length;
+  return count === 1 ? "1 check of the plan failed" : `${count} checks of the plan failed`;
+}
+
 /** A check that warns or fails, as the result has it. */
 function messagesOf({ rule, status, message, hint }: Check): readonly OutcomeMessage[] {
   if (status === "pass") return [];
@@ -122,7 +128,7 @@ async function complainOf(
       complain("--exec cannot be used with a crash image", "The kernel boots it by itself when it panics", ports);
       return "usage";
     case "checks-failed":
-      complain("The plan fails these checks; nothing was loaded", undefined, ports);
+      complain(`${failedText(outcome.plan.checks)}; nothing was loaded`, undefined, ports);
       return (await import("../../plan/rules/table.ts")).exitOfChecks(outcome.plan.checks);
     case "warned":
       complain("There are warnings, so --strict loads nothing", "Fix what they name, or omit --strict", ports);
