@@ -87,6 +87,10 @@ Deno.test({
     assertEquals(isLoaded(plan, { kexec: silent }, recorded(plan)), false);
     assertEquals(isLoaded(plan, LOADED, recorded(plan, { bootId: "another" })), false);
     assertEquals(alreadyLoaded(plan, nameless, recorded(plan)), undefined);
+    const found = recorded(plan);
+    if (found.kind !== "record") throw new Error("No record");
+    const { bootId: ___, ...unnamed } = found.record;
+    assertEquals(alreadyLoaded(plan, nameless, { kind: "record", record: unnamed }), undefined);
     for (const kind of ["none", "interrupted"] as const) assertEquals(isLoaded(plan, LOADED, { kind }), false);
     assertEquals(isLoaded(plan, LOADED, { kind: "unreadable", message: "x" }), false);
   },

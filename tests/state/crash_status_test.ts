@@ -98,6 +98,56 @@ pure("a reservation that the map contradicts is not shown as one, nor as none", 
   assertStringIncludes(sized.note, "contradict each other");
 });
 
+pure("each state of the reservation is said whole; what the kernel lends is the system's until a panic", () => {
+  const hidden = { visibility: "zeroed", roots: [] } as const;
+  const note = (facts: Parameters<typeof reservationStatus>[0]) => reservationStatus(facts).note;
+  assertEquals(note(FACTS), "Reserved by crashkernel=");
+  assertEquals(
+    note(hostFacts({ kexec: { crashSize: 1n }, iomem: hidden })),
+    "Reserved by crashkernel=; the kernel shows the addresses to root only",
+  );
+  assertEquals(
+    note(crashHost({ kexec: { ...FACTS.kexec, crashSize: 256n << 20n } })),
+    "Reserved by crashkernel=; the kernel reports 256 MiB, and the smaller counts",
+  );
+  assertEquals(
+    note(hostFacts({ kexec: {}, iomem: hidden })),
+    "Cannot determine whether memory is reserved for a crash kernel",
+  );
+  assertMatch(note(hostFacts()), /^No memory is reserved for a crash kernel\. Reserve `crashkernel=256M` for/);
+  const crashCmaRanges = [{ start: 0x8000_0000n, end: 0x9000_0000n }];
+  assertEquals(reservationStatus(crashHost({ kexec: { ...FACTS.kexec, crashCmaRanges } })).ranges, [
+    { start: "0x30000000", size: 256 << 20, use: "low" },
+    { start: "0x110000000", size: 512 << 20, use: "image" },
+    { start: "0x80000000", size: 256 << 20, use: "borrowed" },
+  ]);
+});
+
+pure("a change of one kind is not a change of the other, and each is kept in step by itself", () => {
+  const { iomem, kexec, crashNotes } = FACTS;
+  const more = { name: "System RAM", start: 0x2_0000_0000n, end: 0x2_4000_0000n, children: [] };
+  const grown = { iomem: { ...iomem, roots: [...iomem.roots, more] } };
+  const fewer = { crashNotes: crashNotes.slice(1) };
+  const memory = "Memory was added or removed since, so a dump would not match it";
+  const cpus = "The host had 2 CPUs and now has 1, so a dump would not have the registers of all";
+  const changes = (facts: Parameters<typeof crashHost>[0]) => changesSince(recordOf(), crashHost(facts), SAME);
+  assertEquals(changes(grown), [memory]);
+  assertEquals(changes(fewer), [cpus]);
+  assertEquals(changes({ ...grown, ...fewer, kexec: { ...kexec, memoryCrashHotplug: true } }), [cpus]);
+  assertEquals(changes({ ...grown, ...fewer, kexec: { ...kexec, cpuCrashHotplug: true } }), [memory]);
+});
+
+pure("a record names the memory with its last byte, and the number of CPUs", () => {
+  const iomem = {
+    visibility: "full",
+    roots: [{ start: 0x10_0000n, end: 0xc000_0000n, name: "System RAM", children: [] }],
+  } as const;
+  assertEquals(describedBy(hostFacts({ iomem, crashNotes: FACTS.crashNotes })), {
+    memory: ["0x100000-0xbfffffff"],
+    cpus: 2,
+  });
+});
+
 pure("a record keeps what its image describes, and an older one without that is read as well", () => {
   const reread = (record: unknown) => decodeRecord(JSON.parse(JSON.stringify(record)), [], () => {});
   assertEquals(reread(recordOf())?.described, describedBy(FACTS));

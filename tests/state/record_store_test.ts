@@ -42,6 +42,48 @@ Deno.test("while a load is running, the record is the one from before", async ()
   });
 });
 
+Deno.test("only its owner reads the store, its lock and its records", async () => {
+  await inStore(async (parent) => {
+    const directory = `${parent}/new`;
+    const mode = (path: string) => (Deno.statSync(path).mode ?? 0) & 0o777;
+    using store = await lockStore({ directory });
+    store.prepare("crash", recordOf("first"));
+    assertEquals([mode(directory), mode(`${directory}/lock`), mode(`${directory}/crash.json.new`)], [
+      0o700,
+      0o600,
+      0o600,
+    ]);
+  });
+});
+
+Deno.test("removing an image's record removes the one that is kept and the one that is pending, and no other image's", async () => {
+  await inStore(async (directory) => {
+    using store = await lockStore({ directory });
+    for (const slot of ["reboot", "crash"] as const) {
+      store.prepare(slot, recordOf(slot));
+      store.commit(slot);
+    }
+    store.prepare("reboot", recordOf("second"));
+    store.remove("reboot");
+    assertEquals(Array.from(Deno.readDirSync(directory), ({ name }) => name).toSorted(), ["crash.json", "lock"]);
+    // Nothing is left to remove, which is no error.
+    store.remove("reboot");
+  });
+});
+
+Deno.test("a store that does not exist has no record, and nobody is loading", () => {
+  assertEquals(findRecord("reboot", "/nonexistent/warmboot"), { found: { kind: "none" }, busy: false });
+});
+
+Deno.test("a pending record without a lock was cut off", async () => {
+  await inStore((directory) => {
+    Deno.chmodSync(directory, 0o700);
+    Deno.writeTextFileSync(`${directory}/reboot.json.new`, "{}");
+    assertEquals(seen(directory), ["interrupted", false]);
+    return Promise.resolve();
+  });
+});
+
 Deno.test("a record is on the disk, whole, before it is prepared", async () => {
   await inStore(async (directory) => {
     const synced: number[] = [];
@@ -108,8 +150,12 @@ Deno.test("one warmboot at a time loads: another waits for it, and says so", asy
     assertEquals([waits, isTaken], [1, false]);
     first[Symbol.dispose]();
     using _store = await second;
-    assertEquals(waits, 1);
-    await assertRejects(() => lockStore({ directory, patience: 0 }), StoreError, "Another warmboot");
+    assertEquals([waits, _store.waited, first.waited], [1, true, false]);
+    await assertRejects(
+      () => lockStore({ directory, patience: 0 }),
+      StoreError,
+      "Another warmboot is loading or unloading an image, and did not finish within 0 s",
+    );
   });
 });
 

@@ -50,6 +50,60 @@ for (const [name, loaded, found, says, fits] of CASES) {
 
 const NONE: FoundRecord = { kind: "none" };
 
+/** What a record says of an image, whatever the kernel reports. */
+const KNOWN = {
+  profile: "web",
+  release: "6.12.107+deb13-amd64",
+  cmdline: "root=LABEL=root ro",
+  loadedAt: "2026-11-22T10:00:00Z",
+  user: "root",
+  returns: false,
+};
+const BOOT = hostFacts().bootId;
+
+Deno.test({
+  name: "what is recorded of an image is said whole, whether it is still loaded, gone, or of another boot",
+  permissions: "none",
+  fn() {
+    const { loaded: _, ...silent } = kexec;
+    const image = (loaded: boolean | undefined, found: FoundRecord, facts = hostFacts()) => {
+      const state = loaded === undefined ? silent : { ...kexec, loaded };
+      return statusOf({ ...facts, kexec: state }, found, NONE).images[0];
+    };
+    const stale = { image: "reboot", record: "stale", ...KNOWN } as const;
+    assertEquals<unknown>(image(true, record(BOOT)), {
+      image: "reboot",
+      loaded: "yes",
+      record: "matches",
+      note: "Loaded by warmboot, as recorded",
+      ...KNOWN,
+      changes: [],
+    });
+    assertEquals<unknown>(image(undefined, record(BOOT)), {
+      image: "reboot",
+      loaded: "unknown",
+      record: "unconfirmed",
+      note: "Loaded by warmboot; cannot determine whether the image is still loaded",
+      ...KNOWN,
+      changes: [],
+    });
+    assertEquals<unknown>(image(false, record(BOOT)), {
+      ...stale,
+      loaded: "no",
+      note: "The recorded image was unloaded by another program",
+    });
+    assertEquals<unknown>(image(true, record("another")), {
+      ...stale,
+      loaded: "yes",
+      note: "The record is from an earlier boot",
+    });
+    // A boot that is not known, of the host or of the record, is not another one.
+    const { bootId: __, ...nameless } = hostFacts();
+    assertEquals(image(true, record("another"), nameless)?.record, "matches");
+    assertEquals(image(true, record())?.record, "matches");
+  },
+});
+
 Deno.test({
   name: "a load that was cut off while nothing is loaded leaves no doubt",
   permissions: "none",
