@@ -41,9 +41,12 @@ function syntaxOffset(text: string, reason: string): number {
   const named = /at position (\d+)/.exec(reason)?.[1];
   if (named !== undefined) return Number(named);
   if (reason.includes("end of JSON input")) return text.trimEnd().length;
-  const quoted = /^Unexpected token .*?, (?:\.\.\.)?"(.*)"(?:\.\.\.)? is not valid JSON$/s.exec(reason)?.[1];
-  return quoted === undefined ? 0 : Math.max(0, text.indexOf(quoted));
+  const [, cut, quoted] = /^Unexpected token .*?, (\.\.\.)?"(.*)"(?:\.\.\.)? is not valid JSON$/s.exec(reason) ?? [];
+  return quoted === undefined ? 0 : Math.max(0, text.indexOf(quoted)) + (cut === undefined ? 0 : QUOTED_BEFORE);
 }
+
+/** How many characters before the place V8 quotes of a longer text (kMaxContextCharacters in src/json/json-parser.cc). */
+const QUOTED_BEFORE = 10;
 
 /**
  * Where a value is in a JSON text, by its keys: the innermost key that is found. Each key is searched after the one
