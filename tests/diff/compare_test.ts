@@ -3,6 +3,7 @@ import { diffPlans } from "../../src/diff/compare.ts";
 import type { Change, Diff } from "../../src/diff/diff.ts";
 import { runningSide, type Side } from "../../src/diff/side.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
+import type { Plan, PlannedSegment } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { hostFacts } from "../support/host_facts.ts";
@@ -271,5 +272,104 @@ Deno.test({
     const { call } = plan.plan;
     const doubled = { ...plan, plan: { ...plan.plan, call: { ...call, flags: [...call.flags, ...call.flags] } } };
     assertEquals([diffPlans(plan, plan).same, diffPlans(plan, doubled).same], [true, false]);
+  },
+});
+
+/** Two plans of one call, the second changed by hand. */
+function changedBy(profile: Partial<Profile>, change: (plan: Plan) => Plan): Diff {
+  const from = side(profile);
+  if (from.kind === "running") throw new Error("Not declared");
+  return diffPlans(from, { ...from, plan: change(from.plan) });
+}
+
+function segmentsBy(change: (segments: readonly PlannedSegment[]) => readonly PlannedSegment[]): Diff {
+  return changedBy({ load: "kexec_load" }, (plan) => {
+    if (plan.call.syscall !== "kexec_load") throw new Error("No segments");
+    return { ...plan, call: { ...plan.call, segments: change(plan.call.segments) } };
+  });
+}
+
+Deno.test({
+  name: "each fact about the host that a plan names is compared, one that is not known included",
+  permissions: "none",
+  fn() {
+    const by = (host: Partial<Plan["host"]>) =>
+      changedBy({}, (plan) => ({ ...plan, host: { ...plan.host, ...host } })).changes;
+    assertEquals(by({ machine: "aarch64" }).filter(({ about }) => about === "host"), [
+      { about: "host", field: "machine", action: "change", from: "x86_64", to: "aarch64" },
+    ]);
+    assertEquals(by({ hostname: "web2" }), [
+      { about: "host", field: "hostname", action: "change", from: "web1", to: "web2" },
+    ]);
+    assertEquals(by({ release: "6.2" }), [
+      { about: "host", field: "release", action: "change", from: "6.1.0-50-amd64", to: "6.2" },
+    ]);
+    const nameless = changedBy({}, ({ host: { hostname: _, ...host }, ...plan }) => ({ ...plan, host }));
+    assertEquals(nameless.changes, [{ about: "host", field: "hostname", action: "remove", from: "web1" }]);
+  },
+});
+
+Deno.test({
+  name: "segments of the same name are paired in their order",
+  permissions: "none",
+  fn() {
+    const fates = (diff: Diff) =>
+      of(diff, "segment").map((change) => change.about === "segment" && [change.action, change.name, ...change.fate]);
+    const twice = (segments: readonly PlannedSegment[]) => segments.flatMap((each) => [each, each]);
+    assertEquals(fates(segmentsBy(twice)), [
+      ["add", "kernel"],
+      ["add", "initrd"],
+      ["add", "boot_params"],
+      ["add", "purgatory"],
+    ]);
+    assertEquals(fates(segmentsBy((segments) => segments.toReversed())), []);
+    assertEquals(segmentsBy((segments) => segments.toReversed()).same, false, "their order is a difference");
+    assertEquals(fates(segmentsBy((all) => all.map((each) => ({ ...each, memsz: each.memsz + 4096 })))), [
+      ["change", "kernel", "grown"],
+      ["change", "initrd", "grown"],
+      ["change", "boot_params", "grown"],
+      ["change", "purgatory", "grown"],
+    ]);
+    assertEquals(fates(segmentsBy((all) => all.map((each) => ({ ...each, memsz: each.memsz - 1 }))))[0], [
+      "change",
+      "kernel",
+      "shrunk",
+    ]);
+    assertEquals(fates(segmentsBy((all) => all.map((each) => ({ ...each, bufsz: each.bufsz - 1 }))))[0], [
+      "change",
+      "kernel",
+      "content",
+    ]);
+  },
+});
+
+Deno.test({
+  name: "where a segment's bytes come from is a difference, leaf by leaf",
+  permissions: "none",
+  fn() {
+    const diff = segmentsBy((all) =>
+      all.map((each) => each.name === "initrd" ? { ...each, source: { kind: "zero" } as const } : each)
+    );
+    assertEquals(of(diff, "call"), [
+      // A file that no segment names is another file of the call.
+      { about: "call", field: "files /boot/initrd.img size", action: "change", from: "none", to: "31457280" },
+      { about: "call", field: "files /boot/initrd.img sha256", action: "change", from: "none", to: "b".repeat(64) },
+      { about: "call", field: "segments initrd kind", action: "change", from: "file", to: "zero" },
+      { about: "call", field: "segments initrd path", action: "change", from: "/boot/initrd.img", to: "none" },
+      { about: "call", field: "segments initrd offset", action: "change", from: "0", to: "none" },
+      { about: "call", field: "segments initrd length", action: "change", from: "31457280", to: "none" },
+    ]);
+  },
+});
+
+Deno.test({
+  name: "between two plans, a build that only one of them knows is no difference; the digest decides",
+  permissions: "none",
+  fn() {
+    const by = (change: (plan: Plan) => Plan) => changedBy({}, change).changes;
+    assertEquals(by(({ version: _, ...plan }) => plan), []);
+    assertEquals(by(({ release: _, ...plan }) => plan), [
+      { about: "kernel", field: "release", action: "remove", from: "6.12.107+deb13-amd64" },
+    ]);
   },
 });

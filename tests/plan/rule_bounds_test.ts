@@ -316,6 +316,8 @@ bounds("initrd-content", [
     "/boot/initrd.img ends in a bootconfig, which Linux reads since 5.6, and the kernel is 5.5.19-1",
   ]],
   ["a bootconfig since 5.6", odd("5.6.0-1", { bootconfig: 1 }), ["pass", `${WHOLE}, and a bootconfig`]],
+  ["no bootconfig before 5.6", odd("5.5.19-1", {}), ["pass", WHOLE]],
+  ["no checksums before 5.19", odd("5.18.19-1", { hasCrc: false }), ["pass", WHOLE]],
   ["one file", odd("6.1.0-1", { files: 1 }), [
     "pass",
     "/boot/initrd.img is whole: 1 archive (zstd), 1 file, 90 MiB unpacked",
@@ -333,6 +335,58 @@ bounds("initrd-content", [
     ["pass", "/boot/initrd.img is whole: 2 archives (lz4, zstd), 1000 files, 90 MiB unpacked"],
   ],
 ]);
+
+const contents = (...each: readonly Parameters<typeof wholeInitrd>[0][]): Input => ({
+  images: {
+    initrd: each.map((changes, index) => ({
+      ...initrdFile({ path: `/boot/${index}` }),
+      content: wholeInitrd(changes),
+    })),
+  },
+});
+const EARLY = { isEarly: true, programs: {} } as const;
+
+bounds("initrd-init", [
+  ["early files alone", contents(EARLY), ["pass", "The initrd holds early microcode or tables only"]],
+  ["early files before an initrd", contents(EARLY, {}), ["pass", "The initrd has /init"]],
+  ["early files before one without /init", contents(EARLY, { programs: { "/init": "absent" } }), [
+    "warn",
+    "Every initrd lacks /init: the kernel then mounts `root=` itself, with built-in drivers only",
+  ]],
+  ["a link that may lead into another initrd", contents(EARLY, { programs: { "/init": "dangling" } }), [
+    "pass",
+    "The initrds have /init",
+  ]],
+  ["a program that was not looked for", contents({ programs: {} }), undefined],
+]);
+
+const section = (path: string): InitrdFile => ({ ...initrdFile({ path }), image: "/efi/a.efi" });
+
+bounds("uki-sections", [
+  ["one, into segments", { profile: { load: "kexec_load" }, images: { initrd: [section("/efi/a.efi/.initrd")] } }, [
+    "pass",
+    "/efi/a.efi/.initrd is copied into segments",
+  ]],
+  ["two, into segments", {
+    profile: { load: "kexec_load" },
+    images: { initrd: [section("/efi/a.efi/.ucode"), section("/efi/a.efi/.initrd")] },
+  }, ["pass", "/efi/a.efi/.ucode, /efi/a.efi/.initrd are copied into segments"]],
+  ["two, in memory", { images: { initrd: [section("/efi/a.efi/.ucode"), section("/efi/a.efi/.initrd")] } }, [
+    "pass",
+    "/efi/a.efi/.ucode, /efi/a.efi/.initrd are handed over in memory; the signature that counts is the kernel's own, " +
+    "not that of the image",
+  ]],
+]);
+
+Deno.test({
+  name: "cmdline-length: the hint says by how much to shorten it",
+  permissions: "none",
+  fn() {
+    const { profile, images: files } = withCmdline(2020, "kexec_file_load");
+    const { value } = planBoot({ profile: profileOf(profile), facts: hostFacts(), images: images(files) });
+    assertEquals(value?.checks.find(({ rule }) => rule === "cmdline-length")?.hint, "Shorten it by 4 bytes");
+  },
+});
 
 Deno.test({
   name: "the exit code 77 is for a missing capability alone",
