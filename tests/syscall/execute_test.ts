@@ -173,3 +173,15 @@ Deno.test({
     assertEquals(made.at(-1)?.slice(0, 3), ["kexec_load", 0x1000n, 1n]);
   },
 });
+
+Deno.test({
+  name: "sync and reboot are each one call, and sync always succeeds",
+  permissions: "none",
+  fn() {
+    for (const [name, made] of [["sync", "sync"], ["reboot_kexec", "reboot"]] as const) {
+      const libc = fakeLibc();
+      assertEquals(execute({ name }, [], libc), { ok: true, value: 0 });
+      assertEquals(libc.calls, [[made]]);
+    }
+  },
+});

@@ -189,3 +189,16 @@ function descriptorOf(path: string): number {
 function fail(): never {
   throw new Error("No address");
 }
+
+Deno.test({
+  name: "what was mapped is unmapped by its own address and length",
+  permissions: "none",
+  fn() {
+    const libc = fakeLibc();
+    const segment = { bufsz: 3n, mem: 0x1000n, memsz: 0x1000n, source: { kind: "bytes", base64: "AQID" } } as const;
+    const mapped = mapSegments({ segments: [segment] }, [], libc);
+    assertEquals(mapped.ok, true);
+    if (mapped.ok) mapped[Symbol.dispose]();
+    assertEquals(libc.calls, [["map_bytes", 3], ["unmap", 0x2010_0000n, 3]]);
+  },
+});
