@@ -95,9 +95,14 @@ const LOADERS: {
  * kexec_load(2) is given is what the kernel's own loader would take, an ELF kernel, and a bzImage that lies below 4 GiB or
  * is entered in 32-bit mode. What depends on the host's state is not looked at: signatures, 5-level paging without
  * XLF_5LEVEL, 32-bit EFI, whether the processor can leave 64-bit mode. Nor is the machine that the image is for, where it
- * names another that cannot run here.
+ * names another that cannot run here. `subject` is what the message calls the image.
  */
-export function incompatibility(call: LoadCall, info: ImageInfo, machine: string): Incompatibility | undefined {
+export function incompatibility(
+  call: LoadCall,
+  info: ImageInfo,
+  machine: string,
+  subject = "The kernel",
+): Incompatibility | undefined {
   if (info.kind === "not-kernel") {
     return { message: `The kernel is ${info.what}`, ...(info.hint === undefined ? {} : { hint: info.hint }) };
   }
@@ -116,12 +121,12 @@ export function incompatibility(call: LoadCall, info: ImageInfo, machine: string
   if (loader.kinds.includes(info.kind)) {
     const why = unmet(call, info);
     return why === undefined ? undefined : {
-      message: `The kernel (${describeImage(info)}) cannot be loaded by ${call}: ${why}`,
+      message: `${subject} (${describeImage(info)}) cannot be loaded by ${call}: ${why}`,
       hint,
     };
   }
   return {
-    message: `The kernel (${describeImage(info)}) is not ${loader.takes}, all that ${call} on ${machine} takes`,
+    message: `${subject} (${describeImage(info)}) is not ${loader.takes}, all that ${call} on ${machine} takes`,
     hint,
   };
 }

@@ -346,7 +346,7 @@ const CASES: readonly Case[] = [
     images: { kernel: kernelFile({ info: bzImage({ above4G: false }) }) },
     status: "fail",
     says:
-      "kexec_file_load cannot take /boot/vmlinuz: The kernel (Linux 6.12.107+deb13-amd64, bzImage 2.15, zstd payload, signed) cannot be loaded: it cannot be loaded above 4 GiB (XLF_CAN_BE_LOADED_ABOVE_4G)",
+      "/boot/vmlinuz (Linux 6.12.107+deb13-amd64, bzImage 2.15, zstd payload, signed) cannot be loaded by kexec_file_load: it cannot be loaded above 4 GiB (XLF_CAN_BE_LOADED_ABOVE_4G)",
   },
   {
     rule: "kernel-image",
@@ -354,7 +354,8 @@ const CASES: readonly Case[] = [
     profile: { load: "kexec_file_load" },
     images: { kernel: kernelFile({ info: bzImage({ entry64: false }) }) },
     status: "fail",
-    says: "it has no 64-bit entry (XLF_KERNEL_64)",
+    says:
+      "/boot/vmlinuz (Linux 6.12.107+deb13-amd64, bzImage 2.15, zstd payload, signed) cannot be loaded by kexec_file_load: it has no 64-bit entry (XLF_KERNEL_64)",
   },
   {
     rule: "architecture",
@@ -369,14 +370,16 @@ const CASES: readonly Case[] = [
     facts: { machine: "aarch64" },
     images: { kernel: kernelFile({ info: bzImage({ entry64: false }) }) },
     status: "fail",
-    says: "/boot/vmlinuz is for i386, and this host is aarch64",
+    says:
+      "/boot/vmlinuz is for i386, and this host is aarch64: it is Linux 6.12.107+deb13-amd64, bzImage 2.15, zstd payload, signed",
   },
   {
     rule: "entry-mode",
     name: "a kernel without a 64-bit entry",
     images: { kernel: kernelFile({ info: bzImage({ entry64: false }) }) },
     status: "pass",
-    says: "entered in 32-bit mode, since it has no 64-bit entry; all of the image lies below 4 GiB",
+    says:
+      "The kernel is entered in 32-bit mode, since it has no 64-bit entry; all of the image lies below 4 GiB, and purgatory leaves 64-bit mode",
   },
   {
     rule: "entry-mode",
@@ -384,7 +387,8 @@ const CASES: readonly Case[] = [
     facts: { cpuFlags: ["tdx_guest"] },
     images: { kernel: kernelFile({ info: bzImage({ entry64: false }) }) },
     status: "fail",
-    says: "since it has no 64-bit entry, but a TDX guest cannot leave 64-bit mode",
+    says:
+      "The kernel is entered in 32-bit mode, since it has no 64-bit entry, but a TDX guest cannot leave 64-bit mode",
   },
   {
     rule: "entry-mode",
@@ -392,7 +396,8 @@ const CASES: readonly Case[] = [
     profile: { crash: true, load: "kexec_load" },
     images: { kernel: kernelFile({ info: bzImage({ entry64: false }) }) },
     status: "fail",
-    says: "but a crash kernel needs a 64-bit entry",
+    says:
+      "The kernel is entered in 32-bit mode, since it has no 64-bit entry, but a crash kernel needs a 64-bit entry: it reads the memory of a 64-bit system",
   },
   {
     rule: "architecture",
@@ -427,7 +432,7 @@ const CASES: readonly Case[] = [
     facts: { cpuFlags: ["la57"] },
     images: { kernel: kernelFile({ info: bzImage({ la57: false }) }) },
     status: "pass",
-    says: "purgatory leaves it before it enters the new one",
+    says: "The running kernel uses 5-level paging, and purgatory leaves it before it enters the new one",
   },
   {
     rule: "five-level-paging",
@@ -436,7 +441,7 @@ const CASES: readonly Case[] = [
     facts: { cpuFlags: ["la57"] },
     images: { kernel: kernelFile({ info: bzImage({ la57: false, code32Start: 0 }) }) },
     status: "fail",
-    says: "the new one cannot start in that mode",
+    says: "The running kernel uses 5-level paging, but the new one cannot start in that mode",
   },
   {
     rule: "efi-bits",
@@ -727,7 +732,8 @@ const CASES: readonly Case[] = [
     profile: { crash: true },
     facts: { ...reserved([0x3000_0000n, 256n << 20n], [0x3800_0000n, 256n << 20n]) },
     status: "warn",
-    says: "of the 512 MiB reserved. In /proc/iomem the lines `Crash kernel` (0x30000000-0x3fffffff) and `Crash kernel`",
+    says:
+      "The crash image takes about 91 MiB of the 512 MiB reserved. In /proc/iomem the lines `Crash kernel` (0x30000000-0x3fffffff) and `Crash kernel` (0x38000000-0x47ffffff) contradict each other",
   },
   {
     rule: "crash-reservation",
@@ -735,7 +741,8 @@ const CASES: readonly Case[] = [
     profile: { crash: true },
     facts: { ...reserved([0x3000_0000n, 256n << 20n], [0x3800_0000n, 256n << 20n]), kexec: {} },
     status: "warn",
-    says: "(0x38000000-0x47ffffff) contradict each other",
+    says:
+      "In /proc/iomem the lines `Crash kernel` (0x30000000-0x3fffffff) and `Crash kernel` (0x38000000-0x47ffffff) contradict each other",
   },
   {
     rule: "crash-reservation",
@@ -993,7 +1000,7 @@ const CASES: readonly Case[] = [
     name: "a host that was booted without a device tree",
     profile: { fileFlags: ["force_dtb"] },
     status: "fail",
-    says: "was booted without a device tree",
+    says: "KEXEC_FILE_FORCE_DTB does nothing here: the running kernel was booted without a device tree",
   },
 ];
 

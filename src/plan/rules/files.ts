@@ -81,10 +81,10 @@ const kernelImage: Rule = {
         kernelFilesOf(facts.machine),
       );
     }
-    const objection = incompatibility(call.syscall, info, facts.machine);
+    const objection = incompatibility(call.syscall, info, facts.machine, kernel.path);
     return objection === undefined
       ? pass(`${kernel.path} is ${describeKernel(kernel)}`)
-      : fail(`${call.syscall} cannot take ${kernel.path}: ${objection.message}`, objection.hint);
+      : fail(objection.message, objection.hint);
   },
 };
 
