@@ -1,5 +1,6 @@
 import { parse } from "@std/yaml";
 import { type Checked, type Diagnostic, hasErrors, type Position, reasonOf } from "../core/diagnostic.ts";
+import { firstProblems } from "../host/many_problems.ts";
 import { countJson, JSON_VALUES_LIMIT } from "../core/json_limits.ts";
 import { formatSize } from "../core/number.ts";
 import { isMap } from "../core/shape.ts";
@@ -150,5 +151,8 @@ export function readOwn(bytes: Uint8Array, file: string, plansWelcome: boolean):
   const diagnostics: Diagnostic[] = [];
   const hint = "Do not write a plan by hand: create it with warmboot plan PROFILE --out FILE";
   const value = decodePlan(own.value, [], (problem) => diagnostics.push({ position, hint, ...problem }));
-  return { value: hasErrors(diagnostics) ? undefined : value, diagnostics };
+  return {
+    value: hasErrors(diagnostics) ? undefined : value,
+    diagnostics: firstProblems(diagnostics, "the plan", hint),
+  };
 }

@@ -22,11 +22,11 @@ export function diffParameters(from: string, to: string): readonly ParameterChan
   const { moved, removed, added } = align(before.map(({ key }) => key), after.map(({ key }) => key));
   const changes: ParameterChange[] = [];
   for (const [a, b] of moved) pairUp(before[a], after[b], "move", changes);
-  const left = new Map<string, number[]>();
-  for (const index of added) left.set(after[index]?.name ?? "", [...left.get(after[index]?.name ?? "") ?? [], index]);
+  // `pop` takes from the end, so those of one name are listed in reverse.
+  const left = Map.groupBy(added.toReversed(), (index) => after[index]?.name ?? "");
   const taken = new Set<number>();
   for (const index of removed) {
-    const partner = left.get(before[index]?.name ?? "")?.shift();
+    const partner = left.get(before[index]?.name ?? "")?.pop();
     if (partner === undefined) pairUp(before[index], undefined, "change", changes);
     else {
       taken.add(partner);

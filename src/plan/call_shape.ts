@@ -32,7 +32,11 @@ const hex = pattern("a hexadecimal number as 0x1000", /^0x[0-9a-f]{1,16}$/);
 const path = pattern("an absolute path", /^\/[^\u0000]*$/);
 // A profile's command line has none of these either.
 // deno-lint-ignore no-control-regex
-const cmdline = pattern("one line without control characters", /^[^\u0000-\u001f\u007f-\u009f]*$/);
+/** Kernels take some KiB (COMMAND_LINE_SIZE); the plan of a longer one has failed its checks. */
+const cmdline = pattern(
+  "one line of at most 64 KiB without control characters",
+  /^[^\u0000-\u001f\u007f-\u009f]{0,65536}$/,
+);
 const optional = { value: undefined };
 
 const file: Shape<PlannedFile> = record<PlannedFile>({

@@ -94,7 +94,8 @@ const MARK = { add: "+", remove: "-", change: "~", move: "~" } as const;
 
 function aligned(lines: readonly Line[], { style, width }: Layout): (line: Line) => readonly string[] {
   const paint = { "+": style.good, "-": style.bad, "~": style.warning };
-  const column = Math.max(...lines.map(({ name }) => textWidth(visible(name))).filter((width) => width <= WIDEST), 0);
+  const column = lines.map(({ name }) => textWidth(visible(name)))
+    .reduce((widest, width) => width <= WIDEST && width > widest ? width : widest, 0);
   const indent = 6 + column + 2;
   return ({ mark, name, text }) => {
     const head = visible(name);

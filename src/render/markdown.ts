@@ -15,7 +15,7 @@ export function code(text: string): string {
 /** Foreign lines as a code block of CommonMark, with a fence that none of them can end. */
 export function codeBlock(lines: readonly string[]): string {
   const shown = lines.map((line) => visible(line.toWellFormed()));
-  const fence = "`".repeat(Math.max(3, ...shown.map((line) => longestRun(line) + 1)));
+  const fence = "`".repeat(shown.reduce((most, line) => Math.max(most, longestRun(line) + 1), 3));
   return [`${fence}text`, ...shown, fence].join("\n");
 }
 
@@ -33,5 +33,5 @@ function percent(byte: number): string {
 }
 
 function longestRun(text: string): number {
-  return Math.max(0, ...(text.match(/`+/g) ?? []).map(({ length }) => length));
+  return (text.match(/`+/g) ?? []).reduce((most, { length }) => Math.max(most, length), 0);
 }

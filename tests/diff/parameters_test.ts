@@ -54,3 +54,12 @@ Deno.test({
     assertEquals(withoutBootParameters("initrd=a ro", "ro -- initrd=b").ignored, ["initrd=a"]);
   },
 });
+
+Deno.test({
+  name: "many parameters of one name are compared in linear time",
+  permissions: "none",
+  fn() {
+    const many = "a=b ".repeat(200_000);
+    assertEquals(diffParameters(many, "a=c").length, 200_000);
+  },
+});

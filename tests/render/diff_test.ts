@@ -136,6 +136,9 @@ Deno.test({
   permissions: "none",
   fn() {
     // deno-lint-ignore no-control-regex
+    // More lines than a call takes arguments.
+    const many = { ...changed, changes: Array.from({ length: 150_000 }, () => changed.changes[0] ?? []).flat() };
+    assertEquals(renderDiff(many, plain).split("\n").length > 150_000, true);
     const stripped = renderDiff(changed, { style: COLOURED, width: 80 }).replaceAll(/\u001b\[\d+m/g, "");
     assertEquals(stripped, renderDiff(changed, plain));
   },
