@@ -30,11 +30,11 @@ const hex = pattern("a hexadecimal number as 0x1000", /^0x[0-9a-f]{1,16}$/);
 // A NUL would end the path early.
 // deno-lint-ignore no-control-regex
 const path = pattern("an absolute path", /^\/[^\u0000]*$/);
-// A profile's command line has none of these either.
-// deno-lint-ignore no-control-regex
-/** Kernels take some KiB (COMMAND_LINE_SIZE); the plan of a longer one has failed its checks. */
+// A profile's command line has none of these either. Kernels take some KiB (COMMAND_LINE_SIZE): the plan of a longer one
+// has failed its checks.
 const cmdline = pattern(
   "one line of at most 64 KiB without control characters",
+  // deno-lint-ignore no-control-regex
   /^[^\u0000-\u001f\u007f-\u009f]{0,65536}$/,
 );
 const optional = { value: undefined };

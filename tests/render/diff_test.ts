@@ -135,10 +135,10 @@ Deno.test({
   name: "colours change no text of a diff",
   permissions: "none",
   fn() {
-    // deno-lint-ignore no-control-regex
     // More lines than a call takes arguments.
     const many = { ...changed, changes: Array.from({ length: 150_000 }, () => changed.changes[0] ?? []).flat() };
     assertEquals(renderDiff(many, plain).split("\n").length > 150_000, true);
+    // deno-lint-ignore no-control-regex
     const stripped = renderDiff(changed, { style: COLOURED, width: 80 }).replaceAll(/\u001b\[\d+m/g, "");
     assertEquals(stripped, renderDiff(changed, plain));
   },
