@@ -16,7 +16,8 @@ import { readWhole } from "./files/read_whole.ts";
 import { isTaken, writePart } from "./files/write_whole.ts";
 
 /** The largest entry that is read. */
-const ENTRY_LIMIT = { what: "a boot loader entry", bytes: 1 << 20 };
+/** Entries have some KiB. */
+const ENTRY_LIMIT = { what: "a boot loader entry", bytes: 64 << 10 };
 
 /**
  * A profile of a boot loader entry of type 1. Its paths begin at the root of the file system that holds it: `boot`, or

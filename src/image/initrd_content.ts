@@ -70,7 +70,7 @@ export async function readInitrd(
     const head = source.read(at, Math.min(64, end - at));
     const zeros = head.findIndex((byte) => byte !== 0);
     if (zeros !== 0) {
-      at += zeros < 0 ? Math.max(1, head.length) : zeros;
+      at = zeros < 0 ? afterZeros(source, at + Math.max(1, head.length), end) : at + zeros;
       continue;
     }
     if (head[0] === 0x30 && at % 4 === 0) {
@@ -371,3 +371,17 @@ function lookUp({ entries }: Tree, path: string): Program {
   if (program === undefined) return links > 0 ? "dangling" : "absent";
   return program === true ? "executable" : "not-executable";
 }
+
+/** Where the first byte is that is not zero, from a place on; `end` if there is none. */
+function afterZeros(source: ByteSource, from: number, end: number): number {
+  for (let at = from; at < end;) {
+    const chunk = source.read(at, Math.min(ZEROS_CHUNK, end - at));
+    const zeros = chunk.findIndex((byte) => byte !== 0);
+    if (zeros >= 0) return at + zeros;
+    at += Math.max(1, chunk.length);
+  }
+  return end;
+}
+
+/** Padding is looked through in pieces of this size, bytes. */
+const ZEROS_CHUNK = 64 * 1024;
