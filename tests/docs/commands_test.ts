@@ -128,6 +128,9 @@ const ROWS: { readonly [program: string]: (line: string) => Promise<string | und
     return file === undefined ? task(line) : fileComplaint(file);
   },
   tar: archiveComplaint,
+  // The file that packaging/release.ts writes.
+  sha256sum: (line) =>
+    line === "sha256sum --check SHA256SUMS" ? undefined : "it is not the file of a release's digests",
   npx: (line) => task(line.replace(/^npx --yes deno@[\d.]+/, "deno")),
   systemctl: (line) =>
     line.split(" ").filter((word) => /^warmboot-/.test(word)).map((word) => unitComplaint(word)).find((found) =>
