@@ -58,6 +58,7 @@ export {
   defineProfile,
   type FileInput,
   type KernelInput,
+  type ModuleInput,
   type NumberInput,
   type ParametersInput,
   type ProfileInput,
@@ -197,6 +198,7 @@ export type {
   ElfImage,
   ImageInfo,
   InitrdInfo,
+  MultibootImage,
   NotKernel,
   OtherPe,
   RelocationSet,
@@ -252,6 +254,7 @@ export type {
   FileRef,
   KernelRef,
   LoadChoice,
+  ModuleRef,
   Profile,
   ReleaseBound,
   Requires,
@@ -268,6 +271,7 @@ export { COLOURED, type Layout, PLAIN, type Style } from "./src/render/style.ts"
 export type { Compression } from "./src/formats/compression.ts";
 export type { InitrdContent, KernelContent, Program, WholeInitrd } from "./src/host/image_content.ts";
 export type { Packing } from "./src/formats/unpacked.ts";
+export type { MultibootHeader } from "./src/formats/multiboot.ts";
 export type { PeSection } from "./src/formats/pe.ts";
 export type { Diagnosis, Refusal } from "./src/syscall/errors/cause.ts";
 export type {

@@ -78,7 +78,7 @@ async function imagesOf(
   diagnostics.push(...opened.diagnostics.map(parsed.place));
   if (hasErrors(opened.diagnostics)) return { images: {}, diagnostics };
   const parts = partsNeeded({ profile: absoluteSegments(profile), facts, images: opened.images });
-  const { kernel, initrd, dtb, segments = [] } = opened.images;
+  const { kernel, initrd, dtb, modules = [], segments = [] } = opened.images;
   const images: { [path: string]: CapturedImage } = {};
   const add = async (
     file: IdentifiedFile<unknown>,
@@ -133,6 +133,7 @@ async function imagesOf(
     await add(file, identifyInitrd, file.content === undefined ? {} : { initrd: file.content });
   }
   if (dtb !== undefined) await add(dtb, (source) => source.read(0, source.size));
+  for (const file of modules) await add(file, () => undefined);
   for (const file of segments) await add(file, () => undefined);
   const stated = resolvePaths(parsed.value, facts).value?.kernel;
   const composed = stated === undefined ? {} : await captureUki(absolutePath(stated.path), opened.images.uki?.content);

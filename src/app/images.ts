@@ -80,10 +80,11 @@ export interface OpenOptions {
  * are in one. Every file that cannot be opened is a diagnostic.
  */
 export async function openImages(
-  { kernel: kernelRef, initrd: initrds, dtb: dtbRef, segments: segmentRefs, programs }: NamedFiles,
+  { kernel: kernelRef, initrd: initrds, dtb: dtbRef, modules: moduleRefs = [], segments: segmentRefs, programs }:
+    NamedFiles,
   { captured, onReading, sealer, hasDigests = false, budget, cache = verdictCache() }: OpenOptions = {},
 ): Promise<OpenImages> {
-  const refs = [kernelRef, ...initrds, dtbRef, ...segmentRefs].filter((ref) => ref !== undefined);
+  const refs = [kernelRef, ...initrds, dtbRef, ...moduleRefs, ...segmentRefs].filter((ref) => ref !== undefined);
   const hasDigest = (path: string): boolean =>
     hasDigests || refs.some((ref) => ref.path === path && ref.sha256 !== undefined);
   const seal = (file: OpenFile) => sealer?.seal(file, hasDigest(file.path), onReading?.(file.path));
@@ -103,6 +104,8 @@ export async function openImages(
   const initrdFiles = [];
   for (const [index, ref] of initrds.entries()) initrdFiles.push(await find(ref, ["initrd", index]));
   const dtbFile = dtbRef === undefined ? undefined : await find(dtbRef, ["dtb"]);
+  const moduleFiles = [];
+  for (const [index, ref] of moduleRefs.entries()) moduleFiles.push(await find(ref, ["modules", index]));
   const segmentFiles = [];
   for (const [index, ref] of segmentRefs.entries()) segmentFiles.push(await find(ref, ["segments", index, "file"]));
   const complete = diagnostics.every(({ severity }) => severity !== "error");
@@ -145,6 +148,10 @@ export async function openImages(
     }
   }
   const [dtb] = dtbRef === undefined ? [] : await identified(dtbFile, dtbRef, ["dtb"], readTree);
+  const modules: IdentifiedFile<undefined>[] = [];
+  for (const [index, ref] of moduleRefs.entries()) {
+    modules.push(...await identified(moduleFiles[index], ref, ["modules", index], () => undefined));
+  }
   const segments: IdentifiedFile<undefined>[] = [];
   for (const [index, ref] of segmentRefs.entries()) {
     segments.push(...await identified(segmentFiles[index], ref, ["segments", index, "file"], () => undefined));
@@ -176,6 +183,7 @@ export async function openImages(
       ...(uki === undefined ? {} : { uki }),
       initrd,
       ...(dtb === undefined ? {} : { dtb }),
+      ...(modules.length === 0 ? {} : { modules }),
       segments,
     },
     files,

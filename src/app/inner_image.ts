@@ -63,7 +63,8 @@ export async function unpackInner(
 }
 
 function isInner(info: ImageInfo): info is InnerInfo {
-  return info.kind === "arm64-image" || info.kind === "bzimage" || info.kind === "elf";
+  return info.kind === "arm64-image" || info.kind === "bzimage" || info.kind === "elf" ||
+    info.kind === "multiboot";
 }
 
 async function innerImage(inside: InnerInfo, bytes: Uint8Array): Promise<UnpackedInner> {

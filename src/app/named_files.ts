@@ -9,6 +9,7 @@ export interface NamedFiles {
   readonly kernel: FileRef | undefined;
   readonly initrd: readonly FileRef[];
   readonly dtb?: FileRef | undefined;
+  readonly modules?: readonly FileRef[];
   readonly segments: readonly FileRef[];
   /** The programs that may start first in the new system, as absolute paths. */
   readonly programs: readonly string[];
@@ -20,6 +21,7 @@ export function profileFiles(profile: Profile | undefined, hosts: readonly HostF
     kernel: profile?.kernel === undefined ? undefined : absolute(profile.kernel),
     initrd: (profile?.initrd ?? []).map(absolute),
     dtb: profile?.dtb === undefined ? undefined : absolute(profile.dtb),
+    modules: (profile?.modules ?? []).map(absolute),
     segments: profile === undefined ? [] : segmentFiles(profile),
     programs: profile === undefined ? [] : [...new Set(hosts.map((facts) => initProgram(profile, facts)))],
   };
@@ -55,6 +57,7 @@ export function absoluteSegments(profile: Profile): Profile {
 /** The files that a stored plan names. */
 export function planFiles({ call, declared }: Plan): NamedFiles {
   const { kernel, initrd, dtb } = declared ?? rolesOf(call);
+  const modules = declared === undefined ? rolesOf(call).modules : (declared.modules ?? []).map(({ path }) => path);
   // Explicit segments are not repeated in `declared`.
   const segments = kernel === undefined && call.syscall === "kexec_load"
     ? [...new Set(call.segments.flatMap(({ source }) => "path" in source ? [source.path] : []))]
@@ -64,6 +67,7 @@ export function planFiles({ call, declared }: Plan): NamedFiles {
     kernel: kernel === undefined ? undefined : ref(kernel),
     initrd: initrd.map(ref),
     dtb: dtb === undefined ? undefined : ref(dtb),
+    modules: modules.map(ref),
     segments: segments.map(ref),
     programs: [initProgramOf(call.cmdline)],
   };

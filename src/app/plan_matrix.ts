@@ -75,7 +75,7 @@ async function cellsOf(
   using local = new DisposableStack();
   const opened = new Map<string, OpenImages>();
   const openLocal = async (profile: Profile, captured: CapturedFiles | undefined) => {
-    const key = JSON.stringify([profile.kernel, profile.initrd, profile.dtb, profile.segments.length]);
+    const key = JSON.stringify([profile.kernel, profile.initrd, profile.dtb, profile.modules, profile.segments.length]);
     const images = opened.get(key) ?? local.use(await open(profile, captured, all));
     opened.set(key, images);
     return images;

@@ -24,6 +24,8 @@ export interface KernelImage {
   readonly beside?: { readonly max: bigint; readonly initrdMax: bigint };
   /** Whether purgatory enters it in 32-bit mode, on x86_64. */
   readonly entry32?: boolean;
+  /** A Multiboot image: what it finds in eax, and the name of what is handed over to it. */
+  readonly multiboot?: { readonly magic: number; readonly handover: string };
   /** Its segments and entry when it lies at this address. */
   at(address: bigint): { readonly entry: bigint; readonly segments: readonly Segment[] };
   /** What is handed over to it when it starts. */
@@ -38,6 +40,8 @@ export interface HandoverInput {
   readonly cmdline: string;
   /** Whether there is an initrd; where it lies is given when the handover is built. */
   readonly initrd: boolean;
+  /** The command lines of the modules of a Multiboot image. */
+  readonly modules?: readonly string[];
   /** Whether its bases are random, as its own decompressor would have reported it. */
   readonly kaslr: boolean;
   /** The device tree that the profile names in place of the host's. */
@@ -57,10 +61,17 @@ export interface Handover {
   readonly size: bigint;
   /** A power of two. */
   readonly alignment: bigint;
-  /** Its bytes for a place of its own, of the kernel, and of all initrds together, one after the other; physical addresses. */
+  /**
+   * Its bytes for a place of its own, of the kernel, of all initrds together, one after the other, and of each module;
+   * physical addresses.
+   */
   build(
     at: bigint,
-    around: { readonly kernel: bigint; readonly initrd?: { readonly address: bigint; readonly size: bigint } },
+    around: {
+      readonly kernel: bigint;
+      readonly initrd?: { readonly address: bigint; readonly size: bigint };
+      readonly modules?: readonly { readonly address: bigint; readonly size: bigint }[];
+    },
   ): HandoverBytes;
 }
 
@@ -69,4 +80,6 @@ export interface HandoverBytes {
   readonly bytes: Uint8Array;
   /** Zeros that are replaced at load. */
   readonly random: readonly RandomPart[];
+  /** What purgatory copies into them before it jumps; physical addresses and bytes. */
+  readonly copied?: { readonly from: bigint; readonly to: bigint; readonly size: bigint };
 }

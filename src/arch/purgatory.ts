@@ -20,6 +20,11 @@ export interface PurgatoryTask {
   readonly handover: bigint;
   /** Whether the entry is reached in 32-bit mode, on x86_64; it, the handover and the purgatory then lie below 4 GiB. */
   readonly entry32?: boolean;
+  /**
+   * Of a Multiboot image: what it finds in eax, with the handover in ebx; `legacy`: whether the interrupt controllers and
+   * the timer are set up as a BIOS leaves them. It is entered in 32-bit mode.
+   */
+  readonly multiboot?: { readonly magic: number; readonly legacy: boolean };
   /** In the order in which a message numbers them, from 1. At most 16 on x86_64, 24 on arm64. */
   readonly regions: readonly PurgatoryRegion[];
   /** By what it compares the regions; with `false`, it only sets the state up and jumps. */

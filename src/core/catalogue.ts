@@ -88,7 +88,10 @@ export const CATALOGUE = {
   "too-many-segments": { exit: "unavailable", about: "An image needs more segments than kexec_load accepts" },
   "no-room": { exit: "unavailable", about: "No free memory is large enough for a segment" },
   "segment-content": { exit: "data", about: "The content of a segment is empty, outside its file, or too large" },
-  "elf-layout": { exit: "unavailable", about: "kexec_load cannot take the segments of an ELF kernel as they are" },
+  "elf-layout": {
+    exit: "unavailable",
+    about: "kexec_load cannot take the segments of an ELF kernel or a Multiboot image as they are",
+  },
   // Predecompression: kernels and initrds that are unpacked before the reboot.
   "payload-damaged": {
     exit: "data",

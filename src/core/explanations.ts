@@ -336,7 +336,7 @@ export const EXPLANATIONS: { readonly [Code in DiagnosticCode]: Explanation } = 
     remedy: "Compare `offset` and `length` with the size of the file; it may not be the file that was meant.",
   },
   "elf-layout": {
-    example: "A vmlinux whose segments do not start on pages, or share one.",
+    example: "A vmlinux or a Multiboot image whose segments do not start on pages, or share one.",
     remedy: "Name the vmlinux or bzImage as its build made it.",
   },
   "payload-damaged": {

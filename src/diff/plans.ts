@@ -9,6 +9,7 @@ export function diffPlanned(from: Plan, to: Plan): readonly Change[] {
       ? []
       : [{ about: "call", field: "syscall", action: "change", from: from.call.syscall, to: to.call.syscall } as const]),
     ...detailChanges(from.call, to.call),
+    ...leaves(modulesOf(from), modulesOf(to), ["modules"]),
     ...lone(from.call.flags, to.call.flags, (flag) => flag).map((each) => ({ about: "flag", ...each }) as const),
     ...lone(from.reasons, to.reasons, ({ code, message }) => `${code}: ${message}`).map((each) =>
       ({ about: "reason", ...each }) as const
@@ -21,6 +22,11 @@ export function diffPlanned(from: Plan, to: Plan): readonly Change[] {
       return [{ about: "host", field, action: "change", from: old, to: now }];
     }),
   ];
+}
+
+/** The modules of a Multiboot image by their number, with the command lines that only its information has besides. */
+function modulesOf({ declared }: Plan): unknown {
+  return Object.fromEntries((declared?.modules ?? []).map((module, index) => [String(index + 1), module]));
 }
 
 /**

@@ -99,7 +99,7 @@ export const KEXEC_OPTIONS: readonly Option[] = [
   },
   { long: "real-mode", effect: without("kernels are entered in 64-bit or 32-bit mode") },
   { long: "entry-32bit", effect: without("the plan chooses the entry") },
-  { long: "module", takesValue: true, effect: without("Multiboot images are not booted") },
+  { long: "module", takesValue: true, effect: without("`modules: [{ path, cmdline }]` names them, in this order") },
   { long: "args-linux", effect: without("parameters are for Linux in any case") },
   { long: "args-elf", effect: without("an ELF file that is not Linux gets no parameters") },
   { long: "args-none", effect: without("a kernel always gets its parameters") },

@@ -1,7 +1,7 @@
 import type { DeviceTree, ParsedTree } from "../formats/fdt.ts";
 import type { InitrdContent, KernelContent } from "../host/image_content.ts";
 import { describeImage } from "./describe.ts";
-import type { Arm64Image, BzImage, ElfImage, ImageInfo, InitrdInfo, Vmlinux } from "./image.ts";
+import type { Arm64Image, BzImage, ElfImage, ImageInfo, InitrdInfo, MultibootImage, Vmlinux } from "./image.ts";
 
 /** A file that was opened, hashed and identified. */
 export interface IdentifiedFile<Info> {
@@ -30,7 +30,7 @@ export interface KernelFile extends IdentifiedFile<ImageInfo> {
 }
 
 /** What can be handed over in place of a file: what a call takes, on either machine. */
-export type InnerInfo = Arm64Image | BzImage | ElfImage;
+export type InnerInfo = Arm64Image | BzImage | ElfImage | MultibootImage;
 
 /** What a packed kernel file was found to hold. */
 export type FoundInner =
@@ -98,6 +98,8 @@ export interface Images {
   readonly initrd: readonly InitrdFile[];
   /** The device tree that the profile names. */
   readonly dtb?: IdentifiedFile<ParsedTree>;
+  /** The modules of a Multiboot image, in order. */
+  readonly modules?: readonly IdentifiedFile<undefined>[];
   /** The files of explicit segments. */
   readonly segments?: readonly IdentifiedFile<undefined>[];
 }

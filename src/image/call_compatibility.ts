@@ -1,6 +1,7 @@
 import { formatAddress } from "../core/number.ts";
 import { describeImage, machineOf, protocolName, runsOn } from "./describe.ts";
-import type { Arm64Image, BzImage, ElfImage, ImageInfo } from "./image.ts";
+import { MULTIBOOT2_INFORMATION } from "../formats/multiboot.ts";
+import type { Arm64Image, BzImage, ElfImage, ImageInfo, MultibootImage } from "./image.ts";
 import { remedyOf, USE_KEXEC_LOAD } from "./remedy.ts";
 
 /** Why a call would refuse an image, and what to do about it. */
@@ -64,13 +65,37 @@ const ARM64_RULES: readonly Rule<Arm64Image>[] = [
 /** What is entered in 64-bit mode as Linux is (Documentation/arch/x86/boot.rst); the kernel itself looks at none of it. */
 const ELF_RULES: readonly Rule<ElfImage>[] = [
   {
-    holds: (image) => image.multiboot === undefined,
-    message: ({ multiboot }) => `it is a Multiboot ${multiboot} image, which starts in 32-bit mode, not as Linux does`,
-  },
-  {
     holds: (image) => machineOf(image) === "x86_64" && image.bits === 64 && image.littleEndian,
     message: ({ bits, machine }) =>
       `it is a ${bits}-bit ELF file for the machine ${machine}, not 64-bit for 62 (x86_64)`,
+  },
+];
+
+/** What no loader that follows Linux can give a Multiboot image, by its header, or that kexec_load(2) cannot place. */
+const MULTIBOOT_RULES: readonly Rule<MultibootImage>[] = [
+  {
+    holds: ({ header }) => header.unmet === undefined,
+    message: ({ header }) => `it ${header.unmet}`,
+  },
+  {
+    holds: ({ header }) => header.requests.every((type) => MULTIBOOT2_INFORMATION.includes(type)),
+    message: ({ header }) =>
+      `it requires the information tag ${
+        header.requests.find((type) => !MULTIBOOT2_INFORMATION.includes(type))
+      }, which ` +
+      "is not available once Linux runs",
+  },
+  { holds: ({ loads }) => loads.length > 0, message: () => "nothing in it is loaded" },
+  {
+    holds: ({ loads }) => loads.every(({ paddr, memsz }) => paddr + memsz <= 1n << 32n),
+    message: ({ loads }) => {
+      const high = loads.find(({ paddr, memsz }) => paddr + memsz > 1n << 32n);
+      return `its segment for ${formatAddress(high?.paddr ?? 0n)} ends above 4 GiB, which 32-bit mode does not reach`;
+    },
+  },
+  {
+    holds: ({ loads, entry }) => loads.some(({ paddr, memsz }) => paddr <= entry && entry < paddr + memsz),
+    message: ({ entry }) => `its entry ${formatAddress(entry)} lies in none of its segments`,
   },
 ];
 
@@ -85,15 +110,18 @@ const LOADERS: {
     aarch64: { kinds: ["arm64-image"], takes: "an arm64 Image, plain or packed" },
   },
   "kexec_load": {
-    "x86_64": { kinds: ["bzimage", "elf"], takes: "a bzImage or an ELF kernel (vmlinux)" },
+    "x86_64": {
+      kinds: ["bzimage", "elf", "multiboot"],
+      takes: "a bzImage, an ELF kernel (vmlinux) or a Multiboot image",
+    },
     aarch64: { kinds: ["arm64-image"], takes: "an arm64 Image, plain or packed" },
   },
 };
 
 /**
  * Why an image cannot be loaded by a call on a machine (as `uname -m`); undefined if its header gives no reason. What
- * kexec_load(2) is given is what the kernel's own loader would take, an ELF kernel, and a bzImage that lies below 4 GiB or
- * is entered in 32-bit mode. What depends on the host's state is not looked at: signatures, 5-level paging without
+ * kexec_load(2) is given is what the kernel's own loader would take, an ELF kernel, a bzImage that lies below 4 GiB or is
+ * entered in 32-bit mode, and a Multiboot image. What depends on the host's state is not looked at: signatures, 5-level paging without
  * XLF_5LEVEL, 32-bit EFI, whether the processor can leave 64-bit mode. Nor is the machine that the image is for, where it
  * names another that cannot run here. `subject` is what the message calls the image.
  */
@@ -140,6 +168,8 @@ function unmet(call: LoadCall, info: ImageInfo): string | undefined {
       return firstBroken(ARM64_RULES, info);
     case "elf":
       return firstBroken(ELF_RULES, info);
+    case "multiboot":
+      return firstBroken(MULTIBOOT_RULES, info);
     default:
       return undefined;
   }

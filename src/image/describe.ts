@@ -51,6 +51,8 @@ export function machineOf(info: ImageInfo): string | undefined {
       if (row === undefined) return undefined;
       return (info.littleEndian ? undefined : row.big) ?? (info.bits === 32 ? row.small : undefined) ?? row.name;
     }
+    case "multiboot":
+      return "i386";
     case "compressed":
     case "not-kernel":
       return undefined;
@@ -58,13 +60,13 @@ export function machineOf(info: ImageInfo): string | undefined {
 }
 
 /**
- * Whether a machine (as `uname -m`) can run an image, by what the image says: on x86_64 also a bzImage for 32-bit x86,
- * which is entered in 32-bit mode.
+ * Whether a machine (as `uname -m`) can run an image, by what the image says: on x86_64 also a bzImage for 32-bit x86 and
+ * a Multiboot image, which are entered in 32-bit mode.
  */
 export function runsOn(info: ImageInfo, machine: string): boolean {
   const meant = machineOf(info);
   if (meant === undefined || meant === machine) return true;
-  return info.kind === "bzimage" && meant === "i386" && machine === "x86_64";
+  return (info.kind === "bzimage" || info.kind === "multiboot") && meant === "i386" && machine === "x86_64";
 }
 
 /** The boot protocol for people: 0x020f is `2.15`. */
@@ -141,7 +143,12 @@ function partsOf(info: ImageInfo): readonly string[] {
       return [
         `${info.bits}-bit ELF${forMachine(info)}`,
         `entry ${formatAddress(info.entry)}`,
-        info.multiboot === undefined ? "" : `Multiboot ${info.multiboot}`,
+      ];
+    case "multiboot":
+      return [
+        `Multiboot ${info.header.version} image`,
+        info.bits === undefined ? "flat" : `${info.bits}-bit ELF`,
+        `entry ${formatAddress(info.entry)}`,
       ];
     case "compressed":
       return [`${info.compression}-compressed file`];

@@ -10,8 +10,8 @@ import {
   readElfHeader,
   readProgramHeaders,
 } from "../formats/elf.ts";
-import { MULTIBOOT_WINDOW, multibootOf } from "../formats/multiboot.ts";
 import type { ElfImage, ImageInfo, NotKernel } from "./image.ts";
+import { multibootElf } from "./multiboot.ts";
 import { damaged, NAME_THE_KERNEL, truncated } from "./probe.ts";
 
 /** The types of ELF file that are not kernels; a kernel is ET_EXEC or ET_DYN. */
@@ -47,8 +47,7 @@ export function probeElf(source: ByteSource, head: Fields): ImageInfo | undefine
   if (type === 3 && entry === 0n) {
     return { kind: "not-kernel", what: "a shared library (ELF without an entry point)", hint: NAME_THE_KERNEL };
   }
-  const multiboot = multibootOf(source.read(0, MULTIBOOT_WINDOW));
-  return {
+  const image: ElfImage = {
     kind: "elf",
     bits,
     littleEndian,
@@ -58,8 +57,8 @@ export function probeElf(source: ByteSource, head: Fields): ImageInfo | undefine
     loads: loads.map(({ offset, paddr, vaddr, filesz, memsz, align }): ElfImage["loads"][number] => (
       { offset, paddr, vaddr, filesz, memsz, align }
     )),
-    ...(multiboot === undefined ? {} : { multiboot }),
   };
+  return multibootElf(source, image) ?? image;
 }
 
 function faulty(fault: ElfFault, source: ByteSource): NotKernel {

@@ -1,4 +1,5 @@
 import type { Compression } from "../formats/compression.ts";
+import type { MultibootHeader } from "../formats/multiboot.ts";
 import type { PeSection } from "../formats/pe.ts";
 
 /** An x86 bzImage: the setup header of the boot protocol (Documentation/arch/x86/boot.rst), and what surrounds it. */
@@ -137,8 +138,25 @@ export interface ElfImage {
     readonly memsz: bigint;
     readonly align: bigint;
   }[];
-  /** The version of the Multiboot specification whose header it carries. */
-  readonly multiboot?: 1 | 2;
+}
+
+/** A Multiboot image for x86, ELF or flat. Addresses are physical; addresses and sizes in bytes. */
+export interface MultibootImage {
+  /** What it is. */
+  readonly kind: "multiboot";
+  /** Its Multiboot header. */
+  readonly header: MultibootHeader;
+  /** ELF class; undefined where the Multiboot header itself says what goes where. */
+  readonly bits?: 32 | 64;
+  /** What goes where, by address. */
+  readonly loads: readonly {
+    readonly offset: bigint;
+    readonly paddr: bigint;
+    readonly filesz: bigint;
+    readonly memsz: bigint;
+  }[];
+  /** Where it is entered. */
+  readonly entry: bigint;
 }
 
 /** A file that begins with a compression's magic number: a kernel or an initrd inside, which only unpacking shows. */
@@ -160,7 +178,16 @@ export interface NotKernel {
 }
 
 /** What a file named as kernel turned out to be. */
-export type ImageInfo = BzImage | Arm64Image | EfiZboot | Uki | OtherPe | ElfImage | CompressedFile | NotKernel;
+export type ImageInfo =
+  | BzImage
+  | Arm64Image
+  | EfiZboot
+  | Uki
+  | OtherPe
+  | ElfImage
+  | MultibootImage
+  | CompressedFile
+  | NotKernel;
 
 /**
  * What a file named as initrd turned out to be. `unknown` loads, with a warning; its `what` completes "this is …".

@@ -269,7 +269,8 @@ function badArchive(what: string, fault: string, head: Uint8Array, wasBetween: b
   if (isCpio) return { kind: "damaged", why: `has a ${what} that ${fault}`, hint: DAMAGED_HINT };
   const ramdisk = ramdiskIn(head);
   if (ramdisk !== undefined) return { kind: "ramdisk", what: `${ramdisk}, compressed` };
-  const inside = knownFormatOf(memorySource(head)).what;
+  const known = knownFormatOf(memorySource(head));
+  const inside = known.kind === "multiboot" ? "a Multiboot image" : known.what;
   return { kind: "damaged", why: `has a ${what} that unpacks to ${inside}, not to a cpio archive` };
 }
 

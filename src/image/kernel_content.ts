@@ -31,6 +31,8 @@ export async function readKernel(
         : { kind: "unverifiable", why: "it is unsigned and carries no checksum" };
     case "elf":
       return { kind: "unverifiable", why: "an ELF file carries no checksum" };
+    case "multiboot":
+      return { kind: "unverifiable", why: "a Multiboot image carries no checksum of its content" };
     case "uki":
       return info.signed ? await heldAgainstSignature(source, hash) : undefined;
     case "pe":

@@ -1,6 +1,6 @@
 import { type ByteSource, latin1 } from "../core/bytes.ts";
-import type { NotKernel } from "./image.ts";
-import { MULTIBOOT_LOADERS, multibootOf } from "../formats/multiboot.ts";
+import type { MultibootImage, NotKernel } from "./image.ts";
+import { multibootFlat } from "./multiboot.ts";
 import { NAME_THE_KERNEL } from "./probe.ts";
 import { printable, shorten } from "../core/text.ts";
 
@@ -81,15 +81,18 @@ const TEXTS: readonly { readonly pattern: RegExp; readonly what: (found: string)
     { pattern: /^/, what: () => "a text file", hint: NAME_THE_KERNEL },
   ];
 
-/** What a file that is not a known image seems to be, by its first 64 KiB. */
-export function knownFormatOf(source: ByteSource): NotKernel {
+/** What a file that has no header of a kernel seems to be, by its first 64 KiB: a Multiboot image may begin with anything. */
+export function knownFormatOf(source: ByteSource): MultibootImage | NotKernel {
   if (source.size === 0) {
     return { kind: "not-kernel", what: "an empty file", hint: "Its copy or download probably failed: fetch it again" };
   }
   const start = source.read(0, WINDOW);
   const found = ({ offset, magic }: KnownFormat): boolean =>
     latin1(start.subarray(offset, offset + magic.length)) === magic;
-  const row = LOOKALIKES.find(found) ?? multibootRow(start) ?? WEAK.find(found);
+  const strong = LOOKALIKES.find(found);
+  const multiboot = strong === undefined ? multibootFlat(source, start) : undefined;
+  if (multiboot !== undefined) return multiboot;
+  const row = strong ?? WEAK.find(found);
   if (row !== undefined) return { kind: "not-kernel", what: row.what, hint: row.hint };
 
   if (start.every((byte) => byte === 0)) {
@@ -111,14 +114,6 @@ export function knownFormatOf(source: ByteSource): NotKernel {
     ? `a file of ${source.size} bytes, too short for a kernel (${bytes})`
     : `of no known format: it begins with the bytes ${bytes}`;
   return { kind: "not-kernel", what, hint: NAME_THE_KERNEL };
-}
-
-/** A Multiboot header without an ELF file around it says itself where the file's parts go. */
-function multibootRow(start: Uint8Array): Pick<KnownFormat, "what" | "hint"> | undefined {
-  const version = multibootOf(start);
-  return version === undefined
-    ? undefined
-    : { what: `a Multiboot ${version} image without an ELF header`, hint: MULTIBOOT_LOADERS[version] };
 }
 
 /** The bytes as text if they are UTF-8 without control characters; the last character may be cut. */

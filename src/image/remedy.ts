@@ -1,7 +1,6 @@
 import { lookUp } from "../core/shape.ts";
 import { machineOf } from "./describe.ts";
 import type { ImageInfo } from "./image.ts";
-import { MULTIBOOT_LOADERS } from "../formats/multiboot.ts";
 import type { Compression } from "../formats/compression.ts";
 
 const UNPACK: { readonly [Name in Exclude<Compression, "none">]: string } = {
@@ -39,7 +38,8 @@ export function kernelFilesOf(machine: string): string {
 /** How to come by an image that a call takes on a machine (as `uname -m`), or what else boots this one: a hint. */
 export function remedyOf(info: ImageInfo, machine: string): string {
   const meant = machineOf(info);
-  const old = machine === "x86_64" && meant === "i386" && (info.kind === "elf" || info.kind === "bzimage");
+  const old = machine === "x86_64" && meant === "i386" &&
+    (info.kind === "elf" || info.kind === "bzimage" || info.kind === "multiboot");
   if (meant !== undefined && meant !== machine && !old) return `Name a kernel built for ${machine}`;
   switch (info.kind) {
     case "compressed":
@@ -53,10 +53,13 @@ export function remedyOf(info: ImageInfo, machine: string): string {
     case "pe":
       return "An EFI program runs on firmware only: name the kernel itself";
     case "elf":
-      if (info.multiboot !== undefined && machine === "x86_64") return MULTIBOOT_LOADERS[info.multiboot];
       if (old) return `${NAME_64}; kexec-tools may start this one (\`kexec --type=elf-x86\`)`;
       if (machine === "aarch64") return "Name the Image that was built with this vmlinux (arch/arm64/boot/Image)";
       return "Name the bzImage that was built with this vmlinux (arch/x86/boot/bzImage)";
+    case "multiboot":
+      return machine === "x86_64"
+        ? "GRUB boots it, if the firmware has what it requires"
+        : `Name a kernel built for ${machine}`;
     case "bzimage":
       return machine === "x86_64" ? OLD_BZIMAGE : `Name a kernel built for ${machine}`;
     case "arm64-image":

@@ -71,9 +71,11 @@ function segmentsNeeded(info: ImageInfo, facts: PlanInput["facts"]): Reason | un
   const { machine } = facts;
   const objection = incompatibility("kexec_file_load", info, machine)?.message ??
     (machine === "x86_64" && info.kind === "bzimage" ? fiveLevelObjection(info, facts) : undefined);
-  // What neither takes is reported for the kernel's own loader, but an ELF file is only for the other.
+  // What neither takes is reported for the kernel's own loader, but an ELF file or a Multiboot image is only for the other.
   if (objection === undefined) return undefined;
-  if (info.kind !== "elf" && incompatibility("kexec_load", info, machine) !== undefined) return undefined;
+  if (info.kind !== "elf" && info.kind !== "multiboot" && incompatibility("kexec_load", info, machine) !== undefined) {
+    return undefined;
+  }
   return { code: "image-needs-segments", message: objection };
 }
 

@@ -60,6 +60,7 @@ export function kernelMemory(kernel: Pick<KernelFile, "info" | "size" | "inner">
     case "arm64-image":
       return info.imageSize;
     case "elf":
+    case "multiboot":
       return info.loads.reduce((sum, { memsz }) => sum + memsz, 0n);
     default:
       return BigInt(kernel.size);

@@ -16,6 +16,12 @@ export function declaredOf(profile: Profile, images: Images, cmdline: string, ca
     ...(images.kernel === undefined ? {} : { kernel: images.kernel.path }),
     initrd: images.initrd.map(({ path }) => path),
     ...(images.dtb === undefined ? {} : { dtb: images.dtb.path }),
+    ...(profile.modules.length === 0 ? {} : {
+      modules: (images.modules ?? []).map(({ path }, index) => ({
+        path,
+        cmdline: profile.modules[index]?.cmdline ?? "",
+      })),
+    }),
     cmdline,
     crash: profile.crash,
     preserveContext: profile.preserveContext,
@@ -41,6 +47,7 @@ export function declaredProfile(plan: Plan, declared: Declared): Profile {
     ...(kernel === undefined ? {} : { kernel: { path: kernel } }),
     initrd: declared.initrd.map((path) => ({ path })),
     ...(dtb === undefined ? {} : { dtb: { path: dtb } }),
+    modules: declared.modules ?? [],
     cmdline: { kind: "parameters", parameters: cmdline === "" ? [] : [cmdline] },
     crash: declared.crash,
     preserveContext: declared.preserveContext,
@@ -104,6 +111,14 @@ export const declaredShape: Shape<Declared> = record<Declared>({
   kernel: { shape: path, doc: "The kernel; absent with explicit segments", fallback: optional },
   initrd: { shape: list(path), doc: "The initrds" },
   dtb: { shape: path, doc: "The device tree", fallback: optional },
+  modules: {
+    shape: list(record<NonNullable<Declared["modules"]>[number]>({
+      path: { shape: path, doc: "The file" },
+      cmdline: { shape: cmdline, doc: "Its command line" },
+    })),
+    doc: "The modules of a Multiboot image",
+    fallback: optional,
+  },
   cmdline: {
     shape: cmdline,
     doc: "The command line, resolved, before a stamp and the placement of the image add to it",

@@ -30,7 +30,7 @@ export function driftOf(plan: Plan, facts: HostFacts, images: Images): readonly 
       now: "lacks them",
     });
   }
-  const { kernel, initrd, dtb, segments = [] } = images;
+  const { kernel, initrd, dtb, modules = [], segments = [] } = images;
   compare(
     "the new kernel's release",
     plan.release,
@@ -40,6 +40,7 @@ export function driftOf(plan: Plan, facts: HostFacts, images: Images): readonly 
     ...(kernel === undefined ? [] : [kernel]),
     ...initrd,
     ...(dtb === undefined ? [] : [dtb]),
+    ...modules,
     ...segments,
   ];
   for (const file of filesOf(plan.call)) {

@@ -1,5 +1,5 @@
 import type { KernelImage } from "../arch/kernel_loader.ts";
-import type { Segment, SegmentRequest } from "../arch/segment.ts";
+import { type Segment, type SegmentRequest, sourceSize } from "../arch/segment.ts";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { formatAddress, formatSize, MAX_U64 } from "../core/number.ts";
 import { alignUp, type Range } from "../core/range.ts";
@@ -13,6 +13,7 @@ import type { PlannedBases } from "./plan.ts";
 import { purgatoryRequest, type SegmentLayout, withPurgatory } from "./purgatory_segment.ts";
 import { KEXEC_SEGMENT_MAX } from "./syscall.ts";
 import { namedTree } from "../image/boot_files.ts";
+import { withName } from "../arch/x86_64/multiboot_loader.ts";
 import { physicalBases } from "../arch/x86_64/predecompress.ts";
 import type { LinuxMachine } from "../arch/machine.ts";
 
@@ -46,15 +47,17 @@ export function linuxSegments(
   const diagnostics = [...free.diagnostics, ...parts.diagnostics];
   if (free.value === undefined || parts.value === undefined) return { value: undefined, diagnostics };
   const most = KEXEC_SEGMENT_MAX - OTHERS - kernel.at(0n).segments.length - parts.value.requests.length;
-  if (images.initrd.length > most) {
-    return { value: undefined, diagnostics: [...diagnostics, tooMany(images.initrd.length, most)] };
-  }
+  const modules = images.modules ?? [];
+  const key = modules.length > 0 ? "modules" : "initrd";
+  const count = modules.length > 0 ? modules.length : images.initrd.length;
+  if (count > most) return { value: undefined, diagnostics: [...diagnostics, tooMany(key, count, most)] };
 
   const initrds = initrdPlacements(input, kernel.request.size).map((placement) => ({
     ...placement,
     memsz: alignUp(BigInt(placement.size), facts.pageSize),
   }));
   const initrdSize = initrds.reduce((sum, { memsz }) => sum + memsz, 0n);
+  const modulesSize = modules.reduce((sum, { size }) => sum + alignUp(BigInt(size), facts.pageSize), 0n);
   const alone = placeAll([kernel.request], free.value, facts.pageSize);
   if (alone.kind === "no-room") return { value: undefined, diagnostics: [...diagnostics, noRoom(alone, input)] };
   const base = alone.placed[0]?.address ?? 0n;
@@ -64,6 +67,7 @@ export function linuxSegments(
   const first: readonly SegmentRequest[] = [
     kernel.request,
     ...(initrdSize === 0n ? [] : [{ ...anywhere, max: beside.initrdMax, name: "initrd", size: initrdSize }]),
+    ...(modulesSize === 0n ? [] : [{ ...anywhere, name: "modules", size: modulesSize }]),
     ...parts.value.requests.map((request) => ({ ...request, min, max: beside.max })),
   ];
   // The size of the handover depends on where these lie. They keep their places when the handover is placed as well.
@@ -80,6 +84,7 @@ export function linuxSegments(
     facts,
     cmdline: whole,
     initrd: initrdSize > 0n,
+    modules: moduleLines(input),
     kaslr: kernel.bases !== undefined,
     ...(deviceTree === undefined ? {} : { deviceTree }),
     ...(special.crashInfo === undefined ? {} : { crash: special.crashInfo }),
@@ -87,17 +92,20 @@ export function linuxSegments(
   diagnostics.push(...handover.diagnostics);
   if (handover.value === undefined) return { value: undefined, diagnostics };
   const { size, alignment, build } = handover.value;
+  const handoverName = kernel.multiboot?.handover ?? machine.handover;
   const requests: readonly SegmentRequest[] = [
     ...first,
-    { ...anywhere, name: machine.handover, size, alignment },
+    { ...anywhere, name: handoverName, size, alignment },
     { ...purgatoryRequest(machine, facts.pageSize), min, max: beside.max },
   ];
   const result = placeAll(requests, free.value, facts.pageSize);
   if (result.kind === "no-room") return { value: undefined, diagnostics: [...diagnostics, noRoom(result, input)] };
   const at = (name: string): bigint => result.placed.find((request) => request.name === name)?.address ?? 0n;
 
-  const handed = build(at(machine.handover), {
+  const placedModules = moduleSegments(modules, at("modules"), facts.pageSize);
+  const handed = build(at(handoverName), {
     kernel: at("kernel"),
+    modules: placedModules.map(({ mem, bytes }) => ({ address: mem, size: sourceSize(bytes) })),
     ...(initrdSize === 0n ? {} : { initrd: { address: at("initrd"), size: initrdEnd(initrds) } }),
   });
   const image = kernel.at(at("kernel"));
@@ -111,22 +119,27 @@ export function linuxSegments(
       const bytes = { kind: unpacked ? "unpacked" : "file", path: file.path, offset: 0, length: size } as const;
       return { name, mem, memsz, bytes };
     }),
+    ...placedModules,
     ...special.segments,
     {
-      name: machine.handover,
-      mem: at(machine.handover),
+      name: handoverName,
+      mem: at(handoverName),
       memsz: alignUp(size, facts.pageSize),
       bytes: { kind: "bytes", bytes: handed.bytes },
     },
   ];
-  const layout = { entry: image.entry, segments, random: { [machine.handover]: handed.random } };
+  const layout = { entry: image.entry, segments, random: { [handoverName]: handed.random } };
+  const backup = special.backup ?? handed.copied;
   const purgatory = {
     address: at("purgatory"),
-    handover: at(machine.handover),
+    handover: at(handoverName),
     ...(kernel.entry32 === true ? { entry32: true } : {}),
+    ...(kernel.multiboot === undefined
+      ? {}
+      : { multiboot: { magic: kernel.multiboot.magic, legacy: facts.efi === undefined } }),
     cmdline: whole,
     changing: special.changing,
-    ...(special.backup === undefined ? {} : { backup: special.backup }),
+    ...(backup === undefined ? {} : { backup }),
   };
   const bases = basesOf(kernel, result.placed, free.value, facts.pageSize);
   return {
@@ -138,6 +151,27 @@ export function linuxSegments(
     },
     diagnostics,
   };
+}
+
+/** The command lines of the modules, as the image gets them. */
+function moduleLines({ profile, images }: PlanInput): readonly string[] {
+  return (images.modules ?? []).map(({ path }, index) => withName(path, profile.modules[index]?.cmdline ?? ""));
+}
+
+/** One module after the other, each on pages of its own. */
+function moduleSegments(
+  modules: NonNullable<PlanInput["images"]["modules"]>,
+  start: bigint,
+  pageSize: bigint,
+): readonly Segment[] {
+  let next = start;
+  return modules.map(({ path, size }, index): Segment => {
+    const memsz = alignUp(BigInt(size), pageSize);
+    const mem = next;
+    next += memsz;
+    const name = modules.length === 1 ? "module" : `module ${index + 1}`;
+    return { name, mem, memsz, bytes: { kind: "file", path, offset: 0, length: size } };
+  });
 }
 
 /** Where the kernel may lie without overlapping anything else. */
@@ -174,13 +208,16 @@ function initrdEnd(initrds: readonly { readonly size: number; readonly memsz: bi
   );
 }
 
-function tooMany(count: number, most: number): Diagnostic {
+function tooMany(key: "initrd" | "modules", count: number, most: number): Diagnostic {
+  const what = key === "initrd" ? "initrds" : "modules";
   return {
     code: "too-many-segments",
     severity: "error",
-    message: `There are ${count} initrds, but kexec_load takes at most ${most} with this kernel`,
-    path: ["initrd"],
-    hint: "Join some of them into one file, each padded with zeros to a multiple of 4 bytes",
+    message: `There are ${count} ${what}, but kexec_load takes at most ${most} with this kernel`,
+    path: [key],
+    hint: key === "initrd"
+      ? "Join some of them into one file, each padded with zeros to a multiple of 4 bytes"
+      : "Name fewer modules",
   };
 }
 

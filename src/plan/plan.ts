@@ -161,6 +161,8 @@ export interface Declared {
   readonly initrd: readonly string[];
   /** The device tree, by its absolute path. */
   readonly dtb?: string;
+  /** The modules of a Multiboot image, by their absolute paths; absent without any. */
+  readonly modules?: readonly { readonly path: string; readonly cmdline: string }[];
   /** The command line, before a stamp and the placement of the image add to it. */
   readonly cmdline: string;
   /** Load into the crash reservation. */
@@ -229,29 +231,38 @@ export interface FileRoles {
   readonly initrd: readonly string[];
   /** The device tree that replaces the host's. */
   readonly dtb: string | undefined;
+  /** The modules of a Multiboot image, in order. */
+  readonly modules: readonly string[];
   /** The files of explicit segments. */
   readonly segments: readonly string[];
 }
 
-/** The names of the segments that hand a kernel its parameters: boot_params on x86_64, the device tree on arm64. */
-export const HANDOVERS: readonly string[] = ["boot_params", "dtb"];
+/**
+ * The names of the segments that hand a kernel its parameters: boot_params on x86_64, the device tree on arm64, and the
+ * information of a Multiboot image.
+ */
+export const HANDOVERS: readonly string[] = ["boot_params", "dtb", "multiboot_info"];
 
 /** Sorts a call's files by role. In a kexec_load call, the names of the segments decide: the planner chooses those of a kernel. */
 export function rolesOf(call: Call): FileRoles {
   if (call.syscall === "kexec_file_load") {
-    return { kernel: call.kernel.path, initrd: call.initrd.map(({ path }) => path), dtb: undefined, segments: [] };
+    const initrd = call.initrd.map(({ path }) => path);
+    return { kernel: call.kernel.path, initrd, dtb: undefined, modules: [], segments: [] };
   }
   const paths = (name: RegExp) =>
     call.segments.flatMap((segment) =>
       name.test(segment.name) && "path" in segment.source ? [segment.source.path] : []
     );
-  const isLinux = call.segments.some(({ name }) => HANDOVERS.includes(name));
-  if (!isLinux) return { kernel: undefined, initrd: [], dtb: undefined, segments: [...new Set(paths(/./))] };
+  const isKernel = call.segments.some(({ name }) => HANDOVERS.includes(name));
+  if (!isKernel) {
+    return { kernel: undefined, initrd: [], dtb: undefined, modules: [], segments: [...new Set(paths(/./))] };
+  }
   const kernel = paths(/^kernel( \d+)?$/)[0];
   const initrd = paths(/^initrd( \d+)?$/);
   // The plan holds the device tree itself; no segment names the file.
-  const dtb = call.files.find(({ path }) => path !== kernel && !initrd.includes(path))?.path;
-  return { kernel, initrd, dtb, segments: [] };
+  const modules = paths(/^module( \d+)?$/);
+  const dtb = call.files.find(({ path }) => path !== kernel && !initrd.includes(path) && !modules.includes(path))?.path;
+  return { kernel, initrd, dtb, modules, segments: [] };
 }
 
 /** Whether a segment of a Linux image is the kernel, or a part of it. */

@@ -114,6 +114,14 @@ export function plannedHost(facts: PlanInput["facts"]): PlannedHost {
   };
 }
 
+/** What a packed file holds, in a sentence. */
+const INNER_NAMES = {
+  "arm64-image": "Image",
+  bzimage: "bzImage",
+  elf: "ELF kernel",
+  multiboot: "Multiboot image",
+} as const;
+
 /** Why a kernel is handed over in another form than its file. */
 function innerReasons({ profile, facts, images: { kernel } }: PlanInput): readonly Reason[] {
   if (kernel === undefined) return [];
@@ -121,7 +129,7 @@ function innerReasons({ profile, facts, images: { kernel } }: PlanInput): readon
   if (inner !== undefined) {
     const what = inner.info.kind === "arm64-image"
       ? "An arm64 kernel does not unpack itself: the Image"
-      : `Neither call takes a packed file: the ${inner.info.kind === "elf" ? "ELF kernel" : "bzImage"}`;
+      : `Neither call takes a packed file: the ${INNER_NAMES[inner.info.kind]}`;
     return [{
       code: "kernel-unpacked",
       message: `${what} in ${kernel.path}, ${formatSize(inner.size)}, is handed over instead`,

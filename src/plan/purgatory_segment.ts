@@ -30,7 +30,7 @@ export function purgatoryRequest({ purgatory, lowest }: LinuxMachine, pageSize: 
 }
 
 /** Where a purgatory lies, and what it gets in addition to the segments. */
-export interface PurgatoryPlace extends Pick<PurgatoryTask, "handover" | "entry32" | "backup"> {
+export interface PurgatoryPlace extends Pick<PurgatoryTask, "handover" | "entry32" | "multiboot" | "backup"> {
   readonly address: bigint;
   /** The image's command line, which may name a console. */
   readonly cmdline?: string;
@@ -42,7 +42,7 @@ export interface PurgatoryPlace extends Pick<PurgatoryTask, "handover" | "entry3
 export function withPurgatory(
   layout: Omit<SegmentLayout, "checksum">,
   { purgatory }: LinuxMachine,
-  { address, handover, entry32, cmdline = "", changing = [], backup }: PurgatoryPlace,
+  { address, handover, entry32, multiboot, cmdline = "", changing = [], backup }: PurgatoryPlace,
   input: PlanInput,
 ): SegmentLayout {
   const { profile, facts } = input;
@@ -57,6 +57,7 @@ export function withPurgatory(
     ),
     verify,
     ...(entry32 === undefined ? {} : { entry32 }),
+    ...(multiboot === undefined ? {} : { multiboot }),
     ...(backup === undefined ? {} : { backup }),
   }, { facts, cmdline, ...(deviceTree === undefined ? {} : { deviceTree }) });
   const segment: Segment = {
@@ -125,7 +126,7 @@ function hashedRegions(
 export function digestOf({ bytes }: Segment, { images, partDigests }: PlanInput): string {
   if (bytes.kind === "zero") return sha256Of("");
   if (bytes.kind === "bytes") return sha256Of(bytes.bytes);
-  const files = [images.kernel, ...images.initrd, ...(images.segments ?? [])];
+  const files = [images.kernel, ...images.initrd, ...(images.modules ?? []), ...(images.segments ?? [])];
   const part = bytes.kind === "unpacked" ? { ...bytes, unpacked: true as const } : bytes;
   const whole = bytes.kind === "unpacked"
     ? undefined

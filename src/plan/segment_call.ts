@@ -78,6 +78,7 @@ export function planSegmentCall(input: PlanInput, cmdline: string): PlannedCall 
     ...(images.kernel === undefined ? [] : [plannedFile(images.kernel, describeKernel(images.kernel))]),
     ...images.initrd.map((file) => plannedFile(file, describeInitrd(file.info))),
     ...(images.dtb === undefined ? [] : [plannedFile(images.dtb, "device tree")]),
+    ...(images.modules ?? []).map((file) => plannedFile(file, "Multiboot module")),
     ...(images.segments ?? []).map((file) => plannedFile(file, "a part of an explicit segment")),
   ];
   return {
@@ -119,6 +120,8 @@ function layOut(input: PlanInput, cmdline: string): Checked<CallLayout> {
   if (profile.crash && lacksReservation(facts)) return { value: undefined, diagnostics: [] };
   const kernel = kernelToPlace(input, images.kernel, cmdline);
   if (kernel.value === undefined) return { value: undefined, diagnostics: kernel.diagnostics };
+  // A rule says that it cannot be a crash kernel.
+  if (profile.crash && kernel.value.multiboot !== undefined) return { value: undefined, diagnostics: [] };
   const { value, diagnostics } = linuxSegments(input, machine, kernel.value, cmdline);
   if (value === undefined) return { value, diagnostics };
   const initrds = value.initrds.flatMap(({ reason }) =>

@@ -19,7 +19,16 @@ interface ConflictRow {
 }
 
 /** Keys that describe how a kernel is booted; they have no meaning for explicit segments. */
-const OF_A_KERNEL = ["initrd", "dtb", "cmdline", "memory", "predecompress", "stamp", ...FILE_FLAG_KEYS] as const;
+const OF_A_KERNEL = [
+  "initrd",
+  "dtb",
+  "modules",
+  "cmdline",
+  "memory",
+  "predecompress",
+  "stamp",
+  ...FILE_FLAG_KEYS,
+] as const;
 
 const EXPLICIT = given({ segments: FILLED });
 
@@ -66,6 +75,16 @@ const CONFLICTS: readonly ConflictRow[] = [
     applies: (profile) => profile.segments.length > 0 && states(profile, key),
     schema: given({ segments: FILLED, [key]: STATED }),
   })),
+  {
+    code: "conflict",
+    at: ["modules"],
+    other: "initrd",
+    message:
+      "`modules` and `initrd` are mutually exclusive: a Multiboot kernel has modules, a Linux kernel has initrds",
+    hint: "Name the initrd as one of the `modules`",
+    applies: (profile) => profile.modules.length > 0 && profile.initrd.length > 0,
+    schema: given({ modules: FILLED, initrd: { not: { type: "array", maxItems: 0 } } }),
+  },
   {
     code: "conflict",
     at: ["preserve_context"],

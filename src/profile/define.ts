@@ -17,6 +17,11 @@ export type KernelInput =
   | FileInput
   | { readonly path: string; readonly sha256?: string | undefined; readonly profile?: string | number | undefined };
 
+/** A module of a Multiboot kernel: a file, and the command line that it gets. */
+export type ModuleInput =
+  | FileInput
+  | { readonly path: string; readonly sha256?: string | undefined; readonly cmdline?: string | undefined };
+
 /** A number of bytes or a physical address: a number, or a text such as `0x100000` or `16MiB`. */
 export type NumberInput = bigint | number | string;
 
@@ -95,6 +100,8 @@ export interface ProfileInput {
   readonly initrd?: FileInput | readonly FileInput[] | undefined;
   /** The device tree for an arm64 kernel. */
   readonly dtb?: FileInput | undefined;
+  /** The modules of a Multiboot kernel, in order. */
+  readonly modules?: readonly ModuleInput[] | undefined;
   /** The kernel's command line. Default: empty. */
   readonly cmdline?: CmdlineInput | undefined;
   /** Whether to load into the reservation of `crashkernel=`, to run on a panic. Default: false. */

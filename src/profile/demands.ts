@@ -61,6 +61,12 @@ const DEMANDS: readonly DemandRow[] = [
     schema: given({ dtb: STATED }),
   },
   {
+    key: "modules",
+    applies: (profile) => profile.modules.length > 0,
+    message: "kexec_file_load takes a kernel of Linux, which has no modules of Multiboot",
+    schema: given({ modules: FILLED }),
+  },
+  {
     key: "arch",
     applies: (profile) => profile.arch !== "default",
     message: "kexec_file_load takes no architecture",

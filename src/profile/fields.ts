@@ -3,8 +3,8 @@ import { KEXEC_ARCHITECTURES, type KexecArch } from "../core/kexec_arch.ts";
 import { choice, type Fields, type KeyAdvice, list, record, type Shape } from "../core/shape.ts";
 import { formatAddress } from "../core/number.ts";
 import { cmdline } from "./cmdline/shape.ts";
-import { fileRef, fileRefs, kernelRef, paths } from "./file_shape.ts";
-import type { CmdlineSpec, FileRef, LoadChoice, Profile, Requires, SegmentSpec } from "./profile.ts";
+import { fileRef, fileRefs, kernelRef, moduleRef, paths } from "./file_shape.ts";
+import type { CmdlineSpec, FileRef, LoadChoice, ModuleRef, Profile, Requires, SegmentSpec } from "./profile.ts";
 import { refine } from "./refine.ts";
 import { requires } from "./requires_shape.ts";
 import { address, boolean, checksum, label, prose } from "./scalars.ts";
@@ -20,6 +20,7 @@ export interface Stated {
   readonly kernel?: FileRef;
   readonly initrd: readonly FileRef[];
   readonly dtb?: FileRef;
+  readonly modules: readonly ModuleRef[];
   readonly cmdline: CmdlineSpec;
   readonly crash: boolean;
   readonly preserve_context: boolean;
@@ -96,7 +97,7 @@ export const FIELDS: Fields<Stated> = {
   extends: {
     shape: paths,
     doc: "A profile, or several, that supply the keys that this one lacks; a later one overrides an earlier one. " +
-      "Maps merge key by key, lists replace; `initrd+`, `segments+`, `cmdline+`, and `remove+`, `set+` and `append+` " +
+      "Maps merge key by key, lists replace; `initrd+`, `modules+`, `segments+`, `cmdline+`, and `remove+`, `set+` and `append+` " +
       "within `cmdline`, add to the list below. Relative to this file's own folder.",
     ...optional,
     examples: ["base.yaml", ["base.yaml", "serial.yaml"]],
@@ -129,6 +130,13 @@ export const FIELDS: Fields<Stated> = {
       "only with kexec_load on arm64.",
     ...optional,
     examples: ["board.dtb"],
+  },
+  modules: {
+    shape: list(moduleRef),
+    doc:
+      "The modules of a Multiboot kernel, such as Xen's dom0 kernel and its initrd, each with a command line of its own.",
+    fallback: { value: [] },
+    examples: [[{ path: "/boot/vmlinuz", cmdline: "root=LABEL=root ro" }, "/boot/initrd.img"]],
   },
   cmdline: {
     shape: cmdline,
@@ -241,10 +249,17 @@ const OTHER_NAMES: NonNullable<KeyAdvice["otherNames"]> = {
   ramdisk: "initrd",
   "device-tree": "dtb",
   devicetree: "dtb",
+  module: "modules",
+  module2: "modules",
+  multiboot: "kernel",
+  multiboot2: "kernel",
 };
 
 /** What to suggest for an unknown key of a profile. The lists that have `key+` are in overlay.ts. */
-export const KEY_ADVICE: KeyAdvice = { otherNames: OTHER_NAMES, further: ["initrd+", "segments+", "cmdline+"] };
+export const KEY_ADVICE: KeyAdvice = {
+  otherNames: OTHER_NAMES,
+  further: ["initrd+", "modules+", "segments+", "cmdline+"],
+};
 
 /** The shape of a whole profile, key by key. conflicts.ts has what keys require of each other. */
 export const PROFILE: Shape<Stated> = record(FIELDS, "a map", KEY_ADVICE);

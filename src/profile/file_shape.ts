@@ -1,6 +1,6 @@
 import { either, type Fields, isMap, list, record, type Shape } from "../core/shape.ts";
 import { literalPath } from "./path_variables.ts";
-import type { FileRef, KernelRef } from "./profile.ts";
+import type { FileRef, KernelRef, ModuleRef } from "./profile.ts";
 import { refine } from "./refine.ts";
 import { constantPath, label, path, sha256 } from "./scalars.ts";
 
@@ -40,6 +40,22 @@ const kernelMap: Shape<KernelRef> = record<KernelRef>(
   { otherNames: { ...OTHER_NAMES, uki_profile: "profile", "uki-profile": "profile" } },
 );
 
+const bareModule: Shape<ModuleRef> = refine(path, (value) => ({ path: value, cmdline: "" }));
+
+const moduleMap: Shape<ModuleRef> = record<ModuleRef>(
+  {
+    ...FILE_KEYS,
+    cmdline: {
+      shape: label,
+      doc: "The module's command line: text of one line, which the image reads as it likes.",
+      fallback: { value: "" },
+      examples: ["root=LABEL=root ro"],
+    },
+  },
+  "a map of `path`, `sha256` and `cmdline`",
+  { otherNames: { ...OTHER_NAMES, args: "cmdline", options: "cmdline", parameters: "cmdline", string: "cmdline" } },
+);
+
 /** A file: its path, or a map that also pins its content. The path is as written, not resolved yet. */
 export const fileRef: Shape<FileRef> = either(
   "a path, or a map of `path` and `sha256`",
@@ -52,6 +68,13 @@ export const kernelRef: Shape<KernelRef> = either(
   "a path, or a map of `path`, `sha256` and `profile`",
   [bare, kernelMap],
   (value) => Array.isArray(value) ? undefined : isMap(value) ? kernelMap : bare,
+);
+
+/** A module of a Multiboot image: its path, or a map that also pins its content, or gives it a command line. */
+export const moduleRef: Shape<ModuleRef> = either(
+  "a path, or a map of `path`, `sha256` and `cmdline`",
+  [bareModule, moduleMap],
+  (value) => Array.isArray(value) ? undefined : isMap(value) ? moduleMap : bareModule,
 );
 
 const several: Shape<readonly FileRef[]> = list(fileRef);

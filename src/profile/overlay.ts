@@ -24,6 +24,7 @@ const OF_ONE_FILE: readonly string[] = ["version", "name", "description", "exten
 /** The lists to which a `+` after the key adds, and whether they hold parameters, which may be written as a string too. */
 const ADDABLE: { readonly [path: string]: { readonly parameters: boolean } } = {
   initrd: { parameters: false },
+  modules: { parameters: false },
   segments: { parameters: false },
   cmdline: { parameters: true },
   "cmdline.remove": { parameters: true },

@@ -133,6 +133,7 @@ function profileOf(
     kernel,
     initrd,
     dtb,
+    modules,
     segments,
     extends: _bases,
     ...same
@@ -144,6 +145,7 @@ function profileOf(
     ...(kernel === undefined ? {} : { kernel: besideFile(kernel, ["kernel"]) }),
     ...(dtb === undefined ? {} : { dtb: besideFile(dtb, ["dtb"]) }),
     initrd: initrd.map((ref, index) => besideFile(ref, ["initrd", index])),
+    modules: modules.map((ref, index) => besideFile(ref, ["modules", index])),
     preserveContext,
     segments: segments.map((segment, index): SegmentSpec =>
       segment.source.kind === "file"

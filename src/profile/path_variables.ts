@@ -51,12 +51,13 @@ export function resolvePaths(profile: Profile, values: PathValues): Checked<Prof
   const diagnostics = PATH_VARIABLES.flatMap(({ name }) => used.has(name) ? notAName(name, values[name]) : []);
   if (diagnostics.length > 0) return { value: undefined, diagnostics };
   const resolved = <Ref extends FileRef>(ref: Ref): Ref => ({ ...ref, path: resolvedPath(ref.path, values) });
-  const { kernel, initrd, dtb, segments } = profile;
+  const { kernel, initrd, dtb, modules, segments } = profile;
   return {
     value: {
       ...profile,
       ...(kernel === undefined ? {} : { kernel: resolved(kernel) }),
       initrd: initrd.map(resolved),
+      modules: modules.map(resolved),
       ...(dtb === undefined ? {} : { dtb: resolved(dtb) }),
       segments: segments.map((segment) =>
         segment.source.kind === "file"
@@ -68,11 +69,12 @@ export function resolvePaths(profile: Profile, values: PathValues): Checked<Prof
   };
 }
 
-function refsOf({ kernel, initrd, dtb, segments }: Profile): readonly FileRef[] {
+function refsOf({ kernel, initrd, dtb, modules, segments }: Profile): readonly FileRef[] {
   return [
     ...(kernel === undefined ? [] : [kernel]),
     ...initrd,
     ...(dtb === undefined ? [] : [dtb]),
+    ...modules,
     ...segments.flatMap(({ source }) => source.kind === "file" ? [source.file] : []),
   ];
 }

@@ -15,6 +15,12 @@ export interface KernelRef extends FileRef {
   readonly profile?: string;
 }
 
+/** A module of a Multiboot image, and its command line. */
+export interface ModuleRef extends FileRef {
+  /** Empty where none is given. */
+  readonly cmdline: string;
+}
+
 /** A command line as declared: its parameters, or an edit of the running one. Parameters keep their quotes. */
 export type CmdlineSpec =
   | { readonly kind: "parameters"; readonly parameters: readonly string[] }
@@ -102,6 +108,8 @@ export interface Profile {
   readonly initrd: readonly FileRef[];
   /** The device tree for an arm64 kernel, instead of the running one's. */
   readonly dtb?: FileRef;
+  /** The modules of a Multiboot kernel, in order. */
+  readonly modules: readonly ModuleRef[];
   /** The new kernel's command line. */
   readonly cmdline: CmdlineSpec;
   /** Load into the crash reservation, to run on a panic. */

@@ -47,11 +47,12 @@ export function suspicionsOf(profile: Profile): readonly Diagnostic[] {
   ];
 }
 
-function paths({ kernel, initrd, dtb, segments }: Profile): readonly (readonly [FileRef, Path])[] {
+function paths({ kernel, initrd, dtb, modules, segments }: Profile): readonly (readonly [FileRef, Path])[] {
   return [
     ...(kernel === undefined ? [] : [[kernel, ["kernel"]] as const]),
     ...initrd.map((file, index) => [file, ["initrd", index]] as const),
     ...(dtb === undefined ? [] : [[dtb, ["dtb"]] as const]),
+    ...modules.map((file, index) => [file, ["modules", index]] as const),
     ...segments.flatMap(({ source }, index) =>
       source.kind === "file" ? [[source.file, ["segments", index, "file"]] as const] : []
     ),

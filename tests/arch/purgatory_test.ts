@@ -61,7 +61,8 @@ const WAY_DOWN = [
   /wrmsr/,
   /xor +%eax,%eax/,
   /mov +%eax,%cr4/,
-  /push +%edi/,
+  /rep movsb/,
+  /push/,
   ...["ebx", "ecx", "edx", "edi", "ebp"].map((name) => new RegExp(`xor +%${name},%${name}`)),
   /\bret\b/,
 ];
@@ -197,8 +198,8 @@ Deno.test({
   permissions: "none",
   fn() {
     assertEquals(PURGATORY_ENTRY, 0n);
-    // jmp rel32 over the parameters, which end at 0x340.
+    // jmp rel32 over the parameters, which end at 0x344.
     const view = new DataView(buildPurgatory(INPUT).buffer);
-    assertEquals([view.getUint8(0), 5 + view.getInt32(1, true)], [0xe9, 0x340]);
+    assertEquals([view.getUint8(0), 5 + view.getInt32(1, true)], [0xe9, 0x344]);
   },
 });

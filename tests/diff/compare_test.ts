@@ -373,3 +373,36 @@ Deno.test({
     ]);
   },
 });
+
+Deno.test({
+  name: "a module of a Multiboot image differs by its file and by its command line",
+  permissions: "none",
+  fn() {
+    const kernel = kernelFile({
+      info: {
+        kind: "multiboot",
+        header: { version: 1, offset: 0, requests: [], needsScreen: false },
+        loads: [{ offset: 0n, paddr: 0x10_0000n, filesz: 12n << 20n, memsz: 12n << 20n }],
+        entry: 0x10_0000n,
+      },
+    });
+    const plan = (cmdline: string, digit: string) =>
+      side({ modules: [{ path: "/boot/dom0", cmdline }] }, {
+        kernel,
+        initrd: [],
+        modules: [{ path: "/boot/dom0", size: 4096, sha256: digit.repeat(64), info: undefined }],
+      });
+    const changes = (to: Side) => of(diffPlans(plan("quiet", "d"), to), "call").map((change) => ({ ...change }));
+    assertEquals(changes(plan("quiet", "d")), []);
+    assertEquals(changes(plan("debug", "d")), [
+      { about: "call", field: "modules 1 cmdline", action: "change", from: "quiet", to: "debug" },
+    ]);
+    assertEquals(changes(plan("quiet", "e")), [{
+      about: "call",
+      field: "files /boot/dom0 sha256",
+      action: "change",
+      from: "d".repeat(64),
+      to: "e".repeat(64),
+    }]);
+  },
+});

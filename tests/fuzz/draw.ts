@@ -62,9 +62,20 @@ export function drawCase(random: Random): Case | undefined {
     };
   return {
     name: `${explicit ? "explicit segments" : kernel.name} on ${host.name}${changeHost ? ", changed" : ""}`,
-    input: withDigests({ profile, facts, images }, files),
+    input: withDigests(withModules({ profile, facts, images }), files),
     files,
     iomem: host.iomem ?? "",
+  };
+}
+
+/** The case with the initrds of a Multiboot image as its modules. */
+function withModules({ profile, facts, images }: PlanInput): PlanInput {
+  if (images.kernel?.info.kind !== "multiboot") return { profile, facts, images };
+  const modules = images.initrd.map((file) => ({ ...file, info: undefined }));
+  return {
+    profile: { ...profile, modules: modules.map(({ path }, index) => ({ path, cmdline: "x ".repeat(index) })) },
+    facts,
+    images: { ...images, initrd: [], modules },
   };
 }
 

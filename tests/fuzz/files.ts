@@ -1,5 +1,6 @@
 import { arm64Image, ascii, bzImage, joined, peFile, zboot } from "../image/build.ts";
 import { cpio, elf, multibootHeader, note } from "../image/build_elf.ts";
+import { header1, header2 } from "../image/build_multiboot.ts";
 import type { FieldPlace, SeedFile } from "./mutate_bytes.ts";
 
 const places = (size: FieldPlace["size"], ...at: readonly number[]): readonly FieldPlace[] =>
@@ -86,8 +87,35 @@ export const KERNELS: readonly SeedFile[] = [
   { name: "vmlinux of arm64", bytes: elf({ machine: 183 }), fields: ELF64 },
   {
     name: "Multiboot",
-    bytes: elf({ bits: 32, machine: 3, segments: [{ paddr: 0x10_0000n, bytes: joined(multibootHeader(1), code) }] }),
-    fields: ELF32,
+    bytes: elf({
+      bits: 32,
+      machine: 3,
+      entry: 0x1000_0010n,
+      segments: [
+        { paddr: 0x1000_0000n, bytes: joined(header1(), code), memsz: 0x1800n },
+        { paddr: 0x1002_0010n, bytes: code },
+      ],
+    }),
+    fields: [...ELF32, ...places(4, 84, 88, 92, 96, 100), ...places(4, 0x74, 0x78, 0x7c)],
+  },
+  {
+    name: "flat Multiboot",
+    bytes: joined(header1(3, [0x1000_0000, 0x1000_0000, 0, 0x1000_4000], 0x1000_0020), code),
+    fields: places(4, 0, 4, 8, 12, 16, 20, 24, 28),
+  },
+  {
+    name: "Multiboot 2 with its tags",
+    bytes: joined(
+      header2([
+        { type: 1, words: [4, 6] },
+        { type: 2, words: [0x1000_0000, 0x1000_0000, 0, 0] },
+        { type: 3, words: [0x1000_0090] },
+        { type: 10, words: [0x80_0000, 0x7fff_ffff, 0x20_0000, 1] },
+        { type: 7, optional: true },
+      ]),
+      code,
+    ),
+    fields: [...places(4, 8, 16, 20, 24, 28, 36, 40, 44, 48, 60, 64, 76, 80, 84), ...places(2, 32, 34, 56, 72, 96, 98)],
   },
   {
     name: "Multiboot in 64-bit ELF",
@@ -109,7 +137,7 @@ export const KERNELS: readonly SeedFile[] = [
 
 /** Those of them that some call starts on x86_64. */
 export const BOOTABLE: readonly SeedFile[] = KERNELS.filter(({ name }) =>
-  /^(bzImage|vmlinux)/.test(name) && !/arm64|gz$/.test(name)
+  /^(bzImage|vmlinux|Multiboot 2)/.test(name) && !/arm64|gz$/.test(name)
 );
 
 /** What cases start from as initrds. */

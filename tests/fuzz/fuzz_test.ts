@@ -2,12 +2,12 @@ import { assert, assertEquals } from "@std/assert";
 import { type Failure, runCase, type Tally } from "./one_case.ts";
 
 Deno.test({
-  name: "1200 changed images and hosts give diagnostics, or plans that break no rule of the kernel",
+  name: "1500 changed images and hosts give diagnostics, or plans that break no rule of the kernel",
   permissions: "none",
   fn() {
     const tally: Tally = {};
     const failures: Failure[] = [];
-    for (let index = 0; index < 1200; index++) {
+    for (let index = 0; index < 1500; index++) {
       const failure = runCase(20260101, index, tally);
       if (failure !== undefined) failures.push(failure);
     }

@@ -16,6 +16,7 @@ import { kernelAnswer } from "../plan/kernel_model.ts";
 import { type Case, sha256 } from "./draw.ts";
 import { type BzImageEntry, bzImageEntry, entryFault, loaderFault } from "./loader_model.ts";
 import { crashRange, memoryFault } from "./memory_model.ts";
+import { multibootMemory } from "./multiboot_model.ts";
 
 /** What became of a case. */
 export type Verdict = "diagnostics" | "failed checks" | "sound";
@@ -119,7 +120,34 @@ function judgeSegments({ input: { facts, profile }, files, iomem }: Case, call: 
   judgePurgatory(list, entry, call, profile.checksum, facts.machine === "aarch64" ? ARM64 : X86_64);
   judgeBootParams(list, call, profile.crash);
   if (kernel !== undefined) judgeEntry(list, entry, bzImageEntry(kernel, facts), profile);
+  if (kernel !== undefined) judgeMultiboot(list, entry, kernel, profile);
   judgeTree(list, call);
+}
+
+/** The image lies in memory as its file says, below 4 GiB, moved as a whole or not, and gets the magic number. */
+function judgeMultiboot(list: readonly Listed[], entry: bigint, file: Uint8Array, { crash }: Profile): void {
+  const info = list.find(({ name }) => name === "multiboot_info");
+  if (info === undefined) return;
+  const wanted = multibootMemory(file);
+  assert(wanted !== undefined && typeof wanted !== "string" && !crash, `a Multiboot image: ${wanted}`);
+  const purgatory = list.find(({ mem }) => mem === entry);
+  assert(purgatory !== undefined);
+  for (const { name, mem, memsz } of list) assert(mem + memsz <= 1n << 32n, `${name} lies above 4 GiB`);
+  const view = new DataView(purgatory.bytes.buffer, purgatory.bytes.byteOffset, purgatory.bytes.byteLength);
+  assertEquals(view.getUint32(X86_64.multibootMagic, true), wanted.version === 1 ? 0x2bad_b002 : 0x36d7_6289);
+  assertEquals(view.getBigUint64(X86_64.bootParams, true), info.mem);
+  assert((view.getUint32(X86_64.flags, true) & X86_64.flagEntry32) !== 0, "enters in 32-bit mode");
+  const moved = view.getBigUint64(X86_64.entry, true) - BigInt(wanted.entry);
+  assert(moved === 0n || wanted.movable, "an image that may not move has moved");
+  for (const { start, bytes, memory } of wanted.parts) {
+    const at = BigInt(start) + moved;
+    const holder = list.find(({ mem, memsz }) => mem <= at && at + BigInt(memory) <= mem + memsz);
+    assert(holder !== undefined, `no segment for ${start}`);
+    const from = Number(at - holder.mem);
+    assertEquals(sha256(holder.bytes.subarray(from, from + bytes.length)), sha256(bytes), `the bytes for ${start}`);
+    const rest = holder.bytes.subarray(from + bytes.length, from + memory);
+    assert(rest.every((byte) => byte === 0), `zeros after the bytes for ${start}`);
+  }
 }
 
 /** A bzImage is entered in the mode that it needs, and everything lies where it can be reached there. */

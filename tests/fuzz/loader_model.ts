@@ -1,4 +1,5 @@
 import type { HostFacts } from "../../src/host/facts.ts";
+import { multibootMemory } from "./multiboot_model.ts";
 
 /**
  * Why kexec_file_load(2) would refuse these bytes, read as bzImage64_probe, bzImage64_load (kexec-bzimage64.c) and
@@ -48,21 +49,17 @@ export function entryFault(bytes: Uint8Array, cmdline: string, facts: HostFacts)
   if (facts.machine !== "x86_64") return "no layout";
   // As bzImage64_probe does it: what has a setup header is a bzImage, whatever its first bytes are.
   const hasHeader = view.byteLength >= 1024 && view.getUint32(0x202, true) === 0x5372_6448;
+  const multiboot = hasHeader ? undefined : multibootMemory(bytes);
+  if (multiboot !== undefined) {
+    if (facts.cpuFlags.includes("tdx_guest")) return "TDX";
+    return typeof multiboot === "string" ? multiboot : undefined;
+  }
   if (hasHeader || view.byteLength < 64 || view.getUint32(0) !== 0x7f45_4c46) {
     return bzImageEntryFault(view, cmdline, bzImageEntry(bytes, facts), facts);
   }
   if (view.getUint8(4) !== 2) return "not 64-bit";
   if (view.getUint8(5) !== 1) return "not little-endian";
   if (view.getUint16(18, true) !== 62) return "not for x86_64";
-  for (let at = 0; at + 16 <= Math.min(view.byteLength, 32768); at += 8) {
-    const words = [0, 4, 8, 12].map((each) => view.getUint32(at + each, true));
-    const [magic = 0, a = 0, b = 0, c = 0] = words;
-    if (magic === 0xe852_50d6 && ((magic + a + b + c) >>> 0) === 0) return "Multiboot 2";
-  }
-  for (let at = 0; at + 12 <= Math.min(view.byteLength, 8192); at += 4) {
-    const [magic = 0, a = 0, b = 0] = [0, 4, 8].map((each) => view.getUint32(at + each, true));
-    if (magic === 0x1bad_b002 && ((magic + a + b) >>> 0) === 0) return "Multiboot 1";
-  }
   return undefined;
 }
 

@@ -65,7 +65,7 @@ const TABLE: readonly (readonly [Uint8Array, string, string | undefined, string 
   [peFile({ machine: 0x5064, subsystem: 3 }), "PE file for riscv64, unsigned", "riscv64", undefined],
   [
     elf({ bits: 32, machine: 3, entry: 0x10_0000n, segments: [{ bytes: multibootHeader(1) }] }),
-    "32-bit ELF for i386, entry 0x100000, Multiboot 1",
+    "Multiboot 1 image, 32-bit ELF, entry 0x100000",
     "i386",
     undefined,
   ],

@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { HostFacts } from "../../src/host/facts.ts";
-import type { ImageInfo } from "../../src/image/image.ts";
+import type { ImageInfo, MultibootImage } from "../../src/image/image.ts";
 import type { Check } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { ARM64_RULES } from "../../src/plan/rules/arm64.ts";
@@ -151,6 +151,19 @@ function contentCases(): readonly Case[] {
     ...more,
   ];
 }
+
+/** A Multiboot image like Xen's, with a header of these demands. */
+function multiboot(header: Partial<MultibootImage["header"]> = {}): MultibootImage {
+  return {
+    kind: "multiboot",
+    bits: 32,
+    header: { version: 2, offset: 152, requests: [4, 6], needsScreen: false, ...header },
+    loads: [{ offset: 0n, paddr: 0x20_0000n, filesz: 12n << 20n, memsz: 13n << 20n }],
+    entry: 0x20_0000n,
+  };
+}
+
+const MODULE = { path: "/boot/dom0", size: 4096, sha256: "d".repeat(64), info: undefined };
 
 const CASES: readonly Case[] = [
   {
@@ -398,6 +411,95 @@ const CASES: readonly Case[] = [
     status: "fail",
     says:
       "The kernel is entered in 32-bit mode, since it has no 64-bit entry, but a crash kernel needs a 64-bit entry: it reads the memory of a 64-bit system",
+  },
+  {
+    rule: "multiboot-modules",
+    name: "a Linux kernel with modules of Multiboot",
+    images: { modules: [MODULE] },
+    status: "fail",
+    says:
+      "`modules` would be ignored: /boot/vmlinuz is not a Multiboot image, but Linux 6.12.107+deb13-amd64, bzImage 2.15, zstd payload, signed",
+  },
+  {
+    rule: "multiboot-modules",
+    name: "a Multiboot image with an initrd",
+    images: { kernel: kernelFile({ info: multiboot() }), initrd: [initrdFile()] },
+    status: "fail",
+    says: "/boot/vmlinuz is a Multiboot 2 image, 32-bit ELF, entry 0x200000, to which an initrd means nothing",
+  },
+  {
+    rule: "multiboot",
+    name: "Xen on a BIOS machine",
+    images: { kernel: kernelFile({ info: multiboot() }), initrd: [], modules: [MODULE] },
+    status: "pass",
+    says:
+      "The image is entered in 32-bit mode, below 4 GiB, with command line, 1 module, memory map; interrupt controllers and timer are set up as a BIOS leaves them",
+  },
+  {
+    rule: "multiboot",
+    name: "Xen on a UEFI machine",
+    facts: { efi: { systab: { ACPI20: 0x7fe0_0014n }, runtimeMap: [] } },
+    images: { kernel: kernelFile({ info: multiboot() }), initrd: [], modules: [MODULE, MODULE] },
+    status: "pass",
+    says:
+      "The image is entered in 32-bit mode, below 4 GiB, with command line, 2 modules, memory map, ACPI RSDP; on this UEFI machine it finds neither a BIOS nor EFI boot services",
+  },
+  {
+    rule: "multiboot",
+    name: "a Multiboot image in a TDX guest",
+    facts: { cpuFlags: ["tdx_guest"] },
+    images: { kernel: kernelFile({ info: multiboot() }), initrd: [] },
+    status: "fail",
+    says: "A Multiboot image is entered in 32-bit mode, but a TDX guest cannot leave 64-bit mode",
+  },
+  {
+    rule: "multiboot",
+    name: "a Multiboot image as a crash kernel",
+    profile: { crash: true, load: "kexec_load" },
+    images: { kernel: kernelFile({ info: multiboot() }), initrd: [] },
+    status: "fail",
+    says:
+      "A Multiboot image cannot be a crash kernel: it knows of no reservation, and would use the memory that a dump is of",
+  },
+  {
+    rule: "multiboot",
+    name: "a Multiboot image with a stamp",
+    profile: { stamp: true },
+    images: { kernel: kernelFile({ info: multiboot() }), initrd: [] },
+    status: "fail",
+    says:
+      "The stamp would be on the command line of the Multiboot image, where the system that then runs does not find it",
+  },
+  {
+    rule: "multiboot",
+    name: "a Multiboot image that requires a screen where none is known",
+    images: { kernel: kernelFile({ info: multiboot({ needsScreen: true }) }), initrd: [] },
+    status: "fail",
+    says: "/boot/vmlinuz requires a screen that is described to it, and the running kernel knows of none",
+  },
+  {
+    rule: "multiboot",
+    name: "a Multiboot image that requires the RSDP where its place is not known",
+    images: { kernel: kernelFile({ info: multiboot({ requests: [15] }) }), initrd: [] },
+    status: "fail",
+    says:
+      "/boot/vmlinuz requires the information tag 15 (the ACPI RSDP of 36 bytes), and the running kernel does not say where such an RSDP is",
+  },
+  {
+    rule: "kernel-image",
+    name: "a Multiboot image that requires EFI boot services",
+    images: { kernel: kernelFile({ info: multiboot({ unmet: "requires EFI boot services" }) }), initrd: [] },
+    status: "fail",
+    says:
+      "/boot/vmlinuz (Multiboot 2 image, 32-bit ELF, entry 0x200000) cannot be loaded by kexec_load: it requires EFI boot services",
+  },
+  {
+    rule: "kernel-image",
+    name: "a Multiboot image that requires the EFI memory map",
+    images: { kernel: kernelFile({ info: multiboot({ requests: [6, 17] }) }), initrd: [] },
+    status: "fail",
+    says:
+      "/boot/vmlinuz (Multiboot 2 image, 32-bit ELF, entry 0x200000) cannot be loaded by kexec_load: it requires the information tag 17, which is not available once Linux runs",
   },
   {
     rule: "architecture",

@@ -35,6 +35,7 @@ Deno.test({
         "checksum: false",
         "predecompress: true",
         "dtb: board.dtb",
+        "modules: [a]",
         "arch: x86_64",
       ]
     ) assertEquals(demanded(`kernel: a\n${line}`), line.split(":").slice(0, 1));

@@ -10,6 +10,7 @@ export function profileOf(changes: Partial<Profile> = {}): Profile {
     name: "web",
     kernel: { path: "/boot/vmlinuz" },
     initrd: [{ path: "/boot/initrd.img" }],
+    modules: [],
     cmdline: { kind: "parameters", parameters: ["root=LABEL=root", "ro"] },
     crash: false,
     preserveContext: false,

@@ -12,6 +12,7 @@ import type { GuestFiles } from "./initramfs.ts";
 import type { Machine } from "./machine.ts";
 import { fetchI386, fetchKernel, fetchMemtest, kernelNames } from "./packages.ts";
 import type { MachineOptions } from "./qemu.ts";
+import { seen } from "./started.ts";
 
 const names = await kernelNames();
 const kernel = await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "host");
@@ -21,19 +22,6 @@ const PROGRAMS = { warmboot: "cli.ts", "force_plan": "tests/vm/guest/force_plan.
 /** A guest with these files. */
 function guest(options: Partial<MachineOptions>, files: GuestFiles): Promise<Machine> {
   return machineWith(kernel, PROGRAMS, options, files);
-}
-
-/** Starts what is loaded, which brings no agent: returns what the console says until it has said this. */
-async function seen(machine: Machine, pattern: RegExp, seconds = 480): Promise<string> {
-  const before = machine.console().length;
-  machine.run("warmboot exec --now").catch(() => undefined);
-  for (let waited = 0; !pattern.test(machine.console(before)); waited++) {
-    if (waited > 10 * seconds) {
-      throw new Error(`No ${pattern} within ${seconds} s: ${machine.console(before).slice(-2000)}`);
-    }
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  return machine.console(before);
 }
 
 /** Loads a profile; what its plan says of how the kernel is entered. */

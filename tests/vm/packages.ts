@@ -104,6 +104,35 @@ export async function fetchI386(): Promise<
   return { kernel: join(folder, "boot", `vmlinuz-${release}`), release, busybox: join(tools, "bin/busybox") };
 }
 
+/** The path of Debian's Xen hypervisor, packed with gzip. */
+export async function fetchXen(): Promise<string> {
+  const folder = await unpacked("bookworm", "xen-hypervisor-4.17-amd64", /^xen-hypervisor-4.17-amd64$/);
+  return join(folder, "boot/xen-4.17-amd64.gz");
+}
+
+/** The path of Debian's iPXE as a kernel that starts in real mode. */
+export async function fetchIpxe(): Promise<string> {
+  return join(await unpacked("bookworm", "ipxe", /^ipxe$/), "boot/ipxe.lkrn");
+}
+
+/** GRUB's core image for a BIOS, with a configuration of its own, made by Debian's grub-mkimage. */
+export async function makeGrubCore(configuration: string, modules: readonly string[]): Promise<Uint8Array> {
+  const tools = await unpacked("bookworm", "grub-common", /^grub-common$/);
+  const platform = await unpacked("bookworm", "grub-pc-bin", /^grub-pc-bin$/);
+  const folder = await Deno.makeTempDir({ prefix: "warmboot-grub-" });
+  try {
+    const [config, core] = [join(folder, "grub.cfg"), join(folder, "core.img")];
+    await Deno.writeTextFile(config, configuration);
+    await output(join(tools, "usr/bin/grub-mkimage"), [
+      ...["-d", join(platform, "usr/lib/grub/i386-pc"), "-O", "i386-pc", "-o", core, "-p", "(memdisk)", "-c", config],
+      ...modules,
+    ]);
+    return await Deno.readFile(core);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
 /** The stub of unified kernel images: systemd-stub. */
 export async function fetchStub(arch: GuestArch): Promise<string> {
   const folder = await unpacked(await toolSuite(arch), "systemd-boot-efi", /^systemd-boot-efi$/);

@@ -17,6 +17,7 @@ import {
 } from "../../image/setup_header.ts";
 import { memoryParameters } from "./memory_parameters.ts";
 import { elfLayout, elfSegments } from "./elf_loader.ts";
+import { fromMultiboot } from "./multiboot_loader.ts";
 import { innerOf, type KernelFile } from "../../image/boot_files.ts";
 import { virtualBases } from "./predecompress.ts";
 import { entry32Reason } from "./entry_mode.ts";
@@ -60,6 +61,8 @@ function imageOfFile(
   switch (file.info.kind) {
     case "bzimage":
       return { value: fromBzImage(file.path, file.size, file.info, facts), diagnostics: [] };
+    case "multiboot":
+      return fromMultiboot(file.path, file.info, facts);
     case "elf":
       return fromElf(file.path, file.info, facts.pageSize);
     default:

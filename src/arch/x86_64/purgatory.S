@@ -4,8 +4,8 @@
 # physical address, no usable GDT, IDT or stack, CR0 without EM and TS, CR4 without OSFXSR (so: integer instructions only,
 # but where the processor has SHA instructions, for which OSFXSR is on in between). It loads a GDT and a stack of its own,
 # compares the XXH64 or the SHA-256 of each region in its parameters, and jumps to the entry as boot.rst of Linux asks for:
-# in 64-bit mode ("64-bit boot protocol"), or after leaving it ("32-bit boot protocol"). If a region differs it says so and
-# halts: nothing that was altered is ever started. For a crash kernel it can copy memory away that this will overwrite.
+# in 64-bit mode ("64-bit boot protocol"), or after leaving it ("32-bit boot protocol"), or as the Multiboot specification
+# does. If a region differs it says so and halts: nothing that was altered is ever started. For a crash kernel it can copy memory away that this will overwrite.
 #
 # Position independent, without relocations: it runs at any address, and below 4 GiB where it leaves 64-bit mode. The stack
 # lies after the code, up to `stack_top`.
@@ -22,6 +22,7 @@
 	.set	FLAG_SHA, 8			# digest by the processor's SHA instructions, which it must have
 	.set	FLAG_XXH64, 16			# the digests are XXH64: 8 bytes, in the processor's order
 	.set	FLAG_ENTRY32, 32		# enter the next kernel in 32-bit mode, without paging
+	.set	FLAG_LEGACY, 64			# and with interrupt controllers and timer as a BIOS sets them up
 
 	.set	CR0_PG, 1 << 31
 	.set	CR4_OSFXSR, 1 << 9
@@ -38,6 +39,10 @@
 	.set	COM1_STATUS, COM1 + 5
 	.set	COM1_EMPTY, 0x20		# transmitter holding register empty
 	.set	COM1_POLLS, 0x40000		# about a quarter of a second: far more than one character takes
+
+	.set	PIC1, 0x20			# the interrupt controllers: command; 1 further on their data
+	.set	PIC2, 0xa0
+	.set	PIT, 0x40			# the timer: counter 0; 3 further on its mode
 
 	.set	SCREEN, 0xb8000
 	.set	SCREEN_COLUMNS, 80
@@ -68,6 +73,7 @@ regions:	.fill	REGION_MAX * REGION_SIZE, 1, 0
 backup_from:	.quad	0			# memory that the next kernel will overwrite
 backup_to:	.quad	0			# where it is copied before
 backup_size:	.quad	0
+multiboot_magic: .long	0			# what a Multiboot image finds in eax; 0 for a kernel of Linux
 
 prepare:
 	cli
@@ -106,7 +112,8 @@ back_up:
 	mov	%cr4, %rax
 	and	$~CR4_OSFXSR, %rax
 	mov	%rax, %cr4
-1:
+1:	testl	$FLAG_ENTRY32, flags(%rip)
+	jnz	leave_long_mode			# which copies when all of memory is there, mapped or not
 	mov	backup_from(%rip), %rsi
 	mov	backup_to(%rip), %rdi
 	mov	backup_size(%rip), %rcx
@@ -114,8 +121,6 @@ back_up:
 
 # rsp stays on our stack: no protocol asks for it, but a payload may push.
 hand_over:
-	testl	$FLAG_ENTRY32, flags(%rip)
-	jnz	leave_long_mode
 	mov	boot_params(%rip), %rsi
 	xor	%eax, %eax
 	xor	%ebx, %ebx
@@ -136,8 +141,7 @@ hand_over:
 # The way out of long mode leads through its compatibility mode, since 64-bit mode cannot turn paging off. CR4 goes last:
 # PAE and LA57 (5-level paging) cannot be cleared while paging is on in long mode.
 leave_long_mode:
-	mov	boot_params(%rip), %esi
-	mov	entry(%rip), %edi
+	lea	parameters(%rip), %ebp
 	lea	gdt32(%rip), %rax
 	mov	%rax, gdt_pointer + 2(%rip)
 	lgdt	gdt_pointer(%rip)
@@ -163,12 +167,52 @@ compatibility_mode:
 	wrmsr
 	xor	%eax, %eax
 	mov	%eax, %cr4
-	push	%edi				# the entry
+	mov	backup_from - parameters(%ebp), %esi
+	mov	backup_to - parameters(%ebp), %edi
+	mov	backup_size - parameters(%ebp), %ecx
+	rep movsb
+	testl	$FLAG_LEGACY, flags - parameters(%ebp)
+	jz	1f
+	call	reset_legacy
+1:	pushl	entry - parameters(%ebp)
+	mov	boot_params - parameters(%ebp), %esi
+	mov	multiboot_magic - parameters(%ebp), %eax
 	xor	%ebx, %ebx
-	xor	%ecx, %ecx
+	test	%eax, %eax
+	jz	2f
+	mov	%esi, %ebx			# the Multiboot information
+2:	xor	%ecx, %ecx
 	xor	%edx, %edx
 	xor	%edi, %edi
 	xor	%ebp, %ebp
+	ret
+
+# The interrupt controllers and the timer as a BIOS sets them up, which Linux has moved to other vectors, masked and
+# stopped. Clobbers eax.
+reset_legacy:
+	mov	$0x11, %al			# ICW1: edge, cascaded, four words
+	out	%al, $PIC1
+	out	%al, $PIC2
+	mov	$0x08, %al			# ICW2: vectors
+	out	%al, $PIC1 + 1
+	mov	$0x70, %al
+	out	%al, $PIC2 + 1
+	mov	$0x04, %al			# ICW3: the second hangs on line 2
+	out	%al, $PIC1 + 1
+	mov	$0x02, %al
+	out	%al, $PIC2 + 1
+	mov	$0x01, %al			# ICW4: 8086
+	out	%al, $PIC1 + 1
+	out	%al, $PIC2 + 1
+	mov	$0xb8, %al			# open: timer, keyboard, the second controller, diskette
+	out	%al, $PIC1 + 1
+	mov	$0x8e, %al			# clock, mouse, FPU, disk
+	out	%al, $PIC2 + 1
+	mov	$0x36, %al			# counter 0, square wave, of 2^16: 18.2 times a second
+	out	%al, $PIT + 3
+	xor	%eax, %eax
+	out	%al, $PIT
+	out	%al, $PIT
 	ret
 	.code64
 

@@ -56,7 +56,8 @@ export const PURGATORY_REGIONS_MAX: number = AT.regionMax;
  */
 export function buildPurgatory(input: PurgatoryInput): Uint8Array {
   if (input.entry32 === true) {
-    const high = [input.entry, input.bootParams].find((address) => address >= LIMIT_32);
+    const { from, to, size } = input.backup ?? NOTHING_COPIED;
+    const high = [input.entry, input.bootParams, from + size, to + size].find((address) => address >= LIMIT_32);
     if (high !== undefined) throw new RangeError(`Cannot build a purgatory: ${high} does not fit 32 bits`);
   }
   const bytes = new Uint8Array(Number(PURGATORY_SIZE));
@@ -64,14 +65,17 @@ export function buildPurgatory(input: PurgatoryInput): Uint8Array {
   const view = new DataView(bytes.buffer);
   setU64(view, AT.entry, input.entry);
   setU64(view, AT.bootParams, input.bootParams);
+  view.setUint32(AT.multibootMagic, input.multiboot?.magic ?? 0, true);
   view.setUint32(AT.flags, flagsOf(input), true);
-  const { from, to, size } = input.backup ?? { from: 0n, to: 0n, size: 0n };
+  const { from, to, size } = input.backup ?? NOTHING_COPIED;
   setU64(view, AT.backupFrom, from);
   setU64(view, AT.backupTo, to);
   setU64(view, AT.backupSize, size);
   setRegions(bytes, AT, input);
   return bytes;
 }
+
+const NOTHING_COPIED = { from: 0n, to: 0n, size: 0n } as const;
 
 /** Whether a purgatory enters the next kernel in 32-bit mode; false for bytes that are none, by their size. */
 export function purgatoryEnters32(bytes: Uint8Array): boolean {
@@ -111,7 +115,7 @@ export function movedPurgatory(purgatory: Uint8Array, moved: readonly MovedRegio
   return bytes;
 }
 
-function flagsOf({ sha, console, entry32 }: PurgatoryInput): number {
+function flagsOf({ sha, console, entry32, multiboot }: PurgatoryInput): number {
   return (sha ? AT.flagSha : 0) | (console.serial ? AT.flagSerial : 0) | (console.vga ? AT.flagVga : 0) |
-    (entry32 === true ? AT.flagEntry32 : 0);
+    (entry32 === true ? AT.flagEntry32 : 0) | (multiboot?.legacy === true ? AT.flagLegacy : 0);
 }

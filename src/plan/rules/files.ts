@@ -394,6 +394,7 @@ function files(images: RuleInput["images"]): readonly IdentifiedFile<unknown>[] 
     ...(images.kernel === undefined ? [] : [images.kernel]),
     ...images.initrd,
     ...(images.dtb === undefined ? [] : [images.dtb]),
+    ...(images.modules ?? []),
     ...(images.segments ?? []),
   ];
 }

@@ -10,12 +10,18 @@ const LOADER_OVERHEAD = 1n << 20n;
 export function placedSize({ facts, images }: Pick<RuleInput, "facts" | "images">): bigint | undefined {
   const kernel = images.kernel;
   if (kernel === undefined) return undefined;
-  return alignUp(kernelMemory(kernel), facts.pageSize) + alignUp(initrdSize(images), facts.pageSize) + LOADER_OVERHEAD;
+  const others = initrdSize(images) + modulesSize(images);
+  return alignUp(kernelMemory(kernel), facts.pageSize) + alignUp(others, facts.pageSize) + LOADER_OVERHEAD;
 }
 
 /** All initrds together, bytes. */
 function initrdSize({ initrd }: RuleInput["images"]): bigint {
   return initrd.reduce((sum, { size }) => sum + BigInt(size), 0n);
+}
+
+/** All modules of a Multiboot image together, bytes. */
+function modulesSize({ modules = [] }: RuleInput["images"]): bigint {
+  return modules.reduce((sum, { size }) => sum + BigInt(size), 0n);
 }
 
 const halfOfMemory: Rule = {
@@ -67,7 +73,7 @@ const memoryAvailable: Rule = {
     const placed = placedSize(input);
     const available = input.facts.memAvailable;
     if (placed === undefined || available === undefined) return undefined;
-    const files = BigInt(input.images.kernel?.size ?? 0) + initrdSize(input.images);
+    const files = BigInt(input.images.kernel?.size ?? 0) + initrdSize(input.images) + modulesSize(input.images);
     // The kernel reads each file whole before it copies it to its pages; a crash image has its pages in the reservation.
     const needed = input.crash ? files : placed + files;
     return needed <= available

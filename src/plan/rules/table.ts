@@ -8,6 +8,7 @@ import { CRASH_RULES } from "./crash.ts";
 import { FILE_RULES } from "./files.ts";
 import { FLAG_RULES } from "./flags.ts";
 import { MEMORY_RULES } from "./memory.ts";
+import { MULTIBOOT_RULES } from "./multiboot.ts";
 import { PERMISSION_RULES } from "./permission.ts";
 import { PLATFORM_RULES } from "./platform.ts";
 import { PRESERVE_RULES } from "./preserve.ts";
@@ -25,6 +26,7 @@ export const RULES: readonly Rule[] = [
   ...FLAG_RULES,
   ...PRESERVE_RULES,
   ...FILE_RULES,
+  ...MULTIBOOT_RULES,
   ...ARM64_RULES,
   ...ADDRESS_RULES,
   ...CMDLINE_RULES,
