@@ -164,6 +164,7 @@ export {
 export type { CapturedImage, CapturedImages, CapturedPart, CapturedRange } from "./src/host/captured_image.ts";
 export { decodeFacts } from "./src/host/decode_facts.ts";
 export type {
+  BiosFacts,
   DmiFacts,
   EfiFacts,
   HostFacts,

@@ -2,6 +2,7 @@ import type { Checked } from "../core/diagnostic.ts";
 import type { DeviceTree } from "../formats/fdt.ts";
 import type { Range } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
+import type { RealMode } from "./purgatory.ts";
 import type { RandomPart, Segment, SegmentRequest } from "./segment.ts";
 
 /** The virtual addresses among which a base is chosen. */
@@ -24,8 +25,14 @@ export interface KernelImage {
   readonly beside?: { readonly max: bigint; readonly initrdMax: bigint };
   /** Whether purgatory enters it in 32-bit mode, on x86_64. */
   readonly entry32?: boolean;
-  /** A Multiboot image: what it finds in eax, and the name of what is handed over to it. */
-  readonly multiboot?: { readonly magic: number; readonly handover: string };
+  /** The name of what is handed over to it, where that is not the machine's own. */
+  readonly handover?: string;
+  /** What a Multiboot image finds in eax. */
+  readonly multibootMagic?: number;
+  /** Whether it runs on the BIOS, and so needs interrupt controllers and timer as that sets them up. */
+  readonly legacy?: boolean;
+  /** Where what is handed over lies: below 1 MiB, where real mode reaches it. */
+  readonly low?: Pick<SegmentRequest, "min" | "max" | "preferred">;
   /** Its segments and entry when it lies at this address. */
   at(address: bigint): { readonly entry: bigint; readonly segments: readonly Segment[] };
   /** What is handed over to it when it starts. */
@@ -80,6 +87,8 @@ export interface HandoverBytes {
   readonly bytes: Uint8Array;
   /** Zeros that are replaced at load. */
   readonly random: readonly RandomPart[];
+  /** How it is entered in real mode. */
+  readonly real?: RealMode;
   /** What purgatory copies into them before it jumps; physical addresses and bytes. */
   readonly copied?: { readonly from: bigint; readonly to: bigint; readonly size: bigint };
 }

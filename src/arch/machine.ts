@@ -56,7 +56,7 @@ export interface LinuxMachine {
     cmdline(cmdline: string, elfcorehdr: bigint): string;
   };
   /** A kernel file as an image to place; undefined for what cannot be, which is a check's to say. */
-  kernelImage(file: KernelFile, facts: Pick<HostFacts, "pageSize" | "cpuFlags">): Checked<KernelImage>;
+  kernelImage(file: KernelFile, facts: Pick<HostFacts, "pageSize" | "cpuFlags" | "efi">): Checked<KernelImage>;
   /** Where the rest of an image may lie beside a kernel: the lowest address, and the end of what initrds may take. */
   boundsBeside(kernel: Range): { readonly min: bigint; readonly initrdMax: bigint };
 }

@@ -12,6 +12,16 @@ export interface PurgatoryRegion {
   readonly sha256?: string;
 }
 
+/** What a purgatory needs to enter setup code in real mode. Physical addresses below 1 MiB. */
+export interface RealMode {
+  /** Where the setup code lies; a multiple of 16. It is entered 512 bytes further on. */
+  readonly base: bigint;
+  /** Where its stack ends, bytes from there. */
+  readonly stack: number;
+  /** Where purgatory copies its own code to, for the last steps: `REAL_STUB_SIZE` bytes, from a multiple of 16 on. */
+  readonly stub: bigint;
+}
+
 /** What a purgatory is to do, on any machine. */
 export interface PurgatoryTask {
   /** Where it jumps to, a physical address. */
@@ -20,11 +30,12 @@ export interface PurgatoryTask {
   readonly handover: bigint;
   /** Whether the entry is reached in 32-bit mode, on x86_64; it, the handover and the purgatory then lie below 4 GiB. */
   readonly entry32?: boolean;
-  /**
-   * Of a Multiboot image: what it finds in eax, with the handover in ebx; `legacy`: whether the interrupt controllers and
-   * the timer are set up as a BIOS leaves them. It is entered in 32-bit mode.
-   */
-  readonly multiboot?: { readonly magic: number; readonly legacy: boolean };
+  /** What a Multiboot image finds in eax, with the handover in ebx; it is entered in 32-bit mode. */
+  readonly multibootMagic?: number;
+  /** Whether the interrupt controllers and the timer are set up as a BIOS leaves them; where 64-bit mode is left. */
+  readonly legacy?: boolean;
+  /** Where the image is entered in real mode, on x86_64, by way of 32-bit mode. */
+  readonly real?: RealMode;
   /** In the order in which a message numbers them, from 1. At most 16 on x86_64, 24 on arm64. */
   readonly regions: readonly PurgatoryRegion[];
   /** By what it compares the regions; with `false`, it only sets the state up and jumps. */

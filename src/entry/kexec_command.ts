@@ -97,7 +97,7 @@ export const KEXEC_OPTIONS: readonly Option[] = [
     long: "noefi",
     effect: without("EFI is handed over whole; `noefi` on the command line makes the kernel ignore it"),
   },
-  { long: "real-mode", effect: without("kernels are entered in 64-bit or 32-bit mode") },
+  { long: "real-mode", effect: without("a kernel is entered in real mode where it has no other entry") },
   { long: "entry-32bit", effect: without("the plan chooses the entry") },
   { long: "module", takesValue: true, effect: without("`modules: [{ path, cmdline }]` names them, in this order") },
   { long: "args-linux", effect: without("parameters are for Linux in any case") },

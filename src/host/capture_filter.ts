@@ -46,3 +46,11 @@ function joined(kept: readonly string[]): Uint8Array {
 export function keepUsedTree(bytes: Uint8Array): Uint8Array {
   return bytes.subarray(0, usedSize(bytes) ?? bytes.length);
 }
+
+/** The interrupt vectors, and the BIOS's data up to the size of memory: what follows has the last keystrokes in it. */
+const BIOS_SIZE = 0x415;
+
+/** Keeps the first bytes of memory, where the BIOS has its vectors and where its data is. */
+export function keepBios(bytes: Uint8Array): Uint8Array {
+  return bytes.subarray(0, BIOS_SIZE);
+}

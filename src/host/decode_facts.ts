@@ -1,5 +1,6 @@
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { omitUndefined, type Report } from "../core/shape.ts";
+import { biosFacts } from "./bios.ts";
 import { bootParamsFacts } from "./boot_params.ts";
 import type { Capture } from "./capture.ts";
 import { type Captured, capturedIn } from "./captured.ts";
@@ -51,7 +52,7 @@ export function decodeFacts(capture: Capture): Checked<HostFacts> {
     firmwareMap: firmwareMap(from, report),
     kexec: kexecState(from, report),
     ...securityFacts(from, report),
-    ...omitUndefined({ efi: efiFacts(from, report) }),
+    ...omitUndefined({ efi: efiFacts(from, report), bios: biosFacts(from, report) }),
     ...bootParamsFacts(from, report),
     ...crashFacts(from, report),
     ...omitUndefined({ kernelMap: kernelMap(from, report), deviceTree: deviceTree(from, report) }),

@@ -102,6 +102,16 @@ export interface KernelMapping {
   readonly size: bigint;
 }
 
+/** What the BIOS left in low memory. Physical addresses. */
+export interface BiosFacts {
+  /** Where each of the 256 interrupt vectors points. */
+  readonly vectors: readonly bigint[];
+  /** Where its extended data area begins; 0 for none. */
+  readonly extendedData: bigint;
+  /** Memory from 0 on that it leaves to programs, bytes. */
+  readonly baseMemory: bigint;
+}
+
 /** Everything the planner knows of a host, decoded from a capture. Undefined: the host did not say. */
 export interface HostFacts {
   /** Whether they come from a capture that leaves out addresses of the kernel, and secrets. */
@@ -156,6 +166,8 @@ export interface HostFacts {
   readonly appraises?: boolean;
   /** The firmware's Secure Boot. */
   readonly secureBoot?: SecureBoot;
+  /** What the BIOS left in low memory; undefined where that cannot be read, and on a machine that was booted by UEFI. */
+  readonly bios?: BiosFacts;
   /** Undefined on a machine that was not booted by UEFI. */
   readonly efi?: EfiFacts;
   /** /sys/kernel/boot_params/data: the running kernel's 4096 bytes. */

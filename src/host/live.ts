@@ -13,6 +13,7 @@ export function liveReader(): HostReader {
 
 function readSource(path: string): SourceResult {
   try {
+    if (path === BIOS) return readBios();
     return { kind: "bytes", bytes: readBytes(path) };
   } catch (error) {
     const name = errorName(error);
@@ -38,6 +39,32 @@ function readBytes(path: string): Uint8Array {
   // Not imported: starting it takes longer than reading every other source.
   // deno-lint-ignore no-process-global
   return new Uint8Array(process.getBuiltinModule("node:zlib").gunzipSync(bytes));
+}
+
+const BIOS = "/dev/mem";
+
+/** A page: what is read at once. */
+const BIOS_READ = 4096;
+
+/**
+ * The first bytes of memory, which belong to a BIOS only where one booted the machine. A kernel that is locked down logs
+ * every attempt to open this file: it is not tried.
+ */
+function readBios(): SourceResult {
+  if (Deno.build.arch !== "x86_64" || isThere("/sys/firmware/efi")) return { kind: "absent" };
+  const lockdown = "/sys/kernel/security/lockdown";
+  const isLocked = isThere(lockdown) && !Deno.readTextFileSync(lockdown).includes("[none]");
+  return isLocked ? { kind: "error", error: "EPERM" } : { kind: "bytes", bytes: readHead(BIOS, () => BIOS_READ) };
+}
+
+function isThere(path: string): boolean {
+  try {
+    Deno.statSync(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return false;
+    throw error;
+  }
 }
 
 const TREE_FOLDER: TreeFolder = {

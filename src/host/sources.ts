@@ -5,7 +5,7 @@ import {
   withoutSecretParameters,
   withoutSeeds,
 } from "./redaction.ts";
-import { firstLines, keepPageSize, keepUsedTree, type KeptPart, lines } from "./capture_filter.ts";
+import { firstLines, keepBios, keepPageSize, keepUsedTree, type KeptPart, lines } from "./capture_filter.ts";
 
 /** What a source holds: text, bytes, or nothing but the fact that the directory is there. */
 export type SourceForm = "text" | "binary" | "directory";
@@ -283,6 +283,16 @@ const ROWS = {
     "/sys/kernel/boot_params/version",
     "The boot protocol it came with (arch/x86/kernel/ksysfs.c)",
   ),
+  bios: {
+    ...binary(
+      FIRMWARE,
+      "/dev/mem",
+      "The BIOS's interrupt vectors and where its data is: the first bytes, of a machine that was not booted by UEFI " +
+        "(drivers/char/mem.c)",
+      keepBios,
+    ),
+    rare: true,
+  },
   setupDataType: text(
     SETTING,
     "/sys/kernel/boot_params/setup_data/*/type",

@@ -77,6 +77,10 @@ export function probeBzImage(source: ByteSource, head: Fields): ImageInfo | unde
   }
 
   const versionString = versionOf(source, head, setupSize);
+  const code32Start = head.u32(hdr.code32_start);
+  const setup = startsInRealMode({ protocol, loadedHigh, entry64, code32Start })
+    ? source.read(0, setupSize)
+    : undefined;
   const payload = since(0x208, payloadOf(source, head, setupSize), undefined);
   return {
     kind: "bzimage",
@@ -87,7 +91,7 @@ export function probeBzImage(source: ByteSource, head: Fields): ImageInfo | unde
     relocatable,
     alignment: isPowerOfTwo ? alignment : 1,
     prefAddress: since(0x20a, head.u64(hdr.pref_address), loadedHigh ? 0x100000n : 0x10000n),
-    code32Start: head.u32(hdr.code32_start),
+    code32Start,
     initSize,
     initrdAddrMax: since(0x203, head.u32(hdr.initrd_addr_max), 0x37ff_ffff),
     cmdlineSize: since(0x206, head.u32(hdr.cmdline_size), 255),
@@ -99,8 +103,22 @@ export function probeBzImage(source: ByteSource, head: Fields): ImageInfo | unde
     la57: (xloadflags & XLF_5LEVEL) !== 0,
     ...(payload === undefined ? {} : { payload }),
     header: head.bytes(hdr.setup_sects, Math.min(headerEnd, hdr.end) - hdr.setup_sects).slice(),
+    ...(setup === undefined ? {} : { setup }),
     signed: certificate !== undefined,
   };
+}
+
+/** Where the code of a zImage is loaded. */
+export const ZIMAGE_LOAD = 0x1_0000n;
+
+/**
+ * Whether an image has no other entry than the one in real mode: it names none (iPXE packs its protected-mode code), it runs
+ * below 1 MiB, or it is from before protocol 2.04, which does not say how long its code is.
+ */
+export function startsInRealMode(
+  { protocol, loadedHigh, entry64, code32Start }: Pick<BzImage, "protocol" | "loadedHigh" | "entry64" | "code32Start">,
+): boolean {
+  return !loadedHigh || (!entry64 && (code32Start === 0 || protocol < 0x204));
 }
 
 /** How much memory a kernel before protocol 2.10 gets for each byte of its packed code, as GRUB has it. */

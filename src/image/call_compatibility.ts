@@ -1,3 +1,4 @@
+import { startsInRealMode } from "./bzimage.ts";
 import { formatAddress } from "../core/number.ts";
 import { describeImage, machineOf, protocolName, runsOn } from "./describe.ts";
 import { MULTIBOOT2_INFORMATION } from "../formats/multiboot.ts";
@@ -34,20 +35,20 @@ const BZIMAGE_RULES: readonly Rule<BzImage>[] = [
   },
 ];
 
-/** What can be laid out for its 64-bit entry or its 32-bit one: Documentation/arch/x86/boot.rst, Linux 7.3. */
+/** What can be laid out for one of its entries, of 64, 32 or 16 bits: Documentation/arch/x86/boot.rst, Linux 7.3. */
 const SEGMENT_RULES: readonly Rule<BzImage>[] = [
   {
-    // Before, the size of the code is not known.
-    holds: (image) => image.protocol >= 0x204,
-    message: (image) => `its boot protocol is ${protocolName(image.protocol)}, and 2.04 is required`,
+    holds: (image) => image.protocol >= 0x200,
+    message: (image) => `its boot protocol is ${protocolName(image.protocol)}, and 2.00 is required`,
   },
-  { holds: (image) => image.loadedHigh, message: () => "it is a zImage, which runs below 1 MiB" },
   {
-    holds: (image) => image.entry64 || image.code32Start !== 0,
-    message: () =>
-      "it starts in 16-bit mode only: it names neither a 64-bit entry nor a 32-bit one (code32_start is 0)",
+    // A real boot sector, setup code and heap have 38 KiB together.
+    holds: (image) => !startsInRealMode(image) || image.setupSects <= SETUP_SECTS_MAX,
+    message: (image) => `it starts in real mode, and its setup code has ${image.setupSects} sectors, more than 64`,
   },
 ];
+
+const SETUP_SECTS_MAX = 64;
 
 /** image_load in arch/arm64/kernel/kexec_image.c, Linux 7.3; page size and byte order depend on the CPU. */
 const ARM64_RULES: readonly Rule<Arm64Image>[] = [

@@ -53,6 +53,8 @@ export interface BzImage {
   };
   /** The setup header as it is in the file, from byte 0x1f1 to where the header says that it ends. */
   readonly header: Uint8Array;
+  /** Boot sector and setup code as they are in the file, where the image starts with these: see `startsInRealMode`. */
+  readonly setup?: Uint8Array;
   /** Whether a PE certificate table is attached (Secure Boot signature); says nothing of its validity. */
   readonly signed: boolean;
 }

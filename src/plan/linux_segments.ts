@@ -13,6 +13,7 @@ import type { PlannedBases } from "./plan.ts";
 import { purgatoryRequest, type SegmentLayout, withPurgatory } from "./purgatory_segment.ts";
 import { KEXEC_SEGMENT_MAX } from "./syscall.ts";
 import { namedTree } from "../image/boot_files.ts";
+import { REAL_MODE_ENTRY } from "../arch/x86_64/real_mode_loader.ts";
 import { withName } from "../arch/x86_64/multiboot_loader.ts";
 import { physicalBases } from "../arch/x86_64/predecompress.ts";
 import type { LinuxMachine } from "../arch/machine.ts";
@@ -42,7 +43,11 @@ export function linuxSegments(
   cmdline: string,
 ): Checked<LinuxLayout> {
   const { profile, facts, images } = input;
-  const free = freeMemory(facts, { crash: profile.crash, ...profile.memory });
+  const free = freeMemory(facts, {
+    crash: profile.crash,
+    ...(kernel.low === undefined ? {} : { min: lower(kernel.low.min, kernel.request.min) }),
+    ...profile.memory,
+  });
   const parts: Checked<CrashParts> = profile.crash ? crashParts(facts, machine) : { value: NO_PARTS, diagnostics: [] };
   const diagnostics = [...free.diagnostics, ...parts.diagnostics];
   if (free.value === undefined || parts.value === undefined) return { value: undefined, diagnostics };
@@ -92,10 +97,10 @@ export function linuxSegments(
   diagnostics.push(...handover.diagnostics);
   if (handover.value === undefined) return { value: undefined, diagnostics };
   const { size, alignment, build } = handover.value;
-  const handoverName = kernel.multiboot?.handover ?? machine.handover;
+  const handoverName = kernel.handover ?? machine.handover;
   const requests: readonly SegmentRequest[] = [
     ...first,
-    { ...anywhere, name: handoverName, size, alignment },
+    { ...anywhere, ...kernel.low, name: handoverName, size, alignment },
     { ...purgatoryRequest(machine, facts.pageSize), min, max: beside.max },
   ];
   const result = placeAll(requests, free.value, facts.pageSize);
@@ -128,15 +133,17 @@ export function linuxSegments(
       bytes: { kind: "bytes", bytes: handed.bytes },
     },
   ];
-  const layout = { entry: image.entry, segments, random: { [handoverName]: handed.random } };
+  // In real mode, what is handed over holds the code that is entered.
+  const entry = handed.real === undefined ? image.entry : handed.real.base + REAL_MODE_ENTRY;
+  const layout = { entry, segments, random: { [handoverName]: handed.random } };
   const backup = special.backup ?? handed.copied;
   const purgatory = {
     address: at("purgatory"),
     handover: at(handoverName),
     ...(kernel.entry32 === true ? { entry32: true } : {}),
-    ...(kernel.multiboot === undefined
-      ? {}
-      : { multiboot: { magic: kernel.multiboot.magic, legacy: facts.efi === undefined } }),
+    ...(kernel.multibootMagic === undefined ? {} : { multibootMagic: kernel.multibootMagic }),
+    ...(kernel.legacy === true ? { legacy: true } : {}),
+    ...(handed.real === undefined ? {} : { real: handed.real }),
     cmdline: whole,
     changing: special.changing,
     ...(backup === undefined ? {} : { backup }),
@@ -151,6 +158,10 @@ export function linuxSegments(
     },
     diagnostics,
   };
+}
+
+function lower(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
 }
 
 /** The command lines of the modules, as the image gets them. */

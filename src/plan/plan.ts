@@ -238,10 +238,10 @@ export interface FileRoles {
 }
 
 /**
- * The names of the segments that hand a kernel its parameters: boot_params on x86_64, the device tree on arm64, and the
- * information of a Multiboot image.
+ * The names of the segments that hand a kernel its parameters: boot_params on x86_64, the device tree on arm64, the
+ * information of a Multiboot image, the setup code of a kernel that starts in real mode.
  */
-export const HANDOVERS: readonly string[] = ["boot_params", "dtb", "multiboot_info"];
+export const HANDOVERS: readonly string[] = ["boot_params", "dtb", "multiboot_info", "setup"];
 
 /** Sorts a call's files by role. In a kexec_load call, the names of the segments decide: the planner chooses those of a kernel. */
 export function rolesOf(call: Call): FileRoles {

@@ -30,7 +30,8 @@ export function purgatoryRequest({ purgatory, lowest }: LinuxMachine, pageSize: 
 }
 
 /** Where a purgatory lies, and what it gets in addition to the segments. */
-export interface PurgatoryPlace extends Pick<PurgatoryTask, "handover" | "entry32" | "multiboot" | "backup"> {
+export interface PurgatoryPlace
+  extends Pick<PurgatoryTask, "handover" | "entry32" | "multibootMagic" | "legacy" | "real" | "backup"> {
   readonly address: bigint;
   /** The image's command line, which may name a console. */
   readonly cmdline?: string;
@@ -42,7 +43,7 @@ export interface PurgatoryPlace extends Pick<PurgatoryTask, "handover" | "entry3
 export function withPurgatory(
   layout: Omit<SegmentLayout, "checksum">,
   { purgatory }: LinuxMachine,
-  { address, handover, entry32, multiboot, cmdline = "", changing = [], backup }: PurgatoryPlace,
+  { address, cmdline = "", changing = [], ...place }: PurgatoryPlace,
   input: PlanInput,
 ): SegmentLayout {
   const { profile, facts } = input;
@@ -51,14 +52,11 @@ export function withPurgatory(
   const deviceTree = namedTree(input.images);
   const bytes = purgatory.build({
     entry: layout.entry,
-    handover,
+    ...place,
     regions: verified.flatMap((segment) =>
       verify === "sha256" ? hashedRegions(segment, layout.random, input) : summedRegions(segment)
     ),
     verify,
-    ...(entry32 === undefined ? {} : { entry32 }),
-    ...(multiboot === undefined ? {} : { multiboot }),
-    ...(backup === undefined ? {} : { backup }),
   }, { facts, cmdline, ...(deviceTree === undefined ? {} : { deviceTree }) });
   const segment: Segment = {
     name: PURGATORY,

@@ -121,7 +121,7 @@ function layOut(input: PlanInput, cmdline: string): Checked<CallLayout> {
   const kernel = kernelToPlace(input, images.kernel, cmdline);
   if (kernel.value === undefined) return { value: undefined, diagnostics: kernel.diagnostics };
   // A rule says that it cannot be a crash kernel.
-  if (profile.crash && kernel.value.multiboot !== undefined) return { value: undefined, diagnostics: [] };
+  if (profile.crash && kernel.value.handover !== undefined) return { value: undefined, diagnostics: [] };
   const { value, diagnostics } = linuxSegments(input, machine, kernel.value, cmdline);
   if (value === undefined) return { value, diagnostics };
   const initrds = value.initrds.flatMap(({ reason }) =>

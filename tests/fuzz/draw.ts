@@ -89,6 +89,13 @@ function decoded({ original, capture, iomem }: DrawnHost): Checked<HostFacts> {
   return { value: { ...known.value, iomem: parsed.iomem }, diagnostics: parsed.diagnostics };
 }
 
+/** A BIOS whose vectors and data are where they were. */
+const BIOS = {
+  vectors: Array.from({ length: 256 }, () => 0xf_f065n),
+  extendedData: 0xf_0000n,
+  baseMemory: 639n << 10n,
+};
+
 /** The host without what forbids loading, so that its memory decides; with what a dump must describe. */
 function permissive(facts: HostFacts, random: Random): HostFacts {
   const dump: Partial<HostFacts> = {
@@ -116,6 +123,7 @@ function permissive(facts: HostFacts, random: Random): HostFacts {
     cpuFlags: random.oneIn(6) ? ["la57"] : facts.cpuFlags,
     memTotal: random.oneIn(4) ? BigInt(random.below(1 << 20)) << 12n : 64n << 30n,
     ...(random.oneIn(8) ? {} : dump),
+    ...(facts.efi === undefined ? { bios: BIOS } : {}),
   };
 }
 

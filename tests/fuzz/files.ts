@@ -82,6 +82,11 @@ export const KERNELS: readonly SeedFile[] = [
     bytes: bzImage({ protocol: 0x207, version: "1.0.0+git", short: 7, code32Start: 0 }),
     fields: SETUP_HEADER,
   },
+  {
+    name: "zImage",
+    bytes: bzImage({ protocol: 0x201, version: "", loadflags: 0 }),
+    fields: SETUP_HEADER,
+  },
   { name: "vmlinux", bytes: vmlinux, fields: ELF64 },
   { name: "vmlinux of one segment", bytes: elf({ segments: [{ paddr: 0x100_0000n, bytes: code }] }), fields: ELF64 },
   { name: "vmlinux of arm64", bytes: elf({ machine: 183 }), fields: ELF64 },

@@ -119,7 +119,7 @@ function judgeSegments({ input: { facts, profile }, files, iomem }: Case, call: 
   }
   judgePurgatory(list, entry, call, profile.checksum, facts.machine === "aarch64" ? ARM64 : X86_64);
   judgeBootParams(list, call, profile.crash);
-  if (kernel !== undefined) judgeEntry(list, entry, bzImageEntry(kernel, facts), profile);
+  if (kernel !== undefined) judgeEntry(list, entry, kernel, bzImageEntry(kernel, facts), profile);
   if (kernel !== undefined) judgeMultiboot(list, entry, kernel, profile);
   judgeTree(list, call);
 }
@@ -154,6 +154,7 @@ function judgeMultiboot(list: readonly Listed[], entry: bigint, file: Uint8Array
 function judgeEntry(
   list: readonly Listed[],
   entry: bigint,
+  file: Uint8Array,
   wanted: BzImageEntry | undefined,
   { crash, predecompress }: Profile,
 ): void {
@@ -161,7 +162,7 @@ function judgeEntry(
   const purgatory = list.find(({ mem }) => mem === entry);
   const params = list.find(({ name }) => name === "boot_params");
   if (wanted === undefined || predecompress) return;
-  assert(kernel !== undefined && purgatory !== undefined && params !== undefined);
+  assert(kernel !== undefined && purgatory !== undefined);
   assert(!crash || !wanted.in32, "a crash kernel in 32-bit mode");
   for (const { name, mem, memsz } of list) assert(mem + memsz <= wanted.limit, `${name} lies above 4 GiB`);
   for (const { name, mem, bufsz } of list.filter(({ name }) => name.startsWith("initrd"))) {
@@ -169,9 +170,49 @@ function judgeEntry(
   }
   const view = new DataView(purgatory.bytes.buffer, purgatory.bytes.byteOffset, purgatory.bytes.byteLength);
   assertEquals((view.getUint32(X86_64.flags, true) & X86_64.flagEntry32) !== 0, wanted.in32, "enters in 32-bit mode");
+  const setup = list.find(({ name }) => name === "setup");
+  assertEquals((view.getUint32(X86_64.flags, true) & X86_64.flagEntry16) !== 0, wanted.in16, "enters in real mode");
+  assertEquals(setup !== undefined, wanted.in16, "setup code");
+  if (setup !== undefined) {
+    judgeSetup(setup, kernel, view, list.find(({ name }) => name.startsWith("initrd")), file);
+    return;
+  }
+  assert(params !== undefined);
   assertEquals(view.getBigUint64(X86_64.entry, true) - kernel.mem, wanted.in32 ? 0n : 0x200n, "the entry");
   const said = new DataView(params.bytes.buffer, params.bytes.byteOffset).getUint32(0x214, true);
   if (wanted.in32) assertEquals(BigInt(said), kernel.mem, "code32_start");
+}
+
+/** Setup code below 640 KiB, as the file has it but for its header, which says where the rest is. */
+function judgeSetup(
+  setup: Listed,
+  kernel: Listed,
+  purgatory: DataView,
+  initrd: Listed | undefined,
+  file: Uint8Array,
+): void {
+  const view = new DataView(setup.bytes.buffer, setup.bytes.byteOffset, setup.bytes.byteLength);
+  const size = ((file[0x1f1] || 4) + 1) * 512;
+  assert(
+    setup.mem + setup.memsz <= 0xa_0000n && setup.mem >= 0x1_0000n,
+    "setup code where real mode does not reach it",
+  );
+  assertEquals(purgatory.getBigUint64(X86_64.entry, true), setup.mem + 0x200n, "the entry in real mode");
+  assertEquals(BigInt(purgatory.getUint32(X86_64.realBase, true)), setup.mem, "the segment");
+  const [stack, stub] = [purgatory.getUint32(X86_64.realStack, true), purgatory.getUint32(X86_64.realStub, true)];
+  const stubEnd = BigInt(stub + X86_64.stubEnd - X86_64.stub);
+  assert(size < stack && BigInt(stub) >= setup.mem + setup.bufsz && stubEnd <= setup.mem + setup.memsz, "room");
+  assertEquals(sha256(setup.bytes.subarray(0x264, size)), sha256(file.subarray(0x264, size)), "setup code");
+  const high = (view.getUint8(0x211) & 1) !== 0;
+  assertEquals(kernel.mem, high ? 0x10_0000n : 0x1_0000n, "protected-mode code");
+  assertEquals(sha256(kernel.bytes), sha256(file.subarray(size)), "protected-mode code");
+  assertEquals(
+    BigInt(view.getUint32(0x218, true)),
+    initrd?.mem ?? BigInt(new DataView(file.buffer, file.byteOffset).getUint32(0x218, true)),
+  );
+  const modern = high && view.getUint16(0x206, true) >= 0x202;
+  const line = modern ? view.getUint32(0x228, true) - Number(setup.mem) : view.getUint16(0x22, true);
+  assert(line >= stack && line < setup.bytes.length, "the command line lies after the stack");
 }
 
 function assertCode(list: readonly Listed[], address: bigint, what: string): void {

@@ -14,6 +14,8 @@ export function loaderFault(bytes: Uint8Array, cmdline: string, facts: HostFacts
 export interface BzImageEntry {
   /** In 32-bit mode. */
   readonly in32: boolean;
+  /** In real mode, by way of 32-bit mode. */
+  readonly in16: boolean;
   /** Where the kernel and what belongs to it end at the latest. */
   readonly limit: bigint;
   /** Where initrds end at the latest. */
@@ -28,12 +30,15 @@ export function bzImageEntry(bytes: Uint8Array, facts: HostFacts): BzImageEntry 
   }
   const protocol = view.getUint16(0x206, true);
   const flags = protocol < 0x20c ? 0 : view.getUint16(0x236, true);
-  const in32 = (flags & 1) === 0 || ((flags & 0x20) === 0 && facts.cpuFlags.includes("la57"));
+  const zImage = (view.getUint8(0x211) & 1) === 0;
+  const in16 = zImage || ((flags & 1) === 0 && (view.getUint32(0x214, true) === 0 || protocol < 0x204));
+  const in32 = in16 || (flags & 1) === 0 || ((flags & 0x20) === 0 && facts.cpuFlags.includes("la57"));
   const low = in32 || (flags & 2) === 0;
   return {
     in32,
+    in16,
     limit: low ? 1n << 32n : 1n << 64n,
-    initrdLimit: low ? BigInt(view.getUint32(0x22c, true)) + 1n : 1n << 64n,
+    initrdLimit: low ? BigInt(protocol < 0x203 ? 0x37ff_ffff : view.getUint32(0x22c, true)) + 1n : 1n << 64n,
   };
 }
 
@@ -73,9 +78,11 @@ function bzImageEntryFault(
   if (entry === undefined) return "no HdrS";
   if (view.getUint16(0x1fe, true) !== 0xaa55) return "no boot flag";
   const protocol = view.getUint16(0x206, true);
-  if (protocol < 0x204) return "protocol";
-  if ((view.getUint8(0x211) & 1) === 0) return "not loaded high";
-  if (entry.in32 && view.getUint32(0x214, true) === 0) return "no 32-bit entry";
+  if (protocol < 0x200) return "protocol";
+  if (entry.in16) {
+    if (facts.efi !== undefined || facts.bios === undefined) return "no BIOS";
+    if ((view.getUint8(0x1f1) || 4) > 64) return "too much setup code";
+  } else if (entry.in32 && view.getUint32(0x214, true) === 0) return "no 32-bit entry";
   if (entry.in32 && facts.cpuFlags.includes("tdx_guest")) return "TDX";
   const length = new TextEncoder().encode(cmdline).length;
   if (length > (protocol < 0x206 ? 255 : view.getUint32(0x238, true))) return "command line";

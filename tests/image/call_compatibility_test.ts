@@ -25,12 +25,13 @@ test("each machine takes its own format", (objection, call) => {
 test("the conditions of the x86 loaders are checked one by one", (objection, call) => {
   const table = [
     [{ protocol: 0x20b }, "boot protocol is 2.11", undefined],
-    [{ protocol: 0x203 }, "boot protocol is 2.03", "boot protocol is 2.03, and 2.04 is required"],
+    [{ protocol: 0x203 }, "boot protocol is 2.03", undefined],
+    [{ protocol: 0x1ff }, "boot protocol is 1.255", "boot protocol is 1.255, and 2.00 is required"],
     [{ protocol: 0x204 }, "boot protocol is 2.04", undefined],
-    [{ loadflags: 0 }, "zImage", "zImage"],
+    [{ loadflags: 0 }, "zImage", undefined],
     [{ xloadflags: 0x7d }, "XLF_CAN_BE_LOADED_ABOVE_4G", undefined],
     [{ xloadflags: 0x7e }, "no 64-bit entry (XLF_KERNEL_64)", undefined],
-    [{ xloadflags: 0x7e, code32Start: 0 }, "no 64-bit entry (XLF_KERNEL_64)", "starts in 16-bit mode only"],
+    [{ xloadflags: 0x7e, code32Start: 0 }, "no 64-bit entry (XLF_KERNEL_64)", undefined],
     [{ code32Start: 0 }, undefined, undefined],
     [{ protocol: 0x20c, xloadflags: 3 }, undefined, undefined],
   ] as const;

@@ -99,18 +99,10 @@ const FOREIGN: readonly Foreign[] = [
   {
     name: "iPXE as a kernel",
     source: realFile("ipxe.lkrn"),
-    only: "kexec_load",
-    rule: "kernel-image",
-    says: ["1.0.0+git-20190125.36a4c85-5.1, bzImage 2.07", "it starts in 16-bit mode only", "code32_start is 0"],
-    hint: ["`linux16`", "--real-mode"],
-  },
-  {
-    name: "iPXE as a kernel of the kernel's own loader",
-    source: realFile("ipxe.lkrn"),
     only: "kexec_file_load",
     rule: "kernel-image",
-    says: ["boot protocol is 2.07"],
-    hint: ["`linux16`"],
+    says: ["1.0.0+git-20190125.36a4c85-5.1, bzImage 2.07", "boot protocol is 2.07"],
+    hint: ["kexec_load takes it"],
   },
   {
     name: "iPXE for the network",
@@ -143,9 +135,25 @@ const FOREIGN: readonly Foreign[] = [
   {
     name: "a zImage",
     source: of(bzImage({ protocol: 0x200, version: "", loadflags: 0 })),
+    only: "kexec_file_load",
     rule: "kernel-image",
     says: ["zImage 2.00"],
+    hint: ["kexec_load takes it"],
+  },
+  {
+    name: "a kernel of before the setup header had versions",
+    source: of(bzImage({ protocol: 0x100, version: "", loadflags: 0 })),
+    rule: "kernel-image",
+    says: ["zImage 1.00"],
     hint: ["Linux kernel of version 2.6.14 or later", "`linux16`"],
+  },
+  {
+    name: "a kernel with more setup code than there is room for",
+    source: of(joined(bzImage({ xloadflags: 0, code32Start: 0 }).fill(65, 0x1f1, 0x1f2), new Uint8Array(65 * 512))),
+    only: "kexec_load",
+    rule: "kernel-image",
+    says: ["its setup code has 65 sectors, more than 64"],
+    hint: ["`linux16`"],
   },
   {
     name: "a bzImage of a 32-bit Linux",

@@ -163,6 +163,18 @@ function multiboot(header: Partial<MultibootImage["header"]> = {}): MultibootIma
   };
 }
 
+/** A BIOS whose code and data are where they usually are. */
+const BIOS = {
+  vectors: Array.from({ length: 256 }, () => 0xf_f065n),
+  extendedData: 0x9_fc00n,
+  baseMemory: 639n << 10n,
+};
+
+const REAL_MODE = {
+  kernel: kernelFile({ info: bzImage({ entry64: false, code32Start: 0, prefAddress: 0x10_0000n, initSize: 0 }) }),
+  initrd: [],
+};
+
 const MODULE = { path: "/boot/dom0", size: 4096, sha256: "d".repeat(64), info: undefined };
 
 const CASES: readonly Case[] = [
@@ -484,6 +496,73 @@ const CASES: readonly Case[] = [
     status: "fail",
     says:
       "/boot/vmlinuz requires the information tag 15 (the ACPI RSDP of 36 bytes), and the running kernel does not say where such an RSDP is",
+  },
+  {
+    rule: "real-mode",
+    name: "iPXE on a BIOS machine",
+    facts: { bios: BIOS },
+    images: REAL_MODE,
+    status: "pass",
+    says:
+      "The kernel is entered in real mode; the BIOS's vectors and data are as it left them, and purgatory sets up interrupt controllers and timer for it",
+  },
+  {
+    rule: "real-mode",
+    name: "iPXE on a UEFI machine",
+    facts: { efi: { systab: {}, runtimeMap: [] } },
+    images: REAL_MODE,
+    status: "fail",
+    says: "The kernel starts in real mode only, where it calls the BIOS, and this machine was booted by UEFI",
+  },
+  {
+    rule: "real-mode",
+    name: "iPXE where /dev/mem cannot be read",
+    images: REAL_MODE,
+    status: "fail",
+    says:
+      "The kernel starts in real mode only, where it calls the BIOS, and the BIOS's vectors cannot be read from /dev/mem",
+  },
+  {
+    rule: "real-mode",
+    name: "iPXE where low memory reads as zeros",
+    facts: { bios: { vectors: BIOS.vectors.map(() => 0n), extendedData: 0n, baseMemory: 0n } },
+    images: REAL_MODE,
+    status: "fail",
+    says: "The kernel starts in real mode only, and the BIOS's vector 0x10 (screen) points to 0x0, where no BIOS is",
+  },
+  {
+    rule: "real-mode",
+    name: "iPXE where a vector points to memory that Linux uses",
+    facts: { bios: { ...BIOS, vectors: BIOS.vectors.with(0x13, 0x9_0000n) } },
+    images: REAL_MODE,
+    status: "fail",
+    says: "The kernel starts in real mode only, and the BIOS's vector 0x13 (disks) points to 0x90000, where no BIOS is",
+  },
+  {
+    rule: "real-mode",
+    name: "iPXE where the BIOS's data lies in memory that Linux uses",
+    facts: { bios: { ...BIOS, extendedData: 0x9_8000n } },
+    images: REAL_MODE,
+    status: "fail",
+    says: "The kernel starts in real mode only, and the BIOS's extended data at 0x98000 lie in memory that Linux uses",
+  },
+  {
+    rule: "real-mode",
+    name: "iPXE in a TDX guest",
+    facts: { bios: BIOS, cpuFlags: ["tdx_guest"] },
+    images: REAL_MODE,
+    status: "fail",
+    says: "The kernel starts in real mode only, and a TDX guest cannot leave 64-bit mode",
+  },
+  {
+    rule: "real-mode",
+    name: "iPXE as a crash kernel",
+    profile: { crash: true, load: "kexec_load" },
+    facts: { bios: BIOS },
+    images: REAL_MODE,
+    status: "fail",
+    says:
+      "The kernel starts in real mode only, and a crash kernel needs a 64-bit entry: it reads the memory of a 64-bit system",
   },
   {
     rule: "kernel-image",

@@ -4,7 +4,7 @@ import { bootParamsHandover } from "./handover.ts";
 import type { Checked } from "../../core/diagnostic.ts";
 import { alignUp } from "../../core/range.ts";
 import type { HostFacts } from "../../host/facts.ts";
-import { bzImageMemory } from "../../image/bzimage.ts";
+import { bzImageMemory, startsInRealMode } from "../../image/bzimage.ts";
 import { runsOn } from "../../image/describe.ts";
 import type { BzImage, ElfImage, ImageInfo } from "../../image/image.ts";
 import { incompatibility } from "../../image/call_compatibility.ts";
@@ -17,6 +17,7 @@ import {
 } from "../../image/setup_header.ts";
 import { memoryParameters } from "./memory_parameters.ts";
 import { elfLayout, elfSegments } from "./elf_loader.ts";
+import { fromRealMode } from "./real_mode_loader.ts";
 import { fromMultiboot } from "./multiboot_loader.ts";
 import { innerOf, type KernelFile } from "../../image/boot_files.ts";
 import { virtualBases } from "./predecompress.ts";
@@ -29,7 +30,7 @@ const ENTRY_64 = 0x200n;
 /** A kernel file as an image to place on x86_64; undefined for what cannot be, which is a check's to say. */
 export function kernelImage(
   file: Pick<KernelFile, "path" | "size" | "info" | "inner">,
-  facts: Pick<HostFacts, "pageSize" | "cpuFlags">,
+  facts: Pick<HostFacts, "pageSize" | "cpuFlags" | "efi">,
 ): Checked<KernelImage> {
   const inner = innerOf(file);
   if (inner === undefined) return imageOfFile(file, facts);
@@ -54,12 +55,15 @@ function unpackedBytes(segment: Segment): Segment {
 
 function imageOfFile(
   file: { readonly path: string; readonly size: number; readonly info: ImageInfo },
-  facts: Pick<HostFacts, "pageSize" | "cpuFlags">,
+  facts: Pick<HostFacts, "pageSize" | "cpuFlags" | "efi">,
 ): Checked<KernelImage> {
   const foreign = !runsOn(file.info, "x86_64") || incompatibility("kexec_load", file.info, "x86_64") !== undefined;
   if (foreign) return { value: undefined, diagnostics: [] };
   switch (file.info.kind) {
     case "bzimage":
+      if (startsInRealMode(file.info)) {
+        return { value: fromRealMode(file.path, file.size, file.info, facts), diagnostics: [] };
+      }
       return { value: fromBzImage(file.path, file.size, file.info, facts), diagnostics: [] };
     case "multiboot":
       return fromMultiboot(file.path, file.info, facts);
@@ -122,7 +126,7 @@ function fromBzImage(
   path: string,
   size: number,
   info: BzImage,
-  facts: Pick<HostFacts, "pageSize" | "cpuFlags">,
+  facts: Pick<HostFacts, "pageSize" | "cpuFlags" | "efi">,
 ): KernelImage {
   const offset = (info.setupSects + 1) * 512;
   const part = { path, offset, length: size - offset };

@@ -22,7 +22,7 @@ export const MULTIBOOT_HANDOVER = "multiboot_info";
 export function fromMultiboot(
   path: string,
   info: MultibootImage,
-  { pageSize }: Pick<HostFacts, "pageSize">,
+  { pageSize, efi }: Pick<HostFacts, "pageSize" | "efi">,
 ): Checked<KernelImage> {
   const laidOut = pagesOf(path, info, pageSize);
   if (laidOut.kind === "fault") return { value: undefined, diagnostics: [layoutError(`${path}: ${laidOut.why}`)] };
@@ -45,7 +45,9 @@ export function fromMultiboot(
       request: { name: "kernel", size: end - start, preferred: start, ...place },
       beside: { max: LIMIT_32, initrdMax: LIMIT_32 },
       entry32: true,
-      multiboot: { magic: MULTIBOOT_MAGIC[version], handover: MULTIBOOT_HANDOVER },
+      multibootMagic: MULTIBOOT_MAGIC[version],
+      handover: MULTIBOOT_HANDOVER,
+      legacy: efi === undefined,
       at: (address) => ({
         entry: info.entry + address - start,
         segments: segments.map((segment) => ({ ...segment, mem: segment.mem + address - start })),

@@ -5,7 +5,7 @@
 # but where the processor has SHA instructions, for which OSFXSR is on in between). It loads a GDT and a stack of its own,
 # compares the XXH64 or the SHA-256 of each region in its parameters, and jumps to the entry as boot.rst of Linux asks for:
 # in 64-bit mode ("64-bit boot protocol"), or after leaving it ("32-bit boot protocol"), or as the Multiboot specification
-# does. If a region differs it says so and halts: nothing that was altered is ever started. For a crash kernel it can copy memory away that this will overwrite.
+# does, or in real mode ("16-bit boot protocol"). If a region differs it says so and halts: nothing that was altered is ever started. For a crash kernel it can copy memory away that this will overwrite.
 #
 # Position independent, without relocations: it runs at any address, and below 4 GiB where it leaves 64-bit mode. The stack
 # lies after the code, up to `stack_top`.
@@ -24,6 +24,9 @@
 	.set	FLAG_ENTRY32, 32		# enter the next kernel in 32-bit mode, without paging
 	.set	FLAG_LEGACY, 64			# and with interrupt controllers and timer as a BIOS sets them up
 
+	.set	FLAG_ENTRY16, 128		# and in real mode: enter the setup code of an old kernel
+
+	.set	CR0_PE, 1
 	.set	CR0_PG, 1 << 31
 	.set	CR4_OSFXSR, 1 << 9
 	.set	MSR_EFER, 0xc0000080
@@ -74,6 +77,9 @@ backup_from:	.quad	0			# memory that the next kernel will overwrite
 backup_to:	.quad	0			# where it is copied before
 backup_size:	.quad	0
 multiboot_magic: .long	0			# what a Multiboot image finds in eax; 0 for a kernel of Linux
+real_base:	.long	0			# where setup code lies, below 1 MiB
+real_stack:	.long	0			# where its stack ends, from there
+real_stub:	.long	0			# where the way to real mode is copied, below 1 MiB
 
 prepare:
 	cli
@@ -174,7 +180,9 @@ compatibility_mode:
 	testl	$FLAG_LEGACY, flags - parameters(%ebp)
 	jz	1f
 	call	reset_legacy
-1:	pushl	entry - parameters(%ebp)
+1:	testl	$FLAG_ENTRY16, flags - parameters(%ebp)
+	jnz	leave_protected_mode
+	pushl	entry - parameters(%ebp)
 	mov	boot_params - parameters(%ebp), %esi
 	mov	multiboot_magic - parameters(%ebp), %eax
 	xor	%ebx, %ebx
@@ -186,6 +194,83 @@ compatibility_mode:
 	xor	%edi, %edi
 	xor	%ebp, %ebp
 	ret
+
+# The way to real mode leads through code below 1 MiB, in a segment of 16 bits that begins with it. Descriptors of 64 KiB
+# leave the limits in the segment registers that real mode has.
+leave_protected_mode:
+	lea	stub - parameters(%ebp), %esi
+	mov	real_stub - parameters(%ebp), %ebx
+	mov	%ebx, %edi
+	mov	$stub_end - stub, %ecx
+	rep movsb
+	lea	stub_gdt - stub(%ebx), %eax
+	mov	%eax, stub_gdt_pointer - stub + 2(%ebx)
+	mov	%ebx, %eax
+	mov	%ax, stub_code - stub + 2(%ebx)	# bits 15 to 0 of the bases
+	mov	%ax, stub_data - stub + 2(%ebx)
+	shr	$16, %eax
+	mov	%al, stub_code - stub + 4(%ebx)	# bits 23 to 16
+	mov	%al, stub_data - stub + 4(%ebx)
+	mov	%ebx, %eax
+	shr	$4, %eax
+	mov	%ax, stub_far - stub + 2(%ebx)
+	mov	real_base - parameters(%ebp), %edx
+	shr	$4, %edx
+	mov	real_stack - parameters(%ebp), %ecx
+	lgdt	stub_gdt_pointer - stub(%ebx)
+	push	$stub_code - stub_gdt
+	push	$stub_16 - stub
+	lret
+
+	.balign	16, 0
+stub:
+stub_gdt:
+	.quad	0
+stub_code:	.quad	0x00009b000000ffff	# base: where it was copied
+stub_data:	.quad	0x000093000000ffff
+stub_gdt_pointer:
+	.short	. - stub_gdt - 1
+	.long	0
+stub_idt_pointer:
+	.short	0x3ff				# the vectors of the BIOS, at address 0
+	.long	0
+stub_far:
+	.short	stub_real - stub, 0
+
+	.code16
+# dx: the segment of the setup code; cx: its stack.
+stub_16:
+	mov	$stub_data - stub_gdt, %ax
+	mov	%ax, %ds
+	mov	%ax, %es
+	mov	%ax, %fs
+	mov	%ax, %gs
+	mov	%ax, %ss
+	lidtl	stub_idt_pointer - stub
+	mov	%cr0, %eax
+	and	$~CR0_PE, %al
+	mov	%eax, %cr0
+	ljmpw	*(stub_far - stub)
+stub_real:
+	mov	%dx, %ds
+	mov	%dx, %es
+	mov	%dx, %fs
+	mov	%dx, %gs
+	mov	%dx, %ss
+	movzwl	%cx, %esp
+	add	$0x20, %dx			# the entry is 512 bytes further on
+	push	%dx
+	xor	%eax, %eax
+	push	%ax
+	xor	%ebx, %ebx
+	xor	%ecx, %ecx
+	xor	%edx, %edx
+	xor	%esi, %esi
+	xor	%edi, %edi
+	xor	%ebp, %ebp
+	lretw
+	.code32
+stub_end:
 
 # The interrupt controllers and the timer as a BIOS sets them up, which Linux has moved to other vectors, masked and
 # stopped. Clobbers eax.

@@ -8,7 +8,7 @@ import {
   setRegions,
   setU64,
 } from "../purgatory.ts";
-import { LIMIT_32 } from "./memory_layout.ts";
+import { LIMIT_32, LOW_MEMORY } from "./memory_layout.ts";
 import { PURGATORY_CODE, PURGATORY_SYMBOLS as AT } from "./purgatory_code.ts";
 
 /** What a purgatory is to do. */
@@ -44,6 +44,9 @@ export const PURGATORY_SIZE: bigint = PURGATORY.size;
 /** Where a purgatory is entered, bytes from its start. */
 export const PURGATORY_ENTRY: bigint = 0n;
 
+/** The memory below 1 MiB that its last steps into real mode take, bytes. */
+export const REAL_STUB_SIZE: number = AT.stubEnd - AT.stub;
+
 /** The most regions that a purgatory compares: as many as kexec_load(2) takes segments. */
 export const PURGATORY_REGIONS_MAX: number = AT.regionMax;
 
@@ -65,7 +68,16 @@ export function buildPurgatory(input: PurgatoryInput): Uint8Array {
   const view = new DataView(bytes.buffer);
   setU64(view, AT.entry, input.entry);
   setU64(view, AT.bootParams, input.bootParams);
-  view.setUint32(AT.multibootMagic, input.multiboot?.magic ?? 0, true);
+  view.setUint32(AT.multibootMagic, input.multibootMagic ?? 0, true);
+  if (input.real !== undefined) {
+    const { base, stack, stub } = input.real;
+    if (base + BigInt(stack) > LOW_MEMORY.end || stub + BigInt(REAL_STUB_SIZE) > LOW_MEMORY.end) {
+      throw new RangeError(`Cannot build a purgatory: real mode does not reach ${base > stub ? base : stub}`);
+    }
+    view.setUint32(AT.realBase, Number(base), true);
+    view.setUint32(AT.realStack, stack, true);
+    view.setUint32(AT.realStub, Number(stub), true);
+  }
   view.setUint32(AT.flags, flagsOf(input), true);
   const { from, to, size } = input.backup ?? NOTHING_COPIED;
   setU64(view, AT.backupFrom, from);
@@ -115,7 +127,8 @@ export function movedPurgatory(purgatory: Uint8Array, moved: readonly MovedRegio
   return bytes;
 }
 
-function flagsOf({ sha, console, entry32, multiboot }: PurgatoryInput): number {
+function flagsOf({ sha, console, entry32, legacy, real }: PurgatoryInput): number {
   return (sha ? AT.flagSha : 0) | (console.serial ? AT.flagSerial : 0) | (console.vga ? AT.flagVga : 0) |
-    (entry32 === true ? AT.flagEntry32 : 0) | (multiboot?.legacy === true ? AT.flagLegacy : 0);
+    (entry32 === true ? AT.flagEntry32 : 0) | (legacy === true ? AT.flagLegacy : 0) |
+    (real === undefined ? 0 : AT.flagEntry16);
 }

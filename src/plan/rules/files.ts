@@ -2,6 +2,7 @@ import { formatSize } from "../../core/number.ts";
 import { compareReleases, isSince } from "../../core/release.ts";
 import { entry32Reason } from "../../arch/x86_64/entry_mode.ts";
 import { imageRelease, initrdIs, machineOf, runsOn } from "../../image/describe.ts";
+import { startsInRealMode } from "../../image/bzimage.ts";
 import { initrdObjection } from "../../image/initrd.ts";
 import { incompatibility } from "../../image/call_compatibility.ts";
 import { kernelFilesOf, remedyOf, USE_KEXEC_LOAD } from "../../image/remedy.ts";
@@ -114,7 +115,7 @@ const fiveLevelPaging: Rule = {
     const info = images.kernel === undefined ? undefined : loadedInfo(images.kernel);
     if (info?.kind !== "bzimage" || !facts.cpuFlags.includes("la57")) return undefined;
     if (info.la57) return pass("The running kernel uses 5-level paging, and the new one can start in that mode");
-    const has32 = info.code32Start !== 0;
+    const has32 = info.code32Start !== 0 || startsInRealMode(info);
     if (call.syscall === "kexec_load" && has32) {
       return pass("The running kernel uses 5-level paging, and purgatory leaves it before it enters the new one");
     }
@@ -133,8 +134,7 @@ const entryMode: Rule = {
     const info = images.kernel === undefined ? undefined : loadedInfo(images.kernel);
     if (call.syscall !== "kexec_load" || info?.kind !== "bzimage" || facts.machine !== "x86_64") return undefined;
     const why = entry32Reason(info, facts);
-    // Without such an entry, another rule fails.
-    if (why === undefined || info.code32Start === 0) return undefined;
+    if (why === undefined || startsInRealMode(info)) return undefined;
     const enters = `The kernel is entered in 32-bit mode, since ${why}`;
     // The TDX module keeps LME set: Linux avoids even a write of the same value (rm/trampoline_64.S, since Linux 5.19).
     if (facts.cpuFlags.includes("tdx_guest")) {

@@ -12,6 +12,7 @@ import { MULTIBOOT_RULES } from "./multiboot.ts";
 import { PERMISSION_RULES } from "./permission.ts";
 import { PLATFORM_RULES } from "./platform.ts";
 import { PRESERVE_RULES } from "./preserve.ts";
+import { REAL_MODE_RULES } from "./real_mode.ts";
 import { REDACTED_RULES } from "./redacted.ts";
 import { REQUIRES_RULES } from "./requires.ts";
 import type { Rule, RuleInput } from "./rule.ts";
@@ -27,6 +28,7 @@ export const RULES: readonly Rule[] = [
   ...PRESERVE_RULES,
   ...FILE_RULES,
   ...MULTIBOOT_RULES,
+  ...REAL_MODE_RULES,
   ...ARM64_RULES,
   ...ADDRESS_RULES,
   ...CMDLINE_RULES,
