@@ -3,7 +3,9 @@ import { Validator } from "@cfworker/json-schema";
 import { parse } from "@std/yaml";
 import { basename, join } from "@std/path";
 import { planBoot } from "../src/plan/planner.ts";
+import { resolveCmdline } from "../src/profile/cmdline/resolve.ts";
 import { parseProfile } from "../src/profile/parse.ts";
+import type { Profile } from "../src/profile/profile.ts";
 import { hostFacts } from "./support/host_facts.ts";
 import { initrdFile, kernelFile } from "./support/profiles.ts";
 import { schemaOf } from "./support/run_cli.ts";
@@ -20,6 +22,7 @@ const SCHEMA = schemaOf("profile");
 
 /** What each example tells the new kernel, on a host that runs with `root=LABEL=root ro quiet`. */
 const CMDLINES: { readonly [name: string]: string } = {
+  "boot-entry.yaml": "root=LABEL=root ro systemd.unit=rescue.target",
   "kdump.yaml": "root=LABEL=root ro irqpoll nr_cpus=1 reset_devices cgroup_disable=memory numa=off " +
     "transparent_hugepage=never udev.children-max=2 panic=10",
   "minimal.yaml": "root=LABEL=root ro",
@@ -28,6 +31,12 @@ const CMDLINES: { readonly [name: string]: string } = {
   "segments.yaml": "",
   "web.yaml": "root=LABEL=root ro console=tty0 console=ttyS0,115200 panic=30",
 };
+
+/** With what the boot loader's entry would be. */
+function withEntry(profile: Profile): Profile {
+  const { value = "" } = resolveCmdline(profile.cmdline, { crash: false, entry: "root=LABEL=root ro quiet splash" });
+  return { ...profile, kernel: { path: "/boot/vmlinuz" }, cmdline: { kind: "parameters", parameters: [value] } };
+}
 
 for (const { name, path, text } of EXAMPLES) {
   Deno.test({
@@ -44,8 +53,9 @@ for (const { name, path, text } of EXAMPLES) {
     name: `examples/${name} can be planned`,
     permissions: "none",
     fn() {
-      const profile = parseProfile(text, path).value;
-      if (profile === undefined) throw new Error("Not valid");
+      const parsed = parseProfile(text, path).value;
+      if (parsed === undefined) throw new Error("Not valid");
+      const profile = parsed.bootEntry === undefined ? parsed : withEntry(parsed);
       const kexec = { ...hostFacts().kexec, crashSize: 256n << 20n };
       const pin = (sha256: string | undefined) => sha256 === undefined ? {} : { sha256, pinned: sha256 };
       const { kernel, initrd } = profile;

@@ -149,6 +149,7 @@ _warmboot_value() {
     status:-o | status:--output) offers=('text json yaml openmetrics') ;;
     status:--booted) offers=(:profile-names :profile-files :plan-files) ;;
     facts:-o | facts:--output) offers=('json yaml') ;;
+    init:--boot-entry) offers=() ;;
     init:--bls) offers=(:files) ;;
     init:--uki) offers=(:files) ;;
     init:--from-kexec) offers=(:commands) ;;
@@ -185,7 +186,7 @@ _warmboot_options() {
     unload) options='--crash --dry-run -o --output -h --help --version --color' ;;
     status) options='-o --output --booted --check -h --help --version --color' ;;
     facts) options='-o --output --images --redact -h --help --version --color' ;;
-    init) options='--running --newest --bls --uki --from-kexec --extract --uki-profile --boot --root --facts --pin --follow --out -h --help --version --color' ;;
+    init) options='--running --newest --boot-entry --bls --uki --from-kexec --extract --uki-profile --boot --root --facts --pin --follow --out -h --help --version --color' ;;
     refresh) options='--without --root -o --output -h --help --version --color' ;;
     explain) options='-h --help --version --color' ;;
     schema) options='-h --help --version --color' ;;

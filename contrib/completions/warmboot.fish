@@ -109,6 +109,7 @@ complete -c warmboot -n '__warmboot_in facts' -l redact -d 'Leave out addresses 
 
 complete -c warmboot -n '__warmboot_in init' -l running -d 'From the running kernel and its command line'
 complete -c warmboot -n '__warmboot_in init' -l newest -d 'From the newest kernel under /boot and /usr/lib/modules'
+complete -c warmboot -n '__warmboot_in init' -l boot-entry -x -k -a '' -d 'From the boot loader'
 complete -c warmboot -n '__warmboot_in init' -l bls -x -k -a '(__fish_complete_path (commandline -ct))' -d 'From a boot loader entry'
 complete -c warmboot -n '__warmboot_in init' -l uki -x -k -a '(__fish_complete_path (commandline -ct))' -d 'From a unified kernel image'
 complete -c warmboot -n '__warmboot_in init' -l from-kexec -x -k -a '' -d 'From a command line of kexec-tools, quoted as one word'
@@ -116,7 +117,7 @@ complete -c warmboot -n '__warmboot_in init' -l extract -x -k -a '(__fish_comple
 complete -c warmboot -n '__warmboot_in init' -l uki-profile -x -k -a '' -d 'Which profile of the unified kernel image, by its ID or number'
 complete -c warmboot -n '__warmboot_in init' -l boot -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'The folder from which the paths of the boot loader entry are resolved'
 complete -c warmboot -n '__warmboot_in init' -l root -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Look for installed kernels under DIR instead of /'
-complete -c warmboot -n '__warmboot_in init' -l facts -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Take the running kernel\'s release and command line from a capture'
+complete -c warmboot -n '__warmboot_in init' -l facts -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Take the running kernel\'s release and command line, or the boot loader\'s files, from a capture'
 complete -c warmboot -n '__warmboot_in init' -l pin -d 'State the digests of the files too, so that no others are loaded in their place'
 complete -c warmboot -n '__warmboot_in init' -l follow -d 'Mark the profile of the newest kernel as one that warmboot refresh updates when a newer one is installed'
 complete -c warmboot -n '__warmboot_in init' -l out -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Write to FILE, which must not be there yet'

@@ -21,23 +21,36 @@ import type { FileRef, KernelRef, Profile } from "../profile/profile.ts";
 import { sectionPaths } from "../entry/section_path.ts";
 import { hashWithParts } from "./files/open_file.ts";
 import { type CapturedFiles, capturedImage, captureLacks, type ImageFile, viewFile } from "./image_file.ts";
+import { entryOn } from "./entry_files.ts";
 import { absolutePath } from "./named_files.ts";
 
 /**
- * A profile as it is on a host: its paths resolved, and a unified kernel image replaced by the files that it is made of, as
- * systemd-stub composes them. `captured` are the host's files where the host is captured.
+ * A profile as it is on a host: its paths resolved, the boot loader's entry replaced by its files, and a unified kernel image
+ * by the files that it is made of, as systemd-stub composes them. `captured` are the host's files where the host is captured.
  */
 export async function profileOn(
   profile: Profile,
   facts: HostFacts,
   captured: CapturedFiles | undefined,
 ): Promise<Checked<Profile>> {
-  const resolved = resolvePaths(profile, facts);
+  const resolved = namedFilesOn(profile, facts, captured);
   const { value } = resolved;
   if (value?.kernel === undefined) return resolved;
   const kernel = { ...value.kernel, path: absolutePath(value.kernel.path) };
   const composed = await composedProfile(value, kernel, facts, captured);
   return { ...composed, diagnostics: [...resolved.diagnostics, ...composed.diagnostics] };
+}
+
+/** The same, with a unified kernel image as it is. */
+export function namedFilesOn(
+  profile: Profile,
+  facts: HostFacts,
+  captured: CapturedFiles | undefined,
+): Checked<Profile> {
+  const resolved = resolvePaths(profile, facts);
+  if (resolved.value?.bootEntry === undefined) return resolved;
+  const { value, diagnostics } = entryOn(resolved.value, resolved.value.bootEntry, facts, captured);
+  return { value, diagnostics: [...resolved.diagnostics, ...diagnostics] };
 }
 
 async function composedProfile(

@@ -3,6 +3,7 @@ import { type Capture, collect, redactCapture } from "../host/capture.ts";
 import { decodeFacts } from "../host/decode_facts.ts";
 import { omitUndefined } from "../core/shape.ts";
 import { liveReader } from "../host/live.ts";
+import { captureBootFiles } from "./boot_files.ts";
 import { captureImages } from "./capture_images.ts";
 import type { Reading } from "./image_file.ts";
 
@@ -33,8 +34,10 @@ export interface CapturedHost {
 export async function captureHost(
   { images = [], redact = false, onReading }: CaptureRequest = {},
 ): Promise<CapturedHost> {
-  const whole = collect(liveReader());
-  const { value: facts, diagnostics: host } = decodeFacts(whole);
+  const sources = collect(liveReader());
+  const { value: facts, diagnostics: host } = decodeFacts(sources);
+  const boot = facts === undefined ? {} : captureBootFiles(facts);
+  const whole: Capture = { ...sources, files: { ...sources.files, ...boot } };
   const capture = redact ? redactCapture(whole) : whole;
   if (images.length === 0) return { capture, host, images: [] };
   if (facts === undefined) return { capture: undefined, host, images: [] };

@@ -15,8 +15,7 @@ import { hashPart, isUnchanged } from "./files/open_file.ts";
 import { identifyKernel } from "../image/identify.ts";
 import { identifyInitrd } from "../image/initrd.ts";
 import { partsNeeded } from "../plan/segment_call.ts";
-import { resolvePaths } from "../profile/path_variables.ts";
-import { profileOn } from "./boot_image.ts";
+import { namedFilesOn, profileOn } from "./boot_image.ts";
 import { captureUki } from "./capture_uki.ts";
 import { openImages } from "./images.ts";
 import { captureInner } from "./inner_image.ts";
@@ -135,7 +134,7 @@ async function imagesOf(
   if (dtb !== undefined) await add(dtb, (source) => source.read(0, source.size));
   for (const file of modules) await add(file, () => undefined);
   for (const file of segments) await add(file, () => undefined);
-  const stated = resolvePaths(parsed.value, facts).value?.kernel;
+  const stated = namedFilesOn(parsed.value, facts, undefined).value?.kernel;
   const composed = stated === undefined ? {} : await captureUki(absolutePath(stated.path), opened.images.uki?.content);
   return { images: { ...images, ...composed }, diagnostics };
 }

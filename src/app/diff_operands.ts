@@ -1,6 +1,10 @@
 import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import { runningSide, type Side } from "../diff/side.ts";
+import { DEFAULT_ENTRY } from "../entry/cold_boot.ts";
 import type { HostFacts } from "../host/facts.ts";
+import type { Plan } from "../plan/plan.ts";
+import { defineProfile } from "../profile/define.ts";
+import type { Profile } from "../profile/profile.ts";
 import { isCrash } from "../plan/stored.ts";
 import type { FoundRecord } from "../state/record.ts";
 import { findRecord, type ImageSlot } from "../state/record_store.ts";
@@ -17,7 +21,7 @@ import { readOwn } from "./read_plan.ts";
 import { parseNamed, readNamed } from "./read_profile.ts";
 
 /** The words that name no file. */
-export const LIVE_SIDES = ["@running", "@loaded"] as const;
+export const LIVE_SIDES = ["@running", "@loaded", "@default"] as const;
 type Live = typeof LIVE_SIDES[number];
 
 /** What a caller may want to show while sides are read. */
@@ -84,7 +88,7 @@ export async function diffOperands(
   }
   const crash = known.values().some((found) => found.kind === "side" && isForCrash(found.side));
   for (const word of new Set(words.filter((each) => each.startsWith("@")))) {
-    known.set(word, liveSide(word, crash, host, events));
+    known.set(word, await liveSide(word, crash, host, events));
   }
   const a = known.get(first) ?? { kind: "unknown", word: first };
   if (a.kind !== "side") return a;
@@ -112,22 +116,49 @@ export async function fileSide(word: string, host: HostOnce, events: SideEvents 
   const parsed = parseNamed(read, layerFiles());
   note(parsed?.diagnostics ?? []);
   if (parsed?.value === undefined || hasErrors(diagnostics)) return { kind: "invalid", diagnostics };
+  const planned = await plannedFor(parsed.value, host, events, parsed.place);
+  return planned.kind === "planned"
+    ? { kind: "side", side: { kind: "profile", name: word, plan: planned.plan } }
+    : planned;
+}
+
+/** What the boot loader would boot by itself, planned for the host. */
+async function defaultEntrySide(host: HostOnce, events: SideEvents): Promise<FoundSide> {
+  const { value, diagnostics } = defineProfile({ name: "@default", boot_entry: DEFAULT_ENTRY });
+  if (value === undefined) return { kind: "invalid", diagnostics };
+  // There is no profile whose key could be named.
+  const place = ({ path: _path, ...diagnostic }: Diagnostic): Diagnostic => diagnostic;
+  const planned = await plannedFor(value, host, events, place);
+  return planned.kind === "planned"
+    ? { kind: "side", side: { kind: "default", name: "@default", plan: planned.plan } }
+    : planned;
+}
+
+async function plannedFor(
+  profile: Profile,
+  host: HostOnce,
+  events: SideEvents,
+  place: (diagnostic: Diagnostic) => Diagnostic,
+): Promise<{ readonly kind: "planned"; readonly plan: Plan } | NoSide> {
+  const diagnostics: Diagnostic[] = [];
+  const note = (found: readonly Diagnostic[]): void => {
+    diagnostics.push(...found.map(place));
+    events.onDiagnostics?.(found.map(place));
+  };
   const found = hostFacts(host);
   if (found.kind !== "facts") return found;
-  const resolved = await profileOn(parsed.value, found.facts, host.read().captured);
-  note(resolved.diagnostics.map(parsed.place));
+  const resolved = await profileOn(profile, found.facts, host.read().captured);
+  note(resolved.diagnostics);
   if (resolved.value === undefined) return { kind: "invalid", diagnostics };
   using opened = await openImages(profileFiles(resolved.value, [found.facts]), {
     captured: host.read().captured,
     onReading: events.onReading,
   });
-  note(opened.diagnostics.map(parsed.place));
+  note(opened.diagnostics);
   if (hasErrors(diagnostics)) return { kind: "invalid", diagnostics };
   const planned = await planProfile(resolved.value, found.facts, opened);
-  note(planned.diagnostics.map(parsed.place));
-  return planned.value === undefined
-    ? { kind: "invalid", diagnostics }
-    : { kind: "side", side: { kind: "profile", name: word, plan: planned.value } };
+  note(planned.diagnostics);
+  return planned.value === undefined ? { kind: "invalid", diagnostics } : { kind: "planned", plan: planned.value };
 }
 
 function hostFacts(host: HostOnce): { readonly kind: "facts"; readonly facts: HostFacts } | NoSide {
@@ -135,12 +166,19 @@ function hostFacts(host: HostOnce): { readonly kind: "facts"; readonly facts: Ho
   return facts === undefined || hasErrors(diagnostics) ? { kind: "invalid", diagnostics } : { kind: "facts", facts };
 }
 
-function liveSide(word: string, crash: boolean, host: HostOnce, events: SideEvents): FoundSide {
+async function liveSide(
+  word: string,
+  crash: boolean,
+  host: HostOnce,
+  events: SideEvents,
+): Promise<FoundSide> {
   const name = LIVE_SIDES.find((each) => each === word);
-  return name === undefined ? { kind: "unknown", word } : SIDES[name](crash, host, events);
+  return name === undefined ? { kind: "unknown", word } : await SIDES[name](crash, host, events);
 }
 
-const SIDES: { readonly [name in Live]: (crash: boolean, host: HostOnce, events: SideEvents) => FoundSide } = {
+type LiveSide = (crash: boolean, host: HostOnce, events: SideEvents) => FoundSide | Promise<FoundSide>;
+
+const SIDES: { readonly [name in Live]: LiveSide } = {
   "@running": (_crash, host) => {
     const found = hostFacts(host);
     return found.kind === "facts" ? { kind: "side", side: runningSide(found.facts) } : found;
@@ -154,6 +192,7 @@ const SIDES: { readonly [name in Live]: (crash: boolean, host: HostOnce, events:
     if (status.record !== "matches") events.onNotice?.({ kind: "unconfirmed", note: status.note });
     return { kind: "side", side };
   },
+  "@default": (_crash, host, events) => defaultEntrySide(host, events),
 };
 
 /** What is known of the loaded image, and the image as a side where that is enough. */

@@ -1,6 +1,7 @@
 import type { ByteSource } from "../core/bytes.ts";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { type CapturedImage, type CapturedImages, partDigest, replayedSource } from "../host/captured_image.ts";
+import type { Capture } from "../host/capture.ts";
 import { lookUp } from "../core/shape.ts";
 import { parseSectionPath } from "../entry/section_path.ts";
 import { findBanner } from "../image/banner.ts";
@@ -86,6 +87,8 @@ export function capturedImage(path: string, captured: CapturedFiles | undefined)
 /** The captured files of another host; `images` is undefined where the capture was taken without any. */
 export interface CapturedFiles {
   readonly images: CapturedImages | undefined;
+  /** The texts of the capture, by path: among them, the files of the boot loader. */
+  readonly files?: Capture["files"];
 }
 
 /** That a captured file lacks what a plan asks of it. */

@@ -6,6 +6,7 @@ import { type ProfileTemplate, templateText } from "../profile/profile_template.
 import { isFolder } from "./files/find_files.ts";
 import { isTaken, writeNew } from "./files/write_whole.ts";
 import { templateFromEntry, templateFromUki } from "./init_entry.ts";
+import { templateFromBootEntry } from "./init_boot_entry.ts";
 import { templateFromKexec } from "./init_kexec.ts";
 import { templateFromNewest, templateFromRunning } from "./init_installed.ts";
 import { pinFiles } from "./pin_files.ts";
@@ -21,6 +22,8 @@ export type ProfileOrigin =
   | { readonly kind: "bls"; readonly file: string; readonly boot?: string }
   /** A unified kernel image, whose parts are written into the folder `extract`; `profile` chooses one by ID or number. */
   | { readonly kind: "uki"; readonly file: string; readonly extract?: string; readonly profile?: string }
+  /** What the boot loader would boot: `default`, or the ID of an entry; `facts` is a capture of another host. */
+  | { readonly kind: "boot-entry"; readonly id: string; readonly facts?: string }
   /** What a command line of kexec-tools loads. */
   | { readonly kind: "kexec"; readonly command: string };
 
@@ -73,6 +76,11 @@ async function templateFrom(from: ProfileOrigin): Promise<Checked<ProfileTemplat
     }
     case "newest":
       return templateFromNewest(from.root ?? "", { withInitrd: from.follow === true });
+    case "boot-entry": {
+      const { facts, captured, diagnostics } = readFacts(from.facts);
+      if (facts === undefined) return { value: undefined, diagnostics };
+      return templateFromBootEntry(from.id, facts, captured);
+    }
     case "bls":
       return templateFromEntry(from.file, from.boot);
     case "kexec":

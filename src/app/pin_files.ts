@@ -18,8 +18,11 @@ export async function pinFiles(draft: ProfileTemplate, root: string): Promise<Ch
       closeFile(file);
     }
   };
-  const kernel = await pinned(draft.kernel);
+  const kernel = draft.kernel === undefined ? undefined : await pinned(draft.kernel);
   const initrd: FileRef[] = [];
   for (const ref of draft.initrd) initrd.push(await pinned(ref));
-  return { value: problems.length > 0 ? undefined : { ...draft, kernel, initrd }, diagnostics: problems };
+  return {
+    value: problems.length > 0 ? undefined : { ...draft, ...(kernel === undefined ? {} : { kernel }), initrd },
+    diagnostics: problems,
+  };
 }

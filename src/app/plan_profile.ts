@@ -11,7 +11,9 @@ import { profileOfPlan, recheck } from "../plan/stored.ts";
 import { partsNeeded } from "../plan/segment_call.ts";
 import type { Profile } from "../profile/profile.ts";
 import { type Contents, partOf } from "../syscall/finalize.ts";
-import { captureLacks } from "./image_file.ts";
+import { describeEntry, entryProblem } from "../entry/found_entry.ts";
+import { coldBootOn } from "./entry_files.ts";
+import { type CapturedFiles, captureLacks } from "./image_file.ts";
 import type { OpenImages } from "./images.ts";
 import { absoluteSegments } from "./named_files.ts";
 import { unpackImages } from "./unpack_images.ts";
@@ -24,7 +26,14 @@ export async function planProfile(profile: Profile, facts: HostFacts, opened: Op
 }
 
 /** Checks a stored plan against the host, its files opened: it is made again, and must come out the same. */
-export async function planStored(plan: Plan, facts: HostFacts, opened: OpenImages): Promise<PlannedProfile> {
+export async function planStored(
+  plan: Plan,
+  facts: HostFacts,
+  opened: OpenImages,
+  captured?: CapturedFiles,
+): Promise<PlannedProfile> {
+  const moved = movedEntry(plan, facts, captured);
+  if (moved !== undefined) return { value: undefined, diagnostics: [moved], contents: opened.contents };
   const profile = profileOfPlan(plan);
   // Where the host or a file obviously changed, that is what the plan's check says; the file may no longer unpack.
   if (profile === undefined || driftOf(plan, facts, opened.images).length > 0) {
@@ -33,6 +42,19 @@ export async function planStored(plan: Plan, facts: HostFacts, opened: OpenImage
   const { input, contents, diagnostics } = await planInput(profile, facts, opened);
   if (hasErrors(diagnostics)) return { value: undefined, diagnostics, contents };
   return { value: recheck(plan, facts, input.images, input.partDigests), diagnostics, contents };
+}
+
+/** That the boot loader would boot something else than when the plan was made. */
+function movedEntry({ declared }: Plan, facts: HostFacts, captured: CapturedFiles | undefined): Diagnostic | undefined {
+  if (declared?.bootEntry === undefined) return undefined;
+  const { id, found } = declared.bootEntry;
+  const { value, diagnostics } = coldBootOn(facts, captured, id);
+  if (value === undefined) return diagnostics.find(({ severity }) => severity === "error");
+  const now = describeEntry(value);
+  return now === found ? undefined : entryProblem(
+    `Since the plan was made, the boot loader changed. Then: ${found}. Now: ${now}`,
+    "Re-create the plan and review it",
+  );
 }
 
 /** What the planner needs of the open files: what they unpack to as far as it is placed, and the digests of their parts. */

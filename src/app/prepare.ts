@@ -118,7 +118,7 @@ export async function prepareFrom(
     [Symbol.dispose]: () => opened[Symbol.dispose](),
   };
   const planned = source.kind === "plan"
-    ? await planStored(source.plan, facts, opened)
+    ? await planStored(source.plan, facts, opened, host.captured)
     : await planProfile(source.profile, facts, opened);
   const { value: plan, contents } = planned;
   return { ...known, plan, contents, diagnostics: [...diagnostics, ...planned.diagnostics.map(place)] };

@@ -31,7 +31,11 @@ export function readFacts(path: string | undefined): ReadFacts {
 /** The facts and the files of a captured host. */
 export function capturedHost(capture: Capture): ReadFacts {
   const { value, diagnostics } = decodeFacts(capture);
-  return { ...(value === undefined ? {} : { facts: value }), captured: { images: capture.images }, diagnostics };
+  return {
+    ...(value === undefined ? {} : { facts: value }),
+    captured: { images: capture.images, files: capture.files },
+    diagnostics,
+  };
 }
 
 function captureFrom(path: string, diagnostics: Diagnostic[]): Capture | undefined {

@@ -79,7 +79,7 @@ async function refreshFile(file: string, { root, wanted, isNamed }: Context): Pr
   if (template.value === undefined) return { kind: "failed", file, diagnostics: template.diagnostics };
   const fresh = managedProfileText(templateText(template.value), mark);
   const { kernel, initrd, isUnified } = template.value;
-  const found = { file, kernel: kernel.path, initrd: initrd.length > 0 || isUnified === true };
+  const found = { file, kernel: kernel?.path ?? "", initrd: initrd.length > 0 || isUnified === true };
   if (fresh === text) return { kind: "unchanged", ...found };
   writeWhole(file, fresh);
   return { kind: "written", ...found };

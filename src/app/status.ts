@@ -1,10 +1,12 @@
 import type { Diagnostic } from "../core/diagnostic.ts";
+import { describeEntry } from "../entry/found_entry.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { filesOf } from "../plan/plan.ts";
 import type { FileDigests } from "../state/crash_status.ts";
 import type { FoundRecord } from "../state/record.ts";
 import { findRecord, type ImageSlot } from "../state/record_store.ts";
-import { type Status, statusOf } from "../state/status.ts";
+import { type ColdBootStatus, type Status, statusOf } from "../state/status.ts";
+import { coldBootOn } from "./entry_files.ts";
 import { closeFile, hashFile, openFile } from "./files/open_file.ts";
 import { readFacts } from "./read_facts.ts";
 
@@ -26,7 +28,17 @@ export async function status(): Promise<FoundStatus> {
   const { facts, diagnostics } = readFacts(undefined);
   if (facts === undefined) return { status: undefined, busy: false, diagnostics };
   const { status, busy } = await statusOfHost(facts);
-  return { status, busy, diagnostics };
+  return { status: { ...status, coldBoot: coldBootStatus(facts) }, busy, diagnostics };
+}
+
+/** What a cold reset of this host would boot. */
+function coldBootStatus(facts: HostFacts): ColdBootStatus {
+  const { value, diagnostics } = coldBootOn(facts, undefined);
+  if (value === undefined) {
+    return { note: diagnostics.find(({ severity }) => severity === "error")?.message ?? "Nothing is known" };
+  }
+  const { loader, id, kernel, cmdline } = value;
+  return { note: describeEntry(value), loader, entry: id, kernel, ...(cmdline === undefined ? {} : { cmdline }) };
 }
 
 /** The status of this host, and the records that it is made from. */

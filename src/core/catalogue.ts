@@ -52,6 +52,19 @@ export const CATALOGUE = {
     about: "A profile cannot express a boot loader entry, a unified kernel image or a kexec command",
   },
   "kernel-not-found": { exit: "noinput", about: "There is no kernel to write a profile for" },
+  // `boot_entry`: what the boot loader would boot.
+  "boot-loader": {
+    exit: "unavailable",
+    about: "The boot loader that a cold reset starts is not known, or not one whose entries warmboot reads",
+  },
+  "boot-entry": {
+    exit: "unavailable",
+    about: "The boot loader has no such entry, or starts it in a way that kexec cannot",
+  },
+  "boot-script": {
+    exit: "unavailable",
+    about: "GRUB's configuration has a command that is not understood, or depends on what only GRUB knows",
+  },
   // Files.
   "file-missing": { exit: "noinput", about: "A named file does not exist" },
   "digest-mismatch": { exit: "unavailable", about: "A unified kernel image does not have its pinned SHA-256" },

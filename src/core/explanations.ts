@@ -36,6 +36,14 @@ const KERNEL = "version: 1\nkernel: vmlinuz\n";
 const KEXEC_LOAD = `${KERNEL}load: kexec_load\n`;
 const TAKE_AGAIN = "Capture the host again with `warmboot facts`, as root and outside of containers.";
 
+const BOOT_ENTRY = "version: 1\nboot_entry: default\n";
+
+/** A host that GRUB starts, with this configuration. */
+const grub = (config: string): Provocation["host"] => ({
+  "/proc/self/mountinfo": "22 1 8:2 / / rw - ext4 /dev/sda2 rw\n",
+  "/boot/grub/grub.cfg": config,
+});
+
 /** Every code with its explanation. A test runs each example and looks for the code. */
 export const EXPLANATIONS: { readonly [Code in DiagnosticCode]: Explanation } = {
   "wrong-type": {
@@ -185,6 +193,27 @@ export const EXPLANATIONS: { readonly [Code in DiagnosticCode]: Explanation } = 
   "entry-unusable": {
     example: { files: { "debian.conf": "title Debian\n" }, run: "init --bls debian.conf --boot ." },
     remedy: "Boot the entry once and use its command line with `warmboot init --running`, or name another entry.",
+  },
+  "boot-loader": {
+    why:
+      "A cold reset starts a boot loader, and each has its own rules. warmboot follows those of systemd-boot and GRUB.",
+    example: planned(BOOT_ENTRY),
+    remedy: "Mount /boot and the EFI system partition, as root. With another boot loader, name the kernel: `kernel`, " +
+      "`initrd` and `cmdline`.",
+  },
+  "boot-entry": {
+    why:
+      "An entry may start another system, or lie on a file system that is not mounted. What it would boot is never " +
+      "guessed.",
+    example: planned(BOOT_ENTRY, grub('menuentry "Windows" { chainloader (hd0,1)+1; }\n')),
+    remedy: "Choose another entry in the boot loader or in `boot_entry`, mount what is missing, or name the kernel.",
+  },
+  "boot-script": {
+    why:
+      "grub.cfg is a program. warmboot follows the commands that `grub-mkconfig` writes, and stops at any other that " +
+      "could change what is booted. A command that the installed GRUB does not have is a warning: GRUB passes over it.",
+    example: planned(BOOT_ENTRY, grub("eval $menu\n")),
+    remedy: "Remove the command from GRUB's configuration, or name the kernel instead of `boot_entry`.",
   },
   "kernel-not-found": {
     example: { run: "init --newest --root ." },

@@ -85,7 +85,7 @@ export type Change =
 export type CheckState = Pick<Check, "status" | "message">;
 
 /** What one side of a diff is. */
-export type SideKind = "profile" | "plan" | "running" | "loaded";
+export type SideKind = "profile" | "plan" | "running" | "loaded" | "default";
 
 /** Something that could not be compared, because it is unknown on one side. */
 export interface Unknown {

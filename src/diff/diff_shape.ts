@@ -120,7 +120,7 @@ function changeSchemas({ about, part, actions, fields = {} }: ChangeRow): readon
 }
 
 const side = record<Diff["from"]>({
-  kind: { shape: choice(["profile", "plan", "running", "loaded"]), doc: "What it is" },
+  kind: { shape: choice(["profile", "plan", "running", "loaded", "default"]), doc: "What it is" },
   name: { shape: text, doc: "The name that the user gave it" },
 });
 

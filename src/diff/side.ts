@@ -7,7 +7,7 @@ export type RunningHost = Pick<HostFacts, "machine" | "release" | "version" | "c
 
 /** Something to compare. `name` is what the user called it. */
 export type Side =
-  | { readonly kind: "profile" | "plan" | "loaded"; readonly name: string; readonly plan: Plan }
+  | { readonly kind: "profile" | "plan" | "loaded" | "default"; readonly name: string; readonly plan: Plan }
   | { readonly kind: "running"; readonly name: string; readonly host: RunningHost };
 
 /** The running system as a side. */
@@ -24,8 +24,8 @@ export function runningSide({ machine, release, version, cmdline }: HostFacts): 
   };
 }
 
-/** The current state comes first: the running system, what is loaded, what is declared. */
-const ORDER: { readonly [kind in SideKind]: number } = { running: 0, loaded: 1, profile: 2, plan: 2 };
+/** The current state comes first: the running system, what is loaded, what a cold reset boots, what is declared. */
+const ORDER: { readonly [kind in SideKind]: number } = { running: 0, loaded: 1, default: 2, profile: 3, plan: 3 };
 
 /**
  * The sides in the order of a diff: from the current state to what is declared, in whatever order they were given. Two of

@@ -33,7 +33,7 @@ export interface ExpandedVariable {
 const MAY_BE_UNSET: readonly string[] = ["tuned_params", "tuned_initrd", "kernelopts", "ignition_firstboot"];
 
 /** The specification's names of architectures are those of EFI's default boot files. */
-const MACHINES: { readonly [name: string]: string } = {
+export const EFI_MACHINES: { readonly [name: string]: string } = {
   x64: "x86_64",
   ia32: "i686",
   aa64: "aarch64",
@@ -110,7 +110,7 @@ export function parseBootEntry(
   const [kernel] = kernels;
   if (kernel === undefined || diagnostics.length > 0) return { value: undefined, diagnostics };
   const [title, version] = [one("title"), one("version")];
-  const architecture = MACHINES[(one("architecture") ?? "").toLowerCase()];
+  const architecture = EFI_MACHINES[(one("architecture") ?? "").toLowerCase()];
   return {
     value: {
       ...(title === undefined ? {} : { title }),

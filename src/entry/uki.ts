@@ -71,7 +71,7 @@ export function chooseUkiProfile(profiles: readonly UkiProfile[], name: string):
 }
 
 /** A field of a text as in os-release; undefined where it is missing or empty. */
-function fieldOf(text: string, name: string): string | undefined {
+export function fieldOf(text: string, name: string): string | undefined {
   const line = text.split(/\r?\n/).find((each) => each.startsWith(`${name}=`));
   const value = line?.slice(name.length + 1).trim() ?? "";
   const bare = /^(["'])(.*)\1$/.exec(value)?.[2] ?? value;

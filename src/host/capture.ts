@@ -18,6 +18,7 @@ import { type CapturedImages, IMAGES } from "./captured_image.ts";
 import { locatePath, parseJson } from "./json_position.ts";
 import { moreProblems, MOST_SHOWN } from "./many_problems.ts";
 import type { HostReader, SourceResult } from "./reader.ts";
+import { isBootSource, redactBootFile } from "./boot_source.ts";
 import { expandPath, isSourcePath, type SourcePath } from "./source_path.ts";
 import {
   FILES_LIMIT,
@@ -156,7 +157,20 @@ export function redactCapture({ format, files, images }: Capture): Capture {
       ? []
       : readSources(reader, source, release).flatMap(({ place, result }) => redactedRow(place.path, source, result))
   );
-  return { format, redacted: true, files: Object.fromEntries(rows), ...(images === undefined ? {} : { images }) };
+  const boot = Object.entries(files).filter(([path]) => !isSourcePath(path) && isBootSource(path)).map(([path, file]) =>
+    [path, typeof file === "string" ? redactedText(file) : file] as const
+  );
+  return {
+    format,
+    redacted: true,
+    files: Object.fromEntries([...rows, ...boot]),
+    ...(images === undefined ? {} : { images }),
+  };
+}
+
+function redactedText(text: string): CapturedFile {
+  const bytes = redactBootFile(new TextEncoder().encode(text));
+  return decodeUtf8(bytes) ?? { base64: bytes.toBase64() };
 }
 
 function redactedRow(path: string, source: Source, result: SourceResult): readonly Row[] {
@@ -205,7 +219,7 @@ export function parseCapture(json: string, file: string): Checked<Capture> {
   const diagnostics: Diagnostic[] = [];
   const capture = CAPTURE.decode(parsed.value, [], (diagnostic) => diagnostics.push(diagnostic));
   if (capture !== undefined) diagnostics.push(...tooLarge(capture));
-  const unknown = Object.keys(capture?.files ?? {}).filter((path) => !isSourcePath(path));
+  const unknown = Object.keys(capture?.files ?? {}).filter((path) => !isSourcePath(path) && !isBootSource(path));
   diagnostics.push(...unknown.slice(0, MOST_SHOWN + 1).map(unknownSource));
   const total = diagnostics.length + Math.max(0, unknown.length - MOST_SHOWN - 1);
   return {

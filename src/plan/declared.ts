@@ -1,7 +1,7 @@
 import { formatAddress } from "../core/number.ts";
 import { KEXEC_ARCHITECTURES } from "../core/kexec_arch.ts";
 import { sha256Of } from "../core/sha256.ts";
-import { choice, flag, list, pattern, record, type Shape } from "../core/shape.ts";
+import { choice, flag, list, pattern, record, type Shape, text } from "../core/shape.ts";
 import type { Images } from "../image/boot_files.ts";
 import { requiresOf } from "../profile/planned_requires.ts";
 import { FILE_FLAG_KEYS, type Profile, type SegmentSource, type SegmentSpec } from "../profile/profile.ts";
@@ -22,6 +22,9 @@ export function declaredOf(profile: Profile, images: Images, cmdline: string, ca
         cmdline: profile.modules[index]?.cmdline ?? "",
       })),
     }),
+    ...(profile.bootEntry?.found === undefined
+      ? {}
+      : { bootEntry: { id: profile.bootEntry.id, found: profile.bootEntry.found } }),
     cmdline,
     crash: profile.crash,
     preserveContext: profile.preserveContext,
@@ -48,6 +51,7 @@ export function declaredProfile(plan: Plan, declared: Declared): Profile {
     initrd: declared.initrd.map((path) => ({ path })),
     ...(dtb === undefined ? {} : { dtb: { path: dtb } }),
     modules: declared.modules ?? [],
+    ...(declared.bootEntry === undefined ? {} : { bootEntry: declared.bootEntry }),
     cmdline: { kind: "parameters", parameters: cmdline === "" ? [] : [cmdline] },
     crash: declared.crash,
     preserveContext: declared.preserveContext,
@@ -117,6 +121,14 @@ export const declaredShape: Shape<Declared> = record<Declared>({
       cmdline: { shape: cmdline, doc: "Its command line" },
     })),
     doc: "The modules of a Multiboot image",
+    fallback: optional,
+  },
+  bootEntry: {
+    shape: record<NonNullable<Declared["bootEntry"]>>({
+      id: { shape: text, doc: "`default`, or the ID of the entry" },
+      found: { shape: text, doc: "Which entry that is, and by which rule of the boot loader" },
+    }),
+    doc: "The entry of the boot loader that the files and the command line are from",
     fallback: optional,
   },
   cmdline: {

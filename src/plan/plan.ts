@@ -163,6 +163,8 @@ export interface Declared {
   readonly dtb?: string;
   /** The modules of a Multiboot image, by their absolute paths; absent without any. */
   readonly modules?: readonly { readonly path: string; readonly cmdline: string }[];
+  /** The entry of the boot loader that the files and the command line are from, and which one that was. */
+  readonly bootEntry?: { readonly id: string; readonly found: string };
   /** The command line, before a stamp and the placement of the image add to it. */
   readonly cmdline: string;
   /** Load into the crash reservation. */

@@ -50,7 +50,7 @@ export function planBoot(input: PlanInput): Checked<Plan> {
     call,
     ...(release === undefined ? {} : { release }),
     ...(version === undefined ? {} : { version }),
-    reasons: [...choice.reasons, ...innerReasons(input), ...planned.reasons],
+    reasons: [...entryReasons(profile), ...choice.reasons, ...innerReasons(input), ...planned.reasons],
     checks: runRules({
       call,
       crash: profile.crash,
@@ -60,6 +60,11 @@ export function planBoot(input: PlanInput): Checked<Plan> {
     }),
   };
   return { value: plan, diagnostics: all };
+}
+
+/** Which entry of the boot loader the profile's `boot_entry` is. */
+function entryReasons({ bootEntry }: PlanInput["profile"]): readonly Reason[] {
+  return bootEntry?.found === undefined ? [] : [{ code: "boot-entry", message: bootEntry.found }];
 }
 
 /** A device tree that would be ignored, or that is not one. */

@@ -1,7 +1,7 @@
 import type { Diagnostic, Path, Related } from "../core/diagnostic.ts";
 import type { JsonSchema } from "../core/shape.ts";
 import { DEMAND_SCHEMA, demandsOf } from "./demands.ts";
-import { FILE_FLAG_KEYS, type Profile } from "./profile.ts";
+import { FILE_FLAG_KEYS, type Profile, type ReusedFrom } from "./profile.ts";
 import { FILLED, given, IS_FALSE, IS_TRUE, STATED } from "./schema_terms.ts";
 
 /** A combination of keys that is not a valid profile. */
@@ -32,14 +32,54 @@ const OF_A_KERNEL = [
 
 const EXPLICIT = given({ segments: FILLED });
 
+/** A command line that starts from another one than the running. */
+function REUSES(from: ReusedFrom): JsonSchema {
+  return given({ cmdline: given({ reuse: { enum: [from] } }) });
+}
+
 const CONFLICTS: readonly ConflictRow[] = [
   {
     code: "missing-key",
     at: [],
-    message: "The profile has neither `kernel` nor `segments`",
-    hint: "Name the kernel to boot: `kernel: /boot/vmlinuz`",
-    applies: (profile) => !states(profile, "kernel") && profile.segments.length === 0,
-    schema: { not: { anyOf: [given({ kernel: STATED }), EXPLICIT] } },
+    message: "The profile has neither `kernel`, `boot_entry` nor `segments`",
+    hint: "Name the kernel to boot: `kernel: /boot/vmlinuz`; or boot what the boot loader would: `boot_entry: default`",
+    applies: (profile) => !states(profile, "kernel") && !states(profile, "boot_entry") && profile.segments.length === 0,
+    schema: { not: { anyOf: [given({ kernel: STATED }), given({ boot_entry: STATED }), EXPLICIT] } },
+  },
+  ...(["kernel", "initrd"] as const).map((key): ConflictRow => ({
+    code: "conflict",
+    at: ["boot_entry"],
+    other: key,
+    message: `\`boot_entry\` and \`${key}\` are mutually exclusive: the boot loader's entry names its own`,
+    hint: "Remove one of them",
+    applies: (profile) => states(profile, "boot_entry") && states(profile, key),
+    schema: given({ boot_entry: STATED, [key]: STATED }),
+  })),
+  {
+    code: "conflict",
+    at: ["segments"],
+    other: "boot_entry",
+    message: "`segments` and `boot_entry` are mutually exclusive",
+    hint: "Remove one of them",
+    applies: (profile) => states(profile, "boot_entry") && profile.segments.length > 0,
+    schema: given({ boot_entry: STATED, segments: FILLED }),
+  },
+  {
+    code: "conflict",
+    at: ["cmdline", "reuse"],
+    message: "`reuse: entry` requires `boot_entry`",
+    hint: "Write `reuse: true` to start from the running command line",
+    applies: (profile) => reusesFrom(profile, "entry") && !states(profile, "boot_entry"),
+    schema: { allOf: [REUSES("entry"), { not: given({ boot_entry: STATED }) }] },
+  },
+  {
+    code: "conflict",
+    at: ["cmdline", "reuse"],
+    other: "boot_entry",
+    message: "`reuse: image` requires a unified kernel image as `kernel`",
+    hint: "Write `reuse: entry` to start from the command line of the boot entry",
+    applies: (profile) => reusesFrom(profile, "image") && states(profile, "boot_entry"),
+    schema: { allOf: [REUSES("image"), given({ boot_entry: STATED })] },
   },
   {
     code: "conflict",
@@ -166,6 +206,10 @@ export const CONFLICT_SCHEMA: JsonSchema = {
 
 function relatedKey(key: string): Related {
   return { message: `\`${key}\` is set here`, path: [key] };
+}
+
+function reusesFrom({ cmdline }: Profile, from: ReusedFrom): boolean {
+  return cmdline.kind === "edit" && cmdline.reuse === from;
 }
 
 function states(profile: Profile, key: string): boolean {

@@ -6,7 +6,7 @@ import type { LayerReader } from "./layers.ts";
 import { MAX_DEPTH } from "./limits.ts";
 import { parseLayers } from "./parse.ts";
 import type { PlatformName } from "./platform_names.ts";
-import type { Checksum, LoadChoice, Profile } from "./profile.ts";
+import type { Checksum, LoadChoice, Profile, ReusedFrom } from "./profile.ts";
 import type { KexecArch } from "../core/kexec_arch.ts";
 
 /** A file: its path, or its path and the SHA-256 that it must have, 64 hexadecimal digits. */
@@ -30,8 +30,8 @@ export type ParametersInput = string | readonly string[];
 
 /** A command line: its parameters, or an edit of the running kernel's. */
 export type CmdlineInput = ParametersInput | {
-  /** Start from the running kernel's command line, or from that of a unified kernel image. Default: true. */
-  readonly reuse?: boolean | "image" | undefined;
+  /** Start from the running kernel's command line, that of a unified kernel image, or of the boot entry. Default: true. */
+  readonly reuse?: boolean | ReusedFrom | undefined;
   /** Names, of which every parameter is removed, or whole parameters `name=value`. */
   readonly remove?: ParametersInput | undefined;
   /** Parameters that replace those of the same name. */
@@ -96,6 +96,8 @@ export interface ProfileInput {
   readonly requires?: RequiresInput | undefined;
   /** The kernel image. */
   readonly kernel?: KernelInput | undefined;
+  /** In place of `kernel` and `initrd`: what the boot loader would boot, `default` or the ID of an entry. */
+  readonly boot_entry?: string | undefined;
   /** The initial RAM disk, or several, which are concatenated in this order. */
   readonly initrd?: FileInput | readonly FileInput[] | undefined;
   /** The device tree for an arm64 kernel. */

@@ -7,7 +7,7 @@ import { fileRef, fileRefs, kernelRef, moduleRef, paths } from "./file_shape.ts"
 import type { CmdlineSpec, FileRef, LoadChoice, ModuleRef, Profile, Requires, SegmentSpec } from "./profile.ts";
 import { refine } from "./refine.ts";
 import { requires } from "./requires_shape.ts";
-import { address, boolean, checksum, label, prose } from "./scalars.ts";
+import { address, boolean, bootEntry, checksum, label, prose } from "./scalars.ts";
 import { segment } from "./segment_shape.ts";
 
 /** A profile's keys as its files have them, decoded, with defaults filled in. */
@@ -18,6 +18,7 @@ export interface Stated {
   readonly description?: string;
   readonly requires?: Requires;
   readonly kernel?: FileRef;
+  readonly boot_entry?: string;
   readonly initrd: readonly FileRef[];
   readonly dtb?: FileRef;
   readonly modules: readonly ModuleRef[];
@@ -116,6 +117,14 @@ export const FIELDS: Fields<Stated> = {
       "literal `${`. A unified kernel image is taken whole: its kernel, initrd and command line, and the addons beside it.",
     ...optional,
     examples: ["/boot/vmlinuz", "/boot/vmlinuz-${release}", { path: "/boot/vmlinuz", sha256: "0".repeat(64) }],
+  },
+  boot_entry: {
+    shape: bootEntry,
+    doc:
+      "Instead of `kernel` and `initrd`: what the boot loader would boot, found again for each plan. `default` is the entry " +
+      "that a cold reset starts; any other text names one, by the ID that systemd-boot or GRUB gives it.",
+    ...optional,
+    examples: ["default", "debian-6.12.conf", "gnulinux-advanced>gnulinux-6.12"],
   },
   initrd: {
     shape: fileRefs,
@@ -247,6 +256,9 @@ const OTHER_NAMES: NonNullable<KeyAdvice["otherNames"]> = {
   vmlinuz: "kernel",
   initramfs: "initrd",
   ramdisk: "initrd",
+  entry: "boot_entry",
+  "boot-entry": "boot_entry",
+  bootentry: "boot_entry",
   "device-tree": "dtb",
   devicetree: "dtb",
   module: "modules",

@@ -21,13 +21,24 @@ export interface ModuleRef extends FileRef {
   readonly cmdline: string;
 }
 
+/** What a command line is taken from, other than the running kernel: a unified kernel image, or a boot entry. */
+export type ReusedFrom = "image" | "entry";
+
+/** An entry of the boot loader that a profile names. */
+export interface BootEntryRef {
+  /** `default`, or as the boot loader names it. */
+  readonly id: string;
+  /** Which one that is on the host, and by which rule; undefined until the host is known. */
+  readonly found?: string;
+}
+
 /** A command line as declared: its parameters, or an edit of the running one. Parameters keep their quotes. */
 export type CmdlineSpec =
   | { readonly kind: "parameters"; readonly parameters: readonly string[] }
   | {
     readonly kind: "edit";
-    /** Start from the running kernel's command line, from that of a unified kernel image, or from nothing. */
-    readonly reuse: boolean | "image";
+    /** Start from the running kernel's command line, that of a unified kernel image or boot entry, or from nothing. */
+    readonly reuse: boolean | ReusedFrom;
     /** Names (every parameter of that name is removed) or whole parameters `name=value` (only that one is). */
     readonly remove: readonly string[];
     /** Parameters that replace all of the same name, in the first one's place; new names go to the end. */
@@ -102,8 +113,10 @@ export interface Profile {
   readonly description?: string;
   /** What the host must be. */
   readonly requires?: Requires;
-  /** The kernel image; absent with explicit segments. */
+  /** The kernel image; absent with explicit segments, and with `bootEntry` until the host is known. */
   readonly kernel?: KernelRef;
+  /** What the boot loader would boot, instead of a kernel and initrds. */
+  readonly bootEntry?: BootEntryRef;
   /** Initrds, concatenated in this order. */
   readonly initrd: readonly FileRef[];
   /** The device tree for an arm64 kernel, instead of the running one's. */

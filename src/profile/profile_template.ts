@@ -8,7 +8,10 @@ export interface ProfileTemplate {
   readonly description?: string;
   /** As uname -m. */
   readonly architecture?: string;
-  readonly kernel: KernelRef;
+  /** Undefined with `bootEntry`. */
+  readonly kernel?: KernelRef;
+  /** What the boot loader would boot, instead of a kernel, initrds and a command line. */
+  readonly bootEntry?: string;
   /** The kernel is a unified kernel image, which has its own initrd and command line. */
   readonly isUnified?: true;
   readonly initrd: readonly FileRef[];
@@ -39,9 +42,10 @@ export function templateText(template: ProfileTemplate): string {
       : ["", ...comment("Any other host is refused."), `requires: { architecture: ${architecture} }`]),
     "",
     ...comment(notes.kernel),
-    ...kernelEntry(kernel),
+    ...(draft.bootEntry === undefined ? [] : [`boot_entry: ${scalar(draft.bootEntry)}`]),
+    ...(kernel === undefined ? [] : kernelEntry(kernel)),
     "",
-    ...(draft.isUnified === true ? [] : bootLines(draft)),
+    ...(draft.isUnified === true || kernel === undefined ? [] : bootLines(draft)),
     ...(draft.dtb === undefined ? [] : entry("dtb", draft.dtb)),
     ...(draft.settings ?? []),
     ...((draft.dtb === undefined && (draft.settings ?? []).length === 0) ? [] : [""]),
@@ -52,7 +56,7 @@ function withWrittenPaths(draft: ProfileTemplate): ProfileTemplate {
   const written = <Ref extends FileRef>(ref: Ref): Ref => ({ ...ref, path: writtenPath(ref.path) });
   return {
     ...draft,
-    kernel: written(draft.kernel),
+    ...(draft.kernel === undefined ? {} : { kernel: written(draft.kernel) }),
     initrd: draft.initrd.map(written),
     ...(draft.dtb === undefined ? {} : { dtb: written(draft.dtb) }),
   };

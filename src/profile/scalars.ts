@@ -2,7 +2,7 @@ import { formatAddress, MAX_U64, parseNumber } from "../core/number.ts";
 import { nearest } from "../core/nearest.ts";
 import { type Advice, didYouMean, type JsonSchema, type Shape, wrongType } from "../core/shape.ts";
 import { DOLLAR, DOLLAR_CONSTANT, PATH_VARIABLES } from "./path_variables.ts";
-import type { Checksum } from "./profile.ts";
+import type { Checksum, ReusedFrom } from "./profile.ts";
 
 /**
  * The scalars of a profile. YAML's failsafe schema yields every scalar as text, so that no parser has rounded an address
@@ -72,6 +72,12 @@ export const CONTROL = "\\u0000-\\u001f\\u007f-\\u009f";
 
 /** A name: one line without control characters. */
 export const label: Shape<string> = patterned("a text of one line", new RegExp(`^[^${CONTROL}]+$`));
+
+/** `default`, or the name of an entry of the boot loader: one line, without control characters, of at most 1000 characters. */
+export const bootEntry: Shape<string> = patterned(
+  "`default`, or the ID of an entry of the boot loader",
+  new RegExp(`^[^${CONTROL}]{1,1000}$`),
+);
 
 /** What a path may be; `dollar` is what it may have where it has a `$`. */
 function pathPattern(dollar: string): RegExp {
@@ -168,15 +174,18 @@ export const checksum: Shape<boolean | Checksum> = fromText<boolean | Checksum>(
   },
 );
 
-/** `true` or `false`, or `image`: the command line that an edit starts from. */
-export const reuse: Shape<boolean | "image"> = fromText<boolean | "image">(
-  "true, false or image",
-  { enum: [true, false, ...Object.keys(BOOLEANS), "image"] },
+const REUSED_FROM: readonly ReusedFrom[] = ["image", "entry"];
+
+/** `true` or `false`, or `image` or `entry`: the command line that an edit starts from. */
+export const reuse: Shape<boolean | ReusedFrom> = fromText<boolean | ReusedFrom>(
+  "true, false, image or entry",
+  { enum: [true, false, ...Object.keys(BOOLEANS), ...REUSED_FROM] },
   (text) => {
-    if (text === "image") return { kind: "value", value: text };
+    const from = REUSED_FROM.find((each) => each === text);
+    if (from !== undefined) return { kind: "value", value: from };
     const value = Object.hasOwn(BOOLEANS, text) ? BOOLEANS[text] : undefined;
     if (value !== undefined) return { kind: "value", value };
-    const near = nearest(text, ["image"]);
+    const near = nearest(text, REUSED_FROM);
     return {
       kind: "advice",
       advice: near === undefined ? adviceOn(text, BOOLEAN_HINTS) : { hint: didYouMean(near), instead: near },

@@ -13,6 +13,7 @@ export function renderStatus(status: Status, layout: Layout): string {
     style.bold(wrap(visible(hostText(status)), layout.width, 2)),
     "",
     ...status.images.flatMap((image) => imageRows(image, layout)),
+    ...coldBootRows(status.coldBoot, layout),
     ...reservationRows(status.crash, layout),
     ...(status.rebootIsKexec ? ["", style.warning(`  ${autoKexec(status)}; \`warmboot unload\` prevents that`)] : []),
     "",
@@ -51,6 +52,14 @@ function imageRows(image: ImageStatus, layout: Layout): readonly string[] {
     ...row(label, lines.map(visible), layout),
     ...row("", changes.length === 0 ? [] : [...changes, reload(image)], layout).map(layout.style.warning),
   ];
+}
+
+/** What the boot loader starts when the machine is reset. */
+function coldBootRows(cold: Status["coldBoot"], layout: Layout): readonly string[] {
+  if (cold === undefined) return [];
+  const { kernel, cmdline = "" } = cold;
+  const lines = [cold.note, ...(kernel === undefined ? [] : [kernel]), ...(cmdline === "" ? [] : [cmdline])];
+  return row("A cold reset", lines.map(visible), layout);
 }
 
 const RUNS: { readonly [runs in NonNullable<ImageStatus["runs"]>]: string } = {

@@ -57,6 +57,22 @@ export interface Status {
   readonly allows: readonly Check[];
   /** Whether an ordinary `systemctl reboot` will boot the loaded image. */
   readonly rebootIsKexec: boolean;
+  /** What a cold reset boots; absent where nobody looked. */
+  readonly coldBoot?: ColdBootStatus;
+}
+
+/** The entry that the boot loader starts by itself. */
+export interface ColdBootStatus {
+  /** Which entry, and by which rule, or why that is not known; for people. */
+  readonly note: string;
+  /** The boot loader; absent where the entry is not known. */
+  readonly loader?: string;
+  /** The entry, as the loader names it. */
+  readonly entry?: string;
+  /** Its kernel. */
+  readonly kernel?: string;
+  /** Its command line; absent where a unified kernel image has its own. */
+  readonly cmdline?: string;
 }
 
 /** Compares the kernel's report with the records, and these with the current files, where given. Pure. */
@@ -199,6 +215,21 @@ const shape: Shape<Status> = record<Status>({
   crash: { shape: reservationShape, doc: "What is reserved for crash kernels" },
   allows: { shape: checksShape, doc: "What the host allows" },
   rebootIsKexec: { shape: flag, doc: "Whether an ordinary `systemctl reboot` boots the loaded image" },
+  coldBoot: {
+    shape: record<ColdBootStatus>({
+      note: { shape: text, doc: "Which entry, and by which rule, or why that is not known" },
+      loader: { shape: text, doc: "The boot loader", fallback: optional },
+      entry: { shape: text, doc: "The entry, as the loader names it", fallback: optional },
+      kernel: { shape: text, doc: "Its kernel", fallback: optional },
+      cmdline: {
+        shape: anyText,
+        doc: "Its command line, unless a unified kernel image has its own",
+        fallback: optional,
+      },
+    }),
+    doc: "What a cold reset boots",
+    fallback: optional,
+  },
 });
 
 /** The JSON Schema of `status -o json`. */

@@ -19,7 +19,7 @@ function written(files: { readonly [path: string]: Uint8Array }): readonly (stri
     const { value, diagnostics } = templateFromRunning(FACTS, root);
     return value === undefined
       ? diagnostics.map(({ message }) => message)
-      : [value.kernel.path, ...value.initrd.map(({ path }) => path)];
+      : [value.kernel?.path, ...value.initrd.map(({ path }) => path)];
   } finally {
     Deno.removeSync(root, { recursive: true });
   }

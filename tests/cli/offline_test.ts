@@ -193,7 +193,11 @@ Deno.test("facts --images without a profile, or with a bad one, captures nothing
     [["facts", "--images", join(folder, "none.yaml")], EXIT.noinput.code, "does not exist"],
     [["facts", "--images", write("lost.yaml", "version: 1\nkernel: lost\n")], EXIT.noinput.code, "lost"],
     [["facts", "--images", host], EXIT.data.code, "This is a capture"],
-    [["facts", "--images", write("bad.yaml", "version: 1\n")], EXIT.data.code, "neither `kernel` nor `segments`"],
+    [
+      ["facts", "--images", write("bad.yaml", "version: 1\n")],
+      EXIT.data.code,
+      "neither `kernel`, `boot_entry` nor `segments`",
+    ],
   ];
   for (const [args, code, says] of cases) {
     const result = await run(args);

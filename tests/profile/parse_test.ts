@@ -234,11 +234,11 @@ Deno.test({
 });
 
 Deno.test({
-  name: "`reuse` is true, false or image; what is near is suggested",
+  name: "`reuse` is true, false, image or entry; what is near is suggested",
   permissions: "none",
   fn() {
     const reuse = (value: string) => only(`version: 1\nkernel: a\ncmdline: { reuse: ${value} }\n`);
-    assertEquals(reuse("imgae").message, "`reuse` is not true, false or image");
+    assertEquals(reuse("imgae").message, "`reuse` is not true, false, image or entry");
     assertEquals(reuse("imgae").hint, "Did you mean `image`?");
     assertEquals(reuse("yes").hint, "Write `true`");
     assertEquals(reuse("running").hint, undefined);

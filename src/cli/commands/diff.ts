@@ -27,12 +27,13 @@ export const diff: Command = {
   words: { min: 1, max: 2 },
   summary: "Show what would change: profiles, plans, what is loaded, what runs",
   description:
-    "Compares two sides: a profile, a stored plan, @running (the running system) or @loaded (the loaded image). Without B, it compares with @loaded, or with @running if nothing is loaded.\nIt reads forwards in time, however the sides are given: from the running system to what is loaded, and from there to what a profile or a plan declares; two of one kind, from A to B. + is added, - removed, ~ changed.\nA running system reports its release and command line only; the diff says what is unknown. -o svg draws both sides' memory, side by side. The exit code is 0 if nothing differs and 1 if something does.",
+    "Compares two sides: a profile, a stored plan, @running (the running system), @loaded (the loaded image) or @default (what the boot loader would boot after a cold reset). Without B, it compares with @loaded, or with @running if nothing is loaded.\nIt reads forwards in time, however the sides are given: from the running system to what is loaded, from there to what a cold reset boots, and to what a profile or a plan declares; two of one kind, from A to B. + is added, - removed, ~ changed.\nA running system reports its release and command line only; the diff says what is unknown. -o svg draws both sides' memory, side by side. The exit code is 0 if nothing differs and 1 if something does.",
   options: [OUTPUT, FACTS_OPTION],
   examples: [
     { line: "warmboot diff web.yaml", doc: "What loading this profile would change" },
     { line: "warmboot diff old.plan.json new.plan.json", doc: "Two stored plans; needs no host" },
     { line: "warmboot diff web.yaml @running", doc: "After a reboot: did we get what was declared?" },
+    { line: "warmboot diff @running @default", doc: "What a cold reset would change" },
     { line: "warmboot diff a.yaml b.yaml --facts host.json", doc: "In review, for a captured host" },
     { line: "warmboot diff old.yaml new.yaml --facts host.json -o svg > diff.svg", doc: "A picture for a review" },
   ],
@@ -87,7 +88,7 @@ export function complainOfSide(why: NoSide, ports: Ports): ExitName {
       return exitOf(why.diagnostics);
     case "unknown": {
       const near = nearest(why.word, SIDES);
-      const known = `The sides without a file are ${SIDES.join(" and ")}; write a file as ./${why.word}`;
+      const known = `The sides without a file are ${SIDES.join(", ")}; write a file as ./${why.word}`;
       complain(`Unknown side "${why.word}"`, near === undefined ? known : `Did you mean ${near}?`, ports);
       return "usage";
     }
@@ -109,7 +110,7 @@ export function complainOfSide(why: NoSide, ports: Ports): ExitName {
   }
 }
 
-const SIDES: readonly string[] = ["@running", "@loaded"];
+const SIDES: readonly string[] = ["@running", "@loaded", "@default"];
 
 /**
  * Two stored plans need no host, and so their memory is drawn only with --facts. A plan made for another host than the one

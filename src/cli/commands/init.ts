@@ -19,6 +19,12 @@ export const init: Command = {
     { name: "running", doc: "From the running kernel and its command line (the default)" },
     { name: "newest", doc: "From the newest kernel under /boot and /usr/lib/modules" },
     {
+      name: "boot-entry",
+      value: "ID",
+      doc:
+        "From the boot loader: `default` for what a cold reset would boot, or the ID of an entry; found again for each plan",
+    },
+    {
       name: "bls",
       value: "FILE",
       doc: "From a boot loader entry: loader/entries/NAME.conf (Boot Loader Specification, type 1)",
@@ -46,7 +52,11 @@ export const init: Command = {
         "The folder from which the paths of the boot loader entry are resolved; by default the one that holds its loader/entries",
     },
     { name: "root", value: "DIR", doc: "Look for installed kernels under DIR instead of /" },
-    { name: "facts", value: "FILE", doc: "Take the running kernel's release and command line from a capture" },
+    {
+      name: "facts",
+      value: "FILE",
+      doc: "Take the running kernel's release and command line, or the boot loader's files, from a capture",
+    },
     { name: "pin", doc: "State the digests of the files too, so that no others are loaded in their place" },
     {
       name: "follow",
@@ -60,6 +70,7 @@ export const init: Command = {
       line: "warmboot init --newest --pin --follow --out /etc/warmboot/newest.yaml",
       doc: "The newest kernel, by its digest, whatever is installed later",
     },
+    { line: "warmboot init --boot-entry default", doc: "What a cold reset would boot, whenever it is planned" },
     { line: "warmboot init --bls /boot/loader/entries/debian.conf", doc: "What a boot loader entry boots" },
     {
       line: "warmboot init --from-kexec 'kexec -l /boot/vmlinuz --reuse-cmdline'",
@@ -77,11 +88,11 @@ export const init: Command = {
 };
 
 /** Which options say what the profile is written from; at most one of them is given. */
-const ORIGINS = ["running", "newest", "bls", "uki", "from-kexec"] as const;
+const ORIGINS = ["running", "newest", "boot-entry", "bls", "uki", "from-kexec"] as const;
 
 /** Options that are of use with some origins only. */
 const ONLY_WITH: { readonly [option: string]: readonly string[] } = {
-  facts: ["running"],
+  facts: ["running", "boot-entry"],
   root: ["running", "newest"],
   boot: ["bls"],
   extract: ["uki"],
@@ -123,6 +134,8 @@ function originFrom(origin: typeof ORIGINS[number], invocation: Invocation): Pro
       return { kind: "running", root, ...given("facts") };
     case "newest":
       return { kind: "newest", root, follow: isSet(invocation, "follow") };
+    case "boot-entry":
+      return { kind: "boot-entry", id: textOption(invocation, "boot-entry") ?? "", ...given("facts") };
     case "bls":
       return { kind: "bls", file: textOption(invocation, "bls") ?? "", ...given("boot") };
     case "from-kexec":

@@ -1,6 +1,6 @@
 import type { Checked, Diagnostic, Path } from "../../core/diagnostic.ts";
 import { nearest } from "../../core/nearest.ts";
-import type { CmdlineSpec } from "../profile.ts";
+import type { CmdlineSpec, ReusedFrom } from "../profile.ts";
 import {
   formatCmdline,
   kernelParameter,
@@ -17,6 +17,8 @@ export interface CmdlineContext {
   readonly running?: string | undefined;
   /** The command line of the unified kernel image; undefined where the kernel is another image. */
   readonly image?: string | undefined;
+  /** The command line of the boot loader's entry; undefined where none is named. */
+  readonly entry?: string | undefined;
   /** Whether it is for a crash kernel. */
   readonly crash: boolean;
 }
@@ -56,9 +58,9 @@ export function resolveCmdline(spec: CmdlineSpec, context: CmdlineContext): Chec
   let kernel: readonly Parameter[] = [];
   let init: readonly Parameter[] = [];
   if (spec.reuse !== false) {
-    const text = spec.reuse === "image" ? context.image : context.running;
+    const text = spec.reuse === true ? context.running : context[spec.reuse];
     if (text === undefined) {
-      return { value: undefined, diagnostics: [spec.reuse === "image" ? noImage() : unknownRunning()] };
+      return { value: undefined, diagnostics: [spec.reuse === true ? unknownRunning() : nothingToReuse(spec.reuse)] };
     }
     const running = parseCmdline(text);
     if (running.unclosed !== undefined) {
@@ -160,21 +162,23 @@ function unknownRunning(): Diagnostic {
   };
 }
 
-function noImage(): Diagnostic {
+function nothingToReuse(from: ReusedFrom): Diagnostic {
   return {
     code: "conflict",
     severity: "error",
-    message: "`reuse: image` requires a unified kernel image as `kernel`",
+    message: from === "image"
+      ? "`reuse: image` requires a unified kernel image as `kernel`"
+      : "`reuse: entry` requires `boot_entry`",
     path: ["cmdline", "reuse"],
     hint: "Write `reuse: true` to start from the running command line",
   };
 }
 
-function openQuote(parameter: string, reuse: true | "image"): Diagnostic {
+function openQuote(parameter: string, reuse: true | ReusedFrom): Diagnostic {
   return {
     code: "cmdline-quote",
     severity: "error",
-    message: `The ${reuse === "image" ? "image's" : "running"} command line has an open quote in \`${
+    message: `The ${reuse === true ? "running" : `${reuse}'s`} command line has an open quote in \`${
       shown(parameter)
     }\`, which would swallow what is added`,
     path: ["cmdline", "reuse"],

@@ -1,6 +1,6 @@
 import { either, isMap, type JsonSchema, record, type Report, type Shape, wrongType } from "../../core/shape.ts";
 import type { Path } from "../../core/diagnostic.ts";
-import type { CmdlineSpec } from "../profile.ts";
+import type { CmdlineSpec, ReusedFrom } from "../profile.ts";
 import { refine } from "../refine.ts";
 import { CONTROL, isNothing, PLAIN_TYPES, reuse } from "../scalars.ts";
 import { given, IS_TRUE } from "../schema_terms.ts";
@@ -120,7 +120,7 @@ function parametersOfMap(map: { readonly [key: string]: unknown }): readonly str
 }
 
 interface Edit {
-  readonly reuse: boolean | "image";
+  readonly reuse: boolean | ReusedFrom;
   readonly remove: readonly string[];
   readonly set: readonly string[];
   readonly append: readonly string[];
@@ -144,7 +144,7 @@ const edit: Shape<Edit> = record<Edit>({
     shape: reuse,
     doc:
       "Start from the running kernel's command line (true), from that of the unified kernel image that `kernel` names " +
-      "(image), or from nothing (false). Parameters that describe the running boot are left out: BOOT_IMAGE, initrd, " +
+      "(image), from that of the `boot_entry` (entry), or from nothing (false). Parameters that describe the running boot are left out: BOOT_IMAGE, initrd, " +
       "kexec_jump_back_entry, elfcorehdr, warmboot.plan, and crashkernel for a crash kernel.",
   },
   remove: {
@@ -181,7 +181,7 @@ const editCmdline: Shape<CmdlineSpec> = refine(
   },
   {
     ...edit.schema,
-    anyOf: [given({ reuse: { anyOf: [IS_TRUE, { enum: ["image"] }] } }), {
+    anyOf: [given({ reuse: { anyOf: [IS_TRUE, { enum: ["image", "entry"] }] } }), {
       properties: { remove: { enum: ["", []] } },
     }],
   },

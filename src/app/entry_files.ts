@@ -1,0 +1,95 @@
+import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
+import { coldBoot } from "../entry/cold_boot.ts";
+import { describeEntry, entryProblem, type FoundEntry } from "../entry/found_entry.ts";
+import type { HostFacts } from "../host/facts.ts";
+import { describeImage } from "../image/describe.ts";
+import { identifyKernel } from "../image/identify.ts";
+import { resolveCmdline } from "../profile/cmdline/resolve.ts";
+import type { BootEntryRef, CmdlineSpec, Profile } from "../profile/profile.ts";
+import { bootFiles } from "./boot_files.ts";
+import { type CapturedFiles, viewFile } from "./image_file.ts";
+
+/**
+ * What a cold reset of a host would boot: the entry that its boot loader starts by itself, or the one with this ID. The
+ * guard of a reboot and `status` ask it too.
+ */
+export function coldBootOn(
+  facts: HostFacts,
+  captured: CapturedFiles | undefined,
+  id?: string,
+): Checked<FoundEntry> {
+  const { value: entry, diagnostics } = coldBoot(bootFiles(captured), facts, id);
+  const fault = entry === undefined ? undefined : programFault(entry, captured) ?? textFault(entry);
+  return fault === undefined ? { value: entry, diagnostics } : { value: undefined, diagnostics: [fault] };
+}
+
+/** A profile that names an entry of the boot loader, with the files and the command line of that entry. */
+export function entryOn(
+  profile: Profile,
+  ref: BootEntryRef,
+  facts: HostFacts,
+  captured: CapturedFiles | undefined,
+): Checked<Profile> {
+  const { value: entry, diagnostics } = coldBootOn(facts, captured, ref.id);
+  if (entry === undefined) return { value: undefined, diagnostics };
+  const { kernel, profile: variant, initrd, cmdline: text } = entry;
+  const cmdline = entryCmdline(profile, text);
+  if (hasErrors(cmdline.diagnostics)) {
+    return { value: undefined, diagnostics: [...diagnostics, ...cmdline.diagnostics] };
+  }
+  // kexec_file_load passes on the running device tree, and so does warmboot on other machines.
+  const takesTree = facts.machine === "aarch64" && profile.load !== "kexec_file_load";
+  const dtb = profile.dtb ?? (takesTree && entry.dtb !== undefined ? { path: entry.dtb } : undefined);
+  const isStated = text !== undefined && !profile.stated.includes("cmdline");
+  return {
+    value: {
+      ...profile,
+      kernel: { path: kernel, ...(variant === undefined ? {} : { profile: variant }) },
+      initrd: initrd.map((path) => ({ path })),
+      ...(dtb === undefined ? {} : { dtb }),
+      bootEntry: { id: ref.id, found: describeEntry(entry) },
+      ...(cmdline.value === undefined ? {} : { cmdline: cmdline.value }),
+      stated: isStated ? [...profile.stated, "cmdline"] : profile.stated,
+    },
+    diagnostics: [...diagnostics, ...cmdline.diagnostics],
+  };
+}
+
+/** The command line: the entry's, an edit of it, or what the profile states; undefined for that of the image itself. */
+function entryCmdline(profile: Profile, text: string | undefined): Checked<CmdlineSpec> {
+  const spec = profile.cmdline;
+  if (!profile.stated.includes("cmdline")) {
+    const parameters = text === undefined || text === "" ? [] : [text];
+    return { value: text === undefined ? undefined : { kind: "parameters", parameters }, diagnostics: [] };
+  }
+  if (spec.kind !== "edit" || spec.reuse !== "entry") return { value: spec, diagnostics: [] };
+  // The image's own text is known once it is opened.
+  if (text === undefined) return { value: { ...spec, reuse: "image" }, diagnostics: [] };
+  const { value, diagnostics } = resolveCmdline(spec, { crash: profile.crash, entry: text });
+  return {
+    value: value === undefined ? undefined : { kind: "parameters", parameters: value === "" ? [] : [value] },
+    diagnostics,
+  };
+}
+
+/** What is started as an EFI program must be a unified kernel image. */
+function programFault(
+  { loader, id, kernel, isProgram }: FoundEntry,
+  captured: CapturedFiles | undefined,
+): Diagnostic | undefined {
+  if (isProgram !== true) return undefined;
+  using opened = viewFile(kernel, captured);
+  // A file that is missing is reported where all files are opened.
+  if (opened === undefined) return undefined;
+  const info = identifyKernel(opened.file.source);
+  return info.kind === "uki" ? undefined : entryProblem(
+    `The entry \`${id}\` of ${loader} starts ${kernel}, which is not a unified kernel image: ${describeImage(info)}`,
+    "Name the kernel instead of `boot_entry`",
+  );
+}
+
+function textFault({ loader, id, cmdline }: FoundEntry): Diagnostic | undefined {
+  return cmdline?.includes("\ufffd") === true
+    ? entryProblem(`The command line of the entry \`${id}\` of ${loader} is not UTF-8 text`, "State `cmdline`")
+    : undefined;
+}

@@ -1,0 +1,47 @@
+import type { Diagnostic } from "../core/diagnostic.ts";
+
+/** What a boot loader would start: files by their paths on the host. */
+export interface FoundEntry {
+  readonly loader: "systemd-boot" | "GRUB";
+  /** As the loader names it: the name of its file, or the ID or title of a menu entry, with those of its submenus. */
+  readonly id: string;
+  readonly title?: string;
+  /** By which of the loader's rules it is this one. Completes "...: ". */
+  readonly rule: string;
+  readonly kernel: string;
+  /** The profile of a unified kernel image, by its number. */
+  readonly profile?: string;
+  readonly initrd: readonly string[];
+  readonly dtb?: string;
+  /** The command line. Undefined: the image has its own. */
+  readonly cmdline?: string;
+  /** The kernel is started as an EFI program, so that only a unified kernel image will do. */
+  readonly isProgram?: true;
+}
+
+/** An entry in a sentence, without its period. */
+export function describeEntry({ loader, id, title, rule }: FoundEntry): string {
+  const named = title === undefined || title === id ? "" : ` (${title})`;
+  return `${loader} boots \`${id}\`${named}: ${rule}`;
+}
+
+/** That no boot loader can be found, or that it is not known which. */
+export function loaderProblem(message: string, hint: string): Diagnostic {
+  return { code: "boot-loader", severity: "error", message, path: ["boot_entry"], hint };
+}
+
+/** That an entry is not there, or cannot be started by kexec. */
+export function entryProblem(message: string, hint?: string): Diagnostic {
+  return {
+    code: "boot-entry",
+    severity: "error",
+    message,
+    path: ["boot_entry"],
+    ...(hint === undefined ? {} : { hint }),
+  };
+}
+
+/** What to know of an entry that can be started. */
+export function entryWarning(message: string, hint?: string): Diagnostic {
+  return { ...entryProblem(message, hint), severity: "warning" };
+}

@@ -1,0 +1,322 @@
+import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
+import { nearest } from "../../core/nearest.ts";
+import { shorten } from "../../core/text.ts";
+import { ENTRIES_LIMIT, kindAt, textAt } from "../boot_files.ts";
+import { mountAt, pathOnDevice } from "../file_systems.ts";
+import { entryProblem, entryWarning, type FoundEntry } from "../found_entry.ts";
+import type { GrubHost } from "./devices.ts";
+import { type Run, runBlock, runFile, STEPS_LIMIT, variableOf } from "./interpreter.ts";
+import { chooseEntry, type Entry, escapeName, fallbackOf, loaderCmdline } from "./menu.ts";
+import { copyState, type LoadedFile, NOTHING, type State } from "./state.ts";
+import { isKnown } from "./value.ts";
+
+/** The configuration of GRUB on a host. */
+export interface GrubConfig {
+  readonly host: GrubHost;
+  /** The file that GRUB reads first, as a path of the host. */
+  readonly path: string;
+  /** As GRUB's folders are called: `x86_64-efi`, `i386-pc`. Undefined: not known. */
+  readonly platform: string | undefined;
+}
+
+/** A configuration that was run: its menu is in the state. */
+interface Menu {
+  readonly run: Run;
+  readonly state: State;
+}
+
+/** What a fresh GRUB knows: variables that grub_normal_init() sets, GRUB 2.06 to 2.12. */
+const FEATURES: readonly string[] = [
+  "feature_chainloader_bpb",
+  "feature_ntldr",
+  "feature_platform_search_hint",
+  "feature_default_font_path",
+  "feature_all_video_module",
+  "feature_menuentry_id",
+  "feature_menuentry_options",
+  "feature_200_final",
+  "feature_nativedisk_cmd",
+  "feature_timeout_style",
+];
+
+/** What GRUB would boot: its default, or the entry that `asked` names as `default` in grub.cfg would. */
+export function grubEntry(config: GrubConfig, asked: string | undefined): Checked<FoundEntry> {
+  const { value: menu, diagnostics } = runConfig(config);
+  if (menu === undefined) return { value: undefined, diagnostics };
+  const found = asked === undefined ? defaultEntry(config, menu) : askedEntry(config, menu, asked);
+  const fault = menu.run.fault;
+  if (fault !== undefined) return { value: undefined, diagnostics: [fault] };
+  return {
+    value: found.value,
+    diagnostics: [...found.value === undefined ? [] : menu.run.warnings, ...found.diagnostics],
+  };
+}
+
+/** The names of all entries, as `boot_entry` takes them. Every entry is run, so that all files are read that any of them needs. */
+export function grubEntryNames(config: GrubConfig): readonly string[] {
+  const { value: menu } = runConfig(config);
+  if (menu === undefined) return [];
+  const names: string[] = [];
+  const visit = (state: State, path: readonly string[]): void => {
+    for (const item of state.menu) {
+      if (names.length >= ENTRIES_LIMIT || menu.run.steps > STEPS_LIMIT) return;
+      if (item.kind === "unknown") continue;
+      const own = [...path, escapeName(item.id)];
+      // What is wrong with one entry says nothing of the others.
+      menu.run.fault = undefined;
+      const inner = enter(menu.run, state, item);
+      if (!item.isSubmenu) names.push(own.join(">"));
+      else if (own.length < SUBMENUS_LIMIT) visit(inner, own);
+    }
+  };
+  visit(menu.state, []);
+  return names;
+}
+
+function runConfig({ host, path, platform }: GrubConfig): Checked<Menu> {
+  const folder = path.replace(/\/[^/]*$/, "");
+  const mount = mountAt(host.mounts, folder);
+  if (mount === undefined) {
+    const hint = "Run warmboot where the boot loader's file systems are mounted";
+    return failed(
+      entryProblem(`${path} does not lie on a mounted device, so the paths in it cannot be followed`, hint),
+    );
+  }
+  const isRelative = mount.type === "btrfs" && textAt(host.files, path)?.includes("btrfs_relative_path") === true;
+  const prefix = isRelative ? folder : pathOnDevice(mount, folder);
+  const device = `fs-device/${mount.device}`;
+  const [cpu, firmware] = platform?.split("-") ?? [];
+  const run: Run = {
+    host,
+    platform,
+    warnings: [],
+    environments: [],
+    fault: undefined,
+    config: path,
+    defaultSetAt: undefined,
+    steps: 0,
+    depth: 0,
+  };
+  const state: State = {
+    variables: new Map([
+      ["root", device],
+      ["prefix", `(${device})${prefix === "/" ? "" : prefix}`],
+      ["config_file", `(${device})${prefix}/grub.cfg`],
+      ["config_directory", `(${device})${prefix}`],
+      ["grub_cpu", cpu ?? { unknown: "the processor that GRUB was made for" }],
+      ["grub_platform", firmware ?? { unknown: "the firmware" }],
+      ...(isRelative ? [["btrfs_relative_path", "y"] as const] : []),
+      ...FEATURES.map((name) => [name, "y"] as const),
+    ]),
+    functions: new Map(),
+    menu: [],
+    loaded: NOTHING,
+    status: true,
+  };
+  runFile(run, state, path);
+  return run.fault === undefined ? { value: { run, state }, diagnostics: [] } : failed(run.fault);
+}
+
+function failed<T>(diagnostic: Diagnostic): Checked<T> {
+  return { value: undefined, diagnostics: [diagnostic] };
+}
+
+/** Runs an entry, or builds the menu of a submenu. */
+function enter(run: Run, state: State, item: Entry): State {
+  const inner: State = { ...copyState(state), menu: [], loaded: NOTHING };
+  run.steps += inner.variables.size + inner.functions.size;
+  inner.variables.set("chosen", item.id);
+  runBlock(run, inner, item.body, { file: item.file, args: item.args });
+  return inner;
+}
+
+/** Entries of Fedora's `blscfg` are known by the file that they come from. */
+function isFedora({ menu }: State): true | undefined {
+  return menu.some((item) => item.kind === "entry" && item.file.endsWith(".conf")) ? true : undefined;
+}
+
+/** The entry that a menu starts by itself. */
+function defaultEntry(config: GrubConfig, { run, state }: Menu): Checked<FoundEntry> {
+  let level = state;
+  const path: string[] = [];
+  let rule: string | undefined;
+  for (let depth = 0; depth < SUBMENUS_LIMIT; depth++) {
+    const wanted = variableOf(level, "default");
+    if (!isKnown(wanted)) return failed(entryProblem(`Which entry GRUB boots depends on ${wanted.unknown}`));
+    if (level.menu.length === 0) {
+      return failed(entryProblem(`The menu of GRUB in ${run.config} has no entries`));
+    }
+    const choice = chooseEntry(level.menu, wanted, isFedora(level));
+    if (choice.kind === "unknown") {
+      return failed(entryProblem(`Which entry GRUB boots depends on ${choice.why}`));
+    }
+    rule ??= ruleOf(run, wanted, choice.kind === "entry");
+    const item = choice.kind === "entry" ? choice.entry : level.menu[0];
+    if (item === undefined || item.kind === "unknown") {
+      return failed(entryProblem(`Which entry GRUB boots depends on ${item?.why ?? "what only GRUB knows"}`));
+    }
+    path.push(escapeName(item.id));
+    if (item.isSubmenu) {
+      level = submenu(run, level, item, choice.kind === "entry" ? choice.rest : undefined);
+      if (run.fault !== undefined) return failed(run.fault);
+      continue;
+    }
+    const first = loadedEntry(config, run, level, item, path, rule);
+    const others = first.kind === "missing" ? fallbackOf(variableOf(level, "fallback")) ?? [] : [];
+    for (const number of others) {
+      const other = level.menu[number];
+      if (other === undefined || other.kind === "unknown" || other.isSubmenu) break;
+      const why =
+        `the entry \`${path.at(-1)}\` cannot start, because ${
+          first.kind === "missing" ? first.path : ""
+        } is missing, ` +
+        `and \`fallback\` names this one`;
+      const next = loadedEntry(config, run, level, other, [...path.slice(0, -1), escapeName(other.id)], why);
+      if (next.kind !== "missing") return next.result;
+    }
+    return first.result;
+  }
+  return failed(entryProblem(`The menus of GRUB in ${run.config} nest more than ${SUBMENUS_LIMIT} deep`));
+}
+
+/** Submenus nest at most so deep. */
+const SUBMENUS_LIMIT = 10;
+
+/** The menu of a submenu; a path in `default` goes on in it. */
+function submenu(run: Run, level: State, item: Entry, rest: string | undefined): State {
+  const outer = copyState(level);
+  if (rest !== undefined) outer.variables.set("default", rest);
+  return enter(run, outer, item);
+}
+
+/** The entry that a text names. */
+function askedEntry(config: GrubConfig, { run, state }: Menu, asked: string): Checked<FoundEntry> {
+  let level = state;
+  let text: string | undefined = asked;
+  const path: string[] = [];
+  for (let depth = 0; depth < SUBMENUS_LIMIT; depth++) {
+    const choice = chooseEntry(level.menu, text, isFedora(level));
+    if (choice.kind === "unknown") {
+      return failed(entryProblem(`Which entry \`${asked}\` is depends on ${choice.why}`));
+    }
+    if (choice.kind === "none") {
+      const near = nearest(asked, grubEntryNames(config));
+      return failed(
+        entryProblem(
+          `GRUB has no entry \`${shorten(asked)}\``,
+          near === undefined
+            ? "Name an entry by its ID, its title, or its place, as `1>2`"
+            : `Did you mean \`${near}\`?`,
+        ),
+      );
+    }
+    const item = choice.entry;
+    path.push(escapeName(item.id));
+    if (!item.isSubmenu) return loadedEntry(config, run, level, item, path, "the profile names it").result;
+    if (choice.rest === undefined) {
+      return failed(
+        entryProblem(`\`${shorten(asked)}\` is a submenu of GRUB`, `Name one of its entries: \`${asked}>0\``),
+      );
+    }
+    text = choice.rest;
+    level = submenu(run, level, item, choice.rest);
+    if (run.fault !== undefined) return failed(run.fault);
+  }
+  return failed(entryProblem(`\`${shorten(asked)}\` names more than ${SUBMENUS_LIMIT} submenus`));
+}
+
+/** By which rule an entry is the default. */
+function ruleOf(run: Run, wanted: string, isFound: boolean): string {
+  const from = (name: string) =>
+    run.environments.findLast(({ values }) => values.get(name) === wanted && wanted !== "");
+  const once = from("next_entry");
+  const place = run.defaultSetAt === undefined ? "" : `, set at ${run.defaultSetAt.file}:${run.defaultSetAt.line}`;
+  const named = once !== undefined
+    ? `\`next_entry\` in ${once.path} names it, for the next boot only`
+    : from("saved_entry") !== undefined
+    ? `\`saved_entry\` in ${from("saved_entry")?.path} names it`
+    : wanted === ""
+    ? "no default is set, so that the first entry counts"
+    : `\`default\` is \`${shorten(wanted)}\`${place}`;
+  return isFound || wanted === ""
+    ? named
+    : `${
+      named.replace(" names it", ` is \`${shorten(wanted)}\``)
+    }, which no entry is called, so that the first one counts`;
+}
+
+type LoadedEntry =
+  | { readonly kind: "decided"; readonly result: Checked<FoundEntry> }
+  /** A file of it is missing: GRUB goes on with its fallback. */
+  | { readonly kind: "missing"; readonly path: string; readonly result: Checked<FoundEntry> };
+
+function loadedEntry(
+  { host }: GrubConfig,
+  run: Run,
+  level: State,
+  item: Entry,
+  path: readonly string[],
+  rule: string,
+): LoadedEntry {
+  const id = path.join(">");
+  const decided = (message: string, hint?: string): LoadedEntry => ({
+    kind: "decided",
+    result: failed(entryProblem(message, hint)),
+  });
+  const { loaded, variables } = enter(run, level, item);
+  if (run.fault !== undefined) return { kind: "decided", result: failed(run.fault) };
+  if ("unknown" in loaded) return decided(`What the entry \`${id}\` of GRUB boots depends on ${loaded.unknown}`);
+  const { kernel } = loaded;
+  if (kernel === undefined) return decided(`The entry \`${id}\` of GRUB starts no kernel`);
+  const files: string[] = [];
+  const notes: string[] = [];
+  for (const { text, found } of [kernel, ...loaded.initrd, ...(loaded.dtb === undefined ? [] : [loaded.dtb])]) {
+    const named = textOf(text);
+    if (/^newc:/.test(named)) return decided(`The entry \`${id}\` of GRUB packs a file into the initrd: \`${named}\``);
+    if (found.kind === "unknown") {
+      return decided(`${named} of the entry \`${id}\` of GRUB cannot be found: ${found.why}`);
+    }
+    if (kindAt(host.files, found.path) === "absent") {
+      const message = `The entry \`${id}\` of GRUB boots ${found.path}, which does not exist`;
+      return {
+        kind: "missing",
+        path: found.path,
+        result: failed(entryProblem(message, "Write GRUB's configuration again")),
+      };
+    }
+    files.push(found.path);
+    if (found.note !== undefined && !notes.includes(found.note)) notes.push(found.note);
+  }
+  const args: string[] = [];
+  for (const arg of kernel.args) {
+    if (!isKnown(arg)) return decided(`The command line of the entry \`${id}\` of GRUB depends on ${arg.unknown}`);
+    args.push(arg);
+  }
+  const superusers = variables.get("superusers") ?? "";
+  if (superusers !== "" && item.isRestricted) notes.push(`GRUB asks for a password before it boots \`${id}\``);
+  const [image = "", ...rest] = files;
+  const cmdline = loaderCmdline(args);
+  const initrd = rest.slice(0, loaded.initrd.length);
+  const [dtb] = rest.slice(loaded.initrd.length);
+  return {
+    kind: "decided",
+    result: {
+      value: {
+        loader: "GRUB",
+        id,
+        title: item.title,
+        rule,
+        kernel: image,
+        initrd,
+        ...(dtb === undefined ? {} : { dtb }),
+        ...(kernel.isProgram && cmdline === "" ? {} : { cmdline }),
+        ...(kernel.isProgram ? { isProgram: true } : {}),
+      },
+      diagnostics: notes.map((note) => entryWarning(note)),
+    },
+  };
+}
+
+function textOf(text: LoadedFile["text"]): string {
+  return isKnown(text) ? text : `a file that depends on ${text.unknown}`;
+}

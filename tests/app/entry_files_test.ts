@@ -1,0 +1,241 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { captureBootFiles, liveBootFiles } from "../../src/app/boot_files.ts";
+import { diffOperands } from "../../src/app/diff_operands.ts";
+import { planStored } from "../../src/app/plan_profile.ts";
+import { prepareFrom } from "../../src/app/prepare.ts";
+import { openImages } from "../../src/app/images.ts";
+import { planFiles } from "../../src/app/named_files.ts";
+import { capturedHost, type ReadFacts } from "../../src/app/read_facts.ts";
+import { templateFromBootEntry } from "../../src/app/init_boot_entry.ts";
+import { templateText } from "../../src/profile/profile_template.ts";
+import { type Capture, parseCapture, redactCapture } from "../../src/host/capture.ts";
+import { defineProfile, type ProfileInput } from "../../src/profile/define.ts";
+import { parseProfile } from "../../src/profile/parse.ts";
+import { ascii, bzImage, peFile } from "../image/build.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { loaderVariables } from "../support/boot_layout.ts";
+import { cpioArchive, MODE } from "../vm/cpio.ts";
+
+const HOST = join(import.meta.dirname ?? ".", "../fixtures/hosts/bios-vm.json");
+
+const INITRD = cpioArchive([{ path: "/init", mode: MODE.file, data: ascii("#!/bin/sh\n") }]);
+
+/** A file system with kernels, mounted on a captured host whose GRUB or systemd-boot boots from it. */
+function machine(): { readonly root: string; host(files: Capture["files"]): ReadFacts } & Disposable {
+  const root = Deno.makeTempDirSync({ prefix: "warmboot-entry-" });
+  for (const name of ["vmlinuz-1", "vmlinuz-2"]) Deno.writeFileSync(join(root, name), bzImage());
+  Deno.writeFileSync(join(root, "initrd"), INITRD);
+  Deno.writeFileSync(
+    join(root, "linux.efi"),
+    peFile({
+      sections: [
+        { name: ".cmdline", bytes: ascii("root=/dev/uki quiet") },
+        { name: ".initrd", bytes: INITRD },
+        { name: ".linux", bytes: bzImage() },
+      ],
+    }),
+  );
+  const { value: capture } = parseCapture(Deno.readTextFileSync(HOST), HOST);
+  assert(capture !== undefined);
+  return {
+    root,
+    host: (files) =>
+      capturedHost({
+        ...capture,
+        files: {
+          ...capture.files,
+          "/proc/self/mountinfo": `22 1 8:1 / / rw - ext4 /dev/sda1 rw\n30 22 8:2 / ${root} rw - ext4 /dev/sda2 rw\n`,
+          "/run/udev/data/b8:2": "E:ID_FS_UUID=aaaa-bbbb\n",
+          // A file is here on the captured host, and too large for a configuration.
+          ...Object.fromEntries(
+            ["vmlinuz-1", "vmlinuz-2", "initrd", "linux.efi"].map((name) => [`${root}/${name}`, { error: "EFBIG" }]),
+          ),
+          ...files,
+        },
+      }),
+    [Symbol.dispose]: () => Deno.removeSync(root, { recursive: true }),
+  };
+}
+
+const grub = (kernel: string, text = "root=LABEL=x ro quiet") => ({
+  "/boot/grub/grub.cfg": `search --set=root --fs-uuid aaaa-bbbb
+menuentry "First" { linux /${kernel} ${text}
+initrd /initrd
+}
+menuentry "Second" { linux /vmlinuz-1 second
+}
+menuentry "Image" { chainloader /linux.efi
+}
+`,
+});
+
+async function planned(input: ProfileInput, host: ReadFacts) {
+  const { value: profile, diagnostics } = defineProfile(input);
+  assert(profile !== undefined, JSON.stringify(diagnostics));
+  using prepared = await prepareFrom({ kind: "profile", profile, files: [], place: (each) => each }, host);
+  const call = prepared.plan?.call;
+  return {
+    plan: prepared.plan,
+    kernel: call?.syscall === "kexec_file_load" ? call.kernel.path : undefined,
+    initrd: call?.syscall === "kexec_file_load" ? call.initrd.map(({ path }) => path) : undefined,
+    cmdline: call?.cmdline,
+    messages: prepared.diagnostics.map(({ severity, message }) => `${severity}: ${message}`),
+  };
+}
+
+Deno.test("boot_entry: the entry's files and command line are planned, and a reason says which entry it is", async () => {
+  using disk = machine();
+  const host = disk.host(grub("vmlinuz-2"));
+  const { plan, ...found } = await planned({ boot_entry: "default" }, host);
+  assertEquals(found, {
+    kernel: `${disk.root}/vmlinuz-2`,
+    initrd: [`${disk.root}/initrd`],
+    cmdline: "root=LABEL=x ro quiet",
+    messages: [],
+  });
+  const reason = "GRUB boots `First`: no default is set, so that the first entry counts";
+  assertEquals(plan?.reasons[0], { code: "boot-entry", message: reason });
+  assertEquals(plan?.declared?.bootEntry, { id: "default", found: reason });
+  assertEquals((await planned({ boot_entry: "Second" }, host)).cmdline, "second");
+  // Found again for each plan.
+  assertEquals(
+    (await planned({ boot_entry: "default" }, disk.host(grub("vmlinuz-1")))).kernel,
+    `${disk.root}/vmlinuz-1`,
+  );
+});
+
+Deno.test("boot_entry: its command line can be edited, replaced, and taken from the running one", async () => {
+  using disk = machine();
+  const host = disk.host(grub("vmlinuz-1"));
+  const cmdline = async (cmdline: ProfileInput["cmdline"], id = "default") =>
+    (await planned({ boot_entry: id, cmdline }, host)).cmdline;
+  assertEquals(await cmdline({ reuse: "entry", remove: "quiet", append: "debug" }), "root=LABEL=x ro debug");
+  assertEquals(await cmdline("single"), "single");
+  assertStringIncludes(await cmdline({ reuse: true, append: "debug" }) ?? "", " debug");
+  assertEquals(await cmdline({ reuse: "entry", append: "debug" }, "Image"), "root=/dev/uki quiet debug");
+  assertEquals(await cmdline(undefined, "Image"), "root=/dev/uki quiet");
+  assertEquals(
+    (await planned({ boot_entry: "default", cmdline: { reuse: "entry", remove: "nothing" } }, host)).messages,
+    [
+      "warning: `remove` matches no parameter `nothing`",
+    ],
+  );
+});
+
+Deno.test("boot_entry: what the loader starts as a program must be a unified kernel image", async () => {
+  using disk = machine();
+  const config = {
+    "/boot/grub/grub.cfg": "search --set=root --fs-uuid aaaa-bbbb\nmenuentry A { chainloader /initrd\n}\n",
+  };
+  assertEquals((await planned({ boot_entry: "default" }, disk.host(config))).messages, [
+    `error: The entry \`A\` of GRUB starts ${disk.root}/initrd, which is not a unified kernel image: ` +
+    "a cpio archive (newc)",
+  ]);
+});
+
+Deno.test("a stored plan of the default entry is refused when the boot loader would boot something else", async () => {
+  using disk = machine();
+  const before = disk.host(grub("vmlinuz-1"));
+  const { plan } = await planned({ boot_entry: "default" }, before);
+  assert(plan !== undefined && before.facts !== undefined);
+  const again = async (host: ReadFacts) => {
+    using opened = await openImages(planFiles(plan), { captured: host.captured, hasDigests: true });
+    assert(host.facts !== undefined);
+    return await planStored(plan, host.facts, opened, host.captured);
+  };
+  assertEquals((await again(before)).value?.checks[0]?.status, "pass");
+  const changed = { "/boot/grub/grub.cfg": `set default=1\n${grub("vmlinuz-1")["/boot/grub/grub.cfg"]}` };
+  const { value, diagnostics } = await again(disk.host(changed));
+  assertEquals(value, undefined);
+  assertEquals(diagnostics.map(({ message }) => message), [
+    "Since the plan was made, the boot loader changed. Then: GRUB boots `First`: no default is set, so that the first " +
+    "entry counts. Now: GRUB boots `Second`: `default` is `1`, set at /boot/grub/grub.cfg:1",
+  ]);
+});
+
+Deno.test("diff has the side @default: from what runs to what a cold reset would boot", async () => {
+  using disk = machine();
+  const host = disk.host(grub("vmlinuz-2"));
+  const found = await diffOperands(["@default", "@running"], { path: "host.json", read: () => host });
+  assert(found.kind === "sides", JSON.stringify(found));
+  assertEquals(found.sides.map(({ kind }) => kind), ["default", "running"]);
+  const none = await diffOperands(["@default", "@running"], { path: "host.json", read: () => disk.host({}) });
+  assertEquals(none.kind === "invalid" ? none.diagnostics.map(({ code, path }) => [code, path]) : none.kind, [
+    ["boot-loader", undefined],
+  ]);
+});
+
+Deno.test("init writes a profile that is valid, and says what the entry is now", () => {
+  using disk = machine();
+  const { facts, captured } = disk.host(grub("vmlinuz-2"));
+  assert(facts !== undefined);
+  const { value } = templateFromBootEntry("default", facts, captured);
+  assert(value !== undefined);
+  const text = templateText(value);
+  assertStringIncludes(text, "\nboot_entry: default\n");
+  assertStringIncludes(text.replaceAll("\n# ", " "), "When this was written, GRUB boots `First`");
+  assertEquals(parseProfile(text, "a.yaml").value?.bootEntry, { id: "default" });
+  assertEquals(templateFromBootEntry("Third", facts, captured).diagnostics.map(({ message }) => message), [
+    "GRUB has no entry `Third`",
+  ]);
+});
+
+Deno.test("the live reader: folders, large files, links and sections are what they are; passwords are left out", () => {
+  using disk = machine();
+  const { root } = disk;
+  const profiles = peFile({
+    sections: [
+      { name: ".osrel", bytes: ascii("ID=a\n") },
+      { name: ".linux", bytes: bzImage() },
+      { name: ".profile", bytes: ascii("ID=one\n") },
+      { name: ".profile", bytes: ascii("ID=two\n") },
+      { name: ".osrel", bytes: ascii("ID=b\n") },
+    ],
+  });
+  Deno.writeFileSync(`${root}/p.efi`, profiles);
+  Deno.writeFileSync(`${root}/large`, new Uint8Array((1 << 20) + 1));
+  Deno.writeTextFileSync(
+    `${root}/user.cfg`,
+    "GRUB2_PASSWORD=grub.pbkdf2.sha512.10000.AB12.CD34\npassword me secret\nset a=b\n",
+  );
+  const files = liveBootFiles();
+  const text = (path: string) => {
+    const result = files.read(`${root}/${path}`);
+    return result.kind === "bytes"
+      ? new TextDecoder().decode(result.bytes)
+      : result.kind === "error"
+      ? result.error
+      : "absent";
+  };
+  assertEquals([text(""), text("none"), text("initrd/none"), text("large")], ["EISDIR", "absent", "absent", "EFBIG"]);
+  assertEquals(text("user.cfg"), "GRUB2_PASSWORD=redacted\npassword me redacted\nset a=b\n");
+  assertEquals(
+    [text("p.efi/.osrel"), text("p.efi/@0/.profile"), text("p.efi/@1/.profile"), text("p.efi/@2/.profile")],
+    [
+      "ID=a",
+      "ID=one",
+      "ID=two",
+      "absent",
+    ],
+  );
+  assertEquals([text("p.efi/@1/.osrel"), text("p.efi/@0/.osrel"), text("initrd/.osrel")], ["ID=b", "absent", "absent"]);
+  assertEquals(files.list(`${root}/none`), []);
+});
+
+Deno.test("a capture of this host has the mounts and is taken as a capture; redacted, it has no secrets", () => {
+  const files = captureBootFiles(hostFacts());
+  assert("/proc/self/mountinfo" in files);
+  const text = (more: Capture["files"]) => JSON.stringify({ format: "warmboot.facts/1", files: { ...files, ...more } });
+  const boot = {
+    "/boot/loader/entries/a.conf": "options root=x rd.password=hunter2 ro\n",
+    ...loaderVariables({ LoaderInfo: "systemd-boot 257" }),
+  };
+  const { value, diagnostics } = parseCapture(text(boot), "a.json");
+  assertEquals(diagnostics, []);
+  assert(value !== undefined);
+  assertEquals(redactCapture(value).files["/boot/loader/entries/a.conf"], "options root=x rd.password=<redacted> ro\n");
+  assertEquals(parseCapture(text({ "/proc/self/mountinfos": "" }), "a.json").diagnostics.map(({ code }) => code), [
+    "facts-unknown-source",
+  ]);
+});
