@@ -19,7 +19,7 @@ export function coldBootOn(
   id?: string,
 ): Checked<FoundEntry> {
   const { value: entry, diagnostics } = coldBoot(bootFiles(captured), facts, id);
-  const fault = entry === undefined ? undefined : programFault(entry, captured) ?? textFault(entry);
+  const fault = entry === undefined ? undefined : programFault(entry, captured);
   return fault === undefined ? { value: entry, diagnostics } : { value: undefined, diagnostics: [fault] };
 }
 
@@ -32,6 +32,10 @@ export function entryOn(
 ): Checked<Profile> {
   const { value: entry, diagnostics } = coldBootOn(facts, captured, ref.id);
   if (entry === undefined) return { value: undefined, diagnostics };
+  const isReused = !profile.stated.includes("cmdline") ||
+    profile.cmdline.kind === "edit" && profile.cmdline.reuse === "entry";
+  const broken = isReused ? textFault(entry) : undefined;
+  if (broken !== undefined) return { value: undefined, diagnostics: [broken] };
   const { kernel, profile: variant, initrd, cmdline: text } = entry;
   const cmdline = entryCmdline(profile, text);
   if (hasErrors(cmdline.diagnostics)) {
@@ -88,8 +92,14 @@ function programFault(
   );
 }
 
-function textFault({ loader, id, cmdline }: FoundEntry): Diagnostic | undefined {
-  return cmdline?.includes("\ufffd") === true
-    ? entryProblem(`The command line of the entry \`${id}\` of ${loader} is not UTF-8 text`, "State `cmdline`")
+function textFault({ loader, id, cmdline = "" }: FoundEntry): Diagnostic | undefined {
+  // deno-lint-ignore no-control-regex
+  const what = cmdline.includes("\ufffd")
+    ? "is not UTF-8 text"
+    : /[\u0000-\u001f\u007f-\u009f]/.test(cmdline)
+    ? "has a control character"
     : undefined;
+  return what === undefined
+    ? undefined
+    : entryProblem(`The command line of the entry \`${id}\` of ${loader} ${what}`, "State `cmdline`");
 }

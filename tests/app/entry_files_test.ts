@@ -134,6 +134,19 @@ Deno.test("boot_entry: what the loader starts as a program must be a unified ker
   ]);
 });
 
+Deno.test("boot_entry: a command line that no profile could state is refused, but for one that replaces it", async () => {
+  using disk = machine();
+  const host = disk.host(grub("vmlinuz-1", "a=\u0001"));
+  assertEquals((await planned({ boot_entry: "default" }, host)).messages, [
+    "error: The command line of the entry `First` of GRUB has a control character",
+  ]);
+  const broken = disk.host(grub("vmlinuz-1", "a=\ufffd"));
+  assertEquals((await planned({ boot_entry: "default" }, broken)).messages, [
+    "error: The command line of the entry `First` of GRUB is not UTF-8 text",
+  ]);
+  assertEquals((await planned({ boot_entry: "default", cmdline: "ro" }, broken)).cmdline, "ro");
+});
+
 Deno.test("a stored plan of the default entry is refused when the boot loader would boot something else", async () => {
   using disk = machine();
   const before = disk.host(grub("vmlinuz-1"));

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { type Failure, runCase, type Tally } from "./one_case.ts";
+import { type Failure, runBootFiles, runCase, type Tally } from "./one_case.ts";
 
 Deno.test({
   name: "1500 changed images and hosts give diagnostics, or plans that break no rule of the kernel",
@@ -18,6 +18,21 @@ Deno.test({
     }
     assert((tally["kexec_load: diagnostics"] ?? 0) >= 50);
     assert((tally["host refused"] ?? 0) >= 50);
+  },
+});
+
+Deno.test({
+  name: "600 changed files of boot loaders give an entry, or an error that says why not",
+  permissions: "none",
+  fn() {
+    const tally: Tally = {};
+    const failures: Failure[] = [];
+    for (let index = 0; index < 600; index++) {
+      const failure = runBootFiles(20260101, index, tally);
+      if (failure !== undefined) failures.push(failure);
+    }
+    assertEquals(failures, []);
+    for (const outcome of ["entry", "refused"]) assert((tally[`boot entry: ${outcome}`] ?? 0) >= 100, outcome);
   },
 });
 

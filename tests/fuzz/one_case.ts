@@ -1,3 +1,4 @@
+import { drawBootFiles, judgeBootFiles } from "./boot_files.ts";
 import { drawCase } from "./draw.ts";
 import { drawForgery, judgeForgery } from "./forgery.ts";
 import { judge, type Verdict } from "./judge.ts";
@@ -50,8 +51,21 @@ export function runForgery(seed: number, index: number, tally: Tally): Failure |
   }
 }
 
+/** Changes the files of a boot loader, and counts whether an entry is found or refused. */
+export function runBootFiles(seed: number, index: number, tally: Tally): Failure | undefined {
+  let name = "while it was drawn";
+  try {
+    const subject = drawBootFiles(randomFrom(caseSeed(seed, index)));
+    name = `${subject.name}, ${subject.id}`;
+    count(tally, `boot entry: ${judgeBootFiles(subject)}`);
+    return undefined;
+  } catch (error) {
+    return { index, name, error: error instanceof Error ? error.stack ?? error.message : String(error) };
+  }
+}
+
 /** The kinds of cases. */
-export const RUNS = { cases: runCase, plans: runForgery } as const;
+export const RUNS = { cases: runCase, plans: runForgery, boots: runBootFiles } as const;
 
 /** Adds one to a count. */
 function count(tally: Tally, outcome: string): void {

@@ -39,7 +39,7 @@ interface Scope {
 }
 
 /** How much work a configuration may cause: commands, and variables that are copied. Those of grub-mkconfig take a few thousand. */
-export const STEPS_LIMIT = 1_000_000;
+export const STEPS_LIMIT = 300_000;
 
 /** How deep functions and files may call each other. */
 export const CALLS_LIMIT = 50;
