@@ -70,6 +70,10 @@ function findLoader(
 ): Checked<Loader> {
   const info = loaderVariable(files, "LoaderInfo");
   const configs = GRUB_CONFIGS.filter((path) => kindAt(files, path) === "file");
+  const unreadable = [...GRUB_CONFIGS, ...PLACES.map((place) => `${place}/loader/loader.conf`)].flatMap((path) => {
+    const result = files.read(path);
+    return kindAt(files, path) === undefined && result.kind === "error" ? [`${path} (${result.error})`] : [];
+  });
   const current = bootNumber(files, "BootCurrent");
   const next = bootNumber(files, "BootNext");
   if (next !== undefined && next !== current) {
@@ -112,6 +116,11 @@ function findLoader(
     );
   }
   if (config !== undefined) return { value: { kind: "grub", config }, diagnostics: [] };
+  if (unreadable.length > 0) {
+    return failed(
+      loaderProblem(`Cannot read ${unreadable.join(", ")}, which may be the boot loader's`, "Run warmboot as root"),
+    );
+  }
   if (usual.length > 0 && host.efi !== undefined) {
     return failed(
       loaderProblem(

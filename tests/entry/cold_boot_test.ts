@@ -531,6 +531,10 @@ Deno.test({
       said(twice),
       "error: Cannot determine which configuration GRUB reads: there are /boot/grub/grub.cfg and /boot/grub2/grub.cfg",
     );
+    assertEquals(
+      said(NONE, { "/boot/grub/grub.cfg": { error: "EACCES" } }),
+      "error: Cannot read /boot/grub/grub.cfg (EACCES), which may be the boot loader's",
+    );
     const elsewhere = loaderVariables({
       LoaderInfo: "systemd-boot 257",
       LoaderDevicePartUUID: "ffffffff-0000-0000-0000-000000000000",

@@ -30,7 +30,7 @@ export function pathOnHost(
 ): HostPath {
   if (!isKnown(value)) return { kind: "unknown", why: `it depends on ${value.unknown}` };
   const [, named, rest = value] = /^\(([^()]*)\)(.*)$/s.exec(value) ?? [];
-  const root = named ?? variable("root");
+  const root: Value = named === undefined ? variable("root") : named;
   if (!isKnown(root)) return { kind: "unknown", why: `GRUB's root depends on ${root.unknown}` };
   const path = rest.replaceAll(/\/{2,}/g, "/");
   if (!path.startsWith("/")) return { kind: "unknown", why: `\`${value}\` is not an absolute path` };

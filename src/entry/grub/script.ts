@@ -111,7 +111,7 @@ export function parseScript(text: string): ParsedScript {
       const isEnd = token.kind === "}" ? ends.includes("}") : token.kind === "word" && ends.includes(token.bare ?? "");
       if (isEnd) break;
       if (token.kind === "end") {
-        fail(`ends before \`${ends[0]}\``);
+        fail(`ends before \`${ends.at(-1)}\``);
         break;
       }
       const statement = command(depth);
@@ -121,6 +121,7 @@ export function parseScript(text: string): ParsedScript {
         break;
       }
     }
+    if (statements.length === 0) fail(`has no command before \`${ends.at(-1)}\``);
     return statements;
   };
   const braces = (depth: number): Block => {
