@@ -98,7 +98,7 @@ export type {
   LinkedDiagnostic,
   PartVerdict,
 } from "./src/render/check.ts";
-export type { ImageStatus, Status } from "./src/state/status.ts";
+export type { ColdBootStatus, ImageStatus, Status } from "./src/state/status.ts";
 export type { ReservationStatus, ReservedRange } from "./src/state/crash_status.ts";
 export type { Described, LoadRecord } from "./src/state/record.ts";
 export type { RoundTrip } from "./src/state/round_trip.ts";
@@ -249,6 +249,7 @@ export type { DropIns, LayerContext, LayerFile, LayerReader } from "./src/profil
 export { parseProfile, parseProfileBytes } from "./src/profile/parse.ts";
 export type { PlannedRequires } from "./src/profile/planned_requires.ts";
 export type {
+  BootEntryRef,
   Checksum,
   CmdlineSpec,
   FileFlagKey,
@@ -259,6 +260,7 @@ export type {
   Profile,
   ReleaseBound,
   Requires,
+  ReusedFrom,
   SegmentSource,
   SegmentSpec,
 } from "./src/profile/profile.ts";

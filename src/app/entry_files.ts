@@ -92,7 +92,11 @@ function programFault(
   );
 }
 
-function textFault({ loader, id, cmdline = "" }: FoundEntry): Diagnostic | undefined {
+function textFault({ loader, id, cmdline = "", unknownCmdline }: FoundEntry): Diagnostic | undefined {
+  if (unknownCmdline !== undefined) {
+    const message = `The command line of the entry \`${id}\` of ${loader} depends on ${unknownCmdline}`;
+    return entryProblem(message, "State `cmdline`");
+  }
   // deno-lint-ignore no-control-regex
   const what = cmdline.includes("\ufffd")
     ? "is not UTF-8 text"

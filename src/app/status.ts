@@ -38,7 +38,15 @@ function coldBootStatus(facts: HostFacts): ColdBootStatus {
     return { note: diagnostics.find(({ severity }) => severity === "error")?.message ?? "Nothing is known" };
   }
   const { loader, id, kernel, cmdline } = value;
-  return { note: describeEntry(value), loader, entry: id, kernel, ...(cmdline === undefined ? {} : { cmdline }) };
+  const warnings = diagnostics.map(({ message }) => message);
+  return {
+    note: describeEntry(value),
+    loader,
+    entry: id,
+    kernel,
+    ...(cmdline === undefined ? {} : { cmdline }),
+    ...(warnings.length === 0 ? {} : { warnings }),
+  };
 }
 
 /** The status of this host, and the records that it is made from. */

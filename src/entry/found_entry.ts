@@ -13,8 +13,10 @@ export interface FoundEntry {
   readonly profile?: string;
   readonly initrd: readonly string[];
   readonly dtb?: string;
-  /** The command line. Undefined: the image has its own. */
+  /** The command line. Undefined: the image has its own, or it is not known. */
   readonly cmdline?: string;
+  /** Why the command line is not known. Completes "depends on ...". */
+  readonly unknownCmdline?: string;
   /** The kernel is started as an EFI program, so that only a unified kernel image will do. */
   readonly isProgram?: true;
 }

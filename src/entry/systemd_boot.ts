@@ -47,6 +47,7 @@ interface Entry {
 interface LoaderConf {
   readonly default?: string;
   readonly preferred?: string;
+  readonly timeout?: string;
 }
 
 /** The entries that systemd-boot would list, in its order, and why some are left out. */
@@ -217,16 +218,17 @@ function loaderConf(files: BootFiles, esp: string): LoaderConf {
   const text = textAt(files, `${esp}/loader/loader.conf`) ?? "";
   const found = new Map<string, string>();
   for (const line of text.split(/\r?\n/)) {
-    const [, key, value] = /^\s*(default|preferred)\s+(.*?)\s*$/.exec(line) ?? [];
+    const [, key, value] = /^\s*(default|preferred|timeout)\s+(.*?)\s*$/.exec(line) ?? [];
     // Other words that begin with `@` are passed over.
     if (key !== undefined && value !== undefined && value !== "" && (!value.startsWith("@") || isSaved(value))) {
       found.set(key, value);
     }
   }
-  const [wanted, preferred] = [found.get("default"), found.get("preferred")];
+  const [wanted, preferred, timeout] = ["default", "preferred", "timeout"].map((key) => found.get(key));
   return {
     ...(wanted === undefined ? {} : { default: wanted }),
     ...(preferred === undefined ? {} : { preferred }),
+    ...(timeout === undefined ? {} : { timeout }),
   };
 }
 
@@ -290,6 +292,10 @@ export function systemdBootEntry(
     notes.push(
       entryWarning(`If a firmware update failed, systemd-boot boots \`${failure}\` instead (LoaderEntrySysFail)`),
     );
+  }
+  const timeout = loaderVariable(files, "LoaderConfigTimeout") ?? loaderConf(files, partitions.esp).timeout;
+  if (timeout === "menu-force") {
+    notes.push(entryWarning("systemd-boot waits for a key before it boots: its timeout is `menu-force`"));
   }
   for (const rule of rulesOf(files, partitions.esp)) {
     const found = matching(entries, rule);

@@ -57,9 +57,12 @@ function imageRows(image: ImageStatus, layout: Layout): readonly string[] {
 /** What the boot loader starts when the machine is reset. */
 function coldBootRows(cold: Status["coldBoot"], layout: Layout): readonly string[] {
   if (cold === undefined) return [];
-  const { kernel, cmdline = "" } = cold;
+  const { kernel, cmdline = "", warnings = [] } = cold;
   const lines = [cold.note, ...(kernel === undefined ? [] : [kernel]), ...(cmdline === "" ? [] : [cmdline])];
-  return row("A cold reset", lines.map(visible), layout);
+  return [
+    ...row("A cold reset", lines.map(visible), layout),
+    ...row("", warnings.map(visible), layout).map(layout.style.warning),
+  ];
 }
 
 const RUNS: { readonly [runs in NonNullable<ImageStatus["runs"]>]: string } = {

@@ -73,6 +73,8 @@ export interface ColdBootStatus {
   readonly kernel?: string;
   /** Its command line; absent where a unified kernel image has its own. */
   readonly cmdline?: string;
+  /** What to know of it; whole sentences. */
+  readonly warnings?: readonly string[];
 }
 
 /** Compares the kernel's report with the records, and these with the current files, where given. Pure. */
@@ -226,6 +228,7 @@ const shape: Shape<Status> = record<Status>({
         doc: "Its command line, unless a unified kernel image has its own",
         fallback: optional,
       },
+      warnings: { shape: list(text), doc: "What to know of it", fallback: optional },
     }),
     doc: "What a cold reset boots",
     fallback: optional,

@@ -59,7 +59,8 @@ function machine(): { readonly root: string; host(files: Capture["files"]): Read
 }
 
 const grub = (kernel: string, text = "root=LABEL=x ro quiet") => ({
-  "/boot/grub/grub.cfg": `search --set=root --fs-uuid aaaa-bbbb
+  "/boot/grub/grub.cfg": `set timeout=5
+search --set=root --fs-uuid aaaa-bbbb
 menuentry "First" { linux /${kernel} ${text}
 initrd /initrd
 }

@@ -248,6 +248,29 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a command line that only GRUB knows leaves the rest known; that GRUB would wait for a key is said",
+  permissions: "none",
+  fn() {
+    // Ubuntu's: vt_handoff depends on a list of graphics cards.
+    const config = debian(
+      "function gfxmode {\n",
+      "hwmatch list 3\nif [ $match = 0 ]; then handoff=vt.handoff=7; else handoff=; fi\nfunction gfxmode {\n",
+    )
+      .replaceAll("ro  quiet", "ro quiet splash $handoff").replaceAll("set timeout=5", "set timeout=-1");
+    const { value, diagnostics } = coldBoot(layout(DEBIAN, { "/boot/grub/grub.cfg": config }), UEFI);
+    assertEquals([value?.kernel, value?.cmdline], ["/boot/vmlinuz-6.12.117+deb13-amd64", undefined]);
+    assertStringIncludes(value?.unknownCmdline ?? "", "the condition at /boot/grub/grub.cfg:");
+    assertEquals(diagnostics.map(({ message }) => message), [
+      "GRUB waits for a key before it boots: `timeout` is `-1`",
+    ]);
+    const forced = { ...SD257, "/boot/loader/loader.conf": "timeout menu-force\ndefault arch.conf\n" };
+    assertEquals(found(ARCH, forced).problems, [
+      "warning: systemd-boot waits for a key before it boots: its timeout is `menu-force`",
+    ]);
+  },
+});
+
+Deno.test({
   name: "what is not Linux is refused by what it is",
   permissions: "none",
   fn() {

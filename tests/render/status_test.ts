@@ -23,6 +23,7 @@ const STATUS: Status = {
   crash: { state: "none", size: 0, ranges: [], note: "Nothing" },
   allows: [],
   rebootIsKexec: false,
+  coldBoot: { note: `GRUB boots ${EVIL}`, kernel: `/boot/${EVIL}`, cmdline: EVIL, warnings: [EVIL] },
 };
 
 Deno.test({
@@ -70,5 +71,28 @@ Deno.test({
     assertStringIncludes(text, "/boot/vmlinuz is another file");
     assertStringIncludes(text, "Load profile kdump again; until then a panic boots");
     assertStringIncludes(text, "512 MiB at 0x110000000, for the crash image");
+  },
+});
+
+Deno.test({
+  name: "status names what a cold reset boots, by which rule, and what to know of it",
+  permissions: "none",
+  fn() {
+    const coldBoot = {
+      note: "GRUB boots `a`: `default` is `0`",
+      kernel: "/boot/vmlinuz",
+      cmdline: "ro quiet",
+      warnings: ["GRUB waits for a key before it boots: no timeout is set"],
+    };
+    assertStringIncludes(
+      renderStatus({ ...STATUS, coldBoot }, LAYOUT),
+      `  A cold reset  GRUB boots \`a\`: \`default\` is \`0\`
+                /boot/vmlinuz
+                ro quiet
+                GRUB waits for a key before it boots: no timeout is set
+`,
+    );
+    const unknown = renderStatus({ ...STATUS, coldBoot: { note: "No boot loader is found" } }, LAYOUT);
+    assertStringIncludes(unknown, "  A cold reset  No boot loader is found\n");
   },
 });

@@ -46,10 +46,17 @@ export function grubEntry(config: GrubConfig, asked: string | undefined): Checke
   const found = asked === undefined ? defaultEntry(config, menu) : askedEntry(config, menu, asked);
   const fault = menu.run.fault;
   if (fault !== undefined) return { value: undefined, diagnostics: [fault] };
-  return {
-    value: found.value,
-    diagnostics: [...found.value === undefined ? [] : menu.run.warnings, ...found.diagnostics],
-  };
+  if (found.value === undefined) return found;
+  const waits = asked === undefined ? waiting(menu) : [];
+  return { value: found.value, diagnostics: [...waits, ...menu.run.warnings, ...found.diagnostics] };
+}
+
+/** Without a timeout, GRUB boots nothing by itself (grub_menu_get_timeout()). */
+function waiting({ state }: Menu): readonly Diagnostic[] {
+  const timeout = variableOf(state, "timeout");
+  if (!isKnown(timeout) || /^\s*\d/.test(timeout)) return [];
+  const what = timeout === "" ? "no timeout is set" : `\`timeout\` is \`${shorten(timeout)}\``;
+  return [entryWarning(`GRUB waits for a key before it boots: ${what}`, "Set GRUB_TIMEOUT to a number of seconds")];
 }
 
 /** The names of all entries, as `boot_entry` takes them. Every entry is run, so that all files are read that any of them needs. */
@@ -287,11 +294,8 @@ function loadedEntry(
     files.push(found.path);
     if (found.note !== undefined && !notes.includes(found.note)) notes.push(found.note);
   }
-  const args: string[] = [];
-  for (const arg of kernel.args) {
-    if (!isKnown(arg)) return decided(`The command line of the entry \`${id}\` of GRUB depends on ${arg.unknown}`);
-    args.push(arg);
-  }
+  const unknown = kernel.args.find((arg) => !isKnown(arg));
+  const args = kernel.args.filter(isKnown);
   const superusers = variables.get("superusers") ?? "";
   if (superusers !== "" && item.isRestricted) notes.push(`GRUB asks for a password before it boots \`${id}\``);
   const [image = "", ...rest] = files;
@@ -309,7 +313,11 @@ function loadedEntry(
         kernel: image,
         initrd,
         ...(dtb === undefined ? {} : { dtb }),
-        ...(kernel.isProgram && cmdline === "" ? {} : { cmdline }),
+        ...(unknown !== undefined && !isKnown(unknown)
+          ? { unknownCmdline: unknown.unknown }
+          : kernel.isProgram && cmdline === ""
+          ? {}
+          : { cmdline }),
         ...(kernel.isProgram ? { isProgram: true } : {}),
       },
       diagnostics: notes.map((note) => entryWarning(note)),

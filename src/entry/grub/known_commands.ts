@@ -74,6 +74,8 @@ export const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
 /** Commands that set a variable to what only GRUB can find out; `names` are those that they set. */
 export const ASSIGNS: { readonly [command: string]: (args: readonly string[]) => readonly string[] } = {
   probe: (args) => afterOption(args, "--set", "-s"),
+  // Ubuntu's: compares the hardware with a list.
+  hwmatch: () => ["match"],
   smbios: (args) => afterOption(args, "--set"),
   regexp: (args) => afterOption(args, "--set", "-s").map((each) => each.replace(/^\d+:/, "")),
   tr: (args) => afterOption(args, "--set", "-s"),
