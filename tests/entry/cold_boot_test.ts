@@ -193,6 +193,9 @@ Deno.test({
       "error: Which entry GRUB boots depends on the condition at /boot/grub/grub.cfg:19",
     ]);
     assertEquals(of(`if keystatus; then menuentry "A" { true; }; fi\nset default=gnulinux-simple-${UUID}`), newest);
+    assertEquals(of(`menuentry "$cmdpath" { true; }\nset default=gnulinux-simple-${UUID}`).problems, [
+      "error: Which entry GRUB boots depends on the name of the entry at /boot/grub/grub.cfg:19",
+    ]);
     assertEquals(of("while keystatus; do true; done").problems, [
       "error: Cannot know how often the loop at /boot/grub/grub.cfg:19 runs",
     ]);

@@ -249,4 +249,16 @@ export const MUTANTS: readonly Mutant[] = [
     '(["hostname", "release"] as const)',
     "diff/compare_test.ts",
   ),
+  // What the boot loader would boot.
+  row("entry/systemd_boot.ts", "!(skipsBad && triesLeft === 0)", "true", "entry/cold_boot_test.ts"),
+  row("entry/grub/interpreter.ts", "list !== undefined && !list.has(name)", "true", "entry/cold_boot_test.ts"),
+  row(
+    "entry/grub/interpreter.ts",
+    "const other = copyState(state);",
+    "const other = state;",
+    "entry/cold_boot_test.ts",
+  ),
+  row("entry/grub/menu.ts", "item.candidates === undefined ||", "", "entry/cold_boot_test.ts"),
+  row("entry/file_systems.ts", " && pathOnDevice(top, found) === path", "", "entry/file_systems_test.ts"),
+  row("app/plan_profile.ts", "if (moved !== undefined)", "if (false)", "app/entry_files_test.ts"),
 ];

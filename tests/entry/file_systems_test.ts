@@ -1,0 +1,54 @@
+import { assertEquals } from "@std/assert";
+import { hostPath, mountAt, mountsOf } from "../../src/entry/file_systems.ts";
+import { layout } from "../support/boot_layout.ts";
+
+const MOUNTINFO = `20 1 0:18 / /proc rw - proc proc rw
+24 1 8:2 / / rw,relatime shared:1 - ext4 /dev/sda2 rw
+25 24 8:3 / /boot rw - ext4 /dev/sda3 rw
+26 24 0:40 /@home /home rw - btrfs /dev/sdb1 rw,subvol=/@home
+27 24 8:2 /srv /mnt/with\\040space rw - ext4 /dev/sda2 rw
+29 24 8:2 /x /opt rw - ext4 /dev/sda2 rw
+28 24 0:41 / /run/user/0 rw - tmpfs tmpfs rw
+`;
+
+Deno.test({
+  name: "mounts of devices, with what udev and the links under /dev/disk say of them",
+  permissions: "none",
+  fn() {
+    const mounts = mountsOf(layout({
+      "/proc/self/mountinfo": MOUNTINFO,
+      "/run/udev/data/b8:2": "E:ID_FS_UUID=root\nE:ID_FS_LABEL_ENC=my\\x20root\nE:ID_PART_ENTRY_UUID=ABCD\n",
+      "/sys/class/block/sdb1/dev": "8:17\n",
+      "/dev/disk/by-uuid/home": "../../sdb1\n",
+      "/dev/disk/by-label/The\\x20boot": "../../sda3\n",
+    }));
+    assertEquals(
+      mounts.map(({ point, device, uuid, label, partitionUuid }) => [point, device, uuid, label, partitionUuid]),
+      [
+        ["/", "8:2", "root", "my root", "abcd"],
+        ["/boot", "8:3", undefined, "The boot", undefined],
+        ["/home", "8:17", "home", undefined, undefined],
+        ["/mnt/with space", "8:2", "root", "my root", "abcd"],
+        ["/opt", "8:2", "root", "my root", "abcd"],
+      ],
+    );
+  },
+});
+
+Deno.test({
+  name: "a path of a file system is where a mount shows it, and nowhere if another one is mounted over it",
+  permissions: "none",
+  fn() {
+    const mounts = mountsOf(layout({ "/proc/self/mountinfo": MOUNTINFO, "/sys/class/block/sdb1/dev": "8:17\n" }));
+    assertEquals(hostPath(mounts, "8:2", "/vmlinuz"), "/vmlinuz");
+    // /boot of the first file system lies below the second one.
+    assertEquals(hostPath(mounts, "8:2", "/boot/vmlinuz"), undefined);
+    // Another folder of the same file system is mounted over /opt.
+    assertEquals([hostPath(mounts, "8:2", "/opt/a"), hostPath(mounts, "8:2", "/x/a")], [undefined, "/opt/a"]);
+    assertEquals(hostPath(mounts, "8:3", "/vmlinuz"), "/boot/vmlinuz");
+    assertEquals(hostPath(mounts, "8:2", "/srv/a"), "/mnt/with space/a");
+    assertEquals(hostPath(mounts, "8:17", "/@home/me"), "/home/me");
+    assertEquals(hostPath(mounts, "8:17", "/@/me"), undefined);
+    assertEquals([mountAt(mounts, "/boots")?.point, mountAt(mounts, "/boot/x")?.point], ["/", "/boot"]);
+  },
+});
