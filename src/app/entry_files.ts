@@ -61,14 +61,11 @@ export function entryOn(
 
 /** The command line: the entry's, an edit of it, or what the profile states; undefined for that of the image itself. */
 function entryCmdline(profile: Profile, text: string | undefined): Checked<CmdlineSpec> {
-  const spec = profile.cmdline;
-  if (!profile.stated.includes("cmdline")) {
-    const parameters = text === undefined || text === "" ? [] : [text];
-    return { value: text === undefined ? undefined : { kind: "parameters", parameters }, diagnostics: [] };
-  }
+  const isStated = profile.stated.includes("cmdline");
+  const spec = isStated ? profile.cmdline : { kind: "edit", reuse: "entry", remove: [], set: [], append: [] } as const;
   if (spec.kind !== "edit" || spec.reuse !== "entry") return { value: spec, diagnostics: [] };
   // The image's own text is known once it is opened.
-  if (text === undefined) return { value: { ...spec, reuse: "image" }, diagnostics: [] };
+  if (text === undefined) return { value: isStated ? { ...spec, reuse: "image" } : undefined, diagnostics: [] };
   const { value, diagnostics } = resolveCmdline(spec, { crash: profile.crash, entry: text });
   return {
     value: value === undefined ? undefined : { kind: "parameters", parameters: value === "" ? [] : [value] },

@@ -116,6 +116,14 @@ Deno.test("boot_entry: its command line can be edited, replaced, and taken from 
   assertStringIncludes(await cmdline({ reuse: true, append: "debug" }) ?? "", " debug");
   assertEquals(await cmdline({ reuse: "entry", append: "debug" }, "Image"), "root=/dev/uki quiet debug");
   assertEquals(await cmdline(undefined, "Image"), "root=/dev/uki quiet");
+  // What describes another boot is left out, and for a crash kernel what would reserve memory.
+  const crash = { boot_entry: "default", crash: true, load: "kexec_file_load" } as const;
+  const reserving = disk.host(grub("vmlinuz-1", "root=/dev/x crashkernel=256M initrd=a hugepages=9 ro"));
+  assertEquals(
+    (await planned({ boot_entry: "default" }, reserving)).cmdline,
+    "root=/dev/x crashkernel=256M hugepages=9 ro",
+  );
+  assertEquals((await planned(crash, reserving)).cmdline, "root=/dev/x ro");
   assertEquals(
     (await planned({ boot_entry: "default", cmdline: { reuse: "entry", remove: "nothing" } }, host)).messages,
     [
