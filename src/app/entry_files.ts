@@ -94,9 +94,9 @@ function textFault({ loader, id, cmdline = "", unknownCmdline }: FoundEntry): Di
     const message = `The command line of the entry \`${id}\` of ${loader} depends on ${unknownCmdline}`;
     return entryProblem(message, "State `cmdline`");
   }
-  // deno-lint-ignore no-control-regex
   const what = cmdline.includes("\ufffd")
     ? "is not UTF-8 text"
+    // deno-lint-ignore no-control-regex
     : /[\u0000-\u001f\u007f-\u009f]/.test(cmdline)
     ? "has a control character"
     : undefined;
