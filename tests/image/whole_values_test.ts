@@ -173,22 +173,20 @@ pure("why each call does not take an image, with what to do", () => {
   const is = (changes: object) => `It (${describeImage(bzImageInfo(changes))}) cannot be loaded by `;
   const cases = [
     [{ protocol: 0x20b }, "its boot protocol is 2.11, and 2.12 is required", undefined],
+    [{ protocol: 0x203 }, "its boot protocol is 2.03, and 2.12 is required", undefined],
     [
-      { protocol: 0x203 },
-      "its boot protocol is 2.03, and 2.12 is required",
-      "its boot protocol is 2.03, and 2.04 is required",
+      { protocol: 0x1ff },
+      "its boot protocol is 1.255, and 2.12 is required",
+      "its boot protocol is 1.255, and 2.00 is required",
     ],
-    [
-      { loadedHigh: false },
-      "it is a zImage, which runs below 1 MiB",
-      "it is a zImage, which runs below 1 MiB",
-    ],
+    [{ loadedHigh: false }, "it is a zImage, which runs below 1 MiB", undefined],
     [{ entry64: false }, "it has no 64-bit entry (XLF_KERNEL_64)", undefined],
     [{ above4G: false }, "it cannot be loaded above 4 GiB (XLF_CAN_BE_LOADED_ABOVE_4G)", undefined],
+    [{ entry64: false, code32Start: 0, setupSects: 64 }, "it has no 64-bit entry (XLF_KERNEL_64)", undefined],
     [
-      { entry64: false, code32Start: 0 },
+      { entry64: false, code32Start: 0, setupSects: 65 },
       "it has no 64-bit entry (XLF_KERNEL_64)",
-      "it starts in 16-bit mode only: it names neither a 64-bit entry nor a 32-bit one (code32_start is 0)",
+      "it starts in real mode, and its setup code has 65 sectors, more than 64",
     ],
     [{ protocol: 0x20c }, undefined, undefined],
     [{}, undefined, undefined],
@@ -219,7 +217,7 @@ pure("why each call does not take an image, with what to do", () => {
   ]);
   assertEquals(why("kexec_load", { ...kernel, littleEndian: false })?.[1], vmlinux);
   assertEquals(why("kexec_load", { kind: "compressed", compression: "zstd" }), [
-    "It (zstd-compressed file) is not a bzImage or an ELF kernel (vmlinux), all that kexec_load on x86_64 takes",
+    "It (zstd-compressed file) is not a bzImage, an ELF kernel (vmlinux) or a Multiboot image, all that kexec_load on x86_64 takes",
     "Unpack it with `unzstd`, and name the result",
   ]);
   assertEquals(why("kexec_load", { kind: "not-kernel", what: "a text file", hint: "Do" }), [

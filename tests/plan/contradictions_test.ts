@@ -87,13 +87,13 @@ const FILE_CASES: readonly (readonly [string, FileChanges, readonly (string | nu
     "a NUL in the command line",
     { cmdline: "ro\0 init=/bin/sh" },
     ["cmdline"],
-    "`cmdline` is not one line without control characters",
+    "`cmdline` is not one line of at most 64 KiB without control characters",
   ],
   [
     "a command line of two lines",
     { cmdline: "ro\ninit=/bin/sh" },
     ["cmdline"],
-    "`cmdline` is not one line without control characters",
+    "`cmdline` is not one line of at most 64 KiB without control characters",
   ],
 ];
 for (const [name, changes, path, says] of FILE_CASES) refused(name, FILE_PLAN, changes, path, says);

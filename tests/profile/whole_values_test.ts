@@ -44,7 +44,7 @@ pure("every combination of keys that is not a profile", () => {
   const kernel = "version: 1\nkernel: k\n";
   const of = (text: string) => said(text).filter((each) => !each.includes(" warning "));
   assertEquals(of("version: 1\n"), [
-    "p/w.yaml:1:1 error missing-key The profile has neither `kernel` nor `segments` => Name the kernel to boot: `kernel: /boot/vmlinuz`",
+    "p/w.yaml:1:1 error missing-key The profile has neither `kernel`, `boot_entry` nor `segments` => Name the kernel to boot: `kernel: /boot/vmlinuz`; or boot what the boot loader would: `boot_entry: default`",
   ]);
   assertEquals(of(`${explicit}kernel: k\n`), [
     "p/w.yaml:2:1 error conflict `segments` and `kernel` are mutually exclusive => Remove one of them",
