@@ -21,8 +21,9 @@ export async function pinFiles(draft: ProfileTemplate, root: string): Promise<Ch
   const kernel = draft.kernel === undefined ? undefined : await pinned(draft.kernel);
   const initrd: FileRef[] = [];
   for (const ref of draft.initrd) initrd.push(await pinned(ref));
+  const dtb = draft.dtb === undefined ? {} : { dtb: await pinned(draft.dtb) };
   return {
-    value: problems.length > 0 ? undefined : { ...draft, ...(kernel === undefined ? {} : { kernel }), initrd },
+    value: problems.length > 0 ? undefined : { ...draft, ...(kernel === undefined ? {} : { kernel }), initrd, ...dtb },
     diagnostics: problems,
   };
 }
