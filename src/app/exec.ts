@@ -1,5 +1,6 @@
 import type { Diagnostic } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
+import { type InitSystem, initSystem } from "../host/init_system.ts";
 import { REBOOT_NOW } from "../plan/lower.ts";
 import { type FoundRecord, type LoadRecord, recordTime } from "../state/record.ts";
 import { findRecord, lockStore, StoreError, type StoreLock } from "../state/record_store.ts";
@@ -26,11 +27,22 @@ export type Readiness =
   | { readonly kind: "nothing-loaded" }
   /** The kernel does not say whether an image is loaded. */
   | { readonly kind: "unknown" }
+  | NoCleanWay
   /** This process is in a PID namespace of its own, from where reboot(2) boots no loaded image. */
   | { readonly kind: "pid-namespace" }
   /** systemd would be asked, and the record does not say whether the image returns to a system that systemd has stopped. */
   | { readonly kind: "unrecorded"; readonly reason: string }
   | SpentPayload;
+
+/** No init system is known that could stop the services first, and that was not waived. */
+export interface NoCleanWay {
+  /** What is missing. */
+  readonly kind: "no-clean-way";
+  /** What PID 1 is. */
+  readonly system: InitSystem;
+  /** The name of PID 1, where it can be seen. */
+  readonly name: string | undefined;
+}
 
 /** The payload has run at `ranAt`, and a second run without another load would crash the system. */
 export interface SpentPayload {
@@ -42,7 +54,7 @@ export interface SpentPayload {
   readonly ranAt: string;
 }
 
-/** Looks whether an image is loaded, and how to run it; `now` is for not asking systemd. */
+/** Looks whether an image is loaded, and how to run it; `now` is for not asking the init system. */
 export function readyToExec(now: boolean): Readiness {
   const { facts, diagnostics } = readFacts(undefined);
   if (facts === undefined) return { kind: "no-facts", diagnostics };
@@ -51,6 +63,7 @@ export function readyToExec(now: boolean): Readiness {
   const spent = spentBy(facts, found);
   if (spent !== undefined) return spent;
   const way = rebootWay(facts, now, comesBack(facts, found));
+  if (way === undefined) return noCleanWay(facts);
   if (way === "systemd" && found.kind === "unreadable") return { kind: "unrecorded", reason: found.message };
   if (way === "systemd" && found.kind === "interrupted") {
     return { kind: "unrecorded", reason: "The load that was to record it was cut off" };
@@ -63,10 +76,19 @@ function spentBy(facts: HostFacts, found: FoundRecord): SpentPayload | undefined
   return { kind: "spent", release: facts.release, ranAt: found.record.ranAt ?? "" };
 }
 
-/** Through systemd where it is PID 1, unless `now`, or the image is known to come back. */
-export function rebootWay(facts: HostFacts, now: boolean, returns: boolean | undefined): RebootWay {
+/**
+ * Through the init system, unless `now`, or the image is known to come back; undefined where no init system is known that
+ * could be asked: nothing would stop the services.
+ */
+export function rebootWay(facts: HostFacts, now: boolean, returns: boolean | undefined): RebootWay | undefined {
   if (returns === true) return "round-trip";
-  return facts.systemd && !now ? "systemd" : "now";
+  if (now) return "now";
+  return initSystem(facts) === "systemd" ? "systemd" : undefined;
+}
+
+/** Why there is no way to reboot cleanly. */
+export function noCleanWay(facts: HostFacts): NoCleanWay {
+  return { kind: "no-clean-way", system: initSystem(facts), name: facts.init };
 }
 
 /** Whether this process can reboot into a loaded image, as far as is known: not from within a container. */

@@ -9,7 +9,7 @@ import { findRecord, lockStore, type StoreLock } from "../state/record_store.ts"
 import { preservesContext } from "../state/round_trip.ts";
 import { type CarriedOut, carryOut, type CheckedAgainst } from "./carry_out.ts";
 import { type Libc, openLibc } from "../syscall/libc.ts";
-import { canReboot, type RebootWay, rebootWay } from "./exec.ts";
+import { canReboot, type NoCleanWay, noCleanWay, type RebootWay, rebootWay } from "./exec.ts";
 import type { Reading } from "./image_file.ts";
 import { prepare, prepareFrom } from "./prepare.ts";
 import { readFacts } from "./read_facts.ts";
@@ -22,7 +22,7 @@ export interface LoadOptions {
   readonly force?: boolean;
   /** Whether the caller goes on and reboots: then only an image that this process can run is loaded. */
   readonly exec?: boolean;
-  /** Whether it does so without systemd. */
+  /** Whether it does so without the init system. */
   readonly now?: boolean;
 }
 
@@ -53,8 +53,8 @@ export interface LoadTask extends Disposable {
   readonly checked: CheckedAgainst;
   /** The record of the very image, where it is loaded. */
   readonly already: LoadRecord | undefined;
-  /** How the image would be run. */
-  readonly way: RebootWay;
+  /** How the image would be run; undefined, which `exec` rules out, where no init system is known that could be asked. */
+  readonly way: RebootWay | undefined;
 }
 
 /** Why nothing is to be done. */
@@ -63,6 +63,8 @@ export type NotLoadable =
   | { readonly kind: "unplanned"; readonly diagnostics: readonly Diagnostic[] }
   /** A crash image was to be run by `exec`: the kernel boots it by itself when it panics. */
   | { readonly kind: "crash-exec" }
+  /** `exec` was asked for, and nothing would stop the services first. */
+  | NoCleanWay
   | { readonly kind: "checks-failed"; readonly plan: Plan }
   /** There is a warning, and `strict` was asked for. */
   | { readonly kind: "warned"; readonly plan: Plan };
@@ -95,6 +97,7 @@ export async function judgeLoad(
   const warns = diagnostics.length > 0 || plan.checks.some(({ status }) => status === "warn");
   if (already === undefined && strict && warns) return over({ kind: "warned", plan });
   const way = rebootWay(facts, now, preservesContext(plan));
+  if (exec && way === undefined) return over(noCleanWay(facts));
   return { kind: "task", plan, checked: { facts, files, contents }, already, way, [Symbol.dispose]: close };
 }
 
@@ -126,7 +129,7 @@ export type LoadOutcome =
  * ```ts ignore
  * using outcome = await loadPlan(plan);
  * if (outcome.kind === "refused") console.error(outcome.error.message, outcome.error.diagnosis?.remedy);
- * if (outcome.kind === "loaded") await execLoaded(outcome.task.way, outcome);
+ * if (outcome.kind === "loaded" && outcome.task.way !== undefined) await execLoaded(outcome.task.way, outcome);
  * ```
  */
 export async function loadPlan(
@@ -138,7 +141,9 @@ export async function loadPlan(
   const judge = async (): Promise<LoadTask | LoadOutcome> => {
     const judged = held.use(await judgeLoad(what, options, events, openLibc));
     if (judged.kind !== "task") return judged;
-    if (options.exec === true && !canReboot(judged.way, judged.checked.facts)) return { kind: "pid-namespace" };
+    if (options.exec === true && judged.way !== undefined && !canReboot(judged.way, judged.checked.facts)) {
+      return { kind: "pid-namespace" };
+    }
     return judged.already === undefined ? judged : { kind: "already", task: judged, record: judged.already };
   };
   const end = (outcome: LoadOutcome, store?: StoreLock): LoadOutcome & LoadHold => {

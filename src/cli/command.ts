@@ -96,5 +96,5 @@ export const STRICT_OPTION: Option = { name: "strict", doc: "Treat warnings as e
 /** `--now`. */
 export const NOW_OPTION: Option = {
   name: "now",
-  doc: "Do not ask systemd: sync and reboot at once; no service is stopped",
+  doc: "Do not ask the init system: sync and reboot at once; no service is stopped",
 };

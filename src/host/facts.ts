@@ -189,8 +189,12 @@ export interface HostFacts {
    * where unset. From /proc/config.gz, or what the distribution installed for this release.
    */
   readonly kernelConfig: { readonly [option: string]: string };
-  /** The name of PID 1's program, at most 15 characters. */
+  /** The name of PID 1, at most 15 characters. */
   readonly init?: string;
+  /** The program of PID 1, links followed; unknown to readers without CAP_SYS_PTRACE. */
+  readonly initProgram?: string;
+  /** True where OpenRC starts the services: /run/openrc exists. */
+  readonly openrc?: boolean;
   /** Whether PID 1 is systemd: /run/systemd/system exists. */
   readonly systemd: boolean;
 }

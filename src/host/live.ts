@@ -28,8 +28,10 @@ function readSource(path: string): SourceResult {
 }
 
 function readBytes(path: string): Uint8Array {
-  // Opening such a link gives a namespace, which cannot be read; the link's text is what counts.
-  if (path.startsWith("/proc/self/ns/")) return new TextEncoder().encode(`${Deno.readLinkSync(path)}\n`);
+  // Opening such a link gives a namespace, which cannot be read, or a whole program; the link's text is what counts.
+  if (path.startsWith("/proc/self/ns/") || path === "/proc/1/exe") {
+    return new TextEncoder().encode(`${Deno.readLinkSync(path)}\n`);
+  }
   // All memory; only where it is mapped is needed.
   if (path === "/proc/kcore") return readHead(path, programHeadersEnd);
   // A folder for each node: it reads as the blob that would make it.

@@ -141,6 +141,20 @@ const ROWS = {
     rare: true,
   },
   init: text(SETTING, "/proc/1/comm", "The name of PID 1, which carries out the reboot (fs/proc/array.c)"),
+  initProgram: {
+    ...text(
+      SETTING,
+      "/proc/1/exe",
+      "The target of this link: the program of PID 1, by which inits that are all named `init` differ (fs/proc/base.c)",
+    ),
+    rare: true,
+  },
+  openrc: {
+    paths: ["/run/openrc"],
+    form: "directory",
+    redaction: SETTING,
+    doc: "Present where OpenRC starts the services, whatever PID 1 is",
+  },
   systemd: {
     paths: ["/run/systemd/system"],
     form: "directory",

@@ -5,7 +5,7 @@ import { LINE, oneValue } from "./one_value.ts";
 
 /** Who the host is, and how it was started. */
 export type SystemFacts =
-  & Pick<HostFacts, "hostname" | "version" | "bootId" | "cmdline" | "init" | "systemd">
+  & Pick<HostFacts, "hostname" | "version" | "bootId" | "cmdline" | "init" | "initProgram" | "openrc" | "systemd">
   & { readonly machine?: string; readonly release?: string };
 
 /** Decodes the identity of the host, of its kernel and of this boot. */
@@ -27,6 +27,8 @@ export function systemFacts(from: Captured, report: Report): SystemFacts {
     bootId: oneValue(from, report, "bootId", LINE),
     cmdline: cmdline(from, report),
     init: oneValue(from, report, "init", LINE),
+    initProgram: oneValue(from, report, "initProgram", LINE),
+    openrc: from.one("openrc") === undefined ? undefined : true,
     systemd: from.one("systemd") !== undefined,
   });
 }

@@ -217,6 +217,18 @@ for (const call of ["kexec_file_load", "kexec_load"]) {
   });
 }
 
+Deno.test("exec, and load --exec, refuse where no init system can be asked, and load nothing", async () => {
+  using system = failingSystem({ "/proc/1/comm": "launcher\n" });
+  Deno.removeSync(join(system.root, "run/systemd/system"));
+  await withOld(system);
+  for (const args of [["exec"], ["exec", "--dry-run"], ["load", join(system.root, "new.yaml"), "--exec"]]) {
+    const { code, said, started } = await system.run(args);
+    assertEquals([code, started, system.image, recorded(system)], [69, [], "old", "old"], said);
+    assertMatch(said, /PID 1 is `launcher`, which warmboot cannot ask to stop services/);
+    assertMatch(said, /warmboot exec --now/);
+  }
+});
+
 Deno.test("exec: systemd is not asked where the record cannot be read, and the image may return", async () => {
   using system = failingSystem(PAYLOAD_HOST);
   const profile = new URL("../../examples/preserve.yaml", import.meta.url).pathname;

@@ -2,6 +2,8 @@ import { assertEquals } from "@std/assert";
 import { rebootWay, systemdTooOld } from "../../src/app/exec.ts";
 import { unloadCall } from "../../src/app/unload.ts";
 import { progressLine } from "../../src/cli/progress.ts";
+import type { HostFacts } from "../../src/host/facts.ts";
+import { type InitSystem, initSystem } from "../../src/host/init_system.ts";
 import { hostFacts } from "../support/host_facts.ts";
 
 const SYSTEMD: readonly (readonly [string, boolean, boolean])[] = [
@@ -34,9 +36,39 @@ Deno.test({
       )
     );
     const perHost = ["round-trip", "now", "now"] as const;
-    assertEquals(ways, [...perHost, "round-trip", "systemd", "systemd", ...perHost, ...perHost]);
+    assertEquals(ways, [
+      ...[...perHost, "round-trip", "systemd", "systemd"],
+      ...[...perHost, "round-trip", undefined, undefined],
+    ]);
   },
 });
+
+const INITS: readonly (readonly [Partial<HostFacts>, InitSystem])[] = [
+  [{ systemd: true, init: "systemd", initProgram: "/usr/lib/systemd/systemd" }, "systemd"],
+  // A container's manager, or one that is not the system's.
+  [{ init: "systemd", initProgram: "/usr/lib/systemd/systemd" }, "unknown"],
+  [{ init: "init", initProgram: "/usr/sbin/init" }, "sysvinit"],
+  [{ init: "init", initProgram: "/sbin/init.dpkg-tmp (deleted)" }, "sysvinit"],
+  [{ init: "init", initProgram: "/sbin/openrc-init (deleted)", openrc: true }, "openrc-init"],
+  [{ init: "init", initProgram: "/bin/busybox", openrc: true }, "busybox"],
+  [{ init: "runit", initProgram: "/sbin/runit" }, "runit"],
+  [{ init: "runit" }, "runit"],
+  [{ init: "s6-svscan", initProgram: "/package/admin/s6/command/s6-svscan" }, "s6"],
+  [{ init: "init", initProgram: "/usr/bin/dinit" }, "dinit"],
+  [{ init: "init" }, "unknown"],
+  [{ init: "constructor", initProgram: "/sbin/toString" }, "unknown"],
+  [{}, "unknown"],
+];
+
+for (const [facts, system] of INITS) {
+  Deno.test({
+    name: `PID 1 ${facts.init}, ${facts.initProgram ?? "a program that cannot be seen"}: ${system}`,
+    permissions: "none",
+    fn() {
+      assertEquals(initSystem(hostFacts(facts)), system);
+    },
+  });
+}
 
 Deno.test({
   name: "where nothing is loaded there is no call that unloads; where it is not known there is",

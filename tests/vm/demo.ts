@@ -39,8 +39,8 @@ async function demo(): Promise<void> {
   step(`warmboot load ${PROFILE}`);
   show(await machine.output(`warmboot load ${PROFILE} 2>&1`));
 
-  step("warmboot exec");
-  const boot = await machine.runToBoot("warmboot exec");
+  step("warmboot exec --now");
+  const boot = await machine.runToBoot("warmboot exec --now");
   show(`Linux ${boot.release} is up\n${boot.cmdline}`);
 
   if (boot.release !== next.release || !boot.cmdline.startsWith(BASE_CMDLINE)) {

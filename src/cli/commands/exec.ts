@@ -1,4 +1,4 @@
-import type { ExecOutcome, RebootWay, SpentPayload } from "../../app/exec.ts";
+import type { ExecOutcome, NoCleanWay, RebootWay, SpentPayload } from "../../app/exec.ts";
 import type { StoreLock } from "../../state/record_store.ts";
 import type { ExitName } from "../../core/program.ts";
 import { type Command, DRY_RUN_OPTION, type Invocation, isSet, NOW_OPTION, OUTCOME_OPTION } from "../command.ts";
@@ -13,7 +13,7 @@ export const exec: Command = {
   words: { min: 0, max: 0 },
   summary: "Reboot into the loaded image",
   description:
-    "Where systemd is PID 1, asks it (`systemctl kexec`), so that services stop and file systems are unmounted. Elsewhere, or with --now, syncs the file systems and makes the system call at once: nothing is stopped or unmounted.\nAn image that was loaded with `preserve_context` always gets the system call: the running system is suspended, continues when the payload returns, and reports how long that took. The image stays loaded; kernels before 6.14 need another load before each further run, unless the profile has `reentrant: true`.\nThe system call does not return where it boots a kernel: then -o json prints nothing.",
+    "Where systemd is PID 1, asks it (`systemctl kexec`), so that services stop and file systems are unmounted. Elsewhere it refuses without --now, which syncs the file systems and makes the system call at once: nothing is stopped or unmounted.\nAn image that was loaded with `preserve_context` always gets the system call: the running system is suspended, continues when the payload returns, and reports how long that took. The image stays loaded; kernels before 6.14 need another load before each further run, unless the profile has `reentrant: true`.\nThe system call does not return where it boots a kernel: then -o json prints nothing.",
   options: [NOW_OPTION, DRY_RUN_OPTION, OUTCOME_OPTION],
   examples: [
     { line: "warmboot exec", doc: "Reboot into the loaded image" },
@@ -21,7 +21,8 @@ export const exec: Command = {
   ],
   exits: {
     data: "A fact of the host is malformed",
-    unavailable: "No image is loaded, the loaded image is unknown, or this host cannot reboot into it",
+    unavailable:
+      "No image is loaded, the loaded image is unknown, this host cannot reboot into it, or its init system cannot be asked",
     refused: "The kernel refused the call",
     permission: "The host may not be read",
   },
@@ -45,6 +46,8 @@ async function run(invocation: Invocation, ports: Ports, onChange: () => void): 
         ports,
       );
       return "unavailable";
+    case "no-clean-way":
+      return complainOfInit(ready, ports);
     case "pid-namespace":
       return complainOfNamespace(ports);
     case "unrecorded":
@@ -67,6 +70,21 @@ function complainOfSpent({ ranAt, release }: SpentPayload, ports: Ports): ExitNa
   complain(
     `The payload ran at ${ranAt}, and kernel ${release} does not keep its entry point: a second run would crash the system`,
     "Load it again before each run: warmboot load PROFILE. If it leaves its next entry point, set `reentrant: true`",
+    ports,
+  );
+  return "unavailable";
+}
+
+/** How to reboot nevertheless. */
+const AT_ONCE = "Stop what must not be cut off, then: warmboot exec --now, which syncs and jumps at once";
+
+/** Says why no init system is asked to reboot. */
+export function complainOfInit({ name }: NoCleanWay, ports: Ports): ExitName {
+  complain(
+    name === undefined
+      ? "Cannot see what PID 1 is, so nothing can be asked to stop services before the reboot"
+      : `PID 1 is \`${name}\`, which warmboot cannot ask to stop services and boot the image`,
+    AT_ONCE,
     ports,
   );
   return "unavailable";

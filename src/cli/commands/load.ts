@@ -17,7 +17,7 @@ import { withOutcome } from "../outcome.ts";
 import type { Ports } from "../ports.ts";
 import { progressOf } from "../progress.ts";
 import { complain, complainRefusal, exitOf, report, say, warn } from "../report.ts";
-import { complainOfNamespace, dryReboot, reboot } from "./exec.ts";
+import { complainOfInit, complainOfNamespace, dryReboot, reboot } from "./exec.ts";
 
 /** `warmboot load`. */
 export const load: Command = {
@@ -30,7 +30,7 @@ export const load: Command = {
   options: [
     DRY_RUN_OPTION,
     { name: "exec", doc: "Go on and reboot into the image, as `warmboot exec` does" },
-    { ...NOW_OPTION, doc: "With --exec, do not ask systemd: sync and reboot at once; no service is stopped" },
+    { ...NOW_OPTION, doc: "With --exec, do not ask the init system: sync and reboot at once; no service is stopped" },
     { name: "force", doc: "Load the image even if it is already loaded" },
     STRICT_OPTION,
     OUTCOME_OPTION,
@@ -86,7 +86,8 @@ async function run(invocation: Invocation, ports: Ports, onChange: () => void): 
   if (outcome.kind !== "loaded" && outcome.kind !== "already") return await complainOf(outcome, ports);
   if (outcome.kind === "loaded") await sayLoaded(outcome.task.plan, ports);
   else sayAlready(outcome.record, ports);
-  if (exec) return await reboot(outcome.task.way, ports, onChange, outcome.store);
+  const { way } = outcome.task;
+  if (exec && way !== undefined) return await reboot(way, ports, onChange, outcome.store);
   say(await nextStep(outcome.task), ports);
   return "ok";
 }
@@ -112,7 +113,7 @@ async function dryRun({ plan, already, way }: LoadTask, exec: boolean, ports: Po
     const { formatSyscall } = await import("../../plan/syscall.ts");
     for (const call of lowerPlan(plan)) ports.out.write(`${formatSyscall(call)}\n`);
   }
-  if (exec) await dryReboot(way, ports);
+  if (exec && way !== undefined) await dryReboot(way, ports);
   return "ok";
 }
 
@@ -127,6 +128,8 @@ async function complainOf(
     case "crash-exec":
       complain("--exec cannot be used with a crash image", "The kernel boots it by itself when it panics", ports);
       return "usage";
+    case "no-clean-way":
+      return complainOfInit(outcome, ports);
     case "checks-failed":
       complain(`${failedText(outcome.plan.checks)}; nothing was loaded`, undefined, ports);
       return (await import("../../plan/rules/table.ts")).exitOfChecks(outcome.plan.checks);
@@ -208,7 +211,7 @@ function describeLoaded({ plan, loadedAt, user }: LoadRecord): string {
   return `${what} from profile ${plan.profile} is loaded already, since ${loadedAt} by ${user}`;
 }
 
-async function nextStep({ plan, checked }: LoadTask): Promise<string> {
+async function nextStep({ plan, checked, way }: LoadTask): Promise<string> {
   const { isCrash } = await import("../../plan/stored.ts");
   const { preservesContext, runsOnce } = await import("../../state/round_trip.ts");
   if (isCrash(plan)) return "It boots when this kernel panics; unload it with: warmboot unload --crash";
@@ -219,5 +222,8 @@ async function nextStep({ plan, checked }: LoadTask): Promise<string> {
     return "Run it with: warmboot exec, as often as you like; unload it with: warmboot unload";
   }
   const also = checked.facts.systemd ? " (a newer systemd boots it on `systemctl reboot` as well)" : "";
-  return `Reboot into it with: warmboot exec${also}; unload it with: warmboot unload`;
+  const exec = way === undefined
+    ? "warmboot exec --now (no service is stopped: no init system can be asked)"
+    : "warmboot exec";
+  return `Reboot into it with: ${exec}${also}; unload it with: warmboot unload`;
 }
