@@ -81,6 +81,7 @@ export {
   execLoaded,
   type ExecOptions,
   type ExecOutcome,
+  type NoCleanWay,
   type Readiness,
   readyToExec,
   type RebootWay,
@@ -163,6 +164,7 @@ export {
 } from "./src/host/capture.ts";
 export type { CapturedImage, CapturedImages, CapturedPart, CapturedRange } from "./src/host/captured_image.ts";
 export { decodeFacts } from "./src/host/decode_facts.ts";
+export type { InitSystem } from "./src/host/init_system.ts";
 export type {
   BiosFacts,
   DmiFacts,
