@@ -240,7 +240,9 @@ Deno.test("the files that a profile and a plan name", () => {
     kernel: { path: `${cwd}/k`, sha256: "ab" },
     initrd: [{ path: "/i" }, { path: `${cwd}/j` }],
     dtb: { path: `${cwd}/d` },
+    modules: [],
     segments: [{ path: `${cwd}/s` }, { path: "/t" }],
+    modules: [],
     programs: ["/init"],
   });
   const reuse = { kind: "edit", reuse: true, remove: [], set: [], append: [] } as const;
@@ -249,6 +251,7 @@ Deno.test("the files that a profile and a plan name", () => {
     kernel: undefined,
     initrd: [],
     dtb: undefined,
+    modules: [],
     segments: [],
     programs: [],
   });
@@ -267,6 +270,7 @@ Deno.test("the files that a profile and a plan name", () => {
     initrd: [{ path: "/boot/initrd.img" }],
     dtb: undefined,
     segments: [],
+    modules: [],
     programs: ["/init"],
   };
   assertEquals(planFiles(planned({ load: "kexec_load" })), named);
