@@ -119,12 +119,16 @@ const FILES: GuestFiles = {
   "/etc/systemd/system/graphical.target.d/agent.conf": "[Unit]\nWants=agent.service\n",
 };
 
-/** The folder with the root file system of a suite, made if the cache lacks it; its configuration comes with the disk. */
-export async function debianRoot(suite: Suite): Promise<string> {
-  const folder = await cached(`roots/${suite}_${VERSION}`, async (partial) => {
+/**
+ * The folder with the root file system of a suite, made if the cache lacks it; its configuration comes with the disk. `more`
+ * are packages besides those that it boots with.
+ */
+export async function debianRoot(suite: Suite, more: readonly string[] = []): Promise<string> {
+  const name = ["roots/", suite, `_${VERSION}`, ...more.map((each) => `+${each}`)].join("");
+  const folder = await cached(name, async (partial) => {
     await refreshIndex(suite);
     const archives = join(partial, "archives");
-    const fetch = () => locked(`apt-${suite}`, () => downloadClosure(suite, PACKAGES, archives));
+    const fetch = () => locked(`apt-${suite}`, () => downloadClosure(suite, [...PACKAGES, ...more], archives));
     // An index that names what the mirror no longer has is refreshed, once.
     const files = await fetch().catch(async () => {
       await refreshIndex(suite, true);
@@ -171,14 +175,14 @@ export async function debianMachine(
   suite: Suite,
   kernel: Kernel,
   programs: GuestPrograms,
-  options: Partial<MachineOptions>,
+  { packages = [], ...options }: Partial<MachineOptions> & { readonly packages?: readonly string[] },
   more: GuestFiles,
 ): Promise<Machine> {
   const initrd = await diskInitrd([kernel]);
   return await startMachine({
     kernel: kernel.image,
     initrd,
-    diskBase: await debianRoot(suite),
+    diskBase: await debianRoot(suite, packages),
     disk: {
       ...FILES,
       ...await localPrograms(programs),

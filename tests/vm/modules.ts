@@ -37,6 +37,13 @@ export async function driveModules({ release, modules }: Kernel): Promise<GuestF
   return files;
 }
 
+/** A module of the kernel, by its name; undefined where the kernel has it built in. */
+export async function kernelModule({ modules }: Kernel, name: string): Promise<Uint8Array | undefined> {
+  const [path] = (await output("find", [join(modules, "kernel"), "-name", `${name}.ko*`])).trim().split("\n");
+  if (path === undefined || path === "") return undefined;
+  return path.endsWith(".xz") ? await unpacked(path) : await Deno.readFile(path);
+}
+
 async function unpacked(path: string): Promise<Uint8Array> {
   const { success, stdout } = await new Deno.Command("xz", { args: ["-dc", path] }).output();
   if (!success) throw new Error(`Cannot unpack ${path}`);
