@@ -242,7 +242,6 @@ Deno.test("the files that a profile and a plan name", () => {
     dtb: { path: `${cwd}/d` },
     modules: [],
     segments: [{ path: `${cwd}/s` }, { path: "/t" }],
-    modules: [],
     programs: ["/init"],
   });
   const reuse = { kind: "edit", reuse: true, remove: [], set: [], append: [] } as const;
