@@ -91,7 +91,7 @@ pure("the schema of a diff has every aspect with its actions and fields", () => 
         description: "The current state, or what was named first",
         type: "object",
         properties: {
-          kind: { description: "What it is", enum: ["profile", "plan", "running", "loaded"] },
+          kind: { description: "What it is", enum: ["profile", "plan", "running", "loaded", "default"] },
           name: { description: "The name that the user gave it", type: "string", minLength: 1 },
         },
         required: ["kind", "name"],
@@ -101,7 +101,7 @@ pure("the schema of a diff has every aspect with its actions and fields", () => 
         description: "What it is compared with",
         type: "object",
         properties: {
-          kind: { description: "What it is", enum: ["profile", "plan", "running", "loaded"] },
+          kind: { description: "What it is", enum: ["profile", "plan", "running", "loaded", "default"] },
           name: { description: "The name that the user gave it", type: "string", minLength: 1 },
         },
         required: ["kind", "name"],
