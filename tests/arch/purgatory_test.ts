@@ -94,6 +94,50 @@ Deno.test("32-bit mode is reached by way of compatibility mode, step by step", a
   ]);
 });
 
+/** What is done below 1 MiB to reach real mode, in its order, and where that leads. */
+const WAY_TO_REAL_MODE = [
+  /mov +\$0x10,%ax/,
+  ...["ds", "es", "fs", "gs", "ss"].map((name) => new RegExp(`mov +%ax,%${name}\\b`)),
+  /lidtl +0x1e\b/,
+  /mov +%cr0,%eax/,
+  /and +\$0xfe,%al/,
+  /mov +%eax,%cr0/,
+  /ljmp +\*0x24\b/,
+  ...["ds", "es", "fs", "gs", "ss"].map((name) => new RegExp(`mov +%dx,%${name}\\b`)),
+  /movzwl +%cx,%esp/,
+  /add +\$0x20,%dx/,
+  /push +%dx/,
+  /push +%ax/,
+  ...["ebx", "ecx", "edx", "esi", "edi", "ebp"].map((name) => new RegExp(`xor +%${name},%${name}`)),
+  /\blret\b/,
+];
+
+Deno.test("real mode is reached by way of a segment of 16 bits below 1 MiB, step by step", async () => {
+  const { code, symbols } = await assemble(purgatorySource());
+  const at = (name: string) => symbols.get(name) ?? 0;
+  let text = await disassemble(code, at("stub_16"), at("stub_end"), { ...X86_64, disassembler: "i8086" });
+  for (const step of WAY_TO_REAL_MODE) {
+    const found = text.search(step);
+    assert(found >= 0, `no ${step} in ${text}`);
+    text = text.slice(found);
+  }
+  // Code and data of 16 bits and 64 KiB, whose bases are filled in; the vectors of the BIOS; where the jump leads.
+  const view = new DataView(code.buffer, code.byteOffset);
+  assertEquals([8, 16].map((offset) => view.getBigUint64(at("stub_gdt") + offset, true)), [
+    0x9b00_0000_ffffn,
+    0x9300_0000_ffffn,
+  ]);
+  assertEquals([at("stub_idt_pointer") - at("stub"), at("stub_far") - at("stub")], [0x1e, 0x24]);
+  assertEquals([view.getUint16(at("stub_idt_pointer"), true), view.getUint32(at("stub_idt_pointer") + 2, true)], [
+    0x3ff,
+    0,
+  ]);
+  assertEquals(view.getUint16(at("stub_far"), true), at("stub_real") - at("stub"));
+  assertEquals(at("stub") % 16, 0);
+  // The code ends before the page of the stack.
+  assert(code.length <= 0x2000);
+});
+
 Deno.test({
   name: "the parameters stand where the code reads them",
   permissions: "none",
