@@ -638,11 +638,14 @@ pure("a crash description is stale if this host's differs, and unknown where the
 });
 
 pure("the room for elfcorehdr is what the kernel may grow it to, and at least what it is", () => {
-  const sizeOf = (crashElfcorehdrSize: bigint | undefined) => {
+  const sizeOf = (crashElfcorehdrSize: bigint | undefined, cpus = 2) => {
     const kexec = { ...crashHost().kexec, ...(crashElfcorehdrSize === undefined ? {} : { crashElfcorehdrSize }) };
     const { value } = planBoot({
       profile: profileOf({ crash: true, load: "kexec_load" }),
-      facts: crashHost({ kexec }),
+      facts: crashHost({
+        kexec,
+        crashNotes: Array.from({ length: cpus }, (_, cpu) => ({ cpu, address: 0x1_3fc0_1000n, size: 368n })),
+      }),
       images: images(),
       partDigests: PART_DIGESTS,
     });
@@ -656,6 +659,8 @@ pure("the room for elfcorehdr is what the kernel may grow it to, and at least wh
   assertEquals(sizeOf(1n), [4096, updated]);
   assertEquals(sizeOf(4096n), [4096, updated]);
   assertEquals(sizeOf(4097n), [8192, updated]);
+  // 64 bytes, and 56 for each of 100 CPUs, vmcoreinfo, text and memory.
+  assertEquals([sizeOf(4096n, 100), sizeOf(undefined, 100)], [[8192, updated], [8192, plain]]);
 });
 
 pure("a proposed reservation is a multiple of 64 MiB that holds what is needed", () => {
