@@ -150,6 +150,9 @@ pure("the exit code is that of the first error; each code of the catalogue has i
   assertEquals(byExit, {
     unavailable: [
       "cmdline-not-known",
+      "boot-loader",
+      "boot-entry",
+      "boot-script",
       "digest-mismatch",
       "memory-short",
       "facts-missing",
