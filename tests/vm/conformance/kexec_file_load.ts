@@ -200,7 +200,7 @@ const ARGUMENTS: readonly Condition[] = [
     page: "flags",
     attempt: () => fileLoad({ flags: KEXEC_FILE_NO_INITRAMFS | KEXEC_FILE_FORCE_DTB }),
     answer: "EINVAL",
-    ours: { by: "stored plan", says: "flag-known", status: "warn" },
+    ours: { by: "stored plan", says: "force-dtb" },
   },
   {
     id: "cmdline-nul",
