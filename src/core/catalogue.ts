@@ -23,7 +23,8 @@ export const CATALOGUE = {
   "duplicate-key": { exit: "data", about: "A map has the same key more than once" },
   "too-complex": {
     exit: "data",
-    about: "A YAML text nests too deeply, refers to itself or expands to too many values; or JSON has too many",
+    about:
+      "A YAML text nests too deeply, refers to itself or has too many values; or JSON, or a command line, is too long",
   },
   "too-many-problems": { exit: "data", about: "A profile or the facts of a host have more problems than are shown" },
   // Profiles: their meaning.

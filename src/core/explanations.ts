@@ -95,7 +95,7 @@ export const EXPLANATIONS: { readonly [Code in DiagnosticCode]: Explanation } = 
   },
   "too-complex": {
     why: "Aliases can expand a small text to billions of values. A profile may nest 64 levels deep and expand to " +
-      "10,000 values; the JSON of a capture or a plan may have 250,000.",
+      "10,000 values; the JSON of a capture or a plan may have 250,000. A text of a command line may have 65,536 characters.",
     example: check("version: 1\nkernel: &a [*a]\n"),
     remedy: "Write the values out instead of using aliases, and flatten what is nested.",
   },

@@ -6,6 +6,9 @@ export const MAX_BYTES = 1 << 20;
 /** The most values that a profile may expand to, each alias counted in full; a text counts one per KiB. */
 export const MAX_VALUES = 10_000;
 
+/** The longest text of a command line, UTF-16 units: kernels take some KiB (COMMAND_LINE_SIZE). */
+export const MAX_CMDLINE = 64 << 10;
+
 /** The longest key, UTF-16 units. */
 export const MAX_KEY = 256;
 

@@ -152,3 +152,21 @@ Deno.test({
     assertEquals([matchesGlob("[]]", "]"), matchesGlob("[!]]", "a"), matchesGlob("[]", "[]")], [true, true, true]);
   },
 });
+
+Deno.test({
+  name: "a text of a command line has at most 65,536 characters, wherever it is",
+  permissions: "none",
+  fn() {
+    const codes = (cmdline: string): readonly string[] =>
+      parseProfile(`version: 1\nkernel: a\ncmdline: ${cmdline}\n`, "p.yaml").diagnostics.map(({ code, message }) =>
+        `${code}: ${message}`
+      );
+    const most = "a ".repeat(32_768);
+    const over = ["too-complex: The command line has 65537 characters; kernels take some thousand"];
+    assertEquals(codes(`"${most}"`), []);
+    assertEquals(codes(`"${most}b"`), over);
+    assertEquals(codes(`["${"a".repeat(65_536)}"]`), []);
+    assertEquals(codes(`["${"a".repeat(65_537)}"]`), over);
+    assertEquals(codes(`{ reuse: true, append: "${most}b" }`), over);
+  },
+});

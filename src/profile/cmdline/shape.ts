@@ -1,6 +1,7 @@
 import { either, isMap, type JsonSchema, record, type Report, type Shape, wrongType } from "../../core/shape.ts";
 import type { Path } from "../../core/diagnostic.ts";
 import type { CmdlineSpec, ReusedFrom } from "../profile.ts";
+import { MAX_CMDLINE } from "../limits.ts";
 import { refine } from "../refine.ts";
 import { CONTROL, isNothing, PLAIN_TYPES, reuse } from "../scalars.ts";
 import { given, IS_TRUE } from "../schema_terms.ts";
@@ -12,12 +13,14 @@ const QUOTED = `"[^"${CONTROL}]*"`;
 /** A string of parameters: white space of any kind between them, quotes closed, no other control characters. */
 const STRING_SCHEMA: JsonSchema = {
   type: PLAIN_TYPES,
+  maxLength: MAX_CMDLINE,
   pattern: `^(?:[^"\\u0000-\\u0008\\u000e-\\u001f\\u007f-\\u009f]|${QUOTED})*$`,
 };
 
 /** One parameter: no white space outside quotes. */
 const PARAMETER_SCHEMA: JsonSchema = {
   type: PLAIN_TYPES,
+  maxLength: MAX_CMDLINE,
   pattern: `^(?:[^ "${CONTROL}]|${QUOTED})+$`,
 };
 
@@ -60,6 +63,16 @@ function decodeParameter(value: unknown, at: Path, report: Report): string | und
 
 /** Reports what keeps the parameters of a text from reaching the kernel as they are written. */
 function checkText(text: string, at: Path, report: Report): boolean {
+  if (text.length > MAX_CMDLINE) {
+    report({
+      code: "too-complex",
+      severity: "error",
+      message: `The command line has ${text.length} characters; kernels take some thousand`,
+      path: at,
+      expected: `at most ${MAX_CMDLINE} characters`,
+    });
+    return false;
+  }
   const { parameters, unclosed } = splitParameters(text);
   if (unclosed !== undefined) {
     report({
