@@ -29,7 +29,7 @@ Deno.test(`what cannot work is refused with its cause, and nothing is half done 
 
   await t.step("a dry run prints the calls and makes none", async () => {
     await profile(machine, `${KERNEL}\ninitrd: /boot/initrd`);
-    const stdout = await machine.output("warmboot load --dry-run --exec /run/p.yaml");
+    const stdout = await machine.output("warmboot load --dry-run --exec --now /run/p.yaml");
     assertEquals(stdout.split("\n").map((line) => line.split("(", 1)[0]), ["kexec_file_load", "sync", "reboot", ""]);
     assertEquals(await loaded(machine), "0");
   });
