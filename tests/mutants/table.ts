@@ -191,6 +191,7 @@ export const MUTANTS: readonly Mutant[] = [
     "returns === true",
     "syscall/errors/diagnose_test.ts",
   ),
+  row("syscall/memory_file.ts", "end += gap + file.size;", "end += file.size;", "syscall/execute_test.ts"),
   row("syscall/libc.ts", "made.ok || made.errno !== EINVAL", "made.ok", "syscall/libc_test.ts"),
   row("syscall/libc.ts", "      c.munmap(mapped.value, BigInt(length));\n", "", "syscall/libc_test.ts"),
   row("syscall/errno.ts", '{ number: 65, name: "ENOPKG"', '{ number: 64, name: "ENOPKG"', "syscall/errno_test.ts"),

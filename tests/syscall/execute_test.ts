@@ -79,6 +79,21 @@ Deno.test({
 });
 
 Deno.test({
+  name: "of three initrds each begins at a multiple of four, also behind one that was padded",
+  permissions: "none",
+  fn() {
+    const libc = fakeLibc();
+    execute(load("/a", "/b", "/a"), files, libc);
+    assertEquals(libc.calls.filter(([name]) => name === "sendfile" || name === "write"), [
+      ["sendfile", 99, 11, 0, 6],
+      ["write", 99, 2],
+      ["sendfile", 99, 12, 0, 20],
+      ["sendfile", 99, 11, 0, 6],
+    ]);
+  },
+});
+
+Deno.test({
   name: "a full memory file system stops before the call, and the memfd is closed",
   permissions: "none",
   fn() {
