@@ -24,26 +24,31 @@ export function bootFiles(captured: CapturedFiles | undefined): BootFiles {
 /** The files of a capture. */
 export function capturedBootFiles(files: Capture["files"]): BootFiles {
   const reader = captureReader({ format: CAPTURE_FORMAT, files });
-  return {
+  return readOnce({
     list: reader.list,
     read: (path) => {
       const result = reader.read(path);
       return result.kind === "bytes" && result.bytes.length > BOOT_FILE_LIMIT ? TOO_LARGE : result;
     },
-  };
+  });
 }
 
-/** The files of this host. Each is read once, so that what one rule finds, another finds too. */
+/** The files of this host. */
 export function liveBootFiles(): BootFiles {
+  return readOnce({ list: listLive, read: readLive });
+}
+
+/** The same, each file and folder read once, so that what one rule finds, another finds too. */
+function readOnce({ list, read }: BootFiles): BootFiles {
   const [found, listed] = [new Map<string, SourceResult>(), new Map<string, readonly string[]>()];
   return {
     read: (path) => {
-      const result = found.get(path) ?? readLive(path);
+      const result = found.get(path) ?? read(path);
       found.set(path, result);
       return result;
     },
     list: (folder) => {
-      const names = listed.get(folder) ?? listLive(folder);
+      const names = listed.get(folder) ?? list(folder);
       listed.set(folder, names);
       return names;
     },

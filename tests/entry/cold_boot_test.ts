@@ -148,6 +148,13 @@ Deno.test({
       ],
       where: [`/boot/grub/grub.cfg:${line}`],
     });
+    const mark = "### BEGIN /etc/grub.d/41_custom ###";
+    const many = found(DEBIAN, {
+      "/boot/grub/grub.cfg": debian(mark, `${"warmup\n".repeat(22)}${mark}`),
+      ...list,
+    });
+    assertEquals(many.problems.length, 21);
+    assertEquals(many.problems.at(-1), "warning: There are 2 more problems in GRUB's configuration");
     const refused = (config: string, more: Changes = {}) =>
       pick(found(DEBIAN, { "/boot/grub/grub.cfg": config, ...more }), "problems");
     const message = (command: string) => ({

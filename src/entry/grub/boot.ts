@@ -1,11 +1,12 @@
 import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
 import { nearest } from "../../core/nearest.ts";
 import { shorten } from "../../core/text.ts";
+import { moreProblems } from "../../host/many_problems.ts";
 import { ENTRIES_LIMIT, kindAt, textAt } from "../boot_files.ts";
 import { mountAt, pathOnDevice } from "../file_systems.ts";
 import { entryProblem, entryWarning, type FoundEntry } from "../found_entry.ts";
 import type { GrubHost } from "./devices.ts";
-import { type Run, runBlock, runFile, STEPS_LIMIT, variableOf } from "./interpreter.ts";
+import { MISSING_HINT, type Run, runBlock, runFile, STEPS_LIMIT, variableOf } from "./interpreter.ts";
 import { chooseEntry, type Entry, escapeName, fallbackOf, loaderCmdline } from "./menu.ts";
 import { copyState, type LoadedFile, NOTHING, type State } from "./state.ts";
 import { isKnown } from "./value.ts";
@@ -48,7 +49,9 @@ export function grubEntry(config: GrubConfig, asked: string | undefined): Checke
   if (fault !== undefined) return { value: undefined, diagnostics: [fault] };
   if (found.value === undefined) return found;
   const waits = asked === undefined ? waiting(menu) : [];
-  return { value: found.value, diagnostics: [...waits, ...menu.run.warnings, ...found.diagnostics] };
+  const { warnings, moreWarnings } = menu.run;
+  const more = moreWarnings === 0 ? [] : [moreProblems(moreWarnings, false, "GRUB's configuration", MISSING_HINT)];
+  return { value: found.value, diagnostics: [...waits, ...warnings, ...more, ...found.diagnostics] };
 }
 
 /** Without a timeout, GRUB boots nothing by itself (grub_menu_get_timeout()). */
@@ -97,6 +100,8 @@ function runConfig({ host, path, platform }: GrubConfig): Checked<Menu> {
     host,
     platform,
     warnings: [],
+    moreWarnings: 0,
+    commands: new Map(),
     environments: [],
     fault: undefined,
     config: path,

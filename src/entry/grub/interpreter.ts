@@ -1,6 +1,7 @@
 // deno-lint-ignore-file camelcase -- names of commands as GRUB has them
 import { shorten } from "../../core/text.ts";
 import type { Diagnostic } from "../../core/diagnostic.ts";
+import { MOST_SHOWN } from "../../host/many_problems.ts";
 import { kindAt, textAt } from "../boot_files.ts";
 import { parseGrubenv } from "../grubenv.ts";
 import { blsEntries } from "./bls_entries.ts";
@@ -16,7 +17,12 @@ export interface Run {
   readonly host: GrubHost;
   /** As in command.lst: x86_64-efi. Undefined: not known. */
   readonly platform: string | undefined;
+  /** The first of them; nobody reads more. */
   readonly warnings: Diagnostic[];
+  /** How many there are besides. */
+  moreWarnings: number;
+  /** The commands of the installed GRUB, by the path of their list. */
+  readonly commands: Map<string, ReadonlySet<string>>;
   /** Where each block of variables was read from. */
   readonly environments: { readonly path: string; readonly values: ReadonlyMap<string, string> }[];
   /** Why the result cannot be known. */
@@ -38,7 +44,7 @@ interface Scope {
   readonly args: readonly Value[];
 }
 
-/** How much work a configuration may cause: commands, and variables that are copied. Those of grub-mkconfig take a few thousand. */
+/** How much work a configuration may cause: commands, variables that are copied, and texts that are read. Those of grub-mkconfig take a few thousand. */
 export const STEPS_LIMIT = 300_000;
 
 /** How deep functions and files may call each other. */
@@ -59,7 +65,7 @@ export function variableOf(state: State, name: string): Value {
 
 /** Runs a file of the host. A fault, or what it defines, is in `run` and `state`. */
 export function runFile(run: Run, state: State, path: string): Signal {
-  const text = textAt(run.host.files, path);
+  const text = readText(run, path);
   if (text === undefined) {
     refuse(run, { file: path, line: 1 }, `Cannot read ${path}, which GRUB reads`);
     return "stop";
@@ -71,6 +77,13 @@ export function runFile(run: Run, state: State, path: string): Signal {
     return "stop";
   }
   return runBlock(run, state, parsed.statements, { file: path, args: [] });
+}
+
+/** The text of a file. Each time that it is read counts as work. */
+function readText(run: Run, path: string): string | undefined {
+  const text = textAt(run.host.files, path);
+  run.steps += (text?.length ?? 0) >> 6;
+  return text;
 }
 
 /** Runs statements in order. */
@@ -347,17 +360,8 @@ function refuseOther({ run, place, name }: Call, what: string): Signal {
 function unknownCommand({ run, state, place, name }: Call): Signal {
   const list = commandList(run, state);
   if (list !== undefined && !list.has(name)) {
-    run.warnings.push(
-      scriptProblem(
-        "warning",
-        run,
-        place,
-        `\`${shorten(name)}\` at ${
-          at(place)
-        } is neither a command of this GRUB nor a function: GRUB reports it and goes on`,
-        "Remove the line, or install the module of GRUB that has the command",
-      ),
-    );
+    if (run.warnings.length < MOST_SHOWN) run.warnings.push(missingCommand(run, place, name));
+    else run.moreWarnings++;
     state.status = undefined;
     return "next";
   }
@@ -370,14 +374,28 @@ function unknownCommand({ run, state, place, name }: Call): Signal {
   return "stop";
 }
 
+function missingCommand(run: Run, place: Place, name: string): Diagnostic {
+  const message = `\`${shorten(name)}\` at ${at(place)} is neither a command of this GRUB nor a function: ` +
+    "GRUB reports it and goes on";
+  return scriptProblem("warning", run, place, message, MISSING_HINT);
+}
+
+/** What to do about a command that the installed GRUB does not have. */
+export const MISSING_HINT = "Remove the line, or install the module of GRUB that has the command";
+
 /** The commands of the installed GRUB, from the list that it loads modules by. */
-function commandList({ host, platform }: Run, state: State): ReadonlySet<string> | undefined {
+function commandList(run: Run, state: State): ReadonlySet<string> | undefined {
+  const { platform, commands } = run;
   const prefix = variableOf(state, "prefix");
   if (platform === undefined || !isKnown(prefix)) return undefined;
-  const found = pathOnHost(host, `${prefix}/${platform}/command.lst`, (name) => variableOf(state, name));
-  const text = found.kind === "path" ? textAt(host.files, found.path) : undefined;
-  if (text === undefined) return undefined;
-  return new Set(text.split("\n").map((line) => line.split(":", 1)[0]?.replace(/^\*/, "") ?? ""));
+  const found = resolve({ run, state }, `${prefix}/${platform}/command.lst`);
+  if (found.kind === "unknown") return undefined;
+  const known = commands.get(found.path);
+  const text = known === undefined ? readText(run, found.path) : undefined;
+  if (text === undefined) return known;
+  const names = new Set(text.split("\n").map((line) => line.split(":", 1)[0]?.replace(/^\*/, "") ?? ""));
+  commands.set(found.path, names);
+  return names;
 }
 
 function setVariable({ state, run, place }: Call, name: string, value: Value): void {
@@ -500,7 +518,7 @@ function loadEnv(call: Call): void {
     state.status = false;
     return;
   }
-  const text = found.kind === "path" ? textAt(run.host.files, found.path) : undefined;
+  const text = found.kind === "path" ? readText(run, found.path) : undefined;
   if (found.kind === "unknown" || text === undefined) {
     const why = found.kind === "unknown" ? found.why : `${found.path} cannot be read`;
     refuse(run, place, `GRUB reads its saved variables at ${at(place)}, and these cannot be found: ${why}`);
@@ -702,7 +720,8 @@ function addBlsEntries(call: Call): void {
       refuse(run, { file: entries.file, line: 1 }, entries.why);
       return;
     }
-    run.steps += entries.items.length;
+    // Each is read and parsed, which takes as long as several commands.
+    run.steps += 4 * entries.items.length;
     const chosen = variableOf(state, "default");
     const isDefault = ({ id, title }: { readonly id: string; readonly title: string }, position: number): boolean =>
       isKnown(chosen) && (chosen === id || chosen === title || chosen === String(position));
