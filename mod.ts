@@ -105,7 +105,7 @@ export type { Described, LoadRecord } from "./src/state/record.ts";
 export type { RoundTrip } from "./src/state/round_trip.ts";
 export { type ImageSlot, StoreError, type StoreLock } from "./src/state/record_store.ts";
 export { layerFiles } from "./src/app/layer_files.ts";
-export { type FoundStatus, status } from "./src/app/status.ts";
+export { type FoundStatus, status, type StatusOptions } from "./src/app/status.ts";
 export type { Progress, Reading } from "./src/app/image_file.ts";
 export { type ByteSource, memorySource } from "./src/core/bytes.ts";
 export { CATALOGUE, type CatalogueRow, type DiagnosticCode } from "./src/core/catalogue.ts";

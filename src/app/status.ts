@@ -20,15 +20,21 @@ export interface FoundStatus {
   readonly diagnostics: readonly Diagnostic[];
 }
 
+/** What is looked at. */
+export interface StatusOptions {
+  /** Whether to say what a cold reset boots, for which the boot loader's files are read. Default: true. */
+  readonly coldBoot?: boolean;
+}
+
 /**
  * Compares what the kernel reports with the records of loads, and these with the files as they are now. What
  * `warmboot status` shows. Needs `--allow-all`. @throws {StoreError} if the records cannot be read
  */
-export async function status(): Promise<FoundStatus> {
+export async function status({ coldBoot = true }: StatusOptions = {}): Promise<FoundStatus> {
   const { facts, diagnostics } = readFacts(undefined);
   if (facts === undefined) return { status: undefined, busy: false, diagnostics };
   const { status, busy } = await statusOfHost(facts);
-  return { status: { ...status, coldBoot: coldBootStatus(facts) }, busy, diagnostics };
+  return { status: coldBoot ? { ...status, coldBoot: coldBootStatus(facts) } : status, busy, diagnostics };
 }
 
 /** What a cold reset of this host would boot. */

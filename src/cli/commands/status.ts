@@ -82,7 +82,7 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
     return "usage";
   }
   const { status: readStatus } = await import("../../app/status.ts");
-  const { status, busy, diagnostics } = await readStatus();
+  const { status, busy, diagnostics } = await readStatus({ coldBoot: form !== "openmetrics" });
   const exit = report(diagnostics, ports);
   if (status === undefined) return exit;
   if (busy) say("Another warmboot is loading an image right now; this is how it was before", ports);
