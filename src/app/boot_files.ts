@@ -3,7 +3,6 @@ import { compareText } from "../core/text.ts";
 import { BOOT_FILE_LIMIT, type BootFiles } from "../entry/boot_files.ts";
 import { readAllEntries } from "../entry/cold_boot.ts";
 import { sectionsOf } from "../entry/compose_uki.ts";
-import { EFIVARS } from "../entry/efi_variables.ts";
 import { DEVICE_MOUNT, UDEV_LINE } from "../entry/file_systems.ts";
 import { findSection } from "../entry/section_path.ts";
 import { textOf } from "../entry/uki.ts";
@@ -13,6 +12,7 @@ import { lines } from "../host/capture_filter.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { liveReader } from "../host/live.ts";
 import { NOT_CAPABLE, type SourceResult } from "../host/reader.ts";
+import { EFIVARS } from "../host/sources.ts";
 import type { CapturedFiles } from "./image_file.ts";
 import { closeFile, openFile } from "./files/open_file.ts";
 

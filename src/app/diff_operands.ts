@@ -126,7 +126,7 @@ export async function fileSide(word: string, host: HostOnce, events: SideEvents 
 async function defaultEntrySide(host: HostOnce, events: SideEvents): Promise<FoundSide> {
   const { value, diagnostics } = defineProfile({ name: "@default", boot_entry: DEFAULT_ENTRY });
   if (value === undefined) return { kind: "invalid", diagnostics };
-  // There is no profile whose key could be named.
+  // No profile has the key that a path would name.
   const place = ({ path: _path, ...diagnostic }: Diagnostic): Diagnostic => diagnostic;
   const planned = await plannedFor(value, host, events, place);
   return planned.kind === "planned"

@@ -86,7 +86,7 @@ export function rebootWay(facts: HostFacts, now: boolean, returns: boolean | und
   return initSystem(facts) === "systemd" ? "systemd" : undefined;
 }
 
-/** Why there is no way to reboot cleanly. */
+/** Why the system cannot be rebooted cleanly. */
 export function noCleanWay(facts: HostFacts): NoCleanWay {
   return { kind: "no-clean-way", system: initSystem(facts), name: facts.init };
 }

@@ -1,3 +1,4 @@
+import { EM_AARCH64 } from "../formats/elf.ts";
 import { digestBytes } from "../core/sha256.ts";
 import { memorySource } from "../core/bytes.ts";
 import { formatSize } from "../core/number.ts";
@@ -71,9 +72,6 @@ async function innerImage(inside: InnerInfo, bytes: Uint8Array): Promise<Unpacke
   const info = inside.kind === "arm64-image" ? withBanner(inside, findBanner(memorySource(bytes))) : inside;
   return { inner: { kind: "image", image: { info, size: bytes.length, sha256: await digestBytes(bytes) } }, bytes };
 }
-
-/** EM_AARCH64 of elf.h. */
-const EM_AARCH64 = 183;
 
 function isArm64Elf({ machine, bits, littleEndian }: ElfImage): boolean {
   return machine === EM_AARCH64 && bits === 64 && littleEndian;

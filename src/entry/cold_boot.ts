@@ -1,7 +1,7 @@
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { type BootFiles, kindAt } from "./boot_files.ts";
-import { bootNumber, loaderVariable, loadOption } from "./efi_variables.ts";
+import { bootNumber, loaderVariable, loadOption, optionName } from "./efi_variables.ts";
 import { ESP, type Mount, mountsOf, XBOOTLDR } from "./file_systems.ts";
 import { type FoundEntry, loaderProblem } from "./found_entry.ts";
 import { grubEntry, grubEntryNames } from "./grub/boot.ts";
@@ -83,7 +83,7 @@ function findLoader(
       return failed(
         loaderProblem(
           `The firmware starts ${
-            option === undefined ? `Boot${hex(next)}` : `\`${option.description}\``
+            option === undefined ? optionName(next) : `\`${option.description}\``
           } next (BootNext), ` +
             "and not the boot loader that started this system",
           "Clear it with `efibootmgr --delete-bootnext`",
@@ -141,10 +141,6 @@ const NAME_KERNEL = "Name the kernel with `kernel` instead of `boot_entry`";
 
 function failed(diagnostic: Diagnostic): Checked<Loader> {
   return { value: undefined, diagnostics: [diagnostic] };
-}
-
-function hex(number: number): string {
-  return number.toString(16).toUpperCase().padStart(4, "0");
 }
 
 /** Where GRUB's configuration is: Debian, Arch; Fedora, openSUSE. */

@@ -1,14 +1,9 @@
 import { fieldsOf } from "../core/bytes.ts";
+import { EFI_GLOBAL, EFIVARS } from "../host/sources.ts";
 import type { BootFiles } from "./boot_files.ts";
-
-/** Where the kernel shows EFI variables. */
-export const EFIVARS = "/sys/firmware/efi/efivars";
 
 /** The vendor of variables that boot loaders and systemd share (Boot Loader Interface). */
 export const LOADER_VENDOR = "4a67b082-0a4c-41cf-b6c7-440b29bb8c4f";
-
-/** The vendor of variables that UEFI defines. */
-export const EFI_GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 
 /** The value of a variable, without its attributes; undefined where it is not set. */
 export function efiVariable(files: BootFiles, name: string, vendor: string): Uint8Array | undefined {
@@ -30,8 +25,6 @@ function utf16Text(bytes: Uint8Array): string {
 
 /** One of the programs that the firmware can start. */
 export interface LoadOption {
-  /** As in `Boot0003`: 3. */
-  readonly number: number;
   readonly description: string;
   /** The path of the program on its partition, with backslashes; undefined where it is not a file. */
   readonly file?: string;
@@ -43,10 +36,14 @@ export function bootNumber(files: BootFiles, name: "BootCurrent" | "BootNext"): 
   return value !== undefined && value.length >= 2 ? fieldsOf(value).u16(0) : undefined;
 }
 
+/** The name of the variable for a number: `Boot0003`. */
+export function optionName(number: number): string {
+  return `Boot${number.toString(16).toUpperCase().padStart(4, "0")}`;
+}
+
 /** A variable Boot#### (EFI_LOAD_OPTION, UEFI specification 2.10, 3.1.3). */
 export function loadOption(files: BootFiles, number: number): LoadOption | undefined {
-  const name = `Boot${number.toString(16).toUpperCase().padStart(4, "0")}`;
-  const value = efiVariable(files, name, EFI_GLOBAL);
+  const value = efiVariable(files, optionName(number), EFI_GLOBAL);
   if (value === undefined || value.length < 8) return undefined;
   const fields = fieldsOf(value);
   const description = utf16Text(value.subarray(6));
@@ -63,5 +60,5 @@ export function loadOption(files: BootFiles, number: number): LoadOption | undef
     }
     at += length;
   }
-  return { number, description, ...(file === "" ? {} : { file }) };
+  return { description, ...(file === "" ? {} : { file }) };
 }

@@ -1,5 +1,6 @@
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { nearest } from "../core/nearest.ts";
+import { lookUp } from "../core/shape.ts";
 import { compareText } from "../core/text.ts";
 import { matchesGlob } from "../profile/glob.ts";
 import { formatCmdline, parseCmdline } from "../profile/cmdline/cmdline.ts";
@@ -120,7 +121,7 @@ function type1Entry(files: BootFiles, root: string, file: string, name: string, 
         extra.push(value);
         break;
       case "architecture":
-        if (EFI_MACHINES[value.toLowerCase()] !== machine) return [];
+        if (lookUp(EFI_MACHINES, value.toLowerCase()) !== machine) return [];
         break;
       default:
         one.set(key, value);
@@ -367,7 +368,7 @@ function automaticEntry(files: BootFiles, esp: string, pattern: string, machine:
     "auto-poweroff": "nothing: it turns the machine off",
     "auto-reboot": "nothing: it resets the machine",
   };
-  return Object.hasOwn(exact, pattern.toLowerCase()) ? exact[pattern.toLowerCase()] : undefined;
+  return lookUp(exact, pattern.toLowerCase());
 }
 
 function askedEntry(entries: readonly Entry[], asked: string): Checked<FoundEntry> {

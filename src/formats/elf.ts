@@ -1,5 +1,10 @@
 import { align4, type ByteSource, type Fields } from "../core/bytes.ts";
 
+/** Machines by their numbers in elf.h. */
+export const EM_386 = 3;
+export const EM_X86_64 = 62;
+export const EM_AARCH64 = 183;
+
 /** One program header, of either class. Addresses and sizes in bytes. */
 export interface ElfProgramHeader {
   /** PT_LOAD and its kin. */

@@ -1,4 +1,4 @@
-import { omitUndefined, type Report } from "../core/shape.ts";
+import { lookUp, omitUndefined, type Report } from "../core/shape.ts";
 import type { Captured } from "./captured.ts";
 import type { DmiFacts, HostFacts } from "./facts.ts";
 import { LINE, oneValue } from "./one_value.ts";
@@ -16,8 +16,8 @@ const DMI_FIELDS: { readonly [file: string]: keyof DmiFacts } = {
 /** Decodes what the firmware says of the machine, and whether the kernel runs under Xen. */
 export function platformFacts(from: Captured, report: Report): PlatformFacts {
   const dmi: DmiFacts = Object.fromEntries(
-    from.all("dmi").flatMap(({ field = "", text }) => {
-      const name = Object.hasOwn(DMI_FIELDS, field) ? DMI_FIELDS[field] : undefined;
+    from.all("dmi").flatMap(({ field, text }) => {
+      const name = lookUp(DMI_FIELDS, field);
       const value = text.trim();
       return name === undefined || value === "" ? [] : [[name, value]];
     }),

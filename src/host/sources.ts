@@ -71,8 +71,11 @@ const DUMP: Redaction = { kind: "leave-out", why: "It shows where the running ke
 
 const KASLR: Redaction = { kind: "leave-out", why: "It shows where KASLR put the kernel and the map of all memory" };
 
-const EFIVARS = "/sys/firmware/efi/efivars";
-const EFI_GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
+/** Where the kernel shows EFI variables. */
+export const EFIVARS = "/sys/firmware/efi/efivars";
+
+/** The vendor of variables that UEFI defines. */
+export const EFI_GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c";
 
 const ROWS = {
   ostype: text(SETTING, "/proc/sys/kernel/ostype", "`Linux` (kernel/utsname_sysctl.c)"),

@@ -1,12 +1,9 @@
 import type { ByteSource } from "../core/bytes.ts";
 import { formatAddress } from "../core/number.ts";
+import { EM_386, EM_X86_64 } from "../formats/elf.ts";
 import { MULTIBOOT_WINDOW, type MultibootHeader, readMultiboot } from "../formats/multiboot.ts";
 import type { ElfImage, MultibootImage, NotKernel } from "./image.ts";
 import { damaged } from "./probe.ts";
-
-/** EM_386 and EM_X86_64 of elf.h. */
-const EM_386 = 3;
-const EM_X86_64 = 62;
 
 /** What an ELF file with a Multiboot header is; undefined without such a header, or for another machine than x86. */
 export function multibootElf(source: ByteSource, elf: ElfImage): MultibootImage | NotKernel | undefined {

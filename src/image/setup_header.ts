@@ -6,6 +6,7 @@ export const SETUP_HEADER = {
   /** The header's first field and so its start: u8. */
   setup_sects: 0x1f1,
   syssize: 0x1f4,
+  vid_mode: 0x1fa,
   boot_flag: 0x1fe,
   /** A jump of two bytes over the header, which gives its length: `jump + 2` plus the second byte. */
   jump: 0x200,
@@ -14,9 +15,11 @@ export const SETUP_HEADER = {
   kernel_version: 0x20e,
   type_of_loader: 0x210,
   loadflags: 0x211,
+  setup_move_size: 0x212,
   code32_start: 0x214,
   ramdisk_image: 0x218,
   ramdisk_size: 0x21c,
+  heap_end_ptr: 0x224,
   cmd_line_ptr: 0x228,
   initrd_addr_max: 0x22c,
   kernel_alignment: 0x230,

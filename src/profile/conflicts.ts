@@ -33,7 +33,7 @@ const OF_A_KERNEL = [
 const EXPLICIT = given({ segments: FILLED });
 
 /** A command line that starts from another one than the running. */
-function REUSES(from: ReusedFrom): JsonSchema {
+function reusing(from: ReusedFrom): JsonSchema {
   return given({ cmdline: given({ reuse: { enum: [from] } }) });
 }
 
@@ -70,7 +70,7 @@ const CONFLICTS: readonly ConflictRow[] = [
     message: "`reuse: entry` requires `boot_entry`",
     hint: "Write `reuse: true` to start from the running command line",
     applies: (profile) => reusesFrom(profile, "entry") && !states(profile, "boot_entry"),
-    schema: { allOf: [REUSES("entry"), { not: given({ boot_entry: STATED }) }] },
+    schema: { allOf: [reusing("entry"), { not: given({ boot_entry: STATED }) }] },
   },
   {
     code: "conflict",
@@ -79,7 +79,7 @@ const CONFLICTS: readonly ConflictRow[] = [
     message: "`reuse: image` requires a unified kernel image as `kernel`",
     hint: "Write `reuse: entry` to start from the command line of the boot entry",
     applies: (profile) => reusesFrom(profile, "image") && states(profile, "boot_entry"),
-    schema: { allOf: [REUSES("image"), given({ boot_entry: STATED })] },
+    schema: { allOf: [reusing("image"), given({ boot_entry: STATED })] },
   },
   {
     code: "conflict",

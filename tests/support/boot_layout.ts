@@ -1,5 +1,6 @@
 import type { BootFiles } from "../../src/entry/boot_files.ts";
-import { EFI_GLOBAL, EFIVARS, LOADER_VENDOR } from "../../src/entry/efi_variables.ts";
+import { LOADER_VENDOR } from "../../src/entry/efi_variables.ts";
+import { EFI_GLOBAL, EFIVARS } from "../../src/host/sources.ts";
 import { capturedBootFiles } from "../../src/app/boot_files.ts";
 import type { Capture } from "../../src/host/capture.ts";
 

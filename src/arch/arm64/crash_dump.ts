@@ -1,12 +1,10 @@
+import { EM_AARCH64 } from "../../formats/elf.ts";
 import type { Checked } from "../../core/diagnostic.ts";
 import { subtract } from "../../core/range.ts";
 import type { HostFacts, KernelMapping } from "../../host/facts.ts";
 import { crashReservations, dumpedRam, type Iomem, nodesNamed } from "../../host/iomem.ts";
 import type { CrashDump, DumpedMemory } from "../elfcorehdr.ts";
 import { unknownDump } from "../unknown_dump.ts";
-
-/** EM_AARCH64 of elf.h. */
-const EM_AARCH64 = 183;
 
 /**
  * What a dump of the running kernel holds: the notes of all CPUs and vmcoreinfo, the kernel's text, and all memory but the

@@ -66,7 +66,7 @@ const INHERITED: readonly { readonly offset: number; readonly length: number }[]
 ];
 
 /** The loader that kexec-tools and the kernel's own loader say they are. */
-const LOADER_KEXEC = 0xd0;
+export const LOADER_KEXEC = 0xd0;
 
 /** A bit of loadflags, which choose_random_location sets (arch/x86/boot/compressed/kaslr.c, Linux 6.12). */
 const KASLR_FLAG = 0x02;

@@ -1,3 +1,4 @@
+import { EM_X86_64 } from "../../formats/elf.ts";
 import { isSince } from "../../core/release.ts";
 import type { Checked } from "../../core/diagnostic.ts";
 import { intersect, type Range, subtract } from "../../core/range.ts";
@@ -6,9 +7,6 @@ import { crashReservations, dumpedRam } from "../../host/iomem.ts";
 import type { CrashDump, DumpedMemory } from "../elfcorehdr.ts";
 import { unknownDump } from "../unknown_dump.ts";
 import { LOW_MEMORY, START_KERNEL_MAP } from "./memory_layout.ts";
-
-/** EM_X86_64 of elf.h. */
-const EM_X86_64 = 62;
 
 /** The memory that kernels before 5.5 neither reserved nor saved: whoever loads a crash kernel has it copied away. */
 export const BACKUP_SOURCE: Range = { start: 0n, end: 640n << 10n };

@@ -1,3 +1,4 @@
+import { EM_X86_64 } from "../../formats/elf.ts";
 import type { Segment, SegmentList, SegmentRequest } from "../segment.ts";
 import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
 import { formatAddress, MAX_U64 } from "../../core/number.ts";
@@ -12,9 +13,6 @@ export interface ElfLayout extends SegmentList {
   /** One place for all of it, from its lowest to its highest address; `preferred` is where it was linked for. */
   readonly request: SegmentRequest & { readonly preferred: bigint };
 }
-
-/** EM_X86_64 of elf.h. */
-const EM_X86_64 = 62;
 
 /**
  * Reads the PT_LOAD segments of an ELF kernel as segments of kexec_load(2), and asks for one place for them all, since

@@ -5,6 +5,7 @@ import type { HostFacts } from "../../host/facts.ts";
 import { bzImageMemory, ZIMAGE_LOAD } from "../../image/bzimage.ts";
 import type { BzImage } from "../../image/image.ts";
 import { SETUP_HEADER as hdr } from "../../image/setup_header.ts";
+import { LOADER_KEXEC } from "./boot_params.ts";
 import { LIMIT_32 } from "./memory_layout.ts";
 import { REAL_STUB_SIZE } from "./purgatory.ts";
 
@@ -28,11 +29,7 @@ const HEAP_END = 0x9800;
 const CAN_USE_HEAP = 0x80;
 const CL_MAGIC = { at: 0x20, value: 0xa33f };
 const CL_OFFSET = 0x22;
-const SETUP_MOVE_SIZE = 0x212;
-const HEAP_END_PTR = 0x224;
-const VID_MODE = 0x1fa;
 const NORMAL_MODE = 0xffff;
-const LOADER_KEXEC = 0xd0;
 
 /**
  * A kernel that starts in real mode: its protected-mode code at 1 MiB, or of a zImage at 64 KiB; boot sector and setup code
@@ -90,7 +87,7 @@ function setFields(
   cmdlineLength: number,
   initrd: { readonly address: bigint; readonly size: bigint } | undefined,
 ): void {
-  view.setUint16(VID_MODE, NORMAL_MODE, true);
+  view.setUint16(hdr.vid_mode, NORMAL_MODE, true);
   view.setUint8(hdr.type_of_loader, LOADER_KEXEC);
   if (initrd !== undefined) {
     view.setUint32(hdr.ramdisk_image, Number(initrd.address), true);
@@ -98,7 +95,7 @@ function setFields(
   }
   if (protocol >= 0x201) {
     view.setUint8(hdr.loadflags, view.getUint8(hdr.loadflags) | CAN_USE_HEAP);
-    view.setUint16(HEAP_END_PTR, HEAP_END - Number(REAL_MODE_ENTRY), true);
+    view.setUint16(hdr.heap_end_ptr, HEAP_END - Number(REAL_MODE_ENTRY), true);
   }
   if (protocol >= 0x202 && loadedHigh) {
     view.setUint32(hdr.cmd_line_ptr, Number(at) + HEAP_END, true);
@@ -106,5 +103,5 @@ function setFields(
   }
   view.setUint16(CL_MAGIC.at, CL_MAGIC.value, true);
   view.setUint16(CL_OFFSET, HEAP_END, true);
-  view.setUint16(SETUP_MOVE_SIZE, HEAP_END + cmdlineLength, true);
+  view.setUint16(hdr.setup_move_size, HEAP_END + cmdlineLength, true);
 }

@@ -1,4 +1,5 @@
 import { fieldsOf, memorySource } from "../../core/bytes.ts";
+import { EM_X86_64 } from "../../formats/elf.ts";
 import { identifyKernel } from "../../image/identify.ts";
 import type { ElfImage, RelocationSet, Vmlinux } from "../../image/image.ts";
 import { findRelocations } from "./relocations.ts";
@@ -8,7 +9,6 @@ import { KERNEL_IMAGE_SIZE, START_KERNEL_MAP_LOW } from "./memory_layout.ts";
 const E_SHOFF = 40;
 const E_SHENTSIZE = 58;
 const E_SHNUM = 60;
-const EM_X86_64 = 62;
 
 /** What a kernel's payload unpacked to. */
 export type DescribedVmlinux =

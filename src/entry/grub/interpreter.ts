@@ -1,4 +1,5 @@
 // deno-lint-ignore-file camelcase -- names of commands as GRUB has them
+import { lookUp } from "../../core/shape.ts";
 import { shorten } from "../../core/text.ts";
 import type { Diagnostic } from "../../core/diagnostic.ts";
 import { MOST_SHOWN } from "../../host/many_problems.ts";
@@ -302,21 +303,23 @@ function assignedName({ prefix = "" }: Unknown): string | undefined {
 
 function callCommand(call: Call): Signal {
   const { run, state, place, name, args } = call;
-  const interpreted = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined;
+  const interpreted = lookUp(COMMANDS, name);
   if (interpreted !== undefined) return interpreted(call) ?? "next";
   if (WITHOUT_EFFECT.has(name)) {
     if (name === "fwsetup" && args.length === 0) return refuseOther(call, "opens the setup of the firmware");
     state.status = undefined;
     return "next";
   }
-  if (Object.hasOwn(ASSIGNS, name)) {
-    const names = args.every(isKnown) ? ASSIGNS[name]?.(args) ?? [] : undefined;
+  const assigns = lookUp(ASSIGNS, name);
+  if (assigns !== undefined) {
+    const names = args.every(isKnown) ? assigns(args) : undefined;
     if (names === undefined) refuse(run, place, `Which variable ${at(place)} sets depends on what only GRUB knows`);
     for (const each of names ?? []) state.variables.set(each, { unknown: `what \`${name}\` finds at ${at(place)}` });
     state.status = undefined;
     return "next";
   }
-  if (Object.hasOwn(STARTS_OTHER, name)) return refuseOther(call, STARTS_OTHER[name] ?? "");
+  const other = lookUp(STARTS_OTHER, name);
+  if (other !== undefined) return refuseOther(call, other);
   const called = state.functions.get(name);
   if (called !== undefined) return callFunction(call, called);
   const assigned = /^([A-Za-z_]\w*)=([^]*)$/.exec(name);
