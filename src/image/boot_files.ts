@@ -104,6 +104,18 @@ export interface Images {
   readonly segments?: readonly IdentifiedFile<undefined>[];
 }
 
+/** All of these files, but an image that the kernel is a section of. */
+export function imageFiles(
+  { kernel, initrd, dtb, modules = [], segments = [] }: Images,
+): readonly IdentifiedFile<unknown>[] {
+  return [kernel, ...initrd, dtb, ...modules, ...segments].filter((file) => file !== undefined);
+}
+
+/** What is loaded of the kernel; undefined without one. */
+export function kernelInfo({ kernel }: Pick<Images, "kernel">): ImageInfo | undefined {
+  return kernel === undefined ? undefined : loadedInfo(kernel);
+}
+
 /** The device tree that takes the place of the host's; undefined where none is named, or the file is not a device tree. */
 export function namedTree({ dtb }: Pick<Images, "dtb">): DeviceTree | undefined {
   return dtb?.info.kind === "tree" ? dtb.info.tree : undefined;

@@ -2,7 +2,7 @@ import type { HostFacts } from "../host/facts.ts";
 import { imageRelease } from "../image/describe.ts";
 import { filesOf, type Plan } from "./plan.ts";
 import { lacksInstructions } from "./purgatory_segment.ts";
-import { type Images, innerOf, loadedInfo } from "../image/boot_files.ts";
+import { imageFiles, type Images, innerOf, loadedInfo } from "../image/boot_files.ts";
 
 /** One difference between now and when a stored plan was made. */
 export interface Drift {
@@ -30,19 +30,13 @@ export function driftOf(plan: Plan, facts: HostFacts, images: Images): readonly 
       now: "lacks them",
     });
   }
-  const { kernel, initrd, dtb, modules = [], segments = [] } = images;
+  const { kernel } = images;
   compare(
     "the new kernel's release",
     plan.release,
     kernel === undefined ? undefined : imageRelease(loadedInfo(kernel)),
   );
-  const found = [
-    ...(kernel === undefined ? [] : [kernel]),
-    ...initrd,
-    ...(dtb === undefined ? [] : [dtb]),
-    ...modules,
-    ...segments,
-  ];
+  const found = imageFiles(images);
   for (const file of filesOf(plan.call)) {
     const now = found.find(({ path }) => path === file.path);
     compare(`the SHA-256 of ${file.path}`, file.sha256, now?.sha256);

@@ -8,7 +8,7 @@ import { partKey, type PlanInput } from "./input.ts";
 import { linuxMachine } from "../arch/machines.ts";
 import type { Checksum, Profile } from "../profile/profile.ts";
 import type { Call, PlannedSegment, SegmentLoadCall } from "./plan.ts";
-import { namedTree } from "../image/boot_files.ts";
+import { imageFiles, namedTree } from "../image/boot_files.ts";
 import type { LinuxMachine } from "../arch/machine.ts";
 
 /** The name of its segment, by which a stored plan's is found. */
@@ -124,11 +124,10 @@ function hashedRegions(
 export function digestOf({ bytes }: Segment, { images, partDigests }: PlanInput): string {
   if (bytes.kind === "zero") return sha256Of("");
   if (bytes.kind === "bytes") return sha256Of(bytes.bytes);
-  const files = [images.kernel, ...images.initrd, ...(images.modules ?? []), ...(images.segments ?? [])];
   const part = bytes.kind === "unpacked" ? { ...bytes, unpacked: true as const } : bytes;
   const whole = bytes.kind === "unpacked"
     ? undefined
-    : files.find((file) => file?.path === bytes.path && file.size === bytes.length && bytes.offset === 0);
+    : imageFiles(images).find((file) => file.path === bytes.path && file.size === bytes.length && bytes.offset === 0);
   const digest = whole?.sha256 ?? partDigests?.get(partKey(part));
   if (digest === undefined) throw new Error(`Cannot plan: the digest of ${partKey(part)} was not given`);
   return digest;

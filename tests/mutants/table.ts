@@ -91,7 +91,7 @@ export const MUTANTS: readonly Mutant[] = [
   row("state/round_trip.ts", "away < GRAIN ? 0n : away", "away", "state/round_trip_test.ts"),
   // Plans.
   row("plan/linux_segments.ts", "index === initrds.length - 1 ? BigInt(size) : memsz", "memsz", "plan/drift_test.ts"),
-  row("plan/drift.ts", "    ...(dtb === undefined ? [] : [dtb]),\n", "", "plan/drift_test.ts"),
+  row("image/boot_files.ts", "...initrd, dtb, ...modules", "...initrd, ...modules", "plan/drift_test.ts"),
   row("plan/drift.ts", 'compare("the host\'s name", plan.host.hostname, facts.hostname);', "", "plan/planner_test.ts"),
   row("plan/stored.ts", "return difference === undefined ? {", "return true ? {", "plan/forged_plans_test.ts"),
   row(

@@ -5,7 +5,7 @@ import { formatAddress, formatSize } from "../../core/number.ts";
 import { normalise, subtract } from "../../core/range.ts";
 import { linuxMachine } from "../../arch/machines.ts";
 import { fail, pass, type Rule, warn } from "./rule.ts";
-import { loadedInfo } from "../../image/boot_files.ts";
+import { kernelInfo } from "../../image/boot_files.ts";
 
 const treeMemory: Rule = {
   name: "device-tree-memory",
@@ -55,7 +55,7 @@ const kernelPages: Rule = {
   exit: "unavailable",
   check({ images, facts }) {
     const kernel = images.kernel;
-    const info = kernel === undefined ? undefined : loadedInfo(kernel);
+    const info = kernelInfo(images);
     if (kernel === undefined || info?.kind !== "arm64-image" || info.pageSize === undefined) return undefined;
     if (facts.machine !== "aarch64") return undefined;
     const pages = formatSize(info.pageSize);

@@ -1,6 +1,6 @@
 import type { ImageInfo } from "../../image/image.ts";
 import { fail, pass, type Rule } from "./rule.ts";
-import { loadedInfo } from "../../image/boot_files.ts";
+import { kernelInfo } from "../../image/boot_files.ts";
 
 /**
  * The room that the x86 loader reserves for `elfcorehdr=0x...` on every command line, crash or not: a line that ends, with
@@ -29,7 +29,7 @@ const cmdlineLength: Rule = {
   about: "The command line is short enough for the call and the image",
   exit: "unavailable",
   check({ call, images }) {
-    const limit = cmdlineLimit(call.syscall, images.kernel === undefined ? undefined : loadedInfo(images.kernel));
+    const limit = cmdlineLimit(call.syscall, kernelInfo(images));
     if (limit === undefined) return undefined;
     const bytes = new TextEncoder().encode(call.cmdline).length + 1;
     return bytes <= limit ? pass(`The command line takes ${bytes} of ${limit} bytes`) : fail(

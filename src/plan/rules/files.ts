@@ -8,9 +8,10 @@ import { incompatibility } from "../../image/call_compatibility.ts";
 import { kernelFilesOf, remedyOf, USE_KEXEC_LOAD } from "../../image/remedy.ts";
 import { demandsDisk } from "../../host/security.ts";
 import type { WholeInitrd } from "../../host/image_content.ts";
+import { cannotEnterBelow } from "./long_mode.ts";
 import { initProgramOf } from "../init_program.ts";
 import { fail, pass, type Rule, type RuleInput, type Verdict, warn } from "./rule.ts";
-import { describeKernel, type IdentifiedFile, type InitrdFile, loadedInfo } from "../../image/boot_files.ts";
+import { describeKernel, imageFiles, type InitrdFile, kernelInfo, loadedInfo } from "../../image/boot_files.ts";
 
 /** kernel_read_file() takes at most this much for kexec (kernel/kexec_file.c, KEXEC_FILE_SIZE_MAX, Linux 6.1). */
 const FILE_SIZE_MAX = 4 * 2 ** 30;
@@ -20,7 +21,7 @@ const pinnedDigest: Rule = {
   about: "Every file with a pinned SHA-256 has that digest",
   exit: "unavailable",
   check({ call, facts, images }) {
-    const pinned = files(images).filter((file) => file.pinned !== undefined);
+    const pinned = imageFiles(images).filter((file) => file.pinned !== undefined);
     if (pinned.length === 0) return undefined;
     const wrong = pinned.find((file) => file.pinned !== file.sha256);
     if (wrong !== undefined) {
@@ -50,7 +51,7 @@ const fileSize: Rule = {
   about: "No file is empty, or larger than the kernel reads",
   exit: "unavailable",
   check({ images }) {
-    for (const file of files(images)) {
+    for (const file of imageFiles(images)) {
       if (file.size === 0) {
         return fail(`${file.path} is empty`, "Copy or build the file again; the kernel answers EINVAL to an empty one");
       }
@@ -58,8 +59,8 @@ const fileSize: Rule = {
         return fail(`${file.path} has ${formatSize(file.size)}; the kernel reads at most ${formatSize(FILE_SIZE_MAX)}`);
       }
     }
-    if (files(images).length === 0) return undefined;
-    return pass(files(images).map((file) => `${file.path} has ${formatSize(file.size)}`).join(", "));
+    if (imageFiles(images).length === 0) return undefined;
+    return pass(imageFiles(images).map((file) => `${file.path} has ${formatSize(file.size)}`).join(", "));
   },
 };
 
@@ -112,7 +113,7 @@ const fiveLevelPaging: Rule = {
   about: "A kernel for a host with 5-level paging can start in that mode, or is entered after it is left",
   exit: "unavailable",
   check({ call, images, facts }) {
-    const info = images.kernel === undefined ? undefined : loadedInfo(images.kernel);
+    const info = kernelInfo(images);
     if (info?.kind !== "bzimage" || !facts.cpuFlags.includes("la57")) return undefined;
     if (info.la57) return pass("The running kernel uses 5-level paging, and the new one can start in that mode");
     const has32 = info.code32Start !== 0 || startsInRealMode(info);
@@ -131,22 +132,13 @@ const entryMode: Rule = {
   about: "A kernel that is entered in 32-bit mode is not a crash kernel, and the processor can leave 64-bit mode",
   exit: "unavailable",
   check({ call, crash, images, facts }) {
-    const info = images.kernel === undefined ? undefined : loadedInfo(images.kernel);
+    const info = kernelInfo(images);
     if (call.syscall !== "kexec_load" || info?.kind !== "bzimage" || facts.machine !== "x86_64") return undefined;
     const why = entry32Reason(info, facts);
     if (why === undefined || startsInRealMode(info)) return undefined;
     const enters = `The kernel is entered in 32-bit mode, since ${why}`;
-    // The TDX module keeps LME set: Linux avoids even a write of the same value (rm/trampoline_64.S, since Linux 5.19).
-    if (facts.cpuFlags.includes("tdx_guest")) {
-      return fail(`${enters}, but a TDX guest cannot leave 64-bit mode`, "Name a 64-bit Linux kernel");
-    }
-    if (crash) {
-      return fail(
-        `${enters}, but a crash kernel needs a 64-bit entry: it reads the memory of a 64-bit system`,
-        "Name a 64-bit Linux kernel",
-      );
-    }
-    return pass(`${enters}; all of the image lies below 4 GiB, and purgatory leaves 64-bit mode`);
+    return cannotEnterBelow(`${enters}, but`, crash, facts) ??
+      pass(`${enters}; all of the image lies below 4 GiB, and purgatory leaves 64-bit mode`);
   },
 };
 
@@ -210,7 +202,7 @@ const ukiSections: Rule = {
   about: "The kernel takes sections of a unified kernel image, which reach it as files in memory",
   exit: "unavailable",
   check({ call, facts, images }) {
-    const sections = files(images).filter(({ image }) => image !== undefined);
+    const sections = imageFiles(images).filter(({ image }) => image !== undefined);
     const [first] = sections;
     if (first === undefined) return undefined;
     const demanding = call.syscall === "kexec_file_load" ? demandsDisk(facts) : undefined;
@@ -388,16 +380,6 @@ const initrdModules: Rule = {
     );
   },
 };
-
-function files(images: RuleInput["images"]): readonly IdentifiedFile<unknown>[] {
-  return [
-    ...(images.kernel === undefined ? [] : [images.kernel]),
-    ...images.initrd,
-    ...(images.dtb === undefined ? [] : [images.dtb]),
-    ...(images.modules ?? []),
-    ...(images.segments ?? []),
-  ];
-}
 
 /** The rules about the files that the call reads. */
 export const FILE_RULES: readonly Rule[] = [

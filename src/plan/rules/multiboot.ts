@@ -1,8 +1,9 @@
 import { rsdpOf, screenOf } from "../../arch/x86_64/multiboot_info.ts";
 import { INFORMATION } from "../../formats/multiboot.ts";
 import type { HostFacts } from "../../host/facts.ts";
-import { describeKernel, loadedInfo } from "../../image/boot_files.ts";
+import { describeKernel, kernelInfo, loadedInfo } from "../../image/boot_files.ts";
 import type { MultibootImage } from "../../image/image.ts";
+import { cannotLeaveLongMode, NAME_64_BIT } from "./long_mode.ts";
 import { stampIn } from "../stamp.ts";
 import { fail, pass, type Rule, type RuleInput, type Verdict } from "./rule.ts";
 
@@ -34,8 +35,9 @@ const multiboot: Rule = {
   about: "The host gives a Multiboot image what its header requires; says what is handed over",
   exit: "unavailable",
   check(input) {
-    const { call, images: { kernel }, facts } = input;
-    const info = kernel === undefined ? undefined : loadedInfo(kernel);
+    const { call, images, facts } = input;
+    const { kernel } = images;
+    const info = kernelInfo(images);
     if (kernel === undefined || info?.kind !== "multiboot") return undefined;
     // Another rule fails.
     if (call.syscall !== "kexec_load" || facts.machine !== "x86_64") return undefined;
@@ -45,17 +47,12 @@ const multiboot: Rule = {
 
 /** Why no Multiboot image can be started like this. */
 function cannotStart({ call, crash, facts }: RuleInput): Verdict | undefined {
-  // The TDX module keeps LME set: Linux avoids even a write of the same value (rm/trampoline_64.S, Linux 7.3).
-  if (facts.cpuFlags.includes("tdx_guest")) {
-    return fail(
-      "A Multiboot image is entered in 32-bit mode, but a TDX guest cannot leave 64-bit mode",
-      "Name a 64-bit Linux kernel",
-    );
-  }
+  const noWay = cannotLeaveLongMode("A Multiboot image is entered in 32-bit mode, but", facts);
+  if (noWay !== undefined) return noWay;
   if (crash) {
     return fail(
       "A Multiboot image cannot be a crash kernel: it knows of no reservation, and would use the memory that a dump is of",
-      "Name a 64-bit Linux kernel",
+      NAME_64_BIT,
     );
   }
   if (stampIn(call.cmdline) !== undefined) {

@@ -1,7 +1,8 @@
 import { formatAddress } from "../../core/number.ts";
 import type { BiosFacts, HostFacts } from "../../host/facts.ts";
 import { startsInRealMode } from "../../image/bzimage.ts";
-import { loadedInfo } from "../../image/boot_files.ts";
+import { kernelInfo } from "../../image/boot_files.ts";
+import { cannotEnterBelow } from "./long_mode.ts";
 import { fail, pass, type Rule, type Verdict } from "./rule.ts";
 
 const GUIDE = "docs/kexec-load.md";
@@ -10,11 +11,11 @@ const realMode: Rule = {
   name: "real-mode",
   about: "A kernel that starts in real mode finds a BIOS, whose vectors and data Linux has left alone",
   exit: "unavailable",
-  check({ call, crash, facts, images: { kernel } }) {
-    const info = kernel === undefined ? undefined : loadedInfo(kernel);
+  check({ call, crash, facts, images }) {
+    const info = kernelInfo(images);
     if (call.syscall !== "kexec_load" || info?.kind !== "bzimage" || facts.machine !== "x86_64") return undefined;
     if (!startsInRealMode(info)) return undefined;
-    return cannotLeave(crash, facts) ?? biosFault(facts) ??
+    return cannotEnterBelow(`${STARTS}, and`, crash, facts) ?? biosFault(facts) ??
       pass(
         "The kernel is entered in real mode; the BIOS's vectors and data are as it left them, and purgatory sets up " +
           "interrupt controllers and timer for it",
@@ -24,21 +25,7 @@ const realMode: Rule = {
 
 const STARTS = "The kernel starts in real mode only";
 
-/** What forbids real mode, whatever the firmware. */
-function cannotLeave(crash: boolean, { cpuFlags }: HostFacts): Verdict | undefined {
-  // The TDX module keeps LME set: Linux avoids even a write of the same value (rm/trampoline_64.S, Linux 7.3).
-  if (cpuFlags.includes("tdx_guest")) {
-    return fail(`${STARTS}, and a TDX guest cannot leave 64-bit mode`, "Name a 64-bit Linux kernel");
-  }
-  return crash
-    ? fail(
-      `${STARTS}, and a crash kernel needs a 64-bit entry: it reads the memory of a 64-bit system`,
-      "Name a 64-bit Linux kernel",
-    )
-    : undefined;
-}
-
-/** Why there is no BIOS to call, as far as the host says. */
+/** Why the image finds no BIOS that it could call, as far as the host says. */
 function biosFault({ efi, bios, iomem }: HostFacts): Verdict | undefined {
   const byFirmware = "Boot it by the firmware, or name an image with a 32-bit or 64-bit entry";
   if (efi !== undefined) {
