@@ -1,5 +1,5 @@
-import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
-import { runningSide, type Side } from "../diff/side.ts";
+import { type Diagnostic, hasErrors, withoutPath } from "../core/diagnostic.ts";
+import { LIVE_SIDES, type LiveName, runningSide, type Side } from "../diff/side.ts";
 import { DEFAULT_ENTRY } from "../entry/cold_boot.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Plan } from "../plan/plan.ts";
@@ -19,10 +19,6 @@ import { planProfile } from "./plan_profile.ts";
 import { type ReadFacts, readFacts } from "./read_facts.ts";
 import { readOwn } from "./read_plan.ts";
 import { parseNamed, readNamed } from "./read_profile.ts";
-
-/** The words that name no file. */
-export const LIVE_SIDES = ["@running", "@loaded", "@default"] as const;
-type Live = typeof LIVE_SIDES[number];
 
 /** What a caller may want to show while sides are read. */
 export interface SideEvents {
@@ -126,9 +122,7 @@ export async function fileSide(word: string, host: HostOnce, events: SideEvents 
 async function defaultEntrySide(host: HostOnce, events: SideEvents): Promise<FoundSide> {
   const { value, diagnostics } = defineProfile({ name: "@default", boot_entry: DEFAULT_ENTRY });
   if (value === undefined) return { kind: "invalid", diagnostics };
-  // No profile has the key that a path would name.
-  const place = ({ path: _path, ...diagnostic }: Diagnostic): Diagnostic => diagnostic;
-  const planned = await plannedFor(value, host, events, place);
+  const planned = await plannedFor(value, host, events, withoutPath);
   return planned.kind === "planned"
     ? { kind: "side", side: { kind: "default", name: "@default", plan: planned.plan } }
     : planned;
@@ -178,7 +172,7 @@ async function liveSide(
 
 type LiveSide = (crash: boolean, host: HostOnce, events: SideEvents) => FoundSide | Promise<FoundSide>;
 
-const SIDES: { readonly [name in Live]: LiveSide } = {
+const SIDES: { readonly [name in LiveName]: LiveSide } = {
   "@running": (_crash, host) => {
     const found = hostFacts(host);
     return found.kind === "facts" ? { kind: "side", side: runningSide(found.facts) } : found;

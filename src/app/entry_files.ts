@@ -32,19 +32,18 @@ export function entryOn(
 ): Checked<Profile> {
   const { value: entry, diagnostics } = coldBootOn(facts, captured, ref.id);
   if (entry === undefined) return { value: undefined, diagnostics };
-  const isReused = !profile.stated.includes("cmdline") ||
-    profile.cmdline.kind === "edit" && profile.cmdline.reuse === "entry";
+  const isStated = profile.stated.includes("cmdline");
+  const isReused = !isStated || profile.cmdline.kind === "edit" && profile.cmdline.reuse === "entry";
   const broken = isReused ? textFault(entry) : undefined;
   if (broken !== undefined) return { value: undefined, diagnostics: [broken] };
   const { kernel, profile: variant, initrd, cmdline: text } = entry;
-  const cmdline = entryCmdline(profile, text);
+  const cmdline = entryCmdline(profile, isStated, text);
   if (hasErrors(cmdline.diagnostics)) {
     return { value: undefined, diagnostics: [...diagnostics, ...cmdline.diagnostics] };
   }
   // kexec_file_load passes on the running device tree, and so does warmboot on other machines.
   const takesTree = facts.machine === "aarch64" && profile.load !== "kexec_file_load";
   const dtb = profile.dtb ?? (takesTree && entry.dtb !== undefined ? { path: entry.dtb } : undefined);
-  const isStated = text !== undefined && !profile.stated.includes("cmdline");
   return {
     value: {
       ...profile,
@@ -53,15 +52,14 @@ export function entryOn(
       ...(dtb === undefined ? {} : { dtb }),
       bootEntry: { id: ref.id, found: describeEntry(entry) },
       ...(cmdline.value === undefined ? {} : { cmdline: cmdline.value }),
-      stated: isStated ? [...profile.stated, "cmdline"] : profile.stated,
+      stated: isStated || text === undefined ? profile.stated : [...profile.stated, "cmdline"],
     },
     diagnostics: [...diagnostics, ...cmdline.diagnostics],
   };
 }
 
 /** The command line: the entry's, an edit of it, or what the profile states; undefined for that of the image itself. */
-function entryCmdline(profile: Profile, text: string | undefined): Checked<CmdlineSpec> {
-  const isStated = profile.stated.includes("cmdline");
+function entryCmdline(profile: Profile, isStated: boolean, text: string | undefined): Checked<CmdlineSpec> {
   const spec = isStated ? profile.cmdline : { kind: "edit", reuse: "entry", remove: [], set: [], append: [] } as const;
   if (spec.kind !== "edit" || spec.reuse !== "entry") return { value: spec, diagnostics: [] };
   // The image's own text is known once it is opened.

@@ -1,4 +1,4 @@
-import type { Checked } from "../core/diagnostic.ts";
+import { type Checked, withoutPath } from "../core/diagnostic.ts";
 import { DEFAULT_ENTRY } from "../entry/cold_boot.ts";
 import { describeEntry } from "../entry/found_entry.ts";
 import type { HostFacts } from "../host/facts.ts";
@@ -14,8 +14,7 @@ export function templateFromBootEntry(
   captured: CapturedFiles | undefined,
 ): Checked<ProfileTemplate> {
   const { value: entry, diagnostics } = coldBootOn(facts, captured, id);
-  // No profile has a key yet that could be wrong.
-  const unplaced = diagnostics.map(({ path: _path, ...diagnostic }) => diagnostic);
+  const unplaced = diagnostics.map(withoutPath);
   if (entry === undefined) return { value: undefined, diagnostics: unplaced };
   const what = id === DEFAULT_ENTRY
     ? "Boots what a cold reset would boot: the default entry of the boot loader, found again for each plan."

@@ -72,6 +72,11 @@ export function hasErrors(diagnostics: readonly Diagnostic[]): boolean {
   return diagnostics.some((diagnostic) => diagnostic.severity === "error");
 }
 
+/** A diagnostic about a profile that has no such key: one made by the program, or one that is yet to be written. */
+export function withoutPath({ path: _path, ...diagnostic }: Diagnostic): Diagnostic {
+  return diagnostic;
+}
+
 /** Formats a path the way people name keys: `initrd[1].sha256`. */
 export function formatPath(path: Path): string {
   return path.reduce<string>(

@@ -2,6 +2,12 @@ import type { HostFacts } from "../host/facts.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { SideKind } from "./diff.ts";
 
+/** The words that name a side without a file. */
+export const LIVE_SIDES = ["@running", "@loaded", "@default"] as const;
+
+/** One of these words. */
+export type LiveName = typeof LIVE_SIDES[number];
+
 /** What is known of a running system; the files that it was booted from are not. */
 export type RunningHost = Pick<HostFacts, "machine" | "release" | "version" | "cmdline">;
 

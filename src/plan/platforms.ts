@@ -13,14 +13,19 @@ export interface Platform {
   readonly reported: string;
   /** Where, in public. */
   readonly source: string;
-  /** What helps. */
-  readonly hint: string;
+  /** What may help; a sentence without its period. */
+  readonly mayHelp?: string;
+  /** What helps for certain, instead of trying. */
+  readonly helps?: string;
 }
 
-/** What to do where nothing is known to help. */
-function careful(name: PlatformName): string {
-  return "Reboot by the firmware, or try kexec while someone can reach the machine; where it works, " +
-    `\`requires: { platform: ${name} }\` ends this warning`;
+/** What to do on a platform. */
+export function platformHint({ name, mayHelp, helps }: Platform): string {
+  if (helps !== undefined) return helps;
+  return `${
+    mayHelp === undefined ? "" : `${mayHelp}. `
+  }Reboot by the firmware, or try kexec while someone can reach the machine; ` +
+    `where it works, \`requires: { platform: ${name} }\` ends this warning`;
 }
 
 /** Reports from others, not own experience: they warn, and refuse nothing. */
@@ -31,7 +36,6 @@ export const PLATFORMS: readonly Platform[] = [
     applies: ({ dmi }) => dmi?.product === "Google Compute Engine",
     reported: "virtual machines were reported to hang after kexec",
     source: "siderolabs/talos#8838",
-    hint: careful("gcp"),
   },
   {
     name: "azure",
@@ -40,7 +44,7 @@ export const PLATFORMS: readonly Platform[] = [
     applies: ({ dmi }) => dmi?.assetTag === "7783-7084-3265-9085-8269-3286-77",
     reported: "virtual machines were reported to hang after kexec, some in the driver of Hyper-V's framebuffer",
     source: "siderolabs/talos#8838, nix-community/nixos-anywhere#400, systemd/systemd#20072",
-    hint: `\`module_blacklist=hyperv_fb\` may help. ${careful("azure")}`,
+    mayHelp: "`module_blacklist=hyperv_fb` may help",
   },
   {
     name: "bhyve",
@@ -48,7 +52,6 @@ export const PLATFORMS: readonly Platform[] = [
     applies: ({ dmi }) => dmi?.product === "BHYVE" || dmi?.vendor === "BHYVE",
     reported: "a virtual machine was reported to power off instead of starting the next kernel",
     source: "siderolabs/omni#1582",
-    hint: careful("bhyve"),
   },
   {
     name: "vmware-arm64",
@@ -56,7 +59,6 @@ export const PLATFORMS: readonly Platform[] = [
     applies: ({ machine, dmi }) => machine === "aarch64" && dmi?.vendor?.startsWith("VMware") === true,
     reported: "virtual machines of VMware Fusion were reported not to come back from kexec",
     source: "siderolabs/talos#4677, siderolabs/talos-vmtoolsd#51",
-    hint: careful("vmware-arm64"),
   },
   {
     name: "raspberry-pi",
@@ -64,7 +66,6 @@ export const PLATFORMS: readonly Platform[] = [
     applies: (facts) => isBoard(facts, /^raspberrypi,4/),
     reported: "the second kernel was reported not to start its other CPUs",
     source: "siderolabs/talos#5670",
-    hint: careful("raspberry-pi"),
   },
   {
     name: "rock-pi",
@@ -72,7 +73,6 @@ export const PLATFORMS: readonly Platform[] = [
     applies: (facts) => isBoard(facts, /^radxa,rockpi4/),
     reported: "kexec was reported not to work at all",
     source: "siderolabs/talos#5670",
-    hint: careful("rock-pi"),
   },
   {
     name: "n5105",
@@ -80,7 +80,6 @@ export const PLATFORMS: readonly Platform[] = [
     applies: ({ cpuModel }) => cpuModel?.includes("N5105") === true,
     reported: "kexec was reported to end in a black screen until the power is cut",
     source: "coreos/fedora-coreos-tracker#2071",
-    hint: careful("n5105"),
   },
   {
     name: "meteor-lake",
@@ -88,7 +87,7 @@ export const PLATFORMS: readonly Platform[] = [
     applies: ({ cpuModel }) => /\bUltra \d 1\d\dH|\bUltra \d 1\d\dU/.test(cpuModel ?? ""),
     reported: "the driver i915 was reported to fail in the second kernel",
     source: "onedr0p/home-ops#8568",
-    hint: `\`module_blacklist=i915\` may help a machine without a screen. ${careful("meteor-lake")}`,
+    mayHelp: "`module_blacklist=i915` may help a machine without a screen",
   },
   {
     name: "tdx-guest",
@@ -96,7 +95,7 @@ export const PLATFORMS: readonly Platform[] = [
     applies: ({ cpuFlags, release }) => cpuFlags.includes("tdx_guest") && isSince(release, [6, 11]) === false,
     reported: "memory that is shared with the host stays shared, and the next kernel dies when it uses that",
     source: "arch/x86/coco/tdx, `tdx_kexec_finish`",
-    hint: "Reboot by the firmware into a newer kernel first",
+    helps: "Reboot by the firmware into a newer kernel first",
   },
   {
     name: "sev-snp-guest",
@@ -105,7 +104,7 @@ export const PLATFORMS: readonly Platform[] = [
       cpuFlags.includes("sev_snp") && cpuFlags.includes("hypervisor") && isSince(release, [6, 12]) === false,
     reported: "memory that is shared with the host stays shared, and the next kernel dies when it uses that",
     source: "arch/x86/coco/sev, `snp_kexec_finish`",
-    hint: "Reboot by the firmware into a newer kernel first",
+    helps: "Reboot by the firmware into a newer kernel first",
   },
 ];
 

@@ -2,10 +2,8 @@ import { PLATFORMS } from "../../src/plan/platforms.ts";
 
 /** docs/platforms.md, from the table of platforms. */
 export function platformsPage(): string {
-  const rows = PLATFORMS.map(({ name, title, reported, source, hint }) =>
-    `| \`${name}\` | ${title} | ${reported} | ${source} | ${
-      hint.split(/(?:\. |^)Reboot by the firmware, or /)[0] ?? ""
-    } |`
+  const rows = PLATFORMS.map(({ name, title, reported, source, mayHelp, helps }) =>
+    `| \`${name}\` | ${title} | ${reported} | ${source} | ${helps ?? mayHelp ?? ""} |`
   );
   return `<!-- Generated from src/plan/platforms.ts by \`deno task generate\`. -->
 

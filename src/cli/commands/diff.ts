@@ -2,7 +2,7 @@ import type { HostOnce, NoSide, SideEvents, SideNotice } from "../../app/diff_op
 import { nearest } from "../../core/nearest.ts";
 import type { ExitName } from "../../core/program.ts";
 import type { Diff } from "../../diff/diff.ts";
-import type { Side } from "../../diff/side.ts";
+import { inOrder, LIVE_SIDES, type Side } from "../../diff/side.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import type { PlannedHost } from "../../plan/plan.ts";
 import {
@@ -87,8 +87,8 @@ export function complainOfSide(why: NoSide, ports: Ports): ExitName {
     case "invalid":
       return exitOf(why.diagnostics);
     case "unknown": {
-      const near = nearest(why.word, SIDES);
-      const known = `The sides without a file are ${SIDES.join(", ")}; write a file as ./${why.word}`;
+      const near = nearest(why.word, LIVE_SIDES);
+      const known = `The sides without a file are ${LIVE_SIDES.join(", ")}; write a file as ./${why.word}`;
       complain(`Unknown side "${why.word}"`, near === undefined ? known : `Did you mean ${near}?`, ports);
       return "usage";
     }
@@ -110,14 +110,11 @@ export function complainOfSide(why: NoSide, ports: Ports): ExitName {
   }
 }
 
-const SIDES: readonly string[] = ["@running", "@loaded", "@default"];
-
 /**
  * Two stored plans need no host, and so their memory is drawn only with --facts. A plan made for another host than the one
  * at hand is drawn without its memory.
  */
 async function picture(diff: Diff, sides: readonly [Side, Side], host: HostOnce): Promise<string> {
-  const { inOrder } = await import("../../diff/side.ts");
   const { renderDiffSvg } = await import("../../render/pictures.ts");
   const stored = sides.every(({ kind }) => kind === "plan") && host.path === undefined;
   const facts = stored ? undefined : host.read().facts;

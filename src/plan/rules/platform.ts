@@ -1,4 +1,4 @@
-import { PLATFORMS } from "../platforms.ts";
+import { platformHint, PLATFORMS } from "../platforms.ts";
 import { fail, pass, type Rule, warn } from "./rule.ts";
 
 const xenDomain: Rule = {
@@ -31,10 +31,10 @@ const platform: Rule = {
   check({ requires, facts }) {
     const known = PLATFORMS.find(({ applies }) => applies(facts));
     if (known === undefined) return undefined;
-    const { name, title, reported, source, hint } = known;
+    const { name, title, reported, source } = known;
     return requires?.platform === name
       ? pass(`The profile requires ${title}, where kexec was reported to fail (${source})`)
-      : warn(`This is ${title}: ${reported} (${source})`, hint);
+      : warn(`This is ${title}: ${reported} (${source})`, platformHint(known));
   },
 };
 
