@@ -1,4 +1,4 @@
-import { basename, dirname } from "@std/path/posix";
+import { basename, dirname, join } from "@std/path/posix";
 import { closeFile, isOfPath, type OpenFile, openOrThrow } from "./files/open_file.ts";
 import { imageRelease } from "../image/describe.ts";
 import { identifyKernel } from "../image/identify.ts";
@@ -113,9 +113,9 @@ export function initrdFor(root: string, { path, release }: InstalledKernel): str
   const folders = [...new Set([dirname(path), "/boot"])];
   const beside = basename(path) === "linux" ? [`${dirname(path)}/initrd`] : [];
   const named = versions.flatMap((each) =>
-    folders.flatMap((folder) => INITRD_NAMES.map((name) => `${folder}/${name(each)}`))
+    folders.flatMap((folder) => INITRD_NAMES.map((name) => join(folder, name(each))))
   );
-  const unversioned = version === undefined ? UNVERSIONED_INITRDS.map((name) => `${dirname(path)}/${name}`) : [];
+  const unversioned = version === undefined ? UNVERSIONED_INITRDS.map((name) => join(dirname(path), name)) : [];
   return [...beside, ...named, ...unversioned].find((candidate) => isFileThere(`${root}${candidate}`));
 }
 

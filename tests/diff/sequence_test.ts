@@ -14,8 +14,23 @@ Deno.test({
     });
     assertEquals(align(["x", "a", "x"], ["a"]), { kept: [[1, 0]], moved: [], removed: [0, 2], added: [] });
     assertEquals(align([], ["a"]), { kept: [], moved: [], removed: [], added: [0] });
+    // Of several equal items the first one is taken first, on either side.
+    assertEquals(align(["a", "a", "b"], ["b", "c", "a", "a", "a"]), {
+      kept: [[0, 2], [1, 3]],
+      moved: [[2, 0]],
+      removed: [],
+      added: [1, 4],
+    });
   },
 });
+
+/** The length of a longest common subsequence, by its definition. */
+function mostCommon([a, ...from]: readonly string[], to: readonly string[]): number {
+  if (a === undefined) return 0;
+  const at = to.indexOf(a);
+  const without = mostCommon(from, to);
+  return at < 0 ? without : Math.max(without, 1 + mostCommon(from, to.slice(at + 1)));
+}
 
 Deno.test({
   name: "every item of both lists is told of exactly once, with an equal partner or none",
@@ -30,6 +45,10 @@ Deno.test({
       assertEquals([...pairs.map(([, b]) => b), ...added].toSorted((a, b) => a - b), [...to.keys()]);
       assert(kept.every(([, b], index) => index === 0 || b > (kept[index - 1]?.[1] ?? -1)));
       assert(!removed.some((a) => added.some((b) => from[a] === to[b])));
+      for (const list of [kept.map(([a]) => a), moved.map(([a]) => a), removed, added]) {
+        assert(list.every((index, place) => place === 0 || index > (list[place - 1] ?? -1)), "each list is in order");
+      }
+      assertEquals(kept.length, mostCommon(from, to), "as much as can be is kept");
     }));
   },
 });

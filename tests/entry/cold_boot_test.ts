@@ -408,6 +408,10 @@ Deno.test({
       says(old, "`default` in /boot/efi/loader/loader.conf is `*-9-amd64.conf`"),
     );
     assertEquals(of({ LoaderEntryDefault: newest }, conf("default *-9-amd64.conf\n")).id, newest);
+    // Of several lines the last one counts, except where its value is not understood.
+    assertEquals(of({}, conf(`default ${newest}\ntimeout 3\n  default\t${old}  \r\n`)).id, old);
+    assertEquals(of({}, conf(`default ${old}\ndefault ${newest}\n`)).id, newest);
+    assertEquals(of({}, conf(`default ${old}\ndefault @other\ndefault\n#default ${newest}\n`)).id, old);
     assertEquals(
       of({ LoaderEntryLastBooted: old }, conf("default @saved\n")),
       says(old, "`default` in /boot/efi/loader/loader.conf is `@saved`, and LoaderEntryLastBooted names it"),

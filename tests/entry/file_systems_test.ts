@@ -52,3 +52,23 @@ Deno.test({
     assertEquals([mountAt(mounts, "/boots")?.point, mountAt(mounts, "/boot/x")?.point], ["/", "/boot"]);
   },
 });
+
+Deno.test({
+  name: "of two mounts at one point the later one is seen, and the earlier one nowhere",
+  permissions: "none",
+  fn() {
+    const line = (device: string, point: string, root = "/") =>
+      `24 1 ${device} ${root} ${point} rw - ext4 /dev/sd${device.slice(2)} rw\n`;
+    const mountsWith = (...lines: readonly string[]) => mountsOf(layout({ "/proc/self/mountinfo": lines.join("") }));
+    const over = mountsWith(line("8:1", "/"), line("8:2", "/boot"), line("8:3", "/boot"));
+    assertEquals([mountAt(over, "/boot")?.device, mountAt(over, "/boot/a")?.device], ["8:3", "8:3"]);
+    assertEquals([hostPath(over, "8:2", "/a"), hostPath(over, "8:3", "/a")], [undefined, "/boot/a"]);
+    // The same file system again, another folder of it.
+    const again = mountsWith(line("8:1", "/"), line("8:2", "/boot", "/old"), line("8:2", "/boot", "/new"));
+    assertEquals([hostPath(again, "8:2", "/old/a"), hostPath(again, "8:2", "/new/a")], [undefined, "/boot/a"]);
+    // A file system over the root hides all below it that was mounted before, but not what is mounted later.
+    const root = mountsWith(line("8:1", "/"), line("8:4", "/"), line("8:2", "/boot"));
+    assertEquals([mountAt(root, "/etc")?.device, hostPath(root, "8:1", "/etc")], ["8:4", undefined]);
+    assertEquals(hostPath(root, "8:2", "/a"), "/boot/a");
+  },
+});

@@ -348,4 +348,25 @@ export const MUTANTS: readonly Mutant[] = [
     '...ofAddons(".ucode")',
     "entry/whole_values_test.ts",
   ),
+  // What a third stranger found unnoticed, and its siblings: which of two counts, what is joined to a list, and order.
+  row("app/installed_kernels.ts", ": [version, release];", ": [release, version];", "app/installed_kernels_test.ts"),
+  row(
+    "arch/arm64/crash_dump.ts",
+    "[...crashReservations(iomem), ...(kexec.crashCmaRanges ?? [])]",
+    "crashReservations(iomem)",
+    "arch/arm64_crash_dump_test.ts",
+  ),
+  row(
+    "entry/systemd_boot.ts",
+    "      found.set(key, value);",
+    "      if (!found.has(key)) found.set(key, value);",
+    "entry/cold_boot_test.ts",
+  ),
+  row("diff/sequence.ts", ".flat().toSorted((a, b) => a - b)", ".flat()", "diff/sequence_test.ts"),
+  row(
+    "entry/file_systems.ts",
+    "mount.point.length >= found.point.length",
+    "mount.point.length > found.point.length",
+    "entry/file_systems_test.ts",
+  ),
 ];
