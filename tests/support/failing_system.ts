@@ -17,8 +17,10 @@ export interface FailingSystem extends Disposable {
   image: string | undefined;
   /** The same of the crash image. */
   crashImage: string | undefined;
-  /** Runs something of warmboot's on this host. */
-  on<T>(action: () => T): T;
+  /** Runs something of warmboot's on this host; of a promise, until it is settled. */
+  on<T>(action: () => T, fault?: Fault): T;
+  /** The arguments of the programs that the last run started. */
+  readonly started: readonly string[];
 }
 
 /** The errnos of disks and tables that are full or fail, with the texts of strerror(3). */
@@ -90,7 +92,26 @@ const realOfHandle: Table = Object.fromEntries(BY_HANDLE.map((name) => [name, ha
 /** The arguments of the programs that were started. */
 let started: string[] = [];
 
-/** A program that does nothing, and succeeds: nothing asks this machine's systemd for anything. */
+/** How programs end, and what they print: see {@link withPrograms}. */
+let programs: Programs = { code: 0, stdout: "" };
+
+interface Programs {
+  /** The exit code; undefined where there is no such program. */
+  readonly code: number | undefined;
+  readonly stdout: string;
+}
+
+/** Makes the programs that are started meanwhile end in this way. */
+export async function withPrograms<T>(how: Partial<Programs>, action: () => Promise<T>): Promise<T> {
+  programs = { ...programs, ...how };
+  try {
+    return await action();
+  } finally {
+    programs = { code: 0, stdout: "" };
+  }
+}
+
+/** A program that does nothing, and succeeds unless it is to fail: nothing asks this machine's systemd for anything. */
 class NoCommand {
   /** Notes what it would be asked. */
   constructor(_program: string, { args = [] }: { readonly args?: readonly string[] } = {}) {
@@ -99,12 +120,15 @@ class NoCommand {
 
   /** The program ends at once. */
   spawn(): { readonly status: Promise<{ readonly success: boolean; readonly code: number }> } {
-    return { status: Promise.resolve({ success: true, code: 0 }) };
+    const { code } = programs;
+    if (code === undefined) throw new Deno.errors.NotFound("No such file or directory");
+    return { status: Promise.resolve({ success: code === 0, code }) };
   }
 
-  /** It prints nothing. */
+  /** What it prints. */
   output(): Promise<{ readonly stdout: Uint8Array }> {
-    return Promise.resolve({ stdout: new Uint8Array() });
+    if (programs.code === undefined) return Promise.reject(new Deno.errors.NotFound("No such file or directory"));
+    return Promise.resolve({ stdout: new TextEncoder().encode(programs.stdout) });
   }
 }
 
@@ -234,18 +258,27 @@ export function failingSystem(changes: Capture["files"] = {}): FailingSystem {
     Object.assign(handles, realOfHandle);
   };
 
-  const on = <T>(action: () => T): T => {
-    fault = undefined;
+  const on = <T>(action: () => T, given?: Fault): T => {
+    operations = [];
+    started = [];
+    fault = given;
     replace();
+    let isPending = false;
     try {
-      return action();
+      const result = action();
+      if (!(result instanceof Promise)) return result;
+      isPending = true;
+      return result.finally(restore) as T;
     } finally {
-      restore();
+      if (!isPending) restore();
     }
   };
   return {
     root,
     on,
+    get started() {
+      return started;
+    },
     async run(args, given) {
       operations = [];
       started = [];

@@ -1,0 +1,484 @@
+import { assertEquals } from "@std/assert";
+import { dirname, join } from "@std/path";
+import { templateFromEntry, templateFromUki } from "../../src/app/init_entry.ts";
+import { NEXT_STEPS } from "../../src/app/init_installed.ts";
+import { templateFromKexec } from "../../src/app/init_kexec.ts";
+import { sha256Of } from "../../src/core/sha256.ts";
+import { ascii, bzImage, peFile } from "../image/build.ts";
+
+/** What `look` gives in a folder with these files, with its diagnostics in one line each; the folder is `ROOT` in both. */
+async function inFolder(
+  files: { readonly [path: string]: string | Uint8Array },
+  // deno-lint-ignore no-explicit-any
+  look: (root: string) => any,
+  // deno-lint-ignore no-explicit-any
+): Promise<any> {
+  const root = Deno.makeTempDirSync({ prefix: "warmboot-entry-" });
+  try {
+    for (const [path, content] of Object.entries(files)) {
+      Deno.mkdirSync(dirname(join(root, path)), { recursive: true });
+      Deno.writeFileSync(join(root, path), typeof content === "string" ? ascii(content) : content);
+    }
+    const { value, diagnostics } = await look(root);
+    const told = diagnostics.map((
+      { code, message, hint, expected }: Record<string, string>,
+    ) => [code, message, hint ?? expected]);
+    return JSON.parse(JSON.stringify(value ?? told).replaceAll(root, "ROOT"));
+  } finally {
+    Deno.removeSync(root, { recursive: true });
+  }
+}
+
+const ENTRY = `title Debian 12
+version 6.1.0
+architecture x64
+linux /vmlinuz
+initrd /a.img
+initrd /b.img
+devicetree /board.dtb
+options root=LABEL=root $kernelopts $tuned_params
+`;
+const BOOT = { "boot/vmlinuz": "k", "boot/a.img": "a", "boot/b.img": "b" };
+const at = "boot/loader/entries/one.conf";
+
+Deno.test("a boot loader entry becomes a profile: its files below the folder that has loader/entries, its options, notes", async () => {
+  const grubenv = "# GRUB Environment Block\nkernelopts=ro quiet\n".padEnd(1024, "#");
+  assertEquals(
+    await inFolder(
+      { ...BOOT, [at]: ENTRY, "boot/grub2/grubenv": grubenv },
+      (root) => templateFromEntry(join(root, at), undefined),
+    ),
+    {
+      about: ["Boots what the boot loader entry one.conf boots.", NEXT_STEPS],
+      description: "Debian 12",
+      architecture: "x86_64",
+      kernel: { path: "ROOT/boot/vmlinuz" },
+      initrd: [{ path: "ROOT/boot/a.img" }, { path: "ROOT/boot/b.img" }],
+      cmdline: "root=LABEL=root ro quiet",
+      notes: {
+        kernel:
+          "Version 6.1.0. An update may remove this file and install another. The entry names a device tree; the next kernel gets the running one instead.",
+        cmdline:
+          "The entry's options. What the boot loader adds by itself is not among them. From ROOT/boot/grub2/grubenv, $kernelopts is `ro quiet`; write the profile again when that changes. $tuned_params is not set in ROOT/boot/grub2/grubenv, and so expands to nothing.",
+      },
+    },
+  );
+  assertEquals(
+    await inFolder(
+      { ...BOOT, [at]: "linux /vmlinuz\noptions ro $kernelopts $tuned_params\n" },
+      (root) => templateFromEntry(join(root, at), undefined),
+    ),
+    {
+      about: ["Boots what the boot loader entry one.conf boots.", NEXT_STEPS],
+      kernel: { path: "ROOT/boot/vmlinuz" },
+      initrd: [],
+      cmdline: "ro",
+      notes: {
+        kernel: "An update may remove this file and install another.",
+        initrd: "The entry has none.",
+        cmdline:
+          "The entry's options. What the boot loader adds by itself is not among them. $kernelopts, $tuned_params are not set (there is no grubenv beside loader/), and so expand to nothing.",
+      },
+    },
+  );
+  assertEquals(
+    await inFolder(
+      { ...BOOT, [at]: "linux /vmlinuz\noptions ro\n" },
+      (root) => templateFromEntry(join(root, at), undefined),
+    ),
+    {
+      about: [
+        "Boots what the boot loader entry one.conf boots.",
+        NEXT_STEPS,
+      ],
+      kernel: { path: "ROOT/boot/vmlinuz" },
+      initrd: [],
+      cmdline: "ro",
+      notes: {
+        kernel: "An update may remove this file and install another.",
+        initrd: "The entry has none.",
+        cmdline: "The entry's options. What the boot loader adds by itself is not among them.",
+      },
+    },
+  );
+});
+
+Deno.test("where the paths of an entry begin is said by `boot`; one that lies there is found from the root, too", async () => {
+  const elsewhere = (root: string, boot?: string) =>
+    templateFromEntry(join(root, "one.conf"), boot === undefined ? undefined : `${root}${boot}`);
+  assertEquals(await inFolder({ ...BOOT, "one.conf": "linux /vmlinuz\n" }, (root) => elsewhere(root)), [[
+    "entry-unusable",
+    "ROOT/one.conf is in no folder loader/entries, so the root of its paths is unknown",
+    "Say where they begin: --boot /boot",
+  ]]);
+  assertEquals(await inFolder({ ...BOOT, "one.conf": "linux /vmlinuz\n" }, (root) => elsewhere(root, "/boot//")), {
+    about: [
+      "Boots what the boot loader entry one.conf boots.",
+      NEXT_STEPS,
+    ],
+    kernel: { path: "ROOT/boot/vmlinuz" },
+    initrd: [],
+    cmdline: "",
+    notes: {
+      kernel: "An update may remove this file and install another.",
+      initrd: "The entry has none.",
+      cmdline: "The entry's options. What the boot loader adds by itself is not among them.",
+    },
+  });
+  assertEquals(
+    await inFolder({ "boot/vmlinuz": "k" }, (root) => {
+      Deno.writeTextFileSync(join(root, "one.conf"), `linux ${root}/boot/vmlinuz\n`);
+      return elsewhere(root, "/boot");
+    }),
+    {
+      about: [
+        "Boots what the boot loader entry one.conf boots.",
+        NEXT_STEPS,
+      ],
+      kernel: { path: "ROOT/boot/vmlinuz" },
+      initrd: [],
+      cmdline: "",
+      notes: {
+        kernel: "An update may remove this file and install another.",
+        initrd: "The entry has none.",
+        cmdline: "The entry's options. What the boot loader adds by itself is not among them.",
+      },
+    },
+  );
+});
+
+Deno.test("an entry that cannot be used says why: files that are missing, bytes that are not text, no kernel", async () => {
+  const of = (text: string | Uint8Array) =>
+    inFolder({ "boot/a.img": "a", [at]: text }, (root) => templateFromEntry(join(root, at), undefined));
+  assertEquals(await of("linux /vmlinuz\ninitrd /a.img\ninitrd /c.img\n"), [[
+    "file-missing",
+    "ROOT/boot/vmlinuz does not exist",
+    null,
+  ], ["file-missing", "ROOT/boot/c.img does not exist", "Did you mean `a.img`?"]]);
+  assertEquals(await of(Uint8Array.of(0x6c, 0xff, 0x0a)), [[
+    "entry-unusable",
+    "ROOT/boot/loader/entries/one.conf is not UTF-8, and a profile cannot hold it",
+    "Boot it, and take the running command line: warmboot init --running",
+  ]]);
+  assertEquals(await of("title x\n"), [[
+    "entry-unusable",
+    "The entry names no kernel: it has no line `linux`",
+    "Name an entry of type 1",
+  ]]);
+  assertEquals(await inFolder({}, (root) => templateFromEntry(join(root, at), undefined)), [[
+    "file-missing",
+    "ROOT/boot/loader/entries/one.conf does not exist",
+    "The directory ROOT/boot does not exist",
+  ]]);
+});
+
+const section = (name: string, text: string | Uint8Array) => ({
+  name,
+  bytes: typeof text === "string" ? ascii(text) : text,
+});
+const KERNEL = bzImage({ version: "6.1.0 (x) #1 SMP" });
+const LINUX = section(".linux", KERNEL);
+const PLAIN = peFile({
+  sections: [
+    section(".osrel", 'PRETTY_NAME="Debian 12"\n'),
+    section(".uname", "6.1.0"),
+    section(".cmdline", "root=LABEL=root ro"),
+    section(".ucode", "microcode"),
+    section(".initrd", "initrd"),
+    section(".splash", "BM"),
+    LINUX,
+  ],
+});
+const DIGESTS = {
+  linux: sha256Of(KERNEL),
+  ucode: sha256Of("microcode"),
+  initrd: sha256Of("initrd"),
+  other: sha256Of(""),
+};
+const PROFILES = peFile({
+  sections: [
+    section(".cmdline", "ro"),
+    LINUX,
+    section(".profile", "ID=main\nTITLE=Normal\n"),
+    section(".profile", "TITLE=Rescue\n"),
+    section(".cmdline", "ro single"),
+  ],
+});
+
+const uki = (image: Uint8Array, options: Parameters<typeof templateFromUki>[1] = {}) =>
+  inFolder(
+    { "image.efi": image },
+    (root) =>
+      templateFromUki(join(root, "image.efi"), {
+        ...options,
+        ...(options.folder === undefined ? {} : { folder: join(root, options.folder) }),
+      }),
+  );
+
+Deno.test("a unified kernel image becomes a profile that names it, with the profile that was chosen", async () => {
+  assertEquals(await uki(PLAIN), {
+    about: [
+      "Boots the unified kernel image image.efi as it is then: its kernel, initrd and command line.",
+      NEXT_STEPS,
+    ],
+    description: "Debian 12",
+    kernel: { path: "ROOT/image.efi" },
+    isUnified: true,
+    initrd: [],
+    notes: { kernel: "Release 6.1.0. To change its command line: cmdline: { reuse: image, append: debug }" },
+  });
+  assertEquals(await uki(peFile({ sections: [LINUX] })), {
+    about: [
+      "Boots the unified kernel image image.efi as it is then: its kernel, initrd and command line.",
+      NEXT_STEPS,
+    ],
+    kernel: { path: "ROOT/image.efi" },
+    isUnified: true,
+    initrd: [],
+    notes: { kernel: "To change its command line: cmdline: { reuse: image, append: debug }" },
+  });
+  assertEquals(await uki(PROFILES, { profile: "main" }), {
+    about: [
+      "Boots the unified kernel image image.efi as it is then: its kernel, initrd and command line.",
+      NEXT_STEPS,
+    ],
+    kernel: { path: "ROOT/image.efi", profile: "main" },
+    isUnified: true,
+    initrd: [],
+    notes: { kernel: "To change its command line: cmdline: { reuse: image, append: debug }" },
+  });
+  assertEquals(await uki(PROFILES, { profile: "@1" }), {
+    about: [
+      "Boots the unified kernel image image.efi as it is then: its kernel, initrd and command line.",
+      NEXT_STEPS,
+    ],
+    kernel: { path: "ROOT/image.efi", profile: "@1" },
+    isUnified: true,
+    initrd: [],
+    notes: { kernel: "To change its command line: cmdline: { reuse: image, append: debug }" },
+  });
+});
+
+Deno.test("the parts of a unified kernel image are written, pinned, and never over a file", async () => {
+  const written = (image: Uint8Array, profile?: string) =>
+    inFolder({ "image.EFI": image, "out/other": "" }, async (root) => {
+      const out = join(root, "out");
+      const { value, diagnostics } = await templateFromUki(join(root, "image.EFI"), { folder: out, profile });
+      const files = Array.from(
+        Deno.readDirSync(out),
+        ({ name }) => [name, sha256Of(Deno.readFileSync(join(out, name)))],
+      ).toSorted();
+      return { value: { value, files, problems: diagnostics.map(({ message }) => message) }, diagnostics };
+    });
+  assertEquals(await written(PLAIN), {
+    value: {
+      about: [
+        "Boots what the unified kernel image image.EFI boots. Its parts were written beside one another, and are pinned: when the image is updated, write them again.",
+        NEXT_STEPS,
+      ],
+      description: "Debian 12",
+      kernel: {
+        path: "ROOT/out/image.linux",
+        sha256: DIGESTS.linux,
+      },
+      initrd: [{
+        path: "ROOT/out/image.ucode",
+        sha256: DIGESTS.ucode,
+      }, { path: "ROOT/out/image.initrd", sha256: DIGESTS.initrd }],
+      cmdline: "root=LABEL=root ro",
+      notes: {
+        kernel: "The section .linux, release 6.1.0.",
+        initrd: "The sections .ucode, if there is one, and .initrd.",
+        cmdline: "The section .cmdline.",
+      },
+    },
+    files: [
+      ["image.initrd", DIGESTS.initrd],
+      ["image.linux", DIGESTS.linux],
+      ["image.ucode", DIGESTS.ucode],
+      ["other", DIGESTS.other],
+    ],
+    problems: [],
+  });
+  assertEquals(await written(PROFILES, "@1"), {
+    value: {
+      about: [
+        "Boots what the unified kernel image image.EFI boots with its profile @1. Its parts were written beside one another, and are pinned: when the image is updated, write them again.",
+        NEXT_STEPS,
+      ],
+      kernel: {
+        path: "ROOT/out/image.profile1.linux",
+        sha256: DIGESTS.linux,
+      },
+      initrd: [],
+      cmdline: "ro single",
+      notes: { kernel: "The section .linux.", initrd: "The image has none.", cmdline: "The section .cmdline." },
+    },
+    files: [["image.profile1.linux", DIGESTS.linux], [
+      "other",
+      DIGESTS.other,
+    ]],
+    problems: [],
+  });
+  assertEquals(await written(peFile({ sections: [LINUX, section(".cmdline", Uint8Array.of(0xff))] })), {
+    files: [["other", DIGESTS.other]],
+    problems: ["The section .cmdline of ROOT/image.EFI is not UTF-8, and a profile cannot hold it"],
+  });
+  assertEquals(
+    await inFolder({ "image.efi": PLAIN, "image.initrd": "mine" }, async (root) => {
+      const found = await templateFromUki(join(root, "image.efi"), { folder: root });
+      assertEquals(Array.from(Deno.readDirSync(root), ({ name }) => name).toSorted(), ["image.efi", "image.initrd"]);
+      return found;
+    }),
+    [[
+      "entry-unusable",
+      "ROOT/image.initrd already exists, and init never overwrites a file",
+      "Name another folder with --extract, or remove the file",
+    ]],
+  );
+});
+
+Deno.test("an image that is none, or a choice of profile that cannot be made, is an error that says what there is", async () => {
+  assertEquals(await uki(KERNEL), [[
+    "entry-unusable",
+    "ROOT/image.efi is not a unified kernel image: Linux 6.1.0, bzImage 2.15, xz payload, unsigned",
+    "a PE file with a section .linux",
+  ]]);
+  assertEquals(await uki(PLAIN, { profile: "main" }), [[
+    "entry-unusable",
+    "ROOT/image.efi has no profiles, and so none named `main`",
+    "Leave --uki-profile out",
+  ]]);
+  assertEquals(await uki(PROFILES), [[
+    "entry-unusable",
+    "ROOT/image.efi has 2 profiles: main (Normal), @1 (Rescue)",
+    "Choose one: --uki-profile main",
+  ]]);
+  assertEquals(await uki(PROFILES, { profile: "mian" }), [[
+    "entry-unusable",
+    "ROOT/image.efi has no profile `mian`; it has main (Normal), @1 (Rescue)",
+    "Choose one: --uki-profile main",
+  ]]);
+  assertEquals(await uki(PROFILES, { profile: "@2" }), [[
+    "entry-unusable",
+    "ROOT/image.efi has no profile `@2`; it has main (Normal), @1 (Rescue)",
+    "Choose one: --uki-profile @1",
+  ]]);
+  assertEquals(await inFolder({}, (root) => templateFromUki(join(root, "gone.efi"), {})), [[
+    "file-missing",
+    "ROOT/gone.efi does not exist",
+    "ROOT is empty",
+  ]]);
+});
+
+Deno.test("a command line of kexec-tools becomes a profile with the keys of its options; the others are named", async () => {
+  const of = (line: string) => inFolder({}, () => templateFromKexec(line));
+  assertEquals(
+    await of(
+      "kexec -l /boot/vmlinuz-`uname -r` --initrd=/boot/initrd.img-$(uname -r) --reuse-cmdline --append=debug --dtb=/b.dtb",
+    ),
+    {
+      about: [
+        "Loads what this command of kexec-tools loads:",
+        "kexec -l /boot/vmlinuz-`uname -r` --initrd=/boot/initrd.img-$(uname -r) --reuse-cmdline --append=debug --dtb=/b.dtb",
+        NEXT_STEPS,
+      ],
+      hasVariables: true,
+      kernel: { path: "/boot/vmlinuz-${release}" },
+      initrd: [{ path: "/boot/initrd.img-${release}" }],
+      cmdline: { append: "debug" },
+      dtb: { path: "/b.dtb" },
+      settings: [],
+      notes: {},
+    },
+  );
+  assertEquals(
+    await of("kexec -p /boot/vmlinuz --command-line='ro quiet' -c -i --mem-min=0x1000 --mem-max=4G --no-ifdown"),
+    {
+      about: [
+        "Loads what this command of kexec-tools loads:",
+        "kexec -p /boot/vmlinuz --command-line='ro quiet' -c -i --mem-min=0x1000 --mem-max=4G --no-ifdown",
+        "Without `--no-ifdown`: `warmboot exec --now` leaves network interfaces up.",
+        NEXT_STEPS,
+      ],
+      hasVariables: true,
+      kernel: { path: "/boot/vmlinuz" },
+      initrd: [],
+      cmdline: "ro quiet",
+      settings: ["crash: true", "load: kexec_load", "checksum: false", 'memory: { min: "0x1000", max: "4G" }'],
+      notes: {},
+    },
+  );
+  assertEquals(await of("kexec -s -l /k --mem-max=1G --debug"), {
+    about: [
+      "Loads what this command of kexec-tools loads:",
+      "kexec -s -l /k --mem-max=1G --debug",
+      "Without `--mem-max`: kexec_file_load has no use for it, and kexec-tools ignores it there.",
+      "Without `--debug`: `warmboot plan PROFILE` shows what would be loaded; `debug: true` has the kernel write what it does.",
+      NEXT_STEPS,
+    ],
+    hasVariables: true,
+    kernel: { path: "/k" },
+    initrd: [],
+    cmdline: "",
+    settings: ["load: kexec_file_load"],
+    notes: {},
+  });
+  assertEquals(await of("kexec -l /k --reuse-cmdline"), {
+    about: [
+      "Loads what this command of kexec-tools loads:",
+      "kexec -l /k --reuse-cmdline",
+      NEXT_STEPS,
+    ],
+    hasVariables: true,
+    kernel: { path: "/k" },
+    initrd: [],
+    settings: [],
+    notes: {},
+  });
+  assertEquals(await of("kexec -l $KERNEL"), [[
+    "entry-unusable",
+    "A path of the kexec command has something that only a shell replaces",
+    "Write the path itself",
+  ]]);
+  assertEquals(await of('kexec -l /k --append="root=$ROOT"'), [[
+    "entry-unusable",
+    "The parameters of the kexec command have something that only a shell replaces",
+    "Write the parameters themselves; of `$(cat /proc/cmdline)` it is known what it means",
+  ]]);
+  assertEquals(await of("kexec -u"), [[
+    "entry-unusable",
+    "The kexec command names no kernel",
+    "`warmboot unload` unloads, with `--crash` the crash kernel",
+  ]]);
+  assertEquals(await of("reboot"), {
+    about: [
+      "Loads what this command of kexec-tools loads:",
+      "reboot",
+      NEXT_STEPS,
+    ],
+    hasVariables: true,
+    kernel: { path: join(Deno.cwd(), "reboot") },
+    initrd: [],
+    cmdline: "",
+    settings: [],
+    notes: {},
+  });
+});
+
+Deno.test("what an option of kexec-tools without a key does instead is a warning", () => {
+  assertEquals(
+    templateFromKexec("kexec -l /k --no-ifdown --console-vga").diagnostics.map((
+      { severity, code, message },
+    ) => [severity, code, message]),
+    [[
+      "warning",
+      "entry-unusable",
+      "`--no-ifdown` of kexec is not in the profile: `warmboot exec --now` leaves network interfaces up",
+    ], [
+      "warning",
+      "entry-unusable",
+      "`--console-vga` of kexec is not in the profile: purgatory always writes to a VGA text screen",
+    ]],
+  );
+});

@@ -1,0 +1,287 @@
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { compareBooted } from "../../src/app/booted.ts";
+import { checkLoaded } from "../../src/app/check_loaded.ts";
+import { canReboot, execLoaded, oldSystemd, readyToExec, systemdTooOld } from "../../src/app/exec.ts";
+import { type LoadEvents, type LoadOptions, loadPlan } from "../../src/app/load.ts";
+import { isFileThere } from "../../src/app/installed_kernels.ts";
+import { readFacts } from "../../src/app/read_facts.ts";
+import { status } from "../../src/app/status.ts";
+import { planUnload, unload } from "../../src/app/unload.ts";
+import type { Capture } from "../../src/host/capture.ts";
+import { findRecord } from "../../src/state/record_store.ts";
+import { CAPTURES } from "../host/fixture.ts";
+import { bzImage } from "../image/build.ts";
+import { cpio } from "../image/build_elf.ts";
+import { type FailingSystem, failingSystem, withPrograms } from "../support/failing_system.ts";
+import { packedKernel, vmlinux } from "../support/small_kernel.ts";
+
+/** A host with a kernel, and profiles `web.yaml` and others with the lines given. */
+function system(changes: Capture["files"] = {}, profiles: { readonly [name: string]: string } = {}): FailingSystem {
+  const made = failingSystem(changes);
+  Deno.writeFileSync(join(made.root, "boot/vmlinuz"), packedKernel(vmlinux()));
+  Deno.writeFileSync(join(made.root, "boot/one.img"), cpio([{ name: "one", bytes: new Uint8Array(1) }]));
+  for (const [name, lines] of Object.entries({ web: "cmdline: ro", other: "cmdline: rw", ...profiles })) {
+    Deno.writeTextFileSync(join(made.root, `${name}.yaml`), `version: 1\nkernel: /boot/vmlinuz\n${lines}\n`);
+  }
+  return made;
+}
+
+/** How a load of a profile ended, with what the caller heard. */
+async function load(
+  on: FailingSystem,
+  name: string,
+  options: LoadOptions = {},
+  fault?: Parameters<FailingSystem["on"]>[1],
+) {
+  const heard: string[] = [];
+  const events: LoadEvents = {
+    onJudged: (diagnostics, plan) => heard.push(`judged ${plan?.profile}: ${diagnostics.map(({ code }) => code)}`),
+    onChange: () => heard.push("changed"),
+    onWait: (text) => heard.push(text),
+    onWarning: (text) => heard.push(text),
+  };
+  return await on.on(async () => {
+    using outcome = await loadPlan(join(on.root, `${name}.yaml`), options, events);
+    const { found } = findRecord("reboot");
+    return {
+      kind: outcome.kind as string,
+      way: "task" in outcome ? outcome.task.way : undefined,
+      holds: outcome.store !== undefined,
+      heard,
+      image: on.image,
+      record: found.kind === "record" ? found.record.plan.profile : found.kind,
+    };
+  }, fault);
+}
+
+const JUDGED = { way: "systemd", holds: true } as const;
+
+Deno.test("an image is loaded once, recorded, and loaded again only where it is another one or is forced", async () => {
+  using on = system();
+  const loaded = { kind: "loaded", ...JUDGED, heard: ["judged web: ", "changed"], image: "ro", record: "web" };
+  assertEquals(await load(on, "web"), loaded);
+  assertEquals(await load(on, "web"), { ...loaded, kind: "already", holds: false, heard: ["judged undefined: "] });
+  assertEquals(await load(on, "web", { force: true }), loaded);
+  assertEquals(await load(on, "other"), {
+    ...loaded,
+    heard: ["judged other: ", "changed"],
+    image: "rw",
+    record: "other",
+  });
+});
+
+Deno.test("`exec` and `now` say how the image would be run, and rule out what cannot be", async () => {
+  using on = system({}, { crash: "crash: true" });
+  assertEquals((await load(on, "web", { exec: true, now: true })).way, "now");
+  assertEquals((await load(on, "web", { exec: true })).way, "systemd");
+  assertEquals(await load(on, "crash", { exec: true }), {
+    kind: "crash-exec",
+    way: undefined,
+    holds: false,
+    heard: ["judged undefined: "],
+    image: "ro",
+    record: "web",
+  });
+});
+
+Deno.test("warnings stop a load only where `strict` says so, and failed checks always do", async () => {
+  using on = system({}, { odd: "cmdline: quiet\ninitrd: /boot/one.img", long: `cmdline: ${"x".repeat(3000)}` });
+  assertEquals((await load(on, "odd", { strict: true })).kind, "warned");
+  assertEquals(on.image, undefined);
+  assertEquals((await load(on, "odd")).kind, "loaded");
+  const refused = await load(on, "long");
+  assertEquals([refused.kind, refused.image, refused.record], ["checks-failed", "quiet", "odd"]);
+});
+
+Deno.test("a file that is missing, or a host that cannot be read, is no plan; nothing is loaded", async () => {
+  using on = system({}, { gone: "initrd: /boot/gone.img" });
+  assertEquals(await load(on, "gone"), {
+    kind: "unplanned",
+    way: undefined,
+    holds: false,
+    heard: ["judged undefined: file-missing"],
+    image: undefined,
+    record: "none",
+  });
+});
+
+Deno.test("in a container nothing is loaded that could not be run from there", async () => {
+  using on = system({ "/proc/self/ns/pid": "pid:[4026532000]\n" });
+  assertEquals((await load(on, "web", { exec: true, now: true })).kind, "pid-namespace");
+  assertEquals(on.image, undefined);
+  const { facts } = on.on(() => readFacts(undefined));
+  assert(facts !== undefined);
+  assertEquals((["systemd", "now", "round-trip"] as const).map((way) => canReboot(way, facts)), [true, false, false]);
+  on.image = "foreign";
+  assertEquals(on.on(() => readyToExec(true)), { kind: "pid-namespace" });
+  assertEquals(on.on(() => readyToExec(false)), { kind: "ready", way: "systemd" });
+});
+
+Deno.test("exec runs what is loaded through systemd, or at once; how systemd answers is passed on", async () => {
+  using on = system();
+  assertEquals(on.on(() => readyToExec(false)), { kind: "nothing-loaded" });
+  await load(on, "web");
+  assertEquals(on.on(() => readyToExec(false)), { kind: "ready", way: "systemd" });
+  assertEquals(on.on(() => readyToExec(true)), { kind: "ready", way: "now" });
+  const ask = (code: number | undefined) => withPrograms({ code }, () => on.on(() => execLoaded("systemd")));
+  assertEquals(await ask(0), { kind: "systemd-asked" });
+  assertEquals(on.started, ["kexec"]);
+  assertEquals(await ask(5), { kind: "systemd-failed", code: 5 });
+  assertEquals(await ask(undefined), { kind: "systemd-missing", reason: "No such file or directory" });
+  // The imitated call returns at once, as that of a payload which another program loaded.
+  const returned = await on.on(() => execLoaded("now", { onReturn: (_, once) => assertEquals(once, false) }));
+  assertEquals([returned.kind, "once" in returned && returned.once], ["returned", false]);
+  const refused = await on.on(() => execLoaded("now"), { name: "libc reboot", path: "", turn: 0, errno: "EINTR" });
+  assertEquals(refused.kind === "refused" && refused.error.message.includes("EINTR"), true);
+});
+
+const PAYLOAD_HOST = {
+  "/proc/sys/kernel/osrelease": "6.14.0-1-amd64\n",
+  "/boot/config-6.14.0-1-amd64": "CONFIG_KEXEC_CORE=y\nCONFIG_KEXEC=y\nCONFIG_KEXEC_FILE=y\nCONFIG_KEXEC_JUMP=y\n",
+};
+const RETURNS = `preserve_context: true
+entry: 0x4000000
+segments: [{ name: payload, at: 0x4000000, size: 4KiB, hex: c3 }]`;
+
+/** Loads a payload that returns, on a host of a release. */
+async function payload(release: string): Promise<FailingSystem> {
+  const on = system({
+    "/proc/sys/kernel/osrelease": `${release}\n`,
+    [`/boot/config-${release}`]: PAYLOAD_HOST["/boot/config-6.14.0-1-amd64"],
+  });
+  Deno.writeTextFileSync(join(on.root, "payload.yaml"), `version: 1\n${RETURNS}\n`);
+  const loaded = await load(on, "payload");
+  assertEquals([loaded.kind, loaded.way], ["loaded", "round-trip"]);
+  return on;
+}
+
+Deno.test("a payload that returns is run by the call, and its record says that it ran; an old kernel runs it once", async () => {
+  for (const [release, once] of [["6.14.0-1-amd64", false], ["6.13.0-1-amd64", true]] as const) {
+    using on = await payload(release);
+    const ranAt = () => {
+      const { found } = on.on(() => findRecord("reboot"));
+      return found.kind === "record" ? found.record.ranAt : found.kind;
+    };
+    assertEquals(on.on(() => readyToExec(false)), { kind: "ready", way: "round-trip" });
+    // What did not run can still be run.
+    const refused = await on.on(() => execLoaded("round-trip"), {
+      name: "libc reboot",
+      path: "",
+      turn: 0,
+      errno: "EIO",
+    });
+    assertEquals([refused.kind, ranAt()], ["refused", undefined]);
+    const outcome = await on.on(() => execLoaded("round-trip"));
+    assertEquals([outcome.kind, "once" in outcome && outcome.once], ["returned", once]);
+    const at = ranAt() ?? "";
+    assert(/^2.*Z$/.test(at), at);
+    const spent = { kind: "spent", release, ranAt: at } as const;
+    assertEquals(on.on(() => readyToExec(true)), once ? spent : { kind: "ready", way: "round-trip" });
+    assertEquals((await on.on(() => execLoaded("round-trip"))).kind, once ? "spent" : "returned");
+  }
+});
+
+Deno.test("systemd is not asked where the record of what is loaded is cut off, or cannot be read", async () => {
+  using on = system();
+  await load(on, "web");
+  const record = join(on.root, "run/warmboot/reboot.json");
+  Deno.writeTextFileSync(record, "{");
+  const ready = on.on(() => readyToExec(false));
+  assertEquals(ready.kind, "unrecorded");
+  assertEquals(on.on(() => readyToExec(true)), { kind: "ready", way: "now" });
+});
+
+Deno.test("systemd before 246 needs /sbin/kexec", async () => {
+  const old = "systemd 245 (245.4-4ubuntu3)\n+PAM\n";
+  assertEquals([systemdTooOld(old, false), systemdTooOld(old, true)], [245, undefined]);
+  assertEquals(["systemd 246 (246)", "systemd 257", "none", ""].map((text) => systemdTooOld(text, false)), [
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  using on = system();
+  const found = (code: number | undefined) => withPrograms({ code, stdout: old }, () => on.on(() => oldSystemd()));
+  const hasTool = isFileThere("/sbin/kexec");
+  assertEquals([await found(0), await found(undefined)], [hasTool ? undefined : 245, undefined]);
+});
+
+Deno.test("unload drops the image and its record, with the call that the kernel has", async () => {
+  using on = system();
+  const heard: string[] = [];
+  const events = { onChange: () => heard.push("changed") };
+  assertEquals([on.on(() => planUnload(false)), (await on.on(() => unload(false))).kind], [
+    { kind: "nothing-loaded" },
+    "nothing-loaded",
+  ]);
+  await load(on, "web");
+  const planned = on.on(() => planUnload(false));
+  assertEquals(planned.kind === "call" && planned.call.name, "kexec_file_unload");
+  assertEquals([(await on.on(() => unload(false, events))).kind, on.image, heard], ["unloaded", undefined, [
+    "changed",
+  ]]);
+  assertEquals(on.on(() => findRecord("reboot")).found.kind, "none");
+  // A record that outlived its image is removed.
+  await load(on, "web");
+  on.image = undefined;
+  assertEquals((await on.on(() => unload(false))).kind, "nothing-loaded");
+  assertEquals(on.on(() => findRecord("reboot")).found.kind, "none");
+  // The crash image is another one.
+  on.crashImage = "foreign";
+  await load(on, "web");
+  assertEquals([(await on.on(() => unload(true))).kind, on.image, on.crashImage], ["unloaded", "ro", undefined]);
+  const refused = await on.on(() => unload(false), {
+    name: "libc kexec_file_load",
+    path: "",
+    turn: 0,
+    errno: "EACCES",
+  });
+  assertEquals([refused.kind, on.image], ["refused", "ro"]);
+});
+
+Deno.test("status and its check compare what is loaded with records, files and profiles", async () => {
+  using on = system();
+  const [web, other] = [join(on.root, "web.yaml"), join(on.root, "other.yaml")];
+  const images = async () =>
+    (await on.on(() => status({ coldBoot: false }))).status?.images.map((
+      { image, loaded, record, profile, cmdline, changes },
+    ) => [image, loaded, record, profile, cmdline, changes]);
+  const crash = ["crash", "no", "none", undefined, undefined, undefined];
+  assertEquals(await images(), [["reboot", "no", "none", undefined, undefined, undefined], crash]);
+  await load(on, "web");
+  assertEquals(await images(), [["reboot", "yes", "matches", "web", "ro", []], crash]);
+  const check = async (...words: readonly string[]) =>
+    (await on.on(() => checkLoaded(words))).map((each) => each.kind === "health" ? each.health.kind : each.kind);
+  assertEquals(await check(web), ["ok"]);
+  assertEquals(await check(other, `${web}.gone`, web), ["differs", "invalid", "ok"]);
+  assertEquals(await check(), ["ok"]);
+  Deno.writeFileSync(join(on.root, "boot/vmlinuz"), packedKernel(vmlinux(), "gzip"));
+  assertEquals(await images(), [["reboot", "yes", "matches", "web", "ro", [
+    "/boot/vmlinuz has changed since it was loaded",
+  ]], crash]);
+  const { status: cold } = await on.on(() => status());
+  assertEquals(cold?.coldBoot, {
+    note: "No boot loader is found: there is neither LoaderInfo of systemd-boot, " +
+      "nor a grub.cfg in /boot/grub or /boot/grub2",
+  });
+});
+
+Deno.test("whether the running system is what a profile declares: by its command line, and the release of its kernel", async () => {
+  const { files = {} } = CAPTURES.get("bios-vm") ?? {};
+  const said = (path: string) => String(files[path]).trim();
+  const [cmdline, release] = [said("/proc/cmdline"), said("/proc/sys/kernel/osrelease")];
+  const lines = `cmdline: ${JSON.stringify(cmdline)}`;
+  using on = system({}, { same: lines });
+  const booted = async (kernel: Uint8Array, name = "same") => {
+    Deno.writeFileSync(join(on.root, "boot/vmlinuz"), kernel);
+    const found = await on.on(() => compareBooted(join(on.root, `${name}.yaml`)));
+    return [found.kind, "unknown" in found ? found.unknown.what : undefined];
+  };
+  const running = bzImage({ version: `${release} (builder@example.org) ${said("/proc/sys/kernel/version")}` });
+  assertEquals(await booted(running), ["alike", undefined]);
+  assertEquals(await booted(bzImage()), ["differs", undefined]);
+  assertEquals(await booted(running, "web"), ["differs", undefined]);
+  assertEquals(await booted(bzImage({ version: "" })), ["undetermined", "the kernel's release"]);
+  assertEquals(await booted(running, "gone"), ["invalid", undefined]);
+});
