@@ -1,32 +1,23 @@
 import { assertEquals } from "@std/assert";
-import { dirname, join } from "@std/path";
+import { join } from "@std/path";
 import { templateFromEntry, templateFromUki } from "../../src/app/init_entry.ts";
 import { NEXT_STEPS } from "../../src/app/init_installed.ts";
 import { templateFromKexec } from "../../src/app/init_kexec.ts";
 import { sha256Of } from "../../src/core/sha256.ts";
+import type { Checked } from "../../src/core/diagnostic.ts";
 import { ascii, bzImage, peFile } from "../image/build.ts";
+import { type TempFiles, withFiles } from "../support/temp_files.ts";
 
-/** What `look` gives in a folder with these files, with its diagnostics in one line each; the folder is `ROOT` in both. */
+/** What `look` gives in a folder with these files, or its diagnostics in one row each; the folder is `ROOT` in both. */
 async function inFolder(
-  files: { readonly [path: string]: string | Uint8Array },
-  // deno-lint-ignore no-explicit-any
-  look: (root: string) => any,
-  // deno-lint-ignore no-explicit-any
-): Promise<any> {
-  const root = Deno.makeTempDirSync({ prefix: "warmboot-entry-" });
-  try {
-    for (const [path, content] of Object.entries(files)) {
-      Deno.mkdirSync(dirname(join(root, path)), { recursive: true });
-      Deno.writeFileSync(join(root, path), typeof content === "string" ? ascii(content) : content);
-    }
+  files: TempFiles,
+  look: (root: string) => Checked<unknown> | Promise<Checked<unknown>>,
+): Promise<unknown> {
+  return await withFiles(files, async (root) => {
     const { value, diagnostics } = await look(root);
-    const told = diagnostics.map((
-      { code, message, hint, expected }: Record<string, string>,
-    ) => [code, message, hint ?? expected]);
+    const told = diagnostics.map(({ code, message, hint, expected }) => [code, message, hint ?? expected]);
     return JSON.parse(JSON.stringify(value ?? told).replaceAll(root, "ROOT"));
-  } finally {
-    Deno.removeSync(root, { recursive: true });
-  }
+  });
 }
 
 const ENTRY = `title Debian 12

@@ -1,21 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { dirname } from "@std/path";
 import { bootFiles, initrdFor, installedKernels, isFileThere } from "../../src/app/installed_kernels.ts";
 import { ascii, bzImage, peFile } from "../image/build.ts";
-
-/** What `look` finds in a folder that has these files, in place of the host's root. */
-function onHost<T>(files: { readonly [path: string]: Uint8Array }, look: (root: string) => T): T {
-  const root = Deno.makeTempDirSync({ prefix: "warmboot-installed-" });
-  try {
-    for (const [path, bytes] of Object.entries(files)) {
-      Deno.mkdirSync(dirname(`${root}${path}`), { recursive: true });
-      Deno.writeFileSync(`${root}${path}`, bytes);
-    }
-    return look(root);
-  } finally {
-    Deno.removeSync(root, { recursive: true });
-  }
-}
+import { withFiles } from "../support/temp_files.ts";
 
 const kernel = (release: string): Uint8Array => bzImage({ version: `${release} (builder@example.org) #1 SMP` });
 /** A kernel that does not say its release. */
@@ -47,7 +33,7 @@ Deno.test("installed kernels come the oldest first, from every folder that has s
     "/efi/EFI/Linux/other.img": unified("9.9.9"),
   };
   assertEquals(
-    onHost(files, installedKernels).map(({ path, release, isUnified = false }) => [release, path, isUnified]),
+    withFiles(files, installedKernels).map(({ path, release, isUnified = false }) => [release, path, isUnified]),
     [
       ["5.10.1-gentoo", "/boot/kernel-5.10.1-gentoo", false],
       ["6.2.0", "/boot/vmlinuz-custom", false],
@@ -71,7 +57,7 @@ Deno.test("kernels that were set aside, and files of a package manager at work, 
   const names = [...aside, "0-rescue-0123", "6.1.0~", "6.1.0#"].map((name) => `vmlinuz-${name}`);
   const files = Object.fromEntries(names.map((name) => [`/boot/${name}`, kernel("6.1.0")]));
   const images = { "/efi/EFI/Linux/rescue.efi": unified("6.1.0"), "/boot/vmlinuz-6.1.0": kernel("6.1.0") };
-  onHost({ ...files, ...images }, (root) => {
+  withFiles({ ...files, ...images }, (root) => {
     assertEquals(installedKernels(root).map(({ path }) => path), ["/boot/vmlinuz-6.1.0"]);
     assertEquals(bootFiles(root).filter((path) => path.startsWith("/boot/vmlinuz")), ["/boot/vmlinuz-6.1.0"]);
   });
@@ -84,14 +70,14 @@ Deno.test("files that may be kernels are all of /boot, and where kernel-install 
     "/efi/token/6.1.0/linux": SILENT,
     "/boot/token/6.1.0/linux": SILENT,
   };
-  const found = onHost(files, (root) => bootFiles(root).filter((path) => isFileThere(`${root}${path}`)));
+  const found = withFiles(files, (root) => bootFiles(root).filter((path) => isFileThere(`${root}${path}`)));
   assertEquals(found, ["/boot/a", "/boot/b", "/boot/token/6.1.0/linux", "/efi/token/6.1.0/linux"]);
-  assertEquals(onHost({}, bootFiles), []);
+  assertEquals(withFiles({}, bootFiles), []);
 });
 
 /** The initrds that a kernel would be given, the first choice first: each is removed after it was found. */
 function initrdsInOrder(path: string, release: string, initrds: readonly string[]): readonly string[] {
-  return onHost(Object.fromEntries(initrds.map((each) => [each, INITRD])), (root) => {
+  return withFiles(Object.fromEntries(initrds.map((each) => [each, INITRD])), (root) => {
     const order: string[] = [];
     for (let found = initrdFor(root, { path, release }); found !== undefined;) {
       order.push(found);
