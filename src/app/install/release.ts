@@ -33,20 +33,20 @@ export function readRelease(): Checked<readonly ReleaseFile[]> {
   const files: ReleaseFile[] = [];
   for (const line of new TextDecoder().decode(sums.bytes).split("\n").filter((each) => each !== "")) {
     const [, digest, path = ""] = /^([0-9a-f]{64}) {2}(?:\.\/)?([^\0]+)$/.exec(line) ?? [];
+    if (digest === undefined) {
+      return damaged(`${root}/${SUMS_NAME} has a line that is not a digest and a path: ${line}`);
+    }
     const { bytes, diagnostics } = readWhole(`${root}/${path}`, LIMIT);
     if (bytes === undefined) return { value: undefined, diagnostics };
-    if (digest === undefined || sha256Of(bytes) !== digest) {
-      return {
-        value: undefined,
-        diagnostics: [{
-          code: "file-damaged",
-          severity: "error",
-          message: `${root}/${path} does not match ${SUMS_NAME}`,
-          hint: "Unpack the release again",
-        }],
-      };
-    }
+    if (sha256Of(bytes) !== digest) return damaged(`${root}/${path} does not match ${SUMS_NAME}`);
     files.push({ path, text: new TextDecoder().decode(bytes) });
   }
   return { value: files, diagnostics: [] };
+}
+
+function damaged(message: string): Checked<never> {
+  return {
+    value: undefined,
+    diagnostics: [{ code: "file-damaged", severity: "error", message, hint: "Unpack the release again" }],
+  };
 }
