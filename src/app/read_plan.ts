@@ -121,13 +121,18 @@ function countKeys(value: unknown): number {
   return count;
 }
 
-/** What each document is, and who takes it. */
-const KINDS: ReadonlyMap<string, { readonly what: string; readonly hint: string }> = new Map(Object.entries({
+/** What each document is, and who takes it; no command reads the others. */
+const KINDS: ReadonlyMap<string, { readonly what: string; readonly hint?: string }> = new Map(Object.entries({
   plan: { what: "a stored plan", hint: "Load it with: warmboot load FILE" },
   facts: { what: "a capture of a host", hint: "Use it with a profile: warmboot plan PROFILE --facts FILE" },
-  status: { what: "the output of warmboot status", hint: "No command reads it; give a profile" },
-  check: { what: "the output of warmboot check", hint: "No command reads it; give a profile" },
   record: { what: "the record of a load", hint: "warmboot status reads it; give a profile" },
+  status: { what: "the output of warmboot status" },
+  check: { what: "the output of warmboot check" },
+  diff: { what: "the output of warmboot diff" },
+  matrix: { what: "the output of warmboot plan --facts-dir" },
+  origin: { what: "the output of warmboot check --origin" },
+  outcome: { what: "the outcome of a command" },
+  install: { what: "the manifest of an installation" },
 }));
 
 /**
@@ -140,7 +145,7 @@ export function readOwn(bytes: Uint8Array, file: string, plansWelcome: boolean):
   const kind = /^warmboot\.(\w+)/.exec(own.format)?.[1] ?? "";
   const position = { file, line: 1, column: 1, length: 1 };
   if (kind !== "plan" || !plansWelcome) {
-    const { what, hint } = KINDS.get(kind) ??
+    const { what, hint = "No command reads it; give a profile" } = KINDS.get(kind) ??
       { what: `a document of the format ${own.format}`, hint: "Give a profile" };
     const message = `This is ${what}, not ${plansWelcome ? "a profile or a plan" : "a profile"}`;
     return { value: undefined, diagnostics: [{ code: "wrong-type", severity: "error", message, position, hint }] };

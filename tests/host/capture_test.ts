@@ -11,6 +11,7 @@ import {
 } from "../../src/host/capture.ts";
 import type { HostReader, SourceResult } from "../../src/host/reader.ts";
 import { hostCapture, HOSTS, hostText } from "./fixture.ts";
+import { assertCommittedSchema } from "../support/committed.ts";
 
 function pure(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
@@ -287,3 +288,5 @@ pure("a capture with more images, or more parts of one, than there can be is ref
     `too-large: The capture has 1001 parts of ${path}, more than any image has, images/${path}/unpacked/parts`,
   ]);
 });
+
+Deno.test("the schema of a capture is the committed one", () => assertCommittedSchema("facts", captureSchema()));

@@ -25,6 +25,8 @@ import type { Profile, SegmentSpec } from "../../src/profile/profile.ts";
 import { crashHost, HIGH } from "../support/crash_host.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { bzImage, images, initrdFile, kernelFile, PART_DIGESTS, profileOf, wholeInitrd } from "../support/profiles.ts";
+import { planSchema } from "../../src/plan/plan_shape.ts";
+import { assertCommittedSchema } from "../support/committed.ts";
 
 function pure(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
@@ -758,3 +760,5 @@ pure("a stamp covers what boots in its order, and not where elfcorehdr lies", ()
   const explicit = { ...segmentCall(planOf({ load: "kexec_load" })), segments: [], cmdline: `warmboot.plan=${digest}` };
   assertEquals(trueStamp({ ...explicit, files: [] }), undefined);
 });
+
+Deno.test("the schema of a plan is the committed one", () => assertCommittedSchema("plan", planSchema()));

@@ -6,6 +6,7 @@ import { resolveMerges } from "../../src/profile/merge.ts";
 import { parseProfile } from "../../src/profile/parse.ts";
 import { layerSchema, profileSchema } from "../../src/profile/schema.ts";
 import { EXAMPLES, INVALID, VALID } from "./corpus.ts";
+import { assertCommittedSchema } from "../support/committed.ts";
 
 const validator = new Validator(JSON.parse(JSON.stringify(profileSchema())), "7", false);
 
@@ -324,4 +325,9 @@ Deno.test({
     assertEquals(accepts({ version: 1, kernel: "a", "<<": "b" }), false);
     assertEquals(accepts({ version: 1, kernel: "a", "<<<": {} }), false);
   },
+});
+
+Deno.test("the schemas of profiles and of their layers are the committed ones", () => {
+  assertCommittedSchema("profile", profileSchema());
+  assertCommittedSchema("layer", layerSchema());
 });

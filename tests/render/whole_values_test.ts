@@ -5,19 +5,24 @@ import { explanationUrl } from "../../src/core/program.ts";
 import type { Check, Plan } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import type { Profile } from "../../src/profile/profile.ts";
-import { checkResult, type FileVerdict, type PartVerdict } from "../../src/render/check.ts";
+import { checkResult, checkSchema, type FileVerdict, type PartVerdict } from "../../src/render/check.ts";
 import { junitXml } from "../../src/render/junit.ts";
 import { renderOpenMetrics } from "../../src/render/openmetrics.ts";
+import { matrixSchema } from "../../src/render/matrix.ts";
+import { originSchema } from "../../src/render/origin.ts";
 import { outcomeSchema } from "../../src/render/outcome.ts";
+import { renderPlanSvg } from "../../src/render/pictures.ts";
 import { checkLines, headline, isExplicit, isReady, passedText, renderPlan, verdict } from "../../src/render/plan.ts";
 import { callText, renderPlanBrief, segmentsText } from "../../src/render/plan_brief.ts";
 import { messageOf, sarifLog } from "../../src/render/sarif.ts";
 import { renderStatus } from "../../src/render/status.ts";
 import { PLAIN } from "../../src/render/style.ts";
 import type { ImageStatus, Status } from "../../src/state/status.ts";
+import { assertCommittedSchema, committed } from "../support/committed.ts";
 import { crashHost } from "../support/crash_host.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, initrdFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
+import { SCENES } from "./scenes.ts";
 
 function pure(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
@@ -665,47 +670,12 @@ pure("a check as JUnit, SARIF and data: the whole documents", () => {
   });
 });
 
-pure("the schema of an outcome has every key, every command and every severity", () => {
-  const schema = outcomeSchema();
-  assertEquals(schema, {
-    "$schema": "http://json-schema.org/draft-07/schema#",
-    title: "warmboot outcome",
-    description: "What `warmboot load`, `unload`, `refresh` and `exec` print with `-o json`",
-    type: "object",
-    properties: {
-      format: { description: "The format of this document", enum: ["warmboot.outcome/1"] },
-      command: { description: "The command", enum: ["load", "unload", "refresh", "exec"] },
-      dryRun: { description: "Whether --dry-run was given, so that nothing was done", type: "boolean" },
-      changed: {
-        description: "Whether what is loaded, what runs, or a file was changed; true after a failure as well",
-        type: "boolean",
-      },
-      exit: { description: "The exit code", type: "integer", minimum: 0 },
-      what: {
-        description: "What was done or found, in lines; with --dry-run, what would be done",
-        type: "array",
-        items: { type: "string" },
-      },
-      why: {
-        description: "What was reported, in order: why it was done, or not",
-        type: "array",
-        items: {
-          type: "object",
-          properties: {
-            severity: { description: "How bad it is; info is about what happened", enum: ["error", "warning", "info"] },
-            message: { description: "What is wrong, or what happened", type: "string" },
-            hint: { description: "What to do about it", type: "string" },
-            code: { description: "The code of a diagnostic, or the name of a check", type: "string", minLength: 1 },
-            file: { description: "The file that it is about", type: "string", minLength: 1 },
-            line: { description: "The line, from 1", type: "integer", minimum: 0 },
-            column: { description: "The column, from 1, in UTF-16 units", type: "integer", minimum: 0 },
-          },
-          required: ["severity", "message"],
-          additionalProperties: false,
-        },
-      },
-    },
-    required: ["format", "command", "dryRun", "changed", "exit", "what", "why"],
-    additionalProperties: false,
-  });
+for (const [name, schema] of Object.entries({ outcomeSchema, checkSchema, originSchema, matrixSchema })) {
+  Deno.test(`${name} gives the committed schema`, () => assertCommittedSchema(name.replace("Schema", ""), schema()));
+}
+
+Deno.test("the picture of a plan with all kinds of memory is the committed one", () => {
+  const { plan, facts } = SCENES.crash;
+  // Its first line says where it is from.
+  assertEquals(renderPlanSvg(plan, facts), committed("docs/plan.svg").replace(/^.*\n/, ""));
 });

@@ -1,9 +1,10 @@
 import { assertEquals } from "@std/assert";
-import { statusOf } from "../../src/state/status.ts";
+import { statusOf, statusSchema } from "../../src/state/status.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, profileOf } from "../support/profiles.ts";
 import type { FoundRecord } from "../../src/state/record.ts";
+import { assertCommittedSchema } from "../support/committed.ts";
 
 const kexec = hostFacts().kexec;
 const plan = planBoot({ profile: profileOf(), facts: hostFacts(), images: images() }).value;
@@ -161,3 +162,5 @@ Deno.test({
     assertEquals([seen("call-available"), seen("address-size")], [["pass"], ["fail"]]);
   },
 });
+
+Deno.test("the schema of a status is the committed one", () => assertCommittedSchema("status", statusSchema()));
