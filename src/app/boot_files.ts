@@ -85,8 +85,8 @@ const KEPT: readonly (readonly [prefix: string, keep: (bytes: Uint8Array) => Uin
   ["/run/udev/data/", lines(UDEV_LINE)],
 ];
 
-/** A section of a PE file: `NAME.efi/.osrel`, `NAME.efi/@1/.profile`. */
-const SECTION = /^(.*\.efi)\/(?:@(\d{1,3})\/)?(\.(?:osrel|profile))$/is;
+/** A section of a PE file: `NAME.efi/.osrel`, `NAME.efi/@1/.profile`. Of the kernel it only counts that it is there. */
+const SECTION = /^(.*\.efi)\/(?:@(\d{1,3})\/)?(\.(?:cmdline|linux|osrel|profile))$/is;
 
 function readLive(path: string): SourceResult {
   const [, image, profile, name] = SECTION.exec(path) ?? [];
@@ -130,6 +130,8 @@ function readSection(image: string, profile: string | undefined, name: string): 
   const { value: file } = openFile(image);
   if (file === undefined) return ABSENT;
   try {
+    const isKernel = name === ".linux";
+    if (isKernel) return findSection(file, sectionsOf(file) ?? [], { name }) === undefined ? ABSENT : TOO_LARGE;
     const text = sectionText(file, profile === undefined ? undefined : Number(profile), name);
     return text === undefined ? ABSENT : { kind: "bytes", bytes: new TextEncoder().encode(text) };
   } catch {

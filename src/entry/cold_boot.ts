@@ -4,7 +4,7 @@ import { type BootFiles, kindAt } from "./boot_files.ts";
 import { bootNumber, loaderVariable, loadOption, optionName } from "./efi_variables.ts";
 import { ESP, type Mount, mountsOf, XBOOTLDR } from "./file_systems.ts";
 import { type FoundEntry, loaderProblem } from "./found_entry.ts";
-import { grubEntry, grubEntryNames } from "./grub/boot.ts";
+import { type GrubConfig, grubEntry, grubEntryNames } from "./grub/boot.ts";
 import { type BootPartitions, systemdBootEntry } from "./systemd_boot.ts";
 
 /** What is asked of the host besides the boot loader's files. */
@@ -32,7 +32,7 @@ export function coldBoot(files: BootFiles, host: BootHost, id: string = DEFAULT_
     case "systemd-boot":
       return systemdBootEntry(files, loader.partitions, host.machine, asked);
     case "grub":
-      return grubEntry({ host: { files, mounts }, path: loader.config, platform: platformOf(host) }, asked);
+      return grubEntry(grubConfig(files, host, mounts, loader.config), asked);
   }
 }
 
@@ -43,7 +43,7 @@ export function readAllEntries(files: BootFiles, host: BootHost): void {
   const { value: loader } = findLoader(files, host, mounts, partitions);
   coldBoot(files, host);
   if (loader?.kind === "grub") {
-    grubEntryNames({ host: { files, mounts }, path: loader.config, platform: platformOf(host) });
+    grubEntryNames(grubConfig(files, host, mounts, loader.config));
   }
 }
 
@@ -55,6 +55,32 @@ function usualPartitions(files: BootFiles): readonly string[] {
   return PLACES.filter((place) =>
     kindAt(files, `${place}/loader/loader.conf`) === "file" || files.list(`${place}/EFI/systemd`).length > 0
   );
+}
+
+function grubConfig(files: BootFiles, host: BootHost, mounts: readonly Mount[], path: string): GrubConfig {
+  const bootDevice = host.efi === undefined ? undefined : bootDeviceOf(files, mounts);
+  return {
+    host: { files, mounts },
+    path,
+    platform: platformOf(host),
+    ...(bootDevice === undefined ? {} : { bootDevice }),
+  };
+}
+
+/** The partition that the firmware started the boot loader from: by its UUID, or the only one that it can be. */
+function bootDeviceOf(files: BootFiles, mounts: readonly Mount[]): string | undefined {
+  const wanted = loaderVariable(files, "LoaderDevicePartUUID")?.toLowerCase();
+  if (wanted !== undefined && wanted !== "") {
+    return mounts.find(({ partitionUuid }) => partitionUuid === wanted)?.device;
+  }
+  const devicesOf = (found: readonly Mount[]): readonly string[] => [...new Set(found.map(({ device }) => device))];
+  const typed = devicesOf(mounts.filter(({ partitionType }) => partitionType === ESP));
+  const [device, ...others] = typed.length > 0
+    ? typed
+    : devicesOf(mounts.filter(({ point, type, partitionType }) =>
+      type === "vfat" && partitionType === undefined && PLACES.some((place) => place === point)
+    ));
+  return others.length === 0 ? device : undefined;
 }
 
 function platformOf({ machine, efi }: BootHost): string | undefined {

@@ -2,10 +2,10 @@ import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { nearest } from "../core/nearest.ts";
 import { lookUp } from "../core/shape.ts";
 import { compareText } from "../core/text.ts";
-import { matchesGlob } from "../profile/glob.ts";
 import { formatCmdline, parseCmdline } from "../profile/cmdline/cmdline.ts";
 import { type BootFiles, ENTRIES_LIMIT, kindAt, textAt } from "./boot_files.ts";
 import { EFI_MACHINES } from "./bls.ts";
+import { matchesEfiPattern } from "./efi_pattern.ts";
 import { loaderVariable } from "./efi_variables.ts";
 import { entryProblem, entryWarning, type FoundEntry } from "./found_entry.ts";
 import { fieldOf } from "./uki.ts";
@@ -347,8 +347,8 @@ type Match =
 function matching(entries: readonly Entry[], { pattern, skipsBad }: Rule): Match {
   const wanted = pattern.toLowerCase();
   const usable = entries.filter(({ triesLeft }) => !(skipsBad && triesLeft === 0));
-  const plain = usable.find(({ id }) => matchesGlob(wanted, id));
-  const counted = usable.find(({ idWithCounter }) => matchesGlob(wanted, idWithCounter));
+  const plain = usable.find(({ id }) => matchesEfiPattern(wanted, id));
+  const counted = usable.find(({ idWithCounter }) => matchesEfiPattern(wanted, idWithCounter));
   const [entry] = [plain ?? counted];
   if (entry === undefined) return { kind: "none" };
   return plain === counted ? { kind: "entry", entry } : { kind: "differs", entry };
@@ -356,7 +356,7 @@ function matching(entries: readonly Entry[], { pattern, skipsBad }: Rule): Match
 
 /** Entries that systemd-boot adds by itself. */
 function automaticEntry(files: BootFiles, esp: string, pattern: string, machine: string): string | undefined {
-  const matches = (id: string) => matchesGlob(pattern.toLowerCase(), id);
+  const matches = (id: string) => matchesEfiPattern(pattern.toLowerCase(), id);
   const isThere = (path: string) => kindAt(files, `${esp}${path}`) === "file";
   if (matches("auto-windows") && isThere("/EFI/Microsoft/Boot/bootmgfw.efi")) return "Windows";
   const arch = Object.keys(EFI_MACHINES).find((name) => EFI_MACHINES[name] === machine) ?? "x64";

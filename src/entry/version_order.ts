@@ -57,6 +57,47 @@ function packageParts(text: string): readonly string[] {
   return middle < 0 ? [rest, release, ""] : [rest.slice(0, middle), rest.slice(middle + 1), release];
 }
 
+/**
+ * The order of files in GRUB 2.14 (filevercmp() of gnulib), which is that of `sort -V`: suffixes such as `.conf` count only
+ * between names that are the same without them. Below 0 if `a` is older.
+ */
+export function compareFileVersions(a: string, b: string): number {
+  if (a === "" || b === "") return Math.sign(a.length - b.length);
+  if (a.startsWith(".") !== b.startsWith(".")) return a.startsWith(".") ? -1 : 1;
+  return compareDebian(withoutSuffixes(a), withoutSuffixes(b)) || compareDebian(a, b);
+}
+
+function withoutSuffixes(name: string): string {
+  const parts = name.slice(1).split(".");
+  while (parts.length > 1 && /^[A-Za-z~][A-Za-z0-9~]*$/.test(parts.at(-1) ?? "")) parts.pop();
+  return name.slice(0, 1) + parts.join(".");
+}
+
+/** Parts without digits by their characters, letters before others and `~` before the end; then numbers (verrevcmp()). */
+function compareDebian(a: string, b: string): number {
+  const weight = (character: string | undefined): number => {
+    if (character === undefined) return -1;
+    if (isDigit(character)) return 0;
+    if (character === "~") return -2;
+    return character.charCodeAt(0) + (isLetter(character) ? 0 : 0x1_0000);
+  };
+  let [left, right] = [0, 0];
+  while (left < a.length || right < b.length) {
+    while (left < a.length && !isDigit(a[left]) || right < b.length && !isDigit(b[right])) {
+      const order = weight(a[left]) - weight(b[right]);
+      if (order !== 0) return order;
+      left++;
+      right++;
+    }
+    const [mine, other] = [run(a, left, isDigit), run(b, right, isDigit)];
+    const order = compareNumbers(mine || "0", other || "0");
+    if (order !== 0) return order;
+    left += mine.length;
+    right += other.length;
+  }
+  return 0;
+}
+
 function compareRpm(a: string, b: string): number {
   if (a === b) return 0;
   let [left, right] = [0, 0];

@@ -97,12 +97,55 @@ Deno.test({
       });
       assertEquals(found(DEBIAN, {}, wanted).kernel, "/boot/vmlinuz-6.1.0-50-amd64");
     }
-    // A submenu by itself: its own default is the same number again (grub_env_context_open() copies all variables).
+    // A submenu by itself: within it, no default is set, so that its first entry counts.
     const config = debian('set default="0"', 'set default="1"');
     assertEquals(
       found(DEBIAN, { "/boot/grub/grub.cfg": config }).id,
-      `gnulinux-advanced-${UUID}>gnulinux-6.12.117+deb13-amd64-recovery-${UUID}`,
+      `gnulinux-advanced-${UUID}>gnulinux-6.12.117+deb13-amd64-advanced-${UUID}`,
     );
+  },
+});
+
+Deno.test({
+  name: "a submenu of GRUB has only the variables that are exported, and so has a file that it goes on with",
+  permissions: "none",
+  fn() {
+    const [linux, initrd] = ["linux /boot/vmlinuz-6.1.0-50-amd64", "initrd /boot/initrd.img-6.1.0-50-amd64"];
+    const words = "plain=$plain ex=$ex late=$late inner=$inner default=$default chosen=$chosen";
+    // What GRUB 2.06 says of such variables in a submenu.
+    const lines = `set default="1>a>b"
+plain=1
+export ex late
+ex=2
+if keystatus; then export maybe; fi
+menuentry 'top' { ${linux} ${words}
+  ${initrd} }
+submenu 'S' --id 'a>b' {
+  set inner=3
+  menuentry 'E' { ${linux} ${words}
+    ${initrd} }
+  menuentry 'M' { ${linux} maybe=$maybe }
+}
+`;
+    const grub = (text: string) => ({ "/boot/grub/grub.cfg": `set root=fs-uuid/${UUID}\nset timeout=5\n${text}` });
+    const of = (text: string, id?: string, more: Changes = {}) =>
+      pick(found(DEBIAN, { ...grub(text), ...more }, id), "cmdline", "problems");
+    const inner = "plain= ex=2 late= inner=3 default= chosen=a>>b>E";
+    assertEquals(of(lines.replace("1>a>b", "1")), { cmdline: inner, problems: [] });
+    assertEquals(of(lines, "0").cmdline, "plain=1 ex=2 late= inner= default= chosen=top");
+    assertEquals(of(lines, "1>0").cmdline, inner);
+    // A variable that is set again after it was unset is not exported any more.
+    assertEquals(of(lines.replace("ex=2", "ex=2; unset ex; ex=4"), "1>0").cmdline, inner.replace("ex=2", "ex="));
+    assertEquals(of(`maybe=\n${lines}`, "1>1").cmdline, "maybe=");
+    const { value } = coldBoot(layout(DEBIAN, grub(`maybe=5\n${lines}`)), UEFI, "1>1");
+    assertEquals(value?.unknownCmdline, "whether `maybe` is exported");
+    const other = { "/boot/grub/other.cfg": `set timeout=5\nmenuentry 'E' { ${linux} ${words}\n}\n` };
+    const going = `set default=1\nplain=1\nexport ex\nex=2\n`;
+    for (const command of ["configfile", "source"]) {
+      const { cmdline } = of(`${going}${command} /boot/grub/other.cfg\n`, "0", other);
+      const has = command === "source" ? "1" : "";
+      assertEquals(cmdline, `plain=${has} ex=2 late= inner= default= chosen=E`);
+    }
   },
 });
 

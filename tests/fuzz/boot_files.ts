@@ -7,10 +7,15 @@ import { layout, type LayoutFiles, loaderVariables, readLayout } from "../suppor
 import type { Random } from "./random.ts";
 
 // Read here: the tests have no permission.
-const LAYOUTS = ["debian", "fedora", "opensuse", "ostree", "arch_systemd_boot", "debian_systemd_boot"].map((name) => ({
-  name,
-  files: readLayout(name),
-}));
+const LAYOUTS = [
+  "debian",
+  "fedora",
+  "opensuse",
+  "ostree",
+  "arch_grub_uki",
+  "arch_systemd_boot",
+  "debian_systemd_boot",
+].map((name) => ({ name, files: readLayout(name) }));
 
 const HOSTS = [
   { machine: "x86_64", efi: { systab: {}, runtimeMap: [] } },
@@ -51,6 +56,11 @@ const WORDS: readonly string[] = [
   "source $prefix/grub.cfg",
   "configfile $prefix/grub.cfg",
   "blscfg",
+  "blscfg -n -p /loader/entries -f",
+  "uki",
+  "uki -d --path=($root)/EFI/Linux",
+  "export x default",
+  "unset x",
   "linux /boot/vmlinuz $x",
   "initrd newc:a:/b",
   "chainloader +1",

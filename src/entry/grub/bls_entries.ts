@@ -7,9 +7,9 @@ import { isKnown, type Value } from "./value.ts";
 /** An entry of a menu. */
 type Entry = Extract<MenuItem, { readonly kind: "entry" }>;
 
-/** The entries that `blscfg` adds, the newest first. */
+/** The entries that `blscfg` adds, the newest first; `read` files were read for them. */
 export type BlsEntries =
-  | { readonly kind: "entries"; readonly items: readonly Entry[] }
+  | { readonly kind: "entries"; readonly items: readonly MenuItem[]; readonly read: number }
   | { readonly kind: "fault"; readonly file: string; readonly why: string };
 
 /**
@@ -21,6 +21,7 @@ export function blsEntries(
   folder: string,
   names: readonly string[],
   variable: (name: string) => Value,
+  isShown: (entry: Entry, place: number) => boolean,
 ): BlsEntries {
   const wanted = names.filter((name) => name.endsWith(".conf") && name.length > 5 && !name.startsWith("."));
   if (wanted.length > ENTRIES_LIMIT) {
@@ -29,22 +30,43 @@ export function blsEntries(
   const items: Entry[] = [];
   const sorted = wanted.map((name) => name.slice(0, -".conf".length)).toSorted((a, b) => comparePackages(b, a));
   for (const id of sorted) {
-    const file = `${folder}/${id}.conf`;
-    const text = textAt(files, file);
-    if (text === undefined) return { kind: "fault", file, why: `Cannot read ${file}, which GRUB reads` };
-    const keys = keysOf(text);
-    const linux = keys.find(({ key }) => key === "linux")?.value;
-    if (linux === undefined) continue;
-    const script = scriptOf(keys, linux, variable);
-    if (!isKnown(script)) {
-      return { kind: "fault", file, why: `What ${file} boots depends on ${script.unknown}` };
-    }
-    const parsed = parseScript(script);
-    if (parsed.kind === "fault") return { kind: "fault", file, why: `GRUB cannot read ${file}: it ${parsed.why}` };
-    const title = keys.find(({ key }) => key === "title")?.value ?? linux;
-    const args = [title, ...keys.filter(({ key }) => key === "grub_arg").map(({ value }) => value)];
-    const isRestricted = args.every((arg) => arg !== "--unrestricted") && keys.some(({ key }) => key === "grub_users");
-    items.push({
+    const found = blsEntry(files, `${folder}/${id}.conf`, id, variable, "fedora");
+    if (found?.kind === "fault") return found;
+    if (found !== undefined) items.push(found.item);
+  }
+  return { kind: "entries", items: items.filter(isShown), read: items.length };
+}
+
+/** An entry of one file; undefined where it has no kernel. The dialects are Fedora's, and that of GRUB 2.14. */
+export function blsEntry(
+  files: BootFiles,
+  file: string,
+  id: string,
+  variable: (name: string) => Value,
+  dialect: Dialect,
+):
+  | { readonly kind: "entry"; readonly item: Entry; readonly titleKey: string | undefined }
+  | Extract<BlsEntries, { readonly kind: "fault" }>
+  | undefined {
+  const text = textAt(files, file);
+  if (text === undefined) return { kind: "fault", file, why: `Cannot read ${file}, which GRUB reads` };
+  const keys = keysOf(text);
+  const linux = keys.find(({ key }) => key === "linux")?.value;
+  if (linux === undefined) return undefined;
+  const script = scriptOf(keys, linux, variable, dialect);
+  if (!isKnown(script)) {
+    return { kind: "fault", file, why: `What ${file} boots depends on ${script.unknown}` };
+  }
+  const parsed = parseScript(script);
+  if (parsed.kind === "fault") return { kind: "fault", file, why: `GRUB cannot read ${file}: it ${parsed.why}` };
+  const titleKey = keys.find(({ key }) => key === "title")?.value;
+  const title = titleKey ?? linux;
+  const args = [title, ...keys.filter(({ key }) => key === "grub_arg").map(({ value }) => value)];
+  const isRestricted = args.every((arg) => arg !== "--unrestricted") && keys.some(({ key }) => key === "grub_users");
+  return {
+    kind: "entry",
+    titleKey,
+    item: {
       kind: "entry",
       id,
       title,
@@ -54,10 +76,12 @@ export function blsEntries(
       file,
       isSubmenu: false,
       isRestricted,
-    });
-  }
-  return { kind: "entries", items };
+    },
+  };
 }
+
+/** How entries become scripts: as Fedora's `blscfg` does it, or that of GRUB 2.14. */
+type Dialect = "fedora" | "new";
 
 interface KeyValue {
   readonly key: string;
@@ -77,16 +101,22 @@ function keysOf(text: string): readonly KeyValue[] {
   return found;
 }
 
-/** The script that create_entry() makes of an entry. */
-function scriptOf(keys: readonly KeyValue[], linux: string, variable: (name: string) => Value): Value {
+/** The script that create_entry() makes of an entry, or bls_create_entry() of GRUB 2.14. */
+function scriptOf(
+  keys: readonly KeyValue[],
+  linux: string,
+  variable: (name: string) => Value,
+  dialect: Dialect,
+): Value {
+  const isFedora = dialect === "fedora";
   const first = (key: string): string | undefined => keys.find((each) => each.key === key)?.value;
-  const [options, early, tree] = [first("options"), variable("early_initrd"), first("devicetree")];
-  const defaults = options === undefined ? variable("default_kernelopts") : options;
+  const [options, early, tree] = [first("options"), isFedora ? variable("early_initrd") : "", first("devicetree")];
+  const defaults = options ?? (isFedora ? variable("default_kernelopts") : "");
   if (!isKnown(defaults)) return defaults;
   if (!isKnown(early)) return early;
-  const expanded = expandValue(defaults, variable);
+  const expanded = expandValue(defaults, variable, dialect);
   if (!isKnown(expanded)) return expanded;
-  const dtb = tree === undefined ? undefined : expandValue(tree, variable);
+  const dtb = tree === undefined ? undefined : expandValue(tree, variable, dialect);
   if (dtb !== undefined && !isKnown(dtb)) return dtb;
   const initrds = keys.filter(({ key }) => key === "initrd").map(({ value }) => value);
   const folder = (initrds[0] ?? linux).replace(/[^/]*$/, "");
@@ -99,11 +129,14 @@ function scriptOf(keys: readonly KeyValue[], linux: string, variable: (name: str
   ].join("\n");
 }
 
-/** Variables by their values, each with a space after it, as expand_val() does; unset ones are left out. */
-function expandValue(text: string, variable: (name: string) => Value): Value {
+/**
+ * Variables by their values, each with a space after it, as expand_val() does; unset ones are left out. A backslash protects
+ * them in Fedora's.
+ */
+function expandValue(text: string, variable: (name: string) => Value, dialect: Dialect): Value {
   let result = "";
   let end = 0;
-  for (const match of text.matchAll(/(?<!\\)\$(\w+)( ?)/g)) {
+  for (const match of text.matchAll(dialect === "fedora" ? /(?<!\\)\$(\w+)( ?)/g : /\$(\w+)( ?)/g)) {
     const value = variable(match[1] ?? "");
     if (!isKnown(value)) return value;
     result += text.slice(end, match.index) + (value === "" ? "" : `${value} `);

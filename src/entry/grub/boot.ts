@@ -8,8 +8,8 @@ import { entryProblem, entryWarning, type FoundEntry } from "../found_entry.ts";
 import type { GrubHost } from "./devices.ts";
 import { MISSING_HINT, type Run, runBlock, runFile, STEPS_LIMIT, variableOf } from "./interpreter.ts";
 import { chooseEntry, type Entry, escapeName, fallbackOf, loaderCmdline } from "./menu.ts";
-import { copyState, type LoadedFile, NOTHING, type State } from "./state.ts";
-import { isKnown } from "./value.ts";
+import { copyState, type LoadedFile, NOTHING, openContext, type State } from "./state.ts";
+import { isKnown, type Value } from "./value.ts";
 
 /** The configuration of GRUB on a host. */
 export interface GrubConfig {
@@ -18,6 +18,8 @@ export interface GrubConfig {
   readonly path: string;
   /** As GRUB's folders are called: `x86_64-efi`, `i386-pc`. Undefined: not known. */
   readonly platform: string | undefined;
+  /** The partition that GRUB was started from, as the number of its device: `8:1`. Undefined: not known. */
+  readonly bootDevice?: string;
 }
 
 /** A configuration that was run: its menu is in the state. */
@@ -83,7 +85,7 @@ export function grubEntryNames(config: GrubConfig): readonly string[] {
   return names;
 }
 
-function runConfig({ host, path, platform }: GrubConfig): Checked<Menu> {
+function runConfig({ host, path, platform, bootDevice }: GrubConfig): Checked<Menu> {
   const folder = path.replace(/\/[^/]*$/, "");
   const mount = mountAt(host.mounts, folder);
   if (mount === undefined) {
@@ -102,6 +104,7 @@ function runConfig({ host, path, platform }: GrubConfig): Checked<Menu> {
     warnings: [],
     moreWarnings: 0,
     commands: new Map(),
+    bootDevice,
     environments: [],
     fault: undefined,
     config: path,
@@ -109,17 +112,19 @@ function runConfig({ host, path, platform }: GrubConfig): Checked<Menu> {
     steps: 0,
     depth: 0,
   };
+  const variables = new Map<string, Value>([
+    ["root", device],
+    ["prefix", `(${device})${prefix === "/" ? "" : prefix}`],
+    ["config_file", `(${device})${prefix}/grub.cfg`],
+    ["config_directory", `(${device})${prefix}`],
+    ["grub_cpu", cpu ?? { unknown: "the processor that GRUB was made for" }],
+    ["grub_platform", firmware ?? { unknown: "the firmware" }],
+    ...(isRelative ? [["btrfs_relative_path", "y"] as const] : []),
+    ...FEATURES.map((name) => [name, "y"] as const),
+  ]);
   const state: State = {
-    variables: new Map([
-      ["root", device],
-      ["prefix", `(${device})${prefix === "/" ? "" : prefix}`],
-      ["config_file", `(${device})${prefix}/grub.cfg`],
-      ["config_directory", `(${device})${prefix}`],
-      ["grub_cpu", cpu ?? { unknown: "the processor that GRUB was made for" }],
-      ["grub_platform", firmware ?? { unknown: "the firmware" }],
-      ...(isRelative ? [["btrfs_relative_path", "y"] as const] : []),
-      ...FEATURES.map((name) => [name, "y"] as const),
-    ]),
+    variables,
+    exported: new Map(Array.from(variables.keys(), (name) => [name, "always"])),
     functions: new Map(),
     menu: [],
     loaded: NOTHING,
@@ -133,11 +138,18 @@ function failed<T>(diagnostic: Diagnostic): Checked<T> {
   return { value: undefined, diagnostics: [diagnostic] };
 }
 
-/** Runs an entry, or builds the menu of a submenu. */
-function enter(run: Run, state: State, item: Entry): State {
-  const inner: State = { ...copyState(state), menu: [], loaded: NOTHING };
-  run.steps += inner.variables.size + inner.functions.size;
-  inner.variables.set("chosen", item.id);
+/**
+ * Runs an entry, or builds the menu of a submenu, whose default is the rest of a path (grub_menu_execute_entry() in
+ * grub-core/normal/menu.c, GRUB 2.12).
+ */
+function enter(run: Run, state: State, item: Entry, rest?: string): State {
+  const inner: State = item.isSubmenu ? openContext(state) : { ...copyState(state), menu: [], loaded: NOTHING };
+  run.steps += state.variables.size + inner.functions.size;
+  const outer = variableOf(state, "chosen");
+  const chosen = isKnown(outer) && outer !== "" ? `${outer}>${escapeName(item.id)}` : escapeName(item.id);
+  inner.variables.set("chosen", isKnown(outer) ? chosen : outer);
+  inner.exported.set("chosen", "always");
+  inner.variables.set("default", rest ?? "");
   runBlock(run, inner, item.body, { file: item.file, args: item.args });
   return inner;
 }
@@ -169,7 +181,7 @@ function defaultEntry(config: GrubConfig, { run, state }: Menu): Checked<FoundEn
     }
     path.push(escapeName(item.id));
     if (item.isSubmenu) {
-      level = submenu(run, level, item, choice.kind === "entry" ? choice.rest : undefined);
+      level = enter(run, level, item, choice.kind === "entry" ? choice.rest : undefined);
       if (run.fault !== undefined) return failed(run.fault);
       continue;
     }
@@ -193,13 +205,6 @@ function defaultEntry(config: GrubConfig, { run, state }: Menu): Checked<FoundEn
 
 /** Submenus nest at most so deep. */
 const SUBMENUS_LIMIT = 10;
-
-/** The menu of a submenu; a path in `default` goes on in it. */
-function submenu(run: Run, level: State, item: Entry, rest: string | undefined): State {
-  const outer = copyState(level);
-  if (rest !== undefined) outer.variables.set("default", rest);
-  return enter(run, outer, item);
-}
 
 /** The entry that a text names. */
 function askedEntry(config: GrubConfig, { run, state }: Menu, asked: string): Checked<FoundEntry> {
@@ -231,7 +236,7 @@ function askedEntry(config: GrubConfig, { run, state }: Menu, asked: string): Ch
       );
     }
     text = choice.rest;
-    level = submenu(run, level, item, choice.rest);
+    level = enter(run, level, item, choice.rest);
     if (run.fault !== undefined) return failed(run.fault);
   }
   return failed(entryProblem(`\`${shorten(asked)}\` names more than ${SUBMENUS_LIMIT} submenus`));

@@ -5,11 +5,12 @@ import type { Diagnostic } from "../../core/diagnostic.ts";
 import { MOST_SHOWN } from "../../host/many_problems.ts";
 import { kindAt, textAt } from "../boot_files.ts";
 import { parseGrubenv } from "../grubenv.ts";
-import { blsEntries } from "./bls_entries.ts";
+import { type BlsEntries, blsEntries } from "./bls_entries.ts";
+import { blsukiOptions, newBlsEntries, shownBy, ukiEntries } from "./blsuki.ts";
 import { type GrubHost, isDeviceName, pathOnHost, searchFile, testFile } from "./devices.ts";
 import { ASSIGNS, STARTS_OTHER, WITHOUT_EFFECT } from "./known_commands.ts";
 import { type Block, parseScript, type Statement, type Word } from "./script.ts";
-import { copyState, type Loaded, mergeState, NOTHING, type Place, type State } from "./state.ts";
+import { copyState, type Loaded, mergeState, NOTHING, openContext, type Place, type State } from "./state.ts";
 import { evaluateTest } from "./test_command.ts";
 import { isKnown, not, type Unknown, type Value } from "./value.ts";
 
@@ -22,8 +23,10 @@ export interface Run {
   readonly warnings: Diagnostic[];
   /** How many there are besides. */
   moreWarnings: number;
-  /** The commands of the installed GRUB, by the path of their list. */
-  readonly commands: Map<string, ReadonlySet<string>>;
+  /** The commands of the installed GRUB and their modules, by the path of their list. */
+  readonly commands: Map<string, ReadonlyMap<string, string>>;
+  /** The partition that GRUB was started from, as the number of its device; undefined: not known. */
+  readonly bootDevice: string | undefined;
   /** Where each block of variables was read from. */
   readonly environments: { readonly path: string; readonly values: ReadonlyMap<string, string> }[];
   /** Why the result cannot be known. */
@@ -387,7 +390,7 @@ function missingCommand(run: Run, place: Place, name: string): Diagnostic {
 export const MISSING_HINT = "Remove the line, or install the module of GRUB that has the command";
 
 /** The commands of the installed GRUB, from the list that it loads modules by. */
-function commandList(run: Run, state: State): ReadonlySet<string> | undefined {
+function commandList(run: Run, state: State): ReadonlyMap<string, string> | undefined {
   const { platform, commands } = run;
   const prefix = variableOf(state, "prefix");
   if (platform === undefined || !isKnown(prefix)) return undefined;
@@ -396,9 +399,14 @@ function commandList(run: Run, state: State): ReadonlySet<string> | undefined {
   const known = commands.get(found.path);
   const text = known === undefined ? readText(run, found.path) : undefined;
   if (text === undefined) return known;
-  const names = new Set(text.split("\n").map((line) => line.split(":", 1)[0]?.replace(/^\*/, "") ?? ""));
-  commands.set(found.path, names);
-  return names;
+  const list = new Map(
+    text.split("\n").map((line) => {
+      const [, name = "", module = ""] = /^\*?([^:]*)(?:: *(.*))?$/.exec(line) ?? [];
+      return [name, module.trim()] as const;
+    }),
+  );
+  commands.set(found.path, list);
+  return list;
 }
 
 function setVariable({ state, run, place }: Call, name: string, value: Value): void {
@@ -415,8 +423,16 @@ const COMMANDS: { readonly [name: string]: (call: Call) => Signal | void } = {
   "[": testCommand,
   set: setCommand,
   unset: ({ state, args }) => {
-    for (const name of args) if (isKnown(name)) state.variables.set(name, "");
+    for (const name of args) {
+      if (!isKnown(name)) continue;
+      state.variables.set(name, "");
+      state.exported.delete(name);
+    }
     state.status = true;
+  },
+  export: ({ state, args }) => {
+    for (const name of args) if (isKnown(name)) state.exported.set(name, "always");
+    state.status = args.length > 0;
   },
   load_env: loadEnv,
   source: sourceFile,
@@ -443,6 +459,7 @@ const COMMANDS: { readonly [name: string]: (call: Call) => Signal | void } = {
     state.loaded = { ...state.loaded, dtb: { text, found: resolve(call, text) } };
   },
   blscfg: addBlsEntries,
+  uki: addUkis,
   increment: (call) => step(call, 1),
   decrement: (call) => step(call, -1),
   setparams: ({ state }) => void (state.status = true),
@@ -553,7 +570,7 @@ function sourceFile(call: Call): Signal | void {
 
 /** Another file takes over, and its menu is the one that is shown. */
 function showFile(call: Call): Signal | void {
-  const { run, state, place, args } = call;
+  const { run, state, place, name, args } = call;
   const prefix = variableOf(state, "prefix");
   const named = args[0] ?? (isKnown(prefix) ? `${prefix}/grub.cfg` : prefix);
   const found = resolve(call, named);
@@ -564,6 +581,11 @@ function showFile(call: Call): Signal | void {
   if (found.kind === "unknown") {
     refuse(run, place, `GRUB goes on with another file at ${at(place)}, which cannot be found: ${found.why}`);
     return "stop";
+  }
+  if (name === "configfile") {
+    const { variables } = openContext(state);
+    state.variables.clear();
+    for (const [name, value] of variables) state.variables.set(name, value);
   }
   state.menu.length = 0;
   run.config = found.path;
@@ -703,6 +725,11 @@ function loadInitrd(call: Call): void {
 
 function addBlsEntries(call: Call): void {
   const { run, state, place, args } = call;
+  const isOption = (arg: Value): boolean => isKnown(arg) && /^-./.test(arg);
+  if (args.some(isOption) || commandList(run, state)?.get("blscfg") === "blsuki") {
+    addBlsukiEntries(call, "/loader/entries", newBlsEntries);
+    return;
+  }
   const [only] = args;
   if (args.length > 1 || only !== undefined && (!isKnown(only) || only.startsWith("("))) {
     refuse(run, place, `Which entries \`blscfg\` adds at ${at(place)} is not understood`);
@@ -718,26 +745,88 @@ function addBlsEntries(call: Call): void {
     }
     const names = run.host.files.list(found.path);
     if (names.length === 0 && index + 1 < folders.length) continue;
-    const entries = blsEntries(run.host.files, found.path, names, (name) => variableOf(state, name));
-    if (entries.kind === "fault") {
-      refuse(run, { file: entries.file, line: 1 }, entries.why);
+    const chosen = variableOf(state, "default");
+    if ((only === "default" || only === "non-default") && !isKnown(chosen)) {
+      refuse(run, place, `Which entries \`blscfg\` adds at ${at(place)} depends on ${chosen.unknown}`);
       return;
     }
-    // Each is read and parsed, which takes as long as several commands.
-    run.steps += 4 * entries.items.length;
-    const chosen = variableOf(state, "default");
     const isDefault = ({ id, title }: { readonly id: string; readonly title: string }, position: number): boolean =>
       isKnown(chosen) && (chosen === id || chosen === title || chosen === String(position));
-    if (only === "default" || only === "non-default") {
-      if (!isKnown(chosen)) {
-        refuse(run, place, `Which entries \`blscfg\` adds at ${at(place)} depends on ${chosen.unknown}`);
-        return;
-      }
-      state.menu.push(...entries.items.filter((item, position) => isDefault(item, position) === (only === "default")));
-    } else state.menu.push(...entries.items.filter(({ id }) => only === undefined || id === only));
+    const entries = blsEntries(
+      run.host.files,
+      found.path,
+      names,
+      (name) => variableOf(state, name),
+      (item, position) =>
+        only === "default" || only === "non-default"
+          ? isDefault(item, position) === (only === "default")
+          : only === undefined || item.id === only,
+    );
+    addEntries(call, entries);
     break;
   }
   state.status = true;
+}
+
+function addEntries({ run, state }: Call, entries: BlsEntries): void {
+  if (entries.kind === "fault") {
+    refuse(run, { file: entries.file, line: 1 }, entries.why);
+    return;
+  }
+  // Each is read and parsed, which takes as long as several commands.
+  run.steps += 4 * entries.read;
+  state.menu.push(...entries.items);
+}
+
+/** Adds entries of GRUB 2.14, from the folder that the options name, on the device in `root` unless they name another one. */
+function addBlsukiEntries(call: Call, usual: string, read: typeof newBlsEntries): void {
+  const { run, state, place, name, args } = call;
+  const options = blsukiOptions(args);
+  const wanted = variableOf(state, "default");
+  const path = options?.path ?? usual;
+  if (options === undefined || !isKnown(wanted) || /\.(?:conf|efi)$/.test(path)) {
+    const why = `which entries \`${name}\` adds at ${at(place)}`;
+    state.menu.push({ kind: "unknown", why });
+    return;
+  }
+  const isUki = name === "uki";
+  const own: Value = isUki
+    ? run.bootDevice === undefined
+      ? { unknown: "the partition that GRUB was started from, which is not mounted at any place that is known" }
+      : `fs-device/${run.bootDevice}`
+    : variableOf(state, "root");
+  const [, device = own, folder = ""] = /^(?:\(([^()]*)\))?(\/[^]*)?$/.exec(path) ?? [];
+  for (const each of options.fallback ? [folder || usual, usual] : [folder || usual]) {
+    const on = each === folder ? device : own;
+    const grub: Value = isKnown(on) ? `(${on})${each}` : on;
+    const found = resolve(call, grub);
+    if (!isKnown(grub) || found.kind === "unknown") {
+      const what = isUki ? "unified kernel images" : "boot loader entries";
+      const why = isKnown(grub) ? found.kind === "unknown" ? found.why : "" : grub.unknown;
+      state.menu.push({ kind: "unknown", why: `the ${what} that GRUB reads at ${at(place)}: ${why}` });
+      return;
+    }
+    const before = state.menu.length;
+    addEntries(
+      call,
+      read(
+        run.host.files,
+        { grub, host: found.path },
+        shownBy(options, wanted),
+        (variable) => variableOf(state, variable),
+      ),
+    );
+    if (run.fault !== undefined || state.menu.length > before) break;
+  }
+  state.status = true;
+}
+
+/** \`uki\` of GRUB 2.14, which only GRUB for EFI has. */
+function addUkis(call: Call): Signal | void {
+  const { run, state } = call;
+  const isEfi = run.platform?.endsWith("-efi") ?? true;
+  if (commandList(run, state)?.has("uki") === false || !isEfi) return unknownCommand(call);
+  addBlsukiEntries(call, "/EFI/Linux", ukiEntries);
 }
 
 function step({ state, args: [name] }: Call, by: number): void {

@@ -1,6 +1,6 @@
 // deno-lint-ignore-file camelcase -- names of commands as GRUB has them
 /**
- * Commands of GRUB that change neither a variable, nor the menu, nor what is loaded (GRUB Manual 2.12, "Commands", and
+ * Commands of GRUB that change neither a variable, nor the menu, nor what is loaded (GRUB Manual 2.14, "Commands", and
  * grub-core/Makefile.core.def). Whether they succeed is not known.
  */
 export const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
@@ -66,9 +66,11 @@ export const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
   "versioncheck",
   "videoinfo",
   "videomode",
-  "export",
   "cpuid",
   "bli",
+  "tpm2_dump_pcr",
+  "tpm2_key_protector_clear",
+  "tpm2_key_protector_init",
 ]);
 
 /** Commands that set a variable to what only GRUB can find out; `names` are those that they set. */

@@ -51,6 +51,8 @@ export interface Loaded {
 /** What a script has changed so far. */
 export interface State {
   readonly variables: Map<string, Value>;
+  /** Variables that submenus have too, and whether that is certain. */
+  readonly exported: Map<string, "always" | "sometimes">;
   readonly functions: Map<string, ScriptFunction | Unknown>;
   readonly menu: MenuItem[];
   loaded: Loaded | Unknown;
@@ -65,6 +67,7 @@ export const NOTHING: Loaded = { initrd: [] };
 export function copyState(state: State): State {
   return {
     variables: new Map(state.variables),
+    exported: new Map(state.exported),
     functions: new Map(state.functions),
     menu: [...state.menu],
     loaded: state.loaded,
@@ -72,9 +75,27 @@ export function copyState(state: State): State {
   };
 }
 
+/**
+ * What a submenu begins with, or a file that GRUB goes on with: the variables that are exported, and all functions
+ * (grub_env_context_open() in grub-core/normal/context.c, GRUB 2.12).
+ */
+export function openContext(state: State): State {
+  const inner: State = { ...copyState(state), variables: new Map(), menu: [], loaded: NOTHING };
+  for (const [name, value] of state.variables) {
+    const exported = state.exported.get(name);
+    if (exported === "always" || exported === "sometimes" && value === "") inner.variables.set(name, value);
+    else if (exported === "sometimes") inner.variables.set(name, { unknown: `whether \`${name}\` is exported` });
+  }
+  return inner;
+}
+
 /** Makes of one state what holds in both; what differs is unknown. */
 export function mergeState(state: State, other: State, why: string): void {
   mergeMaps(state.variables, other.variables, "", why, sameValue);
+  for (const name of new Set([...state.exported.keys(), ...other.exported.keys()])) {
+    const isSame = state.exported.get(name) === other.exported.get(name);
+    if (!isSame) state.exported.set(name, "sometimes");
+  }
   mergeMaps(state.functions, other.functions, undefined, why, (a, b) => a === b);
   const common = state.menu.findIndex((item, index) => !sameItem(item, other.menu[index]));
   const length = common < 0 ? Math.min(state.menu.length, other.menu.length) : common;
