@@ -105,7 +105,7 @@ function oneLine(text: string): string {
 export interface Surroundings {
   /** The root of the partition that the image lies on; undefined where no folder `EFI` is above it. */
   readonly partition: string | undefined;
-  /** The folders, in the stub's order: those for all images, then the image's own. */
+  /** The folders, in the stub's order: those for all images, then the image's own, which has no boot counter in its name. */
   readonly folders: readonly string[];
 }
 
@@ -115,7 +115,17 @@ export function surroundingsOf(image: string): Surroundings {
   const efi = folders.findLastIndex((name) => name.toUpperCase() === "EFI");
   const partition = efi < 1 ? undefined : folders.slice(0, efi).join("/");
   const shared = partition === undefined ? [] : [`${partition}/loader/addons`, `${partition}/loader/credentials`];
-  return { partition, folders: [...shared, `${image}.extra.d`] };
+  return { partition, folders: [...shared, `${withoutCounter(image, partition ?? "")}.extra.d`] };
+}
+
+/**
+ * The path without its boot counter, as `+3-1` (remove_boot_count() in src/boot/util.c, systemd 258): only the first plus
+ * sign of a path below its partition can begin one, and the end or a full stop follows it.
+ */
+function withoutCounter(image: string, partition: string): string {
+  const below = image.slice(partition.length);
+  const [, before, counter, after] = /^([^+]*)(\+\d+(?:-\d+)?)((?:\.[^]*)?)$/.exec(below) ?? [];
+  return counter === undefined ? image : `${partition}${before}${after}`;
 }
 
 /** Files that the stub would add to an image, by their paths. */

@@ -138,6 +138,15 @@ Deno.test({
     });
     assertEquals(surroundingsOf("/boot/a.efi"), { partition: undefined, folders: ["/boot/a.efi.extra.d"] });
     assertEquals(surroundingsOf("/EFI/BOOT/BOOTX64.EFI").partition, "");
+    // A boot counter changes with each boot, and the folder does not.
+    const own = (name: string) =>
+      surroundingsOf(`/a+1/EFI/Linux/${name}`).folders.at(-1)?.replace("/a+1/EFI/Linux/", "");
+    assertEquals(own("a-6.12+3-1.efi"), "a-6.12.efi.extra.d");
+    assertEquals(own("a+3.efi"), "a.efi.extra.d");
+    assertEquals(own("a+0-3"), "a.extra.d");
+    for (const name of ["a+3-.efi", "a+b.efi", "a+3x.efi", "6.12.117+deb13-amd64+3-1.efi"]) {
+      assertEquals(own(name), `${name}.extra.d`);
+    }
     const companions = companionsIn("/d", [
       "b.addon.efi",
       "A.ADDON.EFI",
