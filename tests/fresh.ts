@@ -20,6 +20,7 @@ import { EXIT } from "../src/core/program.ts";
 import { EXPLAINED_RULES, explainMarkdown } from "../src/render/explain.ts";
 import { renderPlanSvg } from "../src/render/pictures.ts";
 import { canAssemble, purgatoryModule, TARGETS } from "./arch/assemble.ts";
+import { kexecOptionsTable } from "./pages/kexec_options.ts";
 import { platformsPage } from "./pages/platforms.ts";
 import { troubleshootingPage } from "./pages/troubleshooting.ts";
 import { SCENES } from "./render/scenes.ts";
@@ -41,6 +42,7 @@ export async function generatedFiles(): Promise<{ readonly [path: string]: strin
     "contrib/man/warmboot.profile.5": profilePage(),
     "docs/diagnostics.md": diagnosticsPage(),
     "docs/plan.svg": examplePicture(),
+    "docs/kexec-tools.md": withSection(page("docs/kexec-tools.md"), "options of kexec", kexecOptionsTable()),
     "docs/platforms.md": platformsPage(),
     "docs/troubleshooting.md": troubleshootingPage(),
     ...await purgatoryModules(),

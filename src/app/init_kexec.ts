@@ -1,7 +1,7 @@
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
-import { profilePath, readKexecCommand } from "../entry/kexec_command.ts";
+import { formatAddress } from "../core/number.ts";
+import { readKexecCommand } from "../entry/kexec_command.ts";
 import type { ProfileTemplate } from "../profile/profile_template.ts";
-import type { FileRef } from "../profile/profile.ts";
 import { NEXT_STEPS } from "./init_installed.ts";
 import { absolutePath } from "./named_files.ts";
 
@@ -10,23 +10,8 @@ export function templateFromKexec(line: string): Checked<ProfileTemplate> {
   const read = readKexecCommand(line);
   if (read.kind === "fault") return refused(read.message, read.hint);
   const { command } = read;
-  const paths = [command.kernel, command.initrd, command.dtb].map((path) =>
-    path === undefined ? undefined : profilePath(path) ?? null
-  );
-  if (paths.includes(null)) {
-    return refused("A path of the kexec command has something that only a shell replaces", "Write the path itself");
-  }
-  if (/\$\(|`|\$\{?[A-Za-z_]/.test(command.cmdline ?? "")) {
-    return refused(
-      "The parameters of the kexec command have something that only a shell replaces",
-      "Write the parameters themselves; of `$(cat /proc/cmdline)` it is known what it means",
-    );
-  }
-  const [kernel, initrd, dtb] = paths.map((path): FileRef | undefined =>
-    path === undefined || path === null ? undefined : { path: absolutePath(path) }
-  );
-  if (kernel === undefined) return refused("The kexec command names no kernel");
-  const { reuse, cmdline, without } = command;
+  const { reuse, cmdline, without, initrd, dtb, modules } = command;
+  const file = (path: string) => ({ path: absolutePath(path) });
   return {
     value: {
       about: [
@@ -36,10 +21,11 @@ export function templateFromKexec(line: string): Checked<ProfileTemplate> {
         NEXT_STEPS,
       ],
       hasVariables: true,
-      kernel,
-      initrd: initrd === undefined ? [] : [initrd],
+      kernel: file(command.kernel),
+      initrd: initrd === undefined ? [] : [file(initrd)],
       ...(reuse ? (cmdline === undefined ? {} : { cmdline: { append: cmdline } }) : { cmdline: cmdline ?? "" }),
-      ...(dtb === undefined ? {} : { dtb }),
+      ...(dtb === undefined ? {} : { dtb: file(dtb) }),
+      ...(modules.length === 0 ? {} : { modules: modules.map(({ path, cmdline }) => ({ ...file(path), cmdline })) }),
       settings: [
         ...(command.crash ? ["crash: true"] : []),
         ...(command.load === undefined ? [] : [`load: ${command.load}`]),
@@ -49,16 +35,14 @@ export function templateFromKexec(line: string): Checked<ProfileTemplate> {
       ],
       notes: {},
     },
-    diagnostics: without.map(({ option, instead }) =>
-      warning(`\`${option}\` of kexec is not in the profile: ${instead}`)
-    ),
+    diagnostics: without.map(({ option, instead }) => warning(`\`${option}\` is not in the profile: ${instead}`)),
   };
 }
 
-function memoryLines({ min, max }: { readonly min?: string; readonly max?: string }): readonly string[] {
+function memoryLines({ min, max }: { readonly min?: bigint; readonly max?: bigint }): readonly string[] {
   const bounds = [
-    ...(min === undefined ? [] : [`min: ${JSON.stringify(min)}`]),
-    ...(max === undefined ? [] : [`max: ${JSON.stringify(max)}`]),
+    ...(min === undefined ? [] : [`min: ${formatAddress(min)}`]),
+    ...(max === undefined ? [] : [`max: ${formatAddress(max)}`]),
   ];
   return bounds.length === 0 ? [] : [`memory: { ${bounds.join(", ")} }`];
 }

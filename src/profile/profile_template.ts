@@ -1,5 +1,5 @@
 import { writtenPath } from "./path_variables.ts";
-import type { FileRef, KernelRef } from "./profile.ts";
+import type { FileRef, KernelRef, ModuleRef } from "./profile.ts";
 
 /** A profile to write, as a start for a person to edit. */
 export interface ProfileTemplate {
@@ -18,6 +18,8 @@ export interface ProfileTemplate {
   /** The command line, or what is added to the running one; undefined to take the running one. */
   readonly cmdline?: string | { readonly append: string };
   readonly dtb?: FileRef;
+  /** The modules of a Multiboot kernel. */
+  readonly modules?: readonly ModuleRef[];
   /** Whether the paths are written as a profile has them, with its variables. Otherwise they are those of files. */
   readonly hasVariables?: true;
   /** Further lines: keys with their values. */
@@ -31,7 +33,12 @@ const NOTE_WIDTH = 100;
 /** The profile as YAML with comments. */
 export function templateText(template: ProfileTemplate): string {
   const draft = template.hasVariables === true ? template : withWrittenPaths(template);
-  const { about, description, architecture, kernel, notes } = draft;
+  const { about, description, architecture, kernel, notes, modules = [], settings = [] } = draft;
+  const further = [
+    ...(draft.dtb === undefined ? [] : entry("dtb", draft.dtb)),
+    ...(modules.length === 0 ? [] : ["modules:", ...modules.flatMap(moduleLines)]),
+    ...settings,
+  ];
   return [
     ...about.flatMap(comment),
     "",
@@ -46,9 +53,8 @@ export function templateText(template: ProfileTemplate): string {
     ...(kernel === undefined ? [] : kernelEntry(kernel)),
     "",
     ...(draft.isUnified === true || kernel === undefined ? [] : bootLines(draft)),
-    ...(draft.dtb === undefined ? [] : entry("dtb", draft.dtb)),
-    ...(draft.settings ?? []),
-    ...((draft.dtb === undefined && (draft.settings ?? []).length === 0) ? [] : [""]),
+    ...further,
+    ...(further.length === 0 ? [] : [""]),
   ].join("\n");
 }
 
@@ -59,6 +65,7 @@ function withWrittenPaths(draft: ProfileTemplate): ProfileTemplate {
     ...(draft.kernel === undefined ? {} : { kernel: written(draft.kernel) }),
     initrd: draft.initrd.map(written),
     ...(draft.dtb === undefined ? {} : { dtb: written(draft.dtb) }),
+    ...(draft.modules === undefined ? {} : { modules: draft.modules.map(written) }),
   };
 }
 
@@ -104,6 +111,14 @@ function item(ref: FileRef): readonly string[] {
   return ref.sha256 === undefined
     ? [`  - ${scalar(ref.path)}`]
     : [`  - path: ${scalar(ref.path)}`, `    sha256: ${ref.sha256}`];
+}
+
+function moduleLines({ path, sha256, cmdline }: ModuleRef): readonly string[] {
+  return [
+    `  - path: ${scalar(path)}`,
+    ...(sha256 === undefined ? [] : [`    sha256: ${sha256}`]),
+    ...(cmdline === "" ? [] : [`    cmdline: ${scalar(cmdline)}`]),
+  ];
 }
 
 /** A text that every YAML reader takes for a text is written without quotes; any other as in JSON, which is also YAML. */

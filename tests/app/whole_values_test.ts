@@ -277,20 +277,27 @@ Deno.test("the files that a profile and a plan name", () => {
   assertEquals(planFiles(old), { ...named, programs: ["/y"] });
 });
 
-Deno.test("every file of a template is pinned by what it has below the root, the device tree too", async () => {
+Deno.test("every file of a template is pinned by what it has below the root, device tree and modules too", async () => {
   using made = temporary();
-  const texts = { "/k": "kernel", "/i": "one", "/j": "two", "/d": "tree" };
+  const texts = { "/k": "kernel", "/i": "one", "/j": "two", "/d": "tree", "/m": "module" };
   for (const [path, text] of Object.entries(texts)) made.put(path.slice(1), text);
   const draft = {
     about: [],
     kernel: { path: "/k" },
     initrd: [{ path: "/i" }, { path: "/j" }],
     dtb: { path: "/d" },
+    modules: [{ path: "/m", cmdline: "x" }],
     notes: {},
   };
   const pinned = (path: keyof typeof texts) => ({ path, sha256: sha256Of(texts[path]) });
   assertEquals(await pinFiles(draft, made.folder), {
-    value: { ...draft, kernel: pinned("/k"), initrd: [pinned("/i"), pinned("/j")], dtb: pinned("/d") },
+    value: {
+      ...draft,
+      kernel: pinned("/k"),
+      initrd: [pinned("/i"), pinned("/j")],
+      dtb: pinned("/d"),
+      modules: [{ ...pinned("/m"), cmdline: "x" }],
+    },
     diagnostics: [],
   });
   const { value, diagnostics } = await pinFiles({ ...draft, dtb: { path: "/none" } }, made.folder);

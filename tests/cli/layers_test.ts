@@ -266,6 +266,11 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
     'version: 1\nkernel: "/boot/vmlinuz-${release}"\ninitrd: []\ncmdline:\n  reuse: true\n  append: irqpoll\n' +
       "crash: true\nload: kexec_load",
   );
+  assertEquals(
+    await text("--from-kexec", `kexec -l /boot/xen --module='/k console=hvc0' --module=/i --mem-max=0x3fffffff`),
+    'version: 1\nkernel: /boot/xen\ninitrd: []\ncmdline: ""\nmodules:\n  - path: /k\n    cmdline: console=hvc0\n' +
+      "  - path: /i\nmemory: { max: 0x40000000 }",
+  );
   const uki = await init("--uki", at("u.efi"), "--extract", at("out"), "--out", at("uki.yaml"));
   assertEquals(uki.code, 0, uki.stderr);
   assertEquals(Deno.readFileSync(at("out/u.linux")), kernel);
@@ -283,6 +288,7 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
     ],
     [["--uki", at("u.efi"), "--extract", at("new"), "--uki-profile", "a"], EXIT.data.code, "has no profiles"],
     [["--from-kexec", "kexec -e"], EXIT.data.code, "warmboot exec"],
+    [["--from-kexec", "ls -l"], EXIT.data.code, "not kexec, but `ls`"],
     [["--newest", "--uki-profile", "a"], EXIT.usage.code, "has no effect with --newest"],
     [["--uki", at("u.efi"), "--extract", at("there.yaml")], EXIT.io.code, "Cannot write"],
     [["--uki", at("u.efi"), "--extract", at("new"), "--out", at("no/x.yaml")], EXIT.io.code, "does not exist"],

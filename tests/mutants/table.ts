@@ -369,4 +369,20 @@ export const MUTANTS: readonly Mutant[] = [
     "mount.point.length > found.point.length",
     "entry/file_systems_test.ts",
   ),
+  // Commands of kexec-tools.
+  row("entry/kexec_command.ts", "(max + 1n) / PAGE", "max / PAGE", "entry/kexec_command_test.ts"),
+  row(
+    "entry/kexec_command.ts",
+    "given.findLast(({ effect }) => effect.key === key)",
+    "given.find(({ effect }) => effect.key === key)",
+    "entry/kexec_command_test.ts",
+  ),
+  row("entry/kexec_command.ts", "if (isKexec(name)) return", "if (true) return", "entry/kexec_command_test.ts"),
+  row(
+    "entry/shell_words.ts",
+    'character === "~" && word === undefined',
+    'character === "~"',
+    "entry/kexec_command_test.ts",
+  ),
+  row("entry/shell_words.ts", "--depth === 0", "--depth >= 0", "entry/kexec_command_test.ts"),
 ];

@@ -510,6 +510,7 @@ pure("a profile that is written for a person: whole", () => {
     initrd: [{ path: "/i" }, { path: "/j", sha256: "cd" }],
     cmdline: "ro -- x",
     dtb: { path: "/d" },
+    modules: [{ path: "/m-${x}", sha256: "ef", cmdline: "a: b" }, { path: "/n", cmdline: "" }],
     settings: ["load: kexec_load"],
     notes,
   });
@@ -540,6 +541,11 @@ pure("a profile that is written for a person: whole", () => {
     'cmdline: "ro -- x"',
     "",
     "dtb: /d",
+    "modules:",
+    '  - path: "/m-$${x}"',
+    "    sha256: ef",
+    '    cmdline: "a: b"',
+    "  - path: /n",
     "load: kexec_load",
     "",
   ]);
