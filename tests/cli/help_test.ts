@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { GLOBAL_OPTIONS } from "../../src/cli/args.ts";
 import { commandHelp, exitsOf, programHelp } from "../../src/cli/help.ts";
 import { COMMANDS } from "../../src/cli/table.ts";
 import { EXIT } from "../../src/core/program.ts";
@@ -49,6 +50,68 @@ Deno.test({
         // Usages, options and examples are lines to type: they are not broken.
         .filter((line) => !/^ {2,4}(?:(?:bin\/)?warmboot |-|[a-z]+ )/.test(line) && /\S \S/.test(line));
       assertEquals(wide, [], `${width}`);
+    }
+  },
+});
+
+/** The blocks of a help text by their heading, each as its lines. */
+function blocksOf(help: string): ReadonlyMap<string, readonly string[]> {
+  return new Map(
+    help.split("\n\n").map((block) => block.split("\n")).map(([heading = "", ...lines]) => [heading, lines]),
+  );
+}
+
+Deno.test({
+  name: "the help of the program names every command, option and exit code once, in the order of their tables",
+  permissions: "none",
+  fn() {
+    const help = programHelp(COMMANDS, { style: PLAIN, width: 1000 });
+    const blocks = blocksOf(help);
+    // Where a name is too wide for its column, its text is on the next line.
+    const first = (heading: string) =>
+      blocks.get(heading)?.filter((line) => /^ {2}\S/.test(line)).map((line) => line.trim().split(/ {2,}/)[0]);
+    assertEquals([...blocks.keys()], [
+      "warmboot: reboot Linux from a YAML file",
+      "Usage",
+      "Commands",
+      "Options of every command",
+      "Exit codes",
+      "More on a command: warmboot COMMAND --help",
+    ]);
+    assertEquals(blocks.get("Usage"), ["  warmboot COMMAND [OPTION...] [ARGUMENT...]"]);
+    assertEquals(first("Commands"), COMMANDS.map(({ name, usage }) => `${name} ${usage}`.trim()));
+    assertEquals(
+      blocks.get("Options of every command")?.flatMap((line) => /^ {2}(?:-\w, )? *--([\w-]+)/.exec(line)?.[1] ?? []),
+      GLOBAL_OPTIONS.map(({ name }) => name),
+    );
+    for (const { summary } of COMMANDS) assertStringIncludes(help, `  ${summary}\n`);
+    assertEquals(help.endsWith("--help\n"), true);
+  },
+});
+
+Deno.test({
+  name:
+    "the help of a command has its usage, description, options with those of every command, examples and exit codes",
+  permissions: "none",
+  fn() {
+    for (const command of COMMANDS) {
+      const { name, summary, usage, description, options, examples } = command;
+      const blocks = blocksOf(commandHelp(command, { style: PLAIN, width: 10_000 }));
+      const headings = [...blocks.keys()];
+      assertEquals(headings[0], `warmboot ${name}: ${summary}`);
+      assertEquals(blocks.get("Usage"), [
+        `  warmboot ${name}${options.length > 0 ? " [OPTION...]" : ""} ${usage}`.trimEnd(),
+      ]);
+      assertEquals([headings[2], ...blocks.get(headings[2] ?? "") ?? []], description.split("\n"));
+      assertEquals(
+        blocks.get("Options")?.flatMap((line) => /^ {2}(?:-\w, )? *--([\w-]+)/.exec(line)?.[1] ?? []),
+        [...options, ...GLOBAL_OPTIONS].map((option) => option.name),
+      );
+      assertEquals(blocks.get("Examples"), examples.flatMap(({ line, doc }) => [`  ${line}`, `      ${doc}`]));
+      assertEquals(headings.slice(3), ["Options", "Examples", "Exit codes"]);
+      for (const option of [...options, ...GLOBAL_OPTIONS]) {
+        assertStringIncludes(blocks.get("Options")?.join("\n") ?? "", option.doc);
+      }
     }
   },
 });
