@@ -67,8 +67,9 @@ const ARM64_RULES: readonly Rule<Arm64Image>[] = [
 const ELF_RULES: readonly Rule<ElfImage>[] = [
   {
     holds: (image) => machineOf(image) === "x86_64" && image.bits === 64 && image.littleEndian,
-    message: ({ bits, machine }) =>
-      `it is a ${bits}-bit ELF file for the machine ${machine}, not 64-bit for 62 (x86_64)`,
+    message: ({ bits, littleEndian, machine }) =>
+      `it is a ${bits}-bit ${littleEndian ? "little" : "big"}-endian ELF file for the machine ${machine}, ` +
+      "not 64-bit little-endian for 62 (x86_64)",
   },
 ];
 

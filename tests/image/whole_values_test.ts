@@ -211,8 +211,8 @@ pure("why each call does not take an image, with what to do", () => {
     loads,
   ]);
   assertEquals(why("kexec_load", { ...kernel, bits: 32 }), [
-    "It (32-bit ELF for x86_64, entry 0x0) cannot be loaded by kexec_load: it is a 32-bit ELF file for the machine 62, " +
-    "not 64-bit for 62 (x86_64)",
+    "It (32-bit ELF for x86_64, entry 0x0) cannot be loaded by kexec_load: it is a 32-bit little-endian ELF file for the machine 62, " +
+    "not 64-bit little-endian for 62 (x86_64)",
     vmlinux,
   ]);
   assertEquals(why("kexec_load", { ...kernel, littleEndian: false })?.[1], vmlinux);
