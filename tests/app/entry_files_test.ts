@@ -209,6 +209,7 @@ Deno.test("the live reader: folders, large files, links and sections are what th
   const profiles = peFile({
     sections: [
       { name: ".osrel", bytes: ascii("ID=a\n") },
+      { name: ".cmdline", bytes: ascii("ro quiet\n") },
       { name: ".linux", bytes: bzImage() },
       { name: ".profile", bytes: ascii("ID=one\n") },
       { name: ".profile", bytes: ascii("ID=two\n") },
@@ -242,6 +243,9 @@ Deno.test("the live reader: folders, large files, links and sections are what th
     ],
   );
   assertEquals([text("p.efi/@1/.osrel"), text("p.efi/@0/.osrel"), text("initrd/.osrel")], ["ID=b", "absent", "absent"]);
+  // Of a kernel in an image, it only counts that it is there.
+  assertEquals(["cmdline", "linux"].map((name) => text(`p.efi/.${name}`)), ["ro quiet", "EFBIG"]);
+  assertEquals(text("initrd/.linux"), "absent");
   assertEquals(files.list(`${root}/none`), []);
 });
 
