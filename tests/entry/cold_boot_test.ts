@@ -1,5 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { coldBoot } from "../../src/entry/cold_boot.ts";
+import { mountsOf } from "../../src/entry/file_systems.ts";
+import { grubEntryNames } from "../../src/entry/grub/boot.ts";
 import { describeEntry } from "../../src/entry/found_entry.ts";
 import {
   bootNumberVariable,
@@ -501,6 +503,28 @@ Deno.test({
     assertEquals(first({ "a+3.conf": "sort-key x\nversion 1", "b+0-3.conf": "sort-key x\nversion 2" }), "a.conf");
     assertEquals(first({ "auto-a.conf": "", "b.conf": "architecture aa64", "c.conf": "architecture X64" }), "c.conf");
     assertEquals(first({ "a.conf": "", "b.conf": "efi /shell.efi" }), "a.conf");
+    // Which of the fields decides, in turn.
+    for (
+      const [better, worse] of [
+        [["a", "sort-key a"], ["z", "title Z"]],
+        [["a", "sort-key a"], ["z", "sort-key b"]],
+        [["a", "sort-key a; machine-id 1"], ["z", "sort-key a; machine-id 2"]],
+        [["a", "sort-key a; machine-id 1; version 1"], ["z", "sort-key a; machine-id 2; version 9"]],
+        [["a", "sort-key a; version 10"], ["z", "sort-key a; version 9"]],
+        [["a", "sort-key a; machine-id 1; version 10"], ["z", "sort-key a; machine-id 1; version 9"]],
+        [["b-10", ""], ["b-9", ""]],
+        [["z", ""], ["a", ""]],
+        [["a", ""], ["z+0-3", ""]],
+        [["z+3-1", ""], ["z+2-2", ""]],
+        [["z+3-1", ""], ["z+3-2", ""]],
+      ] as const
+    ) {
+      const [name, lines, other, others] = [...better, ...worse].map((text) => text.replaceAll("; ", "\n"));
+      const wanted = `${name?.replace(/\+.*/, "")}.conf`;
+      const pairs = [[`${name}.conf`, lines ?? ""], [`${other}.conf`, others ?? ""]] as const;
+      assertEquals([better, worse, first(Object.fromEntries(pairs))], [better, worse, wanted]);
+      assertEquals([better, worse, first(Object.fromEntries(pairs.toReversed()))], [better, worse, wanted]);
+    }
   },
 });
 
@@ -623,5 +647,54 @@ Deno.test({
       said(SDBOOT, elsewhere),
       "error: The partition, with the PARTUUID ffffffff-0000-0000-0000-000000000000, that systemd-boot was started from is not mounted at any place that is known",
     );
+  },
+});
+
+Deno.test({
+  name: "all entries of GRUB are named as `boot_entry` takes them, those of submenus by their path",
+  permissions: "none",
+  fn() {
+    const names = (config: string) => {
+      const files = layout({ ...DEBIAN, "/boot/grub/grub.cfg": config });
+      return grubEntryNames({
+        host: { files, mounts: mountsOf(files) },
+        path: "/boot/grub/grub.cfg",
+        platform: undefined,
+      });
+    };
+    const text = String(DEBIAN["/boot/grub/grub.cfg"]);
+    const all = names(text);
+    assertEquals(all, [
+      "gnulinux-simple-5b1d6a0c-7f0e-4d52-9a47-3c9f0a3f6c11",
+      "gnulinux-advanced-5b1d6a0c-7f0e-4d52-9a47-3c9f0a3f6c11>gnulinux-6.12.117+deb13-amd64-advanced-5b1d6a0c-7f0e-4d52-9a47-3c9f0a3f6c11",
+      "gnulinux-advanced-5b1d6a0c-7f0e-4d52-9a47-3c9f0a3f6c11>gnulinux-6.12.117+deb13-amd64-recovery-5b1d6a0c-7f0e-4d52-9a47-3c9f0a3f6c11",
+      "gnulinux-advanced-5b1d6a0c-7f0e-4d52-9a47-3c9f0a3f6c11>gnulinux-6.1.0-50-amd64-advanced-5b1d6a0c-7f0e-4d52-9a47-3c9f0a3f6c11",
+    ]);
+    for (const name of all.slice(0, 3)) assertEquals(found(DEBIAN, {}, name).id, name);
+    // What is wrong with one entry does not hide the others.
+    assertEquals(
+      names(
+        "menuentry 'a>b' { frob; }\nsubmenu c {\nmenuentry d { linux /k; }\nmenuentry e { linux /k; }\n}\nmenuentry f { true; }",
+      ),
+      ["a>>b", "c>d", "c>e", "f"],
+    );
+    assertEquals(names("frob"), []);
+  },
+});
+
+Deno.test({
+  name: "GRUB asks for a password where there are superusers, except before entries without a restriction",
+  permissions: "none",
+  fn() {
+    const of = (entry: string) =>
+      found(DEBIAN, {
+        "/boot/grub/grub.cfg": `set timeout=1\nset superusers="root"\n${
+          debian("menuentry 'Debian GNU/Linux' ", entry)
+        }`,
+      }).problems;
+    const [plain, free] = ["menuentry 'Debian GNU/Linux' ", "menuentry 'Debian GNU/Linux' --unrestricted "].map(of);
+    assertEquals([plain, free], [[
+      "warning: GRUB asks for a password before it boots `gnulinux-simple-5b1d6a0c-7f0e-4d52-9a47-3c9f0a3f6c11`",
+    ], []]);
   },
 });

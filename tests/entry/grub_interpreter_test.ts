@@ -102,6 +102,7 @@ pure("variables of GRUB: assignments, quotes, splitting, arguments of functions,
     ['function f { set a="$*"; g $@; }\nfunction g { set b="$#"; }\nf 1 \'2 3\'', "a=1 2 3 b=3"],
     ['function f { g "$@"; }\nfunction g { set b="$#:$2"; }\nf 1 \'2 3\'', "b=2:2 3"],
     ["true; set a=$?; false; set b=$?; acpi; set c=$?", "a=0 b=1 c=<whether a command succeeds>"],
+    ["false; a=1; set b=$?", "a=1 b=0"],
     ["set a=5; increment a; decrement b; set c=x; increment c", "a=6 b=-1 c=1"],
     ["for i in 1 2; do set a=$i; done", "i=2 a=2"],
     ["for i in; do set a=$i; done; set b=1", "b=1"],
@@ -291,6 +292,7 @@ menuentry --source x { true; }
 menuentry Four --id=$fw_path { true; }
 submenu More --id more { menuentry Inner { true; } }
 menuentry
+menuentry Five --id $fw_path { true; }
 menuentry Last --id '' { true; }`),
     {
       menu: [
@@ -299,6 +301,7 @@ menuentry Last --id '' { true; }`),
         "<the name of the entry at /boot/grub/grub.cfg:3>",
         "Four: Four,<`fw_path`, which GRUB sets>",
         "submenu more: More",
+        "<the name of the entry at /boot/grub/grub.cfg:8>",
         ": Last",
       ],
       status: true,
@@ -379,6 +382,7 @@ pure("other files and saved variables: read where they are, refused where that i
   };
   const rows: readonly (readonly [string, unknown])[] = [
     ["load_env", { set: "a=1 b=2", status: true }],
+    ["load_env $fw_path", { set: "a=1 b=2", status: true }],
     ["load_env b", { set: "b=2", status: true }],
     ["load_env -f /env c", { set: "c=4", status: true }],
     ["load_env --file /env --skip-sig", { set: "a=3 c=4", status: true }],

@@ -167,3 +167,25 @@ Deno.test({
     ], [1, -1, 0]);
   },
 });
+
+// The vectors of rpm's own tests (tests/rpmvercmp.at), but for those of characters that GRUB's copy treats otherwise.
+Deno.test({
+  name: "versions of packages are compared as rpm does it",
+  permissions: "none",
+  fn() {
+    const vectors = `1.0 = 1.0, 1.0 < 2.0, 2.0 < 2.0.1, 2.0.1 < 2.0.1a, 5.5p1 < 5.5p2, 5.5p1 < 5.5p10, 10xyz < 10.1xyz,
+      xyz10 < xyz10.1, xyz.4 < 8, xyz.4 < 2, 5.5p2 < 5.6p1, 5.6p1 < 6.5p1, 6.0 < 6.0.rc1, 10a1 < 10b2, 10a2 < 10b2,
+      1.0a < 1.0aa, 10.0001 = 10.1, 10.0001 < 10.0039, 4.999.9 < 5.0, 20101121 < 20101122, 2.0 = 2_0, 1.0~rc1 < 1.0,
+      1.0~rc1 < 1.0~rc2, 1.0~rc1~git123 < 1.0~rc1, 1.0 < 1.0+1, 1.0+1 < 1.0.1, 1.0+1 < 1.0+2, 1.0+1 = 1.0+1, 1.0~a < 1.0~b,
+      1.0+a < 1.0a, a < 1`;
+    for (const vector of vectors.split(",")) {
+      const [a = "", sign, b = ""] = vector.trim().split(" ");
+      const expected = sign === "=" ? 0 : -1;
+      assertEquals([vector, Math.sign(comparePackages(a, b)), Math.sign(comparePackages(b, a)) || 0], [
+        vector,
+        expected,
+        -expected || 0,
+      ]);
+    }
+  },
+});
