@@ -163,6 +163,7 @@ export {
   parseCapture,
 } from "./src/host/capture.ts";
 export type { CapturedImage, CapturedImages, CapturedPart, CapturedRange } from "./src/host/captured_image.ts";
+export type { ImaLabel } from "./src/host/ima_label.ts";
 export { decodeFacts } from "./src/host/decode_facts.ts";
 export type { InitSystem } from "./src/host/init_system.ts";
 export type {
@@ -170,6 +171,9 @@ export type {
   DmiFacts,
   EfiFacts,
   HostFacts,
+  ImaAction,
+  ImaPolicy,
+  ImaRule,
   KernelMapping,
   KexecState,
   Lockdown,

@@ -73,7 +73,7 @@ async function imagesOf(
   diagnostics.push(...unresolved.map(parsed.place));
   if (profile === undefined) return { images: {}, diagnostics };
   const refs = profileFiles(profile, [facts]);
-  using opened = await openImages(refs, { onReading });
+  using opened = await openImages(refs, { onReading, facts });
   diagnostics.push(...opened.diagnostics.map(parsed.place));
   if (hasErrors(opened.diagnostics)) return { images: {}, diagnostics };
   const parts = partsNeeded({ profile: absoluteSegments(profile), facts, images: opened.images });
@@ -104,13 +104,14 @@ async function imagesOf(
         hint: "Wait until it is written, and try again",
       });
     }
-    const { size, sha256 } = file;
+    const { size, sha256, label } = file;
     const ranges = noted.ranges();
     const image = {
       size,
       sha256,
       ranges: redact && look === identifyInitrd ? withoutContent(ranges) : ranges,
       parts: digests,
+      ...(label === undefined ? {} : { label }),
       ...more,
     };
     images[file.path] = both(lookUp(images, file.path), image);

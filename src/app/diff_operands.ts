@@ -146,6 +146,7 @@ async function plannedFor(
   if (resolved.value === undefined) return { kind: "invalid", diagnostics };
   using opened = await openImages(profileFiles(resolved.value, [found.facts]), {
     captured: host.read().captured,
+    facts: found.facts,
     onReading: events.onReading,
   });
   note(opened.diagnostics);

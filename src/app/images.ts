@@ -3,7 +3,12 @@ import { parseDeviceTree, type ParsedTree } from "../formats/fdt.ts";
 import type { Diagnostic, Path } from "../core/diagnostic.ts";
 import { closeFile, type OpenFile } from "./files/open_file.ts";
 import { identifyKernel } from "../image/identify.ts";
+import type { HostFacts } from "../host/facts.ts";
+import type { ImaLabel } from "../host/ima_label.ts";
 import type { InitrdContent } from "../host/image_content.ts";
+import { demandsDisk } from "../host/security.ts";
+import { type Libc, LibcError, openLibc } from "../syscall/libc.ts";
+import { readLabel } from "./files/read_label.ts";
 import { notComposedOf } from "./boot_image.ts";
 import { type ContentReader, contentReader } from "./read_contents.ts";
 import type { Sealer } from "./files/seal_files.ts";
@@ -73,6 +78,34 @@ export interface OpenOptions {
   readonly budget?: MemoryBudget | undefined;
   /** Where is kept what reading files through found. */
   readonly cache?: VerdictCache;
+  /** The host, if it is this one: where its IMA may appraise files, what it looks at of them is read. */
+  readonly facts?: HostFacts | undefined;
+  /** Opens libc for that; tests pass one of their own. */
+  readonly open?: (() => Libc) | undefined;
+}
+
+/** Reads what IMA looks at of files, where this host has an IMA that may appraise them and libc may be opened. */
+function labelReader(
+  facts: HostFacts | undefined,
+  open: () => Libc,
+): Disposable & { label(file: ImageFile): ImaLabel | undefined } {
+  const isAppraised = facts !== undefined && demandsDisk(facts) === "IMA appraisal";
+  const libc = isAppraised ? openedLibc(open) : undefined;
+  return {
+    label: ({ open: file, captured }) =>
+      captured?.label ?? (file === undefined || libc === undefined ? undefined : readLabel(file, libc)),
+    [Symbol.dispose]: () => libc?.[Symbol.dispose](),
+  };
+}
+
+/** A plan can be made without the permission to call libc; it then says what it does not know. */
+function openedLibc(open: () => Libc): Libc | undefined {
+  try {
+    return open();
+  } catch (error) {
+    if (error instanceof LibcError) return undefined;
+    throw error;
+  }
 }
 
 /**
@@ -82,7 +115,8 @@ export interface OpenOptions {
 export async function openImages(
   { kernel: kernelRef, initrd: initrds, dtb: dtbRef, modules: moduleRefs = [], segments: segmentRefs, programs }:
     NamedFiles,
-  { captured, onReading, sealer, hasDigests = false, budget, cache = verdictCache() }: OpenOptions = {},
+  { captured, onReading, sealer, hasDigests = false, budget, cache = verdictCache(), facts, open = openLibc }:
+    OpenOptions = {},
 ): Promise<OpenImages> {
   const refs = [kernelRef, ...initrds, dtbRef, ...moduleRefs, ...segmentRefs].filter((ref) => ref !== undefined);
   const hasDigest = (path: string): boolean =>
@@ -108,6 +142,7 @@ export async function openImages(
   for (const [index, ref] of moduleRefs.entries()) moduleFiles.push(await find(ref, ["modules", index]));
   const segmentFiles = [];
   for (const [index, ref] of segmentRefs.entries()) segmentFiles.push(await find(ref, ["segments", index, "file"]));
+  using labels = labelReader(captured === undefined ? facts : undefined, open);
   const complete = diagnostics.every(({ severity }) => severity !== "error");
   const identified = async <Info>(
     file: ImageFile | undefined,
@@ -123,10 +158,12 @@ export async function openImages(
       diagnostics.push({ ...captureLacks(file.path), path });
       return [];
     }
+    const label = labels.label(file);
     return [{
       path: file.path,
       size: file.size,
       sha256,
+      ...(label === undefined ? {} : { label }),
       ...(ref.sha256 === undefined ? {} : { pinned: ref.sha256 }),
       ...(file.image === undefined ? {} : { image: file.image }),
       info,

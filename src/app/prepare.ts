@@ -99,14 +99,14 @@ export async function prepareFrom(
   const budget = limit?.value === undefined ? undefined : memoryBudget(limit.value);
   using sealer = open === undefined || budget === undefined ? undefined : fileSealer(open, budget);
   const hasDigests = source.kind === "plan";
-  const opened = await openImages(refs, { captured: host.captured, onReading, sealer, hasDigests, budget });
+  const { captured, facts } = host;
+  const opened = await openImages(refs, { captured, facts, onReading, sealer, hasDigests, budget });
   const diagnostics = [
     ...host.diagnostics,
     ...limit?.diagnostics ?? [],
     ...unresolved,
     ...opened.diagnostics.map(place),
   ];
-  const { facts } = host;
   if (facts === undefined || hasErrors(diagnostics)) {
     opened[Symbol.dispose]();
     return unprepared(diagnostics);

@@ -2,6 +2,7 @@ import { concat } from "@std/bytes";
 import type { ByteSource } from "../core/bytes.ts";
 import { count, list, mapOf, pattern, record, type Shape, text, wrongType } from "../core/shape.ts";
 import { BASE64 } from "./base64.ts";
+import { IMA_LABEL, type ImaLabel } from "./ima_label.ts";
 import { INITRD_CONTENT, type InitrdContent, KERNEL_CONTENT, type KernelContent } from "./image_content.ts";
 
 /** Bytes of a file that were looked at. */
@@ -34,6 +35,8 @@ export interface CapturedImage {
   readonly parts: readonly CapturedPart[];
   /** What an arm64 kernel says of itself, which is far after its headers. */
   readonly banner?: string;
+  /** What IMA looks at of it, on a host where that counts. */
+  readonly label?: ImaLabel;
   /** What reading it through as a kernel found. */
   readonly kernel?: KernelContent;
   /** The same as an initrd. */
@@ -162,6 +165,7 @@ const IMAGE = record<CapturedImage>({
     doc: "The parts that kexec_load would place",
   },
   banner: { shape: text, doc: "What an arm64 kernel says of itself", fallback: { value: undefined } },
+  label: { shape: IMA_LABEL, doc: "What IMA looks at of it, where it may appraise it", fallback: { value: undefined } },
   kernel: { shape: KERNEL_CONTENT, doc: "What reading it through as a kernel found", fallback: { value: undefined } },
   initrd: { shape: INITRD_CONTENT, doc: "What reading it through as an initrd found", fallback: { value: undefined } },
   companions: {

@@ -42,6 +42,23 @@ export type Lockdown = "none" | "integrity" | "confidentiality";
 /** UEFI Secure Boot, from the variables SecureBoot and SetupMode. */
 export type SecureBoot = "enabled" | "disabled" | "setup";
 
+/** What a rule of IMA's policy does with a file; `audit` and `hash` do not matter here. */
+export type ImaAction = "appraise" | "dont_appraise" | "measure" | "dont_measure";
+
+/** A rule of IMA's policy (Documentation/ABI/testing/ima_policy). */
+export interface ImaRule {
+  readonly action: ImaAction;
+  /** Its other words, as `func=KEXEC_KERNEL_CHECK` or `appraise_type=imasig`. */
+  readonly conditions: readonly string[];
+}
+
+/** IMA's policy, the rules in order. */
+export interface ImaPolicy {
+  /** Whether the kernel said so; otherwise they are in a file that the init system loads, if it does. */
+  readonly inForce: boolean;
+  readonly rules: readonly ImaRule[];
+}
+
 /** What the kernel's EFI directory says; addresses are physical, bytes. */
 export interface EfiFacts {
   /** Bits of the firmware. */
@@ -162,8 +179,8 @@ export interface HostFacts {
   readonly lsm: readonly string[];
   /** Whether LoadPin is enforced; undefined where it is not built in. */
   readonly loadPin?: boolean;
-  /** Whether IMA's policy has a rule by which it would refuse files that kexec_file_load(2) reads; undefined: not readable. */
-  readonly appraises?: boolean;
+  /** IMA's policy; undefined: not readable. */
+  readonly ima?: ImaPolicy;
   /** The firmware's Secure Boot. */
   readonly secureBoot?: SecureBoot;
   /** What the BIOS left in low memory; undefined where that cannot be read, and on a machine that was booted by UEFI. */

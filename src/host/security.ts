@@ -1,12 +1,12 @@
 import { omitUndefined, type Report } from "../core/shape.ts";
-import { parseCmdline } from "../profile/cmdline/cmdline.ts";
-import { type Captured, type Found, malformed } from "./captured.ts";
-import type { HostFacts, Lockdown } from "./facts.ts";
+import { type Captured, malformed } from "./captured.ts";
+import type { HostFacts, ImaPolicy, Lockdown } from "./facts.ts";
+import { appraisalOf, parseImaRules } from "./ima.ts";
 import { FLAG, oneValue, type ValueForm } from "./one_value.ts";
-import type { SourceName } from "./sources.ts";
+import { IMA_POLICY, type SourceName } from "./sources.ts";
 
 /** What guards the kernel against a foreign one. */
-export type SecurityFacts = Pick<HostFacts, "lockdown" | "lsm" | "secureBoot" | "loadPin" | "appraises">;
+export type SecurityFacts = Pick<HostFacts, "lockdown" | "lsm" | "secureBoot" | "loadPin" | "ima">;
 
 const LOCKDOWN_LEVELS: readonly Lockdown[] = ["none", "integrity", "confidentiality"];
 
@@ -26,46 +26,27 @@ export function securityFacts(from: Captured, report: Report): SecurityFacts {
     lsm: (from.one("lsm")?.text ?? "").split(",").filter((name) => name !== ""),
     secureBoot: secureBoot(from, report),
     loadPin: oneValue(from, report, "loadPin", FLAG),
-    appraises: from.one("imaPolicy") === undefined ? undefined : appraises(from.all("imaPolicy")),
+    ima: imaPolicy(from),
   });
 }
 
-/** Whether a rule demands a signature or digest of the files that kexec_file_load(2) reads: a rule without `func=` does. */
-function appraises(policies: readonly Found[]): boolean {
-  return policies.some(({ text }) =>
-    text.split("\n").some((line) => {
-      const [action, ...conditions] = line.trim().split(/\s+/);
-      const hook = conditions.find((condition) => condition.startsWith("func="));
-      return action === "appraise" && (hook === undefined || KEXEC_HOOKS.includes(hook));
-    })
-  );
+/** Of several files, as a capture may have them, the first place is the kernel's own. */
+function imaPolicy(from: Captured): ImaPolicy | undefined {
+  const found = from.one("imaPolicy");
+  if (found === undefined) return undefined;
+  return { inForce: found.path === IMA_POLICY, rules: parseImaRules(found.text) };
 }
-
-const KEXEC_HOOKS: readonly string[] = ["func=KEXEC_KERNEL_CHECK", "func=KEXEC_INITRAMFS_CHECK"];
 
 /**
  * What makes the kernel accept from kexec_file_load(2) only a file on a disk, and no memfd: IMA appraisal, for which a
- * memfd has no signature, or LoadPin, for which it lies on the wrong file system. Undefined: nothing that is known. The rules
- * are those of security/integrity/ima/ima_policy.c, ima_efi.c and security/loadpin/loadpin.c, Linux 7.3.
+ * memfd has no signature, or LoadPin, for which it lies on the wrong file system. Undefined: nothing that is known. For LoadPin
+ * see security/loadpin/loadpin.c, Linux 7.3.
  */
 export function demandsDisk(facts: HostFacts): "IMA appraisal" | "LoadPin" | undefined {
   if (facts.loadPin ?? facts.lsm.includes("loadpin")) return "LoadPin";
-  return imaAppraises(facts) ? "IMA appraisal" : undefined;
-}
-
-function imaAppraises({ kernelConfig, secureBoot, appraises, cmdline = "" }: HostFacts): boolean {
-  if (kernelConfig.CONFIG_IMA === "n" || kernelConfig.CONFIG_IMA_APPRAISE === "n") return false;
-  const onSecureBoot = secureBoot === "enabled";
-  const { kernel } = parseCmdline(cmdline);
-  const values = (name: string) =>
-    kernel.flatMap((parameter) => parameter.name === name ? (parameter.value ?? "").split(/[|\s]+/) : []);
-  const lax = values("ima_appraise").some((value) => value === "off" || value === "log" || value === "fix");
-  // Under Secure Boot, the kernel ignores that parameter.
-  if (lax && !onSecureBoot) return false;
-  return appraises === true || values("ima_appraise_tcb").length > 0 ||
-    values("ima_policy").some((policy) => policy === "appraise_tcb" || policy === "secure_boot") ||
-    kernelConfig.CONFIG_IMA_APPRAISE_REQUIRE_KEXEC_SIGS === "y" ||
-    onSecureBoot && kernelConfig.CONFIG_KEXEC_SIG === "n" && kernelConfig.CONFIG_IMA_ARCH_POLICY === "y";
+  const isAppraised = appraisalOf(facts, "KEXEC_KERNEL_CHECK", undefined) !== undefined ||
+    appraisalOf(facts, "KEXEC_INITRAMFS_CHECK", undefined) !== undefined;
+  return isAppraised ? "IMA appraisal" : undefined;
 }
 
 /** In setup mode no signature is checked, whatever SecureBoot says; without that variable, it does not hold. */

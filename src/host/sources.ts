@@ -71,6 +71,9 @@ const DUMP: Redaction = { kind: "leave-out", why: "It shows where the running ke
 
 const KASLR: Redaction = { kind: "leave-out", why: "It shows where KASLR put the kernel and the map of all memory" };
 
+/** Where the kernel shows the rules of IMA that are in force (security/integrity/ima/ima_fs.c). */
+export const IMA_POLICY = "/sys/kernel/security/ima/policy";
+
 /** Where the kernel shows EFI variables. */
 export const EFIVARS = "/sys/firmware/efi/efivars";
 
@@ -239,9 +242,10 @@ const ROWS = {
   imaPolicy: {
     ...text(
       SETTING,
-      ["/sys/kernel/security/ima/policy", "/etc/ima/ima-policy", "/etc/sysconfig/ima-policy"],
-      "IMA's rules about what must be signed: those in force (CONFIG_IMA_READ_POLICY), or those that systemd or dracut load",
-      lines(/^\s*appraise\b/),
+      [IMA_POLICY, "/etc/ima/ima-policy", "/etc/sysconfig/ima-policy"],
+      "IMA's rules about what is appraised and measured: those in force (CONFIG_IMA_READ_POLICY), or those that systemd or " +
+        "dracut load",
+      lines(/^\s*(?:dont_)?(?:appraise|measure)\b/),
     ),
     rare: true,
   },

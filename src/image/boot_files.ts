@@ -1,5 +1,6 @@
 import type { DeviceTree, ParsedTree } from "../formats/fdt.ts";
 import type { InitrdContent, KernelContent } from "../host/image_content.ts";
+import type { ImaLabel } from "../host/ima_label.ts";
 import { describeImage } from "./describe.ts";
 import type { Arm64Image, BzImage, ElfImage, ImageInfo, InitrdInfo, MultibootImage, Vmlinux } from "./image.ts";
 
@@ -15,6 +16,8 @@ export interface IdentifiedFile<Info> {
   readonly pinned?: string;
   /** The PE file that it is a section of. */
   readonly image?: string;
+  /** What IMA looks at of it; undefined where nobody looked, as where IMA appraises nothing. */
+  readonly label?: ImaLabel;
   /** What it turned out to be. */
   readonly info: Info;
 }

@@ -2,6 +2,7 @@ import { entry32Reason } from "../arch/x86_64/entry_mode.ts";
 import { incompatibility } from "../image/call_compatibility.ts";
 import { describeImage } from "../image/describe.ts";
 import type { BzImage, ImageInfo } from "../image/image.ts";
+import { formatImaRule, refusesKexecLoad } from "../host/ima.ts";
 import { demandsOf } from "../profile/demands.ts";
 import { FILE_FLAG_OF } from "./flags.ts";
 import type { PlanInput } from "./input.ts";
@@ -97,6 +98,15 @@ function restriction(facts: PlanInput["facts"]): Reason | undefined {
     return {
       code: "host-secure-boot",
       message: "Secure Boot is on, so the kernel's integrity policy (IMA) allows only kexec_file_load",
+    };
+  }
+  const appraised = refusesKexecLoad(facts);
+  if (appraised !== undefined) {
+    return {
+      code: "host-appraises",
+      message: `IMA's policy appraises kernels (\`${
+        formatImaRule(appraised.rule)
+      }\`), which allows only kexec_file_load`,
     };
   }
   return undefined;

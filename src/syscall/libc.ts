@@ -31,6 +31,10 @@ const MAP_PRIVATE = 2;
 const MAP_ANONYMOUS = 0x20;
 const MADV_POPULATE_READ = 22;
 
+/** include/uapi/linux/limits.h, and twice what struct statfs of include/uapi/asm-generic/statfs.h has, bytes. */
+const XATTR_SIZE_MAX = 65_536;
+const STATFS_SIZE = 240;
+
 /** Of madvise(2) before Linux 5.14, and of memfd_create(2) before 6.3, which do not know those bits. */
 const EINVAL = 22;
 
@@ -66,6 +70,10 @@ const SYMBOLS = {
   copy_out: { name: "memcpy", parameters: ["usize", "buffer", "usize"], result: "usize" },
   // The same function, used to get the address of a buffer
   locate: { name: "memcpy", parameters: ["buffer", "buffer", "usize"], result: "usize" },
+  // ssize_t fgetxattr(int fd, const char *name, void *value, size_t size)
+  fgetxattr: { parameters: ["i32", "buffer", "buffer", "usize"], result: "isize" },
+  // int fstatfs(int fd, struct statfs *buf): 120 bytes on 64-bit machines, the first eight of which are f_type
+  fstatfs: { parameters: ["i32", "buffer"], result: "i32" },
   // int close(int fd)
   close: { parameters: ["i32"], result: "i32" },
   // void sync(void)
@@ -128,6 +136,10 @@ export interface Libc extends Disposable {
   addressOf(bytes: Uint8Array): bigint;
   /** munmap(2). */
   unmap(address: bigint, length: number): CallResult;
+  /** fgetxattr(2): the value of an extended attribute, of at most 64 KiB. */
+  attribute(fd: number, name: string): { readonly ok: true; readonly value: Uint8Array } | Failure;
+  /** fstatfs(2): the magic number of the file system that an open file is on, `f_type`. */
+  fileSystem(fd: number): AddressResult;
   /** write(2). */
   write(fd: number, bytes: Uint8Array): CallResult;
   /** close(2). */
@@ -247,6 +259,18 @@ export function openLibcOn({ arch, open }: LibcHost, path: string = LIBC): Libc 
     // memcpy returns its first argument; nothing is copied.
     addressOf: (bytes) => c.locate(bytes as BufferSource, bytes as BufferSource, 0n),
     unmap: (address, length) => checked(c.munmap(address, BigInt(length))),
+    attribute: (fd, name) => {
+      const value = new Uint8Array(XATTR_SIZE_MAX);
+      const size = checked(
+        c.fgetxattr(fd, new TextEncoder().encode(`${name}\0`), value, BigInt(value.length)),
+      );
+      return size.ok ? { ok: true, value: value.slice(0, size.value) } : size;
+    },
+    fileSystem: (fd) => {
+      const statfs = new Uint8Array(STATFS_SIZE);
+      const result = checked(c.fstatfs(fd, statfs));
+      return result.ok ? { ok: true, value: new DataView(statfs.buffer).getBigInt64(0, true) } : result;
+    },
     write: (fd, bytes) => checked(c.write(fd, bytes as BufferSource, BigInt(bytes.length))),
     close: (fd) => checked(c.close(fd)),
     sync: () => c.sync(),

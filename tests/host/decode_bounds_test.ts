@@ -1,7 +1,8 @@
 import { assertEquals } from "@std/assert";
 import type { CapturedFile } from "../../src/host/capture.ts";
 import { decodeFacts } from "../../src/host/decode_facts.ts";
-import type { HostFacts } from "../../src/host/facts.ts";
+import type { HostFacts, ImaPolicy } from "../../src/host/facts.ts";
+import { parseImaRules } from "../../src/host/ima.ts";
 import { parseJson } from "../../src/host/json_position.ts";
 import { spareMemory } from "../../src/host/memory.ts";
 import { demandsDisk } from "../../src/host/security.ts";
@@ -100,27 +101,46 @@ pure("memory is counted in units of 1024 bytes", () => {
   assertEquals(meminfo("MemTotal:       3 MB\n"), [undefined, ["/proc/meminfo"]]);
 });
 
+const APPRAISES: ImaPolicy = { inForce: true, rules: parseImaRules("appraise func=KEXEC_KERNEL_CHECK") };
+const MEASURES: ImaPolicy = { inForce: true, rules: parseImaRules("measure func=KEXEC_KERNEL_CHECK") };
+
 /** The parameter, the host, and whether IMA appraisal then demands a file on a disk. */
 const APPRAISALS: readonly (readonly [string, Partial<HostFacts>, boolean])[] = [
   ["nothing", {}, false],
-  ["a policy that was read", { appraises: true }, true],
-  ["a policy that was read, and does not", { appraises: false }, false],
+  ["a policy that was read", { ima: APPRAISES }, true],
+  ["a policy that was read, and does not", { ima: MEASURES }, false],
+  [
+    "a policy that was read, whatever the kernel was booted with",
+    { ima: MEASURES, cmdline: "ima_appraise_tcb" },
+    false,
+  ],
+  ["a file of a policy, whatever it says of the one that was booted with", {
+    ima: { ...MEASURES, inForce: false },
+    cmdline: "ima_appraise_tcb",
+  }, true],
+  ["a file of a policy", { ima: { ...APPRAISES, inForce: false } }, true],
   ["ima_policy=appraise_tcb", { cmdline: "ima_policy=appraise_tcb" }, true],
   ["ima_policy=secure_boot among others", { cmdline: "ima_policy=tcb|secure_boot" }, true],
   ["another policy", { cmdline: "ima_policy=tcb" }, false],
   ["ima_appraise_tcb", { cmdline: "ima_appraise_tcb" }, true],
   ["a parameter of init", { cmdline: "ro -- ima_appraise_tcb" }, false],
   ...["off", "log", "fix"].flatMap((mode): readonly (readonly [string, Partial<HostFacts>, boolean])[] => [
-    [`ima_appraise=${mode}`, { appraises: true, cmdline: `ima_appraise=${mode}` }, false],
+    [`ima_appraise=${mode}`, { ima: APPRAISES, cmdline: `ima_appraise=${mode}` }, false],
     [`ima_appraise=${mode}, which Secure Boot overrides`, {
-      appraises: true,
+      ima: APPRAISES,
       cmdline: `ima_appraise=${mode}`,
       secureBoot: "enabled",
     }, true],
   ]),
-  ["ima_appraise=enforce", { appraises: true, cmdline: "ima_appraise=enforce" }, true],
-  ["no IMA", { appraises: true, kernelConfig: { CONFIG_IMA: "n" } }, false],
-  ["no appraisal", { appraises: true, kernelConfig: { CONFIG_IMA_APPRAISE: "n" } }, false],
+  ["the last ima_appraise=", { ima: APPRAISES, cmdline: "ima_appraise=log ima_appraise=enforce" }, true],
+  ["ima_appraise=, and a kernel without it", {
+    ima: APPRAISES,
+    cmdline: "ima_appraise=log",
+    kernelConfig: { CONFIG_IMA_APPRAISE_BOOTPARAM: "n" },
+  }, true],
+  ["ima_appraise=enforce", { ima: APPRAISES, cmdline: "ima_appraise=enforce" }, true],
+  ["no IMA", { ima: APPRAISES, kernelConfig: { CONFIG_IMA: "n" } }, false],
+  ["no appraisal", { ima: APPRAISES, kernelConfig: { CONFIG_IMA_APPRAISE: "n" } }, false],
   ["signatures that are built in", { kernelConfig: { CONFIG_IMA_APPRAISE_REQUIRE_KEXEC_SIGS: "y" } }, true],
   ["the policy of the architecture under Secure Boot", {
     secureBoot: "enabled",
@@ -141,18 +161,6 @@ pure("IMA appraisal demands a file on a disk where a policy says so, and the par
   for (const [name, facts, demands] of APPRAISALS) {
     assertEquals(demandsDisk(hostFacts({ kernelConfig: {}, ...facts })), demands ? "IMA appraisal" : undefined, name);
   }
-});
-
-pure("a rule of the IMA policy counts if it appraises kexec's files, or all", () => {
-  const appraises = (text: string) => decoded("appraises", { "/sys/kernel/security/ima/policy": text })[0];
-  assertEquals(
-    appraises("measure func=KEXEC_KERNEL_CHECK\nappraise func=KEXEC_KERNEL_CHECK appraise_type=imasig\n"),
-    true,
-  );
-  assertEquals(appraises("appraise fowner=0\n"), true);
-  assertEquals(appraises("appraise func=KEXEC_INITRAMFS_CHECK\n"), true);
-  assertEquals(appraises("appraise func=MODULE_CHECK\nmeasure func=KEXEC_KERNEL_CHECK\n"), false);
-  assertEquals(appraises("dont_appraise fsmagic=0x9fa0\n"), false);
 });
 
 pure("a JSON text is at fault where V8 says, whichever way it says it", () => {

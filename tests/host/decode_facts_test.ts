@@ -141,25 +141,21 @@ pure("Secure Boot is on only if it is on and out of setup mode", () => {
   assertEquals(facts({}).secureBoot, undefined);
 });
 
-pure("IMA appraises kernels by a rule for them, or by one for any file", () => {
-  const appraises = (text: string) => decode({ "/sys/kernel/security/ima/policy": text }).value?.appraises;
-  for (
-    const rule of [
-      "appraise func=KEXEC_KERNEL_CHECK appraise_type=imasig",
-      "appraise fowner=0",
-      "  appraise func=KEXEC_INITRAMFS_CHECK",
-    ]
-  ) assertEquals(appraises(`measure func=KEXEC_KERNEL_CHECK\n${rule}\n`), true, rule);
-  for (
-    const rule of [
-      "appraise func=MODULE_CHECK",
-      "measure func=KEXEC_KERNEL_CHECK",
-      "dont_appraise fsmagic=0x1021994",
-      "# appraise",
-    ]
-  ) assertEquals(appraises(`${rule}\n`), false, rule);
-  assertEquals(decode({}).value?.appraises, undefined);
-  assertEquals(decode({ "/etc/ima/ima-policy": "appraise fowner=0\n" }).value?.appraises, true);
+pure("IMA's policy is the one that the kernel shows, else the file that is loaded at boot", () => {
+  const ima = (files: { readonly [path: string]: string }) => decode(files).value?.ima;
+  const text =
+    "# appraise\nmeasure func=KEXEC_KERNEL_CHECK\n\n  dont_appraise fsmagic=0x1021994\naudit func=BPRM_CHECK\n";
+  const rules = [
+    { action: "measure", conditions: ["func=KEXEC_KERNEL_CHECK"] },
+    { action: "dont_appraise", conditions: ["fsmagic=0x1021994"] },
+  ] as const;
+  assertEquals(ima({ "/sys/kernel/security/ima/policy": text }), { inForce: true, rules });
+  assertEquals(ima({ "/etc/ima/ima-policy": text }), { inForce: false, rules });
+  assertEquals(ima({ "/sys/kernel/security/ima/policy": "", "/etc/ima/ima-policy": text }), {
+    inForce: true,
+    rules: [],
+  });
+  assertEquals(ima({}), undefined);
   assertEquals(decode({ "/proc/sys/kernel/loadpin/enforce": "1\n" }).value?.loadPin, true);
 });
 

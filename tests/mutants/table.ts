@@ -239,9 +239,9 @@ export const MUTANTS: readonly Mutant[] = [
   row("state/round_trip.ts", "away < GRAIN ?", "away <= GRAIN ?", "state/round_trip_test.ts"),
   row("host/efi.ts", "type <= 0xffff_ffffn", "type < 0xffff_ffffn", "host/decode_bounds_test.ts"),
   row(
-    "host/security.ts",
-    "if (lax && !onSecureBoot) return false;",
-    "if (lax) return false;",
+    "host/ima.ts",
+    'if (secureBoot === "enabled" || kernelConfig',
+    "if (kernelConfig",
     "host/decode_bounds_test.ts",
   ),
   row(
@@ -385,4 +385,30 @@ export const MUTANTS: readonly Mutant[] = [
     "entry/kexec_command_test.ts",
   ),
   row("entry/shell_words.ts", "--depth === 0", "--depth >= 0", "entry/kexec_command_test.ts"),
+  // IMA.
+  row("host/ima.ts", "if (rule.action === kind) possible ??= rule;", "", "host/ima_test.ts"),
+  row(
+    "host/ima.ts",
+    "if (host.ima?.inForce === true) return",
+    "if (host.ima !== undefined) return",
+    "host/ima_test.ts",
+  ),
+  row(
+    "host/ima.ts",
+    'findLast(({ name }) => name === "ima_appraise")',
+    'find(({ name }) => name === "ima_appraise")',
+    "host/decode_bounds_test.ts",
+  ),
+  row(
+    "plan/rules/integrity.ts",
+    'label: MEMORY_LABEL,\n    sha256: ""',
+    'label: only.label,\n    sha256: ""',
+    "plan/integrity_test.ts",
+  ),
+  row(
+    "app/files/read_label.ts",
+    "const itself = file.original ?? file;",
+    "const itself = file;",
+    "app/files/read_label_test.ts",
+  ),
 ];

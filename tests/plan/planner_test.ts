@@ -83,6 +83,7 @@ Deno.test({
       [{}, { lockdown: "integrity" }, {}, "kexec_file_load", "host-locked-down"],
       [{}, { secureBoot: "enabled" }, {}, "kexec_file_load", "host-secure-boot"],
       [{}, { secureBoot: "enabled", kernelConfig: { CONFIG_IMA: "n" } }, {}, "kexec_file_load", "kernel-does-it"],
+      [{}, { kernelConfig: { CONFIG_IMA_APPRAISE_REQUIRE_KEXEC_SIGS: "y" } }, {}, "kexec_file_load", "host-appraises"],
     ];
     for (const [profile, facts, files, syscall, code] of cases) {
       const plan = planOf(profile, facts, files);

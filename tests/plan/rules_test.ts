@@ -1,9 +1,10 @@
 import { assertEquals } from "@std/assert";
-import type { HostFacts } from "../../src/host/facts.ts";
+import type { HostFacts, ImaPolicy } from "../../src/host/facts.ts";
 import type { ImageInfo, MultibootImage } from "../../src/image/image.ts";
 import type { Check } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { ARM64_RULES } from "../../src/plan/rules/arm64.ts";
+import { INTEGRITY_RULES } from "../../src/plan/rules/integrity.ts";
 import { PLATFORM_RULES } from "../../src/plan/rules/platform.ts";
 import { REDACTED_RULES } from "../../src/plan/rules/redacted.ts";
 import { ADDRESS_RULES } from "../../src/plan/rules/arm64_addresses.ts";
@@ -12,6 +13,7 @@ import { REQUIRES_RULES } from "../../src/plan/rules/requires.ts";
 import { exitOfChecks, RULES } from "../../src/plan/rules/table.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { crashHost } from "../support/crash_host.ts";
+import { parseImaRules } from "../../src/host/ima.ts";
 import { demandsDisk } from "../../src/host/security.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { bzImage, images, initrdFile, kernelFile, PART_DIGESTS, profileOf, wholeInitrd } from "../support/profiles.ts";
@@ -34,6 +36,8 @@ const notKernel: ImageInfo = { kind: "not-kernel", what: "a shell script", hint:
 const longParameter = (length: number): Partial<Profile> => ({
   cmdline: { kind: "parameters", parameters: ["x".repeat(length)] },
 });
+
+const APPRAISES: ImaPolicy = { inForce: true, rules: parseImaRules("appraise func=KEXEC_KERNEL_CHECK") };
 
 /** Explicit segments that return. */
 const PAYLOAD: Partial<Profile> = {
@@ -300,7 +304,7 @@ const CASES: readonly Case[] = [
   ...[
     [{ loadPin: true }, "LoadPin"],
     [{ lsm: ["capability", "loadpin"] }, "LoadPin"],
-    [{ appraises: true }, "IMA appraisal"],
+    [{ ima: APPRAISES }, "IMA appraisal"],
     [{ cmdline: "ro ima_policy=tcb|secure_boot" }, "IMA appraisal"],
     [{ cmdline: "ro ima_appraise=off ima_policy=secure_boot", secureBoot: "enabled" as const }, "IMA appraisal"],
     [{ kernelConfig: { CONFIG_IMA_APPRAISE_REQUIRE_KEXEC_SIGS: "y" } }, "IMA appraisal"],
@@ -315,10 +319,10 @@ const CASES: readonly Case[] = [
       "call, and not while the kernel reads it",
   })),
   ...[
-    { cmdline: "ro ima_appraise=log ima_policy=secure_boot", appraises: true },
+    { cmdline: "ro ima_appraise=log ima_policy=secure_boot", ima: APPRAISES },
     { cmdline: "ro -- ima_policy=secure_boot" },
     { kernelConfig: { CONFIG_IMA_APPRAISE: "n" }, cmdline: "ima_policy=secure_boot" },
-    { loadPin: false, lsm: ["loadpin"], appraises: false },
+    { loadPin: false, lsm: ["loadpin"], ima: { inForce: true, rules: [] } },
   ].map((facts) => ({
     rule: "pinned-digest",
     name: `a pinned kernel that is handed over as it was hashed: ${JSON.stringify(facts)}`,
@@ -1224,6 +1228,7 @@ Deno.test({
       ...ADDRESS_RULES,
       ...REDACTED_RULES,
       ...PLATFORM_RULES,
+      ...INTEGRITY_RULES,
     ].map((
       { name },
     ) => ({
@@ -1286,6 +1291,9 @@ Deno.test({
     assertEquals(demanded({ loadPin: false }), undefined);
     assertEquals(demanded({ loadPin: true }), "LoadPin");
     assertEquals(demanded({}), "LoadPin");
-    assertEquals(demanded({ loadPin: false, appraises: true }), "IMA appraisal");
+    assertEquals(
+      demanded({ loadPin: false, ima: { inForce: true, rules: parseImaRules("appraise") } }),
+      "IMA appraisal",
+    );
   },
 });

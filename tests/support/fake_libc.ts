@@ -44,6 +44,8 @@ export function fakeLibc(
     put: (address, bytes) => void calls.push(["put", address, bytes.toHex()]),
     addressOf: (bytes) => 0x3000_0000n + BigInt(calls.push(["address_of", bytes.length])) * 0x10_0000n,
     unmap: (address, length) => answer("unmap", ok(0), address, length),
+    attribute: (fd, name) => (calls.push(["attribute", fd, name]), { ok: false, errno: 61 }),
+    fileSystem: (fd) => (calls.push(["file_system", fd]), { ok: true, value: 0xef53n }),
     write: (fd, bytes) => answer("write", ok(bytes.length), fd, bytes.length),
     close: (fd) => answer("close", ok(0), fd),
     sync: () => void calls.push(["sync"]),

@@ -10,6 +10,20 @@ Deno.test("libc reports the errno of a failed call", () => {
   assertEquals(libc.write(-1, new Uint8Array(1)), { ok: false, errno: 9 });
   assertEquals(libc.sendfile(-1, -1, 0, 1), { ok: false, errno: 9 });
   assertEquals(libc.memfd("x".repeat(250)), { ok: false, errno: 22 });
+  assertEquals(libc.attribute(-1, "security.ima"), { ok: false, errno: 9 });
+  assertEquals(libc.fileSystem(-1), { ok: false, errno: 9 });
+});
+
+Deno.test("a file in memory is on tmpfs, and an attribute without a name space is not known", () => {
+  using libc = openLibc();
+  const memfd = libc.memfd("test");
+  assert(memfd.ok);
+  try {
+    assertEquals(libc.fileSystem(memfd.value), { ok: true, value: 0x0102_1994n });
+    assertEquals(libc.attribute(memfd.value, "x"), { ok: false, errno: 95 });
+  } finally {
+    libc.close(memfd.value);
+  }
 });
 
 Deno.test("a memfd takes bytes from a file and by hand", () => {

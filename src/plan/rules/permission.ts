@@ -1,5 +1,6 @@
 import { hasSysBoot } from "../../host/capabilities.ts";
 import type { HostFacts } from "../../host/facts.ts";
+import { INTEGRITY_RULES } from "./integrity.ts";
 import { fail, pass, type Rule, type RuleInput, type Verdict, warn } from "./rule.ts";
 import { imaActsOnSecureBoot, isLockedDown } from "../../host/security.ts";
 import { loadedInfo } from "../../image/boot_files.ts";
@@ -163,4 +164,5 @@ export const PERMISSION_RULES: readonly Rule[] = [
   lockdown,
   secureBoot,
   signatureForced,
+  ...INTEGRITY_RULES,
 ];

@@ -5,6 +5,7 @@ import { hasSysBoot } from "../../host/capabilities.ts";
 import type { Syscall } from "../../plan/syscall.ts";
 import { PREPARATION_CAUSES } from "./preparation_causes.ts";
 import type { CauseRow, Diagnosis, Refusal } from "./cause.ts";
+import { appraisalOf, formatImaRule, type FoundImaRule, refusesKexecLoad } from "../../host/ima.ts";
 import { isLockedDown } from "../../host/security.ts";
 import { errnoName } from "../errno.ts";
 
@@ -16,6 +17,10 @@ const isCrash = ({ call }: Refusal): boolean =>
   "crash" in call ? call.crash : "flags" in call && call.flags.some((flag) => flag.endsWith("_ON_CRASH"));
 const lacksCapability = ({ facts }: Refusal): boolean => hasSysBoot(facts) === false;
 const lockedDown = ({ facts }: Refusal): boolean => isLockedDown(facts);
+const fileAppraisal = (facts: Refusal["facts"]): FoundImaRule | undefined =>
+  appraisalOf(facts, "KEXEC_KERNEL_CHECK", undefined) ?? appraisalOf(facts, "KEXEC_INITRAMFS_CHECK", undefined);
+const imaRule = (found: FoundImaRule | undefined): string =>
+  found === undefined ? "" : ` (\`${formatImaRule(found.rule)}\`)`;
 const noPermitLeft = (refusal: Refusal): boolean =>
   (isCrash(refusal) ? refusal.facts.kexec.limitPanic : refusal.facts.kexec.limitReboot) === 0;
 
@@ -77,6 +82,22 @@ export const CAUSES: readonly CauseRow[] = [
     errno: "EPERM",
     cause: "a security policy forbids it (a container's seccomp profile also answers EPERM)",
     remedy: "Run warmboot on the host itself, and check the audit log",
+  },
+  {
+    errno: "EACCES",
+    calls: SEGMENT_LOAD,
+    when: ({ facts }) => refusesKexecLoad(facts) !== undefined,
+    cause: ({ facts }) =>
+      `IMA's policy${imaRule(refusesKexecLoad(facts))} appraises kernels, which kexec_load cannot show`,
+    remedy: "Use `load: kexec_file_load`, and a kernel with an IMA signature",
+  },
+  {
+    errno: "EACCES",
+    calls: FILE_LOAD,
+    when: ({ facts }) => fileAppraisal(facts) !== undefined,
+    cause: ({ facts }) => `IMA's policy${imaRule(fileAppraisal(facts))} does not take the kernel or the initrd`,
+    remedy:
+      "See the check `ima-appraisal` of `warmboot plan`; the audit log has the reason (`type=INTEGRITY_DATA`), or `dmesg`",
   },
   {
     errno: "EACCES",

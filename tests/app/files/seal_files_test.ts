@@ -14,6 +14,7 @@ import { memoryBudget } from "../../../src/app/memory_limit.ts";
 import { openImages } from "../../../src/app/images.ts";
 import { digestBytes } from "../../../src/core/sha256.ts";
 import type { HostFacts } from "../../../src/host/facts.ts";
+import { parseImaRules } from "../../../src/host/ima.ts";
 import { planBoot } from "../../../src/plan/planner.ts";
 import type { PlannedFile } from "../../../src/plan/plan.ts";
 import { lockStore } from "../../../src/state/record_store.ts";
@@ -230,6 +231,8 @@ Deno.test("initrds of root's own are joined, and hashed again as joined", { igno
   assertEquals(await handedOver({}, false, true), { kind: "changed", kernel: "", initrd: "" });
 });
 
+const APPRAISES = { inForce: true, rules: parseImaRules("appraise func=KEXEC_INITRAMFS_CHECK") };
+
 Deno.test("where IMA appraises, the joined file is hashed again, of pinned files too", async () => {
-  assertEquals(await handedOver({ appraises: true }, true, true), { kind: "changed", kernel: "", initrd: "" });
+  assertEquals(await handedOver({ ima: APPRAISES }, true, true), { kind: "changed", kernel: "", initrd: "" });
 });

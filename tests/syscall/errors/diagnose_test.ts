@@ -4,6 +4,7 @@ import { REBOOT_CAUSES } from "../../../src/syscall/errors/reboot_causes.ts";
 import { SyscallError } from "../../../src/syscall/errors/syscall_error.ts";
 import type { HostFacts } from "../../../src/host/facts.ts";
 import type { Syscall } from "../../../src/plan/syscall.ts";
+import { parseImaRules } from "../../../src/host/ima.ts";
 import { hostFacts } from "../../support/host_facts.ts";
 import { ERRNOS } from "../../../src/syscall/errno.ts";
 
@@ -50,6 +51,12 @@ const IN_PROGRESS = "another load, an unload, or a change of the crash reservati
 const NOT_STOPPED = "a device or a CPU could not be stopped for the payload";
 const UNUSABLE_SEGMENTS =
   "a flag is unknown, segments overlap, there are more than 16, or they take more than half of the memory";
+
+/** A host whose IMA appraises kernels. */
+const APPRAISING: Partial<HostFacts> = {
+  kernelConfig: {},
+  ima: { inForce: true, rules: parseImaRules("appraise func=KEXEC_KERNEL_CHECK") },
+};
 
 const CASES: readonly Case[] = [
   {
@@ -132,6 +139,28 @@ const CASES: readonly Case[] = [
     call: load,
     errno: "EACCES",
     cause: "the kernel's integrity policy (IMA) or SELinux forbids this image",
+  },
+  {
+    name: "IMA's policy appraises kernels, which kexec_load cannot show",
+    call: segmentLoad,
+    errno: "EACCES",
+    facts: APPRAISING,
+    cause:
+      "IMA's policy (`appraise func=KEXEC_KERNEL_CHECK`) appraises kernels, which kexec_load cannot show",
+  },
+  {
+    name: "IMA's policy appraises the kernel",
+    call: load,
+    errno: "EACCES",
+    facts: APPRAISING,
+    cause: "IMA's policy (`appraise func=KEXEC_KERNEL_CHECK`) does not take the kernel or the initrd",
+  },
+  {
+    name: "IMA's policy appraises the initrd",
+    call: load,
+    errno: "EACCES",
+    facts: { kernelConfig: {}, ima: { inForce: true, rules: parseImaRules("appraise func=KEXEC_INITRAMFS_CHECK") } },
+    cause: "IMA's policy (`appraise func=KEXEC_INITRAMFS_CHECK`) does not take the kernel or the initrd",
   },
   ...[load, segmentLoad].map((call): Case => ({
     name: "arm64 stops the other CPUs at load",
