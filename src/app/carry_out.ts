@@ -12,6 +12,7 @@ import { execute } from "../syscall/execute.ts";
 import { type Contents, finalize } from "../syscall/finalize.ts";
 import { type CallResult, type Libc, openLibc } from "../syscall/libc.ts";
 import { descriptorOf, hashPart, isUnchanged, openCopy, type OpenFile, ReadError } from "./files/open_file.ts";
+import { REUSE_KEYS, setReuse } from "./dump_keys.ts";
 import { holdSignals } from "./hold_signals.ts";
 import { invokingUser } from "./invoking_user.ts";
 import { readFacts } from "./read_facts.ts";
@@ -24,6 +25,8 @@ export interface CheckedAgainst {
   readonly files: readonly OpenFile[];
   /** What some of them unpack to. */
   readonly contents?: Contents;
+  /** Whether the kernel is to keep the dm-crypt keys of the loaded crash image. */
+  readonly keepsKeys?: boolean;
 }
 
 /** How carrying out a plan ended. */
@@ -59,6 +62,8 @@ export interface CarryOutOptions {
   readonly onChange?: (() => void) | undefined;
   /** Called with what failed without changing how it ended. */
   readonly onWarning?: ((text: string) => void) | undefined;
+  /** The file by which the kernel keeps keys; tests have one of their own. */
+  readonly reuseKeys?: string;
 }
 
 /**
@@ -69,7 +74,7 @@ export async function carryOut(
   plan: Plan,
   checked: CheckedAgainst,
   store: StoreLock,
-  { open = openLibc, onChange = () => {}, onWarning = () => {} }: CarryOutOptions = {},
+  { open = openLibc, onChange = () => {}, onWarning = () => {}, reuseKeys = REUSE_KEYS }: CarryOutOptions = {},
 ): Promise<CarriedOut> {
   const slot: ImageSlot = isCrash(plan) ? "crash" : "reboot";
   using libc = open();
@@ -84,7 +89,7 @@ export async function carryOut(
     ...(checked.facts.bootId === undefined ? {} : { bootId: checked.facts.bootId }),
     loadedAt: recordTime(),
     ...await invokingUser(),
-    ...(slot === "crash" ? { described: describedBy(checked.facts) } : {}),
+    ...(slot === "crash" ? { described: describedBy(checked.facts, plan.call) } : {}),
     plan,
   };
   const joined = await joinVerified(plan, { facts: checked.facts, files, libc });
@@ -101,6 +106,7 @@ export async function carryOut(
     record,
     onChange,
     onWarning,
+    reuseKeys,
   };
   const outcome = await holdSignals(() => load(plan, slot, loading), () => {
     signalled = true;
@@ -188,12 +194,14 @@ interface Loading extends CheckedAgainst {
   readonly record: LoadRecord;
   readonly onChange: () => void;
   readonly onWarning: (text: string) => void;
+  readonly reuseKeys: string;
 }
 
 function load(
   plan: Plan,
   slot: ImageSlot,
-  { facts, files, call: finalized, contents, joined, libc, store, record, onChange, onWarning }: Loading,
+  { facts, files, call: finalized, contents, joined, libc, store, record, onChange, onWarning, keepsKeys, reuseKeys }:
+    Loading,
 ): CarriedOut {
   const calls = lowerPlan({ ...plan, call: finalized });
   const descriptors = descriptorsOf(files);
@@ -202,6 +210,8 @@ function load(
     if (failed !== undefined) onWarning(failed.message);
   };
   store.prepare(slot, record);
+  const failed = keepsKeys === true ? setReuse(true, reuseKeys) : undefined;
+  if (failed !== undefined) onWarning(failed);
   for (const call of calls) {
     const result = attemptCall(
       () => execute(call, descriptors, libc, contents, joined),
@@ -215,6 +225,11 @@ function load(
     if (crashKernel === "dropped") onChange();
     if (lost) tidy(() => store.remove(slot));
     return { kind: "refused", error: new SyscallError({ ...result, call, facts: now }), crashKernel };
+  }
+  // After a refusal the kernel has no image, and keeps the keys for the next load.
+  if (keepsKeys === true && failed === undefined && facts.kexec.dmCryptKeys?.reuse === false) {
+    const kept = setReuse(false, reuseKeys);
+    if (kept !== undefined) onWarning(kept);
   }
   onChange();
   const crash = slot === "crash";

@@ -5,6 +5,7 @@ import { mayRun } from "../plan/rules/table.ts";
 import { isCrash } from "../plan/stored.ts";
 import { alreadyLoaded } from "../state/already_loaded.ts";
 import type { LoadRecord } from "../state/record.ts";
+import { keepsKeys } from "../state/dump_keys.ts";
 import { findRecord, lockStore, type StoreLock } from "../state/record_store.ts";
 import { preservesContext } from "../state/round_trip.ts";
 import { type CarriedOut, carryOut, type CheckedAgainst } from "./carry_out.ts";
@@ -96,9 +97,17 @@ export async function judgeLoad(
   if (already === undefined && !mayRun(plan.checks)) return over({ kind: "checks-failed", plan });
   const warns = diagnostics.length > 0 || plan.checks.some(({ status }) => status === "warn");
   if (already === undefined && strict && warns) return over({ kind: "warned", plan });
+  const keeps = isCrash(plan) && keepsKeys(plan, facts, findRecord("crash").found);
   const way = rebootWay(facts, now, preservesContext(plan));
   if (exec && way === undefined) return over(noCleanWay(facts));
-  return { kind: "task", plan, checked: { facts, files, contents }, already, way, [Symbol.dispose]: close };
+  return {
+    kind: "task",
+    plan,
+    checked: { facts, files, contents, keepsKeys: keeps },
+    already,
+    way,
+    [Symbol.dispose]: close,
+  };
 }
 
 /** The lock, for as long as the outcome of a load is kept; undefined where nothing had to be loaded. */

@@ -326,7 +326,7 @@ function unknownSource(path: string): Diagnostic {
 /** The JSON Schema (draft-07) of a capture. Every source that has one fixed path is described under that path. */
 export function captureSchema(): JsonSchema {
   const described = Object.values(SOURCES).flatMap(({ paths, doc }) => paths.map((path) => [path, doc] as const))
-    .filter(([path]) => !/[*{]|RELEASE/.test(path))
+    .filter(([path]) => !/[*{]|RELEASE|NAME/.test(path))
     .map(([path, doc]) => [path, { description: doc, ...FILE.schema }] as const);
   const { properties, ...rest } = CAPTURE.schema;
   return {

@@ -12,6 +12,14 @@ export interface MemmapEntry {
   readonly type: string;
 }
 
+/** The dm-crypt keys that are registered for a crash kernel: what they are called, never what they are. */
+export interface DmCryptKeys {
+  /** By the name of its folder; `description` is that of a logon key in a keyring, undefined where none is stated. */
+  readonly keys: readonly { readonly name: string; readonly description?: string }[];
+  /** Whether the next load takes the keys that the loaded image has, and not those in the keyring. */
+  readonly reuse?: boolean;
+}
+
 /** What the kernel says of kexec; undefined where it does not say. */
 export interface KexecState {
   /** Whether an image for a reboot is loaded. */
@@ -28,6 +36,8 @@ export interface KexecState {
   readonly cpuCrashHotplug?: boolean;
   /** The same for memory. */
   readonly memoryCrashHotplug?: boolean;
+  /** The dm-crypt keys that are registered for a crash kernel; undefined where the kernel does not know of such. */
+  readonly dmCryptKeys?: DmCryptKeys;
   /** The sysctl kernel.kexec_load_disabled. */
   readonly loadDisabled?: boolean;
   /** Loads left; -1 is unlimited. Every attempt takes one, failed ones and unloads too. */

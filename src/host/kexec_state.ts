@@ -1,8 +1,8 @@
 import { omitUndefined, type Report } from "../core/shape.ts";
 import type { Captured } from "./captured.ts";
-import type { KexecState } from "./facts.ts";
+import type { DmCryptKeys, KexecState } from "./facts.ts";
 import type { Range } from "../core/range.ts";
-import { DECIMAL, FLAG, LOADS, oneValue, type ValueForm } from "./one_value.ts";
+import { DECIMAL, FLAG, LOADS, oneValue, type ValueForm, valueOf } from "./one_value.ts";
 
 /** Lines `start-end`, hexadecimal without 0x, both ends inclusive; an empty file has no range. */
 const RANGES: ValueForm<readonly Range[]> = {
@@ -25,6 +25,7 @@ export function kexecState(from: Captured, report: Report): KexecState {
     crashLoaded: oneValue(from, report, "crashLoaded", FLAG),
     crashSize: oneValue(from, report, "crashSize", DECIMAL),
     crashCmaRanges: oneValue(from, report, "crashCmaRanges", RANGES),
+    dmCryptKeys: dmCryptKeys(from, report),
     crashElfcorehdrSize: oneValue(from, report, "crashElfcorehdrSize", DECIMAL),
     cpuCrashHotplug: oneValue(from, report, "cpuCrashHotplug", FLAG),
     memoryCrashHotplug: oneValue(from, report, "memoryCrashHotplug", FLAG),
@@ -32,4 +33,20 @@ export function kexecState(from: Captured, report: Report): KexecState {
     limitReboot: oneValue(from, report, "limitReboot", LOADS),
     limitPanic: oneValue(from, report, "limitPanic", LOADS),
   });
+}
+
+/** What the kernel writes for a description that was not stated: a null pointer as printf has it. */
+const UNSTATED: readonly string[] = ["", "(null)"];
+
+/** In a crash kernel, the folder is there with other files. */
+function dmCryptKeys(from: Captured, report: Report): DmCryptKeys | undefined {
+  const state = from.all("dmCryptState");
+  if (!state.some(({ field }) => field === "count")) return undefined;
+  const reuse = state.find(({ field }) => field === "reuse");
+  return {
+    keys: from.all("dmCryptKeys").flatMap(({ name, text }) =>
+      name === undefined ? [] : [{ name, ...(UNSTATED.includes(text) ? {} : { description: text }) }]
+    ),
+    ...omitUndefined({ reuse: reuse === undefined ? undefined : valueOf(reuse, report, FLAG) }),
+  };
 }

@@ -6,6 +6,8 @@ export interface SourcePath {
   readonly path: string;
   /** The number in place of `*`. */
   readonly index?: number;
+  /** The name in place of NAME. */
+  readonly name?: string;
   /** The word that was chosen of `{a,b}`. */
   readonly field?: string;
 }
@@ -21,6 +23,11 @@ export function expandPath(
 ): readonly SourcePath[] {
   if (pattern.includes("RELEASE") && release === undefined) return [];
   const path = pattern.replaceAll("RELEASE", () => release ?? "");
+  const named = /^(.*)\/NAME\/([^/]*)$/.exec(path);
+  if (named !== null) {
+    const [, directory = "", file = ""] = named;
+    return list(directory).map((name) => ({ path: `${directory}/${name}/${file}`, name }));
+  }
   const star = /^(.*)\/([^/*]*)\*(.*)$/.exec(path);
   if (star === null) return chooseFields(path);
   const [, directory = "", prefix = "", rest = ""] = star;
@@ -41,7 +48,7 @@ function chooseFields(path: string): readonly SourcePath[] {
 const KNOWN: readonly RegExp[] = Object.values(SOURCES).flatMap(({ paths }) => paths).map((pattern) => {
   const parts = pattern.replace(/[.+?^$()|[\]\\]/g, "\\$&")
     .replace("*", "\\d+")
-    .replaceAll("RELEASE", "[^/]+")
+    .replaceAll(/RELEASE|NAME/g, "[^/]+")
     .replace(/\{(.*)\}/, (_, words: string) => `(?:${words.replaceAll(",", "|")})`);
   return new RegExp(`^${parts}$`);
 });

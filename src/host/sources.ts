@@ -14,7 +14,7 @@ export type SourceForm = "text" | "binary" | "directory";
 export interface Source {
   /**
    * Where it lies, the newest place first; the first that is there is read. `*` is a decimal number, of `{a,b}` each is
-   * read, RELEASE is the running kernel's release.
+   * read, RELEASE is the running kernel's release, NAME any name in that folder.
    */
   readonly paths: readonly string[];
   readonly form: SourceForm;
@@ -73,6 +73,9 @@ const KASLR: Redaction = { kind: "leave-out", why: "It shows where KASLR put the
 
 /** Where the kernel shows the rules of IMA that are in force (security/integrity/ima/ima_fs.c). */
 export const IMA_POLICY = "/sys/kernel/security/ima/policy";
+
+/** Where dm-crypt keys are registered for the crash kernel (configfs; kernel/crash_dump_dm_crypt.c, Linux 6.16). */
+export const DM_CRYPT_KEYS = "/sys/kernel/config/crash_dm_crypt_keys";
 
 /** Where the kernel shows EFI variables. */
 export const EFIVARS = "/sys/firmware/efi/efivars";
@@ -213,6 +216,23 @@ const ROWS = {
     ["/sys/kernel/kexec/crash_cma_ranges", "/sys/kernel/kexec_crash_cma_ranges"],
     "Memory of crashkernel=SIZE,cma: the system's until a panic, then the crash kernel's (kernel/ksysfs.c, Linux 7.0)",
   ),
+  dmCryptState: {
+    ...text(
+      SETTING,
+      `${DM_CRYPT_KEYS}/{count,reuse}`,
+      "How many dm-crypt keys are registered for the crash kernel, and whether the next load takes those that the loaded " +
+        "image has (kernel/crash_dump_dm_crypt.c, Linux 6.16)",
+    ),
+    rare: true,
+  },
+  dmCryptKeys: {
+    ...text(
+      SETTING,
+      `${DM_CRYPT_KEYS}/NAME/description`,
+      "The description of each of these keys: not the key (kernel/crash_dump_dm_crypt.c, Linux 6.16)",
+    ),
+    rare: true,
+  },
   loadDisabled: text(
     SETTING,
     "/proc/sys/kernel/kexec_load_disabled",

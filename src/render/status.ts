@@ -15,6 +15,7 @@ export function renderStatus(status: Status, layout: Layout): string {
     ...status.images.flatMap((image) => imageRows(image, layout)),
     ...coldBootRows(status.coldBoot, layout),
     ...reservationRows(status.crash, layout),
+    ...dumpKeyRows(status.dumpKeys, layout),
     ...(status.rebootIsKexec ? ["", style.warning(`  ${autoKexec(status)}; \`warmboot unload\` prevents that`)] : []),
     "",
     style.bold("The host allows"),
@@ -81,6 +82,16 @@ const USES: { readonly [use in ReservedRange["use"]]: string } = {
   low: "for the crash kernel's devices",
   borrowed: "used by the crash kernel after a panic",
 };
+
+/** The keys by which a crash kernel opens encrypted volumes. */
+function dumpKeyRows(keys: Status["dumpKeys"], layout: Layout): readonly string[] {
+  if (keys === undefined) return [];
+  const note = row("", [keys.note], layout);
+  return [
+    ...row("Dump keys", keys.keys.map(visible), layout),
+    ...(keys.loaded === "yes" ? note : note.map(layout.style.warning)),
+  ];
+}
 
 /** The places and sizes of the reservations. */
 function reservationRows({ size, ranges, note }: Status["crash"], layout: Layout): readonly string[] {

@@ -82,12 +82,15 @@ export function changesSince(
     return [now === undefined ? `${path} is gone or cannot be read` : `${path} has changed since it was loaded`];
   });
   if (described === undefined) return ofFiles;
-  const now = describedBy(facts);
+  const now = describedBy(facts, plan.call);
   const memory = now.memory.length > 0 && String(now.memory) !== String(described.memory) &&
     facts.kexec.memoryCrashHotplug !== true;
   const cpus = now.cpus !== 0 && now.cpus !== described.cpus && facts.kexec.cpuCrashHotplug !== true;
+  const keys = described.dmCryptKeys !== undefined && now.dmCryptKeys !== undefined &&
+    String(now.dmCryptKeys) !== String(described.dmCryptKeys);
   return [
     ...ofFiles,
+    ...(keys ? ["The dm-crypt keys that are registered for a crash kernel have changed since"] : []),
     ...(memory ? ["Memory was added or removed since, so a dump would not match it"] : []),
     ...(cpus
       ? [`The host had ${described.cpus} CPUs and now has ${now.cpus}, so a dump would not have the registers of all`]

@@ -1,9 +1,9 @@
 import { choice, count, list, record, type Report, type Shape, text } from "../core/shape.ts";
 import type { Path } from "../core/diagnostic.ts";
 import { formatAddress } from "../core/number.ts";
-import type { HostFacts } from "../host/facts.ts";
+import type { DmCryptKeys, HostFacts } from "../host/facts.ts";
 import { dumpedRam } from "../host/iomem.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { Call, Plan } from "../plan/plan.ts";
 import { decodePlan } from "../plan/plan_shape.ts";
 
 /** What `load` records about an image that it loaded: the kernel itself only reports 0 or 1. */
@@ -32,14 +32,24 @@ export interface Described {
   readonly memory: readonly string[];
   /** CPUs whose registers it saves. */
   readonly cpus: number;
+  /** The dm-crypt keys that it has, by their descriptions; absent in records of before. */
+  readonly dmCryptKeys?: readonly string[];
 }
 
-/** What a crash image that is loaded now would describe. */
-export function describedBy({ iomem, crashNotes }: HostFacts): Described {
+/** What a crash image that is loaded now by this call would describe. */
+export function describedBy({ iomem, crashNotes, kexec }: HostFacts, call: Pick<Call, "syscall">): Described {
   return {
     memory: dumpedRam(iomem).map(({ start, end }) => `${formatAddress(start)}-${formatAddress(end - 1n)}`),
     cpus: crashNotes.length,
+    ...(kexec.dmCryptKeys === undefined
+      ? {}
+      : { dmCryptKeys: call.syscall === "kexec_file_load" ? registeredKeys(kexec.dmCryptKeys) : [] }),
   };
+}
+
+/** The registered keys by their descriptions; a folder without one by its name. */
+export function registeredKeys({ keys }: DmCryptKeys): readonly string[] {
+  return keys.map(({ name, description }) => description ?? name);
 }
 
 const plan: Shape<Plan> = { schema: {}, expected: "a plan", decode: decodePlan };
@@ -54,6 +64,7 @@ const shape: Shape<LoadRecord> = record<LoadRecord>({
     shape: record<Described>({
       memory: { shape: list(text), doc: "The memory that it dumps" },
       cpus: { shape: count, doc: "The CPUs whose registers it dumps" },
+      dmCryptKeys: { shape: list(text), doc: "The dm-crypt keys that it has", fallback: { value: undefined } },
     }),
     doc: "What a crash image describes of the running system",
     fallback: { value: undefined },

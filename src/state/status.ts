@@ -1,6 +1,16 @@
 import { PERMISSION_RULES } from "../plan/rules/permission.ts";
 import { ADDRESS_RULES } from "../plan/rules/arm64_addresses.ts";
-import { anyText, choice, flag, type JsonSchema, list, record, type Shape, text } from "../core/shape.ts";
+import {
+  anyText,
+  choice,
+  flag,
+  type JsonSchema,
+  list,
+  omitUndefined,
+  record,
+  type Shape,
+  text,
+} from "../core/shape.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Call, Check, PlannedHost } from "../plan/plan.ts";
 import { checksShape, hostShape } from "../plan/plan_shape.ts";
@@ -12,6 +22,7 @@ import {
   type ReservationStatus,
   reservationStatus,
 } from "./crash_status.ts";
+import { dumpKeysShape, type DumpKeysStatus, dumpKeysStatus } from "./dump_keys.ts";
 import type { FoundRecord, LoadRecord } from "./record.ts";
 import { isSpent, preservesContext, runsOnce } from "./round_trip.ts";
 
@@ -53,6 +64,8 @@ export interface Status {
   readonly images: readonly ImageStatus[];
   /** What is reserved for crash kernels. */
   readonly crash: ReservationStatus;
+  /** The dm-crypt keys that are registered for a crash kernel; absent where there are none. */
+  readonly dumpKeys?: DumpKeysStatus;
   /** What the host allows. */
   readonly allows: readonly Check[];
   /** Whether an ordinary `systemctl reboot` will boot the loaded image. */
@@ -87,6 +100,7 @@ export function statusOf(facts: HostFacts, reboot: FoundRecord, crash: FoundReco
       withChanges(imageStatus("crash", facts.kexec.crashLoaded, crash, facts), crash, facts, files),
     ],
     crash: reservationStatus(facts),
+    ...omitUndefined({ dumpKeys: dumpKeysStatus(facts, crash) }),
     allows: allows(facts),
     rebootIsKexec: facts.systemd && facts.kexec.loaded === true,
   };
@@ -215,6 +229,11 @@ const shape: Shape<Status> = record<Status>({
     doc: "The image for a reboot, and the one for a crash",
   },
   crash: { shape: reservationShape, doc: "What is reserved for crash kernels" },
+  dumpKeys: {
+    shape: dumpKeysShape,
+    doc: "The dm-crypt keys that are registered for a crash kernel",
+    fallback: optional,
+  },
   allows: { shape: checksShape, doc: "What the host allows" },
   rebootIsKexec: { shape: flag, doc: "Whether an ordinary `systemctl reboot` boots the loaded image" },
   coldBoot: {

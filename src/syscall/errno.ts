@@ -28,6 +28,8 @@ export const ERRNOS = [
   { number: 99, name: "EADDRNOTAVAIL", text: "cannot assign requested address" },
   { number: 122, name: "EDQUOT", text: "disk quota exceeded" },
   { number: 126, name: "ENOKEY", text: "required key not available" },
+  { number: 127, name: "EKEYEXPIRED", text: "key has expired" },
+  { number: 128, name: "EKEYREVOKED", text: "key has been revoked" },
   { number: 129, name: "EKEYREJECTED", text: "key was rejected by service" },
   { number: 524, name: "ENOTSUPP", text: "operation is not supported" },
 ] as const;

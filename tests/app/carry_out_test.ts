@@ -3,6 +3,7 @@ import { carryOut } from "../../src/app/carry_out.ts";
 import { closeFile, type OpenFile, openFile } from "../../src/app/files/open_file.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { findRecord, lockStore } from "../../src/state/record_store.ts";
+import { crashHost } from "../support/crash_host.ts";
 import { fakeLibc } from "../support/fake_libc.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, kernelFile, profileOf } from "../support/profiles.ts";
@@ -69,6 +70,72 @@ Deno.test("a file that changed while the kernel read it is unloaded again, and n
   const change = ({ path }: OpenFile) => Deno.writeTextFileSync(path, "another kernel");
   // KEXEC_FILE_UNLOAD is 1.
   assertEquals(await carried(change), { kind: "tampered", changed: 1, calls: [4n, 1n], record: "none" });
+});
+
+Deno.test("the keys of the loaded crash image are kept for the load, and only for it", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "warmboot-carry-" });
+  const path = `${folder}/vmlinuz`;
+  const reuseKeys = `${folder}/reuse`;
+  Deno.writeTextFileSync(path, "kernel");
+  const facts = (reuse: boolean) => {
+    const host = crashHost();
+    return { ...host, kexec: { ...host.kexec, dmCryptKeys: { keys: [{ name: "a", description: "d" }], reuse } } };
+  };
+  const { value: plan } = planBoot({
+    profile: profileOf({ crash: true, initrd: [] }),
+    facts: facts(false),
+    images: images({ kernel: kernelFile({ path }), initrd: [] }),
+  });
+  assert(plan !== undefined);
+  /** What the kernel reads when it is called, what is left, and what was warned of. */
+  const load = async (keepsKeys: boolean, reuse: boolean, answers = {}): Promise<readonly unknown[]> => {
+    const { value: file } = openFile(path);
+    assert(file !== undefined);
+    const read = () => {
+      try {
+        return Deno.readTextFileSync(reuseKeys);
+      } catch {
+        return undefined;
+      }
+    };
+    const seen: unknown[] = [];
+    const libc = fakeLibc(answers);
+    const warnings: string[] = [];
+    using store = await lockStore({ directory: folder });
+    try {
+      const { kind } = await carryOut(plan, { facts: facts(reuse), files: [file], keepsKeys }, store, {
+        open: () => ({
+          ...libc,
+          kexecFileLoad: (...args) => {
+            seen.push(read());
+            return libc.kexecFileLoad(...args);
+          },
+        }),
+        onWarning: (text) => void warnings.push(text),
+        reuseKeys,
+      });
+      return [kind, ...seen, read(), ...warnings];
+    } finally {
+      closeFile(file);
+    }
+  };
+  try {
+    assertEquals(await load(true, false), [
+      "loaded",
+      undefined,
+      undefined,
+      `Cannot write to ${reuseKeys}: No such file or directory`,
+    ]);
+    Deno.writeTextFileSync(reuseKeys, "-");
+    assertEquals(await load(false, false), ["loaded", "-", "-"]);
+    assertEquals(await load(true, false), ["loaded", "1", "0"]);
+    assertEquals(await load(true, true), ["loaded", "1", "1"]);
+    const refused = { "kexec_file_load": [{ ok: false, errno: 12 }] };
+    Deno.writeTextFileSync(reuseKeys, "-");
+    assertEquals(await load(true, false, refused), ["refused", "1", "1"]);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
 
 Deno.test("segments are checked again where the chosen bases put them", async () => {

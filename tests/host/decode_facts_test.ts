@@ -159,6 +159,29 @@ pure("IMA's policy is the one that the kernel shows, else the file that is loade
   assertEquals(decode({ "/proc/sys/kernel/loadpin/enforce": "1\n" }).value?.loadPin, true);
 });
 
+pure("dm-crypt keys for a crash kernel are known by name and description, never by content", () => {
+  const keys = (files: { readonly [path: string]: string }) =>
+    decode(
+      Object.fromEntries(
+        Object.entries(files).map(([path, text]) => [`/sys/kernel/config/crash_dm_crypt_keys/${path}`, text]),
+      ),
+    ).value?.kexec.dmCryptKeys;
+  assertEquals(keys({}), undefined);
+  assertEquals(keys({ restore: "0\n" }), undefined, "in a crash kernel");
+  assertEquals(keys({ count: "0\n", reuse: "0\n" }), { keys: [], reuse: false });
+  assertEquals(
+    keys({
+      count: "3\n",
+      reuse: "1\n",
+      "b/description": "cryptsetup:b\n",
+      "a x/description": "(null)\n",
+      "c/description": "\n",
+    }),
+    { keys: [{ name: "a x" }, { name: "b", description: "cryptsetup:b" }, { name: "c" }], reuse: true },
+  );
+  assertEquals(keys({ count: "1\n", "a/description": "d\n" }), { keys: [{ name: "a", description: "d" }] });
+});
+
 pure("the lockdown level is the one in brackets", () => {
   const lockdown = (text: string) => decode({ "/sys/kernel/security/lockdown": text }).value?.lockdown;
   assertEquals(lockdown("none integrity [confidentiality]\n"), "confidentiality");

@@ -19,6 +19,12 @@ pure("a star stands for the numbers that are there, braces for each of their wor
     { path: "/sys/cpu/cpu10/b", index: 10, field: "b" },
   ]);
   assertEquals(expandPath("/sys/none/*/a", undefined, list), []);
+  assertEquals(expandPath("/sys/cpu/NAME/a", undefined, (folder) => list(folder).slice(0, 3)), [
+    { path: "/sys/cpu/cpu0/a", name: "cpu0" },
+    { path: "/sys/cpu/cpu10/a", name: "cpu10" },
+    { path: "/sys/cpu/cpufreq/a", name: "cpufreq" },
+  ]);
+  assertEquals(expandPath("/sys/none/NAME/a", undefined, list), []);
   assertEquals(expandPath("/proc/iomem", undefined, list), [{ path: "/proc/iomem" }]);
 });
 

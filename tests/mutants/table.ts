@@ -411,4 +411,13 @@ export const MUTANTS: readonly Mutant[] = [
     "const itself = file;",
     "app/files/read_label_test.ts",
   ),
+  // Keys for a crash kernel.
+  row(
+    "state/dump_keys.ts",
+    "record.bootId !== bootId) return undefined",
+    "record.bootId === '') return undefined",
+    "state/dump_keys_test.ts",
+  ),
+  row("app/carry_out.ts", "dmCryptKeys?.reuse === false", "dmCryptKeys !== undefined", "app/carry_out_test.ts"),
+  row("plan/rules/cmdline.ts", "hasKeys ? X86_DMCRYPTKEYS_ROOM : 0", "0", "plan/crash_keys_test.ts"),
 ];

@@ -4,6 +4,7 @@ import type { ImageInfo, MultibootImage } from "../../src/image/image.ts";
 import type { Check } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { ARM64_RULES } from "../../src/plan/rules/arm64.ts";
+import { CRASH_KEY_RULES } from "../../src/plan/rules/crash_keys.ts";
 import { INTEGRITY_RULES } from "../../src/plan/rules/integrity.ts";
 import { PLATFORM_RULES } from "../../src/plan/rules/platform.ts";
 import { REDACTED_RULES } from "../../src/plan/rules/redacted.ts";
@@ -1229,6 +1230,7 @@ Deno.test({
       ...REDACTED_RULES,
       ...PLATFORM_RULES,
       ...INTEGRITY_RULES,
+      ...CRASH_KEY_RULES,
     ].map((
       { name },
     ) => ({

@@ -23,6 +23,7 @@ const STATUS: Status = {
   crash: { state: "none", size: 0, ranges: [], note: "Nothing" },
   allows: [],
   rebootIsKexec: false,
+  dumpKeys: { keys: [`cryptsetup:a${EVIL}`], loaded: "no", note: "No image has them" },
   coldBoot: { note: `GRUB boots ${EVIL}`, kernel: `/boot/${EVIL}`, cmdline: EVIL, warnings: [EVIL] },
 };
 
@@ -71,6 +72,7 @@ Deno.test({
     assertStringIncludes(text, "/boot/vmlinuz is another file");
     assertStringIncludes(text, "Load profile kdump again; until then a panic boots");
     assertStringIncludes(text, "512 MiB at 0x110000000, for the crash image");
+    assertEquals(/Dump keys +cryptsetup:a.*\n +No image has them/.test(text), true);
   },
 });
 

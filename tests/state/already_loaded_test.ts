@@ -105,7 +105,7 @@ Deno.test({
       crashNotes: [{ cpu: 0, address: 0x1000n, size: 340n }],
     };
     const plan = planOf({ crash: true }, facts);
-    const found = recorded(plan, { described: describedBy(hostFacts(facts)) });
+    const found = recorded(plan, { described: describedBy(hostFacts(facts), plan.call) });
     const more = { ...facts, crashNotes: [...facts.crashNotes, { cpu: 1, address: 0x2000n, size: 340n }] };
     assertEquals(isLoaded(plan, facts, found), true);
     assertEquals(

@@ -8,6 +8,7 @@ import { hostFacts } from "../support/host_facts.ts";
 import { images, profileOf } from "../support/profiles.ts";
 
 const FACTS = crashHost();
+const FILE_LOAD = { syscall: "kexec_file_load" } as const;
 const PLAN = planBoot({ profile: profileOf({ crash: true }), facts: FACTS, images: images() }).value;
 
 function recordOf(changes: Partial<LoadRecord> = {}): LoadRecord {
@@ -17,7 +18,7 @@ function recordOf(changes: Partial<LoadRecord> = {}): LoadRecord {
     loadedAt: "2026-11-22T10:00:00Z",
     user: "root",
     uid: 0,
-    described: describedBy(FACTS),
+    described: describedBy(FACTS, FILE_LOAD),
     plan: PLAN,
     ...changes,
   };
@@ -142,7 +143,7 @@ pure("a record names the memory with its last byte, and the number of CPUs", () 
     visibility: "full",
     roots: [{ start: 0x10_0000n, end: 0xc000_0000n, name: "System RAM", children: [] }],
   } as const;
-  assertEquals(describedBy(hostFacts({ iomem, crashNotes: FACTS.crashNotes })), {
+  assertEquals(describedBy(hostFacts({ iomem, crashNotes: FACTS.crashNotes }), FILE_LOAD), {
     memory: ["0x100000-0xbfffffff"],
     cpus: 2,
   });
@@ -150,7 +151,7 @@ pure("a record names the memory with its last byte, and the number of CPUs", () 
 
 pure("a record keeps what its image describes, and an older one without that is read as well", () => {
   const reread = (record: unknown) => decodeRecord(JSON.parse(JSON.stringify(record)), [], () => {});
-  assertEquals(reread(recordOf())?.described, describedBy(FACTS));
+  assertEquals(reread(recordOf())?.described, describedBy(FACTS, FILE_LOAD));
   const { described: _, ...older } = recordOf();
   assertEquals(reread(older), older);
 });

@@ -7,6 +7,8 @@ const KERNEL_ONLY: Readonly<Record<string, number>> = {
   ENOPKG: 65,
   ELIBBAD: 80,
   ENOKEY: 126,
+  EKEYEXPIRED: 127,
+  EKEYREVOKED: 128,
   EKEYREJECTED: 129,
   ENOTSUPP: 524,
 };

@@ -105,13 +105,19 @@ function messagesOf({ rule, status, message, hint }: Check): readonly OutcomeMes
   return [{ severity, message, ...(hint === undefined ? {} : { hint }), code: rule }];
 }
 
-async function dryRun({ plan, already, way }: LoadTask, exec: boolean, ports: Ports): Promise<ExitName> {
+async function dryRun({ plan, checked, already, way }: LoadTask, exec: boolean, ports: Ports): Promise<ExitName> {
   if (already !== undefined) {
     say(`${describeLoaded(already)}, so no call loads it`, ports);
   } else {
     const { lowerPlan } = await import("../../plan/lower.ts");
     const { formatSyscall } = await import("../../plan/syscall.ts");
+    const { REUSE_KEYS } = await import("../../app/dump_keys.ts");
+    const keep = (text: string): void => {
+      if (checked.keepsKeys === true) ports.out.write(`write(open("${REUSE_KEYS}"), "${text}", 1)\n`);
+    };
+    keep("1");
     for (const call of lowerPlan(plan)) ports.out.write(`${formatSyscall(call)}\n`);
+    if (checked.facts.kexec.dmCryptKeys?.reuse === false) keep("0");
   }
   if (exec && way !== undefined) await dryReboot(way, ports);
   return "ok";

@@ -8,14 +8,22 @@ import { kernelInfo } from "../../image/boot_files.ts";
  */
 const X86_ELFCOREHDR_ROOM = 30;
 
+/** The same for `dmcryptkeys=0x...`, which a crash kernel gets where keys are registered for it (Linux 7.2). */
+const X86_DMCRYPTKEYS_ROOM = 31;
+
 /** COMMAND_LINE_SIZE of arm64; neither call checks it, and the new kernel silently truncates the line. */
 const ARM64_COMMAND_LINE_SIZE = 2048;
 
-/** The most bytes, with the final NUL, that the new kernel's command line may have; undefined where no limit is known. */
-export function cmdlineLimit(syscall: string, info: ImageInfo | undefined): number | undefined {
+/**
+ * The most bytes, with the final NUL, that the new kernel's command line may have; undefined where no limit is known.
+ * @param hasKeys whether it is for a crash kernel that gets dm-crypt keys
+ */
+export function cmdlineLimit(syscall: string, info: ImageInfo | undefined, hasKeys = false): number | undefined {
   switch (info?.kind) {
     case "bzimage":
-      return syscall === "kexec_file_load" ? info.cmdlineSize - X86_ELFCOREHDR_ROOM : info.cmdlineSize + 1;
+      return syscall === "kexec_file_load"
+        ? info.cmdlineSize - X86_ELFCOREHDR_ROOM - (hasKeys ? X86_DMCRYPTKEYS_ROOM : 0)
+        : info.cmdlineSize + 1;
     case "arm64-image":
     case "efi-zboot":
       return ARM64_COMMAND_LINE_SIZE;
@@ -28,8 +36,9 @@ const cmdlineLength: Rule = {
   name: "cmdline-length",
   about: "The command line is short enough for the call and the image",
   exit: "unavailable",
-  check({ call, images }) {
-    const limit = cmdlineLimit(call.syscall, kernelInfo(images));
+  check({ call, crash, facts, images }) {
+    const hasKeys = crash && (facts.kexec.dmCryptKeys?.keys.length ?? 0) > 0;
+    const limit = cmdlineLimit(call.syscall, kernelInfo(images), hasKeys);
     if (limit === undefined) return undefined;
     const bytes = new TextEncoder().encode(call.cmdline).length + 1;
     return bytes <= limit ? pass(`The command line takes ${bytes} of ${limit} bytes`) : fail(

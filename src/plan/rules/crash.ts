@@ -12,6 +12,7 @@ import {
   reservedMemory,
   totalNeed,
 } from "../crash_size.ts";
+import { CRASH_KEY_RULES } from "./crash_keys.ts";
 import { placedSize } from "./memory.ts";
 import { fail, pass, type Rule, warn } from "./rule.ts";
 
@@ -146,4 +147,5 @@ export const CRASH_RULES: readonly Rule[] = [
   crashKernel,
   crashCmdline,
   crashDescription,
+  ...CRASH_KEY_RULES,
 ];

@@ -24,7 +24,13 @@ export interface CmdlineContext {
 }
 
 /** Parameters of a running command line that describe how it was booted, and would be wrong for the next kernel. */
-export const BOOT_PARAMETERS: readonly string[] = ["BOOT_IMAGE", "initrd", "kexec_jump_back_entry", "elfcorehdr"];
+export const BOOT_PARAMETERS: readonly string[] = [
+  "BOOT_IMAGE",
+  "initrd",
+  "kexec_jump_back_entry",
+  "elfcorehdr",
+  "dmcryptkeys",
+];
 
 /** The parameter of `stamp: true`, which says what was booted. The kernel ignores it: a name with a dot is a module's. */
 export const STAMP = "warmboot.plan";

@@ -158,7 +158,7 @@ const edit: Shape<Edit> = record<Edit>({
     doc:
       "Start from the running kernel's command line (true), from that of the unified kernel image that `kernel` names " +
       "(image), from that of the `boot_entry` (entry), or from nothing (false). Parameters that describe the running boot are left out: BOOT_IMAGE, initrd, " +
-      "kexec_jump_back_entry, elfcorehdr, warmboot.plan, and crashkernel for a crash kernel.",
+      "kexec_jump_back_entry, elfcorehdr, dmcryptkeys, warmboot.plan, and crashkernel for a crash kernel.",
   },
   remove: {
     shape: parameters,

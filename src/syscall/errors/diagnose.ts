@@ -206,6 +206,14 @@ export const CAUSES: readonly CauseRow[] = [
       `memory is short${facts.memAvailable === undefined ? "" : `: ${formatSize(facts.memAvailable)} is available`}`,
     remedy: "Free memory, or use a smaller initrd",
   },
+  ...(["ENOKEY", "EKEYEXPIRED", "EKEYREVOKED"] as const).map((errno): CauseRow => ({
+    errno,
+    calls: FILE_LOAD,
+    when: (refusal) => isCrash(refusal) && (refusal.facts.kexec.dmCryptKeys?.keys.length ?? 0) > 0,
+    cause: "a dm-crypt key that is registered for the crash kernel is not, or no longer, in a keyring of this process",
+    remedy: "Add its logon key again and load again, or remove its folder in /sys/kernel/config/crash_dm_crypt_keys; " +
+      "`dmesg` names the key",
+  })),
   ...SIGNATURE_CAUSES,
   {
     errno: "EIO",

@@ -145,8 +145,7 @@ const CASES: readonly Case[] = [
     call: segmentLoad,
     errno: "EACCES",
     facts: APPRAISING,
-    cause:
-      "IMA's policy (`appraise func=KEXEC_KERNEL_CHECK`) appraises kernels, which kexec_load cannot show",
+    cause: "IMA's policy (`appraise func=KEXEC_KERNEL_CHECK`) appraises kernels, which kexec_load cannot show",
   },
   {
     name: "IMA's policy appraises the kernel",
@@ -278,6 +277,25 @@ const CASES: readonly Case[] = [
     errno: "ENODATA",
     cause: "the kernel requires a signature, but the image has none",
   },
+  ...["ENOKEY", "EKEYEXPIRED", "EKEYREVOKED"].map((errno): Case => ({
+    name: "a dm-crypt key for the crash kernel",
+    call: crashLoad,
+    errno,
+    facts: { kexec: { ...kexec, dmCryptKeys: { keys: [{ name: "a", description: "cryptsetup:a" }] } } },
+    cause: "a dm-crypt key that is registered for the crash kernel is not, or no longer, in a keyring of this process",
+  })),
+  ...[crashLoad, load].map((call): Case => ({
+    name: "no dm-crypt key is registered, or none is asked for",
+    call,
+    errno: "ENOKEY",
+    facts: {
+      kexec: {
+        ...kexec,
+        dmCryptKeys: { keys: call === crashLoad ? [] : [{ name: "a", description: "cryptsetup:a" }] },
+      },
+    },
+    cause: "the image is not signed with a key that the running kernel trusts",
+  })),
   {
     name: "a signature of a stranger",
     call: load,
