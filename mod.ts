@@ -81,12 +81,12 @@ export {
   execLoaded,
   type ExecOptions,
   type ExecOutcome,
-  type NoCleanWay,
   type Readiness,
   readyToExec,
   type RebootWay,
   type SpentPayload,
 } from "./src/app/exec.ts";
+export type { Asked, AskedInit, InitRequest, NoCleanWay } from "./src/app/ask_init.ts";
 export { unload, type UnloadCall, type UnloadEvents, type UnloadOutcome } from "./src/app/unload.ts";
 export { type CapturedHost, captureHost, type CaptureRequest } from "./src/app/capture_host.ts";
 export { checkFiles } from "./src/app/check_files.ts";

@@ -1,6 +1,5 @@
-import type { Diagnostic } from "../core/diagnostic.ts";
+import { type Diagnostic, reasonOf } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { type InitSystem, initSystem } from "../host/init_system.ts";
 import { REBOOT_NOW } from "../plan/lower.ts";
 import { type FoundRecord, type LoadRecord, recordTime } from "../state/record.ts";
 import { findRecord, lockStore, StoreError, type StoreLock } from "../state/record_store.ts";
@@ -9,15 +8,16 @@ import { SyscallError } from "../syscall/errors/syscall_error.ts";
 import { execute } from "../syscall/execute.ts";
 import { openLibc } from "../syscall/libc.ts";
 import { isThere } from "./files/write_whole.ts";
+import { type Asked, askInit, type InitRequest, type NoCleanWay, requestTo } from "./ask_init.ts";
 import { holdSignals } from "./hold_signals.ts";
 import { readFacts } from "./read_facts.ts";
 import { systemProgram } from "./system_program.ts";
 
 /**
- * How to run the loaded image: by asking systemd, by the system call itself, or by that call for an image that comes back.
- * systemd would stop the system, which is to go on.
+ * How to run the loaded image: by asking the init system, by the system call itself, or by that call for an image that comes
+ * back. An init system would stop the system, which is to go on.
  */
-export type RebootWay = "systemd" | "now" | "round-trip";
+export type RebootWay = InitRequest | { readonly kind: "now" } | { readonly kind: "round-trip" };
 
 /** Whether, and how, the loaded image can be run. */
 export type Readiness =
@@ -30,19 +30,9 @@ export type Readiness =
   | NoCleanWay
   /** This process is in a PID namespace of its own, from where reboot(2) boots no loaded image. */
   | { readonly kind: "pid-namespace" }
-  /** systemd would be asked, and the record does not say whether the image returns to a system that systemd has stopped. */
+  /** The init system would be asked, and the record does not say whether the image returns to a system that is stopped then. */
   | { readonly kind: "unrecorded"; readonly reason: string }
   | SpentPayload;
-
-/** No init system is known that could stop the services first, and that was not waived. */
-export interface NoCleanWay {
-  /** What is missing. */
-  readonly kind: "no-clean-way";
-  /** What PID 1 is. */
-  readonly system: InitSystem;
-  /** The name of PID 1, where it can be seen. */
-  readonly name: string | undefined;
-}
 
 /** The payload has run at `ranAt`, and a second run without another load would crash the system. */
 export interface SpentPayload {
@@ -63,9 +53,9 @@ export function readyToExec(now: boolean): Readiness {
   const spent = spentBy(facts, found);
   if (spent !== undefined) return spent;
   const way = rebootWay(facts, now, comesBack(facts, found));
-  if (way === undefined) return noCleanWay(facts);
-  if (way === "systemd" && found.kind === "unreadable") return { kind: "unrecorded", reason: found.message };
-  if (way === "systemd" && found.kind === "interrupted") {
+  if (way.kind === "no-clean-way") return way;
+  if (way.kind === "ask" && found.kind === "unreadable") return { kind: "unrecorded", reason: found.message };
+  if (way.kind === "ask" && found.kind === "interrupted") {
     return { kind: "unrecorded", reason: "The load that was to record it was cut off" };
   }
   return canReboot(way, facts) ? { kind: "ready", way } : { kind: "pid-namespace" };
@@ -76,31 +66,20 @@ function spentBy(facts: HostFacts, found: FoundRecord): SpentPayload | undefined
   return { kind: "spent", release: facts.release, ranAt: found.record.ranAt ?? "" };
 }
 
-/**
- * Through the init system, unless `now`, or the image is known to come back; undefined where no init system is known that
- * could be asked: nothing would stop the services.
- */
-export function rebootWay(facts: HostFacts, now: boolean, returns: boolean | undefined): RebootWay | undefined {
-  if (returns === true) return "round-trip";
-  if (now) return "now";
-  return initSystem(facts) === "systemd" ? "systemd" : undefined;
-}
-
-/** Why the system cannot be rebooted cleanly. */
-export function noCleanWay(facts: HostFacts): NoCleanWay {
-  return { kind: "no-clean-way", system: initSystem(facts), name: facts.init };
+/** Through the init system, unless `now`, or the image is known to come back; or why the init system cannot be asked. */
+export function rebootWay(facts: HostFacts, now: boolean, returns: boolean | undefined): RebootWay | NoCleanWay {
+  if (returns === true) return { kind: "round-trip" };
+  return now ? { kind: "now" } : requestTo(facts);
 }
 
 /** Whether this process can reboot into a loaded image, as far as is known: not from within a container. */
 export function canReboot(way: RebootWay, facts: HostFacts): boolean {
-  return way === "systemd" || facts.initPidNamespace !== false;
+  return way.kind === "ask" && way.init === "systemd" || facts.initPidNamespace !== false;
 }
 
 /** How running the loaded image ended. A reboot by the system call does not return, so no value describes it. */
 export type ExecOutcome =
-  | { readonly kind: "systemd-asked" }
-  | { readonly kind: "systemd-failed"; readonly code: number }
-  | { readonly kind: "systemd-missing"; readonly reason: string }
+  | Asked
   /** The payload came back; `once` if it must be loaded again before it may run once more. */
   | { readonly kind: "returned"; readonly took: RoundTrip; readonly once: boolean }
   | { readonly kind: "refused"; readonly error: SyscallError }
@@ -119,16 +98,18 @@ export interface ExecOptions {
 }
 
 /**
- * Runs the loaded image. Does not return where the kernel goes along, unless systemd was asked or the payload comes back.
+ * Runs the loaded image. Does not return where the kernel goes along, unless the init system was asked or the payload comes back.
  * The record of a payload that comes back says that it ran, from before the jump on.
  * @throws {StoreError} if the record cannot be written: then nothing has run
  */
 export async function execLoaded(way: RebootWay, options: ExecOptions = {}): Promise<ExecOutcome> {
-  if (way === "systemd") return await askSystemd();
-  if (way === "now") return await runLoaded(way, options.onReturn);
+  if (way.kind === "ask" && way.init === "systemd") return await askSystemd(way);
+  if (way.kind === "now") return await runLoaded(way, options.onReturn);
   const { onWait = () => {}, onWarning = () => {} } = options;
   using own = options.store === undefined ? await lockStore({ onWait, onWarning }) : undefined;
   const store = options.store ?? own;
+  // The lock is held until the shutdown has begun, and with it the folder of the flag is there and root's.
+  if (way.kind === "ask") return await unstopped(() => askInit(way));
   const { facts } = readFacts(undefined);
   const { found } = findRecord("reboot");
   if (store === undefined || facts === undefined || found.kind !== "record") {
@@ -163,7 +144,7 @@ async function runLoaded(
   onReturn: ExecOptions["onReturn"] = () => {},
   once = false,
 ): Promise<ExecOutcome> {
-  const returns = way === "round-trip";
+  const returns = way.kind === "round-trip";
   using libc = openLibc();
   // A Ctrl-C that comes while the system is suspended must not suppress the report; then there is nothing left to stop.
   return await holdSignals((): ExecOutcome => {
@@ -183,6 +164,18 @@ async function runLoaded(
     onReturn(took, once);
     return { kind: "returned", took, once };
   }, () => {});
+}
+
+/** Runs something that takes time and is over soon; a signal that would stop it before is dropped. */
+async function unstopped<T>(action: () => Promise<T>): Promise<T> {
+  const drop = (): void => {};
+  const signals = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+  for (const signal of signals) Deno.addSignalListener(signal, drop);
+  try {
+    return await action();
+  } finally {
+    for (const signal of signals) Deno.removeSignalListener(signal, drop);
+  }
 }
 
 /** Before it, systemd left the last step to this program, and without it rebooted through the firmware. */
@@ -210,12 +203,13 @@ async function systemdVersion(): Promise<string> {
   }
 }
 
-async function askSystemd(): Promise<ExecOutcome> {
+/** With its own standard output and error, where it may ask for a password. */
+async function askSystemd({ command: [program, ...args] }: InitRequest): Promise<Asked> {
+  const command = [program, ...args].join(" ");
   try {
-    const { success, code } = await new Deno.Command(systemProgram("systemctl"), { args: ["kexec"], stdin: "null" })
-      .spawn().status;
-    return success ? { kind: "systemd-asked" } : { kind: "systemd-failed", code };
+    const { success, code } = await new Deno.Command(systemProgram(program), { args, stdin: "null" }).spawn().status;
+    return success ? { kind: "asked" } : { kind: "init-failed", command, code, text: "" };
   } catch (error) {
-    return { kind: "systemd-missing", reason: error instanceof Error ? error.message : String(error) };
+    return { kind: "init-missing", command, reason: reasonOf(error) };
   }
 }

@@ -8,9 +8,10 @@ import type { LoadRecord } from "../state/record.ts";
 import { keepsKeys } from "../state/dump_keys.ts";
 import { findRecord, lockStore, type StoreLock } from "../state/record_store.ts";
 import { preservesContext } from "../state/round_trip.ts";
+import type { NoCleanWay } from "./ask_init.ts";
 import { type CarriedOut, carryOut, type CheckedAgainst } from "./carry_out.ts";
 import { type Libc, openLibc } from "../syscall/libc.ts";
-import { canReboot, type NoCleanWay, noCleanWay, type RebootWay, rebootWay } from "./exec.ts";
+import { canReboot, type RebootWay, rebootWay } from "./exec.ts";
 import type { Reading } from "./image_file.ts";
 import { prepare, prepareFrom } from "./prepare.ts";
 import { readFacts } from "./read_facts.ts";
@@ -54,8 +55,8 @@ export interface LoadTask extends Disposable {
   readonly checked: CheckedAgainst;
   /** The record of the very image, where it is loaded. */
   readonly already: LoadRecord | undefined;
-  /** How the image would be run; undefined, which `exec` rules out, where no init system is known that could be asked. */
-  readonly way: RebootWay | undefined;
+  /** How the image would be run; or, which `exec` rules out, why the init system cannot be asked to. */
+  readonly way: RebootWay | NoCleanWay;
 }
 
 /** Why nothing is to be done. */
@@ -64,7 +65,7 @@ export type NotLoadable =
   | { readonly kind: "unplanned"; readonly diagnostics: readonly Diagnostic[] }
   /** A crash image was to be run by `exec`: the kernel boots it by itself when it panics. */
   | { readonly kind: "crash-exec" }
-  /** `exec` was asked for, and nothing would stop the services first. */
+  /** `exec` was asked for, and the init system cannot be asked to stop the services first. */
   | NoCleanWay
   | { readonly kind: "checks-failed"; readonly plan: Plan }
   /** There is a warning, and `strict` was asked for. */
@@ -99,7 +100,7 @@ export async function judgeLoad(
   if (already === undefined && strict && warns) return over({ kind: "warned", plan });
   const keeps = isCrash(plan) && keepsKeys(plan, facts, findRecord("crash").found);
   const way = rebootWay(facts, now, preservesContext(plan));
-  if (exec && way === undefined) return over(noCleanWay(facts));
+  if (exec && way.kind === "no-clean-way") return over(way);
   return {
     kind: "task",
     plan,
@@ -138,7 +139,7 @@ export type LoadOutcome =
  * ```ts ignore
  * using outcome = await loadPlan(plan);
  * if (outcome.kind === "refused") console.error(outcome.error.message, outcome.error.diagnosis?.remedy);
- * if (outcome.kind === "loaded" && outcome.task.way !== undefined) await execLoaded(outcome.task.way, outcome);
+ * if (outcome.kind === "loaded" && outcome.task.way.kind !== "no-clean-way") await execLoaded(outcome.task.way, outcome);
  * ```
  */
 export async function loadPlan(
@@ -150,7 +151,8 @@ export async function loadPlan(
   const judge = async (): Promise<LoadTask | LoadOutcome> => {
     const judged = held.use(await judgeLoad(what, options, events, openLibc));
     if (judged.kind !== "task") return judged;
-    if (options.exec === true && judged.way !== undefined && !canReboot(judged.way, judged.checked.facts)) {
+    const { way, checked: { facts } } = judged;
+    if (options.exec === true && way.kind !== "no-clean-way" && !canReboot(way, facts)) {
       return { kind: "pid-namespace" };
     }
     return judged.already === undefined ? judged : { kind: "already", task: judged, record: judged.already };

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { carryOut } from "../../src/app/carry_out.ts";
-import { canReboot, systemdTooOld } from "../../src/app/exec.ts";
+import { canReboot, type RebootWay, systemdTooOld } from "../../src/app/exec.ts";
 import { closeFile, type OpenFile, openFile } from "../../src/app/files/open_file.ts";
 import {
   foreignPaths,
@@ -206,12 +206,15 @@ Deno.test({
   name: "whether this process can reboot, and which systemd needs the tool of kexec-tools",
   permissions: "none",
   fn() {
-    const can = (way: "systemd" | "now" | "round-trip", initPidNamespace: boolean | undefined) =>
+    const ask = (init: "systemd" | "sysvinit"): RebootWay => ({ kind: "ask", init, command: [""], hook: false });
+    const can = (way: RebootWay, initPidNamespace: boolean | undefined) =>
       canReboot(way, hostFacts(initPidNamespace === undefined ? {} : { initPidNamespace }));
     assertEquals(
-      (["systemd", "now", "round-trip"] as const).map((way) => [can(way, true), can(way, false), can(way, undefined)]),
+      [ask("systemd"), ask("sysvinit"), { kind: "now" } as const, { kind: "round-trip" } as const]
+        .map((way) => [can(way, true), can(way, false), can(way, undefined)]),
       [
         [true, true, true],
+        [true, false, true],
         [true, false, true],
         [true, false, true],
       ],

@@ -32,13 +32,13 @@ Deno.test({
   fn() {
     const ways = [true, false].flatMap((systemd) =>
       [true, false].flatMap((now) =>
-        [true, false, undefined].map((returns) => rebootWay(hostFacts({ systemd }), now, returns))
+        [true, false, undefined].map((returns) => rebootWay(hostFacts({ systemd }), now, returns).kind)
       )
     );
     const perHost = ["round-trip", "now", "now"] as const;
     assertEquals(ways, [
-      ...[...perHost, "round-trip", "systemd", "systemd"],
-      ...[...perHost, "round-trip", undefined, undefined],
+      ...[...perHost, "round-trip", "ask", "ask"],
+      ...[...perHost, "round-trip", "no-clean-way", "no-clean-way"],
     ]);
   },
 });

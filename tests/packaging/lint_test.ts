@@ -9,7 +9,12 @@ const CONTRIB = join(import.meta.dirname ?? ".", "../../contrib");
 /** A linter, what it is given, and the lines that say no more than that this machine has not every manual. */
 const LINTERS: readonly { command: string; args: readonly string[]; files: readonly string[]; ignores?: RegExp }[] = [
   { command: "shellcheck", args: ["-s", "bash"], files: ["completions/warmboot.bash"] },
-  { command: "shellcheck", args: [], files: ["bin/warmboot", "hooks/zz-warmboot", "hooks/90-warmboot.install"] },
+  {
+    command: "shellcheck",
+    args: [],
+    files: ["bin/warmboot", "hooks/zz-warmboot", "hooks/90-warmboot.install", "sysvinit/warmboot-exec"],
+  },
+  { command: "shellcheck", args: [], files: ["openrc/warmboot-exec", "runit/85-warmboot-exec.sh"] },
   { command: "bash", args: ["-n"], files: ["completions/warmboot.bash"] },
   { command: "zsh", args: ["-n"], files: ["completions/_warmboot"] },
   { command: "fish", args: ["-n"], files: ["completions/warmboot.fish"] },
@@ -37,7 +42,9 @@ for (const { command, args, files, ignores } of LINTERS) {
 
 Deno.test("every script and page of contrib is linted", () => {
   const linted = new Set(LINTERS.flatMap(({ files }) => files));
-  const folders = ["bin", "completions", "hooks", "man"].flatMap((folder) => walkFiles(join(CONTRIB, folder), ""));
+  const folders = ["bin", "completions", "hooks", "man", "openrc", "runit", "sysvinit"].flatMap((folder) =>
+    walkFiles(join(CONTRIB, folder), "")
+  );
   assertEquals(folders.map((path) => path.slice(CONTRIB.length + 1)).filter((path) => !linted.has(path)), []);
 });
 

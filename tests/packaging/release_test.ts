@@ -155,8 +155,11 @@ Deno.test("tar unpacks a release as it was packed: owners, times and modes", asy
   assert(lines.length > 40, listed?.said);
   for (const line of lines) assertMatch(line, /^(?:d|-)rwxr-xr-x|^-rw-r--r-- +0\/0 +\d+ 2023-11-14 22:13 warmboot-/);
   assertEquals(lines.filter((line) => line.startsWith("-rwx")).map((line) => line.split("/").at(-1)).toSorted(), [
+    "85-warmboot-exec.sh",
     "90-warmboot.install",
     "warmboot",
+    "warmboot-exec",
+    "warmboot-exec",
     "zz-warmboot",
   ]);
   assertEquals((await tool("sha256sum", ["-c", "--quiet", "SHA256SUMS"], { cwd: unpacked }))?.said, "");

@@ -1,6 +1,6 @@
 /**
- * Debian root file systems with systemd as PID 1, unpacked from the archive's packages: nothing is installed or run here,
- * so what their maintainer scripts would do, as far as a boot needs it, is done by the tables below.
+ * Debian root file systems with systemd or another PID 1, unpacked from the archive's packages: nothing is installed or run
+ * here, so what their maintainer scripts would do, as far as a boot needs it, is done by the tables below.
  */
 import { join } from "@std/path";
 import { downloadClosure, refreshIndex, type Suite } from "./apt.ts";
@@ -11,12 +11,19 @@ import { type Machine, startMachine } from "./machine.ts";
 import type { Kernel } from "./packages.ts";
 import type { MachineOptions } from "./qemu.ts";
 
-/** What boots to multi-user.target and runs a shell. `usr-is-merged` keeps the script that merges, and its perl, out. */
+/** What PID 1 is. */
+export type DebianInit = "systemd" | "sysvinit" | "openrc-init" | "runit";
+
+/** The init systems, and what each needs to start and to reboot. */
+const INIT_PACKAGES: { readonly [init in DebianInit]: readonly string[] } = {
+  systemd: ["systemd", "systemd-sysv", "dbus", "udev"],
+  sysvinit: ["sysvinit-core", "sysvinit-utils", "initscripts", "sysv-rc", "insserv", "startpar"],
+  "openrc-init": ["openrc", "sysvinit-utils", "initscripts", "insserv"],
+  runit: ["runit-init", "runit", "initscripts", "insserv", "sysvinit-utils"],
+};
+
+/** What runs a shell. `usr-is-merged` keeps the script that merges, and its perl, out. */
 const PACKAGES = [
-  "systemd",
-  "systemd-sysv",
-  "dbus",
-  "udev",
   "kmod",
   "base-files",
   "base-passwd",
@@ -123,12 +130,23 @@ const FILES: GuestFiles = {
  * The folder with the root file system of a suite, made if the cache lacks it; its configuration comes with the disk. `more`
  * are packages besides those that it boots with.
  */
-export async function debianRoot(suite: Suite, more: readonly string[] = []): Promise<string> {
-  const name = ["roots/", suite, `_${VERSION}`, ...more.map((each) => `+${each}`)].join("");
+export async function debianRoot(
+  suite: Suite,
+  more: readonly string[] = [],
+  init: DebianInit = "systemd",
+): Promise<string> {
+  const packages = [...INIT_PACKAGES[init], ...PACKAGES, ...more];
+  const name = [
+    "roots/",
+    suite,
+    init === "systemd" ? "" : `_${init}`,
+    `_${VERSION}`,
+    ...more.map((each) => `+${each}`),
+  ].join("");
   const folder = await cached(name, async (partial) => {
     await refreshIndex(suite);
     const archives = join(partial, "archives");
-    const fetch = () => locked(`apt-${suite}`, () => downloadClosure(suite, [...PACKAGES, ...more], archives));
+    const fetch = () => locked(`apt-${suite}`, () => downloadClosure(suite, packages, archives));
     // An index that names what the mirror no longer has is refreshed, once.
     const files = await fetch().catch(async () => {
       await refreshIndex(suite, true);
@@ -163,6 +181,9 @@ async function configure(root: string): Promise<void> {
   for (const unit of ON_DEMAND) await removeTree(join(root, "usr/lib/systemd/system/multi-user.target.wants", unit));
   // Without them, whatever is made anew after an update of /usr is made anew at each first boot.
   for (const path of ["etc/.updated", "var/.updated"]) await Deno.writeTextFile(join(root, path), "");
+  // openrc leaves the link to the administrator.
+  const init = join(root, "usr/sbin/init");
+  if (!await exists(init) && await exists(join(root, "usr/sbin/openrc-init"))) await Deno.symlink("openrc-init", init);
   if (!await exists(join(root, "usr/bin/sh"))) await Deno.symlink("dash", join(root, "usr/bin/sh"));
 }
 
@@ -177,12 +198,13 @@ export async function debianMachine(
   programs: GuestPrograms,
   { packages = [], ...options }: Partial<MachineOptions> & { readonly packages?: readonly string[] },
   more: GuestFiles,
+  init: DebianInit = "systemd",
 ): Promise<Machine> {
   const initrd = await diskInitrd([kernel]);
   return await startMachine({
     kernel: kernel.image,
     initrd,
-    diskBase: await debianRoot(suite, packages),
+    diskBase: await debianRoot(suite, packages, init),
     disk: {
       ...FILES,
       ...await localPrograms(programs),

@@ -2,8 +2,9 @@ import { withoutEndSlashes } from "../../core/text.ts";
 import { type Diagnostic, hasErrors } from "../../core/diagnostic.ts";
 import { VERSION } from "../../core/program.ts";
 import { foreignPaths, installFiles, type NewFile, obsoletePaths } from "./install_files.ts";
+import { isThere } from "../files/write_whole.ts";
 import { chooseDeno, type DenoChoice } from "./deno.ts";
-import { type Folders, foldersOf, type Group, installedText, targetsOf } from "./layout.ts";
+import { type Folders, foldersOf, type Group, installedText, isForHost, targetsOf } from "./layout.ts";
 import { MANIFEST_FORMAT, MANIFEST_NAME, readManifest } from "./manifest.ts";
 import { readRelease } from "./release.ts";
 
@@ -67,7 +68,8 @@ export function install(
   const choice = root === "" ? chooseDeno(chosen) : undefined;
   if (choice !== undefined && choice.kind !== "deno") return choice;
   const deno = choice?.path ?? chosen;
-  const files = release.flatMap(({ path, text }) =>
+  const parts = release.filter(({ path }) => isForHost(path, (name) => isThere(`${root}${folders.sysconf}/${name}`)));
+  const files = parts.flatMap(({ path, text }) =>
     targetsOf(path, folders).filter(({ group }) => !without.includes(group)).map((target): NewFile => ({
       path: target.path,
       text: installedText(text, target, folders, deno),

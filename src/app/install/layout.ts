@@ -55,6 +55,26 @@ const PROGRAM = "/usr/local/bin/warmboot";
 /** The hooks of Debian are one script in several places. */
 const DEBIAN_HOOKS = ["kernel/postinst.d", "kernel/postrm.d", "initramfs/post-update.d"];
 
+/** The hooks of init systems: each is a folder of a release, and of use where the host's configuration has certain files. */
+const INIT_HOOKS: readonly { readonly from: string; readonly to: string; isUsed(has: Has): boolean }[] = [
+  {
+    // runit on Debian runs the scripts of sysvinit as well.
+    from: "share/warmboot/hooks/sysvinit",
+    to: "init.d",
+    isUsed: (has) => has("rc6.d") && (has("inittab") || has("runit")) && !has("runlevels"),
+  },
+  { from: "share/warmboot/hooks/openrc", to: "init.d", isUsed: (has) => has("runlevels") },
+  { from: "share/warmboot/hooks/runit", to: "runit/shutdown.d", isUsed: (has) => has("runit/shutdown.d") },
+];
+
+/** Whether the configuration, usually /etc, has a file or folder. */
+type Has = (name: string) => boolean;
+
+/** Whether a file of a release is of use on a host: the hooks of other init systems are not. */
+export function isForHost(path: string, has: Has): boolean {
+  return INIT_HOOKS.find(({ from }) => path.startsWith(`${from}/`))?.isUsed(has) ?? true;
+}
+
 /** From the folders of a release to those of an installation, the first that fits. */
 const RULES: readonly {
   readonly from: string;
@@ -77,6 +97,12 @@ const RULES: readonly {
     isProgram: true,
     to: ({ kernelInstall }) => [kernelInstall],
   },
+  ...INIT_HOOKS.map(({ from, to }) => ({
+    from,
+    group: "hooks" as const,
+    isProgram: true,
+    to: ({ sysconf }: Folders) => [`${sysconf}/${to}`],
+  })),
   { from: "share/man", group: "man", to: ({ man }) => [man] },
   { from: "share/bash-completion/completions", group: "completions", to: ({ bash }) => [bash] },
   { from: "share/zsh/site-functions", group: "completions", to: ({ zsh }) => [zsh] },

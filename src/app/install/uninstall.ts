@@ -4,6 +4,12 @@ import { lookAt, removeFiles, removeRest } from "./install_files.ts";
 import { type Manifest, MANIFEST_NAME, readManifest } from "./manifest.ts";
 import { programFolder } from "./release.ts";
 
+/** Where init systems have the links of a hook that is enabled, and what removes them. */
+const HOOK_LINKS: readonly { readonly folder: string; readonly link: RegExp; readonly disable: string }[] = [
+  { folder: "/etc/rc6.d", link: /^[KS]\d\dwarmboot-exec$/, disable: "update-rc.d warmboot-exec remove" },
+  { folder: "/etc/runlevels/shutdown", link: /^warmboot-exec$/, disable: "rc-update del warmboot-exec shutdown" },
+];
+
 /** Where `systemctl enable` leaves its links. */
 const ENABLED = "/etc/systemd/system";
 
@@ -16,6 +22,8 @@ export type UninstallOutcome =
     readonly kept: readonly string[];
     /** Units that are still enabled. */
     readonly enabled: readonly string[];
+    /** What disables the hook of an init system, where one is still enabled. */
+    readonly disableHook: string | undefined;
   }
   /** What would be removed. */
   | { readonly kind: "planned"; readonly files: readonly string[] }
@@ -44,6 +52,7 @@ export function uninstall(dryRun: boolean): UninstallOutcome {
     version: manifest.version,
     kept: kept.map((each) => `${root}${each}`),
     enabled: root === "" ? enabledUnits() : [],
+    disableHook: root === "" ? HOOK_LINKS.find(isEnabled)?.disable : undefined,
   };
 }
 
@@ -51,6 +60,14 @@ export function uninstall(dryRun: boolean): UninstallOutcome {
 function rootOf(folder: string, manifest: Manifest): string | undefined {
   if (isSameFile(`${manifest.folder}/${MANIFEST_NAME}`, `${folder}/${MANIFEST_NAME}`)) return "";
   return folder.endsWith(manifest.folder) ? folder.slice(0, -manifest.folder.length) : undefined;
+}
+
+function isEnabled({ folder, link }: (typeof HOOK_LINKS)[number]): boolean {
+  try {
+    return Array.from(Deno.readDirSync(folder)).some(({ name }) => link.test(name));
+  } catch {
+    return false;
+  }
 }
 
 function enabledUnits(): readonly string[] {

@@ -1,4 +1,5 @@
-import type { ExecOutcome, NoCleanWay, RebootWay, SpentPayload } from "../../app/exec.ts";
+import type { NoCleanWay } from "../../app/ask_init.ts";
+import type { ExecOutcome, RebootWay, SpentPayload } from "../../app/exec.ts";
 import type { StoreLock } from "../../state/record_store.ts";
 import type { ExitName } from "../../core/program.ts";
 import { type Command, DRY_RUN_OPTION, type Invocation, isSet, NOW_OPTION, OUTCOME_OPTION } from "../command.ts";
@@ -13,7 +14,7 @@ export const exec: Command = {
   words: { min: 0, max: 0 },
   summary: "Reboot into the loaded image",
   description:
-    "Where systemd is PID 1, asks it (`systemctl kexec`), so that services stop and file systems are unmounted. Elsewhere it refuses without --now, which syncs the file systems and makes the system call at once: nothing is stopped or unmounted.\nAn image that was loaded with `preserve_context` always gets the system call: the running system is suspended, continues when the payload returns, and reports how long that took. The image stays loaded; kernels before 6.14 need another load before each further run, unless the profile has `reentrant: true`.\nThe system call does not return where it boots a kernel: then -o json prints nothing.",
+    "Asks the init system, so that services stop and file systems are unmounted: systemd (`systemctl kexec`), openrc-init (`openrc-shutdown --kexec now`), or sysvinit, OpenRC and runit by an ordinary reboot, at whose end the hook warmboot-exec boots the image. Elsewhere it refuses without --now, which syncs the file systems and makes the system call at once: nothing is stopped or unmounted.\nAn image that was loaded with `preserve_context` always gets the system call: the running system is suspended, continues when the payload returns, and reports how long that took. The image stays loaded; kernels before 6.14 need another load before each further run, unless the profile has `reentrant: true`.\nThe system call does not return where it boots a kernel: then -o json prints nothing.",
   options: [NOW_OPTION, DRY_RUN_OPTION, OUTCOME_OPTION],
   examples: [
     { line: "warmboot exec", doc: "Reboot into the loaded image" },
@@ -52,7 +53,7 @@ async function run(invocation: Invocation, ports: Ports, onChange: () => void): 
       return complainOfNamespace(ports);
     case "unrecorded":
       complain(
-        `What is loaded is not known: ${ready.reason}. If it returns to this system, systemd must not stop it before`,
+        `What is loaded is not known: ${ready.reason}. If it returns to this system, the init system must not stop it before`,
         "Load it again with warmboot load, or run it as it is, without stopping services: warmboot exec --now",
         ports,
       );
@@ -75,18 +76,9 @@ function complainOfSpent({ ranAt, release }: SpentPayload, ports: Ports): ExitNa
   return "unavailable";
 }
 
-/** How to reboot nevertheless. */
-const AT_ONCE = "Stop what must not be cut off, then: warmboot exec --now, which syncs and jumps at once";
-
 /** Says why no init system is asked to reboot. */
-export function complainOfInit({ name }: NoCleanWay, ports: Ports): ExitName {
-  complain(
-    name === undefined
-      ? "Cannot see what PID 1 is, so nothing can be asked to stop services before the reboot"
-      : `PID 1 is \`${name}\`, which warmboot cannot ask to stop services and boot the image`,
-    AT_ONCE,
-    ports,
-  );
+export function complainOfInit({ message, hint }: NoCleanWay, ports: Ports): ExitName {
+  complain(message, hint, ports);
   return "unavailable";
 }
 
@@ -102,9 +94,9 @@ export function complainOfNamespace(ports: Ports): ExitName {
 
 /** Prints what a reboot would do. */
 export async function dryReboot(way: RebootWay, ports: Ports): Promise<void> {
-  if (way === "systemd") {
-    await warnOfOldSystemd(ports);
-    ports.out.write("systemctl kexec\n");
+  if (way.kind === "ask") {
+    if (way.init === "systemd") await warnOfOldSystemd(ports);
+    ports.out.write(`${way.command.join(" ")}\n`);
     return;
   }
   const { REBOOT_NOW } = await import("../../plan/lower.ts");
@@ -112,11 +104,16 @@ export async function dryReboot(way: RebootWay, ports: Ports): Promise<void> {
   for (const call of REBOOT_NOW) ports.out.write(`${formatSyscall(call)}\n`);
 }
 
-const ANNOUNCEMENTS: { readonly [way in RebootWay]: string } = {
-  systemd: "Asking systemd to reboot into the loaded image: systemctl kexec",
-  now: "Rebooting into the loaded image now",
-  "round-trip": "Running the loaded payload; the system goes on when it returns",
-};
+function announcement(way: RebootWay): string {
+  switch (way.kind) {
+    case "ask":
+      return `Asking ${way.init} to reboot into the loaded image: ${way.command.join(" ")}`;
+    case "now":
+      return "Rebooting into the loaded image now";
+    case "round-trip":
+      return "Running the loaded payload; the system goes on when it returns";
+  }
+}
 
 /** Runs the loaded image. Does not return where the kernel goes along, unless the payload comes back. */
 export async function reboot(
@@ -127,8 +124,8 @@ export async function reboot(
 ): Promise<ExitName> {
   const { execLoaded } = await import("../../app/exec.ts");
   const { describeRoundTrip } = await import("../../state/round_trip.ts");
-  if (way === "systemd") await warnOfOldSystemd(ports);
-  say(ANNOUNCEMENTS[way], ports);
+  if (way.kind === "ask" && way.init === "systemd") await warnOfOldSystemd(ports);
+  say(announcement(way), ports);
   const outcome = await execLoaded(way, {
     store,
     onWait: (text) => say(text, ports),
@@ -144,30 +141,41 @@ export async function reboot(
       );
     },
   });
-  if (outcome.kind === "systemd-asked") onChange();
+  if (outcome.kind === "asked") onChange();
   return exitOfExec(outcome, ports);
 }
 
 function exitOfExec(outcome: ExecOutcome, ports: Ports): ExitName {
   switch (outcome.kind) {
-    case "systemd-asked":
+    case "asked":
     case "returned":
       return "ok";
     case "spent":
       return complainOfSpent(outcome, ports);
     case "refused":
       return complainRefusal(outcome.error, ports);
-    case "systemd-failed":
+    case "init-failed":
       complain(
-        `systemctl kexec failed with exit code ${outcome.code}`,
-        "See journalctl -b; warmboot exec --now bypasses systemd",
+        `${outcome.command} failed with exit code ${outcome.code}${
+          outcome.text === "" ? "" : `: ${outcome.text.trim()}`
+        }`,
+        `${
+          outcome.command.startsWith("systemctl") ? "See journalctl -b; " : ""
+        }warmboot exec --now bypasses the init system`,
         ports,
       );
       return "unavailable";
-    case "systemd-missing":
+    case "init-missing":
       complain(
-        `systemctl cannot be run: ${outcome.reason}`,
-        "warmboot exec --now bypasses systemd, and stops no service",
+        `${outcome.command.split(" ", 1)[0]} cannot be run: ${outcome.reason}`,
+        "warmboot exec --now bypasses the init system, and stops no service",
+        ports,
+      );
+      return "unavailable";
+    case "init-silent":
+      complain(
+        `${outcome.command} succeeded, but no shutdown began within 30 s`,
+        "See what PID 1 prints on the console; warmboot exec --now bypasses the init system, and stops no service",
         ports,
       );
       return "unavailable";

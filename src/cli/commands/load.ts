@@ -87,7 +87,7 @@ async function run(invocation: Invocation, ports: Ports, onChange: () => void): 
   if (outcome.kind === "loaded") await sayLoaded(outcome.task.plan, ports);
   else sayAlready(outcome.record, ports);
   const { way } = outcome.task;
-  if (exec && way !== undefined) return await reboot(way, ports, onChange, outcome.store);
+  if (exec && way.kind !== "no-clean-way") return await reboot(way, ports, onChange, outcome.store);
   say(await nextStep(outcome.task), ports);
   return "ok";
 }
@@ -119,7 +119,7 @@ async function dryRun({ plan, checked, already, way }: LoadTask, exec: boolean, 
     for (const call of lowerPlan(plan)) ports.out.write(`${formatSyscall(call)}\n`);
     if (checked.facts.kexec.dmCryptKeys?.reuse === false) keep("0");
   }
-  if (exec && way !== undefined) await dryReboot(way, ports);
+  if (exec && way.kind !== "no-clean-way") await dryReboot(way, ports);
   return "ok";
 }
 
@@ -228,8 +228,8 @@ async function nextStep({ plan, checked, way }: LoadTask): Promise<string> {
     return "Run it with: warmboot exec, as often as you like; unload it with: warmboot unload";
   }
   const also = checked.facts.systemd ? " (a newer systemd boots it on `systemctl reboot` as well)" : "";
-  const exec = way === undefined
-    ? "warmboot exec --now (no service is stopped: no init system can be asked)"
+  const exec = way.kind === "no-clean-way"
+    ? "warmboot exec --now (stops no service; warmboot exec says why the init system cannot be asked)"
     : "warmboot exec";
   return `Reboot into it with: ${exec}${also}; unload it with: warmboot unload`;
 }

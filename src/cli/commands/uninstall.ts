@@ -51,6 +51,9 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
       for (const unit of outcome.enabled) {
         warn(`${unit} is still enabled`, `systemctl disable ${unit}, then systemctl daemon-reload`, ports);
       }
+      if (outcome.disableHook !== undefined) {
+        warn("The hook warmboot-exec is still enabled", outcome.disableHook, ports);
+      }
       ports.out.write(`Removed warmboot ${outcome.version}\n`);
       say("Profiles in /etc/warmboot and what is loaded stay", ports);
       return "ok";
