@@ -81,10 +81,14 @@ export {
   execLoaded,
   type ExecOptions,
   type ExecOutcome,
+  type LastCalls,
+  lastCalls,
   type Readiness,
   readyToExec,
   type RebootWay,
   type SpentPayload,
+  unbindLoaded,
+  type UnbindOutcome,
 } from "./src/app/exec.ts";
 export type { Asked, AskedInit, InitRequest, NoCleanWay } from "./src/app/ask_init.ts";
 export { unload, type UnloadCall, type UnloadEvents, type UnloadOutcome } from "./src/app/unload.ts";

@@ -90,6 +90,7 @@ complete -c warmboot -n '__warmboot_in load' -l strict -d 'Treat warnings as err
 complete -c warmboot -n '__warmboot_in load' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'
 
 complete -c warmboot -n '__warmboot_in exec' -l now -d 'Do not ask the init system'
+complete -c warmboot -n '__warmboot_in exec' -l unbind -d 'Only take the devices of unbind from their drivers, and do not jump'
 complete -c warmboot -n '__warmboot_in exec' -l dry-run -d 'Print the system calls and make none'
 complete -c warmboot -n '__warmboot_in exec' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'
 

@@ -88,8 +88,26 @@ function unaskedInit(system: InitSystem, facts: HostFacts): NoCleanWay {
   return { kind: "no-clean-way", message, hint: `${stop}; then ${AT_ONCE}` };
 }
 
-/** What the init system is to be asked, or why asking would not boot the image, as far as can be seen before. */
-export function requestTo(facts: HostFacts, host: InitHost = LIVE): InitRequest | NoCleanWay {
+/**
+ * What the init system is to be asked, or why asking would not boot the image, as far as can be seen before. `unbinds`:
+ * whether devices are to be taken from their drivers, for which a unit or the hook must run at the end of the shutdown.
+ */
+export function requestTo(facts: HostFacts, unbinds: boolean, host: InitHost = LIVE): InitRequest | NoCleanWay {
+  const found = requestOf(facts, host);
+  if (!unbinds || found.kind === "no-clean-way" || found.hook) return found;
+  if (found.init === "systemd") return host.list(KEXEC_WANTS).includes(UNIT) ? found : UNIT_NOT_ENABLED;
+  return hookObstacle(openrcHook(host), host) ?? found;
+}
+
+/** Where `systemctl enable` leaves the link to the unit that takes devices from their drivers. */
+const KEXEC_WANTS = "/etc/systemd/system/kexec.target.wants";
+const UNIT = "warmboot-unbind.service";
+const UNIT_NOT_ENABLED = obstacle(
+  `The unit ${UNIT}, which takes the devices of \`unbind\` from their drivers, is not enabled`,
+  `Enable it: \`systemctl enable ${UNIT}\``,
+);
+
+function requestOf(facts: HostFacts, host: InitHost): InitRequest | NoCleanWay {
   const init = initSystem(facts);
   switch (init) {
     case "systemd":

@@ -1,17 +1,23 @@
 import { type Diagnostic, reasonOf } from "../core/diagnostic.ts";
-import type { HostFacts } from "../host/facts.ts";
-import { REBOOT_NOW } from "../plan/lower.ts";
+import { omitUndefined } from "../core/shape.ts";
+import type { BoundDevice, HostFacts } from "../host/facts.ts";
+import { REBOOT_NOW, rebootCalls } from "../plan/lower.ts";
+import type { Plan } from "../plan/plan.ts";
+import type { Syscall } from "../plan/syscall.ts";
+import { describeDevice } from "../plan/unbind.ts";
+import type { PlannedUnbind } from "../profile/unbind_shape.ts";
 import { type FoundRecord, type LoadRecord, recordTime } from "../state/record.ts";
 import { findRecord, lockStore, StoreError, type StoreLock } from "../state/record_store.ts";
 import { comesBack, isSpent, type RoundTrip, roundTrip, runsOnce } from "../state/round_trip.ts";
 import { SyscallError } from "../syscall/errors/syscall_error.ts";
 import { execute } from "../syscall/execute.ts";
-import { openLibc } from "../syscall/libc.ts";
+import { type Libc, openLibc } from "../syscall/libc.ts";
 import { isThere } from "./files/write_whole.ts";
 import { type Asked, askInit, type InitRequest, type NoCleanWay, requestTo } from "./ask_init.ts";
 import { holdSignals } from "./hold_signals.ts";
 import { readFacts } from "./read_facts.ts";
 import { systemProgram } from "./system_program.ts";
+import { goesOn, interfacesUp, unbindNow, unbindOfLoaded } from "./unbind.ts";
 
 /**
  * How to run the loaded image: by asking the init system, by the system call itself, or by that call for an image that comes
@@ -52,7 +58,7 @@ export function readyToExec(now: boolean): Readiness {
   const { found } = findRecord("reboot");
   const spent = spentBy(facts, found);
   if (spent !== undefined) return spent;
-  const way = rebootWay(facts, now, comesBack(facts, found));
+  const way = rebootWay(facts, now, comesBack(facts, found), unbindOfLoaded(facts, found) !== undefined);
   if (way.kind === "no-clean-way") return way;
   if (way.kind === "ask" && found.kind === "unreadable") return { kind: "unrecorded", reason: found.message };
   if (way.kind === "ask" && found.kind === "interrupted") {
@@ -67,9 +73,14 @@ function spentBy(facts: HostFacts, found: FoundRecord): SpentPayload | undefined
 }
 
 /** Through the init system, unless `now`, or the image is known to come back; or why the init system cannot be asked. */
-export function rebootWay(facts: HostFacts, now: boolean, returns: boolean | undefined): RebootWay | NoCleanWay {
+export function rebootWay(
+  facts: HostFacts,
+  now: boolean,
+  returns: boolean | undefined,
+  unbinds: boolean,
+): RebootWay | NoCleanWay {
   if (returns === true) return { kind: "round-trip" };
-  return now ? { kind: "now" } : requestTo(facts);
+  return now ? { kind: "now" } : requestTo(facts, unbinds);
 }
 
 /** Whether this process can reboot into a loaded image, as far as is known: not from within a container. */
@@ -97,6 +108,48 @@ export interface ExecOptions {
   readonly store?: StoreLock | undefined;
 }
 
+/** The last calls of this system. */
+export interface LastCalls {
+  /** The calls, in their order. */
+  readonly calls: readonly Syscall[];
+  /** What the profile takes from its drivers. */
+  readonly unbind: PlannedUnbind | undefined;
+  /** What of that names no device that has a driver. */
+  readonly missing: readonly string[];
+}
+
+/**
+ * The calls that boot the loaded image at once: the devices of its profile's `unbind` are taken from their drivers, and the
+ * network interfaces down. An image that comes back leaves both as they are. `plan`: that of an image that is not loaded yet.
+ */
+export function lastCalls(way: RebootWay, plan?: Plan): LastCalls {
+  const { facts } = readFacts(undefined);
+  if (way.kind !== "now" || facts === undefined) return { calls: REBOOT_NOW, unbind: undefined, missing: [] };
+  const unbind = plan === undefined ? unbindOfLoaded(facts, findRecord("reboot").found) : plan.unbind;
+  const { devices, missing } = unbindNow(unbind, facts);
+  return { calls: rebootCalls(devices, interfacesUp()), unbind, missing };
+}
+
+/** How taking devices from their drivers ended, without a jump. */
+export type UnbindOutcome =
+  | { readonly kind: "no-facts"; readonly diagnostics: readonly Diagnostic[] }
+  | { readonly kind: "unbound"; readonly devices: readonly BoundDevice[] }
+  | { readonly kind: "refused"; readonly error: SyscallError };
+
+/** Takes the devices of the loaded image's profile from their drivers: what systemd does late in a shutdown. */
+export function unbindLoaded({ onWarning = () => {} }: Pick<ExecOptions, "onWarning"> = {}): UnbindOutcome {
+  const { facts, diagnostics } = readFacts(undefined);
+  if (facts === undefined) return { kind: "no-facts", diagnostics };
+  const unbind = unbindOfLoaded(facts, findRecord("reboot").found);
+  const { devices, missing } = unbindNow(unbind, facts);
+  using libc = openLibc();
+  const calls = devices.map((device) => ({ name: "unbind", device }) as const);
+  const run = runCalls({ calls, unbind, missing }, libc, onWarning);
+  return run.refused === undefined
+    ? { kind: "unbound", devices: run.unbound }
+    : { kind: "refused", error: run.refused };
+}
+
 /**
  * Runs the loaded image. Does not return where the kernel goes along, unless the init system was asked or the payload comes back.
  * The record of a payload that comes back says that it ran, from before the jump on.
@@ -104,7 +157,7 @@ export interface ExecOptions {
  */
 export async function execLoaded(way: RebootWay, options: ExecOptions = {}): Promise<ExecOutcome> {
   if (way.kind === "ask" && way.init === "systemd") return await askSystemd(way);
-  if (way.kind === "now") return await runLoaded(way, options.onReturn);
+  if (way.kind === "now") return await runLoaded(way, options);
   const { onWait = () => {}, onWarning = () => {} } = options;
   using own = options.store === undefined ? await lockStore({ onWait, onWarning }) : undefined;
   const store = options.store ?? own;
@@ -113,7 +166,7 @@ export async function execLoaded(way: RebootWay, options: ExecOptions = {}): Pro
   const { facts } = readFacts(undefined);
   const { found } = findRecord("reboot");
   if (store === undefined || facts === undefined || found.kind !== "record") {
-    return await runLoaded(way, options.onReturn);
+    return await runLoaded(way, options);
   }
   const spent = spentBy(facts, found);
   if (spent !== undefined) return spent;
@@ -128,7 +181,7 @@ export async function execLoaded(way: RebootWay, options: ExecOptions = {}): Pro
     }
   };
   write({ ...record, ranAt: recordTime() });
-  const outcome = await runLoaded(way, options.onReturn, runsOnce(record.plan, facts.release));
+  const outcome = await runLoaded(way, options, runsOnce(record.plan, facts.release));
   // What did not run can still be run.
   try {
     if (outcome.kind === "refused") write(record);
@@ -141,29 +194,74 @@ export async function execLoaded(way: RebootWay, options: ExecOptions = {}): Pro
 
 async function runLoaded(
   way: RebootWay,
-  onReturn: ExecOptions["onReturn"] = () => {},
+  { onReturn = () => {}, onWarning = () => {} }: ExecOptions,
   once = false,
 ): Promise<ExecOutcome> {
-  const returns = way.kind === "round-trip";
   using libc = openLibc();
+  const last = lastCalls(way);
   // A Ctrl-C that comes while the system is suspended must not suppress the report; then there is nothing left to stop.
   return await holdSignals((): ExecOutcome => {
-    let took: RoundTrip | undefined;
-    for (const call of REBOOT_NOW) {
-      const result = roundTrip(() => execute(call, [], libc), libc);
-      if (!result.ok) {
-        const { facts } = readFacts(undefined);
-        if (facts === undefined) throw new Error("Cannot read the facts of the host");
-        const error = new SyscallError({ call, errno: result.errno, facts, ...(returns ? { returns } : {}) });
-        return { kind: "refused", error };
-      }
-      // A payload that another program loaded may come back as well.
-      if (call.name === "reboot_kexec") took = result.took;
-    }
+    const { refused, took } = runCalls(last, libc, onWarning, way.kind === "round-trip");
+    if (refused !== undefined) return { kind: "refused", error: refused };
     if (took === undefined) throw new Error("REBOOT_NOW does not reboot");
     onReturn(took, once);
     return { kind: "returned", took, once };
   }, () => {});
+}
+
+const ENODEV = 19;
+
+/** What became of the last calls: the first that was refused, or how long the payload took that came back. */
+interface Run {
+  readonly refused?: SyscallError;
+  readonly took?: RoundTrip;
+  /** The devices that were taken from their drivers. */
+  readonly unbound: readonly BoundDevice[];
+}
+
+function runCalls(
+  { calls, unbind, missing }: LastCalls,
+  libc: Libc,
+  onWarning: (text: string) => void,
+  returns = false,
+): Run {
+  for (const target of missing) onWarning(`No device with a driver matches \`${target}\` of \`unbind\``);
+  const unbound: BoundDevice[] = [];
+  const down: string[] = [];
+  let took: RoundTrip | undefined;
+  const errorOf = (call: Syscall, errno: number): SyscallError => {
+    const { facts } = readFacts(undefined);
+    if (facts === undefined) throw new Error("Cannot read the facts of the host");
+    return new SyscallError({ call, errno, facts, ...(returns ? { returns } : {}) });
+  };
+  let refused: SyscallError | undefined;
+  for (const call of calls) {
+    const result = roundTrip(() => execute(call, [], libc), libc);
+    if (!result.ok) {
+      // An interface goes away with its device.
+      if (call.name === "set_interface" && result.errno === ENODEV) continue;
+      const error = errorOf(call, result.errno);
+      if (goesOn(call, unbind)) {
+        onWarning(error.message);
+        continue;
+      }
+      refused = error;
+      break;
+    }
+    if (call.name === "unbind") unbound.push(call.device);
+    if (call.name === "set_interface") down.push(call.interface);
+    // A payload that another program loaded may come back as well.
+    if (call.name === "reboot_kexec") took = result.took;
+  }
+  // This system goes on.
+  for (const name of down) execute({ name: "set_interface", interface: name, up: true }, [], libc);
+  if (down.length > 0) {
+    onWarning(`Network interfaces were down, and are up again: ${down.join(", ")}; routes may be lost`);
+  }
+  if (refused !== undefined && unbound.length > 0) {
+    onWarning(`These devices have no driver now: ${unbound.map(describeDevice).join(", ")}`);
+  }
+  return { unbound, ...omitUndefined({ refused, took }) };
 }
 
 /** Runs something that takes time and is over soon; a signal that would stop it before is dropped. */

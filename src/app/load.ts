@@ -99,7 +99,7 @@ export async function judgeLoad(
   const warns = diagnostics.length > 0 || plan.checks.some(({ status }) => status === "warn");
   if (already === undefined && strict && warns) return over({ kind: "warned", plan });
   const keeps = isCrash(plan) && keepsKeys(plan, facts, findRecord("crash").found);
-  const way = rebootWay(facts, now, preservesContext(plan));
+  const way = rebootWay(facts, now, preservesContext(plan), plan.unbind !== undefined);
   if (exec && way.kind === "no-clean-way") return over(way);
   return {
     kind: "task",

@@ -9,6 +9,7 @@ export function diffPlanned(from: Plan, to: Plan): readonly Change[] {
       ? []
       : [{ about: "call", field: "syscall", action: "change", from: from.call.syscall, to: to.call.syscall } as const]),
     ...detailChanges(from.call, to.call),
+    ...leaves(from.unbind, to.unbind, ["unbind"]),
     ...leaves(modulesOf(from), modulesOf(to), ["modules"]),
     ...lone(from.call.flags, to.call.flags, (flag) => flag).map((each) => ({ about: "flag", ...each }) as const),
     ...lone(from.reasons, to.reasons, ({ code, message }) => `${code}: ${message}`).map((each) =>

@@ -152,7 +152,7 @@ export const KEXEC_OPTIONS: readonly KexecOption[] = [
   {
     long: "no-ifdown",
     short: "x",
-    effect: without("`warmboot exec --now` leaves network interfaces up, which `-e` and `-f` of kexec take down"),
+    effect: without("`warmboot exec --now` always takes network interfaces down"),
   },
   {
     long: "no-sync",

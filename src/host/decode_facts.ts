@@ -7,6 +7,7 @@ import { type Captured, capturedIn } from "./captured.ts";
 import { cpuFacts } from "./cpu.ts";
 import { crashFacts } from "./crash.ts";
 import { deviceTree } from "./device_tree.ts";
+import { deviceFacts } from "./devices.ts";
 import { efiFacts } from "./efi.ts";
 import type { HostFacts } from "./facts.ts";
 import { type Iomem, parseIomem } from "./iomem.ts";
@@ -48,6 +49,7 @@ export function decodeFacts(capture: Capture): Checked<HostFacts> {
     ...processFacts(from, report),
     ...cpuFacts(from, report),
     ...platformFacts(from, report),
+    ...deviceFacts(from, report),
     iomem: iomem(from, report),
     firmwareMap: firmwareMap(from, report),
     kexec: kexecState(from, report),

@@ -139,6 +139,18 @@ export interface BiosFacts {
   readonly baseMemory: bigint;
 }
 
+/** A device that a driver has, as sysfs shows it. */
+export interface BoundDevice {
+  /** The bus: `pci`. */
+  readonly bus: string;
+  /** The driver's name on that bus. */
+  readonly driver: string;
+  /** The device's name on that bus: `0000:01:00.0`. */
+  readonly device: string;
+  /** Where it is below /sys/devices: the path of what it leads to begins with it. */
+  readonly path: string;
+}
+
 /** Everything the planner knows of a host, decoded from a capture. Undefined: the host did not say. */
 export interface HostFacts {
   /** Whether they come from a capture that leaves out addresses of the kernel, and secrets. */
@@ -216,6 +228,12 @@ export interface HostFacts {
    * where unset. From /proc/config.gz, or what the distribution installed for this release.
    */
   readonly kernelConfig: { readonly [option: string]: string };
+  /** The devices that have a driver; undefined where that cannot be seen. */
+  readonly devices?: readonly BoundDevice[];
+  /** The disks that the root file system lies on, as paths below /sys/devices. */
+  readonly rootDisks?: readonly string[];
+  /** The devices of the consoles: the console's name, and a path below /sys/devices. */
+  readonly consoles?: readonly { readonly name: string; readonly path: string }[];
   /** The name of PID 1, at most 15 characters. */
   readonly init?: string;
   /** The program of PID 1, links followed; unknown to readers without CAP_SYS_PTRACE. */

@@ -2,6 +2,8 @@ import { flattenFolder, type TreeFolder } from "./device_tree.ts";
 import { programHeadersEnd } from "./kcore.ts";
 import { type HostReader, NOT_CAPABLE, type SourceResult } from "./reader.ts";
 import { compareNames } from "../core/text.ts";
+import { lookUp } from "../core/shape.ts";
+import { boundDevices, consoleDevices, rootDisks } from "./live_devices.ts";
 
 /**
  * Reads the host that this program runs on. Deno opens /proc and /sys to a program with all permissions only; with less,
@@ -27,7 +29,20 @@ function readSource(path: string): SourceResult {
   }
 }
 
+/** Folders that read as a listing of what is below them. */
+const LISTINGS: { readonly [path: string]: () => string } = {
+  "/sys/bus": boundDevices,
+  "/sys/dev/block": rootDisks,
+  "/sys/class/tty/console": consoleDevices,
+};
+
 function readBytes(path: string): Uint8Array {
+  const listing = lookUp(LISTINGS, path);
+  if (listing !== undefined) {
+    // So that a lack of permission, or of sysfs, is seen as with any other source.
+    Deno.statSync(path);
+    return new TextEncoder().encode(listing());
+  }
   // Opening such a link gives a namespace, which cannot be read, or a whole program; the link's text is what counts.
   if (path.startsWith("/proc/self/ns/") || path === "/proc/1/exe") {
     return new TextEncoder().encode(`${Deno.readLinkSync(path)}\n`);

@@ -149,6 +149,30 @@ const ROWS = {
     ...text(SETTING, "/proc/xen/capabilities", "`control_d` in Xen's control domain (drivers/xen/xenfs/super.c)"),
     rare: true,
   },
+  devices: {
+    ...text(
+      SETTING,
+      "/sys/bus",
+      "The devices that have a driver: bus, driver, device, and its path below /sys/devices (drivers/base/bus.c)",
+    ),
+    rare: true,
+  },
+  rootDisks: {
+    ...text(
+      SETTING,
+      "/sys/dev/block",
+      "The disks that the root file system lies on, as paths below /sys/devices (block/genhd.c, by /proc/self/mountinfo)",
+    ),
+    rare: true,
+  },
+  consoles: {
+    ...text(
+      SETTING,
+      "/sys/class/tty/console",
+      "The devices of the consoles: name, and path below /sys/devices (drivers/tty/tty_io.c)",
+    ),
+    rare: true,
+  },
   init: text(SETTING, "/proc/1/comm", "The name of PID 1, which carries out the reboot (fs/proc/array.c)"),
   initProgram: {
     ...text(
@@ -391,6 +415,7 @@ const LIMITS: { readonly [Name in SourceName]?: number } = {
   // Those of large servers have some hundred KiB.
   iomem: 1 << 20,
   cpuinfo: LARGE,
+  devices: LARGE,
   imaPolicy: LARGE,
   setupData: LARGE,
   deviceTree: LARGE,

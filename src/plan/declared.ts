@@ -5,6 +5,7 @@ import { choice, flag, list, pattern, record, type Shape, text } from "../core/s
 import type { Images } from "../image/boot_files.ts";
 import { requiresOf } from "../profile/planned_requires.ts";
 import { FILE_FLAG_KEYS, type Profile, type SegmentSource, type SegmentSpec } from "../profile/profile.ts";
+import { unbindOf } from "../profile/unbind_shape.ts";
 import type { Call, Declared, Plan, PlannedSegment, PlannedSource } from "./plan.ts";
 
 /** What a plan keeps of its profile. `cmdline` is resolved; `call` is what was planned. */
@@ -67,6 +68,7 @@ export function declaredProfile(plan: Plan, declared: Declared): Profile {
     checksum: checksum === "fastest" ? true : checksum === "none" ? false : checksum,
     predecompress: declared.predecompress,
     fileFlags: declared.fileFlags ?? [],
+    ...unbindOf(plan.unbind),
     stamp: declared.stamp,
     stated: [],
   };

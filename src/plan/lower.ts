@@ -1,3 +1,4 @@
+import type { BoundDevice } from "../host/facts.ts";
 import type { Plan } from "./plan.ts";
 import { sumsOf } from "./sums.ts";
 import type { Syscall } from "./syscall.ts";
@@ -41,4 +42,17 @@ export function lowerUnload(crash: boolean, fileLoadMissing: boolean): Syscall {
 }
 
 /** The calls that boot the loaded image at once, without stopping services first. */
-export const REBOOT_NOW: readonly Syscall[] = [{ name: "sync" }, { name: "reboot_kexec" }];
+export const REBOOT_NOW: readonly Syscall[] = rebootCalls([], []);
+
+/**
+ * The same where devices are taken from their drivers, and network interfaces down: so they write no packets into the memory
+ * of the next kernel. What may be refused comes first.
+ */
+export function rebootCalls(unbind: readonly BoundDevice[], interfaces: readonly string[]): readonly Syscall[] {
+  return [
+    { name: "sync" },
+    ...unbind.map((device) => ({ name: "unbind", device }) as const),
+    ...interfaces.map((name) => ({ name: "set_interface", interface: name, up: false }) as const),
+    { name: "reboot_kexec" },
+  ];
+}

@@ -1,5 +1,6 @@
 import type { RandomPart, Segment, SegmentBytes } from "../arch/segment.ts";
 import type { PlannedRequires } from "../profile/planned_requires.ts";
+import type { PlannedUnbind } from "../profile/unbind_shape.ts";
 import type { KexecArch } from "../core/kexec_arch.ts";
 import type { Checksum, FileFlagKey, LoadChoice } from "../profile/profile.ts";
 import { jsonText } from "../core/text.ts";
@@ -206,6 +207,8 @@ export interface Plan {
   readonly host: PlannedHost;
   /** What the profile requires of its host; a stored plan asks it again. */
   readonly requires?: PlannedRequires;
+  /** The devices that are taken from their drivers just before the jump; absent without any. */
+  readonly unbind?: PlannedUnbind;
   /** What the profile declares: the plan is derived from it again before it is loaded. Absent in older plans. */
   readonly declared?: Declared;
   /** The call that loads the image. */

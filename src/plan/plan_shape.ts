@@ -16,6 +16,7 @@ import { RECREATE } from "./contradictions.ts";
 import type { Check, Plan, PlannedHost, Reason } from "./plan.ts";
 import { requiresShape } from "../profile/planned_requires.ts";
 import { refine } from "../profile/refine.ts";
+import { plannedUnbindShape } from "../profile/unbind_shape.ts";
 import { sumsOf } from "./sums.ts";
 
 const optional = { value: undefined };
@@ -42,6 +43,11 @@ const fields: Fields<Plan> = {
   profile: { shape: text, doc: "The name of the profile" },
   host: { shape: hostShape, doc: "The host that the plan was made for" },
   requires: { shape: requiresShape, doc: "What the profile requires of its host", fallback: optional },
+  unbind: {
+    shape: plannedUnbindShape,
+    doc: "The devices that are taken from their drivers just before the jump",
+    fallback: optional,
+  },
   declared: {
     shape: declaredShape,
     doc: "What the profile declares: the plan is derived from it again before it is loaded",

@@ -11,6 +11,7 @@ import { FILE_FLAG_OF, fileLoadFlags } from "./flags.ts";
 import type { PlanInput } from "./input.ts";
 import { type Call, type Plan, plannedFile, type PlannedHost, type Reason } from "./plan.ts";
 import { plannedRequires } from "../profile/planned_requires.ts";
+import { plannedUnbind } from "../profile/unbind_shape.ts";
 import { runRules } from "./rules/table.ts";
 import { planSegmentCall } from "./segment_call.ts";
 import { stamped, stampIn } from "./stamp.ts";
@@ -40,12 +41,14 @@ export function planBoot(input: PlanInput): Checked<Plan> {
   if (call === undefined || hasErrors(all)) return { value: undefined, diagnostics: all };
   const release = images.kernel === undefined ? undefined : imageRelease(loadedInfo(images.kernel));
   const version = images.kernel === undefined ? undefined : imageVersion(loadedInfo(images.kernel));
+  const unbind = plannedUnbind(profile);
   const plan: Plan = {
     format: "warmboot.plan/1",
     warmboot: VERSION,
     profile: profile.name,
     host: plannedHost(facts),
     ...(profile.requires === undefined ? {} : { requires: plannedRequires(profile.requires) }),
+    ...(unbind === undefined ? {} : { unbind }),
     declared: declaredOf(profile, images, cmdline, call),
     call,
     ...(release === undefined ? {} : { release }),
@@ -55,6 +58,7 @@ export function planBoot(input: PlanInput): Checked<Plan> {
       call,
       crash: profile.crash,
       ...(profile.requires === undefined ? {} : { requires: profile.requires }),
+      unbind: profile.unbind,
       facts,
       images,
     }),

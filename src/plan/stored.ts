@@ -6,6 +6,7 @@ import type { HostFacts } from "../host/facts.ts";
 import type { Images } from "../image/boot_files.ts";
 import { requiresOf } from "../profile/planned_requires.ts";
 import type { Profile } from "../profile/profile.ts";
+import { unbindOf } from "../profile/unbind_shape.ts";
 import { RECREATE } from "./contradictions.ts";
 import { declaredProfile } from "./declared.ts";
 import { driftOf } from "./drift.ts";
@@ -54,7 +55,14 @@ export function recheck(
     ...plan,
     checks: [
       { rule: "stored-plan", status: "fail", message: derived.message, hint: derived.hint },
-      ...runRules({ call: plan.call, crash: isCrash(plan), ...requires, facts, images }),
+      ...runRules({
+        call: plan.call,
+        crash: isCrash(plan),
+        ...requires,
+        unbind: unbindOf(plan.unbind).unbind,
+        facts,
+        images,
+      }),
     ],
   };
 }

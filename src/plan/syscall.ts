@@ -1,4 +1,5 @@
 import { formatAddress } from "../core/number.ts";
+import type { BoundDevice } from "../host/facts.ts";
 import type { PlannedSource } from "./plan.ts";
 import type { Sums } from "./sums.ts";
 
@@ -39,6 +40,10 @@ export type Syscall =
   | { readonly name: "kexec_file_unload"; readonly crash: boolean }
   | { readonly name: "kexec_unload"; readonly crash: boolean }
   | { readonly name: "sync" }
+  /** Takes a device from its driver, by the file of sysfs. */
+  | { readonly name: "unbind"; readonly device: BoundDevice }
+  /** Takes a network interface down, or up again. */
+  | { readonly name: "set_interface"; readonly interface: string; readonly up: boolean }
   | { readonly name: "reboot_kexec" };
 
 /** A system call by name. */
@@ -74,9 +79,18 @@ export function formatSyscall(call: Syscall): string {
       return `kexec_load(0, 0, NULL, ${call.crash ? "KEXEC_ON_CRASH" : "0"})`;
     case "sync":
       return "sync()";
+    case "unbind":
+      return `write(${open(unbindFile(call.device))}, ${JSON.stringify(call.device.device)})`;
+    case "set_interface":
+      return `ioctl(SIOCSIFFLAGS, {${JSON.stringify(call.interface)}, ${call.up ? "" : "~"}IFF_UP})`;
     case "reboot_kexec":
       return "reboot(LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, NULL)";
   }
+}
+
+/** The file that takes a device from its driver, when the device's name is written to it. */
+export function unbindFile({ bus, driver }: BoundDevice): string {
+  return `/sys/bus/${bus}/drivers/${driver}/unbind`;
 }
 
 function formatBuffer(source: PlannedSource): string {

@@ -6,7 +6,7 @@ import type { LayerReader } from "./layers.ts";
 import { MAX_DEPTH } from "./limits.ts";
 import { parseLayers } from "./parse.ts";
 import type { PlatformName } from "./platform_names.ts";
-import type { Checksum, LoadChoice, Profile, ReusedFrom } from "./profile.ts";
+import type { Checksum, LoadChoice, Profile, ReusedFrom, UnbindFailure } from "./profile.ts";
 import type { KexecArch } from "../core/kexec_arch.ts";
 
 /** A file: its path, or its path and the SHA-256 that it must have, 64 hexadecimal digits. */
@@ -132,6 +132,10 @@ export interface ProfileInput {
   readonly no_cma?: boolean | undefined;
   /** Whether kexec_file_load hands over the device tree that an x86_64 host was booted with. Default: false. */
   readonly force_dtb?: boolean | undefined;
+  /** Devices that are taken from their drivers just before the jump: PCI addresses, `driver:NAME`, `BUS:DEVICE`. */
+  readonly unbind?: readonly string[] | undefined;
+  /** What to do where a device cannot be taken from its driver. Default: `stop`, which does not boot the image. */
+  readonly unbind_failure?: UnbindFailure | undefined;
   /** Whether to add a digest of what boots to the command line. Default: false. */
   readonly stamp?: boolean | undefined;
 }

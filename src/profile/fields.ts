@@ -4,11 +4,22 @@ import { choice, type Fields, type KeyAdvice, list, record, type Shape } from ".
 import { formatAddress } from "../core/number.ts";
 import { cmdline } from "./cmdline/shape.ts";
 import { fileRef, fileRefs, kernelRef, moduleRef, paths } from "./file_shape.ts";
-import type { CmdlineSpec, FileRef, LoadChoice, ModuleRef, Profile, Requires, SegmentSpec } from "./profile.ts";
+import type {
+  CmdlineSpec,
+  FileRef,
+  LoadChoice,
+  ModuleRef,
+  Profile,
+  Requires,
+  SegmentSpec,
+  UnbindFailure,
+  UnbindTarget,
+} from "./profile.ts";
 import { refine } from "./refine.ts";
 import { requires } from "./requires_shape.ts";
 import { address, boolean, bootEntry, checksum, label, prose } from "./scalars.ts";
 import { segment } from "./segment_shape.ts";
+import { unbindTarget } from "./unbind_shape.ts";
 
 /** A profile's keys as its files have them, decoded, with defaults filled in. */
 export interface Stated {
@@ -36,6 +47,8 @@ export interface Stated {
   readonly debug: boolean;
   readonly no_cma: boolean;
   readonly force_dtb: boolean;
+  readonly unbind: readonly UnbindTarget[];
+  readonly unbind_failure: UnbindFailure;
   readonly stamp: boolean;
 }
 
@@ -98,7 +111,7 @@ export const FIELDS: Fields<Stated> = {
   extends: {
     shape: paths,
     doc: "A profile, or several, that supply the keys that this one lacks; a later one overrides an earlier one. " +
-      "Maps merge key by key, lists replace; `initrd+`, `modules+`, `segments+`, `cmdline+`, and `remove+`, `set+` and `append+` " +
+      "Maps merge key by key, lists replace; `initrd+`, `modules+`, `segments+`, `unbind+`, `cmdline+`, and `remove+`, `set+` and `append+` " +
       "within `cmdline`, add to the list below. Relative to this file's own folder.",
     ...optional,
     examples: ["base.yaml", ["base.yaml", "serial.yaml"]],
@@ -229,6 +242,20 @@ export const FIELDS: Fields<Stated> = {
       "(KEXEC_FILE_FORCE_DTB, since Linux 6.18).",
     fallback: { value: false },
   },
+  unbind: {
+    shape: list(unbindTarget),
+    doc: "Devices that are taken from their drivers just before the jump, when services are stopped: a PCI address, " +
+      "`driver:NAME` for all devices of a driver, or `BUS:DEVICE` as in /sys/bus/BUS/devices. A driver that hangs cannot be " +
+      "passed over: it holds the lock of its device, which the kernel's own shutdown takes as well.",
+    fallback: { value: [] },
+    examples: [["0000:01:00.0", "driver:nouveau"]],
+  },
+  unbind_failure: {
+    shape: choice(["stop", "continue"]),
+    doc:
+      "Where a device of `unbind` cannot be taken from its driver: `stop` does not boot the image, `continue` boots it.",
+    fallback: { value: "stop" },
+  },
   stamp: {
     shape: boolean,
     doc: "Add `warmboot.plan=DIGEST` to the command line, a digest of kernel, initrds and command line, so that " +
@@ -270,7 +297,7 @@ const OTHER_NAMES: NonNullable<KeyAdvice["otherNames"]> = {
 /** What to suggest for an unknown key of a profile. The lists that have `key+` are in overlay.ts. */
 export const KEY_ADVICE: KeyAdvice = {
   otherNames: OTHER_NAMES,
-  further: ["initrd+", "modules+", "segments+", "cmdline+"],
+  further: ["initrd+", "modules+", "segments+", "cmdline+", "unbind+"],
 };
 
 /** The shape of a whole profile, key by key. conflicts.ts has what keys require of each other. */

@@ -127,6 +127,7 @@ function profileOf(
 ): Profile {
   const {
     preserve_context: preserveContext,
+    unbind_failure: unbindFailure,
     debug: _debug,
     no_cma: _noCma,
     force_dtb: _forceDtb,
@@ -149,6 +150,7 @@ function profileOf(
     initrd: initrd.map((ref, index) => besideFile(ref, ["initrd", index])),
     modules: modules.map((ref, index) => besideFile(ref, ["modules", index])),
     preserveContext,
+    unbindFailure,
     segments: segments.map((segment, index): SegmentSpec =>
       segment.source.kind === "file"
         ? {

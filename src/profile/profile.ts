@@ -103,6 +103,14 @@ export const FILE_FLAG_KEYS = ["debug", "no_cma", "force_dtb"] as const;
 /** A key that is a flag of kexec_file_load(2). */
 export type FileFlagKey = typeof FILE_FLAG_KEYS[number];
 
+/** Which devices are taken from their drivers: one device of a bus, or all that a driver has. */
+export type UnbindTarget =
+  | { readonly kind: "device"; readonly bus: string; readonly device: string }
+  | { readonly kind: "driver"; readonly driver: string };
+
+/** What to do where a device cannot be taken from its driver: not boot the image, or go on. */
+export type UnbindFailure = "stop" | "continue";
+
 /** A boot profile: what a YAML file declares, decoded, with defaults filled in. */
 export interface Profile {
   /** The version of the format. */
@@ -147,6 +155,10 @@ export interface Profile {
   readonly predecompress: boolean;
   /** The flags that kexec_file_load is given for the keys of the same names. */
   readonly fileFlags: readonly FileFlagKey[];
+  /** Devices that are taken from their drivers just before the jump. */
+  readonly unbind: readonly UnbindTarget[];
+  /** What to do where that fails. */
+  readonly unbindFailure: UnbindFailure;
   /** Put a digest of what boots on the command line, by which the booted system is recognized. */
   readonly stamp: boolean;
   /** The top-level keys that the files have, in their order. */

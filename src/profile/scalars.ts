@@ -52,7 +52,7 @@ function adviceOn(text: string, rows: readonly HintRow[]): Advice {
 }
 
 /** A text of a pattern. The schema has the pattern too, so it must mean the same with and without flags. */
-function patterned(expected: string, pattern: RegExp, hints: readonly HintRow[] = []): Shape<string> {
+export function patterned(expected: string, pattern: RegExp, hints: readonly HintRow[] = []): Shape<string> {
   return fromText<string>(
     expected,
     { type: PLAIN_TYPES, pattern: pattern.source },

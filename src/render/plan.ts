@@ -10,6 +10,7 @@ import {
   type SegmentLoadCall,
 } from "../plan/plan.ts";
 import type { Checksum } from "../profile/profile.ts";
+import type { PlannedUnbind } from "../profile/unbind_shape.ts";
 import { memoryMap } from "./memory_map.ts";
 import { type Layout, NARROW } from "./style.ts";
 import { padToWidth } from "./width.ts";
@@ -42,6 +43,7 @@ export function renderPlan(plan: Plan, layout: Layout, { facts, verbose = false 
       ...(isExplicit(plan) ? [] : [plan.call.cmdline === "" ? "(empty command line)" : plan.call.cmdline]),
     ], layout),
     ...callRows(plan, layout),
+    ...(plan.unbind === undefined ? [] : row("Unbinds", [unbindText(plan.unbind)], layout)),
     "",
     ...memory(plan, layout, facts),
     style.bold("Checks"),
@@ -105,6 +107,11 @@ export function row(label: string, lines: readonly string[], { style, width }: L
   return lines.map((line, index) =>
     `  ${style.dim((index === 0 ? label : "").padEnd(LABEL - 2))}${wrap(visible(line), width, LABEL)}`
   );
+}
+
+/** What is taken from its driver just before the jump. */
+export function unbindText({ targets, failure }: PlannedUnbind): string {
+  return `${targets.join(", ")}, just before the jump${failure === "continue" ? "; goes on if that fails" : ""}`;
 }
 
 function memory(plan: Plan, layout: Layout, facts: HostFacts | undefined): readonly string[] {

@@ -1,7 +1,7 @@
 import { formatSize } from "../core/number.ts";
 import { filesOf, type Plan } from "../plan/plan.ts";
 import { code, codeBlock, destination } from "./markdown.ts";
-import { checkLines, headline, isExplicit, passedText, verdict } from "./plan.ts";
+import { checkLines, headline, isExplicit, passedText, unbindText, verdict } from "./plan.ts";
 import { callText, segmentsText } from "./plan_brief.ts";
 import { PLAIN } from "./style.ts";
 
@@ -26,6 +26,7 @@ export function renderPlanMarkdown(plan: Plan, picture?: string): string {
     `- From: ${code(`${host.release} on ${host.machine}`)}`,
     `- By: ${code(callText(plan))}`,
     ...filesOf(call).map(({ path, size, about }) => `- File: ${code(path)}, ${formatSize(size)}, ${code(about)}`),
+    ...(plan.unbind === undefined ? [] : [`- Unbinds: ${code(unbindText(plan.unbind))}`]),
     isExplicit(plan) ? `- Segments: ${segmentsText(plan)}` : `- Command line: ${code(call.cmdline)}`,
     "",
     ...(problems.length === 0 ? [] : [codeBlock(problems), ""]),

@@ -25,10 +25,15 @@ export function alreadyLoaded(plan: Plan, facts: HostFacts, found: FoundRecord):
   if (plan.checks.some(({ rule, status }) => status === "fail" && !OF_THE_CALL.includes(rule))) return undefined;
   if (isSpent(record, facts)) return undefined;
   if (changesSince(record, facts, undefined).length > 0) return undefined;
-  return isSameCall(plan.call, record.plan.call) ? record : undefined;
+  return isSameImage(plan, record.plan) ? record : undefined;
 }
 
 const OF_THE_CALL: readonly string[] = PERMISSION_RULES.map(({ name }) => name);
+
+/** Whether two plans would load the same, and take the same devices from their drivers before it is booted. */
+export function isSameImage(a: Plan, b: Plan): boolean {
+  return isSameCall(a.call, b.call) && canonical(a.unbind) === canonical(b.unbind);
+}
 
 /** Whether two calls would hand the same bytes to the kernel in the same way. */
 export function isSameCall(a: Call, b: Call): boolean {

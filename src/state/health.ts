@@ -1,5 +1,5 @@
 import type { Plan } from "../plan/plan.ts";
-import { isSameCall } from "./already_loaded.ts";
+import { isSameImage } from "./already_loaded.ts";
 import type { FoundRecord } from "./record.ts";
 import type { ImageStatus, Status } from "./status.ts";
 
@@ -54,7 +54,7 @@ export function healthOf(image: ImageStatus, found: FoundRecord, declared?: Decl
   const kind = crash ? "crash-stale" : "differs";
   const { profile, release } = image;
   const loaded = `${release ?? "The image"} from profile ${profile} is loaded`;
-  if (declared !== undefined && !isSameCall(declared.plan.call, found.record.plan.call)) {
+  if (declared !== undefined && !isSameImage(declared.plan, found.record.plan)) {
     const see = `See the difference with: warmboot diff ${declared.name} @loaded`;
     return { kind, message: `${loaded}, which is not what ${declared.name} declares. ${see}` };
   }

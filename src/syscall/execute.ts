@@ -1,5 +1,5 @@
 import { KEXEC_FILE_LOAD_FLAGS, KEXEC_LOAD_FLAGS } from "../plan/flags.ts";
-import type { Syscall, SyscallOf } from "../plan/syscall.ts";
+import { type Syscall, type SyscallOf, unbindFile } from "../plan/syscall.ts";
 import { bytesInMemory, type Descriptor, joinInitrds } from "./memory_file.ts";
 import { mapSegments } from "./map_segments.ts";
 import type { Contents } from "./finalize.ts";
@@ -34,6 +34,10 @@ export function execute(
     case "sync":
       libc.sync();
       return { ok: true, value: 0 };
+    case "unbind":
+      return libc.writeFile(unbindFile(call.device), call.device.device);
+    case "set_interface":
+      return libc.setInterface(call.interface, call.up);
     case "reboot_kexec":
       return libc.rebootKexec();
   }

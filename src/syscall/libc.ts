@@ -20,6 +20,20 @@ const MFD_NOEXEC_SEAL = 8;
 const ADD_SEALS = 1033;
 const ALL_SEALS = 0xf;
 
+/** include/uapi/asm-generic/fcntl.h: O_WRONLY | O_CLOEXEC. */
+const WRITE_ONLY = 0o2000001;
+
+/** include/linux/socket.h: any socket serves to ask about interfaces, and this family is never missing. */
+const AF_UNIX = 1;
+const SOCK_DGRAM = 2;
+
+/** include/uapi/linux/sockios.h and if.h: struct ifreq is a name of 16 bytes, then the flags, 40 bytes in all. */
+const SIOCGIFFLAGS = 0x8913n;
+const SIOCSIFFLAGS = 0x8914n;
+const IFREQ_SIZE = 40;
+const IFNAMSIZ = 16;
+const IFF_UP = 1;
+
 /** include/uapi/linux/time.h: the first stops while the system is suspended, the second goes on. */
 const CLOCKS = { monotonic: 1, boottime: 7 } as const;
 
@@ -74,6 +88,12 @@ const SYMBOLS = {
   fgetxattr: { parameters: ["i32", "buffer", "buffer", "usize"], result: "isize" },
   // int fstatfs(int fd, struct statfs *buf): 120 bytes on 64-bit machines, the first eight of which are f_type
   fstatfs: { parameters: ["i32", "buffer"], result: "i32" },
+  // int open(const char *pathname, int flags)
+  open: { parameters: ["buffer", "i32"], result: "i32" },
+  // int socket(int domain, int type, int protocol)
+  socket: { parameters: ["i32", "i32", "i32"], result: "i32" },
+  // int ioctl(int fd, unsigned long request, void *arg)
+  ioctl: { parameters: ["i32", "u64", "buffer"], result: "i32" },
   // int close(int fd)
   close: { parameters: ["i32"], result: "i32" },
   // void sync(void)
@@ -142,6 +162,10 @@ export interface Libc extends Disposable {
   fileSystem(fd: number): AddressResult;
   /** write(2). */
   write(fd: number, bytes: Uint8Array): CallResult;
+  /** Writes a text to a file that exists, in one write(2), as files of sysfs take it. */
+  writeFile(path: string, text: string): CallResult;
+  /** Takes a network interface up or down, as ifconfig does: by SIOCSIFFLAGS. */
+  setInterface(name: string, up: boolean): CallResult;
   /** close(2). */
   close(fd: number): CallResult;
   /** sync(2). */
@@ -272,6 +296,27 @@ export function openLibcOn({ arch, open }: LibcHost, path: string = LIBC): Libc 
       return result.ok ? { ok: true, value: new DataView(statfs.buffer).getBigInt64(0, true) } : result;
     },
     write: (fd, bytes) => checked(c.write(fd, bytes as BufferSource, BigInt(bytes.length))),
+    writeFile: (path, text) => {
+      const file = checked(c.open(new TextEncoder().encode(`${path}\0`), WRITE_ONLY));
+      if (!file.ok) return file;
+      const bytes = new TextEncoder().encode(text);
+      const written = checked(c.write(file.value, bytes, BigInt(bytes.length)));
+      c.close(file.value);
+      return written;
+    },
+    setInterface: (name, up) => {
+      const socket = checked(c.socket(AF_UNIX, SOCK_DGRAM, 0));
+      if (!socket.ok) return socket;
+      const request = new Uint8Array(IFREQ_SIZE);
+      request.set(new TextEncoder().encode(name).subarray(0, IFNAMSIZ - 1));
+      const fields = new DataView(request.buffer);
+      const asked = checked(c.ioctl(socket.value, SIOCGIFFLAGS, request));
+      const flags = fields.getUint16(IFNAMSIZ, true);
+      fields.setUint16(IFNAMSIZ, up ? flags | IFF_UP : flags & ~IFF_UP, true);
+      const set = asked.ok ? checked(c.ioctl(socket.value, SIOCSIFFLAGS, request)) : asked;
+      c.close(socket.value);
+      return set;
+    },
     close: (fd) => checked(c.close(fd)),
     sync: () => c.sync(),
     clock: (name) => {

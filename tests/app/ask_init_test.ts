@@ -181,12 +181,42 @@ for (const [name, facts, host, expected] of ENABLED) {
     name: `what to ask: ${name}`,
     permissions: "none",
     fn() {
-      const found = requestTo(facts, imagined(host).host);
+      const found = requestTo(facts, false, imagined(host).host);
       if (typeof expected === "string") assertEquals(formatRequest(found), expected);
       else {
         assertMatch(formatRequest(found), expected);
         assertMatch(found.kind === "ask" ? "" : found.hint, /warmboot exec --now$/);
       }
+    },
+  });
+}
+
+const SYSTEMD = hostFacts({ systemd: true, init: "systemd" });
+const UNIT = { "/etc/systemd/system/kexec.target.wants": ["warmboot-unbind.service"] };
+
+const UNBINDING: readonly (readonly [string, HostFacts, Imagined, string | RegExp])[] = [
+  ["systemd with the unit", SYSTEMD, { folders: UNIT }, "systemctl kexec"],
+  ["systemd without it", SYSTEMD, {}, /warmboot-unbind\.service.* is not enabled/],
+  ["sysvinit with the hook", SYSVINIT, {}, WITH_HOOK],
+  [
+    "sysvinit whose inittab boots the image",
+    { ...SYSVINIT, openrc: true },
+    { files: { "/etc/inittab": GENTOO }, links: [] },
+    /hook warmboot-exec.* is not enabled/,
+  ],
+  ["openrc-init without the hook", OPENRC, {}, /hook warmboot-exec.* is not enabled/],
+  ["openrc-init with the hook", OPENRC, { folders: OPENRC_HOOK }, "openrc-shutdown --reboot now + hook"],
+  ["no init system that can be asked", hostFacts({ init: "dinit" }), {}, /dinit/],
+];
+
+for (const [name, facts, host, expected] of UNBINDING) {
+  Deno.test({
+    name: `what to ask where devices are to be unbound: ${name}`,
+    permissions: "none",
+    fn() {
+      const found = formatRequest(requestTo(facts, true, imagined(host).host));
+      if (typeof expected === "string") assertEquals(found, expected);
+      else assertMatch(found, expected);
     },
   });
 }
@@ -257,7 +287,7 @@ Deno.test({
   permissions: "none",
   fn() {
     const unasked = (facts: HostFacts): readonly string[] => {
-      const found = requestTo(facts, imagined({}).host);
+      const found = requestTo(facts, false, imagined({}).host);
       return found.kind === "ask" ? [] : [found.message, found.hint];
     };
     const messages = ["s6-svscan", "dinit", "busybox", "launcher"].map((name) =>

@@ -389,7 +389,7 @@ Deno.test("a command line of kexec-tools becomes a profile with the keys of its 
       about: [
         "Loads what this command of kexec-tools loads:",
         "kexec -p /boot/vmlinuz --command-line='ro quiet' -c -i --mem-min=0x1000 --mem-max=4G --no-ifdown",
-        "Without `--no-ifdown`: `warmboot exec --now` leaves network interfaces up.",
+        "Without `--no-ifdown`: `warmboot exec --now` always takes network interfaces down.",
         NEXT_STEPS,
       ],
       hasVariables: true,
@@ -465,7 +465,7 @@ Deno.test("what an option of kexec-tools without a key does instead is a warning
     [[
       "warning",
       "entry-unusable",
-      "`--no-ifdown` of kexec is not in the profile: `warmboot exec --now` leaves network interfaces up",
+      "`--no-ifdown` of kexec is not in the profile: `warmboot exec --now` always takes network interfaces down",
     ], [
       "warning",
       "entry-unusable",

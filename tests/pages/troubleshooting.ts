@@ -3,6 +3,7 @@ import type { HostFacts } from "../../src/host/facts.ts";
 import { CAUSES } from "../../src/syscall/errors/diagnose.ts";
 import { PREPARATION_CAUSES } from "../../src/syscall/errors/preparation_causes.ts";
 import { REBOOT_CAUSES } from "../../src/syscall/errors/reboot_causes.ts";
+import { UNBIND_CAUSES } from "../../src/syscall/errors/unbind_causes.ts";
 import { lowerUnload } from "../../src/plan/lower.ts";
 import type { Syscall } from "../../src/plan/syscall.ts";
 import { hostFacts } from "../support/host_facts.ts";
@@ -36,6 +37,7 @@ export function troubleshootingPage(): string {
   const rows: readonly Row[] = [
     ...CAUSES.map((row) => told(row, row.calls?.map((name) => CALLS.get(name) ?? name).join(", ") ?? "any call")),
     ...REBOOT_CAUSES.map((row) => told(row, "`exec`")),
+    ...UNBIND_CAUSES.map((row) => told(row, "`unbind`")),
     ...Object.entries(PREPARATION_CAUSES).map(([errno, { cause, remedy }]) => ({
       errno,
       when: "before the call",

@@ -81,6 +81,8 @@ Deno.test({
       checksum: true,
       predecompress: false,
       fileFlags: [],
+      unbind: [],
+      unbindFailure: "stop",
       stamp: false,
       stated: ["version", "kernel"],
     });
@@ -114,6 +116,8 @@ Deno.test({
       checksum: false,
       predecompress: true,
       fileFlags: [],
+      unbind: [],
+      unbindFailure: "stop",
       stamp: true,
       stated: [
         "version",

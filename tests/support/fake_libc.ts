@@ -47,6 +47,8 @@ export function fakeLibc(
     attribute: (fd, name) => (calls.push(["attribute", fd, name]), { ok: false, errno: 61 }),
     fileSystem: (fd) => (calls.push(["file_system", fd]), { ok: true, value: 0xef53n }),
     write: (fd, bytes) => answer("write", ok(bytes.length), fd, bytes.length),
+    writeFile: (path, text) => answer("write_file", ok(text.length), path, text),
+    setInterface: (name, up) => answer("set_interface", ok(0), name, up),
     close: (fd) => answer("close", ok(0), fd),
     sync: () => void calls.push(["sync"]),
     clock: (name) => times[name].next().value ?? 0n,

@@ -22,6 +22,8 @@ export function profileOf(changes: Partial<Profile> = {}): Profile {
     checksum: true,
     predecompress: false,
     fileFlags: [],
+    unbind: [],
+    unbindFailure: "stop",
     stamp: false,
     stated: ["version", "kernel", "initrd", "cmdline"],
     ...changes,

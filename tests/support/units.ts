@@ -11,6 +11,7 @@ export const EXPOSURE: { readonly [service: string]: number } = {
   "warmboot-load@.service": 2.0,
   "warmboot-reboot@.service": 2.0,
   "warmboot-reload@.service": 0.9,
+  "warmboot-unbind.service": 2.0,
 };
 
 /** Every unit, by its name. */

@@ -200,3 +200,18 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: "a device is unbound by its name in the file of its driver, and an interface set by its name",
+  permissions: "none",
+  fn() {
+    const device = { bus: "pci", driver: "e1000", device: "0000:00:03.0", path: "/sys/devices/x" };
+    const libc = fakeLibc({ write_file: [{ ok: false, errno: 2 }] });
+    assertEquals(execute({ name: "unbind", device }, [], libc), { ok: false, errno: 2 });
+    assertEquals(execute({ name: "set_interface", interface: "eth0", up: false }, [], libc).ok, true);
+    assertEquals(libc.calls, [
+      ["write_file", "/sys/bus/pci/drivers/e1000/unbind", "0000:00:03.0"],
+      ["set_interface", "eth0", false],
+    ]);
+  },
+});

@@ -253,3 +253,47 @@ Deno.test("a file is mapped privately and read-only, and read at once", () => {
   libc.mapFile(7, 0x3000);
   assertEquals(calls.slice(1), [["mmap", 0n, 0x3000n, 1, 2, 7, 0n], ["madvise", 0n, 0x3000n, 22]]);
 });
+
+Deno.test("a file that exists is written to, and no other is made", () => {
+  using libc = openLibc();
+  const folder = Deno.makeTempDirSync();
+  try {
+    const path = `${folder}/unbind`;
+    assertEquals(libc.writeFile(path, "0000:00:03.0"), { ok: false, errno: 2 });
+    Deno.writeTextFileSync(path, "");
+    assertEquals(libc.writeFile(path, "0000:00:03.0"), { ok: true, value: 12 });
+    assertEquals(Deno.readTextFileSync(path), "0000:00:03.0");
+    assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name), ["unbind"]);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("an interface that is not there is the kernel's ENODEV", () => {
+  using libc = openLibc();
+  assertEquals(libc.setInterface("nosuch0", false), { ok: false, errno: 19 });
+});
+
+Deno.test("an interface keeps its other flags, and only IFF_UP changes", () => {
+  for (const [up, expected] of [[false, 0x1002], [true, 0x1003]] as const) {
+    const { calls, open } = noted();
+    const library = open("");
+    const ioctl = (...args: readonly [number, bigint, Uint8Array]): number => {
+      calls.push(["ioctl", args[0], args[1], args[2].slice()]);
+      // SIOCGIFFLAGS fills in what the interface has: IFF_BROADCAST, IFF_MULTICAST, IFF_UP.
+      if (args[1] === 0x8913n) new DataView(args[2].buffer).setUint16(16, 0x1003, true);
+      return 0;
+    };
+    const symbols = new Proxy(library.symbols, {
+      get: (target, name, receiver) => name === "ioctl" ? ioctl : Reflect.get(target, name, receiver),
+    });
+    using libc = openLibcOn({ arch: "x86_64", open: () => ({ symbols, close() {} }) as unknown as LibcLibrary });
+    assertEquals(libc.setInterface("eth0", up).ok, true);
+    const [asked, set] = calls.filter(([name]) => name === "ioctl");
+    assertEquals([asked?.[2], set?.[2]], [0x8913n, 0x8914n]);
+    const request = set?.[3] as Uint8Array;
+    assertEquals([request.length, new DataView(request.buffer).getUint16(16, true)], [40, expected]);
+    assertEquals(new TextDecoder().decode(request.subarray(0, 5)), "eth0\0");
+    assertEquals(calls.filter(([name]) => name === "close").length, 1);
+  }
+});

@@ -28,6 +28,8 @@ export interface MachineOptions {
   readonly features?: readonly string[];
   /** `bios` unless told, which on aarch64 is none: QEMU enters the kernel, with a device tree. */
   readonly firmware?: "bios" | "uefi";
+  /** Devices besides those that the harness needs, as QEMU's -device has them. */
+  readonly devices?: readonly string[];
   /** As QEMU names it; `q35` unless told, on aarch64 `virt`. */
   readonly board?: string;
   /** Seconds until the agent must have come up; 240 unless told. */
@@ -87,6 +89,7 @@ export async function qemuCommand(
     cpus = 2,
     without = [],
     features = [],
+    devices = [],
     firmware = "bios",
     terminal,
     icount,
@@ -119,6 +122,7 @@ export async function qemuCommand(
     ...(icount === undefined ? [] : [["-icount", `shift=${icount}`]]),
     ["-kernel", kernel, "-initrd", files.initrd, "-append", `${baseCmdline(arch)} ${append}`.trim()],
     ...(disk === undefined ? [] : diskDrive(files.disk)),
+    ...devices.map((device) => ["-device", device]),
     ...(firmware === "uefi" ? await flashDrives(arch, files.variables) : []),
   ].flat();
   // A test process that is killed takes its machines along.

@@ -4,6 +4,8 @@ import type { StoreLock } from "../../state/record_store.ts";
 import type { ExitName } from "../../core/program.ts";
 import { type Command, DRY_RUN_OPTION, type Invocation, isSet, NOW_OPTION, OUTCOME_OPTION } from "../command.ts";
 import { withOutcome } from "../outcome.ts";
+import type { Plan } from "../../plan/plan.ts";
+import { visible } from "../../core/text.ts";
 import type { Ports } from "../ports.ts";
 import { complain, complainRefusal, report, say, warn } from "../report.ts";
 
@@ -14,8 +16,17 @@ export const exec: Command = {
   words: { min: 0, max: 0 },
   summary: "Reboot into the loaded image",
   description:
-    "Asks the init system, so that services stop and file systems are unmounted: systemd (`systemctl kexec`), openrc-init (`openrc-shutdown --kexec now`), or sysvinit, OpenRC and runit by an ordinary reboot, at whose end the hook warmboot-exec boots the image. Elsewhere it refuses without --now, which syncs the file systems and makes the system call at once: nothing is stopped or unmounted.\nAn image that was loaded with `preserve_context` always gets the system call: the running system is suspended, continues when the payload returns, and reports how long that took. The image stays loaded; kernels before 6.14 need another load before each further run, unless the profile has `reentrant: true`.\nThe system call does not return where it boots a kernel: then -o json prints nothing.",
-  options: [NOW_OPTION, DRY_RUN_OPTION, OUTCOME_OPTION],
+    "Asks the init system, so that services stop and file systems are unmounted: systemd (`systemctl kexec`), openrc-init (`openrc-shutdown --kexec now`), or sysvinit, OpenRC and runit by an ordinary reboot, at whose end the hook warmboot-exec boots the image. Elsewhere it refuses without --now, which syncs the file systems and makes the system call at once: nothing is stopped or unmounted.\nJust before the jump, the devices of the profile's `unbind` are taken from their drivers: by --now and the hook, and under systemd by warmboot-unbind.service, which must be enabled. A driver that hangs then cannot be passed over: it holds the lock that the kernel's own shutdown of the device takes as well. --now also takes the network interfaces down.\nAn image that was loaded with `preserve_context` always gets the system call: the running system is suspended, continues when the payload returns, and reports how long that took. The image stays loaded; kernels before 6.14 need another load before each further run, unless the profile has `reentrant: true`.\nThe system call does not return where it boots a kernel: then -o json prints nothing.",
+  options: [
+    NOW_OPTION,
+    {
+      name: "unbind",
+      doc:
+        "Only take the devices of `unbind` from their drivers, and do not jump: for warmboot-unbind.service, late in a shutdown",
+    },
+    DRY_RUN_OPTION,
+    OUTCOME_OPTION,
+  ],
   examples: [
     { line: "warmboot exec", doc: "Reboot into the loaded image" },
     { line: "warmboot exec --now", doc: "Without stopping services: for rescue systems and tests" },
@@ -32,6 +43,7 @@ export const exec: Command = {
 };
 
 async function run(invocation: Invocation, ports: Ports, onChange: () => void): Promise<ExitName> {
+  if (isSet(invocation, "unbind")) return await unbind(invocation, ports, onChange);
   const { readyToExec } = await import("../../app/exec.ts");
   const ready = readyToExec(isSet(invocation, "now"));
   switch (ready.kind) {
@@ -67,6 +79,35 @@ async function run(invocation: Invocation, ports: Ports, onChange: () => void): 
   }
 }
 
+/** Takes devices from their drivers, and does not jump. */
+async function unbind(invocation: Invocation, ports: Ports, onChange: () => void): Promise<ExitName> {
+  if (isSet(invocation, "now")) {
+    complain("--unbind and --now are mutually exclusive", "Omit one of them: --now unbinds and jumps", ports);
+    return "usage";
+  }
+  const { lastCalls, unbindLoaded } = await import("../../app/exec.ts");
+  if (isSet(invocation, "dry-run")) {
+    const { formatSyscall } = await import("../../plan/syscall.ts");
+    for (const call of lastCalls({ kind: "now" }).calls) {
+      if (call.name === "unbind") ports.out.write(`${formatSyscall(call)}\n`);
+    }
+    return "ok";
+  }
+  const outcome = unbindLoaded({ onWarning: (text) => warn(text, undefined, ports) });
+  switch (outcome.kind) {
+    case "no-facts":
+      return report(outcome.diagnostics, ports);
+    case "refused":
+      return complainRefusal(outcome.error, ports);
+    case "unbound": {
+      const { describeDevice } = await import("../../plan/unbind.ts");
+      if (outcome.devices.length > 0) onChange();
+      for (const device of outcome.devices) ports.out.write(`Unbound ${visible(describeDevice(device))}\n`);
+      return "ok";
+    }
+  }
+}
+
 function complainOfSpent({ ranAt, release }: SpentPayload, ports: Ports): ExitName {
   complain(
     `The payload ran at ${ranAt}, and kernel ${release} does not keep its entry point: a second run would crash the system`,
@@ -92,16 +133,16 @@ export function complainOfNamespace(ports: Ports): ExitName {
   return "unavailable";
 }
 
-/** Prints what a reboot would do. */
-export async function dryReboot(way: RebootWay, ports: Ports): Promise<void> {
+/** Prints what a reboot would do; `plan` is that of an image that would be loaded before. */
+export async function dryReboot(way: RebootWay, ports: Ports, plan?: Plan): Promise<void> {
   if (way.kind === "ask") {
     if (way.init === "systemd") await warnOfOldSystemd(ports);
     ports.out.write(`${way.command.join(" ")}\n`);
     return;
   }
-  const { REBOOT_NOW } = await import("../../plan/lower.ts");
+  const { lastCalls } = await import("../../app/exec.ts");
   const { formatSyscall } = await import("../../plan/syscall.ts");
-  for (const call of REBOOT_NOW) ports.out.write(`${formatSyscall(call)}\n`);
+  for (const call of lastCalls(way, plan).calls) ports.out.write(`${formatSyscall(call)}\n`);
 }
 
 function announcement(way: RebootWay): string {

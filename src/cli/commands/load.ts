@@ -119,7 +119,7 @@ async function dryRun({ plan, checked, already, way }: LoadTask, exec: boolean, 
     for (const call of lowerPlan(plan)) ports.out.write(`${formatSyscall(call)}\n`);
     if (checked.facts.kexec.dmCryptKeys?.reuse === false) keep("0");
   }
-  if (exec && way.kind !== "no-clean-way") await dryReboot(way, ports);
+  if (exec && way.kind !== "no-clean-way") await dryReboot(way, ports, plan);
   return "ok";
 }
 

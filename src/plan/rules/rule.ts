@@ -1,6 +1,6 @@
 import type { ExitName } from "../../core/program.ts";
 import type { HostFacts } from "../../host/facts.ts";
-import type { Requires } from "../../profile/profile.ts";
+import type { Requires, UnbindTarget } from "../../profile/profile.ts";
 import type { Call } from "../plan.ts";
 import type { Images } from "../../image/boot_files.ts";
 
@@ -10,6 +10,8 @@ export interface RuleInput {
   readonly crash: boolean;
   /** What the profile requires of the host. */
   readonly requires?: Requires;
+  /** The devices that are taken from their drivers just before the jump. */
+  readonly unbind?: readonly UnbindTarget[];
   readonly facts: HostFacts;
   readonly images: Images;
 }

@@ -18,12 +18,14 @@ import { REQUIRES_RULES } from "./requires.ts";
 import type { Rule, RuleInput } from "./rule.ts";
 import { checkSegments, SEGMENT_RULES } from "./segments.ts";
 import { STATE_RULES } from "./state.ts";
+import { UNBIND_RULES } from "./unbind.ts";
 
 /** Every rule, in the order in which a plan lists them. */
 export const RULES: readonly Rule[] = [
   ...REQUIRES_RULES,
   ...PLATFORM_RULES,
   ...STATE_RULES,
+  ...UNBIND_RULES,
   ...FLAG_RULES,
   ...PRESERVE_RULES,
   ...FILE_RULES,

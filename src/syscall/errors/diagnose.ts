@@ -1,5 +1,6 @@
 import { REBOOT_CAUSES } from "./reboot_causes.ts";
 import { SIGNATURE_CAUSES } from "./signature_causes.ts";
+import { UNBIND_CAUSES } from "./unbind_causes.ts";
 import { formatSize } from "../../core/number.ts";
 import { hasSysBoot } from "../../host/capabilities.ts";
 import type { Syscall } from "../../plan/syscall.ts";
@@ -226,7 +227,8 @@ export const CAUSES: readonly CauseRow[] = [
 export function diagnose(refusal: Refusal): Diagnosis | undefined {
   const name = errnoName(refusal.errno);
   if (refusal.function !== undefined) return PREPARATION_CAUSES[name];
-  const table = refusal.call.name === "reboot_kexec" ? [...REBOOT_CAUSES, ...CAUSES] : CAUSES;
+  const { name: call } = refusal.call;
+  const table = call === "unbind" ? UNBIND_CAUSES : call === "reboot_kexec" ? [...REBOOT_CAUSES, ...CAUSES] : CAUSES;
   const row = table.find((candidate) =>
     (candidate.errno === undefined || candidate.errno === name) &&
     (candidate.calls === undefined || candidate.calls.includes(refusal.call.name)) &&

@@ -1,0 +1,112 @@
+/** Listings of sysfs that the live reader makes: what is a tree of folders and links there is a text in a capture. */
+
+/** At most so many devices: a server with thousands of disks has fewer, and a capture stays small. */
+const MOST_DEVICES = 10_000;
+
+/** Each CPU is a device of this bus, with one driver for all. */
+const CPU_BUS = "cpu";
+
+/** `BUS DRIVER DEVICE PATH` for each device that has a driver. */
+export function boundDevices(): string {
+  const found: string[] = [];
+  for (const bus of names("/sys/bus")) {
+    if (bus === CPU_BUS) continue;
+    for (const driver of names(`/sys/bus/${bus}/drivers`)) {
+      const folder = `/sys/bus/${bus}/drivers/${driver}`;
+      for (const device of links(folder)) {
+        // A name with a space, as a few drivers have, would be two words.
+        if (device === "module" || /\s/.test(`${driver}${device}`)) continue;
+        const path = pathOf(`${folder}/${device}`);
+        if (path !== undefined && found.length < MOST_DEVICES) found.push(`${bus} ${driver} ${device} ${path}\n`);
+      }
+    }
+  }
+  return found.join("");
+}
+
+/** The device path of each disk that `/` lies on: below device-mapper and md, those that they are made of. */
+export function rootDisks(): string {
+  const lines = Deno.readTextFileSync("/proc/self/mountinfo").split("\n").map((line) => line.split(" "));
+  // The last one that is mounted there is the one that is seen.
+  const root = lines.findLast((fields) => fields[4] === "/");
+  if (root === undefined) return "";
+  const [, , numbers = ""] = root;
+  const block = `/sys/dev/block/${numbers}`;
+  // Btrfs and others have a number of their own; the device is named after the separator.
+  const source = root[root.indexOf("-") + 2] ?? "";
+  const folder = isThere(block) ? block : source.startsWith("/dev/") ? `/sys/class/block/${base(source)}` : undefined;
+  return folder === undefined ? "" : [...new Set(disksOf(folder, 0))].map((path) => `${path}\n`).join("");
+}
+
+function disksOf(folder: string, depth: number): readonly string[] {
+  const slaves = names(`${folder}/slaves`);
+  if (slaves.length > 0 && depth < 8) {
+    return slaves.flatMap((name) => disksOf(`/sys/class/block/${name}`, depth + 1));
+  }
+  const path = pathOf(folder);
+  return path === undefined ? [] : [path];
+}
+
+/** `CONSOLE PATH` for each console that the kernel writes to; a screen is that of the framebuffers. */
+export function consoleDevices(): string {
+  const active = textOf("/sys/class/tty/console/active").split(/\s+/).filter((name) => name !== "");
+  const rows = active.flatMap((name) => {
+    const folders = /^tty\d+$/.test(name)
+      ? names("/sys/class/graphics").filter((each) => /^fb\d+$/.test(each)).map((each) =>
+        `/sys/class/graphics/${each}/device`
+      )
+      : [`/sys/class/tty/${name}/device`];
+    return folders.flatMap((folder) => {
+      const path = pathOf(folder);
+      return path === undefined ? [] : [`${name} ${path}\n`];
+    });
+  });
+  return [...new Set(rows)].join("");
+}
+
+/** Where a link of sysfs leads, below /sys/devices. */
+function pathOf(link: string): string | undefined {
+  try {
+    const path = Deno.realPathSync(link);
+    return path.startsWith("/sys/devices/") && !/\s/.test(path) ? path : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function names(folder: string): readonly string[] {
+  return entries(folder).map(({ name }) => name);
+}
+
+function links(folder: string): readonly string[] {
+  return entries(folder).filter(({ isSymlink }) => isSymlink).map(({ name }) => name);
+}
+
+function entries(folder: string): readonly Deno.DirEntry[] {
+  try {
+    return Array.from(Deno.readDirSync(folder)).toSorted((a, b) => a.name < b.name ? -1 : 1);
+  } catch {
+    return [];
+  }
+}
+
+function textOf(path: string): string {
+  try {
+    return Deno.readTextFileSync(path);
+  } catch {
+    return "";
+  }
+}
+
+function isThere(path: string): boolean {
+  try {
+    Deno.lstatSync(path);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function base(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}

@@ -1,0 +1,60 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { parseProfile } from "../../src/profile/parse.ts";
+import { formatTarget, parseTarget } from "../../src/profile/unbind_shape.ts";
+
+function pure(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+const HEAD = "version: 1\nkernel: /boot/vmlinuz\n";
+
+function parsed(text: string) {
+  return parseProfile(`${HEAD}${text}\n`, "web.yaml");
+}
+
+function messages(text: string): readonly string[] {
+  return parsed(text).diagnostics.map(({ severity, code, message }) => `${severity} ${code}: ${message}`);
+}
+
+pure("a PCI address with and without its domain, a driver, and a device of any bus", () => {
+  const { value, diagnostics } = parsed(
+    'unbind: [0000:01:00.0, 0A:1F.7, "driver:nouveau", virtio:virtio3, usb:1-1.2:1.0, 10000:e1:00.0]',
+  );
+  assertEquals(diagnostics, []);
+  assertEquals(value?.unbind, [
+    { kind: "device", bus: "pci", device: "0000:01:00.0" },
+    { kind: "device", bus: "pci", device: "0000:0a:1f.7" },
+    { kind: "driver", driver: "nouveau" },
+    { kind: "device", bus: "virtio", device: "virtio3" },
+    { kind: "device", bus: "usb", device: "1-1.2:1.0" },
+    { kind: "device", bus: "pci", device: "10000:e1:00.0" },
+  ]);
+  assertEquals(value?.unbindFailure, "stop");
+  for (const target of value?.unbind ?? []) assertEquals(parseTarget(formatTarget(target)), target);
+});
+
+pure("what is not one of them is an error with its place", () => {
+  for (
+    const wrong of ["nouveau", '"driver:"', '"driver:a/b"', "pci:..", "0000:01:00.8", "00:00", '"driver: x"', "-x:y"]
+  ) {
+    const [problem, ...more] = parsed(`unbind: [${wrong}]`).diagnostics;
+    assertEquals([problem?.severity, problem?.position?.line, more], ["error", 3, []], wrong);
+    assertMatch(`${problem?.message} ${problem?.expected}`, /PCI address/);
+  }
+});
+
+pure("nothing runs before a panic, and a system that continues keeps its devices", () => {
+  assertMatch(
+    messages("unbind: [driver:x]\ncrash: true").join(),
+    /error conflict: `unbind` would be ignored: nothing runs/,
+  );
+  const preserved = messages("unbind: [driver:x]\npreserve_context: true\nload: kexec_load");
+  assertMatch(preserved.join(), /error conflict: `unbind` and `preserve_context` are mutually exclusive/);
+  assertEquals(messages("unbind: []\ncrash: true").filter((each) => each.includes("unbind")), []);
+});
+
+pure("what to do on a failure requires devices, and is stop or continue", () => {
+  assertEquals(parsed("unbind: [driver:x]\nunbind_failure: continue").value?.unbindFailure, "continue");
+  assertMatch(messages("unbind_failure: continue").join(), /error conflict: `unbind_failure` would be ignored/);
+  assertMatch(messages("unbind: [driver:x]\nunbind_failure: ignore").join(), /^error/);
+});
