@@ -1,6 +1,7 @@
 import type { ByteSource } from "../core/bytes.ts";
 import { bzip2Codec, type LibraryCodec, lzmaCodec, zstdCodec } from "./codec_libraries.ts";
 import { gzipBody, gzipTrailer, zstdFrame } from "./compression_frames.ts";
+import { isLz4Frame, unpackLz4Frame } from "./lz4_frame.ts";
 import { LZ4_BLOCK_SIZE, unpackLz4Legacy } from "./lz4_legacy.ts";
 import { unpackLzop } from "./lzop.ts";
 import {
@@ -37,7 +38,10 @@ export function openCodecs(): Codecs {
     xz: xz.unpack,
     lzma: lzma.unpack,
     bzip2: bzip2.unpack,
-    lz4: (stream, sink) => unpackLz4Legacy(stream, sink, lz4Block ??= new Uint8Array(LZ4_BLOCK_SIZE)),
+    lz4: (stream, sink) =>
+      stream.takesFrames === true && isLz4Frame(stream)
+        ? unpackLz4Frame(stream, sink)
+        : unpackLz4Legacy(stream, sink, lz4Block ??= new Uint8Array(LZ4_BLOCK_SIZE)),
     lzo: unpackLzop,
   };
   return {

@@ -42,11 +42,17 @@ export function unpackLz4Legacy(stream: PackedStream, sink: Sink, output: Uint8A
 
 /**
  * Unpacks one LZ4 block (lz4's doc/lz4_Block_format.md): a token with two lengths, literals, and a match from before.
- * Returns the length; undefined where it is not LZ4, or does not fit.
+ * Returns where it ends in the output, of which it may take what is from `start` to `end`; undefined where it is not LZ4, or
+ * does not fit. What is before `start` was unpacked before it.
  */
-function unpackBlock(input: Uint8Array, output: Uint8Array): number | undefined {
+export function unpackBlock(
+  input: Uint8Array,
+  output: Uint8Array,
+  start = 0,
+  end = output.length,
+): number | undefined {
   let from = 0;
-  let to = 0;
+  let to = start;
   while (from < input.length) {
     const token = input[from++] ?? 0;
     let literals = token >> 4;
@@ -57,7 +63,7 @@ function unpackBlock(input: Uint8Array, output: Uint8Array): number | undefined 
         literals += more;
       }
     }
-    if (from + literals > input.length || to + literals > output.length) return undefined;
+    if (from + literals > input.length || to + literals > end) return undefined;
     output.set(input.subarray(from, from + literals), to);
     from += literals;
     to += literals;
@@ -74,7 +80,7 @@ function unpackBlock(input: Uint8Array, output: Uint8Array): number | undefined 
         length += more;
       }
     }
-    if (!copyMatch(output, to, distance, length)) return undefined;
+    if (to + length > end || !copyMatch(output, to, distance, length)) return undefined;
     to += length;
   }
   return undefined;

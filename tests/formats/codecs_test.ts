@@ -1,7 +1,8 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { concat } from "@std/bytes";
 import { constants, gzipSync, zstdCompressSync } from "node:zlib";
 import { memorySource } from "../../src/core/bytes.ts";
-import { type Packing, unpackBytes, type Unpacking } from "../../src/formats/unpacked.ts";
+import { type PackedStream, type Packing, unpackBytes, type Unpacking } from "../../src/formats/unpacked.ts";
 import { openCodecs } from "../../src/formats/codecs.ts";
 import { bzip2Codec, lzmaCodec, zstdCodec } from "../../src/formats/codec_libraries.ts";
 import { content } from "../fixtures/packed/content.ts";
@@ -202,4 +203,41 @@ Deno.test({
     assertEquals((await ends("gzip", STREAMS.gzip)).kind, "whole");
     assertEquals(await ends("xz", STREAMS.xz), { kind: "forbidden", library: "liblzma.so.5" });
   },
+});
+
+/** A stream of LZ4 that no kernel is to unpack. */
+function frameStream(bytes: Uint8Array): PackedStream {
+  return { packing: "lz4", source: memorySource(bytes), offset: 0, end: bytes.length, takesFrames: true };
+}
+
+async function unpackFrame(bytes: Uint8Array, limit: { readonly most: number }) {
+  using codecs = openCodecs();
+  return await unpackBytes(codecs, frameStream(bytes), limit);
+}
+
+async function frameEnds(bytes: Uint8Array): Promise<Unpacking> {
+  using codecs = openCodecs();
+  return await codecs.unpack(frameStream(bytes), () => true);
+}
+
+Deno.test("LZ4 is unpacked from its frame format as well, as the lz4 program writes it by default", async () => {
+  const frame = file("lz4frame");
+  const result = await unpackFrame(frame, { most: 1 << 30 });
+  assert(result.kind === "unpacked", JSON.stringify(result));
+  // Three times over: its blocks refer to those before them.
+  assertEquals(result.bytes, concat([CONTENT, CONTENT, CONTENT]));
+  assertEquals(await frameEnds(frame), { kind: "whole", consumed: frame.length, checksum: "XXH32" });
+  assertEquals((await unpackFrame(frame, { most: CONTENT.length * 3 - 1 })).kind, "too-large");
+  // Every bit of it counts, but for reserved ones: header, blocks and their sums, the sum of all.
+  for (let at = 4; at < frame.length; at += 1 + Math.floor(frame.length / 200)) {
+    const changed = frame.slice();
+    changed[at] = (changed[at] ?? 0) ^ 0x10;
+    assertEquals((await unpackFrame(changed, { most: 1 << 30 })).kind, "damaged", `byte ${at}`);
+  }
+  for (const length of [5, 10, 20, frame.length - 1]) {
+    assertEquals(await unpackFrame(frame.subarray(0, length), { most: 1 << 30 }), {
+      kind: "damaged",
+      why: "are cut off",
+    });
+  }
 });
