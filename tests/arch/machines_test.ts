@@ -1,9 +1,14 @@
 import { assertEquals } from "@std/assert";
 import { AARCH64 } from "../../src/arch/arm64/machine.ts";
+import { treeHandover } from "../../src/arch/arm64/handover.ts";
+import type { HandoverInput } from "../../src/arch/kernel_loader.ts";
 import type { LinuxMachine } from "../../src/arch/machine.ts";
 import { X86_64 } from "../../src/arch/x86_64/machine.ts";
+import { buildPurgatory, movedPurgatory } from "../../src/arch/x86_64/purgatory.ts";
+import { type DeviceTree, parseDeviceTree } from "../../src/formats/fdt.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import type { KernelFile } from "../../src/image/boot_files.ts";
+import type { BzImage } from "../../src/image/image.ts";
 import { arm64File, arm64Image, packedFile } from "../support/arm64.ts";
 import { crashHost } from "../support/crash_host.ts";
 import { hostFacts } from "../support/host_facts.ts";
@@ -189,4 +194,94 @@ pure("a kernel file as an image to place: each kind on its own machine, and no o
     }],
   });
   assertEquals(imageOf(AARCH64, arm64File({ info: arm64Image({ bigEndian: true }) })), []);
+});
+
+pure("a purgatory for segments that moved is the one that was built for their new places", () => {
+  const sha = (digit: string) => digit.repeat(64);
+  const build = (a: bigint, b: bigint, digest = sha("a"), entry = a + 0x200n) =>
+    buildPurgatory({
+      entry,
+      bootParams: 0x9_0000n,
+      regions: [
+        { address: a, length: 0x1000n, sha256: digest },
+        { address: b, length: 0x2000n, sha256: sha("b") },
+      ],
+      verify: "sha256",
+      sha: false,
+      console: { serial: true, vga: false },
+    });
+  const [a, b, to] = [0x100_0000n, 0x200_0000n, 0x1234_0000n];
+  const before = build(a, b);
+  const moved = (...rows: Parameters<typeof movedPurgatory>[1]) => movedPurgatory(before, rows);
+  assertEquals(moved(), before);
+  assertEquals(moved({ from: a, size: 0x1000n, to, sha256: sha("c") }), build(to, b, sha("c")));
+  assertEquals(moved({ from: a, size: 0x1000n, to }), build(to, b));
+  assertEquals(moved({ from: b, size: 0x2000n, to }), build(a, to, sha("a"), a + 0x200n));
+  assertEquals(
+    moved({ from: b, size: 0x2000n, to: to + 0x10_0000n }, { from: a, size: 0x1000n, to }),
+    build(to, to + 0x10_0000n),
+  );
+  // The entry moves with the segment that holds it, and with no other.
+  assertEquals(moved({ from: a, size: 0x200n, to }), build(to, b, sha("a"), a + 0x200n));
+  assertEquals(moved({ from: a, size: 0x201n, to }), build(to, b, sha("a"), to + 0x200n));
+});
+
+pure(
+  "a non-relocatable kernel is placed where it was linked, and its memory may end at 4 GiB where it must lie below",
+  () => {
+    const requestOf = (info: Partial<BzImage>) => {
+      const { value } = X86_64.kernelImage(kernelFile({ info: bzImage({ relocatable: false, ...info }) }), hostFacts());
+      return value === undefined ? undefined : [value.request.min, value.request.max, value.beside?.max];
+    };
+    const [size, page] = [60 << 20, 4096n];
+    const low = (prefAddress: bigint) => requestOf({ above4G: false, prefAddress, initSize: size });
+    const last = (1n << 32n) - BigInt(size);
+    assertEquals([low(last), low(last + page), low(last - page)], [
+      [last, 1n << 32n, 1n << 32n],
+      [last + page, 1n << 32n, 1n << 32n],
+      [last - page, (1n << 32n) - page, 1n << 32n],
+    ]);
+    assertEquals(requestOf({ prefAddress: last + page, initSize: size }), [last + page, (1n << 32n) + page, undefined]);
+    assertEquals(requestOf({ prefAddress: 0x10_0000n, initSize: size - 1 })?.[1], 0x10_0000n + BigInt(size));
+  },
+);
+
+pure("arm64's handover is a device tree that names the initrd, the dump and the memory of a crash kernel", () => {
+  const tree: DeviceTree = { bootCpu: 0, reservations: [], root: { name: "", properties: [], children: [] } };
+  const input = { facts: hostFacts({ machine: "aarch64" }), cmdline: "ro", kaslr: false, deviceTree: tree };
+  const built = (changes: Partial<HandoverInput>, initrd?: { readonly address: bigint; readonly size: bigint }) => {
+    const { value } = treeHandover({ ...input, initrd: initrd !== undefined, ...changes });
+    if (value === undefined) throw new Error("No handover");
+    const { bytes } = value.build(0n, { kernel: 0n, ...(initrd === undefined ? {} : { initrd }) });
+    assertEquals(BigInt(bytes.length), value.size);
+    const parsed = parseDeviceTree(bytes);
+    if (parsed.kind !== "tree") throw new Error("Not a tree");
+    const chosen = parsed.tree.root.children.find(({ name }) => name === "chosen");
+    return {
+      chosen: Object.fromEntries((chosen?.properties ?? []).map(({ name, value }) => [name, value.toHex()])),
+      reservations: parsed.tree.reservations,
+    };
+  };
+  const always = {
+    bootargs: "726f00",
+    "kaslr-seed": "00".repeat(8),
+    "rng-seed": "00".repeat(128),
+    "linux,booted-from-kexec": "",
+  };
+  assertEquals(built({}), { chosen: always, reservations: [] });
+  const initrd = { address: 0x1_0000_0000n, size: 0x1234n };
+  assertEquals(built({}, initrd), {
+    chosen: {
+      ...always,
+      "linux,initrd-start": "0000000100000000",
+      "linux,initrd-end": "0000000100001234",
+    },
+    reservations: [initrd],
+  });
+  const crash = { elfcorehdr: { start: 0x6000_0000n, end: 0x6000_1000n }, kept: [] };
+  const { chosen, reservations } = built({ crash });
+  assertEquals([chosen["linux,elfcorehdr"], reservations], ["000000006000000000001000", [{
+    address: 0x6000_0000n,
+    size: 0x1000n,
+  }]]);
 });
