@@ -79,6 +79,15 @@ Deno.test("the sides of a diff: named ones as they are, and without a second one
   assertEquals(await sides(on, "@loaded"), ["loaded @loaded", "running @running"]);
   // The crash image is another one.
   assertEquals(await sides(on, "crash"), ["profile ROOT/crash.yaml", "running @running"]);
+  // Where the kernel does not say what is loaded, the record is only what was loaded last.
+  const report = join(on.root, "sys/kernel/kexec_loaded");
+  Deno.removeSync(report);
+  assertEquals(await sides(on, "web"), ["profile ROOT/web.yaml", "running @running"]);
+  assertEquals(await sides(on, "web @loaded"), [
+    "profile ROOT/web.yaml",
+    "loaded @loaded",
+    "unconfirmed: Loaded by warmboot; cannot determine whether the image is still loaded",
+  ]);
   // The kernel says that it has been dropped since.
   on.image = undefined;
   assertEquals(await sides(on, "web @loaded"), ["not-loaded", "The recorded image was unloaded by another program"]);

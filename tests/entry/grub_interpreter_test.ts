@@ -320,6 +320,10 @@ pure("kernels, initrds and device trees: where they are found, and what a furthe
       status: true,
     }],
     ["initrd /initrd.img; initrd /gone.img", { loaded: ["/boot/gone.img"], status: true }],
+    ["linux /vmlinuz a; initrd /initrd.img; devicetree /b.dtb; linux /vmlinuz b", {
+      loaded: ["/boot/vmlinuz: b"],
+      status: true,
+    }],
     ["chainloader --force /vmlinuz", { loaded: ["program /boot/vmlinuz: "], status: true }],
     ['linux ($root)/vmlinuz "a b" $fw_path', {
       loaded: ["/boot/vmlinuz: a b,<`fw_path`, which GRUB sets>"],
