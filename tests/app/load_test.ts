@@ -1,8 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
+import type { NoCleanWay } from "../../src/app/ask_init.ts";
 import { compareBooted } from "../../src/app/booted.ts";
 import { checkLoaded } from "../../src/app/check_loaded.ts";
-import { canReboot, execLoaded, oldSystemd, readyToExec, systemdTooOld } from "../../src/app/exec.ts";
+import { canReboot, execLoaded, oldSystemd, readyToExec, type RebootWay, systemdTooOld } from "../../src/app/exec.ts";
 import { type LoadEvents, type LoadOptions, loadPlan } from "../../src/app/load.ts";
 import { isFileThere } from "../../src/app/installed_kernels.ts";
 import { readFacts } from "../../src/app/read_facts.ts";
@@ -27,6 +28,21 @@ function system(changes: Capture["files"] = {}, profiles: { readonly [name: stri
   return made;
 }
 
+const NOW = { kind: "now" } as const;
+const SYSTEMD = { kind: "ask", init: "systemd", command: ["systemctl", "kexec"], hook: false } as const;
+const ROUND_TRIP = { kind: "round-trip" } as const;
+
+/** A way in one word. */
+function shown(way: RebootWay | NoCleanWay | undefined): string | undefined {
+  return way?.kind === "ask" ? way.init : way?.kind;
+}
+
+/** Whether and how what is loaded can be run, with the way in one word. */
+function ready(on: FailingSystem, now = false): unknown {
+  const found = on.on(() => readyToExec(now));
+  return found.kind === "ready" ? { ...found, way: shown(found.way) } : found;
+}
+
 /** How a load of a profile ended, with what the caller heard. */
 async function load(
   on: FailingSystem,
@@ -46,7 +62,7 @@ async function load(
     const { found } = findRecord("reboot");
     return {
       kind: outcome.kind as string,
-      way: "task" in outcome ? outcome.task.way : undefined,
+      way: "task" in outcome ? shown(outcome.task.way) : undefined,
       holds: outcome.store !== undefined,
       heard,
       image: on.image,
@@ -112,27 +128,31 @@ Deno.test("in a container nothing is loaded that could not be run from there", a
   assertEquals(on.image, undefined);
   const { facts } = on.on(() => readFacts(undefined));
   assert(facts !== undefined);
-  assertEquals((["systemd", "now", "round-trip"] as const).map((way) => canReboot(way, facts)), [true, false, false]);
+  assertEquals([SYSTEMD, NOW, ROUND_TRIP].map((way) => canReboot(way, facts)), [true, false, false]);
   on.image = "foreign";
-  assertEquals(on.on(() => readyToExec(true)), { kind: "pid-namespace" });
-  assertEquals(on.on(() => readyToExec(false)), { kind: "ready", way: "systemd" });
+  assertEquals(ready(on, true), { kind: "pid-namespace" });
+  assertEquals(ready(on), { kind: "ready", way: "systemd" });
 });
 
 Deno.test("exec runs what is loaded through systemd, or at once; how systemd answers is passed on", async () => {
   using on = system();
-  assertEquals(on.on(() => readyToExec(false)), { kind: "nothing-loaded" });
+  assertEquals(ready(on), { kind: "nothing-loaded" });
   await load(on, "web");
-  assertEquals(on.on(() => readyToExec(false)), { kind: "ready", way: "systemd" });
-  assertEquals(on.on(() => readyToExec(true)), { kind: "ready", way: "now" });
-  const ask = (code: number | undefined) => withPrograms({ code }, () => on.on(() => execLoaded("systemd")));
-  assertEquals(await ask(0), { kind: "systemd-asked" });
+  assertEquals(ready(on), { kind: "ready", way: "systemd" });
+  assertEquals(ready(on, true), { kind: "ready", way: "now" });
+  const ask = (code: number | undefined) => withPrograms({ code }, () => on.on(() => execLoaded(SYSTEMD)));
+  assertEquals(await ask(0), { kind: "asked" });
   assertEquals(on.started, ["kexec"]);
-  assertEquals(await ask(5), { kind: "systemd-failed", code: 5 });
-  assertEquals(await ask(undefined), { kind: "systemd-missing", reason: "No such file or directory" });
+  assertEquals(await ask(5), { kind: "init-failed", command: "systemctl kexec", code: 5, text: "" });
+  assertEquals(await ask(undefined), {
+    kind: "init-missing",
+    command: "systemctl kexec",
+    reason: "No such file or directory",
+  });
   // The imitated call returns at once, as that of a payload which another program loaded.
-  const returned = await on.on(() => execLoaded("now", { onReturn: (_, once) => assertEquals(once, false) }));
+  const returned = await on.on(() => execLoaded(NOW, { onReturn: (_, once) => assertEquals(once, false) }));
   assertEquals([returned.kind, "once" in returned && returned.once], ["returned", false]);
-  const refused = await on.on(() => execLoaded("now"), { name: "libc reboot", path: "", turn: 0, errno: "EINTR" });
+  const refused = await on.on(() => execLoaded(NOW), { name: "libc reboot", path: "", turn: 0, errno: "EINTR" });
   assertEquals(refused.kind === "refused" && refused.error.message.includes("EINTR"), true);
 });
 
@@ -163,22 +183,22 @@ Deno.test("a payload that returns is run by the call, and its record says that i
       const { found } = on.on(() => findRecord("reboot"));
       return found.kind === "record" ? found.record.ranAt : found.kind;
     };
-    assertEquals(on.on(() => readyToExec(false)), { kind: "ready", way: "round-trip" });
+    assertEquals(ready(on), { kind: "ready", way: "round-trip" });
     // What did not run can still be run.
-    const refused = await on.on(() => execLoaded("round-trip"), {
+    const refused = await on.on(() => execLoaded(ROUND_TRIP), {
       name: "libc reboot",
       path: "",
       turn: 0,
       errno: "EIO",
     });
     assertEquals([refused.kind, ranAt()], ["refused", undefined]);
-    const outcome = await on.on(() => execLoaded("round-trip"));
+    const outcome = await on.on(() => execLoaded(ROUND_TRIP));
     assertEquals([outcome.kind, "once" in outcome && outcome.once], ["returned", once]);
     const at = ranAt() ?? "";
     assert(/^2.*Z$/.test(at), at);
     const spent = { kind: "spent", release, ranAt: at } as const;
-    assertEquals(on.on(() => readyToExec(true)), once ? spent : { kind: "ready", way: "round-trip" });
-    assertEquals((await on.on(() => execLoaded("round-trip"))).kind, once ? "spent" : "returned");
+    assertEquals(ready(on, true), once ? spent : { kind: "ready", way: "round-trip" });
+    assertEquals((await on.on(() => execLoaded(ROUND_TRIP))).kind, once ? "spent" : "returned");
   }
 });
 
@@ -187,9 +207,9 @@ Deno.test("systemd is not asked where the record of what is loaded is cut off, o
   await load(on, "web");
   const record = join(on.root, "run/warmboot/reboot.json");
   Deno.writeTextFileSync(record, "{");
-  const ready = on.on(() => readyToExec(false));
-  assertEquals(ready.kind, "unrecorded");
-  assertEquals(on.on(() => readyToExec(true)), { kind: "ready", way: "now" });
+  const found = on.on(() => readyToExec(false));
+  assertEquals(found.kind, "unrecorded");
+  assertEquals(ready(on, true), { kind: "ready", way: "now" });
 });
 
 Deno.test("systemd before 246 needs /sbin/kexec", async () => {

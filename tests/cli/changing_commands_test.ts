@@ -207,13 +207,13 @@ Deno.test("exec says how the image is run, and what came of it", async () => {
     69,
     "Asking systemd to reboot into the loaded image: systemctl kexec",
     "error: systemctl kexec failed with exit code 4",
-    "  hint: See journalctl -b; warmboot exec --now bypasses systemd",
+    "  hint: See journalctl -b; warmboot exec --now bypasses the init system",
   ]);
   assertEquals(await withPrograms({ code: undefined }, () => says(on, "exec")), [
     69,
     "Asking systemd to reboot into the loaded image: systemctl kexec",
     "error: systemctl cannot be run: No such file or directory",
-    "  hint: warmboot exec --now bypasses systemd, and stops no service",
+    "  hint: warmboot exec --now bypasses the init system, and stops no service",
   ]);
   assertEquals(await withPrograms({ stdout: "systemd 245 (245)\n" }, () => says(on, "exec --dry-run")), [
     0,

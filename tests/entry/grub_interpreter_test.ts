@@ -24,6 +24,7 @@ function ran(script: string, files: LayoutFiles = {}): { readonly [key: string]:
   const run: Run = {
     host: { files: host, mounts: mountsOf(host) },
     platform: "x86_64-efi",
+    bootDevice: undefined,
     warnings: [],
     moreWarnings: 0,
     commands: new Map(),
@@ -36,6 +37,7 @@ function ran(script: string, files: LayoutFiles = {}): { readonly [key: string]:
   };
   const state: State = {
     variables: new Map<string, Value>([["root", "fs-device/8:3"], ["prefix", "(fs-device/8:3)/grub"]]),
+    exported: new Map(),
     functions: new Map(),
     menu: [],
     loaded: NOTHING,
