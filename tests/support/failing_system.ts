@@ -76,7 +76,7 @@ const BY_PATH = [
 const BY_HANDLE = ["readSync", "writeSync", "seekSync", "statSync", "syncSync", "tryLockSync", "unlockSync"] as const;
 
 /** Of libc: what is imitated, and what may fail as well. */
-const IMITATED = ["kexec_file_load", "kexec_load", "reboot", "sync"];
+const IMITATED = ["kexec_file_load", "kexec_load", "reboot", "sync", "open", "ioctl"];
 const PREPARING = ["memfd_create", "fcntl", "sendfile", "write", "mmap", "mprotect", "munmap", "close"];
 
 // deno-lint-ignore no-explicit-any
@@ -212,6 +212,12 @@ export function failingSystem(changes: Capture["files"] = {}): FailingSystem {
       kexec_load: (_number, _entry, count: bigint, _segments, flags: bigint) =>
         keep(imageOf("kexec_load", [flags]), count === 0n ? undefined : "segments"),
       reboot: () => 0n,
+      // No driver or network interface of this machine is touched.
+      open: () => {
+        errnoOfLibc = 2;
+        return -1;
+      },
+      ioctl: () => 0,
       sync: () => undefined,
     };
     const functions = { ...opened.symbols, ...imitated } as Table;

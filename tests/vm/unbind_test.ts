@@ -5,11 +5,13 @@ import { EXIT } from "../../src/core/program.ts";
 import { distribution } from "./apt.ts";
 import { debianMachine } from "./debian_root.ts";
 import { ALL } from "./extent.ts";
-import { KERNEL, machineWith, profile, said } from "./guest_profile.ts";
+import { KERNEL as OWN_KERNEL, machineWith, profile, said } from "./guest_profile.ts";
 import type { Machine } from "./machine.ts";
 import { kernelModule } from "./modules.ts";
 import { fetchKernel } from "./packages.ts";
 import { BASE_CMDLINE } from "./qemu.ts";
+
+const KERNEL = `initrd: /boot/initrd\n${OWN_KERNEL}`;
 
 const NICS = ["0000:00:0a.0", "0000:00:0b.0"];
 

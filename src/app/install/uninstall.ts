@@ -1,4 +1,5 @@
 import { type Diagnostic, hasErrors } from "../../core/diagnostic.ts";
+import { omitUndefined } from "../../core/shape.ts";
 import { isSameFile } from "../files/write_whole.ts";
 import { lookAt, removeFiles, removeRest } from "./install_files.ts";
 import { type Manifest, MANIFEST_NAME, readManifest } from "./manifest.ts";
@@ -23,7 +24,7 @@ export type UninstallOutcome =
     /** Units that are still enabled. */
     readonly enabled: readonly string[];
     /** What disables the hook of an init system, where one is still enabled. */
-    readonly disableHook: string | undefined;
+    readonly disableHook?: string;
   }
   /** What would be removed. */
   | { readonly kind: "planned"; readonly files: readonly string[] }
@@ -52,7 +53,7 @@ export function uninstall(dryRun: boolean): UninstallOutcome {
     version: manifest.version,
     kept: kept.map((each) => `${root}${each}`),
     enabled: root === "" ? enabledUnits() : [],
-    disableHook: root === "" ? HOOK_LINKS.find(isEnabled)?.disable : undefined,
+    ...omitUndefined({ disableHook: root === "" ? HOOK_LINKS.find(isEnabled)?.disable : undefined }),
   };
 }
 
