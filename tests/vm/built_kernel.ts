@@ -1,9 +1,10 @@
 /**
- * Kernels with what Debian's lack: CONFIG_KEXEC_JUMP for x86_64, CONFIG_KEXEC_FILE for aarch64. Built from Debian's source
- * of 6.12, as small as the tests allow (guest/NAME.config), and kept in the cache until source or configuration change.
+ * Kernels with what Debian's lack: for x86_64 all that kexec has (jump, handover, device tree, dump keys), for aarch64
+ * CONFIG_KEXEC_FILE. Built from Debian's source packages, as small as the tests allow (guest/NAME.config), and kept in the
+ * cache until source or configuration change.
  */
 import { fromFileUrl, join } from "@std/path";
-import { distribution, downloadPackage, refreshIndex, resolvePackages } from "./apt.ts";
+import { distribution, downloadPackage, refreshIndex, resolvePackages, type Suite } from "./apt.ts";
 import type { GuestArch } from "./architecture.ts";
 import { cached, locked } from "./cache.ts";
 import { announce, exists, onPath, output, SetupError } from "./host_command.ts";
@@ -21,6 +22,9 @@ export interface BuiltKernel {
 /** How one is built. */
 interface Build {
   readonly arch: GuestArch;
+  readonly suite: Suite;
+  /** Debian's package of the source. */
+  readonly source: string;
   /** ARCH= and more, for make. */
   readonly variables: readonly string[];
   /** The target of make, which is made at that path below `folder`. */
@@ -39,8 +43,10 @@ interface Tool {
 
 /** The builds, by the names of their configurations. */
 const BUILDS = {
-  kexec_jump: {
+  kexec_full: {
     arch: "x86_64",
+    suite: "sid",
+    source: "linux-source-7.2",
     variables: ["ARCH=x86_64"],
     target: "bzImage",
     folder: "arch/x86/boot",
@@ -49,6 +55,8 @@ const BUILDS = {
   },
   kexec_file: {
     arch: "aarch64",
+    suite: "trixie",
+    source: "linux-source-6.12",
     variables: ["ARCH=arm64", "CROSS_COMPILE=aarch64-linux-gnu-"],
     target: "Image",
     folder: "arch/arm64/boot",
@@ -60,9 +68,6 @@ const BUILDS = {
 /** The name of a build. */
 export type BuildName = keyof typeof BUILDS;
 
-const SUITE = "trixie";
-const SOURCE = "linux-source-6.12";
-
 /** What every build needs, beside a compiler for the kernel. */
 const TOOLS: readonly Tool[] = [
   { sign: "gcc", package: "gcc" },
@@ -71,6 +76,7 @@ const TOOLS: readonly Tool[] = [
   { sign: "bison", package: "bison" },
   { sign: "bc", package: "bc" },
   { sign: "xz", package: "xz-utils" },
+  { sign: "zstd", package: "zstd" },
   { sign: "/usr/include/stdio.h", package: "libc6-dev" },
   { sign: "/usr/include/gelf.h", package: "libelf-dev" },
 ];
@@ -93,16 +99,16 @@ const LEFT_OUT: readonly string[] = [
 /** A kernel, built if the cache lacks it: some minutes on two CPUs. */
 export async function builtKernel(name: BuildName): Promise<BuiltKernel> {
   const row = BUILDS[name];
-  await refreshIndex(SUITE);
-  const [source] = await resolvePackages(SUITE, SOURCE, new RegExp(`^${SOURCE}$`));
-  if (source === undefined) throw new Error(`Cannot find ${SOURCE} in ${SUITE}`);
+  await refreshIndex(row.suite);
+  const [source] = await resolvePackages(row.suite, row.source, new RegExp(`^${row.source}$`));
+  if (source === undefined) throw new Error(`Cannot find ${row.source} in ${row.suite}`);
   const config = await Deno.readFile(configOf(name));
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", config)).toHex().slice(0, 12);
   const folder = await cached(`kernels/${name}_${source.version}_${digest}`, async (folder) => {
     await bringTools([row.compiler, ...TOOLS]);
     const tree = join(folder, "source");
     await Deno.mkdir(tree);
-    await unpackSource(await downloadPackage(SUITE, source, folder), tree, row.letter);
+    await unpackSource(await downloadPackage(row.suite, source, folder), tree, row);
     const release = await build(tree, row, configOf(name));
     await Deno.rename(join(tree, row.folder, row.target), join(folder, row.target));
     await Deno.writeTextFile(join(folder, "release"), release);
@@ -116,11 +122,11 @@ function configOf(name: BuildName): string {
   return fromFileUrl(new URL(`guest/${name}.config`, import.meta.url));
 }
 
-async function unpackSource(file: string, tree: string, letter: string): Promise<void> {
+async function unpackSource(file: string, tree: string, { source, letter }: Build): Promise<void> {
   const unpacked = join(tree, "package");
   await output("dpkg-deb", ["-x", file, unpacked]);
   await Deno.remove(file);
-  const tarball = join(unpacked, "usr/src", `${SOURCE}.tar.xz`);
+  const tarball = join(unpacked, "usr/src", `${source}.tar.xz`);
   const without = [...LEFT_OUT, `*/arch/[!${letter}]*/*.[chS]`].map((pattern) => `--exclude=${pattern}`);
   await output("tar", ["-x", "-C", tree, "--strip-components=1", "-I", "xz -T0", "-f", tarball, ...without]);
   await Deno.remove(unpacked, { recursive: true });
@@ -164,4 +170,4 @@ async function missingTools(tools: readonly Tool[]): Promise<readonly string[]> 
 }
 
 // As a program, it builds a kernel ahead of the test that needs it, beside other tests.
-if (import.meta.main && (await kernelNames()).includes("6.12")) await builtKernel("kexec_jump");
+if (import.meta.main && (await kernelNames()).includes("6.12")) await builtKernel("kexec_full");

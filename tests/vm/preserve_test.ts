@@ -52,7 +52,7 @@ Deno.test({
   // The source is Debian's.
   ignore: !names.includes("6.12"),
   fn: async (t) => {
-    const kernel = await builtKernel("kexec_jump");
+    const kernel = await builtKernel("kexec_full");
     const disk = await denoDisk({ warmboot: "cli.ts", rounds: "tests/vm/guest/preserve_rounds.ts" });
     await using machine = await startMachine({
       kernel: kernel.image,
