@@ -17,6 +17,13 @@ export function firstLines(...wanted: readonly RegExp[]): KeptPart {
   };
 }
 
+/** Keeps of what `systemctl show` writes the manager's stanza, which is the first, and those of units that store descriptors. */
+export function keepStores(bytes: Uint8Array): Uint8Array {
+  const [manager, ...units] = latin1(bytes).split(/\n\n+/).map((stanza) => stanza.replace(/\n$/, ""));
+  const storing = units.filter((stanza) => /^NFileDescriptorStore=0*[1-9]/m.test(stanza));
+  return fromLatin1([manager, ...storing].map((stanza) => `${stanza}\n`).join("\n"));
+}
+
 /** The size of an entry of the auxiliary vector on a 64-bit machine: two words, the kind and the value. */
 export const AUXV_ENTRY_SIZE = 16;
 
@@ -38,7 +45,10 @@ function split(bytes: Uint8Array): readonly string[] {
 }
 
 function joined(kept: readonly string[]): Uint8Array {
-  const text = kept.map((line) => `${line}\n`).join("");
+  return fromLatin1(kept.map((line) => `${line}\n`).join(""));
+}
+
+function fromLatin1(text: string): Uint8Array {
   return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 

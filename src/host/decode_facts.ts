@@ -12,6 +12,7 @@ import { efiFacts } from "./efi.ts";
 import type { HostFacts } from "./facts.ts";
 import { type Iomem, parseIomem } from "./iomem.ts";
 import { kernelMap } from "./kcore.ts";
+import { kexecHandover } from "./kexec_handover.ts";
 import { kernelConfig } from "./kernel_config.ts";
 import { kexecState } from "./kexec_state.ts";
 import { firstProblems } from "./many_problems.ts";
@@ -42,23 +43,26 @@ export function decodeFacts(capture: Capture): Checked<HostFacts> {
   reportUnreadable(from, report);
   const { machine, release, ...system } = systemFacts(from, report);
   const bytesPerPage = pageSize(from, report, machine);
+  const process = processFacts(from, report);
+  const config = kernelConfig(from, report);
   const facts = {
     ...omitUndefined({ redacted: capture.redacted }),
     ...system,
     ...memoryFacts(from, report),
-    ...processFacts(from, report),
+    ...process,
     ...cpuFacts(from, report),
     ...platformFacts(from, report),
     ...deviceFacts(from, report),
     iomem: iomem(from, report),
     firmwareMap: firmwareMap(from, report),
     kexec: kexecState(from, report),
+    ...omitUndefined({ handover: kexecHandover(from, report, { ...system, ...process, kernelConfig: config }) }),
     ...securityFacts(from, report),
     ...omitUndefined({ efi: efiFacts(from, report), bios: biosFacts(from, report) }),
     ...bootParamsFacts(from, report),
     ...crashFacts(from, report),
     ...omitUndefined({ kernelMap: kernelMap(from, report), deviceTree: deviceTree(from, report) }),
-    kernelConfig: kernelConfig(from, report),
+    kernelConfig: config,
   };
   if (machine === undefined) report(missing("machine", "machine"));
   if (release === undefined) report(missing("kernel release", "release"));

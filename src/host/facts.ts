@@ -46,6 +46,39 @@ export interface KexecState {
   readonly limitPanic?: number;
 }
 
+/** A live update session, in which a process preserves file descriptors over kexec. */
+export interface LiveUpdateSession {
+  /** Its name, as /proc shows it. */
+  readonly name: string;
+  /** The process that holds it. */
+  readonly pid: number;
+}
+
+/** A service whose stored file descriptors systemd hands to the next kernel. */
+export interface StoringService {
+  /** The name of its unit. */
+  readonly unit: string;
+  /** How many descriptors it has stored. */
+  readonly descriptors: number;
+}
+
+/** What the running kernel hands to the next one, where kexec handover (KHO) is on. */
+export interface KexecHandover {
+  /**
+   * The scratch areas, in the kernel's order: kexec_file_load places images in them alone. Undefined where debugfs does not
+   * show them.
+   */
+  readonly scratch?: readonly Range[];
+  /** What `kho_scratch=` of the running command line says. */
+  readonly scratchParameter?: string;
+  /** The live update sessions that are open; undefined where the reader may not see them. */
+  readonly sessions?: readonly LiveUpdateSession[];
+  /** The services with stored file descriptors. */
+  readonly services: readonly StoringService[];
+  /** The names of what `reserve_mem=` set aside. */
+  readonly reservedMemory: readonly string[];
+}
+
 /** The state of the running kernel's lockdown (security/lockdown). */
 export type Lockdown = "none" | "integrity" | "confidentiality";
 
@@ -195,6 +228,8 @@ export interface HostFacts {
   readonly firmwareMap: readonly MemmapEntry[];
   /** What is loaded, and what may be. */
   readonly kexec: KexecState;
+  /** What kexec handover preserves; undefined where it is off. */
+  readonly handover?: KexecHandover;
   /** The kernel's lockdown. */
   readonly lockdown?: Lockdown;
   /** Active Linux security modules, as `lockdown,capability,...`. */
@@ -203,6 +238,8 @@ export interface HostFacts {
   readonly loadPin?: boolean;
   /** IMA's policy; undefined: not readable. */
   readonly ima?: ImaPolicy;
+  /** How many measurements IMA has taken; undefined where that is not shown. */
+  readonly imaMeasurements?: number;
   /** The firmware's Secure Boot. */
   readonly secureBoot?: SecureBoot;
   /** What the BIOS left in low memory; undefined where that cannot be read, and on a machine that was booted by UEFI. */

@@ -2,11 +2,14 @@ import { omitUndefined, type Report } from "../core/shape.ts";
 import { type Captured, malformed } from "./captured.ts";
 import type { HostFacts, ImaPolicy, Lockdown } from "./facts.ts";
 import { appraisalOf, parseImaRules } from "./ima.ts";
-import { FLAG, oneValue, type ValueForm } from "./one_value.ts";
+import { DECIMAL, FLAG, oneValue, type ValueForm } from "./one_value.ts";
 import { IMA_POLICY, type SourceName } from "./sources.ts";
 
 /** What guards the kernel against a foreign one. */
-export type SecurityFacts = Pick<HostFacts, "lockdown" | "lsm" | "secureBoot" | "loadPin" | "ima">;
+export type SecurityFacts = Pick<
+  HostFacts,
+  "lockdown" | "lsm" | "secureBoot" | "loadPin" | "ima" | "imaMeasurements"
+>;
 
 const LOCKDOWN_LEVELS: readonly Lockdown[] = ["none", "integrity", "confidentiality"];
 
@@ -27,7 +30,13 @@ export function securityFacts(from: Captured, report: Report): SecurityFacts {
     secureBoot: secureBoot(from, report),
     loadPin: oneValue(from, report, "loadPin", FLAG),
     ima: imaPolicy(from),
+    imaMeasurements: imaMeasurements(from, report),
   });
+}
+
+function imaMeasurements(from: Captured, report: Report): number | undefined {
+  const count = oneValue(from, report, "imaMeasurements", DECIMAL);
+  return count === undefined ? undefined : Number(count);
 }
 
 /** Of several files, as a capture may have them, the first place is the kernel's own. */

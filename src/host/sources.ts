@@ -5,7 +5,15 @@ import {
   withoutSecretParameters,
   withoutSeeds,
 } from "./redaction.ts";
-import { firstLines, keepBios, keepPageSize, keepUsedTree, type KeptPart, lines } from "./capture_filter.ts";
+import {
+  firstLines,
+  keepBios,
+  keepPageSize,
+  keepStores,
+  keepUsedTree,
+  type KeptPart,
+  lines,
+} from "./capture_filter.ts";
 
 /** What a source holds: text, bytes, or nothing but the fact that the directory is there. */
 export type SourceForm = "text" | "binary" | "directory";
@@ -26,10 +34,12 @@ export interface Source {
   readonly redaction: Redaction;
   /** Few need it, and hosts withhold it for good reasons: that it cannot be read is said where it is needed. */
   readonly rare?: boolean;
+  /** It is read only where this file or folder is. */
+  readonly onlyWith?: string;
 }
 
 const CONFIG_LINE =
-  /^(?:# )?CONFIG_(?:\w*_)?(?:KEXEC|CRASH|HIBERNATION|IMA|LOCKDOWN|MODULE_SIG|RELOCATABLE|RANDOMIZE)(?:_\w+)?(?:=| is not set)/;
+  /^(?:# )?CONFIG_(?:\w*_)?(?:KEXEC|LIVEUPDATE|CRASH|HIBERNATION|IMA|LOCKDOWN|MODULE_SIG|RELOCATABLE|RANDOMIZE)(?:_\w+)?(?:=| is not set)/;
 
 const SETTING: Redaction = { kind: "keep", why: "It has neither addresses of the kernel nor secrets" };
 
@@ -76,6 +86,9 @@ export const IMA_POLICY = "/sys/kernel/security/ima/policy";
 
 /** Where dm-crypt keys are registered for the crash kernel (configfs; kernel/crash_dump_dm_crypt.c, Linux 6.16). */
 export const DM_CRYPT_KEYS = "/sys/kernel/config/crash_dm_crypt_keys";
+
+/** There where live update is on. The device itself is never opened: the one process that may have it open would be another. */
+const LIVE_UPDATE = "/sys/class/misc/liveupdate";
 
 /** Where the kernel shows EFI variables. */
 export const EFIVARS = "/sys/firmware/efi/efivars";
@@ -272,6 +285,57 @@ const ROWS = {
     "/proc/sys/kernel/kexec_load_limit_panic",
     "Loads of a crash image that are left, -1 for any number (kernel/kexec_core.c, from Linux 6.3)",
   ),
+  handoverScratchPhys: {
+    ...text(
+      FIRMWARE,
+      "/sys/kernel/debug/kho/out/scratch_phys",
+      "Where the scratch areas of kexec handover begin (kernel/liveupdate/kexec_handover_debugfs.c, from Linux 6.16)",
+    ),
+    rare: true,
+  },
+  handoverScratchLen: {
+    ...text(
+      FIRMWARE,
+      "/sys/kernel/debug/kho/out/scratch_len",
+      "How large the scratch areas of kexec handover are (kernel/liveupdate/kexec_handover_debugfs.c, from Linux 6.16)",
+    ),
+    rare: true,
+  },
+  liveUpdate: {
+    paths: [LIVE_UPDATE],
+    form: "directory",
+    redaction: SETTING,
+    doc: "Present where live update is on (kernel/liveupdate/luo_core.c, from Linux 6.19)",
+  },
+  liveUpdateSessions: {
+    ...text(
+      SETTING,
+      "/proc/*/fd",
+      "The live update sessions that each process holds, as links to `[luo_session] NAME` " +
+        "(kernel/liveupdate/luo_session.c)",
+      lines(/^\d+ anon_inode:\[luo_session\] /),
+    ),
+    rare: true,
+    onlyWith: LIVE_UPDATE,
+  },
+  fileDescriptorStores: {
+    ...text(
+      SETTING,
+      "systemctl show",
+      "Version of systemd; Id, NFileDescriptorStore and FileDescriptorStorePreserve of each service that stores descriptors",
+      keepStores,
+    ),
+    rare: true,
+    onlyWith: LIVE_UPDATE,
+  },
+  imaMeasurements: {
+    ...text(
+      SETTING,
+      "/sys/kernel/security/ima/runtime_measurements_count",
+      "How many measurements kexec_file_load hands to the next kernel (security/integrity/ima/ima_fs.c)",
+    ),
+    rare: true,
+  },
   lockdown: text(
     SETTING,
     "/sys/kernel/security/lockdown",
