@@ -179,11 +179,14 @@ export type {
   ImaPolicy,
   ImaRule,
   KernelMapping,
+  KexecHandover,
   KexecState,
+  LiveUpdateSession,
   Lockdown,
   MemmapEntry,
   SecureBoot,
   SetupData,
+  StoringService,
   XenFacts,
 } from "./src/host/facts.ts";
 export {
@@ -267,6 +270,7 @@ export type {
   KernelRef,
   LoadChoice,
   ModuleRef,
+  PreservedState,
   Profile,
   ReleaseBound,
   Requires,

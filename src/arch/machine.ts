@@ -1,4 +1,5 @@
 import type { CrashDump } from "./elfcorehdr.ts";
+import type { FileLoad, LoaderBuffers } from "./file_loader.ts";
 import type { KernelImage } from "./kernel_loader.ts";
 import type { PurgatoryFormat, PurgatoryTask } from "./purgatory.ts";
 import type { DeviceTree } from "../formats/fdt.ts";
@@ -59,4 +60,6 @@ export interface LinuxMachine {
   kernelImage(file: KernelFile, facts: Pick<HostFacts, "pageSize" | "cpuFlags" | "efi">): Checked<KernelImage>;
   /** Where the rest of an image may lie beside a kernel: the lowest address, and the end of what initrds may take. */
   boundsBeside(kernel: Range): { readonly min: bigint; readonly initrdMax: bigint };
+  /** What the kernel's own loader asks memory for, in its order; undefined for an image that it does not take. */
+  fileLoaderBuffers(load: FileLoad): LoaderBuffers | undefined;
 }

@@ -5,8 +5,11 @@ import type { BzImage, ImageInfo } from "../image/image.ts";
 import { formatImaRule, refusesKexecLoad } from "../host/ima.ts";
 import { demandsOf } from "../profile/demands.ts";
 import { FILE_FLAG_OF } from "./flags.ts";
+import { handoverFit } from "./handover_fit.ts";
 import type { PlanInput } from "./input.ts";
 import type { Call, Reason } from "./plan.ts";
+import { resolvedCmdline } from "./resolved_cmdline.ts";
+import { preservedState, preservedText } from "../host/kexec_handover.ts";
 import { imaActsOnSecureBoot, isLockedDown } from "../host/security.ts";
 import { loadedInfo } from "../image/boot_files.ts";
 
@@ -21,7 +24,8 @@ export interface Choice {
  * kernel.kexec_load_limit_reboot allows (kernel/kexec_core.c, Linux 7.3), so the other call is not
  * tried after a failure. The profile decides first, then what the image needs, then what the host offers.
  */
-export function chooseCall({ profile, facts, images }: PlanInput): Choice {
+export function chooseCall(input: PlanInput): Choice {
+  const { profile, facts, images } = input;
   if (profile.load !== "auto") {
     return {
       syscall: profile.load,
@@ -57,12 +61,39 @@ export function chooseCall({ profile, facts, images }: PlanInput): Choice {
   if (restricted !== undefined) return { syscall: "kexec_file_load", reasons: [restricted] };
   const needed = images.kernel === undefined ? undefined : segmentsNeeded(loadedInfo(images.kernel), facts);
   if (needed !== undefined) return { syscall: "kexec_load", reasons: [needed] };
+  const handover = profile.crash ? undefined : handoverChoice(input);
+  if (handover !== undefined) return handover;
   return {
     syscall: "kexec_file_load",
     reasons: [{
       code: "kernel-does-it",
       message:
         "Nothing in the profile needs kexec_load; with kexec_file_load, the kernel itself checks and places the image",
+    }],
+  };
+}
+
+/** What kexec handover decides; undefined where either call does. */
+function handoverChoice(input: PlanInput): Choice | undefined {
+  const { profile, facts, images } = input;
+  const preserved = preservedState(facts);
+  if (preserved.length > 0 && profile.preservedState === "keep") {
+    return {
+      syscall: "kexec_file_load",
+      reasons: [{
+        code: "host-hands-over",
+        message: `Only kexec_file_load hands over what the running kernel preserves: ${preservedText(preserved)}`,
+      }],
+    };
+  }
+  const fit = handoverFit({ facts, images, cmdline: resolvedCmdline(input) ?? "", forceDtb: false });
+  if (fit?.kind !== "no-room" || facts.kernelConfig.CONFIG_KEXEC === "n") return undefined;
+  return {
+    syscall: "kexec_load",
+    reasons: [{
+      code: "host-scratch-small",
+      message: `kexec_file_load has no room for ${fit.failed.name} in the scratch areas of kexec handover (KHO), and ` +
+        (preserved.length === 0 ? "nothing is known to be preserved" : "the profile discards what is preserved"),
     }],
   };
 }

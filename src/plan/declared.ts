@@ -36,6 +36,7 @@ export function declaredOf(profile: Profile, images: Images, cmdline: string, ca
     ...(max === undefined ? {} : { memoryMax: formatAddress(max) }),
     checksum: profile.checksum === true ? "fastest" : profile.checksum === false ? "none" : profile.checksum,
     predecompress: profile.predecompress,
+    ...(profile.preservedState === "keep" ? {} : { preservedState: profile.preservedState }),
     ...(profile.fileFlags.length === 0 ? {} : { fileFlags: profile.fileFlags }),
     stamp: profile.stamp,
   };
@@ -67,6 +68,7 @@ export function declaredProfile(plan: Plan, declared: Declared): Profile {
     },
     checksum: checksum === "fastest" ? true : checksum === "none" ? false : checksum,
     predecompress: declared.predecompress,
+    preservedState: declared.preservedState ?? "keep",
     fileFlags: declared.fileFlags ?? [],
     ...unbindOf(plan.unbind),
     stamp: declared.stamp,
@@ -150,6 +152,11 @@ export const declaredShape: Shape<Declared> = record<Declared>({
   memoryMax: { shape: address, doc: "The first address that is too high for segments", fallback: optional },
   checksum: { shape: choice(["fastest", "none", "xxh64", "sha256"]), doc: "How the segments are verified" },
   predecompress: { shape: flag, doc: "Place the decompressed kernel" },
+  preservedState: {
+    shape: choice(["discard"]),
+    doc: "What the running kernel preserves over kexec may be lost",
+    fallback: optional,
+  },
   fileFlags: {
     shape: list(choice([...FILE_FLAG_KEYS])),
     doc: "The flags of kexec_file_load that the profile asks for",

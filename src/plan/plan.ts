@@ -186,6 +186,8 @@ export interface Declared {
   readonly checksum: "fastest" | "none" | Checksum;
   /** Place the decompressed kernel. */
   readonly predecompress: boolean;
+  /** What the running kernel preserves over kexec may be lost; absent where it is to be kept. */
+  readonly preservedState?: "discard";
   /** The keys of flags of kexec_file_load that the profile sets, in the order of their bits; absent if there are none. */
   readonly fileFlags?: readonly FileFlagKey[];
   /** Add a stamp to the command line. */

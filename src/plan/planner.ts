@@ -57,6 +57,7 @@ export function planBoot(input: PlanInput): Checked<Plan> {
     checks: runRules({
       call,
       crash: profile.crash,
+      ...(profile.preservedState === "keep" ? {} : { preservedState: profile.preservedState }),
       ...(profile.requires === undefined ? {} : { requires: profile.requires }),
       unbind: profile.unbind,
       facts,

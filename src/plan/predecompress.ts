@@ -1,6 +1,6 @@
-import { resolveCmdline } from "../profile/cmdline/resolve.ts";
 import { chooseCall } from "./choose.ts";
 import type { PlanInput } from "./input.ts";
+import { resolvedCmdline } from "./resolved_cmdline.ts";
 import { predecompressObjection } from "../arch/x86_64/predecompress.ts";
 
 /** Which files of a plan are to be unpacked before it is made. */
@@ -22,12 +22,4 @@ export function unpackingOf(input: PlanInput): Unpacking {
   const cmdline = resolvedCmdline(input);
   if (cmdline === undefined) return none;
   return { kernel: predecompressObjection(images.kernel, facts, cmdline) === undefined, initrd: !profile.crash };
-}
-
-/** The command line of a plan, without what placing the image adds. */
-export function resolvedCmdline({ profile, facts }: PlanInput): string | undefined {
-  return resolveCmdline(profile.cmdline, {
-    crash: profile.crash,
-    ...(facts.cmdline === undefined ? {} : { running: facts.cmdline }),
-  }).value;
 }

@@ -27,7 +27,7 @@ import {
 import { explicitSegments } from "./placement/explicit.ts";
 import { freeMemory } from "./placement/free_memory.ts";
 import { placeAll } from "./placement/place.ts";
-import { resolvedCmdline } from "./predecompress.ts";
+import { resolvedCmdline } from "./resolved_cmdline.ts";
 import { digestOf, purgatoryRequest, type SegmentLayout, withPurgatory } from "./purgatory_segment.ts";
 import { KEXEC_SEGMENT_MAX } from "./syscall.ts";
 import { describeKernel, type KernelFile } from "../image/boot_files.ts";

@@ -51,6 +51,7 @@ export function recheck(
     return { ...derived.plan, checks: [same, ...derived.plan.checks] };
   }
   const requires = plan.requires === undefined ? {} : { requires: requiresOf(plan.requires) };
+  const preserved = plan.declared?.preservedState === undefined ? {} : { preservedState: plan.declared.preservedState };
   return {
     ...plan,
     checks: [
@@ -59,6 +60,7 @@ export function recheck(
         call: plan.call,
         crash: isCrash(plan),
         ...requires,
+        ...preserved,
         unbind: unbindOf(plan.unbind).unbind,
         facts,
         images,

@@ -30,6 +30,9 @@ const OF_A_KERNEL = [
   ...FILE_FLAG_KEYS,
 ] as const;
 
+/** What `preserved_state` must be to have an effect. */
+const DISCARD = { const: "discard" };
+
 const EXPLICIT = given({ segments: FILLED });
 
 /** A command line that starts from another one than the running. */
@@ -167,6 +170,27 @@ const CONFLICTS: readonly ConflictRow[] = [
     hint: "Remove `reentrant`, or add `preserve_context: true`",
     applies: (profile) => profile.reentrant && !profile.preserveContext,
     schema: { allOf: [given({ reentrant: IS_TRUE }), { not: given({ preserve_context: IS_TRUE }) }] },
+  },
+  ...(["crash", "preserve_context"] as const).map((key): ConflictRow => ({
+    code: "conflict",
+    at: ["preserved_state"],
+    other: key,
+    message: key === "crash"
+      ? "`preserved_state` would be ignored: a crash kernel is handed nothing"
+      : "`preserved_state` would be ignored: the running system continues, and loses nothing",
+    hint: "Remove `preserved_state`",
+    applies: (profile) =>
+      profile.preservedState === "discard" && (key === "crash" ? profile.crash : profile.preserveContext),
+    schema: given({ preserved_state: DISCARD, [key]: IS_TRUE }),
+  })),
+  {
+    code: "conflict",
+    at: ["preserved_state"],
+    other: "load",
+    message: "`preserved_state: discard` would be ignored: kexec_file_load always hands over what is preserved",
+    hint: "Remove `preserved_state`, or use `load: kexec_load` or `load: auto`",
+    applies: (profile) => profile.preservedState === "discard" && profile.load === "kexec_file_load",
+    schema: given({ preserved_state: DISCARD, load: { const: "kexec_file_load" } }),
   },
   {
     code: "conflict",

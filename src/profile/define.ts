@@ -6,7 +6,7 @@ import type { LayerReader } from "./layers.ts";
 import { MAX_DEPTH } from "./limits.ts";
 import { parseLayers } from "./parse.ts";
 import type { PlatformName } from "./platform_names.ts";
-import type { Checksum, LoadChoice, Profile, ReusedFrom, UnbindFailure } from "./profile.ts";
+import type { Checksum, LoadChoice, PreservedState, Profile, ReusedFrom, UnbindFailure } from "./profile.ts";
 import type { KexecArch } from "../core/kexec_arch.ts";
 
 /** A file: its path, or its path and the SHA-256 that it must have, 64 hexadecimal digits. */
@@ -126,6 +126,8 @@ export interface ProfileInput {
   readonly checksum?: boolean | Checksum | undefined;
   /** Whether kexec_load places the decompressed kernel. Default: false. */
   readonly predecompress?: boolean | undefined;
+  /** Whether kexec_load may lose what the running kernel preserves over kexec (KHO). Default: `keep`. */
+  readonly preserved_state?: PreservedState | undefined;
   /** Whether kexec_file_load makes the kernel write what it does to its log. Default: false. */
   readonly debug?: boolean | undefined;
   /** Whether kexec_file_load keeps the image out of contiguous memory (CMA). Default: false. */

@@ -9,6 +9,7 @@ import type {
   FileRef,
   LoadChoice,
   ModuleRef,
+  PreservedState,
   Profile,
   Requires,
   SegmentSpec,
@@ -44,6 +45,7 @@ export interface Stated {
   readonly memory: Profile["memory"];
   readonly checksum: Profile["checksum"];
   readonly predecompress: boolean;
+  readonly preserved_state: PreservedState;
   readonly debug: boolean;
   readonly no_cma: boolean;
   readonly force_dtb: boolean;
@@ -224,6 +226,13 @@ export const FIELDS: Fields<Stated> = {
     doc: "With kexec_load: place the decompressed kernel, so that the reboot does not have to decompress it.",
     fallback: { value: false },
   },
+  preserved_state: {
+    shape: choice(["keep", "discard"]),
+    doc:
+      "What kexec_load may do to what the running kernel preserves over kexec (KHO), such as live update sessions: " +
+      "`keep` refuses to lose it, `discard` accepts that.",
+    fallback: { value: "keep" },
+  },
   debug: {
     shape: boolean,
     doc: "With kexec_file_load: the kernel writes what it does to its log (KEXEC_FILE_DEBUG, since Linux 6.8).",
@@ -287,6 +296,8 @@ const OTHER_NAMES: NonNullable<KeyAdvice["otherNames"]> = {
   "boot-entry": "boot_entry",
   bootentry: "boot_entry",
   "device-tree": "dtb",
+  kho: "preserved_state",
+  liveupdate: "preserved_state",
   devicetree: "dtb",
   module: "modules",
   module2: "modules",

@@ -128,6 +128,7 @@ function profileOf(
   const {
     preserve_context: preserveContext,
     unbind_failure: unbindFailure,
+    preserved_state: preservedState,
     debug: _debug,
     no_cma: _noCma,
     force_dtb: _forceDtb,
@@ -142,6 +143,7 @@ function profileOf(
   } = stated;
   return {
     ...same,
+    preservedState,
     fileFlags: FILE_FLAG_KEYS.filter((key) => stated[key]),
     name: stated.name ?? (basename(file, extname(file)) || "profile"),
     ...(kernel === undefined ? {} : { kernel: besideFile(kernel, ["kernel"]) }),

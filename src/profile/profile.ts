@@ -97,6 +97,9 @@ export interface Requires {
 /** The checksums by which purgatory can verify the segments. */
 export type Checksum = "xxh64" | "sha256";
 
+/** What happens to what the running kernel preserves over kexec, where the call would lose it. */
+export type PreservedState = "keep" | "discard";
+
 /** Keys that are flags of kexec_file_load(2), in the order of their bits. */
 export const FILE_FLAG_KEYS = ["debug", "no_cma", "force_dtb"] as const;
 
@@ -153,6 +156,8 @@ export interface Profile {
   readonly checksum: boolean | Checksum;
   /** Place the decompressed kernel. */
   readonly predecompress: boolean;
+  /** Whether what the running kernel preserves over kexec (KHO) may be lost. */
+  readonly preservedState: PreservedState;
   /** The flags that kexec_file_load is given for the keys of the same names. */
   readonly fileFlags: readonly FileFlagKey[];
   /** Devices that are taken from their drivers just before the jump. */

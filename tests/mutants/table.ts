@@ -501,4 +501,50 @@ export const MUTANTS: readonly Mutant[] = [
     "image/which_of_two_test.ts",
   ),
   row("app/read_plan.ts", "return /^version\\s*:/m.test(text) ? undefined : {", "return {", "app/read_plan_test.ts"),
+  // Kexec handover.
+  row(
+    "host/kexec_handover.ts",
+    "const SYSTEMD_HANDS_OVER = 261",
+    "const SYSTEMD_HANDS_OVER = 260",
+    "host/kexec_handover_test.ts",
+  ),
+  row("host/kexec_handover.ts", 'if (isKnown && built !== "y") return false;', "", "host/kexec_handover_test.ts"),
+  row("host/kexec_handover.ts", "descriptors > 0 && PRESERVING", "PRESERVING", "host/kexec_handover_test.ts"),
+  row(
+    "host/capture.ts",
+    'reader.read(source.onlyWith).kind === "absent") return [];',
+    "false) return [];",
+    "host/kexec_handover_test.ts",
+  ),
+  row("arch/file_loader.ts", "alignment: 64n * KIB", "alignment: pageSize", "plan/handover_test.ts"),
+  row(
+    "plan/placement/scratch.ts",
+    "alignDown(hit.start - size, alignment)",
+    "alignDown(hit.start - 2n * size, alignment)",
+    "plan/handover_test.ts",
+  ),
+  row(
+    "plan/placement/scratch.ts",
+    "area.start > buffer.min ? area.start : buffer.min",
+    "area.start",
+    "plan/handover_test.ts",
+  ),
+  row(
+    "plan/choose.ts",
+    'preserved.length > 0 && profile.preservedState === "keep"',
+    "preserved.length > 0",
+    "plan/handover_test.ts",
+  ),
+  row(
+    "plan/rules/handover.ts",
+    'if (call.flags.includes("KEXEC_PRESERVE_CONTEXT")) return undefined;',
+    "",
+    "plan/handover_test.ts",
+  ),
+  row(
+    "plan/rules/handover.ts",
+    "early === undefined || fit.left >= early",
+    "early === undefined || fit.left > 0n",
+    "plan/handover_test.ts",
+  ),
 ];

@@ -6,6 +6,7 @@ import { planBoot } from "../../src/plan/planner.ts";
 import { ARM64_RULES } from "../../src/plan/rules/arm64.ts";
 import { CRASH_KEY_RULES } from "../../src/plan/rules/crash_keys.ts";
 import { INTEGRITY_RULES } from "../../src/plan/rules/integrity.ts";
+import { HANDOVER_RULES } from "../../src/plan/rules/handover.ts";
 import { PLATFORM_RULES } from "../../src/plan/rules/platform.ts";
 import { REDACTED_RULES } from "../../src/plan/rules/redacted.ts";
 import { ADDRESS_RULES } from "../../src/plan/rules/arm64_addresses.ts";
@@ -1220,7 +1221,7 @@ Deno.test({
   fn() {
     const names = RULES.map(({ name }) => name);
     assertEquals(new Set(names).size, names.length);
-    // Those about platforms have theirs in platform_test.ts. Those about `requires` have their cases in requires_test.ts, that of bases in predecompress_test.ts, those about arm64
+    // Those about platforms have theirs in platform_test.ts, those about kexec handover in handover_test.ts. Those about `requires` have their cases in requires_test.ts, that of bases in predecompress_test.ts, those about arm64
     // in arm64_test.ts and arm64_addresses_test.ts, those of redacted captures in host/redaction_test.ts.
     const elsewhere = [
       ...REQUIRES_RULES,
@@ -1231,6 +1232,7 @@ Deno.test({
       ...PLATFORM_RULES,
       ...INTEGRITY_RULES,
       ...CRASH_KEY_RULES,
+      ...HANDOVER_RULES,
     ].map((
       { name },
     ) => ({

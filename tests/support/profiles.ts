@@ -21,6 +21,7 @@ export function profileOf(changes: Partial<Profile> = {}): Profile {
     memory: {},
     checksum: true,
     predecompress: false,
+    preservedState: "keep",
     fileFlags: [],
     unbind: [],
     unbindFailure: "stop",

@@ -5,6 +5,7 @@ import { buildPurgatory, PURGATORY } from "./purgatory.ts";
 import { incompatibility } from "../../image/call_compatibility.ts";
 import { innerOf } from "../../image/boot_files.ts";
 import { MAX_U64 } from "../../core/number.ts";
+import { fileLoaderBuffers } from "./file_loader.ts";
 import type { LinuxMachine } from "../machine.ts";
 
 /** arm64. */
@@ -44,4 +45,5 @@ export const AARCH64: LinuxMachine = {
     };
   },
   boundsBeside,
+  fileLoaderBuffers,
 };

@@ -3,6 +3,7 @@ import { buildPurgatory, hasShaInstructions, PURGATORY, purgatoryUsesSha } from 
 import { formatAddress } from "../../core/number.ts";
 import { addParameter } from "../../profile/cmdline/cmdline.ts";
 import { kernelImage } from "./bzimage_loader.ts";
+import { fileLoaderBuffers } from "./file_loader.ts";
 import type { LinuxMachine } from "../machine.ts";
 import { LOW_MEMORY, LOWEST_ADDRESS } from "./memory_layout.ts";
 
@@ -45,4 +46,5 @@ export const X86_64: LinuxMachine = {
   },
   kernelImage,
   boundsBeside: () => ({ min: LOWEST_ADDRESS, initrdMax: 1n << 64n }),
+  fileLoaderBuffers,
 };

@@ -8,6 +8,8 @@ import type { Images } from "../../image/boot_files.ts";
 export interface RuleInput {
   readonly call: Call;
   readonly crash: boolean;
+  /** Whether what the running kernel preserves over kexec may be lost; absent where it is to be kept. */
+  readonly preservedState?: "discard";
   /** What the profile requires of the host. */
   readonly requires?: Requires;
   /** The devices that are taken from their drivers just before the jump. */

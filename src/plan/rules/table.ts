@@ -7,6 +7,7 @@ import { CMDLINE_RULES } from "./cmdline.ts";
 import { CRASH_RULES } from "./crash.ts";
 import { FILE_RULES } from "./files.ts";
 import { FLAG_RULES } from "./flags.ts";
+import { HANDOVER_RULES } from "./handover.ts";
 import { MEMORY_RULES } from "./memory.ts";
 import { MULTIBOOT_RULES } from "./multiboot.ts";
 import { PERMISSION_RULES } from "./permission.ts";
@@ -36,6 +37,7 @@ export const RULES: readonly Rule[] = [
   ...CMDLINE_RULES,
   ...REDACTED_RULES,
   ...MEMORY_RULES,
+  ...HANDOVER_RULES,
   ...BASES_RULES,
   ...CRASH_RULES,
   ...PERMISSION_RULES,

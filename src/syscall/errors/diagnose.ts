@@ -2,6 +2,7 @@ import { REBOOT_CAUSES } from "./reboot_causes.ts";
 import { SIGNATURE_CAUSES } from "./signature_causes.ts";
 import { UNBIND_CAUSES } from "./unbind_causes.ts";
 import { formatSize } from "../../core/number.ts";
+import { rangeSize } from "../../core/range.ts";
 import { hasSysBoot } from "../../host/capabilities.ts";
 import type { Syscall } from "../../plan/syscall.ts";
 import { PREPARATION_CAUSES } from "./preparation_causes.ts";
@@ -175,6 +176,18 @@ export const CAUSES: readonly CauseRow[] = [
         facts.kexec.crashSize === undefined ? "" : ` of ${formatSize(facts.kexec.crashSize)}`
       }`,
     remedy: "Boot with a larger `crashkernel=`, or use a smaller initrd",
+  },
+  {
+    errno: "EADDRNOTAVAIL",
+    calls: FILE_LOAD,
+    when: ({ facts }) => facts.handover !== undefined,
+    cause: ({ facts }) =>
+      `kexec handover (KHO) is on, and the image does not fit into its scratch areas${
+        facts.handover?.scratch === undefined
+          ? ""
+          : ` (${facts.handover.scratch.map((area) => formatSize(rangeSize(area))).join(", ")})`
+      }`,
+    remedy: "Boot with a larger `kho_scratch=` or with `kho=off`, or use `load: kexec_load`, which hands nothing over",
   },
   {
     errno: "EADDRNOTAVAIL",

@@ -258,6 +258,33 @@ const CASES: readonly Case[] = [
     cause: "the image does not fit in the crash reservation",
   },
   {
+    name: "small scratch areas",
+    call: load,
+    errno: "EADDRNOTAVAIL",
+    facts: {
+      handover: {
+        services: [],
+        reservedMemory: [],
+        scratch: [{ start: 0n, end: 4n << 20n }, { start: 1n << 30n, end: 1037n << 20n }],
+      },
+    },
+    cause: "kexec handover (KHO) is on, and the image does not fit into its scratch areas (4 MiB, 13 MiB)",
+  },
+  {
+    name: "scratch areas that are not shown",
+    call: load,
+    errno: "EADDRNOTAVAIL",
+    facts: { handover: { services: [], reservedMemory: [] } },
+    cause: "kexec handover (KHO) is on, and the image does not fit into its scratch areas",
+  },
+  {
+    name: "a segment's place, with kexec handover",
+    call: segmentLoad,
+    errno: "EADDRNOTAVAIL",
+    facts: { handover: { services: [], reservedMemory: [] } },
+    cause: "a segment is not page-aligned, or ends beyond what the kernel can address",
+  },
+  {
     name: "no room",
     call: load,
     errno: "EADDRNOTAVAIL",
