@@ -53,6 +53,17 @@ const BUILDS = {
     letter: "x",
     compiler: { sign: "gcc", package: "gcc" },
   },
+  // Of before 6.14, for the long tests only.
+  kexec_jump: {
+    arch: "x86_64",
+    suite: "trixie",
+    source: "linux-source-6.12",
+    variables: ["ARCH=x86_64"],
+    target: "bzImage",
+    folder: "arch/x86/boot",
+    letter: "x",
+    compiler: { sign: "gcc", package: "gcc" },
+  },
   kexec_file: {
     arch: "aarch64",
     suite: "trixie",
