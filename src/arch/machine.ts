@@ -41,6 +41,11 @@ export interface LinuxMachine {
   /** What verifies the image, and jumps to it. */
   readonly purgatory: PurgatoryFormat & {
     build(task: PurgatoryTask, around: PurgatoryAround): Uint8Array;
+    /**
+     * Where it says that a segment does not match, before it halts. Completes "A mismatch is …": `reported on …`, or
+     * `not reported: …` with the reason.
+     */
+    mismatch(around: PurgatoryAround): string;
     /** Whether it uses instructions that the processor lacks. */
     lacks(bytes: Uint8Array, facts: HostFacts): boolean;
     /** Bytes that it verifies in a millisecond, by an estimate. */

@@ -78,13 +78,14 @@ export interface PurgatorySymbols {
   readonly regionLength: number;
   readonly regionDigest: number;
   readonly xxh64Region: number;
-  readonly stackTop: number;
 }
 
 /** A machine's purgatory: what can be read from its bytes. */
 export interface PurgatoryFormat {
   /** The memory that it takes, bytes; a multiple of 4096. */
   readonly size: bigint;
+  /** Its own bytes, at the start of that memory; a multiple of 4096. They are the same for every layout so far. */
+  readonly length: number;
   /** Where it jumps to, a physical address; undefined for bytes that are none, by their size. */
   target(bytes: Uint8Array): bigint | undefined;
   /** By what it compares its regions, if at all; undefined for bytes that are none, or one of another layout. */
@@ -95,24 +96,31 @@ export interface PurgatoryFormat {
   sumCode(): SumCode;
 }
 
-/** The layouts that are read: the first purgatories had no number. */
+/** The first purgatories had no number. */
 const UNNUMBERED = 0n;
 
-/** Describes a machine's purgatory by its code in base64. */
-export function purgatoryFormat(code: string, at: PurgatorySymbols): PurgatoryFormat {
-  const size = BigInt(Math.ceil(at.stackTop / 4096) * 4096);
-  const isOne = (bytes: Uint8Array): boolean => BigInt(bytes.length) === size;
+/**
+ * Describes a machine's purgatory by its code in base64. Older layouts are read as well: what a later one added lies after
+ * what they have.
+ */
+export function purgatoryFormat(
+  code: string,
+  at: PurgatorySymbols,
+  { size, length }: Pick<PurgatoryFormat, "size" | "length">,
+): PurgatoryFormat {
+  const isOne = (bytes: Uint8Array): boolean => bytes.length === length;
   const verifies = (bytes: Uint8Array): Checksum | false | undefined => {
     if (!isOne(bytes)) return undefined;
     const fields = fieldsOf(bytes);
     const [layout, flags] = [fields.u64(at.layout), fields.u32(at.flags)];
-    if (layout !== UNNUMBERED && layout !== BigInt(at.layoutNumber)) return undefined;
+    if (layout > BigInt(at.layoutNumber)) return undefined;
     if ((flags & at.flagVerify) === 0) return false;
     if ((flags & at.flagXxh64) === 0) return "sha256";
     return layout === UNNUMBERED ? undefined : "xxh64";
   };
   return {
     size,
+    length,
     target: (bytes) => isOne(bytes) ? fieldsOf(bytes).u64(at.entry) : undefined,
     verifies,
     sumSlots: (bytes) => {

@@ -192,14 +192,18 @@ export const KEXEC_OPTIONS: readonly KexecOption[] = [
     effect: without("the header that describes the memory is ELF64"),
   },
   { long: "elf64-core-headers", only: "x86", effect: without("the header that describes the memory is ELF64 already") },
-  { long: "console-serial", only: "x86", effect: without("purgatory always writes to the first serial port") },
+  {
+    long: "console-serial",
+    only: "x86",
+    effect: without("purgatory always writes to the serial port that the command line names"),
+  },
   { long: "console-vga", only: "x86", effect: without("purgatory always writes to a VGA text screen") },
-  { long: "serial", value: "PORT", effect: without("purgatory writes to the first serial port") },
+  { long: "serial", value: "PORT", effect: without("purgatory writes to the serial port that the command line names") },
   {
     long: "serial-baud",
     value: "RATE",
     only: "x86",
-    effect: without("purgatory leaves the port's speed as it is"),
+    effect: without("purgatory sets the speed that the command line names"),
   },
   { long: "reset-vga", only: "x86", effect: without("purgatory leaves the screen as it is") },
   {

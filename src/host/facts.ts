@@ -152,6 +152,22 @@ export interface SetupData {
   readonly data?: Uint8Array;
 }
 
+/** A serial port that the running kernel drives as ttySN. */
+export interface SerialPortFacts {
+  /** N of ttySN. */
+  readonly line: number;
+  /** How its registers are reached: UPIO_ of include/linux/serial_core.h; 0 by I/O ports, 2 and more in memory. */
+  readonly ioType: number;
+  /** Its first I/O port; 0 where it has none. */
+  readonly port: bigint;
+  /** Physical address of its first register; 0 where it has none. */
+  readonly address: bigint;
+  /** Its registers in memory lie `1 << shift` bytes apart. */
+  readonly shift: number;
+  /** Its clock, Hz; undefined where unknown. */
+  readonly clock?: number;
+}
+
 /** One piece of physical memory that the running kernel maps. */
 export interface KernelMapping {
   /** Virtual address of its first byte. */
@@ -252,6 +268,8 @@ export interface HostFacts {
   readonly bootProtocol?: number;
   /** The nodes of its list setup_data, where it has any. */
   readonly setupData?: readonly SetupData[];
+  /** The serial ports ttySN that the running kernel says it drives. */
+  readonly serialPorts?: readonly SerialPortFacts[];
   /** The device tree that the running kernel was given; where there is ACPI, little more than what UEFI says. */
   readonly deviceTree?: DeviceTree;
   /** Where the note for crash dumps lies; bytes. */

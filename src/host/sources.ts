@@ -422,6 +422,14 @@ const ROWS = {
     ),
     rare: true,
   },
+  serialPorts: {
+    ...text(
+      FIRMWARE,
+      "/sys/class/tty/ttyS*/{io_type,port,iomem_base,iomem_reg_shift,uartclk}",
+      "Where the registers of each serial port are (drivers/tty/serial/serial_core.c)",
+    ),
+    rare: true,
+  },
   setupDataType: text(
     SETTING,
     "/sys/kernel/boot_params/setup_data/*/type",

@@ -151,6 +151,11 @@ const segmentLoad: Shape<SegmentLoadCall> = record<SegmentLoadCall>({
     doc: "How purgatory verifies the segments just before the jump; xxh64: by sums that are computed at load",
     fallback: optional,
   },
+  mismatch: {
+    shape: text,
+    doc: "Where purgatory says that a segment does not match, before it halts; completes `A mismatch is …`",
+    fallback: optional,
+  },
   bases: {
     shape: bases,
     doc: "Where an unpacked kernel may lie: one place is chosen when the plan is carried out (KASLR)",

@@ -104,6 +104,11 @@ export interface SegmentLoadCall {
    * older than XXH64, which verify SHA-256.
    */
   readonly checksum?: Checksum;
+  /**
+   * Where purgatory says that a segment does not match, before it halts. Completes "A mismatch is …". Absent where nothing
+   * is verified, and in older plans.
+   */
+  readonly mismatch?: string;
   /** Where the kernel may lie; one place is chosen when the plan is carried out. */
   readonly bases?: PlannedBases;
   /** Whether a payload that returns leaves its next entry point, so that it can run again on any kernel. */

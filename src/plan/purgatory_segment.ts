@@ -22,6 +22,8 @@ export interface SegmentLayout {
   readonly random: { readonly [name: string]: readonly RandomPart[] };
   /** How its purgatory verifies it; undefined where nothing is verified. */
   readonly checksum?: Checksum;
+  /** Where purgatory reports a mismatch; undefined where nothing is verified. */
+  readonly mismatch?: string;
 }
 
 /** The place that a purgatory needs. */
@@ -41,7 +43,7 @@ export interface PurgatoryPlace
 
 /** Adds a purgatory to a layout: it verifies every segment, unless the profile disables that, and jumps to the entry. */
 export function withPurgatory(
-  layout: Omit<SegmentLayout, "checksum">,
+  layout: Omit<SegmentLayout, "checksum" | "mismatch">,
   { purgatory }: LinuxMachine,
   { address, cmdline = "", changing = [], ...place }: PurgatoryPlace,
   input: PlanInput,
@@ -50,6 +52,7 @@ export function withPurgatory(
   const verify = checksumOf(profile);
   const verified = verify === false ? [] : layout.segments.filter(({ name }) => !changing.includes(name));
   const deviceTree = namedTree(input.images);
+  const around = { facts, cmdline, ...(deviceTree === undefined ? {} : { deviceTree }) };
   const bytes = purgatory.build({
     entry: layout.entry,
     ...place,
@@ -57,7 +60,7 @@ export function withPurgatory(
       verify === "sha256" ? hashedRegions(segment, layout.random, input) : summedRegions(segment)
     ),
     verify,
-  }, { facts, cmdline, ...(deviceTree === undefined ? {} : { deviceTree }) });
+  }, around);
   const segment: Segment = {
     name: PURGATORY,
     mem: address,
@@ -68,7 +71,7 @@ export function withPurgatory(
     ...layout,
     entry: address,
     segments: [...layout.segments, segment],
-    ...(verify === false ? {} : { checksum: verify }),
+    ...(verify === false ? {} : { checksum: verify, mismatch: purgatory.mismatch(around) }),
   };
 }
 

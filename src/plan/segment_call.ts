@@ -91,6 +91,7 @@ export function planSegmentCall(input: PlanInput, cmdline: string): PlannedCall 
         plannedSegment(segment, layout.value?.random ?? {}, input)
       ),
       ...(layout.value?.checksum === undefined ? {} : { checksum: layout.value.checksum }),
+      ...(layout.value?.mismatch === undefined ? {} : { mismatch: layout.value.mismatch }),
       ...(layout.value?.bases === undefined ? {} : { bases: layout.value.bases }),
       ...(profile.reentrant ? { reentrant: true } : {}),
       files,

@@ -140,11 +140,12 @@ function callRows(plan: Plan, layout: Layout): readonly string[] {
   ];
 }
 
-function segmentCallRows({ entry, checksum }: SegmentLoadCall, layout: Layout): readonly string[] {
-  return [
-    ...row("Entry", [entry], layout),
-    ...(checksum === undefined ? [] : row("Verified", [`by ${CHECKSUMS[checksum]}, just before the jump`], layout)),
+function segmentCallRows({ entry, checksum, mismatch }: SegmentLoadCall, layout: Layout): readonly string[] {
+  const verified = checksum === undefined ? [] : [
+    `by ${CHECKSUMS[checksum]}, just before the jump`,
+    ...(mismatch === undefined ? [] : [`a mismatch is ${mismatch}`]),
   ];
+  return [...row("Entry", [entry], layout), ...row("Verified", verified, layout)];
 }
 
 const CHECKSUMS: { readonly [Name in Checksum]: string } = { xxh64: "XXH64", sha256: "SHA-256" };

@@ -1,7 +1,14 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
 import { createHash } from "node:crypto";
-import { buildPurgatory, PURGATORY, type PurgatoryInput, SHA_FLAGS } from "../../src/arch/x86_64/purgatory.ts";
+import {
+  buildPurgatory,
+  PURGATORY,
+  PURGATORY_SIZE,
+  type PurgatoryInput,
+  type SerialPort,
+  SHA_FLAGS,
+} from "../../src/arch/x86_64/purgatory.ts";
 import { PURGATORY_CODE, PURGATORY_SYMBOLS } from "../../src/arch/x86_64/purgatory_code.ts";
 import { openLibc } from "../../src/syscall/libc.ts";
 import { mapSegments } from "../../src/syscall/map_segments.ts";
@@ -23,7 +30,7 @@ const INPUT = {
   bootParams: 0xffff_f000n,
   verify: "sha256",
   sha: false,
-  console: { serial: false, vga: false },
+  console: { vga: false },
 } as const;
 
 const FLAGS = ignore ? "" : Deno.readTextFileSync("/proc/cpuinfo");
@@ -304,6 +311,11 @@ Deno.test({
   },
 });
 
+/** A purgatory with all of its memory. */
+function mapped(input: PurgatoryInput) {
+  return mapNative(buildPurgatory(input), Number(PURGATORY_SIZE));
+}
+
 /** Runs a purgatory from behind its privileged instructions up to its jump; gives the registers there. */
 async function registersAtEntry(
   verify: PurgatoryInput["verify"],
@@ -314,13 +326,13 @@ async function registersAtEntry(
   const at = await symbolsOf(purgatorySource());
   using probe = mapNative(code);
   using data = mapNative(sample(5000));
-  using purgatory = mapNative(buildPurgatory({
+  using purgatory = mapped({
     ...INPUT,
     entry: probe.address + BigInt(symbols.get("landing") ?? 0),
     regions: [{ address: data.address, length: 5000n, sha256: digest(data.bytes) }],
     verify,
     ...(backup === undefined ? {} : { backup }),
-  }));
+  });
   const stack = purgatory.address + BigInt(at("stack_top"));
   probe.call(symbols.get("probe_state") ?? 0, purgatory.address + BigInt(at("prepared")), stack);
   const view = new DataView(probe.bytes.buffer, symbols.get("record"));
@@ -392,5 +404,140 @@ Deno.test({
     assertEquals(String.fromCharCode(...cells.slice(0, 80).map((cell) => cell & 0xff)), "halted".padEnd(80));
     assertEquals([...new Set(cells.slice(0, 80).map((cell) => cell >> 8))], [0x4f]);
     assertEquals(cells[80], 0xeeee);
+  },
+});
+
+/** Lets a purgatory's code run on a port that is plain memory; what it left there, by the register's number. */
+async function onPort(
+  serial: Pick<SerialPort, "width" | "shift" | "speed">,
+  status: number,
+  run: (at: (name: string) => number, call: (offset: number, ...values: readonly bigint[]) => void) => void,
+): Promise<readonly number[]> {
+  const at = await symbolsOf(purgatorySource());
+  using registers = mapNative(new Uint8Array(64).fill(0xee));
+  registers.bytes.set([status], 5 << serial.shift);
+  using code = mapped({
+    ...INPUT,
+    regions: [],
+    console: { serial: { ...serial, address: registers.address }, vga: false },
+  });
+  run(at, (offset, ...values) => code.call(offset, ...values));
+  return Array.from({ length: 8 }, (_, register) => {
+    const bytes = registers.bytes.slice(register << serial.shift, (register + 1) << serial.shift);
+    return bytes.reduce((sum, byte, index) => sum + byte * 256 ** index, 0);
+  });
+}
+
+for (
+  const { width, shift, left, written } of [
+    { width: 1, shift: 0, left: 0xee, written: (value: number) => value },
+    { width: 1, shift: 2, left: 0xeeee_eeee, written: (value: number) => 0xeeee_ee00 + value },
+    { width: 2, shift: 1, left: 0xeeee, written: (value: number) => value },
+    { width: 4, shift: 2, left: 0xeeee_eeee, written: (value: number) => value },
+  ] as const
+) {
+  Deno.test({
+    name: `a serial port in memory is set and written by accesses of ${width} bytes, ${1 << shift} bytes apart`,
+    ignore,
+    async fn() {
+      const status = 0x60 + (left - left % 256);
+      const set = await onPort({ width, shift, speed: { divisor: 0x0c31, line: 0x1a } }, 0x60, (at, call) => {
+        call(at("set_speed"));
+      });
+      // The divisor is open when its two bytes are written, and closed by the last write.
+      assertEquals(
+        set,
+        [0x31, 0x0c, left, 0x1a, 0x03, status, left, left].map((value, register) =>
+          [0, 1, 3, 4].includes(register) ? written(value) : value
+        ),
+      );
+      using text = mapNative(new TextEncoder().encode("halted!"));
+      const unset = await onPort({ width, shift }, 0x60, (at, call) => {
+        call(at("set_speed"));
+        call(at("write_serial"), text.address, 7n);
+      });
+      assertEquals(unset, [written(0x21), left, left, left, left, status, left, left]);
+    },
+  });
+}
+
+Deno.test({
+  name: "a serial port that takes nothing is given up, and its speed is set even if the last characters do not leave",
+  ignore,
+  async fn() {
+    using text = mapNative(new TextEncoder().encode("halted!"));
+    const registers = await onPort({ width: 1, shift: 0, speed: { divisor: 1, line: 3 } }, 0, (at, call) => {
+      call(at("set_speed"));
+      call(at("write_serial"), text.address, 7n);
+    });
+    assertEquals(registers, [1, 0, 0xee, 3, 3, 0, 0xee, 0xee]);
+  },
+});
+
+/** What a mapping by itself leaves in page tables; addresses in entries are those of this process. */
+async function mapDevice(
+  levels: 4 | 5,
+  device: bigint,
+  prepare: (table: DataView, tables: bigint) => void,
+): Promise<{ readonly tables: BigUint64Array; readonly address: bigint; readonly untouched: boolean }> {
+  const at = await symbolsOf(purgatorySource());
+  using code = mapNative(CODE);
+  // Page tables begin at whole pages: two of the running kernel, then three spare ones.
+  using memory = mapNative(new Uint8Array(6 * 4096), 7 * 4096);
+  const address = (memory.address + 4095n) & ~4095n;
+  const offset = Number(address - memory.address);
+  const view = new DataView(memory.bytes.buffer, memory.bytes.byteOffset + offset);
+  for (let spare = 2 * 4096; spare < 5 * 4096; spare += 8) view.setBigUint64(spare, 0xeeee_eeee_eeee_eeeen, true);
+  prepare(view, address);
+  // CR3 has flags in its low bits.
+  code.call(at("map_device"), address | 0x18n, levels === 5 ? 48n : 39n, device, address + 0x2000n);
+  const tables = new BigUint64Array(memory.bytes.slice(offset, offset + 5 * 4096).buffer);
+  const untouched = tables.subarray(2 * 512).every((entry) => entry === 0xeeee_eeee_eeee_eeeen);
+  return { tables, address, untouched };
+}
+
+/** The entry of an address in a table. */
+function entryOf(tables: BigUint64Array, table: number, address: bigint, shift: bigint): bigint {
+  return tables[table * 512 + Number((address >> shift) & 511n)] ?? 0n;
+}
+
+Deno.test({
+  name: "a device is mapped to itself, uncached, by a table for each level that lacks one",
+  ignore,
+  async fn() {
+    const device = 0x0012_3456_789a_b040n & 0x000f_ffff_ffff_ffffn;
+    const leaf = (device & ~0x1f_ffffn) | 0xfbn;
+    const five = await mapDevice(5, device, () => {});
+    const at = (page: number) => five.address + BigInt(page) * 0x1000n | 0x63n;
+    assertEquals(
+      [48n, 39n, 30n, 21n].map((shift, level) => entryOf(five.tables, level === 0 ? 0 : level + 1, device, shift)),
+      [at(2), at(3), at(4), leaf],
+    );
+    const others = [...five.tables].filter((entry) => entry !== 0n);
+    assertEquals(others.length, 4, "all else in the tables is empty");
+    const four = await mapDevice(4, device, () => {});
+    assertEquals(
+      [39n, 30n, 21n].map((shift, level) => entryOf(four.tables, level === 0 ? 0 : level + 1, device, shift)),
+      [four.address + 0x2000n | 0x63n, four.address + 0x3000n | 0x63n, leaf],
+    );
+  },
+});
+
+Deno.test({
+  name: "what the running kernel maps stays: a table is gone through, a large page and an entry are taken as they are",
+  ignore,
+  async fn() {
+    const device = 0xfedc_9000n;
+    // The second of its pages is the next level; as the processor leaves them, with the bit that forbids execution.
+    const below = (table: DataView, tables: bigint) =>
+      table.setBigUint64(0, (tables + 0x1000n) | 0x8000_0000_0000_0063n, true);
+    const found = await mapDevice(4, device, below);
+    assertEquals(entryOf(found.tables, 1, device, 30n), found.address + 0x2000n | 0x63n);
+    assertEquals(entryOf(found.tables, 2, device, 21n), 0xfec0_00fbn);
+    const large = await mapDevice(4, device, (table, tables) => {
+      below(table, tables);
+      table.setBigUint64(0x1000 + 3 * 8, 0xc000_00e3n, true);
+    });
+    assertEquals([large.untouched, entryOf(large.tables, 1, device, 30n)], [true, 0xc000_00e3n]);
   },
 });

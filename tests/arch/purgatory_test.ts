@@ -1,5 +1,12 @@
 import { assert, assertEquals, assertMatch, assertNotMatch, assertRejects, assertThrows } from "@std/assert";
-import { buildPurgatory, PURGATORY, PURGATORY_ENTRY, PURGATORY_SIZE } from "../../src/arch/x86_64/purgatory.ts";
+import {
+  buildPurgatory,
+  PURGATORY,
+  PURGATORY_ENTRY,
+  PURGATORY_LENGTH,
+  PURGATORY_SIZE,
+  type SerialPort,
+} from "../../src/arch/x86_64/purgatory.ts";
 import type { PurgatoryRegion } from "../../src/arch/purgatory.ts";
 import type { PurgatoryInput } from "../../src/arch/x86_64/purgatory.ts";
 import { PURGATORY_CODE, PURGATORY_SYMBOLS } from "../../src/arch/x86_64/purgatory_code.ts";
@@ -7,6 +14,8 @@ import { assemble, disassemble, purgatoryModule, purgatorySource, X86_64 } from 
 
 const MODULE = new URL("../../src/arch/x86_64/purgatory_code.ts", import.meta.url);
 const CODE = Uint8Array.fromBase64(PURGATORY_CODE);
+
+const COM1: SerialPort = { address: 0x3f8n, width: 0, shift: 0 };
 
 const INPUT: PurgatoryInput = {
   entry: 0x1_2345_6789_a200n,
@@ -17,7 +26,7 @@ const INPUT: PurgatoryInput = {
   ],
   verify: "sha256",
   sha: false,
-  console: { serial: true, vga: false },
+  console: { serial: COM1, vga: false },
 };
 
 Deno.test("the committed purgatory is what its source assembles to", async () => {
@@ -135,7 +144,7 @@ Deno.test("real mode is reached by way of a segment of 16 bits below 1 MiB, step
   assertEquals(view.getUint16(at("stub_far"), true), at("stub_real") - at("stub"));
   assertEquals(at("stub") % 16, 0);
   // The code ends before the page of the stack.
-  assert(code.length <= 0x2000);
+  assert(code.length <= at("CODE_SIZE"));
 });
 
 Deno.test({
@@ -161,12 +170,63 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a serial port's place, its registers and its speed stand where the code reads them; without one, nothing does",
+  permissions: "none",
+  fn() {
+    const port = (serial?: SerialPort) => {
+      const console = { ...(serial === undefined ? {} : { serial }), vga: false };
+      const view = new DataView(buildPurgatory({ ...INPUT, console }).buffer);
+      return [
+        view.getBigUint64(0x350, true),
+        view.getUint8(0x358),
+        view.getUint8(0x359),
+        view.getUint16(0x35a, true),
+        view.getUint8(0x35c),
+      ];
+    };
+    assertEquals(port(), [0n, 0, 0, 0, 0]);
+    assertEquals(port(COM1), [0x3f8n, 0, 0, 0, 0]);
+    assertEquals(port({ address: 0x12_3456_7000n, width: 4, shift: 2, speed: { divisor: 0x1234, line: 0x1b } }), [
+      0x12_3456_7000n,
+      4,
+      2,
+      0x1234,
+      0x1b,
+    ]);
+    for (
+      const bad of [
+        { ...COM1, address: 0x1_0000n },
+        { ...COM1, shift: 8 },
+        { ...COM1, speed: { divisor: 0, line: 3 } },
+        { ...COM1, speed: { divisor: 0x1_0000, line: 3 } },
+      ]
+    ) assertThrows(() => port(bad), RangeError, "no serial port is at");
+  },
+});
+
+Deno.test({
+  name: "purgatories of older layouts are read: without a number, of the first one; one of a later layout is not",
+  permissions: "none",
+  fn() {
+    const read = (layout: bigint, verify: "sha256" | "xxh64") => {
+      const bytes = buildPurgatory({ ...INPUT, verify });
+      new DataView(bytes.buffer).setBigUint64(8, layout, true);
+      return PURGATORY.verifies(bytes);
+    };
+    assertEquals([0n, 1n, 2n, 3n].map((layout) => read(layout, "sha256")), ["sha256", "sha256", "sha256", undefined]);
+    assertEquals([0n, 1n, 2n, 3n].map((layout) => read(layout, "xxh64")), [undefined, "xxh64", "xxh64", undefined]);
+  },
+});
+
+Deno.test({
   name: "each flag has its bit",
   permissions: "none",
   fn() {
     const flags = (changes: Partial<PurgatoryInput>, serial = false, vga = false) =>
-      new DataView(buildPurgatory({ ...INPUT, verify: false, ...changes, console: { serial, vga } }).buffer)
-        .getUint32(0x24, true);
+      new DataView(
+        buildPurgatory({ ...INPUT, verify: false, ...changes, console: { ...(serial ? { serial: COM1 } : {}), vga } })
+          .buffer,
+      ).getUint32(0x24, true);
     assertEquals(
       [flags({}), flags({ verify: "sha256" }), flags({}, true), flags({}, false, true), flags({ sha: true })],
       [0, 1, 2, 4, 8],
@@ -198,12 +258,13 @@ Deno.test({
   permissions: "none",
   fn() {
     const bytes = buildPurgatory(INPUT);
-    assertEquals(BigInt(bytes.length), PURGATORY_SIZE);
-    assertEquals(PURGATORY_SIZE % 4096n, 0n);
-    assert(PURGATORY_SYMBOLS.stackTop <= bytes.length);
+    assertEquals([bytes.length, bytes.length % 4096, PURGATORY_SIZE % 4096n], [PURGATORY_LENGTH, 0, 0n]);
+    assert(CODE.length <= bytes.length, "all of the code is loaded");
     const stackPage = PURGATORY_SYMBOLS.stackTop & ~0xfff;
-    assert(Uint8Array.fromBase64(PURGATORY_CODE).length <= stackPage, "no code in the stack's page");
-    assertEquals(bytes.slice(0x328, CODE.length), CODE.slice(0x328), "the parameters do not reach into the code");
+    assertEquals(stackPage, bytes.length, "the stack's page holds nothing else, and is not loaded");
+    assertEquals(BigInt(PURGATORY_SYMBOLS.memoryEnd), PURGATORY_SIZE);
+    assertEquals(PURGATORY_SIZE, BigInt(stackPage + 4096 + 3 * 4096), "and three page tables follow");
+    assertEquals(bytes.slice(0x360, CODE.length), CODE.slice(0x360), "the parameters do not reach into the code");
     assertEquals(bytes.slice(CODE.length), new Uint8Array(bytes.length - CODE.length));
   },
 });
@@ -215,7 +276,8 @@ Deno.test({
     const regions = (count: number) => Array<PurgatoryRegion>(count).fill({ ...zeroRegion(), address: 0x1000n });
     const bytes = buildPurgatory({ ...INPUT, regions: regions(16) });
     assertEquals(new DataView(bytes.buffer).getBigUint64(0x28 + 15 * 48, true), 0x1000n);
-    assertEquals(bytes.slice(0x328, CODE.length), CODE.slice(0x328));
+    assertEquals(bytes.slice(0x360, CODE.length), CODE.slice(0x360));
+    assertEquals(bytes.slice(0x328, 0x350), CODE.slice(0x328, 0x350));
     assertThrows(() => buildPurgatory({ ...INPUT, regions: regions(17) }), RangeError, "17 regions");
   },
 });
@@ -229,7 +291,7 @@ Deno.test({
     assertThrows(() => buildPurgatory({ ...INPUT, entry32: true }), RangeError, "32 bits");
     const low = { ...INPUT, entry: 0x10_0000n, entry32: true };
     assertThrows(() => buildPurgatory({ ...low, bootParams: 1n << 32n }), RangeError, "32 bits");
-    assertEquals(buildPurgatory({ ...low, bootParams: (1n << 32n) - 1n }).length, Number(PURGATORY_SIZE));
+    assertEquals(buildPurgatory({ ...low, bootParams: (1n << 32n) - 1n }).length, PURGATORY_LENGTH);
     const short = [{ ...zeroRegion(), sha256: "ab".repeat(31) }];
     assertThrows(() => buildPurgatory({ ...INPUT, regions: short }), RangeError, "not a SHA-256");
   },
@@ -244,8 +306,8 @@ Deno.test({
   permissions: "none",
   fn() {
     assertEquals(PURGATORY_ENTRY, 0n);
-    // jmp rel32 over the parameters, which end at 0x350.
+    // jmp rel32 over the parameters, which end at 0x360.
     const view = new DataView(buildPurgatory(INPUT).buffer);
-    assertEquals([view.getUint8(0), 5 + view.getInt32(1, true)], [0xe9, 0x350]);
+    assertEquals([view.getUint8(0), 5 + view.getInt32(1, true)], [0xe9, 0x360]);
   },
 });

@@ -126,12 +126,14 @@ pure("what is read from a purgatory, and what is written into it", () => {
     regionLength: 8,
     regionDigest: 16,
     xxh64Region: 3,
-    stackTop: 4097,
   };
-  const format = purgatoryFormat("AQID", at);
+  const format = purgatoryFormat("AQID", at, { size: 12288n, length: 8192 });
   const bytes = new Uint8Array(8192);
   const view = new DataView(bytes.buffer);
-  assertEquals([format.size, format.sumCode()], [8192n, { code: Uint8Array.of(1, 2, 3), offset: 3 }]);
+  assertEquals([format.size, format.length, format.sumCode()], [12288n, 8192, {
+    code: Uint8Array.of(1, 2, 3),
+    offset: 3,
+  }]);
   const verifies = (layout: bigint, flags: number) => {
     view.setBigUint64(0, layout, true);
     view.setUint32(16, flags, true);

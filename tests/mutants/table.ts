@@ -334,6 +334,25 @@ export const MUTANTS: readonly Mutant[] = [
     'efi?.systab["ACPI"], efi?.systab["ACPI20"]',
     "arch/whole_values_test.ts",
   ),
+  row(
+    "arch/x86_64/serial_console.ts",
+    '[cmdline, facts.cmdline ?? ""].map((text) => namedPorts',
+    '[facts.cmdline ?? "", cmdline].map((text) => namedPorts',
+    "arch/serial_console_test.ts",
+  ),
+  row("arch/x86_64/serial_console.ts", ").toReversed()", ")", "arch/serial_console_test.ts"),
+  row(
+    "arch/x86_64/serial_console.ts",
+    "access.width === 0 && address > 0xffffn",
+    "access.width === 4 && address > 0xffffn",
+    "arch/serial_console_test.ts",
+  ),
+  row(
+    "host/serial_ports.ts",
+    "port === 0n && address === 0n",
+    "port === 0n || address === 0n",
+    "host/serial_ports_test.ts",
+  ),
   row("arch/arm64/cpus.ts", 'limit === undefined || limit === "0"', "limit === undefined", "arch/whole_values_test.ts"),
   row("profile/cmdline/resolve.ts", '  "memmap",\n];', "];", "profile/whole_values_test.ts"),
   row(

@@ -336,7 +336,7 @@ pure("the entry that purgatory goes on to is judged as the one before it is", ()
         regions: [],
         verify: "sha256",
         sha: false,
-        console: { serial: true, vga: false },
+        console: { vga: false },
       }),
     },
   });

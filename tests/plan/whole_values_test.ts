@@ -592,7 +592,7 @@ pure("why a stored plan is refused, with what to do", () => {
   assertEquals(
     other({ call: { ...call, segments: call.segments.slice(0, -1) } }),
     refused(
-      `${differs}: \`call.segments[3]\` is absent, not {"name":"purgatory","mem":"0x6a02000","memsz":12288,"bufs...`,
+      `${differs}: \`call.segments[3]\` is absent, not {"name":"purgatory","mem":"0x6a02000","memsz":28672,"bufs...`,
       hint,
     ),
   );
@@ -686,8 +686,8 @@ pure("explicit segments that leave no room for purgatory are an error", () => {
   assertEquals([value, diagnostics], [undefined, [{
     code: "no-room",
     severity: "error",
-    message: 'No free memory is large enough for the segment "purgatory" of 12 KiB',
-    expected: "12 KiB in one piece",
+    message: 'No free memory is large enough for the segment "purgatory" of 28 KiB',
+    expected: "28 KiB in one piece",
     found: "0 bytes at most",
     hint: "Widen `memory` if the profile narrows it; otherwise use a smaller initrd",
   }]]);

@@ -71,7 +71,7 @@ Deno.test({
     + initrd 1     31 MiB at 0x4c00000
     + initrd 2     30 MiB at 0x6b00000
     + boot_params  8 KiB at 0x8900000
-    + purgatory    12 KiB at 0x8902000
+    + purgatory    28 KiB at 0x8902000
 
   Because
     - Nothing in the profile needs kexec_load; with kexec_file_load, the kernel

@@ -34,7 +34,7 @@ pure("a virtual machine of 1 GiB: the segments, and around them", () => {
   A  kernel             0x1000000 to 0x4c00000, 60 MiB, 12 MiB copied
   B  initrd             0x4c00000 to 0x6a00000, 30 MiB
   C  boot_params *      0x6a00000 to 0x6a02000, 8 KiB, 4.1 KiB copied
-  D  purgatory *        0x6a02000 to 0x6a05000, 12 KiB
+  D  purgatory *        0x6a02000 to 0x6a09000, 28 KiB, 12 KiB copied
   * drawn larger than to scale
 `,
   );
@@ -59,7 +59,7 @@ pure("6 GiB, segments above 4 GiB: the hole below is seen", () => {
   A  kernel             0x100000000 to 0x103c00000, 60 MiB, 12 MiB copied
   B  initrd             0x103c00000 to 0x105a00000, 30 MiB
   C  boot_params *      0x105a00000 to 0x105a02000, 8 KiB, 4.1 KiB copied
-  D  purgatory *        0x105a02000 to 0x105a05000, 12 KiB
+  D  purgatory *        0x105a02000 to 0x105a09000, 28 KiB, 12 KiB copied
   * drawn larger than to scale
 `,
   );
@@ -86,7 +86,7 @@ pure("a server of 253 GiB with 148 ranges: what is small is drawn larger, and sa
   A  kernel             0x1000000 to 0x4c00000, 60 MiB, 12 MiB copied
   B  initrd             0x4c00000 to 0x6a00000, 30 MiB
   C  boot_params *      0x6a00000 to 0x6a02000, 8 KiB, 4.5 KiB copied
-  D  purgatory *        0x6a02000 to 0x6a05000, 12 KiB
+  D  purgatory *        0x6a02000 to 0x6a09000, 28 KiB, 12 KiB copied
   * drawn larger than to scale
 `,
   );
@@ -114,7 +114,7 @@ pure("a crash kernel lies in the high reservation", () => {
   B  initrd             0x113c00000 to 0x115a00000, 30 MiB
   C  elfcorehdr *       0x115a00000 to 0x115a01000, 4 KiB, 512 bytes copied
   D  boot_params *      0x115a01000 to 0x115a03000, 8 KiB, 4.1 KiB copied
-  E  purgatory *        0x115a03000 to 0x115a06000, 12 KiB
+  E  purgatory *        0x115a03000 to 0x115a0a000, 28 KiB, 12 KiB copied
   * drawn larger than to scale
 `,
   );

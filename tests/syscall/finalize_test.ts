@@ -34,7 +34,7 @@ function callOf(bases: SegmentLoadCall["bases"], verify: Checksum = "sha256"): S
     ],
     verify,
     sha: false,
-    console: { serial: false, vga: false },
+    console: { vga: false },
   });
   const segments: readonly PlannedSegment[] = [
     {

@@ -36,6 +36,8 @@ export interface MachineOptions {
   readonly bootTimeout?: number;
   /** A socket that is the guest's third serial port, on which the host listens; x86_64 only. */
   readonly terminal?: string;
+  /** Further arguments of QEMU; a `-serial` among them is the guest's next port. */
+  readonly extra?: readonly string[];
   /** Has QEMU count instructions, each of which then takes 2^N ns of the guest's time. */
   readonly icount?: number;
 }
@@ -92,6 +94,7 @@ export async function qemuCommand(
     devices = [],
     firmware = "bios",
     terminal,
+    extra = [],
     icount,
   } = options;
   const { cpu, agentPort, ...row } = architecture(arch);
@@ -119,6 +122,7 @@ export async function qemuCommand(
     ...(terminal === undefined ? [] : [
       ["-chardev", `socket,id=terminal,path=${optionValue(terminal)}`, "-serial", "chardev:terminal"],
     ]),
+    extra,
     ...(icount === undefined ? [] : [["-icount", `shift=${icount}`]]),
     ["-kernel", kernel, "-initrd", files.initrd, "-append", `${baseCmdline(arch)} ${append}`.trim()],
     ...(disk === undefined ? [] : diskDrive(files.disk)),

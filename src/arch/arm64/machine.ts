@@ -4,7 +4,7 @@ import { arm64KernelImage, boundsBeside } from "./image_loader.ts";
 import { buildPurgatory, PURGATORY } from "./purgatory.ts";
 import { incompatibility } from "../../image/call_compatibility.ts";
 import { innerOf } from "../../image/boot_files.ts";
-import { MAX_U64 } from "../../core/number.ts";
+import { formatAddress, MAX_U64 } from "../../core/number.ts";
 import { fileLoaderBuffers } from "./file_loader.ts";
 import type { LinuxMachine } from "../machine.ts";
 
@@ -19,6 +19,12 @@ export const AARCH64: LinuxMachine = {
     build: ({ backup: _none, entry32: _none32, ...task }, { facts, deviceTree = facts.deviceTree, cmdline }) => {
       const uart = consoleOf(deviceTree, cmdline);
       return buildPurgatory({ ...task, ...(uart === undefined ? {} : { uart }) });
+    },
+    mismatch: ({ facts, deviceTree = facts.deviceTree, cmdline }) => {
+      const uart = consoleOf(deviceTree, cmdline);
+      return uart === undefined
+        ? "not reported: neither the device tree nor the command line names a PL011 as the console"
+        : `reported on the PL011 at ${formatAddress(uart)}`;
     },
     // It asks the processor itself.
     lacks: () => false,

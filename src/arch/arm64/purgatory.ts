@@ -7,11 +7,14 @@ export interface PurgatoryInput extends Omit<PurgatoryTask, "backup"> {
   readonly uart?: bigint;
 }
 
-/** What can be read from a purgatory's bytes. */
-export const PURGATORY: PurgatoryFormat = purgatoryFormat(PURGATORY_CODE, AT);
+/** The memory that a purgatory takes, bytes; a multiple of 4096. All of it is loaded. */
+export const PURGATORY_SIZE: bigint = BigInt(Math.ceil(AT.stackTop / 4096) * 4096);
 
-/** The memory that a purgatory takes, bytes; a multiple of 4096. */
-export const PURGATORY_SIZE: bigint = PURGATORY.size;
+/** What can be read from a purgatory's bytes. */
+export const PURGATORY: PurgatoryFormat = purgatoryFormat(PURGATORY_CODE, AT, {
+  size: PURGATORY_SIZE,
+  length: Number(PURGATORY_SIZE),
+});
 
 /**
  * Builds a purgatory (purgatory.S): PURGATORY_SIZE bytes, its stack included, that run at any address and are entered at

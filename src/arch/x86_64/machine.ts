@@ -1,16 +1,22 @@
 import { BACKUP_SOURCE, crashDump, needsBackup } from "./crash_dump.ts";
 import { buildPurgatory, hasShaInstructions, PURGATORY, purgatoryUsesSha } from "./purgatory.ts";
 import { formatAddress } from "../../core/number.ts";
+import type { HostFacts } from "../../host/facts.ts";
 import { addParameter } from "../../profile/cmdline/cmdline.ts";
 import { kernelImage } from "./bzimage_loader.ts";
 import { fileLoaderBuffers } from "./file_loader.ts";
 import type { LinuxMachine } from "../machine.ts";
 import { LOW_MEMORY, LOWEST_ADDRESS } from "./memory_layout.ts";
+import { serialConsole } from "./serial_console.ts";
 
 /** screen_info.orig_video_isVGA in boot_params, and its value for a text screen at 0xb8000. */
 const VIDEO_TYPE = 0x0f;
 
 const VGA_TEXT = 1;
+
+function hasTextScreen({ bootParams }: Pick<HostFacts, "bootParams">): boolean {
+  return bootParams?.[VIDEO_TYPE] === VGA_TEXT;
+}
 
 /** x86_64. */
 export const X86_64: LinuxMachine = {
@@ -26,13 +32,21 @@ export const X86_64: LinuxMachine = {
   lowest: LOWEST_ADDRESS,
   purgatory: {
     ...PURGATORY,
-    build: ({ handover, ...task }, { facts }) =>
-      buildPurgatory({
+    build: ({ handover, ...task }, { facts, cmdline }) => {
+      const { port } = serialConsole(facts, cmdline);
+      return buildPurgatory({
         ...task,
         bootParams: handover,
         sha: task.verify === "sha256" && hasShaInstructions(facts.cpuFlags),
-        console: { serial: true, vga: facts.bootParams?.[VIDEO_TYPE] === VGA_TEXT },
-      }),
+        console: { ...(port === undefined ? {} : { serial: port }), vga: hasTextScreen(facts) },
+      });
+    },
+    mismatch: ({ facts, cmdline }) => {
+      const { port, about } = serialConsole(facts, cmdline);
+      const screen = hasTextScreen(facts) ? "the text screen" : undefined;
+      if (port !== undefined) return `reported on ${about}${screen === undefined ? "" : `, and on ${screen}`}`;
+      return screen === undefined ? `not reported: ${about}` : `reported on ${screen} only: ${about}`;
+    },
     lacks: (bytes, facts) => purgatoryUsesSha(bytes) && !hasShaInstructions(facts.cpuFlags),
     // On one core of an AMD EPYC of 2020: XXH64, SHA-256 by SHA instructions, and by integer instructions.
     verifiedPerMs: (by, { cpuFlags }) =>

@@ -8,16 +8,16 @@
 # does, or in real mode ("16-bit boot protocol"). If a region differs it says so and halts: nothing that was altered is ever started. For a crash kernel it can copy memory away that this will overwrite.
 #
 # Position independent, without relocations: it runs at any address, and below 4 GiB where it leaves 64-bit mode. The stack
-# lies after the code, up to `stack_top`.
+# lies after the code, up to `stack_top`, and after it is room for page tables: both are memory, not bytes to load.
 # `deno task generate` assembles this file into purgatory_code.ts.
 
 	.set	CODE_SELECTOR, 0x10		# what boot.rst calls __BOOT_CS
 	.set	DATA_SELECTOR, 0x18		# and __BOOT_DS
 
-	.set	LAYOUT_NUMBER, 1		# of the parameters; another one when they change
+	.set	LAYOUT_NUMBER, 2		# of the parameters; another one when they change
 
 	.set	FLAG_VERIFY, 1			# compare the digests
-	.set	FLAG_SERIAL, 2			# complain on COM1
+	.set	FLAG_SERIAL, 2			# complain on a serial port, an 8250
 	.set	FLAG_VGA, 4			# complain on the VGA text screen, which must be mapped
 	.set	FLAG_SHA, 8			# digest by the processor's SHA instructions, which it must have
 	.set	FLAG_XXH64, 16			# the digests are XXH64: 8 bytes, in the processor's order
@@ -38,10 +38,22 @@
 	.set	REGION_DIGEST, 16
 	.set	REGION_SIZE, 48
 
-	.set	COM1, 0x3f8			# data register; the line status register is 5 further on
-	.set	COM1_STATUS, COM1 + 5
-	.set	COM1_EMPTY, 0x20		# transmitter holding register empty
-	.set	COM1_POLLS, 0x40000		# about a quarter of a second: far more than one character takes
+	.set	UART_DATA, 0			# registers of an 8250; with the divisor open: its low byte
+	.set	UART_INTERRUPTS, 1		# which ones are enabled; and its high byte
+	.set	UART_LINE, 3			# line control
+	.set	UART_MODEM, 4			# modem control
+	.set	UART_STATUS, 5			# line status
+	.set	UART_DIVISOR, 0x80		# of line control: opens the divisor
+	.set	UART_READY, 3			# of modem control: DTR and RTS
+	.set	UART_EMPTY, 0x20		# of line status: it takes a character
+	.set	UART_IDLE, 0x40			# and: all of them have left
+	.set	UART_POLLS, 0x40000		# about a quarter of a second: far more than one character takes
+
+	.set	CR4_LA57, 1 << 12		# page tables of five levels
+	.set	PAGE_PRESENT, 1
+	.set	PAGE_LARGE, 0x80
+	.set	PAGE_TABLE, 0x63		# present, writable, accessed, dirty
+	.set	PAGE_DEVICE, 0x7b		# and not cached
 
 	.set	PIC1, 0x20			# the interrupt controllers: command; 1 further on their data
 	.set	PIC2, 0xa0
@@ -55,7 +67,7 @@
 	.set	CRTC_START_LOW, 0x0d
 
 	.set	MESSAGE_MAX, 96			# the longest one has 80 characters
-	.set	STACK_PAGE, 0x2000
+	.set	CODE_SIZE, 0x3000		# of the bytes to load: whole pages
 	.set	STACK_SIZE, 1024
 
 	.code64
@@ -80,6 +92,12 @@ multiboot_magic: .long	0			# what a Multiboot image finds in eax; 0 for a kernel
 real_base:	.long	0			# where setup code lies, below 1 MiB
 real_stack:	.long	0			# where its stack ends, from there
 real_stub:	.long	0			# where the way to real mode is copied, below 1 MiB
+port:		.quad	0			# the serial port's first register: an I/O port, or a physical address
+port_width:	.byte	0			# 0: an I/O port; else memory, of accesses of 1, 2 or 4 bytes
+port_shift:	.byte	0			# its registers lie 1 << this apart
+port_divisor:	.short	0			# its speed; 0: as it was left
+port_line:	.byte	0			# its line control, where a speed is set
+	.balign	8, 0
 
 prepare:
 	cli
@@ -324,6 +342,18 @@ refuse:
 	call	write_row
 1:	testl	$FLAG_SERIAL, flags(%rip)
 	jz	halt
+	cmpb	$0, port_width(%rip)
+	je	3f
+	mov	%cr3, %rdi			# the running kernel maps memory, not devices
+	mov	$39, %esi
+	mov	%cr4, %rax
+	test	$CR4_LA57, %eax
+	jz	2f
+	mov	$48, %esi
+2:	mov	port(%rip), %rdx
+	lea	tables(%rip), %rcx
+	call	map_device
+3:	call	set_speed
 	mov	%rsp, %rdi
 	mov	%rbx, %rsi
 	call	write_serial
@@ -431,24 +461,143 @@ write_row:
 	jnz	1b
 	ret
 
+# void map_device(u64 root, u32 shift, u64 address, void *pages): maps an address to itself where it is not mapped. The
+# root is as CR3 has it, the shift that of its entries; at most three pages become tables. Where a large page or an entry
+# is there, it stays: the MTRRs see to it that a device is not cached. What is not there was not cached: nothing is
+# to be invalidated.
+map_device:
+	movabs	$0x000ffffffffff000, %r9	# the address in an entry
+1:	and	%r9, %rdi
+	xchg	%rcx, %rsi
+	mov	%rdx, %rax
+	shr	%cl, %rax
+	xchg	%rcx, %rsi
+	and	$511, %eax
+	lea	(%rdi, %rax, 8), %r8
+	mov	(%r8), %rdi
+	test	$PAGE_PRESENT, %dil
+	jnz	3f
+	cmp	$21, %esi			# 2 MiB: the last level that is needed
+	jbe	4f
+	mov	%rcx, %r10
+	mov	%rcx, %rdi
+	mov	$512, %ecx
+	xor	%eax, %eax
+	rep stosq
+	mov	%rdi, %rcx			# the next page
+	lea	PAGE_TABLE(%r10), %rdi
+	mov	%rdi, (%r8)
+2:	sub	$9, %esi
+	jmp	1b
+3:	cmp	$12, %esi
+	je	5f
+	test	$PAGE_LARGE, %dil		# reserved, and so 0, above the level of 1 GiB
+	jz	2b
+5:	ret
+4:	mov	$PAGE_DEVICE, %eax
+	mov	%rdx, %rdi
+	shr	$12, %rdi
+	shl	$12, %rdi
+	cmp	$12, %esi			# of 4 KiB, where there is a table for these
+	je	6f
+	and	$~0x1fffff, %rdi
+	or	$PAGE_LARGE, %al
+6:	or	%rdi, %rax
+	mov	%rax, (%r8)
+	ret
+
+# void set_speed(void): as early_serial_hw_init of Linux does (arch/x86/kernel/early_printk.c), once all has left.
+set_speed:
+	cmpw	$0, port_divisor(%rip)
+	je	3f
+	mov	$UART_POLLS, %esi
+1:	mov	$UART_STATUS, %ecx
+	call	read_register
+	test	$UART_IDLE, %al
+	jnz	2f
+	pause
+	dec	%esi
+	jnz	1b
+2:	mov	$UART_INTERRUPTS, %ecx
+	xor	%eax, %eax
+	call	write_register
+	mov	$UART_MODEM, %ecx
+	mov	$UART_READY, %eax
+	call	write_register
+	mov	$UART_LINE, %ecx
+	movzbl	port_line(%rip), %eax
+	or	$UART_DIVISOR, %eax
+	call	write_register
+	xor	%ecx, %ecx
+	movzbl	port_divisor(%rip), %eax
+	call	write_register
+	mov	$UART_INTERRUPTS, %ecx
+	movzbl	port_divisor + 1(%rip), %eax
+	call	write_register
+	mov	$UART_LINE, %ecx
+	movzbl	port_line(%rip), %eax
+	jmp	write_register
+3:	ret
+
 # void write_serial(const u8 *text, u64 length): gives up on a port that does not take a character in time. A port that
 # is not there reads as all ones, and so seems to take everything.
 write_serial:
-	mov	$COM1_POLLS, %ecx
-	mov	$COM1_STATUS, %edx
-1:	in	%dx, %al
-	test	$COM1_EMPTY, %al
+	mov	$UART_POLLS, %r8d
+1:	mov	$UART_STATUS, %ecx
+	call	read_register
+	test	$UART_EMPTY, %al
 	jnz	2f
 	pause
-	dec	%ecx
+	dec	%r8d
 	jnz	1b
 	ret
-2:	mov	$COM1, %edx
-	mov	(%rdi), %al
-	out	%al, %dx
+2:	xor	%ecx, %ecx			# UART_DATA
+	movzbl	(%rdi), %eax
+	call	write_register
 	inc	%rdi
 	dec	%rsi
 	jnz	write_serial
+	ret
+
+# Reads register ecx into al. Clobbers ecx and edx, as its counterpart does.
+read_register:
+	call	find_register
+	jb	1f
+	je	2f
+	cmpb	$2, port_width(%rip)
+	je	3f
+	mov	(%rdx), %eax
+	ret
+3:	mov	(%rdx), %ax
+	ret
+2:	mov	(%rdx), %al
+	ret
+1:	in	%dx, %al
+	ret
+
+# Writes al, extended to eax, into register ecx.
+write_register:
+	call	find_register
+	jb	1f
+	je	2f
+	cmpb	$2, port_width(%rip)
+	je	3f
+	mov	%eax, (%rdx)
+	ret
+3:	mov	%ax, (%rdx)
+	ret
+2:	mov	%al, (%rdx)
+	ret
+1:	out	%al, %dx
+	ret
+
+# Register ecx's place in rdx, and the flags: below for an I/O port, equal for accesses of a byte. Keeps eax.
+find_register:
+	mov	%ecx, %edx
+	mov	port_shift(%rip), %cl
+	shl	%cl, %rdx
+	add	port(%rip), %rdx
+	cmpb	$1, port_width(%rip)
 	ret
 
 	.include "xxh64.S"
@@ -475,5 +624,7 @@ text_at:	.asciz	" at 0x"
 text_differs:	.asciz	" does not match its checksum; halted\r\n"
 
 # The stack has a page of its own: writing to a page that holds code makes processors, and emulators much more so, throw
-# away what they have decoded of it.
-	.set	stack_top, start + STACK_PAGE + STACK_SIZE
+# away what they have decoded of it. The page tables, one for each level that may lack one, are filled when they are needed.
+	.set	stack_top, start + CODE_SIZE + STACK_SIZE
+	.set	tables, start + CODE_SIZE + 0x1000
+	.set	memory_end, tables + 3 * 0x1000

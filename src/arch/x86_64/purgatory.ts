@@ -20,11 +20,30 @@ export interface PurgatoryInput extends Omit<PurgatoryTask, "handover"> {
    * lacks them such a purgatory dies of the first.
    */
   readonly sha: boolean;
-  /**
-   * Where it complains of a region that differs: on COM1 (port 0x3f8, at the speed it was left with), and in the top row
-   * of the VGA text screen at 0xb8000, which the running kernel must then have mapped.
-   */
-  readonly console: { readonly serial: boolean; readonly vga: boolean };
+  /** Where it complains of a region that differs. */
+  readonly console: {
+    /** A serial port. */
+    readonly serial?: SerialPort;
+    /** The top row of the VGA text screen at 0xb8000, which the running kernel must then have mapped. */
+    readonly vga: boolean;
+  };
+}
+
+/** A serial port of the kind 8250 as purgatory drives it. One in memory need not be mapped. */
+export interface SerialPort {
+  /** Its first register: an I/O port, or a physical address. */
+  readonly address: bigint;
+  /** Bytes of an access to memory; 0 for an I/O port. */
+  readonly width: 0 | 1 | 2 | 4;
+  /** Its registers lie `1 << shift` apart. */
+  readonly shift: number;
+  /** Its speed; undefined: it stays as it was left. */
+  readonly speed?: {
+    /** What its clock is divided by, from 1 to 65535. */
+    readonly divisor: number;
+    /** Its line control register: bits of a character, and parity. */
+    readonly line: number;
+  };
 }
 
 /** The flags of /proc/cpuinfo whose instructions a purgatory with `sha` uses. */
@@ -35,11 +54,17 @@ export function hasShaInstructions(cpuFlags: readonly string[]): boolean {
   return SHA_FLAGS.every((flag) => cpuFlags.includes(flag));
 }
 
-/** What can be read from a purgatory's bytes. */
-export const PURGATORY: PurgatoryFormat = purgatoryFormat(PURGATORY_CODE, AT);
-
 /** The memory that a purgatory takes, bytes; a multiple of the page size. */
-export const PURGATORY_SIZE: bigint = PURGATORY.size;
+export const PURGATORY_SIZE: bigint = BigInt(AT.memoryEnd);
+
+/** A purgatory's bytes; its stack and its room for page tables come after them. */
+export const PURGATORY_LENGTH: number = AT.codeSize;
+
+/** What can be read from a purgatory's bytes. */
+export const PURGATORY: PurgatoryFormat = purgatoryFormat(PURGATORY_CODE, AT, {
+  size: PURGATORY_SIZE,
+  length: PURGATORY_LENGTH,
+});
 
 /** Where a purgatory is entered, bytes from its start. */
 export const PURGATORY_ENTRY: bigint = 0n;
@@ -51,11 +76,11 @@ export const REAL_STUB_SIZE: number = AT.stubEnd - AT.stub;
 export const PURGATORY_REGIONS_MAX: number = AT.regionMax;
 
 /**
- * Builds a purgatory (purgatory.S): PURGATORY_SIZE bytes, its stack included, that run at any address. It writes to no
- * other memory than these, where it copies a backup to, and the screen if it complains. It does not return: it is of no
- * use to preserve_context.
+ * Builds a purgatory (purgatory.S): PURGATORY_LENGTH bytes that run at any address, at the start of PURGATORY_SIZE bytes of
+ * memory. It writes to no other memory than this and where it copies a backup to; if it complains, to the console, and to
+ * page tables of the running kernel, where these lack the console. It does not return: it is of no use to preserve_context.
  * @throws {RangeError} for more than 16 regions, a number outside 64 bits, or outside 32 where the entry is reached in
- * 32-bit mode, or a digest that is not a SHA-256
+ * 32-bit mode, a digest that is not a SHA-256, or a serial port's number that does not fit
  */
 export function buildPurgatory(input: PurgatoryInput): Uint8Array {
   if (input.entry32 === true) {
@@ -63,9 +88,10 @@ export function buildPurgatory(input: PurgatoryInput): Uint8Array {
     const high = [input.entry, input.bootParams, from + size, to + size].find((address) => address >= LIMIT_32);
     if (high !== undefined) throw new RangeError(`Cannot build a purgatory: ${high} does not fit 32 bits`);
   }
-  const bytes = new Uint8Array(Number(PURGATORY_SIZE));
+  const bytes = new Uint8Array(PURGATORY_LENGTH);
   bytes.set(Uint8Array.fromBase64(PURGATORY_CODE));
   const view = new DataView(bytes.buffer);
+  if (input.console.serial !== undefined) setPort(view, input.console.serial);
   setU64(view, AT.entry, input.entry);
   setU64(view, AT.bootParams, input.bootParams);
   view.setUint32(AT.multibootMagic, input.multibootMagic ?? 0, true);
@@ -87,16 +113,29 @@ export function buildPurgatory(input: PurgatoryInput): Uint8Array {
   return bytes;
 }
 
+function setPort(view: DataView, { address, width, shift, speed }: SerialPort): void {
+  const { divisor, line } = speed ?? { divisor: 0, line: 0 };
+  const isSpeed = speed === undefined || Number.isInteger(divisor) && divisor >= 1 && divisor <= 0xffff;
+  if (!isSpeed || shift < 0 || shift > 7 || (width === 0 && address > 0xffffn)) {
+    throw new RangeError(`Cannot build a purgatory: no serial port is at ${address} with divisor ${divisor}`);
+  }
+  setU64(view, AT.port, address);
+  view.setUint8(AT.portWidth, width);
+  view.setUint8(AT.portShift, shift);
+  view.setUint16(AT.portDivisor, divisor, true);
+  view.setUint8(AT.portLine, line);
+}
+
 const NOTHING_COPIED = { from: 0n, to: 0n, size: 0n } as const;
 
 /** Whether a purgatory enters the next kernel in 32-bit mode; false for bytes that are none, by their size. */
 export function purgatoryEnters32(bytes: Uint8Array): boolean {
-  return BigInt(bytes.length) === PURGATORY_SIZE && (fieldsOf(bytes).u32(AT.flags) & AT.flagEntry32) !== 0;
+  return bytes.length === PURGATORY_LENGTH && (fieldsOf(bytes).u32(AT.flags) & AT.flagEntry32) !== 0;
 }
 
 /** Whether a purgatory uses the instructions of `SHA_FLAGS`; false for bytes that are none, by their size. */
 export function purgatoryUsesSha(bytes: Uint8Array): boolean {
-  return BigInt(bytes.length) === PURGATORY_SIZE && (fieldsOf(bytes).u32(AT.flags) & AT.flagSha) !== 0;
+  return bytes.length === PURGATORY_LENGTH && (fieldsOf(bytes).u32(AT.flags) & AT.flagSha) !== 0;
 }
 
 /** A segment that lies elsewhere than a purgatory expects it, perhaps with other bytes. */
@@ -128,7 +167,7 @@ export function movedPurgatory(purgatory: Uint8Array, moved: readonly MovedRegio
 }
 
 function flagsOf({ sha, console, entry32, legacy, real }: PurgatoryInput): number {
-  return (sha ? AT.flagSha : 0) | (console.serial ? AT.flagSerial : 0) | (console.vga ? AT.flagVga : 0) |
+  return (sha ? AT.flagSha : 0) | (console.serial === undefined ? 0 : AT.flagSerial) | (console.vga ? AT.flagVga : 0) |
     (entry32 === true ? AT.flagEntry32 : 0) | (legacy === true ? AT.flagLegacy : 0) |
     (real === undefined ? 0 : AT.flagEntry16);
 }
