@@ -118,7 +118,10 @@ export const CATALOGUE = {
   "e820-limited": { exit: "unavailable", about: "The next kernel will see only the memory that the running one uses" },
   // arm64: the device tree that the next kernel gets.
   "device-tree-unknown": { exit: "unavailable", about: "The device tree that the next kernel needs is unknown" },
-  "device-tree-unused": { exit: "data", about: "A profile names a device tree for a machine that takes none" },
+  "device-tree-unused": {
+    exit: "data",
+    about: "A profile names a device tree for a machine or a kernel that takes none",
+  },
   "device-tree-damaged": { exit: "data", about: "A file named as a device tree is not one" },
   "device-tree-limit": {
     exit: "unavailable",

@@ -397,8 +397,8 @@ export const EXPLANATIONS: { readonly [Code in DiagnosticCode]: Explanation } = 
     remedy: "Run warmboot as root on the host itself, or name a device tree with `dtb`.",
   },
   "device-tree-unused": {
-    example: planned(`${KEXEC_LOAD}dtb: initrd.img\n`),
-    remedy: "Remove `dtb`, or restrict the profile with `requires: { architecture: aarch64 }`.",
+    example: "`dtb` together with a Multiboot image, or a kernel that starts in real mode.",
+    remedy: "Remove `dtb`.",
   },
   "device-tree-damaged": {
     example: {
@@ -408,7 +408,7 @@ export const EXPLANATIONS: { readonly [Code in DiagnosticCode]: Explanation } = 
     remedy: "Name a flattened device tree: a .dtb that `dtc` or the build of a kernel made.",
   },
   "device-tree-limit": {
-    example: "A `dtb` of more than 2 MiB.",
+    example: "A `dtb` of more than 2 MiB, on x86_64 of more than 252 KiB.",
     remedy: "Name a smaller device tree with `dtb`.",
   },
   "crash-unknown": {

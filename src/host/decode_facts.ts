@@ -22,6 +22,7 @@ import { pageSize, processFacts } from "./process.ts";
 import { NOT_CAPABLE } from "./reader.ts";
 import { securityFacts } from "./security.ts";
 import { type SourceName, SOURCES } from "./sources.ts";
+import { framebuffers } from "./framebuffers.ts";
 import { serialPorts } from "./serial_ports.ts";
 import { systemFacts } from "./system.ts";
 
@@ -61,7 +62,7 @@ export function decodeFacts(capture: Capture): Checked<HostFacts> {
     ...securityFacts(from, report),
     ...omitUndefined({ efi: efiFacts(from, report), bios: biosFacts(from, report) }),
     ...bootParamsFacts(from, report),
-    ...omitUndefined({ serialPorts: serialPorts(from, report) }),
+    ...omitUndefined({ framebuffers: framebuffers(from), serialPorts: serialPorts(from, report) }),
     ...crashFacts(from, report),
     ...omitUndefined({ kernelMap: kernelMap(from, report), deviceTree: deviceTree(from, report) }),
     kernelConfig: config,

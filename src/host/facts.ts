@@ -268,6 +268,8 @@ export interface HostFacts {
   readonly bootProtocol?: number;
   /** The nodes of its list setup_data, where it has any. */
   readonly setupData?: readonly SetupData[];
+  /** Who drives each framebuffer, as /proc/fb names it, such as `i915drmfb`; undefined where there is no framebuffer. */
+  readonly framebuffers?: readonly string[];
   /** The serial ports ttySN that the running kernel says it drives. */
   readonly serialPorts?: readonly SerialPortFacts[];
   /** The device tree that the running kernel was given; where there is ACPI, little more than what UEFI says. */
@@ -279,7 +281,7 @@ export interface HostFacts {
   /** Where the running kernel maps itself and the memory; undefined where /proc/kcore does not say. */
   readonly kernelMap?: readonly KernelMapping[];
   /**
-   * The build options about kexec, crash dumps and signatures that are known, by their whole name, `CONFIG_KEXEC`; `n`
+   * The build options about kexec, crash dumps, signatures and device trees that are known, by their whole name, `CONFIG_KEXEC`; `n`
    * where unset. From /proc/config.gz, or what the distribution installed for this release.
    */
   readonly kernelConfig: { readonly [option: string]: string };

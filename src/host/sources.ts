@@ -39,7 +39,7 @@ export interface Source {
 }
 
 const CONFIG_LINE =
-  /^(?:# )?CONFIG_(?:\w*_)?(?:KEXEC|LIVEUPDATE|CRASH|HIBERNATION|IMA|LOCKDOWN|MODULE_SIG|RELOCATABLE|RANDOMIZE)(?:_\w+)?(?:=| is not set)/;
+  /^(?:# )?CONFIG_(?:\w*_)?(?:KEXEC|LIVEUPDATE|CRASH|HIBERNATION|IMA|LOCKDOWN|MODULE_SIG|RELOCATABLE|RANDOMIZE)(?:_\w+)?(?:=| is not set)|^(?:# )?CONFIG_OF(?:_EARLY_FLATTREE)?(?:=| is not set)/;
 
 const SETTING: Redaction = { kind: "keep", why: "It has neither addresses of the kernel nor secrets" };
 
@@ -422,6 +422,10 @@ const ROWS = {
     ),
     rare: true,
   },
+  framebuffers: {
+    ...text(SETTING, "/proc/fb", "The driver of each framebuffer (drivers/video/fbdev/core/fb_procfs.c)"),
+    rare: true,
+  },
   serialPorts: {
     ...text(
       FIRMWARE,
@@ -463,7 +467,7 @@ const ROWS = {
   kernelConfig: text(
     SETTING,
     ["/proc/config.gz", "/boot/config-RELEASE", "/lib/modules/RELEASE/config"],
-    "The kernel's build options about kexec, crash dumps and signatures (kernel/configs.c; unpacked)",
+    "The kernel's build options about kexec, crash dumps, signatures and device trees (kernel/configs.c; unpacked)",
     lines(CONFIG_LINE),
   ),
 } satisfies { readonly [name: string]: Source };

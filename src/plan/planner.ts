@@ -15,7 +15,8 @@ import { plannedUnbind } from "../profile/unbind_shape.ts";
 import { runRules } from "./rules/table.ts";
 import { planSegmentCall } from "./segment_call.ts";
 import { stamped, stampIn } from "./stamp.ts";
-import { describeKernel, innerOf, loadedInfo } from "../image/boot_files.ts";
+import { describeKernel, innerOf, kernelInfo, loadedInfo } from "../image/boot_files.ts";
+import { startsInRealMode } from "../image/bzimage.ts";
 
 /**
  * Turns a profile into a plan for one host. Pure: the same profile, facts and images give the same plan. A plan whose checks
@@ -73,16 +74,12 @@ function entryReasons({ bootEntry }: PlanInput["profile"]): readonly Reason[] {
 }
 
 /** A device tree that would be ignored, or that is not one. */
-function treeFault({ profile, facts, images: { dtb } }: PlanInput): Diagnostic | undefined {
+function treeFault(input: PlanInput): Diagnostic | undefined {
+  const { profile, images: { dtb } } = input;
   if (profile.dtb === undefined) return undefined;
-  if (facts.machine !== "aarch64") {
-    return {
-      code: "device-tree-unused",
-      severity: "error",
-      message: `\`dtb\` would be ignored on this ${facts.machine} host: only arm64 kernels get a device tree`,
-      path: ["dtb"],
-      hint: "Remove `dtb`, or set `requires: { architecture: aarch64 }`",
-    };
+  const ignored = treeObjection(input);
+  if (ignored !== undefined) {
+    return { code: "device-tree-unused", severity: "error", path: ["dtb"], ...ignored };
   }
   if (dtb?.info.kind !== "fault") return undefined;
   return {
@@ -91,6 +88,25 @@ function treeFault({ profile, facts, images: { dtb } }: PlanInput): Diagnostic |
     message: `${dtb.path} is not a device tree: it ${dtb.info.why}`,
     path: ["dtb"],
     hint: "Name a flattened device tree: a .dtb file, as `dtc` or the kernel build writes it",
+  };
+}
+
+/** Why a device tree would be ignored: on x86_64, a kernel of Linux takes one that is not entered in real mode. */
+function treeObjection({ facts: { machine }, images }: PlanInput): Pick<Diagnostic, "message" | "hint"> | undefined {
+  if (machine === "aarch64") return undefined;
+  if (machine !== "x86_64") {
+    return {
+      message: `\`dtb\` would be ignored on this ${machine} host: only kernels for arm64 and x86_64 get a device tree`,
+      hint: "Remove `dtb`",
+    };
+  }
+  const info = kernelInfo(images);
+  if (info?.kind === "elf" || (info?.kind === "bzimage" && !startsInRealMode(info))) return undefined;
+  return {
+    message:
+      "`dtb` would be ignored: on x86_64, only a bzImage that starts in 64-bit or 32-bit mode, or a vmlinux, gets " +
+      "a device tree",
+    hint: "Remove `dtb`",
   };
 }
 

@@ -57,7 +57,7 @@ const DEMANDS: readonly DemandRow[] = [
   {
     key: "dtb",
     applies: (profile) => profile.dtb !== undefined,
-    message: "kexec_file_load passes on the running kernel's device tree",
+    message: "kexec_file_load takes no device tree: the next kernel gets the running one's, or none",
     schema: given({ dtb: STATED }),
   },
   {

@@ -149,9 +149,8 @@ export const FIELDS: Fields<Stated> = {
   },
   dtb: {
     shape: fileRef,
-    doc:
-      "The flattened device tree for an arm64 kernel, whose `/chosen` is rewritten, instead of the running kernel's; " +
-      "only with kexec_load on arm64.",
+    doc: "The flattened device tree for the kernel, only with kexec_load. On arm64 it takes the place of the running " +
+      "kernel's, and its `/chosen` is rewritten; on x86_64 the kernel gets it as it is, by setup_data.",
     ...optional,
     examples: ["board.dtb"],
   },

@@ -39,6 +39,20 @@ function types(input: BootParamsInput): readonly number[] {
   return read(input, LOW).nodes.map(({ type }) => type);
 }
 
+test("a device tree is a node of its own, whole, at a multiple of 8, before the seed and after what EFI says", () => {
+  const deviceTree = Uint8Array.from({ length: 1001 }, (_, index) => index % 251);
+  for (const facts of [BIOS_FACTS, UEFI_FACTS]) {
+    const input = inputFor(facts, { deviceTree });
+    const { nodes } = read(input, HIGH);
+    const [without] = [inputFor(facts)].map(types);
+    assertEquals(nodes.map(({ type }) => type), [...(without ?? []).slice(0, -1), 2, RNG_SEED]);
+    const node = nodes.find(({ type }) => type === 2);
+    assertEquals(node?.data, deviceTree);
+    assertEquals((node?.offset ?? 1) % 8, 0);
+    assertEquals(bootParamsSize(input), BigInt(buildBootParams(input, HIGH).bytes.length));
+  }
+});
+
 test("the header is the image's, but for what a loader writes", () => {
   const input = inputFor(BIOS_FACTS);
   const { fields } = read(input, LOW);

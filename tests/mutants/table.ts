@@ -353,6 +353,22 @@ export const MUTANTS: readonly Mutant[] = [
     "port === 0n || address === 0n",
     "host/serial_ports_test.ts",
   ),
+  row("plan/rules/setup_data.ts", "? CARRIED : []", "? [] : CARRIED", "plan/setup_data_test.ts"),
+  row("plan/rules/setup_data.ts", "release === facts.release ? early", "true ? early", "plan/setup_data_test.ts"),
+  row(
+    "plan/rules/setup_data.ts",
+    "return facts.efi === undefined",
+    "return facts.efi !== undefined",
+    "plan/setup_data_test.ts",
+  ),
+  row("arch/x86_64/handover.ts", "tree.length > TREE_MAX", "tree.length >= TREE_MAX", "plan/setup_data_test.ts"),
+  row(
+    "plan/rules/screen.ts",
+    "screenOf(facts)?.colours !== undefined",
+    "screenOf(facts) !== undefined",
+    "plan/screen_test.ts",
+  ),
+  row("arch/x86_64/machine.ts", "drmDriver(facts) === undefined", "true", "plan/screen_test.ts"),
   row("arch/arm64/cpus.ts", 'limit === undefined || limit === "0"', "limit === undefined", "arch/whole_values_test.ts"),
   row("profile/cmdline/resolve.ts", '  "memmap",\n];', "];", "profile/whole_values_test.ts"),
   row(

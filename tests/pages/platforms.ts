@@ -23,5 +23,9 @@ ${rows.join("\n")}
 A platform is known by its DMI tables (\`/sys/class/dmi/id\`), its device tree, the name of its first CPU, or the flags of
 that. Another rule, \`xen-domain\`, does refuse: in Xen's control domain and in paravirtualized guests (PV), a kexec is a
 hypercall, which warmboot does not make.
+
+The rule \`screen\` says where the screen may stay black: a DRM driver has it (\`/proc/fb\`), and the firmware left no
+framebuffer, as on machines that a BIOS booted. Until a driver of the next kernel starts, only other consoles show what it
+says; the rule names them, and warns where the command line has none.
 `;
 }

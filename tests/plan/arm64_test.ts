@@ -1,5 +1,6 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { crashDump } from "../../src/arch/arm64/crash_dump.ts";
+import { AARCH64 } from "../../src/arch/arm64/machine.ts";
 import { PURGATORY } from "../../src/arch/arm64/purgatory.ts";
 import { type DeviceTree, flattenDeviceTree, parseDeviceTree } from "../../src/formats/fdt.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
@@ -205,10 +206,23 @@ pure("`dtb` is refused where it would be ignored, and where it is none", () => {
   assertEquals(refusal({ profile, dtb }), "device-tree-damaged: /d is not a device tree: it breaks off before its end");
   const { value, diagnostics } = planBoot({
     profile: profileOf(profile),
-    facts: hostFacts(),
+    facts: hostFacts({ machine: "riscv64" }),
     images: { ...images(), dtb },
   });
   assertEquals([value, diagnostics[0]?.code, diagnostics[0]?.path], [undefined, "device-tree-unused", ["dtb"]]);
+});
+
+pure("the plan says on which PL011 a mismatch is reported, or that there is none", () => {
+  const by = (cmdline: string) =>
+    AARCH64.purgatory.mismatch({
+      facts: hostFacts({ machine: "aarch64" }),
+      deviceTree: { bootCpu: 0, reservations: [], root: { name: "", properties: [], children: [] } },
+      cmdline,
+    });
+  assertEquals(by("earlycon=pl011,0x9000000"), "reported on the PL011 at 0x9000000");
+  assertEquals(by("quiet"), "not reported: neither the device tree nor the command line names a PL011 as the console");
+  assertEquals(callOf({ profile: { checksum: false } }).mismatch, undefined);
+  assertMatch(callOf().mismatch ?? "", /^(?:not )?reported/);
 });
 
 pure("without a checksum the purgatory only jumps", () => {

@@ -9,6 +9,8 @@ import { INTEGRITY_RULES } from "../../src/plan/rules/integrity.ts";
 import { HANDOVER_RULES } from "../../src/plan/rules/handover.ts";
 import { PLATFORM_RULES } from "../../src/plan/rules/platform.ts";
 import { REDACTED_RULES } from "../../src/plan/rules/redacted.ts";
+import { SCREEN_RULES } from "../../src/plan/rules/screen.ts";
+import { SETUP_DATA_RULES } from "../../src/plan/rules/setup_data.ts";
 import { ADDRESS_RULES } from "../../src/plan/rules/arm64_addresses.ts";
 import { BASES_RULES } from "../../src/plan/rules/bases.ts";
 import { REQUIRES_RULES } from "../../src/plan/rules/requires.ts";
@@ -1221,8 +1223,10 @@ Deno.test({
   fn() {
     const names = RULES.map(({ name }) => name);
     assertEquals(new Set(names).size, names.length);
-    // Those about platforms have theirs in platform_test.ts, those about kexec handover in handover_test.ts. Those about `requires` have their cases in requires_test.ts, that of bases in predecompress_test.ts, those about arm64
-    // in arm64_test.ts and arm64_addresses_test.ts, those of redacted captures in host/redaction_test.ts.
+    // Those about platforms have theirs in platform_test.ts, those about kexec handover in handover_test.ts, those about
+    // `requires` in requires_test.ts, that of bases in predecompress_test.ts, those about arm64 in arm64_test.ts and
+    // arm64_addresses_test.ts, those of redacted captures in host/redaction_test.ts, those about the screen and setup_data in
+    // screen_test.ts and setup_data_test.ts.
     const elsewhere = [
       ...REQUIRES_RULES,
       ...BASES_RULES,
@@ -1233,6 +1237,8 @@ Deno.test({
       ...INTEGRITY_RULES,
       ...CRASH_KEY_RULES,
       ...HANDOVER_RULES,
+      ...SCREEN_RULES,
+      ...SETUP_DATA_RULES,
     ].map((
       { name },
     ) => ({

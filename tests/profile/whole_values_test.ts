@@ -98,7 +98,7 @@ pure("what only kexec_load can do, by key", () => {
       "memory: kexec_file_load places the segments itself",
       "checksum: with kexec_file_load the kernel decides how to verify the segments",
       "predecompress: kexec_file_load takes the kernel file as it is",
-      "dtb: kexec_file_load passes on the running kernel's device tree",
+      "dtb: kexec_file_load takes no device tree: the next kernel gets the running one's, or none",
       "arch: kexec_file_load takes no architecture",
     ],
   );

@@ -1,6 +1,7 @@
 import { gzipSync } from "node:zlib";
 import { assertEquals, assertMatch, assertNotMatch, assertRejects } from "@std/assert";
 import { PURGATORY_SYMBOLS as AT } from "../../src/arch/x86_64/purgatory_code.ts";
+import { flattenDeviceTree } from "../../src/formats/fdt.ts";
 import { ALL } from "./extent.ts";
 import { writeFlippedPlan } from "./flipped.ts";
 import { machineWith, profile } from "./guest_profile.ts";
@@ -16,6 +17,17 @@ initrd: [/boot/marker.cpio, /boot/initrd]
 cmdline: ${BASE_CMDLINE} way=segments
 load: kexec_load`;
 
+/** A device tree with a node, a property of odd length and a reservation. */
+const BOARD = flattenDeviceTree({
+  bootCpu: 0,
+  reservations: [{ address: 0x1000n, size: 0x1000n }],
+  root: {
+    name: "",
+    properties: [{ name: "model", value: new TextEncoder().encode("warmboot test\0") }],
+    children: [{ name: "chosen", properties: [{ name: "odd", value: Uint8Array.of(1, 2, 3) }], children: [] }],
+  },
+}).bytes;
+
 const PROGRAMS = { warmboot: "cli.ts", "force_plan": "tests/vm/guest/force_plan.ts" };
 
 /** What differs from kernel to kernel, so that little, much and high memory, and both depths of page tables, are each seen once. */
@@ -28,8 +40,8 @@ const VARIANTS: readonly { readonly options: Partial<MachineOptions>; readonly l
 for (const [index, kernel] of KERNELS.entries()) {
   const { options, lines } = VARIANTS[index % VARIANTS.length] ?? { options: {}, lines: LINES };
   Deno.test(`kexec_load boots ${kernel.name} from segments, ${options.memory} MiB, ${options.cpus} CPUs`, async (t) => {
-    await using machine = await machineWith(kernel, PROGRAMS, options);
-    await profile(machine, lines);
+    await using machine = await machineWith(kernel, PROGRAMS, options, { "/boot/board.dtb": BOARD });
+    await profile(machine, `${lines}\ndtb: /boot/board.dtb`);
 
     await t.step("the kernel comes up with the profile's command line, both initrds, ACPI and all CPUs", async () => {
       const boot = await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
@@ -37,6 +49,12 @@ for (const [index, kernel] of KERNELS.entries()) {
       assertEquals(await machine.output("cat /marker"), "unpacked\n");
       assertMatch(await machine.output("dmesg"), /ACPI: RSDP/);
       assertEquals(await machine.output("grep -c ^processor /proc/cpuinfo"), `${options.cpus}\n`);
+    });
+
+    // Debian's kernels lack CONFIG_OF: they have the tree, and ignore it.
+    await t.step("the kernel finds the device tree in setup_data, as the file has it", async () => {
+      const nodes = "/sys/kernel/boot_params/setup_data";
+      await machine.output(`cmp /boot/board.dtb $(dirname $(grep -lx 0x2 ${nodes}/*/type))/data`);
     });
   });
 }

@@ -2,6 +2,7 @@ import { MAX_U64 } from "../../core/number.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import { LOADED_HIGH, SETUP_HEADER as hdr } from "../../image/setup_header.ts";
 import { E820_RAM, type E820Entry } from "./e820.ts";
+import { SETUP_DATA } from "./setup_data.ts";
 import { acpiRsdp, type EfiDecision, type EfiHandover } from "./efi.ts";
 
 /** What boot_params is made of. */
@@ -18,6 +19,8 @@ export interface BootParamsInput {
   readonly e820: readonly E820Entry[];
   /** What is handed over of EFI. */
   readonly efi: EfiDecision;
+  /** A flattened device tree. */
+  readonly deviceTree?: Uint8Array;
   /**
    * Where the kernel lies, if it is entered in 32-bit mode: code32_start, by which Memtest86+ finds itself
    * (boot/x86/startup32.S, 8.0).
@@ -75,10 +78,7 @@ const KASLR_FLAG = 0x02;
 const E820_MAX = 128;
 const E820_ENTRY_SIZE = 20;
 
-/** Nodes of the list setup_data (arch/x86/include/uapi/asm/setup_data.h): next u64, type u32, length u32, then the data. */
-const SETUP_E820_EXT = 1;
-const SETUP_EFI = 4;
-const SETUP_RNG_SEED = 9;
+/** Nodes of the list setup_data: next u64, type u32, length u32, then the data. */
 const NODE_HEADER_SIZE = 16;
 const RNG_SEED_LENGTH = 32;
 
@@ -150,7 +150,7 @@ interface Layout {
   readonly size: number;
 }
 
-function layoutOf({ cmdline, e820, efi }: BootParamsInput): Layout {
+function layoutOf({ cmdline, e820, efi, deviceTree }: BootParamsInput): Layout {
   let size = BOOT_PARAMS_SIZE;
   const reserve = (length: number): number => {
     const offset = Math.ceil(size / 8) * 8;
@@ -161,14 +161,17 @@ function layoutOf({ cmdline, e820, efi }: BootParamsInput): Layout {
   const placeNode = (node: Node) => ({ ...node, offset: reserve(NODE_HEADER_SIZE + node.data.length) });
 
   const text = place(new TextEncoder().encode(`${cmdline}\0`));
+  const { SETUP_E820_EXT, SETUP_DTB, SETUP_RNG_SEED } = SETUP_DATA;
   const efiParts = efi.kind === "none" ? undefined : { map: place(efiMap(efi)), node: placeNode(efiNode(efi)) };
   const beyond = e820.slice(E820_MAX);
   const e820Nodes = beyond.length === 0 ? [] : [placeNode({ type: SETUP_E820_EXT, data: e820Bytes(beyond) })];
+  // The data of a node lie at a multiple of 8, as a device tree must.
+  const treeNodes = deviceTree === undefined ? [] : [placeNode({ type: SETUP_DTB, data: deviceTree })];
   const seed = placeNode({ type: SETUP_RNG_SEED, data: new Uint8Array(RNG_SEED_LENGTH) });
   return {
     cmdline: text,
     ...(efiParts === undefined ? {} : { efiMap: efiParts.map }),
-    nodes: [...(efiParts === undefined ? [] : [efiParts.node]), ...e820Nodes, seed],
+    nodes: [...(efiParts === undefined ? [] : [efiParts.node]), ...e820Nodes, ...treeNodes, seed],
     rngSeed: seed.offset + NODE_HEADER_SIZE,
     size,
   };
@@ -235,5 +238,5 @@ function efiNode({ fwVendor, runtime, configTable, smbios }: EfiHandover): Node 
   for (const [word, value] of [fwVendor, runtime, configTable, smbios].entries()) {
     view.setBigUint64(word * 8, value, true);
   }
-  return { type: SETUP_EFI, data };
+  return { type: SETUP_DATA.SETUP_EFI, data };
 }

@@ -1,5 +1,7 @@
 import type { Checked } from "../../core/diagnostic.ts";
 import type { Handover, HandoverInput } from "../kernel_loader.ts";
+import { formatSize } from "../../core/number.ts";
+import { flattenDeviceTree } from "../../formats/fdt.ts";
 import { type BootParamsInput, bootParamsSize, buildBootParams } from "./boot_params.ts";
 import { crashE820Of } from "./crash_e820.ts";
 import { e820Of } from "./e820.ts";
@@ -15,17 +17,38 @@ export interface KernelHeader {
   readonly entry32?: boolean;
 }
 
-/** boot_params with the command line. Errors: those of the memory map. */
+/**
+ * What an x86_64 kernel maps of a device tree at once: the early mappings of 64 pages (NR_FIX_BTMAPS in
+ * arch/x86/include/asm/fixmap.h, Linux 7.2), the first of which it begins in.
+ */
+const TREE_MAX = 63 * 4096;
+
+/** boot_params with the command line. Errors: those of the memory map, and `device-tree-limit`. */
 export function bootParamsHandover(kernel: KernelHeader, input: HandoverInput): Checked<Handover> {
-  const { facts, cmdline, kaslr, crash } = input;
+  const { facts, cmdline, kaslr, crash, deviceTree } = input;
   const { value: e820, diagnostics } = crash === undefined ? e820Of(facts) : crashE820Of(facts, crash.kept);
   if (e820 === undefined) return { value: undefined, diagnostics };
+  const tree = deviceTree === undefined ? undefined : flattenDeviceTree(deviceTree).bytes;
+  if (tree !== undefined && tree.length > TREE_MAX) {
+    return {
+      value: undefined,
+      diagnostics: [{
+        code: "device-tree-limit",
+        severity: "error",
+        message: `The device tree for the next kernel is larger than ${
+          formatSize(TREE_MAX)
+        }, the most that an x86_64 kernel takes`,
+        hint: "Name a smaller one with `dtb`",
+      }],
+    };
+  }
   const draft: BootParamsInput = {
     header: kernel.header,
     facts,
     cmdline,
     e820,
     efi: efiHandover(facts, kernel),
+    ...(tree === undefined ? {} : { deviceTree: tree }),
     kaslr,
   };
   const value: Handover = {

@@ -2,6 +2,7 @@ import { BACKUP_SOURCE, crashDump, needsBackup } from "./crash_dump.ts";
 import { buildPurgatory, hasShaInstructions, PURGATORY, purgatoryUsesSha } from "./purgatory.ts";
 import { formatAddress } from "../../core/number.ts";
 import type { HostFacts } from "../../host/facts.ts";
+import { drmDriver } from "../../host/framebuffers.ts";
 import { addParameter } from "../../profile/cmdline/cmdline.ts";
 import { kernelImage } from "./bzimage_loader.ts";
 import { fileLoaderBuffers } from "./file_loader.ts";
@@ -14,8 +15,9 @@ const VIDEO_TYPE = 0x0f;
 
 const VGA_TEXT = 1;
 
-function hasTextScreen({ bootParams }: Pick<HostFacts, "bootParams">): boolean {
-  return bootParams?.[VIDEO_TYPE] === VGA_TEXT;
+/** Whether what is written to the text screen is seen: a DRM driver has left text mode. */
+function hasTextScreen(facts: HostFacts): boolean {
+  return facts.bootParams?.[VIDEO_TYPE] === VGA_TEXT && drmDriver(facts) === undefined;
 }
 
 /** x86_64. */

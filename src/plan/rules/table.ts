@@ -17,6 +17,8 @@ import { REAL_MODE_RULES } from "./real_mode.ts";
 import { REDACTED_RULES } from "./redacted.ts";
 import { REQUIRES_RULES } from "./requires.ts";
 import type { Rule, RuleInput } from "./rule.ts";
+import { SCREEN_RULES } from "./screen.ts";
+import { SETUP_DATA_RULES } from "./setup_data.ts";
 import { checkSegments, SEGMENT_RULES } from "./segments.ts";
 import { STATE_RULES } from "./state.ts";
 import { UNBIND_RULES } from "./unbind.ts";
@@ -25,6 +27,7 @@ import { UNBIND_RULES } from "./unbind.ts";
 export const RULES: readonly Rule[] = [
   ...REQUIRES_RULES,
   ...PLATFORM_RULES,
+  ...SCREEN_RULES,
   ...STATE_RULES,
   ...UNBIND_RULES,
   ...FLAG_RULES,
@@ -32,6 +35,7 @@ export const RULES: readonly Rule[] = [
   ...FILE_RULES,
   ...MULTIBOOT_RULES,
   ...REAL_MODE_RULES,
+  ...SETUP_DATA_RULES,
   ...ARM64_RULES,
   ...ADDRESS_RULES,
   ...CMDLINE_RULES,
