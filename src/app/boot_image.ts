@@ -14,19 +14,22 @@ import {
 import { chooseUkiProfile, type UkiProfile, ukiProfiles } from "../entry/uki.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { describeImage } from "../image/describe.ts";
+import { isUboot } from "../image/uboot.ts";
 import { identifyKernel } from "../image/identify.ts";
 import { resolveCmdline } from "../profile/cmdline/resolve.ts";
 import { resolvePaths } from "../profile/path_variables.ts";
 import type { FileRef, KernelRef, Profile } from "../profile/profile.ts";
 import { sectionPaths } from "../entry/section_path.ts";
-import { hashWithParts } from "./files/open_file.ts";
 import { type CapturedFiles, capturedImage, captureLacks, type ImageFile, viewFile } from "./image_file.ts";
 import { entryOn } from "./entry_files.ts";
 import { absolutePath } from "./named_files.ts";
+import { partDigests, pinFault } from "./pinned_parts.ts";
+import { withUbootImage, withUImageInitrds } from "./uboot_image.ts";
 
 /**
- * A profile as it is on a host: its paths resolved, the boot loader's entry replaced by its files, and a unified kernel image
- * by the files that it is made of, as systemd-stub composes them. `captured` are the host's files where the host is captured.
+ * A profile as it is on a host: its paths resolved, the boot loader's entry replaced by its files, and a unified kernel image,
+ * a FIT image or a uImage by what it is made of, as systemd-stub and U-Boot compose it. `captured` are the host's files where
+ * the host is captured.
  */
 export async function profileOn(
   profile: Profile,
@@ -37,7 +40,10 @@ export async function profileOn(
   const { value } = resolved;
   if (value?.kernel === undefined) return resolved;
   const kernel = { ...value.kernel, path: absolutePath(value.kernel.path) };
-  const composed = await composedProfile(value, kernel, facts, captured);
+  const unwrapped = await withUImageInitrds(value, facts, captured);
+  const composed = unwrapped.value === undefined
+    ? unwrapped
+    : await composedProfile(unwrapped.value, kernel, facts, captured);
   return { ...composed, diagnostics: [...resolved.diagnostics, ...composed.diagnostics] };
 }
 
@@ -64,16 +70,26 @@ async function composedProfile(
   if (opened === undefined) return { value: profile, diagnostics: [] };
   const { file } = opened;
   const info = identifyKernel(file.source);
-  if (info.kind !== "uki") {
-    if (kernel.profile === undefined) return { value: profile, diagnostics: [] };
+  if (kernel.profile !== undefined && info.kind !== "uki") {
     return failed({
       code: "conflict",
       severity: "error",
       message: `Only a unified kernel image has profiles, and ${kernel.path} is ${describeImage(info)}`,
       path: ["kernel", "profile"],
-      hint: "Remove `profile`",
+      hint: info.kind === "fit" ? "Name its configuration with `configuration`" : "Remove `profile`",
     });
   }
+  if (kernel.configuration !== undefined && info.kind !== "fit") {
+    return failed({
+      code: "conflict",
+      severity: "error",
+      message: `Only a FIT image has configurations, and ${kernel.path} is ${describeImage(info)}`,
+      path: ["kernel", "configuration"],
+      hint: info.kind === "uki" ? "Name its profile with `profile`" : "Remove `configuration`",
+    });
+  }
+  if (isUboot(info)) return await withUbootImage(profile, kernel, file, info, facts);
+  if (info.kind !== "uki") return { value: profile, diagnostics: [] };
   const image = { path: kernel.path, source: file.source, sections: info.sections };
   const profiles = ukiProfiles(image.source, image.sections);
   const chosen = kernel.profile === undefined ? profiles[0] : chooseUkiProfile(profiles, kernel.profile);
@@ -101,7 +117,8 @@ async function composedProfile(
   const lacking = files.find((each) => !each.isComplete());
   if (lacking !== undefined) return failed(captureLacks(lacking.path));
   if (composed === undefined) return { value: profile, diagnostics: [] };
-  const digests = await partDigests(kernel, file, image);
+  const sections = sectionPaths(image.path, image.source, image.sections);
+  const digests = await partDigests(kernel, file, sections.map(({ path, section }) => ({ path, place: section })));
   if (digests.kind === "wrong") return failed(digests.diagnostic);
   const ref = (path: string): FileRef => {
     const sha256 = digests.of.get(path);
@@ -186,49 +203,8 @@ function namesIn(folder: string): readonly string[] {
   }
 }
 
-/** The digests of an image's sections, where the image is pinned: the pin of the whole holds for each of its parts. */
-async function partDigests(
-  kernel: KernelRef,
-  file: ImageFile,
-  { sections, source }: ImageWithSections,
-): Promise<
-  | { readonly kind: "known"; readonly of: ReadonlyMap<string, string> }
-  | { readonly kind: "wrong"; readonly diagnostic: Diagnostic }
-> {
-  if (kernel.sha256 === undefined) return { kind: "known", of: new Map() };
-  const paths = sectionPaths(kernel.path, source, sections);
-  const found = file.open === undefined
-    ? {
-      whole: await file.digest(),
-      parts: await Promise.all(paths.map(({ section }) => file.digestPart(section.offset, section.size))),
-    }
-    : await hashWithParts(file.open, paths.map(({ section }) => section));
-  if (found.whole !== kernel.sha256) return { kind: "wrong", diagnostic: pinMismatch(kernel, found.whole) };
-  const digests = paths.flatMap(({ path }, index) => {
-    const digest = found.parts[index];
-    return digest === undefined ? [] : [[path, digest] as const];
-  });
-  return { kind: "known", of: new Map(digests) };
-}
-
-async function pinFault(kernel: KernelRef, file: ImageFile): Promise<Diagnostic | undefined> {
-  if (kernel.sha256 === undefined) return undefined;
-  const found = await file.digest();
-  return found === kernel.sha256 ? undefined : pinMismatch(kernel, found);
-}
-
 function failed(diagnostic: Diagnostic): Checked<Profile> {
   return { value: undefined, diagnostics: [diagnostic] };
-}
-
-function pinMismatch({ path, sha256 }: KernelRef, found: string): Diagnostic {
-  return {
-    code: "digest-mismatch",
-    severity: "error",
-    message: `${path} has the SHA-256 ${found}, not the pinned ${sha256}`,
-    path: ["kernel", "sha256"],
-    hint: "Find out what changed the file; if the change is intended, pin the new digest",
-  };
 }
 
 function unknownProfile(file: string, profiles: readonly UkiProfile[], asked: string): Diagnostic {

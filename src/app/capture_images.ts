@@ -16,6 +16,7 @@ import { identifyKernel } from "../image/identify.ts";
 import { identifyInitrd } from "../image/initrd.ts";
 import { partsNeeded } from "../plan/segment_call.ts";
 import { namedFilesOn, profileOn } from "./boot_image.ts";
+import { captureUboot } from "./capture_uboot.ts";
 import { captureUki } from "./capture_uki.ts";
 import { openImages } from "./images.ts";
 import { captureInner } from "./inner_image.ts";
@@ -112,6 +113,7 @@ async function imagesOf(
       ranges: redact && look === identifyInitrd ? withoutContent(ranges) : ranges,
       parts: digests,
       ...(label === undefined ? {} : { label }),
+      ...(file.part === undefined ? {} : { part: file.part }),
       ...more,
     };
     images[file.path] = both(lookUp(images, file.path), image);
@@ -135,8 +137,16 @@ async function imagesOf(
   if (dtb !== undefined) await add(dtb, (source) => source.read(0, source.size));
   for (const file of modules) await add(file, () => undefined);
   for (const file of segments) await add(file, () => undefined);
-  const stated = namedFilesOn(parsed.value, facts, undefined).value?.kernel;
-  const composed = stated === undefined ? {} : await captureUki(absolutePath(stated.path), opened.images.uki?.content);
+  const stated = namedFilesOn(parsed.value, facts, undefined).value;
+  const composed: { [path: string]: CapturedImage } = stated?.kernel === undefined
+    ? {}
+    : { ...await captureUki(absolutePath(stated.kernel.path), opened.images.uki?.content) };
+  // Of these, only an arm64 host takes parts.
+  if (facts.machine === "aarch64") {
+    for (const ref of [...(stated?.kernel === undefined ? [] : [stated.kernel]), ...(stated?.initrd ?? [])]) {
+      Object.assign(composed, await captureUboot(absolutePath(ref.path), redact));
+    }
+  }
   return { images: { ...images, ...composed }, diagnostics };
 }
 

@@ -3,7 +3,7 @@ import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { type CapturedImage, type CapturedImages, partDigest, replayedSource } from "../host/captured_image.ts";
 import type { Capture } from "../host/capture.ts";
 import { lookUp } from "../core/shape.ts";
-import { parseSectionPath } from "../entry/section_path.ts";
+import { parsePartPath } from "../entry/part_path.ts";
 import { findBanner } from "../image/banner.ts";
 import { closeFile, hashFile, hashPart, imageOf, type OpenFile, openFile } from "./files/open_file.ts";
 
@@ -21,7 +21,7 @@ export interface ImageFile {
   readonly size: number;
   /** Its bytes, by which it is identified. */
   readonly source: ByteSource;
-  /** The PE file that it is a section of. */
+  /** The file that it is a part of: a unified kernel image, a FIT image, a uImage. */
   readonly image?: string;
   /** The file itself, where it is open. */
   readonly open?: OpenFile;
@@ -122,11 +122,11 @@ function capturedFile(path: string, captured: CapturedFiles | undefined): ImageF
   const image = capturedImage(path, captured);
   if (image === undefined) return undefined;
   const { source, isComplete } = replayedSource(image);
-  const section = parseSectionPath(path);
-  const isSection = section !== undefined && capturedImage(section.image, captured) !== undefined;
+  const part = parsePartPath(path);
+  const isPart = part !== undefined && capturedImage(part.image, captured) !== undefined;
   return {
     path,
-    ...(isSection ? { image: section.image } : {}),
+    ...(isPart ? { image: part.image } : {}),
     size: image.size,
     source,
     banner: () => image.banner,

@@ -1,5 +1,9 @@
 import type { ByteSource } from "../core/bytes.ts";
+import { omitUndefined } from "../core/shape.ts";
+import { parsePartPath } from "../entry/part_path.ts";
+import { compressionOf } from "../formats/compression.ts";
 import { parseDeviceTree, type ParsedTree } from "../formats/fdt.ts";
+import { unpackBytes } from "../formats/unpacked.ts";
 import type { Diagnostic, Path } from "../core/diagnostic.ts";
 import { closeFile, type OpenFile } from "./files/open_file.ts";
 import { identifyKernel } from "../image/identify.ts";
@@ -19,6 +23,7 @@ import type { FilePart } from "../plan/input.ts";
 import type { FileRef } from "../profile/profile.ts";
 import type { Contents } from "../syscall/finalize.ts";
 import { unpackInner, withBanner } from "./inner_image.ts";
+import { partReader } from "./read_part.ts";
 import type { MemoryBudget } from "./memory_limit.ts";
 import type { NamedFiles } from "./named_files.ts";
 import { type CapturedFiles, captureLacks, findFile, type ImageFile, type Reading, viewFile } from "./image_file.ts";
@@ -41,9 +46,30 @@ export interface OpenImages extends Disposable {
 /** Far more than any device tree: arm64 kernels take 2 MiB. */
 const TREE_MAX = 16 << 20;
 
-function readTree(source: ByteSource): ParsedTree {
+/** A device tree, which a FIT image may hold packed. */
+async function readTree(source: ByteSource): Promise<ParsedTree> {
   if (source.size > TREE_MAX) return { kind: "fault", why: "is far larger than any" };
-  return parseDeviceTree(source.read(0, source.size));
+  const bytes = source.read(0, source.size);
+  const packing = compressionOf(bytes.subarray(0, 64));
+  if (packing === undefined || packing === "none") return parseDeviceTree(bytes);
+  using codecs = (await import("../formats/codecs.ts")).openCodecs();
+  const stream = { packing, source, offset: 0, end: source.size, takesFrames: true } as const;
+  const unpacked = await unpackBytes(codecs, stream, { most: TREE_MAX });
+  switch (unpacked.kind) {
+    case "unpacked":
+      return parseDeviceTree(unpacked.bytes);
+    case "damaged":
+      return { kind: "fault", why: `is packed with ${packing}, and its data ${unpacked.why}` };
+    case "too-large":
+      return { kind: "fault", why: `is packed with ${packing}, and far larger than any` };
+    case "missing":
+      return { kind: "fault", why: `is packed with ${packing}, and ${unpacked.library} is not installed` };
+    case "forbidden":
+      return {
+        kind: "fault",
+        why: `is packed with ${packing}, and warmboot has no permission to open ${unpacked.library}`,
+      };
+  }
 }
 
 /** What is said of the image that a kernel is a section of. */
@@ -143,17 +169,18 @@ export async function openImages(
   const segmentFiles = [];
   for (const [index, ref] of segmentRefs.entries()) segmentFiles.push(await find(ref, ["segments", index, "file"]));
   using labels = labelReader(captured === undefined ? facts : undefined, open);
+  using parts = partReader();
   const complete = diagnostics.every(({ severity }) => severity !== "error");
   const identified = async <Info>(
     file: ImageFile | undefined,
     ref: FileRef,
     path: Path,
-    identify: (source: ByteSource) => Info,
+    identify: (source: ByteSource) => Info | Promise<Info>,
   ): Promise<readonly IdentifiedFile<Info>[]> => {
     if (!complete || file === undefined) return [];
     const sha256 = digests.get(file) ?? await file.digest(onReading?.(file.path));
     digests.set(file, sha256);
-    const info = identify(file.source);
+    const info = await identify(file.source);
     if (!file.isComplete()) {
       diagnostics.push({ ...captureLacks(file.path), path });
       return [];
@@ -166,6 +193,7 @@ export async function openImages(
       ...(label === undefined ? {} : { label }),
       ...(ref.sha256 === undefined ? {} : { pinned: ref.sha256 }),
       ...(file.image === undefined ? {} : { image: file.image }),
+      ...omitUndefined({ part: await parts.part(file, sha256) }),
       info,
     }];
   };
@@ -210,7 +238,8 @@ export async function openImages(
     ...(content === undefined ? {} : { content }),
     ...(unpacked === undefined ? {} : { inner: unpacked.inner }),
   };
-  const uki = kernelFile?.image === undefined || kernel === undefined
+  const uki = kernelFile?.image === undefined || kernel === undefined ||
+      parsePartPath(kernelFile.path)?.kind !== "section"
     ? undefined
     : await readUki(kernelFile.image, captured, reader);
   const files = found.flatMap(({ open }) => open ?? []);

@@ -70,6 +70,10 @@ export const CATALOGUE = {
   "file-missing": { exit: "noinput", about: "A named file does not exist" },
   "digest-mismatch": { exit: "unavailable", about: "A unified kernel image does not have its pinned SHA-256" },
   "uki-part": { exit: "data", about: "A part of a unified kernel image, or of its addons, is missing or not used" },
+  "image-part": {
+    exit: "unavailable",
+    about: "A part of a FIT image or uImage is missing, damaged or cannot be used",
+  },
   "file-damaged": { exit: "data", about: "A file of an unpacked release differs from its SHA256SUMS" },
   "file-unreadable": { exit: "noinput", about: "A named file cannot be read, or is not a regular file" },
   "file-io": { exit: "io", about: "Opening or reading a named file failed, as on a failing disk" },

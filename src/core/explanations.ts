@@ -263,6 +263,14 @@ export const EXPLANATIONS: { readonly [Code in DiagnosticCode]: Explanation } = 
     example: planned("version: 1\nkernel: linux.efi\n"),
     remedy: "State `cmdline` where the image has none, and remove addons that are not for it.",
   },
+  "image-part": {
+    why:
+      "U-Boot would not boot such an image either, or would do more than kexec does: apply overlays, load further images.",
+    example: "`kernel` names a FIT image that is cut off, or whose configuration has a device tree and an overlay.",
+    remedy:
+      "Copy or make the image again, name another configuration with `kernel: { path, configuration }`, or name a " +
+      "device tree with `dtb`.",
+  },
   "image-differs": {
     example: "A host was captured with `facts --images`, and the local kernel of the same path has another content.",
     remedy:

@@ -3,7 +3,14 @@ import type { ByteSource } from "../core/bytes.ts";
 import { count, list, mapOf, pattern, record, type Shape, text, wrongType } from "../core/shape.ts";
 import { BASE64 } from "./base64.ts";
 import { IMA_LABEL, type ImaLabel } from "./ima_label.ts";
-import { INITRD_CONTENT, type InitrdContent, KERNEL_CONTENT, type KernelContent } from "./image_content.ts";
+import {
+  INITRD_CONTENT,
+  type InitrdContent,
+  KERNEL_CONTENT,
+  type KernelContent,
+  PART_CONTENT,
+  type PartContent,
+} from "./image_content.ts";
 
 /** Bytes of a file that were looked at. */
 export interface CapturedRange {
@@ -41,6 +48,8 @@ export interface CapturedImage {
   readonly kernel?: KernelContent;
   /** The same as an initrd. */
   readonly initrd?: InitrdContent;
+  /** Of a part of a FIT image or uImage: whether it has the checksums that the image states. */
+  readonly part?: PartContent;
   /** Of a unified kernel image: the files that systemd-stub would add to it. */
   readonly companions?: { readonly addons: readonly string[]; readonly extras: readonly string[] };
   /** The kernel image that it unpacks to, where it is handed over unpacked. */
@@ -84,6 +93,18 @@ export function withoutContent(ranges: readonly CapturedRange[]): readonly Captu
     const bytes = Uint8Array.fromBase64(base64);
     const start = bytes.findIndex((byte) => byte !== 0);
     if (start >= 0) bytes.fill(0, start + INITRD_HEADER);
+    return { offset, base64: bytes.toBase64() };
+  });
+}
+
+/** Ranges of a file that has an initrd at a place, with zeros for the initrd's content. */
+export function withoutContentAt(
+  ranges: readonly CapturedRange[],
+  { offset: start, size }: { readonly offset: number; readonly size: number },
+): readonly CapturedRange[] {
+  return ranges.map(({ offset, base64 }) => {
+    const bytes = Uint8Array.fromBase64(base64);
+    bytes.fill(0, Math.max(0, start + INITRD_HEADER - offset), Math.max(0, start + size - offset));
     return { offset, base64: bytes.toBase64() };
   });
 }
@@ -168,6 +189,11 @@ const IMAGE = record<CapturedImage>({
   label: { shape: IMA_LABEL, doc: "What IMA looks at of it, where it may appraise it", fallback: { value: undefined } },
   kernel: { shape: KERNEL_CONTENT, doc: "What reading it through as a kernel found", fallback: { value: undefined } },
   initrd: { shape: INITRD_CONTENT, doc: "What reading it through as an initrd found", fallback: { value: undefined } },
+  part: {
+    shape: PART_CONTENT,
+    doc: "Of a part of a FIT image or uImage: whether it has the checksums that the image states",
+    fallback: { value: undefined },
+  },
   companions: {
     shape: record<NonNullable<CapturedImage["companions"]>>({
       addons: { shape: list(text), doc: "Addons: PE files with further sections" },

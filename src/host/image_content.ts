@@ -65,6 +65,20 @@ export type KernelContent =
   /** It could not be read through here. `why` completes "NAME was not read through: …". */
   | { readonly kind: "unread"; readonly why: string; readonly hint?: string };
 
+/** Whether a part of a FIT image or uImage has the checksums that the image states. */
+export type PartContent =
+  | {
+    readonly kind: "checked";
+    /** Those that it has: `sha256`, `crc32`; empty where none is stated. */
+    readonly algorithms: readonly string[];
+    /** Those that are stated and not known here. */
+    readonly unknown: readonly string[];
+    /** The signatures over it, none of which is verified: `sha256,rsa2048 with the key \`dev\``. */
+    readonly signatures: readonly string[];
+  }
+  /** `why` completes "NAME …". */
+  | { readonly kind: "damaged"; readonly why: string };
+
 const PACKINGS: readonly Packing[] = ["gzip", "bzip2", "lzma", "xz", "lzo", "lz4", "zstd"];
 const PROGRAMS: readonly Program[] = ["executable", "not-executable", "dangling", "absent"];
 
@@ -132,6 +146,19 @@ function byKind<T>(kinds: { readonly [kind: string]: Shape<T> }): Shape<T> {
     return typeof kind === "string" && Object.hasOwn(kinds, kind) ? kinds[kind] : undefined;
   });
 }
+
+const PART_KINDS: { readonly [Kind in PartContent["kind"]]: Shape<OfKind<PartContent, Kind>> } = {
+  checked: record<OfKind<PartContent, "checked">>({
+    kind: ofKind("checked"),
+    algorithms: { shape: list(text), doc: "The stated checksums that it has" },
+    unknown: { shape: list(text), doc: "The stated checksums that are not known" },
+    signatures: { shape: list(text), doc: "The signatures over it, which are not verified" },
+  }),
+  damaged: record<OfKind<PartContent, "damaged">>({ kind: ofKind("damaged"), why: WHY }),
+};
+
+/** What is said of a part in a capture. */
+export const PART_CONTENT: Shape<PartContent> = byKind<PartContent>(PART_KINDS);
 
 /** An initrd's content in a capture or a cache. */
 export const INITRD_CONTENT: Shape<InitrdContent> = byKind<InitrdContent>(INITRD_KINDS);

@@ -1,6 +1,6 @@
 import type { DeviceTree, ParsedTree } from "../formats/fdt.ts";
-import type { InitrdContent, KernelContent } from "../host/image_content.ts";
 import type { ImaLabel } from "../host/ima_label.ts";
+import type { InitrdContent, KernelContent, PartContent } from "../host/image_content.ts";
 import { describeImage } from "./describe.ts";
 import type { Arm64Image, BzImage, ElfImage, ImageInfo, InitrdInfo, MultibootImage, Vmlinux } from "./image.ts";
 
@@ -14,10 +14,12 @@ export interface IdentifiedFile<Info> {
   readonly sha256: string;
   /** What it must hash to, where the profile or a stored plan pins it. */
   readonly pinned?: string;
-  /** The PE file that it is a section of. */
+  /** The file that it is a part of: a unified kernel image, a FIT image, a uImage. */
   readonly image?: string;
   /** What IMA looks at of it; undefined where nobody looked, as where IMA appraises nothing. */
   readonly label?: ImaLabel;
+  /** Of a part of a FIT image or uImage: whether it is what the image states. */
+  readonly part?: PartContent;
   /** What it turned out to be. */
   readonly info: Info;
 }

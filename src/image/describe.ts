@@ -1,5 +1,6 @@
 import { formatAddress, formatSize } from "../core/number.ts";
 import type { ImageInfo, InitrdInfo } from "./image.ts";
+import { ubootDetails, ubootMachineOf } from "./uboot.ts";
 
 /** Names as `uname -m` has them, by the Machine field of PE (IMAGE_FILE_MACHINE_). */
 const PE_MACHINES: { readonly [machine: number]: string } = {
@@ -53,6 +54,9 @@ export function machineOf(info: ImageInfo): string | undefined {
     }
     case "multiboot":
       return "i386";
+    case "fit":
+    case "uimage":
+      return ubootMachineOf(info);
     case "compressed":
     case "not-kernel":
       return undefined;
@@ -150,6 +154,10 @@ function partsOf(info: ImageInfo): readonly string[] {
         info.bits === undefined ? "flat" : `${info.bits}-bit ELF`,
         `entry ${formatAddress(info.entry)}`,
       ];
+    case "fit":
+      return [`FIT image${forMachine(info)}`, ...ubootDetails(info)];
+    case "uimage":
+      return [`uImage${forMachine(info)}`, ...ubootDetails(info)];
     case "compressed":
       return [`${info.compression}-compressed file`];
     case "not-kernel":

@@ -7,14 +7,26 @@ import type { ImageInfo } from "./image.ts";
 import { knownFormatOf } from "./known_formats.ts";
 import { probePe } from "./pe.ts";
 import { HEAD_SIZE, type Probe } from "./probe.ts";
+import { probeFit, probeUImage } from "./uboot.ts";
 
 const probeCompressed: Probe = (_source, head) => {
   const compression = compressionOf(head.bytes(0, head.size));
   return compression === undefined ? undefined : { kind: "compressed", compression };
 };
 
-/** In this order: a bzImage and an arm64 Image with an EFI stub are PE files, too. */
-const PROBES: readonly Probe[] = [probeBzImage, probeArm64Image, probeElf, probePe, probeCompressed];
+/**
+ * In this order: U-Boot's images are known by their first bytes, and have text where others have a magic number; a bzImage
+ * and an arm64 Image with an EFI stub are PE files, too.
+ */
+const PROBES: readonly Probe[] = [
+  probeUImage,
+  probeFit,
+  probeBzImage,
+  probeArm64Image,
+  probeElf,
+  probePe,
+  probeCompressed,
+];
 
 /**
  * Says what a file named as kernel is, by its content alone. Reads the headers only: some KiB of a kernel, at most 64 KiB

@@ -1,6 +1,8 @@
 import type { Compression } from "../formats/compression.ts";
 import type { MultibootHeader } from "../formats/multiboot.ts";
+import type { FitFile } from "../formats/fit.ts";
 import type { PeSection } from "../formats/pe.ts";
+import type { UImageFile } from "../formats/uimage.ts";
 
 /** An x86 bzImage: the setup header of the boot protocol (Documentation/arch/x86/boot.rst), and what surrounds it. */
 export interface BzImage {
@@ -105,6 +107,18 @@ export interface Uki {
   readonly signed: boolean;
 }
 
+/** A uImage of U-Boot with a Linux kernel. */
+export interface UImage extends Omit<UImageFile, "kind"> {
+  /** What it is. */
+  readonly kind: "uimage";
+}
+
+/** A FIT image of U-Boot: kernels, initrds and device trees, and configurations that say which belong together. */
+export interface FitImage extends Omit<FitFile, "kind"> {
+  /** What it is. */
+  readonly kind: "fit";
+}
+
 /** Another PE file. */
 export interface OtherPe {
   /** What it is. */
@@ -185,6 +199,8 @@ export type ImageInfo =
   | Arm64Image
   | EfiZboot
   | Uki
+  | UImage
+  | FitImage
   | OtherPe
   | ElfImage
   | MultibootImage

@@ -35,6 +35,9 @@ export async function readKernel(
       return { kind: "unverifiable", why: "a Multiboot image carries no checksum of its content" };
     case "uki":
       return info.signed ? await heldAgainstSignature(source, hash) : undefined;
+    // What such an image holds is compared with its checksums where it is opened.
+    case "fit":
+    case "uimage":
     case "pe":
     case "compressed":
     case "not-kernel":

@@ -14,7 +14,6 @@ interface KnownFormat {
 
 const SWAPPED = "This looks like the initrd: are `kernel` and `initrd` swapped?";
 const UNPACK = "Take the kernel out of it, and name that";
-const DUMPIMAGE = "U-Boot boots it (`bootm`); take the kernel out with `dumpimage`, and name that";
 const MOUNT = "Mount it, and name the kernel inside";
 const NOT_SUPPORTED = "Only x86 and arm64 kernels are supported";
 
@@ -37,8 +36,6 @@ const LOOKALIKES: readonly KnownFormat[] = [
   { offset: 0, magic: "XFSB", what: "an XFS file system", hint: MOUNT },
   { offset: 0x10040, magic: "_BHRfS_M", what: "a Btrfs file system", hint: MOUNT },
   { offset: 0, magic: "QFI\xfb", what: "a qcow2 disk image", hint: MOUNT },
-  { offset: 0, magic: "\xd0\x0d\xfe\xed", what: "a device tree blob or FIT image", hint: DUMPIMAGE },
-  { offset: 0, magic: "\x27\x05\x19\x56", what: "a U-Boot uImage", hint: DUMPIMAGE },
   { offset: 0, magic: "ANDROID!", what: "an Android boot image", hint: UNPACK },
   { offset: 0, magic: "VNDRBOOT", what: "an Android vendor boot image", hint: UNPACK },
   { offset: 0x24, magic: "\x18\x28\x6f\x01", what: "a 32-bit ARM zImage", hint: NOT_SUPPORTED },

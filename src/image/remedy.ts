@@ -52,6 +52,9 @@ export function remedyOf(info: ImageInfo, machine: string): string {
       return "Extract its section `.linux` (and `.initrd`), and name that";
     case "pe":
       return "An EFI program runs on firmware only: name the kernel itself";
+    case "fit":
+    case "uimage":
+      return "Such images are taken apart on arm64 only: take the kernel out with `dumpimage`, and name that";
     case "elf":
       if (old) return `${NAME_64}; kexec-tools may start this one (\`kexec --type=elf-x86\`)`;
       if (machine === "aarch64") return "Name the Image that was built with this vmlinux (arch/arm64/boot/Image)";

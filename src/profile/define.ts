@@ -12,10 +12,15 @@ import type { KexecArch } from "../core/kexec_arch.ts";
 /** A file: its path, or its path and the SHA-256 that it must have, 64 hexadecimal digits. */
 export type FileInput = string | { readonly path: string; readonly sha256?: string | undefined };
 
-/** The kernel: a file, or a unified kernel image and which of its profiles, by ID or number. */
+/** The kernel: a file, or a unified kernel image and which of its profiles, or a FIT image and which of its configurations. */
 export type KernelInput =
   | FileInput
-  | { readonly path: string; readonly sha256?: string | undefined; readonly profile?: string | number | undefined };
+  | {
+    readonly path: string;
+    readonly sha256?: string | undefined;
+    readonly profile?: string | number | undefined;
+    readonly configuration?: string | undefined;
+  };
 
 /** A module of a Multiboot kernel: a file, and the command line that it gets. */
 export type ModuleInput =

@@ -129,7 +129,8 @@ export const FIELDS: Fields<Stated> = {
     doc:
       "The kernel to boot: a path, or a map that also pins its content. Relative to the profile's own folder. In every " +
       "path, `${release}` and `${machine}` are the running kernel's, as `uname -r` and `uname -m` print them; `$${` is a " +
-      "literal `${`. A unified kernel image is taken whole: its kernel, initrd and command line, and the addons beside it.",
+      "literal `${`. A unified kernel image is taken whole: its kernel, initrd and command line, and the addons beside it. So is " +
+      "a FIT image or uImage on arm64: its kernel, and the initrd and device tree that the profile does not name itself.",
     ...optional,
     examples: ["/boot/vmlinuz", "/boot/vmlinuz-${release}", { path: "/boot/vmlinuz", sha256: "0".repeat(64) }],
   },

@@ -26,6 +26,8 @@ const OTHER_NAMES = {
 
 const pinned: Shape<FileRef> = record<FileRef>(FILE_KEYS, "a map of `path` and `sha256`", { otherNames: OTHER_NAMES });
 
+const KERNEL_MAP = "a map of `path`, `sha256`, `profile` and `configuration`";
+
 const kernelMap: Shape<KernelRef> = record<KernelRef>(
   {
     ...FILE_KEYS,
@@ -35,9 +37,23 @@ const kernelMap: Shape<KernelRef> = record<KernelRef>(
       fallback: { value: undefined },
       examples: ["rescue", "1"],
     },
+    configuration: {
+      shape: label,
+      doc: "Which configuration of a FIT image to boot. Default: its own default.",
+      fallback: { value: undefined },
+      examples: ["conf-1"],
+    },
   },
-  "a map of `path`, `sha256` and `profile`",
-  { otherNames: { ...OTHER_NAMES, uki_profile: "profile", "uki-profile": "profile" } },
+  KERNEL_MAP,
+  {
+    otherNames: {
+      ...OTHER_NAMES,
+      uki_profile: "profile",
+      "uki-profile": "profile",
+      config: "configuration",
+      conf: "configuration",
+    },
+  },
 );
 
 const bareModule: Shape<ModuleRef> = refine(path, (value) => ({ path: value, cmdline: "" }));
@@ -63,9 +79,12 @@ export const fileRef: Shape<FileRef> = either(
   (value) => Array.isArray(value) ? undefined : isMap(value) ? pinned : bare,
 );
 
-/** The kernel: its path, or a map that also pins its content, or chooses a profile of a unified kernel image. */
+/**
+ * The kernel: its path, or a map that also pins its content, or chooses a profile of a unified kernel image or a configuration
+ * of a FIT image.
+ */
 export const kernelRef: Shape<KernelRef> = either(
-  "a path, or a map of `path`, `sha256` and `profile`",
+  `a path, or ${KERNEL_MAP}`,
   [bare, kernelMap],
   (value) => Array.isArray(value) ? undefined : isMap(value) ? kernelMap : bare,
 );

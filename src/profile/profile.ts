@@ -13,6 +13,8 @@ export interface FileRef {
 export interface KernelRef extends FileRef {
   /** Which profile of a unified kernel image: its ID, or its number, `1` or `@1`. Undefined: the first. */
   readonly profile?: string;
+  /** Which configuration of a FIT image. Undefined: its default one. */
+  readonly configuration?: string;
 }
 
 /** A module of a Multiboot image, and its command line. */

@@ -91,13 +91,14 @@ function cmdlineLines(cmdline: ProfileTemplate["cmdline"]): readonly string[] {
   return ["cmdline:", "  reuse: true", ...(cmdline === undefined ? [] : [`  append: ${scalar(cmdline.append)}`])];
 }
 
-function kernelEntry({ profile, ...file }: KernelRef): readonly string[] {
-  if (profile === undefined) return entry("kernel", file);
+function kernelEntry({ profile, configuration, ...file }: KernelRef): readonly string[] {
+  if (profile === undefined && configuration === undefined) return entry("kernel", file);
   return [
     "kernel:",
     `  path: ${scalar(file.path)}`,
     ...(file.sha256 === undefined ? [] : [`  sha256: ${file.sha256}`]),
-    `  profile: ${scalar(profile)}`,
+    ...(profile === undefined ? [] : [`  profile: ${scalar(profile)}`]),
+    ...(configuration === undefined ? [] : [`  configuration: ${scalar(configuration)}`]),
   ];
 }
 

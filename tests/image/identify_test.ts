@@ -7,6 +7,7 @@ import { identifyKernel } from "../../src/image/identify.ts";
 import { identifyInitrd, initrdObjection } from "../../src/image/initrd.ts";
 import { arm64Image, bzImage, peFile, zboot } from "./build.ts";
 import { cpio, elf } from "./build_elf.ts";
+import { smallTree, uImage, wholeFit } from "./build_uboot.ts";
 
 const SAMPLES: readonly Uint8Array[] = [
   bzImage({ pe: true, certificate: 64 }),
@@ -20,6 +21,9 @@ const SAMPLES: readonly Uint8Array[] = [
     segments: [{ type: 4, bytes: new Uint8Array(64) }, { bytes: new Uint8Array(8) }],
   }),
   cpio([{ name: "init", bytes: new Uint8Array(8) }]),
+  uImage({ files: [new Uint8Array(8), new Uint8Array(8)], title: "\x07 Linux" }),
+  wholeFit(new Uint8Array(8), { tree: smallTree() }),
+  smallTree(),
 ];
 
 /** Everything this stage can be asked about a file; its results must be values that people can be shown. */
@@ -85,7 +89,7 @@ Deno.test({
   fn() {
     assertEquals(
       SAMPLES.map((sample) => identifyKernel(memorySource(sample)).kind),
-      ["bzimage", "uki", "arm64-image", "efi-zboot", "elf", "elf", "not-kernel"],
+      ["bzimage", "uki", "arm64-image", "efi-zboot", "elf", "elf", "not-kernel", "uimage", "fit", "not-kernel"],
     );
   },
 });

@@ -1,3 +1,4 @@
+import { smallTree, uImage } from "./build_uboot.ts";
 import { assert, assertEquals, assertFalse, assertStringIncludes } from "@std/assert";
 import { memorySource } from "../../src/core/bytes.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
@@ -33,8 +34,10 @@ test("archives, file systems and foreign images are named", () => {
     ["a squashfs file system", marked(0, "hsqs")],
     ["an ext2, ext3 or ext4 file system", marked(0x438, "\x53\xef")],
     ["a Btrfs file system", marked(0x10040, "_BHRfS_M")],
-    ["a device tree blob or FIT image", marked(0, "\xd0\x0d\xfe\xed")],
-    ["a U-Boot uImage", marked(0, "\x27\x05\x19\x56")],
+    ["a device tree blob", smallTree()],
+    ["a uImage with an initrd", uImage({ type: 3 })],
+    ["a uImage of the type firmware", uImage({ type: 5 })],
+    ["a uImage for the operating system number 99", uImage({ system: 99 })],
     ["a 32-bit ARM zImage", marked(0x24, "\x18\x28\x6f\x01")],
     ["a disk image or boot sector (MBR)", marked(510, "\x55\xaa")],
     ["a disk image or boot sector (MBR)", marked(510, "\x55\xaa", 512)],

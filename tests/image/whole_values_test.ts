@@ -40,7 +40,6 @@ pure("every format that is known has its name and what to do about it", () => {
   const swapped = "This looks like the initrd: are `kernel` and `initrd` swapped?";
   const take = "Take the kernel out of it, and name that";
   const mount = "Mount it, and name the kernel inside";
-  const dumpimage = "U-Boot boots it (`bootm`); take the kernel out with `dumpimage`, and name that";
   const unsupported = "Only x86 and arm64 kernels are supported";
   const old = "Linux gave this format up before 64-bit kernels came: name a bzImage or a vmlinux";
   const name = "Name the kernel itself, as /boot/vmlinuz-RELEASE";
@@ -60,8 +59,6 @@ pure("every format that is known has its name and what to do about it", () => {
     [0, "XFSB", "an XFS file system", mount],
     [0x10040, "_BHRfS_M", "a Btrfs file system", mount],
     [0, "QFI\xfb", "a qcow2 disk image", mount],
-    [0, "\xd0\x0d\xfe\xed", "a device tree blob or FIT image", dumpimage],
-    [0, "\x27\x05\x19\x56", "a U-Boot uImage", dumpimage],
     [0, "ANDROID!", "an Android boot image", take],
     [0, "VNDRBOOT", "an Android vendor boot image", take],
     [0x24, "\x18\x28\x6f\x01", "a 32-bit ARM zImage", unsupported],

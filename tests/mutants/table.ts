@@ -582,4 +582,36 @@ export const MUTANTS: readonly Mutant[] = [
     "early === undefined || fit.left > 0n",
     "plan/handover_test.ts",
   ),
+  // Images of U-Boot.
+  row("formats/uimage.ts", "if (found !== stated) {", "if (stated === 0) {", "formats/uboot_test.ts"),
+  row("formats/uimage.ts", "start += align4(length);", "start += length;", "formats/uboot_test.ts"),
+  row("formats/fit.ts", "externalAt + offset)", "offset)", "formats/uboot_test.ts"),
+  row(
+    "app/read_part.ts",
+    "if (found === stated) continue;",
+    "if (found.length === stated.length) continue;",
+    "app/uboot_image_test.ts",
+  ),
+  row("app/read_part.ts", "return found === stated ?", "return found !== 0 ?", "app/uboot_image_test.ts"),
+  row(
+    "entry/compose_uboot.ts",
+    "if (isEncrypted) return",
+    'if (data.kind === "fault" && isEncrypted) return',
+    "app/uboot_image_test.ts",
+  ),
+  row("entry/compose_uboot.ts", "findNamed(configurations, name);", "configurations[0];", "app/uboot_image_test.ts"),
+  row(
+    "app/uboot_image.ts",
+    "if (overlays.length === 0) return",
+    "if (overlays.length >= 0) return",
+    "app/uboot_image_test.ts",
+  ),
+  row(
+    "app/pinned_parts.ts",
+    "if (found.whole !== ref.sha256)",
+    "if (found.whole === undefined)",
+    "app/uboot_image_test.ts",
+  ),
+  row("formats/lz4_frame.ts", "if (stated !== sum.value())", "if (stated === undefined)", "formats/codecs_test.ts"),
+  row("arch/arm64/next_device_tree.ts", "...memory, ...others]", "...others]", "app/uboot_image_test.ts"),
 ];

@@ -1,3 +1,4 @@
+import { fitImage, smallTree, uImage, wholeFit } from "../image/build_uboot.ts";
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type ByteSource, memorySource } from "../../src/core/bytes.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
@@ -208,18 +209,39 @@ const FOREIGN: readonly Foreign[] = [
     hint: ["bzImage"],
   },
   {
-    name: "a U-Boot uImage",
-    source: padded("\x27\x05\x19\x56"),
+    name: "a uImage for x86_64",
+    source: memorySource(uImage({ data: new Uint8Array(4096), architecture: 24 })),
     rule: "kernel-image",
-    says: ["a U-Boot uImage"],
-    hint: ["bootm", "dumpimage"],
+    says: ["uImage for x86_64"],
+    hint: ["dumpimage"],
   },
   {
-    name: "a FIT image",
-    source: padded("\xd0\x0d\xfe\xed"),
+    name: "a uImage for 32-bit ARM",
+    source: memorySource(uImage({ data: new Uint8Array(4096), architecture: 2 })),
+    rule: "architecture",
+    says: ["is for arm", "this host is x86_64", "uImage"],
+    hint: ["Name a kernel built for x86_64"],
+  },
+  {
+    name: "a FIT image for arm64",
+    source: memorySource(wholeFit(new Uint8Array(4096))),
+    rule: "architecture",
+    says: ["is for aarch64", "this host is x86_64", "FIT image"],
+    hint: ["Name a kernel built for x86_64"],
+  },
+  {
+    name: "a FIT image that does not say what it is for",
+    source: memorySource(fitImage({ images: {} })),
     rule: "kernel-image",
-    says: ["FIT image"],
-    hint: ["bootm", "dumpimage"],
+    says: ["FIT image, `Images`, no configurations"],
+    hint: ["dumpimage"],
+  },
+  {
+    name: "a device tree",
+    source: memorySource(smallTree()),
+    rule: "kernel-image",
+    says: ["a device tree blob"],
+    hint: ["Name it as `dtb`"],
   },
   {
     name: "arm64's Image on x86_64",

@@ -21,7 +21,7 @@ import { parseImaRules } from "../../src/host/ima.ts";
 import { demandsDisk } from "../../src/host/security.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { bzImage, images, initrdFile, kernelFile, PART_DIGESTS, profileOf, wholeInitrd } from "../support/profiles.ts";
-import type { InitrdContent, WholeInitrd } from "../../src/host/image_content.ts";
+import type { InitrdContent, PartContent, WholeInitrd } from "../../src/host/image_content.ts";
 import type { Images, InitrdFile } from "../../src/image/boot_files.ts";
 
 interface Case {
@@ -59,6 +59,15 @@ function reserved(...ranges: readonly (readonly [bigint, bigint])[]): Partial<Ho
 }
 
 /** An initrd of this content. */
+/** A part of a FIT image. */
+function partFile(
+  changes: Partial<Extract<PartContent, { readonly kind: "checked" }>>,
+  path = "/boot/a.itb/images/ramdisk",
+): InitrdFile {
+  const part: PartContent = { kind: "checked", algorithms: [], unknown: [], signatures: [], ...changes };
+  return { ...initrdFile({ path }), image: "/boot/a.itb", part };
+}
+
 function withContent(changes: Partial<WholeInitrd>, path = "/boot/initrd.img"): InitrdFile {
   return { ...initrdFile({ path }), content: wholeInitrd(changes) };
 }
@@ -786,6 +795,43 @@ const CASES: readonly Case[] = [
     images: { initrd: [initrdFile({ path: "/efi/a.efi/.initrd", image: "/efi/a.efi" })] },
     status: "fail",
     says: "LoadPin demands files on a disk, and /efi/a.efi/.initrd is a section of /efi/a.efi",
+  },
+  {
+    rule: "image-parts",
+    name: "parts of a FIT image that have their checksums",
+    images: { initrd: [partFile({ algorithms: ["crc32", "sha256"] }), partFile({}, "/boot/a.itb/images/extra")] },
+    status: "pass",
+    says: "/boot/a.itb/images/ramdisk has its crc32 and sha256, /boot/a.itb/images/extra has no checksum",
+  },
+  {
+    rule: "image-parts",
+    name: "a part that is signed",
+    images: { initrd: [partFile({ algorithms: ["sha256"], signatures: ["sha256,rsa2048 with the key `dev`"] })] },
+    status: "pass",
+    says: "/boot/a.itb/images/ramdisk has its sha256; it is signed (sha256,rsa2048 with the key `dev`), which is for " +
+      "U-Boot to verify",
+  },
+  {
+    rule: "image-parts",
+    name: "a part with a checksum of another kind",
+    images: { initrd: [partFile({ algorithms: ["sha256"], unknown: ["blake3"] })] },
+    status: "warn",
+    says: "/boot/a.itb/images/ramdisk has a checksum that is not known: blake3",
+  },
+  {
+    rule: "image-parts",
+    name: "a part that differs from its checksum",
+    images: { initrd: [{ ...partFile({}), part: { kind: "damaged", why: "is damaged: its sha256 is 0" } }] },
+    status: "fail",
+    says: "/boot/a.itb/images/ramdisk is damaged: its sha256 is 0",
+  },
+  {
+    rule: "image-parts",
+    name: "parts, where LoadPin demands files on a disk",
+    facts: { loadPin: true },
+    images: { initrd: [partFile({ algorithms: ["sha256"] })] },
+    status: "fail",
+    says: "LoadPin demands files on a disk, and /boot/a.itb/images/ramdisk is a part of /boot/a.itb",
   },
   {
     rule: "uki-extras",

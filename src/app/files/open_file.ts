@@ -3,8 +3,7 @@ import { basename, dirname } from "@std/path/posix";
 import type { ByteSource } from "../../core/bytes.ts";
 import { type Checked, type Diagnostic, reasonOf } from "../../core/diagnostic.ts";
 import { formatSize } from "../../core/number.ts";
-import { parsePe } from "../../formats/pe.ts";
-import { findSection, parseSectionPath, type SectionPath } from "../../entry/section_path.ts";
+import { findPart, parsePartPath, type PartPath } from "../../entry/part_path.ts";
 import { suggestFile } from "./suggest_file.ts";
 import { othersCanReplace } from "./writers.ts";
 
@@ -35,22 +34,22 @@ export interface OpenFile extends ByteSource {
   readonly identity: FileIdentity;
   /** The open file itself; see `descriptorOf`. */
   readonly handle: Deno.FsFile;
-  /** Where its bytes begin in the open file, bytes: it is a section of a PE file. Undefined: it is the whole file. */
+  /** Where its bytes begin in the open file, bytes: it is a part of it. Undefined: it is the whole file. */
   readonly start?: number;
   /** Where this is a sealed copy in memory: the file that it is a copy of. Both are closed together. */
   readonly original?: OpenFile;
 }
 
 /**
- * Opens a regular file for reading, or a section of a PE file by its path (see `SectionPath`). Anything else is refused without opening it:
- * opening a device can have effects.
+ * Opens a regular file for reading, or a part of one by its path (see `PartPath`). Anything else is refused without opening
+ * it: opening a device can have effects.
  */
 export function openFile(path: string): Checked<OpenFile> {
   try {
     return openOrThrow(path);
   } catch (error) {
-    const section = errorName(error) === "ENOTDIR" ? parseSectionPath(path) : undefined;
-    if (section !== undefined) return openSection(path, section);
+    const part = errorName(error) === "ENOTDIR" ? parsePartPath(path) : undefined;
+    if (part !== undefined) return openPart(path, part);
     return { value: undefined, diagnostics: [openProblem(path, error)] };
   }
 }
@@ -94,21 +93,22 @@ function openWithoutWaiting(path: string): Checked<Deno.FsFile> {
   }
 }
 
-function openSection(path: string, named: SectionPath): Checked<OpenFile> {
+function openPart(path: string, named: PartPath): Checked<OpenFile> {
   const { value: image, diagnostics } = openFile(named.image);
   if (image === undefined) return { value: undefined, diagnostics };
-  const pe = parsePe(image);
-  const section = pe?.kind === "pe-file" ? findSection(image, pe.sections, named) : undefined;
-  if (section !== undefined && section.offset + section.size <= image.size) {
-    const { offset: start, size } = section;
+  const part = findPart(image, named);
+  if (part !== undefined && part.offset + part.size <= image.size) {
+    const { offset: start, size } = part;
     const read: OpenFile["read"] = (offset, length) =>
       image.read(start + offset, Math.max(0, Math.min(length, size - offset)));
     return { value: { ...image, path, size, start, read }, diagnostics };
   }
   closeFile(image);
-  const message = `${named.image} has no section \`${named.name}\`${
-    named.profile === undefined ? "" : ` of its profile ${named.profile}`
-  }`;
+  const message = named.kind === "uboot"
+    ? `${named.image} has no image \`${named.name}\``
+    : `${named.image} has no section \`${named.name}\`${
+      named.profile === undefined ? "" : ` of its profile ${named.profile}`
+    }`;
   return { value: undefined, diagnostics: [{ code: "file-missing", severity: "error", message }] };
 }
 
@@ -230,9 +230,9 @@ function* chunksOf(
   }
 }
 
-/** The PE file that an open file, or what it is a copy of, is a section of; undefined for a whole file. */
+/** The file that an open file, or what it is a copy of, is a part of; undefined for a whole file. */
 export function imageOf({ path, start, original }: OpenFile): string | undefined {
-  return (original === undefined ? start : original.start) === undefined ? undefined : parseSectionPath(path)?.image;
+  return (original === undefined ? start : original.start) === undefined ? undefined : parsePartPath(path)?.image;
 }
 
 /** A part of a file, bytes. */

@@ -2,7 +2,7 @@ import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
 import { formatAddress, formatSize } from "../../core/number.ts";
 import { crashReservations } from "../../host/iomem.ts";
 import type { Handover, HandoverInput } from "../kernel_loader.ts";
-import { nextDeviceTree, tooLarge } from "./next_device_tree.ts";
+import { nextDeviceTree, tooLarge, withRunningMemory } from "./next_device_tree.ts";
 
 /** As large as a device tree may be, and the steps by which the kernel maps it (Documentation/arch/arm64/booting.rst). */
 const TREE_MAX = 2n << 20n;
@@ -10,7 +10,9 @@ const TREE_MAX = 2n << 20n;
 /** The device tree with a /chosen for the next kernel. Errors: `device-tree-unknown`, `device-tree-limit`. */
 export function treeHandover(input: HandoverInput): Checked<Handover> {
   const { facts, cmdline, crash } = input;
-  const tree = input.deviceTree ?? facts.deviceTree;
+  const tree = input.deviceTree === undefined
+    ? facts.deviceTree
+    : withRunningMemory(input.deviceTree, facts.deviceTree);
   if (tree === undefined) return { value: undefined, diagnostics: [unknownTree()] };
   // The highest reservation holds the image; what crashkernel=SIZE,cma lends comes last.
   const usable = [...crashReservations(facts.iomem).toReversed(), ...(facts.kexec.crashCmaRanges ?? [])];

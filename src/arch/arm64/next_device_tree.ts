@@ -2,7 +2,17 @@ import type { DeviceNode, DeviceProperty, DeviceTree, Reservation } from "../../
 import { flattenDeviceTree } from "../../formats/fdt.ts";
 import { type Range, rangeSize } from "../../core/range.ts";
 import type { HandoverBytes } from "../kernel_loader.ts";
-import { type Cells, cellsOf, numberOf, rangesOf, rootChild, valueOf } from "./device_tree_nodes.ts";
+import {
+  type Cells,
+  cellsOf,
+  hasUefiMap,
+  memoryOf,
+  numberOf,
+  rangesOf,
+  rootChild,
+  textsOf,
+  valueOf,
+} from "./device_tree_nodes.ts";
 
 /** What the next kernel is given. */
 export interface NextDeviceTreeInput {
@@ -91,6 +101,23 @@ export function nextDeviceTree({ tree, cmdline, initrd, crash }: NextDeviceTreeI
     return offset === undefined ? [] : [{ offset, length: seed.value.length }];
   });
   return { bytes: flat.bytes, random };
+}
+
+/**
+ * A device tree that names no memory, with what firmware put into the running one: a board's tree comes without, and U-Boot
+ * adds it when it boots (fdt_fixup_memory_banks in common/fdt_support.c, U-Boot 2026.10-rc2), as the EFI stub adds where the
+ * memory map of UEFI lies. Any other tree stays as it is.
+ */
+export function withRunningMemory(tree: DeviceTree, running: DeviceTree | undefined): DeviceTree {
+  if (running === undefined || memoryOf(tree) !== undefined || hasUefiMap(tree)) return tree;
+  const isMemory = (node: DeviceNode): boolean => textsOf(node, "device_type")[0] === "memory";
+  const [own, other] = [cellsOf(tree.root), cellsOf(running.root)];
+  const memory = own.address === other.address && own.size === other.size ? running.root.children.filter(isMemory) : [];
+  const uefi = (rootChild(running, "chosen")?.properties ?? []).filter(({ name }) => name.startsWith("linux,uefi-"));
+  const chosen = rootChild(tree, "chosen") ?? { name: "chosen", properties: [], children: [] };
+  const others = tree.root.children.filter((node) => node !== chosen && (memory.length === 0 || !isMemory(node)));
+  const children = [{ ...chosen, properties: [...chosen.properties, ...uefi] }, ...memory, ...others];
+  return { ...tree, root: { ...tree.root, children } };
 }
 
 /** A reservation of what the running kernel was given: its initrd, a dump's header, measurements. */

@@ -26,7 +26,7 @@ const treeMemory: Rule = {
     if (memory === undefined) {
       return fail(
         "The device tree lists no memory and does not refer to the memory map of UEFI, so the new kernel would find no memory",
-        "Remove `dtb` to hand over the host's own device tree, or name one that has memory nodes",
+        "Hand over the host's own device tree: `dtb: /sys/firmware/fdt`; or name one that has memory nodes",
       );
     }
     const outside = call.segments.find(({ mem, memsz }) =>

@@ -202,7 +202,7 @@ const ukiSections: Rule = {
   about: "The kernel takes sections of a unified kernel image, which reach it as files in memory",
   exit: "unavailable",
   check({ call, facts, images }) {
-    const sections = imageFiles(images).filter(({ image }) => image !== undefined);
+    const sections = imageFiles(images).filter(({ image, part }) => image !== undefined && part === undefined);
     const [first] = sections;
     if (first === undefined) return undefined;
     const demanding = call.syscall === "kexec_file_load" ? demandsDisk(facts) : undefined;
@@ -218,6 +218,44 @@ const ukiSections: Rule = {
         ? `${what} ${sections.length === 1 ? "is" : "are"} copied into segments`
         : `${what} ${sections.length === 1 ? "is" : "are"} handed over in memory; the signature that counts is the ` +
           "kernel's own, not that of the image",
+    );
+  },
+};
+
+const imageParts: Rule = {
+  name: "image-parts",
+  about: "The kernel takes parts of a FIT image or uImage, which have the checksums that the image states",
+  exit: "unavailable",
+  check({ call, facts, images }) {
+    const parts = imageFiles(images).flatMap(({ path, image, part }) =>
+      part === undefined ? [] : [{ path, image, part }]
+    );
+    const [first] = parts;
+    if (first === undefined) return undefined;
+    for (const { path, part } of parts) {
+      if (part.kind === "damaged") return fail(`${path} ${part.why}`, "Copy the image again, or make it again");
+    }
+    const demanding = call.syscall === "kexec_file_load" ? demandsDisk(facts) : undefined;
+    if (demanding !== undefined) {
+      return fail(
+        `${demanding} demands files on a disk, and ${first.path} is a part of ${first.image}`,
+        "Write its parts to files of their own with `dumpimage`, and name these",
+      );
+    }
+    const checked = parts.flatMap(({ path, part }) => part.kind === "checked" ? [{ path, ...part }] : []);
+    const unknown = checked.find((part) => part.unknown.length > 0);
+    if (unknown !== undefined) {
+      return warn(
+        `${unknown.path} has a checksum that is not known: ${unknown.unknown.join(", ")}`,
+        "Make the image with sha256",
+      );
+    }
+    const signatures = [...new Set(checked.flatMap((part) => part.signatures))];
+    return pass(
+      checked.map(({ path, algorithms }) =>
+        algorithms.length === 0 ? `${path} has no checksum` : `${path} has its ${algorithms.join(" and ")}`
+      ).join(", ") +
+        (signatures.length === 0 ? "" : `; it is signed (${signatures.join("; ")}), which is for U-Boot to verify`),
     );
   },
 };
@@ -393,6 +431,7 @@ export const FILE_RULES: readonly Rule[] = [
   kernelContent,
   ukiContent,
   ukiSections,
+  imageParts,
   ukiExtras,
   initrdContent,
   initrdInit,
