@@ -1,12 +1,12 @@
 // deno-lint-ignore-file no-console
 /**
  * Mutated images and hosts through the planner, by both calls, held against models of the kernel's rules; and stored plans
- * with one change, which must be refused or make the same calls; and changed files of boot loaders. The same seed and count
- * give the same cases.
+ * with one change, which must be refused or make the same calls; changed files of boot loaders; and changed images that are
+ * taken apart or unpacked. The same seed and count give the same cases.
  *
- *     deno task fuzz                                  200,000 cases, 30,000 plans and 30,000 boot loaders, with a seed of the day
+ *     deno task fuzz                                  200,000 cases, 30,000 plans, boot loaders and images each, with a seed of the day
  *     deno task fuzz --seed 7 --count 1e6 --plans 0
- *     deno task fuzz --seed 7 --only 1234             one case again, in this process; or --only-plan, --only-boot
+ *     deno task fuzz --seed 7 --only 1234             one case again, in this process; or --only-plan, --only-boot, --only-image
  */
 import { parseArgs } from "node:util";
 import { type Failure, RUNS, type Tally } from "./one_case.ts";
@@ -15,6 +15,7 @@ import type { Report, Share } from "./worker.ts";
 const COUNT = 200_000;
 const PLANS = 30_000;
 const BOOTS = 30_000;
+const IMAGES = 30_000;
 /** Failures that are shown before a run stops; one mistake tends to fail many cases. */
 const MOST_FAILURES = 10;
 /** Cases between two lines of progress where there is no terminal, on which one line is written over. */
@@ -28,7 +29,7 @@ function numberOf(name: string, text: string | undefined, fallback: number): num
 }
 
 function tell({ index, name, error }: Failure, seed: number, run: keyof typeof RUNS): void {
-  const only = { cases: "--only", plans: "--only-plan", boots: "--only-boot" }[run];
+  const only = { cases: "--only", plans: "--only-plan", boots: "--only-boot", images: "--only-image" }[run];
   console.error(`\nFAILED: ${name}\nAgain: deno task fuzz --seed ${seed} ${only} ${index}\n${error}`);
 }
 
@@ -56,13 +57,18 @@ async function main(): Promise<number> {
     only: text,
     "only-plan": text,
     "only-boot": text,
+    "only-image": text,
+    images: text,
   };
   const { values } = parseArgs({ args: Deno.args, options });
   const seed = numberOf("seed", values.seed, Math.floor(Date.now() / 86_400_000));
-  const again = [["cases", values.only], ["plans", values["only-plan"]], ["boots", values["only-boot"]]] as const;
+  const again = [["cases", values.only], ["plans", values["only-plan"]], ["boots", values["only-boot"]], [
+    "images",
+    values["only-image"],
+  ]] as const;
   for (const [run, only] of again) {
     if (only === undefined) continue;
-    const failure = RUNS[run](seed, numberOf("only", only, 0), {});
+    const failure = await RUNS[run](seed, numberOf("only", only, 0), {});
     if (failure !== undefined) tell(failure, seed, run);
     console.log(failure === undefined ? "The case is sound" : "The case fails");
     return failure === undefined ? 0 : 1;
@@ -71,6 +77,7 @@ async function main(): Promise<number> {
     await runAll("cases", seed, numberOf("count", values.count, COUNT)),
     await runAll("plans", seed, numberOf("plans", values.plans, PLANS)),
     await runAll("boots", seed, numberOf("boots", values.boots, BOOTS)),
+    await runAll("images", seed, numberOf("images", values.images, IMAGES)),
   ];
   return sound.every((each) => each) ? 0 : 1;
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { type Failure, runBootFiles, runCase, type Tally } from "./one_case.ts";
+import { type Failure, runBootFiles, runCase, runImage, type Tally } from "./one_case.ts";
 
 Deno.test({
   name: "1500 changed images and hosts give diagnostics, or plans that break no rule of the kernel",
@@ -33,6 +33,23 @@ Deno.test({
     }
     assertEquals(failures, []);
     for (const outcome of ["entry", "refused"]) assert((tally[`boot entry: ${outcome}`] ?? 0) >= 100, outcome);
+  },
+});
+
+Deno.test({
+  name: "600 changed images that are taken apart or unpacked give parts that lie in them, or say why not",
+  permissions: "none",
+  async fn() {
+    const tally: Tally = {};
+    const failures: Failure[] = [];
+    for (let index = 0; index < 600; index++) {
+      const failure = await runImage(20260101, index, tally);
+      if (failure !== undefined) failures.push(failure);
+    }
+    assertEquals(failures, []);
+    for (const outcome of ["stub: composed", "uboot: composed", "uboot: fault", "packed: unpacked", "packed: fault"]) {
+      assert((tally[`image: ${outcome}`] ?? 0) >= 10, outcome);
+    }
   },
 });
 

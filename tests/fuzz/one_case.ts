@@ -1,4 +1,5 @@
 import { drawBootFiles, judgeBootFiles } from "./boot_files.ts";
+import { drawImage, judgeImage } from "./composed_images.ts";
 import { drawCase } from "./draw.ts";
 import { drawForgery, judgeForgery } from "./forgery.ts";
 import { judge, type Verdict } from "./judge.ts";
@@ -64,8 +65,21 @@ export function runBootFiles(seed: number, index: number, tally: Tally): Failure
   }
 }
 
+/** Changes an image that is taken apart or unpacked, and counts what comes of it. */
+export async function runImage(seed: number, index: number, tally: Tally): Promise<Failure | undefined> {
+  let name = "while it was drawn";
+  try {
+    const subject = drawImage(randomFrom(caseSeed(seed, index)));
+    name = subject.name;
+    count(tally, `image: ${await judgeImage(subject)}`);
+    return undefined;
+  } catch (error) {
+    return { index, name, error: error instanceof Error ? error.stack ?? error.message : String(error) };
+  }
+}
+
 /** The kinds of cases. */
-export const RUNS = { cases: runCase, plans: runForgery, boots: runBootFiles } as const;
+export const RUNS = { cases: runCase, plans: runForgery, boots: runBootFiles, images: runImage } as const;
 
 /** Adds one to a count. */
 function count(tally: Tally, outcome: string): void {

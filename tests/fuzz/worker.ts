@@ -22,13 +22,13 @@ export interface Report {
 /** Cases between two reports. */
 const REPORT_EVERY = 500;
 
-self.onmessage = ({ data }: MessageEvent<Share>): void => {
+self.onmessage = async ({ data }: MessageEvent<Share>): Promise<void> => {
   const { run, seed, from, to, step } = data;
   let cases = 0;
   let tally: Tally = {};
   let failures: Failure[] = [];
   for (let index = from; index < to; index += step) {
-    const failure = RUNS[run](seed, index, tally);
+    const failure = await RUNS[run](seed, index, tally);
     if (failure !== undefined) failures.push(failure);
     if (++cases < REPORT_EVERY && failure === undefined) continue;
     self.postMessage({ cases, tally, failures, last: false } satisfies Report);
