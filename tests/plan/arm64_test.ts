@@ -1,4 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { memoryOf } from "../../src/arch/arm64/device_tree_nodes.ts";
+import type { PartContent } from "../../src/host/image_content.ts";
 import { crashDump } from "../../src/arch/arm64/crash_dump.ts";
 import { AARCH64 } from "../../src/arch/arm64/machine.ts";
 import { PURGATORY } from "../../src/arch/arm64/purgatory.ts";
@@ -181,10 +183,10 @@ pure("a profile's own device tree takes the place of the host's", () => {
 
 pure("a device tree without the memory of the image, or without any, fails a check", () => {
   const profile = { dtb: { path: "/boot/board.dtb" } };
-  const verdict = (tree: DeviceTree) => {
+  const verdict = (tree: DeviceTree, facts = BOARD) => {
     const info = { kind: "tree", tree } as const;
-    const plan = planned({ profile, dtb: { path: "/boot/board.dtb", size: 100, sha256: "c".repeat(64), info } });
-    return plan.checks.find(({ rule }) => rule === "device-tree-memory");
+    const dtb = { path: "/boot/board.dtb", size: 100, sha256: "c".repeat(64), info };
+    return planned({ profile, facts, dtb }).checks.find(({ rule }) => rule === "device-tree-memory");
   };
   const small = verdict(memoryTree([[0x4000_0000n, 64n << 20n]]));
   assertEquals(small?.status, "fail");
@@ -192,7 +194,64 @@ pure("a device tree without the memory of the image, or without any, fails a che
     small?.message ?? "",
     'Segment "initrd" at 0x44000000 lies in memory that the device tree does not',
   );
-  assertStringIncludes(verdict(memoryTree([]))?.message ?? "", "the new kernel would find no memory");
+  const { deviceTree: _, ...blind } = BOARD;
+  assertStringIncludes(verdict(memoryTree([]), blind)?.message ?? "", "the new kernel would find no memory");
+});
+
+pure("a device tree that names no memory gets that of the running one, in its own cells", () => {
+  const profile = { dtb: { path: "/boot/board.dtb" } };
+  const given = (cells: readonly [number, number], facts = BOARD) => {
+    const names = ["#address-cells", "#size-cells"];
+    const properties = names.map((name, index) => ({ name, value: Uint8Array.of(0, 0, 0, cells[index] ?? 0) }));
+    const info = {
+      kind: "tree",
+      tree: { bootCpu: 0, reservations: [], root: { name: "", properties, children: [] } },
+    } as const;
+    const dtb = { path: "/boot/board.dtb", size: 100, sha256: "c".repeat(64), info };
+    return memoryOf(treeOf(callOf({ profile, dtb, facts })));
+  };
+  const memory = BOARD.deviceTree === undefined ? undefined : memoryOf(BOARD.deviceTree);
+  assertEquals(memory?.length, 1);
+  assertEquals(given([2, 2]), memory);
+  assertEquals(given([1, 1]), memory);
+  const uefi = callOf({
+    profile,
+    facts: SERVER,
+    dtb: { path: "/d", size: 1, sha256: "c".repeat(64), info: { kind: "tree", tree: memoryTree([]) } },
+  });
+  assertEquals(chosenOf(uefi).get("linux,uefi-mmap-start"), "00000000bc08e9c0");
+});
+
+pure("a device tree for another board is a warning, and one for this board passes", () => {
+  const verdict = (compatible: string | undefined, facts = BOARD, part?: PartContent) => {
+    const tree = memoryTree([[0x4000_0000n, 2n << 30n]]);
+    const properties = [
+      ...tree.root.properties,
+      ...(compatible === undefined ? [] : [{ name: "compatible", value: new TextEncoder().encode(`${compatible}\0`) }]),
+    ];
+    const info = { kind: "tree", tree: { ...tree, root: { ...tree.root, properties } } } as const;
+    const dtb = { path: "/boot/board.dtb", size: 100, sha256: "c".repeat(64), info, ...(part && { part }) };
+    const check = planned({ profile: { dtb: { path: "/boot/board.dtb" } }, dtb, facts }).checks
+      .find(({ rule }) => rule === "device-tree-board");
+    return check === undefined ? undefined : [check.status, check.message, check.hint];
+  };
+  assertEquals(verdict("vendor,board\0linux,dummy-virt"), [
+    "pass",
+    "/boot/board.dtb is for linux,dummy-virt, as this board is",
+    undefined,
+  ]);
+  assertEquals(verdict("vendor,board\0vendor,chip"), [
+    "warn",
+    "/boot/board.dtb is for vendor,board, vendor,chip, and this board is linux,dummy-virt",
+    "Name the device tree of this board",
+  ]);
+  const part = { kind: "checked", algorithms: [], unknown: [], signatures: [] } as const;
+  assertEquals(verdict(undefined, BOARD, part), [
+    "warn",
+    "/boot/board.dtb is for no board that it names, and this board is linux,dummy-virt",
+    "Name the configuration of this board: `kernel: { path, configuration }`",
+  ]);
+  assertEquals(verdict("vendor,board", SERVER), undefined);
 });
 
 pure("`dtb` is refused where it would be ignored, and where it is none", () => {

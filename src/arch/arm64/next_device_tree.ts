@@ -110,14 +110,33 @@ export function nextDeviceTree({ tree, cmdline, initrd, crash }: NextDeviceTreeI
  */
 export function withRunningMemory(tree: DeviceTree, running: DeviceTree | undefined): DeviceTree {
   if (running === undefined || memoryOf(tree) !== undefined || hasUefiMap(tree)) return tree;
-  const isMemory = (node: DeviceNode): boolean => textsOf(node, "device_type")[0] === "memory";
-  const [own, other] = [cellsOf(tree.root), cellsOf(running.root)];
-  const memory = own.address === other.address && own.size === other.size ? running.root.children.filter(isMemory) : [];
+  const memory = memoryNodes(running, cellsOf(tree.root));
   const uefi = (rootChild(running, "chosen")?.properties ?? []).filter(({ name }) => name.startsWith("linux,uefi-"));
   const chosen = rootChild(tree, "chosen") ?? { name: "chosen", properties: [], children: [] };
   const others = tree.root.children.filter((node) => node !== chosen && (memory.length === 0 || !isMemory(node)));
   const children = [{ ...chosen, properties: [...chosen.properties, ...uefi] }, ...memory, ...others];
   return { ...tree, root: { ...tree.root, children } };
+}
+
+function isMemory(node: DeviceNode): boolean {
+  return textsOf(node, "device_type")[0] === "memory";
+}
+
+/** The memory nodes of a tree, for a root with these cells; none where they are too few for it. */
+function memoryNodes(tree: DeviceTree, cells: Cells): readonly DeviceNode[] {
+  const own = cellsOf(tree.root);
+  if (own.address === cells.address && own.size === cells.size) return tree.root.children.filter(isMemory);
+  const ranges = memoryOf(tree);
+  const [first] = ranges ?? [];
+  if (ranges === undefined || first === undefined || !ranges.every((range) => fits(range, cells))) return [];
+  return [{
+    name: `memory@${first.start.toString(16)}`,
+    properties: [
+      { name: "device_type", value: new TextEncoder().encode("memory\0") },
+      { name: "reg", value: list(ranges, cells) },
+    ],
+    children: [],
+  }];
 }
 
 /** A reservation of what the running kernel was given: its initrd, a dump's header, measurements. */
@@ -139,8 +158,12 @@ function isStale({ address, size }: Reservation, chosen: DeviceNode, cells: Cell
 /** A number that does not fit its cells; undefined where all do. */
 export function tooLarge(tree: DeviceTree, ranges: readonly Range[]): Range | undefined {
   const cells = cellsOf(tree.root);
-  const fits = (value: bigint, count: number): boolean => count === 2 || (count === 1 && value < 1n << 32n);
-  return ranges.find((range) => !fits(range.start, cells.address) || !fits(rangeSize(range), cells.size));
+  return ranges.find((range) => !fits(range, cells));
+}
+
+function fits(range: Range, cells: Cells): boolean {
+  const holds = (value: bigint, count: number): boolean => count === 2 || (count === 1 && value < 1n << 32n);
+  return holds(range.start, cells.address) && holds(rangeSize(range), cells.size);
 }
 
 function list(ranges: readonly Range[], { address, size }: Cells): Uint8Array {

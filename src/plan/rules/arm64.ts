@@ -1,11 +1,12 @@
 import { type StuckCpus, stuckCpus } from "../../arch/arm64/cpus.ts";
-import { hasUefiMap, memoryOf } from "../../arch/arm64/device_tree_nodes.ts";
+import { hasUefiMap, memoryOf, textsOf } from "../../arch/arm64/device_tree_nodes.ts";
 import { parseDeviceTree } from "../../formats/fdt.ts";
 import { formatAddress, formatSize } from "../../core/number.ts";
 import { normalise, subtract } from "../../core/range.ts";
+import { printable } from "../../core/text.ts";
 import { linuxMachine } from "../../arch/machines.ts";
 import { fail, pass, type Rule, warn } from "./rule.ts";
-import { kernelInfo } from "../../image/boot_files.ts";
+import { kernelInfo, namedTree } from "../../image/boot_files.ts";
 
 const treeMemory: Rule = {
   name: "device-tree-memory",
@@ -42,6 +43,29 @@ const treeMemory: Rule = {
     const [first] = memory;
     return pass(
       `The device tree lists ${formatSize(size)} of memory, starting at ${formatAddress(first?.start ?? 0n)}`,
+    );
+  },
+};
+
+const treeBoard: Rule = {
+  name: "device-tree-board",
+  about: "A device tree that is named, or in a FIT image, is for this board",
+  exit: "unavailable",
+  check({ facts, images }) {
+    const { dtb } = images;
+    const tree = namedTree(images);
+    if (dtb === undefined || tree === undefined || facts.machine !== "aarch64") return undefined;
+    const [board, host] = [tree, facts.deviceTree].map((each) => textsOf(each?.root, "compatible"));
+    // A machine with ACPI has a tree that is not for any board.
+    if (board === undefined || host === undefined || host.length === 0) return undefined;
+    const common = board.find((name) => host.includes(name));
+    if (common !== undefined) return pass(`${dtb.path} is for ${printable(common)}, as this board is`);
+    return warn(
+      `${dtb.path} is for ${board.length === 0 ? "no board that it names" : printable(board.join(", "))}, and this ` +
+        `board is ${printable(host.join(", "))}`,
+      dtb.part === undefined
+        ? "Name the device tree of this board"
+        : "Name the configuration of this board: `kernel: { path, configuration }`",
     );
   },
 };
@@ -103,4 +127,4 @@ const cpusStop: Rule = {
 };
 
 /** The rules about arm64 kernels. */
-export const ARM64_RULES: readonly Rule[] = [kernelPages, cpusStop, treeMemory];
+export const ARM64_RULES: readonly Rule[] = [kernelPages, cpusStop, treeMemory, treeBoard];
