@@ -306,6 +306,12 @@ Deno.test("every checksum of U-Boot is compared, and one that differs or is not 
     assertStringIncludes(await check(fit({ hash: { algo, value, "uboot-ignore": 1 } })), "has no checksum");
   }
   assertEquals(await check(fit({})), "pass /a.itb/images/k has no checksum");
+  // A kernel without a checksum of its own cannot be verified, but for one in an image that has it.
+  for (const [nodes, says] of [[{}, "pass"], [all, undefined]] as const) {
+    using folder = folderOf({ "a.itb": fit(nodes) });
+    const content = checkOf(await planned({ kernel: `${folder.path}/a.itb` }), "kernel-content");
+    assertEquals(content?.split(" ", 1)[0], says);
+  }
   assertEquals(
     await check(fit({ hash: { algo: "blake3", value: new Uint8Array(32) } })),
     "warn /a.itb/images/k has a checksum that is not known: blake3",
