@@ -234,6 +234,9 @@ Deno.test("LZ4 is unpacked from its frame format as well, as the lz4 program wri
     changed[at] = (changed[at] ?? 0) ^ 0x10;
     assertEquals((await unpackFrame(changed, { most: 1 << 30 })).kind, "damaged", `byte ${at}`);
   }
+  const last = frame.slice();
+  last[frame.length - 1] = (last[frame.length - 1] ?? 0) ^ 1;
+  assertEquals(await unpackFrame(last, { most: 1 << 30 }), { kind: "damaged", why: "differ from their checksum" });
   for (const length of [5, 10, 20, frame.length - 1]) {
     assertEquals(await unpackFrame(frame.subarray(0, length), { most: 1 << 30 }), {
       kind: "damaged",
