@@ -208,7 +208,7 @@ pure("a purgatory for segments that moved is the one that was built for their ne
       ],
       verify: "sha256",
       sha: false,
-      console: { serial: true, vga: false },
+      console: { vga: false },
     });
   const [a, b, to] = [0x100_0000n, 0x200_0000n, 0x1234_0000n];
   const before = build(a, b);
