@@ -136,6 +136,14 @@ Deno.test("where the paths of an entry begin is said by `boot`; one that lies th
       },
     },
   );
+  // A file of the boot file system goes before one of that path on the host.
+  const both = withFiles({ "k": "host" }, (root) => {
+    Deno.mkdirSync(join(root, "boot", root), { recursive: true });
+    Deno.writeTextFileSync(join(root, "boot", root, "k"), "boot");
+    Deno.writeTextFileSync(join(root, "one.conf"), `linux ${root}/k\n`);
+    return elsewhere(root, "/boot").value?.kernel?.path === join(root, "boot", root, "k");
+  });
+  assertEquals(both, true);
 });
 
 Deno.test("an entry that cannot be used says why: files that are missing, bytes that are not text, no kernel", async () => {
@@ -384,11 +392,13 @@ Deno.test("a command line of kexec-tools becomes a profile with the keys of its 
     },
   );
   assertEquals(
-    await of("kexec -p /boot/vmlinuz --command-line='ro quiet' -c -i --mem-min=0x1000 --mem-max=4G --no-ifdown"),
+    await of(
+      "kexec -p /boot/vmlinuz --command-line='ro quiet' -c -i --mem-min=0x1000 --mem-max=0xffffffff --no-ifdown",
+    ),
     {
       about: [
         "Loads what this command of kexec-tools loads:",
-        "kexec -p /boot/vmlinuz --command-line='ro quiet' -c -i --mem-min=0x1000 --mem-max=4G --no-ifdown",
+        "kexec -p /boot/vmlinuz --command-line='ro quiet' -c -i --mem-min=0x1000 --mem-max=0xffffffff --no-ifdown",
         "Without `--no-ifdown`: `warmboot exec --now` always takes network interfaces down.",
         NEXT_STEPS,
       ],
@@ -396,7 +406,7 @@ Deno.test("a command line of kexec-tools becomes a profile with the keys of its 
       kernel: { path: "/boot/vmlinuz" },
       initrd: [],
       cmdline: "ro quiet",
-      settings: ["crash: true", "load: kexec_load", "checksum: false", 'memory: { min: "0x1000", max: "4G" }'],
+      settings: ["crash: true", "load: kexec_load", "checksum: false", "memory: { min: 0x1000, max: 0x100000000 }"],
       notes: {},
     },
   );
@@ -429,12 +439,12 @@ Deno.test("a command line of kexec-tools becomes a profile with the keys of its 
   });
   assertEquals(await of("kexec -l $KERNEL"), [[
     "entry-unusable",
-    "A path of the kexec command has something that only a shell replaces",
+    "`$KERNEL` in the kexec command is something that only a shell replaces",
     "Write the path itself",
   ]]);
   assertEquals(await of('kexec -l /k --append="root=$ROOT"'), [[
     "entry-unusable",
-    "The parameters of the kexec command have something that only a shell replaces",
+    "`$ROOT` in the kexec command is something that only a shell replaces",
     "Write the parameters themselves; of `$(cat /proc/cmdline)` it is known what it means",
   ]]);
   assertEquals(await of("kexec -u"), [[
@@ -454,11 +464,11 @@ Deno.test("what an option of kexec-tools without a key does instead is a warning
     [[
       "warning",
       "entry-unusable",
-      "`--no-ifdown` of kexec is not in the profile: `warmboot exec --now` always takes network interfaces down",
+      "`--no-ifdown` is not in the profile: `warmboot exec --now` always takes network interfaces down",
     ], [
       "warning",
       "entry-unusable",
-      "`--console-vga` of kexec is not in the profile: purgatory always writes to a VGA text screen",
+      "`--console-vga` is not in the profile: purgatory always writes to a VGA text screen",
     ]],
   );
 });

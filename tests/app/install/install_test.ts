@@ -3,7 +3,7 @@ import { join } from "@std/path";
 import { install, type InstallRequest } from "../../../src/app/install/install.ts";
 import { foldersOf, installedText, targetsOf } from "../../../src/app/install/layout.ts";
 import { readRelease } from "../../../src/app/install/release.ts";
-import { uninstall, type UninstallOutcome } from "../../../src/app/install/uninstall.ts";
+import { uninstall } from "../../../src/app/install/uninstall.ts";
 import type { Diagnostic } from "../../../src/core/diagnostic.ts";
 import { sha256Of } from "../../../src/core/sha256.ts";
 import { withFiles } from "../../support/temp_files.ts";
@@ -213,7 +213,7 @@ Deno.test("uninstall removes what was installed, but what was changed since; els
   unpacked((root, run) => {
     run({ prefix: "/usr" });
     const dest = join(root, "dest");
-    const remove = (dryRun: boolean, folder = "dest/usr/lib/warmboot"): UninstallOutcome =>
+    const remove = (dryRun: boolean, folder = "dest/usr/lib/warmboot"): Plain =>
       JSON.parse(JSON.stringify(startedFrom(join(root, folder), () => uninstall(dryRun))).replaceAll(root, "ROOT"));
     assertEquals(remove(false, "release/lib/warmboot"), { kind: "not-installed" });
     Deno.removeSync(join(dest, "usr/share/man/man8/warmboot.8"));
