@@ -1,12 +1,10 @@
 /** Images that are entered in 32-bit mode, and those that may not lie above 4 GiB, from hosts of either depth of page tables. */
-import { assertEquals, assertMatch, assertNotMatch, assertRejects } from "@std/assert";
-import { PURGATORY_SYMBOLS as AT } from "../../src/arch/x86_64/purgatory_code.ts";
+import { assertEquals, assertMatch, assertNotMatch } from "@std/assert";
 import { assemble } from "../arch/assemble.ts";
 import { bzImage, type BzImageSpec } from "../image/build.ts";
 import { distribution } from "./apt.ts";
 import { cpioArchive, MODE } from "./cpio.ts";
 import { ALL } from "./extent.ts";
-import { writeFlippedPlan } from "./flipped.ts";
 import { machineWith, profile } from "./guest_profile.ts";
 import type { GuestFiles } from "./initramfs.ts";
 import type { Machine } from "./machine.ts";
@@ -17,11 +15,9 @@ import { seen } from "./started.ts";
 const names = await kernelNames();
 const kernel = await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "host");
 const isDebian = await distribution() === "debian";
-const PROGRAMS = { warmboot: "cli.ts", "force_plan": "tests/vm/guest/force_plan.ts" };
-
 /** A guest with these files. */
 function guest(options: Partial<MachineOptions>, files: GuestFiles): Promise<Machine> {
-  return machineWith(kernel, PROGRAMS, options, files);
+  return machineWith(kernel, { warmboot: "cli.ts" }, options, files);
 }
 
 /** Loads a profile; what its plan says of how the kernel is entered. */
@@ -122,19 +118,6 @@ for (const [index, { suite, bits, options, entry }] of MEMTESTS.entries()) {
     },
   });
 }
-
-Deno.test({
-  name: `purgatory refuses an altered Memtest86+ before it leaves 64-bit mode (${kernel.name})`,
-  ignore: !isDebian || !ALL,
-  fn: async () => {
-    await using machine = await guest({}, { "/boot/memtest": { file: await fetchMemtest("bookworm", "ia32") } });
-    await profile(machine, "kernel: /boot/memtest\ncmdline: console=ttyS0,115200\nchecksum: sha256");
-    await writeFlippedPlan(machine, AT.regions + AT.regionDigest);
-    assertEquals(await machine.output("force_plan /run/flipped.json"), "0\n");
-    await seen(machine, /warmboot: segment 1 at 0x100000 does not match its checksum; halted/);
-    await assertRejects(() => machine.nextBoot(5), Error, "No kernel came up within 5 s");
-  },
-});
 
 Deno.test({
   name: `a 32-bit Debian kernel comes up to user space from a 64-bit one, with memory above 4 GiB (${kernel.name})`,

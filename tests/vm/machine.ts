@@ -52,6 +52,8 @@ export interface Machine extends AsyncDisposable {
   output(command: string, options?: RunOptions): Promise<string>;
   /** Runs a command that starts another kernel, and resolves when that says hello. @throws {Error} also if it fails */
   runToBoot(command: string, options?: RunOptions): Promise<Boot>;
+  /** Resets the machine, whatever runs in it, and resolves when the kernel that it was started with says hello. */
+  reset(): Promise<Boot>;
   /** Resolves on the next hello after this call. `timeout` in seconds. */
   nextBoot(timeout?: number): Promise<Boot>;
   /** Writes a file, and the folders above it. */
@@ -169,6 +171,12 @@ class RunningMachine implements Machine {
       throw this.#error(`\`${command}\` ended with ${code} instead of booting\n${stdout}${stderr}`);
     });
     return await Promise.race([boot, failure]);
+  }
+
+  async reset(): Promise<Boot> {
+    const boot = this.nextBoot();
+    await this.#monitor.reset(boot);
+    return await boot;
   }
 
   async nextBoot(timeout = 480): Promise<Boot> {

@@ -1,4 +1,4 @@
-/** QEMU's monitor (QMP): JSON messages, one a line. It tells how many instructions the guest has executed. */
+/** QEMU's monitor (QMP): JSON messages, one a line. It counts the guest's instructions, and resets it. */
 import { linesOf, received, writeAll } from "./agent.ts";
 
 /** The host's end of a machine's monitor. */
@@ -8,6 +8,11 @@ export interface Monitor {
    * goes on meanwhile: the number is that of its last access to a device, or a little later.
    */
   instructions(): Promise<number>;
+  /**
+   * Resets the machine as its button does; QEMU loads its kernel again. From when it is up, a reset of the guest's own ends
+   * QEMU again.
+   */
+  reset(up: Promise<unknown>): Promise<void>;
   close(): void;
 }
 
@@ -20,8 +25,8 @@ interface Message {
 /** Takes QEMU's greeting and asks for commands, as QMP wants it. */
 export async function openMonitor(port: Deno.Conn): Promise<Monitor> {
   const lines = linesOf(received(port));
-  const ask = async (command: string): Promise<Message> => {
-    await writeAll(port, new TextEncoder().encode(`{"execute":"${command}"}\n`));
+  const ask = async (command: string, options: { readonly [name: string]: string } = {}): Promise<Message> => {
+    await writeAll(port, new TextEncoder().encode(`${JSON.stringify({ execute: command, arguments: options })}\n`));
     for (;;) {
       const line = await lines.next();
       if (line.done) throw new Error(`QEMU ended before it answered ${command}`);
@@ -35,6 +40,13 @@ export async function openMonitor(port: Deno.Conn): Promise<Monitor> {
     async instructions() {
       // Without a recording, `icount` still is the number of instructions (qmp_query_replay in replay/replay-debugging.c).
       return (await ask("query-replay")).return?.icount ?? NaN;
+    },
+    async reset(up) {
+      // The BIOS resets the machine once more, by itself.
+      await ask("set-action", { reboot: "reset" });
+      await ask("system_reset");
+      await up;
+      await ask("set-action", { reboot: "shutdown" });
     },
     close: () => port.close(),
   };

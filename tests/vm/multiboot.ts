@@ -25,8 +25,8 @@ export async function multibootImage({ version, as, movable = false }: Multiboot
   const entry = BigInt(LINKED + (symbols.get("entry") ?? 0));
   // The virtual addresses of a kernel in the upper half, which the loader has to turn into physical ones.
   const vaddr = as === 64 ? 0xffff_ffff_8010_0000n : 0xc010_0000n;
-  // The header of version 2 lies on a multiple of 8 bytes of the file.
-  const padding = { type: 4, bytes: new Uint8Array(4) };
+  // The header of version 2 lies on a multiple of 8 bytes of the file. This is of no type (PT_NULL).
+  const padding = { type: 0, bytes: new Uint8Array(4) };
   return elf({
     bits: as,
     machine: as === 64 ? 62 : 3,

@@ -43,8 +43,11 @@ header_end:
 .endif
 
 entry:
+	mov	$0x9000, %esp			# there may be no stack: four bytes of low memory are borrowed
+	mov	-4(%esp), %ecx
 	call	1f
 1:	pop	%ebp
+	mov	%ecx, -4(%esp)
 	sub	$1b - start, %ebp		# where the image lies
 	lea	stack - start(%ebp), %esp
 	push	%eax
