@@ -1,5 +1,6 @@
 /** What a kexec_load(2) of a Linux kernel on x86_64 hands over, as facts by name, so that two such calls can be compared. */
 import { fieldsOf } from "../../src/core/bytes.ts";
+import { sumOf } from "./multiboot.ts";
 
 /** A segment as the call has it. */
 export interface HandedSegment {
@@ -21,6 +22,32 @@ export interface Handover {
   readonly entry: bigint;
   readonly flagBits: string;
   readonly segments: readonly HandedSegment[];
+}
+
+/** A call as JSON: of a plan, and of guest/handed_over.ts. */
+export interface CallJson {
+  readonly entry: string;
+  readonly flagBits: string;
+  readonly segments: readonly {
+    readonly mem: string;
+    readonly memsz: number;
+    readonly bufsz: number;
+    readonly sha256: string;
+    readonly base64?: string;
+    readonly source?: { readonly base64?: string };
+  }[];
+}
+
+/** A call from its JSON. */
+export function handoverOf({ entry, flagBits, segments }: CallJson): Handover {
+  const rows = segments.map(({ mem, memsz, bufsz, sha256, base64, source }) => ({
+    mem: BigInt(mem),
+    memsz,
+    bufsz,
+    sha256,
+    bytes: Uint8Array.fromBase64(base64 ?? source?.base64 ?? ""),
+  }));
+  return { entry: BigInt(entry), flagBits, segments: rows };
 }
 
 /** Facts by name; the values are for comparing, and for people. */
@@ -106,9 +133,14 @@ export function handoverFacts({ entry, flagBits, segments }: Handover): Handover
     address = node.u64(0);
   }
   const ramdisk = { address: wide(0x218, 0x0c0), size: wide(0x21c, 0x0c4) };
-  const initrd = segmentAt(ramdisk.address);
+  const initrd = ramdisk.address === 0n ? undefined : segmentAt(ramdisk.address);
   const purgatory = segmentAt(entry);
-  const known = [params, initrd, purgatory, ...nodes.map(({ address }) => segmentAt(address))];
+  const known: (HandedSegment | undefined)[] = [
+    params,
+    initrd,
+    purgatory,
+    ...nodes.map(({ address }) => segmentAt(address)),
+  ];
   const efiMap = { address: wide(0x1d0, 0x1dc), size: fields.u32(0x1d4) };
   if (efiMap.address !== 0n) known.push(segmentAt(efiMap.address));
   const [kernel, ...more] = segments.filter((segment) => !known.includes(segment));
@@ -122,9 +154,11 @@ export function handoverFacts({ entry, flagBits, segments }: Handover): Handover
     ...sizes("kernel", kernel),
     ["kernel at", hex(kernel.mem)],
     ["kernel is aligned", String(kernel.mem % BigInt(fields.u32(0x230)) === 0n)],
-    ...sizes("initrd", initrd),
-    ["initrd at", hex(initrd.mem)],
-    ["initrd as told", `${hex(ramdisk.address - initrd.mem)}, ${ramdisk.size} bytes`],
+    ...(initrd === undefined ? [] : [
+      ...sizes("initrd", initrd),
+      ["initrd at", hex(initrd.mem)] as const,
+      ["initrd as told", `${hex(ramdisk.address - initrd.mem)}, ${ramdisk.size} bytes`] as const,
+    ]),
     ["boot_params bytes", String(params.bufsz)],
     ["boot_params memory", String(params.memsz)],
     ["boot_params at", hex(params.mem)],
@@ -151,6 +185,41 @@ export function handoverFacts({ entry, flagBits, segments }: Handover): Handover
     ...otherBytes(page),
   ];
   return new Map(facts);
+}
+
+/**
+ * The facts of a call that enters an image in real mode: its setup code, to which the header belongs, and what it loads.
+ *
+ * @throws {Error} if no segment is that, or the command line is not in it
+ */
+export function realModeFacts({ entry, flagBits, segments }: Handover): HandoverFacts {
+  const setup = segments.find(({ bytes }) => bytes.length >= 0x268 && fieldsOf(bytes).text(0x202, 4) === "HdrS");
+  const isEntry = ({ mem, memsz }: HandedSegment): boolean => mem <= entry && entry < mem + BigInt(memsz);
+  const purgatory = segments.find(isEntry);
+  const [kernel, ...more] = segments.filter((segment) => segment !== setup && segment !== purgatory);
+  if (setup === undefined || purgatory === undefined || kernel === undefined || more.length > 0) {
+    throw new Error("The segments do not fall into their roles");
+  }
+  const fields = fieldsOf(setup.bytes);
+  const cmdline = setup.bytes.subarray(Number(BigInt(fields.u32(0x228)) - setup.mem));
+  const code = setup.bytes.slice(0, 512 * (1 + fields.u8(0x1f1)));
+  const header = FIELDS.filter(([, offset]) => 0x1f1 <= offset && offset < 0x290);
+  for (const [, offset, length] of [...header, ["", 0x218, 8], ["", 0x228, 4]] as const) {
+    code.fill(0, offset, offset + length);
+  }
+  return new Map([
+    ["flags", flagBits],
+    ["segments", String(segments.length)],
+    ...sizes("kernel", kernel),
+    ["kernel at", hex(kernel.mem)],
+    ["setup at", hex(setup.mem)],
+    ["setup code", `sum ${sumOf(code).toString(16)}`],
+    ["command line at", hex(BigInt(fields.u32(0x228)) - setup.mem)],
+    ["command line", new TextDecoder().decode(cmdline.subarray(0, Math.max(0, cmdline.indexOf(0))))],
+    ...header.map(([name, offset, length]) =>
+      [name, littleEndian(setup.bytes.subarray(offset, offset + length))] as const
+    ),
+  ]);
 }
 
 /** The names of the facts in which two calls differ. */

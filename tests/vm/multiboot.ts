@@ -9,6 +9,8 @@ export interface MultibootSpec {
   readonly as: "flat" | 32 | 64;
   /** Whether it may lie elsewhere; version 2. */
   readonly movable?: boolean;
+  /** Whether it is linked for its physical addresses, and not for others from which a loader has to find them; ELF. */
+  readonly isPhysical?: boolean;
 }
 
 /** Where it was linked for, and the memory that it takes after the end of its file, bytes. */
@@ -16,7 +18,9 @@ export const LINKED = 0x10_0000;
 const BSS = 0x1000;
 
 /** The image that guest/multiboot.S describes. */
-export async function multibootImage({ version, as, movable = false }: MultibootSpec): Promise<Uint8Array> {
+export async function multibootImage(
+  { version, as, movable = false, isPhysical = false }: MultibootSpec,
+): Promise<Uint8Array> {
   const source = await Deno.readTextFile(new URL("./guest/multiboot.S", import.meta.url));
   const constants = { VERSION: version, ADDRESSES: as === "flat" ? 1 : 0, MOVABLE: movable ? 1 : 0 };
   const settings = Object.entries(constants).map(([name, value]) => `.set ${name}, ${value}\n`).join("");
@@ -24,10 +28,10 @@ export async function multibootImage({ version, as, movable = false }: Multiboot
   if (as === "flat") return code;
   const entry = BigInt(LINKED + (symbols.get("entry") ?? 0));
   // The virtual addresses of a kernel in the upper half, which the loader has to turn into physical ones.
-  const vaddr = as === 64 ? 0xffff_ffff_8010_0000n : 0xc010_0000n;
+  const vaddr = isPhysical ? BigInt(LINKED) : as === 64 ? 0xffff_ffff_8010_0000n : 0xc010_0000n;
   // The header of version 2 lies on a multiple of 8 bytes of the file. This is of no type (PT_NULL).
   const padding = { type: 0, bytes: new Uint8Array(4) };
-  return elf({
+  const image = elf({
     bits: as,
     machine: as === 64 ? 62 : 3,
     entry: entry - BigInt(LINKED) + vaddr,
@@ -36,6 +40,12 @@ export async function multibootImage({ version, as, movable = false }: Multiboot
       { paddr: BigInt(LINKED), vaddr, bytes: code, memsz: BigInt(code.length + BSS) },
     ],
   });
+  // As linkers have it, which kexec-tools insists on: e_version, e_ehsize, e_shentsize.
+  const header = new DataView(image.buffer);
+  header.setUint32(20, 1, true);
+  header.setUint16(as === 64 ? 52 : 40, as === 64 ? 64 : 52, true);
+  header.setUint16(as === 64 ? 58 : 46, as === 64 ? 64 : 40, true);
+  return image;
 }
 
 /** A module as the image found it. */
@@ -138,7 +148,8 @@ export function readSeen(console: string): Seen {
   const tags = rest("t").map((line) => {
     const [hex = "", sum] = line.split(" ");
     const view = viewOf(hex);
-    return { type: view.getUint32(0, true), view, sum };
+    // The last tag of kexec-tools has no size.
+    return { type: view.byteLength === 0 ? 0 : view.getUint32(0, true), view, sum };
   });
   const of = (type: number): DataView | undefined => tags.find((tag) => tag.type === type)?.view;
   const mapTag = of(6);

@@ -1,19 +1,16 @@
 import { assertEquals } from "@std/assert";
+import { explainedDifferences } from "./explained.ts";
 import { machineWith, profile } from "./guest_profile.ts";
-import { differences, type Handover, type HandoverFacts, handoverFacts } from "./handover.ts";
+import { differences, type Handover, type HandoverFacts, handoverFacts, handoverOf } from "./handover.ts";
 import { kexecTools } from "./kexec_tools.ts";
 import { fetchKernel, kernelNames } from "./packages.ts";
 import { BASE_CMDLINE, type MachineOptions } from "./qemu.ts";
 
 const CMDLINE = `${BASE_CMDLINE} way=peer`;
 const names = await kernelNames();
-const PAGE = await Deno.readTextFile(new URL("../../docs/kexec-tools.md", import.meta.url));
 
-/** The differences that the page explains: what stands in backticks in the first column of its last table. */
-const EXPLAINED =
-  PAGE.split("| what ").at(-1)?.split("\n").flatMap((row) =>
-    [...(row.split("|")[1] ?? "").matchAll(/`([^`]+)`/g)].map(([, name = ""]) => name)
-  ) ?? [];
+/** The differences that the page explains. */
+const EXPLAINED = explainedDifferences("## The bytes of a kexec_load");
 
 /** Hosts whose differences show all of the rows: memory above 4 GiB here, EFI there. */
 const HOSTS: readonly { readonly kernel: string; readonly options: Partial<MachineOptions> }[] = [
@@ -42,31 +39,7 @@ async function bothWays(kernel: string, options: Partial<MachineOptions>): Promi
       wait $!`),
   );
   assertEquals(await machine.output("cat /sys/kernel/kexec_loaded"), "1\n");
-  return { peer: handover(peer), said: await machine.output("cat /run/said"), ours: handover(plan.call) };
-}
-
-interface CallJson {
-  readonly entry: string;
-  readonly flagBits: string;
-  readonly segments: readonly {
-    readonly mem: string;
-    readonly memsz: number;
-    readonly bufsz: number;
-    readonly sha256: string;
-    readonly base64?: string;
-    readonly source?: { readonly base64?: string };
-  }[];
-}
-
-function handover({ entry, flagBits, segments }: CallJson): Handover {
-  const rows = segments.map(({ mem, memsz, bufsz, sha256, base64, source }) => ({
-    mem: BigInt(mem),
-    memsz,
-    bufsz,
-    sha256,
-    bytes: Uint8Array.fromBase64(base64 ?? source?.base64 ?? ""),
-  }));
-  return { entry: BigInt(entry), flagBits, segments: rows };
+  return { peer: handoverOf(peer), said: await machine.output("cat /run/said"), ours: handoverOf(plan.call) };
 }
 
 /** What `kexec -d` says of entry, segments and memory map, in the words of the facts. */
