@@ -131,7 +131,14 @@ for (const { init, files, prepare, enable, bare, asked, reboot } of HOSTS) {
       const kernel = await fetchKernel("6.1");
       const release = Object.fromEntries((await releaseTree()).map(({ path, text }) => [`${RELEASE}/${path}`, text]));
       const all = { ...PROFILE, ...files, ...release };
-      await using machine = await debianMachine("bookworm", kernel, {}, { bootTimeout: 240 }, all, init);
+      await using machine = await debianMachine(
+        "bookworm",
+        kernel,
+        {},
+        { bootTimeout: 240, append: "no_timer_check" },
+        all,
+        init,
+      );
 
       await t.step(
         "without the hook, exec refuses and loads nothing, or has the init system make the call",
