@@ -19,7 +19,7 @@ import { CATALOGUE, type DiagnosticCode } from "../src/core/catalogue.ts";
 import { EXIT } from "../src/core/program.ts";
 import { EXPLAINED_RULES, explainMarkdown } from "../src/render/explain.ts";
 import { renderPlanSvg } from "../src/render/pictures.ts";
-import { canAssemble, purgatoryModule, TARGETS } from "./arch/assemble.ts";
+import { canAssemble, entryStubModule, purgatoryModule, TARGETS, X86_64 } from "./arch/assemble.ts";
 import { kexecOptionsTable } from "./pages/kexec_options.ts";
 import { platformsPage } from "./pages/platforms.ts";
 import { troubleshootingPage } from "./pages/troubleshooting.ts";
@@ -67,6 +67,7 @@ async function purgatoryModules(): Promise<{ readonly [path: string]: string }> 
       continue;
     }
     modules[`src/arch/${target.folder}/purgatory_code.ts`] = await purgatoryModule(target);
+    if (target === X86_64) modules["src/arch/x86_64/entry_stub_code.ts"] = await entryStubModule();
   }
   return modules;
 }

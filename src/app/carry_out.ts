@@ -1,5 +1,6 @@
 import type { HostFacts } from "../host/facts.ts";
 import { demandsDisk } from "../host/security.ts";
+import { identifyKernel } from "../image/identify.ts";
 import { lowerPlan, lowerUnload } from "../plan/lower.ts";
 import { type Call, type Plan, segmentOf } from "../plan/plan.ts";
 import { checkSegments } from "../plan/rules/segments.ts";
@@ -9,7 +10,7 @@ import { type ImageSlot, StoreError, type StoreLock } from "../state/record_stor
 import { SyscallError } from "../syscall/errors/syscall_error.ts";
 import { type Descriptor, joinedOffsets, joinInitrds } from "../syscall/memory_file.ts";
 import { execute } from "../syscall/execute.ts";
-import { type Contents, finalize } from "../syscall/finalize.ts";
+import { type Contents, finalize, finalizeImage } from "../syscall/finalize.ts";
 import { type CallResult, type Libc, openLibc } from "../syscall/libc.ts";
 import { descriptorOf, hashPart, isUnchanged, openCopy, type OpenFile, ReadError } from "./files/open_file.ts";
 import { REUSE_KEYS, setReuse } from "./dump_keys.ts";
@@ -160,13 +161,16 @@ async function joinVerified(
 /** Chooses what the plan leaves open until the load, then checks the segments again at their final addresses. */
 async function finalizeCall(
   plan: Plan,
-  { facts, contents = new Map() }: CheckedAgainst,
+  { facts, files, contents = new Map() }: CheckedAgainst,
 ): Promise<
   | { readonly kind: "finalized"; readonly call: Call; readonly contents: Contents }
   | { readonly kind: "refused"; readonly message: string }
 > {
   const { call } = plan;
-  if (call.syscall !== "kexec_load") return { kind: "finalized", call, contents };
+  if (call.syscall === "kexec_file_load") {
+    const kernel = files.find(({ path }) => path === call.kernel.path);
+    return await finalizeImage(call, kernel === undefined ? undefined : identifyKernel(kernel), contents);
+  }
   const finalized = await finalize(call, contents);
   if (finalized.kind === "refused" || call.bases === undefined) return finalized;
   const segments = finalized.call.segments.map(segmentOf);

@@ -1,3 +1,5 @@
+import { buildImage, builtLayout } from "../arch/x86_64/built_image.ts";
+import { virtualBases } from "../arch/x86_64/predecompress.ts";
 import { describeVmlinux } from "../arch/x86_64/vmlinux.ts";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { formatSize } from "../core/number.ts";
@@ -9,11 +11,13 @@ import { readInitrd } from "../image/initrd_content.ts";
 import type { Contents } from "../syscall/finalize.ts";
 import { unpackVerdict } from "../plan/initrd_placement.ts";
 import type { PlanInput } from "../plan/input.ts";
-import { unpackingOf } from "../plan/predecompress.ts";
+import { resolvedCmdline } from "../plan/resolved_cmdline.ts";
+import { unpackingOf } from "../plan/unpacking.ts";
 import type { OpenImages } from "./images.ts";
 import { MEMORY_LIMIT_VARIABLE, type MemoryBudget, memoryBudget, memoryLimit } from "./memory_limit.ts";
 import { type UnpackedCache, unpackedCache } from "../state/unpacked_cache.ts";
-import type { Images, InitrdFile, KernelFile } from "../image/boot_files.ts";
+import { digestBytes } from "../core/sha256.ts";
+import type { BuiltFile, Images, InitrdFile, KernelFile } from "../image/boot_files.ts";
 
 /** The files of a plan, with what they unpack to as far as it is placed. */
 export interface UnpackedImages {
@@ -40,18 +44,36 @@ export async function unpackImages(
   const limit = memoryLimit(facts);
   diagnostics.push(...limit.diagnostics);
   const budget = opened.budget ?? memoryBudget(limit.value ?? 0);
-  if (wanted.kernel && kernel !== undefined) {
-    const unpacked = await unpackKernel(kernel, opened.files, budget, cache);
-    diagnostics.push(...unpacked.diagnostics.map((each) => ({ ...each, path: ["predecompress"] })));
-    if (unpacked.value !== undefined) {
-      const { bytes, vmlinux } = unpacked.value;
-      contents.set(kernel.path, bytes);
-      kernel = { ...kernel, unpacked: { ...vmlinux, size: bytes.length } };
+  if (wanted.kernel !== undefined && kernel !== undefined) {
+    const copies = wanted.kernel === "image" ? IMAGE_COPIES : KERNEL_COPIES;
+    const unpacked = await unpackKernel(kernel, opened.files, { budget, copies }, cache);
+    const built = unpacked.value === undefined || wanted.kernel === "segments"
+      ? { value: undefined, diagnostics: [] }
+      : await builtFile(input, kernel, unpacked.value);
+    const problems = [...unpacked.diagnostics, ...built.diagnostics];
+    const why = input.profile.predecompress === "auto" ? reasonToKeep(problems) : undefined;
+    if (why !== undefined) {
+      kernel = { ...kernel, kept: why };
+    } else {
+      diagnostics.push(...problems.map((each) => ({ ...each, path: ["predecompress"] })));
+      if (unpacked.value !== undefined) {
+        const { bytes, vmlinux } = unpacked.value;
+        contents.set(kernel.path, bytes);
+        kernel = {
+          ...kernel,
+          unpacked: { ...vmlinux, size: bytes.length },
+          ...(built.value === undefined ? {} : { built: built.value }),
+        };
+      }
     }
   }
+  // A kernel that stays packed may be loaded by the other call.
+  const { initrd: initrdWanted } = kernel?.kept === undefined
+    ? wanted
+    : unpackingOf({ ...input, images: { ...images, kernel } });
   const initrd: InitrdFile[] = [];
   for (const file of images.initrd) {
-    const verdict = wanted.initrd ? unpackVerdict(file, input) : undefined;
+    const verdict = initrdWanted ? unpackVerdict(file, input) : undefined;
     if (verdict?.kind !== "unpacked") {
       initrd.push(file);
       continue;
@@ -67,12 +89,43 @@ export async function unpackImages(
   return { images: { ...images, ...(kernel === undefined ? {} : { kernel }), initrd }, contents, diagnostics };
 }
 
+/**
+ * Why a profile with `predecompress: auto` leaves the kernel packed: it cannot be unpacked here. What a capture lacks is
+ * not a reason, since the plan on the host itself would be another one.
+ */
+function reasonToKeep(problems: readonly Diagnostic[]): string | undefined {
+  const first = problems.find(({ severity }) => severity === "error");
+  if (first === undefined || first.code === "image-not-captured") return undefined;
+  return first.message.replace(/^The /, "the ");
+}
+
+/** What a kernel file unpacks to. */
+interface UnpackedKernel {
+  readonly bytes: Uint8Array;
+  readonly vmlinux: Vmlinux;
+}
+
+/** The image that kexec_file_load gets, as the plan states it: without the virtual base, which is chosen at load. */
+async function builtFile(
+  input: PlanInput,
+  { path, info }: KernelFile,
+  { bytes, vmlinux }: UnpackedKernel,
+): Promise<Checked<BuiltFile>> {
+  if (info.kind !== "bzimage") return damaged(`${path} has no payload that could be unpacked`);
+  const { value: layout, diagnostics } = builtLayout(vmlinux, path);
+  if (layout === undefined) return { value: undefined, diagnostics };
+  const kaslr = virtualBases(info, vmlinux.relocations.length > 0, resolvedCmdline(input) ?? "").kind === "bases";
+  const file = buildImage(info, bytes, layout, kaslr);
+  const { size, memory } = layout;
+  return { value: { size, sha256: await digestBytes(file), memory }, diagnostics };
+}
+
 async function unpackKernel(
   file: KernelFile,
   files: readonly OpenFile[],
-  budget: MemoryBudget,
+  { budget, copies }: { readonly budget: MemoryBudget; readonly copies: number },
   cache: UnpackedCache,
-): Promise<Checked<{ readonly bytes: Uint8Array; readonly vmlinux: Vmlinux }>> {
+): Promise<Checked<UnpackedKernel>> {
   const open = files.find(({ path }) => path === file.path);
   if (open === undefined) return notHere(file.path);
   const { info } = file;
@@ -83,7 +136,7 @@ async function unpackKernel(
   if (size === 0 || size > UNPACKED_KERNEL_MAX) {
     return damaged(`The ${packing} payload of ${file.path} claims to unpack to ${formatSize(size)}`);
   }
-  if (!budget.take(size * KERNEL_COPIES)) return tooLarge(file.path, size, budget);
+  if (!budget.take(size * copies)) return tooLarge(file.path, size, copies, budget);
   const kept = await cache.find(file.sha256);
   const { value: bytes, diagnostics } = kept === undefined
     ? await unpackPayload(open, payload)
@@ -100,11 +153,14 @@ async function unpackKernel(
 /** An unpacked kernel is in memory twice: as it was linked, and with its relocations applied. */
 const KERNEL_COPIES = 2;
 
-function tooLarge(path: string, size: number, { limit, left }: MemoryBudget): Checked<never> {
+/** For kexec_file_load: as it was linked, in the image that is built around it, and in the memfd that the call gets. */
+const IMAGE_COPIES = 3;
+
+function tooLarge(path: string, size: number, copies: number, { limit, left }: MemoryBudget): Checked<never> {
   return refused({
     code: "memory-short",
     severity: "error",
-    message: `The kernel of ${path} unpacks to ${formatSize(size)}, in memory ${KERNEL_COPIES} times, and ` +
+    message: `The kernel of ${path} unpacks to ${formatSize(size)}, in memory ${copies} times, and ` +
       `${formatSize(left())} of ${formatSize(limit)} are left for that`,
     hint: `Free memory, raise ${MEMORY_LIMIT_VARIABLE} if it is set, or omit \`predecompress\``,
   });

@@ -47,7 +47,10 @@ function detailsOf(call: Call, other: Call): unknown {
       ? { cmdline: call.cmdline }
       : {}),
   };
-  if (call.syscall === "kexec_file_load") return { ...details, unpacked: call.unpacked };
+  if (call.syscall === "kexec_file_load") {
+    const { unpacked, built, bases } = call;
+    return { ...details, unpacked, built, bases };
+  }
   const roles = rolesOf(call);
   const { entry, checksum, bases } = call;
   const [keys, others] = [[...numbered(call).keys()], [...numbered(other).keys()]];

@@ -75,6 +75,20 @@ function efiFlag(from: Captured, report: Report, name: SourceName): boolean | un
   return void report(malformed(found, "4 bytes of attributes and a value 0 or 1"));
 }
 
+/** What makes the kernel accept from kexec_file_load(2) only signed images, as a main clause; undefined: nothing that is known. */
+export function demandsSignature(facts: HostFacts): string | undefined {
+  if (isLockedDown(facts)) return `the running kernel is locked down (${facts.lockdown})`;
+  if (forcesSignatures(facts)) return "the running kernel requires signed images (CONFIG_KEXEC_SIG_FORCE)";
+  return facts.secureBoot === "enabled" && imaActsOnSecureBoot(facts)
+    ? "Secure Boot is on, so that the kernel's integrity policy (IMA) requires signed images"
+    : undefined;
+}
+
+/** Whether the running kernel is built to refuse what is not signed. */
+export function forcesSignatures({ kernelConfig }: HostFacts): boolean {
+  return kernelConfig.CONFIG_KEXEC_SIG_FORCE === "y";
+}
+
 /** Whether the running kernel is locked down. */
 export function isLockedDown({ lockdown }: HostFacts): boolean {
   return lockdown !== undefined && lockdown !== "none";

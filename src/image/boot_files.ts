@@ -30,8 +30,22 @@ export interface KernelFile extends IdentifiedFile<ImageInfo> {
   readonly content?: KernelContent;
   /** The kernel that is placed in place of the file. */
   readonly unpacked?: Vmlinux & { readonly size: number };
+  /** The bzImage around it that kexec_file_load gets in place of the file, before its relocations are applied. */
+  readonly built?: BuiltFile;
+  /** Why it stays packed though it could be unpacked: completes "The kernel still decompresses itself, because …". */
+  readonly kept?: string;
   /** The kernel image that a packed file holds, and that is handed over in its place; or why there is none. */
   readonly inner?: FoundInner;
+}
+
+/** A file that is built at load. */
+export interface BuiltFile {
+  /** Bytes. */
+  readonly size: number;
+  /** 64 lower-case hex digits. */
+  readonly sha256: string;
+  /** The memory that it takes when it is loaded, bytes. */
+  readonly memory: number;
 }
 
 /** What can be handed over in place of a file: what a call takes, on either machine. */

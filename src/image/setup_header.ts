@@ -32,6 +32,8 @@ export const SETUP_HEADER = {
   setup_data: 0x250,
   pref_address: 0x258,
   init_size: 0x260,
+  handover_offset: 0x264,
+  kernel_info_offset: 0x268,
   /** The end of the longest header: the next field of boot_params. */
   end: 0x290,
 } as const;

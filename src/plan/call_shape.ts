@@ -46,6 +46,20 @@ const file: Shape<PlannedFile> = record<PlannedFile>({
   about: { shape: anyText, doc: "What it is, for people" },
 });
 
+const range: Shape<PlannedRange> = record<PlannedRange>({
+  start: { shape: hex, doc: "The first address" },
+  end: { shape: hex, doc: "The first address after it" },
+});
+
+const bases: Shape<PlannedBases> = record<PlannedBases>({
+  physical: {
+    shape: list(range),
+    doc: "Physical memory that the kernel may take; empty: it stays where its segments are, or the loader places them",
+  },
+  virtual: { shape: range, doc: "The virtual addresses that it may run at; it was linked for the first" },
+  alignment: { shape: hex, doc: "Either base differs from the stated one by a multiple of this" },
+});
+
 const fileLoad: Shape<FileLoadCall> = record<FileLoadCall>({
   syscall: { shape: choice(["kexec_file_load"]), doc: "The call" },
   flags: { shape: list(text), doc: "The flags by name" },
@@ -57,6 +71,20 @@ const fileLoad: Shape<FileLoadCall> = record<FileLoadCall>({
       sha256: { shape: digest, doc: "Its SHA-256" },
     }),
     doc: "What the kernel file unpacks to, which is handed over instead",
+    fallback: optional,
+  },
+  built: {
+    shape: record<NonNullable<FileLoadCall["built"]>>({
+      size: { shape: count, doc: "Bytes" },
+      sha256: { shape: digest, doc: "Its SHA-256, before the kernel's virtual base is chosen" },
+      memory: { shape: count, doc: "The memory that it takes (init_size), bytes" },
+    }),
+    doc: "The bzImage that is built at load around what the kernel file unpacks to, and handed over instead",
+    fallback: optional,
+  },
+  bases: {
+    shape: bases,
+    doc: "Where the kernel in a built image may run: its virtual base is chosen when the plan is carried out (KASLR)",
     fallback: optional,
   },
   initrd: { shape: list(file), doc: "The initrds, concatenated in this order" },
@@ -115,20 +143,6 @@ const segment: Shape<PlannedSegment> = record<PlannedSegment>({
   bufsz: { shape: count, doc: "The bytes copied; the rest is zero" },
   sha256: { shape: digest, doc: "SHA-256 of the bytes copied" },
   source: { shape: source, doc: "Where the bytes come from" },
-});
-
-const range: Shape<PlannedRange> = record<PlannedRange>({
-  start: { shape: hex, doc: "The first address" },
-  end: { shape: hex, doc: "The first address after it" },
-});
-
-const bases: Shape<PlannedBases> = record<PlannedBases>({
-  physical: {
-    shape: list(range),
-    doc: "Physical memory that the kernel may take; empty: it stays where its segments are",
-  },
-  virtual: { shape: range, doc: "The virtual addresses that it may run at; it was linked for the first" },
-  alignment: { shape: hex, doc: "Either base differs from the stated one by a multiple of this" },
 });
 
 const onlyTrue: Shape<true> = {

@@ -8,6 +8,7 @@ import { FILE_FLAG_OF } from "./flags.ts";
 import { handoverFit } from "./handover_fit.ts";
 import type { PlanInput } from "./input.ts";
 import type { Call, Reason } from "./plan.ts";
+import { packedReason } from "./predecompress.ts";
 import { resolvedCmdline } from "./resolved_cmdline.ts";
 import { preservedState, preservedText } from "../host/kexec_handover.ts";
 import { imaActsOnSecureBoot, isLockedDown } from "../host/security.ts";
@@ -22,7 +23,8 @@ export interface Choice {
 /**
  * Chooses the call before any is made: every attempt, a failing one too, takes one of the loads that
  * kernel.kexec_load_limit_reboot allows (kernel/kexec_core.c, Linux 7.3), so the other call is not
- * tried after a failure. The profile decides first, then what the image needs, then what the host offers.
+ * tried after a failure. The profile decides first, then what the host allows and the image needs, then which is quicker
+ * where the profile asks for an unpacked kernel.
  */
 export function chooseCall(input: PlanInput): Choice {
   const { profile, facts, images } = input;
@@ -63,6 +65,27 @@ export function chooseCall(input: PlanInput): Choice {
   if (needed !== undefined) return { syscall: "kexec_load", reasons: [needed] };
   const handover = profile.crash ? undefined : handoverChoice(input);
   if (handover !== undefined) return handover;
+  if (profile.predecompress !== false) {
+    if (facts.kernelConfig.CONFIG_KEXEC === "n") {
+      return {
+        syscall: "kexec_file_load",
+        reasons: [{
+          code: "host-lacks-load",
+          message: `The running kernel ${facts.release} is built without kexec_load (CONFIG_KEXEC)`,
+        }],
+      };
+    }
+    // Where the kernel stays packed by either call, `auto` changes nothing.
+    if (profile.predecompress === true || packedReason(input, "kexec_load") === undefined) {
+      return {
+        syscall: "kexec_load",
+        reasons: [{
+          code: "segments-are-quicker",
+          message: "kexec_load is allowed here, and places what is unpacked before the reboot with the least to verify",
+        }],
+      };
+    }
+  }
   return {
     syscall: "kexec_file_load",
     reasons: [{

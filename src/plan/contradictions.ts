@@ -18,7 +18,7 @@ export const RECREATE = "Re-create the plan with `warmboot plan`; do not edit it
  * digests) must be what the kernel gets (bits, bytes). Empty for every call that the planner makes and that has segments.
  */
 export function contradictionsOf(call: Call): readonly Contradiction[] {
-  return [...flagFaults(call), ...(call.syscall === "kexec_load" ? segmentFaults(call) : initrdFaults(call))];
+  return [...flagFaults(call), ...(call.syscall === "kexec_load" ? segmentFaults(call) : fileLoadFaults(call))];
 }
 
 function flagFaults({ syscall, flags, flagBits: bits }: Call): readonly Contradiction[] {
@@ -39,7 +39,13 @@ function flagFaults({ syscall, flags, flagBits: bits }: Call): readonly Contradi
   }];
 }
 
-function initrdFaults({ flags, initrd }: FileLoadCall): readonly Contradiction[] {
+function fileLoadFaults({ flags, initrd, unpacked, built, bases }: FileLoadCall): readonly Contradiction[] {
+  if (built !== undefined && unpacked !== undefined) {
+    return [fault(["built"], "`built` and `unpacked` are mutually exclusive: one kernel is handed over")];
+  }
+  if (bases !== undefined && built === undefined) {
+    return [fault(["bases"], "`bases` would be ignored: only the kernel of a built image is moved")];
+  }
   if (flags.includes("KEXEC_FILE_NO_INITRAMFS") === (initrd.length === 0)) return [];
   return [
     fault(

@@ -1,7 +1,7 @@
 import { formatAddress } from "../core/number.ts";
 import { KEXEC_ARCHITECTURES } from "../core/kexec_arch.ts";
 import { sha256Of } from "../core/sha256.ts";
-import { choice, flag, list, pattern, record, type Shape, text } from "../core/shape.ts";
+import { choice, either, flag, list, pattern, record, type Shape, text } from "../core/shape.ts";
 import type { Images } from "../image/boot_files.ts";
 import { requiresOf } from "../profile/planned_requires.ts";
 import { FILE_FLAG_KEYS, type Profile, type SegmentSource, type SegmentSpec } from "../profile/profile.ts";
@@ -105,6 +105,7 @@ function sourceOf(source: PlannedSource): SegmentSource {
 }
 
 const optional = { value: undefined };
+const AUTO = choice(["auto"]);
 // A NUL would end the path early.
 // deno-lint-ignore no-control-regex
 const path = pattern("an absolute path", /^\/[^\u0000]*$/);
@@ -151,7 +152,10 @@ export const declaredShape: Shape<Declared> = record<Declared>({
   memoryMin: { shape: address, doc: "The lowest address for segments", fallback: optional },
   memoryMax: { shape: address, doc: "The first address that is too high for segments", fallback: optional },
   checksum: { shape: choice(["fastest", "none", "xxh64", "sha256"]), doc: "How the segments are verified" },
-  predecompress: { shape: flag, doc: "Place the decompressed kernel" },
+  predecompress: {
+    shape: either<boolean | "auto">("true, false or auto", [flag, AUTO], (value) => value === "auto" ? AUTO : flag),
+    doc: "Place the decompressed kernel: always, where that can be done, or never",
+  },
   preservedState: {
     shape: choice(["discard"]),
     doc: "What the running kernel preserves over kexec may be lost",

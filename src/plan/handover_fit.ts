@@ -25,8 +25,10 @@ export type HandoverFit =
 
 /** Whether an image fits into the scratch areas; undefined where handover is off, or the loader does not take the image. */
 export function handoverFit({ facts, images, cmdline, forceDtb }: HandoverLoad): HandoverFit | undefined {
-  const kernel = kernelInfo(images);
-  if (facts.handover === undefined || kernel === undefined) return undefined;
+  const info = kernelInfo(images);
+  if (facts.handover === undefined || info === undefined) return undefined;
+  const { built } = images.kernel ?? {};
+  const kernel = info.kind === "bzimage" && built !== undefined ? { ...info, initSize: built.memory } : info;
   const areas = facts.handover.scratch;
   if (areas === undefined) return { kind: "hidden" };
   const initrd = images.initrd.reduce((sum, { size }) => sum + size, 0);

@@ -26,6 +26,7 @@ export function lowerPlan({ call, host }: Pick<Plan, "call" | "host">): readonly
     name: "kexec_file_load",
     kernel: call.kernel.path,
     ...(call.unpacked === undefined ? {} : { unpacked: true as const }),
+    ...(call.built === undefined ? {} : { built: true as const }),
     initrd: call.initrd.map((file) => file.path),
     cmdline: call.cmdline,
     flags: call.flags,

@@ -3,6 +3,7 @@ import type { PlannedRequires } from "../profile/planned_requires.ts";
 import type { PlannedUnbind } from "../profile/unbind_shape.ts";
 import type { KexecArch } from "../core/kexec_arch.ts";
 import type { Checksum, FileFlagKey, LoadChoice } from "../profile/profile.ts";
+import type { BuiltFile } from "../image/boot_files.ts";
 import { jsonText } from "../core/text.ts";
 
 /** A file that the call reads, as it was when the plan was made. */
@@ -29,6 +30,10 @@ export interface FileLoadCall {
   readonly kernel: PlannedFile;
   /** What the kernel file unpacks to, which is handed over instead: arm64 takes no packed image. */
   readonly unpacked?: { readonly size: number; readonly sha256: string };
+  /** What is handed over instead on x86_64: a bzImage that is built at load around what the kernel file unpacks to. */
+  readonly built?: BuiltFile;
+  /** Where the kernel in a built image may run; its virtual base is chosen when the plan is carried out. */
+  readonly bases?: PlannedBases;
   /** The initrds, concatenated in this order. */
   readonly initrd: readonly PlannedFile[];
   /** The new kernel's command line. */
@@ -77,7 +82,10 @@ export interface PlannedRange {
  * the same and discloses neither. The kernel's segments move together; their `mem` is where they lie if nothing is chosen.
  */
 export interface PlannedBases {
-  /** Physical memory that it may take, whole; every range was checked. Empty: it stays where its segments are. */
+  /**
+   * Physical memory that it may take, whole; every range was checked. Empty: it stays where its segments are, or where
+   * kexec_file_load places them.
+   */
   readonly physical: readonly PlannedRange[];
   /** The virtual addresses that it may run at; it was linked for the first. */
   readonly virtual: PlannedRange;
@@ -189,8 +197,8 @@ export interface Declared {
   readonly memoryMax?: string;
   /** How the segments are verified. */
   readonly checksum: "fastest" | "none" | Checksum;
-  /** Place the decompressed kernel. */
-  readonly predecompress: boolean;
+  /** Place the decompressed kernel: always, where that can be done, or never. */
+  readonly predecompress: boolean | "auto";
   /** What the running kernel preserves over kexec may be lost; absent where it is to be kept. */
   readonly preservedState?: "discard";
   /** The keys of flags of kexec_file_load that the profile sets, in the order of their bits; absent if there are none. */

@@ -1,5 +1,6 @@
 import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
-import { formatSize } from "../core/number.ts";
+import { virtualBases } from "../arch/x86_64/predecompress.ts";
+import { formatAddress, formatSize } from "../core/number.ts";
 import { VERSION } from "../core/program.ts";
 import { shown } from "../profile/cmdline/problem.ts";
 import { statedElfcorehdr } from "../profile/suspicions.ts";
@@ -9,13 +10,15 @@ import { type Choice, chooseCall } from "./choose.ts";
 import { declaredOf } from "./declared.ts";
 import { FILE_FLAG_OF, fileLoadFlags } from "./flags.ts";
 import type { PlanInput } from "./input.ts";
-import { type Call, type Plan, plannedFile, type PlannedHost, type Reason } from "./plan.ts";
+import { type Call, type FileLoadCall, type Plan, plannedFile, type PlannedHost, type Reason } from "./plan.ts";
 import { plannedRequires } from "../profile/planned_requires.ts";
 import { plannedUnbind } from "../profile/unbind_shape.ts";
 import { runRules } from "./rules/table.ts";
-import { planSegmentCall } from "./segment_call.ts";
+import { packedReason } from "./predecompress.ts";
+import { imageReasons } from "./predecompress_reasons.ts";
+import { notUnpacked, planSegmentCall } from "./segment_call.ts";
 import { stamped, stampIn } from "./stamp.ts";
-import { describeKernel, innerOf, kernelInfo, loadedInfo } from "../image/boot_files.ts";
+import { describeKernel, innerOf, type KernelFile, kernelInfo, loadedInfo } from "../image/boot_files.ts";
 import { startsInRealMode } from "../image/bzimage.ts";
 
 /**
@@ -57,6 +60,7 @@ export function planBoot(input: PlanInput): Checked<Plan> {
     reasons: [...entryReasons(profile), ...choice.reasons, ...innerReasons(input), ...planned.reasons],
     checks: runRules({
       call,
+      ...insisting(input, call),
       crash: profile.crash,
       ...(profile.preservedState === "keep" ? {} : { preservedState: profile.preservedState }),
       ...(profile.requires === undefined ? {} : { requires: profile.requires }),
@@ -66,6 +70,13 @@ export function planBoot(input: PlanInput): Checked<Plan> {
     }),
   };
   return { value: plan, diagnostics: all };
+}
+
+/** Why the kernel stays packed against the will of a profile that insists on the opposite. */
+function insisting(input: PlanInput, { syscall }: Call): { readonly packed?: string } {
+  const isBzImage = input.images.kernel?.info.kind === "bzimage";
+  const packed = input.profile.predecompress === true && isBzImage ? packedReason(input, syscall) : undefined;
+  return packed === undefined ? {} : { packed };
 }
 
 /** Which entry of the boot loader the profile's `boot_entry` is. */
@@ -162,7 +173,7 @@ function innerReasons({ profile, facts, images: { kernel } }: PlanInput): readon
     }];
   }
   if (facts.machine !== "aarch64") return [];
-  return profile.predecompress && kernel.info.kind === "arm64-image"
+  return profile.predecompress !== false && kernel.info.kind === "arm64-image"
     ? [{ code: "kernel-plain", message: `${kernel.path} is not compressed, so there is nothing to unpack` }]
     : [];
 }
@@ -175,6 +186,8 @@ function planCall(
   const { profile, images } = input;
   if (choice.syscall === "kexec_load" || images.kernel === undefined) return planSegmentCall(input, cmdline);
   const inner = innerOf(images.kernel);
+  const image = builtImage(input, images.kernel, cmdline);
+  if (image.value === undefined) return { value: undefined, diagnostics: image.diagnostics, reasons: [] };
   const flags = fileLoadFlags([
     ...(profile.crash ? ["KEXEC_FILE_ON_CRASH"] as const : []),
     ...(images.initrd.length === 0 ? ["KEXEC_FILE_NO_INITRAMFS"] as const : []),
@@ -186,10 +199,33 @@ function planCall(
       ...flags,
       kernel: plannedFile(images.kernel, describeKernel(images.kernel)),
       ...(inner === undefined ? {} : { unpacked: { size: inner.size, sha256: inner.sha256 } }),
+      ...image.value,
       initrd: images.initrd.map((file) => plannedFile(file, describeInitrd(file.info))),
       cmdline,
     },
     diagnostics: [],
-    reasons: [],
+    reasons: imageReasons(input, cmdline),
   };
+}
+
+/** The image that kexec_file_load gets in place of an x86_64 kernel's file where the profile asks for an unpacked one. */
+function builtImage(
+  input: PlanInput,
+  { path, info, unpacked, built }: KernelFile,
+  cmdline: string,
+): Checked<Pick<FileLoadCall, "built" | "bases">> {
+  const { profile, facts } = input;
+  const isPacked = profile.predecompress === false || facts.machine !== "x86_64" || info.kind !== "bzimage" ||
+    packedReason(input, "kexec_file_load") !== undefined;
+  if (isPacked) return { value: {}, diagnostics: [] };
+  if (unpacked === undefined || built === undefined) return { value: undefined, diagnostics: [notUnpacked(path)] };
+  const virtual = virtualBases(info, unpacked.relocations.length > 0, cmdline);
+  if (virtual.kind === "fixed") return { value: { built }, diagnostics: [] };
+  const { start, end, alignment } = virtual.bases;
+  const bases = {
+    physical: [],
+    virtual: { start: formatAddress(start), end: formatAddress(end) },
+    alignment: formatAddress(alignment),
+  };
+  return { value: { built, bases }, diagnostics: [] };
 }

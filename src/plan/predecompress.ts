@@ -1,25 +1,16 @@
-import { chooseCall } from "./choose.ts";
+import { builtImageObjection, predecompressObjection } from "../arch/x86_64/predecompress.ts";
 import type { PlanInput } from "./input.ts";
+import type { Call } from "./plan.ts";
 import { resolvedCmdline } from "./resolved_cmdline.ts";
-import { predecompressObjection } from "../arch/x86_64/predecompress.ts";
 
-/** Which files of a plan are to be unpacked before it is made. */
-export interface Unpacking {
-  /** The kernel. */
-  readonly kernel: boolean;
-  /** The initrds, where that saves time. */
-  readonly initrd: boolean;
-}
-
-/** What must be unpacked for a plan; the caller adds the result to `images`. */
-export function unpackingOf(input: PlanInput): Unpacking {
-  const { profile, facts, images } = input;
-  const none = { kernel: false, initrd: false };
-  if (!profile.predecompress || images.kernel === undefined) return none;
-  if (chooseCall(input).syscall !== "kexec_load") return none;
-  // An arm64 kernel is handed over unpacked in any case: see `innerOf`.
-  if (facts.machine !== "x86_64") return { kernel: false, initrd: !profile.crash && facts.machine === "aarch64" };
-  const cmdline = resolvedCmdline(input);
-  if (cmdline === undefined) return none;
-  return { kernel: predecompressObjection(images.kernel, facts, cmdline) === undefined, initrd: !profile.crash };
+/**
+ * Why a kernel still decompresses itself by this call, though the profile asks for the opposite; undefined where it does
+ * not, or was not asked. Completes "The kernel still decompresses itself, because …".
+ */
+export function packedReason(input: PlanInput, syscall: Call["syscall"]): string | undefined {
+  const { profile, facts, images: { kernel } } = input;
+  if (profile.predecompress === false || kernel === undefined || facts.machine !== "x86_64") return undefined;
+  const cmdline = resolvedCmdline(input) ?? "";
+  return predecompressObjection(kernel, facts, cmdline) ??
+    (syscall === "kexec_file_load" ? builtImageObjection(facts, cmdline) : undefined) ?? kernel.kept;
 }

@@ -2,15 +2,13 @@ import { lookUp } from "../core/shape.ts";
 import type { KernelImage } from "../arch/kernel_loader.ts";
 import { type RandomPart, type Segment, sourceSize } from "../arch/segment.ts";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
-import { formatAddress, formatSize } from "../core/number.ts";
+import { formatAddress } from "../core/number.ts";
 import { subtract } from "../core/range.ts";
-import type { BzImage } from "../image/image.ts";
-import type { Profile } from "../profile/profile.ts";
 import { describeInitrd } from "../image/describe.ts";
 import { hotplugFlags } from "./crash_segments.ts";
 import { lacksReservation } from "./crash_size.ts";
 import { loadFlags } from "./flags.ts";
-import { estimatedGain, initrdPlacements } from "./initrd_placement.ts";
+import { initrdPlacements } from "./initrd_placement.ts";
 import type { FilePart, PlanInput } from "./input.ts";
 import { unpackedKernelImage } from "../arch/x86_64/bzimage_loader.ts";
 import { linuxMachine } from "../arch/machines.ts";
@@ -27,11 +25,12 @@ import {
 import { explicitSegments } from "./placement/explicit.ts";
 import { freeMemory } from "./placement/free_memory.ts";
 import { placeAll } from "./placement/place.ts";
+import { packedReason } from "./predecompress.ts";
+import { segmentReasons } from "./predecompress_reasons.ts";
 import { resolvedCmdline } from "./resolved_cmdline.ts";
 import { digestOf, purgatoryRequest, type SegmentLayout, withPurgatory } from "./purgatory_segment.ts";
 import { KEXEC_SEGMENT_MAX } from "./syscall.ts";
 import { describeKernel, type KernelFile } from "../image/boot_files.ts";
-import { predecompressObjection, virtualBases } from "../arch/x86_64/predecompress.ts";
 
 /** The parts of files whose digests a kexec_load plan needs; the caller passes them as `partDigests`. */
 export function partsNeeded(input: PlanInput): readonly FilePart[] {
@@ -128,15 +127,16 @@ function layOut(input: PlanInput, cmdline: string): Checked<CallLayout> {
   const initrds = value.initrds.flatMap(({ reason }) =>
     reason === undefined ? [] : [{ code: "initrd-form", message: reason }]
   );
-  const reasons = [...kernelReasons(input, images.kernel, kernel.value, cmdline), ...initrds];
+  const reasons = [...kernelReasons(input, kernel.value, cmdline), ...initrds];
   return { value: { ...value, hotplug: profile.crash, reasons }, diagnostics };
 }
 
 /** The kernel as it is placed: unpacked where the profile asks for that and nothing prevents it, else its file. */
-function kernelToPlace({ profile, facts }: PlanInput, kernel: KernelFile, cmdline: string): Checked<KernelImage> {
+function kernelToPlace(input: PlanInput, kernel: KernelFile, cmdline: string): Checked<KernelImage> {
+  const { profile, facts } = input;
   const { info, unpacked } = kernel;
   if (
-    !profile.predecompress || info.kind !== "bzimage" || predecompressObjection(kernel, facts, cmdline) !== undefined
+    profile.predecompress === false || info.kind !== "bzimage" || packedReason(input, "kexec_load") !== undefined
   ) {
     return linuxMachine(facts.machine)?.kernelImage(kernel, facts) ?? { value: undefined, diagnostics: [] };
   }
@@ -144,7 +144,8 @@ function kernelToPlace({ profile, facts }: PlanInput, kernel: KernelFile, cmdlin
   return unpackedKernelImage({ ...kernel, info, unpacked }, cmdline, facts.pageSize);
 }
 
-function notUnpacked(path: string): Diagnostic {
+/** That what a kernel unpacks to is missing. */
+export function notUnpacked(path: string): Diagnostic {
   return {
     code: "image-not-captured",
     severity: "error",
@@ -155,53 +156,10 @@ function notUnpacked(path: string): Diagnostic {
 }
 
 /** What happens to `predecompress`, and to the kernel's bases. */
-function kernelReasons(
-  input: PlanInput,
-  kernel: KernelFile,
-  image: KernelImage,
-  cmdline: string,
-): readonly Reason[] {
-  const { profile, facts } = input;
-  const { info, unpacked } = kernel;
-  if (!profile.predecompress || facts.machine === "aarch64") return [];
-  const objection = predecompressObjection(kernel, facts, cmdline);
-  if (objection !== undefined || info.kind !== "bzimage" || unpacked === undefined) {
-    return [{ code: "kernel-packed", message: `The kernel still decompresses itself, because ${objection}` }];
-  }
+function kernelReasons(input: PlanInput, image: KernelImage, cmdline: string): readonly Reason[] {
+  if (input.profile.predecompress === false || input.facts.machine === "aarch64") return [];
   const placed = image.at(0n).segments.flatMap(filePart).reduce((sum, { length }) => sum + length, 0);
-  const virtual = virtualBases(info, unpacked.relocations.length > 0, cmdline);
-  return [
-    {
-      code: "kernel-unpacked",
-      message:
-        `The profile says \`predecompress: true\`: the kernel's ${info.payload?.compression} payload is unpacked ` +
-        `before the reboot, and ${formatSize(placed)} of it are placed${gainOf(input, info.payload, placed)}`,
-    },
-    virtual.kind === "fixed"
-      ? { code: "bases-fixed", message: `The kernel runs where it was linked for, without KASLR: ${virtual.why}` }
-      : {
-        code: "bases-at-load",
-        message: image.bases?.fixed === undefined
-          ? "KASLR: the kernel's physical and virtual base are chosen at load"
-          : `KASLR: the kernel's virtual base is chosen at load, its physical one is not: ${image.bases.fixed}`,
-      },
-  ];
-}
-
-/** What unpacking the kernel is estimated to gain, as the end of a sentence. */
-function gainOf(input: PlanInput, payload: BzImage["payload"], placed: number): string {
-  if (payload === undefined) return "";
-  const gainBy = (checksum: Profile["checksum"]): number =>
-    estimatedGain([{ packing: payload.compression, size: placed }], placed - payload.length, {
-      ...input,
-      profile: { ...input.profile, checksum },
-    });
-  const gain = gainBy(input.profile.checksum);
-  if (gain > 0) return `, which is estimated to save ${gain} ms on a fast core`;
-  const quicker = gainBy(true);
-  return quicker > 0
-    ? `; its SHA-256 is estimated to take as long as unpacking it on this processor; \`checksum: true\` saves ${quicker} ms`
-    : ", which is estimated to save no time";
+  return segmentReasons(input, placed, image.bases?.fixed, cmdline);
 }
 
 /**

@@ -22,6 +22,8 @@ export type Syscall =
     readonly kernel: string;
     /** What the kernel file unpacks to is handed over instead, as a memfd. */
     readonly unpacked?: true;
+    /** A bzImage that is built around what the kernel file unpacks to is handed over instead, as a memfd. */
+    readonly built?: true;
     /** The initrds, handed over as one file: the file itself if it is the only one, else a memfd that joins them. */
     readonly initrd: readonly string[];
     readonly cmdline: string;
@@ -61,7 +63,12 @@ export function formatSyscall(call: Syscall): string {
         : `memfd(${call.initrd.map((path) => JSON.stringify(path)).join(" + ")})`;
       const length = new TextEncoder().encode(call.cmdline).length + 1;
       const flags = call.flags.length === 0 ? "0" : call.flags.join("|");
-      const kernel = call.unpacked === true ? `memfd(unpacked(${JSON.stringify(call.kernel)}))` : open(call.kernel);
+      const unpacked = `unpacked(${JSON.stringify(call.kernel)})`;
+      const kernel = call.built === true
+        ? `memfd(bzImage(${unpacked}))`
+        : call.unpacked === true
+        ? `memfd(${unpacked})`
+        : open(call.kernel);
       return `kexec_file_load(${kernel}, ${initrd}, ${length}, ${JSON.stringify(call.cmdline)}, ${flags})`;
     }
     case "kexec_load": {

@@ -130,7 +130,7 @@ export interface ProfileInput {
   /** Whether kexec_load verifies the segments just before the jump, and by which checksum. Default: true. */
   readonly checksum?: boolean | Checksum | undefined;
   /** Whether kexec_load places the decompressed kernel. Default: false. */
-  readonly predecompress?: boolean | undefined;
+  readonly predecompress?: boolean | "auto" | undefined;
   /** Whether kexec_load may lose what the running kernel preserves over kexec (KHO). Default: `keep`. */
   readonly preserved_state?: PreservedState | undefined;
   /** Whether kexec_file_load makes the kernel write what it does to its log. Default: false. */

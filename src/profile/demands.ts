@@ -49,12 +49,6 @@ const DEMANDS: readonly DemandRow[] = [
     schema: given({ checksum: { not: IS_TRUE } }),
   },
   {
-    key: "predecompress",
-    applies: (profile) => profile.predecompress,
-    message: "kexec_file_load takes the kernel file as it is",
-    schema: given({ predecompress: IS_TRUE }),
-  },
-  {
     key: "dtb",
     applies: (profile) => profile.dtb !== undefined,
     message: "kexec_file_load takes no device tree: the next kernel gets the running one's, or none",

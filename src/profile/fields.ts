@@ -18,7 +18,7 @@ import type {
 } from "./profile.ts";
 import { refine } from "./refine.ts";
 import { requires } from "./requires_shape.ts";
-import { address, boolean, bootEntry, checksum, label, prose } from "./scalars.ts";
+import { address, boolean, bootEntry, checksum, label, predecompress, prose } from "./scalars.ts";
 import { segment } from "./segment_shape.ts";
 import { unbindTarget } from "./unbind_shape.ts";
 
@@ -44,7 +44,7 @@ export interface Stated {
   readonly segments: readonly SegmentSpec[];
   readonly memory: Profile["memory"];
   readonly checksum: Profile["checksum"];
-  readonly predecompress: boolean;
+  readonly predecompress: Profile["predecompress"];
   readonly preserved_state: PreservedState;
   readonly debug: boolean;
   readonly no_cma: boolean;
@@ -222,9 +222,12 @@ export const FIELDS: Fields<Stated> = {
     examples: [true, false, "sha256"],
   },
   predecompress: {
-    shape: boolean,
-    doc: "With kexec_load: place the decompressed kernel, so that the reboot does not have to decompress it.",
+    shape: predecompress,
+    doc:
+      "Unpack the kernel before the reboot, so that the reboot does not have to: `true` insists on it, `auto` takes " +
+      "whichever call allows it and otherwise leaves the kernel packed.",
     fallback: { value: false },
+    examples: ["auto", true],
   },
   preserved_state: {
     shape: choice(["keep", "discard"]),

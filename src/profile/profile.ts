@@ -156,8 +156,8 @@ export interface Profile {
   readonly memory: { readonly min?: bigint; readonly max?: bigint };
   /** Verify the segments just before the jump: by the given checksum; `true` means the fastest. */
   readonly checksum: boolean | Checksum;
-  /** Place the decompressed kernel. */
-  readonly predecompress: boolean;
+  /** Place the decompressed kernel: always (`true`), where that can be done (`auto`), or never. */
+  readonly predecompress: boolean | "auto";
   /** Whether what the running kernel preserves over kexec (KHO) may be lost. */
   readonly preservedState: PreservedState;
   /** The flags that kexec_file_load is given for the keys of the same names. */

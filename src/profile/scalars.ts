@@ -174,6 +174,25 @@ export const checksum: Shape<boolean | Checksum> = fromText<boolean | Checksum>(
   },
 );
 
+const PREDECOMPRESS: { readonly [word: string]: boolean | "auto" } = { ...BOOLEANS, auto: "auto" };
+
+/** `true` or `false`, or `auto`. */
+export const predecompress: Shape<boolean | "auto"> = fromText<boolean | "auto">(
+  "true, false or auto",
+  { enum: [true, false, ...Object.keys(PREDECOMPRESS)] },
+  (text) => {
+    const value = Object.hasOwn(PREDECOMPRESS, text) ? PREDECOMPRESS[text] : undefined;
+    if (value !== undefined) return { kind: "value", value };
+    return {
+      kind: "advice",
+      advice: adviceOn(text, [
+        ...BOOLEAN_HINTS,
+        [/^(?:auto(?:matic)?|if[-_ ]?possible|try)$/i, "Write `auto`", "auto"],
+      ]),
+    };
+  },
+);
+
 const REUSED_FROM: readonly ReusedFrom[] = ["image", "entry"];
 
 /** `true` or `false`, or `image` or `entry`: the command line that an edit starts from. */

@@ -50,14 +50,15 @@ function fileLoad(
   contents: Contents,
   joined: number | undefined,
 ): CallResult {
-  const kernel = call.unpacked === true
+  const isInMemory = call.unpacked === true || call.built === true;
+  const kernel = isInMemory
     ? bytesInMemory("warmboot-kernel", unpackedKernel(call, contents), libc)
     : { ok: true as const, value: find(files, call.kernel).fd };
   if (!kernel.ok) return kernel;
   try {
     return withKernel(kernel.value, call, files, libc, joined);
   } finally {
-    if (call.unpacked === true) libc.close(kernel.value);
+    if (isInMemory) libc.close(kernel.value);
   }
 }
 

@@ -1,10 +1,12 @@
 import { digestBytes } from "../core/sha256.ts";
+import { buildImage, builtLayout, moveImage } from "../arch/x86_64/built_image.ts";
 import { movedPurgatory, PURGATORY } from "../arch/x86_64/purgatory.ts";
 import { relocated } from "../arch/x86_64/relocations.ts";
 import { describeVmlinux } from "../arch/x86_64/vmlinux.ts";
 import { formatAddress } from "../core/number.ts";
+import type { ImageInfo } from "../image/image.ts";
 import { countBases, kernelRange, physicalBase } from "../plan/bases.ts";
-import { isKernel, type PlannedSegment, type SegmentLoadCall } from "../plan/plan.ts";
+import { type FileLoadCall, isKernel, type PlannedSegment, type SegmentLoadCall } from "../plan/plan.ts";
 import { purgatoryOf } from "../plan/purgatory_segment.ts";
 
 /** What files unpack to, by path. */
@@ -99,6 +101,41 @@ export async function finalize(
     },
     contents: new Map([...contents, [path, moved]]),
   };
+}
+
+/** A kexec_file_load call whose image is built, in `contents` under the path of the kernel's file; or why there is none. */
+export type BuiltCall =
+  | { readonly kind: "finalized"; readonly call: FileLoadCall; readonly contents: Contents }
+  /** A whole sentence. */
+  | { readonly kind: "refused"; readonly message: string };
+
+/**
+ * Builds the image of a kexec_file_load call that has one, and chooses its kernel's virtual base. `contents` must be what was
+ * planned, and `info` what the kernel file is: before the base is chosen, the image must be the very one of the plan.
+ */
+export async function finalizeImage(
+  call: FileLoadCall,
+  info: ImageInfo | undefined,
+  contents: Contents,
+  draw: Draw = drawSecurely,
+): Promise<BuiltCall> {
+  const { built, bases, kernel: { path } } = call;
+  if (built === undefined) return { kind: "finalized", call, contents };
+  const image = contents.get(path);
+  const described = image === undefined ? undefined : describeVmlinux(image);
+  const layout = described?.kind === "vmlinux" ? builtLayout(described.vmlinux, path).value : undefined;
+  if (image === undefined || described?.kind !== "vmlinux" || layout === undefined || info?.kind !== "bzimage") {
+    return { kind: "refused", message: `${path} does not unpack to a relocatable kernel` };
+  }
+  const file = buildImage(info, image, layout, bases !== undefined);
+  if (await digestBytes(file) !== built.sha256) {
+    return { kind: "refused", message: `The image that is built from ${path} is not the one of the plan` };
+  }
+  if (bases !== undefined) {
+    const { virtual } = countBases(bases, BigInt(built.memory));
+    moveImage(file, image, described.vmlinux, layout, draw(virtual) * BigInt(bases.alignment));
+  }
+  return { kind: "finalized", call, contents: new Map([...contents, [path, file]]) };
 }
 
 /** A part of what a file unpacks to. */

@@ -5,6 +5,11 @@ import { unpackedCache } from "../../src/state/unpacked_cache.ts";
 import { closeFile, openFile } from "../../src/app/files/open_file.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
 import { identifyInitrd } from "../../src/image/initrd.ts";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { buildImage, builtLayout } from "../../src/arch/x86_64/built_image.ts";
+import { describeVmlinux } from "../../src/arch/x86_64/vmlinux.ts";
+import type { HostFacts } from "../../src/host/facts.ts";
+import type { Profile } from "../../src/profile/profile.ts";
 import { openCodecs } from "../../src/formats/codecs.ts";
 import { readInitrd } from "../../src/image/initrd_content.ts";
 import { kernelPayload } from "../../src/image/payload.ts";
@@ -13,7 +18,7 @@ import type { PlanInput } from "../../src/plan/input.ts";
 import type { InitrdFile } from "../../src/image/boot_files.ts";
 import { type MemoryBudget, memoryBudget } from "../../src/app/memory_limit.ts";
 import { unpackVerdict } from "../../src/plan/initrd_placement.ts";
-import { cpio } from "../image/build_elf.ts";
+import { cpio, elf } from "../image/build_elf.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { profileOf } from "../support/profiles.ts";
 import { listed, packedKernel, vmlinux } from "../support/small_kernel.ts";
@@ -27,6 +32,8 @@ async function unpacked(
   initrd: Uint8Array = new Uint8Array(),
   cacheFolder?: string,
   budget?: MemoryBudget,
+  profile: Partial<Profile> = {},
+  facts: Partial<HostFacts> = {},
 ) {
   const folder = Deno.makeTempDirSync({ prefix: "warmboot-unpack-" });
   const files = [["vmlinuz", kernel], ["initrd", initrd]] as const;
@@ -42,8 +49,8 @@ async function unpacked(
     using codecs = openCodecs();
     const known = { size: 1, sha256: "e".repeat(64) };
     const input: PlanInput = {
-      profile: profileOf({ predecompress: true }),
-      facts: hostFacts(),
+      profile: profileOf({ predecompress: true, ...profile }),
+      facts: hostFacts(facts),
       images: {
         kernel: { ...known, path: image.path, size: image.size, info: identifyKernel(image) },
         initrd: initrd.length === 0 ? [] : [{
@@ -118,6 +125,80 @@ Deno.test("every byte of a gzip payload that is changed is noticed", async () =>
     const { diagnostics, contents } = await unpacked(kernel.map((byte, index) => index === at ? byte ^ 0x10 : byte));
     assertEquals([diagnostics.length, contents.size], [1, 0], `byte ${at - offset}`);
   }
+});
+
+Deno.test("for kexec_file_load an image is built around what the kernel unpacks to, and initrds stay as they are", async () => {
+  const archive = gzipSync(cpio([{ name: "a", bytes: new Uint8Array(40 << 20) }]));
+  const load = "kexec_file_load";
+  const { images, contents, diagnostics, kernelPath } = await unpacked(PACKED, archive, undefined, undefined, { load });
+  assertEquals([diagnostics, [...contents.keys()]], [[], [kernelPath]]);
+  // What is built is not kept, but built again at load.
+  assertEquals(contents.get(kernelPath), UNPACKED);
+  const info = identifyKernel(memorySource(PACKED));
+  const described = describeVmlinux(UNPACKED);
+  assert(info.kind === "bzimage" && described.kind === "vmlinux");
+  const { value: layout } = builtLayout(described.vmlinux, "");
+  assert(layout !== undefined);
+  for (const [kaslr, words] of [[true, []], [false, ["nokaslr"]]] as const) {
+    const cmdline = { kind: "parameters", parameters: words } as const;
+    const { images: { kernel } } = await unpacked(PACKED, undefined, undefined, undefined, { load, cmdline });
+    const file = buildImage(info, UNPACKED, layout, kaslr);
+    assertEquals(kernel?.built, { size: file.length, sha256: sha256(file).toHex(), memory: layout.memory });
+  }
+  assertEquals(images.kernel?.unpacked?.size, UNPACKED.length);
+  const byOther = await unpacked(PACKED, undefined, undefined, undefined, { load: "kexec_load" });
+  assertEquals(byOther.images.kernel?.built, undefined);
+});
+
+Deno.test("what is built is in memory three times", async () => {
+  const load = "kexec_file_load";
+  const room = UNPACKED.length * 3;
+  const { diagnostics } = await unpacked(PACKED, undefined, undefined, memoryBudget(room - 1), { load });
+  assertStringIncludes(diagnostics[0]?.message ?? "", "in memory 3 times");
+  assertEquals((await unpacked(PACKED, undefined, undefined, memoryBudget(room), { load })).diagnostics, []);
+});
+
+Deno.test("under `auto`, a kernel that cannot be unpacked here stays packed, with the reason, and is loaded as without", async () => {
+  const archive = gzipSync(cpio([{ name: "a", bytes: new Uint8Array(40 << 20) }]));
+  const fixed = elf({
+    segments: [{ paddr: 0x100_0000n, vaddr: 0x100_0000n, bytes: new Uint8Array(99), align: 0x1000n }],
+  });
+  new DataView(fixed.buffer).setBigUint64(40, BigInt(fixed.length), true);
+  for (
+    const [kernel, load, says] of [
+      [packedKernel(UNPACKED, "zstd", UNPACKED.length + 1), "auto", "the zstd payload of"],
+      [packedKernel(UNPACKED, "zstd", UNPACKED.length + 1), "kexec_load", "the zstd payload of"],
+      [packedKernel(fixed), "kexec_file_load", "runs only where it was linked for"],
+    ] as const
+  ) {
+    const profile = { load, predecompress: "auto" } as const;
+    const { images, contents, diagnostics, initrdPath } = await unpacked(
+      kernel,
+      archive,
+      undefined,
+      undefined,
+      profile,
+    );
+    assertEquals(diagnostics, []);
+    assertStringIncludes(images.kernel?.kept ?? "", says);
+    assertEquals([images.kernel?.unpacked, images.kernel?.built], [undefined, undefined]);
+    // The initrd is unpacked where kexec_load places it all the same.
+    assertEquals([...contents.keys()], load === "kexec_load" ? [initrdPath] : []);
+    const insists = await unpacked(kernel, archive, undefined, undefined, { load, predecompress: true });
+    assertEquals(insists.diagnostics.map(({ severity }) => severity), ["error"]);
+  }
+});
+
+Deno.test("under `auto`, too, a capture without the kernel's content is an error: the host itself would plan otherwise", async () => {
+  const info = identifyKernel(memorySource(PACKED));
+  const kernel = { path: "/boot/vmlinuz", size: PACKED.length, sha256: "e".repeat(64), info };
+  const input = { profile: profileOf({ predecompress: "auto" }), facts: hostFacts(), images: { kernel, initrd: [] } };
+  const { images, diagnostics } = await unpackImages(
+    input,
+    { files: [], budget: undefined },
+    unpackedCache("/nowhere"),
+  );
+  assertEquals([diagnostics.map(({ code }) => code), images.kernel?.kept], [["image-not-captured"], undefined]);
 });
 
 Deno.test("a kernel that is kept is not unpacked again", async () => {

@@ -168,7 +168,16 @@ export async function disassemble(
 
 /** The source of the purgatory, which includes others of its folder. */
 export function purgatorySource(target: Target = X86_64): string {
-  return Deno.readTextFileSync(join(sourceFolder(target), "purgatory.S"));
+  return sourceOf(target, "purgatory");
+}
+
+/** The source of the entry stub, which only x86_64 has. */
+export function entryStubSource(): string {
+  return sourceOf(X86_64, "entry_stub");
+}
+
+function sourceOf(target: Target, name: string): string {
+  return Deno.readTextFileSync(join(sourceFolder(target), `${name}.S`));
 }
 
 function sourceFolder({ folder }: Target): string {
@@ -176,24 +185,35 @@ function sourceFolder({ folder }: Target): string {
 }
 
 /** The text of a machine's purgatory_code.ts, made from the assembly source. */
-export async function purgatoryModule(target: Target = X86_64): Promise<string> {
-  const { code, symbols } = await assemble(purgatorySource(target), target);
+export function purgatoryModule(target: Target = X86_64): Promise<string> {
+  return codeModule("purgatory", target.told, target);
+}
+
+/** The text of entry_stub_code.ts. */
+export function entryStubModule(): Promise<string> {
+  return codeModule("entry_stub", ["startup", "loadflags", "KASLR_FLAG"], X86_64);
+}
+
+/** The module of NAME.S: its bytes, and those of its symbols that the code must know. */
+async function codeModule(name: string, told: readonly string[], target: Target): Promise<string> {
+  const { code, symbols } = await assemble(sourceOf(target, name), target);
   const lines = code.toBase64().match(/.{1,100}/g) ?? [];
-  const rows = target.told.map((name) => {
-    const value = symbols.get(name);
-    if (value === undefined) throw new Error(`Cannot generate the purgatory: its source has no ${name}`);
-    const key = name.toLowerCase().replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
+  const what = name.replaceAll("_", " ");
+  const rows = told.map((symbol) => {
+    const value = symbols.get(symbol);
+    if (value === undefined) throw new Error(`Cannot generate the ${what}: its source has no ${symbol}`);
+    const key = symbol.toLowerCase().replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
     return `  ${key}: 0x${value.toString(16)},`;
   });
-  return `// Generated from purgatory.S by \`deno task generate\`.
+  return `// Generated from ${name}.S by \`deno task generate\`.
 
-/** Labels of the purgatory, as offsets in its bytes, and its constants. */
-export const PURGATORY_SYMBOLS = {
+/** Labels of the ${what}, as offsets in its bytes, and its constants. */
+export const ${name.toUpperCase()}_SYMBOLS = {
 ${rows.join("\n")}
 } as const;
 
-/** The purgatory's bytes in base64, with line breaks. */
-export const PURGATORY_CODE = \`
+/** The ${what}'s bytes in base64, with line breaks. */
+export const ${name.toUpperCase()}_CODE = \`
 ${lines.join("\n")}
 \`;
 `;

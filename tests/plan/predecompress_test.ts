@@ -15,7 +15,7 @@ import {
 } from "../../src/plan/plan.ts";
 import { decodePlan } from "../../src/plan/plan_shape.ts";
 import { planBoot } from "../../src/plan/planner.ts";
-import { unpackingOf } from "../../src/plan/predecompress.ts";
+import { unpackingOf } from "../../src/plan/unpacking.ts";
 import { partsNeeded } from "../../src/plan/segment_call.ts";
 import { recheck } from "../../src/plan/stored.ts";
 import type { Profile } from "../../src/profile/profile.ts";
@@ -73,6 +73,9 @@ function callOf(plan: Plan): SegmentLoadCall {
   assert(plan.call.syscall === "kexec_load");
   return plan.call;
 }
+
+const failedOf = (plan: Plan, rule: string) =>
+  plan.checks.find((check) => check.rule === rule && check.status === "fail");
 
 const reasonsOf = (plan: Plan, code: string) => plan.reasons.filter((reason) => reason.code === code);
 
@@ -219,7 +222,17 @@ Deno.test({
       const call = callOf(plan);
       assertEquals([call.segments[0]?.source.kind, call.bases], ["file", undefined], why);
       assertStringIncludes(reasonsOf(plan, "kernel-packed")[0]?.message ?? "", why);
-      assertEquals(unpackingOf(inputOf(one)).kernel, false);
+      assertEquals(unpackingOf(inputOf(one)).kernel, undefined);
+      // Whoever insists gets no plan that could be carried out; else the packed kernel is loaded as without the key.
+      assertStringIncludes(failedOf(plan, "predecompress")?.message ?? "", `insists on \`predecompress: true\`, but`);
+      assertStringIncludes(failedOf(plan, "predecompress")?.message ?? "", why);
+      const auto = planOf({ ...one, profile: { ...one.profile, predecompress: "auto" } });
+      assert(auto.call.syscall === "kexec_file_load" && auto.call.built === undefined, why);
+      assertEquals([failedOf(auto, "predecompress"), auto.reasons.map(({ code }) => code)], [
+        undefined,
+        ["kernel-does-it", "kernel-packed"],
+      ]);
+      assertStringIncludes(reasonsOf(auto, "kernel-packed")[0]?.message ?? "", why);
     }
     for (
       const one of [
@@ -230,7 +243,7 @@ Deno.test({
         { facts: { cpuFlags: ["lm", "la57"] }, cmdline: "ro -- no5lvl" },
         { facts: { cpuFlags: ["lm", "sme", "sev"] } },
       ]
-    ) assertEquals(unpackingOf(inputOf(one)).kernel, true);
+    ) assertEquals(unpackingOf(inputOf(one)).kernel, "segments");
   },
 });
 

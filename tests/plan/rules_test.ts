@@ -13,6 +13,7 @@ import { SCREEN_RULES } from "../../src/plan/rules/screen.ts";
 import { SETUP_DATA_RULES } from "../../src/plan/rules/setup_data.ts";
 import { ADDRESS_RULES } from "../../src/plan/rules/arm64_addresses.ts";
 import { BASES_RULES } from "../../src/plan/rules/bases.ts";
+import { PREDECOMPRESS_RULES } from "../../src/plan/rules/predecompress.ts";
 import { REQUIRES_RULES } from "../../src/plan/rules/requires.ts";
 import { exitOfChecks, RULES } from "../../src/plan/rules/table.ts";
 import type { Profile } from "../../src/profile/profile.ts";
@@ -1270,12 +1271,13 @@ Deno.test({
     const names = RULES.map(({ name }) => name);
     assertEquals(new Set(names).size, names.length);
     // Those about platforms have theirs in platform_test.ts, those about kexec handover in handover_test.ts, those about
-    // `requires` in requires_test.ts, that of bases in predecompress_test.ts, those about arm64 in arm64_test.ts and
+    // `requires` in requires_test.ts, those of bases and of packed kernels in predecompress_test.ts, those about arm64 in arm64_test.ts and
     // arm64_addresses_test.ts, those of redacted captures in host/redaction_test.ts, those about the screen and setup_data in
     // screen_test.ts and setup_data_test.ts.
     const elsewhere = [
       ...REQUIRES_RULES,
       ...BASES_RULES,
+      ...PREDECOMPRESS_RULES,
       ...ARM64_RULES,
       ...ADDRESS_RULES,
       ...REDACTED_RULES,

@@ -15,7 +15,7 @@ import { obstacleAt } from "../../src/plan/placement/obstacle.ts";
 import { placeAll } from "../../src/plan/placement/place.ts";
 import type { Plan, SegmentLoadCall } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
-import { unpackingOf } from "../../src/plan/predecompress.ts";
+import { unpackingOf } from "../../src/plan/unpacking.ts";
 import { partsNeeded } from "../../src/plan/segment_call.ts";
 import { stampIn, stampOf, trueStamp } from "../../src/plan/stamp.ts";
 import { initProgram } from "../../src/plan/init_program.ts";
@@ -60,21 +60,26 @@ pure("what is unpacked depends on the call, the machine, a crash image, and the 
     });
     return [kernel, initrd];
   };
-  assertEquals(of({}), [true, true]);
-  assertEquals(of({ predecompress: false }), [false, false]);
-  assertEquals(of({ load: "kexec_file_load" }), [false, false]);
-  assertEquals(of({ crash: true }), [true, false]);
-  assertEquals(of({}, { machine: "aarch64" }), [false, true]);
-  assertEquals(of({ crash: true }, { machine: "aarch64" }), [false, false]);
-  assertEquals(of({}, { machine: "riscv64" }), [false, false]);
+  assertEquals(of({}), ["segments", true]);
+  assertEquals(of({ predecompress: "auto" }), ["segments", true]);
+  assertEquals(of({ predecompress: false }), [undefined, false]);
+  assertEquals(of({ load: "kexec_file_load" }), ["image", false]);
+  assertEquals(of({ load: "kexec_file_load" }, { lockdown: "integrity" }), [undefined, false]);
+  assertEquals(of({ load: "kexec_file_load", predecompress: false }), [undefined, false]);
+  assertEquals(of({ load: "kexec_file_load" }, { machine: "aarch64" }), [undefined, false]);
+  assertEquals(of({ crash: true }), ["segments", false]);
+  assertEquals(of({ crash: true, load: "kexec_file_load" }), ["image", false]);
+  assertEquals(of({}, { machine: "aarch64" }), [undefined, true]);
+  assertEquals(of({ crash: true }, { machine: "aarch64" }), [undefined, false]);
+  assertEquals(of({}, { machine: "riscv64" }), [undefined, false]);
   const { kernel: _, ...none } = images();
   assertEquals(unpackingOf({ profile: profileOf({ predecompress: true }), facts: hostFacts(), images: none }), {
-    kernel: false,
+    kernel: undefined,
     initrd: false,
   });
   // The command line that the kernel gets decides, and a crash kernel does not inherit all of the running one.
-  assertEquals(of({ cmdline: reuse }, { cmdline: "ro" }), [true, true]);
-  assertEquals(of({ cmdline: reuse }, { cmdline: "ro mem_encrypt=on" }), [false, true]);
+  assertEquals(of({ cmdline: reuse }, { cmdline: "ro" }), ["segments", true]);
+  assertEquals(of({ cmdline: reuse }, { cmdline: "ro mem_encrypt=on" }), [undefined, true]);
   const { cmdline: _running, ...unread } = hostFacts();
   assertEquals(
     unpackingOf({
@@ -82,7 +87,7 @@ pure("what is unpacked depends on the call, the machine, a crash image, and the 
       facts: unread,
       images: images(),
     }),
-    { kernel: false, initrd: false },
+    { kernel: undefined, initrd: false },
   );
 });
 

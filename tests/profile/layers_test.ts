@@ -165,7 +165,7 @@ pure("every problem points at the file and line that set the value, wherever the
   assertEquals(
     problems("version: 1\nextends: base.yaml\ninitrd+: ~\ncmdline+: [ok, two words]\n", {
       "p/base.yaml": "kernel: k\nbroken: 1\ninitrd: [a, '']\ncmdline:\n  - 'open=\"quote'\nload: kexec_file_load\n",
-      "p/web.yaml.d/10.yaml": "\n\npredecompress: true\n",
+      "p/web.yaml.d/10.yaml": "\n\nchecksum: false\n",
     }),
     [
       "p/base.yaml:2:1 unknown-key",

@@ -384,7 +384,7 @@ Deno.test({
       "2:1 `kernel` is set here",
     ]);
     assertEquals(related("version: 1\nkernel: a\npreserve_context: true\ncrash: true\n"), ["4:1 `crash` is set here"]);
-    assertEquals(related("version: 1\nkernel: a\nload: kexec_file_load\npredecompress: true\n"), [
+    assertEquals(related("version: 1\nkernel: a\nload: kexec_file_load\nchecksum: false\n"), [
       "3:1 `load` is set here",
     ]);
     assertEquals(related("version: 1\nentry: 0\nsegments:\n- { at: 0, hex: 90, base64: QQ== }\n"), [

@@ -199,6 +199,7 @@ const CASES: { readonly [subject: string]: readonly string[] } = {
       "checksum: true",
       "checksum: sha256",
       "predecompress: true",
+      "predecompress: auto",
       "dtb: a",
       "dtb: { path: a }",
       "debug: true",

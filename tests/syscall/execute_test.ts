@@ -55,6 +55,15 @@ Deno.test({
       function: "write",
     });
     assertEquals(full.calls.at(-1), ["close", 99]);
+    // An image that is built lies there under the path of the kernel's file as well.
+    const built = fakeLibc();
+    execute({ ...load("/a"), built: true }, files, built, contents);
+    assertEquals(built.calls, [
+      ["memfd", "warmboot-kernel"],
+      ["write", 99, 10],
+      ["kexec_file_load", 99, 11, "root=é\0", 2n],
+      ["close", 99],
+    ]);
     assertThrows(() => execute({ ...load(), unpacked: true }, files, libc), Error, "was not unpacked");
   },
 });

@@ -3,15 +3,17 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { buildPurgatory, PURGATORY } from "../../src/arch/x86_64/purgatory.ts";
 import { PURGATORY_SYMBOLS as AT } from "../../src/arch/x86_64/purgatory_code.ts";
 import { describeVmlinux } from "../../src/arch/x86_64/vmlinux.ts";
-import { fieldsOf } from "../../src/core/bytes.ts";
+import { fieldsOf, memorySource } from "../../src/core/bytes.ts";
 import { mapSegments } from "../../src/syscall/map_segments.ts";
-import { drawSecurely, finalize } from "../../src/syscall/finalize.ts";
+import { buildImage, builtLayout } from "../../src/arch/x86_64/built_image.ts";
+import { identifyKernel } from "../../src/image/identify.ts";
+import { drawSecurely, finalize, finalizeImage } from "../../src/syscall/finalize.ts";
 import { lowerPlan } from "../../src/plan/lower.ts";
-import type { PlannedSegment, SegmentLoadCall } from "../../src/plan/plan.ts";
+import type { FileLoadCall, PlannedSegment, SegmentLoadCall } from "../../src/plan/plan.ts";
 import { formatSyscall } from "../../src/plan/syscall.ts";
 import type { Checksum } from "../../src/profile/profile.ts";
 import { fakeLibc } from "../support/fake_libc.ts";
-import { listed, vmlinux } from "../support/small_kernel.ts";
+import { listed, packedKernel, vmlinux } from "../support/small_kernel.ts";
 
 const PATH = "/boot/vmlinuz";
 const IMAGE = vmlinux({ add64: [listed(8)], inverse32: [listed(0x20)], add32: [listed(0x30)] });
@@ -214,4 +216,80 @@ Deno.test({
     using _ = mapped;
     assertEquals(libc.calls, [["address_of", LENGTH]]);
   },
+});
+
+/** What kexec_file_load is given for this kernel, and what its file is. */
+function builtCall(bases: FileLoadCall["bases"]) {
+  assert(DESCRIBED.kind === "vmlinux");
+  const info = identifyKernel(memorySource(packedKernel(IMAGE)));
+  const { value: layout } = builtLayout(DESCRIBED.vmlinux, PATH);
+  assert(layout !== undefined && info.kind === "bzimage");
+  const file = buildImage(info, IMAGE, layout, bases !== undefined);
+  const call: FileLoadCall = {
+    syscall: "kexec_file_load",
+    flags: [],
+    flagBits: "0x0",
+    kernel: { path: PATH, size: 1, sha256: "a".repeat(64), about: "" },
+    built: { size: file.length, sha256: sha256(file).toHex(), memory: layout.memory },
+    ...(bases === undefined ? {} : { bases }),
+    initrd: [],
+    cmdline: "",
+  };
+  return { call, info, file, layout };
+}
+
+Deno.test("a built image has its virtual base drawn among those of the plan, and its kernel relocated to it", async () => {
+  const { call, info, file, layout } = builtCall({ ...BASES, physical: [] });
+  const bounds: bigint[] = [];
+  const result = await finalizeImage(call, info, CONTENTS, (bound) => {
+    bounds.push(bound);
+    return 3n;
+  });
+  assert(result.kind === "finalized");
+  // From 16 MiB to 1 GiB by 2 MiB, less what the image takes.
+  assertEquals([bounds, result.call], [[504n - BigInt(layout.memory) / 0x20_0000n + 1n], call]);
+  const moved = result.contents.get(PATH);
+  assert(moved !== undefined);
+  const at = (offset: number) => 1024 + 0x20_0000 + offset;
+  const [before, after] = [fieldsOf(file), fieldsOf(moved)];
+  assertEquals(after.u64(at(8)), before.u64(at(8)) + 0x60_0000n);
+  assertEquals(after.u32(at(0x20)), (before.u32(at(0x20)) - 0x60_0000) >>> 0);
+  assertEquals(after.u32(at(0x30)), (before.u32(at(0x30)) + 0x60_0000) >>> 0);
+  assertEquals(moved.length, file.length);
+  assertEquals(sha256(CONTENTS.get(PATH) ?? new Uint8Array()), sha256(IMAGE));
+});
+
+Deno.test("without bases a built image is the one of the plan to the byte; a call without one is left alone", async () => {
+  const { call, info, file } = builtCall(undefined);
+  const draw = () => {
+    throw new Error("There is nothing to draw");
+  };
+  const result = await finalizeImage(call, info, CONTENTS, draw);
+  assert(result.kind === "finalized");
+  assertEquals(result.contents.get(PATH), file);
+  const { built: _, ...plain } = call;
+  assertEquals(await finalizeImage(plain, info, CONTENTS, draw), {
+    kind: "finalized",
+    call: plain,
+    contents: CONTENTS,
+  });
+});
+
+Deno.test("an image that cannot be built, or would be another one, is refused in words", async () => {
+  const { call, info } = builtCall({ ...BASES, physical: [] });
+  const lacks = "/boot/vmlinuz does not unpack to a relocatable kernel";
+  const differs = "The image that is built from /boot/vmlinuz is not the one of the plan";
+  for (
+    const [what, contents, says] of [
+      [info, new Map(), lacks],
+      [info, new Map([[PATH, new Uint8Array(9)]]), lacks],
+      [undefined, CONTENTS, lacks],
+      [{ ...info, alignment: 0x100_0000 }, CONTENTS, differs],
+    ] as const
+  ) {
+    assertEquals(await finalizeImage(call, what, contents), { kind: "refused", message: says });
+  }
+  const { call: { built, ...rest } } = builtCall(undefined);
+  const wrong = { ...rest, built: { size: 1, memory: 1, ...built, sha256: "0".repeat(64) } };
+  assertEquals(await finalizeImage(wrong, info, CONTENTS), { kind: "refused", message: differs });
 });

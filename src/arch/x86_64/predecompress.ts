@@ -2,6 +2,7 @@ import type { VirtualBases } from "../kernel_loader.ts";
 import { alignDown, alignUp, intersect, type Range, subtract } from "../../core/range.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import type { BzImage } from "../../image/image.ts";
+import { demandsDisk, demandsSignature } from "../../host/security.ts";
 import { parseCmdline } from "../../profile/cmdline/cmdline.ts";
 import { memoryParameters } from "./memory_parameters.ts";
 import type { KernelFile } from "../../image/boot_files.ts";
@@ -26,6 +27,22 @@ export function predecompressObjection(
     return "how its payload is packed is not known";
   }
   return encryption(facts, cmdline) ?? pagingLevels(info, facts, cmdline) ?? memoryParameters(cmdline).objection;
+}
+
+/**
+ * Why an unpacked kernel cannot be handed to kexec_file_load(2), where `predecompressObjection` has nothing against it: the
+ * host takes no image that is built at load, or the place matters that the running kernel's loader chooses. Completes
+ * "The kernel still decompresses itself, because …".
+ */
+export function builtImageObjection(facts: HostFacts, cmdline: string): string | undefined {
+  const signed = demandsSignature(facts);
+  if (signed !== undefined) return `${signed}, and an image that is built at load has no signature`;
+  const disk = demandsDisk(facts);
+  if (disk !== undefined) return `${disk} demands files on a disk, and an image that is built at load lies in memory`;
+  const { max, avoid, fixed } = memoryParameters(cmdline);
+  const unheeded = "and kexec_file_load chooses the kernel's place without heeding that";
+  if (max !== undefined || avoid.length > 0) return `\`mem=\` or \`memmap=\` takes memory away, ${unheeded}`;
+  return fixed === undefined ? undefined : `${fixed}, ${unheeded}`;
 }
 
 /** What a guest's memory is encrypted by; the flags of /proc/cpuinfo. */

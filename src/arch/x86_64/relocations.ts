@@ -72,28 +72,39 @@ export function relocated(
   parts: readonly LoadedPart[],
   distance: bigint,
 ): Uint8Array {
-  const lists = fieldsOf(image);
   const copy = image.slice(0, sets[0]?.offset ?? image.length);
-  const view = new DataView(copy.buffer);
+  relocate(copy, image, sets, parts, distance);
+  return copy;
+}
+
+/** Applies the relocations that the lists in `image` name to `target`, where `parts` lie at their `offset`s. */
+export function relocate(
+  target: Uint8Array,
+  image: Uint8Array,
+  sets: readonly RelocationSet[],
+  parts: readonly LoadedPart[],
+  distance: bigint,
+): void {
+  const lists = fieldsOf(image);
+  const view = new DataView(target.buffer, target.byteOffset, target.byteLength);
   const place = placeOf(parts);
   const low = Number(distance & 0xffff_ffffn);
   for (const { kind, offset, count } of sets) {
     for (let at = offset; at < offset + count * 4; at += 4) {
-      const target = place(lists.u32(at), kind === "add64" ? 8 : 4);
-      if (target === undefined) continue;
+      const found = place(lists.u32(at), kind === "add64" ? 8 : 4);
+      if (found === undefined) continue;
       switch (kind) {
         case "add64":
-          view.setBigUint64(target, view.getBigUint64(target, true) + distance, true);
+          view.setBigUint64(found, view.getBigUint64(found, true) + distance, true);
           break;
         case "inverse32":
-          view.setUint32(target, view.getUint32(target, true) - low, true);
+          view.setUint32(found, view.getUint32(found, true) - low, true);
           break;
         case "add32":
-          view.setUint32(target, view.getUint32(target, true) + low, true);
+          view.setUint32(found, view.getUint32(found, true) + low, true);
       }
     }
   }
-  return copy;
 }
 
 /** From an entry to where in the file it points; undefined for one whose bytes are not all in one part. */

@@ -1,7 +1,7 @@
 import { formatAddress } from "../../core/number.ts";
 import { contains, overlaps, type Range } from "../../core/range.ts";
 import { countBases, kernelRange } from "../bases.ts";
-import { isKernel, type PlannedRange, type SegmentLoadCall } from "../plan.ts";
+import { type FileLoadCall, isKernel, type PlannedBases, type PlannedRange, type SegmentLoadCall } from "../plan.ts";
 import { freeMemory } from "../placement/free_memory.ts";
 import { fail, pass, type Rule, type RuleInput, type Verdict } from "./rule.ts";
 import { KERNEL_IMAGE_SIZE, PMD_SIZE, START_KERNEL_MAP } from "../../arch/x86_64/memory_layout.ts";
@@ -14,14 +14,25 @@ const kernelBases: Rule = {
   exit: "unavailable",
   check(input) {
     const { call } = input;
-    if (call.syscall !== "kexec_load" || call.bases === undefined) return undefined;
+    if (call.bases === undefined) return undefined;
+    if (call.syscall === "kexec_file_load") return builtVerdict(call, call.bases);
     const kernel = kernelRange(call);
     if (kernel === undefined) return fail("The plan names bases for a kernel, but no segment is one", RECREATE);
     return fault(input, call, call.bases, kernel) ?? verdict(call.bases, kernel);
   },
 };
 
-function verdict(bases: NonNullable<SegmentLoadCall["bases"]>, kernel: Range): Verdict {
+/** By kexec_file_load, the loader of the running kernel finds free memory. */
+function builtVerdict({ built }: FileLoadCall, bases: PlannedBases): Verdict {
+  const size = BigInt(built?.memory ?? 0);
+  return alignmentFault(bases) ?? virtualFault(bases, size) ?? pass(
+    `The kernel's physical base is where kexec_file_load places it, its virtual base one of ${
+      countBases(bases, size).virtual
+    }`,
+  );
+}
+
+function verdict(bases: PlannedBases, kernel: Range): Verdict {
   const { physical, virtual } = countBases(bases, kernel.end - kernel.start);
   const where = physical === 0n
     ? `Its physical base is ${formatAddress(kernel.start)}`
@@ -32,28 +43,18 @@ function verdict(bases: NonNullable<SegmentLoadCall["bases"]>, kernel: Range): V
 function fault(
   { facts, crash }: RuleInput,
   { segments }: SegmentLoadCall,
-  bases: NonNullable<SegmentLoadCall["bases"]>,
+  bases: PlannedBases,
   kernel: Range,
 ): Verdict | undefined {
+  const misaligned = alignmentFault(bases);
+  if (misaligned !== undefined) return misaligned;
   const step = BigInt(bases.alignment);
-  if (step < PMD_SIZE || (step & (step - 1n)) !== 0n) {
-    return fail(
-      `The kernel would move in steps of ${bases.alignment}, which is not a power of two of at least 2 MiB`,
-      RECREATE,
-    );
-  }
   if (kernel.start % step !== 0n) {
     return fail(`The kernel at ${formatAddress(kernel.start)} is not aligned to ${bases.alignment}`, RECREATE);
   }
-  const virtual = rangeOf(bases.virtual);
-  const mapped = { start: START_KERNEL_MAP, end: START_KERNEL_MAP + KERNEL_IMAGE_SIZE };
-  const { virtual: virtuals, physical } = countBases(bases, kernel.end - kernel.start);
-  if (!contains(mapped, virtual) || virtual.start % step !== 0n || virtuals < 1n) {
-    return fail(
-      `The kernel cannot run at virtual addresses from ${bases.virtual.start} to ${bases.virtual.end}`,
-      RECREATE,
-    );
-  }
+  const unmapped = virtualFault(bases, kernel.end - kernel.start);
+  if (unmapped !== undefined) return unmapped;
+  const { physical } = countBases(bases, kernel.end - kernel.start);
   if (bases.physical.length > 0 && physical < 1n) return fail("No physical base has room for the kernel", RECREATE);
   const others = segments.filter((segment) => !isKernel(segment)).map(({ name, mem, memsz }) => ({
     name,
@@ -72,6 +73,25 @@ function fault(
     if (!free.some((each) => contains(each, range))) return fail(`${text}, which is not entirely free`, RECREATE);
   }
   return undefined;
+}
+
+function alignmentFault({ alignment }: PlannedBases): Verdict | undefined {
+  const step = BigInt(alignment);
+  return step >= PMD_SIZE && (step & (step - 1n)) === 0n ? undefined : fail(
+    `The kernel would move in steps of ${alignment}, which is not a power of two of at least 2 MiB`,
+    RECREATE,
+  );
+}
+
+function virtualFault(bases: PlannedBases, size: bigint): Verdict | undefined {
+  const virtual = rangeOf(bases.virtual);
+  const mapped = { start: START_KERNEL_MAP, end: START_KERNEL_MAP + KERNEL_IMAGE_SIZE };
+  const fits = contains(mapped, virtual) && virtual.start % BigInt(bases.alignment) === 0n &&
+    countBases(bases, size).virtual >= 1n;
+  return fits ? undefined : fail(
+    `The kernel cannot run at virtual addresses from ${bases.virtual.start} to ${bases.virtual.end}`,
+    RECREATE,
+  );
 }
 
 function rangeOf({ start, end }: PlannedRange): Range {

@@ -9,6 +9,7 @@ import {
   refusesKexecLoad,
 } from "../../host/ima.ts";
 import { type ImaLabel, MEMORY_LABEL } from "../../host/ima_label.ts";
+import type { FileLoadCall } from "../plan.ts";
 import { fail, pass, type Rule, type RuleInput, type Verdict, warn } from "./rule.ts";
 
 /** A file as kexec_file_load hands it to the kernel. */
@@ -26,14 +27,12 @@ interface Handed {
 /** What kexec_file_load gets: the kernel, and the initrd. Sections of a PE file are the subject of `uki-sections`. */
 function handedFiles({ call, images: { kernel, initrd } }: RuleInput): readonly Handed[] {
   const [only, ...more] = initrd;
-  const unpacked = call.syscall === "kexec_file_load" && call.unpacked !== undefined;
+  const handed = call.syscall === "kexec_file_load" ? handedInMemory(call) : undefined;
   const kernels: readonly Handed[] = kernel === undefined || kernel.image !== undefined ? [] : [{
     name: kernel.path,
     hook: "KEXEC_KERNEL_CHECK",
     sha256: kernel.sha256,
-    ...(unpacked
-      ? { label: MEMORY_LABEL, inMemory: `what ${kernel.path} unpacks to is handed over in memory` }
-      : { label: kernel.label }),
+    ...(handed === undefined ? { label: kernel.label } : { label: MEMORY_LABEL, inMemory: handed }),
   }];
   if (only === undefined || only.image !== undefined) return kernels;
   const hook = "KEXEC_INITRAMFS_CHECK";
@@ -45,6 +44,14 @@ function handedFiles({ call, images: { kernel, initrd } }: RuleInput): readonly 
     inMemory: `${initrd.length} initrds are joined in memory`,
   };
   return [...kernels, initrds];
+}
+
+/** What the kernel's file is handed over as, where that is a file in memory. */
+function handedInMemory({ kernel, unpacked, built }: FileLoadCall): string | undefined {
+  if (built !== undefined) {
+    return `an image that is built around what ${kernel.path} unpacks to is handed over in memory`;
+  }
+  return unpacked === undefined ? undefined : `what ${kernel.path} unpacks to is handed over in memory`;
 }
 
 /** What comes of a file, with the rule that appraises it. */

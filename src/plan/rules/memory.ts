@@ -1,5 +1,6 @@
 import { formatSize } from "../../core/number.ts";
 import { alignUp } from "../../core/range.ts";
+import type { BuiltFile } from "../../image/boot_files.ts";
 import { kernelMemory, unpackedMemory } from "../crash_size.ts";
 import { fail, pass, type Rule, type RuleInput, type Verdict, warn } from "./rule.ts";
 
@@ -7,11 +8,18 @@ import { fail, pass, type Rule, type RuleInput, type Verdict, warn } from "./rul
 const LOADER_OVERHEAD = 1n << 20n;
 
 /** The memory that the image takes once placed, bytes: pages of the kernel's init_size and of the initrds. */
-export function placedSize({ facts, images }: Pick<RuleInput, "facts" | "images">): bigint | undefined {
+export function placedSize({ call, facts, images }: Pick<RuleInput, "call" | "facts" | "images">): bigint | undefined {
   const kernel = images.kernel;
   if (kernel === undefined) return undefined;
+  const built = builtFile(call);
   const others = initrdSize(images) + modulesSize(images);
-  return alignUp(kernelMemory(kernel), facts.pageSize) + alignUp(others, facts.pageSize) + LOADER_OVERHEAD;
+  return alignUp(built === undefined ? kernelMemory(kernel) : BigInt(built.memory), facts.pageSize) +
+    alignUp(others, facts.pageSize) + LOADER_OVERHEAD;
+}
+
+/** The image that is built at load in place of the kernel's file. */
+function builtFile(call: RuleInput["call"]): BuiltFile | undefined {
+  return call.syscall === "kexec_file_load" ? call.built : undefined;
 }
 
 /** All initrds together, bytes. */
@@ -73,7 +81,8 @@ const memoryAvailable: Rule = {
     const placed = placedSize(input);
     const available = input.facts.memAvailable;
     if (placed === undefined || available === undefined) return undefined;
-    const files = BigInt(input.images.kernel?.size ?? 0) + initrdSize(input.images) + modulesSize(input.images);
+    const kernel = builtFile(input.call) ?? input.images.kernel;
+    const files = BigInt(kernel?.size ?? 0) + initrdSize(input.images) + modulesSize(input.images);
     // The kernel reads each file whole before it copies it to its pages; a crash image has its pages in the reservation.
     const needed = input.crash ? files : placed + files;
     return needed <= available

@@ -1,8 +1,7 @@
 import { hasSysBoot } from "../../host/capabilities.ts";
-import type { HostFacts } from "../../host/facts.ts";
 import { INTEGRITY_RULES } from "./integrity.ts";
 import { fail, pass, type Rule, type RuleInput, type Verdict, warn } from "./rule.ts";
-import { imaActsOnSecureBoot, isLockedDown } from "../../host/security.ts";
+import { forcesSignatures, imaActsOnSecureBoot, isLockedDown } from "../../host/security.ts";
 import { loadedInfo } from "../../image/boot_files.ts";
 
 const capability: Rule = {
@@ -123,10 +122,6 @@ const secureBoot: Rule = {
     );
   },
 };
-
-function forcesSignatures({ kernelConfig }: HostFacts): boolean {
-  return kernelConfig.CONFIG_KEXEC_SIG_FORCE === "y";
-}
 
 const signatureForced: Rule = {
   name: "signature-forced",

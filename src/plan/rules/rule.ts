@@ -14,6 +14,8 @@ export interface RuleInput {
   readonly requires?: Requires;
   /** The devices that are taken from their drivers just before the jump. */
   readonly unbind?: readonly UnbindTarget[];
+  /** Why the kernel stays packed, where the profile insists on the opposite (`predecompress: true`). */
+  readonly packed?: string;
   readonly facts: HostFacts;
   readonly images: Images;
 }

@@ -12,6 +12,7 @@ import { MEMORY_RULES } from "./memory.ts";
 import { MULTIBOOT_RULES } from "./multiboot.ts";
 import { PERMISSION_RULES } from "./permission.ts";
 import { PLATFORM_RULES } from "./platform.ts";
+import { PREDECOMPRESS_RULES } from "./predecompress.ts";
 import { PRESERVE_RULES } from "./preserve.ts";
 import { REAL_MODE_RULES } from "./real_mode.ts";
 import { REDACTED_RULES } from "./redacted.ts";
@@ -42,6 +43,7 @@ export const RULES: readonly Rule[] = [
   ...REDACTED_RULES,
   ...MEMORY_RULES,
   ...HANDOVER_RULES,
+  ...PREDECOMPRESS_RULES,
   ...BASES_RULES,
   ...CRASH_RULES,
   ...PERMISSION_RULES,

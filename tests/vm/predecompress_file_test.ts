@@ -1,0 +1,110 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { ALL } from "./extent.ts";
+import type { Machine } from "./machine.ts";
+import { fetchKernel, type Kernel, kernelNames } from "./packages.ts";
+import { type Bases, boots, LINKED, machineWith, PUT_LIBRARY, writeProfile } from "./predecompress.ts";
+
+const NAMES = await kernelNames();
+/** Every generation, oldest first; the decompressors of their images halt at once. */
+const KERNELS = await Promise.all(NAMES.map(fetchKernel));
+/** The one that is booted always. */
+const USUAL = KERNELS[Math.max(0, NAMES.indexOf("6.12"))] ?? fail();
+
+/** What makes the planner take kexec_file_load where kexec_load is allowed as well. */
+const BY_FILE = "load: kexec_file_load";
+
+/** KASLR_FLAG of boot_params.hdr.loadflags, as the running kernel got it. */
+async function kaslrFlag(machine: Machine): Promise<boolean> {
+  const params = await machine.read("/sys/kernel/boot_params/data");
+  return ((params[0x211] ?? 0) & 2) !== 0;
+}
+
+/** Loads and boots a kernel by kexec_file_load; where it then runs is chosen at random. */
+async function bootsByFile(machine: Machine, kernel: Kernel, words: string, lines = ""): Promise<Bases> {
+  await machine.output(PUT_LIBRARY);
+  await writeProfile(machine, kernel, words, `${BY_FILE}\n${lines}`);
+  const bases = await boots(machine, kernel, words);
+  assert(LINKED.virtual <= bases.virtual && bases.virtual < 0xffff_ffff_c000_0000n, `${bases.virtual}`);
+  assertEquals(await kaslrFlag(machine), true);
+  return bases;
+}
+
+Deno.test("kexec_file_load boots an unpacked kernel, at another virtual base each time, until `nokaslr`", async (t) => {
+  await using machine = await machineWith([USUAL], { memory: 2048, cpus: 2 });
+  const seen: Bases[] = [];
+
+  await t.step("the plan has what is built, and where it may run", async () => {
+    await writeProfile(machine, USUAL, "step=0", BY_FILE);
+    const { call } = JSON.parse(await machine.output("warmboot plan -o json /run/p.yaml"));
+    assertEquals([call.syscall, call.bases.physical], ["kexec_file_load", []]);
+    assertMatch(call.built.sha256, /^[0-9a-f]{64}$/);
+    assertEquals(BigInt(call.bases.virtual.start), LINKED.virtual);
+  });
+
+  for (const step of [1, 2]) {
+    await t.step(`boot ${step}`, async () => {
+      seen.push(await bootsByFile(machine, USUAL, `step=${step}`));
+      assertEquals(await machine.output("grep -c ^processor /proc/cpuinfo"), "2\n");
+    });
+  }
+
+  await t.step("no two of them ran at the same base", () => {
+    assertEquals(new Set(seen.map(({ virtual }) => virtual)).size, seen.length);
+  });
+
+  await t.step("`nokaslr` has the kernel run at the virtual addresses that it was linked for", async () => {
+    await writeProfile(machine, USUAL, "nokaslr", BY_FILE);
+    assertEquals((await boots(machine, USUAL, "nokaslr")).virtual, LINKED.virtual);
+    assertEquals(await kaslrFlag(machine), false);
+  });
+});
+
+Deno.test({
+  name: "kexec_file_load of every generation boots unpacked kernels of another",
+  ignore: !ALL,
+  fn: async (t) => {
+    await using machine = await machineWith(KERNELS, { memory: 2560, cpus: 1 });
+    for (const kernel of [...KERNELS, KERNELS.at(-2) ?? fail()]) {
+      await t.step(`${machine.boot().release} boots ${kernel.release}`, async () => {
+        await bootsByFile(machine, kernel, `to=${kernel.name}`);
+      });
+    }
+  },
+});
+
+Deno.test({
+  name: "by kexec_file_load on UEFI, with 5-level paging and memory above 4 GiB, an unpacked kernel keeps EFI",
+  ignore: !ALL,
+  fn: async () => {
+    await using machine = await machineWith([USUAL], { firmware: "uefi", memory: 6144, cpus: 2 });
+    const { physical } = await bootsByFile(machine, USUAL, "way=uefi");
+    assert(physical >= 0x1_0000_0000n, `${physical}`);
+    assertMatch(await machine.output("grep -m 1 ^flags /proc/cpuinfo"), /\bla57\b/);
+    assertMatch(await machine.output("dmesg"), /efi: EFI v2/);
+    assertMatch(await machine.output("ls /sys/firmware/efi/runtime-map"), /^0$/m);
+  },
+});
+
+Deno.test({
+  name:
+    "a crash kernel that kexec_file_load got unpacked starts within its reservation, and sees the memory of the first",
+  ignore: !ALL,
+  fn: async () => {
+    await using machine = await machineWith([USUAL], { memory: 1536, cpus: 2, append: "crashkernel=512M" });
+    const words = "irqpoll nr_cpus=1 reset_devices cgroup_disable=memory";
+    await writeProfile(machine, USUAL, words, `crash: true\n${BY_FILE}`);
+    const [, start, last] = /([0-9a-f]+)-([0-9a-f]+) : Crash kernel/.exec(await machine.output("cat /proc/iomem")) ??
+      [];
+    await machine.output("warmboot load /run/p.yaml");
+    await machine.output("printf '%s%s' warmboot-marker -4711 > /run/marker");
+    await machine.runToBoot("echo c > /proc/sysrq-trigger");
+    const base = BigInt(`0x${/^ *([0-9a-f]+)-.*Kernel code/m.exec(await machine.output("cat /proc/iomem"))?.[1]}`);
+    assert(BigInt(`0x${start}`) <= base && base < BigInt(`0x${last}`), `${base}`);
+    assertMatch(machine.boot().cmdline, /\belfcorehdr=0x/);
+    assertMatch(await machine.output("strings -n 20 /proc/vmcore | grep -c -m 1 warmboot-marker-4711"), /^[1-9]/);
+  },
+});
+
+function fail(): never {
+  throw new Error("There is no kernel to test");
+}
