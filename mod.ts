@@ -292,6 +292,7 @@ export type { MultibootHeader } from "./src/formats/multiboot.ts";
 export type { PeSection } from "./src/formats/pe.ts";
 export type { Diagnosis, Refusal } from "./src/syscall/errors/cause.ts";
 export type {
+  BuiltFile,
   FoundInner,
   IdentifiedFile,
   Images,

@@ -67,6 +67,7 @@ const WAYS: readonly (readonly [WayName, { readonly profile: string } | { readon
   ["predecompress, checksum: sha256", { profile: "load: kexec_load\npredecompress: true\nchecksum: sha256" }],
   ["kexec_load", { profile: "load: kexec_load" }],
   ["kexec_file_load", { profile: "load: kexec_file_load" }],
+  ["kexec_file_load, predecompress", { profile: "load: kexec_file_load\npredecompress: true" }],
 ];
 
 /** The ways that a large initrd takes. */

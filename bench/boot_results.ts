@@ -8,6 +8,7 @@ export type WayName =
   | "kexec -c -i"
   | "kexec -s"
   | "kexec_file_load"
+  | "kexec_file_load, predecompress"
   | "kexec_load"
   | "predecompress"
   | "predecompress, checksum: sha256"
@@ -74,6 +75,7 @@ const ORDER: readonly WayName[] = [
   "kexec -c -i",
   "kexec -s",
   "kexec_file_load",
+  "kexec_file_load, predecompress",
   "kexec_load",
   "predecompress",
   "predecompress, checksum: sha256",

@@ -3,7 +3,6 @@ import type { PlannedRequires } from "../profile/planned_requires.ts";
 import type { PlannedUnbind } from "../profile/unbind_shape.ts";
 import type { KexecArch } from "../core/kexec_arch.ts";
 import type { Checksum, FileFlagKey, LoadChoice } from "../profile/profile.ts";
-import type { BuiltFile } from "../image/boot_files.ts";
 import { jsonText } from "../core/text.ts";
 
 /** A file that the call reads, as it was when the plan was made. */
@@ -30,8 +29,11 @@ export interface FileLoadCall {
   readonly kernel: PlannedFile;
   /** What the kernel file unpacks to, which is handed over instead: arm64 takes no packed image. */
   readonly unpacked?: { readonly size: number; readonly sha256: string };
-  /** What is handed over instead on x86_64: a bzImage that is built at load around what the kernel file unpacks to. */
-  readonly built?: BuiltFile;
+  /**
+   * What is handed over instead on x86_64: a bzImage that is built at load around what the kernel file unpacks to.
+   * Its digest is that before the virtual base is chosen; `memory` is what it takes once it is loaded, bytes.
+   */
+  readonly built?: { readonly size: number; readonly sha256: string; readonly memory: number };
   /** Where the kernel in a built image may run; its virtual base is chosen when the plan is carried out. */
   readonly bases?: PlannedBases;
   /** The initrds, concatenated in this order. */

@@ -74,8 +74,9 @@ export function planBoot(input: PlanInput): Checked<Plan> {
 
 /** Why the kernel stays packed against the will of a profile that insists on the opposite. */
 function insisting(input: PlanInput, { syscall }: Call): { readonly packed?: string } {
-  const isBzImage = input.images.kernel?.info.kind === "bzimage";
-  const packed = input.profile.predecompress === true && isBzImage ? packedReason(input, syscall) : undefined;
+  const { profile, images: { kernel } } = input;
+  const isPacked = kernel !== undefined && loadedInfo(kernel).kind === "bzimage";
+  const packed = profile.predecompress === true && isPacked ? packedReason(input, syscall) : undefined;
   return packed === undefined ? {} : { packed };
 }
 

@@ -1,14 +1,17 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { carryOut } from "../../src/app/carry_out.ts";
 import { closeFile, type OpenFile, openFile } from "../../src/app/files/open_file.ts";
+import { unpackImages } from "../../src/app/unpack_images.ts";
+import { identifyKernel } from "../../src/image/identify.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { findRecord, lockStore } from "../../src/state/record_store.ts";
 import { crashHost } from "../support/crash_host.ts";
+import { unpackedCache } from "../../src/state/unpacked_cache.ts";
 import { fakeLibc } from "../support/fake_libc.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, kernelFile, profileOf } from "../support/profiles.ts";
 import { genuines } from "../fuzz/forgery.ts";
-import { listed, vmlinux } from "../support/small_kernel.ts";
+import { listed, packedKernel, vmlinux } from "../support/small_kernel.ts";
 
 /** A plan for one kernel file that is there, a libc that only notes, and a store in a folder of its own. */
 async function carried(
@@ -152,6 +155,59 @@ Deno.test("segments are checked again where the chosen bases put them", async ()
     assertEquals(outcome.kind, "misplaced");
     assertStringIncludes("message" in outcome ? outcome.message : "", "Segment");
   } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
+
+Deno.test("an image that is built is handed over at a base of its own, which nothing records; another one is not", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "warmboot-carry-" });
+  const path = `${folder}/vmlinuz`;
+  const unpacked = vmlinux({ add64: [listed(8)], add32: [listed(0x100)] });
+  Deno.writeFileSync(path, packedKernel(unpacked));
+  const { value: file } = openFile(path);
+  assert(file !== undefined);
+  try {
+    const kernel = { path, size: file.size, sha256: "a".repeat(64), info: identifyKernel(file) };
+    const facts = hostFacts();
+    const profile = profileOf({ initrd: [], load: "kexec_file_load", predecompress: true });
+    const opened = { files: [file], budget: undefined };
+    const packed = { profile, facts, images: { kernel, initrd: [] } };
+    const { images: found, contents } = await unpackImages(packed, opened, unpackedCache(`${folder}/cache`));
+    const { value: plan } = planBoot({ profile, facts, images: found });
+    assert(plan?.call.syscall === "kexec_file_load" && plan.call.built !== undefined);
+    const { built } = plan.call;
+    const seen: Uint8Array[] = [];
+    const libc = fakeLibc();
+    const keeping = {
+      ...libc,
+      write: (fd: number, bytes: Uint8Array) => {
+        seen.push(bytes.slice());
+        return libc.write(fd, bytes);
+      },
+    };
+    using store = await lockStore({ directory: folder });
+    const load = (held: ReadonlyMap<string, Uint8Array>) =>
+      carryOut(plan, { facts, files: [file], contents: held }, store, { open: () => keeping });
+    for (let time = 0; time < 8; time++) assertEquals((await load(contents)).kind, "loaded");
+    const at = 1024 + 0x20_0000 + 8;
+    const before = new DataView(unpacked.buffer).getBigUint64(64 + 56 + 8, true);
+    const distances = seen.map((bytes) => new DataView(bytes.buffer).getBigUint64(at, true) - before);
+    assertEquals(seen.map(({ length }) => length), distances.map(() => built.size));
+    assert(distances.every((each) => each % 0x20_0000n === 0n && each >= 0n && each < 1n << 30n));
+    assert(new Set(distances).size > 1);
+    assertEquals(libc.calls.slice(0, 4).map(([name]) => name), ["memfd", "write", "kexec_file_load", "close"]);
+    const { found: record } = findRecord("reboot", folder);
+    assert(record.kind === "record");
+    assertEquals(record.record.plan, plan);
+
+    const other = new Map([[path, vmlinux({ code: new Uint8Array(0x2000).fill(9), add64: [listed(8)] })]]);
+    assertEquals(await load(other), {
+      kind: "misplaced",
+      message: `The image that is built from ${path} is not the one of the plan`,
+    });
+    assertEquals(seen.length, 8);
+  } finally {
+    closeFile(file);
     Deno.removeSync(folder, { recursive: true });
   }
 });

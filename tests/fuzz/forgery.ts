@@ -44,6 +44,8 @@ function genuine(name: string, profile: Partial<Profile>, facts = hostFacts(), f
   return { name, plan: value, text: planText(value), facts, images: all };
 }
 
+const BUILT = { size: 0x20_2400, sha256: "b".repeat(64), memory: 0x40_0000 };
+
 function unpackedKernel(): Images["kernel"] {
   const image = vmlinux({ add64: [listed(8)], add32: [listed(0x100)] });
   const described = describeVmlinux(image);
@@ -68,6 +70,9 @@ function genuinePlans(): readonly Genuine[] {
     }),
     genuine("an unpacked kernel", { predecompress: true }, hostFacts(), {
       kernel: unpackedKernel() as NonNullable<Images["kernel"]>,
+    }),
+    genuine("an unpacked kernel in a built image", { load: "kexec_file_load", predecompress: "auto" }, hostFacts(), {
+      kernel: { ...unpackedKernel(), built: BUILT } as NonNullable<Images["kernel"]>,
     }),
     genuine("a crash kernel", { crash: true, load: "kexec_load" }, crashHost()),
     genuine("a crash kernel by kexec_file_load", { crash: true, load: "kexec_file_load" }, crashHost()),

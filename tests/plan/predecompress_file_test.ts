@@ -3,6 +3,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { describeVmlinux } from "../../src/arch/x86_64/vmlinux.ts";
 import { diffPlans } from "../../src/diff/compare.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
+import { parseImaRules } from "../../src/host/ima.ts";
 import type { BzImage } from "../../src/image/image.ts";
 import type { KernelFile } from "../../src/image/boot_files.ts";
 import type { PlanInput } from "../../src/plan/input.ts";
@@ -166,7 +167,7 @@ pure("a host that takes no built image is refused, each with its reason; `auto` 
     ],
     [{ facts: { secureBoot: "enabled" } }, "Secure Boot is on, so that the kernel's integrity policy (IMA) requires"],
     [
-      { facts: { appraises: true } },
+      { facts: { ima: { inForce: true, rules: parseImaRules("appraise func=KEXEC_KERNEL_CHECK") } } },
       "IMA appraisal demands files on a disk, and an image that is built at load lies in",
     ],
     [{ facts: { loadPin: true } }, "LoadPin demands files on a disk"],
@@ -192,6 +193,16 @@ pure("a host that takes no built image is refused, each with its reason; `auto` 
     const never = planOf({ ...one, profile: { predecompress: false } });
     assertEquals(never.reasons.some(({ code }) => code === "kernel-packed"), false);
   }
+  // A file that holds a bzImage whole is not looked into.
+  const inner = { info: bzImage(), size: 1 << 20, sha256: "e".repeat(64) };
+  const compressed = {
+    info: { kind: "compressed", compression: "gzip" },
+    inner: { kind: "image", image: inner },
+  } as const;
+  assertStringIncludes(
+    checkOf(planOf({ kernel: compressed }), "predecompress")?.message ?? "",
+    "is not a compressed one",
+  );
   // Of the next system's init, not of its kernel; and signatures that are not demanded.
   assertEquals(callOf(planOf({ cmdline: "ro -- mem=1G movable_node" })).built, BUILT);
   assertEquals(callOf(planOf({ facts: config({ CONFIG_KEXEC_SIG: "y" }) })).built, BUILT);

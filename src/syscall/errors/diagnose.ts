@@ -1,5 +1,5 @@
 import { REBOOT_CAUSES } from "./reboot_causes.ts";
-import { SIGNATURE_CAUSES } from "./signature_causes.ts";
+import { BUILT_IMAGE_CAUSES, SIGNATURE_CAUSES } from "./signature_causes.ts";
 import { UNBIND_CAUSES } from "./unbind_causes.ts";
 import { formatSize } from "../../core/number.ts";
 import { rangeSize } from "../../core/range.ts";
@@ -85,6 +85,7 @@ export const CAUSES: readonly CauseRow[] = [
     cause: "a security policy forbids it (a container's seccomp profile also answers EPERM)",
     remedy: "Run warmboot on the host itself, and check the audit log",
   },
+  ...BUILT_IMAGE_CAUSES,
   {
     errno: "EACCES",
     calls: SEGMENT_LOAD,

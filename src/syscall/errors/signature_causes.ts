@@ -1,5 +1,18 @@
 import type { CauseRow } from "./cause.ts";
 
+/** What verifying an image that is not a PE file answers (pefile_parse_binary, kexec_image_verify_sig), and IMA. */
+const OF_UNSIGNED = ["EACCES", "EKEYREJECTED", "ELIBBAD", "ENODATA"] as const;
+
+/** Why an image that is built at load was refused, where the plan could not know it before. */
+export const BUILT_IMAGE_CAUSES: readonly CauseRow[] = OF_UNSIGNED.map((errno) => ({
+  errno,
+  when: ({ call }) => call.name === "kexec_file_load" && call.built === true,
+  cause:
+    "the image that is built around the unpacked kernel has no signature, and the running kernel or its integrity " +
+    "policy (IMA) demands one",
+  remedy: "Remove `predecompress`, so that the kernel's own signed file is loaded",
+}));
+
 /** Why an image's signature was refused: crypto/asymmetric_keys, Linux 7.3. */
 export const SIGNATURE_CAUSES: readonly CauseRow[] = [
   {

@@ -298,6 +298,13 @@ const CASES: readonly Case[] = [
     facts: { memAvailable: 3n << 20n },
     cause: "memory is short: 3 MiB is available",
   },
+  ...(["EACCES", "EKEYREJECTED", "ELIBBAD", "ENODATA"] as const).map((errno) => ({
+    name: "an image that is built has no signature",
+    call: { ...load, built: true } as const,
+    errno,
+    cause: "the image that is built around the unpacked kernel has no signature, and the running kernel or its " +
+      "integrity policy (IMA) demands one",
+  })),
   {
     name: "no signature",
     call: load,
