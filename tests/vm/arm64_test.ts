@@ -5,13 +5,16 @@ import { EXIT } from "../../src/core/program.ts";
 import { PURGATORY_SYMBOLS as AT } from "../../src/arch/arm64/purgatory_code.ts";
 import { zboot } from "../image/build.ts";
 import { elf } from "../image/build_elf.ts";
+import { uImage, wholeFit } from "../image/build_uboot.ts";
+import { flattenDeviceTree } from "../../src/formats/fdt.ts";
+import { boardTree } from "./board_tree.ts";
 import { machineWith, walk } from "./chain.ts";
 import { cpioArchive, MODE } from "./cpio.ts";
 import { crashLoaded, crashProfile, panic } from "./crash.ts";
 import { ALL } from "./extent.ts";
 import { writeFlippedPlan } from "./flipped.ts";
 import { loaded, profile, said } from "./guest_profile.ts";
-import type { GuestFiles } from "./initramfs.ts";
+import { diskInitrd, type GuestFiles, initrdBytes } from "./initramfs.ts";
 import { fetchKernel, type Kernel, kernelNames } from "./packages.ts";
 import { baseCmdline } from "./qemu.ts";
 
@@ -50,6 +53,32 @@ function gzip(image: Uint8Array): Uint8Array {
   return new Uint8Array(gzipSync(image, { level: 1 }));
 }
 
+/** A FIT image for QEMU's board: a kernel that is packed, its initrd, and the board's device tree, with a mark, without memory. */
+async function boardFit(kernel: Kernel): Promise<Uint8Array> {
+  const tree = await boardTree();
+  const root = {
+    ...tree.root,
+    properties: [...tree.root.properties, {
+      name: "fit-marker",
+      value: new TextEncoder().encode("from the FIT image\0"),
+    }],
+    children: tree.root.children.filter(({ name }) => !name.startsWith("memory")),
+  };
+  const data = gzip(await Deno.readFile(kernel.image));
+  const whole = {
+    ramdisk: await initrdBytes(await diskInitrd([kernel])),
+    tree: flattenDeviceTree({ ...tree, root }).bytes,
+    compression: "gzip",
+  };
+  return wholeFit(data, whole, {
+    external: "offset",
+    configurations: {
+      "conf-1": { kernel: "kernel-9" },
+      board: { kernel: "kernel-1", ramdisk: "ramdisk-1", fdt: "fdt-1" },
+    },
+  });
+}
+
 /** A way of `steps` steps, by turns. */
 function turns(steps: number): readonly Kernel[] {
   return Array.from({ length: steps + 1 }, (_, place) => KERNELS[place % KERNELS.length]).filter((each) =>
@@ -59,11 +88,17 @@ function turns(steps: number): readonly Kernel[] {
 
 Deno.test({
   name:
-    "arm64, device tree: five kernels in a row from each other, every other one packed with gzip, the last one dumps",
+    "arm64, device tree: five kernels in a row from each other, every other one packed with gzip, then one from a " +
+    "FIT image, which dumps",
   ignore,
   fn: async (t) => {
     const way = turns(5);
-    const files = { ...FILES, ...await packed(KERNELS[1], gzip) };
+    const last = way.at(-1);
+    const files = {
+      ...FILES,
+      ...await packed(KERNELS[1], gzip),
+      ...last === undefined ? {} : { "/boot/board.itb": await boardFit(last) },
+    };
     await using machine = await machineWith(way, { memory: 1024, append: RESERVE }, files);
     // It is the board's own; the profile of every step names it all the same.
     await machine.output("cp /sys/firmware/fdt /disk/board.dtb");
@@ -75,6 +110,20 @@ Deno.test({
       assertEquals(await machine.output("cat /marker; grep -c ^processor /proc/cpuinfo"), "unpacked\n2\n");
       assertMatch(await machine.output("dmesg"), /KASLR enabled/);
       assertEquals(await machine.output("tr -d '\\000' < /proc/device-tree/compatible"), "linux,dummy-virt");
+    });
+
+    await t.step("a FIT image boots whole: packed kernel, initrd, and a device tree that names no memory", async () => {
+      const cmdline = `${baseCmdline("aarch64")} ${RESERVE} way=fit`;
+      await profile(machine, `kernel: { path: /boot/board.itb, configuration: board }\ncmdline: ${cmdline}`);
+      const plan = JSON.parse(await machine.output("warmboot plan /run/p.yaml -o json"));
+      assertEquals(plan.call.files.map(({ path }: { readonly path: string }) => path), [
+        "/boot/board.itb/images/kernel-1",
+        "/boot/board.itb/images/ramdisk-1",
+        "/boot/board.itb/images/fdt-1",
+      ]);
+      const boot = await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
+      assertEquals(boot, { release: last?.release ?? "", cmdline });
+      assertEquals(await machine.output("tr -d '\\000' < /proc/device-tree/fit-marker"), "from the FIT image");
     });
 
     await t.step("a crash kernel is loaded, taken back, and loaded again", async () => {
@@ -140,7 +189,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "arm64: an ELF kernel boots as the Image that it was linked as",
+  name: "arm64: an ELF kernel boots as the Image that it was linked as, packed or not, and uImages boot",
   ignore: ignore || !ALL,
   fn: async () => {
     const [kernel] = KERNELS;
@@ -154,12 +203,31 @@ Deno.test({
       entry: base,
       segments: [{ paddr: base, bytes: head }, { paddr: base + 0x1_0000n, bytes: rest }],
     });
-    const files = { ...FILES, "/boot/vmlinux": vmlinux };
+    const initrd = await initrdBytes(await diskInitrd([kernel]));
+    const files = {
+      ...FILES,
+      "/boot/vmlinux": vmlinux,
+      "/boot/vmlinux.gz": gzip(vmlinux),
+      "/boot/vmlinux.zst": zstd(vmlinux),
+      "/boot/uImage": uImage({ data: gzip(image), compression: 1, title: "Linux" }),
+      "/boot/uMulti": uImage({ files: [zstd(image), initrd], compression: 6 }),
+      "/boot/uInitrd": uImage({ data: initrd, type: 3 }),
+    };
     await using machine = await machineWith(KERNELS.slice(0, 1), { memory: 1024 }, files);
-    const cmdline = `${baseCmdline("aarch64")} way=elf`;
-    await profile(machine, `kernel: /boot/vmlinux\ninitrd: /boot/initrd\ncmdline: ${cmdline}`);
-    const boot = await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
-    assertEquals(boot, { release: kernel.release, cmdline });
+    for (
+      const [way, files] of [
+        ["elf", "kernel: /boot/vmlinux\ninitrd: /boot/initrd"],
+        ["gzip", "kernel: /boot/vmlinux.gz\ninitrd: /boot/initrd"],
+        ["zstd", "kernel: /boot/vmlinux.zst\ninitrd: /boot/initrd"],
+        ["uimage", "kernel: /boot/uImage\ninitrd: /boot/uInitrd"],
+        ["multi", "kernel: /boot/uMulti"],
+      ]
+    ) {
+      const cmdline = `${baseCmdline("aarch64")} way=${way}`;
+      await profile(machine, `${files}\ncmdline: ${cmdline}`);
+      const boot = await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
+      assertEquals(boot, { release: kernel.release, cmdline });
+    }
   },
 });
 
