@@ -178,15 +178,16 @@ pure("`dtb` has to be one, of a kernel that takes it, and no larger than what an
       "vmlinux, gets a device tree",
     ],
   );
+  // A name of four bytes with its end: the blob can have any multiple of 4.
   const sized = (size: number): NonNullable<Images["dtb"]> => {
     const empty = flattenDeviceTree({
       ...TREE,
-      root: { ...TREE.root, properties: [{ name: "a", value: new Uint8Array() }] },
+      root: { ...TREE.root, properties: [{ name: "abc", value: new Uint8Array() }] },
     });
     const value = new Uint8Array((size - empty.bytes.length) & ~3);
     return {
       ...DTB,
-      info: { kind: "tree", tree: { ...TREE, root: { ...TREE.root, properties: [{ name: "a", value }] } } },
+      info: { kind: "tree", tree: { ...TREE, root: { ...TREE.root, properties: [{ name: "abc", value }] } } },
     };
   };
   assertEquals(of({ dtb: sized(63 * 4096) }), [false]);
