@@ -19,7 +19,7 @@ export function deviceFacts(from: Captured, report: Report): DeviceFacts {
   });
 }
 
-/** The lines of a listing, each with so many words: names in sysfs have no spaces that are not escaped. */
+/** The lines of a listing, each with so many names, with tabs between. */
 function rows(
   from: Captured,
   report: Report,
@@ -28,8 +28,8 @@ function rows(
 ): readonly (readonly string[])[] | undefined {
   const found = from.one(source);
   if (found === undefined) return undefined;
-  const lines = found.text === "" ? [] : found.text.split("\n").map((line) => line.split(" "));
+  const lines = found.text === "" ? [] : found.text.split("\n").map((line) => line.split("\t"));
   const wrong = lines.findIndex((line) => line.length !== words || line.includes(""));
   if (wrong < 0) return lines;
-  return void report(malformed(found, `${words === 1 ? "a path" : `${words} words`} on each line`, wrong + 1));
+  return void report(malformed(found, `${words === 1 ? "a path" : `${words} names`} on each line`, wrong + 1));
 }

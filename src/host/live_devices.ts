@@ -6,7 +6,7 @@ const MOST_DEVICES = 10_000;
 /** Each CPU is a device of this bus, with one driver for all. */
 const CPU_BUS = "cpu";
 
-/** `BUS DRIVER DEVICE PATH` for each device that has a driver. */
+/** Bus, driver, device and path, with tabs between, for each device that has a driver: names may have spaces. */
 export function boundDevices(): string {
   const found: string[] = [];
   for (const bus of names("/sys/bus")) {
@@ -14,10 +14,9 @@ export function boundDevices(): string {
     for (const driver of names(`/sys/bus/${bus}/drivers`)) {
       const folder = `/sys/bus/${bus}/drivers/${driver}`;
       for (const device of links(folder)) {
-        // A name with a space, as a few drivers have, would be two words.
-        if (device === "module" || /\s/.test(`${driver}${device}`)) continue;
+        if (device === "module") continue;
         const path = pathOf(`${folder}/${device}`);
-        if (path !== undefined && found.length < MOST_DEVICES) found.push(`${bus} ${driver} ${device} ${path}\n`);
+        if (path !== undefined && found.length < MOST_DEVICES) found.push(`${bus}\t${driver}\t${device}\t${path}\n`);
       }
     }
   }
@@ -47,7 +46,7 @@ function disksOf(folder: string, depth: number): readonly string[] {
   return path === undefined ? [] : [path];
 }
 
-/** `CONSOLE PATH` for each console that the kernel writes to; a screen is that of the framebuffers. */
+/** Name and path, with a tab between, for each console that the kernel writes to; a screen is that of the framebuffers. */
 export function consoleDevices(): string {
   const active = textOf("/sys/class/tty/console/active").split(/\s+/).filter((name) => name !== "");
   const rows = active.flatMap((name) => {
@@ -58,7 +57,7 @@ export function consoleDevices(): string {
       : [`/sys/class/tty/${name}/device`];
     return folders.flatMap((folder) => {
       const path = pathOf(folder);
-      return path === undefined ? [] : [`${name} ${path}\n`];
+      return path === undefined ? [] : [`${name}\t${path}\n`];
     });
   });
   return [...new Set(rows)].join("");
@@ -68,7 +67,7 @@ export function consoleDevices(): string {
 function pathOf(link: string): string | undefined {
   try {
     const path = Deno.realPathSync(link);
-    return path.startsWith("/sys/devices/") && !/\s/.test(path) ? path : undefined;
+    return path.startsWith("/sys/devices/") && !/[\t\n]/.test(path) ? path : undefined;
   } catch {
     return undefined;
   }

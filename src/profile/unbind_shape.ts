@@ -9,13 +9,13 @@ const PCI = /^(?:([0-9a-fA-F]{4,8}):)?([0-9a-fA-F]{2}:[0-9a-fA-F]{2}\.[0-7])$/;
 /** The names of buses, drivers and devices in sysfs; none is a path. `driver:` comes before any bus of that name. */
 const TARGET = new RegExp(
   "^(?:(?:[0-9a-fA-F]{4,8}:)?[0-9a-fA-F]{2}:[0-9a-fA-F]{2}\\.[0-7]|" +
-    `[a-zA-Z][\\w-]*:(?!\\.\\.?$)[^/\\s${CONTROL}]{1,200})$`,
+    `[a-zA-Z][\\w-]*:(?!\\.\\.?$)[^/\\s${CONTROL}](?:[^/${CONTROL}]{0,200}[^/\\s${CONTROL}])?)$`,
 );
 
 /** One entry of `unbind`. */
 export const unbindTarget: Shape<UnbindTarget> = refine(
   patterned("a PCI address, `driver:NAME` or `BUS:DEVICE`", TARGET, [
-    [/^(?:[\w-]+:)?\s|\s/, 'Write it without spaces, and in quotes: `"driver:nouveau"`'],
+    [/:\s/, 'Write it without a space after the colon, and in quotes: `"driver:nouveau"`'],
     [/\//, "Name the device as in /sys/bus/BUS/devices, without a path"],
     [/^[a-zA-Z][\w-]*$/, "For all devices of a driver, write `driver:NAME`"],
   ]),

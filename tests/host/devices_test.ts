@@ -17,9 +17,9 @@ Deno.test({
   permissions: "none",
   fn() {
     const { value, problems } = decoded({
-      "/sys/bus": "pci e1000 0000:00:03.0 /sys/devices/pci0000:00/0000:00:03.0\n",
+      "/sys/bus": "pci\te1000\t0000:00:03.0\t/sys/devices/pci0000:00/0000:00:03.0\n",
       "/sys/dev/block": "/sys/devices/pci0000:00/0000:00:05.0/virtio0/block/vda\n",
-      "/sys/class/tty/console": "ttyS0 /sys/devices/pnp0/00:04\n",
+      "/sys/class/tty/console": "ttyS0\t/sys/devices/pnp0/00:04\n",
     });
     assertEquals(problems, []);
     assertEquals(value?.devices, [{
@@ -35,11 +35,11 @@ Deno.test({
 });
 
 Deno.test({
-  name: "a listing with another number of words is malformed, and its fact unknown",
+  name: "a listing with another number of names is malformed, and its fact unknown",
   permissions: "none",
   fn() {
     for (
-      const text of ["pci e1000\n", "pci e1000 x /sys/devices/x more\n", "pci  x /sys/devices/x\n", "a b c d\n\nx\n"]
+      const text of ["pci\te1000\n", "pci\te1000\tx\t/sys/x\tmore\n", "pci\t\tx\t/sys/x\n", "a\tb\tc\td\n\nx\n"]
     ) {
       const { value, problems } = decoded({ "/sys/bus": text });
       assertEquals([value?.devices, problems.length], [undefined, 1], text);
@@ -51,9 +51,18 @@ Deno.test("the live reader lists this host, each device with the path where sysf
   const result = liveReader().read("/sys/bus");
   const lines = result.kind === "bytes" ? new TextDecoder().decode(result.bytes).split("\n").slice(0, -1) : [];
   for (const line of lines) {
-    const [bus = "", driver = "", device = "", path = "", ...more] = line.split(" ");
+    const [bus = "", driver = "", device = "", path = "", ...more] = line.split("\t");
     assertEquals(more, []);
     assertEquals(Deno.realPathSync(`/sys/bus/${bus}/drivers/${driver}/${device}`), path);
   }
-  assertEquals(lines.some((line) => line.startsWith("cpu ")), false);
+  assertEquals(lines.some((line) => line.startsWith("cpu\t")), false);
+});
+
+Deno.test({
+  name: "a driver whose name has a space is one name",
+  permissions: "none",
+  fn() {
+    const { value, problems } = decoded({ "/sys/bus": "pnp\ti8042 kbd\t00:00\t/sys/devices/pnp0/00:00\n" });
+    assertEquals([value?.devices?.[0]?.driver, problems], ["i8042 kbd", []]);
+  },
 });

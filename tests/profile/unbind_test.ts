@@ -18,13 +18,14 @@ function messages(text: string): readonly string[] {
 
 pure("a PCI address with and without its domain, a driver, and a device of any bus", () => {
   const { value, diagnostics } = parsed(
-    'unbind: [0000:01:00.0, 0A:1F.7, "driver:nouveau", virtio:virtio3, usb:1-1.2:1.0, 10000:e1:00.0]',
+    'unbind: [0000:01:00.0, 0A:1F.7, "driver:nouveau", "driver:i8042 kbd", virtio:virtio3, usb:1-1.2:1.0, 10000:e1:00.0]',
   );
   assertEquals(diagnostics, []);
   assertEquals(value?.unbind, [
     { kind: "device", bus: "pci", device: "0000:01:00.0" },
     { kind: "device", bus: "pci", device: "0000:0a:1f.7" },
     { kind: "driver", driver: "nouveau" },
+    { kind: "driver", driver: "i8042 kbd" },
     { kind: "device", bus: "virtio", device: "virtio3" },
     { kind: "device", bus: "usb", device: "1-1.2:1.0" },
     { kind: "device", bus: "pci", device: "10000:e1:00.0" },
