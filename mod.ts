@@ -105,6 +105,7 @@ export type {
 } from "./src/render/check.ts";
 export type { ColdBootStatus, ImageStatus, Status } from "./src/state/status.ts";
 export type { ReservationStatus, ReservedRange } from "./src/state/crash_status.ts";
+export type { DumpKeysStatus } from "./src/state/dump_keys.ts";
 export type { Described, LoadRecord } from "./src/state/record.ts";
 export type { RoundTrip } from "./src/state/round_trip.ts";
 export { type ImageSlot, StoreError, type StoreLock } from "./src/state/record_store.ts";
@@ -122,6 +123,8 @@ export {
   type ParsedTree,
   type Reservation,
 } from "./src/formats/fdt.ts";
+export type { FitConfiguration, FitData, FitFile, FitHash, FitPart, FitSignature } from "./src/formats/fit.ts";
+export type { UImageFile } from "./src/formats/uimage.ts";
 export {
   type Checked,
   type Diagnostic,
@@ -133,7 +136,8 @@ export {
 } from "./src/core/diagnostic.ts";
 export { EXIT, type ExitName } from "./src/core/program.ts";
 export { KEXEC_ARCHITECTURES, type KexecArch } from "./src/core/kexec_arch.ts";
-export { FILE_FLAG_KEYS } from "./src/profile/profile.ts";
+export { FILE_FLAG_KEYS, type UnbindFailure, type UnbindTarget } from "./src/profile/profile.ts";
+export type { PlannedUnbind } from "./src/profile/unbind_shape.ts";
 export { PLATFORM_NAMES, type PlatformName } from "./src/profile/platform_names.ts";
 export type { Range } from "./src/core/range.ts";
 export type { JsonSchema, Report } from "./src/core/shape.ts";
@@ -167,11 +171,14 @@ export {
   parseCapture,
 } from "./src/host/capture.ts";
 export type { CapturedImage, CapturedImages, CapturedPart, CapturedRange } from "./src/host/captured_image.ts";
+export type { PartContent } from "./src/host/image_content.ts";
 export type { ImaLabel } from "./src/host/ima_label.ts";
 export { decodeFacts } from "./src/host/decode_facts.ts";
 export type { InitSystem } from "./src/host/init_system.ts";
 export type {
   BiosFacts,
+  BoundDevice,
+  DmCryptKeys,
   DmiFacts,
   EfiFacts,
   HostFacts,
@@ -185,6 +192,7 @@ export type {
   Lockdown,
   MemmapEntry,
   SecureBoot,
+  SerialPortFacts,
   SetupData,
   StoringService,
   XenFacts,
@@ -210,12 +218,14 @@ export type {
   CompressedFile,
   EfiZboot,
   ElfImage,
+  FitImage,
   ImageInfo,
   InitrdInfo,
   MultibootImage,
   NotKernel,
   OtherPe,
   RelocationSet,
+  UImage,
   Uki,
   Vmlinux,
 } from "./src/image/image.ts";

@@ -7,6 +7,7 @@ import { outlineDeviceTree, type OutlineNode } from "./fdt_outline.ts";
  * and boot/image-fit.c, U-Boot 2026.10-rc2).
  */
 export interface FitFile {
+  /** What it is. */
   readonly kind: "fit-file";
   /** What its maker wrote about it. */
   readonly description?: string;
@@ -20,14 +21,21 @@ export interface FitFile {
 
 /** An image in it. The words are the file's own: `kernel`, `arm64`, `linux`, `gzip`; undefined where it has none. */
 export interface FitPart {
+  /** The name of its node. */
   readonly name: string;
+  /** `kernel`, `ramdisk`, `flat_dt`. */
   readonly type?: string;
+  /** `arm64`. */
   readonly architecture?: string;
+  /** `linux`. */
   readonly system?: string;
+  /** `none`, `gzip`. */
   readonly compression?: string;
   /** Where its bytes lie in the file; or a clause about them. */
   readonly data: FitData;
+  /** Checksums of its data. */
   readonly hashes: readonly FitHash[];
+  /** Signatures of its data. */
   readonly signatures: readonly FitSignature[];
   /** Its data are encrypted (a node `cipher`). */
   readonly isEncrypted: boolean;
@@ -56,14 +64,19 @@ export interface FitSignature {
 
 /** Images that are booted together. */
 export interface FitConfiguration {
+  /** The name of its node. */
   readonly name: string;
+  /** What its maker wrote about it. */
   readonly description?: string;
+  /** The name of the kernel's node. */
   readonly kernel?: string;
+  /** The name of the initrd's node. */
   readonly ramdisk?: string;
   /** The device tree; then its overlays. */
   readonly fdt: readonly string[];
   /** What U-Boot loads besides: `loadables`, `firmware`, `fpga`, `setup`. */
   readonly others: readonly { readonly property: string; readonly image: string }[];
+  /** Signatures of the whole configuration. */
   readonly signatures: readonly FitSignature[];
 }
 

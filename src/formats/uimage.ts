@@ -4,6 +4,7 @@ import { UBOOT_ARCHITECTURES, UBOOT_COMPRESSIONS, UBOOT_SYSTEMS, UBOOT_TYPES } f
 
 /** U-Boot's legacy image: a header of 64 bytes and data (struct legacy_img_hdr of include/image.h, U-Boot 2026.10-rc2). */
 export interface UImageFile {
+  /** What it is. */
   readonly kind: "uimage-file";
   /** As its maker named it: `Linux-6.1.0`; empty where it is not named. */
   readonly title: string;
@@ -15,8 +16,9 @@ export interface UImageFile {
   readonly type: string;
   /** `none`, `gzip`: of a kernel's data, and of the first file of several. U-Boot leaves a ramdisk packed. */
   readonly compression: string;
-  /** Where U-Boot puts the data, and enters them: physical addresses. */
+  /** Where U-Boot puts the data: a physical address. */
   readonly load: number;
+  /** Where it enters them: a physical address. */
   readonly entry: number;
   /** Where its data lie in the file, bytes. */
   readonly data: { readonly offset: number; readonly size: number };

@@ -90,6 +90,7 @@ export type ImaAction = "appraise" | "dont_appraise" | "measure" | "dont_measure
 
 /** A rule of IMA's policy (Documentation/ABI/testing/ima_policy). */
 export interface ImaRule {
+  /** What it does. */
   readonly action: ImaAction;
   /** Its other words, as `func=KEXEC_KERNEL_CHECK` or `appraise_type=imasig`. */
   readonly conditions: readonly string[];
@@ -99,6 +100,7 @@ export interface ImaRule {
 export interface ImaPolicy {
   /** Whether the kernel said so; otherwise they are in a file that the init system loads, if it does. */
   readonly inForce: boolean;
+  /** Its rules; the first that matches a file decides. */
   readonly rules: readonly ImaRule[];
 }
 

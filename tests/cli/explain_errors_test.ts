@@ -154,6 +154,7 @@ pure("the exit code is that of the first error; each code of the catalogue has i
       "boot-entry",
       "boot-script",
       "digest-mismatch",
+      "image-part",
       "memory-short",
       "facts-missing",
       "facts-not-linux",

@@ -157,11 +157,19 @@ for (const [code, scenario] of Object.entries(SCENARIOS)) {
 }
 
 Deno.test({
-  name: "every example is run, but for what tests/packaging and tests/app damage, and a library that is missing",
+  name:
+    "every example is run, but for what tests/packaging and tests/app damage or start, and a library that is missing",
   permissions: "none",
   fn() {
     const sentences = Object.entries(EXPLANATIONS).filter(([, { example }]) => typeof example === "string");
     const untried = sentences.map(([code]) => code).filter((code) => !Object.hasOwn(SCENARIOS, code));
-    assertEquals(untried, ["file-damaged", "file-io", "memory-short", "codec-missing"]);
+    assertEquals(untried, [
+      "file-damaged",
+      "file-io",
+      "memory-short",
+      "image-part",
+      "codec-missing",
+      "device-tree-unused",
+    ]);
   },
 });

@@ -15,6 +15,7 @@ import { ADDRESS_RULES } from "../../src/plan/rules/arm64_addresses.ts";
 import { BASES_RULES } from "../../src/plan/rules/bases.ts";
 import { PREDECOMPRESS_RULES } from "../../src/plan/rules/predecompress.ts";
 import { REQUIRES_RULES } from "../../src/plan/rules/requires.ts";
+import { UNBIND_RULES } from "../../src/plan/rules/unbind.ts";
 import { exitOfChecks, RULES } from "../../src/plan/rules/table.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { crashHost } from "../support/crash_host.ts";
@@ -1272,8 +1273,8 @@ Deno.test({
     assertEquals(new Set(names).size, names.length);
     // Those about platforms have theirs in platform_test.ts, those about kexec handover in handover_test.ts, those about
     // `requires` in requires_test.ts, those of bases and of packed kernels in predecompress_test.ts, those about arm64 in arm64_test.ts and
-    // arm64_addresses_test.ts, those of redacted captures in host/redaction_test.ts, those about the screen and setup_data in
-    // screen_test.ts and setup_data_test.ts.
+    // arm64_addresses_test.ts, those of redacted captures in host/redaction_test.ts, those about the screen, setup_data and `unbind` in
+    // screen_test.ts, setup_data_test.ts and unbind_test.ts.
     const elsewhere = [
       ...REQUIRES_RULES,
       ...BASES_RULES,
@@ -1287,6 +1288,7 @@ Deno.test({
       ...HANDOVER_RULES,
       ...SCREEN_RULES,
       ...SETUP_DATA_RULES,
+      ...UNBIND_RULES,
     ].map((
       { name },
     ) => ({
