@@ -35,8 +35,8 @@ async function facts(machine: Machine): Promise<HostFacts> {
 /** Preserves /disk/state, until the next kernel. */
 async function hold(machine: Machine): Promise<void> {
   await machine.output(
-    "(live_update hold vm-1 /disk/state >/run/held 2>&1 &); for i in $(seq 240); do " +
-      "grep -q held /run/held && exit 0; sleep 0.5; done; cat /run/held >&2; exit 1",
+    "(live_update hold vm-1 /disk/state >/run/held 2>&1 &); for i in $(seq 240); do [ -s /run/held ] && break; " +
+      "sleep 0.5; done; grep -q '^held' /run/held || { cat /run/held >&2; exit 1; }",
   );
 }
 

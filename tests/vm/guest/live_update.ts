@@ -4,8 +4,7 @@
  * the session ends with its holder. `live_update take SESSION` writes what came through a reboot to standard output
  * (include/uapi/linux/liveupdate.h, Linux 7.2).
  */
-import { closeSync, fstatSync, openSync, readSync, writeSync } from "node:fs";
-import { readFileSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 
 const CREATE_SESSION = 0xba00n;
 const RETRIEVE_SESSION = 0xba01n;
@@ -32,6 +31,11 @@ function request(fd: number, number: bigint, descriptor: number, rest: Uint8Arra
   return view.getInt32(4, true);
 }
 
+/** Deno reads and writes only descriptors that it opened itself: the same file by another one. */
+function opened(fd: number): string {
+  return `/proc/self/fd/${fd}`;
+}
+
 function named(name: string): Uint8Array {
   const bytes = new Uint8Array(NAME_LENGTH);
   bytes.set(new TextEncoder().encode(name));
@@ -42,9 +46,8 @@ const token = new Uint8Array(new BigUint64Array([TOKEN]).buffer);
 const [verb, session = "", file = ""] = Deno.args;
 const device = openSync("/dev/liveupdate", "r+");
 if (verb === "hold") {
-  const content = readFileSync(file);
   const memory = libc.symbols.memfd_create(new TextEncoder().encode("state\0"), 0);
-  for (let done = 0; done < content.length;) done += writeSync(memory, content, done);
+  Deno.writeFileSync(opened(memory), Deno.readFileSync(file));
   request(request(device, CREATE_SESSION, 0, named(session)), PRESERVE_FD, memory, token);
   // Others may have the device now; the session is what counts.
   closeSync(device);
@@ -53,8 +56,7 @@ if (verb === "hold") {
 } else {
   const held = request(device, RETRIEVE_SESSION, 0, named(session));
   const memory = request(held, RETRIEVE_FD, 0, token);
-  const content = new Uint8Array(fstatSync(memory).size);
-  for (let done = 0; done < content.length;) done += readSync(memory, content, done, content.length - done, done);
+  const content = Deno.readFileSync(opened(memory));
   for (let done = 0; done < content.length;) done += Deno.stdout.writeSync(content.subarray(done));
   request(held, FINISH, 0, new Uint8Array());
 }
