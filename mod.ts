@@ -110,6 +110,23 @@ export type { Described, LoadRecord } from "./src/state/record.ts";
 export type { RoundTrip } from "./src/state/round_trip.ts";
 export { type ImageSlot, StoreError, type StoreLock } from "./src/state/record_store.ts";
 export { layerFiles } from "./src/app/layer_files.ts";
+export {
+  type Arrival,
+  arrive,
+  confirm,
+  type Confirmation,
+  type FoundHistory,
+  readHistory,
+} from "./src/app/attempts.ts";
+export type {
+  Attempt,
+  AttemptEnd,
+  AttemptOutcome,
+  AttemptWay,
+  BootedSystem,
+  EndedAttempt,
+  History,
+} from "./src/state/attempt.ts";
 export { type FoundStatus, status, type StatusOptions } from "./src/app/status.ts";
 export type { Progress, Reading } from "./src/app/image_file.ts";
 export { type ByteSource, memorySource } from "./src/core/bytes.ts";

@@ -54,12 +54,16 @@ const FILES: Record<string, string> = {
   FILE: join(ROOT, "tests/fixtures/hosts/bios-vm.json"),
 };
 
+/** They write under /var/lib: the tests of systemd in the VM run them. */
+const WRITE_ATTEMPTS: readonly string[] = ["depart", "arrive", "confirm"];
+
 for (const { command, flags } of ROWS) {
   const words = command.split(" ").map((word) => FILES[word] ?? word);
   // What would change this machine is run dry.
   const safe = ["load", "unload", "exec"].includes(words[0] ?? "") ? [...words, "--dry-run"] : words;
   Deno.test({
     name: `docs/permissions.md: ${command} runs with ${flags.join(" ") || "no permission"}`,
+    ignore: WRITE_ATTEMPTS.includes(command),
     permissions: permissionsOf(flags),
     async fn() {
       const { code, stderr } = await run(safe);

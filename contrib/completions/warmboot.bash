@@ -42,7 +42,7 @@ _warmboot_files() {
 # Prints what can complete $1. The other arguments: offers by name, and literal words.
 _warmboot_offer() {
   local kind
-  local commands='check plan diff load exec unload status facts init refresh explain schema install uninstall help'
+  local commands='check plan diff load exec unload depart arrive confirm history status facts init refresh explain schema install uninstall help'
   for kind in "${@:2}"; do
     case $kind in
       :profile-names) _warmboot_names | _warmboot_match "$1" ;;
@@ -146,6 +146,10 @@ _warmboot_value() {
     load:-o | load:--output) offers=('text json yaml') ;;
     exec:-o | exec:--output) offers=('text json yaml') ;;
     unload:-o | unload:--output) offers=('text json yaml') ;;
+    depart:-o | depart:--output) offers=('text json yaml') ;;
+    arrive:-o | arrive:--output) offers=('text json yaml') ;;
+    confirm:-o | confirm:--output) offers=('text json yaml') ;;
+    history:-o | history:--output) offers=('text json yaml') ;;
     status:-o | status:--output) offers=('text json yaml openmetrics') ;;
     status:--booted) offers=(:profile-names :profile-files :plan-files) ;;
     facts:-o | facts:--output) offers=('json yaml') ;;
@@ -184,6 +188,10 @@ _warmboot_options() {
     load) options='--dry-run --exec --now --force --strict -o --output -h --help --version --color' ;;
     exec) options='--now --unbind --dry-run -o --output -h --help --version --color' ;;
     unload) options='--crash --dry-run -o --output -h --help --version --color' ;;
+    depart) options='-o --output -h --help --version --color' ;;
+    arrive) options='-o --output -h --help --version --color' ;;
+    confirm) options='-o --output -h --help --version --color' ;;
+    history) options='-o --output -h --help --version --color' ;;
     status) options='-o --output --booted --check -h --help --version --color' ;;
     facts) options='-o --output --images --redact -h --help --version --color' ;;
     init) options='--running --newest --boot-entry --bls --uki --from-kexec --extract --uki-profile --boot --root --facts --pin --follow --out -h --help --version --color' ;;
@@ -237,7 +245,7 @@ _warmboot_words() {
       max=$((1))
       ;;
     help)
-      offers=('check plan diff load exec unload status facts init refresh explain schema install uninstall')
+      offers=('check plan diff load exec unload depart arrive confirm history status facts init refresh explain schema install uninstall')
       max=$((1))
       ;;
   esac

@@ -50,6 +50,10 @@ complete -c warmboot -n 'not __warmboot_command >/dev/null' -a diff -d 'Show wha
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a load -d 'Load the image of a profile or of a stored plan'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a exec -d 'Reboot into the loaded image'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a unload -d 'Drop the loaded image'
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a depart -d 'Write down that the shutdown into the loaded image has begun'
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a arrive -d 'Write down how the last reboot ended'
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a confirm -d 'Say that the running system, into which warmboot led, is good'
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a history -d 'List the reboots into loaded images, and how each ended'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a status -d 'Say what is loaded, by whom and since when, and what the host allows'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a facts -d 'Capture this host, so that plans can be made elsewhere'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a init -d 'Write a profile from what is there'
@@ -97,6 +101,14 @@ complete -c warmboot -n '__warmboot_in exec' -s o -l output -x -k -a 'text json 
 complete -c warmboot -n '__warmboot_in unload' -l crash -d 'Drop the crash image, not the one for a reboot'
 complete -c warmboot -n '__warmboot_in unload' -l dry-run -d 'Print the system calls and make none'
 complete -c warmboot -n '__warmboot_in unload' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'
+
+complete -c warmboot -n '__warmboot_in depart' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'
+
+complete -c warmboot -n '__warmboot_in arrive' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'
+
+complete -c warmboot -n '__warmboot_in confirm' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'
+
+complete -c warmboot -n '__warmboot_in history' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'
 
 complete -c warmboot -n '__warmboot_in status' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__warmboot_files \'json|yaml|yml\')'
 complete -c warmboot -n '__warmboot_in status' -s o -l output -x -k -a 'text json yaml openmetrics' -d 'Form of the output'
@@ -150,4 +162,4 @@ complete -c warmboot -n '__warmboot_in install' -l dry-run -d 'Print what would 
 
 complete -c warmboot -n '__warmboot_in uninstall' -l dry-run -d 'Print what would be removed, and remove nothing'
 
-complete -c warmboot -n '__warmboot_in help' -k -a 'check plan diff load exec unload status facts init refresh explain schema install uninstall'
+complete -c warmboot -n '__warmboot_in help' -k -a 'check plan diff load exec unload depart arrive confirm history status facts init refresh explain schema install uninstall'

@@ -6,12 +6,14 @@ import type { Plan } from "../plan/plan.ts";
 import type { Syscall } from "../plan/syscall.ts";
 import { describeDevice } from "../plan/unbind.ts";
 import type { PlannedUnbind } from "../profile/unbind_shape.ts";
+import type { Attempt, AttemptWay } from "../state/attempt.ts";
 import { type FoundRecord, type LoadRecord, recordTime } from "../state/record.ts";
 import { findRecord, lockStore, StoreError, type StoreLock } from "../state/record_store.ts";
 import { comesBack, isSpent, type RoundTrip, roundTrip, runsOnce } from "../state/round_trip.ts";
 import { SyscallError } from "../syscall/errors/syscall_error.ts";
 import { execute } from "../syscall/execute.ts";
 import { type Libc, openLibc } from "../syscall/libc.ts";
+import { dropAttempt, recordDeparture } from "./attempts.ts";
 import { isThere } from "./files/write_whole.ts";
 import { type Asked, askInit, type InitRequest, type NoCleanWay, requestTo } from "./ask_init.ts";
 import { holdSignals } from "./hold_signals.ts";
@@ -151,11 +153,42 @@ export function unbindLoaded({ onWarning = () => {} }: Pick<ExecOptions, "onWarn
 }
 
 /**
- * Runs the loaded image. Does not return where the kernel goes along, unless the init system was asked or the payload comes back.
- * The record of a payload that comes back says that it ran, from before the jump on.
+ * Runs the loaded image. Does not return where the kernel goes along, unless the init system was asked or the payload comes
+ * back. A reboot is written down as an attempt before. The record of a payload that comes back says that it ran, from before
+ * the jump on.
  * @throws {StoreError} if the record cannot be written: then nothing has run
  */
 export async function execLoaded(way: RebootWay, options: ExecOptions = {}): Promise<ExecOutcome> {
+  if (way.kind === "round-trip") return await runWay(way, options);
+  const { onWarning = () => {} } = options;
+  const attempt = await tried(() => attemptOn(attemptWay(way)), onWarning);
+  const outcome = await runWay(way, options);
+  // Where the running system goes on, there was no reboot.
+  if (attempt !== undefined && outcome.kind !== "asked") await tried(() => dropAttempt(attempt), onWarning);
+  return outcome;
+}
+
+function attemptWay(way: Exclude<RebootWay, { readonly kind: "round-trip" }>): AttemptWay {
+  if (way.kind === "now") return "now";
+  return way.init === "systemd" ? "systemd" : "init";
+}
+
+async function attemptOn(way: AttemptWay): Promise<Attempt | undefined> {
+  const { facts } = readFacts(undefined);
+  return facts === undefined ? undefined : await recordDeparture(way, facts);
+}
+
+/** What the store of attempts gives; a warning where it cannot be used, which does not keep a machine from rebooting. */
+async function tried<T>(action: () => T | Promise<T>, onWarning: (text: string) => void): Promise<T | undefined> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return void onWarning(`The history of this host will lack this reboot. ${error.message}`);
+  }
+}
+
+async function runWay(way: RebootWay, options: ExecOptions): Promise<ExecOutcome> {
   if (way.kind === "ask" && way.init === "systemd") return await askSystemd(way);
   if (way.kind === "now") return await runLoaded(way, options);
   const { onWait = () => {}, onWarning = () => {} } = options;

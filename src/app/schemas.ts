@@ -8,6 +8,7 @@ import { checkSchema } from "../render/check.ts";
 import { matrixSchema } from "../render/matrix.ts";
 import { outcomeSchema } from "../render/outcome.ts";
 import { originSchema } from "../render/origin.ts";
+import { historySchema } from "../state/attempt.ts";
 import { statusSchema } from "../state/status.ts";
 
 /** The JSON Schema of everything that warmboot reads and prints, by the name of its file under schema/. */
@@ -16,6 +17,7 @@ export const SCHEMAS: { readonly [name: string]: () => JsonSchema } = {
   plan: planSchema,
   facts: captureSchema,
   status: statusSchema,
+  history: historySchema,
   check: checkSchema,
   origin: originSchema,
   matrix: matrixSchema,

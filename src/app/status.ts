@@ -5,7 +5,9 @@ import { filesOf } from "../plan/plan.ts";
 import type { FileDigests } from "../state/crash_status.ts";
 import type { FoundRecord } from "../state/record.ts";
 import { findRecord, type ImageSlot } from "../state/record_store.ts";
+import { isCurrent } from "../state/attempt.ts";
 import { type ColdBootStatus, type Status, statusOf } from "../state/status.ts";
+import { readHistory } from "./attempts.ts";
 import { coldBootOn } from "./entry_files.ts";
 import { closeFile, hashFile, openFile } from "./files/open_file.ts";
 import { readFacts } from "./read_facts.ts";
@@ -34,7 +36,16 @@ export async function status({ coldBoot = true }: StatusOptions = {}): Promise<F
   const { facts, diagnostics } = readFacts(undefined);
   if (facts === undefined) return { status: undefined, busy: false, diagnostics };
   const { status, busy } = await statusOfHost(facts);
-  return { status: coldBoot ? { ...status, coldBoot: coldBootStatus(facts) } : status, busy, diagnostics };
+  const [last] = readHistory(facts).history.attempts;
+  return {
+    status: {
+      ...status,
+      ...(coldBoot ? { coldBoot: coldBootStatus(facts) } : {}),
+      ...(last !== undefined && isCurrent(last, facts) ? { lastAttempt: last } : {}),
+    },
+    busy,
+    diagnostics,
+  };
 }
 
 /** What a cold reset of this host would boot. */

@@ -1,9 +1,13 @@
 import type { Command } from "./command.ts";
+import { arrive } from "./commands/arrive.ts";
 import { check } from "./commands/check.ts";
+import { confirm } from "./commands/confirm.ts";
+import { depart } from "./commands/depart.ts";
 import { diff } from "./commands/diff.ts";
 import { exec } from "./commands/exec.ts";
 import { explain } from "./commands/explain.ts";
 import { facts } from "./commands/facts.ts";
+import { history } from "./commands/history.ts";
 import { init } from "./commands/init.ts";
 import { install } from "./commands/install.ts";
 import { load } from "./commands/load.ts";
@@ -22,6 +26,10 @@ export const COMMANDS: readonly Command[] = [
   load,
   exec,
   unload,
+  depart,
+  arrive,
+  confirm,
+  history,
   status,
   facts,
   init,

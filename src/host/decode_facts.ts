@@ -12,6 +12,7 @@ import { efiFacts } from "./efi.ts";
 import type { HostFacts } from "./facts.ts";
 import { type Iomem, parseIomem } from "./iomem.ts";
 import { kernelMap } from "./kcore.ts";
+import { kexecBooted } from "./kexec_booted.ts";
 import { kexecHandover } from "./kexec_handover.ts";
 import { kernelConfig } from "./kernel_config.ts";
 import { kexecState } from "./kexec_state.ts";
@@ -64,7 +65,8 @@ export function decodeFacts(capture: Capture): Checked<HostFacts> {
     ...bootParamsFacts(from, report),
     ...omitUndefined({ framebuffers: framebuffers(from), serialPorts: serialPorts(from, report) }),
     ...crashFacts(from, report),
-    ...omitUndefined({ kernelMap: kernelMap(from, report), deviceTree: deviceTree(from, report) }),
+    ...omitUndefined({ kernelMap: kernelMap(from, report) }),
+    ...treeFacts(from, report),
     kernelConfig: config,
   };
   if (machine === undefined) report(missing("machine", "machine"));
@@ -87,6 +89,11 @@ function iomem(from: Captured, report: Report): Iomem {
   const parsed = parseIomem(found.text);
   parsed.diagnostics.forEach(report);
   return parsed.iomem;
+}
+
+function treeFacts(from: Captured, report: Report): Pick<HostFacts, "deviceTree" | "kexecBooted"> {
+  const tree = deviceTree(from, report);
+  return omitUndefined({ deviceTree: tree, kexecBooted: kexecBooted(from, report, tree) });
 }
 
 function notCapable(): Diagnostic {

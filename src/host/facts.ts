@@ -218,6 +218,8 @@ export interface HostFacts {
   readonly bootId?: string;
   /** The running kernel's command line. */
   readonly cmdline?: string;
+  /** Whether a kexec started the running kernel; undefined where it does not say. */
+  readonly kexecBooted?: boolean;
   /** Bytes. */
   readonly pageSize: bigint;
   /** MemTotal, bytes. */

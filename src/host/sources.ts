@@ -112,6 +112,11 @@ const ROWS = {
     "A UUID of this boot, to notice a reboot (drivers/char/random.c)",
   ),
   cmdline: text(COMMAND_LINE, "/proc/cmdline", "The running kernel's command line (fs/proc/cmdline.c)"),
+  bootLoader: text(
+    SETTING,
+    "/proc/sys/kernel/bootloader_type",
+    "What loaded the running kernel, on x86: 13 in the upper four bits is a kexec (arch/x86/kernel/setup.c)",
+  ),
   iomem: text(
     MEMORY_MAP,
     "/proc/iomem",

@@ -53,6 +53,19 @@ export function trueStamp(call: Call): string | undefined {
   return booted !== undefined && stampOf(booted) === stated ? stated : undefined;
 }
 
+/**
+ * The same 16 digits for every call, stamped or not, so that attempts at one plan are known by it. Of explicit segments, they
+ * are of `{"entry":ENTRY,"segments":[[MEM,SHA256]...],"cmdline":CMDLINE}`.
+ */
+export function bootDigest(call: Call): string {
+  const booted = bootedBy(call);
+  if (booted !== undefined) return stampOf(booted);
+  if (call.syscall === "kexec_file_load") throw new TypeError("A kexec_file_load without a kernel");
+  const { entry, segments, cmdline } = call;
+  const text = JSON.stringify({ entry, segments: segments.map(({ mem, sha256 }) => [mem, sha256]), cmdline });
+  return sha256Of(text).slice(0, STAMP_DIGITS);
+}
+
 /** What a call boots; undefined with explicit segments, which are not a kernel. */
 function bootedBy(call: Call): Booted | undefined {
   const roles = rolesOf(call);

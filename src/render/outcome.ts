@@ -1,7 +1,7 @@
 import { anyText, choice, count, flag, type JsonSchema, list, record, type Shape, text } from "../core/shape.ts";
 
 /** The commands that change something. */
-export const OUTCOME_COMMANDS = ["load", "unload", "refresh", "exec"] as const;
+export const OUTCOME_COMMANDS = ["load", "unload", "refresh", "exec", "depart", "arrive", "confirm"] as const;
 /** One of them. */
 export type OutcomeCommand = typeof OUTCOME_COMMANDS[number];
 
@@ -67,12 +67,12 @@ const shape: Shape<Outcome> = record<Outcome>({
   },
 });
 
-/** The JSON Schema of what `load`, `unload`, `refresh` and `exec` print with `-o json`. */
+/** The JSON Schema of what the commands that change something print with `-o json`. */
 export function outcomeSchema(): JsonSchema {
   return {
     $schema: "http://json-schema.org/draft-07/schema#",
     title: "warmboot outcome",
-    description: "What `warmboot load`, `unload`, `refresh` and `exec` print with `-o json`",
+    description: "What the commands that change something print with `-o json`",
     ...shape.schema,
   };
 }

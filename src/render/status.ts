@@ -1,6 +1,7 @@
 import { formatSize } from "../core/number.ts";
 import type { ReservedRange } from "../state/crash_status.ts";
 import type { ImageStatus, Status } from "../state/status.ts";
+import { describeEnd } from "./history.ts";
 import { checkLines, row } from "./plan.ts";
 import type { Layout } from "./style.ts";
 import { visible } from "../core/text.ts";
@@ -14,6 +15,7 @@ export function renderStatus(status: Status, layout: Layout): string {
     "",
     ...status.images.flatMap((image) => imageRows(image, layout)),
     ...coldBootRows(status.coldBoot, layout),
+    ...attemptRows(status.lastAttempt, layout),
     ...reservationRows(status.crash, layout),
     ...dumpKeyRows(status.dumpKeys, layout),
     ...(status.rebootIsKexec ? ["", style.warning(`  ${autoKexec(status)}; \`warmboot unload\` prevents that`)] : []),
@@ -64,6 +66,12 @@ function coldBootRows(cold: Status["coldBoot"], layout: Layout): readonly string
     ...row("A cold reset", lines.map(visible), layout),
     ...row("", warnings.map(visible), layout).map(layout.style.warning),
   ];
+}
+
+/** The last reboot into a loaded image. */
+function attemptRows(attempt: Status["lastAttempt"], layout: Layout): readonly string[] {
+  if (attempt === undefined) return [];
+  return row("Last reboot", [visible(`asked ${attempt.askedAt} by ${attempt.user}; ${describeEnd(attempt)}`)], layout);
 }
 
 const RUNS: { readonly [runs in NonNullable<ImageStatus["runs"]>]: string } = {

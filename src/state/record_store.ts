@@ -64,7 +64,7 @@ export async function lockStore(
     {},
 ): Promise<StoreLock> {
   const path = `${directory}/lock`;
-  const file = attempt(`use ${directory}`, () => {
+  const file = useStore(`use ${directory}`, () => {
     Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
     const reason = foreignFolder(directory);
     if (reason !== undefined) throw new StoreError(`Cannot use ${directory}: ${reason}`);
@@ -73,7 +73,7 @@ export async function lockStore(
   let waited = false;
   try {
     const end = performance.now() + patience;
-    while (!attempt(`lock ${path}`, () => file.tryLockSync(true))) {
+    while (!useStore(`lock ${path}`, () => file.tryLockSync(true))) {
       if (performance.now() >= end) {
         throw new StoreError(
           `Another warmboot is loading or unloading an image, and did not finish within ${patience / 1000} s`,
@@ -94,8 +94,8 @@ export async function lockStore(
     prepare(slot, record) {
       const pending = pendingPath(directory, slot);
       const part = `${pending}.part`;
-      const before = attempt(`look at ${pending}`, () => isPresent(pending));
-      attempt(`write ${recordPath(directory, slot)}`, () => {
+      const before = useStore(`look at ${pending}`, () => isPresent(pending));
+      useStore(`write ${recordPath(directory, slot)}`, () => {
         try {
           writeSynced(part, jsonText(record), sync);
           Deno.renameSync(part, pending);
@@ -108,16 +108,16 @@ export async function lockStore(
     },
     commit(slot) {
       const pending = pendingPath(directory, slot);
-      attempt(`rename ${pending}`, () => Deno.renameSync(pending, recordPath(directory, slot)));
+      useStore(`rename ${pending}`, () => Deno.renameSync(pending, recordPath(directory, slot)));
       interrupted.delete(slot);
     },
     discard(slot) {
       if (interrupted.has(slot)) return;
-      attempt(`remove ${pendingPath(directory, slot)}`, () => removeIfThere(pendingPath(directory, slot)));
+      useStore(`remove ${pendingPath(directory, slot)}`, () => removeIfThere(pendingPath(directory, slot)));
     },
     remove(slot) {
       for (const path of [recordPath(directory, slot), pendingPath(directory, slot)]) {
-        attempt(`remove ${path}`, () => removeIfThere(path));
+        useStore(`remove ${path}`, () => removeIfThere(path));
       }
       interrupted.delete(slot);
     },
@@ -152,7 +152,7 @@ function removeLeftover(path: string): void {
  * Why a folder is not one that only root, or the user who runs warmboot, can put records into; undefined if it is, or is not
  * there. Whoever can write to it decides what is taken for loaded.
  */
-function foreignFolder(directory: string): string | undefined {
+export function foreignFolder(directory: string): string | undefined {
   let stats: Deno.FileInfo;
   try {
     stats = Deno.lstatSync(directory);
@@ -259,7 +259,8 @@ function readIfThere(path: string): ReadResult {
   }
 }
 
-function attempt<T>(what: string, action: () => T): T {
+/** Runs an operation on a store. @throws {StoreError} `Cannot WHAT` with the reason, where it fails */
+export function useStore<T>(what: string, action: () => T): T {
   try {
     return action();
   } catch (cause) {

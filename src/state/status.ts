@@ -22,6 +22,7 @@ import {
   type ReservationStatus,
   reservationStatus,
 } from "./crash_status.ts";
+import { type Attempt, attemptShape } from "./attempt.ts";
 import { dumpKeysShape, type DumpKeysStatus, dumpKeysStatus } from "./dump_keys.ts";
 import type { FoundRecord, LoadRecord } from "./record.ts";
 import { isSpent, preservesContext, runsOnce } from "./round_trip.ts";
@@ -72,6 +73,8 @@ export interface Status {
   readonly rebootIsKexec: boolean;
   /** What a cold reset boots; absent where nobody looked. */
   readonly coldBoot?: ColdBootStatus;
+  /** The last reboot into a loaded image, while it matters: until it has ended, and in the boot in which it ended. */
+  readonly lastAttempt?: Attempt;
 }
 
 /** The entry that the boot loader starts by itself. */
@@ -250,6 +253,11 @@ const shape: Shape<Status> = record<Status>({
       warnings: { shape: list(text), doc: "What to know of it", fallback: optional },
     }),
     doc: "What a cold reset boots",
+    fallback: optional,
+  },
+  lastAttempt: {
+    shape: attemptShape,
+    doc: "The last reboot into a loaded image, until it has ended, and in the boot in which it ended",
     fallback: optional,
   },
 });

@@ -7,6 +7,7 @@ const FOLDER = join(import.meta.dirname ?? ".", "../../contrib/systemd");
  * same.
  */
 export const EXPOSURE: { readonly [service: string]: number } = {
+  "warmboot-arrive.service": 1.8,
   "warmboot-crash.service": 2.6,
   "warmboot-load@.service": 2.0,
   "warmboot-reboot@.service": 2.0,

@@ -40,6 +40,8 @@ export interface MachineOptions {
   readonly extra?: readonly string[];
   /** Has QEMU count instructions, each of which then takes 2^N ns of the guest's time. */
   readonly icount?: number;
+  /** Whether a reset boots the machine again, as its firmware would, instead of ending QEMU. */
+  readonly resets?: boolean;
 }
 
 /**
@@ -96,11 +98,12 @@ export async function qemuCommand(
     terminal,
     extra = [],
     icount,
+    resets = false,
   } = options;
   const { cpu, agentPort, ...row } = architecture(arch);
   const qemu = await findQemu(arch);
   const args = [
-    ["-nodefaults", "-no-user-config", "-no-reboot"],
+    ["-nodefaults", "-no-user-config", ...(resets ? [] : ["-no-reboot"])],
     ["-display", "none"],
     // A socket for each: the firmware's MP table, for kernels without ACPI, lists one CPU of a socket.
     [

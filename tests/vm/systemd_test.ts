@@ -2,6 +2,7 @@
 import { ALL } from "./extent.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { releaseTree } from "../../packaging/tree.ts";
+import type { Attempt } from "../../src/state/attempt.ts";
 import { EXPOSURE, UNITS } from "../support/units.ts";
 import { distribution, type Suite } from "./apt.ts";
 import { debianMachine } from "./debian_root.ts";
@@ -19,6 +20,7 @@ cmdline: { reuse: true, set: irqpoll nr_cpus=1 reset_devices cgroup_disable=memo
 `,
   "/etc/warmboot/web.yaml": `${IMAGES}cmdline: ${BASE_CMDLINE} ${RESERVATION}\n`,
   "/etc/warmboot/typo.yaml": "version: 1\nkernal: /boot/vmlinuz\n",
+  "/etc/warmboot/bad.yaml": `${IMAGES}cmdline: console=ttyS0 rdinit=/none root=/dev/none panic=1\n`,
   "/etc/warmboot/other.yaml": `version: 1\nkernel: { path: /boot/vmlinuz, sha256: ${"0".repeat(64)} }\n`,
 };
 
@@ -51,6 +53,11 @@ async function loaded(machine: Machine): Promise<string> {
   return (await machine.output("cat /sys/kernel/kexec_loaded /sys/kernel/kexec_crash_loaded")).replaceAll("\n", "");
 }
 
+/** The reboots that the machine remembers, the newest first. */
+async function attempts(machine: Machine): Promise<readonly Attempt[]> {
+  return JSON.parse(await machine.output("warmboot history -o json")).attempts;
+}
+
 /** What ext4 says when it was not unmounted. */
 const REPLAYED = "EXT4-fs (vda): recovery complete";
 
@@ -78,7 +85,7 @@ for (const { suite, kernel: name } of await hosts()) {
   const kernel = await fetchKernel(name);
   Deno.test(`a release installs, and its units load, reboot and catch a panic (${suite}, ${kernel.release})`, async (t) => {
     const files = { ...PROFILES, ...MARK, ...await release() };
-    const options = { bootTimeout: 240 };
+    const options = { bootTimeout: 240, resets: ALL };
     await using machine = await debianMachine(suite, kernel, {}, options, files);
 
     await t.step("the release installs itself, with the deno that runs it", async () => {
@@ -119,7 +126,7 @@ for (const { suite, kernel: name } of await hosts()) {
     });
 
     await t.step("enabled and started, one loads its image, the other finds no reservation", async () => {
-      await machine.output("systemctl enable --now mark warmboot-crash warmboot-load@web");
+      await machine.output("systemctl enable --now mark warmboot-arrive warmboot-crash warmboot-load@web");
       assertEquals(await loaded(machine), "10");
       const web = await status(machine, "warmboot-load@web");
       assertStringIncludes(web, "Active: active (exited)");
@@ -156,6 +163,21 @@ for (const { suite, kernel: name } of await hosts()) {
       assertEquals(await machine.output("cat /var/stopped"), "1\n0\n");
     });
 
+    await t.step("the history says that it arrived, and by whom; confirmed, it stays so", async () => {
+      await machine.output("systemctl start warmboot-arrive");
+      const [attempt] = await attempts(machine);
+      assertEquals(
+        [attempt?.way, attempt?.profile, attempt?.to.release, attempt?.outcome?.end, attempt?.leftAt === undefined],
+        ["systemd", "web", kernel.release, "arrived", false],
+      );
+      assertMatch(attempt?.outcome?.why ?? "", /by kexec$/);
+      assertStringIncludes(await machine.output("warmboot status"), "arrived: ");
+      assertStringIncludes(await machine.output("journalctl -b -o cat -u warmboot-arrive"), "arrived: ");
+      assertEquals(await machine.output("warmboot confirm"), `Confirmed: ${kernel.release} is good\n`);
+      assertEquals((await attempts(machine)).map(({ outcome }) => outcome?.end), ["confirmed"]);
+      assertEquals(await machine.output("stat -c '%U %a' /var/lib/warmboot/attempts/*.json"), "root 600\n");
+    });
+
     await t.step("at boot both units load their images, and the journal says so", async () => {
       assertEquals(await loaded(machine), "11");
       for (const [unit, profile] of [["warmboot-load@web", "web"], ["warmboot-crash", "kdump"]]) {
@@ -172,6 +194,27 @@ for (const { suite, kernel: name } of await hosts()) {
         assertStringIncludes(cmdline, RESERVATION);
         assert(!said.includes(REPLAYED), said.slice(-2000));
         assertEquals(await machine.output("cat /var/stopped"), "1\n1\n");
+        assertEquals((await attempts(machine)).map(({ way }) => way), ["systemd", "systemd"]);
+      });
+
+      await t.step("systemctl kexec leaves an attempt as well, and a reboot by the firmware does not", async () => {
+        await reboot(machine, "systemctl kexec");
+        await machine.output("systemctl start warmboot-arrive");
+        const [found] = await attempts(machine);
+        assertEquals([found?.way, found?.outcome?.end], ["found", "arrived"]);
+        await reboot(machine, "SYSTEMCTL_SKIP_AUTO_KEXEC=1 systemctl reboot");
+        await machine.output("systemctl start warmboot-arrive");
+        assertEquals((await attempts(machine))[0], found);
+      });
+
+      await t.step("an image whose root is missing falls back, and the boot after it says so", async () => {
+        await machine.output("warmboot load /etc/warmboot/bad.yaml");
+        await reboot(machine, "warmboot exec");
+        await machine.output("systemctl start warmboot-arrive");
+        const [fallen] = await attempts(machine);
+        assertEquals([fallen?.profile, fallen?.outcome?.end], ["bad", "fell-back"]);
+        // The firmware's way has no reservation, which the next steps need.
+        await reboot(machine, "systemctl start warmboot-reboot@web");
       });
     }
 

@@ -85,9 +85,9 @@ const SYSTEM: FileOperations = {
       throw error;
     }
   },
-  rename: Deno.renameSync,
-  link: Deno.linkSync,
-  remove: Deno.removeSync,
+  rename: (from, to) => Deno.renameSync(from, to),
+  link: (from, to) => Deno.linkSync(from, to),
+  remove: (path) => Deno.removeSync(path),
   syncFolder(path) {
     using folder = Deno.openSync(path);
     try {

@@ -1,0 +1,258 @@
+import { join } from "@std/path/posix";
+import { type Diagnostic, reasonOf } from "../core/diagnostic.ts";
+import { jsonText } from "../core/text.ts";
+import type { HostFacts } from "../host/facts.ts";
+import { kernelParameter, parseCmdline } from "../profile/cmdline/cmdline.ts";
+import {
+  type Attempt,
+  attemptId,
+  attemptOf,
+  type AttemptWay,
+  decodeAttempt,
+  type EndedAttempt,
+  type History,
+  judgeAttempts,
+} from "../state/attempt.ts";
+import { type FoundRecord, recordTime } from "../state/record.ts";
+import { findRecord, foreignFolder, StoreError, useStore } from "../state/record_store.ts";
+import { invokingUser } from "./invoking_user.ts";
+import { systemProgram } from "./system_program.ts";
+import { isThere, PRIVATE, removeUnfinished, replaceFile } from "./files/write_whole.ts";
+
+/** Where attempts are kept: unlike records, they outlive the boot. */
+export const ATTEMPTS_DIRECTORY = "/var/lib/warmboot/attempts";
+
+/** Older ones are removed. */
+const KEPT = 50;
+
+/** An attempt is a few hundred bytes and two command lines. */
+const MAX_BYTES = 1 << 20;
+
+/** The boot in which `warmboot arrive` ran last. */
+const WATCHED = "watched-boot";
+
+const NAME = /^\d{8}T\d{6}Z-[0-9a-f]{8}\.json$/;
+
+/** The attempts that are kept, the newest first, and what is wrong with those that cannot be read. */
+export interface FoundAttempts {
+  readonly attempts: readonly Attempt[];
+  /** What cannot be read, in words. */
+  readonly problems: readonly string[];
+}
+
+/** Reads the attempts. A file that is not one is named, and left where it is. */
+export function readAttempts(directory: string = ATTEMPTS_DIRECTORY): FoundAttempts {
+  const foreign = foreignFolder(directory);
+  if (foreign !== undefined) return { attempts: [], problems: [`${directory} is not used: ${foreign}`] };
+  const problems: string[] = [];
+  const attempts = names(directory).flatMap((name) => {
+    const found = readAttempt(join(directory, name));
+    if (typeof found !== "string") return [found];
+    problems.push(found);
+    return [];
+  });
+  return { attempts, problems };
+}
+
+/** Names of attempts, the newest first. */
+function names(directory: string): readonly string[] {
+  const entries = useStore(`read ${directory}`, () => isThere(directory) ? [...Deno.readDirSync(directory)] : []);
+  return entries.map(({ name }) => name).filter((name) => NAME.test(name)).toSorted().reverse();
+}
+
+/** An attempt, or why there is none at that path. */
+function readAttempt(path: string): Attempt | string {
+  const problems: Diagnostic[] = [];
+  try {
+    const { isFile, size } = Deno.lstatSync(path);
+    if (!isFile || size > MAX_BYTES) {
+      return `${path} is not an attempt: ${isFile ? "it is too large" : "it is not a file"}`;
+    }
+    const attempt = decodeAttempt(JSON.parse(Deno.readTextFileSync(path)), [], (problem) => problems.push(problem));
+    if (attempt !== undefined && problems.length === 0) return attempt;
+  } catch (error) {
+    return `${path} cannot be read: ${reasonOf(error)}`;
+  }
+  return `${path} is not an attempt: ${problems[0]?.message}`;
+}
+
+/** Writes an attempt so that it is on the disk when this returns, and removes the oldest. @throws {StoreError} */
+function writeAttempt(attempt: Attempt, directory: string): void {
+  writeFile(directory, `${attempt.id}.json`, jsonText(attempt));
+  for (const name of names(directory).slice(KEPT)) remove(directory, name);
+}
+
+/** Removes an attempt that led to nothing: the old system goes on. @throws {StoreError} */
+export function dropAttempt({ id }: Attempt, directory: string = ATTEMPTS_DIRECTORY): void {
+  remove(directory, `${id}.json`);
+}
+
+function remove(directory: string, name: string): void {
+  const path = join(directory, name);
+  useStore(`remove ${path}`, () => {
+    if (isThere(path)) Deno.removeSync(path);
+  });
+}
+
+function writeFile(directory: string, name: string, text: string): void {
+  useStore(`use ${directory}`, () => {
+    Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+    const foreign = foreignFolder(directory);
+    if (foreign !== undefined) throw new StoreError(`Cannot use ${directory}: ${foreign}`);
+    removeUnfinished(directory);
+  });
+  const path = join(directory, name);
+  useStore(`write ${path}`, () => replaceFile(path, text, PRIVATE));
+}
+
+/** Whether `warmboot arrive` ran in this boot. */
+function isWatched({ bootId }: Pick<HostFacts, "bootId">, directory: string): boolean {
+  try {
+    return bootId !== undefined && Deno.readTextFileSync(join(directory, WATCHED)).trim() === bootId;
+  } catch {
+    return false;
+  }
+}
+
+/** Where attempts are kept, and what is loaded, if not as on this host. */
+export interface DepartureSource {
+  readonly directory?: string;
+  readonly found?: FoundRecord;
+}
+
+/**
+ * Writes that this host now reboots into the image that warmboot has loaded. An attempt of the same boot at the same plan is
+ * carried on; another one of this boot never left, and is dropped. Undefined where no record says what is loaded.
+ * @throws {StoreError} if it cannot be written
+ */
+export async function recordDeparture(
+  way: AttemptWay,
+  facts: HostFacts,
+  { directory = ATTEMPTS_DIRECTORY, found = findRecord("reboot").found }: DepartureSource = {},
+): Promise<Attempt | undefined> {
+  if (found.kind !== "record" || facts.kexec.loaded !== true || found.record.bootId !== facts.bootId) return undefined;
+  const at = recordTime();
+  const next = attemptOf({
+    id: attemptId(at, crypto.getRandomValues(new Uint8Array(4))),
+    at,
+    ...await invokingUser(),
+    way,
+    plan: found.record.plan,
+    facts,
+    watched: isWatched(facts, directory),
+  });
+  const open = openAttempts(facts, directory);
+  const same = open.find(({ plan }) => plan === next.plan);
+  const attempt = same === undefined ? next : { ...same, ...(next.leftAt === undefined ? {} : { leftAt: at }) };
+  writeAttempt(attempt, directory);
+  for (const other of open) if (other !== same) dropAttempt(other, directory);
+  return attempt;
+}
+
+/** What `warmboot depart` found. */
+export type LeavingFound =
+  /** systemd does not shut down into a loaded image. */
+  | { readonly kind: "staying" }
+  | { readonly kind: "unknown"; readonly reason: string }
+  /** No record says what is loaded. */
+  | { readonly kind: "not-ours" }
+  | { readonly kind: "leaving"; readonly attempt: Attempt };
+
+/** Writes down that a shutdown into the loaded image has begun, whoever asked for it. @throws {StoreError} */
+export async function depart(facts: HostFacts): Promise<LeavingFound> {
+  if (facts.kexec.loaded !== true) return { kind: "not-ours" };
+  const leaving = facts.systemd ? await isKexecQueued() : true;
+  if (leaving !== true) return leaving === false ? { kind: "staying" } : { kind: "unknown", reason: leaving };
+  const attempt = await recordDeparture("found", facts);
+  return attempt === undefined ? { kind: "not-ours" } : { kind: "leaving", attempt };
+}
+
+/** Whether systemd has a job to start kexec.target; or why that cannot be determined. */
+async function isKexecQueued(): Promise<boolean | string> {
+  const args = ["show", "--property=Job", "--value", "kexec.target"];
+  try {
+    const { success, stdout, stderr } = await new Deno.Command(systemProgram("systemctl"), { args, stdin: "null" })
+      .output();
+    const text = new TextDecoder().decode(success ? stdout : stderr).trim();
+    return success ? /^[1-9]\d*$/.test(text) : text;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}
+
+/** Attempts of the running boot. */
+function openAttempts({ bootId }: HostFacts, directory: string): readonly Attempt[] {
+  if (bootId === undefined) return [];
+  return readAttempts(directory).attempts.filter(({ from, outcome }) =>
+    outcome === undefined && from.bootId === bootId
+  );
+}
+
+/** What `warmboot arrive` found. */
+export type Arrival =
+  /** The running system is a crash kernel: what was tried is not its concern. */
+  | { readonly kind: "crash-kernel" }
+  /** There is no attempt whose end is not known. */
+  | { readonly kind: "nothing-open" }
+  /** The newest attempt, and how it ended. */
+  | { readonly kind: "ended"; readonly attempt: EndedAttempt };
+
+/**
+ * Holds the running system against the attempts whose end is not known, and writes down how they ended. It also notes that
+ * it ran in this boot, so that the next attempt is watched. Running it again changes nothing.
+ * @throws {StoreError} if it cannot be written
+ */
+export function arrive(facts: HostFacts, directory: string = ATTEMPTS_DIRECTORY): Arrival {
+  if (isCrashKernel(facts)) return { kind: "crash-kernel" };
+  const ended = judgeAttempts(readAttempts(directory).attempts, facts, recordTime());
+  for (const attempt of ended) writeAttempt(attempt, directory);
+  if (facts.bootId !== undefined && !isWatched(facts, directory)) {
+    writeFile(directory, WATCHED, `${facts.bootId}\n`);
+  }
+  const [newest] = ended;
+  return newest === undefined ? { kind: "nothing-open" } : { kind: "ended", attempt: newest };
+}
+
+function isCrashKernel({ cmdline = "" }: HostFacts): boolean {
+  return kernelParameter(parseCmdline(cmdline), "elfcorehdr") !== undefined || isThere("/proc/vmcore");
+}
+
+/** What `warmboot confirm` found. */
+export type Confirmation =
+  /** The running system is confirmed now, or was before. */
+  | { readonly kind: "confirmed" | "already"; readonly attempt: Attempt }
+  /** This boot is not the one that an attempt arrived in. */
+  | { readonly kind: "nothing-arrived"; readonly last: Attempt | undefined };
+
+/** Says that the running system, into which an attempt led, is good. @throws {StoreError} if it cannot be written */
+export function confirm(facts: HostFacts, directory: string = ATTEMPTS_DIRECTORY): Confirmation {
+  arrive(facts, directory);
+  const [last] = readAttempts(directory).attempts;
+  const here = last?.outcome !== undefined && last.outcome.bootId === facts.bootId ? last.outcome.end : undefined;
+  if (last === undefined || here !== "arrived" && here !== "confirmed") return { kind: "nothing-arrived", last };
+  if (here === "confirmed" || last.outcome === undefined) return { kind: "already", attempt: last };
+  const attempt: Attempt = { ...last, outcome: { ...last.outcome, end: "confirmed", at: recordTime() } };
+  writeAttempt(attempt, directory);
+  return { kind: "confirmed", attempt };
+}
+
+/** The attempts of a host, as far as they can be read. */
+export interface FoundHistory {
+  /** The attempts, each with how it ended. */
+  readonly history: History;
+  /** Files that are not attempts; whole sentences. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * The attempts, the newest first, each with how it ended as far as that shows now. Nothing is written.
+ * @throws {StoreError} if the folder cannot be read
+ */
+export function readHistory(facts: HostFacts, directory: string = ATTEMPTS_DIRECTORY): FoundHistory {
+  const { attempts, problems } = readAttempts(directory);
+  const ended = new Map(judgeAttempts(attempts, facts, recordTime()).map((attempt) => [attempt.id, attempt]));
+  return {
+    history: { format: "warmboot.history/1", attempts: attempts.map((each) => ended.get(each.id) ?? each) },
+    problems,
+  };
+}

@@ -1,0 +1,43 @@
+import type { ExitName } from "../../core/program.ts";
+import { type Command, formOf, type Invocation, outputOption } from "../command.ts";
+import type { Ports } from "../ports.ts";
+import { dataText, report, warn } from "../report.ts";
+
+const OUTPUT = outputOption("text", "json", "yaml");
+
+/** `warmboot history`. */
+export const history: Command = {
+  name: "history",
+  usage: "",
+  words: { min: 0, max: 0 },
+  summary: "List the reboots into loaded images, and how each ended",
+  description:
+    "Reads what `exec`, `load --exec` and the units left under /var/lib/warmboot/attempts, the last 50, and holds those that are still open against the running system. Nothing is written. An end is stated only where it is certain: warmboot-arrive.service watches each boot for that.",
+  options: [OUTPUT],
+  examples: [
+    { line: "warmboot history", doc: "What was tried, and did it arrive?" },
+    { line: "warmboot history -o json", doc: "The same for a program" },
+  ],
+  exits: {
+    data: "A fact of the host is malformed",
+    permission: "The host or the attempts may not be read",
+  },
+  run,
+};
+
+async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
+  const { readFacts } = await import("../../app/read_facts.ts");
+  const { readHistory } = await import("../../app/attempts.ts");
+  const { facts, diagnostics } = readFacts(undefined);
+  const exit = report(diagnostics, ports);
+  if (facts === undefined) return exit;
+  const { history, problems } = readHistory(facts);
+  for (const problem of problems) warn(problem, "Remove it, if it is not needed", ports);
+  const form = formOf(invocation, OUTPUT);
+  ports.out.write(
+    form === "text"
+      ? (await import("../../render/history.ts")).renderHistory(history, ports.out.layout)
+      : await dataText(history, form),
+  );
+  return "ok";
+}

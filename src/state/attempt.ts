@@ -1,0 +1,273 @@
+import type { Path } from "../core/diagnostic.ts";
+import {
+  anyText,
+  choice,
+  count,
+  flag,
+  type JsonSchema,
+  list,
+  pattern,
+  record,
+  type Report,
+  type Shape,
+  text,
+} from "../core/shape.ts";
+import { diffParameters, withoutBootParameters } from "../diff/parameters.ts";
+import type { HostFacts } from "../host/facts.ts";
+import type { Plan } from "../plan/plan.ts";
+import { bootDigest, stampIn } from "../plan/stamp.ts";
+
+/**
+ * How a reboot into a loaded image was started: `warmboot exec` asked systemd or another init system, or made the system
+ * call itself; or a shutdown into it was found (`systemctl kexec`, or `systemctl reboot` from systemd 257 on).
+ */
+export type AttemptWay = "systemd" | "init" | "now" | "found";
+
+/** How an attempt ended; docs/history.md explains each. */
+export type AttemptEnd = "arrived" | "confirmed" | "fell-back" | "firmware" | "unknown";
+
+/** A reboot into an image that warmboot loaded: /var/lib/warmboot/attempts/ID.json. */
+export interface Attempt {
+  /** The form of this document. */
+  readonly format: "warmboot.attempt/1";
+  /** When it was written and a random number, so that names sort by time: 20261122T100000Z-1f2e3d4c. */
+  readonly id: string;
+  /** When the reboot was asked for, UTC. */
+  readonly askedAt: string;
+  /** When the shutdown into the image began, or the jump itself; undefined as long as it has not. */
+  readonly leftAt?: string;
+  /** Who asked. */
+  readonly user: string;
+  /** The number of the user. */
+  readonly uid: number;
+  /** How it was started. */
+  readonly way: AttemptWay;
+  /** The profile of the image. */
+  readonly profile: string;
+  /** What boots, as 16 hex digits (`bootDigest`): the same plan on another day has the same. */
+  readonly plan: string;
+  /** The system that was left. */
+  readonly from: BootedSystem & {
+    /** Its boot, from /proc/sys/kernel/random/boot_id. */
+    readonly bootId?: string;
+    /** Whether `warmboot arrive` ran in that boot; then it is expected in the next one as well. */
+    readonly watched: boolean;
+  };
+  /** The system that was to come. */
+  readonly to: Partial<BootedSystem> & Pick<BootedSystem, "cmdline">;
+  /** How it ended; undefined until a later boot is looked at. */
+  readonly outcome?: AttemptOutcome;
+}
+
+/** A kernel and its command line. */
+export interface BootedSystem {
+  /** As uname -r. */
+  readonly release: string;
+  /** Its command line. */
+  readonly cmdline: string;
+}
+
+/** How an attempt ended, and what showed it. */
+export interface AttemptOutcome {
+  /** How. */
+  readonly end: AttemptEnd;
+  /** What showed it, for people: one line. */
+  readonly why: string;
+  /** When that was found out, UTC. */
+  readonly at: string;
+  /** The boot in which it was. */
+  readonly bootId?: string;
+}
+
+/** An attempt whose end is known. */
+export type EndedAttempt = Attempt & { readonly outcome: AttemptOutcome };
+
+/** What the running system says of itself. */
+export type RunningSystem = Pick<HostFacts, "release" | "cmdline" | "bootId" | "kexecBooted">;
+
+/** A new attempt, at the moment before the reboot. */
+export interface Departure {
+  readonly id: string;
+  readonly at: string;
+  readonly user: string;
+  readonly uid: number;
+  readonly way: AttemptWay;
+  readonly plan: Plan;
+  readonly facts: RunningSystem;
+  readonly watched: boolean;
+}
+
+/** The attempt to boot a loaded plan. By the call itself, or found under way, it leaves at once. */
+export function attemptOf({ id, at, user, uid, way, plan, facts, watched }: Departure): Attempt {
+  const { release, cmdline = "", bootId } = facts;
+  return {
+    format: "warmboot.attempt/1",
+    id,
+    askedAt: at,
+    ...(way === "systemd" || way === "init" ? {} : { leftAt: at }),
+    user,
+    uid,
+    way,
+    profile: plan.profile,
+    plan: bootDigest(plan.call),
+    from: { release, cmdline, ...(bootId === undefined ? {} : { bootId }), watched },
+    to: { ...(plan.release === undefined ? {} : { release: plan.release }), cmdline: plan.call.cmdline },
+  };
+}
+
+/** The name of an attempt: its time, and eight hex digits. */
+export function attemptId(at: string, random: Uint8Array): string {
+  return `${at.replaceAll(/[-:]/g, "")}-${random.subarray(0, 4).toHex()}`;
+}
+
+/**
+ * How an attempt ended, seen from a later boot; undefined while the boot that it was asked in still runs. Never guesses: a
+ * boot by the firmware is a fall back only where each boot is watched, and the old system was left for the image.
+ */
+export function judgeAttempt(
+  { from, to, leftAt, way }: Attempt,
+  running: RunningSystem,
+): Pick<AttemptOutcome, "end" | "why"> | undefined {
+  if (from.bootId === undefined || running.bootId === undefined) {
+    return { end: "unknown", why: "The kernel does not say which boot this is" };
+  }
+  if (from.bootId === running.bootId) return undefined;
+  const { kexecBooted } = running;
+  const target = matchOf(to, running);
+  const came = `${running.release} came up`;
+  if (target !== "other" && (kexecBooted === true || kexecBooted === undefined && isDistinct(from, to, target))) {
+    const by = target === "stamp" ? "with the stamp of the plan" : "with the command line of the plan";
+    return { end: "arrived", why: `${came} ${by}${kexecBooted === true ? ", by kexec" : ""}` };
+  }
+  if (kexecBooted === true) return { end: "unknown", why: `${came} by kexec, from another image` };
+  if (kexecBooted === undefined) return { end: "unknown", why: `${came}; this kernel does not say how it was started` };
+  if (!from.watched) {
+    return { end: "unknown", why: `${came} by the firmware; nothing watched the boots in between` };
+  }
+  if (leftAt === undefined && way === "init") {
+    return { end: "unknown", why: `${came} by the firmware; whether the loaded image was started is not known` };
+  }
+  return leftAt === undefined
+    ? { end: "firmware", why: `${came} by the firmware: the shutdown did not go on to the loaded image` }
+    : {
+      end: "fell-back",
+      why: `${came} by the firmware: the jump to the loaded image was under way, and that did not report back`,
+    };
+}
+
+/**
+ * The attempts whose end shows now, of those given with the newest first, each with its outcome. What was tried before the
+ * newest, and never looked at, is unknown.
+ */
+export function judgeAttempts(
+  attempts: readonly Attempt[],
+  running: RunningSystem,
+  at: string,
+): readonly EndedAttempt[] {
+  const boot = running.bootId === undefined ? {} : { bootId: running.bootId };
+  return attempts.flatMap((attempt, index) => {
+    if (attempt.outcome !== undefined) return [];
+    const verdict = index === 0 ? judgeAttempt(attempt, running) : NEVER_LOOKED_AT;
+    return verdict === undefined ? [] : [{ ...attempt, outcome: { ...verdict, at, ...boot } }];
+  });
+}
+
+const NEVER_LOOKED_AT = { end: "unknown", why: "Another attempt was made before anyone looked" } as const;
+
+/** By what the running system is what was to come. */
+function matchOf(to: Attempt["to"], { release, cmdline = "" }: RunningSystem): "stamp" | "cmdline" | "other" {
+  const stamp = stampIn(to.cmdline);
+  if (stamp !== undefined) return stampIn(cmdline) === stamp ? "stamp" : "other";
+  if (to.release !== undefined && to.release !== release) return "other";
+  return isSameCmdline(cmdline, to.cmdline) ? "cmdline" : "other";
+}
+
+/** Whether arriving looks different from staying: by a stamp that the old system lacks, by its release or command line. */
+function isDistinct(from: Attempt["from"], to: Attempt["to"], match: "stamp" | "cmdline"): boolean {
+  if (match === "stamp") return stampIn(from.cmdline) !== stampIn(to.cmdline);
+  return to.release !== undefined && to.release !== from.release || !isSameCmdline(from.cmdline, to.cmdline);
+}
+
+function isSameCmdline(running: string, declared: string): boolean {
+  return diffParameters(withoutBootParameters(running, declared).cmdline, declared).length === 0;
+}
+
+const optional = { value: undefined };
+
+/** The shape of an attempt. */
+export const attemptShape: Shape<Attempt> = record<Attempt>({
+  format: { shape: choice(["warmboot.attempt/1"]), doc: "The format of this document" },
+  id: { shape: pattern("a time and eight hex digits", /^\d{8}T\d{6}Z-[0-9a-f]{8}$/), doc: "Its name" },
+  askedAt: { shape: text, doc: "When the reboot was asked for, UTC" },
+  leftAt: { shape: text, doc: "When the shutdown into the image began, or the jump itself", fallback: optional },
+  user: { shape: text, doc: "Who asked" },
+  uid: { shape: count, doc: "The user's number" },
+  way: {
+    shape: choice(["systemd", "init", "now", "found"]),
+    doc: "Who was asked, or `now` for the system call, or `found` for a shutdown that warmboot did not ask for",
+  },
+  profile: { shape: text, doc: "The profile of the image" },
+  plan: {
+    shape: pattern("16 hex digits", /^[0-9a-f]{16}$/),
+    doc: "What boots: a digest of kernel, initrds and command line",
+  },
+  from: {
+    shape: record<Attempt["from"]>({
+      release: { shape: text, doc: "The release of its kernel" },
+      cmdline: { shape: anyText, doc: "Its command line" },
+      bootId: { shape: text, doc: "Its boot", fallback: optional },
+      watched: { shape: flag, doc: "Whether `warmboot arrive` ran in that boot" },
+    }),
+    doc: "The system that was left",
+  },
+  to: {
+    shape: record<Attempt["to"]>({
+      release: { shape: text, doc: "The release of its kernel, where the image states it", fallback: optional },
+      cmdline: { shape: anyText, doc: "Its command line" },
+    }),
+    doc: "The system that was to come",
+  },
+  outcome: {
+    shape: record<AttemptOutcome>({
+      end: { shape: choice(["arrived", "confirmed", "fell-back", "firmware", "unknown"]), doc: "How it ended" },
+      why: { shape: anyText, doc: "What showed it" },
+      at: { shape: text, doc: "When that was found out, UTC" },
+      bootId: { shape: text, doc: "The boot in which it was", fallback: optional },
+    }),
+    doc: "How it ended; absent until a later boot has been looked at",
+    fallback: optional,
+  },
+}, "an attempt of warmboot");
+
+/** Decodes an attempt. */
+export function decodeAttempt(value: unknown, at: Path, report: Report): Attempt | undefined {
+  return attemptShape.decode(value, at, report);
+}
+
+/** Whether an attempt matters to who looks at the host: it is open, or ended in this boot. */
+export function isCurrent({ outcome }: Attempt, { bootId }: RunningSystem): boolean {
+  return outcome === undefined || outcome.bootId === bootId;
+}
+
+/** The attempts of a host, the newest first: what `warmboot history -o json` prints. */
+export interface History {
+  /** The form of this document. */
+  readonly format: "warmboot.history/1";
+  /** The newest first. */
+  readonly attempts: readonly Attempt[];
+}
+
+const historyShape: Shape<History> = record<History>({
+  format: { shape: choice(["warmboot.history/1"]), doc: "The format of this document" },
+  attempts: { shape: list(attemptShape), doc: "The attempts, the newest first" },
+});
+
+/** The JSON Schema of `history -o json`. */
+export function historySchema(): JsonSchema {
+  return {
+    $schema: "http://json-schema.org/draft-07/schema#",
+    title: "warmboot history",
+    description: "What `warmboot history -o json` prints",
+    ...historyShape.schema,
+  };
+}

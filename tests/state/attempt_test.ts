@@ -1,0 +1,237 @@
+import { assertEquals } from "@std/assert";
+import { planBoot } from "../../src/plan/planner.ts";
+import type { Plan } from "../../src/plan/plan.ts";
+import { stampIn } from "../../src/plan/stamp.ts";
+import {
+  type Attempt,
+  attemptId,
+  attemptOf,
+  type AttemptWay,
+  decodeAttempt,
+  judgeAttempt,
+  judgeAttempts,
+  type RunningSystem,
+} from "../../src/state/attempt.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { images, profileOf } from "../support/profiles.ts";
+
+const pure = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
+
+const AT = "2026-11-28T17:03:10Z";
+const NEXT = "6.12.107+deb13-amd64";
+
+function planOf(changes: Parameters<typeof profileOf>[0] = {}): Plan {
+  const { value } = planBoot({ profile: profileOf(changes), facts: hostFacts(), images: images() });
+  if (value === undefined) throw new Error("Cannot plan");
+  return value;
+}
+
+function attempt(
+  { way = "systemd", watched = true, plan = planOf(), facts = hostFacts(), left = false }: {
+    readonly way?: AttemptWay;
+    readonly watched?: boolean;
+    readonly plan?: Plan;
+    readonly facts?: RunningSystem;
+    readonly left?: boolean;
+  } = {},
+): Attempt {
+  const made = attemptOf({ id: "20261128T170310Z-01020304", at: AT, user: "anna", uid: 0, way, plan, facts, watched });
+  return left ? { ...made, leftAt: AT } : made;
+}
+
+/** The system that the plan declares, as a kexec starts it. */
+const ARRIVED: RunningSystem = { release: NEXT, cmdline: "root=LABEL=root ro", bootId: "next", kexecBooted: true };
+/** The system that was left, started by the firmware again. */
+const COLD: RunningSystem = { ...hostFacts(), bootId: "next", kexecBooted: false };
+
+function withoutLoader({ kexecBooted: _, ...rest }: RunningSystem): RunningSystem {
+  return rest;
+}
+
+pure("an attempt has what was left, what is to come, who asked, and when", () => {
+  assertEquals(attempt(), {
+    format: "warmboot.attempt/1",
+    id: "20261128T170310Z-01020304",
+    askedAt: AT,
+    user: "anna",
+    uid: 0,
+    way: "systemd",
+    profile: "web",
+    plan: attempt().plan,
+    from: {
+      release: "6.1.0-50-amd64",
+      cmdline: "BOOT_IMAGE=/boot/vmlinuz-6.1.0-50-amd64 root=LABEL=root ro quiet",
+      bootId: "5b1a6b8e-0000-4000-8000-000000000001",
+      watched: true,
+    },
+    to: { release: NEXT, cmdline: "root=LABEL=root ro" },
+  });
+  assertEquals(attempt({ way: "now" }).leftAt, AT);
+  assertEquals(attempt({ way: "found" }).leftAt, AT);
+  assertEquals(attemptId(AT, Uint8Array.of(0xff, 0, 1, 2, 3)), "20261128T170310Z-ff000102");
+});
+
+pure("the digest of a plan is that of what boots: the same with a stamp, another for another command line", () => {
+  const digest = (changes: Parameters<typeof profileOf>[0]) => attempt({ plan: planOf(changes) }).plan;
+  const same = digest({});
+  assertEquals(/^[0-9a-f]{16}$/.test(same), true);
+  assertEquals(digest({ stamp: true }), same);
+  const other = digest({ cmdline: { kind: "parameters", parameters: ["root=LABEL=other"] } });
+  assertEquals(other === same, false);
+});
+
+const STAMPED = planOf({ stamp: true });
+const STAMP = stampIn(STAMPED.call.cmdline);
+
+const CASES: readonly (readonly [what: string, attempt: Attempt, running: RunningSystem, end: string, why: string])[] =
+  [
+    [
+      "the declared system, by kexec",
+      attempt(),
+      ARRIVED,
+      "arrived",
+      `${NEXT} came up with the command line of the plan, by kexec`,
+    ],
+    [
+      "the same with what boot loaders add to a command line",
+      attempt(),
+      { ...ARRIVED, cmdline: "BOOT_IMAGE=/x root=LABEL=root   ro" },
+      "arrived",
+      `${NEXT} came up with the command line of the plan, by kexec`,
+    ],
+    [
+      "the stamp",
+      attempt({ plan: STAMPED }),
+      { ...ARRIVED, release: "renamed", cmdline: `ro warmboot.plan=${STAMP}` },
+      "arrived",
+      "renamed came up with the stamp of the plan, by kexec",
+    ],
+    [
+      "another stamp",
+      attempt({ plan: STAMPED }),
+      { ...ARRIVED, cmdline: "root=LABEL=root ro warmboot.plan=0123456789abcdef" },
+      "unknown",
+      `${NEXT} came up by kexec, from another image`,
+    ],
+    [
+      "another release by kexec",
+      attempt(),
+      { ...ARRIVED, release: "6.13" },
+      "unknown",
+      "6.13 came up by kexec, from another image",
+    ],
+    [
+      "a kernel that does not say how it was started, and is the declared one",
+      attempt(),
+      withoutLoader(ARRIVED),
+      "arrived",
+      `${NEXT} came up with the command line of the plan`,
+    ],
+    [
+      "the same where old and new system look alike",
+      attempt({ facts: { ...ARRIVED, bootId: "before" } }),
+      withoutLoader(ARRIVED),
+      "unknown",
+      `${NEXT} came up; this kernel does not say how it was started`,
+    ],
+    [
+      "the same with a stamp that the old system lacks",
+      attempt({ plan: STAMPED, facts: { ...ARRIVED, bootId: "before" } }),
+      withoutLoader({ ...ARRIVED, cmdline: STAMPED.call.cmdline }),
+      "arrived",
+      `${NEXT} came up with the stamp of the plan`,
+    ],
+    [
+      "the same with a stamp that the old system has too",
+      attempt({ plan: STAMPED, facts: { ...ARRIVED, cmdline: STAMPED.call.cmdline, bootId: "before" } }),
+      withoutLoader({ ...ARRIVED, cmdline: STAMPED.call.cmdline }),
+      "unknown",
+      `${NEXT} came up; this kernel does not say how it was started`,
+    ],
+    [
+      "a boot by the firmware after the shutdown into the image",
+      attempt({ left: true }),
+      COLD,
+      "fell-back",
+      "6.1.0-50-amd64 came up by the firmware: the jump to the loaded image was under way, and that did not report back",
+    ],
+    [
+      "the same after the system call",
+      attempt({ way: "now" }),
+      COLD,
+      "fell-back",
+      "6.1.0-50-amd64 came up by the firmware: the jump to the loaded image was under way, and that did not report back",
+    ],
+    [
+      "the declared kernel, but by the firmware",
+      attempt({ left: true }),
+      { ...ARRIVED, kexecBooted: false },
+      "fell-back",
+      `${NEXT} came up by the firmware: the jump to the loaded image was under way, and that did not report back`,
+    ],
+    [
+      "a boot by the firmware without that shutdown",
+      attempt(),
+      COLD,
+      "firmware",
+      "6.1.0-50-amd64 came up by the firmware: the shutdown did not go on to the loaded image",
+    ],
+    [
+      "the same where another init system was asked",
+      attempt({ way: "init" }),
+      COLD,
+      "unknown",
+      "6.1.0-50-amd64 came up by the firmware; whether the loaded image was started is not known",
+    ],
+    [
+      "a boot by the firmware that nobody watched",
+      attempt({ watched: false, left: true }),
+      COLD,
+      "unknown",
+      "6.1.0-50-amd64 came up by the firmware; nothing watched the boots in between",
+    ],
+    [
+      "a boot without an identifier",
+      attempt(),
+      { release: NEXT, cmdline: "root=LABEL=root ro", kexecBooted: true },
+      "unknown",
+      "The kernel does not say which boot this is",
+    ],
+  ];
+
+for (const [what, tried, running, end, why] of CASES) {
+  pure(`how an attempt ended: ${what}`, () => assertEquals(judgeAttempt(tried, running), { end, why }));
+}
+
+pure("an attempt is open as long as the boot runs in which it was asked for", () => {
+  assertEquals(judgeAttempt(attempt(), hostFacts()), undefined);
+  assertEquals(judgeAttempts([attempt()], hostFacts(), AT), []);
+});
+
+pure("of several open attempts the newest is judged; those before it, which nobody looked at, are unknown", () => {
+  const done = { ...attempt(), id: "3", outcome: { end: "arrived", why: "", at: AT } } as const;
+  const ended = judgeAttempts([{ ...attempt(), id: "1" }, { ...attempt(), id: "2" }, done], ARRIVED, AT);
+  assertEquals(ended.map(({ id, outcome }) => [id, outcome.end, outcome.at, outcome.bootId]), [
+    ["1", "arrived", AT, "next"],
+    ["2", "unknown", AT, "next"],
+  ]);
+});
+
+pure("an attempt reads back as it was written; what is not one is named", () => {
+  const messages: string[] = [];
+  const read = (value: unknown) => decodeAttempt(value, [], ({ message }) => messages.push(message));
+  const whole: Attempt = {
+    ...attempt({ left: true }),
+    outcome: { end: "fell-back", why: "x", at: AT, bootId: "next" },
+  };
+  assertEquals(read(JSON.parse(JSON.stringify(whole))), whole);
+  assertEquals(messages, []);
+  read({ ...whole, id: "../../etc/passwd" });
+  read({ ...whole, way: "by-hand" });
+  read([]);
+  assertEquals(messages, [
+    "`id` is not a time and eight hex digits",
+    "`way` is not one of systemd, init, now, found",
+    "The document is not an attempt of warmboot",
+  ]);
+});
