@@ -1,9 +1,10 @@
 /**
- * The errnos that kexec_load(2), kexec_file_load(2) and reboot(2) can give, with their numbers on x86_64 and arm64
+ * The errnos that kexec_load(2), kexec_file_load(2), reboot(2) and a write to a driver's `unbind` can give, with their numbers on x86_64 and arm64
  * (include/uapi/asm-generic/errno{-base,}.h, Linux 7.3) and what they generally mean.
  */
 export const ERRNOS = [
   { number: 1, name: "EPERM", text: "operation not permitted" },
+  { number: 2, name: "ENOENT", text: "no such file or directory" },
   { number: 4, name: "EINTR", text: "interrupted" },
   { number: 5, name: "EIO", text: "input/output error" },
   { number: 8, name: "ENOEXEC", text: "exec format error" },
@@ -12,12 +13,14 @@ export const ERRNOS = [
   { number: 13, name: "EACCES", text: "permission denied" },
   { number: 14, name: "EFAULT", text: "bad address" },
   { number: 16, name: "EBUSY", text: "device or resource busy" },
+  { number: 19, name: "ENODEV", text: "no such device" },
   { number: 22, name: "EINVAL", text: "invalid argument" },
   { number: 23, name: "ENFILE", text: "too many open files in system" },
   { number: 24, name: "EMFILE", text: "too many open files" },
   { number: 26, name: "ETXTBSY", text: "text file busy" },
   { number: 27, name: "EFBIG", text: "file too large" },
   { number: 28, name: "ENOSPC", text: "no space left on device" },
+  { number: 30, name: "EROFS", text: "read-only file system" },
   { number: 38, name: "ENOSYS", text: "function not implemented" },
   { number: 61, name: "ENODATA", text: "no data available" },
   { number: 65, name: "ENOPKG", text: "package not installed" },
@@ -33,6 +36,9 @@ export const ERRNOS = [
   { number: 129, name: "EKEYREJECTED", text: "key was rejected by service" },
   { number: 524, name: "ENOTSUPP", text: "operation is not supported" },
 ] as const;
+
+/** The name of a listed errno. */
+export type ErrnoName = typeof ERRNOS[number]["name"];
 
 /** The name of an errno; an unlisted one is `errno N`. */
 export function errnoName(number: number): string {

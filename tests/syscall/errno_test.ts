@@ -27,6 +27,6 @@ Deno.test({
   fn() {
     assertEquals([errnoName(8), errnoText(8)], ["ENOEXEC", "exec format error"]);
     assertEquals([errnoName(129), errnoText(129)], ["EKEYREJECTED", "key was rejected by service"]);
-    assertEquals([errnoName(2), errnoText(2)], ["errno 2", "unknown error"]);
+    assertEquals([errnoName(3), errnoText(3)], ["errno 3", "unknown error"]);
   },
 });

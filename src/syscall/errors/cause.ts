@@ -1,5 +1,6 @@
 import type { HostFacts } from "../../host/facts.ts";
 import type { Syscall } from "../../plan/syscall.ts";
+import type { ErrnoName } from "../errno.ts";
 import type { Failure } from "../libc.ts";
 
 /** What is known when a call was refused: the call, and the host's facts read again after the refusal. */
@@ -26,8 +27,8 @@ export interface Diagnosis {
 
 /** One known cause. The first row whose errno, call and probe match is the answer. */
 export interface CauseRow {
-  /** Absent: any. */
-  readonly errno?: string;
+  /** One of the listed ones, without which the row would never match. Absent: any. */
+  readonly errno?: ErrnoName;
   /** Absent: any. */
   readonly calls?: readonly Syscall["name"][];
   /** Whether this is the cause. Absent: always. */

@@ -58,6 +58,11 @@ const APPRAISING: Partial<HostFacts> = {
   ima: { inForce: true, rules: parseImaRules("appraise func=KEXEC_KERNEL_CHECK") },
 };
 
+const UNBIND: Syscall = {
+  name: "unbind",
+  device: { bus: "pci", device: "0000:00:03.0", driver: "e1000", path: "pci0000:00/0000:00:03.0" },
+};
+
 const CASES: readonly Case[] = [
   {
     name: "no capability, before any other cause of EPERM",
@@ -407,6 +412,12 @@ const CASES: readonly Case[] = [
     returns: false,
     cause: IN_PROGRESS,
   },
+  ...([
+    ["ENOENT", "the driver does not let go of its devices: it has no such file"],
+    ["ENODEV", "the driver no longer has this device"],
+    ["EACCES", "this process may not write to /sys"],
+    ["EROFS", "/sys cannot be written here"],
+  ] as const).map(([errno, cause]) => ({ name: "a device that stays with its driver", call: UNBIND, errno, cause })),
 ];
 
 for (const { name, call, errno, facts, returns, cause } of CASES) {
