@@ -86,7 +86,7 @@ Deno.test({
         assertEquals(code, EXIT.unavailable.code, text);
         assertMatch(
           text,
-          /fail +kho-lost +kexec_load would lose what the running kernel preserves: live update session `vm-1`/,
+          /FAIL +kho-lost +kexec_load would lose what the running kernel preserves: live update session `vm-1`/,
         );
         const [, auto] = await planned(machine, lines("step=2", ""));
         assertStringIncludes(auto, "Only kexec_file_load hands over what the running kernel preserves");
@@ -140,7 +140,7 @@ Deno.test({
         assertEquals(code, EXIT.unavailable.code, plan);
         assertMatch(
           plan,
-          /fail +kho-scratch +.* none of its scratch areas \(4 MiB, 8 MiB, 4 MiB\) has room for the kernel/,
+          /FAIL +kho-scratch +.* none of its scratch areas \(4 MiB, 8 MiB, 4 MiB\) has room for the kernel/,
         );
         assertEquals(await answer(machine), "-1 EADDRNOTAVAIL");
         const [auto, why] = await planned(machine, lines("step=4", ""));
@@ -165,7 +165,7 @@ Deno.test({
       );
       const [refused, why] = await planned(machine, lines("step=5", "load: kexec_file_load", "/disk/more"));
       assertEquals(refused, EXIT.unavailable.code, why);
-      assertMatch(why, /fail +kho-scratch +.* has room for the initrd/);
+      assertMatch(why, /FAIL +kho-scratch +.* has room for the initrd/);
       assertEquals(await answer(machine), "-1 EADDRNOTAVAIL");
       const [code, text] = await planned(machine, lines("step=5", "load: kexec_file_load", "/disk/full"));
       assertEquals(code, EXIT.ok.code, text);
