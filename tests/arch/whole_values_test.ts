@@ -360,6 +360,11 @@ pure("what a crash dump needs to know, by the file that says it", () => {
   assertEquals(low(crashHost()), [[MIB, 0x3000_0000n, undefined], [0x4000_0000n, 0xbffd_c000n, undefined]]);
   assertEquals(low(borrowed), [[MIB, 0x200_0000n, undefined], [0x300_0000n, 0x3000_0000n, undefined]]);
   assertEquals(low(crashHost(), 0x5000n), [[0x1000n, 0x9_fc00n, 0x6000n], [MIB, 0x3000_0000n, undefined]]);
+  // Low memory that ends exactly where the copied part does, as on UEFI machines.
+  const { iomem } = crashHost();
+  const roots = iomem.roots.map((node) => node.end === 0x9_fc00n ? { ...node, end: BACKUP_SOURCE.end } : node);
+  const whole = crashHost({ iomem: { ...iomem, roots } });
+  assertEquals(low(whole, 0x5000n)?.[0], [0x1000n, BACKUP_SOURCE.end, 0x6000n]);
 });
 
 pure("an ELF kernel: where it goes, and why it cannot be laid out", () => {

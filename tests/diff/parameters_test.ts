@@ -25,6 +25,12 @@ const CASES: readonly (readonly [name: string, from: string, to: string, changes
   ["a parameter that moved", "a b c", "c a b", ["c@3>1"]],
   ["one of several parameters of a name", "console=tty0 console=ttyS0", "console=ttyS0", ["-console=tty0"]],
   ["two consoles in another order", "console=tty0 console=ttyS0", "console=ttyS0 console=tty0", ["console=tty0@1>2"]],
+  [
+    "two consoles that both changed, each paired with the one in its place",
+    "console=tty0 console=ttyS0,9600 ro",
+    "console=tty1 console=ttyS0,115200 ro",
+    ["console=tty0>console=tty1", "console=ttyS0,9600>console=ttyS0,115200"],
+  ],
   ["quotes that mean the same", 'a="b c" d', '"a=b c" d', []],
   ["a quoted value that differs", 'a="b c"', 'a="b d"', ['a="b c">a="b d"']],
   ["words within quotes, which are not parameters", 'a="ro quiet"', "ro quiet", ['-a="ro quiet"', "+ro", "+quiet"]],

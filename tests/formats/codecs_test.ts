@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { concat } from "@std/bytes";
 import { constants, gzipSync, zstdCompressSync } from "node:zlib";
+import { xxh32 } from "../../src/formats/checksums.ts";
 import { memorySource } from "../../src/core/bytes.ts";
 import { type PackedStream, type Packing, unpackBytes, type Unpacking } from "../../src/formats/unpacked.ts";
 import { openCodecs } from "../../src/formats/codecs.ts";
@@ -219,6 +220,30 @@ async function frameEnds(bytes: Uint8Array): Promise<Unpacking> {
   using codecs = openCodecs();
   return await codecs.unpack(frameStream(bytes), () => true);
 }
+
+Deno.test("a stored block of LZ4 may have all of the size that the frame states, and not a byte more", async () => {
+  const frame = (size: number) => {
+    const header = Uint8Array.of(0x60, 0x40);
+    const sum = xxh32();
+    sum.add(header);
+    const stored = new Uint8Array(4);
+    new DataView(stored.buffer).setUint32(0, 0x8000_0000 + size, true);
+    return concat([
+      Uint8Array.of(0x04, 0x22, 0x4d, 0x18),
+      header,
+      Uint8Array.of(sum.value() >>> 8 & 0xff),
+      stored,
+      new Uint8Array(size).fill(7),
+      new Uint8Array(4),
+    ]);
+  };
+  const whole = await unpackFrame(frame(64 << 10), { most: 1 << 30 });
+  assertEquals(whole.kind === "unpacked" && whole.bytes.length, 64 << 10);
+  assertEquals(await unpackFrame(frame((64 << 10) + 1), { most: 1 << 30 }), {
+    kind: "damaged",
+    why: "have a block that is larger than they state",
+  });
+});
 
 Deno.test("LZ4 is unpacked from its frame format as well, as the lz4 program writes it by default", async () => {
   const frame = file("lz4frame");

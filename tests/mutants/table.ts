@@ -630,4 +630,25 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   row("formats/lz4_frame.ts", "if (stated !== sum.value())", "if (stated === undefined)", "formats/codecs_test.ts"),
   row("arch/arm64/next_device_tree.ts", "...memory, ...others]", "...others]", "app/uboot_image_test.ts"),
+  // What a fourth stranger found unnoticed.
+  row("diff/parameters.ts", "added.toReversed()", "added", "diff/parameters_test.ts"),
+  row("formats/lz4_frame.ts", "packed > most", "packed >= most", "formats/codecs_test.ts"),
+  row(
+    "plan/crash_size.ts",
+    "differs !== undefined && differs < listed ? differs : listed",
+    "differs ?? listed",
+    "plan/crash_size_test.ts",
+  ),
+  row(
+    "arch/x86_64/crash_dump.ts",
+    "range.end > BACKUP_SOURCE.end",
+    "range.end >= BACKUP_SOURCE.end",
+    "arch/whole_values_test.ts",
+  ),
+  row(
+    "plan/rules/permission.ts",
+    "const info = loadedInfo(kernel);",
+    "const info = kernel.info;",
+    "plan/arm64_test.ts",
+  ),
 ];

@@ -616,3 +616,18 @@ pure("explicit segments get a purgatory, too", () => {
   assertEquals(failed(plan), []);
   assertEquals(plan.call.segments.map(({ name }) => name), ["segment 1", "purgatory"]);
 });
+
+pure("where signatures are demanded, the kernel that a packed file holds is what must be signed", () => {
+  const facts: HostFacts = { ...BOARD, lockdown: "integrity", kernelConfig: { CONFIG_KEXEC_SIG_FORCE: "y" } };
+  const of = (signed: boolean) => {
+    const inner = {
+      kind: "image",
+      image: { info: arm64Image({ signed }), size: 30 << 20, sha256: "d".repeat(64) },
+    } as const;
+    const { checks } = planned({ profile: { load: "kexec_file_load" }, facts, kernel: packedFile({ inner }) });
+    return checks.filter(({ rule }) => rule === "lockdown" || rule === "signature-forced")
+      .map(({ rule, status }) => `${rule} ${status}`);
+  };
+  assertEquals(of(false), ["lockdown fail", "signature-forced fail"]);
+  assertEquals(of(true), ["lockdown warn", "signature-forced warn"]);
+});

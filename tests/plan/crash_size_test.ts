@@ -68,6 +68,10 @@ pure("of two reservations the high one holds the image, and both are the crash k
   const crashCmaRanges = [{ start: 0x8000_0000n, end: 0x9000_0000n }];
   const lent = crashHost({ kexec: { ...crashHost().kexec, crashCmaRanges } });
   assertEquals(reservedMemory(lent)?.all, 1024n * MIB);
+  // Where the kernel states another size than the map lists, the smaller one counts.
+  const stated = (crashSize: bigint) => reservedMemory(crashHost({ kexec: { ...crashHost().kexec, crashSize } }));
+  assertEquals(stated(1024n * MIB), { image: 512n * MIB, all: 768n * MIB, differs: 1024n * MIB });
+  assertEquals(stated(640n * MIB), { image: 512n * MIB, all: 640n * MIB, differs: 640n * MIB });
 });
 
 pure("nothing is reserved where the kernel or its whole memory map says so, and unknown is not nothing", () => {
