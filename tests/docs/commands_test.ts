@@ -80,6 +80,7 @@ function workplace(): { readonly path: string } & Disposable {
 /** Runs a line by bash, with `warmboot` as in a checkout; what would change the machine is run dry. */
 async function runLine(line: string, cwd: string): Promise<{ readonly code: number; readonly text: string }> {
   const dry = line.replace(/^warmboot (load|exec|unload)\b/, "warmboot $1 --dry-run")
+    .replace(/^warmboot (depart|arrive|confirm)\b/, "warmboot $1 --help")
     .replace(/^warmboot init(?! --(bls|uki))/, "rm -f web.yaml; warmboot init --newest --root root")
     .replaceAll("/etc/warmboot/", "./");
   const words = plainWords(dry, cwd);

@@ -296,7 +296,12 @@ export const MUTANTS: readonly Mutant[] = [
   row("arch/x86_64/built_image.ts", "header.slice()", "header", "arch/built_image_test.ts"),
   row("arch/x86_64/predecompress.ts", "max !== undefined || avoid", "avoid", "plan/predecompress_file_test.ts"),
   row("plan/rules/memory.ts", "builtFile(input.call) ?? ", "", "plan/predecompress_file_test.ts"),
-  row("plan/choose.ts", 'CONFIG_KEXEC === "n"', 'CONFIG_KEXEC === "m"', "plan/predecompress_file_test.ts"),
+  row(
+    "plan/choose.ts",
+    'if (facts.kernelConfig.CONFIG_KEXEC === "n") {',
+    'if (facts.kernelConfig.CONFIG_KEXEC === "m") {',
+    "plan/predecompress_file_test.ts",
+  ),
   row("syscall/finalize.ts", "!== built.sha256", '=== ""', "syscall/finalize_test.ts"),
   row("syscall/execute.ts", " || call.built === true", "", "syscall/execute_test.ts"),
   row("app/unpack_images.ts", 'first.code === "image-not-captured"', "false", "app/unpack_images_test.ts"),
