@@ -15,8 +15,8 @@ async function inFolder(
 ): Promise<unknown> {
   return await withFiles(files, async (root) => {
     const { value, diagnostics } = await look(root);
-    const told = diagnostics.map(({ code, message, hint, expected }) => [code, message, hint ?? expected]);
-    return JSON.parse(JSON.stringify(value ?? told).replaceAll(root, "ROOT"));
+    const rows = diagnostics.map(({ code, message, hint, expected }) => [code, message, hint ?? expected]);
+    return JSON.parse(JSON.stringify(value ?? rows).replaceAll(root, "ROOT"));
   });
 }
 

@@ -13,7 +13,7 @@ export interface Target {
   /** How objdump names it. */
   readonly disassembler: string;
   /** What the generated module tells of the source, by its symbol there. */
-  readonly told: readonly string[];
+  readonly symbols: readonly string[];
 }
 
 /** The source of src/arch/x86_64. */
@@ -22,7 +22,7 @@ export const X86_64: Target = {
   machine: "x86_64",
   options: ["--64", "-mx86-used-note=no"],
   disassembler: "i386:x86-64",
-  told: [
+  symbols: [
     "layout",
     "LAYOUT_NUMBER",
     "entry",
@@ -72,7 +72,7 @@ export const ARM64: Target = {
   machine: "aarch64",
   options: [],
   disassembler: "aarch64",
-  told: [
+  symbols: [
     "layout",
     "LAYOUT_NUMBER",
     "entry",
@@ -171,11 +171,6 @@ export function purgatorySource(target: Target = X86_64): string {
   return sourceOf(target, "purgatory");
 }
 
-/** The source of the entry stub, which only x86_64 has. */
-export function entryStubSource(): string {
-  return sourceOf(X86_64, "entry_stub");
-}
-
 function sourceOf(target: Target, name: string): string {
   return Deno.readTextFileSync(join(sourceFolder(target), `${name}.S`));
 }
@@ -186,7 +181,7 @@ function sourceFolder({ folder }: Target): string {
 
 /** The text of a machine's purgatory_code.ts, made from the assembly source. */
 export function purgatoryModule(target: Target = X86_64): Promise<string> {
-  return codeModule("purgatory", target.told, target);
+  return codeModule("purgatory", target.symbols, target);
 }
 
 /** The text of entry_stub_code.ts. */
@@ -195,11 +190,11 @@ export function entryStubModule(): Promise<string> {
 }
 
 /** The module of NAME.S: its bytes, and those of its symbols that the code must know. */
-async function codeModule(name: string, told: readonly string[], target: Target): Promise<string> {
+async function codeModule(name: string, names: readonly string[], target: Target): Promise<string> {
   const { code, symbols } = await assemble(sourceOf(target, name), target);
   const lines = code.toBase64().match(/.{1,100}/g) ?? [];
   const what = name.replaceAll("_", " ");
-  const rows = told.map((symbol) => {
+  const rows = names.map((symbol) => {
     const value = symbols.get(symbol);
     if (value === undefined) throw new Error(`Cannot generate the ${what}: its source has no ${symbol}`);
     const key = symbol.toLowerCase().replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());

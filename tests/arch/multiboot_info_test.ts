@@ -55,13 +55,13 @@ const MAP = [
 pure("version 1 has each field where its specification says, with addresses of the place", () => {
   const at = 0x70_0000n;
   const { bytes, rsdp } = buildMultibootInfo(INPUT, at, PLACES);
-  const told = (offset: number) => textAt(bytes, u32(bytes, offset) - Number(at));
+  const textFrom = (offset: number) => textAt(bytes, u32(bytes, offset) - Number(at));
   assertEquals(rsdp, undefined);
   assertEquals([u32(bytes, 0), u32(bytes, 4), u32(bytes, 8)], [0x124d, 639, 1047552]);
-  assertEquals([told(16), told(64)], ["/xen no-real-mode", "warmboot"]);
+  assertEquals([textFrom(16), textFrom(64)], ["/xen no-real-mode", "warmboot"]);
   const modules = u32(bytes, 24) - Number(at);
   assertEquals(
-    [0, 16].map((row) => [u32(bytes, modules + row), u32(bytes, modules + row + 4), told(modules + row + 8)]),
+    [0, 16].map((row) => [u32(bytes, modules + row), u32(bytes, modules + row + 4), textFrom(modules + row + 8)]),
     [[0x80_0000, 0x80_1234, "/vmlinuz ro"], [0x90_0000, 0x90_0010, "/initrd.img"]],
   );
   assertEquals([u32(bytes, 20), u32(bytes, 44)], [2, 24 * E820.length]);

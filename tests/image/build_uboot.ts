@@ -155,7 +155,7 @@ export function wholeFit(
 }
 
 /** A checksum of data. */
-export function sha256Node(data: Uint8Array): { readonly algo: string; readonly value: Uint8Array } {
+function sha256Node(data: Uint8Array): { readonly algo: string; readonly value: Uint8Array } {
   return { algo: "sha256", value: Uint8Array.fromHex(sha256Of(data)) };
 }
 

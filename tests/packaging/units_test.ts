@@ -15,7 +15,7 @@ async function analyze(folder: string, args: readonly string[]): Promise<{ code:
 }
 
 Deno.test({
-  name: "systemd finds no fault with the units, and the services are as closed as told",
+  name: "systemd finds no fault with the units, and the services are as closed as EXPOSURE says",
   ignore: !HAS_SYSTEMD,
   fn: async () => {
     const folder = Deno.makeTempDirSync();

@@ -35,9 +35,9 @@ interface Row {
 /** The page. */
 export function troubleshootingPage(): string {
   const rows: readonly Row[] = [
-    ...CAUSES.map((row) => told(row, row.calls?.map((name) => CALLS.get(name) ?? name).join(", ") ?? "any call")),
-    ...REBOOT_CAUSES.map((row) => told(row, "`exec`")),
-    ...UNBIND_CAUSES.map((row) => told(row, "`unbind`")),
+    ...CAUSES.map((row) => rowOf(row, row.calls?.map((name) => CALLS.get(name) ?? name).join(", ") ?? "any call")),
+    ...REBOOT_CAUSES.map((row) => rowOf(row, "`exec`")),
+    ...UNBIND_CAUSES.map((row) => rowOf(row, "`unbind`")),
     ...Object.entries(PREPARATION_CAUSES).map(([errno, { cause, remedy }]) => ({
       errno,
       when: "before the call",
@@ -71,7 +71,7 @@ ${[...named, ...(others.length === 0 ? [] : [section("Any other errno", others)]
 `;
 }
 
-function told(row: CauseRow, when: string): Row {
+function rowOf(row: CauseRow, when: string): Row {
   const { cause } = row;
   return {
     errno: row.errno ?? "",

@@ -3,6 +3,7 @@
  * here, so what their maintainer scripts would do, as far as a boot needs it, is done by the tables below.
  */
 import { join } from "@std/path";
+import { releaseTree } from "../../packaging/tree.ts";
 import { downloadClosure, refreshIndex, type Suite } from "./apt.ts";
 import { cached, locked, removeTree } from "./cache.ts";
 import { exists, output } from "./host_command.ts";
@@ -130,7 +131,7 @@ const FILES: GuestFiles = {
  * The folder with the root file system of a suite, made if the cache lacks it; its configuration comes with the disk. `more`
  * are packages besides those that it boots with.
  */
-export async function debianRoot(
+async function debianRoot(
   suite: Suite,
   more: readonly string[] = [],
   init: DebianInit = "systemd",
@@ -229,4 +230,12 @@ async function localPrograms(programs: GuestPrograms): Promise<GuestFiles> {
     if (path.startsWith("/opt/")) return [[path, content]];
     return path.startsWith("/bin/") ? [[`/usr/local${path}`, content]] : [];
   }));
+}
+
+/** Where a machine has the release that it is to install. */
+export const RELEASE = "/root/warmboot";
+
+/** The files of the release, unpacked. */
+export async function releaseFiles(): Promise<GuestFiles> {
+  return Object.fromEntries((await releaseTree()).map(({ path, text }) => [`${RELEASE}/${path}`, text]));
 }

@@ -8,12 +8,11 @@ import { ALL } from "./extent.ts";
 import { machineWith, profile } from "./guest_profile.ts";
 import type { GuestFiles } from "./initramfs.ts";
 import type { Machine } from "./machine.ts";
-import { fetchI386, fetchKernel, fetchMemtest, kernelNames } from "./packages.ts";
+import { fetchI386, fetchMemtest, usualKernel } from "./packages.ts";
 import type { MachineOptions } from "./qemu.ts";
 import { seen } from "./started.ts";
 
-const names = await kernelNames();
-const kernel = await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "host");
+const kernel = await usualKernel();
 const isDebian = await distribution() === "debian";
 /** A guest with these files. */
 function guest(options: Partial<MachineOptions>, files: GuestFiles): Promise<Machine> {

@@ -62,3 +62,15 @@ export async function status(machine: Machine): Promise<Record<string, string>> 
 export function said({ code, stdout, stderr }: Result): readonly [number, string] {
   return [code, (stdout + stderr).replaceAll(/\s+/g, " ")];
 }
+
+/** Plans a profile of these lines: the exit code, and all that was said, on one line. */
+export async function planned(machine: Machine, lines: string): Promise<readonly [number, string]> {
+  await profile(machine, lines);
+  return said(await machine.run("warmboot plan -v /run/p.yaml"));
+}
+
+/** The kernel's answer to the call of the plan, whatever its checks say; the guest has `force_plan`. */
+export async function answer(machine: Machine): Promise<string> {
+  await machine.run("warmboot plan -o json --out /run/plan.json /run/p.yaml");
+  return (await machine.output("force_plan /run/plan.json && rm /run/plan.json")).trim();
+}

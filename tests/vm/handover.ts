@@ -157,7 +157,7 @@ export function handoverFacts({ entry, flagBits, segments }: Handover): Handover
     ...(initrd === undefined ? [] : [
       ...sizes("initrd", initrd),
       ["initrd at", hex(initrd.mem)] as const,
-      ["initrd as told", `${hex(ramdisk.address - initrd.mem)}, ${ramdisk.size} bytes`] as const,
+      ["initrd in boot_params", `${hex(ramdisk.address - initrd.mem)}, ${ramdisk.size} bytes`] as const,
     ]),
     ["boot_params bytes", String(params.bufsz)],
     ["boot_params memory", String(params.memsz)],

@@ -1,10 +1,9 @@
 import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { tinyInitrd } from "./initramfs.ts";
 import { startMachine } from "./machine.ts";
-import { fetchKernel, kernelNames } from "./packages.ts";
+import { usualKernel } from "./packages.ts";
 
-const names = await kernelNames();
-const kernel = await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "host");
+const kernel = await usualKernel();
 
 Deno.test({
   name: "the agent runs commands and carries files",

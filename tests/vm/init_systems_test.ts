@@ -3,16 +3,13 @@
  * image boots. sysvinit and runit end with the hook; openrc-init makes the call itself, or has the hook as well.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { releaseTree } from "../../packaging/tree.ts";
 import { distribution } from "./apt.ts";
-import { type DebianInit, debianMachine } from "./debian_root.ts";
+import { type DebianInit, debianMachine, RELEASE, releaseFiles } from "./debian_root.ts";
 import { ALL } from "./extent.ts";
 import type { GuestFiles } from "./initramfs.ts";
 import type { Machine } from "./machine.ts";
 import { fetchKernel } from "./packages.ts";
 import { BASE_CMDLINE } from "./qemu.ts";
-
-const RELEASE = "/root/warmboot";
 
 const PROFILE: GuestFiles = {
   "/etc/warmboot/web.yaml":
@@ -129,8 +126,7 @@ for (const { init, files, prepare, enable, bare, asked, reboot } of HOSTS) {
     ignore: !ALL || await distribution() !== "debian",
     async fn(t) {
       const kernel = await fetchKernel("6.1");
-      const release = Object.fromEntries((await releaseTree()).map(({ path, text }) => [`${RELEASE}/${path}`, text]));
-      const all = { ...PROFILE, ...files, ...release };
+      const all = { ...PROFILE, ...files, ...await releaseFiles() };
       await using machine = await debianMachine(
         "bookworm",
         kernel,

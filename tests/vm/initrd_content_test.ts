@@ -17,10 +17,9 @@ import { type Content, denoDisk, diskInitrd, initrdBytes, tinyInitrd } from "./i
 import { kexecTools } from "./kexec_tools.ts";
 import { type Machine, startMachine } from "./machine.ts";
 import { ALL } from "./extent.ts";
-import { fetchKernel, kernelNames } from "./packages.ts";
+import { usualKernel } from "./packages.ts";
 
-const names = await kernelNames();
-const kernel = await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "host");
+const kernel = await usualKernel();
 
 const FIXTURES = fromFileUrl(new URL("../fixtures/initrds/", import.meta.url));
 const fixture = (name: string): Uint8Array => Deno.readFileSync(join(FIXTURES, name));

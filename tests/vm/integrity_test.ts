@@ -4,25 +4,13 @@ import { EXIT } from "../../src/core/program.ts";
 import { builtKernel } from "./built_kernel.ts";
 import { ALL } from "./extent.ts";
 import { crashLoaded, crashProfile } from "./crash.ts";
-import { KERNEL, loaded, machineWith, profile, said } from "./guest_profile.ts";
+import { answer, KERNEL, loaded, machineWith, planned, profile, said } from "./guest_profile.ts";
 import type { Machine } from "./machine.ts";
 import { kernelNames } from "./packages.ts";
 
 const KEYS = "/sys/kernel/config/crash_dm_crypt_keys";
 const NAMES = ["cryptsetup:one", "cryptsetup:two"];
 const IMA = "/sys/kernel/security/ima";
-
-/** What the plan says, on one line, and its exit code. */
-async function planned(machine: Machine, lines: string): Promise<readonly [number, string]> {
-  await profile(machine, lines);
-  return said(await machine.run("warmboot plan -v /run/p.yaml"));
-}
-
-/** The kernel's answer to the call of the plan, whatever its checks say. */
-async function answer(machine: Machine): Promise<string> {
-  await machine.run("warmboot plan -o json --out /run/plan.json /run/p.yaml");
-  return (await machine.output("force_plan /run/plan.json && rm /run/plan.json")).trim();
-}
 
 /** What `status` says of the keys. */
 async function dumpKeys(machine: Machine): Promise<{ readonly keys: readonly string[]; readonly loaded: string }> {

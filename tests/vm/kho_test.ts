@@ -7,7 +7,7 @@ import type { HostFacts } from "../../src/host/facts.ts";
 import { SETUP_HEADER } from "../../src/image/setup_header.ts";
 import { builtKernel } from "./built_kernel.ts";
 import { ALL } from "./extent.ts";
-import { loaded, machineWith, profile, said } from "./guest_profile.ts";
+import { answer, loaded, machineWith, planned, profile, said } from "./guest_profile.ts";
 import type { Machine } from "./machine.ts";
 import { kernelNames } from "./packages.ts";
 import { BASE_CMDLINE } from "./qemu.ts";
@@ -38,18 +38,6 @@ async function hold(machine: Machine): Promise<void> {
     "(live_update hold vm-1 /disk/state >/run/held 2>&1 &); for i in $(seq 240); do [ -s /run/held ] && break; " +
       "sleep 0.5; done; grep -q '^held' /run/held || { cat /run/held >&2; exit 1; }",
   );
-}
-
-/** What the plan says, on one line, and the exit code. */
-async function planned(machine: Machine, text: string): Promise<readonly [number, string]> {
-  await profile(machine, text);
-  return said(await machine.run("warmboot plan -v /run/p.yaml"));
-}
-
-/** The kernel's answer to the call of a plan, whatever its checks say. */
-async function answer(machine: Machine): Promise<string> {
-  await machine.run("warmboot plan -o json --out /run/plan.json /run/p.yaml");
-  return (await machine.output("force_plan /run/plan.json")).trim();
 }
 
 Deno.test({

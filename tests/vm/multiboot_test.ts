@@ -7,12 +7,11 @@ import { machineWith, profile } from "./guest_profile.ts";
 import type { GuestFiles } from "./initramfs.ts";
 import type { Machine } from "./machine.ts";
 import { LINKED, multibootImage, type MultibootSpec, readSeen, type Seen, sumOf } from "./multiboot.ts";
-import { fetchBusybox, fetchKernel, fetchXen, kernelNames, makeGrubCore } from "./packages.ts";
+import { fetchBusybox, fetchKernel, fetchXen, makeGrubCore, usualKernel } from "./packages.ts";
 import type { MachineOptions } from "./qemu.ts";
 import { seen } from "./started.ts";
 
-const names = await kernelNames();
-const kernel = await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "host");
+const kernel = await usualKernel();
 
 const isDebian = await distribution() === "debian";
 

@@ -42,6 +42,12 @@ const KERNELS = {
   readonly [name: string]: { readonly arch: GuestArch; readonly suite: Suite; readonly root: string };
 };
 
+/** The kernel of the tests that need only one: 6.12, or the only one of this host. */
+export async function usualKernel(): Promise<Kernel> {
+  const names = await kernelNames();
+  return await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "host");
+}
+
 /** Debian's image is one package, or `image`, `binary`, `base` and `modules` since 7.x. */
 const KERNEL_PACKAGES = /^linux-(image|binary|base|modules)-\d/;
 

@@ -8,14 +8,13 @@ import type { GuestFiles } from "./initramfs.ts";
 import { kexecTools } from "./kexec_tools.ts";
 import type { Machine } from "./machine.ts";
 import { multibootImage, readSeen, type Seen, sumOf } from "./multiboot.ts";
-import { fetchIpxe, fetchKernel, fetchMemtest, kernelNames } from "./packages.ts";
+import { fetchIpxe, fetchMemtest, usualKernel } from "./packages.ts";
 import { BASE_CMDLINE } from "./qemu.ts";
 import { realModeImage } from "./real_mode.ts";
 import { seen } from "./started.ts";
 import { unifiedImage } from "./uki.ts";
 
-const names = await kernelNames();
-const kernel = await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "host");
+const kernel = await usualKernel();
 const isDebian = await distribution() === "debian";
 
 /** The first table is about Linux; what it explains is explained of another image, too. */

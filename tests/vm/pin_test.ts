@@ -2,11 +2,10 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { EXIT } from "../../src/core/program.ts";
 import { ALL } from "./extent.ts";
 import { loaded, machineWith, profile, said } from "./guest_profile.ts";
-import { fetchKernel, kernelNames } from "./packages.ts";
+import { usualKernel } from "./packages.ts";
 import { BASE_CMDLINE } from "./qemu.ts";
 
-const names = await kernelNames();
-const kernel = await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "host");
+const kernel = await usualKernel();
 
 /** The magic number of the setup header, without which kexec_file_load answers ENOEXEC, and a byte of the payload. */
 const HEADER = 0x202;

@@ -5,13 +5,12 @@ import { ALL } from "./extent.ts";
 import { machineWith, profile, said } from "./guest_profile.ts";
 import type { GuestFiles } from "./initramfs.ts";
 import type { Machine } from "./machine.ts";
-import { fetchIpxe, fetchKernel, kernelNames } from "./packages.ts";
+import { fetchIpxe, usualKernel } from "./packages.ts";
 import type { MachineOptions } from "./qemu.ts";
 import { realModeImage } from "./real_mode.ts";
 import { seen } from "./started.ts";
 
-const names = await kernelNames();
-const kernel = await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "host");
+const kernel = await usualKernel();
 const isDebian = await distribution() === "debian";
 
 /** A guest with these files. */

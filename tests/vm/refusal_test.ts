@@ -1,10 +1,9 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { EXIT } from "../../src/core/program.ts";
 import { KERNEL, loaded, machineWith, profile, said, status } from "./guest_profile.ts";
-import { fetchKernel, kernelNames } from "./packages.ts";
+import { usualKernel } from "./packages.ts";
 
-const names = await kernelNames();
-const kernel = await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "host");
+const kernel = await usualKernel();
 
 Deno.test(`what cannot work is refused with its cause, and nothing is half done (${kernel.name})`, async (t) => {
   await using machine = await machineWith(

@@ -7,7 +7,7 @@ import { writeFlippedPlan } from "./flipped.ts";
 import { machineWith, profile } from "./guest_profile.ts";
 import { denoDisk, diskInitrd, initrdBytes } from "./initramfs.ts";
 import { type Machine, startMachine } from "./machine.ts";
-import { fetchKernel, kernelNames } from "./packages.ts";
+import { fetchKernel, kernelNames, usualKernel } from "./packages.ts";
 import { BASE_CMDLINE, type MachineOptions } from "./qemu.ts";
 import { vmlinuxOf } from "./vmlinux.ts";
 
@@ -59,8 +59,7 @@ for (const [index, kernel] of KERNELS.entries()) {
   });
 }
 
-const names = await kernelNames();
-const kernel = await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "host");
+const kernel = await usualKernel();
 
 /** Has a guest start an image with a purgatory that meets a mismatch; all is seen on the port that `cmdline` names. */
 async function mismatch(

@@ -1,11 +1,10 @@
 /** A release on a Debian: installed, its units through two boots under systemd (three with WARMBOOT_VM_ALL=1) and a panic. */
 import { ALL } from "./extent.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { releaseTree } from "../../packaging/tree.ts";
 import type { Attempt } from "../../src/state/attempt.ts";
 import { EXPOSURE, UNITS } from "../support/units.ts";
 import { distribution, type Suite } from "./apt.ts";
-import { debianMachine } from "./debian_root.ts";
+import { debianMachine, RELEASE, releaseFiles } from "./debian_root.ts";
 import type { GuestFiles } from "./initramfs.ts";
 import type { Machine } from "./machine.ts";
 import { fetchKernel, type KernelName } from "./packages.ts";
@@ -36,13 +35,8 @@ WantedBy=multi-user.target
 `,
 };
 
-/** Where the release is unpacked, and where its units are once it is installed. */
-const RELEASE = "/root/warmboot";
+/** Where the units of the release are once it is installed. */
 const UNIT_FOLDER = "/usr/local/lib/systemd/system";
-
-async function release(): Promise<GuestFiles> {
-  return Object.fromEntries((await releaseTree()).map(({ path, text }) => [`${RELEASE}/${path}`, text]));
-}
 
 /** What systemctl says of a unit, with the end of its journal; its exit code tells the state, and is no failure here. */
 async function status(machine: Machine, unit: string): Promise<string> {
@@ -84,7 +78,7 @@ async function hosts(): Promise<readonly Host[]> {
 for (const { suite, kernel: name } of await hosts()) {
   const kernel = await fetchKernel(name);
   Deno.test(`a release installs, and its units load, reboot and catch a panic (${suite}, ${kernel.release})`, async (t) => {
-    const files = { ...PROFILES, ...MARK, ...await release() };
+    const files = { ...PROFILES, ...MARK, ...await releaseFiles() };
     const options = { bootTimeout: 240, resets: ALL };
     await using machine = await debianMachine(suite, kernel, {}, options, files);
 
@@ -96,7 +90,7 @@ for (const { suite, kernel: name } of await hosts()) {
       assertMatch(await machine.output("PATH=/bin /usr/local/bin/warmboot --version"), /^warmboot \d/);
     });
 
-    await t.step("systemd finds no fault with the units, and they are as closed as told", async () => {
+    await t.step("systemd finds no fault with the units, and they are as closed as EXPOSURE says", async () => {
       const paths = UNITS.map((unit) => `${UNIT_FOLDER}/${unit}`).join(" ");
       const verified = await machine.run(`systemd-analyze verify --man=no ${paths}`);
       assertEquals([verified.code, verified.stderr.split("\n").filter((line) => line.includes("warmboot"))], [0, []]);

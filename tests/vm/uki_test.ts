@@ -4,12 +4,11 @@ import { ALL } from "./extent.ts";
 import { cpioArchive, MODE } from "./cpio.ts";
 import { machineWith, profile, said } from "./guest_profile.ts";
 import { EXIT } from "../../src/core/program.ts";
-import { fetchKernel, kernelNames } from "./packages.ts";
+import { fetchKernel, kernelNames, usualKernel } from "./packages.ts";
 import { BASE_CMDLINE, baseCmdline } from "./qemu.ts";
 import { type Section, unifiedImage, writtenInitrd } from "./uki.ts";
 
-const names = await kernelNames();
-const kernel = await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "host");
+const kernel = await usualKernel();
 const text = new TextEncoder();
 const LINUX = "/boot/EFI/Linux";
 

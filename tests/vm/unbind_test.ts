@@ -1,9 +1,8 @@
 /** Devices that are taken from their drivers, and interfaces that go down, just before the jump: by `exec --now` and by systemd. */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { releaseTree } from "../../packaging/tree.ts";
 import { EXIT } from "../../src/core/program.ts";
 import { distribution } from "./apt.ts";
-import { debianMachine } from "./debian_root.ts";
+import { debianMachine, RELEASE, releaseFiles } from "./debian_root.ts";
 import { ALL } from "./extent.ts";
 import { KERNEL as OWN_KERNEL, machineWith, profile, said } from "./guest_profile.ts";
 import type { Machine } from "./machine.ts";
@@ -87,17 +86,14 @@ printf '${events.replaceAll("\n", "\\n")}\\n' > kprobe_events && echo 1 > events
   });
 });
 
-const RELEASE = "/root/warmboot";
-
 Deno.test({
   name: "under systemd, a unit late in the shutdown takes the devices from their drivers",
   ignore: !ALL || await distribution() !== "debian",
   async fn(t) {
     const kernel = await fetchKernel("6.1");
-    const release = Object.fromEntries((await releaseTree()).map(({ path, text }) => [`${RELEASE}/${path}`, text]));
     const image = `version: 1\nkernel: /boot/vmlinuz\ninitrd: /boot/initrd\ncmdline: ${BASE_CMDLINE} seen=again\n`;
     const files = {
-      ...release,
+      ...await releaseFiles(),
       "/etc/warmboot/web.yaml": `${image}unbind: ["driver:rtc_cmos"]\n`,
     };
     await using machine = await debianMachine("bookworm", kernel, {}, { bootTimeout: 240 }, files);
@@ -116,9 +112,9 @@ Deno.test({
       const before = machine.console().length;
       const { cmdline } = await machine.runToBoot("warmboot exec");
       assertStringIncludes(cmdline, "seen=again");
-      const said = machine.console(before);
-      assertMatch(said, /Unbound pnp:\S+ \(rtc_cmos\)/);
-      assert(!said.includes("EXT4-fs (vda): recovery complete"), said.slice(-2000));
+      const shown = machine.console(before);
+      assertMatch(shown, /Unbound pnp:\S+ \(rtc_cmos\)/);
+      assert(!shown.includes("EXT4-fs (vda): recovery complete"), shown.slice(-2000));
     });
 
     await t.step("a refusal reboots through the firmware", async () => {

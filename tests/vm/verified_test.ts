@@ -7,14 +7,13 @@ import { machineWith } from "./guest_profile.ts";
 import { kexecTools } from "./kexec_tools.ts";
 import type { Machine } from "./machine.ts";
 import { multibootImage } from "./multiboot.ts";
-import { fetchKernel, kernelNames } from "./packages.ts";
+import { usualKernel } from "./packages.ts";
 import { BASE_CMDLINE } from "./qemu.ts";
 import { realModeImage } from "./real_mode.ts";
 import { seen } from "./started.ts";
 import { unifiedImage } from "./uki.ts";
 
-const names = await kernelNames();
-const kernel = await fetchKernel(names.includes("6.12") ? "6.12" : names[0] ?? "host");
+const kernel = await usualKernel();
 
 interface Case {
   readonly name: string;
