@@ -237,10 +237,11 @@ const INTERVAL = 250;
 
 /** Asks for the reboot, and waits until the shutdown has begun. @throws {StoreError} if the flag cannot be written */
 export async function askInit(
-  { init, command: [program, ...args], hook }: InitRequest,
+  { init, command: words, hook }: InitRequest,
   host: InitHost = LIVE,
 ): Promise<Asked> {
-  const command = [program, ...args].join(" ");
+  const [program, ...args] = words;
+  const command = words.join(" ");
   if (hook) host.write(EXEC_FLAG);
   let asked: Asked | undefined;
   try {
@@ -266,8 +267,8 @@ async function begins(init: AskedInit, host: InitHost): Promise<boolean> {
 }
 
 /**
- * systemctl waits for that itself. sysvinit shows its runlevel in its title (init.c); openrc has a folder while it stops services, then writes down what it
- * goes to (rc.c); runit runs its last stage.
+ * systemctl waits for that itself. sysvinit shows its runlevel in its title (init.c). OpenRC has the folder rc.stopping while it
+ * stops services, then writes the runlevel that it goes to (rc.c). runit runs its last stage.
  */
 function hasBegun(init: AskedInit, host: InitHost): boolean {
   switch (init) {

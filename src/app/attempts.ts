@@ -5,6 +5,7 @@ import type { HostFacts } from "../host/facts.ts";
 import { kernelParameter, parseCmdline } from "../profile/cmdline/cmdline.ts";
 import {
   type Attempt,
+  ATTEMPT_ID,
   attemptId,
   attemptOf,
   type AttemptWay,
@@ -14,7 +15,7 @@ import {
   judgeAttempts,
 } from "../state/attempt.ts";
 import { type FoundRecord, recordTime } from "../state/record.ts";
-import { findRecord, foreignFolder, StoreError, useStore } from "../state/record_store.ts";
+import { findRecord, foreignFolder, makeOwnFolder, removeIfThere, useStore } from "../state/record_store.ts";
 import { invokingUser } from "./invoking_user.ts";
 import { systemProgram } from "./system_program.ts";
 import { isThere, PRIVATE, removeUnfinished, replaceFile } from "./files/write_whole.ts";
@@ -30,8 +31,6 @@ const MAX_BYTES = 1 << 20;
 
 /** The boot in which `warmboot arrive` ran last. */
 const WATCHED = "watched-boot";
-
-const NAME = /^\d{8}T\d{6}Z-[0-9a-f]{8}\.json$/;
 
 /** The attempts that are kept, the newest first, and what is wrong with those that cannot be read. */
 export interface FoundAttempts {
@@ -57,7 +56,11 @@ export function readAttempts(directory: string = ATTEMPTS_DIRECTORY): FoundAttem
 /** Names of attempts, the newest first. */
 function names(directory: string): readonly string[] {
   const entries = useStore(`read ${directory}`, () => isThere(directory) ? [...Deno.readDirSync(directory)] : []);
-  return entries.map(({ name }) => name).filter((name) => NAME.test(name)).toSorted().reverse();
+  return entries.map(({ name }) => name).filter(isAttemptFile).toSorted().reverse();
+}
+
+function isAttemptFile(name: string): boolean {
+  return name.endsWith(".json") && ATTEMPT_ID.test(name.slice(0, -".json".length));
 }
 
 /** An attempt, or why there is none at that path. */
@@ -89,16 +92,12 @@ export function dropAttempt({ id }: Attempt, directory: string = ATTEMPTS_DIRECT
 
 function remove(directory: string, name: string): void {
   const path = join(directory, name);
-  useStore(`remove ${path}`, () => {
-    if (isThere(path)) Deno.removeSync(path);
-  });
+  useStore(`remove ${path}`, () => removeIfThere(path));
 }
 
 function writeFile(directory: string, name: string, text: string): void {
   useStore(`use ${directory}`, () => {
-    Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const foreign = foreignFolder(directory);
-    if (foreign !== undefined) throw new StoreError(`Cannot use ${directory}: ${foreign}`);
+    makeOwnFolder(directory);
     removeUnfinished(directory);
   });
   const path = join(directory, name);
@@ -192,7 +191,7 @@ function openAttempts({ bootId }: HostFacts, directory: string): readonly Attemp
 export type Arrival =
   /** The running system is a crash kernel: what was tried is not its concern. */
   | { readonly kind: "crash-kernel" }
-  /** There is no attempt whose end is not known. */
+  /** The end of every attempt is known. */
   | { readonly kind: "nothing-open" }
   /** The newest attempt, and how it ended. */
   | { readonly kind: "ended"; readonly attempt: EndedAttempt };
@@ -228,10 +227,13 @@ export type Confirmation =
 export function confirm(facts: HostFacts, directory: string = ATTEMPTS_DIRECTORY): Confirmation {
   arrive(facts, directory);
   const [last] = readAttempts(directory).attempts;
-  const here = last?.outcome !== undefined && last.outcome.bootId === facts.bootId ? last.outcome.end : undefined;
-  if (last === undefined || here !== "arrived" && here !== "confirmed") return { kind: "nothing-arrived", last };
-  if (here === "confirmed" || last.outcome === undefined) return { kind: "already", attempt: last };
-  const attempt: Attempt = { ...last, outcome: { ...last.outcome, end: "confirmed", at: recordTime() } };
+  const outcome = last?.outcome;
+  if (last === undefined || outcome === undefined || outcome.bootId !== facts.bootId) {
+    return { kind: "nothing-arrived", last };
+  }
+  if (outcome.end === "confirmed") return { kind: "already", attempt: last };
+  if (outcome.end !== "arrived") return { kind: "nothing-arrived", last };
+  const attempt: Attempt = { ...last, outcome: { ...outcome, end: "confirmed", at: recordTime() } };
   writeAttempt(attempt, directory);
   return { kind: "confirmed", attempt };
 }

@@ -23,7 +23,7 @@ import { sectionPaths } from "../entry/section_path.ts";
 import { type CapturedFiles, capturedImage, captureLacks, type ImageFile, viewFile } from "./image_file.ts";
 import { entryOn } from "./entry_files.ts";
 import { absolutePath } from "./named_files.ts";
-import { partDigests, pinFault } from "./pinned_parts.ts";
+import { partDigests, pinFault, pinnedPart } from "./pinned_parts.ts";
 import { withUbootImage, withUImageInitrds } from "./uboot_image.ts";
 
 /**
@@ -120,10 +120,7 @@ async function composedProfile(
   const sections = sectionPaths(image.path, image.source, image.sections);
   const digests = await partDigests(kernel, file, sections.map(({ path, section }) => ({ path, place: section })));
   if (digests.kind === "wrong") return failed(digests.diagnostic);
-  const ref = (path: string): FileRef => {
-    const sha256 = digests.of.get(path);
-    return { path, ...(sha256 === undefined ? {} : { sha256 }) };
-  };
+  const ref = (path: string): FileRef => pinnedPart(path, digests.of);
   const parts: Parts = {
     kernel: ref(composed.kernel),
     initrd: composed.initrd.map(ref),

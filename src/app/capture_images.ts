@@ -138,14 +138,14 @@ async function imagesOf(
   for (const file of modules) await add(file, () => undefined);
   for (const file of segments) await add(file, () => undefined);
   const stated = namedFilesOn(parsed.value, facts, undefined).value;
-  const composed: { [path: string]: CapturedImage } = stated?.kernel === undefined
-    ? {}
-    : { ...await captureUki(absolutePath(stated.kernel.path), opened.images.uki?.content) };
+  const kernels = stated?.kernel === undefined ? [] : [stated.kernel];
+  const composed: { [path: string]: CapturedImage } = {};
+  for (const { path } of kernels) {
+    Object.assign(composed, await captureUki(absolutePath(path), opened.images.uki?.content));
+  }
   // Of these, only an arm64 host takes parts.
-  if (facts.machine === "aarch64") {
-    for (const ref of [...(stated?.kernel === undefined ? [] : [stated.kernel]), ...(stated?.initrd ?? [])]) {
-      Object.assign(composed, await captureUboot(absolutePath(ref.path), redact));
-    }
+  for (const { path } of facts.machine === "aarch64" ? [...kernels, ...stated?.initrd ?? []] : []) {
+    Object.assign(composed, await captureUboot(absolutePath(path), redact));
   }
   return { images: { ...images, ...composed }, diagnostics };
 }

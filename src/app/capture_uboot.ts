@@ -5,7 +5,7 @@ import { type CapturedImages, notedSource, withoutContentAt } from "../host/capt
 import { identifyKernel } from "../image/identify.ts";
 import { closeFile, hashWithParts, openFile } from "./files/open_file.ts";
 
-/** Bytes by which it is known how a part is packed. */
+/** The first bytes of a part show how it is packed; so many suffice. */
 const PART_HEAD = 64;
 
 /**

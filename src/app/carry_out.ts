@@ -168,7 +168,7 @@ async function finalizeCall(
 > {
   const { call } = plan;
   if (call.syscall === "kexec_file_load") {
-    const kernel = files.find(({ path }) => path === call.kernel.path);
+    const kernel = call.built === undefined ? undefined : files.find(({ path }) => path === call.kernel.path);
     return await finalizeImage(call, kernel === undefined ? undefined : identifyKernel(kernel), contents);
   }
   const finalized = await finalize(call, contents);

@@ -7,7 +7,8 @@ import { type CheckResult, checkResult, type FileVerdict, type PartVerdict } fro
 import { fileId, layerFiles } from "./layer_files.ts";
 import { readOwn } from "./read_plan.ts";
 import { parseNamed, readNamed } from "./read_profile.ts";
-import { PROFILE_LIMIT, STDIO } from "./files/read_whole.ts";
+import { PROFILE_LIMIT } from "./files/read_whole.ts";
+import { STDIO } from "./files/stdio.ts";
 import { findFiles, isFolder } from "./files/find_files.ts";
 
 /** A profile that was checked; `parsed` where its file could be read as one. */

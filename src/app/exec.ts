@@ -11,6 +11,7 @@ import { type FoundRecord, type LoadRecord, recordTime } from "../state/record.t
 import { findRecord, lockStore, StoreError, type StoreLock } from "../state/record_store.ts";
 import { comesBack, isSpent, type RoundTrip, roundTrip, runsOnce } from "../state/round_trip.ts";
 import { SyscallError } from "../syscall/errors/syscall_error.ts";
+import { errnoName } from "../syscall/errno.ts";
 import { execute } from "../syscall/execute.ts";
 import { type Libc, openLibc } from "../syscall/libc.ts";
 import { dropAttempt, recordDeparture } from "./attempts.ts";
@@ -125,8 +126,8 @@ export interface LastCalls {
  * network interfaces down. An image that comes back leaves both as they are. `plan`: that of an image that is not loaded yet.
  */
 export function lastCalls(way: RebootWay, plan?: Plan): LastCalls {
-  const { facts } = readFacts(undefined);
-  if (way.kind !== "now" || facts === undefined) return { calls: REBOOT_NOW, unbind: undefined, missing: [] };
+  const { facts } = way.kind === "now" ? readFacts(undefined) : {};
+  if (facts === undefined) return { calls: REBOOT_NOW, unbind: undefined, missing: [] };
   const unbind = plan === undefined ? unbindOfLoaded(facts, findRecord("reboot").found) : plan.unbind;
   const { devices, missing } = unbindNow(unbind, facts);
   return { calls: rebootCalls(devices, interfacesUp()), unbind, missing };
@@ -236,13 +237,11 @@ async function runLoaded(
   return await holdSignals((): ExecOutcome => {
     const { refused, took } = runCalls(last, libc, onWarning, way.kind === "round-trip");
     if (refused !== undefined) return { kind: "refused", error: refused };
-    if (took === undefined) throw new Error("REBOOT_NOW does not reboot");
+    if (took === undefined) throw new Error("The last calls do not reboot");
     onReturn(took, once);
     return { kind: "returned", took, once };
   }, () => {});
 }
-
-const ENODEV = 19;
 
 /** What became of the last calls: the first that was refused, or how long the payload took that came back. */
 interface Run {
@@ -272,7 +271,7 @@ function runCalls(
     const result = roundTrip(() => execute(call, [], libc), libc);
     if (!result.ok) {
       // An interface goes away with its device.
-      if (call.name === "set_interface" && result.errno === ENODEV) continue;
+      if (call.name === "set_interface" && errnoName(result.errno) === "ENODEV") continue;
       const error = errorOf(call, result.errno);
       if (goesOn(call, unbind)) {
         onWarning(error.message);
@@ -335,8 +334,9 @@ async function systemdVersion(): Promise<string> {
 }
 
 /** With its own standard output and error, where it may ask for a password. */
-async function askSystemd({ command: [program, ...args] }: InitRequest): Promise<Asked> {
-  const command = [program, ...args].join(" ");
+async function askSystemd({ command: words }: InitRequest): Promise<Asked> {
+  const [program, ...args] = words;
+  const command = words.join(" ");
   try {
     const { success, code } = await new Deno.Command(systemProgram(program), { args, stdin: "null" }).spawn().status;
     return success ? { kind: "asked" } : { kind: "init-failed", command, code, text: "" };

@@ -3,7 +3,8 @@ import { nearest } from "../core/nearest.ts";
 import { openProblem } from "./files/open_file.ts";
 import type { DropIns, LayerFile, LayerReader } from "../profile/layers.ts";
 import { type Listed, PROFILE_ENDING, PROFILE_ROOTS, unmasked } from "../profile/search.ts";
-import { PROFILE_LIMIT, readWhole, STDIO } from "./files/read_whole.ts";
+import { PROFILE_LIMIT, readWhole } from "./files/read_whole.ts";
+import { STDIO } from "./files/stdio.ts";
 
 /** Reads the files of profiles from this machine, and lists their drop-ins, each only once. */
 export function layerFiles(): LayerReader {

@@ -98,7 +98,7 @@ export async function judgeLoad(
   if (already === undefined && !mayRun(plan.checks)) return over({ kind: "checks-failed", plan });
   const warns = diagnostics.length > 0 || plan.checks.some(({ status }) => status === "warn");
   if (already === undefined && strict && warns) return over({ kind: "warned", plan });
-  const keeps = isCrash(plan) && keepsKeys(plan, facts, findRecord("crash").found);
+  const keeps = crash && keepsKeys(plan, facts, findRecord("crash").found);
   const way = rebootWay(facts, now, preservesContext(plan), plan.unbind !== undefined);
   if (exec && way.kind === "no-clean-way") return over(way);
   return {

@@ -1,4 +1,5 @@
 import type { Diagnostic } from "../core/diagnostic.ts";
+import { omitUndefined } from "../core/shape.ts";
 import type { FilePlace } from "../entry/part_path.ts";
 import type { FileRef } from "../profile/profile.ts";
 import { hashWithParts } from "./files/open_file.ts";
@@ -32,6 +33,11 @@ export async function partDigests(
     return digest === undefined ? [] : [[path, digest] as const];
   });
   return { kind: "known", of: new Map(digests) };
+}
+
+/** A part as a file of a profile, with its digest where that is known. */
+export function pinnedPart(path: string, digests: ReadonlyMap<string, string>): FileRef {
+  return { path, ...omitUndefined({ sha256: digests.get(path) }) };
 }
 
 /** That a file is not what its pin says; undefined where it is, or is not pinned. */

@@ -16,8 +16,7 @@ export interface PartReader extends Disposable {
 /** See `PartReader`. The images stay open until it is disposed of. */
 export function partReader(): PartReader {
   const images = new Map<string, Container | undefined>();
-  using opening = new DisposableStack();
-  const opened = opening.move();
+  const opened = new DisposableStack();
   const container = (path: string): Container | undefined => {
     if (!images.has(path)) {
       const view = viewFile(path, undefined);

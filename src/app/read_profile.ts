@@ -4,7 +4,8 @@ import { readLayer } from "../profile/layer.ts";
 import { type ParsedProfile, parseLayers } from "../profile/parse.ts";
 import { isProfileName } from "../profile/search.ts";
 import { fileId, findProfile } from "./layer_files.ts";
-import { type InputLimit, readWhole, STDIO } from "./files/read_whole.ts";
+import { type InputLimit, readWhole } from "./files/read_whole.ts";
+import { STDIO } from "./files/stdio.ts";
 
 /** The file that a word on the command line names: its bytes, or why there are none. */
 export interface NamedFile {

@@ -6,7 +6,7 @@ import { machineOf } from "../image/describe.ts";
 import type { FitImage, UImage } from "../image/image.ts";
 import type { FileRef, KernelRef, Profile } from "../profile/profile.ts";
 import { type CapturedFiles, captureLacks, type ImageFile, viewFile } from "./image_file.ts";
-import { partDigests, type PlacedPart } from "./pinned_parts.ts";
+import { partDigests, pinnedPart } from "./pinned_parts.ts";
 
 /**
  * The profile with the parts of a FIT image or uImage in place of it: the profile's own initrds and device tree come instead
@@ -27,7 +27,6 @@ export async function withUbootImage(
   const composed = info.kind === "fit"
     ? composeFit({ ...opened, image: info }, kernel.configuration)
     : composeUImage({ ...opened, image: info });
-  const digests = await partDigests(kernel, file, ubootParts(kernel.path, info));
   if (!file.isComplete()) return failed(captureLacks(kernel.path));
   if (composed.kind === "fault") {
     const { message, hint, isChoice = false } = composed;
@@ -39,19 +38,17 @@ export async function withUbootImage(
       ...(hint === undefined ? {} : { hint }),
     });
   }
+  const digests = await partDigests(kernel, file, ubootPaths(kernel.path, info));
   if (digests.kind === "wrong") return failed(digests.diagnostic);
-  const ref = (path: string): FileRef => {
-    const sha256 = digests.of.get(path);
-    return { path, ...(sha256 === undefined ? {} : { sha256 }) };
-  };
+  const ref = (path: string): FileRef => pinnedPart(path, digests.of);
   const tree = treeOf(profile, composed, kernel.path);
   if (tree.kind === "several") return failed(tree.diagnostic);
-  const takesInitrd = composed.initrd !== undefined && !profile.stated.includes("initrd");
+  const initrd = profile.stated.includes("initrd") ? undefined : composed.initrd;
   return {
     value: {
       ...profile,
       kernel: ref(composed.kernel),
-      ...(takesInitrd && composed.initrd !== undefined ? { initrd: [ref(composed.initrd)] } : {}),
+      ...(initrd === undefined ? {} : { initrd: [ref(initrd)] }),
       ...(tree.path === undefined ? {} : { dtb: ref(tree.path) }),
     },
     diagnostics: [
@@ -61,14 +58,6 @@ export async function withUbootImage(
         : [unused(`Of ${kernel.path}, only U-Boot would load ${composed.unused.join(", ")}`)]),
     ],
   };
-}
-
-/** The parts of a FIT image or uImage, by their paths. */
-export function ubootParts(
-  path: string,
-  info: Pick<FitImage, "images"> | Pick<UImage, "parts">,
-): readonly PlacedPart[] {
-  return ubootPaths(path, info);
 }
 
 /** The device tree of the image, where one is used. */
@@ -117,11 +106,10 @@ export async function withUImageInitrds(
       initrd.push(ref);
       continue;
     }
-    const digests = await partDigests(ref, opened.file, ubootParts(ref.path, found));
+    const digests = await partDigests(ref, opened.file, ubootPaths(ref.path, found));
     if (!opened.file.isComplete()) return failed(captureLacks(ref.path));
     if (digests.kind === "wrong") return failed({ ...digests.diagnostic, path: ["initrd"] });
-    const sha256 = digests.of.get(path);
-    initrd.push({ path, ...(sha256 === undefined ? {} : { sha256 }) });
+    initrd.push(pinnedPart(path, digests.of));
   }
   return { value: { ...profile, initrd }, diagnostics: [] };
 }

@@ -2,12 +2,11 @@ import type { HostFacts } from "../host/facts.ts";
 import { formatTarget, type PlannedUnbind, unbindOf } from "../profile/unbind_shape.ts";
 import { matchesOf, unboundDevices } from "../plan/unbind.ts";
 import type { Syscall } from "../plan/syscall.ts";
-import type { FoundRecord } from "../state/record.ts";
+import { type FoundRecord, recordOfBoot } from "../state/record.ts";
 
 /** What the loaded image's profile takes from its drivers; undefined without any, or without a record of this boot. */
 export function unbindOfLoaded(facts: HostFacts, found: FoundRecord): PlannedUnbind | undefined {
-  if (found.kind !== "record" || facts.bootId === undefined || facts.bootId !== found.record.bootId) return undefined;
-  return found.record.plan.unbind;
+  return recordOfBoot(facts, found)?.plan.unbind;
 }
 
 /** The devices that have a driver now, and the entries that name none. */
@@ -46,7 +45,7 @@ function flagsOf(file: string): number {
   }
 }
 
-/** Whether the reboot goes on where a call fails: the interfaces are taken down as well as may be. */
+/** Whether the reboot goes on where a call fails: a network interface that cannot be taken down does not stop it. */
 export function goesOn(call: Syscall, unbind: PlannedUnbind | undefined): boolean {
   return call.name === "set_interface" || call.name === "unbind" && unbind?.failure === "continue";
 }

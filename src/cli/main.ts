@@ -4,7 +4,7 @@ import { type Grammar, leadingArguments, parseInvocation } from "./args.ts";
 import type { Command, Invocation } from "./command.ts";
 import { commandHelp, programHelp } from "./help.ts";
 import type { ColourChoice, Ports } from "./ports.ts";
-import { isStdin } from "../app/files/read_whole.ts";
+import { isStdin } from "../app/files/stdio.ts";
 import { complain } from "./report.ts";
 import { COMMANDS } from "./table.ts";
 

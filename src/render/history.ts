@@ -12,9 +12,10 @@ export function renderHistory({ attempts }: History, layout: Layout): string {
 function attemptRows(attempt: Attempt, layout: Layout): readonly string[] {
   const { askedAt, profile, plan, user, way, from, to } = attempt;
   const { style } = layout;
+  const paint = paintOf(attempt, style);
   return [
     style.bold(visible(`${askedAt}  ${from.release} -> ${to.release ?? "an image of unknown release"}`)),
-    ...row("Outcome", [describeEnd(attempt)], layout).map((line) => paintOf(attempt, style)(line)),
+    ...row("Outcome", [describeEnd(attempt)], layout).map((line) => paint(line)),
     ...row("Asked by", [`${user}, ${WAYS[way]}`], layout),
     ...row("Plan", [`profile ${profile}, ${plan}`, ...(to.cmdline === "" ? [] : [to.cmdline])], layout),
   ];

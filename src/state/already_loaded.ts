@@ -5,7 +5,7 @@ import type { Call, Plan } from "../plan/plan.ts";
 import { PERMISSION_RULES } from "../plan/rules/permission.ts";
 import { isCrash } from "../plan/stored.ts";
 import { changesSince } from "./crash_status.ts";
-import type { FoundRecord, LoadRecord } from "./record.ts";
+import { type FoundRecord, type LoadRecord, recordOfBoot } from "./record.ts";
 import { isSpent } from "./round_trip.ts";
 
 /**
@@ -17,11 +17,10 @@ import { isSpent } from "./round_trip.ts";
  * A plan with a failed check is never loaded already, except if the check is about permission for a call: none is made.
  */
 export function alreadyLoaded(plan: Plan, facts: HostFacts, found: FoundRecord): LoadRecord | undefined {
-  if (found.kind !== "record") return undefined;
-  const { record } = found;
+  const record = recordOfBoot(facts, found);
+  if (record === undefined) return undefined;
   const loaded = isCrash(plan) ? facts.kexec.crashLoaded : facts.kexec.loaded;
   if (loaded !== true || isCrash(record.plan) !== isCrash(plan)) return undefined;
-  if (facts.bootId === undefined || facts.bootId !== record.bootId) return undefined;
   if (plan.checks.some(({ rule, status }) => status === "fail" && !OF_THE_CALL.includes(rule))) return undefined;
   if (isSpent(record, facts)) return undefined;
   if (changesSince(record, facts, undefined).length > 0) return undefined;

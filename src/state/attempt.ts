@@ -115,6 +115,9 @@ export function attemptOf({ id, at, user, uid, way, plan, facts, watched }: Depa
   };
 }
 
+/** What names of attempts look like. */
+export const ATTEMPT_ID = /^\d{8}T\d{6}Z-[0-9a-f]{8}$/;
+
 /** The name of an attempt: its time, and eight hex digits. */
 export function attemptId(at: string, random: Uint8Array): string {
   return `${at.replaceAll(/[-:]/g, "")}-${random.subarray(0, 4).toHex()}`;
@@ -156,8 +159,8 @@ export function judgeAttempt(
 }
 
 /**
- * The attempts whose end shows now, of those given with the newest first, each with its outcome. What was tried before the
- * newest, and never looked at, is unknown.
+ * Of these attempts, the newest first: those whose end shows now, each with its outcome. What was tried before the newest, and
+ * never looked at, is unknown.
  */
 export function judgeAttempts(
   attempts: readonly Attempt[],
@@ -197,7 +200,7 @@ const optional = { value: undefined };
 /** The shape of an attempt. */
 export const attemptShape: Shape<Attempt> = record<Attempt>({
   format: { shape: choice(["warmboot.attempt/1"]), doc: "The format of this document" },
-  id: { shape: pattern("a time and eight hex digits", /^\d{8}T\d{6}Z-[0-9a-f]{8}$/), doc: "Its name" },
+  id: { shape: pattern("a time and eight hex digits", ATTEMPT_ID), doc: "Its name" },
   askedAt: { shape: text, doc: "When the reboot was asked for, UTC" },
   leftAt: { shape: text, doc: "When the shutdown into the image began, or the jump itself", fallback: optional },
   user: { shape: text, doc: "Who asked" },

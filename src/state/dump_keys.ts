@@ -2,7 +2,7 @@ import { choice, list, record, type Shape, text } from "../core/shape.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Plan } from "../plan/plan.ts";
 import { isCrash } from "../plan/stored.ts";
-import { type FoundRecord, type LoadRecord, registeredKeys } from "./record.ts";
+import { type FoundRecord, type LoadRecord, recordOfBoot, registeredKeys } from "./record.ts";
 
 /** The dm-crypt keys that are registered for a crash kernel. */
 export interface DumpKeysStatus {
@@ -51,9 +51,9 @@ export function keepsKeys(plan: Plan, facts: HostFacts, found: FoundRecord): boo
 }
 
 /** The record of the image that is loaded; undefined where it may be of another boot. */
-function currentRecord({ bootId }: HostFacts, found: FoundRecord): LoadRecord | undefined {
-  if (found.kind !== "record" || bootId === undefined || found.record.bootId !== bootId) return undefined;
-  return isCrash(found.record.plan) ? found.record : undefined;
+function currentRecord(facts: HostFacts, found: FoundRecord): LoadRecord | undefined {
+  const record = recordOfBoot(facts, found);
+  return record !== undefined && isCrash(record.plan) ? record : undefined;
 }
 
 /** The shape of `dumpKeys` in `status -o json`. */

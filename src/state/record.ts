@@ -32,7 +32,7 @@ export interface Described {
   readonly memory: readonly string[];
   /** CPUs whose registers it saves. */
   readonly cpus: number;
-  /** The dm-crypt keys that it has, by their descriptions; absent in records of before. */
+  /** The dm-crypt keys that it has, by their descriptions; absent in records of older versions. */
   readonly dmCryptKeys?: readonly string[];
 }
 
@@ -76,6 +76,11 @@ const shape: Shape<LoadRecord> = record<LoadRecord>({
 /** Decodes a record. */
 export function decodeRecord(value: unknown, at: Path, report: Report): LoadRecord | undefined {
   return shape.decode(value, at, report);
+}
+
+/** The record, where it is of the running boot. */
+export function recordOfBoot({ bootId }: Pick<HostFacts, "bootId">, found: FoundRecord): LoadRecord | undefined {
+  return found.kind === "record" && bootId !== undefined && found.record.bootId === bootId ? found.record : undefined;
 }
 
 /** Now, as a record states a time: in UTC, to the second. */

@@ -65,9 +65,7 @@ export async function lockStore(
 ): Promise<StoreLock> {
   const path = `${directory}/lock`;
   const file = useStore(`use ${directory}`, () => {
-    Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
-    const reason = foreignFolder(directory);
-    if (reason !== undefined) throw new StoreError(`Cannot use ${directory}: ${reason}`);
+    makeOwnFolder(directory);
     return Deno.openSync(path, { create: true, write: true, mode: 0o600 });
   });
   let waited = false;
@@ -165,6 +163,13 @@ export function foreignFolder(directory: string): string | undefined {
   return ((stats.mode ?? 0o777) & 0o022) === 0 ? undefined : "others than its owner may write to it";
 }
 
+/** Makes the folder of a store, where it is missing. @throws {StoreError} if others can put files into it */
+export function makeOwnFolder(directory: string): void {
+  Deno.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const reason = foreignFolder(directory);
+  if (reason !== undefined) throw new StoreError(`Cannot use ${directory}: ${reason}`);
+}
+
 /** Closing alone would keep the lock held while a child process still has the descriptor. */
 function giveBack(file: Deno.FsFile): void {
   try {
@@ -226,7 +231,8 @@ function recordPath(directory: string, slot: ImageSlot): string {
   return `${directory}/${slot}.json`;
 }
 
-function removeIfThere(path: string): void {
+/** Removes a file, if it is there. */
+export function removeIfThere(path: string): void {
   try {
     Deno.removeSync(path);
   } catch (error) {

@@ -3,7 +3,7 @@ import { KEXEC_LOAD_FLAGS } from "../plan/flags.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { CallResult, Libc } from "../syscall/libc.ts";
 import { isReentrant, keepsEntry } from "../plan/rules/preserve.ts";
-import type { FoundRecord, LoadRecord } from "./record.ts";
+import { type FoundRecord, type LoadRecord, recordOfBoot } from "./record.ts";
 
 /** How long a payload had the machine, in nanoseconds. */
 export interface RoundTrip {
@@ -26,9 +26,8 @@ export function preservesContext({ call }: Plan): boolean {
  * trusted. The kernel itself only reports that something is loaded.
  */
 export function comesBack(facts: HostFacts, found: FoundRecord): boolean | undefined {
-  if (found.kind !== "record" || facts.kexec.loaded !== true) return undefined;
-  if (facts.bootId === undefined || facts.bootId !== found.record.bootId) return undefined;
-  return preservesContext(found.record.plan);
+  const record = facts.kexec.loaded === true ? recordOfBoot(facts, found) : undefined;
+  return record === undefined ? undefined : preservesContext(record.plan);
 }
 
 /**

@@ -1,6 +1,6 @@
 /**
- * The errnos that kexec_load(2), kexec_file_load(2), reboot(2) and a write to a driver's `unbind` can give, with their numbers on x86_64 and arm64
- * (include/uapi/asm-generic/errno{-base,}.h, Linux 7.3) and what they generally mean.
+ * The errnos that kexec_load(2), kexec_file_load(2), reboot(2) and a write to a driver's `unbind` can give, with their numbers
+ * on x86_64 and arm64 (include/uapi/asm-generic/errno{-base,}.h, Linux 7.3) and what they generally mean.
  */
 export const ERRNOS = [
   { number: 1, name: "EPERM", text: "operation not permitted" },

@@ -100,7 +100,7 @@ export const MUTANTS: readonly Mutant[] = [
   row("state/record_store.ts", "  sync(file);\n", "", "state/record_store_test.ts"),
   row("state/unpacked_cache.ts", "& 0o022) === 0", "& 0o002) === 0", "state/unpacked_cache_test.ts"),
   row("state/unpacked_cache.ts", "=== name) {", "!== undefined) {", "state/unpacked_cache_test.ts"),
-  row("state/already_loaded.ts", "facts.bootId !== record.bootId", "false", "state/already_loaded_test.ts"),
+  row("state/record.ts", " && found.record.bootId === bootId", "", "state/already_loaded_test.ts"),
   row("state/round_trip.ts", "away < GRAIN ? 0n : away", "away", "state/round_trip_test.ts"),
   // Plans.
   row("plan/linux_segments.ts", "index === initrds.length - 1 ? BigInt(size) : memsz", "memsz", "plan/drift_test.ts"),
@@ -482,9 +482,9 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   // Keys for a crash kernel.
   row(
-    "state/dump_keys.ts",
-    "record.bootId !== bootId) return undefined",
-    "record.bootId === '') return undefined",
+    "state/record.ts",
+    "found.record.bootId === bootId",
+    "found.record.bootId !== ''",
     "state/dump_keys_test.ts",
   ),
   row("app/carry_out.ts", "dmCryptKeys?.reuse === false", "dmCryptKeys !== undefined", "app/carry_out_test.ts"),

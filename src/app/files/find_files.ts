@@ -1,7 +1,7 @@
 import { compareText } from "../../core/text.ts";
 import type { Diagnostic } from "../../core/diagnostic.ts";
 import { isOfPath, openProblem } from "./open_file.ts";
-import { isStream } from "./read_whole.ts";
+import { isStream } from "./stdio.ts";
 
 /** Files found in folders, and what could not be read. */
 export interface FoundFiles {

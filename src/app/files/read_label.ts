@@ -11,7 +11,7 @@ const ATTRIBUTE = "security.ima";
 const WITHOUT: readonly string[] = ["ENODATA", "EOPNOTSUPP"];
 
 /**
- * What IMA looks at of an open file: of the file itself, where this is a copy of it. Undefined for a section, which reaches
+ * What IMA looks at of an open file: of the file itself, where this is a copy of it. Undefined for a part of a file, which reaches
  * the kernel as a file in memory. @throws {ReadError} if the file cannot be looked at
  */
 export function readLabel(file: OpenFile, libc: Pick<Libc, "attribute" | "fileSystem">): ImaLabel | undefined {

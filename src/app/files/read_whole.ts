@@ -1,10 +1,8 @@
 import type { Diagnostic } from "../../core/diagnostic.ts";
 import { formatSize } from "../../core/number.ts";
 import { closeFile, openFile, openProblem } from "./open_file.ts";
+import { isStream, STDIO } from "./stdio.ts";
 import { MAX_BYTES } from "../../profile/limits.ts";
-
-/** The name that means standard input, and as an output standard output. */
-export const STDIO = "-";
 
 /** How large an input may be, and what to call it. */
 export interface InputLimit {
@@ -50,16 +48,6 @@ export function readWhole(path: string, limit: InputLimit): WholeFile {
   } finally {
     closeFile(file);
   }
-}
-
-/** A descriptor of this process is read whatever it is: the shell made it for this call. Another FIFO might block forever. */
-export function isStream(path: string): boolean {
-  return /^\/(dev|proc\/self)\/fd\/\d+$|^\/dev\/std(in|out|err)$/.test(path);
-}
-
-/** Whether a path means standard input. */
-export function isStdin(path: string): boolean {
-  return path === STDIO || /^\/dev\/stdin$|^\/(?:dev|proc\/self)\/fd\/0$/.test(path);
 }
 
 function withinLimit(name: string, bytes: Uint8Array, limit: InputLimit): Omit<WholeFile, "name"> {

@@ -1,5 +1,5 @@
 import { dirname, join } from "@std/path/posix";
-import { isStream } from "./read_whole.ts";
+import { isStream } from "./stdio.ts";
 import { reasonOf } from "../../core/diagnostic.ts";
 
 /** An output cannot be written. */

@@ -1,5 +1,5 @@
 import type { CheckedFiles } from "../../app/check_files.ts";
-import { isStdin } from "../../app/files/read_whole.ts";
+import { isStdin } from "../../app/files/stdio.ts";
 import type { Diagnostic } from "../../core/diagnostic.ts";
 import { type ExitName, VERSION, worse } from "../../core/program.ts";
 import { jsonText } from "../../core/text.ts";

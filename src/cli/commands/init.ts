@@ -1,7 +1,7 @@
 import { withoutEndSlashes } from "../../core/text.ts";
 import { basename } from "@std/path/posix";
 import type { InitOutcome, ProfileOrigin } from "../../app/init_profile.ts";
-import { STDIO } from "../../app/files/read_whole.ts";
+import { STDIO } from "../../app/files/stdio.ts";
 import type { ExitName } from "../../core/program.ts";
 import { type Command, type Invocation, isSet, textOption } from "../command.ts";
 import type { Ports } from "../ports.ts";

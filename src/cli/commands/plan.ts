@@ -1,7 +1,5 @@
-import { isFolder } from "../../app/files/find_files.ts";
 import { isSameFile, isTaken, PRIVATE, writeWhole } from "../../app/files/write_whole.ts";
-import { imageOf } from "../../app/files/open_file.ts";
-import { STDIO } from "../../app/files/read_whole.ts";
+import { STDIO } from "../../app/files/stdio.ts";
 import type { Prepared } from "../../app/prepare.ts";
 import { type ExitName, worse } from "../../core/program.ts";
 import type { Plan } from "../../plan/plan.ts";
@@ -116,6 +114,7 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   if (hosts !== undefined && form !== "svg" && form !== "markdown") {
     return await showMatrix(hosts, form, invocation, ports);
   }
+  const { isFolder } = await import("../../app/files/find_files.ts");
   if (others.length > 0 || isFolder(path)) {
     complain(
       "plan takes one profile, unless --facts-dir is given",
@@ -133,7 +132,7 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
     return exit;
   }
   const file = out === STDIO ? undefined : out;
-  const input = file === undefined ? undefined : overwritten(file, path, facts, prepared);
+  const input = file === undefined ? undefined : await overwritten(file, path, facts, prepared);
   if (input !== undefined) {
     complain(`The plan would overwrite ${input}, from which it is made`, "Name another file with --out", ports);
     return "usage";
@@ -151,12 +150,13 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
 }
 
 /** The file among those from which a plan is made that storing it would overwrite. */
-function overwritten(
+async function overwritten(
   out: string,
   path: string,
   facts: string | undefined,
   { profileFiles, files }: Prepared,
-): string | undefined {
+): Promise<string | undefined> {
+  const { imageOf } = await import("../../app/files/open_file.ts");
   const inputs = [
     path,
     ...profileFiles,

@@ -2,14 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { findFiles, isFolder } from "../../../src/app/files/find_files.ts";
 import { closeFile, descriptorOf, openFile } from "../../../src/app/files/open_file.ts";
-import {
-  FACTS_LIMIT,
-  isStdin,
-  isStream,
-  PLAN_LIMIT,
-  PROFILE_LIMIT,
-  readWhole,
-} from "../../../src/app/files/read_whole.ts";
+import { FACTS_LIMIT, PLAN_LIMIT, PROFILE_LIMIT, readWhole } from "../../../src/app/files/read_whole.ts";
+import { isStdin, isStream } from "../../../src/app/files/stdio.ts";
 import { withFiles } from "../../support/temp_files.ts";
 
 const LIMIT = { what: "a thing", bytes: 150_000 };
