@@ -1,8 +1,10 @@
 import type { ExitName } from "../../core/program.ts";
+import type { HostFacts } from "../../host/facts.ts";
 import { type Command, OUTCOME_OPTION } from "../command.ts";
 import { withOutcome } from "../outcome.ts";
+import { withHost } from "../host.ts";
 import type { Ports } from "../ports.ts";
-import { report, say } from "../report.ts";
+import { say } from "../report.ts";
 
 /** `warmboot arrive`. */
 export const arrive: Command = {
@@ -18,16 +20,18 @@ export const arrive: Command = {
     data: "A fact of the host is malformed",
     permission: "The host may not be read, or the attempts may not be written",
   },
-  run: (invocation, ports) => withOutcome("arrive", invocation, ports, run),
+  run: (invocation, ports) =>
+    withOutcome(
+      "arrive",
+      invocation,
+      ports,
+      (ports, onChange) => withHost(ports, (facts) => run(facts, ports, onChange)),
+    ),
 };
 
-async function run(ports: Ports, onChange: () => void): Promise<ExitName> {
-  const { readFacts } = await import("../../app/read_facts.ts");
+async function run(facts: HostFacts, ports: Ports, onChange: () => void): Promise<ExitName> {
   const { arrive } = await import("../../app/attempts.ts");
   const { describeEnd } = await import("../../render/history.ts");
-  const { facts, diagnostics } = readFacts(undefined);
-  const exit = report(diagnostics, ports);
-  if (facts === undefined) return exit;
   const arrival = arrive(facts);
   switch (arrival.kind) {
     case "crash-kernel":
@@ -38,7 +42,7 @@ async function run(ports: Ports, onChange: () => void): Promise<ExitName> {
       return "ok";
     case "ended":
       onChange();
-      ports.out.write(`The reboot of ${arrival.attempt.askedAt} ${describeEnd(arrival.attempt)}\n`);
+      ports.out.write(`The reboot of ${arrival.attempt.askedAt}: ${describeEnd(arrival.attempt)}\n`);
       return "ok";
   }
 }

@@ -1,8 +1,10 @@
 import type { ExitName } from "../../core/program.ts";
+import type { HostFacts } from "../../host/facts.ts";
 import { type Command, OUTCOME_OPTION } from "../command.ts";
 import { withOutcome } from "../outcome.ts";
+import { withHost } from "../host.ts";
 import type { Ports } from "../ports.ts";
-import { complain, report } from "../report.ts";
+import { complain } from "../report.ts";
 
 /** `warmboot confirm`. */
 export const confirm: Command = {
@@ -19,15 +21,17 @@ export const confirm: Command = {
     unavailable: "The running system is not one that a reboot into a loaded image led to",
     permission: "The host may not be read, or the attempts may not be written",
   },
-  run: (invocation, ports) => withOutcome("confirm", invocation, ports, run),
+  run: (invocation, ports) =>
+    withOutcome(
+      "confirm",
+      invocation,
+      ports,
+      (ports, onChange) => withHost(ports, (facts) => run(facts, ports, onChange)),
+    ),
 };
 
-async function run(ports: Ports, onChange: () => void): Promise<ExitName> {
-  const { readFacts } = await import("../../app/read_facts.ts");
+async function run(facts: HostFacts, ports: Ports, onChange: () => void): Promise<ExitName> {
   const { confirm } = await import("../../app/attempts.ts");
-  const { facts, diagnostics } = readFacts(undefined);
-  const exit = report(diagnostics, ports);
-  if (facts === undefined) return exit;
   const confirmation = confirm(facts);
   switch (confirmation.kind) {
     case "confirmed":
@@ -43,7 +47,7 @@ async function run(ports: Ports, onChange: () => void): Promise<ExitName> {
       complain(
         last === undefined
           ? "There is nothing to confirm: no reboot into an image of warmboot is remembered"
-          : `There is nothing to confirm: the last reboot, of ${last.askedAt}, ${describeEnd(last)}`,
+          : `There is nothing to confirm: the last reboot (${last.askedAt}): ${describeEnd(last)}`,
         "See what was tried: warmboot history",
         ports,
       );

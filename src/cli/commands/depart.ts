@@ -1,8 +1,10 @@
 import type { ExitName } from "../../core/program.ts";
+import type { HostFacts } from "../../host/facts.ts";
 import { type Command, OUTCOME_OPTION } from "../command.ts";
 import { withOutcome } from "../outcome.ts";
+import { withHost } from "../host.ts";
 import type { Ports } from "../ports.ts";
-import { complain, report } from "../report.ts";
+import { complain } from "../report.ts";
 
 /** `warmboot depart`. */
 export const depart: Command = {
@@ -19,15 +21,17 @@ export const depart: Command = {
     unavailable: "systemd does not say whether it goes on to the loaded image",
     permission: "The host may not be read, or the attempts may not be written",
   },
-  run: (invocation, ports) => withOutcome("depart", invocation, ports, run),
+  run: (invocation, ports) =>
+    withOutcome(
+      "depart",
+      invocation,
+      ports,
+      (ports, onChange) => withHost(ports, (facts) => run(facts, ports, onChange)),
+    ),
 };
 
-async function run(ports: Ports, onChange: () => void): Promise<ExitName> {
-  const { readFacts } = await import("../../app/read_facts.ts");
+async function run(facts: HostFacts, ports: Ports, onChange: () => void): Promise<ExitName> {
   const { depart } = await import("../../app/attempts.ts");
-  const { facts, diagnostics } = readFacts(undefined);
-  const exit = report(diagnostics, ports);
-  if (facts === undefined) return exit;
   const departure = await depart(facts);
   switch (departure.kind) {
     case "staying":

@@ -1,7 +1,9 @@
 import type { ExitName } from "../../core/program.ts";
+import type { HostFacts } from "../../host/facts.ts";
 import { type Command, formOf, type Invocation, outputOption } from "../command.ts";
+import { withHost } from "../host.ts";
 import type { Ports } from "../ports.ts";
-import { dataText, report, warn } from "../report.ts";
+import { dataText, warn } from "../report.ts";
 
 const OUTPUT = outputOption("text", "json", "yaml");
 
@@ -22,15 +24,11 @@ export const history: Command = {
     data: "A fact of the host is malformed",
     permission: "The host or the attempts may not be read",
   },
-  run,
+  run: (invocation, ports) => withHost(ports, (facts) => run(facts, invocation, ports)),
 };
 
-async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
-  const { readFacts } = await import("../../app/read_facts.ts");
+async function run(facts: HostFacts, invocation: Invocation, ports: Ports): Promise<ExitName> {
   const { readHistory } = await import("../../app/attempts.ts");
-  const { facts, diagnostics } = readFacts(undefined);
-  const exit = report(diagnostics, ports);
-  if (facts === undefined) return exit;
   const { history, problems } = readHistory(facts);
   for (const problem of problems) warn(problem, "Remove it, if it is not needed", ports);
   const form = formOf(invocation, OUTPUT);
