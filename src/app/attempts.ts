@@ -203,13 +203,18 @@ export type Arrival =
  */
 export function arrive(facts: HostFacts, directory: string = ATTEMPTS_DIRECTORY): Arrival {
   if (isCrashKernel(facts)) return { kind: "crash-kernel" };
-  const ended = judgeAttempts(readAttempts(directory).attempts, facts, recordTime());
-  for (const attempt of ended) writeAttempt(attempt, directory);
+  const [newest] = endAttempts(facts, directory);
   if (facts.bootId !== undefined && !isWatched(facts, directory)) {
     writeFile(directory, WATCHED, `${facts.bootId}\n`);
   }
-  const [newest] = ended;
   return newest === undefined ? { kind: "nothing-open" } : { kind: "ended", attempt: newest };
+}
+
+/** Writes down how attempts ended, as far as that shows now; the newest first. */
+function endAttempts(facts: HostFacts, directory: string): readonly EndedAttempt[] {
+  const ended = judgeAttempts(readAttempts(directory).attempts, facts, recordTime());
+  for (const attempt of ended) writeAttempt(attempt, directory);
+  return ended;
 }
 
 function isCrashKernel({ cmdline = "" }: HostFacts): boolean {
@@ -225,7 +230,8 @@ export type Confirmation =
 
 /** Says that the running system, into which an attempt led, is good. @throws {StoreError} if it cannot be written */
 export function confirm(facts: HostFacts, directory: string = ATTEMPTS_DIRECTORY): Confirmation {
-  arrive(facts, directory);
+  // Not `arrive`: that this was run by hand does not say that each boot is watched.
+  if (!isCrashKernel(facts)) endAttempts(facts, directory);
   const [last] = readAttempts(directory).attempts;
   const outcome = last?.outcome;
   if (last === undefined || outcome === undefined || outcome.bootId !== facts.bootId) {

@@ -105,6 +105,15 @@ Deno.test("a fall back needs a boot that was watched", async () => {
   assertEquals([ends(watched.path), ends(alone.path)], [["fell-back"], ["unknown"]]);
 });
 
+Deno.test("confirming by hand does not make a boot a watched one", async () => {
+  using at = folder();
+  await recordDeparture("now", LOADED, { directory: at.path, found: loaded() });
+  assertEquals(confirm(ARRIVED, at.path).kind, "confirmed");
+  const next = { ...ARRIVED, kexec: { loaded: true } };
+  const attempt = await recordDeparture("now", next, { directory: at.path, found: loaded({}, ARRIVED) });
+  assertEquals(attempt?.from.watched, false);
+});
+
 Deno.test("history judges what is open and writes nothing", async () => {
   using at = folder();
   await recordDeparture("now", LOADED, { directory: at.path, found: loaded() });
