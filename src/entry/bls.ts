@@ -1,4 +1,5 @@
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
+import { lookUp } from "../core/shape.ts";
 import { formatCmdline, parseCmdline } from "../profile/cmdline/cmdline.ts";
 import type { GrubEnvironment } from "./grubenv.ts";
 
@@ -110,7 +111,7 @@ export function parseBootEntry(
   const [kernel] = kernels;
   if (kernel === undefined || diagnostics.length > 0) return { value: undefined, diagnostics };
   const [title, version] = [one("title"), one("version")];
-  const architecture = EFI_MACHINES[(one("architecture") ?? "").toLowerCase()];
+  const architecture = lookUp(EFI_MACHINES, (one("architecture") ?? "").toLowerCase());
   return {
     value: {
       ...(title === undefined ? {} : { title }),

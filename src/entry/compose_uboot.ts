@@ -13,7 +13,7 @@ export interface ComposedUboot {
   readonly initrd?: string;
   /** The device tree; after it, the overlays that U-Boot would apply. */
   readonly trees: readonly string[];
-  /** What U-Boot would load besides, and is not: clauses after "…: ". */
+  /** What U-Boot would also load and warmboot does not: clauses after "…: ". */
   readonly unused: readonly string[];
 }
 

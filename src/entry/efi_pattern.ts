@@ -1,5 +1,4 @@
-/** One step of a pattern: any run of characters, or a test of one character. */
-type Step = "run" | ((character: string) => boolean);
+import { matchesSteps, type Step } from "../profile/glob.ts";
 
 /**
  * Whether a pattern of systemd-boot matches the whole of an ID (efi_fnmatch() in src/boot/efi-string.c, systemd 258): `*`,
@@ -8,17 +7,8 @@ type Step = "run" | ((character: string) => boolean);
  */
 export function matchesEfiPattern(pattern: string, text: string): boolean {
   const steps = stepsOf(pattern);
-  if (steps === undefined) return false;
-  // Where each prefix of the pattern can end; a run may end anywhere further on.
-  let ends = new Set([0]);
-  for (const step of steps) {
-    if (step === "run") {
-      const first = Math.min(...ends);
-      ends = new Set(Array.from({ length: text.length - first + 1 }, (_, count) => first + count));
-    } else ends = new Set([...ends].filter((at) => at < text.length && step(text[at] ?? "")).map((at) => at + 1));
-    if (ends.size === 0) return false;
-  }
-  return ends.has(text.length);
+  // EFI compares UTF-16 units.
+  return steps !== undefined && matchesSteps(steps, text.split(""));
 }
 
 /** Undefined: the pattern ends within a set, or with a backslash. */

@@ -1,4 +1,7 @@
 import { nearest } from "../core/nearest.ts";
+import { MAX_U64 } from "../core/number.ts";
+import { alignDown } from "../core/range.ts";
+import { writtenPath } from "../profile/path_variables.ts";
 import { type ShellWord, shellWords, textOfWord } from "./shell_words.ts";
 
 /** What a kexec-tools command line asks for, as far as a profile can say it. Paths are written as a profile has them. */
@@ -66,7 +69,7 @@ export interface KexecOption {
   /** The name of its value; undefined: it takes none. */
   readonly value?: string;
   /** The only machine that has it. */
-  readonly only?: "x86" | "arm64";
+  readonly only?: "x86";
   readonly effect: Effect;
 }
 
@@ -236,7 +239,7 @@ export const KEXEC_OPTIONS: readonly KexecOption[] = [
   { long: "version", short: "v", effect: without("`warmboot --version` names the version") },
 ];
 
-/** What a kernel without any of {@link NO_SHUTDOWN} comes to. */
+/** What kexec does besides where none of {@link NO_SHUTDOWN} is given. */
 export const PLAIN_KERNEL = "without `-l`, kexec also shuts the system down, as `warmboot load --exec PROFILE` does";
 
 /** Options with which kexec does not shut the system down (`do_shutdown` in kexec/kexec.c). */
@@ -308,7 +311,7 @@ const WRAPPERS: readonly string[] = ["sudo", "doas", "env", "exec", "command", "
 
 /** What comes after `kexec`, which may come after variables and `sudo`; undefined for another command. */
 function argumentsOf(words: readonly ShellWord[]): readonly ShellWord[] | undefined {
-  const names = words.map((word) => textOfWord(word));
+  const names = words.map(textOfWord);
   const isKexec = (name: string): boolean => name === "kexec" || name.endsWith("/kexec");
   const first = names.findIndex((name) => !ASSIGNMENT.test(name));
   const name = names[first];
@@ -385,8 +388,8 @@ function commandOf(kernel: ShellWord, written: readonly Given[]): ReadCommand {
     return undefined;
   };
   const address = (found: Given | undefined): bigint | undefined => {
-    const text = found === undefined ? undefined : textOfWord(found.value);
-    if (found === undefined || text === undefined) return undefined;
+    if (found === undefined) return undefined;
+    const text = textOfWord(found.value);
     const value = addressOf(text);
     if (value === undefined) {
       faults.push({ kind: "fault", message: `\`${found.written}\` of kexec requires an address, not \`${text}\`` });
@@ -406,7 +409,7 @@ function commandOf(kernel: ShellWord, written: readonly Given[]): ReadCommand {
   const [fault] = faults;
   if (fault !== undefined) return fault;
   if (kernelPath === undefined || cmdline.kind === "fault") return lacksValue("kexec");
-  const end = max === undefined ? undefined : (max + 1n) / PAGE * PAGE;
+  const end = max === undefined ? undefined : alignDown(max + 1n, PAGE);
   return {
     kind: "command",
     command: {
@@ -418,7 +421,7 @@ function commandOf(kernel: ShellWord, written: readonly Given[]): ReadCommand {
       reuse: has("reuse") || cmdline.reuse,
       crash: has("crash"),
       ...(load?.value === undefined ? {} : { load: load.value }),
-      memory: { ...(min === undefined ? {} : { min }), ...(end === undefined || end > LAST ? {} : { max: end }) },
+      memory: { ...(min === undefined ? {} : { min }), ...(end === undefined || end > MAX_U64 ? {} : { max: end }) },
       unverified: has("unverified"),
       flags: (["no_cma", "force_dtb"] as const).filter(has),
       without: [
@@ -437,18 +440,14 @@ function commandOf(kernel: ShellWord, written: readonly Given[]): ReadCommand {
 /** Segments are whole pages, so that a bound within one is the same as its start. */
 const PAGE = 4096n;
 
-/** The last address. */
-const LAST = 2n ** 64n - 1n;
-
 /** A number as strtoul(3) reads it with base 0. */
 function addressOf(text: string): bigint | undefined {
-  if (!/^(?:0x[0-9a-f]+|\d+)$/i.test(text)) return undefined;
-  const octal = /^0[0-7]+$/.test(text) ? `0o${text.slice(1)}` : text;
-  const value = /^0\d*[89]/.test(octal) ? undefined : BigInt(octal);
-  return value === undefined || value > LAST ? undefined : value;
+  if (!/^(?:0x[0-9a-f]+|0[0-7]*|[1-9]\d*)$/i.test(text)) return undefined;
+  const value = BigInt(/^0[0-7]/.test(text) ? `0o${text}` : text);
+  return value > MAX_U64 ? undefined : value;
 }
 
-/** What one call does not take, or kexec does not give it. */
+/** Options that the chosen call does not take, or that kexec does not pass to it. */
 function ignoredWith(
   load: "kexec_file_load" | "kexec_load" | undefined,
   written: readonly Given[],
@@ -522,7 +521,7 @@ function profilePath(word: ShellWord): string | Fault {
   for (const { kind, text } of word) {
     const known = kind === "shell" ? SUBSTITUTIONS.find(({ found }) => found.test(text)) : undefined;
     if (kind !== "text" && known === undefined) return onlyShell(text, "Write the path itself");
-    path += known?.variable ?? text.replaceAll("${", () => "$${");
+    path += known?.variable ?? writtenPath(text);
   }
   return path === "" ? { kind: "fault", message: "A path of the kexec command is empty" } : path;
 }
@@ -532,7 +531,7 @@ function literal(word: ShellWord): string | Fault {
   const replaced = word.find(({ kind }) => kind === "shell");
   return replaced === undefined
     ? textOfWord(word)
-    : onlyShell(replaced.text, "Write the parameters themselves; of `$(cat /proc/cmdline)` it is known what it means");
+    : onlyShell(replaced.text, "Write the parameters themselves; only `$(cat /proc/cmdline)` is understood");
 }
 
 function onlyShell(text: string, hint: string): Fault {
@@ -554,7 +553,7 @@ function parametersOf(
   return { kind: "parameters", text: text.trim() === "" ? undefined : text.trim(), reuse: true };
 }
 
-/** The file of a module, and its command line, which begin at the first space. */
+/** Splits `FILE TEXT` at the first space: the file of a module, and its command line. */
 function splitModule(word: ShellWord): readonly [file: ShellWord, text: ShellWord] {
   const index = word.findIndex(({ kind, text }) => kind === "text" && text.includes(" "));
   const piece = word[index];

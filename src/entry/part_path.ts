@@ -75,7 +75,7 @@ export function ubootPaths(
 ): readonly { readonly path: string; readonly place: FilePlace }[] {
   const named = "parts" in found
     ? found.parts.map((place, index) => ({ name: String(index), place }))
-    // Of several of one name, the first is meant.
+    // Of several with one name, U-Boot takes the first.
     : found.images.flatMap((image) =>
       image.data.kind === "data" && findNamed(found.images, image.name) === image
         ? [{ name: image.name, place: image.data }]

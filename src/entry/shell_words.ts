@@ -18,7 +18,7 @@ export function textOfWord(word: ShellWord): string {
   return word.map(({ text }) => text).join("");
 }
 
-/** The words of one command as a POSIX shell splits them. What it would replace, is left as it is written. */
+/** The words of one command as a POSIX shell splits them. What a shell would replace is left as it is written. */
 export function shellWords(line: string): SplitCommand {
   const words: ShellWord[] = [];
   let word: ShellPiece[] | undefined;

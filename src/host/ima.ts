@@ -1,3 +1,4 @@
+import { lookUp } from "../core/shape.ts";
 import { parseCmdline } from "../profile/cmdline/cmdline.ts";
 import type { HostFacts, ImaAction, ImaRule } from "./facts.ts";
 import type { ImaLabel } from "./ima_label.ts";
@@ -36,6 +37,11 @@ type Host = Pick<HostFacts, "ima" | "kernelConfig" | "secureBoot" | "cmdline">;
 /** The rule by which the kernel appraises a file, and refuses it if that fails; undefined: none that is known. */
 export function appraisalOf(host: Host, hook: ImaHook, label: ImaLabel | undefined): FoundImaRule | undefined {
   return enforces(host) ? ruleFor(host, "appraise", hook, label) : undefined;
+}
+
+/** The rule by which the kernel appraises any file of kexec_file_load(2) that has no label, as a file in memory. */
+export function fileAppraisal(host: Host): FoundImaRule | undefined {
+  return appraisalOf(host, "KEXEC_KERNEL_CHECK", undefined) ?? appraisalOf(host, "KEXEC_INITRAMFS_CHECK", undefined);
 }
 
 /**
@@ -114,12 +120,11 @@ function ruleFor(
   hook: ImaHook,
   label: ImaLabel | undefined,
 ): FoundImaRule | undefined {
-  const found = policiesOf(host).map(({ rules, certain }) => {
-    const rule = firstMatch(rules, kind, hook, label);
-    return rule === undefined ? undefined : { ...rule, certain: rule.certain && certain };
-  });
-  const [first] = found.filter((each) => each !== undefined);
-  return first;
+  for (const { rules, certain } of policiesOf(host)) {
+    const found = firstMatch(rules, kind, hook, label);
+    if (found !== undefined) return { rule: found.rule, certain: found.certain && certain };
+  }
+  return undefined;
 }
 
 function firstMatch(
@@ -136,11 +141,8 @@ function firstMatch(
     if (matched === "no") continue;
     if (rule.action === kind) possible ??= rule;
     if (matched === "yes") {
-      return rule.action === kind
-        ? { rule: possible ?? rule, certain }
-        : possible === undefined
-        ? undefined
-        : { rule: possible, certain: false };
+      if (rule.action === kind) return { rule: possible ?? rule, certain };
+      break;
     }
     certain = false;
   }
@@ -153,8 +155,9 @@ type Match = "yes" | "no" | "perhaps";
 function matches({ conditions }: ImaRule, hook: ImaHook, label: ImaLabel | undefined): Match {
   const verdicts = conditions.map((condition): Match => {
     const [, key = "", operator = "", value = ""] = /^(\w+)([=<>])(.*)$/.exec(condition) ?? [];
-    if (!Object.hasOwn(CONDITIONS, key)) return OPTIONS.includes(key === "" ? condition : key) ? "yes" : "perhaps";
-    const verdict = CONDITIONS[key]?.({ operator, value, hook, label });
+    const holds = lookUp(CONDITIONS, key);
+    if (holds === undefined) return OPTIONS.includes(key === "" ? condition : key) ? "yes" : "perhaps";
+    const verdict = holds({ operator, value, hook, label });
     return verdict === undefined ? "perhaps" : verdict ? "yes" : "no";
   });
   return verdicts.includes("no") ? "no" : verdicts.includes("perhaps") ? "perhaps" : "yes";

@@ -41,17 +41,17 @@ export function kexecHandover(
   };
 }
 
-/** Whether kexec handover is on, by the build options and `kho=`; a kernel that shows no options is believed its `kho=on`. */
+/** Whether kexec handover is on, by the build options and `kho=`; where the kernel shows no options, `kho=on` alone is enough. */
 function isOn(facts: Pick<HostFacts, "cmdline" | "kernelConfig">): boolean {
   const { CONFIG_KEXEC_HANDOVER: built, CONFIG_KEXEC_HANDOVER_ENABLE_DEFAULT: byDefault } = facts.kernelConfig;
   const isKnown = Object.keys(facts.kernelConfig).length > 0;
   if (isKnown && built !== "y") return false;
-  return kernelBoolean(facts, "kho") ?? byDefault === "y";
+  return khoParameter(facts) ?? byDefault === "y";
 }
 
-/** The last value of an early parameter that kstrtobool (lib/kstrtox.c) takes; what it does not take changes nothing. */
-function kernelBoolean(facts: Pick<HostFacts, "cmdline">, name: string): boolean | undefined {
-  return valuesOf(facts, name).map((value) =>
+/** The last value of `kho=` that kstrtobool (lib/kstrtox.c) takes; what it does not take changes nothing. */
+function khoParameter(facts: Pick<HostFacts, "cmdline">): boolean | undefined {
+  return valuesOf(facts, "kho").map((value) =>
     /^(?:[yt1]|on)/i.test(value) ? true : /^(?:[nf0]|of)/i.test(value) ? false : undefined
   ).findLast((value) => value !== undefined);
 }
@@ -66,7 +66,7 @@ function lastValue(facts: Pick<HostFacts, "cmdline">, name: string): string | un
   return valuesOf(facts, name).at(-1);
 }
 
-const HEX_LINE = /^0x([0-9a-f]{1,16})$/i;
+const HEX_LINE = /^0x[0-9a-f]{1,16}$/i;
 
 /** The scratch areas, in the kernel's order; undefined where debugfs does not show them. */
 function scratchAreas(from: Captured, report: Report): readonly Range[] | undefined {
@@ -78,8 +78,8 @@ function scratchAreas(from: Captured, report: Report): readonly Range[] | undefi
 
 function numbersIn(found: Found | undefined, report: Report): readonly bigint[] | undefined {
   if (found === undefined) return undefined;
-  const numbers = found.text.split("\n").flatMap((line) => HEX_LINE.test(line) ? [BigInt(line)] : []);
-  if (numbers.length === found.text.split("\n").length) return numbers;
+  const lines = found.text.split("\n");
+  if (lines.every((line) => HEX_LINE.test(line))) return lines.map(BigInt);
   return void report(malformed(found, "lines of hexadecimal numbers"));
 }
 

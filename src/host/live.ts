@@ -1,3 +1,4 @@
+import { concat } from "@std/bytes";
 import { flattenFolder, type TreeFolder } from "./device_tree.ts";
 import { programHeadersEnd } from "./kcore.ts";
 import { type HostReader, NOT_CAPABLE, type SourceResult } from "./reader.ts";
@@ -92,9 +93,9 @@ function readStores(): SourceResult {
     return success ? stdout : undefined;
   };
   const manager = show("--property=Version");
-  const services = show("--property=Id,NFileDescriptorStore,FileDescriptorStorePreserve", "*.service");
+  const services = manager && show("--property=Id,NFileDescriptorStore,FileDescriptorStorePreserve", "*.service");
   if (manager === undefined || services === undefined) return { kind: "error", error: "EIO" };
-  return { kind: "bytes", bytes: new Uint8Array([...manager, 0x0a, ...services]) };
+  return { kind: "bytes", bytes: concat([manager, Uint8Array.of(0x0a), services]) };
 }
 
 const BIOS = "/dev/mem";

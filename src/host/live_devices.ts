@@ -1,3 +1,6 @@
+import { basename } from "@std/path/posix";
+import { compareText } from "../core/text.ts";
+
 /** Listings of sysfs that the live reader makes: what is a tree of folders and links there is a text in a capture. */
 
 /** At most so many devices: a server with thousands of disks has fewer, and a capture stays small. */
@@ -33,7 +36,11 @@ export function rootDisks(): string {
   const block = `/sys/dev/block/${numbers}`;
   // Btrfs and others have a number of their own; the device is named after the separator.
   const source = root[root.indexOf("-") + 2] ?? "";
-  const folder = isThere(block) ? block : source.startsWith("/dev/") ? `/sys/class/block/${base(source)}` : undefined;
+  const folder = pathOf(block) !== undefined
+    ? block
+    : source.startsWith("/dev/")
+    ? `/sys/class/block/${basename(source)}`
+    : undefined;
   return folder === undefined ? "" : [...new Set(disksOf(folder, 0))].map((path) => `${path}\n`).join("");
 }
 
@@ -83,7 +90,7 @@ function links(folder: string): readonly string[] {
 
 function entries(folder: string): readonly Deno.DirEntry[] {
   try {
-    return Array.from(Deno.readDirSync(folder)).toSorted((a, b) => a.name < b.name ? -1 : 1);
+    return Array.from(Deno.readDirSync(folder)).toSorted((a, b) => compareText(a.name, b.name));
   } catch {
     return [];
   }
@@ -95,17 +102,4 @@ function textOf(path: string): string {
   } catch {
     return "";
   }
-}
-
-function isThere(path: string): boolean {
-  try {
-    Deno.lstatSync(path);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function base(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }

@@ -1,7 +1,7 @@
 import { omitUndefined, type Report } from "../core/shape.ts";
 import { type Captured, malformed } from "./captured.ts";
 import type { HostFacts, ImaPolicy, Lockdown } from "./facts.ts";
-import { appraisalOf, parseImaRules } from "./ima.ts";
+import { fileAppraisal, parseImaRules } from "./ima.ts";
 import { DECIMAL, FLAG, oneValue, type ValueForm } from "./one_value.ts";
 import { IMA_POLICY, type SourceName } from "./sources.ts";
 
@@ -53,9 +53,7 @@ function imaPolicy(from: Captured): ImaPolicy | undefined {
  */
 export function demandsDisk(facts: HostFacts): "IMA appraisal" | "LoadPin" | undefined {
   if (facts.loadPin ?? facts.lsm.includes("loadpin")) return "LoadPin";
-  const isAppraised = appraisalOf(facts, "KEXEC_KERNEL_CHECK", undefined) !== undefined ||
-    appraisalOf(facts, "KEXEC_INITRAMFS_CHECK", undefined) !== undefined;
-  return isAppraised ? "IMA appraisal" : undefined;
+  return fileAppraisal(facts) === undefined ? undefined : "IMA appraisal";
 }
 
 /** In setup mode no signature is checked, whatever SecureBoot says; without that variable, it does not hold. */

@@ -87,7 +87,7 @@ export const IMA_POLICY = "/sys/kernel/security/ima/policy";
 /** Where dm-crypt keys are registered for the crash kernel (configfs; kernel/crash_dump_dm_crypt.c, Linux 6.16). */
 export const DM_CRYPT_KEYS = "/sys/kernel/config/crash_dm_crypt_keys";
 
-/** There where live update is on. The device itself is never opened: the one process that may have it open would be another. */
+/** Present where live update is on. The device itself is never opened: only one process may have it open at a time. */
 const LIVE_UPDATE = "/sys/class/misc/liveupdate";
 
 /** Where the kernel shows EFI variables. */

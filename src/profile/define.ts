@@ -129,7 +129,7 @@ export interface ProfileInput {
   readonly memory?: { readonly min?: NumberInput | undefined; readonly max?: NumberInput | undefined } | undefined;
   /** Whether kexec_load verifies the segments just before the jump, and by which checksum. Default: true. */
   readonly checksum?: boolean | Checksum | undefined;
-  /** Whether kexec_load places the decompressed kernel. Default: false. */
+  /** Whether the kernel is unpacked before the reboot; `auto`: where a call allows it. Default: false. */
   readonly predecompress?: boolean | "auto" | undefined;
   /** Whether kexec_load may lose what the running kernel preserves over kexec (KHO). Default: `keep`. */
   readonly preserved_state?: PreservedState | undefined;

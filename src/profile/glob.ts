@@ -1,13 +1,16 @@
 /** One step of a pattern: any run of characters, or a test of one character. */
-type Step = "run" | ((character: string) => boolean);
+export type Step = "run" | ((character: string) => boolean);
 
 /**
  * Whether a pattern matches the whole of a text: `*` is any run of characters, `?` any one, `[a-z]` one of a set and
  * `[!a-z]` one that is not in it; an unclosed bracket is itself. Takes time proportional to pattern times text.
  */
 export function matchesGlob(pattern: string, text: string): boolean {
-  const steps = stepsOf(pattern);
-  const characters = [...text];
+  return matchesSteps(stepsOf(pattern), [...text]);
+}
+
+/** Whether steps match all of a text, given as its characters. Takes time proportional to steps times characters. */
+export function matchesSteps(steps: readonly Step[], characters: readonly string[]): boolean {
   let step = 0;
   let at = 0;
   let run: { readonly step: number; at: number } | undefined;

@@ -1,6 +1,6 @@
 import { formatAddress, MAX_U64, parseNumber } from "../core/number.ts";
 import { nearest } from "../core/nearest.ts";
-import { type Advice, didYouMean, type JsonSchema, type Shape, wrongType } from "../core/shape.ts";
+import { type Advice, didYouMean, type JsonSchema, lookUp, type Shape, wrongType } from "../core/shape.ts";
 import { DOLLAR, DOLLAR_CONSTANT, PATH_VARIABLES } from "./path_variables.ts";
 import type { Checksum, ReusedFrom } from "./profile.ts";
 
@@ -135,62 +135,45 @@ const BOOLEANS: { readonly [word: string]: boolean } = {
   FALSE: false,
 };
 
-/**
- * `true` or `false`. Not `yes` or `on`: YAML 1.1 reads them as booleans and YAML 1.2 as texts, so that two readers of one
- * profile could disagree on whether it loads a crash kernel.
- */
-export const boolean: Shape<boolean> = fromText<boolean>(
-  "true or false",
-  { enum: [true, false, ...Object.keys(BOOLEANS)] },
-  (text) => {
-    const value = Object.hasOwn(BOOLEANS, text) ? BOOLEANS[text] : undefined;
-    if (value !== undefined) return { kind: "value", value };
-    return { kind: "advice", advice: adviceOn(text, BOOLEAN_HINTS) };
-  },
-);
-
 const BOOLEAN_HINTS: readonly HintRow[] = [
   [/^(?:yes|y|on|true|1)$/i, "Write `true`", "true"],
   [/^(?:no|n|off|false|0)$/i, "Write `false`", "false"],
 ];
 
-const CHECKSUMS: { readonly [word: string]: boolean | Checksum } = { ...BOOLEANS, xxh64: "xxh64", sha256: "sha256" };
+/** One of some words; `hints` are for others. */
+function oneOf<T extends boolean | string>(
+  expected: string,
+  words: { readonly [word: string]: T },
+  hints: readonly HintRow[],
+): Shape<T> {
+  return fromText<T>(expected, { enum: [true, false, ...Object.keys(words)] }, (text) => {
+    const value = lookUp(words, text);
+    return value === undefined ? { kind: "advice", advice: adviceOn(text, hints) } : { kind: "value", value };
+  });
+}
+
+/**
+ * `true` or `false`. Not `yes` or `on`: YAML 1.1 reads them as booleans and YAML 1.2 as texts, so that two readers of one
+ * profile could disagree on whether it loads a crash kernel.
+ */
+export const boolean: Shape<boolean> = oneOf("true or false", BOOLEANS, BOOLEAN_HINTS);
 
 /** `true` or `false`, or the name of a checksum. */
-export const checksum: Shape<boolean | Checksum> = fromText<boolean | Checksum>(
+export const checksum: Shape<boolean | Checksum> = oneOf<boolean | Checksum>(
   "true, false, xxh64 or sha256",
-  { enum: [true, false, ...Object.keys(CHECKSUMS)] },
-  (text) => {
-    const value = Object.hasOwn(CHECKSUMS, text) ? CHECKSUMS[text] : undefined;
-    if (value !== undefined) return { kind: "value", value };
-    return {
-      kind: "advice",
-      advice: adviceOn(text, [
-        ...BOOLEAN_HINTS,
-        [/^sha[-_]?(?:2|256)$/i, "Write `sha256`", "sha256"],
-        [/^xxh(?:ash)?[-_]?(?:64)?$/i, "Write `xxh64`", "xxh64"],
-      ]),
-    };
-  },
+  { ...BOOLEANS, xxh64: "xxh64", sha256: "sha256" },
+  [
+    ...BOOLEAN_HINTS,
+    [/^sha[-_]?(?:2|256)$/i, "Write `sha256`", "sha256"],
+    [/^xxh(?:ash)?[-_]?(?:64)?$/i, "Write `xxh64`", "xxh64"],
+  ],
 );
 
-const PREDECOMPRESS: { readonly [word: string]: boolean | "auto" } = { ...BOOLEANS, auto: "auto" };
-
 /** `true` or `false`, or `auto`. */
-export const predecompress: Shape<boolean | "auto"> = fromText<boolean | "auto">(
+export const predecompress: Shape<boolean | "auto"> = oneOf<boolean | "auto">(
   "true, false or auto",
-  { enum: [true, false, ...Object.keys(PREDECOMPRESS)] },
-  (text) => {
-    const value = Object.hasOwn(PREDECOMPRESS, text) ? PREDECOMPRESS[text] : undefined;
-    if (value !== undefined) return { kind: "value", value };
-    return {
-      kind: "advice",
-      advice: adviceOn(text, [
-        ...BOOLEAN_HINTS,
-        [/^(?:auto(?:matic)?|if[-_ ]?possible|try)$/i, "Write `auto`", "auto"],
-      ]),
-    };
-  },
+  { ...BOOLEANS, auto: "auto" },
+  [...BOOLEAN_HINTS, [/^(?:auto(?:matic)?|if[-_ ]?possible|try)$/i, "Write `auto`", "auto"]],
 );
 
 const REUSED_FROM: readonly ReusedFrom[] = ["image", "entry"];

@@ -445,7 +445,7 @@ Deno.test("a command line of kexec-tools becomes a profile with the keys of its 
   assertEquals(await of('kexec -l /k --append="root=$ROOT"'), [[
     "entry-unusable",
     "`$ROOT` in the kexec command is something that only a shell replaces",
-    "Write the parameters themselves; of `$(cat /proc/cmdline)` it is known what it means",
+    "Write the parameters themselves; only `$(cat /proc/cmdline)` is understood",
   ]]);
   assertEquals(await of("kexec -u"), [[
     "entry-unusable",

@@ -88,7 +88,7 @@ Deno.test({
     assertEquals(found(quoted, "arch-linux-6.9.7.efi"), OLD);
     const same = image("/efi/EFI/Linux/arch-linux-6.09.7.efi", "Other");
     assertEquals(found(same), [
-      "/efi/EFI/Linux/arch-linux-6.09.7.efi is the same version as another file, and GRUB takes one of both",
+      "/efi/EFI/Linux/arch-linux-6.09.7.efi is the same version as another file, and GRUB takes only one of the two",
     ]);
   },
 });

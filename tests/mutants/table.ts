@@ -439,7 +439,7 @@ export const MUTANTS: readonly Mutant[] = [
     "entry/file_systems_test.ts",
   ),
   // Commands of kexec-tools.
-  row("entry/kexec_command.ts", "(max + 1n) / PAGE", "max / PAGE", "entry/kexec_command_test.ts"),
+  row("entry/kexec_command.ts", "alignDown(max + 1n, PAGE)", "alignDown(max, PAGE)", "entry/kexec_command_test.ts"),
   row(
     "entry/kexec_command.ts",
     "given.findLast(({ effect }) => effect.key === key)",

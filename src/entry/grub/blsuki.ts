@@ -76,7 +76,7 @@ function namesIn(files: BootFiles, { host }: BlsukiFolder, suffix: string): Name
   }
   const same = names.find((name, index) => index > 0 && compareFileVersions(name, names[index - 1] ?? "") === 0);
   if (same === undefined) return { kind: "names", names };
-  const why = `${host}/${same} is the same version as another file, and GRUB takes one of both`;
+  const why = `${host}/${same} is the same version as another file, and GRUB takes only one of the two`;
   return { kind: "fault", file: host, why };
 }
 
@@ -111,7 +111,7 @@ export function newBlsEntries(
   return { kind: "entries", items, read: found.names.length };
 }
 
-/** What GRUB takes for something else than text in a script, other than between words. */
+/** Characters that mean something to GRUB's script parser, apart from spaces. */
 const SPECIAL = /["'\\$;#{}|&<>*?\n]/;
 
 /** The entries that `uki` adds: each starts an image, with the command line that is in it. */

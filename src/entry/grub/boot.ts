@@ -146,8 +146,8 @@ function enter(run: Run, state: State, item: Entry, rest?: string): State {
   const inner: State = item.isSubmenu ? openContext(state) : { ...copyState(state), menu: [], loaded: NOTHING };
   run.steps += state.variables.size + inner.functions.size;
   const outer = variableOf(state, "chosen");
-  const chosen = isKnown(outer) && outer !== "" ? `${outer}>${escapeName(item.id)}` : escapeName(item.id);
-  inner.variables.set("chosen", isKnown(outer) ? chosen : outer);
+  const own = escapeName(item.id);
+  inner.variables.set("chosen", !isKnown(outer) ? outer : outer === "" ? own : `${outer}>${own}`);
   inner.exported.set("chosen", "always");
   inner.variables.set("default", rest ?? "");
   runBlock(run, inner, item.body, { file: item.file, args: item.args });

@@ -10,7 +10,7 @@ import { blsukiOptions, newBlsEntries, shownBy, ukiEntries } from "./blsuki.ts";
 import { type GrubHost, isDeviceName, pathOnHost, searchFile, testFile } from "./devices.ts";
 import { ASSIGNS, STARTS_OTHER, WITHOUT_EFFECT } from "./known_commands.ts";
 import { type Block, parseScript, type Statement, type Word } from "./script.ts";
-import { copyState, type Loaded, mergeState, NOTHING, openContext, type Place, type State } from "./state.ts";
+import { copyState, exportedVariables, type Loaded, mergeState, NOTHING, type Place, type State } from "./state.ts";
 import { evaluateTest } from "./test_command.ts";
 import { isKnown, not, type Unknown, type Value } from "./value.ts";
 
@@ -397,8 +397,9 @@ function commandList(run: Run, state: State): ReadonlyMap<string, string> | unde
   const found = resolve({ run, state }, `${prefix}/${platform}/command.lst`);
   if (found.kind === "unknown") return undefined;
   const known = commands.get(found.path);
-  const text = known === undefined ? readText(run, found.path) : undefined;
-  if (text === undefined) return known;
+  if (known !== undefined) return known;
+  const text = readText(run, found.path);
+  if (text === undefined) return undefined;
   const list = new Map(
     text.split("\n").map((line) => {
       const [, name = "", module = ""] = /^\*?([^:]*)(?:: *(.*))?$/.exec(line) ?? [];
@@ -583,9 +584,9 @@ function showFile(call: Call): Signal | void {
     return "stop";
   }
   if (name === "configfile") {
-    const { variables } = openContext(state);
+    const exported = exportedVariables(state);
     state.variables.clear();
-    for (const [name, value] of variables) state.variables.set(name, value);
+    for (const [key, value] of exported) state.variables.set(key, value);
   }
   state.menu.length = 0;
   run.config = found.path;
@@ -821,7 +822,7 @@ function addBlsukiEntries(call: Call, usual: string, read: typeof newBlsEntries)
   state.status = true;
 }
 
-/** \`uki\` of GRUB 2.14, which only GRUB for EFI has. */
+/** `uki` of GRUB 2.14, which only GRUB for EFI has. */
 function addUkis(call: Call): Signal | void {
   const { run, state } = call;
   const isEfi = run.platform?.endsWith("-efi") ?? true;

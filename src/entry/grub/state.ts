@@ -80,13 +80,25 @@ export function copyState(state: State): State {
  * (grub_env_context_open() in grub-core/normal/context.c, GRUB 2.12).
  */
 export function openContext(state: State): State {
-  const inner: State = { ...copyState(state), variables: new Map(), menu: [], loaded: NOTHING };
-  for (const [name, value] of state.variables) {
-    const exported = state.exported.get(name);
-    if (exported === "always" || exported === "sometimes" && value === "") inner.variables.set(name, value);
-    else if (exported === "sometimes") inner.variables.set(name, { unknown: `whether \`${name}\` is exported` });
+  return {
+    ...state,
+    variables: exportedVariables(state),
+    exported: new Map(state.exported),
+    functions: new Map(state.functions),
+    menu: [],
+    loaded: NOTHING,
+  };
+}
+
+/** The variables that are exported. */
+export function exportedVariables({ variables, exported }: State): Map<string, Value> {
+  const found = new Map<string, Value>();
+  for (const [name, value] of variables) {
+    const how = exported.get(name);
+    if (how === "always" || how === "sometimes" && value === "") found.set(name, value);
+    else if (how === "sometimes") found.set(name, { unknown: `whether \`${name}\` is exported` });
   }
-  return inner;
+  return found;
 }
 
 /** Makes of one state what holds in both; what differs is unknown. */

@@ -7,7 +7,7 @@ import { hasSysBoot } from "../../host/capabilities.ts";
 import type { Syscall } from "../../plan/syscall.ts";
 import { PREPARATION_CAUSES } from "./preparation_causes.ts";
 import type { CauseRow, Diagnosis, Refusal } from "./cause.ts";
-import { appraisalOf, formatImaRule, type FoundImaRule, refusesKexecLoad } from "../../host/ima.ts";
+import { fileAppraisal, formatImaRule, type FoundImaRule, refusesKexecLoad } from "../../host/ima.ts";
 import { isLockedDown } from "../../host/security.ts";
 import { errnoName } from "../errno.ts";
 
@@ -19,8 +19,6 @@ const isCrash = ({ call }: Refusal): boolean =>
   "crash" in call ? call.crash : "flags" in call && call.flags.some((flag) => flag.endsWith("_ON_CRASH"));
 const lacksCapability = ({ facts }: Refusal): boolean => hasSysBoot(facts) === false;
 const lockedDown = ({ facts }: Refusal): boolean => isLockedDown(facts);
-const fileAppraisal = (facts: Refusal["facts"]): FoundImaRule | undefined =>
-  appraisalOf(facts, "KEXEC_KERNEL_CHECK", undefined) ?? appraisalOf(facts, "KEXEC_INITRAMFS_CHECK", undefined);
 const imaRule = (found: FoundImaRule | undefined): string =>
   found === undefined ? "" : ` (\`${formatImaRule(found.rule)}\`)`;
 const noPermitLeft = (refusal: Refusal): boolean =>
