@@ -6,7 +6,7 @@ import { isCrash } from "../plan/stored.ts";
 import { alreadyLoaded } from "../state/already_loaded.ts";
 import type { LoadRecord } from "../state/record.ts";
 import { keepsKeys } from "../state/dump_keys.ts";
-import { findRecord, lockStore, type StoreLock } from "../state/record_store.ts";
+import { findRecord, lockStore, type StoreLock, storeState } from "../state/record_store.ts";
 import { preservesContext } from "../state/round_trip.ts";
 import type { NoCleanWay } from "./ask_init.ts";
 import { type CarriedOut, carryOut, type CheckedAgainst } from "./carry_out.ts";
@@ -161,12 +161,13 @@ export async function loadPlan(
     const kept = held.move();
     return { ...outcome, ...(store === undefined ? {} : { store }), [Symbol.dispose]: () => kept.dispose() };
   };
+  const before = storeState();
   let task = await judge();
   if (task.kind !== "task") return end(task);
   const { onWait = () => {}, onWarning = () => {} } = events;
   const store = held.use(await lockStore({ onWait, onWarning }));
-  if (store.waited) {
-    // The other one may have loaded this very image, or have taken the last load that the kernel allows.
+  if (store.waited || storeState() !== before) {
+    // Another one may have loaded this very image, or have taken the last load that the kernel allows.
     task = await judge();
     if (task.kind !== "task") return end(task, store);
   }

@@ -1,6 +1,6 @@
 import { choice, count, list, pattern, record, type Shape, text } from "../core/shape.ts";
 import { formatAddress, formatSize } from "../core/number.ts";
-import { type Range, rangeSize } from "../core/range.ts";
+import { type Range, rangeSize, totalSize } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { contradictedReservation, crashReservations } from "../host/iomem.ts";
 import { reservationHint } from "../plan/crash_size.ts";
@@ -40,7 +40,7 @@ export function reservationStatus({ iomem, kexec }: HostFacts): ReservationStatu
     ...reserved.map((range, index) => rangeOf(range, index === reserved.length - 1 ? "image" : "low")),
     ...(kexec.crashCmaRanges ?? []).map((range) => rangeOf(range, "borrowed")),
   ];
-  const size = reserved.length > 0 ? reserved.reduce((sum, range) => sum + rangeSize(range), 0n) : kexec.crashSize;
+  const size = reserved.length > 0 ? totalSize(reserved) : kexec.crashSize;
   const contradiction = contradictedReservation(iomem);
   if (size === undefined) {
     if (contradiction !== undefined) return { state: "unknown", ranges: [], note: contradiction };

@@ -6,7 +6,9 @@ import { jsonText } from "../core/text.ts";
 export const RECORD_DIRECTORY = "/run/warmboot";
 
 /** Which of the two images a record is about. */
-export type ImageSlot = "reboot" | "crash";
+export type ImageSlot = (typeof SLOTS)[number];
+
+const SLOTS = ["reboot", "crash"] as const;
 
 /** The store of the records cannot be used. */
 export class StoreError extends Error {
@@ -177,6 +179,21 @@ function giveBack(file: Deno.FsFile): void {
   } finally {
     file.close();
   }
+}
+
+/**
+ * Which records there are: it differs from an earlier answer if an image was loaded or unloaded since. What was read before
+ * the lock was taken may be out of date even if nobody had to be waited for.
+ */
+export function storeState(directory: string = RECORD_DIRECTORY): string {
+  return SLOTS.flatMap((slot) => [recordPath(directory, slot), pendingPath(directory, slot)]).map((path) => {
+    try {
+      const { ino, mtime, size } = Deno.lstatSync(path);
+      return `${ino} ${mtime?.getTime()} ${size}`;
+    } catch (error) {
+      return error instanceof Deno.errors.NotFound ? "absent" : reasonOf(error);
+    }
+  }).join("\n");
 }
 
 /** Reads the record of an image. While another warmboot is loading one (`busy`), it is the previous record. */

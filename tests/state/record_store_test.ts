@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { findRecord, lockStore, StoreError } from "../../src/state/record_store.ts";
+import { findRecord, lockStore, StoreError, storeState } from "../../src/state/record_store.ts";
 import type { LoadRecord } from "../../src/state/record.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { hostFacts } from "../support/host_facts.ts";
@@ -209,5 +209,27 @@ Deno.test("a folder that is a link, or that others may write to, is neither writ
     Deno.chownSync(store, 12345, null);
     await assertRejects(() => lockStore({ directory: store }), StoreError, "it belongs to the user 12345");
     assertEquals(seen(store), ["unreadable", false]);
+  });
+});
+
+Deno.test("whether an image was loaded or unloaded since is seen without having waited for it", async () => {
+  await inStore(async (directory) => {
+    const states = [storeState(directory)];
+    using store = await lockStore({ directory });
+    store.prepare("reboot", recordOf("first"));
+    store.discard("reboot");
+    assertEquals(storeState(directory), states[0], "a load that failed changes nothing");
+    const change = (action: () => void): void => {
+      action();
+      states.push(storeState(directory));
+    };
+    change(() => store.prepare("reboot", recordOf("first")));
+    change(() => store.commit("reboot"));
+    store.prepare("reboot", recordOf("other"));
+    change(() => store.commit("reboot"));
+    store.prepare("crash", recordOf("crash"));
+    change(() => store.commit("crash"));
+    change(() => store.remove("reboot"));
+    assertEquals(new Set(states).size, states.length, states.join("\n\n"));
   });
 });
