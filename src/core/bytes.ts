@@ -10,9 +10,14 @@ export interface Fields {
   bytes(offset: number, length: number): Uint8Array;
 }
 
+/** A view of bytes, for numbers of either order. */
+export function viewOf(bytes: Uint8Array): DataView {
+  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
 /** Reads little-endian fields. Reading past the end throws a RangeError: callers compare with `size` first. */
 export function fieldsOf(data: Uint8Array): Fields {
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const view = viewOf(data);
   return {
     size: data.byteLength,
     u8: (offset) => view.getUint8(offset),

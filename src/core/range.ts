@@ -19,6 +19,11 @@ export function rangeSize(range: Range): bigint {
   return range.end - range.start;
 }
 
+/** The bytes in all ranges together; those that overlap count twice. */
+export function totalSize(ranges: readonly Range[]): bigint {
+  return ranges.reduce((sum, range) => sum + rangeSize(range), 0n);
+}
+
 /** Whether the two share a byte. An empty range shares none. */
 export function overlaps(a: Range, b: Range): boolean {
   return a.start < b.end && b.start < a.end && a.start < a.end && b.start < b.end;

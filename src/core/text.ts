@@ -65,3 +65,8 @@ export function withoutEndSlashes(path: string): string {
   while (end > 0 && path[end - 1] === "/") end--;
   return path.slice(0, end);
 }
+
+/** Words as a sentence lists them: `a, b and c`. */
+export function listed(words: readonly string[]): string {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
+}

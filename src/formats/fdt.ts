@@ -1,4 +1,4 @@
-import { align4, latin1 } from "../core/bytes.ts";
+import { align4, latin1, viewOf } from "../core/bytes.ts";
 
 /** A flattened device tree, unflattened: what a machine without ACPI is made of. */
 export interface DeviceTree {
@@ -50,14 +50,14 @@ export interface DeviceTreeFault {
 }
 
 /** Devicetree Specification 0.4, chapter 5. */
-const MAGIC = 0xd00dfeed;
-const HEADER_SIZE = 40;
+export const FDT_MAGIC = 0xd00dfeed;
+export const FDT_HEADER_SIZE = 40;
 const VERSION = 17;
 const LAST_COMPATIBLE = 16;
-const TOKEN = { beginNode: 1, endNode: 2, property: 3, nop: 4, end: 9 } as const;
+export const FDT_TOKEN = { beginNode: 1, endNode: 2, property: 3, nop: 4, end: 9 } as const;
 
 /** Far deeper than any machine nests; the kernel's own limit is 64 (FDT_MAX_DEPTH in drivers/of/fdt.c, Linux 7.3). */
-const DEPTH_MAX = 64;
+export const FDT_DEPTH_MAX = 64;
 
 /** Where the blocks of a blob lie; offsets, bytes. */
 interface Blocks {
@@ -77,7 +77,9 @@ function fault(why: string): DeviceTreeFault {
 /** Reads the header, and compares it with the bytes. What follows the blocks may be missing: it is room for edits. */
 function blocksOf(view: DataView): Blocks | DeviceTreeFault {
   const size = view.byteLength;
-  if (size < HEADER_SIZE || view.getUint32(0) !== MAGIC) return fault("has no header that begins with 0xd00dfeed");
+  if (size < FDT_HEADER_SIZE || view.getUint32(0) !== FDT_MAGIC) {
+    return fault("has no header that begins with 0xd00dfeed");
+  }
   const [version, compatible] = [view.getUint32(20), view.getUint32(24)];
   if (version < LAST_COMPATIBLE || compatible > VERSION) {
     return fault(`has version ${version}, compatible with ${compatible}, and 16 and 17 are known`);
@@ -85,7 +87,7 @@ function blocksOf(view: DataView): Blocks | DeviceTreeFault {
   const [struct, strings, reservations] = [view.getUint32(8), view.getUint32(12), view.getUint32(16)];
   const structEnd = version >= 17 ? struct + view.getUint32(36) : strings > struct ? strings : size;
   const stringsEnd = strings + view.getUint32(32);
-  if (struct % 4 !== 0 || struct < HEADER_SIZE || structEnd > size || stringsEnd > size || reservations % 8 !== 0) {
+  if (struct % 4 !== 0 || struct < FDT_HEADER_SIZE || structEnd > size || stringsEnd > size || reservations % 8 !== 0) {
     return fault("has a header whose blocks do not lie in it");
   }
   return { kind: "blocks", reservations, struct, structEnd, strings, stringsEnd, bootCpu: view.getUint32(28) };
@@ -146,10 +148,10 @@ function readNodes(
     at += 4;
     const parent = open.at(-1);
     switch (token) {
-      case TOKEN.beginNode: {
+      case FDT_TOKEN.beginNode: {
         const end = bytes.indexOf(0, at);
         if (end < 0 || end >= structEnd) return fault("has a node whose name does not end");
-        if (open.length >= DEPTH_MAX) return fault(`nests deeper than ${DEPTH_MAX} nodes`);
+        if (open.length >= FDT_DEPTH_MAX) return fault(`nests deeper than ${FDT_DEPTH_MAX} nodes`);
         if (parent === undefined && root !== undefined) return fault("has a second root");
         const draft: Draft = { name: latin1(bytes.subarray(at, end)), properties: [], children: [] };
         parent?.children.push(draft);
@@ -158,7 +160,7 @@ function readNodes(
         at = align4(end + 1);
         break;
       }
-      case TOKEN.property: {
+      case FDT_TOKEN.property: {
         if (at + 8 > structEnd) return fault("breaks off in a property");
         const [length, nameAt] = [view.getUint32(at), strings + view.getUint32(at + 4)];
         const end = at + 8 + length;
@@ -172,12 +174,12 @@ function readNodes(
         at = align4(end);
         break;
       }
-      case TOKEN.endNode:
+      case FDT_TOKEN.endNode:
         if (open.pop() === undefined) return fault("ends a node that it did not begin");
         break;
-      case TOKEN.nop:
+      case FDT_TOKEN.nop:
         break;
-      case TOKEN.end:
+      case FDT_TOKEN.end:
         if (open.length > 0 || root === undefined) return fault("ends within a node");
         return { kind: "root", root };
       default:
@@ -212,7 +214,7 @@ export function flattenDeviceTree({ bootCpu, reservations, root }: DeviceTree): 
   };
   const offsets = new Map<DeviceProperty, number>();
   const pieces: { readonly at: number; readonly bytes: Uint8Array }[] = [];
-  const struct = HEADER_SIZE + (reservations.length + 1) * 16;
+  const struct = FDT_HEADER_SIZE + (reservations.length + 1) * 16;
   let at = struct;
   const words = (...values: readonly number[]): void => {
     const bytes = new Uint8Array(values.length * 4);
@@ -225,18 +227,18 @@ export function flattenDeviceTree({ bootCpu, reservations, root }: DeviceTree): 
     at += align4(bytes.length);
   };
   const writeNode = (node: DeviceNode): void => {
-    words(TOKEN.beginNode);
+    words(FDT_TOKEN.beginNode);
     put(ended(node.name));
     for (const property of node.properties) {
-      words(TOKEN.property, property.value.length, nameOffset(property.name));
+      words(FDT_TOKEN.property, property.value.length, nameOffset(property.name));
       offsets.set(property, at);
       put(property.value);
     }
     node.children.forEach(writeNode);
-    words(TOKEN.endNode);
+    words(FDT_TOKEN.endNode);
   };
   writeNode(root);
-  words(TOKEN.end);
+  words(FDT_TOKEN.end);
   const structSize = at - struct;
   strings.forEach((bytes) => {
     pieces.push({ at, bytes });
@@ -245,19 +247,15 @@ export function flattenDeviceTree({ bootCpu, reservations, root }: DeviceTree): 
   const bytes = new Uint8Array(at);
   for (const piece of pieces) bytes.set(piece.bytes, piece.at);
   const view = viewOf(bytes);
-  const header = [MAGIC, at, struct, struct + structSize, HEADER_SIZE, VERSION, LAST_COMPATIBLE, bootCpu];
+  const header = [FDT_MAGIC, at, struct, struct + structSize, FDT_HEADER_SIZE, VERSION, LAST_COMPATIBLE, bootCpu];
   for (const [index, value] of [...header, stringsSize, structSize].entries()) view.setUint32(index * 4, value);
   for (const [index, { address, size }] of reservations.entries()) {
-    view.setBigUint64(HEADER_SIZE + index * 16, address);
-    view.setBigUint64(HEADER_SIZE + index * 16 + 8, size);
+    view.setBigUint64(FDT_HEADER_SIZE + index * 16, address);
+    view.setBigUint64(FDT_HEADER_SIZE + index * 16 + 8, size);
   }
   return { bytes, offsetOf: (property) => offsets.get(property) };
 }
 
 function ended(name: string): Uint8Array {
   return Uint8Array.from(`${name}\0`, (character) => character.charCodeAt(0));
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,4 +1,5 @@
-import { align4, type ByteSource, latin1 } from "../core/bytes.ts";
+import { align4, type ByteSource, latin1, viewOf } from "../core/bytes.ts";
+import { FDT_DEPTH_MAX, FDT_HEADER_SIZE, FDT_MAGIC, FDT_TOKEN } from "./fdt.ts";
 
 /** A node of a flattened device tree in a file, whose values stay there: they may be whole kernels. */
 export interface OutlineNode {
@@ -32,13 +33,7 @@ export type ParsedOutline =
   /** `why` completes "the device tree …". */
   | { readonly kind: "fault"; readonly why: string };
 
-/** Devicetree Specification 0.4, chapter 5. */
-const FDT_MAGIC = 0xd00dfeed;
-const HEADER_SIZE = 40;
-const TOKEN = { beginNode: 1, endNode: 2, property: 3, nop: 4, end: 9 } as const;
-const DEPTH_MAX = 64;
-
-/** Far more than an image's description has: what is beyond is not one. */
+/** Far more than an image's description has: a blob with more is not such a description. */
 const TOKENS_MAX = 1 << 16;
 const STRINGS_MAX = 64 * 1024;
 const NAME_MAX = 256;
@@ -53,8 +48,8 @@ export function startsAsDeviceTree(head: Uint8Array): boolean {
 
 /** Reads the nodes of a blob of version 16 or 17, without the values of its properties. Throws nothing, whatever the bytes. */
 export function outlineDeviceTree(source: ByteSource): ParsedOutline {
-  const head = source.read(0, HEADER_SIZE);
-  if (head.length < HEADER_SIZE) return { kind: "cut", wanted: HEADER_SIZE };
+  const head = source.read(0, FDT_HEADER_SIZE);
+  if (head.length < FDT_HEADER_SIZE) return { kind: "cut", wanted: FDT_HEADER_SIZE };
   const header = viewOf(head);
   if (header.getUint32(0) !== FDT_MAGIC) return fault("has no header that begins with 0xd00dfeed");
   const [totalSize, struct, strings] = [header.getUint32(4), header.getUint32(8), header.getUint32(12)];
@@ -65,7 +60,7 @@ export function outlineDeviceTree(source: ByteSource): ParsedOutline {
   if (totalSize > source.size) return { kind: "cut", wanted: totalSize };
   const stringsSize = header.getUint32(32);
   const structEnd = version >= 17 ? struct + header.getUint32(36) : strings > struct ? strings : totalSize;
-  const isOutside = struct % 4 !== 0 || struct < HEADER_SIZE || structEnd > totalSize ||
+  const isOutside = struct % 4 !== 0 || struct < FDT_HEADER_SIZE || structEnd > totalSize ||
     strings + stringsSize > totalSize;
   if (isOutside) return fault("has a header whose blocks do not lie in it");
   if (stringsSize > STRINGS_MAX) return fault(`has ${stringsSize} bytes of property names`);
@@ -100,11 +95,11 @@ function readNodes(
     at += 4;
     const parent = open.at(-1);
     switch (token) {
-      case TOKEN.beginNode: {
+      case FDT_TOKEN.beginNode: {
         const bytes = read(at, Math.min(NAME_MAX, end - at));
         const length = bytes?.indexOf(0) ?? -1;
         if (bytes === undefined || length < 0) return fault("has a node whose name does not end");
-        if (open.length >= DEPTH_MAX) return fault(`nests deeper than ${DEPTH_MAX} nodes`);
+        if (open.length >= FDT_DEPTH_MAX) return fault(`nests deeper than ${FDT_DEPTH_MAX} nodes`);
         if (parent === undefined && root !== undefined) return fault("has a second root");
         const draft: Draft = { name: latin1(bytes.subarray(0, length)), properties: [], children: [] };
         parent?.children.push(draft);
@@ -113,7 +108,7 @@ function readNodes(
         at = align4(at + length + 1);
         break;
       }
-      case TOKEN.property: {
+      case FDT_TOKEN.property: {
         const [size, nameAt] = [word(at), word(at + 4)];
         if (size === undefined || nameAt === undefined) return fault("breaks off in a property");
         const offset = at + 8;
@@ -125,12 +120,12 @@ function readNodes(
         at = align4(offset + size);
         break;
       }
-      case TOKEN.endNode:
+      case FDT_TOKEN.endNode:
         if (open.pop() === undefined) return fault("ends a node that it did not begin");
         break;
-      case TOKEN.nop:
+      case FDT_TOKEN.nop:
         break;
-      case TOKEN.end:
+      case FDT_TOKEN.end:
         return open.length > 0 || root === undefined ? fault("ends within a node") : { kind: "root", root };
       default:
         return fault(`has the unknown token ${token}`);
@@ -155,8 +150,4 @@ function windowOf(source: ByteSource, end: number): (at: number, length: number)
 
 function fault(why: string): { readonly kind: "fault"; readonly why: string } {
   return { kind: "fault", why };
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

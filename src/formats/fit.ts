@@ -74,7 +74,7 @@ export interface FitConfiguration {
   readonly ramdisk?: string;
   /** The device tree; then its overlays. */
   readonly fdt: readonly string[];
-  /** What U-Boot loads besides: `loadables`, `firmware`, `fpga`, `setup`. */
+  /** What U-Boot loads besides: `loadables`, `firmware`, `fpga`, `setup`, `script`. */
   readonly others: readonly { readonly property: string; readonly image: string }[];
   /** Signatures of the whole configuration. */
   readonly signatures: readonly FitSignature[];
@@ -165,19 +165,23 @@ function partOf(node: OutlineNode, read: Properties, fileSize: number, externalA
     system: read.text(node, "os"),
     compression: read.text(node, "compression"),
   };
-  const ofKind = (prefix: string) => node.children.filter(({ name }) => name.startsWith(prefix));
   return {
     name: node.name,
     ...omitUndefined(words),
     data: dataOf(node, read, fileSize, externalAt),
     // With `uboot-ignore`, U-Boot itself does not compare.
-    hashes: ofKind("hash").filter((each) => (read.number(each, "uboot-ignore") ?? 0) === 0).map((each) => ({
+    hashes: nodesOf(node, "hash").filter((each) => (read.number(each, "uboot-ignore") ?? 0) === 0).map((each) => ({
       ...omitUndefined({ algorithm: read.text(each, "algo") }),
       value: read.bytes(each, "value", HASH_MAX)?.slice() ?? new Uint8Array(),
     })),
-    signatures: ofKind("signature").map((each) => signatureOf(each, read)),
-    isEncrypted: ofKind("cipher").length > 0,
+    signatures: nodesOf(node, "signature").map((each) => signatureOf(each, read)),
+    isEncrypted: nodesOf(node, "cipher").length > 0,
   };
+}
+
+/** The nodes below one whose names begin so. */
+function nodesOf({ children }: OutlineNode, prefix: string): readonly OutlineNode[] {
+  return children.filter(({ name }) => name.startsWith(prefix));
 }
 
 function signatureOf(node: OutlineNode, read: Properties): FitSignature {
@@ -211,6 +215,6 @@ function configurationOf(node: OutlineNode, read: Properties): FitConfiguration 
     }),
     fdt: read.texts(node, "fdt"),
     others: OTHERS.flatMap((property) => read.texts(node, property).map((image) => ({ property, image }))),
-    signatures: node.children.filter(({ name }) => name.startsWith("signature")).map((each) => signatureOf(each, read)),
+    signatures: nodesOf(node, "signature").map((each) => signatureOf(each, read)),
   };
 }

@@ -1,4 +1,4 @@
-import { align4, type ByteSource, latin1 } from "../core/bytes.ts";
+import { align4, type ByteSource, latin1, viewOf } from "../core/bytes.ts";
 import { crc32 } from "./checksums.ts";
 import { UBOOT_ARCHITECTURES, UBOOT_COMPRESSIONS, UBOOT_SYSTEMS, UBOOT_TYPES } from "./uboot_names.ts";
 
@@ -110,8 +110,4 @@ function readTable(source: ByteSource, { offset, size }: UImageFile["data"]): UI
 
 function hex(value: number): string {
   return `0x${value.toString(16).padStart(8, "0")}`;
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

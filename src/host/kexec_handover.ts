@@ -1,5 +1,6 @@
+import { formatSize } from "../core/number.ts";
 import { omitUndefined, type Report } from "../core/shape.ts";
-import type { Range } from "../core/range.ts";
+import { type Range, rangeSize } from "../core/range.ts";
 import { printable } from "../core/text.ts";
 import { parameterKey, parseCmdline } from "../profile/cmdline/cmdline.ts";
 import { hasSysPtrace } from "./capabilities.ts";
@@ -128,6 +129,11 @@ export function preservedState({ handover }: Pick<HostFacts, "handover">): reado
 
 /** How many things a message names. */
 const NAMED = 4;
+
+/** The sizes of scratch areas in a message. */
+export function scratchText(areas: readonly Range[]): string {
+  return areas.map((area) => formatSize(rangeSize(area))).join(", ");
+}
 
 /** The same in a message: the first of them, and how many more there are. */
 export function preservedText(state: readonly string[]): string {

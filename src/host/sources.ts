@@ -87,6 +87,9 @@ export const IMA_POLICY = "/sys/kernel/security/ima/policy";
 /** Where dm-crypt keys are registered for the crash kernel (configfs; kernel/crash_dump_dm_crypt.c, Linux 6.16). */
 export const DM_CRYPT_KEYS = "/sys/kernel/config/crash_dm_crypt_keys";
 
+/** Where debugfs has the addresses of the scratch areas of kexec handover. */
+export const KHO_SCRATCH = "/sys/kernel/debug/kho/out/scratch_phys";
+
 /** Present where live update is on. The device itself is never opened: only one process may have it open at a time. */
 const LIVE_UPDATE = "/sys/class/misc/liveupdate";
 
@@ -293,7 +296,7 @@ const ROWS = {
   handoverScratchPhys: {
     ...text(
       FIRMWARE,
-      "/sys/kernel/debug/kho/out/scratch_phys",
+      KHO_SCRATCH,
       "Where the scratch areas of kexec handover begin (kernel/liveupdate/kexec_handover_debugfs.c, from Linux 6.16)",
     ),
     rare: true,

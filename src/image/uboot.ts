@@ -11,7 +11,7 @@ const KERNEL_TYPES: readonly string[] = ["kernel", "kernel_noload", "multi"];
 
 /** Recognises a uImage by its magic number, and holds its header against its checksum. */
 export function probeUImage(source: ByteSource, head: Fields): ImageInfo | undefined {
-  if (!startsAsUImage(startOf(head))) return undefined;
+  if (!startsAsUImage(head.bytes(0, 4))) return undefined;
   const found = parseUImage(source);
   if (found.kind === "cut") return truncated("uImage", source, found.wanted);
   if (found.kind === "fault") return damaged("uImage", found.why);
@@ -34,7 +34,7 @@ export function probeUImage(source: ByteSource, head: Fields): ImageInfo | undef
 
 /** Recognises a FIT image: a device tree blob with a node /images. */
 export function probeFit(source: ByteSource, head: Fields): ImageInfo | undefined {
-  if (!startsAsDeviceTree(startOf(head))) return undefined;
+  if (!startsAsDeviceTree(head.bytes(0, 4))) return undefined;
   const found = parseFit(source);
   switch (found.kind) {
     case "cut":
@@ -50,10 +50,6 @@ export function probeFit(source: ByteSource, head: Fields): ImageInfo | undefine
     case "fit-file":
       return { ...found, kind: "fit" };
   }
-}
-
-function startOf(head: Fields): Uint8Array {
-  return head.bytes(0, Math.min(4, head.size));
 }
 
 /** A number that has no name, or a name. */

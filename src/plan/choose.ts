@@ -12,7 +12,7 @@ import { packedReason } from "./predecompress.ts";
 import { resolvedCmdline } from "./resolved_cmdline.ts";
 import { preservedState, preservedText } from "../host/kexec_handover.ts";
 import { imaActsOnSecureBoot, isLockedDown } from "../host/security.ts";
-import { loadedInfo } from "../image/boot_files.ts";
+import { kernelInfo } from "../image/boot_files.ts";
 
 /** Which call is made, and why. */
 export interface Choice {
@@ -61,7 +61,8 @@ export function chooseCall(input: PlanInput): Choice {
   }
   const restricted = restriction(facts);
   if (restricted !== undefined) return { syscall: "kexec_file_load", reasons: [restricted] };
-  const needed = images.kernel === undefined ? undefined : segmentsNeeded(loadedInfo(images.kernel), facts);
+  const info = kernelInfo(images);
+  const needed = info === undefined ? undefined : segmentsNeeded(info, facts);
   if (needed !== undefined) return { syscall: "kexec_load", reasons: [needed] };
   const handover = profile.crash ? undefined : handoverChoice(input);
   if (handover !== undefined) return handover;

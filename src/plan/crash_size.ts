@@ -1,5 +1,5 @@
 import { formatSize } from "../core/number.ts";
-import { alignUp, rangeSize } from "../core/range.ts";
+import { alignUp, rangeSize, totalSize } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { bzImageMemory } from "../image/bzimage.ts";
 import { contradictedReservation, crashReservations } from "../host/iomem.ts";
@@ -140,10 +140,10 @@ export interface Reserved {
 /** The host's reservations; undefined where it does not say whether there are any. */
 export function reservedMemory(facts: HostFacts): Reserved | undefined {
   const { iomem, kexec } = facts;
-  const borrowed = (kexec.crashCmaRanges ?? []).reduce((sum, range) => sum + rangeSize(range), 0n);
+  const borrowed = totalSize(kexec.crashCmaRanges ?? []);
   const image = crashReservation(facts);
   if (image !== undefined) {
-    const listed = crashReservations(iomem).reduce((sum, range) => sum + rangeSize(range), 0n);
+    const listed = totalSize(crashReservations(iomem));
     const differs = differingCrashSize(facts);
     const all = differs !== undefined && differs < listed ? differs : listed;
     return { image: rangeSize(image), all: all + borrowed, ...(differs === undefined ? {} : { differs }) };

@@ -2,7 +2,7 @@ import type { HostFacts } from "../host/facts.ts";
 import { imageRelease } from "../image/describe.ts";
 import { filesOf, type Plan } from "./plan.ts";
 import { lacksInstructions } from "./purgatory_segment.ts";
-import { imageFiles, type Images, innerOf, loadedInfo } from "../image/boot_files.ts";
+import { imageFiles, type Images, innerOf, kernelInfo } from "../image/boot_files.ts";
 
 /** One difference between now and when a stored plan was made. */
 export interface Drift {
@@ -30,12 +30,8 @@ export function driftOf(plan: Plan, facts: HostFacts, images: Images): readonly 
       now: "lacks them",
     });
   }
-  const { kernel } = images;
-  compare(
-    "the new kernel's release",
-    plan.release,
-    kernel === undefined ? undefined : imageRelease(loadedInfo(kernel)),
-  );
+  const info = kernelInfo(images);
+  compare("the new kernel's release", plan.release, info === undefined ? undefined : imageRelease(info));
   const found = imageFiles(images);
   for (const file of filesOf(plan.call)) {
     const now = found.find(({ path }) => path === file.path);
@@ -43,7 +39,7 @@ export function driftOf(plan: Plan, facts: HostFacts, images: Images): readonly 
     compare(`the size of ${file.path}`, `${file.size} bytes`, now === undefined ? undefined : `${now.size} bytes`);
   }
   if (plan.call.syscall === "kexec_file_load" && plan.call.unpacked !== undefined) {
-    const now = kernel === undefined ? undefined : innerOf(kernel)?.sha256;
+    const now = images.kernel === undefined ? undefined : innerOf(images.kernel)?.sha256;
     compare(`the SHA-256 of what ${plan.call.kernel.path} unpacks to`, plan.call.unpacked.sha256, now);
   }
   return drift;

@@ -1,6 +1,6 @@
 import type { LoaderBuffer } from "../arch/file_loader.ts";
 import { linuxMachine } from "../arch/machines.ts";
-import { type Range, rangeSize } from "../core/range.ts";
+import { totalSize } from "../core/range.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { crashReservations, nodesNamed, systemRam } from "../host/iomem.ts";
 import { type Images, kernelInfo } from "../image/boot_files.ts";
@@ -39,7 +39,7 @@ export function handoverFit({ facts, images, cmdline, forceDtb }: HandoverLoad):
   const most = placeInScratch(buffers, areas, facts.pageSize, "most");
   return most.kind === "no-room"
     ? { kind: "perhaps", failed: most.failed }
-    : { kind: "fits", buffers: least.buffers, left: sizeOf(areas) - sizeOf(least.buffers) };
+    : { kind: "fits", buffers: least.buffers, left: totalSize(areas) - totalSize(least.buffers) };
 }
 
 /** The running kernel in /proc/iomem. */
@@ -50,13 +50,9 @@ const KERNEL_LINES: readonly string[] = ["Kernel code", "Kernel rodata", "Kernel
  * kernel itself and the reservation for a crash kernel. Undefined where the host does not show its memory.
  */
 export function earlyReservations({ iomem, memTotal }: HostFacts): bigint | undefined {
-  const ram = sizeOf(systemRam(iomem));
+  const ram = totalSize(systemRam(iomem));
   if (memTotal === undefined || ram === 0n) return undefined;
-  const early = ram - memTotal - sizeOf(crashReservations(iomem)) -
-    sizeOf(KERNEL_LINES.flatMap((name) => nodesNamed(iomem, name)));
+  const early = ram - memTotal - totalSize(crashReservations(iomem)) -
+    totalSize(KERNEL_LINES.flatMap((name) => nodesNamed(iomem, name)));
   return early > 0n ? early : undefined;
-}
-
-function sizeOf(ranges: readonly Range[]): bigint {
-  return ranges.reduce((sum, range) => sum + rangeSize(range), 0n);
 }

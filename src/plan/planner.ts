@@ -18,7 +18,7 @@ import { packedReason } from "./predecompress.ts";
 import { imageReasons } from "./predecompress_reasons.ts";
 import { notUnpacked, planSegmentCall } from "./segment_call.ts";
 import { stamped, stampIn } from "./stamp.ts";
-import { describeKernel, innerOf, type KernelFile, kernelInfo, loadedInfo } from "../image/boot_files.ts";
+import { describeKernel, innerOf, type KernelFile, kernelInfo } from "../image/boot_files.ts";
 import { startsInRealMode } from "../image/bzimage.ts";
 
 /**
@@ -43,8 +43,9 @@ export function planBoot(input: PlanInput): Checked<Plan> {
   const call = planned.value;
   const all = [...diagnostics, ...planned.diagnostics];
   if (call === undefined || hasErrors(all)) return { value: undefined, diagnostics: all };
-  const release = images.kernel === undefined ? undefined : imageRelease(loadedInfo(images.kernel));
-  const version = images.kernel === undefined ? undefined : imageVersion(loadedInfo(images.kernel));
+  const info = kernelInfo(images);
+  const release = info === undefined ? undefined : imageRelease(info);
+  const version = info === undefined ? undefined : imageVersion(info);
   const unbind = plannedUnbind(profile);
   const plan: Plan = {
     format: "warmboot.plan/1",
@@ -74,9 +75,8 @@ export function planBoot(input: PlanInput): Checked<Plan> {
 
 /** Why the kernel stays packed against the will of a profile that insists on the opposite. */
 function insisting(input: PlanInput, { syscall }: Call): { readonly packed?: string } {
-  const { profile, images: { kernel } } = input;
-  const isPacked = kernel !== undefined && loadedInfo(kernel).kind === "bzimage";
-  const packed = profile.predecompress === true && isPacked ? packedReason(input, syscall) : undefined;
+  const isPacked = kernelInfo(input.images)?.kind === "bzimage";
+  const packed = input.profile.predecompress === true && isPacked ? packedReason(input, syscall) : undefined;
   return packed === undefined ? {} : { packed };
 }
 

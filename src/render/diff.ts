@@ -13,7 +13,7 @@ import { parseParameter } from "../profile/cmdline/cmdline.ts";
 import { padToWidth, textWidth } from "./width.ts";
 import { wrap } from "./wrap.ts";
 import type { Layout } from "./style.ts";
-import { visible } from "../core/text.ts";
+import { listed, visible } from "../core/text.ts";
 
 /** What an aspect is called: above its changes, and among those that are unchanged. */
 const NAMES: { readonly [aspect in Aspect]: readonly [heading: string, noun: string] } = {
@@ -78,16 +78,12 @@ function notesOf({ unchanged, unknown, ignored }: Diff, { style, width }: Layout
   const note = (text: string) => `  ${style.dim(wrap(visible(text), width, 4))}`;
   const sides = [...new Set(unknown.map(({ side }) => side))];
   return [
-    ...(unchanged.length === 0 ? [] : [note(`${joined(unchanged.map((aspect) => NAMES[aspect][1]))} unchanged`)]),
+    ...(unchanged.length === 0 ? [] : [note(`${listed(unchanged.map((aspect) => NAMES[aspect][1]))} unchanged`)]),
     ...sides.map((side) =>
-      note(`Unknown for ${side}: ${joined(unknown.filter((each) => each.side === side).map(({ what }) => what))}`)
+      note(`Unknown for ${side}: ${listed(unknown.filter((each) => each.side === side).map(({ what }) => what))}`)
     ),
     ...(ignored.length === 0 ? [] : [note(`Not compared, because it describes that boot only: ${ignored.join(" ")}`)]),
   ];
-}
-
-function joined(words: readonly string[]): string {
-  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
 const MARK = { add: "+", remove: "-", change: "~", move: "~" } as const;

@@ -1,4 +1,4 @@
-import { alignDown, alignUp, contains, intersect, normalise, type Range, rangeSize } from "../core/range.ts";
+import { alignDown, alignUp, contains, intersect, normalise, type Range, rangeSize, totalSize } from "../core/range.ts";
 import type { Ground, MappedSegment, MemoryMap } from "./memory_map.ts";
 import { type Interests, makeScale, type Piece, type Scale } from "./memory_scale.ts";
 
@@ -60,7 +60,7 @@ export function frameOf(maps: readonly MemoryMap[]): Frame {
   const end = memory.at(-1)?.end;
   const near = surroundings(segments, maps.flatMap(({ target }) => target ?? []));
   const [first, last] = [near[0], near.at(-1)];
-  const isSmall = end === undefined || sum(near) * 2n < sum(memory);
+  const isSmall = end === undefined || totalSize(near) * 2n < totalSize(memory);
   return {
     ...(end === undefined ? {} : { whole: { window: { start: 0n, end }, solid: memory, marks } }),
     ...(first === undefined || last === undefined || !isSmall
@@ -85,17 +85,13 @@ export function draw(map: MemoryMap, { whole, detail }: Frame, cells: number, le
 function surroundings(segments: readonly Range[], targets: readonly Range[]): readonly Range[] {
   if (segments.length === 0) return [];
   const solid = normalise([...segments, ...targets]);
-  const eighth = sum(solid) / 8n;
+  const eighth = totalSize(solid) / 8n;
   let margin = 0x1000n;
   while (margin * 2n <= eighth) margin *= 2n;
   return normalise(solid.map(({ start, end }) => ({
     start: start > margin ? alignDown(start - margin, margin) : 0n,
     end: alignUp(end + margin, margin),
   })));
-}
-
-function sum(ranges: readonly Range[]): bigint {
-  return ranges.reduce((total, range) => total + rangeSize(range), 0n);
 }
 
 function runsOf(piece: Piece, map: MemoryMap): readonly Run[] {

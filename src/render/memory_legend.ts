@@ -1,5 +1,5 @@
 import { formatAddress, formatSize } from "../core/number.ts";
-import { type Range, rangeSize } from "../core/range.ts";
+import { type Range, rangeSize, totalSize } from "../core/range.ts";
 import type { Bar, Drawing, Mark } from "./memory_bar.ts";
 import type { Ground, MemoryMap } from "./memory_map.ts";
 import { cellAt } from "./memory_scale.ts";
@@ -123,7 +123,7 @@ export function nameOf({ name, larger }: LegendRow): string {
 
 function rangesText(ranges: readonly Range[]): string {
   if (ranges.length <= FEW) return ranges.map(rangeText).join("; ");
-  return `${formatSize(ranges.reduce((sum, range) => sum + rangeSize(range), 0n))} in ${ranges.length} ranges`;
+  return `${formatSize(totalSize(ranges))} in ${ranges.length} ranges`;
 }
 
 function rangeText(range: Range): string {

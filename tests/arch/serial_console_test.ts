@@ -163,7 +163,9 @@ Deno.test({
       const { port, about } = of(flags);
       assertEquals([port, about], [
         undefined,
-        `serial ports of an encrypted guest (${flags.at(-1)}) can only be reached by exceptions, which nothing takes`,
+        `serial ports of an encrypted guest (${
+          flags.at(-1)
+        }) can only be reached by exceptions, which purgatory does not handle`,
       ]);
     }
     for (const flags of [["sev", "sev_es", "sev_snp"], ["hypervisor"], ["hypervisor", "sev"]]) {

@@ -286,7 +286,7 @@ export const MUTANTS: readonly Mutant[] = [
   row("plan/unpacking.ts", "initrd: !profile.crash }", "initrd: true }", "plan/whole_values_test.ts"),
   row("plan/unpacking.ts", 'isPacked ? undefined : "image"', '"image"', "plan/whole_values_test.ts"),
   row("arch/x86_64/built_image.ts", "kaslr ? STUB.kaslrFlag : 0", "STUB.kaslrFlag", "arch/built_image_test.ts"),
-  row("arch/x86_64/built_image.ts", "Math.max(alignment, Number(PMD_SIZE))", "alignment", "arch/built_image_test.ts"),
+  row("arch/x86_64/built_image.ts", "Number(kernelStep(info))", "info.alignment", "arch/built_image_test.ts"),
   row(
     "arch/x86_64/built_image.ts",
     "LEAD + alignUp(size, PMD_SIZE)",
@@ -357,8 +357,8 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   row(
     "arch/x86_64/serial_console.ts",
-    '[cmdline, facts.cmdline ?? ""].map((text) => namedPorts',
-    '[facts.cmdline ?? "", cmdline].map((text) => namedPorts',
+    '[cmdline, facts.cmdline ?? ""].flatMap((text) => namedPorts',
+    '[facts.cmdline ?? "", cmdline].flatMap((text) => namedPorts',
     "arch/serial_console_test.ts",
   ),
   row("arch/x86_64/serial_console.ts", ").toReversed()", ")", "arch/serial_console_test.ts"),

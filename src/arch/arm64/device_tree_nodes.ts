@@ -64,9 +64,14 @@ export function rangesOf(value: Uint8Array, { address, size }: Cells): readonly 
   });
 }
 
+/** Whether a node describes memory. */
+export function isMemory(node: DeviceNode): boolean {
+  return textsOf(node, "device_type")[0] === "memory";
+}
+
 /** The memory that a device tree names; undefined where it names none, as on a machine with ACPI. */
 export function memoryOf(tree: DeviceTree): readonly Range[] | undefined {
-  const nodes = tree.root.children.filter((node) => textsOf(node, "device_type")[0] === "memory");
+  const nodes = tree.root.children.filter(isMemory);
   const ranges = nodes.flatMap((node) => rangesOf(valueOf(node, "reg") ?? new Uint8Array(), cellsOf(tree.root)) ?? []);
   const used = ranges.filter(({ start, end }) => start < end);
   return used.length === 0 ? undefined : used;

@@ -4,7 +4,7 @@ import type { KernelImage } from "../kernel_loader.ts";
 import { treeHandover } from "./handover.ts";
 
 /** The step of a kernel's place, and of what it maps itself by (Documentation/arch/arm64/booting.rst, Linux 7.3). */
-const BASE_ALIGNMENT = 2n << 20n;
+export const BASE_ALIGNMENT = 2n << 20n;
 
 /** A kernel and its initrds lie in a window of 32 GiB, which begins on a multiple of 1 GiB (the same). */
 const WINDOW_ALIGNMENT = 1n << 30n;

@@ -6,11 +6,11 @@ import {
   type Cells,
   cellsOf,
   hasUefiMap,
+  isMemory,
   memoryOf,
   numberOf,
   rangesOf,
   rootChild,
-  textsOf,
   valueOf,
 } from "./device_tree_nodes.ts";
 
@@ -116,10 +116,6 @@ export function withRunningMemory(tree: DeviceTree, running: DeviceTree | undefi
   const others = tree.root.children.filter((node) => node !== chosen && (memory.length === 0 || !isMemory(node)));
   const children = [{ ...chosen, properties: [...chosen.properties, ...uefi] }, ...memory, ...others];
   return { ...tree, root: { ...tree.root, children } };
-}
-
-function isMemory(node: DeviceNode): boolean {
-  return textsOf(node, "device_type")[0] === "memory";
 }
 
 /** The memory nodes of a tree, for a root with these cells; none where they are too few for it. */

@@ -5,6 +5,7 @@ import { SETUP_HEADER as hdr } from "../../image/setup_header.ts";
 import { elfLayout } from "./elf_loader.ts";
 import { ENTRY_STUB_CODE, ENTRY_STUB_SYMBOLS as STUB } from "./entry_stub_code.ts";
 import { PMD_SIZE } from "./memory_layout.ts";
+import { kernelStep } from "./predecompress.ts";
 import { type LoadedPart, relocate } from "./relocations.ts";
 
 /** Boot sector and one sector of setup code: kexec_file_load(2) demands two, and copies of them the setup header only. */
@@ -90,8 +91,8 @@ export function moveImage(
 }
 
 /** The kernel's own setup header, but for what it says of the file that it was in. */
-function builtHeader({ header, alignment }: BzImage, { size, memory }: BuiltLayout): Uint8Array {
-  const copy = header.slice();
+function builtHeader(info: BzImage, { size, memory }: BuiltLayout): Uint8Array {
+  const copy = info.header.slice();
   const view = new DataView(copy.buffer);
   const at = (field: number): number => field - hdr.setup_sects;
   const u32 = (field: number, value: number): void => {
@@ -103,7 +104,7 @@ function builtHeader({ header, alignment }: BzImage, { size, memory }: BuiltLayo
   view.setUint16(at(hdr.kernel_version), 0, true);
   u32(hdr.payload_offset, 0);
   u32(hdr.payload_length, 0);
-  u32(hdr.kernel_alignment, Math.max(alignment, Number(PMD_SIZE)));
+  u32(hdr.kernel_alignment, Number(kernelStep(info)));
   u32(hdr.init_size, memory);
   u32(hdr.handover_offset, 0);
   u32(hdr.kernel_info_offset, 0);

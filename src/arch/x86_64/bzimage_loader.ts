@@ -20,7 +20,7 @@ import { elfLayout, elfSegments } from "./elf_loader.ts";
 import { fromRealMode } from "./real_mode_loader.ts";
 import { fromMultiboot } from "./multiboot_loader.ts";
 import { innerOf, type KernelFile } from "../../image/boot_files.ts";
-import { virtualBases } from "./predecompress.ts";
+import { kernelStep, virtualBases } from "./predecompress.ts";
 import { entry32Reason } from "./entry_mode.ts";
 import { LIMIT_32, LOWEST_ADDRESS, PMD_SIZE } from "./memory_layout.ts";
 
@@ -90,7 +90,7 @@ export function unpackedKernelImage(
   if (layout === undefined) return { value: undefined, diagnostics };
   const { max, avoid, fixed } = memoryParameters(cmdline);
   const virtual = virtualBases(info, unpacked.relocations.length > 0, cmdline);
-  const alignment = BigInt(info.alignment) > PMD_SIZE ? BigInt(info.alignment) : PMD_SIZE;
+  const alignment = kernelStep(info);
   return {
     value: {
       request: {

@@ -4,6 +4,7 @@ import type { HostFacts } from "../../host/facts.ts";
 import type { BzImage } from "../../image/image.ts";
 import { demandsDisk, demandsSignature } from "../../host/security.ts";
 import { parseCmdline } from "../../profile/cmdline/cmdline.ts";
+import { guestFlag } from "./encrypted_guest.ts";
 import { memoryParameters } from "./memory_parameters.ts";
 import type { KernelFile } from "../../image/boot_files.ts";
 import { KERNEL_IMAGE_SIZE, PMD_SIZE, START_KERNEL_MAP } from "./memory_layout.ts";
@@ -50,9 +51,7 @@ const GUEST_FLAGS: readonly string[] = ["sev", "sev_es", "sev_snp", "tdx_guest"]
 
 /** Memory encryption: the decompressor talks to the hypervisor, or sets a bit that the kernel then finds. */
 function encryption(facts: HostFacts, cmdline: string): string | undefined {
-  const flag = facts.cpuFlags.includes("tdx_guest") || facts.cpuFlags.includes("hypervisor")
-    ? GUEST_FLAGS.find((each) => facts.cpuFlags.includes(each))
-    : undefined;
+  const flag = guestFlag(facts, GUEST_FLAGS);
   if (flag !== undefined) return `the memory of this guest may be encrypted (${flag})`;
   const on = [cmdline, facts.cmdline ?? ""].some((text) => hasParameter(text, "mem_encrypt", "on"));
   return on ? "`mem_encrypt=on` has memory encrypted" : undefined;
@@ -86,6 +85,11 @@ export type VirtualChoice =
   | { readonly kind: "bases"; readonly bases: VirtualBases }
   | { readonly kind: "fixed"; readonly why: string };
 
+/** The step by which an unpacked kernel moves, bytes. */
+export function kernelStep({ alignment }: Pick<BzImage, "alignment">): bigint {
+  return BigInt(alignment) > PMD_SIZE ? BigInt(alignment) : PMD_SIZE;
+}
+
 /**
  * The virtual addresses among which the base is chosen, as the kernel's own decompressor has them
  * (find_random_virt_addr in arch/x86/boot/compressed/kaslr.c, Linux 6.12).
@@ -93,7 +97,7 @@ export type VirtualChoice =
 export function virtualBases(info: BzImage, movable: boolean, cmdline: string): VirtualChoice {
   if (hasParameter(cmdline, "nokaslr")) return { kind: "fixed", why: "the command line has `nokaslr`" };
   if (!movable) return { kind: "fixed", why: "it is built without KASLR" };
-  const alignment = BigInt(info.alignment) > PMD_SIZE ? BigInt(info.alignment) : PMD_SIZE;
+  const alignment = kernelStep(info);
   const [start, end] = [START_KERNEL_MAP + info.prefAddress, START_KERNEL_MAP + KERNEL_IMAGE_SIZE];
   return { kind: "bases", bases: { start, end, alignment } };
 }

@@ -2,6 +2,7 @@ import { formatAddress } from "../../core/number.ts";
 import { lookUp, omitUndefined } from "../../core/shape.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import { parameterKey, parseCmdline } from "../../profile/cmdline/cmdline.ts";
+import { guestFlag } from "./encrypted_guest.ts";
 import type { SerialPort } from "./purgatory.ts";
 
 /** The serial port on which a purgatory reports a mismatch. */
@@ -18,25 +19,24 @@ export interface SerialConsole {
  * several `console=` the last, and these before the other two. Speed and character are those that the kernel would set.
  */
 export function serialConsole(facts: HostFacts, cmdline: string): SerialConsole {
-  const named = [cmdline, facts.cmdline ?? ""].map((text) => namedPorts(text, facts));
-  const found = named.flat().find(({ port }) => port !== undefined);
-  const guest = encryptedGuest(facts);
+  const guest = guestFlag(facts, EXCEPTION_FLAGS);
   if (guest !== undefined) {
     return {
-      about: `serial ports of an encrypted guest (${guest}) can only be reached by exceptions, which nothing takes`,
+      about:
+        `serial ports of an encrypted guest (${guest}) can only be reached by exceptions, which purgatory does not handle`,
     };
   }
-  if (found !== undefined) return found;
-  const [first] = named.flat();
-  if (first !== undefined) return first;
-  return {
-    port: { address: BigInt(STANDARD[0]), width: 0, shift: 0 },
-    about: `I/O port ${hex(STANDARD[0])} (ttyS0), as it was left, since no command line names a serial console`,
+  const named = [cmdline, facts.cmdline ?? ""].flatMap((text) => namedPorts(text, facts));
+  return named.find(({ port }) => port !== undefined) ?? named[0] ?? {
+    port: { address: STANDARD[0], ...ACCESS_BY_NAME.io },
+    about: `I/O port ${
+      formatAddress(STANDARD[0])
+    } (ttyS0), as it was left, since no command line names a serial console`,
   };
 }
 
 /** The I/O ports of ttyS0 to ttyS3 on every PC (arch/x86/include/asm/serial.h). */
-const STANDARD = [0x3f8, 0x2f8, 0x3e8, 0x2e8] as const;
+const STANDARD = [0x3f8n, 0x2f8n, 0x3e8n, 0x2e8n] as const;
 
 /** The clock of a PC's serial port, Hz: BASE_BAUD * 16. */
 const CLOCK = 1_843_200;
@@ -46,11 +46,6 @@ const DEFAULT_SPEED = "9600";
 
 /** Guests whose I/O ends in an exception: SEV-ES, SEV-SNP, TDX; the flags of /proc/cpuinfo. */
 const EXCEPTION_FLAGS: readonly string[] = ["sev_es", "sev_snp", "tdx_guest"];
-
-function encryptedGuest({ cpuFlags }: HostFacts): string | undefined {
-  const isGuest = cpuFlags.includes("tdx_guest") || cpuFlags.includes("hypervisor");
-  return isGuest ? EXCEPTION_FLAGS.find((flag) => cpuFlags.includes(flag)) : undefined;
-}
 
 /** The ports that a command line names, the best first. */
 function namedPorts(cmdline: string, facts: HostFacts): readonly SerialConsole[] {
@@ -83,7 +78,9 @@ interface Named {
 function consoleOf({ name, registers, why = "", options, clock = CLOCK }: Named, parameter: string): SerialConsole {
   if (registers === undefined) return { about: `${name}, which \`${parameter}\` names, ${why}` };
   const speed = options === undefined ? undefined : speedOf(options, clock);
-  const place = registers.width === 0 ? `I/O port ${hex(registers.address)}` : `memory at ${hex(registers.address)}`;
+  const place = registers.width === 0
+    ? `I/O port ${formatAddress(registers.address)}`
+    : `memory at ${formatAddress(registers.address)}`;
   return {
     port: { ...registers, ...omitUndefined({ speed: speed?.registers }) },
     about: `${name === "" ? place : `${name} (${place})`}${
@@ -102,7 +99,7 @@ function ttyPort(value: string, { serialPorts = [] }: HostFacts): Named | undefi
     const standard = STANDARD[Number(line)];
     return standard === undefined
       ? { name, why: "is not a port of a PC, and the running kernel does not say where it is" }
-      : { name, registers: { address: BigInt(standard), width: 0, shift: 0 }, options };
+      : { name, registers: { address: standard, ...ACCESS_BY_NAME.io }, options };
   }
   const clock = known.clock ?? CLOCK;
   const access = ACCESS_BY_TYPE[known.ioType];
@@ -111,7 +108,7 @@ function ttyPort(value: string, { serialPorts = [] }: HostFacts): Named | undefi
   }
   const address = access.width === 0 ? known.port : known.address;
   if (address === 0n || (access.width === 0 && address > 0xffffn)) {
-    return { name, why: `is not at an address: \`${hex(address)}\`` };
+    return { name, why: `is not at an address: \`${formatAddress(address)}\`` };
   }
   const registers = { address, width: access.width, shift: access.width === 0 ? 0 : known.shift };
   return { name, registers, options, clock };
@@ -130,13 +127,12 @@ const ACCESS_BY_TYPE: { readonly [ioType: number]: { readonly width: SerialPort[
  * earlycon.c, which knows the distance of the registers by the kind, and the clock after the options.
  */
 function uartPort(value: string): Named | undefined {
-  const [driver = "", ...rest] = value.split(",");
-  if (!/^(?:uart|uart8250|ns16550|ns16550a)$/.test(driver) || rest.length === 0) return undefined;
+  const [name = "", ...rest] = value.split(",");
+  if (!/^(?:uart|uart8250|ns16550|ns16550a)$/.test(name) || rest.length === 0) return undefined;
   const isBare = rest[0]?.startsWith("0x") === true;
   const kind = isBare ? "mmio" : rest[0] ?? "";
   const [address = "", options, clock] = isBare ? rest : rest.slice(1);
   const access = lookUp<Pick<SerialPort, "width" | "shift">>(ACCESS_BY_NAME, kind);
-  const name = driver;
   if (access === undefined) return { name, why: `has registers of a kind that purgatory cannot access (${kind})` };
   if (!/^0x[0-9a-f]{1,16}$/i.test(address) || (access.width === 0 && BigInt(address) > 0xffffn)) {
     return { name, why: `is not at an address: \`${address}\`` };
@@ -183,7 +179,7 @@ function earlyPrintkPort(value: string): Named | undefined {
   const line = /^(?:ttyS)?0*1$/.test(place) ? 1 : 0;
   return {
     name: `ttyS${line}`,
-    registers: { address: BigInt(STANDARD[line]), ...ACCESS_BY_NAME.io },
+    registers: { address: STANDARD[line], ...ACCESS_BY_NAME.io },
     ...omitUndefined({ options }),
   };
 }
@@ -201,14 +197,10 @@ function speedOf(
   const divisor = speed === 0 ? 0 : Math.round(clock / (16 * speed));
   if (divisor < 1 || divisor > 0xffff) return undefined;
   return {
-    registers: { divisor, line: (Number(bits) - 5) | PARITY[parity === "o" ? "o" : parity === "e" ? "e" : "n"] },
+    registers: { divisor, line: (Number(bits) - 5) | (lookUp<number>(PARITY, parity) ?? 0) },
     text: `${speed} baud${parity === "n" && bits === "8" ? "" : `, ${bits}${parity}1`}`,
   };
 }
 
 /** Bits of the line control register: parity, and whether it is even. */
 const PARITY = { n: 0, o: 0x08, e: 0x18 } as const;
-
-function hex(address: bigint | number): string {
-  return formatAddress(BigInt(address));
-}

@@ -1,6 +1,15 @@
 import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
 import { formatAddress } from "../../core/number.ts";
-import { alignDown, alignUp, intersect, intersectAll, type Range, rangeSize, subtract } from "../../core/range.ts";
+import {
+  alignDown,
+  alignUp,
+  intersect,
+  intersectAll,
+  type Range,
+  rangeSize,
+  subtract,
+  totalSize,
+} from "../../core/range.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import {
   contradictedReservation,
@@ -77,7 +86,7 @@ export function differingCrashSize(
 ): bigint | undefined {
   const image = imageReservation(iomem);
   if (image === undefined || crashSize === undefined) return undefined;
-  const all = crashReservations(iomem).reduce((sum, range) => sum + rangeSize(range), 0n);
+  const all = totalSize(crashReservations(iomem));
   return crashSize === rangeSize(image) || crashSize === all ? undefined : crashSize;
 }
 

@@ -7,7 +7,7 @@ export interface PlacedBuffer extends Range {
   readonly name: string;
 }
 
-/** What placing as the kernel does came to. */
+/** The result of placing buffers as the kernel does. */
 export type ScratchPlacement =
   | { readonly kind: "placed"; readonly buffers: readonly PlacedBuffer[] }
   | { readonly kind: "no-room"; readonly failed: LoaderBuffer };
@@ -28,15 +28,15 @@ export function placeInScratch(
 ): ScratchPlacement {
   const first = placeEach(before, [], areas, pageSize, bound);
   if (first.kind === "no-room") return first;
+  let failure: ScratchPlacement | undefined;
   for (let min = kernel.min;;) {
     const placed = placeEach([{ ...kernel, min }], first.buffers, areas, pageSize, bound);
     const own = placed.kind === "placed" ? placed.buffers.at(-1) : undefined;
-    if (placed.kind === "no-room" || own === undefined) return placed;
+    // Where no higher place is left, what did not fit beside the last one is the cause.
+    if (placed.kind === "no-room" || own === undefined) return failure ?? placed;
     const all = placeEach(beside(own), placed.buffers, areas, pageSize, bound);
     if (all.kind === "placed" || !retries) return all;
-    // The last place that is tried has no room for the kernel; what did not fit beside it is the cause.
-    const next = placeEach([{ ...kernel, min: own.end }], first.buffers, areas, pageSize, bound);
-    if (next.kind === "no-room") return all;
+    failure = all;
     min = own.end;
   }
 }

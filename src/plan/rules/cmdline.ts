@@ -18,7 +18,7 @@ const ARM64_COMMAND_LINE_SIZE = 2048;
  * The most bytes, with the final NUL, that the new kernel's command line may have; undefined where no limit is known.
  * @param hasKeys whether it is for a crash kernel that gets dm-crypt keys
  */
-export function cmdlineLimit(syscall: string, info: ImageInfo | undefined, hasKeys = false): number | undefined {
+function cmdlineLimit(syscall: string, info: ImageInfo | undefined, hasKeys: boolean): number | undefined {
   switch (info?.kind) {
     case "bzimage":
       return syscall === "kexec_file_load"

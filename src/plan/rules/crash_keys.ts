@@ -3,7 +3,7 @@ import { DM_CRYPT_KEYS } from "../../host/sources.ts";
 import { fail, pass, type Rule, warn } from "./rule.ts";
 
 /** The registered keys in a few words: `2 dm-crypt keys (cryptsetup:a, cryptsetup:b)`. */
-export function describeKeys({ keys }: DmCryptKeys): string {
+function describeKeys({ keys }: DmCryptKeys): string {
   const names = keys.map(({ name, description }) => description ?? name);
   return `${names.length} dm-crypt ${names.length === 1 ? "key" : "keys"} (${names.join(", ")})`;
 }

@@ -51,7 +51,8 @@ const fileSize: Rule = {
   about: "No file is empty, or larger than the kernel reads",
   exit: "unavailable",
   check({ images }) {
-    for (const file of imageFiles(images)) {
+    const files = imageFiles(images);
+    for (const file of files) {
       if (file.size === 0) {
         return fail(`${file.path} is empty`, "Copy or build the file again; the kernel answers EINVAL to an empty one");
       }
@@ -59,8 +60,8 @@ const fileSize: Rule = {
         return fail(`${file.path} has ${formatSize(file.size)}; the kernel reads at most ${formatSize(FILE_SIZE_MAX)}`);
       }
     }
-    if (imageFiles(images).length === 0) return undefined;
-    return pass(imageFiles(images).map((file) => `${file.path} has ${formatSize(file.size)}`).join(", "));
+    if (files.length === 0) return undefined;
+    return pass(files.map((file) => `${file.path} has ${formatSize(file.size)}`).join(", "));
   },
 };
 
@@ -299,8 +300,9 @@ const initrdContent: Rule = {
 };
 
 /** The release of the kernel that boots, where that is known. */
-function releaseOf({ kernel }: RuleInput["images"]): string | undefined {
-  return kernel === undefined ? undefined : imageRelease(loadedInfo(kernel));
+function releaseOf(images: RuleInput["images"]): string | undefined {
+  const info = kernelInfo(images);
+  return info === undefined ? undefined : imageRelease(info);
 }
 
 function contentVerdict(file: InitrdFile, next: InitrdFile | undefined, release: string | undefined): Verdict {

@@ -1,7 +1,6 @@
 import { formatSize } from "../../core/number.ts";
-import { rangeSize } from "../../core/range.ts";
-import type { HostFacts } from "../../host/facts.ts";
-import { preservedState, preservedText } from "../../host/kexec_handover.ts";
+import { preservedState, preservedText, scratchText } from "../../host/kexec_handover.ts";
+import { KHO_SCRATCH } from "../../host/sources.ts";
 import { earlyReservations, handoverFit } from "../handover_fit.ts";
 import { fail, pass, type Rule, warn } from "./rule.ts";
 
@@ -9,8 +8,6 @@ import { fail, pass, type Rule, warn } from "./rule.ts";
 const MORE_ROOM =
   "Boot with a larger `kho_scratch=` (`kho_scratch=300%`, or sizes as in `kho_scratch=64M,512M,0`) or with " +
   "`kho=off`, or set `load: kexec_load`, which hands nothing over";
-
-const SCRATCH_FILE = "/sys/kernel/debug/kho/out/scratch_phys";
 
 const khoScratch: Rule = {
   name: "kho-scratch",
@@ -27,12 +24,12 @@ const khoScratch: Rule = {
       forceDtb: call.flags.includes("KEXEC_FILE_FORCE_DTB"),
     });
     if (fit === undefined) return undefined;
-    const areas = scratchText(facts);
+    const areas = scratchText(facts.handover?.scratch ?? []);
     switch (fit.kind) {
       case "hidden":
         return warn(
           "Kexec handover (KHO) is on, so the image must fit into its scratch areas, but the host does not show them",
-          `Mount debugfs and run warmboot as root, so that it can read ${SCRATCH_FILE}`,
+          `Mount debugfs and run warmboot as root, so that it can read ${KHO_SCRATCH}`,
         );
       case "no-room":
         return fail(
@@ -62,11 +59,6 @@ const khoScratch: Rule = {
     }
   },
 };
-
-/** The sizes of the areas. */
-function scratchText({ handover }: HostFacts): string {
-  return (handover?.scratch ?? []).map((area) => formatSize(rangeSize(area))).join(", ");
-}
 
 const khoLost: Rule = {
   name: "kho-lost",

@@ -1,6 +1,6 @@
 import { type Segment, sourceSize } from "../../arch/segment.ts";
 import { formatAddress, formatSize, MAX_U64 } from "../../core/number.ts";
-import { contains, intersect, rangeSize, subtract } from "../../core/range.ts";
+import { contains, intersect, subtract, totalSize } from "../../core/range.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import { linuxMachine, machineMemory } from "../../arch/machines.ts";
 import { allowedMemory, crashReservation, freeMemory, unknownMemory } from "../placement/free_memory.ts";
@@ -82,7 +82,7 @@ const crashRoom: SegmentRule = {
     const reserved = crash ? crashReservation(facts) : undefined;
     if (reserved === undefined) return [];
     const taken = segments.flatMap((segment) => intersect(reserved, rangeOf(segment)) ?? []);
-    const room = subtract([reserved], taken).reduce((sum, range) => sum + rangeSize(range), 0n);
+    const room = totalSize(subtract([reserved], taken));
     if (room >= CRASH_CONTROL_ROOM) {
       return [pass(`The segments leave ${formatSize(room)} of the crash reservation free`)];
     }

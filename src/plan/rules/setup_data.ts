@@ -1,4 +1,5 @@
 import { type SetupDataName, setupDataName } from "../../arch/x86_64/setup_data.ts";
+import { listed } from "../../core/text.ts";
 import { imageRelease } from "../../image/describe.ts";
 import { kernelInfo } from "../../image/boot_files.ts";
 import { fail, pass, type Rule, type RuleInput, type Verdict, warn } from "./rule.ts";
@@ -63,11 +64,6 @@ function hintFor(missed: readonly SetupDataName[], syscall: string): string {
       : []),
   ];
   return hints.join("; ");
-}
-
-function listed(texts: readonly string[]): string {
-  const last = texts.at(-1) ?? "";
-  return texts.length < 2 ? last : `${texts.slice(0, -1).join(", ")} and ${last}`;
 }
 
 /** Whether the image that is loaded is one that could take setup_data: a kernel of Linux, no explicit segments. */

@@ -35,7 +35,7 @@ const SHOWN = 8;
 
 const rootDisk: Rule = {
   name: "unbind-root-disk",
-  about: "`unbind` does not take the disk of the root file system away, on which the programs are that make the jump",
+  about: "`unbind` leaves the disk of the root file system, which holds the programs that make the jump",
   exit: "unavailable",
   check({ unbind = [], facts: { devices, rootDisks } }) {
     if (unbind.length === 0 || devices === undefined || rootDisks === undefined) return undefined;
@@ -51,7 +51,7 @@ const rootDisk: Rule = {
 
 const console: Rule = {
   name: "unbind-console",
-  about: "`unbind` does not take a console away, on which the last messages before the jump appear",
+  about: "`unbind` leaves the consoles, where the last messages before the jump appear",
   exit: "unavailable",
   check({ unbind = [], facts: { devices, consoles } }) {
     if (unbind.length === 0 || devices === undefined || consoles === undefined) return undefined;

@@ -2,12 +2,12 @@ import { REBOOT_CAUSES } from "./reboot_causes.ts";
 import { BUILT_IMAGE_CAUSES, SIGNATURE_CAUSES } from "./signature_causes.ts";
 import { UNBIND_CAUSES } from "./unbind_causes.ts";
 import { formatSize } from "../../core/number.ts";
-import { rangeSize } from "../../core/range.ts";
 import { hasSysBoot } from "../../host/capabilities.ts";
 import type { Syscall } from "../../plan/syscall.ts";
 import { PREPARATION_CAUSES } from "./preparation_causes.ts";
 import type { CauseRow, Diagnosis, Refusal } from "./cause.ts";
 import { fileAppraisal, formatImaRule, type FoundImaRule, refusesKexecLoad } from "../../host/ima.ts";
+import { scratchText } from "../../host/kexec_handover.ts";
 import { isLockedDown } from "../../host/security.ts";
 import { errnoName } from "../errno.ts";
 
@@ -182,9 +182,7 @@ export const CAUSES: readonly CauseRow[] = [
     when: ({ facts }) => facts.handover !== undefined,
     cause: ({ facts }) =>
       `kexec handover (KHO) is on, and the image does not fit into its scratch areas${
-        facts.handover?.scratch === undefined
-          ? ""
-          : ` (${facts.handover.scratch.map((area) => formatSize(rangeSize(area))).join(", ")})`
+        facts.handover?.scratch === undefined ? "" : ` (${scratchText(facts.handover.scratch)})`
       }`,
     remedy: "Boot with a larger `kho_scratch=` or with `kho=off`, or use `load: kexec_load`, which hands nothing over",
   },
