@@ -149,8 +149,10 @@ function withParts(profile: Profile, parts: Parts, facts: HostFacts): Checked<Pr
   if (hasErrors(diagnostics)) return { value: undefined, diagnostics };
   if (text?.includes("\ufffd") === true) return failed(notUtf8(parts.kernel.path));
   const bare = text === "" && !isStated ? [noCmdline(parts.kernel.path)] : [];
-  const dtb = profile.dtb ??
-    (facts.machine === "aarch64" && profile.load !== "kexec_file_load" ? parts.dtb : undefined);
+  // Other kernels do not read the tree that the stub installs.
+  const tree = profile.dtb === undefined && facts.machine === "aarch64" ? parts.dtb : undefined;
+  const isUnused = profile.load === "kexec_file_load";
+  const dtb = profile.dtb ?? (isUnused ? undefined : tree);
   return {
     value: {
       ...profile,
@@ -161,7 +163,7 @@ function withParts(profile: Profile, parts: Parts, facts: HostFacts): Checked<Pr
         ? {}
         : { cmdline: { kind: "parameters", parameters: text === "" ? [] : [text] } as const }),
     },
-    diagnostics: [...diagnostics, ...bare],
+    diagnostics: [...diagnostics, ...bare, ...(tree !== undefined && isUnused ? [treeUnused(tree.path)] : [])],
   };
 }
 
@@ -239,6 +241,15 @@ function noCmdline(kernel: string): Diagnostic {
     message: `The image of ${kernel} has no command line: its boot loader gives it one`,
     path: ["kernel"],
     hint: "State `cmdline`",
+  };
+}
+
+function treeUnused(tree: string): Diagnostic {
+  return {
+    code: "uki-part",
+    severity: "warning",
+    message: `${tree} is not used: kexec_file_load hands over the running device tree`,
+    path: ["kernel"],
   };
 }
 

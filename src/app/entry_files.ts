@@ -41,9 +41,10 @@ export function entryOn(
   if (hasErrors(cmdline.diagnostics)) {
     return { value: undefined, diagnostics: [...diagnostics, ...cmdline.diagnostics] };
   }
-  // kexec_file_load passes on the running device tree, and so does warmboot on other machines.
-  const takesTree = facts.machine === "aarch64" && profile.load !== "kexec_file_load";
-  const dtb = profile.dtb ?? (takesTree && entry.dtb !== undefined ? { path: entry.dtb } : undefined);
+  // Kernels for other machines do not read the tree that the boot loader installs.
+  const tree = profile.dtb === undefined && facts.machine === "aarch64" ? entry.dtb : undefined;
+  const isUnused = profile.load === "kexec_file_load";
+  const dtb = profile.dtb ?? (tree === undefined || isUnused ? undefined : { path: tree });
   return {
     value: {
       ...profile,
@@ -54,7 +55,11 @@ export function entryOn(
       ...(cmdline.value === undefined ? {} : { cmdline: cmdline.value }),
       stated: isStated || text === undefined ? profile.stated : [...profile.stated, "cmdline"],
     },
-    diagnostics: [...diagnostics, ...cmdline.diagnostics],
+    diagnostics: [
+      ...diagnostics,
+      ...cmdline.diagnostics,
+      ...(tree !== undefined && isUnused ? [treeUnused(entry, tree)] : []),
+    ],
   };
 }
 
@@ -68,6 +73,17 @@ function entryCmdline(profile: Profile, isStated: boolean, text: string | undefi
   return {
     value: value === undefined ? undefined : { kind: "parameters", parameters: value === "" ? [] : [value] },
     diagnostics,
+  };
+}
+
+function treeUnused({ loader, id }: FoundEntry, tree: string): Diagnostic {
+  return {
+    code: "boot-entry",
+    severity: "warning",
+    message:
+      `The device tree ${tree} of the entry \`${id}\` of ${loader} is not used: kexec_file_load hands over the ` +
+      "running one",
+    path: ["boot_entry"],
   };
 }
 

@@ -5,15 +5,18 @@ import { planHost } from "../../src/app/plan_host.ts";
 import { prepareFrom } from "../../src/app/prepare.ts";
 import { readFacts } from "../../src/app/read_facts.ts";
 import { closeFile, hashFile, openFile } from "../../src/app/files/open_file.ts";
+import type { Diagnostic } from "../../src/core/diagnostic.ts";
 import { EXIT } from "../../src/core/program.ts";
 import { sha256Of } from "../../src/core/sha256.ts";
 import { run } from "../support/run_cli.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { defineProfile, type ProfileInput } from "../../src/profile/define.ts";
-import { ascii, bzImage, peFile, type SectionSpec } from "../image/build.ts";
+import { arm64Image, ascii, bzImage, peFile, type SectionSpec } from "../image/build.ts";
+import { smallTree } from "../image/build_uboot.ts";
 import { cpioArchive, MODE } from "../vm/cpio.ts";
 
-const HOST = join(import.meta.dirname ?? ".", "../fixtures/hosts/bios-vm.json");
+const HOSTS = join(import.meta.dirname ?? ".", "../fixtures/hosts");
+const HOST = join(HOSTS, "bios-vm.json");
 
 const archive = (path: string): Uint8Array =>
   cpioArchive([{ path, mode: MODE.file, data: new TextEncoder().encode(path) }]);
@@ -43,17 +46,25 @@ function partition(
   return { root, image, [Symbol.dispose]: () => Deno.removeSync(root, { recursive: true }) };
 }
 
-async function planned(
+async function plannedOn(
+  host: string,
   input: ProfileInput,
-): Promise<{ readonly plan: Plan | undefined; readonly codes: readonly string[] }> {
+): Promise<{ readonly plan: Plan | undefined; readonly diagnostics: readonly Diagnostic[] }> {
   const { value: profile, diagnostics } = defineProfile(input);
   assert(profile !== undefined, JSON.stringify(diagnostics));
   const prepared = await prepareFrom(
     { kind: "profile", profile, files: [], place: (diagnostic) => diagnostic },
-    readFacts(HOST),
+    readFacts(host),
   );
   using _prepared = prepared;
-  return { plan: prepared.plan, codes: prepared.diagnostics.map(({ code }) => code) };
+  return { plan: prepared.plan, diagnostics: prepared.diagnostics };
+}
+
+async function planned(
+  input: ProfileInput,
+): Promise<{ readonly plan: Plan | undefined; readonly codes: readonly string[] }> {
+  const { plan, diagnostics } = await plannedOn(HOST, input);
+  return { plan, codes: diagnostics.map(({ code }) => code) };
 }
 
 for (const load of ["kexec_file_load", "kexec_load"] as const) {
@@ -83,6 +94,36 @@ for (const load of ["kexec_file_load", "kexec_load"] as const) {
     }
   });
 }
+
+Deno.test("the device tree of an image is handed over by kexec_load on arm64, and dropped with a warning by kexec_file_load", async () => {
+  const tree = smallTree({ address: 0x4000_0000, size: 0x6000_0000 });
+  const arm64: readonly SectionSpec[] = [
+    { name: ".cmdline", bytes: ascii("ro") },
+    { name: ".initrd", bytes: INITRD },
+    { name: ".dtb", bytes: tree },
+    { name: ".linux", bytes: arm64Image() },
+  ];
+  using esp = partition(arm64, { "own.dtb": smallTree() });
+  const [kernel, own] = [esp.image, `${esp.root}/own.dtb`];
+  const found = async (input: ProfileInput) => {
+    const { plan, diagnostics } = await plannedOn(join(HOSTS, "arm64-vm.json"), { kernel, ...input });
+    const said = diagnostics.map(({ severity, message }) => `${severity}: ${message}`);
+    return [plan?.call.syscall, plan?.declared?.dtb?.replace(`${esp.root}/`, ""), said];
+  };
+  for (const load of ["auto", "kexec_load"] as const) {
+    assertEquals(await found({ load }), ["kexec_load", "EFI/Linux/a.efi/.dtb", []]);
+    assertEquals(await found({ load, dtb: own }), ["kexec_load", "own.dtb", []]);
+  }
+  assertEquals(await found({ load: "kexec_file_load" }), ["kexec_file_load", undefined, [
+    `warning: ${kernel}/.dtb is not used: kexec_file_load hands over the running device tree`,
+  ]]);
+  // Linux on x86_64 does not read the tree that the stub would install.
+  using other = partition([...SECTIONS, { name: ".dtb", bytes: tree }]);
+  for (const load of ["kexec_load", "kexec_file_load"] as const) {
+    const { plan, codes } = await planned({ kernel: other.image, load });
+    assertEquals([plan?.call.syscall, plan?.declared?.dtb, codes], [load, undefined, []]);
+  }
+});
 
 Deno.test("the command line of an image is edited, replaced, or that of a profile", async () => {
   const profile = (text: string): SectionSpec => ({ name: ".profile", bytes: ascii(text) });

@@ -12,20 +12,24 @@ import { templateText } from "../../src/profile/profile_template.ts";
 import { type Capture, parseCapture, redactCapture } from "../../src/host/capture.ts";
 import { defineProfile, type ProfileInput } from "../../src/profile/define.ts";
 import { parseProfile } from "../../src/profile/parse.ts";
-import { ascii, bzImage, peFile } from "../image/build.ts";
+import { arm64Image, ascii, bzImage, peFile } from "../image/build.ts";
+import { smallTree } from "../image/build_uboot.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { loaderVariables } from "../support/boot_layout.ts";
 import { cpioArchive, MODE } from "../vm/cpio.ts";
 
-const HOST = join(import.meta.dirname ?? ".", "../fixtures/hosts/bios-vm.json");
+const HOSTS = join(import.meta.dirname ?? ".", "../fixtures/hosts");
+const HOST = join(HOSTS, "bios-vm.json");
 
 const INITRD = cpioArchive([{ path: "/init", mode: MODE.file, data: ascii("#!/bin/sh\n") }]);
 
 /** A file system with kernels, mounted on a captured host whose GRUB or systemd-boot boots from it. */
-function machine(): { readonly root: string; host(files: Capture["files"]): ReadFacts } & Disposable {
+function machine(capturedOn = HOST): { readonly root: string; host(files: Capture["files"]): ReadFacts } & Disposable {
   const root = Deno.makeTempDirSync({ prefix: "warmboot-entry-" });
   for (const name of ["vmlinuz-1", "vmlinuz-2"]) Deno.writeFileSync(join(root, name), bzImage());
   Deno.writeFileSync(join(root, "initrd"), INITRD);
+  Deno.writeFileSync(join(root, "Image"), arm64Image());
+  Deno.writeFileSync(join(root, "board.dtb"), smallTree({ address: 0x4000_0000, size: 0x6000_0000 }));
   Deno.writeFileSync(
     join(root, "linux.efi"),
     peFile({
@@ -36,7 +40,7 @@ function machine(): { readonly root: string; host(files: Capture["files"]): Read
       ],
     }),
   );
-  const { value: capture } = parseCapture(Deno.readTextFileSync(HOST), HOST);
+  const { value: capture } = parseCapture(Deno.readTextFileSync(capturedOn), capturedOn);
   assert(capture !== undefined);
   return {
     root,
@@ -49,7 +53,9 @@ function machine(): { readonly root: string; host(files: Capture["files"]): Read
           "/run/udev/data/b8:2": "E:ID_FS_UUID=aaaa-bbbb\n",
           // A file is here on the captured host, and too large for a configuration.
           ...Object.fromEntries(
-            ["vmlinuz-1", "vmlinuz-2", "initrd", "linux.efi"].map((name) => [`${root}/${name}`, { error: "EFBIG" }]),
+            ["vmlinuz-1", "vmlinuz-2", "initrd", "linux.efi", "Image", "board.dtb"].map((
+              name,
+            ) => [`${root}/${name}`, { error: "EFBIG" }]),
           ),
           ...files,
         },
@@ -130,6 +136,39 @@ Deno.test("boot_entry: its command line can be edited, replaced, and taken from 
       "warning: `remove` matches no parameter `nothing`",
     ],
   );
+});
+
+Deno.test("boot_entry: the entry's device tree is handed over by kexec_load on arm64, and dropped with a warning by kexec_file_load", async () => {
+  const config = `set timeout=5
+search --set=root --fs-uuid aaaa-bbbb
+menuentry "First" { linux /Image ro
+devicetree /board.dtb
+}
+`;
+  using disk = machine(join(HOSTS, "arm64-vm.json"));
+  const own = `${disk.root}/own.dtb`;
+  Deno.writeFileSync(own, smallTree({ address: 0x4000_0000, size: 0x6000_0000 }));
+  const host = disk.host({ "/boot/grub/grub.cfg": config });
+  const found = async (input: ProfileInput) => {
+    const { plan, messages } = await planned({ boot_entry: "default", ...input }, host);
+    return [plan?.call.syscall, plan?.declared?.dtb?.replace(disk.root, ""), messages];
+  };
+  assertEquals(await found({}), ["kexec_load", "/board.dtb", []]);
+  assertEquals(await found({ dtb: own }), ["kexec_load", "/own.dtb", []]);
+  assertEquals(await found({ load: "kexec_file_load" }), ["kexec_file_load", undefined, [
+    `warning: The device tree ${disk.root}/board.dtb of the entry \`First\` of GRUB is not used: kexec_file_load hands ` +
+    "over the running one",
+  ]]);
+  // Linux on x86_64 does not read the tree that a boot loader installs.
+  using other = machine();
+  const text = config.replace("Image", "vmlinuz-1");
+  for (const load of ["kexec_load", "kexec_file_load"] as const) {
+    const { plan, messages } = await planned(
+      { boot_entry: "default", load },
+      other.host({ "/boot/grub/grub.cfg": text }),
+    );
+    assertEquals([plan?.call.syscall, plan?.declared?.dtb, messages], [load, undefined, []]);
+  }
 });
 
 Deno.test("boot_entry: what the loader starts as a program must be a unified kernel image", async () => {

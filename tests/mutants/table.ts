@@ -635,6 +635,25 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   row("formats/lz4_frame.ts", "if (stated !== sum.value())", "if (stated === undefined)", "formats/codecs_test.ts"),
   row("arch/arm64/next_device_tree.ts", "...memory, ...others]", "...others]", "app/uboot_image_test.ts"),
+  // Device trees that kexec_file_load cannot hand over.
+  row(
+    "app/boot_image.ts",
+    "profile.dtb ?? (isUnused ? undefined : tree);",
+    "profile.dtb ?? tree;",
+    "app/boot_image_test.ts",
+  ),
+  row(
+    "app/boot_image.ts",
+    "tree !== undefined && isUnused ? [treeUnused",
+    "tree === undefined && isUnused ? [treeUnused",
+    "app/boot_image_test.ts",
+  ),
+  row(
+    "app/entry_files.ts",
+    "(tree === undefined || isUnused ? undefined :",
+    "(tree === undefined ? undefined :",
+    "app/entry_files_test.ts",
+  ),
   // What a fourth stranger found unnoticed.
   row("diff/parameters.ts", "added.toReversed()", "added", "diff/parameters_test.ts"),
   row("formats/lz4_frame.ts", "packed > most", "packed >= most", "formats/codecs_test.ts"),
