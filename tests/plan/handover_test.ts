@@ -229,6 +229,12 @@ pure("kho-scratch", () => {
     "Kexec handover (KHO) is on, and none of its scratch areas (32 MiB, 40 MiB) has room for the kernel, 60 MiB in one piece",
     more,
   ]);
+  // What the kernel lacks is not named.
+  const alone = { kernelConfig: { CONFIG_KEXEC: "n", CONFIG_KEXEC_FILE: "y" } };
+  assertEquals(
+    rule({ ...NOTHING, scratch: [area(16n, 32n), area(64n, 40n)] }, {}, alone)[2],
+    more.replace(/, or set .*/, ""),
+  );
   assertEquals(rule({ ...NOTHING, scratch: [{ start: 16n * MIB, end: 16n * MIB + 0x7000n }, area(64n, 90n)] }), [
     "warn",
     "The image hardly fits into the scratch areas of kexec handover (28 KiB, 90 MiB): the initrd may find no room",

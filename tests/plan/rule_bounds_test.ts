@@ -202,12 +202,51 @@ bounds("call-available", [
     "fail",
     "The running kernel 6.1.0-50-amd64 lacks kexec_load: CONFIG_KEXEC is not set",
   ]],
+  ["a kernel without kexec_file_load", {
+    profile: { load: "kexec_file_load" },
+    facts: { kernelConfig: { CONFIG_KEXEC_FILE: "n", CONFIG_KEXEC: "y" } },
+  }, [
+    "fail",
+    "The running kernel 6.1.0-50-amd64 lacks kexec_file_load: CONFIG_KEXEC_FILE is not set",
+  ]],
+  ["a kernel without kexec", {
+    facts: { kernelConfig: { CONFIG_KEXEC_FILE: "n", CONFIG_KEXEC: "n" } },
+  }, [
+    "fail",
+    "The running kernel 6.1.0-50-amd64 lacks kexec_load: CONFIG_KEXEC is not set",
+  ]],
   ["no configuration", { facts: { kernelConfig: {} } }, undefined],
   ["no configuration on arm64", {
     profile: { load: "kexec_file_load" },
     facts: { kernelConfig: {}, machine: "aarch64" },
   }, ["warn", ARM64_UNKNOWN]],
 ]);
+
+for (
+  const [load, kernelConfig, hint] of [
+    [
+      "kexec_load",
+      { CONFIG_KEXEC: "n" },
+      "Use `load: kexec_file_load`, and remove what only kexec_load does (see the reasons)",
+    ],
+    [
+      "kexec_file_load",
+      { CONFIG_KEXEC_FILE: "n" },
+      "Use `load: kexec_load`, and remove what only kexec_file_load does (see the reasons)",
+    ],
+    ["auto", { CONFIG_KEXEC: "n", CONFIG_KEXEC_FILE: "n" }, "Boot a kernel that is built with kexec"],
+  ] as const
+) {
+  Deno.test(`call-available: ${load} without ${Object.keys(kernelConfig).join(" and ")} names what is left`, () => {
+    const { value } = planBoot({
+      profile: profileOf({ load }),
+      facts: hostFacts({ kernelConfig }),
+      images: images(),
+      partDigests: PART_DIGESTS,
+    });
+    assertEquals(value?.checks.find(({ rule }) => rule === "call-available")?.hint, hint);
+  });
+}
 
 bounds("lockdown", [
   ["none", {}, ["pass", "The running kernel is not locked down"]],

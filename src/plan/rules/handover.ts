@@ -1,13 +1,15 @@
 import { formatSize } from "../../core/number.ts";
+import type { HostFacts } from "../../host/facts.ts";
 import { preservedState, preservedText, scratchText } from "../../host/kexec_handover.ts";
 import { KHO_SCRATCH } from "../../host/sources.ts";
 import { earlyReservations, handoverFit } from "../handover_fit.ts";
 import { fail, pass, type Rule, warn } from "./rule.ts";
 
 /** How to get room; what is preserved is lost by the last two. */
-const MORE_ROOM =
-  "Boot with a larger `kho_scratch=` (`kho_scratch=300%`, or sizes as in `kho_scratch=64M,512M,0`) or with " +
-  "`kho=off`, or set `load: kexec_load`, which hands nothing over";
+function moreRoom({ kernelConfig }: HostFacts): string {
+  return "Boot with a larger `kho_scratch=` (`kho_scratch=300%`, or sizes as in `kho_scratch=64M,512M,0`) or with `kho=off`" +
+    (kernelConfig.CONFIG_KEXEC === "n" ? "" : ", or set `load: kexec_load`, which hands nothing over");
+}
 
 const khoScratch: Rule = {
   name: "kho-scratch",
@@ -35,12 +37,12 @@ const khoScratch: Rule = {
         return fail(
           `Kexec handover (KHO) is on, and none of its scratch areas (${areas}) has room for ${fit.failed.name}, ` +
             `${formatSize(fit.failed.size)} in one piece`,
-          MORE_ROOM,
+          moreRoom(facts),
         );
       case "perhaps":
         return warn(
           `The image hardly fits into the scratch areas of kexec handover (${areas}): ${fit.failed.name} may find no room`,
-          MORE_ROOM,
+          moreRoom(facts),
         );
       case "fits": {
         const early = earlyReservations(facts);
@@ -53,7 +55,7 @@ const khoScratch: Rule = {
               formatSize(fit.left)
             } of the scratch areas of kexec handover (${areas}), where the next kernel ` +
               `starts; the running one reserved ${formatSize(early)} early`,
-            MORE_ROOM,
+            moreRoom(facts),
           );
       }
     }

@@ -1,4 +1,6 @@
 import { hasSysBoot } from "../../host/capabilities.ts";
+import type { HostFacts } from "../../host/facts.ts";
+import type { Call } from "../plan.ts";
 import { INTEGRITY_RULES } from "./integrity.ts";
 import { fail, pass, type Rule, type RuleInput, type Verdict, warn } from "./rule.ts";
 import { forcesSignatures, imaActsOnSecureBoot, isLockedDown } from "../../host/security.ts";
@@ -75,10 +77,22 @@ const callBuiltIn: Rule = {
         : undefined;
     }
     return value === "n"
-      ? fail(`The running kernel ${facts.release} lacks ${call.syscall}: ${option} is not set`)
+      ? fail(
+        `The running kernel ${facts.release} lacks ${call.syscall}: ${option} is not set`,
+        otherCall(call.syscall, facts),
+      )
       : pass(`The running kernel has ${call.syscall} (${option}=${value})`);
   },
 };
+
+/** What to do where the running kernel lacks a call. */
+function otherCall(lacking: Call["syscall"], { kernelConfig }: HostFacts): string {
+  if (kernelConfig.CONFIG_KEXEC === "n" && kernelConfig.CONFIG_KEXEC_FILE === "n") {
+    return "Boot a kernel that is built with kexec";
+  }
+  const other = lacking === "kexec_load" ? "kexec_file_load" : "kexec_load";
+  return `Use \`load: ${other}\`, and remove what only ${lacking} does (see the reasons)`;
+}
 
 const lockdown: Rule = {
   name: "lockdown",

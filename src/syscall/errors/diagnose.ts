@@ -132,6 +132,14 @@ export const CAUSES: readonly CauseRow[] = [
   },
   {
     errno: "ENOSYS",
+    calls: SEGMENT_LOAD,
+    // Either call has the kernel show it (kernel/ksysfs.c).
+    when: ({ facts }) => facts.kexec.loaded !== undefined,
+    cause: ({ facts }) => `the running kernel ${facts.release} lacks kexec_load (CONFIG_KEXEC)`,
+    remedy: "Use `load: kexec_file_load`, and remove what only kexec_load does",
+  },
+  {
+    errno: "ENOSYS",
     cause: ({ facts }) => `the running kernel ${facts.release} is built without kexec`,
     remedy: "Boot a kernel that has CONFIG_KEXEC",
   },
@@ -184,7 +192,9 @@ export const CAUSES: readonly CauseRow[] = [
       `kexec handover (KHO) is on, and the image does not fit into its scratch areas${
         facts.handover?.scratch === undefined ? "" : ` (${scratchText(facts.handover.scratch)})`
       }`,
-    remedy: "Boot with a larger `kho_scratch=` or with `kho=off`, or use `load: kexec_load`, which hands nothing over",
+    remedy:
+      "Boot with a larger `kho_scratch=` or with `kho=off`; or, where the kernel has it, use `load: kexec_load`, " +
+      "which hands nothing over",
   },
   {
     errno: "EADDRNOTAVAIL",

@@ -201,10 +201,18 @@ const CASES: readonly Case[] = [
     errno: "ENOSYS",
     cause: `the running kernel ${hostFacts().release} lacks kexec_file_load (CONFIG_KEXEC_FILE)`,
   })),
+  {
+    name: "kexec_file_load alone",
+    call: segmentLoad,
+    errno: "ENOSYS",
+    cause: `the running kernel ${hostFacts().release} lacks kexec_load (CONFIG_KEXEC)`,
+  },
   ...[segmentLoad, unload].map((call): Case => ({
     name: "no kexec at all",
     call,
     errno: "ENOSYS",
+    // Without /sys/kernel/kexec_loaded.
+    facts: { kexec: {} },
     cause: `the running kernel ${hostFacts().release} is built without kexec`,
   })),
   { name: "a writer", call: load, errno: "ETXTBSY", cause: "the kernel file or an initrd is open for writing" },
