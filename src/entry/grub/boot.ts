@@ -77,12 +77,20 @@ export function grubEntryNames(config: GrubConfig): readonly string[] {
       // What is wrong with one entry says nothing of the others.
       menu.run.fault = undefined;
       const inner = enter(menu.run, state, item);
-      if (!item.isSubmenu) names.push(own.join(">"));
-      else if (own.length < SUBMENUS_LIMIT) visit(inner, own);
+      if (!item.isSubmenu) {
+        names.push(own.join(">"));
+        // Whether its files are there is asked too, so that a capture can answer.
+        for (const { found } of filesOf(inner.loaded)) if (found.kind === "path") kindAt(config.host.files, found.path);
+      } else if (own.length < SUBMENUS_LIMIT) visit(inner, own);
     }
   };
   visit(menu.state, []);
   return names;
+}
+
+/** What an entry loads: the kernel, the initrds, the device tree. */
+function filesOf(loaded: State["loaded"]): readonly LoadedFile[] {
+  return "unknown" in loaded ? [] : [loaded.kernel, ...loaded.initrd, loaded.dtb].filter((file) => file !== undefined);
 }
 
 function runConfig({ host, path, platform, bootDevice }: GrubConfig): Checked<Menu> {
@@ -287,7 +295,7 @@ function loadedEntry(
   if (kernel === undefined) return decided(`The entry \`${id}\` of GRUB starts no kernel`);
   const files: string[] = [];
   const notes: string[] = [];
-  for (const { text, found } of [kernel, ...loaded.initrd, ...(loaded.dtb === undefined ? [] : [loaded.dtb])]) {
+  for (const { text, found } of filesOf(loaded)) {
     const named = textOf(text);
     if (/^newc:/.test(named)) return decided(`The entry \`${id}\` of GRUB packs a file into the initrd: \`${named}\``);
     if (found.kind === "unknown") {
