@@ -52,7 +52,7 @@ async function debian(more: GuestFiles): Promise<{ readonly machine: Machine; at
     isUbuntu ? "host" : "bookworm",
     kernel,
     { warmboot: "cli.ts" },
-    { packages: ["grub-common", "grub-efi-amd64-bin", "systemd-boot"], firmware: "uefi", bootTimeout: 300 },
+    { packages: ["grub-common", "grub-efi-amd64-bin", "systemd-boot"], firmware: "uefi" },
     {
       [`/boot/vmlinuz-${kernel.release}`]: { file: kernel.image },
       [`/boot/initrd.img-${kernel.release}`]: initrd,

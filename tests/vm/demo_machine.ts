@@ -51,7 +51,7 @@ export async function startDemoMachine({ running, next }: DemoKernels, terminal?
 export async function typed(machine: Machine, command: string): Promise<string> {
   const before = machine.boot();
   try {
-    const { code, stdout } = await machine.run(`{ ${command}\n} 2>&1`, { timeout: 600 });
+    const { code, stdout } = await machine.run(`{ ${command}\n} 2>&1`);
     return code === 0 ? stdout : `${stdout}(exit code ${code})\n`;
   } catch (error) {
     const { release, cmdline } = machine.boot();

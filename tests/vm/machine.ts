@@ -19,7 +19,7 @@ import { writeDisk } from "./disk.ts";
 import { initrdBytes } from "./initramfs.ts";
 import { type Monitor, openMonitor } from "./monitor.ts";
 import { machineFiles, type MachineOptions, qemuCommand } from "./qemu.ts";
-import { within } from "./within.ts";
+import { PATIENCE, within } from "./within.ts";
 
 /** What a command in the guest came to, as text. */
 export interface Result {
@@ -28,7 +28,7 @@ export interface Result {
   readonly stderr: string;
 }
 
-/** Limits of a command; `timeout` in seconds, 300 unless stated: a busy machine is slow, and a test is not a measurement. */
+/** Limits of a command; `timeout` in seconds, PATIENCE unless stated. */
 export interface RunOptions {
   readonly timeout?: number;
   readonly stdin?: Uint8Array | string;
@@ -52,6 +52,8 @@ export interface Machine extends AsyncDisposable {
   output(command: string, options?: RunOptions): Promise<string>;
   /** Runs a command that starts another kernel, and resolves when that says hello. @throws {Error} also if it fails */
   runToBoot(command: string, options?: RunOptions): Promise<Boot>;
+  /** Runs a command that ends QEMU, as a reboot through the firmware does. @throws {Error} if another kernel comes up */
+  runToEnd(command: string): Promise<void>;
   /** Resets the machine, whatever runs in it, and resolves when the kernel that it was started with says hello. */
   reset(): Promise<Boot>;
   /** Resolves on the next hello after this call. `timeout` in seconds. */
@@ -85,7 +87,7 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     const monitor = await openMonitor(await monitors.accept());
     const machine = new RunningMachine(process, port, monitor, options.icount !== undefined);
     try {
-      await machine.nextBoot(options.bootTimeout);
+      await machine.nextBoot();
     } catch (error) {
       await machine[Symbol.asyncDispose]();
       throw error;
@@ -139,7 +141,7 @@ class RunningMachine implements Machine {
     return this.#console.slice(from);
   }
 
-  async sees(text: string, timeout = 480): Promise<Sight> {
+  async sees(text: string, timeout = PATIENCE): Promise<Sight> {
     if (this.#down !== undefined) throw this.#down;
     const found = Promise.withResolvers<void>();
     const watch = { text, from: this.#console.length, found };
@@ -173,13 +175,23 @@ class RunningMachine implements Machine {
     return await Promise.race([boot, failure]);
   }
 
+  async runToEnd(command: string): Promise<void> {
+    const next = this.nextBoot();
+    // The answer may still come, or not.
+    this.run(command).catch(() => undefined);
+    const boot = await next.catch((error: Error) => {
+      if (this.#down === undefined) throw error;
+    });
+    if (boot !== undefined) throw this.#error(`\`${command}\` booted \`${boot.cmdline}\``);
+  }
+
   async reset(): Promise<Boot> {
     const boot = this.nextBoot();
     await this.#monitor.reset(boot);
     return await boot;
   }
 
-  async nextBoot(timeout = 480): Promise<Boot> {
+  async nextBoot(timeout = PATIENCE): Promise<Boot> {
     if (this.#down !== undefined) throw this.#down;
     const hello = Promise.withResolvers<Boot>();
     this.#waiting.add(hello);
@@ -221,7 +233,7 @@ class RunningMachine implements Machine {
     return answer;
   }
 
-  async #send(command: string, { timeout = 300, stdin = "" }: RunOptions): Promise<Reply> {
+  async #send(command: string, { timeout = PATIENCE, stdin = "" }: RunOptions): Promise<Reply> {
     if (this.#down !== undefined) throw this.#down;
     const answer = Promise.withResolvers<Reply>();
     this.#request = { id: ++this.#requests, command, answer };

@@ -57,10 +57,10 @@ async function startedBothWays(
 ): Promise<{ readonly peer: string; readonly ours: string }> {
   await machine.reset();
   await machine.output(`kexec -c -l ${kexec}`);
-  const peer = await seen(machine, pattern, 480, "kexec -e");
+  const peer = await seen(machine, pattern, "kexec -e");
   await machine.reset();
   await machine.output(`warmboot load /boot/${image}.yaml`);
-  return { peer, ours: await seen(machine, pattern, 480, "kexec -e") };
+  return { peer, ours: await seen(machine, pattern, "kexec -e") };
 }
 
 /** What kexec-tools and a plan hand to the kernel; nothing is started. */

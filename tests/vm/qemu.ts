@@ -32,8 +32,6 @@ export interface MachineOptions {
   readonly devices?: readonly string[];
   /** As QEMU names it; `q35` unless told, on aarch64 `virt`. */
   readonly board?: string;
-  /** Seconds until the agent must have come up; 240 unless told. */
-  readonly bootTimeout?: number;
   /** A socket that is the guest's third serial port, on which the host listens; x86_64 only. */
   readonly terminal?: string;
   /** Further arguments of QEMU; a `-serial` among them is the guest's next port. */

@@ -1,5 +1,6 @@
 /** What is started and brings no agent: it is seen on the console. */
 import type { Machine } from "./machine.ts";
+import { PATIENCE } from "./within.ts";
 
 /**
  * Starts what is loaded, by this command: what the console says until it has said this.
@@ -9,7 +10,6 @@ import type { Machine } from "./machine.ts";
 export async function seen(
   machine: Machine,
   pattern: RegExp,
-  seconds = 480,
   command = "warmboot exec --now",
 ): Promise<string> {
   const before = machine.console().length;
@@ -20,8 +20,8 @@ export async function seen(
   }, () => undefined);
   for (let waited = 0; !pattern.test(machine.console(before)); waited++) {
     if (failure !== undefined) throw new Error(failure);
-    if (waited > 10 * seconds) {
-      throw new Error(`No ${pattern} within ${seconds} s: ${machine.console(before).slice(-2000)}`);
+    if (waited > 10 * PATIENCE) {
+      throw new Error(`No ${pattern} within ${PATIENCE} s: ${machine.console(before).slice(-2000)}`);
     }
     await new Promise((resolve) => setTimeout(resolve, 100));
   }

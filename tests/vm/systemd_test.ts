@@ -79,7 +79,7 @@ for (const { suite, kernel: name } of await hosts()) {
   const kernel = await fetchKernel(name);
   Deno.test(`a release installs, and its units load, reboot and catch a panic (${suite}, ${kernel.release})`, async (t) => {
     const files = { ...PROFILES, ...MARK, ...await releaseFiles() };
-    const options = { bootTimeout: 240, resets: ALL };
+    const options = { resets: ALL };
     await using machine = await debianMachine(suite, kernel, {}, options, files);
 
     await t.step("the release installs itself, with the deno that runs it", async () => {

@@ -110,7 +110,7 @@ Deno.test({
         assertEquals(await machine.output(`force_plan /disk/${index}.json`), "0\n");
         const before = machine.console().length;
         const says = /warmboot: segment \d+ at (0x[0-9a-f]+) does not match its checksum; halted/;
-        const [, at] = says.exec(await seen(machine, says, 480, "kexec -e")) ?? [];
+        const [, at] = says.exec(await seen(machine, says, "kexec -e")) ?? [];
         assertEquals(call.segments.find(({ mem }: { mem: string }) => mem === at)?.name, each.segment);
         // Nothing that was started says anything.
         await new Promise((resolve) => setTimeout(resolve, 2000));
