@@ -1,0 +1,116 @@
+/** What an image's header decides, at the limit and beside it. */
+import { assertEquals } from "@std/assert";
+import { memorySource } from "../../src/core/bytes.ts";
+import {
+  describeKernel,
+  imageFiles,
+  type Images,
+  innerOf,
+  kernelInfo,
+  loadedInfo,
+} from "../../src/image/boot_files.ts";
+import { machineOf } from "../../src/image/describe.ts";
+import { identifyKernel } from "../../src/image/identify.ts";
+import type { ImageInfo, UImage } from "../../src/image/image.ts";
+import { BOOT_FLAG, HEADER_MAGIC, SETUP_HEADER } from "../../src/image/setup_header.ts";
+import { ubootMachineOf } from "../../src/image/uboot.ts";
+import { bzImage, kernelFile } from "../support/profiles.ts";
+import { joined } from "./build.ts";
+import { header1, header2 } from "./build_multiboot.ts";
+
+function pure(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+pure("the fields of the setup header are where Documentation/arch/x86/boot.rst has them", () => {
+  assertEquals(SETUP_HEADER, {
+    setup_sects: 0x1f1,
+    syssize: 0x1f4,
+    vid_mode: 0x1fa,
+    boot_flag: 0x1fe,
+    jump: 0x200,
+    header: 0x202,
+    version: 0x206,
+    kernel_version: 0x20e,
+    type_of_loader: 0x210,
+    loadflags: 0x211,
+    setup_move_size: 0x212,
+    code32_start: 0x214,
+    ramdisk_image: 0x218,
+    ramdisk_size: 0x21c,
+    heap_end_ptr: 0x224,
+    cmd_line_ptr: 0x228,
+    initrd_addr_max: 0x22c,
+    kernel_alignment: 0x230,
+    relocatable_kernel: 0x234,
+    xloadflags: 0x236,
+    cmdline_size: 0x238,
+    hardware_subarch: 0x23c,
+    payload_offset: 0x248,
+    payload_length: 0x24c,
+    setup_data: 0x250,
+    pref_address: 0x258,
+    init_size: 0x260,
+    handover_offset: 0x264,
+    kernel_info_offset: 0x268,
+    end: 0x290,
+  });
+  assertEquals([BOOT_FLAG, HEADER_MAGIC], [0xaa55, 0x53726448]);
+});
+
+pure("a 32-bit x86 kernel says so from boot protocol 2.12 on", () => {
+  const of = (protocol: number, entry64: boolean) => machineOf(bzImage({ protocol, entry64 }));
+  assertEquals([of(0x20b, false), of(0x20c, false), of(0x20f, false), of(0x20c, true), of(0x20b, true)], [
+    undefined,
+    "i386",
+    "i386",
+    "x86_64",
+    "x86_64",
+  ]);
+});
+
+pure("the machine of an image of U-Boot, by its word", () => {
+  const of = (architecture: string) => ubootMachineOf({ kind: "uimage", architecture } as UImage);
+  const words = ["arm64", "x86", "powerpc", "ppc", "riscv", "s390", "mips", "22", "a22"];
+  assertEquals(words.map(of), ["aarch64", "i386", "ppc", "ppc", "riscv64", "s390x", "mips", undefined, "a22"]);
+});
+
+pure("the files of a boot, in their order, and what of the kernel is loaded", () => {
+  const file = (path: string) => ({ ...kernelFile(), path });
+  const images = {
+    kernel: file("/k"),
+    initrd: [file("/i"), file("/j")],
+    dtb: file("/t"),
+    modules: [file("/m")],
+    segments: [file("/s")],
+  } as unknown as Images;
+  const paths = (of: Images) => imageFiles(of).map(({ path }) => path);
+  assertEquals(paths(images), ["/k", "/i", "/j", "/t", "/m", "/s"]);
+  assertEquals(paths({ initrd: [] }), []);
+  assertEquals(kernelInfo({}), undefined);
+  const info = bzImage({ protocol: 0x20c });
+  assertEquals(kernelInfo({ kernel: { ...kernelFile(), info } }), info);
+  const inner = { kind: "image", image: { info, size: 1, sha256: "" } } as const;
+  const packed: ImageInfo = { kind: "compressed", compression: "gzip" } as ImageInfo;
+  assertEquals([innerOf({ inner })?.size, innerOf({ inner: { kind: "fault", why: "x" } }), innerOf({})], [
+    1,
+    undefined,
+    undefined,
+  ]);
+  assertEquals([loadedInfo({ info: packed, inner }), loadedInfo({ info: packed })], [info, packed]);
+  assertEquals(describeKernel({ info: packed, inner }), `${describeKernel({ info })}, gzip-compressed`);
+});
+
+pure("the load address of a Multiboot kernel: 0 is one, and -1 means the start of the file in version 2 only", () => {
+  const code = new Uint8Array(256).fill(0x90);
+  const loads = (...parts: readonly Uint8Array[]) => {
+    const found = identifyKernel(memorySource(joined(...parts)));
+    return found.kind === "multiboot" ? found.loads.map(({ offset, paddr }) => [offset, paddr]) : found;
+  };
+  assertEquals(loads(header1(0, [0, 0, 0, 0], 0x20), code), [[0n, 0n]]);
+  const low = loads(header1(0, [0x10_0000, 0xffff_ffff, 0, 0], 0x10_0020), code);
+  assertEquals("what" in low && /below its load address 0xffffffff/.test(low.what), true);
+  const tags = (load: number) => [{ type: 2, words: [0x10_0020, load, 0, 0] }, { type: 3, words: [0x10_0080] }];
+  assertEquals(loads(new Uint8Array(32), header2(tags(0xffff_ffff)), code), [[0n, 0x10_0000n]]);
+  assertEquals(loads(new Uint8Array(32), header2(tags(0x10_0020)), code), [[32n, 0x10_0020n]]);
+});
