@@ -53,7 +53,7 @@ async function readTree(source: ByteSource): Promise<ParsedTree> {
   const packing = compressionOf(bytes.subarray(0, 64));
   if (packing === undefined || packing === "none") return parseDeviceTree(bytes);
   using codecs = (await import("../formats/codecs.ts")).openCodecs();
-  const stream = { packing, source, offset: 0, end: source.size, takesFrames: true } as const;
+  const stream = { packing, source, offset: 0, end: source.size, beyondKernel: true } as const;
   const unpacked = await unpackBytes(codecs, stream, { most: TREE_MAX });
   switch (unpacked.kind) {
     case "unpacked":

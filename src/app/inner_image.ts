@@ -37,7 +37,7 @@ export async function unpackInner(
   if (packed === undefined) return undefined;
   const { offset, length, packing } = packed;
   using codecs = (await import("../formats/codecs.ts")).openCodecs();
-  const stream = { packing, source: file.source, offset, end: offset + length, takesFrames: true } as const;
+  const stream = { packing, source: file.source, offset, end: offset + length, beyondKernel: true } as const;
   const most = Math.min(UNPACKED_KERNEL_MAX, budget?.left() ?? UNPACKED_KERNEL_MAX);
   const result = await unpackBytes(codecs, stream, { most });
   switch (result.kind) {

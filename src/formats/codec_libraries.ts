@@ -70,9 +70,10 @@ const LZMA_FAULTS: { readonly [code: number]: string } = {
   9: "are damaged",
 };
 
-/** Where the header of an .xz stream has its check type, and the last that the kernel knows: none, CRC-32. */
+/** Where the header of an .xz stream has its check type. */
 const XZ_CHECK_AT = 7;
-const XZ_CHECK_CRC32 = 1;
+/** The checks by their types. Of them, the kernel knows CRC-32 (lib/xz/xz_dec_stream.c, Linux 7.2). */
+const XZ_CHECKS: { readonly [type: number]: string } = { 1: "CRC-32", 4: "CRC-64", 10: "SHA-256" };
 
 /** bz_stream: next_in, avail_in, total_in (low, high), next_out, avail_out, total_out (low, high), state and three hooks. */
 const BZ_STREAM_SIZE = 80;
@@ -185,7 +186,7 @@ export function lzmaCodec(format: "xz" | "lzma", file: string = LZMA.file): Libr
           isEnd: code === LZMA_STREAM_END,
         };
       });
-      return result.kind === "whole" && check === "CRC-32" ? { ...result, checksum: check } : result;
+      return result.kind === "whole" && check !== undefined ? { ...result, checksum: check } : result;
     },
     [Symbol.dispose]() {
       if (library?.kind !== "open") return;
@@ -200,15 +201,15 @@ function lzmaFault(code: number): Extract<Turn, { readonly kind: "damaged" }> {
   return { kind: "damaged", why: LZMA_FAULTS[code] ?? `make liblzma answer ${code}` };
 }
 
-/** The check of an .xz stream; damage where the kernel does not know it (lib/xz/xz_dec_stream.c, Linux 7.2). */
-function xzCheck({ source, offset, end }: PackedStream): "CRC-32" | undefined | Unpacking {
+/** The check of an .xz stream, undefined for none; damage where the kernel, which is to unpack it, does not know the check. */
+function xzCheck({ source, offset, end, beyondKernel = false }: PackedStream): string | undefined | Unpacking {
   const type = source.read(offset, Math.min(12, end - offset))[XZ_CHECK_AT];
   if (type === undefined || type === 0) return undefined;
-  if (type === XZ_CHECK_CRC32) return "CRC-32";
+  const check = XZ_CHECKS[type];
+  if (beyondKernel || check === "CRC-32") return check;
   return {
     kind: "damaged",
-    why: `have the integrity check ${type === 4 ? "CRC-64" : type === 10 ? "SHA-256" : type}, ` +
-      "which the kernel does not know (pack with `xz --check=crc32`)",
+    why: `have the integrity check ${check ?? type}, which the kernel does not know (pack with \`xz --check=crc32\`)`,
   };
 }
 

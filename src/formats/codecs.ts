@@ -39,7 +39,7 @@ export function openCodecs(): Codecs {
     lzma: lzma.unpack,
     bzip2: bzip2.unpack,
     lz4: (stream, sink) =>
-      stream.takesFrames === true && isLz4Frame(stream)
+      stream.beyondKernel === true && isLz4Frame(stream)
         ? unpackLz4Frame(stream, sink)
         : unpackLz4Legacy(stream, sink, lz4Block ??= new Uint8Array(LZ4_BLOCK_SIZE)),
     lzo: unpackLzop,

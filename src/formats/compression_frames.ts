@@ -2,14 +2,23 @@ import { fieldsOf } from "../core/bytes.ts";
 import type { PackedStream } from "./unpacked.ts";
 import { windowOn } from "./unpacked.ts";
 
-/** The bits of a gzip member's flags (RFC 1952) that the kernel does not read: header CRC, extra field, comment. */
+/** The bits of a gzip member's flags (RFC 1952). */
 const FHCRC = 2;
 const FEXTRA = 4;
 const FNAME = 8;
 const FCOMMENT = 16;
+const RESERVED = 0xe0;
 
-/** The longest file name in a gzip header that is followed. */
-const NAME_MAX = 65536;
+/** What a kernel does not read, by its bit. */
+const NOT_READ: readonly (readonly [bits: number, name: string])[] = [
+  [FEXTRA, "an extra field"],
+  [FCOMMENT, "a comment"],
+  [FHCRC, "a header checksum"],
+  [RESERVED, "reserved flags"],
+];
+
+/** The longest header of a gzip member that is followed. */
+const HEADER_MAX = 65536;
 
 /** Where the deflated data of a gzip member begin. */
 export type GzipBody =
@@ -18,27 +27,37 @@ export type GzipBody =
   /** `why` completes "its gzip data …". */
   | { readonly kind: "damaged"; readonly why: string };
 
-/** Reads the header of a gzip member as the kernel does (lib/decompress_inflate.c, Linux 7.2): a name may follow, no more. */
-export function gzipBody({ source, offset, end }: PackedStream): GzipBody {
+/**
+ * Reads the header of a gzip member as the kernel does (lib/decompress_inflate.c, Linux 7.2): a name may follow, no more; but
+ * all that RFC 1952 has where no kernel unpacks it.
+ */
+export function gzipBody({ source, offset, end, beyondKernel = false }: PackedStream): GzipBody {
   const bytes = source.read(offset, Math.min(18, end - offset));
   if (bytes.length < 18) return { kind: "cut" };
   if (bytes[2] !== 8) {
     return { kind: "damaged", why: `are packed by method ${bytes[2]}, and only deflate (8) is known` };
   }
   const flags = bytes[3] ?? 0;
-  if ((flags & ~(FNAME | 1)) !== 0) {
-    const field = (flags & FEXTRA) !== 0
-      ? "an extra field"
-      : (flags & FCOMMENT) !== 0
-      ? "a comment"
-      : (flags & FHCRC) !== 0
-      ? "a header checksum"
-      : "reserved flags";
-    return { kind: "damaged", why: `have ${field} in their header, which the kernel does not read` };
+  const refused = beyondKernel ? RESERVED : ~(FNAME | 1);
+  const field = NOT_READ.find(([bits]) => (flags & refused & bits) !== 0)?.[1];
+  if (field !== undefined) {
+    return {
+      kind: "damaged",
+      why: `have ${field} in their header${beyondKernel ? "" : ", which the kernel does not read"}`,
+    };
   }
-  if ((flags & FNAME) === 0) return { kind: "body", offset: offset + 10 };
-  const nameEnd = source.read(offset, Math.min(NAME_MAX, end - offset)).indexOf(0, 10);
-  return nameEnd < 0 ? { kind: "cut" } : { kind: "body", offset: offset + nameEnd + 1 };
+  if ((flags & (FEXTRA | FNAME | FCOMMENT | FHCRC)) === 0) return { kind: "body", offset: offset + 10 };
+  const header = source.read(offset, Math.min(HEADER_MAX, end - offset));
+  let at = 10;
+  if ((flags & FEXTRA) !== 0) at += 2 + (header[at] ?? 0) + ((header[at + 1] ?? 0) << 8);
+  for (const bit of [FNAME, FCOMMENT]) {
+    if ((flags & bit) === 0) continue;
+    const textEnd = header.indexOf(0, at);
+    if (textEnd < 0) return { kind: "cut" };
+    at = textEnd + 1;
+  }
+  if ((flags & FHCRC) !== 0) at += 2;
+  return at > header.length ? { kind: "cut" } : { kind: "body", offset: offset + at };
 }
 
 /** The CRC-32 and the size modulo 2^32 that end a gzip member; undefined where it is cut off. */

@@ -12,8 +12,11 @@ export interface PackedStream {
   readonly offset: number;
   /** What does not belong to it any more begins here at the latest. */
   readonly end: number;
-  /** LZ4 is taken in its frame format as well, which the kernel does not read: no kernel unpacks it. */
-  readonly takesFrames?: true;
+  /**
+   * No kernel unpacks it, so that it may have what kernels do not read: LZ4 frames, any integrity check of xz, and all fields
+   * of a gzip header.
+   */
+  readonly beyondKernel?: boolean;
 }
 
 /** Takes a piece of what a stream unpacks to; its bytes are good until the call returns. False: that is enough. */

@@ -68,6 +68,8 @@ for (
     ["Image.gz", gzipSync(IMAGE)],
     ["Image.gz with something behind it", new Uint8Array([...gzipSync(IMAGE), 1, 2, 3, 4])],
     ["Image.zst", zstdCompressSync(IMAGE)],
+    // CRC-64, which no kernel knows.
+    ["Image.xz, as xz packs it by default", await packed("xz", "-c")],
     ["EFI zboot image, gzip", zboot(gzipSync(IMAGE))],
     ["EFI zboot image, zstd, by a name of its own", zboot(zstdCompressSync(IMAGE), "zstd22")],
     ["EFI zboot image, xz", XZ && zboot(XZ, "xzkern")],

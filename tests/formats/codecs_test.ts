@@ -126,26 +126,69 @@ Deno.test("a Zstandard frame says whether it has a checksum, and a wrong one is 
   assertStringIncludes(result.kind === "damaged" ? result.why : "", "checksum");
 });
 
+/** How a stream ends that no kernel is to unpack. */
+async function endsBeyond(packing: Packing, bytes: Uint8Array): Promise<Unpacking> {
+  using codecs = openCodecs();
+  const stream = { packing, source: memorySource(bytes), offset: 0, end: bytes.length, beyondKernel: true };
+  return await codecs.unpack(stream, () => true);
+}
+
 Deno.test("a gzip header with more than a name is not what the kernel reads, and a name is", async () => {
   const stream = STREAMS.gzip;
   const head = (flags: number, more: readonly number[]) =>
     new Uint8Array([...stream.subarray(0, 3), flags, ...stream.subarray(4, 10), ...more, ...stream.subarray(10)]);
   assertEquals((await ends("gzip", head(8, [0x61, 0]))).kind, "whole");
   for (
-    const [flags, more, says] of [[4, [1, 0, 9], "extra"], [16, [65, 0], "comment"], [2, [0, 0], "checksum"]] as const
+    const [flags, more, says] of [
+      [4, [1, 0, 9], "an extra field in their header, which the kernel does not read"],
+      [16, [65, 0], "a comment in their header, which the kernel does not read"],
+      [2, [0, 0], "a header checksum in their header, which the kernel does not read"],
+      [4 + 8 + 16 + 2, [0x01, 0x01, ...new Array(0x101).fill(7), 65, 66, 0, 67, 0, 1, 2], "an extra field"],
+      [16 + 1, [0], "a comment"],
+    ] as const
   ) {
-    const result = await ends("gzip", head(flags, more));
+    const bytes = head(flags, more);
+    const result = await ends("gzip", bytes);
     assertStringIncludes(result.kind === "damaged" ? result.why : "", says);
+    const beyond = await endsBeyond("gzip", bytes);
+    assertEquals(beyond, { kind: "whole", consumed: bytes.length, checksum: "CRC-32" }, says);
+  }
+  for (const unpacked of [ends, endsBeyond]) {
+    const result = await unpacked("gzip", head(0x20, []));
+    assertStringIncludes(result.kind === "damaged" ? result.why : "", "have reserved flags in their header");
+  }
+  // Fields that do not end.
+  for (const [flags, more] of [[4, [0xff, 0xff]], [16, new Array(70000).fill(65)]] as const) {
+    assertEquals(await endsBeyond("gzip", new Uint8Array([...head(flags, more).subarray(0, 10), ...more])), {
+      kind: "damaged",
+      why: "are cut off",
+    });
   }
 });
 
-Deno.test("an xz stream with a check that the kernel does not know is refused, whatever liblzma says", async () => {
-  // The check type is byte 7; liblzma would complain of the header's own CRC only later.
-  const changed = STREAMS.xz.map((byte, index) => index === 7 ? 4 : byte);
-  const result = await ends("xz", changed);
-  assertStringIncludes(result.kind === "damaged" ? result.why : "", "CRC-64");
-  assertStringIncludes(result.kind === "damaged" ? result.why : "", "--check=crc32");
-});
+/** The same bytes, with each check that `xz` writes. */
+const XZ_CHECKS = [["crc64", "CRC-64"], ["sha256", "SHA-256"], ["none", undefined], ["crc32", "CRC-32"]] as const;
+
+for (const [name, checksum] of XZ_CHECKS) {
+  Deno.test(`xz with ${name}: where no kernel unpacks it, liblzma verifies it; a kernel knows CRC-32 and none`, async () => {
+    const stream = name === "crc32" ? STREAMS.xz : file(`${name}.xz`);
+    const whole = { kind: "whole", consumed: stream.length, ...(checksum === undefined ? {} : { checksum }) } as const;
+    assertEquals(await endsBeyond("xz", stream), whole);
+    const result = await ends("xz", stream);
+    if (checksum === undefined || checksum === "CRC-32") assertEquals(result, whole);
+    else {
+      assertEquals(result, {
+        kind: "damaged",
+        why: `have the integrity check ${checksum}, which the kernel does not know (pack with \`xz --check=crc32\`)`,
+      });
+    }
+    if (checksum === undefined) return;
+    // The last byte before the index is of the check.
+    const index = new DataView(stream.buffer, stream.byteOffset).getUint32(stream.length - 8, true) * 4 + 4;
+    const changed = stream.map((byte, at) => at === stream.length - 12 - index - 1 ? byte ^ 1 : byte);
+    assertEquals(await endsBeyond("xz", changed), { kind: "damaged", why: "are damaged" });
+  });
+}
 
 Deno.test("one decoder unpacks many streams, large output comes in pieces, and a sink may have enough", async () => {
   using codecs = openCodecs();
@@ -208,7 +251,7 @@ Deno.test({
 
 /** A stream of LZ4 that no kernel is to unpack. */
 function frameStream(bytes: Uint8Array): PackedStream {
-  return { packing: "lz4", source: memorySource(bytes), offset: 0, end: bytes.length, takesFrames: true };
+  return { packing: "lz4", source: memorySource(bytes), offset: 0, end: bytes.length, beyondKernel: true };
 }
 
 async function unpackFrame(bytes: Uint8Array, limit: { readonly most: number }) {

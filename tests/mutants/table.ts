@@ -654,6 +654,20 @@ export const MUTANTS: readonly Mutant[] = [
     "(tree === undefined ? undefined :",
     "app/entry_files_test.ts",
   ),
+  // What no kernel unpacks.
+  row(
+    "app/inner_image.ts",
+    "end: offset + length, beyondKernel: true }",
+    "end: offset + length }",
+    "app/inner_image_test.ts",
+  ),
+  row(
+    "formats/codec_libraries.ts",
+    'if (beyondKernel || check === "CRC-32") return check;',
+    "return check;",
+    "formats/codecs_test.ts",
+  ),
+  row("formats/compression_frames.ts", "if ((flags & FHCRC) !== 0) at += 2;", "", "formats/codecs_test.ts"),
   // What a fourth stranger found unnoticed.
   row("diff/parameters.ts", "added.toReversed()", "added", "diff/parameters_test.ts"),
   row("formats/lz4_frame.ts", "packed > most", "packed >= most", "formats/codecs_test.ts"),
