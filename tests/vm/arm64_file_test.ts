@@ -2,6 +2,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { gzipSync } from "node:zlib";
 import { EXIT } from "../../src/core/program.ts";
+import { wholeFit } from "../image/build_uboot.ts";
 import { builtKernel } from "./built_kernel.ts";
 import { crashLoaded, crashProfile, panic } from "./crash.ts";
 import { ALL } from "./extent.ts";
@@ -27,8 +28,9 @@ Deno.test({
       [".initrd", { file: initrd }],
       [".linux", { file: kernel.image }],
     ]);
+    const fit = wholeFit(packed, { ramdisk: await Deno.readFile(initrd), compression: "gzip" });
     await Deno.remove(initrd);
-    const files = { "/boot/Image.gz": packed, "/boot/EFI/Linux/a.efi": unified };
+    const files = { "/boot/Image.gz": packed, "/boot/EFI/Linux/a.efi": unified, "/boot/board.itb": fit };
     await using machine = await machineWith(kernel, programs, options, files);
 
     await t.step("what is no kernel, and what has another one's bytes, is refused by both", async () => {
@@ -64,6 +66,19 @@ Deno.test({
 
     await t.step("a unified kernel image boots whole", async () => {
       await profile(machine, "kernel: /boot/EFI/Linux/a.efi\nload: kexec_file_load");
+      const boot = await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
+      assertEquals(boot, { release: kernel.release, cmdline });
+    });
+
+    await t.step("a FIT image boots whole: the kernel that it holds packed, and its initrd", async () => {
+      const cmdline = `${baseCmdline("aarch64")} crashkernel=256M way=fit`;
+      await profile(machine, `kernel: /boot/board.itb\nload: kexec_file_load\ncmdline: ${cmdline}`);
+      const { call } = JSON.parse(await machine.output("warmboot plan /run/p.yaml -o json"));
+      assertEquals([call.syscall, call.kernel.path, call.initrd.map(({ path }: { readonly path: string }) => path)], [
+        "kexec_file_load",
+        "/boot/board.itb/images/kernel-1",
+        ["/boot/board.itb/images/ramdisk-1"],
+      ]);
       const boot = await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
       assertEquals(boot, { release: kernel.release, cmdline });
     });

@@ -1,10 +1,12 @@
-import { gzipSync } from "node:zlib";
+import { constants, gzipSync, zstdCompressSync } from "node:zlib";
 import { assertEquals, assertMatch, assertNotMatch, assertRejects } from "@std/assert";
 import { PURGATORY_SYMBOLS as AT } from "../../src/arch/x86_64/purgatory_code.ts";
 import { flattenDeviceTree } from "../../src/formats/fdt.ts";
+import { codecLibraries } from "./codec_library.ts";
 import { ALL } from "./extent.ts";
 import { writeFlippedPlan } from "./flipped.ts";
 import { machineWith, profile } from "./guest_profile.ts";
+import { outputBytes } from "./host_command.ts";
 import { denoDisk, diskInitrd, initrdBytes } from "./initramfs.ts";
 import { type Machine, startMachine } from "./machine.ts";
 import { fetchKernel, kernelNames, usualKernel } from "./packages.ts";
@@ -132,18 +134,39 @@ Deno.test(`purgatory refuses what does not match its xxh64, on a serial port in 
   }
 });
 
+/** How a vmlinux is packed, by the end of its file's name. */
+const PACKERS: { readonly [suffix: string]: (vmlinux: Uint8Array) => Uint8Array | Promise<Uint8Array> } = {
+  gz: (vmlinux) => gzipSync(vmlinux, { level: 1 }),
+  xz: packedWithXz,
+  zst: (vmlinux) => zstdCompressSync(vmlinux, { params: { [constants.ZSTD_c_compressionLevel]: 1 } }),
+};
+
+async function packedWithXz(bytes: Uint8Array): Promise<Uint8Array> {
+  const file = await Deno.makeTempFile({ prefix: "warmboot-vmlinux-" });
+  try {
+    await Deno.writeFile(file, bytes);
+    return await outputBytes("xz", ["-0", "--stdout", file]);
+  } finally {
+    await Deno.remove(file);
+  }
+}
+
 Deno.test({
-  name:
-    `an ELF vmlinux boots, at another physical base than it was linked for, and one that gzip packed (${kernel.name})`,
+  name: `an ELF vmlinux boots, at another physical base than it was linked for, and packed by ${
+    Object.keys(PACKERS).join(", ")
+  } (${kernel.name})`,
   // Debian's 6.12 has a zstd payload, which takes nothing but Deno to unpack.
   ignore: !ALL || kernel.name !== "6.12",
-  fn: async () => {
+  fn: async (t) => {
     const initrd = await diskInitrd([kernel]);
     const vmlinux = await vmlinuxOf(kernel.image);
+    const packed: { [path: string]: Uint8Array } = {};
+    for (const [suffix, pack] of Object.entries(PACKERS)) packed[`/boot/vmlinux.${suffix}`] = await pack(vmlinux);
     const disk = await denoDisk(PROGRAMS, {
       "/boot/vmlinux": vmlinux,
-      "/boot/vmlinux.gz": new Uint8Array(gzipSync(vmlinux, { level: 1 })),
+      ...packed,
       "/boot/initrd": await initrdBytes(initrd),
+      ...await codecLibraries(),
     });
     await using machine = await startMachine({ kernel: kernel.image, initrd, disk });
     await profile(
@@ -155,9 +178,15 @@ Deno.test({
     await machine.output("warmboot load /run/p.yaml");
     const boot = await machine.runToBoot("warmboot exec --now");
     assertEquals(boot, { release: kernel.release, cmdline: `${BASE_CMDLINE} way=elf` });
-    await profile(machine, `kernel: /boot/vmlinux.gz\ninitrd: /boot/initrd\ncmdline: ${BASE_CMDLINE} way=packed`);
-    const packed = await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
-    assertEquals(packed, { release: kernel.release, cmdline: `${BASE_CMDLINE} way=packed` });
+
+    for (const path of Object.keys(packed)) {
+      await t.step(path, async () => {
+        const cmdline = `${BASE_CMDLINE} file=${path}`;
+        await profile(machine, `kernel: ${path}\ninitrd: /boot/initrd\ncmdline: ${cmdline}`);
+        const boot = await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
+        assertEquals(boot, { release: kernel.release, cmdline });
+      });
+    }
   },
 });
 
