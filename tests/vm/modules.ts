@@ -44,6 +44,27 @@ export async function kernelModule({ modules }: Kernel, name: string): Promise<U
   return path.endsWith(".xz") ? await unpacked(path) : await Deno.readFile(path);
 }
 
+/** A module as files that the guest loads in the order of their names, what it depends on first. */
+export async function moduleFiles(
+  kernel: Kernel,
+  name: string,
+  folder: string,
+): Promise<{ readonly [path: string]: Uint8Array }> {
+  const found = new Map<string, Uint8Array>();
+  const add = async (name: string): Promise<void> => {
+    if (found.has(name)) return;
+    const bytes = await kernelModule(kernel, name);
+    if (bytes === undefined) return; // It is built in.
+    // The section .modinfo has `depends=` with names, which MODULE_INFO ends with a NUL.
+    const [, names = ""] = /\0depends=([^\0]*)\0/.exec(new TextDecoder("latin1").decode(bytes)) ?? [];
+    for (const each of names.split(",")) if (each !== "") await add(each);
+    found.set(name, bytes);
+  };
+  await add(name);
+  const rows = [...found].map(([name, bytes], index) => [`${folder}/${10 + index}-${name}.ko`, bytes] as const);
+  return Object.fromEntries(rows);
+}
+
 async function unpacked(path: string): Promise<Uint8Array> {
   const { success, stdout } = await new Deno.Command("xz", { args: ["-dc", path] }).output();
   if (!success) throw new Error(`Cannot unpack ${path}`);
