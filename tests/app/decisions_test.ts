@@ -19,7 +19,7 @@ import { planBoot } from "../../src/plan/planner.ts";
 import { defineProfile } from "../../src/profile/define.ts";
 import { findRecord, lockStore } from "../../src/state/record_store.ts";
 import { capturedFacts, hostCapture } from "../host/fixture.ts";
-import { arm64Image, ascii, bzImage, peFile } from "../image/build.ts";
+import { arm64Image, bzImage, peFile } from "../image/build.ts";
 import { failingSystem } from "../support/failing_system.ts";
 import { fakeLibc } from "../support/fake_libc.ts";
 import { hostFacts } from "../support/host_facts.ts";
