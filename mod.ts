@@ -57,6 +57,7 @@ export {
   type DefineOptions,
   defineProfile,
   type FileInput,
+  type GuardInput,
   type KernelInput,
   type ModuleInput,
   type NumberInput,

@@ -23,6 +23,8 @@ const SCHEMA = schemaOf("profile");
 /** What each example tells the new kernel, on a host that runs with `root=LABEL=root ro quiet`. */
 const CMDLINES: { readonly [name: string]: string } = {
   "boot-entry.yaml": "root=LABEL=root ro systemd.unit=rescue.target",
+  "guard.yaml":
+    "root=LABEL=root ro quiet crashkernel=256M panic=10 warmboot.guard=panic warmboot.plan=5b3ac5110fecbef8",
   "kdump.yaml": "root=LABEL=root ro irqpoll nr_cpus=1 reset_devices cgroup_disable=memory numa=off " +
     "transparent_hugepage=never udev.children-max=2 panic=10",
   "minimal.yaml": "root=LABEL=root ro",

@@ -2,7 +2,8 @@ import { isAbsolute } from "@std/path/posix";
 import type { HostFacts } from "../host/facts.ts";
 import { initProgram, initProgramOf } from "../plan/init_program.ts";
 import { type Plan, rolesOf } from "../plan/plan.ts";
-import type { FileRef, Profile } from "../profile/profile.ts";
+import { MAKER_FILES } from "../image/initrd_maker.ts";
+import type { FileRef, Guard, Profile } from "../profile/profile.ts";
 
 /** The files of a profile or plan by what they are to it, and what is asked of them. */
 export interface NamedFiles {
@@ -11,7 +12,7 @@ export interface NamedFiles {
   readonly dtb?: FileRef | undefined;
   readonly modules?: readonly FileRef[];
   readonly segments: readonly FileRef[];
-  /** The programs that may start first in the new system, as absolute paths. */
+  /** The files to look for in the initrds, as absolute paths: what may start first, and with a guard what it depends on. */
   readonly programs: readonly string[];
 }
 
@@ -23,7 +24,9 @@ export function profileFiles(profile: Profile | undefined, hosts: readonly HostF
     dtb: profile?.dtb === undefined ? undefined : absolute(profile.dtb),
     modules: (profile?.modules ?? []).map(absolute),
     segments: profile === undefined ? [] : segmentFiles(profile),
-    programs: profile === undefined ? [] : [...new Set(hosts.map((facts) => initProgram(profile, facts)))],
+    programs: profile === undefined
+      ? []
+      : [...new Set(hosts.map((facts) => initProgram(profile, facts))), ...guardFiles(profile)],
   };
 }
 
@@ -55,7 +58,7 @@ export function absoluteSegments(profile: Profile): Profile {
 }
 
 /** The files that a stored plan names. */
-export function planFiles({ call, declared }: Plan): NamedFiles {
+export function planFiles({ call, declared, guard }: Plan): NamedFiles {
   const { kernel, initrd, dtb } = declared ?? rolesOf(call);
   const modules = declared === undefined ? rolesOf(call).modules : (declared.modules ?? []).map(({ path }) => path);
   // Explicit segments are not repeated in `declared`.
@@ -69,6 +72,11 @@ export function planFiles({ call, declared }: Plan): NamedFiles {
     dtb: dtb === undefined ? undefined : ref(dtb),
     modules: modules.map(ref),
     segments: segments.map(ref),
-    programs: [initProgramOf(call.cmdline)],
+    programs: [initProgramOf(call.cmdline), ...guardFiles({ guard })],
   };
+}
+
+/** What a guard asks of the initrds: whose program runs in them. */
+function guardFiles({ guard }: { readonly guard?: Guard | undefined }): readonly string[] {
+  return guard === undefined ? [] : MAKER_FILES;
 }

@@ -1,7 +1,7 @@
 import { filesOf, type Plan, type PlannedFile, rolesOf } from "../plan/plan.ts";
 import { stampIn, trueStamp } from "../plan/stamp.ts";
 import { type Aspect, ASPECTS, type Change, type Diff, type Lone, type PlacedFile, type Unknown } from "./diff.ts";
-import { diffChecks, diffPlanned, diffSegments } from "./plans.ts";
+import { diffChecks, diffGuards, diffPlanned, diffSegments } from "./plans.ts";
 import { align } from "./sequence.ts";
 import { inOrder, type Side } from "./side.ts";
 import { diffParameters, withoutBootParameters } from "./parameters.ts";
@@ -165,6 +165,9 @@ function plans(from: PlanSide, to: PlanSide): readonly Finding[] {
       compared: segmentsCompared(from.plan, to.plan),
     },
     { changes: diffPlanned(from.plan, to.plan), unknown: [], compared: ["call", "flag", "reason", "host"] },
+    ...(from.plan.guard === undefined && to.plan.guard === undefined
+      ? []
+      : [{ changes: diffGuards(from.plan, to.plan), unknown: [], compared: ["guard"] as const }]),
     ...(judged
       ? [{ changes: diffChecks(from.plan.checks, to.plan.checks), unknown: [], compared: ["check"] as const }]
       : []),

@@ -1,7 +1,17 @@
 import type { Check, PlannedFile, Reason } from "../plan/plan.ts";
 
 /** A part of what boots, as the text output groups them. */
-export type Aspect = "host" | "kernel" | "cmdline" | "initrd" | "call" | "reason" | "flag" | "segment" | "check";
+export type Aspect =
+  | "host"
+  | "kernel"
+  | "cmdline"
+  | "initrd"
+  | "call"
+  | "reason"
+  | "flag"
+  | "guard"
+  | "segment"
+  | "check";
 
 /** Every aspect, in the order in which a diff lists them. */
 export const ASPECTS: readonly Aspect[] = [
@@ -11,6 +21,7 @@ export const ASPECTS: readonly Aspect[] = [
   "call",
   "flag",
   "segment",
+  "guard",
   "reason",
   "check",
   "host",
@@ -71,6 +82,8 @@ export type Change =
   /** `field` is the path of a part of the call, as `segments kernel offset`. */
   | { readonly about: "call"; readonly field: string } & Altered<string>
   | { readonly about: "flag" } & Lone<string>
+  /** `field` is the path of a part of the plan's guard. */
+  | { readonly about: "guard"; readonly field: string } & (Altered<string> | Lone<string>)
   | {
     readonly about: "segment";
     readonly name: string;

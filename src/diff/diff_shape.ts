@@ -88,6 +88,12 @@ const CHANGES: readonly ChangeRow[] = [
   },
   { about: "flag", part: text.schema, actions: LONE },
   {
+    about: "guard",
+    part: anyText.schema,
+    actions: ALTERED,
+    fields: { field: { description: "The part of the plan's guard", type: "string" } },
+  },
+  {
     about: "segment",
     part: segment.schema,
     actions: ALTERED,

@@ -1,3 +1,4 @@
+import { formatDuration } from "../core/duration.ts";
 import { type Call, type Check, type Plan, type PlannedSegment, rolesOf } from "../plan/plan.ts";
 import { diffParameters } from "./parameters.ts";
 import type { Change, CheckState, SegmentFate, SegmentPlace } from "./diff.ts";
@@ -24,6 +25,31 @@ export function diffPlanned(from: Plan, to: Plan): readonly Change[] {
     }),
   ];
 }
+
+/** How the guards of two plans differ, field by field. */
+export function diffGuards(from: Plan, to: Plan): readonly Change[] {
+  const [before, after] = [guardFields(from), guardFields(to)];
+  return [...new Set([...before.keys(), ...after.keys()])].flatMap((field): readonly Change[] => {
+    const [old, now] = [before.get(field), after.get(field)];
+    if (old === now) return [];
+    if (old === undefined) return [{ about: "guard", field, action: "add", to: now ?? "" }];
+    if (now === undefined) return [{ about: "guard", field, action: "remove", from: old }];
+    return [{ about: "guard", field, action: "change", from: old, to: now }];
+  });
+}
+
+/** The parameters that it needs are compared as a part of the command line. */
+function guardFields({ guard }: Plan): ReadonlyMap<string, string> {
+  const { words: _words, ...fields } = guard ?? { words: [] };
+  return new Map(
+    Object.entries(fields).map(([field, value]) => [
+      field,
+      DURATIONS.includes(field) && typeof value === "number" ? formatDuration(value) : String(value),
+    ]),
+  );
+}
+
+const DURATIONS: readonly string[] = ["panic", "watchdog", "confirm"];
 
 /** The modules of a Multiboot image by their number, with the command lines that only its information has besides. */
 function modulesOf({ declared }: Plan): unknown {

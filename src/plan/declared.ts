@@ -6,6 +6,7 @@ import type { Images } from "../image/boot_files.ts";
 import { requiresOf } from "../profile/planned_requires.ts";
 import { FILE_FLAG_KEYS, type Profile, type SegmentSource, type SegmentSpec } from "../profile/profile.ts";
 import { unbindOf } from "../profile/unbind_shape.ts";
+import { guardOf } from "./guard.ts";
 import type { Call, Declared, Plan, PlannedSegment, PlannedSource } from "./plan.ts";
 
 /** What a plan keeps of its profile. `cmdline` is resolved; `call` is what was planned. */
@@ -71,6 +72,7 @@ export function declaredProfile(plan: Plan, declared: Declared): Profile {
     preservedState: declared.preservedState ?? "keep",
     fileFlags: declared.fileFlags ?? [],
     ...unbindOf(plan.unbind),
+    ...(plan.guard === undefined ? {} : { guard: guardOf(plan.guard) }),
     stamp: declared.stamp,
     stated: [],
   };

@@ -4,6 +4,7 @@ import type { PlannedUnbind } from "../profile/unbind_shape.ts";
 import type { KexecArch } from "../core/kexec_arch.ts";
 import type { Checksum, FileFlagKey, LoadChoice } from "../profile/profile.ts";
 import { jsonText } from "../core/text.ts";
+import type { PlannedGuard } from "./guard.ts";
 
 /** A file that the call reads, as it was when the plan was made. */
 export interface PlannedFile {
@@ -226,6 +227,8 @@ export interface Plan {
   readonly requires?: PlannedRequires;
   /** The devices that are taken from their drivers just before the jump; absent without any. */
   readonly unbind?: PlannedUnbind;
+  /** The way back if the new system does not come up; absent without one. */
+  readonly guard?: PlannedGuard;
   /** What the profile declares: the plan is derived from it again before it is loaded. Absent in older plans. */
   readonly declared?: Declared;
   /** The call that loads the image. */

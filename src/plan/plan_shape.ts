@@ -12,6 +12,7 @@ import {
 } from "../core/shape.ts";
 import { call } from "./call_shape.ts";
 import { declaredShape } from "./declared.ts";
+import { plannedGuardShape } from "./guard.ts";
 import { RECREATE } from "./contradictions.ts";
 import type { Check, Plan, PlannedHost, Reason } from "./plan.ts";
 import { requiresShape } from "../profile/planned_requires.ts";
@@ -48,6 +49,7 @@ const fields: Fields<Plan> = {
     doc: "The devices that are taken from their drivers just before the jump",
     fallback: optional,
   },
+  guard: { shape: plannedGuardShape, doc: "The way back if the new system does not come up", fallback: optional },
   declared: {
     shape: declaredShape,
     doc: "What the profile declares: the plan is derived from it again before it is loaded",

@@ -3,12 +3,15 @@ import { virtualBases } from "../arch/x86_64/predecompress.ts";
 import { formatAddress, formatSize } from "../core/number.ts";
 import { VERSION } from "../core/program.ts";
 import { shown } from "../profile/cmdline/problem.ts";
+import { contradictions } from "../profile/guard_words.ts";
+import type { Guard } from "../profile/profile.ts";
 import { statedElfcorehdr } from "../profile/suspicions.ts";
 import { resolveCmdline, STAMP } from "../profile/cmdline/resolve.ts";
 import { describeInitrd, imageRelease, imageVersion } from "../image/describe.ts";
 import { type Choice, chooseCall } from "./choose.ts";
 import { declaredOf } from "./declared.ts";
 import { FILE_FLAG_OF, fileLoadFlags } from "./flags.ts";
+import { guardWords, planGuard, withGuardWords } from "./guard.ts";
 import type { PlanInput } from "./input.ts";
 import { type Call, type FileLoadCall, type Plan, plannedFile, type PlannedHost, type Reason } from "./plan.ts";
 import { plannedRequires } from "../profile/planned_requires.ts";
@@ -38,8 +41,12 @@ export function planBoot(input: PlanInput): Checked<Plan> {
   if (second !== undefined) return { value: undefined, diagnostics: [...diagnostics, second] };
   const misplaced = treeFault(input);
   if (misplaced !== undefined) return { value: undefined, diagnostics: [...diagnostics, misplaced] };
+  const guard = profile.guard === undefined ? undefined : planGuard(profile.guard, input);
+  const unguarded = profile.guard === undefined ? [] : guardFaults(profile.guard, input);
+  if (unguarded.length > 0) return { value: undefined, diagnostics: [...diagnostics, ...unguarded] };
   const choice = chooseCall(input);
-  const planned = planCall(input, choice, profile.stamp ? withStamp(cmdline, input) : cmdline);
+  const guarded = guard === undefined ? cmdline : withGuardWords(cmdline, guard);
+  const planned = planCall(input, choice, profile.stamp ? withStamp(guarded, input) : guarded);
   const call = planned.value;
   const all = [...diagnostics, ...planned.diagnostics];
   if (call === undefined || hasErrors(all)) return { value: undefined, diagnostics: all };
@@ -54,6 +61,7 @@ export function planBoot(input: PlanInput): Checked<Plan> {
     host: plannedHost(facts),
     ...(profile.requires === undefined ? {} : { requires: plannedRequires(profile.requires) }),
     ...(unbind === undefined ? {} : { unbind }),
+    ...(guard === undefined ? {} : { guard }),
     declared: declaredOf(profile, images, cmdline, call),
     call,
     ...(release === undefined ? {} : { release }),
@@ -66,6 +74,7 @@ export function planBoot(input: PlanInput): Checked<Plan> {
       ...(profile.preservedState === "keep" ? {} : { preservedState: profile.preservedState }),
       ...(profile.requires === undefined ? {} : { requires: profile.requires }),
       unbind: profile.unbind,
+      ...(guard === undefined ? {} : { guard }),
       facts,
       images,
     }),
@@ -120,6 +129,20 @@ function treeObjection({ facts: { machine }, images }: PlanInput): Pick<Diagnost
       "a device tree",
     hint: "Remove `dtb`",
   };
+}
+
+/** Where the command line says otherwise than the guard, or would not reach a Linux kernel. */
+function guardFaults(guard: Guard, input: PlanInput): readonly Diagnostic[] {
+  if (kernelInfo(input.images)?.kind === "multiboot") {
+    return [{
+      code: "conflict",
+      severity: "error",
+      message: "`guard` would be ignored: a Multiboot kernel is not Linux",
+      path: ["guard"],
+      hint: "Remove `guard`",
+    }];
+  }
+  return contradictions(guardWords(guard, input), input.profile.cmdline);
 }
 
 /** A second stamp would be the one that counts. */

@@ -62,6 +62,7 @@ export function recheck(
         ...requires,
         ...preserved,
         unbind: unbindOf(plan.unbind).unbind,
+        ...(plan.guard === undefined ? {} : { guard: plan.guard }),
         facts,
         images,
       }),

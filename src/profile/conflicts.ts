@@ -1,5 +1,6 @@
 import type { Diagnostic, Path, Related } from "../core/diagnostic.ts";
 import type { JsonSchema } from "../core/shape.ts";
+import { guardConflicts } from "./guard_words.ts";
 import { DEMAND_SCHEMA, demandsOf } from "./demands.ts";
 import { FILE_FLAG_KEYS, type Profile, type ReusedFrom } from "./profile.ts";
 import { FILLED, given, IS_FALSE, IS_TRUE, STATED } from "./schema_terms.ts";
@@ -26,6 +27,7 @@ const OF_A_KERNEL = [
   "cmdline",
   "memory",
   "predecompress",
+  "guard",
   "stamp",
   ...FILE_FLAG_KEYS,
 ] as const;
@@ -157,6 +159,44 @@ const CONFLICTS: readonly ConflictRow[] = [
   },
   {
     code: "conflict",
+    at: ["guard"],
+    other: "crash",
+    message: "`guard` would be ignored: a crash kernel starts on a panic, and no reboot leads into it",
+    hint: "Remove `guard`",
+    applies: (profile) => profile.crash && profile.guard !== undefined,
+    schema: given({ crash: IS_TRUE, guard: STATED }),
+  },
+  {
+    code: "conflict",
+    at: ["guard"],
+    other: "preserve_context",
+    message:
+      "`guard` and `preserve_context` are mutually exclusive: the running system continues, and nothing is booted",
+    hint: "Remove one of them",
+    applies: (profile) => profile.preserveContext && profile.guard !== undefined,
+    schema: given({ preserve_context: IS_TRUE, guard: STATED }),
+  },
+  {
+    code: "conflict",
+    at: ["guard"],
+    other: "modules",
+    message:
+      "`guard` would be ignored: the command line of a Multiboot kernel is not that of the Linux kernel it starts",
+    hint: "Remove `guard`",
+    applies: (profile) => profile.modules.length > 0 && profile.guard !== undefined,
+    schema: given({ modules: FILLED, guard: STATED }),
+  },
+  {
+    code: "conflict",
+    at: ["stamp"],
+    other: "guard",
+    message: "`stamp: false` would be ignored: by the stamp, a guard knows whether the new system arrived",
+    hint: "Remove `stamp`",
+    applies: (profile) => profile.guard !== undefined && states(profile, "stamp") && !profile.stamp,
+    schema: given({ guard: STATED, stamp: IS_FALSE }),
+  },
+  {
+    code: "conflict",
     at: ["unbind_failure"],
     message: "`unbind_failure` would be ignored: it requires `unbind`",
     hint: "Remove `unbind_failure`, or name the devices: `unbind: [DEVICE]`",
@@ -235,7 +275,7 @@ export function conflictsOf(profile: Profile): readonly Diagnostic[] {
       ? `Use \`load: kexec_file_load\` or \`load: auto\`, or remove \`${key}\``
       : "Remove one of them",
   }));
-  return [...between, ...ignored, ...flags];
+  return [...between, ...ignored, ...flags, ...guardConflicts(profile)];
 }
 
 /** Matches a profile without conflicts. */

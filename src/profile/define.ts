@@ -87,6 +87,18 @@ export interface RequiresInput {
   readonly secure_boot?: boolean | undefined;
 }
 
+/** The way back if the new system does not come up: one or more of these. Durations are texts: `10s`, `2min`, `1h`. */
+export interface GuardInput {
+  /** How long after a panic the machine resets. */
+  readonly panic?: string | undefined;
+  /** How long the new system may hang until the hardware watchdog resets the machine. */
+  readonly watchdog?: string | undefined;
+  /** How long after its boot the new system may take to be confirmed. */
+  readonly confirm?: string | undefined;
+  /** What a cold reboot boots until then: `running` is the kernel that runs now. */
+  readonly fallback?: "running" | undefined;
+}
+
 /** The keys of a profile, as a YAML file has them. All but `kernel`, or else `segments` and `entry`, may be left out. */
 export interface ProfileInput {
   /** The version of the profile format. Default: 1. */
@@ -143,7 +155,9 @@ export interface ProfileInput {
   readonly unbind?: readonly string[] | undefined;
   /** What to do where a device cannot be taken from its driver. Default: `stop`, which does not boot the image. */
   readonly unbind_failure?: UnbindFailure | undefined;
-  /** Whether to add a digest of what boots to the command line. Default: false. */
+  /** The way back if the new system does not come up. */
+  readonly guard?: GuardInput | undefined;
+  /** Whether to add a digest of what boots to the command line. Default: true with `guard`, else false. */
   readonly stamp?: boolean | undefined;
 }
 

@@ -4,9 +4,11 @@ import { choice, type Fields, type KeyAdvice, list, record, type Shape } from ".
 import { formatAddress } from "../core/number.ts";
 import { cmdline } from "./cmdline/shape.ts";
 import { fileRef, fileRefs, kernelRef, moduleRef, paths } from "./file_shape.ts";
+import { guard } from "./guard_shape.ts";
 import type {
   CmdlineSpec,
   FileRef,
+  Guard,
   LoadChoice,
   ModuleRef,
   PreservedState,
@@ -51,6 +53,7 @@ export interface Stated {
   readonly force_dtb: boolean;
   readonly unbind: readonly UnbindTarget[];
   readonly unbind_failure: UnbindFailure;
+  readonly guard?: Guard;
   readonly stamp: boolean;
 }
 
@@ -268,10 +271,16 @@ export const FIELDS: Fields<Stated> = {
       "Where a device of `unbind` cannot be taken from its driver: `stop` does not boot the image, `continue` boots it.",
     fallback: { value: "stop" },
   },
+  guard: {
+    shape: guard,
+    doc: "The way back: what happens if the new system panics, hangs, or is not confirmed. It implies `stamp`.",
+    ...optional,
+    examples: [{ panic: "10s", watchdog: "2min", confirm: "10min", fallback: "running" }],
+  },
   stamp: {
     shape: boolean,
     doc: "Add `warmboot.plan=DIGEST` to the command line, a digest of kernel, initrds and command line, so that " +
-      "`status --booted` can verify whether this is what booted.",
+      "`status --booted` can verify whether this is what booted. Default: true with a `guard`, else false.",
     fallback: { value: false },
   },
 };

@@ -161,6 +161,7 @@ function profileOf(
         }
         : segment
     ),
+    stamp: stated.stamp || (stated.guard !== undefined && !keys.includes("stamp")),
     stated: keys,
   };
 }

@@ -116,6 +116,18 @@ export type UnbindTarget =
 /** What to do where a device cannot be taken from its driver: not boot the image, or go on. */
 export type UnbindFailure = "stop" | "continue";
 
+/** The way back: what happens if the new system does not come up. Each part is there only if the profile has it. */
+export interface Guard {
+  /** How long after a panic the machine resets, seconds. */
+  readonly panic?: number;
+  /** How long the new system may hang until the hardware watchdog resets the machine, seconds. */
+  readonly watchdog?: number;
+  /** How long after its boot the new system may take to be confirmed, seconds. */
+  readonly confirm?: number;
+  /** What a cold reboot boots until the new system is confirmed; absent: the boot loader's default entry. */
+  readonly fallback?: "running";
+}
+
 /** A boot profile: what a YAML file declares, decoded, with defaults filled in. */
 export interface Profile {
   /** The version of the format. */
@@ -166,7 +178,9 @@ export interface Profile {
   readonly unbind: readonly UnbindTarget[];
   /** What to do where that fails. */
   readonly unbindFailure: UnbindFailure;
-  /** Put a digest of what boots on the command line, by which the booted system is recognized. */
+  /** The way back if the new system does not come up. */
+  readonly guard?: Guard;
+  /** Put a digest of what boots on the command line, by which the booted system is recognized. A guard implies it. */
   readonly stamp: boolean;
   /** The top-level keys that the files have, in their order. */
   readonly stated: readonly string[];

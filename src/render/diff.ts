@@ -22,6 +22,7 @@ const NAMES: { readonly [aspect in Aspect]: readonly [heading: string, noun: str
   cmdline: ["Command line", "command line"],
   call: ["Call", "call"],
   flag: ["Flags", "flags"],
+  guard: ["Guard", "guard"],
   segment: ["Segments", "segments"],
   reason: ["Because", "reasons"],
   check: ["Checks", "checks"],
@@ -120,6 +121,7 @@ function lineOf(change: Change): Line {
       return { mark, name: change.field, text: between(change, change.field === "sha256" ? short : same) };
     case "call":
       return { mark, name: change.field, text: between(change, same) };
+    case "guard":
     case "host":
       return { mark, name: change.field, text: between(change, same) };
   }

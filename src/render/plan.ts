@@ -1,3 +1,4 @@
+import { guardLines } from "./guard_text.ts";
 import { memoryLines } from "./memory_text.ts";
 import { formatSize } from "../core/number.ts";
 import type { HostFacts } from "../host/facts.ts";
@@ -44,6 +45,7 @@ export function renderPlan(plan: Plan, layout: Layout, { facts, verbose = false 
     ], layout),
     ...callRows(plan, layout),
     ...(plan.unbind === undefined ? [] : row("Unbinds", [unbindText(plan.unbind)], layout)),
+    ...(plan.guard === undefined ? [] : row("Guard", guardLines(plan.guard), layout)),
     "",
     ...memory(plan, layout, facts),
     style.bold("Checks"),

@@ -1,5 +1,6 @@
 import { formatSize } from "../core/number.ts";
 import { filesOf, type Plan } from "../plan/plan.ts";
+import { guardLines } from "./guard_text.ts";
 import { code, codeBlock, destination } from "./markdown.ts";
 import { checkLines, headline, isExplicit, passedText, unbindText, verdict } from "./plan.ts";
 import { callText, segmentsText } from "./plan_brief.ts";
@@ -27,6 +28,7 @@ export function renderPlanMarkdown(plan: Plan, picture?: string): string {
     `- By: ${code(callText(plan))}`,
     ...filesOf(call).map(({ path, size, about }) => `- File: ${code(path)}, ${formatSize(size)}, ${code(about)}`),
     ...(plan.unbind === undefined ? [] : [`- Unbinds: ${code(unbindText(plan.unbind))}`]),
+    ...(plan.guard === undefined ? [] : guardLines(plan.guard).map((line) => `- Guard: ${code(line)}`)),
     isExplicit(plan) ? `- Segments: ${segmentsText(plan)}` : `- Command line: ${code(call.cmdline)}`,
     "",
     ...(problems.length === 0 ? [] : [codeBlock(problems), ""]),

@@ -29,9 +29,10 @@ export function alreadyLoaded(plan: Plan, facts: HostFacts, found: FoundRecord):
 
 const OF_THE_CALL: readonly string[] = PERMISSION_RULES.map(({ name }) => name);
 
-/** Whether two plans would load the same, and take the same devices from their drivers before it is booted. */
+/** Whether two plans would load the same, take the same devices from their drivers before it is booted, and guard it alike. */
 export function isSameImage(a: Plan, b: Plan): boolean {
-  return isSameCall(a.call, b.call) && canonical(a.unbind) === canonical(b.unbind);
+  return isSameCall(a.call, b.call) && canonical(a.unbind) === canonical(b.unbind) &&
+    canonical(a.guard) === canonical(b.guard);
 }
 
 /** Whether two calls would hand the same bytes to the kernel in the same way. */

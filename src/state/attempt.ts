@@ -14,6 +14,7 @@ import {
 } from "../core/shape.ts";
 import { diffParameters, withoutBootParameters } from "../diff/parameters.ts";
 import type { HostFacts } from "../host/facts.ts";
+import { type PlannedGuard, plannedGuardShape } from "../plan/guard.ts";
 import type { Plan } from "../plan/plan.ts";
 import { bootDigest, stampIn } from "../plan/stamp.ts";
 
@@ -46,6 +47,8 @@ export interface Attempt {
   readonly profile: string;
   /** What boots, as 16 hex digits (`bootDigest`): the same plan on another day has the same. */
   readonly plan: string;
+  /** The guard of the plan; absent without one. */
+  readonly guard?: PlannedGuard;
   /** The system that was left. */
   readonly from: BootedSystem & {
     /** Its boot, from /proc/sys/kernel/random/boot_id. */
@@ -110,6 +113,7 @@ export function attemptOf({ id, at, user, uid, way, plan, facts, watched }: Depa
     way,
     profile: plan.profile,
     plan: bootDigest(plan.call),
+    ...(plan.guard === undefined ? {} : { guard: plan.guard }),
     from: { release, cmdline, ...(bootId === undefined ? {} : { bootId }), watched },
     to: { ...(plan.release === undefined ? {} : { release: plan.release }), cmdline: plan.call.cmdline },
   };
@@ -214,6 +218,7 @@ export const attemptShape: Shape<Attempt> = record<Attempt>({
     shape: pattern("16 hex digits", /^[0-9a-f]{16}$/),
     doc: "What boots: a digest of kernel, initrds and command line",
   },
+  guard: { shape: plannedGuardShape, doc: "The guard of the plan", fallback: optional },
   from: {
     shape: record<Attempt["from"]>({
       release: { shape: text, doc: "The release of its kernel" },

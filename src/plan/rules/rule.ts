@@ -1,6 +1,7 @@
 import type { ExitName } from "../../core/program.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import type { Requires, UnbindTarget } from "../../profile/profile.ts";
+import type { PlannedGuard } from "../guard.ts";
 import type { Call } from "../plan.ts";
 import type { Images } from "../../image/boot_files.ts";
 
@@ -14,6 +15,8 @@ export interface RuleInput {
   readonly requires?: Requires;
   /** The devices that are taken from their drivers just before the jump. */
   readonly unbind?: readonly UnbindTarget[];
+  /** The way back if the new system does not come up. */
+  readonly guard?: PlannedGuard;
   /** Why the kernel stays packed, where the profile insists on the opposite (`predecompress: true`). */
   readonly packed?: string;
   readonly facts: HostFacts;

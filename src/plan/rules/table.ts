@@ -7,6 +7,7 @@ import { CMDLINE_RULES } from "./cmdline.ts";
 import { CRASH_RULES } from "./crash.ts";
 import { FILE_RULES } from "./files.ts";
 import { FLAG_RULES } from "./flags.ts";
+import { GUARD_PANIC_RULES } from "./guard_panic.ts";
 import { HANDOVER_RULES } from "./handover.ts";
 import { MEMORY_RULES } from "./memory.ts";
 import { MULTIBOOT_RULES } from "./multiboot.ts";
@@ -31,6 +32,7 @@ export const RULES: readonly Rule[] = [
   ...SCREEN_RULES,
   ...STATE_RULES,
   ...UNBIND_RULES,
+  ...GUARD_PANIC_RULES,
   ...FLAG_RULES,
   ...PRESERVE_RULES,
   ...FILE_RULES,

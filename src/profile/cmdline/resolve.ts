@@ -2,6 +2,7 @@ import type { Checked, Diagnostic, Path } from "../../core/diagnostic.ts";
 import { nearest } from "../../core/nearest.ts";
 import type { CmdlineSpec, ReusedFrom } from "../profile.ts";
 import {
+  type Cmdline,
   formatCmdline,
   kernelParameter,
   type Parameter,
@@ -35,8 +36,11 @@ export const BOOT_PARAMETERS: readonly string[] = [
 /** The parameter of `stamp: true`, which says what was booted. The kernel ignores it: a name with a dot is a module's. */
 export const STAMP = "warmboot.plan";
 
+/** The parameter that names the parameters that a guard added: `warmboot.guard=panic,rd.shell`. */
+export const GUARD_WORDS = "warmboot.guard";
+
 /** What a reused command line starts without: the stamp of the running boot would be false on the next one. */
-const DROPPED: readonly string[] = [...BOOT_PARAMETERS, STAMP];
+const DROPPED: readonly string[] = [...BOOT_PARAMETERS, STAMP, GUARD_WORDS];
 
 /**
  * A crash kernel must not reserve memory in the little that it has, for another one or for huge or contiguous pages; and
@@ -72,7 +76,7 @@ export function resolveCmdline(spec: CmdlineSpec, context: CmdlineContext): Chec
     if (running.unclosed !== undefined) {
       return { value: undefined, diagnostics: [openQuote(running.unclosed, spec.reuse)] };
     }
-    const dropped = [...DROPPED, ...(context.crash ? DROPPED_FOR_CRASH : [])];
+    const dropped = [...DROPPED, ...guardNames(running), ...(context.crash ? DROPPED_FOR_CRASH : [])];
     const isLeftOut = (parameter: Parameter): boolean => dropped.includes(parameterKey(parameter));
     kernel = running.kernel.filter((parameter) => !isLeftOut(parameter));
     const exact = kernel.find(isExactMap);
@@ -98,6 +102,12 @@ export function resolveCmdline(spec: CmdlineSpec, context: CmdlineContext): Chec
   kernel = [...kernel, ...appended.kernel];
   init = [...init, ...appended.init ?? []];
   return { value: formatCmdline({ kernel, ...(init.length === 0 ? {} : { init }) }), diagnostics };
+}
+
+/** What a guard added to a command line: it is the guard's of that boot, as the stamp is. */
+function guardNames(cmdline: Cmdline): readonly string[] {
+  const names = kernelParameter(cmdline, GUARD_WORDS)?.value?.split(",") ?? [];
+  return names.map((name) => parameterKey({ name }));
 }
 
 /** `memmap=exactmap`, alone or in a list: memory is what the other `memmap=` say, and nothing else. */

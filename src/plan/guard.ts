@@ -1,0 +1,121 @@
+import { anyText, choice, count, list, record, type Shape } from "../core/shape.ts";
+import type { HostFacts } from "../host/facts.ts";
+import type { Images } from "../image/boot_files.ts";
+import { INITRD_MAKERS, type InitrdMaker, initrdMaker } from "../image/initrd_maker.ts";
+import {
+  addParameter,
+  kernelParameter,
+  parameterKey,
+  parseCmdline,
+  parseParameter,
+  withoutParameters,
+} from "../profile/cmdline/cmdline.ts";
+import { GUARD_WORDS } from "../profile/cmdline/resolve.ts";
+import { constantWords, type GuardWord } from "../profile/guard_words.ts";
+import type { Guard } from "../profile/profile.ts";
+
+/** A guard as a plan keeps it: what the profile declares, and what that means on this host. */
+export interface PlannedGuard extends Guard {
+  /** The parameters that it needs on the next command line, in order. */
+  readonly words: readonly string[];
+  /** With `panic`: what happens if the new system's initrd fails. */
+  readonly initrd?: InitrdFailure;
+}
+
+/**
+ * What runs in the initrd, if it is known: it decides what happens where the root file system is not found. `none`: there is
+ * no initrd, and the kernel panics by itself. `unknown`: it could not be read through, or is of another kind.
+ */
+export type InitrdFailure = InitrdMaker | "none" | "unknown";
+
+/** What the parameters of a guard depend on. */
+export interface GuardInput {
+  readonly facts: HostFacts;
+  readonly images: Images;
+}
+
+/** What makes an initrd reset the machine, where `panic=` alone does not. */
+const INITRD_WORDS: { readonly [Kind in InitrdFailure]: readonly string[] } = {
+  "initramfs-tools": [],
+  // Only together: `rd.shell=0` alone powers off.
+  dracut: ["rd.shell=0", "rd.emergency=reboot"],
+  systemd: [],
+  none: [],
+  unknown: [],
+};
+
+/** The parameters that a guard needs on the next command line, in order. */
+export function guardWords(guard: Guard, { images }: GuardInput): readonly GuardWord[] {
+  return [
+    ...constantWords(guard),
+    ...(guard.panic === undefined
+      ? []
+      : INITRD_WORDS[initrdFailure(images)].map((parameter): GuardWord => ({ key: "panic", parameter }))),
+  ];
+}
+
+/** A profile's guard as its plan keeps it. */
+export function planGuard(guard: Guard, input: GuardInput): PlannedGuard {
+  return {
+    ...guard,
+    words: guardWords(guard, input).map(({ parameter }) => parameter),
+    ...(guard.panic === undefined ? {} : { initrd: initrdFailure(input.images) }),
+  };
+}
+
+/** A plan's guard as the profile has it. */
+export function guardOf({ panic, watchdog, confirm, fallback }: PlannedGuard): Guard {
+  return {
+    ...(panic === undefined ? {} : { panic }),
+    ...(watchdog === undefined ? {} : { watchdog }),
+    ...(confirm === undefined ? {} : { confirm }),
+    ...(fallback === undefined ? {} : { fallback }),
+  };
+}
+
+/**
+ * A command line with the parameters of a guard: each takes the place of what is there of its name, and a further one names
+ * those that were not there before, so that a command line that is reused starts without them.
+ */
+export function withGuardWords(cmdline: string, { words }: Pick<PlannedGuard, "words">): string {
+  const added = words.map(parseParameter).filter((word) =>
+    kernelParameter(parseCmdline(cmdline), parameterKey(word))?.value !== word.value
+  );
+  if (added.length === 0) return cmdline;
+  const names = new Set([...added.map(parameterKey), parameterKey({ name: GUARD_WORDS })]);
+  const rest = withoutParameters(cmdline, (parameter) => names.has(parameterKey(parameter)));
+  const list = `${GUARD_WORDS}=${added.map(({ name }) => name).join(",")}`;
+  return [...added.map(({ text }) => text), list].reduce(addParameter, rest);
+}
+
+/** What runs in the initrds. Without a kernel that has any, the kernel looks for its root itself, and panics. */
+function initrdFailure({ initrd }: Images): InitrdFailure {
+  const contents = initrd.flatMap(({ content }) => content?.kind === "whole" ? [content] : []);
+  if (contents.length < initrd.length) return "unknown";
+  if (contents.every(({ isEarly }) => isEarly)) return "none";
+  return initrdMaker(contents) ?? "unknown";
+}
+
+const optional = { value: undefined };
+
+/** The shape of a plan's `guard`. */
+export const plannedGuardShape: Shape<PlannedGuard> = record<PlannedGuard>({
+  panic: { shape: count, doc: "How long after a panic the machine resets, seconds", fallback: optional },
+  watchdog: {
+    shape: count,
+    doc: "How long the new system may hang until the hardware watchdog resets the machine, seconds",
+    fallback: optional,
+  },
+  confirm: { shape: count, doc: "How long the new system may take to be confirmed, seconds", fallback: optional },
+  fallback: {
+    shape: choice(["running"]),
+    doc: "What a cold reboot boots until the new system is confirmed; absent: the boot loader's default entry",
+    fallback: optional,
+  },
+  words: { shape: list(anyText), doc: "The parameters that it needs on the next command line" },
+  initrd: {
+    shape: choice([...INITRD_MAKERS, "none", "unknown"]),
+    doc: "With `panic`: what runs in the initrd, which decides what happens if that fails",
+    fallback: optional,
+  },
+});

@@ -1,0 +1,73 @@
+import { DURATION, parseDuration } from "../core/duration.ts";
+import { choice, record, type Shape } from "../core/shape.ts";
+import type { Guard } from "./profile.ts";
+import { refine } from "./refine.ts";
+import { patterned } from "./scalars.ts";
+
+/** A duration; seconds. */
+const duration: Shape<number> = refine(
+  patterned("a duration such as 10s, 2min or 1h", DURATION, [
+    [/^0+ ?(?:s|min|h)$/, "The minimum is 1s"],
+    [/^[0-9]+$/, "State the unit: `s`, `min` or `h`"],
+    [/^[1-9][0-9]* ?(?:s|min|h)$/, "Seconds have at most 5 digits, minutes 4 and hours 2"],
+    [/^[0-9]+ ?m$/, "Minutes are `min`"],
+    [/^[0-9]*[.,][0-9]+ ?[a-z]+$/i, "Write a whole number of a smaller unit: 1.5 minutes is `90s`"],
+    [/^[0-9]+ ?ms$/i, "The smallest unit is `s`"],
+    [/^(?:[0-9]+ ?[a-z]+ *){2,}$/i, "Write it in one unit: `1min 30s` is `90s`"],
+    [/^[-+]/, "Write it without a sign"],
+    [/^0[0-9]/, "Leave out the leading zero"],
+    [/^[0-9]+ ?[a-z]+$/i, "The units are `s`, `min` and `h`"],
+  ]),
+  parseDuration,
+);
+
+const optional = { fallback: { value: undefined } };
+
+/** The key `guard`. */
+export const guard: Shape<Guard> = refine(
+  record<Guard>(
+    {
+      panic: {
+        shape: duration,
+        doc:
+          "After a panic of the new kernel, and where its initrd fails: how long the message is left on the console before " +
+          "the machine resets (`panic=`).",
+        ...optional,
+        examples: ["10s"],
+      },
+      watchdog: {
+        shape: duration,
+        doc:
+          "The hardware watchdog is armed before the jump: how long the new system may hang before the machine resets.",
+        ...optional,
+        examples: ["2min"],
+      },
+      confirm: {
+        shape: duration,
+        doc: "How long after its boot the new system may take to be confirmed; else it reboots cold.",
+        ...optional,
+        examples: ["10min"],
+      },
+      fallback: {
+        shape: choice(["running"]),
+        doc:
+          "Which kernel a cold reboot boots until the new system is confirmed: `running` is the one that runs now. " +
+          "Default: the boot loader's default entry.",
+        ...optional,
+      },
+    },
+    "a map of `panic`, `watchdog`, `confirm` and `fallback`",
+    { otherNames: { timeout: "confirm", wdt: "watchdog" } },
+  ),
+  (decoded, at, report) => {
+    if (Object.keys(decoded).length > 0) return decoded;
+    return void report({
+      code: "missing-key",
+      severity: "error",
+      message: "The guard is empty",
+      path: at,
+      expected: "one or more of `panic`, `watchdog`, `confirm` and `fallback`",
+      hint: "Leave the key out for no guard",
+    });
+  },
+);

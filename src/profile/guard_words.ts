@@ -1,0 +1,55 @@
+import type { Diagnostic, Path } from "../core/diagnostic.ts";
+import { parameterKey, parseParameter, splitAtSeparator } from "./cmdline/cmdline.ts";
+import { shown } from "./cmdline/problem.ts";
+import type { CmdlineSpec, Guard, Profile } from "./profile.ts";
+
+/** A parameter that a guard puts on the command line, and the part of the guard that needs it. */
+export interface GuardWord {
+  readonly key: keyof Guard;
+  /** Without quotes: `panic=10`. */
+  readonly parameter: string;
+}
+
+/** The parameters of a guard that depend on nothing else. `panic=`: kernel/panic.c, seconds. */
+export function constantWords({ panic }: Guard): readonly GuardWord[] {
+  return panic === undefined ? [] : [{ key: "panic", parameter: `panic=${panic}` }];
+}
+
+/** Where the guard and the command line of a profile contradict each other, as far as that depends on nothing else. */
+export function guardConflicts({ guard, cmdline, crash }: Profile): readonly Diagnostic[] {
+  return guard === undefined || crash ? [] : contradictions(constantWords(guard), cmdline);
+}
+
+/**
+ * The parameters of a profile's own command line that say otherwise than its guard. What an edit takes over from another
+ * command line is not the profile's word: the guard replaces it.
+ */
+export function contradictions(words: readonly GuardWord[], cmdline: CmdlineSpec): readonly Diagnostic[] {
+  const own = ownParameters(cmdline);
+  return words.flatMap(({ key, parameter }): readonly Diagnostic[] => {
+    const meant = parseParameter(parameter);
+    const other = own.findLast(({ text }) => {
+      const stated = parseParameter(text);
+      return parameterKey(stated) === parameterKey(meant) && stated.value !== meant.value;
+    });
+    return other === undefined ? [] : [{
+      code: "conflict",
+      severity: "error",
+      message: `\`guard\` needs \`${parameter}\`, and the command line has \`${shown(other.text)}\``,
+      path: ["guard", key],
+      related: [{ message: `\`${shown(other.text)}\` is set here`, path: other.path }],
+      hint: `Remove \`${shown(other.text)}\` from \`cmdline\`, or \`${key}\` from \`guard\``,
+    }];
+  });
+}
+
+/** The parameters for the kernel that the profile itself has, and where. */
+function ownParameters(cmdline: CmdlineSpec): readonly { readonly text: string; readonly path: Path }[] {
+  const lists: readonly (readonly [readonly string[], Path])[] = cmdline.kind === "parameters"
+    ? [[cmdline.parameters, ["cmdline"]]]
+    : [[cmdline.set, ["cmdline", "set"]], [cmdline.append, ["cmdline", "append"]]];
+  return lists.flatMap(([parameters, path]) =>
+    splitAtSeparator(parameters, (parameter) => parameter).kernel
+      .map((text, index) => ({ text, path: [...path, index] }))
+  );
+}

@@ -1,0 +1,37 @@
+import { formatDuration } from "../core/duration.ts";
+import type { InitrdFailure, PlannedGuard } from "../plan/guard.ts";
+
+/** What a guard does, phase by phase in the order of a boot: what happens, in whole sentences without the final period. */
+export function guardLines(guard: PlannedGuard): readonly string[] {
+  return PHASES.flatMap((phase) => phase(guard));
+}
+
+const PHASES: readonly ((guard: PlannedGuard) => readonly string[])[] = [onPanic, inInitrd];
+
+function onPanic({ panic }: PlannedGuard): readonly string[] {
+  return [
+    panic === undefined
+      ? "If the kernel panics: not covered, it halts unless the command line says otherwise"
+      : `If the kernel panics: reset after ${formatDuration(panic)}`,
+  ];
+}
+
+function inInitrd({ panic, initrd }: PlannedGuard): readonly string[] {
+  return panic === undefined || initrd === undefined ? [] : [`If the initrd fails: ${initrdText(initrd, panic)}`];
+}
+
+/** What happens if the root file system is not found, or the initrd fails in another way. */
+function initrdText(initrd: InitrdFailure, panic: number): string {
+  switch (initrd) {
+    case "initramfs-tools":
+      return `reset after ${formatDuration(panic)}, since initramfs-tools heeds \`panic=\``;
+    case "dracut":
+      return "reset, by dracut's `rd.shell=0 rd.emergency=reboot`";
+    case "none":
+      return "there is none; the kernel panics if it does not find its root file system";
+    case "systemd":
+      return "not covered, systemd waits at a prompt in emergency mode";
+    case "unknown":
+      return "not covered, it is not known what runs in it";
+  }
+}
