@@ -1,26 +1,38 @@
 import type { WholeInitrd } from "../host/image_content.ts";
 
-/** Whose program runs in an initrd, which decides what happens if it does not find the root file system. */
-export type InitrdMaker = "initramfs-tools" | "dracut" | "systemd";
+/**
+ * What runs in an initrd, which decides what happens if it does not find the root file system. `dracut-systemd`: dracut with
+ * systemd as its PID 1; `systemd-reset`: systemd with a drop-in that makes its emergency mode reset the machine.
+ */
+export const INITRD_MAKERS = ["initramfs-tools", "dracut", "dracut-systemd", "systemd", "systemd-reset"] as const;
 
-/** Every one. */
-export const INITRD_MAKERS: readonly InitrdMaker[] = ["initramfs-tools", "dracut", "systemd"];
+/** One of these. */
+export type InitrdMaker = typeof INITRD_MAKERS[number];
 
-/** The files by which each is known, any of them; an earlier row wins, since dracut's initrds may have systemd as well. */
-const FILES: readonly { readonly maker: InitrdMaker; readonly files: readonly string[] }[] = [
-  { maker: "initramfs-tools", files: ["/scripts/functions"] },
-  { maker: "dracut", files: ["/usr/lib/dracut-lib.sh", "/lib/dracut-lib.sh"] },
-  { maker: "systemd", files: ["/usr/lib/systemd/systemd", "/lib/systemd/systemd"] },
-];
+/** The files that each of these parts has; any of them shows that it is there. */
+const PARTS = {
+  initramfsTools: ["/scripts/functions"],
+  dracut: ["/usr/lib/dracut-lib.sh", "/lib/dracut-lib.sh"],
+  /** What dracut's own emergency.service starts. */
+  dracutEmergency: ["/usr/bin/dracut-emergency", "/bin/dracut-emergency"],
+  systemd: ["/usr/lib/systemd/systemd", "/lib/systemd/systemd"],
+  dropIn: ["/etc/systemd/system/emergency.service.d/warmboot.conf"],
+} as const;
 
 /** The files to look for in an initrd, as absolute paths. */
-export const MAKER_FILES: readonly string[] = FILES.flatMap(({ files }) => files);
+export const MAKER_FILES: readonly string[] = Object.values(PARTS).flat();
 
-/** Whose program runs in initrds that are concatenated; undefined where it is none of them, or they were not looked for. */
+/** What runs in initrds that are concatenated; undefined where it is none of them, or the files were not looked for. */
 export function initrdMaker(contents: readonly Pick<WholeInitrd, "programs">[]): InitrdMaker | undefined {
-  const isThere = (path: string): boolean =>
-    contents.some(({ programs }) =>
-      Object.hasOwn(programs, path) && (programs[path] === "executable" || programs[path] === "not-executable")
+  const has = (part: keyof typeof PARTS): boolean =>
+    PARTS[part].some((path) =>
+      contents.some(({ programs }) =>
+        Object.hasOwn(programs, path) && (programs[path] === "executable" || programs[path] === "not-executable")
+      )
     );
-  return FILES.find(({ files }) => files.some(isThere))?.maker;
+  if (has("initramfsTools")) return "initramfs-tools";
+  if (!has("systemd")) return has("dracut") ? "dracut" : undefined;
+  // Without its own emergency.service, dracut's parameters have no effect.
+  if (has("dracut") && has("dracutEmergency")) return "dracut-systemd";
+  return has("dropIn") ? "systemd-reset" : "systemd";
 }

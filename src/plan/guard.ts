@@ -34,12 +34,16 @@ export interface GuardInput {
   readonly images: Images;
 }
 
+/** Only together: `rd.shell=0` alone halts or powers off (emergency_shell in dracut-lib.sh, dracut 059 and 110). */
+const DRACUT_WORDS = ["rd.shell=0", "rd.emergency=reboot"];
+
 /** What makes an initrd reset the machine, where `panic=` alone does not. */
 const INITRD_WORDS: { readonly [Kind in InitrdFailure]: readonly string[] } = {
   "initramfs-tools": [],
-  // Only together: `rd.shell=0` alone powers off.
-  dracut: ["rd.shell=0", "rd.emergency=reboot"],
+  dracut: DRACUT_WORDS,
+  "dracut-systemd": DRACUT_WORDS,
   systemd: [],
+  "systemd-reset": [],
   none: [],
   unknown: [],
 };
@@ -78,8 +82,9 @@ export function guardOf({ panic, watchdog, confirm, fallback }: PlannedGuard): G
  * those that were not there before, so that a command line that is reused starts without them.
  */
 export function withGuardWords(cmdline: string, { words }: Pick<PlannedGuard, "words">): string {
+  // By the text: initramfs-tools does not take the quotes of `panic="10"` off.
   const added = words.map(parseParameter).filter((word) =>
-    kernelParameter(parseCmdline(cmdline), parameterKey(word))?.value !== word.value
+    kernelParameter(parseCmdline(cmdline), parameterKey(word))?.text !== word.text
   );
   if (added.length === 0) return cmdline;
   const names = new Set([...added.map(parameterKey), parameterKey({ name: GUARD_WORDS })]);

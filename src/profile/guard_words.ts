@@ -1,5 +1,5 @@
 import type { Diagnostic, Path } from "../core/diagnostic.ts";
-import { parameterKey, parseParameter, splitAtSeparator } from "./cmdline/cmdline.ts";
+import { parameterKey, parseParameter } from "./cmdline/cmdline.ts";
 import { shown } from "./cmdline/problem.ts";
 import type { CmdlineSpec, Guard, Profile } from "./profile.ts";
 
@@ -43,13 +43,10 @@ export function contradictions(words: readonly GuardWord[], cmdline: CmdlineSpec
   });
 }
 
-/** The parameters for the kernel that the profile itself has, and where. */
+/** The parameters that the profile itself has, and where: those for init too, since initrds read the whole line. */
 function ownParameters(cmdline: CmdlineSpec): readonly { readonly text: string; readonly path: Path }[] {
   const lists: readonly (readonly [readonly string[], Path])[] = cmdline.kind === "parameters"
     ? [[cmdline.parameters, ["cmdline"]]]
     : [[cmdline.set, ["cmdline", "set"]], [cmdline.append, ["cmdline", "append"]]];
-  return lists.flatMap(([parameters, path]) =>
-    splitAtSeparator(parameters, (parameter) => parameter).kernel
-      .map((text, index) => ({ text, path: [...path, index] }))
-  );
+  return lists.flatMap(([parameters, path]) => parameters.map((text, index) => ({ text, path: [...path, index] })));
 }

@@ -26,7 +26,12 @@ function initrdText(initrd: InitrdFailure, panic: number): string {
     case "initramfs-tools":
       return `reset after ${formatDuration(panic)}, since initramfs-tools heeds \`panic=\``;
     case "dracut":
-      return "reset, by dracut's `rd.shell=0 rd.emergency=reboot`";
+      return "reset, since dracut heeds `rd.shell=0 rd.emergency=reboot`";
+    case "dracut-systemd":
+      return "reset, since dracut heeds `rd.shell=0 rd.emergency=reboot`; not covered: it powers off where it does not " +
+        "know what to do with `root=`";
+    case "systemd-reset":
+      return "reset, by the drop-in of emergency.service";
     case "none":
       return "there is none; the kernel panics if it does not find its root file system";
     case "systemd":

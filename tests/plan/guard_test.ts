@@ -32,7 +32,12 @@ function initrdWith(files: readonly string[], changes: Partial<WholeInitrd> = {}
 }
 
 const INITRAMFS_TOOLS = initrdWith(["/scripts/functions"]);
-const DRACUT = initrdWith(["/usr/lib/dracut-lib.sh", "/usr/lib/systemd/systemd"]);
+const DRACUT = initrdWith(["/usr/lib/dracut-lib.sh"]);
+const DRACUT_SYSTEMD = initrdWith([
+  "/usr/lib/dracut-lib.sh",
+  "/usr/lib/systemd/systemd",
+  "/usr/bin/dracut-emergency",
+]);
 const SYSTEMD = initrdWith(["/usr/lib/systemd/systemd"]);
 
 function planOf(
@@ -75,14 +80,20 @@ const withoutStamp = (cmdline: string): string => cmdline.replace(/ warmboot\.pl
 pure("whose program runs in an initrd shows in its files", () => {
   const makerOf = (...initrds: readonly InitrdFile[]) =>
     initrdMaker(initrds.flatMap(({ content }) => content?.kind === "whole" ? [content] : []));
-  assertEquals([INITRAMFS_TOOLS, DRACUT, SYSTEMD, initrdWith([])].map((initrd) => makerOf(initrd)), [
+  assertEquals([INITRAMFS_TOOLS, DRACUT, DRACUT_SYSTEMD, SYSTEMD, initrdWith([])].map((initrd) => makerOf(initrd)), [
     "initramfs-tools",
     "dracut",
+    "dracut-systemd",
     "systemd",
     undefined,
   ]);
   assertEquals(makerOf(initrdWith([], { isEarly: true }), DRACUT), "dracut");
   assertEquals(makerOf(initrdWith(["/lib/dracut-lib.sh"])), "dracut");
+  // Files of dracut, and systemd's own emergency.service.
+  assertEquals(makerOf(initrdWith(["/lib/dracut-lib.sh", "/lib/systemd/systemd"])), "systemd");
+  const dropIn = "/etc/systemd/system/emergency.service.d/warmboot.conf";
+  assertEquals(makerOf(SYSTEMD, initrdWith([dropIn])), "systemd-reset");
+  assertEquals(makerOf(initrdWith([dropIn])), undefined);
 });
 
 pure("`panic` adds what makes the initrd in use reset the machine, and nothing else", () => {
@@ -92,6 +103,7 @@ pure("`panic` adds what makes the initrd in use reset the machine, and nothing e
     of([DRACUT]),
     "root=LABEL=root ro panic=10 rd.shell=0 rd.emergency=reboot warmboot.guard=panic,rd.shell,rd.emergency",
   );
+  assertEquals(of([DRACUT_SYSTEMD]), of([DRACUT]));
   for (const other of [[SYSTEMD], [initrdWith([])], [initrdFile()], []]) {
     assertEquals(of(other), "root=LABEL=root ro panic=10 warmboot.guard=panic");
   }
@@ -107,10 +119,21 @@ pure("the plan says which failures `panic` covers", () => {
     return [verdictOf(plan, "guard-panic"), plan.guard?.initrd];
   };
   assertEquals(of([INITRAMFS_TOOLS]), [
-    "pass The machine resets after 10 s where the kernel panics, and resets where the initrd (initramfs-tools) fails",
+    "pass The machine resets after 10 s where the kernel panics, and where the initrd (initramfs-tools) fails",
     "initramfs-tools",
   ]);
   assertEquals(of([DRACUT])[1], "dracut");
+  assertEquals(of([DRACUT_SYSTEMD]), [
+    "pass The machine resets after 10 s where the kernel panics, and where the initrd (dracut-systemd) fails",
+    "dracut-systemd",
+  ]);
+  assertEquals(
+    verdictOf(
+      planOf({ cmdline: { kind: "parameters", parameters: ["ro", "rd.break=mount"] } }, { initrd: [DRACUT] }),
+      "guard-panic",
+    ),
+    "warn `rd.break` on the command line has dracut wait at a prompt: `panic` does not cover that",
+  );
   assertEquals(of([SYSTEMD]), [
     "warn Where the initrd fails, systemd waits at a prompt in emergency mode: `panic` does not cover that",
     "systemd",
@@ -134,7 +157,8 @@ pure("the plan has a block about the guard, phase by phase", () => {
     "  Guard         If the kernel panics: reset after 10 s\n" +
       "                If the initrd fails: reset after 10 s, since initramfs-tools heeds `panic=`",
   );
-  assertMatch(guardBlock(planOf({}, { initrd: [DRACUT] })), /reset, by dracut's `rd\.shell=0 rd\.emergency=reboot`/);
+  assertMatch(guardBlock(planOf({}, { initrd: [DRACUT] })), /reset, since dracut heeds `rd\.shell=0/);
+  assertMatch(guardBlock(planOf({}, { initrd: [DRACUT_SYSTEMD] })), /not covered: it\s+powers\s+off/);
   assertMatch(guardBlock(planOf({}, { initrd: [SYSTEMD] })), /If the initrd fails: not covered, systemd waits/);
   assertMatch(guardBlock(planOf({ guard: { confirm: 60 } })), /If the kernel panics: not covered/);
   const unguarded = planBoot({ profile: profileOf(), facts: hostFacts(), images: images(), partDigests: PART_DIGESTS });
@@ -194,6 +218,7 @@ pure("parameters come before `--`, and what the kernel reads last counts", () =>
   assertEquals(withGuardWords("a -- panic=10", { words }), "a panic=10 warmboot.guard=panic -- panic=10");
   assertEquals(withGuardWords("panic=10 a panic=5", { words }), "a panic=10 warmboot.guard=panic");
   assertEquals(withGuardWords("panic=5 panic=10", { words }), "panic=5 panic=10");
+  assertEquals(withGuardWords('panic="10"', { words }), "panic=10 warmboot.guard=panic");
   assertEquals(withGuardWords("a  b", { words: [] }), "a  b");
 });
 

@@ -1,31 +1,42 @@
 import { formatDuration } from "../../core/duration.ts";
+import { kernelParameter, parseCmdline } from "../../profile/cmdline/cmdline.ts";
 import { pass, type Rule, warn } from "./rule.ts";
+
+/** The drop-in by which an initrd of systemd resets the machine. Its name is one of those that are looked for. */
+const DROP_IN = "/etc/systemd/system/emergency.service.d/warmboot.conf";
 
 const guardPanic: Rule = {
   name: "guard-panic",
   about: "Where the new kernel panics, or its initrd fails, the machine resets",
   exit: "unavailable",
-  check({ guard }) {
+  check({ guard, call }) {
     if (guard?.panic === undefined) return undefined;
-    const after = `resets after ${formatDuration(guard.panic)}`;
+    const after = `The machine resets after ${formatDuration(guard.panic)} where the kernel panics`;
     switch (guard.initrd) {
-      case "initramfs-tools":
       case "dracut":
-        return pass(
-          `The machine ${after} where the kernel panics, and resets where the initrd (${guard.initrd}) fails`,
-        );
+      case "dracut-systemd":
+        // Any `rd.break` opens a shell, whatever `rd.shell` says.
+        if (kernelParameter(parseCmdline(call.cmdline), "rd.break") !== undefined) {
+          return warn(
+            "`rd.break` on the command line has dracut wait at a prompt: `panic` does not cover that",
+            "Remove `rd.break`",
+          );
+        }
+        return pass(`${after}, and where the initrd (${guard.initrd}) fails`);
+      case "initramfs-tools":
+      case "systemd-reset":
+        return pass(`${after}, and where the initrd (${guard.initrd}) fails`);
+      case "none":
+        return pass(`${after}; there is no initrd that could fail`);
       case "systemd":
         return warn(
           "Where the initrd fails, systemd waits at a prompt in emergency mode: `panic` does not cover that",
-          "Build the initrd with a drop-in for emergency.service that has `ExecStart=` and `FailureAction=reboot-force`, " +
-            "or with dracut",
+          `Add ${DROP_IN} to the initrd: docs/guard-panic.md has it`,
         );
-      case "none":
-        return pass(`The machine ${after} where the kernel panics; there is no initrd that could fail`);
       default:
         return warn(
           "What the initrd does where it fails is not known: `panic` may not cover that",
-          "initramfs-tools and dracut reset the machine",
+          "Initrds of initramfs-tools and dracut reset the machine",
         );
     }
   },
