@@ -186,7 +186,7 @@ _warmboot_options() {
     plan) options='-o --output -v --verbose --brief --picture --out --facts --facts-dir --unmatched --strict -h --help --version --color' ;;
     diff) options='-o --output --facts -h --help --version --color' ;;
     load) options='--dry-run --exec --now --force --strict -o --output -h --help --version --color' ;;
-    exec) options='--now --unbind --dry-run -o --output -h --help --version --color' ;;
+    exec) options='--now --force --unbind --dry-run -o --output -h --help --version --color' ;;
     unload) options='--crash --dry-run -o --output -h --help --version --color' ;;
     depart) options='-o --output -h --help --version --color' ;;
     arrive) options='-o --output -h --help --version --color' ;;

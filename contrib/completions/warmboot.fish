@@ -89,11 +89,12 @@ complete -c warmboot -n '__warmboot_in load' -k -a '(__warmboot_names) (__warmbo
 complete -c warmboot -n '__warmboot_in load' -l dry-run -d 'Print the system calls and make none'
 complete -c warmboot -n '__warmboot_in load' -l exec -d 'Go on and reboot into the image, as warmboot exec does'
 complete -c warmboot -n '__warmboot_in load' -l now -d 'With --exec, do not ask the init system'
-complete -c warmboot -n '__warmboot_in load' -l force -d 'Load the image even if it is already loaded'
+complete -c warmboot -n '__warmboot_in load' -l force -d 'Load the image even if it is already loaded, or if the last reboot into it failed'
 complete -c warmboot -n '__warmboot_in load' -l strict -d 'Treat warnings as errors'
 complete -c warmboot -n '__warmboot_in load' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'
 
 complete -c warmboot -n '__warmboot_in exec' -l now -d 'Do not ask the init system'
+complete -c warmboot -n '__warmboot_in exec' -l force -d 'Reboot into the image even if the last reboot into it failed'
 complete -c warmboot -n '__warmboot_in exec' -l unbind -d 'Only take the devices of unbind from their drivers, and do not jump'
 complete -c warmboot -n '__warmboot_in exec' -l dry-run -d 'Print the system calls and make none'
 complete -c warmboot -n '__warmboot_in exec' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'

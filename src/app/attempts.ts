@@ -2,7 +2,9 @@ import { join } from "@std/path/posix";
 import { type Diagnostic, reasonOf } from "../core/diagnostic.ts";
 import { jsonText } from "../core/text.ts";
 import type { HostFacts } from "../host/facts.ts";
+import type { FailedPlan } from "../plan/failed_plan.ts";
 import { kernelParameter, parseCmdline } from "../profile/cmdline/cmdline.ts";
+import { describeEnd } from "../render/history.ts";
 import {
   type Attempt,
   ATTEMPT_ID,
@@ -11,11 +13,19 @@ import {
   type AttemptWay,
   decodeAttempt,
   type EndedAttempt,
+  failedAttempts,
   type History,
   judgeAttempts,
 } from "../state/attempt.ts";
 import { type FoundRecord, recordTime } from "../state/record.ts";
-import { findRecord, foreignFolder, makeOwnFolder, removeIfThere, useStore } from "../state/record_store.ts";
+import {
+  findRecord,
+  foreignFolder,
+  makeOwnFolder,
+  removeIfThere,
+  StoreError,
+  useStore,
+} from "../state/record_store.ts";
 import { invokingUser } from "./invoking_user.ts";
 import { systemProgram } from "./system_program.ts";
 import { isThere, PRIVATE, removeUnfinished, replaceFile } from "./files/write_whole.ts";
@@ -242,6 +252,21 @@ export function confirm(facts: HostFacts, directory: string = ATTEMPTS_DIRECTORY
   const attempt: Attempt = { ...last, outcome: { ...outcome, end: "confirmed", at: recordTime() } };
   writeAttempt(attempt, directory);
   return { kind: "confirmed", attempt };
+}
+
+/** The plans whose last attempt on this host failed. Where the attempts cannot be read, none is known. */
+export function failedPlans(facts: HostFacts, directory: string = ATTEMPTS_DIRECTORY): readonly FailedPlan[] {
+  try {
+    return failedAttempts(readHistory(facts, directory).history.attempts).map((attempt) => ({
+      plan: attempt.plan,
+      askedAt: attempt.askedAt,
+      how: describeEnd(attempt),
+    }));
+  } catch (error) {
+    // Only root may read them; `history` says why.
+    if (error instanceof StoreError) return [];
+    throw error;
+  }
 }
 
 /** The attempts of a host, as far as they can be read. */

@@ -3,6 +3,7 @@ import { omitUndefined } from "../core/shape.ts";
 import type { BoundDevice, HostFacts } from "../host/facts.ts";
 import { REBOOT_NOW, rebootCalls } from "../plan/lower.ts";
 import type { Plan } from "../plan/plan.ts";
+import { type FailedPlan, failedPlanOf } from "../plan/failed_plan.ts";
 import type { Syscall } from "../plan/syscall.ts";
 import { describeDevice } from "../plan/unbind.ts";
 import type { PlannedUnbind } from "../profile/unbind_shape.ts";
@@ -14,7 +15,7 @@ import { SyscallError } from "../syscall/errors/syscall_error.ts";
 import { errnoName } from "../syscall/errno.ts";
 import { execute } from "../syscall/execute.ts";
 import { type Libc, openLibc } from "../syscall/libc.ts";
-import { dropAttempt, recordDeparture } from "./attempts.ts";
+import { dropAttempt, failedPlans, recordDeparture } from "./attempts.ts";
 import { isThere } from "./files/write_whole.ts";
 import { type Asked, askInit, type InitRequest, type NoCleanWay, requestTo } from "./ask_init.ts";
 import { holdSignals } from "./hold_signals.ts";
@@ -39,6 +40,8 @@ export type Readiness =
   | NoCleanWay
   /** This process is in a PID namespace of its own, from where reboot(2) boots no loaded image. */
   | { readonly kind: "pid-namespace" }
+  /** The last reboot into the loaded image failed, and nobody insists on another. */
+  | { readonly kind: "attempt-failed"; readonly failed: FailedPlan }
   /** The init system would be asked, and the record does not say whether the image returns to a system that is stopped then. */
   | { readonly kind: "unrecorded"; readonly reason: string }
   | SpentPayload;
@@ -53,14 +56,21 @@ export interface SpentPayload {
   readonly ranAt: string;
 }
 
-/** Looks whether an image is loaded, and how to run it; `now` is for not asking the init system. */
-export function readyToExec(now: boolean): Readiness {
+/**
+ * Looks whether an image is loaded, and how to run it; `now` is for not asking the init system, `force` for an image into
+ * which the last reboot failed.
+ */
+export function readyToExec(now: boolean, force = false): Readiness {
   const { facts, diagnostics } = readFacts(undefined);
   if (facts === undefined) return { kind: "no-facts", diagnostics };
   if (facts.kexec.loaded !== true) return { kind: facts.kexec.loaded === false ? "nothing-loaded" : "unknown" };
   const { found } = findRecord("reboot");
   const spent = spentBy(facts, found);
   if (spent !== undefined) return spent;
+  const failed = force || found.kind !== "record" || found.record.bootId !== facts.bootId
+    ? undefined
+    : failedPlanOf(found.record.plan.call, failedPlans(facts));
+  if (failed !== undefined) return { kind: "attempt-failed", failed };
   const way = rebootWay(facts, now, comesBack(facts, found), unbindOfLoaded(facts, found) !== undefined);
   if (way.kind === "no-clean-way") return way;
   if (way.kind === "ask" && found.kind === "unreadable") return { kind: "unrecorded", reason: found.message };

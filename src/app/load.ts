@@ -1,6 +1,7 @@
 import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
-import type { Plan } from "../plan/plan.ts";
+import type { Check, Plan } from "../plan/plan.ts";
+import { ATTEMPT_FAILED } from "../plan/rules/attempt_failed.ts";
 import { mayRun } from "../plan/rules/table.ts";
 import { isCrash } from "../plan/stored.ts";
 import { alreadyLoaded } from "../state/already_loaded.ts";
@@ -20,7 +21,7 @@ import { readFacts } from "./read_facts.ts";
 export interface LoadOptions {
   /** Whether warnings keep an image from being loaded. */
   readonly strict?: boolean;
-  /** Whether to load even what is loaded already. */
+  /** Whether to load even what is loaded already, and a plan whose last attempt failed. */
   readonly force?: boolean;
   /** Whether the caller goes on and reboots: then only an image that this process can run is loaded. */
   readonly exec?: boolean;
@@ -86,7 +87,8 @@ export async function judgeLoad(
     : await prepareFrom({ kind: "plan", plan: what }, readFacts(undefined), { onReading, open });
   const close = () => prepared[Symbol.dispose]();
   const over = (why: NotLoadable) => ({ ...why, [Symbol.dispose]: close });
-  const { plan, facts, files, contents, diagnostics } = prepared;
+  const { facts, files, contents, diagnostics } = prepared;
+  const plan = force && prepared.plan !== undefined ? triedAgain(prepared.plan) : prepared.plan;
   if (plan === undefined || facts === undefined || hasErrors(diagnostics)) {
     onJudged?.(diagnostics, undefined);
     return over({ kind: "unplanned", diagnostics });
@@ -111,6 +113,16 @@ export async function judgeLoad(
   };
 }
 
+/** A plan that is tried again though its last attempt failed: that is a warning then. */
+function triedAgain(plan: Plan): Plan {
+  const checks = plan.checks.map((check): Check => {
+    if (check.rule !== ATTEMPT_FAILED.name) return check;
+    const { hint: _hint, ...rest } = check;
+    return { ...rest, status: "warn" };
+  });
+  return { ...plan, checks };
+}
+
 /** The lock, for as long as the outcome of a load is kept; undefined where nothing had to be loaded. */
 export interface LoadHold extends Disposable {
   /** The lock: `execLoaded` takes it over. */
@@ -129,7 +141,7 @@ export type LoadOutcome =
 /**
  * Loads the image of a plan, of the file of a stored plan, or of a profile that is named by its name or path. A plan is
  * carried out as it is, or not at all: the files and the host are checked again first. What is loaded already is not
- * loaded again, unless `force` asks for it. Needs root and `--allow-all`.
+ * loaded again, and a plan whose last attempt failed is refused, unless `force` asks for it. Needs root and `--allow-all`.
  *
  * Until the outcome is disposed, no other warmboot loads an image, so that what is loaded is what a reboot boots.
  *

@@ -19,9 +19,15 @@ import { absoluteSegments } from "./named_files.ts";
 import { unpackImages } from "./unpack_images.ts";
 
 /** Plans a profile for a host, its files opened. */
-export async function planProfile(profile: Profile, facts: HostFacts, opened: OpenImages): Promise<PlannedProfile> {
+export async function planProfile(
+  profile: Profile,
+  facts: HostFacts,
+  opened: OpenImages,
+  failed?: PlanInput["failed"],
+): Promise<PlannedProfile> {
   const { input, contents, diagnostics } = await planInput(profile, facts, opened);
-  const planned = hasErrors(diagnostics) ? { value: undefined, diagnostics } : planBoot(input);
+  const known = failed === undefined ? {} : { failed };
+  const planned = hasErrors(diagnostics) ? { value: undefined, diagnostics } : planBoot({ ...input, ...known });
   return { ...planned, contents };
 }
 
@@ -31,17 +37,22 @@ export async function planStored(
   facts: HostFacts,
   opened: OpenImages,
   captured?: CapturedFiles,
+  failed?: PlanInput["failed"],
 ): Promise<PlannedProfile> {
   const moved = movedEntry(plan, facts, captured);
   if (moved !== undefined) return { value: undefined, diagnostics: [moved], contents: opened.contents };
   const profile = profileOfPlan(plan);
   // Where the host or a file obviously changed, that is what the plan's check says; the file may no longer unpack.
   if (profile === undefined || driftOf(plan, facts, opened.images).length > 0) {
-    return { value: recheck(plan, facts, opened.images), diagnostics: [], contents: opened.contents };
+    return {
+      value: recheck(plan, facts, opened.images, undefined, failed),
+      diagnostics: [],
+      contents: opened.contents,
+    };
   }
   const { input, contents, diagnostics } = await planInput(profile, facts, opened);
   if (hasErrors(diagnostics)) return { value: undefined, diagnostics, contents };
-  return { value: recheck(plan, facts, input.images, input.partDigests), diagnostics, contents };
+  return { value: recheck(plan, facts, input.images, input.partDigests, failed), diagnostics, contents };
 }
 
 /** That the boot loader would boot something else than when the plan was made. */

@@ -5,6 +5,7 @@ import { hasVariables } from "../profile/path_variables.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { Contents } from "../syscall/finalize.ts";
 import type { Libc } from "../syscall/libc.ts";
+import { failedPlans } from "./attempts.ts";
 import { PLAN_LIMIT, PROFILE_LIMIT } from "./files/read_whole.ts";
 import type { OpenFile } from "./files/open_file.ts";
 import { fileSealer } from "./files/seal_files.ts";
@@ -117,9 +118,10 @@ export async function prepareFrom(
     profileFiles: source.kind === "plan" ? [] : source.files,
     [Symbol.dispose]: () => opened[Symbol.dispose](),
   };
+  const failed = host.captured === undefined ? failedPlans(facts) : undefined;
   const planned = source.kind === "plan"
-    ? await planStored(source.plan, facts, opened, host.captured)
-    : await planProfile(source.profile, facts, opened);
+    ? await planStored(source.plan, facts, opened, host.captured, failed)
+    : await planProfile(source.profile, facts, opened, failed);
   const { value: plan, contents } = planned;
   return { ...known, plan, contents, diagnostics: [...diagnostics, ...planned.diagnostics.map(place)] };
 }

@@ -5,7 +5,7 @@ import { filesOf } from "../plan/plan.ts";
 import type { FileDigests } from "../state/crash_status.ts";
 import type { FoundRecord } from "../state/record.ts";
 import { findRecord, type ImageSlot } from "../state/record_store.ts";
-import { isCurrent } from "../state/attempt.ts";
+import { hasFailed, isCurrent } from "../state/attempt.ts";
 import { type ColdBootStatus, type Status, statusOf } from "../state/status.ts";
 import { readHistory } from "./attempts.ts";
 import { coldBootOn } from "./entry_files.ts";
@@ -41,7 +41,7 @@ export async function status({ coldBoot = true }: StatusOptions = {}): Promise<F
     status: {
       ...status,
       ...(coldBoot ? { coldBoot: coldBootStatus(facts) } : {}),
-      ...(last !== undefined && isCurrent(last, facts) ? { lastAttempt: last } : {}),
+      ...(last !== undefined && (isCurrent(last, facts) || hasFailed(last)) ? { lastAttempt: last } : {}),
     },
     busy,
     diagnostics,

@@ -1,6 +1,7 @@
 import type { HostFacts } from "../host/facts.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { Images } from "../image/boot_files.ts";
+import type { FailedPlan } from "./failed_plan.ts";
 
 /** A part of a file, or of what it unpacks to. */
 export interface FilePart {
@@ -22,6 +23,8 @@ export interface PlanInput {
   readonly facts: HostFacts;
   /** What the files are. */
   readonly images: Images;
+  /** The plans whose last attempt on the host failed; absent where that is not known. */
+  readonly failed?: readonly FailedPlan[];
   /** The SHA-256 of the parts that `partsNeeded` names, by `partKey`. */
   readonly partDigests?: ReadonlyMap<string, string>;
 }

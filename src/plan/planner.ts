@@ -75,6 +75,7 @@ export function planBoot(input: PlanInput): Checked<Plan> {
       ...(profile.requires === undefined ? {} : { requires: profile.requires }),
       unbind: profile.unbind,
       ...(guard === undefined ? {} : { guard }),
+      ...(input.failed === undefined ? {} : { failed: input.failed }),
       facts,
       images,
     }),

@@ -38,10 +38,12 @@ export function recheck(
   plan: Plan,
   facts: HostFacts,
   images: Images,
-  partDigests: PlanInput["partDigests"] = new Map(),
+  partDigests: ReadonlyMap<string, string> = new Map(),
+  failed?: PlanInput["failed"],
 ): Plan {
+  const known = { partDigests, ...(failed === undefined ? {} : { failed }) };
   const fault = driftFault(plan, facts, images);
-  const derived = fault ?? deriveAgain(plan, facts, images, partDigests);
+  const derived = fault ?? deriveAgain(plan, facts, images, known);
   if (derived.kind === "same") {
     const same: Check = {
       rule: "stored-plan",
@@ -63,6 +65,7 @@ export function recheck(
         ...preserved,
         unbind: unbindOf(plan.unbind).unbind,
         ...(plan.guard === undefined ? {} : { guard: plan.guard }),
+        ...(failed === undefined ? {} : { failed }),
         facts,
         images,
       }),
@@ -94,7 +97,7 @@ function deriveAgain(
   plan: Plan,
   facts: HostFacts,
   images: Images,
-  partDigests: PlanInput["partDigests"],
+  known: Pick<PlanInput, "partDigests" | "failed">,
 ): { readonly kind: "same"; readonly plan: Plan } | Fault {
   const profile = profileOfPlan(plan);
   if (profile === undefined) {
@@ -108,7 +111,7 @@ function deriveAgain(
     profile,
     facts: withCursor(facts, plan),
     images,
-    ...(partDigests === undefined ? {} : { partDigests }),
+    ...known,
   });
   if (value === undefined) {
     const first = diagnostics.find(({ severity }) => severity === "error");

@@ -1,5 +1,6 @@
 import { formatSize } from "../core/number.ts";
 import type { ReservedRange } from "../state/crash_status.ts";
+import { hasFailed } from "../state/attempt.ts";
 import type { ImageStatus, Status } from "../state/status.ts";
 import { describeEnd } from "./history.ts";
 import { checkLines, row } from "./plan.ts";
@@ -71,7 +72,10 @@ function coldBootRows(cold: Status["coldBoot"], layout: Layout): readonly string
 /** The last reboot into a loaded image. */
 function attemptRows(attempt: Status["lastAttempt"], layout: Layout): readonly string[] {
   if (attempt === undefined) return [];
-  return row("Last reboot", [visible(`asked ${attempt.askedAt} by ${attempt.user}; ${describeEnd(attempt)}`)], layout);
+  return row("Last reboot", [
+    visible(`asked ${attempt.askedAt} by ${attempt.user}; ${describeEnd(attempt)}`),
+    ...(hasFailed(attempt) ? ["This plan is not loaded again without --force"] : []),
+  ], layout);
 }
 
 const RUNS: { readonly [runs in NonNullable<ImageStatus["runs"]>]: string } = {

@@ -181,6 +181,31 @@ export function judgeAttempts(
 
 const NEVER_LOOKED_AT = { end: "unknown", why: "Another attempt was made before anyone looked" } as const;
 
+/** What an end says of the plan: whether its system came up. Where it does not say, an earlier attempt still counts. */
+const VERDICTS: { readonly [end in AttemptEnd]: "succeeded" | "failed" | undefined } = {
+  arrived: "succeeded",
+  confirmed: "succeeded",
+  "fell-back": "failed",
+  firmware: undefined,
+  unknown: undefined,
+};
+
+/** Whether an attempt shows that its plan does not come up. */
+export function hasFailed({ outcome }: Attempt): boolean {
+  return outcome !== undefined && VERDICTS[outcome.end] === "failed";
+}
+
+/** Of attempts, the newest first: the last one at each plan that says whether it comes up, where it says that it does not. */
+export function failedAttempts(attempts: readonly Attempt[]): readonly EndedAttempt[] {
+  const seen = new Set<string>();
+  return attempts.flatMap((attempt) => {
+    const { plan, outcome } = attempt;
+    if (outcome === undefined || VERDICTS[outcome.end] === undefined || seen.has(plan)) return [];
+    seen.add(plan);
+    return hasFailed(attempt) ? [{ ...attempt, outcome }] : [];
+  });
+}
+
 /** By what the running system is what was to come. */
 function matchOf(to: Attempt["to"], { release, cmdline = "" }: RunningSystem): "stamp" | "cmdline" | "other" {
   const stamp = stampIn(to.cmdline);

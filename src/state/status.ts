@@ -73,7 +73,7 @@ export interface Status {
   readonly rebootIsKexec: boolean;
   /** What a cold reset boots; absent where nobody looked. */
   readonly coldBoot?: ColdBootStatus;
-  /** The last reboot into a loaded image, while it matters: until it has ended, and in the boot in which it ended. */
+  /** The last reboot into a loaded image, while it matters: until the boot in which it ended is over, or if it failed. */
   readonly lastAttempt?: Attempt;
 }
 
@@ -257,7 +257,7 @@ const shape: Shape<Status> = record<Status>({
   },
   lastAttempt: {
     shape: attemptShape,
-    doc: "The last reboot into a loaded image, until it has ended, and in the boot in which it ended",
+    doc: "The last reboot into a loaded image, until the boot in which it ended is over, or if it failed",
     fallback: optional,
   },
 });

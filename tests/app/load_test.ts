@@ -1,6 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import type { NoCleanWay } from "../../src/app/ask_init.ts";
+import { recordDeparture } from "../../src/app/attempts.ts";
 import { compareBooted } from "../../src/app/booted.ts";
 import { checkLoaded } from "../../src/app/check_loaded.ts";
 import { canReboot, execLoaded, oldSystemd, readyToExec, type RebootWay, systemdTooOld } from "../../src/app/exec.ts";
@@ -10,6 +11,7 @@ import { readFacts } from "../../src/app/read_facts.ts";
 import { status } from "../../src/app/status.ts";
 import { planUnload, unload } from "../../src/app/unload.ts";
 import type { Capture } from "../../src/host/capture.ts";
+import type { AttemptOutcome } from "../../src/state/attempt.ts";
 import { findRecord } from "../../src/state/record_store.ts";
 import { CAPTURES } from "../host/fixture.ts";
 import { bzImage } from "../image/build.ts";
@@ -201,6 +203,45 @@ Deno.test("a payload that returns is run by the call, and its record says that i
     assertEquals((await on.on(() => execLoaded(ROUND_TRIP))).kind, once ? "spent" : "returned");
   }
 });
+
+Deno.test("a plan whose last attempt failed is not loaded or booted again, but by force; another one is", async () => {
+  using on = system();
+  const first = await load(on, "web");
+  assertEquals(first.kind, "loaded");
+  const { facts } = on.on(() => readFacts(undefined));
+  const attempt = facts === undefined ? undefined : await on.on(() => recordDeparture("now", facts));
+  if (attempt === undefined) throw new Error("Nothing was written down");
+  const path = join(on.root, "var/lib/warmboot/attempts", `${attempt.id}.json`);
+  const end = (outcome: AttemptOutcome) => Deno.writeTextFileSync(path, JSON.stringify({ ...attempt, outcome }));
+  const said = { why: "6.1.0 came up", at: "2026-11-28T17:10:00Z" };
+  end({ ...said, end: "fell-back" });
+  assertEquals(await loadKind(on, "web"), ["checks-failed", ["fail"]]);
+  assertEquals(await loadKind(on, "other"), ["loaded", []]);
+  assertEquals(ready(on, true), { kind: "ready", way: "now" });
+  assertEquals(await loadKind(on, "web", { force: true }), ["loaded", ["warn"]]);
+  // It is loaded, and exec does not boot it by itself either.
+  const found = on.on(() => readyToExec(true));
+  assertEquals(found.kind === "attempt-failed" ? found.failed.how : found.kind, "fell back: 6.1.0 came up");
+  assertEquals(on.on(() => readyToExec(true, true)).kind, "ready");
+  assertEquals(await loadKind(on, "web"), ["checks-failed", ["fail"]]);
+  end({ ...said, end: "arrived" });
+  assertEquals((await loadKind(on, "web"))[0], "already");
+  assertEquals(ready(on, true), { kind: "ready", way: "now" });
+});
+
+/** How a load ended, with the verdicts of `attempt-failed`. */
+async function loadKind(on: FailingSystem, name: string, options: LoadOptions = {}): Promise<readonly unknown[]> {
+  const verdicts: string[] = [];
+  const onJudged: LoadEvents["onJudged"] = (_, plan) =>
+    void verdicts.push(
+      ...(plan?.checks ?? []).filter(({ rule }) => rule === "attempt-failed").map(({ status }) => status),
+    );
+  const kind = await on.on(async () => {
+    using outcome = await loadPlan(join(on.root, `${name}.yaml`), options, { onJudged });
+    return outcome.kind;
+  });
+  return [kind, verdicts];
+}
 
 Deno.test("systemd is not asked where the record of what is loaded is cut off, or cannot be read", async () => {
   using on = system();

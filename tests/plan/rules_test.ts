@@ -15,6 +15,8 @@ import { ADDRESS_RULES } from "../../src/plan/rules/arm64_addresses.ts";
 import { BASES_RULES } from "../../src/plan/rules/bases.ts";
 import { PREDECOMPRESS_RULES } from "../../src/plan/rules/predecompress.ts";
 import { REQUIRES_RULES } from "../../src/plan/rules/requires.ts";
+import { ATTEMPT_FAILED } from "../../src/plan/rules/attempt_failed.ts";
+import { GUARD_PANIC_RULES } from "../../src/plan/rules/guard_panic.ts";
 import { UNBIND_RULES } from "../../src/plan/rules/unbind.ts";
 import { exitOfChecks, RULES } from "../../src/plan/rules/table.ts";
 import type { Profile } from "../../src/profile/profile.ts";
@@ -1274,7 +1276,7 @@ Deno.test({
     // Those about platforms have theirs in platform_test.ts, those about kexec handover in handover_test.ts, those about
     // `requires` in requires_test.ts, those of bases and of packed kernels in predecompress_test.ts, those about arm64 in arm64_test.ts and
     // arm64_addresses_test.ts, those of redacted captures in host/redaction_test.ts, those about the screen, setup_data and `unbind` in
-    // screen_test.ts, setup_data_test.ts and unbind_test.ts.
+    // screen_test.ts, setup_data_test.ts and unbind_test.ts, those of a guard and of attempts in guard_test.ts.
     const elsewhere = [
       ...REQUIRES_RULES,
       ...BASES_RULES,
@@ -1289,6 +1291,8 @@ Deno.test({
       ...SCREEN_RULES,
       ...SETUP_DATA_RULES,
       ...UNBIND_RULES,
+      ...GUARD_PANIC_RULES,
+      ATTEMPT_FAILED,
     ].map((
       { name },
     ) => ({

@@ -4,10 +4,12 @@ import type { Plan } from "../../src/plan/plan.ts";
 import { stampIn } from "../../src/plan/stamp.ts";
 import {
   type Attempt,
+  type AttemptEnd,
   attemptId,
   attemptOf,
   type AttemptWay,
   decodeAttempt,
+  failedAttempts,
   judgeAttempt,
   judgeAttempts,
   type RunningSystem,
@@ -234,4 +236,29 @@ pure("an attempt reads back as it was written; what is not one is named", () => 
     "`way` is not one of systemd, init, now, found",
     "The document is not an attempt of warmboot",
   ]);
+});
+
+pure("a plan has failed if its last attempt that says so says so", () => {
+  const [a, b] = [planOf(), planOf({ cmdline: { kind: "parameters", parameters: ["rw"] } })];
+  const ended = (plan: Plan, end: AttemptEnd | undefined): Attempt => ({
+    ...attempt({ plan }),
+    ...(end === undefined ? {} : { outcome: { end, why: "", at: AT } }),
+  });
+  // The newest first.
+  const failed = (...attempts: readonly Attempt[]) =>
+    failedAttempts(attempts).map(({ plan }) => plan === attempt({ plan: a }).plan ? "a" : "b");
+  assertEquals(failed(), []);
+  assertEquals(failed(ended(a, "fell-back")), ["a"]);
+  assertEquals(failed(ended(a, "arrived"), ended(a, "fell-back")), []);
+  assertEquals(failed(ended(a, "confirmed"), ended(a, "fell-back")), []);
+  assertEquals(failed(ended(a, "fell-back"), ended(a, "confirmed")), ["a"]);
+  // What says nothing of the plan changes nothing: a reboot that never began, or that cannot be determined.
+  for (const end of ["firmware", "unknown", undefined] as const) {
+    assertEquals(failed(ended(a, end), ended(a, "fell-back")), ["a"]);
+    assertEquals(failed(ended(a, end), ended(a, "arrived")), []);
+    assertEquals(failed(ended(a, end)), []);
+  }
+  // Another plan that arrived does not make this one good, and one that failed does not make this one bad.
+  assertEquals(failed(ended(b, "confirmed"), ended(a, "fell-back")), ["a"]);
+  assertEquals(failed(ended(b, "fell-back"), ended(a, "fell-back"), ended(a, "arrived")), ["b", "a"]);
 });

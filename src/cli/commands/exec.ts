@@ -19,6 +19,7 @@ export const exec: Command = {
     "Asks the init system, so that services stop and file systems are unmounted: systemd (`systemctl kexec`), openrc-init (`openrc-shutdown --kexec now`), or sysvinit, OpenRC and runit by an ordinary reboot, at whose end the hook warmboot-exec boots the image. Elsewhere it refuses without --now, which syncs the file systems and makes the system call at once: nothing is stopped or unmounted.\nJust before the jump, the devices of the profile's `unbind` are taken from their drivers: by --now and the hook, and under systemd by warmboot-unbind.service, which must be enabled. A driver that hangs then cannot be passed over: it holds the lock that the kernel's own shutdown of the device takes as well. --now also takes the network interfaces down.\nAn image that was loaded with `preserve_context` always gets the system call: the running system is suspended, continues when the payload returns, and reports how long that took. The image stays loaded; kernels before 6.14 need another load before each further run, unless the profile has `reentrant: true`.\nThe system call does not return where it boots a kernel: then -o json prints nothing.",
   options: [
     NOW_OPTION,
+    { name: "force", doc: "Reboot into the image even if the last reboot into it failed" },
     {
       name: "unbind",
       doc:
@@ -34,7 +35,7 @@ export const exec: Command = {
   exits: {
     data: "A fact of the host is malformed",
     unavailable:
-      "No image is loaded, the loaded image is unknown, this host cannot reboot into it, or its init system cannot be asked",
+      "No image is loaded, the loaded image is unknown, the last reboot into it failed, this host cannot reboot into it, or its init system cannot be asked",
     refused: "The kernel refused the call",
     permission: "The host may not be read",
   },
@@ -45,7 +46,7 @@ export const exec: Command = {
 async function run(invocation: Invocation, ports: Ports, onChange: () => void): Promise<ExitName> {
   if (isSet(invocation, "unbind")) return await unbind(invocation, ports, onChange);
   const { readyToExec } = await import("../../app/exec.ts");
-  const ready = readyToExec(isSet(invocation, "now"));
+  const ready = readyToExec(isSet(invocation, "now"), isSet(invocation, "force"));
   switch (ready.kind) {
     case "no-facts":
       return report(ready.diagnostics, ports);
@@ -63,6 +64,13 @@ async function run(invocation: Invocation, ports: Ports, onChange: () => void): 
       return complainOfInit(ready, ports);
     case "pid-namespace":
       return complainOfNamespace(ports);
+    case "attempt-failed":
+      complain(
+        `The last reboot into the loaded image, asked for at ${ready.failed.askedAt}, ${ready.failed.how}`,
+        "See warmboot history; --force tries it again",
+        ports,
+      );
+      return "unavailable";
     case "unrecorded":
       complain(
         `What is loaded is not known: ${ready.reason}. If it returns to this system, the init system must not stop it before`,

@@ -26,12 +26,12 @@ export const load: Command = {
   words: { min: 1, max: 1 },
   summary: "Load the image of a profile or of a stored plan; --exec reboots into it",
   description:
-    "Plans, checks, and hands the image to the kernel. Nothing is loaded if a check fails. The running system goes on until `warmboot exec`, `systemctl kexec` or, for a crash image, a panic.\nA stored plan is carried out as it is, or refused with the reason when files or host have changed since.\nAn image that is already loaded, with the same digests, is not loaded again, since the host may limit the number of loads; --force loads it anyway.",
+    "Plans, checks, and hands the image to the kernel. Nothing is loaded if a check fails. The running system goes on until `warmboot exec`, `systemctl kexec` or, for a crash image, a panic.\nA stored plan is carried out as it is, or refused with the reason when files or host have changed since.\nAn image that is already loaded, with the same digests, is not loaded again, since the host may limit the number of loads; --force loads it anyway.\nA plan whose last reboot on this host did not come up, or was not found good, is refused, so that no timer makes a machine fall again and again; --force tries it again, and a plan with another kernel, initrd or command line is not refused.",
   options: [
     DRY_RUN_OPTION,
     { name: "exec", doc: "Go on and reboot into the image, as `warmboot exec` does" },
     { ...NOW_OPTION, doc: "With --exec, do not ask the init system: sync and reboot at once; no service is stopped" },
-    { name: "force", doc: "Load the image even if it is already loaded" },
+    { name: "force", doc: "Load the image even if it is already loaded, or if the last reboot into it failed" },
     STRICT_OPTION,
     OUTCOME_OPTION,
   ],

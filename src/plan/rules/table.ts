@@ -2,6 +2,7 @@ import { EXIT, type ExitName } from "../../core/program.ts";
 import { type Check, segmentOf } from "../plan.ts";
 import { ARM64_RULES } from "./arm64.ts";
 import { ADDRESS_RULES } from "./arm64_addresses.ts";
+import { ATTEMPT_FAILED } from "./attempt_failed.ts";
 import { BASES_RULES } from "./bases.ts";
 import { CMDLINE_RULES } from "./cmdline.ts";
 import { CRASH_RULES } from "./crash.ts";
@@ -32,6 +33,7 @@ export const RULES: readonly Rule[] = [
   ...SCREEN_RULES,
   ...STATE_RULES,
   ...UNBIND_RULES,
+  ATTEMPT_FAILED,
   ...GUARD_PANIC_RULES,
   ...FLAG_RULES,
   ...PRESERVE_RULES,
