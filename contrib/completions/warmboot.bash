@@ -189,12 +189,12 @@ _warmboot_options() {
     exec) options='--now --force --unbind --dry-run -o --output -h --help --version --color' ;;
     unload) options='--crash --dry-run -o --output -h --help --version --color' ;;
     depart) options='-o --output -h --help --version --color' ;;
-    arrive) options='-o --output -h --help --version --color' ;;
+    arrive) options='--wait -o --output -h --help --version --color' ;;
     confirm) options='-o --output -h --help --version --color' ;;
     history) options='-o --output -h --help --version --color' ;;
     status) options='-o --output --booted --check -h --help --version --color' ;;
     facts) options='-o --output --images --redact -h --help --version --color' ;;
-    init) options='--running --newest --boot-entry --bls --uki --from-kexec --extract --uki-profile --boot --root --facts --pin --follow --out -h --help --version --color' ;;
+    init) options='--running --newest --boot-entry --bls --uki --from-kexec --extract --uki-profile --boot --root --facts --pin --follow --guard --out -h --help --version --color' ;;
     refresh) options='--without --root -o --output -h --help --version --color' ;;
     explain) options='-h --help --version --color' ;;
     schema) options='-h --help --version --color' ;;

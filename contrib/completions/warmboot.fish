@@ -105,6 +105,7 @@ complete -c warmboot -n '__warmboot_in unload' -s o -l output -x -k -a 'text jso
 
 complete -c warmboot -n '__warmboot_in depart' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'
 
+complete -c warmboot -n '__warmboot_in arrive' -l wait -d 'Stay until the running system is confirmed, and reboot through the firmware when its guard\'s time is up'
 complete -c warmboot -n '__warmboot_in arrive' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'
 
 complete -c warmboot -n '__warmboot_in confirm' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'
@@ -134,6 +135,7 @@ complete -c warmboot -n '__warmboot_in init' -l root -x -k -a '(__fish_complete_
 complete -c warmboot -n '__warmboot_in init' -l facts -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Take the running kernel\'s release and command line, or the boot loader\'s files, from a capture'
 complete -c warmboot -n '__warmboot_in init' -l pin -d 'State the digests of the files too, so that no others are loaded in their place'
 complete -c warmboot -n '__warmboot_in init' -l follow -d 'Mark the profile of the newest kernel as one that warmboot refresh updates when a newer one is installed'
+complete -c warmboot -n '__warmboot_in init' -l guard -d 'Have the profile guard its reboot'
 complete -c warmboot -n '__warmboot_in init' -l out -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Write to FILE, which must not be there yet'
 
 complete -c warmboot -n '__warmboot_in refresh' -k -a '(__fish_complete_path (commandline -ct)) (__fish_complete_directories (commandline -ct))'

@@ -1,5 +1,6 @@
 import { join } from "@std/path/posix";
 import { type Diagnostic, reasonOf } from "../core/diagnostic.ts";
+import { formatDuration } from "../core/duration.ts";
 import { jsonText } from "../core/text.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { FailedPlan } from "../plan/failed_plan.ts";
@@ -17,6 +18,7 @@ import {
   type History,
   judgeAttempts,
 } from "../state/attempt.ts";
+import { type Deadline, openDeadline } from "../state/deadline.ts";
 import { type FoundRecord, recordTime } from "../state/record.ts";
 import {
   findRecord,
@@ -112,6 +114,16 @@ function writeFile(directory: string, name: string, text: string): void {
   });
   const path = join(directory, name);
   useStore(`write ${path}`, () => replaceFile(path, text, PRIVATE));
+}
+
+/** Does what reads attempts and writes them, one process at a time. @throws {StoreError} */
+function locked<T>(directory: string, action: () => T): T {
+  // Nothing is there to write over, and the folder is not made for nothing.
+  if (!isThere(directory)) return action();
+  using folder = useStore(`read ${directory}`, () => Deno.openSync(directory));
+  // Each holds it for a few small files. It is given back when the folder is closed.
+  useStore(`lock ${directory}`, () => folder.lockSync(true));
+  return action();
 }
 
 /** Whether `warmboot arrive` ran in this boot. */
@@ -222,12 +234,15 @@ export function arrive(facts: HostFacts, directory: string = ATTEMPTS_DIRECTORY)
 
 /** Writes down how attempts ended, as far as that shows now; the newest first. */
 function endAttempts(facts: HostFacts, directory: string): readonly EndedAttempt[] {
-  const ended = judgeAttempts(readAttempts(directory).attempts, facts, recordTime());
-  for (const attempt of ended) writeAttempt(attempt, directory);
-  return ended;
+  return locked(directory, () => {
+    const ended = judgeAttempts(readAttempts(directory).attempts, facts, recordTime(), Deno.osUptime());
+    for (const attempt of ended) writeAttempt(attempt, directory);
+    return ended;
+  });
 }
 
-function isCrashKernel({ cmdline = "" }: HostFacts): boolean {
+/** Whether the running system is a crash kernel, whose boot is nobody's attempt. */
+export function isCrashKernel({ cmdline = "" }: HostFacts): boolean {
   return kernelParameter(parseCmdline(cmdline), "elfcorehdr") !== undefined || isThere("/proc/vmcore");
 }
 
@@ -242,6 +257,10 @@ export type Confirmation =
 export function confirm(facts: HostFacts, directory: string = ATTEMPTS_DIRECTORY): Confirmation {
   // Not `arrive`: that this was run by hand does not say that each boot is watched.
   if (!isCrashKernel(facts)) endAttempts(facts, directory);
+  return locked(directory, () => confirmLast(facts, directory));
+}
+
+function confirmLast(facts: HostFacts, directory: string): Confirmation {
   const [last] = readAttempts(directory).attempts;
   const outcome = last?.outcome;
   if (last === undefined || outcome === undefined || outcome.bootId !== facts.bootId) {
@@ -267,6 +286,28 @@ export function failedPlans(facts: HostFacts, directory: string = ATTEMPTS_DIREC
     if (error instanceof StoreError) return [];
     throw error;
   }
+}
+
+/** The deadline of the running system, from what is kept and what shows now; undefined where there is none. */
+export function findDeadline(facts: HostFacts, directory: string = ATTEMPTS_DIRECTORY): Deadline | undefined {
+  return openDeadline(readHistory(facts, directory).history.attempts, facts, Deno.osUptime());
+}
+
+/** Whether the system into which an attempt led is confirmed. An attempt that cannot be read is not. */
+export function isConfirmed({ id }: Attempt, directory: string = ATTEMPTS_DIRECTORY): boolean {
+  const found = readAttempt(join(directory, `${id}.json`));
+  return typeof found !== "string" && found.outcome?.end === "confirmed";
+}
+
+/** Writes down that nobody confirmed the running system in time; false where somebody did meanwhile. @throws {StoreError} */
+export function expire({ attempt, confirm }: Deadline, directory: string = ATTEMPTS_DIRECTORY): boolean {
+  return locked(directory, () => {
+    if (isConfirmed(attempt, directory)) return false;
+    const why = `Nobody confirmed it within ${formatDuration(confirm)}, so it rebooted through the firmware`;
+    const outcome = { ...attempt.outcome, end: "not-confirmed", why, at: recordTime() } as const;
+    writeAttempt({ ...attempt, outcome }, directory);
+    return true;
+  });
 }
 
 /** The attempts of a host, as far as they can be read. */

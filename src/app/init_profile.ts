@@ -32,6 +32,8 @@ export interface InitRequest {
   readonly from: ProfileOrigin;
   /** Whether to state the digests of the files. */
   readonly pin?: boolean;
+  /** Whether to write a guard, as a start. */
+  readonly guard?: boolean;
   /** The new file; without it nothing is written. */
   readonly out?: string;
 }
@@ -45,7 +47,7 @@ export type InitOutcome =
   | { readonly kind: "invalid"; readonly diagnostics: readonly Diagnostic[] };
 
 /** Makes a commented profile of what is there, and writes it where `out` says. @throws {WriteError} */
-export async function initProfile({ from, pin = false, out }: InitRequest): Promise<InitOutcome> {
+export async function initProfile({ from, pin = false, guard = false, out }: InitRequest): Promise<InitOutcome> {
   // Before anything is extracted.
   if (out !== undefined) {
     if (isTaken(out)) return { kind: "taken", path: out };
@@ -57,8 +59,9 @@ export async function initProfile({ from, pin = false, out }: InitRequest): Prom
     ? unpinned
     : await pinFiles(unpinned.value, root);
   if (template === undefined) return { kind: "invalid", diagnostics };
-  const plain = templateText(template);
-  const text = from.kind === "newest" && from.follow === true ? managedProfileText(plain, { pin }) : plain;
+  const guarded = guard ? { guard: true } as const : {};
+  const plain = templateText({ ...template, ...guarded });
+  const text = from.kind === "newest" && from.follow === true ? managedProfileText(plain, { pin, ...guarded }) : plain;
   // What is written is valid, or is not written: a path or an option may hold what no profile can.
   const problems = parseProfile(text, out ?? "the new profile").diagnostics;
   if (problems.some(({ severity }) => severity === "error")) return { kind: "invalid", diagnostics: problems };

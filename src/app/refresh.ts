@@ -77,7 +77,8 @@ async function refreshFile(file: string, { root, wanted, isNamed }: Context): Pr
   const unpinned = templateFromNewest(root, wanted);
   const template = unpinned.value === undefined || !mark.pin ? unpinned : await pinFiles(unpinned.value, root);
   if (template.value === undefined) return { kind: "failed", file, diagnostics: template.diagnostics };
-  const fresh = managedProfileText(templateText(template.value), mark);
+  const guarded = mark.guard === true ? { ...template.value, guard: mark.guard } : template.value;
+  const fresh = managedProfileText(templateText(guarded), mark);
   const { kernel, initrd, isUnified } = template.value;
   const found = { file, kernel: kernel?.path ?? "", initrd: initrd.length > 0 || isUnified === true };
   if (fresh === text) return { kind: "unchanged", ...found };

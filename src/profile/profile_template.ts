@@ -24,11 +24,23 @@ export interface ProfileTemplate {
   readonly hasVariables?: true;
   /** Further lines: keys with their values. */
   readonly settings?: readonly string[];
+  /** Whether it has a guard to start from. */
+  readonly guard?: true;
   /** A comment for each key, without `#`. */
   readonly notes: { readonly kernel?: string; readonly initrd?: string; readonly cmdline?: string };
 }
 
 const NOTE_WIDTH = 100;
+
+/** A guard that any host can keep: what else there is depends on its hardware and its boot loader. */
+const GUARD: readonly string[] = [
+  ...comment(
+    "The way back: the machine reboots through the firmware if the new kernel panics, or if nobody confirms the new " +
+      "system in time. docs/guard.md has the units that must be enabled, and two more parts: watchdog, for a system " +
+      "that hangs, and fallback, which chooses what the firmware then boots.",
+  ),
+  "guard: { panic: 10s, confirm: 10min }",
+];
 
 /** The profile as YAML with comments. */
 export function templateText(template: ProfileTemplate): string {
@@ -38,6 +50,7 @@ export function templateText(template: ProfileTemplate): string {
     ...(draft.dtb === undefined ? [] : entry("dtb", draft.dtb)),
     ...(modules.length === 0 ? [] : ["modules:", ...modules.flatMap(moduleLines)]),
     ...settings,
+    ...(draft.guard === true ? GUARD : []),
   ];
   return [
     ...about.flatMap(comment),

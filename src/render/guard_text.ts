@@ -6,7 +6,7 @@ export function guardLines(guard: PlannedGuard): readonly string[] {
   return PHASES.flatMap((phase) => phase(guard));
 }
 
-const PHASES: readonly ((guard: PlannedGuard) => readonly string[])[] = [onPanic, inInitrd];
+const PHASES: readonly ((guard: PlannedGuard) => readonly string[])[] = [onPanic, inInitrd, unconfirmed];
 
 function onPanic({ panic }: PlannedGuard): readonly string[] {
   return [
@@ -39,4 +39,13 @@ function initrdText(initrd: InitrdFailure, panic: number): string {
     case "unknown":
       return "not covered, it is not known what runs in it";
   }
+}
+
+/** What happens in a system that comes up, where nobody says that it is good. */
+function unconfirmed({ confirm }: PlannedGuard): readonly string[] {
+  return [
+    confirm === undefined
+      ? "If it comes up and does not work: not covered"
+      : `If nobody confirms it within ${formatDuration(confirm)} of its arrival: cold reboot`,
+  ];
 }

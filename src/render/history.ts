@@ -31,6 +31,7 @@ const WAYS: { readonly [way in AttemptWay]: string } = {
 const ENDS: { readonly [end in AttemptEnd]: string } = {
   arrived: "arrived",
   confirmed: "arrived and confirmed",
+  "not-confirmed": "not confirmed in time",
   "fell-back": "fell back",
   firmware: "went through the firmware",
   unknown: "unknown",
@@ -48,6 +49,7 @@ function paintOf({ outcome }: Attempt, style: Style): (text: string) => string {
     case "confirmed":
       return style.good;
     case "fell-back":
+    case "not-confirmed":
       return style.bad;
     case "firmware":
     case "unknown":

@@ -25,7 +25,7 @@ import { bootDigest, stampIn } from "../plan/stamp.ts";
 export type AttemptWay = "systemd" | "init" | "now" | "found";
 
 /** How an attempt ended; docs/history.md explains each. */
-export type AttemptEnd = "arrived" | "confirmed" | "fell-back" | "firmware" | "unknown";
+export type AttemptEnd = "arrived" | "confirmed" | "not-confirmed" | "fell-back" | "firmware" | "unknown";
 
 /** A reboot into an image that warmboot loaded: /var/lib/warmboot/attempts/ID.json. */
 export interface Attempt {
@@ -80,6 +80,20 @@ export interface AttemptOutcome {
   readonly at: string;
   /** The boot in which it was. */
   readonly bootId?: string;
+  /** How long that boot had run by then, seconds of CLOCK_BOOTTIME: where it arrived, the clock of `guard.confirm` starts here. */
+  readonly uptime?: number;
+  /** Where nobody confirmed it in time: what came up after the cold reboot; undefined until that is looked at. */
+  readonly cameBack?: CameBack;
+}
+
+/** The boot after a cold reboot. */
+export interface CameBack {
+  /** Its kernel, as uname -r. */
+  readonly release: string;
+  /** The boot. */
+  readonly bootId: string;
+  /** When it was found, UTC. */
+  readonly at: string;
 }
 
 /** An attempt whose end is known. */
@@ -170,13 +184,30 @@ export function judgeAttempts(
   attempts: readonly Attempt[],
   running: RunningSystem,
   at: string,
+  uptime?: number,
 ): readonly EndedAttempt[] {
   const boot = running.bootId === undefined ? {} : { bootId: running.bootId };
   return attempts.flatMap((attempt, index) => {
-    if (attempt.outcome !== undefined) return [];
+    if (attempt.outcome !== undefined) return index === 0 ? comeBack(attempt, attempt.outcome, running, at) : [];
     const verdict = index === 0 ? judgeAttempt(attempt, running) : NEVER_LOOKED_AT;
-    return verdict === undefined ? [] : [{ ...attempt, outcome: { ...verdict, at, ...boot } }];
+    if (verdict === undefined) return [];
+    const clock = uptime === undefined || verdict.end !== "arrived" ? {} : { uptime };
+    return [{ ...attempt, outcome: { ...verdict, at, ...boot, ...clock } }];
   });
+}
+
+/** Adds to an attempt that nobody confirmed which system came up after it. */
+function comeBack(
+  attempt: Attempt,
+  outcome: AttemptOutcome,
+  { release, bootId, kexecBooted }: RunningSystem,
+  at: string,
+): readonly EndedAttempt[] {
+  const isLater = bootId !== undefined && outcome.bootId !== undefined && outcome.bootId !== bootId;
+  if (outcome.end !== "not-confirmed" || outcome.cameBack !== undefined || !isLater) return [];
+  const how = kexecBooted === undefined ? "" : kexecBooted ? " by kexec" : " by the firmware";
+  const why = `${outcome.why}; ${release} came up${how} after it`;
+  return [{ ...attempt, outcome: { ...outcome, why, cameBack: { release, bootId, at } } }];
 }
 
 const NEVER_LOOKED_AT = { end: "unknown", why: "Another attempt was made before anyone looked" } as const;
@@ -185,6 +216,7 @@ const NEVER_LOOKED_AT = { end: "unknown", why: "Another attempt was made before 
 const VERDICTS: { readonly [end in AttemptEnd]: "succeeded" | "failed" | undefined } = {
   arrived: "succeeded",
   confirmed: "succeeded",
+  "not-confirmed": "failed",
   "fell-back": "failed",
   firmware: undefined,
   unknown: undefined,
@@ -262,10 +294,27 @@ export const attemptShape: Shape<Attempt> = record<Attempt>({
   },
   outcome: {
     shape: record<AttemptOutcome>({
-      end: { shape: choice(["arrived", "confirmed", "fell-back", "firmware", "unknown"]), doc: "How it ended" },
+      end: {
+        shape: choice(["arrived", "confirmed", "not-confirmed", "fell-back", "firmware", "unknown"]),
+        doc: "How it ended",
+      },
       why: { shape: anyText, doc: "What showed it" },
       at: { shape: text, doc: "When that was found out, UTC" },
       bootId: { shape: text, doc: "The boot in which it was", fallback: optional },
+      uptime: {
+        shape: count,
+        doc: "Where it arrived: how long that boot had run by then, seconds; `guard.confirm` counts from here",
+        fallback: optional,
+      },
+      cameBack: {
+        shape: record<CameBack>({
+          release: { shape: text, doc: "The release of its kernel" },
+          bootId: { shape: text, doc: "The boot" },
+          at: { shape: text, doc: "When it was found, UTC" },
+        }),
+        doc: "Where nobody confirmed it in time: what came up after the cold reboot",
+        fallback: optional,
+      },
     }),
     doc: "How it ended; absent until a later boot has been looked at",
     fallback: optional,

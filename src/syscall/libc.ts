@@ -6,10 +6,11 @@ const NUMBERS = {
   aarch64: { kexec_load: 104n, kexec_file_load: 294n, reboot: 142n },
 } as const;
 
-/** include/uapi/linux/reboot.h: the two magic numbers and LINUX_REBOOT_CMD_KEXEC. */
+/** include/uapi/linux/reboot.h: the two magic numbers, LINUX_REBOOT_CMD_KEXEC and LINUX_REBOOT_CMD_RESTART. */
 const REBOOT_MAGIC1 = 0xfee1deadn;
 const REBOOT_MAGIC2 = 0x28121969n;
 const REBOOT_CMD_KEXEC = 0x45584543n;
+const REBOOT_CMD_RESTART = 0x01234567n;
 
 /** include/uapi/linux/memfd.h; the last is of Linux 6.3, where the sysctl vm.memfd_noexec may require it. */
 const MFD_CLOEXEC = 1;
@@ -36,6 +37,23 @@ const IFF_UP = 1;
 
 /** include/uapi/linux/time.h: the first stops while the system is suspended, the second goes on. */
 const CLOCKS = { monotonic: 1, boottime: 7 } as const;
+
+/**
+ * include/uapi/asm-generic/siginfo.h: struct sigevent is the value and sigev_signo (unused), then sigev_notify, the function
+ * and its attributes, 64 bytes in all. SIGEV_THREAD is glibc's: it calls the function in a thread of its own.
+ */
+const SIGEV_WORDS = 8;
+const SIGEV_THREAD = 2n;
+
+/** include/uapi/linux/time.h; struct itimerspec is the interval and the time, of two words each. */
+const TIMER_ABSTIME = 1;
+const ITIMERSPEC_WORDS = 4;
+
+/** Of timer_create(2) where libc lacks it. */
+const ENOSYS = 38;
+
+/** In a second. */
+const NANOSECONDS = 1_000_000_000n;
 
 /** include/uapi/asm-generic/mman-common.h and include/uapi/linux/mman.h. */
 const PROT_READ = 1;
@@ -100,6 +118,12 @@ const SYMBOLS = {
   sync: { parameters: [], result: "void" },
   // int clock_gettime(clockid_t clockid, struct timespec *tp): struct timespec is two words of 8 bytes
   clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+  // int timer_create(clockid_t clockid, struct sigevent *sevp, timer_t *timerid): in libc from glibc 2.34 on, before in librt
+  timer_create: { parameters: ["i32", "buffer", "buffer"], result: "i32", optional: true },
+  // int timer_settime(timer_t timerid, int flags, const struct itimerspec *new_value, struct itimerspec *old_value)
+  timer_settime: { parameters: ["u64", "i32", "buffer", "pointer"], result: "i32", optional: true },
+  // int reboot(int cmd): its address
+  reboot_function: { name: "reboot", type: "pointer" },
   // int *__errno_location(void)
   __errno_location: { parameters: [], result: "pointer" },
   // void *memcpy(void *dest, const void *src, size_t n): reads errno where Deno.UnsafePointerView needs full FFI permission
@@ -133,6 +157,13 @@ export interface Libc extends Disposable {
   kexecLoad(entry: bigint, segmentCount: bigint, segments: Uint8Array | null, flags: bigint): CallResult;
   /** reboot(2) with LINUX_REBOOT_CMD_KEXEC: returns if it fails, or when the payload of an image that preserves the system returns. */
   rebootKexec(): CallResult;
+  /** reboot(2) with LINUX_REBOOT_CMD_RESTART: the firmware boots, whatever is loaded. Nothing is synced. Returns if it fails. */
+  restart(): CallResult;
+  /**
+   * Has the same call made at a time of CLOCK_BOOTTIME, in nanoseconds, from a thread of libc's own: it is made whatever this
+   * thread hangs in, as long as the process lives. ENOSYS before glibc 2.34.
+   */
+  restartAt(time: bigint): CallResult;
   /** An unnamed file in memory that is closed on exec, cannot be executed, and can be sealed. */
   memfd(name: string): CallResult;
   /** Seals such a file: nothing writes to it, or changes its size, from then on. */
@@ -246,6 +277,18 @@ export function openLibcOn({ arch, open }: LibcHost, path: string = LIBC): Libc 
     kexecLoad: (entry, segmentCount, segments, flags) =>
       checked(c.kexec_load(numbers.kexec_load, entry, segmentCount, segments as BufferSource | null, flags)),
     rebootKexec: () => checked(c.reboot(numbers.reboot, REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_CMD_KEXEC, 0n)),
+    restart: () => checked(c.reboot(numbers.reboot, REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_CMD_RESTART, 0n)),
+    restartAt: (time) => {
+      if (c.timer_create === null || c.timer_settime === null) return { ok: false, errno: ENOSYS };
+      const event = new BigUint64Array(SIGEV_WORDS);
+      event.set([REBOOT_CMD_RESTART, SIGEV_THREAD << 32n, BigInt(Deno.UnsafePointer.value(c.reboot_function))]);
+      const timer = new BigUint64Array(1);
+      const created = checked(c.timer_create(CLOCKS.boottime, event, timer));
+      if (!created.ok) return created;
+      const at = new BigInt64Array(ITIMERSPEC_WORDS);
+      at.set([time / NANOSECONDS, time % NANOSECONDS], 2);
+      return checked(c.timer_settime(timer[0] ?? 0n, TIMER_ABSTIME, at, null));
+    },
     memfd: (name) => {
       const create = (flags: number): CallResult =>
         checked(c.memfd_create(new TextEncoder().encode(`${name}\0`), MFD_CLOEXEC | MFD_ALLOW_SEALING | flags));
@@ -323,7 +366,7 @@ export function openLibcOn({ arch, open }: LibcHost, path: string = LIBC): Libc 
       const time = new BigInt64Array(2);
       c.clock_gettime(CLOCKS[name], time);
       const [seconds = 0n, nanoseconds = 0n] = time;
-      return seconds * 1_000_000_000n + nanoseconds;
+      return seconds * NANOSECONDS + nanoseconds;
     },
     [Symbol.dispose]: () => library.close(),
   };

@@ -1,5 +1,15 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { arrive, confirm, dropAttempt, readAttempts, readHistory, recordDeparture } from "../../src/app/attempts.ts";
+import {
+  arrive,
+  confirm,
+  dropAttempt,
+  expire,
+  findDeadline,
+  isConfirmed,
+  readAttempts,
+  readHistory,
+  recordDeparture,
+} from "../../src/app/attempts.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import type { FoundRecord } from "../../src/state/record.ts";
@@ -178,4 +188,73 @@ Deno.test("a folder that others may write to is not used", async () => {
   let thrown: unknown;
   await recordDeparture("now", LOADED, { directory: at.path, found: loaded() }).catch((error) => thrown = error);
   assertEquals(thrown instanceof StoreError, true);
+});
+
+const GUARDED = { guard: { confirm: 600 } } as const;
+
+/** A guarded reboot that arrived, and the host that it led to. */
+async function arrivedGuarded(directory: string): Promise<HostFacts> {
+  const attempt = await recordDeparture("now", LOADED, { directory, found: loaded(GUARDED) });
+  const running = { ...ARRIVED, cmdline: attempt?.to.cmdline ?? "" };
+  arrive(running, directory);
+  return running;
+}
+
+Deno.test("a guarded reboot that arrived has a deadline, which stays the same, until it is confirmed", async () => {
+  using at = folder();
+  const directory = at.path;
+  const running = await arrivedGuarded(directory);
+  const deadline = findDeadline(running, directory);
+  assertEquals(deadline?.due, (deadline?.attempt.outcome.uptime ?? NaN) + 600);
+  arrive(running, directory);
+  assertEquals(findDeadline(running, directory), deadline);
+  assertEquals(findDeadline({ ...running, bootId: "later" }, directory), undefined);
+  if (deadline === undefined) return;
+  assertEquals(isConfirmed(deadline.attempt, directory), false);
+  assertEquals(confirm(running, directory).kind, "confirmed");
+  assertEquals(isConfirmed(deadline.attempt, directory), true);
+  assertEquals(findDeadline(running, directory), undefined);
+  // Too late: the outcome stays.
+  assertEquals(expire(deadline, directory), false);
+  assertEquals(ends(directory), ["confirmed"]);
+});
+
+Deno.test("what nobody confirmed cannot be confirmed after its time, and the next boot adds what came up", async () => {
+  using at = folder();
+  const directory = at.path;
+  const running = await arrivedGuarded(directory);
+  const deadline = findDeadline(running, directory);
+  assertEquals(deadline !== undefined && expire(deadline, directory), true);
+  assertEquals(ends(directory), ["not-confirmed"]);
+  assertEquals(confirm(running, directory).kind, "nothing-arrived");
+  assertEquals(arrive(running, directory), { kind: "nothing-open" });
+  const cold = { ...COLD, bootId: "cold" };
+  const arrival = arrive(cold, directory);
+  assertEquals(
+    arrival.kind === "ended" ? arrival.attempt.outcome.why : "",
+    `Nobody confirmed it within 10 min, so it rebooted through the firmware; ${COLD.release} came up by the firmware after it`,
+  );
+  assertEquals(arrive(cold, directory), { kind: "nothing-open" });
+  assertEquals(confirm(cold, directory).kind, "nothing-arrived");
+});
+
+Deno.test("an attempt that is gone, or cannot be read, is not confirmed", async () => {
+  using at = folder();
+  const running = await arrivedGuarded(at.path);
+  const deadline = findDeadline(running, at.path);
+  if (deadline === undefined) throw new Error("There is no deadline");
+  const path = `${at.path}/${deadline.attempt.id}.json`;
+  Deno.writeTextFileSync(path, "{");
+  assertEquals(isConfirmed(deadline.attempt, at.path), false);
+  Deno.removeSync(path);
+  assertEquals(isConfirmed(deadline.attempt, at.path), false);
+  assertEquals(expire(deadline, at.path), true);
+  assertEquals(ends(at.path), ["not-confirmed"]);
+});
+
+Deno.test("without a guard there is no deadline", async () => {
+  using at = folder();
+  await recordDeparture("now", LOADED, { directory: at.path, found: loaded() });
+  arrive(ARRIVED, at.path);
+  assertEquals([ends(at.path), findDeadline(ARRIVED, at.path)], [["arrived"], undefined]);
 });

@@ -155,12 +155,17 @@ pure("the plan has a block about the guard, phase by phase", () => {
   assertEquals(
     guardBlock(planOf()),
     "  Guard         If the kernel panics: reset after 10 s\n" +
-      "                If the initrd fails: reset after 10 s, since initramfs-tools heeds `panic=`",
+      "                If the initrd fails: reset after 10 s, since initramfs-tools heeds `panic=`\n" +
+      "                If it comes up and does not work: not covered",
   );
   assertMatch(guardBlock(planOf({}, { initrd: [DRACUT] })), /reset, since dracut heeds `rd\.shell=0/);
   assertMatch(guardBlock(planOf({}, { initrd: [DRACUT_SYSTEMD] })), /not covered: it\s+powers\s+off/);
   assertMatch(guardBlock(planOf({}, { initrd: [SYSTEMD] })), /If the initrd fails: not covered, systemd waits/);
   assertMatch(guardBlock(planOf({ guard: { confirm: 60 } })), /If the kernel panics: not covered/);
+  assertMatch(
+    guardBlock(planOf({ guard: { confirm: 60 } })),
+    /If nobody confirms it within 1 min of its arrival: cold\s+reboot$/,
+  );
   const unguarded = planBoot({ profile: profileOf(), facts: hostFacts(), images: images(), partDigests: PART_DIGESTS });
   assertEquals([unguarded.value?.guard, unguarded.value && guardBlock(unguarded.value)], [undefined, ""]);
 });

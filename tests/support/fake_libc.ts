@@ -25,6 +25,8 @@ export function fakeLibc(
       answer("kexec_file_load", ok(0), kernel, initrd, decode(cmdline), flags),
     kexecLoad: (entry, count, segments, flags) => answer("kexec_load", ok(0), entry, count, segments, flags),
     rebootKexec: () => answer("reboot", ok(0)),
+    restart: () => answer("restart", ok(0)),
+    restartAt: (time) => answer("restart_at", ok(0), time),
     memfd: (name) => answer("memfd", ok(99), name),
     seal: (fd) => answer("seal", ok(0), fd),
     sendfile: (out, input, offset, count) => answer("sendfile", ok(count), out, input, offset, count),

@@ -120,14 +120,47 @@ for (const { arch, load, fileLoad, reboot } of ABI) {
     libc.kexecFileLoad(5, -1, cmdline, 4n);
     libc.kexecFileLoad(-1, -1, null, 1n);
     libc.rebootKexec();
+    libc.restart();
     assertEquals(calls.filter(([name]) => !name.startsWith("__")), [
       ["kexec_load", load, 0x1000n, 1n, segments, 0x3e0001n],
       ["kexec_file_load", fileLoad, 5n, -1n, 7n, cmdline, 4n],
       ["kexec_file_load", fileLoad, -1n, -1n, 0n, null, 1n],
       ["reboot", reboot, 0xfee1deadn, 672274793n, 0x45584543n, 0n],
+      ["reboot", reboot, 0xfee1deadn, 672274793n, 0x01234567n, 0n],
     ]);
   });
 }
+
+// _exit(2) takes the place of reboot(2), in a process of its own whose only thread of JavaScript hangs.
+Deno.test("a restart at a time comes whatever the thread that asked for it hangs in", async () => {
+  const libc = new URL("../../src/syscall/libc.ts", import.meta.url).href;
+  const program = `
+    import { openLibcOn } from ${JSON.stringify(libc)};
+    const open = (path) =>
+      Deno.dlopen(path, {
+        timer_create: { parameters: ["i32", "buffer", "buffer"], result: "i32" },
+        timer_settime: { parameters: ["u64", "i32", "buffer", "pointer"], result: "i32" },
+        clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+        __errno_location: { parameters: [], result: "pointer" },
+        reboot_function: { name: "_exit", type: "pointer" },
+      });
+    const libc = openLibcOn({ arch: Deno.build.arch, open });
+    const set = libc.restartAt(libc.clock("boottime") + 300_000_000n);
+    if (!set.ok) Deno.exit(1);
+    for (;;);
+  `;
+  const process = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-check", "--ext=ts", "-"],
+    stdin: "piped",
+    stdout: "null",
+  }).spawn();
+  const input = process.stdin.getWriter();
+  await input.write(new TextEncoder().encode(program));
+  await input.close();
+  const { code } = await process.status;
+  // The low byte of LINUX_REBOOT_CMD_RESTART, which is what it was called with.
+  assertEquals(code, 0x67);
+});
 
 /** The same, but that these functions answer, in turn, a value or fail with an errno; then 0. */
 function answering(answers: Readonly<Record<string, readonly (bigint | { readonly errno: number })[]>>): {

@@ -13,7 +13,7 @@ export const confirm: Command = {
   words: { min: 0, max: 0 },
   summary: "Say that the running system, into which warmboot led, is good",
   description:
-    "For a health check, or by hand. Marks the reboot that led into the running system as confirmed; `warmboot history` shows it. A system that was booted in another way cannot be confirmed.",
+    "For a health check, or by hand. Marks the reboot that led into the running system as confirmed, and ends its guard; `warmboot history` shows it. A system that was booted in another way cannot be confirmed.",
   options: [OUTCOME_OPTION],
   examples: [{ line: "warmboot confirm", doc: "Once the services are known to work" }],
   exits: {

@@ -62,6 +62,11 @@ export const init: Command = {
       name: "follow",
       doc: "Mark the profile of the newest kernel as one that `warmboot refresh` updates when a newer one is installed",
     },
+    {
+      name: "guard",
+      doc:
+        "Have the profile guard its reboot: a machine whose new system fails, or is not confirmed in time, reboots through the firmware",
+    },
     { name: "out", value: "FILE", doc: "Write to FILE, which must not be there yet" },
   ],
   examples: [
@@ -70,6 +75,7 @@ export const init: Command = {
       line: "warmboot init --newest --pin --follow --out /etc/warmboot/newest.yaml",
       doc: "The newest kernel, by its digest, whatever is installed later",
     },
+    { line: "warmboot init --newest --guard --out web.yaml", doc: "The newest kernel, with a way back" },
     { line: "warmboot init --boot-entry default", doc: "What a cold reset would boot, whenever it is planned" },
     { line: "warmboot init --bls /boot/loader/entries/debian.conf", doc: "What a boot loader entry boots" },
     {
@@ -119,8 +125,20 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   const word = textOption(invocation, "out");
   const out = word === undefined || word === STDIO ? {} : { out: word };
   const from = originFrom(origin, invocation);
-  return show(await initProfile({ from, pin: isSet(invocation, "pin"), ...out }), word, ports);
+  const guard = isSet(invocation, "guard");
+  const outcome = await initProfile({ from, pin: isSet(invocation, "pin"), guard, ...out });
+  const exit = show(outcome, word, ports);
+  if (outcome.kind === "profile" && guard) { for (const line of GUARD_STEPS) say(line, ports); }
+  return exit;
 }
+
+/** What a guard needs of the system that comes up; units are never enabled without being asked for. */
+const GUARD_STEPS: readonly string[] = [
+  "The guard needs two units, enabled where the new system runs:",
+  "  systemctl enable --now warmboot-arrive",
+  "  systemctl enable warmboot-confirm",
+  "docs/guard.md says what confirms, and what other init systems need",
+];
 
 function originFrom(origin: typeof ORIGINS[number], invocation: Invocation): ProfileOrigin {
   // The folder that takes the place of /, without the slash at its end.
