@@ -10,6 +10,8 @@ import { withoutPasswords } from "../host/boot_source.ts";
 import { type Capture, CAPTURE_FORMAT, type CapturedFile, captureReader, decodeUtf8 } from "../host/capture.ts";
 import { lines } from "../host/capture_filter.ts";
 import type { HostFacts } from "../host/facts.ts";
+import { imageRelease } from "../image/describe.ts";
+import { identifyKernel } from "../image/identify.ts";
 import { liveReader } from "../host/live.ts";
 import { NOT_CAPABLE, type SourceResult } from "../host/reader.ts";
 import { EFIVARS } from "../host/sources.ts";
@@ -91,6 +93,8 @@ const SECTION = /^(.*\.efi)\/(?:@(\d{1,3})\/)?(\.(?:cmdline|linux|osrel|profile)
 function readLive(path: string): SourceResult {
   const [, image, profile, name] = SECTION.exec(path) ?? [];
   if (image !== undefined && name !== undefined) return readSection(image, profile, name);
+  const kernel = /^(.+)\/\.release$/s.exec(path)?.[1];
+  if (kernel !== undefined) return readRelease(kernel);
   if (/^\/dev\/(?:disk|md)\//.test(path)) return readLink(path);
   if (/^\/(?:proc|sys)\//.test(path)) return kept(path, liveReader().read(path));
   try {
@@ -134,6 +138,20 @@ function readSection(image: string, profile: string | undefined, name: string): 
     if (isKernel) return findSection(file, sectionsOf(file) ?? [], { name }) === undefined ? ABSENT : TOO_LARGE;
     const text = sectionText(file, profile === undefined ? undefined : Number(profile), name);
     return text === undefined ? ABSENT : { kind: "bytes", bytes: new TextEncoder().encode(text) };
+  } catch {
+    return { kind: "error", error: "EIO" };
+  } finally {
+    closeFile(file);
+  }
+}
+
+/** The release of a kernel, where its image says it. */
+function readRelease(kernel: string): SourceResult {
+  const { value: file } = openFile(kernel);
+  if (file === undefined) return ABSENT;
+  try {
+    const release = imageRelease(identifyKernel(file));
+    return release === undefined ? ABSENT : { kind: "bytes", bytes: new TextEncoder().encode(`${release}\n`) };
   } catch {
     return { kind: "error", error: "EIO" };
   } finally {

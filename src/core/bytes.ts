@@ -36,6 +36,11 @@ export function latin1(bytes: Uint8Array): string {
   return text;
 }
 
+/** The bytes of such a text. */
+export function bytesOfLatin1(text: string): Uint8Array {
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+}
+
 /** The next multiple of 4 at or after an offset: where cpio, device trees, ELF notes and joined initrds go on. */
 export function align4(offset: number): number {
   return Math.ceil(offset / 4) * 4;

@@ -3,9 +3,11 @@ import type { HostFacts } from "../host/facts.ts";
 import { type BootFiles, kindAt } from "./boot_files.ts";
 import { bootNumber, loaderVariable, loadOption, optionName } from "./efi_variables.ts";
 import { ESP, type Mount, mountsOf, XBOOTLDR } from "./file_systems.ts";
-import { type FoundEntry, loaderProblem } from "./found_entry.ts";
-import { type GrubConfig, grubEntry, grubEntryNames } from "./grub/boot.ts";
-import { type BootPartitions, systemdBootEntry } from "./systemd_boot.ts";
+import { type FoundEntry, loaderProblem, startOf } from "./found_entry.ts";
+import { environmentBlocks, type GrubConfig, grubEntries, grubEntry, nextEntryOf } from "./grub/boot.ts";
+import { ONE_SHOT_VARIABLE, type OneShot, oneShotIn, variableBytes, whyGrubCannotWrite } from "./one_shot.ts";
+import { cmdlineOf, releaseOf } from "./running_entry.ts";
+import { type BootPartitions, systemdBootEntry, systemdBootFound } from "./systemd_boot.ts";
 
 /** What is asked of the host besides the boot loader's files. */
 export type BootHost = Pick<HostFacts, "machine" | "efi">;
@@ -36,15 +38,113 @@ export function coldBoot(files: BootFiles, host: BootHost, id: string = DEFAULT_
   }
 }
 
-/** Reads everything that any entry may need, so that a capture of what was read answers for each of them. */
-export function readAllEntries(files: BootFiles, host: BootHost): void {
+/** What the boot loader has, and whether it can be asked to boot an entry once. */
+export interface BootMenu {
+  /** Every entry that starts Linux. */
+  readonly entries: readonly FoundEntry[];
+  /** The entry that it is already asked to boot once. */
+  readonly pending?: string;
+  /** Whether, and how, an entry would be booted once. */
+  nextEntry(entry: FoundEntry): OneShotWay;
+}
+
+/** How an entry is booted once. */
+export type OneShotWay =
+  | { readonly kind: "possible"; readonly oneShot: OneShot; readonly notes: readonly string[] }
+  /** A whole sentence says why not. */
+  | { readonly kind: "impossible"; readonly why: string; readonly hint?: string };
+
+/** The menu of the boot loader that a cold reset starts. */
+export function bootMenu(files: BootFiles, host: BootHost): Checked<BootMenu> {
   const partitions = usualPartitions(files);
   const mounts = mountsOf(files);
-  const { value: loader } = findLoader(files, host, mounts, partitions);
-  coldBoot(files, host);
-  if (loader?.kind === "grub") {
-    grubEntryNames(grubConfig(files, host, mounts, loader.config));
+  const { value: loader, diagnostics } = findLoader(files, host, mounts, partitions);
+  if (loader === undefined) return { value: undefined, diagnostics };
+  switch (loader.kind) {
+    case "systemd-boot": {
+      const found = systemdBootFound(files, loader.partitions, host.machine);
+      if (found.value === undefined) return { value: undefined, diagnostics: found.diagnostics };
+      const pending = pendingIn(files, { loader: "systemd-boot" }, ONE_SHOT_VARIABLE);
+      return {
+        value: { entries: found.value, ...pending, nextEntry: (entry) => systemdBootOnce(files, host, entry) },
+        diagnostics: [],
+      };
+    }
+    case "grub": {
+      const config = grubConfig(files, host, mounts, loader.config);
+      const found = grubEntries(config);
+      if (found.value === undefined) return { value: undefined, diagnostics: found.diagnostics };
+      const [pending] = environmentBlocks(config).flatMap((path) => {
+        const asked = pendingIn(files, { loader: "GRUB" }, path);
+        return asked.pending === undefined ? [] : [asked];
+      });
+      return {
+        value: { entries: found.value, ...pending, nextEntry: (entry) => grubOnce(files, config, entry) },
+        diagnostics: [],
+      };
+    }
   }
+}
+
+function pendingIn(
+  files: BootFiles,
+  loader: Pick<OneShot, "loader">,
+  path: string,
+): Pick<BootMenu, "pending"> {
+  const result = files.read(path);
+  const pending = result.kind === "bytes" ? oneShotIn(loader, result.bytes) : undefined;
+  return pending === undefined ? {} : { pending };
+}
+
+/** systemd-boot with the variable set is tried, and must boot the entry. */
+function systemdBootOnce(files: BootFiles, host: BootHost, entry: FoundEntry): OneShotWay {
+  const oneShot: OneShot = { loader: "systemd-boot", entry: entry.id };
+  const bytes = { kind: "bytes", bytes: variableBytes(entry.id) } as const;
+  const trial: BootFiles = { ...files, read: (path) => path === ONE_SHOT_VARIABLE ? bytes : files.read(path) };
+  const { value: booted, diagnostics } = coldBoot(trial, host);
+  if (booted === undefined || startOf(booted) !== startOf(entry)) {
+    const why = diagnostics.find(({ severity }) => severity === "error")?.message ??
+      `it would boot ${booted === undefined ? "nothing" : `\`${booted.id}\``}`;
+    return { kind: "impossible", why: `LoaderEntryOneShot does not make systemd-boot boot \`${entry.id}\`: ${why}` };
+  }
+  return { kind: "possible", oneShot, notes: diagnostics.map(({ message }) => message) };
+}
+
+function grubOnce(files: BootFiles, config: GrubConfig, entry: FoundEntry): OneShotWay {
+  const next = nextEntryOf(config, entry);
+  if (next.kind === "ignored") {
+    const { why, hint } = next;
+    return { kind: "impossible", why, ...(hint === undefined ? {} : { hint }) };
+  }
+  const { path: file, notes } = next;
+  const unwritable = whyGrubCannotWrite(files, config.host.mounts, file);
+  if (unwritable !== undefined) {
+    return {
+      kind: "impossible",
+      why: `GRUB cannot write ${file}, and so would boot the entry again and again: ${unwritable}`,
+      hint: "Put /boot on a partition of its own, with ext4, XFS or FAT",
+    };
+  }
+  return {
+    kind: "possible",
+    oneShot: { loader: "GRUB", entry: entry.id, file },
+    notes: notes.map(({ message }) => message),
+  };
+}
+
+/**
+ * Reads everything that any entry may need, and what says which one could be booted once, so that a capture of what was read
+ * answers for each of them.
+ */
+export function readAllEntries(files: BootFiles, host: BootHost): void {
+  coldBoot(files, host);
+  const { value: menu } = bootMenu(files, host);
+  for (const entry of menu?.entries ?? []) {
+    releaseOf(files, entry.kernel);
+    cmdlineOf(files, entry);
+  }
+  const [first] = menu?.entries ?? [];
+  if (first !== undefined) menu?.nextEntry(first);
 }
 
 /** Where distributions mount the ESP and the partition for kernels. */

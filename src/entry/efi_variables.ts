@@ -18,7 +18,7 @@ export function loaderVariable(files: BootFiles, name: string): string | undefin
 }
 
 /** UTF-16 up to a NUL. */
-function utf16Text(bytes: Uint8Array): string {
+export function utf16Text(bytes: Uint8Array): string {
   const text = new TextDecoder("utf-16le").decode(bytes.subarray(0, bytes.length - bytes.length % 2));
   return text.split("\0", 1)[0] ?? "";
 }

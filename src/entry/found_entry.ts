@@ -19,6 +19,13 @@ export interface FoundEntry {
   readonly unknownCmdline?: string;
   /** The kernel is started as an EFI program, so that only a unified kernel image will do. */
   readonly isProgram?: true;
+  /** systemd-boot counts its boots: its file has a counter (`+3`). */
+  readonly isCounted?: true;
+}
+
+/** Everything that makes a difference to what an entry starts. */
+export function startOf({ loader, kernel, profile, initrd, dtb, cmdline, isProgram }: FoundEntry): string {
+  return JSON.stringify([loader, kernel, profile ?? "0", initrd, dtb, cmdline, isProgram]);
 }
 
 /** An entry in a sentence, without its period. */

@@ -198,6 +198,16 @@ function type2Entries(files: BootFiles, _root: string, file: string, name: strin
 /** UNIFIED_PROFILES_MAX of systemd. */
 const PROFILES_LIMIT = 256;
 
+/** Every entry that starts Linux, whether kexec could or not. */
+export function systemdBootFound(
+  files: BootFiles,
+  partitions: BootPartitions,
+  machine: string,
+): Checked<readonly FoundEntry[]> {
+  const { value: entries, diagnostics } = systemdBootEntries(files, partitions, machine);
+  return { value: entries?.flatMap((entry) => describedEntry(entry, "it is in the menu") ?? []), diagnostics };
+}
+
 /** The order of the menu (boot_entry_compare()). */
 function compareEntries(a: Entry, b: Entry): number {
   const isBad = ({ triesLeft }: Entry): number => triesLeft === 0 ? 1 : 0;
@@ -391,7 +401,7 @@ function askedEntry(entries: readonly Entry[], asked: string): Checked<FoundEntr
 }
 
 function entryOf(entry: Entry, rule: string, notes: readonly Diagnostic[]): Checked<FoundEntry> {
-  const { id, title, what, options, initrd, dtb, overlays, extra, triesLeft, profile } = entry;
+  const { id, what, overlays, extra, triesLeft } = entry;
   const name = `The entry \`${id}\` of systemd-boot`;
   if (what.kind === "url") return failed(entryProblem(`${name} is fetched from ${what.url}, which kexec cannot do`));
   if (overlays.length > 0) {
@@ -419,20 +429,30 @@ function entryOf(entry: Entry, rule: string, notes: readonly Diagnostic[]): Chec
     : triesLeft === 0
     ? [entryWarning(`${name} has no tries left: it counts as bad`)]
     : [];
+  return {
+    value: describedEntry(entry, rule),
+    diagnostics: [...notes, ...left, ...tries],
+  };
+}
+
+/** An entry as it is found; undefined for one that is fetched. */
+function describedEntry(
+  { id, title, what, options, initrd, dtb, profile, triesLeft }: Entry,
+  rule: string,
+): FoundEntry | undefined {
+  if (what.kind === "url") return undefined;
   const cmdline = options === undefined ? what.kind === "linux" ? "" : undefined : formatCmdline(parseCmdline(options));
   return {
-    value: {
-      loader: "systemd-boot",
-      id,
-      ...(title === undefined ? {} : { title }),
-      rule,
-      kernel: what.path,
-      ...(what.kind === "uki" && profile > 0 ? { profile: String(profile) } : {}),
-      initrd,
-      ...(dtb === undefined ? {} : { dtb }),
-      ...(cmdline === undefined ? {} : { cmdline }),
-      ...(what.kind === "linux" ? {} : { isProgram: true }),
-    },
-    diagnostics: [...notes, ...left, ...tries],
+    loader: "systemd-boot",
+    id,
+    ...(title === undefined ? {} : { title }),
+    rule,
+    kernel: what.path,
+    ...(what.kind === "uki" && profile > 0 ? { profile: String(profile) } : {}),
+    initrd,
+    ...(dtb === undefined ? {} : { dtb }),
+    ...(cmdline === undefined ? {} : { cmdline }),
+    ...(what.kind === "linux" ? {} : { isProgram: true }),
+    ...(triesLeft === undefined ? {} : { isCounted: true }),
   };
 }

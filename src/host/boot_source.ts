@@ -1,4 +1,4 @@
-import { latin1 } from "../core/bytes.ts";
+import { bytesOfLatin1, latin1 } from "../core/bytes.ts";
 import { withoutSecretParameters } from "./redaction.ts";
 
 /**
@@ -14,6 +14,7 @@ export function isBootSource(path: string): boolean {
 const BOOT_SOURCES: readonly RegExp[] = [
   /^\/proc\/self\/mountinfo$/,
   /^\/sys\/class\/block\/[\w.+-]+\/dev$/,
+  /^\/sys\/dev\/block\/\d+:\d+\/uevent$/,
   /^\/run\/udev\/data\/b\d+:\d+$/,
   /^\/dev\/(?:disk\/by-(?:uuid|label|partuuid)|md)\/[^/]+$/,
   /^\/sys\/firmware\/efi\/efivars\/(?:Loader\w+|Boot(?:Current|Next|[0-9A-F]{4}))-[0-9a-f-]{36}$/,
@@ -30,10 +31,6 @@ export function withoutPasswords(text: string): string {
 
 /** A file of a boot loader as a redacted capture has it: without the secrets of its command lines. */
 export function redactBootFile(bytes: Uint8Array): Uint8Array {
-  const lines = latin1(bytes).split("\n").map((line) => bytesOf(line)).map(withoutSecretParameters);
-  return bytesOf(lines.map(latin1).join("\n"));
-}
-
-function bytesOf(text: string): Uint8Array {
-  return Uint8Array.from(text, (character) => character.charCodeAt(0));
+  const lines = latin1(bytes).split("\n").map(bytesOfLatin1).map(withoutSecretParameters);
+  return bytesOfLatin1(lines.map(latin1).join("\n"));
 }

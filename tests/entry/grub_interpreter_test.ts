@@ -41,6 +41,7 @@ function ran(script: string, files: LayoutFiles = {}): { readonly [key: string]:
     functions: new Map(),
     menu: [],
     loaded: NOTHING,
+    saved: new Map(),
     status: true,
   };
   const signal = runFile(run, state, "/boot/grub/grub.cfg");

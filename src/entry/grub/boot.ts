@@ -4,9 +4,11 @@ import { shorten } from "../../core/text.ts";
 import { moreProblems } from "../../host/many_problems.ts";
 import { ENTRIES_LIMIT, kindAt, textAt } from "../boot_files.ts";
 import { mountAt, pathOnDevice } from "../file_systems.ts";
-import { entryProblem, entryWarning, type FoundEntry } from "../found_entry.ts";
+import { entryProblem, entryWarning, type FoundEntry, startOf } from "../found_entry.ts";
+import { changeGrubenv } from "../grubenv.ts";
+import { NEXT_ENTRY } from "../one_shot.ts";
 import type { GrubHost } from "./devices.ts";
-import { MISSING_HINT, type Run, runBlock, runFile, STEPS_LIMIT, variableOf } from "./interpreter.ts";
+import { MISSING_HINT, type Run, runBlock, runFile, savedKey, STEPS_LIMIT, variableOf } from "./interpreter.ts";
 import { chooseEntry, type Entry, escapeName, fallbackOf, loaderCmdline } from "./menu.ts";
 import { copyState, type LoadedFile, NOTHING, openContext, type State } from "./state.ts";
 import { isKnown, type Value } from "./value.ts";
@@ -69,23 +71,116 @@ export function grubEntryNames(config: GrubConfig): readonly string[] {
   const { value: menu } = runConfig(config);
   if (menu === undefined) return [];
   const names: string[] = [];
-  const visit = (state: State, path: readonly string[]): void => {
-    for (const item of state.menu) {
-      if (names.length >= ENTRIES_LIMIT || menu.run.steps > STEPS_LIMIT) return;
+  visitEntries(menu, (level, item, path) => {
+    const { loaded } = enter(menu.run, level, item);
+    names.push(path.join(">"));
+    // Whether its files are there is asked too, so that a capture can answer.
+    for (const { found } of filesOf(loaded)) if (found.kind === "path") kindAt(config.host.files, found.path);
+  });
+  return names;
+}
+
+/** Every entry of the menu and its submenus that starts a kernel, as far as that is known. */
+export function grubEntries(config: GrubConfig): Checked<readonly FoundEntry[]> {
+  const { value: menu, diagnostics } = runConfig(config);
+  if (menu === undefined) return { value: undefined, diagnostics };
+  const found: FoundEntry[] = [];
+  visitEntries(menu, (level, item, path) => {
+    const { value } = loadedEntry(config, menu.run, level, item, path, "it is in the menu").result;
+    if (value !== undefined) found.push(value);
+  });
+  return { value: found, diagnostics: [] };
+}
+
+/** Visits each entry that is not a submenu, with the level of the menu that it is in, and its path. */
+function visitEntries(
+  { run, state }: Menu,
+  onEntry: (level: State, item: Entry, path: readonly string[]) => void,
+): void {
+  let count = 0;
+  const visit = (level: State, path: readonly string[]): void => {
+    for (const item of level.menu) {
+      if (count >= ENTRIES_LIMIT || run.steps > STEPS_LIMIT) return;
       if (item.kind === "unknown") continue;
       const own = [...path, escapeName(item.id)];
       // What is wrong with one entry says nothing of the others.
-      menu.run.fault = undefined;
-      const inner = enter(menu.run, state, item);
+      run.fault = undefined;
       if (!item.isSubmenu) {
-        names.push(own.join(">"));
-        // Whether its files are there is asked too, so that a capture can answer.
-        for (const { found } of filesOf(inner.loaded)) if (found.kind === "path") kindAt(config.host.files, found.path);
-      } else if (own.length < SUBMENUS_LIMIT) visit(inner, own);
+        count++;
+        onEntry(level, item, own);
+      } else {
+        const inner = enter(run, level, item);
+        if (own.length < SUBMENUS_LIMIT) visit(inner, own);
+      }
     }
   };
-  visit(menu.state, []);
-  return names;
+  visit(state, []);
+}
+
+/** Whether `next_entry` in an environment block would have GRUB boot an entry once. */
+export type NextEntry =
+  /** In the block at this path of the host; notes are what else to know of that boot. */
+  | { readonly kind: "heeded"; readonly path: string; readonly notes: readonly Diagnostic[] }
+  /** A whole sentence says why not. */
+  | { readonly kind: "ignored"; readonly why: string; readonly hint?: string };
+
+/**
+ * Whether, and in which environment block, `next_entry` makes GRUB boot an entry, once: the configuration is run with it, and
+ * must both boot the entry and clear the variable.
+ */
+export function nextEntryOf(config: GrubConfig, entry: FoundEntry): NextEntry {
+  let refusal: NextEntry | undefined;
+  for (const path of environmentBlocks(config)) {
+    const found = tryNextEntry(config, entry, path);
+    if (found.kind === "heeded") return found;
+    refusal ??= found;
+  }
+  return refusal ?? {
+    kind: "ignored",
+    why: `${config.path} reads no environment block, so that GRUB cannot be asked to boot an entry once`,
+    hint: "Create it with `grub-editenv - create`, and write grub.cfg with grub-mkconfig",
+  };
+}
+
+/** The environment blocks that GRUB reads, as paths of the host. */
+export function environmentBlocks(config: GrubConfig): readonly string[] {
+  const { value: menu } = runConfig(config);
+  return [...new Set(menu?.run.environments.map(({ path }) => path))];
+}
+
+function tryNextEntry(config: GrubConfig, entry: FoundEntry, path: string): NextEntry {
+  const { files } = config.host;
+  const block = files.read(path);
+  const changed = block.kind === "bytes" ? changeGrubenv(block.bytes, NEXT_ENTRY, entry.id) : undefined;
+  if (changed?.kind !== "block") {
+    const why = changed?.kind === "full" ? "is full" : "is not an environment block that can be changed";
+    return { kind: "ignored", why: `${path} ${why}`, hint: `Create it again: grub-editenv ${path} create` };
+  }
+  const bytes = { kind: "bytes", bytes: changed.bytes } as const;
+  const trial: GrubConfig = {
+    ...config,
+    host: { ...config.host, files: { ...files, read: (each) => each === path ? bytes : files.read(each) } },
+  };
+  const { value: menu } = runConfig(trial);
+  if (menu === undefined) return { kind: "ignored", why: `${config.path} cannot be followed` };
+  const { value: booted, diagnostics } = defaultEntry(trial, menu);
+  if (booted === undefined || startOf(booted) !== startOf(entry)) {
+    return {
+      kind: "ignored",
+      why: `\`${NEXT_ENTRY}\` in ${path} does not make GRUB boot \`${entry.id}\`: ` +
+        (diagnostics[0]?.message ?? `${menu.run.config} does not heed it`),
+      hint: "Write grub.cfg with grub-mkconfig, which heeds it",
+    };
+  }
+  if (menu.state.saved.get(savedKey(path, NEXT_ENTRY)) !== "") {
+    return {
+      kind: "ignored",
+      why:
+        `${menu.run.config} does not clear \`${NEXT_ENTRY}\` in ${path}, so that each later boot would be into that entry`,
+      hint: "Write grub.cfg with grub-mkconfig, which clears it",
+    };
+  }
+  return { kind: "heeded", path, notes: [...waiting(menu), ...diagnostics] };
 }
 
 /** What an entry loads: the kernel, the initrds, the device tree. */
@@ -136,6 +231,7 @@ function runConfig({ host, path, platform, bootDevice }: GrubConfig): Checked<Me
     functions: new Map(),
     menu: [],
     loaded: NOTHING,
+    saved: new Map(),
     status: true,
   };
   runFile(run, state, path);

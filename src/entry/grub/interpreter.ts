@@ -436,6 +436,7 @@ const COMMANDS: { readonly [name: string]: (call: Call) => Signal | void } = {
     state.status = args.length > 0;
   },
   load_env: loadEnv,
+  save_env: saveEnv,
   source: sourceFile,
   ".": sourceFile,
   configfile: showFile,
@@ -517,9 +518,8 @@ function resolve({ run, state }: Pick<Call, "run" | "state">, value: Value): Ret
   return pathOnHost(run.host, value, (name) => variableOf(state, name));
 }
 
-/** Variables of an environment block: of the file that is named, else of `$prefix/grubenv`. */
-function loadEnv(call: Call): void {
-  const { run, state, place, args } = call;
+/** The environment block that a command names, else `$prefix/grubenv`; and the other words, without options. */
+function environmentOf({ state, args }: Call): { readonly named: Value; readonly words: readonly Value[] } {
   const at0 = args.findIndex((arg) => arg === "-f" || arg === "--file");
   const joined = args.find((arg) => isKnown(arg) && arg.startsWith("--file="));
   const prefix = variableOf(state, "prefix");
@@ -530,10 +530,35 @@ function loadEnv(call: Call): void {
     : isKnown(prefix)
     ? `${prefix}/grubenv`
     : prefix;
-  const wanted = args.filter((arg, index) =>
-    index !== at0 && (at0 < 0 || index !== at0 + 1) && isKnown(arg) && !arg.startsWith("-")
+  const words = args.filter((arg, index) =>
+    index !== at0 && (at0 < 0 || index !== at0 + 1) && !(isKnown(arg) && arg.startsWith("-"))
   );
-  const found = resolve(call, named ?? "");
+  return { named: named ?? "", words };
+}
+
+/** Notes what is written to an environment block. Whether that succeeds is not known: GRUB cannot write everywhere. */
+function saveEnv(call: Call): void {
+  const { state } = call;
+  const { named, words } = environmentOf(call);
+  const found = resolve(call, named);
+  state.status = undefined;
+  if (found.kind === "unknown") return;
+  for (const name of words) {
+    if (isKnown(name)) state.saved.set(savedKey(found.path, name), variableOf(state, name));
+  }
+}
+
+/** The name of a variable of an environment block in `saved`. */
+export function savedKey(path: string, name: string): string {
+  return `${path}\n${name}`;
+}
+
+/** Variables of an environment block: of the file that is named, else of `$prefix/grubenv`. */
+function loadEnv(call: Call): void {
+  const { run, state, place } = call;
+  const { named, words } = environmentOf(call);
+  const wanted = words.filter(isKnown);
+  const found = resolve(call, named);
   const kind = found.kind === "path" ? kindAt(run.host.files, found.path) : undefined;
   if (kind === "absent") {
     state.status = false;
@@ -547,8 +572,8 @@ function loadEnv(call: Call): void {
   }
   const values = parseGrubenv(text);
   state.status = values !== undefined;
+  run.environments.push({ path: found.path, values: values ?? new Map() });
   if (values === undefined) return;
-  run.environments.push({ path: found.path, values });
   for (const [name, value] of values) {
     if (wanted.length === 0 || wanted.includes(name)) state.variables.set(name, value);
   }

@@ -50,7 +50,6 @@ export const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
   "password_pbkdf2",
   "play",
   "rmmod",
-  "save_env",
   "serial",
   "sha1sum",
   "sha256sum",

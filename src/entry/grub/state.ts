@@ -56,6 +56,8 @@ export interface State {
   readonly functions: Map<string, ScriptFunction | Unknown>;
   readonly menu: MenuItem[];
   loaded: Loaded | Unknown;
+  /** What `save_env` has written: by the path of the environment block, a line break, and the name. */
+  readonly saved: Map<string, Value>;
   /** Whether the last command succeeded. */
   status: Truth;
 }
@@ -71,6 +73,7 @@ export function copyState(state: State): State {
     functions: new Map(state.functions),
     menu: [...state.menu],
     loaded: state.loaded,
+    saved: new Map(state.saved),
     status: state.status,
   };
 }
@@ -87,6 +90,7 @@ export function openContext(state: State): State {
     functions: new Map(state.functions),
     menu: [],
     loaded: NOTHING,
+    saved: new Map(state.saved),
   };
 }
 
@@ -115,6 +119,7 @@ export function mergeState(state: State, other: State, why: string): void {
     const candidates = [...state.menu.slice(length), ...other.menu.slice(length)];
     state.menu.splice(length, state.menu.length, { kind: "unknown", why, candidates });
   }
+  mergeMaps(state.saved, other.saved, undefined, why, sameValue);
   if (JSON.stringify(state.loaded) !== JSON.stringify(other.loaded)) state.loaded = { unknown: why };
   if (state.status !== other.status) state.status = undefined;
 }

@@ -1,0 +1,239 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { coldReboot } from "../../src/entry/cold_reboot.ts";
+import { bootMenu } from "../../src/entry/cold_boot.ts";
+import { runningEntry } from "../../src/entry/running_entry.ts";
+import { layout, type LayoutFiles, loaderVariables, readLayout } from "../support/boot_layout.ts";
+
+const [DEBIAN, FEDORA, OPENSUSE, OSTREE, ARCH, SDBOOT] = [
+  "debian",
+  "fedora",
+  "opensuse",
+  "ostree",
+  "arch_systemd_boot",
+  "debian_systemd_boot",
+].map(readLayout) as [LayoutFiles, LayoutFiles, LayoutFiles, LayoutFiles, LayoutFiles, LayoutFiles];
+
+const UEFI = { machine: "x86_64", efi: { systab: {}, runtimeMap: [] } } as const;
+const UUID = "5b1d6a0c-7f0e-4d52-9a47-3c9f0a3f6c11";
+const [OLD, NEW] = ["6.1.0-50-amd64", "6.12.117+deb13-amd64"];
+const CMDLINE = `root=UUID=${UUID} ro quiet`;
+
+type Changes = Parameters<typeof layout>[1];
+
+function pure(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+function block(values: string): string {
+  return `# GRUB Environment Block\n${values}`.padEnd(1024, "#");
+}
+
+/** The environment block of a layout with the size that GRUB's have. */
+function padded(files: LayoutFiles): LayoutFiles {
+  const path = "/boot/grub2/grubenv";
+  return { [path]: String(files[path]).replace(/#*\n?$/, "").padEnd(1024, "#") };
+}
+
+/** Debian's grubenv, as grub-editenv creates it. */
+const GRUBENV = { "/boot/grub/grubenv": block("") };
+
+function cold(files: LayoutFiles, changes: Changes, release: string, cmdline: string) {
+  return coldReboot(layout(files, changes), { ...UEFI, release, cmdline }, true);
+}
+
+function running(files: LayoutFiles, changes: Changes, release: string, cmdline: string) {
+  const found = layout(files, changes);
+  const { value } = bootMenu(found, UEFI);
+  const entry = runningEntry(found, value?.entries ?? [], { release, cmdline });
+  return entry.kind === "entry" ? { id: entry.entry.id, lacks: entry.lacks } : entry.why;
+}
+
+function debian(from: string, to: string): LayoutFiles {
+  const text = DEBIAN["/boot/grub/grub.cfg"];
+  if (typeof text !== "string" || !text.includes(from)) throw new Error(`The layout has no ${from}`);
+  return { "/boot/grub/grub.cfg": text.replace(from, () => to) };
+}
+
+const DEBIAN_OLD = `gnulinux-advanced-${UUID}>gnulinux-${OLD}-advanced-${UUID}`;
+const DEBIAN_NEW = `gnulinux-advanced-${UUID}>gnulinux-${NEW}-advanced-${UUID}`;
+
+pure(
+  "the entry of the running kernel is found by release and command line, and named so that it stays the same",
+  () => {
+    const on = (release: string, cmdline: string) => running(DEBIAN, GRUBENV, release, cmdline);
+    assertEquals(on(OLD, `BOOT_IMAGE=/boot/vmlinuz-${OLD} ${CMDLINE}`), { id: DEBIAN_OLD, lacks: [] });
+    // Not `gnulinux-simple-...`, which is another kernel once a newer one is installed.
+    assertEquals(on(NEW, CMDLINE), { id: DEBIAN_NEW, lacks: [] });
+    assertEquals(on(NEW, `root=UUID=${UUID} ro single`), {
+      id: DEBIAN_NEW.replace(
+        "-advanced-5b1d6a0c-7f0e-4d52-9a47-3c9f0a3f6c11>",
+        "-advanced-5b1d6a0c-7f0e-4d52-9a47-3c9f0a3f6c11>",
+      )
+        .replace(/-advanced-([^>]*)$/, "-recovery-$1"),
+      lacks: [],
+    });
+    assertEquals(on(NEW, `quiet ro root=UUID=${UUID} mitigations=off`), { id: DEBIAN_NEW, lacks: ["mitigations=off"] });
+    assertEquals(on(OLD, "root=/dev/nfs"), { id: DEBIAN_OLD, lacks: undefined });
+    assertEquals(
+      on("6.1.0-49-amd64", CMDLINE),
+      "No entry of GRUB boots the running kernel, 6.1.0-49-amd64",
+    );
+    assertEquals(
+      on(NEW, "root=/dev/nfs"),
+      `Which entry of GRUB boots the running system is ambiguous: \`${DEBIAN_NEW}\`, ` +
+        `\`${DEBIAN_NEW.replace(/-advanced-([^>]*)$/, "-recovery-$1")}\`, \`gnulinux-simple-${UUID}\` ` +
+        `boot ${NEW}, and none is known to be the one`,
+    );
+  },
+);
+
+pure("a kernel's own word for its release counts more than the name of its file", () => {
+  const stated = { ...GRUBENV, [`/boot/vmlinuz-${OLD}/.release`]: "6.1.0-51-amd64\n" };
+  assertEquals(running(DEBIAN, stated, "6.1.0-51-amd64", CMDLINE), { id: DEBIAN_OLD, lacks: [] });
+  assertEquals(running(DEBIAN, stated, OLD, CMDLINE), `No entry of GRUB boots the running kernel, ${OLD}`);
+});
+
+pure("where entries differ only in the initrd, what the boot loader said of this boot decides, or nothing does", () => {
+  const info = {
+    "/boot/vmlinuz-linux/.release": "6.12.1-arch1-1\n",
+    ...loaderVariables({ LoaderInfo: "systemd-boot 257" }),
+  };
+  const on = (cmdline: string, more: LayoutFiles = {}) =>
+    running(ARCH, { ...info, ...more }, "6.12.1-arch1-1", cmdline);
+  const plain = 'root="LABEL=arch_os" rw';
+  assertMatch(String(on(plain)), /is ambiguous: `arch(?:-fallback)?\.conf`, `arch/);
+  assertEquals(on(`initrd=\\intel-ucode.img initrd=\\initramfs-linux.img ${plain}`), { id: "arch.conf", lacks: [] });
+  assertEquals(on(`initrd=\\initramfs-linux-fallback.img ${plain}`), { id: "arch-fallback.conf", lacks: [] });
+  assertEquals(on(plain, loaderVariables({ LoaderEntrySelected: "arch-fallback.conf" })), {
+    id: "arch-fallback.conf",
+    lacks: [],
+  });
+});
+
+pure("GRUB boots an entry once where its configuration heeds and clears next_entry", () => {
+  const heeded = (files: LayoutFiles, changes: Changes, release: string, cmdline: string) =>
+    cold(files, changes, release, cmdline).running;
+  assertEquals(cold(DEBIAN, GRUBENV, OLD, CMDLINE), {
+    entry: { loader: "GRUB", id: `gnulinux-simple-${UUID}`, kernel: `/boot/vmlinuz-${NEW}`, release: NEW },
+    running: {
+      kind: "possible",
+      oneShot: { loader: "GRUB", entry: DEBIAN_OLD, file: "/boot/grub/grubenv" },
+      notes: [],
+    },
+  });
+  const fedora =
+    "root=UUID=c0ffee00-0000-4000-8000-000000000001 ro rootflags=subvol=root rhgb quiet isolcpus=2-3 nohz=on";
+  assertEquals(
+    heeded(FEDORA, padded(FEDORA), "6.9.7-200.fc40.x86_64", fedora),
+    {
+      kind: "possible",
+      oneShot: {
+        loader: "GRUB",
+        entry: "4ea28d8e2d1b4f5fa5f0c3d9d0a1b2c3-6.9.7-200.fc40.x86_64",
+        file: "/boot/grub2/grubenv",
+      },
+      notes: [],
+    },
+  );
+});
+
+pure("GRUB is not asked where that would fail, or would never end, and the reason says why", () => {
+  const why = (files: LayoutFiles, changes: Changes, release = OLD, cmdline = CMDLINE) => {
+    const found = cold(files, changes, release, cmdline).running;
+    return found?.kind === "impossible" ? found.why : "possible";
+  };
+  assertEquals(
+    why(DEBIAN, { "/boot/grub/grubenv": null }),
+    "/boot/grub/grub.cfg reads no environment block, so that GRUB cannot be asked to boot an entry once",
+  );
+  assertEquals(
+    why(DEBIAN, { "/boot/grub/grubenv": "next_entry=\n" }),
+    "/boot/grub/grubenv is not an environment block that can be changed",
+  );
+  assertEquals(why(DEBIAN, { "/boot/grub/grubenv": block(`a=${"x".repeat(990)}\n`) }), "/boot/grub/grubenv is full");
+  assertEquals(
+    why(DEBIAN, { ...GRUBENV, ...debian("   save_env next_entry\n", "") }),
+    "/boot/grub/grub.cfg does not clear `next_entry` in /boot/grub/grubenv, so that each later boot would be into that entry",
+  );
+  assertStringIncludes(
+    why(DEBIAN, { ...GRUBENV, ...debian('set default="${next_entry}"', 'set default="0"') }),
+    `\`next_entry\` in /boot/grub/grubenv does not make GRUB boot \`${DEBIAN_OLD}\``,
+  );
+  // Whether it is cleared hangs on what only GRUB knows.
+  assertStringIncludes(
+    why(DEBIAN, {
+      ...GRUBENV,
+      ...debian("   save_env next_entry\n", '   if [ "${shim_lock}" = y ]; then save_env next_entry; fi\n'),
+    }),
+    "does not clear `next_entry`",
+  );
+  const on = (line: string) =>
+    why(DEBIAN, { ...GRUBENV, "/proc/self/mountinfo": `24 1 8:2 / / rw,relatime shared:1 - ${line} rw\n` });
+  assertEquals(on("ext4 /dev/sda2"), "possible");
+  assertEquals(on("xfs /dev/nvme0n1p2"), "possible");
+  const refusal = "GRUB cannot write /boot/grub/grubenv, and so would boot the entry again and again: ";
+  assertEquals(
+    on("ext4 /dev/mapper/vg-root"),
+    `${refusal}it is on /dev/mapper/vg-root, which is not a plain partition but LVM, LUKS or another mapping`,
+  );
+  assertEquals(on("ext4 /dev/md0"), `${refusal}it is on /dev/md0, which is not a plain partition but RAID`);
+  assertEquals(on("f2fs /dev/sda2"), `${refusal}it is on f2fs`);
+  // The kernel names the root device `/dev/root` where no initrd mounted it.
+  const uevent = (name: string) =>
+    why(DEBIAN, {
+      ...GRUBENV,
+      "/proc/self/mountinfo": "24 1 8:2 / / rw,relatime shared:1 - ext4 /dev/root rw\n",
+      "/sys/dev/block/8:2/uevent": `MAJOR=8\nMINOR=2\nDEVNAME=${name}\n`,
+    });
+  assertEquals(uevent("sda2"), "possible");
+  assertStringIncludes(uevent("dm-0"), "not a plain partition but LVM");
+  const suse = OPENSUSE["/boot/grub2/grub.cfg"];
+  const cmdline = /^\s*linux\S*\s+\S+\s+(.*)$/m.exec(String(suse))?.[1] ?? "";
+  assertStringIncludes(why(OPENSUSE, padded(OPENSUSE), "6.4.0-150600.23.30-default", cmdline), "it is on btrfs");
+  assertStringIncludes(why(OSTREE, {}, "6.11.6-300.fc41.x86_64"), "reads no environment block");
+});
+
+pure("what else there is to know of that boot: a key that GRUB waits for, a password, another command line", () => {
+  const notes = (changes: Changes, cmdline = CMDLINE) => {
+    const found = cold(DEBIAN, { ...GRUBENV, ...changes }, OLD, cmdline).running;
+    return found?.kind === "possible" ? found.notes : found?.why;
+  };
+  assertEquals(notes(debian("    set timeout=5\n  # Fallback", "    set timeout=-1\n  # Fallback")), [
+    "GRUB waits for a key before it boots: `timeout` is `-1`",
+  ]);
+  assertEquals(notes({}, `${CMDLINE} a=1 b`), [
+    `The entry \`${DEBIAN_OLD}\` of GRUB boots the running kernel without \`a=1\` \`b\``,
+  ]);
+});
+
+pure("systemd-boot boots an entry once by its variable; what is asked already, and boot counting, are found", () => {
+  const info = loaderVariables({ LoaderInfo: "systemd-boot 252.39" });
+  const id = "0123456789abcdef0123456789abcdef-6.1.0-9-amd64.conf";
+  const text = String(SDBOOT[`/boot/efi/loader/entries/${id}`]);
+  const cmdline = /^options\s+(.*)$/m.exec(text)?.[1] ?? "";
+  const found = cold(SDBOOT, info, "6.1.0-9-amd64", cmdline);
+  assertEquals(found, {
+    entry: {
+      loader: "systemd-boot",
+      id: id.replace("-9-", "-50-"),
+      kernel: "/boot/efi/0123456789abcdef0123456789abcdef/6.1.0-50-amd64/linux",
+    },
+    running: { kind: "possible", oneShot: { loader: "systemd-boot", entry: id }, notes: [] },
+  });
+  const asked = loaderVariables({ LoaderEntryOneShot: id });
+  assertEquals(cold(SDBOOT, { ...info, ...asked }, "6.1.0-9-amd64", cmdline).pending, id);
+  assertEquals(cold(DEBIAN, { "/boot/grub/grubenv": block("next_entry=1>2\n") }, OLD, CMDLINE).pending, "1>2");
+  assertEquals(cold(DEBIAN, { "/boot/grub/grubenv": block("next_entry=\n") }, OLD, CMDLINE).pending, undefined);
+  const counted = {
+    [`/boot/efi/loader/entries/${id}`]: null,
+    [`/boot/efi/loader/entries/${id.replace(".conf", "+2-1.conf")}`]: text,
+  };
+  const counting = cold(SDBOOT, { ...info, ...counted }, "6.1.0-9-amd64", cmdline);
+  assertEquals(counting.counts, true);
+});
+
+pure("without a boot loader that is known there is no way, and the reason says so", () => {
+  const found = cold({}, {}, OLD, CMDLINE);
+  assertMatch(found.unknown ?? "", /^No boot loader is found/);
+  assertEquals(found.running?.kind === "impossible" ? found.running.why : undefined, found.unknown);
+});
