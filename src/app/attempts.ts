@@ -19,7 +19,7 @@ import {
   judgeAttempts,
 } from "../state/attempt.ts";
 import { type Deadline, openDeadline } from "../state/deadline.ts";
-import { type FoundRecord, recordTime } from "../state/record.ts";
+import { type FoundRecord, recordOfBoot, recordTime } from "../state/record.ts";
 import {
   findRecord,
   foreignFolder,
@@ -28,6 +28,8 @@ import {
   StoreError,
   useStore,
 } from "../state/record_store.ts";
+import type { OneShot } from "../entry/one_shot.ts";
+import { findOneShot, type RefusedFallback, setOneShot, takeBackOneShot } from "./one_shot.ts";
 import { invokingUser } from "./invoking_user.ts";
 import { systemProgram } from "./system_program.ts";
 import { isThere, PRIVATE, removeUnfinished, replaceFile } from "./files/write_whole.ts";
@@ -139,6 +141,10 @@ function isWatched({ bootId }: Pick<HostFacts, "bootId">, directory: string): bo
 export interface DepartureSource {
   readonly directory?: string;
   readonly found?: FoundRecord;
+  /** What the boot loader is asked to boot once. */
+  readonly oneShot?: OneShot;
+  /** Finds out what it can be asked. */
+  readonly find?: typeof findOneShot;
 }
 
 /**
@@ -149,7 +155,7 @@ export interface DepartureSource {
 export async function recordDeparture(
   way: AttemptWay,
   facts: HostFacts,
-  { directory = ATTEMPTS_DIRECTORY, found = findRecord("reboot").found }: DepartureSource = {},
+  { directory = ATTEMPTS_DIRECTORY, found = findRecord("reboot").found, oneShot }: DepartureSource = {},
 ): Promise<Attempt | undefined> {
   if (found.kind !== "record" || facts.kexec.loaded !== true || found.record.bootId !== facts.bootId) return undefined;
   const at = recordTime();
@@ -164,10 +170,68 @@ export async function recordDeparture(
   });
   const open = openAttempts(facts, directory);
   const same = open.find(({ plan }) => plan === next.plan);
-  const attempt = same === undefined ? next : { ...same, ...(next.leftAt === undefined ? {} : { leftAt: at }) };
+  const attempt: Attempt = {
+    ...same ?? next,
+    ...(same === undefined || next.leftAt === undefined ? {} : { leftAt: at }),
+    ...(oneShot === undefined ? {} : { oneShot }),
+  };
   writeAttempt(attempt, directory);
   for (const other of open) if (other !== same) dropAttempt(other, directory);
   return attempt;
+}
+
+/**
+ * The same, and where the guard of what is loaded says so, the boot loader is asked to boot the running kernel once: after the
+ * attempt is on the disk, so that it can be taken back whatever comes. If it cannot be asked, there is no attempt either.
+ */
+export async function recordGuardedDeparture(
+  way: AttemptWay,
+  facts: HostFacts,
+  source: DepartureSource = {},
+): Promise<Attempt | undefined | RefusedFallback> {
+  const { directory = ATTEMPTS_DIRECTORY, found = findRecord("reboot").found, find = findOneShot } = source;
+  const guard = recordOfBoot(facts, found)?.plan.guard;
+  if (guard?.fallback !== "running") {
+    for (const { oneShot } of openAttempts(facts, directory)) if (oneShot !== undefined) takeBackOneShot(oneShot);
+    return await recordDeparture(way, facts, { directory, found });
+  }
+  const oneShot = find(facts);
+  if ("kind" in oneShot) return oneShot;
+  try {
+    const before = readAttempts(directory).attempts.flatMap((attempt) => attempt.oneShot ?? []);
+    const attempt = await recordDeparture(way, facts, { directory, found, oneShot });
+    if (attempt === undefined) return undefined;
+    const set = setOneShot(oneShot, before);
+    if (set.kind === "ours") return attempt;
+    if (set.kind === "fallback-refused") {
+      dropAttempt(attempt, directory);
+      return set;
+    }
+    const { oneShot: _theirs, ...rest } = attempt;
+    writeAttempt(rest, directory);
+    return rest;
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return {
+      kind: "fallback-refused",
+      message:
+        `What the boot loader is asked could not be taken back later, since the attempt cannot be kept: ${error.message}`,
+      hint: "Mend that, or remove `fallback` from `guard`",
+    };
+  }
+}
+
+/** Ends an attempt at which the running system goes on: the boot loader is no longer asked for anything. @throws {StoreError} */
+export function giveUp(attempt: Attempt, directory: string = ATTEMPTS_DIRECTORY): string | undefined {
+  const problem = withdraw(attempt);
+  dropAttempt(attempt, directory);
+  return problem;
+}
+
+/** Takes back what the boot loader was asked for an attempt, if anything; a problem in words. */
+function withdraw({ oneShot }: Attempt): string | undefined {
+  const taken = oneShot === undefined ? undefined : takeBackOneShot(oneShot);
+  return taken?.kind === "failed" ? taken.problem : undefined;
 }
 
 /** What `warmboot depart` found. */
@@ -177,15 +241,20 @@ export type LeavingFound =
   | { readonly kind: "unknown"; readonly reason: string }
   /** No record says what is loaded. */
   | { readonly kind: "not-ours" }
-  | { readonly kind: "leaving"; readonly attempt: Attempt };
+  /** `unasked`: why the boot loader is not asked to boot the running kernel once, though the guard says so. */
+  | { readonly kind: "leaving"; readonly attempt: Attempt; readonly unasked?: RefusedFallback };
 
 /** Writes down that a shutdown into the loaded image has begun, whoever asked for it. @throws {StoreError} */
 export async function depart(facts: HostFacts): Promise<LeavingFound> {
   if (facts.kexec.loaded !== true) return { kind: "not-ours" };
   const leaving = facts.systemd ? await isKexecQueued() : true;
   if (leaving !== true) return leaving === false ? { kind: "staying" } : { kind: "unknown", reason: leaving };
-  const attempt = await recordDeparture("found", facts);
-  return attempt === undefined ? { kind: "not-ours" } : { kind: "leaving", attempt };
+  const guarded = await recordGuardedDeparture("found", facts);
+  // The shutdown goes on, whatever is missing.
+  const unasked = guarded !== undefined && "kind" in guarded ? guarded : undefined;
+  const attempt = guarded !== undefined && "kind" in guarded ? await recordDeparture("found", facts) : guarded;
+  if (attempt === undefined) return { kind: "not-ours" };
+  return { kind: "leaving", attempt, ...(unasked === undefined ? {} : { unasked }) };
 }
 
 /** Whether systemd has a job to start kexec.target; or why that cannot be determined. */
@@ -215,8 +284,8 @@ export type Arrival =
   | { readonly kind: "crash-kernel" }
   /** The end of every attempt is known. */
   | { readonly kind: "nothing-open" }
-  /** The newest attempt, and how it ended. */
-  | { readonly kind: "ended"; readonly attempt: EndedAttempt };
+  /** The newest attempt, and how it ended; `problems`: what the boot loader may still be asked, in words. */
+  | { readonly kind: "ended"; readonly attempt: EndedAttempt; readonly problems: readonly string[] };
 
 /**
  * Holds the running system against the attempts whose end is not known, and writes down how they ended. It also notes that
@@ -225,11 +294,14 @@ export type Arrival =
  */
 export function arrive(facts: HostFacts, directory: string = ATTEMPTS_DIRECTORY): Arrival {
   if (isCrashKernel(facts)) return { kind: "crash-kernel" };
-  const [newest] = endAttempts(facts, directory);
+  const ended = endAttempts(facts, directory);
+  // Where the new system came up, only its confirmation ends that.
+  const problems = ended.filter(({ outcome }) => outcome.end !== "arrived").flatMap((each) => withdraw(each) ?? []);
   if (facts.bootId !== undefined && !isWatched(facts, directory)) {
     writeFile(directory, WATCHED, `${facts.bootId}\n`);
   }
-  return newest === undefined ? { kind: "nothing-open" } : { kind: "ended", attempt: newest };
+  const [newest] = ended;
+  return newest === undefined ? { kind: "nothing-open" } : { kind: "ended", attempt: newest, problems };
 }
 
 /** Writes down how attempts ended, as far as that shows now; the newest first. */
@@ -246,10 +318,10 @@ export function isCrashKernel({ cmdline = "" }: HostFacts): boolean {
   return kernelParameter(parseCmdline(cmdline), "elfcorehdr") !== undefined || isThere("/proc/vmcore");
 }
 
-/** What `warmboot confirm` found. */
+/** What `warmboot confirm` found; `problem`: what the boot loader may still be asked, in words. */
 export type Confirmation =
   /** The running system is confirmed now, or was before. */
-  | { readonly kind: "confirmed" | "already"; readonly attempt: Attempt }
+  | { readonly kind: "confirmed" | "already"; readonly attempt: Attempt; readonly problem?: string }
   /** This boot is not the one that an attempt arrived in. */
   | { readonly kind: "nothing-arrived"; readonly last: Attempt | undefined };
 
@@ -266,11 +338,16 @@ function confirmLast(facts: HostFacts, directory: string): Confirmation {
   if (last === undefined || outcome === undefined || outcome.bootId !== facts.bootId) {
     return { kind: "nothing-arrived", last };
   }
-  if (outcome.end === "confirmed") return { kind: "already", attempt: last };
+  if (outcome.end === "confirmed") return { kind: "already", attempt: last, ...problemOf(last) };
   if (outcome.end !== "arrived") return { kind: "nothing-arrived", last };
   const attempt: Attempt = { ...last, outcome: { ...outcome, end: "confirmed", at: recordTime() } };
   writeAttempt(attempt, directory);
-  return { kind: "confirmed", attempt };
+  return { kind: "confirmed", attempt, ...problemOf(attempt) };
+}
+
+function problemOf(attempt: Attempt): { readonly problem?: string } {
+  const problem = withdraw(attempt);
+  return problem === undefined ? {} : { problem };
 }
 
 /** The plans whose last attempt on this host failed. Where the attempts cannot be read, none is known. */

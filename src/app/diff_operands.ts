@@ -151,7 +151,7 @@ async function plannedFor(
   });
   note(opened.diagnostics);
   if (hasErrors(diagnostics)) return { kind: "invalid", diagnostics };
-  const planned = await planProfile(resolved.value, found.facts, opened);
+  const planned = await planProfile(resolved.value, found.facts, opened, host.read().captured);
   note(planned.diagnostics);
   return planned.value === undefined ? { kind: "invalid", diagnostics } : { kind: "planned", plan: planned.value };
 }

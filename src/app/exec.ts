@@ -15,10 +15,11 @@ import { SyscallError } from "../syscall/errors/syscall_error.ts";
 import { errnoName } from "../syscall/errno.ts";
 import { execute } from "../syscall/execute.ts";
 import { type Libc, openLibc } from "../syscall/libc.ts";
-import { dropAttempt, failedPlans, recordDeparture } from "./attempts.ts";
+import { failedPlans, giveUp, recordGuardedDeparture } from "./attempts.ts";
 import { isThere } from "./files/write_whole.ts";
 import { type Asked, askInit, type InitRequest, type NoCleanWay, requestTo } from "./ask_init.ts";
 import { holdSignals } from "./hold_signals.ts";
+import type { RefusedFallback } from "./one_shot.ts";
 import { readFacts } from "./read_facts.ts";
 import { systemProgram } from "./system_program.ts";
 import { goesOn, interfacesUp, unbindNow, unbindOfLoaded } from "./unbind.ts";
@@ -107,6 +108,8 @@ export type ExecOutcome =
   /** The payload came back; `once` if it must be loaded again before it may run once more. */
   | { readonly kind: "returned"; readonly took: RoundTrip; readonly once: boolean }
   | { readonly kind: "refused"; readonly error: SyscallError }
+  /** The guard asks for a way back that the boot loader does not give: nothing was begun. */
+  | RefusedFallback
   | SpentPayload;
 
 /** What a caller may want to know while the loaded image runs, and what it holds already. */
@@ -173,9 +176,13 @@ export async function execLoaded(way: RebootWay, options: ExecOptions = {}): Pro
   if (way.kind === "round-trip") return await runWay(way, options);
   const { onWarning = () => {} } = options;
   const attempt = await tried(() => attemptOn(attemptWay(way)), onWarning);
+  if (attempt !== undefined && "kind" in attempt) return attempt;
   const outcome = await runWay(way, options);
   // Where the running system goes on, there was no reboot.
-  if (attempt !== undefined && outcome.kind !== "asked") await tried(() => dropAttempt(attempt), onWarning);
+  if (attempt !== undefined && outcome.kind !== "asked") {
+    const problem = await tried(() => giveUp(attempt), onWarning);
+    if (problem !== undefined) onWarning(problem);
+  }
   return outcome;
 }
 
@@ -184,9 +191,9 @@ function attemptWay(way: Exclude<RebootWay, { readonly kind: "round-trip" }>): A
   return way.init === "systemd" ? "systemd" : "init";
 }
 
-async function attemptOn(way: AttemptWay): Promise<Attempt | undefined> {
+async function attemptOn(way: AttemptWay): Promise<Attempt | undefined | RefusedFallback> {
   const { facts } = readFacts(undefined);
-  return facts === undefined ? undefined : await recordDeparture(way, facts);
+  return facts === undefined ? undefined : await recordGuardedDeparture(way, facts);
 }
 
 /** What the store of attempts gives; a warning where it cannot be used, which does not keep a machine from rebooting. */

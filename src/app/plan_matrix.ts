@@ -98,18 +98,23 @@ async function cellsOf(
     if (profile === undefined) {
       cells.push(cell(host, fitOf(undefined, diagnostics)));
     } else if (captured?.images === undefined) {
-      cells.push(cell(host, await fitOfOpened(profile, facts, await openLocal(profile, captured))));
+      cells.push(cell(host, await fitOfOpened(profile, facts, await openLocal(profile, captured), captured)));
     } else {
       using own = await open(profile, captured, [facts]);
-      cells.push(cell(host, await fitOfOpened(profile, facts, own)));
+      cells.push(cell(host, await fitOfOpened(profile, facts, own, captured)));
     }
   }
   return cells;
 }
 
-async function fitOfOpened(profile: Profile, facts: HostFacts, opened: OpenImages): Promise<CellFit> {
+async function fitOfOpened(
+  profile: Profile,
+  facts: HostFacts,
+  opened: OpenImages,
+  captured: CapturedFiles | undefined,
+): Promise<CellFit> {
   if (hasErrors(opened.diagnostics)) return fitOf(undefined, opened.diagnostics);
-  const { value, diagnostics } = await planProfile(profile, facts, opened);
+  const { value, diagnostics } = await planProfile(profile, facts, opened, captured);
   return fitOf(value, [...opened.diagnostics, ...diagnostics]);
 }
 

@@ -1,5 +1,6 @@
 import { digestBytes } from "../core/sha256.ts";
 import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
+import { omitUndefined } from "../core/shape.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { innerOf } from "../image/boot_files.ts";
 import { chooseCall } from "../plan/choose.ts";
@@ -12,20 +13,23 @@ import { partsNeeded } from "../plan/segment_call.ts";
 import type { Profile } from "../profile/profile.ts";
 import { type Contents, partOf } from "../syscall/finalize.ts";
 import { describeEntry, entryProblem } from "../entry/found_entry.ts";
+import { coldReboot } from "../entry/cold_reboot.ts";
+import { bootFiles } from "./boot_files.ts";
 import { coldBootOn } from "./entry_files.ts";
 import { type CapturedFiles, captureLacks } from "./image_file.ts";
 import type { OpenImages } from "./images.ts";
 import { absoluteSegments } from "./named_files.ts";
 import { unpackImages } from "./unpack_images.ts";
 
-/** Plans a profile for a host, its files opened. */
+/** Plans a profile for a host, its files opened; `captured`: what else is known of that host, if it is another one. */
 export async function planProfile(
   profile: Profile,
   facts: HostFacts,
   opened: OpenImages,
+  captured: CapturedFiles | undefined,
   failed?: PlanInput["failed"],
 ): Promise<PlannedProfile> {
-  const { input, contents, diagnostics } = await planInput(profile, facts, opened);
+  const { input, contents, diagnostics } = await planInput(profile, facts, opened, captured);
   const known = failed === undefined ? {} : { failed };
   const planned = hasErrors(diagnostics) ? { value: undefined, diagnostics } : planBoot({ ...input, ...known });
   return { ...planned, contents };
@@ -45,14 +49,16 @@ export async function planStored(
   // Where the host or a file obviously changed, that is what the plan's check says; the file may no longer unpack.
   if (profile === undefined || driftOf(plan, facts, opened.images).length > 0) {
     return {
-      value: recheck(plan, facts, opened.images, undefined, failed),
+      value: recheck(plan, facts, opened.images, undefined, omitUndefined({ failed })),
       diagnostics: [],
       contents: opened.contents,
     };
   }
-  const { input, contents, diagnostics } = await planInput(profile, facts, opened);
+  const { input, contents, diagnostics } = await planInput(profile, facts, opened, captured);
   if (hasErrors(diagnostics)) return { value: undefined, diagnostics, contents };
-  return { value: recheck(plan, facts, input.images, input.partDigests, failed), diagnostics, contents };
+  const { partDigests, coldReboot } = input;
+  const known = omitUndefined({ failed, coldReboot });
+  return { value: recheck(plan, facts, input.images, partDigests, known), diagnostics, contents };
 }
 
 /** That the boot loader would boot something else than when the plan was made. */
@@ -73,8 +79,17 @@ async function planInput(
   profile: Profile,
   facts: HostFacts,
   opened: OpenImages,
+  captured: CapturedFiles | undefined,
 ): Promise<{ readonly input: PlanInput; readonly contents: Contents; readonly diagnostics: readonly Diagnostic[] }> {
-  const packed = { profile: absoluteSegments(profile), facts, images: opened.images };
+  const { guard } = profile;
+  const packed: PlanInput = {
+    profile: absoluteSegments(profile),
+    facts,
+    images: opened.images,
+    ...(guard === undefined
+      ? {}
+      : { coldReboot: coldReboot(bootFiles(captured), facts, guard.fallback === "running") }),
+  };
   const unpacked = await unpackImages(packed, opened);
   const contents = new Map([...opened.contents, ...unpacked.contents]);
   const input = { ...packed, images: unpacked.images };

@@ -121,7 +121,7 @@ export async function prepareFrom(
   const failed = host.captured === undefined ? failedPlans(facts) : undefined;
   const planned = source.kind === "plan"
     ? await planStored(source.plan, facts, opened, host.captured, failed)
-    : await planProfile(source.profile, facts, opened, failed);
+    : await planProfile(source.profile, facts, opened, host.captured, failed);
   const { value: plan, contents } = planned;
   return { ...known, plan, contents, diagnostics: [...diagnostics, ...planned.diagnostics.map(place)] };
 }

@@ -1,4 +1,5 @@
 import { formatDuration } from "../core/duration.ts";
+import { lastingGuard } from "../plan/guard.ts";
 import { type Call, type Check, type Plan, type PlannedSegment, rolesOf } from "../plan/plan.ts";
 import { diffParameters } from "./parameters.ts";
 import type { Change, CheckState, SegmentFate, SegmentPlace } from "./diff.ts";
@@ -38,9 +39,9 @@ export function diffGuards(from: Plan, to: Plan): readonly Change[] {
   });
 }
 
-/** The parameters that it needs are compared as a part of the command line. */
+/** The parameters that it needs are compared as a part of the command line; what the boot loader boots is of the moment. */
 function guardFields({ guard }: Plan): ReadonlyMap<string, string> {
-  const { words: _words, ...fields } = guard ?? { words: [] };
+  const { words: _words, ...fields } = guard === undefined ? { words: [] } : lastingGuard(guard);
   return new Map(
     Object.entries(fields).map(([field, value]) => [
       field,

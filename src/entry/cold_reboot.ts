@@ -4,7 +4,7 @@ import { type BootHost, bootMenu, coldBoot } from "./cold_boot.ts";
 import { loaderVariable } from "./efi_variables.ts";
 import type { FoundEntry } from "./found_entry.ts";
 import type { OneShot } from "./one_shot.ts";
-import { releaseOf, runningEntry } from "./running_entry.ts";
+import { releaseOf, type RunningEntry, runningEntry } from "./running_entry.ts";
 
 /** What a cold reboot of a host boots: where a guard leads back to. */
 export interface ColdReboot {
@@ -14,30 +14,32 @@ export interface ColdReboot {
   readonly unknown?: string;
   /** The entry that the boot loader is already asked to boot once. */
   readonly pending?: string;
-  /** How the boot loader can be asked to boot the running kernel once; absent where nobody wants that. */
-  readonly running?: FallbackWay;
+  /** How the boot loader can be asked to boot the running kernel once; absent where nobody wants that, or it cannot. */
+  readonly once?: OneShot;
+  /** What else to know of that boot: whole sentences. */
+  readonly notes?: readonly string[];
+  /** Why it cannot be asked: a whole sentence. */
+  readonly impossible?: string;
+  /** What to do about that. */
+  readonly hint?: string;
   /** systemd-boot counts the boots of an entry. */
-  readonly counts?: true;
+  readonly counts?: boolean;
 }
 
 /** An entry, and the kernel that it boots. */
 export interface ColdEntry {
+  /** The boot loader. */
   readonly loader: FoundEntry["loader"];
+  /** The entry, as the boot loader names it. */
   readonly id: string;
+  /** The path of its kernel. */
   readonly kernel: string;
   /** The release of the kernel, where it is known. */
   readonly release?: string;
 }
 
 /** Whether the boot loader can be asked to boot the running kernel once. */
-export type FallbackWay =
-  | {
-    readonly kind: "possible";
-    readonly oneShot: OneShot;
-    /** What else to know of that boot: whole sentences. */
-    readonly notes: readonly string[];
-  }
-  | { readonly kind: "impossible"; readonly why: string; readonly hint?: string };
+type FallbackWay = Pick<ColdReboot, "once" | "notes" | "impossible" | "hint">;
 
 /** What is asked of the host besides the boot loader's files. */
 export type ColdHost = BootHost & Pick<HostFacts, "release" | "cmdline">;
@@ -52,7 +54,7 @@ export function coldReboot(files: BootFiles, host: ColdHost, fallback: boolean):
   return {
     ...(entry === undefined ? { unknown: firstError(diagnostics) } : { entry: coldEntry(files, entry) }),
     ...(pending === undefined ? {} : { pending }),
-    ...(fallback ? { running: fallbackWay(files, host, menu) } : {}),
+    ...(fallback ? fallbackWay(files, host, menu) : {}),
     ...(isCounted ? { counts: true } : {}),
   };
 }
@@ -71,26 +73,27 @@ function fallbackWay(
   { release, cmdline = "" }: ColdHost,
   { value: menu, diagnostics }: ReturnType<typeof bootMenu>,
 ): FallbackWay {
-  if (menu === undefined) return { kind: "impossible", why: firstError(diagnostics) };
+  if (menu === undefined) return { impossible: firstError(diagnostics) };
   const found = runningEntry(files, menu.entries, { release, cmdline });
   if (found.kind === "unknown") {
     return {
-      kind: "impossible",
-      why: found.why,
+      impossible: found.why,
       hint: "Let one entry of the boot loader have the running kernel and its command line",
     };
   }
   const way = menu.nextEntry(found.entry);
-  if (way.kind === "impossible") return way;
-  const { id, loader } = found.entry;
-  const differs = found.lacks === undefined
-    ? [`The entry \`${id}\` of ${loader} has another command line than the running system`]
-    : found.lacks.length === 0
-    ? []
-    : [
-      `The entry \`${id}\` of ${loader} boots the running kernel without ${
-        found.lacks.map((text) => `\`${text}\``).join(" ")
-      }`,
-    ];
-  return { ...way, notes: [...differs, ...way.notes] };
+  if (way.kind === "impossible") {
+    return { impossible: way.why, ...(way.hint === undefined ? {} : { hint: way.hint }) };
+  }
+  const notes = [...commandLineNotes(found), ...way.notes];
+  return { once: way.oneShot, ...(notes.length === 0 ? {} : { notes }) };
+}
+
+function commandLineNotes(
+  { entry: { id, loader }, lacks }: Extract<RunningEntry, { readonly kind: "entry" }>,
+): readonly string[] {
+  const name = `The entry \`${id}\` of ${loader}`;
+  if (lacks === undefined) return [`${name} has another command line than the running system`];
+  if (lacks.length === 0) return [];
+  return [`${name} boots the running kernel without ${lacks.map((text) => `\`${text}\``).join(" ")}`];
 }

@@ -1,5 +1,5 @@
-import { kernelParameter, type Parameter, parameterKey, parseCmdline } from "../profile/cmdline/cmdline.ts";
-import { BOOT_PARAMETERS, STAMP } from "../profile/cmdline/resolve.ts";
+import { kernelParameter, parameterKey, parseCmdline } from "../profile/cmdline/cmdline.ts";
+import { BOOT_PARAMETERS, GUARD_WORDS, guardNames, STAMP } from "../profile/cmdline/resolve.ts";
 import { type BootFiles, textAt } from "./boot_files.ts";
 import { loaderVariable } from "./efi_variables.ts";
 import { type FoundEntry, startOf } from "./found_entry.ts";
@@ -21,9 +21,6 @@ export type RunningEntry =
   }
   /** None, or several that differ: a whole sentence. */
   | { readonly kind: "unknown"; readonly why: string };
-
-/** What a guard adds to a command line: an entry without it is the same entry. */
-const OF_GUARD = /^(?:panic|rd\.shell|rd\.emergency|systemd\.watchdog_sec|watchdog\.\w+|ramoops\.\w+)$/;
 
 /** The name of a file, by a path with slashes of either kind. */
 function baseOf(path: string): string {
@@ -59,17 +56,21 @@ export function runningEntry(files: BootFiles, entries: readonly FoundEntry[], r
   if (booting.length === 0) {
     return { kind: "unknown", why: `No entry of ${loader} boots the running kernel, ${release}` };
   }
-  const own = parametersOf(running.cmdline).filter(({ key }) => !BOOT_PARAMETERS.includes(key) && key !== STAMP);
-  const compared = booting.map((entry) => ({ entry, lacks: lackedBy(cmdlineOf(files, entry), own) }));
+  const cmdline = parseCmdline(running.cmdline);
+  // What says how the running system was booted, and what a guard put there.
+  const ignored = new Set([...BOOT_PARAMETERS, STAMP, GUARD_WORDS, ...guardNames(cmdline)]);
+  const own = parametersOf(running.cmdline, ignored);
+  const compared = booting.map((entry) => {
+    const text = cmdlineOf(files, entry);
+    return { entry, lacks: text === undefined ? undefined : lackedBy(parametersOf(text, ignored), own) };
+  });
   const levels = [
     compared.filter(({ lacks }) => lacks?.length === 0),
-    compared.filter(({ lacks }) => lacks?.every(({ key }) => OF_GUARD.test(key))),
     compared.filter(({ lacks }) => lacks !== undefined),
     compared,
   ];
   const close = levels.find((level) => level.length > 0) ?? [];
   // How the running system was booted, where its boot loader says so.
-  const cmdline = parseCmdline(running.cmdline);
   const image = kernelParameter(cmdline, "BOOT_IMAGE")?.value;
   const initrds = cmdline.kernel.flatMap((each) => each.name === "initrd" ? [baseOf(each.value ?? "")] : []);
   const selected = loaderVariable(files, "LoaderEntrySelected")?.toLowerCase();
@@ -94,12 +95,7 @@ export function runningEntry(files: BootFiles, entries: readonly FoundEntry[], r
         `${release}, and none is known to be the one`,
     };
   }
-  return { kind: "entry", entry: first.entry, lacks: first.lacks?.map(({ text }) => text) };
-}
-
-interface Known {
-  readonly key: string;
-  readonly text: string;
+  return { kind: "entry", entry: first.entry, lacks: first.lacks };
 }
 
 /** The command line of an entry: its own, or that of its image. */
@@ -109,22 +105,23 @@ export function cmdlineOf(files: BootFiles, { cmdline, kernel, profile, isProgra
     textAt(files, `${kernel}/.cmdline`);
 }
 
-function parametersOf(cmdline: string): readonly Known[] {
-  const { kernel, init = [] } = parseCmdline(cmdline.replaceAll(/[\s\0]+/g, " ").trim());
-  const known = (parameter: Parameter): Known => {
-    const key = parameterKey(parameter);
-    return { key, text: parameter.value === undefined ? key : `${key}=${parameter.value}` };
-  };
-  return [...kernel.map(known), ...init.map(({ text }) => ({ key: `-- ${text}`, text: `-- ${text}` }))];
+/** The parameters as the kernel reads them, without those of some names; what follows `--` is init's. */
+function parametersOf(text: string, ignored: ReadonlySet<string>): readonly string[] {
+  const { kernel, init = [] } = parseCmdline(text.replaceAll(/[\s\0]+/g, " ").trim());
+  return [
+    ...kernel.filter((parameter) => !ignored.has(parameterKey(parameter))).map((parameter) => {
+      const key = parameterKey(parameter);
+      return parameter.value === undefined ? key : `${key}=${parameter.value}`;
+    }),
+    ...init.map(({ text }) => `-- ${text}`),
+  ];
 }
 
 /** What a command line has more than another one; undefined where it does not have all of that. */
-function lackedBy(entry: string | undefined, own: readonly Known[]): readonly Known[] | undefined {
-  if (entry === undefined) return undefined;
+function lackedBy(entry: readonly string[], own: readonly string[]): readonly string[] | undefined {
   const left = [...own];
-  for (const { key, text } of parametersOf(entry)) {
-    if (BOOT_PARAMETERS.includes(key)) continue;
-    const at = left.findIndex((each) => each.text === text);
+  for (const parameter of entry) {
+    const at = left.indexOf(parameter);
     if (at < 0) return undefined;
     left.splice(at, 1);
   }

@@ -1,4 +1,6 @@
-import { anyText, choice, count, list, record, type Shape } from "../core/shape.ts";
+import { anyText, choice, count, flag, list, record, type Shape, text } from "../core/shape.ts";
+import type { ColdEntry, ColdReboot } from "../entry/cold_reboot.ts";
+import type { OneShot } from "../entry/one_shot.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Images } from "../image/boot_files.ts";
 import { INITRD_MAKERS, type InitrdMaker, initrdMaker } from "../image/initrd_maker.ts";
@@ -20,6 +22,8 @@ export interface PlannedGuard extends Guard {
   readonly words: readonly string[];
   /** With `panic`: what happens if the new system's initrd fails. */
   readonly initrd?: InitrdFailure;
+  /** What a cold reboot of the host boots; absent where nothing says so, and with explicit segments. */
+  readonly coldReboot?: ColdReboot;
 }
 
 /**
@@ -32,6 +36,8 @@ export type InitrdFailure = InitrdMaker | "none" | "unknown";
 export interface GuardInput {
   readonly facts: HostFacts;
   readonly images: Images;
+  /** What a cold reboot of the host boots. */
+  readonly coldReboot?: ColdReboot;
 }
 
 /** Only together: `rd.shell=0` alone halts or powers off (emergency_shell in dracut-lib.sh, dracut 059 and 110). */
@@ -64,6 +70,7 @@ export function planGuard(guard: Guard, input: GuardInput): PlannedGuard {
     ...guard,
     words: guardWords(guard, input).map(({ parameter }) => parameter),
     ...(guard.panic === undefined ? {} : { initrd: initrdFailure(input.images) }),
+    ...(input.coldReboot === undefined ? {} : { coldReboot: input.coldReboot }),
   };
 }
 
@@ -93,6 +100,11 @@ export function withGuardWords(cmdline: string, { words }: Pick<PlannedGuard, "w
   return [...added.map(({ text }) => text), list].reduce(addParameter, rest);
 }
 
+/** A guard without what is of the moment: what the boot loader would boot now. */
+export function lastingGuard({ coldReboot: _coldReboot, ...guard }: PlannedGuard): PlannedGuard {
+  return guard;
+}
+
 /** What runs in the initrds. Without a kernel that has any, the kernel looks for its root itself, and panics. */
 function initrdFailure({ initrd }: Images): InitrdFailure {
   const contents = initrd.flatMap(({ content }) => content?.kind === "whole" ? [content] : []);
@@ -102,6 +114,40 @@ function initrdFailure({ initrd }: Images): InitrdFailure {
 }
 
 const optional = { value: undefined };
+
+/** The shape of a boot loader's name. */
+const loader: Shape<ColdEntry["loader"]> = choice(["systemd-boot", "GRUB"]);
+
+/** The shape of an entry that is booted once. */
+export const oneShotShape: Shape<OneShot> = record<OneShot>({
+  loader: { shape: loader, doc: "The boot loader" },
+  entry: { shape: text, doc: "The entry, as the boot loader names it" },
+  file: { shape: text, doc: "GRUB's environment block; systemd-boot has an EFI variable", fallback: optional },
+});
+
+const coldRebootShape: Shape<ColdReboot> = record<ColdReboot>({
+  entry: {
+    shape: record<ColdEntry>({
+      loader: { shape: loader, doc: "The boot loader" },
+      id: { shape: text, doc: "The entry, as the boot loader names it" },
+      kernel: { shape: text, doc: "The path of its kernel" },
+      release: { shape: text, doc: "The release of that kernel, where it is known", fallback: optional },
+    }),
+    doc: "The entry that the boot loader boots by itself",
+    fallback: optional,
+  },
+  unknown: { shape: anyText, doc: "Why that is not known", fallback: optional },
+  pending: { shape: text, doc: "The entry that the boot loader is already asked to boot once", fallback: optional },
+  once: {
+    shape: oneShotShape,
+    doc: "With `fallback: running`: the entry that the boot loader is asked to boot once, just before the jump",
+    fallback: optional,
+  },
+  notes: { shape: list(anyText), doc: "What else to know of that boot", fallback: optional },
+  impossible: { shape: anyText, doc: "Why the boot loader cannot be asked", fallback: optional },
+  hint: { shape: anyText, doc: "What to do about that", fallback: optional },
+  counts: { shape: flag, doc: "systemd-boot counts the boots of an entry", fallback: optional },
+});
 
 /** The shape of a plan's `guard`. */
 export const plannedGuardShape: Shape<PlannedGuard> = record<PlannedGuard>({
@@ -123,4 +169,5 @@ export const plannedGuardShape: Shape<PlannedGuard> = record<PlannedGuard>({
     doc: "With `panic`: what runs in the initrd, which decides what happens if that fails",
     fallback: optional,
   },
+  coldReboot: { shape: coldRebootShape, doc: "What a cold reboot of the host boots", fallback: optional },
 });

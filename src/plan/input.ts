@@ -1,3 +1,4 @@
+import type { ColdReboot } from "../entry/cold_reboot.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { Images } from "../image/boot_files.ts";
@@ -27,6 +28,8 @@ export interface PlanInput {
   readonly failed?: readonly FailedPlan[];
   /** The SHA-256 of the parts that `partsNeeded` names, by `partKey`. */
   readonly partDigests?: ReadonlyMap<string, string>;
+  /** What a cold reboot of the host boots; asked only where there is a guard. */
+  readonly coldReboot?: ColdReboot;
 }
 
 /** The name of a part in `partDigests`. */

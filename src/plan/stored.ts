@@ -11,6 +11,7 @@ import { RECREATE } from "./contradictions.ts";
 import { declaredProfile } from "./declared.ts";
 import { driftOf } from "./drift.ts";
 import { KEXEC_FILE_LOAD_FLAGS, KEXEC_LOAD_FLAGS } from "./flags.ts";
+import { lastingGuard } from "./guard.ts";
 import type { PlanInput } from "./input.ts";
 import type { Check, Plan } from "./plan.ts";
 import { planBoot } from "./planner.ts";
@@ -38,12 +39,11 @@ export function recheck(
   plan: Plan,
   facts: HostFacts,
   images: Images,
-  partDigests: ReadonlyMap<string, string> = new Map(),
-  failed?: PlanInput["failed"],
+  partDigests: PlanInput["partDigests"] = new Map(),
+  known: Pick<PlanInput, "failed" | "coldReboot"> = {},
 ): Plan {
-  const known = { partDigests, ...(failed === undefined ? {} : { failed }) };
   const fault = driftFault(plan, facts, images);
-  const derived = fault ?? deriveAgain(plan, facts, images, known);
+  const derived = fault ?? deriveAgain(plan, facts, images, { partDigests, ...known });
   if (derived.kind === "same") {
     const same: Check = {
       rule: "stored-plan",
@@ -65,7 +65,7 @@ export function recheck(
         ...preserved,
         unbind: unbindOf(plan.unbind).unbind,
         ...(plan.guard === undefined ? {} : { guard: plan.guard }),
-        ...(failed === undefined ? {} : { failed }),
+        ...(known.failed === undefined ? {} : { failed: known.failed }),
         facts,
         images,
       }),
@@ -97,7 +97,7 @@ function deriveAgain(
   plan: Plan,
   facts: HostFacts,
   images: Images,
-  known: Pick<PlanInput, "partDigests" | "failed">,
+  known: Pick<PlanInput, "partDigests" | "failed" | "coldReboot">,
 ): { readonly kind: "same"; readonly plan: Plan } | Fault {
   const profile = profileOfPlan(plan);
   if (profile === undefined) {
@@ -143,13 +143,13 @@ function withCursor(facts: HostFacts, { call }: Plan): HostFacts {
 const CURSOR_LENGTH = 2;
 
 /**
- * What must be the same: all but the verdicts of the moment, the running command line, which is already resolved in
- * `declared`, and the version that made the plan.
+ * What must be the same: all but the verdicts of the moment, what the boot loader would boot at that moment, the running
+ * command line, which is already resolved in `declared`, and the version that made the plan.
  */
 function compared(
-  { checks: _checks, warmboot: _warmboot, host: { cmdline: _cmdline, ...host }, ...rest }: Plan,
+  { checks: _checks, warmboot: _warmboot, host: { cmdline: _cmdline, ...host }, guard, ...rest }: Plan,
 ): unknown {
-  return { ...rest, host };
+  return { ...rest, ...(guard === undefined ? {} : { guard: lastingGuard(guard) }), host };
 }
 
 interface Difference {

@@ -1,12 +1,13 @@
 import { formatDuration } from "../core/duration.ts";
 import type { InitrdFailure, PlannedGuard } from "../plan/guard.ts";
+import { describeCold } from "../plan/rules/guard_fallback.ts";
 
 /** What a guard does, phase by phase in the order of a boot: what happens, in whole sentences without the final period. */
 export function guardLines(guard: PlannedGuard): readonly string[] {
   return PHASES.flatMap((phase) => phase(guard));
 }
 
-const PHASES: readonly ((guard: PlannedGuard) => readonly string[])[] = [onPanic, inInitrd, unconfirmed];
+const PHASES: readonly ((guard: PlannedGuard) => readonly string[])[] = [onPanic, inInitrd, unconfirmed, onColdReboot];
 
 function onPanic({ panic }: PlannedGuard): readonly string[] {
   return [
@@ -48,4 +49,17 @@ function unconfirmed({ confirm }: PlannedGuard): readonly string[] {
       ? "If it comes up and does not work: not covered"
       : `If nobody confirms it within ${formatDuration(confirm)} of its arrival: cold reboot`,
   ];
+}
+
+/** What boots after each of these resets. */
+function onColdReboot({ fallback, coldReboot }: PlannedGuard): readonly string[] {
+  if (coldReboot === undefined) return [];
+  const { entry, once } = coldReboot;
+  if (fallback === "running" && once !== undefined) {
+    return [
+      `A cold reboot boots ${once.entry} (${once.loader}, once): set just before the jump, taken back on confirmation`,
+      ...(entry === undefined ? [] : [`Once confirmed, it boots ${describeCold(entry)}`]),
+    ];
+  }
+  return [entry === undefined ? "What a cold reboot boots is not known" : `A cold reboot boots ${describeCold(entry)}`];
 }

@@ -1,6 +1,7 @@
 import { compareText } from "../core/text.ts";
 import { isMap } from "../core/shape.ts";
 import type { HostFacts } from "../host/facts.ts";
+import { lastingGuard } from "../plan/guard.ts";
 import type { Call, Plan } from "../plan/plan.ts";
 import { PERMISSION_RULES } from "../plan/rules/permission.ts";
 import { isCrash } from "../plan/stored.ts";
@@ -32,7 +33,11 @@ const OF_THE_CALL: readonly string[] = PERMISSION_RULES.map(({ name }) => name);
 /** Whether two plans would load the same, take the same devices from their drivers before it is booted, and guard it alike. */
 export function isSameImage(a: Plan, b: Plan): boolean {
   return isSameCall(a.call, b.call) && canonical(a.unbind) === canonical(b.unbind) &&
-    canonical(a.guard) === canonical(b.guard);
+    canonical(lasting(a.guard)) === canonical(lasting(b.guard));
+}
+
+function lasting(guard: Plan["guard"]): Plan["guard"] {
+  return guard === undefined ? undefined : lastingGuard(guard);
 }
 
 /** Whether two calls would hand the same bytes to the kernel in the same way. */

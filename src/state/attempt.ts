@@ -14,7 +14,8 @@ import {
 } from "../core/shape.ts";
 import { diffParameters, withoutBootParameters } from "../diff/parameters.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { type PlannedGuard, plannedGuardShape } from "../plan/guard.ts";
+import type { OneShot } from "../entry/one_shot.ts";
+import { oneShotShape, type PlannedGuard, plannedGuardShape } from "../plan/guard.ts";
 import type { Plan } from "../plan/plan.ts";
 import { bootDigest, stampIn } from "../plan/stamp.ts";
 
@@ -49,6 +50,8 @@ export interface Attempt {
   readonly plan: string;
   /** The guard of the plan; absent without one. */
   readonly guard?: PlannedGuard;
+  /** What the boot loader was asked to boot once, until this attempt has ended well; absent where it was not asked. */
+  readonly oneShot?: OneShot;
   /** The system that was left. */
   readonly from: BootedSystem & {
     /** Its boot, from /proc/sys/kernel/random/boot_id. */
@@ -276,6 +279,11 @@ export const attemptShape: Shape<Attempt> = record<Attempt>({
     doc: "What boots: a digest of kernel, initrds and command line",
   },
   guard: { shape: plannedGuardShape, doc: "The guard of the plan", fallback: optional },
+  oneShot: {
+    shape: oneShotShape,
+    doc: "What the boot loader was asked to boot once, until this attempt has ended well",
+    fallback: optional,
+  },
   from: {
     shape: record<Attempt["from"]>({
       release: { shape: text, doc: "The release of its kernel" },

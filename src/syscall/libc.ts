@@ -21,8 +21,9 @@ const MFD_NOEXEC_SEAL = 8;
 const ADD_SEALS = 1033;
 const ALL_SEALS = 0xf;
 
-/** include/uapi/asm-generic/fcntl.h: O_WRONLY | O_CLOEXEC. */
+/** include/uapi/asm-generic/fcntl.h: O_WRONLY | O_CLOEXEC, and O_RDONLY | O_CLOEXEC. */
 const WRITE_ONLY = 0o2000001;
+const READ_ONLY = 0o2000000;
 
 /** include/linux/socket.h: any socket serves to ask about interfaces, and this family is never missing. */
 const AF_UNIX = 1;
@@ -34,6 +35,11 @@ const SIOCSIFFLAGS = 0x8914n;
 const IFREQ_SIZE = 40;
 const IFNAMSIZ = 16;
 const IFF_UP = 1;
+
+/** include/uapi/linux/fs.h, _IOR('f', 1, long) and _IOW('f', 2, long): the kernel reads and writes 32 bits. */
+const FS_IOC_GETFLAGS = 0x8008_6601n;
+const FS_IOC_SETFLAGS = 0x4008_6602n;
+const FS_IMMUTABLE_FL = 0x10;
 
 /** include/uapi/linux/time.h: the first stops while the system is suspended, the second goes on. */
 const CLOCKS = { monotonic: 1, boottime: 7 } as const;
@@ -197,6 +203,8 @@ export interface Libc extends Disposable {
   writeFile(path: string, text: string): CallResult;
   /** Takes a network interface up or down, as ifconfig does: by SIOCSIFFLAGS. */
   setInterface(name: string, up: boolean): CallResult;
+  /** Takes the immutable flag off a file, as chattr -i does; nothing changes where it has none. */
+  setMutable(path: string): CallResult;
   /** close(2). */
   close(fd: number): CallResult;
   /** sync(2). */
@@ -359,6 +367,19 @@ export function openLibcOn({ arch, open }: LibcHost, path: string = LIBC): Libc 
       const set = asked.ok ? checked(c.ioctl(socket.value, SIOCSIFFLAGS, request)) : asked;
       c.close(socket.value);
       return set;
+    },
+    setMutable: (path) => {
+      const file = checked(c.open(new TextEncoder().encode(`${path}\0`), READ_ONLY));
+      if (!file.ok) return file;
+      const flags = new Uint8Array(8);
+      const fields = new DataView(flags.buffer);
+      const read = checked(c.ioctl(file.value, FS_IOC_GETFLAGS, flags));
+      const before = fields.getUint32(0, true);
+      fields.setUint32(0, before & ~FS_IMMUTABLE_FL, true);
+      const isSet = (before & FS_IMMUTABLE_FL) !== 0;
+      const result = read.ok && isSet ? checked(c.ioctl(file.value, FS_IOC_SETFLAGS, flags)) : read;
+      c.close(file.value);
+      return result;
     },
     close: (fd) => checked(c.close(fd)),
     sync: () => c.sync(),

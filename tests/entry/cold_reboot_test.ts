@@ -73,6 +73,15 @@ pure(
       lacks: [],
     });
     assertEquals(on(NEW, `quiet ro root=UUID=${UUID} mitigations=off`), { id: DEBIAN_NEW, lacks: ["mitigations=off"] });
+    // What a guard added, and the stamp, are of that boot.
+    assertEquals(
+      on(NEW, `${CMDLINE} panic=10 rd.shell=0 warmboot.guard=panic,rd.shell warmboot.plan=0123456789abcdef`),
+      {
+        id: DEBIAN_NEW,
+        lacks: [],
+      },
+    );
+    assertEquals(on(NEW, `${CMDLINE} panic=10`), { id: DEBIAN_NEW, lacks: ["panic=10"] });
     assertEquals(on(OLD, "root=/dev/nfs"), { id: DEBIAN_OLD, lacks: undefined });
     assertEquals(
       on("6.1.0-49-amd64", CMDLINE),
@@ -112,35 +121,26 @@ pure("where entries differ only in the initrd, what the boot loader said of this
 
 pure("GRUB boots an entry once where its configuration heeds and clears next_entry", () => {
   const heeded = (files: LayoutFiles, changes: Changes, release: string, cmdline: string) =>
-    cold(files, changes, release, cmdline).running;
+    cold(files, changes, release, cmdline).once;
   assertEquals(cold(DEBIAN, GRUBENV, OLD, CMDLINE), {
     entry: { loader: "GRUB", id: `gnulinux-simple-${UUID}`, kernel: `/boot/vmlinuz-${NEW}`, release: NEW },
-    running: {
-      kind: "possible",
-      oneShot: { loader: "GRUB", entry: DEBIAN_OLD, file: "/boot/grub/grubenv" },
-      notes: [],
-    },
+    once: { loader: "GRUB", entry: DEBIAN_OLD, file: "/boot/grub/grubenv" },
   });
   const fedora =
     "root=UUID=c0ffee00-0000-4000-8000-000000000001 ro rootflags=subvol=root rhgb quiet isolcpus=2-3 nohz=on";
   assertEquals(
     heeded(FEDORA, padded(FEDORA), "6.9.7-200.fc40.x86_64", fedora),
     {
-      kind: "possible",
-      oneShot: {
-        loader: "GRUB",
-        entry: "4ea28d8e2d1b4f5fa5f0c3d9d0a1b2c3-6.9.7-200.fc40.x86_64",
-        file: "/boot/grub2/grubenv",
-      },
-      notes: [],
+      loader: "GRUB",
+      entry: "4ea28d8e2d1b4f5fa5f0c3d9d0a1b2c3-6.9.7-200.fc40.x86_64",
+      file: "/boot/grub2/grubenv",
     },
   );
 });
 
 pure("GRUB is not asked where that would fail, or would never end, and the reason says why", () => {
   const why = (files: LayoutFiles, changes: Changes, release = OLD, cmdline = CMDLINE) => {
-    const found = cold(files, changes, release, cmdline).running;
-    return found?.kind === "impossible" ? found.why : "possible";
+    return cold(files, changes, release, cmdline).impossible ?? "possible";
   };
   assertEquals(
     why(DEBIAN, { "/boot/grub/grubenv": null }),
@@ -195,8 +195,8 @@ pure("GRUB is not asked where that would fail, or would never end, and the reaso
 
 pure("what else there is to know of that boot: a key that GRUB waits for, a password, another command line", () => {
   const notes = (changes: Changes, cmdline = CMDLINE) => {
-    const found = cold(DEBIAN, { ...GRUBENV, ...changes }, OLD, cmdline).running;
-    return found?.kind === "possible" ? found.notes : found?.why;
+    const found = cold(DEBIAN, { ...GRUBENV, ...changes }, OLD, cmdline);
+    return found.notes ?? found.impossible;
   };
   assertEquals(notes(debian("    set timeout=5\n  # Fallback", "    set timeout=-1\n  # Fallback")), [
     "GRUB waits for a key before it boots: `timeout` is `-1`",
@@ -218,7 +218,7 @@ pure("systemd-boot boots an entry once by its variable; what is asked already, a
       id: id.replace("-9-", "-50-"),
       kernel: "/boot/efi/0123456789abcdef0123456789abcdef/6.1.0-50-amd64/linux",
     },
-    running: { kind: "possible", oneShot: { loader: "systemd-boot", entry: id }, notes: [] },
+    once: { loader: "systemd-boot", entry: id },
   });
   const asked = loaderVariables({ LoaderEntryOneShot: id });
   assertEquals(cold(SDBOOT, { ...info, ...asked }, "6.1.0-9-amd64", cmdline).pending, id);
@@ -235,5 +235,5 @@ pure("systemd-boot boots an entry once by its variable; what is asked already, a
 pure("without a boot loader that is known there is no way, and the reason says so", () => {
   const found = cold({}, {}, OLD, CMDLINE);
   assertMatch(found.unknown ?? "", /^No boot loader is found/);
-  assertEquals(found.running?.kind === "impossible" ? found.running.why : undefined, found.unknown);
+  assertEquals(found.impossible, found.unknown);
 });

@@ -44,7 +44,7 @@ Deno.test({
     // A crash image is not for a reboot.
     const [crash] = [checksOf({ crash: true }, failed)];
     assertEquals(verdicts(crash), []);
-    const again = recheck(plan, hostFacts(), images(), PART_DIGESTS, failed);
+    const again = recheck(plan, hostFacts(), images(), PART_DIGESTS, { failed });
     assertEquals([again.checks[0]?.rule, again.checks[0]?.status, verdicts(again.checks)], [
       "stored-plan",
       "pass",
@@ -52,7 +52,7 @@ Deno.test({
     ]);
     const other = hostFacts({ release: "5.0.0" });
     assertEquals(
-      verdicts(recheck(plan, other, images(), PART_DIGESTS, failed).checks),
+      verdicts(recheck(plan, other, images(), PART_DIGESTS, { failed }).checks),
       refused,
     );
   },

@@ -161,7 +161,9 @@ pure("duplicate keys are listed in their order in the file, on one line by their
 
 pure("another name of a machine has the one that `uname -m` has as its fix, and no other word has", () => {
   const fix = (name: string) =>
-    parseProfile(`${LEAST}requires: { architecture: ${name} }\n`, "p.yaml").diagnostics.map(({ hint, fix }) => [hint, fix]);
+    parseProfile(`${LEAST}requires: { architecture: ${name} }\n`, "p.yaml").diagnostics.map((
+      { hint, fix },
+    ) => [hint, fix]);
   const named = (name: string) => [[`\`uname -m\` calls it \`${name}\``, fix("amd64")[0]?.[1]]];
   assertEquals(fix("amd64").length, 1);
   assertEquals(["amd64", "x64", "x86-64"].map((name) => fix(name)[0]?.[0]), Array(3).fill(named("x86_64")[0]?.[0]));

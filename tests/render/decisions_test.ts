@@ -101,7 +101,7 @@ pure("how an attempt ended, in words and in its colour", () => {
   for (const [end, , colour] of rows) {
     assertMatch(history([ended(end)], COLOURS)[1] ?? "", new RegExp(`^\\x1b\\[${colour}m`));
   }
-  assertMatch(history([ATTEMPT], COLOURS)[1] ?? "", /^\x1b\[33m/);
+  assertEquals(history([ATTEMPT], COLOURS)[1]?.slice(0, 5), "\x1b[33m");
 });
 
 pure("a diff counts what it shows, and says of each side what is not known of it", () => {

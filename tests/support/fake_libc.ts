@@ -50,6 +50,7 @@ export function fakeLibc(
     fileSystem: (fd) => (calls.push(["file_system", fd]), { ok: true, value: 0xef53n }),
     write: (fd, bytes) => answer("write", ok(bytes.length), fd, bytes.length),
     writeFile: (path, text) => answer("write_file", ok(text.length), path, text),
+    setMutable: (path) => answer("set_mutable", ok(0), path),
     setInterface: (name, up) => answer("set_interface", ok(0), name, up),
     close: (fd) => answer("close", ok(0), fd),
     sync: () => void calls.push(["sync"]),

@@ -74,7 +74,10 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
   try {
     const files = machineFiles(folder);
     await Deno.writeFile(files.initrd, await initrdBytes(options.initrd));
-    if (options.disk !== undefined) await writeDisk(files.disk, options.disk, folder, options.diskBase);
+    if (options.disk !== undefined) {
+      const grub = options.fromDisk === true ? undefined : options.fromDisk;
+      await writeDisk(files.disk, options.disk, folder, options.diskBase, grub);
+    }
     const { program, args } = await qemuCommand(options, files);
     using listener = Deno.listen({ transport: "unix", path: files.socket });
     using monitors = Deno.listen({ transport: "unix", path: files.monitor });

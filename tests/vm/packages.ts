@@ -139,6 +139,19 @@ export async function makeGrubCore(configuration: string, modules: readonly stri
   }
 }
 
+/** The folder with GRUB's modules for a BIOS. */
+export async function grubModules(): Promise<string> {
+  return join(await unpacked("bookworm", "grub-pc-bin", /^grub-pc-bin$/), "usr/lib/grub/i386-pc");
+}
+
+/** systemd-boot for x86_64. */
+export async function fetchSystemdBoot(): Promise<string> {
+  return join(
+    await unpacked("bookworm", "systemd-boot-efi", /^systemd-boot-efi$/),
+    "usr/lib/systemd/boot/efi/systemd-bootx64.efi",
+  );
+}
+
 /** The stub of unified kernel images: systemd-stub. */
 export async function fetchStub(arch: GuestArch): Promise<string> {
   const folder = await unpacked(await toolSuite(arch), "systemd-boot-efi", /^systemd-boot-efi$/);

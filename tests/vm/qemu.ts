@@ -1,5 +1,6 @@
 import { join } from "@std/path";
 import { architecture, type GuestArch } from "./architecture.ts";
+import type { GrubDisk } from "./disk.ts";
 import type { GuestFiles, Initrd } from "./initramfs.ts";
 import { findQemu, RECENT } from "./find_qemu.ts";
 import { onPath } from "./host_command.ts";
@@ -38,6 +39,8 @@ export interface MachineOptions {
   readonly extra?: readonly string[];
   /** Has QEMU count instructions, each of which then takes 2^N ns of the guest's time. */
   readonly icount?: number;
+  /** The firmware boots from the disks, and QEMU loads no kernel; with GRUB on the disk, if it is for a BIOS. */
+  readonly fromDisk?: GrubDisk | true;
   /** Whether a reset boots the machine again, as its firmware would, instead of ending QEMU. */
   readonly resets?: boolean;
 }
@@ -97,6 +100,7 @@ export async function qemuCommand(
     extra = [],
     icount,
     resets = false,
+    fromDisk,
   } = options;
   const { cpu, agentPort, ...row } = architecture(arch);
   const qemu = await findQemu(arch);
@@ -125,7 +129,9 @@ export async function qemuCommand(
     ]),
     extra,
     ...(icount === undefined ? [] : [["-icount", `shift=${icount}`]]),
-    ["-kernel", kernel, "-initrd", files.initrd, "-append", `${baseCmdline(arch)} ${append}`.trim()],
+    ...(fromDisk === undefined
+      ? [["-kernel", kernel, "-initrd", files.initrd, "-append", `${baseCmdline(arch)} ${append}`.trim()]]
+      : []),
     ...(disk === undefined ? [] : diskDrive(files.disk)),
     ...devices.map((device) => ["-device", device]),
     ...(firmware === "uefi" ? await flashDrives(arch, files.variables) : []),

@@ -56,6 +56,7 @@ async function arriveAt(facts: HostFacts, ports: Ports, onChange: () => void): P
       break;
     case "ended":
       onChange();
+      for (const problem of arrival.problems) warn(problem, undefined, ports);
       ports.out.write(`The reboot of ${arrival.attempt.askedAt}: ${describeEnd(arrival.attempt)}\n`);
       break;
   }

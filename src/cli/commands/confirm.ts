@@ -4,7 +4,7 @@ import { type Command, OUTCOME_OPTION } from "../command.ts";
 import { withOutcome } from "../outcome.ts";
 import { withHost } from "../host.ts";
 import type { Ports } from "../ports.ts";
-import { complain } from "../report.ts";
+import { complain, warn } from "../report.ts";
 
 /** `warmboot confirm`. */
 export const confirm: Command = {
@@ -37,9 +37,11 @@ async function run(facts: HostFacts, ports: Ports, onChange: () => void): Promis
     case "confirmed":
       onChange();
       ports.out.write(`Confirmed: ${facts.release} is good\n`);
+      if (confirmation.problem !== undefined) warn(confirmation.problem, undefined, ports);
       return "ok";
     case "already":
       ports.out.write(`${facts.release} was confirmed before\n`);
+      if (confirmation.problem !== undefined) warn(confirmation.problem, undefined, ports);
       return "ok";
     case "nothing-arrived": {
       const { describeEnd } = await import("../../render/history.ts");

@@ -4,7 +4,7 @@ import { type Command, OUTCOME_OPTION } from "../command.ts";
 import { withOutcome } from "../outcome.ts";
 import { withHost } from "../host.ts";
 import type { Ports } from "../ports.ts";
-import { complain } from "../report.ts";
+import { complain, warn } from "../report.ts";
 
 /** `warmboot depart`. */
 export const depart: Command = {
@@ -45,6 +45,7 @@ async function run(facts: HostFacts, ports: Ports, onChange: () => void): Promis
       return "unavailable";
     case "leaving":
       onChange();
+      if (departure.unasked !== undefined) warn(departure.unasked.message, departure.unasked.hint, ports);
       ports.out.write(`Leaving ${facts.release} for ${departure.attempt.to.release ?? "the loaded image"}\n`);
       return "ok";
   }

@@ -201,6 +201,9 @@ function exitOfExec(outcome: ExecOutcome, ports: Ports): ExitName {
       return "ok";
     case "spent":
       return complainOfSpent(outcome, ports);
+    case "fallback-refused":
+      complain(outcome.message, outcome.hint, ports);
+      return "unavailable";
     case "refused":
       return complainRefusal(outcome.error, ports);
     case "init-failed":

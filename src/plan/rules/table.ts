@@ -8,6 +8,7 @@ import { CMDLINE_RULES } from "./cmdline.ts";
 import { CRASH_RULES } from "./crash.ts";
 import { FILE_RULES } from "./files.ts";
 import { FLAG_RULES } from "./flags.ts";
+import { GUARD_FALLBACK_RULES } from "./guard_fallback.ts";
 import { GUARD_PANIC_RULES } from "./guard_panic.ts";
 import { HANDOVER_RULES } from "./handover.ts";
 import { MEMORY_RULES } from "./memory.ts";
@@ -35,6 +36,7 @@ export const RULES: readonly Rule[] = [
   ...UNBIND_RULES,
   ATTEMPT_FAILED,
   ...GUARD_PANIC_RULES,
+  ...GUARD_FALLBACK_RULES,
   ...FLAG_RULES,
   ...PRESERVE_RULES,
   ...FILE_RULES,

@@ -105,7 +105,7 @@ export function resolveCmdline(spec: CmdlineSpec, context: CmdlineContext): Chec
 }
 
 /** What a guard added to a command line: it is the guard's of that boot, as the stamp is. */
-function guardNames(cmdline: Cmdline): readonly string[] {
+export function guardNames(cmdline: Cmdline): readonly string[] {
   const names = kernelParameter(cmdline, GUARD_WORDS)?.value?.split(",") ?? [];
   return names.map((name) => parameterKey({ name }));
 }

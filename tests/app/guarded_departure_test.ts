@@ -1,0 +1,144 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { arrive, confirm, giveUp, readAttempts, recordGuardedDeparture } from "../../src/app/attempts.ts";
+import { parseGrubenv } from "../../src/entry/grubenv.ts";
+import type { OneShot } from "../../src/entry/one_shot.ts";
+import type { HostFacts } from "../../src/host/facts.ts";
+import { planBoot } from "../../src/plan/planner.ts";
+import type { Attempt } from "../../src/state/attempt.ts";
+import type { FoundRecord } from "../../src/state/record.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { images, profileOf } from "../support/profiles.ts";
+
+const LOADED: HostFacts = hostFacts({ kexec: { loaded: true } });
+
+function loaded(changes: Parameters<typeof profileOf>[0], { bootId } = LOADED): FoundRecord {
+  const { value: plan } = planBoot({
+    profile: profileOf({ stamp: true, ...changes }),
+    facts: LOADED,
+    images: images(),
+  });
+  if (plan === undefined || bootId === undefined) throw new Error("Cannot plan");
+  const about = { format: "warmboot.record/1", loadedAt: "2026-11-28T17:00:00Z", user: "root", uid: 0 } as const;
+  return { kind: "record", record: { ...about, bootId, plan } };
+}
+
+const GUARDED = loaded({ guard: { fallback: "running" } });
+
+/** A host with attempts and an environment block of GRUB. */
+function host(text = "saved_entry=x\n") {
+  const parent = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "warmboot-guarded-" }));
+  const file = `${parent}/grubenv`;
+  Deno.writeTextFileSync(file, `# GRUB Environment Block\n${text}`.padEnd(1024, "#"));
+  const oneShot: OneShot = { loader: "GRUB", entry: "old", file };
+  const directory = `${parent}/attempts`;
+  const pending = (): string | undefined => parseGrubenv(Deno.readTextFileSync(file))?.get("next_entry");
+  const leave = (found: FoundRecord = GUARDED, facts: HostFacts = LOADED) =>
+    recordGuardedDeparture("now", facts, { directory, found, find: () => oneShot });
+  return {
+    file,
+    directory,
+    oneShot,
+    pending,
+    leave,
+    [Symbol.dispose]: () => Deno.removeSync(parent, { recursive: true }),
+  };
+}
+
+/** The system that was to come. */
+function arrivedAt(attempt: Attempt): HostFacts {
+  return hostFacts({ release: "6.12.107+deb13-amd64", cmdline: attempt.to.cmdline, bootId: "next", kexecBooted: true });
+}
+
+async function left({ leave }: ReturnType<typeof host>): Promise<Attempt> {
+  const attempt = await leave();
+  if (attempt === undefined || "kind" in attempt) throw new Error("It did not leave");
+  return attempt;
+}
+
+Deno.test("a guarded reboot asks the boot loader, and its confirmation takes that back; the arrival does not", async () => {
+  using at = host();
+  arrive(LOADED, at.directory);
+  const attempt = await left(at);
+  assertEquals(attempt.oneShot, at.oneShot);
+  assertEquals(readAttempts(at.directory).attempts.map(({ oneShot }) => oneShot), [at.oneShot]);
+  assertEquals(at.pending(), "old");
+  assertEquals(arrive(arrivedAt(attempt), at.directory).kind, "ended");
+  assertEquals(at.pending(), "old");
+  assertEquals(confirm(arrivedAt(attempt), at.directory).kind, "confirmed");
+  assertEquals(at.pending(), undefined);
+  assertEquals(Deno.readTextFileSync(at.file).length, 1024);
+});
+
+Deno.test("after a fall back, and where the running system goes on, it is taken back", async () => {
+  using at = host();
+  arrive(LOADED, at.directory);
+  await left(at);
+  // The boot loader has not cleared it.
+  const arrival = arrive(hostFacts({ bootId: "next", kexecBooted: false }), at.directory);
+  assertEquals(arrival.kind === "ended" ? [arrival.attempt.outcome.end, arrival.problems] : [], ["fell-back", []]);
+  assertEquals(at.pending(), undefined);
+
+  const again = await left(at);
+  assertEquals(at.pending(), "old");
+  assertEquals(giveUp(again, at.directory), undefined);
+  assertEquals(at.pending(), undefined);
+  assertEquals(readAttempts(at.directory).attempts.length, 1);
+});
+
+Deno.test("what another asked of the boot loader stays, and the reboot does not begin", async () => {
+  using at = host("next_entry=rescue\n");
+  const refused = await at.leave();
+  assertStringIncludes(
+    refused !== undefined && "kind" in refused ? refused.message : "",
+    "asked to boot `rescue` once",
+  );
+  assertEquals(readAttempts(at.directory).attempts, []);
+  assertEquals(at.pending(), "rescue");
+
+  using same = host("next_entry=old\n");
+  const attempt = await left(same);
+  assertEquals(attempt.oneShot, undefined);
+  assertEquals(readAttempts(same.directory).attempts.map(({ oneShot }) => oneShot), [undefined]);
+  arrive(arrivedAt(attempt), same.directory);
+  confirm(arrivedAt(attempt), same.directory);
+  assertEquals(same.pending(), "old");
+});
+
+Deno.test("an image without such a guard takes the place of one that had it: nothing is asked any more", async () => {
+  using at = host();
+  await left(at);
+  assertEquals(at.pending(), "old");
+  await at.leave(loaded({ name: "other", cmdline: { kind: "parameters", parameters: ["root=LABEL=other"] } }));
+  assertEquals(at.pending(), undefined);
+  assertEquals(readAttempts(at.directory).attempts.map(({ oneShot }) => oneShot), [undefined]);
+});
+
+Deno.test("without a way back, or without a folder for the attempt, a guarded reboot does not begin", async () => {
+  using at = host();
+  const source = { directory: at.directory, found: GUARDED };
+  const no = { kind: "fallback-refused", message: "No", hint: "Mend it" } as const;
+  assertEquals(await recordGuardedDeparture("now", LOADED, { ...source, find: () => no }), no);
+  assertEquals(readAttempts(at.directory).attempts, []);
+  Deno.writeTextFileSync(at.directory, "not a folder");
+  const refused = await at.leave();
+  assertEquals(refused !== undefined && "kind" in refused ? refused.kind : "", "fallback-refused");
+  assertEquals(at.pending(), undefined);
+});
+
+Deno.test("what cannot be taken back is said, with how to do it by hand", async () => {
+  using at = host();
+  const attempt = await left(at);
+  Deno.writeTextFileSync(at.file, Deno.readTextFileSync(at.file).replace("Environment", "Environmint"));
+  const lost = confirm(arrivedAt(attempt), at.directory);
+  // Not a block any more: nothing is asked.
+  assertEquals(lost.kind === "confirmed" ? lost.problem : "", undefined);
+  using link = host();
+  const other = await left(link);
+  Deno.renameSync(link.file, `${link.file}.real`);
+  Deno.symlinkSync(`${link.file}.real`, link.file);
+  const confirmed = confirm(arrivedAt(other), link.directory);
+  assertStringIncludes(
+    confirmed.kind === "confirmed" ? confirmed.problem ?? "" : "",
+    `it is a symbolic link, which GRUB may not follow. Take it back: grub-editenv ${link.file} unset next_entry`,
+  );
+});

@@ -1,0 +1,131 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { type OneShotFiles, pendingOneShot, setOneShot, takeBackOneShot } from "../../src/app/one_shot.ts";
+import { type OneShot, oneShotFile, variableBytes } from "../../src/entry/one_shot.ts";
+import { EFIVARS } from "../../src/host/sources.ts";
+
+const GRUB: OneShot = { loader: "GRUB", entry: "1>old", file: "/boot/grub/grubenv" };
+const SDBOOT: OneShot = { loader: "systemd-boot", entry: "old.conf" };
+
+function pure(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+function block(values: string): Uint8Array {
+  return new TextEncoder().encode(`# GRUB Environment Block\n${values}`.padEnd(1024, "#"));
+}
+
+function textOf(bytes: Uint8Array | undefined): string | undefined {
+  return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
+}
+
+/** Files in memory; `broken` is the message with which every write fails. */
+function files(initial: { readonly [path: string]: Uint8Array }, broken?: string) {
+  const content = new Map<string, Uint8Array>([[EFIVARS, new Uint8Array()], ...Object.entries(initial)]);
+  const log: string[] = [];
+  const write = (what: string, path: string, bytes?: Uint8Array): void => {
+    log.push(what);
+    if (broken !== undefined) throw new Error(broken);
+    if (bytes === undefined) content.delete(path);
+    else content.set(path, bytes);
+  };
+  const system: OneShotFiles = {
+    read: (path) => content.get(path),
+    overwrite: (path, bytes) => write("overwrite", path, bytes),
+    setVariable: (path, bytes) => write("set", path, bytes),
+    removeVariable: (path) => write("remove", path),
+  };
+  return { system, log, content };
+}
+
+function nothing(oneShot: OneShot): { readonly [path: string]: Uint8Array } {
+  return oneShot === GRUB ? { "/boot/grub/grubenv": block("saved_entry=x\n") } : {};
+}
+
+function asked(oneShot: OneShot, entry: string): { readonly [path: string]: Uint8Array } {
+  return { [oneShotFile(oneShot)]: oneShot === GRUB ? block(`next_entry=${entry}\n`) : variableBytes(entry) };
+}
+
+pure("an entry is asked for once, and taken back; other variables stay", () => {
+  for (const oneShot of [GRUB, SDBOOT]) {
+    const { system, log, content } = files(nothing(oneShot));
+    const before = textOf(content.get(oneShotFile(oneShot)));
+    assertEquals(setOneShot(oneShot, [], system), { kind: "ours" });
+    assertEquals(pendingOneShot(oneShot, system), oneShot.entry);
+    assertEquals(takeBackOneShot(oneShot, system), { kind: "taken-back" });
+    assertEquals(textOf(content.get(oneShotFile(oneShot))), before);
+    assertEquals(takeBackOneShot(oneShot, system), { kind: "not-there" });
+    assertEquals(log, oneShot === GRUB ? ["overwrite", "overwrite"] : ["set", "remove"]);
+  }
+});
+
+pure("the variable of systemd-boot is UTF-16 with a NUL after the attributes", () => {
+  const { system, content } = files({});
+  setOneShot(SDBOOT, [], system);
+  const bytes = content.get(`${EFIVARS}/LoaderEntryOneShot-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f`);
+  assertEquals(bytes?.toHex(), "070000006f006c0064002e0063006f006e0066000000");
+});
+
+pure("what warmboot asked before is replaced, and what another asked is left alone", () => {
+  for (const oneShot of [GRUB, SDBOOT]) {
+    const ours = files(asked(oneShot, "older"));
+    assertEquals(setOneShot(oneShot, [{ ...oneShot, entry: "older" }], ours.system), { kind: "ours" });
+    assertEquals(pendingOneShot(oneShot, ours.system), oneShot.entry);
+
+    const theirs = files(asked(oneShot, "theirs"));
+    // That warmboot asked for it at another place says nothing of this one.
+    const elsewhere: OneShot = { loader: "GRUB", entry: "theirs", file: "/efi/grubenv" };
+    const refused = setOneShot(oneShot, [{ ...oneShot, entry: "older" }, elsewhere], theirs.system);
+    assertEquals(refused.kind, "fallback-refused");
+    assertStringIncludes(
+      refused.kind === "fallback-refused" ? refused.message : "",
+      `${oneShot.loader} is already asked to boot \`theirs\` once (${oneShotFile(oneShot)}), and not by warmboot`,
+    );
+    assertEquals(takeBackOneShot(oneShot, theirs.system), { kind: "not-there" });
+    assertEquals(theirs.log, []);
+
+    const same = files(asked(oneShot, oneShot.entry));
+    assertEquals(setOneShot(oneShot, [], same.system), { kind: "theirs" });
+    assertEquals(same.log, []);
+  }
+});
+
+pure("a failure stops the reboot, or says how to take it back by hand", () => {
+  const message = (oneShot: OneShot, initial: { readonly [path: string]: Uint8Array }, broken?: string): string => {
+    const result = setOneShot(oneShot, [], files(initial, broken).system);
+    return result.kind === "fallback-refused" ? result.message : result.kind;
+  };
+  assertEquals(message(GRUB, {}), "/boot/grub/grubenv does not exist");
+  assertEquals(
+    message(GRUB, { "/boot/grub/grubenv": new Uint8Array(1024) }),
+    "/boot/grub/grubenv is not an environment block of GRUB",
+  );
+  assertEquals(message(GRUB, { "/boot/grub/grubenv": block(`a=${"x".repeat(990)}\n`) }), "/boot/grub/grubenv is full");
+  assertEquals(
+    message(GRUB, nothing(GRUB), "Read-only file system"),
+    "Cannot ask GRUB to boot `1>old` once: /boot/grub/grubenv: Read-only file system",
+  );
+  // A disk that takes the bytes and forgets them.
+  const { system } = files(nothing(GRUB));
+  const forgetful = setOneShot(GRUB, [], { ...system, overwrite() {} });
+  assertEquals(
+    forgetful.kind === "fallback-refused" ? forgetful.message : forgetful.kind,
+    "/boot/grub/grubenv does not have what was written to it",
+  );
+
+  const problem = (oneShot: OneShot, { system }: ReturnType<typeof files>): string => {
+    const taken = takeBackOneShot(oneShot, system);
+    return taken.kind === "failed" ? taken.problem : taken.kind;
+  };
+  assertEquals(
+    problem(GRUB, files(asked(GRUB, GRUB.entry), "Input/output error")),
+    "GRUB is perhaps still asked to boot `1>old` once: /boot/grub/grubenv: Input/output error. " +
+      "Take it back: grub-editenv /boot/grub/grubenv unset next_entry",
+  );
+  const without = files({});
+  without.content.delete(EFIVARS);
+  assertEquals(
+    problem(SDBOOT, without),
+    "systemd-boot is perhaps still asked to boot `old.conf` once: this system has no access to EFI variables. " +
+      "Take it back: bootctl set-oneshot ''",
+  );
+});
