@@ -127,7 +127,13 @@ export type {
   BootedSystem,
   EndedAttempt,
   History,
+  PastAttempt,
 } from "./src/state/attempt.ts";
+export type { Expectation, Outlook } from "./src/state/expectation.ts";
+export type { Interruption, Phase, PhaseName, Timing } from "./src/state/interruption.ts";
+export type { Clocks } from "./src/app/clocks.ts";
+export type { BootMoments, ClockReading } from "./src/host/clocks.ts";
+export type { KernelStart } from "./src/plan/kernel_start.ts";
 export { type FoundStatus, status, type StatusOptions } from "./src/app/status.ts";
 export type { Progress, Reading } from "./src/app/image_file.ts";
 export { type ByteSource, memorySource } from "./src/core/bytes.ts";

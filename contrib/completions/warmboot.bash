@@ -149,7 +149,7 @@ _warmboot_value() {
     depart:-o | depart:--output) offers=('text json yaml') ;;
     arrive:-o | arrive:--output) offers=('text json yaml') ;;
     confirm:-o | confirm:--output) offers=('text json yaml') ;;
-    history:-o | history:--output) offers=('text json yaml') ;;
+    history:-o | history:--output) offers=('text json yaml svg') ;;
     status:-o | status:--output) offers=('text json yaml openmetrics') ;;
     status:--booted) offers=(:profile-names :profile-files :plan-files) ;;
     facts:-o | facts:--output) offers=('json yaml') ;;

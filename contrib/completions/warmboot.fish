@@ -53,7 +53,7 @@ complete -c warmboot -n 'not __warmboot_command >/dev/null' -a unload -d 'Drop t
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a depart -d 'Write down that the shutdown into the loaded image has begun'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a arrive -d 'Write down how the last reboot ended'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a confirm -d 'Say that the running system, into which warmboot led, is good'
-complete -c warmboot -n 'not __warmboot_command >/dev/null' -a history -d 'List the reboots into loaded images, and how each ended'
+complete -c warmboot -n 'not __warmboot_command >/dev/null' -a history -d 'List the reboots into loaded images'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a status -d 'Say what is loaded, by whom and since when, and what the host allows'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a facts -d 'Capture this host, so that plans can be made elsewhere'
 complete -c warmboot -n 'not __warmboot_command >/dev/null' -a init -d 'Write a profile from what is there'
@@ -110,7 +110,7 @@ complete -c warmboot -n '__warmboot_in arrive' -s o -l output -x -k -a 'text jso
 
 complete -c warmboot -n '__warmboot_in confirm' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'
 
-complete -c warmboot -n '__warmboot_in history' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'
+complete -c warmboot -n '__warmboot_in history' -s o -l output -x -k -a 'text json yaml svg' -d 'Form of the output'
 
 complete -c warmboot -n '__warmboot_in status' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__warmboot_files \'json|yaml|yml\')'
 complete -c warmboot -n '__warmboot_in status' -s o -l output -x -k -a 'text json yaml openmetrics' -d 'Form of the output'

@@ -1,6 +1,7 @@
 import { join } from "@std/path/posix";
 import { type Diagnostic, reasonOf } from "../core/diagnostic.ts";
 import { formatDuration } from "../core/duration.ts";
+import { omitUndefined } from "../core/shape.ts";
 import { jsonText } from "../core/text.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { FailedPlan } from "../plan/failed_plan.ts";
@@ -16,9 +17,13 @@ import {
   type EndedAttempt,
   failedAttempts,
   type History,
+  historyOf,
   judgeAttempts,
+  measuredReboots,
+  withRunningBoot,
 } from "../state/attempt.ts";
 import { type Deadline, openDeadline } from "../state/deadline.ts";
+import { outlookOf } from "../state/expectation.ts";
 import { type FoundRecord, recordOfBoot, recordTime } from "../state/record.ts";
 import {
   findRecord,
@@ -30,6 +35,7 @@ import {
 } from "../state/record_store.ts";
 import type { OneShot } from "../entry/one_shot.ts";
 import { findOneShot, type RefusedFallback, setOneShot, takeBackOneShot } from "./one_shot.ts";
+import { type Clocks, HOST_CLOCKS } from "./clocks.ts";
 import { invokingUser } from "./invoking_user.ts";
 import { systemProgram } from "./system_program.ts";
 import { isThere, PRIVATE, removeUnfinished, replaceFile } from "./files/write_whole.ts";
@@ -137,7 +143,7 @@ function isWatched({ bootId }: Pick<HostFacts, "bootId">, directory: string): bo
   }
 }
 
-/** Where attempts are kept, and what is loaded, if not as on this host. */
+/** Where attempts are kept, what is loaded, and what time it is, if not as on this host. */
 export interface DepartureSource {
   readonly directory?: string;
   readonly found?: FoundRecord;
@@ -145,6 +151,7 @@ export interface DepartureSource {
   readonly oneShot?: OneShot;
   /** Finds out what it can be asked. */
   readonly find?: typeof findOneShot;
+  readonly clocks?: Clocks;
 }
 
 /**
@@ -155,26 +162,33 @@ export interface DepartureSource {
 export async function recordDeparture(
   way: AttemptWay,
   facts: HostFacts,
-  { directory = ATTEMPTS_DIRECTORY, found = findRecord("reboot").found, oneShot }: DepartureSource = {},
+  { directory = ATTEMPTS_DIRECTORY, found = findRecord("reboot").found, oneShot, clocks = HOST_CLOCKS }:
+    DepartureSource = {},
 ): Promise<Attempt | undefined> {
   if (found.kind !== "record" || facts.kexec.loaded !== true || found.record.bootId !== facts.bootId) return undefined;
+  const { plan, kernel } = found.record;
   const at = recordTime();
+  const now = clocks.now();
   const next = attemptOf({
     id: attemptId(at, crypto.getRandomValues(new Uint8Array(4))),
     at,
     ...await invokingUser(),
     way,
-    plan: found.record.plan,
+    plan,
     facts,
     watched: isWatched(facts, directory),
+    kernel,
+    expected: kernel === undefined || way === "now"
+      ? undefined
+      : outlookOf(kernel, measuredReboots(withTimes(readAttempts(directory).attempts, facts, clocks))).planned,
+    clocks: now,
   });
   const open = openAttempts(facts, directory);
   const same = open.find(({ plan }) => plan === next.plan);
-  const attempt: Attempt = {
-    ...same ?? next,
-    ...(same === undefined || next.leftAt === undefined ? {} : { leftAt: at }),
-    ...(oneShot === undefined ? {} : { oneShot }),
-  };
+  const attempt: Attempt = omitUndefined({
+    ...(same === undefined ? next : carriedOn(same, next)),
+    oneShot: oneShot ?? same?.oneShot,
+  });
   writeAttempt(attempt, directory);
   for (const other of open) if (other !== same) dropAttempt(other, directory);
   return attempt;
@@ -234,6 +248,48 @@ function withdraw({ oneShot }: Attempt): string | undefined {
   return taken?.kind === "failed" ? taken.problem : undefined;
 }
 
+/** An attempt that is under way already: its shutdown was found, or it is asked for once more. */
+function carriedOn(attempt: Attempt, next: Attempt): Attempt {
+  if (next.way === "found") return { ...attempt, ...(next.leftAt === undefined ? {} : { leftAt: next.leftAt }) };
+  return {
+    ...next,
+    id: attempt.id,
+    ...(attempt.leftAt === undefined ? {} : { leftAt: next.leftAt ?? attempt.leftAt }),
+  };
+}
+
+/** The attempts; of the one that ended in this boot, with what that shows by now of its time. */
+function withTimes<Each extends Attempt>(
+  attempts: readonly Each[],
+  facts: HostFacts,
+  clocks: Clocks,
+): readonly Each[] {
+  return withRunningBoot(attempts, facts, (left) => ({
+    stopped: clocks.stopped(left),
+    came: clocks.now(),
+    boot: clocks.moments(facts),
+  }));
+}
+
+/**
+ * Writes down what this boot shows by now of how long the reboot took that led into it; false if nothing is new.
+ * @throws {StoreError}
+ */
+export function noteTimes(
+  facts: HostFacts,
+  directory: string = ATTEMPTS_DIRECTORY,
+  clocks: Clocks = HOST_CLOCKS,
+): boolean {
+  return locked(directory, () => {
+    const { attempts } = readAttempts(directory);
+    const changed = withTimes(attempts, facts, clocks).filter((attempt, index) =>
+      jsonText(attempt) !== jsonText(attempts[index])
+    );
+    for (const attempt of changed) writeAttempt(attempt, directory);
+    return changed.length > 0;
+  });
+}
+
 /** What `warmboot depart` found. */
 export type LeavingFound =
   /** systemd does not shut down into a loaded image. */
@@ -244,8 +300,18 @@ export type LeavingFound =
   /** `unasked`: why the boot loader is not asked to boot the running kernel once, though the guard says so. */
   | { readonly kind: "leaving"; readonly attempt: Attempt; readonly unasked?: RefusedFallback };
 
-/** Writes down that a shutdown into the loaded image has begun, whoever asked for it. @throws {StoreError} */
-export async function depart(facts: HostFacts): Promise<LeavingFound> {
+/**
+ * Writes down that a shutdown into the loaded image has begun, whoever asked for it; and, whatever the shutdown leads to, how
+ * long the reboot took that led into this boot. `onNote`: called if that was missing. @throws {StoreError}
+ */
+export async function depart(facts: HostFacts, onNote: () => void = () => {}): Promise<LeavingFound> {
+  const found = await findLeaving(facts);
+  // All is started by now that is started at a boot. When `arrive` ran, it was not.
+  if (noteTimes(facts)) onNote();
+  return found;
+}
+
+async function findLeaving(facts: HostFacts): Promise<LeavingFound> {
   if (facts.kexec.loaded !== true) return { kind: "not-ours" };
   const leaving = facts.systemd ? await isKexecQueued() : true;
   if (leaving !== true) return leaving === false ? { kind: "staying" } : { kind: "unknown", reason: leaving };
@@ -292,9 +358,13 @@ export type Arrival =
  * it ran in this boot, so that the next attempt is watched. Running it again changes nothing.
  * @throws {StoreError} if it cannot be written
  */
-export function arrive(facts: HostFacts, directory: string = ATTEMPTS_DIRECTORY): Arrival {
+export function arrive(
+  facts: HostFacts,
+  directory: string = ATTEMPTS_DIRECTORY,
+  clocks: Clocks = HOST_CLOCKS,
+): Arrival {
   if (isCrashKernel(facts)) return { kind: "crash-kernel" };
-  const ended = endAttempts(facts, directory);
+  const ended = endAttempts(facts, directory, clocks);
   // Where the new system came up, only its confirmation ends that.
   const problems = ended.filter(({ outcome }) => outcome.end !== "arrived").flatMap((each) => withdraw(each) ?? []);
   if (facts.bootId !== undefined && !isWatched(facts, directory)) {
@@ -305,9 +375,10 @@ export function arrive(facts: HostFacts, directory: string = ATTEMPTS_DIRECTORY)
 }
 
 /** Writes down how attempts ended, as far as that shows now; the newest first. */
-function endAttempts(facts: HostFacts, directory: string): readonly EndedAttempt[] {
+function endAttempts(facts: HostFacts, directory: string, clocks: Clocks): readonly EndedAttempt[] {
   return locked(directory, () => {
-    const ended = judgeAttempts(readAttempts(directory).attempts, facts, recordTime(), Deno.osUptime());
+    const judged = judgeAttempts(readAttempts(directory).attempts, facts, recordTime(), Deno.osUptime());
+    const ended = withTimes(judged, facts, clocks);
     for (const attempt of ended) writeAttempt(attempt, directory);
     return ended;
   });
@@ -326,13 +397,17 @@ export type Confirmation =
   | { readonly kind: "nothing-arrived"; readonly last: Attempt | undefined };
 
 /** Says that the running system, into which an attempt led, is good. @throws {StoreError} if it cannot be written */
-export function confirm(facts: HostFacts, directory: string = ATTEMPTS_DIRECTORY): Confirmation {
+export function confirm(
+  facts: HostFacts,
+  directory: string = ATTEMPTS_DIRECTORY,
+  clocks: Clocks = HOST_CLOCKS,
+): Confirmation {
   // Not `arrive`: that this was run by hand does not say that each boot is watched.
-  if (!isCrashKernel(facts)) endAttempts(facts, directory);
-  return locked(directory, () => confirmLast(facts, directory));
+  if (!isCrashKernel(facts)) endAttempts(facts, directory, clocks);
+  return locked(directory, () => confirmLast(facts, directory, clocks));
 }
 
-function confirmLast(facts: HostFacts, directory: string): Confirmation {
+function confirmLast(facts: HostFacts, directory: string, clocks: Clocks): Confirmation {
   const [last] = readAttempts(directory).attempts;
   const outcome = last?.outcome;
   if (last === undefined || outcome === undefined || outcome.bootId !== facts.bootId) {
@@ -340,7 +415,13 @@ function confirmLast(facts: HostFacts, directory: string): Confirmation {
   }
   if (outcome.end === "confirmed") return { kind: "already", attempt: last, ...problemOf(last) };
   if (outcome.end !== "arrived") return { kind: "nothing-arrived", last };
-  const attempt: Attempt = { ...last, outcome: { ...outcome, end: "confirmed", at: recordTime() } };
+  const [timed = last] = withTimes([last], facts, clocks);
+  const confirmed = clocks.now()?.boottime;
+  const attempt: Attempt = {
+    ...timed,
+    ...(timed.timing === undefined || confirmed === undefined ? {} : { timing: { ...timed.timing, confirmed } }),
+    outcome: { ...outcome, end: "confirmed", at: recordTime() },
+  };
   writeAttempt(attempt, directory);
   return { kind: "confirmed", attempt, ...problemOf(attempt) };
 }
@@ -353,7 +434,7 @@ function problemOf(attempt: Attempt): { readonly problem?: string } {
 /** The plans whose last attempt on this host failed. Where the attempts cannot be read, none is known. */
 export function failedPlans(facts: HostFacts, directory: string = ATTEMPTS_DIRECTORY): readonly FailedPlan[] {
   try {
-    return failedAttempts(readHistory(facts, directory).history.attempts).map((attempt) => ({
+    return failedAttempts(judgedAttempts(facts, directory).attempts).map((attempt) => ({
       plan: attempt.plan,
       askedAt: attempt.askedAt,
       how: describeEnd(attempt),
@@ -367,7 +448,7 @@ export function failedPlans(facts: HostFacts, directory: string = ATTEMPTS_DIREC
 
 /** The deadline of the running system, from what is kept and what shows now; undefined where there is none. */
 export function findDeadline(facts: HostFacts, directory: string = ATTEMPTS_DIRECTORY): Deadline | undefined {
-  return openDeadline(readHistory(facts, directory).history.attempts, facts, Deno.osUptime());
+  return openDeadline(judgedAttempts(facts, directory).attempts, facts, Deno.osUptime());
 }
 
 /** Whether the system into which an attempt led is confirmed. An attempt that cannot be read is not. */
@@ -399,11 +480,18 @@ export interface FoundHistory {
  * The attempts, the newest first, each with how it ended as far as that shows now. Nothing is written.
  * @throws {StoreError} if the folder cannot be read
  */
-export function readHistory(facts: HostFacts, directory: string = ATTEMPTS_DIRECTORY): FoundHistory {
+export function readHistory(
+  facts: HostFacts,
+  directory: string = ATTEMPTS_DIRECTORY,
+  clocks: Clocks = HOST_CLOCKS,
+): FoundHistory {
+  const { attempts, problems } = judgedAttempts(facts, directory);
+  return { history: historyOf(withTimes(attempts, facts, clocks)), problems };
+}
+
+/** The attempts, each with how it ended as far as that shows now. */
+function judgedAttempts(facts: HostFacts, directory: string): FoundAttempts {
   const { attempts, problems } = readAttempts(directory);
   const ended = new Map(judgeAttempts(attempts, facts, recordTime()).map((attempt) => [attempt.id, attempt]));
-  return {
-    history: { format: "warmboot.history/1", attempts: attempts.map((each) => ended.get(each.id) ?? each) },
-    problems,
-  };
+  return { attempts: attempts.map((each) => ended.get(each.id) ?? each), problems };
 }

@@ -16,6 +16,7 @@ import { descriptorOf, hashPart, isUnchanged, openCopy, type OpenFile, ReadError
 import { REUSE_KEYS, setReuse } from "./dump_keys.ts";
 import { holdSignals } from "./hold_signals.ts";
 import { invokingUser } from "./invoking_user.ts";
+import { kernelStart } from "./kernel_start.ts";
 import { readFacts } from "./read_facts.ts";
 
 /** What a plan was checked against: the host, and the open files of the call. */
@@ -84,6 +85,7 @@ export async function carryOut(
   if (changed !== undefined) return { kind: "changed", path: changed.path };
   const finalized = await finalizeCall(plan, checked);
   if (finalized.kind === "refused") return { kind: "misplaced", message: finalized.message };
+  const start = slot === "crash" ? undefined : kernelStart(plan, { ...checked, files });
   // The record holds the plan as it is, not the chosen bases: nobody should be able to read where the kernel runs.
   const record: LoadRecord = {
     format: "warmboot.record/1",
@@ -91,6 +93,7 @@ export async function carryOut(
     loadedAt: recordTime(),
     ...await invokingUser(),
     ...(slot === "crash" ? { described: describedBy(checked.facts, plan.call) } : {}),
+    ...(start === undefined ? {} : { kernel: start }),
     plan,
   };
   const joined = await joinVerified(plan, { facts: checked.facts, files, libc });

@@ -5,6 +5,7 @@ import type { PlanInput } from "./input.ts";
 import { linuxMachine } from "../arch/machines.ts";
 import { checksumOf } from "./purgatory_segment.ts";
 import type { InitrdFile } from "../image/boot_files.ts";
+import type { Profile } from "../profile/profile.ts";
 
 /** An initrd as it is placed: what it unpacks to, or the file as it is. */
 export interface InitrdPlacement {
@@ -48,14 +49,14 @@ const WORTHWHILE = 20;
 export function estimatedGain(
   archives: readonly { readonly packing: string; readonly size: number }[],
   grown: number,
-  { profile, facts }: Pick<PlanInput, "profile" | "facts">,
+  { profile, facts }: { readonly profile: Pick<Profile, "checksum">; readonly facts: HostFacts },
 ): number {
   const saved = archives.reduce((sum, { packing, size }) => sum + size / (UNPACKED_PER_MS[packing] ?? Infinity), 0);
   return Math.round(saved - grown / COPIED_PER_MS - verifyingTime(grown, profile, facts));
 }
 
 /** Milliseconds. */
-function verifyingTime(bytes: number, profile: PlanInput["profile"], facts: HostFacts): number {
+function verifyingTime(bytes: number, profile: Pick<Profile, "checksum">, facts: HostFacts): number {
   const by = checksumOf(profile);
   if (by === false) return 0;
   const perMs = linuxMachine(facts.machine)?.purgatory.verifiedPerMs(by, facts);

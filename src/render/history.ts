@@ -1,7 +1,10 @@
 import { visible } from "../core/text.ts";
-import type { Attempt, AttemptEnd, AttemptWay, History } from "../state/attempt.ts";
+import type { Attempt, AttemptEnd, AttemptWay, History, PastAttempt } from "../state/attempt.ts";
+import type { Interruption } from "../state/interruption.ts";
+import { isWhole, journeyText, phaseCells, phaseName, phaseTime, tookText } from "./interruption.ts";
 import { row } from "./plan.ts";
 import type { Layout, Style } from "./style.ts";
+import { padToWidth } from "./width.ts";
 
 /** The reboots of a host, the newest first: what was tried, by whom, and how it ended. */
 export function renderHistory({ attempts }: History, layout: Layout): string {
@@ -9,16 +12,41 @@ export function renderHistory({ attempts }: History, layout: Layout): string {
   return attempts.map((attempt) => attemptRows(attempt, layout).join("\n")).join("\n\n") + "\n";
 }
 
-function attemptRows(attempt: Attempt, layout: Layout): readonly string[] {
-  const { askedAt, profile, plan, user, way, from, to } = attempt;
+function attemptRows(attempt: PastAttempt, layout: Layout): readonly string[] {
+  const { askedAt, profile, plan, user, way, to, interruption, expected } = attempt;
   const { style } = layout;
   const paint = paintOf(attempt, style);
   return [
-    style.bold(visible(`${askedAt}  ${from.release} -> ${to.release ?? "an image of unknown release"}`)),
+    style.bold(visible(`${askedAt}  ${journeyText(attempt)}`)),
     ...row("Outcome", [describeEnd(attempt)], layout).map((line) => paint(line)),
+    ...(interruption === undefined ? [] : [
+      ...row("Took", [tookText(interruption, expected)], layout),
+      ...barLines(interruption, layout),
+    ]),
     ...row("Asked by", [`${user}, ${WAYS[way]}`], layout),
     ...row("Plan", [`profile ${profile}, ${plan}`, ...(to.cmdline === "" ? [] : [to.cmdline])], layout),
   ];
+}
+
+/** Columns for the name of a phase and for its time. */
+const PHASE = 24;
+const TIME = 12;
+/** The columns before a phase, as those of any row. */
+const INDENT = 16;
+/** A bar of fewer cells shows nothing. */
+const LEAST = 10;
+
+/** A line for each phase: its time, and its place in the whole. What no clock ran through is drawn with `?`. Where a phase is unknown, only the times are left. */
+function barLines(interruption: Interruption, { style, width }: Layout): readonly string[] {
+  const { phases } = interruption;
+  const cells = width - INDENT - PHASE - TIME - 2;
+  const whole = phases.reduce((sum, { milliseconds = 0 }) => sum + milliseconds, 0);
+  return phaseCells(phases, whole, Math.max(cells, 1)).map(({ phase, from, to }) => {
+    const head = `${" ".repeat(INDENT)}${padToWidth(phaseName(phase), PHASE)}${phaseTime(phase)}`;
+    if (cells < LEAST || !isWhole(interruption)) return head;
+    const mark = phase.inferred ? style.dim("?".repeat(to - from)) : style.accent("#".repeat(to - from));
+    return `${padToWidth(head, INDENT + PHASE + TIME)}|${" ".repeat(from)}${mark}${" ".repeat(cells - to)}|`;
+  });
 }
 
 const WAYS: { readonly [way in AttemptWay]: string } = {
@@ -37,10 +65,16 @@ const ENDS: { readonly [end in AttemptEnd]: string } = {
   unknown: "unknown",
 };
 
-/** How an attempt ended, in a sentence. */
-export function describeEnd({ outcome, leftAt }: Attempt): string {
+/** How an attempt ended, in a word or two. */
+export function endName({ outcome, leftAt }: Attempt): string {
   if (outcome === undefined) return leftAt === undefined ? "not begun" : "under way";
-  return `${ENDS[outcome.end]}: ${outcome.why}`;
+  return ENDS[outcome.end];
+}
+
+/** How an attempt ended, in a sentence. */
+export function describeEnd(attempt: Attempt): string {
+  const { outcome } = attempt;
+  return outcome === undefined ? endName(attempt) : `${endName(attempt)}: ${outcome.why}`;
 }
 
 function paintOf({ outcome }: Attempt, style: Style): (text: string) => string {

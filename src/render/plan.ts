@@ -12,6 +12,8 @@ import {
 } from "../plan/plan.ts";
 import type { Checksum } from "../profile/profile.ts";
 import type { PlannedUnbind } from "../profile/unbind_shape.ts";
+import type { Outlook } from "../state/expectation.ts";
+import { outlookLines } from "./interruption.ts";
 import { memoryMap } from "./memory_map.ts";
 import { type Layout, NARROW } from "./style.ts";
 import { padToWidth } from "./width.ts";
@@ -26,6 +28,8 @@ export interface PlanDetail {
   readonly facts?: HostFacts | undefined;
   /** Whether the checks that passed are listed, not counted. */
   readonly verbose?: boolean;
+  /** How long the reboot will take, by earlier ones of its host. */
+  readonly outlook?: Outlook | undefined;
 }
 
 /**
@@ -33,7 +37,11 @@ export interface PlanDetail {
  * With the facts of its host, the memory is drawn too; without them, only the segments. What failed is last, above the
  * verdict, where a terminal shows it.
  */
-export function renderPlan(plan: Plan, layout: Layout, { facts, verbose = false }: PlanDetail = {}): string {
+export function renderPlan(
+  plan: Plan,
+  layout: Layout,
+  { facts, verbose = false, outlook = {} }: PlanDetail = {},
+): string {
   const { style } = layout;
   return [
     style.bold(wrap(visible(headline(plan)), layout.width, 2)),
@@ -44,6 +52,7 @@ export function renderPlan(plan: Plan, layout: Layout, { facts, verbose = false 
       ...(isExplicit(plan) ? [] : [plan.call.cmdline === "" ? "(empty command line)" : plan.call.cmdline]),
     ], layout),
     ...callRows(plan, layout),
+    ...row("Expected", outlookLines(outlook), layout),
     ...(plan.unbind === undefined ? [] : row("Unbinds", [unbindText(plan.unbind)], layout)),
     ...(plan.guard === undefined ? [] : row("Guard", guardLines(plan.guard), layout)),
     "",

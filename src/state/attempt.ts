@@ -3,6 +3,7 @@ import {
   anyText,
   choice,
   count,
+  type Fields,
   flag,
   type JsonSchema,
   list,
@@ -13,11 +14,23 @@ import {
   text,
 } from "../core/shape.ts";
 import { diffParameters, withoutBootParameters } from "../diff/parameters.ts";
+import type { ClockReading } from "../host/clocks.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { OneShot } from "../entry/one_shot.ts";
 import { oneShotShape, type PlannedGuard, plannedGuardShape } from "../plan/guard.ts";
+import type { KernelStart } from "../plan/kernel_start.ts";
 import type { Plan } from "../plan/plan.ts";
 import { bootDigest, stampIn } from "../plan/stamp.ts";
+import { type Expectation, expectationShape, kernelStartShape, type MeasuredReboot } from "./expectation.ts";
+import {
+  type BootTimes,
+  type Interruption,
+  interruptionOf,
+  interruptionShape,
+  type Timing,
+  timingShape,
+  withBootTimes,
+} from "./interruption.ts";
 
 /**
  * How a reboot into a loaded image was started: `warmboot exec` asked systemd or another init system, or made the system
@@ -60,7 +73,14 @@ export interface Attempt {
     readonly watched: boolean;
   };
   /** The system that was to come. */
-  readonly to: Partial<BootedSystem> & Pick<BootedSystem, "cmdline">;
+  readonly to: Partial<BootedSystem> & Pick<BootedSystem, "cmdline"> & {
+    /** How its kernel starts. */
+    readonly kernel?: KernelStart;
+  };
+  /** How long it was expected to take. */
+  readonly expected?: Expectation;
+  /** What was recorded of how long it took; absent in attempts of older versions. */
+  readonly timing?: Timing;
   /** How it ended; undefined until a later boot is looked at. */
   readonly outcome?: AttemptOutcome;
 }
@@ -115,10 +135,17 @@ export interface Departure {
   readonly plan: Plan;
   readonly facts: RunningSystem;
   readonly watched: boolean;
+  /** How the kernel of the image starts, where that is known. */
+  readonly kernel?: KernelStart | undefined;
+  /** How long the reboot is expected to take, where that is known. */
+  readonly expected?: Expectation | undefined;
+  /** The clocks now. */
+  readonly clocks?: ClockReading | undefined;
 }
 
 /** The attempt to boot a loaded plan. By the call itself, or found under way, it leaves at once. */
-export function attemptOf({ id, at, user, uid, way, plan, facts, watched }: Departure): Attempt {
+export function attemptOf(departure: Departure): Attempt {
+  const { id, at, user, uid, way, plan, facts, watched, kernel, expected, clocks } = departure;
   const { release, cmdline = "", bootId } = facts;
   return {
     format: "warmboot.attempt/1",
@@ -132,7 +159,13 @@ export function attemptOf({ id, at, user, uid, way, plan, facts, watched }: Depa
     plan: bootDigest(plan.call),
     ...(plan.guard === undefined ? {} : { guard: plan.guard }),
     from: { release, cmdline, ...(bootId === undefined ? {} : { bootId }), watched },
-    to: { ...(plan.release === undefined ? {} : { release: plan.release }), cmdline: plan.call.cmdline },
+    to: {
+      ...(plan.release === undefined ? {} : { release: plan.release }),
+      cmdline: plan.call.cmdline,
+      ...(kernel === undefined ? {} : { kernel }),
+    },
+    ...(expected === undefined ? {} : { expected }),
+    ...(clocks === undefined ? {} : { timing: { asked: clocks } }),
   };
 }
 
@@ -261,8 +294,42 @@ function isSameCmdline(running: string, declared: string): boolean {
 
 const optional = { value: undefined };
 
-/** The shape of an attempt. */
-export const attemptShape: Shape<Attempt> = record<Attempt>({
+/** How long an attempt took; undefined as long as it is not known how it ended, and where the clocks were not recorded. */
+export function interruptionOfAttempt({ way, from, timing, outcome }: Attempt): Interruption | undefined {
+  if (timing === undefined || outcome === undefined || outcome.end === "unknown") return undefined;
+  return interruptionOf({ end: outcome.end, atOnce: way === "now", watched: from.watched, timing });
+}
+
+/**
+ * The attempts, with what the running boot shows of the one that ended in it; what is recorded of that stays. `read` is called
+ * if there is one, with the boot that it left.
+ */
+export function withRunningBoot<Each extends Attempt>(
+  attempts: readonly Each[],
+  { bootId }: Pick<RunningSystem, "bootId">,
+  read: (left: string | undefined) => BootTimes,
+): readonly Each[] {
+  if (bootId === undefined) return attempts;
+  const at = attempts.findIndex(({ outcome }) => outcome?.bootId === bootId);
+  const ended = attempts[at];
+  if (ended?.timing === undefined || ended.outcome?.end === "unknown") return attempts;
+  return attempts.with(at, { ...ended, timing: withBootTimes(ended.timing, read(ended.from.bootId)) });
+}
+
+/** The attempts that arrived and were measured, in their order. What was done at once stopped no services, and is omitted. */
+export function measuredReboots(attempts: readonly Attempt[]): readonly MeasuredReboot[] {
+  return attempts.flatMap((attempt) => {
+    const { way, to: { kernel }, outcome } = attempt;
+    const milliseconds = interruptionOfAttempt(attempt)?.milliseconds;
+    const arrived = outcome?.end === "arrived" || outcome?.end === "confirmed";
+    return way === "now" || !arrived || kernel === undefined || milliseconds === undefined
+      ? []
+      : [{ kernel, milliseconds }];
+  });
+}
+
+/** The keys of an attempt. */
+const FIELDS: Fields<Attempt> = {
   format: { shape: choice(["warmboot.attempt/1"]), doc: "The format of this document" },
   id: { shape: pattern("a time and eight hex digits", ATTEMPT_ID), doc: "Its name" },
   askedAt: { shape: text, doc: "When the reboot was asked for, UTC" },
@@ -297,9 +364,12 @@ export const attemptShape: Shape<Attempt> = record<Attempt>({
     shape: record<Attempt["to"]>({
       release: { shape: text, doc: "The release of its kernel, where the image states it", fallback: optional },
       cmdline: { shape: anyText, doc: "Its command line" },
+      kernel: { shape: kernelStartShape, doc: "How its kernel starts", fallback: optional },
     }),
     doc: "The system that was to come",
   },
+  expected: { shape: expectationShape, doc: "How long it was expected to take", fallback: optional },
+  timing: { shape: timingShape, doc: "What was recorded of how long it took", fallback: optional },
   outcome: {
     shape: record<AttemptOutcome>({
       end: {
@@ -327,7 +397,10 @@ export const attemptShape: Shape<Attempt> = record<Attempt>({
     doc: "How it ended; absent until a later boot has been looked at",
     fallback: optional,
   },
-}, "an attempt of warmboot");
+};
+
+/** The shape of an attempt. */
+export const attemptShape: Shape<Attempt> = record<Attempt>(FIELDS, "an attempt of warmboot");
 
 /** Decodes an attempt. */
 export function decodeAttempt(value: unknown, at: Path, report: Report): Attempt | undefined {
@@ -344,12 +417,42 @@ export interface History {
   /** The form of this document. */
   readonly format: "warmboot.history/1";
   /** The newest first. */
-  readonly attempts: readonly Attempt[];
+  readonly attempts: readonly PastAttempt[];
 }
+
+/** An attempt, and how long it took. */
+export interface PastAttempt extends Attempt {
+  /** How long it took; absent until it ended, and where the clocks were not recorded. */
+  readonly interruption?: Interruption;
+}
+
+/** The history that these attempts are. */
+export function historyOf(attempts: readonly Attempt[]): History {
+  return {
+    format: "warmboot.history/1",
+    attempts: attempts.map((attempt) => {
+      const interruption = interruptionOfAttempt(attempt);
+      return interruption === undefined ? attempt : { ...attempt, interruption };
+    }),
+  };
+}
+
+/** The shape of an attempt, and of how long it took. */
+export const pastAttemptShape: Shape<PastAttempt> = record<PastAttempt>({
+  ...FIELDS,
+  interruption: {
+    shape: interruptionShape,
+    doc: "How long it took; absent until it ended, and where the clocks were not recorded",
+    fallback: optional,
+  },
+});
 
 const historyShape: Shape<History> = record<History>({
   format: { shape: choice(["warmboot.history/1"]), doc: "The format of this document" },
-  attempts: { shape: list(attemptShape), doc: "The attempts, the newest first" },
+  attempts: {
+    shape: list(pastAttemptShape),
+    doc: "The attempts, the newest first",
+  },
 });
 
 /** The JSON Schema of `history -o json`. */

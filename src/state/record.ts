@@ -3,8 +3,10 @@ import type { Path } from "../core/diagnostic.ts";
 import { formatAddress } from "../core/number.ts";
 import type { DmCryptKeys, HostFacts } from "../host/facts.ts";
 import { dumpedRam } from "../host/iomem.ts";
+import type { KernelStart } from "../plan/kernel_start.ts";
 import type { Call, Plan } from "../plan/plan.ts";
 import { decodePlan } from "../plan/plan_shape.ts";
+import { kernelStartShape } from "./expectation.ts";
 
 /** What `load` records about an image that it loaded: the kernel itself only reports 0 or 1. */
 export interface LoadRecord {
@@ -22,6 +24,8 @@ export interface LoadRecord {
   readonly described?: Described;
   /** When a payload that returns was last run, in UTC. */
   readonly ranAt?: string;
+  /** How the kernel of the image starts; absent in records of older versions, and of what is not a kernel. */
+  readonly kernel?: KernelStart;
   /** The plan that was carried out. */
   readonly plan: Plan;
 }
@@ -70,6 +74,7 @@ const shape: Shape<LoadRecord> = record<LoadRecord>({
     fallback: { value: undefined },
   },
   ranAt: { shape: text, doc: "When a payload that returns was last run, in UTC", fallback: { value: undefined } },
+  kernel: { shape: kernelStartShape, doc: "How the kernel of the image starts", fallback: { value: undefined } },
   plan: { shape: plan, doc: "The plan that was carried out" },
 }, "a record of warmboot");
 

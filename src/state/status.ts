@@ -22,7 +22,7 @@ import {
   type ReservationStatus,
   reservationStatus,
 } from "./crash_status.ts";
-import { type Attempt, attemptShape } from "./attempt.ts";
+import { type PastAttempt, pastAttemptShape } from "./attempt.ts";
 import { dumpKeysShape, type DumpKeysStatus, dumpKeysStatus } from "./dump_keys.ts";
 import type { FoundRecord, LoadRecord } from "./record.ts";
 import { isSpent, preservesContext, runsOnce } from "./round_trip.ts";
@@ -74,7 +74,7 @@ export interface Status {
   /** What a cold reset boots; absent where nobody looked. */
   readonly coldBoot?: ColdBootStatus;
   /** The last reboot into a loaded image, while it matters: until the boot in which it ended is over, or if it failed. */
-  readonly lastAttempt?: Attempt;
+  readonly lastAttempt?: PastAttempt;
 }
 
 /** The entry that the boot loader starts by itself. */
@@ -256,7 +256,7 @@ const shape: Shape<Status> = record<Status>({
     fallback: optional,
   },
   lastAttempt: {
-    shape: attemptShape,
+    shape: pastAttemptShape,
     doc: "The last reboot into a loaded image, until the boot in which it ended is over, or if it failed",
     fallback: optional,
   },

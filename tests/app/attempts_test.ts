@@ -6,12 +6,16 @@ import {
   expire,
   findDeadline,
   isConfirmed,
+  noteTimes,
   readAttempts,
   readHistory,
   recordDeparture,
 } from "../../src/app/attempts.ts";
+import type { Clocks } from "../../src/app/clocks.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
+import type { KernelStart } from "../../src/plan/kernel_start.ts";
 import { planBoot } from "../../src/plan/planner.ts";
+import type { AttemptWay } from "../../src/state/attempt.ts";
 import type { FoundRecord } from "../../src/state/record.ts";
 import { StoreError } from "../../src/state/record_store.ts";
 import { hostFacts } from "../support/host_facts.ts";
@@ -257,4 +261,105 @@ Deno.test("without a guard there is no deadline", async () => {
   await recordDeparture("now", LOADED, { directory: at.path, found: loaded() });
   arrive(ARRIVED, at.path);
   assertEquals([ends(at.path), findDeadline(ARRIVED, at.path)], [["arrived"], undefined]);
+});
+
+/** A host whose clocks say this, and count on by a second at each look. */
+function clocksAt(realtime: number, boottime: number, more: Partial<Clocks> = {}): Clocks {
+  let looks = 0;
+  return {
+    now() {
+      const passed = 1000 * looks++;
+      return { realtime: realtime + passed, boottime: boottime + passed, rtc: Math.floor((realtime + passed) / 1000) };
+    },
+    moments: () => ({}),
+    stopped: () => undefined,
+    ...more,
+  };
+}
+
+const T0 = 1_795_885_390_000;
+
+Deno.test("how long a reboot took is written down step by step; what is known is not written again", async () => {
+  using at = folder();
+  const directory = at.path;
+  const old = clocksAt(T0, 1_000_000);
+  arrive(LOADED, directory, old);
+  await recordDeparture("systemd", LOADED, { directory, found: loaded(), clocks: old });
+  await recordDeparture("found", LOADED, { directory, found: loaded(), clocks: old });
+  const [open] = readHistory(LOADED, directory, old).history.attempts;
+  assertEquals([open?.timing, open?.interruption], [
+    { asked: { realtime: T0, boottime: 1_000_000, rtc: T0 / 1000 } },
+    undefined,
+  ]);
+  const left = LOADED.bootId;
+  const starting = clocksAt(T0 + 20_000, 14_000, {
+    moments: () => ({ userspace: 2_000 }),
+    stopped: (bootId) => bootId === left ? 1_002_000 : undefined,
+  });
+  arrive(ARRIVED, directory, starting);
+  const [early] = readAttempts(directory).attempts;
+  assertEquals([early?.timing?.stopped, early?.timing?.boot], [1_002_000, { userspace: 2_000 }]);
+  const up = clocksAt(T0 + 60_000, 54_000, { moments: () => ({ userspace: 2_000, finished: 8_000 }) });
+  // Reading the history completes it, and writes nothing.
+  assertEquals(readHistory(ARRIVED, directory, up).history.attempts[0]?.interruption, {
+    phases: [
+      { covers: ["stop"], milliseconds: 2_000, inferred: false },
+      { covers: ["jump"], milliseconds: 4_000, inferred: true },
+      { covers: ["kernel", "initrd"], milliseconds: 2_000, inferred: false },
+      { covers: ["userspace"], milliseconds: 6_000, inferred: false },
+    ],
+    milliseconds: 14_000,
+  });
+  assertEquals(readAttempts(directory).attempts, early === undefined ? [] : [early]);
+  assertEquals([noteTimes(ARRIVED, directory, up), noteTimes(ARRIVED, directory, up)], [true, false]);
+  assertEquals(readAttempts(directory).attempts[0]?.timing?.boot, { userspace: 2_000, finished: 8_000 });
+  assertEquals(noteTimes(COLD, directory, up), false);
+  confirm(ARRIVED, directory, up);
+  const [confirmed] = readHistory(ARRIVED, directory, up).history.attempts;
+  assertEquals([confirmed?.interruption?.milliseconds, (confirmed?.interruption?.confirmed ?? 0) > 60_000], [
+    14_000,
+    true,
+  ]);
+});
+
+Deno.test("asked for once more, an attempt begins then; the next one is expected to take as long as the last", async () => {
+  using at = folder();
+  const directory = at.path;
+  const kernel = { packing: "xz", unpacked: false, saves: 2_600 } as const;
+  const found = loaded();
+  if (found.kind !== "record") throw new Error("There is a record");
+  const packed: FoundRecord = { kind: "record", record: { ...found.record, kernel } };
+  arrive(LOADED, directory, clocksAt(T0, 1_000_000));
+  const first = await recordDeparture("systemd", LOADED, { directory, found: packed, clocks: clocksAt(T0, 1_000_000) });
+  const again = clocksAt(T0 + 600_000, 1_600_000);
+  const second = await recordDeparture("systemd", LOADED, { directory, found: packed, clocks: again });
+  assertEquals([second?.id, second?.timing?.asked.boottime, second?.to.kernel], [first?.id, 1_600_000, kernel]);
+  assertEquals(second?.expected, undefined);
+  const up = clocksAt(T0 + 620_000, 12_000, { moments: () => ({ userspace: 2_000, finished: 4_500 }) });
+  arrive(ARRIVED, directory, up);
+  const next = { ...ARRIVED, kexec: { loaded: true } };
+  const record = { ...found.record, bootId: "next" };
+  const expected = async (kernel: KernelStart | undefined, way: AttemptWay = "found") => {
+    const what: FoundRecord = { kind: "record", record: kernel === undefined ? record : { ...record, kernel } };
+    const attempt = await recordDeparture(way, next, { directory, found: what, clocks: up });
+    if (attempt !== undefined) dropAttempt(attempt, directory);
+    return attempt?.expected;
+  };
+  assertEquals(await expected(kernel), { milliseconds: 12_500, basis: "measured", attempts: 1 });
+  assertEquals(await expected({ ...kernel, unpacked: true }), { milliseconds: 9_900, basis: "estimated", attempts: 1 });
+  assertEquals(await expected(kernel, "now"), undefined);
+  assertEquals(await expected({ packing: "zstd", unpacked: false }), undefined);
+  assertEquals(await expected(undefined), undefined);
+});
+
+Deno.test("what was found after another attempt, or of another boot, is not measured", async () => {
+  using at = folder();
+  const directory = at.path;
+  const clocks = clocksAt(T0, 1_000_000);
+  await recordDeparture("now", LOADED, { directory, found: loaded(), clocks });
+  // Nothing watched the boot, so that others may have been in between.
+  arrive(ARRIVED, directory, clocksAt(T0 + 90_000, 1_000));
+  const [attempt] = readHistory(ARRIVED, directory, clocks).history.attempts;
+  assertEquals(attempt?.interruption?.phases.map(({ unknown }) => unknown), ["Nothing watched the boots in between"]);
+  assertEquals(noteTimes({ ...ARRIVED, bootId: "later" }, directory, clocks), false);
 });

@@ -689,4 +689,10 @@ export const MUTANTS: readonly Mutant[] = [
     "const info = kernel.info;",
     "plan/arm64_test.ts",
   ),
+  // How long a reboot took.
+  row("state/interruption.ts", "if (!watched) return", "if (false) return", "state/interruption_test.ts"),
+  row("state/interruption.ts", "> AGREEMENT", "> 2 * AGREEMENT", "state/interruption_test.ts"),
+  row("state/interruption.ts", "milliseconds < -CLOCK_STEP", "milliseconds < 0", "state/interruption_test.ts"),
+  row("state/attempt.ts", 'way === "now" || !arrived', "!arrived", "app/attempts_test.ts"),
+  row("state/expectation.ts", ".slice(0, COUNTED)", "", "state/expectation_test.ts"),
 ];

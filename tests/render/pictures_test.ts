@@ -3,6 +3,7 @@ import { diffPlans } from "../../src/diff/compare.ts";
 import { runningSide, type Side } from "../../src/diff/side.ts";
 import { renderDiffSvg, renderPlanSvg } from "../../src/render/pictures.ts";
 import { explicitScene, type Scene, SCENES, SMALL_VM } from "./scenes.ts";
+import { assertWellFormed } from "./well_formed.ts";
 
 function pure(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
@@ -10,23 +11,6 @@ function pure(name: string, fn: () => void): void {
 
 function side(name: string, { plan }: Scene): Side {
   return { kind: "plan", name, plan };
-}
-
-/** Fails unless every tag is closed in its order, and text and attributes hold no markup. */
-function assertWellFormed(svg: string): void {
-  const open: string[] = [];
-  const bare = svg.replaceAll(
-    /<(\/?)([a-z]+)((?: [\w:-]+="[^"<>&]*(?:&(?:amp|lt|gt|quot|#39);[^"<>&]*)*")*)(\/?)>/gi,
-    (_tag, closing: string, name: string, _attributes: string, empty: string) => {
-      if (closing === "/") assertEquals(open.pop(), name);
-      else if (empty === "") open.push(name);
-      return "";
-    },
-  );
-  assertEquals(open, []);
-  assertEquals(bare.replaceAll(/&(?:amp|lt|gt|quot|#39);/g, "").match(/[<>&].*/), null);
-  // deno-lint-ignore no-control-regex
-  assertEquals(svg.match(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e\ufffe\uffff]/), null);
 }
 
 pure("a picture is one well-formed document that loads nothing and runs nothing", () => {

@@ -14,6 +14,7 @@ export const EXPOSURE: { readonly [service: string]: number } = {
   "warmboot-load@.service": 2.0,
   "warmboot-reboot@.service": 2.0,
   "warmboot-reload@.service": 0.9,
+  "warmboot-stopped.service": 1.1,
   "warmboot-unbind.service": 2.0,
 };
 

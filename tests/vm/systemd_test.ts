@@ -1,12 +1,13 @@
 /** A release on a Debian: installed, its units through two boots under systemd (three with WARMBOOT_VM_ALL=1) and a panic. */
 import { ALL } from "./extent.ts";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import type { Attempt } from "../../src/state/attempt.ts";
+import { decodeUptime } from "../../src/host/clocks.ts";
+import type { PastAttempt } from "../../src/state/attempt.ts";
 import { EXPOSURE, UNITS } from "../support/units.ts";
 import { distribution, type Suite } from "./apt.ts";
 import { debianMachine, RELEASE, releaseFiles } from "./debian_root.ts";
 import type { GuestFiles } from "./initramfs.ts";
-import type { Machine } from "./machine.ts";
+import type { Machine, Sight } from "./machine.ts";
 import { fetchKernel, type KernelName } from "./packages.ts";
 import { BASE_CMDLINE } from "./qemu.ts";
 
@@ -23,13 +24,20 @@ cmdline: { reuse: true, set: irqpoll nr_cpus=1 reset_devices cgroup_disable=memo
   "/etc/warmboot/other.yaml": `version: 1\nkernel: { path: /boot/vmlinuz, sha256: ${"0".repeat(64)} }\n`,
 };
 
-/** A service that leaves a mark on the disk when it is stopped, and tells what is loaded then. */
+/** What the console says when the service below starts and stops. */
+const MARKS = { up: "warmboot.vm: mark up", down: "warmboot.vm: mark down" } as const;
+
+/**
+ * A service that leaves a mark on the disk when it is stopped, and tells what is loaded then. It says on the console when it
+ * starts and stops, and notes how long the kernel has run, for two clocks to be compared.
+ */
 const MARK: GuestFiles = {
   "/etc/systemd/system/mark.service": `[Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStart=/bin/true
+ExecStart=/bin/sh -c 'cat /proc/uptime > /var/mark.up; echo "${MARKS.up}" > /dev/kmsg'
 ExecStop=/bin/sh -c 'cat /sys/kernel/kexec_loaded /sys/kernel/kexec_crash_loaded > /var/stopped'
+ExecStop=/bin/sh -c 'cat /proc/uptime > /var/mark.down; echo "${MARKS.down}" > /dev/kmsg'
 [Install]
 WantedBy=multi-user.target
 `,
@@ -48,8 +56,13 @@ async function loaded(machine: Machine): Promise<string> {
 }
 
 /** The reboots that the machine remembers, the newest first. */
-async function attempts(machine: Machine): Promise<readonly Attempt[]> {
+async function attempts(machine: Machine): Promise<readonly PastAttempt[]> {
   return JSON.parse(await machine.output("warmboot history -o json")).attempts;
+}
+
+/** How long the kernel had run, milliseconds, as a file says that was copied from /proc/uptime. */
+async function uptimeIn(machine: Machine, path: string): Promise<number> {
+  return decodeUptime(await machine.output(`cat ${path}`)) ?? NaN;
 }
 
 /** What ext4 says when it was not unmounted. */
@@ -69,6 +82,10 @@ interface Host {
 
 const BOOKWORM: Host = { suite: "bookworm", kernel: "6.1" };
 const TRIXIE: Host = { suite: "trixie", kernel: "6.12" };
+
+function fail(): never {
+  throw new Error("There is no attempt");
+}
 
 async function hosts(): Promise<readonly Host[]> {
   if (await distribution() === "ubuntu") return [{ suite: "host", kernel: "host" }];
@@ -147,7 +164,9 @@ for (const { suite, kernel: name } of await hosts()) {
       assertStringIncludes(await status(machine, "warmboot-load@web"), "Active: active (exited)");
     });
 
+    let marks: Promise<readonly Sight[]> = Promise.resolve([]);
     await t.step("warmboot-reboot@ reboots through systemd, which stops services and unmounts", async () => {
+      marks = Promise.all([machine.sees(MARKS.down), machine.sees(MARKS.up)]);
       const { cmdline, said } = await reboot(machine, "systemctl start warmboot-reboot@web");
       assertStringIncludes(cmdline, RESERVATION);
       assertStringIncludes(cmdline, "seen=again");
@@ -170,6 +189,29 @@ for (const { suite, kernel: name } of await hosts()) {
       assertEquals(await machine.output("warmboot confirm"), `Confirmed: ${kernel.release} is good\n`);
       assertEquals((await attempts(machine)).map(({ outcome }) => outcome?.end), ["confirmed"]);
       assertEquals(await machine.output("stat -c '%U %a' /var/lib/warmboot/attempts/*.json"), "root 600\n");
+    });
+
+    await t.step("it says how long that took, phase by phase, right to two seconds by the host's clock", async () => {
+      const [{ interruption, timing } = fail()] = await attempts(machine);
+      assertEquals(interruption?.phases.map(({ covers, inferred }) => [covers.join(), inferred]), [
+        ["stop", false],
+        ["jump", true],
+        ["kernel,initrd", false],
+        ["userspace", false],
+      ]);
+      const [stop = NaN, jump = NaN] = interruption?.phases.map(({ milliseconds = NaN }) => milliseconds) ?? [];
+      const [down, up] = [await uptimeIn(machine, "/var/mark.down"), await uptimeIn(machine, "/var/mark.up")];
+      // From the one mark to the other: to the start of the new kernel by the attempt, and from there by that kernel.
+      const measured = stop + jump - (down - (timing?.asked.boottime ?? NaN)) + up;
+      const [wentDown, cameUp] = await marks;
+      const seen = (cameUp?.time ?? NaN) - (wentDown?.time ?? NaN);
+      assert(Math.abs(measured - seen) <= 2000, `${measured} ms by the attempt, ${seen} ms by the host`);
+      assert((interruption?.milliseconds ?? 0) > measured - up, JSON.stringify(interruption));
+      assertMatch(
+        await machine.output("warmboot history"),
+        /\n {2}Took +\d.* until user space was up; confirmed after/,
+      );
+      assertMatch(await machine.output("warmboot plan web"), /\n {2}Expected +about \d.*, as the last time/);
     });
 
     await t.step("at boot both units load their images, and the journal says so", async () => {

@@ -13,7 +13,7 @@ export const depart: Command = {
   words: { min: 0, max: 0 },
   summary: "Write down that the shutdown into the loaded image has begun",
   description:
-    "For warmboot-arrive.service, which runs it when it is stopped, and for the shutdown scripts of other init systems: `systemctl kexec`, and from systemd 257 on `systemctl reboot`, boot what is loaded without asking warmboot. It notes under /var/lib/warmboot/attempts what is about to be booted, so that the next boot can say whether it arrived. Where systemd goes on to something else, and where warmboot loaded nothing, it notes nothing.",
+    "For warmboot-arrive.service, which runs it when it is stopped, and for the shutdown scripts of other init systems: `systemctl kexec`, and from systemd 257 on `systemctl reboot`, boot what is loaded without asking warmboot. It notes under /var/lib/warmboot/attempts what is about to be booted, so that the next boot can say whether it arrived. Where systemd goes on to something else, and where warmboot loaded nothing, it notes nothing of that. It also completes how long the reboot took that led into this boot.",
   options: [OUTCOME_OPTION],
   examples: [{ line: "warmboot depart", doc: "Last, before /var is unmounted" }],
   exits: {
@@ -32,7 +32,7 @@ export const depart: Command = {
 
 async function run(facts: HostFacts, ports: Ports, onChange: () => void): Promise<ExitName> {
   const { depart } = await import("../../app/attempts.ts");
-  const departure = await depart(facts);
+  const departure = await depart(facts, onChange);
   switch (departure.kind) {
     case "staying":
       ports.out.write("No shutdown into a loaded image is under way\n");

@@ -5,19 +5,20 @@ import { withHost } from "../host.ts";
 import type { Ports } from "../ports.ts";
 import { dataText, warn } from "../report.ts";
 
-const OUTPUT = outputOption("text", "json", "yaml");
+const OUTPUT = outputOption("text", "json", "yaml", "svg");
 
 /** `warmboot history`. */
 export const history: Command = {
   name: "history",
   usage: "",
   words: { min: 0, max: 0 },
-  summary: "List the reboots into loaded images, and how each ended",
+  summary: "List the reboots into loaded images: how each ended, and how long it took",
   description:
-    "Reads what `exec`, `load --exec` and the units left under /var/lib/warmboot/attempts, the last 50, and holds those that are still open against the running system. Nothing is written. An end is stated only where it is certain: warmboot-arrive.service watches each boot for that.",
+    "Reads what `exec`, `load --exec` and the units left under /var/lib/warmboot/attempts, the last 50, and holds those that are still open against the running system. Nothing is written. A bar shows for each how long it interrupted the host, phase by phase, beside what was expected; -o svg is the same as a picture. An end is stated only where it is certain: warmboot-arrive.service watches each boot for that.",
   options: [OUTPUT],
   examples: [
-    { line: "warmboot history", doc: "What was tried, and did it arrive?" },
+    { line: "warmboot history", doc: "What was tried, did it arrive, and how long did it take?" },
+    { line: "warmboot history -o svg > history.svg", doc: "The same as a picture" },
     { line: "warmboot history -o json", doc: "The same for a program" },
   ],
   exits: {
@@ -35,6 +36,8 @@ async function run(facts: HostFacts, invocation: Invocation, ports: Ports): Prom
   ports.out.write(
     form === "text"
       ? (await import("../../render/history.ts")).renderHistory(history, ports.out.layout)
+      : form === "svg"
+      ? (await import("../../render/history_svg.ts")).renderHistorySvg(history)
       : await dataText(history, form),
   );
   return "ok";

@@ -4,6 +4,7 @@ import type { Prepared } from "../../app/prepare.ts";
 import { type ExitName, worse } from "../../core/program.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type { Layout } from "../../render/style.ts";
+import type { Outlook } from "../../state/expectation.ts";
 import {
   type Command,
   type DataForm,
@@ -35,6 +36,8 @@ interface OutputForm {
 /** What a form needs besides the plan. */
 interface Shown {
   readonly facts: Prepared["facts"];
+  /** How long the reboot will take, where this host has attempts. */
+  readonly outlook: Outlook | undefined;
   readonly invocation: Invocation;
   readonly layout: Layout;
 }
@@ -137,7 +140,10 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
     complain(`The plan would overwrite ${input}, from which it is made`, "Name another file with --out", ports);
     return "usage";
   }
-  const shown = { facts: prepared.facts, invocation, layout: ports.out.layout };
+  const outlook = form === "text" && facts === undefined
+    ? (await import("../../app/outlook.ts")).readOutlook(prepared)
+    : undefined;
+  const shown = { facts: prepared.facts, outlook, invocation, layout: ports.out.layout };
   ports.out.write(out === STDIO ? await stored(plan, form) : await FORMS[form].show(plan, shown));
   if (file !== undefined) {
     writeWhole(file, await stored(plan, form), isTaken(file) ? undefined : PRIVATE);
@@ -224,10 +230,10 @@ async function showMatrix(
   return exit === "ok" && (hasFailures(matrix) || unmatched || strict) ? "unavailable" : exit;
 }
 
-async function planAsText(plan: Plan, { facts, invocation, layout }: Shown): Promise<string> {
+async function planAsText(plan: Plan, { facts, outlook, invocation, layout }: Shown): Promise<string> {
   if (isSet(invocation, "brief")) return (await import("../../render/plan_brief.ts")).renderPlanBrief(plan, layout);
   const { renderPlan } = await import("../../render/plan.ts");
-  return renderPlan(plan, layout, { facts, verbose: isSet(invocation, "verbose") });
+  return renderPlan(plan, layout, { facts, outlook, verbose: isSet(invocation, "verbose") });
 }
 
 /** A plan as `load` reads it: YAML where that is asked for. */

@@ -1,0 +1,167 @@
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { renderHistory } from "../../src/render/history.ts";
+import { renderHistorySvg } from "../../src/render/history_svg.ts";
+import { expectationText, outlookLines, phaseCells, timeText } from "../../src/render/interruption.ts";
+import { PLAIN } from "../../src/render/style.ts";
+import { type Attempt, historyOf } from "../../src/state/attempt.ts";
+import type { Phase } from "../../src/state/interruption.ts";
+import { assertWellFormed } from "./well_formed.ts";
+
+const pure = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
+
+/** An attempt that took 12.2 s, and was expected to take 11 s. */
+export const MEASURED: Attempt = {
+  format: "warmboot.attempt/1",
+  id: "20261128T170310Z-01020304",
+  askedAt: "2026-11-28T17:03:10Z",
+  user: "anna",
+  uid: 0,
+  way: "systemd",
+  profile: "web",
+  plan: "0123456789abcdef",
+  from: { release: "6.1.0-50-amd64", cmdline: "ro quiet", bootId: "before", watched: true },
+  to: { release: "6.12.107+deb13-amd64", cmdline: "ro" },
+  expected: { milliseconds: 11_000, basis: "measured", attempts: 3 },
+  timing: {
+    asked: { realtime: 1_795_885_390_400, boottime: 1_000_000, rtc: 1_795_885_390 },
+    stopped: 1_001_500,
+    came: { realtime: 1_795_885_410_400, boottime: 15_000, rtc: 1_795_885_410 },
+    boot: { initrd: 900, userspace: 2_000, finished: 7_250 },
+    confirmed: 20_000,
+  },
+  outcome: { end: "confirmed", why: "6.12.107+deb13-amd64 came up", at: "2026-11-28T17:03:40Z", bootId: "next" },
+};
+
+const { timing: _, expected: _expected, ...OLD } = MEASURED;
+
+const UNKNOWN: Attempt = {
+  ...MEASURED,
+  ...(MEASURED.timing === undefined ? {} : {
+    timing: { ...MEASURED.timing, came: { realtime: 1_795_885_410_400, boottime: 15_000 } },
+  }),
+};
+
+pure("each phase has its time and its place in the whole; prediction and measure are in one line", () => {
+  assertEquals(
+    renderHistory(historyOf([MEASURED]), { style: PLAIN, width: 90 }),
+    `2026-11-28T17:03:10Z  6.1.0-50-amd64 -> 6.12.107+deb13-amd64
+  Outcome       arrived and confirmed: 6.12.107+deb13-amd64 came up
+  Took          12 s until user space was up; expected: about 11 s, as the last three
+                times; confirmed after 25 s
+                services stop           1.5 s       |####                                |
+                jump                    3.5 s       |    ???????????                     |
+                kernel                  0.9 s       |               ##                   |
+                initrd                  1.1 s       |                 ####               |
+                user space              5.3 s       |                     ###############|
+  Asked by      anna, through systemd
+  Plan          profile web, 0123456789abcdef
+                ro
+`,
+  );
+});
+
+pure("an attempt without clocks, and one with a phase that is unknown, say what they know", () => {
+  const layout = { style: PLAIN, width: 90 };
+  assert(!renderHistory(historyOf([OLD]), layout).includes("Took"));
+  const text = renderHistory(historyOf([UNKNOWN]), layout);
+  assertStringIncludes(
+    text,
+    "Took          unknown: There is no hardware clock (RTC) that counted on between the two\n",
+  );
+  assertMatch(text, /\n {16}services stop {11}1\.5 s\n {16}jump {20}unknown\n {16}kernel {18}0\.9 s\n/);
+});
+
+pure("the bars are as wide as the terminal; where they would show nothing, the times are left", () => {
+  for (const width of [40, 60, 66, 80, 132]) {
+    const lines = renderHistory(historyOf([MEASURED]), { style: PLAIN, width }).split("\n");
+    const bars = lines.filter((line) => line.endsWith("|"));
+    assertEquals(bars.length, width < 66 ? 0 : 5, String(width));
+    assertEquals(bars.filter((line) => line.length !== width), []);
+    assertEquals(lines.filter((line) => /^ {16}(jump|kernel) +\d/.test(line)).length, 2, String(width));
+  }
+});
+
+pure("a picture of the history: well-formed, in words too, light and dark, at one scale", () => {
+  const fallen: Attempt = {
+    ...MEASURED,
+    outcome: { end: "fell-back", why: "<&>", at: "2026-11-28T17:03:40Z", bootId: "next" },
+    from: { ...MEASURED.from, release: '</text><script>"' },
+  };
+  const svg = renderHistorySvg(historyOf([MEASURED, fallen, OLD, UNKNOWN]));
+  assertWellFormed(svg);
+  assertStringIncludes(svg, '<title id="wb-title">How long the reboots of this host took</title>');
+  assertStringIncludes(
+    svg,
+    "12 s until user space was up; expected: about 11 s, as the last three times; confirmed after 25 s (services stop " +
+      "1.5 s, jump 3.5 s (inferred), kernel 0.9 s, initrd 1.1 s, user space 5.3 s). ",
+  );
+  assertStringIncludes(svg, "@media (prefers-color-scheme: dark)");
+  assertStringIncludes(svg, "not measured");
+  // The jump is 3.5 s of 12.25 s: 108 of 380 cells.
+  assertMatch(svg, /<rect class="wb-unknown" x="114" y="\d+" width="216" height="22"><title>jump 3.5 s \(inferred\)/);
+  assertEquals([...svg.matchAll(/<path [^>]*stroke-width="2"\/>/g)].length, 2);
+  assertWellFormed(renderHistorySvg(historyOf([])));
+  assertWellFormed(renderHistorySvg(historyOf([OLD])));
+});
+
+pure("what took many times as long as what arrived is cut, and says so in its numbers", () => {
+  const { timing } = MEASURED;
+  if (timing === undefined) throw new Error("It has clocks");
+  const hour = { realtime: 1_795_885_410_400 + 3_600_000, boottime: 15_000, rtc: 1_795_885_410 + 3_600 };
+  const late: Attempt = {
+    ...MEASURED,
+    timing: { ...timing, came: hour },
+    outcome: { end: "fell-back", why: "", at: "2026-11-28T18:03:40Z", bootId: "next" },
+  };
+  const svg = renderHistorySvg(historyOf([MEASURED, late]));
+  assertStringIncludes(svg, "60 min 12 s until user space was up");
+  for (
+    const [, x = "", width = ""] of svg.matchAll(/<rect class="wb-\w+" x="(\d+)" y="\d+" width="(\d+)" height="22"/g)
+  ) {
+    assert(Number(x) + Number(width) <= 780, `${x} ${width}`);
+  }
+  assertStringIncludes(svg, "10 s</text>");
+  assertEquals([...svg.matchAll(/<path class="wb-line" d="M783 \d+l6 8l-6 8"\/>/g)].length, 1);
+});
+
+const phase = (milliseconds: number): Phase => ({ covers: ["kernel"], milliseconds, inferred: false });
+
+pure("phases follow each other on a bar, and none that took any time is lost", () => {
+  const cells = (times: readonly number[], whole: number, count: number) =>
+    phaseCells(times.map(phase), whole, count).map(({ from, to }) => [from, to]);
+  assertEquals(cells([500, 500], 1000, 10), [[0, 5], [5, 10]]);
+  assertEquals(cells([1, 0, 998, 1], 1000, 10), [[0, 1], [1, 1], [1, 10], [10, 10]]);
+  assertEquals(cells([2000], 1000, 10), [[0, 10]]);
+  assertEquals(cells([0], 0, 10), [[0, 0]]);
+});
+
+pure("times are for people", () => {
+  const texts = [0, 349, 1000, 9949, 9950, 34_400, 119_499, 120_000, 200_000, 7_200_000, 7_500_000];
+  assertEquals(texts.map(timeText), [
+    "0 s",
+    "0.3 s",
+    "1 s",
+    "9.9 s",
+    "10 s",
+    "34 s",
+    "119 s",
+    "2 min",
+    "3 min 20 s",
+    "2 h",
+    "2 h 5 min",
+  ]);
+});
+
+pure("what is expected is said with what it rests on", () => {
+  const planned = { milliseconds: 6_000, basis: "measured", attempts: 3 } as const;
+  const unpacked = { milliseconds: 3_400, basis: "estimated", attempts: 3 } as const;
+  assertEquals(outlookLines({ planned, unpacked, saves: 2_600 }), [
+    "about 6 s, as the last three times, until user space is up; with `predecompress` about 3.4 s, by estimate",
+  ]);
+  assertEquals(outlookLines({ saves: 2_600 }), [
+    "not measured on this host yet; unpacking the kernel before the reboot saves about 2.6 s, by estimate",
+  ]);
+  assertEquals(outlookLines({}), []);
+  assertEquals(expectationText({ ...planned, attempts: 1 }), "about 6 s, as the last time");
+  assertEquals(expectationText({ ...planned, attempts: 2 }), "about 6 s, as the last two times");
+});
