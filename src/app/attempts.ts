@@ -207,13 +207,13 @@ export async function recordGuardedDeparture(
   const guard = recordOfBoot(facts, found)?.plan.guard;
   if (guard?.fallback !== "running") {
     for (const { oneShot } of openAttempts(facts, directory)) if (oneShot !== undefined) takeBackOneShot(oneShot);
-    return await recordDeparture(way, facts, { directory, found });
+    return await recordDeparture(way, facts, { ...source, found });
   }
   const oneShot = find(facts);
   if ("kind" in oneShot) return oneShot;
   try {
     const before = readAttempts(directory).attempts.flatMap((attempt) => attempt.oneShot ?? []);
-    const attempt = await recordDeparture(way, facts, { directory, found, oneShot });
+    const attempt = await recordDeparture(way, facts, { ...source, found, oneShot });
     if (attempt === undefined) return undefined;
     const set = setOneShot(oneShot, before);
     if (set.kind === "ours") return attempt;
