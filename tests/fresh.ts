@@ -23,6 +23,7 @@ import { canAssemble, entryStubModule, purgatoryModule, TARGETS, X86_64 } from "
 import { kexecOptionsTable } from "./pages/kexec_options.ts";
 import { platformsPage } from "./pages/platforms.ts";
 import { troubleshootingPage } from "./pages/troubleshooting.ts";
+import { watchdogDriversTable } from "./pages/watchdog_drivers.ts";
 import { SCENES } from "./render/scenes.ts";
 
 const ROOT = join(import.meta.dirname ?? ".", "..");
@@ -44,6 +45,7 @@ export async function generatedFiles(): Promise<{ readonly [path: string]: strin
     "docs/plan.svg": examplePicture(),
     "docs/kexec-tools.md": withSection(page("docs/kexec-tools.md"), "options of kexec", kexecOptionsTable()),
     "docs/platforms.md": platformsPage(),
+    "docs/watchdog.md": withSection(page("docs/watchdog.md"), "drivers of watchdogs", watchdogDriversTable()),
     "docs/troubleshooting.md": troubleshootingPage(),
     ...await purgatoryModules(),
     "docs/downtime.svg": `${noteOf("bench/results/boot.json")}${bootPicture(boots)}`,

@@ -88,14 +88,26 @@ function unaskedInit(system: InitSystem, facts: HostFacts): NoCleanWay {
   return { kind: "no-clean-way", message, hint: `${stop}; then ${AT_ONCE}` };
 }
 
-/**
- * What the init system is to be asked, or why asking would not boot the image, as far as can be seen before. `unbinds`:
- * whether devices are to be taken from their drivers, for which a unit or the hook must run at the end of the shutdown.
- */
-export function requestTo(facts: HostFacts, unbinds: boolean, host: InitHost = LIVE): InitRequest | NoCleanWay {
+/** What is to be done at the end of the shutdown, besides the jump: by a unit or by systemd itself, elsewhere by the hook. */
+export interface LastSteps {
+  /** Devices are taken from their drivers. */
+  readonly unbind: boolean;
+  /** The watchdog is armed. */
+  readonly watchdog: boolean;
+}
+
+/** What the init system is to be asked, or why asking would not boot the image, as far as can be seen before. */
+export function requestTo(
+  facts: HostFacts,
+  { unbind, watchdog }: LastSteps,
+  host: InitHost = LIVE,
+): InitRequest | NoCleanWay {
   const found = requestOf(facts, host);
-  if (!unbinds || found.kind === "no-clean-way" || found.hook) return found;
-  if (found.init === "systemd") return host.list(KEXEC_WANTS).includes(UNIT) ? found : UNIT_NOT_ENABLED;
+  if (found.kind === "no-clean-way" || found.hook) return found;
+  if (found.init === "systemd") {
+    return !unbind || host.list(KEXEC_WANTS).includes(UNIT) ? found : UNIT_NOT_ENABLED;
+  }
+  if (!unbind && !watchdog) return found;
   return hookObstacle(openrcHook(host), host) ?? found;
 }
 

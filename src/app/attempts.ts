@@ -37,6 +37,7 @@ import type { OneShot } from "../entry/one_shot.ts";
 import { findOneShot, type RefusedFallback, setOneShot, takeBackOneShot } from "./one_shot.ts";
 import { type Clocks, HOST_CLOCKS } from "./clocks.ts";
 import { invokingUser } from "./invoking_user.ts";
+import { readEvidence } from "./read_evidence.ts";
 import { systemProgram } from "./system_program.ts";
 import { isThere, PRIVATE, removeUnfinished, replaceFile } from "./files/write_whole.ts";
 
@@ -378,10 +379,17 @@ export function arrive(
 function endAttempts(facts: HostFacts, directory: string, clocks: Clocks): readonly EndedAttempt[] {
   return locked(directory, () => {
     const judged = judgeAttempts(readAttempts(directory).attempts, facts, recordTime(), Deno.osUptime());
-    const ended = withTimes(judged, facts, clocks);
+    const ended = withTimes(judged, facts, clocks).map((attempt) => withEvidence(attempt, facts));
     for (const attempt of ended) writeAttempt(attempt, directory);
     return ended;
   });
+}
+
+/** A fall back with what is found about why. */
+function withEvidence(attempt: EndedAttempt, facts: HostFacts): EndedAttempt {
+  const { outcome, leftAt, askedAt } = attempt;
+  const evidence = outcome.end === "fell-back" ? readEvidence(facts, leftAt ?? askedAt) : undefined;
+  return evidence === undefined ? attempt : { ...attempt, outcome: { ...outcome, evidence } };
 }
 
 /** Whether the running system is a crash kernel, whose boot is nobody's attempt. */

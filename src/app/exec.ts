@@ -8,16 +8,17 @@ import type { Syscall } from "../plan/syscall.ts";
 import { describeDevice } from "../plan/unbind.ts";
 import type { PlannedUnbind } from "../profile/unbind_shape.ts";
 import type { Attempt, AttemptWay } from "../state/attempt.ts";
-import { type FoundRecord, type LoadRecord, recordTime } from "../state/record.ts";
+import { type FoundRecord, type LoadRecord, recordOfBoot, recordTime } from "../state/record.ts";
 import { findRecord, lockStore, StoreError, type StoreLock } from "../state/record_store.ts";
 import { comesBack, isSpent, type RoundTrip, roundTrip, runsOnce } from "../state/round_trip.ts";
 import { SyscallError } from "../syscall/errors/syscall_error.ts";
 import { errnoName } from "../syscall/errno.ts";
 import { execute } from "../syscall/execute.ts";
 import { type Libc, openLibc } from "../syscall/libc.ts";
+import { disarm, refusedByStore, type RefusedWatchdog, setKexecWatchdog, watchdogNow } from "./arm_watchdog.ts";
 import { failedPlans, giveUp, recordGuardedDeparture } from "./attempts.ts";
 import { isThere } from "./files/write_whole.ts";
-import { type Asked, askInit, type InitRequest, type NoCleanWay, requestTo } from "./ask_init.ts";
+import { type Asked, askInit, type InitRequest, type LastSteps, type NoCleanWay, requestTo } from "./ask_init.ts";
 import { holdSignals } from "./hold_signals.ts";
 import type { RefusedFallback } from "./one_shot.ts";
 import { readFacts } from "./read_facts.ts";
@@ -72,7 +73,10 @@ export function readyToExec(now: boolean, force = false): Readiness {
     ? undefined
     : failedPlanOf(found.record.plan.call, failedPlans(facts));
   if (failed !== undefined) return { kind: "attempt-failed", failed };
-  const way = rebootWay(facts, now, comesBack(facts, found), unbindOfLoaded(facts, found) !== undefined);
+  const way = rebootWay(facts, now, comesBack(facts, found), {
+    unbind: unbindOfLoaded(facts, found) !== undefined,
+    watchdog: watchdogOfLoaded(facts, found) !== undefined,
+  });
   if (way.kind === "no-clean-way") return way;
   if (way.kind === "ask" && found.kind === "unreadable") return { kind: "unrecorded", reason: found.message };
   if (way.kind === "ask" && found.kind === "interrupted") {
@@ -91,10 +95,10 @@ export function rebootWay(
   facts: HostFacts,
   now: boolean,
   returns: boolean | undefined,
-  unbinds: boolean,
+  last: LastSteps,
 ): RebootWay | NoCleanWay {
   if (returns === true) return { kind: "round-trip" };
-  return now ? { kind: "now" } : requestTo(facts, unbinds);
+  return now ? { kind: "now" } : requestTo(facts, last);
 }
 
 /** Whether this process can reboot into a loaded image, as far as is known: not from within a container. */
@@ -110,7 +114,8 @@ export type ExecOutcome =
   | { readonly kind: "refused"; readonly error: SyscallError }
   /** The guard asks for a way back that the boot loader does not give: nothing was begun. */
   | RefusedFallback
-  | SpentPayload;
+  | SpentPayload
+  | RefusedWatchdog;
 
 /** What a caller may want to know while the loaded image runs, and what it holds already. */
 export interface ExecOptions {
@@ -135,15 +140,16 @@ export interface LastCalls {
 }
 
 /**
- * The calls that boot the loaded image at once: the devices of its profile's `unbind` are taken from their drivers, and the
- * network interfaces down. An image that comes back leaves both as they are. `plan`: that of an image that is not loaded yet.
+ * The calls that boot the loaded image at once: the watchdog of its profile's guard is armed, the devices of `unbind` are taken
+ * from their drivers, and the network interfaces down. An image that comes back leaves all of these as they are. `plan`: that of an image that is not loaded yet.
  */
 export function lastCalls(way: RebootWay, plan?: Plan): LastCalls {
   const { facts } = way.kind === "now" ? readFacts(undefined) : {};
   if (facts === undefined) return { calls: REBOOT_NOW, unbind: undefined, missing: [] };
-  const unbind = plan === undefined ? unbindOfLoaded(facts, findRecord("reboot").found) : plan.unbind;
+  const { unbind, guard } = plan ?? loadedPlan(facts, findRecord("reboot").found) ?? {};
   const { devices, missing } = unbindNow(unbind, facts);
-  return { calls: rebootCalls(devices, interfacesUp()), unbind, missing };
+  const watchdog = watchdogNow(guard?.watchdog, facts);
+  return { calls: rebootCalls({ watchdog, unbind: devices, interfaces: interfacesUp() }), unbind, missing };
 }
 
 /** How taking devices from their drivers ended, without a jump. */
@@ -177,13 +183,37 @@ export async function execLoaded(way: RebootWay, options: ExecOptions = {}): Pro
   const { onWarning = () => {} } = options;
   const attempt = await tried(() => attemptOn(attemptWay(way)), onWarning);
   if (attempt !== undefined && "kind" in attempt) return attempt;
-  const outcome = await runWay(way, options);
+  const bySystemd = way.kind === "ask" && way.init === "systemd";
+  const unarmed = bySystemd ? await armSystemd() : undefined;
+  const outcome = unarmed ?? await runWay(way, options);
+  if (outcome.kind === "asked") return outcome;
   // Where the running system goes on, there was no reboot.
-  if (attempt !== undefined && outcome.kind !== "asked") {
+  if (bySystemd && unarmed === undefined) {
+    const restored = await setKexecWatchdog(undefined).catch(refusedByStore);
+    if (restored.kind === "watchdog-refused") onWarning(restored.message);
+  }
+  if (attempt !== undefined) {
     const problem = await tried(() => giveUp(attempt), onWarning);
     if (problem !== undefined) onWarning(problem);
   }
   return outcome;
+}
+
+/** The plan of what is loaded; undefined without a record of this boot. */
+function loadedPlan(facts: HostFacts, found: FoundRecord): Plan | undefined {
+  return recordOfBoot(facts, found)?.plan;
+}
+
+function watchdogOfLoaded(facts: HostFacts, found: FoundRecord): number | undefined {
+  return loadedPlan(facts, found)?.guard?.watchdog;
+}
+
+/** Has systemd arm the watchdog of the loaded image's guard, or why it cannot. Without a guard, as it was before. */
+async function armSystemd(): Promise<RefusedWatchdog | undefined> {
+  const { facts } = readFacts(undefined);
+  const seconds = facts === undefined ? undefined : watchdogOfLoaded(facts, findRecord("reboot").found);
+  const set = await setKexecWatchdog(seconds).catch(refusedByStore);
+  return set.kind === "watchdog-refused" ? set : undefined;
 }
 
 function attemptWay(way: Exclude<RebootWay, { readonly kind: "round-trip" }>): AttemptWay {
@@ -284,6 +314,7 @@ function runCalls(
     return new SyscallError({ call, errno, facts, ...(returns ? { returns } : {}) });
   };
   let refused: SyscallError | undefined;
+  let armed: { readonly fd: number; readonly seconds: number } | undefined;
   for (const call of calls) {
     const result = roundTrip(() => execute(call, [], libc), libc);
     if (!result.ok) {
@@ -297,12 +328,15 @@ function runCalls(
       refused = error;
       break;
     }
+    if (call.name === "arm_watchdog") armed = { fd: result.value, seconds: call.seconds };
     if (call.name === "unbind") unbound.push(call.device);
     if (call.name === "set_interface") down.push(call.interface);
     // A payload that another program loaded may come back as well.
     if (call.name === "reboot_kexec") took = result.took;
   }
   // This system goes on.
+  const goesOff = armed && disarm(armed.fd, armed.seconds, libc, () => readFacts(undefined).facts);
+  if (goesOff !== undefined) onWarning(goesOff);
   for (const name of down) execute({ name: "set_interface", interface: name, up: true }, [], libc);
   if (down.length > 0) {
     onWarning(`Network interfaces were down, and are up again: ${down.join(", ")}; routes may be lost`);

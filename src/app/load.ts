@@ -12,6 +12,7 @@ import { preservesContext } from "../state/round_trip.ts";
 import type { NoCleanWay } from "./ask_init.ts";
 import { type CarriedOut, carryOut, type CheckedAgainst } from "./carry_out.ts";
 import { type Libc, openLibc } from "../syscall/libc.ts";
+import { followLoaded } from "./arm_watchdog.ts";
 import { canReboot, type RebootWay, rebootWay } from "./exec.ts";
 import type { Reading } from "./image_file.ts";
 import { prepare, prepareFrom } from "./prepare.ts";
@@ -101,7 +102,10 @@ export async function judgeLoad(
   const warns = diagnostics.length > 0 || plan.checks.some(({ status }) => status === "warn");
   if (already === undefined && strict && warns) return over({ kind: "warned", plan });
   const keeps = crash && keepsKeys(plan, facts, findRecord("crash").found);
-  const way = rebootWay(facts, now, preservesContext(plan), plan.unbind !== undefined);
+  const way = rebootWay(facts, now, preservesContext(plan), {
+    unbind: plan.unbind !== undefined,
+    watchdog: plan.guard?.watchdog !== undefined,
+  });
   if (exec && way.kind === "no-clean-way") return over(way);
   return {
     kind: "task",
@@ -184,6 +188,9 @@ export async function loadPlan(
     if (task.kind !== "task") return end(task, store);
   }
   const outcome = await carryOut(task.plan, task.checked, store, { onChange: events.onChange, onWarning });
+  if (outcome.kind === "loaded" && !isCrash(task.plan)) {
+    await followLoaded(task.plan.guard?.watchdog, task.checked.facts, onWarning);
+  }
   return end(outcome.kind === "loaded" ? { kind: "loaded", task } : outcome, store);
 }
 

@@ -8,6 +8,7 @@ import { SyscallError } from "../syscall/errors/syscall_error.ts";
 import { execute } from "../syscall/execute.ts";
 import { openLibc } from "../syscall/libc.ts";
 import { holdSignals } from "./hold_signals.ts";
+import { followLoaded } from "./arm_watchdog.ts";
 import { readFacts } from "./read_facts.ts";
 
 /** What an unload would do on this host. */
@@ -70,7 +71,7 @@ export async function unload(
     return { kind: "nothing-loaded" };
   }
   using libc = openLibc();
-  return await holdSignals((): UnloadOutcome => {
+  const outcome = await holdSignals((): UnloadOutcome => {
     let call = planned;
     let result = execute(call, [], libc);
     if (!result.ok && errnoName(result.errno) === "ENOSYS" && call.name === "kexec_file_unload") {
@@ -93,4 +94,6 @@ export async function unload(
       throw error;
     }
   }, onSignal);
+  if (outcome.kind !== "refused" && !crash) await followLoaded(undefined, facts, onWarning);
+  return outcome;
 }

@@ -67,7 +67,7 @@ type Row = readonly [path: string, file: CapturedFile];
 
 /** Reads the first place that has the source; where none has, an error on the way is kept. */
 function readSource(source: Source, release: string | undefined, reader: HostReader): readonly Row[] {
-  if (source.onlyWith !== undefined && reader.read(source.onlyWith).kind === "absent") return [];
+  if (source.onlyWith?.every((path) => reader.read(path).kind === "absent") === true) return [];
   let refused: readonly Row[] = [];
   for (const pattern of source.paths) {
     const results = expandPath(pattern, release, reader.list).map(({ path }) => [path, reader.read(path)] as const);

@@ -26,6 +26,7 @@ import { type SourceName, SOURCES } from "./sources.ts";
 import { framebuffers } from "./framebuffers.ts";
 import { serialPorts } from "./serial_ports.ts";
 import { systemFacts } from "./system.ts";
+import { watchdogFacts } from "./watchdog.ts";
 
 /**
  * Decodes a capture, of the live host or from a file. There is a value if the machine, the release and the page size are
@@ -65,6 +66,7 @@ export function decodeFacts(capture: Capture): Checked<HostFacts> {
     ...bootParamsFacts(from, report),
     ...omitUndefined({ framebuffers: framebuffers(from), serialPorts: serialPorts(from, report) }),
     ...crashFacts(from, report),
+    ...omitUndefined({ watchdog: watchdogFacts(from, report, process) }),
     ...omitUndefined({ kernelMap: kernelMap(from, report) }),
     ...treeFacts(from, report),
     kernelConfig: config,

@@ -202,6 +202,46 @@ export interface BoundDevice {
   readonly path: string;
 }
 
+/** A watchdog of the kernel's core (/sys/class/watchdog); undefined: the kernel does not show it. */
+export interface WatchdogDevice {
+  /** Its name, `watchdog0`: the device is /dev/watchdog0, and that one is /dev/watchdog as well. */
+  readonly name: string;
+  /** What its driver calls it: `i6300ESB timer`. */
+  readonly identity?: string;
+  /** The name of its driver, where its device is known. */
+  readonly driver?: string;
+  /** Whether it counts, since a program has it open. */
+  readonly active?: boolean;
+  /** What it is set to, seconds. */
+  readonly timeout?: number;
+  /** The least that it takes, seconds; 0 where the driver does not say. */
+  readonly minTimeout?: number;
+  /** The most that it takes, seconds; 0 where the driver does not say. */
+  readonly maxTimeout?: number;
+  /** Whether it cannot be stopped once it is started. */
+  readonly nowayout?: boolean;
+  /** Why the machine was reset, as the driver saw it when it found the device: WDIOF_ of include/uapi/linux/watchdog.h. */
+  readonly bootStatus?: number;
+  /** The processes that have it open; undefined where the reader may not see them. */
+  readonly holders?: readonly number[];
+}
+
+/** The hardware watchdogs of a host. */
+export interface WatchdogFacts {
+  /** Those of the kernel's core, by number. */
+  readonly devices: readonly WatchdogDevice[];
+  /** watchdog.stop_on_reboot: whether each is stopped at a reboot; undefined: as its driver has it. */
+  readonly stopOnReboot?: boolean;
+  /** watchdog.handle_boot_enabled: whether the kernel pings a running one until a program opens it. */
+  readonly handleBootEnabled?: boolean;
+  /** watchdog.open_timeout: for how long, seconds; 0 for ever. */
+  readonly openTimeout?: number;
+  /** Whether the core is a module, which can be loaded again with other parameters. */
+  readonly coreIsModule: boolean;
+  /** Whether /dev/watchdog is that of a BMC (ipmi_watchdog), which is not in the core. */
+  readonly ipmi: boolean;
+}
+
 /** Everything the planner knows of a host, decoded from a capture. Undefined: the host did not say. */
 export interface HostFacts {
   /** Whether they come from a capture that leaves out addresses of the kernel, and secrets. */
@@ -295,6 +335,8 @@ export interface HostFacts {
   readonly rootDisks?: readonly string[];
   /** The devices of the consoles: the console's name, and a path below /sys/devices. */
   readonly consoles?: readonly { readonly name: string; readonly path: string }[];
+  /** The hardware watchdogs; undefined where there is none. */
+  readonly watchdog?: WatchdogFacts;
   /** The name of PID 1, at most 15 characters. */
   readonly init?: string;
   /** The program of PID 1, links followed; unknown to readers without CAP_SYS_PTRACE. */

@@ -35,7 +35,7 @@ export function kexecHandover(
         ? []
         : hasSysPtrace(facts) === false
         ? undefined
-        : from.all("liveUpdateSessions").flatMap(sessionsIn),
+        : from.all("openDevices").flatMap(sessionsIn),
     }),
     services: from.one("liveUpdate") === undefined ? [] : storingServices(from),
     reservedMemory: reservedMemory(facts),

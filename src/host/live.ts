@@ -17,7 +17,7 @@ export function liveReader(): HostReader {
 function readSource(path: string): SourceResult {
   try {
     if (path === BIOS) return readBios();
-    if (DESCRIPTORS.test(path)) return readSessions(path);
+    if (DESCRIPTORS.test(path)) return readOpenDevices(path);
     if (path === "systemctl show") return readStores();
     return { kind: "bytes", bytes: readBytes(path) };
   } catch (error) {
@@ -47,7 +47,7 @@ function readBytes(path: string): Uint8Array {
     return new TextEncoder().encode(listing());
   }
   // Opening such a link gives a namespace, which cannot be read, or a whole program; the link's text is what counts.
-  if (path.startsWith("/proc/self/ns/") || path === "/proc/1/exe") {
+  if (path.startsWith("/proc/self/ns/") || path === "/proc/1/exe" || DRIVER_LINK.test(path)) {
     return new TextEncoder().encode(`${Deno.readLinkSync(path)}\n`);
   }
   // All memory; only where it is mapped is needed.
@@ -61,14 +61,19 @@ function readBytes(path: string): Uint8Array {
   return new Uint8Array(process.getBuiltinModule("node:zlib").gunzipSync(bytes));
 }
 
+const OPEN_DEVICE = /^anon_inode:\[luo_session\] |^\/dev\/watchdog\d*$/;
+
+/** A watchdog's driver: a link of sysfs. */
+const DRIVER_LINK = /^\/sys\/class\/watchdog\/watchdog\d+\/device\/driver$/;
+
 /** The folder of a process' open files. */
 const DESCRIPTORS = /^\/proc\/\d+\/fd$/;
 
-/** The live update sessions that a process holds; a process that has none, or has ended, says nothing. */
-function readSessions(path: string): SourceResult {
+/** The live update sessions and watchdogs that a process holds; one that has none, or has ended, says nothing. */
+function readOpenDevices(path: string): SourceResult {
   const lines = listNames(path).flatMap((name) => {
     const target = linkTarget(`${path}/${name}`);
-    return target?.startsWith("anon_inode:[luo_session] ") === true ? [`${name} ${target}\n`] : [];
+    return target !== undefined && OPEN_DEVICE.test(target) ? [`${name} ${target}\n`] : [];
   });
   return lines.length === 0 ? { kind: "absent" } : { kind: "bytes", bytes: new TextEncoder().encode(lines.join("")) };
 }

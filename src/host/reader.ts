@@ -7,7 +7,7 @@ export type SourceResult =
 /** Where facts come from: the live host, or a capture. Two readers with one interface. */
 export interface HostReader {
   /**
-   * A directory reads as no bytes, a link under /proc/self/ns as its target, /proc/config.gz as what it unpacks to,
+   * A directory reads as no bytes, a link under /proc/self/ns or to a watchdog's driver as its target, /proc/config.gz as what it unpacks to,
    * /proc/kcore as its headers, /proc/device-tree as the blob that its folders represent.
    */
   read(path: string): SourceResult;

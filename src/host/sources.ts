@@ -34,8 +34,8 @@ export interface Source {
   readonly redaction: Redaction;
   /** Few need it, and hosts withhold it for good reasons: that it cannot be read is said where it is needed. */
   readonly rare?: boolean;
-  /** It is read only where this file or folder is. */
-  readonly onlyWith?: string;
+  /** It is read only where one of these files or folders is. */
+  readonly onlyWith?: readonly string[];
 }
 
 const CONFIG_LINE =
@@ -92,6 +92,10 @@ export const KHO_SCRATCH = "/sys/kernel/debug/kho/out/scratch_phys";
 
 /** Present where live update is on. The device itself is never opened: only one process may have it open at a time. */
 const LIVE_UPDATE = "/sys/class/misc/liveupdate";
+
+/** Present where a driver of the watchdog core has a device (drivers/watchdog/watchdog_dev.c), or one outside of it. */
+const WATCHDOG = "/sys/class/watchdog/watchdog0";
+const LEGACY_WATCHDOG = "/sys/class/misc/watchdog";
 
 /** Where the kernel shows EFI variables. */
 export const EFIVARS = "/sys/firmware/efi/efivars";
@@ -315,16 +319,16 @@ const ROWS = {
     redaction: SETTING,
     doc: "Present where live update is on (kernel/liveupdate/luo_core.c, from Linux 6.19)",
   },
-  liveUpdateSessions: {
+  openDevices: {
     ...text(
       SETTING,
       "/proc/*/fd",
       "The live update sessions that each process holds, as links to `[luo_session] NAME` " +
-        "(kernel/liveupdate/luo_session.c)",
-      lines(/^\d+ anon_inode:\[luo_session\] /),
+        "(kernel/liveupdate/luo_session.c), and the watchdogs that it has open",
+      lines(/^\d+ (?:anon_inode:\[luo_session\] |\/dev\/watchdog\d*$)/),
     ),
     rare: true,
-    onlyWith: LIVE_UPDATE,
+    onlyWith: [LIVE_UPDATE, WATCHDOG, LEGACY_WATCHDOG],
   },
   fileDescriptorStores: {
     ...text(
@@ -334,7 +338,53 @@ const ROWS = {
       keepStores,
     ),
     rare: true,
-    onlyWith: LIVE_UPDATE,
+    onlyWith: [LIVE_UPDATE],
+  },
+  watchdogs: {
+    ...text(
+      SETTING,
+      "/sys/class/watchdog/watchdog*/{dev,identity,state,timeout,min_timeout,max_timeout,nowayout,bootstatus}",
+      "The hardware watchdogs, and what they are set to (drivers/watchdog/watchdog_dev.c; most with CONFIG_WATCHDOG_SYSFS)",
+    ),
+    rare: true,
+  },
+  watchdogDrivers: {
+    ...text(
+      SETTING,
+      "/sys/class/watchdog/watchdog*/device/driver",
+      "The target of this link: the watchdog's driver, where its device is known (drivers/base/bus.c)",
+    ),
+    rare: true,
+  },
+  watchdogParameters: {
+    ...text(
+      SETTING,
+      "/sys/module/watchdog/parameters/{stop_on_reboot,handle_boot_enabled,open_timeout}",
+      "What the watchdog core does at a reboot and at boot (drivers/watchdog/watchdog_core.c and watchdog_dev.c)",
+    ),
+    rare: true,
+  },
+  watchdogModule: {
+    ...text(
+      SETTING,
+      "/sys/module/watchdog/initstate",
+      "Present where the watchdog core is a module, which can be loaded again (kernel/module/sysfs.c)",
+    ),
+    rare: true,
+  },
+  legacyWatchdog: {
+    ...text(
+      SETTING,
+      `${LEGACY_WATCHDOG}/dev`,
+      "Present where there is a /dev/watchdog, also of a driver outside of the watchdog core (drivers/char/misc.c)",
+    ),
+    rare: true,
+  },
+  ipmiWatchdog: {
+    paths: ["/sys/module/ipmi_watchdog"],
+    form: "directory",
+    redaction: SETTING,
+    doc: "Present where the driver of a BMC's watchdog is there (drivers/char/ipmi/ipmi_watchdog.c)",
   },
   imaMeasurements: {
     ...text(

@@ -15,6 +15,7 @@ import {
 import { GUARD_WORDS } from "../profile/cmdline/resolve.ts";
 import { constantWords, type GuardWord } from "../profile/guard_words.ts";
 import type { Guard } from "../profile/profile.ts";
+import { openTimeoutWord, type PlannedWatchdog, plannedWatchdogShape, planWatchdog } from "./watchdog.ts";
 
 /** A guard as a plan keeps it: what the profile declares, and what that means on this host. */
 export interface PlannedGuard extends Guard {
@@ -24,6 +25,8 @@ export interface PlannedGuard extends Guard {
   readonly initrd?: InitrdFailure;
   /** What a cold reboot of the host boots; absent where nothing says so, and with explicit segments. */
   readonly coldReboot?: ColdReboot;
+  /** With `watchdog`: the one that is armed; absent where the host has none. */
+  readonly device?: PlannedWatchdog;
 }
 
 /**
@@ -38,6 +41,8 @@ export interface GuardInput {
   readonly images: Images;
   /** What a cold reboot of the host boots. */
   readonly coldReboot?: ColdReboot;
+  /** The command line of the profile, without the guard's parameters. */
+  readonly cmdline: string;
 }
 
 /** Only together: `rd.shell=0` alone halts or powers off (emergency_shell in dracut-lib.sh, dracut 059 and 110). */
@@ -55,22 +60,26 @@ const INITRD_WORDS: { readonly [Kind in InitrdFailure]: readonly string[] } = {
 };
 
 /** The parameters that a guard needs on the next command line, in order. */
-export function guardWords(guard: Guard, { images }: GuardInput): readonly GuardWord[] {
+export function guardWords(guard: Guard, { images, cmdline }: GuardInput): readonly GuardWord[] {
+  const openTimeout = guard.watchdog === undefined ? undefined : openTimeoutWord(guard.watchdog, cmdline);
   return [
     ...constantWords(guard),
     ...(guard.panic === undefined
       ? []
       : INITRD_WORDS[initrdFailure(images)].map((parameter): GuardWord => ({ key: "panic", parameter }))),
+    ...(openTimeout === undefined ? [] : [{ key: "watchdog", parameter: openTimeout } as const]),
   ];
 }
 
 /** A profile's guard as its plan keeps it. */
 export function planGuard(guard: Guard, input: GuardInput): PlannedGuard {
+  const device = guard.watchdog === undefined ? undefined : planWatchdog(guard.watchdog, input.cmdline, input.facts);
   return {
     ...guard,
     words: guardWords(guard, input).map(({ parameter }) => parameter),
     ...(guard.panic === undefined ? {} : { initrd: initrdFailure(input.images) }),
     ...(input.coldReboot === undefined ? {} : { coldReboot: input.coldReboot }),
+    ...(device === undefined ? {} : { device }),
   };
 }
 
@@ -170,4 +179,5 @@ export const plannedGuardShape: Shape<PlannedGuard> = record<PlannedGuard>({
     fallback: optional,
   },
   coldReboot: { shape: coldRebootShape, doc: "What a cold reboot of the host boots", fallback: optional },
+  device: { shape: plannedWatchdogShape, doc: "With `watchdog`: the one that is armed", fallback: optional },
 });

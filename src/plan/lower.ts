@@ -43,15 +43,23 @@ export function lowerUnload(crash: boolean, fileLoadMissing: boolean): Syscall {
 }
 
 /** The calls that boot the loaded image at once, without stopping services first. */
-export const REBOOT_NOW: readonly Syscall[] = rebootCalls([], []);
+export const REBOOT_NOW: readonly Syscall[] = rebootCalls({});
 
-/**
- * The same where devices are taken from their drivers, and network interfaces down: so they write no packets into the memory
- * of the next kernel. What may be refused comes first.
- */
-export function rebootCalls(unbind: readonly BoundDevice[], interfaces: readonly string[]): readonly Syscall[] {
+/** What happens just before the jump. */
+export interface BeforeJump {
+  /** The watchdog that resets the machine where the next kernel does not come up: its name below /dev. */
+  readonly watchdog?: { readonly device: string; readonly seconds: number } | undefined;
+  /** Devices that are taken from their drivers. */
+  readonly unbind?: readonly BoundDevice[];
+  /** Network interfaces that are taken down: so they write no packets into the memory of the next kernel. */
+  readonly interfaces?: readonly string[];
+}
+
+/** The same with more before the jump. What may be refused comes first; the watchdog is armed before anything can hang. */
+export function rebootCalls({ watchdog, unbind = [], interfaces = [] }: BeforeJump): readonly Syscall[] {
   return [
     { name: "sync" },
+    ...(watchdog === undefined ? [] : [{ name: "arm_watchdog", ...watchdog } as const]),
     ...unbind.map((device) => ({ name: "unbind", device }) as const),
     ...interfaces.map((name) => ({ name: "set_interface", interface: name, up: false }) as const),
     { name: "reboot_kexec" },

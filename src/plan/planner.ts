@@ -41,8 +41,8 @@ export function planBoot(input: PlanInput): Checked<Plan> {
   if (second !== undefined) return { value: undefined, diagnostics: [...diagnostics, second] };
   const misplaced = treeFault(input);
   if (misplaced !== undefined) return { value: undefined, diagnostics: [...diagnostics, misplaced] };
-  const guard = profile.guard === undefined ? undefined : planGuard(profile.guard, input);
-  const unguarded = profile.guard === undefined ? [] : guardFaults(profile.guard, input);
+  const guard = profile.guard === undefined ? undefined : planGuard(profile.guard, { ...input, cmdline });
+  const unguarded = profile.guard === undefined ? [] : guardFaults(profile.guard, input, cmdline);
   if (unguarded.length > 0) return { value: undefined, diagnostics: [...diagnostics, ...unguarded] };
   const choice = chooseCall(input);
   const guarded = guard === undefined ? cmdline : withGuardWords(cmdline, guard);
@@ -133,7 +133,7 @@ function treeObjection({ facts: { machine }, images }: PlanInput): Pick<Diagnost
 }
 
 /** Where the command line says otherwise than the guard, or would not reach a Linux kernel. */
-function guardFaults(guard: Guard, input: PlanInput): readonly Diagnostic[] {
+function guardFaults(guard: Guard, input: PlanInput, cmdline: string): readonly Diagnostic[] {
   if (kernelInfo(input.images)?.kind === "multiboot") {
     return [{
       code: "conflict",
@@ -143,7 +143,7 @@ function guardFaults(guard: Guard, input: PlanInput): readonly Diagnostic[] {
       hint: "Remove `guard`",
     }];
   }
-  return contradictions(guardWords(guard, input), input.profile.cmdline);
+  return contradictions(guardWords(guard, { ...input, cmdline }), input.profile.cmdline);
 }
 
 /** A second stamp would be the one that counts. */

@@ -42,6 +42,8 @@ export type Syscall =
   | { readonly name: "kexec_file_unload"; readonly crash: boolean }
   | { readonly name: "kexec_unload"; readonly crash: boolean }
   | { readonly name: "sync" }
+  /** Starts a hardware watchdog, which stays open: `device` is its name below /dev. */
+  | { readonly name: "arm_watchdog"; readonly device: string; readonly seconds: number }
   /** Takes a device from its driver, by the file of sysfs. */
   | { readonly name: "unbind"; readonly device: BoundDevice }
   /** Takes a network interface down, or up again. */
@@ -86,6 +88,8 @@ export function formatSyscall(call: Syscall): string {
       return `kexec_load(0, 0, NULL, ${call.crash ? "KEXEC_ON_CRASH" : "0"})`;
     case "sync":
       return "sync()";
+    case "arm_watchdog":
+      return `ioctl(${open(`/dev/${call.device}`)}, WDIOC_SETTIMEOUT, [${call.seconds}])`;
     case "unbind":
       return `write(${open(unbindFile(call.device))}, ${JSON.stringify(call.device.device)})`;
     case "set_interface":

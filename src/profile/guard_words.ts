@@ -10,9 +10,18 @@ export interface GuardWord {
   readonly parameter: string;
 }
 
-/** The parameters of a guard that depend on nothing else. `panic=`: kernel/panic.c, seconds. */
-export function constantWords({ panic }: Guard): readonly GuardWord[] {
-  return panic === undefined ? [] : [{ key: "panic", parameter: `panic=${panic}` }];
+/** What keeps a watchdog running over a reboot: the running kernel needs it, and the guard gives it to the next one. */
+export const KEEP_ON_REBOOT = "watchdog.stop_on_reboot=0";
+
+/**
+ * The parameters of a guard that depend on nothing else. `panic=`: kernel/panic.c, seconds; `watchdog.`:
+ * drivers/watchdog/watchdog_core.c, which reads it when a driver registers.
+ */
+export function constantWords({ panic, watchdog }: Guard): readonly GuardWord[] {
+  return [
+    ...(panic === undefined ? [] : [{ key: "panic", parameter: `panic=${panic}` } as const]),
+    ...(watchdog === undefined ? [] : [{ key: "watchdog", parameter: KEEP_ON_REBOOT } as const]),
+  ];
 }
 
 /** Where the guard and the command line of a profile contradict each other, as far as that depends on nothing else. */

@@ -7,7 +7,45 @@ export function guardLines(guard: PlannedGuard): readonly string[] {
   return PHASES.flatMap((phase) => phase(guard));
 }
 
-const PHASES: readonly ((guard: PlannedGuard) => readonly string[])[] = [onPanic, inInitrd, unconfirmed, onColdReboot];
+const PHASES: readonly ((guard: PlannedGuard) => readonly string[])[] = [
+  onHang,
+  onPanic,
+  inInitrd,
+  onLaterHang,
+  unconfirmed,
+  onColdReboot,
+];
+
+function onHang({ watchdog, device }: PlannedGuard): readonly string[] {
+  if (watchdog === undefined) return ["If it hangs: not covered"];
+  if (device === undefined) return ["If it hangs: not covered, this host has no watchdog"];
+  const { device: name, driver, resetAfter } = device;
+  return [
+    `If it hangs early: ${name}${driver === undefined ? "" : ` (${driver})`} resets it within ${
+      formatDuration(resetAfter)
+    }`,
+  ];
+}
+
+/** What becomes of the watchdog once its driver has started in the next kernel. */
+function onLaterHang({ device }: PlannedGuard): readonly string[] {
+  if (device === undefined) return [];
+  const { next, openTimeout } = device;
+  const when = "If it hangs once the watchdog's driver has started";
+  if (next === "runs-out") return [`${when}: the watchdog runs on, and resets it unless systemd opens it in time`];
+  if (next === "stopped") {
+    return [
+      `${when}: not covered, the driver stops the watchdog${
+        openTimeout === undefined ? "" : " until systemd opens it"
+      }`,
+    ];
+  }
+  return [
+    openTimeout === undefined
+      ? `${when}: not covered, the kernel pings the watchdog; \`systemd.watchdog_sec=\` on the command line ends that`
+      : `${when}: reset, unless systemd opens the watchdog within ${formatDuration(openTimeout)}`,
+  ];
+}
 
 function onPanic({ panic }: PlannedGuard): readonly string[] {
   return [

@@ -1,5 +1,6 @@
 import { visible } from "../core/text.ts";
 import type { Attempt, AttemptEnd, AttemptWay, History, PastAttempt } from "../state/attempt.ts";
+import type { WatchdogReport } from "../state/evidence.ts";
 import type { Interruption } from "../state/interruption.ts";
 import { isWhole, journeyText, phaseCells, phaseName, phaseTime, tookText } from "./interruption.ts";
 import { row } from "./plan.ts";
@@ -23,6 +24,7 @@ function attemptRows(attempt: PastAttempt, layout: Layout): readonly string[] {
       ...row("Took", [tookText(interruption, expected)], layout),
       ...barLines(interruption, layout),
     ]),
+    ...evidenceRows(attempt, layout),
     ...row("Asked by", [`${user}, ${WAYS[way]}`], layout),
     ...row("Plan", [`profile ${profile}, ${plan}`, ...(to.cmdline === "" ? [] : [to.cmdline])], layout),
   ];
@@ -47,6 +49,29 @@ function barLines(interruption: Interruption, { style, width }: Layout): readonl
     const mark = phase.inferred ? style.dim("?".repeat(to - from)) : style.accent("#".repeat(to - from));
     return `${padToWidth(head, INDENT + PHASE + TIME)}|${" ".repeat(from)}${mark}${" ".repeat(cells - to)}|`;
   });
+}
+
+/** What was found after a fall back: of each text the last lines, `-o json` has more. */
+function evidenceRows({ outcome }: Attempt, layout: Layout): readonly string[] {
+  const { watchdogs = [], pstore = [] } = outcome?.evidence ?? {};
+  const shown = pstore.slice(0, SHOWN_FILES);
+  return [
+    ...watchdogs.flatMap((report) => row("Watchdog", [describeReport(report)], layout)),
+    ...shown.flatMap(({ path, text }) =>
+      row("Found", [path, ...text.split("\n").filter((line) => line.trim() !== "").slice(-SHOWN_LINES)], layout)
+    ),
+    ...(pstore.length > shown.length
+      ? row("", [`${pstore.length - shown.length} more: warmboot history -o json`], layout)
+      : []),
+  ];
+}
+
+const SHOWN_FILES = 2;
+const SHOWN_LINES = 8;
+
+function describeReport({ name, identity, reset, bootStatus }: WatchdogReport): string {
+  const device = identity === undefined ? name : `${name} (${identity})`;
+  return reset ? `${device} reset the machine` : `${device} reports status 0x${bootStatus.toString(16)}`;
 }
 
 const WAYS: { readonly [way in AttemptWay]: string } = {

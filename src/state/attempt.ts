@@ -21,6 +21,7 @@ import { oneShotShape, type PlannedGuard, plannedGuardShape } from "../plan/guar
 import type { KernelStart } from "../plan/kernel_start.ts";
 import type { Plan } from "../plan/plan.ts";
 import { bootDigest, stampIn } from "../plan/stamp.ts";
+import { type Evidence, evidenceShape } from "./evidence.ts";
 import { type Expectation, expectationShape, kernelStartShape, type MeasuredReboot } from "./expectation.ts";
 import {
   type BootTimes,
@@ -107,6 +108,8 @@ export interface AttemptOutcome {
   readonly uptime?: number;
   /** Where nobody confirmed it in time: what came up after the cold reboot; undefined until that is looked at. */
   readonly cameBack?: CameBack;
+  /** After a fall back: what was found about why. */
+  readonly evidence?: Evidence;
 }
 
 /** The boot after a cold reboot. */
@@ -393,6 +396,7 @@ const FIELDS: Fields<Attempt> = {
         doc: "Where nobody confirmed it in time: what came up after the cold reboot",
         fallback: optional,
       },
+      evidence: { shape: evidenceShape, doc: "After a fall back: what was found about why", fallback: optional },
     }),
     doc: "How it ended; absent until a later boot has been looked at",
     fallback: optional,

@@ -34,6 +34,8 @@ export function execute(
     case "sync":
       libc.sync();
       return { ok: true, value: 0 };
+    case "arm_watchdog":
+      return libc.armWatchdog(`/dev/${call.device}`, call.seconds);
     case "unbind":
       return libc.writeFile(unbindFile(call.device), call.device.device);
     case "set_interface":

@@ -40,6 +40,10 @@ const IFF_UP = 1;
 const FS_IOC_GETFLAGS = 0x8008_6601n;
 const FS_IOC_SETFLAGS = 0x4008_6602n;
 const FS_IMMUTABLE_FL = 0x10;
+/** include/uapi/linux/watchdog.h, _IOWR('W', 6, int) and _IOR('W', 5, int); and what closes a watchdog that is to stop. */
+const WDIOC_SETTIMEOUT = 0xc004_5706n;
+const WDIOC_KEEPALIVE = 0x8004_5705n;
+const MAGIC_CLOSE = "V";
 
 /** include/uapi/linux/time.h: the first stops while the system is suspended, the second goes on. */
 const CLOCKS = { monotonic: 1, boottime: 7 } as const;
@@ -205,6 +209,10 @@ export interface Libc extends Disposable {
   setInterface(name: string, up: boolean): CallResult;
   /** Takes the immutable flag off a file, as chattr -i does; nothing changes where it has none. */
   setMutable(path: string): CallResult;
+  /** Opens a watchdog, which starts it, and sets its timeout: the machine is reset where nothing pings it or closes it. */
+  armWatchdog(path: string, seconds: number): CallResult;
+  /** Closes a watchdog so that its driver stops it, where it can be stopped. */
+  disarmWatchdog(fd: number): CallResult;
   /** close(2). */
   close(fd: number): CallResult;
   /** sync(2). */
@@ -268,6 +276,12 @@ export function openLibcOn({ arch, open }: LibcHost, path: string = LIBC): Libc 
     );
     if (mapped.ok) c.copy_out(mapped.value, bytes as BufferSource, BigInt(bytes.length));
     return mapped;
+  };
+
+  const disarm = (fd: number): CallResult => {
+    const written = checked(c.write(fd, new TextEncoder().encode(MAGIC_CLOSE), BigInt(MAGIC_CLOSE.length)));
+    const closed = checked(c.close(fd));
+    return written.ok ? closed : written;
   };
 
   return {
@@ -381,6 +395,16 @@ export function openLibcOn({ arch, open }: LibcHost, path: string = LIBC): Libc 
       c.close(file.value);
       return result;
     },
+    armWatchdog: (path, seconds) => {
+      const device = checked(c.open(new TextEncoder().encode(`${path}\0`), WRITE_ONLY));
+      if (!device.ok) return device;
+      const set = checked(c.ioctl(device.value, WDIOC_SETTIMEOUT, new Int32Array([seconds])));
+      const started = set.ok ? checked(c.ioctl(device.value, WDIOC_KEEPALIVE, new Int32Array(1))) : set;
+      if (started.ok) return device;
+      disarm(device.value);
+      return started;
+    },
+    disarmWatchdog: disarm,
     close: (fd) => checked(c.close(fd)),
     sync: () => c.sync(),
     clock: (name) => {

@@ -12,6 +12,7 @@ import {
 import type { HostFacts } from "../../src/host/facts.ts";
 import { hostFacts } from "../support/host_facts.ts";
 
+const NO_STEPS = { unbind: false, watchdog: false };
 const SYSVINIT = hostFacts({ init: "init", initProgram: "/usr/sbin/init" });
 const OPENRC = hostFacts({ init: "init", initProgram: "/usr/sbin/openrc-init", openrc: true });
 const RUNIT = hostFacts({ init: "runit", initProgram: "/usr/sbin/runit" });
@@ -181,7 +182,7 @@ for (const [name, facts, host, expected] of ENABLED) {
     name: `what to ask: ${name}`,
     permissions: "none",
     fn() {
-      const found = requestTo(facts, false, imagined(host).host);
+      const found = requestTo(facts, NO_STEPS, imagined(host).host);
       if (typeof expected === "string") assertEquals(formatRequest(found), expected);
       else {
         assertMatch(formatRequest(found), expected);
@@ -214,12 +215,24 @@ for (const [name, facts, host, expected] of UNBINDING) {
     name: `what to ask where devices are to be unbound: ${name}`,
     permissions: "none",
     fn() {
-      const found = formatRequest(requestTo(facts, true, imagined(host).host));
+      const found = formatRequest(requestTo(facts, { unbind: true, watchdog: false }, imagined(host).host));
       if (typeof expected === "string") assertEquals(found, expected);
       else assertMatch(found, expected);
     },
   });
 }
+
+Deno.test({
+  name: "where a watchdog is to be armed, systemd needs no unit for it, and OpenRC the hook",
+  permissions: "none",
+  fn() {
+    const steps = { unbind: false, watchdog: true };
+    const asked = (facts: HostFacts, host: Imagined) => formatRequest(requestTo(facts, steps, imagined(host).host));
+    assertEquals(asked(SYSTEMD, {}), "systemctl kexec");
+    assertMatch(asked(OPENRC, {}), /hook warmboot-exec.* is not enabled/);
+    assertEquals(asked(OPENRC, { folders: OPENRC_HOOK }), "openrc-shutdown --reboot now + hook");
+  },
+});
 
 const ASK = `write ${EXEC_FLAG}`;
 const TAKE_BACK = `remove ${EXEC_FLAG}`;
@@ -287,7 +300,7 @@ Deno.test({
   permissions: "none",
   fn() {
     const unasked = (facts: HostFacts): readonly string[] => {
-      const found = requestTo(facts, false, imagined({}).host);
+      const found = requestTo(facts, NO_STEPS, imagined({}).host);
       return found.kind === "ask" ? [] : [found.message, found.hint];
     };
     const messages = ["s6-svscan", "dinit", "busybox", "launcher"].map((name) =>

@@ -32,7 +32,9 @@ Deno.test({
   fn() {
     const ways = [true, false].flatMap((systemd) =>
       [true, false].flatMap((now) =>
-        [true, false, undefined].map((returns) => rebootWay(hostFacts({ systemd }), now, returns, false).kind)
+        [true, false, undefined].map((returns) =>
+          rebootWay(hostFacts({ systemd }), now, returns, { unbind: false, watchdog: false }).kind
+        )
       )
     );
     const perHost = ["round-trip", "now", "now"] as const;

@@ -568,7 +568,7 @@ export const MUTANTS: readonly Mutant[] = [
   row("host/kexec_handover.ts", "descriptors > 0 && PRESERVING", "PRESERVING", "host/kexec_handover_test.ts"),
   row(
     "host/capture.ts",
-    'reader.read(source.onlyWith).kind === "absent") return [];',
+    'source.onlyWith?.every((path) => reader.read(path).kind === "absent") === true) return [];',
     "false) return [];",
     "host/kexec_handover_test.ts",
   ),

@@ -128,12 +128,20 @@ pure("an image whose profile now unbinds something else is loaded again, so that
 });
 
 pure("the last calls: sync, then what may be refused, then the interfaces, then the jump", () => {
-  assertEquals(rebootCalls([GPU, BLOCK], ["eth0", "wlan0"]).map(formatSyscall), [
-    "sync()",
-    'write(open("/sys/bus/pci/drivers/nouveau/unbind"), "0000:01:00.0")',
-    'write(open("/sys/bus/virtio/drivers/virtio_blk/unbind"), "virtio0")',
-    'ioctl(SIOCSIFFLAGS, {"eth0", ~IFF_UP})',
-    'ioctl(SIOCSIFFLAGS, {"wlan0", ~IFF_UP})',
-    "reboot(LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, NULL)",
-  ]);
+  assertEquals(
+    rebootCalls({
+      watchdog: { device: "watchdog0", seconds: 120 },
+      unbind: [GPU, BLOCK],
+      interfaces: ["eth0", "wlan0"],
+    }).map(formatSyscall),
+    [
+      "sync()",
+      'ioctl(open("/dev/watchdog0"), WDIOC_SETTIMEOUT, [120])',
+      'write(open("/sys/bus/pci/drivers/nouveau/unbind"), "0000:01:00.0")',
+      'write(open("/sys/bus/virtio/drivers/virtio_blk/unbind"), "virtio0")',
+      'ioctl(SIOCSIFFLAGS, {"eth0", ~IFF_UP})',
+      'ioctl(SIOCSIFFLAGS, {"wlan0", ~IFF_UP})',
+      "reboot(LINUX_REBOOT_MAGIC1, LINUX_REBOOT_MAGIC2, LINUX_REBOOT_CMD_KEXEC, NULL)",
+    ],
+  );
 });

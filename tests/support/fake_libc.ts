@@ -52,6 +52,8 @@ export function fakeLibc(
     writeFile: (path, text) => answer("write_file", ok(text.length), path, text),
     setMutable: (path) => answer("set_mutable", ok(0), path),
     setInterface: (name, up) => answer("set_interface", ok(0), name, up),
+    armWatchdog: (path, seconds) => answer("arm_watchdog", ok(7), path, seconds),
+    disarmWatchdog: (fd) => answer("disarm_watchdog", ok(0), fd),
     close: (fd) => answer("close", ok(0), fd),
     sync: () => void calls.push(["sync"]),
     clock: (name) => times[name].next().value ?? 0n,

@@ -218,9 +218,14 @@ Deno.test({
     const libc = fakeLibc({ write_file: [{ ok: false, errno: 2 }] });
     assertEquals(execute({ name: "unbind", device }, [], libc), { ok: false, errno: 2 });
     assertEquals(execute({ name: "set_interface", interface: "eth0", up: false }, [], libc).ok, true);
+    assertEquals(execute({ name: "arm_watchdog", device: "watchdog0", seconds: 120 }, [], libc), {
+      ok: true,
+      value: 7,
+    });
     assertEquals(libc.calls, [
       ["write_file", "/sys/bus/pci/drivers/e1000/unbind", "0000:00:03.0"],
       ["set_interface", "eth0", false],
+      ["arm_watchdog", "/dev/watchdog0", 120],
     ]);
   },
 });

@@ -302,6 +302,39 @@ Deno.test("a file that exists is written to, and no other is made", () => {
   }
 });
 
+Deno.test("what is not a watchdog is closed again, by the letter that stops one", () => {
+  using libc = openLibc();
+  const path = Deno.makeTempFileSync();
+  try {
+    assertEquals(libc.armWatchdog(`${path}.none`, 120), { ok: false, errno: 2 });
+    // ENOTTY: a file takes no ioctl of a watchdog.
+    assertEquals(libc.armWatchdog(path, 120), { ok: false, errno: 25 });
+    assertEquals(Deno.readTextFileSync(path), "V");
+    assertEquals(libc.disarmWatchdog(-1), { ok: false, errno: 9 });
+  } finally {
+    Deno.removeSync(path);
+  }
+});
+
+Deno.test("a watchdog is opened, set and pinged, and stays open", () => {
+  const { calls, open } = noted();
+  const library = open("");
+  const symbols = new Proxy(library.symbols, {
+    get: (target, name, receiver) =>
+      name === "ioctl"
+        ? (fd: number, request: bigint, argument: Int32Array) => {
+          calls.push(["ioctl", fd, request, argument[0]]);
+          return 0;
+        }
+        : Reflect.get(target, name, receiver),
+  });
+  using libc = openLibcOn({ arch: "x86_64", open: () => ({ symbols, close() {} }) as unknown as LibcLibrary });
+  assertEquals(libc.armWatchdog("/dev/watchdog0", 120).ok, true);
+  const requests = calls.filter(([name]) => name === "ioctl").map(([, , request, value]) => [request, value]);
+  assertEquals(requests, [[0xc0045706n, 120], [0x80045705n, 0]]);
+  assertEquals(calls.filter(([name]) => name === "close"), []);
+});
+
 Deno.test("an interface that is not there is the kernel's ENODEV", () => {
   using libc = openLibc();
   assertEquals(libc.setInterface("nosuch0", false), { ok: false, errno: 19 });

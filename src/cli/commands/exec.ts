@@ -16,7 +16,7 @@ export const exec: Command = {
   words: { min: 0, max: 0 },
   summary: "Reboot into the loaded image",
   description:
-    "Asks the init system, so that services stop and file systems are unmounted: systemd (`systemctl kexec`), openrc-init (`openrc-shutdown --kexec now`), or sysvinit, OpenRC and runit by an ordinary reboot, at whose end the hook warmboot-exec boots the image. Elsewhere it refuses without --now, which syncs the file systems and makes the system call at once: nothing is stopped or unmounted.\nJust before the jump, the devices of the profile's `unbind` are taken from their drivers: by --now and the hook, and under systemd by warmboot-unbind.service, which must be enabled. A driver that hangs then cannot be passed over: it holds the lock that the kernel's own shutdown of the device takes as well. --now also takes the network interfaces down.\nAn image that was loaded with `preserve_context` always gets the system call: the running system is suspended, continues when the payload returns, and reports how long that took. The image stays loaded; kernels before 6.14 need another load before each further run, unless the profile has `reentrant: true`.\nThe system call does not return where it boots a kernel: then -o json prints nothing.",
+    "Asks the init system, so that services stop and file systems are unmounted: systemd (`systemctl kexec`), openrc-init (`openrc-shutdown --kexec now`), or sysvinit, OpenRC and runit by an ordinary reboot, at whose end the hook warmboot-exec boots the image. Elsewhere it refuses without --now, which syncs the file systems and makes the system call at once: nothing is stopped or unmounted.\nJust before the jump, the hardware watchdog of the profile's `guard` is armed: by systemd (its property KExecWatchdogUSec), else by warmboot itself. The devices of the profile's `unbind` are taken from their drivers: by --now and the hook, and under systemd by warmboot-unbind.service, which must be enabled. A driver that hangs then cannot be passed over: it holds the lock that the kernel's own shutdown of the device takes as well. --now also takes the network interfaces down.\nAn image that was loaded with `preserve_context` always gets the system call: the running system is suspended, continues when the payload returns, and reports how long that took. The image stays loaded; kernels before 6.14 need another load before each further run, unless the profile has `reentrant: true`.\nThe system call does not return where it boots a kernel: then -o json prints nothing.",
   options: [
     NOW_OPTION,
     { name: "force", doc: "Reboot into the image even if the last reboot into it failed" },
@@ -202,6 +202,7 @@ function exitOfExec(outcome: ExecOutcome, ports: Ports): ExitName {
     case "spent":
       return complainOfSpent(outcome, ports);
     case "fallback-refused":
+    case "watchdog-refused":
       complain(outcome.message, outcome.hint, ports);
       return "unavailable";
     case "refused":

@@ -10,6 +10,7 @@ import { FILE_RULES } from "./files.ts";
 import { FLAG_RULES } from "./flags.ts";
 import { GUARD_FALLBACK_RULES } from "./guard_fallback.ts";
 import { GUARD_PANIC_RULES } from "./guard_panic.ts";
+import { GUARD_WATCHDOG_RULES } from "./guard_watchdog.ts";
 import { HANDOVER_RULES } from "./handover.ts";
 import { MEMORY_RULES } from "./memory.ts";
 import { MULTIBOOT_RULES } from "./multiboot.ts";
@@ -37,6 +38,7 @@ export const RULES: readonly Rule[] = [
   ATTEMPT_FAILED,
   ...GUARD_PANIC_RULES,
   ...GUARD_FALLBACK_RULES,
+  ...GUARD_WATCHDOG_RULES,
   ...FLAG_RULES,
   ...PRESERVE_RULES,
   ...FILE_RULES,

@@ -1,6 +1,7 @@
 import { REBOOT_CAUSES } from "./reboot_causes.ts";
 import { BUILT_IMAGE_CAUSES, SIGNATURE_CAUSES } from "./signature_causes.ts";
 import { UNBIND_CAUSES } from "./unbind_causes.ts";
+import { WATCHDOG_CAUSES } from "./watchdog_causes.ts";
 import { formatSize } from "../../core/number.ts";
 import { hasSysBoot } from "../../host/capabilities.ts";
 import type { Syscall } from "../../plan/syscall.ts";
@@ -248,7 +249,7 @@ export function diagnose(refusal: Refusal): Diagnosis | undefined {
   const name = errnoName(refusal.errno);
   if (refusal.function !== undefined) return PREPARATION_CAUSES[name];
   const { name: call } = refusal.call;
-  const table = call === "unbind" ? UNBIND_CAUSES : call === "reboot_kexec" ? [...REBOOT_CAUSES, ...CAUSES] : CAUSES;
+  const table = tableOf(call);
   const row = table.find((candidate) =>
     (candidate.errno === undefined || candidate.errno === name) &&
     (candidate.calls === undefined || candidate.calls.includes(refusal.call.name)) &&
@@ -256,4 +257,17 @@ export function diagnose(refusal: Refusal): Diagnosis | undefined {
   );
   if (row === undefined) return undefined;
   return { cause: typeof row.cause === "string" ? row.cause : row.cause(refusal), remedy: row.remedy };
+}
+
+function tableOf(call: Syscall["name"]): readonly CauseRow[] {
+  switch (call) {
+    case "unbind":
+      return UNBIND_CAUSES;
+    case "arm_watchdog":
+      return WATCHDOG_CAUSES;
+    case "reboot_kexec":
+      return [...REBOOT_CAUSES, ...CAUSES];
+    default:
+      return CAUSES;
+  }
 }

@@ -1,0 +1,102 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { type BusHost, disarm, setKexecWatchdog, watchdogNow } from "../../src/app/arm_watchdog.ts";
+import type { ProgramEnd } from "../../src/app/ask_init.ts";
+import type { WatchdogDevice } from "../../src/host/facts.ts";
+import { hostFacts } from "../support/host_facts.ts";
+
+/** A systemd with a property, which notes what it is asked; or one that answers the same to everything. */
+function systemd(initial: string, answer?: ProgramEnd) {
+  const directory = `${Deno.makeTempDirSync({ prefix: "warmboot-watchdog-" })}/run`;
+  const state = { value: initial, asked: [] as string[] };
+  const host: BusHost = {
+    directory,
+    run(args) {
+      state.asked.push(args[0] ?? "");
+      if (answer !== undefined) return Promise.resolve(answer);
+      if (args[0] === "set-property") state.value = args.at(-1) ?? "";
+      return Promise.resolve({ kind: "ended", code: 0, text: args[0] === "get-property" ? `t ${state.value}\n` : "" });
+    },
+  };
+  return {
+    host,
+    state,
+    saved: () => Array.from(Deno.readDirSync(directory), ({ name }) => Deno.readTextFileSync(`${directory}/${name}`)),
+    [Symbol.dispose]: () => Deno.removeSync(directory.replace(/\/run$/, ""), { recursive: true }),
+  };
+}
+
+Deno.test("systemd is asked in microseconds, and has what it had before once the reboot is off", async () => {
+  using bus = systemd("600000000");
+  assertEquals(await setKexecWatchdog(undefined, bus.host), { kind: "unchanged" });
+  assertEquals(bus.state.asked, []);
+  assertEquals(await setKexecWatchdog(120, bus.host), { kind: "set" });
+  assertEquals([bus.state.value, bus.saved()], ["120000000", ["600000000\n"]]);
+  // Asked again, what was before is not forgotten.
+  assertEquals(await setKexecWatchdog(120, bus.host), { kind: "unchanged" });
+  assertEquals(await setKexecWatchdog(90, bus.host), { kind: "set" });
+  assertEquals([bus.state.value, bus.saved()], ["90000000", ["600000000\n"]]);
+  assertEquals(await setKexecWatchdog(undefined, bus.host), { kind: "set" });
+  assertEquals([bus.state.value, bus.saved()], ["600000000", []]);
+});
+
+Deno.test("what was off, and what was infinite, is so again", async () => {
+  for (const before of ["0", "18446744073709551615"]) {
+    using bus = systemd(before);
+    await setKexecWatchdog(60, bus.host);
+    await setKexecWatchdog(undefined, bus.host);
+    assertEquals(bus.state.value, before);
+  }
+});
+
+Deno.test("a systemd without the property, and one that cannot be asked, say so; nothing is kept", async () => {
+  const rows: readonly (readonly [ProgramEnd, RegExp])[] = [
+    [{ kind: "ended", code: 1, text: "Unknown property or interface.\n" }, /busctl: Unknown property or interface\.$/],
+    [{ kind: "missing", reason: "No such file or directory" }, /busctl cannot be run: No such file/],
+    [{ kind: "ended", code: 0, text: "s nonsense\n" }, /busctl: s nonsense$/],
+  ];
+  for (const [answer, expected] of rows) {
+    using bus = systemd("0", answer);
+    Deno.mkdirSync(bus.host.directory, { mode: 0o700 });
+    const refused = await setKexecWatchdog(120, bus.host);
+    assertMatch(refused.kind === "watchdog-refused" ? refused.message : "", expected);
+    assertEquals([bus.saved(), bus.state.asked], [[], ["get-property"]]);
+  }
+});
+
+const DEVICE: WatchdogDevice = { name: "watchdog0", identity: "iTCO_wdt", active: true };
+const factsWith = (device: Partial<WatchdogDevice>) =>
+  hostFacts({ watchdog: { devices: [{ ...DEVICE, ...device }], coreIsModule: true, ipmi: false } });
+
+Deno.test({
+  name: "the first watchdog is armed; without one, opening it says so",
+  permissions: "none",
+  fn() {
+    assertEquals(watchdogNow(undefined, factsWith({})), undefined);
+    assertEquals(watchdogNow(120, factsWith({})), { device: "watchdog0", seconds: 120 });
+    assertEquals(watchdogNow(120, hostFacts()), { device: "watchdog0", seconds: 120 });
+    const bmc = hostFacts({ watchdog: { devices: [], coreIsModule: false, ipmi: true } });
+    assertEquals(watchdogNow(120, bmc), { device: "watchdog", seconds: 120 });
+  },
+});
+
+Deno.test({
+  name: "after a jump that did not happen the watchdog is closed so that it stops; one that cannot is named",
+  permissions: "none",
+  fn() {
+    const closed: number[] = [];
+    const libc = {
+      disarmWatchdog: (fd: number) => {
+        closed.push(fd);
+        return { ok: true, value: 0 } as const;
+      },
+    };
+    assertEquals(disarm(7, 120, libc, () => factsWith({ active: false })), undefined);
+    assertStringIncludes(
+      disarm(8, 120, libc, () => factsWith({ active: true })) ?? "",
+      "watchdog0 (iTCO_wdt) cannot be stopped, and resets the machine within 4 min",
+    );
+    const refusing = { disarmWatchdog: () => ({ ok: false, errno: 5 }) as const };
+    assertStringIncludes(disarm(9, 60, refusing, () => undefined) ?? "", "The watchdog cannot be stopped");
+    assertEquals(closed, [7, 8]);
+  },
+});

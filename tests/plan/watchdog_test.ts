@@ -1,0 +1,226 @@
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import type { WatchdogDevice, WatchdogFacts } from "../../src/host/facts.ts";
+import { planBoot } from "../../src/plan/planner.ts";
+import type { Check, Plan } from "../../src/plan/plan.ts";
+import { planText } from "../../src/plan/plan.ts";
+import { decodePlan } from "../../src/plan/plan_shape.ts";
+import { resetAfter, WATCHDOG_DRIVERS, watchdogDriver } from "../../src/plan/watchdog_drivers.ts";
+import type { Profile } from "../../src/profile/profile.ts";
+import { guardLines } from "../../src/render/guard_text.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { images, PART_DIGESTS, profileOf } from "../support/profiles.ts";
+
+function pure(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+const ESB: WatchdogDevice = {
+  name: "watchdog0",
+  identity: "i6300ESB timer",
+  active: false,
+  timeout: 30,
+  minTimeout: 1,
+  maxTimeout: 2046,
+  nowayout: false,
+  holders: [],
+};
+const ITCO: WatchdogDevice = { ...ESB, identity: "iTCO_wdt", driver: "iTCO_wdt", minTimeout: 0, maxTimeout: 0 };
+
+/** A host whose kernel keeps its watchdog running over a reboot. */
+function host(device: Partial<WatchdogDevice> = {}, core: Partial<WatchdogFacts> = {}): WatchdogFacts {
+  return { devices: [{ ...ESB, ...device }], stopOnReboot: false, coreIsModule: true, ipmi: false, ...core };
+}
+
+function planOf(watchdog: WatchdogFacts | undefined, seconds = 120, cmdline = "root=LABEL=root ro"): Plan {
+  const profile: Partial<Profile> = {
+    guard: { watchdog: seconds },
+    stamp: true,
+    cmdline: { kind: "parameters", parameters: cmdline.split(" ") },
+  };
+  const { value, diagnostics } = planBoot({
+    profile: profileOf(profile),
+    facts: hostFacts(watchdog === undefined ? {} : { watchdog }),
+    images: images(),
+    partDigests: PART_DIGESTS,
+  });
+  if (value === undefined) throw new Error(diagnostics.map(({ message }) => message).join("\n"));
+  return value;
+}
+
+function verdict(...args: Parameters<typeof planOf>): Check {
+  const found = planOf(...args).checks.find(({ rule }) => rule === "guard-watchdog");
+  if (found === undefined) throw new Error("The rule does not apply");
+  return found;
+}
+
+const OPENED = "root=LABEL=root systemd.watchdog_sec=30s";
+
+pure("every driver of the table has a file, and no two are known by one name", () => {
+  const names = WATCHDOG_DRIVERS.flatMap(({ names }) => names.map(String));
+  assertEquals(names.length, new Set(names).size);
+  for (const { module, file } of WATCHDOG_DRIVERS) assertMatch(file, /^(?:watchdog|char\/ipmi)\/[\w-]+\.c$/, module);
+  assertEquals(watchdogDriver({ identity: "f71869 watchdog" })?.module, "f71808e_wdt");
+  assertEquals(watchdogDriver({ identity: "f81865 watchdogs" }), undefined);
+  assertEquals(watchdogDriver({ driver: "bcm2835-wdt" })?.module, "bcm2835_wdt");
+  assertEquals(watchdogDriver({}), undefined);
+});
+
+pure("when a machine is reset: as each driver rounds, counts and sets", () => {
+  const after = (identity: string, seconds: number) => resetAfter(seconds, watchdogDriver({ identity }));
+  const rows: readonly (readonly [string, number, number])[] = [
+    ["i6300ESB timer", 120, 120],
+    // It runs out twice.
+    ["iTCO_wdt", 120, 240],
+    // Up to 255 s to the second, then whole minutes.
+    ["IT87 WDT", 255, 255],
+    ["IT87 WDT", 256, 300],
+    ["IT87 WDT", 300, 300],
+    ["f71869 watchdog", 301, 360],
+    // The hardware counts less; the kernel's pings end at the jump.
+    ["Broadcom BCM2835 Watchdog timer", 120, 15],
+    ["Broadcom BCM2835 Watchdog timer", 10, 10],
+    ["Meson GXBB Watchdog", 120, 65],
+    // Set at the reboot, whatever was asked for.
+    ["imx2+ watchdog", 10, 128],
+    ["IPMI", 30, 120],
+    ["IPMI", 180, 180],
+  ];
+  for (const [identity, seconds, expected] of rows) assertEquals(after(identity, seconds), expected, identity);
+  assertEquals(resetAfter(90), 90);
+});
+
+pure("a watchdog that runs on over the jump passes, with the time within which it resets", () => {
+  const { status, message } = verdict(host());
+  assertEquals(status, "pass");
+  assertStringIncludes(message, "watchdog0 (i6300esb) resets the machine within 2 min of the jump");
+  assertStringIncludes(verdict(host(ITCO)).message, "within 4 min");
+  assertStringIncludes(verdict(host({ nowayout: true })).message, "cannot be stopped (nowayout)");
+  // These keep it by themselves.
+  const keeps = { devices: [{ ...ESB, identity: "HPE iLO2+ HW Watchdog Timer" }], coreIsModule: false, ipmi: false };
+  assertEquals(verdict(keeps).status, "pass");
+});
+
+pure("a driver that stops it fails, and the modules are loaded again only where nothing uses them", () => {
+  const stops = (device: Partial<WatchdogDevice>, core: Partial<WatchdogFacts> = {}) => {
+    const { stopOnReboot: _, ...rest } = host(device);
+    return verdict({ ...rest, ...core });
+  };
+  const free = stops({});
+  assertEquals(free.status, "fail");
+  assertStringIncludes(free.message, "the running kernel lacks watchdog.stop_on_reboot=0");
+  const reload = "modprobe -r i6300esb watchdog && modprobe watchdog stop_on_reboot=0 && modprobe i6300esb";
+  assertStringIncludes(free.hint ?? "", reload);
+  const { holders: _, ...unseen } = ESB;
+  for (
+    const other of [
+      stops({ holders: [1] }),
+      stops({ active: true }),
+      stops({}, { coreIsModule: false }),
+      verdict({ devices: [unseen], coreIsModule: true, ipmi: false }),
+    ]
+  ) {
+    assertEquals([other.status, other.hint?.includes("modprobe")], ["fail", false]);
+    assertStringIncludes(other.hint ?? "", "Boot this kernel once with watchdog.stop_on_reboot=0");
+  }
+  // The parameter may say so for a driver that would keep it.
+  const told = verdict(host({ identity: "HPE iLO2+ HW Watchdog Timer" }, { stopOnReboot: true }));
+  assertEquals(told.status, "fail");
+  assertStringIncludes(told.message, "watchdog.stop_on_reboot=1");
+});
+
+pure("what cannot reset the machine fails: none, one of the kernel itself, one that always stops", () => {
+  assertEquals(verdict(undefined).status, "fail");
+  assertStringIncludes(verdict(undefined).message, "this host has none");
+  for (const identity of ["Software Watchdog", "S3C2410 Watchdog"]) {
+    assertEquals(verdict(host({ identity })).status, "fail", identity);
+  }
+});
+
+pure("the timeout is within what the device takes, on both sides", () => {
+  for (const [seconds, status] of [[10, "fail"], [11, "pass"], [100, "pass"], [101, "fail"]] as const) {
+    assertEquals(verdict(host({ minTimeout: 11, maxTimeout: 100 }), seconds).status, status, `${seconds}`);
+  }
+  assertStringIncludes(verdict(host({ maxTimeout: 100 })).message, "takes 1 s to 100 s, not 2 min");
+  // The kernel shows no limit of this one; its driver has one.
+  assertEquals([613, 614].map((seconds) => verdict(host(ITCO), seconds).status), ["pass", "fail"]);
+  assertEquals(verdict(host({ identity: "something new", minTimeout: 0, maxTimeout: 0 }), 86_400).status, "pass");
+});
+
+pure("one that the next kernel leaves running unpinged needs systemd to open it", () => {
+  const runsOut = host({ identity: "W83627HF Watchdog", maxTimeout: 255 });
+  assertEquals(verdict(runsOut).status, "fail");
+  assertStringIncludes(verdict(runsOut).hint ?? "", "systemd.watchdog_sec=");
+  assertEquals(verdict(runsOut, 120, OPENED).status, "pass");
+  for (const off of ["0", "off"]) {
+    assertEquals(verdict(runsOut, 120, `root=LABEL=root systemd.watchdog_sec=${off}`).status, "fail", off);
+  }
+  const unpinged = "root=LABEL=root watchdog.handle_boot_enabled=0";
+  assertEquals(verdict(host(ITCO), 120, unpinged).status, "fail");
+  assertEquals(verdict(host(), 120, unpinged).status, "pass");
+  assertEquals(verdict(host(ITCO), 120, `${unpinged} systemd.watchdog_sec=1min`).status, "pass");
+  assertEquals(verdict(host(ITCO), 120, "root=LABEL=root watchdog.open_timeout=60").status, "warn");
+});
+
+pure("what may keep it from working is a warning: another process, an unknown driver, a BMC's device", () => {
+  const held = verdict(host({ holders: [1, 412] }));
+  assertEquals(held.status, "warn");
+  assertStringIncludes(held.message, "Process 412 has watchdog0 (i6300esb) open");
+  // systemd, which arms it.
+  assertEquals(verdict(host({ holders: [1] })).status, "pass");
+  const unknown = verdict({ devices: [{ ...ESB, identity: "Foo" }], coreIsModule: true, ipmi: false });
+  assertEquals(unknown.status, "warn");
+  assertStringIncludes(unknown.message, "Whether watchdog0 (Foo) goes on over a reboot by kexec is not known");
+  // The parameter holds for every driver of the core.
+  assertEquals(verdict(host({ identity: "Foo" })).status, "pass");
+  const bmc = verdict({ devices: [], coreIsModule: false, ipmi: true });
+  assertEquals(bmc.status, "warn");
+  assertStringIncludes(bmc.hint ?? "", "WatchdogDevice=/dev/watchdog");
+});
+
+pure("the next command line keeps the watchdog; open_timeout is there only if systemd opens it", () => {
+  const words = (cmdline: string) => planOf(host(ITCO), 90, cmdline).guard?.words;
+  assertEquals(words("root=LABEL=root"), ["watchdog.stop_on_reboot=0"]);
+  assertEquals(words(OPENED), ["watchdog.stop_on_reboot=0", "watchdog.open_timeout=90"]);
+  assertEquals(words("root=LABEL=root -- systemd.watchdog_sec=30s"), ["watchdog.stop_on_reboot=0"]);
+  assertStringIncludes(planOf(host(), 90, OPENED).call.cmdline, " watchdog.stop_on_reboot=0 watchdog.open_timeout=90 ");
+  const { value, diagnostics } = planBoot({
+    profile: profileOf({
+      guard: { watchdog: 90 },
+      stamp: true,
+      cmdline: { kind: "parameters", parameters: ["watchdog.stop_on_reboot=1"] },
+    }),
+    facts: hostFacts({ watchdog: host() }),
+    images: images(),
+    partDigests: PART_DIGESTS,
+  });
+  assertEquals([value, diagnostics.map(({ code }) => code)], [undefined, ["conflict"]]);
+});
+
+pure("a stored plan has the watchdog that is armed, and reads back", () => {
+  const plan = planOf(host(ITCO), 90, OPENED);
+  assertEquals(plan.guard?.device, {
+    device: "watchdog0",
+    driver: "iTCO_wdt",
+    resetAfter: 180,
+    next: "kept",
+    openTimeout: 90,
+  });
+  assertEquals(decodePlan(JSON.parse(planText(plan)), [], () => {})?.guard, plan.guard);
+});
+
+pure("the plan says in words what a hang leads to, before and after the driver has started", () => {
+  const lines = (...args: Parameters<typeof planOf>) => {
+    const { guard } = planOf(...args);
+    if (guard === undefined) throw new Error("No guard");
+    return guardLines(guard).filter((line) => line.startsWith("If it hangs"));
+  };
+  assertEquals(lines(host(ITCO)), [
+    "If it hangs early: watchdog0 (iTCO_wdt) resets it within 4 min",
+    "If it hangs once the watchdog's driver has started: not covered, the kernel pings the watchdog; " +
+    "`systemd.watchdog_sec=` on the command line ends that",
+  ]);
+  assertMatch(lines(host(ITCO), 90, OPENED)[1] ?? "", /reset, unless systemd opens the watchdog within 90 s$/);
+  assertMatch(lines(host())[1] ?? "", /not covered, the driver stops the watchdog$/);
+  assertMatch(lines(host(), 90, OPENED)[1] ?? "", /stops the watchdog until systemd opens it$/);
+  assertEquals(lines(undefined), ["If it hangs: not covered, this host has no watchdog"]);
+});
