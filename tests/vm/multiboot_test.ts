@@ -58,6 +58,8 @@ interface Case {
   readonly spec: MultibootSpec;
   readonly options: Partial<MachineOptions>;
   readonly isQuick?: boolean;
+  /** What the firmware left on the machine's screen; without, there is none. */
+  readonly screen?: "text" | "pixels";
 }
 
 const CASES: readonly Case[] = [
@@ -73,12 +75,38 @@ const CASES: readonly Case[] = [
     options: { memory: 1536 },
     isQuick: true,
   },
-  { name: "Multiboot 1, ELF32, memory above 4 GiB", spec: { version: 1, as: 32 }, options: { memory: 6144 } },
-  { name: "Multiboot 2, ELF64, on UEFI", spec: { version: 2, as: 64 }, options: { firmware: "uefi", memory: 2048 } },
+  {
+    name: "Multiboot 1, ELF32, memory above 4 GiB, a screen of text",
+    spec: { version: 1, as: 32 },
+    options: { memory: 6144, devices: ["VGA"] },
+    screen: "text",
+  },
+  {
+    name: "Multiboot 2, ELF64, on UEFI, a screen of pixels",
+    spec: { version: 2, as: 64 },
+    options: { firmware: "uefi", memory: 2048, devices: ["VGA"] },
+    screen: "pixels",
+  },
   { name: "Multiboot 2, flat, from 4-level paging", spec: { version: 2, as: "flat" }, options: { append: "no5lvl" } },
 ];
 
-for (const { name, spec, options, isQuick = false } of CASES) {
+/** The types of a screen in both versions of Multiboot. */
+const [RGB, EGA_TEXT] = [1, 2];
+
+/** The screen as the image has to see it: address, pitch, width, height, depth and type. */
+async function firmwareScreen(machine: Machine, screen: Case["screen"]): Promise<Seen["screen"]> {
+  if (screen !== "pixels") return screen && [0xb_8000, 160, 80, 25, 16, EGA_TEXT];
+  const [bar = ""] = (await machine.output(
+    "cat $(dirname $(grep -l 0x030000 /sys/bus/pci/devices/*/class))/resource",
+  )).split(" ");
+  // lfb_width and lfb_height of screen_info.
+  const info = new DataView((await machine.read("/sys/kernel/boot_params/data")).buffer);
+  const [width, height] = [info.getUint16(0x12, true), info.getUint16(0x14, true)];
+  assertEquals(width >= 640 && height >= 480, true, `${width} x ${height}`);
+  return [Number(bar), width * 4, width, height, 32, RGB];
+}
+
+for (const { name, spec, options, isQuick = false, screen } of CASES) {
   Deno.test({
     name: `${name}: the image gets its command line, modules and memory map (${kernel.name})`,
     // Where there is kexec-tools of Debian, peer_images_test.ts starts these.
@@ -90,6 +118,7 @@ for (const { name, spec, options, isQuick = false } of CASES) {
         ...Object.fromEntries(modules.map((bytes, index) => [`/boot/module${index}`, bytes])),
       });
       const map = await firmwareMap(machine);
+      const onScreen = await firmwareScreen(machine, screen);
       const systab = options.firmware === "uefi" ? await machine.output("cat /sys/firmware/efi/systab") : "";
       const says = await load(
         machine,
@@ -125,8 +154,7 @@ for (const { name, spec, options, isQuick = false } of CASES) {
         assertEquals(new TextDecoder().decode(was.rsdp.subarray(0, 8)), "RSD PTR ");
         assertEquals(was.rsdp.reduce((sum, byte) => (sum + byte) & 0xff, 0), 0);
       }
-      // The machine has none.
-      assertEquals(was.screen, undefined);
+      assertEquals(was.screen, onScreen);
     },
   });
 }
