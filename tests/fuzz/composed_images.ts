@@ -150,6 +150,13 @@ function lz4Frame(bytes: Uint8Array): Uint8Array {
   ]);
 }
 
+/** A member of gzip with an extra field, a name, a comment and a checksum in its header. */
+function gzipWithFields(bytes: Uint8Array): Uint8Array {
+  const plain = new Uint8Array(gzipSync(bytes));
+  const fields = concat([Uint8Array.of(3, 0, 1, 2, 3), ascii("name\0comment\0"), Uint8Array.of(4, 5)]);
+  return concat([plain.subarray(0, 3), Uint8Array.of(0x1e), plain.subarray(4, 10), fields, plain.subarray(10)]);
+}
+
 const X86_ELF = elf({ segments: [{ paddr: 0x100_0000n, bytes: new Uint8Array(0x1000) }] });
 const ARM64_ELF = elf({
   machine: 183,
@@ -159,6 +166,7 @@ const ARM64_ELF = elf({
 
 const PACKED: readonly SeedFile[] = [
   seed("vmlinux.gz", new Uint8Array(gzipSync(X86_ELF)), 64),
+  seed("vmlinux.gz with all fields of the header", gzipWithFields(X86_ELF), 64),
   seed("vmlinux.lz4 of arm64, legacy", lz4Legacy(ARM64_ELF), 128),
   seed("vmlinux.lz4 of arm64, frame", lz4Frame(ARM64_ELF), 128),
   seed("Image.lz4", lz4Frame(IMAGE), 128),
