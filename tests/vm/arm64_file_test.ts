@@ -3,6 +3,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { gzipSync } from "node:zlib";
 import { EXIT } from "../../src/core/program.ts";
 import { wholeFit } from "../image/build_uboot.ts";
+import { MARK, markedTree } from "./board_tree.ts";
 import { builtKernel } from "./built_kernel.ts";
 import { crashLoaded, crashProfile, panic } from "./crash.ts";
 import { ALL } from "./extent.ts";
@@ -22,14 +23,17 @@ Deno.test({
     const options = { memory: 1024, append: "crashkernel=256M" };
     const cmdline = `${baseCmdline("aarch64")} crashkernel=256M way=image`;
     const initrd = await writtenInitrd(kernel);
+    const tree = await Deno.makeTempFile({ prefix: "warmboot-tree-" });
+    await Deno.writeFile(tree, await markedTree("from the UKI"));
     const unified = await unifiedImage(kernel, [
       [".uname", kernel.release],
       [".cmdline", cmdline],
       [".initrd", { file: initrd }],
+      [".dtb", { file: tree }],
       [".linux", { file: kernel.image }],
     ]);
     const fit = wholeFit(packed, { ramdisk: await Deno.readFile(initrd), compression: "gzip" });
-    await Deno.remove(initrd);
+    for (const path of [initrd, tree]) await Deno.remove(path);
     const files = { "/boot/Image.gz": packed, "/boot/EFI/Linux/a.efi": unified, "/boot/board.itb": fit };
     await using machine = await machineWith(kernel, programs, options, files);
 
@@ -64,10 +68,17 @@ Deno.test({
       assertEquals(await machine.output("cat /marker; grep -c ^processor /proc/cpuinfo"), "unpacked\n2\n");
     });
 
-    await t.step("a unified kernel image boots whole", async () => {
+    await t.step("a unified kernel image boots whole, but for its device tree, which is named", async () => {
       await profile(machine, "kernel: /boot/EFI/Linux/a.efi\nload: kexec_file_load");
+      const [code, text] = said(await machine.run("warmboot plan /run/p.yaml"));
+      assertEquals(code, EXIT.ok.code, text);
+      assertStringIncludes(
+        text,
+        "/boot/EFI/Linux/a.efi/.dtb is not used: kexec_file_load hands over the running device tree",
+      );
       const boot = await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
       assertEquals(boot, { release: kernel.release, cmdline });
+      assertEquals((await machine.run(`test -e ${MARK}`)).code, 1);
     });
 
     await t.step("a FIT image boots whole: the kernel that it holds packed, and its initrd", async () => {

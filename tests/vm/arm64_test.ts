@@ -6,8 +6,7 @@ import { PURGATORY_SYMBOLS as AT } from "../../src/arch/arm64/purgatory_code.ts"
 import { zboot } from "../image/build.ts";
 import { elf } from "../image/build_elf.ts";
 import { uImage, wholeFit } from "../image/build_uboot.ts";
-import { flattenDeviceTree } from "../../src/formats/fdt.ts";
-import { boardTree } from "./board_tree.ts";
+import { MARK, markedTree } from "./board_tree.ts";
 import { machineWith, walk } from "./chain.ts";
 import { cpioArchive, MODE } from "./cpio.ts";
 import { crashLoaded, crashProfile, panic } from "./crash.ts";
@@ -55,19 +54,10 @@ function gzip(image: Uint8Array): Uint8Array {
 
 /** A FIT image for QEMU's board: a kernel that is packed, its initrd, and the board's device tree, with a mark, without memory. */
 async function boardFit(kernel: Kernel): Promise<Uint8Array> {
-  const tree = await boardTree();
-  const root = {
-    ...tree.root,
-    properties: [...tree.root.properties, {
-      name: "fit-marker",
-      value: new TextEncoder().encode("from the FIT image\0"),
-    }],
-    children: tree.root.children.filter(({ name }) => !name.startsWith("memory")),
-  };
   const data = gzip(await Deno.readFile(kernel.image));
   const whole = {
     ramdisk: await initrdBytes(await diskInitrd([kernel])),
-    tree: flattenDeviceTree({ ...tree, root }).bytes,
+    tree: await markedTree("from the FIT image"),
     compression: "gzip",
   };
   return wholeFit(data, whole, {
@@ -123,7 +113,7 @@ Deno.test({
       ]);
       const boot = await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
       assertEquals(boot, { release: last?.release ?? "", cmdline });
-      assertEquals(await machine.output("tr -d '\\000' < /proc/device-tree/fit-marker"), "from the FIT image");
+      assertEquals(await machine.output(`tr -d '\\000' < ${MARK}`), "from the FIT image");
     });
 
     await t.step("a crash kernel is loaded, taken back, and loaded again", async () => {

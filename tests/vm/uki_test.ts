@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { peFile } from "../image/build.ts";
+import { MARK, markedTree } from "./board_tree.ts";
 import { ALL } from "./extent.ts";
 import { cpioArchive, MODE } from "./cpio.ts";
 import { machineWith, profile, said } from "./guest_profile.ts";
@@ -108,13 +109,16 @@ Deno.test(`unified kernel images boot whole, by both calls, by each profile, wit
 const [arm64] = await kernelNames("aarch64");
 
 Deno.test({
-  name: "arm64: a unified kernel image boots whole by kexec_load",
+  name: "arm64: a unified kernel image boots whole by kexec_load, with its device tree",
   ignore: !ALL || arm64 === undefined,
   fn: async () => {
     const kernel = await fetchKernel(arm64 ?? "host");
     const initrd = await writtenInitrd(kernel);
     const cmdline = `${baseCmdline("aarch64")} from=image`;
+    const tree = await Deno.makeTempFile({ prefix: "warmboot-tree-" });
+    await Deno.writeFile(tree, await markedTree("from the UKI"));
     const sections: readonly Section[] = [
+      [".dtb", { file: tree }],
       [".uname", kernel.release],
       [".cmdline", cmdline],
       [".initrd", { file: initrd }],
@@ -124,10 +128,11 @@ Deno.test({
     await using machine = await machineWith(kernel, { warmboot: "cli.ts" }, { memory: 1024 }, {
       "/boot/EFI/Linux/a.efi": image,
     });
-    await Deno.remove(initrd);
+    for (const path of [initrd, tree]) await Deno.remove(path);
     await profile(machine, "kernel: /boot/EFI/Linux/a.efi\nload: kexec_load");
     const boot = await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
     assertEquals(boot, { release: kernel.release, cmdline });
     assertEquals(await machine.output("grep -c ^processor /proc/cpuinfo"), "2\n");
+    assertEquals(await machine.output(`tr -d '\\000' < ${MARK}`), "from the UKI");
   },
 });
