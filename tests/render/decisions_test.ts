@@ -1,5 +1,5 @@
 /** How each ending, colour and mark is shown; names as far as a line has room. */
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals } from "@std/assert";
 import type { Diff } from "../../src/diff/diff.ts";
 import { renderDiff, summary } from "../../src/render/diff.ts";
 import { explainText } from "../../src/render/explain.ts";
@@ -99,9 +99,9 @@ pure("how an attempt ended, in words and in its colour", () => {
   ];
   assertEquals(rows.map(([end]) => describeEnd(ended(end))), rows.map(([, says]) => says));
   for (const [end, , colour] of rows) {
-    assertMatch(history([ended(end)], COLOURS)[1] ?? "", new RegExp(`^\\x1b\\[${colour}m`));
+    assertEquals(history([ended(end)], COLOURS)[1]?.startsWith(`\x1b[${colour}m`), true);
   }
-  assertEquals(history([ATTEMPT], COLOURS)[1]?.slice(0, 5), "\x1b[33m");
+  assertEquals(history([ATTEMPT], COLOURS)[1]?.startsWith("\x1b[33m"), true);
 });
 
 pure("a diff counts what it shows, and says of each side what is not known of it", () => {
