@@ -10,6 +10,7 @@ import { evaluateTest } from "../../src/entry/grub/test_command.ts";
 import type { Value } from "../../src/entry/grub/value.ts";
 import { readKexecCommand } from "../../src/entry/kexec_command.ts";
 import { parsePartPath, ubootPaths } from "../../src/entry/part_path.ts";
+import { compareFileVersions, comparePackages, compareVersions } from "../../src/entry/version_order.ts";
 import type { FitFile, FitPart } from "../../src/formats/fit.ts";
 import { EFI_GLOBAL, EFIVARS } from "../../src/host/sources.ts";
 import { layout, type LayoutFiles, loaderVariables, readLayout } from "../support/boot_layout.ts";
@@ -614,4 +615,141 @@ pure("paths of parts: those of U-Boot's images by the first of a name, and only 
     ["/a", undefined],
   ];
   assertEquals(rows.map(([path]) => parsePartPath(path)), rows.map(([, found]) => found as never));
+});
+
+// --- Orders of versions, by the examples of their specifications.
+
+/** Each text that comes later in a list is newer. */
+function assertOrder(compare: (a: string, b: string) => number, ascending: readonly string[]): void {
+  for (const [index, older] of ascending.entries()) {
+    assertEquals([older, compare(older, older)], [older, 0]);
+    for (const newer of ascending.slice(index + 1)) {
+      assertEquals([older, newer, Math.sign(compare(older, newer)), Math.sign(compare(newer, older))], [
+        older,
+        newer,
+        -1,
+        1,
+      ]);
+    }
+  }
+}
+
+pure(
+  "versions are ordered as the version format specification has them (UAPI.10, and test-string-util.c of systemd)",
+  () => {
+    assertOrder(compareVersions, [
+      "~1",
+      "",
+      "ab",
+      "abb",
+      "abc",
+      "0001",
+      "002",
+      "12",
+      "122",
+      "122.9",
+      "123~rc1",
+      "123",
+      "123-a",
+      "123-a.1",
+      "123-a1",
+      "123-a1.1",
+      "123-3",
+      "123-3.1",
+      "123^patch1",
+      "123^1",
+      "123.a-1",
+      "123.1-1",
+      "123a-1",
+      "124",
+    ]);
+    for (const [a, b] of [["123_aa2-67.89", "123aa+2-67.89"], ["11", "011"], ["1_2", "1+2"], ["a", "a"]] as const) {
+      assertEquals([a, b, compareVersions(a, b)], [a, b, 0]);
+    }
+    assertOrder(compareVersions, ["bar-123", "foo-123"]);
+    assertOrder(compareVersions, ["B", "a"]);
+    assertOrder(compareVersions, ["6.1.0-9", "6.1.0-10", "6.1.0-50"]);
+  },
+);
+
+pure("packages are ordered by name, version and release, each as RPM does", () => {
+  assertOrder(comparePackages, ["a-1-1", "a-1-2", "a-1-10", "a-2-1", "b-1-1"]);
+  assertOrder(comparePackages, ["k-1.0~rc1-1", "k-1.0-1", "k-1.0.1-1", "k-1.1-1"]);
+  assertOrder(comparePackages, ["k-1.a-1", "k-1.0-1"]);
+  assertOrder(comparePackages, ["k-6.9.7-200.fc40", "k-6.11.4-301.fc41", "k-6.11.10-300.fc41"]);
+});
+
+pure("files are ordered as `sort -V` does: suffixes count only between the same names", () => {
+  assertOrder(compareFileVersions, ["", "a.conf", "a1.conf", "a2.conf", "a10.conf", "b.conf"]);
+  assertOrder(compareFileVersions, [".a", ".b", "a"]);
+  assertOrder(compareFileVersions, ["a-6.1~rc1.conf", "a-6.1.conf", "a-6.1.1.conf", "a-6.2.conf"]);
+  assertOrder(compareFileVersions, ["a.efi", "a.img"]);
+});
+
+pure("what systemd-boot would start by itself, and an entry that it does not have", () => {
+  const of = (pattern: string, more: LayoutFiles = {}, host: BootHost = UEFI) => {
+    const { value, diagnostics } = coldBoot(
+      layout(ARCH, { ...SD257, "/boot/loader/loader.conf": `default ${pattern}\n`, ...more }),
+      host,
+    );
+    return value?.id ?? diagnostics[0]?.message;
+  };
+  const usual = of("gone.conf");
+  const shell = { "/boot/shellx64.efi": "MZ" };
+  const windows = { "/boot/EFI/Microsoft/Boot/bootmgfw.efi": "MZ" };
+  assertEquals([of("auto-efi-shell"), of("auto-windows"), of("gone.conf", shell), of("gone.conf", windows)], [
+    usual,
+    usual,
+    usual,
+    usual,
+  ]);
+  assertEquals(
+    [
+      of("auto-efi-shell", shell),
+      of("auto-windows", windows),
+      of("AUTO-*", windows),
+      of("auto-osx"),
+      of("auto-reboot-to-firmware-setup"),
+      of("auto-poweroff"),
+      of("auto-reboot"),
+    ].map((found) => found === usual),
+    Array(7).fill(false),
+  );
+  const asked = (id: string) => coldBoot(layout(ARCH, SD257), UEFI, id).diagnostics[0];
+  assertEquals(asked("zebra")?.message, "systemd-boot has no entry `zebra` for this machine");
+  assertEquals(asked("zebra")?.hint, "It has `arch.conf`, `arch-fallback.conf`");
+  assertEquals(asked("arhc.conf")?.hint, "Did you mean `arch.conf`?");
+  // Of many entries five are named.
+  const many = Object.fromEntries(
+    Array.from({ length: 7 }, (_, index) => [`/boot/loader/entries/entry${index}.conf`, "linux /vmlinuz-linux\n"]),
+  );
+  const hint = coldBoot(layout(ARCH, { ...SD257, ...many }), UEFI, "zebra").diagnostics[0]?.hint ?? "";
+  assertEquals(hint.split(", ").length, 5);
+});
+
+pure("a device tree of an entry of the specification is loaded by GRUB as well", () => {
+  const [name] = Object.keys(FEDORA).filter((path) => path.endsWith("6.9.7-200.fc40.x86_64.conf"));
+  assert(name !== undefined);
+  const { value, diagnostics } = coldBoot(
+    layout(FEDORA, {
+      [name]: "title T\nlinux /vmlinuz-6.9.7-200.fc40.x86_64\ndevicetree /a.dtb\n",
+      "/boot/a.dtb": "t",
+    }),
+    UEFI,
+    name.replace(/^.*\/(.*)\.conf$/, "$1"),
+  );
+  assertEquals([value?.kernel, value?.dtb, diagnostics], ["/boot/vmlinuz-6.9.7-200.fc40.x86_64", "/boot/a.dtb", []]);
+});
+
+pure("an option of kexec that is mistyped: the nearest of the long and the short ones", () => {
+  const hint = (option: string) => {
+    const found = readKexecCommand(`kexec ${option} k`);
+    return found.kind === "fault" ? found.hint : undefined;
+  };
+  assertEquals([hint("--comand-line=x"), hint("--initrdd=x"), hint("--zebrazebra")], [
+    "Did you mean `--command-line`?",
+    "Did you mean `--initrd`?",
+    undefined,
+  ]);
+  assertEquals(typeof hint("-Z"), "string");
 });
