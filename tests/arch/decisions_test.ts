@@ -3,18 +3,22 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { consoleOf } from "../../src/arch/arm64/console.ts";
 import { stuckCpus } from "../../src/arch/arm64/cpus.ts";
 import { crashDump as arm64Dump } from "../../src/arch/arm64/crash_dump.ts";
-import { commonBuffers } from "../../src/arch/file_loader.ts";
+import { fileLoaderBuffers as arm64Buffers } from "../../src/arch/arm64/file_loader.ts";
+import { commonBuffers, type FileLoad } from "../../src/arch/file_loader.ts";
 import { digestBytes } from "../../src/arch/purgatory.ts";
 import { crashDump } from "../../src/arch/x86_64/crash_dump.ts";
 import { e820Of } from "../../src/arch/x86_64/e820.ts";
 import { builtImageObjection, kernelStep } from "../../src/arch/x86_64/predecompress.ts";
 import { buildPurgatory, PURGATORY, type SerialPort } from "../../src/arch/x86_64/purgatory.ts";
+import { fileLoaderBuffers as x86Buffers } from "../../src/arch/x86_64/file_loader.ts";
 import { findRelocations } from "../../src/arch/x86_64/relocations.ts";
 import { serialConsole } from "../../src/arch/x86_64/serial_console.ts";
 import { describeVmlinux } from "../../src/arch/x86_64/vmlinux.ts";
-import type { DeviceNode, DeviceTree } from "../../src/formats/fdt.ts";
+import { type DeviceNode, type DeviceTree, flattenDeviceTree } from "../../src/formats/fdt.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { crashHost } from "../support/crash_host.ts";
+import { arm64Image } from "../support/arm64.ts";
+import { bzImage } from "../support/profiles.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { CODE, LINKED, listed, vmlinux } from "../support/small_kernel.ts";
 
@@ -378,4 +382,114 @@ pure("an image that is built at load: what keeps a host or a command line from i
     0x20_0000n,
     0x100_0000n,
   ]);
+});
+
+pure("what kexec_file_load asks for on x86_64: purgatory, boot_params, kernel and initrd, each with its limits", () => {
+  const kernel = bzImage({ prefAddress: 0x100_0000n, initSize: 0x123_4567, alignment: 0x20_0000 });
+  const of = (more: Partial<FileLoad> = {}, facts: Partial<HostFacts> = {}) =>
+    x86Buffers({ facts: hostFacts(facts), kernel, initrd: 5, cmdline: "ro", forceDtb: false, ...more });
+  const found = of();
+  assertEquals(
+    found?.before.slice(-2).map(({ name, size, atMost, alignment, min, max, topDown }) => [
+      name,
+      size,
+      atMost,
+      alignment,
+      min,
+      max,
+      topDown,
+    ]),
+    [
+      ["purgatory", 0x4000n, 0xa000n, 4096n, 0x3000n, undefined, true],
+      // A page, `ro` and its NUL, `elfcorehdr=0x...` and its room, to 16 bytes; then the nodes of setup_data.
+      ["boot_params", 4144n + 16n + 96n + 16n + 32n + 16n + 32n, undefined, 16n, 0x3000n, undefined, true],
+    ],
+  );
+  assertEquals(found?.kernel, {
+    name: "the kernel",
+    size: 0x123_5000n,
+    alignment: 0x20_0000n,
+    min: 0x100_0000n,
+    topDown: true,
+  });
+  assertEquals(found?.retries, false);
+  const beside = { start: 0n, end: 0n };
+  assertEquals(found?.beside(beside), [
+    { name: "the initrd", size: 5n, alignment: 4096n, min: 0x100_0000n, topDown: true },
+  ]);
+  assertEquals(of({ initrd: 0 })?.beside(beside), []);
+  const min = (prefAddress: bigint) => of({ kernel: bzImage({ prefAddress }) })?.kernel.min;
+  assertEquals([min(0n), min(0xf_ffffn), min(0x10_0000n), min(0x10_0001n)], [
+    0x10_0000n,
+    0x10_0000n,
+    0x10_0000n,
+    0x10_0001n,
+  ]);
+  assertEquals([of({ kernel: arm64Image() }), of({ kernel: bzImage({ initSize: 0x1000 }) })?.kernel.size], [
+    undefined,
+    0x1000n,
+  ]);
+  const params = (more: Partial<FileLoad>, facts: Partial<HostFacts> = {}) =>
+    (of(more, facts)?.before.at(-1)?.size ?? 0n) - (found?.before.at(-1)?.size ?? 0n);
+  // The text fills 16 bytes more from its 16th letter on; UTF-8 counts by its bytes.
+  assertEquals(["ro", "x".repeat(17), "x".repeat(18), "é".repeat(9)].map((cmdline) => params({ cmdline })), [
+    0n,
+    0n,
+    16n,
+    16n,
+  ]);
+  const tree = treeOfTwoCells();
+  assertEquals(
+    [
+      params({}, { kernelConfig: { CONFIG_IMA_KEXEC: "y" } }),
+      params({}, { deviceTree: tree }),
+      params({ forceDtb: true }),
+      params({ forceDtb: true }, { deviceTree: tree }),
+      params({}, { efi: { systab: {}, runtimeMap: Array(3).fill({}) } as unknown as NonNullable<HostFacts["efi"]> }),
+    ],
+    [32n, 0n, 0n, 16n + BigInt(flattenDeviceTree(tree).bytes.length), 144n],
+  );
+});
+
+const treeOfTwoCells = (): DeviceTree => tree(node("chosen", {}));
+
+pure("what kexec_file_load asks for on arm64: kernel, initrd beside it and device tree", () => {
+  const device = treeOfTwoCells();
+  const size = BigInt(flattenDeviceTree(device).bytes.length);
+  const of = (initrd: number, facts: Partial<HostFacts> = {}) =>
+    arm64Buffers({
+      facts: hostFacts({ machine: "aarch64", pageSize: 65_536n, ...facts }),
+      kernel: arm64Image({ textOffset: 0x8_0000n, imageSize: 0x200_0000n }),
+      initrd,
+      cmdline: "ro",
+      forceDtb: false,
+    });
+  assertEquals(of(5)?.kernel, {
+    name: "the kernel",
+    size: 0x208_0000n,
+    alignment: 0x20_0000n,
+    min: 0n,
+    topDown: false,
+  });
+  const own = { start: 0x4520_0000n, end: 0x4720_0000n };
+  const beside = (initrd: number, facts: Partial<HostFacts> = {}) =>
+    of(initrd, facts)?.beside(own).map((
+      { name, size, atMost, alignment, min, max },
+    ) => [name, size, atMost, alignment, min, max]);
+  // From the kernel's end on, within 32 GiB of the GiB that it lies in.
+  assertEquals(beside(5)?.[0], [
+    "the initrd",
+    5n,
+    undefined,
+    65_536n,
+    0x4720_0000n,
+    0x4000_0000n + (32n << 30n) + 1n,
+  ]);
+  assertEquals(beside(0)?.map(([name]) => name), ["the device tree"]);
+  const trees = [beside(0), beside(0, { deviceTree: device })].map((rows) => rows?.[0]?.slice(1, 4));
+  assertEquals(trees, [[1n, 16_384n, 0x20_0000n], [size + 1n, size + 16_384n, 0x20_0000n]]);
+  assertEquals(
+    arm64Buffers({ facts: hostFacts(), kernel: bzImage(), initrd: 0, cmdline: "", forceDtb: false }),
+    undefined,
+  );
 });

@@ -307,3 +307,45 @@ pure("the files that a path of the table names: by number, by name, by word, by 
     false,
   ]);
 });
+
+pure("the page size is a power of two from 4096 on; anything else is what the machine has", () => {
+  const of = (size: number, tag = 6, length = 16) => {
+    const auxv = new Uint8Array(length);
+    const view = new DataView(auxv.buffer);
+    view.setBigUint64(0, BigInt(tag), true);
+    if (length >= 16) view.setBigUint64(8, BigInt(size), true);
+    const { value, diagnostics } = decode({ "/proc/self/auxv": { base64: auxv.toBase64() } });
+    return [value?.pageSize, diagnostics.length];
+  };
+  assertEquals([of(4096), of(16_384), of(65_536), of(2048), of(0), of(4097), of(12_288)], [
+    [4096n, 0],
+    [16_384n, 0],
+    [65_536n, 0],
+    [4096n, 1],
+    [4096n, 1],
+    [4096n, 1],
+    [4096n, 1],
+  ]);
+  assertEquals([of(65_536, 7), of(65_536, 6, 8), of(65_536, 6, 24)], [[4096n, 1], [4096n, 1], [4096n, 1]]);
+});
+
+pure("the first namespaces, and capabilities, of the process that looks", () => {
+  const of = (files: { readonly [path: string]: CapturedFile }) => {
+    const { value, diagnostics } = decode(files);
+    return [value?.initUserNamespace, value?.initPidNamespace, value?.capEff, diagnostics.length];
+  };
+  const map = (text: string) => of({ "/proc/self/uid_map": text })[0];
+  assertEquals([map("         0          0 4294967295\n"), map("0 0 4294967294\n"), map("0 1000 1\n")], [
+    true,
+    false,
+    false,
+  ]);
+  assertEquals(map("0 0 4294967295\n1 1 1\n"), false);
+  const pid = (link: string) => of({ "/proc/self/ns/pid": `${link}\n` })[1];
+  assertEquals([pid("pid:[4026531836]"), pid("pid:[4026531837]")], [true, false]);
+  const status = (text: string) => of({ "/proc/self/status": text }).slice(1);
+  assertEquals(status("Name:\tx\nNSpid:\t7\nCapEff:\t0000000000400000\n"), [undefined, 0x40_0000n, 0]);
+  assertEquals(status("NSpid:\t7\t1\nCapEff:\t0\n"), [false, 0n, 0]);
+  assertEquals(status("CapInh:\t0\n")[2], 1);
+  assertEquals(status("CapEff:\tx\n").slice(1), [undefined, 1]);
+});

@@ -177,6 +177,7 @@ pure("a file is appraised by its label and its digest", () => {
     of(signed, bytes(6, 3)),
     "! has a signature of a digest of fs-verity in security.ima, and the rule demands one of its content",
   );
+  assertEquals(of("appraise", bytes(6, 3)), "? the signature in its security.ima");
   assertEquals(of("appraise", bytes(9)), "has security.ima of an unknown type (9)");
   const either = "appraise appraise_type=imasig|modsig";
   assertEquals(of(either, undefined, { appended: true }), "? the signature that is appended to it");
