@@ -499,7 +499,9 @@ Deno.test({
   permissions: "none",
   fn() {
     const error = new SyscallError({ call: load, errno: 8, facts: hostFacts() });
-    assertEquals(error.code, "ENOEXEC");
+    assertEquals([error.code, error.errno, error.call, error.function], ["ENOEXEC", 8, load, undefined]);
+    assertEquals(error.diagnosis, diagnose({ call: load, errno: 8, facts: hostFacts() }));
+    assertEquals(error.diagnosis?.cause, "the running kernel does not support the format of this file");
     assertEquals(
       error.message,
       "kexec_file_load failed with ENOEXEC: the running kernel does not support the format of this file",
