@@ -67,7 +67,7 @@ function initrdText(initrd: InitrdFailure, panic: number): string {
     case "dracut":
       return "reset, since dracut heeds `rd.shell=0 rd.emergency=reboot`";
     case "dracut-systemd":
-      return "reset, since dracut heeds `rd.shell=0 rd.emergency=reboot`; not covered: it powers off where it does not " +
+      return "reset, since dracut heeds `rd.shell=0 rd.emergency=reboot`; not covered: it halts or powers off where it does not " +
         "know what to do with `root=`";
     case "systemd-reset":
       return "reset, by the drop-in of emergency.service";

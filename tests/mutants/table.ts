@@ -718,4 +718,27 @@ export const MUTANTS: readonly Mutant[] = [
   row("render/style.ts", "sgr(2, 22)", "sgr(2, 21)", "render/decisions_test.ts"),
   row("diff/compare.ts", 'isOther([a, b]) ? "change" : "move"', '"move"', "diff/decisions_test.ts"),
   row("cli/args.ts", "written.length > 3 && ", "", "cli/decisions_test.ts"),
+  // The guard, and plans that failed.
+  row("plan/guard.ts", "?.text !== word.text", "?.value !== word.value", "plan/guard_test.ts"),
+  row("plan/guard.ts", "if (contents.length < initrd.length)", "if (contents.length === 0)", "plan/guard_test.ts"),
+  row("plan/guard.ts", '["rd.shell=0", "rd.emergency=reboot"]', '["rd.shell=0"]', "plan/guard_test.ts"),
+  row("profile/cmdline/resolve.ts", "...guardNames(running), ", "", "plan/guard_test.ts"),
+  row("image/initrd_maker.ts", 'has("dracut") && has("dracutEmergency")', 'has("dracut")', "plan/guard_test.ts"),
+  row("profile/guard_words.ts", "stated.value !== meant.value", "false", "profile/guard_test.ts"),
+  row(
+    "state/already_loaded.ts",
+    "canonical(lasting(a.guard)) === canonical(lasting(b.guard))",
+    "true",
+    "plan/guard_test.ts",
+  ),
+  row("state/attempt.ts", '"fell-back": "failed"', '"fell-back": undefined', "state/attempt_test.ts"),
+  row("state/attempt.ts", "VERDICTS[outcome.end] === undefined || ", "", "state/attempt_test.ts"),
+  row(
+    "app/prepare.ts",
+    "host.captured === undefined ? failedPlans",
+    "host.captured !== undefined ? failedPlans",
+    "app/load_test.ts",
+  ),
+  row("app/load.ts", "check.rule !== ATTEMPT_FAILED.name", "true", "app/load_test.ts"),
+  row("app/exec.ts", "const failed = force ||", "const failed = true ||", "app/load_test.ts"),
 ];

@@ -159,7 +159,7 @@ pure("the plan has a block about the guard, phase by phase", () => {
       "                If it comes up and does not work: not covered",
   );
   assertMatch(guardBlock(planOf({}, { initrd: [DRACUT] })), /reset, since dracut heeds `rd\.shell=0/);
-  assertMatch(guardBlock(planOf({}, { initrd: [DRACUT_SYSTEMD] })), /not covered: it\s+powers\s+off/);
+  assertMatch(guardBlock(planOf({}, { initrd: [DRACUT_SYSTEMD] })), /not covered: it\s+halts\s+or\s+powers\s+off/);
   assertMatch(guardBlock(planOf({}, { initrd: [SYSTEMD] })), /If the initrd fails: not covered, systemd waits/);
   assertMatch(guardBlock(planOf({ guard: { confirm: 60 } })), /If the kernel panics: not covered/);
   assertMatch(
