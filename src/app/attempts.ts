@@ -468,10 +468,12 @@ export function isConfirmed({ id }: Attempt, directory: string = ATTEMPTS_DIRECT
 /** Writes down that nobody confirmed the running system in time; false where somebody did meanwhile. @throws {StoreError} */
 export function expire({ attempt, confirm }: Deadline, directory: string = ATTEMPTS_DIRECTORY): boolean {
   return locked(directory, () => {
-    if (isConfirmed(attempt, directory)) return false;
+    const found = readAttempt(join(directory, `${attempt.id}.json`));
+    const current = typeof found === "string" || found.outcome === undefined ? attempt : found;
+    if (current.outcome?.end === "confirmed") return false;
     const why = `Nobody confirmed it within ${formatDuration(confirm)}, so it rebooted through the firmware`;
-    const outcome = { ...attempt.outcome, end: "not-confirmed", why, at: recordTime() } as const;
-    writeAttempt({ ...attempt, outcome }, directory);
+    const outcome = { ...current.outcome, end: "not-confirmed", why, at: recordTime() } as const;
+    writeAttempt({ ...current, outcome }, directory);
     return true;
   });
 }

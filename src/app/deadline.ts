@@ -75,8 +75,11 @@ const COLD: { readonly [init in InitSystem]: readonly (readonly [command: Comman
   unknown: [],
 };
 
-/** Seconds after the deadline at which the kernel is asked by a thread of its own: all of the above, and some to spare. */
-const LAST_RESORT = 360;
+/**
+ * Seconds after the deadline at which a thread of its own asks the kernel: after all of the above, and the minute in which
+ * another warmboot may hold the lock.
+ */
+const LAST_RESORT = 420;
 
 /**
  * Waits until the running system is confirmed, or its time is up. Then the machine reboots through the firmware, never by

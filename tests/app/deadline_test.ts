@@ -85,14 +85,14 @@ const test = (name: string, fn: () => Promise<void>) => Deno.test({ name, permis
 test("a system that is confirmed in time is left alone", async () => {
   for (const confirmedAt of [10, 300, 605]) {
     const { did, said, end } = await wait({ confirmedAt });
-    assertEquals([did, said, end], [["10: restartAt 968"], [], "confirmed"]);
+    assertEquals([did, said, end], [["10: restartAt 1028"], [], "confirmed"]);
   }
 });
 
 test("when the time is up, the outcome is kept before anything else, and services are stopped", async () => {
   const { did, said } = await wait({});
   assertEquals(did.slice(0, 6), [
-    "10: restartAt 968",
+    "10: restartAt 1028",
     "608: stay",
     "608: expire",
     "608: removeFlag",
@@ -183,7 +183,7 @@ test("each init system is asked for a reboot, and none for a kexec", async () =>
     assertEquals(did[5], command);
     assertEquals(did.slice(-2).map((each) => each.split(": ")[1]), ["sync", "restart"]);
     // The thread of libc's comes after all of it.
-    assertEquals(Number(did.at(-1)?.split(":")[0]) < 968, true);
+    assertEquals(Number(did.at(-1)?.split(":")[0]) < 1028, true);
   }
 });
 
