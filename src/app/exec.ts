@@ -8,6 +8,7 @@ import type { Syscall } from "../plan/syscall.ts";
 import { describeDevice } from "../plan/unbind.ts";
 import type { PlannedUnbind } from "../profile/unbind_shape.ts";
 import type { Attempt, AttemptWay } from "../state/attempt.ts";
+import { unkeptGuard } from "../state/deadline.ts";
 import { type FoundRecord, type LoadRecord, recordOfBoot, recordTime } from "../state/record.ts";
 import { findRecord, lockStore, StoreError, type StoreLock } from "../state/record_store.ts";
 import { comesBack, isSpent, type RoundTrip, roundTrip, runsOnce } from "../state/round_trip.ts";
@@ -183,6 +184,8 @@ export async function execLoaded(way: RebootWay, options: ExecOptions = {}): Pro
   const { onWarning = () => {} } = options;
   const attempt = await tried(() => attemptOn(attemptWay(way)), onWarning);
   if (attempt !== undefined && "kind" in attempt) return attempt;
+  const unkept = attempt === undefined ? undefined : unkeptGuard(attempt);
+  if (unkept !== undefined) onWarning(unkept);
   const bySystemd = way.kind === "ask" && way.init === "systemd";
   const unarmed = bySystemd ? await armSystemd() : undefined;
   const outcome = unarmed ?? await runWay(way, options);

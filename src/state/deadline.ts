@@ -29,3 +29,10 @@ export function openDeadline(
   }
   return undefined;
 }
+
+/** What to say of a reboot whose guard nobody may keep; undefined where each boot is watched, or the guard has no deadline. */
+export function unkeptGuard({ guard, from }: Attempt): string | undefined {
+  if (guard?.confirm === undefined || from.watched) return undefined;
+  return "`warmboot arrive` did not run in this boot. Unless it runs in the next one, nothing reboots a system that is not " +
+    "confirmed (`guard.confirm`). Enable it: `systemctl enable --now warmboot-arrive`";
+}

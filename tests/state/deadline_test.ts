@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { type Attempt, judgeAttempts } from "../../src/state/attempt.ts";
-import { openDeadline } from "../../src/state/deadline.ts";
+import { openDeadline, unkeptGuard } from "../../src/state/deadline.ts";
 
 const OPEN: Attempt = {
   format: "warmboot.attempt/1",
@@ -82,4 +82,13 @@ test("what nobody confirmed gets the system that came up after it, once", () => 
   // Another reboot was tried since: what came up after that is not what came up after this.
   const next: Attempt = { ...OPEN, id: "20261128T170100Z-00000000", from: { ...OPEN.from, bootId: "later" } };
   assertEquals(judgeAttempts([next, missed], COLD, AT), []);
+});
+
+test("a guard that nobody may keep is named before the reboot", () => {
+  assertEquals(unkeptGuard(OPEN), undefined);
+  const unwatched = { ...OPEN, from: { ...OPEN.from, watched: false } };
+  assertEquals(unkeptGuard(unwatched)?.includes("systemctl enable --now warmboot-arrive"), true);
+  assertEquals(unkeptGuard({ ...unwatched, guard: { panic: 10, words: [] } }), undefined);
+  const { guard: _, ...unguarded } = unwatched;
+  assertEquals(unkeptGuard(unguarded), undefined);
 });
