@@ -1,0 +1,284 @@
+/**
+ * Guarded reboots of a Debian under systemd: one that is confirmed, and one whose health check fails, so that the deadline
+ * leads back. With WARMBOOT_VM_ALL=1 also by hand, with power cuts, and many in a row. A reset boots the kernel that QEMU was
+ * started with.
+ */
+import { ALL } from "./extent.ts";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import type { Attempt } from "../../src/state/attempt.ts";
+import { UNITS, unitText } from "../support/units.ts";
+import type { Suite } from "./apt.ts";
+import { debianMachine } from "./debian_root.ts";
+import { denoDisk, diskInitrd, type GuestFiles, initrdBytes } from "./initramfs.ts";
+import { type Machine, startMachine } from "./machine.ts";
+import { fetchKernel, type KernelName } from "./packages.ts";
+import { BASE_CMDLINE } from "./qemu.ts";
+
+const IMAGES = "version: 1\nkernel: /boot/vmlinuz\ninitrd: /boot/initrd\n";
+
+const PROFILES: GuestFiles = {
+  "/etc/warmboot/web.yaml": `${IMAGES}cmdline: ${BASE_CMDLINE} to=web\nguard: { confirm: 10min }\n`,
+  "/etc/warmboot/sick.yaml": `${IMAGES}cmdline: ${BASE_CMDLINE} to=sick\nguard: { confirm: 30s }\n`,
+  "/etc/warmboot/other.yaml": `${IMAGES}cmdline: ${BASE_CMDLINE} to=other\n`,
+};
+
+/** A health check that fails in the system that is called sick; the boot is not complete without it. */
+const HEALTH: GuestFiles = {
+  "/etc/systemd/system/health.service": `[Unit]
+DefaultDependencies=no
+After=multi-user.target
+Before=boot-complete.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=/bin/sh -c '! grep -q to=sick /proc/cmdline'
+[Install]
+RequiredBy=boot-complete.target
+`,
+};
+
+/** A unit where an administrator would put it. */
+function unitFile(name: string): readonly [string, string] {
+  return [`/etc/systemd/system/${name}`, unitText(name)];
+}
+
+/** Seconds in which a machine that is busy with other tests reboots through systemd. */
+const REBOOT = { timeout: 900 };
+
+/** The other image is loaded before the clock starts, however busy the machine is. */
+const LOADED_FIRST: GuestFiles = {
+  "/etc/systemd/system/warmboot-arrive.service.d/order.conf": "[Unit]\nAfter=warmboot-load@other.service\n",
+};
+
+async function attempts(machine: Machine): Promise<readonly Attempt[]> {
+  return JSON.parse(await machine.output("warmboot history -o json")).attempts;
+}
+
+/** Whether a condition of the shell comes true, within ten minutes. */
+async function comesTrue(machine: Machine, condition: string): Promise<boolean> {
+  const loop = `for i in $(seq 200); do ${condition} && exit 0; sleep 3; done; exit 1`;
+  return (await machine.run(loop, REBOOT)).code === 0;
+}
+
+/** Runs what leads into a system that nobody confirms; the cold boot after it, and what the console said meanwhile. */
+async function fallBack(machine: Machine, command: string): Promise<string> {
+  const from = machine.console().length;
+  // The time may be up before that system is far enough to say hello.
+  const { cmdline } = await machine.runToBoot(command, REBOOT);
+  if (cmdline.includes("to=sick")) assert(!(await machine.nextBoot(REBOOT.timeout)).cmdline.includes("to="));
+  else assert(!cmdline.includes("to="), cmdline);
+  return machine.console(from);
+}
+
+interface Host {
+  readonly suite: Suite;
+  readonly kernel: KernelName;
+}
+
+const BOOKWORM: Host = { suite: "bookworm", kernel: "6.1" };
+const TRIXIE: Host = { suite: "trixie", kernel: "6.12" };
+
+for (const { suite, kernel: name } of ALL ? [BOOKWORM, TRIXIE] : [BOOKWORM]) {
+  const kernel = await fetchKernel(name);
+  Deno.test(`a guarded reboot is confirmed, or leads back (${suite}, ${kernel.release})`, async (t) => {
+    const files = { ...PROFILES, ...HEALTH, ...LOADED_FIRST, ...Object.fromEntries(UNITS.map(unitFile)) };
+    const options = { bootTimeout: 240, resets: true };
+    await using machine = await debianMachine(suite, kernel, { warmboot: "cli.ts" }, options, files);
+
+    await t.step("set up: the units that `warmboot init --guard` names, and a health check", async () => {
+      const units = ["warmboot-arrive", "warmboot-confirm", "health", "warmboot-load@other"];
+      for (const each of units) await machine.output(`systemctl enable ${each}`);
+    });
+
+    await t.step("it arrives, the boot is complete, it is confirmed, and the clock stops", async () => {
+      const { cmdline } = await machine.runToBoot("systemctl start warmboot-reboot@web", REBOOT);
+      assertMatch(cmdline, /to=web.* warmboot\.plan=[0-9a-f]{16}/);
+      assert(await comesTrue(machine, "systemctl -q is-active warmboot-confirm"));
+      assert(await comesTrue(machine, "! systemctl -q is-active warmboot-deadline"));
+      const [attempt] = await attempts(machine);
+      assertEquals([attempt?.profile, attempt?.guard?.confirm, attempt?.outcome?.end], ["web", 600, "confirmed"]);
+      assertMatch(await machine.output("journalctl -b -o cat -u warmboot-deadline"), / is confirmed$/m);
+      assertEquals((await machine.output("systemctl --failed --plain --no-legend 'warmboot*'")).trim(), "");
+    });
+
+    await t.step("a health check fails, nobody confirms: a cold boot, though an image is loaded", async () => {
+      const said = await fallBack(machine, "systemctl start warmboot-reboot@sick");
+      // The file system was unmounted.
+      assert(!said.includes("EXT4-fs (vda): recovery complete"), said.slice(-2000));
+      assert(await comesTrue(machine, "systemctl -q is-active warmboot-arrive"));
+      const [attempt] = await attempts(machine);
+      assertEquals([attempt?.profile, attempt?.outcome?.end], ["sick", "not-confirmed"]);
+      assertMatch(attempt?.outcome?.why ?? "", /within 30 s.*; \S+ came up by the firmware after it$/);
+      assertEquals(attempt?.outcome?.cameBack?.release, kernel.release);
+      assertStringIncludes(await machine.output("warmboot status"), "not confirmed in time");
+      const before = await machine.output("journalctl -b -1 -o cat -u warmboot-deadline -u warmboot-load@other");
+      assertStringIncludes(before, "Nobody confirmed this system within 30 s: rebooting through the firmware");
+      assertStringIncludes(before, `Loaded ${kernel.release} from profile other`);
+      // In a boot without a guard no clock runs.
+      assertEquals((await machine.run("systemctl -q is-active warmboot-deadline")).code === 0, false);
+    });
+
+    if (!ALL) return;
+
+    await t.step("the plan that failed is not loaded again, by a timer neither, until --force", async () => {
+      await machine.output("systemctl disable --now warmboot-load@other; warmboot unload");
+      const { code, stderr } = await machine.run("warmboot load /etc/warmboot/sick.yaml");
+      assertEquals(code, 69, stderr);
+      assertStringIncludes(stderr, "attempt-failed");
+      for (const unit of ["warmboot-load@sick", "warmboot-reload@sick", "warmboot-reboot@sick"]) {
+        assertEquals((await machine.run(`systemctl start ${unit}`)).code, 1, unit);
+      }
+      assertEquals(await machine.output("cat /sys/kernel/kexec_loaded"), "0\n");
+      await machine.output("warmboot load --force /etc/warmboot/sick.yaml && warmboot unload");
+      await machine.output("systemctl reset-failed; systemctl enable warmboot-load@other");
+    });
+
+    await t.step(
+      "loaded and rebooted by hand, with another image loaded in the new system: still a cold boot",
+      async () => {
+        await fallBack(machine, "warmboot load --force /etc/warmboot/sick.yaml && systemctl kexec");
+        assert(await comesTrue(machine, "systemctl -q is-active warmboot-arrive"));
+        const [attempt] = await attempts(machine);
+        assertEquals([attempt?.way, attempt?.outcome?.end], ["found", "not-confirmed"]);
+        assertMatch(attempt?.outcome?.why ?? "", /came up by the firmware after it$/);
+        const before = await machine.output("journalctl -b -1 -o cat -u warmboot-load@other");
+        assertStringIncludes(before, `Loaded ${kernel.release} from profile other`);
+        assertEquals(await machine.output("cat /proc/sys/kernel/bootloader_type | grep -c '^13$' || true"), "0\n");
+      },
+    );
+
+    await t.step(
+      "a file system is missing, so that the boot ends in the emergency shell: the deadline leads back",
+      async () => {
+        await machine.write(
+          "/etc/systemd/system/data.mount",
+          "[Unit]\nConditionKernelCommandLine=to=sick\n[Mount]\nWhat=tmpfs\nWhere=/data\nType=missing\n" +
+            "[Install]\nRequiredBy=local-fs.target\n",
+        );
+        await machine.output("systemctl enable data.mount");
+        await fallBack(machine, "warmboot load --exec --force /etc/warmboot/sick.yaml");
+        await machine.output("systemctl disable data.mount");
+        assert(await comesTrue(machine, "systemctl -q is-active warmboot-arrive"));
+        assertEquals((await attempts(machine))[0]?.outcome?.end, "not-confirmed");
+        assertStringIncludes(await machine.output("journalctl -b -1 -o cat"), "Emergency");
+      },
+    );
+
+    await t.step("a service that does not stop holds the shutdown up; then it is forced", async () => {
+      await machine.write(
+        "/etc/systemd/system/stubborn.service",
+        "[Service]\nExecStart=/bin/sh -c 'trap : TERM; while :; do sleep 1; done'\nTimeoutStopSec=infinity\n" +
+          "[Install]\nWantedBy=multi-user.target\n",
+      );
+      await machine.output("systemctl enable stubborn");
+      const said = await fallBack(machine, "warmboot load --exec --force /etc/warmboot/sick.yaml");
+      assert(!said.includes("EXT4-fs (vda): recovery complete"), said.slice(-2000));
+      await machine.output("systemctl disable --now --no-block stubborn; systemctl kill -s KILL stubborn || true");
+      assert(await comesTrue(machine, "systemctl -q is-active warmboot-arrive"));
+      assertEquals((await attempts(machine))[0]?.outcome?.end, "not-confirmed");
+      assertStringIncludes(
+        await machine.output("journalctl -b -1 -o cat -u warmboot-deadline"),
+        "systemctl reboot -i was accepted, but the machine still runs 180 s later",
+      );
+    });
+
+    await t.step("killed, the process that waits starts again, and its time does not", async () => {
+      await machine.output("warmboot load --exec --force /etc/warmboot/sick.yaml >/run/said 2>&1 &");
+      const { cmdline } = await machine.nextBoot(REBOOT.timeout);
+      if (cmdline.includes("to=sick")) {
+        await machine.run("systemctl kill -s KILL warmboot-deadline");
+        await machine.nextBoot(REBOOT.timeout);
+      }
+      assert(await comesTrue(machine, "systemctl -q is-active warmboot-arrive"));
+      assertEquals((await attempts(machine))[0]?.outcome?.end, "not-confirmed");
+    });
+
+    await t.step("the power is cut once the attempt is written: it was not begun, and nothing is lost", async () => {
+      const before = await attempts(machine);
+      await holdSystemctl(machine);
+      await machine.output("warmboot load /etc/warmboot/web.yaml && (warmboot exec >/run/said 2>&1 &)");
+      assert(await comesTrue(machine, "[ -e /run/asked ]"));
+      await machine.reset();
+      await freeSystemctl(machine);
+      assert(await comesTrue(machine, "systemctl -q is-active warmboot-arrive"));
+      const [cut, ...rest] = await attempts(machine);
+      assertEquals([cut?.profile, cut?.way, cut?.outcome?.end], ["web", "systemd", "firmware"]);
+      assertEquals(rest, before);
+    });
+
+    await t.step(
+      "the power is cut while the attempt is written: it is whole or not there, and no outcome is false",
+      async () => {
+        for (let round = 0; round < 3; round++) {
+          const before = await attempts(machine);
+          await holdSystemctl(machine);
+          await machine.output("warmboot load /etc/warmboot/web.yaml");
+          const cut = "(while :; do for f in /var/lib/warmboot/attempts/.warmboot-*; do " +
+            '[ -e "$f" ] && echo b > /proc/sysrq-trigger; done; [ -e /run/asked ] && echo b > /proc/sysrq-trigger; done) &';
+          await machine.runToBoot(`${cut} warmboot exec`, REBOOT);
+          await freeSystemctl(machine);
+          assert(await comesTrue(machine, "systemctl -q is-active warmboot-arrive"));
+          const after = await attempts(machine);
+          assertEquals((await machine.run("warmboot history")).stderr, "");
+          if (after.length > before.length) {
+            assertEquals([after[0]?.way, after[0]?.outcome?.end], ["systemd", "firmware"]);
+          }
+          assertEquals(after.slice(after.length - before.length), before);
+        }
+      },
+    );
+  });
+}
+
+/** Has `systemctl kexec`, as warmboot calls it, wait for ever, and say so. */
+async function holdSystemctl(machine: Machine): Promise<void> {
+  const script = '#!/bin/sh\n[ "$1" = kexec ] && : > /run/asked && sleep 6000\nexec /usr/bin/systemctl "$@"\n';
+  await machine.write("/usr/sbin/systemctl", script);
+  await machine.output("chmod 755 /usr/sbin/systemctl; sync");
+}
+
+async function freeSystemctl(machine: Machine): Promise<void> {
+  await machine.output("rm -f /usr/sbin/systemctl");
+}
+
+const ROUNDS = 50;
+
+Deno.test({
+  name: `${ROUNDS} guarded reboots in a row between two kernels: all are confirmed, none is left pending`,
+  ignore: !ALL,
+  fn: async () => {
+    const kernels = [await fetchKernel("6.1"), await fetchKernel("6.12")] as const;
+    const initrd = await diskInitrd(kernels);
+    const profiles = kernels.map(({ release }, index) => [
+      `/boot/${index}.yaml`,
+      `version: 1\nkernel: /boot/${index}\ninitrd: /boot/initrd\ncmdline: ${BASE_CMDLINE} to=${release}\n` +
+      "guard: { confirm: 20min }\n",
+    ]);
+    const files: GuestFiles = {
+      ...Object.fromEntries(profiles),
+      ...Object.fromEntries(kernels.map(({ image }, index) => [`/boot/${index}`, { file: image }])),
+      "/boot/initrd": await initrdBytes(initrd),
+    };
+    await using machine = await startMachine({
+      kernel: kernels[0].image,
+      initrd,
+      disk: await denoDisk({ warmboot: "cli.ts" }, files),
+      memory: 1536,
+    });
+    // The state is on the disk, and the root file system is not.
+    const mount = "mkdir -p /disk/state /var/lib && ln -s /disk/state /var/lib/warmboot";
+    await machine.output(`${mount} && warmboot arrive`);
+    for (let round = 1; round <= ROUNDS; round++) {
+      const next = round % 2;
+      const { release, cmdline } = await machine.runToBoot(`warmboot load --exec --now /boot/${next}.yaml`);
+      assertEquals(release, kernels[next]?.release, `round ${round}`);
+      assertMatch(cmdline, / warmboot\.plan=/);
+      await machine.output(`${mount} && (warmboot arrive --wait >/run/said 2>&1; echo $? >/run/ended) &`);
+      await machine.output("until grep -q arrived: /run/said; do sleep 1; done; warmboot confirm");
+      const ended = "until [ -s /run/ended ]; do sleep 1; done; cat /run/ended; tail -n 1 /run/said";
+      assertEquals(await machine.output(ended), `0\n${release} is confirmed\n`, `round ${round}`);
+    }
+    const ends = (await attempts(machine)).map(({ outcome }) => outcome?.end ?? "open");
+    assertEquals(ends, Array.from({ length: ROUNDS }, () => "confirmed"));
+  },
+});
