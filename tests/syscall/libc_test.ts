@@ -363,3 +363,27 @@ Deno.test("an interface keeps its other flags, and only IFF_UP changes", () => {
     assertEquals(calls.filter(([name]) => name === "close").length, 1);
   }
 });
+
+Deno.test("the immutable flag is taken off, the others stay, and a file without it is left as it is", () => {
+  const cases: readonly (readonly [number, number[]])[] = [[0x80010, [0x80000]], [0x80000, []]];
+  for (const [before, set] of cases) {
+    const { open } = noted();
+    const library = open("");
+    const written: number[] = [];
+    const ioctl = (_fd: number, request: bigint, flags: Uint8Array): number => {
+      const fields = new DataView(flags.buffer);
+      // FS_IOC_GETFLAGS fills in FS_EXTENT_FL, and perhaps FS_IMMUTABLE_FL; FS_IOC_SETFLAGS takes them.
+      if (request === 0x8008_6601n) fields.setUint32(0, before, true);
+      if (request === 0x4008_6602n) written.push(fields.getUint32(0, true));
+      return 0;
+    };
+    const symbols = new Proxy(library.symbols, {
+      get: (target, name) => name === "ioctl" ? ioctl : Reflect.get(target, name),
+    });
+    using libc = openLibcOn({ arch: "x86_64", open: () => ({ symbols, close() {} }) as unknown as LibcLibrary });
+    assertEquals(libc.setMutable("/sys/firmware/efi/efivars/x").ok, true);
+    assertEquals(written, set);
+  }
+  using libc = openLibc();
+  assertEquals(libc.setMutable("/nonexistent"), { ok: false, errno: 2 });
+});
