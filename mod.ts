@@ -91,6 +91,8 @@ export {
   unbindLoaded,
   type UnbindOutcome,
 } from "./src/app/exec.ts";
+export type { RefusedWatchdog } from "./src/app/arm_watchdog.ts";
+export type { RefusedFallback } from "./src/app/one_shot.ts";
 export type { Asked, AskedInit, InitRequest, NoCleanWay } from "./src/app/ask_init.ts";
 export { unload, type UnloadCall, type UnloadEvents, type UnloadOutcome } from "./src/app/unload.ts";
 export { type CapturedHost, captureHost, type CaptureRequest } from "./src/app/capture_host.ts";
@@ -125,10 +127,20 @@ export type {
   AttemptOutcome,
   AttemptWay,
   BootedSystem,
+  CameBack,
   EndedAttempt,
   History,
   PastAttempt,
 } from "./src/state/attempt.ts";
+export type { Evidence, PstoreFile, WatchdogReport } from "./src/state/evidence.ts";
+export type { FailedPlan } from "./src/plan/failed_plan.ts";
+export type { InitrdFailure, PlannedGuard } from "./src/plan/guard.ts";
+export type { InitrdMaker } from "./src/image/initrd_maker.ts";
+export type { PlannedWatchdog } from "./src/plan/watchdog.ts";
+export type { AtProbe } from "./src/plan/watchdog_drivers.ts";
+export type { BootLoader } from "./src/entry/found_entry.ts";
+export type { OneShot } from "./src/entry/one_shot.ts";
+export type { ColdEntry, ColdReboot } from "./src/entry/cold_reboot.ts";
 export type { Expectation, Outlook } from "./src/state/expectation.ts";
 export type { Interruption, Phase, PhaseName, Timing } from "./src/state/interruption.ts";
 export type { Clocks } from "./src/app/clocks.ts";
@@ -160,7 +172,7 @@ export {
 } from "./src/core/diagnostic.ts";
 export { EXIT, type ExitName } from "./src/core/program.ts";
 export { KEXEC_ARCHITECTURES, type KexecArch } from "./src/core/kexec_arch.ts";
-export { FILE_FLAG_KEYS, type UnbindFailure, type UnbindTarget } from "./src/profile/profile.ts";
+export { FILE_FLAG_KEYS, type Guard, type UnbindFailure, type UnbindTarget } from "./src/profile/profile.ts";
 export type { PlannedUnbind } from "./src/profile/unbind_shape.ts";
 export { PLATFORM_NAMES, type PlatformName } from "./src/profile/platform_names.ts";
 export type { Range } from "./src/core/range.ts";
@@ -219,6 +231,8 @@ export type {
   SerialPortFacts,
   SetupData,
   StoringService,
+  WatchdogDevice,
+  WatchdogFacts,
   XenFacts,
 } from "./src/host/facts.ts";
 export {

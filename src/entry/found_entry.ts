@@ -1,8 +1,12 @@
 import type { Diagnostic } from "../core/diagnostic.ts";
 
+/** The boot loaders whose entries are read. */
+export type BootLoader = "systemd-boot" | "GRUB";
+
 /** What a boot loader would start: files by their paths on the host. */
 export interface FoundEntry {
-  readonly loader: "systemd-boot" | "GRUB";
+  /** Whose entry it is. */
+  readonly loader: BootLoader;
   /** As the loader names it: the name of its file, or the ID or title of a menu entry, with those of its submenus. */
   readonly id: string;
   readonly title?: string;

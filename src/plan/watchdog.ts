@@ -1,7 +1,7 @@
 import { choice, count, omitUndefined, pattern, record, type Shape, text } from "../core/shape.ts";
 import type { HostFacts, WatchdogDevice, WatchdogFacts } from "../host/facts.ts";
 import { type Cmdline, kernelParameter, parseCmdline } from "../profile/cmdline/cmdline.ts";
-import { resetAfter, WATCHDOG_DRIVERS, type WatchdogDriver, watchdogDriver } from "./watchdog_drivers.ts";
+import { type AtProbe, resetAfter, WATCHDOG_DRIVERS, type WatchdogDriver, watchdogDriver } from "./watchdog_drivers.ts";
 
 /** The watchdog that a guarded reboot arms. */
 export interface ChosenWatchdog {
@@ -66,7 +66,7 @@ export interface PlannedWatchdog {
   /** After how many seconds at most it resets a machine that hangs, from the jump on. */
   readonly resetAfter: number;
   /** What the next kernel's driver does with it; absent where that is not known. */
-  readonly next?: WatchdogDriver["atProbe"];
+  readonly next?: AtProbe;
   /** For how many seconds the next kernel pings it, until systemd opens it; absent where nothing is known to open it. */
   readonly openTimeout?: number;
 }

@@ -1,4 +1,10 @@
 /**
+ * What a driver does with a watchdog that it finds running: it is `kept`, and the kernel pings it until a program opens it;
+ * `stopped`; or it `runs-out`: it counts on, and no one but a program that opens it pings it.
+ */
+export type AtProbe = "kept" | "stopped" | "runs-out";
+
+/**
  * What drivers of hardware watchdogs do when one kernel starts another, each read in its file below drivers/ of Linux 7.2.
  * docs/watchdog.md has this table.
  */
@@ -15,11 +21,8 @@ export interface WatchdogDriver {
    * which is all that it is made of.
    */
   readonly atReboot: "stops" | "keeps" | "always-stops" | "re-arms" | "ends";
-  /**
-   * When the next kernel's driver finds it running: `kept`, and the kernel pings it until a program opens it; `stopped`; or it
-   * `runs-out`: it counts on, and no one but a program that opens it pings it.
-   */
-  readonly atProbe: "kept" | "stopped" | "runs-out";
+  /** When the next kernel's driver finds it running. */
+  readonly atProbe: AtProbe;
   /** The most that it takes, seconds, where the kernel does not show that. */
   readonly most?: number;
   /** What the hardware counts at most, seconds: above that the kernel pings, which ends at the jump. */

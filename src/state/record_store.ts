@@ -6,9 +6,9 @@ import { jsonText } from "../core/text.ts";
 export const RECORD_DIRECTORY = "/run/warmboot";
 
 /** Which of the two images a record is about. */
-export type ImageSlot = (typeof SLOTS)[number];
+export type ImageSlot = "reboot" | "crash";
 
-const SLOTS = ["reboot", "crash"] as const;
+const SLOTS: readonly ImageSlot[] = ["reboot", "crash"];
 
 /** The store of the records cannot be used. */
 export class StoreError extends Error {
