@@ -51,8 +51,9 @@ function packingOf(info: ImageInfo): string {
  * Milliseconds; undefined for a payload of unknown size. kexec_file_load verifies all memory of an image, packed or not, by
  * SHA-256 and without SHA instructions (kexec_calculate_store_digests in kernel/kexec_file.c, Linux 7.2).
  */
-function savedBy(info: BzImage, file: ByteSource, { call, declared }: Plan, facts: HostFacts): number | undefined {
-  const size = unpackedSize(info, file);
+function savedBy(info: BzImage, file: ByteSource, plan: Plan, facts: HostFacts): number | undefined {
+  const { call, declared } = plan;
+  const size = placedSize(info, file, plan);
   if (info.payload === undefined || size === undefined) return undefined;
   const { compression, length } = info.payload;
   const archive = { packing: compression, size };
@@ -63,6 +64,23 @@ function savedBy(info: BzImage, file: ByteSource, { call, declared }: Plan, fact
   }
   const grown = call.built === undefined ? 0 : call.built.memory - bzImageMemory(info, file.size);
   return estimatedGain([archive], grown, { profile: { checksum: "sha256" }, facts: { ...facts, cpuFlags: [] } });
+}
+
+/**
+ * What is placed of Debian's kernels, 6.1 and 6.12, of what they unpack to: 0.54 to 0.70. The rest are zeros, which take next
+ * to no time.
+ */
+const PLACED_SHARE = 5 / 8;
+
+/** Bytes of the unpacked kernel that are placed: those of the plan, or an estimate where it stays packed. */
+function placedSize(info: BzImage, file: ByteSource, { call }: Plan): number | undefined {
+  if (call.syscall === "kexec_file_load" && call.built !== undefined) return call.built.size;
+  const placed = call.syscall === "kexec_file_load"
+    ? []
+    : call.segments.filter((segment) => isKernel(segment) && segment.source.kind === "unpacked");
+  if (placed.length > 0) return placed.reduce((sum, { bufsz }) => sum + bufsz, 0);
+  const size = unpackedSize(info, file);
+  return size === undefined ? undefined : Math.round(size * PLACED_SHARE);
 }
 
 /** Of a kernel in memory that no machine has room for, the last bytes of the payload say something else. */
