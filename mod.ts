@@ -135,7 +135,7 @@ export type {
 export type { Evidence, PstoreFile, WatchdogReport } from "./src/state/evidence.ts";
 export type { FailedPlan } from "./src/plan/failed_plan.ts";
 export type { InitrdFailure, PlannedGuard } from "./src/plan/guard.ts";
-export type { InitrdMaker } from "./src/image/initrd_maker.ts";
+export { INITRD_MAKERS, type InitrdMaker } from "./src/image/initrd_maker.ts";
 export type { PlannedWatchdog } from "./src/plan/watchdog.ts";
 export type { AtProbe } from "./src/plan/watchdog_drivers.ts";
 export type { BootLoader } from "./src/entry/found_entry.ts";

@@ -2,7 +2,7 @@ import type { HostFacts } from "../host/facts.ts";
 import type { BootFiles } from "./boot_files.ts";
 import { type BootHost, bootMenu, coldBoot } from "./cold_boot.ts";
 import { loaderVariable } from "./efi_variables.ts";
-import type { FoundEntry } from "./found_entry.ts";
+import type { BootLoader, FoundEntry } from "./found_entry.ts";
 import type { OneShot } from "./one_shot.ts";
 import { releaseOf, type RunningEntry, runningEntry } from "./running_entry.ts";
 
@@ -29,7 +29,7 @@ export interface ColdReboot {
 /** An entry, and the kernel that it boots. */
 export interface ColdEntry {
   /** The boot loader. */
-  readonly loader: FoundEntry["loader"];
+  readonly loader: BootLoader;
   /** The entry, as the boot loader names it. */
   readonly id: string;
   /** The path of its kernel. */
