@@ -140,7 +140,8 @@ export const declaredShape: Shape<Declared> = record<Declared>({
   },
   cmdline: {
     shape: cmdline,
-    doc: "The command line, resolved, before a stamp and the placement of the image add to it",
+    doc:
+      "The command line, resolved and with what a guard adds, before a stamp and the placement of the image add to it",
   },
   crash: { shape: flag, doc: "Load into the crash reservation" },
   preserveContext: { shape: flag, doc: "Save the running system" },

@@ -41,32 +41,48 @@ export interface GuardInput {
   readonly images: Images;
   /** What a cold reboot of the host boots. */
   readonly coldReboot?: ColdReboot;
-  /** The command line of the profile, without the guard's parameters. */
+  /** The command line of the profile; of a stored plan with the guard's parameters. */
   readonly cmdline: string;
 }
 
 /** Only together: `rd.shell=0` alone halts or powers off (emergency_shell in dracut-lib.sh, dracut 059 and 110). */
 const DRACUT_WORDS = ["rd.shell=0", "rd.emergency=reboot"];
 
+/**
+ * How long dracut with systemd waits for the root device, seconds; by itself, forever, where nothing needs its initqueue
+ * (rd.timeout in dracut.cmdline(7), dracut 059). It must be longer than rd.retry, which is 180.
+ */
+const DEVICE_TIMEOUT = "rd.timeout";
+const DEVICE_TIMEOUT_SECONDS = 240;
+
 /** What makes an initrd reset the machine, where `panic=` alone does not. */
-const INITRD_WORDS: { readonly [Kind in InitrdFailure]: readonly string[] } = {
-  "initramfs-tools": [],
-  dracut: DRACUT_WORDS,
-  "dracut-systemd": DRACUT_WORDS,
-  systemd: [],
-  "systemd-reset": [],
-  none: [],
-  unknown: [],
-};
+function initrdWords({ images, cmdline }: GuardInput): readonly string[] {
+  switch (initrdFailure(images)) {
+    case "dracut":
+      return DRACUT_WORDS;
+    case "dracut-systemd": {
+      // Another time that ends is as good.
+      const other = kernelParameter(parseCmdline(cmdline), DEVICE_TIMEOUT);
+      const ends = other !== undefined && /^[1-9][0-9]*$/.test(other.value ?? "");
+      return [...DRACUT_WORDS, ends ? other.text : `${DEVICE_TIMEOUT}=${DEVICE_TIMEOUT_SECONDS}`];
+    }
+    case "initramfs-tools":
+    case "systemd":
+    case "systemd-reset":
+    case "none":
+    case "unknown":
+      return [];
+  }
+}
 
 /** The parameters that a guard needs on the next command line, in order. */
-export function guardWords(guard: Guard, { images, cmdline }: GuardInput): readonly GuardWord[] {
-  const openTimeout = guard.watchdog === undefined ? undefined : openTimeoutWord(guard.watchdog, cmdline);
+export function guardWords(guard: Guard, input: GuardInput): readonly GuardWord[] {
+  const openTimeout = guard.watchdog === undefined ? undefined : openTimeoutWord(guard.watchdog, input.cmdline);
   return [
     ...constantWords(guard),
     ...(guard.panic === undefined
       ? []
-      : INITRD_WORDS[initrdFailure(images)].map((parameter): GuardWord => ({ key: "panic", parameter }))),
+      : initrdWords(input).map((parameter): GuardWord => ({ key: "panic", parameter }))),
     ...(openTimeout === undefined ? [] : [{ key: "watchdog", parameter: openTimeout } as const]),
   ];
 }

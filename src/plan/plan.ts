@@ -182,7 +182,7 @@ export interface Declared {
   readonly modules?: readonly { readonly path: string; readonly cmdline: string }[];
   /** The entry of the boot loader that the files and the command line are from, and which one that was. */
   readonly bootEntry?: { readonly id: string; readonly found: string };
-  /** The command line, before a stamp and the placement of the image add to it. */
+  /** The command line with what a guard adds, before a stamp and the placement of the image add to it. */
   readonly cmdline: string;
   /** Load into the crash reservation. */
   readonly crash: boolean;

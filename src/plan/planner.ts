@@ -62,7 +62,7 @@ export function planBoot(input: PlanInput): Checked<Plan> {
     ...(profile.requires === undefined ? {} : { requires: plannedRequires(profile.requires) }),
     ...(unbind === undefined ? {} : { unbind }),
     ...(guard === undefined ? {} : { guard }),
-    declared: declaredOf(profile, images, cmdline, call),
+    declared: declaredOf(profile, images, guarded, call),
     call,
     ...(release === undefined ? {} : { release }),
     ...(version === undefined ? {} : { version }),

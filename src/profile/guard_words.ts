@@ -1,5 +1,5 @@
 import type { Diagnostic, Path } from "../core/diagnostic.ts";
-import { parameterKey, parseParameter } from "./cmdline/cmdline.ts";
+import { parameterKey, parseParameter, splitParameters } from "./cmdline/cmdline.ts";
 import { shown } from "./cmdline/problem.ts";
 import type { CmdlineSpec, Guard, Profile } from "./profile.ts";
 
@@ -57,5 +57,10 @@ function ownParameters(cmdline: CmdlineSpec): readonly { readonly text: string; 
   const lists: readonly (readonly [readonly string[], Path])[] = cmdline.kind === "parameters"
     ? [[cmdline.parameters, ["cmdline"]]]
     : [[cmdline.set, ["cmdline", "set"]], [cmdline.append, ["cmdline", "append"]]];
-  return lists.flatMap(([parameters, path]) => parameters.map((text, index) => ({ text, path: [...path, index] })));
+  // The command line of a stored plan is one text.
+  return lists.flatMap(([parameters, path]) =>
+    parameters.flatMap((each, index) =>
+      splitParameters(each).parameters.map((text) => ({ text, path: [...path, index] }))
+    )
+  );
 }

@@ -103,7 +103,11 @@ pure("`panic` adds what makes the initrd in use reset the machine, and nothing e
     of([DRACUT]),
     "root=LABEL=root ro panic=10 rd.shell=0 rd.emergency=reboot warmboot.guard=panic,rd.shell,rd.emergency",
   );
-  assertEquals(of([DRACUT_SYSTEMD]), of([DRACUT]));
+  assertEquals(
+    of([DRACUT_SYSTEMD]),
+    "root=LABEL=root ro panic=10 rd.shell=0 rd.emergency=reboot rd.timeout=240 " +
+      "warmboot.guard=panic,rd.shell,rd.emergency,rd.timeout",
+  );
   for (const other of [[SYSTEMD], [initrdWith([])], [initrdFile()], []]) {
     assertEquals(of(other), "root=LABEL=root ro panic=10 warmboot.guard=panic");
   }
@@ -154,7 +158,8 @@ pure("the plan says which failures `panic` covers", () => {
 pure("the plan has a block about the guard, phase by phase", () => {
   assertEquals(
     guardBlock(planOf()),
-    "  Guard         If the kernel panics: reset after 10 s\n" +
+    "  Guard         If it hangs: not covered\n" +
+      "                If the kernel panics: reset after 10 s\n" +
       "                If the initrd fails: reset after 10 s, since initramfs-tools heeds `panic=`\n" +
       "                If it comes up and does not work: not covered",
   );
@@ -227,6 +232,23 @@ pure("parameters come before `--`, and what the kernel reads last counts", () =>
   assertEquals(withGuardWords("a  b", { words: [] }), "a  b");
 });
 
+pure("dracut with systemd waits as long as the profile says, and never forever", () => {
+  const of = (parameters: readonly string[]) =>
+    planBoot({
+      profile: profileOf({ guard: { panic: 10 }, stamp: true, cmdline: { kind: "parameters", parameters } }),
+      facts: hostFacts(),
+      images: images({ initrd: [DRACUT_SYSTEMD] }),
+      partDigests: PART_DIGESTS,
+    });
+  const added = "panic=10 rd.shell=0 rd.emergency=reboot warmboot.guard=panic,rd.shell,rd.emergency";
+  assertEquals(withoutStamp(of(["ro", "rd.timeout=600"]).value?.call.cmdline ?? ""), `ro rd.timeout=600 ${added}`);
+  for (const forever of ["rd.timeout=0", "rd.timeout", "rd.timeout=x"]) {
+    assertEquals(of(["ro", forever]).diagnostics.map(({ message }) => message), [
+      `\`guard\` needs \`rd.timeout=240\`, and the command line has \`${forever}\``,
+    ]);
+  }
+});
+
 pure("the stamp covers what the guard adds", () => {
   const plan = planOf();
   assertEquals(trueStamp(plan.call) === undefined, false);
@@ -247,9 +269,20 @@ pure("a guard of a Multiboot kernel is refused", () => {
 });
 
 pure("a stored plan keeps its guard, and is made again from it", () => {
-  for (const initrd of [INITRAMFS_TOOLS, DRACUT]) {
-    const profile = { guard: { panic: 10, watchdog: 120, confirm: 600, fallback: "running" } } as const;
-    const plan = planOf(profile, { initrd: [initrd] });
+  const edit: Profile["cmdline"] = { kind: "edit", reuse: true, remove: [], set: [], append: [] };
+  const lines: readonly Profile["cmdline"][] = [
+    { kind: "parameters", parameters: ["root=LABEL=root", "ro"] },
+    // What says the same already, and what gives way, are not contradictions when the plan is made again.
+    { kind: "parameters", parameters: ["panic=10", "rd.timeout=60", "ro"] },
+    edit,
+  ];
+  for (
+    const [initrd, cmdline] of [INITRAMFS_TOOLS, DRACUT, DRACUT_SYSTEMD].flatMap((each) =>
+      lines.map((line) => [each, line] as const)
+    )
+  ) {
+    const profile = { cmdline, guard: { panic: 10, watchdog: 120, confirm: 600, fallback: "running" } } as const;
+    const plan = planOf(profile, { initrd: [initrd] }, { cmdline: "panic=0 rd.shell ro" });
     const decoded = decodePlan(JSON.parse(planText(plan)), [], ({ message }) => {
       throw new Error(message);
     });
