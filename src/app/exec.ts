@@ -186,15 +186,10 @@ export async function execLoaded(way: RebootWay, options: ExecOptions = {}): Pro
   if (attempt !== undefined && "kind" in attempt) return attempt;
   const unkept = attempt === undefined ? undefined : unkeptGuard(attempt);
   if (unkept !== undefined) onWarning(unkept);
-  const bySystemd = way.kind === "ask" && way.init === "systemd";
-  const unarmed = bySystemd ? await armSystemd() : undefined;
+  const unarmed = way.kind === "ask" && way.init === "systemd" ? await armSystemd() : undefined;
   const outcome = unarmed ?? await runWay(way, options);
   if (outcome.kind === "asked") return outcome;
-  // Where the running system goes on, there was no reboot.
-  if (bySystemd && unarmed === undefined) {
-    const restored = await setKexecWatchdog(undefined).catch(refusedByStore);
-    if (restored.kind === "watchdog-refused") onWarning(restored.message);
-  }
+  // Where the running system goes on, there was no reboot. The watchdog of systemd is that of the image, which is still loaded.
   if (attempt !== undefined) {
     const problem = await tried(() => giveUp(attempt), onWarning);
     if (problem !== undefined) onWarning(problem);
