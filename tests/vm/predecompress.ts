@@ -22,7 +22,7 @@ const SETUP_SECTS = 0x1f1;
 const ENTRY_64 = 0x200;
 
 /** A kernel's file in which the decompressor halts at once: only a kernel that is entered directly starts from it. */
-async function withoutDecompressor({ image }: Kernel): Promise<Uint8Array> {
+export async function withoutDecompressor({ image }: Pick<Kernel, "image">): Promise<Uint8Array> {
   const bytes = unsigned(await Deno.readFile(image));
   const entry = ((bytes[SETUP_SECTS] ?? 0) + 1) * 512 + ENTRY_64;
   return bytes.fill(HALT, entry, entry + 64);

@@ -1,5 +1,7 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { EXIT } from "../../src/core/program.ts";
 import { ALL } from "./extent.ts";
+import { loaded, machineWith as guestWith, profile, said } from "./guest_profile.ts";
 import type { Machine } from "./machine.ts";
 import { fetchKernel, type Kernel, kernelNames } from "./packages.ts";
 import {
@@ -10,6 +12,7 @@ import {
   LINKED,
   machineWith,
   PUT_LIBRARY,
+  withoutDecompressor,
   writeProfile,
 } from "./predecompress.ts";
 
@@ -32,8 +35,7 @@ async function kaslrFlag(machine: Machine): Promise<boolean> {
 async function bootsByFile(machine: Machine, kernel: Kernel, words: string, lines = ""): Promise<Bases> {
   await machine.output(PUT_LIBRARY);
   await writeProfile(machine, kernel, words, `${BY_FILE}\n${lines}`);
-  // On a busy host an emulated processor takes minutes to unpack xz.
-  await machine.output("warmboot load /run/p.yaml", { timeout: 900 });
+  await machine.output("warmboot load /run/p.yaml");
   const bases = await bootedBases(machine, "warmboot exec --now");
   assertEquals(machine.boot(), { release: kernel.release, cmdline: cmdlineOf(words) });
   assert(LINKED.virtual <= bases.virtual && bases.virtual < 0xffff_ffff_c000_0000n, `${bases.virtual}`);
@@ -114,6 +116,71 @@ Deno.test({
     assert(BigInt(`0x${start}`) <= base && base < BigInt(`0x${last}`), `${base}`);
     assertMatch(machine.boot().cmdline, /\belfcorehdr=0x/);
     assertMatch(await machine.output("strings -n 20 /proc/vmcore | grep -c -m 1 warmboot-marker-4711"), /^[1-9]/);
+  },
+});
+
+Deno.test({
+  name: "where the host lacks kexec_load, `load` and `predecompress: auto` take kexec_file_load",
+  ignore: !ALL,
+  fn: async (t) => {
+    const config = USUAL.config === undefined ? fail() : await Deno.readTextFile(USUAL.config);
+    const programs = {
+      warmboot: "cli.ts",
+      "without_kexec_load": "tests/vm/guest/without_kexec_load.ts",
+    };
+    await using machine = await guestWith(USUAL, programs, {}, {
+      "/boot/halts": await withoutDecompressor(USUAL),
+      "/boot/config": config.replace("CONFIG_KEXEC=y", "# CONFIG_KEXEC is not set"),
+    });
+    const BY = "without_kexec_load";
+    const place = `/boot/config-${USUAL.release}`;
+    await machine.output(`cp /boot/config ${place}`);
+    const lines = (words: string, more = "") =>
+      `kernel: /boot/halts\ninitrd: /boot/initrd\ncmdline: ${cmdlineOf(words)}\n${more}`;
+    const lacking = `The running kernel ${USUAL.release} `;
+    const plan = async (text: string) => {
+      await profile(machine, text);
+      return said(await machine.run(`${BY} warmboot plan -v /run/p.yaml`));
+    };
+
+    await t.step("the plan says why", async () => {
+      for (const predecompress of ["auto", "true"]) {
+        const [code, text] = await plan(lines("way=plan", `predecompress: ${predecompress}`));
+        assertEquals(code, EXIT.ok.code, text);
+        assertStringIncludes(text, `${lacking}is built without kexec_load (CONFIG_KEXEC)`);
+        assertStringIncludes(text, "without a decompressor is built around it");
+        assertMatch(text, /ok +call-available +The running kernel has kexec_file_load/);
+      }
+      assertMatch((await plan(lines("way=plan")))[1], /ok +call-available +The running kernel has kexec_file_load/);
+    });
+
+    await t.step("kexec_load is refused before, by the kernel with ENOSYS, and what is left is named", async () => {
+      const [code, text] = await plan(lines("way=none", "load: kexec_load"));
+      assertEquals(code, EXIT.unavailable.code, text);
+      assertStringIncludes(text, `${lacking}lacks kexec_load: CONFIG_KEXEC is not set`);
+      assertStringIncludes(text, "Use `load: kexec_file_load`");
+      // Where the configuration is not known, the kernel's answer says it.
+      await machine.output(`rm ${place}`);
+      const [refused, why] = said(await machine.run(`${BY} warmboot load /run/p.yaml`));
+      assertEquals(refused, EXIT.refused.code, why);
+      assertStringIncludes(why, `ENOSYS: the running kernel ${USUAL.release} lacks kexec_load (CONFIG_KEXEC)`);
+      await machine.output(`cp /boot/config ${place}`);
+    });
+
+    await t.step("what is loaded is unloaded", async () => {
+      await profile(machine, lines("way=unload", "predecompress: auto"));
+      await machine.output(`${BY} warmboot load /run/p.yaml`);
+      assertEquals(await loaded(machine), "1");
+      await machine.output(`${BY} warmboot unload`);
+      assertEquals(await loaded(machine), "0");
+    });
+
+    await t.step("a kernel that cannot decompress itself boots", async () => {
+      await profile(machine, lines("way=auto", "predecompress: auto"));
+      await machine.runToBoot(`${BY} warmboot load --exec --now /run/p.yaml`);
+      assertEquals(machine.boot(), { release: USUAL.release, cmdline: cmdlineOf("way=auto") });
+      assertEquals(await kaslrFlag(machine), true);
+    });
   },
 });
 
