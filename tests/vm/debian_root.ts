@@ -127,6 +127,13 @@ const FILES: GuestFiles = {
   "/etc/systemd/system/graphical.target.d/agent.conf": "[Unit]\nWants=agent.service\n",
 };
 
+/** Has units of warmboot take as long as they take: in the emulation of a busy host, Deno may need a minute to start. */
+export const PATIENT_UNITS: GuestFiles = {
+  // For all units whose names begin so.
+  "/etc/systemd/system/warmboot-.service.d/tests.conf":
+    "[Service]\nTimeoutStartSec=infinity\nTimeoutStopSec=infinity\n",
+};
+
 /**
  * The folder with the root file system of a suite, made if the cache lacks it; its configuration comes with the disk. `more`
  * are packages besides those that it boots with.

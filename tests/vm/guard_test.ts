@@ -82,7 +82,7 @@ for (const { suite, kernel: name } of ALL ? [BOOKWORM, TRIXIE] : [BOOKWORM]) {
   const kernel = await fetchKernel(name);
   Deno.test(`a guarded reboot is confirmed, or leads back (${suite}, ${kernel.release})`, async (t) => {
     const files = { ...PROFILES, ...HEALTH, ...LOADED_FIRST, ...Object.fromEntries(UNITS.map(unitFile)) };
-    const options = { bootTimeout: 240, resets: true };
+    const options = { resets: true };
     await using machine = await debianMachine(suite, kernel, { warmboot: "cli.ts" }, options, files);
 
     await t.step("set up: the units that `warmboot init --guard` names, and a health check", async () => {

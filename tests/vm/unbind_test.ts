@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { EXIT } from "../../src/core/program.ts";
 import { distribution } from "./apt.ts";
-import { debianMachine, RELEASE, releaseFiles } from "./debian_root.ts";
+import { debianMachine, PATIENT_UNITS, RELEASE, releaseFiles } from "./debian_root.ts";
 import { ALL } from "./extent.ts";
 import { KERNEL as OWN_KERNEL, machineWith, profile, said } from "./guest_profile.ts";
 import type { Machine } from "./machine.ts";
@@ -93,6 +93,7 @@ Deno.test({
     const kernel = await fetchKernel("6.1");
     const image = `version: 1\nkernel: /boot/vmlinuz\ninitrd: /boot/initrd\ncmdline: ${BASE_CMDLINE} seen=again\n`;
     const files = {
+      ...PATIENT_UNITS,
       ...await releaseFiles(),
       "/etc/warmboot/web.yaml": `${image}unbind: ["driver:rtc_cmos"]\n`,
     };
