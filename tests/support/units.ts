@@ -7,8 +7,8 @@ const FOLDER = join(import.meta.dirname ?? ".", "../../contrib/systemd");
  * same.
  */
 export const EXPOSURE: { readonly [service: string]: number } = {
-  "warmboot-arrive.service": 1.9,
-  "warmboot-confirm.service": 1.9,
+  "warmboot-arrive.service": 1.8,
+  "warmboot-confirm.service": 1.8,
   "warmboot-crash.service": 2.6,
   "warmboot-deadline.service": 2.0,
   "warmboot-load@.service": 2.0,
