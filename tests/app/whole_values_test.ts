@@ -119,7 +119,7 @@ Deno.test("a load reports the change at once, closes libc, and records who loade
   assertEquals(order, ["changed", "libc closed"]);
   assertEquals(calls, [["kexec_file_load", "root=LABEL=root ro\u0000", 0n]]);
   assert(typeof record === "object");
-  assertEquals(Object.keys(record), ["format", "bootId", "loadedAt", "user", "uid", "plan"]);
+  assertEquals(Object.keys(record), ["format", "bootId", "loadedAt", "user", "uid", "kernel", "plan"]);
   assertEquals([record.format, record.bootId, record.uid], ["warmboot.record/1", hostFacts().bootId, Deno.uid() ?? 0]);
   assertEquals(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/.test(record.loadedAt) && record.loadedAt >= before, true);
 });
