@@ -88,6 +88,11 @@ export async function fetchBusybox(arch: GuestArch): Promise<string> {
   return path;
 }
 
+/** The folder with initramfs-tools, unpacked: its /init and scripts are below usr/share/initramfs-tools. */
+export async function fetchInitramfsTools(): Promise<string> {
+  return await unpacked(await toolSuite("x86_64"), "initramfs-tools-core", /^initramfs-tools-core$/);
+}
+
 /** The path of Debian's Memtest86+ as a bzImage: 6.10 of bookworm, and 8 of sid. */
 export async function fetchMemtest(suite: "bookworm" | "sid", bits: "x64" | "ia32"): Promise<string> {
   const folder = await unpacked(suite, "memtest86+", /^memtest86\+$/);
