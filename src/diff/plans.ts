@@ -41,7 +41,7 @@ export function diffGuards(from: Plan, to: Plan): readonly Change[] {
 
 /** The parameters that it needs are compared as a part of the command line; what the boot loader boots is of the moment. */
 function guardFields({ guard }: Plan): ReadonlyMap<string, string> {
-  const { words: _words, ...fields } = guard === undefined ? { words: [] } : lastingGuard(guard);
+  const { parameters: _parameters, ...fields } = guard === undefined ? { parameters: [] } : lastingGuard(guard);
   return new Map(
     Object.entries(fields).map(([field, value]) => [
       field,

@@ -1,5 +1,5 @@
 import { kernelParameter, parameterKey, parseCmdline } from "../profile/cmdline/cmdline.ts";
-import { BOOT_PARAMETERS, GUARD_WORDS, guardNames, STAMP } from "../profile/cmdline/resolve.ts";
+import { BOOT_PARAMETERS, GUARD_PARAMETERS, guardNames, STAMP } from "../profile/cmdline/resolve.ts";
 import { type BootFiles, textAt } from "./boot_files.ts";
 import { loaderVariable } from "./efi_variables.ts";
 import { type FoundEntry, startOf } from "./found_entry.ts";
@@ -58,7 +58,7 @@ export function runningEntry(files: BootFiles, entries: readonly FoundEntry[], r
   }
   const cmdline = parseCmdline(running.cmdline);
   // What says how the running system was booted, and what a guard put there.
-  const ignored = new Set([...BOOT_PARAMETERS, STAMP, GUARD_WORDS, ...guardNames(cmdline)]);
+  const ignored = new Set([...BOOT_PARAMETERS, STAMP, GUARD_PARAMETERS, ...guardNames(cmdline)]);
   const own = parametersOf(running.cmdline, ignored);
   const compared = booting.map((entry) => {
     const text = cmdlineOf(files, entry);

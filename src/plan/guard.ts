@@ -12,15 +12,15 @@ import {
   parseParameter,
   withoutParameters,
 } from "../profile/cmdline/cmdline.ts";
-import { GUARD_WORDS } from "../profile/cmdline/resolve.ts";
-import { constantWords, type GuardWord } from "../profile/guard_words.ts";
+import { GUARD_PARAMETERS } from "../profile/cmdline/resolve.ts";
+import { constantParameters, type GuardParameter } from "../profile/guard_parameters.ts";
 import type { Guard } from "../profile/profile.ts";
 import { openTimeoutWord, type PlannedWatchdog, plannedWatchdogShape, planWatchdog } from "./watchdog.ts";
 
 /** A guard as a plan keeps it: what the profile declares, and what that means on this host. */
 export interface PlannedGuard extends Guard {
   /** The parameters that it needs on the next command line, in order. */
-  readonly words: readonly string[];
+  readonly parameters: readonly string[];
   /** With `panic`: what happens if the new system's initrd fails. */
   readonly initrd?: InitrdFailure;
   /** What a cold reboot of the host boots; absent where nothing says so, and with explicit segments. */
@@ -76,13 +76,13 @@ function initrdWords({ images, cmdline }: GuardInput): readonly string[] {
 }
 
 /** The parameters that a guard needs on the next command line, in order. */
-export function guardWords(guard: Guard, input: GuardInput): readonly GuardWord[] {
+export function guardParameters(guard: Guard, input: GuardInput): readonly GuardParameter[] {
   const openTimeout = guard.watchdog === undefined ? undefined : openTimeoutWord(guard.watchdog, input.cmdline);
   return [
-    ...constantWords(guard),
+    ...constantParameters(guard),
     ...(guard.panic === undefined
       ? []
-      : initrdWords(input).map((parameter): GuardWord => ({ key: "panic", parameter }))),
+      : initrdWords(input).map((parameter): GuardParameter => ({ key: "panic", parameter }))),
     ...(openTimeout === undefined ? [] : [{ key: "watchdog", parameter: openTimeout } as const]),
   ];
 }
@@ -92,7 +92,7 @@ export function planGuard(guard: Guard, input: GuardInput): PlannedGuard {
   const device = guard.watchdog === undefined ? undefined : planWatchdog(guard.watchdog, input.cmdline, input.facts);
   return {
     ...guard,
-    words: guardWords(guard, input).map(({ parameter }) => parameter),
+    parameters: guardParameters(guard, input).map(({ parameter }) => parameter),
     ...(guard.panic === undefined ? {} : { initrd: initrdFailure(input.images) }),
     ...(input.coldReboot === undefined ? {} : { coldReboot: input.coldReboot }),
     ...(device === undefined ? {} : { device }),
@@ -113,15 +113,15 @@ export function guardOf({ panic, watchdog, confirm, fallback }: PlannedGuard): G
  * A command line with the parameters of a guard: each takes the place of what is there of its name, and a further one names
  * those that were not there before, so that a command line that is reused starts without them.
  */
-export function withGuardWords(cmdline: string, { words }: Pick<PlannedGuard, "words">): string {
+export function withGuardParameters(cmdline: string, { parameters }: Pick<PlannedGuard, "parameters">): string {
   // By the text: initramfs-tools does not take the quotes of `panic="10"` off.
-  const added = words.map(parseParameter).filter((word) =>
+  const added = parameters.map(parseParameter).filter((word) =>
     kernelParameter(parseCmdline(cmdline), parameterKey(word))?.text !== word.text
   );
   if (added.length === 0) return cmdline;
-  const names = new Set([...added.map(parameterKey), parameterKey({ name: GUARD_WORDS })]);
+  const names = new Set([...added.map(parameterKey), parameterKey({ name: GUARD_PARAMETERS })]);
   const rest = withoutParameters(cmdline, (parameter) => names.has(parameterKey(parameter)));
-  const list = `${GUARD_WORDS}=${added.map(({ name }) => name).join(",")}`;
+  const list = `${GUARD_PARAMETERS}=${added.map(({ name }) => name).join(",")}`;
   return [...added.map(({ text }) => text), list].reduce(addParameter, rest);
 }
 
@@ -188,7 +188,7 @@ export const plannedGuardShape: Shape<PlannedGuard> = record<PlannedGuard>({
     doc: "What a cold reboot boots until the new system is confirmed; absent: the boot loader's default entry",
     fallback: optional,
   },
-  words: { shape: list(anyText), doc: "The parameters that it needs on the next command line" },
+  parameters: { shape: list(anyText), doc: "The parameters that it needs on the next command line" },
   initrd: {
     shape: choice([...INITRD_MAKERS, "none", "unknown"]),
     doc: "With `panic`: what runs in the initrd, which decides what happens if that fails",

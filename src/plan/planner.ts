@@ -3,7 +3,7 @@ import { virtualBases } from "../arch/x86_64/predecompress.ts";
 import { formatAddress, formatSize } from "../core/number.ts";
 import { VERSION } from "../core/program.ts";
 import { shown } from "../profile/cmdline/problem.ts";
-import { contradictions } from "../profile/guard_words.ts";
+import { contradictions } from "../profile/guard_parameters.ts";
 import type { Guard } from "../profile/profile.ts";
 import { statedElfcorehdr } from "../profile/suspicions.ts";
 import { resolveCmdline, STAMP } from "../profile/cmdline/resolve.ts";
@@ -11,7 +11,7 @@ import { describeInitrd, imageRelease, imageVersion } from "../image/describe.ts
 import { type Choice, chooseCall } from "./choose.ts";
 import { declaredOf } from "./declared.ts";
 import { FILE_FLAG_OF, fileLoadFlags } from "./flags.ts";
-import { guardWords, planGuard, withGuardWords } from "./guard.ts";
+import { guardParameters, planGuard, withGuardParameters } from "./guard.ts";
 import type { PlanInput } from "./input.ts";
 import { type Call, type FileLoadCall, type Plan, plannedFile, type PlannedHost, type Reason } from "./plan.ts";
 import { plannedRequires } from "../profile/planned_requires.ts";
@@ -45,7 +45,7 @@ export function planBoot(input: PlanInput): Checked<Plan> {
   const unguarded = profile.guard === undefined ? [] : guardFaults(profile.guard, input, cmdline);
   if (unguarded.length > 0) return { value: undefined, diagnostics: [...diagnostics, ...unguarded] };
   const choice = chooseCall(input);
-  const guarded = guard === undefined ? cmdline : withGuardWords(cmdline, guard);
+  const guarded = guard === undefined ? cmdline : withGuardParameters(cmdline, guard);
   const planned = planCall(input, choice, profile.stamp ? withStamp(guarded, input) : guarded);
   const call = planned.value;
   const all = [...diagnostics, ...planned.diagnostics];
@@ -143,7 +143,7 @@ function guardFaults(guard: Guard, input: PlanInput, cmdline: string): readonly 
       hint: "Remove `guard`",
     }];
   }
-  return contradictions(guardWords(guard, { ...input, cmdline }), input.profile.cmdline);
+  return contradictions(guardParameters(guard, { ...input, cmdline }), input.profile.cmdline);
 }
 
 /** A second stamp would be the one that counts. */

@@ -1,6 +1,6 @@
 import type { Diagnostic, Path, Related } from "../core/diagnostic.ts";
 import type { JsonSchema } from "../core/shape.ts";
-import { guardConflicts } from "./guard_words.ts";
+import { guardConflicts } from "./guard_parameters.ts";
 import { DEMAND_SCHEMA, demandsOf } from "./demands.ts";
 import { FILE_FLAG_KEYS, type Profile, type ReusedFrom } from "./profile.ts";
 import { FILLED, given, IS_FALSE, IS_TRUE, STATED } from "./schema_terms.ts";

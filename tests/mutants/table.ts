@@ -724,7 +724,7 @@ export const MUTANTS: readonly Mutant[] = [
   row("plan/guard.ts", '["rd.shell=0", "rd.emergency=reboot"]', '["rd.shell=0"]', "plan/guard_test.ts"),
   row("profile/cmdline/resolve.ts", "...guardNames(running), ", "", "plan/guard_test.ts"),
   row("image/initrd_maker.ts", 'has("dracut") && has("dracutEmergency")', 'has("dracut")', "plan/guard_test.ts"),
-  row("profile/guard_words.ts", "stated.value !== meant.value", "false", "profile/guard_test.ts"),
+  row("profile/guard_parameters.ts", "stated.value !== meant.value", "false", "profile/guard_test.ts"),
   row(
     "state/already_loaded.ts",
     "canonical(lasting(a.guard)) === canonical(lasting(b.guard))",

@@ -5,7 +5,7 @@ import type { WholeInitrd } from "../../src/host/image_content.ts";
 import type { Images, InitrdFile } from "../../src/image/boot_files.ts";
 import type { MultibootImage } from "../../src/image/image.ts";
 import { initrdMaker, MAKER_FILES } from "../../src/image/initrd_maker.ts";
-import { withGuardWords } from "../../src/plan/guard.ts";
+import { withGuardParameters } from "../../src/plan/guard.ts";
 import { type Plan, planText } from "../../src/plan/plan.ts";
 import { decodePlan } from "../../src/plan/plan_shape.ts";
 import { planBoot } from "../../src/plan/planner.ts";
@@ -223,13 +223,13 @@ pure("what an edit takes over from the running command line gives way, and a fur
 });
 
 pure("parameters come before `--`, and what the kernel reads last counts", () => {
-  const words = ["panic=10"];
-  assertEquals(withGuardWords("", { words }), "panic=10 warmboot.guard=panic");
-  assertEquals(withGuardWords("a -- panic=10", { words }), "a panic=10 warmboot.guard=panic -- panic=10");
-  assertEquals(withGuardWords("panic=10 a panic=5", { words }), "a panic=10 warmboot.guard=panic");
-  assertEquals(withGuardWords("panic=5 panic=10", { words }), "panic=5 panic=10");
-  assertEquals(withGuardWords('panic="10"', { words }), "panic=10 warmboot.guard=panic");
-  assertEquals(withGuardWords("a  b", { words: [] }), "a  b");
+  const parameters = ["panic=10"];
+  assertEquals(withGuardParameters("", { parameters }), "panic=10 warmboot.guard=panic");
+  assertEquals(withGuardParameters("a -- panic=10", { parameters }), "a panic=10 warmboot.guard=panic -- panic=10");
+  assertEquals(withGuardParameters("panic=10 a panic=5", { parameters }), "a panic=10 warmboot.guard=panic");
+  assertEquals(withGuardParameters("panic=5 panic=10", { parameters }), "panic=5 panic=10");
+  assertEquals(withGuardParameters('panic="10"', { parameters }), "panic=10 warmboot.guard=panic");
+  assertEquals(withGuardParameters("a  b", { parameters: [] }), "a  b");
 });
 
 pure("dracut with systemd waits as long as the profile says, and never forever", () => {
@@ -293,13 +293,13 @@ pure("a stored plan keeps its guard, and is made again from it", () => {
     assertEquals(again?.checks[0]?.status, "pass", again?.checks[0]?.message);
     assertEquals(again?.guard, plan.guard);
   }
-  const edited: Plan = { ...planOf(), guard: { panic: 5, words: ["panic=5"] } };
+  const edited: Plan = { ...planOf(), guard: { panic: 5, parameters: ["panic=5"] } };
   assertEquals(
     recheck(edited, hostFacts(), images({ initrd: [INITRAMFS_TOOLS] }), PART_DIGESTS).checks[0]?.status,
     "fail",
   );
   const problems: string[] = [];
-  const broken = { ...planOf(), guard: { panic: "10s", words: ["panic=10"] } };
+  const broken = { ...planOf(), guard: { panic: "10s", parameters: ["panic=10"] } };
   decodePlan(JSON.parse(JSON.stringify(broken)), [], ({ message }) => problems.push(message));
   assertEquals(problems, ["`panic` is not a whole number"]);
 });

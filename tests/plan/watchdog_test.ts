@@ -178,7 +178,7 @@ pure("what may keep it from working is a warning: another process, an unknown dr
 });
 
 pure("the next command line keeps the watchdog; open_timeout is there only if systemd opens it", () => {
-  const words = (cmdline: string) => planOf(host(ITCO), 90, cmdline).guard?.words;
+  const words = (cmdline: string) => planOf(host(ITCO), 90, cmdline).guard?.parameters;
   assertEquals(words("root=LABEL=root"), ["watchdog.stop_on_reboot=0"]);
   assertEquals(words(OPENED), ["watchdog.stop_on_reboot=0", "watchdog.open_timeout=90"]);
   assertEquals(words("root=LABEL=root -- systemd.watchdog_sec=30s"), ["watchdog.stop_on_reboot=0"]);

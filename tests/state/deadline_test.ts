@@ -11,7 +11,7 @@ const OPEN: Attempt = {
   way: "systemd",
   profile: "web",
   plan: "0123456789abcdef",
-  guard: { confirm: 600, words: [] },
+  guard: { confirm: 600, parameters: [] },
   from: { release: "6.1.0-50-amd64", cmdline: "root=LABEL=root", bootId: "before", watched: true },
   to: { cmdline: "root=LABEL=root ro warmboot.plan=0123456789abcdef" },
 };
@@ -49,7 +49,7 @@ test("there is a deadline only where a guarded attempt arrived in this boot, and
     [],
     [OPEN],
     [unguarded],
-    [{ ...ARRIVED, guard: { panic: 10, words: [] } }],
+    [{ ...ARRIVED, guard: { panic: 10, parameters: [] } }],
     [ended({ end: "confirmed" })],
     [ended({ end: "not-confirmed" })],
     [ended({ end: "fell-back" })],
@@ -88,7 +88,7 @@ test("a guard that nobody may keep is named before the reboot", () => {
   assertEquals(unkeptGuard(OPEN), undefined);
   const unwatched = { ...OPEN, from: { ...OPEN.from, watched: false } };
   assertEquals(unkeptGuard(unwatched)?.includes("systemctl enable --now warmboot-arrive"), true);
-  assertEquals(unkeptGuard({ ...unwatched, guard: { panic: 10, words: [] } }), undefined);
+  assertEquals(unkeptGuard({ ...unwatched, guard: { panic: 10, parameters: [] } }), undefined);
   const { guard: _, ...unguarded } = unwatched;
   assertEquals(unkeptGuard(unguarded), undefined);
 });

@@ -1,7 +1,7 @@
 import { formatDuration } from "../../core/duration.ts";
 import type { HostFacts, WatchdogFacts } from "../../host/facts.ts";
 import { type Cmdline, kernelParameter, parseCmdline } from "../../profile/cmdline/cmdline.ts";
-import { KEEP_ON_REBOOT } from "../../profile/guard_words.ts";
+import { KEEP_ON_REBOOT } from "../../profile/guard_parameters.ts";
 import {
   type ChosenWatchdog,
   chosenWatchdog,

@@ -37,10 +37,10 @@ export const BOOT_PARAMETERS: readonly string[] = [
 export const STAMP = "warmboot.plan";
 
 /** The parameter that names the parameters that a guard added: `warmboot.guard=panic,rd.shell`. */
-export const GUARD_WORDS = "warmboot.guard";
+export const GUARD_PARAMETERS = "warmboot.guard";
 
 /** What a reused command line starts without: the stamp of the running boot would be false on the next one. */
-const DROPPED: readonly string[] = [...BOOT_PARAMETERS, STAMP, GUARD_WORDS];
+const DROPPED: readonly string[] = [...BOOT_PARAMETERS, STAMP, GUARD_PARAMETERS];
 
 /**
  * A crash kernel must not reserve memory in the little that it has, for another one or for huge or contiguous pages; and
@@ -106,7 +106,7 @@ export function resolveCmdline(spec: CmdlineSpec, context: CmdlineContext): Chec
 
 /** What a guard added to a command line: it is the guard's of that boot, as the stamp is. */
 export function guardNames(cmdline: Cmdline): readonly string[] {
-  const names = kernelParameter(cmdline, GUARD_WORDS)?.value?.split(",") ?? [];
+  const names = kernelParameter(cmdline, GUARD_PARAMETERS)?.value?.split(",") ?? [];
   return names.map((name) => parameterKey({ name }));
 }
 

@@ -4,7 +4,7 @@ import { shown } from "./cmdline/problem.ts";
 import type { CmdlineSpec, Guard, Profile } from "./profile.ts";
 
 /** A parameter that a guard puts on the command line, and the part of the guard that needs it. */
-export interface GuardWord {
+export interface GuardParameter {
   readonly key: keyof Guard;
   /** Without quotes: `panic=10`. */
   readonly parameter: string;
@@ -17,7 +17,7 @@ export const KEEP_ON_REBOOT = "watchdog.stop_on_reboot=0";
  * The parameters of a guard that depend on nothing else. `panic=`: kernel/panic.c, seconds; `watchdog.`:
  * drivers/watchdog/watchdog_core.c, which reads it when a driver registers.
  */
-export function constantWords({ panic, watchdog }: Guard): readonly GuardWord[] {
+export function constantParameters({ panic, watchdog }: Guard): readonly GuardParameter[] {
   return [
     ...(panic === undefined ? [] : [{ key: "panic", parameter: `panic=${panic}` } as const]),
     ...(watchdog === undefined ? [] : [{ key: "watchdog", parameter: KEEP_ON_REBOOT } as const]),
@@ -26,16 +26,16 @@ export function constantWords({ panic, watchdog }: Guard): readonly GuardWord[] 
 
 /** Where the guard and the command line of a profile contradict each other, as far as that depends on nothing else. */
 export function guardConflicts({ guard, cmdline, crash }: Profile): readonly Diagnostic[] {
-  return guard === undefined || crash ? [] : contradictions(constantWords(guard), cmdline);
+  return guard === undefined || crash ? [] : contradictions(constantParameters(guard), cmdline);
 }
 
 /**
  * The parameters of a profile's own command line that say otherwise than its guard. What an edit takes over from another
  * command line is not the profile's word: the guard replaces it.
  */
-export function contradictions(words: readonly GuardWord[], cmdline: CmdlineSpec): readonly Diagnostic[] {
+export function contradictions(parameters: readonly GuardParameter[], cmdline: CmdlineSpec): readonly Diagnostic[] {
   const own = ownParameters(cmdline);
-  return words.flatMap(({ key, parameter }): readonly Diagnostic[] => {
+  return parameters.flatMap(({ key, parameter }): readonly Diagnostic[] => {
     const meant = parseParameter(parameter);
     const other = own.findLast(({ text }) => {
       const stated = parseParameter(text);
