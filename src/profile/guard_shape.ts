@@ -13,7 +13,7 @@ const duration: Shape<number> = refine(
     [/^[0-9]+ ?m$/, "Minutes are `min`"],
     [/^[0-9]*[.,][0-9]+ ?[a-z]+$/i, "Write a whole number of a smaller unit: 1.5 minutes is `90s`"],
     [/^[0-9]+ ?ms$/i, "The smallest unit is `s`"],
-    [/^(?:[0-9]+ ?[a-z]+ *){2,}$/i, "Write it in one unit: `1min 30s` is `90s`"],
+    [/^[0-9]+ ?[a-z]+ *[0-9]+ ?[a-z]/i, "Write it in one unit: `1min 30s` is `90s`"],
     [/^[-+]/, "Write it without a sign"],
     [/^0[0-9]/, "Leave out the leading zero"],
     [/^[0-9]+ ?[a-z]+$/i, "The units are `s`, `min` and `h`"],
