@@ -10,6 +10,7 @@ import { ALL } from "./extent.ts";
 import { answer, loaded, machineWith, planned, profile, said } from "./guest_profile.ts";
 import type { Machine } from "./machine.ts";
 import { kernelNames } from "./packages.ts";
+import { withoutDecompressor } from "./predecompress.ts";
 import { BASE_CMDLINE } from "./qemu.ts";
 
 const MIB = 1 << 20;
@@ -35,7 +36,7 @@ async function facts(machine: Machine): Promise<HostFacts> {
 /** Preserves /disk/state, until the next kernel. */
 async function hold(machine: Machine): Promise<void> {
   await machine.output(
-    "(live_update hold vm-1 /disk/state >/run/held 2>&1 &); for i in $(seq 240); do [ -s /run/held ] && break; " +
+    "(live_update hold vm-1 /disk/state >/run/held 2>&1 &); for i in $(seq 1200); do [ -s /run/held ] && break; " +
       "sleep 0.5; done; grep -q '^held' /run/held || { cat /run/held >&2; exit 1; }",
   );
 }
@@ -49,7 +50,9 @@ Deno.test({
     const kernel = await builtKernel("kexec_full");
     const head = new DataView((await Deno.readFile(kernel.image)).buffer);
     const initSize = head.getUint32(SETUP_HEADER.init_size, true);
-    await using machine = await machineWith(kernel, PROGRAMS, { memory: 1024, append: "kho=on liveupdate=on" });
+    await using machine = await machineWith(kernel, PROGRAMS, { memory: 1024, append: "kho=on liveupdate=on" }, {
+      "/boot/halts": await withoutDecompressor(kernel),
+    });
     const mount = () => machine.output("mount -t debugfs debugfs /sys/kernel/debug");
     await machine.output("dd if=/dev/urandom of=/disk/state bs=65537 count=50 2>/dev/null");
 
@@ -139,11 +142,28 @@ Deno.test({
     );
 
     if (!ALL) return;
+    await t.step("what is preserved outlasts a kernel that is unpacked before, and has no decompressor", async () => {
+      await profile(machine, lines("step=4", "load: kexec_load\npreserved_state: discard"));
+      await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
+      await mount();
+      await hold(machine);
+      const text = lines("step=5", "predecompress: auto").replace("/boot/vmlinuz", "/boot/halts");
+      const [code, plan] = await planned(machine, text);
+      assertEquals(code, EXIT.ok.code, plan);
+      assertStringIncludes(plan, "Only kexec_file_load hands over what the running kernel preserves");
+      assertStringIncludes(plan, "without a decompressor is built around it");
+      assertMatch(plan, /ok +kho-scratch +The image fits into the scratch areas/);
+      const { cmdline } = await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
+      assertStringIncludes(cmdline, "step=5");
+      assertMatch(await machine.output("dmesg"), /KHO: found kexec handover data/);
+      await machine.output("live_update take vm-1 >/run/back && cmp /run/back /disk/state");
+    });
+
     await t.step("an image that just fits boots; one page more is refused by plan and kernel", async () => {
       // The kernel's area has less room left than the initrd needs, which then has one of its own, filled to the last page.
       const low = Math.ceil(initSize / (4 * MIB)) * 4 + 12;
       const areas = `kho_scratch=${low}M,20M,16M`;
-      await profile(machine, lines(`step=4 ${areas}`, "load: kexec_load\npreserved_state: discard"));
+      await profile(machine, lines(`step=6 ${areas}`, "load: kexec_load\npreserved_state: discard"));
       await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
       await mount();
       await machine.output(
@@ -151,14 +171,14 @@ Deno.test({
           20 * MIB
         } /disk/full && cp /disk/full /disk/more && echo >>/disk/more`,
       );
-      const [refused, why] = await planned(machine, lines("step=5", "load: kexec_file_load", "/disk/more"));
+      const [refused, why] = await planned(machine, lines("step=7", "load: kexec_file_load", "/disk/more"));
       assertEquals(refused, EXIT.unavailable.code, why);
       assertMatch(why, /FAIL +kho-scratch +.* has room for the initrd/);
       assertEquals(await answer(machine), "-1 EADDRNOTAVAIL");
-      const [code, text] = await planned(machine, lines("step=5", "load: kexec_file_load", "/disk/full"));
+      const [code, text] = await planned(machine, lines("step=7", "load: kexec_file_load", "/disk/full"));
       assertEquals(code, EXIT.ok.code, text);
       const { cmdline } = await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
-      assertStringIncludes(cmdline, "step=5");
+      assertStringIncludes(cmdline, "step=7");
     });
   },
 });
