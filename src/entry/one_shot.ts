@@ -2,7 +2,7 @@ import { EFIVARS } from "../host/sources.ts";
 import { type BootFiles, textAt } from "./boot_files.ts";
 import { LOADER_VENDOR, utf16Text } from "./efi_variables.ts";
 import { type Mount, mountAt } from "./file_systems.ts";
-import type { BootLoader, FoundEntry } from "./found_entry.ts";
+import type { BootLoader } from "./found_entry.ts";
 import { parseGrubenv } from "./grubenv.ts";
 
 /** An entry that a boot loader boots at the next cold boot alone, and where that is written. */
