@@ -171,6 +171,9 @@ pure("GRUB is not asked where that would fail, or would never end, and the reaso
     why(DEBIAN, { ...GRUBENV, "/proc/self/mountinfo": `24 1 8:2 / / rw,relatime shared:1 - ${line} rw\n` });
   assertEquals(on("ext4 /dev/sda2"), "possible");
   assertEquals(on("xfs /dev/nvme0n1p2"), "possible");
+  for (const disk of ["hda1", "vda2", "xvda1", "mmcblk0p2", "pmem0p1", "dasda1"]) {
+    assertEquals(on(`ext4 /dev/${disk}`), "possible", disk);
+  }
   const refusal = "GRUB cannot write /boot/grub/grubenv, and so would boot the entry again and again: ";
   assertEquals(
     on("ext4 /dev/mapper/vg-root"),

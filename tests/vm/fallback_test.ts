@@ -217,7 +217,7 @@ Deno.test({
       const machine = await debianMachine(
         "bookworm",
         old,
-        { warmboot: "cli.ts" },
+        { warmboot: "cli.ts", remove_variable: "tests/vm/guest/remove_variable.ts" },
         {
           firmware: "uefi",
           resets: true,
@@ -249,12 +249,10 @@ Deno.test({
         machine,
         entry: "old.conf",
         atBoot,
-        pending: `test ! -e ${ONE_SHOT} || tail -c +5 ${ONE_SHOT} | tr -d '\\0'`,
+        pending: `test ! -e ${ONE_SHOT} || cat ${ONE_SHOT} | tail -c +5 | tr -d '\\0'`,
         ask: (entry) =>
           machine.output(
-            entry === undefined
-              ? `busybox chattr -i ${ONE_SHOT} && rm ${ONE_SHOT}`
-              : `printf ${variableText(entry)} > ${ONE_SHOT}`,
+            entry === undefined ? `remove_variable ${ONE_SHOT}` : `printf ${variableText(entry)} > ${ONE_SHOT}`,
           ),
       });
     } finally {

@@ -213,9 +213,13 @@ for (const { suite, kernel: name } of ALL ? [BOOKWORM, TRIXIE] : [BOOKWORM]) {
           const before = await attempts(machine);
           await holdSystemctl(machine);
           await machine.output("warmboot load /etc/warmboot/web.yaml");
-          const cut = "(while :; do for f in /var/lib/warmboot/attempts/.warmboot-*; do " +
-            '[ -e "$f" ] && echo b > /proc/sysrq-trigger; done; [ -e /run/asked ] && echo b > /proc/sysrq-trigger; done) &';
-          await machine.runToBoot(`${cut} warmboot exec`, REBOOT);
+          const seen = machine.sees("warmboot-cut");
+          const watch =
+            "(until [ -e /run/asked ] || ls /var/lib/warmboot/attempts/.warmboot-* >/dev/null 2>&1; do :; done; " +
+            "echo warmboot-cut >/dev/console) &";
+          await machine.output(`${watch} (warmboot exec >/run/said 2>&1 &)`);
+          await seen;
+          await machine.reset();
           await freeSystemctl(machine);
           assert(await comesTrue(machine, "systemctl -q is-active warmboot-arrive"));
           const after = await attempts(machine);
