@@ -54,6 +54,11 @@ async function attempts(machine: Machine): Promise<readonly Attempt[]> {
   return JSON.parse(await machine.output("warmboot history -o json")).attempts;
 }
 
+/** What is never to change once it is known; how long it took may still become known. */
+function endOf({ id, outcome }: Attempt): readonly unknown[] {
+  return [id, outcome?.end];
+}
+
 /** Whether a condition of the shell comes true, within ten minutes. */
 async function comesTrue(machine: Machine, condition: string): Promise<boolean> {
   const loop = `for i in $(seq 200); do ${condition} && exit 0; sleep 3; done; exit 1`;
@@ -203,7 +208,7 @@ for (const { suite, kernel: name } of ALL ? [BOOKWORM, TRIXIE] : [BOOKWORM]) {
       assert(await comesTrue(machine, "systemctl -q is-active warmboot-arrive"));
       const [cut, ...rest] = await attempts(machine);
       assertEquals([cut?.profile, cut?.way, cut?.outcome?.end], ["web", "systemd", "firmware"]);
-      assertEquals(rest, before);
+      assertEquals(rest.map(endOf), before.map(endOf));
     });
 
     await t.step(
@@ -227,7 +232,7 @@ for (const { suite, kernel: name } of ALL ? [BOOKWORM, TRIXIE] : [BOOKWORM]) {
           if (after.length > before.length) {
             assertEquals([after[0]?.way, after[0]?.outcome?.end], ["systemd", "firmware"]);
           }
-          assertEquals(after.slice(after.length - before.length), before);
+          assertEquals(after.slice(after.length - before.length).map(endOf), before.map(endOf));
         }
       },
     );
