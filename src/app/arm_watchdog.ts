@@ -1,5 +1,4 @@
 import { join } from "@std/path/posix";
-import { reasonOf } from "../core/diagnostic.ts";
 import { formatDuration } from "../core/duration.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { chosenWatchdog, describeWatchdog } from "../plan/watchdog.ts";
@@ -8,7 +7,7 @@ import { makeOwnFolder, RECORD_DIRECTORY, removeIfThere, StoreError, useStore } 
 import type { Libc } from "../syscall/libc.ts";
 import type { ProgramEnd } from "./ask_init.ts";
 import { isThere, PRIVATE, replaceFile } from "./files/write_whole.ts";
-import { systemProgram } from "./system_program.ts";
+import { runProgram } from "./system_program.ts";
 
 /** What is done to have systemd arm the watchdog; tests pass one of their own. */
 export interface BusHost {
@@ -115,16 +114,9 @@ function refusedBy(end: ProgramEnd): RefusedWatchdog {
 /** This machine. */
 const LIVE: BusHost = {
   async run(args) {
-    try {
-      const { code, stdout, stderr } = await new Deno.Command(systemProgram("busctl"), {
-        args: ["--system", ...args],
-        env: { LC_ALL: "C" },
-        stdin: "null",
-      }).output();
-      return { kind: "ended", code, text: new TextDecoder().decode(code === 0 ? stdout : stderr) };
-    } catch (error) {
-      return { kind: "missing", reason: reasonOf(error) };
-    }
+    const end = await runProgram("busctl", ["--system", ...args], { LC_ALL: "C" });
+    if (end.kind === "missing") return end;
+    return { kind: "ended", code: end.code, text: end.code === 0 ? end.stdout : end.stderr };
   },
   directory: RECORD_DIRECTORY,
 };

@@ -1,8 +1,8 @@
-import { reasonOf } from "../core/diagnostic.ts";
+import { orUndefined, reasonOf } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { type InitSystem, initSystem } from "../host/init_system.ts";
 import { RECORD_DIRECTORY, StoreError } from "../state/record_store.ts";
-import { systemProgram } from "./system_program.ts";
+import { runProgram } from "./system_program.ts";
 
 /** The init systems that are asked for a clean reboot into the loaded image. */
 export type AskedInit = "systemd" | "sysvinit" | "openrc-init" | "runit";
@@ -304,27 +304,17 @@ function commandLine(process: string, host: InitHost): string {
 
 /** This machine. */
 const LIVE: InitHost = {
-  read: (path) => attempt(() => Deno.readTextFileSync(path)),
-  list: (folder) => attempt(() => Array.from(Deno.readDirSync(folder), ({ name }) => name)) ?? [],
-  isFifo: (path) => attempt(() => Deno.statSync(path).isFifo) ?? false,
-  device: (path) => attempt(() => Deno.statSync(path).dev),
+  read: (path) => orUndefined(() => Deno.readTextFileSync(path)),
+  list: (folder) => orUndefined(() => Array.from(Deno.readDirSync(folder), ({ name }) => name)) ?? [],
+  isFifo: (path) => orUndefined(() => Deno.statSync(path).isFifo) ?? false,
+  device: (path) => orUndefined(() => Deno.statSync(path).dev),
   get programFiles() {
     const file = Deno.mainModule.startsWith("file:") ? [decodeURIComponent(new URL(Deno.mainModule).pathname)] : [];
     return [Deno.execPath(), ...file];
   },
   async run(program, args) {
-    try {
-      const { code, stdout, stderr } = await new Deno.Command(systemProgram(program), {
-        args: [...args],
-        stdin: "null",
-        stdout: "piped",
-        stderr: "piped",
-      }).output();
-      const text = [stderr, stdout].map((bytes) => new TextDecoder().decode(bytes)).join("");
-      return { kind: "ended", code, text };
-    } catch (error) {
-      return { kind: "missing", reason: reasonOf(error) };
-    }
+    const end = await runProgram(program, args);
+    return end.kind === "missing" ? end : { kind: "ended", code: end.code, text: end.stderr + end.stdout };
   },
   write(path) {
     try {
@@ -333,14 +323,6 @@ const LIVE: InitHost = {
       throw new StoreError(`Cannot write ${path}: ${reasonOf(cause)}`, { cause });
     }
   },
-  remove: (path) => void attempt(() => Deno.removeSync(path)),
+  remove: (path) => void orUndefined(() => Deno.removeSync(path)),
   pause: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
 };
-
-function attempt<T>(action: () => T): T | undefined {
-  try {
-    return action();
-  } catch {
-    return undefined;
-  }
-}

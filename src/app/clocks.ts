@@ -1,3 +1,4 @@
+import { orUndefined } from "../core/diagnostic.ts";
 import {
   type BootMoments,
   type ClockReading,
@@ -49,9 +50,5 @@ export const HOST_CLOCKS: Clocks = {
 
 /** The text of a file; none where it cannot be read. */
 function readText(path: string): string {
-  try {
-    return Deno.readTextFileSync(path);
-  } catch {
-    return "";
-  }
+  return orUndefined(() => Deno.readTextFileSync(path)) ?? "";
 }

@@ -7,7 +7,7 @@ import { type FailedPlan, failedPlanOf } from "../plan/failed_plan.ts";
 import type { Syscall } from "../plan/syscall.ts";
 import { describeDevice } from "../plan/unbind.ts";
 import type { PlannedUnbind } from "../profile/unbind_shape.ts";
-import type { Attempt, AttemptWay } from "../state/attempt.ts";
+import type { AttemptWay } from "../state/attempt.ts";
 import { unkeptGuard } from "../state/deadline.ts";
 import { type FoundRecord, type LoadRecord, recordOfBoot, recordTime } from "../state/record.ts";
 import { findRecord, lockStore, StoreError, type StoreLock } from "../state/record_store.ts";
@@ -17,13 +17,14 @@ import { errnoName } from "../syscall/errno.ts";
 import { execute } from "../syscall/execute.ts";
 import { type Libc, openLibc } from "../syscall/libc.ts";
 import { disarm, refusedByStore, type RefusedWatchdog, setKexecWatchdog, watchdogNow } from "./arm_watchdog.ts";
-import { failedPlans, giveUp, recordGuardedDeparture } from "./attempts.ts";
+import { failedPlans } from "./attempts.ts";
+import { giveUp, recordGuardedDeparture } from "./departure.ts";
 import { isThere } from "./files/write_whole.ts";
 import { type Asked, askInit, type InitRequest, type LastSteps, type NoCleanWay, requestTo } from "./ask_init.ts";
 import { holdSignals } from "./hold_signals.ts";
 import type { RefusedFallback } from "./one_shot.ts";
 import { readFacts } from "./read_facts.ts";
-import { systemProgram } from "./system_program.ts";
+import { runProgram, systemProgram } from "./system_program.ts";
 import { goesOn, interfacesUp, unbindNow, unbindOfLoaded } from "./unbind.ts";
 
 /**
@@ -182,11 +183,12 @@ export function unbindLoaded({ onWarning = () => {} }: Pick<ExecOptions, "onWarn
 export async function execLoaded(way: RebootWay, options: ExecOptions = {}): Promise<ExecOutcome> {
   if (way.kind === "round-trip") return await runWay(way, options);
   const { onWarning = () => {} } = options;
-  const attempt = await tried(() => attemptOn(attemptWay(way)), onWarning);
+  const { facts } = readFacts(undefined);
+  const attempt = facts && await tried(() => recordGuardedDeparture(attemptWay(way), facts), onWarning);
   if (attempt !== undefined && "kind" in attempt) return attempt;
   const unkept = attempt === undefined ? undefined : unkeptGuard(attempt);
   if (unkept !== undefined) onWarning(unkept);
-  const unarmed = way.kind === "ask" && way.init === "systemd" ? await armSystemd() : undefined;
+  const unarmed = way.kind === "ask" && way.init === "systemd" ? await armSystemd(facts) : undefined;
   const outcome = unarmed ?? await runWay(way, options);
   if (outcome.kind === "asked") return outcome;
   // Where the running system goes on, there was no reboot. The watchdog of systemd is that of the image, which is still loaded.
@@ -207,8 +209,7 @@ function watchdogOfLoaded(facts: HostFacts, found: FoundRecord): number | undefi
 }
 
 /** Has systemd arm the watchdog of the loaded image's guard, or why it cannot. Without a guard, as it was before. */
-async function armSystemd(): Promise<RefusedWatchdog | undefined> {
-  const { facts } = readFacts(undefined);
+async function armSystemd(facts: HostFacts | undefined): Promise<RefusedWatchdog | undefined> {
   const seconds = facts === undefined ? undefined : watchdogOfLoaded(facts, findRecord("reboot").found);
   const set = await setKexecWatchdog(seconds).catch(refusedByStore);
   return set.kind === "watchdog-refused" ? set : undefined;
@@ -217,11 +218,6 @@ async function armSystemd(): Promise<RefusedWatchdog | undefined> {
 function attemptWay(way: Exclude<RebootWay, { readonly kind: "round-trip" }>): AttemptWay {
   if (way.kind === "now") return "now";
   return way.init === "systemd" ? "systemd" : "init";
-}
-
-async function attemptOn(way: AttemptWay): Promise<Attempt | undefined | RefusedFallback> {
-  const { facts } = readFacts(undefined);
-  return facts === undefined ? undefined : await recordGuardedDeparture(way, facts);
 }
 
 /** What the store of attempts gives; a warning where it cannot be used, which does not keep a machine from rebooting. */
@@ -372,14 +368,9 @@ export async function oldSystemd(): Promise<number | undefined> {
 }
 
 async function systemdVersion(): Promise<string> {
-  try {
-    const { stdout } = await new Deno.Command(systemProgram("systemctl"), { args: ["--version"], stdin: "null" })
-      .output();
-    return new TextDecoder().decode(stdout);
-  } catch {
-    // That systemctl cannot be run shows, and is reported, when it is asked to reboot.
-    return "";
-  }
+  const end = await runProgram("systemctl", ["--version"]);
+  // That systemctl cannot be run shows, and is reported, when it is asked to reboot.
+  return end.kind === "missing" ? "" : end.stdout;
 }
 
 /** With its own standard output and error, where it may ask for a password. */

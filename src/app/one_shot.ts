@@ -7,6 +7,7 @@ import type { HostFacts } from "../host/facts.ts";
 import { errnoName } from "../syscall/errno.ts";
 import { openLibc } from "../syscall/libc.ts";
 import { liveBootFiles } from "./boot_files.ts";
+import { writeBytes } from "./files/write_whole.ts";
 
 /** The boot loader cannot be asked to boot the running kernel once: the reboot does not begin. */
 export interface RefusedFallback {
@@ -107,6 +108,12 @@ export function takeBackOneShot(oneShot: OneShot, files: OneShotFiles = LIVE): T
   }
 }
 
+/** Takes back what the boot loader was asked for an attempt, if anything; a problem in words. */
+export function withdraw({ oneShot }: { readonly oneShot?: OneShot }): string | undefined {
+  const taken = oneShot === undefined ? undefined : takeBackOneShot(oneShot);
+  return taken?.kind === "failed" ? taken.problem : undefined;
+}
+
 /** Writes or removes it; a problem is a sentence. */
 function write(oneShot: OneShot, entry: string | undefined, files: OneShotFiles): string | undefined {
   const path = oneShotFile(oneShot);
@@ -155,7 +162,7 @@ const LIVE: OneShotFiles = {
     if (Deno.realPathSync(path) !== path) throw new Error("it is a symbolic link, which GRUB may not follow");
     using file = Deno.openSync(path, { write: true });
     if (file.statSync().size !== bytes.length) throw new Error("its size changed");
-    for (let done = 0; done < bytes.length;) done += file.writeSync(bytes.subarray(done));
+    writeBytes(file, bytes);
     file.syncSync();
   },
   setVariable(path, bytes) {

@@ -1,3 +1,4 @@
+import { orUndefined } from "../core/diagnostic.ts";
 import { join } from "@std/path/posix";
 import { compareNames } from "../core/text.ts";
 import type { HostFacts } from "../host/facts.ts";
@@ -39,7 +40,7 @@ interface FoundFile {
 function filesBelow(folder: string, depth: number): readonly FoundFile[] {
   return namesIn(folder).flatMap((name) => {
     const path = join(folder, name);
-    const info = tried(() => Deno.lstatSync(path));
+    const info = orUndefined(() => Deno.lstatSync(path));
     if (info?.isDirectory === true) return depth > 1 ? filesBelow(path, depth - 1) : [];
     if (info?.isFile !== true) return [];
     const modified = info.mtime?.getTime();
@@ -55,12 +56,12 @@ function filesBelow(folder: string, depth: number): readonly FoundFile[] {
 const CLOCK_WAS_SET = Date.parse("2001-01-01T00:00:00Z");
 
 function namesIn(folder: string): readonly string[] {
-  return tried(() => Array.from(Deno.readDirSync(folder), ({ name }) => name).sort(compareNames)) ?? [];
+  return orUndefined(() => Array.from(Deno.readDirSync(folder), ({ name }) => name).sort(compareNames)) ?? [];
 }
 
 /** The end of a file; nothing of one that is gone, or not for this reader. */
 function readEnd(path: string): readonly ReadFile[] {
-  const read = tried(() => {
+  const read = orUndefined(() => {
     using file = Deno.openSync(path);
     const { size } = file.statSync();
     const end = new Uint8Array(Math.min(size, READ_BYTES));
@@ -72,13 +73,4 @@ function readEnd(path: string): readonly ReadFile[] {
     return { path, end: end.subarray(0, done), size };
   });
   return read === undefined ? [] : [read];
-}
-
-/** What cannot be read does not keep the end of an attempt from being written. */
-function tried<T>(action: () => T): T | undefined {
-  try {
-    return action();
-  } catch {
-    return undefined;
-  }
 }

@@ -85,6 +85,15 @@ export function formatPath(path: Path): string {
   );
 }
 
+/** What an action gives; undefined where it fails, for callers to whom the reason makes no difference. */
+export function orUndefined<T>(action: () => T): T | undefined {
+  try {
+    return action();
+  } catch {
+    return undefined;
+  }
+}
+
 /** Why an operation failed, in the system's words: `Permission denied`, without the call and the path that Deno adds. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);

@@ -1,3 +1,4 @@
+import { orUndefined } from "../core/diagnostic.ts";
 import { digestBytes } from "../core/sha256.ts";
 import type { Shape } from "../core/shape.ts";
 import { join } from "@std/path/posix";
@@ -28,18 +29,18 @@ export function unpackedCache(directory: string = CACHE_DIRECTORY, limit: number
       const name = entries(directory).find(isIts)?.name;
       if (name === undefined) return undefined;
       const path = join(directory, name);
-      const bytes = attempt(() => Deno.readFileSync(path));
+      const bytes = orUndefined(() => Deno.readFileSync(path));
       if (bytes === undefined) return undefined;
       if (nameOf(sha256, await digestBytes(bytes)) === name) {
-        attempt(() => Deno.utimeSync(path, new Date(), new Date()));
+        orUndefined(() => Deno.utimeSync(path, new Date(), new Date()));
         return bytes;
       }
-      attempt(() => Deno.removeSync(path));
+      orUndefined(() => Deno.removeSync(path));
       return undefined;
     },
     async keep(sha256, bytes) {
       if (bytes.length > limit || !mayUse("write", directory)) return;
-      attempt(() => Deno.mkdirSync(directory, { recursive: true, mode: 0o700 }));
+      orUndefined(() => Deno.mkdirSync(directory, { recursive: true, mode: 0o700 }));
       if (!isOurs(directory)) return;
       const name = nameOf(sha256, await digestBytes(bytes));
       makeRoom(directory, limit - bytes.length);
@@ -79,23 +80,23 @@ export function verdictCache(directory: string = CACHE_DIRECTORY): VerdictCache 
       if (!mayUse("read", directory) || !isOurs(directory)) return undefined;
       const name = entries(directory).find((entry) => entry.name.startsWith(prefix(sha256, role)))?.name;
       const path = join(directory, name ?? "");
-      const bytes = name === undefined ? undefined : attempt(() => Deno.readFileSync(path));
+      const bytes = name === undefined ? undefined : orUndefined(() => Deno.readFileSync(path));
       if (name === undefined || bytes === undefined) return undefined;
       const isIntact = `${prefix(sha256, role)}${await digestBytes(bytes)}` === name;
-      const value = isIntact ? attempt(() => JSON.parse(new TextDecoder().decode(bytes))) : undefined;
+      const value = isIntact ? orUndefined(() => JSON.parse(new TextDecoder().decode(bytes))) : undefined;
       const content = value === undefined ? undefined : shape.decode(value, [], () => {});
-      if (content === undefined) attempt(() => Deno.removeSync(path));
-      else attempt(() => Deno.utimeSync(path, new Date(), new Date()));
+      if (content === undefined) orUndefined(() => Deno.removeSync(path));
+      else orUndefined(() => Deno.utimeSync(path, new Date(), new Date()));
       return content;
     },
     async keep(sha256, role, content) {
       if (!mayUse("write", directory)) return;
-      attempt(() => Deno.mkdirSync(directory, { recursive: true, mode: 0o700 }));
+      orUndefined(() => Deno.mkdirSync(directory, { recursive: true, mode: 0o700 }));
       if (!isOurs(directory)) return;
       const old = entries(directory).filter(({ name }) => VERDICT.test(name)).toSorted((a, b) => b.used - a.used);
       for (const [index, { name }] of old.entries()) {
         const isOutdated = name.startsWith(prefix(sha256, role)) || index >= VERDICTS_MAX;
-        if (isOutdated) attempt(() => Deno.removeSync(join(directory, name)));
+        if (isOutdated) orUndefined(() => Deno.removeSync(join(directory, name)));
       }
       const bytes = new TextEncoder().encode(JSON.stringify(content));
       writeWhole(directory, `${prefix(sha256, role)}${await digestBytes(bytes)}`, bytes);
@@ -113,17 +114,17 @@ function mayUse(name: "read" | "write", path: string): boolean {
 /** Writes a file beside its place, then renames it. */
 function writeWhole(directory: string, name: string, bytes: Uint8Array): void {
   const beside = join(directory, `.${crypto.randomUUID()}.new`);
-  const done = attempt(() => {
+  const done = orUndefined(() => {
     Deno.writeFileSync(beside, bytes, { createNew: true, mode: 0o600 });
     Deno.renameSync(beside, join(directory, name));
     return true;
   });
-  if (done !== true) attempt(() => Deno.removeSync(beside));
+  if (done !== true) orUndefined(() => Deno.removeSync(beside));
 }
 
 /** What others may write to must not be booted. */
 function isOurs(directory: string): boolean {
-  const stats = attempt(() => Deno.statSync(directory));
+  const stats = orUndefined(() => Deno.statSync(directory));
   if (stats === undefined || !stats.isDirectory) return false;
   return ((stats.mode ?? 0o777) & 0o022) === 0 && (stats.uid === 0 || stats.uid === Deno.uid());
 }
@@ -135,9 +136,9 @@ interface Entry {
 }
 
 function entries(directory: string): readonly Entry[] {
-  const names = attempt(() => Array.from(Deno.readDirSync(directory), ({ name }) => name)) ?? [];
+  const names = orUndefined(() => Array.from(Deno.readDirSync(directory), ({ name }) => name)) ?? [];
   return names.flatMap((name) => {
-    const stats = attempt(() => Deno.lstatSync(join(directory, name)));
+    const stats = orUndefined(() => Deno.lstatSync(join(directory, name)));
     return stats?.isFile ? [{ name, size: stats.size, used: stats.mtime?.getTime() ?? 0 }] : [];
   });
 }
@@ -150,16 +151,7 @@ function makeRoom(directory: string, room: number): void {
     const isKept = KEPT.test(name);
     if (isKept) taken += size;
     if (isPart && Date.now() - used > STALE || isKept && taken > room) {
-      attempt(() => Deno.removeSync(join(directory, name)));
+      orUndefined(() => Deno.removeSync(join(directory, name)));
     }
-  }
-}
-
-/** A cache that cannot be used counts as empty. */
-function attempt<T>(action: () => T): T | undefined {
-  try {
-    return action();
-  } catch {
-    return undefined;
   }
 }

@@ -1,16 +1,7 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import {
-  arrive,
-  confirm,
-  dropAttempt,
-  expire,
-  findDeadline,
-  isConfirmed,
-  noteTimes,
-  readAttempts,
-  readHistory,
-  recordDeparture,
-} from "../../src/app/attempts.ts";
+import { dropAttempt, readAttempts } from "../../src/app/attempt_store.ts";
+import { arrive, confirm, expire, findDeadline, isConfirmed, noteTimes, readHistory } from "../../src/app/attempts.ts";
+import { recordDeparture } from "../../src/app/departure.ts";
 import type { Clocks } from "../../src/app/clocks.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import type { KernelStart } from "../../src/plan/kernel_start.ts";

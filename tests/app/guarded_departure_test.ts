@@ -1,5 +1,7 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { arrive, confirm, giveUp, readAttempts, recordGuardedDeparture } from "../../src/app/attempts.ts";
+import { readAttempts } from "../../src/app/attempt_store.ts";
+import { arrive, confirm } from "../../src/app/attempts.ts";
+import { giveUp, recordGuardedDeparture } from "../../src/app/departure.ts";
 import { parseGrubenv } from "../../src/entry/grubenv.ts";
 import type { OneShot } from "../../src/entry/one_shot.ts";
 import type { HostFacts } from "../../src/host/facts.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import type { NoCleanWay } from "../../src/app/ask_init.ts";
-import { recordDeparture } from "../../src/app/attempts.ts";
+import { recordDeparture } from "../../src/app/departure.ts";
 import { compareBooted } from "../../src/app/booted.ts";
 import { checkLoaded } from "../../src/app/check_loaded.ts";
 import { canReboot, execLoaded, oldSystemd, readyToExec, type RebootWay, systemdTooOld } from "../../src/app/exec.ts";

@@ -1,7 +1,7 @@
 import { digestBytes } from "../../core/sha256.ts";
 import { basename, dirname } from "@std/path/posix";
 import type { ByteSource } from "../../core/bytes.ts";
-import { type Checked, type Diagnostic, reasonOf } from "../../core/diagnostic.ts";
+import { type Checked, type Diagnostic, orUndefined, reasonOf } from "../../core/diagnostic.ts";
 import { formatSize } from "../../core/number.ts";
 import { findPart, parsePartPath, type PartPath } from "../../entry/part_path.ts";
 import { suggestFile } from "./suggest_file.ts";
@@ -280,7 +280,7 @@ export function descriptorOf({ path, handle }: OpenFile): number {
   const found = asReading(`find the descriptor of ${path}`, () => {
     handle.seekSync(mark, Deno.SeekMode.Start);
     const number = Array.from(Deno.readDirSync(DESCRIPTORS), ({ name }) => name).find((name) => {
-      const stats = attempt(() => Deno.statSync(`${DESCRIPTORS}/${name}`));
+      const stats = orUndefined(() => Deno.statSync(`${DESCRIPTORS}/${name}`));
       return stats?.dev === dev && stats.ino === ino && positionOf(name) === mark;
     });
     handle.seekSync(0, Deno.SeekMode.Start);
@@ -294,7 +294,7 @@ export function descriptorOf({ path, handle }: OpenFile): number {
 const DESCRIPTORS = "/proc/self/fd";
 
 function positionOf(descriptor: string): number | undefined {
-  const info = attempt(() => Deno.readTextFileSync(`/proc/self/fdinfo/${descriptor}`));
+  const info = orUndefined(() => Deno.readTextFileSync(`/proc/self/fdinfo/${descriptor}`));
   const position = /^pos:\t(\d+)$/m.exec(info ?? "")?.[1];
   return position === undefined ? undefined : Number(position);
 }
@@ -395,7 +395,7 @@ export function openProblem(path: string, error: unknown): Diagnostic {
 }
 
 function missing(path: string): Diagnostic {
-  const target = attempt(() => Deno.readLinkSync(path));
+  const target = orUndefined(() => Deno.readLinkSync(path));
   const hint = missingHint(path);
   return {
     code: "file-missing",
@@ -410,7 +410,7 @@ function missing(path: string): Diagnostic {
 /** What exists instead: a similar name, or the first part of the path that is not a directory. */
 function missingHint(path: string): string | undefined {
   const directory = dirname(path);
-  const names = attempt(() => Array.from(Deno.readDirSync(directory), ({ name }) => name));
+  const names = orUndefined(() => Array.from(Deno.readDirSync(directory), ({ name }) => name));
   if (names !== undefined) {
     const near = suggestFile(basename(path), names.filter((name) => name !== basename(path)));
     return near ?? (names.length === 0 ? `${directory} is empty` : undefined);
@@ -418,22 +418,13 @@ function missingHint(path: string): string | undefined {
   if (isDirectory(directory)) return undefined;
   let first = directory;
   while (dirname(first) !== first && !isDirectory(dirname(first))) first = dirname(first);
-  return attempt(() => Deno.statSync(first)) === undefined
+  return orUndefined(() => Deno.statSync(first)) === undefined
     ? `The directory ${first} does not exist`
     : `${first} is not a directory`;
 }
 
 function isDirectory(path: string): boolean {
-  return attempt(() => Deno.statSync(path).isDirectory) ?? false;
-}
-
-/** For hints only: on failure there is no hint. */
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
-  } catch {
-    return undefined;
-  }
+  return orUndefined(() => Deno.statSync(path).isDirectory) ?? false;
 }
 
 /** The errno's name, or Deno's for its own refusal; any other error is a defect and is thrown again. */

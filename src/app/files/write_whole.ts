@@ -39,7 +39,8 @@ function encode(text: string): Uint8Array {
   return new TextEncoder().encode(text);
 }
 
-function writeBytes(output: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
+/** Writes all bytes, however many the system takes at a time. */
+export function writeBytes(output: { writeSync(bytes: Uint8Array): number }, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length;) done += output.writeSync(bytes.subarray(done));
 }
 

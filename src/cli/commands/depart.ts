@@ -31,7 +31,7 @@ export const depart: Command = {
 };
 
 async function run(facts: HostFacts, ports: Ports, onChange: () => void): Promise<ExitName> {
-  const { depart } = await import("../../app/attempts.ts");
+  const { depart } = await import("../../app/departure.ts");
   const departure = await depart(facts, onChange);
   switch (departure.kind) {
     case "staying":
