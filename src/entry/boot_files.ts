@@ -32,3 +32,8 @@ export function kindAt(files: BootFiles, path: string): "file" | "folder" | "abs
   if (result.kind === "bytes") return "file";
   return result.error === "EISDIR" ? "folder" : result.error === "EFBIG" ? "file" : undefined;
 }
+
+/** The same files, but for the content of one. */
+export function withFile(files: BootFiles, path: string, bytes: Uint8Array): BootFiles {
+  return { ...files, read: (each) => each === path ? { kind: "bytes", bytes } : files.read(each) };
+}

@@ -1,10 +1,11 @@
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
+import { omitUndefined } from "../core/shape.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { type BootFiles, kindAt } from "./boot_files.ts";
+import { type BootFiles, kindAt, withFile } from "./boot_files.ts";
 import { bootNumber, loaderVariable, loadOption, optionName } from "./efi_variables.ts";
 import { ESP, type Mount, mountsOf, XBOOTLDR } from "./file_systems.ts";
 import { type FoundEntry, loaderProblem, startOf } from "./found_entry.ts";
-import { environmentBlocks, type GrubConfig, grubEntries, grubEntry, nextEntryOf } from "./grub/boot.ts";
+import { type GrubConfig, grubEntry, type GrubMenu, grubMenu, nextEntryOf } from "./grub/boot.ts";
 import { ONE_SHOT_VARIABLE, type OneShot, oneShotIn, variableBytes, whyGrubCannotWrite } from "./one_shot.ts";
 import { cmdlineOf, releaseOf } from "./running_entry.ts";
 import { type BootPartitions, systemdBootEntry, systemdBootFound } from "./systemd_boot.ts";
@@ -66,41 +67,38 @@ export function bootMenu(files: BootFiles, host: BootHost): Checked<BootMenu> {
       if (found.value === undefined) return { value: undefined, diagnostics: found.diagnostics };
       const pending = pendingIn(files, { loader: "systemd-boot" }, ONE_SHOT_VARIABLE);
       return {
-        value: { entries: found.value, ...pending, nextEntry: (entry) => systemdBootOnce(files, host, entry) },
+        value: {
+          entries: found.value,
+          ...omitUndefined({ pending }),
+          nextEntry: (entry) => systemdBootOnce(files, host, entry),
+        },
         diagnostics: [],
       };
     }
     case "grub": {
       const config = grubConfig(files, host, mounts, loader.config);
-      const found = grubEntries(config);
-      if (found.value === undefined) return { value: undefined, diagnostics: found.diagnostics };
-      const [pending] = environmentBlocks(config).flatMap((path) => {
-        const asked = pendingIn(files, { loader: "GRUB" }, path);
-        return asked.pending === undefined ? [] : [asked];
-      });
+      const { value: menu, diagnostics } = grubMenu(config);
+      if (menu === undefined) return { value: undefined, diagnostics };
+      const { entries, blocks } = menu;
+      const [pending] = blocks.flatMap((path) => pendingIn(files, { loader: "GRUB" }, path) ?? []);
       return {
-        value: { entries: found.value, ...pending, nextEntry: (entry) => grubOnce(files, config, entry) },
+        value: { entries, ...omitUndefined({ pending }), nextEntry: (entry) => grubOnce(files, config, blocks, entry) },
         diagnostics: [],
       };
     }
   }
 }
 
-function pendingIn(
-  files: BootFiles,
-  loader: Pick<OneShot, "loader">,
-  path: string,
-): Pick<BootMenu, "pending"> {
+/** The entry that a file asks to boot once. */
+function pendingIn(files: BootFiles, loader: Pick<OneShot, "loader">, path: string): string | undefined {
   const result = files.read(path);
-  const pending = result.kind === "bytes" ? oneShotIn(loader, result.bytes) : undefined;
-  return pending === undefined ? {} : { pending };
+  return result.kind === "bytes" ? oneShotIn(loader, result.bytes) : undefined;
 }
 
 /** systemd-boot with the variable set is tried, and must boot the entry. */
 function systemdBootOnce(files: BootFiles, host: BootHost, entry: FoundEntry): OneShotWay {
   const oneShot: OneShot = { loader: "systemd-boot", entry: entry.id };
-  const bytes = { kind: "bytes", bytes: variableBytes(entry.id) } as const;
-  const trial: BootFiles = { ...files, read: (path) => path === ONE_SHOT_VARIABLE ? bytes : files.read(path) };
+  const trial = withFile(files, ONE_SHOT_VARIABLE, variableBytes(entry.id));
   const { value: booted, diagnostics } = coldBoot(trial, host);
   if (booted === undefined || startOf(booted) !== startOf(entry)) {
     const why = diagnostics.find(({ severity }) => severity === "error")?.message ??
@@ -110,8 +108,13 @@ function systemdBootOnce(files: BootFiles, host: BootHost, entry: FoundEntry): O
   return { kind: "possible", oneShot, notes: diagnostics.map(({ message }) => message) };
 }
 
-function grubOnce(files: BootFiles, config: GrubConfig, entry: FoundEntry): OneShotWay {
-  const next = nextEntryOf(config, entry);
+function grubOnce(
+  files: BootFiles,
+  config: GrubConfig,
+  blocks: GrubMenu["blocks"],
+  entry: FoundEntry,
+): OneShotWay {
+  const next = nextEntryOf(config, blocks, entry);
   if (next.kind === "ignored") {
     const { why, hint } = next;
     return { kind: "impossible", why, ...(hint === undefined ? {} : { hint }) };

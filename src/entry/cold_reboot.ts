@@ -1,9 +1,10 @@
+import { anyText, flag, list, omitUndefined, record, type Shape, text } from "../core/shape.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { BootFiles } from "./boot_files.ts";
 import { type BootHost, bootMenu, coldBoot } from "./cold_boot.ts";
 import { loaderVariable } from "./efi_variables.ts";
-import type { BootLoader, FoundEntry } from "./found_entry.ts";
-import type { OneShot } from "./one_shot.ts";
+import { type BootLoader, bootLoader, type FoundEntry } from "./found_entry.ts";
+import { type OneShot, oneShotShape } from "./one_shot.ts";
 import { releaseOf, type RunningEntry, runningEntry } from "./running_entry.ts";
 
 /** What a cold reboot of a host boots: where a guard leads back to. */
@@ -38,6 +39,33 @@ export interface ColdEntry {
   readonly release?: string;
 }
 
+const optional = { value: undefined };
+
+/** The shape of what a cold reboot boots. */
+export const coldRebootShape: Shape<ColdReboot> = record<ColdReboot>({
+  entry: {
+    shape: record<ColdEntry>({
+      loader: { shape: bootLoader, doc: "The boot loader" },
+      id: { shape: text, doc: "The entry, as the boot loader names it" },
+      kernel: { shape: text, doc: "The path of its kernel" },
+      release: { shape: text, doc: "The release of that kernel, where it is known", fallback: optional },
+    }),
+    doc: "The entry that the boot loader boots by itself",
+    fallback: optional,
+  },
+  unknown: { shape: anyText, doc: "Why that is not known", fallback: optional },
+  pending: { shape: text, doc: "The entry that the boot loader is already asked to boot once", fallback: optional },
+  once: {
+    shape: oneShotShape,
+    doc: "With `fallback: running`: the entry that the boot loader is asked to boot once, just before the jump",
+    fallback: optional,
+  },
+  notes: { shape: list(anyText), doc: "What else to know of that boot", fallback: optional },
+  impossible: { shape: anyText, doc: "Why the boot loader cannot be asked", fallback: optional },
+  hint: { shape: anyText, doc: "What to do about that", fallback: optional },
+  counts: { shape: flag, doc: "systemd-boot counts the boots of an entry", fallback: optional },
+});
+
 /** Whether the boot loader can be asked to boot the running kernel once. */
 type FallbackWay = Pick<ColdReboot, "once" | "notes" | "impossible" | "hint">;
 
@@ -53,15 +81,14 @@ export function coldReboot(files: BootFiles, host: ColdHost, fallback: boolean):
     loaderVariable(files, "LoaderBootCountPath") !== undefined;
   return {
     ...(entry === undefined ? { unknown: firstError(diagnostics) } : { entry: coldEntry(files, entry) }),
-    ...(pending === undefined ? {} : { pending }),
+    ...omitUndefined({ pending }),
     ...(fallback ? fallbackWay(files, host, menu) : {}),
     ...(isCounted ? { counts: true } : {}),
   };
 }
 
 function coldEntry(files: BootFiles, { loader, id, kernel }: FoundEntry): ColdEntry {
-  const release = releaseOf(files, kernel);
-  return { loader, id, kernel, ...(release === undefined ? {} : { release }) };
+  return { loader, id, kernel, ...omitUndefined({ release: releaseOf(files, kernel) }) };
 }
 
 function firstError(diagnostics: ReturnType<typeof coldBoot>["diagnostics"]): string {

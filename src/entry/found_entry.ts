@@ -1,7 +1,11 @@
 import type { Diagnostic } from "../core/diagnostic.ts";
+import { choice, type Shape } from "../core/shape.ts";
 
 /** The boot loaders whose entries are read. */
 export type BootLoader = "systemd-boot" | "GRUB";
+
+/** The shape of their names. */
+export const bootLoader: Shape<BootLoader> = choice(["systemd-boot", "GRUB"]);
 
 /** What a boot loader would start: files by their paths on the host. */
 export interface FoundEntry {

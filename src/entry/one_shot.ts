@@ -1,8 +1,9 @@
+import { record, type Shape, text } from "../core/shape.ts";
 import { EFIVARS } from "../host/sources.ts";
 import { type BootFiles, textAt } from "./boot_files.ts";
 import { LOADER_VENDOR, utf16Text } from "./efi_variables.ts";
 import { type Mount, mountAt } from "./file_systems.ts";
-import type { BootLoader } from "./found_entry.ts";
+import { type BootLoader, bootLoader } from "./found_entry.ts";
 import { parseGrubenv } from "./grubenv.ts";
 
 /** An entry that a boot loader boots at the next cold boot alone, and where that is written. */
@@ -14,6 +15,17 @@ export interface OneShot {
   /** GRUB's environment block, as a path of the host; systemd-boot has an EFI variable. */
   readonly file?: string;
 }
+
+/** The shape of an entry that is booted once. */
+export const oneShotShape: Shape<OneShot> = record<OneShot>({
+  loader: { shape: bootLoader, doc: "The boot loader" },
+  entry: { shape: text, doc: "The entry, as the boot loader names it" },
+  file: {
+    shape: text,
+    doc: "GRUB's environment block; systemd-boot has an EFI variable",
+    fallback: { value: undefined },
+  },
+});
 
 /** Where efivarfs has the variable of systemd-boot. */
 export const ONE_SHOT_VARIABLE: string = `${EFIVARS}/LoaderEntryOneShot-${LOADER_VENDOR}`;

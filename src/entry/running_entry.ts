@@ -84,11 +84,10 @@ export function runningEntry(files: BootFiles, entries: readonly FoundEntry[], r
     return such.length > 0 ? such : some;
   }, close);
   const kinds = Map.groupBy(left, ({ entry }) => startOf(entry));
-  const [first, ...more] = left.toSorted((a, b) =>
-    Number(b.entry.id.includes(release)) - Number(a.entry.id.includes(release))
-  );
+  const ordered = left.toSorted((a, b) => Number(b.entry.id.includes(release)) - Number(a.entry.id.includes(release)));
+  const [first] = ordered;
   if (kinds.size > 1 || first === undefined) {
-    const ids = [first, ...more].flatMap((each) => each === undefined ? [] : [`\`${each.entry.id}\``]);
+    const ids = ordered.map(({ entry }) => `\`${entry.id}\``);
     return {
       kind: "unknown",
       why: `Which entry of ${loader} boots the running system is ambiguous: ${ids.slice(0, 5).join(", ")} boot ` +

@@ -43,6 +43,11 @@ export function declaredOf(profile: Profile, images: Images, cmdline: string, ca
   };
 }
 
+/** How the segments are verified, as the profile has it. */
+export function checksumOfDeclared(checksum: Declared["checksum"]): Profile["checksum"] {
+  return checksum === "fastest" ? true : checksum === "none" ? false : checksum;
+}
+
 /** The profile that a plan says it was made from. */
 export function declaredProfile(plan: Plan, declared: Declared): Profile {
   const { kernel, dtb, cmdline, entry, memoryMin, memoryMax, checksum } = declared;
@@ -67,7 +72,7 @@ export function declaredProfile(plan: Plan, declared: Declared): Profile {
       ...(memoryMin === undefined ? {} : { min: BigInt(memoryMin) }),
       ...(memoryMax === undefined ? {} : { max: BigInt(memoryMax) }),
     },
-    checksum: checksum === "fastest" ? true : checksum === "none" ? false : checksum,
+    checksum: checksumOfDeclared(checksum),
     predecompress: declared.predecompress,
     preservedState: declared.preservedState ?? "keep",
     fileFlags: declared.fileFlags ?? [],

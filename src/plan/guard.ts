@@ -1,6 +1,5 @@
-import { anyText, choice, count, flag, list, record, type Shape, text } from "../core/shape.ts";
-import type { ColdEntry, ColdReboot } from "../entry/cold_reboot.ts";
-import type { OneShot } from "../entry/one_shot.ts";
+import { anyText, choice, count, list, omitUndefined, record, type Shape } from "../core/shape.ts";
+import { type ColdReboot, coldRebootShape } from "../entry/cold_reboot.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Images } from "../image/boot_files.ts";
 import { INITRD_MAKERS, type InitrdMaker, initrdMaker } from "../image/initrd_maker.ts";
@@ -15,7 +14,7 @@ import {
 import { GUARD_PARAMETERS } from "../profile/cmdline/resolve.ts";
 import { constantParameters, type GuardParameter } from "../profile/guard_parameters.ts";
 import type { Guard } from "../profile/profile.ts";
-import { openTimeoutWord, type PlannedWatchdog, plannedWatchdogShape, planWatchdog } from "./watchdog.ts";
+import { openTimeoutParameter, type PlannedWatchdog, plannedWatchdogShape, planWatchdog } from "./watchdog.ts";
 
 /** A guard as a plan keeps it: what the profile declares, and what that means on this host. */
 export interface PlannedGuard extends Guard {
@@ -46,7 +45,7 @@ export interface GuardInput {
 }
 
 /** Only together: `rd.shell=0` alone halts or powers off (emergency_shell in dracut-lib.sh, dracut 059 and 110). */
-const DRACUT_WORDS = ["rd.shell=0", "rd.emergency=reboot"];
+const DRACUT_PARAMETERS = ["rd.shell=0", "rd.emergency=reboot"];
 
 /**
  * How long dracut with systemd waits for the root device, seconds; by itself, forever, where nothing needs its initqueue
@@ -56,15 +55,15 @@ const DEVICE_TIMEOUT = "rd.timeout";
 const DEVICE_TIMEOUT_SECONDS = 240;
 
 /** What makes an initrd reset the machine, where `panic=` alone does not. */
-function initrdWords({ images, cmdline }: GuardInput): readonly string[] {
+function initrdParameters({ images, cmdline }: GuardInput): readonly string[] {
   switch (initrdFailure(images)) {
     case "dracut":
-      return DRACUT_WORDS;
+      return DRACUT_PARAMETERS;
     case "dracut-systemd": {
       // Another time that ends is as good.
       const other = kernelParameter(parseCmdline(cmdline), DEVICE_TIMEOUT);
       const ends = other !== undefined && /^[1-9][0-9]*$/.test(other.value ?? "");
-      return [...DRACUT_WORDS, ends ? other.text : `${DEVICE_TIMEOUT}=${DEVICE_TIMEOUT_SECONDS}`];
+      return [...DRACUT_PARAMETERS, ends ? other.text : `${DEVICE_TIMEOUT}=${DEVICE_TIMEOUT_SECONDS}`];
     }
     case "initramfs-tools":
     case "systemd":
@@ -77,36 +76,33 @@ function initrdWords({ images, cmdline }: GuardInput): readonly string[] {
 
 /** The parameters that a guard needs on the next command line, in order. */
 export function guardParameters(guard: Guard, input: GuardInput): readonly GuardParameter[] {
-  const openTimeout = guard.watchdog === undefined ? undefined : openTimeoutWord(guard.watchdog, input.cmdline);
+  const openTimeout = guard.watchdog === undefined ? undefined : openTimeoutParameter(guard.watchdog, input.cmdline);
   return [
     ...constantParameters(guard),
     ...(guard.panic === undefined
       ? []
-      : initrdWords(input).map((parameter): GuardParameter => ({ key: "panic", parameter }))),
+      : initrdParameters(input).map((parameter): GuardParameter => ({ key: "panic", parameter }))),
     ...(openTimeout === undefined ? [] : [{ key: "watchdog", parameter: openTimeout } as const]),
   ];
 }
 
 /** A profile's guard as its plan keeps it. */
 export function planGuard(guard: Guard, input: GuardInput): PlannedGuard {
-  const device = guard.watchdog === undefined ? undefined : planWatchdog(guard.watchdog, input.cmdline, input.facts);
+  const { panic, watchdog } = guard;
   return {
     ...guard,
     parameters: guardParameters(guard, input).map(({ parameter }) => parameter),
-    ...(guard.panic === undefined ? {} : { initrd: initrdFailure(input.images) }),
-    ...(input.coldReboot === undefined ? {} : { coldReboot: input.coldReboot }),
-    ...(device === undefined ? {} : { device }),
+    ...omitUndefined({
+      initrd: panic === undefined ? undefined : initrdFailure(input.images),
+      coldReboot: input.coldReboot,
+      device: watchdog === undefined ? undefined : planWatchdog(watchdog, input.cmdline, input.facts),
+    }),
   };
 }
 
 /** A plan's guard as the profile has it. */
 export function guardOf({ panic, watchdog, confirm, fallback }: PlannedGuard): Guard {
-  return {
-    ...(panic === undefined ? {} : { panic }),
-    ...(watchdog === undefined ? {} : { watchdog }),
-    ...(confirm === undefined ? {} : { confirm }),
-    ...(fallback === undefined ? {} : { fallback }),
-  };
+  return omitUndefined({ panic, watchdog, confirm, fallback });
 }
 
 /**
@@ -139,40 +135,6 @@ function initrdFailure({ initrd }: Images): InitrdFailure {
 }
 
 const optional = { value: undefined };
-
-/** The shape of a boot loader's name. */
-const loader: Shape<ColdEntry["loader"]> = choice(["systemd-boot", "GRUB"]);
-
-/** The shape of an entry that is booted once. */
-export const oneShotShape: Shape<OneShot> = record<OneShot>({
-  loader: { shape: loader, doc: "The boot loader" },
-  entry: { shape: text, doc: "The entry, as the boot loader names it" },
-  file: { shape: text, doc: "GRUB's environment block; systemd-boot has an EFI variable", fallback: optional },
-});
-
-const coldRebootShape: Shape<ColdReboot> = record<ColdReboot>({
-  entry: {
-    shape: record<ColdEntry>({
-      loader: { shape: loader, doc: "The boot loader" },
-      id: { shape: text, doc: "The entry, as the boot loader names it" },
-      kernel: { shape: text, doc: "The path of its kernel" },
-      release: { shape: text, doc: "The release of that kernel, where it is known", fallback: optional },
-    }),
-    doc: "The entry that the boot loader boots by itself",
-    fallback: optional,
-  },
-  unknown: { shape: anyText, doc: "Why that is not known", fallback: optional },
-  pending: { shape: text, doc: "The entry that the boot loader is already asked to boot once", fallback: optional },
-  once: {
-    shape: oneShotShape,
-    doc: "With `fallback: running`: the entry that the boot loader is asked to boot once, just before the jump",
-    fallback: optional,
-  },
-  notes: { shape: list(anyText), doc: "What else to know of that boot", fallback: optional },
-  impossible: { shape: anyText, doc: "Why the boot loader cannot be asked", fallback: optional },
-  hint: { shape: anyText, doc: "What to do about that", fallback: optional },
-  counts: { shape: flag, doc: "systemd-boot counts the boots of an entry", fallback: optional },
-});
 
 /** The shape of a plan's `guard`. */
 export const plannedGuardShape: Shape<PlannedGuard> = record<PlannedGuard>({

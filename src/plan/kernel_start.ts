@@ -3,8 +3,9 @@ import type { HostFacts } from "../host/facts.ts";
 import { bzImageMemory } from "../image/bzimage.ts";
 import { identifyKernel } from "../image/identify.ts";
 import type { BzImage, ImageInfo } from "../image/image.ts";
+import { checksumOfDeclared } from "./declared.ts";
 import { estimatedGain } from "./initrd_placement.ts";
-import { isKernel, type Plan, rolesOf } from "./plan.ts";
+import { isKernel, type Plan, rolesOf, type SegmentLoadCall } from "./plan.ts";
 
 /** How the kernel of a plan starts, as far as that decides how long a reboot takes. */
 export interface KernelStart {
@@ -32,7 +33,11 @@ export function kernelStartOf(plan: Plan, kernel: ByteSource, facts: HostFacts):
 function isUnpacked({ call }: Plan): boolean {
   return call.syscall === "kexec_file_load"
     ? call.built !== undefined || call.unpacked !== undefined
-    : call.segments.some((segment) => isKernel(segment) && segment.source.kind === "unpacked");
+    : unpackedSegments(call).length > 0;
+}
+
+function unpackedSegments({ segments }: SegmentLoadCall): SegmentLoadCall["segments"] {
+  return segments.filter((segment) => isKernel(segment) && segment.source.kind === "unpacked");
 }
 
 function packingOf(info: ImageInfo): string {
@@ -58,9 +63,8 @@ function savedBy(info: BzImage, file: ByteSource, plan: Plan, facts: HostFacts):
   const { compression, length } = info.payload;
   const archive = { packing: compression, size };
   if (call.syscall === "kexec_load") {
-    const checksum = declared?.checksum ?? "fastest";
-    const by = checksum === "none" ? false : checksum === "fastest" ? true : checksum;
-    return estimatedGain([archive], size - length, { profile: { checksum: by }, facts });
+    const checksum = checksumOfDeclared(declared?.checksum ?? "fastest");
+    return estimatedGain([archive], size - length, { profile: { checksum }, facts });
   }
   const grown = call.built === undefined ? 0 : call.built.memory - bzImageMemory(info, file.size);
   return estimatedGain([archive], grown, { profile: { checksum: "sha256" }, facts: { ...facts, cpuFlags: [] } });
@@ -74,11 +78,10 @@ const PLACED_SHARE = 5 / 8;
 
 /** Bytes of the unpacked kernel that are placed: those of the plan, or an estimate where it stays packed. */
 function placedSize(info: BzImage, file: ByteSource, { call }: Plan): number | undefined {
-  if (call.syscall === "kexec_file_load" && call.built !== undefined) return call.built.size;
-  const placed = call.syscall === "kexec_file_load"
-    ? []
-    : call.segments.filter((segment) => isKernel(segment) && segment.source.kind === "unpacked");
-  if (placed.length > 0) return placed.reduce((sum, { bufsz }) => sum + bufsz, 0);
+  if (call.syscall === "kexec_load") {
+    const placed = unpackedSegments(call);
+    if (placed.length > 0) return placed.reduce((sum, { bufsz }) => sum + bufsz, 0);
+  } else if (call.built !== undefined) return call.built.size;
   const size = unpackedSize(info, file);
   return size === undefined ? undefined : Math.round(size * PLACED_SHARE);
 }

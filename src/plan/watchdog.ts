@@ -19,10 +19,9 @@ export function chosenWatchdog({ watchdog }: Pick<HostFacts, "watchdog">): Chose
   const [device] = watchdog.devices;
   if (device === undefined) {
     const driver = WATCHDOG_DRIVERS.find(({ module }) => module === "ipmi_watchdog");
-    return { name: "watchdog", ...(driver === undefined ? {} : { driver }) };
+    return { name: "watchdog", ...omitUndefined({ driver }) };
   }
-  const driver = watchdogDriver(device);
-  return { name: device.name, device, ...(driver === undefined ? {} : { driver }) };
+  return { name: device.name, device, ...omitUndefined({ driver: watchdogDriver(device) }) };
 }
 
 /** A watchdog as a message names it: `watchdog0 (iTCO_wdt)`. */
@@ -35,7 +34,7 @@ export function describeWatchdog({ name, driver, device }: ChosenWatchdog): stri
  * The parameter that ends the pings of the next kernel, which would hide that its user space hangs. Where nobody opens the
  * watchdog it would reset a healthy system: it is there only where systemd opens it for sure.
  */
-export function openTimeoutWord(seconds: number, cmdline: string): string | undefined {
+export function openTimeoutParameter(seconds: number, cmdline: string): string | undefined {
   return keepsWatchdog(parseCmdline(cmdline)) ? `watchdog.open_timeout=${seconds}` : undefined;
 }
 

@@ -2,14 +2,17 @@ import { visible } from "../core/text.ts";
 import type { Attempt, AttemptEnd, AttemptWay, History, PastAttempt } from "../state/attempt.ts";
 import type { WatchdogReport } from "../state/evidence.ts";
 import type { Interruption } from "../state/interruption.ts";
-import { isWhole, journeyText, phaseCells, phaseName, phaseTime, tookText } from "./interruption.ts";
+import { isWhole, journeyText, knownTime, phaseCells, phaseName, phaseTime, tookText } from "./interruption.ts";
 import { row } from "./plan.ts";
 import type { Layout, Style } from "./style.ts";
 import { padToWidth } from "./width.ts";
 
+/** What there is to say without an attempt. */
+export const NO_ATTEMPTS = "No reboot into an image of warmboot is remembered";
+
 /** The reboots of a host, the newest first: what was tried, by whom, and how it ended. */
 export function renderHistory({ attempts }: History, layout: Layout): string {
-  if (attempts.length === 0) return "No reboot into an image of warmboot is remembered\n";
+  if (attempts.length === 0) return `${NO_ATTEMPTS}\n`;
   return attempts.map((attempt) => attemptRows(attempt, layout).join("\n")).join("\n\n") + "\n";
 }
 
@@ -42,8 +45,7 @@ const LEAST = 10;
 function barLines(interruption: Interruption, { style, width }: Layout): readonly string[] {
   const { phases } = interruption;
   const cells = width - INDENT - PHASE - TIME - 2;
-  const whole = phases.reduce((sum, { milliseconds = 0 }) => sum + milliseconds, 0);
-  return phaseCells(phases, whole, Math.max(cells, 1)).map(({ phase, from, to }) => {
+  return phaseCells(phases, knownTime(phases), Math.max(cells, 1)).map(({ phase, from, to }) => {
     const head = `${" ".repeat(INDENT)}${padToWidth(phaseName(phase), PHASE)}${phaseTime(phase)}`;
     if (cells < LEAST || !isWhole(interruption)) return head;
     const mark = phase.inferred ? style.dim("?".repeat(to - from)) : style.accent("#".repeat(to - from));

@@ -1,8 +1,17 @@
 import { visible } from "../core/text.ts";
 import type { History, PastAttempt } from "../state/attempt.ts";
 import type { Phase, PhaseName } from "../state/interruption.ts";
-import { endName } from "./history.ts";
-import { isWhole, journeyText, phaseCells, phaseName, phaseTime, timeText, tookText } from "./interruption.ts";
+import { endName, NO_ATTEMPTS } from "./history.ts";
+import {
+  isWhole,
+  journeyText,
+  knownTime,
+  phaseCells,
+  phaseName,
+  phaseTime,
+  timeText,
+  tookText,
+} from "./interruption.ts";
 import { columnsIn, wrapped } from "./memory_svg.ts";
 import { element, escaped, line, type Part, svgDocument } from "./svg.ts";
 import { cutToWidth } from "./width.ts";
@@ -30,9 +39,8 @@ const SHAPES: { readonly [name in PhaseName]: string } = {
 /** The reboots of a host as an SVG document: a bar for each that was measured, the newest first, at one scale. */
 export function renderHistorySvg({ attempts }: History): string {
   if (attempts.length === 0) {
-    const none = "No reboot into an image of warmboot is remembered";
-    const body = [line(EDGE, 36, TITLE, "wb-head"), line(EDGE, 64, none)];
-    return svgDocument(WIDTH, TITLE, none, { body, height: 84 });
+    const body = [line(EDGE, 36, TITLE, "wb-head"), line(EDGE, 64, NO_ATTEMPTS)];
+    return svgDocument(WIDTH, TITLE, NO_ATTEMPTS, { body, height: 84 });
   }
   const whole = scaleOf(attempts);
   const body = [line(EDGE, 36, TITLE, "wb-head")];
@@ -63,7 +71,7 @@ function isOnward({ covers }: Phase): boolean {
 /** Milliseconds that are drawn. */
 function lengthOf({ interruption }: PastAttempt): number {
   if (interruption === undefined || !isWhole(interruption)) return 0;
-  return interruption.phases.reduce((sum, { milliseconds = 0 }) => sum + milliseconds, 0);
+  return knownTime(interruption.phases);
 }
 
 function attemptPart(attempt: PastAttempt, whole: number, y: number): Part {
@@ -111,15 +119,19 @@ function shapeOf({ covers }: Phase): string {
   return SHAPES[last];
 }
 
+function inferredMark({ inferred }: Phase): string {
+  return inferred ? " (inferred)" : "";
+}
+
 function phaseWords(phase: Phase): string {
-  return `${phaseName(phase)} ${phaseTime(phase)}${phase.inferred ? " (inferred)" : ""}`;
+  return `${phaseName(phase)} ${phaseTime(phase)}${inferredMark(phase)}`;
 }
 
 /** Each kind of phase that occurs, and what the upright line is. */
 function legend(phases: readonly Phase[], y: number): Part {
   const names = new Map(
     phases.filter(({ milliseconds = 0 }) => milliseconds > 0)
-      .map((phase) => [`${phaseName(phase)}${phase.inferred ? " (inferred)" : ""}`, shapeOf(phase)]),
+      .map((phase) => [`${phaseName(phase)}${inferredMark(phase)}`, shapeOf(phase)]),
   );
   let x = EDGE;
   let row = y;

@@ -45,7 +45,7 @@ const REACHED: { readonly [name in PhaseName]: string } = {
 
 /** How long a reboot took, in a sentence. */
 export function tookText({ phases, milliseconds, confirmed }: Interruption, expected?: Expectation): string {
-  const known = milliseconds ?? phases.reduce((sum, phase) => sum + (phase.milliseconds ?? 0), 0);
+  const known = milliseconds ?? knownTime(phases);
   const unknown = phases.find((phase) => phase.unknown !== undefined);
   const last = phases.at(-1)?.covers.at(-1) ?? "userspace";
   const took = unknown === undefined ? `${timeText(known)} until ${REACHED[last]}` : `unknown: ${unknown.unknown}`;
@@ -77,6 +77,11 @@ export function outlookLines({ planned, unpacked, saves }: Outlook): readonly st
   }
   const until = `${expectationText(planned)}, until user space is up`;
   return [unpacked === undefined ? until : `${until}; with \`predecompress\` ${expectationText(unpacked)}`];
+}
+
+/** Milliseconds of the phases whose length is known. */
+export function knownTime(phases: readonly Phase[]): number {
+  return phases.reduce((sum, { milliseconds = 0 }) => sum + milliseconds, 0);
 }
 
 /** Whether the length of each phase is known, so that each has its place on a bar. */

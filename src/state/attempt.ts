@@ -7,6 +7,7 @@ import {
   flag,
   type JsonSchema,
   list,
+  omitUndefined,
   pattern,
   record,
   type Report,
@@ -16,8 +17,8 @@ import {
 import { diffParameters, withoutBootParameters } from "../diff/parameters.ts";
 import type { ClockReading } from "../host/clocks.ts";
 import type { HostFacts } from "../host/facts.ts";
-import type { OneShot } from "../entry/one_shot.ts";
-import { oneShotShape, type PlannedGuard, plannedGuardShape } from "../plan/guard.ts";
+import { type OneShot, oneShotShape } from "../entry/one_shot.ts";
+import { type PlannedGuard, plannedGuardShape } from "../plan/guard.ts";
 import type { KernelStart } from "../plan/kernel_start.ts";
 import type { Plan } from "../plan/plan.ts";
 import { bootDigest, stampIn } from "../plan/stamp.ts";
@@ -160,15 +161,10 @@ export function attemptOf(departure: Departure): Attempt {
     way,
     profile: plan.profile,
     plan: bootDigest(plan.call),
-    ...(plan.guard === undefined ? {} : { guard: plan.guard }),
-    from: { release, cmdline, ...(bootId === undefined ? {} : { bootId }), watched },
-    to: {
-      ...(plan.release === undefined ? {} : { release: plan.release }),
-      cmdline: plan.call.cmdline,
-      ...(kernel === undefined ? {} : { kernel }),
-    },
-    ...(expected === undefined ? {} : { expected }),
-    ...(clocks === undefined ? {} : { timing: { asked: clocks } }),
+    ...omitUndefined({ guard: plan.guard }),
+    from: { release, cmdline, ...omitUndefined({ bootId }), watched },
+    to: { ...omitUndefined({ release: plan.release }), cmdline: plan.call.cmdline, ...omitUndefined({ kernel }) },
+    ...omitUndefined({ expected, timing: clocks === undefined ? undefined : { asked: clocks } }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { choice, count, flag, record, type Shape, text } from "../core/shape.ts";
+import { choice, count, flag, omitUndefined, record, type Shape, text } from "../core/shape.ts";
 import type { KernelStart } from "../plan/kernel_start.ts";
 
 /** How long a reboot is expected to take, until user space is up. */
@@ -38,13 +38,11 @@ const COUNTED = 3;
  */
 export function outlookOf(kernel: KernelStart, measured: readonly MeasuredReboot[]): Outlook {
   const { unpacked, saves } = kernel;
-  const planned = expectation(kernel, unpacked, measured);
-  const other = unpacked ? undefined : expectation(kernel, true, measured);
-  return {
-    ...(planned === undefined ? {} : { planned }),
-    ...(other === undefined ? {} : { unpacked: other }),
-    ...(saves === undefined ? {} : { saves }),
-  };
+  return omitUndefined({
+    planned: expectation(kernel, unpacked, measured),
+    unpacked: unpacked ? undefined : expectation(kernel, true, measured),
+    saves,
+  });
 }
 
 function expectation(

@@ -128,7 +128,7 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   const guard = isSet(invocation, "guard");
   const outcome = await initProfile({ from, pin: isSet(invocation, "pin"), guard, ...out });
   const exit = show(outcome, word, ports);
-  if (outcome.kind === "profile" && guard) { for (const line of GUARD_STEPS) say(line, ports); }
+  if (outcome.kind === "profile" && guard) GUARD_STEPS.forEach((line) => say(line, ports));
   return exit;
 }
 

@@ -2,7 +2,7 @@ import type { Checked, Diagnostic } from "../../core/diagnostic.ts";
 import { nearest } from "../../core/nearest.ts";
 import { shorten } from "../../core/text.ts";
 import { moreProblems } from "../../host/many_problems.ts";
-import { ENTRIES_LIMIT, kindAt, textAt } from "../boot_files.ts";
+import { ENTRIES_LIMIT, kindAt, textAt, withFile } from "../boot_files.ts";
 import { mountAt, pathOnDevice } from "../file_systems.ts";
 import { entryProblem, entryWarning, type FoundEntry, startOf } from "../found_entry.ts";
 import { changeGrubenv } from "../grubenv.ts";
@@ -66,30 +66,34 @@ function waiting({ state }: Menu): readonly Diagnostic[] {
   return [entryWarning(`GRUB waits for a key before it boots: ${what}`, "Set GRUB_TIMEOUT to a number of seconds")];
 }
 
-/** The names of all entries, as `boot_entry` takes them. Every entry is run, so that all files are read that any of them needs. */
+/** The names of all entries, as `boot_entry` takes them. */
 export function grubEntryNames(config: GrubConfig): readonly string[] {
   const { value: menu } = runConfig(config);
   if (menu === undefined) return [];
   const names: string[] = [];
-  visitEntries(menu, (level, item, path) => {
-    const { loaded } = enter(menu.run, level, item);
-    names.push(path.join(">"));
-    // Whether its files are there is asked too, so that a capture can answer.
-    for (const { found } of filesOf(loaded)) if (found.kind === "path") kindAt(config.host.files, found.path);
-  });
+  visitEntries(menu, (_level, _item, path) => names.push(path.join(">")));
   return names;
 }
 
-/** Every entry of the menu and its submenus that starts a kernel, as far as that is known. */
-export function grubEntries(config: GrubConfig): Checked<readonly FoundEntry[]> {
+/** What GRUB's menu has. */
+export interface GrubMenu {
+  /** Every entry of the menu and its submenus that starts a kernel, as far as that is known. */
+  readonly entries: readonly FoundEntry[];
+  /** The environment blocks that GRUB reads, as paths of the host. */
+  readonly blocks: readonly string[];
+}
+
+/** Runs the configuration, and each entry. */
+export function grubMenu(config: GrubConfig): Checked<GrubMenu> {
   const { value: menu, diagnostics } = runConfig(config);
   if (menu === undefined) return { value: undefined, diagnostics };
-  const found: FoundEntry[] = [];
+  const blocks = [...new Set(menu.run.environments.map(({ path }) => path))];
+  const entries: FoundEntry[] = [];
   visitEntries(menu, (level, item, path) => {
     const { value } = loadedEntry(config, menu.run, level, item, path, "it is in the menu").result;
-    if (value !== undefined) found.push(value);
+    if (value !== undefined) entries.push(value);
   });
-  return { value: found, diagnostics: [] };
+  return { value: { entries, blocks }, diagnostics: [] };
 }
 
 /** Visits each entry that is not a submenu, with the level of the menu that it is in, and its path. */
@@ -125,12 +129,12 @@ export type NextEntry =
   | { readonly kind: "ignored"; readonly why: string; readonly hint?: string };
 
 /**
- * Whether, and in which environment block, `next_entry` makes GRUB boot an entry, once: the configuration is run with it, and
- * must both boot the entry and clear the variable.
+ * Whether, and in which of these environment blocks, `next_entry` makes GRUB boot an entry, once: the configuration is run with
+ * it, and must both boot the entry and clear the variable.
  */
-export function nextEntryOf(config: GrubConfig, entry: FoundEntry): NextEntry {
+export function nextEntryOf(config: GrubConfig, blocks: GrubMenu["blocks"], entry: FoundEntry): NextEntry {
   let refusal: NextEntry | undefined;
-  for (const path of environmentBlocks(config)) {
+  for (const path of blocks) {
     const found = tryNextEntry(config, entry, path);
     if (found.kind === "heeded") return found;
     refusal ??= found;
@@ -142,12 +146,6 @@ export function nextEntryOf(config: GrubConfig, entry: FoundEntry): NextEntry {
   };
 }
 
-/** The environment blocks that GRUB reads, as paths of the host. */
-export function environmentBlocks(config: GrubConfig): readonly string[] {
-  const { value: menu } = runConfig(config);
-  return [...new Set(menu?.run.environments.map(({ path }) => path))];
-}
-
 function tryNextEntry(config: GrubConfig, entry: FoundEntry, path: string): NextEntry {
   const { files } = config.host;
   const block = files.read(path);
@@ -156,11 +154,7 @@ function tryNextEntry(config: GrubConfig, entry: FoundEntry, path: string): Next
     const why = changed?.kind === "full" ? "is full" : "is not an environment block that can be changed";
     return { kind: "ignored", why: `${path} ${why}`, hint: `Create it again: grub-editenv ${path} create` };
   }
-  const bytes = { kind: "bytes", bytes: changed.bytes } as const;
-  const trial: GrubConfig = {
-    ...config,
-    host: { ...config.host, files: { ...files, read: (each) => each === path ? bytes : files.read(each) } },
-  };
+  const trial: GrubConfig = { ...config, host: { ...config.host, files: withFile(files, path, changed.bytes) } };
   const { value: menu } = runConfig(trial);
   if (menu === undefined) return { kind: "ignored", why: `${config.path} cannot be followed` };
   const { value: booted, diagnostics } = defaultEntry(trial, menu);
