@@ -42,15 +42,18 @@ export function diffGuards(from: Plan, to: Plan): readonly Change[] {
 /** The parameters that it needs are compared as a part of the command line; what the boot loader boots is of the moment. */
 function guardFields({ guard }: Plan): ReadonlyMap<string, string> {
   const { parameters: _parameters, ...fields } = guard === undefined ? { parameters: [] } : lastingGuard(guard);
-  return new Map(
-    Object.entries(fields).map(([field, value]) => [
-      field,
-      DURATIONS.includes(field) && typeof value === "number" ? formatDuration(value) : String(value),
-    ]),
-  );
+  const { device, ...own } = fields;
+  const rows = [
+    ...Object.entries(own),
+    ...Object.entries(device ?? {}).map(([field, value]) => [`device.${field}`, value] as const),
+  ];
+  return new Map(rows.map(([field, value]) => [
+    field,
+    DURATIONS.includes(field) && typeof value === "number" ? formatDuration(value) : String(value),
+  ]));
 }
 
-const DURATIONS: readonly string[] = ["panic", "watchdog", "confirm"];
+const DURATIONS: readonly string[] = ["panic", "watchdog", "confirm", "device.resetAfter", "device.openTimeout"];
 
 /** The modules of a Multiboot image by their number, with the command lines that only its information has besides. */
 function modulesOf({ declared }: Plan): unknown {

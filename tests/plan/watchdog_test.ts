@@ -1,5 +1,6 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { WatchdogDevice, WatchdogFacts } from "../../src/host/facts.ts";
+import { diffPlans } from "../../src/diff/compare.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import type { Check, Plan } from "../../src/plan/plan.ts";
 import { planText } from "../../src/plan/plan.ts";
@@ -223,4 +224,17 @@ pure("the plan says in words what a hang leads to, before and after the driver h
   assertMatch(lines(host())[1] ?? "", /not covered, the driver stops the watchdog$/);
   assertMatch(lines(host(), 90, OPENED)[1] ?? "", /stops the watchdog until systemd opens it$/);
   assertEquals(lines(undefined), ["If it hangs: not covered, this host has no watchdog"]);
+});
+
+pure("a diff says which watchdog another one is, part by part", () => {
+  const [esb, itco] = [planOf(host()), planOf(host(ITCO))];
+  const { changes } = diffPlans({ kind: "plan", name: "a", plan: esb }, { kind: "plan", name: "b", plan: itco });
+  const ofGuard = changes.flatMap((change) =>
+    change.about === "guard" && change.action === "change" ? [[change.field, change.from, change.to]] : []
+  );
+  assertEquals(ofGuard, [
+    ["device.resetAfter", "2 min", "4 min"],
+    ["device.driver", "i6300esb", "iTCO_wdt"],
+    ["device.next", "stopped", "kept"],
+  ]);
 });
