@@ -5,18 +5,10 @@ import type { UnloadOutcome } from "../../src/app/unload.ts";
 import type { InitSystem } from "../../src/host/init_system.ts";
 import type { EndedAttempt } from "../../src/state/attempt.ts";
 import { StoreError } from "../../src/state/record_store.ts";
+import { OPEN_ATTEMPT } from "../support/attempts.ts";
 
 const ATTEMPT: EndedAttempt = {
-  format: "warmboot.attempt/1",
-  id: "20261128T170000Z-00000000",
-  askedAt: "2026-11-28T17:00:00Z",
-  user: "root",
-  uid: 0,
-  way: "systemd",
-  profile: "web",
-  plan: "0123456789abcdef",
-  from: { release: "6.1.0-50-amd64", cmdline: "root=LABEL=root", bootId: "before", watched: true },
-  to: { cmdline: "root=LABEL=root ro" },
+  ...OPEN_ATTEMPT,
   outcome: { end: "arrived", why: "It came up", at: "2026-11-28T17:00:10Z", bootId: "now", uptime: 8 },
 };
 const DEADLINE = { attempt: ATTEMPT, confirm: 600, due: 608 };

@@ -4,24 +4,20 @@ import { mountsOf } from "../../src/entry/file_systems.ts";
 import { grubEntryNames } from "../../src/entry/grub/boot.ts";
 import { describeEntry } from "../../src/entry/found_entry.ts";
 import {
+  ARCH,
   bootNumberVariable,
+  DEBIAN,
+  FEDORA,
   layout,
   type LayoutFiles,
   loaderVariables,
   loadOptionVariable,
-  readLayout,
+  OPENSUSE,
+  OSTREE,
+  SDBOOT,
+  UEFI,
 } from "../support/boot_layout.ts";
 
-const [DEBIAN, FEDORA, OPENSUSE, OSTREE, ARCH, SDBOOT] = [
-  "debian",
-  "fedora",
-  "opensuse",
-  "ostree",
-  "arch_systemd_boot",
-  "debian_systemd_boot",
-].map(readLayout) as [LayoutFiles, LayoutFiles, LayoutFiles, LayoutFiles, LayoutFiles, LayoutFiles];
-
-const UEFI = { machine: "x86_64", efi: { systab: {}, runtimeMap: [] } } as const;
 const BIOS = { machine: "x86_64" } as const;
 const UUID = "5b1d6a0c-7f0e-4d52-9a47-3c9f0a3f6c11";
 

@@ -2,18 +2,19 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { coldReboot } from "../../src/entry/cold_reboot.ts";
 import { bootMenu } from "../../src/entry/cold_boot.ts";
 import { runningEntry } from "../../src/entry/running_entry.ts";
-import { layout, type LayoutFiles, loaderVariables, readLayout } from "../support/boot_layout.ts";
+import {
+  ARCH,
+  DEBIAN,
+  FEDORA,
+  layout,
+  type LayoutFiles,
+  loaderVariables,
+  OPENSUSE,
+  OSTREE,
+  SDBOOT,
+  UEFI,
+} from "../support/boot_layout.ts";
 
-const [DEBIAN, FEDORA, OPENSUSE, OSTREE, ARCH, SDBOOT] = [
-  "debian",
-  "fedora",
-  "opensuse",
-  "ostree",
-  "arch_systemd_boot",
-  "debian_systemd_boot",
-].map(readLayout) as [LayoutFiles, LayoutFiles, LayoutFiles, LayoutFiles, LayoutFiles, LayoutFiles];
-
-const UEFI = { machine: "x86_64", efi: { systab: {}, runtimeMap: [] } } as const;
 const UUID = "5b1d6a0c-7f0e-4d52-9a47-3c9f0a3f6c11";
 const [OLD, NEW] = ["6.1.0-50-amd64", "6.12.117+deb13-amd64"];
 const CMDLINE = `root=UUID=${UUID} ro quiet`;

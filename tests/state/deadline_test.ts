@@ -1,18 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { type Attempt, judgeAttempts } from "../../src/state/attempt.ts";
 import { openDeadline, unkeptGuard } from "../../src/state/deadline.ts";
+import { OPEN_ATTEMPT } from "../support/attempts.ts";
 
 const OPEN: Attempt = {
-  format: "warmboot.attempt/1",
-  id: "20261128T170000Z-00000000",
-  askedAt: "2026-11-28T17:00:00Z",
-  user: "root",
-  uid: 0,
-  way: "systemd",
-  profile: "web",
-  plan: "0123456789abcdef",
+  ...OPEN_ATTEMPT,
   guard: { confirm: 600, parameters: [] },
-  from: { release: "6.1.0-50-amd64", cmdline: "root=LABEL=root", bootId: "before", watched: true },
   to: { cmdline: "root=LABEL=root ro warmboot.plan=0123456789abcdef" },
 };
 const RUNNING = { release: "6.12.1", cmdline: OPEN.to.cmdline, bootId: "now", kexecBooted: true };

@@ -70,3 +70,16 @@ export function loadOptionVariable(number: number, description: string, file: st
     Uint8Array.from([1, 0, 0, 0, node.length & 0xff, node.length >> 8, ...utf16(description), ...node]),
   );
 }
+
+/** What installers and grub-mkconfig or bootctl write, by distribution: the pages of tests/entry/fixtures. */
+export const [DEBIAN, FEDORA, OPENSUSE, OSTREE, ARCH, SDBOOT] = [
+  "debian",
+  "fedora",
+  "opensuse",
+  "ostree",
+  "arch_systemd_boot",
+  "debian_systemd_boot",
+].map(readLayout) as [LayoutFiles, LayoutFiles, LayoutFiles, LayoutFiles, LayoutFiles, LayoutFiles];
+
+/** A machine with EFI. */
+export const UEFI = { machine: "x86_64", efi: { systab: {}, runtimeMap: [] } } as const;
