@@ -62,7 +62,7 @@ const ANSWER = 30;
 /**
  * What asks for a cold reboot, one after the other, each with the seconds that the shutdown may then take. The first stops
  * services. The second, where there is one, stops none, but unmounts. None of them boots a loaded image, if none is loaded;
- * those of systemd do not even then: `systemctl reboot` heeds SYSTEMCTL_SKIP_AUTO_KEXEC (257), with --force there is no such step.
+ * those of systemd do not even then: `systemctl reboot` heeds SYSTEMCTL_SKIP_AUTO_KEXEC (257), and --force never boots one.
  */
 const COLD: { readonly [init in InitSystem]: readonly (readonly [command: Command, seconds: number])[] } = {
   systemd: [[["systemctl", "reboot", "-i"], 180], [["systemctl", "reboot", "--force"], 60]],

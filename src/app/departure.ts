@@ -62,8 +62,8 @@ export async function recordDeparture(
 }
 
 /**
- * The same, and where the guard of what is loaded says so, the boot loader is asked to boot the running kernel once: after the
- * attempt is on the disk, so that it can be taken back whatever comes. If it cannot be asked, there is no attempt either.
+ * The same, and where the guard of what is loaded says so, the boot loader is asked to boot the running kernel once. The
+ * attempt is on the disk by then, so that a later boot can take that back. If it cannot be asked, the attempt is removed.
  */
 export async function recordGuardedDeparture(
   way: AttemptWay,
@@ -103,7 +103,7 @@ export async function recordGuardedDeparture(
   }
 }
 
-/** Ends an attempt at which the running system goes on: the boot loader is no longer asked for anything. @throws {StoreError} */
+/** Drops an attempt that did not begin, and takes back what the boot loader was asked. @throws {StoreError} */
 export function giveUp(attempt: Attempt, directory: string = ATTEMPTS_DIRECTORY): string | undefined {
   const problem = withdraw(attempt);
   dropAttempt(attempt, directory);

@@ -191,7 +191,7 @@ export async function execLoaded(way: RebootWay, options: ExecOptions = {}): Pro
   const unarmed = way.kind === "ask" && way.init === "systemd" ? await armSystemd(facts) : undefined;
   const outcome = unarmed ?? await runWay(way, options);
   if (outcome.kind === "asked") return outcome;
-  // Where the running system goes on, there was no reboot. The watchdog of systemd is that of the image, which is still loaded.
+  // The running system goes on: no reboot began. systemd keeps the watchdog of the image, which is still loaded.
   if (attempt !== undefined) {
     const problem = await tried(() => giveUp(attempt), onWarning);
     if (problem !== undefined) onWarning(problem);

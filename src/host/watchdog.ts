@@ -25,7 +25,7 @@ const STATE: ValueForm<boolean> = {
   read: (text) => text === "active" ? true : text === "inactive" ? false : undefined,
 };
 
-/** Decodes /sys/class/watchdog and the parameters of the watchdog core; undefined where there is no watchdog. */
+/** Decodes /sys/class/watchdog and the parameters of the watchdog core; undefined without a watchdog. */
 export function watchdogFacts(
   from: Captured,
   report: Report,

@@ -153,7 +153,7 @@ const AGREEMENT = 2 * CLOCK_STEP;
 function timeBetweenBoots(old: ClockReading, next: ClockReading): number | string {
   const bySystem = next.realtime - next.boottime - old.realtime;
   if (old.rtc === undefined || next.rtc === undefined) {
-    return "There is no hardware clock (RTC) that counted on between the two kernels";
+    return "No hardware clock (RTC) ran on between the two kernels";
   }
   const byHardware = next.rtc * 1000 - next.boottime - old.rtc * 1000;
   if (Math.abs(bySystem - byHardware) > AGREEMENT) {

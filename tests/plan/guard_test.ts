@@ -149,7 +149,7 @@ pure("the plan says which failures `panic` covers", () => {
   assertEquals(of([{ ...initrdFile(), path: "/boot/microcode.img" }, DRACUT]), [unknown, "unknown"]);
   assertEquals(of([initrdWith([], { isEarly: true })])[1], "none");
   assertEquals(of([]), [
-    "pass The machine resets after 10 s where the kernel panics; there is no initrd that could fail",
+    "pass The machine resets after 10 s where the kernel panics; the plan has no initrd",
     "none",
   ]);
   assertEquals(verdictOf(planOf({ guard: { confirm: 60 } }), "guard-panic"), undefined);

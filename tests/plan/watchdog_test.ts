@@ -124,9 +124,9 @@ pure("a driver that stops it fails, and the modules are loaded again only where 
     assertStringIncludes(other.hint ?? "", "Boot this kernel once with watchdog.stop_on_reboot=0");
   }
   // The parameter may say so for a driver that would keep it.
-  const told = verdict(host({ identity: "HPE iLO2+ HW Watchdog Timer" }, { stopOnReboot: true }));
-  assertEquals(told.status, "fail");
-  assertStringIncludes(told.message, "watchdog.stop_on_reboot=1");
+  const stopped = verdict(host({ identity: "HPE iLO2+ HW Watchdog Timer" }, { stopOnReboot: true }));
+  assertEquals(stopped.status, "fail");
+  assertStringIncludes(stopped.message, "watchdog.stop_on_reboot=1");
 });
 
 pure("what cannot reset the machine fails: none, one of the kernel itself, one that always stops", () => {

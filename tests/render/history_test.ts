@@ -66,7 +66,7 @@ pure("an attempt without clocks, and one with a phase that is unknown, say what 
   const text = renderHistory(historyOf([UNKNOWN]), layout);
   assertStringIncludes(
     text,
-    "Took          unknown: There is no hardware clock (RTC) that counted on between the two\n",
+    "Took          unknown: No hardware clock (RTC) ran on between the two kernels; expected:\n",
   );
   assertMatch(text, /\n {16}services stop {11}1\.5 s\n {16}jump {20}unknown\n {16}kernel {18}0\.9 s\n/);
 });

@@ -27,7 +27,7 @@ const guardPanic: Rule = {
       case "systemd-reset":
         return pass(`${after}, and where the initrd (${guard.initrd}) fails`);
       case "none":
-        return pass(`${after}; there is no initrd that could fail`);
+        return pass(`${after}; the plan has no initrd`);
       case "systemd":
         return warn(
           "Where the initrd fails, systemd waits at a prompt in emergency mode: `panic` does not cover that",
