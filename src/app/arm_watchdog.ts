@@ -75,16 +75,17 @@ export async function setKexecWatchdog(seconds: number | undefined, host: BusHos
 }
 
 /**
- * The same for an image that was loaded just now, or unloaded: whoever asks systemd to boot it, the watchdog is armed. Elsewhere
- * it is armed by the one who jumps.
+ * The same for an image that was loaded just now, or unloaded: whoever asks systemd to boot it, the watchdog is armed. A crash
+ * image changes nothing: systemd does not boot it. Elsewhere the watchdog is armed by the one who jumps.
  */
 export async function followLoaded(
-  seconds: number | undefined,
+  { crash, seconds }: { readonly crash: boolean; readonly seconds?: number | undefined },
   { systemd }: Pick<HostFacts, "systemd">,
   onWarning: (text: string) => void,
+  host: BusHost = LIVE,
 ): Promise<void> {
-  if (!systemd) return;
-  const set = await setKexecWatchdog(seconds).catch(refusedByStore);
+  if (!systemd || crash) return;
+  const set = await setKexecWatchdog(seconds, host).catch(refusedByStore);
   if (set.kind === "watchdog-refused") onWarning(`${set.message}. Only warmboot itself can boot the image guarded`);
 }
 

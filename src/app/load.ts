@@ -188,8 +188,9 @@ export async function loadPlan(
     if (task.kind !== "task") return end(task, store);
   }
   const outcome = await carryOut(task.plan, task.checked, store, { onChange: events.onChange, onWarning });
-  if (outcome.kind === "loaded" && !isCrash(task.plan)) {
-    await followLoaded(task.plan.guard?.watchdog, task.checked.facts, onWarning);
+  if (outcome.kind === "loaded") {
+    const { plan, checked } = task;
+    await followLoaded({ crash: isCrash(plan), seconds: plan.guard?.watchdog }, checked.facts, onWarning);
   }
   return end(outcome.kind === "loaded" ? { kind: "loaded", task } : outcome, store);
 }

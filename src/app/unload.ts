@@ -94,6 +94,6 @@ export async function unload(
       throw error;
     }
   }, onSignal);
-  if (outcome.kind !== "refused" && !crash) await followLoaded(undefined, facts, onWarning);
+  if (outcome.kind !== "refused") await followLoaded({ crash }, facts, onWarning);
   return outcome;
 }

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { type BusHost, disarm, setKexecWatchdog, watchdogNow } from "../../src/app/arm_watchdog.ts";
+import { type BusHost, disarm, followLoaded, setKexecWatchdog, watchdogNow } from "../../src/app/arm_watchdog.ts";
 import type { ProgramEnd } from "../../src/app/ask_init.ts";
 import type { WatchdogDevice } from "../../src/host/facts.ts";
 import { hostFacts } from "../support/host_facts.ts";
@@ -99,4 +99,22 @@ Deno.test({
     assertStringIncludes(disarm(9, 60, refusing, () => undefined) ?? "", "The watchdog cannot be stopped");
     assertEquals(closed, [7, 8]);
   },
+});
+
+Deno.test("systemd's watchdog follows the image for a reboot: a crash image that is loaded or unloaded leaves it alone", async () => {
+  using bus = systemd("0");
+  const warnings: string[] = [];
+  const follow = async (image: { readonly crash: boolean; readonly seconds?: number }, host = { systemd: true }) => {
+    await followLoaded(image, host, (text) => warnings.push(text), bus.host);
+    return bus.state.value;
+  };
+  assertEquals(await follow({ crash: false, seconds: 120 }), "120000000");
+  assertEquals(await follow({ crash: true }), "120000000");
+  assertEquals(await follow({ crash: true, seconds: 30 }), "120000000");
+  assertEquals(await follow({ crash: false }, { systemd: false }), "120000000");
+  assertEquals(await follow({ crash: false }), "0");
+  assertEquals(warnings, []);
+  using silent = systemd("0", { kind: "missing", reason: "No such file or directory" });
+  await followLoaded({ crash: false, seconds: 120 }, { systemd: true }, (text) => warnings.push(text), silent.host);
+  assertMatch(warnings.join("\n"), /busctl cannot be run: .*\. Only warmboot itself can boot the image guarded$/);
 });
