@@ -2,6 +2,12 @@ import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { type BootResult, ratio, summaries, type Times, type WayName } from "../bench/boot_results.ts";
 import { bootPicture } from "../bench/boot_svg.ts";
 import { longTables, shortTable } from "../bench/boot_table.ts";
+import {
+  type Interruption,
+  interruptionRatio,
+  type InterruptionResult,
+  interruptionTable,
+} from "../bench/interruption_results.ts";
 import { markdownTable, withSection } from "../bench/markdown_table.ts";
 
 function way(name: WayName, seconds: readonly Times[], millions: Times): BootResult["ways"][number] {
@@ -64,5 +70,34 @@ Deno.test({
     assertEquals(changed, "one\n\n<!-- x -->\n\nnew\n\n<!-- end of x -->\ntwo\n");
     assertEquals(withSection(changed, "x", "new"), changed);
     assertThrows(() => withSection(page, "y", ""), Error, "<!-- y -->");
+  },
+});
+
+Deno.test({
+  name: "interruptions are compared in each round with the quicker way of kexec-tools, since a machine drifts",
+  permissions: "none",
+  fn() {
+    const rounds = (...seconds: number[]): readonly Interruption[] =>
+      seconds.map((down) => ({ asked: down + 2, down }));
+    const result: InterruptionResult = {
+      name: "zstd",
+      kernel: "6.12.117+deb13-amd64",
+      qemu: "10.0",
+      seconds: {
+        "kexec -c": rounds(10, 20, 30),
+        "kexec -s": rounds(12, 18, 40),
+        "load: kexec_file_load": rounds(10, 18, 30),
+        "predecompress: true": rounds(5, 9, 24),
+      },
+    };
+    assertEquals(interruptionRatio(result, "predecompress: true", "down"), 0.5);
+    assertEquals(interruptionRatio(result, "predecompress: true", "asked"), 7 / 12);
+    assertEquals(interruptionRatio(result, "load: kexec_file_load", "down"), 1);
+    const table = interruptionTable([result]).replaceAll(/ +/g, " ");
+    assertStringIncludes(table, "| 6.12 (zstd) | kexec-tools | `kexec -c` | 22.0 (12.0 to 32.0) | 1.00 | 20.0");
+    assertStringIncludes(
+      table,
+      "| | warmboot | `predecompress: true` | 11.0 (7.0 to 26.0) | 0.58 | 9.0 (5.0 to 24.0) | 0.50 |",
+    );
   },
 });

@@ -13,6 +13,7 @@ import { COMMANDS } from "../src/cli/table.ts";
 import { bootResults } from "../bench/boot_results.ts";
 import { bootPicture } from "../bench/boot_svg.ts";
 import { longTables, shortTable } from "../bench/boot_table.ts";
+import { interruptionResults, interruptionTable } from "../bench/interruption_results.ts";
 import { loadResults, loadTable } from "../bench/load_results.ts";
 import { withSection } from "../bench/markdown_table.ts";
 import { CATALOGUE, type DiagnosticCode } from "../src/core/catalogue.ts";
@@ -49,6 +50,11 @@ export async function generatedFiles(): Promise<{ readonly [path: string]: strin
     "docs/troubleshooting.md": troubleshootingPage(),
     ...await purgatoryModules(),
     "docs/downtime.svg": `${noteOf("bench/results/boot.json")}${bootPicture(boots)}`,
+    "docs/history.md": withSection(
+      page("docs/history.md"),
+      "bench of interruptions",
+      interruptionTable(interruptionResults()),
+    ),
     "docs/predecompress.md": withSection(page("docs/predecompress.md"), "bench of boots, each way", longTables(boots)),
     "README.md": withSection(
       withSection(page("README.md"), "bench of boots", shortTable(boots)),
