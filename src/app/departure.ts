@@ -8,7 +8,14 @@ import { ATTEMPTS_DIRECTORY, dropAttempt, isWatched, readAttempts, writeAttempt 
 import { noteTimes, withTimes } from "./attempts.ts";
 import { type Clocks, HOST_CLOCKS } from "./clocks.ts";
 import { invokingUser } from "./invoking_user.ts";
-import { findOneShot, type RefusedFallback, setOneShot, withdraw } from "./one_shot.ts";
+import {
+  findOneShot,
+  type RefusedFallback,
+  setOneShot,
+  takeBackOneShot,
+  type TakenBack,
+  withdraw,
+} from "./one_shot.ts";
 import { runProgram } from "./system_program.ts";
 
 /** Where attempts are kept, what is loaded, and what time it is, if not as on this host. */
@@ -108,6 +115,35 @@ export function giveUp(attempt: Attempt, directory: string = ATTEMPTS_DIRECTORY)
   const problem = withdraw(attempt);
   dropAttempt(attempt, directory);
   return problem;
+}
+
+/** What was taken back of what the boot loader was asked for a reboot that can no longer begin; sentences. */
+export interface Revoked {
+  /** What was taken back. */
+  readonly done: readonly string[];
+  /** What may still be asked. */
+  readonly problems: readonly string[];
+}
+
+/**
+ * The image is unloaded: reboots into it that were asked for in this boot can no longer begin. What the boot loader was asked for
+ * them is taken back. An attempt whose shutdown has not begun is dropped; of the others, a later boot says how they ended.
+ * @throws {StoreError}
+ */
+export function revokeDepartures(
+  facts: HostFacts,
+  directory: string = ATTEMPTS_DIRECTORY,
+  takeBack: (oneShot: OneShot) => TakenBack = takeBackOneShot,
+): Revoked {
+  const open = openAttempts(readAttempts(directory).attempts, facts);
+  const taken = open.flatMap(({ oneShot }) => oneShot === undefined ? [] : [{ oneShot, ...takeBack(oneShot) }]);
+  for (const attempt of open) if (attempt.leftAt === undefined) dropAttempt(attempt, directory);
+  return {
+    done: taken.flatMap(({ kind, oneShot: { loader, entry } }) =>
+      kind === "taken-back" ? [`${loader} is no longer asked to boot \`${entry}\` once`] : []
+    ),
+    problems: taken.flatMap((each) => each.kind === "failed" ? [each.problem] : []),
+  };
 }
 
 /** An attempt that is under way already: its shutdown was found, or it is asked for once more. */

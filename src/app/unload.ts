@@ -9,6 +9,7 @@ import { execute } from "../syscall/execute.ts";
 import { openLibc } from "../syscall/libc.ts";
 import { holdSignals } from "./hold_signals.ts";
 import { followLoaded } from "./arm_watchdog.ts";
+import { type Revoked, revokeDepartures } from "./departure.ts";
 import { readFacts } from "./read_facts.ts";
 
 /** What an unload would do on this host. */
@@ -30,7 +31,9 @@ export type UnloadOutcome =
 export interface UnloadEvents {
   /** Called with what to say where another warmboot must be waited for. */
   readonly onWait?: (text: string) => void;
-  /** Called where the lock cannot be given back, with a message. */
+  /** Called with what else was taken back, in words: what the boot loader was asked for a reboot that did not begin. */
+  readonly onTakenBack?: (text: string) => void;
+  /** Called with what failed without changing how it ended, such as giving the lock back. */
   readonly onWarning?: (text: string) => void;
   /** Called where a signal came while the image was unloaded. */
   readonly onSignal?: () => void;
@@ -58,7 +61,8 @@ export function unloadCall(crash: boolean, { kexec, kernelConfig }: HostFacts): 
  */
 export async function unload(
   crash: boolean,
-  { onWait = () => {}, onWarning = () => {}, onSignal = () => {}, onChange = () => {} }: UnloadEvents = {},
+  { onWait = () => {}, onWarning = () => {}, onSignal = () => {}, onChange = () => {}, onTakenBack = () => {} }:
+    UnloadEvents = {},
 ): Promise<UnloadOutcome> {
   const slot: ImageSlot = crash ? "crash" : "reboot";
   using store = await lockStore({ onWait, onWarning });
@@ -66,8 +70,16 @@ export async function unload(
   const { facts, diagnostics } = readFacts(undefined);
   if (facts === undefined) return { kind: "no-facts", diagnostics };
   const planned = unloadCall(crash, facts);
+  const revoke = (): void => {
+    if (crash) return;
+    const { done, problems } = revoked(facts);
+    if (done.length > 0) onChange();
+    for (const text of done) onTakenBack(text);
+    for (const text of problems) onWarning(text);
+  };
   if (planned === undefined) {
     store.remove(slot);
+    revoke();
     return { kind: "nothing-loaded" };
   }
   using libc = openLibc();
@@ -94,6 +106,18 @@ export async function unload(
       throw error;
     }
   }, onSignal);
-  if (outcome.kind !== "refused") await followLoaded({ crash }, facts, onWarning);
+  if (outcome.kind === "refused") return outcome;
+  await followLoaded({ crash }, facts, onWarning);
+  revoke();
   return outcome;
+}
+
+/** The same as `revokeDepartures`; attempts that cannot be read or written are among the problems. */
+function revoked(facts: HostFacts): Revoked {
+  try {
+    return revokeDepartures(facts);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    return { done: [], problems: [`What the boot loader was asked is perhaps not taken back: ${error.message}`] };
+  }
 }

@@ -1,12 +1,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { readAttempts } from "../../src/app/attempt_store.ts";
 import { arrive, confirm } from "../../src/app/attempts.ts";
-import { giveUp, recordGuardedDeparture } from "../../src/app/departure.ts";
+import { giveUp, recordGuardedDeparture, revokeDepartures } from "../../src/app/departure.ts";
 import { parseGrubenv } from "../../src/entry/grubenv.ts";
 import type { OneShot } from "../../src/entry/one_shot.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { planBoot } from "../../src/plan/planner.ts";
-import type { Attempt } from "../../src/state/attempt.ts";
+import type { Attempt, AttemptWay } from "../../src/state/attempt.ts";
 import type { FoundRecord } from "../../src/state/record.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, profileOf } from "../support/profiles.ts";
@@ -34,8 +34,8 @@ function host(text = "saved_entry=x\n") {
   const oneShot: OneShot = { loader: "GRUB", entry: "old", file };
   const directory = `${parent}/attempts`;
   const pending = (): string | undefined => parseGrubenv(Deno.readTextFileSync(file))?.get("next_entry");
-  const leave = (found: FoundRecord = GUARDED, facts: HostFacts = LOADED) =>
-    recordGuardedDeparture("now", facts, { directory, found, find: () => oneShot });
+  const leave = (found: FoundRecord = GUARDED, facts: HostFacts = LOADED, way: AttemptWay = "now") =>
+    recordGuardedDeparture(way, facts, { directory, found, find: () => oneShot });
   return {
     file,
     directory,
@@ -85,6 +85,41 @@ Deno.test("after a fall back, and where the running system goes on, it is taken 
   assertEquals(giveUp(again, at.directory), undefined);
   assertEquals(at.pending(), undefined);
   assertEquals(readAttempts(at.directory).attempts.length, 1);
+});
+
+Deno.test("a reboot that is off, since its image is unloaded, no longer asks the boot loader for anything", async () => {
+  using at = host();
+  const asked = await at.leave(GUARDED, LOADED, "systemd");
+  assertEquals([asked === undefined || "kind" in asked, at.pending()], [false, "old"]);
+  assertEquals(revokeDepartures(LOADED, at.directory), {
+    done: ["GRUB is no longer asked to boot `old` once"],
+    problems: [],
+  });
+  assertEquals([at.pending(), readAttempts(at.directory).attempts], [undefined, []]);
+  // There is nothing left to take back.
+  assertEquals(revokeDepartures(LOADED, at.directory), { done: [], problems: [] });
+
+  // A shutdown that has begun goes on: a later boot says how it ended.
+  await left(at);
+  assertEquals(revokeDepartures(LOADED, at.directory).done.length, 1);
+  assertEquals([at.pending(), readAttempts(at.directory).attempts.length], [undefined, 1]);
+});
+
+Deno.test("what others asked, what was asked in another boot, and what cannot be taken back stays", async () => {
+  using at = host();
+  await at.leave(GUARDED, LOADED, "systemd");
+  assertEquals(revokeDepartures(hostFacts({ bootId: "another" }), at.directory), { done: [], problems: [] });
+  assertEquals(at.pending(), "old");
+  const failing = () => ({ kind: "failed", problem: "GRUB is perhaps still asked" }) as const;
+  assertEquals(revokeDepartures(LOADED, at.directory, failing), {
+    done: [],
+    problems: ["GRUB is perhaps still asked"],
+  });
+
+  using theirs = host("next_entry=rescue\n");
+  await theirs.leave(GUARDED, LOADED, "systemd");
+  assertEquals(revokeDepartures(LOADED, theirs.directory), { done: [], problems: [] });
+  assertEquals(theirs.pending(), "rescue");
 });
 
 Deno.test("what another asked of the boot loader stays, and the reboot does not begin", async () => {

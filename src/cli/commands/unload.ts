@@ -12,7 +12,7 @@ export const unload: Command = {
   words: { min: 0, max: 0 },
   summary: "Drop the loaded image",
   description:
-    "Takes back what `load` did. Uses the call that works under kernel lockdown; a kernel without it gets kexec_load with no segments. Where nothing is loaded, no call is made, since the host may limit the number of calls.",
+    "Takes back what `load` did, and what a boot loader was asked for a reboot that `exec` began and that was cancelled (`guard.fallback`). Uses the call that works under kernel lockdown; a kernel without it gets kexec_load with no segments. Where nothing is loaded, no call is made, since the host may limit the number of calls.",
   options: [{ name: "crash", doc: "Drop the crash image, not the one for a reboot" }, DRY_RUN_OPTION, OUTCOME_OPTION],
   examples: [
     { line: "warmboot unload", doc: "The next reboot is an ordinary one again" },
@@ -36,6 +36,7 @@ async function run(invocation: Invocation, ports: Ports, onChange: () => void): 
       onWait: (text) => say(text, ports),
       onWarning: (text) => warn(text, undefined, ports),
       onSignal: () => say("Interrupted; the image was unloaded before", ports),
+      onTakenBack: (text) => say(text, ports),
       onChange,
     });
     return show(outcome, crash, ports);
