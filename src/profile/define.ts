@@ -93,7 +93,7 @@ export interface GuardInput {
   readonly panic?: string | undefined;
   /** How long the new system may hang until the hardware watchdog resets the machine. */
   readonly watchdog?: string | undefined;
-  /** How long after its boot the new system may take to be confirmed. */
+  /** How long the new system may take to be confirmed, once `warmboot arrive` has run in it. */
   readonly confirm?: string | undefined;
   /** What a cold reboot boots until then: `running` is the kernel that runs now. */
   readonly fallback?: "running" | undefined;

@@ -44,7 +44,8 @@ export const guard: Shape<Guard> = refine(
       },
       confirm: {
         shape: duration,
-        doc: "How long after its boot the new system may take to be confirmed; else it reboots cold.",
+        doc:
+          "How long the new system may take to be confirmed, once `warmboot arrive` has run in it; else it reboots cold.",
         ...optional,
         examples: ["10min"],
       },

@@ -122,7 +122,7 @@ export interface Guard {
   readonly panic?: number;
   /** How long the new system may hang until the hardware watchdog resets the machine, seconds. */
   readonly watchdog?: number;
-  /** How long after its boot the new system may take to be confirmed, seconds. */
+  /** How long the new system may take to be confirmed, once `warmboot arrive` has run in it, seconds. */
   readonly confirm?: number;
   /** What a cold reboot boots until the new system is confirmed; absent: the boot loader's default entry. */
   readonly fallback?: "running";
