@@ -175,6 +175,12 @@ export function findDeadline(facts: HostFacts, directory: string = ATTEMPTS_DIRE
   return openDeadline(judgedAttempts(facts, directory).attempts, facts, Deno.osUptime());
 }
 
+/** The attempt that led into the running system, if that is confirmed. */
+export function findConfirmed(facts: HostFacts, directory: string = ATTEMPTS_DIRECTORY): Attempt | undefined {
+  const [last] = readAttempts(directory).attempts;
+  return last?.outcome?.end === "confirmed" && last.outcome.bootId === facts.bootId ? last : undefined;
+}
+
 /** Whether the system into which an attempt led is confirmed. An attempt that cannot be read is not. */
 export function isConfirmed({ id }: Attempt, directory: string = ATTEMPTS_DIRECTORY): boolean {
   const found = readAttempt(id, directory);

@@ -1,13 +1,16 @@
 import { reasonOf } from "../core/diagnostic.ts";
+import { omitUndefined } from "../core/shape.ts";
 import { formatDuration } from "../core/duration.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { type InitSystem, initSystem } from "../host/init_system.ts";
+import type { Attempt } from "../state/attempt.ts";
 import type { Deadline } from "../state/deadline.ts";
 import { StoreError } from "../state/record_store.ts";
 import { errnoName } from "../syscall/errno.ts";
-import { type CallResult, LibcError, openLibc } from "../syscall/libc.ts";
+import { type CallResult, type Libc, LibcError, openLibc } from "../syscall/libc.ts";
 import { EXEC_FLAG, type ProgramEnd } from "./ask_init.ts";
 import { expire, isConfirmed } from "./attempts.ts";
+import { isActiveHere, keepWatchdog, type KeptWatchdog, pingInterval, watchdogHere } from "./keep_watchdog.ts";
 import { systemProgram } from "./system_program.ts";
 import { unload, type UnloadOutcome } from "./unload.ts";
 
@@ -27,6 +30,10 @@ export interface DeadlineHost {
   removeFlag(): void;
   /** From now on, the stop of the unit that this runs in does not end it. */
   stay(): void;
+  /** Waits until this process is stopped. */
+  untilStopped(): Promise<void>;
+  /** The watchdog that is pinged meanwhile; absent where nothing is to keep one. */
+  readonly watchdog?: KeptWatchdog | undefined;
   /** Runs a program of the system, for so many seconds at most. */
   run(command: Command, seconds: number): Promise<ProgramEnd | { readonly kind: "hangs" }>;
   /** sync(2). */
@@ -97,18 +104,30 @@ export async function keepDeadline(
     onWarning(`If this process hangs, nothing takes its place: timer_create failed with ${errnoName(armed.errno)}`);
   }
   for (let left = due - host.uptime(); left > 0; left = due - host.uptime()) {
-    if (host.isConfirmed()) return { kind: "confirmed" };
+    if (host.isConfirmed()) return await confirmed(host, onSay);
     await host.pause(Math.min(left, INTERVAL));
   }
   host.stay();
   onSay(`Nobody confirmed this system within ${formatDuration(confirm)}: rebooting through the firmware`);
   try {
-    if (!host.expire()) return { kind: "confirmed" };
+    if (!host.expire()) return await confirmed(host, onSay);
   } catch (error) {
     if (!(error instanceof StoreError)) throw error;
     onWarning(`The history of this host will lack that nobody confirmed this system. ${error.message}`);
   }
+  // From here on, systemd has it watch the shutdown (RebootWatchdogSec=), and can have it only if it is closed.
+  if (host.watchdog?.close() === false) onWarning(RUNS_ON);
   return await rebootCold(init, { onSay, onWarning }, host);
+}
+
+const RUNS_ON = "The watchdog cannot be stopped (nowayout): this process pings it until the machine goes down";
+
+async function confirmed(host: DeadlineHost, onSay: DeadlineEvents["onSay"]): Promise<DeadlineEnd> {
+  if (host.watchdog?.close() === false) {
+    onSay(RUNS_ON);
+    await host.untilStopped();
+  }
+  return { kind: "confirmed" };
 }
 
 async function rebootCold(
@@ -180,7 +199,11 @@ export async function awaitDeadline(
   events: DeadlineEvents,
 ): Promise<DeadlineEnd> {
   using libc = openLibc();
+  let stays = false;
+  using watchdog = pinged(deadline.attempt, facts, events, libc, () => !stays || isLastStage());
   return await keepDeadline(deadline, initSystem(facts), events, {
+    watchdog: watchdog.kept,
+    untilStopped: forever,
     uptime: () => Number(libc.clock("boottime")) / 1e9,
     pause,
     isConfirmed: () => isConfirmed(deadline.attempt),
@@ -194,16 +217,70 @@ export async function awaitDeadline(
       }
     },
     stay: () => {
+      stays = true;
       for (const signal of ["SIGINT", "SIGHUP"] as const) Deno.addSignalListener(signal, () => {});
-      Deno.addSignalListener("SIGTERM", () => {
-        if (isLastStage()) Deno.exit(0);
-      });
     },
     run,
     sync: () => libc.sync(),
     restart: () => libc.restart(),
     restartAt: (time) => libc.restartAt(BigInt(Math.ceil(time)) * 1_000_000_000n),
   });
+}
+
+/**
+ * Pings the watchdog of an attempt's guard from now on, if warmboot is to keep it. `mayEnd` says whether a SIGTERM ends this
+ * process; what is kept is left in order then.
+ */
+function pinged(
+  { guard }: Attempt,
+  facts: HostFacts,
+  events: DeadlineEvents,
+  libc: Libc,
+  mayEnd: () => boolean,
+): Disposable & { readonly kept?: KeptWatchdog } {
+  const { watchdog: seconds, device } = guard ?? {};
+  const kept = seconds === undefined || device?.keeper !== "warmboot"
+    ? undefined
+    : keepWatchdog(watchdogHere(device, facts), seconds, events, {
+      armWatchdog: (path, time) => libc.armWatchdog(path, time),
+      pingWatchdog: (fd) => libc.pingWatchdog(fd),
+      disarmWatchdog: (fd) => libc.disarmWatchdog(fd),
+      isActive: isActiveHere,
+    });
+  kept?.ping();
+  const timer = kept && setInterval(() => kept.ping(), pingInterval(seconds ?? 0));
+  const stop = (): void => {
+    if (!mayEnd()) return;
+    kept?.leave();
+    Deno.exit(0);
+  };
+  Deno.addSignalListener("SIGTERM", stop);
+  return {
+    ...omitUndefined({ kept }),
+    [Symbol.dispose]() {
+      clearInterval(timer);
+      Deno.removeSignalListener("SIGTERM", stop);
+    },
+  };
+}
+
+/**
+ * Goes on where another process like this one ended: a watchdog that could not be stopped when the system was confirmed is
+ * pinged until this process is stopped. Returns at once where there is none. @throws {LibcError} if libc cannot be opened
+ */
+export async function keepUnstopped(attempt: Attempt, facts: HostFacts, events: DeadlineEvents): Promise<void> {
+  const { device } = attempt.guard ?? {};
+  if (device?.keeper !== "warmboot" || isActiveHere(watchdogHere(device, facts)) !== true) return;
+  using libc = openLibc();
+  using watchdog = pinged(attempt, facts, events, libc, () => true);
+  if (watchdog.kept?.ping() !== true) return;
+  events.onSay(RUNS_ON);
+  await forever();
+}
+
+/** Never resolves; a timer of the watchdog keeps the process alive. */
+function forever(): Promise<void> {
+  return new Promise(() => {});
 }
 
 function pause(seconds: number): Promise<void> {

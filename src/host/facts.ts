@@ -240,6 +240,8 @@ export interface WatchdogFacts {
   readonly coreIsModule: boolean;
   /** Whether /dev/watchdog is that of a BMC (ipmi_watchdog), which is not in the core. */
   readonly ipmi: boolean;
+  /** Whether warmboot starts with each boot, and pings the watchdog of a guarded one until it is confirmed. */
+  readonly keeper?: true;
 }
 
 /** Everything the planner knows of a host, decoded from a capture. Undefined: the host did not say. */

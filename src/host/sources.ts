@@ -97,6 +97,13 @@ const LIVE_UPDATE = "/sys/class/misc/liveupdate";
 const WATCHDOG = "/sys/class/watchdog/watchdog0";
 const LEGACY_WATCHDOG = "/sys/class/misc/watchdog";
 
+/**
+ * What shows that a process waits in each boot for a guarded reboot to be confirmed, and pings the watchdog until then: the unit
+ * that starts it is enabled; elsewhere than under systemd, it ran in this boot and left a mark.
+ */
+export const KEEPER_MARK = "/run/warmboot/waits";
+const KEEPER_UNIT = "/etc/systemd/system/sysinit.target.wants/warmboot-arrive.service";
+
 /** Where the kernel shows EFI variables. */
 export const EFIVARS = "/sys/firmware/efi/efivars";
 
@@ -385,6 +392,16 @@ const ROWS = {
     form: "directory",
     redaction: SETTING,
     doc: "Present where the driver of a BMC's watchdog is there (drivers/char/ipmi/ipmi_watchdog.c)",
+  },
+  watchdogKeeper: {
+    ...text(
+      SETTING,
+      [KEEPER_UNIT, KEEPER_MARK],
+      "Present where `warmboot arrive --wait` starts with each boot, and pings the watchdog of a guarded one until it is confirmed",
+      lines(/^Description=/),
+    ),
+    rare: true,
+    onlyWith: [WATCHDOG, LEGACY_WATCHDOG],
   },
   imaMeasurements: {
     ...text(

@@ -44,6 +44,7 @@ export function watchdogFacts(
       stopOnReboot: stopOnReboot === "driver" ? undefined : stopOnReboot,
       handleBootEnabled: read(parameter("handle_boot_enabled"), report, BOOLEAN),
       openTimeout: openTimeout === undefined ? undefined : Number(openTimeout),
+      keeper: from.one("watchdogKeeper") === undefined ? undefined : true as const,
     }),
     coreIsModule: from.one("watchdogModule") !== undefined,
     ipmi,

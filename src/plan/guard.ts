@@ -76,7 +76,7 @@ function initrdParameters({ images, cmdline }: GuardInput): readonly string[] {
 
 /** The parameters that a guard needs on the next command line, in order. */
 export function guardParameters(guard: Guard, input: GuardInput): readonly GuardParameter[] {
-  const openTimeout = guard.watchdog === undefined ? undefined : openTimeoutParameter(guard.watchdog, input.cmdline);
+  const openTimeout = openTimeoutParameter(guard, parseCmdline(input.cmdline), input.facts);
   return [
     ...constantParameters(guard),
     ...(guard.panic === undefined
@@ -88,14 +88,14 @@ export function guardParameters(guard: Guard, input: GuardInput): readonly Guard
 
 /** A profile's guard as its plan keeps it. */
 export function planGuard(guard: Guard, input: GuardInput): PlannedGuard {
-  const { panic, watchdog } = guard;
+  const { panic } = guard;
   return {
     ...guard,
     parameters: guardParameters(guard, input).map(({ parameter }) => parameter),
     ...omitUndefined({
       initrd: panic === undefined ? undefined : initrdFailure(input.images),
       coldReboot: input.coldReboot,
-      device: watchdog === undefined ? undefined : planWatchdog(watchdog, input.cmdline, input.facts),
+      device: planWatchdog(guard, input.cmdline, input.facts),
     }),
   };
 }

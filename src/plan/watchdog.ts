@@ -1,6 +1,7 @@
 import { choice, count, omitUndefined, pattern, record, type Shape, text } from "../core/shape.ts";
 import type { HostFacts, WatchdogDevice, WatchdogFacts } from "../host/facts.ts";
 import { type Cmdline, kernelParameter, parseCmdline } from "../profile/cmdline/cmdline.ts";
+import type { Guard } from "../profile/profile.ts";
 import { type AtProbe, resetAfter, WATCHDOG_DRIVERS, type WatchdogDriver, watchdogDriver } from "./watchdog_drivers.ts";
 
 /** The watchdog that a guarded reboot arms. */
@@ -30,18 +31,32 @@ export function describeWatchdog({ name, driver, device }: ChosenWatchdog): stri
   return shown === undefined ? name : `${name} (${shown})`;
 }
 
+/** What a watchdog's future depends on: the guard, and what is known of the host. */
+type KeptBy = readonly [guard: Guard, cmdline: Cmdline, facts: Pick<HostFacts, "watchdog">];
+
 /**
- * The parameter that ends the pings of the next kernel, which would hide that its user space hangs. Where nobody opens the
- * watchdog it would reset a healthy system: it is there only where systemd opens it for sure.
+ * What opens the watchdog in the next system for sure, and pings it: systemd, as long as that runs, or warmboot, until the
+ * system is confirmed.
  */
-export function openTimeoutParameter(seconds: number, cmdline: string): string | undefined {
-  return keepsWatchdog(parseCmdline(cmdline)) ? `watchdog.open_timeout=${seconds}` : undefined;
+export type Keeper = "systemd" | "warmboot";
+
+/**
+ * What opens the watchdog in the next system for sure: systemd where `systemd.watchdog_sec=` says so; else warmboot, which
+ * waits there for a confirmation, if the guard asks for one and each boot starts it. Undefined: nothing is known to.
+ */
+export function nextKeeper(...[{ confirm }, cmdline, { watchdog }]: KeptBy): Keeper | undefined {
+  const value = kernelParameter(cmdline, "systemd.watchdog_sec")?.value;
+  if (value !== undefined && !/^(?:0|off|no|false|)$/i.test(value)) return "systemd";
+  return confirm !== undefined && watchdog?.keeper === true ? "warmboot" : undefined;
 }
 
-/** Whether the next system opens the watchdog for sure: systemd does where `systemd.watchdog_sec=` says so. */
-export function keepsWatchdog(cmdline: Cmdline): boolean {
-  const value = kernelParameter(cmdline, "systemd.watchdog_sec")?.value;
-  return value !== undefined && !/^(?:0|off|no|false|)$/i.test(value);
+/**
+ * The parameter that ends the pings of the next kernel, which would hide that its user space hangs. Where nothing opens the
+ * watchdog it would reset a healthy system.
+ */
+export function openTimeoutParameter(...kept: KeptBy): string | undefined {
+  const [{ watchdog }] = kept;
+  return watchdog === undefined || nextKeeper(...kept) === undefined ? undefined : `watchdog.open_timeout=${watchdog}`;
 }
 
 /** A parameter of the next command line by which its kernel does not ping a watchdog that runs. */
@@ -66,26 +81,31 @@ export interface PlannedWatchdog {
   readonly resetAfter: number;
   /** What the next kernel's driver does with it; absent where that is not known. */
   readonly next?: AtProbe;
-  /** For how many seconds the next kernel pings it, until systemd opens it; absent where nothing is known to open it. */
+  /** What opens it in the next system, and pings it; absent where nothing is known to. */
+  readonly keeper?: Keeper;
+  /** For how many seconds the next kernel pings it, until the keeper opens it; absent without one. */
   readonly openTimeout?: number;
 }
 
 /** A guard's watchdog as its plan keeps it; undefined where the host has none. */
 export function planWatchdog(
-  seconds: number,
+  guard: Guard,
   cmdline: string,
   facts: Pick<HostFacts, "watchdog">,
 ): PlannedWatchdog | undefined {
+  const { watchdog: seconds } = guard;
   const chosen = chosenWatchdog(facts);
-  if (chosen === undefined) return undefined;
+  if (chosen === undefined || seconds === undefined) return undefined;
   const { name, driver, device } = chosen;
+  const keeper = nextKeeper(guard, parseCmdline(cmdline), facts);
   return {
     device: name,
     resetAfter: resetAfter(seconds, driver),
     ...omitUndefined({
       driver: driver?.module ?? device?.driver,
       next: driver?.atProbe,
-      openTimeout: keepsWatchdog(parseCmdline(cmdline)) ? seconds : undefined,
+      keeper,
+      openTimeout: keeper === undefined ? undefined : seconds,
     }),
   };
 }
@@ -102,9 +122,14 @@ export const plannedWatchdogShape: Shape<PlannedWatchdog> = record<PlannedWatchd
     doc: "What the next kernel's driver does with it: the kernel pings it, or it is stopped, or it counts on",
     fallback: optional,
   },
+  keeper: {
+    shape: choice(["systemd", "warmboot"]),
+    doc: "What opens it in the next system: systemd, or warmboot, until that system is confirmed",
+    fallback: optional,
+  },
   openTimeout: {
     shape: count,
-    doc: "For how many seconds the next kernel pings it, until systemd opens it",
+    doc: "For how many seconds the next kernel pings it, until that opens it",
     fallback: optional,
   },
 });

@@ -1,6 +1,7 @@
 import { formatDuration } from "../core/duration.ts";
 import type { InitrdFailure, PlannedGuard } from "../plan/guard.ts";
 import { describeCold } from "../plan/rules/guard_fallback.ts";
+import type { Keeper, PlannedWatchdog } from "../plan/watchdog.ts";
 
 /** What a guard does, phase by phase in the order of a boot: what happens, in whole sentences without the final period. */
 export function guardLines(guard: PlannedGuard): readonly string[] {
@@ -30,21 +31,36 @@ function onHang({ watchdog, device }: PlannedGuard): readonly string[] {
 /** What becomes of the watchdog once its driver has started in the next kernel. */
 function onLaterHang({ device }: PlannedGuard): readonly string[] {
   if (device === undefined) return [];
-  const { next, openTimeout } = device;
   const when = "If it hangs once the watchdog's driver has started";
-  if (next === "runs-out") return [`${when}: the watchdog runs on, and resets it unless systemd opens it in time`];
-  if (next === "stopped") {
-    return [
-      `${when}: not covered, the driver stops the watchdog${
-        openTimeout === undefined ? "" : " until systemd opens it"
-      }`,
-    ];
-  }
+  if (device.keeper === undefined) return [`${when}: ${unkept(device)}`];
+  const keeper = KEEPERS[device.keeper];
   return [
-    openTimeout === undefined
-      ? `${when}: not covered, the kernel pings the watchdog; \`systemd.watchdog_sec=\` on the command line ends that`
-      : `${when}: reset, unless systemd opens the watchdog within ${formatDuration(openTimeout)}`,
+    `${when}: ${beforeOpened(device, keeper.name)}`,
+    `If it hangs later: ${keeper.later}`,
   ];
+}
+
+/** What opens the watchdog in the next system, and for how long that pings it. */
+const KEEPERS: { readonly [keeper in Keeper]: { readonly name: string; readonly later: string } } = {
+  systemd: { name: "systemd", later: "reset, as `systemd.watchdog_sec=` says" },
+  warmboot: {
+    name: "warmboot-arrive",
+    later: "reset, until it is confirmed: then the watchdog is stopped, unless that is not possible (nowayout)",
+  },
+};
+
+function beforeOpened({ next, openTimeout = 0 }: PlannedWatchdog, keeper: string): string {
+  if (next === "runs-out") return `the watchdog runs on, and resets it unless ${keeper} opens it in time`;
+  if (next === "stopped") return `not covered, the driver stops the watchdog until ${keeper} opens it`;
+  return `reset, unless ${keeper} opens the watchdog within ${formatDuration(openTimeout)}`;
+}
+
+/** Where nothing is known to open it. */
+function unkept({ next }: PlannedWatchdog): string {
+  if (next === "runs-out") return "the watchdog runs on, and resets it unless something opens it in time";
+  if (next === "stopped") return "not covered, the driver stops the watchdog";
+  return "not covered, the kernel pings the watchdog; `systemd.watchdog_sec=` on the command line ends that, or `confirm` " +
+    "with warmboot-arrive enabled";
 }
 
 function onPanic({ panic }: PlannedGuard): readonly string[] {

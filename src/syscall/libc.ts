@@ -211,6 +211,8 @@ export interface Libc extends Disposable {
   setMutable(path: string): CallResult;
   /** Opens a watchdog, which starts it, and sets its timeout: the machine is reset where nothing pings it or closes it. */
   armWatchdog(path: string, seconds: number): CallResult;
+  /** Has a watchdog that is open count from its timeout again. */
+  pingWatchdog(fd: number): CallResult;
   /** Closes a watchdog so that its driver stops it, where it can be stopped. */
   disarmWatchdog(fd: number): CallResult;
   /** close(2). */
@@ -404,6 +406,7 @@ export function openLibcOn({ arch, open }: LibcHost, path: string = LIBC): Libc 
       disarm(device.value);
       return started;
     },
+    pingWatchdog: (fd) => checked(c.ioctl(fd, WDIOC_KEEPALIVE, new Int32Array(1))),
     disarmWatchdog: disarm,
     close: (fd) => checked(c.close(fd)),
     sync: () => c.sync(),

@@ -21,6 +21,8 @@ interface Script {
   readonly run?: (command: string) => ProgramEnd | { readonly kind: "hangs" };
   readonly timer?: boolean;
   readonly init?: InitSystem;
+  /** Whether the watchdog stops when it is closed. */
+  readonly watchdog?: "stops" | "runs-on";
   readonly start?: number;
 }
 
@@ -53,6 +55,18 @@ async function wait(script: Script): Promise<{
     },
     removeFlag: () => note("removeFlag"),
     stay: () => note("stay"),
+    untilStopped: () => {
+      note("untilStopped");
+      return Promise.resolve();
+    },
+    watchdog: script.watchdog === undefined ? undefined : {
+      ping: () => true,
+      close: () => {
+        note("close watchdog");
+        return script.watchdog === "stops";
+      },
+      leave: () => note("leave watchdog"),
+    },
     run: (command) => {
       note(command.join(" "));
       return Promise.resolve(script.run?.(command.join(" ")) ?? { kind: "ended", code: 0, text: "" });
@@ -100,6 +114,27 @@ test("when the time is up, the outcome is kept before anything else, and service
 test("who confirms between the last look and the outcome is heard", async () => {
   const { did, end } = await wait({ expire: () => false });
   assertEquals([did.at(-1), end], ["608: expire", "confirmed"]);
+});
+
+test("the watchdog is closed once the system is confirmed; one that cannot be stopped is pinged on", async () => {
+  const stopped = await wait({ confirmedAt: 20, watchdog: "stops" });
+  assertEquals([stopped.did, stopped.said, stopped.end], [
+    ["10: restartAt 1028", "20: close watchdog"],
+    [],
+    "confirmed",
+  ]);
+  const kept = await wait({ confirmedAt: 20, watchdog: "runs-on" });
+  assertEquals(kept.did.slice(1), ["20: close watchdog", "20: untilStopped"]);
+  assertMatch(kept.said[0] ?? "", /cannot be stopped \(nowayout\): this process pings it/);
+});
+
+test("when the time is up, the watchdog is closed before the shutdown, so that systemd can have it", async () => {
+  const { did, warned } = await wait({ watchdog: "stops" });
+  assertEquals(did.slice(1, 5), ["608: stay", "608: expire", "608: close watchdog", "608: removeFlag"]);
+  assertEquals(warned.some((text) => text.includes("nowayout")), false);
+  const kept = await wait({ watchdog: "runs-on" });
+  assertMatch(kept.warned[0] ?? "", /nowayout/);
+  assertEquals(kept.did[5], "608: unload");
 });
 
 test("a deadline that passed while nobody waited is kept at once", async () => {

@@ -57,6 +57,16 @@ pure("a watchdog is decoded as the kernel shows it, with the parameters of the c
   assertEquals(decoded({}).watchdog, undefined);
 });
 
+pure("that warmboot starts with each boot shows by its unit, or by the mark of a process that waits", () => {
+  const unit = "/etc/systemd/system/sysinit.target.wants/warmboot-arrive.service";
+  for (
+    const [path, expected] of [[unit, true], ["/run/warmboot/waits", true], ["/run/warmboot/other", undefined]] as const
+  ) {
+    assertEquals(decoded({ ...I6300ESB, [path]: "Description=Watch\n" }).watchdog?.keeper, expected, path);
+  }
+  assertEquals(decoded({ [unit]: "Description=Watch\n" }).watchdog, undefined);
+});
+
 pure("without CONFIG_WATCHDOG_SYSFS only its number and its driver are known", () => {
   const second = "/sys/class/watchdog/watchdog1";
   const { watchdog } = decoded({

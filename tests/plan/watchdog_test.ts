@@ -6,7 +6,7 @@ import type { Check, Plan } from "../../src/plan/plan.ts";
 import { planText } from "../../src/plan/plan.ts";
 import { decodePlan } from "../../src/plan/plan_shape.ts";
 import { resetAfter, WATCHDOG_DRIVERS, watchdogDriver } from "../../src/plan/watchdog_drivers.ts";
-import type { Profile } from "../../src/profile/profile.ts";
+import type { Guard, Profile } from "../../src/profile/profile.ts";
 import { guardLines } from "../../src/render/guard_text.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, PART_DIGESTS, profileOf } from "../support/profiles.ts";
@@ -32,9 +32,14 @@ function host(device: Partial<WatchdogDevice> = {}, core: Partial<WatchdogFacts>
   return { devices: [{ ...ESB, ...device }], stopOnReboot: false, coreIsModule: true, ipmi: false, ...core };
 }
 
-function planOf(watchdog: WatchdogFacts | undefined, seconds = 120, cmdline = "root=LABEL=root ro"): Plan {
+function planOf(
+  watchdog: WatchdogFacts | undefined,
+  seconds = 120,
+  cmdline = "root=LABEL=root ro",
+  guard: Guard = {},
+): Plan {
   const profile: Partial<Profile> = {
-    guard: { watchdog: seconds },
+    guard: { ...guard, watchdog: seconds },
     stamp: true,
     cmdline: { kind: "parameters", parameters: cmdline.split(" ") },
   };
@@ -204,6 +209,7 @@ pure("a stored plan has the watchdog that is armed, and reads back", () => {
     driver: "iTCO_wdt",
     resetAfter: 180,
     next: "kept",
+    keeper: "systemd",
     openTimeout: 90,
   });
   assertEquals(decodePlan(JSON.parse(planText(plan)), [], () => {})?.guard, plan.guard);
@@ -218,13 +224,62 @@ pure("the plan says in words what a hang leads to, before and after the driver h
   assertEquals(lines(host(ITCO)), [
     "If it hangs early: watchdog0 (iTCO_wdt) resets it within 4 min",
     "If it hangs once the watchdog's driver has started: not covered, the kernel pings the watchdog; " +
-    "`systemd.watchdog_sec=` on the command line ends that",
+    "`systemd.watchdog_sec=` on the command line ends that, or `confirm` with warmboot-arrive enabled",
   ]);
   assertMatch(lines(host(ITCO), 90, OPENED)[1] ?? "", /reset, unless systemd opens the watchdog within 90 s$/);
+  assertMatch(lines(host(ITCO), 90, OPENED)[2] ?? "", /hangs later: reset, as `systemd.watchdog_sec=` says$/);
   assertMatch(lines(host())[1] ?? "", /not covered, the driver stops the watchdog$/);
   assertMatch(lines(host(), 90, OPENED)[1] ?? "", /stops the watchdog until systemd opens it$/);
   assertEquals(lines(undefined), ["If it hangs: not covered, this host has no watchdog"]);
 });
+
+const CONFIRM: Guard = { confirm: 600 };
+const PLAIN = "root=LABEL=root ro";
+
+pure("warmboot opens the watchdog where it waits for a confirmation in each boot, and systemd does not", () => {
+  const kept = (core: Partial<WatchdogFacts>, cmdline: string, guard: Guard) => {
+    const { guard: planned, call } = planOf(host(ITCO, core), 120, cmdline, guard);
+    const { keeper, openTimeout } = planned?.device ?? {};
+    return [keeper, openTimeout, / watchdog\.open_timeout=(\d+) /.exec(call.cmdline)?.[1]];
+  };
+  assertEquals(kept({ keeper: true }, PLAIN, CONFIRM), ["warmboot", 120, "120"]);
+  // Nothing starts it, or nothing ends its wait: a healthy system would be reset, or pinged for ever.
+  assertEquals(kept({}, PLAIN, CONFIRM), [undefined, undefined, undefined]);
+  assertEquals(kept({ keeper: true }, PLAIN, {}), [undefined, undefined, undefined]);
+  assertEquals(kept({ keeper: true }, OPENED, CONFIRM), ["systemd", 120, "120"]);
+  assertEquals(kept({ keeper: true }, `${PLAIN} systemd.watchdog_sec=off`, CONFIRM), ["warmboot", 120, "120"]);
+});
+
+pure("the plan says that warmboot opens the watchdog, and until when", () => {
+  const lines = (device: Partial<WatchdogDevice>) =>
+    guardLines(planOf(host(device, { keeper: true }), 120, PLAIN, CONFIRM).guard ?? { parameters: [] })
+      .filter((line) => line.startsWith("If it hangs")).slice(1);
+  assertEquals(lines(ITCO), [
+    "If it hangs once the watchdog's driver has started: reset, unless warmboot-arrive opens the watchdog within 2 min",
+    "If it hangs later: reset, until it is confirmed: then the watchdog is stopped, unless that is not possible (nowayout)",
+  ]);
+  assertMatch(lines(ESB)[0] ?? "", /not covered, the driver stops the watchdog until warmboot-arrive opens it$/);
+  const runsOn = lines({ identity: "W83627HF Watchdog", maxTimeout: 255 })[0] ?? "";
+  assertMatch(runsOn, /the watchdog runs on, and resets it unless warmboot-arrive opens it in time$/);
+});
+
+pure(
+  "what would be reset without something that opens it passes where warmboot does; a short time is a warning",
+  () => {
+    const judged = (device: Partial<WatchdogDevice>, seconds: number, cmdline = PLAIN, guard = CONFIRM) =>
+      planOf(host(device, { keeper: true }), seconds, cmdline, guard).checks.find(({ rule }) =>
+        rule === "guard-watchdog"
+      );
+    const runsOut = { identity: "W83627HF Watchdog", maxTimeout: 255 };
+    const unpinged = `${PLAIN} watchdog.handle_boot_enabled=0`;
+    assertEquals([judged(runsOut, 120)?.status, judged(runsOut, 120, PLAIN, {})?.status], ["pass", "fail"]);
+    assertEquals([judged(ITCO, 120, unpinged)?.status, judged(ITCO, 120, unpinged, {})?.status], ["pass", "fail"]);
+    assertEquals([judged(ITCO, 60)?.status, judged(ITCO, 59)?.status], ["pass", "warn"]);
+    assertStringIncludes(judged(ITCO, 30)?.message ?? "", "has 30 s until warmboot-arrive opens watchdog0 (iTCO_wdt)");
+    // Its driver stops it, and systemd opens it at once.
+    assertEquals([judged(ESB, 30)?.status, judged(ITCO, 30, OPENED)?.status], ["pass", "pass"]);
+  },
+);
 
 pure("a diff says which watchdog another one is, part by part", () => {
   const [esb, itco] = [planOf(host()), planOf(host(ITCO))];

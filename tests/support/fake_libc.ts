@@ -53,6 +53,7 @@ export function fakeLibc(
     setMutable: (path) => answer("set_mutable", ok(0), path),
     setInterface: (name, up) => answer("set_interface", ok(0), name, up),
     armWatchdog: (path, seconds) => answer("arm_watchdog", ok(7), path, seconds),
+    pingWatchdog: (fd) => answer("ping_watchdog", ok(0), fd),
     disarmWatchdog: (fd) => answer("disarm_watchdog", ok(0), fd),
     close: (fd) => answer("close", ok(0), fd),
     sync: () => void calls.push(["sync"]),

@@ -10,7 +10,7 @@ export const EXPOSURE: { readonly [service: string]: number } = {
   "warmboot-arrive.service": 1.8,
   "warmboot-confirm.service": 1.8,
   "warmboot-crash.service": 2.6,
-  "warmboot-deadline.service": 2.0,
+  "warmboot-deadline.service": 2.2,
   "warmboot-load@.service": 2.0,
   "warmboot-reboot@.service": 2.0,
   "warmboot-reload@.service": 0.9,

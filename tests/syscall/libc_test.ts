@@ -311,6 +311,7 @@ Deno.test("what is not a watchdog is closed again, by the letter that stops one"
     assertEquals(libc.armWatchdog(path, 120), { ok: false, errno: 25 });
     assertEquals(Deno.readTextFileSync(path), "V");
     assertEquals(libc.disarmWatchdog(-1), { ok: false, errno: 9 });
+    assertEquals(libc.pingWatchdog(-1), { ok: false, errno: 9 });
   } finally {
     Deno.removeSync(path);
   }

@@ -74,9 +74,15 @@ async function arriveAt(facts: HostFacts, ports: Ports, onChange: () => void): P
 
 /** Arrives, and stays as long as the guard of the running system runs. */
 async function wait(facts: HostFacts, ports: Ports, onChange: () => void): Promise<ExitName> {
-  const { findDeadline, isCrashKernel } = await import("../../app/attempts.ts");
+  const { findConfirmed, findDeadline, isCrashKernel } = await import("../../app/attempts.ts");
+  const { noteKeeper } = await import("../../app/keep_watchdog.ts");
   const { StoreError } = await import("../../state/record_store.ts");
+  const events = {
+    onSay: (text: string) => say(text, ports),
+    onWarning: (text: string) => warn(text, undefined, ports),
+  };
   try {
+    noteKeeper(facts);
     await arriveAt(facts, ports, onChange);
   } catch (error) {
     // A full disk, or one that is read-only, does not end the guard.
@@ -84,15 +90,14 @@ async function wait(facts: HostFacts, ports: Ports, onChange: () => void): Promi
     warn(error.message, undefined, ports);
   }
   const deadline = isCrashKernel(facts) ? undefined : findDeadline(facts);
+  const { awaitDeadline, keepUnstopped } = await import("../../app/deadline.ts");
   if (deadline === undefined) {
     ports.out.write("No guard waits for a confirmation\n");
+    const confirmed = findConfirmed(facts);
+    if (confirmed !== undefined) await keepUnstopped(confirmed, facts, events);
     return "ok";
   }
-  const { awaitDeadline } = await import("../../app/deadline.ts");
-  const end = await awaitDeadline(deadline, facts, {
-    onSay: (text) => say(text, ports),
-    onWarning: (text) => warn(text, undefined, ports),
-  });
+  const end = await awaitDeadline(deadline, facts, events);
   switch (end.kind) {
     case "confirmed":
       ports.out.write(`${facts.release} is confirmed\n`);

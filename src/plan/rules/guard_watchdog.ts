@@ -2,13 +2,14 @@ import { formatDuration } from "../../core/duration.ts";
 import type { HostFacts, WatchdogFacts } from "../../host/facts.ts";
 import { type Cmdline, kernelParameter, parseCmdline } from "../../profile/cmdline/cmdline.ts";
 import { KEEP_ON_REBOOT } from "../../profile/guard_parameters.ts";
+import type { Guard } from "../../profile/profile.ts";
 import {
   type ChosenWatchdog,
   chosenWatchdog,
   describeWatchdog,
   isStopped,
-  keepsWatchdog,
   leavesToUserSpace,
+  nextKeeper,
 } from "../watchdog.ts";
 import { resetAfter } from "../watchdog_drivers.ts";
 import { fail, pass, type Rule, type Verdict, warn } from "./rule.ts";
@@ -18,15 +19,15 @@ const watchdog: Rule = {
   about: "The watchdog of `guard` runs on over the jump, takes the timeout, and does not reset a healthy system",
   exit: "unavailable",
   check({ guard, call, facts }) {
-    return guard?.watchdog === undefined ? undefined : judgeWatchdog(guard.watchdog, call.cmdline, facts);
+    return guard?.watchdog === undefined ? undefined : judgeWatchdog(guard, guard.watchdog, call.cmdline, facts);
   },
 };
 
 /** The rules about the hardware watchdog. */
 export const GUARD_WATCHDOG_RULES: readonly Rule[] = [watchdog];
 
-/** What a host's watchdog can do for a reboot: the verdict of the rule `guard-watchdog`. */
-export function judgeWatchdog(seconds: number, cmdline: string, facts: HostFacts): Verdict {
+/** What a host's watchdog can do for a reboot. */
+function judgeWatchdog(guard: Guard, seconds: number, cmdline: string, facts: HostFacts): Verdict {
   const chosen = chosenWatchdog(facts);
   const { watchdog } = facts;
   if (chosen === undefined || watchdog === undefined) {
@@ -35,8 +36,11 @@ export function judgeWatchdog(seconds: number, cmdline: string, facts: HostFacts
       "Load its driver (docs/watchdog.md lists them), enable it in the firmware, or remove `watchdog` from `guard`",
     );
   }
-  return unusable(chosen, watchdog) ?? outOfRange(seconds, chosen) ?? unattended(chosen, parseCmdline(cmdline)) ??
-    uncertain(chosen, watchdog) ?? pass(covered(seconds, chosen));
+  const next = parseCmdline(cmdline);
+  const keeper = nextKeeper(guard, next, facts);
+  return unusable(chosen, watchdog) ?? outOfRange(seconds, chosen) ??
+    (keeper === undefined ? unattended(chosen, next) : undefined) ?? uncertain(chosen, watchdog) ??
+    (keeper === "warmboot" ? hurried(seconds, chosen) : undefined) ?? pass(covered(seconds, chosen));
 }
 
 /** Why the timer would not run when the next kernel starts. */
@@ -88,9 +92,10 @@ function outOfRange(seconds: number, chosen: ChosenWatchdog): Verdict | undefine
 
 /** Why a healthy system would be reset: nobody pings the watchdog in the next one. */
 function unattended(chosen: ChosenWatchdog, cmdline: Cmdline): Verdict | undefined {
-  if (keepsWatchdog(cmdline)) return undefined;
   const name = describeWatchdog(chosen);
-  const remedy = "Have systemd open it: add `systemd.watchdog_sec=1min` to the command line";
+  const remedy =
+    "Have systemd open it: add `systemd.watchdog_sec=1min` to the command line. Or have warmboot open it: add " +
+    "`confirm` to `guard`, and enable warmboot-arrive";
   if (chosen.driver?.atProbe === "runs-out") {
     return fail(`The next kernel's driver leaves ${name} running and does not ping it: it would be reset`, remedy);
   }
@@ -107,6 +112,19 @@ function unattended(chosen: ChosenWatchdog, cmdline: Cmdline): Verdict | undefin
     );
   }
   return undefined;
+}
+
+/** Seconds in which a usual system mounts its file systems, and starts warmboot after that. */
+const USUAL_BOOT = 60;
+
+/** Why a healthy system may be reset: it is slow to open the watchdog. */
+function hurried(seconds: number, chosen: ChosenWatchdog): Verdict | undefined {
+  if (seconds >= USUAL_BOOT || chosen.driver?.atProbe === "stopped") return undefined;
+  return warn(
+    `From the start of its driver, the next system has ${formatDuration(seconds)} until warmboot-arrive opens ` +
+      `${describeWatchdog(chosen)}: a slower boot is reset`,
+    "Set `watchdog` of `guard` to 1min or more; or have systemd open it: add `systemd.watchdog_sec=1min` to the command line",
+  );
 }
 
 /** What may keep the watchdog from working. */
