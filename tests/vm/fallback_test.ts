@@ -5,9 +5,10 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { removeTree } from "./cache.ts";
-import { debianMachine } from "./debian_root.ts";
+import { UNITS, unitText } from "../support/units.ts";
+import { debianMachine, PATIENT_UNITS } from "./debian_root.ts";
 import { ALL } from "./extent.ts";
-import { diskInitrd, initrdBytes } from "./initramfs.ts";
+import { diskInitrd, type GuestFiles, initrdBytes } from "./initramfs.ts";
 import type { Machine } from "./machine.ts";
 import { kernelModule } from "./modules.ts";
 import { fetchBusybox, fetchKernel, fetchSystemdBoot, grubModules, type Kernel, makeGrubCore } from "./packages.ts";
@@ -23,12 +24,29 @@ function profile(kernel: string, initrd: string, cmdline: string): string {
     "guard: { fallback: running }\n";
 }
 
+/** The units where an administrator would put them, and what each boot does that udev and modprobe do elsewhere. */
+function unitFiles(atBoot: string): GuestFiles {
+  return {
+    ...PATIENT_UNITS,
+    ...Object.fromEntries(UNITS.map((name) => [`/etc/systemd/system/${name}`, unitText(name)])),
+    "/root/at-boot": `#!/bin/sh\n${atBoot}\n`,
+    "/etc/systemd/system/at-boot.service":
+      "[Unit]\nDefaultDependencies=no\nAfter=systemd-remount-fs.service\nBefore=local-fs.target\n" +
+      "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/sh /root/at-boot\n",
+    "/etc/systemd/system/sysinit.target.d/at-boot.conf": "[Unit]\nWants=at-boot.service\n",
+  };
+}
+
+/** Seconds in which a machine that is busy with other tests reboots through systemd. */
+const REBOOT = { timeout: 1500 };
+
+/** Has `systemctl kexec`, as warmboot calls it, do nothing: a shutdown that is cancelled. */
+const CANCELLING = '#!/bin/sh\n[ "$1" = kexec ] || exec /usr/bin/systemctl "$@"\n';
+
 interface Host {
   readonly loader: "GRUB" | "systemd-boot";
   /** The entry of the old kernel. */
   readonly entry: string;
-  /** Makes the facts of a boot readable. */
-  readonly atBoot: string;
   /** Prints the one-shot entry, or nothing. */
   readonly pending: string;
   /** Asks the boot loader for an entry, or for none, as another program does. */
@@ -36,52 +54,73 @@ interface Host {
   readonly machine: Machine;
 }
 
-/** The kernel that is tried fails: the old one comes back. Then it is good, is confirmed, and a reset boots it. */
+/**
+ * The kernel that is tried fails: the old one comes back. Then it is good, is confirmed, and a reset boots it. All of it by the
+ * units: what they write, they write from within their sandboxes.
+ */
 async function fallsBackAndArrives(t: Deno.TestContext, host: Host): Promise<void> {
-  const { machine, loader, entry, atBoot, pending } = host;
+  const { machine, loader, entry, pending } = host;
   const pendingEntry = async (): Promise<string> => (await machine.output(pending)).trim();
+  const arrived = async (): Promise<string> => {
+    const wait = "for i in $(seq 200); do systemctl -q is-active warmboot-arrive && exit 0; sleep 3; done; exit 1";
+    await machine.output(wait, REBOOT);
+    return await machine.output("journalctl -b -o cat -u warmboot-arrive");
+  };
 
   await t.step("the plan says where a cold reboot leads, with and without the guard's word", async () => {
-    const { stdout, stderr } = await machine.run("warmboot plan /root/bad.yaml");
+    const { stdout, stderr } = await machine.run("warmboot plan bad");
     const plan = `${stdout}${stderr}`.replaceAll(/\s+/g, " ");
     assertStringIncludes(plan, `A cold reboot boots ${entry} (${loader}, once)`);
     assertStringIncludes(plan, `Once confirmed, it boots ${young.release} (${loader}, default entry)`);
-    const without = await machine.run("sed 's/fallback: running/confirm: 10min/' /root/good.yaml | warmboot plan -");
+    const without = await machine.run(
+      "sed 's/fallback: running/confirm: 10min/' /etc/warmboot/good.yaml | warmboot plan -",
+    );
     const warned = `${without.stdout}${without.stderr}`.replaceAll(/\s+/g, " ");
     assertStringIncludes(warned, `A cold reboot boots ${young.release} (${loader}, default entry): the very kernel`);
     assertEquals(await pendingEntry(), "");
   });
 
   await t.step("a kernel that panics: the firmware's reset boots the old one, not the default", async () => {
-    await machine.output("warmboot arrive");
-    const { release } = await machine.runToBoot("warmboot load --exec --now /root/bad.yaml", { timeout: 600 });
+    await machine.output("systemctl enable --now warmboot-arrive");
+    // Nobody but warmboot-arrive asks the boot loader, when it is stopped.
+    await machine.output("systemctl start warmboot-load@bad");
+    const { release } = await machine.runToBoot("systemctl kexec", REBOOT);
     assertEquals(release, old.release);
     assertMatch(machine.console(), /Kernel panic - not syncing/);
-    await machine.output(atBoot);
-    assertMatch(await machine.output("warmboot arrive"), /fell back/);
+    assertMatch(await arrived(), /fell back/);
     assertEquals(await pendingEntry(), "");
     const [last] = JSON.parse(await machine.output("warmboot history -o json")).attempts;
-    assertEquals(last.outcome.end, "fell-back");
-    assertEquals(last.oneShot.entry, entry);
+    assertEquals([last.way, last.outcome.end, last.oneShot.entry], ["found", "fell-back", entry]);
   });
 
   await t.step("what another asked of the boot loader is left alone, and stops the reboot", async () => {
     await host.ask("foreign");
-    await machine.output("warmboot load /root/good.yaml");
-    const { code, stderr } = await machine.run("warmboot exec --now");
-    assertEquals(code, 69, stderr);
-    assertStringIncludes(stderr, `${loader} is already asked to boot \`foreign\` once`);
+    const { code } = await machine.run("systemctl start warmboot-reboot@good");
+    assertEquals(code, 1);
+    assertStringIncludes(
+      await machine.output("journalctl -b -o cat -u warmboot-reboot@good"),
+      `${loader} is already asked to boot \`foreign\` once`,
+    );
     assertEquals(await pendingEntry(), "foreign");
     await host.ask(undefined);
   });
 
-  await t.step("a kernel that is good: confirmed, the one-shot entry is taken back, and a reset boots it", async () => {
-    const { release } = await machine.runToBoot("warmboot exec", { timeout: 600 });
-    assertEquals(release, young.release);
-    await machine.output(atBoot);
-    assertMatch(await machine.output("warmboot arrive"), /arrived/);
+  await t.step("a reboot that is cancelled: `unload` takes back what was asked, and says so", async () => {
+    await machine.write("/usr/sbin/systemctl", CANCELLING);
+    await machine.output("chmod 755 /usr/sbin/systemctl && warmboot exec; rm /usr/sbin/systemctl");
     assertEquals(await pendingEntry(), entry);
-    await machine.output("warmboot confirm");
+    const { code, stderr } = await machine.run("warmboot unload");
+    assertEquals(code, 0, stderr);
+    assertStringIncludes(stderr.replaceAll(/\s+/g, " "), `${loader} is no longer asked to boot \`${entry}\` once`);
+    assertEquals(await pendingEntry(), "");
+  });
+
+  await t.step("a kernel that is good: confirmed, the one-shot entry is taken back, and a reset boots it", async () => {
+    const { release } = await machine.runToBoot("systemctl start warmboot-reboot@good", REBOOT);
+    assertEquals(release, young.release);
+    assertMatch(await arrived(), /arrived/);
+    assertEquals(await pendingEntry(), entry);
+    await machine.output("systemctl start warmboot-confirm");
     assertEquals(await pendingEntry(), "");
     await machine.output("sync");
     const again = await machine.reset();
@@ -144,24 +183,27 @@ Deno.test({
         "/boot/grub/grub.cfg": await grubConfig(),
         // The default is the new kernel; the first boot is of the old one.
         "/boot/grub/grubenv": environment(entry),
-        "/root/bad.yaml": profile(
+        ...unitFiles(
+          `mkdir -p /run/udev/data; echo E:ID_FS_UUID=${UUID} > /run/udev/data/b$(cat /sys/class/block/vda1/dev)`,
+        ),
+        "/etc/warmboot/bad.yaml": profile(
           `/boot/vmlinuz-${young.release}`,
           `/boot/initrd.img-${young.release}`,
           `${cmdline} rdinit=/missing`,
         ),
-        "/root/good.yaml": profile(`/boot/vmlinuz-${young.release}`, `/boot/initrd.img-${young.release}`, cmdline),
+        "/etc/warmboot/good.yaml": profile(
+          `/boot/vmlinuz-${young.release}`,
+          `/boot/initrd.img-${young.release}`,
+          cmdline,
+        ),
       },
     );
     await using _machine = machine;
     assertEquals(machine.boot().release, old.release);
-    // As udev does, which does not run here.
-    const atBoot = `mkdir -p /dev/disk/by-uuid && ln -sfn ../../vda1 /dev/disk/by-uuid/${UUID}`;
-    await machine.output(atBoot);
     await fallsBackAndArrives(t, {
       loader: "GRUB",
       machine,
       entry,
-      atBoot,
       pending: "sed -n 's/^next_entry=//p' /boot/grub/grubenv",
       ask: (entry) => machine.write("/boot/grub/grubenv", environment(entry)),
     });
@@ -228,27 +270,26 @@ Deno.test({
         {
           ...drivers,
           "/usr/local/bin/busybox": { file: await fetchBusybox("x86_64") },
-          "/root/bad.yaml": profile("/efi/young/linux", "/efi/young/initrd", `${cmdline} rdinit=/missing`),
-          "/root/good.yaml": profile("/efi/young/linux", "/efi/young/initrd", cmdline),
+          ...unitFiles(
+            'for each in /root/modules/"$(uname -r)"/*.ko; do /usr/local/bin/busybox insmod "$each"; done; ' +
+              `mountpoint -q ${EFIVARS} || mount -t efivarfs efivarfs ${EFIVARS}; ` +
+              "mkdir -p /efi; mountpoint -q /efi || mount -t vfat -o ro /dev/vdb1 /efi",
+          ),
+          "/etc/warmboot/bad.yaml": profile("/efi/young/linux", "/efi/young/initrd", `${cmdline} rdinit=/missing`),
+          "/etc/warmboot/good.yaml": profile("/efi/young/linux", "/efi/young/initrd", cmdline),
         },
       );
       await using _machine = machine;
-      const atBoot = 'for each in /root/modules/"$(uname -r)"/*.ko; do insmod "$each"; done; ' +
-        `mountpoint -q ${EFIVARS} || mount -t efivarfs efivarfs ${EFIVARS}; ` +
-        "mkdir -p /efi; mountpoint -q /efi || mount -t vfat -o ro /dev/vdb1 /efi";
-      await machine.output(atBoot);
       // The default is the new kernel; the first boot into the old one is by the variable, as `bootctl set-oneshot` sets it.
       if (machine.boot().release !== old.release) {
         await machine.output(`printf ${variableText("old.conf")} > ${ONE_SHOT} && sync`);
         const { release } = await machine.runToBoot("reboot -f", { timeout: 900 });
         assertEquals(release, old.release);
-        await machine.output(atBoot);
       }
       await fallsBackAndArrives(t, {
         loader: "systemd-boot",
         machine,
         entry: "old.conf",
-        atBoot,
         pending: `test ! -e ${ONE_SHOT} || cat ${ONE_SHOT} | tail -c +5 | tr -d '\\0'`,
         ask: (entry) =>
           machine.output(

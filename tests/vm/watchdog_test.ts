@@ -3,7 +3,7 @@ import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { EXIT } from "../../src/core/program.ts";
 import type { Attempt } from "../../src/state/attempt.ts";
 import { cpioArchive, MODE } from "./cpio.ts";
-import { debianMachine, RELEASE, releaseFiles } from "./debian_root.ts";
+import { debianMachine, PATIENT_UNITS, RELEASE, releaseFiles } from "./debian_root.ts";
 import { ALL } from "./extent.ts";
 import { machineWith, profile, said } from "./guest_profile.ts";
 import { hangingKernel } from "./hanging_kernel.ts";
@@ -111,14 +111,20 @@ for (const name of ALL ? await kernelNames() : ["6.1"] as const) {
   });
 }
 
-/** A next system whose init opens nothing: it loads the driver of its watchdog, which is kept, and sleeps. */
+/**
+ * A next system whose init opens nothing: it loads the driver of its watchdog, which is kept, and sleeps. As modprobe does, and
+ * busybox' insmod does not, it gives the core the parameters of the kernel's command line.
+ */
 async function sleeper(kernel: Kernel): Promise<Uint8Array> {
   const found = Object.entries(await modules(kernel, ITCO));
   const script = `#!/bin/busybox sh
-/bin/busybox mkdir -p /sys && /bin/busybox mount -t sysfs sysfs /sys
+/bin/busybox mkdir -p /proc /sys && /bin/busybox mount -t proc proc /proc && /bin/busybox mount -t sysfs sysfs /sys
+for each in $(/bin/busybox cat /proc/cmdline); do
+  case $each in watchdog.*) core="$core \${each#watchdog.}";; esac
+done
 ${
     ITCO.filter((name) => found.some(([path]) => path === `/root/${name}.ko`))
-      .map((name) => `/bin/busybox insmod /root/${name}.ko`).join("\n")
+      .map((name) => `/bin/busybox insmod /root/${name}.ko${name === "watchdog" ? " $core" : ""}`).join("\n")
   }
 echo "sleeping: $(/bin/busybox cat /sys/module/watchdog/parameters/open_timeout)"
 /bin/busybox sleep 100000
@@ -148,53 +154,137 @@ Deno.test({
       `kernel: /boot/vmlinuz
 initrd: [/boot/initrd, /boot/sleeper.cpio]
 cmdline: ${BASE_CMDLINE} rdinit=/sleeper systemd.watchdog_sec=30s
-guard: { watchdog: 60s }`,
+guard: { watchdog: 3min }`,
     );
     const plan = said(await machine.run("warmboot plan /run/p.yaml"));
     assertEquals(plan[0], 0, plan[1]);
-    assertStringIncludes(plan[1], "watchdog0 (iTCO_wdt) resets it within 2 min");
+    assertStringIncludes(plan[1], "watchdog0 (iTCO_wdt) resets it within 6 min");
     await machine.output("warmboot load /run/p.yaml && warmboot arrive");
     const before = machine.console().length;
     const { cmdline } = await machine.runToBoot("warmboot exec --now");
     assertEquals(cmdline.trim(), BASE_CMDLINE);
-    assertStringIncludes(machine.console(before), "sleeping: 60");
+    assertStringIncludes(machine.console(before), "sleeping: 180");
     await machine.output(KEEP_ATTEMPTS);
     assertStringIncludes(await machine.output("warmboot arrive"), "fell back: ");
   },
 });
 
+/** The drivers where modprobe finds them, which gives them the parameters of the kernel's command line; each boot loads them. */
+async function driverFiles(kernel: Kernel): Promise<GuestFiles> {
+  const found = Object.entries(await modules(kernel, ITCO));
+  const folder = `/usr/lib/modules/${kernel.release}`;
+  return {
+    ...Object.fromEntries(found.map(([path, data]) => [path.replace("/root", folder), data])),
+    "/etc/systemd/system/watchdog-driver.service":
+      "[Unit]\nDefaultDependencies=no\nAfter=systemd-remount-fs.service\nBefore=local-fs.target\n" +
+      "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/sbin/modprobe -a lpc_ich iTCO_wdt\n",
+    "/etc/systemd/system/sysinit.target.d/watchdog.conf": "[Unit]\nWants=watchdog-driver.service\n",
+  };
+}
+
+const KEPT = "kernel: /boot/vmlinuz\ninitrd: /boot/initrd\nguard: { watchdog: 3min, confirm: 2h }\n";
+const WATCHDOG = "/sys/class/watchdog/watchdog0";
+const REBOOT = { timeout: 1500 };
+
 Deno.test({
   name:
-    "systemd arms the watchdog for one reboot: KExecWatchdogUSec is set, and as before once the image is unloaded (6.1)",
+    "under systemd, a watchdog resets what hangs: early, armed by systemd; later, kept by warmboot until confirmed (6.1)",
   ignore: !ALL,
   fn: async (t) => {
     const kernel = await fetchKernel("6.1");
-    const files = { "/boot/hanging": hangingKernel(), ...await modules(kernel, ESB), ...await releaseFiles() };
-    const options = { ...RESETS, devices: ["i6300esb"] };
-    await using machine = await debianMachine("bookworm", kernel, {}, options, files);
-    await machine.output(`${RELEASE}/bin/warmboot install && systemctl daemon-reload`);
-    await machine.output("systemctl enable --now warmboot-arrive");
-    await profile(machine, HANGS);
-    await machine.output(loading(["watchdog"], false));
-    await machine.output(loading(ESB, true));
+    const append = "watchdog.stop_on_reboot=0";
+    const first = `${BASE_CMDLINE} ${append}`;
+    await using machine = await debianMachine("bookworm", kernel, {}, {
+      ...RESETS,
+      append,
+      extra: [...RESETS.extra ?? [], "-global", "ICH9-LPC.noreboot=false"],
+    }, {
+      "/boot/hanging": hangingKernel(),
+      "/etc/warmboot/hangs.yaml": `version: 1\n${HANGS}\n`,
+      "/etc/warmboot/kept.yaml": `version: 1\n${KEPT}cmdline: ${BASE_CMDLINE} to=kept\n`,
+      "/etc/warmboot/nowayout.yaml": `version: 1\n${KEPT}cmdline: ${BASE_CMDLINE} to=nowayout iTCO_wdt.nowayout=1\n`,
+      ...PATIENT_UNITS,
+      ...await driverFiles(kernel),
+      ...await releaseFiles(),
+    });
     const armed = "busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1 " +
       "org.freedesktop.systemd1.Manager KExecWatchdogUSec";
+    /** What the kernel shows of the watchdog. */
+    const shown = async (name: string): Promise<string> => (await machine.output(`cat ${WATCHDOG}/${name}`)).trim();
+    const until = async (condition: string): Promise<void> => {
+      await machine.output(`for i in $(seq 300); do ${condition} && exit 0; sleep 3; done; exit 1`, REBOOT);
+    };
+    const journal = () => machine.output("journalctl -b -o cat -u warmboot-deadline");
+
+    await t.step("set up: the drivers, and warmboot", async () => {
+      await machine.output("depmod 2>/run/said && systemctl start watchdog-driver");
+      assertEquals(await machine.output("cat /sys/module/watchdog/parameters/stop_on_reboot"), "0\n");
+      await machine.output(`${RELEASE}/bin/warmboot install && systemctl daemon-reload`);
+      await machine.output("systemctl enable --now warmboot-arrive");
+    });
 
     await t.step("the property follows what is loaded, and is as before once nothing is", async () => {
-      await machine.output("warmboot load /run/p.yaml");
+      await machine.output("warmboot load hangs");
       assertEquals(await machine.output(armed), "t 10000000\n");
       await machine.output("warmboot unload");
       assertEquals(await machine.output(armed), "t 0\n");
     });
 
     await t.step("the payload loops, the watchdog resets, and the old system says so", async () => {
-      await machine.output("warmboot load /run/p.yaml");
+      await machine.output("warmboot load hangs");
       // As by hand: nobody but systemd arms the watchdog.
-      const { cmdline } = await machine.runToBoot("systemctl kexec");
-      assertEquals(cmdline.trim(), BASE_CMDLINE);
-      await machine.output("systemctl start warmboot-arrive");
+      const { cmdline } = await machine.runToBoot("systemctl kexec", REBOOT);
+      assertEquals(cmdline.trim(), first);
+      await until("systemctl -q is-active warmboot-arrive");
       const [attempt] = await attempts(machine);
       assertEquals([attempt?.way, attempt?.guard?.watchdog, attempt?.outcome?.end], ["found", 10, "fell-back"]);
     });
+
+    await t.step("warmboot opens the watchdog in the new system, and closes it once that is confirmed", async () => {
+      const [code, plan] = said(await machine.run("warmboot plan kept"));
+      assertEquals(code, 0, plan);
+      assertStringIncludes(plan, "reset, unless warmboot-arrive opens the watchdog within 3 min");
+      const { cmdline } = await machine.runToBoot("warmboot load --exec kept", REBOOT);
+      assertMatch(cmdline, /to=kept.* watchdog\.open_timeout=180 /);
+      assertEquals(await machine.output("cat /sys/module/watchdog/parameters/open_timeout"), "180\n");
+      await until(`grep -qx active ${WATCHDOG}/state`);
+      assertEquals([await shown("timeout"), await shown("nowayout")], ["180", "0"]);
+      assertStringIncludes(await journal(), "watchdog0 resets this machine if it is not pinged for 3 min");
+      await machine.output("warmboot confirm");
+      await until("! systemctl -q is-active warmboot-deadline");
+      assertEquals(await shown("state"), "inactive");
+    });
+
+    await t.step("stopped by hand before that, it closes the watchdog; started again, it opens it", async () => {
+      await machine.runToBoot("warmboot load --exec --force kept", REBOOT);
+      await until(`grep -qx active ${WATCHDOG}/state`);
+      await machine.output("systemctl stop warmboot-deadline");
+      assertEquals(await shown("state"), "inactive");
+      await machine.output("systemctl start warmboot-deadline");
+      await until(`grep -qx active ${WATCHDOG}/state`);
+    });
+
+    await t.step("user space hangs before it is confirmed: the machine is reset", async () => {
+      const { cmdline } = await machine.runToBoot("systemctl kill -s STOP warmboot-deadline", REBOOT);
+      assertEquals(cmdline.trim(), first);
+    });
+
+    await t.step(
+      "one that cannot be stopped is pinged on after the confirmation, and has 10 min for the shutdown",
+      async () => {
+        await machine.runToBoot("warmboot load --exec nowayout", REBOOT);
+        await until(`grep -qx active ${WATCHDOG}/state`);
+        assertEquals(await shown("nowayout"), "1");
+        await machine.output("warmboot confirm");
+        await until(
+          "journalctl -b -o cat -u warmboot-deadline | grep -q 'cannot be stopped (nowayout): this process pings it'",
+        );
+        assertEquals([await shown("state"), await shown("timeout")], ["active", "180"]);
+        await machine.output("systemctl stop warmboot-deadline");
+        assertEquals([await shown("state"), await shown("timeout")], ["active", "600"]);
+        await machine.output("systemctl start warmboot-deadline");
+        await until(`grep -qx 180 ${WATCHDOG}/timeout`);
+      },
+    );
   },
 });
