@@ -1,10 +1,11 @@
+import { dirname } from "@std/path/posix";
 import { orUndefined } from "../core/diagnostic.ts";
 import { formatDuration } from "../core/duration.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { KEEPER_MARK } from "../host/sources.ts";
 import type { PlannedWatchdog } from "../plan/watchdog.ts";
 import { watchdogDriver } from "../plan/watchdog_drivers.ts";
-import { makeOwnFolder, RECORD_DIRECTORY, useStore } from "../state/record_store.ts";
+import { makeOwnFolder, useStore } from "../state/record_store.ts";
 import { errnoName } from "../syscall/errno.ts";
 import type { Libc } from "../syscall/libc.ts";
 import { PRIVATE, replaceFile } from "./files/write_whole.ts";
@@ -122,10 +123,10 @@ export function isActiveHere(name: string): boolean | undefined {
  * Leaves the mark by which plans know that each boot starts this program; under systemd they know it by the unit.
  * @throws {StoreError}
  */
-export function noteKeeper({ systemd }: Pick<HostFacts, "systemd">): void {
+export function noteKeeper({ systemd }: Pick<HostFacts, "systemd">, mark: string = KEEPER_MARK): void {
   if (systemd) return;
-  useStore(`write ${KEEPER_MARK}`, () => {
-    makeOwnFolder(RECORD_DIRECTORY);
-    replaceFile(KEEPER_MARK, "Description=warmboot arrive --wait ran in this boot\n", PRIVATE);
+  useStore(`write ${mark}`, () => {
+    makeOwnFolder(dirname(mark));
+    replaceFile(mark, "Description=warmboot arrive --wait ran in this boot\n", PRIVATE);
   });
 }

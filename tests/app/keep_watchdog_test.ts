@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { keepWatchdog, pingInterval, watchdogHere } from "../../src/app/keep_watchdog.ts";
+import { keepWatchdog, noteKeeper, pingInterval, watchdogHere } from "../../src/app/keep_watchdog.ts";
 import type { WatchdogDevice } from "../../src/host/facts.ts";
 import type { CallResult } from "../../src/syscall/libc.ts";
 import { fakeLibc } from "../support/fake_libc.ts";
@@ -125,4 +125,18 @@ test("the same watchdog is found by its driver, whatever its number is now", () 
     "watchdog0",
   ]);
   assertEquals(watchdogHere({ device: "watchdog1", resetAfter: 120 }, {}), "watchdog1");
+});
+
+Deno.test("elsewhere than under systemd, a mark shows to plans that each boot starts it", () => {
+  const folder = Deno.makeTempDirSync({ prefix: "warmboot-keeper-" });
+  try {
+    const mark = `${folder}/run/waits`;
+    noteKeeper({ systemd: true }, mark);
+    assertEquals([...Deno.readDirSync(folder)], []);
+    for (let turn = 0; turn < 2; turn++) noteKeeper({ systemd: false }, mark);
+    // What a capture keeps of the source.
+    assertMatch(Deno.readTextFileSync(mark), /^Description=/);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
 });

@@ -81,13 +81,14 @@ async function wait(facts: HostFacts, ports: Ports, onChange: () => void): Promi
     onSay: (text: string) => say(text, ports),
     onWarning: (text: string) => warn(text, undefined, ports),
   };
-  try {
-    noteKeeper(facts);
-    await arriveAt(facts, ports, onChange);
-  } catch (error) {
-    // A full disk, or one that is read-only, does not end the guard.
-    if (!(error instanceof StoreError)) throw error;
-    warn(error.message, undefined, ports);
+  for (const step of [() => noteKeeper(facts), () => arriveAt(facts, ports, onChange)]) {
+    try {
+      await step();
+    } catch (error) {
+      // A full disk, or one that is read-only, does not end the guard.
+      if (!(error instanceof StoreError)) throw error;
+      warn(error.message, undefined, ports);
+    }
   }
   const deadline = isCrashKernel(facts) ? undefined : findDeadline(facts);
   const { awaitDeadline, keepUnstopped } = await import("../../app/deadline.ts");
