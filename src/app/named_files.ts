@@ -2,7 +2,7 @@ import { isAbsolute } from "@std/path/posix";
 import type { HostFacts } from "../host/facts.ts";
 import { initProgram, initProgramOf } from "../plan/init_program.ts";
 import { type Plan, rolesOf } from "../plan/plan.ts";
-import { MAKER_FILES } from "../image/initrd_maker.ts";
+import { MAKER_FILES, RAMOOPS_MODULE } from "../image/initrd_maker.ts";
 import type { FileRef, Guard, Profile } from "../profile/profile.ts";
 
 /** The files of a profile or plan by what they are to it, and what is asked of them. */
@@ -12,7 +12,7 @@ export interface NamedFiles {
   readonly dtb?: FileRef | undefined;
   readonly modules?: readonly FileRef[];
   readonly segments: readonly FileRef[];
-  /** The files to look for in the initrds, as absolute paths: what may start first, and with a guard what it depends on. */
+  /** The files to look for in the initrds: what may start first, and with a guard what it depends on. */
   readonly programs: readonly string[];
 }
 
@@ -76,7 +76,8 @@ export function planFiles({ call, declared, guard }: Plan): NamedFiles {
   };
 }
 
-/** What a guard asks of the initrds: whose program runs in them. */
+/** What a guard asks of the initrds: whose program runs in them, and whether they have the module that keeps its log. */
 function guardFiles({ guard }: { readonly guard?: Guard | undefined }): readonly string[] {
-  return guard === undefined ? [] : MAKER_FILES;
+  if (guard === undefined) return [];
+  return guard.log === undefined ? MAKER_FILES : [...MAKER_FILES, RAMOOPS_MODULE];
 }

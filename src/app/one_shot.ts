@@ -33,7 +33,7 @@ export interface OneShotFiles {
 
 /** How this host's boot loader is asked to boot the running kernel once. */
 export function findOneShot(facts: HostFacts): OneShot | RefusedFallback {
-  const { once, impossible, hint } = coldReboot(liveBootFiles(), facts, true);
+  const { once, impossible, hint } = coldReboot(liveBootFiles(), facts, { fallback: "running" });
   return once ?? refused(
     `The boot loader cannot be asked to boot the running kernel once: ${impossible ?? "it is not known"}`,
     hint ?? "Remove `fallback` from `guard`",

@@ -86,9 +86,7 @@ async function planInput(
     profile: absoluteSegments(profile),
     facts,
     images: opened.images,
-    ...(guard === undefined
-      ? {}
-      : { coldReboot: coldReboot(bootFiles(captured), facts, guard.fallback === "running") }),
+    ...(guard === undefined ? {} : { coldReboot: coldReboot(bootFiles(captured), facts, guard) }),
   };
   const unpacked = await unpackImages(packed, opened);
   const contents = new Map([...opened.contents, ...unpacked.contents]);

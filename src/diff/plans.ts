@@ -1,4 +1,5 @@
 import { formatDuration } from "../core/duration.ts";
+import { formatSize } from "../core/number.ts";
 import { lastingGuard } from "../plan/guard.ts";
 import { type Call, type Check, type Plan, type PlannedSegment, rolesOf } from "../plan/plan.ts";
 import { diffParameters } from "./parameters.ts";
@@ -42,18 +43,23 @@ export function diffGuards(from: Plan, to: Plan): readonly Change[] {
 /** The parameters that it needs are compared as a part of the command line; what the boot loader boots is of the moment. */
 function guardFields({ guard }: Plan): ReadonlyMap<string, string> {
   const { parameters: _parameters, ...fields } = guard === undefined ? { parameters: [] } : lastingGuard(guard);
-  const { device, ...own } = fields;
+  const { device, ramoops, ...own } = fields;
   const rows = [
     ...Object.entries(own),
     ...Object.entries(device ?? {}).map(([field, value]) => [`device.${field}`, value] as const),
+    ...Object.entries(ramoops ?? {}).filter(([field]) => field !== "parameters")
+      .map(([field, value]) => [`ramoops.${field}`, value] as const),
   ];
-  return new Map(rows.map(([field, value]) => [
-    field,
-    DURATIONS.includes(field) && typeof value === "number" ? formatDuration(value) : String(value),
-  ]));
+  return new Map(rows.map(([field, value]) => {
+    if (typeof value !== "number") return [field, String(value)];
+    if (SIZES.includes(field)) return [field, formatSize(value)];
+    return [field, DURATIONS.includes(field) ? formatDuration(value) : String(value)];
+  }));
 }
 
 const DURATIONS: readonly string[] = ["panic", "watchdog", "confirm", "device.resetAfter", "device.openTimeout"];
+
+const SIZES: readonly string[] = ["log", "ramoops.size"];
 
 /** The modules of a Multiboot image by their number, with the command lines that only its information has besides. */
 function modulesOf({ declared }: Plan): unknown {

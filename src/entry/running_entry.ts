@@ -1,5 +1,5 @@
-import { kernelParameter, parameterKey, parseCmdline } from "../profile/cmdline/cmdline.ts";
-import { BOOT_PARAMETERS, GUARD_PARAMETERS, guardNames, STAMP } from "../profile/cmdline/resolve.ts";
+import { kernelParameter, type Parameter, parameterKey, parseCmdline } from "../profile/cmdline/cmdline.ts";
+import { BOOT_PARAMETERS, GUARD_PARAMETERS, guardsIn, STAMP } from "../profile/cmdline/resolve.ts";
 import { type BootFiles, textAt } from "./boot_files.ts";
 import { loaderVariable } from "./efi_variables.ts";
 import { type FoundEntry, startOf } from "./found_entry.ts";
@@ -58,7 +58,9 @@ export function runningEntry(files: BootFiles, entries: readonly FoundEntry[], r
   }
   const cmdline = parseCmdline(running.cmdline);
   // What says how the running system was booted, and what a guard put there.
-  const ignored = new Set([...BOOT_PARAMETERS, STAMP, GUARD_PARAMETERS, ...guardNames(cmdline)]);
+  const ofThisBoot = new Set([...BOOT_PARAMETERS, STAMP, GUARD_PARAMETERS]);
+  const isGuards = guardsIn(cmdline);
+  const ignored = (parameter: Parameter): boolean => ofThisBoot.has(parameterKey(parameter)) || isGuards(parameter);
   const own = parametersOf(running.cmdline, ignored);
   const compared = booting.map((entry) => {
     const text = cmdlineOf(files, entry);
@@ -105,10 +107,10 @@ export function cmdlineOf(files: BootFiles, { cmdline, kernel, profile, isProgra
 }
 
 /** The parameters as the kernel reads them, without those of some names; what follows `--` is init's. */
-function parametersOf(text: string, ignored: ReadonlySet<string>): readonly string[] {
+function parametersOf(text: string, ignored: (parameter: Parameter) => boolean): readonly string[] {
   const { kernel, init = [] } = parseCmdline(text.replaceAll(/[\s\0]+/g, " ").trim());
   return [
-    ...kernel.filter((parameter) => !ignored.has(parameterKey(parameter))).map((parameter) => {
+    ...kernel.filter((parameter) => !ignored(parameter)).map((parameter) => {
       const key = parameterKey(parameter);
       return parameter.value === undefined ? key : `${key}=${parameter.value}`;
     }),

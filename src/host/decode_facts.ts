@@ -66,7 +66,7 @@ export function decodeFacts(capture: Capture): Checked<HostFacts> {
     ...bootParamsFacts(from, report),
     ...omitUndefined({ framebuffers: framebuffers(from), serialPorts: serialPorts(from, report) }),
     ...crashFacts(from, report),
-    ...omitUndefined({ watchdog: watchdogFacts(from, report, process) }),
+    ...omitUndefined({ watchdog: watchdogFacts(from, report, process), pstoreBackend: pstoreBackend(from) }),
     ...omitUndefined({ kernelMap: kernelMap(from, report) }),
     ...treeFacts(from, report),
     kernelConfig: config,
@@ -91,6 +91,12 @@ function iomem(from: Captured, report: Report): Iomem {
   const parsed = parseIomem(found.text);
   parsed.diagnostics.forEach(report);
   return parsed.iomem;
+}
+
+/** The kernel writes `(null)` where there is none. */
+function pstoreBackend(from: Captured): string | undefined {
+  const name = from.one("pstoreBackend")?.text;
+  return name === "" || name === "(null)" ? undefined : name;
 }
 
 function treeFacts(from: Captured, report: Report): Pick<HostFacts, "deviceTree" | "kexecBooted"> {

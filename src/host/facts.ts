@@ -306,6 +306,8 @@ export interface HostFacts {
   readonly secureBoot?: SecureBoot;
   /** What the BIOS left in low memory; undefined where that cannot be read, and on a machine that was booted by UEFI. */
   readonly bios?: BiosFacts;
+  /** Whether the firmware clears the memory at the next reset, as it was asked to; undefined where it cannot be asked. */
+  readonly memoryOverwrite?: boolean;
   /** Undefined on a machine that was not booted by UEFI. */
   readonly efi?: EfiFacts;
   /** /sys/kernel/boot_params/data: the running kernel's 4096 bytes. */
@@ -327,7 +329,7 @@ export interface HostFacts {
   /** Where the running kernel maps itself and the memory; undefined where /proc/kcore does not say. */
   readonly kernelMap?: readonly KernelMapping[];
   /**
-   * The build options about kexec, crash dumps, signatures and device trees that are known, by their whole name, `CONFIG_KEXEC`; `n`
+   * The build options about kexec, crash dumps, signatures, device trees and ramoops that are known, by their whole name, `CONFIG_KEXEC`; `n`
    * where unset. From /proc/config.gz, or what the distribution installed for this release.
    */
   readonly kernelConfig: { readonly [option: string]: string };
@@ -339,6 +341,8 @@ export interface HostFacts {
   readonly consoles?: readonly { readonly name: string; readonly path: string }[];
   /** The hardware watchdogs; undefined where there is none. */
   readonly watchdog?: WatchdogFacts;
+  /** What keeps kernel logs over a reset, as pstore names it: `ramoops`, `efi_pstore`; undefined where nothing does. */
+  readonly pstoreBackend?: string;
   /** The name of PID 1, at most 15 characters. */
   readonly init?: string;
   /** The program of PID 1, links followed; unknown to readers without CAP_SYS_PTRACE. */

@@ -8,7 +8,7 @@ import { IMA_POLICY, type SourceName } from "./sources.ts";
 /** What guards the kernel against a foreign one. */
 export type SecurityFacts = Pick<
   HostFacts,
-  "lockdown" | "lsm" | "secureBoot" | "loadPin" | "ima" | "imaMeasurements"
+  "lockdown" | "lsm" | "secureBoot" | "memoryOverwrite" | "loadPin" | "ima" | "imaMeasurements"
 >;
 
 const LOCKDOWN_LEVELS: readonly Lockdown[] = ["none", "integrity", "confidentiality"];
@@ -28,6 +28,7 @@ export function securityFacts(from: Captured, report: Report): SecurityFacts {
     lockdown: oneValue(from, report, "lockdown", LOCKDOWN),
     lsm: (from.one("lsm")?.text ?? "").split(",").filter((name) => name !== ""),
     secureBoot: secureBoot(from, report),
+    memoryOverwrite: efiFlag(from, report, "memoryOverwrite", MEMORY_OVERWRITE),
     loadPin: oneValue(from, report, "loadPin", FLAG),
     ima: imaPolicy(from),
     imaMeasurements: imaMeasurements(from, report),
@@ -64,12 +65,15 @@ function secureBoot(from: Captured, report: Report): HostFacts["secureBoot"] {
   return on === undefined ? undefined : on ? "enabled" : "disabled";
 }
 
-/** A variable of efivarfs that is one byte: 4 bytes of attributes precede it. */
-function efiFlag(from: Captured, report: Report, name: SourceName): boolean | undefined {
+/** ClearMemory and DisableAutoDetect of MemoryOverwriteRequestControl (TCG Platform Reset Attack Mitigation 1.10, 4). */
+const MEMORY_OVERWRITE = 0x11;
+
+/** A variable of efivarfs that is one byte, of which bit 0 counts: 4 bytes of attributes precede it. */
+function efiFlag(from: Captured, report: Report, name: SourceName, bits = 1): boolean | undefined {
   const found = from.one(name);
   if (found === undefined) return undefined;
   const value = found.bytes.length === 5 ? found.bytes[4] : undefined;
-  if (value === 0 || value === 1) return value === 1;
+  if (value !== undefined && (value & ~bits) === 0) return (value & 1) === 1;
   return void report(malformed(found, "4 bytes of attributes and a value 0 or 1"));
 }
 

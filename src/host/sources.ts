@@ -39,7 +39,7 @@ export interface Source {
 }
 
 const CONFIG_LINE =
-  /^(?:# )?CONFIG_(?:\w*_)?(?:KEXEC|LIVEUPDATE|CRASH|HIBERNATION|IMA|LOCKDOWN|MODULE_SIG|RELOCATABLE|RANDOMIZE)(?:_\w+)?(?:=| is not set)|^(?:# )?CONFIG_OF(?:_EARLY_FLATTREE)?(?:=| is not set)/;
+  /^(?:# )?CONFIG_(?:\w*_)?(?:KEXEC|LIVEUPDATE|CRASH|HIBERNATION|IMA|LOCKDOWN|MODULE_SIG|RELOCATABLE|RANDOMIZE)(?:_\w+)?(?:=| is not set)|^(?:# )?CONFIG_PSTORE_(?:RAM|CONSOLE)(?:=| is not set)|^(?:# )?CONFIG_OF(?:_EARLY_FLATTREE)?(?:=| is not set)/;
 
 const SETTING: Redaction = { kind: "keep", why: "It has neither addresses of the kernel nor secrets" };
 
@@ -403,6 +403,14 @@ const ROWS = {
     rare: true,
     onlyWith: [WATCHDOG, LEGACY_WATCHDOG],
   },
+  pstoreBackend: {
+    ...text(
+      SETTING,
+      "/sys/module/pstore/parameters/backend",
+      "What keeps kernel logs over a reset: `ramoops`, or the firmware's storage (fs/pstore/platform.c)",
+    ),
+    rare: true,
+  },
   imaMeasurements: {
     ...text(
       SETTING,
@@ -437,6 +445,15 @@ const ROWS = {
     `${EFIVARS}/SecureBoot-${EFI_GLOBAL}`,
     "Whether Secure Boot is on; 4 bytes of attributes, 1 of value (fs/efivarfs/file.c)",
   ),
+  memoryOverwrite: {
+    ...binary(
+      SETTING,
+      `${EFIVARS}/MemoryOverwriteRequestControl-e20939be-32d4-41be-a150-897f85d49829`,
+      "Whether the firmware clears the memory at the next reset; 4 bytes of attributes, 1 of value " +
+        "(drivers/firmware/efi/libstub/tpm.c)",
+    ),
+    rare: true,
+  },
   setupMode: binary(
     SETTING,
     `${EFIVARS}/SetupMode-${EFI_GLOBAL}`,

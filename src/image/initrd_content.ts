@@ -22,7 +22,7 @@ export const READ_LIMITS: ReadLimits = { size: 16 * 2 ** 30, files: 2_000_000, s
 
 /** How an initrd is read through. */
 export interface ReadOptions {
-  /** The programs to look for, as absolute paths. */
+  /** The programs to look for, as absolute paths; `module:NAME` is a kernel module of that name. */
   readonly programs: readonly string[];
   readonly limits?: ReadLimits;
   /** Takes the initrd as it is with every archive unpacked, piece by piece. */
@@ -349,6 +349,7 @@ const LINKS_MAX = 40;
 
 /** Looks a program up as the kernel resolves its path, with the symbolic links of the archives. */
 function lookUp({ entries }: Tree, path: string): Program {
+  if (path.startsWith("module:")) return lookUpModule(entries, path.slice("module:".length));
   let rest = path.split("/").toReversed();
   const at: string[] = [];
   let links = 0;
@@ -371,6 +372,12 @@ function lookUp({ entries }: Tree, path: string): Program {
   const program = entries.get(at.join("/"));
   if (program === undefined) return links > 0 ? "dangling" : "absent";
   return program === true ? "executable" : "not-executable";
+}
+
+function lookUpModule(entries: Tree["entries"], name: string): Program {
+  const isIt = (path: string): boolean =>
+    MODULE.test(path) && ["", ".gz", ".xz", ".zst"].some((packing) => path.endsWith(`/${name}.ko${packing}`));
+  return entries.entries().some(([path, kind]) => typeof kind !== "string" && isIt(path)) ? "not-executable" : "absent";
 }
 
 /** Where the first byte is that is not zero, from a place on; `end` if there is none. */

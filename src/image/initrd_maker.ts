@@ -36,3 +36,13 @@ export function initrdMaker(contents: readonly Pick<WholeInitrd, "programs">[]):
   if (has("dracut") && has("dracutEmergency")) return "dracut-systemd";
   return has("dropIn") ? "systemd-reset" : "systemd";
 }
+
+/** What to look for in initrds, to know whether they have the kernel module that keeps logs over a reset. */
+export const RAMOOPS_MODULE = "module:ramoops";
+
+/** Whether one of the initrds has that module; undefined where nobody looked. */
+export function hasRamoops(contents: readonly Pick<WholeInitrd, "programs">[]): boolean | undefined {
+  const looked = contents.filter(({ programs }) => Object.hasOwn(programs, RAMOOPS_MODULE));
+  if (looked.some(({ programs }) => programs[RAMOOPS_MODULE] !== "absent")) return true;
+  return looked.length < contents.length ? undefined : false;
+}

@@ -11,9 +11,11 @@ import {
   parseParameter,
   withoutParameters,
 } from "../profile/cmdline/cmdline.ts";
+import { hasParameter, RESERVING } from "../profile/cmdline/ramoops.ts";
 import { GUARD_PARAMETERS } from "../profile/cmdline/resolve.ts";
 import { constantParameters, type GuardParameter } from "../profile/guard_parameters.ts";
 import type { Guard } from "../profile/profile.ts";
+import { planLog, type PlannedLog, plannedLogShape } from "./ramoops.ts";
 import { openTimeoutParameter, type PlannedWatchdog, plannedWatchdogShape, planWatchdog } from "./watchdog.ts";
 
 /** A guard as a plan keeps it: what the profile declares, and what that means on this host. */
@@ -26,6 +28,8 @@ export interface PlannedGuard extends Guard {
   readonly coldReboot?: ColdReboot;
   /** With `watchdog`: the one that is armed; absent where the host has none. */
   readonly device?: PlannedWatchdog;
+  /** With `log`: where it is kept. */
+  readonly ramoops?: PlannedLog;
 }
 
 /**
@@ -83,12 +87,18 @@ export function guardParameters(guard: Guard, input: GuardInput): readonly Guard
       ? []
       : initrdParameters(input).map((parameter): GuardParameter => ({ key: "panic", parameter }))),
     ...(openTimeout === undefined ? [] : [{ key: "watchdog", parameter: openTimeout } as const]),
+    ...logParameters(guard, input).map((parameter): GuardParameter => ({ key: "log", parameter })),
   ];
+}
+
+function logParameters({ log }: Guard, input: GuardInput): readonly string[] {
+  const planned = log === undefined ? undefined : planLog(log, input);
+  return planned === undefined || planned.kind === "impossible" ? [] : planned.parameters;
 }
 
 /** A profile's guard as its plan keeps it. */
 export function planGuard(guard: Guard, input: GuardInput): PlannedGuard {
-  const { panic } = guard;
+  const { panic, log } = guard;
   return {
     ...guard,
     parameters: guardParameters(guard, input).map(({ parameter }) => parameter),
@@ -96,28 +106,32 @@ export function planGuard(guard: Guard, input: GuardInput): PlannedGuard {
       initrd: panic === undefined ? undefined : initrdFailure(input.images),
       coldReboot: input.coldReboot,
       device: planWatchdog(guard, input.cmdline, input.facts),
+      ramoops: log === undefined ? undefined : planLog(log, input),
     }),
   };
 }
 
 /** A plan's guard as the profile has it. */
-export function guardOf({ panic, watchdog, confirm, fallback }: PlannedGuard): Guard {
-  return omitUndefined({ panic, watchdog, confirm, fallback });
+export function guardOf({ panic, watchdog, confirm, fallback, log }: PlannedGuard): Guard {
+  return omitUndefined({ panic, watchdog, confirm, fallback, log });
 }
 
 /**
- * A command line with the parameters of a guard: each takes the place of what is there of its name, and a further one names
- * those that were not there before, so that a command line that is reused starts without them.
+ * A command line with the parameters of a guard: each takes the place of what is there of its name, unless it adds to that, and
+ * a further one names those that were not there before, so that a command line that is reused starts without them.
  */
 export function withGuardParameters(cmdline: string, { parameters }: Pick<PlannedGuard, "parameters">): string {
   // By the text: initramfs-tools does not take the quotes of `panic="10"` off.
-  const added = parameters.map(parseParameter).filter((word) =>
-    kernelParameter(parseCmdline(cmdline), parameterKey(word))?.text !== word.text
-  );
+  const added = parameters.map(parseParameter).filter((word) => !hasParameter(parseCmdline(cmdline), word));
   if (added.length === 0) return cmdline;
-  const names = new Set([...added.map(parameterKey), parameterKey({ name: GUARD_PARAMETERS })]);
+  const names = new Set([
+    ...added.map(parameterKey).filter((key) => !RESERVING.includes(key)),
+    parameterKey({ name: GUARD_PARAMETERS }),
+  ]);
   const rest = withoutParameters(cmdline, (parameter) => names.has(parameterKey(parameter)));
-  const list = `${GUARD_PARAMETERS}=${added.map(({ name }) => name).join(",")}`;
+  const list = `${GUARD_PARAMETERS}=${
+    added.map((word) => RESERVING.includes(parameterKey(word)) ? word.text : word.name).join(",")
+  }`;
   return [...added.map(({ text }) => text), list].reduce(addParameter, rest);
 }
 
@@ -150,6 +164,11 @@ export const plannedGuardShape: Shape<PlannedGuard> = record<PlannedGuard>({
     doc: "What a cold reboot boots until the new system is confirmed; absent: the boot loader's default entry",
     fallback: optional,
   },
+  log: {
+    shape: count,
+    doc: "How much memory keeps what the new kernel logs over a reset, bytes",
+    fallback: optional,
+  },
   parameters: { shape: list(anyText), doc: "The parameters that it needs on the next command line" },
   initrd: {
     shape: choice([...INITRD_MAKERS, "none", "unknown"]),
@@ -158,4 +177,5 @@ export const plannedGuardShape: Shape<PlannedGuard> = record<PlannedGuard>({
   },
   coldReboot: { shape: coldRebootShape, doc: "What a cold reboot of the host boots", fallback: optional },
   device: { shape: plannedWatchdogShape, doc: "With `watchdog`: the one that is armed", fallback: optional },
+  ramoops: { shape: plannedLogShape, doc: "With `log`: where it is kept", fallback: optional },
 });

@@ -10,6 +10,8 @@ import type { PlanInput } from "./input.ts";
 import { freeMemory } from "./placement/free_memory.ts";
 import { placeAll, type PlacedRequest } from "./placement/place.ts";
 import type { PlannedBases } from "./plan.ts";
+import { parseCmdline } from "../profile/cmdline/cmdline.ts";
+import { reservedRanges } from "../profile/cmdline/ramoops.ts";
 import { purgatoryRequest, type SegmentLayout, withPurgatory } from "./purgatory_segment.ts";
 import { KEXEC_SEGMENT_MAX } from "./syscall.ts";
 import { namedTree } from "../image/boot_files.ts";
@@ -47,6 +49,7 @@ export function linuxSegments(
     crash: profile.crash,
     ...(kernel.low === undefined ? {} : { min: lower(kernel.low.min, kernel.request.min) }),
     ...profile.memory,
+    ...(profile.crash || facts.machine !== "x86_64" ? {} : { avoid: reservedRanges(parseCmdline(cmdline)) }),
   });
   const parts: Checked<CrashParts> = profile.crash ? crashParts(facts, machine) : { value: NO_PARTS, diagnostics: [] };
   const diagnostics = [...free.diagnostics, ...parts.diagnostics];

@@ -97,6 +97,8 @@ export interface GuardInput {
   readonly confirm?: string | undefined;
   /** What a cold reboot boots until then: `running` is the kernel that runs now. */
   readonly fallback?: "running" | undefined;
+  /** How much memory keeps what the new kernel logs over a reset: `64KiB` to `4MiB`, a power of two. */
+  readonly log?: string | undefined;
 }
 
 /** The keys of a profile, as a YAML file has them. All but `kernel`, or else `segments` and `entry`, may be left out. */

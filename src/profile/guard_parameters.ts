@@ -1,6 +1,7 @@
 import type { Diagnostic, Path } from "../core/diagnostic.ts";
 import { parameterKey, parseParameter, splitParameters } from "./cmdline/cmdline.ts";
 import { shown } from "./cmdline/problem.ts";
+import { RESERVING } from "./cmdline/ramoops.ts";
 import type { CmdlineSpec, Guard, Profile } from "./profile.ts";
 
 /** A parameter that a guard puts on the command line, and the part of the guard that needs it. */
@@ -37,6 +38,8 @@ export function contradictions(parameters: readonly GuardParameter[], cmdline: C
   const own = ownParameters(cmdline);
   return parameters.flatMap(({ key, parameter }): readonly Diagnostic[] => {
     const meant = parseParameter(parameter);
+    // Others of that name do not contradict it.
+    if (RESERVING.includes(parameterKey(meant))) return [];
     const other = own.findLast(({ text }) => {
       const stated = parseParameter(text);
       return parameterKey(stated) === parameterKey(meant) && stated.value !== meant.value;

@@ -21,6 +21,25 @@ const duration: Shape<number> = refine(
   parseDuration,
 );
 
+/** Kernel 6.1 reads a record into one piece of memory: larger ones may find none (ramoops_pstore_read in fs/pstore/ram.c). */
+const LOG_SIZE = /^(?:(64|128|256|512) ?K(?:iB)?|([124]) ?M(?:iB)?)$/;
+
+/** How much memory a log takes; bytes. Ramoops rounds the sizes of its records down to powers of two. */
+const logSize: Shape<number> = refine(
+  patterned("a power of two from 64KiB to 4MiB, such as 1MiB", LOG_SIZE, [
+    [/^[0-9]+ ?[KM]i$/, "Write `KiB` or `MiB`"],
+    [/^[0-9]+ ?(?:[km](?:i?b)?|[KM](?:B|ib))$/, "Write `KiB` or `MiB`"],
+    [/^(?:0x[0-9a-f]+|[0-9]+)$/i, "State the unit: `KiB` or `MiB`"],
+    [/^[0-9]+[.,][0-9]+/, "Write a whole number of a smaller unit: 0.5 MiB is `512KiB`"],
+    [/^1024 ?K(?:iB)?$/, "Write it as `1MiB`", "1MiB"],
+    [/^[0-9]+ ?(?:[KMGT](?:iB)?)$/, "The sizes are 64KiB, 128KiB, 256KiB, 512KiB, 1MiB, 2MiB and 4MiB"],
+  ]),
+  (text) => {
+    const [, kib, mib] = LOG_SIZE.exec(text) ?? [];
+    return kib === undefined ? Number(mib) << 20 : Number(kib) << 10;
+  },
+);
+
 const optional = { fallback: { value: undefined } };
 
 /** The key `guard`. */
@@ -56,9 +75,17 @@ export const guard: Shape<Guard> = refine(
           "Default: the boot loader's default entry.",
         ...optional,
       },
+      log: {
+        shape: logSize,
+        doc:
+          "How much memory keeps what the new kernel logs over a reset (ramoops), for the kernel that a cold reboot boots to " +
+          "read: a power of two from 64KiB to 4MiB.",
+        ...optional,
+        examples: ["1MiB"],
+      },
     },
-    "a map of `panic`, `watchdog`, `confirm` and `fallback`",
-    { otherNames: { timeout: "confirm", wdt: "watchdog" } },
+    "a map of `panic`, `watchdog`, `confirm`, `fallback` and `log`",
+    { otherNames: { timeout: "confirm", wdt: "watchdog", ramoops: "log", pstore: "log" } },
   ),
   (decoded, at, report) => {
     if (Object.keys(decoded).length > 0) return decoded;
@@ -67,7 +94,7 @@ export const guard: Shape<Guard> = refine(
       severity: "error",
       message: "The guard is empty",
       path: at,
-      expected: "one or more of `panic`, `watchdog`, `confirm` and `fallback`",
+      expected: "one or more of `panic`, `watchdog`, `confirm`, `fallback` and `log`",
       hint: "Leave the key out for no guard",
     });
   },

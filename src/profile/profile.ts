@@ -126,6 +126,8 @@ export interface Guard {
   readonly confirm?: number;
   /** What a cold reboot boots until the new system is confirmed; absent: the boot loader's default entry. */
   readonly fallback?: "running";
+  /** How much memory keeps what the new kernel logs over a reset, bytes: a power of two. */
+  readonly log?: number;
 }
 
 /** A boot profile: what a YAML file declares, decoded, with defaults filled in. */

@@ -36,8 +36,8 @@ const NOTE_WIDTH = 100;
 const GUARD: readonly string[] = [
   ...comment(
     "The way back: the machine reboots through the firmware if the new kernel panics, or if nobody confirms the new " +
-      "system in time. docs/guard.md has the units that must be enabled, and two more parts: watchdog, for a system " +
-      "that hangs, and fallback, which chooses what the firmware then boots.",
+      "system in time. docs/guard.md has the units that must be enabled, and three more parts: watchdog, for a system " +
+      "that hangs, fallback, which chooses what the firmware then boots, and log, which keeps the new kernel's messages.",
   ),
   "guard: { panic: 10s, confirm: 10min }",
 ];

@@ -1,6 +1,7 @@
 import { formatDuration } from "../core/duration.ts";
 import type { InitrdFailure, PlannedGuard } from "../plan/guard.ts";
 import { describeCold } from "../plan/rules/guard_fallback.ts";
+import { describeLog } from "../plan/rules/guard_log.ts";
 import type { Keeper, PlannedWatchdog } from "../plan/watchdog.ts";
 
 /** What a guard does, phase by phase in the order of a boot: what happens, in whole sentences without the final period. */
@@ -15,6 +16,7 @@ const PHASES: readonly ((guard: PlannedGuard) => readonly string[])[] = [
   onLaterHang,
   unconfirmed,
   onColdReboot,
+  afterwards,
 ];
 
 function onHang({ watchdog, device }: PlannedGuard): readonly string[] {
@@ -116,4 +118,20 @@ function onColdReboot({ fallback, coldReboot }: PlannedGuard): readonly string[]
     ];
   }
   return [entry === undefined ? "What a cold reboot boots is not known" : `A cold reboot boots ${describeCold(entry)}`];
+}
+
+/** What the kernel that a cold reboot boots finds of the one that failed. */
+function afterwards({ log, ramoops }: PlannedGuard): readonly string[] {
+  if (log === undefined || ramoops === undefined) return [];
+  if (ramoops.kind === "impossible") return ["What it logs is lost in a reset"];
+  const since = ramoops.module === "in-initrd"
+    ? ", from when the initrd loads ramoops"
+    : ramoops.module === "not-in-initrd"
+    ? ", from when ramoops is there: built in, or loaded once the initrd is done"
+    : "";
+  return [
+    `What it logs in an oops or a panic is kept over the reset: ${describeLog(ramoops)}${since}`,
+    "Not covered: a hang without a panic leaves no log, unless the kernel is built with CONFIG_PSTORE_CONSOLE",
+    `The kernel that reads the log needs: ${ramoops.parameters.join(" ")}`,
+  ];
 }

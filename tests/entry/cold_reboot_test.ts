@@ -39,7 +39,7 @@ function padded(files: LayoutFiles): LayoutFiles {
 const GRUBENV = { "/boot/grub/grubenv": block("") };
 
 function cold(files: LayoutFiles, changes: Changes, release: string, cmdline: string) {
-  return coldReboot(layout(files, changes), { ...UEFI, release, cmdline }, true);
+  return coldReboot(layout(files, changes), { ...UEFI, release, cmdline }, { fallback: "running" });
 }
 
 function running(files: LayoutFiles, changes: Changes, release: string, cmdline: string) {
@@ -96,6 +96,35 @@ pure(
     );
   },
 );
+
+pure("with a log, what the entry of the cold reboot says of ramoops is read as GRUB does", () => {
+  const log = "memmap=1M$0x20000000 ramoops.mem_address=0x20000000 ramoops.mem_size=0x100000";
+  const files = { ...DEBIAN };
+  const text = String(DEBIAN["/boot/grub/grub.cfg"]);
+  // As grub-mkconfig writes what is in /etc/default/grub.
+  const escaped = {
+    ...files,
+    "/boot/grub/grub.cfg": text.replaceAll("ro  quiet", () => `ro  quiet ${log.replace("$", "\\$")}`),
+  };
+  const on = (layoutFiles: LayoutFiles, guard: Parameters<typeof coldReboot>[2]) =>
+    coldReboot(layout(layoutFiles, GRUBENV), { ...UEFI, release: OLD, cmdline: `${CMDLINE} ${log}` }, guard).log;
+  assertEquals(on(escaped, { log: 1 << 20 }), {
+    loader: "GRUB",
+    entry: `gnulinux-simple-${UUID}`,
+    parameters: log.split(" "),
+  });
+  assertEquals(on(escaped, { log: 1 << 20, fallback: "running" }), {
+    loader: "GRUB",
+    entry: DEBIAN_OLD,
+    parameters: log.split(" "),
+  });
+  assertEquals(on(files, { log: 1 << 20 })?.parameters, []);
+  assertEquals(on(escaped, { fallback: "running" }), undefined);
+  // Of a list, that of the guard alone is not the entry's to have.
+  const running_ =
+    `${CMDLINE} memmap=4G!8G ${log} warmboot.guard=memmap=1M$0x20000000,ramoops.mem_address,ramoops.mem_size`;
+  assertEquals(running(files, GRUBENV, OLD, running_), { id: DEBIAN_OLD, lacks: ["memmap=4G!8G"] });
+});
 
 pure("a kernel's own word for its release counts more than the name of its file", () => {
   const stated = { ...GRUBENV, [`/boot/vmlinuz-${OLD}/.release`]: "6.1.0-51-amd64\n" };

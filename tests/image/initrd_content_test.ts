@@ -379,3 +379,21 @@ Deno.test({
     assertStringIncludes(content.kind === "unread" ? content.why : "", "no permission to open liblzma.so.5");
   },
 });
+
+Deno.test("a kernel module is found by its name, wherever it lies and however it is packed", async () => {
+  const programs = ["module:ramoops"];
+  const holding = async (name: string) =>
+    (await whole(joined(entry(name, { size: 4, body: "ELF " }), INIT), { programs })).programs;
+  for (
+    const name of [
+      "lib/modules/6.1.0-50-amd64/kernel/fs/pstore/ramoops.ko",
+      "usr/lib/modules/6.12.1/kernel/fs/pstore/ramoops.ko.xz",
+      "lib/modules/6.12.1/updates/ramoops.ko.zst",
+    ]
+  ) assertEquals(await holding(name), { "module:ramoops": "not-executable" }, name);
+  for (
+    const name of ["lib/modules/6.1.0/kernel/xramoops.ko", "ramoops.ko", "lib/modules/6.1.0/kernel/ramoops.ko.sig"]
+  ) {
+    assertEquals(await holding(name), { "module:ramoops": "absent" }, name);
+  }
+});

@@ -17,6 +17,7 @@ import { PREDECOMPRESS_RULES } from "../../src/plan/rules/predecompress.ts";
 import { REQUIRES_RULES } from "../../src/plan/rules/requires.ts";
 import { ATTEMPT_FAILED } from "../../src/plan/rules/attempt_failed.ts";
 import { GUARD_FALLBACK_RULES } from "../../src/plan/rules/guard_fallback.ts";
+import { GUARD_LOG_RULES } from "../../src/plan/rules/guard_log.ts";
 import { GUARD_PANIC_RULES } from "../../src/plan/rules/guard_panic.ts";
 import { GUARD_WATCHDOG_RULES } from "../../src/plan/rules/guard_watchdog.ts";
 import { UNBIND_RULES } from "../../src/plan/rules/unbind.ts";
@@ -1279,7 +1280,7 @@ Deno.test({
     // `requires` in requires_test.ts, those of bases and of packed kernels in predecompress_test.ts, those about arm64 in arm64_test.ts and
     // arm64_addresses_test.ts, those of redacted captures in host/redaction_test.ts, those about the screen, setup_data and `unbind` in
     // screen_test.ts, setup_data_test.ts and unbind_test.ts, those of a guard and of attempts in guard_test.ts,
-    // guard_fallback_test.ts and watchdog_test.ts.
+    // guard_fallback_test.ts, guard_log_test.ts and watchdog_test.ts.
     const elsewhere = [
       ...REQUIRES_RULES,
       ...BASES_RULES,
@@ -1294,6 +1295,7 @@ Deno.test({
       ...SCREEN_RULES,
       ...SETUP_DATA_RULES,
       ...UNBIND_RULES,
+      ...GUARD_LOG_RULES,
       ...GUARD_PANIC_RULES,
       ...GUARD_WATCHDOG_RULES,
       ...GUARD_FALLBACK_RULES,

@@ -78,6 +78,40 @@ pure("a guard is decoded, and implies the stamp", () => {
   assertEquals([parsed("").value?.guard, parsed("").value?.stamp], [undefined, false]);
 });
 
+pure("the size of a log is a power of two that ramoops can take", () => {
+  const sizeOf = (text: string) => parsed(`guard: { log: ${text} }\n`).value?.guard?.log;
+  assertEquals(["64KiB", "64 KiB", "128K", "512KiB", "1M", "1MiB", "2 MiB", "4MiB"].map(sizeOf), [
+    1 << 16,
+    1 << 16,
+    1 << 17,
+    1 << 19,
+    1 << 20,
+    1 << 20,
+    1 << 21,
+    1 << 22,
+  ]);
+  for (
+    const [text, hint] of [
+      ["1048576", "State the unit: `KiB` or `MiB`"],
+      ["0x100000", "State the unit: `KiB` or `MiB`"],
+      ["1mib", "Write `KiB` or `MiB`"],
+      ["1MB", "Write `KiB` or `MiB`"],
+      ["0.5MiB", "Write a whole number of a smaller unit: 0.5 MiB is `512KiB`"],
+      ["1024KiB", "Write it as `1MiB`"],
+      ["32KiB", "The sizes are 64KiB, 128KiB, 256KiB, 512KiB, 1MiB, 2MiB and 4MiB"],
+      ["3MiB", "The sizes are 64KiB, 128KiB, 256KiB, 512KiB, 1MiB, 2MiB and 4MiB"],
+      ["8MiB", "The sizes are 64KiB, 128KiB, 256KiB, 512KiB, 1MiB, 2MiB and 4MiB"],
+      ["1GiB", "The sizes are 64KiB, 128KiB, 256KiB, 512KiB, 1MiB, 2MiB and 4MiB"],
+      ["-1MiB", undefined],
+      ["true", undefined],
+    ] as const
+  ) {
+    const { value, diagnostics: [only, ...more] } = parsed(`guard: { log: ${text} }\n`);
+    assertEquals([value, only?.hint, more.length], [undefined, hint, 0], text);
+  }
+  assertEquals(defineProfile({ kernel: "/boot/vmlinuz", guard: { log: "1MiB" } }).value?.guard, { log: 1 << 20 });
+});
+
 pure("a guard in code is that of a file", () => {
   const { value, diagnostics } = defineProfile({ kernel: "/boot/vmlinuz", guard: { panic: "10s" } });
   assertEquals([diagnostics, value?.guard, value?.stamp], [[], { panic: 10 }, true]);
@@ -85,7 +119,7 @@ pure("a guard in code is that of a file", () => {
 
 pure("every fault of a guard has its place and says what to do", () => {
   assertEquals(problems("guard: true\n"), [
-    "3:8 `guard` is not a map of `panic`, `watchdog`, `confirm` and `fallback`",
+    "3:8 `guard` is not a map of `panic`, `watchdog`, `confirm`, `fallback` and `log`",
   ]);
   assertEquals(problems("guard: {}\n"), ["3:8 The guard is empty"]);
   assertEquals(problems("guard: { panic: 10, watchdog: 2m, confirm: 0s, fallback: other, panick: 1s }\n"), [

@@ -29,6 +29,8 @@ export interface FreeMemoryOptions {
   readonly min?: bigint;
   /** The first address that is too high. */
   readonly max?: bigint;
+  /** What the next kernel keeps free: no part of its image may lie there. */
+  readonly avoid?: readonly Range[];
 }
 
 /**
@@ -41,7 +43,7 @@ export function freeMemory(facts: HostFacts, options: FreeMemoryOptions): Checke
   const { lowest, limit } = machineMemory(facts);
   const max = options.max === undefined || options.max > limit ? limit : options.max;
   const window = { start: options.min ?? lowest, end: max };
-  const free = allowedMemory(facts, options.crash).flatMap((range) => {
+  const free = subtract(allowedMemory(facts, options.crash), options.avoid ?? []).flatMap((range) => {
     const part = intersect(range, window);
     if (part === undefined) return [];
     const pages = { start: alignUp(part.start, facts.pageSize), end: alignDown(part.end, facts.pageSize) };

@@ -9,6 +9,7 @@ import { CRASH_RULES } from "./crash.ts";
 import { FILE_RULES } from "./files.ts";
 import { FLAG_RULES } from "./flags.ts";
 import { GUARD_FALLBACK_RULES } from "./guard_fallback.ts";
+import { GUARD_LOG_RULES } from "./guard_log.ts";
 import { GUARD_PANIC_RULES } from "./guard_panic.ts";
 import { GUARD_WATCHDOG_RULES } from "./guard_watchdog.ts";
 import { HANDOVER_RULES } from "./handover.ts";
@@ -39,6 +40,7 @@ export const RULES: readonly Rule[] = [
   ...GUARD_PANIC_RULES,
   ...GUARD_FALLBACK_RULES,
   ...GUARD_WATCHDOG_RULES,
+  ...GUARD_LOG_RULES,
   ...FLAG_RULES,
   ...PRESERVE_RULES,
   ...FILE_RULES,

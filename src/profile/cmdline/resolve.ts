@@ -36,7 +36,7 @@ export const BOOT_PARAMETERS: readonly string[] = [
 /** The parameter of `stamp: true`, which says what was booted. The kernel ignores it: a name with a dot is a module's. */
 export const STAMP = "warmboot.plan";
 
-/** The parameter that names the parameters that a guard added: `warmboot.guard=panic,rd.shell`. */
+/** The parameter that names the parameters that a guard added: `warmboot.guard=panic,rd.shell,memmap=1M$0x20000000`. */
 export const GUARD_PARAMETERS = "warmboot.guard";
 
 /** What a reused command line starts without: the stamp of the running boot would be false on the next one. */
@@ -76,8 +76,10 @@ export function resolveCmdline(spec: CmdlineSpec, context: CmdlineContext): Chec
     if (running.unclosed !== undefined) {
       return { value: undefined, diagnostics: [openQuote(running.unclosed, spec.reuse)] };
     }
-    const dropped = [...DROPPED, ...guardNames(running), ...(context.crash ? DROPPED_FOR_CRASH : [])];
-    const isLeftOut = (parameter: Parameter): boolean => dropped.includes(parameterKey(parameter));
+    const dropped = [...DROPPED, ...(context.crash ? DROPPED_FOR_CRASH : [])];
+    const isGuards = guardsIn(running);
+    const isLeftOut = (parameter: Parameter): boolean =>
+      dropped.includes(parameterKey(parameter)) || isGuards(parameter);
     kernel = running.kernel.filter((parameter) => !isLeftOut(parameter));
     const exact = kernel.find(isExactMap);
     if (exact !== undefined) {
@@ -104,10 +106,14 @@ export function resolveCmdline(spec: CmdlineSpec, context: CmdlineContext): Chec
   return { value: formatCmdline({ kernel, ...(init.length === 0 ? {} : { init }) }), diagnostics };
 }
 
-/** What a guard added to a command line: it is the guard's of that boot, as the stamp is. */
-export function guardNames(cmdline: Cmdline): readonly string[] {
-  const names = kernelParameter(cmdline, GUARD_PARAMETERS)?.value?.split(",") ?? [];
-  return names.map((name) => parameterKey({ name }));
+/**
+ * Which parameters a guard added to a command line: they are the guard's of that boot, as the stamp is. One that others may
+ * have beside it, such as `memmap=`, is named as a whole.
+ */
+export function guardsIn(cmdline: Cmdline): (parameter: Parameter) => boolean {
+  const listed = kernelParameter(cmdline, GUARD_PARAMETERS)?.value?.split(",") ?? [];
+  const keys = new Set(listed.filter((name) => !name.includes("=")).map((name) => parameterKey({ name })));
+  return (parameter) => keys.has(parameterKey(parameter)) || listed.includes(parameter.text);
 }
 
 /** `memmap=exactmap`, alone or in a list: memory is what the other `memmap=` say, and nothing else. */
