@@ -1,6 +1,6 @@
 /**
- * Kernels with what Debian's lack: for x86_64 all that kexec has (jump, handover, device tree, dump keys), for aarch64
- * CONFIG_KEXEC_FILE. Built from Debian's source packages, as small as the tests allow (guest/NAME.config), and kept in the
+ * Kernels unlike Debian's: for x86_64 one with all that kexec has (jump, handover, device tree, dump keys) and one without
+ * kexec_load, for aarch64 one with CONFIG_KEXEC_FILE. Built from Debian's source packages, as small as the tests allow (guest/NAME.config), and kept in the
  * cache until source or configuration change.
  */
 import { fromFileUrl, join } from "@std/path";
@@ -44,6 +44,17 @@ interface Tool {
 /** The builds, by the names of their configurations. */
 const BUILDS = {
   kexec_full: {
+    arch: "x86_64",
+    suite: "sid",
+    source: "linux-source-7.2",
+    variables: ["ARCH=x86_64"],
+    target: "bzImage",
+    folder: "arch/x86/boot",
+    letter: "x",
+    compiler: { sign: "gcc", package: "gcc" },
+  },
+  // Without CONFIG_KEXEC, for the long tests only.
+  kexec_file_only: {
     arch: "x86_64",
     suite: "sid",
     source: "linux-source-7.2",

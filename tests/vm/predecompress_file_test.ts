@@ -1,7 +1,9 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { EXIT } from "../../src/core/program.ts";
+import { builtKernel } from "./built_kernel.ts";
 import { ALL } from "./extent.ts";
-import { loaded, machineWith as guestWith, profile, said } from "./guest_profile.ts";
+import { loaded, machineWith as guestWith, planned, profile, said } from "./guest_profile.ts";
+import { diskInitrd, initrdBytes } from "./initramfs.ts";
 import type { Machine } from "./machine.ts";
 import { fetchKernel, type Kernel, kernelNames } from "./packages.ts";
 import {
@@ -120,64 +122,64 @@ Deno.test({
 });
 
 Deno.test({
-  name: "where the host lacks kexec_load, `load` and `predecompress: auto` take kexec_file_load",
+  name: "on a kernel that is built without kexec_load, `load` and `predecompress: auto` take kexec_file_load",
   ignore: !ALL,
   fn: async (t) => {
-    const config = USUAL.config === undefined ? fail() : await Deno.readTextFile(USUAL.config);
-    const programs = {
-      warmboot: "cli.ts",
-      "without_kexec_load": "tests/vm/guest/without_kexec_load.ts",
-    };
-    await using machine = await guestWith(USUAL, programs, {}, {
+    const running = await builtKernel("kexec_file_only");
+    await using machine = await guestWith(running, { warmboot: "cli.ts" }, { append: "nokaslr" }, {
       "/boot/halts": await withoutDecompressor(USUAL),
-      "/boot/config": config.replace("CONFIG_KEXEC=y", "# CONFIG_KEXEC is not set"),
+      "/boot/initrd": await initrdBytes(await diskInitrd([USUAL])),
     });
-    const BY = "without_kexec_load";
-    const place = `/boot/config-${USUAL.release}`;
-    await machine.output(`cp /boot/config ${place}`);
+    assertEquals(machine.boot().release, running.release);
+    // Of this kernel's configuration, the part that warmboot looks for.
+    const config = `/boot/config-${running.release}`;
     const lines = (words: string, more = "") =>
       `kernel: /boot/halts\ninitrd: /boot/initrd\ncmdline: ${cmdlineOf(words)}\n${more}`;
-    const lacking = `The running kernel ${USUAL.release} `;
-    const plan = async (text: string) => {
-      await profile(machine, text);
-      return said(await machine.run(`${BY} warmboot plan -v /run/p.yaml`));
-    };
+    const lacking = `The running kernel ${running.release} `;
 
-    await t.step("the plan says why", async () => {
+    await t.step(
+      "where the configuration is not known, the kernel's ENOSYS says it, and nothing is loaded",
+      async () => {
+        await profile(machine, lines("way=none", "load: kexec_load"));
+        const [code, text] = said(await machine.run("warmboot load /run/p.yaml"));
+        assertEquals(code, EXIT.refused.code, text);
+        assertStringIncludes(text, `ENOSYS: the running kernel ${running.release} lacks kexec_load (CONFIG_KEXEC)`);
+        assertEquals(await loaded(machine), "0");
+      },
+    );
+
+    await t.step("what is loaded is unloaded", async () => {
+      await profile(machine, lines("way=unload", "predecompress: true"));
+      await machine.output("warmboot load /run/p.yaml");
+      assertEquals(await loaded(machine), "1");
+      await machine.output("warmboot unload");
+      assertEquals(await loaded(machine), "0");
+    });
+
+    await machine.write(config, "CONFIG_KEXEC_CORE=y\n# CONFIG_KEXEC is not set\nCONFIG_KEXEC_FILE=y\n");
+
+    await t.step("where it is known, the plan says why", async () => {
       for (const predecompress of ["auto", "true"]) {
-        const [code, text] = await plan(lines("way=plan", `predecompress: ${predecompress}`));
+        const [code, text] = await planned(machine, lines("way=plan", `predecompress: ${predecompress}`));
         assertEquals(code, EXIT.ok.code, text);
         assertStringIncludes(text, `${lacking}is built without kexec_load (CONFIG_KEXEC)`);
         assertStringIncludes(text, "without a decompressor is built around it");
         assertMatch(text, /ok +call-available +The running kernel has kexec_file_load/);
       }
-      assertMatch((await plan(lines("way=plan")))[1], /ok +call-available +The running kernel has kexec_file_load/);
+      const [, text] = await planned(machine, lines("way=plan"));
+      assertMatch(text, /ok +call-available +The running kernel has kexec_file_load/);
     });
 
-    await t.step("kexec_load is refused before, by the kernel with ENOSYS, and what is left is named", async () => {
-      const [code, text] = await plan(lines("way=none", "load: kexec_load"));
+    await t.step("kexec_load is refused before, and what is left is named", async () => {
+      const [code, text] = await planned(machine, lines("way=none", "load: kexec_load"));
       assertEquals(code, EXIT.unavailable.code, text);
       assertStringIncludes(text, `${lacking}lacks kexec_load: CONFIG_KEXEC is not set`);
       assertStringIncludes(text, "Use `load: kexec_file_load`");
-      // Where the configuration is not known, the kernel's answer says it.
-      await machine.output(`rm ${place}`);
-      const [refused, why] = said(await machine.run(`${BY} warmboot load /run/p.yaml`));
-      assertEquals(refused, EXIT.refused.code, why);
-      assertStringIncludes(why, `ENOSYS: the running kernel ${USUAL.release} lacks kexec_load (CONFIG_KEXEC)`);
-      await machine.output(`cp /boot/config ${place}`);
-    });
-
-    await t.step("what is loaded is unloaded", async () => {
-      await profile(machine, lines("way=unload", "predecompress: auto"));
-      await machine.output(`${BY} warmboot load /run/p.yaml`);
-      assertEquals(await loaded(machine), "1");
-      await machine.output(`${BY} warmboot unload`);
-      assertEquals(await loaded(machine), "0");
     });
 
     await t.step("a kernel that cannot decompress itself boots", async () => {
       await profile(machine, lines("way=auto", "predecompress: auto"));
-      await machine.runToBoot(`${BY} warmboot load --exec --now /run/p.yaml`);
+      await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
       assertEquals(machine.boot(), { release: USUAL.release, cmdline: cmdlineOf("way=auto") });
       assertEquals(await kaslrFlag(machine), true);
     });
