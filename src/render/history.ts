@@ -59,14 +59,24 @@ function evidenceRows({ outcome }: Attempt, layout: Layout): readonly string[] {
   const shown = pstore.slice(0, SHOWN_FILES);
   return [
     ...watchdogs.flatMap((report) => row("Watchdog", [describeReport(report)], layout)),
-    ...shown.flatMap(({ path, text }) =>
-      row("Found", [path, ...text.split("\n").filter((line) => line.trim() !== "").slice(-SHOWN_LINES)], layout)
-    ),
+    ...shown.flatMap(({ path, text }) => row("Found", [path, ...endOf(text)], layout)),
     ...(pstore.length > shown.length
       ? row("", [`${pstore.length - shown.length} more: warmboot history -o json`], layout)
       : []),
   ];
 }
+
+/** The end of a log, and before it what says why the kernel failed: registers and a trace of calls follow that. */
+function endOf(text: string): readonly string[] {
+  const lines = text.split("\n").filter((line) => line.trim() !== "");
+  const end = lines.slice(-SHOWN_LINES);
+  const causes = lines.slice(0, -SHOWN_LINES).filter((line) => CAUSE.test(line)).slice(-SHOWN_CAUSES);
+  return causes.length === 0 ? end : [...causes, "…", ...end.slice(causes.length + 1)];
+}
+
+/** As kernel/panic.c, mm/ and the architectures write it (Linux 6.1 to 7.2). */
+const CAUSE = /Kernel panic - not syncing|\bBUG: |\bOops: |Internal error: /;
+const SHOWN_CAUSES = 3;
 
 const SHOWN_FILES = 2;
 const SHOWN_LINES = 8;

@@ -165,3 +165,34 @@ pure("what is expected is said with what it rests on", () => {
   assertEquals(expectationText({ ...planned, attempts: 1 }), "about 6 s, as the last time");
   assertEquals(expectationText({ ...planned, attempts: 2 }), "about 6 s, as the last two times");
 });
+
+pure("of a kernel's log, why it failed is shown with the end", () => {
+  const shown = (text: string) => {
+    const attempt: Attempt = {
+      ...OLD,
+      outcome: {
+        end: "fell-back",
+        why: "6.1.0-50-amd64 came up",
+        at: "2026-11-28T17:03:40Z",
+        evidence: { watchdogs: [], pstore: [{ path: "/sys/fs/pstore/dmesg-ramoops-0", text, size: text.length }] },
+      },
+    };
+    const rows = renderHistory(historyOf([attempt]), { style: PLAIN, width: 200 }).split("\n");
+    return rows.slice(
+      rows.findIndex((row) => row.includes("Found")) + 1,
+      rows.findIndex((row) => row.includes("Asked by")),
+    )
+      .map((row) => row.trim());
+  };
+  const trace = Array.from({ length: 20 }, (_, index) => `<4>[    3.0]  call ${index}`);
+  const panic = "<0>[    2.9] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)";
+  assertEquals(shown(["<6>[    1.0] a line", panic, ...trace, ""].join("\n")), [
+    panic,
+    "…",
+    ...trace.slice(-6),
+  ]);
+  const oops = "<1>[    2.8] BUG: kernel NULL pointer dereference, address: 0000000000000000";
+  assertEquals(shown([oops, ...trace, panic, ...trace].join("\n")), [oops, panic, "…", ...trace.slice(-5)]);
+  assertEquals(shown([...trace, panic].join("\n")), [...trace.slice(-7), panic]);
+  assertEquals(shown(trace.join("\n")), trace.slice(-8));
+});
