@@ -184,44 +184,56 @@ async function driverFiles(kernel: Kernel): Promise<GuestFiles> {
 
 const KEPT = "kernel: /boot/vmlinuz\ninitrd: /boot/initrd\nguard: { watchdog: 3min, confirm: 2h }\n";
 const WATCHDOG = "/sys/class/watchdog/watchdog0";
+const APPEND = "watchdog.stop_on_reboot=0";
+/** The command line of a boot by the firmware. */
+const COLD = `${BASE_CMDLINE} ${APPEND}`;
+/** Seconds in which a machine that is busy with other tests reboots through systemd. */
 const REBOOT = { timeout: 1500 };
+
+/** A Debian with an iTCO watchdog that goes on over a reboot, and warmboot as it is installed. */
+async function watchedDebian(): Promise<Machine> {
+  const kernel = await fetchKernel("6.1");
+  const options = {
+    ...RESETS,
+    append: APPEND,
+    extra: [...RESETS.extra ?? [], "-global", "ICH9-LPC.noreboot=false"],
+  };
+  const machine = await debianMachine("bookworm", kernel, {}, options, {
+    "/boot/hanging": hangingKernel(),
+    "/etc/warmboot/hangs.yaml": `version: 1\n${HANGS}\n`,
+    "/etc/warmboot/kept.yaml": `version: 1\n${KEPT}cmdline: ${BASE_CMDLINE} to=kept\n`,
+    "/etc/warmboot/nowayout.yaml": `version: 1\n${KEPT}cmdline: ${BASE_CMDLINE} to=nowayout iTCO_wdt.nowayout=1\n`,
+    ...PATIENT_UNITS,
+    ...await driverFiles(kernel),
+    ...await releaseFiles(),
+  });
+  await machine.output("depmod 2>/run/said && systemctl start watchdog-driver");
+  assertEquals(await machine.output("cat /sys/module/watchdog/parameters/stop_on_reboot"), "0\n");
+  await machine.output(`${RELEASE}/bin/warmboot install && systemctl daemon-reload`);
+  await machine.output("systemctl enable --now warmboot-arrive");
+  return machine;
+}
+
+/** What the kernel shows of the watchdog. */
+async function shown(machine: Machine, name: string): Promise<string> {
+  return (await machine.output(`cat ${WATCHDOG}/${name}`)).trim();
+}
+
+/** Waits until a condition of the shell is true. */
+async function until(machine: Machine, condition: string): Promise<void> {
+  await machine.output(`for i in $(seq 300); do ${condition} && exit 0; sleep 3; done; exit 1`, REBOOT);
+}
+
+const IS_KEPT = `grep -qx active ${WATCHDOG}/state`;
 
 Deno.test({
   name:
     "under systemd, a watchdog resets what hangs: early, armed by systemd; later, kept by warmboot until confirmed (6.1)",
   ignore: !ALL,
   fn: async (t) => {
-    const kernel = await fetchKernel("6.1");
-    const append = "watchdog.stop_on_reboot=0";
-    const first = `${BASE_CMDLINE} ${append}`;
-    await using machine = await debianMachine("bookworm", kernel, {}, {
-      ...RESETS,
-      append,
-      extra: [...RESETS.extra ?? [], "-global", "ICH9-LPC.noreboot=false"],
-    }, {
-      "/boot/hanging": hangingKernel(),
-      "/etc/warmboot/hangs.yaml": `version: 1\n${HANGS}\n`,
-      "/etc/warmboot/kept.yaml": `version: 1\n${KEPT}cmdline: ${BASE_CMDLINE} to=kept\n`,
-      "/etc/warmboot/nowayout.yaml": `version: 1\n${KEPT}cmdline: ${BASE_CMDLINE} to=nowayout iTCO_wdt.nowayout=1\n`,
-      ...PATIENT_UNITS,
-      ...await driverFiles(kernel),
-      ...await releaseFiles(),
-    });
+    await using machine = await watchedDebian();
     const armed = "busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1 " +
       "org.freedesktop.systemd1.Manager KExecWatchdogUSec";
-    /** What the kernel shows of the watchdog. */
-    const shown = async (name: string): Promise<string> => (await machine.output(`cat ${WATCHDOG}/${name}`)).trim();
-    const until = async (condition: string): Promise<void> => {
-      await machine.output(`for i in $(seq 300); do ${condition} && exit 0; sleep 3; done; exit 1`, REBOOT);
-    };
-    const journal = () => machine.output("journalctl -b -o cat -u warmboot-deadline");
-
-    await t.step("set up: the drivers, and warmboot", async () => {
-      await machine.output("depmod 2>/run/said && systemctl start watchdog-driver");
-      assertEquals(await machine.output("cat /sys/module/watchdog/parameters/stop_on_reboot"), "0\n");
-      await machine.output(`${RELEASE}/bin/warmboot install && systemctl daemon-reload`);
-      await machine.output("systemctl enable --now warmboot-arrive");
-    });
 
     await t.step("the property follows what is loaded, and is as before once nothing is", async () => {
       await machine.output("warmboot load hangs");
@@ -234,8 +246,8 @@ Deno.test({
       await machine.output("warmboot load hangs");
       // As by hand: nobody but systemd arms the watchdog.
       const { cmdline } = await machine.runToBoot("systemctl kexec", REBOOT);
-      assertEquals(cmdline.trim(), first);
-      await until("systemctl -q is-active warmboot-arrive");
+      assertEquals(cmdline.trim(), COLD);
+      await until(machine, "systemctl -q is-active warmboot-arrive");
       const [attempt] = await attempts(machine);
       assertEquals([attempt?.way, attempt?.guard?.watchdog, attempt?.outcome?.end], ["found", 10, "fell-back"]);
     });
@@ -247,44 +259,51 @@ Deno.test({
       const { cmdline } = await machine.runToBoot("warmboot load --exec kept", REBOOT);
       assertMatch(cmdline, /to=kept.* watchdog\.open_timeout=180 /);
       assertEquals(await machine.output("cat /sys/module/watchdog/parameters/open_timeout"), "180\n");
-      await until(`grep -qx active ${WATCHDOG}/state`);
-      assertEquals([await shown("timeout"), await shown("nowayout")], ["180", "0"]);
-      assertStringIncludes(await journal(), "watchdog0 resets this machine if it is not pinged for 3 min");
+      await until(machine, IS_KEPT);
+      assertEquals([await shown(machine, "timeout"), await shown(machine, "nowayout")], ["180", "0"]);
+      assertStringIncludes(
+        await machine.output("journalctl -b -o cat -u warmboot-deadline"),
+        "watchdog0 resets this machine if it is not pinged for 3 min",
+      );
       await machine.output("warmboot confirm");
-      await until("! systemctl -q is-active warmboot-deadline");
-      assertEquals(await shown("state"), "inactive");
+      await until(machine, "! systemctl -q is-active warmboot-deadline");
+      assertEquals(await shown(machine, "state"), "inactive");
     });
 
     await t.step("stopped by hand before that, it closes the watchdog; started again, it opens it", async () => {
       await machine.runToBoot("warmboot load --exec --force kept", REBOOT);
-      await until(`grep -qx active ${WATCHDOG}/state`);
+      await until(machine, IS_KEPT);
       await machine.output("systemctl stop warmboot-deadline");
-      assertEquals(await shown("state"), "inactive");
+      assertEquals(await shown(machine, "state"), "inactive");
       await machine.output("systemctl start warmboot-deadline");
-      await until(`grep -qx active ${WATCHDOG}/state`);
+      await until(machine, IS_KEPT);
     });
 
     await t.step("user space hangs before it is confirmed: the machine is reset", async () => {
       const { cmdline } = await machine.runToBoot("systemctl kill -s STOP warmboot-deadline", REBOOT);
-      assertEquals(cmdline.trim(), first);
+      assertEquals(cmdline.trim(), COLD);
     });
+  },
+});
 
-    await t.step(
-      "one that cannot be stopped is pinged on after the confirmation, and has 10 min for the shutdown",
-      async () => {
-        await machine.runToBoot("warmboot load --exec nowayout", REBOOT);
-        await until(`grep -qx active ${WATCHDOG}/state`);
-        assertEquals(await shown("nowayout"), "1");
-        await machine.output("warmboot confirm");
-        await until(
-          "journalctl -b -o cat -u warmboot-deadline | grep -q 'cannot be stopped (nowayout): this process pings it'",
-        );
-        assertEquals([await shown("state"), await shown("timeout")], ["active", "180"]);
-        await machine.output("systemctl stop warmboot-deadline");
-        assertEquals([await shown("state"), await shown("timeout")], ["active", "600"]);
-        await machine.output("systemctl start warmboot-deadline");
-        await until(`grep -qx 180 ${WATCHDOG}/timeout`);
-      },
-    );
+Deno.test({
+  name: "a watchdog that cannot be stopped is pinged on after the confirmation, and has 10 min for the shutdown (6.1)",
+  ignore: !ALL,
+  fn: async () => {
+    await using machine = await watchedDebian();
+    await machine.runToBoot("warmboot load --exec nowayout", REBOOT);
+    await until(machine, IS_KEPT);
+    assertEquals(await shown(machine, "nowayout"), "1");
+    await machine.output("warmboot confirm");
+    const goesOn = "cannot be stopped (nowayout): this process pings it";
+    await until(machine, `journalctl -b -o cat -u warmboot-deadline | grep -q '${goesOn}'`);
+    const setTo = async (): Promise<
+      readonly string[]
+    > => [await shown(machine, "state"), await shown(machine, "timeout")];
+    assertEquals(await setTo(), ["active", "180"]);
+    await machine.output("systemctl stop warmboot-deadline");
+    assertEquals(await setTo(), ["active", "600"]);
+    await machine.output("systemctl start warmboot-deadline");
+    await until(machine, `grep -qx 180 ${WATCHDOG}/timeout`);
   },
 });
