@@ -36,7 +36,7 @@ export function releasePath(kernel: string): string {
 export function releaseOf(files: BootFiles, kernel: string, running?: string): string | undefined {
   const stated = textAt(files, releasePath(kernel))?.trim();
   if (stated !== undefined && stated !== "") return stated;
-  const [, folder = "", name = ""] = /^.*?([^/]*)\/([^/]*)$/.exec(kernel) ?? [];
+  const [folder = "", name = ""] = kernel.split("/").slice(-2);
   const named = /^(?:vmlinuz|vmlinux|Image|kernel|linux)-(\d.*)$/.exec(name)?.[1];
   if (named !== undefined) return named;
   return folder === running ? running : undefined;
