@@ -89,6 +89,44 @@ Deno.test("an image is loaded once, recorded, and loaded again only where it is 
   });
 });
 
+Deno.test("what another warmboot did before the lock was taken counts, even where nobody was waited for", async () => {
+  const limit = "/proc/sys/kernel/kexec_load_limit_reboot";
+  using on = system({ [limit]: "2\n" });
+  await load(on, "web");
+  const path = join(on.root, "run/warmboot/reboot.json");
+  const record = Deno.readTextFileSync(path);
+  /** Loads `web` on a host where nothing is loaded; the other one does what it does after the first judgement. */
+  const meanwhile = async (other: () => void) => {
+    await on.on(() => unload(false));
+    let judged = 0;
+    const onJudged = () => {
+      if (++judged === 1) other();
+    };
+    const outcome = await on.on(async () => {
+      using outcome = await loadPlan(join(on.root, "web.yaml"), {}, { onJudged });
+      return { kind: outcome.kind, holds: outcome.store !== undefined };
+    });
+    return { ...outcome, judged, image: on.image };
+  };
+  const again = { holds: true, judged: 2 };
+  // It loaded the very image.
+  const same = () => {
+    on.image = "ro";
+    Deno.writeTextFileSync(path, record);
+  };
+  assertEquals(await meanwhile(same), { kind: "already", ...again, image: "ro" });
+  // It loaded another one, and with that took the last load that the kernel allows.
+  const last = () => {
+    on.image = "rw";
+    Deno.writeTextFileSync(path, record.replaceAll('"ro"', '"rw"'));
+    Deno.writeTextFileSync(join(on.root, limit), "0\n");
+  };
+  assertEquals(await meanwhile(last), { kind: "checks-failed", ...again, image: "rw" });
+  // It did nothing: one look is enough.
+  Deno.writeTextFileSync(join(on.root, limit), "2\n");
+  assertEquals(await meanwhile(() => {}), { kind: "loaded", holds: true, judged: 1, image: "ro" });
+});
+
 Deno.test("`exec` and `now` say how the image would be run, and rule out what cannot be", async () => {
   using on = system({}, { crash: "crash: true" });
   assertEquals((await load(on, "web", { exec: true, now: true })).way, "now");

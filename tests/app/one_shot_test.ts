@@ -1,7 +1,9 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
 import { type OneShotFiles, pendingOneShot, setOneShot, takeBackOneShot } from "../../src/app/one_shot.ts";
 import { type OneShot, oneShotFile, variableBytes } from "../../src/entry/one_shot.ts";
 import { EFIVARS } from "../../src/host/sources.ts";
+import { type FailingSystem, failingSystem, type Fault } from "../support/failing_system.ts";
 
 const GRUB: OneShot = { loader: "GRUB", entry: "1>old", file: "/boot/grub/grubenv" };
 const SDBOOT: OneShot = { loader: "systemd-boot", entry: "old.conf" };
@@ -128,4 +130,62 @@ pure("a failure stops the reboot, or says how to take it back by hand", () => {
     "systemd-boot is perhaps still asked to boot `old.conf` once: this system has no access to EFI variables. " +
       "Take it back: bootctl set-oneshot ''",
   );
+});
+
+/** What setting and taking back say on a host of its own, where an operation may fail. */
+async function live(on: FailingSystem, oneShot: OneShot, fault?: Omit<Fault, "turn" | "errno">): Promise<unknown> {
+  const outcome = await on.on(
+    () => Promise.resolve(setOneShot(oneShot, [])),
+    fault === undefined ? undefined : { ...fault, turn: 0, errno: "EIO" },
+  );
+  return outcome.kind === "fallback-refused" ? outcome.message.replaceAll(on.root, "ROOT") : outcome.kind;
+}
+
+Deno.test("GRUB's block is overwritten in place and is on the disk before the reboot begins; else there is none", async () => {
+  using on = failingSystem();
+  const root = Deno.realPathSync(on.root);
+  const file = join(root, "grubenv");
+  const before = block("saved_entry=x\n");
+  const grub: OneShot = { loader: "GRUB", entry: "old", file };
+  Deno.writeFileSync(file, before);
+  const { ino } = Deno.statSync(file);
+  for (const name of ["handle writeSync", "handle syncSync"]) {
+    assertEquals(
+      await live(on, grub, { name, path: file }),
+      "Cannot ask GRUB to boot `old` once: ROOT/grubenv: Input/output error",
+      name,
+    );
+    Deno.writeFileSync(file, before);
+  }
+  assertEquals(await live(on, grub), "ours");
+  const after = Deno.readFileSync(file);
+  assertEquals([Deno.statSync(file).ino, after.length, pendingOneShot(grub)], [ino, 1024, "old"]);
+  assertEquals(takeBackOneShot(grub), { kind: "taken-back" });
+  assertEquals(Deno.readFileSync(file), before);
+  // GRUB finds the blocks of the file, and may follow no link.
+  Deno.renameSync(file, join(root, "moved"));
+  Deno.symlinkSync("moved", file);
+  assertEquals(
+    await live(on, grub),
+    "Cannot ask GRUB to boot `old` once: ROOT/grubenv: it is a symbolic link, which GRUB may not follow",
+  );
+  assertEquals(Deno.readFileSync(join(root, "moved")), before);
+  Deno.removeSync(file);
+  assertEquals(await live(on, grub), "ROOT/grubenv does not exist");
+});
+
+Deno.test("a variable of systemd-boot is made mutable, set in one write, and removed", async () => {
+  using on = failingSystem();
+  const path = oneShotFile(SDBOOT);
+  Deno.mkdirSync(join(on.root, EFIVARS), { recursive: true });
+  const cannot = `Cannot ask systemd-boot to boot \`old.conf\` once: ${path}: `;
+  assertEquals(await live(on, SDBOOT, { name: "libc open", path: "" }), `${cannot}FS_IOC_SETFLAGS: EIO`);
+  assertEquals(
+    await live(on, SDBOOT, { name: "handle writeSync", path }),
+    `${cannot}Input/output error`,
+  );
+  assertEquals(await live(on, SDBOOT), "ours");
+  assertEquals(Deno.readFileSync(join(on.root, path)), variableBytes("old.conf"));
+  assertEquals(on.on(() => takeBackOneShot(SDBOOT)), { kind: "taken-back" });
+  assertEquals(on.on(() => takeBackOneShot(SDBOOT)), { kind: "not-there" });
 });

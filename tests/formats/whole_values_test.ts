@@ -371,6 +371,26 @@ pure("a cpio archive: its entries, and each fault with where it is", () => {
   ]);
 });
 
+pure("the sum of a file in a crc archive has 32 bits, however large the file is", () => {
+  // 255 times this leaves 32 bits, as in a real initrd of some 100 MiB.
+  const size = (1 << 24) + (1 << 17);
+  const left = 255 * size - 2 ** 32;
+  const piece = new Uint8Array(1 << 17).fill(0xff);
+  const faultOf = (sum: number): string | undefined => {
+    const hex = (value: number) => value.toString(16).padStart(8, "0");
+    const reader = new CpioReader(() => {});
+    reader.push(
+      ascii(`070702${hex(1)}000081a4${hex(0).repeat(4)}${hex(size)}${hex(0).repeat(4)}${hex(2)}${hex(sum)}b\0`),
+    );
+    for (let done = 0; done < size; done += piece.length) {
+      const progress = reader.push(piece);
+      if (progress.kind === "fault") return progress.why;
+    }
+    return reader.breakOff();
+  };
+  assertEquals([left > 0, faultOf(left), faultOf(left + 1)], [true, undefined, "has the file b with a wrong checksum"]);
+});
+
 // --- ELF and PE.
 
 pure("ELF headers of both classes and byte orders", () => {

@@ -741,4 +741,16 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   row("app/load.ts", "check.rule !== ATTEMPT_FAILED.name", "true", "app/load_test.ts"),
   row("app/exec.ts", "const failed = force ||", "const failed = true ||", "app/load_test.ts"),
+  // What a stranger tried.
+  row("app/load.ts", "store.waited || storeState() !== before", "store.waited", "app/load_test.ts"),
+  row("app/one_shot.ts", "    file.syncSync();\n", "", "app/one_shot_test.ts"),
+  row(
+    "app/one_shot.ts",
+    "  overwrite(path, bytes) {\n    if (Deno.realPathSync(path) !== path)",
+    '  overwrite(path, bytes) {\n    if (path === "")',
+    "app/one_shot_test.ts",
+  ),
+  row("plan/watchdog.ts", "|no|false|)$/i", "|no|false)$/i", "plan/watchdog_test.ts"),
+  row("plan/watchdog.ts", "(?:[n0f]|off)/i", "(?:0|off)/i", "plan/watchdog_test.ts"),
+  row("formats/cpio.ts", "(this.#sum + byte) >>> 0", "this.#sum + byte", "formats/whole_values_test.ts"),
 ];

@@ -157,11 +157,17 @@ pure("one that the next kernel leaves running unpinged needs systemd to open it"
   assertEquals(verdict(runsOut).status, "fail");
   assertStringIncludes(verdict(runsOut).hint ?? "", "systemd.watchdog_sec=");
   assertEquals(verdict(runsOut, 120, OPENED).status, "pass");
-  for (const off of ["0", "off"]) {
-    assertEquals(verdict(runsOut, 120, `root=LABEL=root systemd.watchdog_sec=${off}`).status, "fail", off);
+  // Without a value, and with each word for "no", systemd leaves the watchdog alone.
+  for (const off of ["=", "=0", "=off", "=no", "=false", "=OFF", ""]) {
+    assertEquals(verdict(runsOut, 120, `root=LABEL=root systemd.watchdog_sec${off}`).status, "fail", off);
   }
   const unpinged = "root=LABEL=root watchdog.handle_boot_enabled=0";
   assertEquals(verdict(host(ITCO), 120, unpinged).status, "fail");
+  // As kstrtobool() of the kernel reads it.
+  const handled = (value: string) =>
+    verdict(host(ITCO), 120, `root=LABEL=root watchdog.handle_boot_enabled=${value}`).status;
+  assertEquals(["n", "N", "f", "false", "off", "OFF", "0"].map(handled), Array(7).fill("fail"));
+  assertEquals(["y", "Y", "t", "on", "ON", "1"].map(handled), Array(6).fill("pass"));
   assertEquals(verdict(host(), 120, unpinged).status, "pass");
   assertEquals(verdict(host(ITCO), 120, `${unpinged} systemd.watchdog_sec=1min`).status, "pass");
   assertEquals(verdict(host(ITCO), 120, "root=LABEL=root watchdog.open_timeout=60").status, "warn");
