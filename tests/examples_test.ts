@@ -4,6 +4,7 @@ import { parse } from "@std/yaml";
 import { basename, join } from "@std/path";
 import { planBoot } from "../src/plan/planner.ts";
 import { resolveCmdline } from "../src/profile/cmdline/resolve.ts";
+import { fileItems } from "../src/profile/overlay_file.ts";
 import { parseProfile } from "../src/profile/parse.ts";
 import type { Profile } from "../src/profile/profile.ts";
 import { hostFacts } from "./support/host_facts.ts";
@@ -70,7 +71,7 @@ for (const { name, path, text } of EXAMPLES) {
         }),
         images: {
           ...(kernel === undefined ? {} : { kernel: kernelFile({ path: kernel.path, ...pin(kernel.sha256) }) }),
-          initrd: initrd.map(({ path, sha256 }) => initrdFile({ path, ...pin(sha256) })),
+          initrd: fileItems(initrd).map(({ path, sha256 }) => initrdFile({ path, ...pin(sha256) })),
         },
       });
       assertEquals(planned.diagnostics.filter(({ severity }) => severity === "error"), []);

@@ -18,6 +18,7 @@ import { partsNeeded } from "../plan/segment_call.ts";
 import { namedFilesOn, profileOn } from "./boot_image.ts";
 import { captureUboot } from "./capture_uboot.ts";
 import { captureUki } from "./capture_uki.ts";
+import { fileItems } from "../profile/overlay_file.ts";
 import { openImages } from "./images.ts";
 import { captureInner } from "./inner_image.ts";
 import { layerFiles } from "./layer_files.ts";
@@ -144,7 +145,7 @@ async function imagesOf(
     Object.assign(composed, await captureUki(absolutePath(path), opened.images.uki?.content));
   }
   // Of these, only an arm64 host takes parts.
-  for (const { path } of facts.machine === "aarch64" ? [...kernels, ...stated?.initrd ?? []] : []) {
+  for (const { path } of facts.machine === "aarch64" ? [...kernels, ...fileItems(stated?.initrd ?? [])] : []) {
     Object.assign(composed, await captureUboot(absolutePath(path), redact));
   }
   return { images: { ...images, ...composed }, diagnostics };

@@ -1,3 +1,4 @@
+import { omitUndefined } from "../core/shape.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { demandsDisk } from "../host/security.ts";
 import { identifyKernel } from "../image/identify.ts";
@@ -8,11 +9,11 @@ import { isCrash } from "../plan/stored.ts";
 import { describedBy, type LoadRecord, recordTime } from "../state/record.ts";
 import { type ImageSlot, StoreError, type StoreLock } from "../state/record_store.ts";
 import { SyscallError } from "../syscall/errors/syscall_error.ts";
-import { type Descriptor, joinedOffsets, joinInitrds } from "../syscall/memory_file.ts";
-import { execute } from "../syscall/execute.ts";
+import { type Descriptor, joinedOffsets, joinInitrds, type OverlayBytes } from "../syscall/memory_file.ts";
+import { execute, initrdParts } from "../syscall/execute.ts";
 import { type Contents, finalize, finalizeImage } from "../syscall/finalize.ts";
 import { type CallResult, type Libc, openLibc } from "../syscall/libc.ts";
-import { descriptorOf, hashPart, isUnchanged, openCopy, type OpenFile, ReadError } from "./files/open_file.ts";
+import { descriptorOf, hashPieces, isUnchanged, openCopy, type OpenFile, ReadError } from "./files/open_file.ts";
 import { REUSE_KEYS, setReuse } from "./dump_keys.ts";
 import { holdSignals } from "./hold_signals.ts";
 import { invokingUser } from "./invoking_user.ts";
@@ -27,6 +28,8 @@ export interface CheckedAgainst {
   readonly files: readonly OpenFile[];
   /** What some of them unpack to. */
   readonly contents?: Contents;
+  /** The archives that are made at load, with all that is in them. */
+  readonly overlays?: readonly OverlayBytes[];
   /** Whether the kernel is to keep the dm-crypt keys of the loaded crash image. */
   readonly keepsKeys?: boolean;
 }
@@ -96,14 +99,16 @@ export async function carryOut(
     ...(start === undefined ? {} : { kernel: start }),
     plan,
   };
-  const joined = await joinVerified(plan, { facts: checked.facts, files, libc });
+  const { facts, overlays = [] } = checked;
+  const joined = await joinVerified(plan, { facts, files, overlays, libc });
   if (joined.kind !== "joined") return joined;
   using _joined = joined;
   let signalled = false;
   const loading = {
     ...checked,
     files,
-    ...finalized,
+    call: finalized.call,
+    contents: new Map([...finalized.contents, ...overlayContents(checked)]),
     joined: joined.descriptor,
     libc,
     store,
@@ -128,6 +133,11 @@ function descriptorsOf(files: readonly OpenFile[]): readonly Descriptor[] {
   return files.map((file) => ({ path: file.path, fd: descriptorOf(file), size: file.size }));
 }
 
+/** The archives that are made at load, as kexec_load finds them. */
+function overlayContents({ overlays = [] }: CheckedAgainst): readonly (readonly [string, Uint8Array])[] {
+  return overlays.map(({ path, bytes }) => [path, bytes]);
+}
+
 /** Several initrds in one sealed memfd, closed when this is disposed; or why there is none. */
 type Joined = Disposable & { readonly kind: "joined"; readonly descriptor: number | undefined };
 
@@ -137,26 +147,47 @@ type Joined = Disposable & { readonly kind: "joined"; readonly descriptor: numbe
  */
 async function joinVerified(
   { call }: Plan,
-  { facts, files, libc }: { readonly facts: HostFacts; readonly files: readonly OpenFile[]; readonly libc: Libc },
+  { facts, files, overlays, libc }: {
+    readonly facts: HostFacts;
+    readonly files: readonly OpenFile[];
+    readonly overlays: readonly OverlayBytes[];
+    readonly libc: Libc;
+  },
 ): Promise<Joined | CarriedOut> {
   const nothing: Joined = { kind: "joined", descriptor: undefined, [Symbol.dispose]() {} };
-  if (call.syscall !== "kexec_file_load" || call.initrd.length < 2) return nothing;
-  const parts = call.initrd.flatMap(({ path }) => files.find((file) => file.path === path) ?? []);
-  const memfd = joinInitrds(descriptorsOf(parts), libc);
+  if (call.syscall !== "kexec_file_load" || (call.initrd.length < 2 && overlays.length === 0)) return nothing;
+  const initrds = files.filter((file) => call.initrd.some(({ path }) => path === file.path));
+  const parts = initrdParts(
+    { initrd: call.initrd.map(({ path }) => path), ...omitUndefined({ bootconfig: call.bootconfig }) },
+    [...descriptorsOf(initrds), ...overlays],
+  );
+  const memfd = joinInitrds(parts, libc);
   if (!memfd.ok) {
     const [made] = lowerPlan({ call, host: facts });
     if (made === undefined) return nothing;
     return { kind: "refused", error: new SyscallError({ ...memfd, call: made, facts }), crashKernel: "kept" };
   }
-  const joined: Joined = { ...nothing, descriptor: memfd.value, [Symbol.dispose]: () => void libc.close(memfd.value) };
+  const joined: Joined = {
+    ...nothing,
+    descriptor: memfd.value,
+    [Symbol.dispose]: () => memfd[Symbol.dispose](),
+  };
   const offsets = joinedOffsets(parts.map(({ size }) => size));
-  for (const [index, file] of parts.entries()) {
-    if (file.original !== undefined) continue;
-    const copy = openCopy(memfd.value, file);
-    const sha256 = await hashPart(copy, offsets[index] ?? 0, file.size).finally(() => copy.handle.close());
-    if (sha256 === call.initrd[index]?.sha256) continue;
-    joined[Symbol.dispose]();
-    return { kind: "changed", path: file.path };
+  for (const { path, sha256 } of call.initrd) {
+    const file = initrds.find((each) => each.path === path);
+    if (file === undefined || file.original !== undefined) continue;
+    // A file may be named twice; each copy of it is verified. Of one that ends in a bootconfig, that lies apart.
+    const places = parts.flatMap((part, index) =>
+      part.path === path ? [{ at: offsets[index] ?? 0, size: part.size }] : []
+    );
+    const wholes = places.every(({ size }) => size === file.size) ? places.map((place) => [place]) : [places];
+    for (const pieces of wholes) {
+      const copy = openCopy(memfd.value, file);
+      const found = await hashPieces(copy, pieces).finally(() => copy.handle.close());
+      if (found === sha256) continue;
+      joined[Symbol.dispose]();
+      return { kind: "changed", path };
+    }
   }
   return joined;
 }

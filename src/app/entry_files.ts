@@ -49,7 +49,7 @@ export function entryOn(
     value: {
       ...profile,
       kernel: { path: kernel, ...(variant === undefined ? {} : { profile: variant }) },
-      initrd: initrd.map((path) => ({ path })),
+      initrd: [...initrd.map((path) => ({ path })), ...profile.initrd],
       ...(dtb === undefined ? {} : { dtb }),
       bootEntry: { id: ref.id, found: describeEntry(entry) },
       ...(cmdline.value === undefined ? {} : { cmdline: cmdline.value }),

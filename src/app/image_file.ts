@@ -2,6 +2,7 @@ import type { ByteSource } from "../core/bytes.ts";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { type CapturedImage, type CapturedImages, partDigest, replayedSource } from "../host/captured_image.ts";
 import type { Capture } from "../host/capture.ts";
+import type { CapturedOverlays } from "../host/captured_overlay.ts";
 import { lookUp } from "../core/shape.ts";
 import { parsePartPath } from "../entry/part_path.ts";
 import { findBanner } from "../image/banner.ts";
@@ -87,6 +88,8 @@ export function capturedImage(path: string, captured: CapturedFiles | undefined)
 /** The captured files of another host; `images` is undefined where the capture was taken without any. */
 export interface CapturedFiles {
   readonly images: CapturedImages | undefined;
+  /** What files of the next initrd are made of. */
+  readonly overlays?: CapturedOverlays;
   /** The texts of the capture, by path: among them, the files of the boot loader. */
   readonly files?: Capture["files"];
 }

@@ -14,12 +14,15 @@ import { demandsDisk } from "../host/security.ts";
 import { type Libc, LibcError, openLibc } from "../syscall/libc.ts";
 import { readLabel } from "./files/read_label.ts";
 import { notComposedOf } from "./boot_image.ts";
+import { type MadeOverlay, makeOverlay, type OverlayPart, overlayPath, treeOfInitrds } from "./overlay.ts";
 import { type ContentReader, contentReader } from "./read_contents.ts";
 import type { Sealer } from "./files/seal_files.ts";
 import { readLimits } from "./read_limits.ts";
 import { type VerdictCache, verdictCache } from "../state/unpacked_cache.ts";
 import { identifyInitrd } from "../image/initrd.ts";
+import { asksForFiles, furtherFiles } from "../plan/further_files.ts";
 import type { FilePart } from "../plan/input.ts";
+import { fileItems, isFiles } from "../profile/overlay_file.ts";
 import type { FileRef } from "../profile/profile.ts";
 import type { Contents } from "../syscall/finalize.ts";
 import { unpackInner, withBanner } from "./inner_image.ts";
@@ -36,6 +39,8 @@ export interface OpenImages extends Disposable {
   readonly files: readonly OpenFile[];
   /** The image that the kernel file holds packed, by its path. */
   readonly contents: Contents;
+  /** The archives that are made at load, as far as they are known. */
+  readonly overlays: readonly MadeOverlay[];
   readonly diagnostics: readonly Diagnostic[];
   /** The memory that is left for what they unpack to; undefined: nothing of it is taken. */
   readonly budget: MemoryBudget | undefined;
@@ -139,11 +144,13 @@ function openedLibc(open: () => Libc): Libc | undefined {
  * are in one. Every file that cannot be opened is a diagnostic.
  */
 export async function openImages(
-  { kernel: kernelRef, initrd: initrds, dtb: dtbRef, modules: moduleRefs = [], segments: segmentRefs, programs }:
+  { kernel: kernelRef, initrd: items, further, dtb: dtbRef, modules: moduleRefs = [], segments: segmentRefs, programs }:
     NamedFiles,
   { captured, onReading, sealer, hasDigests = false, budget, cache = verdictCache(), facts, open = openLibc }:
     OpenOptions = {},
 ): Promise<OpenImages> {
+  const initrds = fileItems(items);
+  const tree = initrds.length < items.length || (further !== undefined && asksForFiles(further));
   const refs = [kernelRef, ...initrds, dtbRef, ...moduleRefs, ...segmentRefs].filter((ref) => ref !== undefined);
   const hasDigest = (path: string): boolean =>
     hasDigests || refs.some((ref) => ref.path === path && ref.sha256 !== undefined);
@@ -162,7 +169,7 @@ export async function openImages(
   };
   const kernelFile = kernelRef === undefined ? undefined : await find(kernelRef, ["kernel"]);
   const initrdFiles = [];
-  for (const [index, ref] of initrds.entries()) initrdFiles.push(await find(ref, ["initrd", index]));
+  for (const ref of initrds) initrdFiles.push(await find(ref, ["initrd", items.indexOf(ref)]));
   const dtbFile = dtbRef === undefined ? undefined : await find(dtbRef, ["dtb"]);
   const moduleFiles = [];
   for (const [index, ref] of moduleRefs.entries()) moduleFiles.push(await find(ref, ["modules", index]));
@@ -202,15 +209,33 @@ export async function openImages(
   using reader = contentReader(cache, limits);
   const initrd: InitrdFile[] = [];
   const contentOf = new Map<ImageFile, InitrdContent | undefined>();
-  for (const [index, ref] of initrds.entries()) {
-    const file = initrdFiles[index];
-    for (const each of await identified(file, ref, ["initrd", index], identifyInitrd)) {
+  const overlays: MadeOverlay[] = [];
+  const addOverlay = async (parts: readonly OverlayPart[]): Promise<void> => {
+    if (!complete) return;
+    const path = overlayPath(overlays.length + 1);
+    const made = await makeOverlay(path, parts, treeOfInitrds(initrd), { captured: captured?.overlays, programs });
+    diagnostics.push(...made.diagnostics);
+    if (made.made !== undefined) overlays.push(made.made);
+    if (made.file !== undefined) initrd.push(made.file);
+  };
+  for (const [index, item] of items.entries()) {
+    if (isFiles(item)) {
+      await addOverlay([{ origin: "profile", files: item.files, at: (at) => ["initrd", index, "files", at] }]);
+      continue;
+    }
+    const file = initrdFiles[initrds.indexOf(item)];
+    for (const each of await identified(file, item, ["initrd", index], identifyInitrd)) {
       if (file !== undefined && !contentOf.has(file)) {
-        contentOf.set(file, await reader.initrd(file, each.sha256, programs));
+        contentOf.set(file, await reader.initrd(file, each.sha256, { programs, tree }));
       }
       const content = file === undefined ? undefined : contentOf.get(file);
       initrd.push({ ...each, ...(content === undefined ? {} : { content }) });
     }
+  }
+  if (complete && further !== undefined && asksForFiles(further)) {
+    const { value, diagnostics: refused } = furtherFiles(further, { facts, initrd });
+    diagnostics.push(...refused);
+    if (value.length > 0) await addOverlay(value.map((part) => ({ ...part, at: () => [part.origin] })));
   }
   const [dtb] = dtbRef === undefined ? [] : await identified(dtbFile, dtbRef, ["dtb"], readTree);
   const modules: IdentifiedFile<undefined>[] = [];
@@ -253,6 +278,7 @@ export async function openImages(
       segments,
     },
     files,
+    overlays,
     contents: new Map(kernel === undefined || unpacked?.bytes === undefined ? [] : [[kernel.path, unpacked.bytes]]),
     diagnostics,
     budget,

@@ -1,18 +1,25 @@
 import { isAbsolute } from "@std/path/posix";
+import { omitUndefined } from "../core/shape.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { initProgram, initProgramOf } from "../plan/init_program.ts";
+import type { FurtherDemands } from "../plan/further_files.ts";
+import { itemOf } from "../plan/declared_files.ts";
 import { type Plan, rolesOf } from "../plan/plan.ts";
+import { profileOfPlan } from "../plan/stored.ts";
 import { MAKER_FILES, RAMOOPS_MODULE } from "../image/initrd_maker.ts";
-import type { FileRef, Guard, Profile } from "../profile/profile.ts";
+import { isFiles } from "../profile/overlay_file.ts";
+import type { FileRef, Guard, InitrdItem, Profile } from "../profile/profile.ts";
 
 /** The files of a profile or plan by what they are to it, and what is asked of them. */
 export interface NamedFiles {
   readonly kernel: FileRef | undefined;
-  readonly initrd: readonly FileRef[];
+  readonly initrd: readonly InitrdItem[];
   readonly dtb?: FileRef | undefined;
   readonly modules?: readonly FileRef[];
   readonly segments: readonly FileRef[];
-  /** The files to look for in the initrds: what may start first, and with a guard what it depends on. */
+  /** What adds files to the initrds, besides those of `initrd`. */
+  readonly further?: FurtherDemands;
+  /** The files to look for in the initrds, as absolute paths: what may start first, and with a guard what it depends on. */
   readonly programs: readonly string[];
 }
 
@@ -20,7 +27,8 @@ export interface NamedFiles {
 export function profileFiles(profile: Profile | undefined, hosts: readonly HostFacts[]): NamedFiles {
   return {
     kernel: profile?.kernel === undefined ? undefined : absolute(profile.kernel),
-    initrd: (profile?.initrd ?? []).map(absolute),
+    initrd: (profile?.initrd ?? []).map(absoluteItem),
+    ...omitUndefined({ further: furtherDemands(profile) }),
     dtb: profile?.dtb === undefined ? undefined : absolute(profile.dtb),
     modules: (profile?.modules ?? []).map(absolute),
     segments: profile === undefined ? [] : segmentFiles(profile),
@@ -37,8 +45,21 @@ export function absolutePath(path: string): string {
   return `${folder === "/" ? "" : folder}/${path}`;
 }
 
-function absolute(ref: FileRef): FileRef {
+function absolute<Ref extends { readonly path: string }>(ref: Ref): Ref {
   return { ...ref, path: absolutePath(ref.path) };
+}
+
+/** An entry of `initrd` whose files of the host have absolute paths. */
+export function absoluteItem(item: InitrdItem): InitrdItem {
+  if (!isFiles(item)) return absolute(item);
+  return {
+    files: item.files.map((file) => file.content.kind === "from" ? { ...file, content: absolute(file.content) } : file),
+  };
+}
+
+/** The keys of a profile, or of the profile of a plan, that add files to the initrds; undefined if it has none of them. */
+function furtherDemands(_profile: Profile | undefined): FurtherDemands | undefined {
+  return undefined;
 }
 
 /** The files of explicit segments, each once. */
@@ -58,8 +79,10 @@ export function absoluteSegments(profile: Profile): Profile {
 }
 
 /** The files that a stored plan names. */
-export function planFiles({ call, declared, guard }: Plan): NamedFiles {
-  const { kernel, initrd, dtb } = declared ?? rolesOf(call);
+export function planFiles(plan: Plan): NamedFiles {
+  const { call, declared, guard } = plan;
+  const { kernel, dtb } = declared ?? rolesOf(call);
+  const initrd = declared === undefined ? rolesOf(call).initrd.map((path) => ({ path })) : declared.initrd.map(itemOf);
   const modules = declared === undefined ? rolesOf(call).modules : (declared.modules ?? []).map(({ path }) => path);
   // Explicit segments are not repeated in `declared`.
   const segments = kernel === undefined && call.syscall === "kexec_load"
@@ -68,7 +91,8 @@ export function planFiles({ call, declared, guard }: Plan): NamedFiles {
   const ref = (path: string): FileRef => ({ path });
   return {
     kernel: kernel === undefined ? undefined : ref(kernel),
-    initrd: initrd.map(ref),
+    initrd,
+    ...omitUndefined({ further: furtherDemands(profileOfPlan(plan)) }),
     dtb: dtb === undefined ? undefined : ref(dtb),
     modules: modules.map(ref),
     segments: segments.map(ref),

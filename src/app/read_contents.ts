@@ -2,7 +2,7 @@ import type { ByteSource } from "../core/bytes.ts";
 import type { Codecs } from "../formats/unpacked.ts";
 import { INITRD_CONTENT, type InitrdContent, KERNEL_CONTENT, type KernelContent } from "../host/image_content.ts";
 import type { ImageInfo } from "../image/image.ts";
-import { READ_LIMITS, readInitrd, type ReadLimits } from "../image/initrd_content.ts";
+import { READ_LIMITS, readInitrd, type ReadLimits, type ReadOptions } from "../image/initrd_content.ts";
 import { type HashParts, readKernel } from "../image/kernel_content.ts";
 import type { VerdictCache } from "../state/unpacked_cache.ts";
 import type { ImageFile } from "./image_file.ts";
@@ -10,10 +10,13 @@ import type { ImageFile } from "./image_file.ts";
 /** Reads files through, each once: what was found is kept under the file's digest. */
 export interface ContentReader extends Disposable {
   /** What an initrd holds, and whether these programs are in it. Undefined: a capture does not say. */
-  initrd(file: ImageFile, sha256: string, programs: readonly string[]): Promise<InitrdContent | undefined>;
+  initrd(file: ImageFile, sha256: string, asked: AskedOfInitrd): Promise<InitrdContent | undefined>;
   /** Whether a kernel is whole. Undefined: a capture does not say, or it is not an image that is loaded as it is. */
   kernel(file: ImageFile, sha256: string, info: ImageInfo): Promise<KernelContent | undefined>;
 }
+
+/** What is asked of an initrd: whether these programs are in it, and the names of all its entries. */
+export type AskedOfInitrd = Required<Pick<ReadOptions, "programs" | "tree">>;
 
 /** A file that is smaller than this is read through faster than a verdict is looked up, bytes. */
 const WORTH_KEEPING = 1 << 20;
@@ -24,17 +27,21 @@ export function contentReader(cache: VerdictCache, limits: ReadLimits = READ_LIM
   /** Loaded where something is read through only: it takes the runtime some time to start node's modules. */
   const codecs = async (): Promise<Codecs> => open ??= (await import("../formats/codecs.ts")).openCodecs();
   return {
-    async initrd(file, sha256, programs) {
+    async initrd(file, sha256, { programs, tree }) {
       if (file.open === undefined) return file.captured?.initrd;
       const knows = ({ kind, ...content }: InitrdContent): boolean =>
         kind !== "whole" || !("programs" in content) ||
-        programs.every((path) => Object.hasOwn(content.programs, path));
+        programs.every((path) => Object.hasOwn(content.programs, path)) && (!tree || content.tree !== undefined);
       const isKept = file.size >= WORTH_KEEPING;
       const kept = isKept ? await cache.find(sha256, "initrd", INITRD_CONTENT) : undefined;
       if (kept !== undefined && knows(kept)) return kept;
-      const before = kept?.kind === "whole" ? Object.keys(kept.programs) : [];
-      const all = [...new Set([...before, ...programs])];
-      const content = await readInitrd(file.source, await codecs(), { programs: all, limits });
+      const before = kept?.kind === "whole" ? kept : undefined;
+      const all = [...new Set([...Object.keys(before?.programs ?? {}), ...programs])];
+      const content = await readInitrd(file.source, await codecs(), {
+        programs: all,
+        tree: tree || before?.tree !== undefined,
+        limits,
+      });
       // What was not read to its end may be, with other limits or libraries.
       if (isKept && content.kind !== "unread" && content.kind !== "too-large") {
         await cache.keep(sha256, "initrd", content);

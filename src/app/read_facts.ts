@@ -1,4 +1,5 @@
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
+import { omitUndefined } from "../core/shape.ts";
 import { type Capture, collect, parseCapture } from "../host/capture.ts";
 import { decodeFacts } from "../host/decode_facts.ts";
 import type { HostFacts } from "../host/facts.ts";
@@ -33,7 +34,7 @@ export function capturedHost(capture: Capture): ReadFacts {
   const { value, diagnostics } = decodeFacts(capture);
   return {
     ...(value === undefined ? {} : { facts: value }),
-    captured: { images: capture.images, files: capture.files },
+    captured: { images: capture.images, ...omitUndefined({ overlays: capture.overlays }), files: capture.files },
     diagnostics,
   };
 }

@@ -4,7 +4,8 @@ import { formatUbootPath, readUbootImage, ubootPaths } from "../entry/part_path.
 import type { HostFacts } from "../host/facts.ts";
 import { machineOf } from "../image/describe.ts";
 import type { FitImage, UImage } from "../image/image.ts";
-import type { FileRef, KernelRef, Profile } from "../profile/profile.ts";
+import { isFiles } from "../profile/overlay_file.ts";
+import type { FileRef, InitrdItem, KernelRef, Profile } from "../profile/profile.ts";
 import { type CapturedFiles, captureLacks, type ImageFile, viewFile } from "./image_file.ts";
 import { partDigests, pinnedPart } from "./pinned_parts.ts";
 
@@ -43,12 +44,15 @@ export async function withUbootImage(
   const ref = (path: string): FileRef => pinnedPart(path, digests.of);
   const tree = treeOf(profile, composed, kernel.path);
   if (tree.kind === "several") return failed(tree.diagnostic);
-  const initrd = profile.stated.includes("initrd") ? undefined : composed.initrd;
+  const own = profile.initrd.filter(isFiles);
+  // An empty list says that there is none; files alone are added to that of the image.
+  const isStated = profile.stated.includes("initrd") && (own.length === 0 || own.length < profile.initrd.length);
+  const initrd = isStated ? undefined : composed.initrd;
   return {
     value: {
       ...profile,
       kernel: ref(composed.kernel),
-      ...(initrd === undefined ? {} : { initrd: [ref(initrd)] }),
+      ...(initrd === undefined ? {} : { initrd: [ref(initrd), ...own] }),
       ...(tree.path === undefined ? {} : { dtb: ref(tree.path) }),
     },
     diagnostics: [
@@ -96,8 +100,12 @@ export async function withUImageInitrds(
   captured: CapturedFiles | undefined,
 ): Promise<Checked<Profile>> {
   if (facts.machine !== "aarch64") return { value: profile, diagnostics: [] };
-  const initrd: FileRef[] = [];
+  const initrd: InitrdItem[] = [];
   for (const ref of profile.initrd) {
+    if (isFiles(ref)) {
+      initrd.push(ref);
+      continue;
+    }
     using opened = viewFile(ref.path, captured);
     const found = opened === undefined ? undefined : readUbootImage(opened.file.source);
     const path = formatUbootPath({ image: ref.path, name: "0" });

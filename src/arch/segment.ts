@@ -6,6 +6,8 @@ export type SegmentBytes =
   | { readonly kind: "file"; readonly path: string; readonly offset: number; readonly length: number }
   /** A part of what a compressed file unpacks to. */
   | { readonly kind: "unpacked"; readonly path: string; readonly offset: number; readonly length: number }
+  /** A part of an archive that is made at load. */
+  | { readonly kind: "overlay"; readonly path: string; readonly offset: number; readonly length: number }
   /** Bytes that the planner made or the profile states. */
   | { readonly kind: "bytes"; readonly bytes: Uint8Array }
   /** Nothing: the memory is zero-filled. */
@@ -43,6 +45,7 @@ export function sourceSize(bytes: SegmentBytes): bigint {
   switch (bytes.kind) {
     case "file":
     case "unpacked":
+    case "overlay":
       return BigInt(bytes.length);
     case "bytes":
       return BigInt(bytes.bytes.length);

@@ -74,6 +74,14 @@ export const CATALOGUE = {
     exit: "unavailable",
     about: "A part of a FIT image or uImage is missing, damaged or cannot be used",
   },
+  "overlay-withheld": {
+    exit: "unavailable",
+    about: "A stored plan does not hold a secret text of its profile, which its initrd would get",
+  },
+  "overlay-secret": {
+    exit: "unavailable",
+    about: "What a file of the next initrd is to hold was not typed or not printed at load",
+  },
   "file-damaged": { exit: "data", about: "A file of an unpacked release differs from its SHA256SUMS" },
   "file-unreadable": { exit: "noinput", about: "A named file cannot be read, or is not a regular file" },
   "file-io": { exit: "io", about: "Opening or reading a named file failed, as on a failing disk" },

@@ -271,6 +271,18 @@ export const EXPLANATIONS: { readonly [Code in DiagnosticCode]: Explanation } = 
       "Copy or make the image again, name another configuration with `kernel: { path, configuration }`, or name a " +
       "device tree with `dtb`.",
   },
+  "overlay-withheld": {
+    why: "A plan holds no secrets: of a file with `secret: true` and a `text`, it has only the path and the size.",
+    example: "`warmboot load web.plan.json`, where the profile has `{ path: /etc/key, text: ..., secret: true }`.",
+    remedy: "Load the profile itself, or name a file in it: `from: /etc/keys/key`. It is read when the plan is loaded.",
+  },
+  "overlay-secret": {
+    why:
+      "`ask` needs a terminal or systemd-ask-password, and somebody who answers in time; `command` a program that ends " +
+      "with status 0 in time, and prints no more than the limit.",
+    example: "`warmboot load web.yaml` from a timer, where the profile has `{ path: /etc/key, ask: Passphrase }`.",
+    remedy: "Read what the message says of the program, run it by hand, and load again. Nothing was loaded.",
+  },
   "image-differs": {
     example: "A host was captured with `facts --images`, and the local kernel of the same path has another content.",
     remedy:

@@ -12,7 +12,8 @@ export const CPIO_HEADER = 110;
 /** The longest name, its NUL included (PATH_MAX). The kernel passes over entries with longer ones. */
 const NAME_MAX = 4096;
 
-const TRAILER = "TRAILER!!!";
+/** The name of the entry that ends an archive. */
+export const TRAILER = "TRAILER!!!";
 
 /** The format of the archive that begins with these bytes; undefined: none does. */
 export function cpioFormat(bytes: Uint8Array): CpioFormat | undefined {
@@ -20,12 +21,13 @@ export function cpioFormat(bytes: Uint8Array): CpioFormat | undefined {
   return Object.hasOwn(MAGIC, magic) ? MAGIC[magic] : undefined;
 }
 
-/** The type bits of a mode (S_IFMT), and two of them. */
+/** The type bits of a mode (S_IFMT), and three of them. */
 const TYPE_BITS = 0o170000;
+const FOLDER = 0o040000;
 const REGULAR = 0o100000;
 const LINK = 0o120000;
 /** FIFO, character device, directory, block device, regular file, symbolic link, socket. */
-const TYPES: readonly number[] = [0o010000, 0o020000, 0o040000, 0o060000, REGULAR, LINK, 0o140000];
+const TYPES: readonly number[] = [0o010000, 0o020000, FOLDER, 0o060000, REGULAR, LINK, 0o140000];
 
 /** One entry of an archive, but for the body. */
 export interface CpioEntry {
@@ -42,6 +44,11 @@ export interface CpioEntry {
 /** Whether an entry is a regular file. */
 export function isRegular({ mode }: CpioEntry): boolean {
   return (mode & TYPE_BITS) === REGULAR;
+}
+
+/** Whether an entry is a folder. */
+export function isFolder({ mode }: CpioEntry): boolean {
+  return (mode & TYPE_BITS) === FOLDER;
 }
 
 /** Why the bytes are not a sound archive. `why` completes "the archive …". */

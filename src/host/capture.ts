@@ -15,6 +15,7 @@ import {
 } from "../core/shape.ts";
 import { BASE64 } from "./base64.ts";
 import { type CapturedImages, IMAGES } from "./captured_image.ts";
+import { type CapturedOverlays, OVERLAYS, redactOverlays } from "./captured_overlay.ts";
 import { locatePath, parseJson } from "./json_position.ts";
 import { moreProblems, MOST_SHOWN } from "./many_problems.ts";
 import type { HostReader, SourceResult } from "./reader.ts";
@@ -47,6 +48,8 @@ export interface Capture {
   readonly files: { readonly [path: string]: CapturedFile };
   /** The kernels, initrds and segments' files that were captured with the host, by path. */
   readonly images?: CapturedImages;
+  /** The files of the host that profiles add to the next initrd, but for secrets; by path. */
+  readonly overlays?: CapturedOverlays;
 }
 
 /** Reads every source of the table. */
@@ -137,20 +140,21 @@ export function captureText(capture: Capture): string {
     .map(({ place }) => place.path);
   const paths = new Set([...known, ...Object.keys(capture.files).sort()]);
   const files = Object.fromEntries(Array.from(paths, (path) => [path, capture.files[path]]));
-  const { format, redacted, images } = capture;
+  const { format, redacted, images, overlays } = capture;
   return jsonText({
     format,
     ...(redacted === undefined ? {} : { redacted }),
     files,
     ...(images === undefined ? {} : { images }),
+    ...(overlays === undefined ? {} : { overlays }),
   });
 }
 
 /**
  * A capture for a repository: without what shows addresses of the kernel (KASLR) or secrets, as the table of sources says.
- * Images stay as they are. Applying it twice changes nothing.
+ * Images stay as they are; the content of files that are added to an initrd is left out. Applying it twice changes nothing.
  */
-export function redactCapture({ format, files, images }: Capture): Capture {
+export function redactCapture({ format, files, images, overlays }: Capture): Capture {
   const reader = captureReader({ format, files });
   const release = releaseOf(reader);
   const rows = Object.values(SOURCES).flatMap((source) =>
@@ -166,6 +170,7 @@ export function redactCapture({ format, files, images }: Capture): Capture {
     redacted: true,
     files: Object.fromEntries([...rows, ...boot]),
     ...(images === undefined ? {} : { images }),
+    ...(overlays === undefined ? {} : { overlays: redactOverlays(overlays) }),
   };
 }
 
@@ -202,6 +207,12 @@ const CAPTURE = record<Capture>({
   images: {
     shape: IMAGES,
     doc: "What plans need of the files that profiles name, by path (`facts --images PROFILE`)",
+    fallback: { value: undefined },
+  },
+  overlays: {
+    shape: OVERLAYS,
+    doc:
+      "The files of the host that profiles add to the next initrd, but for secrets, by path (`facts --images PROFILE`)",
     fallback: { value: undefined },
   },
 });

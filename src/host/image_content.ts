@@ -1,4 +1,4 @@
-import { choice, count, either, flag, isMap, list, mapOf, record, type Shape, text } from "../core/shape.ts";
+import { anyText, choice, count, either, flag, isMap, list, mapOf, record, type Shape, text } from "../core/shape.ts";
 import type { Packing } from "../formats/unpacked.ts";
 
 /** Whether the program that starts first is in an initrd. */
@@ -38,6 +38,8 @@ export interface WholeInitrd {
   readonly modules: readonly string[];
   /** The programs that were looked for, by their path. */
   readonly programs: { readonly [path: string]: Program };
+  /** The names of all entries, as initrd_tree.ts writes them; only where files are added to the initrd. */
+  readonly tree?: string;
 }
 
 /** What reading an initrd through found. */
@@ -117,6 +119,11 @@ const INITRD_KINDS: { readonly [Kind in InitrdContent["kind"]]: Shape<OfKind<Ini
     isEarly: { shape: flag, doc: "Whether it holds early microcode or tables only" },
     modules: { shape: list(text), doc: "The releases that it has kernel modules for" },
     programs: { shape: mapOf(choice(PROGRAMS)), doc: "The programs that may start first, by path" },
+    tree: {
+      shape: anyText,
+      doc: "The names of its entries, one a line; `/` follows a folder, a tab and the target a symbolic link",
+      fallback: { value: undefined },
+    },
   }),
   damaged: record<OfKind<InitrdContent, "damaged">>({ kind: ofKind("damaged"), why: WHY, hint: HINT }),
   ramdisk: record<OfKind<InitrdContent, "ramdisk">>({ kind: ofKind("ramdisk"), what: WHY }),

@@ -2,6 +2,7 @@ import type { DeviceTree, ParsedTree } from "../formats/fdt.ts";
 import type { ImaLabel } from "../host/ima_label.ts";
 import type { InitrdContent, KernelContent, PartContent } from "../host/image_content.ts";
 import { describeImage } from "./describe.ts";
+import type { Overlay } from "./overlay.ts";
 import type { Arm64Image, BzImage, ElfImage, ImageInfo, InitrdInfo, MultibootImage, Vmlinux } from "./image.ts";
 
 /** A file that was opened, hashed and identified. */
@@ -99,6 +100,8 @@ export interface InitrdFile extends IdentifiedFile<InitrdInfo> {
   readonly content?: InitrdContent;
   /** Why it stays packed though it could be unpacked before the reboot: completes "NAME stays as it is: …". */
   readonly kept?: string;
+  /** What it is made of, where warmboot makes it at load. Its digest is then that with its secrets left empty. */
+  readonly overlay?: Overlay;
 }
 
 /** The files that a profile names. */

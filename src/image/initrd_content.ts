@@ -1,10 +1,12 @@
 import { align4, type ByteSource, fieldsOf, latin1, memorySource } from "../core/bytes.ts";
 import { formatSize } from "../core/number.ts";
+import { omitUndefined } from "../core/shape.ts";
 import { kernelCompressionOf } from "../formats/compression.ts";
 import { type CpioEntry, CpioReader, isRegular } from "../formats/cpio.ts";
 import type { Codecs, Packing, Unpacking } from "../formats/unpacked.ts";
 import type { InitrdContent, Program } from "../host/image_content.ts";
 import { identifyInitrd } from "./initrd.ts";
+import { treeWriter } from "./initrd_tree.ts";
 import { knownFormatOf } from "./known_formats.ts";
 
 /** What reading an initrd through may take, at most. */
@@ -25,6 +27,8 @@ export interface ReadOptions {
   /** The programs to look for, as absolute paths; `module:NAME` is a kernel module of that name. */
   readonly programs: readonly string[];
   readonly limits?: ReadLimits;
+  /** Whether to keep the names of all entries, for files that are added. */
+  readonly tree?: boolean;
   /** Takes the initrd as it is with every archive unpacked, piece by piece. */
   readonly into?: (piece: Uint8Array) => void;
 }
@@ -43,14 +47,18 @@ const CHUNK = 256 * 1024;
 export async function readInitrd(
   source: ByteSource,
   codecs: Codecs,
-  { programs, limits = READ_LIMITS, into }: ReadOptions,
+  { programs, limits = READ_LIMITS, tree: withTree = false, into }: ReadOptions,
 ): Promise<InitrdContent> {
   if (source.size === 0) return { kind: "damaged", why: "is empty" };
   const bootconfig = findBootconfig(source);
   if (bootconfig.kind === "damaged") return bootconfig;
   const end = source.size - bootconfig.size;
   const tree = newTree();
-  const reader = new CpioReader((entry) => addEntry(tree, entry));
+  const names = treeWriter();
+  const reader = new CpioReader((entry) => {
+    addEntry(tree, entry);
+    if (withTree) names.add(entry);
+  });
   const hasTooMany = (): boolean => tree.files > limits.files;
   const packed = new Map<Packing, number>();
   let size = 0;
@@ -160,6 +168,7 @@ export async function readInitrd(
     isEarly: tree.isEarly,
     modules: [...tree.modules].sort(),
     programs: Object.fromEntries(programs.map((path) => [path, lookUp(tree, path)])),
+    ...(withTree ? omitUndefined({ tree: names.text() }) : {}),
   };
 }
 

@@ -30,6 +30,12 @@ const hex = pattern("a hexadecimal number as 0x1000", /^0x[0-9a-f]{1,16}$/);
 // A NUL would end the path early.
 // deno-lint-ignore no-control-regex
 const path = pattern("an absolute path", /^\/[^\u0000]*$/);
+const archive = pattern("the name of an archive, as files:1", /^files:[1-9][0-9]{0,3}$/);
+const fileOrArchive = either(
+  "an absolute path, or the name of an archive",
+  [path, archive],
+  (value) => typeof value === "string" && value.startsWith("files:") ? archive : path,
+);
 // A profile's command line has none of these either. Kernels take some KiB (COMMAND_LINE_SIZE): the plan of a longer one
 // has failed its checks.
 const cmdline = pattern(
@@ -40,9 +46,9 @@ const cmdline = pattern(
 const optional = { value: undefined };
 
 const file: Shape<PlannedFile> = record<PlannedFile>({
-  path: { shape: path, doc: "The file" },
+  path: { shape: fileOrArchive, doc: "The file; or the name of an archive that is made at load" },
   size: { shape: count, doc: "Its size, bytes" },
-  sha256: { shape: digest, doc: "Its SHA-256" },
+  sha256: { shape: digest, doc: "Its SHA-256; of an archive, that with its secrets left empty" },
   about: { shape: anyText, doc: "What it is, for people" },
 });
 
@@ -88,6 +94,14 @@ const fileLoad: Shape<FileLoadCall> = record<FileLoadCall>({
     fallback: optional,
   },
   initrd: { shape: list(file), doc: "The initrds, concatenated in this order" },
+  bootconfig: {
+    shape: record<NonNullable<FileLoadCall["bootconfig"]>>({
+      path: { shape: path, doc: "The initrd" },
+      size: { shape: count, doc: "Bytes at its end" },
+    }),
+    doc: "The bootconfig at the end of an initrd, which comes after the archives that are made at load",
+    fallback: optional,
+  },
   cmdline: { shape: cmdline, doc: "The command line of the new kernel" },
 });
 
@@ -101,6 +115,13 @@ const fileSource: Shape<PlannedSource> = record<Extract<PlannedSource, { readonl
 const unpackedSource: Shape<PlannedSource> = record<Extract<PlannedSource, { readonly kind: "unpacked" }>>({
   kind: { shape: choice(["unpacked"]), doc: "A part of what a file unpacks to" },
   path: { shape: path, doc: "The file: a kernel, whose payload is unpacked, or an initrd" },
+  offset: { shape: count, doc: "Where the part begins, bytes" },
+  length: { shape: count, doc: "Its length, bytes" },
+});
+
+const overlaySource: Shape<PlannedSource> = record<Extract<PlannedSource, { readonly kind: "overlay" }>>({
+  kind: { shape: choice(["overlay"]), doc: "An archive that is made at load" },
+  path: { shape: archive, doc: "Its name" },
   offset: { shape: count, doc: "Where the part begins, bytes" },
   length: { shape: count, doc: "Its length, bytes" },
 });
@@ -126,13 +147,14 @@ const zeroSource: Shape<PlannedSource> = record<Extract<PlannedSource, { readonl
 const SOURCES: ReadonlyMap<unknown, Shape<PlannedSource>> = new Map([
   ["file", fileSource],
   ["unpacked", unpackedSource],
+  ["overlay", overlaySource],
   ["bytes", bytesSource],
   ["zero", zeroSource],
 ]);
 
 const source: Shape<PlannedSource> = either<PlannedSource>(
-  "a file, what one unpacks to, bytes or zero",
-  [fileSource, unpackedSource, bytesSource, zeroSource],
+  "a file, what one unpacks to, an archive that is made at load, bytes or zero",
+  [fileSource, unpackedSource, overlaySource, bytesSource, zeroSource],
   (value) => isMap(value) ? SOURCES.get(value.kind) : undefined,
 );
 

@@ -39,7 +39,13 @@ function flagFaults({ syscall, flags, flagBits: bits }: Call): readonly Contradi
   }];
 }
 
-function fileLoadFaults({ flags, initrd, unpacked, built, bases }: FileLoadCall): readonly Contradiction[] {
+function fileLoadFaults(
+  { flags, initrd, unpacked, built, bases, bootconfig }: FileLoadCall,
+): readonly Contradiction[] {
+  const ends = bootconfig === undefined ? undefined : initrd.find(({ path }) => path === bootconfig.path);
+  if (bootconfig !== undefined && (ends === undefined || ends.size < bootconfig.size)) {
+    return [fault(["bootconfig"], "`bootconfig` is not the end of an initrd of the plan")];
+  }
   if (built !== undefined && unpacked !== undefined) {
     return [fault(["built"], "`built` and `unpacked` are mutually exclusive: one kernel is handed over")];
   }
@@ -90,6 +96,7 @@ function segmentFault({ source, bufsz, sha256: stated }: PlannedSegment, files: 
       return source.length === bufsz
         ? undefined
         : `copies ${bufsz} bytes, but its part of the unpacked ${source.path} has ${source.length}`;
+    case "overlay":
     case "file": {
       const file = files.find(({ path }) => path === source.path);
       if (file === undefined) return `comes from ${source.path}, which \`files\` does not list`;

@@ -3,9 +3,11 @@ import { KEXEC_ARCHITECTURES } from "../core/kexec_arch.ts";
 import { sha256Of } from "../core/sha256.ts";
 import { choice, either, flag, list, pattern, record, type Shape, text } from "../core/shape.ts";
 import type { Images } from "../image/boot_files.ts";
+import { isFiles } from "../profile/overlay_file.ts";
 import { requiresOf } from "../profile/planned_requires.ts";
 import { FILE_FLAG_KEYS, type Profile, type SegmentSource, type SegmentSpec } from "../profile/profile.ts";
 import { unbindOf } from "../profile/unbind_shape.ts";
+import { declaredFiles, type DeclaredInitrd, declaredInitrd, itemOf } from "./declared_files.ts";
 import { guardOf } from "./guard.ts";
 import type { Call, Declared, Plan, PlannedSegment, PlannedSource } from "./plan.ts";
 
@@ -16,7 +18,7 @@ export function declaredOf(profile: Profile, images: Images, cmdline: string, ca
     load: profile.load,
     arch: profile.arch,
     ...(images.kernel === undefined ? {} : { kernel: images.kernel.path }),
-    initrd: images.initrd.map(({ path }) => path),
+    initrd: declaredInitrds(profile, images),
     ...(images.dtb === undefined ? {} : { dtb: images.dtb.path }),
     ...(profile.modules.length === 0 ? {} : {
       modules: (images.modules ?? []).map(({ path }, index) => ({
@@ -43,6 +45,13 @@ export function declaredOf(profile: Profile, images: Images, cmdline: string, ca
   };
 }
 
+/** The entries of `initrd`, with the paths that the files have on the host. */
+function declaredInitrds({ initrd }: Profile, images: Images): readonly DeclaredInitrd[] {
+  const paths = images.initrd.flatMap(({ path, overlay }) => overlay === undefined ? [path] : []);
+  let next = 0;
+  return initrd.map((item) => isFiles(item) ? declaredFiles(item.files) : paths[next++] ?? item.path);
+}
+
 /** How the segments are verified, as the profile has it. */
 export function checksumOfDeclared(checksum: Declared["checksum"]): Profile["checksum"] {
   return checksum === "fastest" ? true : checksum === "none" ? false : checksum;
@@ -56,7 +65,7 @@ export function declaredProfile(plan: Plan, declared: Declared): Profile {
     name: plan.profile,
     ...(plan.requires === undefined ? {} : { requires: requiresOf(plan.requires) }),
     ...(kernel === undefined ? {} : { kernel: { path: kernel } }),
-    initrd: declared.initrd.map((path) => ({ path })),
+    initrd: declared.initrd.map(itemOf),
     ...(dtb === undefined ? {} : { dtb: { path: dtb } }),
     modules: declared.modules ?? [],
     ...(declared.bootEntry === undefined ? {} : { bootEntry: declared.bootEntry }),
@@ -106,6 +115,7 @@ function sourceOf(source: PlannedSource): SegmentSource {
       return { kind: "bytes", bytes: Uint8Array.fromBase64(source.base64) };
     // A profile cannot state the other kind: what is derived then differs from the plan.
     case "unpacked":
+    case "overlay":
     case "zero":
       return { kind: "zero" };
   }
@@ -125,7 +135,7 @@ export const declaredShape: Shape<Declared> = record<Declared>({
   load: { shape: choice(["auto", "kexec_file_load", "kexec_load"]), doc: "Which call the profile asks for" },
   arch: { shape: choice(KEXEC_ARCHITECTURES.map(({ name }) => name)), doc: "The architecture of the call" },
   kernel: { shape: path, doc: "The kernel; absent with explicit segments", fallback: optional },
-  initrd: { shape: list(path), doc: "The initrds" },
+  initrd: { shape: list(declaredInitrd), doc: "The initrds, and files that archives among them are made of" },
   dtb: { shape: path, doc: "The device tree", fallback: optional },
   modules: {
     shape: list(record<NonNullable<Declared["modules"]>[number]>({

@@ -106,7 +106,9 @@ export function initrdPlacements(input: PlanInput, kernel: bigint): readonly Ini
       size: file.size,
       reason: `${file.path} stays as it is: ${reason}`,
     });
-    if (profile.predecompress === false) return { file, unpacked: false, size: file.size };
+    if (profile.predecompress === false || file.overlay !== undefined) {
+      return { file, unpacked: false, size: file.size };
+    }
     if (profile.crash) return as("unpacked, it would take room in the crash reservation twice");
     const unpacked = unpackVerdict(file, input);
     if (unpacked === undefined) return { file, unpacked: false, size: file.size };

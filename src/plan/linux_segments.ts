@@ -5,6 +5,7 @@ import { formatAddress, formatSize, MAX_U64 } from "../core/number.ts";
 import { alignUp, type Range } from "../core/range.ts";
 import { type CrashParts, crashParts } from "./crash_segments.ts";
 import { crashNeed, proposedReservation, reservationHint } from "./crash_size.ts";
+import { initrdPieces } from "./initrd_pieces.ts";
 import { type InitrdPlacement, initrdPlacements } from "./initrd_placement.ts";
 import type { PlanInput } from "./input.ts";
 import { freeMemory } from "./placement/free_memory.ts";
@@ -12,7 +13,7 @@ import { placeAll, type PlacedRequest } from "./placement/place.ts";
 import type { PlannedBases } from "./plan.ts";
 import { parseCmdline } from "../profile/cmdline/cmdline.ts";
 import { reservedRanges } from "../profile/cmdline/ramoops.ts";
-import { purgatoryRequest, type SegmentLayout, withPurgatory } from "./purgatory_segment.ts";
+import { checksumOf, purgatoryRequest, type SegmentLayout, withPurgatory } from "./purgatory_segment.ts";
 import { KEXEC_SEGMENT_MAX } from "./syscall.ts";
 import { namedTree } from "../image/boot_files.ts";
 import { REAL_MODE_ENTRY } from "../arch/x86_64/real_mode_loader.ts";
@@ -57,13 +58,12 @@ export function linuxSegments(
   const most = KEXEC_SEGMENT_MAX - OTHERS - kernel.at(0n).segments.length - parts.value.requests.length;
   const modules = images.modules ?? [];
   const key = modules.length > 0 ? "modules" : "initrd";
-  const count = modules.length > 0 ? modules.length : images.initrd.length;
+  const placements = initrdPlacements(input, kernel.request.size);
+  const pieces = initrdPieces(placements);
+  const count = modules.length > 0 ? modules.length : pieces.length;
   if (count > most) return { value: undefined, diagnostics: [...diagnostics, tooMany(key, count, most)] };
 
-  const initrds = initrdPlacements(input, kernel.request.size).map((placement) => ({
-    ...placement,
-    memsz: alignUp(BigInt(placement.size), facts.pageSize),
-  }));
+  const initrds = pieces.map((piece) => ({ ...piece, memsz: alignUp(BigInt(piece.size), facts.pageSize) }));
   const initrdSize = initrds.reduce((sum, { memsz }) => sum + memsz, 0n);
   const modulesSize = modules.reduce((sum, { size }) => sum + alignUp(BigInt(size), facts.pageSize), 0n);
   const alone = placeAll([kernel.request], free.value, facts.pageSize);
@@ -120,12 +120,11 @@ export function linuxSegments(
   let next = at("initrd");
   const segments: readonly Segment[] = [
     ...image.segments,
-    ...initrds.map(({ file, unpacked, size, memsz }, index): Segment => {
+    ...initrds.map(({ name, placement: { file, unpacked }, offset, size, memsz }): Segment => {
       const mem = next;
       next += memsz;
-      const name = initrds.length === 1 ? "initrd" : `initrd ${index + 1}`;
-      const bytes = { kind: unpacked ? "unpacked" : "file", path: file.path, offset: 0, length: size } as const;
-      return { name, mem, memsz, bytes };
+      const kind = file.overlay !== undefined ? "overlay" : unpacked ? "unpacked" : "file";
+      return { name, mem, memsz, bytes: { kind, path: file.path, offset, length: size } };
     }),
     ...placedModules,
     ...special.segments,
@@ -140,6 +139,10 @@ export function linuxSegments(
   const entry = handed.real === undefined ? image.entry : handed.real.base + REAL_MODE_ENTRY;
   const layout = { entry, segments, random: { [handoverName]: handed.random } };
   const backup = special.backup ?? handed.copied;
+  // A plan states SHA-256 sums, and would give away a secret by its own.
+  const unhashed = checksumOf(profile) !== "sha256"
+    ? []
+    : initrds.flatMap(({ name, placement }) => placement.file.overlay?.isOpen === true ? [name] : []);
   const purgatory = {
     address: at("purgatory"),
     handover: at(handoverName),
@@ -148,7 +151,7 @@ export function linuxSegments(
     ...(kernel.legacy === true ? { legacy: true } : {}),
     ...(handed.real === undefined ? {} : { real: handed.real }),
     cmdline: whole,
-    changing: special.changing,
+    changing: [...special.changing, ...unhashed],
     ...(backup === undefined ? {} : { backup }),
   };
   const bases = basesOf(kernel, result.placed, free.value, facts.pageSize);
@@ -157,7 +160,7 @@ export function linuxSegments(
       ...withPurgatory(layout, machine, purgatory, input),
       cmdline: whole,
       ...(bases === undefined ? {} : { bases }),
-      initrds,
+      initrds: placements,
     },
     diagnostics,
   };

@@ -28,6 +28,7 @@ export function lowerPlan({ call, host }: Pick<Plan, "call" | "host">): readonly
     ...(call.unpacked === undefined ? {} : { unpacked: true as const }),
     ...(call.built === undefined ? {} : { built: true as const }),
     initrd: call.initrd.map((file) => file.path),
+    ...(call.bootconfig === undefined ? {} : { bootconfig: call.bootconfig }),
     cmdline: call.cmdline,
     flags: call.flags,
     flagBits: BigInt(call.flagBits),

@@ -4,15 +4,17 @@ import type { PlannedUnbind } from "../profile/unbind_shape.ts";
 import type { KexecArch } from "../core/kexec_arch.ts";
 import type { Checksum, FileFlagKey, LoadChoice } from "../profile/profile.ts";
 import { jsonText } from "../core/text.ts";
+import type { DeclaredInitrd } from "./declared_files.ts";
 import type { PlannedGuard } from "./guard.ts";
+import type { PlannedOverlay } from "./planned_overlay.ts";
 
-/** A file that the call reads, as it was when the plan was made. */
+/** A file that the call reads, as it was when the plan was made; or an archive that is made at load. */
 export interface PlannedFile {
-  /** The file, by its absolute path. */
+  /** The file, by its absolute path; an archive by its name, `files:1`. */
   readonly path: string;
   /** Bytes. */
   readonly size: number;
-  /** 64 lower-case hex digits. */
+  /** 64 lower-case hex digits. Of an archive, the digest that it has with its secrets left empty. */
   readonly sha256: string;
   /** What the file is, in a line for people. */
   readonly about: string;
@@ -39,6 +41,8 @@ export interface FileLoadCall {
   readonly bases?: PlannedBases;
   /** The initrds, concatenated in this order. */
   readonly initrd: readonly PlannedFile[];
+  /** The bootconfig at the end of one of them, which comes after all others: archives that are made at load follow it. */
+  readonly bootconfig?: { readonly path: string; readonly size: number };
   /** The new kernel's command line. */
   readonly cmdline: string;
 }
@@ -48,6 +52,8 @@ export type PlannedSource =
   | { readonly kind: "file"; readonly path: string; readonly offset: number; readonly length: number }
   /** A part of what the file unpacks to: a kernel's payload, or all the archives of an initrd. */
   | { readonly kind: "unpacked"; readonly path: string; readonly offset: number; readonly length: number }
+  /** An archive that is made at load, as the plan names it. */
+  | { readonly kind: "overlay"; readonly path: string; readonly offset: number; readonly length: number }
   | {
     readonly kind: "bytes";
     readonly base64: string;
@@ -174,8 +180,8 @@ export interface Declared {
   readonly arch: KexecArch;
   /** The kernel, by its absolute path; absent with explicit segments. */
   readonly kernel?: string;
-  /** The initrds, by their absolute paths. */
-  readonly initrd: readonly string[];
+  /** The initrds, by their absolute paths, and the files that archives among them are made of. */
+  readonly initrd: readonly DeclaredInitrd[];
   /** The device tree, by its absolute path. */
   readonly dtb?: string;
   /** The modules of a Multiboot image, by their absolute paths; absent without any. */
@@ -233,6 +239,8 @@ export interface Plan {
   readonly declared?: Declared;
   /** The call that loads the image. */
   readonly call: Call;
+  /** The archives among its initrds that are made at load; absent without any. */
+  readonly overlays?: readonly PlannedOverlay[];
   /** The release of the new kernel, as uname -r will report it; absent where unknown. */
   readonly release?: string;
   /** Its build, as uname -v will report it. */

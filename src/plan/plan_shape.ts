@@ -13,6 +13,7 @@ import {
 import { call } from "./call_shape.ts";
 import { declaredShape } from "./declared.ts";
 import { plannedGuardShape } from "./guard.ts";
+import { plannedOverlaysShape } from "./planned_overlay.ts";
 import { RECREATE } from "./contradictions.ts";
 import type { Check, Plan, PlannedHost, Reason } from "./plan.ts";
 import { requiresShape } from "../profile/planned_requires.ts";
@@ -56,6 +57,11 @@ const fields: Fields<Plan> = {
     fallback: optional,
   },
   call: { shape: call, doc: "The system call that loads the image" },
+  overlays: {
+    shape: plannedOverlaysShape,
+    doc: "The archives among its initrds that are made at load, and what they add to the next root",
+    fallback: optional,
+  },
   release: { shape: text, doc: "The new kernel's release, where known", fallback: optional },
   version: { shape: text, doc: "Its build, as uname -v will say, where known", fallback: optional },
   reasons: {

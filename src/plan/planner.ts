@@ -2,16 +2,18 @@ import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts"
 import { virtualBases } from "../arch/x86_64/predecompress.ts";
 import { formatAddress, formatSize } from "../core/number.ts";
 import { VERSION } from "../core/program.ts";
+import { omitUndefined } from "../core/shape.ts";
 import { shown } from "../profile/cmdline/problem.ts";
 import { contradictions } from "../profile/guard_parameters.ts";
 import type { Guard } from "../profile/profile.ts";
 import { statedElfcorehdr } from "../profile/suspicions.ts";
 import { resolveCmdline, STAMP } from "../profile/cmdline/resolve.ts";
-import { describeInitrd, imageRelease, imageVersion } from "../image/describe.ts";
+import { imageRelease, imageVersion } from "../image/describe.ts";
 import { type Choice, chooseCall } from "./choose.ts";
 import { declaredOf } from "./declared.ts";
 import { FILE_FLAG_OF, fileLoadFlags } from "./flags.ts";
 import { guardParameters, planGuard, withGuardParameters } from "./guard.ts";
+import { plannedBootconfig, plannedInitrds } from "./initrd_pieces.ts";
 import type { PlanInput } from "./input.ts";
 import { type Call, type FileLoadCall, type Plan, plannedFile, type PlannedHost, type Reason } from "./plan.ts";
 import { plannedRequires } from "../profile/planned_requires.ts";
@@ -20,6 +22,7 @@ import { runRules } from "./rules/table.ts";
 import { packedReason } from "./predecompress.ts";
 import { imageReasons } from "./predecompress_reasons.ts";
 import { notUnpacked, planSegmentCall } from "./segment_call.ts";
+import { plannedOverlays } from "./planned_overlay.ts";
 import { stamped, stampIn } from "./stamp.ts";
 import { describeKernel, innerOf, type KernelFile, kernelInfo } from "../image/boot_files.ts";
 import { startsInRealMode } from "../image/bzimage.ts";
@@ -54,6 +57,7 @@ export function planBoot(input: PlanInput): Checked<Plan> {
   const release = info === undefined ? undefined : imageRelease(info);
   const version = info === undefined ? undefined : imageVersion(info);
   const unbind = plannedUnbind(profile);
+  const overlays = plannedOverlays(images.initrd);
   const plan: Plan = {
     format: "warmboot.plan/1",
     warmboot: VERSION,
@@ -64,6 +68,7 @@ export function planBoot(input: PlanInput): Checked<Plan> {
     ...(guard === undefined ? {} : { guard }),
     declared: declaredOf(profile, images, guarded, call),
     call,
+    ...(overlays.length === 0 ? {} : { overlays }),
     ...(release === undefined ? {} : { release }),
     ...(version === undefined ? {} : { version }),
     reasons: [...entryReasons(profile), ...choice.reasons, ...innerReasons(input), ...planned.reasons],
@@ -225,7 +230,8 @@ function planCall(
       kernel: plannedFile(images.kernel, describeKernel(images.kernel)),
       ...(inner === undefined ? {} : { unpacked: { size: inner.size, sha256: inner.sha256 } }),
       ...image.value,
-      initrd: images.initrd.map((file) => plannedFile(file, describeInitrd(file.info))),
+      initrd: plannedInitrds(images.initrd),
+      ...omitUndefined({ bootconfig: plannedBootconfig(images.initrd) }),
       cmdline,
     },
     diagnostics: [],

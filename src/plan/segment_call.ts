@@ -4,10 +4,10 @@ import { type RandomPart, type Segment, sourceSize } from "../arch/segment.ts";
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { formatAddress } from "../core/number.ts";
 import { subtract } from "../core/range.ts";
-import { describeInitrd } from "../image/describe.ts";
 import { hotplugFlags } from "./crash_segments.ts";
 import { lacksReservation } from "./crash_size.ts";
 import { loadFlags } from "./flags.ts";
+import { initrdPieces, plannedInitrds } from "./initrd_pieces.ts";
 import { initrdPlacements } from "./initrd_placement.ts";
 import type { FilePart, PlanInput } from "./input.ts";
 import { unpackedKernelImage } from "../arch/x86_64/bzimage_loader.ts";
@@ -38,10 +38,13 @@ export function partsNeeded(input: PlanInput): readonly FilePart[] {
   if (images.kernel !== undefined) {
     const kernel = kernelToPlace(input, images.kernel, resolvedCmdline(input) ?? "").value;
     if (kernel === undefined) return [];
-    const unpacked = initrdPlacements(input, kernel.request.size).filter(({ unpacked }) => unpacked);
+    const pieces = initrdPieces(initrdPlacements(input, kernel.request.size));
     return [
       ...kernel.at(0n).segments.flatMap(filePart),
-      ...unpacked.map(({ file, size }) => ({ path: file.path, offset: 0, length: size, unpacked: true as const })),
+      ...pieces.flatMap(({ placement: { file, unpacked }, offset, size }): readonly FilePart[] => {
+        if (unpacked) return [{ path: file.path, offset, length: size, unpacked: true }];
+        return size === file.size ? [] : [{ path: file.path, offset, length: size }];
+      }),
     ];
   }
   return profile.segments.flatMap(({ source }) => {
@@ -75,7 +78,7 @@ export function planSegmentCall(input: PlanInput, cmdline: string): PlannedCall 
   ], profile.arch);
   const files: readonly PlannedFile[] = [
     ...(images.kernel === undefined ? [] : [plannedFile(images.kernel, describeKernel(images.kernel))]),
-    ...images.initrd.map((file) => plannedFile(file, describeInitrd(file.info))),
+    ...plannedInitrds(images.initrd),
     ...(images.dtb === undefined ? [] : [plannedFile(images.dtb, "device tree")]),
     ...(images.modules ?? []).map((file) => plannedFile(file, "Multiboot module")),
     ...(images.segments ?? []).map((file) => plannedFile(file, "a part of an explicit segment")),

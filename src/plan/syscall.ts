@@ -26,6 +26,8 @@ export type Syscall =
     readonly built?: true;
     /** The initrds, handed over as one file: the file itself if it is the only one, else a memfd that joins them. */
     readonly initrd: readonly string[];
+    /** The end of one of them, which comes after all others. */
+    readonly bootconfig?: { readonly path: string; readonly size: number };
     readonly cmdline: string;
     readonly flags: readonly string[];
     readonly flagBits: bigint;
@@ -58,11 +60,12 @@ export function formatSyscall(call: Syscall): string {
   switch (call.name) {
     case "kexec_file_load": {
       const [only, ...more] = call.initrd;
-      const initrd = only === undefined
-        ? "-1"
-        : more.length === 0
-        ? open(only)
-        : `memfd(${call.initrd.map((path) => JSON.stringify(path)).join(" + ")})`;
+      const initrd = only === undefined ? "-1" : more.length === 0 && !isArchive(only) ? open(only) : `memfd(${
+        [
+          ...call.initrd.map(formatInitrd),
+          ...(call.bootconfig === undefined ? [] : [`bootconfig(${JSON.stringify(call.bootconfig.path)})`]),
+        ].join(" + ")
+      })`;
       const length = new TextEncoder().encode(call.cmdline).length + 1;
       const flags = call.flags.length === 0 ? "0" : call.flags.join("|");
       const unpacked = `unpacked(${JSON.stringify(call.kernel)})`;
@@ -104,8 +107,19 @@ export function unbindFile({ bus, driver }: BoundDevice): string {
   return `/sys/bus/${bus}/drivers/${driver}/unbind`;
 }
 
+/** Whether the name of an initrd is that of an archive that is made at load; files have absolute paths. */
+export function isArchive(path: string): boolean {
+  return path.startsWith("files:");
+}
+
+function formatInitrd(path: string): string {
+  return isArchive(path) ? `archive(${path})` : JSON.stringify(path);
+}
+
 function formatBuffer(source: PlannedSource): string {
   switch (source.kind) {
+    case "overlay":
+      return formatInitrd(source.path);
     case "file":
       return `mmap(${JSON.stringify(source.path)})${
         source.offset === 0 ? "" : `+${formatAddress(BigInt(source.offset))}`

@@ -2,6 +2,7 @@ import type { Diagnostic, Path, Related } from "../core/diagnostic.ts";
 import type { JsonSchema } from "../core/shape.ts";
 import { guardConflicts } from "./guard_parameters.ts";
 import { DEMAND_SCHEMA, demandsOf } from "./demands.ts";
+import { isFiles } from "./overlay_file.ts";
 import { FILE_FLAG_KEYS, type Profile, type ReusedFrom } from "./profile.ts";
 import { FILLED, given, IS_FALSE, IS_TRUE, STATED } from "./schema_terms.ts";
 
@@ -35,6 +36,14 @@ const OF_A_KERNEL = [
 /** What `preserved_state` must be to have an effect. */
 const DISCARD = { const: "discard" };
 
+/** An `initrd` that only adds files. */
+const ONLY_FILES: JsonSchema = {
+  anyOf: [
+    { type: "object", required: ["files"] },
+    { type: "array", minItems: 1, items: { type: "object", required: ["files"] } },
+  ],
+};
+
 const EXPLICIT = given({ segments: FILLED });
 
 /** A command line that starts from another one than the running. */
@@ -51,15 +60,26 @@ const CONFLICTS: readonly ConflictRow[] = [
     applies: (profile) => !states(profile, "kernel") && !states(profile, "boot_entry") && profile.segments.length === 0,
     schema: { not: { anyOf: [given({ kernel: STATED }), given({ boot_entry: STATED }), EXPLICIT] } },
   },
-  ...(["kernel", "initrd"] as const).map((key): ConflictRow => ({
+  {
     code: "conflict",
     at: ["boot_entry"],
-    other: key,
-    message: `\`boot_entry\` and \`${key}\` are mutually exclusive: the boot loader's entry names its own`,
+    other: "kernel",
+    message: "`boot_entry` and `kernel` are mutually exclusive: the boot loader's entry names its own",
     hint: "Remove one of them",
-    applies: (profile) => states(profile, "boot_entry") && states(profile, key),
-    schema: given({ boot_entry: STATED, [key]: STATED }),
-  })),
+    applies: (profile) => states(profile, "boot_entry") && states(profile, "kernel"),
+    schema: given({ boot_entry: STATED, kernel: STATED }),
+  },
+  {
+    code: "conflict",
+    at: ["boot_entry"],
+    other: "initrd",
+    message: "`boot_entry` and `initrd` are mutually exclusive: the boot loader's entry names its own",
+    hint: "Remove one of them; only an entry of `files` may be added to the initrds of the boot loader's entry",
+    applies: (profile) =>
+      states(profile, "boot_entry") && states(profile, "initrd") &&
+      (profile.initrd.length === 0 || !profile.initrd.every(isFiles)),
+    schema: given({ boot_entry: STATED, initrd: { not: ONLY_FILES } }),
+  },
   {
     code: "conflict",
     at: ["segments"],

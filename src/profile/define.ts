@@ -22,6 +22,31 @@ export type KernelInput =
     readonly configuration?: string | undefined;
   };
 
+/** A file of the next initrd: its path there, and one of `text`, `base64`, `bytes`, `from`, `ask` and `command`. */
+export interface OverlayFileInput {
+  /** Where it lies in the next root, an absolute path. */
+  readonly path: string;
+  /** Content: this text, in UTF-8. */
+  readonly text?: string | undefined;
+  /** Content: these bytes. */
+  readonly bytes?: Uint8Array | undefined;
+  /** Content: bytes in base64. */
+  readonly base64?: string | undefined;
+  /** Content: a file or folder of the host. */
+  readonly from?: string | undefined;
+  /** Content: what is typed at load; the text is the prompt. */
+  readonly ask?: string | undefined;
+  /** Content: what a program prints at load; its path or name, and its arguments. */
+  readonly command?: readonly string[] | undefined;
+  /** Permissions, in octal: `0644`. */
+  readonly mode?: string | undefined;
+  /** Whether its content is in nothing that warmboot writes. Default: true with `ask` and `command`, else false. */
+  readonly secret?: boolean | undefined;
+}
+
+/** An entry of `initrd`: a file, or files that an archive is made of at load. */
+export type InitrdInput = FileInput | { readonly files: readonly OverlayFileInput[] };
+
 /** A module of a Multiboot kernel: a file, and the command line that it gets. */
 export type ModuleInput =
   | FileInput
@@ -118,7 +143,7 @@ export interface ProfileInput {
   /** In place of `kernel` and `initrd`: what the boot loader would boot, `default` or the ID of an entry. */
   readonly boot_entry?: string | undefined;
   /** The initial RAM disk, or several, which are concatenated in this order. */
-  readonly initrd?: FileInput | readonly FileInput[] | undefined;
+  readonly initrd?: InitrdInput | readonly InitrdInput[] | undefined;
   /** The device tree for an arm64 kernel. */
   readonly dtb?: FileInput | undefined;
   /** The modules of a Multiboot kernel, in order. */

@@ -3,12 +3,14 @@ import { KEXEC_ARCHITECTURES, type KexecArch } from "../core/kexec_arch.ts";
 import { choice, type Fields, type KeyAdvice, list, record, type Shape } from "../core/shape.ts";
 import { formatAddress } from "../core/number.ts";
 import { cmdline } from "./cmdline/shape.ts";
-import { fileRef, fileRefs, kernelRef, moduleRef, paths } from "./file_shape.ts";
+import { fileRef, kernelRef, moduleRef, paths } from "./file_shape.ts";
 import { guard } from "./guard_shape.ts";
+import { initrdItems } from "./overlay_shape.ts";
 import type {
   CmdlineSpec,
   FileRef,
   Guard,
+  InitrdItem,
   LoadChoice,
   ModuleRef,
   PreservedState,
@@ -33,7 +35,7 @@ export interface Stated {
   readonly requires?: Requires;
   readonly kernel?: FileRef;
   readonly boot_entry?: string;
-  readonly initrd: readonly FileRef[];
+  readonly initrd: readonly InitrdItem[];
   readonly dtb?: FileRef;
   readonly modules: readonly ModuleRef[];
   readonly cmdline: CmdlineSpec;
@@ -146,10 +148,16 @@ export const FIELDS: Fields<Stated> = {
     examples: ["default", "debian-6.12.conf", "gnulinux-advanced>gnulinux-6.12"],
   },
   initrd: {
-    shape: fileRefs,
-    doc: "The initial RAM disk, or several, which are concatenated in order. An empty list means none.",
+    shape: initrdItems,
+    doc:
+      "The initial RAM disk, or several, which are concatenated in order. An entry `files` is an archive that is made at " +
+      "load of the files it lists. An empty list means none.",
     fallback: { value: [] },
-    examples: ["/boot/initrd.img", ["/boot/microcode.img", "/boot/initrd.img"]],
+    examples: [
+      "/boot/initrd.img",
+      ["/boot/microcode.img", "/boot/initrd.img"],
+      ["/boot/initrd.img", { files: [{ path: "/etc/motd", text: "Installed by warmboot\n" }] }],
+    ],
   },
   dtb: {
     shape: fileRef,

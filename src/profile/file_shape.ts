@@ -96,19 +96,6 @@ export const moduleRef: Shape<ModuleRef> = either(
   (value) => Array.isArray(value) ? undefined : isMap(value) ? moduleMap : bareModule,
 );
 
-const several: Shape<readonly FileRef[]> = list(fileRef);
-
-/** A file, or a list of files. */
-export const fileRefs: Shape<readonly FileRef[]> = {
-  expected: "a path, a map of `path` and `sha256`, or a list of them",
-  schema: { anyOf: [fileRef.schema, several.schema] },
-  decode(value, at, report) {
-    if (Array.isArray(value)) return several.decode(value, at, report);
-    const only = fileRef.decode(value, at, report);
-    return only === undefined ? undefined : [only];
-  },
-};
-
 const basePath: Shape<string> = refine(constantPath, literalPath);
 const severalPaths: Shape<readonly string[]> = list(basePath);
 

@@ -8,6 +8,7 @@ import { type Layer, readLayer, readLayerText } from "./layer.ts";
 import { collectLayers, type LayerContext, pathBeside } from "./layers.ts";
 import { placed } from "./locate.ts";
 import { originAt, overlayAll, type Traced } from "./overlay.ts";
+import { isFiles, type OverlayFile } from "./overlay_file.ts";
 import { writtenPath } from "./path_variables.ts";
 import { FILE_FLAG_KEYS, type FileRef, type Profile, type SegmentSpec } from "./profile.ts";
 
@@ -86,9 +87,9 @@ function decodeMerged(merged: Traced, file: string, report: (problem: Diagnostic
   const map = merged.value;
   if (!isMap(map)) return undefined;
   const stated = PROFILE.decode(map, [], report) ?? salvage(map);
-  const besideFile = <Ref extends FileRef>(ref: Ref, path: Path): Ref => ({
+  const besideFile = <Ref extends FileRef>(ref: Ref, path: Path, key = "path"): Ref => ({
     ...ref,
-    path: pathBeside(ref.path, writtenPath(originAt(merged.origin, [...path, "path"]).layer.file)),
+    path: pathBeside(ref.path, writtenPath(originAt(merged.origin, [...path, key]).layer.file)),
   });
   const profile = profileOf(stated, statedKeys(Object.keys(map)), file, besideFile);
   conflictsOf(profile).forEach(report);
@@ -123,7 +124,7 @@ function profileOf(
   stated: Stated,
   keys: readonly string[],
   file: string,
-  besideFile: <Ref extends FileRef>(ref: Ref, path: Path) => Ref,
+  besideFile: <Ref extends FileRef>(ref: Ref, path: Path, key?: string) => Ref,
 ): Profile {
   const {
     preserve_context: preserveContext,
@@ -149,7 +150,11 @@ function profileOf(
     ...(kernel === undefined ? {} : { kernel: besideFile(kernel, ["kernel"]) }),
     ...(id === undefined ? {} : { bootEntry: { id } }),
     ...(dtb === undefined ? {} : { dtb: besideFile(dtb, ["dtb"]) }),
-    initrd: initrd.map((ref, index) => besideFile(ref, ["initrd", index])),
+    initrd: initrd.map((item, index) =>
+      isFiles(item)
+        ? { files: item.files.map((each, at) => besideFrom(each, ["initrd", index, "files", at], besideFile)) }
+        : besideFile(item, ["initrd", index])
+    ),
     modules: modules.map((ref, index) => besideFile(ref, ["modules", index])),
     preserveContext,
     unbindFailure,
@@ -164,6 +169,16 @@ function profileOf(
     stamp: stated.stamp || (stated.guard !== undefined && !keys.includes("stamp")),
     stated: keys,
   };
+}
+
+/** A file of the next initrd, with the path that it is from resolved. */
+function besideFrom(
+  file: OverlayFile,
+  at: Path,
+  besideFile: <Ref extends FileRef>(ref: Ref, path: Path, key: string) => Ref,
+): OverlayFile {
+  const { content } = file;
+  return content.kind === "from" ? { ...file, content: besideFile(content, at, "from") } : file;
 }
 
 /** In the order of the files, then of the text. */

@@ -1,5 +1,6 @@
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { printable } from "../core/text.ts";
+import { fileItems, isFiles, type OverlayFile, overlayFiles } from "./overlay_file.ts";
 import type { FileRef, Profile } from "./profile.ts";
 
 /** What a host says for the variables of paths. */
@@ -51,12 +52,14 @@ export function resolvePaths(profile: Profile, values: PathValues): Checked<Prof
   const diagnostics = PATH_VARIABLES.flatMap(({ name }) => used.has(name) ? notAName(name, values[name]) : []);
   if (diagnostics.length > 0) return { value: undefined, diagnostics };
   const resolved = <Ref extends FileRef>(ref: Ref): Ref => ({ ...ref, path: resolvedPath(ref.path, values) });
+  const resolvedFrom = (file: OverlayFile): OverlayFile =>
+    file.content.kind === "from" ? { ...file, content: resolved(file.content) } : file;
   const { kernel, initrd, dtb, modules, segments } = profile;
   return {
     value: {
       ...profile,
       ...(kernel === undefined ? {} : { kernel: resolved(kernel) }),
-      initrd: initrd.map(resolved),
+      initrd: initrd.map((item) => isFiles(item) ? { files: item.files.map(resolvedFrom) } : resolved(item)),
       modules: modules.map(resolved),
       ...(dtb === undefined ? {} : { dtb: resolved(dtb) }),
       segments: segments.map((segment) =>
@@ -72,7 +75,8 @@ export function resolvePaths(profile: Profile, values: PathValues): Checked<Prof
 function refsOf({ kernel, initrd, dtb, modules, segments }: Profile): readonly FileRef[] {
   return [
     ...(kernel === undefined ? [] : [kernel]),
-    ...initrd,
+    ...fileItems(initrd),
+    ...overlayFiles(initrd).flatMap(({ content }) => content.kind === "from" ? [content] : []),
     ...(dtb === undefined ? [] : [dtb]),
     ...modules,
     ...segments.flatMap(({ source }) => source.kind === "file" ? [source.file] : []),

@@ -1,4 +1,5 @@
 import type { KexecArch } from "../core/kexec_arch.ts";
+import type { InitrdFiles } from "./overlay_file.ts";
 import type { PlatformName } from "./platform_names.ts";
 
 /** A file that a profile names. */
@@ -8,6 +9,9 @@ export interface FileRef {
   /** The SHA-256 it must have, 64 lower-case hex digits. */
   readonly sha256?: string;
 }
+
+/** An entry of `initrd`: a file of the host, or files that an archive is made of. */
+export type InitrdItem = FileRef | InitrdFiles;
 
 /** The kernel that a profile names. */
 export interface KernelRef extends FileRef {
@@ -144,8 +148,8 @@ export interface Profile {
   readonly kernel?: KernelRef;
   /** What the boot loader would boot, instead of a kernel and initrds. */
   readonly bootEntry?: BootEntryRef;
-  /** Initrds, concatenated in this order. */
-  readonly initrd: readonly FileRef[];
+  /** Initrds, concatenated in this order, and files that an archive among them is made of. */
+  readonly initrd: readonly InitrdItem[];
   /** The device tree for an arm64 kernel, instead of the running one's. */
   readonly dtb?: FileRef;
   /** The modules of a Multiboot kernel, in order. */

@@ -273,25 +273,32 @@ export const hexBytes: Shape<Uint8Array> = fromText<Uint8Array>(
   },
 );
 
-/** Bytes in base64 with its padding; white space between them is ignored. */
-export const base64Bytes: Shape<Uint8Array> = fromText<Uint8Array>(
-  "bytes in base64",
-  {
-    type: PLAIN_TYPES,
-    pattern: "^\\s*(?:(?:[A-Za-z0-9+/]\\s*){4})*" +
-      "(?:(?:[A-Za-z0-9+/]\\s*){4}|(?:[A-Za-z0-9+/]\\s*){3}=|(?:[A-Za-z0-9+/]\\s*){2}=\\s*=)\\s*$",
+const BASE64_SCHEMA: JsonSchema = {
+  type: PLAIN_TYPES,
+  pattern: "^\\s*(?:(?:[A-Za-z0-9+/]\\s*){4})*" +
+    "(?:(?:[A-Za-z0-9+/]\\s*){4}|(?:[A-Za-z0-9+/]\\s*){3}=|(?:[A-Za-z0-9+/]\\s*){2}=\\s*=)\\s*$",
+};
+
+/** Bytes in base64 with its padding, as its digits; white space between them is ignored. */
+export const base64Digits: Shape<string> = fromText<string>("bytes in base64", BASE64_SCHEMA, (text) => {
+  const digits = text.replaceAll(/\s+/g, "");
+  if (!/^[A-Za-z0-9+/]+={0,2}$/.test(digits)) {
+    return {
+      kind: "advice",
+      advice: /^[A-Za-z0-9_-]+=*$/.test(digits) ? { hint: "Use the alphabet with `+` and `/`" } : {},
+    };
+  }
+  if (digits.length % 4 !== 0) {
+    return { kind: "advice", advice: { hint: "The length is not a multiple of 4: the end or its `=` is missing" } };
+  }
+  return { kind: "value", value: digits };
+});
+
+/** The same as bytes. */
+export const base64Bytes: Shape<Uint8Array> = {
+  ...base64Digits,
+  decode(value, at, report) {
+    const digits = base64Digits.decode(value, at, report);
+    return digits === undefined ? undefined : Uint8Array.from(atob(digits), (character) => character.charCodeAt(0));
   },
-  (text) => {
-    const digits = text.replaceAll(/\s+/g, "");
-    if (!/^[A-Za-z0-9+/]+={0,2}$/.test(digits)) {
-      return {
-        kind: "advice",
-        advice: /^[A-Za-z0-9_-]+=*$/.test(digits) ? { hint: "Use the alphabet with `+` and `/`" } : {},
-      };
-    }
-    if (digits.length % 4 !== 0) {
-      return { kind: "advice", advice: { hint: "The length is not a multiple of 4: the end or its `=` is missing" } };
-    }
-    return { kind: "value", value: Uint8Array.from(atob(digits), (character) => character.charCodeAt(0)) };
-  },
-);
+};

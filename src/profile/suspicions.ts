@@ -3,6 +3,7 @@ import { formatSize } from "../core/number.ts";
 import { shown } from "./cmdline/problem.ts";
 import { kernelParameter, parseCmdline } from "./cmdline/cmdline.ts";
 import { PATH_VARIABLES } from "./path_variables.ts";
+import { isFiles } from "./overlay_file.ts";
 import type { FileRef, Profile } from "./profile.ts";
 
 /** What is valid as it is written, and probably not what is meant. */
@@ -50,7 +51,13 @@ export function suspicionsOf(profile: Profile): readonly Diagnostic[] {
 function paths({ kernel, initrd, dtb, modules, segments }: Profile): readonly (readonly [FileRef, Path])[] {
   return [
     ...(kernel === undefined ? [] : [[kernel, ["kernel"]] as const]),
-    ...initrd.map((file, index) => [file, ["initrd", index]] as const),
+    ...initrd.flatMap((item, index): readonly (readonly [FileRef, Path])[] =>
+      isFiles(item)
+        ? item.files.flatMap(({ content }, at) =>
+          content.kind === "from" ? [[content, ["initrd", index, "files", at, "from"]] as const] : []
+        )
+        : [[item, ["initrd", index]] as const]
+    ),
     ...(dtb === undefined ? [] : [[dtb, ["dtb"]] as const]),
     ...modules.map((file, index) => [file, ["modules", index]] as const),
     ...segments.flatMap(({ source }, index) =>

@@ -1,6 +1,6 @@
 import { KEXEC_FILE_LOAD_FLAGS, KEXEC_LOAD_FLAGS } from "../plan/flags.ts";
 import { type Syscall, type SyscallOf, unbindFile } from "../plan/syscall.ts";
-import { bytesInMemory, type Descriptor, joinInitrds } from "./memory_file.ts";
+import { bytesInMemory, type Descriptor, type InitrdPart, joinInitrds } from "./memory_file.ts";
 import { mapSegments } from "./map_segments.ts";
 import type { Contents } from "./finalize.ts";
 import type { CallResult, Libc } from "./libc.ts";
@@ -11,7 +11,7 @@ import type { CallResult, Libc } from "./libc.ts";
  */
 export function execute(
   call: Syscall,
-  files: readonly Descriptor[],
+  files: readonly InitrdPart[],
   libc: Libc,
   contents: Contents = new Map(),
   joined?: number,
@@ -20,7 +20,7 @@ export function execute(
     case "kexec_file_load":
       return fileLoad(call, files, libc, contents, joined);
     case "kexec_load": {
-      const mapped = mapSegments(call, files, libc, contents);
+      const mapped = mapSegments(call, descriptorsOf(files), libc, contents);
       if (!mapped.ok) return mapped;
       using segments = mapped;
       return libc.kexecLoad(call.entry, BigInt(call.segments.length), segments.table, call.flagBits);
@@ -45,9 +45,14 @@ export function execute(
   }
 }
 
+/** Those of the parts that are open files. */
+function descriptorsOf(parts: readonly InitrdPart[]): readonly Descriptor[] {
+  return parts.flatMap((part) => "fd" in part ? [part] : []);
+}
+
 function fileLoad(
   call: SyscallOf<"kexec_file_load">,
-  files: readonly Descriptor[],
+  files: readonly InitrdPart[],
   libc: Libc,
   contents: Contents,
   joined: number | undefined,
@@ -55,7 +60,7 @@ function fileLoad(
   const isInMemory = call.unpacked === true || call.built === true;
   const kernel = isInMemory
     ? bytesInMemory("warmboot-kernel", unpackedKernel(call, contents), libc)
-    : { ok: true as const, value: find(files, call.kernel).fd };
+    : { ok: true as const, value: find(descriptorsOf(files), call.kernel).fd };
   if (!kernel.ok) return kernel;
   try {
     return withKernel(kernel.value, call, files, libc, joined);
@@ -67,20 +72,36 @@ function fileLoad(
 function withKernel(
   kernel: number,
   call: SyscallOf<"kexec_file_load">,
-  files: readonly Descriptor[],
+  files: readonly InitrdPart[],
   libc: Libc,
   before: number | undefined,
 ): CallResult {
-  const [only, ...more] = call.initrd.map((path) => find(files, path));
+  const parts = initrdParts(call, files);
+  const [only, ...more] = parts;
   const cmdline = new TextEncoder().encode(`${call.cmdline}\0`);
   if (only === undefined) return libc.kexecFileLoad(kernel, -1, cmdline, call.flagBits);
-  if (more.length === 0) return libc.kexecFileLoad(kernel, only.fd, cmdline, call.flagBits);
+  if (more.length === 0 && "fd" in only) return libc.kexecFileLoad(kernel, only.fd, cmdline, call.flagBits);
   if (before !== undefined) return libc.kexecFileLoad(kernel, before, cmdline, call.flagBits);
-  const joined = joinInitrds([only, ...more], libc);
+  const joined = joinInitrds(parts, libc);
   if (!joined.ok) return joined;
-  const result = libc.kexecFileLoad(kernel, joined.value, cmdline, call.flagBits);
-  libc.close(joined.value);
-  return result;
+  using memfd = joined;
+  return libc.kexecFileLoad(kernel, memfd.value, cmdline, call.flagBits);
+}
+
+/** The parts of the next initrd in their order: a bootconfig comes last. */
+export function initrdParts(
+  { initrd, bootconfig }: Pick<SyscallOf<"kexec_file_load">, "initrd" | "bootconfig">,
+  files: readonly InitrdPart[],
+): readonly InitrdPart[] {
+  const parts = initrd.map((path) => find(files, path));
+  if (bootconfig === undefined) return parts;
+  const { path, size: length } = bootconfig;
+  const whole = find(descriptorsOf(files), path);
+  const rest = whole.size - length;
+  return [
+    ...parts.map((part) => part.path === path ? { ...part, size: rest } : part),
+    { ...whole, start: (whole.start ?? 0) + rest, size: length },
+  ];
 }
 
 function unpackedKernel({ kernel }: SyscallOf<"kexec_file_load">, contents: Contents): Uint8Array {
@@ -89,7 +110,7 @@ function unpackedKernel({ kernel }: SyscallOf<"kexec_file_load">, contents: Cont
   return bytes;
 }
 
-function find(files: readonly Descriptor[], path: string): Descriptor {
+function find<Part extends { readonly path: string }>(files: readonly Part[], path: string): Part {
   const file = files.find((candidate) => candidate.path === path);
   if (file === undefined) throw new Error(`Cannot make the call: ${path} was not opened`);
   return file;

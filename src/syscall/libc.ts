@@ -21,9 +21,15 @@ const MFD_NOEXEC_SEAL = 8;
 const ADD_SEALS = 1033;
 const ALL_SEALS = 0xf;
 
+/** The same with F_SEAL_FUTURE_WRITE, of Linux 5.1, in place of F_SEAL_WRITE. */
+const SEALS_FOR_OTHERS = 0x17;
+
 /** include/uapi/asm-generic/fcntl.h: O_WRONLY | O_CLOEXEC, and O_RDONLY | O_CLOEXEC. */
 const WRITE_ONLY = 0o2000001;
 const READ_ONLY = 0o2000000;
+
+/** O_RDWR | O_CLOEXEC | O_NOCTTY: the last has another number than elsewhere only on machines that warmboot does not know. */
+const TERMINAL = 0o2000402;
 
 /** include/linux/socket.h: any socket serves to ask about interfaces, and this family is never missing. */
 const AF_UNIX = 1;
@@ -69,9 +75,25 @@ const NANOSECONDS = 1_000_000_000n;
 const PROT_READ = 1;
 const PROT_WRITE = 2;
 const PROT_EXEC = 4;
+const MAP_SHARED = 1;
 const MAP_PRIVATE = 2;
 const MAP_ANONYMOUS = 0x20;
 const MADV_POPULATE_READ = 22;
+const MADV_DONTDUMP = 16;
+
+/** include/uapi/linux/prctl.h. */
+const PR_SET_DUMPABLE = 4;
+
+/** include/uapi/asm-generic/ioctls.h and termbits.h: struct termios has c_lflag at byte 12, and 36 bytes; what echoes. */
+const TCGETS = 0x5401n;
+const TCSETSF = 0x5404n;
+const TERMIOS_SIZE = 36;
+const LOCAL_FLAGS = 12;
+const ECHO = 0o10;
+const ECHONL = 0o100;
+
+/** include/uapi/asm-generic/poll.h: struct pollfd is the descriptor, then what is asked and what came, 16 bits each. */
+const POLLIN = 1;
 
 /** include/uapi/linux/limits.h, and twice what struct statfs of include/uapi/asm-generic/statfs.h has, bytes. */
 const XATTR_SIZE_MAX = 65_536;
@@ -106,6 +128,14 @@ const SYMBOLS = {
   madvise: { parameters: ["usize", "usize", "i32"], result: "i32" },
   // int mprotect(void *addr, size_t length, int prot)
   mprotect: { parameters: ["usize", "usize", "i32"], result: "i32" },
+  // int mlock(const void *addr, size_t len)
+  mlock: { parameters: ["usize", "usize"], result: "i32" },
+  // int prctl(int option, unsigned long arg2, unsigned long arg3, unsigned long arg4, unsigned long arg5)
+  prctl: { parameters: ["i32", "u64", "u64", "u64", "u64"], result: "i32" },
+  // int poll(struct pollfd *fds, nfds_t nfds, int timeout)
+  poll: { parameters: ["buffer", "u64", "i32"], result: "i32" },
+  // ssize_t read(int fd, void *buf, size_t count)
+  read: { parameters: ["i32", "buffer", "usize"], result: "isize" },
   // int munmap(void *addr, size_t length)
   munmap: { parameters: ["usize", "usize"], result: "i32" },
   // void *memcpy(void *dest, const void *src, size_t n): fills a mapping that is only known by its address
@@ -156,7 +186,14 @@ export interface Failure {
   /** The errno's number. */
   readonly errno: number;
   /** The libc function that failed, if it failed while the call was prepared. */
-  readonly function?: "memfd_create" | "fcntl" | "sendfile" | "write" | "mmap" | "madvise" | "mprotect";
+  readonly function?: "memfd_create" | "fcntl" | "sendfile" | "write" | "mmap" | "madvise" | "mprotect" | "mlock";
+}
+
+/** Memory for a secret. */
+export interface SecretMemory extends Disposable {
+  readonly ok: true;
+  /** The memory. */
+  readonly bytes: Uint8Array;
 }
 
 /** The system calls that warmboot makes. Each returns the errno that it set. */
@@ -178,6 +215,27 @@ export interface Libc extends Disposable {
   memfd(name: string): CallResult;
   /** Seals such a file: nothing writes to it, or changes its size, from then on. */
   seal(fd: number): CallResult;
+  /** The same, but for the mappings of it that are writable already. */
+  sealFutureWrites(fd: number): CallResult;
+  /** mmap(2) of a part of a file, shared and writable. Returns the address. */
+  mapShared(fd: number, offset: number, length: number): AddressResult;
+  /** mlock(2): the pages are in memory, and stay there. */
+  lock(address: bigint, length: number): CallResult;
+  /**
+   * Fresh memory for a secret, as bytes: zeros, locked, and in no core dump. Overwritten and given back when it is disposed;
+   * the bytes must not be used after that.
+   */
+  secretMemory(length: number): SecretMemory | Failure;
+  /** prctl(2) with PR_SET_DUMPABLE: whether this process leaves a core, and others of its user may look into it. */
+  setDumpable(dumpable: boolean): CallResult;
+  /** Opens a terminal for reading and writing; it does not become the controlling one. */
+  openTerminal(path: string): CallResult;
+  /** Whether a terminal echoes what is typed: sets it and returns what it was, 1 or 0. What was typed before is dropped. */
+  setEcho(fd: number, echo: boolean): CallResult;
+  /** poll(2) without waiting: 1 if a read would not wait, else 0. */
+  isReadable(fd: number): CallResult;
+  /** read(2). */
+  read(fd: number, into: Uint8Array): CallResult;
   /** Copies from one descriptor, at an offset, to the end of another; returns the bytes copied, perhaps fewer. */
   sendfile(outFd: number, inFd: number, offset: number, count: number): CallResult;
   /**
@@ -320,6 +378,56 @@ export function openLibcOn({ arch, open }: LibcHost, path: string = LIBC): Libc 
       return made.ok || made.errno !== EINVAL ? made : create(0);
     },
     seal: (fd) => checked(c.fcntl(fd, ADD_SEALS, ALL_SEALS)),
+    sealFutureWrites: (fd) => checked(c.fcntl(fd, ADD_SEALS, SEALS_FOR_OTHERS)),
+    mapShared: (fd, offset, length) =>
+      checkedAddress(c.mmap(0n, BigInt(length), PROT_READ | PROT_WRITE, MAP_SHARED, fd, BigInt(offset))),
+    lock: (address, length) => checked(c.mlock(address, BigInt(length))),
+    secretMemory: (length) => {
+      const size = BigInt(length);
+      const mapped = checkedAddress(
+        c.mmap(0n, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0n),
+      );
+      if (!mapped.ok) return { ...mapped, function: "mmap" };
+      const address = mapped.value;
+      const locked = checked(c.mlock(address, size));
+      const pointer = Deno.UnsafePointer.create(address);
+      if (!locked.ok || pointer === null) {
+        c.munmap(address, size);
+        return locked.ok ? { ok: false, errno: EINVAL, function: "mmap" } : { ...locked, function: "mlock" };
+      }
+      c.madvise(address, size, MADV_DONTDUMP);
+      const bytes = new Uint8Array(Deno.UnsafePointerView.getArrayBuffer(pointer, length));
+      let isOpen = true;
+      return {
+        ok: true,
+        bytes,
+        [Symbol.dispose]: () => {
+          if (!isOpen) return;
+          isOpen = false;
+          bytes.fill(0);
+          c.munmap(address, size);
+        },
+      };
+    },
+    setDumpable: (dumpable) => checked(c.prctl(PR_SET_DUMPABLE, dumpable ? 1n : 0n, 0n, 0n, 0n)),
+    openTerminal: (path) => checked(c.open(new TextEncoder().encode(`${path}\0`), TERMINAL)),
+    setEcho: (fd, echo) => {
+      const settings = new Uint8Array(TERMIOS_SIZE);
+      const asked = checked(c.ioctl(fd, TCGETS, settings));
+      if (!asked.ok) return asked;
+      const fields = new DataView(settings.buffer);
+      const flags = fields.getUint32(LOCAL_FLAGS, true);
+      fields.setUint32(LOCAL_FLAGS, echo ? flags | ECHO : flags & ~(ECHO | ECHONL), true);
+      const set = checked(c.ioctl(fd, TCSETSF, settings));
+      return set.ok ? { ok: true, value: (flags & ECHO) === 0 ? 0 : 1 } : set;
+    },
+    isReadable: (fd) => {
+      const asked = new Int16Array(4);
+      new Int32Array(asked.buffer)[0] = fd;
+      asked[2] = POLLIN;
+      return checked(c.poll(asked, 1n, 0));
+    },
+    read: (fd, into) => checked(c.read(fd, into as BufferSource, BigInt(into.length))),
     sendfile: (outFd, inFd, offset, count) => {
       const position = new BigInt64Array([BigInt(offset)]);
       return checked(c.sendfile(outFd, inFd, position, BigInt(count)));

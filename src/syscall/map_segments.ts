@@ -34,7 +34,7 @@ export function mapSegments(
 
   const addressOf = ({ source }: CallSegment, index: number): AddressResult => {
     if (source.kind === "zero") return { ok: true, value: 0n };
-    if (source.kind === "unpacked") {
+    if (source.kind === "unpacked" || source.kind === "overlay") {
       const bytes = contents.get(source.path);
       if (bytes === undefined) throw new Error(`Cannot make the call: ${source.path} was not unpacked`);
       return { ok: true, value: libc.addressOf(partOf(bytes, source)) };

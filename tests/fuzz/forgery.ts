@@ -10,6 +10,7 @@ import { planText } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { mayRun } from "../../src/plan/rules/table.ts";
 import { recheck } from "../../src/plan/stored.ts";
+import { fileItems } from "../../src/profile/overlay_file.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { listed, vmlinux } from "../support/small_kernel.ts";
 import { arm64Input, BOARD, packedFile } from "../support/arm64.ts";
@@ -158,7 +159,7 @@ function bytesOf(plan: Plan): string {
 /** The files that a plan names, as far as they are there and are what it takes them for. */
 function filesFor(plan: Plan, { kernel, initrd, dtb, segments }: Images): Images | undefined {
   const named = planFiles(plan);
-  const initrds = named.initrd.map(({ path }) => initrd.find((file) => file.path === path));
+  const initrds = fileItems(named.initrd).map(({ path }) => initrd.find((file) => file.path === path));
   const parts = named.segments.map(({ path }) => segments?.find((file) => file.path === path));
   if (named.kernel !== undefined && named.kernel.path !== kernel?.path) return undefined;
   if (named.dtb !== undefined && named.dtb.path !== dtb?.path) return undefined;

@@ -2,6 +2,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { dirname, join } from "@std/path";
 import { managedMarkOf, managedProfileText } from "../../src/profile/managed_profile.ts";
+import { fileItems } from "../../src/profile/overlay_file.ts";
 import { parseProfile } from "../../src/profile/parse.ts";
 import { bzImage } from "../image/build.ts";
 import { run } from "../support/run_cli.ts";
@@ -58,7 +59,7 @@ class Host implements Disposable {
   /** The paths that a profile names, and whether it pins them. */
   boots(name: string): readonly [string | undefined, string | undefined, boolean] {
     const { value } = parseProfile(this.profile(name), `${name}.yaml`);
-    return [value?.kernel?.path, value?.initrd[0]?.path, value?.kernel?.sha256 !== undefined];
+    return [value?.kernel?.path, fileItems(value?.initrd ?? [])[0]?.path, value?.kernel?.sha256 !== undefined];
   }
 
   async init(name: string, ...options: string[]): Promise<void> {

@@ -2,6 +2,7 @@ import { assertEquals } from "@std/assert";
 import { defineProfile, type ProfileInput } from "../../src/profile/define.ts";
 import type { LayerReader } from "../../src/profile/layers.ts";
 import type { Stated } from "../../src/profile/fields.ts";
+import { fileItems } from "../../src/profile/overlay_file.ts";
 import { parseProfile } from "../../src/profile/parse.ts";
 
 function test(name: string, fn: () => void): void {
@@ -135,7 +136,13 @@ test("a profile in code extends files, each with its drop-ins, and its own keys 
   assertEquals(diagnostics, []);
   assertEquals(reader.asked, ["boot/base.yaml", "boot/lower.yaml", "boot/base.yaml.d/10.yaml"]);
   assertEquals(
-    [value?.name, value?.kernel?.path, value?.initrd.map(({ path }) => path), value?.stamp, value?.crash],
+    [
+      value?.name,
+      value?.kernel?.path,
+      fileItems(value?.initrd ?? []).map(({ path }) => path),
+      value?.stamp,
+      value?.crash,
+    ],
     ["profile", "boot/vmlinuz", ["boot/initrd.img"], true, false],
   );
   assertEquals(value?.cmdline, { kind: "parameters", parameters: ["ro", "debug"] });

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { MAX_CHAIN, MAX_LAYERS } from "../../src/profile/layers.ts";
 import { readLayerText } from "../../src/profile/layer.ts";
 import { originRows } from "../../src/profile/origin_rows.ts";
+import { fileItems } from "../../src/profile/overlay_file.ts";
 import { type ParsedProfile, parseLayers, parseProfile } from "../../src/profile/parse.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { layerReader } from "../support/layer_reader.ts";
@@ -77,7 +78,7 @@ pure("`+` adds to the list below, of files and of parameters, whether it is writ
   const profile = valid("version: 1\nextends: base.yaml\ninitrd+: [b, c]\ncmdline+: quiet panic=5\n", {
     "p/base.yaml": "kernel: k\ninitrd: a\ncmdline: root=/dev/vda ro\n",
   });
-  assertEquals(profile.initrd.map(({ path }) => path), ["p/a", "p/b", "p/c"]);
+  assertEquals(fileItems(profile.initrd).map(({ path }) => path), ["p/a", "p/b", "p/c"]);
   assertEquals(parametersOf(profile), ["root=/dev/vda", "ro", "quiet", "panic=5"]);
   const edit = valid("version: 1\nextends: base.yaml\ncmdline: { append+: [b], remove+: c }\n", {
     "p/base.yaml": "kernel: k\ncmdline: { reuse: true, append: a }\n",
@@ -117,7 +118,7 @@ pure("relative paths lead from the folder of the file that writes them", () => {
     },
   );
   assertEquals(profile.kernel, { path: "p/../common/vmlinuz", sha256: "0".repeat(64) });
-  assertEquals(profile.initrd.map(({ path }) => path), [
+  assertEquals(fileItems(profile.initrd).map(({ path }) => path), [
     "p/../common/deep/micro.img",
     "/boot/initrd.img",
     "p/own.img",

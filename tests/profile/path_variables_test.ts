@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { fileItems } from "../../src/profile/overlay_file.ts";
 import { parseProfile } from "../../src/profile/parse.ts";
 import { hasVariables, resolvePaths } from "../../src/profile/path_variables.ts";
 import { templateText } from "../../src/profile/profile_template.ts";
@@ -10,7 +11,12 @@ function pathsOn(text: string, host = HOST): readonly (string | undefined)[] {
   if (value === undefined) return [];
   const resolved = resolvePaths(value, host);
   const { kernel, initrd = [], dtb, segments = [] } = resolved.value ?? {};
-  return [kernel, ...initrd, dtb, ...segments.flatMap(({ source }) => source.kind === "file" ? [source.file] : [])]
+  return [
+    kernel,
+    ...fileItems(initrd),
+    dtb,
+    ...segments.flatMap(({ source }) => source.kind === "file" ? [source.file] : []),
+  ]
     .flatMap((ref) => ref === undefined ? [] : [ref.path]);
 }
 

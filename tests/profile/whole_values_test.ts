@@ -9,6 +9,7 @@ import { matchesGlob } from "../../src/profile/glob.ts";
 import { pathBeside } from "../../src/profile/layers.ts";
 import { managedMarkOf, managedProfileText } from "../../src/profile/managed_profile.ts";
 import { resolveMerges } from "../../src/profile/merge.ts";
+import { fileItems } from "../../src/profile/overlay_file.ts";
 import { parseProfile } from "../../src/profile/parse.ts";
 import { literalPath, resolvePaths, writtenPath } from "../../src/profile/path_variables.ts";
 import type { CmdlineSpec, Profile } from "../../src/profile/profile.ts";
@@ -424,9 +425,12 @@ pure("variables of paths: their values, and what may not be one", () => {
       values,
     );
     const source = value?.segments[0]?.source;
-    return value === undefined
-      ? diagnostics.map(line)
-      : [value.kernel?.path, value.initrd[0]?.path, value.dtb?.path, source?.kind === "file" ? source.file.path : ""];
+    return value === undefined ? diagnostics.map(line) : [
+      value.kernel?.path,
+      fileItems(value.initrd)[0]?.path,
+      value.dtb?.path,
+      source?.kind === "file" ? source.file.path : "",
+    ];
   };
   const four = (path: string) => [path, path, path, path];
   assertEquals(of("/k-${release}-${machine}"), four("/k-6.1-x86_64"));

@@ -29,6 +29,22 @@ export function fakeLibc(
     restartAt: (time) => answer("restart_at", ok(0), time),
     memfd: (name) => answer("memfd", ok(99), name),
     seal: (fd) => answer("seal", ok(0), fd),
+    sealFutureWrites: (fd) => answer("seal_future_writes", ok(0), fd),
+    mapShared: (fd, offset, length) => ({
+      ok: true,
+      value: 0x5000_0000n + BigInt(calls.push(["map_shared", fd, offset, length])) * 0x10_0000n,
+    }),
+    lock: (address, length) => answer("lock", ok(0), address, length),
+    secretMemory: (length) => {
+      calls.push(["secret_memory", length]);
+      const bytes = new Uint8Array(length);
+      return { ok: true, bytes, [Symbol.dispose]: () => void bytes.fill(0) };
+    },
+    setDumpable: (dumpable) => answer("set_dumpable", ok(0), dumpable),
+    openTerminal: (path) => answer("open_terminal", ok(8), path),
+    setEcho: (fd, echo) => answer("set_echo", ok(1), fd, echo),
+    isReadable: (fd) => answer("is_readable", ok(1), fd),
+    read: (fd, into) => answer("read", ok(0), fd, into.length),
     sendfile: (out, input, offset, count) => answer("sendfile", ok(count), out, input, offset, count),
     mapFile: (fd, length) => ({
       ok: true,

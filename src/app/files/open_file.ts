@@ -144,6 +144,11 @@ function fill({ path, handle }: Pick<OpenFile, "path" | "handle">, buffer: Uint8
   });
 }
 
+/** Reads the start of an open file into memory; returns the number of bytes. @throws {ReadError} */
+export function readInto(file: OpenFile, into: Uint8Array): number {
+  return fill(file, into, file.start ?? 0);
+}
+
 function statOf({ path, handle }: Pick<OpenFile, "path" | "handle">): Deno.FileInfo {
   return asReading(`look at ${path}`, () => handle.statSync());
 }
@@ -206,6 +211,21 @@ export async function hashPart(
   for (const { bytes, end } of chunksOf(file, begin, length)) {
     digest.update(bytes);
     onProgress?.(end, length);
+  }
+  return digest.digest("hex");
+}
+
+/** The SHA-256 of pieces of the file, one after the other. */
+export async function hashPieces(
+  file: OpenFile,
+  pieces: readonly { readonly at: number; readonly size: number }[],
+): Promise<string> {
+  const [only, ...more] = pieces;
+  if (only !== undefined && more.length === 0) return await hashPart(file, only.at, only.size);
+  const { createHash } = await import("node:crypto");
+  const digest = createHash("sha256");
+  for (const { at, size } of pieces) {
+    for (const { bytes } of chunksOf(file, (file.start ?? 0) + at, size)) digest.update(bytes);
   }
   return digest.digest("hex");
 }
