@@ -1,10 +1,11 @@
 import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
 import { type Capture, collect, redactCapture } from "../host/capture.ts";
+import { redactOverlays } from "../host/captured_overlay.ts";
 import { decodeFacts } from "../host/decode_facts.ts";
 import { omitUndefined } from "../core/shape.ts";
 import { liveReader } from "../host/live.ts";
 import { captureBootFiles } from "./boot_files.ts";
-import { captureImages } from "./capture_images.ts";
+import { captureImages, type CaptureOfImages } from "./capture_images.ts";
 import type { Reading } from "./image_file.ts";
 
 /** What is captured besides the host, and how. */
@@ -45,8 +46,14 @@ export async function captureHost(
   // Half a capture would plan with whatever files lie where it is used.
   const isWhole = !hasErrors(captured.diagnostics);
   return {
-    capture: isWhole ? { ...capture, images: captured.images } : undefined,
+    capture: isWhole ? withImages(capture, captured, redact) : undefined,
     host,
     images: captured.diagnostics,
   };
+}
+
+/** A capture with the files of profiles; redacted, without what they add to an initrd. */
+function withImages(capture: Capture, { images, overlays }: CaptureOfImages, redact: boolean): Capture {
+  if (Object.keys(overlays).length === 0) return { ...capture, images };
+  return { ...capture, images, overlays: redact ? redactOverlays(overlays) : overlays };
 }

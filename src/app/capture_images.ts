@@ -16,6 +16,8 @@ import { identifyKernel } from "../image/identify.ts";
 import { identifyInitrd } from "../image/initrd.ts";
 import { partsNeeded } from "../plan/segment_call.ts";
 import { namedFilesOn, profileOn } from "./boot_image.ts";
+import type { CapturedOverlays } from "../host/captured_overlay.ts";
+import { captureOverlays } from "./capture_overlays.ts";
 import { captureUboot } from "./capture_uboot.ts";
 import { captureUki } from "./capture_uki.ts";
 import { fileItems } from "../profile/overlay_file.ts";
@@ -32,6 +34,8 @@ import type { IdentifiedFile } from "../image/boot_files.ts";
 /** The captured files of profiles, and every complaint about these. */
 export interface CaptureOfImages {
   readonly images: CapturedImages;
+  /** The files of the host that profiles add to the next initrd, but for the content of secrets. */
+  readonly overlays: CapturedOverlays;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -50,13 +54,19 @@ export async function captureImages(
   options: ImageCaptureOptions = {},
 ): Promise<CaptureOfImages> {
   const images: { [path: string]: CapturedImage } = {};
+  let overlays: CapturedOverlays = {};
   const diagnostics: Diagnostic[] = [];
   for (const word of profiles) {
     const one = await imagesOf(word, facts, options);
     diagnostics.push(...one.diagnostics);
     for (const [path, image] of Object.entries(one.images)) images[path] = both(images[path], image);
+    overlays = { ...overlays, ...withoutSecrets(one.overlays, overlays) };
   }
-  return { images: Object.fromEntries(Object.entries(images).toSorted(([a], [b]) => compareText(a, b))), diagnostics };
+  return {
+    images: Object.fromEntries(Object.entries(images).toSorted(([a], [b]) => compareText(a, b))),
+    overlays: Object.fromEntries(Object.entries(overlays).toSorted(([a], [b]) => compareText(a, b))),
+    diagnostics,
+  };
 }
 
 async function imagesOf(
@@ -65,19 +75,23 @@ async function imagesOf(
   { redact = false, onReading }: ImageCaptureOptions,
 ): Promise<CaptureOfImages> {
   const read = readNamed(word, PROFILE_LIMIT);
-  if (read.bytes === undefined) return { images: {}, diagnostics: read.diagnostics };
+  if (read.bytes === undefined) return { images: {}, overlays: {}, diagnostics: read.diagnostics };
   const foreign = readOwn(read.bytes, read.name, false);
-  if (foreign !== undefined) return { images: {}, diagnostics: [...read.diagnostics, ...foreign.diagnostics] };
+  if (foreign !== undefined) {
+    return { images: {}, overlays: {}, diagnostics: [...read.diagnostics, ...foreign.diagnostics] };
+  }
   const parsed = parseNamed(read, layerFiles());
   const diagnostics = [...read.diagnostics, ...parsed?.diagnostics ?? []];
-  if (parsed?.value === undefined || hasErrors(diagnostics)) return { images: {}, diagnostics };
+  if (parsed?.value === undefined || hasErrors(diagnostics)) return { images: {}, overlays: {}, diagnostics };
   const { value: profile, diagnostics: unresolved } = await profileOn(parsed.value, facts, undefined);
   diagnostics.push(...unresolved.map(parsed.place));
-  if (profile === undefined) return { images: {}, diagnostics };
+  if (profile === undefined) return { images: {}, overlays: {}, diagnostics };
   const refs = profileFiles(profile, [facts]);
   using opened = await openImages(refs, { onReading, facts });
   diagnostics.push(...opened.diagnostics.map(parsed.place));
-  if (hasErrors(opened.diagnostics)) return { images: {}, diagnostics };
+  if (hasErrors(opened.diagnostics)) return { images: {}, overlays: {}, diagnostics };
+  const added = captureOverlays(refs.initrd);
+  diagnostics.push(...added.diagnostics.map(parsed.place));
   const parts = partsNeeded({ profile: absoluteSegments(profile), facts, images: opened.images });
   const { kernel, initrd, dtb, modules = [], segments = [] } = opened.images;
   const images: { [path: string]: CapturedImage } = {};
@@ -148,7 +162,18 @@ async function imagesOf(
   for (const { path } of facts.machine === "aarch64" ? [...kernels, ...fileItems(stated?.initrd ?? [])] : []) {
     Object.assign(composed, await captureUboot(absolutePath(path), redact));
   }
-  return { images: { ...images, ...composed }, diagnostics };
+  return { images: { ...images, ...composed }, overlays: added.overlays, diagnostics };
+}
+
+/** Of a file that one profile takes for a secret, no other one gives the content away. */
+function withoutSecrets(overlays: CapturedOverlays, before: CapturedOverlays): CapturedOverlays {
+  const secrets = Object.keys(overlays).filter((path) => {
+    const [own, other] = [overlays[path], before[path]];
+    return other?.kind === "file" && other.base64 === undefined && own?.kind === "file";
+  });
+  return Object.fromEntries(
+    Object.entries(overlays).map(([path, each]) => [path, secrets.includes(path) ? before[path] ?? each : each]),
+  );
 }
 
 /** What two profiles need of one file. */

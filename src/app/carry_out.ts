@@ -6,7 +6,7 @@ import { lowerPlan, lowerUnload } from "../plan/lower.ts";
 import { type Call, type Plan, segmentOf } from "../plan/plan.ts";
 import { checkSegments } from "../plan/rules/segments.ts";
 import { isCrash } from "../plan/stored.ts";
-import { describedBy, type LoadRecord, recordTime } from "../state/record.ts";
+import { describedBy, type LoadRecord, type RecordedOverlay, recordTime } from "../state/record.ts";
 import { type ImageSlot, StoreError, type StoreLock } from "../state/record_store.ts";
 import { SyscallError } from "../syscall/errors/syscall_error.ts";
 import { type Descriptor, joinedOffsets, joinInitrds, type OverlayBytes } from "../syscall/memory_file.ts";
@@ -30,6 +30,8 @@ export interface CheckedAgainst {
   readonly contents?: Contents;
   /** The archives that are made at load, with all that is in them. */
   readonly overlays?: readonly OverlayBytes[];
+  /** What of them the plan does not state. */
+  readonly recorded?: readonly RecordedOverlay[];
   /** Whether the kernel is to keep the dm-crypt keys of the loaded crash image. */
   readonly keepsKeys?: boolean;
 }
@@ -96,6 +98,7 @@ export async function carryOut(
     loadedAt: recordTime(),
     ...await invokingUser(),
     ...(slot === "crash" ? { described: describedBy(checked.facts, plan.call) } : {}),
+    ...(checked.recorded === undefined || checked.recorded.length === 0 ? {} : { overlays: checked.recorded }),
     ...(start === undefined ? {} : { kernel: start }),
     plan,
   };

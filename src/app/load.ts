@@ -5,16 +5,18 @@ import { ATTEMPT_FAILED } from "../plan/rules/attempt_failed.ts";
 import { mayRun } from "../plan/rules/table.ts";
 import { isCrash } from "../plan/stored.ts";
 import { alreadyLoaded } from "../state/already_loaded.ts";
-import type { LoadRecord } from "../state/record.ts";
+import type { LoadRecord, RecordedOverlay } from "../state/record.ts";
 import { keepsKeys } from "../state/dump_keys.ts";
 import { findRecord, lockStore, type StoreLock, storeState } from "../state/record_store.ts";
 import { preservesContext } from "../state/round_trip.ts";
 import type { NoCleanWay } from "./ask_init.ts";
 import { type CarriedOut, carryOut, type CheckedAgainst } from "./carry_out.ts";
 import { type Libc, openLibc } from "../syscall/libc.ts";
+import type { SecretSources } from "./fill_overlays.ts";
 import { followLoaded } from "./arm_watchdog.ts";
 import { canReboot, type RebootWay, rebootWay } from "./exec.ts";
 import type { Reading } from "./image_file.ts";
+import type { MadeOverlay } from "./overlay.ts";
 import { prepare, prepareFrom } from "./prepare.ts";
 import { readFacts } from "./read_facts.ts";
 
@@ -45,6 +47,8 @@ export interface LoadEvents {
   readonly onChange?: () => void;
   /** Called with what failed without changing how the load ended, such as giving the lock back. */
   readonly onWarning?: (text: string) => void;
+  /** Where secrets of the next initrd come from. Default: the terminal or systemd-ask-password, and programs of this host. */
+  readonly secrets?: SecretSources;
 }
 
 /** What is to be done, and what it was judged by. Its files are open until it is disposed. */
@@ -55,6 +59,8 @@ export interface LoadTask extends Disposable {
   readonly plan: Plan;
   /** The host and the files that it was checked against. */
   readonly checked: CheckedAgainst;
+  /** The archives that are made at load, without their secrets. */
+  readonly overlays: readonly MadeOverlay[];
   /** The record of the very image, where it is loaded. */
   readonly already: LoadRecord | undefined;
   /** How the image would be run; or, which `exec` rules out, why the init system cannot be asked to. */
@@ -88,7 +94,7 @@ export async function judgeLoad(
     : await prepareFrom({ kind: "plan", plan: what }, readFacts(undefined), { onReading, open });
   const close = () => prepared[Symbol.dispose]();
   const over = (why: NotLoadable) => ({ ...why, [Symbol.dispose]: close });
-  const { facts, files, contents, diagnostics } = prepared;
+  const { facts, files, contents, overlays, diagnostics } = prepared;
   const plan = force && prepared.plan !== undefined ? triedAgain(prepared.plan) : prepared.plan;
   if (plan === undefined || facts === undefined || hasErrors(diagnostics)) {
     onJudged?.(diagnostics, undefined);
@@ -111,6 +117,7 @@ export async function judgeLoad(
     kind: "task",
     plan,
     checked: { facts, files, contents, keepsKeys: keeps },
+    overlays,
     already,
     way,
     [Symbol.dispose]: close,
@@ -180,14 +187,25 @@ export async function loadPlan(
   const before = storeState();
   let task = await judge();
   if (task.kind !== "task") return end(task);
+  // Whoever is asked may take time, in which no other warmboot has to wait.
+  using secrets = await secretsFor(task, events.secrets);
+  let given = await secrets.fill(task, options);
+  if (given.kind !== "given") return end(unanswered(given, task, events));
+  using overlays = new DisposableStack();
+  overlays.use(given);
   const { onWait = () => {}, onWarning = () => {} } = events;
   const store = held.use(await lockStore({ onWait, onWarning }));
   if (store.waited || storeState() !== before) {
     // Another one may have loaded this very image, or have taken the last load that the kernel allows.
     task = await judge();
     if (task.kind !== "task") return end(task, store);
+    given = await secrets.fill(task, options);
+    if (given.kind !== "given") return end(unanswered(given, task, events), store);
+    overlays.use(given);
   }
-  const outcome = await carryOut(task.plan, task.checked, store, { onChange: events.onChange, onWarning });
+  const checked = { ...task.checked, overlays: given.overlays, recorded: given.recorded };
+  const outcome = await carryOut(task.plan, checked, store, { onChange: events.onChange, onWarning });
+  overlays.dispose();
   if (outcome.kind === "loaded") {
     const { plan, checked } = task;
     await followLoaded({ crash: isCrash(plan), seconds: plan.guard?.watchdog }, checked.facts, onWarning);
@@ -195,8 +213,62 @@ export async function loadPlan(
   return end(outcome.kind === "loaded" ? { kind: "loaded", task } : outcome, store);
 }
 
+/** What a load gets of its secrets: archives with all that is in them; or that this very image is loaded already. */
+type Given =
+  | ({ readonly kind: "given" } & Disposable & Required<Pick<CheckedAgainst, "overlays" | "recorded">>)
+  | { readonly kind: "already"; readonly record: LoadRecord }
+  | { readonly kind: "failed"; readonly diagnostic: Diagnostic };
+
+/** Secrets of a load; nobody is asked, and no library opened, where it has none. */
+async function secretsFor({ overlays }: LoadTask, sources: SecretSources | undefined): Promise<Secrets> {
+  if (!overlays.some(({ isOpen }) => isOpen)) return NO_SECRETS;
+  const { collectAnswers, recordedOverlays } = await import("./fill_overlays.ts");
+  const { recordKey } = await import("./record_key.ts");
+  const stack = new DisposableStack();
+  const answers = stack.use(collectAnswers(stack.use(openLibc()), sources));
+  return {
+    async fill(task, { force = false }) {
+      const filled = await answers.fill(task.overlays);
+      if (filled.kind === "failed") return filled;
+      const recorded = recordedOverlays(task.overlays, filled.overlays, recordKey());
+      const record = force ? undefined : loadedAlready(task.plan, task.checked.facts, recorded);
+      if (record === undefined) return { ...filled, kind: "given", recorded };
+      filled[Symbol.dispose]();
+      return { kind: "already", record };
+    },
+    [Symbol.dispose]: () => stack.dispose(),
+  };
+}
+
+interface Secrets extends Disposable {
+  fill(task: LoadTask, options: LoadOptions): Promise<Given>;
+}
+
+const NO_SECRETS: Secrets = {
+  fill({ overlays }) {
+    const plain = overlays.map(({ path, form }) => ({ path, bytes: form, secret: false, size: form.length }));
+    return Promise.resolve({ kind: "given", overlays: plain, recorded: [], [Symbol.dispose]() {} });
+  },
+  [Symbol.dispose]() {},
+};
+
+/** Why nothing is loaded once secrets are known, or are not. */
+function unanswered(
+  given: Exclude<Given, { readonly kind: "given" }>,
+  task: LoadTask,
+  { onJudged }: LoadEvents,
+): LoadOutcome {
+  if (given.kind === "already") return { kind: "already", task, record: given.record };
+  onJudged?.([given.diagnostic], undefined);
+  return { kind: "unplanned", diagnostics: [given.diagnostic] };
+}
+
 /** The record of the very image that the plan would load; while another warmboot is loading one, none is to be relied on. */
-function loadedAlready(plan: Plan, facts: HostFacts): LoadRecord | undefined {
+function loadedAlready(
+  plan: Plan,
+  facts: HostFacts,
+  overlays: readonly RecordedOverlay[] = [],
+): LoadRecord | undefined {
   const { found, busy } = findRecord(isCrash(plan) ? "crash" : "reboot");
-  return busy ? undefined : alreadyLoaded(plan, facts, found);
+  return busy ? undefined : alreadyLoaded(plan, facts, found, overlays);
 }

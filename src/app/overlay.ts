@@ -109,7 +109,7 @@ export async function makeOverlay(
   const digests = await fillForm(entries, bodies, form);
   if (digests.kind === "failed") return { diagnostics: [digests.diagnostic] };
   const isOpen = entries.some(isLeftOpen);
-  const source = memorySource(form);
+  const source = memorySource(form.subarray(0, digests.end));
   const content = await readInitrd(source, NO_CODECS, { programs, tree: true });
   const [fault] = faults;
   return {
@@ -149,7 +149,12 @@ export function isLeftOpen({ kind, secret, size }: PlacedEntry): boolean {
 
 /** The digests of what was stated, by its index; or what cannot be read. */
 type FilledForm =
-  | { readonly kind: "filled"; readonly of: ReadonlyMap<number, string> }
+  | {
+    readonly kind: "filled";
+    readonly of: ReadonlyMap<number, string>;
+    /** Where the archive ends, bytes. */
+    readonly end: number;
+  }
   | { readonly kind: "failed"; readonly diagnostic: Diagnostic };
 
 async function fillForm(
@@ -159,7 +164,7 @@ async function fillForm(
 ): Promise<FilledForm> {
   const written = cpioEntries(entries, (entry) => isLeftOpen(entry) ? 0 : entry.size ?? 0);
   writeCpio(written, form);
-  const places = layOutCpio(written).bodies;
+  const { bodies: places, size: end } = layOutCpio(written);
   const of = new Map<number, string>();
   for (const [index, entry] of entries.entries()) {
     const { kind, size = 0, source } = entry;
@@ -172,7 +177,7 @@ async function fillForm(
     if (diagnostic !== undefined) return { kind: "failed", diagnostic };
     of.set(source, await digestOf(into));
   }
-  return { kind: "filled", of };
+  return { kind: "filled", of, end };
 }
 
 /** Reads a file that has exactly so many bytes. */

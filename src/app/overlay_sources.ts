@@ -5,6 +5,7 @@ import type { CapturedOverlayFile, CapturedOverlays } from "../host/captured_ove
 import type { OverlayEntry, OverlayOrigin } from "../image/overlay.ts";
 import { ANSWER_MAX, OUTPUT_MAX, type OverlayContent, type OverlayFile } from "../profile/overlay_file.ts";
 import { openProblem } from "./files/open_file.ts";
+import { captureLacks } from "./image_file.ts";
 
 /** Where the bytes of an entry are. */
 export type OverlayBody =
@@ -79,6 +80,10 @@ export function sourceFiles(
           break;
         }
         for (const row of found.rows) {
+          if (row.kind === "file" && row.isCaptured && row.bytes === undefined && !secret) {
+            diagnostics.push({ ...captureLacks(row.host), path: [...at, "from"] });
+            return { entries, diagnostics };
+          }
           entries.push(fromRow(row, file, origin));
           if (entries.length <= ENTRIES_MAX) continue;
           diagnostics.push({
@@ -142,7 +147,14 @@ interface RowPlace {
 type Row =
   & RowPlace
   & (
-    | { readonly kind: "file"; readonly mode: number; readonly size: number; readonly bytes?: Uint8Array }
+    | {
+      readonly kind: "file";
+      readonly mode: number;
+      readonly size: number;
+      /** Whether it is of another host: then there is nothing to read here. */
+      readonly isCaptured: boolean;
+      readonly bytes?: Uint8Array;
+    }
     | { readonly kind: "folder"; readonly mode: number }
     | { readonly kind: "link"; readonly target: string }
   );
@@ -166,9 +178,14 @@ function fromRow(row: Row, { path, mode, secret }: OverlayFile, origin: OverlayO
     case "file":
       return {
         entry: { ...same, kind: "file", mode: mode ?? row.mode, size: row.size, secret },
-        body: row.bytes === undefined ? { kind: "file", path: row.host } : { kind: "bytes", bytes: row.bytes },
+        body: bodyOf(row),
       };
   }
+}
+
+function bodyOf({ host, bytes, isCaptured }: Extract<Row, { readonly kind: "file" }>): OverlayBody {
+  if (bytes !== undefined) return { kind: "bytes", bytes };
+  return isCaptured ? { kind: "none" } : { kind: "file", path: host };
 }
 
 /** A path and all that lies below it, folders before what is in them, by name. The path itself may be a link. */
@@ -189,7 +206,7 @@ function capturedRow(found: CapturedOverlayFile, place: RowPlace): Row {
   if (found.kind !== "file") return { ...place, ...found };
   const { mode, size, base64 } = found;
   const bytes = base64 === undefined ? undefined : Uint8Array.fromBase64(base64);
-  return { ...place, kind: "file", mode, size, ...(bytes === undefined ? {} : { bytes }) };
+  return { ...place, kind: "file", mode, size, isCaptured: true, ...(bytes === undefined ? {} : { bytes }) };
 }
 
 const SPECIAL = [
@@ -206,8 +223,9 @@ function walkHere(path: string): Walked {
     const stats = below === "" ? Deno.statSync(host) : Deno.lstatSync(host);
     const mode = (stats.mode ?? FILE_MODE) & 0o7777;
     if (stats.isSymlink) rows.push({ kind: "link", host, below, target: Deno.readLinkSync(host) });
-    else if (stats.isFile) rows.push({ kind: "file", host, below, mode, size: stats.size });
-    else if (stats.isDirectory) {
+    else if (stats.isFile) {
+      rows.push({ kind: "file", host, below, mode, size: stats.size, isCaptured: false });
+    } else if (stats.isDirectory) {
       rows.push({ kind: "folder", host, below, mode });
       const names = Array.from(Deno.readDirSync(host), ({ name }) => name).toSorted(compareText);
       for (const name of names) {

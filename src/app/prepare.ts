@@ -14,6 +14,7 @@ import { profileOn } from "./boot_image.ts";
 import { openImages } from "./images.ts";
 import { layerFiles } from "./layer_files.ts";
 import { memoryBudget, memoryLimit } from "./memory_limit.ts";
+import type { MadeOverlay } from "./overlay.ts";
 import { planFiles, profileFiles } from "./named_files.ts";
 import { planProfile, planStored } from "./plan_profile.ts";
 import { type ReadFacts, readFacts } from "./read_facts.ts";
@@ -27,6 +28,8 @@ export interface Prepared extends Disposable {
   readonly files: readonly OpenFile[];
   /** What some of them unpack to, where that is placed. */
   readonly contents: Contents;
+  /** The archives that are made at load. */
+  readonly overlays: readonly MadeOverlay[];
   /** The files that the profile is made of; of a stored plan, none. */
   readonly profileFiles: readonly string[];
   readonly diagnostics: readonly Diagnostic[];
@@ -115,6 +118,7 @@ export async function prepareFrom(
   const known = {
     facts,
     files: opened.files,
+    overlays: opened.overlays,
     profileFiles: source.kind === "plan" ? [] : source.files,
     [Symbol.dispose]: () => opened[Symbol.dispose](),
   };
@@ -143,6 +147,7 @@ function unprepared(diagnostics: readonly Diagnostic[]): Prepared {
     facts: undefined,
     files: [],
     contents: new Map(),
+    overlays: [],
     profileFiles: [],
     diagnostics,
     [Symbol.dispose]() {},

@@ -1,6 +1,7 @@
 import { filesOf, type Plan, type PlannedFile, rolesOf } from "../plan/plan.ts";
 import { stampIn, trueStamp } from "../plan/stamp.ts";
 import { type Aspect, ASPECTS, type Change, type Diff, type Lone, type PlacedFile, type Unknown } from "./diff.ts";
+import { diffOverlayFiles } from "./overlays.ts";
 import { diffChecks, diffGuards, diffPlanned, diffSegments } from "./plans.ts";
 import { align } from "./sequence.ts";
 import { inOrder, type Side } from "./side.ts";
@@ -159,6 +160,9 @@ function plans(from: PlanSide, to: PlanSide): readonly Finding[] {
   const judged = from.kind !== "loaded" && to.kind !== "loaded";
   return [
     { changes: diffInitrds(initrdsOf(from.plan), initrdsOf(to.plan)), unknown: [], compared: ["initrd"] },
+    ...(from.plan.overlays === undefined && to.plan.overlays === undefined
+      ? []
+      : [{ changes: diffOverlayFiles(from.plan, to.plan), unknown: [], compared: ["file"] as const }]),
     {
       changes: diffSegments(from.plan.call, to.plan.call),
       unknown: [],

@@ -1,4 +1,5 @@
 import type { Check, PlannedFile, Reason } from "../plan/plan.ts";
+import type { PlannedOverlayFile } from "../plan/planned_overlay.ts";
 
 /** A part of what boots, as the text output groups them. */
 export type Aspect =
@@ -6,6 +7,7 @@ export type Aspect =
   | "kernel"
   | "cmdline"
   | "initrd"
+  | "file"
   | "call"
   | "reason"
   | "flag"
@@ -17,6 +19,7 @@ export type Aspect =
 export const ASPECTS: readonly Aspect[] = [
   "kernel",
   "initrd",
+  "file",
   "cmdline",
   "call",
   "flag",
@@ -78,6 +81,8 @@ export type KernelField = "release" | "version" | "path" | "image" | "sha256" | 
 export type Change =
   | { readonly about: "kernel"; readonly field: KernelField } & (Altered<string> | Lone<string>)
   | { readonly about: "initrd" } & (Altered<PlacedFile, "change" | "move"> | Lone<PlacedFile>)
+  /** A file that is added to the initrd, by its path in the next root. */
+  | { readonly about: "file"; readonly path: string } & (Altered<PlannedOverlayFile> | Lone<PlannedOverlayFile>)
   | { readonly about: "cmdline" } & (Altered<PlacedParameter, "change" | "move"> | Lone<PlacedParameter>)
   /** `field` is the path of a part of the call, as `segments kernel offset`. */
   | { readonly about: "call"; readonly field: string } & Altered<string>

@@ -13,6 +13,7 @@ import {
   text,
 } from "../core/shape.ts";
 import type { Reason } from "../plan/plan.ts";
+import { plannedOverlayFileShape } from "../plan/planned_overlay.ts";
 import {
   type Aspect,
   ASPECTS,
@@ -79,6 +80,12 @@ const CHANGES: readonly ChangeRow[] = [
     fields: { field: { enum: ["release", "version", "path", "image", "sha256", "machine"] } },
   },
   { about: "initrd", part: file.schema, actions: [...ALTERED, "move"] },
+  {
+    about: "file",
+    part: plannedOverlayFileShape.schema,
+    actions: ALTERED,
+    fields: { path: { description: "Where it lies in the next root", type: "string" } },
+  },
   { about: "cmdline", part: parameter.schema, actions: [...ALTERED, "move"] },
   {
     about: "call",

@@ -1,6 +1,7 @@
 import type { HostFacts } from "../host/facts.ts";
 import { imageRelease } from "../image/describe.ts";
 import { filesOf, type Plan } from "./plan.ts";
+import { plannedOverlays } from "./planned_overlay.ts";
 import { lacksInstructions } from "./purgatory_segment.ts";
 import { imageFiles, type Images, innerOf, kernelInfo } from "../image/boot_files.ts";
 
@@ -33,6 +34,14 @@ export function driftOf(plan: Plan, facts: HostFacts, images: Images): readonly 
   const info = kernelInfo(images);
   compare("the new kernel's release", plan.release, info === undefined ? undefined : imageRelease(info));
   const found = imageFiles(images);
+  const added = new Map(
+    plannedOverlays(images.initrd).flatMap(({ files }) => files).map((file) => [file.path, file]),
+  );
+  for (const { path, size, sha256, secret } of (plan.overlays ?? []).flatMap(({ files }) => files)) {
+    const now = added.get(path);
+    if (!secret) compare(`the SHA-256 of the file ${path} for the initrd`, sha256, now?.sha256);
+    if (size !== now?.size) compare(`the size of the file ${path} for the initrd`, String(size), String(now?.size));
+  }
   for (const file of filesOf(plan.call)) {
     const now = found.find(({ path }) => path === file.path);
     compare(`the SHA-256 of ${file.path}`, file.sha256, now?.sha256);

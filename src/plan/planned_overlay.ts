@@ -71,7 +71,8 @@ function plannedOverlayFile(
 const optional = { value: undefined };
 const digest = pattern("a SHA-256 of 64 hex digits", /^[0-9a-f]{64}$/);
 
-const file: Shape<PlannedOverlayFile> = record<PlannedOverlayFile>({
+/** The shape of a file that is added. */
+export const plannedOverlayFileShape: Shape<PlannedOverlayFile> = record<PlannedOverlayFile>({
   path: { shape: text, doc: "Where the profile puts it in the next root" },
   kind: { shape: choice(["file", "folder", "link"]), doc: "What it is" },
   mode: { shape: pattern("4 octal digits", /^[0-7]{4}$/), doc: "Its permissions in octal" },
@@ -99,6 +100,6 @@ export const plannedOverlaysShape: Shape<readonly PlannedOverlay[]> = list(recor
     doc: "SHA-256 of the archive; absent where a content is secret or known only at load",
     fallback: optional,
   },
-  files: { shape: list(file), doc: "What is added" },
+  files: { shape: list(plannedOverlayFileShape), doc: "What is added" },
   folders: { shape: list(text), doc: "Folders that are made, since the initrds before lack them" },
 }));

@@ -2,7 +2,7 @@ import type { Diagnostic, Path, Related } from "../core/diagnostic.ts";
 import type { JsonSchema } from "../core/shape.ts";
 import { guardConflicts } from "./guard_parameters.ts";
 import { DEMAND_SCHEMA, demandsOf } from "./demands.ts";
-import { isFiles } from "./overlay_file.ts";
+import { isFiles, type OverlayFile } from "./overlay_file.ts";
 import { FILE_FLAG_KEYS, type Profile, type ReusedFrom } from "./profile.ts";
 import { FILLED, given, IS_FALSE, IS_TRUE, STATED } from "./schema_terms.ts";
 
@@ -295,7 +295,39 @@ export function conflictsOf(profile: Profile): readonly Diagnostic[] {
       ? `Use \`load: kexec_file_load\` or \`load: auto\`, or remove \`${key}\``
       : "Remove one of them",
   }));
-  return [...between, ...ignored, ...flags, ...guardConflicts(profile)];
+  return [...between, ...ignored, ...flags, ...guardConflicts(profile), ...fileConflicts(profile)];
+}
+
+/** Files of the next initrd that are added twice, or in the place of a folder of another one. */
+function fileConflicts({ initrd }: Profile): readonly Diagnostic[] {
+  const diagnostics: Diagnostic[] = [];
+  const seen = new Map<string, { readonly file: OverlayFile; readonly at: Path }>();
+  for (const [index, item] of initrd.entries()) {
+    if (!isFiles(item)) continue;
+    for (const [number, file] of item.files.entries()) {
+      const at: Path = ["initrd", index, "files", number, "path"];
+      const before = seen.get(file.path);
+      const above = file.path.split("/").slice(1, -1).map((_, depth, parts) =>
+        `/${parts.slice(0, depth + 1).join("/")}`
+      )
+        .flatMap((path) => seen.get(path) ?? []).find((each) => each.file.content.kind !== "from");
+      const other = before ?? above;
+      if (other !== undefined) {
+        diagnostics.push({
+          code: "conflict",
+          severity: "error",
+          message: before !== undefined
+            ? `The file ${file.path} is added twice`
+            : `${other.file.path} is a file, so ${file.path} cannot lie in it`,
+          path: at,
+          hint: "Remove one of them, or choose another path",
+          related: [{ message: `${other.file.path} is added here`, path: other.at }],
+        });
+      }
+      seen.set(file.path, { file, at });
+    }
+  }
+  return diagnostics;
 }
 
 /** Matches a profile without conflicts. */

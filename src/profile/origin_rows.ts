@@ -1,5 +1,6 @@
 import type { Path } from "../core/diagnostic.ts";
 import { isMap } from "../core/shape.ts";
+import { isLiteralKey, isMarkedSecret, MASK } from "./literal_secrets.ts";
 import { originAt, type Traced } from "./overlay.ts";
 
 /** One value of a merged profile, and where it was set. */
@@ -17,14 +18,25 @@ export interface OriginRow {
 
 /** Every value of a merged profile that is not a filled map or list, in the order of its keys. */
 export function originRows(merged: Traced): readonly OriginRow[] {
-  const rows = (value: unknown, path: Path): readonly OriginRow[] => {
+  const rows = (value: unknown, path: Path, isSecret = false): readonly OriginRow[] => {
+    const marked = isMarkedSecret(value);
     const inner = isMap(value) ? Object.entries(value) : Array.isArray(value) ? [...value.entries()] : [];
-    if (inner.length > 0) return inner.flatMap(([step, child]) => rows(child, [...path, step]));
+    if (inner.length > 0) {
+      return inner.flatMap(([step, child]) => rows(child, [...path, step], marked && isLiteralKey(String(step))));
+    }
     const { layer, path: at } = originAt(merged.origin, path);
     const place = layer.source?.locate(at, "value");
     return [{
       path,
-      value: typeof value === "string" ? value : Array.isArray(value) ? "[]" : isMap(value) ? "{}" : undefined,
+      value: isSecret
+        ? MASK
+        : typeof value === "string"
+        ? value
+        : Array.isArray(value)
+        ? "[]"
+        : isMap(value)
+        ? "{}"
+        : undefined,
       file: layer.file,
       line: place?.line ?? 1,
       column: place?.column ?? 1,

@@ -87,7 +87,11 @@ function overlay(below: Traced | undefined, above: Traced, at: Path, report: Rep
     else if (Object.hasOwn(above.value, target.key)) report(bothWays(target.key, part));
     else {parts.set(
         target.key,
-        target.parameters ? addParameters(parts.get(target.key), part, report) : addItems(parts.get(target.key), part),
+        target.parameters
+          ? addParameters(parts.get(target.key), part, report)
+          : target.key === "initrd"
+          ? addInitrds(parts.get(target.key), part)
+          : addItems(parts.get(target.key), part),
       );}
   }
   const entries = [...parts];
@@ -137,6 +141,70 @@ function listOf(items: readonly Traced[], { origin }: Traced): Traced {
 
 function addItems(below: Traced | undefined, above: Traced): Traced {
   return listOf([...itemsOf(below), ...itemsOf(above)], above);
+}
+
+/** The keys of a file of `files` that say its content: one of a higher layer replaces all of a lower one. */
+const CONTENT_KEYS: readonly string[] = ["text", "base64", "from", "ask", "command"];
+
+/**
+ * Adds to `initrd`. A file of `files` that a layer below has by the same path is merged with that, in its place; the others
+ * are added.
+ */
+function addInitrds(below: Traced | undefined, above: Traced): Traced {
+  let items = itemsOf(below);
+  const added: Traced[] = [];
+  for (const item of itemsOf(above)) {
+    if (!isMap(item.value) || !Array.isArray(item.value["files"])) {
+      added.push(item);
+      continue;
+    }
+    const files = partOf(item, "files");
+    const rest: Traced[] = [];
+    for (const file of itemsOf(files)) {
+      const merged = items.map((each) => withFile(each, file));
+      if (merged.some((each, index) => each !== items[index])) items = merged;
+      else rest.push(file);
+    }
+    if (rest.length > 0) added.push(mapOf(item, "files", listOf(rest, files)));
+  }
+  return listOf([...items, ...added], above);
+}
+
+/** An entry of `initrd` in which a file is merged with the one of the same path; the very entry if it has none. */
+function withFile(item: Traced, file: Traced): Traced {
+  if (!isMap(item.value) || !Array.isArray(item.value["files"])) return item;
+  const files = itemsOf(partOf(item, "files"));
+  const path = pathOf(file);
+  const index = path === undefined ? -1 : files.findIndex((each) => pathOf(each) === path);
+  const before = files[index];
+  if (before === undefined || !isMap(before.value) || !isMap(file.value)) return item;
+  const isReplaced = CONTENT_KEYS.some((key) => isMap(file.value) && Object.hasOwn(file.value, key));
+  const keys = [
+    ...Object.keys(before.value).filter((key) => !isReplaced || !CONTENT_KEYS.includes(key)),
+    ...Object.keys(file.value),
+  ];
+  const parts = new Map(
+    [...new Set(keys)].map((key) => [key, partOf(Object.hasOwn(file.value as object, key) ? file : before, key)]),
+  );
+  const merged = tracedMap(parts, file.origin);
+  return mapOf(item, "files", listOf(files.with(index, merged), partOf(item, "files")));
+}
+
+function pathOf({ value }: Traced): unknown {
+  return isMap(value) ? value["path"] : undefined;
+}
+
+function tracedMap(parts: ReadonlyMap<string, Traced>, origin: Origin): Traced {
+  return {
+    value: Object.fromEntries(Array.from(parts, ([key, { value }]) => [key, value])),
+    origin: { ...origin, parts: new Map(Array.from(parts, ([key, { origin }]) => [key, origin])) },
+  };
+}
+
+/** A map with another value for one of its keys. */
+function mapOf(map: Traced, key: string, value: Traced): Traced {
+  const keys = isMap(map.value) ? Object.keys(map.value) : [];
+  return tracedMap(new Map(keys.map((each) => [each, each === key ? value : partOf(map, each)])), map.origin);
 }
 
 /** What follows `--` goes to init: the kernel's parameters are added before it, and init's after it. */

@@ -55,7 +55,7 @@ export function isLate({ content }: Pick<OverlayFile, "content">): boolean {
 export const ANSWER_MAX = 4096;
 
 /** The most that a program may print, bytes: the archive has room for it before it runs. */
-export const OUTPUT_MAX = 1 << 20;
+export const OUTPUT_MAX = 64 << 10;
 
 /** The most that the files of a profile have together, bytes. */
 export const OVERLAY_MAX = 64 << 20;

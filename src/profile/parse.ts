@@ -6,6 +6,7 @@ import { suspicionsOf } from "./suspicions.ts";
 import { FIELDS, KEY_ADVICE, PROFILE, type Stated } from "./fields.ts";
 import { type Layer, readLayer, readLayerText } from "./layer.ts";
 import { collectLayers, type LayerContext, pathBeside } from "./layers.ts";
+import { literalSecrets, maskSecrets } from "./literal_secrets.ts";
 import { placed } from "./locate.ts";
 import { originAt, overlayAll, type Traced } from "./overlay.ts";
 import { isFiles, type OverlayFile } from "./overlay_file.ts";
@@ -45,7 +46,8 @@ export function parseLayers(main: Layer, context: LayerContext | undefined): Par
   // A file that cannot be read may have what the profile seems to lack.
   const complete = !hasErrors(stack.diagnostics) && layers.every(({ map }) => map !== undefined);
   const merged = complete ? overlayAll(layers, report) : undefined;
-  const place = (diagnostic: Diagnostic): Diagnostic => placedIn(diagnostic, merged, main);
+  const secrets = literalSecrets(layers.map(({ map }) => map));
+  const place = (diagnostic: Diagnostic): Diagnostic => maskSecrets(placedIn(diagnostic, merged, main), secrets);
   const profile = merged === undefined ? undefined : decodeMerged(merged, main.file, report);
   const diagnostics = problems.map(place).toSorted(byPlace(layers));
   return {

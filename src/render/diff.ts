@@ -10,6 +10,7 @@ import {
   type SegmentPlace,
 } from "../diff/diff.ts";
 import { parseParameter } from "../profile/cmdline/cmdline.ts";
+import { describeOverlayFile } from "./overlay_text.ts";
 import { padToWidth, textWidth } from "./width.ts";
 import { wrap } from "./wrap.ts";
 import type { Layout } from "./style.ts";
@@ -19,6 +20,7 @@ import { listed, visible } from "../core/text.ts";
 const NAMES: { readonly [aspect in Aspect]: readonly [heading: string, noun: string] } = {
   kernel: ["Kernel", "kernel"],
   initrd: ["Initrds", "initrds"],
+  file: ["Files in the initrd", "files in the initrd"],
   cmdline: ["Command line", "command line"],
   call: ["Call", "call"],
   flag: ["Flags", "flags"],
@@ -109,6 +111,8 @@ function lineOf(change: Change): Line {
       return { mark, ...parameterText(change) };
     case "initrd":
       return { mark, ...initrdText(change) };
+    case "file":
+      return { mark, name: change.path, text: between(change, describeOverlayFile) };
     case "segment":
       return { mark, name: change.name, text: segmentText(change) };
     case "check":

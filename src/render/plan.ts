@@ -15,6 +15,7 @@ import type { PlannedUnbind } from "../profile/unbind_shape.ts";
 import type { Outlook } from "../state/expectation.ts";
 import { outlookLines } from "./interruption.ts";
 import { memoryMap } from "./memory_map.ts";
+import { overlayLines } from "./overlay_text.ts";
 import { type Layout, NARROW } from "./style.ts";
 import { padToWidth } from "./width.ts";
 import { wrap } from "./wrap.ts";
@@ -144,7 +145,8 @@ function callRows(plan: Plan, layout: Layout): readonly string[] {
   const { call } = plan;
   const flags = call.flags.length === 0 ? "no flags" : call.flags.join(", ");
   return [
-    ...(call.syscall === "kexec_file_load" ? fileRows(call, layout) : segmentFileRows(call, layout)),
+    ...(call.syscall === "kexec_file_load" ? fileRows(call, plan, layout) : segmentFileRows(call, plan, layout)),
+    ...row("Adds", overlayLines(plan.overlays), layout),
     ...row("Call", [`${call.syscall}, ${flags}`], layout),
     ...(call.syscall === "kexec_load" ? segmentCallRows(call, layout) : []),
     ...row("Because", plan.reasons.map((reason) => reason.message), layout),
@@ -161,22 +163,25 @@ function segmentCallRows({ entry, checksum, mismatch }: SegmentLoadCall, layout:
 
 const CHECKSUMS: { readonly [Name in Checksum]: string } = { xxh64: "XXH64", sha256: "SHA-256" };
 
-function fileRows(call: FileLoadCall, layout: Layout): readonly string[] {
+function fileRows(call: FileLoadCall, plan: Plan, layout: Layout): readonly string[] {
   return [
-    ...row("Kernel", fileLines(call.kernel), layout),
+    ...row("Kernel", fileLines(call.kernel, plan), layout),
     ...call.initrd.flatMap((file, index) =>
-      row(call.initrd.length === 1 ? "Initrd" : `Initrd ${index + 1}`, fileLines(file), layout)
+      row(call.initrd.length === 1 ? "Initrd" : `Initrd ${index + 1}`, fileLines(file, plan), layout)
     ),
     ...(call.initrd.length === 0 ? row("Initrd", ["none"], layout) : []),
   ];
 }
 
-function segmentFileRows(call: SegmentLoadCall, layout: Layout): readonly string[] {
-  return call.files.flatMap((file, index) => row(index === 0 ? "Files" : "", fileLines(file), layout));
+function segmentFileRows(call: SegmentLoadCall, plan: Plan, layout: Layout): readonly string[] {
+  return call.files.flatMap((file, index) => row(index === 0 ? "Files" : "", fileLines(file, plan), layout));
 }
 
-function fileLines(file: PlannedFile): readonly string[] {
-  return [file.path, `${file.about}, ${formatSize(file.size)}`, file.sha256];
+/** The digest of an archive with secrets would be that without them. */
+function fileLines(file: PlannedFile, { overlays = [] }: Plan): readonly string[] {
+  const overlay = overlays.find(({ path }) => path === file.path);
+  const digest = overlay === undefined ? file.sha256 : overlay.sha256;
+  return [file.path, `${file.about}, ${formatSize(file.size)}`, ...optional(digest)];
 }
 
 /** Whether no check of a plan failed. */

@@ -3,6 +3,7 @@ import { filesOf, type Plan } from "../plan/plan.ts";
 import { guardLines } from "./guard_text.ts";
 import { code, codeBlock, destination } from "./markdown.ts";
 import { checkLines, headline, isExplicit, passedText, unbindText, verdict } from "./plan.ts";
+import { overlayLines } from "./overlay_text.ts";
 import { callText, segmentsText } from "./plan_brief.ts";
 import { PLAIN } from "./style.ts";
 
@@ -27,6 +28,7 @@ export function renderPlanMarkdown(plan: Plan, picture?: string): string {
     `- From: ${code(`${host.release} on ${host.machine}`)}`,
     `- By: ${code(callText(plan))}`,
     ...filesOf(call).map(({ path, size, about }) => `- File: ${code(path)}, ${formatSize(size)}, ${code(about)}`),
+    ...overlayLines(plan.overlays).map((line) => `- Adds: ${code(line)}`),
     ...(plan.unbind === undefined ? [] : [`- Unbinds: ${code(unbindText(plan.unbind))}`]),
     ...(plan.guard === undefined ? [] : guardLines(plan.guard).map((line) => `- Guard: ${code(line)}`)),
     isExplicit(plan) ? `- Segments: ${segmentsText(plan)}` : `- Command line: ${code(call.cmdline)}`,

@@ -1,4 +1,4 @@
-import { choice, count, list, record, type Report, type Shape, text } from "../core/shape.ts";
+import { choice, count, list, pattern, record, type Report, type Shape, text } from "../core/shape.ts";
 import type { Path } from "../core/diagnostic.ts";
 import { formatAddress } from "../core/number.ts";
 import type { DmCryptKeys, HostFacts } from "../host/facts.ts";
@@ -24,10 +24,22 @@ export interface LoadRecord {
   readonly described?: Described;
   /** When a payload that returns was last run, in UTC. */
   readonly ranAt?: string;
+  /** What the plan does not say of its archives: digests of those with secrets; absent without any. */
+  readonly overlays?: readonly RecordedOverlay[];
   /** How the kernel of the image starts; absent in records of older versions, and of what is not a kernel. */
   readonly kernel?: KernelStart;
   /** The plan that was carried out. */
   readonly plan: Plan;
+}
+
+/** An archive of the next initrd with what was secret, or known only at load. */
+export interface RecordedOverlay {
+  /** As the plan names it: `files:1`. */
+  readonly path: string;
+  /** HMAC-SHA-256 of its bytes by a key that only root can read: it shows whether another one is the same, and nothing else. */
+  readonly keyed: string;
+  /** SHA-256 of its bytes; absent where there is a secret in it. */
+  readonly sha256?: string;
 }
 
 /** What a crash image describes of the system that it will dump. */
@@ -56,6 +68,8 @@ export function registeredKeys({ keys }: DmCryptKeys): readonly string[] {
   return keys.map(({ name, description }) => description ?? name);
 }
 
+const DIGEST = pattern("64 hex digits", /^[0-9a-f]{64}$/);
+
 const plan: Shape<Plan> = { schema: {}, expected: "a plan", decode: decodePlan };
 
 const shape: Shape<LoadRecord> = record<LoadRecord>({
@@ -74,6 +88,19 @@ const shape: Shape<LoadRecord> = record<LoadRecord>({
     fallback: { value: undefined },
   },
   ranAt: { shape: text, doc: "When a payload that returns was last run, in UTC", fallback: { value: undefined } },
+  overlays: {
+    shape: list(record<RecordedOverlay>({
+      path: { shape: text, doc: "As the plan names it" },
+      keyed: { shape: DIGEST, doc: "HMAC-SHA-256 of its bytes, by the key in /run/warmboot/secret.key" },
+      sha256: {
+        shape: DIGEST,
+        doc: "SHA-256 of its bytes, where there is no secret in it",
+        fallback: { value: undefined },
+      },
+    })),
+    doc: "The archives of the initrd whose content the plan does not state",
+    fallback: { value: undefined },
+  },
   kernel: { shape: kernelStartShape, doc: "How the kernel of the image starts", fallback: { value: undefined } },
   plan: { shape: plan, doc: "The plan that was carried out" },
 }, "a record of warmboot");

@@ -76,12 +76,12 @@ function withKernel(
   libc: Libc,
   before: number | undefined,
 ): CallResult {
+  const cmdline = new TextEncoder().encode(`${call.cmdline}\0`);
+  if (before !== undefined) return libc.kexecFileLoad(kernel, before, cmdline, call.flagBits);
   const parts = initrdParts(call, files);
   const [only, ...more] = parts;
-  const cmdline = new TextEncoder().encode(`${call.cmdline}\0`);
   if (only === undefined) return libc.kexecFileLoad(kernel, -1, cmdline, call.flagBits);
   if (more.length === 0 && "fd" in only) return libc.kexecFileLoad(kernel, only.fd, cmdline, call.flagBits);
-  if (before !== undefined) return libc.kexecFileLoad(kernel, before, cmdline, call.flagBits);
   const joined = joinInitrds(parts, libc);
   if (!joined.ok) return joined;
   using memfd = joined;

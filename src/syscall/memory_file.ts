@@ -39,6 +39,8 @@ export interface OverlayBytes {
   readonly secret: boolean;
   /** Bytes. */
   readonly size: number;
+  /** Where zeros follow that the plan has room for; undefined: at its end. */
+  readonly end?: number;
 }
 
 /** Initrds in one sealed memfd, until this is disposed; secrets in it are then overwritten. */

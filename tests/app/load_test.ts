@@ -5,6 +5,7 @@ import { recordDeparture } from "../../src/app/departure.ts";
 import { compareBooted } from "../../src/app/booted.ts";
 import { checkLoaded } from "../../src/app/check_loaded.ts";
 import { canReboot, execLoaded, oldSystemd, readyToExec, type RebootWay, systemdTooOld } from "../../src/app/exec.ts";
+import type { SecretSources } from "../../src/app/fill_overlays.ts";
 import { type LoadEvents, type LoadOptions, loadPlan } from "../../src/app/load.ts";
 import { isFileThere } from "../../src/app/installed_kernels.ts";
 import { readFacts } from "../../src/app/read_facts.ts";
@@ -383,4 +384,34 @@ Deno.test("whether the running system is what a profile declares: by its command
   assertEquals(await booted(running, "web"), ["differs", undefined]);
   assertEquals(await booted(bzImage({ version: "" })), ["undetermined", "the kernel's release"]);
   assertEquals(await booted(running, "gone"), ["invalid", undefined]);
+});
+
+Deno.test("an image with a secret is loaded already if the answer is the same; nothing that is written has it", async () => {
+  using on = system({}, {
+    secret:
+      'initrd: [/boot/one.img, { files: [{ path: /etc/pass, ask: "Who?" }, { path: /etc/a, text: a }] }]\ncmdline: ro',
+  });
+  const answered = async (answer: string, options: LoadOptions = {}): Promise<readonly string[]> => {
+    const asked: string[] = [];
+    const give: SecretSources["ask"] = (prompt, into) => {
+      asked.push(prompt);
+      return Promise.resolve(
+        answer === ""
+          ? { kind: "failed", why: "nobody answered", hint: "Load again" }
+          : { kind: "secret", size: new TextEncoder().encodeInto(answer, into).written },
+      );
+    };
+    return await on.on(async () => {
+      using outcome = await loadPlan(join(on.root, "secret.yaml"), options, { secrets: { ask: give, run: give } });
+      return [outcome.kind, ...asked];
+    });
+  };
+  assertEquals(await answered("hunter2"), ["loaded", "Who?"]);
+  assertEquals(await answered("hunter2"), ["already", "Who?"]);
+  assertEquals(await answered("hunter2", { force: true }), ["loaded", "Who?"]);
+  assertEquals(await answered("hunter3"), ["loaded", "Who?"]);
+  assertEquals(await answered(""), ["unplanned", "Who?"]);
+  const record = Deno.readTextFileSync(join(on.root, "run/warmboot/reboot.json"));
+  assertEquals([record.includes("hunter"), /"keyed": ?"[0-9a-f]{64}"/.test(record)], [false, true]);
+  assertEquals((Deno.statSync(join(on.root, "run/warmboot/secret.key")).mode ?? 0) & 0o777, 0o600);
 });

@@ -229,3 +229,45 @@ Deno.test({
     ]);
   },
 });
+
+Deno.test({
+  name:
+    "a secret is written to the memfd by a locked mapping, which outlasts the seal and overwrites it after the call",
+  permissions: "none",
+  fn() {
+    const libc = fakeLibc();
+    const secret = { path: "files:1", bytes: new Uint8Array([1, 2, 3, 4]), secret: true, size: 4 };
+    const call = { ...load("/a", "files:1"), bootconfig: { path: "/a", size: 2 } };
+    assertEquals(execute(call, [...files, secret], libc), { ok: true, value: 0 });
+    const mapped = 0x5000_0000n + 5n * 0x10_0000n;
+    assertEquals(libc.calls, [
+      ["memfd", "warmboot-initrd"],
+      ["sendfile", 99, 11, 0, 4],
+      ["write", 99, 4],
+      ["sendfile", 99, 11, 4, 2],
+      ["map_shared", 99, 0, 8],
+      ["lock", mapped, 8],
+      ["put", mapped + 4n, "01020304"],
+      ["seal_future_writes", 99],
+      ["kexec_file_load", 10, 99, "root=é\0", 2n],
+      ["put", mapped + 4n, "00000000"],
+      ["unmap", mapped, 8],
+      ["close", 99],
+    ]);
+    // Where the lock is refused, no secret is written.
+    const refused = fakeLibc({ lock: [{ ok: false, errno: 12 }] });
+    assertEquals(execute(call, [...files, secret], refused), { ok: false, errno: 12, function: "mlock" });
+    assertEquals(refused.calls.slice(-3).map(([name]) => name), ["lock", "unmap", "close"]);
+  },
+});
+
+Deno.test({
+  name: "an archive alone is handed over in a memfd as well, and one without a secret is written and sealed",
+  permissions: "none",
+  fn() {
+    const libc = fakeLibc();
+    const archive = { path: "files:1", bytes: new Uint8Array(4), secret: false, size: 4 };
+    execute(load("files:1"), [...files, archive], libc);
+    assertEquals(libc.calls.map(([name]) => name), ["memfd", "write", "seal", "kexec_file_load", "close"]);
+  },
+});

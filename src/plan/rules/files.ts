@@ -290,7 +290,7 @@ const initrdContent: Rule = {
     if (images.initrd.length === 0) return undefined;
     // An empty file is the subject of `file-size`.
     const verdicts = images.initrd.filter(({ size }) => size > 0)
-      .map((file, index, all) => contentVerdict(file, all[index + 1], releaseOf(images)));
+      .map((file, index, all) => contentVerdict(file, all.slice(index + 1), releaseOf(images)));
     for (const status of ["fail", "warn"] as const) {
       const found = verdicts.find((verdict) => verdict.status === status);
       if (found !== undefined) return found;
@@ -305,8 +305,11 @@ function releaseOf(images: RuleInput["images"]): string | undefined {
   return info === undefined ? undefined : imageRelease(info);
 }
 
-function contentVerdict(file: InitrdFile, next: InitrdFile | undefined, release: string | undefined): Verdict {
+function contentVerdict(file: InitrdFile, after: readonly InitrdFile[], release: string | undefined): Verdict {
   const { path, content, info } = file;
+  const [next] = after;
+  // A bootconfig is moved after archives that are made at load.
+  const lost = after.find(({ overlay }) => overlay === undefined);
   const isBefore = (version: readonly [number, number]): boolean =>
     release !== undefined && isSince(release, version) === false;
   if (content === undefined) {
@@ -336,9 +339,9 @@ function contentVerdict(file: InitrdFile, next: InitrdFile | undefined, release:
       "Pack it with `cpio -o -H newc`",
     );
   }
-  if (content.bootconfig > 0 && next !== undefined) {
+  if (content.bootconfig > 0 && lost !== undefined) {
     return fail(
-      `${path} ends in a bootconfig, where the kernel stops unpacking: ${next.path} after it would be lost`,
+      `${path} ends in a bootconfig, where the kernel stops unpacking: ${lost.path} after it would be lost`,
       "Apply the bootconfig to the last initrd",
     );
   }

@@ -15,6 +15,7 @@ import { GUARD_WATCHDOG_RULES } from "./guard_watchdog.ts";
 import { HANDOVER_RULES } from "./handover.ts";
 import { MEMORY_RULES } from "./memory.ts";
 import { MULTIBOOT_RULES } from "./multiboot.ts";
+import { OVERLAY_RULES } from "./overlay.ts";
 import { PERMISSION_RULES } from "./permission.ts";
 import { PLATFORM_RULES } from "./platform.ts";
 import { PREDECOMPRESS_RULES } from "./predecompress.ts";
@@ -44,6 +45,7 @@ export const RULES: readonly Rule[] = [
   ...FLAG_RULES,
   ...PRESERVE_RULES,
   ...FILE_RULES,
+  ...OVERLAY_RULES,
   ...MULTIBOOT_RULES,
   ...REAL_MODE_RULES,
   ...SETUP_DATA_RULES,

@@ -1,0 +1,37 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { askSecret } from "../../src/app/ask_secret.ts";
+import { fakeLibc } from "../support/fake_libc.ts";
+
+/** A terminal on which this is typed, one read after the other. */
+function terminal(typed: readonly string[], ready = 1) {
+  const libc = fakeLibc({ is_readable: Array(40).fill({ ok: true, value: ready }) });
+  const reads = typed.values();
+  return {
+    libc: {
+      ...libc,
+      read: (_fd: number, into: Uint8Array) =>
+        ({ ok: true, value: new TextEncoder().encodeInto(reads.next().value ?? "", into).written }) as const,
+    },
+    calls: libc.calls,
+  };
+}
+
+Deno.test("a terminal does not echo, and does so again afterwards; the end of the line is no part of the answer", async () => {
+  const into = new Uint8Array(16);
+  const { libc, calls } = terminal(["hun", "ter2\n"]);
+  assertEquals(await askSecret("Who?", into, { libc }), { kind: "secret", size: 7 });
+  assertEquals(new TextDecoder().decode(into), `hunter2${"\0".repeat(9)}`);
+  const echoes = calls.filter(([name]) => name === "set_echo").map(([, , echo]) => echo);
+  assertEquals([echoes, calls.at(-1)], [[false, true], ["close", 8]]);
+});
+
+Deno.test("an empty answer, the end of input and nobody at the terminal are no answer", async () => {
+  for (const typed of [["\n"], [""]]) {
+    const result = await askSecret("Who?", new Uint8Array(16), { libc: terminal(typed).libc });
+    assertMatch(result.kind === "failed" ? result.why : "", /the answer is empty/);
+  }
+  const { libc, calls } = terminal([], 0);
+  const result = await askSecret("Who?", new Uint8Array(16), { libc, patience: 100 });
+  assertMatch(result.kind === "failed" ? result.why : "", /nobody answered within 0.1 s/);
+  assertEquals(calls.filter(([name]) => name === "set_echo").map(([, , echo]) => echo), [false, true]);
+});

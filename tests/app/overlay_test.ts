@@ -1,0 +1,197 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { join } from "@std/path";
+import { collectAnswers, recordedOverlays, type SecretSources } from "../../src/app/fill_overlays.ts";
+import { type MadeOverlay, makeOverlay, type OverlayPart } from "../../src/app/overlay.ts";
+import { runSecretly } from "../../src/app/run_secretly.ts";
+import { sha256Of } from "../../src/core/sha256.ts";
+import { type CpioEntry, CpioReader } from "../../src/formats/cpio.ts";
+import { addToTree, type InitrdTree } from "../../src/image/initrd_tree.ts";
+import type { OverlayFile } from "../../src/profile/overlay_file.ts";
+import { fakeLibc } from "../support/fake_libc.ts";
+import { withFiles } from "../support/temp_files.ts";
+
+const HERE = { programs: [] };
+
+function tree(text = "etc/\nusr/\nusr/lib/\nlib\tusr/lib"): InitrdTree {
+  const made: InitrdTree = new Map();
+  addToTree(made, text);
+  return made;
+}
+
+function part(files: readonly OverlayFile[]): readonly OverlayPart[] {
+  return [{ origin: "profile", files, at: (index) => ["initrd", 1, "files", index] }];
+}
+
+/** What an archive holds: names, modes and sizes. */
+function entriesOf(archive: Uint8Array): readonly string[] {
+  const entries: CpioEntry[] = [];
+  assertEquals(new CpioReader((entry) => entries.push(entry)).push(archive), { kind: "more" });
+  return entries.map(({ name, mode, size, target }) =>
+    `${name} ${mode.toString(8)} ${size}${target === undefined ? "" : ` -> ${target}`}`
+  );
+}
+
+async function made(files: readonly OverlayFile[]): Promise<MadeOverlay> {
+  const found = await makeOverlay("files:1", part(files), tree(), HERE);
+  if (found.made === undefined) throw new Error(JSON.stringify(found.diagnostics));
+  return found.made;
+}
+
+const from = (path: string, more: Partial<OverlayFile> = {}): OverlayFile => ({
+  path: "/lib/x",
+  secret: false,
+  content: { kind: "from", path },
+  ...more,
+});
+
+Deno.test("a folder is copied with its permissions, its links as links and hidden files, in the order of names", async () => {
+  await withFiles({ "t/b": "bb", "t/a/.hidden": "h", "t/ü": "u" }, async (root) => {
+    Deno.chmodSync(join(root, "t/b"), 0o640);
+    Deno.chmodSync(join(root, "t/a"), 0o700);
+    Deno.symlinkSync("../nowhere", join(root, "t/link"));
+    const { form } = await made([from(join(root, "t"))]);
+    assertEquals(entriesOf(form).map((line) => line.replace("Ã¼", "ü")), [
+      "usr/lib/x 40755 0",
+      "usr/lib/x/a 40700 0",
+      "usr/lib/x/a/.hidden 100644 1",
+      "usr/lib/x/b 100640 2",
+      "usr/lib/x/link 120777 10 -> ../nowhere",
+      "usr/lib/x/ü 100644 1",
+    ]);
+    assertEquals((await made([from(join(root, "t"))])).form, form);
+  });
+});
+
+Deno.test("what cannot be copied is said: a FIFO, what is missing, a `mode` for a folder, more than 64 MiB", async () => {
+  await withFiles({ "t/a": "a", "big": "" }, async (root) => {
+    new Deno.Command("mkfifo", { args: [join(root, "t/fifo")] }).outputSync();
+    Deno.truncateSync(join(root, "big"), 65 << 20);
+    const says = async (file: OverlayFile): Promise<string> => {
+      const { diagnostics, made } = await makeOverlay("files:1", part([file]), tree(), HERE);
+      assertEquals([made, diagnostics.length], [undefined, 1]);
+      return `${diagnostics[0]?.code}: ${diagnostics[0]?.message}`;
+    };
+    assertMatch(await says(from(join(root, "t"))), /^file-unreadable: .*fifo is a FIFO/);
+    assertMatch(await says(from(join(root, "none"))), /^file-missing: /);
+    assertMatch(await says(from(join(root, "big"))), /^too-large: .*65 MiB together/);
+    Deno.removeSync(join(root, "t/fifo"));
+    assertMatch(await says(from(join(root, "t"), { mode: 0o600 })), /^conflict: `mode` would be ignored/);
+    assertMatch(await says({ path: "/x", secret: true, content: { kind: "withheld" } }), /^overlay-withheld: /);
+  });
+});
+
+Deno.test("an initrd whose names are unknown gets no files, and says why", async () => {
+  const unknown = { message: "No files can be added", hint: "Name another initrd" };
+  const { file, made } = await makeOverlay(
+    "files:1",
+    part([from("/dev/null", { content: { kind: "text", text: "x" } })]),
+    unknown,
+    HERE,
+  );
+  assertEquals([file?.overlay?.fault, made?.entries], [unknown, []]);
+});
+
+const SECRETS: readonly OverlayFile[] = [
+  { path: "/etc/motd", secret: false, content: { kind: "text", text: "hi" } },
+  { path: "/etc/pass", secret: true, content: { kind: "ask", prompt: "Who?" } },
+  { path: "/etc/again", secret: true, content: { kind: "ask", prompt: "Who?" } },
+  { path: "/etc/key", secret: true, content: { kind: "command", argv: ["print", "it"] } },
+  { path: "/etc/literal", secret: true, content: { kind: "text", text: "stated!" } },
+];
+
+/** Sources that note what they were asked for. */
+function sources(answer = "hunter2"): SecretSources & { readonly asked: string[] } {
+  const asked: string[] = [];
+  const give = (what: string, text: string, into: Uint8Array) => {
+    asked.push(what);
+    return Promise.resolve({ kind: "secret", size: new TextEncoder().encodeInto(text, into).written } as const);
+  };
+  return {
+    asked,
+    ask: (prompt, into) => give(prompt, answer, into),
+    run: (argv, into) => give(argv.join(" "), "printed", into),
+  };
+}
+
+Deno.test("secrets are left out until the load; then each is asked once, in locked memory that is overwritten", async () => {
+  const overlay = await made(SECRETS);
+  assertEquals([overlay.isOpen, new TextDecoder().decode(overlay.form).includes("stated!")], [true, false]);
+  const [libc, from] = [fakeLibc(), sources()];
+  const answers = collectAnswers(libc, from);
+  const filled = await answers.fill([overlay]);
+  if (filled.kind !== "filled") throw new Error(filled.diagnostic.message);
+  const [{ bytes, secret, size } = { bytes: new Uint8Array(), secret: false, size: 0 }] = filled.overlays;
+  assertEquals([secret, size, bytes.length], [true, overlay.form.length, overlay.form.length]);
+  assertEquals(entriesOf(bytes), [
+    "etc/motd 100644 2",
+    "etc/pass 100600 7",
+    "etc/again 100600 7",
+    "etc/key 100600 7",
+    "etc/literal 100600 7",
+  ]);
+  assertEquals(new TextDecoder().decode(bytes).match(/hunter2|printed|stated!\0/g), [
+    "hunter2",
+    "hunter2",
+    "printed",
+    "stated!\0",
+  ]);
+  assertEquals(from.asked, ["Who?", "print it"]);
+  assertEquals(libc.calls.filter(([name]) => name !== "secret_memory"), [["set_dumpable", false]]);
+
+  await answers.fill([overlay]);
+  assertEquals(from.asked.length, 2);
+
+  const key = new Uint8Array(32).fill(1);
+  const [recorded] = recordedOverlays([overlay], filled.overlays, key);
+  const other = await collectAnswers(fakeLibc(), sources("hunter3")).fill([overlay]);
+  const [different] = other.kind === "filled" ? recordedOverlays([overlay], other.overlays, key) : [];
+  const [otherKey] = recordedOverlays([overlay], filled.overlays, new Uint8Array(32));
+  assertEquals(recorded?.keyed.length, 64);
+  assertEquals(new Set([recorded?.keyed, different?.keyed, otherKey?.keyed, sha256Of(bytes)]).size, 4);
+  assertEquals([recorded?.sha256, JSON.stringify(recorded).includes("hunter2")], [undefined, false]);
+
+  filled[Symbol.dispose]();
+  answers[Symbol.dispose]();
+  assertEquals(bytes.every((byte) => byte === 0), true);
+  assertEquals(libc.calls.at(-1), ["set_dumpable", true]);
+});
+
+Deno.test("an answer that is missing says which file lacks it, and why", async () => {
+  const overlay = await made(SECRETS);
+  const failing: SecretSources = {
+    ...sources(),
+    run: () => Promise.resolve({ kind: "failed", why: "it broke", hint: "Mend it" }),
+  };
+  const filled = await collectAnswers(fakeLibc(), failing).fill([overlay]);
+  assertEquals(filled.kind === "failed" && filled.diagnostic, {
+    code: "overlay-secret",
+    severity: "error",
+    message: "The content of /etc/key is missing: it broke",
+    hint: "Mend it",
+  });
+  const full = fakeLibc();
+  const refused = { ...full, secretMemory: () => ({ ok: false, errno: 12, function: "mlock" }) as const };
+  const unlocked = await collectAnswers(refused, sources()).fill([overlay]);
+  assertMatch(unlocked.kind === "failed" ? unlocked.diagnostic.message : "", /mlock failed with ENOMEM/);
+});
+
+const PROGRAMS: readonly (readonly [argv: readonly string[], says: RegExp])[] = [
+  [["sh", "-c", "echo hidden; echo wrong >&2; exit 3"], /ended with status 3: wrong$/],
+  [["sh", "-c", "kill -9 $$"], /was stopped by SIGKILL$/],
+  [["true"], /printed nothing$/],
+  [["sh", "-c", "head -c 200 /dev/zero; sleep 20"], /printed more than 64 bytes$/],
+  [["sleep", "20"], /did not end within 1 s$/],
+  [["sh", "-c", "sleep 20 & exit 0"], /did not end within 1 s$/],
+];
+
+Deno.test("a program that fails, hangs or says too much is reported without what it prints", async () => {
+  const into = new Uint8Array(64);
+  assertEquals(await runSecretly(["printf", "se\\ncret\\n"], into), { kind: "secret", size: 8 });
+  assertEquals(new TextDecoder().decode(into.subarray(0, 8)), "se\ncret\n");
+  for (const [argv, says] of PROGRAMS) {
+    const result = await runSecretly(argv, into, { patience: 1000 });
+    assertMatch(result.kind === "failed" ? result.why : result.kind, says);
+    assertEquals(JSON.stringify(result).includes("hidden\n"), false);
+  }
+  assertEquals((await runSecretly(["/nowhere/program"], into)).kind, "missing");
+});

@@ -1,0 +1,182 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import type { InitrdFile } from "../../src/image/boot_files.ts";
+import type { Overlay } from "../../src/image/overlay.ts";
+import { lowerPlan } from "../../src/plan/lower.ts";
+import type { Plan } from "../../src/plan/plan.ts";
+import { decodePlan } from "../../src/plan/plan_shape.ts";
+import { planBoot } from "../../src/plan/planner.ts";
+import { recheck } from "../../src/plan/stored.ts";
+import { formatSyscall } from "../../src/plan/syscall.ts";
+import type { OverlayFile } from "../../src/profile/overlay_file.ts";
+import type { LoadChoice, Profile } from "../../src/profile/profile.ts";
+import { isSameImage } from "../../src/state/already_loaded.ts";
+import { diffOverlayFiles } from "../../src/diff/overlays.ts";
+import { renderPlan } from "../../src/render/plan.ts";
+import { PLAIN } from "../../src/render/style.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { images, initrdFile, PART_DIGESTS, profileOf, wholeInitrd } from "../support/profiles.ts";
+
+const FILES: readonly OverlayFile[] = [
+  { path: "/etc/motd", secret: false, content: { kind: "text", text: "hi\n" } },
+  { path: "/etc/key", mode: 0o400, secret: true, content: { kind: "text", text: "hunter2" } },
+  { path: "/etc/pass", secret: true, content: { kind: "ask", prompt: "Passphrase:" } },
+];
+
+const OVERLAY: Overlay = {
+  files: [
+    {
+      kind: "file",
+      path: "/etc/motd",
+      mode: 0o644,
+      size: 3,
+      sha256: "c".repeat(64),
+      secret: false,
+      origin: "profile",
+      from: "text",
+    },
+    { kind: "file", path: "/etc/key", mode: 0o400, size: 7, secret: true, origin: "profile", from: "text" },
+    {
+      kind: "file",
+      path: "/etc/pass",
+      mode: 0o600,
+      most: 4096,
+      secret: true,
+      origin: "profile",
+      from: "asked: Passphrase:",
+    },
+  ],
+  folders: ["/etc"],
+  isOpen: true,
+};
+
+/** An initrd that ends in a bootconfig of 100 bytes, and the archive after it. */
+function initrds(overlay: Partial<Overlay> = {}): readonly InitrdFile[] {
+  return [
+    initrdFile({ content: wholeInitrd({ bootconfig: 100, tree: "" }) } as Partial<InitrdFile>),
+    {
+      path: "files:1",
+      size: 5000,
+      sha256: "d".repeat(64),
+      info: { kind: "cpio", format: "newc" },
+      content: wholeInitrd({ packed: [], size: 5000, memory: 12288, files: 4, tree: "" }),
+      overlay: { ...OVERLAY, ...overlay },
+    },
+  ];
+}
+
+const PARTS = new Map([
+  ...PART_DIGESTS,
+  [`/boot/initrd.img@0+${(30 << 20) - 100}`, "1".repeat(64)],
+  [`/boot/initrd.img@${(30 << 20) - 100}+100`, "2".repeat(64)],
+]);
+
+function planOf(load: LoadChoice, overlay: Partial<Overlay> = {}, profile: Partial<Profile> = {}): Plan {
+  const { value, diagnostics } = planBoot({
+    profile: profileOf({ load, initrd: [{ path: "/boot/initrd.img" }, { files: FILES }], ...profile }),
+    facts: hostFacts(),
+    images: images({ initrd: initrds(overlay) }),
+    partDigests: PARTS,
+  });
+  if (value === undefined) throw new Error(JSON.stringify(diagnostics));
+  return value;
+}
+
+const CALLS = ["kexec_file_load", "kexec_load"] as const;
+
+Deno.test({
+  name: "a bootconfig stays last: archives that are made at load come before it, by both calls",
+  permissions: "none",
+  fn() {
+    const [file, segments] = CALLS.map((load) => planOf(load).call);
+    if (file?.syscall !== "kexec_file_load" || segments?.syscall !== "kexec_load") throw new Error("other calls");
+    assertEquals(file.bootconfig, { path: "/boot/initrd.img", size: 100 });
+    assertMatch(
+      lowerPlan(planOf("kexec_file_load")).map(formatSyscall).join(),
+      /memfd\("\/boot\/initrd.img" \+ archive\(files:1\) \+ bootconfig\("\/boot\/initrd.img"\)\)/,
+    );
+    const placed = segments.segments.filter(({ name }) => /^(?:initrd|bootconfig)/.test(name));
+    assertEquals(placed.map(({ name, source }) => [name, source]), [
+      ["initrd 1", { kind: "file", path: "/boot/initrd.img", offset: 0, length: (30 << 20) - 100 }],
+      ["initrd 2", { kind: "overlay", path: "files:1", offset: 0, length: 5000 }],
+      ["bootconfig", { kind: "file", path: "/boot/initrd.img", offset: (30 << 20) - 100, length: 100 }],
+    ]);
+    const [first, second, third] = placed.map(({ mem, memsz }) => [BigInt(mem), BigInt(mem) + BigInt(memsz)]);
+    assertEquals([first?.[1], second?.[1]], [second?.[0], third?.[0]]);
+  },
+});
+
+Deno.test({
+  name: "a plan has no secret, and no digest of an archive with one; the next initrd's files are listed",
+  permissions: "none",
+  fn() {
+    for (const load of CALLS) {
+      const plan = planOf(load);
+      const text = JSON.stringify(plan);
+      assertEquals(text.includes("hunter2"), false);
+      assertEquals(plan.overlays?.map(({ sha256 }) => sha256), [undefined]);
+      assertEquals(planOf(load, { isOpen: false }).overlays?.map(({ sha256 }) => sha256), ["d".repeat(64)]);
+      assertEquals(plan.checks.filter(({ status }) => status === "fail"), []);
+      assertEquals(decodePlan(JSON.parse(text), [], () => {}), JSON.parse(text));
+      const shown = renderPlan(plan, { style: PLAIN, width: 200 });
+      assertMatch(shown, /\/etc\/pass: 0600, size known at load, asked: Passphrase:, secret\n/);
+      assertEquals(shown.includes("d".repeat(64)), false);
+    }
+  },
+});
+
+Deno.test({
+  name: "a stored plan is the same again from what it declares, but for a secret of the profile, which it lacks",
+  permissions: "none",
+  fn() {
+    for (const load of CALLS) {
+      const plan = planOf(load);
+      assertEquals(plan.declared?.initrd, ["/boot/initrd.img", {
+        files: [
+          { path: "/etc/motd", text: "hi\n", secret: false },
+          { path: "/etc/key", mode: "0400", secret: true },
+          { path: "/etc/pass", ask: "Passphrase:", secret: true },
+        ],
+      }]);
+      const again = recheck(plan, hostFacts(), images({ initrd: initrds() }), PARTS);
+      assertEquals(again.checks[0]?.status, "pass", again.checks[0]?.message);
+      const [file, archive] = initrds();
+      const changed = OVERLAY.files.map((each) =>
+        each.path === "/etc/motd" ? { ...each, sha256: "9".repeat(64) } : each
+      );
+      const other = [file, { ...archive, overlay: { ...OVERLAY, files: changed } }] as readonly InitrdFile[];
+      assertMatch(
+        recheck(plan, hostFacts(), images({ initrd: other }), PARTS).checks[0]?.message ?? "",
+        /SHA-256 of the file \/etc\/motd for the initrd changed from c+ to 9+/,
+      );
+    }
+  },
+});
+
+Deno.test({
+  name: "what cannot be placed fails the plan, and a secret is not verified by a digest that the plan would hold",
+  permissions: "none",
+  fn() {
+    const fault = { message: "No files can be added after /boot/initrd.img", hint: "Name another one" };
+    const failed = planOf("kexec_file_load", { fault }).checks.find(({ rule }) => rule === "initrd-files");
+    assertEquals(failed, { rule: "initrd-files", status: "fail", ...fault });
+    const hashed = planOf("kexec_load", {}, { checksum: "sha256" });
+    assertEquals(hashed.checks.find(({ rule }) => rule === "initrd-files")?.status, "warn");
+    assertEquals(planOf("kexec_load").checks.find(({ rule }) => rule === "initrd-files")?.status, "pass");
+  },
+});
+
+Deno.test({
+  name: "files are compared one by one",
+  permissions: "none",
+  fn() {
+    const [motd, key] = OVERLAY.files;
+    if (motd === undefined || key === undefined) throw new Error("no files");
+    const from = planOf("kexec_file_load");
+    const to = planOf("kexec_file_load", { files: [{ ...motd, mode: 0o600 }, key, { ...motd, path: "/etc/new" }] });
+    assertEquals(
+      diffOverlayFiles(from, to).map((change) => "path" in change && [change.action, change.path]),
+      [["change", "/etc/motd"], ["remove", "/etc/pass"], ["add", "/etc/new"]],
+    );
+    assertEquals(isSameImage(from, planOf("kexec_file_load")), true);
+  },
+});
