@@ -56,6 +56,8 @@ export interface Machine extends AsyncDisposable {
   runToEnd(command: string): Promise<void>;
   /** Resets the machine, whatever runs in it, and resolves when the kernel that it was started with says hello. */
   reset(): Promise<Boot>;
+  /** How often a text is in the guest's memory below `size` bytes. */
+  countInMemory(text: string, size: number): Promise<number>;
   /** Resolves on the next hello after this call. `timeout` in seconds. */
   nextBoot(timeout?: number): Promise<Boot>;
   /** Writes a file, and the folders above it. */
@@ -192,6 +194,18 @@ class RunningMachine implements Machine {
     const boot = this.nextBoot();
     await this.#monitor.reset(boot);
     return await boot;
+  }
+
+  async countInMemory(text: string, size: number): Promise<number> {
+    const folder = await Deno.makeTempDir({ prefix: "warmboot-memory-" });
+    try {
+      const file = `${folder}/memory`;
+      await this.#monitor.saveMemory(file, size);
+      const { stdout } = await new Deno.Command("grep", { args: ["-a", "-o", "-F", "-e", text, file] }).output();
+      return new TextDecoder().decode(stdout).split("\n").length - 1;
+    } finally {
+      await removeTree(folder);
+    }
   }
 
   async nextBoot(timeout = PATIENCE): Promise<Boot> {

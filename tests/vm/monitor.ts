@@ -1,4 +1,4 @@
-/** QEMU's monitor (QMP): JSON messages, one a line. It counts the guest's instructions, and resets it. */
+/** QEMU's monitor (QMP): JSON messages, one a line. It counts the guest's instructions, resets it, and saves its memory. */
 import { linesOf, received, writeAll } from "./agent.ts";
 
 /** The host's end of a machine's monitor. */
@@ -13,6 +13,8 @@ export interface Monitor {
    * QEMU again.
    */
   reset(up: Promise<unknown>): Promise<void>;
+  /** Writes the guest's memory, from address 0 on, to a file of the host. `size`: bytes. */
+  saveMemory(file: string, size: number): Promise<void>;
   close(): void;
 }
 
@@ -25,7 +27,7 @@ interface Message {
 /** Takes QEMU's greeting and asks for commands, as QMP wants it. */
 export async function openMonitor(port: Deno.Conn): Promise<Monitor> {
   const lines = linesOf(received(port));
-  const ask = async (command: string, options: { readonly [name: string]: string } = {}): Promise<Message> => {
+  const ask = async (command: string, options: { readonly [name: string]: string | number } = {}): Promise<Message> => {
     await writeAll(port, new TextEncoder().encode(`${JSON.stringify({ execute: command, arguments: options })}\n`));
     for (;;) {
       const line = await lines.next();
@@ -47,6 +49,9 @@ export async function openMonitor(port: Deno.Conn): Promise<Monitor> {
       await ask("system_reset");
       await up;
       await ask("set-action", { reboot: "shutdown" });
+    },
+    async saveMemory(filename, size) {
+      await ask("pmemsave", { val: 0, size, filename });
     },
     close: () => port.close(),
   };
