@@ -8,6 +8,7 @@ import { benchBoot, SETUP_NAMES } from "./boot.ts";
 import { benchCheck } from "./check.ts";
 import { benchContents } from "./contents.ts";
 import { benchInterruption, INTERRUPTION_NAMES } from "./interruption.ts";
+import { benchFiles } from "./files.ts";
 import { benchLoad } from "./load.ts";
 import { benchPlan } from "./plan.ts";
 import { benchStartup } from "./startup.ts";
@@ -18,6 +19,7 @@ const BENCHES: { readonly [name: string]: (names: readonly string[]) => Promise<
   startup: benchStartup,
   contents: benchContents,
   load: benchLoad,
+  files: benchFiles,
   boot: benchBoot,
   interruption: benchInterruption,
 };

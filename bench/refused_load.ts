@@ -20,6 +20,7 @@ if (held === undefined || (BigInt(`0x${held}`) >> CAP_SYS_BOOT & 1n) !== 0n) {
 
 using prepared = await prepare(Deno.args[0] ?? "", { facts: undefined, storedPlans: false });
 const { plan, facts, files, contents } = prepared;
+const overlays = prepared.overlays.map(({ path, form }) => ({ path, bytes: form, secret: false, size: form.length }));
 if (plan === undefined || facts === undefined) {
   console.error("There is no plan:", ...prepared.diagnostics.map(({ message }) => message));
   Deno.exit(1);
@@ -29,7 +30,7 @@ if (plan.call.syscall === "kexec_load" && plan.call.segments.length === 0) {
   Deno.exit(1);
 }
 using store = await lockStore();
-const outcome = await carryOut(plan, { facts, files, contents }, store);
+const outcome = await carryOut(plan, { facts, files, contents, overlays }, store);
 if (outcome.kind !== "refused" || !["EPERM", "ENOSYS"].includes(outcome.error.code)) {
   console.error("The call was not refused:", outcome);
   Deno.exit(1);
