@@ -33,7 +33,7 @@ function importsOf({ path, text }: { readonly path: string; readonly text: strin
 
 /** Where code may speak to the system. */
 const SYSTEM_FILES =
-  /^src\/(host\/live(_devices)?\.ts|formats\/(codecs|codec_libraries)\.ts|syscall\/libc\.ts|state\/(record_store|unpacked_cache)\.ts|app\/|cli\/)/;
+  /^src\/(host\/live(_devices|_network)?\.ts|formats\/(codecs|codec_libraries)\.ts|syscall\/libc\.ts|state\/(record_store|unpacked_cache)\.ts|app\/|cli\/)/;
 
 function code(text: string): string {
   return text.replaceAll(/\/\*[^]*?\*\/|^\s*\/\/.*$/gm, "");

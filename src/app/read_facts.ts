@@ -1,6 +1,6 @@
 import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import { omitUndefined } from "../core/shape.ts";
-import { type Capture, collect, parseCapture } from "../host/capture.ts";
+import { type Capture, collect, parseCapture, type Wanted } from "../host/capture.ts";
 import { decodeFacts } from "../host/decode_facts.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { liveReader } from "../host/live.ts";
@@ -16,10 +16,10 @@ export interface ReadFacts {
   readonly diagnostics: readonly Diagnostic[];
 }
 
-/** The facts of this host, or those captured in a file. */
-export function readFacts(path: string | undefined): ReadFacts {
+/** The facts of this host, without those that only `carry` needs unless they are wanted; or those captured in a file. */
+export function readFacts(path: string | undefined, wanted: Wanted = { carry: false }): ReadFacts {
   if (path === undefined) {
-    const { value, diagnostics } = decodeFacts(collect(liveReader()));
+    const { value, diagnostics } = decodeFacts(collect(liveReader(), wanted));
     return { ...(value === undefined ? {} : { facts: value }), diagnostics };
   }
   const diagnostics: Diagnostic[] = [];

@@ -52,10 +52,17 @@ export interface Capture {
   readonly overlays?: CapturedOverlays;
 }
 
+/** What is read besides what every plan needs. */
+export interface Wanted {
+  /** The sources that only `carry` needs. */
+  readonly carry: boolean;
+}
+
 /** Reads every source of the table. */
-export function collect(reader: HostReader): Capture {
+export function collect(reader: HostReader, { carry }: Wanted = { carry: true }): Capture {
   const release = releaseOf(reader);
-  const rows = Object.values(SOURCES).flatMap((source) => readSource(source, release, reader));
+  const sources = Object.values(SOURCES).filter(({ forCarry = false }) => carry || !forCarry);
+  const rows = sources.flatMap((source) => readSource(source, release, reader));
   return { format: CAPTURE_FORMAT, files: Object.fromEntries(rows) };
 }
 

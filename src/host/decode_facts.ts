@@ -19,6 +19,7 @@ import { kexecState } from "./kexec_state.ts";
 import { firstProblems } from "./many_problems.ts";
 import { firmwareMap, memoryFacts } from "./memory.ts";
 import { platformFacts } from "./platform.ts";
+import { networkFacts } from "./network.ts";
 import { pageSize, processFacts } from "./process.ts";
 import { NOT_CAPABLE } from "./reader.ts";
 import { securityFacts } from "./security.ts";
@@ -68,6 +69,7 @@ export function decodeFacts(capture: Capture): Checked<HostFacts> {
     ...crashFacts(from, report),
     ...omitUndefined({ watchdog: watchdogFacts(from, report, process), pstoreBackend: pstoreBackend(from) }),
     ...omitUndefined({ kernelMap: kernelMap(from, report) }),
+    ...omitUndefined({ network: networkFacts(from, report) }),
     ...treeFacts(from, report),
     kernelConfig: config,
   };

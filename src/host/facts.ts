@@ -1,6 +1,7 @@
 import type { DeviceTree } from "../formats/fdt.ts";
 import type { Range } from "../core/range.ts";
 import type { Iomem } from "./iomem.ts";
+import type { NetworkFacts } from "./network_facts.ts";
 
 /** One row of /sys/firmware/memmap: inclusive in the file, half-open here. */
 export interface MemmapEntry {
@@ -343,6 +344,8 @@ export interface HostFacts {
   readonly watchdog?: WatchdogFacts;
   /** What keeps kernel logs over a reset, as pstore names it: `ramoops`, `efi_pstore`; undefined where nothing does. */
   readonly pstoreBackend?: string;
+  /** The running network; undefined where the capture does not say. */
+  readonly network?: NetworkFacts;
   /** The name of PID 1, at most 15 characters. */
   readonly init?: string;
   /** The program of PID 1, links followed; unknown to readers without CAP_SYS_PTRACE. */

@@ -5,6 +5,8 @@ import { type HostReader, NOT_CAPABLE, type SourceResult } from "./reader.ts";
 import { compareNames } from "../core/text.ts";
 import { lookUp } from "../core/shape.ts";
 import { boundDevices, consoleDevices, rootDisks } from "./live_devices.ts";
+import { networkAddresses, networkLinks } from "./live_network.ts";
+import { ADDRESSES } from "./sources.ts";
 
 /**
  * Reads the host that this program runs on. Deno opens /proc and /sys to a program with all permissions only; with less,
@@ -19,6 +21,8 @@ function readSource(path: string): SourceResult {
     if (path === BIOS) return readBios();
     if (DESCRIPTORS.test(path)) return readOpenDevices(path);
     if (path === "systemctl show") return readStores();
+    if (path === ADDRESSES) return { kind: "bytes", bytes: new TextEncoder().encode(networkAddresses()) };
+    if (path.startsWith("/proc/net/")) return readTable(path);
     return { kind: "bytes", bytes: readBytes(path) };
   } catch (error) {
     const name = errorName(error);
@@ -37,6 +41,7 @@ const LISTINGS: { readonly [path: string]: () => string } = {
   "/sys/bus": boundDevices,
   "/sys/dev/block": rootDisks,
   "/sys/class/tty/console": consoleDevices,
+  "/sys/class/net": networkLinks,
 };
 
 function readBytes(path: string): Uint8Array {
@@ -59,6 +64,15 @@ function readBytes(path: string): Uint8Array {
   // Not imported: starting it takes longer than reading every other source.
   // deno-lint-ignore no-process-global
   return new Uint8Array(process.getBuiltinModule("node:zlib").gunzipSync(bytes));
+}
+
+/** A router has a million routes. What is longer is not read; of the trie, its first lines name the tables. */
+const TABLE_LIMIT = 1 << 20;
+const TRIE = "/proc/net/fib_trie";
+
+function readTable(path: string): SourceResult {
+  const bytes = readHead(path, () => TABLE_LIMIT);
+  return bytes.length === TABLE_LIMIT && path !== TRIE ? { kind: "error", error: "EFBIG" } : { kind: "bytes", bytes };
 }
 
 const OPEN_DEVICE = /^anon_inode:\[luo_session\] |^\/dev\/watchdog\d*$/;

@@ -34,6 +34,8 @@ export interface Source {
   readonly redaction: Redaction;
   /** Few need it, and hosts withhold it for good reasons: that it cannot be read is said where it is needed. */
   readonly rare?: boolean;
+  /** It is read for a capture and for a profile with `carry`, and for nothing else. */
+  readonly forCarry?: boolean;
   /** It is read only where one of these files or folders is. */
   readonly onlyWith?: readonly string[];
 }
@@ -77,6 +79,8 @@ const DEVICE_TREE: Redaction = {
   edit: withoutSeeds,
 };
 
+const NETWORK: Redaction = { kind: "keep", why: "Addresses of a network are neither those of the kernel nor secrets" };
+
 const DUMP: Redaction = { kind: "leave-out", why: "It shows where the running kernel keeps its data" };
 
 const KASLR: Redaction = { kind: "leave-out", why: "It shows where KASLR put the kernel and the map of all memory" };
@@ -86,6 +90,9 @@ export const IMA_POLICY = "/sys/kernel/security/ima/policy";
 
 /** Where dm-crypt keys are registered for the crash kernel (configfs; kernel/crash_dump_dm_crypt.c, Linux 6.16). */
 export const DM_CRYPT_KEYS = "/sys/kernel/config/crash_dm_crypt_keys";
+
+/** What the source of the addresses of all links is called: they are in no file. */
+export const ADDRESSES = "getifaddrs";
 
 /** Where debugfs has the addresses of the scratch areas of kexec handover. */
 export const KHO_SCRATCH = "/sys/kernel/debug/kho/out/scratch_phys";
@@ -556,6 +563,70 @@ const ROWS = {
     ),
     rare: true,
   },
+  networkLinks: {
+    ...text(
+      NETWORK,
+      "/sys/class/net",
+      "The network links: name, attribute and value (net/core/net-sysfs.c), with what bonds and bridges are set to",
+    ),
+    rare: true,
+    forCarry: true,
+  },
+  networkAddresses: {
+    ...text(NETWORK, ADDRESSES, "The addresses of the links, each with its prefix: getifaddrs(3)"),
+    rare: true,
+    forCarry: true,
+  },
+  ipv6Addresses: {
+    ...text(NETWORK, "/proc/net/if_inet6", "The state of IPv6 addresses (net/ipv6/addrconf.c)"),
+    rare: true,
+    forCarry: true,
+  },
+  vlans: {
+    ...text(NETWORK, "/proc/net/vlan/config", "Identifier and parent of each VLAN (net/8021q/vlanproc.c)"),
+    rare: true,
+    forCarry: true,
+  },
+  ipv4Routes: {
+    ...text(NETWORK, "/proc/net/route", "The IPv4 routes of the main table (net/ipv4/fib_trie.c)"),
+    rare: true,
+    forCarry: true,
+  },
+  ipv4Tables: {
+    ...text(
+      NETWORK,
+      "/proc/net/fib_trie",
+      "The IPv4 tables that there are, by which policy routing is known (net/ipv4/fib_trie.c)",
+      lines(/^(?:Id \d+|Main|Local):/),
+    ),
+    rare: true,
+    forCarry: true,
+  },
+  ipv6Routes: {
+    ...text(NETWORK, "/proc/net/ipv6_route", "The IPv6 routes of all tables (net/ipv6/route.c)"),
+    rare: true,
+    forCarry: true,
+  },
+  resolver: {
+    ...text(
+      NETWORK,
+      "/etc/resolv.conf",
+      "Name servers and search domains, see resolv.conf(5)",
+      lines(/^\s*(?:nameserver|search|domain)\s/),
+    ),
+    rare: true,
+    forCarry: true,
+  },
+  resolvedServers: {
+    ...text(
+      NETWORK,
+      "/run/systemd/resolve/resolv.conf",
+      "The name servers that systemd-resolved asks",
+      lines(/^\s*(?:nameserver|search|domain)\s/),
+    ),
+    rare: true,
+    forCarry: true,
+  },
   kernelConfig: text(
     SETTING,
     ["/proc/config.gz", "/boot/config-RELEASE", "/lib/modules/RELEASE/config"],
@@ -588,6 +659,12 @@ const LIMITS: { readonly [Name in SourceName]?: number } = {
   setupData: LARGE,
   deviceTree: LARGE,
   kernelConfig: LARGE,
+  networkLinks: LARGE,
+  networkAddresses: LARGE,
+  ipv6Addresses: 1 << 20,
+  vlans: 1 << 20,
+  ipv4Routes: 1 << 20,
+  ipv6Routes: 1 << 20,
   // The headers of an ELF file with a mapping for each range of memory; the largest hosts have some thousand.
   kcore: 64 + 56 * 18_000,
 };

@@ -1,0 +1,173 @@
+import { netmask } from "../../core/ip_address.ts";
+import { listed } from "../../core/text.ts";
+import type { NetworkAddress } from "../../host/network_facts.ts";
+import { BOND_STANDARDS } from "./bond_standards.ts";
+import type { ToolFiles } from "./carried_text.ts";
+import {
+  type CarriedLink,
+  defaultRoute,
+  described,
+  formatted,
+  isDefault,
+  routeText,
+  type Selection,
+} from "./selection.ts";
+
+/**
+ * Which of dracut's modules reads its parameters: scripts of its own, which take one `ip=` for each link
+ * (parse-ip-opts.sh), or nm-initrd-generator of NetworkManager.
+ */
+export type DracutModule = "network-legacy" | "NetworkManager";
+
+/** Files of this folder are read together with the command line (getcmdline in dracut-lib.sh, dracut 059 and 110). */
+const PATH = "/etc/cmdline.d/99-warmboot-network.conf";
+
+/** MTU of an Ethernet device, where nothing else is set. */
+const ETHERNET_MTU = 1500;
+
+/** The network as parameters of dracut, see dracut.cmdline(7): a file of the initrd, since the kernel's line is short. */
+export function dracutFiles(
+  network: Selection,
+  module: DracutModule,
+  { hostname }: { readonly hostname?: string },
+): ToolFiles {
+  const omitted: string[] = [];
+  const made = madeLinks(network.links, omitted);
+  const known = network.links.filter(({ name }) => made.has(name));
+  const addressed = known.filter(({ addresses }) => addresses.length > 0);
+  const main = (defaultRoute(known, 4) ?? defaultRoute(known, 6))?.link ?? addressed[0];
+  const taken = (link: CarriedLink): readonly NetworkAddress[] => {
+    if (module === "NetworkManager") return link.addresses;
+    const first = link.addresses.find(({ family }) => family === 4) ?? link.addresses[0];
+    return first === undefined ? [] : [first];
+  };
+  const ips = addressed.flatMap((link) =>
+    taken(link).map((address, index) =>
+      ipParameter(link, address, known, link === main && index === 0 ? hostname : undefined)
+    )
+  );
+  omitted.push(...addressed.flatMap((link) =>
+    link.addresses.filter((each) => !taken(link).includes(each))
+      .map((each) => `${formatted(each)} on ${link.name}: network-legacy takes one address for each link`)
+  ));
+  const lines = ips.length === 0 ? [] : [
+    ...known.flatMap(({ name, permanentMac }) => permanentMac === undefined ? [] : [`ifname=${name}:${permanentMac}`]),
+    ...known.flatMap((link) => made.get(link.name) ?? []),
+    ...ips,
+    ...(main !== undefined && addressed.length > 1 ? [`bootdev=${main.name}`] : []),
+    ...addressed.flatMap((link) => routeParameters(link, taken(link), known, omitted)),
+    ...network.nameServers.filter((server) => !server.includes("%")).map((server) => `nameserver=${server}`),
+    "rd.neednet=1",
+  ];
+  omitted.push(
+    ...network.nameServers.filter((server) => server.includes("%")).map((server) => `the name server ${server}`),
+    ...(network.searchDomains.length === 0
+      ? []
+      : [`the search domains ${listed(network.searchDomains)}: dracut has no parameter for them`]),
+  );
+  return { files: lines.length === 0 ? [] : [{ path: PATH, text: `${lines.join("\n")}\n` }], omitted };
+}
+
+/** What makes each link that can be made; none for a device. */
+function madeLinks(links: readonly CarriedLink[], omitted: string[]): ReadonlyMap<string, readonly string[]> {
+  const made = new Map<string, readonly string[]>();
+  // Members and parents come first.
+  for (const link of links) {
+    const members = links.filter(({ master, name }) => master === link.name && made.has(name)).map(({ name }) => name);
+    const { name, link: kind } = link;
+    switch (kind.kind) {
+      case "ethernet":
+        made.set(name, []);
+        break;
+      case "vlan":
+        if (!made.has(kind.parent)) omitted.push(`${described(link)}, which lies on ${kind.parent}`);
+        else if (vlanIdOf(name) !== kind.id) {
+          omitted.push(
+            `${name}: dracut reads the identifier of a VLAN, ${kind.id}, from its name, as in vlan${kind.id}`,
+          );
+        } else made.set(name, [`vlan=${name}:${kind.parent}`]);
+        break;
+      case "bond": {
+        const options = [["mode", kind.mode] as const, ...Object.entries(kind.options).filter(isSet)]
+          // Within a value, commas are semicolons.
+          .map(([option, value]) => `${option}=${value.replaceAll(" ", ";")}`);
+        const mtu = link.mtu === ETHERNET_MTU ? "" : `:${link.mtu}`;
+        if (members.length > 0) made.set(name, [`bond=${name}:${members.join(",")}:${options.join(",")}${mtu}`]);
+        break;
+      }
+      case "bridge":
+        if (members.length > 0) made.set(name, [`bridge=${name}:${members.join(",")}`]);
+    }
+    if (!made.has(name) && kind.kind !== "vlan") omitted.push(`${described(link)}, whose members are not carried`);
+  }
+  return made;
+}
+
+/** Whether an option of a bond is not what the kernel sets by itself. */
+function isSet([option, value]: readonly [string, string]): boolean {
+  return value !== BOND_STANDARDS.get(option) && /^[\w+. -]+$/.test(value);
+}
+
+/** As get_vid in ifup.sh of network-legacy, and as NetworkManager for such names. */
+function vlanIdOf(name: string): number | undefined {
+  const id = /^(?:vlan|.*\.)(\d{1,4})$/.exec(name)?.[1];
+  return id === undefined ? undefined : Number(id);
+}
+
+/** `ip=ADDRESS::GATEWAY:MASK:HOST:LINK:none:MTU:MAC`. */
+function ipParameter(
+  link: CarriedLink,
+  { address, prefix, family }: NetworkAddress,
+  links: readonly CarriedLink[],
+  hostname: string | undefined,
+): string {
+  const found = defaultRoute(links, family);
+  const gateway = found?.link === link ? found.route.gateway : undefined;
+  const isChanged = link.link.kind === "ethernet" && link.permanentMac === undefined && link.master === undefined;
+  const mac = isChanged && link.mac !== undefined ? link.mac : undefined;
+  const mtu = link.mtu === ETHERNET_MTU ? "" : String(link.mtu);
+  return [
+    `ip=${bracketed(address)}`,
+    "",
+    gateway === undefined ? "" : bracketed(gateway),
+    family === 4 ? netmask(prefix) : String(prefix),
+    hostname ?? "",
+    link.name,
+    "none",
+    ...(mac === undefined ? mtu === "" ? [] : [mtu] : [mtu, mac]),
+  ].join(":");
+}
+
+function routeParameters(
+  link: CarriedLink,
+  addresses: readonly NetworkAddress[],
+  links: readonly CarriedLink[],
+  omitted: string[],
+): readonly string[] {
+  const families = new Set(addresses.map(({ family }) => family));
+  return link.routes.flatMap((route) => {
+    const { destination, gateway, family, onLink } = route;
+    // It is found by a route of its own, which is there before the gateway is used for the second time (setup_net).
+    const toGateway = onLink && gateway !== undefined && !link.routes.some((each) =>
+        each.destination === hostRoute(gateway)
+      )
+      ? [`rd.route=${bracketed(hostRoute(gateway))}::${link.name}`]
+      : [];
+    if (!isDefault(route) && families.has(family)) {
+      const via = gateway === undefined ? "" : bracketed(gateway);
+      return [...toGateway, `rd.route=${bracketed(destination)}:${via}:${link.name}`];
+    }
+    const best = defaultRoute(links, family);
+    if (best?.route === route && gateway !== undefined && families.has(family)) return toGateway;
+    omitted.push(routeText(link, route));
+    return [];
+  });
+}
+
+function hostRoute(gateway: string): string {
+  return `${gateway}/${gateway.includes(":") ? 128 : 32}`;
+}
+
+function bracketed(text: string): string {
+  return text.includes(":") ? `[${text}]` : text;
+}

@@ -1,0 +1,495 @@
+import { assertEquals } from "@std/assert";
+import type { NetworkAddress, NetworkFacts, NetworkLink, NetworkRoute } from "../../../src/host/network_facts.ts";
+import { type CarriedNetwork, carriedNetwork } from "../../../src/plan/carry/carry.ts";
+
+function pure(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+const SETTLED = { temporary: false, deprecated: false, unusable: false, permanent: true };
+
+function addresses(...texts: readonly string[]): readonly NetworkAddress[] {
+  return texts.map((text) => {
+    const [address = "", prefix] = text.split("/");
+    return address.includes(":")
+      ? { family: 6, address, prefix: Number(prefix), state: SETTLED }
+      : { family: 4, address, prefix: Number(prefix) };
+  });
+}
+
+function device(name: string, of: Partial<NetworkLink> = {}): NetworkLink {
+  const mac = `52:54:00:00:00:0${name.at(-1)}`;
+  return {
+    name,
+    link: { kind: "ethernet" },
+    mac,
+    permanentMac: mac,
+    mtu: 1500,
+    up: true,
+    carrier: true,
+    addresses: [],
+    ...of,
+  };
+}
+
+/** A device whose hardware address was set by a program: what it was before is not shown. */
+function changed({ permanentMac: _unknown, ...link }: NetworkLink): NetworkLink {
+  return link;
+}
+
+function made(name: string, link: NetworkLink["link"], of: Partial<NetworkLink> = {}): NetworkLink {
+  return { name, link, mac: "02:00:00:00:00:aa", mtu: 1500, up: true, carrier: true, addresses: [], ...of };
+}
+
+function route(text: string, link: string, metric = 0): NetworkRoute {
+  const [destination = "", gateway] = text.split(" ");
+  const family = destination.includes(":") ? 6 : 4;
+  return { family, destination, ...(gateway === undefined ? {} : { gateway }), metric, link };
+}
+
+const NONE: NetworkFacts = { links: [], routes: [], tables: [], nameServers: [], searchDomains: [] };
+
+/** As with QEMU's user network. */
+const SIMPLE: NetworkFacts = {
+  links: [
+    { ...device("lo", { link: { kind: "loopback" } }), addresses: addresses("127.0.0.1/8", "::1/128") },
+    device("eth0", { addresses: addresses("10.0.2.77/24", "fec0::77/64", "fe80::5054:ff:fe00:0/64") }),
+  ],
+  routes: [route("0.0.0.0/0 10.0.2.2", "eth0"), route("::/0 fec0::2", "eth0", 1024)],
+  tables: [],
+  nameServers: ["10.0.2.3"],
+  searchDomains: ["example.org"],
+};
+
+const NETWORKD = ["/usr/lib/systemd/systemd-networkd"];
+const LEGACY = ["/usr/lib/dracut-lib.sh", "/sbin/ifup"];
+const MANAGER = ["/usr/lib/dracut-lib.sh", "/usr/libexec/nm-initrd-generator"];
+const TOOLS = ["/scripts/functions"];
+
+function carry(network: NetworkFacts | undefined, files: readonly string[], hostname = "web1"): CarriedNetwork {
+  const programs = Object.fromEntries(files.map((path) => [path, "executable"] as const));
+  return carriedNetwork([{ programs }], { hostname, ...(network === undefined ? {} : { network }) });
+}
+
+/** The files by their name, and what is not carried. */
+function result(carried: CarriedNetwork) {
+  if (carried.kind === "refused") return carried.why;
+  const files = Object.fromEntries(carried.files.map(({ path, text }) => [path.split("/").at(-1) ?? path, text]));
+  return { files, omitted: carried.omitted };
+}
+
+pure("networkd gets a name, addresses, routes and name servers for each device", () => {
+  const carried = carry(SIMPLE, NETWORKD);
+  assertEquals(carried.kind === "carried" ? carried.files : carried.why, [
+    {
+      path: "/etc/systemd/network/0--warmboot-eth0.link",
+      text: "[Match]\nPermanentMACAddress=52:54:00:00:00:00\nType=ether\n\n[Link]\nName=eth0\n",
+    },
+    {
+      path: "/etc/systemd/network/0--warmboot-wired-eth0.network",
+      text: [
+        "[Match]",
+        "PermanentMACAddress=52:54:00:00:00:00",
+        "Type=ether",
+        "",
+        "[Network]",
+        "DHCP=no",
+        "IPv6AcceptRA=no",
+        "LinkLocalAddressing=ipv6",
+        "Address=10.0.2.77/24",
+        "Address=fec0::77/64",
+        "DNS=10.0.2.3",
+        "Domains=example.org",
+        "",
+        "[Route]",
+        "Gateway=10.0.2.2",
+        "",
+        "[Route]",
+        "Gateway=fec0::2",
+        "Metric=1024",
+        "",
+      ].join("\n"),
+    },
+    {
+      path: "/etc/systemd/system/sysinit.target.d/warmboot-network.conf",
+      text: "[Unit]\nWants=systemd-networkd.service\n",
+    },
+    { path: "/etc/resolv.conf", text: "nameserver 10.0.2.3\nsearch example.org\n" },
+    { path: "/etc/hostname", text: "web1\n" },
+  ]);
+  assertEquals(carried.kind === "carried" ? [carried.tool, carried.omitted] : [], ["systemd-networkd", []]);
+});
+
+pure("where systemd-resolved answers in the initrd, resolv.conf is left to it", () => {
+  const carried = carry(SIMPLE, [...NETWORKD, "/usr/lib/systemd/systemd-resolved"], "not a name");
+  assertEquals(carried.kind === "carried" ? carried.files.map(({ path }) => path.split("/").at(-1)) : [], [
+    "0--warmboot-eth0.link",
+    "0--warmboot-wired-eth0.network",
+    "warmboot-network.conf",
+  ]);
+});
+
+/** VLANs on a bond of two devices, one in a bridge with a machine's port; a tunnel, and a device that is not used. */
+const STACKED: NetworkFacts = {
+  links: [
+    device("eth0", { master: "bond0", mac: "02:00:00:00:00:aa", mtu: 9000 }),
+    device("eth1", { master: "bond0", mac: "02:00:00:00:00:aa", mtu: 9000, carrier: false }),
+    device("eth2"),
+    made("bond0", {
+      kind: "bond",
+      mode: "active-backup",
+      options: {
+        miimon: "100",
+        updelay: "0",
+        primary: "eth1",
+        xmit_hash_policy: "layer2",
+        arp_ip_target: "10.0.0.1 10.0.0.2",
+      },
+    }, { mtu: 9000 }),
+    made("bond0.10", { kind: "vlan", parent: "bond0", id: 10 }, { addresses: addresses("10.1.0.5/16") }),
+    made("lan", { kind: "vlan", parent: "bond0", id: 20 }, { master: "br0" }),
+    made("br0", { kind: "bridge", options: { stp_state: "1", forward_delay: "400", vlan_filtering: "1" } }, {
+      addresses: addresses("192.168.1.1/24"),
+    }),
+    made("vnet0", { kind: "other", what: "a TUN or TAP device of a program" }, { master: "br0" }),
+    made("docker0", { kind: "bridge", options: {} }, { addresses: addresses("172.17.0.1/16") }),
+    made("wg0", { kind: "other", what: "a link of the kind wireguard" }, { addresses: addresses("10.8.0.2/24") }),
+  ],
+  routes: [
+    route("0.0.0.0/0 10.1.0.1", "bond0.10", 100),
+    route("0.0.0.0/0 10.8.0.1", "wg0", 50),
+    { family: 4, destination: "10.99.0.0/16", metric: 0 },
+  ],
+  tables: [100, 200],
+  nameServers: ["127.0.0.1", "10.1.0.1"],
+  searchDomains: [],
+};
+
+const NOT_CARRIED = [
+  "docker0 (172.17.0.1/16): it is a bridge without a member that can be carried",
+  "wg0 (10.8.0.2/24): it is a link of the kind wireguard",
+  "the members vnet0 of br0, which are not Ethernet devices",
+  "the VLANs of the ports of br0",
+  "the route that refuses 10.99.0.0/16",
+  "the rules of policy routing, and its tables 100 and 200",
+  "the name server 127.0.0.1, which runs on this host",
+];
+
+pure("networkd makes bonds, VLANs and bridges again, members first", () => {
+  const of = result(carry(STACKED, NETWORKD));
+  assertEquals(typeof of === "string" ? of : of.omitted, NOT_CARRIED);
+  const files = typeof of === "string" ? {} : of.files;
+  assertEquals(Object.keys(files).map((name) => name.replace("0--warmboot-", "")), [
+    "eth0.link",
+    "wired-eth0.network",
+    "eth1.link",
+    "wired-eth1.network",
+    "bond0.netdev",
+    "virtual-bond0.network",
+    "bond0.10.netdev",
+    "virtual-bond0.10.network",
+    "lan.netdev",
+    "virtual-lan.network",
+    "br0.netdev",
+    "virtual-br0.network",
+    "warmboot-network.conf",
+    "resolv.conf",
+    "hostname",
+  ]);
+  const text = (name: string) => files[`0--warmboot-${name}`]?.trimEnd().split("\n");
+  const unaddressed = ["DHCP=no", "IPv6AcceptRA=no", "LinkLocalAddressing=no"];
+  assertEquals(text("wired-eth1.network"), [
+    "[Match]",
+    "PermanentMACAddress=52:54:00:00:00:01",
+    "Type=ether",
+    "",
+    "[Link]",
+    "MTUBytes=9000",
+    "RequiredForOnline=no",
+    "",
+    "[Network]",
+    ...unaddressed,
+    "Bond=bond0",
+    "PrimarySlave=yes",
+  ]);
+  assertEquals(text("bond0.netdev"), [
+    "[NetDev]",
+    "Name=bond0",
+    "Kind=bond",
+    "MTUBytes=9000",
+    "MACAddress=02:00:00:00:00:aa",
+    "",
+    "[Bond]",
+    "Mode=active-backup",
+    "MIIMonitorSec=100ms",
+    "ARPIPTargets=10.0.0.1 10.0.0.2",
+  ]);
+  assertEquals(text("virtual-bond0.network"), [
+    "[Match]",
+    "Name=bond0",
+    "",
+    "[Network]",
+    ...unaddressed,
+    "VLAN=bond0.10",
+    "VLAN=lan",
+  ]);
+  assertEquals(text("bond0.10.netdev"), ["[NetDev]", "Name=bond0.10", "Kind=vlan", "", "[VLAN]", "Id=10"]);
+  assertEquals(text("virtual-lan.network"), ["[Match]", "Name=lan", "", "[Network]", ...unaddressed, "Bridge=br0"]);
+  assertEquals(text("br0.netdev"), [
+    "[NetDev]",
+    "Name=br0",
+    "Kind=bridge",
+    "MACAddress=02:00:00:00:00:aa",
+    "",
+    "[Bridge]",
+    "STP=yes",
+    "ForwardDelaySec=4s",
+    "VLANFiltering=yes",
+  ]);
+  assertEquals(text("virtual-bond0.10.network"), [
+    "[Match]",
+    "Name=bond0.10",
+    "",
+    "[Network]",
+    ...unaddressed,
+    "Address=10.1.0.5/16",
+    "DNS=10.1.0.1",
+    "",
+    "[Route]",
+    "Gateway=10.1.0.1",
+    "Metric=100",
+  ]);
+});
+
+pure("dracut's own scripts get parameters; one address for each link", () => {
+  assertEquals(result(carry(SIMPLE, LEGACY)), {
+    files: {
+      "99-warmboot-network.conf": [
+        "ifname=eth0:52:54:00:00:00:00",
+        "ip=10.0.2.77::10.0.2.2:255.255.255.0:web1:eth0:none",
+        "nameserver=10.0.2.3",
+        "rd.neednet=1",
+        "",
+      ].join("\n"),
+    },
+    omitted: [
+      "fec0::77/64 on eth0: network-legacy takes one address for each link",
+      "the default route through fec0::2 on eth0 with metric 1024",
+      "the search domains example.org: dracut has no parameter for them",
+    ],
+  });
+});
+
+pure("NetworkManager gets every address of a link, each with the gateway of its family", () => {
+  const of = result(carry(SIMPLE, MANAGER));
+  assertEquals(typeof of === "string" ? of : of.files["99-warmboot-network.conf"]?.split("\n"), [
+    "ifname=eth0:52:54:00:00:00:00",
+    "ip=10.0.2.77::10.0.2.2:255.255.255.0:web1:eth0:none",
+    "ip=[fec0::77]::[fec0::2]:64::eth0:none",
+    "nameserver=10.0.2.3",
+    "rd.neednet=1",
+    "",
+  ]);
+});
+
+pure("dracut makes bonds, bridges, and VLANs whose name is their number", () => {
+  const of = result(carry(STACKED, LEGACY));
+  assertEquals(of, {
+    files: {
+      "99-warmboot-network.conf": [
+        "ifname=eth0:52:54:00:00:00:00",
+        "ifname=eth1:52:54:00:00:00:01",
+        "bond=bond0:eth0,eth1:mode=active-backup,miimon=100,primary=eth1,arp_ip_target=10.0.0.1;10.0.0.2:9000",
+        "vlan=bond0.10:bond0",
+        "ip=10.1.0.5::10.1.0.1:255.255.0.0:web1:bond0.10:none",
+        "nameserver=10.1.0.1",
+        "rd.neednet=1",
+        "",
+      ].join("\n"),
+    },
+    omitted: [
+      ...NOT_CARRIED,
+      "lan: dracut reads the identifier of a VLAN, 20, from its name, as in vlan20",
+      "br0 (192.168.1.1/24), whose members are not carried",
+    ],
+  });
+});
+
+pure("routes of dracut have brackets around IPv6, and a route to a gateway that is not on the network", () => {
+  const of = result(carry(
+    {
+      ...NONE,
+      links: [
+        device("eth0", { addresses: addresses("203.0.113.7/32"), mtu: 1400 }),
+        changed(device("eth1", { addresses: addresses("2001:db8::7/64") })),
+      ],
+      routes: [
+        route("0.0.0.0/0 172.31.1.1", "eth0"),
+        route("10.0.0.0/8 172.31.1.2", "eth0"),
+        route("0.0.0.0/0 172.31.1.9", "eth0", 200),
+        route("2001:db8:5::/48 fe80::1", "eth1", 1024),
+      ],
+    },
+    LEGACY,
+    "",
+  ));
+  assertEquals(of, {
+    files: {
+      "99-warmboot-network.conf": [
+        "ifname=eth0:52:54:00:00:00:00",
+        "ip=203.0.113.7::172.31.1.1:255.255.255.255::eth0:none:1400",
+        "ip=[2001:db8::7]:::64::eth1:none::52:54:00:00:00:01",
+        "bootdev=eth0",
+        "rd.route=172.31.1.1/32::eth0",
+        "rd.route=172.31.1.2/32::eth0",
+        "rd.route=10.0.0.0/8:172.31.1.2:eth0",
+        "rd.route=[2001:db8:5::/48]:[fe80::1]:eth1",
+        "rd.neednet=1",
+        "",
+      ].join("\n"),
+    },
+    omitted: ["the default route through 172.31.1.9 on eth0 with metric 200"],
+  });
+});
+
+pure("initramfs-tools gets one IPv4 address, and its device by the hardware address", () => {
+  const carried = carry(SIMPLE, TOOLS);
+  assertEquals(carried.kind === "carried" ? [carried.files, carried.omitted] : carried.why, [
+    [
+      {
+        path: "/conf/conf.d/zz-warmboot-network",
+        text: "IP=10.0.2.77::10.0.2.2:255.255.255.0:web1::off\nBOOTIF=01-52-54-00-00-00-00\n",
+      },
+      {
+        path: "/etc/systemd/network/0--warmboot-eth0.link",
+        text: "[Match]\nPermanentMACAddress=52:54:00:00:00:00\nType=ether\n\n[Link]\nName=eth0\n",
+      },
+      { path: "/etc/resolv.conf", text: "nameserver 10.0.2.3\nsearch example.org\n" },
+    ],
+    [
+      "fec0::77/64 on eth0: initramfs-tools configures IPv4 only",
+      "the default route through fec0::2 on eth0 with metric 1024",
+    ],
+  ]);
+});
+
+pure("of several devices, initramfs-tools gets that of the default route; VLANs and bonds are named", () => {
+  const links = [
+    device("eth0", { addresses: addresses("10.3.0.1/24") }),
+    device("eth1", { addresses: addresses("10.2.0.1/24", "10.2.0.2/24"), mtu: 9000 }),
+    made("eth1.5", { kind: "vlan", parent: "eth1", id: 5 }, { addresses: addresses("10.5.0.1/24") }),
+  ];
+  const routes = [route("0.0.0.0/0 10.2.0.254", "eth1"), route("10.7.0.0/16 10.2.0.253", "eth1")];
+  assertEquals(result(carry({ ...NONE, links, routes }, TOOLS, "")), {
+    files: {
+      "zz-warmboot-network": "IP=10.2.0.1::10.2.0.254:255.255.255.0:::off\nBOOTIF=01-52-54-00-00-00-01\n",
+      "0--warmboot-eth1.link": "[Match]\nPermanentMACAddress=52:54:00:00:00:01\nType=ether\n\n[Link]\nName=eth1\n",
+    },
+    omitted: [
+      "10.3.0.1/24 on eth0: initramfs-tools configures one address",
+      "10.2.0.2/24 on eth1: initramfs-tools configures one address",
+      "eth1.5 (10.5.0.1/24): initramfs-tools has no VLANs",
+      "the route to 10.7.0.0/16 through 10.2.0.253 on eth1",
+      "the MTU of eth1, 9000",
+    ],
+  });
+  assertEquals(
+    result(carry({ ...STACKED, nameServers: [], tables: [] }, TOOLS)).toString().split(": ", 2)[0],
+    "Nothing of the network can be carried into this initrd (initramfs-tools)",
+  );
+});
+
+pure("addresses that do not last are named, link-local ones are the kernel's", () => {
+  const state = (change: Partial<typeof SETTLED>) => ({ ...SETTLED, ...change });
+  const list: readonly NetworkAddress[] = [
+    ...addresses("fe80::1/64"),
+    { family: 6, address: "2001:db8::1", prefix: 64, state: state({ permanent: false }) },
+    { family: 6, address: "2001:db8::2", prefix: 64, state: state({ temporary: true }) },
+    { family: 6, address: "2001:db8::3", prefix: 64, state: state({ deprecated: true }) },
+    { family: 6, address: "2001:db8::4", prefix: 64, state: state({ unusable: true }) },
+  ];
+  const of = result(carry({ ...NONE, links: [device("eth0", { addresses: list })] }, NETWORKD));
+  assertEquals(typeof of === "string" ? of : of.omitted, [
+    "2001:db8::2/64 on eth0: it is temporary, and another one replaces it",
+    "2001:db8::3/64 on eth0: it is deprecated",
+    "2001:db8::4/64 on eth0: it is not usable",
+  ]);
+  const lines = typeof of === "string" ? [] : of.files["0--warmboot-wired-eth0.network"]?.split("\n") ?? [];
+  assertEquals(lines.filter((line) => line.startsWith("Address=")), ["Address=2001:db8::1/64"]);
+});
+
+pure("links that cannot be carried are named with the reason", () => {
+  const links = [
+    device("eth0", { addresses: addresses("10.0.0.1/24") }),
+    device("eth1", { addresses: addresses("10.0.1.1/24"), up: false }),
+    device("eth2", { addresses: addresses("10.0.2.1/24"), master: "vrf0" }),
+    device('e"3', { addresses: addresses("10.0.3.1/24") }),
+    made("vrf0", { kind: "other", what: "a virtual link" }),
+    made("v5", { kind: "vlan", parent: "wlan0", id: 5 }, { addresses: addresses("10.0.5.1/24") }),
+    made("v6", { kind: "vlan", parent: "gone", id: 6 }, { addresses: addresses("10.0.6.1/24") }),
+    made("wlan0", { kind: "other", what: "a wireless link" }),
+    // Azure: the device of the host that stands in for the synthetic one.
+    device("eth7", { addresses: addresses("10.0.7.1/24"), master: "eth0" }),
+    made("lo", { kind: "loopback" }, { addresses: addresses("127.0.0.1/8", "192.0.2.1/32") }),
+  ];
+  const of = result(carry({ ...NONE, links }, NETWORKD));
+  assertEquals(typeof of === "string" ? of : of.omitted, [
+    "eth2 (10.0.2.1/24): it is a member of vrf0",
+    'e"3 (10.0.3.1/24): its name has characters that files of the initrd would need quotes for',
+    "v5 (10.0.5.1/24): it lies on wlan0, and it is a wireless link",
+    "v6 (10.0.6.1/24): its parent gone is unknown",
+    "192.0.2.1/32 on lo",
+  ]);
+});
+
+pure("a device whose hardware address is unknown is found by its name, and gets the one that it has", () => {
+  const link = changed(device("eth0", { addresses: addresses("10.0.0.1/24") }));
+  const networkd = result(carry({ ...NONE, links: [link] }, NETWORKD));
+  assertEquals(
+    typeof networkd === "string" ? networkd : networkd.files["0--warmboot-wired-eth0.network"]?.split("\n").slice(0, 5),
+    [
+      "[Match]",
+      "Name=eth0",
+      "",
+      "[Link]",
+      "MACAddress=52:54:00:00:00:00",
+    ],
+  );
+  assertEquals(result(carry({ ...NONE, links: [link] }, TOOLS)), {
+    files: { "zz-warmboot-network": "IP=10.0.0.1:::255.255.255.0:web1:eth0:off\n" },
+    omitted: ["the hardware address of eth0, 52:54:00:00:00:00"],
+  });
+});
+
+pure("without a network, a tool for it, or an address, the reason is said", () => {
+  const why = (network: NetworkFacts | undefined, files: readonly string[]) => {
+    const carried = carry(network, files);
+    return carried.kind === "refused" ? carried.why : carried.tool;
+  };
+  assertEquals([
+    why(undefined, NETWORKD),
+    why({ ...SIMPLE, routes: undefined } as unknown as NetworkFacts, NETWORKD),
+    why(SIMPLE, []),
+    why(SIMPLE, ["/usr/lib/dracut-lib.sh"]),
+    why(SIMPLE, ["/usr/lib/dracut-lib.sh", "/usr/sbin/connmand", "/usr/lib/systemd/systemd-networkd"]),
+    why(NONE, NETWORKD),
+    why(SIMPLE, [...LEGACY, ...NETWORKD]),
+    why(SIMPLE, [...MANAGER, ...LEGACY]),
+    why(SIMPLE, ["/usr/lib/dracut-lib.sh", ...NETWORKD]),
+  ], [
+    "The facts do not show the network of the host",
+    "The host has too many routes, or does not show them",
+    "Nothing in the initrd is known to configure the network",
+    "Nothing in the initrd is known to configure the network",
+    "ConnMan configures the network in the initrd, and takes no files for it",
+    "Nothing of the network can be carried into this initrd (systemd-networkd): no link of the host has an address",
+    "network-legacy",
+    "NetworkManager",
+    "systemd-networkd",
+  ]);
+  const unread = carriedNetwork(undefined, { network: SIMPLE });
+  assertEquals(
+    unread.kind === "refused" ? unread.why : unread.kind,
+    "The initrd could not be read through, so it is not known what configures the network in it",
+  );
+});
