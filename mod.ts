@@ -134,6 +134,7 @@ export type {
 } from "./src/state/attempt.ts";
 export type { Evidence, PstoreFile, WatchdogReport } from "./src/state/evidence.ts";
 export type { FailedPlan } from "./src/plan/failed_plan.ts";
+export type { PlannedCarry, PlannedNetwork } from "./src/plan/carry/planned_carry.ts";
 export type { InitrdFailure, PlannedGuard } from "./src/plan/guard.ts";
 export { INITRD_MAKERS, type InitrdMaker } from "./src/image/initrd_maker.ts";
 export type { PlannedWatchdog } from "./src/plan/watchdog.ts";
@@ -172,7 +173,14 @@ export {
 } from "./src/core/diagnostic.ts";
 export { EXIT, type ExitName } from "./src/core/program.ts";
 export { KEXEC_ARCHITECTURES, type KexecArch } from "./src/core/kexec_arch.ts";
-export { FILE_FLAG_KEYS, type Guard, type UnbindFailure, type UnbindTarget } from "./src/profile/profile.ts";
+export {
+  CARRIED_PARTS,
+  type CarriedPart,
+  FILE_FLAG_KEYS,
+  type Guard,
+  type UnbindFailure,
+  type UnbindTarget,
+} from "./src/profile/profile.ts";
 export type { PlannedUnbind } from "./src/profile/unbind_shape.ts";
 export { PLATFORM_NAMES, type PlatformName } from "./src/profile/platform_names.ts";
 export type { Range } from "./src/core/range.ts";
@@ -205,6 +213,7 @@ export {
   captureText,
   collect,
   parseCapture,
+  type Wanted,
 } from "./src/host/capture.ts";
 export type { CapturedImage, CapturedImages, CapturedPart, CapturedRange } from "./src/host/captured_image.ts";
 export type { PartContent } from "./src/host/image_content.ts";
@@ -235,6 +244,16 @@ export type {
   WatchdogFacts,
   XenFacts,
 } from "./src/host/facts.ts";
+export type {
+  AddressState,
+  Family,
+  LinkKind,
+  NetworkAddress,
+  NetworkFacts,
+  NetworkLink,
+  NetworkRoute,
+} from "./src/host/network_facts.ts";
+export { NETWORK_TOOLS, type NetworkTool } from "./src/image/initrd_network.ts";
 export {
   closeFile,
   descriptorOf,

@@ -63,7 +63,7 @@ export interface HostOnce {
 export function hostOnce(path: string | undefined, { onDiagnostics }: SideEvents = {}): HostOnce {
   let known: ReadFacts | undefined;
   const read = (): ReadFacts => {
-    const facts = readFacts(path);
+    const facts = readFacts(path, { carry: true });
     onDiagnostics?.(facts.diagnostics);
     return facts;
   };

@@ -17,7 +17,7 @@ import { followLoaded } from "./arm_watchdog.ts";
 import { canReboot, type RebootWay, rebootWay } from "./exec.ts";
 import type { Reading } from "./image_file.ts";
 import type { MadeOverlay } from "./overlay.ts";
-import { prepare, prepareFrom } from "./prepare.ts";
+import { prepare, prepareFrom, wantedBy } from "./prepare.ts";
 import { readFacts } from "./read_facts.ts";
 
 /** How an image is loaded, and what is to happen then. */
@@ -91,7 +91,10 @@ export async function judgeLoad(
 ): Promise<LoadTask | (NotLoadable & Disposable)> {
   const prepared = typeof what === "string"
     ? await prepare(what, { facts: undefined, storedPlans: true, onReading, open })
-    : await prepareFrom({ kind: "plan", plan: what }, readFacts(undefined), { onReading, open });
+    : await prepareFrom({ kind: "plan", plan: what }, readFacts(undefined, wantedBy({ kind: "plan", plan: what })), {
+      onReading,
+      open,
+    });
   const close = () => prepared[Symbol.dispose]();
   const over = (why: NotLoadable) => ({ ...why, [Symbol.dispose]: close });
   const { facts, files, contents, overlays, diagnostics } = prepared;

@@ -7,6 +7,7 @@ import { itemOf } from "../plan/declared_files.ts";
 import { type Plan, rolesOf } from "../plan/plan.ts";
 import { profileOfPlan } from "../plan/stored.ts";
 import { MAKER_FILES, RAMOOPS_MODULE } from "../image/initrd_maker.ts";
+import { NETWORK_FILES } from "../image/initrd_network.ts";
 import { isFiles } from "../profile/overlay_file.ts";
 import type { FileRef, Guard, InitrdItem, Profile } from "../profile/profile.ts";
 
@@ -34,7 +35,7 @@ export function profileFiles(profile: Profile | undefined, hosts: readonly HostF
     segments: profile === undefined ? [] : segmentFiles(profile),
     programs: profile === undefined
       ? []
-      : [...new Set(hosts.map((facts) => initProgram(profile, facts))), ...guardFiles(profile)],
+      : [...new Set(hosts.map((facts) => initProgram(profile, facts))), ...guardFiles(profile), ...carryFiles(profile)],
   };
 }
 
@@ -58,8 +59,8 @@ export function absoluteItem(item: InitrdItem): InitrdItem {
 }
 
 /** The keys of a profile, or of the profile of a plan, that add files to the initrds; undefined if it has none of them. */
-function furtherDemands(_profile: Profile | undefined): FurtherDemands | undefined {
-  return undefined;
+function furtherDemands(profile: Profile | undefined): FurtherDemands | undefined {
+  return profile === undefined || profile.carry.length === 0 ? undefined : { carry: profile.carry };
 }
 
 /** The files of explicit segments, each once. */
@@ -96,8 +97,13 @@ export function planFiles(plan: Plan): NamedFiles {
     dtb: dtb === undefined ? undefined : ref(dtb),
     modules: modules.map(ref),
     segments: segments.map(ref),
-    programs: [initProgramOf(call.cmdline), ...guardFiles({ guard })],
+    programs: [initProgramOf(call.cmdline), ...guardFiles({ guard }), ...carryFiles(profileOfPlan(plan))],
   };
+}
+
+/** What `carry` asks of the initrds: what configures the network in them. */
+function carryFiles(profile: Profile | undefined): readonly string[] {
+  return profile?.carry.includes("network") === true ? NETWORK_FILES : [];
 }
 
 /** What a guard asks of the initrds: whose program runs in them, and whether they have the module that keeps its log. */

@@ -1,10 +1,10 @@
-import type { Checked } from "../core/diagnostic.ts";
+import type { Checked, Diagnostic } from "../core/diagnostic.ts";
 import type { Capture } from "../host/capture.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Plan } from "../plan/plan.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { Reading } from "./image_file.ts";
-import { prepareFrom } from "./prepare.ts";
+import { prepareFrom, wantedBy } from "./prepare.ts";
 import { capturedHost, readFacts } from "./read_facts.ts";
 
 /** For which host a plan is made. */
@@ -51,11 +51,8 @@ export interface PlannedForHost extends Checked<Plan> {
  * ```
  */
 export async function planHost(profile: Profile, { facts, onReading }: PlanHostOptions = {}): Promise<PlannedForHost> {
-  const host = facts === undefined ? readFacts(undefined) : capturedHost(facts);
-  using prepared = await prepareFrom(
-    { kind: "profile", profile, files: [], place: (diagnostic) => diagnostic },
-    host,
-    { onReading },
-  );
+  const source = { kind: "profile", profile, files: [], place: (diagnostic: Diagnostic) => diagnostic } as const;
+  const host = facts === undefined ? readFacts(undefined, wantedBy(source)) : capturedHost(facts);
+  using prepared = await prepareFrom(source, host, { onReading });
   return { value: prepared.plan, facts: host.facts, diagnostics: prepared.diagnostics };
 }

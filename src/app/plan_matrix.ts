@@ -57,7 +57,10 @@ function readHost(file: string, folder: string): Host {
   return { name, facts: hasErrors(diagnostics) ? undefined : facts, captured, diagnostics };
 }
 
-/** One profile on every host. Files that are here are opened and hashed once, captured ones are each host's own. */
+/**
+ * One profile on every host. Files that are here are opened and hashed once; captured ones are each host's own, and so is what
+ * `carry` adds.
+ */
 async function cellsOf(
   { verdict, parsed }: CheckedProfile,
   hosts: readonly Host[],
@@ -69,7 +72,7 @@ async function cellsOf(
     return hosts.map((host) => cell(host, fitOf(undefined, verdict.diagnostics)));
   }
   const open = (profile: Profile, captured: CapturedFiles | undefined, of: readonly HostFacts[]) =>
-    openImages(profileFiles(profile, of), { captured, onReading });
+    openImages(profileFiles(profile, of), { captured, onReading, facts: of.length === 1 ? of[0] : undefined });
   const all = hosts.flatMap(({ facts }) => facts ?? []);
   /** Local files, by their paths, which may differ between hosts. */
   using local = new DisposableStack();
@@ -97,7 +100,7 @@ async function cellsOf(
     const { value: profile, diagnostics } = await profileOn(declared, facts, captured);
     if (profile === undefined) {
       cells.push(cell(host, fitOf(undefined, diagnostics)));
-    } else if (captured?.images === undefined) {
+    } else if (captured?.images === undefined && profile.carry.length === 0) {
       cells.push(cell(host, await fitOfOpened(profile, facts, await openLocal(profile, captured), captured)));
     } else {
       using own = await open(profile, captured, [facts]);

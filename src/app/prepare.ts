@@ -1,4 +1,5 @@
 import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts";
+import type { Wanted } from "../host/capture.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { Plan } from "../plan/plan.ts";
 import { hasVariables } from "../profile/path_variables.ts";
@@ -63,8 +64,13 @@ export type PlanSource =
 export async function prepare(path: string, options: PrepareOptions): Promise<Prepared> {
   const { source, diagnostics } = readSource(path, options.storedPlans);
   if (source === undefined || hasErrors(diagnostics)) return unprepared(diagnostics);
-  const prepared = await prepareFrom(source, readFacts(options.facts), options);
+  const prepared = await prepareFrom(source, readFacts(options.facts, wantedBy(source)), options);
   return { ...prepared, diagnostics: [...diagnostics, ...prepared.diagnostics] };
+}
+
+/** What is read of this host for a plan, besides what each plan needs. */
+export function wantedBy(source: PlanSource): Wanted {
+  return { carry: source.kind === "plan" ? source.plan.carry !== undefined : source.profile.carry.length > 0 };
 }
 
 function readSource(

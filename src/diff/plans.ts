@@ -1,5 +1,6 @@
 import { formatDuration } from "../core/duration.ts";
 import { formatSize } from "../core/number.ts";
+import { omitUndefined } from "../core/shape.ts";
 import { lastingGuard } from "../plan/guard.ts";
 import { type Call, type Check, type Plan, type PlannedSegment, rolesOf } from "../plan/plan.ts";
 import { diffParameters } from "./parameters.ts";
@@ -13,6 +14,7 @@ export function diffPlanned(from: Plan, to: Plan): readonly Change[] {
       : [{ about: "call", field: "syscall", action: "change", from: from.call.syscall, to: to.call.syscall } as const]),
     ...detailChanges(from.call, to.call),
     ...leaves(from.unbind, to.unbind, ["unbind"]),
+    ...carryChanges(from, to),
     ...leaves(modulesOf(from), modulesOf(to), ["modules"]),
     ...lone(from.call.flags, to.call.flags, (flag) => flag).map((each) => ({ about: "flag", ...each }) as const),
     ...lone(from.reasons, to.reasons, ({ code, message }) => `${code}: ${message}`).map((each) =>
@@ -24,6 +26,33 @@ export function diffPlanned(from: Plan, to: Plan): readonly Change[] {
       if (old === undefined) return [{ about: "host", field, action: "add", to: now ?? "" }];
       if (now === undefined) return [{ about: "host", field, action: "remove", from: old }];
       return [{ about: "host", field, action: "change", from: old, to: now }];
+    }),
+  ];
+}
+
+/** How what the next initrd gets of the running system differs, each file by its lines. */
+function carryChanges(from: Plan, to: Plan): readonly Change[] {
+  const [before, after] = [from, to].map(({ carry }) =>
+    new Map((carry?.network.files ?? []).map(({ path, lines }) => [path, lines]))
+  );
+  const paths = new Set([...before?.keys() ?? [], ...after?.keys() ?? []]);
+  const rest = (plan: Plan) =>
+    omitUndefined({ tool: plan.carry?.network.tool, omitted: plan.carry?.network.omitted.join("; ") });
+  return [
+    ...leaves(from.carry && rest(from), to.carry && rest(to), ["carry", "network"]),
+    ...[...paths].flatMap((path): readonly Change[] => {
+      const [old = [], now = []] = [before?.get(path), after?.get(path)];
+      if (old.join("\n") === now.join("\n")) return [];
+      const [gone, added] = [old.filter((line) => !now.includes(line)), now.filter((line) => !old.includes(line))];
+      const isReordered = gone.length + added.length === 0;
+      const text = (lines: readonly string[]) => lines.filter((line) => line !== "").join("; ") || "none";
+      return [{
+        about: "call",
+        field: `carry network ${path}`,
+        action: "change",
+        from: text(isReordered ? old : gone),
+        to: text(isReordered ? now : added),
+      }];
     }),
   ];
 }

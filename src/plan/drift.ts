@@ -1,5 +1,6 @@
 import type { HostFacts } from "../host/facts.ts";
 import { imageRelease } from "../image/describe.ts";
+import { carryOf, type PlannedCarry, plannedCarry } from "./carry/planned_carry.ts";
 import { filesOf, type Plan } from "./plan.ts";
 import { plannedOverlays } from "./planned_overlay.ts";
 import { lacksInstructions } from "./purgatory_segment.ts";
@@ -31,6 +32,13 @@ export function driftOf(plan: Plan, facts: HostFacts, images: Images): readonly 
       now: "lacks them",
     });
   }
+  const [was, is] = [plan.carry, plannedCarry(carryOf(plan.carry), images.initrd, facts)].map(carriedLines);
+  if (was !== undefined && is !== undefined) {
+    const [gone, added] = [was.filter((line) => !is.includes(line)), is.filter((line) => !was.includes(line))];
+    if (gone.length + added.length > 0) {
+      compare("the network of the host, which is carried,", gone.join(", ") || "less", added.join(", ") || "less");
+    }
+  }
   const info = kernelInfo(images);
   compare("the new kernel's release", plan.release, info === undefined ? undefined : imageRelease(info));
   const found = imageFiles(images);
@@ -52,4 +60,10 @@ export function driftOf(plan: Plan, facts: HostFacts, images: Images): readonly 
     compare(`the SHA-256 of what ${plan.call.kernel.path} unpacks to`, plan.call.unpacked.sha256, now);
   }
   return drift;
+}
+
+function carriedLines(carry: PlannedCarry | undefined): readonly string[] {
+  return (carry?.network.files ?? []).flatMap(({ lines }) =>
+    lines.filter((line) => line !== "" && !/^\[\w+\]$/.test(line))
+  );
 }

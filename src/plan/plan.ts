@@ -5,6 +5,7 @@ import type { KexecArch } from "../core/kexec_arch.ts";
 import type { Checksum, FileFlagKey, LoadChoice } from "../profile/profile.ts";
 import { jsonText } from "../core/text.ts";
 import type { DeclaredInitrd } from "./declared_files.ts";
+import type { PlannedCarry } from "./carry/planned_carry.ts";
 import type { PlannedGuard } from "./guard.ts";
 import type { PlannedOverlay } from "./planned_overlay.ts";
 
@@ -235,6 +236,8 @@ export interface Plan {
   readonly unbind?: PlannedUnbind;
   /** The way back if the new system does not come up; absent without one. */
   readonly guard?: PlannedGuard;
+  /** What of the running system the next initrd gets; absent where it gets nothing. */
+  readonly carry?: PlannedCarry;
   /** What the profile declares: the plan is derived from it again before it is loaded. Absent in older plans. */
   readonly declared?: Declared;
   /** The call that loads the image. */

@@ -11,6 +11,7 @@ import {
   text,
 } from "../core/shape.ts";
 import { call } from "./call_shape.ts";
+import { plannedCarryShape } from "./carry/planned_carry.ts";
 import { declaredShape } from "./declared.ts";
 import { plannedGuardShape } from "./guard.ts";
 import { plannedOverlaysShape } from "./planned_overlay.ts";
@@ -51,6 +52,11 @@ const fields: Fields<Plan> = {
     fallback: optional,
   },
   guard: { shape: plannedGuardShape, doc: "The way back if the new system does not come up", fallback: optional },
+  carry: {
+    shape: plannedCarryShape,
+    doc: "What of the running system the next initrd gets",
+    fallback: optional,
+  },
   declared: {
     shape: declaredShape,
     doc: "What the profile declares: the plan is derived from it again before it is loaded",

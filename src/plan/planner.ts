@@ -4,12 +4,15 @@ import { formatAddress, formatSize } from "../core/number.ts";
 import { VERSION } from "../core/program.ts";
 import { omitUndefined } from "../core/shape.ts";
 import { shown } from "../profile/cmdline/problem.ts";
+import { configuresNetwork, reusedNetwork } from "../profile/carry_parameters.ts";
+import { splitParameters } from "../profile/cmdline/cmdline.ts";
 import { contradictions } from "../profile/guard_parameters.ts";
 import type { Guard } from "../profile/profile.ts";
 import { statedElfcorehdr } from "../profile/suspicions.ts";
 import { resolveCmdline, STAMP } from "../profile/cmdline/resolve.ts";
 import { imageRelease, imageVersion } from "../image/describe.ts";
 import { type Choice, chooseCall } from "./choose.ts";
+import { plannedCarry } from "./carry/planned_carry.ts";
 import { declaredOf } from "./declared.ts";
 import { FILE_FLAG_OF, fileLoadFlags } from "./flags.ts";
 import { guardParameters, planGuard, withGuardParameters } from "./guard.ts";
@@ -47,6 +50,10 @@ export function planBoot(input: PlanInput): Checked<Plan> {
   const guard = profile.guard === undefined ? undefined : planGuard(profile.guard, { ...input, cmdline });
   const unguarded = profile.guard === undefined ? [] : guardFaults(profile.guard, input, cmdline);
   if (unguarded.length > 0) return { value: undefined, diagnostics: [...diagnostics, ...unguarded] };
+  const stray = profile.carry.includes("network") ? networkParameter(cmdline) : undefined;
+  if (stray !== undefined) {
+    return { value: undefined, diagnostics: [...diagnostics, reusedNetwork(stray, profile.cmdline)] };
+  }
   const choice = chooseCall(input);
   const guarded = guard === undefined ? cmdline : withGuardParameters(cmdline, guard);
   const planned = planCall(input, choice, profile.stamp ? withStamp(guarded, input) : guarded);
@@ -57,6 +64,7 @@ export function planBoot(input: PlanInput): Checked<Plan> {
   const release = info === undefined ? undefined : imageRelease(info);
   const version = info === undefined ? undefined : imageVersion(info);
   const unbind = plannedUnbind(profile);
+  const carry = plannedCarry(profile.carry, images.initrd, facts);
   const overlays = plannedOverlays(images.initrd);
   const plan: Plan = {
     format: "warmboot.plan/1",
@@ -66,6 +74,7 @@ export function planBoot(input: PlanInput): Checked<Plan> {
     ...(profile.requires === undefined ? {} : { requires: plannedRequires(profile.requires) }),
     ...(unbind === undefined ? {} : { unbind }),
     ...(guard === undefined ? {} : { guard }),
+    ...(carry === undefined ? {} : { carry }),
     declared: declaredOf(profile, images, guarded, call),
     call,
     ...(overlays.length === 0 ? {} : { overlays }),
@@ -80,6 +89,7 @@ export function planBoot(input: PlanInput): Checked<Plan> {
       ...(profile.requires === undefined ? {} : { requires: profile.requires }),
       unbind: profile.unbind,
       ...(guard === undefined ? {} : { guard }),
+      ...(carry === undefined ? {} : { carry }),
       ...(input.failed === undefined ? {} : { failed: input.failed }),
       facts,
       images,
@@ -149,6 +159,11 @@ function guardFaults(guard: Guard, input: PlanInput, cmdline: string): readonly 
     }];
   }
   return contradictions(guardParameters(guard, { ...input, cmdline }), input.profile.cmdline);
+}
+
+/** A parameter, of those before and after `--`, by which the initrd would configure the network. */
+function networkParameter(cmdline: string): string | undefined {
+  return splitParameters(cmdline).parameters.find(configuresNetwork);
 }
 
 /** A second stamp would be the one that counts. */

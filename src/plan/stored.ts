@@ -65,6 +65,7 @@ export function recheck(
         ...preserved,
         unbind: unbindOf(plan.unbind).unbind,
         ...(plan.guard === undefined ? {} : { guard: plan.guard }),
+        ...(plan.carry === undefined ? {} : { carry: plan.carry }),
         ...(known.failed === undefined ? {} : { failed: known.failed }),
         facts,
         images,

@@ -1,5 +1,6 @@
 import type { Diagnostic, Path, Related } from "../core/diagnostic.ts";
 import type { JsonSchema } from "../core/shape.ts";
+import { carryConflicts } from "./carry_parameters.ts";
 import { guardConflicts } from "./guard_parameters.ts";
 import { DEMAND_SCHEMA, demandsOf } from "./demands.ts";
 import { isFiles, type OverlayFile } from "./overlay_file.ts";
@@ -29,6 +30,7 @@ const OF_A_KERNEL = [
   "memory",
   "predecompress",
   "guard",
+  "carry",
   "stamp",
   ...FILE_FLAG_KEYS,
 ] as const;
@@ -208,6 +210,15 @@ const CONFLICTS: readonly ConflictRow[] = [
   },
   {
     code: "conflict",
+    at: ["carry"],
+    other: "modules",
+    message: "`carry` would be ignored: a Multiboot kernel has modules and no initrd",
+    hint: "Remove `carry`",
+    applies: (profile) => profile.modules.length > 0 && profile.carry.length > 0,
+    schema: given({ modules: FILLED, carry: FILLED }),
+  },
+  {
+    code: "conflict",
     at: ["stamp"],
     other: "guard",
     message: "`stamp: false` would be ignored: by the stamp, a guard knows whether the new system arrived",
@@ -295,7 +306,14 @@ export function conflictsOf(profile: Profile): readonly Diagnostic[] {
       ? `Use \`load: kexec_file_load\` or \`load: auto\`, or remove \`${key}\``
       : "Remove one of them",
   }));
-  return [...between, ...ignored, ...flags, ...guardConflicts(profile), ...fileConflicts(profile)];
+  return [
+    ...between,
+    ...ignored,
+    ...flags,
+    ...guardConflicts(profile),
+    ...fileConflicts(profile),
+    ...carryConflicts(profile),
+  ];
 }
 
 /** Files of the next initrd that are added twice, or in the place of a folder of another one. */

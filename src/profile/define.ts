@@ -6,7 +6,15 @@ import type { LayerReader } from "./layers.ts";
 import { MAX_DEPTH } from "./limits.ts";
 import { parseLayers } from "./parse.ts";
 import type { PlatformName } from "./platform_names.ts";
-import type { Checksum, LoadChoice, PreservedState, Profile, ReusedFrom, UnbindFailure } from "./profile.ts";
+import type {
+  CarriedPart,
+  Checksum,
+  LoadChoice,
+  PreservedState,
+  Profile,
+  ReusedFrom,
+  UnbindFailure,
+} from "./profile.ts";
 import type { KexecArch } from "../core/kexec_arch.ts";
 
 /** A file: its path, or its path and the SHA-256 that it must have, 64 hexadecimal digits. */
@@ -184,6 +192,8 @@ export interface ProfileInput {
   readonly unbind_failure?: UnbindFailure | undefined;
   /** The way back if the new system does not come up. */
   readonly guard?: GuardInput | undefined;
+  /** What of the running system the next initrd gets. Default: nothing. */
+  readonly carry?: readonly CarriedPart[] | undefined;
   /** Whether to add a digest of what boots to the command line. Default: true with `guard`, else false. */
   readonly stamp?: boolean | undefined;
 }

@@ -4,9 +4,11 @@ import { choice, type Fields, type KeyAdvice, list, record, type Shape } from ".
 import { formatAddress } from "../core/number.ts";
 import { cmdline } from "./cmdline/shape.ts";
 import { fileRef, kernelRef, moduleRef, paths } from "./file_shape.ts";
+import { carry } from "./carry_shape.ts";
 import { guard } from "./guard_shape.ts";
 import { initrdItems } from "./overlay_shape.ts";
 import type {
+  CarriedPart,
   CmdlineSpec,
   FileRef,
   Guard,
@@ -56,6 +58,7 @@ export interface Stated {
   readonly unbind: readonly UnbindTarget[];
   readonly unbind_failure: UnbindFailure;
   readonly guard?: Guard;
+  readonly carry: readonly CarriedPart[];
   readonly stamp: boolean;
 }
 
@@ -285,6 +288,14 @@ export const FIELDS: Fields<Stated> = {
     ...optional,
     examples: [{ panic: "10s", watchdog: "2min", confirm: "10min", fallback: "running" }],
   },
+  carry: {
+    shape: carry,
+    doc:
+      "What of the running system the next initrd gets, as files that are made at load. `network`: addresses, routes, " +
+      "name servers and the names of links, for systemd-networkd, dracut or initramfs-tools, whichever the initrd has.",
+    fallback: { value: [] },
+    examples: [["network"]],
+  },
   stamp: {
     shape: boolean,
     doc: "Add `warmboot.plan=DIGEST` to the command line, a digest of kernel, initrds and command line, so that " +
@@ -323,6 +334,7 @@ const OTHER_NAMES: NonNullable<KeyAdvice["otherNames"]> = {
   module2: "modules",
   multiboot: "kernel",
   multiboot2: "kernel",
+  network: "carry",
 };
 
 /** What to suggest for an unknown key of a profile. The lists that have `key+` are in overlay.ts. */

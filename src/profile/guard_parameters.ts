@@ -56,7 +56,7 @@ export function contradictions(parameters: readonly GuardParameter[], cmdline: C
 }
 
 /** The parameters that the profile itself has, and where: those for init too, since initrds read the whole line. */
-function ownParameters(cmdline: CmdlineSpec): readonly { readonly text: string; readonly path: Path }[] {
+export function ownParameters(cmdline: CmdlineSpec): readonly { readonly text: string; readonly path: Path }[] {
   const lists: readonly (readonly [readonly string[], Path])[] = cmdline.kind === "parameters"
     ? [[cmdline.parameters, ["cmdline"]]]
     : [[cmdline.set, ["cmdline", "set"]], [cmdline.append, ["cmdline", "append"]]];

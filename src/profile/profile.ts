@@ -120,6 +120,12 @@ export type UnbindTarget =
 /** What to do where a device cannot be taken from its driver: not boot the image, or go on. */
 export type UnbindFailure = "stop" | "continue";
 
+/** What of the running system the next initrd can get. */
+export const CARRIED_PARTS = ["network"] as const;
+
+/** One of these. */
+export type CarriedPart = typeof CARRIED_PARTS[number];
+
 /** The way back: what happens if the new system does not come up. Each part is there only if the profile has it. */
 export interface Guard {
   /** How long after a panic the machine resets, seconds. */
@@ -186,6 +192,8 @@ export interface Profile {
   readonly unbindFailure: UnbindFailure;
   /** The way back if the new system does not come up. */
   readonly guard?: Guard;
+  /** What of the running system the next initrd gets. */
+  readonly carry: readonly CarriedPart[];
   /** Put a digest of what boots on the command line, by which the booted system is recognized. A guard implies it. */
   readonly stamp: boolean;
   /** The top-level keys that the files have, in their order. */

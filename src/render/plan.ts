@@ -12,6 +12,7 @@ import {
 } from "../plan/plan.ts";
 import type { Checksum } from "../profile/profile.ts";
 import type { PlannedUnbind } from "../profile/unbind_shape.ts";
+import { carryLines } from "./carry_text.ts";
 import type { Outlook } from "../state/expectation.ts";
 import { outlookLines } from "./interruption.ts";
 import { memoryMap } from "./memory_map.ts";
@@ -56,6 +57,7 @@ export function renderPlan(
     ...row("Expected", outlookLines(outlook), layout),
     ...(plan.unbind === undefined ? [] : row("Unbinds", [unbindText(plan.unbind)], layout)),
     ...(plan.guard === undefined ? [] : row("Guard", guardLines(plan.guard), layout)),
+    ...(plan.carry === undefined ? [] : row("Carries", carryLines(plan.carry), layout)),
     "",
     ...memory(plan, layout, facts),
     style.bold("Checks"),

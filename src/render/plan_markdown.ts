@@ -1,5 +1,6 @@
 import { formatSize } from "../core/number.ts";
 import { filesOf, type Plan } from "../plan/plan.ts";
+import { carryLines } from "./carry_text.ts";
 import { guardLines } from "./guard_text.ts";
 import { code, codeBlock, destination } from "./markdown.ts";
 import { checkLines, headline, isExplicit, passedText, unbindText, verdict } from "./plan.ts";
@@ -31,6 +32,7 @@ export function renderPlanMarkdown(plan: Plan, picture?: string): string {
     ...overlayLines(plan.overlays).map((line) => `- Adds: ${code(line)}`),
     ...(plan.unbind === undefined ? [] : [`- Unbinds: ${code(unbindText(plan.unbind))}`]),
     ...(plan.guard === undefined ? [] : guardLines(plan.guard).map((line) => `- Guard: ${code(line)}`)),
+    ...(plan.carry === undefined ? [] : carryLines(plan.carry).map((line) => `- Carries: ${code(line)}`)),
     isExplicit(plan) ? `- Segments: ${segmentsText(plan)}` : `- Command line: ${code(call.cmdline)}`,
     "",
     ...(problems.length === 0 ? [] : [codeBlock(problems), ""]),

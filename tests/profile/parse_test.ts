@@ -84,6 +84,7 @@ Deno.test({
       fileFlags: [],
       unbind: [],
       unbindFailure: "stop",
+      carry: [],
       stamp: false,
       stated: ["version", "kernel"],
     });
@@ -120,6 +121,7 @@ Deno.test({
       fileFlags: [],
       unbind: [],
       unbindFailure: "stop",
+      carry: [],
       stamp: true,
       stated: [
         "version",

@@ -25,6 +25,7 @@ export function profileOf(changes: Partial<Profile> = {}): Profile {
     fileFlags: [],
     unbind: [],
     unbindFailure: "stop",
+    carry: [],
     stamp: false,
     stated: ["version", "kernel", "initrd", "cmdline"],
     ...changes,

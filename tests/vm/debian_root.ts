@@ -138,7 +138,7 @@ export const PATIENT_UNITS: GuestFiles = {
  * The folder with the root file system of a suite, made if the cache lacks it; its configuration comes with the disk. `more`
  * are packages besides those that it boots with.
  */
-async function debianRoot(
+export async function debianRoot(
   suite: Suite,
   more: readonly string[] = [],
   init: DebianInit = "systemd",

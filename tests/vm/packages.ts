@@ -93,6 +93,11 @@ export async function fetchInitramfsTools(): Promise<string> {
   return await unpacked(await toolSuite("x86_64"), "initramfs-tools-core", /^initramfs-tools-core$/);
 }
 
+/** The folder with klibc's programs, as ipconfig, and their library, unpacked. */
+export async function fetchKlibc(): Promise<string> {
+  return await unpacked(await toolSuite("x86_64"), "klibc-utils", /^(?:klibc-utils|libklibc)$/);
+}
+
 /** The path of Debian's Memtest86+ as a bzImage: 6.10 of bookworm, and 8 of sid. */
 export async function fetchMemtest(suite: "bookworm" | "sid", bits: "x64" | "ia32"): Promise<string> {
   const folder = await unpacked(suite, "memtest86+", /^memtest86\+$/);

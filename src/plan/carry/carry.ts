@@ -38,6 +38,7 @@ export function carriedNetwork(
   if (network.routes === undefined) {
     return refused("The host has too many routes, or does not show them", "Remove `network` from `carry`");
   }
+  if (contents?.length === 0) return refused("The plan has no initrd", "Name one with `initrd`, or remove `carry`");
   const found = contents === undefined ? undefined : initrdNetwork(contents);
   if (found === undefined || found.tool === "connman") {
     return refused(

@@ -1,6 +1,7 @@
 import type { ExitName } from "../../core/program.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import type { Requires, UnbindTarget } from "../../profile/profile.ts";
+import type { PlannedCarry } from "../carry/planned_carry.ts";
 import type { FailedPlan } from "../failed_plan.ts";
 import type { PlannedGuard } from "../guard.ts";
 import type { Call } from "../plan.ts";
@@ -18,6 +19,8 @@ export interface RuleInput {
   readonly unbind?: readonly UnbindTarget[];
   /** The way back if the new system does not come up. */
   readonly guard?: PlannedGuard;
+  /** What of the running system the next initrd gets. */
+  readonly carry?: PlannedCarry;
   /** The plans whose last attempt on this host failed; absent where that is not known. */
   readonly failed?: readonly FailedPlan[];
   /** Why the kernel stays packed, where the profile insists on the opposite (`predecompress: true`). */

@@ -4,6 +4,7 @@ import { ARM64_RULES } from "./arm64.ts";
 import { ADDRESS_RULES } from "./arm64_addresses.ts";
 import { ATTEMPT_FAILED } from "./attempt_failed.ts";
 import { BASES_RULES } from "./bases.ts";
+import { CARRY_RULES } from "./carry.ts";
 import { CMDLINE_RULES } from "./cmdline.ts";
 import { CRASH_RULES } from "./crash.ts";
 import { FILE_RULES } from "./files.ts";
@@ -42,6 +43,7 @@ export const RULES: readonly Rule[] = [
   ...GUARD_FALLBACK_RULES,
   ...GUARD_WATCHDOG_RULES,
   ...GUARD_LOG_RULES,
+  ...CARRY_RULES,
   ...FLAG_RULES,
   ...PRESERVE_RULES,
   ...FILE_RULES,

@@ -1,0 +1,118 @@
+/**
+ * `carry: [network]`: an initrd that kexec starts pings its gateway with the address of the system before, which DHCP would
+ * not have given; with initramfs-tools, and with systemd-networkd, on a device alone and on a bond with a VLAN.
+ */
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { distribution } from "./apt.ts";
+import { ALL } from "./extent.ts";
+import { machineWith, profile } from "./guest_profile.ts";
+import type { Machine } from "./machine.ts";
+import { moduleFiles } from "./modules.ts";
+import { networkedSystemd, networkedTools } from "./network_initrd.ts";
+import { fetchKernel } from "./packages.ts";
+import { BASE_CMDLINE } from "./qemu.ts";
+
+const MAC = "52:54:00:12:34:56";
+
+/** QEMU's user network: 10.0.2.2 and fec0::2 answer, and DHCP would give 10.0.2.15. */
+const NETWORK = ["-netdev", "user,id=net0", "-device", `virtio-net-pci,netdev=net0,mac=${MAC},romfile=`];
+
+/** Has the guest's device a name of its own, so that it is seen whether that one is carried. */
+const DEVICE = "ip link set eth0 down; ip link set eth0 name lan0; ip link set lan0 up";
+
+const ADDRESSES = (link: string): string =>
+  `ip addr add 10.0.2.77/24 dev ${link} && ip -6 addr add fec0::77/64 dev ${link} nodad && ` +
+  `ip route add default via 10.0.2.2 dev ${link} && ip -6 route add default via fec0::2 dev ${link} && ` +
+  "printf 'nameserver 10.0.2.3\\nsearch example.org\\n' >/etc/resolv.conf";
+
+async function setUp(machine: Machine): Promise<void> {
+  await machine.output("for each in /net/*.ko; do insmod $each; done; ip link set lo up; true");
+  await machine.output(`${DEVICE}; sleep 2; mkdir -p /etc`);
+}
+
+/** Boots an initrd, which resets the machine; what it said. */
+async function bootsInto(machine: Machine, initrd: string, load: string): Promise<string> {
+  await profile(
+    machine,
+    `kernel: /boot/vmlinuz\ninitrd: ${initrd}\ncmdline: ${BASE_CMDLINE}\nload: ${load}\ncarry: [network]`,
+  );
+  const before = machine.console().length;
+  await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
+  return machine.console(before);
+}
+
+Deno.test({
+  name: "the next initrd pings its gateway with the address of the running system",
+  // What the files say is covered by unit tests.
+  ignore: !ALL || await distribution() === undefined,
+  async fn(t) {
+    const kernel = await fetchKernel(await distribution() === "ubuntu" ? "host" : "6.1");
+    const modules = {
+      ...await moduleFiles(kernel, "virtio_net", "/net"),
+      ...await moduleFiles(kernel, "bonding", "/more/bonding"),
+      ...await moduleFiles(kernel, "8021q", "/more/vlan"),
+    };
+    const files = {
+      ...modules,
+      "/boot/initrd.tools": await networkedTools(kernel),
+      "/boot/initrd.systemd": await networkedSystemd(kernel, ["virtio_pci", "virtio_net", "bonding", "8021q"]),
+    };
+    await using machine = await machineWith(kernel, { warmboot: "cli.ts" }, { resets: true, extra: NETWORK }, files);
+
+    await t.step("a plan from a capture is the plan on the host, and has every line", async () => {
+      await setUp(machine);
+      await machine.output(ADDRESSES("lan0"));
+      await profile(
+        machine,
+        `kernel: /boot/vmlinuz\ninitrd: /boot/initrd.systemd\ncmdline: ${BASE_CMDLINE}\ncarry: [network]`,
+      );
+      const here = await machine.output("warmboot plan -o json /run/p.yaml");
+      await machine.output("warmboot facts --images /run/p.yaml >/run/host.json");
+      assertEquals(await machine.output("warmboot plan -o json --facts /run/host.json /run/p.yaml"), here);
+      const { carry } = JSON.parse(here);
+      assertEquals([carry.network.tool, carry.network.omitted], ["systemd-networkd", []]);
+      const lines = carry.network.files.flatMap(({ lines }: { readonly lines: readonly string[] }) => lines);
+      for (const line of ["Name=lan0", `PermanentMACAddress=${MAC}`, "Address=10.0.2.77/24", "Gateway=10.0.2.2"]) {
+        assert(lines.includes(line), `${line} in ${lines.join(", ")}`);
+      }
+    });
+
+    await t.step("initramfs-tools: the address, and no other", async () => {
+      const said = await bootsInto(machine, "/boot/initrd.tools", "kexec_file_load");
+      assertStringIncludes(said, "carried: gateway answers");
+      assertStringIncludes(said, "inet 10.0.2.77/24");
+      assertStringIncludes(said, "nameserver 10.0.2.3");
+    });
+
+    await t.step("systemd-networkd: addresses of both families, and the name of the device", async () => {
+      await setUp(machine);
+      await machine.output(ADDRESSES("lan0"));
+      const said = await bootsInto(machine, "/boot/initrd.systemd", "kexec_load");
+      assertStringIncludes(said, "carried: gateway answers");
+      assertStringIncludes(said, "carried: IPv6 gateway answers");
+      assertMatch(said, /lan0: <[^>]*\bUP\b/);
+      assertStringIncludes(said, "inet 10.0.2.77/24");
+      assertStringIncludes(said, "inet6 fec0::77/64");
+      assert(!said.includes("10.0.2.15"), said);
+      assertStringIncludes(said, "nameserver 10.0.2.3");
+      assertStringIncludes(said, "search example.org");
+    });
+
+    await t.step("systemd-networkd: a bond, and a VLAN on it", async () => {
+      await setUp(machine);
+      await machine.output("for each in /more/bonding/*.ko /more/vlan/*.ko; do insmod $each; done; true");
+      await machine.output(
+        "[ -e /sys/class/net/bond0 ] || echo +bond0 >/sys/class/net/bonding_masters; cd /sys/class/net/bond0/bonding; " +
+          "echo active-backup >mode; echo 100 >miimon; ip link set lan0 down; ip link set bond0 up; echo +lan0 >slaves; " +
+          "sleep 2; vconfig add bond0 5; ip link set bond0.5 up; ip addr add 10.5.0.7/24 dev bond0.5",
+      );
+      await machine.output(ADDRESSES("bond0"));
+      const said = await bootsInto(machine, "/boot/initrd.systemd", "kexec_file_load");
+      assertStringIncludes(said, "carried: gateway answers");
+      assertStringIncludes(said, "Bonding Mode: fault-tolerance (active-backup)");
+      assertStringIncludes(said, "Slave Interface: lan0");
+      assertMatch(said, /bond0\.5\s*\|\s*5\s*\|\s*bond0/);
+      assertStringIncludes(said, "inet 10.5.0.7/24");
+    });
+  },
+});
