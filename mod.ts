@@ -58,9 +58,11 @@ export {
   defineProfile,
   type FileInput,
   type GuardInput,
+  type InitrdInput,
   type KernelInput,
   type ModuleInput,
   type NumberInput,
+  type OverlayFileInput,
   type ParametersInput,
   type ProfileInput,
   type RequiresInput,
@@ -109,7 +111,11 @@ export type {
 export type { ColdBootStatus, ImageStatus, Status } from "./src/state/status.ts";
 export type { ReservationStatus, ReservedRange } from "./src/state/crash_status.ts";
 export type { DumpKeysStatus } from "./src/state/dump_keys.ts";
-export type { Described, LoadRecord } from "./src/state/record.ts";
+export type { Described, LoadRecord, RecordedOverlay } from "./src/state/record.ts";
+export type { SecretSources } from "./src/app/fill_overlays.ts";
+export type { Secret } from "./src/app/run_secretly.ts";
+export type { MadeOverlay } from "./src/app/overlay.ts";
+export type { OverlayBody } from "./src/app/overlay_sources.ts";
 export type { RoundTrip } from "./src/state/round_trip.ts";
 export { type ImageSlot, StoreError, type StoreLock } from "./src/state/record_store.ts";
 export { layerFiles } from "./src/app/layer_files.ts";
@@ -289,7 +295,7 @@ export type {
 export { identifyInitrd } from "./src/image/initrd.ts";
 export { diagnose } from "./src/syscall/errors/diagnose.ts";
 export { execute } from "./src/syscall/execute.ts";
-export type { Descriptor } from "./src/syscall/memory_file.ts";
+export type { Descriptor, InitrdPart, OverlayBytes } from "./src/syscall/memory_file.ts";
 export {
   type AddressResult,
   type CallResult,
@@ -297,6 +303,7 @@ export {
   type Libc,
   LibcError,
   openLibc,
+  type SecretMemory,
 } from "./src/syscall/libc.ts";
 export { type Contents, type Draw, finalize, type Finalized } from "./src/syscall/finalize.ts";
 export { SyscallError } from "./src/syscall/errors/syscall_error.ts";
@@ -334,6 +341,7 @@ export type {
   CmdlineSpec,
   FileFlagKey,
   FileRef,
+  InitrdItem,
   KernelRef,
   LoadChoice,
   ModuleRef,
@@ -355,6 +363,11 @@ export { COLOURED, type Layout, PLAIN, type Style } from "./src/render/style.ts"
 export type { Compression } from "./src/formats/compression.ts";
 export type { InitrdContent, KernelContent, Program, WholeInitrd } from "./src/host/image_content.ts";
 export type { Packing } from "./src/formats/unpacked.ts";
+export type { InitrdFiles, OverlayContent, OverlayFile } from "./src/profile/overlay_file.ts";
+export type { DeclaredFile, DeclaredInitrd } from "./src/plan/declared_files.ts";
+export type { PlannedOverlay, PlannedOverlayFile } from "./src/plan/planned_overlay.ts";
+export type { CapturedOverlayFile, CapturedOverlays } from "./src/host/captured_overlay.ts";
+export type { Overlay, OverlayEntry, OverlayFault, OverlayOrigin, PlacedEntry } from "./src/image/overlay.ts";
 export type { MultibootHeader } from "./src/formats/multiboot.ts";
 export type { PeSection } from "./src/formats/pe.ts";
 export type { Diagnosis, Refusal } from "./src/syscall/errors/cause.ts";

@@ -2,10 +2,10 @@ import { layOutCpio } from "../formats/cpio_writer.ts";
 import { followFolders, type InitrdTree, treeName, treeText } from "./initrd_tree.ts";
 
 /** What asks for a file in the next initrd: `files` in `initrd`, `unlock` or `carry`. */
-export const OVERLAY_ORIGINS = ["profile", "unlock", "carry"] as const;
+export type OverlayOrigin = "profile" | "unlock" | "carry";
 
-/** One of these. */
-export type OverlayOrigin = typeof OVERLAY_ORIGINS[number];
+/** All of them. */
+export const OVERLAY_ORIGINS: readonly OverlayOrigin[] = ["profile", "unlock", "carry"];
 
 /** A file, folder or symbolic link that is added to the next initrd, before it has a place there. */
 export interface OverlayEntry {

@@ -191,6 +191,7 @@ export interface Failure {
 
 /** Memory for a secret. */
 export interface SecretMemory extends Disposable {
+  /** Whether it succeeded. */
   readonly ok: true;
   /** The memory. */
   readonly bytes: Uint8Array;
