@@ -5,7 +5,7 @@ import { recordDeparture } from "../../src/app/departure.ts";
 import { compareBooted } from "../../src/app/booted.ts";
 import { checkLoaded } from "../../src/app/check_loaded.ts";
 import { canReboot, execLoaded, oldSystemd, readyToExec, type RebootWay, systemdTooOld } from "../../src/app/exec.ts";
-import type { SecretSources } from "../../src/app/fill_overlays.ts";
+import type { Secret } from "../../src/app/run_secretly.ts";
 import { type LoadEvents, type LoadOptions, loadPlan } from "../../src/app/load.ts";
 import { isFileThere } from "../../src/app/installed_kernels.ts";
 import { readFacts } from "../../src/app/read_facts.ts";
@@ -393,8 +393,8 @@ Deno.test("an image with a secret is loaded already if the answer is the same; n
   });
   const answered = async (answer: string, options: LoadOptions = {}): Promise<readonly string[]> => {
     const asked: string[] = [];
-    const give: SecretSources["ask"] = (prompt, into) => {
-      asked.push(prompt);
+    const give = (what: unknown, into: Uint8Array): Promise<Secret> => {
+      asked.push(String(what));
       return Promise.resolve(
         answer === ""
           ? { kind: "failed", why: "nobody answered", hint: "Load again" }

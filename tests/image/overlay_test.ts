@@ -142,7 +142,7 @@ Deno.test({
     const codecs = {
       unpack: (_stream: unknown, sink: (piece: Uint8Array) => boolean) => {
         sink(main);
-        return Promise.resolve({ kind: "unpacked", consumed: packed.length, size: main.length } as const);
+        return Promise.resolve({ kind: "whole", consumed: packed.length } as const);
       },
       [Symbol.dispose]() {},
     };

@@ -205,7 +205,11 @@ Deno.test({
     const refused: readonly (readonly [from: string, to: string, says: string])[] = [
       ['"entry":', '"entry": "0x0", "entry":', "a key occurs twice"],
       ['"flagBits":', '"flagbits": "0x0", "flagBits":', "flagbits"],
-      ['"kind": "file"', '"kind": "toString"', "a file, what one unpacks to, bytes or zero"],
+      [
+        '"kind": "file"',
+        '"kind": "toString"',
+        "a file, what one unpacks to, an archive that is made at load, bytes or zero",
+      ],
       ['"syscall": "kexec_load"', '"syscall": "constructor"', "a call of kexec_file_load or kexec_load"],
       ['"format": "warmboot.plan/1"', '"format": "warmboot.constructor/1"', "a document of the format"],
       ['"profile":', '"__proto__": {"x": 1}, "profile":', "__proto__"],
