@@ -46,11 +46,6 @@ export function overlayFiles(initrd: readonly (object | InitrdFiles)[]): readonl
   return initrd.flatMap((item) => isFiles(item) ? item.files : []);
 }
 
-/** Whether the content is known only at load. */
-export function isLate({ content }: Pick<OverlayFile, "content">): boolean {
-  return content.kind === "ask" || content.kind === "command";
-}
-
 /** The most that an answer has, bytes: what a terminal takes in one line. */
 export const ANSWER_MAX = 4096;
 

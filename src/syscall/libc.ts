@@ -23,6 +23,7 @@ const ALL_SEALS = 0xf;
 
 /** The same with F_SEAL_FUTURE_WRITE, of Linux 5.1, in place of F_SEAL_WRITE. */
 const SEALS_FOR_OTHERS = 0x17;
+const SEALS_OF_SIZE = 0x7;
 
 /** include/uapi/asm-generic/fcntl.h: O_WRONLY | O_CLOEXEC, and O_RDONLY | O_CLOEXEC. */
 const WRITE_ONLY = 0o2000001;
@@ -379,7 +380,11 @@ export function openLibcOn({ arch, open }: LibcHost, path: string = LIBC): Libc 
       return made.ok || made.errno !== EINVAL ? made : create(0);
     },
     seal: (fd) => checked(c.fcntl(fd, ADD_SEALS, ALL_SEALS)),
-    sealFutureWrites: (fd) => checked(c.fcntl(fd, ADD_SEALS, SEALS_FOR_OTHERS)),
+    sealFutureWrites: (fd) => {
+      const sealed = checked(c.fcntl(fd, ADD_SEALS, SEALS_FOR_OTHERS));
+      // Linux before 5.1: its size is sealed, and no other process has it.
+      return sealed.ok || sealed.errno !== EINVAL ? sealed : checked(c.fcntl(fd, ADD_SEALS, SEALS_OF_SIZE));
+    },
     mapShared: (fd, offset, length) =>
       checkedAddress(c.mmap(0n, BigInt(length), PROT_READ | PROT_WRITE, MAP_SHARED, fd, BigInt(offset))),
     lock: (address, length) => checked(c.mlock(address, BigInt(length))),
