@@ -8,7 +8,7 @@ import { bundle } from "../tests/vm/initramfs.ts";
 import { fetchKernel, kernelNames } from "../tests/vm/packages.ts";
 import { inTurn, median } from "./pairs.ts";
 
-const ROUNDS = 25;
+const ROUNDS = 15;
 const MIB = 1 << 20;
 
 /** What it may add: milliseconds, and MiB. */

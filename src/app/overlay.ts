@@ -1,7 +1,7 @@
 import { memorySource } from "../core/bytes.ts";
 import type { Diagnostic, Path } from "../core/diagnostic.ts";
 import { formatSize } from "../core/number.ts";
-import { digestBytes, sha256Of } from "../core/sha256.ts";
+import { sha256Of } from "../core/sha256.ts";
 import { layOutCpio, writeCpio } from "../formats/cpio_writer.ts";
 import type { CapturedOverlays } from "../host/captured_overlay.ts";
 import type { InitrdFile } from "../image/boot_files.ts";
@@ -200,11 +200,13 @@ export function readBody(path: string, into: Uint8Array): Diagnostic | undefined
   }
 }
 
-/** Below this size, plain code is faster than Web Crypto, which takes a turn of the event loop. */
-const SMALL = 2048;
+/** Up to this size plain code is quick; node's module, which kernels are hashed by as well, makes no copy of what is larger. */
+const SMALL = 16 << 10;
 
 async function digestOf(bytes: Uint8Array): Promise<string> {
-  return bytes.length <= SMALL ? sha256Of(bytes) : await digestBytes(bytes);
+  if (bytes.length <= SMALL) return sha256Of(bytes);
+  const { createHash } = await import("node:crypto");
+  return createHash("sha256").update(bytes).digest("hex");
 }
 
 function tooLarge(entries: readonly OverlayEntry[], total: number, at: Path | undefined): Diagnostic {
