@@ -69,14 +69,14 @@ function segmentFiles(profile: Profile): readonly FileRef[] {
   return refs.filter((ref, index) => refs.findIndex(({ path }) => path === ref.path) === index);
 }
 
-/** A profile whose segments name their files by absolute paths. */
+/** A profile whose segments, initrds and files for the next initrd name files of the host by absolute paths. */
 export function absoluteSegments(profile: Profile): Profile {
   const segments = profile.segments.map((segment) =>
     segment.source.kind === "file"
       ? { ...segment, source: { ...segment.source, file: absolute(segment.source.file) } }
       : segment
   );
-  return { ...profile, segments };
+  return { ...profile, initrd: profile.initrd.map(absoluteItem), segments };
 }
 
 /** The files that a stored plan names. */

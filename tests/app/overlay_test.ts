@@ -2,12 +2,14 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { collectAnswers, recordedOverlays, type SecretSources } from "../../src/app/fill_overlays.ts";
 import { type MadeOverlay, makeOverlay, type OverlayPart } from "../../src/app/overlay.ts";
+import { absoluteSegments } from "../../src/app/named_files.ts";
 import { runSecretly } from "../../src/app/run_secretly.ts";
 import { sha256Of } from "../../src/core/sha256.ts";
 import { type CpioEntry, CpioReader } from "../../src/formats/cpio.ts";
 import { addToTree, type InitrdTree } from "../../src/image/initrd_tree.ts";
 import type { OverlayFile } from "../../src/profile/overlay_file.ts";
 import { fakeLibc } from "../support/fake_libc.ts";
+import { profileOf } from "../support/profiles.ts";
 import { withFiles } from "../support/temp_files.ts";
 
 const HERE = { programs: [] };
@@ -194,4 +196,11 @@ Deno.test("a program that fails, hangs or says too much is reported without what
     assertEquals(JSON.stringify(result).includes("hidden\n"), false);
   }
   assertEquals((await runSecretly(["/nowhere/program"], into)).kind, "missing");
+});
+
+Deno.test("a plan names the files that are copied by absolute paths, so that it can be loaded from anywhere", () => {
+  const profile = profileOf({ initrd: [{ path: "/boot/initrd.img" }, { files: [from("setup")] }] });
+  const [, item] = absoluteSegments(profile).initrd;
+  const content = item !== undefined && "files" in item ? item.files[0]?.content : undefined;
+  assertEquals(content, { kind: "from", path: join(Deno.cwd(), "setup") });
 });
