@@ -742,6 +742,37 @@ export const MUTANTS: readonly Mutant[] = [
   row("app/load.ts", "check.rule !== ATTEMPT_FAILED.name", "true", "app/load_test.ts"),
   row("app/exec.ts", "const failed = force ||", "const failed = true ||", "app/load_test.ts"),
   // What a stranger tried.
+  row(
+    "cli/commands/arrive.ts",
+    "for (const problem of arrival.problems) warn(problem, undefined, ports);",
+    "",
+    "cli/attempt_commands_test.ts",
+  ),
+  row(
+    "cli/commands/arrive.ts",
+    "warn(error.message, undefined, ports);",
+    "throw error;",
+    "cli/attempt_commands_test.ts",
+  ),
+  row(
+    "cli/commands/depart.ts",
+    "if (departure.unasked !== undefined) warn(",
+    'if (departure.unasked === undefined) return "ok"; else warn(',
+    "cli/attempt_commands_test.ts",
+  ),
+  row(
+    "cli/commands/confirm.ts",
+    'case "confirmed":\n      onChange();',
+    'case "confirmed":',
+    "cli/attempt_commands_test.ts",
+  ),
+  row(
+    "cli/commands/history.ts",
+    'for (const problem of problems) warn(problem, "Remove it, if it is not needed", ports);',
+    "",
+    "cli/attempt_commands_test.ts",
+  ),
+  row("app/departure.ts", "/^[1-9]\\d*$/", "/^\\d+$/", "cli/attempt_commands_test.ts"),
   row("app/load.ts", "store.waited || storeState() !== before", "store.waited", "app/load_test.ts"),
   row("app/one_shot.ts", "    file.syncSync();\n", "", "app/one_shot_test.ts"),
   row(

@@ -125,10 +125,11 @@ class NoCommand {
     return { status: Promise.resolve({ success: code === 0, code }) };
   }
 
-  /** What it prints. */
-  output(): Promise<{ readonly stdout: Uint8Array }> {
-    if (programs.code === undefined) return Promise.reject(new Deno.errors.NotFound("No such file or directory"));
-    return Promise.resolve({ stdout: new TextEncoder().encode(programs.stdout) });
+  /** How it ends, and what it prints. */
+  output(): Promise<{ readonly code: number; readonly stdout: Uint8Array; readonly stderr: Uint8Array }> {
+    const { code, stdout } = programs;
+    if (code === undefined) return Promise.reject(new Deno.errors.NotFound("No such file or directory"));
+    return Promise.resolve({ code, stdout: new TextEncoder().encode(stdout), stderr: new Uint8Array() });
   }
 }
 
