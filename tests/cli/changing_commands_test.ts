@@ -295,3 +295,20 @@ Deno.test("unload says what it unloaded, or that nothing is", async () => {
     "}",
   ]);
 });
+
+Deno.test("a dry run shows what the guard of the image does before the jump: of the one to load, and of the loaded one", async () => {
+  using on = system({
+    "/sys/class/watchdog/watchdog0/identity": "i6300ESB timer\n",
+    "/sys/module/watchdog/parameters/stop_on_reboot": "0\n",
+  });
+  Deno.writeTextFileSync(
+    join(on.root, "web.yaml"),
+    "version: 1\nkernel: /boot/vmlinuz\ncmdline: ro\nguard: { watchdog: 2min }\n",
+  );
+  const armed = async (args: string) => (await says(on, args)).filter((line) => /\/dev\/watchdog/.test(String(line)));
+  const before = await armed("load web.yaml --exec --now --dry-run");
+  assertEquals([before.length, /\/dev\/watchdog0\b.*\b120\b/.test(String(before))], [1, true]);
+  assertEquals(await armed("exec --now --dry-run"), []);
+  await says(on, "load web.yaml");
+  assertEquals(await armed("exec --now --dry-run"), before);
+});

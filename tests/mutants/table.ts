@@ -742,6 +742,8 @@ export const MUTANTS: readonly Mutant[] = [
   row("app/load.ts", "check.rule !== ATTEMPT_FAILED.name", "true", "app/load_test.ts"),
   row("app/exec.ts", "const failed = force ||", "const failed = true ||", "app/load_test.ts"),
   // What a stranger tried.
+  row("cli/commands/load.ts", "dryReboot(way, ports, plan)", "dryReboot(way, ports)", "cli/changing_commands_test.ts"),
+  row("cli/commands/exec.ts", 'if (outcome.kind === "asked") onChange();', "", "cli/attempt_commands_test.ts"),
   row(
     "cli/commands/arrive.ts",
     "for (const problem of arrival.problems) warn(problem, undefined, ports);",
