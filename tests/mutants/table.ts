@@ -18,8 +18,8 @@ export const MUTANTS: readonly Mutant[] = [
   row("syscall/execute.ts", "only.fd, cmdline, call.flagBits)", "only.fd, cmdline, 0n)", "syscall/execute_test.ts"),
   row(
     "syscall/execute.ts",
-    "joined.value, cmdline, call.flagBits)",
-    "joined.value, cmdline, 0n)",
+    "memfd.value, cmdline, call.flagBits)",
+    "memfd.value, cmdline, 0n)",
     "syscall/execute_test.ts",
   ),
   row(
