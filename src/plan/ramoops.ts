@@ -35,7 +35,8 @@ export interface LogRange {
   readonly size: number;
 }
 
-interface LogFields {
+/** What every log that can be kept has. */
+export interface LogFields {
   /** What the new kernel and the one that reads need on their command lines. */
   readonly parameters: readonly string[];
   /** Whether the initrd has the module; absent where that is not known. */
