@@ -45,6 +45,10 @@ export function networkdFiles(network: Selection, { hasResolved, hostname }: Net
   ];
   return [
     ...files,
+    // Else the module makes a bond0 as it is loaded, whose mode and address networkd leaves as they are.
+    ...(links.some(({ link }) => link.kind === "bond")
+      ? [{ path: "/etc/modprobe.d/warmboot-bonding.conf", text: "options bonding max_bonds=0\n" }]
+      : []),
     // sysinit.target is part of every start, whatever the initrd starts by default.
     {
       path: "/etc/systemd/system/sysinit.target.d/warmboot-network.conf",

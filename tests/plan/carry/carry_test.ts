@@ -192,6 +192,7 @@ pure("networkd makes bonds, VLANs and bridges again, members first", () => {
     "virtual-lan.network",
     "br0.netdev",
     "virtual-br0.network",
+    "warmboot-bonding.conf",
     "warmboot-network.conf",
     "resolv.conf",
     "hostname",
