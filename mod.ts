@@ -67,6 +67,7 @@ export {
   type ProfileInput,
   type RequiresInput,
   type SegmentInput,
+  type UnlockInput,
 } from "./src/profile/define.ts";
 export { planHost, type PlanHostOptions, type PlannedForHost } from "./src/app/plan_host.ts";
 export {
@@ -185,9 +186,12 @@ export {
   type CarriedPart,
   FILE_FLAG_KEYS,
   type Guard,
+  type KeySource,
   type UnbindFailure,
   type UnbindTarget,
+  type Unlock,
 } from "./src/profile/profile.ts";
+export type { OpenedVolume, PlannedUnlock } from "./src/plan/unlock/planned.ts";
 export type { PlannedUnbind } from "./src/profile/unbind_shape.ts";
 export { PLATFORM_NAMES, type PlatformName } from "./src/profile/platform_names.ts";
 export type { Range } from "./src/core/range.ts";

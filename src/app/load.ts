@@ -12,6 +12,7 @@ import { preservesContext } from "../state/round_trip.ts";
 import type { NoCleanWay } from "./ask_init.ts";
 import { type CarriedOut, carryOut, type CheckedAgainst } from "./carry_out.ts";
 import { type Libc, openLibc } from "../syscall/libc.ts";
+import type { OverlayBytes } from "../syscall/memory_file.ts";
 import type { SecretSources } from "./fill_overlays.ts";
 import { followLoaded } from "./arm_watchdog.ts";
 import { canReboot, type RebootWay, rebootWay } from "./exec.ts";
@@ -235,12 +236,27 @@ async function secretsFor({ overlays }: LoadTask, sources: SecretSources | undef
       if (filled.kind === "failed") return filled;
       const recorded = recordedOverlays(task.overlays, filled.overlays, recordKey());
       const record = force ? undefined : loadedAlready(task.plan, task.checked.facts, recorded);
-      if (record === undefined) return { ...filled, kind: "given", recorded };
+      if (record !== undefined) {
+        filled[Symbol.dispose]();
+        return { kind: "already", record };
+      }
+      const diagnostic = await keyFault(task, filled.overlays);
+      if (diagnostic === undefined) return { ...filled, kind: "given", recorded };
       filled[Symbol.dispose]();
-      return { kind: "already", record };
+      return { kind: "failed", diagnostic };
     },
     [Symbol.dispose]: () => stack.dispose(),
   };
+}
+
+/** Why a key of the plan does not open its volume. */
+async function keyFault(
+  { plan: { unlock = [] }, overlays }: LoadTask,
+  filled: readonly OverlayBytes[],
+): Promise<Diagnostic | undefined> {
+  if (unlock.length === 0) return undefined;
+  const { refusedKey } = await import("./try_key.ts");
+  return await refusedKey(unlock, overlays, filled);
 }
 
 interface Secrets extends Disposable {

@@ -6,10 +6,11 @@ import type { FurtherDemands } from "../plan/further_files.ts";
 import { itemOf } from "../plan/declared_files.ts";
 import { type Plan, rolesOf } from "../plan/plan.ts";
 import { profileOfPlan } from "../plan/stored.ts";
+import { CRYPT_FILES } from "../image/initrd_crypt.ts";
 import { MAKER_FILES, RAMOOPS_MODULE } from "../image/initrd_maker.ts";
 import { NETWORK_FILES } from "../image/initrd_network.ts";
 import { isFiles } from "../profile/overlay_file.ts";
-import type { FileRef, Guard, InitrdItem, Profile } from "../profile/profile.ts";
+import type { FileRef, Guard, InitrdItem, Profile, Unlock } from "../profile/profile.ts";
 
 /** The files of a profile or plan by what they are to it, and what is asked of them. */
 export interface NamedFiles {
@@ -33,9 +34,14 @@ export function profileFiles(profile: Profile | undefined, hosts: readonly HostF
     dtb: profile?.dtb === undefined ? undefined : absolute(profile.dtb),
     modules: (profile?.modules ?? []).map(absolute),
     segments: profile === undefined ? [] : segmentFiles(profile),
-    programs: profile === undefined
-      ? []
-      : [...new Set(hosts.map((facts) => initProgram(profile, facts))), ...guardFiles(profile), ...carryFiles(profile)],
+    programs: profile === undefined ? [] : [
+      ...new Set([
+        ...hosts.map((facts) => initProgram(profile, facts)),
+        ...guardFiles(profile),
+        ...unlockFiles(profile),
+        ...carryFiles(profile),
+      ]),
+    ],
   };
 }
 
@@ -60,7 +66,20 @@ export function absoluteItem(item: InitrdItem): InitrdItem {
 
 /** The keys of a profile, or of the profile of a plan, that add files to the initrds; undefined if it has none of them. */
 function furtherDemands(profile: Profile | undefined): FurtherDemands | undefined {
-  return profile === undefined || profile.carry.length === 0 ? undefined : { carry: profile.carry };
+  if (profile === undefined || (profile.unlock.length === 0 && profile.carry.length === 0)) return undefined;
+  const { cmdline, crash, carry } = profile;
+  const entries = profile.unlock.map(absoluteKey);
+  return { carry, ...(entries.length === 0 ? {} : { unlock: { entries, cmdline, crash } }) };
+}
+
+/** A volume whose key file has an absolute path. */
+function absoluteKey(entry: Unlock): Unlock {
+  return entry.key.kind === "from" ? { ...entry, key: absolute(entry.key) } : entry;
+}
+
+/** What opens volumes in an initrd, and what makes it. */
+function unlockFiles({ unlock = [] }: { readonly unlock?: readonly unknown[] }): readonly string[] {
+  return unlock.length === 0 ? [] : [...MAKER_FILES, ...CRYPT_FILES];
 }
 
 /** The files of explicit segments, each once. */
@@ -69,14 +88,14 @@ function segmentFiles(profile: Profile): readonly FileRef[] {
   return refs.filter((ref, index) => refs.findIndex(({ path }) => path === ref.path) === index);
 }
 
-/** A profile whose segments, initrds and files for the next initrd name files of the host by absolute paths. */
+/** A profile whose segments, initrds, keys and files for the next initrd name files of the host by absolute paths. */
 export function absoluteSegments(profile: Profile): Profile {
   const segments = profile.segments.map((segment) =>
     segment.source.kind === "file"
       ? { ...segment, source: { ...segment.source, file: absolute(segment.source.file) } }
       : segment
   );
-  return { ...profile, initrd: profile.initrd.map(absoluteItem), segments };
+  return { ...profile, initrd: profile.initrd.map(absoluteItem), segments, unlock: profile.unlock.map(absoluteKey) };
 }
 
 /** The files that a stored plan names. */
@@ -97,7 +116,12 @@ export function planFiles(plan: Plan): NamedFiles {
     dtb: dtb === undefined ? undefined : ref(dtb),
     modules: modules.map(ref),
     segments: segments.map(ref),
-    programs: [initProgramOf(call.cmdline), ...guardFiles({ guard }), ...carryFiles(profileOfPlan(plan))],
+    programs: [
+      initProgramOf(call.cmdline),
+      ...guardFiles({ guard }),
+      ...unlockFiles(plan),
+      ...carryFiles(profileOfPlan(plan)),
+    ],
   };
 }
 

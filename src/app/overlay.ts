@@ -6,6 +6,7 @@ import { layOutCpio, writeCpio } from "../formats/cpio_writer.ts";
 import type { CapturedOverlays } from "../host/captured_overlay.ts";
 import type { InitrdFile } from "../image/boot_files.ts";
 import { identifyInitrd } from "../image/initrd.ts";
+import { CRYPT_TEXTS } from "../image/initrd_crypt.ts";
 import { readInitrd } from "../image/initrd_content.ts";
 import { addToTree, type InitrdTree } from "../image/initrd_tree.ts";
 import {
@@ -110,7 +111,7 @@ export async function makeOverlay(
   if (digests.kind === "failed") return { diagnostics: [digests.diagnostic] };
   const isOpen = entries.some(isLeftOpen);
   const source = memorySource(form.subarray(0, digests.end));
-  const content = await readInitrd(source, NO_CODECS, { programs, tree: true });
+  const content = await readInitrd(source, NO_CODECS, { programs, tree: true, texts: CRYPT_TEXTS });
   const [fault] = faults;
   return {
     made: { path, entries, bodies, form, isOpen },

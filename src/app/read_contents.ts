@@ -2,6 +2,7 @@ import type { ByteSource } from "../core/bytes.ts";
 import type { Codecs } from "../formats/unpacked.ts";
 import { INITRD_CONTENT, type InitrdContent, KERNEL_CONTENT, type KernelContent } from "../host/image_content.ts";
 import type { ImageInfo } from "../image/image.ts";
+import { CRYPT_TEXTS } from "../image/initrd_crypt.ts";
 import { READ_LIMITS, readInitrd, type ReadLimits, type ReadOptions } from "../image/initrd_content.ts";
 import { type HashParts, readKernel } from "../image/kernel_content.ts";
 import type { VerdictCache } from "../state/unpacked_cache.ts";
@@ -15,7 +16,7 @@ export interface ContentReader extends Disposable {
   kernel(file: ImageFile, sha256: string, info: ImageInfo): Promise<KernelContent | undefined>;
 }
 
-/** What is asked of an initrd: whether these programs are in it, and the names of all its entries. */
+/** What is asked of an initrd: whether these programs are in it, and its names and tables, for files that are added. */
 export type AskedOfInitrd = Required<Pick<ReadOptions, "programs" | "tree">>;
 
 /** A file that is smaller than this is read through faster than a verdict is looked up, bytes. */
@@ -31,7 +32,8 @@ export function contentReader(cache: VerdictCache, limits: ReadLimits = READ_LIM
       if (file.open === undefined) return file.captured?.initrd;
       const knows = ({ kind, ...content }: InitrdContent): boolean =>
         kind !== "whole" || !("programs" in content) ||
-        programs.every((path) => Object.hasOwn(content.programs, path)) && (!tree || content.tree !== undefined);
+        programs.every((path) => Object.hasOwn(content.programs, path)) &&
+          (!tree || (content.tree !== undefined && content.texts !== undefined));
       const isKept = file.size >= WORTH_KEEPING;
       const kept = isKept ? await cache.find(sha256, "initrd", INITRD_CONTENT) : undefined;
       if (kept !== undefined && knows(kept)) return kept;
@@ -39,7 +41,7 @@ export function contentReader(cache: VerdictCache, limits: ReadLimits = READ_LIM
       const all = [...new Set([...Object.keys(before?.programs ?? {}), ...programs])];
       const content = await readInitrd(file.source, await codecs(), {
         programs: all,
-        tree: tree || before?.tree !== undefined,
+        ...(tree || before?.tree !== undefined ? { tree: true, texts: CRYPT_TEXTS } : {}),
         limits,
       });
       // What was not read to its end may be, with other limits or libraries.

@@ -82,6 +82,10 @@ export const CATALOGUE = {
     exit: "unavailable",
     about: "What a file of the next initrd is to hold was not typed or not printed at load",
   },
+  "unlock-key": {
+    exit: "unavailable",
+    about: "A key of `unlock` does not open its volume, or cannot be tried at load",
+  },
   "file-damaged": { exit: "data", about: "A file of an unpacked release differs from its SHA256SUMS" },
   "file-unreadable": { exit: "noinput", about: "A named file cannot be read, or is not a regular file" },
   "file-io": { exit: "io", about: "Opening or reading a named file failed, as on a failing disk" },

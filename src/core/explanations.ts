@@ -283,6 +283,15 @@ export const EXPLANATIONS: { readonly [Code in DiagnosticCode]: Explanation } = 
     example: "`warmboot load web.yaml` from a timer, where the profile has `{ path: /etc/key, ask: Passphrase }`.",
     remedy: "Read what the message says of the program, run it by hand, and load again. Nothing was loaded.",
   },
+  "unlock-key": {
+    why: "Before anything is loaded, each key is tried against the header of its volume by `cryptsetup open " +
+      "--test-passphrase`. A wrong one would have the next initrd stop at the question for the passphrase.",
+    example:
+      "`warmboot load web.yaml`, where the profile has `unlock: [{ volume: root, key: { ask: 'Passphrase:' } }]`, and a typing error.",
+    remedy:
+      "Load again with the right key. A key file is taken byte by byte, so that an end of line is a part of it. Without " +
+      "cryptsetup on the host, install it. Nothing was loaded.",
+  },
   "image-differs": {
     example: "A host was captured with `facts --images`, and the local kernel of the same path has another content.",
     remedy:

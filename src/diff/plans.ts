@@ -15,6 +15,7 @@ export function diffPlanned(from: Plan, to: Plan): readonly Change[] {
     ...detailChanges(from.call, to.call),
     ...leaves(from.unbind, to.unbind, ["unbind"]),
     ...carryChanges(from, to),
+    ...leaves(volumesOf(from), volumesOf(to), ["unlock"]),
     ...leaves(modulesOf(from), modulesOf(to), ["modules"]),
     ...lone(from.call.flags, to.call.flags, (flag) => flag).map((each) => ({ about: "flag", ...each }) as const),
     ...lone(from.reasons, to.reasons, ({ code, message }) => `${code}: ${message}`).map((each) =>
@@ -89,6 +90,11 @@ function guardFields({ guard }: Plan): ReadonlyMap<string, string> {
 const DURATIONS: readonly string[] = ["panic", "watchdog", "confirm", "device.resetAfter", "device.openTimeout"];
 
 const SIZES: readonly string[] = ["log", "ramoops.size"];
+
+/** The volumes that are opened, by their names in the profile. */
+function volumesOf({ unlock = [] }: Plan): unknown {
+  return Object.fromEntries(unlock.map(({ volume, ...entry }) => [volume, entry]));
+}
 
 /** The modules of a Multiboot image by their number, with the command lines that only its information has besides. */
 function modulesOf({ declared }: Plan): unknown {

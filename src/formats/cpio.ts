@@ -41,6 +41,13 @@ export interface CpioEntry {
   readonly target?: string;
 }
 
+/** Takes the body of an entry. A piece is only valid during the call. */
+export type BodySink = (piece: Uint8Array) => void;
+
+function isSink(value: unknown): value is BodySink {
+  return typeof value === "function";
+}
+
 /** Whether an entry is a regular file. */
 export function isRegular({ mode }: CpioEntry): boolean {
   return (mode & TYPE_BITS) === REGULAR;
@@ -95,12 +102,15 @@ export class CpioReader {
   #entries = 0;
   /** Where the last entry that is complete ends. */
   #end = 0;
-  readonly #onEntry: (entry: CpioEntry) => void;
+  /** Takes the body of the entry that is read, piece by piece. */
+  #sink: BodySink | undefined;
+  readonly #onEntry: (entry: CpioEntry) => unknown;
   readonly #formats = new Set<"newc" | "crc">();
   #trailers = 0;
   #untrailed = 0;
 
-  constructor(onEntry: (entry: CpioEntry) => void) {
+  /** `onEntry` is called before the body is read; a function that it returns, a `BodySink`, takes the body. */
+  constructor(onEntry: (entry: CpioEntry) => unknown) {
     this.#onEntry = onEntry;
   }
 
@@ -126,7 +136,7 @@ export class CpioReader {
 
   /** Bytes that may be passed over unread, see `skip`. */
   get skippable(): number {
-    const isBody = this.#state === "body" && this.#header?.format !== "crc";
+    const isBody = this.#state === "body" && this.#header?.format !== "crc" && this.#sink === undefined;
     return isBody ? this.#left : 0;
   }
 
@@ -202,6 +212,7 @@ export class CpioReader {
           if (this.#state === "body" && this.#header?.format === "crc") {
             for (const byte of bytes.subarray(from, from + count)) this.#sum = (this.#sum + byte) >>> 0;
           }
+          if (this.#state === "body") this.#sink?.(bytes.subarray(from, from + count));
           from += count;
           this.#at += count;
           this.#left -= count;
@@ -291,7 +302,8 @@ export class CpioReader {
 
   #takeBody(target: string | undefined): CpioProgress | undefined {
     const { mode = 0, size = 0 } = this.#header ?? {};
-    this.#onEntry({ name: this.#name, mode, size, ...(target === undefined ? {} : { target }) });
+    const sink = this.#onEntry({ name: this.#name, mode, size, ...(target === undefined ? {} : { target }) });
+    this.#sink = isSink(sink) ? sink : undefined;
     return this.#body(target === undefined ? size : 0);
   }
 
@@ -304,6 +316,7 @@ export class CpioReader {
 
   #finishBody(): CpioProgress | undefined {
     const header = this.#header;
+    this.#sink = undefined;
     const isSummed = header?.format === "crc" && (header.mode & TYPE_BITS) === REGULAR && header.size > 0;
     if (isSummed && this.#sum !== header.sum) {
       return this.#faultHere(`has the file ${this.#name} with a wrong checksum`);

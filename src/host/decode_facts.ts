@@ -6,6 +6,7 @@ import type { Capture } from "./capture.ts";
 import { type Captured, capturedIn } from "./captured.ts";
 import { cpuFacts } from "./cpu.ts";
 import { crashFacts } from "./crash.ts";
+import { cryptFacts } from "./crypt.ts";
 import { deviceTree } from "./device_tree.ts";
 import { deviceFacts } from "./devices.ts";
 import { efiFacts } from "./efi.ts";
@@ -58,6 +59,7 @@ export function decodeFacts(capture: Capture): Checked<HostFacts> {
     ...cpuFacts(from, report),
     ...platformFacts(from, report),
     ...deviceFacts(from, report),
+    ...cryptFacts(from, report),
     iomem: iomem(from, report),
     firmwareMap: firmwareMap(from, report),
     kexec: kexecState(from, report),

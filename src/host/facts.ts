@@ -2,6 +2,7 @@ import type { DeviceTree } from "../formats/fdt.ts";
 import type { Range } from "../core/range.ts";
 import type { Iomem } from "./iomem.ts";
 import type { NetworkFacts } from "./network_facts.ts";
+import type { DiskLink, OpenVolume } from "./volumes.ts";
 
 /** One row of /sys/firmware/memmap: inclusive in the file, half-open here. */
 export interface MemmapEntry {
@@ -338,6 +339,12 @@ export interface HostFacts {
   readonly devices?: readonly BoundDevice[];
   /** The disks that the root file system lies on, as paths below /sys/devices. */
   readonly rootDisks?: readonly string[];
+  /** The text of /etc/crypttab. */
+  readonly crypttab?: string;
+  /** The LUKS volumes that are open. */
+  readonly openVolumes?: readonly OpenVolume[];
+  /** The names that udev gives disks, and what they lead to. */
+  readonly diskLinks?: readonly DiskLink[];
   /** The devices of the consoles: the console's name, and a path below /sys/devices. */
   readonly consoles?: readonly { readonly name: string; readonly path: string }[];
   /** The hardware watchdogs; undefined where there is none. */

@@ -40,6 +40,8 @@ export interface WholeInitrd {
   readonly programs: { readonly [path: string]: Program };
   /** The names of all entries, as initrd_tree.ts writes them; only where files are added to the initrd. */
   readonly tree?: string;
+  /** The text of files that say how volumes are opened, by path; absent where nothing asked for them. */
+  readonly texts?: { readonly [path: string]: string };
 }
 
 /** What reading an initrd through found. */
@@ -122,6 +124,11 @@ const INITRD_KINDS: { readonly [Kind in InitrdContent["kind"]]: Shape<OfKind<Ini
     tree: {
       shape: anyText,
       doc: "The names of its entries, one a line; `/` follows a folder, a tab and the target a symbolic link",
+      fallback: { value: undefined },
+    },
+    texts: {
+      shape: mapOf(anyText),
+      doc: "The text of files that say how encrypted volumes are opened, by path",
       fallback: { value: undefined },
     },
   }),

@@ -4,7 +4,7 @@ import { programHeadersEnd } from "./kcore.ts";
 import { type HostReader, NOT_CAPABLE, type SourceResult } from "./reader.ts";
 import { compareNames } from "../core/text.ts";
 import { lookUp } from "../core/shape.ts";
-import { boundDevices, consoleDevices, rootDisks } from "./live_devices.ts";
+import { boundDevices, consoleDevices, diskLinks, openVolumes, rootDisks } from "./live_devices.ts";
 import { networkAddresses, networkLinks } from "./live_network.ts";
 import { ADDRESSES } from "./sources.ts";
 
@@ -42,6 +42,8 @@ const LISTINGS: { readonly [path: string]: () => string } = {
   "/sys/dev/block": rootDisks,
   "/sys/class/tty/console": consoleDevices,
   "/sys/class/net": networkLinks,
+  "/sys/class/block": openVolumes,
+  "/dev/disk": diskLinks,
 };
 
 function readBytes(path: string): Uint8Array {

@@ -70,6 +70,40 @@ export function consoleDevices(): string {
   return [...new Set(rows)].join("");
 }
 
+/** Name, UUID and device, with tabs between, for each dm-crypt device that is open. */
+export function openVolumes(): string {
+  const found = names("/sys/class/block").filter((name) => /^dm-\d+$/.test(name)).flatMap((name) => {
+    const folder = `/sys/class/block/${name}`;
+    const [title, id] = ["name", "uuid"].map((file) => textOf(`${folder}/dm/${file}`).trim());
+    const [slave] = names(`${folder}/slaves`);
+    const isPlain = title !== undefined && title !== "" && !/[\t\n]/.test(title);
+    return isPlain && id?.startsWith("CRYPT-") === true && slave !== undefined
+      ? [`${title}\t${id}\t/dev/${slave}\n`]
+      : [];
+  });
+  return found.slice(0, MOST_DEVICES).join("");
+}
+
+/** Link and device, with a tab between, for each name that udev gives a disk, and for those of device mapper. */
+export function diskLinks(): string {
+  const folders = [...names("/dev/disk").map((name) => `/dev/disk/${name}`), "/dev/mapper"];
+  const found = folders.flatMap((folder) =>
+    links(folder).flatMap((name) => {
+      const device = realPath(`${folder}/${name}`);
+      return device === undefined || /[\t\n]/.test(`${name}${device}`) ? [] : [`${folder}/${name}\t${device}\n`];
+    })
+  );
+  return found.slice(0, MOST_DEVICES).join("");
+}
+
+function realPath(link: string): string | undefined {
+  try {
+    return Deno.realPathSync(link);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Where a link of sysfs leads, below /sys/devices. */
 function pathOf(link: string): string | undefined {
   try {

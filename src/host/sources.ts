@@ -212,6 +212,22 @@ const ROWS = {
     ),
     rare: true,
   },
+  crypttab: {
+    ...text(SETTING, "/etc/crypttab", "The encrypted volumes that the system opens, see crypttab(5)"),
+    rare: true,
+  },
+  openVolumes: {
+    ...text(
+      SETTING,
+      "/sys/class/block",
+      "The dm-crypt devices that are open: name, UUID, and the device that each lies on (drivers/md/dm-sysfs.c)",
+    ),
+    rare: true,
+  },
+  diskLinks: {
+    ...text(SETTING, "/dev/disk", "The names that udev gives disks: link, and the device that it leads to"),
+    rare: true,
+  },
   init: text(SETTING, "/proc/1/comm", "The name of PID 1, which carries out the reboot (fs/proc/array.c)"),
   initProgram: {
     ...text(
@@ -655,6 +671,7 @@ const LIMITS: { readonly [Name in SourceName]?: number } = {
   iomem: 1 << 20,
   cpuinfo: LARGE,
   devices: LARGE,
+  diskLinks: LARGE,
   imaPolicy: LARGE,
   setupData: LARGE,
   deviceTree: LARGE,

@@ -1,8 +1,10 @@
+import { concat } from "@std/bytes";
 import { align4, type ByteSource, fieldsOf, latin1, memorySource } from "../core/bytes.ts";
 import { formatSize } from "../core/number.ts";
 import { omitUndefined } from "../core/shape.ts";
+import { compareText } from "../core/text.ts";
 import { kernelCompressionOf } from "../formats/compression.ts";
-import { type CpioEntry, CpioReader, isRegular } from "../formats/cpio.ts";
+import { type BodySink, type CpioEntry, CpioReader, isRegular } from "../formats/cpio.ts";
 import type { Codecs, Packing, Unpacking } from "../formats/unpacked.ts";
 import type { InitrdContent, Program } from "../host/image_content.ts";
 import { identifyInitrd } from "./initrd.ts";
@@ -29,6 +31,8 @@ export interface ReadOptions {
   readonly limits?: ReadLimits;
   /** Whether to keep the names of all entries, for files that are added. */
   readonly tree?: boolean;
+  /** Files whose text to keep, as absolute paths; `*` as the last part is any name. */
+  readonly texts?: readonly string[];
   /** Takes the initrd as it is with every archive unpacked, piece by piece. */
   readonly into?: (piece: Uint8Array) => void;
 }
@@ -47,7 +51,7 @@ const CHUNK = 256 * 1024;
 export async function readInitrd(
   source: ByteSource,
   codecs: Codecs,
-  { programs, limits = READ_LIMITS, tree: withTree = false, into }: ReadOptions,
+  { programs, limits = READ_LIMITS, tree: withTree = false, texts, into }: ReadOptions,
 ): Promise<InitrdContent> {
   if (source.size === 0) return { kind: "damaged", why: "is empty" };
   const bootconfig = findBootconfig(source);
@@ -55,9 +59,11 @@ export async function readInitrd(
   const end = source.size - bootconfig.size;
   const tree = newTree();
   const names = treeWriter();
+  const kept = textKeeper(texts ?? []);
   const reader = new CpioReader((entry) => {
     addEntry(tree, entry);
     if (withTree) names.add(entry);
+    return kept.sinkFor(entry);
   });
   const hasTooMany = (): boolean => tree.files > limits.files;
   const packed = new Map<Packing, number>();
@@ -169,6 +175,7 @@ export async function readInitrd(
     modules: [...tree.modules].sort(),
     programs: Object.fromEntries(programs.map((path) => [path, lookUp(tree, path)])),
     ...(withTree ? omitUndefined({ tree: names.text() }) : {}),
+    ...(texts === undefined ? {} : { texts: kept.texts() }),
   };
 }
 
@@ -351,6 +358,39 @@ function addEntry(tree: Tree, entry: CpioEntry): void {
 
 function normalisedName(name: string): string {
   return name.replace(/^(?:\.?\/)+/, "");
+}
+
+/** The most that is kept of a file, bytes; a larger one is not a table that somebody wrote. */
+const TEXT_MAX = 256 * 1024;
+
+/** Keeps the texts of files by their paths; a later file of the same path replaces an earlier one. */
+function textKeeper(wanted: readonly string[]): {
+  readonly sinkFor: (entry: CpioEntry) => BodySink | undefined;
+  readonly texts: () => { readonly [path: string]: string };
+} {
+  const bodies = new Map<string, Uint8Array[]>();
+  const isWanted = (path: string): boolean =>
+    wanted.some((each) =>
+      each.endsWith("/*") ? path.slice(0, path.lastIndexOf("/") + 1) === each.slice(0, -1) : path === each
+    );
+  return {
+    sinkFor(entry) {
+      if (wanted.length === 0) return undefined;
+      const path = `/${normalisedName(entry.name)}`;
+      if (!isWanted(path)) return undefined;
+      bodies.delete(path);
+      if (!isRegular(entry) || entry.size > TEXT_MAX) return undefined;
+      const pieces: Uint8Array[] = [];
+      bodies.set(path, pieces);
+      return (piece) => void pieces.push(piece.slice());
+    },
+    texts: () =>
+      Object.fromEntries(
+        Array.from(bodies, ([path, pieces]) => [path, new TextDecoder().decode(concat(pieces))]).sort(([a], [b]) =>
+          compareText(a ?? "", b ?? "")
+        ),
+      ),
+  };
 }
 
 /** How many symbolic links are followed (MAXSYMLINKS). */

@@ -9,6 +9,7 @@ import { FILE_FLAG_KEYS, type Profile, type SegmentSource, type SegmentSpec } fr
 import { unbindOf } from "../profile/unbind_shape.ts";
 import { declaredFiles, type DeclaredInitrd, declaredInitrd, itemOf } from "./declared_files.ts";
 import { carryOf } from "./carry/planned_carry.ts";
+import { unlockOf } from "./unlock/planned.ts";
 import { guardOf } from "./guard.ts";
 import type { Call, Declared, Plan, PlannedSegment, PlannedSource } from "./plan.ts";
 
@@ -87,6 +88,7 @@ export function declaredProfile(plan: Plan, declared: Declared): Profile {
     preservedState: declared.preservedState ?? "keep",
     fileFlags: declared.fileFlags ?? [],
     ...unbindOf(plan.unbind),
+    unlock: unlockOf(plan.unlock),
     ...(plan.guard === undefined ? {} : { guard: guardOf(plan.guard) }),
     carry: carryOf(plan.carry),
     stamp: declared.stamp,

@@ -2,9 +2,11 @@ import type { Diagnostic } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { InitrdFile } from "../image/boot_files.ts";
 import type { OverlayOrigin } from "../image/overlay.ts";
+import { resolveCmdline } from "../profile/cmdline/resolve.ts";
 import type { OverlayFile } from "../profile/overlay_file.ts";
-import type { CarriedPart } from "../profile/profile.ts";
+import type { CarriedPart, CmdlineSpec, Unlock } from "../profile/profile.ts";
 import { carriedFiles } from "./carry/planned_carry.ts";
+import { planUnlock } from "./unlock/unlock.ts";
 
 /** Files that are added to the next initrd because other keys of the profile ask for something. */
 export interface FurtherFiles {
@@ -24,22 +26,47 @@ export interface FurtherInput {
 
 /** The keys of a profile that add files to the next initrd. */
 export interface FurtherDemands {
-  // `unlock` of the profile is named here, and joins in `furtherFiles` below.
-  readonly unlock?: never;
+  /** Volumes that the initrd opens, and the command line that it sees. */
+  readonly unlock?: {
+    readonly entries: readonly Unlock[];
+    readonly cmdline: CmdlineSpec;
+    readonly crash: boolean;
+  };
   /** What of the running system the next initrd gets. */
   readonly carry?: readonly CarriedPart[];
 }
 
 /** The files that these keys add, in one archive after all others. */
 export function furtherFiles(
-  { carry = [] }: FurtherDemands,
+  { unlock, carry = [] }: FurtherDemands,
   { facts, initrd }: FurtherInput,
 ): { readonly value: readonly FurtherFiles[]; readonly diagnostics: readonly Diagnostic[] } {
+  const keys = unlock === undefined ? [] : keyFiles(unlock, facts, initrd);
   const carried = facts === undefined ? [] : carriedFiles(carry, initrd, facts);
-  return { value: carried.length === 0 ? [] : [{ origin: "carry", files: carried }], diagnostics: [] };
+  const all: readonly FurtherFiles[] = [{ origin: "unlock", files: keys }, { origin: "carry", files: carried }];
+  return { value: all.filter(({ files }) => files.length > 0), diagnostics: [] };
+}
+
+/** The keys of volumes, and the crypttab that names them. A volume that stays closed is the subject of a check. */
+function keyFiles(
+  { entries, cmdline, crash }: NonNullable<FurtherDemands["unlock"]>,
+  facts: HostFacts | undefined,
+  initrd: readonly InitrdFile[],
+): readonly OverlayFile[] {
+  // Where the command line cannot be resolved, there is no plan, and the planner says why.
+  const { value } = resolveCmdline(cmdline, {
+    crash,
+    ...(facts?.cmdline === undefined ? {} : { running: facts.cmdline }),
+  });
+  return planUnlock({ unlock: entries, cmdline: value ?? "", images: { initrd }, facts: facts ?? {} }).files;
 }
 
 /** Whether any of these keys asks for files: then the names in the initrds are kept. */
-export function asksForFiles({ carry = [] }: FurtherDemands): boolean {
-  return carry.length > 0;
+export function asksForFiles({ unlock, carry = [] }: FurtherDemands): boolean {
+  return unlock !== undefined || carry.length > 0;
+}
+
+/** The initrds that these keys depend on: all but the archive that they ask for. */
+export function withoutFurther(initrd: readonly InitrdFile[]): readonly InitrdFile[] {
+  return initrd.filter(({ overlay }) => overlay?.files.every(({ origin }) => origin === "profile") ?? true);
 }

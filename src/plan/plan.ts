@@ -1,6 +1,7 @@
 import type { RandomPart, Segment, SegmentBytes } from "../arch/segment.ts";
 import type { PlannedRequires } from "../profile/planned_requires.ts";
 import type { PlannedUnbind } from "../profile/unbind_shape.ts";
+import type { PlannedUnlock } from "./unlock/planned.ts";
 import type { KexecArch } from "../core/kexec_arch.ts";
 import type { Checksum, FileFlagKey, LoadChoice } from "../profile/profile.ts";
 import { jsonText } from "../core/text.ts";
@@ -234,6 +235,8 @@ export interface Plan {
   readonly requires?: PlannedRequires;
   /** The devices that are taken from their drivers just before the jump; absent without any. */
   readonly unbind?: PlannedUnbind;
+  /** The volumes that the next initrd opens with keys that it is given; absent without any. */
+  readonly unlock?: readonly PlannedUnlock[];
   /** The way back if the new system does not come up; absent without one. */
   readonly guard?: PlannedGuard;
   /** What of the running system the next initrd gets; absent where it gets nothing. */

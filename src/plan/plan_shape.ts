@@ -20,6 +20,7 @@ import type { Check, Plan, PlannedHost, Reason } from "./plan.ts";
 import { requiresShape } from "../profile/planned_requires.ts";
 import { refine } from "../profile/refine.ts";
 import { plannedUnbindShape } from "../profile/unbind_shape.ts";
+import { plannedUnlockShape } from "./unlock/planned.ts";
 import { sumsOf } from "./sums.ts";
 
 const optional = { value: undefined };
@@ -49,6 +50,11 @@ const fields: Fields<Plan> = {
   unbind: {
     shape: plannedUnbindShape,
     doc: "The devices that are taken from their drivers just before the jump",
+    fallback: optional,
+  },
+  unlock: {
+    shape: plannedUnlockShape,
+    doc: "The LUKS volumes that the next initrd opens with keys that it is given",
     fallback: optional,
   },
   guard: { shape: plannedGuardShape, doc: "The way back if the new system does not come up", fallback: optional },

@@ -27,6 +27,8 @@ import { imageReasons } from "./predecompress_reasons.ts";
 import { notUnpacked, planSegmentCall } from "./segment_call.ts";
 import { plannedOverlays } from "./planned_overlay.ts";
 import { stamped, stampIn } from "./stamp.ts";
+import { withoutFurther } from "./further_files.ts";
+import { plannedUnlock, planUnlock } from "./unlock/unlock.ts";
 import { describeKernel, innerOf, type KernelFile, kernelInfo } from "../image/boot_files.ts";
 import { startsInRealMode } from "../image/bzimage.ts";
 
@@ -66,6 +68,12 @@ export function planBoot(input: PlanInput): Checked<Plan> {
   const unbind = plannedUnbind(profile);
   const carry = plannedCarry(profile.carry, images.initrd, facts);
   const overlays = plannedOverlays(images.initrd);
+  const { outcomes: unlock } = planUnlock({
+    unlock: profile.unlock,
+    cmdline,
+    images: { initrd: withoutFurther(images.initrd) },
+    facts,
+  });
   const plan: Plan = {
     format: "warmboot.plan/1",
     warmboot: VERSION,
@@ -73,6 +81,7 @@ export function planBoot(input: PlanInput): Checked<Plan> {
     host: plannedHost(facts),
     ...(profile.requires === undefined ? {} : { requires: plannedRequires(profile.requires) }),
     ...(unbind === undefined ? {} : { unbind }),
+    ...(unlock.length === 0 ? {} : { unlock: plannedUnlock(unlock) }),
     ...(guard === undefined ? {} : { guard }),
     ...(carry === undefined ? {} : { carry }),
     declared: declaredOf(profile, images, guarded, call),
@@ -88,6 +97,7 @@ export function planBoot(input: PlanInput): Checked<Plan> {
       ...(profile.preservedState === "keep" ? {} : { preservedState: profile.preservedState }),
       ...(profile.requires === undefined ? {} : { requires: profile.requires }),
       unbind: profile.unbind,
+      unlock,
       ...(guard === undefined ? {} : { guard }),
       ...(carry === undefined ? {} : { carry }),
       ...(input.failed === undefined ? {} : { failed: input.failed }),

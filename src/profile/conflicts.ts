@@ -29,6 +29,7 @@ const OF_A_KERNEL = [
   "cmdline",
   "memory",
   "predecompress",
+  "unlock",
   "guard",
   "carry",
   "stamp",

@@ -55,6 +55,18 @@ export interface OverlayFileInput {
 /** An entry of `initrd`: a file, or files that an archive is made of at load. */
 export type InitrdInput = FileInput | { readonly files: readonly OverlayFileInput[] };
 
+/** A LUKS volume that the next initrd opens, and where its key comes from. */
+export interface UnlockInput {
+  /** Its name in crypttab, the UUID of its header, or a device. */
+  readonly volume: string;
+  /** One of: a key file of the host; a passphrase that is typed at load, with its prompt; what a program prints at load. */
+  readonly key: {
+    readonly from?: string | undefined;
+    readonly ask?: string | undefined;
+    readonly command?: readonly string[] | undefined;
+  };
+}
+
 /** A module of a Multiboot kernel: a file, and the command line that it gets. */
 export type ModuleInput =
   | FileInput
@@ -186,6 +198,8 @@ export interface ProfileInput {
   readonly no_cma?: boolean | undefined;
   /** Whether kexec_file_load hands over the device tree that an x86_64 host was booted with. Default: false. */
   readonly force_dtb?: boolean | undefined;
+  /** LUKS volumes that the next initrd opens without a question, each with its key. */
+  readonly unlock?: readonly UnlockInput[] | undefined;
   /** Devices that are taken from their drivers just before the jump: PCI addresses, `driver:NAME`, `BUS:DEVICE`. */
   readonly unbind?: readonly string[] | undefined;
   /** What to do where a device cannot be taken from its driver. Default: `stop`, which does not boot the image. */

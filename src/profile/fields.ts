@@ -21,12 +21,14 @@ import type {
   SegmentSpec,
   UnbindFailure,
   UnbindTarget,
+  Unlock,
 } from "./profile.ts";
 import { refine } from "./refine.ts";
 import { requires } from "./requires_shape.ts";
 import { address, boolean, bootEntry, checksum, label, predecompress, prose } from "./scalars.ts";
 import { segment } from "./segment_shape.ts";
 import { unbindTarget } from "./unbind_shape.ts";
+import { unlock } from "./unlock_shape.ts";
 
 /** A profile's keys as its files have them, decoded, with defaults filled in. */
 export interface Stated {
@@ -55,6 +57,7 @@ export interface Stated {
   readonly debug: boolean;
   readonly no_cma: boolean;
   readonly force_dtb: boolean;
+  readonly unlock: readonly Unlock[];
   readonly unbind: readonly UnbindTarget[];
   readonly unbind_failure: UnbindFailure;
   readonly guard?: Guard;
@@ -121,7 +124,7 @@ export const FIELDS: Fields<Stated> = {
   extends: {
     shape: paths,
     doc: "A profile, or several, that supply the keys that this one lacks; a later one overrides an earlier one. " +
-      "Maps merge key by key, lists replace; `initrd+`, `modules+`, `segments+`, `unbind+`, `cmdline+`, and `remove+`, `set+` and `append+` " +
+      "Maps merge key by key, lists replace; `initrd+`, `modules+`, `segments+`, `unlock+`, `unbind+`, `cmdline+`, and `remove+`, `set+` and `append+` " +
       "within `cmdline`, add to the list below. Relative to this file's own folder.",
     ...optional,
     examples: ["base.yaml", ["base.yaml", "serial.yaml"]],
@@ -268,6 +271,17 @@ export const FIELDS: Fields<Stated> = {
       "(KEXEC_FILE_FORCE_DTB, since Linux 6.18).",
     fallback: { value: false },
   },
+  unlock: {
+    shape: unlock,
+    doc:
+      "LUKS volumes that the next initrd opens without a question, each with its key. The key is put where that initrd " +
+      "looks for it, and tried against the volume at load: a wrong one is refused before the reboot.",
+    fallback: { value: [] },
+    examples: [
+      [{ volume: "root", key: { from: "/etc/keys/root.key" } }],
+      [{ volume: "root", key: { ask: "Passphrase of the root volume:" } }],
+    ],
+  },
   unbind: {
     shape: list(unbindTarget),
     doc: "Devices that are taken from their drivers just before the jump, when services are stopped: a PCI address, " +
@@ -335,12 +349,18 @@ const OTHER_NAMES: NonNullable<KeyAdvice["otherNames"]> = {
   multiboot: "kernel",
   multiboot2: "kernel",
   network: "carry",
+  luks: "unlock",
+  crypttab: "unlock",
+  cryptsetup: "unlock",
+  decrypt: "unlock",
+  passphrase: "unlock",
+  keyfile: "unlock",
 };
 
 /** What to suggest for an unknown key of a profile. The lists that have `key+` are in overlay.ts. */
 export const KEY_ADVICE: KeyAdvice = {
   otherNames: OTHER_NAMES,
-  further: ["initrd+", "modules+", "segments+", "cmdline+", "unbind+"],
+  further: ["initrd+", "modules+", "segments+", "cmdline+", "unlock+", "unbind+"],
 };
 
 /** The shape of a whole profile, key by key. conflicts.ts has what keys require of each other. */

@@ -26,6 +26,7 @@ const ADDABLE: { readonly [path: string]: { readonly parameters: boolean } } = {
   initrd: { parameters: false },
   modules: { parameters: false },
   segments: { parameters: false },
+  unlock: { parameters: false },
   unbind: { parameters: false },
   cmdline: { parameters: true },
   "cmdline.remove": { parameters: true },

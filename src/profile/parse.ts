@@ -141,6 +141,7 @@ function profileOf(
     dtb,
     modules,
     segments,
+    unlock,
     extends: _bases,
     ...same
   } = stated;
@@ -160,6 +161,9 @@ function profileOf(
     modules: modules.map((ref, index) => besideFile(ref, ["modules", index])),
     preserveContext,
     unbindFailure,
+    unlock: unlock.map((entry, index) =>
+      entry.key.kind === "from" ? { ...entry, key: besideFile(entry.key, ["unlock", index, "key"], "from") } : entry
+    ),
     segments: segments.map((segment, index): SegmentSpec =>
       segment.source.kind === "file"
         ? {

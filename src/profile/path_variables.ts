@@ -54,10 +54,11 @@ export function resolvePaths(profile: Profile, values: PathValues): Checked<Prof
   const resolved = <Ref extends FileRef>(ref: Ref): Ref => ({ ...ref, path: resolvedPath(ref.path, values) });
   const resolvedFrom = (file: OverlayFile): OverlayFile =>
     file.content.kind === "from" ? { ...file, content: resolved(file.content) } : file;
-  const { kernel, initrd, dtb, modules, segments } = profile;
+  const { kernel, initrd, dtb, modules, segments, unlock } = profile;
   return {
     value: {
       ...profile,
+      unlock: unlock.map((entry) => entry.key.kind === "from" ? { ...entry, key: resolved(entry.key) } : entry),
       ...(kernel === undefined ? {} : { kernel: resolved(kernel) }),
       initrd: initrd.map((item) => isFiles(item) ? { files: item.files.map(resolvedFrom) } : resolved(item)),
       modules: modules.map(resolved),
@@ -72,13 +73,14 @@ export function resolvePaths(profile: Profile, values: PathValues): Checked<Prof
   };
 }
 
-function refsOf({ kernel, initrd, dtb, modules, segments }: Profile): readonly FileRef[] {
+function refsOf({ kernel, initrd, dtb, modules, segments, unlock }: Profile): readonly FileRef[] {
   return [
     ...(kernel === undefined ? [] : [kernel]),
     ...fileItems(initrd),
     ...overlayFiles(initrd).flatMap(({ content }) => content.kind === "from" ? [content] : []),
     ...(dtb === undefined ? [] : [dtb]),
     ...modules,
+    ...unlock.flatMap(({ key }) => key.kind === "from" ? [key] : []),
     ...segments.flatMap(({ source }) => source.kind === "file" ? [source.file] : []),
   ];
 }

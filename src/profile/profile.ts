@@ -126,6 +126,23 @@ export const CARRIED_PARTS = ["network"] as const;
 /** One of these. */
 export type CarriedPart = typeof CARRIED_PARTS[number];
 
+/** Where the key of a volume comes from. */
+export type KeySource =
+  /** A file of this host, by its path. */
+  | { readonly kind: "from"; readonly path: string }
+  /** What somebody types at load. */
+  | { readonly kind: "ask"; readonly prompt: string }
+  /** The standard output of a program that runs at load: its path or name, and its arguments. */
+  | { readonly kind: "command"; readonly argv: readonly string[] };
+
+/** A LUKS volume that the next initrd opens, and the key that it gets. */
+export interface Unlock {
+  /** Its name in crypttab, the UUID of its header, or a device. */
+  readonly volume: string;
+  /** Its key. */
+  readonly key: KeySource;
+}
+
 /** The way back: what happens if the new system does not come up. Each part is there only if the profile has it. */
 export interface Guard {
   /** How long after a panic the machine resets, seconds. */
@@ -186,6 +203,8 @@ export interface Profile {
   readonly preservedState: PreservedState;
   /** The flags that kexec_file_load is given for the keys of the same names. */
   readonly fileFlags: readonly FileFlagKey[];
+  /** LUKS volumes that the next initrd opens, each with its key. */
+  readonly unlock: readonly Unlock[];
   /** Devices that are taken from their drivers just before the jump. */
   readonly unbind: readonly UnbindTarget[];
   /** What to do where that fails. */

@@ -48,7 +48,7 @@ export function suspicionsOf(profile: Profile): readonly Diagnostic[] {
   ];
 }
 
-function paths({ kernel, initrd, dtb, modules, segments }: Profile): readonly (readonly [FileRef, Path])[] {
+function paths({ kernel, initrd, dtb, modules, segments, unlock }: Profile): readonly (readonly [FileRef, Path])[] {
   return [
     ...(kernel === undefined ? [] : [[kernel, ["kernel"]] as const]),
     ...initrd.flatMap((item, index): readonly (readonly [FileRef, Path])[] =>
@@ -60,6 +60,9 @@ function paths({ kernel, initrd, dtb, modules, segments }: Profile): readonly (r
     ),
     ...(dtb === undefined ? [] : [[dtb, ["dtb"]] as const]),
     ...modules.map((file, index) => [file, ["modules", index]] as const),
+    ...unlock.flatMap(({ key }, index) =>
+      key.kind === "from" ? [[key, ["unlock", index, "key", "from"]] as const] : []
+    ),
     ...segments.flatMap(({ source }, index) =>
       source.kind === "file" ? [[source.file, ["segments", index, "file"]] as const] : []
     ),

@@ -11,6 +11,7 @@ import {
   type SegmentLoadCall,
 } from "../plan/plan.ts";
 import type { Checksum } from "../profile/profile.ts";
+import { describeKey, type PlannedUnlock } from "../plan/unlock/planned.ts";
 import type { PlannedUnbind } from "../profile/unbind_shape.ts";
 import { carryLines } from "./carry_text.ts";
 import type { Outlook } from "../state/expectation.ts";
@@ -56,6 +57,7 @@ export function renderPlan(
     ...callRows(plan, layout),
     ...row("Expected", outlookLines(outlook), layout),
     ...(plan.unbind === undefined ? [] : row("Unbinds", [unbindText(plan.unbind)], layout)),
+    ...row("Unlocks", (plan.unlock ?? []).map(unlockText), layout),
     ...(plan.guard === undefined ? [] : row("Guard", guardLines(plan.guard), layout)),
     ...(plan.carry === undefined ? [] : row("Carries", carryLines(plan.carry), layout)),
     "",
@@ -126,6 +128,12 @@ export function row(label: string, lines: readonly string[], { style, width }: L
 /** What is taken from its driver just before the jump. */
 export function unbindText({ targets, failure }: PlannedUnbind): string {
   return `${targets.join(", ")}, just before the jump${failure === "continue" ? "; goes on if that fails" : ""}`;
+}
+
+/** A volume that the next initrd opens, and where its key comes from and goes. */
+export function unlockText({ volume, key, opened }: PlannedUnlock): string {
+  const place = opened === undefined ? "" : `, at ${opened.file} in the initrd`;
+  return `${volume}: the key ${describeKey(key)}${place}`;
 }
 
 function memory(plan: Plan, layout: Layout, facts: HostFacts | undefined): readonly string[] {

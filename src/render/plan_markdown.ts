@@ -3,7 +3,7 @@ import { filesOf, type Plan } from "../plan/plan.ts";
 import { carryLines } from "./carry_text.ts";
 import { guardLines } from "./guard_text.ts";
 import { code, codeBlock, destination } from "./markdown.ts";
-import { checkLines, headline, isExplicit, passedText, unbindText, verdict } from "./plan.ts";
+import { checkLines, headline, isExplicit, passedText, unbindText, unlockText, verdict } from "./plan.ts";
 import { overlayLines } from "./overlay_text.ts";
 import { callText, segmentsText } from "./plan_brief.ts";
 import { PLAIN } from "./style.ts";
@@ -31,6 +31,7 @@ export function renderPlanMarkdown(plan: Plan, picture?: string): string {
     ...filesOf(call).map(({ path, size, about }) => `- File: ${code(path)}, ${formatSize(size)}, ${code(about)}`),
     ...overlayLines(plan.overlays).map((line) => `- Adds: ${code(line)}`),
     ...(plan.unbind === undefined ? [] : [`- Unbinds: ${code(unbindText(plan.unbind))}`]),
+    ...(plan.unlock ?? []).map((entry) => `- Unlocks: ${code(unlockText(entry))}`),
     ...(plan.guard === undefined ? [] : guardLines(plan.guard).map((line) => `- Guard: ${code(line)}`)),
     ...(plan.carry === undefined ? [] : carryLines(plan.carry).map((line) => `- Carries: ${code(line)}`)),
     isExplicit(plan) ? `- Segments: ${segmentsText(plan)}` : `- Command line: ${code(call.cmdline)}`,

@@ -47,6 +47,7 @@ const OF_THE_CALL: readonly string[] = PERMISSION_RULES.map(({ name }) => name);
 /** Whether two plans would load the same, take the same devices from their drivers before it is booted, and guard it alike. */
 export function isSameImage(a: Plan, b: Plan): boolean {
   return isSameCall(a.call, b.call) && canonical(a.unbind) === canonical(b.unbind) &&
+    canonical(a.unlock) === canonical(b.unlock) &&
     canonical(lasting(a.guard)) === canonical(lasting(b.guard));
 }
 

@@ -397,3 +397,31 @@ Deno.test("a kernel module is found by its name, wherever it lies and however it
     assertEquals(await holding(name), { "module:ramoops": "absent" }, name);
   }
 });
+
+Deno.test("the texts that were asked for are kept: plain, packed, in pieces; the last of a path counts", async () => {
+  const table = "root UUID=x none luks\n";
+  const archive = joined(
+    entry("etc/crypttab", { size: 3, body: "old" }),
+    entry("./etc/cmdline.d/90crypt.conf", { size: 9, body: "rd.auto=1" }),
+    entry("etc/cmdline.d/sub/x", { size: 1, body: "x" }),
+    entry("etc/crypttab", { size: table.length, body: table }),
+    entry("other", { size: 1, body: "y" }),
+    entry("TRAILER!!!", { mode: 0 }),
+  );
+  const texts = ["/etc/crypttab", "/etc/cmdline.d/*", "/etc/cmdline"];
+  const expected = { "/etc/cmdline.d/90crypt.conf": "rd.auto=1", "/etc/crypttab": table };
+  assertEquals((await whole(archive, { texts })).texts, expected);
+  assertEquals((await whole(gzipSync(archive), { texts })).texts, expected);
+  assertEquals((await whole(INIT, { texts })).texts, {});
+  assertEquals((await whole(archive)).texts, undefined);
+});
+
+Deno.test("what is not a small file is not kept as a text", async () => {
+  const large = "x".repeat(256 * 1024 + 1);
+  const archive = joined(
+    entry("etc/crypttab", { size: 3, body: "old" }),
+    entry("etc/crypttab", { size: large.length, body: large }),
+    entry("TRAILER!!!", { mode: 0 }),
+  );
+  assertEquals((await whole(archive, { texts: ["/etc/crypttab"] })).texts, {});
+});

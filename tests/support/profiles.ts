@@ -23,6 +23,7 @@ export function profileOf(changes: Partial<Profile> = {}): Profile {
     predecompress: false,
     preservedState: "keep",
     fileFlags: [],
+    unlock: [],
     unbind: [],
     unbindFailure: "stop",
     carry: [],

@@ -5,6 +5,7 @@ import type { PlannedCarry } from "../carry/planned_carry.ts";
 import type { FailedPlan } from "../failed_plan.ts";
 import type { PlannedGuard } from "../guard.ts";
 import type { Call } from "../plan.ts";
+import type { UnlockOutcome } from "../unlock/unlock.ts";
 import type { Images } from "../../image/boot_files.ts";
 
 /** What a rule sees: the call that would be made, the files it reads, and the host. */
@@ -17,6 +18,8 @@ export interface RuleInput {
   readonly requires?: Requires;
   /** The devices that are taken from their drivers just before the jump. */
   readonly unbind?: readonly UnbindTarget[];
+  /** What the next initrd makes of the volumes that it is to open. */
+  readonly unlock?: readonly UnlockOutcome[];
   /** The way back if the new system does not come up. */
   readonly guard?: PlannedGuard;
   /** What of the running system the next initrd gets. */

@@ -30,6 +30,7 @@ import { SETUP_DATA_RULES } from "./setup_data.ts";
 import { checkSegments, SEGMENT_RULES } from "./segments.ts";
 import { STATE_RULES } from "./state.ts";
 import { UNBIND_RULES } from "./unbind.ts";
+import { UNLOCK_RULES } from "./unlock.ts";
 
 /** Every rule, in the order in which a plan lists them. */
 export const RULES: readonly Rule[] = [
@@ -38,6 +39,7 @@ export const RULES: readonly Rule[] = [
   ...SCREEN_RULES,
   ...STATE_RULES,
   ...UNBIND_RULES,
+  ...UNLOCK_RULES,
   ATTEMPT_FAILED,
   ...GUARD_PANIC_RULES,
   ...GUARD_FALLBACK_RULES,

@@ -1,0 +1,94 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
+import { type KeyTrial, tryKey } from "../../src/app/try_key.ts";
+import type { PlannedUnlock } from "../../src/plan/unlock/planned.ts";
+
+const ROOT: PlannedUnlock = {
+  volume: "root",
+  key: { kind: "from", path: "/etc/keys/root.key" },
+  opened: { name: "root", device: "/dev/disk/by-uuid/x", file: "/etc/cryptsetup-keys.d/root.key" },
+};
+
+/** A program in place of cryptsetup, which keeps its arguments; its standard input is `key`. */
+async function trial(
+  script: string,
+  key: string | Uint8Array,
+  unlock: PlannedUnlock = ROOT,
+): Promise<{ readonly trial: KeyTrial; readonly runs: readonly string[]; readonly bytes: Uint8Array }> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const [program, log] = [join(folder, "cryptsetup"), join(folder, "log")];
+    await Deno.writeTextFile(program, `#!/bin/sh\necho "$*" >> ${log}\n${script}\n`, { mode: 0o755 });
+    const bytes = typeof key === "string" ? new TextEncoder().encode(key) : key;
+    const result = await tryKey(unlock, bytes, { program });
+    return { trial: result, runs: (await Deno.readTextFile(log)).trimEnd().split("\n"), bytes };
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** Ends as cryptsetup does where the only key is this text. */
+const opens = (text: string): string =>
+  `test "$(cat; printf .)" = '${text}.' || { echo "No key available" >&2; exit 2; }`;
+
+Deno.test("a key goes through standard input, byte by byte, and is in no argument", async () => {
+  const { trial: found, runs, bytes } = await trial(opens("open sesame"), "open sesame");
+  assertEquals(found, { kind: "fits" });
+  assertEquals(runs, ["open --test-passphrase --type luks --batch-mode --key-file - -- /dev/disk/by-uuid/x"]);
+  // They are the caller's, to be placed afterwards.
+  assertEquals(new TextDecoder().decode(bytes), "open sesame");
+});
+
+Deno.test("the header and the key slot that the initrd uses", async () => {
+  const opened = { ...ROOT.opened, name: "root", device: "/dev/vda", file: "/k", header: "/boot/h", keySlot: 0 };
+  const { runs } = await trial("exit 0", "x", { ...ROOT, opened });
+  assertStringIncludes(runs[0] ?? "", "--key-file - --header /boot/h --key-slot 0 -- /dev/vda");
+  const { trial: found } = await trial("exit 2", "x", { ...ROOT, opened });
+  assertEquals(found.kind === "refused" ? found.message : "", "The key does not open key slot 0 of the volume `root`");
+});
+
+Deno.test("a wrong key is refused, and nothing of it is repeated", async () => {
+  const { trial: found, runs } = await trial(opens("open sesame"), "hush");
+  if (found.kind !== "refused") throw new Error("It fits");
+  assertEquals([found.message, runs.length], ["The key does not open the volume `root`", 1]);
+  assertEquals(JSON.stringify(found).includes("hush"), false);
+  const asked = await trial("exit 2", "hush\n", { ...ROOT, key: { kind: "ask", prompt: "Root:" } });
+  assertEquals(
+    asked.trial.kind === "refused" ? asked.trial.message : "",
+    "The passphrase does not open the volume `root`",
+  );
+  assertEquals(asked.runs.length, 1);
+});
+
+Deno.test("an end of line that an editor added is what is wrong, where the key opens the volume without it", async () => {
+  const { trial: found, runs } = await trial(opens("open sesame"), "open sesame\n");
+  if (found.kind !== "refused") throw new Error("It fits");
+  assertEquals(runs.length, 2);
+  assertStringIncludes(found.message, "without the end of line at its end it does");
+  assertStringIncludes(found.hint, "/etc/keys/root.key");
+  const program = await trial(opens("a"), "a\n", { ...ROOT, key: { kind: "command", argv: ["vault", "read"] } });
+  assertStringIncludes(program.trial.kind === "refused" ? program.trial.hint : "", "print no end of line");
+  // As a part of the key it is what opens the volume.
+  assertEquals((await trial('[ "$(wc -c)" -eq 2 ] || exit 2', "a\n")).trial, { kind: "fits" });
+  const other = await trial(opens("open sesame"), "hush\n");
+  assertEquals(other.trial.kind === "refused" ? other.trial.message : "", "The key does not open the volume `root`");
+});
+
+Deno.test("a device that is not there, a volume that is not LUKS: in cryptsetup's words", async () => {
+  const { trial: found } = await trial("echo 'Device /dev/x does not exist or access denied.' >&2; exit 4", "x");
+  assertEquals(
+    found.kind === "refused" ? found.message : "",
+    "The key of the volume `root` cannot be tried on /dev/disk/by-uuid/x: Device /dev/x does not exist or access denied.",
+  );
+});
+
+Deno.test("without cryptsetup the key is refused: nobody can say whether it fits", async () => {
+  const found = await tryKey(ROOT, Uint8Array.of(1), { program: "/nowhere/cryptsetup" });
+  assertStringIncludes(found.kind === "refused" ? found.message : "", "cryptsetup does not start");
+  assertStringIncludes(found.kind === "refused" ? found.hint : "", "Install cryptsetup");
+});
+
+Deno.test("a program that ends before it has read the key says why, whatever the size of the key", async () => {
+  const { trial: found } = await trial("echo 'No device' >&2; exit 4", new Uint8Array(4 << 20).fill(7));
+  assertStringIncludes(found.kind === "refused" ? found.message : "", "No device");
+});

@@ -1,0 +1,72 @@
+import { assertEquals } from "@std/assert";
+import { decodeFacts } from "../../src/host/decode_facts.ts";
+import { type CryptFacts, findVolume, isOfVolume, sourcePath } from "../../src/host/volumes.ts";
+
+function pure(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+const ROOT = "11111111-2222-4333-8444-555555555555";
+const DATA = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee";
+
+const FILES: { readonly [path: string]: string } = {
+  "/proc/sys/kernel/arch": "x86_64\n",
+  "/proc/sys/kernel/osrelease": "6.1.0\n",
+  "/etc/crypttab": `root UUID=${ROOT} none luks\ndata PARTUUID=aa-02 none luks\n`,
+  "/sys/class/block": `vault\tCRYPT-LUKS2-11111111222243338444555555555555-vault\t/dev/vda2\n` +
+    "swap\tCRYPT-PLAIN-swap\t/dev/vda3\n",
+  "/dev/disk": `/dev/disk/by-uuid/${ROOT}\t/dev/vda2\n/dev/disk/by-uuid/${DATA}\t/dev/vdb1\n` +
+    "/dev/disk/by-partuuid/aa-02\t/dev/vdb1\n/dev/mapper/vg-lv\t/dev/dm-4\n",
+};
+
+const facts: CryptFacts = decodeFacts({ format: "warmboot.facts/1", files: FILES }).value ?? {};
+
+pure("open LUKS volumes and the names of disks are decoded; what is not LUKS is left out", () => {
+  assertEquals(facts.openVolumes, [{ name: "vault", uuid: ROOT, device: "/dev/vda2" }]);
+  assertEquals(facts.diskLinks?.[2], { link: "/dev/disk/by-partuuid/aa-02", device: "/dev/vdb1" });
+});
+
+pure("a listing with another number of names is malformed, and its fact unknown", () => {
+  const { value, diagnostics } = decodeFacts({
+    format: "warmboot.facts/1",
+    files: { ...FILES, "/sys/class/block": "vault\tCRYPT-LUKS2-x\n" },
+  });
+  assertEquals(value?.openVolumes, undefined);
+  assertEquals(diagnostics.filter(({ code }) => code === "facts-malformed").length, 1);
+});
+
+pure("a volume is found by a name of crypttab, an open name, its UUID, and every name of its device", () => {
+  const data = { uuid: DATA, device: "/dev/vdb1" };
+  const root = { uuid: ROOT, device: "/dev/vda2" };
+  assertEquals(findVolume("root", facts), { text: "root", name: "root", ...root });
+  assertEquals(findVolume("vault", facts), { text: "vault", name: "vault", ...root });
+  assertEquals(findVolume("/dev/mapper/vault", facts), { text: "/dev/mapper/vault", name: "vault", ...root });
+  assertEquals(findVolume("data", facts), { text: "data", name: "data", ...data });
+  for (
+    const text of [DATA, DATA.toUpperCase(), `UUID=${DATA}`, `/dev/disk/by-uuid/${DATA}`, "PARTUUID=aa-02", "/dev/vdb1"]
+  ) {
+    assertEquals(findVolume(text, facts), { text, ...data });
+  }
+  assertEquals(findVolume("/dev/mapper/vg-lv", facts), { text: "/dev/mapper/vg-lv", device: "/dev/dm-4" });
+  assertEquals(findVolume("other", facts), { text: "other", name: "other" });
+  assertEquals(findVolume("LABEL=none", facts), { text: "LABEL=none" });
+});
+
+pure("a source of another crypttab is compared by UUID and device, never by what is unknown of both", () => {
+  const data = findVolume("data", facts);
+  assertEquals(
+    [`UUID=${DATA}`, "/dev/vdb1", "PARTUUID=aa-02", `UUID=${ROOT}`, "LABEL=none"].map((source) =>
+      isOfVolume(source, data, facts)
+    ),
+    [true, true, true, false, false],
+  );
+  assertEquals(isOfVolume("LABEL=none", findVolume("other", facts), facts), false);
+});
+
+pure("the path of a source", () => {
+  assertEquals(sourcePath(`UUID=${ROOT.toUpperCase()}`), `/dev/disk/by-uuid/${ROOT}`);
+  assertEquals(
+    [sourcePath("PARTLABEL=Root"), sourcePath("ID=nvme-x"), sourcePath("/dev/vda"), sourcePath("X=1")],
+    ["/dev/disk/by-partlabel/Root", "/dev/disk/by-id/nvme-x", "/dev/vda", "X=1"],
+  );
+});

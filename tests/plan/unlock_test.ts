@@ -1,0 +1,329 @@
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { Program, WholeInitrd } from "../../src/host/image_content.ts";
+import type { CryptFacts } from "../../src/host/volumes.ts";
+import { CRYPT_FILES } from "../../src/image/initrd_crypt.ts";
+import { MAKER_FILES } from "../../src/image/initrd_maker.ts";
+import { planUnlock, type UnlockOutcome, type UnlockPlan } from "../../src/plan/unlock/unlock.ts";
+import type { OverlayEntry } from "../../src/image/overlay.ts";
+import type { OverlayFile } from "../../src/profile/overlay_file.ts";
+import type { Unlock } from "../../src/profile/profile.ts";
+
+function pure(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+const ROOT = "11111111-2222-4333-8444-555555555555";
+const DATA = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee";
+
+const facts: CryptFacts = {
+  crypttab: `root UUID=${ROOT} none luks\ndata /dev/vdb1 none luks\n`,
+  openVolumes: [{ name: "root", uuid: ROOT, device: "/dev/vda2" }],
+  diskLinks: [{ link: `/dev/disk/by-uuid/${ROOT}`, device: "/dev/vda2" }, {
+    link: `/dev/disk/by-uuid/${DATA}`,
+    device: "/dev/vdb1",
+  }],
+};
+
+const SYSTEMD = [
+  "/usr/lib/systemd/systemd",
+  "/usr/lib/systemd/systemd-cryptsetup",
+  "/usr/lib/systemd/system-generators/systemd-cryptsetup-generator",
+];
+const DRACUT_SYSTEMD = [...SYSTEMD, "/usr/lib/dracut-lib.sh", "/usr/bin/dracut-emergency"];
+const DRACUT = ["/usr/lib/dracut-lib.sh", "/usr/sbin/cryptroot-ask"];
+const DEBIAN = ["/scripts/functions", "/scripts/local-top/cryptroot"];
+
+interface Case {
+  readonly has: readonly string[];
+  readonly texts?: { readonly [path: string]: string };
+  readonly cmdline?: string;
+  readonly unlock?: readonly Unlock[];
+  readonly added?: OverlayEntry;
+}
+
+const FROM = { kind: "from", path: "/etc/keys/root.key" } as const;
+
+function plan(
+  { has, texts = {}, cmdline = "", unlock = [{ volume: "root", key: FROM }], added }: Case,
+): UnlockPlan {
+  const programs = Object.fromEntries(
+    [...MAKER_FILES, ...CRYPT_FILES].map((
+      path,
+    ): [string, Program] => [path, has.includes(path) ? "executable" : "absent"]),
+  );
+  const content: WholeInitrd = {
+    kind: "whole",
+    archives: 1,
+    untrailed: 0,
+    files: 1,
+    size: 1,
+    memory: 1,
+    packed: [],
+    hasCrc: false,
+    bootconfig: 0,
+    isOpen: false,
+    isEarly: false,
+    modules: [],
+    programs,
+    texts,
+  };
+  const initrd = [{
+    path: "/boot/initrd",
+    size: 1,
+    sha256: "",
+    info: { kind: "cpio", format: "newc" } as const,
+    content,
+    ...(added === undefined ? {} : { overlay: { files: [added], folders: [], isOpen: false } }),
+  }];
+  return planUnlock({ unlock, cmdline, images: { initrd }, facts });
+}
+
+/** Where the key goes, and the crypttab that comes with it. */
+function placed(given: Case): readonly [key: string | undefined, crypttab: string | undefined] {
+  const { outcomes: [outcome], files } = plan(given);
+  assertEquals(outcome?.kind, "opens", JSON.stringify(outcome));
+  const key = files.find(({ secret }) => secret);
+  assertEquals([key?.mode, key?.content], [0o400, FROM]);
+  const table = files.find(({ secret }) => !secret);
+  return [key?.path, table?.content.kind === "text" ? table.content.text : undefined];
+}
+
+/** Why there is no place for the key. */
+function refused(given: Case): Extract<UnlockOutcome, { readonly kind: "unknown" | "closed" }> {
+  const { outcomes: [outcome], files } = plan(given);
+  if (outcome === undefined || outcome.kind === "opens") throw new Error(JSON.stringify(outcome));
+  assertEquals(files, []);
+  return outcome;
+}
+
+const crypttab = (text: string): { readonly [path: string]: string } => ({ "/etc/crypttab": text });
+
+pure("systemd: an empty key field means the usual place, by the name of that initrd's crypttab", () => {
+  for (const field of ["none", "-", ""]) {
+    const texts = crypttab(`cryptroot UUID=${ROOT} ${field}\n`);
+    assertEquals(placed({ has: SYSTEMD, texts }), ["/etc/cryptsetup-keys.d/cryptroot.key", undefined]);
+  }
+  // A relative path counts as none.
+  assertEquals(placed({ has: SYSTEMD, texts: crypttab("root /dev/vda2 keys/a luks\n") }), [
+    "/etc/cryptsetup-keys.d/root.key",
+    undefined,
+  ]);
+});
+
+pure("systemd: without a line in crypttab, luks-UUID or the name on the command line", () => {
+  assertEquals(
+    placed({ has: SYSTEMD, cmdline: `rd.luks.uuid=${ROOT} ro` })[0],
+    `/etc/cryptsetup-keys.d/luks-${ROOT}.key`,
+  );
+  assertEquals(
+    placed({ has: SYSTEMD, cmdline: `luks.uuid=luks-${ROOT}` })[0],
+    `/etc/cryptsetup-keys.d/luks-${ROOT}.key`,
+  );
+  assertEquals(placed({ has: SYSTEMD, cmdline: `rd.luks.name=${ROOT}=vault` })[0], "/etc/cryptsetup-keys.d/vault.key");
+  assertEquals(placed({ has: DRACUT_SYSTEMD, cmdline: "rd.auto" })[0], `/etc/cryptsetup-keys.d/luks-${ROOT}.key`);
+});
+
+pure("systemd: the field's own path where it is a file of the initrd, else a line with our path", () => {
+  const own = crypttab(`root UUID=${ROOT} /keys/root.key luks\n`);
+  assertEquals(placed({ has: SYSTEMD, texts: own }), ["/keys/root.key", undefined]);
+  const usual = "/etc/cryptsetup-keys.d/root.key";
+  const rows: readonly (readonly [string, string])[] = [
+    // On another device, or hidden by what is mounted there.
+    ["/root.key:LABEL=stick luks,discard", `${usual} luks,discard`],
+    ["/run/keys/root.key luks", `${usual} luks`],
+    ["/dev/urandom luks", `${usual} luks`],
+    // A part of the file, and what a token decrypts.
+    ["/keys/root.key luks,keyfile-offset=512,keyfile-size=64", `${usual} luks`],
+    ["- luks,tpm2-device=auto,tpm2-pcrs=7", `${usual} luks,tpm2-pcrs=7`],
+    ["none fido2-device=auto", `${usual} -`],
+  ];
+  for (const [before, after] of rows) {
+    const lines = (fields: string): string => `# mine\nroot UUID=${ROOT} ${fields}\nswap /dev/vda3 /dev/urandom swap\n`;
+    assertEquals(placed({ has: SYSTEMD, texts: crypttab(lines(before)) }), [usual, lines(after)], before);
+  }
+});
+
+pure("systemd: the command line's key and options, with a line of ours where they would be in the way", () => {
+  const uuid = `rd.luks.uuid=${ROOT}`;
+  const usual = `/etc/cryptsetup-keys.d/luks-${ROOT}.key`;
+  assertEquals(placed({ has: SYSTEMD, cmdline: `${uuid} rd.luks.key=/keys/a` }), ["/keys/a", undefined]);
+  assertEquals(placed({ has: SYSTEMD, cmdline: `${uuid} rd.luks.key=${ROOT}=/keys/b rd.luks.key=/a` })[0], "/keys/b");
+  const line = (options: string): string => `luks-${ROOT} UUID=${ROOT} ${usual}${options}\n`;
+  assertEquals(placed({ has: SYSTEMD, cmdline: `${uuid} rd.luks.key=/a:UUID=12-34` }), [usual, line("")]);
+  assertEquals(
+    placed({ has: SYSTEMD, cmdline: `${uuid} rd.luks.options=discard,tpm2-device=auto`, texts: crypttab("# none") }),
+    [usual, `# none\n${line(" discard")}`],
+  );
+  const fixed = refused({ has: SYSTEMD, cmdline: `${uuid} rd.luks.options=${ROOT}=tpm2-device=auto` });
+  assertEquals([fixed.kind, fixed.hint], ["unknown", "Remove `tpm2-device=auto` from the command line"]);
+  assertEquals(refused({ has: SYSTEMD, cmdline: `${uuid} rd.luks.key=/a:UUID=1 rd.luks.crypttab=0` }).kind, "unknown");
+  // Options of the command line take the place of those of crypttab.
+  const texts = crypttab(`root UUID=${ROOT} none tpm2-device=auto\n`);
+  assertEquals(placed({ has: SYSTEMD, texts, cmdline: `${uuid} rd.luks.options=${ROOT}=discard` }), [
+    "/etc/cryptsetup-keys.d/root.key",
+    undefined,
+  ]);
+});
+
+pure("systemd: a volume that the initrd does not open", () => {
+  for (
+    const cmdline of [
+      "",
+      `rd.luks.uuid=${DATA}`,
+      "rd.auto",
+      `rd.luks.uuid=${ROOT} rd.luks=0`,
+      `luks.uuid=${ROOT} luks=no`,
+    ]
+  ) {
+    assertEquals(refused({ has: SYSTEMD, cmdline }).kind, "closed", cmdline);
+  }
+  assertEquals(refused({ has: SYSTEMD }).hint, `Add \`rd.luks.uuid=${ROOT}\` to \`cmdline\``);
+  const texts = crypttab(`root UUID=${ROOT} none luks\n`);
+  assertEquals(placed({ has: SYSTEMD, texts })[0], "/etc/cryptsetup-keys.d/root.key");
+  // Where the command line lists some, crypttab's others are passed over.
+  assertEquals(refused({ has: SYSTEMD, texts, cmdline: `rd.luks.uuid=${DATA}` }).kind, "closed");
+  assertEquals(refused({ has: SYSTEMD, texts, cmdline: "rd.luks.crypttab=no" }).kind, "closed");
+  // A line without a UUID is not found by it, and the volume is opened by its other name.
+  const byDevice = crypttab("root /dev/vda2 none luks\n");
+  assertEquals(
+    placed({ has: SYSTEMD, texts: byDevice, cmdline: `rd.luks.uuid=${ROOT}` })[0],
+    `/etc/cryptsetup-keys.d/luks-${ROOT}.key`,
+  );
+  assertStringIncludes(refused({ has: SYSTEMD, texts: crypttab("root /dev/vda2 /dev/urandom swap\n") }).why, "`swap`");
+  assertStringIncludes(refused({ has: [SYSTEMD[0] ?? ""] }).why, "it lacks systemd-cryptsetup");
+});
+
+pure("cryptsetup-initramfs: the key field is replaced, and the key lies beside the table", () => {
+  const table = (fields: string): string => `swap /dev/vda3 none swap\nvault UUID=${ROOT} ${fields}\n`;
+  const text = (fields: string) => ({
+    "/cryptroot/crypttab": table(fields),
+    "/etc/crypttab": "root /dev/vda2 /x luks\n",
+  });
+  const key = "/cryptroot/keyfiles/vault.key";
+  for (
+    const [before, after] of [
+      ["none luks,discard,initramfs", `${key} luks,discard,initramfs`],
+      ["none luks,keyscript=/lib/cryptsetup/scripts/decrypt_keyctl", `${key} luks`],
+      ["/FIXME-initramfs-rootmnt/etc/keys/a luks,keyslot=1", `${key} luks,keyslot=1`],
+    ] as const
+  ) assertEquals(placed({ has: DEBIAN, texts: text(before) }), [key, table(after)]);
+  assertEquals(placed({ has: DEBIAN, texts: text(`${key} luks`) }), [key, undefined]);
+});
+
+pure("cryptsetup-initramfs: cryptopts on the command line replaces the table", () => {
+  const texts = { "/cryptroot/crypttab": `root UUID=${ROOT} none luks\n` };
+  const cmdline = `cryptopts=target=vault,source=UUID=${ROOT},luks`;
+  assertEquals(placed({ has: DEBIAN, texts, cmdline: `${cmdline},key=/keys/a` }), ["/keys/a", undefined]);
+  const unknown = refused({ has: DEBIAN, texts, cmdline });
+  assertEquals(unknown.kind, "unknown");
+  assertStringIncludes(unknown.hint, "`key=/cryptroot/keyfiles/vault.key`");
+  assertEquals(refused({ has: DEBIAN, texts, cmdline: "cryptopts=" }).kind, "closed");
+  assertEquals(refused({ has: DEBIAN }).kind, "closed");
+  assertStringIncludes(refused({ has: ["/scripts/functions"], texts }).why, "it lacks cryptsetup-initramfs");
+});
+
+pure("dracut without systemd: what the command line lists, with the file that crypttab names", () => {
+  const cmdline = `rd.luks.uuid=luks-${ROOT}`;
+  const key = `/etc/cryptsetup-keys.d/luks-${ROOT}.key`;
+  assertEquals(placed({ has: DRACUT, cmdline }), [key, `luks-${ROOT} /dev/disk/by-uuid/${ROOT} ${key} luks\n`]);
+  const own = crypttab("root /dev/vda2 /keys/root.key luks\n");
+  assertEquals(placed({ has: DRACUT, cmdline, texts: own }), ["/keys/root.key", undefined]);
+  const usual = "/etc/cryptsetup-keys.d/root.key";
+  for (const field of ["none", "/keys/root.gpg", "/run/a"]) {
+    assertEquals(placed({ has: DRACUT, cmdline, texts: crypttab(`root UUID=${ROOT} ${field} luks,discard\n`) }), [
+      usual,
+      `root UUID=${ROOT} ${usual} luks,discard\n`,
+    ]);
+  }
+  // The initrd may list it itself.
+  const texts = { "/etc/cmdline.d/90crypt.conf": ` rd.luks.uuid=luks-${ROOT}\n` };
+  assertEquals(placed({ has: DRACUT, texts })[0], key);
+  assertEquals(placed({ has: DRACUT, cmdline: "rd.auto=1" })[0], key);
+  assertEquals(
+    placed({ has: DRACUT, cmdline: `${cmdline} rd.luks.name=${ROOT}=vault` })[0],
+    "/etc/cryptsetup-keys.d/vault.key",
+  );
+});
+
+pure("dracut without systemd: what it does not open, or by other ways", () => {
+  const texts = crypttab(`root UUID=${ROOT} none luks\n`);
+  for (
+    const cmdline of ["", `rd.luks.uuid=${DATA}`, `rd.luks.uuid=${ROOT} rd.luks=0`, `rd.auto rd.luks.uuid=${DATA}`]
+  ) {
+    assertEquals(refused({ has: DRACUT, texts, cmdline }).kind, "closed", cmdline);
+  }
+  for (const cmdline of ["rd.luks.partuuid=aa", `rd.luks.uuid=${ROOT} rd.luks.crypttab=0`]) {
+    assertEquals(refused({ has: DRACUT, texts, cmdline }).kind, "unknown", cmdline);
+  }
+  assertStringIncludes(refused({ has: ["/usr/lib/dracut-lib.sh"], texts }).why, "module `crypt`");
+});
+
+pure("an initrd of another maker, one that was not read, none at all", () => {
+  assertEquals(refused({ has: ["/init"] }).kind, "unknown");
+  const unlock: readonly Unlock[] = [{ volume: "root", key: FROM }];
+  const given = { unlock, cmdline: "", facts };
+  assertEquals(planUnlock({ ...given, images: { initrd: [] } }).outcomes[0]?.kind, "closed");
+  const initrd = [{ path: "/boot/initrd", size: 1, sha256: "", info: { kind: "cpio", format: "newc" } as const }];
+  assertEquals(planUnlock({ ...given, images: { initrd } }).outcomes[0]?.kind, "unknown");
+});
+
+pure("several volumes share one crypttab; the same one twice is refused", () => {
+  const key = { kind: "ask", prompt: "Data:" } as const;
+  const texts = crypttab(`root UUID=${ROOT} /dev/x luks\ndata UUID=${DATA} /dev/x luks\n`);
+  const { outcomes, files } = plan({
+    has: SYSTEMD,
+    texts,
+    unlock: [{ volume: "root", key: FROM }, { volume: "data", key }],
+  });
+  assertEquals(outcomes.map(({ kind }) => kind), ["opens", "opens"]);
+  const paths = ["root", "data"].map((name) => `/etc/cryptsetup-keys.d/${name}.key`);
+  assertEquals(files.map(({ path, content }) => content.kind === "text" ? content.text : path), [
+    `root UUID=${ROOT} ${paths[0]} luks\ndata UUID=${DATA} ${paths[1]} luks\n`,
+    ...paths,
+  ]);
+  const twice = plan({ has: SYSTEMD, texts, unlock: [{ volume: "root", key: FROM }, { volume: ROOT, key }] });
+  assertEquals([twice.outcomes[1]?.kind, twice.files.length], ["unknown", 2]);
+});
+
+pure("what the profile itself adds to the initrd is its crypttab, unless only the load knows it", () => {
+  const texts = crypttab(`mine UUID=${ROOT} /keys/mine luks\n`);
+  const added: OverlayEntry = {
+    kind: "file",
+    path: "/etc/crypttab",
+    mode: 0o644,
+    size: 1,
+    sha256: "0".repeat(64),
+    secret: false,
+    origin: "profile",
+    from: "text",
+  };
+  assertEquals(placed({ has: SYSTEMD, texts, added }), ["/keys/mine", undefined]);
+  const { size: _size, sha256: _sha256, ...late } = added;
+  assertEquals(refused({ has: SYSTEMD, texts, added: late }).kind, "unknown");
+  assertEquals(refused({ has: SYSTEMD, texts, added: { ...added, secret: true } }).kind, "unknown");
+});
+
+pure("the device, the header and the key slot by which a key is tried", () => {
+  const texts = crypttab(`root UUID=${ROOT} none luks,header=/boot/root.header,key-slot=3\n`);
+  const { outcomes: [outcome] } = plan({ has: SYSTEMD, texts });
+  assertEquals(outcome?.kind === "opens" ? outcome.opened : undefined, {
+    name: "root",
+    device: `/dev/disk/by-uuid/${ROOT}`,
+    file: "/etc/cryptsetup-keys.d/root.key",
+    header: "/boot/root.header",
+    keySlot: 3,
+  });
+  // dracut passes over the key slot.
+  const dracut = plan({ has: DRACUT, texts, cmdline: `rd.luks.uuid=${ROOT}` }).outcomes[0];
+  assertEquals(dracut?.kind === "opens" ? [dracut.opened.header, dracut.opened.keySlot] : [], [
+    "/boot/root.header",
+    undefined,
+  ]);
+});
+
+pure("a name that cannot be written into crypttab as it is", () => {
+  assertEquals(
+    refused({ has: DEBIAN, texts: { "/cryptroot/crypttab": `my\\040root UUID=${ROOT} none luks\n` } }).kind,
+    "unknown",
+  );
+});
