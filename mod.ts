@@ -255,6 +255,7 @@ export type {
   WatchdogFacts,
   XenFacts,
 } from "./src/host/facts.ts";
+export type { DiskLink, OpenVolume } from "./src/host/volumes.ts";
 export type {
   AddressState,
   Family,

@@ -5,7 +5,6 @@ import { CRYPT_FILES } from "../../src/image/initrd_crypt.ts";
 import { MAKER_FILES } from "../../src/image/initrd_maker.ts";
 import { planUnlock, type UnlockOutcome, type UnlockPlan } from "../../src/plan/unlock/unlock.ts";
 import type { OverlayEntry } from "../../src/image/overlay.ts";
-import type { OverlayFile } from "../../src/profile/overlay_file.ts";
 import type { Unlock } from "../../src/profile/profile.ts";
 
 function pure(name: string, fn: () => void): void {
