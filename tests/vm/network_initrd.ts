@@ -1,6 +1,5 @@
 /** Initrds that configure the network by what `carry` brings, ping the gateway, say so on the console, and reset the machine. */
 import { basename, join } from "@std/path";
-import { cached } from "./cache.ts";
 import { debianRoot } from "./debian_root.ts";
 import { concatenate, cpioArchive, type CpioEntry, MODE } from "./cpio.ts";
 import { initramfsToolsInitrd } from "./guarded_initrd.ts";
@@ -111,7 +110,12 @@ for each in /proc/net/bonding/* /proc/net/vlan/config; do busybox cat $each >/de
 ${END}`;
   const init = `#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
-for each in /net/*.ko; do /bin/busybox insmod $each; done
+for each in /net/*.ko; do
+  case $each in
+  *-bonding.ko) /bin/busybox insmod $each $(/bin/busybox sed "s/.* //" /etc/modprobe.d/warmboot-bonding.conf) ;;
+  *) /bin/busybox insmod $each ;;
+  esac
+done
 exec /usr/lib/systemd/systemd
 `;
   return cpioArchive([
@@ -177,48 +181,4 @@ async function rootFiles(root: string, paths: readonly string[]): Promise<readon
     ...found.values(),
     file("/usr/lib64/ld-linux-x86-64.so.2", await Deno.readFile(join(root, "usr/lib64/ld-linux-x86-64.so.2"))),
   ];
-}
-
-/** What dracut's module network-legacy takes from the system. */
-const DRACUT_PACKAGES = ["dracut-network", "isc-dhcp-client", "iputils-arping", "iproute2", "gzip", "bsdutils"];
-
-/** Part of the cache's name: a change of what is made needs another. */
-const DRACUT_VERSION = 1;
-
-/** Makes the initrd below a root of its own, which takes the rights to mount. */
-const MAKE_DRACUT = `set -e
-for name in dev proc sys; do mount --rbind /$name "$1/$name"; done
-exec chroot "$1" /bin/sh -c '
-set -e
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin
-release=$(ls /usr/lib/modules)
-depmod "$release"
-cd /root
-# Where it is there, the module network takes it.
-rm /usr/lib/systemd/systemd-networkd
-dracut --quiet --no-hostonly --kver "$release" --no-compress --no-early-microcode --add "network network-legacy" \\
-  --drivers "virtio_pci virtio_net" --omit "systemd ifcfg plymouth lvm mdraid multipath btrfs dmraid crypt resume" initrd
-'
-`;
-
-/** An initrd of dracut with its module network-legacy; a hook runs once a link is set up. */
-export async function networkedDracut(kernel: Kernel): Promise<Uint8Array<ArrayBuffer>> {
-  const root = await debianRoot("bookworm", DRACUT_PACKAGES);
-  const folder = await cached(`dracut-network/${kernel.release}_${DRACUT_VERSION}`, async (partial) => {
-    const tree = join(partial, "tree");
-    await output("cp", ["-a", root, tree]);
-    await Deno.mkdir(join(tree, "usr/lib/modules"), { recursive: true });
-    await output("cp", ["-a", kernel.modules, join(tree, "usr/lib/modules")]);
-    // What other packages and their maintainer scripts would bring.
-    await Deno.copyFile(await fetchBusybox("x86_64"), join(tree, "usr/bin/busybox"));
-    for (const name of ["awk", "pgrep"]) await Deno.symlink("busybox", join(tree, "usr/bin", name));
-    await output("unshare", ["--mount", "sh", "-c", MAKE_DRACUT, "sh", tree]);
-    await Deno.rename(join(tree, "root/initrd"), join(partial, "initrd"));
-    await Deno.remove(tree, { recursive: true });
-  });
-  const more = cpioArchive([
-    file("/bin/busybox", await Deno.readFile(await fetchBusybox("x86_64"))),
-    file("/usr/lib/dracut/hooks/initqueue/online/99-report.sh", `${REPORT}${END}`),
-  ].map((entry) => ({ ...entry, path: entry.path.replace(/^\/bin\//, "/usr/bin/") })));
-  return concatenate([await Deno.readFile(join(folder, "initrd")), more]);
 }
