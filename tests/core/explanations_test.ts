@@ -168,6 +168,9 @@ Deno.test({
       "file-io",
       "memory-short",
       "image-part",
+      "overlay-withheld",
+      "overlay-secret",
+      "unlock-key",
       "codec-missing",
       "device-tree-unused",
     ]);

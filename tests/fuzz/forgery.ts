@@ -39,7 +39,8 @@ export const DIGESTS: ReadonlyMap<string, string> = new (class extends Map<strin
 
 function genuine(name: string, profile: Partial<Profile>, facts = hostFacts(), files: Partial<Images> = {}): Genuine {
   const all = { ...images(), ...files };
-  const { value, diagnostics } = planBoot({ profile: profileOf(profile), facts, images: all, partDigests: DIGESTS });
+  const named = profileOf({ initrd: all.initrd.map(({ path }) => ({ path })), ...profile });
+  const { value, diagnostics } = planBoot({ profile: named, facts, images: all, partDigests: DIGESTS });
   if (value === undefined) throw new Error(`Cannot plan ${name}: ${JSON.stringify(diagnostics)}`);
   if (!mayRun(value.checks)) throw new Error(`${name} fails its checks`);
   return { name, plan: value, text: planText(value), facts, images: all };
