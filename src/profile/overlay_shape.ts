@@ -122,7 +122,7 @@ const stated: Shape<StatedFile> = record<StatedFile>(
     path: {
       shape: target,
       doc: "Where the file lies in the next root, an absolute path. Folders that the initrds before it lack are made.",
-      examples: ["/etc/motd", "/root/.ssh/authorized_keys"],
+      examples: ["/etc/motd", "/etc/dropbear/authorized_keys"],
     },
     text: { shape: content, doc: "Content: this text, in UTF-8.", ...optional },
     base64: { shape: base64Digits, doc: "Content: bytes in base64.", ...optional },

@@ -4,6 +4,8 @@ import type { ImageInfo, MultibootImage } from "../../src/image/image.ts";
 import type { Check } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { ARM64_RULES } from "../../src/plan/rules/arm64.ts";
+import { UNLOCK_RULES } from "../../src/plan/rules/unlock.ts";
+import { OVERLAY_RULES } from "../../src/plan/rules/overlay.ts";
 import { CARRY_RULES } from "../../src/plan/rules/carry.ts";
 import { CRASH_KEY_RULES } from "../../src/plan/rules/crash_keys.ts";
 import { INTEGRITY_RULES } from "../../src/plan/rules/integrity.ts";
@@ -1281,9 +1283,12 @@ Deno.test({
     // `requires` in requires_test.ts, those of bases and of packed kernels in predecompress_test.ts, those about arm64 in arm64_test.ts and
     // arm64_addresses_test.ts, those of redacted captures in host/redaction_test.ts, those about the screen, setup_data and `unbind` in
     // screen_test.ts, setup_data_test.ts and unbind_test.ts, those of a guard and of attempts in guard_test.ts,
-    // guard_fallback_test.ts, guard_log_test.ts and watchdog_test.ts, those of `carry` in app/carry_test.ts.
+    // guard_fallback_test.ts, guard_log_test.ts and watchdog_test.ts, those of `carry` in app/carry_test.ts, those of `unlock`
+    // and of files for the next initrd in unlock_test.ts and overlay_test.ts.
     const elsewhere = [
       ...CARRY_RULES,
+      ...UNLOCK_RULES,
+      ...OVERLAY_RULES,
       ...REQUIRES_RULES,
       ...BASES_RULES,
       ...PREDECOMPRESS_RULES,

@@ -3,9 +3,13 @@ import type { Program, WholeInitrd } from "../../src/host/image_content.ts";
 import type { CryptFacts } from "../../src/host/volumes.ts";
 import { CRYPT_FILES } from "../../src/image/initrd_crypt.ts";
 import { MAKER_FILES } from "../../src/image/initrd_maker.ts";
+import type { InitrdFile } from "../../src/image/boot_files.ts";
+import { planBoot } from "../../src/plan/planner.ts";
 import { planUnlock, type UnlockOutcome, type UnlockPlan } from "../../src/plan/unlock/unlock.ts";
 import type { OverlayEntry } from "../../src/image/overlay.ts";
 import type { Unlock } from "../../src/profile/profile.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { images, profileOf } from "../support/profiles.ts";
 
 function pure(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
@@ -42,9 +46,8 @@ interface Case {
 
 const FROM = { kind: "from", path: "/etc/keys/root.key" } as const;
 
-function plan(
-  { has, texts = {}, cmdline = "", unlock = [{ volume: "root", key: FROM }], added }: Case,
-): UnlockPlan {
+/** An initrd with these programs and texts, and after it what is added. */
+function initrdOf({ has, texts = {}, added }: Case): readonly InitrdFile[] {
   const programs = Object.fromEntries(
     [...MAKER_FILES, ...CRYPT_FILES].map((
       path,
@@ -66,7 +69,7 @@ function plan(
     programs,
     texts,
   };
-  const initrd = [{
+  return [{
     path: "/boot/initrd",
     size: 1,
     sha256: "",
@@ -74,7 +77,11 @@ function plan(
     content,
     ...(added === undefined ? {} : { overlay: { files: [added], folders: [], isOpen: false } }),
   }];
-  return planUnlock({ unlock, cmdline, images: { initrd }, facts });
+}
+
+function plan(given: Case): UnlockPlan {
+  const { cmdline = "", unlock = [{ volume: "root", key: FROM }] } = given;
+  return planUnlock({ unlock, cmdline, images: { initrd: initrdOf(given) }, facts });
 }
 
 /** Where the key goes, and the crypttab that comes with it. */
@@ -324,5 +331,48 @@ pure("a name that cannot be written into crypttab as it is", () => {
   assertEquals(
     refused({ has: DEBIAN, texts: { "/cryptroot/crypttab": `my\\040root UUID=${ROOT} none luks\n` } }).kind,
     "unknown",
+  );
+});
+
+/** What the checks say of a key file that the initrd got, or of none: `pass`, or the rule that fails with its first words. */
+function verdict({ has, texts = {}, unlock = [{ volume: "root", key: FROM }], added }: Case): string {
+  const { value, diagnostics } = planBoot({
+    profile: profileOf({ unlock }),
+    facts: hostFacts(facts),
+    images: images({
+      initrd: [...initrdOf({ has, texts }), ...(added === undefined ? [] : initrdOf({ has: [], added }))],
+    }),
+  });
+  const checks = value?.checks.filter(({ rule }) => rule.startsWith("unlock-")) ?? [];
+  const failed = checks.find(({ status }) => status === "fail");
+  if (checks.length === 0) return JSON.stringify(diagnostics);
+  return failed === undefined ? checks.map(({ status }) => status).join() : `${failed.rule}: ${failed.message}`;
+}
+
+pure("the checks refuse a volume that stays closed, a key without a place, and a key file that nobody can read", () => {
+  const texts = crypttab(`root UUID=${ROOT} none luks\n`);
+  const key: OverlayEntry = {
+    kind: "file",
+    path: "/etc/cryptsetup-keys.d/root.key",
+    mode: 0o400,
+    size: 32,
+    secret: true,
+    origin: "unlock",
+    from: "/etc/keys/root.key",
+  };
+  const withKey = (changes: Partial<OverlayEntry>): string =>
+    verdict({ has: SYSTEMD, texts, added: { ...key, ...changes } as OverlayEntry });
+  assertEquals(withKey({}), "pass,pass,pass");
+  assertEquals(withKey({ size: 8 << 20 }), "pass,pass,pass");
+  assertStringIncludes(withKey({ size: (8 << 20) + 1 }), "unlock-key-file: /etc/keys/root.key, the key of");
+  assertStringIncludes(
+    withKey({ size: 0 }),
+    "unlock-key-file: /etc/keys/root.key, the key of the volume `root`, is empty",
+  );
+  assertStringIncludes(withKey({ kind: "folder" }), "is a folder");
+  assertStringIncludes(verdict({ has: [], texts }), "unlock-unknown: The key of the volume `root` has no place");
+  assertStringIncludes(
+    verdict({ has: SYSTEMD, texts, unlock: [{ volume: "nosuch", key: FROM }] }),
+    "unlock-volume: The volume `nosuch` would stay closed",
   );
 });

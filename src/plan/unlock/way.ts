@@ -59,7 +59,7 @@ const HIDDEN = /^\/(?:dev|proc|sys|run)(?:\/|$)/;
 
 /** Whether a file that is put at this path is what the initrd reads there. */
 export function isPlace(path: string): boolean {
-  return /^(?:\/[^/\0]+)+$/.test(path) && !/\/\.{1,2}(?:\/|$)/.test(path) && !HIDDEN.test(path);
+  return /^\/[^\0]*[^/\0]$/.test(path) && !/\/(?:\.{1,2})?(?:\/|$)/.test(path) && !HIDDEN.test(path);
 }
 
 /**
