@@ -1,5 +1,6 @@
 import { type Diagnostic, reasonOf } from "../core/diagnostic.ts";
 import { CpioReader } from "../formats/cpio.ts";
+import { treeName } from "../image/initrd_tree.ts";
 import type { PlannedUnlock } from "../plan/unlock/planned.ts";
 import type { OverlayBytes } from "../syscall/memory_file.ts";
 import type { MadeOverlay } from "./overlay.ts";
@@ -48,9 +49,11 @@ function keyIn(
   filled: readonly Pick<OverlayBytes, "path" | "bytes">[],
 ): Uint8Array | undefined {
   for (const { path, entries } of made) {
-    const name = entries.find((entry) => entry.origin === "unlock" && entry.path === file)?.name;
+    // The folders that are made for it have its path as well.
+    const key = entries.find(({ kind, origin, path }) => kind === "file" && origin === "unlock" && path === file);
     const archive = filled.find((each) => each.path === path)?.bytes;
-    if (name === undefined || archive === undefined) continue;
+    if (key === undefined || archive === undefined) continue;
+    const name = treeName(key.name);
     let found: Uint8Array | undefined;
     new CpioReader((entry) =>
       entry.name !== name ? undefined : (body: Uint8Array): void => {

@@ -1,7 +1,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { type KeyTrial, tryKey } from "../../src/app/try_key.ts";
+import { collectAnswers } from "../../src/app/fill_overlays.ts";
+import { makeOverlay } from "../../src/app/overlay.ts";
+import { type KeyTrial, refusedKey, tryKey } from "../../src/app/try_key.ts";
+import { addToTree, type InitrdTree } from "../../src/image/initrd_tree.ts";
 import type { PlannedUnlock } from "../../src/plan/unlock/planned.ts";
+import type { OverlayFile } from "../../src/profile/overlay_file.ts";
+import { fakeLibc } from "../support/fake_libc.ts";
 
 const ROOT: PlannedUnlock = {
   volume: "root",
@@ -91,4 +96,62 @@ Deno.test("without cryptsetup the key is refused: nobody can say whether it fits
 Deno.test("a program that ends before it has read the key says why, whatever the size of the key", async () => {
   const { trial: found } = await trial("echo 'No device' >&2; exit 4", new Uint8Array(4 << 20).fill(7));
   assertStringIncludes(found.kind === "refused" ? found.message : "", "No device");
+});
+
+/** What becomes of keys that are put into an initrd of these names, and opened by a program that knows the key of each device. */
+async function placedAndTried(
+  names: string,
+  keys: { readonly [path: string]: string },
+  known: { readonly [path: string]: string } = keys,
+): Promise<string | undefined> {
+  const folder = await Deno.makeTempDir();
+  try {
+    const program = join(folder, "cryptsetup");
+    const cases = Object.entries(known).map(([path, key]) => `*" /dev${path}") test "$key" = '${key}.' || exit 2;;`);
+    const script = `#!/bin/sh\nkey=$(cat; printf .)\ncase "$*" in\n${cases.join("\n")}\n*) exit 4;;\nesac\n`;
+    await Deno.writeTextFile(program, script, { mode: 0o755 });
+    const tree: InitrdTree = new Map();
+    addToTree(tree, names);
+    const secret = (text: string) => ({ mode: 0o400, secret: true, content: { kind: "text", text } }) as const;
+    const files: readonly OverlayFile[] = Object.entries(keys).map(([path, key]) => ({ path, ...secret(key) }));
+    const parts = [
+      {
+        origin: "profile",
+        files: [{ path: "/of/profile", ...secret("another") }],
+        at: (index: number) => ["files", index],
+      },
+      { origin: "unlock", files, at: () => ["unlock"] },
+    ] as const;
+    const { made, diagnostics } = await makeOverlay("files:1", parts, tree, { programs: [] });
+    if (made === undefined) throw new Error(JSON.stringify(diagnostics));
+    using answers = collectAnswers(fakeLibc());
+    using filled = await answers.fill([made]);
+    if (filled.kind !== "filled") throw new Error(filled.diagnostic.message);
+    const unlock = Object.keys(keys).map((path): PlannedUnlock => ({
+      volume: path.slice(1),
+      key: { kind: "from", path: "/etc/keys/k" },
+      opened: { name: "x", device: `/dev${path}`, file: path },
+    }));
+    return (await refusedKey(unlock, [made], filled.overlays, { program }))?.message;
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+Deno.test("a key is tried as it lies in the archive: in a folder that is there, that is made, after a link, of any name", async () => {
+  const key = { "/cryptroot/keyfiles/root.key": "open sesame" };
+  assertEquals(await placedAndTried("cryptroot/\ncryptroot/keyfiles/", key), undefined);
+  assertEquals(await placedAndTried("cryptroot/", key), undefined);
+  assertEquals(await placedAndTried("", key), undefined);
+  assertEquals(await placedAndTried("usr/\nusr/lib/\nlib\tusr/lib", { "/lib/keys/root.key": "hush" }), undefined);
+  assertEquals(await placedAndTried("", { "/schlüssel/root.key": "hush" }), undefined);
+  assertEquals(await placedAndTried("", { "/keys/a": "one", "/keys/b": "two" }), undefined);
+});
+
+Deno.test("of several keys the one that does not fit is named", async () => {
+  const keys = { "/keys/a": "one", "/keys/b": "two" };
+  assertEquals(
+    await placedAndTried("", keys, { ...keys, "/keys/b": "one" }),
+    "The key does not open the volume `keys/b`",
+  );
 });
