@@ -114,7 +114,7 @@ StandardOutput=null
 `;
 
 /** Configuration. There is a machine ID, so that no boot counts as the first. An empty unit file masks the unit. */
-const FILES: GuestFiles = {
+export const DEBIAN_FILES: GuestFiles = {
   ...Object.fromEntries(MASKED.map((unit) => [`/etc/systemd/system/${unit}`, ""])),
   "/etc/fstab": "/dev/vda / ext4 defaults 0 0\n",
   "/etc/hostname": "debian\n",
@@ -214,9 +214,8 @@ export async function debianMachine(
     initrd,
     diskBase: await debianRoot(suite, packages, init),
     disk: {
-      ...FILES,
-      ...await localPrograms(programs),
-      "/usr/local/sbin/agent": await agentScript(),
+      ...DEBIAN_FILES,
+      ...await debianPrograms(programs),
       "/boot/vmlinuz": { file: kernel.image },
       "/boot/initrd": await initrdBytes(initrd),
       ...more,
@@ -224,6 +223,11 @@ export async function debianMachine(
     memory: 1536,
     ...options,
   });
+}
+
+/** The programs of the guest, and the agent. */
+export async function debianPrograms(programs: GuestPrograms): Promise<GuestFiles> {
+  return { ...await localPrograms(programs), "/usr/local/sbin/agent": await agentScript() };
 }
 
 async function agentScript(): Promise<Uint8Array> {

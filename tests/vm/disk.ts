@@ -29,6 +29,7 @@ export async function writeDisk(
   folder: string,
   base?: string,
   grub?: GrubDisk,
+  size = SIZE,
 ): Promise<void> {
   const tree = join(folder, "tree");
   if (base !== undefined) await output("cp", ["-a", base, tree]);
@@ -43,7 +44,7 @@ export async function writeDisk(
   const options = ["-q", "-E", `root_owner=0:0${grub === undefined ? "" : `,offset=${PARTITION}`}`, "-d", tree];
   // Of ext4's newest features, GRUB knows none.
   const kind = grub === undefined ? ["-t", "ext4"] : ["-t", "ext3", "-I", "256", "-U", grub.uuid];
-  await output("mke2fs", [...options, ...kind, image, SIZE]);
+  await output("mke2fs", [...options, ...kind, image, size]);
   if (grub !== undefined) await embed(image, grub);
   await Deno.remove(tree, { recursive: true });
 }

@@ -66,6 +66,8 @@ export interface Machine extends AsyncDisposable {
   read(path: string): Promise<Uint8Array<ArrayBuffer>>;
   /** Everything that the console said, or what it said from a place on, which is the length of what it had said then. */
   console(from?: number): string;
+  /** Types a line at the console. */
+  type(line: string): Promise<void>;
   /** Resolves when the console says this text, after this call. `timeout` in seconds. @throws {Error} if it does not */
   sees(text: string, timeout?: number): Promise<Sight>;
 }
@@ -78,20 +80,25 @@ export async function startMachine(options: MachineOptions): Promise<Machine> {
     await Deno.writeFile(files.initrd, await initrdBytes(options.initrd));
     if (options.disk !== undefined) {
       const grub = options.fromDisk === true ? undefined : options.fromDisk;
-      await writeDisk(files.disk, options.disk, folder, options.diskBase, grub);
+      await writeDisk(files.disk, options.disk, folder, options.diskBase, grub, options.diskSize);
+      await options.onDisk?.(files.disk);
     }
     const { program, args } = await qemuCommand(options, files);
     using listener = Deno.listen({ transport: "unix", path: files.socket });
     using monitors = Deno.listen({ transport: "unix", path: files.monitor });
-    const process = new Deno.Command(program, { args, stdin: "null", stdout: "piped", stderr: "piped" }).spawn();
+    const process = new Deno.Command(program, { args, stdin: "piped", stdout: "piped", stderr: "piped" }).spawn();
     const port = await Promise.race([listener.accept(), process.status]);
     if ("code" in port) {
-      await process.stdout.cancel();
+      await Promise.all([process.stdout.cancel(), process.stdin.close()]);
       throw new Error(`QEMU does not start: ${await new Response(process.stderr).text()}`);
     }
     const monitor = await openMonitor(await monitors.accept());
     const machine = new RunningMachine(process, port, monitor, options.icount !== undefined);
     try {
+      if (options.asks !== undefined) {
+        await machine.sees(options.asks.question);
+        await machine.type(options.asks.answer);
+      }
       await machine.nextBoot();
     } catch (error) {
       await machine[Symbol.asyncDispose]();
@@ -113,6 +120,7 @@ class RunningMachine implements Machine {
   readonly #process: Deno.ChildProcess;
   readonly #port: Deno.Conn;
   readonly #monitor: Monitor;
+  readonly #keyboard: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #counts: boolean;
   readonly #watches = new Set<
     { readonly text: string; readonly from: number; readonly found: PromiseWithResolvers<void> }
@@ -133,6 +141,7 @@ class RunningMachine implements Machine {
     this.#port = port;
     this.#monitor = monitor;
     this.#counts = counts;
+    this.#keyboard = process.stdin.getWriter();
     this.#recording = Promise.all([this.#record(process.stdout), this.#record(process.stderr)]);
     this.#listening = this.#hear();
     globalThis.addEventListener("unload", this.#kill);
@@ -157,6 +166,10 @@ class RunningMachine implements Machine {
     } finally {
       this.#watches.delete(watch);
     }
+  }
+
+  async type(line: string): Promise<void> {
+    await this.#keyboard.write(new TextEncoder().encode(`${line}\n`));
   }
 
   async run(command: string, options: RunOptions = {}): Promise<Result> {
@@ -239,6 +252,7 @@ class RunningMachine implements Machine {
     this.#kill();
     await this.#process.status;
     await this.#listening;
+    await this.#keyboard.close().catch(() => undefined);
     this.#port.close();
     this.#monitor.close();
   }

@@ -17,6 +17,12 @@ export interface MachineOptions {
   readonly disk?: GuestFiles;
   /** A folder whose tree the disk holds below these files: a root file system, which the initrd then switches to. */
   readonly diskBase?: string;
+  /** What is done to the image of the disk before the machine starts. */
+  readonly onDisk?: (image: string) => Promise<void>;
+  /** Room on the disk, beside its files, as mke2fs takes it; 2G unless told. */
+  readonly diskSize?: string;
+  /** What the console asks before the machine's first hello, and the line that is typed then. */
+  readonly asks?: { readonly question: string; readonly answer: string };
   /** Words for the kernel's command line, behind those that the harness needs. */
   readonly append?: string;
   /** MiB; 2048 unless told. */
@@ -80,7 +86,7 @@ export function machineFiles(folder: string): MachineFiles {
   };
 }
 
-/** The program and arguments that start the machine; the console is QEMU's standard output. */
+/** The program and arguments that start the machine; the console is QEMU's standard output and input. */
 export async function qemuCommand(
   options: MachineOptions,
   files: MachineFiles,
