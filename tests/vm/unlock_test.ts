@@ -1,10 +1,18 @@
 /**
  * `unlock` on a Debian whose root lies on LUKS2: a cold boot asks for the passphrase, and a reboot into what `load` was given
- * the key for does not.
+ * the key for does not. The key is nowhere but in the loaded image.
  */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { distribution } from "./apt.ts";
-import { encryptedCmdline, encryptedMachine, type InitrdTool, KEYS, QUESTIONS, UUID } from "./encrypted_root.ts";
+import {
+  encryptedCmdline,
+  encryptedMachine,
+  type InitrdTool,
+  KEYS,
+  MEMORY,
+  QUESTIONS,
+  UUID,
+} from "./encrypted_root.ts";
 import { ALL } from "./extent.ts";
 import { loaded } from "./guest_profile.ts";
 import type { GuestFiles } from "./initramfs.ts";
@@ -12,6 +20,9 @@ import type { Machine } from "./machine.ts";
 import { BASE_CMDLINE } from "./qemu.ts";
 
 const CALLS = ["kexec_load", "kexec_file_load"] as const;
+
+/** The profile whose key is asked for. */
+const TYPED = "/etc/warmboot/typed.yaml";
 
 function profile(tool: InitrdTool, load: string, key: string): string {
   return `version: 1\nkernel: /boot/vmlinuz\ninitrd: /boot/initrd\nload: ${load}\n` +
@@ -23,8 +34,27 @@ function files(tool: InitrdTool): GuestFiles {
     ...Object.fromEntries(CALLS.flatMap((load) => [
       [`/etc/warmboot/${load}.yaml`, profile(tool, load, "{ from: /etc/keys/root.key }")],
     ])),
+    [TYPED]: profile(tool, "kexec_file_load", "{ ask: 'The passphrase?' }"),
     "/etc/keys/root.key": KEYS.file,
   };
+}
+
+/** Letters of the alphabet turned by 13 places, so that the harness itself does not put the passphrase into memory. */
+const turned = (text: string): string =>
+  text.replace(/[a-z]/gi, (letter) => {
+    const base = letter <= "Z" ? 65 : 97;
+    return String.fromCharCode((letter.charCodeAt(0) - base + 13) % 26 + base);
+  });
+
+const PLAIN = "tr a-zA-Z n-za-mN-ZA-M";
+
+/** Loads a profile or a stored plan, and types the passphrase at a terminal of its own once it is asked for. */
+function loadTyping(passphrase: string, path: string): string {
+  return "rm -f /root/asked /root/keys; mkfifo -m 600 /root/keys; " +
+    `{ until grep -q 'The passphrase?' /root/asked; do sleep 0.2; done 2>/dev/null; ` +
+    `printf '%s\\n' '${turned(passphrase)}' | ${PLAIN}; sleep 600; } > /root/keys & typing=$!; ` +
+    `script -qefc 'warmboot load ${path}' /root/asked < /root/keys > /dev/null; code=$?; ` +
+    "kill $typing; cat /root/asked; exit $code";
 }
 
 /** Reboots into what is loaded, which says hello only once the root file system is open. */
@@ -64,6 +94,39 @@ for (const tool of ["initramfs-tools", "dracut"] as const) {
           await unattended(machine, tool);
         });
       }
+
+      await t.step("a passphrase that does not fit is refused at load, and nothing is loaded", async () => {
+        const { code, stdout } = await machine.run(loadTyping("Wrong Horse", TYPED));
+        assertEquals(code, 69, stdout);
+        assertStringIncludes(stdout, "The passphrase does not open the volume `root`");
+        assertEquals(await loaded(machine), "0");
+      });
+
+      await t.step(
+        "a typed passphrase is loaded by a stored plan, without an echo, and is in the image alone",
+        async () => {
+          await machine.output(`warmboot plan -o json --out /root/plan.json ${TYPED}`);
+          const { code, stdout } = await machine.run(loadTyping(KEYS.typed, "/root/plan.json"));
+          assertEquals(code, 0, stdout);
+          assert(!stdout.includes(KEYS.typed), "The terminal echoes the passphrase");
+          assertEquals(await loaded(machine), "1");
+          // What the kernel frees it clears: `init_on_free=1`. This covers the processes and the page cache.
+          await machine.output("sync; echo 3 > /proc/sys/vm/drop_caches");
+          assertEquals(await machine.countInMemory(KEYS.typed, MEMORY * 2 ** 20), 1);
+          const passphrase = `"$(echo '${turned(KEYS.typed)}' | ${PLAIN})"`;
+          const search = `grep -rlF -e ${passphrase} /run /var /etc/warmboot /root /proc/cmdline`;
+          assertEquals((await machine.run(search)).stdout, "");
+          assertEquals(await machine.output(`journalctl --no-pager | grep -cF -e ${passphrase} || true`), "0\n");
+          await machine.output("warmboot unload");
+          assertEquals(await machine.countInMemory(KEYS.typed, MEMORY * 2 ** 20), 0);
+        },
+      );
+
+      await t.step("with the typed passphrase, the reboot asks nothing", async () => {
+        const { code, stdout } = await machine.run(loadTyping(KEYS.typed, TYPED));
+        assertEquals(code, 0, stdout);
+        await unattended(machine, tool);
+      });
     },
   });
 }
