@@ -1,5 +1,5 @@
 /** What the bench of reboots has found, as it is kept in results/boot.json; tables and picture are made from it. */
-import { join } from "@std/path";
+import { keepNamed, keptResults } from "./kept_results.ts";
 import { type Spread, spreadOf } from "./pairs.ts";
 
 /** The ways to load: kexec-tools by its options, warmboot by the system call or the profile's lines. */
@@ -42,23 +42,14 @@ export interface BootResult {
   readonly ways: readonly WayResult[];
 }
 
-const PATH = join(import.meta.dirname ?? ".", "results", "boot.json");
-
 /** All that is kept. */
 export function bootResults(): readonly BootResult[] {
-  try {
-    return JSON.parse(Deno.readTextFileSync(PATH));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
+  return keptResults("boot") ?? [];
 }
 
 /** Keeps a result in the place of the one that has its name. */
 export async function keepBootResult(result: BootResult): Promise<void> {
-  const kept = bootResults();
-  const at = kept.findIndex(({ name }) => name === result.name);
-  await Deno.writeTextFile(PATH, `${JSON.stringify(at < 0 ? [...kept, result] : kept.with(at, result), null, 2)}\n`);
+  await keepNamed("boot", result);
 }
 
 /** One way, over its rounds. */

@@ -1,5 +1,5 @@
 /** What the bench of interruptions has found, as it is kept in results/interruption.json; a table is made from it. */
-import { join } from "@std/path";
+import { keepNamed, keptResults } from "./kept_results.ts";
 import { markdownTable } from "./markdown_table.ts";
 import { median, spreadOf } from "./pairs.ts";
 
@@ -33,23 +33,14 @@ export interface InterruptionResult {
   readonly seconds: { readonly [way in InterruptionWay]: readonly Interruption[] };
 }
 
-const PATH = join(import.meta.dirname ?? ".", "results/interruption.json");
-
 /** All that is kept. */
 export function interruptionResults(): readonly InterruptionResult[] {
-  try {
-    return JSON.parse(Deno.readTextFileSync(PATH));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return [];
-    throw error;
-  }
+  return keptResults("interruption") ?? [];
 }
 
 /** Keeps a result in the place of the one that has its name. */
 export async function keepInterruption(result: InterruptionResult): Promise<void> {
-  const kept = interruptionResults();
-  const at = kept.findIndex(({ name }) => name === result.name);
-  await Deno.writeTextFile(PATH, `${JSON.stringify(at < 0 ? [...kept, result] : kept.with(at, result), null, 2)}\n`);
+  await keepNamed("interruption", result);
 }
 
 /**

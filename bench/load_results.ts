@@ -1,5 +1,5 @@
 /** What the bench of `load` has found, as it is kept in results/load.json, and its table. */
-import { join } from "@std/path";
+import { keepResults, keptResults } from "./kept_results.ts";
 import { markdownTable } from "./markdown_table.ts";
 import { median, spreadOf } from "./pairs.ts";
 
@@ -44,22 +44,16 @@ export const PEERS: { readonly [name: string]: LoaderName } = {
   "predecompress": "kexec -c -l",
 };
 
-const PATH = join(import.meta.dirname ?? ".", "results", "load.json");
 const MIB = 2 ** 20;
 
 /** All that is kept; undefined before the first run. */
 export function loadResults(): LoadResults | undefined {
-  try {
-    return JSON.parse(Deno.readTextFileSync(PATH));
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
+  return keptResults("load");
 }
 
 /** Keeps the results. */
 export async function keepLoadResults(results: LoadResults): Promise<void> {
-  await Deno.writeTextFile(PATH, `${JSON.stringify(results, null, 2)}\n`);
+  await keepResults("load", results);
 }
 
 /** What the table shows, in words. */
