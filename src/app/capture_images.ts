@@ -90,7 +90,7 @@ async function imagesOf(
   using opened = await openImages(refs, { onReading, facts });
   diagnostics.push(...opened.diagnostics.map(parsed.place));
   if (hasErrors(opened.diagnostics)) return { images: {}, overlays: {}, diagnostics };
-  const added = captureOverlays(refs.initrd);
+  const added = captureOverlays(refs, opened.images.initrd);
   diagnostics.push(...added.diagnostics.map(parsed.place));
   const parts = partsNeeded({ profile: absoluteSegments(profile), facts, images: opened.images });
   const { kernel, initrd, dtb, modules = [], segments = [] } = opened.images;

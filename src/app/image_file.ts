@@ -59,7 +59,7 @@ export async function findFile(
   const opened = openFile(path);
   const { value, diagnostics } = (opened.value === undefined ? undefined : seal?.(opened.value)) ?? opened;
   if (value !== undefined) {
-    const warnings = captured?.images === undefined ? [] : [standsIn(path)];
+    const warnings = captured?.images === undefined ? [] : [localStandsIn(path)];
     return { file: localFile(value), diagnostics: [...diagnostics, ...warnings] };
   }
   if (captured === undefined) return { diagnostics };
@@ -159,7 +159,8 @@ async function differs(path: string, image: CapturedImage): Promise<readonly Dia
   }];
 }
 
-function standsIn(path: string): Diagnostic {
+/** That a file of this host takes the place of one that a capture lacks. */
+export function localStandsIn(path: string): Diagnostic {
   return {
     code: "image-differs",
     severity: "warning",
@@ -168,7 +169,8 @@ function standsIn(path: string): Diagnostic {
   };
 }
 
-function howToCapture(diagnostic: Diagnostic, path: string, { images }: CapturedFiles): Diagnostic {
+/** What is wrong with a file that a capture lacks and that is not here, with what to do about it. */
+export function howToCapture(diagnostic: Diagnostic, path: string, { images }: CapturedFiles): Diagnostic {
   if (diagnostic.code !== "file-missing") return diagnostic;
   if (images !== undefined) {
     return {

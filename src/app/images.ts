@@ -213,7 +213,7 @@ export async function openImages(
   const addOverlay = async (parts: readonly OverlayPart[]): Promise<void> => {
     if (!complete) return;
     const path = overlayPath(overlays.length + 1);
-    const made = await makeOverlay(path, parts, treeOfInitrds(initrd), { captured: captured?.overlays, programs });
+    const made = await makeOverlay(path, parts, treeOfInitrds(initrd), { captured, programs });
     diagnostics.push(...made.diagnostics);
     if (made.made !== undefined) overlays.push(made.made);
     if (made.file !== undefined) initrd.push(made.file);

@@ -1,9 +1,8 @@
 import { memorySource } from "../core/bytes.ts";
-import type { Diagnostic, Path } from "../core/diagnostic.ts";
+import { type Diagnostic, hasErrors, type Path } from "../core/diagnostic.ts";
 import { formatSize } from "../core/number.ts";
 import { sha256Of } from "../core/sha256.ts";
 import { layOutCpio, writeCpio } from "../formats/cpio_writer.ts";
-import type { CapturedOverlays } from "../host/captured_overlay.ts";
 import type { InitrdFile } from "../image/boot_files.ts";
 import { identifyInitrd } from "../image/initrd.ts";
 import { CRYPT_TEXTS } from "../image/initrd_crypt.ts";
@@ -20,6 +19,7 @@ import {
 } from "../image/overlay.ts";
 import { OVERLAY_MAX, type OverlayFile } from "../profile/overlay_file.ts";
 import { closeFile, openFile, ReadError, readInto } from "./files/open_file.ts";
+import type { CapturedFiles } from "./image_file.ts";
 import { type OverlayBody, sourceFiles } from "./overlay_sources.ts";
 
 /** Files to add, and what asks for them. */
@@ -91,11 +91,11 @@ export async function makeOverlay(
   path: string,
   parts: readonly OverlayPart[],
   tree: InitrdTree | OverlayFault,
-  { captured, programs }: { readonly captured?: CapturedOverlays | undefined; readonly programs: readonly string[] },
+  { captured, programs }: { readonly captured?: CapturedFiles | undefined; readonly programs: readonly string[] },
 ): Promise<FoundOverlay> {
   const files = parts.flatMap(({ files, origin, at }) => files.map((file, index) => ({ file, origin, at: at(index) })));
   const found = sourceFiles(files, captured);
-  if (found.diagnostics.length > 0) return { diagnostics: found.diagnostics };
+  if (hasErrors(found.diagnostics)) return { diagnostics: found.diagnostics };
   const stated = found.entries.map(({ entry }) => entry);
   const total = stated.reduce((sum, { size = 0 }) => sum + size, 0);
   if (total > OVERLAY_MAX) {
@@ -131,7 +131,7 @@ export async function makeOverlay(
         isOpen,
       },
     },
-    diagnostics: [],
+    diagnostics: found.diagnostics,
   };
 }
 

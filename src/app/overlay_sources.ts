@@ -1,11 +1,11 @@
-import type { Diagnostic, Path } from "../core/diagnostic.ts";
+import { type Diagnostic, hasErrors, type Path } from "../core/diagnostic.ts";
 import { lookUp } from "../core/shape.ts";
 import { compareText } from "../core/text.ts";
 import type { CapturedOverlayFile, CapturedOverlays } from "../host/captured_overlay.ts";
 import type { OverlayEntry, OverlayOrigin } from "../image/overlay.ts";
 import { ANSWER_MAX, OUTPUT_MAX, type OverlayContent, type OverlayFile } from "../profile/overlay_file.ts";
 import { openProblem } from "./files/open_file.ts";
-import { captureLacks } from "./image_file.ts";
+import { type CapturedFiles, captureLacks, howToCapture, localStandsIn } from "./image_file.ts";
 
 /** Where the bytes of an entry are. */
 export type OverlayBody =
@@ -38,7 +38,7 @@ const ENTRIES_MAX = 100_000;
 /** Finds what files are made of; `at` is the place of each in the profile. Only names, sizes and permissions are read. */
 export function sourceFiles(
   files: readonly { readonly file: OverlayFile; readonly origin: OverlayOrigin; readonly at: Path }[],
-  captured: CapturedOverlays | undefined,
+  captured: CapturedFiles | undefined,
 ): SourcedFiles {
   const entries: SourcedEntry[] = [];
   const diagnostics: Diagnostic[] = [];
@@ -72,7 +72,7 @@ export function sourceFiles(
       case "from": {
         const found = walk(content.path, captured);
         diagnostics.push(...found.diagnostics.map((diagnostic) => ({ ...diagnostic, path: [...at, "from"] })));
-        if (found.diagnostics.length > 0) break;
+        if (hasErrors(found.diagnostics)) break;
         const [root] = found.rows;
         const refused = root === undefined ? undefined : rootFault(file, root.kind);
         if (refused !== undefined) {
@@ -188,9 +188,18 @@ function bodyOf({ host, bytes, isCaptured }: Extract<Row, { readonly kind: "file
   return isCaptured ? { kind: "none" } : { kind: "file", path: host };
 }
 
-/** A path and all that lies below it, folders before what is in them, by name. The path itself may be a link. */
-function walk(path: string, captured: CapturedOverlays | undefined): Walked {
-  return lookUp(captured ?? {}, path) === undefined ? walkHere(path) : walkCaptured(path, captured ?? {});
+/**
+ * A path and all that lies below it, folders before what is in them, by name. The path itself may be a link. A captured one
+ * comes first, because the plan is for its host.
+ */
+function walk(path: string, captured: CapturedFiles | undefined): Walked {
+  if (lookUp(captured?.overlays ?? {}, path) !== undefined) return walkCaptured(path, captured?.overlays ?? {});
+  const { rows, diagnostics } = walkHere(path);
+  if (captured === undefined) return { rows, diagnostics };
+  if (hasErrors(diagnostics)) {
+    return { rows, diagnostics: diagnostics.map((diagnostic) => howToCapture(diagnostic, path, captured)) };
+  }
+  return { rows, diagnostics: captured.images === undefined ? diagnostics : [localStandsIn(path)] };
 }
 
 function walkCaptured(path: string, captured: CapturedOverlays): Walked {

@@ -59,7 +59,7 @@ function readHost(file: string, folder: string): Host {
 
 /**
  * One profile on every host. Files that are here are opened and hashed once; captured ones are each host's own, and so is what
- * `carry` adds.
+ * `carry` and `unlock` add.
  */
 async function cellsOf(
   { verdict, parsed }: CheckedProfile,
@@ -100,7 +100,7 @@ async function cellsOf(
     const { value: profile, diagnostics } = await profileOn(declared, facts, captured);
     if (profile === undefined) {
       cells.push(cell(host, fitOf(undefined, diagnostics)));
-    } else if (captured?.images === undefined && profile.carry.length === 0) {
+    } else if (captured?.images === undefined && profile.carry.length === 0 && profile.unlock.length === 0) {
       cells.push(cell(host, await fitOfOpened(profile, facts, await openLocal(profile, captured), captured)));
     } else {
       using own = await open(profile, captured, [facts]);

@@ -1,0 +1,183 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { join } from "@std/path";
+import { captureImages } from "../../src/app/capture_images.ts";
+import type { CapturedFiles } from "../../src/app/image_file.ts";
+import { planMatrix } from "../../src/app/plan_matrix.ts";
+import { type PlanSource, prepareFrom } from "../../src/app/prepare.ts";
+import type { HostFacts } from "../../src/host/facts.ts";
+import { redactOverlays } from "../../src/host/captured_overlay.ts";
+import { parseProfile, type Plan, planText } from "../../mod.ts";
+import { bzImage } from "../image/build.ts";
+import { cpio } from "../image/build_elf.ts";
+import { hostFacts } from "../support/host_facts.ts";
+
+const UUID = "11111111-2222-4333-8444-555555555555";
+
+/** A host with an encrypted root, and with a profile whose next initrd gets files of it and a key. */
+const HOST: HostFacts = {
+  ...hostFacts(),
+  crypttab: `root UUID=${UUID} none luks\n`,
+  openVolumes: [{ name: "root", uuid: UUID, device: "/dev/vda2" }],
+};
+
+const IN_INITRD = [
+  "init",
+  "usr/lib/systemd/systemd",
+  "usr/lib/systemd/systemd-cryptsetup",
+  "usr/lib/systemd/system-generators/systemd-cryptsetup-generator",
+];
+
+const PROFILE = `version: 1
+kernel: vmlinuz
+initrd:
+  - initrd
+  - files:
+      - { path: /etc/motd, text: "hi\\n" }
+      - { path: /opt/tree, from: tree }
+      - { path: /etc/one, from: one, mode: "0600" }
+      - { path: /etc/token, from: token, secret: true }
+      - { path: /etc/pass, ask: "Who?" }
+cmdline: ro rd.luks.uuid=${UUID}
+unlock: [{ volume: root, key: { from: root.key } }]
+`;
+
+const FILES: { readonly [path: string]: string } = {
+  "tree/a": "a",
+  "tree/deep/b": "bb",
+  "one": "one",
+  "token": "the token itself",
+  "root.key": "the key itself",
+};
+
+async function onHost(act: (folder: string) => Promise<void>): Promise<void> {
+  const folder = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "warmboot-captured-" }));
+  try {
+    Deno.writeFileSync(join(folder, "vmlinuz"), bzImage());
+    const bytes = new Uint8Array(1);
+    Deno.writeFileSync(join(folder, "initrd"), cpio(IN_INITRD.map((name) => ({ name, bytes }))));
+    Deno.writeTextFileSync(join(folder, "web.yaml"), PROFILE);
+    for (const [path, text] of Object.entries(FILES)) {
+      Deno.mkdirSync(join(folder, path, ".."), { recursive: true });
+      Deno.writeTextFileSync(join(folder, path), text);
+    }
+    Deno.symlinkSync("deep/b", join(folder, "tree/link"));
+    const modes = { "tree": 0o755, "tree/a": 0o644, "tree/deep": 0o750, "tree/deep/b": 0o600, "token": 0o640 };
+    for (const [path, mode] of Object.entries(modes)) Deno.chmodSync(join(folder, path), mode);
+    await act(folder);
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
+  }
+}
+
+/** Removes from this computer what the profile adds to the initrd, as if the plan were made on another one. */
+function goElsewhere(folder: string): void {
+  for (const name of ["vmlinuz", "initrd", "tree", "one", "token", "root.key"]) {
+    Deno.removeSync(join(folder, name), { recursive: true });
+  }
+}
+
+async function prepared(folder: string, captured?: CapturedFiles) {
+  const file = join(folder, "web.yaml");
+  const { value: profile, diagnostics } = parseProfile(PROFILE, file);
+  if (profile === undefined) throw new Error(JSON.stringify(diagnostics));
+  const source: PlanSource = { kind: "profile", profile, files: [file], place: (diagnostic) => diagnostic };
+  const host = { facts: HOST, diagnostics: [], ...(captured === undefined ? {} : { captured }) };
+  using found = await prepareFrom(source, host);
+  return { plan: found.plan, diagnostics: found.diagnostics };
+}
+
+async function planOf(folder: string, captured?: CapturedFiles): Promise<Plan> {
+  const { plan, diagnostics } = await prepared(folder, captured);
+  if (plan === undefined) throw new Error(JSON.stringify(diagnostics));
+  return plan;
+}
+
+Deno.test("with files and keys, the plan from a capture is the plan on the host", async () => {
+  await onHost(async (folder) => {
+    const plan = await planOf(folder);
+    assertEquals(
+      plan.overlays?.map(({ files }) => files.map(({ path, mode, size, secret }) => [path, mode, size, secret])),
+      [
+        [
+          ["/etc/motd", "0644", 3, false],
+          ["/opt/tree", "0755", undefined, false],
+          ["/opt/tree/a", "0644", 1, false],
+          ["/opt/tree/deep", "0750", undefined, false],
+          ["/opt/tree/deep/b", "0600", 2, false],
+          ["/opt/tree/link", "0777", undefined, false],
+          ["/etc/one", "0600", 3, false],
+          ["/etc/token", "0640", 16, true],
+          ["/etc/pass", "0600", undefined, true],
+        ],
+        [["/etc/cryptsetup-keys.d/luks-" + UUID + ".key", "0400", 14, true]],
+      ],
+    );
+    const { images, overlays, diagnostics } = await captureImages([join(folder, "web.yaml")], HOST);
+    assertEquals(diagnostics, []);
+    goElsewhere(folder);
+    assertEquals(planText(await planOf(folder, { images, overlays, files: {} })), planText(plan));
+  });
+});
+
+Deno.test("a capture has no content of a secret, of a key neither; redacted, it has none at all", async () => {
+  await onHost(async (folder) => {
+    const { images, overlays } = await captureImages([join(folder, "web.yaml")], HOST);
+    const contents = (of: typeof overlays) =>
+      Object.entries(of).flatMap(([path, file]) =>
+        file.kind === "file"
+          ? [[path.slice(folder.length + 1), file.base64 === undefined ? undefined : atob(file.base64)]]
+          : []
+      );
+    assertEquals(contents(overlays), [
+      ["one", "one"],
+      ["root.key", undefined],
+      ["token", undefined],
+      ["tree/a", "a"],
+      ["tree/deep/b", "bb"],
+    ]);
+    const redacted = redactOverlays(overlays);
+    assertEquals(contents(redacted).map(([, content]) => content), Array(5).fill(undefined));
+    goElsewhere(folder);
+    const { plan, diagnostics } = await prepared(folder, { images, overlays: redacted, files: {} });
+    assertEquals([plan, diagnostics.map(({ code, path }) => [code, path])], [
+      undefined,
+      [["image-not-captured", ["initrd", 1, "files", 1, "from"]]],
+    ]);
+  });
+});
+
+Deno.test("a capture without these files takes those that are here, and says so; it is not silent on missing ones", async () => {
+  await onHost(async (folder) => {
+    const { images } = await captureImages([join(folder, "web.yaml")], HOST);
+    const here = await prepared(folder, { images, files: {} });
+    assertEquals(here.diagnostics.map(({ code, message }) => `${code}: ${message.split(",")[1]}`), [
+      ...["tree", "one", "token", "root.key"].map((name) =>
+        `image-differs:  but not ${join(folder, name)}; this plan uses the file that is here`
+      ),
+    ]);
+    goElsewhere(folder);
+    const there = await prepared(folder, { images, files: {} });
+    assertEquals(there.plan, undefined);
+    assertEquals([...new Set(there.diagnostics.map(({ code }) => code))], ["image-not-captured"]);
+    assertMatch(there.diagnostics[0]?.message ?? "", /tree does not exist here, and the capture does not contain it/);
+  });
+});
+
+Deno.test("a matrix of captured hosts finds the volume that each of them has by a device", async () => {
+  await onHost(async (folder) => {
+    const fixture = join(import.meta.dirname ?? "", "../fixtures/hosts/bios-vm.json");
+    const capture = JSON.parse(Deno.readTextFileSync(fixture));
+    const files = { ...capture.files, "/dev/disk": `/dev/disk/by-uuid/${UUID}\t/dev/vda2\n` };
+    Deno.mkdirSync(join(folder, "hosts"));
+    for (const name of ["a", "b"]) {
+      Deno.writeTextFileSync(join(folder, "hosts", `${name}.json`), JSON.stringify({ ...capture, files }));
+    }
+    const unlock = "unlock: [{ volume: /dev/vda2, key: { from: missing.key } }]";
+    Deno.writeTextFileSync(join(folder, "web.yaml"), PROFILE.replace(/unlock: .*/, unlock));
+    const matrix = await planMatrix([join(folder, "web.yaml")], join(folder, "hosts"));
+    const failures = matrix?.cells.flatMap(({ host, reasons }) =>
+      reasons.filter(({ status }) => status === "fail").map(({ rule }) => `${host} ${rule}`)
+    );
+    assertEquals(failures, ["a file-missing", "b file-missing"]);
+  });
+});
