@@ -5,6 +5,7 @@ import { lowerPlan } from "../../src/plan/lower.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { decodePlan } from "../../src/plan/plan_shape.ts";
 import { planBoot } from "../../src/plan/planner.ts";
+import { bootDigest } from "../../src/plan/stamp.ts";
 import { recheck } from "../../src/plan/stored.ts";
 import { formatSyscall } from "../../src/plan/syscall.ts";
 import type { OverlayFile } from "../../src/profile/overlay_file.ts";
@@ -178,5 +179,28 @@ Deno.test({
       [["change", "/etc/motd"], ["remove", "/etc/pass"], ["add", "/etc/new"]],
     );
     assertEquals(isSameImage(from, planOf("kexec_file_load")), true);
+  },
+});
+
+Deno.test({
+  name: "a plan that fell back is the same one with another secret, and another one with other files",
+  permissions: "none",
+  fn() {
+    for (const load of CALLS) {
+      const plan = planOf(load);
+      const [file, archive] = initrds();
+      const refusal = (changes: Partial<InitrdFile>) => {
+        const again = planBoot({
+          profile: profileOf({ load, initrd: [{ path: "/boot/initrd.img" }, { files: FILES }] }),
+          facts: hostFacts(),
+          images: images({ initrd: [file, { ...archive, ...changes }] as readonly InitrdFile[] }),
+          partDigests: PARTS,
+          failed: [{ plan: bootDigest(plan.call), askedAt: "2026-11-28T17:03:10Z", how: "fell back: nobody knows" }],
+        });
+        return again.value?.checks.find(({ rule }) => rule === "attempt-failed");
+      };
+      assertMatch(refusal({})?.hint ?? "", /whatever its keys and secrets are: .* `--force` tries it again/);
+      assertEquals(refusal({ sha256: "3".repeat(64) }), undefined);
+    }
   },
 });
