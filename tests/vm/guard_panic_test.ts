@@ -9,7 +9,8 @@ import { distribution } from "./apt.ts";
 import { REPOSITORY } from "./cache.ts";
 import { debianMachine } from "./debian_root.ts";
 import { ALL } from "./extent.ts";
-import { initramfsToolsInitrd } from "./guarded_initrd.ts";
+import { dracutInitrds, emergencyDropIn, initramfsToolsInitrd } from "./guarded_initrd.ts";
+import { machineWith, profile, said } from "./guest_profile.ts";
 import type { GuestFiles } from "./initramfs.ts";
 import { fetchKernel } from "./packages.ts";
 
@@ -80,5 +81,60 @@ Deno.test({
       assertStringIncludes(machine.console(before), "Rebooting in 3 seconds..");
       assertStringIncludes(await machine.output("warmboot arrive"), "fell back: ");
     });
+  },
+});
+
+/** How an initrd that dracut made fails: by the way that decides what `panic` must add, and what it says of that. */
+const FAILURES = [
+  // Both wait for minutes otherwise.
+  { maker: "dracut", initrd: "/boot/dracut", more: "rd.retry=3", says: "Warning: Not all disks have been found." },
+  { maker: "dracut-systemd", initrd: "/boot/dracut-systemd", more: "rd.timeout=5", says: "emergency" },
+  {
+    maker: "systemd-reset",
+    initrd: "[/boot/systemd, /boot/drop-in]",
+    more: "rootflags=x-systemd.device-timeout=5s",
+    says: "Emergency",
+  },
+] as const;
+
+Deno.test({
+  name: "initrds of dracut, with systemd and without, and of systemd with the drop-in, reset where they find no root",
+  ignore: !ALL || await distribution() === undefined,
+  async fn(t) {
+    const kernel = await fetchKernel("6.1");
+    const folder = await dracutInitrds();
+    await using machine = await machineWith(kernel, { warmboot: "cli.ts" }, {
+      append: "no_timer_check",
+      resets: true,
+    }, {
+      "/boot/dracut": { file: join(folder, "dracut") },
+      "/boot/dracut-systemd": { file: join(folder, "dracut-systemd") },
+      "/boot/systemd": { file: join(folder, "systemd") },
+      "/boot/drop-in": await emergencyDropIn(),
+    });
+    const tries = (initrd: string, more: string) =>
+      profile(
+        machine,
+        `kernel: /boot/vmlinuz\ninitrd: ${initrd}\ncmdline: ${CMDLINE} systemd.show_status=1 ${more}\nguard: { panic: 2s }`,
+      );
+
+    await t.step("without the drop-in, the plan says that systemd waits at a prompt", async () => {
+      await tries("/boot/systemd", "quiet");
+      assertStringIncludes(said(await machine.run("warmboot plan /run/p.yaml"))[1], "systemd waits at a prompt");
+    });
+
+    for (const { maker, initrd, more, says } of FAILURES) {
+      await t.step(maker, async () => {
+        await tries(initrd, more);
+        const plan = JSON.parse(await machine.output("warmboot plan -o json /run/p.yaml"));
+        assertEquals(plan.guard.initrd, maker);
+        const before = machine.console().length;
+        const { cmdline } = await machine.runToBoot("warmboot load --exec --now --force /run/p.yaml");
+        assert(!cmdline.includes("warmboot.plan="), cmdline);
+        const console = machine.console(before);
+        assertStringIncludes(console, plan.call.cmdline);
+        assertMatch(console, new RegExp(says, "i"));
+      });
+    }
   },
 });
