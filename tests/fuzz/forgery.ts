@@ -1,7 +1,8 @@
 import { readOwn } from "../../src/app/read_plan.ts";
-import { planFiles } from "../../src/app/named_files.ts";
+import { planFiles, profileFiles } from "../../src/app/named_files.ts";
 import { diffPlans } from "../../src/diff/compare.ts";
 import { describeVmlinux } from "../../src/arch/x86_64/vmlinux.ts";
+import { compareText } from "../../src/core/text.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import type { Images } from "../../src/image/boot_files.ts";
 import { lowerPlan } from "../../src/plan/lower.ts";
@@ -10,13 +11,14 @@ import { planText } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { mayRun } from "../../src/plan/rules/table.ts";
 import { recheck } from "../../src/plan/stored.ts";
-import { fileItems } from "../../src/profile/overlay_file.ts";
+import type { Unlock } from "../../src/profile/profile.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { listed, vmlinux } from "../support/small_kernel.ts";
 import { arm64Input, BOARD, packedFile } from "../support/arm64.ts";
 import { crashHost } from "../support/crash_host.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, initrdFile, kernelFile, profileOf } from "../support/profiles.ts";
+import { ADDED, ADDED_TO, type AddedFiles, addFiles, ADDING_HOST, handedIn, hiddenIn } from "./added_files.ts";
 import { sha256 } from "./draw.ts";
 import { type Forgery, forgeText } from "./forge_text.ts";
 import type { Random } from "./random.ts";
@@ -28,6 +30,8 @@ export interface Genuine {
   readonly text: string;
   readonly facts: HostFacts;
   readonly images: Images;
+  /** What archives give to the next kernel. */
+  readonly handed: string;
 }
 
 /** Every part of every file has a digest; which, does not matter here. */
@@ -43,7 +47,33 @@ function genuine(name: string, profile: Partial<Profile>, facts = hostFacts(), f
   const { value, diagnostics } = planBoot({ profile: named, facts, images: all, partDigests: DIGESTS });
   if (value === undefined) throw new Error(`Cannot plan ${name}: ${JSON.stringify(diagnostics)}`);
   if (!mayRun(value.checks)) throw new Error(`${name} fails its checks`);
-  return { name, plan: value, text: planText(value), facts, images: all };
+  return { name, plan: value, text: planText(value), facts, images: all, handed: handedIn([]) };
+}
+
+/** A genuine plan that adds files to the initrd, by either call. */
+async function adding(name: string, profile: Partial<Profile>): Promise<readonly Genuine[]> {
+  const named = profileOf({ initrd: [{ path: ADDED_TO.path }], ...profile });
+  const files = images({ initrd: [ADDED_TO] });
+  const added = await addFiles(profileFiles(named, [ADDING_HOST]), ADDING_HOST, files.initrd);
+  if (added === undefined) throw new Error(`Cannot make the archives of ${name}`);
+  return (["kexec_file_load", "kexec_load"] as const).map((load) => ({
+    ...genuine(`${name}, ${load}`, { ...named, load }, ADDING_HOST, { initrd: added.initrd }),
+    images: files,
+    handed: handedIn(added.made),
+  }));
+}
+
+const KEYS: readonly Unlock[] = [{ volume: "root", key: { kind: "from", path: "/etc/keys/root.key" } }];
+const ASKED: readonly Unlock[] = [{ volume: "root", key: { kind: "ask", prompt: "Root:" } }];
+
+async function addingPlans(): Promise<readonly Genuine[]> {
+  const initrd: Profile["initrd"] = [{ path: ADDED_TO.path }, { files: ADDED }];
+  return [
+    ...await adding("files", { initrd }),
+    ...await adding("a key file", { unlock: KEYS }),
+    ...await adding("the network", { carry: ["network"] }),
+    ...await adding("files, a key that is asked for, the network", { initrd, unlock: ASKED, carry: ["network"] }),
+  ];
 }
 
 const BUILT = { size: 0x20_2400, sha256: "b".repeat(64), memory: 0x40_0000 };
@@ -109,47 +139,65 @@ function genuinePlans(): readonly Genuine[] {
 
 let made: readonly Genuine[] | undefined;
 
-/** The plans that are forged. */
+/** The plans that are forged, but for those that add files. */
 export function genuines(): readonly Genuine[] {
   return made ??= genuinePlans();
+}
+
+let all: Promise<readonly Genuine[]> | undefined;
+
+/** All of them. */
+export function allGenuines(): Promise<readonly Genuine[]> {
+  return all ??= addingPlans().then((adding) => [...genuines(), ...adding]);
 }
 
 /**
  * What came of a forged plan: it was refused, or loads the same, or what it says where it may have become another plan.
  * @throws {Error} if it loads something else, or `diff` says that it is the same
  */
-export function judgeForgery(original: Genuine, { text, what, isOther }: Forgery): "refused" | "same calls" {
+export async function judgeForgery(
+  original: Genuine,
+  { text, what, isOther }: Forgery,
+): Promise<"refused" | "same calls"> {
   const decoded = readOwn(new TextEncoder().encode(text), "forged.json", true)?.value;
   if (decoded === undefined) return "refused";
-  const differs = bytesOf(decoded) !== bytesOf(original.plan);
+  const wrong = (how: string) => new Error(`${original.name}: ${what.slice(0, 300)}: ${how}`);
+  const differs = callsOf(decoded) !== callsOf(original.plan);
   const side = (plan: Plan) => ({ kind: "plan", name: "plan", plan }) as const;
   if (differs && diffPlans(side(original.plan), side(decoded)).same) {
-    throw new Error(`${original.name}: ${what.slice(0, 300)}: diff finds no differences, and the calls differ`);
+    throw wrong("diff finds no differences, and the calls differ");
   }
-  const files = filesFor(decoded, original.images);
+  const files = await filesFor(decoded, original);
   if (files === undefined) return "refused";
-  const checked = recheck(decoded, original.facts, files, DIGESTS);
+  const checked = recheck(decoded, original.facts, files.images, DIGESTS);
   if (!mayRun(checked.checks)) return "refused";
-  if (bytesOf(checked) !== bytesOf(decoded)) {
-    throw new Error(`${original.name}: ${what.slice(0, 300)}: the plan loads what it does not say`);
-  }
-  if (isOther === undefined && differs) {
-    throw new Error(`${original.name}: ${what.slice(0, 300)}: the plan loads, and makes other calls`);
+  if (callsOf(checked) !== callsOf(decoded)) throw wrong("the plan loads what it does not say");
+  const hidden = hiddenIn(files.made, decoded.overlays ?? []);
+  if (hidden.length > 0) throw wrong(`the plan does not show what it adds: ${hidden.join(", ")}`);
+  if (isOther === undefined && (differs || handedIn(files.made) !== original.handed)) {
+    throw wrong("the plan loads, and hands over something else");
   }
   return "same calls";
 }
 
 /** One forgery of one of the plans. */
-export function drawForgery(random: Random): { readonly original: Genuine; readonly forgery: Forgery } {
-  const original = random.pick(genuines());
-  const others = genuines().filter((each) => each !== original).map(({ text }) => text);
+export async function drawForgery(
+  random: Random,
+): Promise<{ readonly original: Genuine; readonly forgery: Forgery }> {
+  const plans = await allGenuines();
+  const original = random.pick(plans);
+  const others = plans.filter((each) => each !== original).map(({ text }) => text);
   return { original, forgery: forgeText(original.text, random, others) };
 }
 
-/** Everything that the kernel is handed, as a text. */
-function bytesOf(plan: Plan): string {
+/** The calls, and what a plan shows of the files that it adds to the initrd, as a text. */
+function callsOf(plan: Plan): string {
+  const { overlays = [], unlock, carry } = plan;
+  // Which folders they need follows from the files.
+  const files = new Map(overlays.flatMap(({ files }) => files).map((file) => [file.path, file]));
+  const added = [...files].toSorted(([a], [b]) => compareText(a, b));
   try {
-    return JSON.stringify(lowerPlan(plan), (_key, value) => {
+    return JSON.stringify([lowerPlan(plan), added, unlock, carry], (_key, value) => {
       return typeof value === "bigint" ? value.toString(16) : value;
     });
   } catch (error) {
@@ -157,18 +205,23 @@ function bytesOf(plan: Plan): string {
   }
 }
 
-/** The files that a plan names, as far as they are there and are what it takes them for. */
-function filesFor(plan: Plan, { kernel, initrd, dtb, segments }: Images): Images | undefined {
+/** The files that a plan names, as far as they are there and are what it takes them for, and the archives that it asks for. */
+async function filesFor(
+  plan: Plan,
+  { facts, images: { kernel, initrd, dtb, segments } }: Genuine,
+): Promise<{ readonly images: Images; readonly made: AddedFiles["made"] } | undefined> {
   const named = planFiles(plan);
-  const initrds = fileItems(named.initrd).map(({ path }) => initrd.find((file) => file.path === path));
   const parts = named.segments.map(({ path }) => segments?.find((file) => file.path === path));
   if (named.kernel !== undefined && named.kernel.path !== kernel?.path) return undefined;
   if (named.dtb !== undefined && named.dtb.path !== dtb?.path) return undefined;
-  if (initrds.includes(undefined) || parts.includes(undefined)) return undefined;
-  return {
+  if (parts.includes(undefined)) return undefined;
+  const added = await addFiles(named, facts, initrd);
+  if (added === undefined) return undefined;
+  const found: Images = {
     ...(named.kernel === undefined || kernel === undefined ? {} : { kernel }),
-    initrd: initrds.flatMap((file) => file ?? []),
+    initrd: added.initrd,
     ...(named.dtb === undefined || dtb === undefined ? {} : { dtb }),
     segments: parts.flatMap((file) => file ?? []),
   };
+  return { images: found, made: added.made };
 }

@@ -40,12 +40,12 @@ export function runCase(seed: number, index: number, tally: Tally): Failure | un
 }
 
 /** Changes one stored plan in one place, and counts whether it is refused or makes the same calls. */
-export function runForgery(seed: number, index: number, tally: Tally): Failure | undefined {
+export async function runForgery(seed: number, index: number, tally: Tally): Promise<Failure | undefined> {
   let name = "while it was drawn";
   try {
-    const { original, forgery } = drawForgery(randomFrom(caseSeed(seed, index)));
+    const { original, forgery } = await drawForgery(randomFrom(caseSeed(seed, index)));
     name = `${original.name}, ${forgery.what.slice(0, 200)}`;
-    count(tally, `stored plan: ${judgeForgery(original, forgery)}`);
+    count(tally, `stored plan: ${await judgeForgery(original, forgery)}`);
     return undefined;
   } catch (error) {
     return { index, name, error: error instanceof Error ? error.stack ?? error.message : String(error) };
