@@ -83,8 +83,9 @@ export function arrive(
 ): Arrival {
   if (isCrashKernel(facts)) return { kind: "crash-kernel" };
   const ended = endAttempts(facts, directory, clocks);
-  // Where the new system came up, only its confirmation ends that.
-  const problems = ended.filter(({ outcome }) => outcome.end !== "arrived").flatMap((each) => withdraw(each) ?? []);
+  // Where the new system came up and still runs, only its confirmation ends that.
+  const problems = ended.filter(({ outcome }) => outcome.end !== "arrived" || outcome.cameBack !== undefined)
+    .flatMap((each) => withdraw(each) ?? []);
   noteWatched(facts, directory);
   const [newest] = ended;
   return newest === undefined ? { kind: "nothing-open" } : { kind: "ended", attempt: newest, problems };
@@ -93,11 +94,17 @@ export function arrive(
 /** Writes down how attempts ended, as far as that shows now; the newest first. */
 function endAttempts(facts: HostFacts, directory: string, clocks: Clocks): readonly EndedAttempt[] {
   return locked(directory, () => {
-    const judged = judgeAttempts(readAttempts(directory).attempts, facts, recordTime(), Deno.osUptime());
+    const { attempts } = readAttempts(directory);
+    const judged = judgeAttempts(attempts, facts, recordTime(), Deno.osUptime(), wasStopped(clocks));
     const ended = withTimes(judged, facts, clocks).map((attempt) => withEvidence(attempt, facts));
     for (const attempt of ended) writeAttempt(attempt, directory);
     return ended;
   });
+}
+
+/** Whether warmboot-stopped.service noted the shutdown of a boot. */
+function wasStopped(clocks: Clocks): (bootId: string) => boolean {
+  return (bootId) => clocks.stopped(bootId) !== undefined;
 }
 
 /** A fall back with what is found about why. */
@@ -200,6 +207,22 @@ export function expire({ attempt, confirm }: Deadline, directory: string = ATTEM
   });
 }
 
+/**
+ * Writes down that a process keeps the deadline of the running system, or that it was stopped in order, so that a later boot
+ * knows a shutdown from a reset. @throws {StoreError}
+ */
+export function noteDeadline(
+  { attempt }: Deadline,
+  deadline: "kept" | "stopped",
+  directory: string = ATTEMPTS_DIRECTORY,
+): void {
+  locked(directory, () => {
+    const found = readAttempt(attempt.id, directory);
+    if (typeof found === "string" || found.outcome?.end !== "arrived" || found.outcome.deadline === deadline) return;
+    writeAttempt({ ...found, outcome: { ...found.outcome, deadline } }, directory);
+  });
+}
+
 /** The attempts of a host, as far as they can be read. */
 export interface FoundHistory {
   /** The attempts, each with how it ended. */
@@ -217,13 +240,14 @@ export function readHistory(
   directory: string = ATTEMPTS_DIRECTORY,
   clocks: Clocks = HOST_CLOCKS,
 ): FoundHistory {
-  const { attempts, problems } = judgedAttempts(facts, directory);
+  const { attempts, problems } = judgedAttempts(facts, directory, clocks);
   return { history: historyOf(withTimes(attempts, facts, clocks)), problems };
 }
 
 /** The attempts, each with how it ended as far as that shows now. */
-function judgedAttempts(facts: HostFacts, directory: string): FoundAttempts {
+function judgedAttempts(facts: HostFacts, directory: string, clocks: Clocks = HOST_CLOCKS): FoundAttempts {
   const { attempts, problems } = readAttempts(directory);
-  const ended = new Map(judgeAttempts(attempts, facts, recordTime()).map((attempt) => [attempt.id, attempt]));
+  const judged = judgeAttempts(attempts, facts, recordTime(), undefined, wasStopped(clocks));
+  const ended = new Map(judged.map((attempt) => [attempt.id, attempt]));
   return { attempts: attempts.map((each) => ended.get(each.id) ?? each), problems };
 }

@@ -9,7 +9,7 @@ import { StoreError } from "../state/record_store.ts";
 import { errnoName } from "../syscall/errno.ts";
 import { type CallResult, type Libc, LibcError, openLibc } from "../syscall/libc.ts";
 import { EXEC_FLAG, type ProgramEnd } from "./ask_init.ts";
-import { expire, isConfirmed } from "./attempts.ts";
+import { expire, isConfirmed, noteDeadline } from "./attempts.ts";
 import { isActiveHere, keepWatchdog, type KeptWatchdog, pingInterval, watchdogHere } from "./keep_watchdog.ts";
 import { systemProgram } from "./system_program.ts";
 import { unload, type UnloadOutcome } from "./unload.ts";
@@ -200,7 +200,20 @@ export async function awaitDeadline(
 ): Promise<DeadlineEnd> {
   using libc = openLibc();
   let stays = false;
-  using watchdog = pinged(deadline.attempt, facts, events, libc, () => !stays || isLastStage());
+  const note = (what: "kept" | "stopped"): void => {
+    try {
+      noteDeadline(deadline, what);
+    } catch (error) {
+      if (!(error instanceof StoreError)) throw error;
+      events.onWarning(`A later boot will not know how this one ended. ${error.message}`);
+    }
+  };
+  using watchdog = pinged(deadline.attempt, facts, events, libc, {
+    mayEnd: () => !stays || isLastStage(),
+    // Not once its time is up: then the outcome says so.
+    onEnd: () => stays || note("stopped"),
+  });
+  note("kept");
   return await keepDeadline(deadline, initSystem(facts), events, {
     watchdog: watchdog.kept,
     untilStopped: forever,
@@ -227,16 +240,24 @@ export async function awaitDeadline(
   });
 }
 
+/** What a SIGTERM does. */
+interface Ending {
+  /** Whether it ends this process. */
+  readonly mayEnd: () => boolean;
+  /** Called before that. */
+  readonly onEnd: () => void;
+}
+
 /**
- * Pings the watchdog of an attempt's guard from now on, if warmboot is to keep it. `mayEnd` says whether a SIGTERM ends this
- * process; what is kept is left in order then.
+ * Pings the watchdog of an attempt's guard from now on, if warmboot is to keep it. Where a SIGTERM ends this process, what is kept
+ * is left in order.
  */
 function pinged(
   { guard }: Attempt,
   facts: HostFacts,
   events: DeadlineEvents,
   libc: Libc,
-  mayEnd: () => boolean,
+  { mayEnd, onEnd }: Ending,
 ): Disposable & { readonly kept?: KeptWatchdog } {
   const { watchdog: seconds, device } = guard ?? {};
   const kept = seconds === undefined || device?.keeper !== "warmboot"
@@ -252,6 +273,7 @@ function pinged(
   const stop = (): void => {
     if (!mayEnd()) return;
     kept?.leave();
+    onEnd();
     Deno.exit(0);
   };
   Deno.addSignalListener("SIGTERM", stop);
@@ -272,7 +294,7 @@ export async function keepUnstopped(attempt: Attempt, facts: HostFacts, events: 
   const { device } = attempt.guard ?? {};
   if (device?.keeper !== "warmboot" || isActiveHere(watchdogHere(device, facts)) !== true) return;
   using libc = openLibc();
-  using watchdog = pinged(attempt, facts, events, libc, () => true);
+  using watchdog = pinged(attempt, facts, events, libc, { mayEnd: () => true, onEnd: () => {} });
   if (watchdog.kept?.ping() !== true) return;
   events.onSay(RUNS_ON);
   await forever();

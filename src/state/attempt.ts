@@ -107,13 +107,18 @@ export interface AttemptOutcome {
   readonly bootId?: string;
   /** How long that boot had run by then, seconds of CLOCK_BOOTTIME: where it arrived, the clock of `guard.confirm` starts here. */
   readonly uptime?: number;
-  /** Where nobody confirmed it in time: what came up after the cold reboot; undefined until that is looked at. */
+  /**
+   * Where it arrived, with `guard.confirm`: a process keeps its deadline; or that was stopped in order, with a shutdown or by
+   * hand. Undefined: no process did, so that nobody would have noted a shutdown.
+   */
+  readonly deadline?: "kept" | "stopped";
+  /** Where it arrived, and was not confirmed: what came up after it; undefined until that is looked at. */
   readonly cameBack?: CameBack;
   /** After a fall back: what was found about why. */
   readonly evidence?: Evidence;
 }
 
-/** The boot after a cold reboot. */
+/** The boot after one that was not confirmed. */
 export interface CameBack {
   /** Its kernel, as uname -r. */
   readonly release: string;
@@ -213,17 +218,24 @@ export function judgeAttempt(
 
 /**
  * Of these attempts, the newest first: those whose end shows now, each with its outcome. What was tried before the newest, and
- * never looked at, is unknown.
+ * never looked at, is unknown. `wasStopped`: whether it was noted that services were stopped in a boot.
  */
 export function judgeAttempts(
   attempts: readonly Attempt[],
   running: RunningSystem,
   at: string,
   uptime?: number,
+  wasStopped: (bootId: string) => boolean = () => false,
 ): readonly EndedAttempt[] {
   const boot = running.bootId === undefined ? {} : { bootId: running.bootId };
+  const last = attempts.findIndex(mayHaveBegun);
   return attempts.flatMap((attempt, index) => {
-    if (attempt.outcome !== undefined) return index === 0 ? comeBack(attempt, attempt.outcome, running, at) : [];
+    const { outcome } = attempt;
+    if (outcome !== undefined) {
+      // Other reboots were only asked for since, in the system that it led to.
+      const isLast = index === last && attempts.slice(0, last).every(({ from }) => from.bootId === outcome.bootId);
+      return isLast ? comeBack(attempt, outcome, running, at, wasStopped) : [];
+    }
     const verdict = index === 0 ? judgeAttempt(attempt, running) : NEVER_LOOKED_AT;
     if (verdict === undefined) return [];
     const clock = uptime === undefined || verdict.end !== "arrived" ? {} : { uptime };
@@ -231,18 +243,51 @@ export function judgeAttempts(
   });
 }
 
-/** Adds to an attempt that nobody confirmed which system came up after it. */
+/** Whether the old system may have been left for an attempt; with other init systems than systemd, nobody notes that. */
+function mayHaveBegun({ outcome, leftAt, way }: Attempt): boolean {
+  return outcome !== undefined || leftAt !== undefined || way === "init";
+}
+
+/** Adds to an attempt that arrived, and that nobody confirmed, which system came up after it. */
 function comeBack(
   attempt: Attempt,
   outcome: AttemptOutcome,
-  { release, bootId, kexecBooted }: RunningSystem,
+  running: RunningSystem,
   at: string,
+  wasStopped: (bootId: string) => boolean,
 ): readonly EndedAttempt[] {
+  const { release, bootId, kexecBooted } = running;
   const isLater = bootId !== undefined && outcome.bootId !== undefined && outcome.bootId !== bootId;
-  if (outcome.end !== "not-confirmed" || outcome.cameBack !== undefined || !isLater) return [];
+  if (!isLater || outcome.cameBack !== undefined) return [];
+  const verdict = unconfirmedEnd(attempt, outcome, running, wasStopped(outcome.bootId));
+  if (verdict === undefined) return [];
   const how = kexecBooted === undefined ? "" : kexecBooted ? " by kexec" : " by the firmware";
-  const why = `${outcome.why}; ${release} came up${how} after it`;
-  return [{ ...attempt, outcome: { ...outcome, why, cameBack: { release, bootId, at } } }];
+  const why = `${verdict.why}; ${release} came up${how} after it`;
+  return [{ ...attempt, outcome: { ...outcome, end: verdict.end, why, cameBack: { release, bootId, at } } }];
+}
+
+/**
+ * How an attempt ended that arrived in another boot than this one; undefined where that is known. Where a process kept the
+ * deadline of that boot, a shutdown would have been noted: without one, it was a reset, a panic or a power cut.
+ */
+function unconfirmedEnd(
+  { guard, to }: Attempt,
+  { end, why, deadline }: AttemptOutcome,
+  running: RunningSystem,
+  wasStopped: boolean,
+): Pick<AttemptOutcome, "end" | "why"> | undefined {
+  if (end === "not-confirmed") return { end, why };
+  if (end !== "arrived" || guard?.confirm === undefined) return undefined;
+  if (wasStopped || deadline === "stopped") {
+    return { end, why: `${why}; it was shut down, or its guard ended by hand, before it was confirmed` };
+  }
+  // A kexec needs no shutdown.
+  const { kexecBooted } = running;
+  if (kexecBooted === true) return { end, why: `${why}; it was not confirmed` };
+  const isOther = kexecBooted === false || matchOf(to, running) === "other";
+  return deadline === "kept" && isOther
+    ? { end: "fell-back", why: `${why}; it ended without a shutdown before it was confirmed` }
+    : { end, why: `${why}; it was not confirmed, and whether it was shut down is not known` };
 }
 
 const NEVER_LOOKED_AT = { end: "unknown", why: "Another attempt was made before anyone looked" } as const;
@@ -257,9 +302,14 @@ const VERDICTS: { readonly [end in AttemptEnd]: "succeeded" | "failed" | undefin
   unknown: undefined,
 };
 
+function verdictOf({ end, cameBack }: AttemptOutcome): "succeeded" | "failed" | undefined {
+  // It was to be confirmed, and was not.
+  return end === "arrived" && cameBack !== undefined ? undefined : VERDICTS[end];
+}
+
 /** Whether an attempt shows that its plan does not come up. */
 export function hasFailed({ outcome }: Attempt): boolean {
-  return outcome !== undefined && VERDICTS[outcome.end] === "failed";
+  return outcome !== undefined && verdictOf(outcome) === "failed";
 }
 
 /** Of attempts, the newest first: the last one at each plan that says whether it comes up, where it says that it does not. */
@@ -267,7 +317,7 @@ export function failedAttempts(attempts: readonly Attempt[]): readonly EndedAtte
   const seen = new Set<string>();
   return attempts.flatMap((attempt) => {
     const { plan, outcome } = attempt;
-    if (outcome === undefined || VERDICTS[outcome.end] === undefined || seen.has(plan)) return [];
+    if (outcome === undefined || verdictOf(outcome) === undefined || seen.has(plan)) return [];
     seen.add(plan);
     return hasFailed(attempt) ? [{ ...attempt, outcome }] : [];
   });
@@ -296,7 +346,9 @@ const optional = { value: undefined };
 /** How long an attempt took; undefined as long as it is not known how it ended, and where the clocks were not recorded. */
 export function interruptionOfAttempt({ way, from, timing, outcome }: Attempt): Interruption | undefined {
   if (timing === undefined || outcome === undefined || outcome.end === "unknown") return undefined;
-  return interruptionOf({ end: outcome.end, atOnce: way === "now", watched: from.watched, timing });
+  // What is recorded is how long it took until the new system was up, whatever became of that.
+  const end = outcome.cameBack === undefined ? outcome.end : "arrived";
+  return interruptionOf({ end, atOnce: way === "now", watched: from.watched, timing });
 }
 
 /**
@@ -383,13 +435,20 @@ const FIELDS: Fields<Attempt> = {
         doc: "Where it arrived: how long that boot had run by then, seconds; `guard.confirm` counts from here",
         fallback: optional,
       },
+      deadline: {
+        shape: choice(["kept", "stopped"]),
+        doc:
+          "Where it arrived, with `guard.confirm`: whether a process keeps its deadline, or was stopped in order, with a " +
+          "shutdown or by hand; absent: none did",
+        fallback: optional,
+      },
       cameBack: {
         shape: record<CameBack>({
           release: { shape: text, doc: "The release of its kernel" },
           bootId: { shape: text, doc: "The boot" },
           at: { shape: text, doc: "When it was found, UTC" },
         }),
-        doc: "Where nobody confirmed it in time: what came up after the cold reboot",
+        doc: "Where it arrived, and was not confirmed: what came up after it",
         fallback: optional,
       },
       evidence: { shape: evidenceShape, doc: "After a fall back: what was found about why", fallback: optional },

@@ -1,12 +1,23 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { dropAttempt, readAttempts } from "../../src/app/attempt_store.ts";
-import { arrive, confirm, expire, findDeadline, isConfirmed, noteTimes, readHistory } from "../../src/app/attempts.ts";
+import {
+  arrive,
+  confirm,
+  expire,
+  failedPlans,
+  findDeadline,
+  isConfirmed,
+  noteDeadline,
+  noteTimes,
+  readHistory,
+} from "../../src/app/attempts.ts";
 import { recordDeparture } from "../../src/app/departure.ts";
 import type { Clocks } from "../../src/app/clocks.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import type { KernelStart } from "../../src/plan/kernel_start.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import type { AttemptWay } from "../../src/state/attempt.ts";
+import type { Deadline } from "../../src/state/deadline.ts";
 import type { FoundRecord } from "../../src/state/record.ts";
 import { StoreError } from "../../src/state/record_store.ts";
 import { hostFacts } from "../support/host_facts.ts";
@@ -231,6 +242,89 @@ Deno.test("what nobody confirmed cannot be confirmed after its time, and the nex
   );
   assertEquals(arrive(cold, directory), { kind: "nothing-open" });
   assertEquals(confirm(cold, directory).kind, "nothing-arrived");
+});
+
+Deno.test("a guarded system that is reset before it is confirmed has fallen back: its plan is not tried again", async () => {
+  using at = folder();
+  const directory = at.path;
+  const running = await arrivedGuarded(directory);
+  const deadline = findDeadline(running, directory);
+  if (deadline === undefined) throw new Error("There is no deadline");
+  noteDeadline(deadline, "kept", directory);
+  assertEquals(failedPlans(running, directory), []);
+  const facts: HostFacts = {
+    ...COLD,
+    bootId: "cold",
+    watchdog: {
+      coreIsModule: true,
+      ipmi: false,
+      devices: [{ name: "watchdog0", identity: "iTCO_wdt", bootStatus: 0x20 }],
+    },
+  };
+  // Before anyone wrote it down as well.
+  assertEquals(failedPlans(facts, directory).map(({ plan }) => plan), [deadline.attempt.plan]);
+  const arrival = arrive(facts, directory);
+  const outcome = arrival.kind === "ended" ? arrival.attempt.outcome : undefined;
+  assertEquals([outcome?.end, outcome?.cameBack?.bootId, outcome?.evidence?.watchdogs[0]?.reset], [
+    "fell-back",
+    "cold",
+    true,
+  ]);
+  assertEquals(failedPlans(facts, directory).map(({ how }) => how), [`fell back: ${outcome?.why}`]);
+  assertEquals(arrive(facts, directory), { kind: "nothing-open" });
+  assertEquals(confirm(facts, directory).kind, "nothing-arrived");
+});
+
+Deno.test("one that is shut down, confirmed, or whose deadline was stopped by hand, has not", async () => {
+  const cold = { ...COLD, bootId: "cold" };
+  const end = async (
+    then: (deadline: Deadline, running: HostFacts, directory: string) => void,
+    clocks = clocksAt(T0, 1_000),
+  ) => {
+    using at = folder();
+    const running = await arrivedGuarded(at.path);
+    const deadline = findDeadline(running, at.path);
+    if (deadline === undefined) throw new Error("There is no deadline");
+    noteDeadline(deadline, "kept", at.path);
+    then(deadline, running, at.path);
+    arrive(cold, at.path, clocks);
+    return [ends(at.path), failedPlans(cold, at.path).length];
+  };
+  assertEquals(await end((deadline, _, directory) => noteDeadline(deadline, "stopped", directory)), [["arrived"], 0]);
+  assertEquals(
+    await end(() => {}, clocksAt(T0, 1_000, { stopped: (bootId) => bootId === "next" ? 5_000 : undefined })),
+    [
+      ["arrived"],
+      0,
+    ],
+  );
+  assertEquals(
+    await end((deadline, running, directory) => {
+      confirm(running, directory);
+      // The process that waits ends after that.
+      noteDeadline(deadline, "stopped", directory);
+    }),
+    [["confirmed"], 0],
+  );
+  assertEquals(await end((deadline, _, directory) => void expire(deadline, directory)), [["not-confirmed"], 1]);
+  // Started again after that.
+  assertEquals(
+    await end((deadline, _, directory) => {
+      noteDeadline(deadline, "stopped", directory);
+      noteDeadline(deadline, "kept", directory);
+    }),
+    [["fell-back"], 1],
+  );
+});
+
+Deno.test("of a deadline whose attempt is gone, or could not be written, nothing is noted", async () => {
+  using at = folder();
+  const running = await arrivedGuarded(at.path);
+  const deadline = findDeadline(running, at.path);
+  if (deadline === undefined) throw new Error("There is no deadline");
+  dropAttempt(deadline.attempt, at.path);
+  noteDeadline(deadline, "kept", at.path);
+  assertEquals(ends(at.path), []);
 });
 
 Deno.test("an attempt that is gone, or cannot be read, is not confirmed", async () => {

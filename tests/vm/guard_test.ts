@@ -340,6 +340,62 @@ async function freeSystemctl(machine: Machine): Promise<void> {
   await machine.output("rm -f /usr/sbin/systemctl");
 }
 
+/** Where attempts are kept: on the disk, since the root file system is not. */
+const STATE = "mkdir -p /disk/state /var/lib && ln -s /disk/state /var/lib/warmboot";
+
+Deno.test({
+  name: "a system that arrives, and is not confirmed: shut down it has not failed, reset it has",
+  ignore: !ALL,
+  fn: async (t) => {
+    const kernel = await fetchKernel("6.1");
+    const initrd = await diskInitrd([kernel]);
+    // Without systemd, whose boots take longer in the emulation; the clock is `arrive --wait`.
+    await using machine = await startMachine({
+      kernel: kernel.image,
+      initrd,
+      disk: await denoDisk({ warmboot: "cli.ts" }, {
+        "/boot/vmlinuz": { file: kernel.image },
+        "/boot/initrd": await initrdBytes(initrd),
+        "/boot/web.yaml": profile("web", "guard: { confirm: 1h }\n"),
+      }),
+      memory: 1536,
+      append: NO_TIMER_CHECK,
+      resets: true,
+    });
+    await machine.output(`${STATE} && warmboot arrive`);
+    const arrive = async (): Promise<void> => {
+      const { cmdline } = await machine.runToBoot("warmboot load --exec --now /boot/web.yaml");
+      assertMatch(cmdline, /to=web .*warmboot\.plan=/);
+      await machine.output(`${STATE} && (warmboot arrive --wait >/run/said 2>&1 & echo $! >/run/waits)`);
+      await machine.output("until grep -q '\"kept\"' /disk/state/attempts/*.json; do sleep 1; done; sync");
+    };
+
+    await t.step("the process that waits is stopped, as a shutdown does: the plan is loaded again", async () => {
+      await arrive();
+      await machine.output(
+        "kill $(cat /run/waits) && until grep -q '\"stopped\"' /disk/state/attempts/*.json; do sleep 1; done",
+      );
+      const { cmdline } = await machine.runToBoot("sync; reboot -f");
+      assert(!cmdline.includes("to="), cmdline);
+      assertStringIncludes(
+        await machine.output(`${STATE} && warmboot arrive`),
+        "was shut down, or its guard ended by hand",
+      );
+      assertEquals((await attempts(machine)).map(({ outcome }) => outcome?.end), ["arrived"]);
+    });
+
+    await t.step("the machine is reset: it fell back, and the plan is refused", async () => {
+      await arrive();
+      await machine.reset();
+      assertStringIncludes(await machine.output(`${STATE} && warmboot arrive`), "it ended without a shutdown");
+      assertEquals((await attempts(machine)).map(({ outcome }) => outcome?.end), ["fell-back", "arrived"]);
+      const { code, stderr } = await machine.run("warmboot load /boot/web.yaml");
+      assertEquals(code, 69, stderr);
+      assertStringIncludes(stderr, "attempt-failed");
+    });
+  },
+});
+
 const ROUNDS = 50;
 
 Deno.test({
@@ -367,15 +423,13 @@ Deno.test({
       memory: 1536,
       append: NO_TIMER_CHECK,
     });
-    // The state is on the disk, and the root file system is not.
-    const mount = "mkdir -p /disk/state /var/lib && ln -s /disk/state /var/lib/warmboot";
-    await machine.output(`${mount} && warmboot arrive`);
+    await machine.output(`${STATE} && warmboot arrive`);
     for (let round = 1; round <= ROUNDS; round++) {
       const next = round % 2;
       const { release, cmdline } = await machine.runToBoot(`warmboot load --exec --now /boot/${next}.yaml`);
       assertEquals(release, kernels[next]?.release, `round ${round}`);
       assertMatch(cmdline, / warmboot\.plan=/);
-      await machine.output(`${mount} && (warmboot arrive --wait >/run/said 2>&1; echo $? >/run/ended) &`);
+      await machine.output(`${STATE} && (warmboot arrive --wait >/run/said 2>&1; echo $? >/run/ended) &`);
       await machine.output("until grep -q arrived: /run/said; do sleep 1; done; warmboot confirm");
       const ended = "until [ -s /run/ended ]; do sleep 1; done; cat /run/ended; tail -n 1 /run/said";
       assertEquals(await machine.output(ended), `0\n${release} is confirmed\n`, `round ${round}`);

@@ -276,8 +276,10 @@ Deno.test({
       await until(machine, IS_KEPT);
       await machine.output("systemctl stop warmboot-deadline");
       assertEquals(await shown(machine, "state"), "inactive");
+      assertEquals((await attempts(machine))[0]?.outcome?.deadline, "stopped");
       await machine.output("systemctl start warmboot-deadline");
       await until(machine, IS_KEPT);
+      await until(machine, 'grep -q \'"deadline": *"kept"\' /var/lib/warmboot/attempts/*.json');
     });
   },
 });
@@ -291,6 +293,14 @@ Deno.test({
     await until(machine, IS_KEPT);
     const { cmdline } = await machine.runToBoot("systemctl kill -s STOP warmboot-deadline", REBOOT);
     assertEquals(cmdline.trim(), COLD);
+    // It had arrived, and nothing shut it down: its plan is not tried again by itself.
+    await until(machine, "systemctl -q is-active warmboot-arrive");
+    const [attempt] = await attempts(machine);
+    assertEquals([attempt?.profile, attempt?.outcome?.end], ["kept", "fell-back"]);
+    assertStringIncludes(attempt?.outcome?.why ?? "", "it ended without a shutdown before it was confirmed");
+    const [code, text] = said(await machine.run("warmboot load kept"));
+    assertEquals(code, EXIT.unavailable.code, text);
+    assertStringIncludes(text, "attempt-failed");
   },
 });
 
