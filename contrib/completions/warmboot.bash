@@ -128,6 +128,7 @@ _warmboot() {
 _warmboot_takes_value() {
   local -a offers=()
   [[ $2 == *=* ]] && return 1
+  case $1:$2 in status:--check) return 1 ;; esac
   _warmboot_value "$1" "$2"
 }
 
@@ -152,6 +153,7 @@ _warmboot_value() {
     history:-o | history:--output) offers=('text json yaml svg') ;;
     status:-o | status:--output) offers=('text json yaml openmetrics') ;;
     status:--booted) offers=(:profile-names :profile-files :plan-files) ;;
+    status:--check) offers=('reboot-needed') ;;
     facts:-o | facts:--output) offers=('json yaml') ;;
     init:--boot-entry) offers=() ;;
     init:--bls) offers=(:files) ;;

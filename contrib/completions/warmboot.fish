@@ -115,7 +115,7 @@ complete -c warmboot -n '__warmboot_in history' -s o -l output -x -k -a 'text js
 complete -c warmboot -n '__warmboot_in status' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__warmboot_files \'json|yaml|yml\')'
 complete -c warmboot -n '__warmboot_in status' -s o -l output -x -k -a 'text json yaml openmetrics' -d 'Form of the output'
 complete -c warmboot -n '__warmboot_in status' -l booted -x -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__warmboot_files \'json|yaml|yml\')' -d 'Say whether the running system is what this declares, and how it differs'
-complete -c warmboot -n '__warmboot_in status' -l check -d 'Say in one line and by the exit code whether what is loaded is what these declare'
+complete -c warmboot -n '__warmboot_in status' -l check -f -k -a 'reboot-needed' -d 'Say in one line and by the exit code whether what is loaded is what these declare'
 
 complete -c warmboot -n '__warmboot_in facts' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\')'
 complete -c warmboot -n '__warmboot_in facts' -s o -l output -x -k -a 'json yaml' -d 'Form of the output'

@@ -140,6 +140,7 @@ _warmboot() {
 _warmboot_takes_value() {
   local -a offers=()
   [[ $2 == *=* ]] && return 1
+${optionalCases(offers)}
   _warmboot_value "$1" "$2"
 }
 
@@ -173,6 +174,14 @@ ${offers.filter(({ maxWords }) => maxWords > 0).map(wordCase).join("\n")}
 
 complete -F _warmboot warmboot
 `;
+}
+
+/** Options whose value can only be in the same word. */
+function optionalCases(commands: readonly CommandOffer[]): string {
+  const patterns = commands.flatMap(({ name, options }) =>
+    options.flatMap(({ names, optional }) => optional ? names.map((each) => `${name}:${each}`) : [])
+  );
+  return `  case $1:$2 in ${patterns.join(" | ")}) return 1 ;; esac`;
 }
 
 function optionNames(options: readonly OptionOffer[]): string {

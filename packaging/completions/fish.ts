@@ -79,9 +79,9 @@ function complete(command: string): string {
   return `complete -c warmboot -n '__warmboot_in ${command}'`;
 }
 
-function optionFlags({ names, brief, value }: OptionOffer): string {
+function optionFlags({ names, brief, value, optional }: OptionOffer): string {
   const flags = names.map((name) => name.startsWith("--") ? `-l ${name.slice(2)}` : `-s ${name.slice(1)}`).join(" ");
-  const takes = value === undefined ? "" : ` -x -k -a ${quote(candidates(value))}`;
+  const takes = value === undefined ? "" : ` ${optional ? "-f" : "-x"} -k -a ${quote(candidates(value))}`;
   return `${flags}${takes} -d ${quote(brief)}`;
 }
 

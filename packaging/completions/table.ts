@@ -12,6 +12,8 @@ export interface OptionOffer {
   readonly brief: string;
   /** Undefined for a switch. */
   readonly value?: Offered;
+  /** Whether it is a switch as well: a value can only follow as `--name=value`. */
+  readonly optional?: true;
 }
 
 /** A command, its options and its words. */
@@ -52,11 +54,12 @@ export function globalOffers(): readonly OptionOffer[] {
   return GLOBAL_OPTIONS.map(optionOffer);
 }
 
-function optionOffer({ name, short, value, doc }: Option): OptionOffer {
+function optionOffer({ name, short, value, optional, doc }: Option): OptionOffer {
   return {
     names: [...(short === undefined ? [] : [`-${short}`]), `--${name}`],
     brief: brief(doc),
     ...(value === undefined ? {} : { value: offeredFor(value) }),
+    ...(optional === undefined ? {} : { optional }),
   };
 }
 

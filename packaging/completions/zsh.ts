@@ -79,10 +79,14 @@ function commandCase({ name, options, words, maxWords }: CommandOffer): string {
 }
 
 /** `(-o --output)'{-o,--output=}'[What it does]:value:(text json)`, as _arguments reads it. */
-function spec({ names, brief, value }: OptionOffer): string {
+function spec({ names, brief, value, optional }: OptionOffer): string {
   const doc = `[${brief.replaceAll(/[[\]\\]/g, "\\$&")}]`;
-  const rest = value === undefined ? doc : `${doc}:value:${action(value)}`;
-  const written = names.map((name) => value === undefined ? name : name.startsWith("--") ? `${name}=` : `${name}+`);
+  const rest = value === undefined ? doc : `${doc}${optional ? "::" : ":"}value:${action(value)}`;
+  // With `=-`, a value can only be in the same word.
+  const long = optional ? "=-" : "=";
+  const written = names.map((name) =>
+    value === undefined ? name : name.startsWith("--") ? `${name}${long}` : `${name}+`
+  );
   const [only, ...others] = written;
   if (others.length === 0) return quote(`${only}${rest}`);
   return `${quote(`(${names.join(" ")})`)}{${written.join(",")}}${quote(rest)}`;

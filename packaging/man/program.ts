@@ -88,8 +88,8 @@ function commandSection({ name, usage, summary, description, options, examples }
   ];
 }
 
-function optionItem({ name, short, value, doc }: Option): readonly string[] {
+function optionItem({ name, short, value, optional, doc }: Option): readonly string[] {
   const names = [...(short === undefined ? [] : [short]), `-${name}`].map((flag) => `Fl ${escape(flag)}`);
-  const taken = value === undefined ? "" : ` Ar ${argument(value)}`;
+  const taken = value === undefined ? "" : optional ? ` Ns Op = Ns Ar ${argument(value)}` : ` Ar ${argument(value)}`;
   return [`.It ${names.join(" , ")}${taken}`, prose(`${doc}.`.replace(/\.\.$/, "."))];
 }

@@ -73,7 +73,8 @@ export function wantedBy(source: PlanSource): Wanted {
   return { carry: source.kind === "plan" ? source.plan.carry !== undefined : source.profile.carry.length > 0 };
 }
 
-function readSource(
+/** The profile or the stored plan that a word names. */
+export function readSource(
   path: string,
   storedPlans: boolean,
 ): { readonly source: PlanSource | undefined; readonly diagnostics: readonly Diagnostic[] } {

@@ -43,11 +43,11 @@ export function parseInvocation(command: Grammar, args: readonly string[]): Pars
   const { words, given, problems } = readArguments(args, options);
   const read: { [name: string]: string | true } = {};
   for (const option of options) {
-    const values = given.filter(({ name }) => name === option.name).map(({ value }) => value);
-    const [value] = values;
-    if (value === undefined) continue;
-    const problem = option.value === undefined ? undefined : valueProblem(option, value, values.length);
-    if (problem === undefined) read[option.name] = option.value === undefined ? true : value;
+    const found = given.filter(({ name }) => name === option.name);
+    if (found.length === 0) continue;
+    const value = found.find((each) => each.value !== undefined)?.value;
+    const problem = value === undefined ? undefined : valueProblem(option, value, found.length);
+    if (problem === undefined) read[option.name] = value ?? true;
     else problems.push(problem);
   }
   const helpOnly = read.help === true || read.version === true;
@@ -57,15 +57,16 @@ export function parseInvocation(command: Grammar, args: readonly string[]): Pars
 
 interface Arguments {
   readonly words: readonly string[];
-  readonly given: readonly { readonly name: string; readonly value: string }[];
+  /** Each option as often as it is given; a switch has no value. */
+  readonly given: readonly { readonly name: string; readonly value: string | undefined }[];
   readonly problems: UsageProblem[];
 }
 
 /** Reads a command line with `parseArgs`, strictly: what the table of options does not allow is a problem. */
 function readArguments(args: readonly string[], options: readonly Option[]): Arguments {
-  const { flags, words } = unambiguous(args, options);
+  const { flags, words, bare } = unambiguous(args, options);
   const withValue = options.filter(({ value }) => value !== undefined).map(({ name }) => name);
-  const switches: string[] = [];
+  const switches: string[] = [...bare];
   const refused = new Set<string>();
   const values = parseArgs([...flags], {
     string: withValue,
@@ -81,7 +82,7 @@ function readArguments(args: readonly string[], options: readonly Option[]): Arg
   return {
     words,
     given: [
-      ...switches.map((name) => ({ name, value: "" })),
+      ...switches.map((name) => ({ name, value: undefined })),
       ...withValue.flatMap((name) => textsOf(values[name]).map((value) => ({ name, value }))),
     ],
     problems: [...refused].map((argument) => refusal(argument, options)),
@@ -90,15 +91,16 @@ function readArguments(args: readonly string[], options: readonly Option[]): Arg
 
 /**
  * The command line in forms that `parseArgs` reads in one way only. Values are joined to their options as
- * `--name=value`, from any form that getopt_long reads: `--name=value`, `--name value`, `-nvalue`, `-n value`. Words are
- * kept apart, since `parseArgs` takes `true` or `false` after a switch for its value, and numbers for numbers. After
+ * `--name=value`, from any form that getopt_long reads: `--name=value`, `--name value`, `-nvalue`, `-n value`. Options that
+ * may lack their value, and do, are `bare`: `parseArgs` would give them an empty one. Words are kept apart, since `parseArgs` takes `true` or `false` after a switch for its value, and numbers for numbers. After
  * `--` there are only words, and a lone `-` is a word or a value.
  */
 function unambiguous(
   args: readonly string[],
   options: readonly Option[],
-): { readonly flags: readonly string[]; readonly words: readonly string[] } {
+): { readonly flags: readonly string[]; readonly words: readonly string[]; readonly bare: readonly string[] } {
   const flags: string[] = [];
+  const bare: string[] = [];
   const words: string[] = [];
   for (let index = 0; index < args.length; index++) {
     const argument = args[index] ?? "";
@@ -114,6 +116,7 @@ function unambiguous(
     const next = args[index + 1];
     if (option === undefined) flags.push(nameOf(argument));
     else if (option.value === undefined) flags.push(attached === undefined ? `--${option.name}` : argument);
+    else if (option.optional && attached === undefined) bare.push(option.name);
     else if (attached !== undefined || next === undefined || !isWord(next)) {
       flags.push(`--${option.name}=${attached ?? ""}`);
     } else {
@@ -121,7 +124,7 @@ function unambiguous(
       index++;
     }
   }
-  return { flags, words };
+  return { flags, words, bare };
 }
 
 /** Whether it is a word, or the value of the option before it. */

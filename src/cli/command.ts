@@ -9,6 +9,8 @@ export interface Option {
   readonly value?: string;
   /** The values that it takes, where they are few; the first is the default. */
   readonly choices?: readonly string[];
+  /** Whether it is a switch without a value, which then can only follow as `--name=value`: the next word stays a word. */
+  readonly optional?: true;
   readonly doc: string;
 }
 

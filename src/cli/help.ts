@@ -84,8 +84,8 @@ function exitLines(exits: readonly Exit[], { style, width }: Layout): readonly s
   ];
 }
 
-function optionLine({ name, short, value, doc }: Option, width: number): string {
-  const long = value === undefined ? `--${name}` : `--${name} ${value}`;
+function optionLine({ name, short, value, optional, doc }: Option, width: number): string {
+  const long = value === undefined ? `--${name}` : optional ? `--${name}[=${value}]` : `--${name} ${value}`;
   return entry(short === undefined ? `    ${long}` : `-${short}, ${long}`, doc, width);
 }
 

@@ -12,6 +12,7 @@ const command: Command = {
     { name: "output", short: "o", value: "text|json", choices: ["text", "json"], doc: "" },
     { name: "facts", value: "FILE", doc: "" },
     { name: "dry-run", doc: "" },
+    { name: "check", value: "deep", choices: ["deep"], optional: true, doc: "" },
   ],
   examples: [],
   exits: {},
@@ -48,6 +49,22 @@ Deno.test({
       words: ["--dry-run=no"],
       options: { output: "json" },
     });
+  },
+});
+
+Deno.test({
+  name: "an option whose value is optional leaves the next word alone, and takes a value after = only",
+  permissions: "none",
+  fn() {
+    const read = (...args: string[]) => parseInvocation(command, args);
+    assertEquals(read("--check", "a"), { kind: "invocation", words: ["a"], options: { check: true } });
+    assertEquals(read("--check", "--check", "deep"), { kind: "invocation", words: ["deep"], options: { check: true } });
+    assertEquals(read("a", "--check=deep"), { kind: "invocation", words: ["a"], options: { check: "deep" } });
+    assertEquals(problems("a", "--check="), ["--check requires a value. Write --check=deep"]);
+    assertEquals(problems("a", "--check=deeper"), [
+      '--check does not accept "deeper". Did you mean deep? The values are deep',
+    ]);
+    assertEquals(problems("a", "--check", "--check=deep"), ["--check is given 2 times. "]);
   },
 });
 

@@ -68,7 +68,7 @@ function workplace(): { readonly path: string } & Disposable {
   const profile = `version: 1\nkernel: ${join(path, "vmlinuz")}\ncmdline: root=LABEL=root ro\n`;
   write("vmlinuz", bzImage());
   write("root/boot/vmlinuz-6.1.0", bzImage());
-  for (const name of ["web", "old", "kdump", "preserve"]) write(`${name}.yaml`, profile);
+  for (const name of ["web", "old", "kdump", "preserve", "node"]) write(`${name}.yaml`, profile);
   write("new.yaml", profile.replace(" ro", " rw"));
   write("profiles/web.yaml", profile);
   for (const name of ["host.json", "hosts/web1.json"]) {
@@ -157,7 +157,7 @@ function task(line: string): string | undefined {
 /** A unit by its name, an instance by that of its template. */
 function unitComplaint(word: string): string | undefined {
   const [name = "", type = "service"] = word.replace(/@[^.]*/, "@").split(".");
-  const folders = ["contrib/systemd", "examples/gitops/systemd"];
+  const folders = ["contrib/systemd", "contrib/kubernetes/node-timer", "examples/gitops/systemd"];
   const found = folders.some((folder) =>
     [...Deno.readDirSync(join(ROOT, folder))].some((entry) => entry.name === `${name}.${type}`)
   );
