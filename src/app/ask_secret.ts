@@ -13,6 +13,8 @@ const INTERVAL = 50;
 export interface AskOptions {
   readonly libc: Libc;
   readonly terminal?: string;
+  /** The program that asks where there is no terminal. */
+  readonly program?: string;
   /** Milliseconds. */
   readonly patience?: number;
 }
@@ -24,7 +26,7 @@ export interface AskOptions {
 export async function askSecret(
   prompt: string,
   into: Uint8Array,
-  { libc, terminal = "/dev/tty", patience = PATIENCE }: AskOptions,
+  { libc, terminal = "/dev/tty", program = systemProgram(AGENT), patience = PATIENCE }: AskOptions,
 ): Promise<Secret> {
   const opened = libc.openTerminal(terminal);
   if (opened.ok) {
@@ -34,20 +36,22 @@ export async function askSecret(
       libc.close(opened.value);
     }
   }
-  const program = "systemd-ask-password";
   const seconds = Math.ceil(patience / 1000);
-  const asked = await runSecretly([systemProgram(program), `--timeout=${seconds}`, "--id=warmboot", prompt], into, {
+  // A prompt may begin as an option does.
+  const asked = await runSecretly([program, `--timeout=${seconds}`, "--id=warmboot", "--", prompt], into, {
     patience: patience + 10_000,
   });
   if (asked.kind === "missing") {
     return {
       kind: "failed",
-      why: `there is no terminal, and ${program} cannot be started: ${asked.reason}`,
+      why: `there is no terminal, and ${AGENT} cannot be started: ${asked.reason}`,
       hint: "Run warmboot on a terminal, or use `from` or `command`",
     };
   }
   return asked.kind === "secret" ? withoutNewline(into, asked.size) : asked;
 }
+
+const AGENT = "systemd-ask-password";
 
 /** The signals that people and systemd stop a program with. */
 const STOPPING = ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"] as const;

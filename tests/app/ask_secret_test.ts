@@ -1,6 +1,8 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { join } from "@std/path";
 import { askSecret } from "../../src/app/ask_secret.ts";
 import { fakeLibc } from "../support/fake_libc.ts";
+import { withFiles } from "../support/temp_files.ts";
 
 /** A terminal on which this is typed, one read after the other. */
 function terminal(typed: readonly string[], ready = 1) {
@@ -34,4 +36,18 @@ Deno.test("an empty answer, the end of input and nobody at the terminal are no a
   const result = await askSecret("Who?", new Uint8Array(16), { libc, patience: 100 });
   assertMatch(result.kind === "failed" ? result.why : "", /nobody answered within 0.1 s/);
   assertEquals(calls.filter(([name]) => name === "set_echo").map(([, , echo]) => echo), [false, true]);
+});
+
+Deno.test("without a terminal, systemd-ask-password asks; a prompt is not an option, and no agent is a failure", async () => {
+  const script = '#!/bin/sh\n[ "$#" = 4 ] && [ "$3" = -- ] && [ "$4" = "--no-tty?" ] && echo hunter2\n';
+  await withFiles({ "agent": script }, async (folder) => {
+    const libc = { ...fakeLibc(), openTerminal: () => ({ ok: false, errno: 6 }) as const };
+    const program = join(folder, "agent");
+    Deno.chmodSync(program, 0o755);
+    const into = new Uint8Array(16);
+    assertEquals(await askSecret("--no-tty?", into, { libc, program }), { kind: "secret", size: 7 });
+    assertEquals(new TextDecoder().decode(into), `hunter2${"\0".repeat(9)}`);
+    const none = await askSecret("Who?", into, { libc, program: join(folder, "none") });
+    assertMatch(none.kind === "failed" ? none.why : "", /no terminal, and systemd-ask-password cannot be started/);
+  });
 });
