@@ -92,7 +92,7 @@ function initrdText(initrd: InitrdFailure, panic: number): string {
     case "none":
       return "there is none; the kernel panics if it does not find its root file system";
     case "systemd":
-      return "not covered, systemd waits at a prompt in emergency mode";
+      return "not covered, systemd waits at a prompt in emergency mode, unless `initrd` has the drop-in of docs/guard-panic.md";
     case "unknown":
       return "not covered, it is not known what runs in it";
   }

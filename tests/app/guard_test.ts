@@ -4,7 +4,7 @@ import { captureImages } from "../../src/app/capture_images.ts";
 import { planFiles } from "../../src/app/named_files.ts";
 import { type PlanSource, prepareFrom } from "../../src/app/prepare.ts";
 import type { CapturedFiles } from "../../src/app/image_file.ts";
-import { defineProfile, type Plan, planText } from "../../mod.ts";
+import { defineProfile, parseProfile, type Plan, planText, type Profile } from "../../mod.ts";
 import { MAKER_FILES } from "../../src/image/initrd_maker.ts";
 import { bzImage } from "../image/build.ts";
 import { cpio } from "../image/build_elf.ts";
@@ -27,6 +27,10 @@ async function planIn(folder: string, captured?: CapturedFiles): Promise<Plan> {
     cmdline: "ro",
     guard: { panic: "10s" },
   });
+  return await planOf(profile, captured);
+}
+
+async function planOf(profile: Profile | undefined, captured?: CapturedFiles): Promise<Plan> {
   if (profile === undefined) throw new Error("Not valid");
   const source: PlanSource = { kind: "profile", profile, files: [], place: (diagnostic) => diagnostic };
   using prepared = await prepareFrom(source, { ...HOST, ...(captured === undefined ? {} : { captured }) });
@@ -58,5 +62,31 @@ Deno.test("whose initrd it is shows in the file, and in a capture of it; an olde
     } finally {
       Deno.removeSync(folder, { recursive: true });
     }
+  }
+});
+
+Deno.test("the profile of docs/guard-panic.md adds the drop-in to an initrd of systemd, and the plan knows it", async () => {
+  const page = Deno.readTextFileSync(new URL("../../docs/guard-panic.md", import.meta.url));
+  const [, text = ""] = /\n```yaml\n(version: 1\n[^]*?)```\n/.exec(page) ?? [];
+  const folder = Deno.makeTempDirSync({ prefix: "warmboot-guard-" });
+  try {
+    Deno.writeFileSync(join(folder, "vmlinuz"), bzImage());
+    Deno.writeFileSync(
+      join(folder, "initrd.img"),
+      cpio([{ name: "init", ...EMPTY }, { name: "usr/lib/systemd/systemd", ...EMPTY }]),
+    );
+    const plan = async (lines: string) =>
+      await planOf(parseProfile(lines.replaceAll("/boot", folder), "web.yaml").value);
+    const has = await plan(text);
+    assertEquals([has.guard?.initrd, has.checks.find(({ rule }) => rule === "guard-panic")?.status], [
+      "systemd-reset",
+      "pass",
+    ]);
+    const lacks = await plan(text.replace(/^ {2}- files:\n(?: {6}.*\n)+/m, ""));
+    const { status, hint } = lacks.checks.find(({ rule }) => rule === "guard-panic") ?? {};
+    assertEquals([lacks.guard?.initrd, status], ["systemd", "warn"]);
+    assertEquals(hint, "Add a drop-in for emergency.service to `initrd`: docs/guard-panic.md has a profile to copy");
+  } finally {
+    Deno.removeSync(folder, { recursive: true });
   }
 });

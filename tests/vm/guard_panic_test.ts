@@ -9,8 +9,8 @@ import { distribution } from "./apt.ts";
 import { REPOSITORY } from "./cache.ts";
 import { debianMachine } from "./debian_root.ts";
 import { ALL } from "./extent.ts";
-import { dracutInitrds, emergencyDropIn, initramfsToolsInitrd } from "./guarded_initrd.ts";
-import { machineWith, profile, said } from "./guest_profile.ts";
+import { dracutInitrds, dropInProfile, initramfsToolsInitrd } from "./guarded_initrd.ts";
+import { machineWith, said } from "./guest_profile.ts";
 import type { GuestFiles } from "./initramfs.ts";
 import { fetchKernel } from "./packages.ts";
 
@@ -86,15 +86,15 @@ Deno.test({
 
 /** How an initrd that dracut made fails: by the way that decides what `panic` must add, and what it says of that. */
 const FAILURES = [
-  // Both wait for minutes otherwise.
-  { maker: "dracut", initrd: "/boot/dracut", more: "rd.retry=3", says: "Warning: Not all disks have been found." },
-  { maker: "dracut-systemd", initrd: "/boot/dracut-systemd", more: "rd.timeout=5", says: "emergency" },
+  // Each waits for minutes otherwise.
   {
     maker: "systemd-reset",
-    initrd: "[/boot/systemd, /boot/drop-in]",
+    initrd: "/boot/systemd",
     more: "rootflags=x-systemd.device-timeout=5s",
-    says: "Emergency",
+    says: "emergency",
   },
+  { maker: "dracut-systemd", initrd: "/boot/dracut-systemd", more: "rd.timeout=5", says: "emergency" },
+  { maker: "dracut", initrd: "/boot/dracut", more: "rd.retry=3", says: "Boot has failed" },
 ] as const;
 
 Deno.test({
@@ -102,30 +102,39 @@ Deno.test({
   ignore: !ALL || await distribution() === undefined,
   async fn(t) {
     const kernel = await fetchKernel("6.1");
-    const folder = await dracutInitrds();
+    const initrds = await dracutInitrds();
     await using machine = await machineWith(kernel, { warmboot: "cli.ts" }, {
       append: "no_timer_check",
       resets: true,
     }, {
-      "/boot/dracut": { file: join(folder, "dracut") },
-      "/boot/dracut-systemd": { file: join(folder, "dracut-systemd") },
-      "/boot/systemd": { file: join(folder, "systemd") },
-      "/boot/drop-in": await emergencyDropIn(),
+      "/boot/dracut": initrds.dracut,
+      "/boot/dracut-systemd": initrds["dracut-systemd"],
+      "/boot/systemd": initrds.systemd,
     });
-    const tries = (initrd: string, more: string) =>
-      profile(
-        machine,
-        `kernel: /boot/vmlinuz\ninitrd: ${initrd}\ncmdline: ${CMDLINE} systemd.show_status=1 ${more}\nguard: { panic: 2s }`,
+    const withDropIn = await dropInProfile();
+    const tries = async (initrd: string, more: string, isGiven = false): Promise<void> => {
+      const cmdline = `${CMDLINE} systemd.show_status=1 ${more}`;
+      await machine.write(
+        "/run/p.yaml",
+        isGiven
+          ? withDropIn.replace("/boot/initrd.img", initrd).replace(/^cmdline: .*$/m, `cmdline: ${cmdline}`)
+          : `version: 1\nkernel: /boot/vmlinuz\ninitrd: ${initrd}\ncmdline: ${cmdline}\nguard: { panic: 2s }\n`,
       );
+    };
 
-    await t.step("without the drop-in, the plan says that systemd waits at a prompt", async () => {
-      await tries("/boot/systemd", "quiet");
-      assertStringIncludes(said(await machine.run("warmboot plan /run/p.yaml"))[1], "systemd waits at a prompt");
-    });
+    await t.step(
+      "without the drop-in, the plan says that systemd waits at a prompt, and where to read on",
+      async () => {
+        await tries("/boot/systemd", "quiet");
+        const [, plan] = said(await machine.run("warmboot plan /run/p.yaml"));
+        assertStringIncludes(plan, "systemd waits at a prompt");
+        assertStringIncludes(plan, "docs/guard-panic.md has a profile to copy");
+      },
+    );
 
     for (const { maker, initrd, more, says } of FAILURES) {
       await t.step(maker, async () => {
-        await tries(initrd, more);
+        await tries(initrd, more, maker === "systemd-reset");
         const plan = JSON.parse(await machine.output("warmboot plan -o json /run/p.yaml"));
         assertEquals(plan.guard.initrd, maker);
         const before = machine.console().length;

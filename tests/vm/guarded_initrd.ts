@@ -3,7 +3,7 @@ import { join, relative } from "@std/path";
 import type { InitrdMaker } from "../../src/image/initrd_maker.ts";
 import { walkFiles } from "../support/walk_files.ts";
 import { cached } from "./cache.ts";
-import { cpioArchive, type CpioEntry, MODE } from "./cpio.ts";
+import { concatenate, cpioArchive, type CpioEntry, MODE } from "./cpio.ts";
 import { debianRoot } from "./debian_root.ts";
 import { output } from "./host_command.ts";
 import { fetchBusybox, fetchInitramfsTools } from "./packages.ts";
@@ -62,27 +62,36 @@ done`;
 /** Part of the cache's name: a change of what is made needs another. */
 const DRACUT_VERSION = 1;
 
-/** The folder with an initrd of each of these kinds, by its name, as Debian's dracut makes them. None has a kernel module. */
-export async function dracutInitrds(): Promise<string> {
+/** An initrd of each of these kinds, as Debian's dracut makes them. None has a kernel module. */
+export async function dracutInitrds(): Promise<{ readonly [maker in keyof typeof DRACUT_MODULES]: Uint8Array }> {
   const root = await debianRoot("bookworm", ["dracut-core"]);
-  return await cached(`initrds/dracut_${DRACUT_VERSION}`, async (partial) => {
+  const folder = await cached(`initrds/dracut_${DRACUT_VERSION}`, async (partial) => {
     const wanted = Object.entries(DRACUT_MODULES).flat();
     const namespaces = ["--map-root-user", "--mount", "--pid", "--fork"];
     await output("unshare", [...namespaces, "sh", "-c", RUN_DRACUT, "sh", root, partial, ...wanted]);
   });
+  const read = (maker: keyof typeof DRACUT_MODULES) => Deno.readFile(join(folder, maker));
+  return {
+    dracut: await read("dracut"),
+    "dracut-systemd": await read("dracut-systemd"),
+    systemd: concatenate([await read("systemd"), await systemdParts(root)]),
+  };
 }
 
-/** The drop-in by which an initrd of systemd resets the machine, as docs/guard-panic.md has it. */
-export async function emergencyDropIn(): Promise<Uint8Array<ArrayBuffer>> {
-  const page = await Deno.readTextFile(new URL("../../docs/guard-panic.md", import.meta.url));
-  const [, lines = ""] = /\n((?: {4}.+\n)*? {4}ExecStart=\/.+\n)/.exec(page) ?? [];
-  const folders = ["/etc", "/etc/systemd", "/etc/systemd/system", "/etc/systemd/system/emergency.service.d"];
+/** What each initrd of systemd has, and dracut leaves to its own modules. */
+async function systemdParts(root: string): Promise<Uint8Array> {
+  const emergency = "usr/lib/systemd/system/emergency.service";
   return cpioArchive([
-    ...folders.map((path): CpioEntry => ({ path, mode: MODE.folder, data: new Uint8Array() })),
-    {
-      path: "/etc/systemd/system/emergency.service.d/warmboot.conf",
-      mode: MODE.file,
-      data: new TextEncoder().encode(lines.replaceAll(/^ {4}/gm, "")),
-    },
+    // By this file systemd knows that it runs in an initrd.
+    { path: "/etc/initrd-release", mode: MODE.file, data: await Deno.readFile(join(root, "etc/os-release")) },
+    { path: `/${emergency}`, mode: MODE.file, data: await Deno.readFile(join(root, emergency)) },
   ]);
+}
+
+/** The profile of docs/guard-panic.md, whose initrd has the drop-in by which systemd resets the machine. */
+export async function dropInProfile(): Promise<string> {
+  const page = await Deno.readTextFile(new URL("../../docs/guard-panic.md", import.meta.url));
+  const [, text] = /\n```yaml\n(version: 1\n[^]*?)```\n/.exec(page) ?? [];
+  if (text === undefined) throw new Error("docs/guard-panic.md has no profile");
+  return text;
 }

@@ -2,9 +2,6 @@ import { formatDuration } from "../../core/duration.ts";
 import { kernelParameter, parseCmdline } from "../../profile/cmdline/cmdline.ts";
 import { pass, type Rule, warn } from "./rule.ts";
 
-/** The drop-in by which an initrd of systemd resets the machine. Its name is one of those that are looked for. */
-const DROP_IN = "/etc/systemd/system/emergency.service.d/warmboot.conf";
-
 const guardPanic: Rule = {
   name: "guard-panic",
   about: "Where the new kernel panics, or its initrd fails, the machine resets",
@@ -31,7 +28,7 @@ const guardPanic: Rule = {
       case "systemd":
         return warn(
           "Where the initrd fails, systemd waits at a prompt in emergency mode: `panic` does not cover that",
-          `Add ${DROP_IN} to the initrd: docs/guard-panic.md has it`,
+          "Add a drop-in for emergency.service to `initrd`: docs/guard-panic.md has a profile to copy",
         );
       default:
         return warn(
