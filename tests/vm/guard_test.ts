@@ -407,7 +407,7 @@ Deno.test({
     const initrd = await diskInitrd(kernels);
     const profiles = kernels.map(({ release }, index) => [
       `/boot/${index}.yaml`,
-      `version: 1\nkernel: /boot/${index}\ninitrd: /boot/initrd\ncmdline: ${CMDLINE} quiet to=${release}\n` +
+      `version: 1\nkernel: /boot/${index}\ninitrd: /boot/initrd\ncmdline: ${CMDLINE} to=${release}\n` +
       `load: ${calls[index]}\nguard: { confirm: 20min }\n`,
     ]);
     const files: GuestFiles = {
