@@ -193,7 +193,7 @@ _warmboot_options() {
     depart) options='-o --output -h --help --version --color' ;;
     arrive) options='--wait -o --output -h --help --version --color' ;;
     confirm) options='-o --output -h --help --version --color' ;;
-    history) options='-o --output -h --help --version --color' ;;
+    history) options='-o --output --ended -h --help --version --color' ;;
     status) options='-o --output --booted --check -h --help --version --color' ;;
     facts) options='-o --output --images --redact -h --help --version --color' ;;
     init) options='--running --newest --boot-entry --bls --uki --from-kexec --extract --uki-profile --boot --root --facts --pin --follow --guard --out -h --help --version --color' ;;

@@ -111,6 +111,7 @@ complete -c warmboot -n '__warmboot_in arrive' -s o -l output -x -k -a 'text jso
 complete -c warmboot -n '__warmboot_in confirm' -s o -l output -x -k -a 'text json yaml' -d 'Form of the output'
 
 complete -c warmboot -n '__warmboot_in history' -s o -l output -x -k -a 'text json yaml svg' -d 'Form of the output'
+complete -c warmboot -n '__warmboot_in history' -l ended -d 'Say in one line how the last reboot ended'
 
 complete -c warmboot -n '__warmboot_in status' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__warmboot_files \'json|yaml|yml\')'
 complete -c warmboot -n '__warmboot_in status' -s o -l output -x -k -a 'text json yaml openmetrics' -d 'Form of the output'

@@ -8,7 +8,7 @@ export const EXIT: { readonly [Name in ExitName]: { readonly code: number; reado
   differs: {
     code: 1,
     meaning:
-      "`diff` found differences, `status --booted` another system, `status --check` another image or no need of a reboot",
+      "`diff` found differences, `status --booted` another system, `status --check` another image or no need of a reboot, `history --ended` an open reboot",
   },
   notLoaded: { code: 2, meaning: "`status --check` found no image for a reboot" },
   crashMissing: { code: 3, meaning: "`status --check` found no crash kernel" },

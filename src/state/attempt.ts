@@ -312,6 +312,26 @@ export function hasFailed({ outcome }: Attempt): boolean {
   return outcome !== undefined && verdictOf(outcome) === "failed";
 }
 
+/**
+ * Whether nothing more is to come of an attempt: no boot, no confirmation, and no cold reboot because that was missing. A
+ * boot that is over, and in which it arrived, can no longer be confirmed.
+ */
+export function isOver({ guard, outcome }: Attempt, { bootId }: RunningSystem): boolean {
+  switch (outcome?.end) {
+    case undefined:
+      return false;
+    case "arrived":
+      return guard?.confirm === undefined || outcome.bootId !== bootId;
+    case "not-confirmed":
+      return outcome.cameBack !== undefined;
+    case "confirmed":
+    case "fell-back":
+    case "firmware":
+    case "unknown":
+      return true;
+  }
+}
+
 /** Of attempts, the newest first: the last one at each plan that says whether it comes up, where it says that it does not. */
 export function failedAttempts(attempts: readonly Attempt[]): readonly EndedAttempt[] {
   const seen = new Set<string>();

@@ -187,3 +187,35 @@ Deno.test("where attempts cannot be written, each says so, and nobody takes that
     "No guard waits for a confirmation",
   ]);
 });
+
+Deno.test("history --ended waits for the confirmation, or for what came up without it", async () => {
+  using on = await loaded();
+  Deno.removeSync(join(on.root, "run/systemd/system"));
+  assertEquals(await says(on, "history --ended"), [0, "No reboot into an image of warmboot is remembered"]);
+  await says(on, "arrive");
+  await says(on, "depart");
+  newest(on, (attempt) => ({ ...attempt, guard: { confirm: 600, parameters: [] } }));
+  assertEquals(await says(on, "history --ended"), [1, "under way"]);
+  const kept = Deno.readTextFileSync(join(on.root, ATTEMPTS, `${newest(on).id}.json`));
+  boot(on, "image");
+  const arrived = "arrived: 6.1.0-41-amd64 came up with the stamp of the plan, by kexec";
+  // Before anyone has written it down, too.
+  assertEquals(await says(on, "history --ended"), [1, arrived]);
+  await says(on, "arrive");
+  assertEquals(await says(on, "history --ended"), [1, arrived]);
+  await says(on, "confirm");
+  assertEquals(await says(on, "history --ended"), [0, `arrived and confirmed: ${arrived.slice("arrived: ".length)}`]);
+  Deno.writeTextFileSync(join(on.root, ATTEMPTS, `${newest(on).id}.json`), kept);
+  boot(on, "old", "2");
+  const [code, fell] = await says(on, "history --ended");
+  assertEquals([code, String(fell).startsWith("fell back: ")], [0, true]);
+});
+
+Deno.test("history --ended is one line, and has no other form", async () => {
+  using on = await loaded();
+  assertEquals(await says(on, "history --ended -o json"), [
+    64,
+    "error: --ended cannot be used with --output",
+    "  hint: Omit one of them",
+  ]);
+});

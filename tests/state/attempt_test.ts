@@ -10,6 +10,7 @@ import {
   type AttemptWay,
   decodeAttempt,
   failedAttempts,
+  isOver,
   judgeAttempt,
   judgeAttempts,
   type RunningSystem,
@@ -261,4 +262,30 @@ pure("a plan has failed if its last attempt that says so says so", () => {
   // Another plan that arrived does not make this one good, and one that failed does not make this one bad.
   assertEquals(failed(ended(b, "confirmed"), ended(a, "fell-back")), ["a"]);
   assertEquals(failed(ended(b, "fell-back"), ended(a, "fell-back"), ended(a, "arrived")), ["b", "a"]);
+});
+
+pure("an attempt is over when nothing more is to come of it", () => {
+  const guard = { confirm: 600, parameters: [] };
+  const ended = (end: AttemptEnd, more: object = {}): Attempt => ({
+    ...attempt({ left: true }),
+    guard,
+    outcome: { end, why: "", at: AT, bootId: "next", ...more },
+  });
+  const cameBack = { release: "6.1", bootId: "last", at: AT };
+  const { guard: _, ...unguarded } = ended("arrived");
+  const rows: readonly (readonly [what: string, attempt: Attempt, bootId: string, over: boolean])[] = [
+    ["the old system still runs", attempt({ left: true }), "here", false],
+    ["it waits for its confirmation", ended("arrived"), "next", false],
+    ["it was reset before that", ended("arrived"), "last", true],
+    ["nobody has to confirm it", unguarded, "next", true],
+    ["a guard without `confirm`", { ...unguarded, guard: { panic: 10, parameters: [] } }, "next", true],
+    ["confirmed", ended("confirmed"), "next", true],
+    ["confirmed, and booted again", ended("confirmed"), "last", true],
+    ["about to reboot", ended("not-confirmed"), "next", false],
+    ["rebooted", ended("not-confirmed", { cameBack }), "last", true],
+    ["fell back", ended("fell-back"), "next", true],
+    ["through the firmware", ended("firmware"), "next", true],
+    ["unknown", ended("unknown"), "next", true],
+  ];
+  for (const [what, each, bootId, over] of rows) assertEquals(isOver(each, { ...COLD, bootId }), over, what);
 });
