@@ -1,35 +1,57 @@
-import type { TreeFile } from "./tree.ts";
+import { concat } from "@std/bytes";
+
+/** A file of an archive or a package; `mode` has the permissions. */
+export interface PackedFile {
+  readonly path: string;
+  readonly content: string | Uint8Array;
+  readonly mode: number;
+}
+
+/** A folder that is to be there, even empty. */
+export interface PackedFolder {
+  readonly path: string;
+  readonly mode: number;
+}
 
 /** One block of the archive. */
 const BLOCK = 512;
 
 /**
  * A tar archive (POSIX ustar) in which nothing depends on who packed it: owner and group are root's, every time is the same,
- * and the files come in the order given. Folders are those of the files.
+ * and the files come in the order given. It has the folders of its files, and those that are given.
  */
-export function tarArchive(top: string, files: readonly TreeFile[], seconds: number): Uint8Array<ArrayBuffer> {
-  const folders = new Set<string>();
-  for (const { path } of files) {
-    const steps = `${top}/${path}`.split("/").slice(0, -1);
-    for (const [index] of steps.entries()) folders.add(`${steps.slice(0, index + 1).join("/")}/`);
-  }
-  const blocks = [
-    ...[...folders].toSorted().map((name) => header(name, 0o755, 0, seconds, "5")),
-    ...files.flatMap(({ path, text, isProgram }) => {
-      const bytes = new TextEncoder().encode(text);
-      const padded = new Uint8Array(Math.ceil(bytes.length / BLOCK) * BLOCK);
-      padded.set(bytes);
-      return [header(`${top}/${path}`, isProgram ? 0o755 : 0o644, bytes.length, seconds, "0"), padded];
+export function tarArchive(
+  files: readonly PackedFile[],
+  seconds: number,
+  folders: readonly PackedFolder[] = [],
+): Uint8Array<ArrayBuffer> {
+  return concat([
+    ...withParents(files, folders).map(({ path, mode }) => header(`${path}/`, mode, 0, seconds, "5")),
+    ...files.flatMap(({ path, content, mode }) => {
+      const bytes = bytesOf(content);
+      return [header(path, mode, bytes.length, seconds, "0"), bytes, new Uint8Array(-bytes.length & (BLOCK - 1))];
     }),
     new Uint8Array(2 * BLOCK),
-  ];
-  const archive = new Uint8Array(blocks.reduce((size, block) => size + block.length, 0));
-  let at = 0;
-  for (const block of blocks) {
-    archive.set(block, at);
-    at += block.length;
+  ]);
+}
+
+/** The folders that are given, and all that lead to them and to the files: by path, the outer before the inner. */
+export function withParents(files: readonly PackedFile[], folders: readonly PackedFolder[]): readonly PackedFolder[] {
+  const modes = new Map(folders.map(({ path, mode }) => [path, mode]));
+  for (const { path } of [...files, ...folders]) {
+    const steps = path.split("/").slice(0, -1);
+    for (const [index] of steps.entries()) {
+      const parent = steps.slice(0, index + 1).join("/");
+      if (parent !== "" && !modes.has(parent)) modes.set(parent, 0o755);
+    }
   }
-  return archive;
+  return Array.from(modes, ([path, mode]) => ({ path, mode }))
+    .toSorted((a, b) => `${a.path}/` < `${b.path}/` ? -1 : 1);
+}
+
+/** A file's bytes. */
+export function bytesOf(content: string | Uint8Array): Uint8Array {
+  return typeof content === "string" ? new TextEncoder().encode(content) : content;
 }
 
 /** Compressed by gzip, whose header has no name and no time here. */

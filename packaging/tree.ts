@@ -1,28 +1,34 @@
 import { compareText } from "../src/core/text.ts";
 import { join } from "@std/path";
 import { sha256Of } from "../src/core/sha256.ts";
-import { SUMS_NAME } from "../src/app/install/release.ts";
+import { RUNTIME, SUMS_NAME } from "../src/app/install/release.ts";
 import { bundleProgram } from "./bundle.ts";
 import { LICENCES, read, REPOSITORY } from "./repository.ts";
+import { bytesOf, type PackedFile } from "./tar.ts";
 import { buildInputs } from "./toolchain.ts";
 
-/** A file of a release. */
+/** A file of a release; only a runtime is not text. */
 export interface TreeFile {
   readonly path: string;
-  readonly text: string;
+  readonly content: string | Uint8Array;
   readonly isProgram: boolean;
 }
 
 /** For those who have just unpacked a release. */
-const INSTALL = `To install warmboot below /usr/local:
+const INSTALL = installNote("It needs Deno (https://deno.com) 2.9 or newer, and fetches nothing.");
+const INSTALL_WITH_RUNTIME = installNote("It brings its own Deno, and fetches nothing.");
+
+function installNote(needs: string): string {
+  return `To install warmboot below /usr/local:
 
     bin/warmboot install
 
-It needs Deno (https://deno.com) 2.9 or newer, and fetches nothing. \`bin/warmboot install --help\` lists options for other
+${needs} \`bin/warmboot install --help\` lists options for other
 folders. \`warmboot uninstall\` removes it. It also runs from here: bin/warmboot --help
 
 More: share/doc/warmboot/docs/install.md
 `;
+}
 
 /** Files that are taken as they are: from the checkout to the release, file or folder. */
 const COPIES: readonly (readonly [string, string])[] = [
@@ -51,32 +57,55 @@ const COPIES: readonly (readonly [string, string])[] = [
 
 /** Every file of a release, by path. Laid out as below a prefix, so that copying it to /usr/local serves as well. */
 export async function releaseTree(): Promise<readonly TreeFile[]> {
-  const files: TreeFile[] = [
-    { path: "INSTALL", text: INSTALL, isProgram: false },
-    { path: "lib/warmboot/program.js", text: await bundleProgram(), isProgram: false },
-    { path: "share/doc/warmboot/BUILD.json", text: buildInputs(), isProgram: false },
-    { path: "share/doc/warmboot/THIRD-PARTY.md", text: LICENCES, isProgram: false },
+  return withSums([
+    { path: "INSTALL", content: INSTALL, isProgram: false },
+    { path: "lib/warmboot/program.js", content: await bundleProgram(), isProgram: false },
+    { path: "share/doc/warmboot/BUILD.json", content: buildInputs(), isProgram: false },
+    { path: "share/doc/warmboot/THIRD-PARTY.md", content: LICENCES, isProgram: false },
     ...COPIES.flatMap(([from, to]) => copied(from, to)),
-  ];
+  ]);
+}
+
+/** The same release with the Deno that runs it. */
+export function withRuntime(tree: readonly TreeFile[], runtime: Uint8Array): readonly TreeFile[] {
+  const others = tree.filter(({ path }) => path !== SUMS_NAME && path !== "INSTALL");
+  return withSums([
+    ...others,
+    { path: "INSTALL", content: INSTALL_WITH_RUNTIME, isProgram: false },
+    { path: RUNTIME, content: runtime, isProgram: true },
+    { path: "share/doc/warmboot/RUNTIME.md", content: read("packaging/RUNTIME.md"), isProgram: false },
+  ]);
+}
+
+/** The files by path, and the digests of all. */
+function withSums(files: readonly TreeFile[]): readonly TreeFile[] {
   const sorted = files.toSorted((a, b) => compareText(a.path, b.path));
-  const sums = sorted.map(({ path, text }) => `${sha256Of(text)}  ${path}\n`).join("");
-  return [...sorted, { path: SUMS_NAME, text: sums, isProgram: false }];
+  const sums = sorted.map(({ path, content }) => `${sha256Of(content)}  ${path}\n`).join("");
+  return [...sorted, { path: SUMS_NAME, content: sums, isProgram: false }];
+}
+
+/** What packages and archives are made of: the files of a release below a folder. */
+export function packed(top: string, tree: readonly TreeFile[]): readonly PackedFile[] {
+  return tree.map(({ path, content, isProgram }) => ({
+    path: `${top}/${path}`,
+    content,
+    mode: isProgram ? 0o755 : 0o644,
+  }));
 }
 
 function copied(from: string, to: string): readonly TreeFile[] {
   const path = join(REPOSITORY, from);
   if (Deno.statSync(path).isFile) {
-    return [{ path: to, text: read(from), isProgram: /^(?:bin|share\/warmboot\/hooks)\//.test(to) }];
+    return [{ path: to, content: read(from), isProgram: /^(?:bin|share\/warmboot\/hooks)\//.test(to) }];
   }
   return Array.from(Deno.readDirSync(path)).flatMap(({ name }) => copied(`${from}/${name}`, `${to}/${name}`));
 }
 
 /** Writes a release into a folder. */
 export function writeTree(folder: string, files: readonly TreeFile[]): void {
-  for (const { path, text, isProgram } of files) {
-    const file = join(folder, path);
-    Deno.mkdirSync(join(file, ".."), { recursive: true });
-    Deno.writeTextFileSync(file, text);
-    Deno.chmodSync(file, isProgram ? 0o755 : 0o644);
+  for (const { path, content, mode } of packed(folder, files)) {
+    Deno.mkdirSync(join(path, ".."), { recursive: true });
+    Deno.writeFileSync(path, bytesOf(content));
+    Deno.chmodSync(path, mode);
   }
 }

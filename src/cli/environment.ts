@@ -11,7 +11,8 @@ export const ENVIRONMENT: readonly { readonly name: string; readonly doc: string
   },
   {
     name: "WARMBOOT_DENO",
-    doc: "The Deno that runs the installed program, instead of the one it was installed with or the one on `PATH`.",
+    doc:
+      "The Deno that runs the installed program, instead of its own, the one it was installed with or the one on `PATH`.",
   },
   {
     name: "WARMBOOT_MEMORY_LIMIT",
@@ -21,5 +22,9 @@ export const ENVIRONMENT: readonly { readonly name: string; readonly doc: string
   },
   ...LIMIT_VARIABLES.map(({ name, doc }) => ({ name, doc })),
   { name: "DESTDIR", doc: "For `install`: the folder of `--destdir`, which goes before it." },
-  { name: "DENO_DIR", doc: "Where Deno keeps compiled code; ~/.cache/deno by default." },
+  {
+    name: "DENO_DIR",
+    doc:
+      "Where Deno keeps compiled code; ~/.cache/deno by default, and /var/cache/warmboot/deno for root with a package.",
+  },
 ];

@@ -538,7 +538,7 @@ Deno.test({
 Deno.test("an installation writes over its own files only, and removes those only", () => {
   using made = temporary();
   const root = made.folder;
-  const file = (path: string, text: string, isProgram = false) => ({ path, text, isProgram });
+  const file = (path: string, content: string, isProgram = false) => ({ path, content, isProgram });
   const listed = (path: string, text: string) => ({ path, sha256: sha256Of(text) });
   const manifest = (
     files: readonly { readonly path: string; readonly sha256: string }[],

@@ -8,6 +8,7 @@ import { basename, join } from "@std/path";
 import { bzImage } from "../image/build.ts";
 import { run } from "../support/run_cli.ts";
 import { walkFiles } from "../support/walk_files.ts";
+import { archiveName, packageName, TARGETS } from "../../packaging/names.ts";
 import { VERSION } from "../../src/core/program.ts";
 
 const ROOT = join(import.meta.dirname ?? ".", "../..");
@@ -131,7 +132,9 @@ const ROWS: { readonly [program: string]: (line: string) => Promise<string | und
   tar: archiveComplaint,
   // The file that packaging/release.ts writes.
   sha256sum: (line) =>
-    line === "sha256sum --check SHA256SUMS" ? undefined : "it is not the file of a release's digests",
+    /^sha256sum --check (?:--ignore-missing )?SHA256SUMS$/.test(line)
+      ? undefined
+      : "it is not the file of a release's digests",
   npx: (line) => task(line.replace(/^npx --yes deno@[\d.]+/, "deno")),
   systemctl: (line) =>
     line.split(" ").filter((word) => /^warmboot-/.test(word)).map((word) => unitComplaint(word)).find((found) =>
@@ -145,7 +148,8 @@ const ROWS: { readonly [program: string]: (line: string) => Promise<string | und
 
 /** The release that is unpacked is this one. */
 function archiveComplaint(line: string): string | undefined {
-  return line === `tar xzf warmboot-${VERSION}.tar.gz` ? undefined : `it is not the release of ${VERSION}`;
+  const archives = [archiveName(VERSION), ...TARGETS.map((target) => packageName("archive", VERSION, target))];
+  return archives.some((name) => line === `tar xzf ${name}`) ? undefined : `it is not the release of ${VERSION}`;
 }
 
 function task(line: string): string | undefined {

@@ -82,7 +82,8 @@ async function sameElsewhere(): Promise<void> {
   const copy = join(folder, "elsewhere");
   const names =
     "LICENSE README.md CHANGELOG.md CONTRIBUTING.md SECURITY.md deno.json deno.lock cli.ts src packaging contrib docs examples schema types";
-  const script = `umask 077 && mkdir "$0" && cp -R ${names} "$0" && cd "$0" && exec "$1" run -A packaging/release.ts`;
+  const script =
+    `umask 077 && mkdir "$0" && cp -R ${names} "$0" && cd "$0" && exec "$1" run -A packaging/release.ts --no-packages`;
   const made = await tool("sh", ["-c", script, copy, Deno.execPath()], {
     cwd: REPOSITORY,
     env: { SOURCE_DATE_EPOCH: String(TIME), TZ: "Asia/Kolkata" },

@@ -167,10 +167,23 @@ export async function debianRoot(
     }
     const unpack = 'for file; do dpkg-deb --fsys-tarfile "$file" | tar -x --keep-directory-symlink || exit; done';
     await output("sh", ["-c", unpack, "unpack", ...files], { cwd: root });
+    if (more.includes("apt")) await registerPackages(root, files);
     await removeTree(archives);
     await configure(root);
   });
   return join(folder, "root");
+}
+
+/** Has dpkg know the packages that were unpacked, as if it had installed them. */
+async function registerPackages(root: string, files: readonly string[]): Promise<void> {
+  const script = `mkdir -p var/lib/dpkg/info var/lib/dpkg/updates var/lib/apt/lists/partial
+for file; do
+  name=$(dpkg-deb -f "$file" Package)
+  [ "$(dpkg-deb -f "$file" Multi-Arch)" != same ] || name=$name:$(dpkg-deb -f "$file" Architecture)
+  dpkg-deb -f "$file" | sed '1a Status: install ok installed' && echo
+  dpkg-deb --fsys-tarfile "$file" | tar -t | sed 's,^\\.,,; s,/$,,; s,^$,/.,' > "var/lib/dpkg/info/$name.list" || exit
+done > var/lib/dpkg/status`;
+  await output("sh", ["-c", script, "register", ...files], { cwd: root });
 }
 
 async function configure(root: string): Promise<void> {
@@ -196,14 +209,15 @@ async function configure(root: string): Promise<void> {
 }
 
 /**
- * A machine that runs this Debian, with the programs in /usr/local/bin, the kernel and initrd in /boot, and these files.
+ * A machine that runs this Debian, with Deno and the programs in /usr/local/bin, unless these are undefined, the kernel and
+ * initrd in /boot, and these files.
  * It says hello after multi-user.target. A crash kernel that is booted from the same initrd does not go on to the Debian:
  * it has the agent, with the disk at /disk.
  */
 export async function debianMachine(
   suite: Suite,
   kernel: Kernel,
-  programs: GuestPrograms,
+  programs: GuestPrograms | undefined,
   { packages = [], ...options }: Partial<MachineOptions> & { readonly packages?: readonly string[] },
   more: GuestFiles,
   init: DebianInit = "systemd",
@@ -225,9 +239,10 @@ export async function debianMachine(
   });
 }
 
-/** The programs of the guest, and the agent. */
-export async function debianPrograms(programs: GuestPrograms): Promise<GuestFiles> {
-  return { ...await localPrograms(programs), "/usr/local/sbin/agent": await agentScript() };
+/** The programs of the guest with Deno, or neither, and the agent. */
+export async function debianPrograms(programs: GuestPrograms | undefined): Promise<GuestFiles> {
+  const installed = programs === undefined ? {} : await localPrograms(programs);
+  return { ...installed, "/usr/local/sbin/agent": await agentScript() };
 }
 
 async function agentScript(): Promise<Uint8Array> {
@@ -248,5 +263,5 @@ export const RELEASE = "/root/warmboot";
 
 /** The files of the release, unpacked. */
 export async function releaseFiles(): Promise<GuestFiles> {
-  return Object.fromEntries((await releaseTree()).map(({ path, text }) => [`${RELEASE}/${path}`, text]));
+  return Object.fromEntries((await releaseTree()).map(({ path, content }) => [`${RELEASE}/${path}`, content]));
 }

@@ -1,1 +1,1 @@
-export function concat(buffers: Iterable<Uint8Array>): Uint8Array;
+export function concat(buffers: Iterable<Uint8Array>): Uint8Array<ArrayBuffer>;

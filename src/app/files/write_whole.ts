@@ -12,13 +12,13 @@ export class WriteError extends Error {
  * target is written; a file gets the given mode, or keeps its own; a device or FIFO is written directly.
  * @throws {WriteError}
  */
-export function writeWhole(path: string, text: string, mode?: number): void {
+export function writeWhole(path: string, content: string | Uint8Array, mode?: number): void {
   try {
     const stats = statOf(path);
     // A dangling link creates its target, as in a shell; a rename would replace the link.
-    if (isStream(path) || (stats === undefined ? isLink(path) : !stats.isFile)) writeThrough(path, text, stats);
-    else if (stats === undefined) replaceFile(path, text, mode);
-    else replaceFile(Deno.realPathSync(path), text, mode ?? stats.mode ?? undefined);
+    if (isStream(path) || (stats === undefined ? isLink(path) : !stats.isFile)) writeThrough(path, content, stats);
+    else if (stats === undefined) replaceFile(path, content, mode);
+    else replaceFile(Deno.realPathSync(path), content, mode ?? stats.mode ?? undefined);
   } catch (cause) {
     throw new WriteError(`Cannot write ${path}: ${reasonOf(cause)}`, { cause });
   }
@@ -35,8 +35,8 @@ export function writeAll(output: { writeSync(bytes: Uint8Array): number }, text:
   writeBytes(output, encode(text));
 }
 
-function encode(text: string): Uint8Array {
-  return new TextEncoder().encode(text);
+function encode(content: string | Uint8Array): Uint8Array {
+  return typeof content === "string" ? new TextEncoder().encode(content) : content;
 }
 
 /** Writes all bytes, however many the system takes at a time. */
@@ -45,9 +45,9 @@ export function writeBytes(output: { writeSync(bytes: Uint8Array): number }, byt
 }
 
 /** Appends, so that /dev/stdout does not overwrite earlier output. */
-function writeThrough(path: string, text: string, stats: Deno.FileInfo | undefined): void {
+function writeThrough(path: string, content: string | Uint8Array, stats: Deno.FileInfo | undefined): void {
   using output = Deno.openSync(path, { append: true, create: stats === undefined });
-  writeAll(output, text);
+  writeBytes(output, encode(content));
 }
 
 /** A file that is being written. */
@@ -106,11 +106,11 @@ const SYSTEM: FileOperations = {
  */
 export function replaceFile(
   path: string,
-  text: string,
+  content: string | Uint8Array,
   mode: number | undefined,
   system: FileOperations = SYSTEM,
 ): void {
-  writeBeside(path, [encode(text)], mode, system, (beside) => system.rename(beside, path));
+  writeBeside(path, [encode(content)], mode, system, (beside) => system.rename(beside, path));
 }
 
 /** Writes a new file next to a path, then lets `place` give it that name. Whatever fails, no file is left over. */

@@ -1,3 +1,4 @@
+import { basename } from "@std/path/posix";
 import { withoutEndSlashes } from "../../core/text.ts";
 import { type Diagnostic, hasErrors } from "../../core/diagnostic.ts";
 import { VERSION } from "../../core/program.ts";
@@ -6,7 +7,7 @@ import { isThere } from "../files/write_whole.ts";
 import { chooseDeno, type DenoChoice } from "./deno.ts";
 import { type Folders, foldersOf, type Group, installedText, isForHost, targetsOf } from "./layout.ts";
 import { MANIFEST_FORMAT, MANIFEST_NAME, readManifest } from "./manifest.ts";
-import { readRelease } from "./release.ts";
+import { readRelease, RUNTIME } from "./release.ts";
 
 /** Where a release is installed, and which parts of it. */
 export interface InstallRequest {
@@ -17,8 +18,8 @@ export interface InstallRequest {
   /** Folders that are elsewhere than the prefix has them. */
   readonly folders?: Partial<Folders>;
   /**
-   * The Deno that runs the program. By default the one that runs now, or one for all users if that one does not last; with
-   * `destdir` none, so that it is looked for when the program runs.
+   * The Deno that runs the program. By default that of the release, if it brings one, else the one that runs now, or one for
+   * all users if that one does not last; with `destdir` none, so that it is looked for when the program runs.
    */
   readonly deno?: string;
   readonly without?: readonly Group[];
@@ -35,7 +36,7 @@ export type InstallOutcome =
     /** The files of the installation before that it does not have, and that are removed. */
     readonly removed: readonly string[];
     readonly program: string;
-    /** The Deno that is written into the program; without one it is looked for when the program runs. */
+    /** The Deno that runs the program: of the release, or written into it; else it is looked for when the program runs. */
     readonly deno: string | undefined;
     /** Where the hooks are, if no distribution runs hooks there. */
     readonly idleHooks: string | undefined;
@@ -64,15 +65,16 @@ export function install(
     return hasErrors(diagnostics) ? { kind: "invalid", diagnostics } : { kind: "no-release" };
   }
   const root = withoutEndSlashes(destdir);
+  const brought = release.some(({ path }) => path === RUNTIME) ? `${folders.lib}/${basename(RUNTIME)}` : undefined;
   // Below a DESTDIR, paths are those of another host.
-  const choice = root === "" ? chooseDeno(chosen) : undefined;
+  const choice = root === "" && (chosen !== undefined || brought === undefined) ? chooseDeno(chosen) : undefined;
   if (choice !== undefined && choice.kind !== "deno") return choice;
   const deno = choice?.path ?? chosen;
   const parts = release.filter(({ path }) => isForHost(path, (name) => isThere(`${root}${folders.sysconf}/${name}`)));
-  const files = parts.flatMap(({ path, text }) =>
+  const files = parts.flatMap(({ path, content }) =>
     targetsOf(path, folders).filter(({ group }) => !without.includes(group)).map((target): NewFile => ({
       path: target.path,
-      text: installedText(text, target, folders, deno),
+      content: typeof content === "string" ? installedText(content, target, folders, deno) : content,
       isProgram: target.isProgram,
     }))
   );
@@ -89,7 +91,7 @@ export function install(
     files: files.map(({ path }) => `${root}${path}`),
     removed: obsoletePaths(files, manifest.value).map((path) => `${root}${path}`),
     program: `${root}${folders.bin}/warmboot`,
-    deno,
+    deno: deno ?? brought,
     idleHooks: without.includes("hooks") || folders.sysconf === "/etc" ? undefined : folders.sysconf,
   };
 }

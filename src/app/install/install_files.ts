@@ -7,7 +7,7 @@ import { reasonOf } from "../../core/diagnostic.ts";
 /** A file to install; its path is without a DESTDIR. */
 export interface NewFile {
   readonly path: string;
-  readonly text: string;
+  readonly content: string | Uint8Array;
   readonly isProgram: boolean;
 }
 
@@ -30,10 +30,10 @@ export function lookAt(path: string): Found {
 
 /** The paths at which something lies that no installation put there, or that was changed since. */
 export function foreignPaths(root: string, files: readonly NewFile[], before: Manifest | undefined): readonly string[] {
-  return files.filter(({ path, text }) => {
+  return files.filter(({ path, content }) => {
     const found = lookAt(`${root}${path}`);
     if (found.kind !== "file") return found.kind === "other";
-    return found.sha256 !== sha256Of(text) && !isListed(before, { path, sha256: found.sha256 });
+    return found.sha256 !== sha256Of(content) && !isListed(before, { path, sha256: found.sha256 });
   }).map(({ path }) => path);
 }
 
@@ -53,7 +53,7 @@ export function installFiles(
   { version, format, folder }: Pick<Manifest, "version" | "format" | "folder">,
   { before, empty }: { readonly before: Manifest | undefined; readonly empty: readonly string[] },
 ): void {
-  const listed = files.map(({ path, text }) => ({ path, sha256: sha256Of(text) }));
+  const listed = files.map(({ path, content }) => ({ path, sha256: sha256Of(content) }));
   const folders = new Set(before?.folders ?? []);
   for (const path of [folder, ...files.map((file) => dirname(file.path)), ...empty]) {
     for (const made of makeFolders(root, path)) folders.add(made);
@@ -67,7 +67,7 @@ export function installFiles(
     attempt(`clean up ${root}${path}`, () => removeUnfinished(`${root}${path}`));
   }
   store([...listed, ...(before?.files ?? [])]);
-  for (const { path, text, isProgram } of files) put(`${root}${path}`, text, isProgram ? 0o755 : 0o644);
+  for (const { path, content, isProgram } of files) put(`${root}${path}`, content, isProgram ? 0o755 : 0o644);
   const gone = new Set(obsoletePaths(files, before));
   removeFiles(root, (before?.files ?? []).filter(({ path }) => gone.has(path)));
   store(listed);
@@ -113,8 +113,8 @@ function makeFolders(root: string, path: string): readonly string[] {
   return missing;
 }
 
-function put(path: string, text: string, mode = 0o644): void {
-  writeWhole(path, text, mode);
+function put(path: string, content: string | Uint8Array, mode = 0o644): void {
+  writeWhole(path, content, mode);
 }
 
 function attempt(what: string, action: () => void): void {

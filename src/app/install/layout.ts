@@ -1,4 +1,5 @@
 import { dirname, relative } from "@std/path/posix";
+import { RUNTIME } from "./release.ts";
 
 /** A part of an installation; each but the program may be left out. */
 export type Group = "program" | "units" | "hooks" | "man" | "completions" | "docs";
@@ -79,28 +80,29 @@ export function isForHost(path: string, has: Has): boolean {
 const RULES: readonly {
   readonly from: string;
   readonly group: Group;
-  readonly isProgram?: boolean;
+  /** Whether its files are programs; they are not if it is left out. */
+  isProgram?(path: string): boolean;
   to(folders: Folders): readonly string[];
 }[] = [
-  { from: "bin", group: "program", isProgram: true, to: ({ bin }) => [bin] },
-  { from: "lib/warmboot", group: "program", to: ({ lib }) => [lib] },
+  { from: "bin", group: "program", isProgram: () => true, to: ({ bin }) => [bin] },
+  { from: "lib/warmboot", group: "program", isProgram: (path) => path === RUNTIME, to: ({ lib }) => [lib] },
   { from: "lib/systemd/system", group: "units", to: ({ units }) => [units] },
   {
     from: "share/warmboot/hooks/debian",
     group: "hooks",
-    isProgram: true,
+    isProgram: () => true,
     to: ({ sysconf }) => DEBIAN_HOOKS.map((folder) => `${sysconf}/${folder}`),
   },
   {
     from: "share/warmboot/hooks/kernel-install",
     group: "hooks",
-    isProgram: true,
+    isProgram: () => true,
     to: ({ kernelInstall }) => [kernelInstall],
   },
   ...INIT_HOOKS.map(({ from, to }) => ({
     from,
     group: "hooks" as const,
-    isProgram: true,
+    isProgram: () => true,
     to: ({ sysconf }: Folders) => [`${sysconf}/${to}`],
   })),
   { from: "share/man", group: "man", to: ({ man }) => [man] },
@@ -117,7 +119,7 @@ export function targetsOf(path: string, folders: Folders): readonly Target[] {
   return rule.to(folders).map((folder) => ({
     group: rule.group,
     path: `${folder}${path.slice(rule.from.length)}`,
-    isProgram: rule.isProgram ?? false,
+    isProgram: rule.isProgram?.(path) ?? false,
   }));
 }
 

@@ -7,14 +7,19 @@ import { sha256Of } from "../../core/sha256.ts";
 export interface ReleaseFile {
   /** From the release's folder. */
   readonly path: string;
-  readonly text: string;
+  /** Text, but for the runtime. */
+  readonly content: string | Uint8Array;
 }
+
+/** The Deno that a release may bring, beside the program. */
+export const RUNTIME = "lib/warmboot/deno";
 
 /** The digests of all files of a release, in the form of sha256sum(1). */
 export const SUMS_NAME = "SHA256SUMS";
 
-/** No file of a release is larger. */
+/** No file of a release is larger, and no runtime. */
 const LIMIT = { what: "a file of a release", bytes: 16 << 20 };
+const RUNTIME_LIMIT = { what: "the runtime of a release", bytes: 512 << 20 };
 
 /** The folder of the module that was started; undefined if it came from elsewhere than a file. */
 export function programFolder(): string | undefined {
@@ -36,10 +41,10 @@ export function readRelease(): Checked<readonly ReleaseFile[]> {
     if (digest === undefined) {
       return damaged(`${root}/${SUMS_NAME} has a line that is not a digest and a path: ${line}`);
     }
-    const { bytes, diagnostics } = readWhole(`${root}/${path}`, LIMIT);
+    const { bytes, diagnostics } = readWhole(`${root}/${path}`, path === RUNTIME ? RUNTIME_LIMIT : LIMIT);
     if (bytes === undefined) return { value: undefined, diagnostics };
     if (sha256Of(bytes) !== digest) return damaged(`${root}/${path} does not match ${SUMS_NAME}`);
-    files.push({ path, text: new TextDecoder().decode(bytes) });
+    files.push({ path, content: path === RUNTIME ? bytes : new TextDecoder().decode(bytes) });
   }
   return { value: files, diagnostics: [] };
 }

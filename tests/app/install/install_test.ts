@@ -204,7 +204,7 @@ Deno.test("a release that is damaged, or none, installs nothing", () => {
   ]]);
   unpacked((root) => {
     const { value } = startedFrom(join(root, "release/lib/warmboot"), readRelease);
-    assertEquals(value?.map(({ path, text }) => [path, text]), Object.entries(RELEASE));
+    assertEquals(value?.map(({ path, content }) => [path, content]), Object.entries(RELEASE));
   });
   assertEquals(readRelease().value, undefined);
 });
