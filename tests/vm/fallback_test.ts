@@ -16,7 +16,7 @@ import { BASE_CMDLINE } from "./qemu.ts";
 
 const [old, young] = [await fetchKernel("6.1"), await fetchKernel("6.12")];
 
-/** On a busy machine, a kernel may not find its timer in the emulation, and panic; so it is told not to look. */
+/** On a busy machine, a kernel may not find its timer in the emulation, and panic; with this it does not look. */
 const CMDLINE = `${BASE_CMDLINE} no_timer_check`;
 
 const UUID = "2c4f6f0e-5d6b-4b0a-9a53-0d6a7b8c9e01";

@@ -17,7 +17,7 @@ import { type Machine, startMachine } from "./machine.ts";
 import { fetchKernel, type KernelName } from "./packages.ts";
 import { BASE_CMDLINE } from "./qemu.ts";
 
-/** On a busy machine, a kernel may not find its timer in the emulation, and panic; so it is told not to look. */
+/** On a busy machine, a kernel may not find its timer in the emulation, and panic; with this it does not look. */
 const NO_TIMER_CHECK = "no_timer_check";
 const CMDLINE = `${BASE_CMDLINE} ${NO_TIMER_CHECK}`;
 
