@@ -1,6 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
+import { main } from "../../src/cli/main.ts";
 import type { Capture } from "../../src/host/capture.ts";
+import { PLAIN } from "../../src/render/style.ts";
+import type { LibcLibrary } from "../../src/syscall/libc.ts";
+import { CAPTURES } from "../host/fixture.ts";
 import { bzImage } from "../image/build.ts";
 import { cpio } from "../image/build_elf.ts";
 import { type FailingSystem, failingSystem, type Fault, withPrograms } from "../support/failing_system.ts";
@@ -28,12 +32,40 @@ function system(changes: Capture["files"] = {}): FailingSystem {
 
 /** What a run prints, in lines, after its exit code; the host's root is `ROOT`, times are `TIME`, and digests `SHA`. */
 async function says(on: FailingSystem, args: string, fault?: Fault): Promise<readonly (number | string)[]> {
-  const words = args.split(" ").map((word) => /^\w+\.yaml$/.test(word) ? join(on.root, word) : word);
-  const { code, said } = await on.run(words, fault);
+  const { code, said } = await on.run(wordsOf(on, args), fault);
+  return linesOf(on, code, said);
+}
+
+function wordsOf(on: FailingSystem, args: string): readonly string[] {
+  return args.split(" ").map((word) => /^\w+\.yaml$/.test(word) ? join(on.root, word) : word);
+}
+
+function linesOf(on: FailingSystem, code: number, said: string): readonly (number | string)[] {
   const plain = said.replaceAll(on.root, "ROOT").replaceAll(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\dZ?/g, "TIME")
     .replaceAll(/\b[0-9a-f]{64}\b/g, "SHA").replaceAll(/took [\d.]+ s\b/g, "took a while")
     .replaceAll(/since TIME by [^,\n]+/g, "since TIME by USER");
   return [code, ...plain.trimEnd().split("\n")];
+}
+
+/** Functions of libc that a test has in place of the host's own, by these. */
+type Changed = (own: LibcLibrary["symbols"]) => Partial<Record<keyof LibcLibrary["symbols"], unknown>>;
+
+/** The same on a host with such functions, where links of sysfs lead below /sys. */
+async function saysWith(on: FailingSystem, args: string, changed: Changed): Promise<readonly (number | string)[]> {
+  let said = "";
+  const sink = { layout: { style: PLAIN, width: 80 }, isTerminal: false, write: (text: string) => void (said += text) };
+  const code = await on.on(() => {
+    const { dlopen, realPathSync } = Deno;
+    Object.assign(Deno, {
+      dlopen: (path: string, symbols: Deno.ForeignLibraryInterface) => {
+        const { symbols: own, close } = dlopen(path, symbols) as unknown as LibcLibrary;
+        return { symbols: { ...own, ...changed(own) }, close };
+      },
+      realPathSync: (path: string) => realPathSync(path).replace(`${on.root}/sys/`, "/sys/"),
+    });
+    return main(wordsOf(on, args), () => ({ out: sink, err: sink }));
+  });
+  return linesOf(on, code, said);
 }
 
 Deno.test("load says what it loaded, from where, and what to do next", async () => {
@@ -311,4 +343,147 @@ Deno.test("a dry run shows what the guard of the image does before the jump: of 
   assertEquals(await armed("exec --now --dry-run"), []);
   await says(on, "load web.yaml");
   assertEquals(await armed("exec --now --dry-run"), before);
+});
+
+/** A host with these devices of the driver e1000. */
+function withDevices(...devices: readonly string[]): FailingSystem {
+  const on = system({ "/sys/bus/pci/drivers/e1000/unbind": "" });
+  for (const device of devices) {
+    Deno.mkdirSync(join(on.root, "sys/devices/pci0000:00", device), { recursive: true });
+    Deno.symlinkSync(
+      `../../../../devices/pci0000:00/${device}`,
+      join(on.root, "sys/bus/pci/drivers/e1000", device),
+    );
+  }
+  return on;
+}
+
+Deno.test("exec --unbind says which devices it took from their drivers, and has changed something only then", async () => {
+  using on = withDevices("0000:00:03.0", "0000:00:04.0");
+  const folder = join(on.root, "sys/bus/pci/drivers/e1000");
+  Deno.writeTextFileSync(
+    join(on.root, "web.yaml"),
+    "version: 1\nkernel: /boot/vmlinuz\ncmdline: ro\nunbind: ['driver:e1000']\n",
+  );
+  /** What the kernel was asked for. The devices of `busy` stay. */
+  const asked: string[] = [];
+  const sysfs = (busy: readonly string[] = []): Changed => (own) => ({
+    open: (path: Uint8Array) => {
+      asked.push(new TextDecoder().decode(path.subarray(0, -1)));
+      return 1000;
+    },
+    write: (fd: number, bytes: Uint8Array, length: bigint) => {
+      if (fd !== 1000) return own.write(fd, bytes as BufferSource, length);
+      const device = new TextDecoder().decode(bytes);
+      asked.push(device);
+      if (busy.includes(device)) return -1n;
+      Deno.removeSync(join(folder, device));
+      return length;
+    },
+    close: (fd: number) => fd === 1000 ? 0 : own.close(fd),
+  });
+  const outcome = async (args: string, changed = sysfs()) => {
+    const lines = await saysWith(on, args, changed);
+    return JSON.parse(lines.slice(lines.indexOf("{")).join("\n"));
+  };
+  assertEquals((await saysWith(on, "load web.yaml", sysfs()))[0], 0);
+  assertEquals(await saysWith(on, "exec --unbind --dry-run", sysfs()), [
+    0,
+    'write(open("/sys/bus/pci/drivers/e1000/unbind"), "0000:00:03.0")',
+    'write(open("/sys/bus/pci/drivers/e1000/unbind"), "0000:00:04.0")',
+  ]);
+  assertEquals(asked, []);
+  const { changed, dryRun } = await outcome("exec --unbind --dry-run -o json");
+  assertEquals([changed, dryRun], [false, true]);
+  const unbound = await outcome("exec --unbind -o json");
+  assertEquals([unbound.command, unbound.exit, unbound.changed, unbound.what, unbound.why], ["exec", 0, true, [
+    "Unbound 0000:00:03.0 (e1000)",
+    "Unbound 0000:00:04.0 (e1000)",
+  ], []]);
+  const file = "/sys/bus/pci/drivers/e1000/unbind";
+  assertEquals(asked.splice(0), [file, "0000:00:03.0", file, "0000:00:04.0"]);
+  // Now none of them has a driver.
+  const nothing = await outcome("exec --unbind -o json");
+  assertEquals([nothing.exit, nothing.changed, nothing.what, nothing.why], [0, false, [], [{
+    severity: "warning",
+    message: "No device with a driver matches `driver:e1000` of `unbind`",
+  }]]);
+  assertEquals([asked, on.image], [[], "ro"]);
+});
+
+Deno.test("exec --unbind: what cannot be taken from its driver is refused, and nothing has changed", async () => {
+  using on = withDevices("0000:00:03.0");
+  Deno.writeTextFileSync(
+    join(on.root, "web.yaml"),
+    "version: 1\nkernel: /boot/vmlinuz\ncmdline: ro\nunbind: ['driver:e1000']\n",
+  );
+  // The driver's file is not one that libc can open here.
+  assertEquals((await saysWith(on, "load web.yaml", () => ({})))[0], 0);
+  const lines = await saysWith(on, "exec --unbind -o json", () => ({}));
+  const { exit, changed, what } = JSON.parse(lines.slice(lines.indexOf("{")).join("\n"));
+  assertEquals([lines[0], exit, changed, what], [71, 71, false, []]);
+});
+
+/** A host with a reservation for a crash kernel, and these keys of dm-crypt for it. */
+function withKeys(reuse: string, ...keys: readonly string[]): FailingSystem {
+  const folder = "/sys/kernel/config/crash_dm_crypt_keys";
+  return system({
+    "/proc/iomem": String(CAPTURES.get("bios-vm")?.files["/proc/iomem"]).replace(
+      "7ffdc000-7fffffff",
+      "  30000000-4fffffff : Crash kernel\n7ffdc000-7fffffff",
+    ),
+    "/sys/kernel/kexec_crash_size": "536870912\n",
+    [`${folder}/count`]: `${keys.length}\n`,
+    [`${folder}/reuse`]: `${reuse}\n`,
+    ...Object.fromEntries(keys.map((key) => [`${folder}/${key}/description`, `cryptsetup:${key}\n`])),
+  });
+}
+
+Deno.test("a dry run has the kernel keep the keys of a crash image for the call alone, and only where they are its keys", async () => {
+  const calls = async (on: FailingSystem): Promise<readonly (number | string)[]> =>
+    (await says(on, "load crash.yaml --force --dry-run")).filter((line) => /^[a-z_]+\(/.test(String(line)));
+  const load = 'kexec_file_load(open("/boot/vmlinuz"), -1, 1, "", KEXEC_FILE_ON_CRASH|KEXEC_FILE_NO_INITRAMFS)';
+  const write = (text: string): string => `write(open("/sys/kernel/config/crash_dm_crypt_keys/reuse"), "${text}", 1)`;
+  using on = withKeys("0", "a");
+  // No crash image is loaded that could have them.
+  assertEquals(await calls(on), [load]);
+  assertEquals((await says(on, "load crash.yaml"))[0], 0);
+  assertEquals(await calls(on), [write("1"), load, write("0")]);
+  // They are kept already, and go on being kept.
+  Deno.writeTextFileSync(join(on.root, "sys/kernel/config/crash_dm_crypt_keys/reuse"), "1\n");
+  assertEquals(await calls(on), [write("1"), load]);
+  // The image has another key.
+  Deno.writeTextFileSync(join(on.root, "sys/kernel/config/crash_dm_crypt_keys/a/description"), "cryptsetup:b\n");
+  assertEquals(await calls(on), [load]);
+  Deno.writeTextFileSync(join(on.root, "sys/kernel/config/crash_dm_crypt_keys/reuse"), "0\n");
+  assertEquals(await calls(on), [load]);
+});
+
+Deno.test("an image whose files change while it is loaded is unloaded, and the hint says whether that went well", async () => {
+  for (
+    const [profile, command, gone] of [
+      ["web", "warmboot unload", "It was unloaded again"],
+      ["crash", "warmboot unload --crash", "It was unloaded again, and no crash kernel is loaded now"],
+    ] as const
+  ) {
+    for (const unloads of [true, false]) {
+      using on = withKeys("0");
+      const kernel = join(on.root, "boot/vmlinuz");
+      let calls = 0;
+      const lines = await saysWith(on, `load ${profile}.yaml`, (own) => ({
+        "kexec_file_load": (...args: Parameters<typeof own.kexec_file_load>) => {
+          calls++;
+          if (calls === 1) Deno.writeTextFileSync(kernel, "other", { append: true });
+          return calls === 1 || unloads ? own.kexec_file_load(...args) : -1n;
+        },
+      }));
+      assertEquals([lines[0], ...lines.slice(-2), calls], [
+        69,
+        "error: /boot/vmlinuz changed while the kernel read it, so the loaded image is not the planned one",
+        `  hint: ${unloads ? `${gone}; load again when nothing writes the file` : `Unload it: ${command}`}`,
+        2,
+      ]);
+      assertEquals((profile === "web" ? on.image : on.crashImage) === undefined, unloads);
+    }
+  }
 });
