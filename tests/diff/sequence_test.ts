@@ -21,6 +21,12 @@ Deno.test({
       removed: [],
       added: [1, 4],
     });
+    assertEquals(align(["x", "x", "a", "b", "c"], ["a", "b", "c", "x", "x", "x"]), {
+      kept: [[2, 0], [3, 1], [4, 2]],
+      moved: [[0, 3], [1, 4]],
+      removed: [],
+      added: [5],
+    });
   },
 });
 
