@@ -239,6 +239,71 @@ pure("lzop: stored blocks, both checksums, and each fault", () => {
   assertEquals(unpack("\x89LZO\0\r\n\x1a\n"), "have an lzop header that the kernel does not read");
 });
 
+pure("lzop: what an instruction means depends on how many literals came before it", () => {
+  const copied = (text: string, distance: number, length: number): string => {
+    let whole = text;
+    for (let count = 0; count < length; count++) whole += whole[whole.length - distance];
+    return whole;
+  };
+  /** A match that is so long that the block gets smaller; literals may follow it. */
+  const match = (distance: number, length: number, trailing = 0): Uint8Array => {
+    const rest = length - 2 - 31 - 1;
+    const pair = (distance - 1) << 2 | trailing;
+    return Uint8Array.of(32, ...Array(Math.floor(rest / 255)).fill(0), rest % 255 + 1, pair & 0xff, pair >> 8);
+  };
+  const end = Uint8Array.of(17, 0, 0);
+  const unpack = (text: string, ...parts: readonly (Uint8Array | string)[]): string => {
+    const [block, bytes] = [joined(...parts, end), ascii(text)];
+    const header = joined(
+      "\x89LZO\0\r\n\x1a\n",
+      Uint8Array.of(0x10, 0x30, 0x20, 0x90, 9, 0x40, 1, 5),
+      big(1, 0, 0, 0),
+      "\x01f",
+      big(0),
+    );
+    let found = "";
+    const file = joined(header, big(bytes.length, block.length, adler32(bytes)), block, big(0));
+    const result = unpackLzop(stream("lzo", file), (piece) => {
+      found += String.fromCharCode(...piece);
+      return true;
+    });
+    return result.kind === "whole" ? found : result.kind === "damaged" ? result.why : result.kind;
+  };
+  const odd = "have a block that is not LZO1X";
+  // One to three literals at the start: a short match is of 2 bytes, and near.
+  for (const literals of ["a", "ab", "abc"]) {
+    const { length } = literals;
+    const short = Uint8Array.of(length - 1 << 2, 0);
+    const text = copied(copied(literals, length, 2), length, 100);
+    assertEquals(unpack(text, Uint8Array.of(17 + length), literals, short, match(length, 100)), text, literals);
+  }
+  // Four or more, at the start or later: it is of 3 bytes, and more than 2048 bytes away.
+  const far = Uint8Array.of(0, 0);
+  for (const literals of ["abcd", "abcde"]) {
+    const head = joined(Uint8Array.of(17 + literals.length), literals);
+    assertEquals(unpack("a".repeat(100), head, far, match(1, 90)), odd, literals);
+    const before = copied(literals, 4, 2100);
+    const text = copied(copied(`${before}wxyz`, 2049, 3), 1, 40);
+    assertEquals(unpack(text, head, match(4, 2100), Uint8Array.of(1), "wxyz", far, match(1, 40)), text, literals);
+  }
+  // Literals that follow a match count alike; without any, the same byte begins a run of literals.
+  for (const literals of ["w", "wx", "wxy"]) {
+    const text = `${copied("abcd", 4, 100)}${literals}`;
+    const whole = copied(copied(text, 1, 2), 1, 40);
+    const head = [Uint8Array.of(21), "abcd", match(4, 100, literals.length), literals];
+    assertEquals(unpack(whole, ...head, far, match(1, 40)), whole, literals);
+  }
+  // Matches that are farther than 16 KiB, and than 32 KiB.
+  const before = copied("abcdefg", 7, 40_000);
+  for (const [bit, base] of [[0, 0x4000], [8, 0x8000]] as const) {
+    const text = copied(before, base + 5, 3);
+    assertEquals(
+      unpack(text, Uint8Array.of(24), "abcdefg", match(7, 40_000), Uint8Array.of(16 | bit | 1, 20, 0)),
+      text,
+    );
+  }
+});
+
 pure("a stream in one piece: as much memory as is allowed, and not a byte more", async () => {
   const unpacked = async (pieces: readonly number[], most: number, size?: number) => {
     const codecs = {
