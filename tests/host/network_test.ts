@@ -180,12 +180,14 @@ pure("name servers that resolved does not stand before are those of resolv.conf"
   assertEquals([network?.nameServers, network?.searchDomains], [["10.0.2.4"], []]);
 });
 
-pure("more routes than are read are unknown, not none", () => {
-  const { value } = decodeFacts({
-    format: "warmboot.facts/1",
-    files: { ...LEAST, ...HOST, "/proc/net/route": { error: "EFBIG" } },
-  });
-  assertEquals(value?.network?.routes, undefined);
+pure("more routes than are read are unknown, not none, of either family", () => {
+  for (const path of ["/proc/net/route", "/proc/net/ipv6_route"]) {
+    const { value } = decodeFacts({
+      format: "warmboot.facts/1",
+      files: { ...LEAST, ...HOST, [path]: { error: "EFBIG" } },
+    });
+    assertEquals([value?.network?.links.length, value?.network?.routes], [3, undefined], path);
+  }
 });
 
 pure("lines that the kernel does not write are reported, and left out", () => {
