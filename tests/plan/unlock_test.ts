@@ -1,4 +1,4 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { Program, WholeInitrd } from "../../src/host/image_content.ts";
 import type { CryptFacts } from "../../src/host/volumes.ts";
 import { CRYPT_FILES } from "../../src/image/initrd_crypt.ts";
@@ -197,6 +197,15 @@ pure("systemd: a volume that the initrd does not open", () => {
   );
   assertStringIncludes(refused({ has: SYSTEMD, texts: crypttab("root /dev/vda2 /dev/urandom swap\n") }).why, "`swap`");
   assertStringIncludes(refused({ has: [SYSTEMD[0] ?? ""] }).why, "it lacks systemd-cryptsetup");
+  // The program and its generator: each alone opens nothing.
+  for (const missing of SYSTEMD.slice(1)) {
+    for (const [has, hint] of [[SYSTEMD, /sd-encrypt/], [DRACUT_SYSTEMD, /dracut --add crypt/]] as const) {
+      const { kind, why, hint: found } = refused({ has: has.filter((path) => path !== missing), texts });
+      assertEquals(kind, "closed", missing);
+      assertStringIncludes(why, "it lacks systemd-cryptsetup and its generator");
+      assertMatch(found ?? "", hint);
+    }
+  }
 });
 
 pure("cryptsetup-initramfs: the key field is replaced, and the key lies beside the table", () => {
