@@ -80,6 +80,35 @@ Deno.test({
 });
 
 Deno.test({
+  name: "each key that has a path may have a variable in it, and is held to the folder that it names",
+  permissions: "none",
+  fn() {
+    const path = "/boot/${release}/x";
+    const file = `path: /x, from: "${path}"`;
+    const keys: { readonly [lines: string]: string } = {
+      kernel: `kernel: ${path}`,
+      initrd: `kernel: k\ninitrd: ${path}`,
+      files: `kernel: k\ninitrd: [{ files: [{ ${file} }] }]`,
+      dtb: `kernel: k\ndtb: ${path}`,
+      modules: `kernel: k\nmodules: ["${path}"]`,
+      unlock: `kernel: k\nunlock: [{ volume: root, key: { from: "${path}" } }]`,
+      segments: `entry: 0x1000\nsegments: [{ at: 0x1000, file: "${path}" }]\nload: kexec_load`,
+    };
+    for (const [key, lines] of Object.entries(keys)) {
+      const { value, diagnostics } = parseProfile(`version: 1\n${lines}\n`, "/srv/web.yaml");
+      if (value === undefined) throw new Error(`${key}: ${JSON.stringify(diagnostics)}`);
+      const text = (profile: unknown): string =>
+        JSON.stringify(profile, (_, each) => typeof each === "bigint" ? 0 : each);
+      assertEquals([hasVariables(value), text(value).includes(path)], [true, true], key);
+      const { value: resolved } = resolvePaths(value, HOST);
+      assertEquals(text(resolved), text(value).replace(path, `/boot/${HOST.release}/x`), key);
+      const { value: forged, diagnostics: faults } = resolvePaths(value, { ...HOST, release: ".." });
+      assertEquals([forged, faults.map(({ code }) => code)], [undefined, ["facts-malformed"]], key);
+    }
+  },
+});
+
+Deno.test({
   name: "a folder whose name looks like a variable is not one, and a written profile names the file it was made from",
   permissions: "none",
   fn() {
