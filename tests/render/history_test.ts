@@ -195,4 +195,17 @@ pure("of a kernel's log, why it failed is shown with the end", () => {
   assertEquals(shown([oops, ...trace, panic, ...trace].join("\n")), [oops, panic, "…", ...trace.slice(-5)]);
   assertEquals(shown([...trace, panic].join("\n")), [...trace.slice(-7), panic]);
   assertEquals(shown(trace.join("\n")), trace.slice(-8));
+  // Of many, the last ones: the panic comes after what led to it.
+  const internal = "<0>[    2.8] Internal error: Oops: 0000000096000004 [#1] SMP";
+  const fault = "<1>[    2.8] Oops: 0000 [#1] PREEMPT SMP NOPTI";
+  const soft = "<0>[    2.7] watchdog: BUG: soft lockup - CPU#0 stuck for 26s! [init:1]";
+  assertEquals(shown([soft, oops, fault, internal, panic, ...trace].join("\n")), [
+    fault,
+    internal,
+    panic,
+    "…",
+    ...trace.slice(-4),
+  ]);
+  assertEquals(shown([soft, oops, fault, ...trace].join("\n")), [soft, oops, fault, "…", ...trace.slice(-4)]);
+  assertEquals(shown(["<4>[    1.0] DEBUG: Oops", ...trace].join("\n")), trace.slice(-8));
 });
