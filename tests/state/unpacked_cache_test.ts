@@ -62,6 +62,28 @@ Deno.test("beyond the limit, what was used least recently goes; what is larger t
     assertEquals([await cache.find(KEY), await cache.find(OTHER)], [BYTES, undefined]);
     await cache.keep("d".repeat(64), new Uint8Array(2501));
     assertEquals(await cache.find("d".repeat(64)), undefined);
+    // What is as large as the limit takes the place of all others; up to it, none goes.
+    await cache.keep("d".repeat(64), new Uint8Array(2500));
+    assertEquals([(await cache.find("d".repeat(64)))?.length, names(folder).length], [2500, 1]);
+    const wide = unpackedCache(`${folder}/wide`, 2000);
+    await wide.keep(KEY, BYTES);
+    await wide.keep(OTHER, BYTES);
+    assertEquals([await wide.find(KEY), await wide.find(OTHER)], [BYTES, BYTES]);
+  });
+});
+
+Deno.test("what is found counts as used, however long ago it was written", async () => {
+  await inFolder(async (folder) => {
+    const cache = unpackedCache(folder, 2500);
+    await cache.keep(KEY, BYTES);
+    await cache.keep(OTHER, BYTES);
+    for (const name of names(folder)) {
+      const time = new Date(name.startsWith(KEY) ? 1_000_000 : 2_000_000);
+      Deno.utimeSync(`${folder}/${name}`, time, time);
+    }
+    assertEquals(await cache.find(KEY), BYTES);
+    await cache.keep("c".repeat(64), BYTES);
+    assertEquals([await cache.find(KEY), await cache.find(OTHER)], [BYTES, undefined]);
   });
 });
 
