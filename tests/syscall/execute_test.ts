@@ -262,6 +262,50 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a bootconfig of an initrd that is a part of a file is copied from that part, after all other initrds",
+  permissions: "none",
+  fn() {
+    const libc = fakeLibc();
+    const call = { ...load("/a", "/b"), bootconfig: { path: "/a", size: 2 } };
+    const parts = files.map((file) => file.path === "/a" ? { ...file, start: 4096 } : { ...file, start: 512 });
+    assertEquals(execute(call, parts, libc), { ok: true, value: 0 });
+    assertEquals(libc.calls, [
+      ["memfd", "warmboot-initrd"],
+      ["sendfile", 99, 11, 4096, 4],
+      ["sendfile", 99, 12, 512, 20],
+      ["sendfile", 99, 11, 4100, 2],
+      ["seal", 99],
+      ["kexec_file_load", 10, 99, "root=é\0", 2n],
+      ["close", 99],
+    ]);
+  },
+});
+
+Deno.test({
+  name: "the mapping of a secret begins at a multiple of 64 KiB, the largest page, and ends with the secret",
+  permissions: "none",
+  fn() {
+    // Offsets of the secret, and what of the memfd is mapped.
+    const cases = [[65_532, 0, 65_536], [65_536, 65_536, 4], [70_000, 65_536, 4468], [140_000, 131_072, 8932]] as const;
+    for (const [offset, start, length] of cases) {
+      const libc = fakeLibc();
+      const secret = { path: "files:1", bytes: new Uint8Array([1, 2, 3, 4]), secret: true, size: 4 };
+      const large = { path: "/large", fd: 13, size: offset };
+      execute(load("/large", "files:1"), [...files, large, secret], libc);
+      const mapped = 0x5000_0000n + 4n * 0x10_0000n;
+      const at = mapped + BigInt(offset - start);
+      assertEquals(libc.calls.filter(([name]) => /^(?:map_shared|lock|put|unmap)$/.test(String(name))), [
+        ["map_shared", 99, start, length],
+        ["lock", mapped, length],
+        ["put", at, "01020304"],
+        ["put", at, "00000000"],
+        ["unmap", mapped, length],
+      ]);
+    }
+  },
+});
+
+Deno.test({
   name: "an archive alone is handed over in a memfd as well, and one without a secret is written and sealed",
   permissions: "none",
   fn() {
