@@ -254,6 +254,15 @@ Deno.test({
       ["unmap", mapped, 8],
       ["close", 99],
     ]);
+    // What is written as to a file may be swapped out: zeros.
+    const written: number[] = [];
+    const noting = fakeLibc();
+    const write = (fd: number, bytes: Uint8Array) => {
+      written.push(...bytes);
+      return noting.write(fd, bytes);
+    };
+    execute(call, [...files, secret], { ...noting, write });
+    assertEquals(written, [0, 0, 0, 0]);
     // Where the lock is refused, no secret is written.
     const refused = fakeLibc({ lock: [{ ok: false, errno: 12 }] });
     assertEquals(execute(call, [...files, secret], refused), { ok: false, errno: 12, function: "mlock" });
