@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console
 /**
  * Every benchmark, or those that are named, as ratios measured side by side in this run. Times differ from machine to
- * machine; ratios less so. `boot` and `interruption` take names of their own, and they and `load` keep their results under
+ * machine; ratios less so. `boot` and `interruption` take names of their own, and they, `load` and `scale` keep their results under
  * results/, of which `deno task generate` makes the tables and the picture of the documentation.
  */
 import { benchBoot, SETUP_NAMES } from "./boot.ts";
@@ -11,6 +11,7 @@ import { benchInterruption, INTERRUPTION_NAMES } from "./interruption.ts";
 import { benchFiles } from "./files.ts";
 import { benchLoad } from "./load.ts";
 import { benchPlan } from "./plan.ts";
+import { benchScale } from "./scale.ts";
 import { benchStartup } from "./startup.ts";
 
 const BENCHES: { readonly [name: string]: (names: readonly string[]) => Promise<readonly string[]> } = {
@@ -20,6 +21,7 @@ const BENCHES: { readonly [name: string]: (names: readonly string[]) => Promise<
   contents: benchContents,
   load: benchLoad,
   files: benchFiles,
+  scale: benchScale,
   boot: benchBoot,
   interruption: benchInterruption,
 };

@@ -142,6 +142,7 @@ _warmboot_value() {
     plan:--out) offers=(:files) ;;
     plan:--facts) offers=(:files) ;;
     plan:--facts-dir) offers=(:folders) ;;
+    plan:--jobs) offers=() ;;
     diff:-o | diff:--output) offers=('text json yaml svg') ;;
     diff:--facts) offers=(:files) ;;
     load:-o | load:--output) offers=('text json yaml') ;;
@@ -185,7 +186,7 @@ _warmboot_value() {
 _warmboot_options() {
   case $command in
     check) options='-o --output --strict --origin --fix -h --help --version --color' ;;
-    plan) options='-o --output -v --verbose --brief --picture --out --facts --facts-dir --unmatched --strict -h --help --version --color' ;;
+    plan) options='-o --output -v --verbose --brief --picture --out --facts --facts-dir --unmatched --jobs --strict -h --help --version --color' ;;
     diff) options='-o --output --facts -h --help --version --color' ;;
     load) options='--dry-run --exec --now --force --strict -o --output -h --help --version --color' ;;
     exec) options='--now --force --unbind --dry-run -o --output -h --help --version --color' ;;

@@ -79,6 +79,7 @@ complete -c warmboot -n '__warmboot_in plan' -l out -x -k -a '(__fish_complete_p
 complete -c warmboot -n '__warmboot_in plan' -l facts -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Plan for the host captured in FILE'
 complete -c warmboot -n '__warmboot_in plan' -l facts-dir -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Plan every profile for every host captured in DIR, and print the matrix'
 complete -c warmboot -n '__warmboot_in plan' -l unmatched -d 'With --facts-dir'
+complete -c warmboot -n '__warmboot_in plan' -l jobs -x -k -a '' -d 'With --facts-dir'
 complete -c warmboot -n '__warmboot_in plan' -l strict -d 'Treat warnings as errors'
 
 complete -c warmboot -n '__warmboot_in diff' -k -a '@running\\t\'The running system\' @loaded\\t\'The loaded image\' (__warmboot_names) (__warmboot_files \'yaml|yml\') (__warmboot_files \'json|yaml|yml\')'

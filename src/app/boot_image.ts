@@ -15,7 +15,6 @@ import { chooseUkiProfile, type UkiProfile, ukiProfiles } from "../entry/uki.ts"
 import type { HostFacts } from "../host/facts.ts";
 import { describeImage } from "../image/describe.ts";
 import { isUboot } from "../image/uboot.ts";
-import { identifyKernel } from "../image/identify.ts";
 import { resolveCmdline } from "../profile/cmdline/resolve.ts";
 import { resolvePaths } from "../profile/path_variables.ts";
 import type { FileRef, KernelRef, Profile } from "../profile/profile.ts";
@@ -69,7 +68,7 @@ async function composedProfile(
   // A file that is missing is reported where all files are opened.
   if (opened === undefined) return { value: profile, diagnostics: [] };
   const { file } = opened;
-  const info = identifyKernel(file.source);
+  const info = file.identifyKernel();
   if (kernel.profile !== undefined && info.kind !== "uki") {
     return failed({
       code: "conflict",

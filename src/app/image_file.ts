@@ -6,6 +6,8 @@ import type { CapturedOverlays } from "../host/captured_overlay.ts";
 import { lookUp } from "../core/shape.ts";
 import { parsePartPath } from "../entry/part_path.ts";
 import { findBanner } from "../image/banner.ts";
+import { identifyKernel } from "../image/identify.ts";
+import type { ImageInfo } from "../image/image.ts";
 import { closeFile, hashFile, hashPart, imageOf, type OpenFile, openFile } from "./files/open_file.ts";
 
 /** Called with the bytes read and in all, while a file is hashed. */
@@ -34,6 +36,8 @@ export interface ImageFile {
   digest(progress?: Progress): Promise<string>;
   /** The SHA-256 of a part; undefined where that was not captured. */
   digestPart(offset: number, length: number): Promise<string | undefined>;
+  /** What it is as a kernel, by its bytes. */
+  identifyKernel(): ImageInfo;
   /** Whether all that was read of `source` was there. */
   isComplete(): boolean;
 }
@@ -53,9 +57,10 @@ export async function findFile(
   path: string,
   captured: CapturedFiles | undefined,
   seal?: (file: OpenFile) => Checked<OpenFile> | undefined,
+  local: LocalFiles = localFiles(),
 ): Promise<FoundFile> {
   const file = capturedFile(path, captured);
-  if (file?.captured !== undefined) return { file, diagnostics: await differs(path, file.captured) };
+  if (file?.captured !== undefined) return { file, diagnostics: await differs(path, file.captured, local) };
   const opened = openFile(path);
   const { value, diagnostics } = (opened.value === undefined ? undefined : seal?.(opened.value)) ?? opened;
   if (value !== undefined) {
@@ -117,6 +122,7 @@ function localFile(open: OpenFile): ImageFile {
     banner: () => findBanner(open),
     digest: (progress) => hashFile(open, progress),
     digestPart: (offset, length) => hashPart(open, offset, length),
+    identifyKernel: () => identifyKernel(open),
     isComplete: () => true,
   };
 }
@@ -125,6 +131,7 @@ function capturedFile(path: string, captured: CapturedFiles | undefined): ImageF
   const image = capturedImage(path, captured);
   if (image === undefined) return undefined;
   const { source, isComplete } = replayedSource(image);
+  let isIdentified = true;
   const part = parsePartPath(path);
   const isPart = part !== undefined && capturedImage(part.image, captured) !== undefined;
   return {
@@ -136,21 +143,74 @@ function capturedFile(path: string, captured: CapturedFiles | undefined): ImageF
     captured: image,
     digest: () => Promise.resolve(image.sha256),
     digestPart: (offset, length) => Promise.resolve(partDigest(image, offset, length)),
-    isComplete,
+    identifyKernel() {
+      const { info, complete } = capturedKernel(image);
+      isIdentified &&= complete;
+      return info;
+    },
+    isComplete: () => isIdentified && isComplete(),
   };
 }
 
-/** A warning if there is a file of this path here, and it is another one. If none can be read, that does not matter. */
-async function differs(path: string, image: CapturedImage): Promise<readonly Diagnostic[]> {
-  const { value: local } = openFile(path);
-  if (local === undefined) return [];
+/** What captured images are as kernels: they never change, and many profiles may name one. */
+const CAPTURED_KERNELS = new WeakMap<CapturedImage, { readonly info: ImageInfo; readonly complete: boolean }>();
+
+function capturedKernel(image: CapturedImage): { readonly info: ImageInfo; readonly complete: boolean } {
+  const known = CAPTURED_KERNELS.get(image);
+  if (known !== undefined) return known;
+  const { source, isComplete } = replayedSource(image);
+  const info = identifyKernel(source);
+  const found = { info, complete: isComplete() };
+  CAPTURED_KERNELS.set(image, found);
+  return found;
+}
+
+/** A file that is here, with which a captured one is compared. */
+interface LocalFile {
+  /** Bytes. */
+  readonly size: number;
+  /** Its SHA-256; undefined where it cannot be read. */
+  digest(): Promise<string | undefined>;
+}
+
+/** The file of a path that is here; undefined where none can be opened. */
+export type LocalFiles = (path: string) => LocalFile | undefined;
+
+/** Looks at the file of each path once. */
+export function localFiles(): LocalFiles {
+  const known = new Map<string, LocalFile | undefined>();
+  return (path) => {
+    if (!known.has(path)) known.set(path, localFileOf(path));
+    return known.get(path);
+  };
+}
+
+function localFileOf(path: string): LocalFile | undefined {
+  const { value: open } = openFile(path);
+  if (open === undefined) return undefined;
+  closeFile(open);
+  let digest: Promise<string | undefined> | undefined;
+  return { size: open.size, digest: () => digest ??= digestHere(path) };
+}
+
+async function digestHere(path: string): Promise<string | undefined> {
+  const { value: open } = openFile(path);
+  if (open === undefined) return undefined;
   try {
-    if (local.size === image.size && await hashFile(local) === image.sha256) return [];
+    return await hashFile(open);
   } catch {
-    return [];
+    return undefined;
   } finally {
-    closeFile(local);
+    closeFile(open);
   }
+}
+
+/** A warning if there is a file of this path here, and it is another one. If none can be read, that does not matter. */
+async function differs(path: string, image: CapturedImage, files: LocalFiles): Promise<readonly Diagnostic[]> {
+  const local = files(path);
+  if (local === undefined) return [];
+  const digest = local.size === image.size ? await local.digest() : "";
+  if (digest === undefined || digest === image.sha256) return [];
   return [{
     code: "image-differs",
     severity: "warning",

@@ -6,7 +6,6 @@ import { parseDeviceTree, type ParsedTree } from "../formats/fdt.ts";
 import { unpackBytes } from "../formats/unpacked.ts";
 import type { Diagnostic, Path } from "../core/diagnostic.ts";
 import { closeFile, type OpenFile } from "./files/open_file.ts";
-import { identifyKernel } from "../image/identify.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { ImaLabel } from "../host/ima_label.ts";
 import type { InitrdContent } from "../host/image_content.ts";
@@ -29,7 +28,15 @@ import { unpackInner, withBanner } from "./inner_image.ts";
 import { partReader } from "./read_part.ts";
 import type { MemoryBudget } from "./memory_limit.ts";
 import type { NamedFiles } from "./named_files.ts";
-import { type CapturedFiles, captureLacks, findFile, type ImageFile, type Reading, viewFile } from "./image_file.ts";
+import {
+  type CapturedFiles,
+  captureLacks,
+  findFile,
+  type ImageFile,
+  type LocalFiles,
+  type Reading,
+  viewFile,
+} from "./image_file.ts";
 import type { IdentifiedFile, Images, InitrdFile, KernelFile } from "../image/boot_files.ts";
 
 /** The files of a plan. What was hashed is what is handed to the kernel. */
@@ -86,7 +93,7 @@ async function readUki(
   using opened = viewFile(path, captured);
   if (opened === undefined) return undefined;
   const { file } = opened;
-  const info = identifyKernel(file.source);
+  const info = file.identifyKernel();
   const content = info.kind === "uki" && info.signed ? await reader.kernel(file, await file.digest(), info) : undefined;
   return {
     path,
@@ -113,6 +120,8 @@ export interface OpenOptions {
   readonly facts?: HostFacts | undefined;
   /** Opens libc for that; tests pass one of their own. */
   readonly open?: (() => Libc) | undefined;
+  /** The files that are here, with which captured ones are compared. */
+  readonly local?: LocalFiles | undefined;
 }
 
 /** Reads what IMA looks at of files, where this host has an IMA that may appraise them and libc may be opened. */
@@ -146,7 +155,7 @@ function openedLibc(open: () => Libc): Libc | undefined {
 export async function openImages(
   { kernel: kernelRef, initrd: items, further, dtb: dtbRef, modules: moduleRefs = [], segments: segmentRefs, programs }:
     NamedFiles,
-  { captured, onReading, sealer, hasDigests = false, budget, cache = verdictCache(), facts, open = openLibc }:
+  { captured, onReading, sealer, hasDigests = false, budget, cache = verdictCache(), facts, open = openLibc, local }:
     OpenOptions = {},
 ): Promise<OpenImages> {
   const initrds = fileItems(items);
@@ -162,7 +171,7 @@ export async function openImages(
     // A file that is named twice is opened and hashed once.
     const known = found.find((file) => file.path === ref.path);
     if (known !== undefined) return known;
-    const result = await findFile(ref.path, captured, seal);
+    const result = await findFile(ref.path, captured, seal, local);
     diagnostics.push(...result.diagnostics.map((diagnostic) => ({ ...diagnostic, path })));
     if (result.file !== undefined) found.push(result.file);
     return result.file;
@@ -182,12 +191,12 @@ export async function openImages(
     file: ImageFile | undefined,
     ref: FileRef,
     path: Path,
-    identify: (source: ByteSource) => Info | Promise<Info>,
+    identify: (file: ImageFile) => Info | Promise<Info>,
   ): Promise<readonly IdentifiedFile<Info>[]> => {
     if (!complete || file === undefined) return [];
     const sha256 = digests.get(file) ?? await file.digest(onReading?.(file.path));
     digests.set(file, sha256);
-    const info = await identify(file.source);
+    const info = await identify(file);
     if (!file.isComplete()) {
       diagnostics.push({ ...captureLacks(file.path), path });
       return [];
@@ -224,7 +233,7 @@ export async function openImages(
       continue;
     }
     const file = initrdFiles[initrds.indexOf(item)];
-    for (const each of await identified(file, item, ["initrd", index], identifyInitrd)) {
+    for (const each of await identified(file, item, ["initrd", index], ({ source }) => identifyInitrd(source))) {
       if (file !== undefined && !contentOf.has(file)) {
         contentOf.set(file, await reader.initrd(file, each.sha256, { programs, tree }));
       }
@@ -237,7 +246,9 @@ export async function openImages(
     diagnostics.push(...refused);
     if (value.length > 0) await addOverlay(value.map((part) => ({ ...part, at: () => [part.origin] })));
   }
-  const [dtb] = dtbRef === undefined ? [] : await identified(dtbFile, dtbRef, ["dtb"], readTree);
+  const [dtb] = dtbRef === undefined
+    ? []
+    : await identified(dtbFile, dtbRef, ["dtb"], ({ source }) => readTree(source));
   const modules: IdentifiedFile<undefined>[] = [];
   for (const [index, ref] of moduleRefs.entries()) {
     modules.push(...await identified(moduleFiles[index], ref, ["modules", index], () => undefined));
@@ -248,8 +259,8 @@ export async function openImages(
   }
   const [identifiedKernel] = kernelRef === undefined
     ? []
-    : await identified(kernelFile, kernelRef, ["kernel"], (source) => {
-      const info = identifyKernel(source);
+    : await identified(kernelFile, kernelRef, ["kernel"], (file) => {
+      const info = file.identifyKernel();
       return info.kind === "arm64-image" ? withBanner(info, kernelFile?.banner()) : info;
     });
   const content = identifiedKernel === undefined || kernelFile === undefined

@@ -1,28 +1,11 @@
-import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
-import type { HostFacts } from "../host/facts.ts";
-import type { Plan } from "../plan/plan.ts";
-import { unmetRequirement } from "../plan/rules/requires.ts";
-import type { Profile } from "../profile/profile.ts";
-import { type FitReason, type Matrix, type MatrixCell, matrixOf } from "../render/matrix.ts";
-import { type CheckedProfile, checkProfiles } from "./check_files.ts";
-import type { CapturedFiles, Reading } from "./image_file.ts";
-import { profileOn } from "./boot_image.ts";
-import { type OpenImages, openImages } from "./images.ts";
-import { profileFiles } from "./named_files.ts";
-import { planProfile } from "./plan_profile.ts";
-import { readFacts } from "./read_facts.ts";
+import type { Diagnostic } from "../core/diagnostic.ts";
+import { type Matrix, type MatrixCell, matrixOf } from "../render/matrix.ts";
+import { checkProfiles } from "./check_files.ts";
 import { findFiles } from "./files/find_files.ts";
-
-/** A captured host, by the name of its file; without facts, its file is none that can be planned for. */
-interface Host {
-  readonly name: string;
-  readonly facts: HostFacts | undefined;
-  readonly captured: CapturedFiles | undefined;
-  readonly diagnostics: readonly Diagnostic[];
-}
-
-/** Captures end so. */
-const CAPTURE_NAME = /\.(?:json|ya?ml)$/i;
+import type { Reading } from "./image_file.ts";
+import { fleetRows } from "./fleet_rows.ts";
+import type { Workers } from "./fleet_workers.ts";
+import { CAPTURE_NAME, type CellFit, type Fleet } from "./plan_fleet.ts";
 
 /** What a caller may want to show while a matrix is made. */
 export interface MatrixEvents {
@@ -31,113 +14,67 @@ export interface MatrixEvents {
   readonly onDiagnostics?: (diagnostics: readonly Diagnostic[]) => void;
 }
 
+/** How a matrix is made. */
+export interface MatrixOptions extends MatrixEvents {
+  /** Who plans for the hosts; undefined: this thread. */
+  readonly workers?: Workers | undefined;
+}
+
 /** Plans every profile for every captured host of a folder; undefined where there is no profile, or no host. */
 export async function planMatrix(
   words: readonly string[],
   hostsFolder: string,
-  { onReading, onDiagnostics = () => {} }: MatrixEvents = {},
+  { workers, onReading, onDiagnostics = () => {} }: MatrixOptions = {},
 ): Promise<Matrix | undefined> {
+  const fleet = findFleet(words, hostsFolder, onDiagnostics);
+  if (fleet === undefined) return undefined;
+  const names: string[] = [];
+  const rows: (readonly CellFit[])[] = [];
+  const shared = sharedFits();
+  for await (const { host, cells, diagnostics } of fleetRows(fleet, { workers, onReading })) {
+    onDiagnostics(diagnostics);
+    names.push(host);
+    rows.push(cells.map(shared));
+  }
+  const cells = fleet.profiles.flatMap(({ file }, index) =>
+    names.flatMap((host, at): readonly MatrixCell[] => {
+      const fit = rows[at]?.[index];
+      return fit === undefined ? [] : [{ profile: file, host, ...fit }];
+    })
+  );
+  return matrixOf(fleet.profiles.map(({ file }) => file), names, cells);
+}
+
+/** Finds profiles and captures, and says what is wrong with them; undefined where there are none of either. */
+export function findFleet(
+  words: readonly string[],
+  hostsFolder: string,
+  onDiagnostics: (diagnostics: readonly Diagnostic[]) => void = () => {},
+): Fleet | undefined {
   const { profiles } = checkProfiles(words, onDiagnostics);
-  const found = findFiles(hostsFolder, CAPTURE_NAME);
-  const none = found.files.length === 0 && found.diagnostics.length === 0 ? [noHosts(hostsFolder)] : [];
-  onDiagnostics([...found.diagnostics, ...none]);
-  const hosts = found.files.map((file) => readHost(file, hostsFolder));
-  // What a capture lacks shows in the checks of the plans; here only what makes it useless matters.
-  for (const { diagnostics } of hosts) onDiagnostics(diagnostics.filter(({ severity }) => severity === "error"));
-  if (hosts.length === 0 || profiles.length === 0) return undefined;
-
-  const cells: MatrixCell[] = [];
-  for (const profile of profiles) cells.push(...await cellsOf(profile, hosts, onReading));
-  return matrixOf(profiles.map(({ verdict }) => verdict.file), hosts.map(({ name }) => name), cells);
-}
-
-function readHost(file: string, folder: string): Host {
-  const { facts, captured, diagnostics } = readFacts(file);
-  const name = file.slice(folder.length).replace(/^\/+/, "").replace(CAPTURE_NAME, "");
-  return { name, facts: hasErrors(diagnostics) ? undefined : facts, captured, diagnostics };
-}
-
-/**
- * One profile on every host. Files that are here are opened and hashed once; captured ones are each host's own, and so is what
- * `carry` and `unlock` add.
- */
-async function cellsOf(
-  { verdict, parsed }: CheckedProfile,
-  hosts: readonly Host[],
-  onReading: Reading | undefined,
-): Promise<readonly MatrixCell[]> {
-  const cell = (host: Host, fit: CellFit): MatrixCell => ({ profile: verdict.file, host: host.name, ...fit });
-  const declared = parsed?.value;
-  if (declared === undefined) {
-    return hosts.map((host) => cell(host, fitOf(undefined, verdict.diagnostics)));
-  }
-  const open = (profile: Profile, captured: CapturedFiles | undefined, of: readonly HostFacts[]) =>
-    openImages(profileFiles(profile, of), { captured, onReading, facts: of.length === 1 ? of[0] : undefined });
-  const all = hosts.flatMap(({ facts }) => facts ?? []);
-  /** Local files, by their paths, which may differ between hosts. */
-  using local = new DisposableStack();
-  const opened = new Map<string, OpenImages>();
-  const openLocal = async (profile: Profile, captured: CapturedFiles | undefined) => {
-    const key = JSON.stringify([profile.kernel, profile.initrd, profile.dtb, profile.modules, profile.segments.length]);
-    const images = opened.get(key) ?? local.use(await open(profile, captured, all));
-    opened.set(key, images);
-    return images;
-  };
-  const cells: MatrixCell[] = [];
-  for (const host of hosts) {
-    const { facts, captured } = host;
-    if (facts === undefined) {
-      cells.push(cell(host, fitOf(undefined, host.diagnostics)));
-      continue;
-    }
-    // Its files may not be captured with a host that the profile is not for.
-    const unmet = declared.requires === undefined ? undefined : unmetRequirement(declared.requires, facts);
-    if (unmet !== undefined) {
-      const reason = { status: "excluded", rule: unmet.rule, message: unmet.message } as const;
-      cells.push(cell(host, { status: "excluded", reasons: [reason] }));
-      continue;
-    }
-    const { value: profile, diagnostics } = await profileOn(declared, facts, captured);
-    if (profile === undefined) {
-      cells.push(cell(host, fitOf(undefined, diagnostics)));
-    } else if (captured?.images === undefined && profile.carry.length === 0 && profile.unlock.length === 0) {
-      cells.push(cell(host, await fitOfOpened(profile, facts, await openLocal(profile, captured), captured)));
-    } else {
-      using own = await open(profile, captured, [facts]);
-      cells.push(cell(host, await fitOfOpened(profile, facts, own, captured)));
-    }
-  }
-  return cells;
-}
-
-async function fitOfOpened(
-  profile: Profile,
-  facts: HostFacts,
-  opened: OpenImages,
-  captured: CapturedFiles | undefined,
-): Promise<CellFit> {
-  if (hasErrors(opened.diagnostics)) return fitOf(undefined, opened.diagnostics);
-  const { value, diagnostics } = await planProfile(profile, facts, opened, captured);
-  return fitOf(value, [...opened.diagnostics, ...diagnostics]);
-}
-
-type CellFit = Pick<MatrixCell, "status" | "reasons">;
-
-/** Every reason, failures first; a plan without any fits. */
-function fitOf(plan: Plan | undefined, diagnostics: readonly Diagnostic[]): CellFit {
-  const reasons = [
-    ...diagnostics.map(({ code, severity, message }): FitReason => ({
-      status: severity === "error" ? "fail" : "warn",
-      rule: code,
-      message,
+  const { files, diagnostics } = findFiles(hostsFolder, CAPTURE_NAME);
+  onDiagnostics([...diagnostics, ...(files.length === 0 && diagnostics.length === 0 ? [noHosts(hostsFolder)] : [])]);
+  if (files.length === 0 || profiles.length === 0) return undefined;
+  return {
+    profiles: profiles.map(({ verdict: { file, diagnostics }, parsed }) => ({
+      file,
+      profile: parsed?.value,
+      diagnostics,
     })),
-    ...(plan?.checks ?? []).flatMap(({ rule, status, message }): readonly FitReason[] =>
-      status === "pass" ? [] : [{ status, rule, message }]
-    ),
-  ];
-  const failures = reasons.filter(({ status }) => status === "fail");
-  const status = failures.length > 0 || plan === undefined ? "fail" : reasons.length > 0 ? "warn" : "ok";
-  return { status, reasons: [...failures, ...reasons.filter((reason) => reason.status !== "fail")] };
+    folder: hostsFolder,
+    files,
+  };
+}
+
+/** Gives equal verdicts as one: there are few of them, and many cells. */
+function sharedFits(): (fit: CellFit) => CellFit {
+  const known = new Map<string, CellFit>();
+  return (fit) => {
+    const key = JSON.stringify(fit);
+    const found = known.get(key) ?? fit;
+    known.set(key, found);
+    return found;
+  };
 }
 
 function noHosts(folder: string): Diagnostic {

@@ -118,7 +118,10 @@ export interface ReplayedSource {
 
 /** Reads a captured file as if it were there. */
 export function replayedSource({ size, ranges }: CapturedImage): ReplayedSource {
-  const known = joined(ranges.map(({ offset, base64 }) => ({ offset, bytes: Uint8Array.fromBase64(base64) })));
+  let known: readonly Piece[] | undefined;
+  /** Decoded when something is read, which it often is not. */
+  const pieces = (): readonly Piece[] =>
+    known ??= joined(ranges.map(({ offset, base64 }) => ({ offset, bytes: Uint8Array.fromBase64(base64) })));
   let complete = true;
   return {
     source: {
@@ -126,7 +129,7 @@ export function replayedSource({ size, ranges }: CapturedImage): ReplayedSource 
       read(offset, length) {
         const end = Math.min(offset + length, size);
         if (end <= offset) return new Uint8Array();
-        const range = known.find((each) => each.offset <= offset && end <= each.offset + each.bytes.length);
+        const range = pieces().find((each) => each.offset <= offset && end <= each.offset + each.bytes.length);
         if (range !== undefined) return range.bytes.subarray(offset - range.offset, end - range.offset);
         complete = false;
         return new Uint8Array(end - offset);

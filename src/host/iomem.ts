@@ -96,7 +96,21 @@ export function imageReservation(iomem: Iomem): Range | undefined {
  * contradicts them.
  */
 export function contradictedReservation(iomem: Iomem): string | undefined {
-  const lines = reservationLines(iomem);
+  const known = RESERVATIONS.get(iomem);
+  if (known !== undefined) return known.contradiction;
+  const lines = linesOfReservations(iomem);
+  const contradiction = contradictionIn(iomem, lines);
+  RESERVATIONS.set(iomem, { lines, contradiction });
+  return contradiction;
+}
+
+/** What is found about a map's reservations: a map never changes, and each plan for its host asks many times. */
+const RESERVATIONS = new WeakMap<
+  Iomem,
+  { readonly lines: readonly IomemNode[]; readonly contradiction: string | undefined }
+>();
+
+function contradictionIn(iomem: Iomem, lines: readonly IomemNode[]): string | undefined {
   if (lines.length > MOST_RESERVATIONS) {
     return `/proc/iomem has ${lines.length} lines \`${CRASH_KERNEL}\`, more than any kernel writes`;
   }
@@ -108,8 +122,12 @@ export function contradictedReservation(iomem: Iomem): string | undefined {
   return undefined;
 }
 
-/** Lines that hold an address, lowest first: kernels without crashkernel= may list an empty reservation. */
 function reservationLines(iomem: Iomem): readonly IomemNode[] {
+  return RESERVATIONS.get(iomem)?.lines ?? linesOfReservations(iomem);
+}
+
+/** Lines that hold an address, lowest first: kernels without crashkernel= may list an empty reservation. */
+function linesOfReservations(iomem: Iomem): readonly IomemNode[] {
   if (iomem.visibility !== "full") return [];
   return [...walk(iomem)].filter(({ name, start, end }) => CRASH_KERNELS.includes(name) && start < end)
     .toSorted(compareStart);

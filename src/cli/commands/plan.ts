@@ -81,6 +81,7 @@ export const plan: Command = {
     FACTS_OPTION,
     { name: "facts-dir", value: "DIR", doc: "Plan every profile for every host captured in DIR, and print the matrix" },
     { name: "unmatched", doc: "With --facts-dir: exit 69 too if a profile fits no host, or no profile fits a host" },
+    { name: "jobs", value: "N", doc: "With --facts-dir: plan on N cores (1); the result is the same" },
     STRICT_OPTION,
   ],
   examples: [
@@ -188,7 +189,10 @@ function misfitOf(
       ? undefined
       : [`--${extra} cannot be combined with --facts-dir`, `Plan one profile for one host, or omit --${extra}`];
   }
-  if (given("unmatched")) return ["--unmatched requires --facts-dir", "Add --facts-dir DIR, or omit --unmatched"];
+  const ofFolder = ["unmatched", "jobs"].find(given);
+  if (ofFolder !== undefined) {
+    return [`--${ofFolder} requires --facts-dir`, `Add --facts-dir DIR, or omit --${ofFolder}`];
+  }
   if (given("brief") && given("verbose")) {
     return ["--brief and --verbose are mutually exclusive", "Use one of them"];
   }
@@ -216,8 +220,18 @@ async function showMatrix(
 ): Promise<ExitName> {
   const { planMatrix } = await import("../../app/plan_matrix.ts");
   const { hasFailures, hasUnmatched, matrixText } = await import("../../render/matrix.ts");
+  const jobs = jobsOf(invocation);
+  if (jobs === undefined) {
+    complain(
+      `--jobs ${textOption(invocation, "jobs")} is not a number from 1 to ${MOST_JOBS}`,
+      "As many as there are cores is best",
+      ports,
+    );
+    return "usage";
+  }
   let exit: ExitName = "ok";
   const matrix = await planMatrix(invocation.words, hosts, {
+    workers: { count: jobs, program: Deno.mainModule },
     onReading: progressOf(ports),
     onDiagnostics: (diagnostics) => {
       exit = worse(exit, report(diagnostics, ports));
@@ -228,6 +242,16 @@ async function showMatrix(
   const strict = isSet(invocation, "strict") && matrix.cells.some(({ status }) => status === "warn");
   const unmatched = isSet(invocation, "unmatched") && hasUnmatched(matrix);
   return exit === "ok" && (hasFailures(matrix) || unmatched || strict) ? "unavailable" : exit;
+}
+
+/** More workers than any machine has cores for. */
+const MOST_JOBS = 256;
+
+/** How many workers are asked for; undefined where that is not a number of them. */
+function jobsOf(invocation: Invocation): number | undefined {
+  const text = textOption(invocation, "jobs") ?? "1";
+  const jobs = /^[0-9]{1,3}$/.test(text) ? Number(text) : 0;
+  return jobs >= 1 && jobs <= MOST_JOBS ? jobs : undefined;
 }
 
 async function planAsText(plan: Plan, { facts, outlook, invocation, layout }: Shown): Promise<string> {
