@@ -10,6 +10,7 @@ import { benchContents } from "./contents.ts";
 import { benchInterruption, INTERRUPTION_NAMES } from "./interruption.ts";
 import { benchFiles } from "./files.ts";
 import { benchLoad } from "./load.ts";
+import { benchPage } from "./page.ts";
 import { benchPlan } from "./plan.ts";
 import { benchScale } from "./scale.ts";
 import { benchStartup } from "./startup.ts";
@@ -22,6 +23,7 @@ const BENCHES: { readonly [name: string]: (names: readonly string[]) => Promise<
   load: benchLoad,
   files: benchFiles,
   scale: benchScale,
+  page: benchPage,
   boot: benchBoot,
   interruption: benchInterruption,
 };

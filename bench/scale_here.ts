@@ -8,6 +8,9 @@ import { WORKER } from "../src/app/fleet_workers.ts";
 import { findFleet } from "../src/app/plan_matrix.ts";
 import type { ScaleRun } from "./scale_results.ts";
 
+/** A garbage collection, by `--v8-flags=--expose-gc`. */
+declare function gc(): void;
+
 /** CPU time of this process and its threads so far, milliseconds: utime and stime of proc_pid_stat(5), in ticks of 10 ms. */
 function cpuTime(): number {
   const fields = Deno.readTextFileSync("/proc/self/stat").replace(/^.*\) /, "").split(" ");
@@ -28,7 +31,9 @@ async function measure(folder: string, hosts: number, jobs: number): Promise<Sca
   for await (const { cells } of fleetRows(some, { workers: { count: jobs, program: import.meta.url } })) {
     plans += cells.filter(({ status }) => status !== "excluded").length;
   }
-  return { hosts, jobs, plans, cpu: cpuTime() - before.cpu, time: performance.now() - before.time, peak: peakMemory() };
+  const taken = { cpu: cpuTime() - before.cpu, time: performance.now() - before.time, peak: peakMemory() };
+  gc();
+  return { hosts, jobs, plans, ...taken, kept: Deno.memoryUsage().heapUsed };
 }
 
 if (import.meta.main) {

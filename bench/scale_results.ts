@@ -13,8 +13,10 @@ export interface ScaleRun {
   readonly cpu: number;
   /** Elapsed, milliseconds. */
   readonly time: number;
-  /** The most memory, bytes. */
+  /** The most memory, bytes: what the runtime takes before it collects garbage counts. */
   readonly peak: number;
+  /** What is left of the heap after a garbage collection at the end, bytes: it shows whether anything of a host is kept. */
+  readonly kept: number;
 }
 
 /** All that is kept. */
@@ -36,6 +38,7 @@ export interface ScaleSummary {
   readonly cpu: number;
   readonly time: number;
   readonly peak: number;
+  readonly kept: number;
 }
 
 /** Every setting once, in the order of the runs. */
@@ -49,24 +52,24 @@ export function scaleSummaries(runs: readonly ScaleRun[]): readonly ScaleSummary
       cpu: median(same.map(({ cpu, plans }) => cpu / plans)),
       time: median(same.map(({ time }) => time)),
       peak: median(same.map(({ peak }) => peak)),
+      kept: median(same.map(({ kept }) => kept)),
     }];
   });
 }
 
-/** CPU time and memory by the number of hosts, memory and elapsed time as parts of the first row's. */
+/** CPU time and memory by the number of hosts; elapsed time as a part of that of one job. */
 export function scaleTable(runs: readonly ScaleRun[]): string {
   const rows = scaleSummaries(runs);
-  const [first] = rows;
   const alone = (hosts: number) => rows.find((row) => row.hosts === hosts && row.jobs === 1);
   return markdownTable(
-    ["Hosts", "Plans", "`--jobs`", "CPU a plan", "Peak memory", "Ratio", "Elapsed, ratio to `--jobs 1`"],
-    rows.map(({ hosts, plans, jobs, cpu, time, peak }) => [
+    ["Hosts", "Plans", "`--jobs`", "CPU a plan", "Kept", "Peak memory", "Elapsed, ratio to `--jobs 1`"],
+    rows.map(({ hosts, plans, jobs, cpu, time, peak, kept }) => [
       String(hosts),
       String(plans),
       String(jobs),
       `${cpu.toFixed(2)} ms`,
+      `${Math.round(kept / 2 ** 20)} MiB`,
       `${Math.round(peak / 2 ** 20)} MiB`,
-      (peak / (first?.peak ?? NaN)).toFixed(2),
       (time / (alone(hosts)?.time ?? NaN)).toFixed(2),
     ]),
     [0, 1, 2, 3, 4, 5, 6],

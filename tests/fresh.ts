@@ -23,6 +23,7 @@ import { renderPlanSvg } from "../src/render/pictures.ts";
 import { canAssemble, entryStubModule, purgatoryModule, TARGETS, X86_64 } from "./arch/assemble.ts";
 import { kexecOptionsTable } from "./pages/kexec_options.ts";
 import { platformsPage } from "./pages/platforms.ts";
+import { reviewAssets } from "./pages/review_assets.ts";
 import { troubleshootingPage } from "./pages/troubleshooting.ts";
 import { watchdogDriversTable } from "./pages/watchdog_drivers.ts";
 import { SCENES } from "./render/scenes.ts";
@@ -49,6 +50,7 @@ export async function generatedFiles(): Promise<{ readonly [path: string]: strin
     "docs/watchdog.md": withSection(page("docs/watchdog.md"), "drivers of watchdogs", watchdogDriversTable()),
     "docs/troubleshooting.md": troubleshootingPage(),
     ...await purgatoryModules(),
+    "src/render/review/assets.ts": await reviewAssets(),
     "docs/downtime.svg": `${noteOf("bench/results/boot.json")}${bootPicture(boots)}`,
     "docs/history.md": withSection(
       page("docs/history.md"),

@@ -137,7 +137,7 @@ _warmboot_value() {
   case $1:$2 in
     *:--color) offers=('auto always never') ;;
     check:-o | check:--output) offers=('text json yaml sarif junit') ;;
-    plan:-o | plan:--output) offers=('text json yaml svg markdown') ;;
+    plan:-o | plan:--output) offers=('text json yaml svg html markdown') ;;
     plan:--picture) offers=(:files) ;;
     plan:--out) offers=(:files) ;;
     plan:--facts) offers=(:files) ;;

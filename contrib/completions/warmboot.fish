@@ -71,7 +71,7 @@ complete -c warmboot -n '__warmboot_in check' -l origin -d 'Print each profile a
 complete -c warmboot -n '__warmboot_in check' -l fix -d 'Correct what has only one likely correction, in the files'
 
 complete -c warmboot -n '__warmboot_in plan' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__fish_complete_directories (commandline -ct))'
-complete -c warmboot -n '__warmboot_in plan' -s o -l output -x -k -a 'text json yaml svg markdown' -d 'Form of the output'
+complete -c warmboot -n '__warmboot_in plan' -s o -l output -x -k -a 'text json yaml svg html markdown' -d 'Form of the output'
 complete -c warmboot -n '__warmboot_in plan' -s v -l verbose -d 'List the checks that passed as well'
 complete -c warmboot -n '__warmboot_in plan' -l brief -d 'Print five lines, for a chat or a commit comment'
 complete -c warmboot -n '__warmboot_in plan' -l picture -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Link this picture from -o markdown'

@@ -20,5 +20,5 @@ export async function* fleetRows(fleet: Fleet, { workers, onReading }: RowOption
     return;
   }
   using planner = fleetPlanner(fleet.profiles, onReading);
-  for (const file of fleet.files) yield rowOf(await planner.plan(file), fleet.folder);
+  for (const file of fleet.files) yield rowOf(await planner.plan(file), fleet);
 }

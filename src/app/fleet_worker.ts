@@ -27,7 +27,7 @@ export function serveFleet(scope: object): void {
       if (known === undefined) throw new Error("A worker has got captures before profiles");
       const { fleet, planner } = known;
       const rows = [];
-      for (const file of files) rows.push(rowOf(await planner.plan(file), fleet.folder));
+      for (const file of files) rows.push(rowOf(await planner.plan(file), fleet));
       scope.postMessage({ kind: "rows", index, rows });
     } catch (error) {
       scope.postMessage({ kind: "failed", index, error: sentError(error) });

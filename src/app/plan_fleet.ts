@@ -5,6 +5,8 @@ import type { Plan } from "../plan/plan.ts";
 import { unmetRequirement } from "../plan/rules/requires.ts";
 import type { Profile } from "../profile/profile.ts";
 import type { FitReason, MatrixCell } from "../render/matrix.ts";
+import { reviewPlan } from "../render/review/detail.ts";
+import type { HostPlans } from "../render/review/model.ts";
 import { profileOn } from "./boot_image.ts";
 import { type CapturedFiles, localFiles, type Reading } from "./image_file.ts";
 import { type OpenImages, openImages } from "./images.ts";
@@ -32,6 +34,8 @@ export interface Fleet {
   readonly folder: string;
   /** The captures, by their paths. */
   readonly files: readonly string[];
+  /** Whether rows have what the review page shows of their plans. */
+  readonly review?: boolean;
 }
 
 /** How a profile fits a host, and why. */
@@ -59,6 +63,8 @@ export interface HostRow {
   readonly host: string;
   /** One for each profile, in their order. */
   readonly cells: readonly CellFit[];
+  /** What the review page shows of each plan, where that is asked for. */
+  readonly plans?: HostPlans;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -94,7 +100,7 @@ export function fleetPlanner(profiles: readonly FleetProfile[], onReading?: Read
       const open = async (profile: Profile): Promise<OpenImages> => {
         const named = profileFiles(profile, [facts]);
         const key = JSON.stringify(named);
-        const isShared = host?.images === undefined && profile.carry.length === 0;
+        const isShared = host?.images === undefined && profile.carry.length === 0 && profile.unlock.length === 0;
         const known = isShared ? opened.find(key) : ownFiles.get(key);
         if (known !== undefined) return known;
         const found = await openImages(named, {
@@ -116,10 +122,16 @@ export function fleetPlanner(profiles: readonly FleetProfile[], onReading?: Read
 }
 
 /** What is kept of a host. */
-export function rowOf({ file, cells, diagnostics }: PlannedHost, folder: string): HostRow {
+export function rowOf(
+  { file, facts, cells, diagnostics }: PlannedHost,
+  { folder, review = false }: Pick<Fleet, "folder" | "review">,
+): HostRow {
+  const plansOf = () =>
+    cells.map(({ plan }) => plan === undefined || facts === undefined ? [] as const : reviewPlan(plan, facts));
   return {
     host: file.slice(folder.length).replace(/^\/+/, "").replace(CAPTURE_NAME, ""),
     cells: cells.map(({ status, reasons }) => ({ status, reasons })),
+    ...(review ? { plans: plansOf() } : {}),
     diagnostics,
   };
 }
@@ -146,7 +158,7 @@ async function cellOf(
 }
 
 /** Every reason, failures first; a plan without any fits. */
-function fitOf(plan: Plan | undefined, diagnostics: readonly Diagnostic[]): PlannedCell {
+export function fitOf(plan: Plan | undefined, diagnostics: readonly Diagnostic[]): PlannedCell {
   const reasons = [
     ...diagnostics.map(({ code, severity, message }): FitReason => ({
       status: severity === "error" ? "fail" : "warn",

@@ -6,6 +6,7 @@ import type { Reading } from "./image_file.ts";
 import { fleetRows } from "./fleet_rows.ts";
 import type { Workers } from "./fleet_workers.ts";
 import { CAPTURE_NAME, type CellFit, type Fleet } from "./plan_fleet.ts";
+import type { FleetReview } from "./review.ts";
 
 /** What a caller may want to show while a matrix is made. */
 export interface MatrixEvents {
@@ -18,21 +19,29 @@ export interface MatrixEvents {
 export interface MatrixOptions extends MatrixEvents {
   /** Who plans for the hosts; undefined: this thread. */
   readonly workers?: Workers | undefined;
+  /** Called before the first host. */
+  readonly onFleet?: ((fleet: Fleet) => void) | undefined;
+  /** Called before the first host; what it gives takes each row, with what the review page shows of its plans. */
+  readonly review?: ((fleet: Fleet) => Pick<FleetReview, "take">) | undefined;
 }
 
 /** Plans every profile for every captured host of a folder; undefined where there is no profile, or no host. */
 export async function planMatrix(
   words: readonly string[],
   hostsFolder: string,
-  { workers, onReading, onDiagnostics = () => {} }: MatrixOptions = {},
+  { workers, onFleet = () => {}, review, onReading, onDiagnostics = () => {} }: MatrixOptions = {},
 ): Promise<Matrix | undefined> {
   const fleet = findFleet(words, hostsFolder, onDiagnostics);
   if (fleet === undefined) return undefined;
   const names: string[] = [];
   const rows: (readonly CellFit[])[] = [];
   const shared = sharedFits();
-  for await (const { host, cells, diagnostics } of fleetRows(fleet, { workers, onReading })) {
+  onFleet(fleet);
+  const taker = review?.(fleet);
+  for await (const row of fleetRows({ ...fleet, review: taker !== undefined }, { workers, onReading })) {
+    const { host, cells, diagnostics } = row;
     onDiagnostics(diagnostics);
+    await taker?.take(row);
     names.push(host);
     rows.push(cells.map(shared));
   }

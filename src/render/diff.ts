@@ -32,7 +32,7 @@ const NAMES: { readonly [aspect in Aspect]: readonly [heading: string, noun: str
 };
 
 /** One line of a diff: its mark, its subject (empty if the text says it all) and what changed. Texts are raw. */
-interface Line {
+export interface DiffLine {
   readonly mark: "+" | "-" | "~";
   readonly name: string;
   readonly text: string;
@@ -44,10 +44,10 @@ const WIDEST = 24;
 /** A diff for people: what is added (+), removed (-) and changed (~), by aspect, and a summary. */
 export function renderDiff(diff: Diff, layout: Layout): string {
   const { style } = layout;
-  const blocks = ASPECTS.flatMap((aspect) => {
-    const lines = diff.changes.filter(({ about }) => about === aspect).map(lineOf);
-    return lines.length === 0 ? [] : [[`  ${style.bold(NAMES[aspect][0])}`, ...lines.flatMap(aligned(lines, layout))]];
-  });
+  const blocks = diffBlocks(diff).map(({ heading, lines }) => [
+    `  ${style.bold(heading)}`,
+    ...lines.flatMap(aligned(lines, layout)),
+  ]);
   const notes = notesOf(diff, layout);
   return [
     style.bold(wrap(visible(`From ${diff.from.name} to ${diff.to.name}`), layout.width, 2)),
@@ -57,6 +57,20 @@ export function renderDiff(diff: Diff, layout: Layout): string {
     verdict(diff, layout),
     "",
   ].join("\n");
+}
+
+/** The changes of one aspect. */
+export interface DiffBlock {
+  readonly heading: string;
+  readonly lines: readonly DiffLine[];
+}
+
+/** The changes, by aspect. Texts are raw. */
+export function diffBlocks({ changes }: Pick<Diff, "changes">): readonly DiffBlock[] {
+  return ASPECTS.flatMap((aspect) => {
+    const lines = changes.filter(({ about }) => about === aspect).map(lineOf);
+    return lines.length === 0 ? [] : [{ heading: NAMES[aspect][0], lines }];
+  });
 }
 
 /** How many parts were added, changed, moved and removed; `no differences` without any. */
@@ -69,29 +83,39 @@ export function summary(changes: readonly Change[]): string {
   return counts.length === 0 ? "No differences" : counts.join(", ");
 }
 
-function verdict({ changes, certain, from, to }: Diff, { style }: Layout): string {
-  if (changes.length > 0) return style.warning(summary(changes));
-  if (!certain) return style.warning("No differences in what is known");
-  // Only its stamp identifies a running system for certain.
-  const byStamp = (from.kind === "running") !== (to.kind === "running");
-  return style.good(byStamp ? "No differences: the stamp says so, for certain" : "No differences");
+function verdict(diff: Diff, { style }: Layout): string {
+  const isSure = diff.changes.length === 0 && diff.certain;
+  return (isSure ? style.good : style.warning)(diffVerdict(diff));
 }
 
-function notesOf({ unchanged, unknown, ignored }: Diff, { style, width }: Layout): readonly string[] {
-  const note = (text: string) => `  ${style.dim(wrap(visible(text), width, 4))}`;
+/** What the diff amounts to, in a few words. */
+export function diffVerdict({ changes, certain, from, to }: Diff): string {
+  if (changes.length > 0) return summary(changes);
+  if (!certain) return "No differences in what is known";
+  // Only its stamp identifies a running system for certain.
+  const byStamp = (from.kind === "running") !== (to.kind === "running");
+  return byStamp ? "No differences: the stamp says so, for certain" : "No differences";
+}
+
+function notesOf(diff: Diff, { style, width }: Layout): readonly string[] {
+  return diffNotes(diff).map((text) => `  ${style.dim(wrap(visible(text), width, 4))}`);
+}
+
+/** What is unchanged, unknown or not compared, raw. */
+export function diffNotes({ unchanged, unknown, ignored }: Diff): readonly string[] {
   const sides = [...new Set(unknown.map(({ side }) => side))];
   return [
-    ...(unchanged.length === 0 ? [] : [note(`${listed(unchanged.map((aspect) => NAMES[aspect][1]))} unchanged`)]),
+    ...(unchanged.length === 0 ? [] : [`${listed(unchanged.map((aspect) => NAMES[aspect][1]))} unchanged`]),
     ...sides.map((side) =>
-      note(`Unknown for ${side}: ${listed(unknown.filter((each) => each.side === side).map(({ what }) => what))}`)
+      `Unknown for ${side}: ${listed(unknown.filter((each) => each.side === side).map(({ what }) => what))}`
     ),
-    ...(ignored.length === 0 ? [] : [note(`Not compared, because it describes that boot only: ${ignored.join(" ")}`)]),
+    ...(ignored.length === 0 ? [] : [`Not compared, because it describes that boot only: ${ignored.join(" ")}`]),
   ];
 }
 
 const MARK = { add: "+", remove: "-", change: "~", move: "~" } as const;
 
-function aligned(lines: readonly Line[], { style, width }: Layout): (line: Line) => readonly string[] {
+function aligned(lines: readonly DiffLine[], { style, width }: Layout): (line: DiffLine) => readonly string[] {
   const paint = { "+": style.good, "-": style.bad, "~": style.warning };
   const column = lines.map(({ name }) => textWidth(visible(name)))
     .reduce((widest, width) => width <= WIDEST && width > widest ? width : widest, 0);
@@ -104,7 +128,7 @@ function aligned(lines: readonly Line[], { style, width }: Layout): (line: Line)
   };
 }
 
-function lineOf(change: Change): Line {
+function lineOf(change: Change): DiffLine {
   const mark = MARK[change.action];
   switch (change.about) {
     case "cmdline":
@@ -141,7 +165,7 @@ function between<T>(
 
 type ChangeOf<About extends Aspect> = Extract<Change, { readonly about: About }>;
 
-function parameterText(change: ChangeOf<"cmdline">): Omit<Line, "mark"> {
+function parameterText(change: ChangeOf<"cmdline">): Omit<DiffLine, "mark"> {
   switch (change.action) {
     case "add":
       return { name: change.to.word, text: reader(change.to) };
@@ -167,7 +191,7 @@ function valueIn(text: string): string {
   return text.startsWith(`${name}=`) ? text.slice(name.length + 1) : JSON.stringify(value);
 }
 
-function initrdText(change: ChangeOf<"initrd">): Omit<Line, "mark"> {
+function initrdText(change: ChangeOf<"initrd">): Omit<DiffLine, "mark"> {
   switch (change.action) {
     case "add":
       return { name: change.to.path, text: fileText(change.to) };

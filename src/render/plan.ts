@@ -49,17 +49,7 @@ export function renderPlan(
   return [
     style.bold(wrap(visible(headline(plan)), layout.width, 2)),
     "",
-    ...row("Running now", [`${plan.host.release} on ${plan.host.machine}`, ...optional(plan.host.cmdline)], layout),
-    ...row(crash(plan) ? "On a panic" : "Will run", [
-      plan.release ?? (isExplicit(plan) ? "explicit segments" : "an image of unknown release"),
-      ...(isExplicit(plan) ? [] : [plan.call.cmdline === "" ? "(empty command line)" : plan.call.cmdline]),
-    ], layout),
-    ...callRows(plan, layout),
-    ...row("Expected", outlookLines(outlook), layout),
-    ...(plan.unbind === undefined ? [] : row("Unbinds", [unbindText(plan.unbind)], layout)),
-    ...row("Unlocks", (plan.unlock ?? []).map(unlockText), layout),
-    ...(plan.guard === undefined ? [] : row("Guard", guardLines(plan.guard), layout)),
-    ...(plan.carry === undefined ? [] : row("Carries", carryLines(plan.carry), layout)),
+    ...planRows(plan, outlook).flatMap(([label, lines]) => row(label, lines, layout)),
     "",
     ...memory(plan, layout, facts),
     style.bold("Checks"),
@@ -68,6 +58,27 @@ export function renderPlan(
     painted(plan, wrap(verdict(plan), layout.width, 2), layout),
     "",
   ].join("\n");
+}
+
+/** A label, and what is said under it, raw. */
+export type PlanRow = readonly [label: string, lines: readonly string[]];
+
+/** What runs, what will run, and by which call; rows without lines are left out. */
+export function planRows(plan: Plan, outlook: Outlook = {}): readonly PlanRow[] {
+  const rows: readonly PlanRow[] = [
+    ["Running now", [`${plan.host.release} on ${plan.host.machine}`, ...optional(plan.host.cmdline)]],
+    [crash(plan) ? "On a panic" : "Will run", [
+      plan.release ?? (isExplicit(plan) ? "explicit segments" : "an image of unknown release"),
+      ...(isExplicit(plan) ? [] : [plan.call.cmdline === "" ? "(empty command line)" : plan.call.cmdline]),
+    ]],
+    ...callRows(plan),
+    ["Expected", outlookLines(outlook)],
+    ["Unbinds", plan.unbind === undefined ? [] : [unbindText(plan.unbind)]],
+    ["Unlocks", (plan.unlock ?? []).map(unlockText)],
+    ["Guard", plan.guard === undefined ? [] : guardLines(plan.guard)],
+    ["Carries", plan.carry === undefined ? [] : carryLines(plan.carry)],
+  ];
+  return rows.filter(([, lines]) => lines.length > 0);
 }
 
 /** Checks that passed, in one line or as a list; then those that warn, and last those that failed. */
@@ -151,40 +162,41 @@ function crash(plan: Plan): boolean {
   return plan.call.flags.some((flag) => flag.endsWith("_ON_CRASH"));
 }
 
-function callRows(plan: Plan, layout: Layout): readonly string[] {
+function callRows(plan: Plan): readonly PlanRow[] {
   const { call } = plan;
   const flags = call.flags.length === 0 ? "no flags" : call.flags.join(", ");
   return [
-    ...(call.syscall === "kexec_file_load" ? fileRows(call, plan, layout) : segmentFileRows(call, plan, layout)),
-    ...row("Adds", overlayLines(plan.overlays), layout),
-    ...row("Call", [`${call.syscall}, ${flags}`], layout),
-    ...(call.syscall === "kexec_load" ? segmentCallRows(call, layout) : []),
-    ...row("Because", plan.reasons.map((reason) => reason.message), layout),
+    ...(call.syscall === "kexec_file_load" ? fileRows(call, plan) : segmentFileRows(call, plan)),
+    ["Adds", overlayLines(plan.overlays)],
+    ["Call", [`${call.syscall}, ${flags}`]],
+    ...(call.syscall === "kexec_load" ? segmentCallRows(call) : []),
+    ["Because", plan.reasons.map((reason) => reason.message)],
   ];
 }
 
-function segmentCallRows({ entry, checksum, mismatch }: SegmentLoadCall, layout: Layout): readonly string[] {
+function segmentCallRows({ entry, checksum, mismatch }: SegmentLoadCall): readonly PlanRow[] {
   const verified = checksum === undefined ? [] : [
     `by ${CHECKSUMS[checksum]}, just before the jump`,
     ...(mismatch === undefined ? [] : [`a mismatch is ${mismatch}`]),
   ];
-  return [...row("Entry", [entry], layout), ...row("Verified", verified, layout)];
+  return [["Entry", [entry]], ["Verified", verified]];
 }
 
 const CHECKSUMS: { readonly [Name in Checksum]: string } = { xxh64: "XXH64", sha256: "SHA-256" };
 
-function fileRows(call: FileLoadCall, plan: Plan, layout: Layout): readonly string[] {
+function fileRows(call: FileLoadCall, plan: Plan): readonly PlanRow[] {
   return [
-    ...row("Kernel", fileLines(call.kernel, plan), layout),
-    ...call.initrd.flatMap((file, index) =>
-      row(call.initrd.length === 1 ? "Initrd" : `Initrd ${index + 1}`, fileLines(file, plan), layout)
-    ),
-    ...(call.initrd.length === 0 ? row("Initrd", ["none"], layout) : []),
+    ["Kernel", fileLines(call.kernel, plan)],
+    ...call.initrd.map((file, index): PlanRow => [
+      call.initrd.length === 1 ? "Initrd" : `Initrd ${index + 1}`,
+      fileLines(file, plan),
+    ]),
+    ...(call.initrd.length === 0 ? [["Initrd", ["none"]] as const] : []),
   ];
 }
 
-function segmentFileRows(call: SegmentLoadCall, plan: Plan, layout: Layout): readonly string[] {
-  return call.files.flatMap((file, index) => row(index === 0 ? "Files" : "", fileLines(file, plan), layout));
+function segmentFileRows(call: SegmentLoadCall, plan: Plan): readonly PlanRow[] {
+  return call.files.map((file, index): PlanRow => [index === 0 ? "Files" : "", fileLines(file, plan)]);
 }
 
 /** The digest of an archive with secrets would be that without them. */

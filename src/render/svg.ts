@@ -77,7 +77,8 @@ const COLOURS: readonly (readonly [selector: string, property: string, light: st
 
 const rules = (shade: 2 | 3): string => COLOURS.map((row) => `${row[0]} { ${row[1]}: ${row[shade]} }`).join("\n");
 
-const STYLE = `.wb text { font: 13px system-ui, "Segoe UI", "DejaVu Sans", sans-serif; white-space: pre }
+/** The style of a picture, for a page that has several. */
+export const STYLE = `.wb text { font: 13px system-ui, "Segoe UI", "DejaVu Sans", sans-serif; white-space: pre }
 .wb .wb-head { font-size: 18px; font-weight: 600 }
 .wb .wb-sub { font-size: 14px; font-weight: 600 }
 .wb .wb-code { font: 11.5px ui-monospace, "DejaVu Sans Mono", Menlo, Consolas, monospace }
@@ -96,7 +97,7 @@ ${rules(3)}
 `;
 
 /** Each kind has its own pattern, so that it is recognised without colour. */
-const PATTERNS = `<defs>
+export const PATTERNS = `<defs>
 <pattern id="wb-crash" width="6" height="6" patternUnits="userSpaceOnUse"><rect class="wb-crash-ground" width="6" height="6"/><circle class="wb-crash-dot" cx="3" cy="3" r="1.2"/></pattern>
 <pattern id="wb-reserved" width="5" height="5" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><rect class="wb-reserved-ground" width="5" height="5"/><path class="wb-reserved-line" d="M1 0V5" stroke-width="1.6"/></pattern>
 <pattern id="wb-fold" width="6" height="6" patternUnits="userSpaceOnUse"><path class="wb-fold-line" d="M0 1.5L3 4.5L6 1.5" fill="none"/></pattern>

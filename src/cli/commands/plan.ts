@@ -3,7 +3,8 @@ import { STDIO } from "../../app/files/stdio.ts";
 import type { Prepared } from "../../app/prepare.ts";
 import { type ExitName, worse } from "../../core/program.ts";
 import type { Plan } from "../../plan/plan.ts";
-import type { Layout } from "../../render/style.ts";
+import type { FleetReview } from "../../app/review.ts";
+import { type Layout, PLAIN } from "../../render/style.ts";
 import type { Outlook } from "../../state/expectation.ts";
 import {
   type Command,
@@ -20,7 +21,7 @@ import type { Ports } from "../ports.ts";
 import { progressOf } from "../progress.ts";
 import { complain, dataText, report, say } from "../report.ts";
 
-const OUTPUT = outputOption("text", "json", "yaml", "svg", "markdown");
+const OUTPUT = outputOption("text", "json", "yaml", "svg", "html", "markdown");
 type Form = typeof OUTPUT.choices[number];
 
 /** A form of the output, and what belongs to it alone. */
@@ -40,6 +41,9 @@ interface Shown {
   readonly outlook: Outlook | undefined;
   readonly invocation: Invocation;
   readonly layout: Layout;
+  /** The profile's file, or its name, as it was given. */
+  readonly path: string;
+  readonly diagnostics: Prepared["diagnostics"];
 }
 
 /** The forms of the output. */
@@ -51,6 +55,12 @@ const FORMS: { readonly [form in Form]: OutputForm } = {
     show: async (plan, { facts }) => (await import("../../render/pictures.ts")).renderPlanSvg(plan, facts),
     options: [],
     ending: ".svg",
+  },
+  html: {
+    show: async (plan, { facts, path, diagnostics }) =>
+      facts === undefined ? "" : await (await import("../../app/review.ts")).planReview(plan, facts, path, diagnostics),
+    options: [],
+    ending: ".html",
   },
   markdown: {
     show: async (plan, { invocation }) =>
@@ -67,7 +77,7 @@ export const plan: Command = {
   words: { min: 1, max: Infinity },
   summary: "Show what would happen, and change nothing",
   description:
-    "Reads the host, opens and hashes the files that the profile names, chooses the system call, says why, and checks everything that can be checked before the call.\nThe plan can be stored with --out, reviewed, and carried out with `warmboot load FILE`: exactly as it is, or not at all.\nThe text and -o svg draw the host's memory, with each segment at its address. The text ends with the checks that warn or fail, and a verdict that names them. -o markdown is for a pull request; foreign text in it is escaped.\nWith --facts-dir, plans each profile for each captured host of a folder and prints which fits which: ok, warn, FAIL, or - for a host that `requires` excludes, and why. It exits 69 if a profile fails on a host that it is for; with --unmatched also if a profile fits no host, or no profile fits a host.\nWith -o json or yaml, an invalid profile prints its diagnostics, as `warmboot check` does.",
+    "Reads the host, opens and hashes the files that the profile names, chooses the system call, says why, and checks everything that can be checked before the call.\nThe plan can be stored with --out, reviewed, and carried out with `warmboot load FILE`: exactly as it is, or not at all.\nThe text and -o svg draw the host's memory, with each segment at its address. The text ends with the checks that warn or fail, and a verdict that names them. -o markdown is for a pull request; foreign text in it is escaped. -o html is one page that asks for nothing from anywhere: the plan, its memory, its checks, and how it differs from the running system.\nWith --facts-dir, plans each profile for each captured host of a folder and prints which fits which: ok, warn, FAIL, or - for a host that `requires` excludes, and why. -o html has all of these plans on one page, to filter, open and link to. It exits 69 if a profile fails on a host that it is for; with --unmatched also if a profile fits no host, or no profile fits a host.\nWith -o json or yaml, an invalid profile prints its diagnostics, as `warmboot check` does.",
   options: [
     OUTPUT,
     { name: "verbose", short: "v", doc: "List the checks that passed as well" },
@@ -76,7 +86,8 @@ export const plan: Command = {
     {
       name: "out",
       value: "FILE",
-      doc: "Store the plan in FILE for `warmboot load` (JSON; YAML with -o yaml); - prints it, and nothing else",
+      doc:
+        "Store the plan in FILE for `warmboot load` (JSON; YAML with -o yaml); - prints it, and nothing else. With --facts-dir: store what is printed otherwise",
     },
     FACTS_OPTION,
     { name: "facts-dir", value: "DIR", doc: "Plan every profile for every host captured in DIR, and print the matrix" },
@@ -94,6 +105,10 @@ export const plan: Command = {
       doc: "The plan for a pull request, with that picture",
     },
     { line: "warmboot plan profiles --facts-dir hosts", doc: "Which profile fits which host?" },
+    {
+      line: "warmboot plan profiles --facts-dir hosts -o html --out review.html",
+      doc: "The same as a page, with the plans",
+    },
   ],
   exits: {
     data: "The profile or the capture is invalid",
@@ -116,7 +131,7 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
     return "usage";
   }
   if (hosts !== undefined && form !== "svg" && form !== "markdown") {
-    return await showMatrix(hosts, form, invocation, ports);
+    return await showMatrix(hosts, { form, out: out === STDIO ? undefined : out }, invocation, ports);
   }
   const { isFolder } = await import("../../app/files/find_files.ts");
   if (others.length > 0 || isFolder(path)) {
@@ -144,7 +159,8 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   const outlook = form === "text" && facts === undefined
     ? (await import("../../app/outlook.ts")).readOutlook(prepared)
     : undefined;
-  const shown = { facts: prepared.facts, outlook, invocation, layout: ports.out.layout };
+  const { diagnostics } = prepared;
+  const shown = { facts: prepared.facts, outlook, invocation, layout: ports.out.layout, path, diagnostics };
   ports.out.write(out === STDIO ? await stored(plan, form) : await FORMS[form].show(plan, shown));
   if (file !== undefined) {
     writeWhole(file, await stored(plan, form), isTaken(file) ? undefined : PRIVATE);
@@ -183,8 +199,10 @@ function misfitOf(
   const { ending } = FORMS[form];
   const ofOneForm = OUTPUT.choices.flatMap((wanted) => FORMS[wanted].options.map((option) => ({ option, wanted })));
   if (given("facts-dir")) {
-    if (ending !== undefined) return [`-o ${form} cannot be combined with --facts-dir`, "Use -o text, json or yaml"];
-    const extra = ["facts", "out", ...ofOneForm.map(({ option }) => option)].find(given);
+    if (form === "svg" || form === "markdown") {
+      return [`-o ${form} cannot be combined with --facts-dir`, "Use -o text, json, yaml or html"];
+    }
+    const extra = ["facts", ...ofOneForm.map(({ option }) => option)].find(given);
     return extra === undefined
       ? undefined
       : [`--${extra} cannot be combined with --facts-dir`, `Plan one profile for one host, or omit --${extra}`];
@@ -214,7 +232,7 @@ async function diagnosticsIn(form: DataForm, file: string, { diagnostics }: Prep
 
 async function showMatrix(
   hosts: string,
-  form: "text" | DataForm,
+  { form, out }: { readonly form: "text" | "html" | DataForm; readonly out: string | undefined },
   invocation: Invocation,
   ports: Ports,
 ): Promise<ExitName> {
@@ -230,15 +248,34 @@ async function showMatrix(
     return "usage";
   }
   let exit: ExitName = "ok";
+  let review: FleetReview | undefined;
+  const inputs: string[] = [];
+  const { fleetReview } = await import("../../app/review.ts");
   const matrix = await planMatrix(invocation.words, hosts, {
     workers: { count: jobs, program: Deno.mainModule },
+    onFleet: ({ profiles, files }) => inputs.push(...files, ...profiles.map(({ file }) => file)),
+    ...(form === "html" ? { review: (fleet) => review = fleetReview(fleet) } : {}),
     onReading: progressOf(ports),
     onDiagnostics: (diagnostics) => {
       exit = worse(exit, report(diagnostics, ports));
     },
   });
   if (matrix === undefined) return exit;
-  ports.out.write(form === "text" ? matrixText(matrix, ports.out.layout) : await dataText(matrix, form));
+  const input = out === undefined ? undefined : inputs.find((each) => each !== STDIO && isSameFile(each, out));
+  if (out !== undefined && input !== undefined) {
+    complain(`The result would overwrite ${input}, from which it is made`, "Name another file with --out", ports);
+    return "usage";
+  }
+  const text = form === "text"
+    ? matrixText(matrix, out === undefined ? ports.out.layout : { style: PLAIN, width: ports.out.layout.width })
+    : form === "html"
+    ? await review?.page() ?? ""
+    : await dataText(matrix, form);
+  if (out === undefined) ports.out.write(text);
+  else {
+    writeWhole(out, text);
+    say(`Stored in ${out}`, ports);
+  }
   const strict = isSet(invocation, "strict") && matrix.cells.some(({ status }) => status === "warn");
   const unmatched = isSet(invocation, "unmatched") && hasUnmatched(matrix);
   return exit === "ok" && (hasFailures(matrix) || unmatched || strict) ? "unavailable" : exit;
