@@ -158,7 +158,8 @@ export function lastCalls(way: RebootWay, plan?: Plan): LastCalls {
 export type UnbindOutcome =
   | { readonly kind: "no-facts"; readonly diagnostics: readonly Diagnostic[] }
   | { readonly kind: "unbound"; readonly devices: readonly BoundDevice[] }
-  | { readonly kind: "refused"; readonly error: SyscallError };
+  /** The devices before the one that stays have no driver any more. */
+  | { readonly kind: "refused"; readonly error: SyscallError; readonly devices: readonly BoundDevice[] };
 
 /** Takes the devices of the loaded image's profile from their drivers: what systemd does late in a shutdown. */
 export function unbindLoaded({ onWarning = () => {} }: Pick<ExecOptions, "onWarning"> = {}): UnbindOutcome {
@@ -171,7 +172,7 @@ export function unbindLoaded({ onWarning = () => {} }: Pick<ExecOptions, "onWarn
   const run = runCalls({ calls, unbind, missing }, libc, onWarning);
   return run.refused === undefined
     ? { kind: "unbound", devices: run.unbound }
-    : { kind: "refused", error: run.refused };
+    : { kind: "refused", error: run.refused, devices: run.unbound };
 }
 
 /**

@@ -402,6 +402,14 @@ Deno.test("exec --unbind says which devices it took from their drivers, and has 
   ], []]);
   const file = "/sys/bus/pci/drivers/e1000/unbind";
   assertEquals(asked.splice(0), [file, "0000:00:03.0", file, "0000:00:04.0"]);
+  // The second stays, and the first has no driver any more.
+  for (const device of ["0000:00:03.0", "0000:00:04.0"]) {
+    Deno.symlinkSync(`../../../../devices/pci0000:00/${device}`, join(folder, device));
+  }
+  const half = await outcome("exec --unbind -o json", sysfs(["0000:00:04.0"]));
+  assertEquals([half.exit, half.changed, half.what], [71, true, ["Unbound 0000:00:03.0 (e1000)"]]);
+  Deno.removeSync(join(folder, "0000:00:04.0"));
+  asked.length = 0;
   // Now none of them has a driver.
   const nothing = await outcome("exec --unbind -o json");
   assertEquals([nothing.exit, nothing.changed, nothing.what, nothing.why], [0, false, [], [{

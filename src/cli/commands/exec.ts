@@ -102,18 +102,11 @@ async function unbind(invocation: Invocation, ports: Ports, onChange: () => void
     return "ok";
   }
   const outcome = unbindLoaded({ onWarning: (text) => warn(text, undefined, ports) });
-  switch (outcome.kind) {
-    case "no-facts":
-      return report(outcome.diagnostics, ports);
-    case "refused":
-      return complainRefusal(outcome.error, ports);
-    case "unbound": {
-      const { describeDevice } = await import("../../plan/unbind.ts");
-      if (outcome.devices.length > 0) onChange();
-      for (const device of outcome.devices) ports.out.write(`Unbound ${visible(describeDevice(device))}\n`);
-      return "ok";
-    }
-  }
+  if (outcome.kind === "no-facts") return report(outcome.diagnostics, ports);
+  const { describeDevice } = await import("../../plan/unbind.ts");
+  if (outcome.devices.length > 0) onChange();
+  for (const device of outcome.devices) ports.out.write(`Unbound ${visible(describeDevice(device))}\n`);
+  return outcome.kind === "refused" ? complainRefusal(outcome.error, ports) : "ok";
 }
 
 function complainOfSpent({ ranAt, release }: SpentPayload, ports: Ports): ExitName {
