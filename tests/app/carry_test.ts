@@ -177,6 +177,13 @@ Deno.test("what cannot be carried fails a check: no network in the facts, nothin
     assertEquals(verdicts(await planOf(source(folder), hostWith(undefined))), [
       ["fail", "The facts do not show the network of the host"],
     ]);
+    // Of two initrds, one that cannot be read may configure the network otherwise.
+    Deno.writeTextFileSync(join(folder, "broken"), "070701 is not the start of an archive");
+    const both = [join(folder, "initrd"), join(folder, "broken")];
+    assertEquals(verdicts(await planOf(source(folder, { initrd: both }))), [[
+      "fail",
+      "The initrd could not be read through, so it is not known what configures the network in it",
+    ]]);
   });
 });
 
