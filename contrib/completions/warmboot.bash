@@ -137,14 +137,17 @@ _warmboot_value() {
   case $1:$2 in
     *:--color) offers=('auto always never') ;;
     check:-o | check:--output) offers=('text json yaml sarif junit') ;;
-    plan:-o | plan:--output) offers=('text json yaml svg html markdown') ;;
+    plan:-o | plan:--output) offers=('text json yaml svg html markdown junit') ;;
     plan:--picture) offers=(:files) ;;
     plan:--out) offers=(:files) ;;
     plan:--facts) offers=(:files) ;;
     plan:--facts-dir) offers=(:folders) ;;
     plan:--jobs) offers=() ;;
-    diff:-o | diff:--output) offers=('text json yaml svg') ;;
+    plan:--max-age) offers=() ;;
+    diff:-o | diff:--output) offers=('text json yaml svg markdown') ;;
     diff:--facts) offers=(:files) ;;
+    diff:--facts-dir) offers=(:folders) ;;
+    diff:--max-age) offers=() ;;
     load:-o | load:--output) offers=('text json yaml') ;;
     exec:-o | exec:--output) offers=('text json yaml') ;;
     unload:-o | unload:--output) offers=('text json yaml') ;;
@@ -186,8 +189,8 @@ _warmboot_value() {
 _warmboot_options() {
   case $command in
     check) options='-o --output --strict --origin --fix -h --help --version --color' ;;
-    plan) options='-o --output -v --verbose --brief --picture --out --facts --facts-dir --unmatched --jobs --strict -h --help --version --color' ;;
-    diff) options='-o --output --facts -h --help --version --color' ;;
+    plan) options='-o --output -v --verbose --brief --picture --out --facts --facts-dir --unmatched --jobs --max-age --strict -h --help --version --color' ;;
+    diff) options='-o --output --facts --facts-dir --max-age -h --help --version --color' ;;
     load) options='--dry-run --exec --now --force --strict -o --output -h --help --version --color' ;;
     exec) options='--now --force --unbind --dry-run -o --output -h --help --version --color' ;;
     unload) options='--crash --dry-run -o --output -h --help --version --color' ;;
@@ -244,7 +247,7 @@ _warmboot_words() {
       max=$((1))
       ;;
     schema)
-      offers=('profile plan facts status check diff origin matrix layer outcome')
+      offers=('profile plan facts status check diff fleet origin matrix layer outcome')
       max=$((1))
       ;;
     help)

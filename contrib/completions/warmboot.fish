@@ -71,7 +71,7 @@ complete -c warmboot -n '__warmboot_in check' -l origin -d 'Print each profile a
 complete -c warmboot -n '__warmboot_in check' -l fix -d 'Correct what has only one likely correction, in the files'
 
 complete -c warmboot -n '__warmboot_in plan' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__fish_complete_directories (commandline -ct))'
-complete -c warmboot -n '__warmboot_in plan' -s o -l output -x -k -a 'text json yaml svg html markdown' -d 'Form of the output'
+complete -c warmboot -n '__warmboot_in plan' -s o -l output -x -k -a 'text json yaml svg html markdown junit' -d 'Form of the output'
 complete -c warmboot -n '__warmboot_in plan' -s v -l verbose -d 'List the checks that passed as well'
 complete -c warmboot -n '__warmboot_in plan' -l brief -d 'Print five lines, for a chat or a commit comment'
 complete -c warmboot -n '__warmboot_in plan' -l picture -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Link this picture from -o markdown'
@@ -80,11 +80,14 @@ complete -c warmboot -n '__warmboot_in plan' -l facts -x -k -a '(__fish_complete
 complete -c warmboot -n '__warmboot_in plan' -l facts-dir -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Plan every profile for every host captured in DIR, and print the matrix'
 complete -c warmboot -n '__warmboot_in plan' -l unmatched -d 'With --facts-dir'
 complete -c warmboot -n '__warmboot_in plan' -l jobs -x -k -a '' -d 'With --facts-dir'
+complete -c warmboot -n '__warmboot_in plan' -l max-age -x -k -a '' -d 'Warn of captures that are older than AGE'
 complete -c warmboot -n '__warmboot_in plan' -l strict -d 'Treat warnings as errors'
 
 complete -c warmboot -n '__warmboot_in diff' -k -a '@running\\t\'The running system\' @loaded\\t\'The loaded image\' (__warmboot_names) (__warmboot_files \'yaml|yml\') (__warmboot_files \'json|yaml|yml\')'
-complete -c warmboot -n '__warmboot_in diff' -s o -l output -x -k -a 'text json yaml svg' -d 'Form of the output'
+complete -c warmboot -n '__warmboot_in diff' -s o -l output -x -k -a 'text json yaml svg markdown' -d 'Form of the output'
 complete -c warmboot -n '__warmboot_in diff' -l facts -x -k -a '(__fish_complete_path (commandline -ct))' -d 'Plan for the host captured in FILE'
+complete -c warmboot -n '__warmboot_in diff' -l facts-dir -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Compare for every host captured in DIR that a profile is for'
+complete -c warmboot -n '__warmboot_in diff' -l max-age -x -k -a '' -d 'Warn of captures that are older than AGE'
 
 complete -c warmboot -n '__warmboot_in load' -k -a '(__warmboot_names) (__warmboot_files \'yaml|yml\') (__warmboot_files \'json|yaml|yml\')'
 complete -c warmboot -n '__warmboot_in load' -l dry-run -d 'Print the system calls and make none'
@@ -147,7 +150,7 @@ complete -c warmboot -n '__warmboot_in refresh' -s o -l output -x -k -a 'text js
 
 complete -c warmboot -n '__warmboot_in explain' -k -a ''
 
-complete -c warmboot -n '__warmboot_in schema' -k -a 'profile plan facts status check diff origin matrix layer outcome'
+complete -c warmboot -n '__warmboot_in schema' -k -a 'profile plan facts status check diff fleet origin matrix layer outcome'
 
 complete -c warmboot -n '__warmboot_in install' -l prefix -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'Where to install'
 complete -c warmboot -n '__warmboot_in install' -l destdir -x -k -a '(__fish_complete_directories (commandline -ct))' -d 'A folder that replaces / while a package is made'

@@ -4,6 +4,7 @@ import { redactOverlays } from "../host/captured_overlay.ts";
 import { decodeFacts } from "../host/decode_facts.ts";
 import { omitUndefined } from "../core/shape.ts";
 import { liveReader } from "../host/live.ts";
+import { recordTime } from "../state/record.ts";
 import { captureBootFiles } from "./boot_files.ts";
 import { captureImages, type CaptureOfImages } from "./capture_images.ts";
 import type { Reading } from "./image_file.ts";
@@ -38,7 +39,7 @@ export async function captureHost(
   const sources = collect(liveReader());
   const { value: facts, diagnostics: host } = decodeFacts(sources);
   const boot = facts === undefined ? {} : captureBootFiles(facts);
-  const whole: Capture = { ...sources, files: { ...sources.files, ...boot } };
+  const whole: Capture = { ...sources, capturedAt: recordTime(), files: { ...sources.files, ...boot } };
   const capture = redact ? redactCapture(whole) : whole;
   if (images.length === 0) return { capture, host, images: [] };
   if (facts === undefined) return { capture: undefined, host, images: [] };

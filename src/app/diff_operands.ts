@@ -128,7 +128,8 @@ async function defaultEntrySide(host: HostOnce, events: SideEvents): Promise<Fou
     : planned;
 }
 
-async function plannedFor(
+/** A profile, planned for the host. */
+export async function plannedFor(
   profile: Profile,
   host: HostOnce,
   events: SideEvents,

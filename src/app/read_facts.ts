@@ -13,6 +13,8 @@ export interface ReadFacts {
   readonly facts?: HostFacts;
   /** The files that were captured with it; undefined for this host, whose files are here. */
   readonly captured?: CapturedFiles;
+  /** When it was captured, UTC, if the capture says. */
+  readonly capturedAt?: string;
   readonly diagnostics: readonly Diagnostic[];
 }
 
@@ -34,6 +36,7 @@ export function capturedHost(capture: Capture): ReadFacts {
   const { value, diagnostics } = decodeFacts(capture);
   return {
     ...(value === undefined ? {} : { facts: value }),
+    ...omitUndefined({ capturedAt: capture.capturedAt }),
     captured: { images: capture.images, ...omitUndefined({ overlays: capture.overlays }), files: capture.files },
     diagnostics,
   };

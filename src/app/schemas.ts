@@ -1,6 +1,7 @@
 import { jsonText } from "../core/text.ts";
 import type { JsonSchema } from "../core/shape.ts";
 import { diffSchema } from "../diff/diff_shape.ts";
+import { fleetDiffSchema } from "../diff/fleet.ts";
 import { captureSchema } from "../host/capture.ts";
 import { planSchema } from "../plan/plan_shape.ts";
 import { layerSchema, profileSchema } from "../profile/schema.ts";
@@ -23,6 +24,7 @@ export const SCHEMAS: { readonly [name: string]: () => JsonSchema } = {
   matrix: matrixSchema,
   layer: layerSchema,
   diff: diffSchema,
+  fleet: fleetDiffSchema,
   outcome: outcomeSchema,
 };
 

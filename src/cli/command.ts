@@ -89,6 +89,13 @@ export const FACTS_OPTION: Option = {
   doc: "Plan for the host captured in FILE (`warmboot facts`) instead of this one",
 };
 
+/** `--max-age`: of captures. */
+export const MAX_AGE_OPTION: Option = {
+  name: "max-age",
+  value: "AGE",
+  doc: "Warn of captures that are older than AGE (30d, 12h), or do not say how old they are",
+};
+
 /** `--dry-run`. */
 export const DRY_RUN_OPTION: Option = { name: "dry-run", doc: "Print the system calls and make none" };
 

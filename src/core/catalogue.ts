@@ -101,6 +101,7 @@ export const CATALOGUE = {
   "facts-not-capable": { exit: "permission", about: "Deno was not given the permission to read /proc and /sys" },
   "facts-unreadable": { exit: "permission", about: "A source on the host exists but cannot be read" },
   "facts-malformed": { exit: "data", about: "A source does not hold what the kernel writes" },
+  "facts-old": { exit: "unavailable", about: "A capture is older than `--max-age`, or does not say how old it is" },
   "facts-missing": { exit: "unavailable", about: "A fact that every plan needs is unknown" },
   "facts-not-linux": { exit: "unavailable", about: "The host does not run Linux" },
   // The host: the memory map of /proc/iomem.

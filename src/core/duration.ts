@@ -10,6 +10,23 @@ export function parseDuration(text: string): number | undefined {
   return number === undefined || !isUnit(unit) ? undefined : Number(number) * UNITS[unit];
 }
 
+/** Seconds of a day. */
+const DAY = 86_400;
+
+/** The same of an age, which may also be in days, up to four digits: `30d`. */
+export function parseAge(text: string): number | undefined {
+  const [, days] = /^([1-9][0-9]{0,3}) ?d$/.exec(text) ?? [];
+  return days === undefined ? parseDuration(text) : Number(days) * DAY;
+}
+
+/** An age for people: `12 days`, or below two days in hours or minutes. */
+export function formatAge(seconds: number): string {
+  if (seconds >= 2 * DAY) return `${Math.floor(seconds / DAY)} days`;
+  const [unit, count] = seconds >= 3600 ? ["hour", seconds / 3600] : ["minute", seconds / 60];
+  const whole = Math.floor(count);
+  return `${whole} ${unit}${whole === 1 ? "" : "s"}`;
+}
+
 /** What `parseDuration` reads. */
 export const DURATION = /^(?=[1-9][0-9]{0,4} ?s$|[1-9][0-9]{0,3} ?min$|[1-9][0-9]? ?h$)([0-9]+) ?(s|min|h)$/;
 

@@ -327,6 +327,12 @@ export const EXPLANATIONS: { readonly [Code in DiagnosticCode]: Explanation } = 
     example: planned(KERNEL, { "/sys/kernel/kexec_loaded": "maybe\n" }),
     remedy: TAKE_AGAIN,
   },
+  "facts-old": {
+    why: "A capture shows its host as it was. Another kernel may run there since, or files may have been replaced. " +
+      "Captures of versions that did not write `capturedAt` do not say how old they are.",
+    example: { files: { "web.yaml": KERNEL }, host: {}, run: "plan web.yaml --facts host.json --max-age 30d" },
+    remedy: "Capture the host again with `warmboot facts`. It is a warning; `plan --strict` makes it an error.",
+  },
   "facts-missing": {
     example: planned(KERNEL, { "/proc/sys/kernel/osrelease": null }),
     remedy: "Mount /proc, and capture the host again with `warmboot facts`.",

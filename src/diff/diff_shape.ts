@@ -163,12 +163,15 @@ const FIELDS: Fields<Diff> = {
   ignored: { shape: list(text), doc: "Parameters of the running command line that describe how it was booted" },
 };
 
+/** The shape of a diff. */
+export const diffShape: Shape<Diff> = record<Diff>(FIELDS);
+
 /** The JSON Schema of `diff -o json`. */
 export function diffSchema(): JsonSchema {
   return {
     $schema: "http://json-schema.org/draft-07/schema#",
     title: "warmboot diff",
     description: "What `warmboot diff -o json` and `warmboot status --booted -o json` print",
-    ...record<Diff>(FIELDS).schema,
+    ...diffShape.schema,
   };
 }

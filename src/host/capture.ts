@@ -9,6 +9,7 @@ import {
   isMap,
   type JsonSchema,
   mapOf,
+  pattern,
   record,
   scalar,
   text,
@@ -44,6 +45,8 @@ export interface Capture {
   readonly format: typeof CAPTURE_FORMAT;
   /** Whether what shows addresses of the kernel, or secrets, was left out: for a repository. */
   readonly redacted?: true;
+  /** When it was taken, by the clock of the host, UTC: 2026-11-29T05:00:00Z. Absent in captures of older versions. */
+  readonly capturedAt?: string;
   /** What each source said, by its path. */
   readonly files: { readonly [path: string]: CapturedFile };
   /** The kernels, initrds and segments' files that were captured with the host, by path. */
@@ -147,10 +150,11 @@ export function captureText(capture: Capture): string {
     .map(({ place }) => place.path);
   const paths = new Set([...known, ...Object.keys(capture.files).sort()]);
   const files = Object.fromEntries(Array.from(paths, (path) => [path, capture.files[path]]));
-  const { format, redacted, images, overlays } = capture;
+  const { format, redacted, capturedAt, images, overlays } = capture;
   return jsonText({
     format,
     ...(redacted === undefined ? {} : { redacted }),
+    ...(capturedAt === undefined ? {} : { capturedAt }),
     files,
     ...(images === undefined ? {} : { images }),
     ...(overlays === undefined ? {} : { overlays }),
@@ -161,7 +165,7 @@ export function captureText(capture: Capture): string {
  * A capture for a repository: without what shows addresses of the kernel (KASLR) or secrets, as the table of sources says.
  * Images stay as they are; the content of files that are added to an initrd is left out. Applying it twice changes nothing.
  */
-export function redactCapture({ format, files, images, overlays }: Capture): Capture {
+export function redactCapture({ format, capturedAt, files, images, overlays }: Capture): Capture {
   const reader = captureReader({ format, files });
   const release = releaseOf(reader);
   const rows = Object.values(SOURCES).flatMap((source) =>
@@ -175,6 +179,7 @@ export function redactCapture({ format, files, images, overlays }: Capture): Cap
   return {
     format,
     redacted: true,
+    ...(capturedAt === undefined ? {} : { capturedAt }),
     files: Object.fromEntries([...rows, ...boot]),
     ...(images === undefined ? {} : { images }),
     ...(overlays === undefined ? {} : { overlays: redactOverlays(overlays) }),
@@ -208,6 +213,11 @@ const CAPTURE = record<Capture>({
   redacted: {
     shape: scalar("true", { const: true }, (value) => value === true ? true as const : undefined),
     doc: "What shows addresses of the kernel, or secrets, was left out (`facts --redact`)",
+    fallback: { value: undefined },
+  },
+  capturedAt: {
+    shape: pattern("a time as 2026-11-29T05:00:00Z", /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+    doc: "When it was taken, by the clock of the host, UTC",
     fallback: { value: undefined },
   },
   files: { shape: mapOf(FILE), doc: FILES_DOC },

@@ -45,7 +45,7 @@ const CASES: readonly (readonly [string, readonly string[]])[] = [
   ["check pro", ["profiles"]],
   ["check profiles/", ["profiles/db.yml"]],
   ["check n", []],
-  ["plan -o j", ["json"]],
+  ["plan -o j", ["json", "junit"]],
   ["plan --facts n", ["notes.txt"]],
   ["plan --facts-dir w", []],
   ["diff web.yaml @l", ["@loaded"]],
@@ -83,7 +83,7 @@ Deno.test({
   fn: async () => {
     const cases: readonly (readonly [string, string])[] = [
       ["plan --output = js", "json"],
-      ["plan --output =", "text json yaml svg markdown"],
+      ["plan --output =", "text json yaml svg html markdown junit"],
       ["diff @r", "@running"],
       ["diff @", "@loaded @running"],
       ["init --out = x --newe", "--newest"],

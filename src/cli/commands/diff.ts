@@ -1,7 +1,8 @@
 import type { HostOnce, NoSide, SideEvents, SideNotice } from "../../app/diff_operands.ts";
 import { nearest } from "../../core/nearest.ts";
-import type { ExitName } from "../../core/program.ts";
+import { type ExitName, worse } from "../../core/program.ts";
 import type { Diff } from "../../diff/diff.ts";
+import type { FleetDiff } from "../../diff/fleet.ts";
 import { inOrder, LIVE_SIDES, type Side } from "../../diff/side.ts";
 import type { HostFacts } from "../../host/facts.ts";
 import type { PlannedHost } from "../../plan/plan.ts";
@@ -11,14 +12,16 @@ import {
   FACTS_OPTION,
   formOf,
   type Invocation,
+  MAX_AGE_OPTION,
   outputOption,
   textOption,
 } from "../command.ts";
 import type { Ports } from "../ports.ts";
 import { progressOf } from "../progress.ts";
 import { complain, dataText, exitOf, report, say, warn } from "../report.ts";
+import { reportOldCaptures } from "../old_captures.ts";
 
-const OUTPUT = outputOption("text", "json", "yaml", "svg");
+const OUTPUT = outputOption("text", "json", "yaml", "svg", "markdown");
 
 /** `warmboot diff`. */
 export const diff: Command = {
@@ -27,8 +30,13 @@ export const diff: Command = {
   words: { min: 1, max: 2 },
   summary: "Show what would change: profiles, plans, what is loaded, what runs",
   description:
-    "Compares two sides: a profile, a stored plan, @running (the running system), @loaded (the loaded image) or @default (what the boot loader would boot after a cold reset). Without B, it compares with @loaded, or with @running if nothing is loaded.\nIt reads forwards in time, however the sides are given: from the running system to what is loaded, from there to what a cold reset boots, and to what a profile or a plan declares; two of one kind, from A to B. + is added, - removed, ~ changed.\nA running system reports its release and command line only; the diff says what is unknown. -o svg draws both sides' memory, side by side. The exit code is 0 if nothing differs and 1 if something does.",
-  options: [OUTPUT, FACTS_OPTION],
+    "Compares two sides: a profile, a stored plan, @running (the running system), @loaded (the loaded image) or @default (what the boot loader would boot after a cold reset). Without B, it compares with @loaded, or with @running if nothing is loaded.\nIt reads forwards in time, however the sides are given: from the running system to what is loaded, from there to what a cold reset boots, and to what a profile or a plan declares; two of one kind, from A to B. + is added, - removed, ~ changed.\nA running system reports its release and command line only; the diff says what is unknown. -o svg draws both sides' memory, side by side. The exit code is 0 if nothing differs and 1 if something does.\nWith --facts-dir, A is a profile or a folder of them, and each is planned for each captured host that it is for. Without B, or with @running, that is compared with the system that ran when the host was captured; with another folder or file as B, from the profiles of A to those of the same names in B. Hosts on which the same changes are listed together. -o markdown is for a pull request; foreign text in it is escaped.",
+  options: [
+    OUTPUT,
+    FACTS_OPTION,
+    { name: "facts-dir", value: "DIR", doc: "Compare for every host captured in DIR that a profile is for" },
+    MAX_AGE_OPTION,
+  ],
   examples: [
     { line: "warmboot diff web.yaml", doc: "What loading this profile would change" },
     { line: "warmboot diff old.plan.json new.plan.json", doc: "Two stored plans; needs no host" },
@@ -36,18 +44,32 @@ export const diff: Command = {
     { line: "warmboot diff @running @default", doc: "What a cold reset would change" },
     { line: "warmboot diff a.yaml b.yaml --facts host.json", doc: "In review, for a captured host" },
     { line: "warmboot diff old.yaml new.yaml --facts host.json -o svg > diff.svg", doc: "A picture for a review" },
+    { line: "warmboot diff profiles --facts-dir hosts", doc: "What all profiles would change on all hosts" },
+    {
+      line: "warmboot diff before/profiles profiles --facts-dir hosts -o markdown",
+      doc: "What a change of profiles does, for a pull request",
+    },
   ],
   exits: {
     differs: "There are differences",
     data: "A profile, a plan or the capture is invalid",
     noinput: "A named file is missing or unreadable",
-    unavailable: "There is nothing to compare with: no image is loaded, or the capture does not say",
+    unavailable:
+      "There is nothing to compare with: no image is loaded, or the capture does not say. With --facts-dir: a profile cannot be planned for a host",
     permission: "A file or the host may not be read",
   },
   run,
 };
 
 async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
+  const misfit = misfitOf(invocation);
+  if (misfit !== undefined) {
+    complain(...misfit, ports);
+    return "usage";
+  }
+  const captures = textOption(invocation, "facts-dir") ?? textOption(invocation, "facts");
+  if (captures !== undefined && await reportOldCaptures(captures, invocation, ports) === undefined) return "usage";
+  if (textOption(invocation, "facts-dir") !== undefined) return await runFleet(invocation, ports);
   const { diffOperands, hostOnce } = await import("../../app/diff_operands.ts");
   const { diffPlans } = await import("../../diff/compare.ts");
   const events = sideEvents(ports);
@@ -56,9 +78,56 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   if (found.kind !== "sides") return complainOfSide(found, ports);
   const diff = diffPlans(...found.sides);
   const form = formOf(invocation, OUTPUT);
+  if (form === "markdown") throw new Error("-o markdown was refused");
   if (form === "svg") ports.out.write(await picture(diff, found.sides, host));
   else await writeDiff(diff, form, ports);
   return diff.same ? "ok" : "differs";
+}
+
+/** Options that cannot be combined, and what to do. */
+function misfitOf({ options, words }: Invocation): readonly [message: string, hint: string] | undefined {
+  const { facts, output } = options;
+  const folder = options["facts-dir"];
+  if (folder === undefined) {
+    if (output === "markdown") return ["-o markdown requires --facts-dir", "Use -o text, json, yaml or svg"];
+    return facts === undefined && options["max-age"] !== undefined
+      ? ["--max-age requires --facts or --facts-dir", "This host is not captured: omit --max-age"]
+      : undefined;
+  }
+  if (facts !== undefined) return ["--facts cannot be combined with --facts-dir", "Omit one of them"];
+  if (output === "svg") return ["-o svg cannot be combined with --facts-dir", "Use -o text, json, yaml or markdown"];
+  const live = words.find((word) => word.startsWith("@") && word !== "@running");
+  if (live !== undefined) {
+    return [`${live} cannot be compared with --facts-dir`, "Name folders of profiles, profiles or @running"];
+  }
+  return words.every((word) => word === "@running")
+    ? ["There is nothing to compare @running with", "Name a folder of profiles or a profile"]
+    : undefined;
+}
+
+async function runFleet(invocation: Invocation, ports: Ports): Promise<ExitName> {
+  const { diffFleet } = await import("../../app/diff_fleet.ts");
+  const profiles = invocation.words.filter((word) => word !== "@running");
+  const [before, after] = profiles.length > 1 ? profiles : [undefined, profiles[0]];
+  let exit: ExitName = "ok";
+  const hosts = textOption(invocation, "facts-dir") ?? "";
+  const fleet = await diffFleet({ before, after: after ?? "", hosts }, {
+    onReading: progressOf(ports),
+    onDiagnostics: (diagnostics) => {
+      exit = worse(exit, report(diagnostics, ports));
+    },
+  });
+  if (fleet === undefined) return exit;
+  ports.out.write(await fleetText(fleet, formOf(invocation, OUTPUT), ports));
+  if (exit !== "ok") return exit;
+  if (fleet.entries.some(({ state }) => state === "failed")) return "unavailable";
+  return fleet.entries.every(({ state }) => state === "same") ? "ok" : "differs";
+}
+
+async function fleetText(fleet: FleetDiff, form: typeof OUTPUT.choices[number], { out }: Ports): Promise<string> {
+  if (form === "json" || form === "yaml") return await dataText(fleet, form);
+  const { fleetDiffMarkdown, fleetDiffText } = await import("../../render/fleet_diff.ts");
+  return form === "markdown" ? fleetDiffMarkdown(fleet) : fleetDiffText(fleet, out.layout);
 }
 
 /** Shows what reading the sides finds. */

@@ -4,6 +4,7 @@ import type { Prepared } from "../../app/prepare.ts";
 import { type ExitName, worse } from "../../core/program.ts";
 import type { Plan } from "../../plan/plan.ts";
 import type { FleetReview } from "../../app/review.ts";
+import type { Matrix } from "../../render/matrix.ts";
 import { type Layout, PLAIN } from "../../render/style.ts";
 import type { Outlook } from "../../state/expectation.ts";
 import {
@@ -13,6 +14,7 @@ import {
   formOf,
   type Invocation,
   isSet,
+  MAX_AGE_OPTION,
   outputOption,
   STRICT_OPTION,
   textOption,
@@ -20,8 +22,9 @@ import {
 import type { Ports } from "../ports.ts";
 import { progressOf } from "../progress.ts";
 import { complain, dataText, report, say } from "../report.ts";
+import { reportOldCaptures } from "../old_captures.ts";
 
-const OUTPUT = outputOption("text", "json", "yaml", "svg", "html", "markdown");
+const OUTPUT = outputOption("text", "json", "yaml", "svg", "html", "markdown", "junit");
 type Form = typeof OUTPUT.choices[number];
 
 /** A form of the output, and what belongs to it alone. */
@@ -46,8 +49,8 @@ interface Shown {
   readonly diagnostics: Prepared["diagnostics"];
 }
 
-/** The forms of the output. */
-const FORMS: { readonly [form in Form]: OutputForm } = {
+/** The forms of a plan. -o junit is a form of the matrix alone. */
+const FORMS: { readonly [form in Exclude<Form, "junit">]: OutputForm } = {
   text: { show: planAsText, options: ["verbose", "brief"] },
   json: { show: (plan) => stored(plan, "json"), options: [] },
   yaml: { show: (plan) => stored(plan, "yaml"), options: [] },
@@ -77,7 +80,7 @@ export const plan: Command = {
   words: { min: 1, max: Infinity },
   summary: "Show what would happen, and change nothing",
   description:
-    "Reads the host, opens and hashes the files that the profile names, chooses the system call, says why, and checks everything that can be checked before the call.\nThe plan can be stored with --out, reviewed, and carried out with `warmboot load FILE`: exactly as it is, or not at all.\nThe text and -o svg draw the host's memory, with each segment at its address. The text ends with the checks that warn or fail, and a verdict that names them. -o markdown is for a pull request; foreign text in it is escaped. -o html is one page that asks for nothing from anywhere: the plan, its memory, its checks, and how it differs from the running system.\nWith --facts-dir, plans each profile for each captured host of a folder and prints which fits which: ok, warn, FAIL, or - for a host that `requires` excludes, and why. -o html has all of these plans on one page, to filter, open and link to. It exits 69 if a profile fails on a host that it is for; with --unmatched also if a profile fits no host, or no profile fits a host.\nWith -o json or yaml, an invalid profile prints its diagnostics, as `warmboot check` does.",
+    "Reads the host, opens and hashes the files that the profile names, chooses the system call, says why, and checks everything that can be checked before the call.\nThe plan can be stored with --out, reviewed, and carried out with `warmboot load FILE`: exactly as it is, or not at all.\nThe text and -o svg draw the host's memory, with each segment at its address. The text ends with the checks that warn or fail, and a verdict that names them. -o markdown is for a pull request; foreign text in it is escaped. -o html is one page that asks for nothing from anywhere: the plan, its memory, its checks, and how it differs from the running system.\nWith --facts-dir, plans each profile for each captured host of a folder and prints which fits which: ok, warn, FAIL, or - for a host that `requires` excludes, and why. -o html has all of these plans on one page, to filter, open and link to. It exits 69 if a profile fails on a host that it is for; with --unmatched also if a profile fits no host, or no profile fits a host. -o junit and -o markdown are for CI and a pull request.\nWith -o json or yaml, an invalid profile prints its diagnostics, as `warmboot check` does.",
   options: [
     OUTPUT,
     { name: "verbose", short: "v", doc: "List the checks that passed as well" },
@@ -93,6 +96,7 @@ export const plan: Command = {
     { name: "facts-dir", value: "DIR", doc: "Plan every profile for every host captured in DIR, and print the matrix" },
     { name: "unmatched", doc: "With --facts-dir: exit 69 too if a profile fits no host, or no profile fits a host" },
     { name: "jobs", value: "N", doc: "With --facts-dir: plan on N cores (1); the result is the same" },
+    MAX_AGE_OPTION,
     STRICT_OPTION,
   ],
   examples: [
@@ -109,6 +113,7 @@ export const plan: Command = {
       line: "warmboot plan profiles --facts-dir hosts -o html --out review.html",
       doc: "The same as a page, with the plans",
     },
+    { line: "warmboot plan profiles --facts-dir hosts -o junit > boot.xml", doc: "The same, as tests for a CI system" },
   ],
   exits: {
     data: "The profile or the capture is invalid",
@@ -130,9 +135,13 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
     complain(...misfit, ports);
     return "usage";
   }
-  if (hosts !== undefined && form !== "svg" && form !== "markdown") {
-    return await showMatrix(hosts, { form, out: out === STDIO ? undefined : out }, invocation, ports);
+  const captures = hosts ?? facts;
+  const old = captures === undefined ? 0 : await reportOldCaptures(captures, invocation, ports);
+  if (old === undefined) return "usage";
+  if (hosts !== undefined && form !== "svg") {
+    return await showMatrix(hosts, { form, out: out === STDIO ? undefined : out, isOld: old > 0 }, invocation, ports);
   }
+  if (form === "junit") throw new Error("-o junit was refused");
   const { isFolder } = await import("../../app/files/find_files.ts");
   if (others.length > 0 || isFolder(path)) {
     complain(
@@ -168,7 +177,7 @@ async function run(invocation: Invocation, ports: Ports): Promise<ExitName> {
   }
   const verdict = (await import("../../plan/rules/table.ts")).exitOfChecks(plan.checks);
   if (verdict !== "ok" || !isSet(invocation, "strict")) return verdict;
-  const warns = plan.checks.some(({ status }) => status === "warn") || prepared.diagnostics.length > 0;
+  const warns = old > 0 || plan.checks.some(({ status }) => status === "warn") || prepared.diagnostics.length > 0;
   return warns ? "unavailable" : "ok";
 }
 
@@ -196,16 +205,22 @@ function misfitOf(
   out: string | undefined,
 ): readonly [message: string, hint: string] | undefined {
   const given = (name: string): boolean => options[name] !== undefined;
-  const { ending } = FORMS[form];
-  const ofOneForm = OUTPUT.choices.flatMap((wanted) => FORMS[wanted].options.map((option) => ({ option, wanted })));
+  const ending = form === "junit" ? undefined : FORMS[form].ending;
+  const ofOneForm = OUTPUT.choices.flatMap((wanted) =>
+    wanted === "junit" ? [] : FORMS[wanted].options.map((option) => ({ option, wanted }))
+  );
   if (given("facts-dir")) {
-    if (form === "svg" || form === "markdown") {
-      return [`-o ${form} cannot be combined with --facts-dir`, "Use -o text, json, yaml or html"];
+    if (form === "svg") {
+      return [`-o ${form} cannot be combined with --facts-dir`, "Use -o text, json, yaml, html, markdown or junit"];
     }
     const extra = ["facts", ...ofOneForm.map(({ option }) => option)].find(given);
     return extra === undefined
       ? undefined
       : [`--${extra} cannot be combined with --facts-dir`, `Plan one profile for one host, or omit --${extra}`];
+  }
+  if (form === "junit") return ["-o junit requires --facts-dir", "Add --facts-dir DIR, or use another form"];
+  if (given("max-age") && !given("facts")) {
+    return ["--max-age requires --facts or --facts-dir", "This host is not captured: omit --max-age"];
   }
   const ofFolder = ["unmatched", "jobs"].find(given);
   if (ofFolder !== undefined) {
@@ -232,12 +247,12 @@ async function diagnosticsIn(form: DataForm, file: string, { diagnostics }: Prep
 
 async function showMatrix(
   hosts: string,
-  { form, out }: { readonly form: "text" | "html" | DataForm; readonly out: string | undefined },
+  { form, out, isOld }: { readonly form: MatrixForm; readonly out: string | undefined; readonly isOld: boolean },
   invocation: Invocation,
   ports: Ports,
 ): Promise<ExitName> {
   const { planMatrix } = await import("../../app/plan_matrix.ts");
-  const { hasFailures, hasUnmatched, matrixText } = await import("../../render/matrix.ts");
+  const { hasFailures, hasUnmatched } = await import("../../render/matrix.ts");
   const jobs = jobsOf(invocation);
   if (jobs === undefined) {
     complain(
@@ -266,17 +281,14 @@ async function showMatrix(
     complain(`The result would overwrite ${input}, from which it is made`, "Name another file with --out", ports);
     return "usage";
   }
-  const text = form === "text"
-    ? matrixText(matrix, out === undefined ? ports.out.layout : { style: PLAIN, width: ports.out.layout.width })
-    : form === "html"
-    ? await review?.page() ?? ""
-    : await dataText(matrix, form);
+  const layout = out === undefined ? ports.out.layout : { style: PLAIN, width: ports.out.layout.width };
+  const text = form === "html" ? await review?.page() ?? "" : await matrixIn(form, matrix, layout);
   if (out === undefined) ports.out.write(text);
   else {
     writeWhole(out, text);
     say(`Stored in ${out}`, ports);
   }
-  const strict = isSet(invocation, "strict") && matrix.cells.some(({ status }) => status === "warn");
+  const strict = isSet(invocation, "strict") && (isOld || matrix.cells.some(({ status }) => status === "warn"));
   const unmatched = isSet(invocation, "unmatched") && hasUnmatched(matrix);
   return exit === "ok" && (hasFailures(matrix) || unmatched || strict) ? "unavailable" : exit;
 }
@@ -289,6 +301,23 @@ function jobsOf(invocation: Invocation): number | undefined {
   const text = textOption(invocation, "jobs") ?? "1";
   const jobs = /^[0-9]{1,3}$/.test(text) ? Number(text) : 0;
   return jobs >= 1 && jobs <= MOST_JOBS ? jobs : undefined;
+}
+
+/** The forms of a matrix. */
+type MatrixForm = Exclude<Form, "svg">;
+
+async function matrixIn(form: Exclude<MatrixForm, "html">, matrix: Matrix, layout: Layout): Promise<string> {
+  switch (form) {
+    case "text":
+      return (await import("../../render/matrix.ts")).matrixText(matrix, layout);
+    case "markdown":
+      return (await import("../../render/matrix_markdown.ts")).matrixMarkdown(matrix);
+    case "junit":
+      return (await import("../../render/matrix_junit.ts")).matrixJunit(matrix);
+    case "json":
+    case "yaml":
+      return await dataText(matrix, form);
+  }
 }
 
 async function planAsText(plan: Plan, { facts, outlook, invocation, layout }: Shown): Promise<string> {

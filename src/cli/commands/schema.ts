@@ -7,7 +7,7 @@ import { complain } from "../report.ts";
 /** `warmboot schema`. */
 export const schema: Command = {
   name: "schema",
-  usage: "[profile|plan|facts|status|check|diff|origin|matrix|layer|outcome]",
+  usage: "[profile|plan|facts|status|check|diff|fleet|origin|matrix|layer|outcome]",
   words: { min: 0, max: 1 },
   summary: "Print the JSON Schema of profiles, or of what the other commands print",
   description:

@@ -32,7 +32,7 @@ const CHECK_OPTION: Option = {
   choices: ["reboot-needed"],
   optional: true,
   doc:
-    "Say in one line and by the exit code whether what is loaded is what these declare; with =reboot-needed, whether " +
+    "Say in one line and by the exit code whether what is loaded is what these declare; with --check=reboot-needed, whether " +
     "the host is to be rebooted into the one that is named",
 };
 
