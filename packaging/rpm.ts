@@ -16,6 +16,16 @@ import { GLIBC } from "./runtime.ts";
 import { bytesOf, gzip, type PackedFile, type PackedFolder } from "./tar.ts";
 import type { TreeFile } from "./tree.ts";
 
+/** Folders that it removes when they are empty: its own, and those of shells that may not be installed. */
+const OWN_FOLDERS = [
+  "/usr/lib/warmboot",
+  "/usr/share/doc/warmboot",
+  "/usr/share/fish",
+  "/usr/share/licenses/warmboot",
+  "/usr/share/warmboot",
+  "/usr/share/zsh",
+];
+
 /** A package of a release with its runtime. */
 export async function rpmPackage(target: Target, tree: readonly TreeFile[], seconds: number): Promise<Uint8Array> {
   const licences = "/usr/share/licenses/warmboot";
@@ -26,7 +36,7 @@ export async function rpmPackage(target: Target, tree: readonly TreeFile[], seco
       mode: 0o644,
     })),
   ]);
-  const entries = entriesOf(made, [licences, "/usr/lib/warmboot", "/usr/share/doc/warmboot", "/usr/share/warmboot"]);
+  const entries = entriesOf(made, OWN_FOLDERS);
   const payload = cpioArchive(
     entries.map(({ path, mode, bytes }) =>
       bytes === undefined
