@@ -33,6 +33,7 @@ export const PLACEHOLDERS: { readonly [word: string]: Placeholder } = {
   DIR: { doc: "A folder.", offers: ["folders"] },
   PATH: { doc: "An executable file.", offers: ["files"] },
   AGE: { doc: "A number of days, hours or minutes: `30d`, `12h`, `90min`.", offers: [] },
+  N: { doc: "A whole number.", offers: [] },
   LINK: { doc: "An address, or a path relative to where the text is shown.", offers: ["files"] },
   CODE: { doc: "The code of a diagnostic or the name of a check, as messages show it in brackets.", offers: [] },
   RELEASE: { doc: "The release of a kernel, as uname -r says it.", offers: ["releases"] },

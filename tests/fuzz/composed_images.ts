@@ -314,6 +314,7 @@ async function judgePacked(source: ByteSource, info: ImageInfo): Promise<string>
     banner: () => undefined,
     digest: () => Promise.resolve(""),
     digestPart: () => Promise.resolve(undefined),
+    identifyKernel: () => info,
     isComplete: () => true,
   };
   const most = 1 << 20;

@@ -732,7 +732,7 @@ export const MUTANTS: readonly Mutant[] = [
     "plan/guard_test.ts",
   ),
   row("state/attempt.ts", '"fell-back": "failed"', '"fell-back": undefined', "state/attempt_test.ts"),
-  row("state/attempt.ts", "VERDICTS[outcome.end] === undefined || ", "", "state/attempt_test.ts"),
+  row("state/attempt.ts", "verdictOf(outcome) === undefined || ", "", "state/attempt_test.ts"),
   row(
     "app/prepare.ts",
     "host.captured === undefined ? failedPlans",
@@ -834,7 +834,7 @@ export const MUTANTS: readonly Mutant[] = [
     '({ origin }) => origin === "carry"',
     "app/overlay_capture_test.ts",
   ),
-  row("app/plan_matrix.ts", " && profile.unlock.length === 0", "", "app/overlay_capture_test.ts"),
+  row("app/plan_fleet.ts", " && profile.unlock.length === 0", "", "app/overlay_capture_test.ts"),
   row("app/fill_overlays.ts", "isHidden = libc.setDumpable(false).ok;", "isHidden = true;", "app/overlay_test.ts"),
   row("app/fill_overlays.ts", "    known.set(key, { memory, size: got.size });\n", "", "app/overlay_test.ts"),
   row(

@@ -63,7 +63,7 @@ const MISFITS: readonly (readonly [words: string, says: string])[] = [
   ["--picture p.svg", "--picture requires -o markdown"],
   ["-o markdown --out -", "would store the plan there"],
   ["-o markdown --out plan.md", "would store the plan there"],
-  ["-o markdown --facts-dir .", "-o markdown cannot be combined with --facts-dir"],
+  ["-o junit", "-o junit requires --facts-dir"],
   ["--brief --facts-dir .", "--brief cannot be combined with --facts-dir"],
   ["-v --facts-dir .", "--verbose cannot be combined with --facts-dir"],
 ];
