@@ -221,7 +221,7 @@ for (
   const [command, args, make, name] of [
     [
       "lintian",
-      ["--allow-root", "--fail-on", "error,warning,info", "-I"],
+      ["--allow-root", "-I"],
       debianPackage,
       packageName("debian", VERSION, amd64 ?? fail()),
     ],
@@ -238,11 +238,15 @@ for (
     ignore: !await hasTool(command),
     fn: async () => {
       const path = join(folder, name);
-      const program = withRuntime(tree.filter((file) => !file.path.endsWith("/deno")), Deno.readFileSync("/bin/true"));
-      Deno.writeFileSync(path, await make(amd64 ?? fail(), program, TIME));
+      Deno.writeFileSync(path, await make(amd64 ?? fail(), tree, TIME));
       const run = await tool(command, [...args, path]);
-      assertEquals(run?.said.match(/^\S+: [EWI]: .*(?<!spellchecking disabled\.)$/gm) ?? [], [], run?.said);
-      assertEquals(run?.code, 0, run?.said);
+      const said = run?.said.match(/^(?:[EWI]: \S+|\S+: [EWI]): .*(?<!spellchecking disabled\.)$/gm) ?? [];
+      // What is explained of Deno's own program is not there.
+      assertEquals(
+        said.filter((line) => !/unused-override|(?:no-binary|only-non-binary-in-usr-lib)$/.test(line)),
+        [],
+        run?.said,
+      );
     },
   });
 }
