@@ -30,9 +30,12 @@ async function wholeRelease(): Promise<{ target: Target; tree: Awaited<ReturnTyp
   return { target, tree: withRuntime(await releaseTree(), await fetchRuntime(target)) };
 }
 
-/** Every path of the system, but for what apt, dpkg and the journal keep of their own work. */
+/**
+ * Every path of the system, but for what apt, dpkg and the journal keep of their own work, and the DENO_DIR that commands
+ * typed into this machine have.
+ */
 const OWN_WORK =
-  "^/(var/lib/(dpkg|apt|systemd)|var/cache/(apt|ldconfig|debconf)|var/log|tmp|var/tmp|root/\\.cache|proc|sys)(/|$)";
+  "^/(var/lib/(dpkg|apt|systemd)|var/cache/(apt|ldconfig|debconf|deno)|var/log|tmp|var/tmp|root/\\.cache|proc|sys)(/|$)";
 
 async function paths(machine: Machine): Promise<readonly string[]> {
   return (await machine.output(`find / -xdev | grep -vE '${OWN_WORK}' | sort`)).trim().split("\n");
