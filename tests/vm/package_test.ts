@@ -209,7 +209,7 @@ Deno.test({
         assertEquals(after.filter((path) => !before.includes(path)), ["/etc/warmboot", "/etc/warmboot/other.yaml"]);
         assertEquals(before.filter((path) => !after.includes(path)), []);
         assertEquals((await machine.run("ls -d /run/warmboot")).code, 2);
-        assertEquals((await machine.output("systemctl list-unit-files --no-legend 'warmboot-*'")).trim(), "");
+        assertEquals((await machine.run("systemctl list-unit-files --no-legend 'warmboot-*'")).stdout.trim(), "");
       });
     } finally {
       await Deno.remove(folder, { recursive: true });
