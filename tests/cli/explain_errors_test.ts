@@ -159,6 +159,7 @@ pure("the exit code is that of the first error; each code of the catalogue has i
       "overlay-secret",
       "unlock-key",
       "memory-short",
+      "facts-old",
       "facts-missing",
       "facts-not-linux",
       "memory-unknown",

@@ -183,7 +183,7 @@ Deno.test("the matrix says which profile fits which host, and exits by whether o
   assertStringIncludes(file.stderr, "vm.json is a file");
   const bad = await run(["plan", at("p/fits.yaml"), "--facts-dir", at("bad")]);
   assertEquals(bad.code, EXIT.data.code, bad.stderr);
-  for (const args of [["--facts-dir", at("hosts"), "--out", at("o")], [at("p/none.yaml")], ["--unmatched"]]) {
+  for (const args of [["--facts-dir", at("hosts"), "-o", "svg"], [at("p/none.yaml")], ["--unmatched"]]) {
     assertEquals((await run(["plan", at("p/fits.yaml"), ...args])).code, EXIT.usage.code);
   }
 });
