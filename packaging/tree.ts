@@ -52,6 +52,8 @@ const COPIES: readonly (readonly [string, string])[] = [
   ["LICENSE", "share/doc/warmboot/LICENSE"],
   ["docs", "share/doc/warmboot/docs"],
   ["examples", "share/doc/warmboot/examples"],
+  ["contrib/kubernetes", "share/doc/warmboot/contrib/kubernetes"],
+  ["contrib/ansible", "share/doc/warmboot/contrib/ansible"],
   ["schema", "share/doc/warmboot/schema"],
 ];
 
@@ -98,7 +100,9 @@ function copied(from: string, to: string): readonly TreeFile[] {
   if (Deno.statSync(path).isFile) {
     return [{ path: to, content: read(from), isProgram: /^(?:bin|share\/warmboot\/hooks)\//.test(to) }];
   }
-  return Array.from(Deno.readDirSync(path)).flatMap(({ name }) => copied(`${from}/${name}`, `${to}/${name}`));
+  // A hidden file is a setting of a linter.
+  return Array.from(Deno.readDirSync(path)).filter(({ name }) => !name.startsWith("."))
+    .flatMap(({ name }) => copied(`${from}/${name}`, `${to}/${name}`));
 }
 
 /** Writes a release into a folder. */
