@@ -9,6 +9,7 @@ import {
   interruptionTable,
 } from "../bench/interruption_results.ts";
 import { markdownTable, withSection } from "../bench/markdown_table.ts";
+import { scaleTable } from "../bench/scale_results.ts";
 
 function way(name: WayName, seconds: readonly Times[], millions: Times): BootResult["ways"][number] {
   return { way: name, seconds, millions: [millions] };
@@ -99,5 +100,19 @@ Deno.test({
       table,
       "| | warmboot | `predecompress: true` | 11.0 (7.0 to 26.0) | 0.58 | 9.0 (5.0 to 24.0) | 0.50 |",
     );
+  },
+});
+
+Deno.test({
+  name: "a fleet has a row for each setting: medians, CPU time by the plan, and elapsed time against one job",
+  permissions: "none",
+  fn: () => {
+    const run = (hosts: number, jobs: number, cpu: number, time: number) => (
+      { hosts, jobs, plans: 10 * hosts, cpu, time, peak: 150 * 2 ** 20, kept: 20 * 2 ** 20 }
+    );
+    const runs = [run(100, 1, 500, 400), run(100, 1, 700, 600), run(100, 1, 900, 700), run(100, 2, 800, 300)];
+    const table = scaleTable(runs).replaceAll(/ +/g, " ");
+    assertStringIncludes(table, "| 100 | 1000 | 1 | 0.70 ms | 20 MiB | 150 MiB | 1.00 |");
+    assertStringIncludes(table, "| 100 | 1000 | 2 | 0.80 ms | 20 MiB | 150 MiB | 0.50 |");
   },
 });

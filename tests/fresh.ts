@@ -14,6 +14,7 @@ import { bootResults } from "../bench/boot_results.ts";
 import { bootPicture } from "../bench/boot_svg.ts";
 import { longTables, shortTable } from "../bench/boot_table.ts";
 import { interruptionResults, interruptionTable } from "../bench/interruption_results.ts";
+import { scaleResults, scaleTable } from "../bench/scale_results.ts";
 import { loadResults, loadTable } from "../bench/load_results.ts";
 import { withSection } from "../bench/markdown_table.ts";
 import { CATALOGUE, type DiagnosticCode } from "../src/core/catalogue.ts";
@@ -57,6 +58,7 @@ export async function generatedFiles(): Promise<{ readonly [path: string]: strin
       "bench of interruptions",
       interruptionTable(interruptionResults()),
     ),
+    "docs/review-page.md": withSection(page("docs/review-page.md"), "bench of scale", scaleTable(scaleResults())),
     "docs/predecompress.md": withSection(page("docs/predecompress.md"), "bench of boots, each way", longTables(boots)),
     "README.md": withSection(
       withSection(page("README.md"), "bench of boots", shortTable(boots)),
