@@ -30,15 +30,9 @@ export async function keepScale(runs: readonly ScaleRun[]): Promise<void> {
 }
 
 /** The runs of so many hosts and jobs, as medians. */
-export interface ScaleSummary {
-  readonly hosts: number;
-  readonly jobs: number;
-  readonly plans: number;
+export interface ScaleSummary extends ScaleRun {
   /** CPU time of a plan, milliseconds. */
   readonly cpu: number;
-  readonly time: number;
-  readonly peak: number;
-  readonly kept: number;
 }
 
 /** Every setting once, in the order of the runs. */

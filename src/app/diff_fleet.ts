@@ -1,4 +1,5 @@
 import { type Diagnostic, hasErrors } from "../core/diagnostic.ts";
+import { compareText } from "../core/text.ts";
 import { diffPlans } from "../diff/compare.ts";
 import type { FleetDiff, FleetEntry, FleetHost } from "../diff/fleet.ts";
 import { runningSide, type Side } from "../diff/side.ts";
@@ -6,12 +7,10 @@ import type { HostFacts } from "../host/facts.ts";
 import { unmetRequirement } from "../plan/rules/requires.ts";
 import { type CheckedProfile, checkProfiles } from "./check_files.ts";
 import { type HostOnce, plannedFor } from "./diff_operands.ts";
-import { findFiles, isFolder } from "./files/find_files.ts";
+import { captureName, findCaptures } from "./captures.ts";
+import { isFolder } from "./files/find_files.ts";
 import type { Reading } from "./image_file.ts";
 import { readFacts } from "./read_facts.ts";
-
-/** Captures end so. */
-export const CAPTURE_FILE = /\.(?:json|ya?ml)$/i;
 
 /** What a caller may want to show while a fleet is compared. */
 export interface FleetDiffEvents {
@@ -36,11 +35,8 @@ export async function diffFleet(
   { before, after, hosts }: { readonly before?: string | undefined; readonly after: string; readonly hosts: string },
   { onReading, onDiagnostics = () => {} }: FleetDiffEvents = {},
 ): Promise<FleetDiff | undefined> {
-  const found = findFiles(hosts, CAPTURE_FILE);
-  onDiagnostics([
-    ...found.diagnostics,
-    ...(found.files.length + found.diagnostics.length === 0 ? [noHosts(hosts)] : []),
-  ]);
+  const found = findCaptures(hosts);
+  onDiagnostics(found.diagnostics);
   const pairs = pairsOf(before, after, onDiagnostics);
   if (found.files.length === 0 || pairs.length === 0) return undefined;
   const known: FleetHost[] = [];
@@ -49,7 +45,7 @@ export async function diffFleet(
     const read = readFacts(file);
     const { facts, capturedAt, diagnostics } = read;
     const bootId = facts?.bootId;
-    const name = file.slice(hosts.length).replace(/^\/+/, "").replace(CAPTURE_FILE, "");
+    const name = captureName(file, hosts);
     known.push({
       name,
       ...(capturedAt === undefined ? {} : { capturedAt }),
@@ -88,7 +84,7 @@ function pairsOf(
   );
   const names = new Set([...old.keys(), ...profiles.map(({ verdict }) => verdict.file)]);
   const current = new Map(profiles.map((each) => [each.verdict.file, each]));
-  return [...names].toSorted().map((name) => ({ name, before: old.get(name), after: current.get(name) }));
+  return [...names].toSorted(compareText).map((name) => ({ name, before: old.get(name), after: current.get(name) }));
 }
 
 /** What a profile of before is called in the folder of now; a file is compared with a file whatever they are called. */
@@ -144,13 +140,4 @@ async function sideOf(
     return { side: { kind: "profile", name: verdict.file, plan: planned.plan }, problems: [] };
   }
   return { problems: planned.kind === "invalid" ? problems(planned.diagnostics) : [] };
-}
-
-function noHosts(folder: string): Diagnostic {
-  return {
-    code: "facts-format",
-    severity: "error",
-    message: `There is no captured host under ${folder}`,
-    hint: "Make one with `warmboot facts > HOST.json`; every *.json, *.yaml and *.yml file in the folder is read",
-  };
 }

@@ -1,7 +1,6 @@
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { captureAgeProblem } from "../host/capture_age.ts";
-import { CAPTURE_FILE } from "./diff_fleet.ts";
-import { findFiles, isFolder } from "./files/find_files.ts";
+import { capturesOf } from "./captures.ts";
 import { readFacts } from "./read_facts.ts";
 
 /**
@@ -9,8 +8,7 @@ import { readFacts } from "./read_facts.ts";
  * that cannot be read are left to who plans for them.
  */
 export function oldCaptures(path: string, limit: number, now: number = Date.now()): readonly Diagnostic[] {
-  const files = isFolder(path) ? findFiles(path, CAPTURE_FILE).files : [path];
-  return files.flatMap((file) => {
+  return capturesOf(path).flatMap((file) => {
     const { captured, capturedAt } = readFacts(file);
     return captured === undefined ? [] : captureAgeProblem(file, capturedAt, limit, now) ?? [];
   });

@@ -8,6 +8,7 @@ import type { FitReason, MatrixCell } from "../render/matrix.ts";
 import { reviewPlan } from "../render/review/detail.ts";
 import type { HostPlans } from "../render/review/model.ts";
 import { profileOn } from "./boot_image.ts";
+import { captureName } from "./captures.ts";
 import { type CapturedFiles, localFiles, type Reading } from "./image_file.ts";
 import { type OpenImages, openImages } from "./images.ts";
 import { profileFiles } from "./named_files.ts";
@@ -23,9 +24,6 @@ export interface FleetProfile {
   /** What is wrong with it. */
   readonly diagnostics: readonly Diagnostic[];
 }
-
-/** Captures end so. */
-export const CAPTURE_NAME = /\.(?:json|ya?ml)$/i;
 
 /** Profiles, and the captured hosts for which they are planned. */
 export interface Fleet {
@@ -129,7 +127,7 @@ export function rowOf(
   const plansOf = () =>
     cells.map(({ plan }) => plan === undefined || facts === undefined ? [] as const : reviewPlan(plan, facts));
   return {
-    host: file.slice(folder.length).replace(/^\/+/, "").replace(CAPTURE_NAME, ""),
+    host: captureName(file, folder),
     cells: cells.map(({ status, reasons }) => ({ status, reasons })),
     ...(review ? { plans: plansOf() } : {}),
     diagnostics,

@@ -1,11 +1,11 @@
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { type Matrix, type MatrixCell, matrixOf } from "../render/matrix.ts";
 import { checkProfiles } from "./check_files.ts";
-import { findFiles } from "./files/find_files.ts";
+import { findCaptures } from "./captures.ts";
 import type { Reading } from "./image_file.ts";
 import { fleetRows } from "./fleet_rows.ts";
 import type { Workers } from "./fleet_workers.ts";
-import { CAPTURE_NAME, type CellFit, type Fleet } from "./plan_fleet.ts";
+import type { CellFit, Fleet } from "./plan_fleet.ts";
 import type { FleetReview } from "./review.ts";
 
 /** What a caller may want to show while a matrix is made. */
@@ -61,8 +61,8 @@ export function findFleet(
   onDiagnostics: (diagnostics: readonly Diagnostic[]) => void = () => {},
 ): Fleet | undefined {
   const { profiles } = checkProfiles(words, onDiagnostics);
-  const { files, diagnostics } = findFiles(hostsFolder, CAPTURE_NAME);
-  onDiagnostics([...diagnostics, ...(files.length === 0 && diagnostics.length === 0 ? [noHosts(hostsFolder)] : [])]);
+  const { files, diagnostics } = findCaptures(hostsFolder);
+  onDiagnostics(diagnostics);
   if (files.length === 0 || profiles.length === 0) return undefined;
   return {
     profiles: profiles.map(({ verdict: { file, diagnostics }, parsed }) => ({
@@ -83,14 +83,5 @@ function sharedFits(): (fit: CellFit) => CellFit {
     const found = known.get(key) ?? fit;
     known.set(key, found);
     return found;
-  };
-}
-
-function noHosts(folder: string): Diagnostic {
-  return {
-    code: "facts-format",
-    severity: "error",
-    message: `There is no captured host under ${folder}`,
-    hint: "Make one with `warmboot facts > HOST.json`; every *.json, *.yaml and *.yml file in the folder is read",
   };
 }

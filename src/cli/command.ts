@@ -96,6 +96,12 @@ export const MAX_AGE_OPTION: Option = {
   doc: "Warn of captures that are older than AGE (30d, 12h), or do not say how old they are",
 };
 
+/** Why `--max-age` is refused without captures, and what to do. */
+export const MAX_AGE_ALONE: readonly [message: string, hint: string] = [
+  "--max-age requires --facts or --facts-dir",
+  "This host is not captured: omit --max-age",
+];
+
 /** `--dry-run`. */
 export const DRY_RUN_OPTION: Option = { name: "dry-run", doc: "Print the system calls and make none" };
 

@@ -78,13 +78,15 @@ export function hasUnmatched({ unmatched: { profiles, hosts } }: Matrix): boolea
 }
 
 /** A profile with its cells, one for each host. */
-interface MatrixRow {
+export interface MatrixRow {
   readonly profile: string;
   readonly cells: readonly MatrixCell[];
 }
 
 /** By position, not by name: two profiles may share a name, and there may be thousands. */
-function rowsOf({ profiles, hosts, cells }: Pick<Matrix, "profiles" | "hosts" | "cells">): readonly MatrixRow[] {
+export function rowsOf(
+  { profiles, hosts, cells }: Pick<Matrix, "profiles" | "hosts" | "cells">,
+): readonly MatrixRow[] {
   return profiles.map((profile, index) => ({
     profile,
     cells: cells.slice(index * hosts.length, (index + 1) * hosts.length),

@@ -1,20 +1,16 @@
 import { visible } from "../core/text.ts";
-import type { Matrix, MatrixCell } from "./matrix.ts";
+import { type Matrix, type MatrixCell, rowsOf } from "./matrix.ts";
 import { escapeXml } from "./xml.ts";
 
 /**
  * A matrix as JUnit's XML, in the form that CI systems agree on: a suite for each profile, in it a test case for each host; a
  * host that the profile is not for is skipped.
  */
-export function matrixJunit({ profiles, hosts, cells }: Matrix): string {
-  const suites = profiles.map((profile, index) => ({
-    profile,
-    cells: cells.slice(index * hosts.length, (index + 1) * hosts.length),
-  }));
+export function matrixJunit(matrix: Matrix): string {
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
-    `<testsuites name="warmboot plan" ${counts(cells)}>`,
-    ...suites.flatMap(({ profile, cells }) => [
+    `<testsuites name="warmboot plan" ${counts(matrix.cells)}>`,
+    ...rowsOf(matrix).flatMap(({ profile, cells }) => [
       `  <testsuite name="${attribute(profile)}" ${counts(cells)} skipped="${countOf(cells, "excluded")}">`,
       ...cells.flatMap(testCase),
       "  </testsuite>",

@@ -1,5 +1,5 @@
 import { code, codeBlock } from "./markdown.ts";
-import { type Matrix, matrixText } from "./matrix.ts";
+import { type Matrix, matrixText, rowsOf } from "./matrix.ts";
 import { PLAIN } from "./style.ts";
 
 /** Columns: what a pull request shows without scrolling. */
@@ -10,18 +10,13 @@ const MOST_HOSTS = 12;
 
 /** A matrix as Markdown: a table of small fleets, then what the text says. Names and reasons are foreign text, in code. */
 export function matrixMarkdown(matrix: Matrix): string {
-  const { profiles, hosts, cells } = matrix;
+  const { profiles, hosts } = matrix;
   const isTable = hosts.length <= MOST_HOSTS && profiles.length > 0;
   const row = (texts: readonly string[]): string => `| ${texts.join(" | ")} |`;
   const table = [
     row(["", ...hosts.map(cell)]),
     row(["", ...hosts].map(() => "---")),
-    ...profiles.map((profile, index) =>
-      row([
-        cell(profile),
-        ...cells.slice(index * hosts.length, (index + 1) * hosts.length).map(({ status }) => MARKS[status]),
-      ])
-    ),
+    ...rowsOf(matrix).map(({ profile, cells }) => row([cell(profile), ...cells.map(({ status }) => MARKS[status])])),
   ];
   const text = matrixText(matrix, { style: PLAIN, width: WIDTH }).trimEnd().split("\n");
   // The first lines of the text are the table again.

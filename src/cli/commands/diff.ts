@@ -12,6 +12,7 @@ import {
   FACTS_OPTION,
   formOf,
   type Invocation,
+  MAX_AGE_ALONE,
   MAX_AGE_OPTION,
   outputOption,
   textOption,
@@ -30,7 +31,7 @@ export const diff: Command = {
   words: { min: 1, max: 2 },
   summary: "Show what would change: profiles, plans, what is loaded, what runs",
   description:
-    "Compares two sides: a profile, a stored plan, @running (the running system), @loaded (the loaded image) or @default (what the boot loader would boot after a cold reset). Without B, it compares with @loaded, or with @running if nothing is loaded.\nIt reads forwards in time, however the sides are given: from the running system to what is loaded, from there to what a cold reset boots, and to what a profile or a plan declares; two of one kind, from A to B. + is added, - removed, ~ changed.\nA running system reports its release and command line only; the diff says what is unknown. -o svg draws both sides' memory, side by side. The exit code is 0 if nothing differs and 1 if something does.\nWith --facts-dir, A is a profile or a folder of them, and each is planned for each captured host that it is for. Without B, or with @running, that is compared with the system that ran when the host was captured; with another folder or file as B, from the profiles of A to those of the same names in B. Hosts on which the same changes are listed together. -o markdown is for a pull request; foreign text in it is escaped.",
+    "Compares two sides: a profile, a stored plan, @running (the running system), @loaded (the loaded image) or @default (what the boot loader would boot after a cold reset). Without B, it compares with @loaded, or with @running if nothing is loaded.\nIt reads forwards in time, however the sides are given: from the running system to what is loaded, from there to what a cold reset boots, and to what a profile or a plan declares; two of one kind, from A to B. + is added, - removed, ~ changed.\nA running system reports its release and command line only; the diff says what is unknown. -o svg draws both sides' memory, side by side. The exit code is 0 if nothing differs and 1 if something does.\nWith --facts-dir, A is a profile or a folder of them, and each is planned for each captured host that it is for. Without B, or with @running, that is compared with the system that ran when the host was captured; with another folder or file as B, from the profiles of A to those of the same names in B. Hosts with the same change are listed together. -o markdown is for a pull request; foreign text in it is escaped.",
   options: [
     OUTPUT,
     FACTS_OPTION,
@@ -90,9 +91,7 @@ function misfitOf({ options, words }: Invocation): readonly [message: string, hi
   const folder = options["facts-dir"];
   if (folder === undefined) {
     if (output === "markdown") return ["-o markdown requires --facts-dir", "Use -o text, json, yaml or svg"];
-    return facts === undefined && options["max-age"] !== undefined
-      ? ["--max-age requires --facts or --facts-dir", "This host is not captured: omit --max-age"]
-      : undefined;
+    return facts === undefined && options["max-age"] !== undefined ? MAX_AGE_ALONE : undefined;
   }
   if (facts !== undefined) return ["--facts cannot be combined with --facts-dir", "Omit one of them"];
   if (output === "svg") return ["-o svg cannot be combined with --facts-dir", "Use -o text, json, yaml or markdown"];

@@ -14,6 +14,7 @@ import {
   formOf,
   type Invocation,
   isSet,
+  MAX_AGE_ALONE,
   MAX_AGE_OPTION,
   outputOption,
   STRICT_OPTION,
@@ -220,7 +221,7 @@ function misfitOf(
   }
   if (form === "junit") return ["-o junit requires --facts-dir", "Add --facts-dir DIR, or use another form"];
   if (given("max-age") && !given("facts")) {
-    return ["--max-age requires --facts or --facts-dir", "This host is not captured: omit --max-age"];
+    return MAX_AGE_ALONE;
   }
   const ofFolder = ["unmatched", "jobs"].find(given);
   if (ofFolder !== undefined) {
@@ -263,13 +264,13 @@ async function showMatrix(
     return "usage";
   }
   let exit: ExitName = "ok";
-  let review: FleetReview | undefined;
+  let page: FleetReview | undefined;
   const inputs: string[] = [];
-  const { fleetReview } = await import("../../app/review.ts");
+  const review = form === "html" ? await import("../../app/review.ts") : undefined;
   const matrix = await planMatrix(invocation.words, hosts, {
     workers: { count: jobs, program: Deno.mainModule },
     onFleet: ({ profiles, files }) => inputs.push(...files, ...profiles.map(({ file }) => file)),
-    ...(form === "html" ? { review: (fleet) => review = fleetReview(fleet) } : {}),
+    ...(review === undefined ? {} : { review: (fleet) => page = review.fleetReview(fleet) }),
     onReading: progressOf(ports),
     onDiagnostics: (diagnostics) => {
       exit = worse(exit, report(diagnostics, ports));
@@ -282,7 +283,7 @@ async function showMatrix(
     return "usage";
   }
   const layout = out === undefined ? ports.out.layout : { style: PLAIN, width: ports.out.layout.width };
-  const text = form === "html" ? await review?.page() ?? "" : await matrixIn(form, matrix, layout);
+  const text = form === "html" ? await page?.page() ?? "" : await matrixIn(form, matrix, layout);
   if (out === undefined) ports.out.write(text);
   else {
     writeWhole(out, text);
