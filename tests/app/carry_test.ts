@@ -14,25 +14,9 @@ import { PLAIN } from "../../src/render/style.ts";
 import { bzImage } from "../image/build.ts";
 import { cpio } from "../image/build_elf.ts";
 import { hostFacts } from "../support/host_facts.ts";
+import { NETWORK } from "../support/network.ts";
 
 const EMPTY = { bytes: new Uint8Array(1) };
-
-const NETWORK: NetworkFacts = {
-  links: [{
-    name: "eth0",
-    link: { kind: "ethernet" },
-    mac: "52:54:00:12:34:56",
-    permanentMac: "52:54:00:12:34:56",
-    mtu: 1500,
-    up: true,
-    carrier: true,
-    addresses: [{ family: 4, address: "10.0.2.77", prefix: 24 }],
-  }],
-  routes: [{ family: 4, destination: "0.0.0.0/0", gateway: "10.0.2.2", metric: 0, link: "eth0" }],
-  tables: [],
-  nameServers: [],
-  searchDomains: [],
-};
 
 function hostWith(network: NetworkFacts | undefined): HostFacts {
   return { ...hostFacts(), hostname: "web1", ...(network === undefined ? {} : { network }) };

@@ -9,6 +9,7 @@ import { NETWORK_FILES } from "../../src/image/initrd_network.ts";
 import { asksForFiles, furtherFiles } from "../../src/plan/further_files.ts";
 import { isFiles, type OverlayFile } from "../../src/profile/overlay_file.ts";
 import { hostFacts } from "../support/host_facts.ts";
+import { NETWORK } from "../support/network.ts";
 import { initrdFile, wholeInitrd } from "../support/profiles.ts";
 import { sha256 } from "./draw.ts";
 
@@ -18,22 +19,7 @@ const UUID = "11111111-2222-4333-8444-555555555555";
 export const ADDING_HOST: HostFacts = hostFacts({
   crypttab: `root UUID=${UUID} none luks\n`,
   openVolumes: [{ name: "root", uuid: UUID, device: "/dev/vda2" }],
-  network: {
-    links: [{
-      name: "eth0",
-      link: { kind: "ethernet" },
-      mac: "52:54:00:12:34:56",
-      permanentMac: "52:54:00:12:34:56",
-      mtu: 1500,
-      up: true,
-      carrier: true,
-      addresses: [{ family: 4, address: "10.0.2.77", prefix: 24 }],
-    }],
-    routes: [{ family: 4, destination: "0.0.0.0/0", gateway: "10.0.2.2", metric: 0, link: "eth0" }],
-    tables: [],
-    nameServers: ["10.0.2.3"],
-    searchDomains: [],
-  },
+  network: { ...NETWORK, nameServers: ["10.0.2.3"] },
 });
 
 const SYSTEMD = [
