@@ -24,5 +24,6 @@ export async function bundleProgram(): Promise<string> {
   const unknown = [...libraries].filter((name) => !LICENCES.includes(`\`${name}\``));
   if (unknown.length > 0) throw new Error(`packaging/THIRD-PARTY.md does not name ${unknown.join(", ")}`);
   if (text.includes("/npm/")) throw new Error("The bundle names a path of this machine");
-  return text;
+  // What is left beyond ASCII is in comments. V8 keeps a text of ASCII alone in half the memory, and starts it sooner.
+  return text.replaceAll(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }

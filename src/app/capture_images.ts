@@ -26,7 +26,7 @@ import { captureInner } from "./inner_image.ts";
 import { layerFiles } from "./layer_files.ts";
 import type { Reading } from "./image_file.ts";
 import { absolutePath, absoluteSegments, profileFiles } from "./named_files.ts";
-import { readOwn } from "./read_plan.ts";
+import { notProfile } from "./own_document.ts";
 import { parseNamed, readNamed } from "./read_profile.ts";
 import { PROFILE_LIMIT } from "./files/read_whole.ts";
 import type { IdentifiedFile } from "../image/boot_files.ts";
@@ -76,10 +76,8 @@ async function imagesOf(
 ): Promise<CaptureOfImages> {
   const read = readNamed(word, PROFILE_LIMIT);
   if (read.bytes === undefined) return { images: {}, overlays: {}, diagnostics: read.diagnostics };
-  const foreign = readOwn(read.bytes, read.name, false);
-  if (foreign !== undefined) {
-    return { images: {}, overlays: {}, diagnostics: [...read.diagnostics, ...foreign.diagnostics] };
-  }
+  const other = notProfile(read.bytes, read.name);
+  if (other !== undefined) return { images: {}, overlays: {}, diagnostics: [...read.diagnostics, other] };
   const parsed = parseNamed(read, layerFiles());
   const diagnostics = [...read.diagnostics, ...parsed?.diagnostics ?? []];
   if (parsed?.value === undefined || hasErrors(diagnostics)) return { images: {}, overlays: {}, diagnostics };

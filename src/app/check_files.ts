@@ -5,7 +5,7 @@ import type { LayerReader } from "../profile/layers.ts";
 import type { ParsedProfile } from "../profile/parse.ts";
 import { type CheckResult, checkResult, type FileVerdict, type PartVerdict } from "../render/check.ts";
 import { fileId, layerFiles } from "./layer_files.ts";
-import { readOwn } from "./read_plan.ts";
+import { notProfile } from "./own_document.ts";
 import { parseNamed, readNamed } from "./read_profile.ts";
 import { PROFILE_LIMIT } from "./files/read_whole.ts";
 import { STDIO } from "./files/stdio.ts";
@@ -42,7 +42,8 @@ export function checkProfiles(
   const seen = new Set<string>();
   /** Whether a file is named again, by another word or another form of its path. */
   const isRepeated = (file: string): boolean => {
-    const path = file === STDIO ? file : resolve(file);
+    // Of one name alone, `resolve` would start Node's `process` to know the folder, which is slow.
+    const path = file === STDIO ? file : resolve(Deno.cwd(), file);
     if (seen.has(path)) return true;
     seen.add(path);
     return false;
@@ -95,8 +96,8 @@ function checkOne(word: string, reader: LayerReader): CheckedProfile {
   const read = readNamed(word, PROFILE_LIMIT);
   const name = word === STDIO ? read.name : word;
   if (read.bytes === undefined) return { verdict: verdictOf(name, read.diagnostics), parsed: undefined };
-  const own = readOwn(read.bytes, read.name, false);
-  if (own !== undefined) return { verdict: verdictOf(name, own.diagnostics), parsed: undefined, isOther: true };
+  const other = notProfile(read.bytes, read.name);
+  if (other !== undefined) return { verdict: verdictOf(name, [other]), parsed: undefined, isOther: true };
   const parsed = parseNamed(read, reader);
   return { verdict: verdictOf(name, [...read.diagnostics, ...parsed?.diagnostics ?? []]), parsed };
 }

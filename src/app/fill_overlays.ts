@@ -1,4 +1,3 @@
-import { createHash, createHmac } from "node:crypto";
 import type { Diagnostic } from "../core/diagnostic.ts";
 import { layOutCpio, writeCpio } from "../formats/cpio_writer.ts";
 import { cpioEntries } from "../image/overlay.ts";
@@ -167,11 +166,13 @@ function notLocked({ errno, function: name }: Failure): Extract<Secret, { readon
 }
 
 /** What a record keeps of archives whose content a plan does not state: a digest that says nothing without the key. */
-export function recordedOverlays(
+export async function recordedOverlays(
   made: readonly MadeOverlay[],
   filled: readonly OverlayBytes[],
   key: Uint8Array,
-): readonly RecordedOverlay[] {
+): Promise<readonly RecordedOverlay[]> {
+  // Web Crypto would copy a secret. Imported here, since it makes every start slower.
+  const { createHash, createHmac } = await import("node:crypto");
   return made.filter(({ isOpen }) => isOpen).flatMap(({ path, entries }) => {
     const found = filled.find((each) => each.path === path);
     if (found === undefined) return [];

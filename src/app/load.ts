@@ -234,7 +234,7 @@ async function secretsFor({ overlays }: LoadTask, sources: SecretSources | undef
     async fill(task, { force = false }) {
       const filled = await answers.fill(task.overlays);
       if (filled.kind === "failed") return filled;
-      const recorded = recordedOverlays(task.overlays, filled.overlays, recordKey());
+      const recorded = await recordedOverlays(task.overlays, filled.overlays, recordKey());
       const record = force ? undefined : loadedAlready(task.plan, task.checked.facts, recorded);
       if (record !== undefined) {
         filled[Symbol.dispose]();

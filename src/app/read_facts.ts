@@ -6,7 +6,7 @@ import type { HostFacts } from "../host/facts.ts";
 import { liveReader } from "../host/live.ts";
 import type { CapturedFiles } from "./image_file.ts";
 import { FACTS_LIMIT, readWhole } from "./files/read_whole.ts";
-import { documentProblem, ownDocument } from "./read_plan.ts";
+import { documentProblem, ownDocument } from "./own_document.ts";
 
 /** What is known of a host. */
 export interface ReadFacts {

@@ -1,4 +1,4 @@
-import { levenshteinDistance } from "@std/text";
+import { levenshteinDistance } from "@std/text/levenshtein-distance";
 
 /**
  * The known name that was probably meant; undefined if none is near. Two letters may differ, which allows for a swap, or

@@ -144,10 +144,10 @@ Deno.test("secrets are left out until the load; then each is asked once, in lock
   assertEquals(from.asked.length, 2);
 
   const key = new Uint8Array(32).fill(1);
-  const [recorded] = recordedOverlays([overlay], filled.overlays, key);
+  const [recorded] = await recordedOverlays([overlay], filled.overlays, key);
   const other = await collectAnswers(fakeLibc(), sources("hunter3")).fill([overlay]);
-  const [different] = other.kind === "filled" ? recordedOverlays([overlay], other.overlays, key) : [];
-  const [otherKey] = recordedOverlays([overlay], filled.overlays, new Uint8Array(32));
+  const [different] = other.kind === "filled" ? await recordedOverlays([overlay], other.overlays, key) : [];
+  const [otherKey] = await recordedOverlays([overlay], filled.overlays, new Uint8Array(32));
   assertEquals(recorded?.keyed.length, 64);
   assertEquals(new Set([recorded?.keyed, different?.keyed, otherKey?.keyed, sha256Of(bytes)]).size, 4);
   assertEquals([recorded?.sha256, JSON.stringify(recorded).includes("hunter2")], [undefined, false]);

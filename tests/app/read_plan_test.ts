@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { documentProblem, ownDocument, readOwn } from "../../src/app/read_plan.ts";
+import { documentProblem, notProfile, ownDocument } from "../../src/app/own_document.ts";
+import { readOwn } from "../../src/app/read_plan.ts";
 import { JSON_VALUES_LIMIT } from "../../src/core/json_limits.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { planText } from "../../src/plan/plan.ts";
@@ -131,7 +132,11 @@ Deno.test({
       "Load it with: warmboot load FILE",
       "a.json:1",
     ]]);
-    assertEquals(read("version: 1\n", true), undefined);
+    assertEquals(notProfile(bytesOf(text), "a.json"), readOwn(bytesOf(text), "a.json", false)?.diagnostics[0]);
+    for (const profile of ["version: 1\n", ""]) {
+      assertEquals(read(profile, true), undefined);
+      assertEquals(notProfile(bytesOf(profile), "a.json"), undefined);
+    }
     const others = { none: "Give a profile", read: "No command reads it; give a profile" };
     for (
       const [kind, what, hint] of [

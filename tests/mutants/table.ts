@@ -95,7 +95,7 @@ export const MUTANTS: readonly Mutant[] = [
   row("app/files/open_file.ts", "now.ino === identity.ino && ", "", "app/files/open_file_test.ts"),
   row("app/files/write_whole.ts", "      output.syncSync();\n", "", "app/files/write_whole_test.ts"),
   row("app/files/write_whole.ts", "    system.syncFolder(dirname(path));\n", "", "app/files/write_whole_test.ts"),
-  row("app/read_plan.ts", "keys === countKeys(value)", "true", "plan/forged_plans_test.ts"),
+  row("app/own_document.ts", "keys === countKeys(value)", "true", "plan/forged_plans_test.ts"),
   // What is remembered.
   row("state/record_store.ts", "  sync(file);\n", "", "state/record_store_test.ts"),
   row("state/unpacked_cache.ts", "& 0o022) === 0", "& 0o002) === 0", "state/unpacked_cache_test.ts"),
@@ -556,7 +556,7 @@ export const MUTANTS: readonly Mutant[] = [
     "paddr > least ? paddr : least",
     "image/which_of_two_test.ts",
   ),
-  row("app/read_plan.ts", "return /^version\\s*:/m.test(text) ? undefined : {", "return {", "app/read_plan_test.ts"),
+  row("app/own_document.ts", "return /^version\\s*:/m.test(text) ? undefined : {", "return {", "app/read_plan_test.ts"),
   // Kexec handover.
   row(
     "host/kexec_handover.ts",

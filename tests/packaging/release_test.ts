@@ -175,6 +175,8 @@ Deno.test("the program runs from where it was unpacked, names no path of this ma
   for (const path of [REPOSITORY, "/npm/", Deno.env.get("HOME") ?? REPOSITORY]) {
     assert(!text.includes(`${path}/`), path);
   }
+  // Both make each start slower: text beyond ASCII, and Node's modules, which are imported where they are used.
+  assertEquals(text.match(/[^\0-\x7f]|^import .*/gm), null);
   const owed = Deno.readTextFileSync(join(unpacked, "share/doc/warmboot/THIRD-PARTY.md"));
   for (const [, name] of text.matchAll(/^\/\/ npm:((?:@[^/]+\/)?[^@/]+)@/gm)) assertStringIncludes(owed, `\`${name}\``);
 });

@@ -1,2 +1,0 @@
-export function closestString(word: string, possibleWords: readonly string[]): string;
-export function levenshteinDistance(a: string, b: string): number;
