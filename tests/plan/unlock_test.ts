@@ -300,6 +300,28 @@ pure("several volumes share one crypttab; the same one twice is refused", () => 
   assertEquals([twice.outcomes[1]?.kind, twice.files.length], ["unknown", 2]);
 });
 
+pure("volumes whose crypttab names one key file share it, and have one key", () => {
+  const texts = crypttab(`root UUID=${ROOT} /keys/a luks\ndata UUID=${DATA} /keys/a luks\n`);
+  const both = plan({ has: SYSTEMD, texts, unlock: [{ volume: "root", key: FROM }, { volume: "data", key: FROM }] });
+  assertEquals(both.outcomes.map((each) => each.kind === "opens" ? each.opened.file : each.why), [
+    "/keys/a",
+    "/keys/a",
+  ]);
+  assertEquals(both.files, [{ path: "/keys/a", mode: 0o400, secret: true, content: FROM }]);
+  const key = { kind: "ask", prompt: "Data:" } as const;
+  const { outcomes, files } = plan({
+    has: SYSTEMD,
+    texts,
+    unlock: [{ volume: "root", key: FROM }, { volume: "data", key }],
+  });
+  const other = outcomes[1];
+  assertEquals([other?.kind, files.length], ["unknown", 1]);
+  assertStringIncludes(
+    other?.kind === "unknown" ? other.why : "",
+    "the initrd reads its key from /keys/a, as that of `root`",
+  );
+});
+
 pure("what the profile itself adds to the initrd is its crypttab, unless only the load knows it", () => {
   const texts = crypttab(`mine UUID=${ROOT} /keys/mine luks\n`);
   const added: OverlayEntry = {
@@ -334,6 +356,26 @@ pure("the device, the header and the key slot by which a key is tried", () => {
     "/boot/root.header",
     undefined,
   ]);
+});
+
+pure("a header in a file: the disk has none, so that the key is tried on what crypttab names", () => {
+  const open: CryptFacts = { openVolumes: [{ name: "data", uuid: DATA, device: "/dev/vdb" }] };
+  for (
+    const [source, device] of [
+      ["/dev/vdb", "/dev/vdb"],
+      ["/dev/disk/by-id/virtio-data", "/dev/disk/by-id/virtio-data"],
+      ["PARTUUID=12-34", "/dev/disk/by-partuuid/12-34"],
+    ] as const
+  ) {
+    const texts = crypttab(`data ${source} none luks,header=/boot/data.header\n`);
+    const { outcomes: [outcome] } = planUnlock({
+      unlock: [{ volume: "data", key: FROM }],
+      cmdline: "",
+      images: { initrd: initrdOf({ has: SYSTEMD, texts }) },
+      facts: open,
+    });
+    assertEquals(outcome?.kind === "opens" ? outcome.opened.device : outcome?.why, device);
+  }
 });
 
 pure("a name that cannot be written into crypttab as it is", () => {

@@ -65,6 +65,17 @@ export function planUnlock({ unlock, cmdline, images, facts }: UnlockInput): Unl
       outcomes.push({ ...entry, kind: "unknown", why, hint: "Remove one of them" });
       continue;
     }
+    const sharer = outcomes.find((each) => each.kind === "opens" && each.opened.file === way.key);
+    if (sharer !== undefined && JSON.stringify(sharer.key) !== JSON.stringify(entry.key)) {
+      outcomes.push({
+        ...entry,
+        kind: "unknown",
+        why:
+          `the initrd reads its key from ${way.key}, as that of \`${sharer.volume}\`, and \`unlock\` has another key for it`,
+        hint: "Give both the same key, or one of them another key file in the crypttab of the initrd",
+      });
+      continue;
+    }
     const tool = known.kind === "known" ? known.tool : "systemd";
     outcomes.push({
       ...entry,
@@ -75,13 +86,16 @@ export function planUnlock({ unlock, cmdline, images, facts }: UnlockInput): Unl
     });
     text = way.crypttab ?? text;
   }
-  const keys = outcomes.flatMap((outcome): readonly OverlayFile[] =>
-    outcome.kind === "opens" ? [{ path: outcome.opened.file, mode: 0o400, secret: true, content: outcome.key }] : []
-  );
+  // Volumes may share a key file.
+  const keys = new Map(outcomes.flatMap((outcome): readonly (readonly [string, OverlayFile])[] => {
+    if (outcome.kind !== "opens") return [];
+    const { key: content, opened: { file: path } } = outcome;
+    return [[path, { path, mode: 0o400, secret: true, content }]];
+  }));
   const edited = known.kind === "known" && text !== undefined && text !== known.crypttab
     ? [{ path: known.path, mode: 0o600, secret: false, content: { kind: "text", text } } as const]
     : [];
-  return { outcomes, files: [...edited, ...keys] };
+  return { outcomes, files: [...edited, ...keys.values()] };
 }
 
 /** Entries of `unlock` as a plan keeps them. */
@@ -108,7 +122,8 @@ function openedBy(
   const slot = optionValue(options, "key-slot", "keyslot");
   return {
     name,
-    device: volume.uuid === undefined ? sourcePath(source) : sourcePath(`UUID=${volume.uuid}`),
+    // Where the header lies in a file, no disk has its UUID.
+    device: volume.uuid === undefined || header !== undefined ? sourcePath(source) : sourcePath(`UUID=${volume.uuid}`),
     file: key,
     ...(header === undefined ? {} : { header }),
     ...(slot === undefined || !/^[0-9]{1,2}$/.test(slot) ? {} : { keySlot: Number(slot) }),
