@@ -871,6 +871,8 @@ export const MUTANTS: readonly Mutant[] = [
   row("plan/unlock/way.ts", "(?:dev|proc|sys|run)", "(?:dev|proc|sys)", "plan/unlock_test.ts"),
   row("plan/unlock/unlock.ts", "if (twin !== undefined) {", "if (twin === null) {", "plan/unlock_test.ts"),
   row("plan/unlock/unlock.ts", "text = way.crypttab ?? text;", "text = text ?? way.crypttab;", "plan/unlock_test.ts"),
+  row("plan/unlock/unlock.ts", "undefined || header !== undefined ?", "undefined ?", "plan/unlock_test.ts"),
+  row("plan/unlock/unlock.ts", "sharer !== undefined &&", "sharer === null &&", "plan/unlock_test.ts"),
   row("app/try_key.ts", 'kind === "file" && origin === "unlock"', 'origin === "unlock"', "app/try_key_test.ts"),
   row("app/try_key.ts", "if (run.code !== NO_SUCH_KEY) {", "if (run.code < NO_SUCH_KEY) {", "app/try_key_test.ts"),
   row("app/try_key.ts", '...(header === undefined ? [] : ["--header", header]),', "", "app/try_key_test.ts"),
