@@ -144,6 +144,17 @@ Deno.test(`files are in the initrd of the next kernel, by both calls, and a secr
         await seenInNext(machine, load);
       },
     );
+
+    await t.step({
+      name: `${load}: the next kernel has the secret in that file alone, and nowhere once it is removed`,
+      ignore: !ALL,
+      async fn() {
+        await machine.output("sync; echo 3 > /proc/sys/vm/drop_caches");
+        assertEquals(await machine.countInMemory(SECRET, MEMORY << 20), 1);
+        await machine.output("rm /etc/key");
+        assertEquals(await machine.countInMemory(SECRET, MEMORY << 20), 0);
+      },
+    });
   }
 
   await t.step("a program that fails is reported by its errors, and nothing is loaded", async () => {
