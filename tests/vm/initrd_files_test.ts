@@ -1,6 +1,8 @@
-import { assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertNotMatch, assertStringIncludes } from "@std/assert";
 import { sha256Of } from "../../src/core/sha256.ts";
 import { cpioArchive as writtenArchive } from "../../src/formats/cpio_writer.ts";
+import { run } from "../support/run_cli.ts";
+import { withFiles } from "../support/temp_files.ts";
 import { ALL } from "./extent.ts";
 import { machineWith, profile } from "./guest_profile.ts";
 import type { Machine } from "./machine.ts";
@@ -33,6 +35,8 @@ function bootconfigOf(text: string): Uint8Array {
 /** A secret that nothing but a program's output holds: the digest of a file. */
 const SEED = "seed of a secret\n";
 const SECRET = sha256Of(SEED);
+/** A secret in a file; of whole groups of base64, which show it in longer texts too. */
+const HIDDEN = "hidden from each capture";
 
 function lines(load: string): string {
   return `kernel: /boot/vmlinuz
@@ -46,6 +50,7 @@ initrd:
       - { path: /opt/tree, from: /run/source/tree }
       - { path: "/etc/Grüße ☃", base64: YQ== }
       - { path: /etc/key, command: [sha256sum, /boot/seed] }
+      - { path: /etc/hidden, from: /run/source/hidden, secret: true }
 cmdline: ${BASE_CMDLINE} init_on_free=1 bootconfig way=${load}
 load: ${load}`;
 }
@@ -55,6 +60,7 @@ async function writeSources(machine: Machine): Promise<void> {
   await machine.output(
     "mkdir -p /run/source/tree/deep && cat /boot/initrd /boot/bootconfig > /run/initrd && " +
       "echo from > /run/source/file && chmod 0600 /run/source/file && " +
+      `printf '${HIDDEN}' > /run/source/hidden && ` +
       "echo deep > /run/source/tree/deep/file && chmod 0750 /run/source/tree/deep && " +
       "ln -s deep/file /run/source/tree/link && " +
       `for i in $(seq ${COUNT}); do echo $i > /run/source/tree/$i; done`,
@@ -89,7 +95,7 @@ async function seenInNext(machine: Machine, load: string): Promise<void> {
   );
   assertEquals(await machine.output("cat '/etc/Grüße ☃'"), "a");
   assertEquals(await machine.output(`ls /opt/tree | wc -l; cat /opt/tree/${COUNT}`), `${COUNT + 2}\n${COUNT}\n`);
-  assertEquals(await machine.output("cat /etc/key"), `${SECRET}  /boot/seed\n`);
+  assertEquals(await machine.output("cat /etc/key /etc/hidden"), `${SECRET}  /boot/seed\n${HIDDEN}`);
   // Debian's kernels lack CONFIG_BOOT_CONFIG: they cut a bootconfig off, if it is last, and complain of one that is not.
   assertNotMatch(await machine.output("dmesg"), /unpacking failed|invalid magic|junk/i);
 }
@@ -109,7 +115,7 @@ Deno.test(`files are in the initrd of the next kernel, by both calls, and a secr
       await machine.output("warmboot plan -o json /run/p.yaml > /run/plan.json");
       const plan = JSON.parse(await machine.output("cat /run/plan.json"));
       const [overlay] = plan.overlays;
-      assertEquals(overlay.files.length, COUNT + 9);
+      assertEquals(overlay.files.length, COUNT + 10);
       assertEquals(overlay.sha256, undefined);
       assertEquals(overlay.files.find(({ path }: { path: string }) => path === "/etc/key"), {
         path: "/etc/key",
@@ -121,6 +127,21 @@ Deno.test(`files are in the initrd of the next kernel, by both calls, and a secr
       });
       assertEquals(JSON.stringify(plan).includes(SECRET), false);
     });
+
+    if (load === "kexec_file_load") {
+      await t.step(
+        "planned elsewhere from a capture, the plan is the same, and the capture has no secret",
+        async () => {
+          const capture = await machine.output("warmboot facts --images /run/p.yaml");
+          for (const secret of [SECRET, HIDDEN, btoa(HIDDEN)]) assert(!capture.includes(secret), secret);
+          const plan = await withFiles(
+            { "p.yaml": await machine.output("cat /run/p.yaml"), "host.json": capture },
+            async (root) => await run(["plan", "-o", "json", "--facts", `${root}/host.json`, `${root}/p.yaml`]),
+          );
+          assertEquals(plan, { code: 0, stdout: await machine.output("cat /run/plan.json"), stderr: "" });
+        },
+      );
+    }
 
     await t.step(`${load}: the stored plan is loaded as it is; once more, it is loaded already`, async () => {
       await machine.output("warmboot load /run/plan.json");
