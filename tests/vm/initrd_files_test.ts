@@ -3,6 +3,7 @@ import { sha256Of } from "../../src/core/sha256.ts";
 import { cpioArchive as writtenArchive } from "../../src/formats/cpio_writer.ts";
 import { run } from "../support/run_cli.ts";
 import { withFiles } from "../support/temp_files.ts";
+import { builtKernel } from "./built_kernel.ts";
 import { ALL } from "./extent.ts";
 import { machineWith, profile } from "./guest_profile.ts";
 import type { Machine } from "./machine.ts";
@@ -190,4 +191,33 @@ cmdline: ${BASE_CMDLINE}`,
     assertMatch(stderr.replaceAll(/\s+/g, " "), /The content of \/etc\/key is missing: .* ended with status 3: broken/);
     assertEquals(await machine.output("cat /sys/kernel/kexec_loaded"), "0\n");
   });
+});
+
+Deno.test({
+  name: "the next kernel reads the bootconfig behind the files",
+  // Debian's kernels do not read one.
+  ignore: !ALL,
+  async fn() {
+    const kernel = await builtKernel("kexec_file_only");
+    await using machine = await machineWith(kernel, { warmboot: "cli.ts" }, { memory: MEMORY }, {
+      "/boot/bootconfig": bootconfigOf('warmboot.way = "last"\nkernel.from = "the bootconfig"\n'),
+      "/boot/seed": SEED,
+    });
+    assertEquals((await machine.run("grep warmboot.way /proc/bootconfig")).code, 1);
+    await machine.output("cat /boot/initrd /boot/bootconfig > /run/initrd");
+    await profile(
+      machine,
+      `kernel: /boot/vmlinuz
+initrd:
+  - /run/initrd
+  - files: [{ path: /etc/text, text: "read back\\n" }, { path: /etc/key, command: [sha256sum, /boot/seed] }]
+cmdline: ${BASE_CMDLINE} bootconfig
+load: kexec_file_load`,
+    );
+    const boot = await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
+    assertStringIncludes(boot.cmdline, 'from="the bootconfig"');
+    assertStringIncludes(await machine.output("cat /proc/bootconfig"), 'warmboot.way = "last"');
+    assertEquals(await machine.output("cat /etc/text /etc/key"), `read back\n${SECRET}  /boot/seed\n`);
+    assertNotMatch(await machine.output("dmesg"), /unpacking failed|invalid magic|junk/i);
+  },
 });
