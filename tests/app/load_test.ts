@@ -13,7 +13,7 @@ import { status } from "../../src/app/status.ts";
 import { planUnload, unload } from "../../src/app/unload.ts";
 import type { Capture } from "../../src/host/capture.ts";
 import type { AttemptOutcome } from "../../src/state/attempt.ts";
-import { findRecord } from "../../src/state/record_store.ts";
+import { findRecord, lockStore } from "../../src/state/record_store.ts";
 import { CAPTURES } from "../host/fixture.ts";
 import { bzImage } from "../image/build.ts";
 import { cpio } from "../image/build_elf.ts";
@@ -30,6 +30,13 @@ function system(changes: Capture["files"] = {}, profiles: { readonly [name: stri
   }
   return made;
 }
+
+/** What makes the host one with a crash kernel's reservation. */
+const RESERVATION: Capture["files"] = {
+  "/sys/kernel/kexec_crash_size": "268435456\n",
+  "/proc/iomem": String(CAPTURES.get("bios-vm")?.files["/proc/iomem"])
+    .replace(/^00100000-.*\n/m, "$&  20000000-2fffffff : Crash kernel\n"),
+};
 
 const NOW = { kind: "now" } as const;
 const SYSTEMD = { kind: "ask", init: "systemd", command: ["systemctl", "kexec"], hook: false } as const;
@@ -151,6 +158,93 @@ Deno.test("warnings stop a load only where `strict` says so, and failed checks a
   assertEquals([refused.kind, refused.image, refused.record], ["checks-failed", "quiet", "odd"]);
 });
 
+Deno.test("what is loaded already is neither checked again nor held back by a warning; force lifts no other check", async () => {
+  const limit = "/proc/sys/kernel/kexec_load_limit_reboot";
+  using on = system({ [limit]: "2\n" }, {
+    odd: "cmdline: quiet\ninitrd: /boot/one.img",
+    comma: 'cmdline: ["a,", b]',
+  });
+  // What is strange in the profile itself is a warning as well.
+  assertEquals((await load(on, "comma", { strict: true })).kind, "warned");
+  assertEquals((await load(on, "odd")).kind, "loaded");
+  Deno.writeTextFileSync(join(on.root, limit), "0\n");
+  assertEquals((await load(on, "odd", { strict: true })).kind, "already");
+  assertEquals((await load(on, "web", { force: true })).kind, "checks-failed");
+});
+
+Deno.test("while another warmboot loads an image, what is recorded says nothing: it is waited for", async () => {
+  using on = system();
+  await load(on, "web");
+  const outcome = await on.on(async () => {
+    const { found } = findRecord("reboot");
+    assert(found.kind === "record");
+    const other = await lockStore();
+    other.prepare("reboot", found.record);
+    let waited = 0;
+    const onWait = () => {
+      waited++;
+      other.discard("reboot");
+      other[Symbol.dispose]();
+    };
+    using outcome = await loadPlan(join(on.root, "web.yaml"), {}, { onWait });
+    return [outcome.kind, outcome.store !== undefined, waited];
+  });
+  assertEquals(outcome, ["already", true, 1]);
+});
+
+Deno.test("what the init system cannot do at the end of the shutdown rules out `exec`, and not the load", async () => {
+  using on = system({
+    "/sys/class/watchdog/watchdog0/identity": "i6300ESB timer\n",
+    "/sys/module/watchdog/parameters/stop_on_reboot": "0\n",
+    "/proc/1/comm": "openrc-init\n",
+    "/run/openrc/softlevel": "default\n",
+  }, { device: "unbind: ['driver:e1000']", guarded: "cmdline: quiet\nguard: { watchdog: 2min }" });
+  Deno.removeSync(join(on.root, "run/systemd/system"));
+  await new Deno.Command("mkfifo", { args: [join(on.root, "run/openrc/init.ctl")] }).output();
+  const ways = async (name: string) => {
+    const { kind } = await load(on, name, { exec: true });
+    const { kind: plain, way } = await load(on, name, { force: true });
+    return [kind, plain, way];
+  };
+  assertEquals(await ways("web"), ["loaded", "loaded", "openrc-init"]);
+  // Without the hook, openrc-init jumps by itself, and does neither.
+  assertEquals(await ways("device"), ["no-clean-way", "loaded", "no-clean-way"]);
+  assertEquals(await ways("guarded"), ["no-clean-way", "loaded", "no-clean-way"]);
+});
+
+Deno.test("systemd is asked for the watchdog of an image that was loaded, and for none of a crash image", async () => {
+  using on = system({
+    ...RESERVATION,
+    "/sys/class/watchdog/watchdog0/identity": "i6300ESB timer\n",
+    "/sys/module/watchdog/parameters/stop_on_reboot": "0\n",
+  }, { crash: "crash: true", guarded: "cmdline: quiet\nguard: { watchdog: 2min }" });
+  const asked = (name: string, fault?: Parameters<FailingSystem["on"]>[1]) =>
+    withPrograms({ stdout: "t 0\n" }, async () => {
+      const { kind } = await load(on, name, {}, fault);
+      return [kind, ...on.started.flatMap((args) => args.split(" KExecWatchdogUSec").slice(1))];
+    });
+  const refusing = { name: "libc kexec_file_load", path: "", turn: 0, errno: "EACCES" } as const;
+  assertEquals(await asked("guarded", refusing), ["refused"]);
+  assertEquals(await asked("guarded"), ["loaded", "", " t 120000000"]);
+  assertEquals(await asked("crash"), ["loaded"]);
+  assertEquals(await asked("web"), ["loaded", " t 0"]);
+});
+
+Deno.test("a crash image has a record of its own, which says what it describes and not how it starts", async () => {
+  using on = system(RESERVATION, { crash: "crash: true" });
+  assertEquals((await load(on, "web")).kind, "loaded");
+  assertEquals((await load(on, "crash")).kind, "loaded");
+  assertEquals([(await load(on, "crash")).kind, (await load(on, "web")).kind], ["already", "already"]);
+  const { facts } = on.on(() => readFacts(undefined));
+  const records = on.on(() => [findRecord("reboot").found, findRecord("crash").found]);
+  const said = records.map((found) => {
+    assert(found.kind === "record");
+    const { kernel, described, bootId } = found.record;
+    return [kernel !== undefined, described !== undefined, bootId === facts?.bootId];
+  });
+  assertEquals(said, [[true, false, true], [false, true, true]]);
+});
+
 Deno.test("a file that is missing, or a host that cannot be read, is no plan; nothing is loaded", async () => {
   using on = system({}, { gone: "initrd: /boot/gone.img" });
   assertEquals(await load(on, "gone"), {
@@ -167,6 +261,7 @@ Deno.test("in a container nothing is loaded that could not be run from there", a
   using on = system({ "/proc/self/ns/pid": "pid:[4026532000]\n" });
   assertEquals((await load(on, "web", { exec: true, now: true })).kind, "pid-namespace");
   assertEquals(on.image, undefined);
+  assertEquals((await load(on, "web", { now: true })).kind, "loaded");
   const { facts } = on.on(() => readFacts(undefined));
   assert(facts !== undefined);
   assertEquals([SYSTEMD, NOW, ROUND_TRIP].map((way) => canReboot(way, facts)), [true, false, false]);
@@ -402,7 +497,10 @@ Deno.test("an image with a secret is loaded already if the answer is the same; n
       );
     };
     return await on.on(async () => {
-      using outcome = await loadPlan(join(on.root, "secret.yaml"), options, { secrets: { ask: give, run: give } });
+      using outcome = await loadPlan(join(on.root, "secret.yaml"), options, {
+        secrets: { ask: give, run: give },
+        onJudged: (diagnostics) => asked.push(...diagnostics.map(({ code }) => code)),
+      });
       return [outcome.kind, ...asked];
     });
   };
@@ -410,8 +508,24 @@ Deno.test("an image with a secret is loaded already if the answer is the same; n
   assertEquals(await answered("hunter2"), ["already", "Who?"]);
   assertEquals(await answered("hunter2", { force: true }), ["loaded", "Who?"]);
   assertEquals(await answered("hunter3"), ["loaded", "Who?"]);
-  assertEquals(await answered(""), ["unplanned", "Who?"]);
+  assertEquals(await answered(""), ["unplanned", "Who?", "overlay-secret"]);
   const record = Deno.readTextFileSync(join(on.root, "run/warmboot/reboot.json"));
   assertEquals([record.includes("hunter"), /"keyed": ?"[0-9a-f]{64}"/.test(record)], [false, true]);
   assertEquals((Deno.statSync(join(on.root, "run/warmboot/secret.key")).mode ?? 0) & 0o777, 0o600);
+});
+
+Deno.test("what holds a secret is wiped however a load ends", async () => {
+  using on = system({ "/boot/pass": "hunter2" }, {
+    secret: "initrd: [/boot/one.img, { files: [{ path: /etc/pass, from: /boot/pass, secret: true }] }]",
+  });
+  const run = async (...options: readonly string[]) => {
+    const { code, operations } = await on.run(["load", join(on.root, "secret.yaml"), ...options]);
+    const count = (name: string) => operations.filter((each) => each.name === `libc ${name}`).length;
+    return { code, left: count("mmap") - count("munmap"), taken: count("mmap") > 0 };
+  };
+  const clean = { code: 0, left: 0, taken: true };
+  assertEquals(await run(), clean);
+  // It is loaded already.
+  assertEquals(await run(), clean);
+  assertEquals(await run("--force"), clean);
 });
