@@ -1,15 +1,19 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
+import { join } from "@std/path";
 import { carryOut } from "../../src/app/carry_out.ts";
 import { closeFile, type OpenFile, openFile } from "../../src/app/files/open_file.ts";
 import { unpackImages } from "../../src/app/unpack_images.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
+import { sha256Of } from "../../src/core/sha256.ts";
+import type { Plan } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
-import { findRecord, lockStore } from "../../src/state/record_store.ts";
+import { findRecord, lockStore, StoreError, type StoreLock } from "../../src/state/record_store.ts";
+import { type Libc, openLibc } from "../../src/syscall/libc.ts";
 import { crashHost } from "../support/crash_host.ts";
 import { unpackedCache } from "../../src/state/unpacked_cache.ts";
 import { fakeLibc } from "../support/fake_libc.ts";
 import { hostFacts } from "../support/host_facts.ts";
-import { images, kernelFile, profileOf } from "../support/profiles.ts";
+import { images, initrdFile, kernelFile, profileOf } from "../support/profiles.ts";
 import { genuines } from "../fuzz/forgery.ts";
 import { listed, packedKernel, vmlinux } from "../support/small_kernel.ts";
 
@@ -17,6 +21,7 @@ import { listed, packedKernel, vmlinux } from "../support/small_kernel.ts";
 async function carried(
   during: (file: OpenFile) => void,
   before: (file: OpenFile) => void = () => {},
+  crash = false,
 ): Promise<
   { readonly kind: string; readonly changed: number; readonly calls: readonly unknown[]; readonly record: string }
 > {
@@ -26,9 +31,10 @@ async function carried(
   const { value: file } = openFile(path);
   assert(file !== undefined);
   try {
+    const facts = crash ? crashHost() : hostFacts();
     const { value: plan } = planBoot({
-      profile: profileOf({ initrd: [] }),
-      facts: hostFacts(),
+      profile: profileOf({ crash, initrd: [] }),
+      facts,
       images: images({ kernel: kernelFile({ path }), initrd: [] }),
     });
     assert(plan !== undefined);
@@ -42,22 +48,62 @@ async function carried(
         return kexecFileLoad(...args);
       },
     };
-    using store = await lockStore({ directory: folder });
     let changed = 0;
-    const { kind } = await carryOut(plan, { facts: hostFacts(), files: [file] }, store, {
-      open: () => changing,
-      onChange: () => void changed++,
-    });
+    const load = async (file: OpenFile, open: () => Libc) => {
+      using store = await lockStore({ directory: folder });
+      return await carryOut(plan, { facts, files: [file] }, store, { open, onChange: () => void changed++ });
+    };
+    const { kind } = await load(file, () => changing);
     return {
       kind,
       changed,
       calls: libc.calls.map((call) => call.at(-1)),
-      record: findRecord("reboot", folder).found.kind,
+      record: findRecord(crash ? "crash" : "reboot", folder).found.kind,
     };
   } finally {
     closeFile(file);
     Deno.removeSync(folder, { recursive: true });
   }
+}
+
+/** Files in a folder, the first of them a kernel with a plan for it; closed and removed in the end. */
+function temporary(files: Readonly<Record<string, string>>) {
+  const folder = Deno.makeTempDirSync({ prefix: "warmboot-carry-" });
+  for (const [name, text] of Object.entries(files)) Deno.writeTextFileSync(join(folder, name), text);
+  const opened: OpenFile[] = [];
+  const open = (...names: readonly string[]): readonly OpenFile[] =>
+    names.map((name) => {
+      const { value } = openFile(join(folder, name));
+      assert(value !== undefined);
+      opened.push(value);
+      return value;
+    });
+  const [first = ""] = Object.keys(files);
+  const path = join(folder, first);
+  const [file] = open(first);
+  assert(file !== undefined);
+  const facts = hostFacts();
+  const planWith = (...names: readonly string[]): Plan => {
+    const initrd = names.map((name) => ({
+      ...initrdFile({ path: join(folder, name) }),
+      size: files[name]?.length ?? 0,
+      sha256: sha256Of(files[name] ?? ""),
+    }));
+    const { value: plan } = planBoot({
+      profile: profileOf({ initrd: initrd.map(({ path }) => ({ path })) }),
+      facts,
+      images: images({ kernel: kernelFile({ path }), initrd }),
+    });
+    assert(plan !== undefined);
+    return plan;
+  };
+  return {
+    ...{ folder, path, file, facts, open, planWith, plan: planWith() },
+    [Symbol.dispose]() {
+      opened.forEach(closeFile);
+      Deno.removeSync(folder, { recursive: true });
+    },
+  };
 }
 
 Deno.test("a load makes the planned call, and records it", async () => {
@@ -71,8 +117,124 @@ Deno.test("a file that changed after it was hashed stops the load before any cal
 
 Deno.test("a file that changed while the kernel read it is unloaded again, and not recorded", async () => {
   const change = ({ path }: OpenFile) => Deno.writeTextFileSync(path, "another kernel");
-  // KEXEC_FILE_UNLOAD is 1.
+  // KEXEC_FILE_UNLOAD is 1, and KEXEC_FILE_ON_CRASH 2.
   assertEquals(await carried(change), { kind: "tampered", changed: 1, calls: [4n, 1n], record: "none" });
+  const crash = await carried(change, undefined, true);
+  assertEquals(crash, { kind: "tampered", changed: 1, calls: [6n, 3n], record: "none" });
+});
+
+Deno.test("what was recorded before says nothing any more once a tampered image is unloaded", async () => {
+  using made = temporary({ vmlinuz: "kernel" });
+  const { path, plan, facts } = made;
+  const load = async (file: OpenFile, during = () => {}) => {
+    using store = await lockStore({ directory: made.folder });
+    const libc = fakeLibc();
+    const kexecFileLoad: Libc["kexecFileLoad"] = (...args) => {
+      during();
+      return libc.kexecFileLoad(...args);
+    };
+    return (await carryOut(plan, { facts, files: [file] }, store, { open: () => ({ ...libc, kexecFileLoad }) })).kind;
+  };
+  const record = () => findRecord("reboot", made.folder).found.kind;
+  assertEquals([await load(made.file), record()], ["loaded", "record"]);
+  assertEquals([await load(made.file, () => Deno.writeTextFileSync(path, "another")), record()], ["tampered", "none"]);
+});
+
+Deno.test("a signal that comes during the call is acted on after it, and does not hide that the kernel refused", async () => {
+  const { addSignalListener, removeSignalListener } = Deno;
+  const listeners = new Set<() => void>();
+  Object.assign(Deno, {
+    addSignalListener: (_signal: string, listener: () => void) => void listeners.add(listener),
+    removeSignalListener: (_signal: string, listener: () => void) => void listeners.delete(listener),
+  });
+  try {
+    const interrupt = () => listeners.forEach((listener) => listener());
+    assertEquals(await carried(interrupt), { kind: "interrupted", changed: 1, calls: [4n], record: "record" });
+    using made = temporary({ vmlinuz: "kernel" });
+    using store = await lockStore({ directory: made.folder });
+    const kexecFileLoad: Libc["kexecFileLoad"] = () => {
+      interrupt();
+      return { ok: false, errno: 12 };
+    };
+    const { kind } = await carryOut(made.plan, { facts: made.facts, files: [made.file] }, store, {
+      open: () => ({ ...fakeLibc(), kexecFileLoad }),
+    });
+    assertEquals([kind, listeners.size], ["refused", 0]);
+  } finally {
+    Object.assign(Deno, { addSignalListener, removeSignalListener });
+  }
+});
+
+Deno.test("a record that cannot be prepared stops the load before the kernel is told anything", async () => {
+  using made = temporary({ vmlinuz: "kernel", reuse: "-" });
+  using store = await lockStore({ directory: made.folder });
+  const libc = fakeLibc();
+  const full: StoreLock = {
+    ...store,
+    prepare: () => {
+      throw new StoreError("No space left on device");
+    },
+  };
+  const reuseKeys = join(made.folder, "reuse");
+  const load = carryOut(made.plan, { facts: made.facts, files: [made.file], keepsKeys: true }, full, {
+    open: () => libc,
+    reuseKeys,
+  });
+  await assertRejects(() => load, StoreError);
+  assertEquals([libc.calls, Deno.readTextFileSync(reuseKeys)], [[], "-"]);
+});
+
+Deno.test("initrds that cannot be joined are a refusal, before which the crash kernel is as it was", async () => {
+  using made = temporary({ vmlinuz: "kernel", "a.img": "a", "b.img": "b" });
+  const files = [made.file, ...made.open("a.img", "b.img")];
+  const plan = made.planWith("a.img", "b.img");
+  using store = await lockStore({ directory: made.folder });
+  const libc = fakeLibc({ memfd: [{ ok: false, errno: 24 }] });
+  const outcome = await carryOut(plan, { facts: made.facts, files }, store, { open: () => libc });
+  assertEquals([outcome.kind, "crashKernel" in outcome && outcome.crashKernel], ["refused", "kept"]);
+  assertEquals(libc.calls, [["memfd", "warmboot-initrd"]]);
+});
+
+Deno.test("an initrd that is named twice is verified in both places, and one with a bootconfig in its two pieces", async () => {
+  using made = temporary({ vmlinuz: "kernel", "a.img": "aaaa-tail", "b.img": "bb" });
+  const descriptors = () => Array.from(Deno.readDirSync("/proc/self/fd")).length;
+  const load = async (plan: Plan, names: readonly string[], joined: (memfd: number) => void = () => {}) => {
+    const files = [made.file, ...made.open(...names)];
+    const libc = openLibc();
+    const seen: string[] = [];
+    using store = await lockStore({ directory: made.folder });
+    const before = descriptors();
+    const { kind } = await carryOut(plan, { facts: made.facts, files }, store, {
+      open: () => ({
+        ...libc,
+        seal: (fd) => {
+          joined(fd);
+          return libc.seal(fd);
+        },
+        kexecFileLoad: (_kernel, initrd) => {
+          seen.push(Deno.readTextFileSync(`/proc/self/fd/${initrd}`).replaceAll("\0", "."));
+          return { ok: true, value: 0 };
+        },
+      }),
+    });
+    assertEquals(descriptors() - before, 0);
+    return [kind, ...seen];
+  };
+  const twice = made.planWith("a.img", "b.img", "a.img");
+  assertEquals(await load(twice, ["a.img", "b.img"]), ["loaded", "aaaa-tail...bb..aaaa-tail"]);
+  // The last byte of the second copy is another one.
+  const last = (memfd: number) => {
+    using file = Deno.openSync(`/proc/self/fd/${memfd}`, { write: true });
+    file.seekSync(-1, Deno.SeekMode.End);
+    file.writeSync(new TextEncoder().encode("L"));
+  };
+  assertEquals(await load(twice, ["a.img", "b.img"], last), ["changed"]);
+  const { call } = made.planWith("a.img", "b.img");
+  assert(call.syscall === "kexec_file_load");
+  const path = join(made.folder, "a.img");
+  const apart = { ...twice, call: { ...call, bootconfig: { path, size: 5 } } };
+  assertEquals(await load(apart, ["a.img", "b.img"]), ["loaded", "aaaabb..-tail"]);
+  assertEquals(await load(apart, ["a.img", "b.img"], last), ["changed"]);
 });
 
 Deno.test("the keys of the loaded crash image are kept for the load, and only for it", async () => {

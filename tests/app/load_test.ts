@@ -230,6 +230,26 @@ Deno.test("systemd is asked for the watchdog of an image that was loaded, and fo
   assertEquals(await asked("web"), ["loaded", " t 0"]);
 });
 
+Deno.test("a refused load leaves no record half done, and says what became of the crash kernel", async () => {
+  using on = system(RESERVATION, { crash: "crash: true" });
+  const fault = { name: "libc kexec_file_load", path: "", turn: 0, errno: "EACCES" } as const;
+  const refused = async (name: "crash" | "web") => {
+    let changed = 0;
+    const [kind, crashKernel] = await on.on(async () => {
+      const onChange = () => void changed++;
+      using outcome = await loadPlan(join(on.root, `${name}.yaml`), { force: true }, { onChange });
+      return [outcome.kind, "crashKernel" in outcome ? outcome.crashKernel : undefined];
+    }, fault);
+    const { found } = on.on(() => findRecord(name === "crash" ? "crash" : "reboot"));
+    return [kind, crashKernel, changed, found.kind];
+  };
+  assertEquals(await refused("crash"), ["refused", "none", 0, "none"]);
+  assertEquals(await refused("web"), ["refused", "kept", 0, "none"]);
+  assertEquals([(await load(on, "web")).kind, (await load(on, "crash")).kind], ["loaded", "loaded"]);
+  assertEquals(await refused("web"), ["refused", "kept", 0, "record"]);
+  assertEquals(await refused("crash"), ["refused", "dropped", 1, "none"]);
+});
+
 Deno.test("a crash image has a record of its own, which says what it describes and not how it starts", async () => {
   using on = system(RESERVATION, { crash: "crash: true" });
   assertEquals((await load(on, "web")).kind, "loaded");
