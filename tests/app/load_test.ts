@@ -11,32 +11,13 @@ import { isFileThere } from "../../src/app/installed_kernels.ts";
 import { readFacts } from "../../src/app/read_facts.ts";
 import { status } from "../../src/app/status.ts";
 import { planUnload, unload } from "../../src/app/unload.ts";
-import type { Capture } from "../../src/host/capture.ts";
 import type { AttemptOutcome } from "../../src/state/attempt.ts";
 import { findRecord, lockStore } from "../../src/state/record_store.ts";
 import { CAPTURES } from "../host/fixture.ts";
 import { bzImage } from "../image/build.ts";
-import { cpio } from "../image/build_elf.ts";
-import { type FailingSystem, failingSystem, withPrograms } from "../support/failing_system.ts";
+import { type FailingSystem, withPrograms } from "../support/failing_system.ts";
+import { loadableSystem as system, RESERVATION, WATCHDOG } from "../support/loadable_system.ts";
 import { packedKernel, vmlinux } from "../support/small_kernel.ts";
-
-/** A host with a kernel, and profiles `web.yaml` and others with the lines given. */
-function system(changes: Capture["files"] = {}, profiles: { readonly [name: string]: string } = {}): FailingSystem {
-  const made = failingSystem(changes);
-  Deno.writeFileSync(join(made.root, "boot/vmlinuz"), packedKernel(vmlinux()));
-  Deno.writeFileSync(join(made.root, "boot/one.img"), cpio([{ name: "one", bytes: new Uint8Array(1) }]));
-  for (const [name, lines] of Object.entries({ web: "cmdline: ro", other: "cmdline: rw", ...profiles })) {
-    Deno.writeTextFileSync(join(made.root, `${name}.yaml`), `version: 1\nkernel: /boot/vmlinuz\n${lines}\n`);
-  }
-  return made;
-}
-
-/** What makes the host one with a crash kernel's reservation. */
-const RESERVATION: Capture["files"] = {
-  "/sys/kernel/kexec_crash_size": "268435456\n",
-  "/proc/iomem": String(CAPTURES.get("bios-vm")?.files["/proc/iomem"])
-    .replace(/^00100000-.*\n/m, "$&  20000000-2fffffff : Crash kernel\n"),
-};
 
 const NOW = { kind: "now" } as const;
 const SYSTEMD = { kind: "ask", init: "systemd", command: ["systemctl", "kexec"], hook: false } as const;
@@ -194,8 +175,7 @@ Deno.test("while another warmboot loads an image, what is recorded says nothing:
 
 Deno.test("what the init system cannot do at the end of the shutdown rules out `exec`, and not the load", async () => {
   using on = system({
-    "/sys/class/watchdog/watchdog0/identity": "i6300ESB timer\n",
-    "/sys/module/watchdog/parameters/stop_on_reboot": "0\n",
+    ...WATCHDOG,
     "/proc/1/comm": "openrc-init\n",
     "/run/openrc/softlevel": "default\n",
   }, { device: "unbind: ['driver:e1000']", guarded: "cmdline: quiet\nguard: { watchdog: 2min }" });
@@ -213,11 +193,10 @@ Deno.test("what the init system cannot do at the end of the shutdown rules out `
 });
 
 Deno.test("systemd is asked for the watchdog of an image that was loaded, and for none of a crash image", async () => {
-  using on = system({
-    ...RESERVATION,
-    "/sys/class/watchdog/watchdog0/identity": "i6300ESB timer\n",
-    "/sys/module/watchdog/parameters/stop_on_reboot": "0\n",
-  }, { crash: "crash: true", guarded: "cmdline: quiet\nguard: { watchdog: 2min }" });
+  using on = system({ ...RESERVATION, ...WATCHDOG }, {
+    crash: "crash: true",
+    guarded: "cmdline: quiet\nguard: { watchdog: 2min }",
+  });
   const asked = (name: string, fault?: Parameters<FailingSystem["on"]>[1]) =>
     withPrograms({ stdout: "t 0\n" }, async () => {
       const { kind } = await load(on, name, {}, fault);

@@ -3,11 +3,11 @@ import { join } from "@std/path";
 import { main } from "../../src/cli/main.ts";
 import type { Capture } from "../../src/host/capture.ts";
 import { PLAIN } from "../../src/render/style.ts";
-import type { LibcLibrary } from "../../src/syscall/libc.ts";
 import { CAPTURES } from "../host/fixture.ts";
 import { bzImage } from "../image/build.ts";
 import { cpio } from "../image/build_elf.ts";
 import { type FailingSystem, failingSystem, type Fault, withPrograms } from "../support/failing_system.ts";
+import { type ChangedLibc, changeLibc } from "../support/loadable_system.ts";
 import { packedKernel, vmlinux } from "../support/small_kernel.ts";
 
 /** A host with a kernel and profiles with these lines. */
@@ -47,22 +47,14 @@ function linesOf(on: FailingSystem, code: number, said: string): readonly (numbe
   return [code, ...plain.trimEnd().split("\n")];
 }
 
-/** Functions of libc that a test has in place of the host's own, by these. */
-type Changed = (own: LibcLibrary["symbols"]) => Partial<Record<keyof LibcLibrary["symbols"], unknown>>;
-
 /** The same on a host with such functions, where links of sysfs lead below /sys. */
-async function saysWith(on: FailingSystem, args: string, changed: Changed): Promise<readonly (number | string)[]> {
+async function saysWith(on: FailingSystem, args: string, changed: ChangedLibc): Promise<readonly (number | string)[]> {
   let said = "";
   const sink = { layout: { style: PLAIN, width: 80 }, isTerminal: false, write: (text: string) => void (said += text) };
   const code = await on.on(() => {
-    const { dlopen, realPathSync } = Deno;
-    Object.assign(Deno, {
-      dlopen: (path: string, symbols: Deno.ForeignLibraryInterface) => {
-        const { symbols: own, close } = dlopen(path, symbols) as unknown as LibcLibrary;
-        return { symbols: { ...own, ...changed(own) }, close };
-      },
-      realPathSync: (path: string) => realPathSync(path).replace(`${on.root}/sys/`, "/sys/"),
-    });
+    const { realPathSync } = Deno;
+    changeLibc(changed);
+    Object.assign(Deno, { realPathSync: (path: string) => realPathSync(path).replace(`${on.root}/sys/`, "/sys/") });
     return main(wordsOf(on, args), () => ({ out: sink, err: sink }));
   });
   return linesOf(on, code, said);
@@ -367,7 +359,7 @@ Deno.test("exec --unbind says which devices it took from their drivers, and has 
   );
   /** What the kernel was asked for. The devices of `busy` stay. */
   const asked: string[] = [];
-  const sysfs = (busy: readonly string[] = []): Changed => (own) => ({
+  const sysfs = (busy: readonly string[] = []): ChangedLibc => (own) => ({
     open: (path: Uint8Array) => {
       asked.push(new TextDecoder().decode(path.subarray(0, -1)));
       return 1000;
