@@ -102,6 +102,7 @@ const WRONG: readonly (readonly [readonly string[], string])[] = [
   [["a", "--out=json"], "Did you mean --output?"],
   [["a", "--facts", "--", "b"], "--facts requires a value"],
   [[""], "Empty argument for plan"],
+  [["a", ""], "Empty argument for plan"],
 ];
 
 for (const [args, says] of WRONG) {
@@ -190,10 +191,29 @@ Deno.test({
 });
 
 Deno.test({
-  name: "--help asks for no words",
+  name: "--help and --version ask for no words",
   permissions: "none",
   fn() {
-    assertEquals(parseInvocation(command, ["--help"]), { kind: "invocation", words: [], options: { help: true } });
-    assertEquals(parseInvocation(command, ["-h"]), { kind: "invocation", words: [], options: { help: true } });
+    for (const [word, name] of [["--help", "help"], ["-h", "help"], ["--version", "version"]] as const) {
+      assertEquals(parseInvocation(command, [word]), { kind: "invocation", words: [], options: { [name]: true } });
+    }
+  },
+});
+
+Deno.test({
+  name: "the name of an unknown option is there to look for other commands that have it, unless one of its own is near",
+  permissions: "none",
+  fn() {
+    const unknown = (word: string) => {
+      const result = parseInvocation(command, ["a", word]);
+      return result.kind === "invocation" ? [] : result.problems.map((problem) => problem.unknown);
+    };
+    assertEquals(["--exec", "--dryrun", "--fact", "-x", "--facts="].map(unknown), [
+      ["exec"],
+      [undefined],
+      [undefined],
+      [undefined],
+      [undefined],
+    ]);
   },
 });

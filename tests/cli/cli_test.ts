@@ -205,11 +205,28 @@ Deno.test("no command, an unknown command and an unknown option are usage errors
   }
 });
 
+Deno.test("help and versions are asked for in place of a command, and with each command", async () => {
+  const { stdout: all } = await run(["--help"]);
+  assertStringIncludes(all, "Commands\n");
+  assertEquals((await run(["-h"])).stdout, all);
+  assertEquals((await run(["help"])).stdout, all);
+  const { stdout: one } = await run(["plan", "--help"]);
+  assertEquals((await run(["help", "plan"])).stdout, one);
+  assertEquals((await run(["plan", "-h", profile])).stdout, one);
+  const { stdout: versions } = await run(["--version"]);
+  for (const args of [["check", "--version"], ["plan", profile, "--version"]]) {
+    assertEquals(await run(args), { code: 0, stdout: versions, stderr: "" });
+  }
+});
+
 Deno.test("colour is for terminals, unless it is asked for", async () => {
   const plain = await run(["check", profile]);
   assert(!plain.stdout.includes("\x1b["));
   assertStringIncludes((await run(["check", profile, "--color=always"])).stdout, "\x1b[");
   assertStringIncludes((await run(["--color", "always", "check", profile])).stdout, "\x1b[");
+  // What follows `--` are files; of two choices, both are refused in the colours of the last.
+  assert(!(await run(["check", "--", "--color=always"])).stderr.includes("\x1b["));
+  assertStringIncludes((await run(["--color=never", "check", profile, "--color=always"])).stderr, "\x1b[");
   assertStringIncludes((await run(["check", profile, "--color", "always"], ["-A"], { NO_COLOR: "1" })).stdout, "\x1b[");
 });
 

@@ -1,9 +1,9 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { type OutputUnit, Validator } from "@cfworker/json-schema";
 import { parse } from "@std/yaml";
 import { SCHEMAS } from "../../src/app/schemas.ts";
-import { EXIT } from "../../src/core/program.ts";
+import { EXIT, type ExitName } from "../../src/core/program.ts";
 import { type Action, withOutcome } from "../../src/cli/outcome.ts";
 import { WriteError } from "../../src/app/files/write_whole.ts";
 import type { Ports } from "../../src/cli/ports.ts";
@@ -65,6 +65,36 @@ Deno.test({
       for (const line of ["error: Cannot write to standard output: ", "Loaded 6.12\n", "Take it back with: "]) {
         assertStringIncludes(err, line);
       }
+    }
+  },
+});
+
+Deno.test({
+  name: "a failure to write is not forgotten for a later success, nor hides a graver one; a defect is not taken for it",
+  permissions: "none",
+  async fn() {
+    const layout = { style: PLAIN, width: 80 };
+    const full = new WriteError("Cannot write to standard output: No space left on device");
+    const after = (fault: Error, exit: ExitName, output: string) => {
+      const faults = [fault];
+      const write = () => {
+        const next = faults.pop();
+        if (next !== undefined) throw next;
+      };
+      const ports: Ports = {
+        out: { layout, isTerminal: false, write },
+        err: { layout, isTerminal: false, write: () => {} },
+      };
+      return withOutcome("load", { words: [], options: { output } }, ports, (ports) => {
+        ports.out.write("one\n");
+        ports.out.write("two\n");
+        return Promise.resolve(exit);
+      });
+    };
+    for (const output of ["text", "json"]) {
+      const exits = (["ok", "refused", "permission"] as const).map((exit) => after(full, exit, output));
+      assertEquals(await Promise.all(exits), ["io", "io", "permission"], output);
+      await assertRejects(() => after(new TypeError("defect"), "ok", output), TypeError, "defect");
     }
   },
 });
