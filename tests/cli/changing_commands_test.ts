@@ -290,8 +290,33 @@ Deno.test("a payload that returns is loaded and run with words of its own", asyn
   ]);
 });
 
+Deno.test("a payload that leaves its next entry point is run as often as one likes, also right after its load", async () => {
+  using on = system({
+    "/proc/sys/kernel/osrelease": "6.14.0\n",
+    "/boot/config-6.14.0": "CONFIG_KEXEC_CORE=y\nCONFIG_KEXEC=y\nCONFIG_KEXEC_FILE=y\nCONFIG_KEXEC_JUMP=y\n",
+  });
+  assertEquals(
+    (await says(on, "load payload.yaml")).at(-1),
+    "Run it with: warmboot exec, as often as you like; unload it with: warmboot unload",
+  );
+  const ran = [
+    "Running the loaded payload; the system goes on when it returns",
+    "The payload returned: it ran for less than a second; suspending and resuming the system took a while",
+    "The image stays loaded: run it again with warmboot exec, or unload it with warmboot unload",
+  ];
+  // The lock of the load is the one of the run: nobody is waited for.
+  for (const args of ["load payload.yaml --exec", "load payload.yaml --exec --force", "exec"]) {
+    const [code, ...lines] = await says(on, args);
+    assertEquals([code, ...lines.slice(-3)], [0, ...ran], args);
+    assertEquals(lines.filter((line) => /[Ww]ait/.test(String(line))), []);
+  }
+});
+
 Deno.test("unload says what it unloaded, or that nothing is", async () => {
   using on = system();
+  for (const [args, image] of [["", "image"], [" --crash", "crash image"]]) {
+    assertEquals(await says(on, `unload --dry-run${args}`), [0, `No ${image} is loaded, so no call is made`]);
+  }
   assertEquals(await says(on, "unload"), [0, "No image is loaded"]);
   assertEquals(await says(on, "unload --crash"), [0, "No crash image is loaded"]);
   await says(on, "load web.yaml");
@@ -413,6 +438,11 @@ Deno.test("exec --unbind says which devices it took from their drivers, and has 
 
 Deno.test("exec --unbind: what cannot be taken from its driver is refused, and nothing has changed", async () => {
   using on = withDevices("0000:00:03.0");
+  assertEquals(await says(on, "exec --unbind --now"), [
+    64,
+    "error: --unbind and --now are mutually exclusive",
+    "  hint: Omit one of them: --now unbinds and jumps",
+  ]);
   Deno.writeTextFileSync(
     join(on.root, "web.yaml"),
     "version: 1\nkernel: /boot/vmlinuz\ncmdline: ro\nunbind: ['driver:e1000']\n",
@@ -486,4 +516,126 @@ Deno.test("an image whose files change while it is loaded is unloaded, and the h
       assertEquals((profile === "web" ? on.image : on.crashImage) === undefined, unloads);
     }
   }
+});
+
+Deno.test("a file that changes before the call is not loaded; one that cannot be looked at after it does not stay loaded", async () => {
+  const again = "; load again when the file can be read";
+  for (
+    const [profile, gone] of [
+      ["web", "It was unloaded again"],
+      ["crash", "It was unloaded again, and no crash kernel is loaded now"],
+    ] as const
+  ) {
+    using on = withKeys("0");
+    const { operations } = await on.run(wordsOf(on, `load ${profile}.yaml`));
+    const last = operations.findLast(({ name, path }) => name === "handle statSync" && path === "/boot/vmlinuz");
+    const fault: Fault = { name: "handle statSync", path: "/boot/vmlinuz", turn: last?.turn ?? -1, errno: "EIO" };
+    const failed = await says(on, `load ${profile}.yaml --force`, fault);
+    assertEquals([failed[0], ...failed.slice(-2), on.image, on.crashImage], [
+      74,
+      "error: Cannot look at /boot/vmlinuz: Input/output error; the loaded image may not be the planned one",
+      `  hint: ${gone}${again}`,
+      undefined,
+      undefined,
+    ]);
+    const changed = await saysWith(on, `load ${profile}.yaml`, () => {
+      Deno.writeTextFileSync(join(on.root, "boot/vmlinuz"), "other", { append: true });
+      return {};
+    });
+    assertEquals([changed[0], ...changed.slice(-2), on.image, on.crashImage], [
+      69,
+      "error: /boot/vmlinuz changed while it was read",
+      "  hint: Wait until the program that writes it is done, then load again",
+      undefined,
+      undefined,
+    ]);
+  }
+});
+
+Deno.test("a signal during the load keeps --exec from rebooting, and the image is loaded", async () => {
+  using on = system();
+  const lines = await saysWith(on, "load web.yaml --exec", (own) => ({
+    "kexec_file_load": (...args: Parameters<typeof own.kexec_file_load>) => {
+      Deno.kill(Deno.pid, "SIGHUP");
+      return own.kexec_file_load(...args);
+    },
+  }));
+  assertEquals(lines, [
+    130,
+    "error: Interrupted; the image is loaded, and nothing else was done",
+    "  hint: Undo it with: warmboot unload",
+  ]);
+  assertEquals([on.image, on.started], ["ro", []]);
+  assertEquals((await says(on, "status --check web.yaml"))[0], 0);
+});
+
+Deno.test("a refused load says what it left of the crash kernel, and a record that stays is named with its command", async () => {
+  using on = withKeys("0");
+  const fault: Fault = { name: "libc kexec_file_load", path: "", turn: 0, errno: "EIO" };
+  const none = "No crash kernel is loaded now: a panic would leave no dump";
+  const said = async (args: string) => {
+    const [code, ...lines] = await says(on, args, fault);
+    return [code, lines.filter((line) => String(line).includes("crash kernel is"))];
+  };
+  assertEquals(await said("load crash.yaml"), [71, [none]]);
+  assertEquals((await says(on, "load crash.yaml"))[0], 0);
+  // The kernel drops the image before it reads the new one; a refused load of the other kind drops nothing.
+  assertEquals(await said("load web.yaml"), [71, []]);
+  assertEquals(await said("load crash.yaml --force"), [71, [
+    `The crash kernel that was loaded before is gone. ${none}`,
+  ]]);
+  for (const [profile, option, image] of [["web", "", "image"], ["crash", " --crash", "crash image"]]) {
+    assertEquals((await says(on, `load ${profile}.yaml`))[0], 0);
+    const path = `/run/warmboot/${option === "" ? "reboot" : "crash"}.json`;
+    assertEquals(await says(on, `unload${option}`, { name: "removeSync", path, turn: 0, errno: "EIO" }), [
+      74,
+      `error: The ${image} is unloaded, but its record is still there. Cannot remove ${path}: Input/output error`,
+      `  hint: Remove it with: warmboot unload${option}`,
+    ]);
+  }
+});
+
+Deno.test("what is loaded is not always known: another warmboot loads right now, or another program has", async () => {
+  using on = system();
+  await says(on, "load web.yaml");
+  const folder = join(on.root, "run/warmboot");
+  const busy = "Another warmboot is loading an image right now; this is how it was before";
+  {
+    Deno.writeTextFileSync(join(folder, "reboot.json.new"), "");
+    using lock = Deno.openSync(join(folder, "lock"), { write: true });
+    lock.lockSync(true);
+    assertEquals((await says(on, "status")).slice(0, 2), [0, busy]);
+    assertEquals((await says(on, "diff web.yaml @loaded")).slice(0, 3), [0, busy, "From @loaded to ROOT/web.yaml"]);
+  }
+  Deno.removeSync(join(folder, "reboot.json.new"));
+  assertEquals((await says(on, "diff web.yaml")).slice(0, 2), [0, "From @loaded to ROOT/web.yaml"]);
+  Deno.removeSync(join(on.root, "sys/kernel/kexec_loaded"));
+  assertEquals((await says(on, "diff web.yaml @loaded")).slice(0, 3), [
+    0,
+    "warning: Loaded by warmboot; cannot determine whether the image is still loaded",
+    "From @loaded to ROOT/web.yaml",
+  ]);
+  assertEquals(await says(on, "exec"), [
+    69,
+    "error: The running kernel does not say whether an image is loaded, and so may not be able to load any",
+    "  hint: See what this host allows: warmboot status",
+  ]);
+  on.image = "foreign";
+  Deno.removeSync(join(folder, "reboot.json"));
+  const other = "Another program loaded it; warmboot has no record of it";
+  assertEquals((await says(on, "diff web.yaml")).slice(0, 3), [
+    1,
+    `${other}; compared with the running system`,
+    "From @running to ROOT/web.yaml",
+  ]);
+  assertEquals(await says(on, "diff web.yaml @loaded"), [
+    69,
+    `error: ${other}`,
+    "  hint: Load one with warmboot load, or compare with @running",
+  ]);
+  assertEquals(await says(on, "diff @running"), [
+    69,
+    `error: There is nothing to compare @running with: ${other}`,
+    "  hint: Name a profile or a plan",
+  ]);
 });
