@@ -4,6 +4,9 @@ import type { Change, Diff } from "../../src/diff/diff.ts";
 import { runningSide, type Side } from "../../src/diff/side.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import type { Plan, PlannedSegment } from "../../src/plan/plan.ts";
+import type { PlannedCarry } from "../../src/plan/carry/planned_carry.ts";
+import type { PlannedGuard } from "../../src/plan/guard.ts";
+import type { PlannedOverlayFile } from "../../src/plan/planned_overlay.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { hostFacts } from "../support/host_facts.ts";
@@ -102,6 +105,7 @@ Deno.test({
     assertEquals(actions([a, b], [b]), ["remove /a "]);
     assertEquals(actions([a], [b]), ["change /a /b"]);
     assertEquals(actions([a], [file("/a", "9")]), ["change /a /a"]);
+    assertEquals(actions([a, b], [c, file("/d", "4")]), ["change /a /c", "change /b /d"]);
     assertEquals(actions([a, b, c], [c, a, b]), ["move /c /c"]);
     assertEquals(actions([a, b], [a, b]), []);
   },
@@ -213,6 +217,7 @@ Deno.test({
     const declared = side({ stamp: true });
     const diff = diffPlans(declared, bootedFrom(declared));
     assertEquals([diff.same, diff.certain, diff.unknown], [true, true, []]);
+    assertEquals(diff.unchanged, ["kernel", "initrd", "cmdline"]);
     const update = side({ stamp: true }, { initrd: [initrdFile({ sha256: "9".repeat(64) })] });
     const other = diffPlans(update, bootedFrom(declared));
     assertEquals([other.same, of(other, "cmdline").map(({ action }) => action)], [false, ["change"]]);
@@ -264,6 +269,45 @@ Deno.test({
 });
 
 Deno.test({
+  name: "explicit segments have no command line: there is none to compare, and that of a running system stays unknown",
+  permissions: "none",
+  fn() {
+    const { kernel: _, ...rest } = profileOf({
+      initrd: [],
+      cmdline: { kind: "parameters", parameters: [] },
+      load: "kexec_load",
+      checksum: false,
+      entry: 0x400_0000n,
+      segments: [{ name: "a", at: 0x400_0000n, size: 4096n, source: { kind: "zero" } }],
+    });
+    const { value } = planBoot({ profile: rest, facts: hostFacts(), images: { initrd: [] } });
+    if (value === undefined) throw new Error("Cannot plan");
+    const explicit: Side = { kind: "profile", name: "web.yaml", plan: value };
+    assertEquals(diffPlans(explicit, explicit).unchanged.includes("cmdline"), false);
+    const { cmdline: _cmdline, ...silent } = hostFacts();
+    const sides = (from: Side, to: Side) =>
+      diffPlans(from, to).unknown.filter(({ about }) => about === "cmdline").map(({ side }) => side);
+    assertEquals(
+      [sides(runningSide(silent), explicit), sides(running(), explicit), sides(side(), explicit)],
+      [["@running"], ["web.yaml"], ["web.yaml"]],
+    );
+  },
+});
+
+Deno.test({
+  name: "a running system is known to itself, and one of another architecture differs",
+  permissions: "none",
+  fn() {
+    const { same, certain, unknown } = diffPlans(running(), running());
+    assertEquals([same, certain, unknown], [true, true, []]);
+    const declared = side();
+    assertEquals(diffPlans(declared, bootedFrom(declared, { machine: "aarch64" })).changes, [
+      { about: "kernel", field: "machine", action: "change", from: "aarch64", to: "x86_64" },
+    ]);
+  },
+});
+
+Deno.test({
   name: "a flag that is named twice, or in another place, is a difference",
   permissions: "none",
   fn() {
@@ -295,7 +339,8 @@ Deno.test({
   fn() {
     const by = (host: Partial<Plan["host"]>) =>
       changedBy({}, (plan) => ({ ...plan, host: { ...plan.host, ...host } })).changes;
-    assertEquals(by({ machine: "aarch64" }).filter(({ about }) => about === "host"), [
+    // Between plans it is the host's, not the kernel's.
+    assertEquals(by({ machine: "aarch64" }), [
       { about: "host", field: "machine", action: "change", from: "x86_64", to: "aarch64" },
     ]);
     assertEquals(by({ hostname: "web2" }), [
@@ -404,5 +449,168 @@ Deno.test({
       from: "d".repeat(64),
       to: "e".repeat(64),
     }]);
+  },
+});
+
+/** How two plans differ that have these parts besides what they have in common. */
+function between(from: Partial<Plan>, to: Partial<Plan>): Diff {
+  const base = side();
+  if (base.kind === "running") throw new Error("Not declared");
+  return diffPlans({ ...base, plan: { ...base.plan, ...from } }, { ...base, plan: { ...base.plan, ...to } });
+}
+
+/** The same in short: the action, the field or path, and what it is from and to. */
+function inShort(from: Partial<Plan>, to: Partial<Plan>): readonly (readonly unknown[])[] {
+  return between(from, to).changes.map((change) => [
+    change.about,
+    change.action,
+    ...("field" in change ? [change.field] : "path" in change ? [change.path] : []),
+    ...("from" in change ? [change.from] : []),
+    ...("to" in change ? [change.to] : []),
+  ]);
+}
+
+Deno.test({
+  name: "a file that is added to the initrd is compared by each of its fields, also with a plan that adds none",
+  permissions: "none",
+  fn() {
+    const motd: PlannedOverlayFile = {
+      path: "/etc/motd",
+      kind: "file",
+      mode: "0644",
+      size: 12,
+      sha256: "1".repeat(64),
+      secret: false,
+      origin: "profile",
+      from: "/etc/motd",
+    };
+    const overlays = (...files: readonly PlannedOverlayFile[]): Partial<Plan> => ({
+      overlays: [{ path: "files:1", size: 512, files, folders: [] }],
+    });
+    const others: readonly Partial<PlannedOverlayFile>[] = [
+      { kind: "link", target: "/run/motd" },
+      { mode: "0600" },
+      { size: 13 },
+      { sha256: "2".repeat(64) },
+      { target: "/run/motd" },
+      { secret: true },
+      { origin: "carry" },
+      { from: "text" },
+    ];
+    for (const other of others) {
+      assertEquals(inShort(overlays(motd), overlays({ ...motd, ...other })), [
+        ["file", "change", "/etc/motd", motd, { ...motd, ...other }],
+      ]);
+    }
+    assertEquals(inShort(overlays(motd), {}), [["file", "remove", "/etc/motd", motd]]);
+    assertEquals(inShort({}, overlays(motd)), [["file", "add", "/etc/motd", motd]]);
+    // Of two of one path the later one stays.
+    assertEquals(inShort(overlays(motd), overlays({ ...motd, mode: "0600" }, motd)), []);
+    assertEquals(between(overlays(motd), overlays(motd)).unchanged.includes("file"), true);
+    assertEquals(between({}, {}).unchanged.includes("file"), false);
+  },
+});
+
+Deno.test({
+  name: "a guard is compared field by field, also with a plan that has none; what is of the moment is not",
+  permissions: "none",
+  fn() {
+    const guard: PlannedGuard = {
+      panic: 60,
+      watchdog: 120,
+      log: 1 << 20,
+      parameters: ["panic=60"],
+      initrd: "dracut",
+      device: { device: "watchdog0", resetAfter: 120, openTimeout: 90 },
+      ramoops: { kind: "range", from: "plan", address: "0x1000000", size: 1 << 20, parameters: ["a"] },
+    };
+    const with_ = (changes: Partial<PlannedGuard>): Partial<Plan> => ({ guard: { ...guard, ...changes } });
+    const all = [
+      ["panic", "1 min"],
+      ["watchdog", "2 min"],
+      ["log", "1 MiB"],
+      ["initrd", "dracut"],
+      ["device.device", "watchdog0"],
+      ["device.resetAfter", "2 min"],
+      ["device.openTimeout", "90 s"],
+      ["ramoops.kind", "range"],
+      ["ramoops.from", "plan"],
+      ["ramoops.address", "0x1000000"],
+      ["ramoops.size", "1 MiB"],
+    ];
+    assertEquals(inShort({}, { guard }), all.map((row) => ["guard", "add", ...row]));
+    assertEquals(inShort({ guard }, {}), all.map((row) => ["guard", "remove", ...row]));
+    assertEquals(inShort({ guard }, with_({ confirm: 600, panic: 90, initrd: "none" })), [
+      ["guard", "change", "panic", "1 min", "90 s"],
+      ["guard", "change", "initrd", "dracut", "none"],
+      ["guard", "add", "confirm", "10 min"],
+    ]);
+    const moment = { parameters: ["panic=90"], coldReboot: {} };
+    assertEquals(between({ guard }, with_(moment)).changes, []);
+    assertEquals(between({ guard }, { guard }).unchanged.includes("guard"), true);
+    assertEquals(between({}, {}).unchanged.includes("guard"), false);
+  },
+});
+
+Deno.test({
+  name: "the network that is carried over is compared by its tool, its files by their lines, and what is left out",
+  permissions: "none",
+  fn() {
+    const carry = (lines: readonly string[], changes: Partial<PlannedCarry["network"]> = {}): Partial<Plan> => ({
+      carry: {
+        network: { tool: "systemd-networkd", files: [{ path: "/etc/x.network", lines }], omitted: [], ...changes },
+      },
+    });
+    const one = carry(["[Match]", "Name=eth0", "", "DHCP=no"]);
+    const file = "carry network /etc/x.network";
+    assertEquals(inShort(one, one), []);
+    assertEquals(inShort(one, carry(["[Match]", "Name=eth1", "", "DHCP=no"])), [
+      ["call", "change", file, "Name=eth0", "Name=eth1"],
+    ]);
+    // In another order, all lines are shown.
+    assertEquals(inShort(one, carry(["[Match]", "DHCP=no", "", "Name=eth0"])), [
+      ["call", "change", file, "[Match]; Name=eth0; DHCP=no", "[Match]; DHCP=no; Name=eth0"],
+    ]);
+    assertEquals(
+      inShort(one, carry(["[Match]", "Name=eth0", "", "DHCP=no"], { tool: "connman", omitted: ["a", "b"] })),
+      [
+        ["call", "change", "carry network tool", "systemd-networkd", "connman"],
+        ["call", "change", "carry network omitted", "", "a; b"],
+      ],
+    );
+    assertEquals(inShort(one, {}), [
+      ["call", "change", "carry network tool", "systemd-networkd", "none"],
+      ["call", "change", "carry network omitted", "", "none"],
+      ["call", "change", file, "[Match]; Name=eth0; DHCP=no", "none"],
+    ]);
+  },
+});
+
+Deno.test({
+  name: "devices that are taken from their drivers, and volumes that are opened, are compared",
+  permissions: "none",
+  fn() {
+    const unbind = (targets: readonly string[], failure: "stop" | "continue" = "stop") => ({
+      unbind: { targets, failure },
+    });
+    assertEquals(inShort(unbind(["driver:e1000"]), unbind(["driver:e1000", "0000:00:03.0"], "continue")), [
+      ["call", "change", "unbind targets 1", "none", "0000:00:03.0"],
+      ["call", "change", "unbind failure", "stop", "continue"],
+    ]);
+    assertEquals(inShort(unbind(["driver:e1000"]), {}), [
+      ["call", "change", "unbind targets 0", "driver:e1000", "none"],
+      ["call", "change", "unbind failure", "stop", "none"],
+    ]);
+    const unlock = (...volumes: readonly string[]): Partial<Plan> => ({
+      unlock: volumes.map((volume) => ({ volume, key: { kind: "ask", prompt: "PIN" } })),
+    });
+    // By name, not by place.
+    assertEquals(inShort(unlock("root", "home"), unlock("home", "root")), []);
+    assertEquals(inShort(unlock("root"), unlock("home")), [
+      ["call", "change", "unlock root key kind", "ask", "none"],
+      ["call", "change", "unlock root key prompt", "PIN", "none"],
+      ["call", "change", "unlock home key kind", "none", "ask"],
+      ["call", "change", "unlock home key prompt", "none", "PIN"],
+    ]);
   },
 });
