@@ -343,6 +343,12 @@ Deno.test({
     assertEquals(by({ machine: "aarch64" }), [
       { about: "host", field: "machine", action: "change", from: "x86_64", to: "aarch64" },
     ]);
+    // A reason is another one where it says something else.
+    const reasons = changedBy(
+      {},
+      (plan) => ({ ...plan, reasons: plan.reasons.map((each) => ({ ...each, message: "x" })) }),
+    );
+    assertEquals(of(reasons, "reason").map(({ action }) => action), ["remove", "add"]);
     assertEquals(by({ hostname: "web2" }), [
       { about: "host", field: "hostname", action: "change", from: "web1", to: "web2" },
     ]);

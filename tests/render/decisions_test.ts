@@ -94,6 +94,7 @@ pure("how an attempt ended, in words and in its colour", () => {
     ["arrived", "arrived: because", "32"],
     ["confirmed", "arrived and confirmed: because", "32"],
     ["fell-back", "fell back: because", "31"],
+    ["not-confirmed", "not confirmed in time: because", "31"],
     ["firmware", "went through the firmware: because", "33"],
     ["unknown", "unknown: because", "33"],
   ];

@@ -4,6 +4,7 @@ import { diffPlans } from "../../src/diff/compare.ts";
 import type { Diff } from "../../src/diff/diff.ts";
 import { diffSchema } from "../../src/diff/diff_shape.ts";
 import { runningSide, type Side } from "../../src/diff/side.ts";
+import type { PlannedOverlayFile } from "../../src/plan/planned_overlay.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { renderDiff } from "../../src/render/diff.ts";
@@ -118,6 +119,89 @@ Deno.test({
 });
 
 Deno.test({
+  name: "each kind of change has its line: the mark, what it is about, and before and after where both are",
+  permissions: "none",
+  fn() {
+    const lines = (...changes: Diff["changes"]) =>
+      renderDiff({ ...changed, changes, unchanged: [], unknown: [], ignored: [] }, { style: PLAIN, width: 200 })
+        .split("\n").slice(3, -3).map((line) => line.trim().replaceAll(/ {2,}/g, " "));
+    const motd: PlannedOverlayFile = {
+      path: "/etc/motd",
+      kind: "file",
+      mode: "0644",
+      size: 12,
+      secret: false,
+      origin: "profile",
+      from: "text",
+    };
+    assertEquals(
+      lines(
+        { about: "file", path: "/etc/motd", action: "change", from: motd, to: { ...motd, mode: "0600" } },
+        { about: "file", path: "/etc/new", action: "add", to: motd },
+        { about: "file", path: "/etc/old", action: "remove", from: motd },
+      ),
+      [
+        "~ /etc/motd 0644, 12 bytes, from the profile -> 0600, 12 bytes, from the profile",
+        "+ /etc/new 0644, 12 bytes, from the profile",
+        "- /etc/old 0644, 12 bytes, from the profile",
+      ],
+    );
+    const parameter = (word: string) => ({ word, position: 1 });
+    const valued = (from: string, to: string) =>
+      lines({ about: "cmdline", action: "change", from: parameter(from), to: parameter(to) });
+    assertEquals(valued("debug", "debug=1"), ["~ debug (no value) -> 1"]);
+    assertEquals(valued("a=", 'a="b c"'), ['~ a  -> "b c"'.replace("  ", " ")]);
+    // The kernel takes quotes around the whole parameter as well.
+    assertEquals(valued("a=b", '"a=b c"'), ['~ a b -> "b c"']);
+    const file = { path: "/a", size: 1024, sha256: "1".repeat(64), about: "gzip-compressed", position: 1 };
+    const initrd = (to: Partial<typeof file>) =>
+      lines({ about: "initrd", action: "change", from: file, to: { ...file, ...to } });
+    assertEquals(initrd({ path: "/b", position: 2 }), ["~ initrd 2 /a -> /b, the same content"]);
+    assertEquals(initrd({ sha256: "2".repeat(64), about: "zstd-compressed", position: 3 }), [
+      "~ /a moved from place 1 to 3, gzip-compressed -> zstd-compressed, SHA-256 111111111111 -> 222222222222",
+    ]);
+    assertEquals(initrd({ sha256: "2".repeat(64), size: 2048 }), [
+      "~ /a 1 KiB -> 2 KiB, SHA-256 111111111111 -> 222222222222",
+    ]);
+    assertEquals(lines({ about: "initrd", action: "move", from: file, to: { ...file, position: 3 } }), [
+      "~ /a moved from place 1 to 3",
+    ]);
+    assertEquals(
+      lines(
+        { about: "guard", field: "panic", action: "change", from: "1 min", to: "2 min" },
+        { about: "guard", field: "confirm", action: "add", to: "10 min" },
+        { about: "guard", field: "watchdog", action: "remove", from: "2 min" },
+      ),
+      ["~ panic 1 min -> 2 min", "+ confirm 10 min", "- watchdog 2 min"],
+    );
+    const verdict = (status: "pass" | "warn" | "fail") => ({ status, message: `It is ${status}` });
+    assertEquals(
+      lines(
+        { about: "check", rule: "a", action: "change", from: verdict("pass"), to: verdict("warn") },
+        { about: "check", rule: "b", action: "change", from: verdict("warn"), to: verdict("fail") },
+      ),
+      ["~ a pass -> warn (It is warn)", "~ b warn (It is warn) -> fail (It is fail)"],
+    );
+  },
+});
+
+Deno.test({
+  name: "names are aligned as far as most of them need; a very long one juts out",
+  permissions: "none",
+  fn() {
+    const host = (...fields: readonly string[]) =>
+      renderDiff({
+        ...changed,
+        changes: fields.map((field) => ({ about: "guard", field, action: "add", to: "x" })),
+      }, plain).split("\n").filter((line) => line.startsWith("    +"));
+    assertEquals(host("a", "abc"), ["    + a    x", "    + abc  x"]);
+    const widest = "n".repeat(24);
+    assertEquals(host("a", widest), [`    + a${" ".repeat(23)}  x`, `    + ${widest}  x`]);
+    assertEquals(host("a", `${widest}n`), ["    + a  x", `    + ${widest}n  x`]);
+  },
+});
+
+Deno.test({
   name: "no differences are reported as such, and as doubtful if something is unknown",
   permissions: "none",
   fn() {
@@ -128,6 +212,12 @@ Deno.test({
     assertEquals(last(diffPlans(before, runningSide(hostFacts(host)))), "No differences in what is known");
     const certain = { ...diffPlans(before, runningSide(hostFacts(host))), certain: true };
     assertEquals(last(certain), "No differences: the stamp says so, for certain");
+    // No stamp is needed to know that a system is itself.
+    const itself = diffPlans(runningSide(hostFacts()), runningSide(hostFacts()));
+    assertEquals(last(itself), "No differences");
+    const isGreen = (diff: Diff) =>
+      renderDiff(diff, { style: COLOURED, width: 80 }).trimEnd().split("\n").at(-1)?.startsWith("\x1b[32m");
+    assertEquals([itself, { ...itself, certain: false }, running].map(isGreen), [true, false, false]);
   },
 });
 

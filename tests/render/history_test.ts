@@ -209,3 +209,52 @@ pure("of a kernel's log, why it failed is shown with the end", () => {
   assertEquals(shown([soft, oops, fault, ...trace].join("\n")), [soft, oops, fault, "…", ...trace.slice(-4)]);
   assertEquals(shown(["<4>[    1.0] DEBUG: Oops", ...trace].join("\n")), trace.slice(-8));
 });
+
+pure("what a watchdog reports is shown, and of the files that were found the first two", () => {
+  const rows = (evidence: NonNullable<NonNullable<Attempt["outcome"]>["evidence"]>) => {
+    const attempt: Attempt = { ...OLD, outcome: { end: "fell-back", why: "", at: "2026-11-28T17:03:40Z", evidence } };
+    const lines = renderHistory(historyOf([attempt]), { style: PLAIN, width: 200 }).split("\n");
+    return lines.slice(2, lines.findIndex((line) => line.includes("Asked by"))).map((line) => line.trim());
+  };
+  const watchdogs = [
+    { name: "watchdog0", identity: "i6300ESB timer", bootStatus: 0x20, reset: true },
+    { name: "watchdog1", bootStatus: 0x2c, reset: false },
+  ];
+  assertEquals(rows({ watchdogs, pstore: [] }), [
+    "Watchdog      watchdog0 (i6300ESB timer) reset the machine",
+    "Watchdog      watchdog1 reports status 0x2c",
+  ]);
+  const file = (name: string) => ({ path: `/sys/fs/pstore/${name}`, text: `${name}\n \nend\n`, size: 9 });
+  const found = (...names: readonly string[]) => rows({ watchdogs: [], pstore: names.map(file) });
+  const both = ["Found         /sys/fs/pstore/a", "a", "end", "Found         /sys/fs/pstore/b", "b", "end"];
+  assertEquals(found("a", "b"), both);
+  assertEquals(found("a", "b", "c"), [...both, "1 more: warmboot history -o json"]);
+  assertEquals(found("a", "b", "c", "d").at(-1), "2 more: warmboot history -o json");
+});
+
+pure("the legend of the picture goes on in a further row where it is too wide for one", () => {
+  const { timing } = MEASURED;
+  if (timing === undefined) throw new Error("It has clocks");
+  const { initrd: _initrd, ...boot } = timing.boot ?? {};
+  const firmware: Attempt = {
+    ...MEASURED,
+    outcome: { end: "firmware", why: "", at: "2026-11-28T17:03:40Z", bootId: "next" },
+  };
+  const svg = renderHistorySvg(historyOf([
+    MEASURED,
+    firmware,
+    { ...MEASURED, timing: { ...timing, boot } },
+    { ...firmware, outcome: { end: "fell-back", why: "", at: "2026-11-28T17:03:40Z", bootId: "next" } },
+  ]));
+  const entries = [
+    ...svg.matchAll(
+      /<rect class="wb-[a-z0-9-]+" x="(\d+)" y="(\d+)" width="16" height="13"\/>\s*<rect[^>]*>\s*<text[^>]*>([^<]*)</g,
+    ),
+  ]
+    .map(([, x, y, name = ""]) => ({ x: Number(x), y: Number(y), name }));
+  assert(entries.length > 5, svg);
+  assertEquals(new Set(entries.map(({ name }) => name)).size, entries.length);
+  for (const { x, name } of entries) assert(x + 22 + name.length * 7 <= 780, name);
+  const rows = [...new Set(entries.map(({ y }) => y))];
+  assertEquals(rows.map((row) => row - (rows[0] ?? 0)), [0, 20]);
+});

@@ -158,3 +158,35 @@ pure("a long title of a diff is not repeated among its lines", () => {
   assertMatch(svg, /class="wb-code" xml:space="preserve"> {2}Kernel</);
   assertEquals(svg.match(/class="wb-code"[^>]*>[^<]*very long name/), null);
 });
+
+pure("of a long diff the picture has the first lines and the last, and says how many it leaves out", () => {
+  const sides = [side("a", SCENES.small), side("b", SCENES.small)] as const;
+  const diff = diffPlans(...sides);
+  const lines = (count: number) => {
+    const words = Array.from({ length: count }, (_, index) => ({ word: `p${index}`, position: index + 1 }));
+    const changes = words.map((to) => ({ about: "cmdline", action: "add", to }) as const);
+    const svg = renderDiffSvg({ ...diff, changes, unchanged: [] }, sides, [SMALL_VM, SMALL_VM]);
+    assertWellFormed(svg);
+    return [...svg.matchAll(/<text [^>]*class="wb-code" xml:space="preserve"(?:\/>|>(.*?)<\/text>)/g)]
+      .map(([, line = ""]) => line.replaceAll(/<[^>]*>/g, ""));
+  };
+  // Below a heading, and above an empty line and the summary.
+  const whole = lines(57);
+  assertEquals([whole.length, whole[1], whole[57], whole[59]], [60, "    + p0", "    + p56", "57 added"]);
+  const cut = lines(58);
+  assertEquals([cut.length, cut[57], cut[58], cut[59]], [60, "    + p56", "    ... and 2 more lines", "58 added"]);
+});
+
+pure("of many failed checks the picture names eight", () => {
+  const { plan, facts } = SCENES.small;
+  const named = (count: number) => {
+    const checks = Array.from(
+      { length: count },
+      (_, index) => ({ rule: `r${index}`, status: "fail", message: "m" }) as const,
+    );
+    const svg = renderPlanSvg({ ...plan, checks }, facts);
+    return [...svg.matchAll(/>(r\d+: m|and \d+ more)</g)].map(([, text]) => text);
+  };
+  assertEquals([named(8).length, named(8).at(-1)], [8, "r7: m"]);
+  assertEquals([named(9).length, named(9).at(-1)], [9, "and 1 more"]);
+});

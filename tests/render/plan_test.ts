@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { planBoot } from "../../src/plan/planner.ts";
 import type { Profile } from "../../src/profile/profile.ts";
-import type { Check } from "../../src/plan/plan.ts";
-import { renderComplaints, renderPlan } from "../../src/render/plan.ts";
+import type { Check, Plan } from "../../src/plan/plan.ts";
+import { type PlanRow, planRows, renderComplaints, renderPlan } from "../../src/render/plan.ts";
 import { renderPlanBrief } from "../../src/render/plan_brief.ts";
 import { COLOURED, PLAIN } from "../../src/render/style.ts";
 import { wrap } from "../../src/render/wrap.ts";
@@ -193,6 +193,56 @@ Deno.test({
     assertEquals(verified, "  Verified      by XXH64, just before the jump");
     assertEquals(rows("sha256")[1], "  Verified      by SHA-256, just before the jump");
     assertEquals(rows(false).length, 1);
+  },
+});
+
+Deno.test({
+  name: "a plan says what else happens: devices, volumes, the guard, and what the next initrd gets",
+  permissions: "none",
+  fn() {
+    const rows = (more: Partial<Plan>) =>
+      planRows({ ...plan, ...more }).filter(([label]) => /^(Adds|Unbinds|Unlocks|Guard|Carries|Initrd)$/.test(label));
+    const initrd: PlanRow = ["Initrd", ["/boot/initrd.img", "zstd-compressed, 30 MiB", "b".repeat(64)]];
+    assertEquals(rows({}), [initrd]);
+    assertEquals(rows({ unbind: { targets: ["driver:e1000", "0000:00:03.0"], failure: "stop" } }), [
+      initrd,
+      ["Unbinds", ["driver:e1000, 0000:00:03.0, just before the jump"]],
+    ]);
+    assertEquals(rows({ unbind: { targets: ["driver:e1000"], failure: "continue" } })[1], [
+      "Unbinds",
+      ["driver:e1000, just before the jump; goes on if that fails"],
+    ]);
+    assertEquals(
+      rows({
+        unlock: [
+          { volume: "root", key: { kind: "ask", prompt: "PIN" } },
+          {
+            volume: "home",
+            key: { kind: "command", argv: ["/bin/key", "home"] },
+            opened: { name: "home", device: "/dev/vdb", file: "/etc/home.key" },
+          },
+        ],
+      })[1],
+      ["Unlocks", [
+        "root: the key asked for at load",
+        "home: the key printed by /bin/key, at /etc/home.key in the initrd",
+      ]],
+    );
+    assertEquals(
+      rows({ guard: { parameters: [], panic: 60 } })[1]?.[1]?.[1],
+      "If the kernel panics: reset after 1 min",
+    );
+    assertEquals(rows({ carry: { network: { tool: "connman", files: [], omitted: [] } } })[1], [
+      "Carries",
+      ["the network, for connman:"],
+    ]);
+    // The digest of an archive with secrets would be that without them.
+    const overlay = { path: "/boot/initrd.img", size: 512, files: [], folders: ["etc"] };
+    assertEquals(rows({ overlays: [overlay] }), [
+      ["Initrd", ["/boot/initrd.img", "zstd-compressed, 30 MiB"]],
+      ["Adds", ["makes the folders etc"]],
+    ]);
+    assertEquals(rows({ overlays: [{ ...overlay, sha256: "c".repeat(64) }] })[0]?.[1]?.[2], "c".repeat(64));
   },
 });
 

@@ -1,7 +1,9 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import type { Attempt, AttemptEnd } from "../../src/state/attempt.ts";
 import type { Status } from "../../src/state/status.ts";
 import { renderStatus } from "../../src/render/status.ts";
 import { PLAIN } from "../../src/render/style.ts";
+import { OPEN_ATTEMPT } from "../support/attempts.ts";
 
 const LAYOUT = { style: PLAIN, width: 80 };
 const EVIL = "\u001b[2J\u009b\u202e";
@@ -96,5 +98,32 @@ Deno.test({
     );
     const unknown = renderStatus({ ...STATUS, coldBoot: { note: "No boot loader is found" } }, LAYOUT);
     assertStringIncludes(unknown, "  A cold reset  No boot loader is found\n");
+  },
+});
+
+Deno.test({
+  name: "the last reboot is shown with how it ended, and that a plan which failed needs --force",
+  permissions: "none",
+  fn() {
+    const rows = (lastAttempt: Status["lastAttempt"]) => {
+      const lines = renderStatus({ ...STATUS, ...(lastAttempt === undefined ? {} : { lastAttempt }) }, LAYOUT).split(
+        "\n",
+      );
+      const from = lines.findIndex((line) => line.startsWith("  Last reboot"));
+      return from < 0 ? [] : lines.slice(from, lines.findIndex((line) => line.startsWith("  Crash memory")));
+    };
+    assertEquals(rows(undefined), []);
+    const ended = (end: AttemptEnd): Attempt => ({
+      ...OPEN_ATTEMPT,
+      outcome: { end, why: "because", at: "2026-11-28T17:04:00Z" },
+    });
+    const asked = `  Last reboot   asked ${OPEN_ATTEMPT.askedAt} by ${OPEN_ATTEMPT.user}; `;
+    assertEquals(rows(ended("arrived")), [`${asked}arrived: because`]);
+    for (const [end, says] of [["fell-back", "fell back"], ["not-confirmed", "not confirmed in time"]] as const) {
+      assertEquals(
+        rows(ended(end)).join("\n").replaceAll(/\s+/g, " "),
+        `${asked}${says}: because This plan is not loaded again without --force`.replaceAll(/\s+/g, " "),
+      );
+    }
   },
 });
