@@ -119,15 +119,17 @@ function detailsOf(call: Call, other: Call): unknown {
       : {}),
   };
   if (call.syscall === "kexec_file_load") {
-    const { unpacked, built, bases } = call;
-    return { ...details, unpacked, built, bases };
+    const { unpacked, built, bases, bootconfig } = call;
+    return { ...details, unpacked, built, bases, bootconfig };
   }
   const roles = rolesOf(call);
-  const { entry, checksum, bases } = call;
+  // Where a mismatch is reported is in the bytes of purgatory.
+  const { entry, checksum, reentrant, bases } = call;
   const [keys, others] = [[...numbered(call).keys()], [...numbered(other).keys()]];
   return {
     entry,
     checksum,
+    reentrant,
     ...details,
     bases,
     files: Object.fromEntries(

@@ -3,7 +3,7 @@ import { diffPlans } from "../../src/diff/compare.ts";
 import type { Change, Diff } from "../../src/diff/diff.ts";
 import { runningSide, type Side } from "../../src/diff/side.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
-import type { Plan, PlannedSegment } from "../../src/plan/plan.ts";
+import type { FileLoadCall, Plan, PlannedSegment, SegmentLoadCall } from "../../src/plan/plan.ts";
 import type { PlannedCarry } from "../../src/plan/carry/planned_carry.ts";
 import type { PlannedGuard } from "../../src/plan/guard.ts";
 import type { PlannedOverlayFile } from "../../src/plan/planned_overlay.ts";
@@ -455,6 +455,63 @@ Deno.test({
       from: "d".repeat(64),
       to: "e".repeat(64),
     }]);
+  },
+});
+
+Deno.test({
+  name: "of two calls of kexec_file_load, whatever else they hand over is compared",
+  permissions: "none",
+  fn() {
+    const by = (change: Partial<FileLoadCall>) =>
+      changedBy({}, (plan) => {
+        if (plan.call.syscall !== "kexec_file_load") throw new Error("Another call");
+        return { ...plan, call: { ...plan.call, ...change } };
+      }).changes.map((each) => each.about === "call" ? `${each.field}: ${each.from} > ${each.to}` : each);
+    assertEquals(by({}), []);
+    assertEquals(by({ unpacked: { size: 7, sha256: "1" } }), ["unpacked size: none > 7", "unpacked sha256: none > 1"]);
+    assertEquals(by({ built: { size: 7, sha256: "1", memory: 9 } }), [
+      "built size: none > 7",
+      "built sha256: none > 1",
+      "built memory: none > 9",
+    ]);
+    assertEquals(by({ bootconfig: { path: "/boot/initrd.img", size: 20 } }), [
+      "bootconfig path: none > /boot/initrd.img",
+      "bootconfig size: none > 20",
+    ]);
+    const range = { start: "0x1000000", end: "0x2000000" };
+    assertEquals(by({ bases: { physical: [], virtual: range, alignment: "0x200000" } }), [
+      "bases virtual start: none > 0x1000000",
+      "bases virtual end: none > 0x2000000",
+      "bases alignment: none > 0x200000",
+    ]);
+    assertEquals(by({ flagBits: "0x8" }), ["flagBits: 0x0 > 0x8"]);
+    // Where other flags are added or removed, that says it.
+    assertEquals(by({ flagBits: "0x8", flags: ["KEXEC_FILE_DEBUG"] }), [
+      { about: "flag", action: "add", to: "KEXEC_FILE_DEBUG" },
+    ]);
+    // As the kernel reads them, the parameters are the same.
+    assertEquals(by({ cmdline: '"root=LABEL=root" ro' }), [
+      'cmdline: root=LABEL=root ro > "root=LABEL=root" ro',
+    ]);
+    assertEquals(by({ cmdline: "root=LABEL=new ro" }).length, 1);
+  },
+});
+
+Deno.test({
+  name:
+    "of two calls of kexec_load, whether the payload can run again is compared as well, and where the kernel may lie",
+  permissions: "none",
+  fn() {
+    const by = (change: Partial<SegmentLoadCall>) =>
+      changedBy({ load: "kexec_load" }, (plan) => {
+        if (plan.call.syscall !== "kexec_load") throw new Error("Another call");
+        return { ...plan, call: { ...plan.call, ...change } };
+      }).changes.map((each) => each.about === "call" ? `${each.field}: ${each.to}` : each);
+    assertEquals(by({}), []);
+    assertEquals(by({ reentrant: true }), ["reentrant: true"]);
+    assertEquals(by({ entry: "0x2000" }), ["entry: 0x2000"]);
+    const range = { start: "0x1000000", end: "0x2000000" };
+    assertEquals(by({ bases: { physical: [range], virtual: range, alignment: "0x200000" } }).length, 5);
   },
 });
 
