@@ -1,5 +1,5 @@
-import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { findRecord, lockStore, StoreError, storeState } from "../../src/state/record_store.ts";
+import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
+import { findRecord, foreignFolder, lockStore, StoreError, storeState } from "../../src/state/record_store.ts";
 import type { LoadRecord } from "../../src/state/record.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { hostFacts } from "../support/host_facts.ts";
@@ -139,6 +139,108 @@ Deno.test("a record that cannot be written whole leaves what was there, and no h
   });
 });
 
+Deno.test("what a load before left unfinished, a record that was kept or removed since settles", async () => {
+  for (const settle of ["commit", "remove"] as const) {
+    await inStore(async (directory) => {
+      {
+        using store = await lockStore({ directory });
+        store.prepare("reboot", recordOf("first"));
+      }
+      {
+        using store = await lockStore({ directory });
+        store.prepare("reboot", recordOf("second"));
+        store[settle]("reboot");
+        store.prepare("reboot", recordOf("third"));
+        store.discard("reboot");
+      }
+      assertEquals(seen(directory), [settle === "commit" ? "second" : "none", false]);
+    });
+  }
+});
+
+Deno.test("a part that an earlier process left is written over, however long it is", async () => {
+  await inStore(async (directory) => {
+    using store = await lockStore({ directory });
+    Deno.writeTextFileSync(`${directory}/reboot.json.new.part`, "x".repeat(100_000));
+    store.prepare("reboot", recordOf("first"));
+    store.commit("reboot");
+    assertEquals(seen(directory), ["first", false]);
+  });
+});
+
+Deno.test("a record that cannot be removed is an error", async () => {
+  await inStore(async (directory) => {
+    using store = await lockStore({ directory });
+    Deno.mkdirSync(`${directory}/reboot.json/below`, { recursive: true });
+    assertThrows(() => store.remove("reboot"), StoreError, `Cannot remove ${directory}/reboot.json`);
+  });
+});
+
+Deno.test("one who reads is not taken for a load, and a lock that cannot be looked at not for a free one", async () => {
+  await inStore(async (directory) => {
+    {
+      using store = await lockStore({ directory });
+      store.prepare("reboot", recordOf("first"));
+    }
+    {
+      using reader = Deno.openSync(`${directory}/lock`);
+      reader.lockSync(false);
+      assertEquals(seen(directory), ["interrupted", false]);
+    }
+    Deno.removeSync(`${directory}/lock`);
+    Deno.symlinkSync(`${directory}/lock`, `${directory}/lock`);
+    assertThrows(() => seen(directory), StoreError, `Cannot look at ${directory}/lock`);
+  });
+});
+
+Deno.test("a load that ends while somebody looks was not cut off", async () => {
+  await inStore(async (directory) => {
+    const store = await lockStore({ directory });
+    store.prepare("reboot", recordOf("first"));
+    const open = Deno.openSync;
+    Deno.openSync = (...args) => {
+      Deno.openSync = open;
+      store.commit("reboot");
+      store[Symbol.dispose]();
+      return open(...args);
+    };
+    try {
+      assertEquals(seen(directory), ["first", false]);
+    } finally {
+      Deno.openSync = open;
+    }
+  });
+});
+
+Deno.test("whoever waits for long is told so once, and gives up after a minute without keeping the lock's file open", async () => {
+  await inStore(async (directory) => {
+    using _store = await lockStore({ directory });
+    const opened = () =>
+      Array.from(Deno.readDirSync("/proc/self/fd"), ({ name }) => linkOf(name))
+        .filter((target) => target === `${directory}/lock`).length;
+    const before = opened();
+    const [now, wait] = [performance.now, globalThis.setTimeout];
+    let time = 0;
+    performance.now = () => time;
+    const passing: unknown = (then: () => void) => {
+      time += 1000;
+      queueMicrotask(then);
+    };
+    globalThis.setTimeout = passing as typeof setTimeout;
+    const told: string[] = [];
+    try {
+      const error = await assertRejects(() => lockStore({ directory, onWait: (text) => told.push(text) }), StoreError);
+      assertEquals(
+        error.message,
+        "Another warmboot is loading or unloading an image, and did not finish within 60 s",
+      );
+    } finally {
+      [performance.now, globalThis.setTimeout] = [now, wait];
+    }
+    assertEquals([told.length, time, opened()], [1, 60_000, before]);
+  });
+});
+
 Deno.test("one warmboot at a time loads: another waits for it, and says so", async () => {
   await inStore(async (directory) => {
     const first = await lockStore({ directory });
@@ -196,7 +298,8 @@ Deno.test("a folder that is a link, or that others may write to, is neither writ
     }
     assertEquals(seen(store), ["first", false]);
     Deno.symlinkSync(store, `${directory}/link`);
-    await assertRejects(() => lockStore({ directory: `${directory}/link` }), StoreError, "it is a symbolic link");
+    const { message } = await assertRejects(() => lockStore({ directory: `${directory}/link` }), StoreError);
+    assertEquals(message, `Cannot use ${directory}/link: it is a symbolic link`);
     assertEquals(seen(`${directory}/link`), ["unreadable", false]);
     for (const mode of [0o770, 0o702]) {
       Deno.chmodSync(store, mode);
@@ -232,4 +335,27 @@ Deno.test("whether an image was loaded or unloaded since is seen without having 
     change(() => store.remove("reboot"));
     assertEquals(new Set(states).size, states.length, states.join("\n\n"));
   });
+});
+
+Deno.test("another record of the same length, at the same moment of a clock that was set back, is another state", async () => {
+  await inStore(async (directory) => {
+    using store = await lockStore({ directory });
+    const stateOf = (user: string): string => {
+      store.prepare("reboot", recordOf(user));
+      store.commit("reboot");
+      Deno.utimeSync(`${directory}/reboot.json`, 1, 1);
+      return storeState(directory);
+    };
+    assertNotEquals(stateOf("first"), stateOf("other"));
+  });
+});
+
+Deno.test("a folder of root is one that a user may believe", () => {
+  const uid = Deno.uid;
+  Deno.uid = () => 12345;
+  try {
+    assertEquals(foreignFolder("/"), undefined);
+  } finally {
+    Deno.uid = uid;
+  }
 });
