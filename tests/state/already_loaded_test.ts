@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import type { HostFacts } from "../../src/host/facts.ts";
-import { alreadyLoaded } from "../../src/state/already_loaded.ts";
+import { alreadyLoaded, isSameImage } from "../../src/state/already_loaded.ts";
 import { describedBy, type FoundRecord, type LoadRecord } from "../../src/state/record.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { decodePlan } from "../../src/plan/plan_shape.ts";
@@ -138,5 +138,83 @@ Deno.test({
     assertEquals(isLoaded(recheck(plan, hostFacts(LOADED), images()), LOADED, found), true);
     const drifted = recheck(plan, hostFacts(LOADED), images({ kernel: kernelFile({ sha256: "c".repeat(64) }) }));
     assertEquals(isLoaded(drifted, LOADED, found), false);
+  },
+});
+
+Deno.test({
+  name: "images are the same if the kernel gets the same, and the same is done before and after it boots",
+  permissions: "none",
+  fn() {
+    const plan = planOf();
+    const from = (path: string) => ({ kind: "from", path } as const);
+    const guarded: Plan = { ...plan, guard: { panic: 10, parameters: ["panic=10"] } };
+    const others: readonly (readonly [string, Plan, Plan, boolean])[] = [
+      ["the keys in another order", plan, { ...plan, call: reversed(plan.call) }, true],
+      [
+        "devices that are taken away",
+        plan,
+        { ...plan, unbind: { targets: ["driver:nouveau"], failure: "stop" } },
+        false,
+      ],
+      ["a volume that is opened", plan, { ...plan, unlock: [{ volume: "root", key: from("/etc/key") }] }, false],
+      [
+        "another key of it",
+        { ...plan, unlock: [{ volume: "root", key: from("/etc/key") }] },
+        { ...plan, unlock: [{ volume: "root", key: from("/etc/other") }] },
+        false,
+      ],
+      ["a guard", plan, guarded, false],
+      ["a deadline", guarded, { ...plan, guard: { panic: 10, confirm: 600, parameters: ["panic=10"] } }, false],
+      [
+        "what a cold reboot boots now",
+        guarded,
+        { ...plan, guard: { panic: 10, parameters: ["panic=10"], coldReboot: { pending: "debian" } } },
+        true,
+      ],
+    ];
+    for (const [name, a, b, isSame] of others) {
+      assertEquals([isSameImage(a, b), isSameImage(b, a)], [isSame, isSame], name);
+    }
+  },
+});
+
+/** The same value whose keys are in the opposite order, at every depth. */
+function reversed<T>(value: T): T {
+  const turned = (each: unknown): unknown =>
+    Array.isArray(each)
+      ? each.map(turned)
+      : typeof each === "object" && each !== null
+      ? Object.fromEntries(Object.entries(each).toReversed().map(([key, of]) => [key, turned(of)]))
+      : each;
+  return turned(value) as T;
+}
+
+Deno.test({
+  name: "an archive with a secret is the same by the keyed digest of the record alone",
+  permissions: "none",
+  fn() {
+    const archive = (path: string, sha256?: string) => ({
+      path,
+      size: 512,
+      ...(sha256 === undefined ? {} : { sha256 }),
+      files: [],
+      folders: [],
+    });
+    const open: Plan = { ...planOf(), overlays: [archive("files:1", "a".repeat(64)), archive("files:2")] };
+    const keyed = (digit: string, path = "files:2") => ({ path, keyed: digit.repeat(64) });
+    const isSame = (
+      now: readonly { path: string; keyed: string }[],
+      then?: readonly { path: string; keyed: string }[],
+    ) =>
+      alreadyLoaded(open, hostFacts(LOADED), recorded(open, then === undefined ? {} : { overlays: then }), now) !==
+        undefined;
+    assertEquals(isSame([keyed("1")], [keyed("1")]), true);
+    assertEquals(isSame([keyed("1")], [keyed("2")]), false);
+    assertEquals(isSame([keyed("1")], [keyed("1", "files:3")]), false);
+    assertEquals(isSame([keyed("1")]), false, "a record without any");
+    assertEquals(isSame([], [keyed("1")]), false, "none that is known now");
+    assertEquals(isSame([]), false, "none on either side");
+    const stated: Plan = { ...planOf(), overlays: [archive("files:1", "a".repeat(64))] };
+    assertEquals(isLoaded(stated, LOADED, recorded(stated)), true, "what the plan states needs none");
   },
 });

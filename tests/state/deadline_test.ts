@@ -59,6 +59,8 @@ test("there is a deadline only where a guarded attempt arrived in this boot, and
   for (const each of attempts) assertEquals(openDeadline(each, RUNNING, 8), undefined);
   const { bootId: _boot, ...nameless } = RUNNING;
   assertEquals(openDeadline([ARRIVED], nameless, 8), undefined);
+  const { bootId: _then, ...unnamed } = ARRIVED.outcome;
+  assertEquals(openDeadline([{ ...ARRIVED, outcome: unnamed }], nameless, 8), undefined);
 });
 
 test("a reboot that is asked for in the meantime does not end it", () => {

@@ -72,6 +72,29 @@ const edit = (changes: Partial<Extract<CmdlineSpec, { readonly kind: "edit" }>>)
   ...changes,
 });
 
+const PLAN_READY: Plan = { ...PLAN, checks: [] };
+const { bootId: _bootId, ...NAMELESS } = HOST;
+
+/** An attempt at the plan that ended nobody knows in which boot. */
+function withoutBoot(end: AttemptEnd): PastAttempt {
+  const outcome = { end, why: "something showed it", at: "2026-11-28T17:05:00Z" };
+  return { ...OPEN_ATTEMPT, plan: bootDigest(PLAN.call), outcome };
+}
+
+/** An archive for the next initrd with one file, whose content comes from there. */
+function archive(from: string): NonNullable<Plan["overlays"]>[number] {
+  const file = { path: "/key", kind: "file", mode: "0600", secret: true, origin: "profile", from } as const;
+  return { path: "files:1", size: 512, files: [file], folders: [] };
+}
+
+/** The declared system may run, but its command line cannot be read. */
+function silent(): RebootEvidence {
+  const { cmdline: _cmdline, ...facts } = { ...HOST, ...BOOTED };
+  const plan = planOf({}, { ...HOST, ...BOOTED });
+  const diff = diffPlans({ kind: "profile", name: "web", plan }, runningSide(facts));
+  return evidence({ plan: { ...plan, checks: [] }, facts, diff });
+}
+
 const CASES: readonly (readonly [string, RebootEvidence, RebootNeedKind, RegExp])[] = [
   ["another system runs", evidence({}), "needed", /not what web declares, and the plan is ready/],
   ["a warning is ready too", evidence({ plan: { ...PLAN, checks: [WARNING] } }), "needed", /ready/],
@@ -139,6 +162,44 @@ const CASES: readonly (readonly [string, RebootEvidence, RebootNeedKind, RegExp]
   ],
   ["an edit that does not", evidence({ profile: { cmdline: edit({ set: ["quiet"] }) } }), "needed", /ready/],
   ["a stored plan is not edited", evidence({ cmdline: undefined }), "needed", /ready/],
+  [
+    "an edit that takes nothing over from what runs",
+    evidence({ profile: { cmdline: edit({ reuse: false, append: ["quiet"] }) } }),
+    "needed",
+    /ready/,
+  ],
+  [
+    "an edit of another command line than the running one",
+    evidence({ plan: PLAN_READY, cmdline: edit({ reuse: "entry", append: ["quiet"] }) }),
+    "needed",
+    /ready/,
+  ],
+  [
+    "what is not seen may be what differs",
+    evidence({ host: BOOTED, unseen: "It does not see the host's name" }),
+    "undetermined",
+    /host's name/,
+  ],
+  [
+    "what this boot is called is known to nobody",
+    evidence({ attempts: { known: [withoutBoot("confirmed")] }, facts: NAMELESS }),
+    "needed",
+    /ready/,
+  ],
+  [
+    "a guard without a deadline puts nothing on trial",
+    evidence({ attempts: ended("arrived", undefined, { guard: { panic: 10, parameters: ["panic=10"] } }) }),
+    "needed",
+    /ready/,
+  ],
+  [
+    "somebody is asked for the content of a file",
+    evidence({ plan: { ...PLAN_READY, overlays: [archive("asked: the key of the disk")] } }),
+    "not-ready",
+    /asks for a secret/,
+  ],
+  ["a file that is there", evidence({ plan: { ...PLAN_READY, overlays: [archive("/etc/key")] } }), "needed", /ready/],
+  ["what the boot loader gave the kernel is hidden", silent(), "undetermined", /does not say the command line/],
 ];
 
 for (const [name, given, kind, message] of CASES) {
