@@ -3,12 +3,12 @@ import { diffPlans } from "../../src/diff/compare.ts";
 import type { ColdReboot } from "../../src/entry/cold_reboot.ts";
 import type { DeviceNode, DeviceTree } from "../../src/formats/fdt.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
-import type { InitrdFile } from "../../src/image/boot_files.ts";
+import type { Images, InitrdFile } from "../../src/image/boot_files.ts";
 import { MAKER_FILES, RAMOOPS_MODULE } from "../../src/image/initrd_maker.ts";
 import { type Plan, planText } from "../../src/plan/plan.ts";
 import { decodePlan } from "../../src/plan/plan_shape.ts";
 import { planBoot } from "../../src/plan/planner.ts";
-import { planLog, type PlannedLog } from "../../src/plan/ramoops.ts";
+import { mayBeOverwritten, planLog, type PlannedLog } from "../../src/plan/ramoops.ts";
 import { recheck } from "../../src/plan/stored.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { guardLines } from "../../src/render/guard_text.ts";
@@ -112,6 +112,8 @@ pure("a log lies at 512 MiB, or in the middle of less memory, and where nothing 
   assertEquals(placeOf(ram([1n, 128n])), none);
   assertEquals(placeOf(ram([4096n, 8192n])), none);
   assertEquals(placeOf(ram([1n, 129n])), "0x8000000");
+  // Nothing fits at 512 MiB or above it: the highest place below that, and not the one in the last range, which is too short.
+  assertEquals(placeOf(ram([100n, 200n], [250n, 400n], [1100n, 1110n]), 64 << 20), "0x14000000");
   assertMatch(placeOf({ iomem: { visibility: "zeroed", roots: [] } }), /shows every address as zero/);
   assertMatch(placeOf({ iomem: { visibility: "absent", roots: [] } }), /is missing or empty/);
   assertMatch(placeOf({ machine: "riscv64" }), /riscv64/);
@@ -161,6 +163,49 @@ pure("the entry that a cold reboot boots says where the log lies, then the runni
   const firmwareMap = [{ start: 0x10_0000n, end: 0x3000_0000n, type: "System RAM" }];
   const beyond = of({ firmwareMap }, coldWith("ramoops.mem_address=0x30000000 ramoops.mem_size=0x200000"));
   assertEquals(beyond?.kind === "range" && beyond.parameters[0], "ramoops.mem_address=0x30000000");
+});
+
+pure(
+  "a reservation is kept as it is written, and one that is missing is made, also where the host hides its memory",
+  () => {
+    const of = (cmdline: string, facts: Partial<HostFacts> = {}): string | undefined => {
+      const log = planLog(1 << 20, { facts: hostFacts({ cmdline, ...facts }), images: images() });
+      return log.kind === "range" ? log.parameters[0] : log.kind;
+    };
+    const at = (size: string) => `ramoops.mem_address=0x30000000 ramoops.mem_size=${size}`;
+    assertEquals(of(`memmap=4M$0x2ff00000 ${at("0x200000")}`), "memmap=4M$0x2ff00000");
+    const rows: readonly (readonly [size: string, text: string])[] = [
+      ["0x200000", "2M"],
+      ["0x18000", "96K"],
+      ["0x180000", "1536K"],
+      ["0x18200", "98816"],
+    ];
+    for (const [size, text] of rows) {
+      assertEquals(of(at(size)), `memmap=${text}$0x30000000`);
+      assertEquals(of(at(size), { iomem: { visibility: "zeroed", roots: [] } }), `memmap=${text}$0x30000000`);
+    }
+  },
+);
+
+pure("half of a log is for the console and a quarter a record, up to what kernels can read", () => {
+  const of = (size: number): readonly string[] => {
+    const log = planLog(size, { facts: hostFacts(), images: images() });
+    return log.kind === "range" ? log.parameters.slice(3, 5) : [];
+  };
+  assertEquals(of(128 << 10), ["ramoops.record_size=0x8000", "ramoops.console_size=0x10000"]);
+  assertEquals(of(2 << 20), ["ramoops.record_size=0x10000", "ramoops.console_size=0x100000"]);
+  assertEquals(of(8 << 20), ["ramoops.record_size=0x10000", "ramoops.console_size=0x100000"]);
+});
+
+pure("whether the initrd has the module is not known unless every initrd was read through", () => {
+  const of = (...initrd: readonly InitrdFile[]): string | undefined => {
+    const log = planLog(1 << 20, { facts: hostFacts(), images: images({ initrd }) });
+    return log.kind === "impossible" ? log.kind : log.module;
+  };
+  assertEquals(of(initrdWith("absent"), initrdWith("not-executable")), "in-initrd");
+  assertEquals(of(initrdWith("absent"), initrdWith("absent")), "not-in-initrd");
+  assertEquals(of(initrdWith("absent"), initrdFile()), undefined);
+  assertEquals(of(initrdFile(), initrdWith("not-executable")), undefined);
 });
 
 pure("a command line of the profile that says otherwise is a conflict, and another `memmap=` is not", () => {
@@ -241,6 +286,37 @@ pure("no image is placed over the log", () => {
   // With kexec handover, the scratch areas are the only place.
   const handover = { services: [], reservedMemory: [], scratch: [{ start: 0x2000_0000n, end: 0x2800_0000n }] };
   assertMatch(verdict(planOf({ profile: file, facts: { handover, cmdline: `ro ${AT_512M}` } })) ?? "", /^fail/);
+});
+
+pure("the log may be overwritten once kernel, initrd and what goes with them do not fit above it", () => {
+  const log = { kind: "range", from: "plan", address: "0x8000000", size: 1 << 20, parameters: [] } as const;
+  const over = (
+    initrd: number,
+    kernel: Partial<NonNullable<Images["kernel"]>> = {},
+    facts: Partial<HostFacts> = {},
+  ): boolean =>
+    mayBeOverwritten(log, {
+      facts: hostFacts({ ...ram([1n, 256n]), ...facts }),
+      images: images({ kernel: kernelFile(kernel), initrd: [{ ...initrdFile(), size: initrd }] }),
+      cmdline: "ro",
+    });
+  // Above it are 127 MiB: for the kernel's 60, each with the most that its alignment may cost, a purgatory of at most
+  // 40 KiB, boot_params of two pages, and the list of scratch areas.
+  const left = (127 << 20) - (62 << 20) - (0xa000 + 0x1000) - (0x2000 + 16) - 0x1_0000 - 0x1000;
+  const most = Math.floor(left / 4096) * 4096;
+  assertEquals([over(most), over(most + 1)], [false, true]);
+  // What is built is larger than the file says.
+  const built = { size: 40 << 20, sha256: "c".repeat(64), memory: 61 << 20 };
+  assertEquals([over(most, { built }), over(most - (1 << 20), { built })], [true, false]);
+  // The list of IMA's measurements grows with each: by 512 bytes at most.
+  const ima = (imaMeasurements: number): Partial<HostFacts> => ({
+    imaMeasurements,
+    kernelConfig: { ...hostFacts().kernelConfig, CONFIG_IMA_KEXEC: "y" },
+  });
+  assertEquals([over(most, {}, ima(0)), over(most - (8 << 20), {}, ima(16_000))], [true, false]);
+  assertEquals(over(most - (8 << 20), {}, ima(17_000)), true);
+  // Memory that the running kernel does not have is not given to an image.
+  assertEquals(over(most + 1, {}, ram([1n, 128n], [129n, 256n])), false);
 });
 
 pure("memory that the firmware clears, and memory that is too small, are warned of", () => {
@@ -324,14 +400,14 @@ pure("`diff` says how two logs differ", () => {
 const cell = (value: bigint): Uint8Array => Uint8Array.fromHex(value.toString(16).padStart(16, "0"));
 
 /** A device tree with a node of ramoops, at this address if there is one. */
-function treeWith(address: bigint | undefined, status = "okay"): DeviceTree {
+function treeWith(address: bigint | undefined, status = "okay", size = MIB): DeviceTree {
   const text = (value: string) => new TextEncoder().encode(`${value}\0`);
   const node: DeviceNode = {
     name: "ramoops@5f000000",
     properties: [
       { name: "compatible", value: text("ramoops") },
       { name: "status", value: text(status) },
-      ...(address === undefined ? [] : [{ name: "reg", value: Uint8Array.of(...cell(address), ...cell(MIB)) }]),
+      ...(address === undefined ? [] : [{ name: "reg", value: Uint8Array.of(...cell(address), ...cell(size)) }]),
     ],
     children: [],
   };
@@ -375,10 +451,40 @@ pure("on arm64 the device tree says where the log lies, or the kernel finds memo
     from: "fallback",
     parameters: [...own.split(" "), "pstore.backend=ramoops"],
   });
+  // The tree of both kernels goes before what a command line says.
+  assertEquals(arm({ deviceTree: treeWith(0x5f00_0000n) }, undefined, coldWith(own)).kind, "device-tree");
+  assertEquals(arm({ deviceTree: treeWith(0x5f00_0000n, "ok") }).kind, "device-tree");
+  // The kernel that reads it is the one that a cold reboot boots; what has no number is not known to be old.
+  const cold = (release: string): ColdReboot => ({
+    entry: { loader: "GRUB", id: "old", kernel: "/boot/vmlinuz-old", release },
+  });
+  assertEquals(arm({ release: "6.1.0-50-arm64" }, undefined, cold("6.12.1")).kind, "named");
+  assertEquals(arm({}, undefined, cold("6.11.9")).kind, "impossible");
+  assertEquals(arm({ release: "next-20260701" }).kind, "named");
   for (const old of [arm({}, "6.1.0-50-arm64"), arm({ release: "6.1.0-50-arm64" })]) {
     assertEquals(
       old.kind === "impossible" && old.why,
       "The device tree has no node for it, and `reserve_mem=` is of Linux 6.12 and later, not of 6.1.0-50-arm64",
     );
   }
+});
+
+pure("a device tree that the profile names keeps the log at the host's own place, or it cannot be kept", () => {
+  const of = (next: DeviceTree | undefined, own = treeWith(0x5f00_0000n)): string => {
+    const dtb = next === undefined ? {} : {
+      dtb: { path: "/boot/board.dtb", size: 4096, sha256: "d".repeat(64), info: { kind: "tree", tree: next } as const },
+    };
+    return planLog(1 << 20, {
+      facts: hostFacts({ machine: "aarch64", release: "6.12.1", deviceTree: own }),
+      images: images(dtb),
+    }).kind;
+  };
+  const none: DeviceTree = { ...treeWith(0n), root: { name: "", properties: [], children: [] } };
+  assertEquals(of(undefined), "device-tree");
+  assertEquals(of(treeWith(0x5f00_0000n)), "device-tree");
+  for (const other of [treeWith(0x5e00_0000n), treeWith(0x5f00_0000n, "okay", 2n * MIB), treeWith(undefined), none]) {
+    assertEquals(of(other), "impossible");
+  }
+  // The tree that reads it has none: another way is found.
+  assertEquals(of(treeWith(0x5f00_0000n), none), "named");
 });
