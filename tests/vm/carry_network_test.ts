@@ -1,6 +1,7 @@
 /**
  * `carry: [network]`: an initrd that kexec starts pings its gateway with the address of the system before, which DHCP would
- * not have given; with initramfs-tools, and with systemd-networkd, on a device alone and on a bond with a VLAN.
+ * not have given; with initramfs-tools, with dracut's own scripts, and with systemd-networkd, on a device alone and on a bond
+ * with a VLAN.
  */
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { distribution } from "./apt.ts";
@@ -8,7 +9,7 @@ import { ALL } from "./extent.ts";
 import { machineWith, profile } from "./guest_profile.ts";
 import type { Machine } from "./machine.ts";
 import { moduleFiles } from "./modules.ts";
-import { networkedSystemd, networkedTools } from "./network_initrd.ts";
+import { networkedDracut, networkedSystemd, networkedTools } from "./network_initrd.ts";
 import { fetchKernel } from "./packages.ts";
 import { BASE_CMDLINE } from "./qemu.ts";
 
@@ -33,10 +34,10 @@ async function setUp(machine: Machine): Promise<void> {
 }
 
 /** Boots an initrd, which resets the machine; what it said. */
-async function bootsInto(machine: Machine, initrd: string, load: string): Promise<string> {
+async function bootsInto(machine: Machine, initrd: string, load: string, words = ""): Promise<string> {
   await profile(
     machine,
-    `kernel: /boot/vmlinuz\ninitrd: ${initrd}\ncmdline: ${BASE_CMDLINE}\nload: ${load}\ncarry: [network]`,
+    `kernel: /boot/vmlinuz\ninitrd: ${initrd}\ncmdline: ${BASE_CMDLINE}${words}\nload: ${load}\ncarry: [network]`,
   );
   const before = machine.console().length;
   await machine.runToBoot("warmboot load --exec --now /run/p.yaml");
@@ -48,7 +49,8 @@ Deno.test({
   // What the files say is covered by unit tests.
   ignore: !ALL || await distribution() === undefined,
   async fn(t) {
-    const kernel = await fetchKernel(await distribution() === "ubuntu" ? "host" : "6.1");
+    const debian = await distribution() === "debian";
+    const kernel = await fetchKernel(debian ? "6.1" : "host");
     const modules = {
       ...await moduleFiles(kernel, "virtio_net", "/net"),
       ...await moduleFiles(kernel, "bonding", "/more/bonding"),
@@ -57,6 +59,7 @@ Deno.test({
     const files = {
       ...modules,
       "/boot/initrd.tools": await networkedTools(kernel),
+      ...(debian ? { "/boot/initrd.dracut": await networkedDracut(kernel) } : {}),
       "/boot/initrd.systemd": await networkedSystemd(kernel, ["virtio_pci", "virtio_net", "bonding", "8021q"]),
     };
     await using machine = await machineWith(kernel, { warmboot: "cli.ts" }, { resets: true, extra: NETWORK }, files);
@@ -84,6 +87,22 @@ Deno.test({
       assertStringIncludes(said, "carried: gateway answers");
       assertStringIncludes(said, "inet 10.0.2.77/24");
       assertStringIncludes(said, "nameserver 10.0.2.3");
+    });
+
+    await t.step({
+      name: "dracut, network-legacy: the address, and the name of the device",
+      ignore: !debian,
+      async fn() {
+        await setUp(machine);
+        await machine.output(ADDRESSES("lan0"));
+        // dracut wants a root file system, and never gets to it here.
+        const said = await bootsInto(machine, "/boot/initrd.dracut", "kexec_file_load", " root=/dev/vda");
+        assertStringIncludes(said, "carried: gateway answers");
+        assertMatch(said, /lan0: <[^>]*\bUP\b/);
+        assertStringIncludes(said, "inet 10.0.2.77/24");
+        assert(!said.includes("10.0.2.15"), said);
+        assertStringIncludes(said, "nameserver 10.0.2.3");
+      },
     });
 
     await t.step("systemd-networkd: addresses of both families, and the name of the device", async () => {

@@ -45,7 +45,7 @@ const DRACUT_MODULES = {
   systemd: SYSTEMD,
 } as const satisfies Partial<Record<InitrdMaker, string>>;
 
-/** Runs dracut below a Debian, on the host's kernel, which takes the rights to mount; $2 gets the initrds. */
+/** Runs dracut below a Debian, which takes the rights to mount; $2 gets the initrds. */
 const RUN_DRACUT = `set -e
 root=$1 out=$2
 shift 2
@@ -65,17 +65,27 @@ const DRACUT_VERSION = 1;
 /** An initrd of each of these kinds, as Debian's dracut makes them. None has a kernel module. */
 export async function dracutInitrds(): Promise<{ readonly [maker in keyof typeof DRACUT_MODULES]: Uint8Array }> {
   const root = await debianRoot("bookworm", ["dracut-core"]);
-  const folder = await cached(`initrds/dracut_${DRACUT_VERSION}`, async (partial) => {
-    const wanted = Object.entries(DRACUT_MODULES).flat();
-    const namespaces = ["--map-root-user", "--mount", "--pid", "--fork"];
-    await output("unshare", [...namespaces, "sh", "-c", RUN_DRACUT, "sh", root, partial, ...wanted]);
-  });
+  const folder = await cached(
+    `initrds/dracut_${DRACUT_VERSION}`,
+    async (partial) => await runDracut(root, partial, DRACUT_MODULES),
+  );
   const read = (maker: keyof typeof DRACUT_MODULES) => Deno.readFile(join(folder, maker));
   return {
     dracut: await read("dracut"),
     "dracut-systemd": await read("dracut-systemd"),
     systemd: concatenate([await read("systemd"), await systemdParts(root)]),
   };
+}
+
+/** Has the dracut of a Debian make initrds without kernel modules, each with these modules of its own. */
+export async function runDracut(
+  root: string,
+  folder: string,
+  modules: { readonly [name: string]: string },
+): Promise<void> {
+  const namespaces = ["--map-root-user", "--mount", "--pid", "--fork"];
+  const wanted = Object.entries(modules).flat();
+  await output("unshare", [...namespaces, "sh", "-c", RUN_DRACUT, "sh", root, folder, ...wanted]);
 }
 
 /** What each initrd of systemd has, and dracut leaves to its own modules. */

@@ -2,7 +2,8 @@
 import { basename, join } from "@std/path";
 import { debianRoot } from "./debian_root.ts";
 import { concatenate, cpioArchive, type CpioEntry, MODE } from "./cpio.ts";
-import { initramfsToolsInitrd } from "./guarded_initrd.ts";
+import { cached, removeTree } from "./cache.ts";
+import { initramfsToolsInitrd, runDracut } from "./guarded_initrd.ts";
 import { exists, output } from "./host_command.ts";
 import { moduleFiles } from "./modules.ts";
 import { fetchBusybox, fetchKlibc, type Kernel } from "./packages.ts";
@@ -68,6 +69,33 @@ ${REPORT}${END}`;
     ...await networkModules(kernel),
   ]);
   return concatenate([await initramfsToolsInitrd(), more]);
+}
+
+/** Debian's dracut with its own scripts for the network: these parse `ip=`. */
+const DRACUT_MODULES = "base bash udev-rules network network-legacy rootfs-block fs-lib";
+
+/** Part of the cache's name: a change of what is made needs another. */
+const DRACUT_VERSION = 1;
+
+/** An initrd of dracut with network-legacy. It reports from the hook that runs once a device is up. */
+export async function networkedDracut(kernel: Kernel): Promise<Uint8Array<ArrayBuffer>> {
+  const root = await debianRoot("bookworm", ["dracut-network", "mawk", "procps"]);
+  const folder = await cached(`initrds/dracut-network_${DRACUT_VERSION}`, async (partial) => {
+    const tree = join(partial, "tree");
+    await output("cp", ["-a", root, tree]);
+    // As update-alternatives would have it.
+    await Deno.symlink("mawk", join(tree, "usr/bin/awk"));
+    await runDracut(tree, partial, { initrd: DRACUT_MODULES });
+    await removeTree(tree);
+  });
+  const hooks = "/usr/lib/dracut/hooks";
+  const more = cpioArchive([
+    file("/usr/bin/busybox", await Deno.readFile(await fetchBusybox("x86_64"))),
+    file(`${hooks}/pre-udev/00-net.sh`, "for each in /net/*.ko; do busybox insmod $each; done\n"),
+    file(`${hooks}/initqueue/online/99-report.sh`, `${REPORT}${END}`),
+    ...await networkModules(kernel),
+  ]);
+  return concatenate([await Deno.readFile(join(folder, "initrd")), more]);
 }
 
 /** Programs of systemd, as Debian has them. */
