@@ -20,10 +20,14 @@ export async function denoFiles(arch: GuestArch): Promise<GuestFiles> {
 }
 
 async function ownDeno(): Promise<GuestFiles> {
-  const deno = Deno.execPath();
-  const libraries = (await output("ldd", [deno])).matchAll(/(?:=> |^\s+)(\/\S+)/gm);
+  return { "/bin/deno": { file: Deno.execPath() }, ...await librariesOf(Deno.execPath()) };
+}
+
+/** The shared libraries of a program of the host, and the loader, by their paths. */
+export async function librariesOf(program: string): Promise<{ readonly [path: string]: { readonly file: string } }> {
+  const libraries = (await output("ldd", [program])).matchAll(/(?:=> |^\s+)(\/\S+)/gm);
   const paths = [...libraries].flatMap(([, path]) => path === undefined ? [] : [path]);
-  return { "/bin/deno": { file: deno }, ...Object.fromEntries(paths.map((path) => [path, { file: path }])) };
+  return Object.fromEntries(paths.map((path) => [path, { file: path }]));
 }
 
 /** The version is that of the host's Deno, which fetches and verifies the package as it does those of the project. */
