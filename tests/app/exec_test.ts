@@ -1,0 +1,248 @@
+/** What is done just before the jump, what is undone where it does not happen, and when nothing is begun. */
+import { assert, assertEquals } from "@std/assert";
+import { join } from "@std/path";
+import { execLoaded, lastCalls, readyToExec, type RebootWay } from "../../src/app/exec.ts";
+import { loadPlan } from "../../src/app/load.ts";
+import type { Capture } from "../../src/host/capture.ts";
+import type { LoadRecord } from "../../src/state/record.ts";
+import { findRecord, lockStore } from "../../src/state/record_store.ts";
+import { type FailingSystem, withPrograms } from "../support/failing_system.ts";
+import { changeLibc, loadableSystem, WATCHDOG } from "../support/loadable_system.ts";
+
+const NOW = { kind: "now" } as const;
+const ROUND_TRIP = { kind: "round-trip" } as const;
+const SYSTEMD = { kind: "ask", init: "systemd", command: ["systemctl", "kexec"], hook: false } as const;
+
+async function load({ root, on }: FailingSystem, name: string): Promise<void> {
+  const kind = await on(async () => {
+    using outcome = await loadPlan(join(root, `${name}.yaml`), { force: true });
+    return outcome.kind;
+  });
+  assertEquals(kind, "loaded");
+}
+
+/** Changes the record of what is loaded. */
+function edit({ root }: FailingSystem, change: (record: LoadRecord) => object): void {
+  const path = join(root, "run/warmboot/reboot.json");
+  Deno.writeTextFileSync(path, JSON.stringify(change(JSON.parse(Deno.readTextFileSync(path)))));
+}
+
+/** The attempts that are kept of a host. */
+function attempts({ root }: FailingSystem): readonly unknown[] {
+  try {
+    return Array.from(Deno.readDirSync(join(root, "var/lib/warmboot/attempts")), ({ name }) => name)
+      .filter((name) => name.endsWith(".json"));
+  } catch {
+    return [];
+  }
+}
+
+/** What the kernel is asked for while what is loaded is run, how that ends, and what is warned of. */
+async function run(on: FailingSystem, way: RebootWay, refusing: Readonly<Record<string, number>> = {}) {
+  const asked: string[] = [];
+  const warnings: string[] = [];
+  let errno = 0;
+  /** Notes a call; -1 where this one is refused. */
+  const note = <T>(call: string, done: T): T | -1 => {
+    asked.push(call);
+    errno = refusing[call] ?? 0;
+    return errno === 0 ? done : -1;
+  };
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).replaceAll("\0", "");
+  const outcome = await on.on(() => {
+    const { realPathSync } = Deno;
+    Object.assign(Deno, { realPathSync: (path: string) => realPathSync(path).replace(`${on.root}/sys/`, "/sys/") });
+    changeLibc((own) => ({
+      open: (path: Uint8Array) => note(`open ${text(path)}`, 1000),
+      write: (fd: number, bytes: Uint8Array, length: bigint) =>
+        fd === 1000 ? note(`write ${text(bytes)}`, length) : own.write(fd, bytes as BufferSource, length),
+      close: (fd: number) => fd === 1000 ? 0 : own.close(fd),
+      ioctl: (_fd: number, request: bigint | number, data: Uint8Array | Int32Array) => {
+        // SIOCGIFFLAGS and SIOCSIFFLAGS; the watchdog's are of its own letter.
+        if (Number(request) === 0x8913) return 0;
+        if (Number(request) !== 0x8914) return 0;
+        const bytes = new Uint8Array(data.buffer);
+        return note(`${text(bytes.subarray(0, 16))} ${(bytes[16] ?? 0) & 1 ? "up" : "down"}`, 0);
+      },
+      sync: () => void asked.push("sync"),
+      reboot: () => BigInt(note("reboot", 0)),
+      memcpy: (to: Uint8Array<ArrayBuffer>, from: Deno.PointerValue, length: bigint) => {
+        if (errno === 0) return own.memcpy(to, from, length);
+        new DataView(to.buffer).setInt32(0, errno, true);
+        errno = 0;
+        return null;
+      },
+    }));
+    return execLoaded(way, { onWarning: (text) => void warnings.push(text) });
+  });
+  return { outcome, asked, warnings };
+}
+
+/** What makes the host one whose kernel runs a payload that comes back, once. */
+const RELEASE = "6.13.0-1-amd64";
+const JUMPING: Capture["files"] = {
+  "/proc/sys/kernel/osrelease": `${RELEASE}\n`,
+  [`/boot/config-${RELEASE}`]: "CONFIG_KEXEC_CORE=y\nCONFIG_KEXEC=y\nCONFIG_KEXEC_FILE=y\nCONFIG_KEXEC_JUMP=y\n",
+};
+
+/** Loads a payload that comes back. */
+async function loadPayload(on: FailingSystem): Promise<void> {
+  const lines = "preserve_context: true\nentry: 0x4000000\nsegments: [{ name: a, at: 0x4000000, size: 4KiB, hex: c3 }]";
+  Deno.writeTextFileSync(join(on.root, "payload.yaml"), `version: 1\n${lines}\n`);
+  await load(on, "payload");
+}
+
+/** A host with network interfaces and two devices of one driver. */
+function busySystem(profiles: { readonly [name: string]: string }, changes: Capture["files"] = {}): FailingSystem {
+  const on = loadableSystem({
+    ...WATCHDOG,
+    ...changes,
+    "/sys/class/net/eth0/flags": "0x1003\n",
+    "/sys/class/net/eth1/flags": "0x1003\n",
+    "/sys/class/net/lo/flags": "0x9\n",
+    "/sys/bus/pci/drivers/e1000/unbind": "",
+  }, profiles);
+  for (const device of ["0000:00:03.0", "0000:00:04.0"]) {
+    Deno.mkdirSync(join(on.root, "sys/devices/pci0000:00", device), { recursive: true });
+    Deno.symlinkSync(`../../../../devices/pci0000:00/${device}`, join(on.root, "sys/bus/pci/drivers/e1000", device));
+  }
+  return on;
+}
+
+const [EPERM, EBUSY, ENODEV] = [1, 16, 19];
+const DEVICES = "cmdline: quiet\nunbind: ['driver:e1000']";
+const UNBIND = "open /sys/bus/pci/drivers/e1000/unbind";
+const UNBOUND = [UNBIND, "write 0000:00:03.0", UNBIND, "write 0000:00:04.0"] as const;
+
+Deno.test("before the jump the watchdog is armed, devices are unbound and interfaces down; without one it is undone", async () => {
+  using on = busySystem({ web: `${DEVICES}\nguard: { watchdog: 2min }` });
+  await load(on, "web");
+  const before = ["sync", "open /dev/watchdog0", ...UNBOUND, "eth0 down", "eth1 down", "reboot"];
+  const after = ["write V", "eth0 up", "eth1 up"];
+  const { outcome, asked, warnings } = await run(on, NOW, { reboot: EBUSY });
+  assertEquals([outcome.kind, asked], ["refused", [...before, ...after]]);
+  assertEquals(warnings.slice(-2), [
+    "Network interfaces were down, and are up again: eth0, eth1; routes may be lost",
+    "These devices have no driver now: 0000:00:03.0 (e1000), 0000:00:04.0 (e1000)",
+  ]);
+  assertEquals(attempts(on), []);
+  // Another program's payload came back: it says nothing of the devices.
+  const back = await run(on, NOW);
+  assertEquals([back.outcome.kind, back.asked], ["returned", [...before, ...after]]);
+  assertEquals(back.warnings.filter((text) => text.includes("driver")), []);
+});
+
+Deno.test("a device that stays with its driver stops the reboot, or is told, as the profile says", async () => {
+  for (const goesOn of [false, true]) {
+    using on = busySystem({ web: `${DEVICES}${goesOn ? "\nunbind_failure: continue" : ""}` });
+    await load(on, "web");
+    const { outcome, asked, warnings } = await run(on, NOW, { "write 0000:00:03.0": EBUSY });
+    assertEquals(outcome.kind, goesOn ? "returned" : "refused");
+    assertEquals(asked.includes("reboot"), goesOn);
+    assertEquals(warnings.some((text) => text.includes("EBUSY")), goesOn);
+    assertEquals(warnings.some((text) => text.startsWith("These devices have no driver")), false);
+  }
+});
+
+Deno.test("a network interface that stays up does not stop the reboot; one that has gone with its device is not missed", async () => {
+  using on = busySystem({});
+  await load(on, "web");
+  const gone = await run(on, NOW, { "eth0 down": ENODEV });
+  assertEquals(gone.asked, ["sync", "eth0 down", "eth1 down", "reboot", "eth1 up"]);
+  assertEquals(gone.warnings.filter((text) => text.includes("eth0")), []);
+  const stays = await run(on, NOW, { "eth0 down": EPERM });
+  assertEquals(stays.asked, gone.asked);
+  assertEquals(stays.warnings.filter((text) => text.includes("EPERM")).length, 1);
+});
+
+Deno.test("an image that comes back leaves interfaces and devices as they are", async () => {
+  using on = busySystem({}, JUMPING);
+  await loadPayload(on);
+  const { outcome, asked, warnings } = await run(on, ROUND_TRIP);
+  assertEquals([outcome.kind, asked, warnings, attempts(on)], ["returned", ["sync", "reboot"], [], []]);
+  assertEquals(on.on(() => lastCalls(ROUND_TRIP)).calls.map(({ name }) => name), ["sync", "reboot_kexec"]);
+});
+
+Deno.test("nothing is begun where the boot loader gives no way back that the guard asks for", async () => {
+  using on = busySystem({});
+  await load(on, "web");
+  edit(on, (record) => ({ ...record, plan: { ...record.plan, guard: { fallback: "running", parameters: [] } } }));
+  const { outcome, asked } = await run(on, NOW);
+  assertEquals([outcome.kind, asked, attempts(on)], ["fallback-refused", [], []]);
+});
+
+Deno.test("that nothing would keep the deadline of a guard is said, and the reboot goes on", async () => {
+  using on = busySystem({});
+  await load(on, "web");
+  edit(on, (record) => ({ ...record, plan: { ...record.plan, guard: { confirm: 600, parameters: [] } } }));
+  const { outcome, warnings } = await run(on, NOW);
+  assertEquals([outcome.kind, warnings.filter((text) => text.includes("`warmboot arrive` did not run")).length], [
+    "returned",
+    1,
+  ]);
+});
+
+Deno.test("systemd is asked to boot a guarded image only once it has its watchdog", async () => {
+  using on = busySystem({ web: "cmdline: quiet\nguard: { watchdog: 2min }" });
+  await load(on, "web");
+  const ask = (code: number) =>
+    withPrograms({ code, stdout: "t 0\n" }, async () => {
+      const { kind } = await on.on(() => execLoaded(SYSTEMD));
+      return [kind, ...on.started.filter((args) => !args.includes("get-property")).map((args) => args.slice(-5))];
+    });
+  assertEquals([await ask(1), attempts(on).length], [["watchdog-refused"], 0]);
+  assertEquals([await ask(0), attempts(on).length], [["asked", "00000", "kexec"], 1]);
+});
+
+Deno.test("an init system is asked without being interrupted, and the attempt says whom", async () => {
+  using on = loadableSystem({ "/run/openrc/softlevel": "reboot\n" });
+  await load(on, "web");
+  const way = {
+    kind: "ask",
+    init: "openrc-init",
+    command: ["openrc-shutdown", "--kexec", "now"],
+    hook: false,
+  } as const;
+  const { addSignalListener, removeSignalListener } = Deno;
+  const dropped: string[] = [];
+  const kept: string[] = [];
+  Object.assign(Deno, {
+    addSignalListener: (signal: string) => void dropped.push(signal),
+    removeSignalListener: (signal: string) => void kept.push(signal),
+  });
+  try {
+    assertEquals([(await on.on(() => execLoaded(way))).kind, on.started], ["asked", ["--kexec now"]]);
+  } finally {
+    Object.assign(Deno, { addSignalListener, removeSignalListener });
+  }
+  assertEquals([dropped, kept], [["SIGINT", "SIGTERM", "SIGHUP"], ["SIGINT", "SIGTERM", "SIGHUP"]]);
+  const [name] = attempts(on);
+  const text = Deno.readTextFileSync(join(on.root, "var/lib/warmboot/attempts", String(name)));
+  assertEquals(JSON.parse(text).way, "init");
+});
+
+Deno.test("what is not known of the loaded image keeps it from being run, where that matters", async () => {
+  using on = loadableSystem();
+  const ready = (now: boolean) => on.on(() => readyToExec(now)).kind;
+  await load(on, "web");
+  // A load that was cut off: its record is prepared, and nobody holds the lock.
+  await on.on(async () => {
+    const { found } = findRecord("reboot");
+    assert(found.kind === "record");
+    using store = await lockStore();
+    store.prepare("reboot", found.record);
+  });
+  assertEquals([ready(false), ready(true)], ["unrecorded", "ready"]);
+  Deno.removeSync(join(on.root, "sys/kernel/kexec_loaded"));
+  assertEquals([ready(false), ready(true)], ["unknown", "unknown"]);
+});
+
+Deno.test("a record of another boot says nothing of what is loaded", async () => {
+  using on = loadableSystem(JUMPING);
+  await loadPayload(on);
+  const ready = () => on.on(() => readyToExec(true)).kind;
+  edit(on, (record) => ({ ...record, ranAt: "2026-11-28T17:00:00Z" }));
+  assertEquals(ready(), "spent");
+  edit(on, (record) => ({ ...record, bootId: "00000000-0000-4000-8000-000000000009" }));
+  assertEquals(ready(), "ready");
+});
