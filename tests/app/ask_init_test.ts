@@ -1,4 +1,4 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import {
   type AskedInit,
   askInit,
@@ -108,6 +108,18 @@ const ENABLED: readonly (readonly [string, HostFacts, Imagined, string | RegExp]
     { links: ["K09umountroot", "K09warmboot-exec", "K10reboot"] },
     /one after the other/,
   ],
+  [
+    "sysvinit: it runs with the reboot",
+    SYSVINIT,
+    { links: ["K08umountroot", "K09warmboot-exec", "K09reboot"] },
+    /one after the other/,
+  ],
+  [
+    "sysvinit: what only ends in its name is no link that is followed",
+    SYSVINIT,
+    { links: ["K08umountroot", "no9warmboot-exec", "K10reboot"] },
+    /is not enabled/,
+  ],
   ["sysvinit: nothing is unmounted", SYSVINIT, { links: ["K09warmboot-exec", "K10reboot"] }, /one after the other/],
   [
     "sysvinit: S links follow K links",
@@ -161,6 +173,12 @@ const ENABLED: readonly (readonly [string, HostFacts, Imagined, string | RegExp]
     { files: { "/etc/runit/3": VOID_STAGE }, folders: { "/etc/runit/shutdown.d": ["85-warmboot-exec.sh"] } },
     "init 6 + hook",
   ],
+  [
+    "runit on Void, the hook put aside",
+    RUNIT,
+    { files: { "/etc/runit/3": VOID_STAGE }, folders: { "/etc/runit/shutdown.d": ["85-warmboot-exec.sh.bak"] } },
+    /is not enabled/,
+  ],
   ["runit on Void, no hook", RUNIT, { files: { "/etc/runit/3": VOID_STAGE } }, /is not enabled/],
   [
     "runit with a last stage of one's own",
@@ -207,6 +225,12 @@ const UNBINDING: readonly (readonly [string, HostFacts, Imagined, string | RegEx
   ],
   ["openrc-init without the hook", OPENRC, {}, /hook warmboot-exec.* is not enabled/],
   ["openrc-init with the hook", OPENRC, { folders: OPENRC_HOOK }, "openrc-shutdown --reboot now + hook"],
+  [
+    "openrc-init with the hook, and Deno is unmounted before",
+    OPENRC,
+    { folders: OPENRC_HOOK, devices: { "/usr/local/bin/deno": 7 } },
+    /is on a file system/,
+  ],
   ["no init system that can be asked", hostFacts({ init: "dinit" }), {}, /dinit/],
 ];
 
@@ -259,6 +283,7 @@ const REQUESTS: readonly (readonly [AskedInit, string, Imagined, string, readonl
   ],
   ["openrc-init", "goes down", { folders: { "/run/openrc": ["rc.stopping"] } }, "asked", [KEXEC]],
   ["openrc-init", "is going down", { files: { "/run/openrc/softlevel": "reboot\n" } }, "asked", [KEXEC]],
+  ["openrc-init", "is halting", { files: { "/run/openrc/softlevel": "shutdown\n" } }, "asked", [KEXEC]],
   ["openrc-init", "stays up", { files: { "/run/openrc/softlevel": "default\n" } }, "init-silent", [KEXEC]],
   [
     "openrc-init",
@@ -266,6 +291,27 @@ const REQUESTS: readonly (readonly [AskedInit, string, Imagined, string, readonl
     { end: ended(0, "fopen: No such file or directory\n") },
     "init-failed",
     [KEXEC],
+  ],
+  [
+    "openrc-init",
+    "is not listening, which ends with 0",
+    { end: ended(0, "openrc-shutdown: Error writing to FIFO\n") },
+    "init-failed",
+    [KEXEC],
+  ],
+  [
+    "sysvinit",
+    "prints what only openrc-shutdown means by it",
+    { end: ended(0, "fopen: /etc/motd\n"), files: { "/proc/1/cmdline": "init [6]  \0" } },
+    "asked",
+    [ASK, SHUTDOWN],
+  ],
+  [
+    "runit",
+    "has its last stage in no process",
+    { folders: { "/proc": ["1", "task77"] }, files: { "/proc/task77/cmdline": "/bin/sh\0/etc/runit/3\0" } },
+    "init-silent",
+    [ASK, RUNLEVEL, TAKE_BACK],
   ],
   [
     "runit",
@@ -296,6 +342,18 @@ for (const [init, name, host, kind, done] of REQUESTS) {
 }
 
 Deno.test({
+  name: "a defect while the init system is asked leaves nothing that would boot the image later",
+  permissions: "none",
+  async fn() {
+    const { host, log } = imagined({});
+    const failing = { ...host, run: () => Promise.reject(new TypeError("defect")) };
+    const request = { kind: "ask", init: "runit", command: ["init", "6"], hook: true } as const;
+    await assertRejects(() => askInit(request, failing), TypeError, "defect");
+    assertEquals(log, [ASK, TAKE_BACK]);
+  },
+});
+
+Deno.test({
   name: "init systems that only reboot through the firmware are refused by name",
   permissions: "none",
   fn() {
@@ -313,6 +371,11 @@ Deno.test({
       "PID 1 is launcher",
     ]);
     assertMatch(unasked(hostFacts({ init: "init" }))[1] ?? "", /^Run this as root/);
+    assertMatch(
+      unasked(hostFacts({ init: "init", initProgram: "/sbin/launcher" }))[0] ?? "",
+      /^PID 1 is `init`, which/,
+    );
+    assertMatch(unasked(hostFacts({ initProgram: "/usr/bin/dinit" }))[0] ?? "", /^PID 1 is dinit/);
     assertMatch(unasked(hostFacts({}))[0] ?? "", /^Cannot see what PID 1 is/);
   },
 });
