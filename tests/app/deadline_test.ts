@@ -1,11 +1,15 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import type { ProgramEnd } from "../../src/app/ask_init.ts";
 import { type DeadlineHost, keepDeadline } from "../../src/app/deadline.ts";
 import type { UnloadOutcome } from "../../src/app/unload.ts";
 import type { InitSystem } from "../../src/host/init_system.ts";
 import type { EndedAttempt } from "../../src/state/attempt.ts";
 import { StoreError } from "../../src/state/record_store.ts";
+import { lowerUnload } from "../../src/plan/lower.ts";
+import { SyscallError } from "../../src/syscall/errors/syscall_error.ts";
+import { LibcError } from "../../src/syscall/libc.ts";
 import { OPEN_ATTEMPT } from "../support/attempts.ts";
+import { hostFacts } from "../support/host_facts.ts";
 
 const ATTEMPT: EndedAttempt = {
   ...OPEN_ATTEMPT,
@@ -187,11 +191,27 @@ test("a disk that cannot be written, and an image that stays loaded, do not keep
   ]);
 });
 
-test("an init system that might boot what is still loaded is not asked", async () => {
-  const unload = (): UnloadOutcome => ({ kind: "no-facts", diagnostics: [] });
-  const { did } = await wait({ unload, init: "sysvinit" });
-  assertEquals(did.slice(4), ["608: unload", "608: sync", "608: restart"]);
-  assertEquals((await wait({ unload })).did[5], "608: systemctl reboot -i");
+test("an init system that might boot what is still loaded is not asked; one that boots nothing of it is", async () => {
+  const call = lowerUnload(false, false);
+  const refused = new SyscallError({ call, errno: 1, facts: hostFacts() });
+  const failing = (error: Error) => () => {
+    throw error;
+  };
+  const outcomes: readonly (readonly [() => UnloadOutcome, boolean])[] = [
+    [() => ({ kind: "unloaded" }), true],
+    [() => ({ kind: "still-recorded", error: new StoreError("The disk is full") }), true],
+    [() => ({ kind: "no-facts", diagnostics: [] }), false],
+    [() => ({ kind: "refused", error: refused }), false],
+    [failing(new StoreError("Another warmboot is loading")), false],
+    [failing(new LibcError("No libc")), false],
+  ];
+  for (const [unload, isAsked] of outcomes) {
+    const { did } = await wait({ unload, init: "sysvinit" });
+    const asked = isAsked ? ["608: shutdown -r now", "788: sync", "788: restart"] : ["608: sync", "608: restart"];
+    assertEquals(did.slice(4), ["608: unload", ...asked]);
+    assertEquals((await wait({ unload })).did[5], "608: systemctl reboot -i");
+  }
+  await assertRejects(() => wait({ unload: failing(new TypeError("defect")) }), TypeError);
 });
 
 test("each init system is asked for a reboot, and none for a kexec", async () => {
