@@ -356,6 +356,25 @@ Deno.test("SIGTERM ends the wait and leaves the watchdog in order; once the time
   ]);
 });
 
+Deno.test("that the deadline is kept is written down, and that the wait was stopped in order", async () => {
+  const noted: unknown[] = [];
+  const note = ({ root }: FailingSystem) => {
+    const text = Deno.readTextFileSync(join(root, ATTEMPTS, `${OPEN_ATTEMPT.id}.json`));
+    noted.push(JSON.parse(text).outcome.deadline);
+  };
+  await waited({
+    onPause: (now, { signal, system }) => {
+      if (now === 15) {
+        note(system);
+        signal("SIGTERM");
+        note(system);
+      }
+      if (now === 20) end(system, attemptIn(bootOf(system), undefined), "confirmed");
+    },
+  });
+  assertEquals(noted, ["kept", "stopped"]);
+});
+
 Deno.test("after the confirmation nothing is kept but a watchdog that still counts, and that nothing else has open", async () => {
   using system = failingSystem();
   const { facts } = system.on(() => readFacts(undefined));
