@@ -7,7 +7,7 @@ import type { Capture } from "../../src/host/capture.ts";
 import type { LoadRecord } from "../../src/state/record.ts";
 import { findRecord, lockStore } from "../../src/state/record_store.ts";
 import { type FailingSystem, withPrograms } from "../support/failing_system.ts";
-import { changeLibc, loadableSystem, WATCHDOG } from "../support/loadable_system.ts";
+import { changeLibc, failures, loadableSystem, WATCHDOG } from "../support/loadable_system.ts";
 
 const NOW = { kind: "now" } as const;
 const ROUND_TRIP = { kind: "round-trip" } as const;
@@ -41,38 +41,35 @@ function attempts({ root }: FailingSystem): readonly unknown[] {
 async function run(on: FailingSystem, way: RebootWay, refusing: Readonly<Record<string, number>> = {}) {
   const asked: string[] = [];
   const warnings: string[] = [];
-  let errno = 0;
-  /** Notes a call; -1 where this one is refused. */
-  const note = <T>(call: string, done: T): T | -1 => {
-    asked.push(call);
-    errno = refusing[call] ?? 0;
-    return errno === 0 ? done : -1;
-  };
   const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes).replaceAll("\0", "");
   const outcome = await on.on(() => {
     const { realPathSync } = Deno;
     Object.assign(Deno, { realPathSync: (path: string) => realPathSync(path).replace(`${on.root}/sys/`, "/sys/") });
-    changeLibc((own) => ({
-      open: (path: Uint8Array) => note(`open ${text(path)}`, 1000),
-      write: (fd: number, bytes: Uint8Array, length: bigint) =>
-        fd === 1000 ? note(`write ${text(bytes)}`, length) : own.write(fd, bytes as BufferSource, length),
-      close: (fd: number) => fd === 1000 ? 0 : own.close(fd),
-      ioctl: (_fd: number, request: bigint | number, data: Uint8Array | Int32Array) => {
-        // SIOCGIFFLAGS and SIOCSIFFLAGS; the watchdog's are of its own letter.
-        if (Number(request) === 0x8913) return 0;
-        if (Number(request) !== 0x8914) return 0;
-        const bytes = new Uint8Array(data.buffer);
-        return note(`${text(bytes.subarray(0, 16))} ${(bytes[16] ?? 0) & 1 ? "up" : "down"}`, 0);
-      },
-      sync: () => void asked.push("sync"),
-      reboot: () => BigInt(note("reboot", 0)),
-      memcpy: (to: Uint8Array<ArrayBuffer>, from: Deno.PointerValue, length: bigint) => {
-        if (errno === 0) return own.memcpy(to, from, length);
-        new DataView(to.buffer).setInt32(0, errno, true);
-        errno = 0;
-        return null;
-      },
-    }));
+    changeLibc((own) => {
+      const { refuse, memcpy } = failures(own);
+      /** Notes a call; it fails where this one is refused. */
+      const note = <T>(call: string, done: T): T | -1 => {
+        asked.push(call);
+        const errno = refusing[call];
+        return errno === undefined ? done : refuse(errno);
+      };
+      return {
+        open: (path: Uint8Array) => note(`open ${text(path)}`, 1000),
+        write: (fd: number, bytes: Uint8Array, length: bigint) =>
+          fd === 1000 ? note(`write ${text(bytes)}`, length) : own.write(fd, bytes as BufferSource, length),
+        close: (fd: number) => fd === 1000 ? 0 : own.close(fd),
+        ioctl: (_fd: number, request: bigint | number, data: Uint8Array | Int32Array) => {
+          // SIOCGIFFLAGS and SIOCSIFFLAGS; the watchdog's are of its own letter.
+          if (Number(request) === 0x8913) return 0;
+          if (Number(request) !== 0x8914) return 0;
+          const bytes = new Uint8Array(data.buffer);
+          return note(`${text(bytes.subarray(0, 16))} ${(bytes[16] ?? 0) & 1 ? "up" : "down"}`, 0);
+        },
+        sync: () => void asked.push("sync"),
+        reboot: () => BigInt(note("reboot", 0)),
+        memcpy,
+      };
+    });
     return execLoaded(way, { onWarning: (text) => void warnings.push(text) });
   });
   return { outcome, asked, warnings };

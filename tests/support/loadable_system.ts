@@ -46,3 +46,23 @@ export function changeLibc(changed: ChangedLibc): void {
     },
   });
 }
+
+/** Lets functions that a test has in place of libc's own fail with an errno: `refuse` is what they give then. */
+export function failures(
+  own: LibcLibrary["symbols"],
+): { readonly refuse: (errno: number) => -1; readonly memcpy: unknown } {
+  let errno = 0;
+  return {
+    refuse(given) {
+      errno = given;
+      return -1;
+    },
+    // By it, libc's errno is read.
+    memcpy(to: Uint8Array<ArrayBuffer>, from: Deno.PointerValue, length: bigint) {
+      if (errno === 0) return own.memcpy(to, from, length);
+      new DataView(to.buffer).setInt32(0, errno, true);
+      errno = 0;
+      return null;
+    },
+  };
+}
