@@ -22,6 +22,8 @@ interface Script {
   readonly timer?: boolean;
   /** Whether the watchdog can be opened. */
   readonly watchdog?: boolean;
+  /** Why what fails does: EPERM. */
+  readonly errno?: number;
 }
 
 /** What the imitated host offers to a script. */
@@ -38,6 +40,7 @@ const START = 8;
 const DUE = START + CONFIRM;
 const RESTART = 0x1234567n;
 const EPERM = 1;
+const EBUSY = 16;
 const WATCHDOG = 77;
 
 function attemptIn(bootId: string | undefined, guard: EndedAttempt["guard"]): EndedAttempt {
@@ -63,7 +66,14 @@ function endOf({ root }: FailingSystem): string {
 /** Runs something on a host like that; what was done there, and what was said. */
 async function imitated<T>(
   system: FailingSystem,
-  { now: start = 10, onPause = () => {}, onProgram = () => ({ code: 0 }), timer = true, watchdog = true }: Script,
+  {
+    now: start = 10,
+    onPause = () => {},
+    onProgram = () => ({ code: 0 }),
+    timer = true,
+    watchdog = true,
+    errno = EPERM,
+  }: Script,
   run: (events: { readonly onSay: (text: string) => void; readonly onWarning: (text: string) => void }) => Promise<T>,
 ) {
   const did: string[] = [];
@@ -75,7 +85,7 @@ async function imitated<T>(
   const fails = (): bigint => -1n;
   const symbols: Record<string, unknown> = {
     "__errno_location": () => null,
-    memcpy: (to: Uint8Array) => void new DataView(to.buffer).setInt32(0, EPERM, true),
+    memcpy: (to: Uint8Array) => void new DataView(to.buffer).setInt32(0, errno, true),
     "clock_gettime": (clock: number, time: BigInt64Array) => {
       assertEquals(clock, 7, "CLOCK_BOOTTIME");
       time.set([BigInt(Math.floor(now)), BigInt(Math.round(now % 1 * 1e9))]);
@@ -354,6 +364,17 @@ Deno.test("SIGTERM ends the wait and leaves the watchdog in order; once the time
     "SIGTERM during systemctl reboot --force",
     "exit 0",
   ]);
+  // Where it cannot be seen what PID 1 is, nothing holds up a shutdown.
+  const unseen = await waited({
+    now: DUE + 1,
+    onProgram: (_words, { signal, system, note }) => {
+      if (isThere(join(system.root, "proc/1/comm"))) Deno.removeSync(join(system.root, "proc/1/comm"));
+      note("SIGTERM");
+      signal("SIGTERM");
+      return { code: 1 };
+    },
+  }, inactive);
+  assertEquals(unseen.did.filter((each) => /^(?:SIGTERM|exit)/.test(each)).slice(0, 2), ["SIGTERM", "exit 0"]);
 });
 
 Deno.test("that the deadline is kept is written down, and that the wait was stopped in order", async () => {
@@ -392,4 +413,11 @@ Deno.test("after the confirmation nothing is kept but a watchdog that still coun
     );
     assertEquals([did, said], [[], []], `${keeper}, ${state}`);
   }
+  Deno.writeTextFileSync(join(folder, "state"), "active\n");
+  const busy = await imitated(
+    system,
+    { watchdog: false, errno: EBUSY },
+    (events) => keepUnstopped(attemptIn(facts.bootId, GUARD("warmboot")), facts, events),
+  );
+  assertEquals(busy.said, ["Another program has watchdog0 open, and is the one that pings it"]);
 });
