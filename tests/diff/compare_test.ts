@@ -1,9 +1,10 @@
 import { assertEquals } from "@std/assert";
 import { diffPlans } from "../../src/diff/compare.ts";
 import type { Change, Diff } from "../../src/diff/diff.ts";
+import { diffChecks } from "../../src/diff/plans.ts";
 import { runningSide, type Side } from "../../src/diff/side.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
-import type { FileLoadCall, Plan, PlannedSegment, SegmentLoadCall } from "../../src/plan/plan.ts";
+import type { Check, FileLoadCall, Plan, PlannedSegment, SegmentLoadCall } from "../../src/plan/plan.ts";
 import type { PlannedCarry } from "../../src/plan/carry/planned_carry.ts";
 import type { PlannedGuard } from "../../src/plan/guard.ts";
 import type { PlannedOverlayFile } from "../../src/plan/planned_overlay.ts";
@@ -171,6 +172,40 @@ Deno.test({
     // What was true when an image was loaded says nothing of now.
     const then = side({}, {}, { kexec: { ...kexec, limitReboot: 1 } }, "loaded");
     assertEquals(diffPlans(then, side({}, {}, { kexec: { ...kexec, loaded: true, limitReboot: 0 } })).same, true);
+  },
+});
+
+Deno.test({
+  name: "of a rule the worst verdict counts, the first of these; one that passes is like one that does not apply",
+  permissions: "none",
+  fn() {
+    const check = (rule: string, status: Check["status"], message: string = status): Check => ({
+      rule,
+      status,
+      message,
+    });
+    const between = (from: readonly Check[], to: readonly Check[]) =>
+      diffChecks(from, to).map((change) => [
+        change.action,
+        ...("from" in change ? [change.from] : []),
+        ...("to" in change ? [change.to] : []),
+      ]);
+    const [pass, warn, fail] = [check("a", "pass"), check("a", "warn"), check("a", "fail")];
+    const state = (status: Check["status"], message: string = status) => ({ status, message });
+    assertEquals(between([pass], []), []);
+    assertEquals(between([], [pass]), []);
+    assertEquals(between([], [warn]), [["add", state("warn")]]);
+    assertEquals(between([fail], []), [["remove", state("fail")]]);
+    assertEquals(between([warn], [pass]), [["change", state("warn"), state("pass")]]);
+    assertEquals(between([warn], [check("a", "warn", "in other words")]), []);
+    assertEquals(between([pass], [pass, warn, fail, check("a", "fail", "second"), warn]), [
+      ["change", state("pass"), state("fail")],
+    ]);
+    // Whether something is loaded, and what a stored plan was made for, is of the moment.
+    for (const rule of ["already-loaded", "stored-plan"]) {
+      assertEquals(between([], [check(rule, "fail")]), []);
+      assertEquals(between([check(rule, "warn")], [check(rule, "pass")]), []);
+    }
   },
 });
 

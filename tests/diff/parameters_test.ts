@@ -22,7 +22,9 @@ const CASES: readonly (readonly [name: string, from: string, to: string, changes
   ["added and removed parameters", "ro quiet", "ro debug", ["-quiet", "+debug"]],
   ["another value of a name", "root=/dev/a ro", "root=/dev/b ro", ["root=/dev/a>root=/dev/b"]],
   ["a value that comes", "debug", "debug=1", ["debug>debug=1"]],
+  ["an empty value, which is one", "debug", "debug=", ["debug>debug="]],
   ["a parameter that moved", "a b c", "c a b", ["c@3>1"]],
+  ["one that is gone, before the one that moved to its place", "x a c b", "b a c", ["-x", "b@4>1"]],
   ["one of several parameters of a name", "console=tty0 console=ttyS0", "console=ttyS0", ["-console=tty0"]],
   ["two consoles in another order", "console=tty0 console=ttyS0", "console=ttyS0 console=tty0", ["console=tty0@1>2"]],
   [
