@@ -158,6 +158,50 @@ Deno.test("a shutdown goes on, whatever the boot loader cannot be asked; that is
   assertEquals(newest(on).oneShot, undefined);
 });
 
+Deno.test("exec refuses the image into which the last reboot failed, as load does, unless it is forced", async () => {
+  using on = await loaded();
+  await says(on, "arrive");
+  const systemd = join(on.root, "run/systemd/system");
+  Deno.removeSync(systemd);
+  await says(on, "depart");
+  boot(on, "old");
+  assertMatch(String((await says(on, "arrive"))[1]), /^The reboot of TIME: fell back: /);
+  Deno.mkdirSync(systemd);
+  const web = join(on.root, "web.yaml");
+  assertEquals((await says(on, `load ${web}`))[0], 69);
+  assertEquals((await says(on, `load ${web} --force`))[0], 0);
+  for (const args of ["exec", "exec --dry-run", "exec --now"]) {
+    const [code, error, hint] = await says(on, args);
+    assertEquals([code, hint, on.started], [69, "  hint: See warmboot history; --force tries it again", []], args);
+    assertMatch(String(error), /^error: The last reboot into the loaded image, asked for at TIME, fell back: /);
+  }
+  assertEquals((await says(on, "history")).filter((line) => String(line).startsWith("TIME")).length, 1);
+  assertEquals(await says(on, "exec --force --dry-run"), [0, "systemctl kexec"]);
+  assertEquals(await changed(on, "exec --force"), [0, true]);
+});
+
+Deno.test("exec begins nothing where the guard's way back or its watchdog cannot be had", async () => {
+  const guards = [
+    [
+      { fallback: "running", parameters: [] },
+      /^error: The boot loader cannot be asked to boot the running kernel once: /,
+    ],
+    [{ watchdog: 60, parameters: [] }, /^error: systemd cannot be asked to arm the watchdog \(KExecWatchdogUSec\): /],
+  ] as const;
+  for (const [guard, says_] of guards) {
+    using on = await loaded();
+    const path = join(on.root, "run/warmboot/reboot.json");
+    const record = JSON.parse(Deno.readTextFileSync(path));
+    Deno.writeTextFileSync(path, JSON.stringify({ ...record, plan: { ...record.plan, guard } }));
+    const [code, , error, hint] = await says(on, "exec");
+    assertEquals([code, on.started.includes("kexec")], [69, false]);
+    assertMatch(String(error), says_);
+    assertMatch(String(hint), /^ {2}hint: /);
+    assertEquals(await changed(on, "exec"), [69, false]);
+    assertEquals(await says(on, "history"), [0, "No reboot into an image of warmboot is remembered"]);
+  }
+});
+
 Deno.test("history names what is no attempt, and goes on", async () => {
   using on = await loaded();
   await says(on, "exec");
