@@ -157,7 +157,8 @@ function cmdlineOf(side: Side): string | undefined {
 type PlanSide = Exclude<Side, { readonly kind: "running" }>;
 
 function plans(from: PlanSide, to: PlanSide): readonly Finding[] {
-  const judged = from.kind !== "loaded" && to.kind !== "loaded";
+  // In the order of a diff, what is loaded comes first.
+  const judged = from.kind !== "loaded";
   return [
     { changes: diffInitrds(initrdsOf(from.plan), initrdsOf(to.plan)), unknown: [], compared: ["initrd"] },
     ...(from.plan.overlays === undefined && to.plan.overlays === undefined

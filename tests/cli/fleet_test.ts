@@ -85,6 +85,14 @@ const WRONG: readonly (readonly [args: string, message: RegExp])[] = [
   ["diff new --facts-dir H --facts F", /--facts cannot be combined with --facts-dir/],
   ["diff new @loaded --facts-dir H", /@loaded cannot be compared/],
   ["diff @running --facts-dir H", /nothing to compare @running with/],
+  ["diff @default new --facts-dir H", /@default cannot be compared/],
+  ["diff @running @running --facts-dir H", /nothing to compare @running with/],
+  ["diff new --facts F --max-age soon", /--max-age does not accept "soon"/],
+  ["diff new --facts-dir H --max-age 0d", /--max-age does not accept "0d"/],
+  ["plan new --facts F --max-age soon", /--max-age does not accept "soon"/],
+  ["plan new --facts-dir H --facts F", /--facts cannot be combined with --facts-dir/],
+  ["plan new --facts-dir H --brief", /--brief cannot be combined with --facts-dir/],
+  ["plan new new --facts F", /plan takes one profile, unless --facts-dir is given/],
   ["diff new -o markdown", /-o markdown requires --facts-dir/],
   ["diff new --max-age 1d", /--max-age requires --facts/],
   ["plan new -o junit", /-o junit requires --facts-dir/],
@@ -113,8 +121,14 @@ Deno.test("--max-age names captures that are too old or do not say, and with --s
     assertEquals((await run([...plan, at(name), "--max-age", "30d", "--strict"])).code, 69);
     assertEquals((await run([...plan, at(name), "--strict"])).code, 0);
     const one = ["--facts", join(at(name), "web1.json"), "--max-age", "30d"];
-    assertMatch((await run(["plan", at("same/web.yaml"), ...one])).stderr, /\[facts-old\]/);
-    assertMatch((await run(["diff", at("same/web.yaml"), ...one])).stderr, /\[facts-old\]/);
+    for (const [command, code, strict] of [["plan", 0, 69], ["diff", 1, undefined]] as const) {
+      const old = await run([command, at("same/web.yaml"), ...one]);
+      assertMatch(old.stderr, /\[facts-old\]/);
+      assertEquals(old.code, code);
+      if (strict !== undefined) {
+        assertEquals((await run([command, at("same/web.yaml"), ...one, "--strict"])).code, strict);
+      }
+    }
   }
 });
 
@@ -127,6 +141,25 @@ Deno.test("plan --facts-dir -o junit and markdown give the matrix", async () => 
   );
   const markdown = await run(["plan", PROFILES, "--facts-dir", HOSTS, "-o", "markdown"]);
   assertStringIncludes(markdown.stdout, "|  | `db1` | `web1` |\n");
+});
+
+Deno.test("plan --facts-dir --out stores what is shown, without colours, and never in place of what it is made from", async () => {
+  Deno.mkdirSync(at("own"));
+  Deno.copyFileSync(join(HOSTS, "web1.json"), at("own/web1.json"));
+  const plan = ["plan", at("same"), "--facts-dir", at("own")];
+  for (const input of [at("same/web.yaml"), at("own/web1.json")]) {
+    const before = Deno.readTextFileSync(input);
+    for (const form of ["text", "json", "html"]) {
+      const { code, stderr } = await run([...plan, "-o", form, "--out", input]);
+      assertEquals([code, stderr.includes(`${input}, from which it is made`)], [64, true], stderr);
+    }
+    assertEquals(Deno.readTextFileSync(input), before);
+  }
+  const shown = await run(plan);
+  const stored = await run([...plan, "--out", at("matrix.txt"), "--color", "always"]);
+  assertEquals([stored.code, stored.stdout, Deno.readTextFileSync(at("matrix.txt"))], [shown.code, "", shown.stdout]);
+  assertStringIncludes(stored.stderr, `Stored in ${at("matrix.txt")}`);
+  assertEquals((await run([...plan, "--out", "-"])).stdout, shown.stdout);
 });
 
 Deno.test("a capture says when it was taken", async () => {

@@ -247,6 +247,21 @@ Deno.test("a refresh says whether it wrote a file, and as what it left the other
   const third = await refresh();
   assertEquals([third.changed, third.exit, third.what], [false, EXIT.unavailable.code, []]);
   assertStringIncludes(third.why[0]?.message ?? "", `${file} was changed since it was written`);
+  // Of several files, the worst counts, and the others are updated.
+  Deno.removeSync(file);
+  const two = [join(root, "etc/warmboot/a.yaml"), join(root, "etc/warmboot/c.yaml")];
+  for (const out of two) await run(["init", "--newest", "--follow", "--root", root, "--out", out]);
+  Deno.writeTextFileSync(join(root, "etc/warmboot/b.yaml"), Deno.readTextFileSync(two[0] ?? "").replace("ro", "rw"));
+  kernel("6.13.0");
+  const all = await refresh();
+  assertEquals([all.changed, all.exit, all.what], [
+    true,
+    EXIT.unavailable.code,
+    two.map((path) => `${path}: updated, /boot/vmlinuz-6.13.0`),
+  ]);
+  for (const release of ["6.1.0", "6.12.0", "6.13.0"]) Deno.removeSync(join(root, `boot/vmlinuz-${release}`));
+  const none = outcomeOf((await run(["refresh", "--root", `${root}/`, two[0] ?? "", "-o", "json"])).stdout);
+  assertEquals([none.changed, none.exit, none.why[0]?.hint], [false, EXIT.noinput.code, `${two[0]} stays as it is`]);
 });
 
 for (const command of ["unload", "exec"]) {

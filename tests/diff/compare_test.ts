@@ -66,6 +66,15 @@ Deno.test({
     const loaded = side({}, {}, {}, "loaded");
     assertEquals(diffPlans(loaded, running()).from.name, "@running");
     assertEquals(diffPlans(side(), loaded).from.name, "@loaded");
+    // What a cold reset boots comes after what is loaded, and before what is declared.
+    const reset: Side = { ...loaded, kind: "default", name: "@default" } as Side;
+    const froms = [[reset, loaded], [loaded, reset], [side(), reset], [reset, running()]] as const;
+    assertEquals(froms.map(([a, b]) => diffPlans(a, b).from.name), ["@loaded", "@loaded", "@default", "@running"]);
+    const stored = { ...side(), kind: "plan", name: "web.plan.json" } as Side;
+    assertEquals([diffPlans(side(), stored), diffPlans(stored, side())].map(({ from }) => from.name), [
+      "web.yaml",
+      "web.plan.json",
+    ]);
   },
 });
 
