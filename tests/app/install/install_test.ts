@@ -5,39 +5,8 @@ import { foldersOf, installedText, targetsOf } from "../../../src/app/install/la
 import { readRelease } from "../../../src/app/install/release.ts";
 import { uninstall } from "../../../src/app/install/uninstall.ts";
 import type { Diagnostic } from "../../../src/core/diagnostic.ts";
-import { sha256Of } from "../../../src/core/sha256.ts";
 import { withFiles } from "../../support/temp_files.ts";
-
-const RELEASE = {
-  "bin/warmboot": "cd ../lib/warmboot\ninstalled_with=\n",
-  "lib/warmboot/cli.js": "// program; profiles in /etc/warmboot\n",
-  "lib/systemd/system/warmboot@.service": "ExecStart=/usr/local/bin/warmboot load /etc/warmboot/%i\n",
-  "share/warmboot/hooks/debian/zz-warmboot": "/usr/local/bin/warmboot refresh\n",
-  "share/warmboot/hooks/kernel-install/90-warmboot.install": "/usr/local/bin/warmboot refresh\n",
-  "share/man/man8/warmboot.8": "/etc/warmboot\n",
-  "share/bash-completion/completions/warmboot": "bash\n",
-  "share/zsh/site-functions/_warmboot": "zsh\n",
-  "share/fish/vendor_completions.d/warmboot.fish": "fish\n",
-  "share/doc/warmboot/examples/web.yaml": "# $schema=../schema/profile.schema.json\n",
-  "share/doc/warmboot/README.md": "$schema=../schema/ and /usr/local/bin/warmboot\n",
-  "README": "about the release itself\n",
-};
-
-const sums = (files: { readonly [path: string]: string }) =>
-  Object.entries(files).map(([path, text]) => `${sha256Of(text)}  ${path}\n`).join("");
-
-/** Runs as if the program in `folder` had been started. */
-function startedFrom<T>(folder: string, action: () => T): T {
-  const before = Deno.mainModule;
-  const start = (value: string) =>
-    Object.defineProperty(Deno, "mainModule", { value, configurable: true, writable: true });
-  start(`file://${folder}/cli.js`);
-  try {
-    return action();
-  } finally {
-    start(before);
-  }
-}
+import { RELEASE, startedFrom, sums } from "../../support/unpacked_release.ts";
 
 /** An outcome as JSON has it: what is undefined is left out. */
 type Plain = Partial<Record<string, unknown>> & { readonly diagnostics?: readonly Diagnostic[] };
