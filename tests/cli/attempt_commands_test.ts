@@ -1,6 +1,7 @@
 /** What the commands say that are run at the end of one boot and at the start of the next. */
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
+import { parse } from "@std/yaml";
 import type { Attempt } from "../../src/state/attempt.ts";
 import { type FailingSystem, failingSystem, type Fault, withPrograms } from "../support/failing_system.ts";
 import { packedKernel, vmlinux } from "../support/small_kernel.ts";
@@ -230,6 +231,21 @@ Deno.test("where attempts cannot be written, each says so, and nobody takes that
     `warning: Cannot write /${ATTEMPTS}/${id}.json: Read-only file system`,
     "No guard waits for a confirmation",
   ]);
+});
+
+Deno.test("history is a text, data or a picture", async () => {
+  using on = await loaded();
+  await says(on, "exec");
+  const { id, askedAt } = newest(on);
+  const said = async (form: string) => (await on.run(["history", "-o", form])).said;
+  assertEquals((await said("text")).split("\n")[0], `${askedAt}  6.1.0-41-amd64 -> 6.1.0-50-amd64`);
+  const data = JSON.parse(await said("json"));
+  assertEquals(data.attempts.map((attempt: Attempt) => attempt.id), [id]);
+  assertEquals(parse(await said("yaml")), data);
+  assertMatch(
+    await said("svg"),
+    /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" [^]*<title id="wb-title">How long the reboots/,
+  );
 });
 
 Deno.test("history --ended waits for the confirmation, or for what came up without it", async () => {

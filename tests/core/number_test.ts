@@ -15,6 +15,9 @@ Deno.test({
       ["1MiB", 1n << 20n],
       ["4 GiB", 4n << 30n],
       ["16TiB", 16n << 40n],
+      ...["K", "M", "G", "T"].flatMap((unit, index): [string, bigint][] =>
+        [unit, `${unit}iB`].map((each) => [`0x3 ${each}`, 3n << BigInt(10 * (index + 1))])
+      ),
     ];
     for (const [text, value] of cases) assertEquals(parseNumber(text), value, text);
   },

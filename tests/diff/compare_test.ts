@@ -458,6 +458,26 @@ Deno.test({
 });
 
 Deno.test({
+  name: "of bytes in a plan, the parts that are filled at load are a difference; the bytes themselves are their digest",
+  permissions: "none",
+  fn() {
+    const by = (change: Partial<Extract<PlannedSegment["source"], { readonly kind: "bytes" }>>) =>
+      segmentsBy((all) =>
+        all.map((each) =>
+          each.name === "purgatory" && each.source.kind === "bytes"
+            ? { ...each, source: { ...each.source, random: [], ...change } }
+            : each
+        )
+      ).changes.flatMap((each) => each.about === "call" ? [[each.field, each.from, each.to]] : [each.about]);
+    assertEquals(by({ base64: "AAAA" }), []);
+    assertEquals(by({ random: [{ offset: 16, length: 32 }] }), [
+      ["segments purgatory random 0 offset", "none", "16"],
+      ["segments purgatory random 0 length", "none", "32"],
+    ]);
+  },
+});
+
+Deno.test({
   name: "between two plans, a build that only one of them knows is no difference; the digest decides",
   permissions: "none",
   fn() {

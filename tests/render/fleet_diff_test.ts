@@ -108,5 +108,60 @@ test("a fleet's diff as Markdown fits a comment, and says what it leaves out", (
   }));
   const markdown = fleetDiffMarkdown(fleetOf(entries));
   assert(markdown.length < 65_536);
-  assert(/^\d+ more would make this too long, and are not shown\.$/m.test(markdown));
+  const [, more] = /^(\d+) more would make this too long, and are not shown\.$/m.exec(markdown) ?? [];
+  const shown = markdown.match(/^### `p\d+\.yaml` changes on/gm)?.length ?? 0;
+  assertEquals([shown > 50, shown + Number(more)], [true, 500]);
+  // As much as there is room for, and in order: what does not fit ends it.
+  const last = fleetDiffMarkdown(fleetOf([
+    ...entries.slice(0, 100).map((entry): FleetEntry => ({ ...entry, diff: diffOf(`x=${"y".repeat(700)}`) })),
+    { profile: "small.yaml", host: "web1", state: "removed" },
+  ]));
+  assertEquals(last.includes("small.yaml"), false);
+  const one = fleetDiffMarkdown(fleetOf([
+    { profile: "a.yaml", host: "web1", state: "removed" },
+    { profile: "b.yaml", host: "web1", state: "differs", diff: diffOf(`x=${"y".repeat(60_000)}`) },
+  ]));
+  assertEquals([one.includes("a.yaml"), /^1 more would make this too long, and is not shown\.$/m.test(one)], [
+    true,
+    true,
+  ]);
+});
+
+test("a fleet's diff names eight hosts one by one, and when these were captured", () => {
+  const fleet = (count: number) =>
+    fleetOf(Array.from({ length: count }, (_, index): FleetEntry => ({
+      profile: "web.yaml",
+      host: `web${index}`,
+      state: "differs",
+      diff: diffOf("quiet"),
+    })));
+  const head = (count: number) => fleetDiffText(fleet(count), { style: PLAIN, width: 200 }).split("\n")[0];
+  const names = "web0, web1, web2, web3, web4, web5, web6, web7";
+  assertEquals([head(8), head(9)], [`web.yaml changes on ${names}`, `web.yaml changes on ${names} and 1 more`]);
+  const captured = (count: number) => fleetDiffMarkdown(fleet(count)).match(/^- `web\d+` was captured at/gm)?.length;
+  assertEquals([captured(8), captured(9)], [8, undefined]);
+  const { hosts, ...rest } = fleet(1);
+  const undated = { ...rest, hosts: hosts.map(({ name }) => ({ name })) };
+  assertStringIncludes(fleetDiffMarkdown(undated), "- `web0` does not say when it was captured\n");
+});
+
+test("what is not known, and what a side fails by, keeps hosts apart", () => {
+  const entry = (host: string, more: Partial<FleetEntry>): FleetEntry => ({
+    profile: "web.yaml",
+    host,
+    state: "differs",
+    diff: diffOf("quiet"),
+    ...more,
+  });
+  const unknown = [{ about: "initrd", side: "@running", what: "the initrds" }] as const;
+  const heads = fleetDiffText(
+    fleetOf([
+      entry("a", {}),
+      entry("b", { diff: { ...diffOf("quiet"), unknown } }),
+      entry("c", { problems: ["Before: it was not valid"] }),
+      entry("d", {}),
+    ]),
+    LAYOUT,
+  ).split("\n").filter((line) => line.startsWith("web.yaml"));
+  assertEquals(heads, ["web.yaml changes on a, d", "web.yaml changes on b", "web.yaml changes on c"]);
 });
