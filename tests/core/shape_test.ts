@@ -127,6 +127,11 @@ pure("a record has its keys: those that are missing get their default, those tha
     said: ["missing-key||The key `path` is missing|-|-|a text"],
   });
   assertEquals(decode(SAMPLE, { path: "" }).said, ["wrong-type|path|`path` is not a text|-|-|a text"]);
+  // One that is wrong makes the record nothing, though it could be missing.
+  assertEquals(decode(SAMPLE, { path: "/a", size: "x" }), {
+    value: undefined,
+    said: ["wrong-type|size|`size` is not a whole number|-|-|a whole number"],
+  });
   // An unknown key does not make the record nothing: whoever asked decides.
   assertEquals(decode(SAMPLE, { path: "/a", zebra: 1 }), {
     value: { path: "/a", isLast: false },
@@ -159,6 +164,14 @@ pure("a key that YAML reads as one text with its value lacks a space, wherever t
   assertEquals(decode(SAMPLE, { path: "/a", "size:3": null }).said, [
     "unknown-key|size:3|There is no space after `size:`|Write `size: 3`|-|-",
   ]);
+  // Another name of the key is put right with it, and the key is not missing as well.
+  assertEquals(decode(SAMPLE, "file-name:/a").said, [
+    "wrong-type||The document is not a sample|There is no space after `file-name:`: write `path: /a`|-|a sample",
+  ]);
+  assertEquals(decode(SAMPLE, { "file-name:/a": null }), {
+    value: undefined,
+    said: ["unknown-key|file-name:/a|There is no space after `file-name:`|Write `path: /a`|-|-"],
+  });
   for (const not of ["zebra:/a", " path:/a", "x path:/a", "path: /a", "path:", "toString:1", 7]) {
     assertEquals([not, decode(SAMPLE, not).said], [not, ["wrong-type||The document is not a sample|-|-|a sample"]]);
   }
@@ -237,12 +250,15 @@ pure("tables, maps and keys: only what is their own", () => {
   assertEquals(omitUndefined({ a: undefined, b: null, c: 0, d: "" }) as unknown, { b: null, c: 0, d: "" });
   const advice = { otherNames: { "file-name": "path" }, further: ["extends"] };
   assertEquals(
-    ["file_name", "FILE-NAME", "extend", "pathh", "zebra"].map((key) => suggestedKey(key, ["path"], advice)),
+    ["file_name", "FILE-NAME", "extend", "pathh", "zebra", "constructor"].map((key) =>
+      suggestedKey(key, ["path"], advice)
+    ),
     [
       "path",
       "path",
       "extends",
       "path",
+      undefined,
       undefined,
     ],
   );

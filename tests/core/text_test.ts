@@ -1,14 +1,5 @@
 import { assertEquals } from "@std/assert";
-import {
-  compareNames,
-  compareText,
-  jsonText,
-  listed,
-  printable,
-  shorten,
-  visible,
-  withoutEndSlashes,
-} from "../../src/core/text.ts";
+import { compareNames, jsonText, listed, visible, withoutEndSlashes } from "../../src/core/text.ts";
 
 function pure(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
@@ -52,15 +43,7 @@ pure(
   },
 );
 
-pure("text of a file is printable ASCII in a message, and not longer than it may be", () => {
-  assertEquals(printable("a \u007f~é\n\ud83d"), "a ?~???");
-  assertEquals([shorten("12345678", 8), shorten("123456789", 8)], ["12345678", "12345..."]);
-  assertEquals([shorten("x".repeat(60)).length, shorten("x".repeat(61)).length], [60, 60]);
-  // No half of a character is left.
-  assertEquals(shorten("1234\ud83d\udc27678", 8), "1234\ufffd...");
-});
-
-pure("names are ordered by the values of their digits, texts by their units", () => {
+pure("names are ordered by the values of their digits", () => {
   const names = ["", "1", "2a", "10", "cpu", "cpu1", "cpu1a", "cpu1b2", "cpu1b10", "cpu2", "cpu10", "cpux"];
   assertEquals(names.toReversed().toSorted(compareNames), names);
   for (const [index, name] of names.entries()) {
@@ -69,12 +52,6 @@ pure("names are ordered by the values of their digits, texts by their units", ()
       names.map((_, at) => Math.sign(index - at)),
     );
   }
-  assertEquals([compareText("a10", "a2"), compareText("a", "b"), compareText("b", "a"), compareText("a", "a")], [
-    -1,
-    -1,
-    1,
-    0,
-  ]);
 });
 
 pure("slashes at the end of a path, and the words of a sentence", () => {
