@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { closeFile, descriptorOf, openFile } from "../../src/app/files/open_file.ts";
-import { LibcError, type LibcHost, type LibcLibrary, openLibc, openLibcOn } from "../../src/syscall/libc.ts";
+import { type Libc, LibcError, type LibcHost, type LibcLibrary, openLibc, openLibcOn } from "../../src/syscall/libc.ts";
 
 // No kexec or reboot call is made here, not even one that must fail: each would take one of a limited number of loads.
 
@@ -162,8 +162,11 @@ Deno.test("a restart at a time comes whatever the thread that asked for it hangs
   assertEquals(code, 0x67);
 });
 
-/** The same, but that these functions answer, in turn, a value or fail with an errno; then 0. */
-function answering(answers: Readonly<Record<string, readonly (bigint | { readonly errno: number })[]>>): {
+/** The same, but that these functions answer, in turn, a value or fail with an errno; then 0. `fill`: what else they do. */
+function answering(
+  answers: Readonly<Record<string, readonly (bigint | { readonly errno: number })[]>>,
+  fill: (name: string, args: readonly unknown[]) => void = () => {},
+): {
   readonly calls: (readonly [string, ...unknown[]])[];
   readonly open: LibcHost["open"];
 } {
@@ -179,14 +182,19 @@ function answering(answers: Readonly<Record<string, readonly (bigint | { readonl
     if (name === "__errno_location") return null;
     const turn = turns.get(name) ?? 0;
     turns.set(name, turn + 1);
-    calls.push([name, ...args]);
+    // A buffer may be used again: what it has now is what the function was given.
+    calls.push([name, ...args.map((each) => ArrayBuffer.isView(each) ? structuredClone(each) : each)]);
+    fill(name, args);
     const given = answers[name]?.[turn] ?? 0n;
     if (typeof given === "bigint") return given;
     errno = given.errno;
     return -1n;
   };
-  const symbols = new Proxy({}, { get: (_target, name) => (...args: unknown[]) => answer(String(name), args) });
-  return { calls, open: () => ({ symbols, close() {} }) as unknown as LibcLibrary };
+  const symbols = new Proxy({}, {
+    get: (_target, name) => name === "reboot_function" ? null : (...args: unknown[]) => answer(String(name), args),
+  });
+  const close = () => void calls.push(["dlclose"]);
+  return { calls, open: () => ({ symbols, close }) as unknown as LibcLibrary };
 }
 
 const NAME = new TextEncoder().encode("x\0");
@@ -387,4 +395,229 @@ Deno.test("the immutable flag is taken off, the others stay, and a file without 
   }
   using libc = openLibc();
   assertEquals(libc.setMutable("/nonexistent"), { ok: false, errno: 2 });
+});
+
+/** What a call of ours gives, and the calls of libc that it made for it, with their arguments. */
+function madeBy(
+  act: (libc: Libc) => unknown,
+  ...[answers, fill]: Partial<Parameters<typeof answering>>
+): readonly unknown[] {
+  const { calls, open } = answering(answers ?? {}, fill);
+  return [act(openLibcOn({ arch: "x86_64", open })), ...calls];
+}
+
+const bytesOf = (text: string) => new TextEncoder().encode(text);
+const failed = (errno: number) => ({ ok: false as const, errno });
+const done = { ok: true, value: 0 } as const;
+
+Deno.test("each small call of ours is one of libc's, with the numbers of the kernel's headers", () => {
+  const words = Int16Array.of(0, 0, 1, 0);
+  new Int32Array(words.buffer)[0] = 70_000;
+  const cases: readonly (readonly [(libc: Libc) => unknown, readonly unknown[]])[] = [
+    // F_ADD_SEALS with F_SEAL_SEAL, _SHRINK, _GROW and _WRITE.
+    [(libc) => libc.seal(7), ["fcntl", 7, 1033, 0xf]],
+    // The same with F_SEAL_FUTURE_WRITE.
+    [(libc) => libc.sealFutureWrites(7), ["fcntl", 7, 1033, 0x17]],
+    [(libc) => libc.lock(0x7000n, 5000), ["mlock", 0x7000n, 5000n]],
+    [(libc) => libc.setDumpable(false), ["prctl", 4, 0n, 0n, 0n, 0n]],
+    [(libc) => libc.setDumpable(true), ["prctl", 4, 1n, 0n, 0n, 0n]],
+    // O_RDWR | O_CLOEXEC | O_NOCTTY.
+    [(libc) => libc.openTerminal("/dev/tty"), ["open", bytesOf("/dev/tty\0"), 0o2000402]],
+    // POLLIN, without waiting.
+    [(libc) => libc.isReadable(70_000), ["poll", words, 1n, 0]],
+    [(libc) => libc.read(7, new Uint8Array(3)), ["read", 7, new Uint8Array(3), 3n]],
+    [(libc) => libc.sendfile(9, 7, 16 << 20, 4096), ["sendfile", 9, 7, BigInt64Array.of(16n << 20n), 4096n]],
+    [(libc) => libc.write(7, bytesOf("abc")), ["write", 7, bytesOf("abc"), 3n]],
+    [(libc) => libc.unmap(0x7000n, 5000), ["munmap", 0x7000n, 5000n]],
+    [(libc) => libc.pingWatchdog(7), ["ioctl", 7, 0x8004_5705n, new Int32Array(1)]],
+    [(libc) => libc.close(7), ["close", 7]],
+  ];
+  for (const [act, call] of cases) assertEquals(madeBy(act), [done, call]);
+  // MAP_SHARED.
+  const shared = ["mmap", 0n, 5000n, 3, 1, 7, 65_536n];
+  const map = (libc: Libc) => libc.mapShared(7, 65_536, 5000);
+  assertEquals(madeBy(map, { mmap: [0x7000n] }), [{ ok: true, value: 0x7000n }, shared]);
+  assertEquals(madeBy(map, { mmap: [{ errno: 1 }] }), [failed(1), shared]);
+});
+
+Deno.test("the library is closed with what was opened of it", () => {
+  const { calls, open } = answering({});
+  openLibcOn({ arch: "x86_64", open })[Symbol.dispose]();
+  assertEquals(calls, [["dlclose"]]);
+});
+
+Deno.test("kernels before 5.1 cannot seal future writes: the size alone is sealed, and any other error is one", () => {
+  const seal = (libc: Libc) => libc.sealFutureWrites(7);
+  const [all, size] = [["fcntl", 7, 1033, 0x17], ["fcntl", 7, 1033, 0x7]];
+  assertEquals(madeBy(seal, { fcntl: [{ errno: 22 }] }), [done, all, size]);
+  assertEquals(madeBy(seal, { fcntl: [{ errno: 22 }, { errno: 1 }] }), [failed(1), all, size]);
+  assertEquals(madeBy(seal, { fcntl: [{ errno: 1 }] }), [failed(1), all]);
+});
+
+Deno.test("memory for a secret is locked and in no core, and is overwritten before it is given back, once", () => {
+  const page = new Uint8Array(64);
+  const address = Deno.UnsafePointer.value(Deno.UnsafePointer.of(page));
+  const atUnmap: number[][] = [];
+  const { calls, open } = answering({ mmap: [address] }, (name) => {
+    if (name === "munmap") atUnmap.push([...page.subarray(0, 5)]);
+  });
+  using libc = openLibcOn({ arch: "x86_64", open });
+  const memory = libc.secretMemory(5);
+  assert(memory.ok);
+  memory.bytes.fill(7);
+  assertEquals([...page.subarray(0, 6)], [7, 7, 7, 7, 7, 0]);
+  memory[Symbol.dispose]();
+  memory[Symbol.dispose]();
+  // MADV_DONTDUMP.
+  assertEquals(calls, [
+    ["mmap", 0n, 5n, 3, 0x22, -1, 0n],
+    ["mlock", address, 5n],
+    ["madvise", address, 5n, 16],
+    ["munmap", address, 5n],
+  ]);
+  assertEquals(atUnmap, [[0, 0, 0, 0, 0]]);
+});
+
+Deno.test("a secret is not kept in memory that cannot be locked", () => {
+  const fresh = ["mmap", 0n, 5n, 3, 0x22, -1, 0n];
+  const take = (libc: Libc) => libc.secretMemory(5);
+  assertEquals(madeBy(take, { mmap: [{ errno: 12 }] }), [{ ...failed(12), function: "mmap" }, fresh]);
+  assertEquals(madeBy(take, { mmap: [0x7000n], mlock: [{ errno: 11 }] }), [
+    { ...failed(11), function: "mlock" },
+    fresh,
+    ["mlock", 0x7000n, 5n],
+    ["munmap", 0x7000n, 5n],
+  ]);
+});
+
+Deno.test("a terminal stops to echo lines' ends too, keeps its other settings, and says what it did before", () => {
+  // ICANON, ECHO and ECHONL of c_lflag; TCGETS gives them, TCSETSF takes them, and drops what was typed.
+  const [canonical, echo, newlines] = [0o2, 0o10, 0o100];
+  const settings = (flags: number, end = 0x55) => {
+    const bytes = new Uint8Array(36);
+    new DataView(bytes.buffer).setUint32(12, flags, true);
+    bytes[35] = end;
+    return bytes;
+  };
+  const cases = [
+    { before: canonical | echo | newlines, wanted: false, after: canonical, was: 1 },
+    { before: canonical | newlines, wanted: false, after: canonical, was: 0 },
+    { before: canonical, wanted: true, after: canonical | echo, was: 0 },
+    { before: canonical | echo, wanted: true, after: canonical | echo, was: 1 },
+  ];
+  for (const { before, wanted, after, was } of cases) {
+    const made = madeBy((libc) => libc.setEcho(8, wanted), {}, (name, [, request, into]) => {
+      if (name === "ioctl" && request === 0x5401n) (into as Uint8Array).set(settings(before));
+    });
+    assertEquals(made, [
+      { ok: true, value: was },
+      ["ioctl", 8, 0x5401n, settings(0, 0)],
+      ["ioctl", 8, 0x5404n, settings(after)],
+    ]);
+  }
+  const set = (libc: Libc) => libc.setEcho(8, false);
+  assertEquals(madeBy(set, { ioctl: [{ errno: 25 }] }).slice(0, 2), [failed(25), [
+    "ioctl",
+    8,
+    0x5401n,
+    settings(0, 0),
+  ]]);
+  assertEquals(madeBy(set, { ioctl: [{ errno: 25 }] }).length, 2);
+  assertEquals(madeBy(set, { ioctl: [0n, { errno: 5 }] })[0], failed(5));
+});
+
+Deno.test("an attribute is as long as the kernel says, up to the longest there is", () => {
+  const made = madeBy((libc) => libc.attribute(7, "security.ima"), { fgetxattr: [3n] }, (_name, [, , into]) => {
+    (into as Uint8Array).set([1, 2, 3]);
+  });
+  assertEquals(made, [
+    { ok: true, value: Uint8Array.of(1, 2, 3) },
+    ["fgetxattr", 7, bytesOf("security.ima\0"), new Uint8Array(65_536), 65_536n],
+  ]);
+});
+
+Deno.test("what is opened for one call is closed again, whatever the call came to", () => {
+  const opened = (path: string, flags: number) => ["open", bytesOf(`${path}\0`), flags];
+  const closed = ["close", 7];
+  const names = (made: readonly unknown[]) => made.slice(1).map((call) => Array.isArray(call) ? call[0] : call);
+
+  const write = (libc: Libc) => libc.writeFile("/sys/x", "a");
+  const text = ["write", 7, bytesOf("a"), 1n];
+  const file = opened("/sys/x", 0o2000001);
+  assertEquals(madeBy(write, { open: [7n], write: [1n] }), [{ ok: true, value: 1 }, file, text, closed]);
+  assertEquals(madeBy(write, { open: [7n], write: [{ errno: 19 }] }), [failed(19), file, text, closed]);
+  assertEquals(madeBy(write, { open: [{ errno: 13 }] }), [failed(13), file]);
+
+  const down = (libc: Libc) => libc.setInterface("eth0", false);
+  const interfaces: readonly (readonly [Parameters<typeof answering>[0], unknown, readonly string[]])[] = [
+    [{ socket: [{ errno: 24 }] }, failed(24), ["socket"]],
+    [{ socket: [7n], ioctl: [{ errno: 19 }] }, failed(19), ["socket", "ioctl", "close"]],
+    [{ socket: [7n], ioctl: [0n, { errno: 1 }] }, failed(1), ["socket", "ioctl", "ioctl", "close"]],
+    [{ socket: [7n] }, done, ["socket", "ioctl", "ioctl", "close"]],
+  ];
+  for (const [answers, result, made] of interfaces) {
+    const all = madeBy(down, answers);
+    assertEquals([all[0], names(all)], [result, made]);
+    assertEquals(all[1], ["socket", 1, 2, 0]);
+  }
+
+  const mutable = (libc: Libc) => libc.setMutable("/x");
+  const immutable = (name: string, [, , flags]: readonly unknown[]): void => {
+    if (name === "ioctl") (flags as Uint8Array)[0] = 0x10;
+  };
+  const flags: readonly (readonly [Parameters<typeof answering>[0], unknown, readonly string[]])[] = [
+    [{ open: [7n], ioctl: [{ errno: 25 }] }, failed(25), ["open", "ioctl", "close"]],
+    [{ open: [7n], ioctl: [0n, { errno: 1 }] }, failed(1), ["open", "ioctl", "ioctl", "close"]],
+    [{ open: [7n] }, done, ["open", "ioctl", "ioctl", "close"]],
+  ];
+  for (const [answers, result, made] of flags) {
+    const all = madeBy(mutable, answers, immutable);
+    assertEquals([all[0], names(all)], [result, made]);
+    assertEquals(all[1], opened("/x", 0o2000000));
+  }
+});
+
+Deno.test("a name of an interface that is too long is cut before the NUL that ends it", () => {
+  const [, , asked] = madeBy((libc) => libc.setInterface("x".repeat(20), true), { socket: [7n] });
+  const request = (asked as readonly unknown[])[3] as Uint8Array;
+  assertEquals([...request.subarray(14, 17)], [0x78, 0, 0]);
+});
+
+Deno.test("a watchdog that does not take its timeout is stopped and closed, in this order", () => {
+  const device = ["open", bytesOf("/dev/watchdog1\0"), 0o2000001];
+  const timeout = ["ioctl", 7, 0xc004_5706n, Int32Array.of(90)];
+  const ping = ["ioctl", 7, 0x8004_5705n, new Int32Array(1)];
+  const stop = [["write", 7, bytesOf("V"), 1n], ["close", 7]];
+  const arm = (libc: Libc) => libc.armWatchdog("/dev/watchdog1", 90);
+  assertEquals(madeBy(arm, { open: [7n] }), [{ ok: true, value: 7 }, device, timeout, ping]);
+  assertEquals(madeBy(arm, { open: [7n], ioctl: [{ errno: 22 }] }), [failed(22), device, timeout, ...stop]);
+  assertEquals(madeBy(arm, { open: [7n], ioctl: [0n, { errno: 5 }] }), [failed(5), device, timeout, ping, ...stop]);
+
+  const disarm = (libc: Libc) => libc.disarmWatchdog(7);
+  assertEquals(madeBy(disarm, { write: [1n] }), [done, ...stop]);
+  assertEquals(madeBy(disarm, { write: [{ errno: 5 }] }), [failed(5), ...stop], "it goes on to count");
+  assertEquals(madeBy(disarm, { write: [1n], close: [{ errno: 9 }] }), [failed(9), ...stop]);
+});
+
+Deno.test("a restart at a time is by the clock of the boot, at that time, and says where libc cannot", () => {
+  // SIGEV_THREAD, called with LINUX_REBOOT_CMD_RESTART; a time of 600.5 s, not after it.
+  const event = BigUint64Array.of(0x0123_4567n, 2n << 32n, 0n, 0n, 0n, 0n, 0n, 0n);
+  const create = ["timer_create", 7, event, BigUint64Array.of(0n)];
+  const at = BigInt64Array.of(0n, 0n, 600n, 500_000_000n);
+  const timer = (name: string, [, , id]: readonly unknown[]): void => {
+    if (name === "timer_create") (id as BigUint64Array)[0] = 42n;
+  };
+  const restart = (libc: Libc) => libc.restartAt(600_500_000_000n);
+  assertEquals(madeBy(restart, {}, timer), [done, create, ["timer_settime", 42n, 1, at, null]]);
+  assertEquals(madeBy(restart, { timer_create: [{ errno: 11 }] }, timer), [failed(11), create]);
+  const old = new Proxy({}, { get: (_target, name) => String(name).startsWith("timer_") ? null : () => 0n });
+  using libc = openLibcOn({ arch: "x86_64", open: () => ({ symbols: old, close() {} }) as unknown as LibcLibrary });
+  assertEquals(libc.restartAt(1n), failed(38));
+});
+
+Deno.test("a clock is asked by its number, and its two words are nanoseconds together", () => {
+  for (const [name, number] of [["monotonic", 1], ["boottime", 7]] as const) {
+    const made = madeBy((libc) => libc.clock(name), {}, (_name, [, time]) => (time as BigInt64Array).set([3n, 5n]));
+    assertEquals(made, [3_000_000_005n, ["clock_gettime", number, new BigInt64Array(2)]]);
+  }
 });
