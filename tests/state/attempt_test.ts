@@ -10,11 +10,16 @@ import {
   type AttemptWay,
   decodeAttempt,
   failedAttempts,
+  interruptionOfAttempt,
+  isCurrent,
   isOver,
   judgeAttempt,
   judgeAttempts,
+  measuredReboots,
   type RunningSystem,
+  withRunningBoot,
 } from "../../src/state/attempt.ts";
+import type { Timing } from "../../src/state/interruption.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, profileOf } from "../support/profiles.ts";
 
@@ -46,6 +51,8 @@ function attempt(
 const ARRIVED: RunningSystem = { release: NEXT, cmdline: "root=LABEL=root ro", bootId: "next", kexecBooted: true };
 /** The system that was left, started by the firmware again. */
 const COLD: RunningSystem = { ...hostFacts(), bootId: "next", kexecBooted: false };
+
+const { bootId: _bootId, ...NAMELESS } = hostFacts();
 
 function withoutLoader({ kexecBooted: _, ...rest }: RunningSystem): RunningSystem {
   return rest;
@@ -194,6 +201,34 @@ const CASES: readonly (readonly [what: string, attempt: Attempt, running: Runnin
       "6.1.0-50-amd64 came up by the firmware; nothing watched the boots in between",
     ],
     [
+      "a kernel that does not say how it was started, and is another release with the same command line",
+      attempt({ facts: { ...ARRIVED, release: "6.1.0-50-amd64", bootId: "before" } }),
+      withoutLoader(ARRIVED),
+      "arrived",
+      `${NEXT} came up with the command line of the plan`,
+    ],
+    [
+      "the same release with another command line",
+      attempt({ facts: { ...ARRIVED, cmdline: "root=LABEL=root ro quiet", bootId: "before" } }),
+      withoutLoader(ARRIVED),
+      "arrived",
+      `${NEXT} came up with the command line of the plan`,
+    ],
+    [
+      "a boot by the firmware after another init system's shutdown into the image",
+      attempt({ way: "init", left: true }),
+      COLD,
+      "fell-back",
+      "6.1.0-50-amd64 came up by the firmware: the jump to the loaded image was under way, and that did not report back",
+    ],
+    [
+      "an old boot without an identifier",
+      attempt({ facts: NAMELESS }),
+      ARRIVED,
+      "unknown",
+      "The kernel does not say which boot this is",
+    ],
+    [
       "a boot without an identifier",
       attempt(),
       { release: NEXT, cmdline: "root=LABEL=root ro", kexecBooted: true },
@@ -218,6 +253,76 @@ pure("of several open attempts the newest is judged; those before it, which nobo
     ["1", "arrived", AT, "next"],
     ["2", "unknown", AT, "next"],
   ]);
+});
+
+pure("how long the boot has run counts where the attempt arrived in it", () => {
+  const uptime = (tried: Attempt, running: RunningSystem) => judgeAttempts([tried], running, AT, 8)[0]?.outcome.uptime;
+  assertEquals([uptime(attempt(), ARRIVED), uptime(attempt({ left: true }), COLD)], [8, undefined]);
+});
+
+pure("who looks at the host is told of an attempt that is open, or ended in this boot", () => {
+  const ended = (bootId: string): Attempt => ({ ...attempt(), outcome: { end: "arrived", why: "", at: AT, bootId } });
+  const seen = (each: Attempt) => isCurrent(each, ARRIVED);
+  assertEquals([seen(attempt()), seen(ended("next")), seen(ended("before"))], [true, true, false]);
+});
+
+const KERNEL = { packing: "zstd", unpacked: false } as const;
+/** It took 5 s until its user space was up, of which 2 s went by in the new kernel. */
+const TIMING: Timing = {
+  asked: { realtime: 0, boottime: 1_000_000, rtc: 0 },
+  came: { realtime: 20_000, boottime: 17_000, rtc: 20 },
+  boot: { userspace: 1_000, finished: 2_000 },
+};
+
+function measured(end: AttemptEnd, changes: Partial<Attempt> = {}): Attempt {
+  const tried = attempt({ left: true });
+  const outcome = { end, why: "", at: AT, bootId: "next" };
+  return { ...tried, to: { ...tried.to, kernel: KERNEL }, timing: TIMING, outcome, ...changes };
+}
+
+pure("what arrived and stopped its services is measured, and nothing else", () => {
+  const { timing: _, ...untimed } = measured("arrived");
+  const times = (...attempts: readonly Attempt[]) => measuredReboots(attempts).map(({ milliseconds }) => milliseconds);
+  assertEquals(measuredReboots([measured("arrived")]), [{ kernel: KERNEL, milliseconds: 5_000 }]);
+  assertEquals(times(measured("confirmed"), measured("arrived")), [5_000, 5_000]);
+  assertEquals(times(measured("arrived", { way: "now" })), []);
+  assertEquals(times(measured("arrived", { to: attempt().to })), []);
+  assertEquals(times(untimed), []);
+  for (const end of ["not-confirmed", "fell-back", "firmware", "unknown"] as const) {
+    assertEquals(times(measured(end)), [], end);
+  }
+  const phases = (end: AttemptEnd) => interruptionOfAttempt(measured(end))?.phases.length;
+  assertEquals([phases("fell-back"), phases("unknown")], [3, undefined]);
+});
+
+pure("what the running boot shows is added to the attempt that ended in it, and is read for no other", () => {
+  const asked: (string | undefined)[] = [];
+  const look = (attempts: readonly Attempt[], running: { readonly bootId?: string } = ARRIVED) =>
+    withRunningBoot(attempts, running, (left) => {
+      asked.push(left);
+      return { stopped: 1_000_500, came: TIMING.asked, boot: { initrd: 500 } };
+    });
+  const open = attempt();
+  const before: Attempt = { ...measured("arrived"), outcome: { end: "arrived", why: "", at: AT, bootId: "earlier" } };
+  const added = { ...TIMING, stopped: 1_000_500, boot: { initrd: 500, userspace: 1_000, finished: 2_000 } };
+  assertEquals(look([open, measured("fell-back"), before]), [
+    open,
+    { ...measured("fell-back"), timing: added },
+    before,
+  ]);
+  assertEquals(asked, [hostFacts().bootId]);
+  const { timing: _, ...untimed } = measured("arrived");
+  const { bootId: __, ...unnamed } = measured("arrived").outcome ?? { end: "arrived", why: "", at: AT };
+  for (
+    const [attempts, running] of [
+      [[open], ARRIVED],
+      [[before], ARRIVED],
+      [[untimed], ARRIVED],
+      [[measured("unknown")], ARRIVED],
+      [[{ ...measured("arrived"), outcome: unnamed }], {}],
+    ] as const
+  ) assertEquals(look(attempts, running), attempts);
+  assertEquals(asked.length, 1);
 });
 
 pure("an attempt reads back as it was written; what is not one is named", () => {

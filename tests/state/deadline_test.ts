@@ -117,6 +117,8 @@ test("what arrives, and ends before it is confirmed without a shutdown, falls ba
     "fell-back",
     "arrived",
   ]);
+  // Booted cold, with the very command line: a reset into what the boot loader has as well.
+  assertEquals(later(KEPT, { ...COLD, cmdline: RUNNING.cmdline, release: RUNNING.release })?.end, "fell-back");
   // A reboot that was asked for in that system, and never began, changes nothing; one that began is the one to look at.
   const asked: Attempt = { ...OPEN, id: "20261128T170100Z-00000000", from: { ...OPEN.from, bootId: "now" } };
   const ends = (next: Attempt) => judgeAttempts([next, KEPT], COLD, AT).map(({ outcome }) => outcome.end);

@@ -72,6 +72,7 @@ pure("an image with other keys than those that are registered has changed, and i
   assertEquals(changes(KEYS, { keys: [] }), changed);
   assertEquals(changes({ keys: [] }, KEYS), changed);
   assertEquals(changes(undefined, KEYS), [], "a record of before");
+  assertEquals(changes(KEYS, undefined), [], "a kernel that does not say");
   assertEquals(changes(KEYS, KEYS, SEGMENTS), [], "kexec_load never has any");
 });
 
@@ -103,6 +104,8 @@ pure("status says which are registered, and whether the loaded image has them", 
     "no",
     "No crash image is loaded that could have them",
   ]);
+  const { crashLoaded: _, ...silent } = host(KEYS).kexec;
+  assertEquals(dumpKeysStatus({ ...host(KEYS), kexec: silent }, { kind: "none" })?.loaded, "unknown");
 });
 
 pure("a reload keeps the keys where the loaded image has the very keys that are registered", () => {
@@ -116,6 +119,7 @@ pure("a reload keeps the keys where the loaded image has the very keys that are 
   assertEquals(keeps({ ...KEYS, reuse: true }, loaded(FILE, KEYS)), true);
   assertEquals(keeps({ keys: KEYS.keys }, loaded(FILE, KEYS)), false, "a kernel without `reuse`");
   assertEquals(keeps({ keys: KEYS.keys.slice(1), reuse: false }, loaded(FILE, KEYS)), false, "one was removed");
+  assertEquals(keeps({ keys: [{ name: "a" }, { name: "b" }], reuse: false }, loaded(FILE, KEYS)), false, "another key");
   assertEquals(keeps(KEYS, loaded(FILE, { keys: KEYS.keys.slice(1) })), false, "one was added");
   assertEquals(keeps({ keys: [], reuse: false }, loaded(FILE, { keys: [] })), false);
   assertEquals(keeps(undefined, loaded(FILE, KEYS)), false);

@@ -13,6 +13,7 @@ const times = (kernel: KernelStart, ...all: readonly number[]): readonly Measure
 pure("a reboot is expected to take what the last three took, in the middle", () => {
   const three = { milliseconds: 6_000, basis: "measured", attempts: 3 } as const;
   assertEquals(outlookOf(PACKED, times(PACKED, 6_000, 9_000, 5_000, 1, 1, 1)).planned, three);
+  assertEquals(outlookOf(PACKED, times(PACKED, 10_000, 9_000, 100_000)).planned, { ...three, milliseconds: 10_000 });
   assertEquals(outlookOf(PACKED, times(PACKED, 6_000)).planned, { ...three, attempts: 1 });
   assertEquals(outlookOf(PACKED, times(PACKED, 6_001, 7_000)).planned, { ...three, milliseconds: 6_501, attempts: 2 });
 });

@@ -53,6 +53,13 @@ interface Case {
 
 const OTHER = planOf({ cmdline: { kind: "parameters", parameters: ["rw"] } });
 
+const { release: _release, ...NAMELESS } = WEB;
+/** A payload that returns, by KEXEC_PRESERVE_CONTEXT: on the kernel of the host, once for each load. */
+const RETURNING: Plan = {
+  ...NAMELESS,
+  call: { syscall: "kexec_load", flags: [], flagBits: "0x2", cmdline: "", entry: "0x0", segments: [], files: [] },
+};
+
 const CASES: readonly Case[] = [
   { name: "nothing", loaded: false, found: NONE, kind: "not-loaded", says: "No image for a reboot is loaded" },
   {
@@ -179,6 +186,20 @@ const CASES: readonly Case[] = [
     found: NONE,
     kind: "undetermined",
     says: "The kernel does not report whether a crash kernel is loaded",
+  },
+  {
+    name: "a payload that has run, and cannot run again",
+    loaded: true,
+    found: recorded({ plan: RETURNING, ranAt: "2026-11-22T10:01:00Z" }),
+    kind: "differs",
+    says: "The image from profile web is loaded, and it has run. Load it again before the next run",
+  },
+  {
+    name: "a payload that has not run yet",
+    loaded: true,
+    found: recorded({ plan: RETURNING }),
+    kind: "ok",
+    says: "The image from profile web is loaded",
   },
 ];
 

@@ -53,6 +53,7 @@ const OUTLOOKS: readonly (readonly [string, boolean | undefined, boolean | undef
   ["a record of an earlier boot", comesBack(facts, recorded(payload, "another")), undefined],
   ["a host that does not tell its boot", comesBack(nameless, recorded(payload)), undefined],
   ["a recorded payload that is gone", comesBack(hostFacts(), recorded(payload)), undefined],
+  ["a kernel that does not report what is loaded", comesBack(hostFacts({ kexec: {} }), recorded(payload)), undefined],
 ];
 
 for (const [name, found, wanted] of OUTLOOKS) {
@@ -148,6 +149,9 @@ Deno.test({
   permissions: "none",
   fn() {
     assertEquals([preservesContext(payload), preservesContext(ordinary)], [true, false]);
+    // The same bit of kexec_file_load is that of a crash kernel.
+    const crash = planned(planBoot({ profile: profileOf({ crash: true }), facts, images: images() }).value);
+    assertEquals([crash.call.syscall, crash.call.flagBits, preservesContext(crash)], ["kexec_file_load", "0x2", false]);
   },
 });
 

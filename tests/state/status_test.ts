@@ -115,6 +115,21 @@ Deno.test({
 });
 
 Deno.test({
+  name: "where the kernel does not report what is loaded, nothing is said to be another program's, or to be gone",
+  permissions: "none",
+  fn() {
+    const { loaded: _, ...silent } = kexec;
+    const note = (found: FoundRecord) => statusOf(hostFacts({ kexec: silent }), found, NONE).images[0]?.note;
+    assertEquals(note(NONE), "Nothing is recorded");
+    assertEquals(
+      note({ kind: "interrupted" }),
+      "A load by warmboot was interrupted; cannot determine whether its image is the loaded one",
+    );
+    assertEquals(statusOf(hostFacts({ kexec: silent, systemd: true }), NONE, NONE).rebootIsKexec, false);
+  },
+});
+
+Deno.test({
   name: "what the host allows names lockdown, Secure Boot and both load limits",
   permissions: "none",
   fn() {
@@ -160,6 +175,14 @@ Deno.test({
     const { allows } = statusOf(facts, NONE, NONE);
     const seen = (name: string) => allows.filter(({ rule }) => rule === name).map(({ status }) => status);
     assertEquals([seen("call-available"), seen("address-size")], [["pass"], ["fail"]]);
+    const said = (kernelConfig: typeof facts.kernelConfig) =>
+      statusOf({ ...facts, kernelConfig }, NONE, NONE).allows.filter(({ rule }) => rule === "call-available")
+        .map(({ message }) => /kexec_(?:file_)?load/.exec(message)?.[0]);
+    assertEquals([said(facts.kernelConfig), said({}), said({ CONFIG_KEXEC_FILE: "y" })], [
+      ["kexec_load"],
+      ["kexec_file_load"],
+      ["kexec_file_load"],
+    ]);
   },
 });
 

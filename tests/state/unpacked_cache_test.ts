@@ -131,3 +131,24 @@ Deno.test("a folder that its group or others may write to keeps nothing, and giv
     });
   }
 });
+
+Deno.test({
+  name: "without permission to read or write, no kernel is found, kept or asked for",
+  permissions: "none",
+  async fn() {
+    const tried: string[] = [];
+    const { mkdirSync, statSync } = Deno;
+    Deno.mkdirSync = (path) => void tried.push(String(path));
+    Deno.statSync = (path) => {
+      tried.push(String(path));
+      throw new Deno.errors.NotCapable();
+    };
+    try {
+      const cache = unpackedCache("/var/cache/warmboot-none");
+      await cache.keep(KEY, BYTES);
+      assertEquals([await cache.find(KEY), tried], [undefined, []]);
+    } finally {
+      Object.assign(Deno, { mkdirSync, statSync });
+    }
+  },
+});
