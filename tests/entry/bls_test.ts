@@ -127,3 +127,23 @@ Deno.test({
     assertEquals(reuse?.cmdline, { kind: "edit", reuse: true, remove: [], set: [], append: [] });
   },
 });
+
+Deno.test({
+  name: "a key that counts once is the first of its lines, and an architecture is what uname -m says of it",
+  permissions: "none",
+  fn() {
+    const { value } = parseBootEntry("title A\ntitle B\nversion 1\nversion 2\nlinux /k\n", "e.conf");
+    assertEquals([value?.title, value?.version], ["A", "1"]);
+    const machine = (name: string) => parseBootEntry(`linux /k\narchitecture ${name}\n`, "e.conf").value?.architecture;
+    assertEquals(["x64", "IA32", "aa64", "arm", "riscv64", "loongarch64", "mips", "toString"].map(machine), [
+      "x86_64",
+      "i686",
+      "aarch64",
+      "armv7l",
+      "riscv64",
+      "loongarch64",
+      undefined,
+      undefined,
+    ]);
+  },
+});

@@ -1,7 +1,8 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { coldReboot } from "../../src/entry/cold_reboot.ts";
 import { bootMenu } from "../../src/entry/cold_boot.ts";
-import { runningEntry } from "../../src/entry/running_entry.ts";
+import type { FoundEntry } from "../../src/entry/found_entry.ts";
+import { cmdlineOf, releaseOf, runningEntry } from "../../src/entry/running_entry.ts";
 import {
   ARCH,
   DEBIAN,
@@ -269,4 +270,98 @@ pure("without a boot loader that is known there is no way, and the reason says s
   const found = cold({}, {}, OLD, CMDLINE);
   assertMatch(found.unknown ?? "", /^No boot loader is found/);
   assertEquals(found.impossible, found.unknown);
+});
+
+pure(
+  "the release of a kernel is what it says, else by the name of its file, else by its folder if that is running",
+  () => {
+    const of = (kernel: string, stated?: string, running = "6.1") =>
+      releaseOf(layout(stated === undefined ? {} : { [`${kernel}/.release`]: stated }), kernel, running);
+    assertEquals(
+      ["vmlinuz", "vmlinux", "Image", "kernel", "linux", "initrd", "xvmlinuz"].map((name) => of(`/boot/${name}-6.2`)),
+      ["6.2", "6.2", "6.2", "6.2", "6.2", undefined, undefined],
+    );
+    assertEquals([of("/boot/vmlinuz-rescue"), of("/boot/vmlinuz"), of("/boot/6.1/linux"), of("/boot/6.0/linux")], [
+      undefined,
+      undefined,
+      "6.1",
+      undefined,
+    ]);
+    assertEquals([of("/boot/vmlinuz-6.2", " 6.3\n"), of("/boot/vmlinuz-6.2", "\n")], ["6.3", "6.2"]);
+    assertEquals(releaseOf(layout({}), "/boot/6.1/linux"), undefined);
+  },
+);
+
+/** An entry that boots the kernel that runs. */
+function found(id: string, more: Partial<FoundEntry> = {}): FoundEntry {
+  return { loader: "systemd-boot", id, rule: "", kernel: "/boot/vmlinuz-6.1", initrd: [], cmdline: "a", ...more };
+}
+
+/** Which of some entries runs. */
+function which(entries: readonly FoundEntry[], cmdline: string, files: LayoutFiles = {}): string | undefined {
+  const entry = runningEntry(layout(files), entries, { release: "6.1", cmdline });
+  return entry.kind === "entry" ? entry.entry.id : undefined;
+}
+
+pure("of several entries that could be running, files on the command line and LoaderEntrySelected decide", () => {
+  const [bare, small, large] = [
+    found("bare"),
+    found("small", { initrd: ["/boot/a.img"] }),
+    found("large", { initrd: ["/boot/a.img", "/boot/b.img"] }),
+  ];
+  const all = [bare, small, large];
+  assertEquals([
+    which(all, "a"),
+    which(all, "initrd=\\a.img a"),
+    which(all, "initrd=/x/a.img initrd=\\y\\b.img a"),
+    which(all, "initrd=\\b.img initrd=\\a.img a"),
+    // No initrd on the command line says nothing: GRUB puts none there.
+    which([small, bare], "a"),
+  ], [undefined, "small", "large", undefined, undefined]);
+  const selected = (of: readonly FoundEntry[]) => which(of, "a", loaderVariables({ LoaderEntrySelected: "Small" }));
+  assertEquals(selected(all), "small");
+  assertEquals(selected(all.map((each) => ({ ...each, loader: "GRUB" }))), undefined);
+  const images = [found("one", { kernel: "/boot/vmlinuz-6.1" }), found("two", { kernel: "/boot/Image-6.1" })];
+  assertEquals([
+    which(images, "BOOT_IMAGE=(hd0,gpt2)/Image-6.1 a"),
+    which(images, "BOOT_IMAGE=/x/vmlinuz-6.1 a"),
+    which(images, "BOOT_IMAGE=/x/other a"),
+  ], ["two", "one", undefined]);
+});
+
+pure("the parameters that are compared are the kernel's and init's, each as often as it is there", () => {
+  const lacks = (running: string, entry: string) => {
+    const result = runningEntry(layout({}), [found("one", { cmdline: entry })], { release: "6.1", cmdline: running });
+    return result.kind === "entry" ? result.lacks : result.why;
+  };
+  assertEquals(lacks("a b=1 c", "c a"), ["b=1"]);
+  assertEquals([lacks("a-b=1", "a_b=1"), lacks('a="1"', "a=1"), lacks("a", "a a"), lacks("a a", "a")], [
+    [],
+    [],
+    undefined,
+    ["a"],
+  ]);
+  assertEquals([lacks("a -- single", "a"), lacks("a -- single", "a -- single"), lacks("a single", "a -- single")], [
+    ["-- single"],
+    [],
+    undefined,
+  ]);
+  assertEquals(lacks("a initrd=x BOOT_IMAGE=y warmboot.plan=0 warmboot.guard=", "a"), []);
+});
+
+pure("the command line of an entry is its own, else that of its image, by profile", () => {
+  const image = "/efi/a.efi";
+  const files = layout({ [`${image}/.cmdline`]: "all", [`${image}/@1/.cmdline`]: "one" });
+  const of = (more: Partial<FoundEntry>) => {
+    const { cmdline: _, ...rest } = found("x", { kernel: image });
+    return cmdlineOf(files, { ...rest, ...more });
+  };
+  assertEquals([
+    of({ isProgram: true }),
+    of({ isProgram: true, profile: "1" }),
+    of({ isProgram: true, profile: "2" }),
+    of({ isProgram: true, cmdline: "own" }),
+    // Of a kernel whose command line is not known, nothing in its file is it.
+    of({}),
+  ], ["all", "one", "all", "own", undefined]);
 });

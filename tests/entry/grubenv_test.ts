@@ -18,6 +18,7 @@ Deno.test({
     ]);
     assertEquals(parsed(`${HEAD}a=1\\\\2\\\n3\nb=\n${"#".repeat(9)}`), [["a", "1\\2\n3"], ["b", ""]]);
     assertEquals(parsed(`${HEAD}no equals\n=x\na=1\na=2`), [["a", "2"]]);
+    assertEquals(parsed(`${HEAD}#a=1\n# b=2\nc=3\n`), [["c", "3"]]);
     assertEquals(parsed(HEAD), []);
   },
 });

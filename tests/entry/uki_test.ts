@@ -2,6 +2,7 @@ import { assert, assertEquals } from "@std/assert";
 import { memorySource } from "../../src/core/bytes.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
 import { chooseUkiProfile, type UkiParts, ukiParts, ukiProfiles } from "../../src/entry/uki.ts";
+import { findSection, parseSectionPath } from "../../src/entry/section_path.ts";
 import { ascii, bzImage, peFile } from "../image/build.ts";
 
 function parts(sections: readonly { readonly name: string; readonly bytes: Uint8Array }[]): UkiParts | undefined {
@@ -87,5 +88,28 @@ Deno.test({
     const other = identifyKernel(plain);
     assert(other.kind === "uki");
     assertEquals(ukiProfiles(plain, other.sections), []);
+  },
+});
+
+Deno.test({
+  name: "the ID of a profile outweighs a number, of three digits too, and a long text is whole",
+  permissions: "none",
+  fn() {
+    const line = "x".repeat(4000);
+    const profiles = Array.from({ length: 120 }, (_, index) => text(".profile", index === 7 ? "ID=3" : "TITLE=x"));
+    const source = memorySource(peFile({ sections: [LINUX, text(".cmdline", line), ...profiles, text(".dtb", "t")] }));
+    const info = identifyKernel(source);
+    assert(info.kind === "uki");
+    const found = ukiProfiles(source, info.sections);
+    assertEquals(["3", "@3", "4", "119", "120"].map((name) => chooseUkiProfile(found, name)?.index), [
+      7,
+      3,
+      4,
+      119,
+      undefined,
+    ]);
+    assertEquals(ukiParts(source, info)?.cmdline, line);
+    assertEquals(findSection(source, info.sections, { profile: 119, name: ".dtb" })?.size, 1);
+    assertEquals(parseSectionPath("/a.efi/@119/.dtb"), { image: "/a.efi", profile: 119, name: ".dtb" });
   },
 });

@@ -208,6 +208,7 @@ pure("an image is composed with its addons in the order of systemd-stub", () => 
     surroundingsOf("/boot/efi/efi/a.efi"),
     surroundingsOf("/EFI/a.efi"),
     surroundingsOf("/x/a.efi"),
+    surroundingsOf("EFI/a.efi"),
   ], [
     { partition: "/efi", folders: ["/efi/loader/addons", "/efi/loader/credentials", "/efi/EFI/Linux/a.efi.extra.d"] },
     {
@@ -216,6 +217,8 @@ pure("an image is composed with its addons in the order of systemd-stub", () => 
     },
     { partition: "", folders: ["/loader/addons", "/loader/credentials", "/EFI/a.efi.extra.d"] },
     { partition: undefined, folders: ["/x/a.efi.extra.d"] },
+    // Nothing is above it.
+    { partition: undefined, folders: ["EFI/a.efi.extra.d"] },
   ]);
 });
 

@@ -1,0 +1,321 @@
+/** Which boot loader a cold reset starts, from which partition, and whether it can be asked to boot an entry once. */
+import { assertEquals } from "@std/assert";
+import type { BootFiles } from "../../src/entry/boot_files.ts";
+import { type BootHost, bootMenu, coldBoot, readAllEntries } from "../../src/entry/cold_boot.ts";
+import { coldReboot } from "../../src/entry/cold_reboot.ts";
+import {
+  ARCH,
+  bootNumberVariable,
+  DEBIAN,
+  layout,
+  type LayoutFiles,
+  loaderVariables,
+  loadOptionVariable,
+  SDBOOT,
+  UEFI,
+} from "../support/boot_layout.ts";
+
+const [ESP, XBOOTLDR, DATA] = [
+  "c12a7328-f81f-11d2-ba4b-00a0c93ec93b",
+  "bc13c2ff-59e6-4262-a352-b275fd6f7172",
+  "0fc63daf-8483-4772-8e79-3d69d8477de4",
+];
+const SD257 = loaderVariables({ LoaderInfo: "systemd-boot 257.1" });
+
+function pure(name: string, fn: () => void): void {
+  Deno.test({ name, permissions: "none", fn });
+}
+
+/** A mount of /dev/sdaN, in a line of mountinfo. */
+function mount(number: number, point: string, { root = "/", type = "vfat" } = {}): string {
+  return `24 1 8:${number} ${root} ${point} rw - ${type} /dev/sda${number} rw\n`;
+}
+
+/** What udev says of /dev/sdaN. */
+function udev(number: number, partition: string, type?: string): LayoutFiles {
+  return {
+    [`/run/udev/data/b8:${number}`]: `E:ID_PART_ENTRY_UUID=${partition}\n` +
+      (type === undefined ? "" : `E:ID_PART_ENTRY_TYPE=${type}\n`),
+  };
+}
+
+/** An installation of systemd-boot with one entry. */
+function installed(point: string): LayoutFiles {
+  return {
+    [`${point}/loader/loader.conf`]: "timeout 3\n",
+    [`${point}/loader/entries/a.conf`]: "linux /k\n",
+    [`${point}/k`]: "k",
+  };
+}
+
+/** The kernel that systemd-boot boots, or what is said instead. */
+function kernelOf(mounts: string, ...files: readonly LayoutFiles[]): string | undefined {
+  const { value, diagnostics } = coldBoot(
+    layout(Object.assign({ "/proc/self/mountinfo": mount(2, "/", { type: "ext4" }) + mounts }, SD257, ...files)),
+    UEFI,
+  );
+  return value?.kernel ?? diagnostics[0]?.message;
+}
+
+const NOT_MOUNTED = "The partition that systemd-boot was started from is not mounted at any place that is known";
+
+pure("where nothing identifies a partition, the first of the usual places that has systemd-boot counts", () => {
+  const both = [installed("/efi"), installed("/boot"), installed("/boot/efi")] as const;
+  assertEquals(kernelOf("", ...both), "/efi/k");
+  assertEquals(kernelOf("", installed("/boot"), installed("/boot/efi")), "/boot/k");
+  // Its program shows it as well as its configuration.
+  const { "/boot/efi/loader/loader.conf": _, ...program } = installed("/boot/efi");
+  assertEquals(kernelOf("", program, { "/boot/efi/EFI/systemd/systemd-bootx64.efi": "MZ" }), "/boot/efi/k");
+  assertEquals(kernelOf("", program), NOT_MOUNTED);
+  // A place that is known to be another partition does not count; a file system's UUID does not tell that.
+  assertEquals(kernelOf(mount(1, "/efi"), ...both, udev(1, "aa")), "/boot/k");
+  assertEquals(
+    kernelOf(mount(1, "/efi"), ...both, { "/run/udev/data/b8:1": "E:ID_FS_UUID=F00D-BEEF\n" }),
+    "/efi/k",
+  );
+  // What is mounted last at a place is what lies there.
+  assertEquals(kernelOf(mount(1, "/efi") + mount(3, "/efi"), ...both, udev(1, "aa")), "/efi/k");
+  assertEquals(kernelOf(mount(3, "/efi") + mount(1, "/efi"), ...both, udev(1, "aa")), "/boot/k");
+});
+
+pure("the partition that systemd-boot names, else the only ESP, mounted whole", () => {
+  const both = [installed("/efi"), installed("/boot/efi"), udev(1, "aa", ESP), udev(3, "bb", ESP)] as const;
+  const named = (uuid: string) => loaderVariables({ LoaderDevicePartUUID: uuid });
+  const [one, two] = [mount(1, "/efi"), mount(3, "/boot/efi")];
+  assertEquals(kernelOf(one + two, ...both, named("AA")), "/efi/k");
+  assertEquals(kernelOf(one + two, ...both, named("BB")), "/boot/efi/k");
+  assertEquals(
+    kernelOf(one + two, ...both, named("CC")),
+    NOT_MOUNTED.replace("partition", "partition, with the PARTUUID cc,"),
+  );
+  assertEquals(kernelOf(two, ...both), "/boot/efi/k");
+  // Of two, neither is known to be the one.
+  assertEquals(kernelOf(one + two, ...both), NOT_MOUNTED);
+  // A folder of it that is mounted elsewhere is not the partition.
+  assertEquals(kernelOf(mount(1, "/mnt", { root: "/EFI" }) + one, ...both, named("AA")), "/efi/k");
+  assertEquals(kernelOf(mount(1, "/mnt", { root: "/EFI" }) + one, ...both), "/efi/k");
+});
+
+pure("the partition for kernels is listed besides the ESP, and once where systemd-boot was started from it", () => {
+  const ids = (mounts: string, ...files: readonly LayoutFiles[]) =>
+    bootMenu(
+      layout(Object.assign({ "/proc/self/mountinfo": mounts }, SD257, installed("/efi"), ...files)),
+      UEFI,
+    ).value?.entries.map(({ kernel }) => kernel);
+  const own = installed("/boot");
+  const mounts = mount(1, "/efi") + mount(3, "/boot");
+  const esp = udev(1, "aa", ESP);
+  assertEquals(ids(mounts, esp, own, udev(3, "bb", XBOOTLDR)), ["/efi/k", "/boot/k"]);
+  assertEquals(ids(mounts, esp, own, udev(3, "bb", DATA)), ["/efi/k"]);
+  assertEquals(ids(mounts, esp, own), ["/efi/k", "/boot/k"]);
+  // Without a mount at /boot, its files are those of the root file system.
+  assertEquals(ids(mount(1, "/efi"), esp, own), ["/efi/k"]);
+  // The later mount at /boot is the one that is seen.
+  assertEquals(ids(`${mount(1, "/efi")}${mount(3, "/boot")}${mount(4, "/boot")}`, esp, own, udev(3, "bb", DATA)), [
+    "/efi/k",
+    "/boot/k",
+  ]);
+  assertEquals(ids(`${mount(1, "/efi")}${mount(4, "/boot")}${mount(3, "/boot")}`, esp, own, udev(3, "bb", DATA)), [
+    "/efi/k",
+  ]);
+  const started = loaderVariables({ LoaderDevicePartUUID: "bb" });
+  assertEquals(ids(mounts, esp, own, udev(3, "bb", XBOOTLDR), started), ["/boot/k"]);
+});
+
+pure("what the firmware started, by the name of its file, and what it starts next", () => {
+  const boots = (...more: readonly LayoutFiles[]) => {
+    const files = { ...SDBOOT, ...DEBIAN, "/proc/self/mountinfo": DEBIAN["/proc/self/mountinfo"] ?? "" };
+    const { value, diagnostics } = coldBoot(layout(Object.assign({}, files, ...more)), UEFI);
+    return value?.loader ?? diagnostics[0]?.message.slice(0, 40);
+  };
+  const started = (file: string, number = 3) => ({
+    ...bootNumberVariable("BootCurrent", number),
+    ...loadOptionVariable(number, "Linux", file),
+  });
+  const unknown = "Cannot determine which boot loader a col";
+  assertEquals(
+    [
+      "\\EFI\\systemd\\systemd-bootx64.efi",
+      "\\EFI\\Linux\\systemd-bootx64.efi",
+      "\\EFI\\SYSTEMD\\x.efi",
+      "\\EFI\\systemd\\shimx64.efi",
+      "\\EFI\\debian\\grubx64.efi",
+      "\\EFI\\debian\\shim-x64.efi",
+      "\\EFI\\debian\\grubx64.signed.efi",
+      "\\EFI\\debian\\shimx64.efi.bak",
+      "\\EFI\\debian\\mygrubx64.efi",
+      "\\EFI\\x\\y.efi",
+    ].map((file) => boots(started(file))),
+    [
+      "systemd-boot",
+      "systemd-boot",
+      "systemd-boot",
+      "systemd-boot",
+      "GRUB",
+      "GRUB",
+      "GRUB",
+      unknown,
+      unknown,
+      unknown,
+    ],
+  );
+  assertEquals(["GRUB 2.12", "grub 2.14"].map((info) => boots(loaderVariables({ LoaderInfo: info }))), [
+    "GRUB",
+    "GRUB",
+  ]);
+  assertEquals(boots(loaderVariables({ LoaderInfo: "GRUBBY" })), "The boot loader is GRUBBY, whose entries");
+  const other = "The firmware starts `Other` next (BootNe";
+  const next = (file: string, number = 4) => ({
+    ...bootNumberVariable("BootNext", number),
+    ...loadOptionVariable(number, "Other", file),
+  });
+  const grub = started("\\EFI\\debian\\grubx64.efi");
+  assertEquals([
+    boots(grub, next("\\EFI\\debian\\shimx64.efi")),
+    boots(grub, next("\\EFI\\systemd\\systemd-bootx64.efi")),
+    boots(grub, next("\\EFI\\x\\y.efi")),
+    // The firmware does not say what it started: what it starts next decides nothing against that.
+    boots(loaderVariables({ LoaderInfo: "GRUB 2.12" }), next("\\EFI\\debian\\grubx64.efi")),
+    boots(SD257, next("\\EFI\\x\\y.efi")),
+    // What runs is what is started next.
+    boots(started("\\EFI\\x\\y.efi"), bootNumberVariable("BootNext", 3), SD257),
+    boots(grub, bootNumberVariable("BootNext", 0x1a)),
+  ], ["GRUB", other, other, "GRUB", other, "systemd-boot", "The firmware starts Boot001A next (BootN"]);
+});
+
+pure("the configuration of GRUB beside the program that the firmware started comes before those in /boot", () => {
+  const own = {
+    ...bootNumberVariable("BootCurrent", 3),
+    ...loadOptionVariable(3, "debian", "\\EFI\\debian\\shimx64.efi"),
+    "/boot/efi/EFI/debian/grub.cfg": "set timeout=1\nmenuentry own { linux /k; }\n",
+    "/boot/efi/k": "k",
+    "/proc/self/mountinfo": `${mount(2, "/", { type: "ext4" })}${mount(1, "/boot/efi")}`,
+  };
+  const id = (more: LayoutFiles = {}, host: BootHost = UEFI) => coldBoot(layout(DEBIAN, { ...own, ...more }), host);
+  assertEquals([id().value?.id, id().value?.kernel], ["own", "/boot/efi/k"]);
+  assertEquals(id(loadOptionVariable(3, "x", "\\EFI\\x\\shimx64.efi")).value?.id.startsWith("gnulinux"), true);
+  // An ESP at another place is known by its type.
+  const { "/boot/efi/EFI/debian/grub.cfg": text, ...rest } = own;
+  const elsewhere = { ...rest, "/mnt/EFI/debian/grub.cfg": text, "/mnt/k": "k" };
+  const at = (type: string) =>
+    coldBoot(
+      layout(DEBIAN, {
+        ...elsewhere,
+        "/proc/self/mountinfo": `${mount(2, "/", { type: "ext4" })}${mount(1, "/mnt")}`,
+        ...udev(1, "aa", type),
+      }),
+      UEFI,
+    ).value?.kernel;
+  assertEquals([at(ESP), at(DATA)], ["/mnt/k", "/boot/vmlinuz-6.12.117+deb13-amd64"]);
+});
+
+pure("the commands of GRUB are those of the platform that it was made for", () => {
+  const of = (platform: string, host: BootHost) => {
+    const files = {
+      "/proc/self/mountinfo": mount(2, "/", { type: "ext4" }),
+      "/boot/grub/grub.cfg": "set timeout=1\nfrob\nmenuentry a { linux /k $grub_cpu $grub_platform; }\n",
+      [`/boot/grub/${platform}/command.lst`]: "linux: linux\n",
+      "/k": "k",
+    };
+    const { value } = coldBoot(layout(files), host);
+    return value?.cmdline;
+  };
+  const efi = (platformSize: 32 | 64): BootHost => ({
+    machine: "x86_64",
+    efi: { systab: {}, runtimeMap: [], platformSize },
+  });
+  assertEquals([
+    of("x86_64-efi", UEFI),
+    of("x86_64-efi", efi(64)),
+    of("i386-efi", efi(32)),
+    of("x86_64-efi", efi(32)),
+    of("i386-pc", { machine: "x86_64" }),
+    of("arm64-efi", { ...UEFI, machine: "aarch64" }),
+    of("arm64-efi", { machine: "aarch64" }),
+  ], ["x86_64 efi", "x86_64 efi", "i386 efi", undefined, "i386 pc", "arm64 efi", undefined]);
+});
+
+pure("an entry whose name systemd-boot takes for a pattern of others cannot be asked for", () => {
+  const files = {
+    ...ARCH,
+    ...SD257,
+    "/boot/loader/loader.conf": "default arch.conf\n",
+    "/boot/loader/entries/new[1].conf": "linux /k\n",
+    "/boot/k": "k",
+    "/boot/k/.release": "6.1\n",
+  };
+  const { impossible } = coldReboot(layout(files), { ...UEFI, release: "6.1", cmdline: "" }, { fallback: "running" });
+  assertEquals(
+    impossible,
+    "LoaderEntryOneShot does not make systemd-boot boot `new[1].conf`: it would boot `arch.conf`",
+  );
+});
+
+pure("why GRUB cannot be asked comes with what to do, and boot counting is known by its variable as well", () => {
+  const of = (changes: Parameters<typeof layout>[1]) =>
+    coldReboot(layout(DEBIAN, changes), {
+      ...UEFI,
+      release: "6.1.0-50-amd64",
+      cmdline: "root=UUID=5b1d6a0c-7f0e-4d52-9a47-3c9f0a3f6c11 ro quiet",
+    }, { fallback: "running" });
+  assertEquals(
+    of({ "/boot/grub/grubenv": "x" }).hint,
+    "Create it again: grub-editenv /boot/grub/grubenv create",
+  );
+  assertEquals([of({}).counts, of(loaderVariables({ LoaderBootCountPath: "\\x.conf" })).counts], [undefined, true]);
+});
+
+pure("the command line of an image is read for its log as the kernel gets it, without line breaks and padding", () => {
+  const image = "/boot/EFI/Linux/a.efi";
+  const files = {
+    ...ARCH,
+    ...SD257,
+    "/boot/loader/loader.conf": "default a.efi\n",
+    [image]: "MZ",
+    [`${image}/.osrel`]: "NAME=A\n",
+    [`${image}/.cmdline`]: "a=1\nramoops.mem_size=0x100000\n\0\0",
+  };
+  assertEquals(
+    coldReboot(layout(files), { ...UEFI, release: "6.1", cmdline: "" }, { log: 1 << 20 }).log?.parameters,
+    ["ramoops.mem_size=0x100000"],
+  );
+});
+
+pure("a capture of what readAllEntries reads says the same of a cold reboot, with its way back and its log", () => {
+  const image = "/boot/EFI/Linux/a.efi";
+  const uki = {
+    ...ARCH,
+    ...SD257,
+    "/boot/loader/loader.conf": "default arch.conf\n",
+    [image]: "MZ",
+    [`${image}/.osrel`]: "NAME=A\n",
+    [`${image}/.release`]: "6.5\n",
+    [`${image}/.cmdline`]: "a=1 ramoops.mem_size=0x100000",
+  };
+  const debian = {
+    ...DEBIAN,
+    "/boot/grub/grubenv": "# GRUB Environment Block\n".padEnd(1024, "#"),
+    "/boot/vmlinuz-6.1.0-50-amd64/.release": "6.5\n",
+    "/proc/self/mountinfo": mount(2, "/", { type: "ext4" }).replace("/dev/sda2", "/dev/root"),
+    "/sys/dev/block/8:2/uevent": "DEVNAME=sda2\n",
+  };
+  const rows: readonly (readonly [LayoutFiles, string, string, string])[] = [
+    [uki, "6.5", "a=1 ramoops.mem_size=0x100000", "a.efi"],
+    [debian, "6.5", "root=UUID=5b1d6a0c-7f0e-4d52-9a47-3c9f0a3f6c11 ro quiet", "gnulinux-6.1.0-50-amd64-advanced"],
+  ];
+  for (const [files, release, cmdline, id] of rows) {
+    const all = layout(files);
+    const read = new Set<string>();
+    readAllEntries(
+      { read: (path) => (read.add(path), all.read(path)), list: (path) => (read.add(path), all.list(path)) },
+      UEFI,
+    );
+    const only: BootFiles = {
+      read: (path) => read.has(path) ? all.read(path) : { kind: "absent" },
+      list: (path) => read.has(path) ? all.list(path) : [],
+    };
+    const of = (each: BootFiles) => coldReboot(each, { ...UEFI, release, cmdline }, { fallback: "running", log: 1 });
+    assertEquals(of(only), of(all));
+    assertEquals(of(all).once?.entry.includes(id), true, JSON.stringify(of(all)));
+  }
+});
