@@ -79,6 +79,20 @@ Deno.test({
     ]);
     const first = { ...grub(`${entry}set default=A\nuki\n`), "/x": "a file" };
     assertEquals(found({ ...unmounted, ...first }), ["A", "/x", "a=1"]);
+    // The partition that GRUB names is not mounted; of two ESPs, neither is known to be the one, and one that is mounted
+    // twice is one.
+    const [why] = found(unmounted);
+    assertEquals(found(loaderVariables({ LoaderDevicePartUUID: "00000000-6a0c-4c7f-9f0c-6a7f8d9e0a11" })), [why]);
+    const mounts = String(ARCH["/proc/self/mountinfo"]);
+    const more = (device: string) => ({
+      "/proc/self/mountinfo": `${mounts}35 26 ${device} / /esp2 rw - vfat /dev/x rw\n`,
+    });
+    const second = { "/run/udev/data/b259:3": "E:ID_PART_ENTRY_TYPE=c12a7328-f81f-11d2-ba4b-00a0c93ec93b\n" };
+    assertEquals([found({ ...more("259:3"), ...second }), found(more("259:3")), found(more("259:1"))], [
+      [why],
+      NEW,
+      NEW,
+    ]);
     // GRUB takes the command line for a script.
     const quoted = { "/efi/EFI/Linux/arch-linux-6.12.1.efi/.cmdline": 'root="LABEL=arch os" rw' };
     assertEquals(found(quoted), [

@@ -5,7 +5,7 @@ import { parseBootEntry } from "../../src/entry/bls.ts";
 import type { BootFiles } from "../../src/entry/boot_files.ts";
 import { type BootHost, coldBoot, readAllEntries } from "../../src/entry/cold_boot.ts";
 import { composeFit, composeUImage } from "../../src/entry/compose_uboot.ts";
-import { bootNumber, efiVariable, loadOption } from "../../src/entry/efi_variables.ts";
+import { bootNumber, efiVariable, loadOption, utf16Text } from "../../src/entry/efi_variables.ts";
 import { evaluateTest } from "../../src/entry/grub/test_command.ts";
 import type { Value } from "../../src/entry/grub/value.ts";
 import { readKexecCommand } from "../../src/entry/kexec_command.ts";
@@ -185,6 +185,15 @@ pure("a load option of the firmware is read up to its end, whatever its nodes sa
     [[7, 0, 0, 0, 1], [7, 0, 0, 0, 1, 2], [7, 0, 0]].map((bytes) => bootNumber(short(bytes), "BootNext")),
     [undefined, 0x201, undefined],
   );
+  const boot = (digits: string) =>
+    layout({
+      [`${EFIVARS}/Boot${digits}-${EFI_GLOBAL}`]: {
+        base64: Uint8Array.of(7, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0).toBase64(),
+      },
+    });
+  // The specification has the digits in upper case.
+  assertEquals([loadOption(boot("00AB"), 0xab), loadOption(boot("00ab"), 0xab)], [{ description: "" }, undefined]);
+  assertEquals(utf16Text(Uint8Array.of(0x61, 0, 0x62)), "a");
   assertEquals(
     [[7, 0, 0], [7, 0, 0, 0]].map((bytes) => efiVariable(short(bytes), "BootNext", EFI_GLOBAL)?.length),
     [undefined, 0],
@@ -456,6 +465,8 @@ pure("a configuration of a FIT image: the one that is named, the default, or the
   assertEquals(composed({}), whole);
   assertEquals(composed({ configurations: two, default: "d" }), whole);
   assertEquals(composed({ configurations: two }, "c"), whole);
+  // What the profile names outweighs the default.
+  assertEquals(composed({ configurations: [configuration("c"), configuration("d", {})], default: "d" }, "c"), whole);
   assertEquals(composed({ configurations: two }), [
     "/b/a.itb has no default configuration",
     "Name one with `configuration`: c, d",
@@ -669,6 +680,8 @@ pure(
     assertOrder(compareVersions, ["bar-123", "foo-123"]);
     assertOrder(compareVersions, ["B", "a"]);
     assertOrder(compareVersions, ["6.1.0-9", "6.1.0-10", "6.1.0-50"]);
+    // Letters by what they have in common; after it the longer text is newer.
+    assertOrder(compareVersions, ["1.ab", "1.abc", "1.b"]);
   },
 );
 
@@ -684,6 +697,9 @@ pure("files are ordered as `sort -V` does: suffixes count only between the same 
   assertOrder(compareFileVersions, [".a", ".b", "a"]);
   assertOrder(compareFileVersions, ["a-6.1~rc1.conf", "a-6.1.conf", "a-6.1.1.conf", "a-6.2.conf"]);
   assertOrder(compareFileVersions, ["a.efi", "a.img"]);
+  // A suffix may have a `~`, and none begins with a digit.
+  assertOrder(compareFileVersions, ["a-1.conf~", "a-1.0"]);
+  assertOrder(compareFileVersions, ["a~1", "a", "aB", "ab", "a-b", "a_b"]);
 });
 
 pure("what systemd-boot would start by itself, and an entry that it does not have", () => {

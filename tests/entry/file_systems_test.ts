@@ -36,6 +36,25 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a pool of ZFS, file systems over several devices, and links with escaped names",
+  permissions: "none",
+  fn() {
+    const mounts = mountsOf(layout({
+      "/proc/self/mountinfo": "24 1 0:26 / / rw - zfs rpool/ROOT rw\n25 24 0:27 / /b rw - bcachefs /dev/sda1 rw\n" +
+        "26 24 0:28 / /s rw - sysfs sysfs rw\n27 24 8:18 / /l rw - ext4 /dev/sdb2 rw\n28 24 0:29 / /n rw - nfs h:/x rw\n",
+      "/sys/class/block/sda1/dev": "8:1\n",
+      "/dev/disk/by-partuuid/AB": "../../sdb2\n",
+      "/dev/disk/by-label/my\\x20label": "../../sdb2\n",
+    }));
+    assertEquals(mounts.map(({ point, device, label, partitionUuid }) => [point, device, label, partitionUuid]), [
+      ["/", "0:26", undefined, undefined],
+      ["/b", "8:1", undefined, undefined],
+      ["/l", "8:18", "my label", "ab"],
+    ]);
+  },
+});
+
+Deno.test({
   name: "a path of a file system is where a mount shows it, and nowhere if another one is mounted over it",
   permissions: "none",
   fn() {

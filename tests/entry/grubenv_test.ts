@@ -58,6 +58,10 @@ Deno.test({
       changed(`${HEAD}not next_entry=1\n`, "next_entry", "2"),
       `${HEAD}not next_entry=1\nnext_entry=2\n`.padEnd(1024, "#"),
     );
+    assertEquals(
+      changed(`${HEAD}next_entry_old=1\n`, "next_entry", "2"),
+      `${HEAD}next_entry_old=1\nnext_entry=2\n`.padEnd(1024, "#"),
+    );
     // What grub-editenv refuses as too small, and what it still takes.
     assertEquals(changed(`${created}x=1\n`, "a", "y".repeat(923)).length, 1024);
     assertEquals(changed(`${created}x=1\n`, "a", "y".repeat(924)), "full");

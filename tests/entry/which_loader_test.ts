@@ -273,7 +273,7 @@ pure("the command line of an image is read for its log as the kernel gets it, wi
     "/boot/loader/loader.conf": "default a.efi\n",
     [image]: "MZ",
     [`${image}/.osrel`]: "NAME=A\n",
-    [`${image}/.cmdline`]: "a=1\nramoops.mem_size=0x100000\n\0\0",
+    [`${image}/.cmdline`]: "a=1\nramoops.mem_size=0x100000\0\0",
   };
   assertEquals(
     coldReboot(layout(files), { ...UEFI, release: "6.1", cmdline: "" }, { log: 1 << 20 }).log?.parameters,
