@@ -160,6 +160,8 @@ Deno.test({
     assertEquals(of("blscfg --path /more", "0"), ["b-1", "/boot/k9", "more"]);
     assertEquals(of("blscfg --path /nothing", "0"), ["GRUB has no entry `0`"]);
     assertEquals(of("blscfg --path /nothing --enable-fallback", "0"), twelve);
+    assertEquals(of("blscfg --path /more --enable-fallback", "0"), ["b-1", "/boot/k9", "more"]);
+    assertEquals(of("blscfg --path /more --enable-fallback", "1"), ["GRUB has no entry `1`"]);
     // An option says that it is the new one, whose module is then not needed to know it.
     const { "/boot/grub/x86_64-efi/command.lst": _list, ...unlisted } = files;
     assertEquals(found(grub("blscfg -n\n"), "0", UEFI, unlisted), ["a-6.12", "/boot/k12", "b=2"]);

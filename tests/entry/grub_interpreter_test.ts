@@ -109,6 +109,8 @@ pure("variables of GRUB: assignments, quotes, splitting, arguments of functions,
     ["set a=5; increment a; decrement b; set c=x; increment c", "a=6 b=-1 c=1"],
     ["for i in 1 2; do set a=$i; done", "i=2 a=2"],
     ["for i in; do set a=$i; done; set b=1", "b=1"],
+    ["set a=1\r\nset b=2\r\n", "a=1 b=2"],
+    ["save_env a; set b=$?", "b=<whether a command succeeds>"],
   ];
   assertEquals(rows.map(([script]) => [script, set(script)]), rows.map(([script, expected]) => [script, expected]));
 });
@@ -260,6 +262,8 @@ pure("what cannot be followed is refused with its line; what has no effect is pa
       line: 1,
     }],
     ["linux /v*", { loaded: ["<the files that match /v*>: "], status: true }],
+    // What has returned is not deep any more.
+    [`function f { true; }\n${"f\n".repeat(60)}set a=1`, { set: "a=1", status: true }],
   ];
   assertEquals(rows.map(([script]) => [script, ran(script)]), rows.map(([script, expected]) => [script, expected]));
   const doubled = (times: number) => ran(`set a=x; for i in ${"1 ".repeat(times)}; do set a=$a$a; done`).fault;
@@ -296,7 +300,8 @@ menuentry Four --id=$fw_path { true; }
 submenu More --id more { menuentry Inner { true; } }
 menuentry
 menuentry Five --id $fw_path { true; }
-menuentry Last --id '' { true; }`),
+menuentry Last --id '' { true; }
+menuentry Copied --source x { true; }`),
     {
       menu: [
         "one: One, first,x,y, free",
@@ -306,6 +311,7 @@ menuentry Last --id '' { true; }`),
         "submenu more: More",
         "<the name of the entry at /boot/grub/grub.cfg:8>",
         ": Last",
+        "<the name of the entry at /boot/grub/grub.cfg:10>",
       ],
       status: true,
     },
@@ -327,6 +333,7 @@ pure("kernels, initrds and device trees: where they are found, and what a furthe
       loaded: ["/boot/vmlinuz: b"],
       status: true,
     }],
+    ["linux /vmlinuz a --b -- single", { loaded: ["/boot/vmlinuz: a,--b,--,single"], status: true }],
     ["chainloader --force /vmlinuz", { loaded: ["program /boot/vmlinuz: "], status: true }],
     ['linux ($root)/vmlinuz "a b" $fw_path', {
       loaded: ["/boot/vmlinuz: a b,<`fw_path`, which GRUB sets>"],
@@ -493,4 +500,10 @@ pure("boot loader entries are added from where they lie, all of them, one, or th
     rows.map(([script, expected]) => [script, expected]),
   );
   assertEquals(ran("blscfg", { "/boot/boot/loader/entries/d.conf": entry("D") }).menu, ["d: D, free"]);
+  // Which of the two commands it is, the list of modules says.
+  const module = (name: string) => ({ ...files, "/boot/grub/x86_64-efi/command.lst": `*blscfg: ${name}\n` });
+  assertEquals(["blscfg", "blsuki"].map((name) => ran("set blsdir=/mine; blscfg", module(name)).menu), [
+    ["c: C, free"],
+    ["b: B, free", "a: A, free"],
+  ]);
 });

@@ -262,6 +262,20 @@ pure("why GRUB cannot be asked comes with what to do, and boot counting is known
     of({ "/boot/grub/grubenv": "x" }).hint,
     "Create it again: grub-editenv /boot/grub/grubenv create",
   );
+  // Of two blocks that will not do, the first is named.
+  const two = of({
+    "/boot/grub/grub.cfg": `load_env -f /boot/a\n${DEBIAN["/boot/grub/grub.cfg"]}`,
+    "/boot/a": "x",
+    "/boot/grub/grubenv": "y",
+  });
+  assertEquals(two.hint, "Create it again: grub-editenv /boot/a create");
+  // Where one of them will do, it is the one.
+  const second = of({
+    "/boot/grub/grub.cfg": `load_env -f /boot/a\n${DEBIAN["/boot/grub/grub.cfg"]}`,
+    "/boot/a": "x",
+    "/boot/grub/grubenv": "# GRUB Environment Block\n".padEnd(1024, "#"),
+  });
+  assertEquals([second.once?.file, second.impossible], ["/boot/grub/grubenv", undefined]);
   assertEquals([of({}).counts, of(loaderVariables({ LoaderBootCountPath: "\\x.conf" })).counts], [undefined, true]);
 });
 
@@ -319,3 +333,66 @@ pure("a capture of what readAllEntries reads says the same of a cold reboot, wit
     assertEquals(of(all).once?.entry.includes(id), true, JSON.stringify(of(all)));
   }
 });
+
+pure("what is wrong with an entry of GRUB leaves the others in the menu", () => {
+  const linux = "linux /boot/vmlinuz-6.1.0-50-amd64";
+  const entries = (text: string) =>
+    bootMenu(layout(DEBIAN, { "/boot/grub/grub.cfg": `set timeout=1\n${text}` }), UEFI).value?.entries.map(({ id }) =>
+      id
+    );
+  assertEquals(
+    entries(
+      `menuentry a { frob; }\nmenuentry b { ${linux}; }\nsubmenu c { frob\n menuentry d { ${linux}; }\n}\n` +
+        `submenu e {\n menuentry f { frob; }\n menuentry g { ${linux}; }\n}\nmenuentry h { true; }\nmenuentry i { ${linux}; }\n`,
+    ),
+    ["b", "e>g", "i"],
+  );
+});
+
+pure("the entries of `fallback` are tried in turn until one is there, and no further than what cannot be tried", () => {
+  const boots = (text: string) => {
+    const found = coldBoot(
+      layout(DEBIAN, {
+        "/boot/grub/grub.cfg":
+          `set timeout=1\n${text}\nmenuentry a { linux /gone-a; }\nmenuentry b { linux /gone-b; }\n` +
+          "submenu c { menuentry d { true; }\n}\nmenuentry e { linux /boot/vmlinuz-6.1.0-50-amd64; }\n",
+      }),
+      UEFI,
+    );
+    return found.value?.id ?? found.diagnostics[0]?.message;
+  };
+  const gone = "The entry `a` of GRUB boots /gone-a, which does not exist";
+  assertEquals(
+    ["", "set fallback=3", "set fallback='1 3'", "set fallback='1 2 3'", "set fallback='9 3'", "set fallback=1"].map(
+      boots,
+    ),
+    [gone, "e", "e", gone, gone, gone],
+  );
+});
+
+pure(
+  "submenus of GRUB know the whole path that was chosen, and a saved default is named by the block that had it last",
+  () => {
+    const block = (text: string) => `# GRUB Environment Block\n${text}`.padEnd(1024, "#");
+    const linux = "linux /boot/vmlinuz-6.1.0-50-amd64 chosen=$chosen";
+    const of = (text: string) =>
+      coldBoot(
+        layout(DEBIAN, {
+          "/boot/grub/grub.cfg": `set timeout=1\n${text}`,
+          "/boot/1": block("saved_entry=b\n"),
+          "/boot/2": block("saved_entry=b\n"),
+        }),
+        UEFI,
+      ).value;
+    assertEquals(
+      of(`set default=0\nsubmenu a { submenu b { menuentry c { ${linux}; }\n}\n}\n`)?.cmdline,
+      "chosen=a>b>c",
+    );
+    assertEquals(
+      of(
+        `load_env -f /boot/1\nload_env -f /boot/2\nset default=$saved_entry\nmenuentry a { ${linux}; }\nmenuentry b { ${linux}; }\n`,
+      )?.rule,
+      "`saved_entry` in /boot/2 names it",
+    );
+  },
+);
