@@ -51,6 +51,11 @@ Deno.test({
         ["fi", "1: has `fi` where a command begins"],
         ["if true; then function f { a; }; fi", "1: has `function` where a command begins"],
         ["[[ a ]]", "1: has `[[`"],
+        ["a ]]", "1: has `]]`"],
+        ["a\nb;; c", "2: has `;;`"],
+        ["until a; do b; fi", "1: has `fi` where a command begins"],
+        ["until", "1: ends before `do`"],
+        ['"a $ b"', "1: has a `$` that no name follows"],
         ["a { b; } c", "1: has something after the end of a command"],
       ] as const
     ) assertEquals([text, words(text)], [text, expected]);

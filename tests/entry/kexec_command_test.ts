@@ -301,3 +301,30 @@ Deno.test({
     assertEquals(readKexecCommand(`kexec -l k --append="${"$x".repeat(50_000)}"`).kind, "fault");
   },
 });
+
+Deno.test({
+  name: "words at the edges of kexec's options: a dash alone, two with a variable, each of what runs another command",
+  permissions: "none",
+  fn() {
+    assertEquals(read("kexec -l -"), { kernel: "-" });
+    assertEquals(read("kexec -l -tx -"), {
+      kernel: "-",
+      without: [{ option: "-t", instead: "a file is what its content says" }],
+    });
+    assertEquals(read("kexec -lt x k"), {
+      kernel: "k",
+      without: [{ option: "-t", instead: "a file is what its content says" }],
+    });
+    assertEquals(String(read('kexec -l k --"$X"')).startsWith("`--` of kexec may be `--load` or "), true);
+    assertEquals(read("kexec -l $1"), "`$1` in the kexec command is something that only a shell replaces");
+    assertEquals(
+      read("kexec -l k --module='m a'\"$(b)\""),
+      "`$(b)` in the kexec command is something that only a shell replaces",
+    );
+    const wrappers = ["sudo", "doas", "env", "exec", "command", "nice", "ionice", "time", "nohup", "/usr/bin/sudo"];
+    for (const wrapper of wrappers) {
+      assertEquals([wrapper, read(`A=1 ${wrapper} -x kexec -l k`)], [wrapper, { kernel: "k" }]);
+    }
+    assertEquals(read("echo kexec -l k"), "The command is not kexec, but `echo`");
+  },
+});

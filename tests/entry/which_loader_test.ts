@@ -347,6 +347,9 @@ pure("what is wrong with an entry of GRUB leaves the others in the menu", () => 
     ),
     ["b", "e>g", "i"],
   );
+  const deep = (depth: number) =>
+    entries(`${"submenu s {\n".repeat(depth)}menuentry a { ${linux}; }\n${"}\n".repeat(depth)}`);
+  assertEquals([deep(3), deep(9)?.length, deep(10)?.length], [["s>s>s>a"], 1, 0]);
 });
 
 pure("the entries of `fallback` are tried in turn until one is there, and no further than what cannot be tried", () => {
@@ -396,3 +399,31 @@ pure(
     );
   },
 );
+
+pure("an entry of GRUB with all that it loads: initrds apart from the device tree, parameters of a program", () => {
+  const of = (body: string, fallback = "") => {
+    const { value, diagnostics } = coldBoot(
+      layout(DEBIAN, {
+        "/boot/grub/grub.cfg": `set timeout=1\n${fallback}menuentry 1 { ${body}\n}\nmenuentry 0 { ${body}\n}\n`,
+        "/k": "k",
+        "/i": "i",
+        "/j": "j",
+        "/d": "d",
+      }),
+      UEFI,
+    );
+    const { initrd, dtb, cmdline, isProgram } = value ?? {};
+    return value === undefined ? diagnostics.map(({ message }) => message) : [initrd, dtb, cmdline, isProgram];
+  };
+  assertEquals(of("linux /k a\ninitrd /i /j\ndevicetree /d"), [["/i", "/j"], "/d", "a", undefined]);
+  assertEquals(of("linux /k\ndevicetree /d"), [[], "/d", "", undefined]);
+  assertEquals(of("chainloader /k"), [[], undefined, undefined, true]);
+  assertEquals(of("chainloader /k a=1"), [[], undefined, "a=1", true]);
+  assertEquals(of("linux /k\ninitrd newc:x:/i"), [
+    "The entry `1` of GRUB packs a file into the initrd: `newc:x:/i`",
+  ]);
+  // The entries are called by numbers, which two versions of GRUB take for different things.
+  assertEquals(of("linux /k", "set default=1\n"), [
+    "Which entry GRUB boots depends on the version of GRUB: `1` can be a number, or the name of an entry",
+  ]);
+});
