@@ -253,3 +253,45 @@ Deno.test({
     assertEquals(again.checks.find(({ rule }) => rule === "load-disabled")?.status, "fail");
   },
 });
+
+Deno.test({
+  name: "a parameter of the network is refused where the network is carried only, before `--` and after it",
+  permissions: "none",
+  fn() {
+    const of = (carry: Profile["carry"], ...parameters: readonly string[]) =>
+      planBoot({
+        profile: profileOf({ carry, cmdline: { kind: "parameters", parameters } }),
+        facts: hostFacts(),
+        images: images(),
+        partDigests: PART_DIGESTS,
+      });
+    assertEquals(of([], "ip=dhcp", "--", "rd.neednet=1").value?.call.cmdline, "ip=dhcp -- rd.neednet=1");
+    for (const parameters of [["ro", "ip=dhcp"], ["ro", "--", "ip=dhcp"]]) {
+      const { value, diagnostics } = of(["network"], ...parameters);
+      assertEquals([value, diagnostics.length], [undefined, 1]);
+      assertStringIncludes(diagnostics[0]?.message ?? "", "`ip=dhcp`");
+    }
+  },
+});
+
+Deno.test({
+  name: "which entry of the boot loader the files are from is the first reason",
+  permissions: "none",
+  fn() {
+    const found = "the entry `debian`, which is the default (default_entry)";
+    const { reasons } = planOf({ bootEntry: { id: "default", found } });
+    assertEquals(reasons[0], { code: "boot-entry", message: found });
+  },
+});
+
+Deno.test({
+  name: "`predecompress: true` insists on nothing where the kernel is not packed",
+  permissions: "none",
+  fn() {
+    const unmet = (info: NonNullable<Images["kernel"]>["info"]) =>
+      planOf({ predecompress: true, load: "kexec_file_load" }, {}, { kernel: kernelFile({ info }) }).checks
+        .some(({ rule }) => rule === "predecompress");
+    const plain = { kind: "elf", machine: 62, bits: 64, littleEndian: true, entry: 0x100_0000n, loads: [] } as const;
+    assertEquals([unmet(plain as never), unmet(bzImage({ entry64: false }))], [false, true]);
+  },
+});

@@ -187,6 +187,8 @@ pure("what may keep it from working is a warning: another process, an unknown dr
   const bmc = verdict({ devices: [], coreIsModule: false, ipmi: true });
   assertEquals(bmc.status, "warn");
   assertStringIncludes(bmc.hint ?? "", "WatchdogDevice=/dev/watchdog");
+  // Its driver starts it again by itself, whatever the parameter says.
+  assertEquals(verdict({ devices: [], coreIsModule: false, ipmi: true, stopOnReboot: true }).status, "warn");
 });
 
 pure("the next command line keeps the watchdog; open_timeout is there only if systemd opens it", () => {
@@ -219,6 +221,9 @@ pure("a stored plan has the watchdog that is armed, and reads back", () => {
     openTimeout: 90,
   });
   assertEquals(decodePlan(JSON.parse(planText(plan)), [], () => {})?.guard, plan.guard);
+  // A driver that is not in the table is named as the kernel does.
+  const other = planOf(host({ identity: "Foo", driver: "foo_wdt" }), 90).guard?.device;
+  assertEquals(other, { device: "watchdog0", driver: "foo_wdt", resetAfter: 90 });
 });
 
 pure("the plan says in words what a hang leads to, before and after the driver has started", () => {

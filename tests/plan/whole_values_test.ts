@@ -13,7 +13,7 @@ import { explicitSegments } from "../../src/plan/placement/explicit.ts";
 import { freeMemory, unknownMemory } from "../../src/plan/placement/free_memory.ts";
 import { obstacleAt } from "../../src/plan/placement/obstacle.ts";
 import { placeAll } from "../../src/plan/placement/place.ts";
-import type { Plan, SegmentLoadCall } from "../../src/plan/plan.ts";
+import { filesOf, type Plan, rolesOf, type SegmentLoadCall } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { unpackingOf } from "../../src/plan/unpacking.ts";
 import { partsNeeded } from "../../src/plan/segment_call.ts";
@@ -486,6 +486,53 @@ pure("the calls have every argument of the plan", () => {
 });
 
 // --- Stored plans.
+
+pure("the files of a call by their role: kernel first, and each once", () => {
+  const file = (path: string) => ({ path, size: 4096, sha256: "a".repeat(64), about: "" });
+  const segment = (name: string, path?: string): SegmentLoadCall["segments"][number] => ({
+    name,
+    mem: "0x1000",
+    memsz: 4096,
+    bufsz: 4096,
+    sha256: "a".repeat(64),
+    source: path === undefined ? { kind: "zero" } : { kind: "file", path, offset: 0, length: 4096 },
+  });
+  const call = (segments: SegmentLoadCall["segments"], ...paths: readonly string[]): SegmentLoadCall => ({
+    syscall: "kexec_load",
+    flags: [],
+    flagBits: "0x0",
+    entry: "0x1000",
+    cmdline: "",
+    segments,
+    files: paths.map(file),
+  });
+  const none = { dtb: undefined, modules: [], segments: [] };
+  const twelve = Array.from({ length: 12 }, (_, index) => `/i${index + 1}`);
+  const initrds = twelve.map((path, index) => segment(`initrd ${index + 1}`, path));
+  assertEquals(
+    rolesOf(call([segment("kernel 1", "/k"), segment("kernel 2", "/k"), ...initrds, segment("boot_params")], "/k")),
+    { ...none, kernel: "/k", initrd: twelve },
+  );
+  // The file that no segment names is the device tree.
+  assertEquals(rolesOf(call([segment("kernel", "/k"), segment("initrd", "/i"), segment("dtb")], "/k", "/i", "/d")), {
+    ...none,
+    kernel: "/k",
+    initrd: ["/i"],
+    dtb: "/d",
+  });
+  assertEquals(
+    rolesOf(call([segment("kernel", "/k"), segment("module", "/m"), segment("multiboot_info")], "/k", "/m")),
+    { ...none, kernel: "/k", initrd: [], modules: ["/m"] },
+  );
+  assertEquals(rolesOf(call([segment("setup"), segment("kernel", "/k")], "/k")).kernel, "/k");
+  assertEquals(rolesOf(call([segment("a", "/s"), segment("initrd", "/s"), segment("b", "/t")], "/s", "/t")), {
+    ...none,
+    kernel: undefined,
+    initrd: [],
+    segments: ["/s", "/t"],
+  });
+  assertEquals(filesOf(planOf().call).map(({ path }) => path), ["/boot/vmlinuz", "/boot/initrd.img"]);
+});
 
 pure("what changed since a plan was made is named with both values", () => {
   const plan = planOf();
