@@ -16,7 +16,7 @@ import { recheck } from "../../src/plan/stored.ts";
 import { formatSyscall } from "../../src/plan/syscall.ts";
 import { type Arm64Case, arm64File, arm64Image, arm64Input, BOARD, packedFile, SERVER } from "../support/arm64.ts";
 import { hostFacts } from "../support/host_facts.ts";
-import { images, kernelFile, profileOf } from "../support/profiles.ts";
+import { images, initrdFile, kernelFile, profileOf } from "../support/profiles.ts";
 
 function pure(name: string, fn: () => void): void {
   Deno.test({ name: `arm64: ${name}`, permissions: "none", fn });
@@ -85,6 +85,27 @@ pure("a kernel is laid out by kexec_load where the running one has nothing else"
     base64: bytesOf(segmentOf(call, "dtb")).toBase64(),
     random: [{ offset: 7272, length: 8 }, { offset: 7292, length: 128 }],
   });
+});
+
+pure("the device tree lies on a multiple of 2 MiB, and nothing of a crash image below its kernel", () => {
+  const input = arm64Input({});
+  const initrd = [{ ...initrdFile(), size: (30 << 20) - 4096 }];
+  const { value } = planBoot({ ...input, images: { ...input.images, initrd } });
+  assert(value?.call.syscall === "kexec_load");
+  const tree = segmentOf(value.call, "dtb");
+  assertEquals(BigInt(tree.mem) % (2n << 20n), 0n);
+  // A reservation that begins in the middle of 2 MiB: what is left free below the kernel would hold the ELF core header.
+  const start = 0xa9b0_0000n;
+  const [ram] = BOARD.iomem.roots.filter(({ name }) => name === "System RAM");
+  assert(ram !== undefined);
+  const code = ram.children.filter(({ name }) => name === "Kernel code");
+  const crash = { name: "Crash kernel", start, end: start + (255n << 20n), children: [] };
+  const { crashSize: _, ...kexec } = BOARD.kexec;
+  const iomem = { visibility: "full", roots: [{ ...ram, children: [...code, crash] }] } as const;
+  const call = callOf({ facts: { ...BOARD, iomem, kexec }, profile: { crash: true } });
+  const kernel = BigInt(segmentOf(call, "kernel").mem);
+  assertEquals(kernel, 0xa9c0_0000n);
+  assertEquals(call.segments.filter(({ mem }) => BigInt(mem) < kernel), []);
 });
 
 pure("the same profile, facts and images give the same plan, which reads back", () => {

@@ -4,8 +4,9 @@ import { noRoom } from "../../src/plan/linux_segments.ts";
 import { crashReservation, differingCrashSize } from "../../src/plan/placement/free_memory.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import type { Profile } from "../../src/profile/profile.ts";
+import { crashHost, HIGH } from "../support/crash_host.ts";
 import { hostFacts } from "../support/host_facts.ts";
-import { images, profileOf } from "../support/profiles.ts";
+import { bzImage, images, kernelFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
 
 function pure(name: string, fn: () => void): void {
   Deno.test({ name: `layout: ${name}`, permissions: "none", fn });
@@ -101,4 +102,72 @@ pure("the kernel may count the image's reservation alone, or both; anything else
   assertEquals(both(0x1fff_ffffn), [0x1fff_ffffn, { start: high[0], end: high[1] - 1n }]);
   assertEquals(both(0n), [0n, undefined]);
   assertEquals(differingCrashSize(reserved(1n)), undefined);
+});
+
+pure(
+  "what `memmap=` keeps from the next kernel is left free, but for a crash kernel, which has its reservation",
+  () => {
+    const kernelAt = (profile: Partial<Profile>, facts: HostFacts, parameter: string): string | undefined => {
+      const { value } = planBoot({
+        profile: profileOf({
+          load: "kexec_load",
+          cmdline: { kind: "parameters", parameters: [parameter] },
+          ...profile,
+        }),
+        facts,
+        images: images(),
+        partDigests: PART_DIGESTS,
+      });
+      const segments = value?.call.syscall === "kexec_load" ? value.call.segments : [];
+      return segments.find(({ name }) => name === "kernel")?.mem;
+    };
+    assertEquals(kernelAt({}, hostFacts(), "ro"), "0x1000000");
+    assertEquals(kernelAt({}, hostFacts(), "memmap=16M$0x1000000"), "0x2000000");
+    const [start] = HIGH;
+    for (const parameter of ["ro", `memmap=64M$${start}`]) {
+      assertEquals(kernelAt({ crash: true }, crashHost(), parameter), `0x${start.toString(16)}`);
+    }
+  },
+);
+
+pure("what is entered in 32-bit mode lies below 4 GiB with all that goes with it, or is not planned", () => {
+  const info = bzImage({ entry64: false });
+  const ends = (top: bigint): readonly bigint[] => {
+    const { value } = planBoot({
+      profile: profileOf({ load: "kexec_load" }),
+      facts: hostFacts({
+        iomem: {
+          visibility: "full",
+          roots: [[0x10_0000n, top], [0x1_0000_0000n, 0x1_4000_0000n]].map(([start = 0n, end = 0n]) => ({
+            start,
+            end,
+            name: "System RAM",
+            children: [],
+          })),
+        },
+      }),
+      images: images({ kernel: kernelFile({ info }) }),
+      partDigests: PART_DIGESTS,
+    });
+    const segments = value?.call.syscall === "kexec_load" ? value.call.segments : [];
+    return segments.map(({ mem, memsz }) => BigInt(mem) + BigInt(memsz));
+  };
+  // From 16 MiB on: 60 MiB of the kernel, 30 of the initrd, two pages of boot_params, and purgatory.
+  const least = 0x100_0000n + 90n * MIB + 0x2000n;
+  const tops = Array.from({ length: 12 }, (_, pages) => ends(least + BigInt(pages) * 0x1000n));
+  assertEquals(tops.map((all) => all.every((end) => end <= 1n << 32n)), Array(12).fill(true));
+  assertEquals(tops.map((all) => all.length), [...Array(7).fill(0), ...Array(5).fill(4)]);
+});
+
+pure("a kernel is not laid out where it could not be a crash kernel, or would have to return", () => {
+  const count = (profile: Partial<Profile>, facts: HostFacts): number | undefined => {
+    const { value } = planBoot({
+      profile: profileOf({ load: "kexec_load", initrd: [], ...profile }),
+      facts,
+      images: images({ kernel: kernelFile({ info: bzImage({ entry64: false, code32Start: 0 }) }), initrd: [] }),
+      partDigests: PART_DIGESTS,
+    });
+    return value?.call.syscall === "kexec_load" ? value.call.segments.length : undefined;
+  };
+  assertEquals([count({ crash: true }, crashHost()), count({ preserveContext: true }, hostFacts())], [0, 0]);
 });

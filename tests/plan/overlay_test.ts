@@ -1,4 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
+import { regionOffsets } from "../../src/arch/purgatory.ts";
+import { PURGATORY_SYMBOLS } from "../../src/arch/x86_64/purgatory_code.ts";
 import type { InitrdFile } from "../../src/image/boot_files.ts";
 import type { Overlay } from "../../src/image/overlay.ts";
 import { lowerPlan } from "../../src/plan/lower.ts";
@@ -103,6 +105,27 @@ Deno.test({
     ]);
     const [first, second, third] = placed.map(({ mem, memsz }) => [BigInt(mem), BigInt(mem) + BigInt(memsz)]);
     assertEquals([first?.[1], second?.[1]], [second?.[0], third?.[0]]);
+  },
+});
+
+Deno.test({
+  name: "purgatory verifies an archive by its sum, and by SHA-256 unless something in it is known only at load",
+  permissions: "none",
+  fn() {
+    const verified = (checksum: Profile["checksum"], isOpen: boolean): boolean => {
+      const { call } = planOf("kexec_load", { isOpen }, { checksum });
+      if (call.syscall !== "kexec_load") throw new Error("the other call");
+      const { source } = call.segments.at(-1) ?? {};
+      if (source?.kind !== "bytes") throw new Error("no purgatory");
+      const bytes = Uint8Array.fromBase64(source.base64);
+      const view = new DataView(bytes.buffer);
+      const archive = call.segments.find(({ name }) => name === "initrd 2");
+      return regionOffsets(bytes, PURGATORY_SYMBOLS).some((offset) =>
+        view.getBigUint64(offset + PURGATORY_SYMBOLS.regionAddress, true) === BigInt(archive?.mem ?? 0)
+      );
+    };
+    assertEquals([verified("sha256", false), verified("sha256", true)], [true, false]);
+    assertEquals([verified(true, true), verified("xxh64", true), verified(false, false)], [true, true, false]);
   },
 });
 

@@ -16,6 +16,7 @@ import { placeAll } from "../../src/plan/placement/place.ts";
 import { filesOf, type Plan, rolesOf, type SegmentLoadCall } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { unpackingOf } from "../../src/plan/unpacking.ts";
+import { partKey } from "../../src/plan/input.ts";
 import { partsNeeded } from "../../src/plan/segment_call.ts";
 import { stampIn, stampOf, trueStamp } from "../../src/plan/stamp.ts";
 import { initProgram } from "../../src/plan/init_program.ts";
@@ -447,7 +448,23 @@ pure("which parts of files a plan needs the digests of", () => {
   assertEquals(partsNeeded({ profile: profileOf(), facts: hostFacts(), images: images() }), [
     { path: "/boot/vmlinuz", offset: 20480, length: 12562432 },
   ]);
+  // A bootconfig that comes after an archive is placed by itself, and so are the bytes before it.
+  assertEquals(partsNeeded({ profile: profileOf(), facts: hostFacts(), images: images({ initrd: ending(1) }) }), [
+    { path: "/boot/vmlinuz", offset: 20480, length: 12562432 },
+    { path: "/0", offset: 0, length: 4000 },
+    { path: "/0", offset: 4000, length: 96 },
+  ]);
 });
+
+/** So many initrds of a page, the last of which ends in a bootconfig, and an archive that is made at load. */
+function ending(count: number): readonly InitrdFile[] {
+  const files = Array.from({ length: count }, (_, index): InitrdFile => ({
+    ...initrdFile({ path: `/${index}`, size: 4096 }),
+    content: wholeInitrd({ bootconfig: index === count - 1 ? 96 : 0 }),
+  }));
+  const overlay = { files: [], folders: [], isOpen: false };
+  return [...files, { ...initrdFile({ path: "files:1", size: 512 }), overlay }];
+}
 
 // --- The calls.
 
@@ -713,6 +730,15 @@ pure("the room for elfcorehdr is what the kernel may grow it to, and at least wh
   assertEquals(sizeOf(1n), [4096, updated]);
   assertEquals(sizeOf(4096n), [4096, updated]);
   assertEquals(sizeOf(4097n), [8192, updated]);
+  // Only a crash image has one.
+  const kexec = { ...crashHost().kexec, crashElfcorehdrSize: 4096n };
+  assertEquals(planOf({ load: "kexec_load" }, { kexec }).call.flags, ["KEXEC_ARCH_DEFAULT"]);
+  const payload = { at: HIGH[0], size: 4096n, source: { kind: "zero" } as const };
+  assertEquals(
+    planOf({ crash: true, load: "kexec_load", segments: [payload], entry: HIGH[0] }, { ...crashHost(), kexec }).call
+      .flags,
+    plain,
+  );
   // 64 bytes, and 56 for each of 100 CPUs, vmcoreinfo, text and memory.
   assertEquals([sizeOf(4096n, 100), sizeOf(undefined, 100)], [[8192, updated], [8192, plain]]);
 });
@@ -769,6 +795,35 @@ pure("more initrds than the call has segments for", () => {
     path: ["initrd"],
     hint: "Join some of them into one file, each padded with zeros to a multiple of 4 bytes",
   }]]);
+});
+
+pure("a bootconfig that is placed by itself, and each part of a kernel, take a segment as well", () => {
+  const said = (files: Partial<Images>): string | undefined => {
+    const input = {
+      profile: profileOf({ load: "kexec_load" }),
+      facts: hostFacts(),
+      images: images(files),
+    };
+    const partDigests = new Map(partsNeeded(input).map((part) => [partKey(part), "e".repeat(64)]));
+    return planBoot({ ...input, partDigests }).diagnostics.find(({ code }) => code === "too-many-segments")?.message;
+  };
+  assertEquals(said({ initrd: ending(11) }), undefined);
+  assertEquals(
+    said({ initrd: ending(12) }),
+    "There are 14 initrds, but kexec_load takes at most 13 with this kernel",
+  );
+  const loads = [0, 1, 2].map((index) => {
+    const paddr = 0x100_0000n + BigInt(index) * 0x1000n;
+    return { offset: 0x1000n, paddr, vaddr: paddr + 0xffff_ffff_8000_0000n, filesz: 0x1000n, memsz: 0x1000n };
+  });
+  const info = { kind: "elf", machine: 62, bits: 64, littleEndian: true, entry: 0x100_0000n, loads } as const;
+  const kernel = kernelFile({ info: info as never });
+  const initrds = (count: number) => Array.from({ length: count }, (_, at) => initrdFile({ path: `/${at}`, size: 1 }));
+  assertEquals(said({ kernel, initrd: initrds(11) }), undefined);
+  assertEquals(
+    said({ kernel, initrd: initrds(12) }),
+    "There are 12 initrds, but kexec_load takes at most 11 with this kernel",
+  );
 });
 
 pure("the program that starts first is that of the command line that is booted", () => {
