@@ -46,6 +46,8 @@ Deno.test({
       "The crash kernel does not get the 1 dm-crypt key (d) registered for it: kexec_load hands over none",
       "Use `load: kexec_file_load`, or save the dump where no key is needed",
     ]]);
+    // A key without a description is refused as well where those of the last image are taken.
+    assertEquals(said({ keys: [{ name: "c" }], reuse: true })[0]?.[0], "fail");
     assertEquals(said({ keys: [...KEYS.keys, { name: "c" }] }), [[
       "fail",
       "The dm-crypt key c has no description, so the kernel answers EINVAL",

@@ -54,6 +54,25 @@ pure("a flag that is younger than the running kernel's release is warned of, wit
   );
 });
 
+pure("each flag is known from one release on", () => {
+  const cases = [
+    ["kexec_load", "KEXEC_UPDATE_ELFCOREHDR", "6.5", "6.6"],
+    ["kexec_load", "KEXEC_CRASH_HOTPLUG_SUPPORT", "6.9", "6.10"],
+    ["kexec_file_load", "KEXEC_FILE_DEBUG", "6.7", "6.8"],
+    ["kexec_file_load", "KEXEC_FILE_NO_CMA", "6.16", "6.17"],
+    ["kexec_file_load", "KEXEC_FILE_FORCE_DTB", "6.17", "6.18"],
+  ] as const;
+  for (const [syscall, flag, before, since] of cases) {
+    const status = (release: string) => verdict(syscall, flag, { release })?.status;
+    assertEquals([status(`${before}.9`), status(`${since}.0`)], ["warn", "pass"], flag);
+  }
+  // The kernel says that it has this one, and not that it has the other.
+  const kexec = { ...hostFacts().kexec, crashElfcorehdrSize: 4096n };
+  const shown = (flag: string) => verdict("kexec_load", flag, { release: "5.14.0-570.el9", kexec })?.status;
+  assertEquals([shown("KEXEC_UPDATE_ELFCOREHDR"), shown("KEXEC_CRASH_HOTPLUG_SUPPORT")], ["pass", "warn"]);
+  assertEquals(verdict("kexec_load", "KEXEC_UPDATE_ELFCOREHDR", { release: "custom" }), undefined);
+});
+
 pure("a flag as old as the running kernel passes, compared as numbers", () => {
   const cases = [
     ["kexec_file_load", "KEXEC_FILE_DEBUG", "6.8.0", "pass"],

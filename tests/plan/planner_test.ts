@@ -291,7 +291,15 @@ Deno.test({
     const unmet = (info: NonNullable<Images["kernel"]>["info"]) =>
       planOf({ predecompress: true, load: "kexec_file_load" }, {}, { kernel: kernelFile({ info }) }).checks
         .some(({ rule }) => rule === "predecompress");
-    const plain = { kind: "elf", machine: 62, bits: 64, littleEndian: true, entry: 0x100_0000n, loads: [] } as const;
-    assertEquals([unmet(plain as never), unmet(bzImage({ entry64: false }))], [false, true]);
+    const plain = {
+      kind: "elf",
+      machine: 62,
+      bits: 64,
+      littleEndian: true,
+      type: 2,
+      entry: 0x100_0000n,
+      loads: [],
+    } as const;
+    assertEquals([unmet(plain), unmet(bzImage({ entry64: false }))], [false, true]);
   },
 });

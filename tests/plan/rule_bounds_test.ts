@@ -1,6 +1,8 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { HostFacts } from "../../src/host/facts.ts";
+import type { PartContent, WholeInitrd } from "../../src/host/image_content.ts";
 import type { Images, InitrdFile } from "../../src/image/boot_files.ts";
+import type { ImageInfo } from "../../src/image/image.ts";
 import type { Check } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { RULES } from "../../src/plan/rules/table.ts";
@@ -416,6 +418,261 @@ bounds("uki-sections", [
     "not that of the image",
   ]],
 ]);
+
+// --- What a rule leaves to another one, and which operand decides.
+
+const arm64: ImageInfo = {
+  kind: "arm64-image",
+  textOffset: 0n,
+  imageSize: 32n << 20n,
+  flags: 0xan,
+  bigEndian: false,
+  signed: false,
+};
+const REAL_MODE = { entry64: false, code32Start: 0, la57: false } as const;
+
+bounds("kernel-image", [
+  ["a kernel for another machine is the subject of `architecture`", {
+    images: { kernel: kernelFile({ info: arm64 }) },
+  }, undefined],
+  ["an empty file is the subject of `file-size`", { images: { kernel: kernelFile({ size: 0 }) } }, undefined],
+  ["a packed file that holds no kernel, by kexec_load", {
+    profile: { load: "kexec_load" },
+    images: {
+      kernel: kernelFile({
+        info: { kind: "compressed", compression: "gzip" },
+        inner: { kind: "fault", why: "it holds a text" },
+      }),
+    },
+  }, ["fail", "kexec_load cannot take /boot/vmlinuz: it holds a text"]],
+]);
+
+const leaves = "The running kernel uses 5-level paging, and purgatory leaves it before it enters the new one";
+const cannot = "The running kernel uses 5-level paging, but the new one cannot start in that mode";
+
+bounds("five-level-paging", [
+  ["a kernel that reaches all memory, and does not start in that mode", {
+    profile: { load: "kexec_file_load" },
+    facts: { cpuFlags: ["lm", "la57"] },
+    images: { kernel: kernelFile({ info: bzImage({ la57: false, above4G: true }) }) },
+  }, ["fail", cannot]],
+  ["a kernel that starts in real mode", {
+    profile: { load: "kexec_load" },
+    facts: { cpuFlags: ["lm", "la57"] },
+    images: { kernel: kernelFile({ info: bzImage(REAL_MODE) }) },
+  }, ["pass", leaves]],
+  ["a host without", { images: { kernel: kernelFile({ info: bzImage({ la57: false }) }) } }, undefined],
+]);
+
+bounds("entry-mode", [
+  ["a kernel that starts in real mode is the subject of `real-mode`", {
+    profile: { load: "kexec_load" },
+    images: { kernel: kernelFile({ info: bzImage(REAL_MODE) }) },
+  }, undefined],
+  ["a kernel without a 64-bit entry", {
+    profile: { load: "kexec_load" },
+    images: { kernel: kernelFile({ info: bzImage({ entry64: false }) }) },
+  }, [
+    "pass",
+    "The kernel is entered in 32-bit mode, since it has no 64-bit entry; all of the image lies below 4 GiB, and purgatory " +
+    "leaves 64-bit mode",
+  ]],
+]);
+
+bounds("efi-bits", [
+  ["kexec_load does not ask", {
+    profile: { load: "kexec_load" },
+    facts: { efi: { systab: {}, runtimeMap: [], platformSize: 32 } },
+  }, undefined],
+]);
+
+const unverifiable = { kind: "unverifiable", why: "it is unsigned" } as const;
+const partOf = (algorithms: readonly string[]) =>
+  ({ kind: "checked", algorithms, unknown: [], signatures: [] }) as const;
+
+bounds("kernel-content", [
+  ["a part of an image that has a checksum is the subject of `image-parts`", {
+    images: { kernel: { ...kernelFile(), content: unverifiable, part: partOf(["sha256"]) } },
+  }, undefined],
+  ["a part of an image that has none", {
+    images: { kernel: { ...kernelFile(), content: unverifiable, part: partOf([]) } },
+  }, ["pass", "/boot/vmlinuz cannot be verified: it is unsigned"]],
+]);
+
+const part = (path: string, content: PartContent): InitrdFile => ({
+  ...initrdFile({ path }),
+  image: "/boot/a.itb",
+  part: content,
+});
+
+bounds("uki-sections", [
+  ["a part of a FIT image is none", { images: { initrd: [part("/boot/a.itb/a", partOf(["crc32"]))] } }, undefined],
+]);
+
+bounds("image-parts", [
+  ["the second part is damaged", {
+    images: {
+      initrd: [
+        part("/boot/a.itb/a", partOf(["crc32"])),
+        part("/boot/a.itb/b", { kind: "damaged", why: "is not what its crc32 says" }),
+      ],
+    },
+  }, ["fail", "/boot/a.itb/b is not what its crc32 says"]],
+]);
+
+const archive = (changes: Partial<WholeInitrd>, path = "/boot/initrd.img", size = 4096): InitrdFile => ({
+  ...initrdFile({ path, size }),
+  content: wholeInitrd(changes),
+});
+const overlay: InitrdFile = { ...initrdFile({ path: "files:1" }), overlay: { files: [], folders: [], isOpen: false } };
+const nameless = kernelFile({ info: unnamed() });
+
+/** A kernel that does not say its release. */
+function unnamed(): ImageInfo {
+  const { release: _, versionString: __, ...info } = bzImage();
+  return info;
+}
+
+bounds("initrd-content", [
+  ["an empty file is the subject of `file-size`", {
+    images: { initrd: [archive({}, "/boot/empty", 0)] },
+  }, undefined],
+  ["LZ4 without an end before an archive that is made at load", {
+    images: { initrd: [archive({ isOpen: true }), overlay] },
+  }, [
+    "fail",
+    "/boot/initrd.img ends in LZ4, which has no end mark: the kernel would read on in files:1",
+  ]],
+  ["the crc format, for a kernel of an unknown release", {
+    images: { kernel: nameless, initrd: [archive({ hasCrc: true })] },
+  }, ["pass", "/boot/initrd.img is whole: 1 archive (zstd), 1000 files, 90 MiB unpacked"]],
+]);
+
+const early = archive({ isEarly: true, programs: {} }, "/boot/ucode");
+
+bounds("initrd-init", [
+  ["an initrd that was not read through may have it", {
+    images: { initrd: [archive({ programs: { "/init": "absent" } }), initrdFile({ path: "/boot/two" })] },
+  }, undefined],
+  ["early microcode alone", { images: { initrd: [early] } }, [
+    "pass",
+    "The initrd holds early microcode or tables only",
+  ]],
+  ["early microcode before the rest", {
+    images: { initrd: [early, archive({ programs: { "/init": "absent" } })] },
+  }, [
+    "warn",
+    "Every initrd lacks /init: the kernel then mounts `root=` itself, with built-in drivers only",
+  ]],
+  ["a link in one initrd to what another one may hold", {
+    images: {
+      initrd: [archive({ programs: { "/init": "dangling" } }), archive({ programs: { "/init": "absent" } }, "/two")],
+    },
+  }, ["pass", "The initrds have /init"]],
+]);
+
+bounds("initrd-modules", [
+  ["of several releases, in their order", {
+    images: { initrd: [archive({ modules: ["6.10.1", "6.9.2"] }), archive({ modules: ["6.1.0"] }, "/boot/two")] },
+  }, [
+    "warn",
+    "The initrd has modules for 6.1.0, 6.9.2, 6.10.1, and the kernel is 6.12.107+deb13-amd64",
+  ]],
+  ["of the kernel's among others", {
+    images: { initrd: [archive({ modules: ["6.1.0", "6.12.107+deb13-amd64"] })] },
+  }, ["pass", "The initrd has modules for 6.12.107+deb13-amd64"]],
+  ["none", { images: { initrd: [archive({})] } }, undefined],
+  ["a kernel of an unknown release", {
+    images: { kernel: nameless, initrd: [archive({ modules: ["6.1.0"] })] },
+  }, undefined],
+]);
+
+const ON_ARM64 = { machine: "aarch64" };
+const payload = { offset: 0x1000, length: 0x1000, compression: "gzip" };
+const zboot: ImageInfo = { kind: "efi-zboot", machine: 0xaa64, payload, signed: false };
+
+bounds("cmdline-length", [
+  ["an arm64 kernel in a file for EFI", {
+    profile: { cmdline: { kind: "parameters", parameters: ["x".repeat(2047)] } },
+    facts: ON_ARM64,
+    images: { kernel: kernelFile({ info: zboot }) },
+  }, ["pass", "The command line takes 2048 of 2048 bytes"]],
+  ["a byte more", {
+    profile: { cmdline: { kind: "parameters", parameters: ["x".repeat(2048)] } },
+    facts: ON_ARM64,
+    images: { kernel: kernelFile({ info: zboot }) },
+  }, [
+    "fail",
+    "The command line takes 2049 bytes with its final NUL; kexec_file_load takes at most 2048 for this kernel",
+  ]],
+]);
+
+const NO_CMDLINE: Partial<Profile> = { cmdline: { kind: "parameters", parameters: [] } };
+
+bounds("cmdline-empty", [
+  ["by kexec_load, where other images have none", { profile: { ...NO_CMDLINE, load: "kexec_load" } }, undefined],
+]);
+
+const crashing = (parameters: readonly string[], crash = true): Input => ({
+  ...reservation(512n * MIB),
+  profile: { crash, cmdline: { kind: "parameters", parameters } },
+});
+
+bounds("crash-cmdline", [
+  ["memory for huge pages, with a dash", crashing(["ro", "hugetlb-cma=4G"]), [
+    "warn",
+    "`hugetlb-cma=4G` on the crash kernel's command line reserves memory for huge pages",
+  ]],
+  ["after `--` it is not the kernel's", crashing(["ro", "--", "mem=64M"]), [
+    "pass",
+    "The command line does not reduce the memory of the crash kernel",
+  ]],
+  ["a normal kernel may have them", crashing(["ro", "crashkernel=256M"], false), undefined],
+]);
+
+bounds("crash-memory", [
+  ["nothing is reserved, which is the subject of `crash-reservation`", {
+    profile: { crash: true },
+    facts: { kexec: { ...kexec, crashSize: 0n } },
+  }, undefined],
+]);
+
+bounds("crash-support", [
+  ["a kernel before 6.9 that is none itself, with a reservation", {
+    ...reservation(512n * MIB),
+    facts: { ...reservation(512n * MIB).facts, kernelConfig: { CONFIG_CRASH_DUMP: "n" } },
+  }, undefined],
+]);
+
+/** A part of the hint of a rule that warns or fails. */
+const HINTS: readonly (readonly [rule: string, name: string, input: Input, hint: string])[] = [
+  ["five-level-paging", "another call enters it in 32-bit mode", {
+    profile: { load: "kexec_file_load" },
+    facts: { cpuFlags: ["lm", "la57"] },
+    images: { kernel: kernelFile({ info: bzImage({ la57: false }) }) },
+  }, "load: kexec_load"],
+  ["five-level-paging", "no call does", {
+    profile: { load: "kexec_file_load" },
+    facts: { cpuFlags: ["lm", "la57"] },
+    images: { kernel: kernelFile({ info: bzImage({ la57: false, code32Start: 0 }) }) },
+  }, "no5lvl"],
+];
+
+for (const [rule, name, input, hint] of HINTS) {
+  Deno.test({
+    name: `${rule}: the hint where ${name}`,
+    permissions: "none",
+    fn() {
+      const { value } = planBoot({
+        profile: profileOf(input.profile),
+        facts: hostFacts(input.facts),
+        images: images(input.images),
+        partDigests: PART_DIGESTS,
+      });
+      assertStringIncludes(value?.checks.find((check) => check.rule === rule)?.hint ?? "", hint);
+    },
+  });
+}
 
 Deno.test({
   name: "cmdline-length: the hint says by how much to shorten it",

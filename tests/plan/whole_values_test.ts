@@ -814,10 +814,17 @@ pure("a bootconfig that is placed by itself, and each part of a kernel, take a s
   );
   const loads = [0, 1, 2].map((index) => {
     const paddr = 0x100_0000n + BigInt(index) * 0x1000n;
-    return { offset: 0x1000n, paddr, vaddr: paddr + 0xffff_ffff_8000_0000n, filesz: 0x1000n, memsz: 0x1000n };
+    return {
+      offset: 0x1000n,
+      paddr,
+      vaddr: paddr + 0xffff_ffff_8000_0000n,
+      filesz: 0x1000n,
+      memsz: 0x1000n,
+      align: 0x1000n,
+    };
   });
-  const info = { kind: "elf", machine: 62, bits: 64, littleEndian: true, entry: 0x100_0000n, loads } as const;
-  const kernel = kernelFile({ info: info as never });
+  const info = { kind: "elf", machine: 62, bits: 64, littleEndian: true, type: 2, entry: 0x100_0000n, loads } as const;
+  const kernel = kernelFile({ info });
   const initrds = (count: number) => Array.from({ length: count }, (_, at) => initrdFile({ path: `/${at}`, size: 1 }));
   assertEquals(said({ kernel, initrd: initrds(11) }), undefined);
   assertEquals(
