@@ -21,10 +21,12 @@ const DATA = "aaaaaaaa-bbbb-4ccc-8ddd-eeeeeeeeeeee";
 const facts: CryptFacts = {
   crypttab: `root UUID=${ROOT} none luks\ndata /dev/vdb1 none luks\n`,
   openVolumes: [{ name: "root", uuid: ROOT, device: "/dev/vda2" }],
-  diskLinks: [{ link: `/dev/disk/by-uuid/${ROOT}`, device: "/dev/vda2" }, {
-    link: `/dev/disk/by-uuid/${DATA}`,
-    device: "/dev/vdb1",
-  }],
+  diskLinks: [
+    { link: `/dev/disk/by-uuid/${ROOT}`, device: "/dev/vda2" },
+    { link: "/dev/disk/by-partuuid/0a-02", device: "/dev/vda2" },
+    { link: "/dev/disk/by-id/wwn-2", device: "/dev/vda2" },
+    { link: `/dev/disk/by-uuid/${DATA}`, device: "/dev/vdb1" },
+  ],
 };
 
 const SYSTEMD = [
@@ -92,6 +94,11 @@ function placed(given: Case): readonly [key: string | undefined, crypttab: strin
   assertEquals([key?.mode, key?.content], [0o400, FROM]);
   const table = files.find(({ secret }) => !secret);
   return [key?.path, table?.content.kind === "text" ? table.content.text : undefined];
+}
+
+/** Where systemd looks for the key of a volume of this name by itself. */
+function usual(name: string): string {
+  return `/etc/cryptsetup-keys.d/${name}.key`;
 }
 
 /** Why there is no place for the key. */
@@ -208,6 +215,46 @@ pure("systemd: a volume that the initrd does not open", () => {
   }
 });
 
+pure("systemd: what the command line says last counts, where it can be read", () => {
+  const texts = crypttab(`root UUID=${ROOT} none luks\n`);
+  const root = "/etc/cryptsetup-keys.d/root.key";
+  const uuid = `rd.luks.uuid=${ROOT}`;
+  // A value that is no boolean changes nothing, and a list of nothing lists nothing.
+  for (const cmdline of ["rd.luks=0 rd.luks=x", "rd.luks.crypttab=no rd.luks.crypttab=x", "auto", "rd.auto=0"]) {
+    assertEquals(
+      refused({ has: DRACUT_SYSTEMD, cmdline, texts: cmdline.includes("auto") ? {} : texts }).kind,
+      "closed",
+    );
+  }
+  assertEquals(placed({ has: SYSTEMD, texts, cmdline: "rd.luks.uuid rd.luks=x" })[0], root);
+  // One that is listed by its name is listed, and then the others are not.
+  assertEquals(refused({ has: SYSTEMD, texts, cmdline: `rd.luks.name=${DATA}=data` }).kind, "closed");
+  assertEquals(refused({ has: DRACUT_SYSTEMD, cmdline: `rd.auto rd.luks.uuid=${DATA}` }).kind, "closed");
+  assertEquals(refused({ has: SYSTEMD, cmdline: `rd.luks.key=${ROOT}=/keys/a` }).kind, "closed");
+  assertEquals(placed({ has: SYSTEMD, cmdline: `luks.name=${ROOT.toUpperCase()}=vault` })[0], usual("vault"));
+  assertEquals(placed({ has: SYSTEMD, texts, cmdline: `rd.luks.uuid=${ROOT.toUpperCase()}` })[0], root);
+  assertEquals(
+    placed({ has: SYSTEMD, cmdline: `${uuid} rd.luks.key=${ROOT}=/keys/a rd.luks.key=${ROOT}=/keys/b` })[0],
+    "/keys/b",
+  );
+  // A name such as luks-UUID says which volume a line is of.
+  const byName = crypttab(`luks-${ROOT.toUpperCase()} /dev/vda2 /keys/c luks\n`);
+  assertEquals(placed({ has: SYSTEMD, texts: byName, cmdline: uuid })[0], "/keys/c");
+  // By the name that crypttab of the host has, where the source is not known here.
+  assertEquals(placed({ has: SYSTEMD, texts: crypttab("root LABEL=elsewhere /keys/d luks\n") })[0], "/keys/d");
+  const options = `${uuid} rd.luks.options=tpm2-device=auto rd.luks.options=${ROOT}=discard`;
+  assertEquals(placed({ has: SYSTEMD, cmdline: options }), [usual(`luks-${ROOT}`), undefined]);
+});
+
+pure("systemd: a key on another device, by what follows the last colon", () => {
+  for (const tag of ["LABEL", "UUID", "PARTUUID", "PARTLABEL"]) {
+    const texts = crypttab(`root UUID=${ROOT} /a:b:${tag}=stick luks\n`);
+    assertEquals(placed({ has: SYSTEMD, texts }), [usual("root"), `root UUID=${ROOT} ${usual("root")} luks\n`], tag);
+  }
+  assertEquals(placed({ has: SYSTEMD, texts: crypttab(`root UUID=${ROOT} /a:/dev/sdb luks\n`) })[0], usual("root"));
+  assertEquals(placed({ has: SYSTEMD, texts: crypttab(`root UUID=${ROOT} /keys/a:b luks\n`) })[0], "/keys/a:b");
+});
+
 pure("cryptsetup-initramfs: the key field is replaced, and the key lies beside the table", () => {
   const table = (fields: string): string => `swap /dev/vda3 none swap\nvault UUID=${ROOT} ${fields}\n`;
   const text = (fields: string) => ({
@@ -235,6 +282,28 @@ pure("cryptsetup-initramfs: cryptopts on the command line replaces the table", (
   assertEquals(refused({ has: DEBIAN, texts, cmdline: "cryptopts=" }).kind, "closed");
   assertEquals(refused({ has: DEBIAN }).kind, "closed");
   assertStringIncludes(refused({ has: ["/scripts/functions"], texts }).why, "it lacks cryptsetup-initramfs");
+});
+
+pure("cryptsetup-initramfs: what a table and `cryptopts=` say of the key, by their last word", () => {
+  const table = (line: string) => ({ "/cryptroot/crypttab": `${line}\n` });
+  // Its scripts undo escapes.
+  assertEquals(placed({ has: DEBIAN, texts: table(`root UUID=${ROOT} /keys/my\\040key luks`) }), [
+    "/keys/my key",
+    undefined,
+  ]);
+  // A line of the volume's name is its own, whatever its source is.
+  assertEquals(placed({ has: DEBIAN, texts: table("root LABEL=unknown /keys/a luks") })[0], "/keys/a");
+  // A script that prints the key takes the field for its argument.
+  const script = `root UUID=${ROOT} /keys/a luks,keyscript=/bin/cat`;
+  const key = "/cryptroot/keyfiles/root.key";
+  assertEquals(placed({ has: DEBIAN, texts: table(script) }), [key, `root UUID=${ROOT} ${key} luks\n`]);
+  const stated = (options: string) => ({ has: DEBIAN, cmdline: `cryptopts=source=UUID=${ROOT},luks${options}` });
+  assertEquals(placed(stated(",key=/keys/a,key=/keys/b"))[0], "/keys/b");
+  assertEquals(refused(stated(",key=none")).kind, "unknown");
+  const { outcomes: [outcome] } = plan(stated(",key=/keys/a"));
+  assertEquals(outcome?.kind === "opens" && outcome.opened.name, "cryptroot");
+  const unlock = [{ volume: "cryptroot", key: FROM }];
+  assertEquals(refused({ has: DEBIAN, cmdline: "cryptopts=", unlock }).kind, "closed");
 });
 
 pure("dracut without systemd: what the command line lists, with the file that crypttab names", () => {
@@ -273,6 +342,59 @@ pure("dracut without systemd: what it does not open, or by other ways", () => {
   assertStringIncludes(refused({ has: ["/usr/lib/dracut-lib.sh"], texts }).why, "module `crypt`");
 });
 
+pure(
+  "dracut without systemd: values that are no booleans are on, the last counts, and a part of a UUID will do",
+  () => {
+    const uuid = `rd.luks.uuid=${ROOT}`;
+    for (
+      const cmdline of [
+        "rd.auto=all",
+        `${uuid} rd.luks=maybe`,
+        `${uuid} rd.luks=0 rd.luks=1`,
+        `rd_LUKS_UUID=${ROOT}`,
+        `rd.luks.uuid=keysource:luks-${ROOT.toUpperCase()}`,
+      ]
+    ) {
+      assertEquals(placed({ has: DRACUT, cmdline })[0], `/etc/cryptsetup-keys.d/luks-${ROOT}.key`, cmdline);
+    }
+    for (const cmdline of [`${uuid} rd.luks=1 rd.luks=off`, "rd.auto=1 rd.auto=0", "rd.auto rd.luks.uuid=22222222"]) {
+      assertEquals(refused({ has: DRACUT, cmdline }).kind, "closed", cmdline);
+    }
+    for (const cmdline of [`${uuid} rd.luks.serial=X`, `${uuid} rd.luks.crypttab=0`]) {
+      assertEquals(refused({ has: DRACUT, cmdline }).kind, "unknown", cmdline);
+    }
+    const named = `${uuid} rd.luks.name=${ROOT}=first rd.luks.name=${ROOT}=a=b`;
+    assertEquals(placed({ has: DRACUT, cmdline: named })[0], "/etc/cryptsetup-keys.d/a=b.key");
+    // What the command line says comes after what the initrd has itself.
+    const texts = { "/etc/cmdline.d/90crypt.conf": `rd.luks=0 ${uuid}\n` };
+    assertEquals(refused({ has: DRACUT, texts }).kind, "closed");
+    assertEquals(placed({ has: DRACUT, texts, cmdline: "rd.luks=1" })[0], `/etc/cryptsetup-keys.d/luks-${ROOT}.key`);
+    const both = { "/etc/cmdline.d/a.conf": "rd.luks=0\n", "/etc/cmdline": `rd.luks=1\n${uuid}\n` };
+    assertEquals(refused({ has: DRACUT, texts: both }).kind, "closed");
+  assertEquals(
+    placed({ has: DRACUT, texts: { "/etc/cmdline": `${uuid}\n` } })[0],
+    `/etc/cryptsetup-keys.d/luks-${ROOT}.key`,
+  );
+  },
+);
+
+pure("dracut without systemd: a line of crypttab counts by its device, or by a tag with the name of the volume", () => {
+  const text = (source: string, fields = "/keys/a luks") => crypttab(`root ${source} ${fields}\n`);
+  const cmdline = `rd.luks.uuid=${ROOT.slice(0, 8)}`;
+  const name = `luks-${ROOT.slice(0, 8)}`;
+  const key = `/etc/cryptsetup-keys.d/${name}.key`;
+  assertEquals(placed({ has: DRACUT, cmdline, texts: text("/dev/vda2") }), ["/keys/a", undefined]);
+  for (const source of [`UUID=${ROOT}`, "PARTUUID=0a-02", "ID=wwn-2"]) {
+    assertEquals(placed({ has: DRACUT, cmdline, texts: text(source) }), [
+      key,
+      `root ${source} /keys/a luks\n${name} /dev/disk/by-uuid/${ROOT} ${key} luks\n`,
+    ], source);
+  }
+  const swap = refused({ has: DRACUT, cmdline, texts: text("/dev/vda2", "/dev/urandom swap") });
+  assertEquals(swap.kind, "closed");
+  assertStringIncludes(swap.why, "`swap`");
+});
+
 pure("an initrd of another maker, one that was not read, none at all", () => {
   assertEquals(refused({ has: ["/init"] }).kind, "unknown");
   const unlock: readonly Unlock[] = [{ volume: "root", key: FROM }];
@@ -280,6 +402,24 @@ pure("an initrd of another maker, one that was not read, none at all", () => {
   assertEquals(planUnlock({ ...given, images: { initrd: [] } }).outcomes[0]?.kind, "closed");
   const initrd = [{ path: "/boot/initrd", size: 1, sha256: "", info: { kind: "cpio", format: "newc" } as const }];
   assertEquals(planUnlock({ ...given, images: { initrd } }).outcomes[0]?.kind, "unknown");
+});
+
+pure("of several initrds the last one's crypttab counts, and each must have been read for it", () => {
+  const first = initrdOf({ has: SYSTEMD, texts: crypttab(`root UUID=${ROOT} /keys/first luks\n`) });
+  const second = initrdOf({ has: [], texts: crypttab(`root UUID=${ROOT} /run/second luks\n`) });
+  const given = { unlock: [{ volume: "root", key: FROM }], cmdline: "", facts };
+  const { outcomes: [outcome], files } = planUnlock({ ...given, images: { initrd: [...first, ...second] } });
+  assertEquals(outcome?.kind === "opens" && [outcome.opened.file, outcome.editsCrypttab], [usual("root"), true]);
+  assertEquals(files.map(({ path, mode, secret }) => [path, mode, secret]), [
+    ["/etc/crypttab", 0o600, false],
+    [usual("root"), 0o400, true],
+  ]);
+  const unread = first.map(({ content, ...file }): InitrdFile => {
+    if (content?.kind !== "whole") return file;
+    const { texts: _, ...rest } = content;
+    return { ...file, content: rest };
+  });
+  assertEquals(planUnlock({ ...given, images: { initrd: unread } }).outcomes[0]?.kind, "unknown");
 });
 
 pure("several volumes share one crypttab; the same one twice is refused", () => {
@@ -335,6 +475,20 @@ pure("what the profile itself adds to the initrd is its crypttab, unless only th
     from: "text",
   };
   assertEquals(placed({ has: SYSTEMD, texts, added }), ["/keys/mine", undefined]);
+  // The last of several files at one path is what the initrd finds.
+  const twice = plan({ has: SYSTEMD, texts, added }).outcomes;
+  const both = (first: OverlayEntry, second: OverlayEntry) =>
+    planUnlock({
+      unlock: [{ volume: "root", key: FROM }],
+      cmdline: "",
+      images: { initrd: [first, second].flatMap((each) => initrdOf({ has: SYSTEMD, texts, added: each })) },
+      facts,
+    }).outcomes.map(({ kind }) => kind);
+  assertEquals(twice.map(({ kind }) => kind), ["opens"]);
+  assertEquals([both({ ...added, secret: true }, added), both(added, { ...added, secret: true })], [
+    ["opens"],
+    ["unknown"],
+  ]);
   const { size: _size, sha256: _sha256, ...late } = added;
   assertEquals(refused({ has: SYSTEMD, texts, added: late }).kind, "unknown");
   assertEquals(refused({ has: SYSTEMD, texts, added: { ...added, secret: true } }).kind, "unknown");
@@ -350,6 +504,15 @@ pure("the device, the header and the key slot by which a key is tried", () => {
     header: "/boot/root.header",
     keySlot: 3,
   });
+  const slot = (option: string): unknown => {
+    const of = crypttab(`root /dev/vda2 none luks,${option}\n`);
+    const { outcomes: [found], files } = plan({ has: SYSTEMD, texts: of });
+    assertEquals([found?.kind === "opens" && found.editsCrypttab, files.length], [false, 1]);
+    // By the header's UUID, however crypttab names the device.
+    assertEquals(found?.kind === "opens" && found.opened.device, `/dev/disk/by-uuid/${ROOT}`);
+    return found?.kind === "opens" ? found.opened.keySlot : found;
+  };
+  assertEquals(["keyslot=4", "key-slot=31", "key-slot=x", "key-slot=100"].map(slot), [4, 31, undefined, undefined]);
   // dracut passes over the key slot.
   const dracut = plan({ has: DRACUT, texts, cmdline: `rd.luks.uuid=${ROOT}` }).outcomes[0];
   assertEquals(dracut?.kind === "opens" ? [dracut.opened.header, dracut.opened.keySlot] : [], [
