@@ -1,6 +1,9 @@
 import { assertEquals } from "@std/assert";
 import type { NetworkAddress, NetworkFacts, NetworkLink, NetworkRoute } from "../../../src/host/network_facts.ts";
 import { type CarriedNetwork, carriedNetwork } from "../../../src/plan/carry/carry.ts";
+import { carriedFiles, plannedCarry } from "../../../src/plan/carry/planned_carry.ts";
+import { hostFacts } from "../../support/host_facts.ts";
+import { initrdFile, wholeInitrd } from "../../support/profiles.ts";
 
 function pure(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
@@ -493,4 +496,292 @@ pure("without a network, a tool for it, or an address, the reason is said", () =
     unread.kind === "refused" ? unread.why : unread.kind,
     "The initrd could not be read through, so it is not known what configures the network in it",
   );
+});
+
+/** The lines of one file, and what is not carried. */
+function linesOf(network: NetworkFacts, files: readonly string[], name: string, hostname = ""): readonly string[] {
+  const of = result(carry(network, files, hostname));
+  return typeof of === "string" ? [of] : of.files[name]?.trimEnd().split("\n") ?? [];
+}
+
+function omittedOf(network: NetworkFacts, files: readonly string[]): readonly string[] {
+  const of = result(carry(network, files, ""));
+  return typeof of === "string" ? [of] : of.omitted;
+}
+
+const DRACUT = "99-warmboot-network.conf";
+const unit = (name: string): string => `0--warmboot-${name}`;
+
+pure("what is carried into no initrd, one that was not read, and one without a known tool, is said", () => {
+  const why = (contents: Parameters<typeof carriedNetwork>[0], network: NetworkFacts | undefined = SIMPLE) => {
+    const { kind, ...rest } = carriedNetwork(contents, network === undefined ? {} : { network });
+    return kind === "refused" && "why" in rest ? rest.why : kind;
+  };
+  const { routes: _, ...many } = SIMPLE;
+  assertEquals(why([]), "The plan has no initrd");
+  assertEquals(
+    why(undefined),
+    "The initrd could not be read through, so it is not known what configures the network in it",
+  );
+  assertEquals(why([{ programs: {} }]), "Nothing in the initrd is known to configure the network");
+  assertEquals(why([], many), "The host has too many routes, or does not show them");
+  const idle: NetworkFacts = { ...NONE, links: [device("eth0")] };
+  for (
+    const [files, tool] of [[NETWORKD, "systemd-networkd"], [LEGACY, "network-legacy"], [TOOLS, "initramfs-tools"]]
+  ) {
+    assertEquals(
+      result(carry(idle, files as readonly string[])),
+      `Nothing of the network can be carried into this initrd (${tool}): no link of the host has an address`,
+    );
+  }
+});
+
+pure("the main link is that of the IPv4 default route: it gets host name, name servers and domains", () => {
+  const two: NetworkFacts = {
+    ...NONE,
+    links: [
+      device("eth0", { addresses: addresses("2001:db8::5/64") }),
+      device("eth1", { addresses: addresses("2001:db8:1::5/64", "10.1.0.5/24") }),
+    ],
+    routes: [route("::/0 2001:db8::1", "eth0"), route("0.0.0.0/0 10.1.0.1", "eth1")],
+    nameServers: ["10.1.0.1"],
+    searchDomains: ["example.org"],
+  };
+  assertEquals(linesOf(two, LEGACY, DRACUT, "web1"), [
+    "ifname=eth0:52:54:00:00:00:00",
+    "ifname=eth1:52:54:00:00:00:01",
+    "ip=[2001:db8::5]::[2001:db8::1]:64::eth0:none",
+    // Of two families, the scripts get IPv4.
+    "ip=10.1.0.5::10.1.0.1:255.255.255.0:web1:eth1:none",
+    "bootdev=eth1",
+    "nameserver=10.1.0.1",
+    "rd.neednet=1",
+  ]);
+  const resolves = (network: NetworkFacts) =>
+    ["eth0", "eth1"].map((name) =>
+      linesOf(network, NETWORKD, unit(`wired-${name}.network`)).filter((line) => /^(?:DNS|Domains)=/.test(line))
+    );
+  const both = ["DNS=10.1.0.1", "Domains=example.org"];
+  assertEquals(resolves(two), [[], both]);
+  // Without one, that of IPv6; else the first that has an address.
+  assertEquals(resolves({ ...two, routes: [route("::/0 2001:db8:1::1", "eth1")] }), [[], both]);
+  assertEquals(resolves({ ...two, routes: [] }), [both, []]);
+});
+
+pure("a gateway is reached on its link, by routes of their own where dracut needs them, once", () => {
+  const far: NetworkFacts = {
+    ...NONE,
+    links: [
+      device("eth0", { addresses: addresses("203.0.113.7/32") }),
+      device("eth1", { addresses: addresses("10.2.0.5/24") }),
+      device("eth2", { addresses: addresses("2001:db8::7/128") }),
+    ],
+    routes: [
+      route("172.31.1.1/32", "eth0"),
+      route("0.0.0.0/0 172.31.1.1", "eth0"),
+      route("::/0 2001:db8:ffff::1", "eth2"),
+      route("10.3.0.0/16", "eth1"),
+    ],
+  };
+  assertEquals(linesOf(far, LEGACY, DRACUT).filter((line) => /^(?:ip|rd\.route)=/.test(line)), [
+    "ip=203.0.113.7::172.31.1.1:255.255.255.255::eth0:none",
+    "ip=10.2.0.5:::255.255.255.0::eth1:none",
+    "ip=[2001:db8::7]::[2001:db8:ffff::1]:128::eth2:none",
+    "rd.route=172.31.1.1/32::eth0",
+    "rd.route=10.3.0.0/16::eth1",
+    "rd.route=[2001:db8:ffff::1/128]::eth2",
+  ]);
+  const routes = (name: string) =>
+    linesOf(far, NETWORKD, unit(`wired-${name}.network`)).join("\n").split("\n\n").filter((each) =>
+      each.startsWith("[Route]")
+    ).map((each) => each.split("\n").slice(1).join(" "));
+  assertEquals(routes("eth0"), ["Destination=172.31.1.1/32 Scope=link", "Gateway=172.31.1.1 GatewayOnLink=yes"]);
+  assertEquals(routes("eth2"), ["Gateway=2001:db8:ffff::1 GatewayOnLink=yes"]);
+  // ipconfig cannot have such a gateway.
+  assertEquals(linesOf(far, TOOLS, "zz-warmboot-network")[0], "IP=203.0.113.7:::255.255.255.255:::off");
+  assertEquals(omittedOf(far, TOOLS).includes("the default route through 172.31.1.1 on eth0"), true);
+  // A route of a family that the link does not get is not carried.
+  const six: NetworkFacts = {
+    ...NONE,
+    links: [device("eth0", { addresses: addresses("10.0.0.5/24", "2001:db8::5/64") })],
+    routes: [route("2001:db8:9::/48 2001:db8::1", "eth0"), route("2001:db8:a::/48", "eth0")],
+  };
+  assertEquals(linesOf(six, LEGACY, DRACUT).filter((line) => line.startsWith("rd.route=")), []);
+  assertEquals(omittedOf(six, LEGACY).slice(1), [
+    "the route to 2001:db8:9::/48 through 2001:db8::1 on eth0",
+    "the route to 2001:db8:a::/48 on eth0",
+  ]);
+  assertEquals(linesOf(six, NETWORKD, unit("wired-eth0.network")).slice(-2), [
+    "[Route]",
+    "Destination=2001:db8:a::/48",
+  ]);
+});
+
+pure("a default route without a gateway has its destination, and the scope that IPv4 needs", () => {
+  const links = [device("eth0", { addresses: addresses("10.0.0.5/24") })];
+  assertEquals(
+    linesOf({ ...NONE, links, routes: [route("0.0.0.0/0", "eth0")] }, NETWORKD, unit("wired-eth0.network")).slice(-3),
+    ["[Route]", "Destination=0.0.0.0/0", "Scope=link"],
+  );
+});
+
+pure("which links are used: those that are up, with addresses or routes, and what they lie on", () => {
+  const names = (links: readonly NetworkLink[], routes: readonly NetworkRoute[] = []): readonly string[] => {
+    const of = result(carry({ ...NONE, links, routes }, NETWORKD, ""));
+    return typeof of === "string"
+      ? [of]
+      : Object.keys(of.files).flatMap((name) => /^0--warmboot-(?:wired|virtual)-(.*)\.network$/.exec(name)?.[1] ?? []);
+  };
+  const own = addresses("10.0.0.5/24");
+  assertEquals(names([device("eth0", { addresses: own }), device("eth1", { addresses: own, up: false })]), ["eth0"]);
+  assertEquals(names([device("eth0"), device("eth1")], [route("10.0.0.0/8", "eth1")]), ["eth1"]);
+  // Of what lies on itself, nothing can be made.
+  const loop = made("loop", { kind: "vlan", parent: "loop", id: 5 }, { addresses: own });
+  assertEquals(names([device("eth0", { addresses: own }), loop]), ["eth0"]);
+  assertEquals(omittedOf({ ...NONE, links: [device("eth0", { addresses: own }), loop] }, NETWORKD), [
+    "loop (10.0.0.5/24): it lies on loop, and it lies on itself",
+  ]);
+  // A device may be a member of another one, which is no bond: as a virtual function of a virtual machine's device.
+  const member = device("eth1", { addresses: own, master: "eth0" });
+  assertEquals(names([device("eth0", { addresses: own }), member]), ["eth0", "eth1"]);
+  assertEquals(
+    linesOf({ ...NONE, links: [device("eth0", { addresses: own }), member] }, LEGACY, DRACUT).at(1),
+    "ifname=eth1:52:54:00:00:00:01",
+  );
+});
+
+pure("hardware addresses: of a device by its own, of a bond's member by the bond, of what is made as it is", () => {
+  const links = [
+    changed(device("eth0", { master: "bond0" })),
+    changed(device("eth1", { master: "br0" })),
+    made("bond0", { kind: "bond", mode: "802.3ad", options: { primary: "", all_slaves_active: "1" } }, {
+      addresses: addresses("10.0.0.5/24"),
+      permanentMac: "52:54:00:00:00:99",
+    }),
+    made("br0", { kind: "bridge", options: { stp_state: "2", priority: "4096\nx" } }, {
+      addresses: addresses("10.1.0.5/24"),
+    }),
+  ];
+  const network = { ...NONE, links };
+  const macs = (name: string) => linesOf(network, NETWORKD, unit(name)).filter((line) => /MACAddress|Name=/.test(line));
+  assertEquals(macs("wired-eth0.network"), ["Name=eth0"]);
+  assertEquals(macs("wired-eth1.network"), ["Name=eth1", "MACAddress=52:54:00:00:00:01"]);
+  assertEquals(macs("virtual-bond0.network"), ["Name=bond0"]);
+  assertEquals(macs("bond0.netdev"), ["Name=bond0", "MACAddress=02:00:00:00:00:aa"]);
+  const of = result(carry(network, NETWORKD, ""));
+  const files = typeof of === "string" ? {} : of.files;
+  assertEquals(files[unit("bond0.link")], undefined);
+  assertEquals(files["warmboot-bonding.conf"], "options bonding max_bonds=0\n");
+  assertEquals(linesOf(network, NETWORKD, unit("wired-eth0.network")).filter((line) => /Slave/.test(line)), []);
+  assertEquals(linesOf(network, NETWORKD, unit("bond0.netdev")).slice(-2), ["Mode=802.3ad", "AllSlavesActive=yes"]);
+  // Any kind of STP is one, and what is no plain value is left out.
+  assertEquals(linesOf(network, NETWORKD, unit("br0.netdev")).slice(-2), ["[Bridge]", "STP=yes"]);
+  // A bridge that does not filter VLANs loses none.
+  assertEquals(omittedOf(network, NETWORKD), []);
+});
+
+pure("a bond whose devices dracut cannot make is not made, and a VLAN's number is in its name", () => {
+  const links = [
+    device("eth0"),
+    made("lan", { kind: "vlan", parent: "eth0", id: 30 }, { master: "bond0" }),
+    made("bond0", { kind: "bond", mode: "802.3ad", options: {} }, { addresses: addresses("10.0.0.5/24") }),
+    made("vlan31", { kind: "vlan", parent: "eth0", id: 30 }, { addresses: addresses("10.1.0.5/24") }),
+    made("vlan0032", { kind: "vlan", parent: "eth0", id: 32 }, { addresses: addresses("10.2.0.5/24") }),
+  ];
+  assertEquals(linesOf({ ...NONE, links }, LEGACY, DRACUT), [
+    "ifname=eth0:52:54:00:00:00:00",
+    "vlan=vlan0032:eth0",
+    "ip=10.2.0.5:::255.255.255.0::vlan0032:none",
+    "rd.neednet=1",
+  ]);
+  assertEquals(omittedOf({ ...NONE, links }, LEGACY), [
+    "lan: dracut reads the identifier of a VLAN, 30, from its name, as in vlan30",
+    "bond0 (10.0.0.5/24), whose members are not carried",
+    "vlan31: dracut reads the identifier of a VLAN, 30, from its name, as in vlan30",
+  ]);
+});
+
+pure("name servers: not those of this host, nor on links that are not carried; dracut takes none with a zone", () => {
+  const of = (nameServers: readonly string[]): NetworkFacts => ({ ...SIMPLE, nameServers, searchDomains: [] });
+  const servers = ["127.0.0.53", "::1", "fe80::1%eth0", "fe80::1%wlan0", "not an address", "10.0.2.3"];
+  assertEquals(linesOf(of(servers), NETWORKD, "resolv.conf"), ["nameserver fe80::1%eth0", "nameserver 10.0.2.3"]);
+  assertEquals(omittedOf(of(servers), NETWORKD), [
+    "the name server 127.0.0.53, which runs on this host",
+    "the name server ::1, which runs on this host",
+    "the name server fe80::1%wlan0, which is on a link that is not carried",
+    "the name server not an address",
+  ]);
+  assertEquals(linesOf(of(["fe80::1%eth0", "10.0.2.3"]), LEGACY, DRACUT).slice(-2), [
+    "nameserver=10.0.2.3",
+    "rd.neednet=1",
+  ]);
+  assertEquals(omittedOf(of(["fe80::1%eth0"]), LEGACY).at(-1), "the name server fe80::1%eth0");
+});
+
+pure("rules that no file of an initrd has are named, where they concern what is carried", () => {
+  const network: NetworkFacts = {
+    ...NONE,
+    links: [
+      device("lo", { link: { kind: "loopback" }, addresses: addresses("127.0.0.1/8", "127.0.0.5/8", "10.9.9.9/32") }),
+      device("eth0", { addresses: addresses("2001:db8::5/64", "fe90::5/64") }),
+      made("wg0", { kind: "other", what: "a tunnel" }),
+    ],
+    routes: [
+      { ...route("2001:db8:1::/48 2001:db8::1", "eth0"), from: "2001:db8:2::/64" },
+      { ...route("2001:db8:3::/48", "wg0"), from: "2001:db8:2::/64" },
+    ],
+    tables: [100],
+  };
+  assertEquals(omittedOf(network, NETWORKD), [
+    "10.9.9.9/32 on lo",
+    "wg0: it is a tunnel",
+    "the route to 2001:db8:1::/48 for packets from 2001:db8:2::/64",
+    "the rules of policy routing, and its tables 100",
+  ]);
+  const lines = linesOf(network, NETWORKD, unit("wired-eth0.network"));
+  assertEquals(lines.filter((line) => /^(?:\[Route|Link|Address)/.test(line)), [
+    "LinkLocalAddressing=ipv6",
+    "Address=2001:db8::5/64",
+  ]);
+});
+
+pure("of many names some are named", () => {
+  const bridge = (ports: number): NetworkFacts => ({
+    ...NONE,
+    links: [
+      device("eth0", { master: "br0" }),
+      ...Array.from(
+        { length: ports },
+        (_, port) => made(`tap${port}`, { kind: "other", what: "a TAP device" }, { master: "br0" }),
+      ),
+      made("br0", { kind: "bridge", options: {} }, { addresses: addresses("10.0.0.5/24") }),
+    ],
+  });
+  assertEquals(omittedOf(bridge(4), NETWORKD), [
+    "the members tap0, tap1, tap2 and tap3 of br0, which are not Ethernet devices",
+  ]);
+  assertEquals(omittedOf(bridge(5), NETWORKD), [
+    "the members tap0, tap1, tap2 and 2 more of br0, which are not Ethernet devices",
+  ]);
+});
+
+pure("a plan has the files line by line, the initrd the same files, and none where nothing can be carried", () => {
+  const content = (files: readonly string[]) =>
+    wholeInitrd({ programs: Object.fromEntries(files.map((path) => [path, "executable" as const])) });
+  const facts = hostFacts({ network: SIMPLE });
+  const initrd = [{ ...initrdFile(), content: content(NETWORKD) }];
+  const planned = plannedCarry(["network"], initrd, facts)?.network;
+  const files = carriedFiles(["network"], initrd, facts);
+  assertEquals(files.length, 5);
+  assertEquals(
+    planned?.files.map(({ path, lines }) => [path, `${lines.join("\n")}\n`]),
+    files.map(({ path, content }) => [path, content.kind === "text" ? content.text : ""]),
+  );
+  assertEquals(files.every(({ secret }) => !secret), true);
+  assertEquals([plannedCarry([], initrd, facts), carriedFiles([], initrd, facts)], [undefined, []]);
+  // One initrd that was not read may have another tool.
+  for (const unread of [[...initrd, initrdFile()], [{ ...initrdFile(), content: content([]) }]]) {
+    assertEquals(carriedFiles(["network"], unread, facts), []);
+    assertEquals(plannedCarry(["network"], unread, facts)?.network.fault === undefined, false);
+  }
 });
