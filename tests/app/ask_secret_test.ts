@@ -51,3 +51,68 @@ Deno.test("without a terminal, systemd-ask-password asks; a prompt is not an opt
     assertMatch(none.kind === "failed" ? none.why : "", /no terminal, and systemd-ask-password cannot be started/);
   });
 });
+
+Deno.test("a terminal that does not echo before does not echo afterwards, and one that fails is told", async () => {
+  const ask = async (answers: Parameters<typeof fakeLibc>[0]) => {
+    const libc = fakeLibc(answers);
+    const result = await askSecret("Who?", new Uint8Array(16), { libc });
+    const echoes = libc.calls.filter(([name]) => name === "set_echo").map(([, , echo]) => echo);
+    return [result.kind === "failed" ? result.why : result.kind, echoes, libc.calls.at(-1)];
+  };
+  const EIO = { ok: false, errno: 5 } as const;
+  const [broken, closed] = ["the terminal cannot be used: input/output error", ["close", 8]];
+  assertEquals(await ask({ set_echo: [{ ok: true, value: 0 }] }), ["the answer is empty", [false], closed]);
+  assertEquals(await ask({ set_echo: [EIO] }), [broken, [false], closed]);
+  assertEquals(await ask({ is_readable: [EIO] }), [broken, [false, true], closed]);
+  assertEquals(await ask({ read: [EIO] }), [broken, [false, true], closed]);
+});
+
+Deno.test("an answer as long as the memory for it is whole", async () => {
+  const into = new Uint8Array(8);
+  assertEquals(await askSecret("Who?", into, { libc: terminal(["1234", "5678", "9"]).libc }), {
+    kind: "secret",
+    size: 8,
+  });
+  assertEquals(new TextDecoder().decode(into), "12345678");
+});
+
+Deno.test("a signal ends the program as always, on a terminal that echoes again", async () => {
+  const { addSignalListener, removeSignalListener, kill } = Deno;
+  const listeners = new Map<string, () => void>();
+  const done: unknown[] = [];
+  const { libc, calls } = terminal(["hunter2\n"]);
+  const interrupted = {
+    ...libc,
+    read: (...args: Parameters<typeof libc.read>) => {
+      listeners.get("SIGTERM")?.();
+      done.push(calls.at(-2));
+      return libc.read(...args);
+    },
+  };
+  Object.assign(Deno, {
+    addSignalListener: (signal: string, listener: () => void) => void listeners.set(signal, listener),
+    removeSignalListener: (signal: string) => void listeners.delete(signal),
+    kill: (pid: number, signal: string) => void done.push([pid === Deno.pid, signal, listeners.has(signal)]),
+  });
+  try {
+    await askSecret("Who?", new Uint8Array(16), { libc: interrupted });
+  } finally {
+    Object.assign(Deno, { addSignalListener, removeSignalListener, kill });
+  }
+  assertEquals(done, [[true, "SIGTERM", false], ["set_echo", 8, true]]);
+  assertEquals(listeners.size, 0);
+});
+
+Deno.test("an agent has as long as a terminal, and is told so in seconds", async () => {
+  await withFiles({ "agent": '#!/bin/sh\nprintf %s "$1 $2"\n' }, async (folder) => {
+    const libc = { ...fakeLibc(), openTerminal: () => ({ ok: false, errno: 6 }) as const };
+    const program = join(folder, "agent");
+    Deno.chmodSync(program, 0o755);
+    const into = new Uint8Array(64);
+    const asked = await askSecret("Who?", into, { libc, program, patience: 1500 });
+    assertEquals(
+      asked.kind === "secret" && new TextDecoder().decode(into.subarray(0, asked.size)),
+      "--timeout=2 --id=warmboot",
+    );
+  });
+});

@@ -1,15 +1,18 @@
-import { assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
-import { collectAnswers, recordedOverlays, type SecretSources } from "../../src/app/fill_overlays.ts";
-import { type MadeOverlay, makeOverlay, type OverlayPart } from "../../src/app/overlay.ts";
+import { collectAnswers, recordedOverlays, type SecretSources, systemSecrets } from "../../src/app/fill_overlays.ts";
+import { type MadeOverlay, makeOverlay, type OverlayPart, readBody, treeOfInitrds } from "../../src/app/overlay.ts";
+import { sourceFiles } from "../../src/app/overlay_sources.ts";
 import { absoluteSegments } from "../../src/app/named_files.ts";
 import { runSecretly } from "../../src/app/run_secretly.ts";
 import { sha256Of } from "../../src/core/sha256.ts";
+import { omitUndefined } from "../../src/core/shape.ts";
+import type { InitrdFile } from "../../src/image/boot_files.ts";
 import { type CpioEntry, CpioReader } from "../../src/formats/cpio.ts";
 import { addToTree, type InitrdTree } from "../../src/image/initrd_tree.ts";
 import type { OverlayFile } from "../../src/profile/overlay_file.ts";
 import { fakeLibc } from "../support/fake_libc.ts";
-import { profileOf } from "../support/profiles.ts";
+import { initrdFile, profileOf, wholeInitrd } from "../support/profiles.ts";
 import { withFiles } from "../support/temp_files.ts";
 
 const HERE = { programs: [] };
@@ -79,6 +82,7 @@ Deno.test("what cannot be copied is said: a FIFO, what is missing, a `mode` for 
     Deno.removeSync(join(root, "t/fifo"));
     assertMatch(await says(from(join(root, "t"), { mode: 0o600 })), /^conflict: `mode` would be ignored/);
     assertMatch(await says({ path: "/x", secret: true, content: { kind: "withheld" } }), /^overlay-withheld: /);
+    assertMatch(await says(from(join(root, "t/a"), { path: "/" })), /^conflict: Only a folder can be copied to/);
   });
 });
 
@@ -91,6 +95,58 @@ Deno.test("an initrd whose names are unknown gets no files, and says why", async
     HERE,
   );
   assertEquals([file?.overlay?.fault, made?.entries], [unknown, []]);
+});
+
+Deno.test("files are added after initrds whose names are all known; of others it is said what is not", () => {
+  const names = (content: InitrdFile["content"], overlay?: InitrdFile["overlay"]) => {
+    const file = { ...initrdFile({ path: "/boot/a" }), ...omitUndefined({ content, overlay }) };
+    const found = treeOfInitrds([file]);
+    return found instanceof Map ? [...found.keys()] : [found.message, found.hint];
+  };
+  const whole = wholeInitrd();
+  assertEquals(names({ ...whole, tree: "etc/\netc/motd" }), ["etc", "etc/motd"]);
+  const unknown = "No files can be added after /boot/a, whose links and folders are unknown:";
+  const other = "Name another initrd, or the files before it";
+  const rows: readonly (readonly [InitrdFile["content"], string, string])[] = [
+    [undefined, "they were not kept", other],
+    [whole, "they were not kept", other],
+    [{ kind: "ramdisk", what: "an ext2 file system" }, "it is an ext2 file system", other],
+    [{ kind: "unread", why: "no codec", hint: "Install it" }, "it was not read through: no codec", "Install it"],
+    [{ kind: "damaged", why: "is cut off" }, "it is cut off", other],
+  ];
+  for (const [content, why, hint] of rows) assertEquals(names(content), [`${unknown} ${why}`, hint]);
+  // An archive that is made at load has its names without a text of them.
+  assertEquals(names(whole, { files: [], folders: [], isOpen: false }), []);
+});
+
+Deno.test("a file that is read for an archive must be as large as it was found", async () => {
+  await withFiles({ a: "12345" }, (root) => {
+    const read = (name: string, size: number) => {
+      const bytes = new Uint8Array(size);
+      const refused = readBody(join(root, name), bytes);
+      return refused === undefined ? new TextDecoder().decode(bytes) : refused.code;
+    };
+    assertEquals([read("a", 5), read("a", 4), read("a", 6), read("none", 5)], [
+      "12345",
+      "file-unreadable",
+      "file-unreadable",
+      "file-missing",
+    ]);
+  });
+});
+
+Deno.test("a captured folder counts as far as it is below the path, and no more than 100,000 files are added", () => {
+  const found = (count: number) => {
+    const file = { kind: "file", mode: 0o644, size: 0, base64: "" } as const;
+    const below = Object.fromEntries(Array.from({ length: count }, (_, index) => [`/a/${index}`, file] as const));
+    const overlays = { "/a": { kind: "folder", mode: 0o755 }, ...below, "/ab": file } as const;
+    const entry = { file: from("/a"), origin: "profile", at: ["initrd", 0] } as const;
+    const { entries, diagnostics } = sourceFiles([entry], { images: {}, overlays });
+    return [entries.length, ...diagnostics.map(({ code }) => code)];
+  };
+  assertEquals(found(2), [3]);
+  assertEquals(found(99_999), [100_000]);
+  assertEquals(found(100_000), [100_001, "too-large"]);
 });
 
 const SECRETS: readonly OverlayFile[] = [
@@ -175,6 +231,79 @@ Deno.test("an answer that is missing says which file lacks it, and why", async (
   const refused = { ...full, secretMemory: () => ({ ok: false, errno: 12, function: "mlock" }) as const };
   const unlocked = await collectAnswers(refused, sources()).fill([overlay]);
   assertMatch(unlocked.kind === "failed" ? unlocked.diagnostic.message : "", /mlock failed with ENOMEM/);
+});
+
+Deno.test("a secret file is read at load, into locked memory; what is not here any more, or nowhere here, is missing", async () => {
+  await withFiles({ key: "0123456789" }, async (root) => {
+    const overlay = await made([from(join(root, "key"), { secret: true })]);
+    assertEquals(new TextDecoder().decode(overlay.form).includes("0123456789"), false);
+    const fill = async (bodies = overlay.bodies) => {
+      const libc = fakeLibc();
+      using filled = await collectAnswers(libc, sources()).fill([{ ...overlay, bodies }]);
+      return filled.kind === "failed" ? filled.diagnostic.message.replace(root, "") : [
+        filled.overlays.map(({ bytes }) => entriesOf(bytes)),
+        libc.calls.filter(([name]) => name === "secret_memory"),
+      ];
+    };
+    const held = ["usr/lib/x 100644 10"];
+    assertEquals(await fill(), [[held], [["secret_memory", 10], ["secret_memory", overlay.form.length]]]);
+    assertEquals(
+      await fill(overlay.bodies.map(() => ({ kind: "none" }))),
+      "The content of /lib/x is missing: only its size is known here",
+    );
+    Deno.writeTextFileSync(join(root, "key"), "0123");
+    assertEquals(await fill(), "The content of /lib/x is missing: /key changed while it was read");
+  });
+});
+
+Deno.test("what a program prints that is no secret is recorded by a digest of the archive, up to its end", async () => {
+  const overlay = await made([{ path: "/etc/now", secret: false, content: { kind: "command", argv: ["date"] } }]);
+  const libc = fakeLibc();
+  using answers = collectAnswers(libc, sources());
+  const filled = await answers.fill([overlay]);
+  assert(filled.kind === "filled");
+  const [{ bytes, end, secret } = { bytes: new Uint8Array(), end: undefined, secret: true }] = filled.overlays;
+  const [recorded] = await recordedOverlays(
+    [overlay, { ...overlay, path: "files:2", isOpen: false }],
+    filled.overlays,
+    bytes,
+  );
+  assertEquals([secret, recorded?.sha256], [false, sha256Of(bytes.subarray(0, end))]);
+  assert(end !== undefined && end < bytes.length);
+});
+
+Deno.test("memory that cannot be locked for the archive itself is told, and what was asked is wiped", async () => {
+  const overlay = await made(SECRETS);
+  const libc = fakeLibc();
+  const given: Uint8Array[] = [];
+  const secretMemory: typeof libc.secretMemory = (length) => {
+    if (length === overlay.form.length) return { ok: false, errno: 12, function: "mlock" };
+    const memory = libc.secretMemory(length);
+    if (memory.ok) given.push(memory.bytes);
+    return memory;
+  };
+  {
+    using answers = collectAnswers({ ...libc, secretMemory }, sources());
+    const filled = await answers.fill([overlay]);
+    assertEquals(
+      filled.kind === "failed" ? filled.diagnostic.message : "",
+      "The archive files:1 is not made: no memory can be locked for it: mlock failed with ENOMEM",
+    );
+    assertEquals(given.map((bytes) => bytes.some((byte) => byte !== 0)), [true, true]);
+  }
+  assertEquals(given.map((bytes) => bytes.some((byte) => byte !== 0)), [false, false]);
+});
+
+Deno.test("a program is found by its name where the system has its own, and run by its path elsewhere", async () => {
+  await withFiles({ "print": "#!/bin/sh\nprintf own\n" }, async (root) => {
+    Deno.chmodSync(join(root, "print"), 0o755);
+    const { run } = systemSecrets(fakeLibc());
+    const into = new Uint8Array(16);
+    assertEquals(await run([join(root, "print")], into), { kind: "secret", size: 3 });
+    assertEquals(await run(["printf", "12"], into), { kind: "secret", size: 2 });
+    const none = await run(["no-such-program"], into);
+    assertMatch(none.kind === "failed" ? none.why : "", /^`no-such-program` cannot be started/);
+  });
 });
 
 const PROGRAMS: readonly (readonly [argv: readonly string[], says: RegExp])[] = [
