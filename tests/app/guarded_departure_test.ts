@@ -1,5 +1,5 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
-import { readAttempts } from "../../src/app/attempt_store.ts";
+import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { readAttempts, writeAttempt } from "../../src/app/attempt_store.ts";
 import { arrive, confirm } from "../../src/app/attempts.ts";
 import { giveUp, recordGuardedDeparture, revokeDepartures } from "../../src/app/departure.ts";
 import { parseGrubenv } from "../../src/entry/grubenv.ts";
@@ -8,6 +8,7 @@ import type { HostFacts } from "../../src/host/facts.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import type { Attempt, AttemptWay } from "../../src/state/attempt.ts";
 import type { FoundRecord } from "../../src/state/record.ts";
+import { StoreError } from "../../src/state/record_store.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, profileOf } from "../support/profiles.ts";
 
@@ -85,6 +86,39 @@ Deno.test("after a fall back, and where the running system goes on, it is taken 
   assertEquals(giveUp(again, at.directory), undefined);
   assertEquals(at.pending(), undefined);
   assertEquals(readAttempts(at.directory).attempts.length, 1);
+});
+
+Deno.test("what is given up is taken back even where the attempt cannot be removed", async () => {
+  using at = host();
+  const attempt = await left(at);
+  // What is to be its folder is a file.
+  assertThrows(() => giveUp(attempt, at.file), StoreError);
+  assertEquals(at.pending(), undefined);
+});
+
+Deno.test("what an older attempt asked of the boot loader is warmboot's own, and may be replaced", async () => {
+  using at = host();
+  const first = await left(at);
+  assertEquals(at.pending(), "old");
+  const outcome = { end: "fell-back", why: "It came up", at: "2026-11-28T17:00:10Z", bootId: "later" } as const;
+  writeAttempt({ ...first, outcome }, at.directory);
+  const { oneShot: _, ...later } = first;
+  writeAttempt({ ...later, id: "20991128T170000Z-00000000", outcome }, at.directory);
+  assertEquals((await left(at)).oneShot, at.oneShot);
+});
+
+Deno.test("a reboot that was under way, and is made at once, left when it was made", async () => {
+  using at = host();
+  const plain = loaded({});
+  await at.leave(plain, LOADED, "systemd");
+  await at.leave(plain, LOADED, "found");
+  const [found] = readAttempts(at.directory).attempts;
+  assert(found?.leftAt !== undefined);
+  writeAttempt({ ...found, leftAt: "2020-01-01T00:00:00Z" }, at.directory);
+  await at.leave(plain, LOADED, "now");
+  const [made, ...others] = readAttempts(at.directory).attempts;
+  assertEquals([made?.id, made?.way, others], [found.id, "now", []]);
+  assert(made?.leftAt !== undefined && made.leftAt > "2026", made?.leftAt);
 });
 
 Deno.test("a reboot that is off, since its image is unloaded, no longer asks the boot loader for anything", async () => {

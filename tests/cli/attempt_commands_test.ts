@@ -248,6 +248,23 @@ Deno.test("history is a text, data or a picture", async () => {
   );
 });
 
+Deno.test("how long the reboot took is known once all is started: whoever looks then writes it down", async () => {
+  using on = await loaded();
+  Deno.writeTextFileSync(join(on.root, "proc/uptime"), "12.34 5.00\n");
+  await says(on, "arrive");
+  await changed(on, "exec");
+  await withPrograms({ stdout: "412\n" }, () => says(on, "depart"));
+  boot(on, "image");
+  const started = { stdout: "UserspaceTimestampMonotonic=1500000\nFinishTimestampMonotonic=0\n" };
+  await withPrograms(started, () => says(on, "arrive"));
+  const before = newest(on).timing;
+  assertEquals([before?.boot?.userspace, before?.boot?.finished], [1500, undefined]);
+  const ready = { stdout: "UserspaceTimestampMonotonic=1500000\nFinishTimestampMonotonic=9000000\n" };
+  assertEquals(await withPrograms(ready, () => changed(on, "depart")), [0, true]);
+  assertEquals(newest(on).timing?.boot?.finished, 9000);
+  assertEquals(await withPrograms(ready, () => changed(on, "depart")), [0, false]);
+});
+
 Deno.test("history --ended waits for the confirmation, or for what came up without it", async () => {
   using on = await loaded();
   Deno.removeSync(join(on.root, "run/systemd/system"));

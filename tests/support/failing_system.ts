@@ -125,6 +125,13 @@ class NoCommand {
     return { status: Promise.resolve({ success: code === 0, code }) };
   }
 
+  /** The same, while the caller waits. */
+  outputSync(): { readonly code: number; readonly stdout: Uint8Array } {
+    const { code, stdout } = programs;
+    if (code === undefined) throw new Deno.errors.NotFound("No such file or directory");
+    return { code, stdout: new TextEncoder().encode(stdout) };
+  }
+
   /** How it ends, and what it prints. */
   output(): Promise<{ readonly code: number; readonly stdout: Uint8Array; readonly stderr: Uint8Array }> {
     const { code, stdout } = programs;
