@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { readAttempts, writeAttempt } from "../../src/app/attempt_store.ts";
-import { arrive, confirm } from "../../src/app/attempts.ts";
+import { arrive, confirm, findDeadline, noteDeadline } from "../../src/app/attempts.ts";
 import { giveUp, recordGuardedDeparture, revokeDepartures } from "../../src/app/departure.ts";
 import { parseGrubenv } from "../../src/entry/grubenv.ts";
 import type { OneShot } from "../../src/entry/one_shot.ts";
@@ -119,6 +119,31 @@ Deno.test("a reboot that was under way, and is made at once, left when it was ma
   const [made, ...others] = readAttempts(at.directory).attempts;
   assertEquals([made?.id, made?.way, others], [found.id, "now", []]);
   assert(made?.leftAt !== undefined && made.leftAt > "2026", made?.leftAt);
+});
+
+Deno.test("a system that came up, and was shut down unconfirmed, leaves the boot loader nothing to do", async () => {
+  using at = host();
+  arrive(LOADED, at.directory);
+  const attempt = await at.leave(loaded({ guard: { fallback: "running", confirm: 600 } }));
+  assert(attempt !== undefined && !("kind" in attempt));
+  const arrived = arrivedAt(attempt);
+  arrive(arrived, at.directory);
+  const deadline = findDeadline(arrived, at.directory);
+  assert(deadline !== undefined);
+  noteDeadline(deadline, "kept", at.directory);
+  noteDeadline(deadline, "stopped", at.directory);
+  assertEquals(at.pending(), "old");
+  const arrival = arrive(hostFacts({ bootId: "later", kexecBooted: false }), at.directory);
+  assertEquals(arrival.kind === "ended" ? [arrival.attempt.outcome.end, arrival.problems] : [], ["arrived", []]);
+  assertEquals(at.pending(), undefined);
+});
+
+Deno.test("a boot without an ID has no attempts of its own", async () => {
+  using at = host();
+  const { from: { bootId: _, ...from }, ...attempt } = await left(at);
+  writeAttempt({ ...attempt, from }, at.directory);
+  const { bootId: __, ...unknown } = LOADED;
+  assertEquals([revokeDepartures(unknown, at.directory), at.pending()], [{ done: [], problems: [] }, "old"]);
 });
 
 Deno.test("a reboot that is off, since its image is unloaded, no longer asks the boot loader for anything", async () => {

@@ -248,6 +248,23 @@ Deno.test("history is a text, data or a picture", async () => {
   );
 });
 
+Deno.test("a shutdown that is under way goes on where the boot loader gives no way back; that is said", async () => {
+  using on = await loaded();
+  const path = join(on.root, "run/warmboot/reboot.json");
+  const record = JSON.parse(Deno.readTextFileSync(path));
+  const guard = { fallback: "running", parameters: [] };
+  Deno.writeTextFileSync(path, JSON.stringify({ ...record, plan: { ...record.plan, guard } }));
+  const lines = await withPrograms({ stdout: "412\n" }, () => says(on, "depart"));
+  assertEquals([
+    lines[0],
+    lines.filter((line) => /^warning: The boot loader cannot be asked/.test(String(line))).length,
+  ], [
+    0,
+    1,
+  ]);
+  assertEquals(newest(on).way, "found");
+});
+
 Deno.test("how long the reboot took is known once all is started: whoever looks then writes it down", async () => {
   using on = await loaded();
   Deno.writeTextFileSync(join(on.root, "proc/uptime"), "12.34 5.00\n");
