@@ -3,6 +3,10 @@ import { join } from "@std/path";
 import { openImages } from "../../src/app/images.ts";
 import { verdictCache } from "../../src/state/unpacked_cache.ts";
 import type { InitrdContent } from "../../src/host/image_content.ts";
+import { memorySource } from "../../src/core/bytes.ts";
+import { sha256Of } from "../../src/core/sha256.ts";
+import { signedParts } from "../../src/formats/authenticode.ts";
+import { parsePe } from "../../src/formats/pe.ts";
 import { bzImage, joined } from "../image/build.ts";
 
 const NEWC = Deno.readFileSync(new URL("../fixtures/initrds/newc", import.meta.url));
@@ -77,5 +81,41 @@ Deno.test("small files are read through each time, and nothing of them is kept",
     const content = await contentOf(folder, NEWC.subarray(0, 1500));
     assertStringIncludes(content?.kind === "damaged" ? content.why : "", "ends within the file etc/numbers");
     assertEquals(Array.from(Deno.readDirSync(folder), ({ name }) => name).includes("cache"), false);
+  });
+});
+
+const SIGNED = Deno.readFileSync(new URL("../fixtures/signed/bzimage.sha256", import.meta.url));
+
+/** The signed kernel with more bytes before its certificates, which are signed as well. */
+function lengthened(more: number): Uint8Array {
+  const pe = parsePe(memorySource(SIGNED));
+  assert(pe?.kind === "pe-file" && pe.certificate !== undefined);
+  const { offset } = pe.certificate;
+  const bytes = joined(SIGNED.subarray(0, offset), new Uint8Array(more).fill(7), SIGNED.subarray(offset));
+  const view = new DataView(bytes.buffer);
+  // The fifth data directory of PE32+ says where they are.
+  view.setUint32(view.getUint32(0x3c, true) + 24 + 112 + 32, offset + more, true);
+  return bytes;
+}
+
+Deno.test("a signed kernel is held against its signature, however large it is", async () => {
+  await inFolder(async (folder) => {
+    const read = async (bytes: Uint8Array) => {
+      const path = join(folder, "signed");
+      Deno.writeFileSync(path, bytes);
+      using opened = await openImages(
+        { kernel: { path }, initrd: [], segments: [], programs: [] },
+        { cache: verdictCache(join(folder, "cache")) },
+      );
+      return opened.images.kernel?.content;
+    };
+    assertEquals(await read(SIGNED), { kind: "signed", algorithm: "SHA-256" });
+    const long = lengthened(600_000);
+    const pe = parsePe(memorySource(long));
+    const parts = pe?.kind === "pe-file" ? signedParts(memorySource(long), pe) : undefined;
+    assert(parts !== undefined);
+    const whole = joined(...parts.map(({ offset, length }) => long.subarray(offset, offset + length)));
+    const content = await read(long);
+    assertStringIncludes(content?.kind === "damaged" ? content.why : "", `its SHA-256 is ${sha256Of(whole)}`);
   });
 });

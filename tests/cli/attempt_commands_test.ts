@@ -265,6 +265,39 @@ Deno.test("a shutdown that is under way goes on where the boot loader gives no w
   assertEquals(newest(on).way, "found");
 });
 
+Deno.test("a crash kernel ends no attempt: neither by its arrival nor by a confirmation", async () => {
+  using on = await loaded();
+  await says(on, "arrive");
+  await changed(on, "exec");
+  boot(on, "old");
+  Deno.writeTextFileSync(join(on.root, "proc/vmcore"), "");
+  await says(on, "arrive");
+  await says(on, "confirm");
+  assertEquals(newest(on).outcome, undefined);
+  Deno.removeSync(join(on.root, "proc/vmcore"));
+  await says(on, "arrive");
+  assertEquals(newest(on).outcome?.end, "firmware");
+});
+
+Deno.test("what the kernel kept before the shutdown began is not about the fall back", async () => {
+  const found = async (at: string) => {
+    using on = await loaded();
+    await says(on, "arrive");
+    await changed(on, "exec");
+    newest(on, (attempt) => ({ ...attempt, askedAt: "2026-11-28T17:00:00Z", leftAt: "2026-11-28T17:10:00Z" }));
+    boot(on, "old");
+    const path = join(on.root, "var/lib/systemd/pstore/1/dmesg.txt");
+    Deno.mkdirSync(join(path, ".."), { recursive: true });
+    Deno.writeTextFileSync(path, "Panic#1 Part1\n<0>[   12.000000] Kernel panic - not syncing: hard\n");
+    Deno.utimeSync(path, new Date(at), new Date(at));
+    await says(on, "arrive");
+    const outcome = newest(on).outcome;
+    return [outcome?.end, outcome?.evidence !== undefined];
+  };
+  assertEquals(await found("2026-11-28T17:05:00Z"), ["fell-back", false]);
+  assertEquals(await found("2026-11-28T17:11:00Z"), ["fell-back", true]);
+});
+
 Deno.test("how long the reboot took is known once all is started: whoever looks then writes it down", async () => {
   using on = await loaded();
   Deno.writeTextFileSync(join(on.root, "proc/uptime"), "12.34 5.00\n");
