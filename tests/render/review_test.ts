@@ -31,7 +31,7 @@ test("the plan of a cell has the picture, the diff and every check; equal hosts 
   const [headline, verdict, rows, checks, [, blocks], [body, height, words]] = reviewPlan(plan, facts);
   assertStringIncludes(headline, plan.profile);
   assert(verdict.length > 0 && blocks.length > 0);
-  assertEquals(checks.length, plan.checks.length);
+  assertEquals(checks, plan.checks.map(({ status, rule, message, hint = "" }) => [status, rule, message, hint]));
   assertEquals(rows.map(([label]) => label).slice(0, 2), ["Running now", "On a panic"]);
   assert(body.some((line) => line.includes("wb-segment")) && Number(height) > 0 && words.length > 0);
   const other = { ...plan, host: { ...plan.host, hostname: "other" } };
@@ -55,7 +55,10 @@ test("the page holds its data, and its policy allows its own script and style al
   assertEquals(withTexts(last[1], last[0]).length, 5);
   assert(!page.includes("</script><b>"));
   const policy = /http-equiv="Content-Security-Policy" content="([^"]*)"/.exec(page)?.[1] ?? "";
-  assertMatch(policy, /^default-src 'none'; script-src 'sha256-[^']+'; style-src 'sha256-[^']+'; base-uri 'none'/);
+  assertMatch(
+    policy,
+    /^default-src 'none'; script-src 'sha256-[^']+'; style-src 'sha256-[^']+'; base-uri 'none'; form-action 'none'$/,
+  );
   for (const [name, kind] of [['script type="module"', "script"], ["style", "style"]] as const) {
     const text = new RegExp(`<${name}>([^]*?)</${kind}>`).exec(page)?.[1] ?? "";
     const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(text));
@@ -75,4 +78,26 @@ test("equal reviews are equal bytes", async () => {
     return await collector.page();
   };
   assertEquals(await make(), await make());
+});
+
+test("hosts are packed by twenties, and the title names what is on the page", async () => {
+  const made = async (profiles: readonly string[], hosts: readonly string[]) => {
+    const collector = reviewCollector(profiles.map((name) => [name, `${name}.yaml`]));
+    for (const host of hosts) {
+      await collector.add({ host, fits: profiles.map(() => ["ok", []] as const), plans: profiles.map(() => []) });
+    }
+    const page = await collector.page();
+    const [, title] = /<title>(.*) - warmboot review<\/title>/.exec(page) ?? [];
+    assertStringIncludes(page, `<h1>${title}</h1>`);
+    return [title, page.match(/id="part-\d+"/g)?.length ?? 0];
+  };
+  const hosts = (count: number) => Array.from({ length: count }, (_, index) => `h${index}`);
+  assertEquals(await made(["web"], ["<h>\u202e"]), ["web on &lt;h&gt;\ufffd", 1]);
+  assertEquals(await made(["web"], hosts(2)), ["1 profile on 2 hosts", 1]);
+  assertEquals(await made(["web", "db"], hosts(1)), ["2 profiles on 1 host", 1]);
+  assertEquals([await made(["web"], hosts(20)), await made(["web"], hosts(21)), await made(["web"], hosts(0))], [
+    ["1 profile on 20 hosts", 1],
+    ["1 profile on 21 hosts", 2],
+    ["1 profile on 0 hosts", 0],
+  ]);
 });
