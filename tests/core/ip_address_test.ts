@@ -76,5 +76,7 @@ pure("a prefix gives the network and the mask", () => {
     isPrefix(6, 129),
     isPrefix(4, -1),
     isPrefix(4, 1.5),
-  ], [true, false, true, false, false, false]);
+    isPrefix(4, 0),
+    isPrefix(6, 0),
+  ], [true, false, true, false, false, false, true, true]);
 });

@@ -29,6 +29,7 @@ Deno.test({
   permissions: "none",
   fn() {
     assertThrows(() => makeRange(0x2000n, 0x1000n), RangeError, "0x2000 to 0x1000 is backwards");
+    assertThrows(() => makeRange(-1n, 1n), RangeError, "is backwards");
     assertEquals(makeRange(1n, 1n), { start: 1n, end: 1n });
   },
 });
@@ -89,6 +90,18 @@ Deno.test({
         );
       }
     }));
+  },
+});
+
+Deno.test({
+  name: "an empty range shares no byte with the one around it, and ranges that touch share none",
+  permissions: "none",
+  fn() {
+    const [whole, empty, next] = [{ start: 0n, end: 8n }, { start: 4n, end: 4n }, { start: 8n, end: 9n }];
+    for (const [a, b] of [[whole, empty], [empty, whole], [empty, empty], [whole, next], [next, whole]] as const) {
+      assertEquals([overlaps(a, b), intersect(a, b)], [false, undefined]);
+    }
+    assertEquals([contains(whole, empty), contains(whole, next), contains(whole, whole)], [true, false, true]);
   },
 });
 
