@@ -303,6 +303,7 @@ pure("values and keys of a JSON text are counted outside of its strings, up to t
   ];
   assertEquals(rows.map(([text]) => countJson(text)), rows.map(([, values, keys]) => ({ values, keys })));
   const many = (commas: number) => countJson(`${",".repeat(commas)}:::`);
+  assertEquals([250_000, 300_000].map((commas) => countJson(",".repeat(commas)).values), [250_001, 250_001]);
   assertEquals(many(JSON_VALUES_LIMIT - 1), { values: JSON_VALUES_LIMIT, keys: 3 });
   assertEquals(many(JSON_VALUES_LIMIT), { values: JSON_VALUES_LIMIT + 1, keys: 0 });
   assertEquals(many(JSON_VALUES_LIMIT + 9), { values: JSON_VALUES_LIMIT + 1, keys: 0 });
