@@ -233,6 +233,28 @@ Deno.test("where attempts cannot be written, each says so, and nobody takes that
   ]);
 });
 
+Deno.test("a plan for this host says how long the reboot will take, as the last ones took; one for a captured host does not", async () => {
+  using on = await loaded();
+  await says(on, "exec");
+  newest(on, (attempt) => ({
+    ...attempt,
+    from: { ...attempt.from, watched: true },
+    timing: {
+      asked: { realtime: 1_795_885_390_400, boottime: 1_000_000, rtc: 1_795_885_390 },
+      stopped: 1_001_500,
+      came: { realtime: 1_795_885_410_400, boottime: 15_000, rtc: 1_795_885_410 },
+      boot: { userspace: 2_000, finished: 7_250 },
+    },
+    outcome: { end: "arrived", why: "It came up", at: "2026-11-28T17:03:40Z", bootId: "next" },
+  }));
+  const web = join(on.root, "web.yaml");
+  const expected = async (...args: readonly string[]) =>
+    (await on.run(["plan", web, ...args])).said.match(/^ {2}Expected .*$/gm);
+  assertEquals(await expected(), ["  Expected      about 12 s, as the last time, until user space is up"]);
+  Deno.writeTextFileSync(join(on.root, "host.json"), (await on.run(["facts"])).said);
+  assertEquals([await expected("--facts", join(on.root, "host.json")), await expected("--brief")], [null, null]);
+});
+
 Deno.test("history is a text, data or a picture", async () => {
   using on = await loaded();
   await says(on, "exec");

@@ -80,6 +80,16 @@ Deno.test("plan --out stores what it shows, whole or not at all", async () => {
   assertEquals(lost.code, EXIT.io.code);
   assertStringIncludes(lost.stderr, "Cannot write");
   assertEquals([...Deno.readDirSync(folder)].filter(({ name }) => name.endsWith(".new")), []);
+  // A new file is for its owner alone, since a plan shows addresses; one that is there keeps its mode.
+  const modeOf = (path: string) => ((Deno.statSync(path).mode ?? 0) & 0o777).toString(8);
+  assertEquals(modeOf(out), "600");
+  Deno.chmodSync(out, 0o640);
+  assertEquals((await run(["plan", profile, "--facts", facts, "--out", out])).code, 0);
+  assertEquals(modeOf(out), "640");
+  const capture = write("own.json", Deno.readTextFileSync(facts));
+  const over = await run(["plan", profile, "--facts", capture, "--out", capture]);
+  assertEquals([over.code, over.stdout, Deno.readTextFileSync(capture)], [64, "", Deno.readTextFileSync(facts)]);
+  assertStringIncludes(over.stderr, `The plan would overwrite ${capture}, from which it is made`);
 });
 
 Deno.test("a missing file is named, with exit code 66", async () => {
@@ -280,4 +290,16 @@ Deno.test("--strict makes warnings errors of check and plan", async () => {
     run(["plan", plain, "--facts", facts, "--strict"]),
   ]);
   assertEquals(strict.map(({ code }) => code), [EXIT.data.code, EXIT.unavailable.code, 0, 0], strict[3]?.stdout);
+  // A warning about the profile counts as well, and what fails without it fails with it.
+  const comma = write("comma.yaml", "version: 1\nkernel: vmlinuz\ncmdline: ro, quiet\n");
+  const script = write("strict.yaml", "version: 1\nkernel: strict.sh\ncmdline: ro\n");
+  write("strict.sh", "#!/bin/sh\nexit 0\n");
+  const codes = async (...args: readonly string[]) => [(await run(args)).code, (await run([...args, "--strict"])).code];
+  assertEquals(await codes("plan", comma, "--facts", facts), [0, EXIT.unavailable.code]);
+  assertEquals(await codes("plan", script, "--facts", facts), [EXIT.unavailable.code, EXIT.unavailable.code]);
+  assertEquals(await codes("check", comma), [0, EXIT.data.code]);
+  // Of several profiles, the highest code counts, in any order.
+  const none = join(folder, "none.yaml");
+  assertEquals(await codes("check", none, comma), [EXIT.noinput.code, EXIT.noinput.code]);
+  assertEquals(await codes("check", comma, none), [EXIT.noinput.code, EXIT.noinput.code]);
 });

@@ -278,6 +278,12 @@ Deno.test("init writes a valid profile of the running kernel, the newest, an ent
   const planned = await run(["plan", at("uki.yaml"), "--facts", FACTS, "-o", "json"]);
   assertEquals(JSON.parse(planned.stdout).call.cmdline, "ro quiet");
 
+  // Its parts are read from the file itself, which no plan may replace.
+  Deno.writeTextFileSync(at("whole.yaml"), "version: 1\nkernel: u.efi\n");
+  const whole = Deno.readFileSync(at("u.efi"));
+  const over = await run(["plan", at("whole.yaml"), "--facts", FACTS, "--out", at("u.efi")]);
+  assertEquals([over.code, Deno.readFileSync(at("u.efi"))], [EXIT.usage.code, whole], over.stderr);
+
   const refused: readonly (readonly [readonly string[], number, string])[] = [
     [["--uki", at("u.efi"), "--extract", at("out")], EXIT.data.code, "u.linux already exists"],
     [["--uki", at("many.efi"), "--extract", at("new")], EXIT.data.code, "has 2 profiles: main (Normal), rescue"],
