@@ -14,6 +14,12 @@ function system(): FailingSystem {
   return on;
 }
 
+interface SarifResult {
+  readonly ruleId: string;
+  readonly level: string;
+  readonly locations: readonly { readonly physicalLocation: { readonly artifactLocation: { readonly uri: string } } }[];
+}
+
 /** The exit code and the lines of a run; `ROOT` is the host's root. */
 async function says(on: FailingSystem, ...words: readonly string[]): Promise<readonly (number | string)[]> {
   const { code, said } = await on.run(words.map((word) => word.replace("ROOT", on.root)));
@@ -67,6 +73,54 @@ Deno.test("the origin of values has the forms of a text, and none of those for C
   }
   for (const form of ["sarif", "junit"]) codes.push((await says(on, "check", "-o", form, "ROOT/web.yaml"))[0]);
   assertEquals(codes, [0, 0, 0, 0, 0]);
+});
+
+Deno.test("what is wrong is said beside the origin of values, and within the data of a check", async () => {
+  using on = system();
+  Deno.writeTextFileSync(join(on.root, "web.yaml"), "version: 1\nkernel: /boot/vmlinuz\ncmdlin: ro\n");
+  for (const form of ["text", "json"]) {
+    const [code, error, ...more] = await says(on, "check", "--origin", "-o", form, "ROOT/web.yaml");
+    assertEquals([code, error], [65, "ROOT/web.yaml:3:1: error: Unknown key `cmdlin` [unknown-key]"]);
+    // What could be merged is shown all the same.
+    assertEquals(more.some((line) => String(line).includes("/boot/vmlinuz")), true);
+  }
+  assertEquals((await says(on, "check", "-o", "json", "ROOT/web.yaml")).slice(0, 2), [65, "{"]);
+  assertEquals(
+    (await says(on, "check", "-o", "text", "ROOT/web.yaml"))[1],
+    "ROOT/web.yaml:3:1: error: Unknown key `cmdlin` [unknown-key]",
+  );
+});
+
+Deno.test("parts that no profile uses are warnings in each form, and those that are used are not", async () => {
+  using on = system();
+  for (
+    const [name, text] of [
+      ["web", "version: 1\nextends: base.yaml\n"],
+      ["base", "kernel: /boot/vmlinuz\ncmdline: ro\n"],
+      ["unused", "kernel: /boot/vmlinuz\n"],
+    ]
+  ) {
+    Deno.mkdirSync(join(on.root, "p"), { recursive: true });
+    Deno.writeTextFileSync(join(on.root, `p/${name}.yaml`), text ?? "");
+  }
+  const data = async (form: string) => {
+    const [code, ...lines] = await says(on, "check", "-o", form, "ROOT/p");
+    assertEquals(code, 0);
+    return lines.join("\n");
+  };
+  const { runs: [run] } = JSON.parse(await data("sarif"));
+  const places = run.results.map((
+    { ruleId, level, locations: [place] }: SarifResult,
+  ) => [ruleId, level, place?.physicalLocation.artifactLocation.uri]);
+  assertEquals(places, [["no-version", "warning", "file://ROOT/p/unused.yaml"]]);
+  const { summary, parts } = JSON.parse(await data("json"));
+  assertEquals(summary, { profiles: 1, invalid: 0, warnings: 1, parts: 2 });
+  assertEquals(parts.map(({ file, used }: { readonly file: string; readonly used: boolean }) => [file, used]), [
+    ["ROOT/p/base.yaml", true],
+    ["ROOT/p/unused.yaml", false],
+  ]);
+  assertEquals((await data("junit")).match(/<system-out>[^]*<\/system-out>/)?.[0].includes("unused.yaml"), true);
+  assertEquals((await data("text")).split("\n").at(-1), "1 profile is valid; 1 warning; 1 file is part of profiles");
 });
 
 Deno.test("sides, schemas and codes that are not known: the nearest, else all of them", async () => {

@@ -314,6 +314,7 @@ pure("the nearest name: two letters may differ, or a third; of a short word one"
   const rows: readonly (readonly [string, string, boolean])[] = [
     ["kernal", "kernel", true],
     ["KERNEL", "kernel", true],
+    ["kernel", "KERNEL", true],
     ["krenal", "kernel", false],
     ["abcd", "abxy", true],
     ["abcd", "axyz", false],
