@@ -7,9 +7,9 @@ import { EXIT, type ExitName } from "../../src/core/program.ts";
 import { type Action, withOutcome } from "../../src/cli/outcome.ts";
 import { WriteError } from "../../src/app/files/write_whole.ts";
 import type { Ports } from "../../src/cli/ports.ts";
-import { complain, exitOf, report, say, warn } from "../../src/cli/report.ts";
+import { complain, report, say } from "../../src/cli/report.ts";
 import { PLAIN } from "../../src/render/style.ts";
-import type { Outcome, OutcomeMessage } from "../../src/render/outcome.ts";
+import type { Outcome } from "../../src/render/outcome.ts";
 import { StoreError } from "../../src/state/record_store.ts";
 import { bzImage } from "../image/build.ts";
 import { run } from "../support/run_cli.ts";
@@ -182,41 +182,6 @@ Deno.test({
     assertEquals(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u202e]/.test(out), false);
     assertEquals(outcomeOf(out).why, [{ severity: "error", message: hostile, hint: hostile }]);
     assertEquals(outcomeOf(out).changed, false);
-  },
-});
-
-Deno.test({
-  name: "each line goes to standard error with its severity, visible, and the first error gives the exit code",
-  permissions: "none",
-  fn() {
-    const lines: (readonly [string, string | undefined])[] = [];
-    const messages: OutcomeMessage[] = [];
-    const layout = { style: PLAIN, width: 80 };
-    const ports: Ports = {
-      out: { layout, isTerminal: false, write: () => {} },
-      err: { layout, isTerminal: false, write: (text, severity) => void lines.push([text, severity]) },
-      onMessage: (message) => void messages.push(message),
-    };
-    const said = (action: () => void) => {
-      action();
-      return lines.splice(0);
-    };
-    const key = { code: "unknown-key", severity: "error", message: "Unknown\u001b" } as const;
-    const missing = { code: "file-missing", severity: "error", message: "Missing" } as const;
-    const odd = { code: "facts-unreadable", severity: "warning", message: "Odd" } as const;
-    assertEquals(said(() => report([odd, key], ports)), [
-      ["warning: Odd [facts-unreadable]\n", "warning"],
-      ["error: Unknown␛ [unknown-key]\n", "error"],
-    ]);
-    assertEquals(said(() => complain("a\u001b", "b\u001b", ports)), [
-      ["error: a␛\n", "error"],
-      ["  hint: b␛\n", "error"],
-    ]);
-    assertEquals(said(() => warn("a", "b", ports)), [["warning: a\n", "warning"], ["  hint: b\n", "warning"]]);
-    assertEquals(said(() => say("  a\u001b ", ports)), [["  a␛ \n", undefined]]);
-    assertEquals(messages.at(-1), { severity: "info", message: "a\u001b" });
-    assertEquals([[], [odd], [odd, key, missing], [odd, missing, key]].map(exitOf), ["ok", "ok", "data", "noinput"]);
-    assertEquals(report([missing, key], ports), "noinput");
   },
 });
 
