@@ -81,17 +81,17 @@ pure("what was thrown becomes a message, what to do, and an exit code", () => {
 });
 
 pure("messages on standard error, and the same as data", () => {
-  assertEquals(said((ports) => complain("m\u0007", "h", ports)), [undefined, [["error: m\u2407\n", "error"], [
-    "  hint: h\n",
+  assertEquals(said((ports) => complain("m\u0007", "h\u0007", ports)), [undefined, [["error: m\u2407\n", "error"], [
+    "  hint: h\u2407\n",
     "error",
-  ]], [{ severity: "error", message: "m\u0007", hint: "h" }]]);
+  ]], [{ severity: "error", message: "m\u0007", hint: "h\u0007" }]]);
   assertEquals(said((ports) => warn("m", undefined, ports)), [undefined, [["warning: m\n", "warning"]], [{
     severity: "warning",
     message: "m",
   }]]);
-  assertEquals(said((ports) => say("  m", ports)), [undefined, [["  m\n", undefined]], [{
+  assertEquals(said((ports) => say("  m\u0007", ports)), [undefined, [["  m\u2407\n", undefined]], [{
     severity: "info",
-    message: "m",
+    message: "m\u0007",
   }]]);
   const diagnostic: Diagnostic = {
     code: "unknown-key",
