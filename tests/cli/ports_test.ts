@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { columnsOf, usesColours } from "../../src/cli/ports.ts";
+import { columnsOf, systemPorts, usesColours } from "../../src/cli/ports.ts";
+import { COLOURED, type Layout, PLAIN } from "../../src/render/style.ts";
 
 Deno.test({
   name: "a terminal that does not know its size is 80 columns wide; any other is kept readable",
@@ -27,4 +28,29 @@ Deno.test({
     }
     assertEquals(usesColours("never", terminal), false);
   },
+});
+
+/** The layout of standard output on such a terminal, or away from one. */
+function layoutOn(terminal: { readonly columns: number; readonly term: string } | undefined): Layout {
+  const { consoleSize } = Deno;
+  const { isTerminal } = Deno.stdout;
+  const term = Deno.env.get("TERM");
+  try {
+    Deno.stdout.isTerminal = () => terminal !== undefined;
+    // There may be one all the same, as that of standard input.
+    Deno.consoleSize = () => ({ columns: terminal?.columns ?? 44, rows: 25 });
+    Deno.env.set("TERM", terminal?.term ?? "xterm");
+    return systemPorts().out.layout;
+  } finally {
+    Deno.stdout.isTerminal = isTerminal;
+    Deno.consoleSize = consoleSize;
+    if (term === undefined) Deno.env.delete("TERM");
+    else Deno.env.set("TERM", term);
+  }
+}
+
+Deno.test("away from a terminal, text is 80 columns wide and has no colours, whatever TERM says", () => {
+  assertEquals(layoutOn(undefined), { style: PLAIN, width: 80 });
+  assertEquals(layoutOn({ columns: 100, term: "xterm" }), { style: Deno.noColor ? PLAIN : COLOURED, width: 100 });
+  assertEquals(layoutOn({ columns: 100, term: "dumb" }), { style: PLAIN, width: 100 });
 });
