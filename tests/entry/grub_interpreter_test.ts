@@ -273,6 +273,30 @@ pure("what cannot be followed is refused with its line; what has no effect is pa
   ]);
 });
 
+pure("a command that changes nothing of what is booted is passed over, and whether it succeeds is not known", () => {
+  const commands = ("acpi authenticate background_color background_image badram blocklist cat clear cls cmosclean " +
+    "cmosdump cmosset cmostest cmp crc cryptomount cutmem date distrust drivemap echo efitextmode file gettext gptsync " +
+    "hashsum hdparm help hexdump insmod keymap keystatus list_env list_trusted loadfont ls lsfonts lsmod lspci md5sum " +
+    "nativedisk password password_pbkdf2 play rmmod serial sha1sum sha256sum sha512sum sleep terminal_input " +
+    "terminal_output terminfo trust usb vbeinfo verify_detached versioncheck videoinfo videomode cpuid bli tpm2_dump_pcr " +
+    "tpm2_key_protector_clear tpm2_key_protector_init").split(" ");
+  for (const command of commands) assertEquals([command, ran(`${command} x`)], [command, { status: "?" }]);
+  const assigned =
+    "read a;hwmatch x;tr --set=a x;tr -s a x;rdmsr -v a 1;inb --variable=a 1;inw -v a;inl -v a;getenv x a;" +
+    "zfs-bootfs x a;regexp -s a x y;probe --set a -u x";
+  for (const line of assigned.split(";")) {
+    const [command = ""] = line.split(" ");
+    const name = command === "hwmatch" ? "match" : "a";
+    assertEquals([line, ran(`${line}\nset b=$${name}`).set], [
+      line,
+      `${
+        name === "a" ? `a=<what \`${command}\` finds at /boot/grub/grub.cfg:1> ` : ""
+      }b=<what \`${command}\` finds at /boot/grub/grub.cfg:1>`,
+    ]);
+  }
+  assertEquals(set("set a=$fw_path; increment a"), "a=<`fw_path`, which GRUB sets>");
+});
+
 pure("a command that this GRUB does not have is named, and passed over", () => {
   const commands = { "/boot/grub/x86_64-efi/command.lst": "*frob: frob\nmap: map\n" };
   assertEquals(ran("true\nwarmup --fast\nset a=1", commands), {

@@ -42,6 +42,11 @@ pure("a command line that configures the network itself is a conflict that names
     [["`BOOTIF=01-52-54-00-12-34-56` is set here", 4]],
     [["`vlan=eth0.5:eth0` is set here", 4]],
   ]);
+  const words = ["ip", "ifname", "bond", "bridge", "team", "vlan", "rd.route", "nameserver", "bootdev", "BOOTIF"];
+  assertEquals(words.filter((word) => problems(`carry: [network]\ncmdline: ${word}=x\n`).length === 1), words);
+  const others = ["ips", "bootif", "rd.neednet", "hostname"];
+  assertEquals(others.filter((word) => problems(`carry: [network]\ncmdline: ${word}=x\n`).length > 0), []);
+  assertEquals(problems("carry: [network]\ncmdline: ro -- rd.route=x\n").length, 1);
   assertEquals(problems("cmdline: ro ip=dhcp\n"), []);
   assertEquals(problems("carry: [network]\ncmdline: { reuse: true, remove: [ip] }\n"), []);
 });

@@ -59,6 +59,9 @@ Deno.test({
       related: [{ message: "`load` is set here", path: ["load"] }],
       hint: "Use `load: kexec_file_load` or `load: auto`, or remove `no_cma`",
     }]);
+    // With segments it would be ignored in any case, which is said once.
+    const segments = "version: 1\nentry: 0\nsegments: [{ at: 0, hex: 90 }]\nno_cma: true\nload: kexec_load\n";
+    assertEquals(parseProfile(segments, "p.yaml").diagnostics.map(({ path }) => path), [["no_cma"]]);
     // Either call can start an unpacked kernel.
     assertEquals(conflictsOf({ ...value, predecompress: true }), []);
     assertEquals(conflictsOf({ ...value, checksum: false }).map(({ message }) => message), [
