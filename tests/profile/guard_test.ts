@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { formatDuration, parseDuration } from "../../src/core/duration.ts";
 import { defineProfile } from "../../src/profile/define.ts";
+import { contradictions } from "../../src/profile/guard_parameters.ts";
 import { parseProfile } from "../../src/profile/parse.ts";
 import type { LayerReader } from "../../src/profile/layers.ts";
 
@@ -189,6 +190,28 @@ pure("a command line that says otherwise is a conflict with both places", () => 
   assertEquals(problems("cmdline: { reuse: true, set: [quiet, panic=30] }\nguard: { panic: 10s }\n"), [
     `4:10 ${said("panic=30")}; 3:38 \`panic=30\` is set here`,
   ]);
+  // Of several the last one counts for the kernel.
+  assertEquals(problems("cmdline: ro panic=5 panic=10 panic=6\nguard: { panic: 10s }\n"), [
+    `4:10 ${said("panic=6")}; 3:10 \`panic=6\` is set here`,
+  ]);
+  assertEquals(problems("cmdline: watchdog.stop-on-reboot=1\nguard: { watchdog: 2min }\n"), [
+    "4:10 `guard` needs `watchdog.stop_on_reboot=0`, and the command line has `watchdog.stop-on-reboot=1`; " +
+    "3:10 `watchdog.stop-on-reboot=1` is set here",
+  ]);
+  // A crash kernel's guard is refused as such, whatever its command line.
+  assertEquals(problems("crash: true\ncmdline: panic=0\nguard: { panic: 10s }\n").length, 1);
+});
+
+pure("what a guard needs is held against each parameter of a line that a plan has stored as one text", () => {
+  const cmdline = { kind: "parameters", parameters: ["ro memmap=4G!8G panic=5"] } as const;
+  const said = (parameter: string) =>
+    contradictions([{ key: "log", parameter }], cmdline).map(({ related = [] }) =>
+      related.map(({ message, path }) => [message, path])
+    );
+  assertEquals(said("panic=10"), [[["`panic=5` is set here", ["cmdline", 0]]]]);
+  assertEquals(said("panic=5"), []);
+  // Others of these names may stand beside it.
+  assertEquals([said("memmap=1M$0x20000000"), said("reserve_mem=1M:4096:warmboot")], [[], []]);
 });
 
 pure("a command line that says the same, or that is not the profile's own, does not contradict", () => {

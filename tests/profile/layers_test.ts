@@ -126,6 +126,12 @@ pure("relative paths lead from the folder of the file that writes them", () => {
   ]);
 });
 
+pure("the path of a base may have a literal `${`, and no variable", () => {
+  const files = { "p/${x}.yaml": "kernel: k\n" };
+  assertEquals(valid("version: 1\nextends: $${x}.yaml\n", files).kernel?.path, "p/k");
+  assertEquals(problems("version: 1\nextends: ${release}.yaml\nkernel: k\n", files), ["p/web.yaml:2:10 wrong-type"]);
+});
+
 pure("of several bases the later wins; one that two of them share counts once, below both", () => {
   const reads: string[] = [];
   const text = "version: 1\nextends: [a.yaml, b.yaml]\n";

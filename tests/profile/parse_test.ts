@@ -337,6 +337,18 @@ Deno.test({
       const { hint, expected, fix } = only(`version: 1\nkernel: a\n${name}: ro\n`);
       assertEquals([hint, expected, fix?.replacement], ["Did you mean `cmdline`?", undefined, "cmdline"], name);
     }
+    const pins = ["checksum", "digest", "hash", "pin", "sha256sum"];
+    const hints = [...pins, "file", "uki_profile", "uki-profile", "config", "conf"].map((name) =>
+      only(`version: 1\nkernel: { path: a, ${name}: b }\n`).hint
+    );
+    assertEquals(hints, [
+      ...pins.map(() => "Did you mean `sha256`?"),
+      "Did you mean `path`?",
+      "Did you mean `profile`?",
+      "Did you mean `profile`?",
+      "Did you mean `configuration`?",
+      "Did you mean `configuration`?",
+    ]);
     const strange = only("version: 1\nkernel: a\nzebra: 1\n");
     assertEquals([strange.hint, strange.fix], [undefined, undefined]);
     assertStringIncludes(strange.expected ?? "", "one of version, name,");
