@@ -18,21 +18,9 @@ export interface UkiParts {
   readonly title?: string;
   /** As uname -r will say. */
   readonly release?: string;
-  /** Sections that a profile has no place for, by name. */
+  /** Sections that a profile has no place for, by name: device trees and firmware. */
   readonly others: readonly string[];
 }
-
-/** Sections that concern the boot loader or a signature, and are not missed when the kernel is started by another. */
-const OF_THE_LOADER: readonly string[] = [
-  ".osrel",
-  ".uname",
-  ".sbat",
-  ".splash",
-  ".pcrsig",
-  ".pcrpkey",
-  ".profile",
-  ".hwids",
-];
 
 /** The longest text that is read of a section, bytes; the kernel's own limits are far below. */
 const MOST_TEXT = 64 * 1024;
@@ -108,7 +96,6 @@ export function ukiParts(
   if (linux === undefined) return undefined;
   const cmdline = text(".cmdline")?.split("\n").map((line) => line.trim()).filter((line) => line !== "").join(" ");
   const title = fieldOf(text(".osrel") ?? "", "PRETTY_NAME");
-  const taken = [".linux", ".ucode", ".initrd", ".cmdline", ...OF_THE_LOADER];
   return {
     linux,
     ...(ucode === undefined ? {} : { ucode }),
@@ -117,8 +104,6 @@ export function ukiParts(
     isCmdlineBroken: cmdline?.includes("\ufffd") === true,
     ...(title === undefined ? {} : { title }),
     ...(release === undefined ? {} : { release }),
-    others: [...new Set(own.map(({ name }) => name))].filter((name) =>
-      /^\.(?:dtb|hwids|efifw)/.test(name) && !taken.includes(name)
-    ),
+    others: [...new Set(own.map(({ name }) => name))].filter((name) => /^\.(?:dtb|efifw)/.test(name)),
   };
 }

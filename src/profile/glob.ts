@@ -43,7 +43,7 @@ function stepsOf(pattern: string): readonly Step[] {
   for (let at = 0; at < characters.length; at++) {
     const character = characters[at] ?? "";
     const close = character === "[" && at < lastClose ? closeOf(characters, at) : -1;
-    if (close > at + 1) {
+    if (close > 0) {
       steps.push(setOf(characters.slice(at + 1, close).join("")));
       at = close;
     } else if (character === "*") steps.push("run");
@@ -53,12 +53,10 @@ function stepsOf(pattern: string): readonly Step[] {
   return steps;
 }
 
-/** The bracket that closes a set; one that is its first member does not. -1 if there is none. */
+/** The bracket that closes a set; one that is its first member does not, so that `[]` and `[!]` are texts. -1 if there is none. */
 function closeOf(characters: readonly string[], open: number): number {
   const first = characters[open + 1] === "!" || characters[open + 1] === "^" ? open + 2 : open + 1;
-  const close = characters.indexOf("]", first + (characters[first] === "]" ? 1 : 0));
-  // `[]` and `[!]` are sets of nothing else, and so texts.
-  return close < 0 && characters[first] === "]" ? first : close;
+  return characters.indexOf("]", first + 1);
 }
 
 function setOf(body: string): (character: string) => boolean {

@@ -100,6 +100,13 @@ Deno.test({
       "which it takes for a script",
     ]);
     assertEquals(found(quoted, "arch-linux-6.9.7.efi"), OLD);
+    const odd = image("/efi/EFI/Linux/arch-linux-7'1.efi", "Odd");
+    assertEquals(found(odd), [
+      "Which entry GRUB boots depends on the name of /efi/EFI/Linux/arch-linux-7'1.efi",
+    ]);
+    assertEquals(found(odd, "arch-linux-6.9.7.efi"), [
+      "Which entry `arch-linux-6.9.7.efi` is depends on the name of /efi/EFI/Linux/arch-linux-7'1.efi",
+    ]);
     const same = image("/efi/EFI/Linux/arch-linux-6.09.7.efi", "Other");
     assertEquals(found(same), [
       "/efi/EFI/Linux/arch-linux-6.09.7.efi is the same version as another file, and GRUB takes only one of the two",

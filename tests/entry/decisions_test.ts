@@ -694,7 +694,7 @@ pure("packages are ordered by name, version and release, each as RPM does", () =
 
 pure("files are ordered as `sort -V` does: suffixes count only between the same names", () => {
   assertOrder(compareFileVersions, ["", "a.conf", "a1.conf", "a2.conf", "a10.conf", "b.conf"]);
-  assertOrder(compareFileVersions, [".a", ".b", "a"]);
+  assertOrder(compareFileVersions, ["", ".a", ".b", "a"]);
   assertOrder(compareFileVersions, ["a-6.1~rc1.conf", "a-6.1.conf", "a-6.1.1.conf", "a-6.2.conf"]);
   assertOrder(compareFileVersions, ["a.efi", "a.img"]);
   // A suffix may have a `~`, and none begins with a digit.
@@ -724,12 +724,13 @@ pure("what systemd-boot would start by itself, and an entry that it does not hav
       of("auto-efi-shell", shell),
       of("auto-windows", windows),
       of("AUTO-*", windows),
+      of("AUTO-PowerOff"),
       of("auto-osx"),
       of("auto-reboot-to-firmware-setup"),
       of("auto-poweroff"),
       of("auto-reboot"),
     ].map((found) => found === usual),
-    Array(7).fill(false),
+    Array(8).fill(false),
   );
   const asked = (id: string) => coldBoot(layout(ARCH, SD257), UEFI, id).diagnostics[0];
   assertEquals(asked("zebra")?.message, "systemd-boot has no entry `zebra` for this machine");

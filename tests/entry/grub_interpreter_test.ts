@@ -106,6 +106,8 @@ pure("variables of GRUB: assignments, quotes, splitting, arguments of functions,
     ['function f { g "$@"; }\nfunction g { set b="$#:$2"; }\nf 1 \'2 3\'', "b=2:2 3"],
     ["true; set a=$?; false; set b=$?; acpi; set c=$?", "a=0 b=1 c=<whether a command succeeds>"],
     ["false; a=1; set b=$?", "a=1 b=0"],
+    ["export; set a=$?; export a; set b=$?", "a=1 b=0"],
+    ["false; : x; set a=$?", "a=0"],
     ["set a=5; increment a; decrement b; set c=x; increment c", "a=6 b=-1 c=1"],
     ["for i in 1 2; do set a=$i; done", "i=2 a=2"],
     ["for i in; do set a=$i; done; set b=1", "b=1"],
@@ -294,7 +296,7 @@ pure("a command that changes nothing of what is booted is passed over, and wheth
       }b=<what \`${command}\` finds at /boot/grub/grub.cfg:1>`,
     ]);
   }
-  assertEquals(set("set a=$fw_path; increment a"), "a=<`fw_path`, which GRUB sets>");
+  assertEquals(ran("set a=$fw_path; false; increment a"), { set: "a=<`fw_path`, which GRUB sets>", status: true });
 });
 
 pure("a command that this GRUB does not have is named, and passed over", () => {
@@ -325,7 +327,8 @@ submenu More --id more { menuentry Inner { true; } }
 menuentry
 menuentry Five --id $fw_path { true; }
 menuentry Last --id '' { true; }
-menuentry Copied --source x { true; }`),
+menuentry Copied --source x { true; }
+menuentry Joined --id=joined=1 { true; }`),
     {
       menu: [
         "one: One, first,x,y, free",
@@ -336,6 +339,7 @@ menuentry Copied --source x { true; }`),
         "<the name of the entry at /boot/grub/grub.cfg:8>",
         ": Last",
         "<the name of the entry at /boot/grub/grub.cfg:10>",
+        "joined=1: Joined",
       ],
       status: true,
     },
@@ -385,6 +389,7 @@ pure("`search` sets the file system that it finds, in each of its forms", () => 
     }],
     ["search --set=a", { status: false }],
     ["search --fs-uuid u-boot; set a=$?", { set: "a=0", status: true }],
+    ["search --fs-uuid other; set a=$root", { set: "a=fs-device/8:3", status: true }],
     ["search --fs-uuid --set=a", { status: true }],
     ["search --fs-uuid $fw_path --set=a", {
       status: true,

@@ -73,6 +73,16 @@ pure("an entry by number, ID or title: upstream's GRUB looks for a number first,
   );
 });
 
+pure("a number is decimal, octal after a zero, or hexadecimal", () => {
+  const menu = Array.from({ length: 20 }, (_, index) => entry(`e${index}`));
+  for (const isFedora of [true, false]) {
+    assertEquals(
+      ["11", "011", "0x11", "0X0a", "00", "019", "20"].map((text) => chosen(menu, text, isFedora)),
+      ["e11", "e9", "e17", "e10", "e0", isFedora ? "none" : "e1", "none"],
+    );
+  }
+});
+
 pure("entries that may be there make a place unknown, and a name that one of them may have", () => {
   const unknown: MenuItem = { kind: "unknown", why: "x" };
   const some: MenuItem = { kind: "unknown", why: "x", candidates: [entry("c", "d"), { kind: "unknown", why: "y" }] };
@@ -141,6 +151,7 @@ pure("of two states, what differs is not known: variables, exports, functions, m
   assertEquals(variables([["a", "1"], ["b", "2"]], [["a", "1"], ["b", "3"]]), [["a", "1"], ["b", MERGED]]);
   // A variable that is not set is empty.
   assertEquals(variables([["a", ""]], []), [["a", ""]]);
+  assertEquals(variables([], [["a", ""]]), []);
   assertEquals(variables([], [["a", "1"]]), [["a", MERGED]]);
   assertEquals(variables([["a", { unknown: "x" }]], [["a", { unknown: "x" }]]), [["a", { unknown: "x" }]]);
   assertEquals(variables([["a", { unknown: "x" }]], [["a", { unknown: "y" }]]), [["a", MERGED]]);

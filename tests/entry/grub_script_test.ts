@@ -52,6 +52,9 @@ Deno.test({
         ["if true; then function f { a; }; fi", "1: has `function` where a command begins"],
         ["[[ a ]]", "1: has `[[`"],
         ["a ]]", "1: has `]]`"],
+        ...["case", "do", "done", "elif", "else", "esac", "in", "select", "then"].map((word) =>
+          [word, `1: has \`${word}\` where a command begins`] as const
+        ),
         ["a\nb;; c", "2: has `;;`"],
         ["until a; do b; fi", "1: has `fi` where a command begins"],
         ["until", "1: ends before `do`"],

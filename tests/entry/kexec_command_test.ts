@@ -51,6 +51,8 @@ Deno.test({
     assertEquals(words(`a 'b c'"d e"f\\ g '' ""`), [["a"], ["b cd ef g"], [], []]);
     assertEquals(words(`"\\a\\"\\\\\\$x\\\`" '\\'`), [['\\a"\\$x`'], ["\\"]]);
     assertEquals(words('a\\\nb "c\\\nd"\t#e\n'), [["ab"], ["cd"]]);
+    const unclosed = "The kexec command has an unclosed quote or bracket";
+    assertEquals(['"${a', '"$(a', '"`a', "${a", "$(a (b)", "`a", "'a", '"a'].map(words), Array(8).fill(unclosed));
     assertEquals(words("a#b c;  # d"), [["a#b"], ["c"]]);
     assertEquals(words(`$A-"\${B}"-$(c "$(d)")-\`e\``), [[
       { shell: "$A" },

@@ -122,6 +122,8 @@ pure("the partition for kernels is listed besides the ESP, and once where system
   assertEquals(ids(mounts, esp, own, udev(3, "bb", XBOOTLDR), started), ["/boot/k"]);
 });
 
+const NAME_KERNEL = "Name the kernel with `kernel` instead of `boot_entry`";
+
 pure("what the firmware started, by the name of its file, and what it starts next", () => {
   const boots = (...more: readonly LayoutFiles[]) => {
     const files = { ...SDBOOT, ...DEBIAN, "/proc/self/mountinfo": DEBIAN["/proc/self/mountinfo"] ?? "" };
@@ -164,6 +166,7 @@ pure("what the firmware started, by the name of its file, and what it starts nex
     "GRUB",
   ]);
   assertEquals(boots(loaderVariables({ LoaderInfo: "GRUBBY" })), "The boot loader is GRUBBY, whose entries");
+  assertEquals(coldBoot(layout(loaderVariables({ LoaderInfo: "rEFInd" })), UEFI).diagnostics[0]?.hint, NAME_KERNEL);
   const other = "The firmware starts `Other` next (BootNe";
   const next = (file: string, number = 4) => ({
     ...bootNumberVariable("BootNext", number),
@@ -233,6 +236,25 @@ pure("the commands of GRUB are those of the platform that it was made for", () =
     of("arm64-efi", { ...UEFI, machine: "aarch64" }),
     of("arm64-efi", { machine: "aarch64" }),
   ], ["x86_64 efi", "x86_64 efi", "i386 efi", undefined, "i386 pc", "arm64 efi", undefined]);
+});
+
+pure("a configuration finds the features that a fresh GRUB says it has", () => {
+  const names = [
+    "chainloader_bpb",
+    "ntldr",
+    "platform_search_hint",
+    "default_font_path",
+    "all_video_module",
+    "menuentry_id",
+  ]
+    .concat(["menuentry_options", "200_final", "nativedisk_cmd", "timeout_style"]).map((name) => `feature_${name}`);
+  const of = (name: string) => {
+    const text = `set timeout=1\nmenuentry a { linux /boot/vmlinuz-6.1.0-50-amd64 x=$${name}; }\n`;
+    const { value } = coldBoot(layout(DEBIAN, { "/boot/grub/grub.cfg": text }), UEFI);
+    return value?.cmdline ?? value?.unknownCmdline;
+  };
+  assertEquals(names.map(of), names.map(() => "x=y"));
+  assertEquals(of("feature_other"), "`feature_other`, which GRUB sets");
 });
 
 pure("an entry whose name systemd-boot takes for a pattern of others cannot be asked for", () => {

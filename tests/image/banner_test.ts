@@ -25,6 +25,7 @@ pure("it is found wherever it lies, across pieces that are read, and behind what
   }
   const decoys = [[100, "Linux version %s (%s)\n"], [300, "Linux version 6 without a builder\n"]] as const;
   assertEquals(findBanner(memorySource(kernel(...decoys, [2 << 20, BANNER]))), VERSION);
+  assertEquals(findBanner(memorySource(kernel(...decoys, [5000, BANNER]))), VERSION);
   assertEquals(findBanner(memorySource(kernel(...decoys))), undefined);
   assertEquals(findBanner(memorySource(kernel([5, "Linux version 6.1 (a\x1b[31m) #1\n"]))), undefined);
 });

@@ -47,6 +47,15 @@ test("every field of a current header is read", () => {
   });
 });
 
+test("before 2.04, the size of the code has 16 bits, and what is above them counts for nothing", () => {
+  const kindOf = (protocol: number) => {
+    const bytes = bzImage({ protocol, initSize: 0, xloadflags: 0 });
+    new DataView(bytes.buffer).setUint16(0x1f6, 0xffff, true);
+    return identifyKernel(memorySource(bytes)).kind;
+  };
+  assertEquals([0x203, 0x204].map(kindOf), ["bzimage", "not-kernel"]);
+});
+
 test("the header ends where the jump over it lands, and never reaches into the next field of boot_params", () => {
   const lengthOf = (protocol: number, displacement: number) => {
     const bytes = bzImage({ protocol });

@@ -161,6 +161,17 @@ pure("drop-ins lie above the profile in the order of their names, and those of a
   assertEquals(parametersOf(profile.value), ["base", "beside", "own", "first", "second"]);
 });
 
+pure("the drop-ins that a reader was not asked for may be given with a profile", () => {
+  const files = { "p/web.yaml.d/10.yaml": "kernel: beside\n", "e/20.yaml": "kernel: given\n" };
+  const text = "version: 1\nkernel: own\n";
+  const kernel = (dropIns?: readonly string[]) =>
+    parseProfile(text, "p/web.yaml", {
+      reader: layerReader({ "p/web.yaml": text, ...files }),
+      ...(dropIns === undefined ? {} : { dropIns: { files: dropIns, diagnostics: [] } }),
+    }).value?.kernel?.path;
+  assertEquals([kernel(), kernel([]), kernel(["e/20.yaml"])], ["p/web.yaml.d/beside", "p/own", "e/given"]);
+});
+
 pure("the name, the description and the version of a base are its own", () => {
   const files = { "p/base.yaml": "version: 1\nname: base\ndescription: b\nkernel: k\n" };
   const profile = valid("version: 1\nextends: base.yaml\n", files);

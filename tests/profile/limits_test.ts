@@ -150,6 +150,27 @@ Deno.test({
       true,
     ]);
     assertEquals([matchesGlob("[]]", "]"), matchesGlob("[!]]", "a"), matchesGlob("[]", "[]")], [true, true, true]);
+    const rows: readonly (readonly [pattern: string, matching: string, others: string])[] = [
+      ["[^]]", "a ^ [", "] ab"],
+      ["[^]a]", "b", "a ]"],
+      ["[!]", "[!]", "! a"],
+      ["[^]", "[^]", "^ a"],
+      ["[!-a]", "b", "- a"],
+      ["[a-]", "a -", "b"],
+      ["[]-a]", "] ^ _ a", "b ["],
+      ["*.web*", ".web x.web1 a.b.web", "web"],
+      ["a*b*c", "abc axbxc abcbc", "ab ac abcd"],
+      ["*a*", "a ba ab bab", "b"],
+      ["?*", "a ab", ""],
+    ];
+    for (const [pattern, matching, others] of rows) {
+      for (const text of matching.split(" ")) {
+        assertEquals([pattern, text, matchesGlob(pattern, text)], [pattern, text, true]);
+      }
+      for (const text of others.split(" ")) {
+        assertEquals([pattern, text, matchesGlob(pattern, text)], [pattern, text, false]);
+      }
+    }
   },
 });
 

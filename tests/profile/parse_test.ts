@@ -288,6 +288,14 @@ Deno.test({
     };
     assertEquals(refusal(0x61, 0, 0x62), "1:1 The file is not text: byte 1 is NUL");
     assertEquals(refusal(0xff, 0xfe, 0x61, 0), "1:1 The file is not text: it is UTF-16");
+    // A byte-order mark is no part of the text, nor of a place in it.
+    const marked = Uint8Array.of(0xef, 0xbb, 0xbf, ...new TextEncoder().encode("kernal: a\nversion: 1\nkernel: a\n"));
+    assertEquals(
+      parseProfileBytes(marked, "p.yaml").diagnostics.map((
+        { code, position },
+      ) => [code, position?.column, position?.source]),
+      [["unknown-key", 1, "kernal: a"]],
+    );
     assertEquals(refusal(0x61, 10, 0x62, 0xff), "2:2 The file is not text: it is not UTF-8");
     assertEquals(places(parseProfile("a: \ud800", "p.yaml").diagnostics), ["1:4 not-text"]);
     assertEquals(places(parseProfile("a: b\0", "p.yaml").diagnostics), ["1:5 not-text"]);
@@ -306,6 +314,9 @@ Deno.test({
       ["too-large", "The file of 9.5 MiB is too large for a profile"],
     ]);
     assertEquals(parseProfile("x".repeat((1 << 20) + 1), "p.yaml").diagnostics[0]?.code, "too-large");
+    // Bytes count, not characters.
+    const wide = new TextEncoder().encode(`${head}${"\u20ac".repeat(400_000)}`);
+    assertEquals(parseProfileBytes(wide, "p.yaml").diagnostics.map(({ code }) => code), ["too-large"]);
   },
 });
 
