@@ -138,7 +138,7 @@ function moduleLines({ path, sha256, cmdline }: ModuleRef): readonly string[] {
 /** A text that every YAML reader takes for a text is written without quotes; any other as in JSON, which is also YAML. */
 function scalar(text: string): string {
   const isBare = /^[A-Za-z/][\w./=,@+:%-]*(?: [\w./=,@+:%-]+)*$/.test(text) &&
-    !/:(?: |$)| -|^(?:null|true|false)$/i.test(text);
+    !/:(?: |$)| -|^(?:null|true|false|yes|no|on|off|y|n)$/i.test(text);
   return isBare ? text : JSON.stringify(text);
 }
 

@@ -93,6 +93,11 @@ pure("parameters are added before `--`, after which everything is init's", () =>
   assertEquals(parametersOf(profile), ["a", "b", "--", "i", "j"]);
 });
 
+pure("a `--` that only the upper file has begins init's parameters", () => {
+  const profile = valid("version: 1\nextends: b.yaml\nkernel: k\ncmdline+: b -- c\n", { "p/b.yaml": "cmdline: a\n" });
+  assertEquals(parametersOf(profile), ["a", "b", "--", "c"]);
+});
+
 pure("`+` with nothing below is the list itself, in a profile that extends nothing too", () => {
   assertEquals(valid("version: 1\nkernel: k\ninitrd+: [a]\n").initrd, [{ path: "p/a" }]);
 });
@@ -170,6 +175,12 @@ pure("the drop-ins that a reader was not asked for may be given with a profile",
       ...(dropIns === undefined ? {} : { dropIns: { files: dropIns, diagnostics: [] } }),
     }).value?.kernel?.path;
   assertEquals([kernel(), kernel([]), kernel(["e/20.yaml"])], ["p/web.yaml.d/beside", "p/own", "e/given"]);
+});
+
+pure("a drop-in may change the name and the description", () => {
+  const drop = { "p/web.yaml.d/10.yaml": "name: other\ndescription: d\nversion: 1\n" };
+  const { name, description } = valid("version: 1\nname: own\nkernel: k\n", drop);
+  assertEquals([name, description], ["other", "d"]);
 });
 
 pure("the name, the description and the version of a base are its own", () => {

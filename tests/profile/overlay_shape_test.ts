@@ -40,6 +40,9 @@ const WRONG: readonly (readonly [files: string, says: RegExp])[] = [
   ["{ path: /, text: a }", /Only a folder can be copied to/],
   ["{ path: /TRAILER!!!, text: a }", /ends a cpio archive/],
   [`{ path: /${"n".repeat(256)}, text: a }`, /at most 255 bytes/],
+  [`{ path: /${"\u00e9".repeat(128)}, text: a }`, /at most 255 bytes/],
+  [`{ path: ${`/${"n".repeat(255)}`.repeat(16)}, text: a }`, /at most 4095 bytes/],
+  [`{ path: ${`/${"\u00e9".repeat(100)}`.repeat(21)}, text: a }`, /at most 4095 bytes/],
   ["{ path: /x }", /has no content/],
   ["{ path: /x, text: a, from: b }", /mutually exclusive/],
   ["{ path: /x, text: a, mode: rw-r--r-- }", /octal/],
@@ -69,6 +72,10 @@ Deno.test({
   name: "a folder may be filled by several entries, and by files in it",
   permissions: "none",
   fn() {
+    // The longest name and the longest path that there are.
+    const longest = `${`/${"n".repeat(255)}`.repeat(15)}/${"n".repeat(254)}`;
+    assertEquals([longest.length, parsed(`{ path: ${longest}, text: a }`).diagnostics], [4095, []]);
+    assertEquals(parsed(`{ path: /${"\u00e9".repeat(127)}n, text: a }`).diagnostics, []);
     assertEquals(parsed("{ path: /x, from: /tree }, { path: /x/y, text: a }").diagnostics, []);
   },
 });
@@ -100,6 +107,19 @@ Deno.test({
       },
       { files: [{ path: "/c", secret: false, content: { kind: "text", text: "c" } }] },
     ]);
+    // Of each content that a base has, any other one takes the place; what is all merged adds no entry.
+    const contents = ["text: a", "base64: YQ==", "from: /a", "ask: Who", "command: [a]"];
+    for (const below of contents) {
+      for (const above of contents) {
+        const { value, diagnostics } = layered(
+          `initrd:\n  - files:\n      - { path: /x, ${below}, mode: 0600 }\n`,
+          `initrd+:\n  files:\n    - { path: /x, ${above} }\n`,
+        );
+        const files = overlayFiles(value?.initrd ?? []);
+        assertEquals([below, above, diagnostics.length, value?.initrd.length, files.length], [below, above, 0, 1, 1]);
+        assertEquals([files[0]?.mode, files[0]?.content.kind], [0o600, above.split(":")[0]] as never);
+      }
+    }
   },
 });
 

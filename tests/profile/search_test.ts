@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { isProfileName, unmasked } from "../../src/profile/search.ts";
+import { isProfileName, PROFILE_ROOTS, unmasked } from "../../src/profile/search.ts";
 
 Deno.test({
   name: "a word without slash and ending is a profile's name; anything else is a path or has a meaning of its own",
@@ -28,6 +28,8 @@ Deno.test({
   name: "of each name the strongest folder's file counts, a mask switches it off, and names give the order",
   permissions: "none",
   fn() {
+    // As systemd has it: the administrator's, what holds for this boot, a package's.
+    assertEquals(PROFILE_ROOTS, ["/etc/warmboot", "/run/warmboot", "/usr/lib/warmboot"]);
     const file = (path: string, isMask = false) => ({ path, isMask });
     assertEquals(
       unmasked([

@@ -70,6 +70,7 @@ Deno.test({
         "kernel: /boot/vmlinuz-6.1.0+deb13$x\n",
         "kernel: k\ncmdline: console=ttyS0,115200 isolcpus=2,3\n",
         "kernel: k\ncmdline: [quiet, panic=5]\n",
+        "kernel: k\ncmdline: ro quiet,\n",
         "kernel: k\nrequires: { memory: 1MiB }\n",
         "kernel: k\ncmdline: ro -- elfcorehdr=1\ncrash: true\n",
         "kernel: k\ncmdline: ro elfcorehdr=1\n",

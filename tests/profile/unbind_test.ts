@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { parseProfile } from "../../src/profile/parse.ts";
-import { formatTarget, parseTarget } from "../../src/profile/unbind_shape.ts";
+import { formatTarget, parseTarget, plannedUnbind, unbindOf } from "../../src/profile/unbind_shape.ts";
 
 function pure(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
@@ -32,6 +32,13 @@ pure("a PCI address with and without its domain, a driver, and a device of any b
   ]);
   assertEquals(value?.unbindFailure, "stop");
   for (const target of value?.unbind ?? []) assertEquals(parseTarget(formatTarget(target)), target);
+  // A device of the PCI bus that has no address is written with its bus.
+  assertEquals(formatTarget({ kind: "device", bus: "pci", device: "x" }), "pci:x");
+  // A plan keeps them as texts, and nothing where there are none.
+  const planned = value === undefined ? undefined : plannedUnbind({ ...value, unbindFailure: "continue" });
+  assertEquals(planned?.targets.slice(0, 3), ["0000:01:00.0", "0000:0a:1f.7", "driver:nouveau"]);
+  assertEquals(unbindOf(planned), { unbind: value?.unbind ?? [], unbindFailure: "continue" });
+  assertEquals(unbindOf(undefined), { unbind: [], unbindFailure: "stop" });
 });
 
 pure("what is not one of them is an error with its place", () => {

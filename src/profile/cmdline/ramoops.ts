@@ -69,7 +69,7 @@ const NUMBER = "0x[0-9a-f]+|[0-9]+";
 
 /** `SIZE$ADDRESS`, and `SIZE%ADDRESS-1+2`: another type than RAM (parse_memmap_one in arch/x86/kernel/e820.c, Linux 6.1 to 7.2). */
 const PIECE = new RegExp(
-  `^(?<size>${NUMBER})(?<scale>[kmgtpe]?)(?:[$#!](?<at>${NUMBER})(?<atScale>[kmgtpe]?)|%(?<from>${NUMBER})(?<fromScale>[kmgtpe]?)(?:-[0-9]+)?\\+[02-9][0-9]*)$`,
+  `^(?<size>${NUMBER})(?<scale>[kmgtpe]?)(?:[$#!](?<at>${NUMBER})(?<atScale>[kmgtpe]?)|%(?<from>${NUMBER})(?<fromScale>[kmgtpe]?)(?:-[0-9]+)?\\+(?!1$)[0-9]+)$`,
   "i",
 );
 

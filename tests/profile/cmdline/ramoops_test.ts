@@ -47,8 +47,42 @@ pure("memory that no `memmap=` keeps free is said to be so", () => {
       "memmap=1M@0x20000000",
       "memmap=4G",
       "memmap=x",
+      // To RAM, and of no size.
+      "memmap=1M%0x20000000-2+1",
+      "memmap=0$0x20000000",
     ]
   ) assertEquals(of(`${range} ${other}`)?.reservation, undefined, other);
+});
+
+pure("each way of `memmap=` to take memory from the kernel keeps it, in units up to exbibytes", () => {
+  const range = "ramoops.mem_address=0x20000000 ramoops.mem_size=0x1000";
+  const pieces = [
+    "1M$0x20000000",
+    "1M#0x20000000",
+    "1M!0x20000000",
+    "1M%0x20000000+2",
+    "1M%0x20000000-1+12",
+    "8K$512M",
+  ];
+  for (const piece of pieces) {
+    assertEquals([piece, of(`${range} memmap=${piece}`)?.reservation], [piece, `memmap=${piece}`]);
+  }
+  const sizes = ["2k", "2K", "2m", "2g", "2t", "2p", "1e", "2048", "0x10", "010"];
+  assertEquals(
+    reservedRanges(parseCmdline(`memmap=${sizes.map((size) => `${size}$0`).join(",")}`)).map(({ end }) => end),
+    [
+      2048n,
+      2048n,
+      2n << 20n,
+      2n << 30n,
+      2n << 40n,
+      2n << 50n,
+      1n << 60n,
+      2048n,
+      16n,
+      8n,
+    ],
+  );
 });
 
 pure("a command line that gives ramoops no memory says nothing of it", () => {
@@ -62,6 +96,7 @@ pure("a command line that gives ramoops no memory says nothing of it", () => {
       "ramoops.mem_address=0 ramoops.mem_size=0x100000",
       "ramoops.mem_address=0x20000000 ramoops.mem_size=0",
       "ramoops.mem_address=0x1ffffffffffffffff ramoops.mem_size=4096",
+      "ramoops.mem_address=99999999999999999999 ramoops.mem_size=4096",
       "ramoops.mem_name=oops",
       "ramoops.mem_name=oops reserve_mem=1M:4096:other",
       "ro -- ramoops.mem_address=0x20000000 ramoops.mem_size=0x100000",
@@ -82,6 +117,7 @@ pure("a parameter that adds to others is there also as a piece of a list, and ot
   assertEquals(has("memmap=4G!8G,1M$0x20000000", "memmap=1M$0x20000000"), true);
   assertEquals(has("memmap=1M$0x20000000 memmap=4G!8G", "memmap=1M$0x20000000"), true);
   assertEquals(has("memmap=1M$0x20000000", "memmap=2M$0x20000000"), false);
+  assertEquals(has("reserve_mem=1M:4096:a reserve_mem=2M:4096:b", "reserve_mem=1M:4096:a"), true);
   assertEquals(has("panic=10 panic=0", "panic=10"), false);
   assertEquals(has("panic=0 panic=10", "panic=10"), true);
   assertEquals(reservedRanges(parseCmdline("memmap=4G!8G,1M$0x20000000 memmap=1M@0")), [

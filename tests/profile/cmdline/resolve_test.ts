@@ -36,6 +36,21 @@ Deno.test({
 });
 
 Deno.test({
+  name: "reuse leaves out what a guard put there: by name, and as a whole what others may have beside it",
+  permissions: "none",
+  fn() {
+    const guard = "warmboot.guard=panic,rd-shell,memmap=1M$2M";
+    assertEquals(
+      resolved({}, `ro panic=10 rd_shell=0 memmap=4G!8G memmap=1M$2M quiet ${guard} -- panic=1`),
+      "ro memmap=4G!8G quiet -- panic=1",
+    );
+    // Only a parameter that is named as a whole is meant by one with a value.
+    assertEquals(resolved({}, `memmap=1M$2M,4G!8G ${guard}`), "memmap=1M$2M,4G!8G");
+    assertEquals(resolved({}, "panic=10 ro"), "panic=10 ro");
+  },
+});
+
+Deno.test({
   name: "a crash kernel inherits no parameter that reserves or limits memory, unless it is stated again",
   permissions: "none",
   fn() {
@@ -169,6 +184,11 @@ Deno.test({
         "have no memory but what it lists",
     );
     assertEquals(resolved({}, "memmap=exactmap,1G@1M").includes("cmdline-exactmap"), true);
+    // What is not reused is said also of what is removed.
+    assertEquals(
+      resolved({ remove: ["memmap"] }, `ro ${map} elfcorehdr=0x1f000000`).includes("saves dumps"),
+      true,
+    );
     // Who removes it knows of it; a crash kernel never inherits it; init's is not the kernel's.
     assertEquals(resolved({ remove: ["memmap"] }, `ro ${map}`), "ro");
     assertEquals(resolved({}, `ro ${map}`, true), "ro");
