@@ -76,6 +76,24 @@ const FILE_CASES: readonly (readonly [string, FileChanges, readonly (string | nu
     ["flags"],
     "KEXEC_FILE_UNLOAD unloads an image, but a plan loads one",
   ],
+  [
+    "the flag that unloads, beside another",
+    { flags: ["KEXEC_FILE_UNLOAD", "KEXEC_FILE_DEBUG"], flagBits: "0x9" },
+    ["flags"],
+    "KEXEC_FILE_UNLOAD unloads an image, but a plan loads one",
+  ],
+  [
+    "a bootconfig that is larger than its initrd",
+    { bootconfig: { path: "/boot/initrd.img", size: (30 << 20) + 1 } },
+    ["bootconfig"],
+    "`bootconfig` is not the end of an initrd of the plan",
+  ],
+  [
+    "a bootconfig of another file",
+    { bootconfig: { path: "/boot/other.img", size: 1 } },
+    ["bootconfig"],
+    "`bootconfig` is not the end of an initrd of the plan",
+  ],
   ["no initrd, unsaid", { initrd: [] }, ["flags"], "The plan has no initrd, but lacks KEXEC_FILE_NO_INITRAMFS"],
   [
     "an initrd that would be ignored",
@@ -189,6 +207,18 @@ refusedSegment(
   'Segment "boot_params" copies 4168 bytes, but its source is zero-filled memory',
 );
 refusedSegment(
+  "zeros with another digest",
+  BOOT_PARAMS,
+  { bufsz: 0, source: { kind: "zero" }, sha256: "c".repeat(64) },
+  'Segment "boot_params" has a SHA-256 that does not match its bytes',
+);
+refusedSegment(
+  "fewer bytes than its part of what is unpacked",
+  KERNEL,
+  { bufsz: 4096, source: { kind: "unpacked", path: "/boot/vmlinuz", offset: 0, length: 4097 } },
+  'Segment "kernel" copies 4096 bytes, but its part of the unpacked /boot/vmlinuz has 4097',
+);
+refusedSegment(
   "fewer bytes than its part",
   KERNEL,
   { bufsz: 4096 },
@@ -240,6 +270,20 @@ refused(
   "sums of what is in no segment",
   SEGMENT_PLAN,
   { segments: SEGMENTS.filter(({ name }) => name !== "boot_params") },
+  ["checksum"],
+  "Purgatory compares the XXH64 of memory that is in no segment",
+);
+refused(
+  "sums of what is in no segment, below all others",
+  SEGMENT_PLAN,
+  { segments: SEGMENTS.filter(({ name }) => name !== "kernel") },
+  ["checksum"],
+  "Purgatory compares the XXH64 of memory that is in no segment",
+);
+refused(
+  "a sum of more than the bytes of a segment",
+  SEGMENT_PLAN,
+  { segments: changed(AT.regions + AT.regionLength, (KERNEL?.bufsz ?? 0) + 1) },
   ["checksum"],
   "Purgatory compares the XXH64 of memory that is in no segment",
 );

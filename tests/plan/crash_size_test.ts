@@ -2,16 +2,18 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import {
   crashNeed,
   describeNeed,
+  kernelMemory,
   lacksReservation,
   proposedReservation,
   reservationHint,
   reservedMemory,
 } from "../../src/plan/crash_size.ts";
 import { totalNeed } from "../../src/plan/crash_size.ts";
+import { bzImageMemory } from "../../src/image/bzimage.ts";
 import type { InitrdInfo } from "../../src/image/image.ts";
 import { crashHost } from "../support/crash_host.ts";
 import { hostFacts } from "../support/host_facts.ts";
-import { images, initrdFile, kernelFile } from "../support/profiles.ts";
+import { bzImage, images, initrdFile, kernelFile } from "../support/profiles.ts";
 
 const MIB = 1n << 20n;
 
@@ -85,4 +87,24 @@ pure("nothing is reserved where the kernel or its whole memory map says so, and 
 pure("the hint says how to reserve it for good, on either family of distributions", () => {
   assertStringIncludes(reservationHint("320M"), "GRUB_CMDLINE_LINUX");
   assertStringIncludes(reservationHint("320M"), "grubby --update-kernel=ALL --args=crashkernel=320M");
+});
+
+pure("the memory of a kernel: from its header, from what its file unpacks to, else the size of the file", () => {
+  assertEquals(kernelMemory(kernelFile()), 60n * MIB);
+  // Without init_size, by the size of the image, whose setup code does not count.
+  const old = bzImage({ initSize: 0 });
+  const memory = (size: number): bigint => BigInt(bzImageMemory(old, size));
+  assertEquals(kernelMemory(kernelFile({ info: old })), memory(12 << 20));
+  const image = { info: old, size: 20 << 20, sha256: "d".repeat(64) };
+  const packed = kernelFile({ info: { kind: "compressed", compression: "gzip" }, inner: { kind: "image", image } });
+  assertEquals(kernelMemory(packed), memory(20 << 20));
+  assertEquals(memory(20 << 20) > memory(12 << 20), true);
+  assertEquals(kernelMemory(kernelFile({ info: { kind: "compressed", compression: "gzip" } })), 12n * MIB);
+});
+
+pure("what a crash kernel borrows counts only where something is reserved", () => {
+  const iomem = { visibility: "zeroed", roots: [] } as const;
+  const crashCmaRanges = [{ start: 0x8000_0000n, end: 0x9000_0000n }];
+  const all = (crashSize: bigint) => reservedMemory(hostFacts({ iomem, kexec: { crashSize, crashCmaRanges } }));
+  assertEquals([all(0n), all(64n * MIB)], [{ all: 0n }, { all: 320n * MIB }]);
 });

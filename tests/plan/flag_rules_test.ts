@@ -32,6 +32,7 @@ pure("each flag has the bit of the kernel's header, and several together have al
   for (const [syscall, flag, bits] of BITS) assertEquals(flagBits(syscall, [flag]), bits, flag);
   assertEquals(flagBits("kexec_load", ["KEXEC_PRESERVE_CONTEXT", "KEXEC_ARCH_X86_64"]), "0x3e0002");
   assertEquals(flagBits("kexec_file_load", ["KEXEC_FILE_ON_CRASH", "KEXEC_FILE_DEBUG"]), "0xa");
+  assertEquals(flagBits("kexec_file_load", ["KEXEC_FILE_DEBUG", "KEXEC_FILE_DEBUG"]), "0x8");
 });
 
 /** What the rule says of a stored plan into which flags were written. */

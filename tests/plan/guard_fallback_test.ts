@@ -9,7 +9,7 @@ import type { Guard, Profile } from "../../src/profile/profile.ts";
 import { guardLines } from "../../src/render/guard_text.ts";
 import { isSameImage } from "../../src/state/already_loaded.ts";
 import { hostFacts } from "../support/host_facts.ts";
-import { images, PART_DIGESTS, profileOf } from "../support/profiles.ts";
+import { bzImage, images, kernelFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
 
 function pure(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
@@ -64,6 +64,15 @@ pure("a guard without `fallback` warns where the default is the very kernel that
     "warn: What a cold reboot boots is not known: No boot loader is found",
   );
   assertEquals(verdict(planOf(confirm, undefined)), undefined);
+  // Two releases that are not known are not the same.
+  const { release: _of, versionString: _text, ...nameless } = bzImage();
+  const { value } = planBoot({
+    profile: profileOf({ guard: confirm, stamp: true }),
+    facts: hostFacts(),
+    images: images({ kernel: kernelFile({ info: nameless }) }),
+    coldReboot: { entry: { loader: "GRUB", id: "0", kernel: "/boot/vmlinuz-old" } },
+  });
+  assertEquals(value && verdict(value), "pass: A cold reboot boots /boot/vmlinuz-old (GRUB, default entry)");
 });
 
 pure("`fallback: running` says which entry is asked for, or fails with the reason", () => {
@@ -146,4 +155,21 @@ pure("what the boot loader would boot is of the moment: a stored plan stays, and
   assertEquals(verdict(now), "fail: The boot loader cannot be asked to boot the running kernel once: grubenv is gone");
   assertEquals(isSameImage(plan, planOf({ fallback: "running" }, { entry: { ...ENTRY, id: "1" }, once: ONCE })), true);
   assertEquals(isSameImage(plan, planOf({ confirm: 60 }, { entry: ENTRY })), false);
+});
+
+pure("EFI's runtime services matter to systemd-boot alone, and to x86_64 where it has no map to hand over", () => {
+  const guard: Guard = { fallback: "running" };
+  const efi = { systab: {}, runtimeMap: [], platformSize: 64 } as const;
+  const status = (loader: "GRUB" | "systemd-boot", facts: Partial<HostFacts>, ...parameters: readonly string[]) =>
+    verdict(
+      planOf(guard, { once: { ...ONCE, loader } as NonNullable<ColdReboot["once"]> }, {
+        cmdline: { kind: "parameters", parameters: ["ro", ...parameters] },
+      }, facts),
+    )?.split(":")[0];
+  for (const parameter of ["noefi", "efi=noruntime", "efi=debug,noruntime"]) {
+    assertEquals([status("GRUB", {}, parameter), status("systemd-boot", {}, parameter)], ["pass", "warn"], parameter);
+  }
+  assertEquals(status("systemd-boot", {}, "efi=debug"), "pass");
+  assertEquals([status("GRUB", { efi }), status("systemd-boot", { efi })], ["pass", "warn"]);
+  assertEquals([status("systemd-boot", {}), status("systemd-boot", { efi, machine: "aarch64" })], ["pass", "pass"]);
 });

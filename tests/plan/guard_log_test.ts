@@ -276,6 +276,15 @@ pure("no image is placed over the log", () => {
     verdict(planOf({ profile: file, facts: ram([1n, 256n]), initrd: [{ ...initrdFile(), size: 80 << 20 }] })) ?? "",
     /^fail: The running kernel does not keep the memory of the log free \(1 MiB at 0x8000000\), and kexec_file_load may place/,
   );
+  // With kexec_load, warmboot itself places the image.
+  assertMatch(
+    verdict(planOf({
+      profile: { load: "kexec_load" },
+      facts: ram([1n, 256n]),
+      initrd: [{ ...initrdFile(), size: 80 << 20 }],
+    })) ?? "",
+    /^pass/,
+  );
   // The running kernel keeps it free.
   const free = ram([1n, 128n], [129n, 256n]);
   const reserved = { cmdline: `ro ${AT_512M.replaceAll("0x20000000", "0x8000000")}`, ...free };
@@ -487,4 +496,37 @@ pure("a device tree that the profile names keeps the log at the host's own place
   }
   // The tree that reads it has none: another way is found.
   assertEquals(of(treeWith(0x5f00_0000n), none), "named");
+});
+
+pure("a place that the kernel finds at each boot is warned of, one that the device tree fixes is not", () => {
+  const of = (deviceTree: DeviceTree | undefined, facts: Partial<HostFacts> = {}, rule = "guard-log") =>
+    verdict(
+      planOf({
+        facts: {
+          machine: "aarch64",
+          release: "6.12.1",
+          ...(deviceTree === undefined ? {} : { deviceTree }),
+          ...facts,
+        },
+      }),
+      rule,
+    ) ?? "";
+  const [fixed, found] = [treeWith(0x5f00_0000n), treeWith(undefined)];
+  assertEquals(
+    of(fixed),
+    "pass: What the new kernel logs is kept over a reset: 1 MiB at 0x5f000000, /reserved-memory/ramoops@5f000000 of the " +
+      "device tree",
+  );
+  assertMatch(of(found), /^warn: The kernel looks for the memory of the log at each boot/);
+  assertMatch(of(undefined), /^warn: The kernel looks for the memory of the log at each boot/);
+  for (const tree of [fixed, found, undefined]) {
+    assertMatch(of(tree, { memoryOverwrite: true }), /^warn: The firmware was asked to clear the memory/);
+  }
+  // What has a name is found by the kernel that reads it; for the others the driver must have been loaded for this log.
+  const module = { kernelConfig: { ...hostFacts().kernelConfig, CONFIG_PSTORE_RAM: "m" } };
+  assertMatch(of(undefined, module, "guard-log-module"), /^pass/);
+  for (const pstoreBackend of [undefined, "efi_pstore"]) {
+    const loaded = pstoreBackend === undefined ? module : { ...module, pstoreBackend };
+    assertMatch(of(fixed, loaded, "guard-log-module"), /^warn: Ramoops is a module/);
+  }
 });

@@ -334,3 +334,18 @@ pure("another guard is another image, an attempt keeps it, and a diff shows it",
     { about: "guard", field: "confirm", action: "remove", from: "10 min" },
   ]);
 });
+
+pure("systemd with a drop-in that resets is covered, and names of an older guard are not kept", () => {
+  const reset = initrdWith([
+    "/usr/lib/systemd/systemd",
+    "/etc/systemd/system/emergency.service.d/warmboot.conf",
+  ]);
+  assertEquals(
+    verdictOf(planOf({}, { initrd: [reset] }), "guard-panic"),
+    "pass The machine resets after 10 s where the kernel panics, and where the initrd (systemd-reset) fails",
+  );
+  assertEquals(
+    withGuardParameters("ro panic=5 warmboot.guard=panic,rd.shell", { parameters: ["panic=10"] }),
+    "ro panic=10 warmboot.guard=panic",
+  );
+});

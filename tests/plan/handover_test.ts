@@ -4,7 +4,7 @@ import { linuxMachine } from "../../src/arch/machines.ts";
 import type { Range } from "../../src/core/range.ts";
 import type { HostFacts, KexecHandover } from "../../src/host/facts.ts";
 import type { Images } from "../../src/image/boot_files.ts";
-import { handoverFit } from "../../src/plan/handover_fit.ts";
+import { earlyReservations, handoverFit } from "../../src/plan/handover_fit.ts";
 import { placeInScratch } from "../../src/plan/placement/scratch.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
@@ -257,6 +257,55 @@ pure("kho-scratch", () => {
   ]);
 });
 
+pure("kho-scratch counts all initrds, a built image by its memory, and a device tree that is forced", () => {
+  const fit = (files: Partial<Images>, forceDtb = false, facts: Partial<HostFacts> = {}) => {
+    const found = handoverFit({
+      facts: hostFacts({ handover: { ...NOTHING, scratch: [area(16n, 200n)] }, ...facts }),
+      images: images(files),
+      cmdline: "ro",
+      forceDtb,
+    });
+    return found?.kind === "fits" ? found.left : found?.kind;
+  };
+  const plain = fit({});
+  if (typeof plain !== "bigint") throw new Error("no room");
+  const two = [initrdFile(), initrdFile({ path: "/boot/two" })];
+  assertEquals(fit({ initrd: two }), plain - 30n * MIB);
+  const built = { size: 50 << 20, sha256: "c".repeat(64), memory: 80 << 20 };
+  assertEquals(fit({ kernel: { ...kernelFile(), built } }), plain - 20n * MIB);
+  const value = new Uint8Array(0x1_0000);
+  const deviceTree = {
+    bootCpu: 0,
+    reservations: [],
+    root: { name: "", properties: [{ name: "large", value }], children: [] },
+  };
+  assertEquals(fit({}, false, { deviceTree }), plain);
+  assertEquals(fit({}, true, { deviceTree }), plain - 0x1_0000n);
+  const rule = (fileFlags: Profile["fileFlags"]) =>
+    verdict(planOf({ ...NOTHING, scratch: [area(16n, 200n)] }, { fileFlags }, { deviceTree }), "kho-scratch")[1];
+  assertEquals(rule([]) === rule(["force_dtb"]), false);
+});
+
+pure(
+  "what the running kernel reserved early: memory that is neither given out, nor its own, nor for a crash kernel",
+  () => {
+    const host = (memTotal: bigint | undefined, ...children: HostFacts["iomem"]["roots"]): HostFacts => {
+      const { memTotal: _, ...facts } = hostFacts();
+      const roots = [{ start: 0n, end: 1024n * MIB, name: "System RAM", children }];
+      return { ...facts, iomem: { visibility: "full", roots }, ...(memTotal === undefined ? {} : { memTotal }) };
+    };
+    const line = (name: string, start: bigint, size: bigint) => ({ name, ...area(start, size), children: [] });
+    const kernel = ["Kernel code", "Kernel rodata", "Kernel data", "Kernel bss"]
+      .map((name, index) => line(name, 16n + BigInt(index) * 8n, 8n));
+    assertEquals(earlyReservations(host(900n * MIB)), 124n * MIB);
+    assertEquals(earlyReservations(host(900n * MIB, ...kernel)), 92n * MIB);
+    assertEquals(earlyReservations(host(600n * MIB, ...kernel, line("Crash kernel", 512n, 256n))), 136n * MIB);
+    assertEquals([earlyReservations(host(1024n * MIB)), earlyReservations(host(1025n * MIB))], [undefined, undefined]);
+    assertEquals(earlyReservations(host(undefined)), undefined);
+    assertEquals(earlyReservations({ ...host(1n), iomem: { visibility: "zeroed", roots: [] } }), undefined);
+  },
+);
+
 pure("kho-lost", () => {
   const rule = (handover: KexecHandover | undefined, profile: Partial<Profile> = {}) =>
     verdict(planOf(handover, { load: "kexec_load", ...profile }), "kho-lost");
@@ -298,6 +347,11 @@ pure("kho-lost", () => {
   };
   assertEquals(rule(SESSION, payload), []);
   assertEquals(rule(SESSION, { ...payload, preserveContext: false })[0], "fail");
+  // So it does while a crash kernel is loaded.
+  assertEquals(rule(SESSION, { crash: true }), []);
+  // Sessions that are not shown are among what the profile discards.
+  const { sessions: _, ...hidden } = NOTHING;
+  assertEquals(rule(hidden, { preservedState: "discard" })[0], "pass");
 });
 
 pure("`load: auto` hands over what is preserved, and avoids small scratch areas where nothing is", () => {
@@ -326,6 +380,10 @@ pure("`load: auto` hands over what is preserved, and avoids small scratch areas 
     "kexec_load",
     `${noRoom}the profile discards what is preserved`,
   ]);
+  // A crash kernel is handed nothing, and has its own memory.
+  for (const handover of [SESSION, { ...NOTHING, scratch: small }]) {
+    assertEquals(choice(handover, { crash: true }), ["kexec_file_load", ordinary]);
+  }
   const kernelConfig = { ...hostFacts().kernelConfig, CONFIG_KEXEC: "n" };
   assertEquals(choice({ ...NOTHING, scratch: small }, {}, { kernelConfig })[0], "kexec_file_load");
   assertEquals(choice({ ...NOTHING, scratch: small }, {}, { lockdown: "integrity" })[0], "kexec_file_load");

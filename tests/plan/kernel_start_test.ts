@@ -58,6 +58,8 @@ pure("a payload that says nothing credible of its size saves nothing known", () 
     assertEquals(start(kernel(XZ, size)), { packing: "xz", unpacked: false }, String(size));
   }
   assertEquals(start(kernel(XZ, 1_000_001))?.saves, 9);
+  // Less than a millisecond is nothing.
+  assertEquals(start(kernel(XZ, 20_000, 10_000)), { packing: "xz", unpacked: false });
   assertEquals(start(joined("not a kernel")), { packing: "none", unpacked: false });
   assertEquals(start(arm64Image()), { packing: "none", unpacked: false });
 });
@@ -82,6 +84,19 @@ pure("a plan says whether the kernel is unpacked before the reboot", () => {
   assertEquals(start(kernel(XZ, 0), placed)?.unpacked, false);
   const inSegments = start(kernel(XZ, 0), { ...placed, call: { ...placed.call, segments } });
   const size = placed.call.segments.find(({ name }) => name === "kernel")?.bufsz ?? NaN;
+  // An initrd that is unpacked says nothing of the kernel.
+  const initrd = placed.call.segments.map((segment) =>
+    segment.name === "initrd"
+      ? {
+        ...segment,
+        source: { kind: "unpacked", path: "/boot/initrd.img", offset: 0, length: segment.bufsz } as const,
+      }
+      : segment
+  );
+  assertEquals(start(kernel(XZ, 0), { ...placed, call: { ...placed.call, segments: initrd } })?.unpacked, false);
+  // The running kernel's own purgatory has no SHA instructions.
+  const sha = hostFacts({ cpuFlags: ["lm", "sha_ni", "ssse3", "sse4_1"] });
+  assertEquals(start(kernel(XZ, 0), { ...file, call: { ...file.call, built } }, sha)?.saves, saves);
   assertEquals([inSegments?.unpacked, Math.abs((inSegments?.saves ?? NaN) - size / 69_000) < 10], [true, true]);
 });
 

@@ -103,6 +103,8 @@ Deno.test({
       ["initrd 2", { kind: "overlay", path: "files:1", offset: 0, length: 5000 }],
       ["bootconfig", { kind: "file", path: "/boot/initrd.img", offset: (30 << 20) - 100, length: 100 }],
     ]);
+    // Each by the digest of its own bytes, and not of the file.
+    assertEquals([placed[0]?.sha256, placed[2]?.sha256], ["1".repeat(64), "2".repeat(64)]);
     const [first, second, third] = placed.map(({ mem, memsz }) => [BigInt(mem), BigInt(mem) + BigInt(memsz)]);
     assertEquals([first?.[1], second?.[1]], [second?.[0], third?.[0]]);
   },

@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch, assertNotEquals } from "@std/assert";
 import { planBoot } from "../../src/plan/planner.ts";
-import { stamped, stampIn, stampOf, trueStamp } from "../../src/plan/stamp.ts";
+import { bootDigest, stamped, stampIn, stampOf, trueStamp } from "../../src/plan/stamp.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import type { Profile } from "../../src/profile/profile.ts";
@@ -116,5 +116,30 @@ Deno.test({
         rule === "cmdline-length"
       )?.status;
     assertEquals([verdict(false), verdict(true)], ["pass", "fail"]);
+  },
+});
+
+Deno.test({
+  name: "the digest of what boots depends on the order of the initrds, and on where explicit segments lie",
+  permissions: "none",
+  fn() {
+    const files = [initrdFile(), initrdFile({ path: "/boot/two", sha256: "a".repeat(64) })];
+    const of = (initrd: typeof files) => bootDigest(planOf({}, {}, { initrd }).call);
+    assertNotEquals(of(files), of(files.toReversed()));
+    const explicit = (at: bigint) =>
+      bootDigest(
+        planOf({
+          stamp: false,
+          load: "kexec_load",
+          checksum: false,
+          segments: [
+            { at, source: { kind: "bytes", bytes: Uint8Array.of(1) } },
+            { at: 0x400_0000n, source: { kind: "bytes", bytes: Uint8Array.of(2) } },
+          ],
+          entry: 0x400_0000n,
+        }).call,
+      );
+    assertNotEquals(explicit(0x500_0000n), explicit(0x600_0000n));
+    assertMatch(explicit(0x500_0000n), /^[0-9a-f]{16}$/);
   },
 });

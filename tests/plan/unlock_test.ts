@@ -371,10 +371,10 @@ pure(
     assertEquals(placed({ has: DRACUT, texts, cmdline: "rd.luks=1" })[0], `/etc/cryptsetup-keys.d/luks-${ROOT}.key`);
     const both = { "/etc/cmdline.d/a.conf": "rd.luks=0\n", "/etc/cmdline": `rd.luks=1\n${uuid}\n` };
     assertEquals(refused({ has: DRACUT, texts: both }).kind, "closed");
-  assertEquals(
-    placed({ has: DRACUT, texts: { "/etc/cmdline": `${uuid}\n` } })[0],
-    `/etc/cryptsetup-keys.d/luks-${ROOT}.key`,
-  );
+    assertEquals(
+      placed({ has: DRACUT, texts: { "/etc/cmdline": `ro\n${uuid}\n` } })[0],
+      `/etc/cryptsetup-keys.d/luks-${ROOT}.key`,
+    );
   },
 );
 

@@ -117,12 +117,14 @@ pure("a driver that stops it fails, and the modules are loaded again only where 
   const reload = "modprobe -r i6300esb watchdog && modprobe watchdog stop_on_reboot=0 && modprobe i6300esb";
   assertStringIncludes(free.hint ?? "", reload);
   const { holders: _, ...unseen } = ESB;
+  const { active: __, ...unknown } = ESB;
   for (
     const other of [
       stops({ holders: [1] }),
       stops({ active: true }),
       stops({}, { coreIsModule: false }),
       verdict({ devices: [unseen], coreIsModule: true, ipmi: false }),
+      verdict({ devices: [unknown], coreIsModule: true, ipmi: false }),
     ]
   ) {
     assertEquals([other.status, other.hint?.includes("modprobe")], ["fail", false]);

@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { Diagnostic } from "../../src/core/diagnostic.ts";
 import { VERSION } from "../../src/core/program.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
@@ -22,6 +22,7 @@ import { stampIn, stampOf, trueStamp } from "../../src/plan/stamp.ts";
 import { initProgram } from "../../src/plan/init_program.ts";
 import { proposedReservation } from "../../src/plan/crash_size.ts";
 import { isCrash, profileOfPlan, recheck } from "../../src/plan/stored.ts";
+import { formatSyscall } from "../../src/plan/syscall.ts";
 import type { Profile, SegmentSpec } from "../../src/profile/profile.ts";
 import { crashHost, HIGH } from "../support/crash_host.ts";
 import { hostFacts } from "../support/host_facts.ts";
@@ -504,6 +505,35 @@ pure("the calls have every argument of the plan", () => {
 
 // --- Stored plans.
 
+pure("a call is not made where purgatory compares what is in no segment", () => {
+  const { call, host } = planOf({ load: "kexec_load" });
+  assert(call.syscall === "kexec_load");
+  const segments = call.segments.filter(({ name }) => name !== "kernel");
+  assertThrows(
+    () => lowerPlan({ call: { ...call, segments }, host }),
+    Error,
+    "Cannot make the call: Purgatory compares",
+  );
+});
+
+pure("a call is written with the bytes of its command line, its archives, and where the sums go", () => {
+  const call = {
+    name: "kexec_file_load",
+    kernel: "/k",
+    initrd: ["files:1"],
+    cmdline: "ä=1",
+    flags: [],
+    flagBits: 0n,
+  } as const;
+  assertEquals(formatSyscall(call), 'kexec_file_load(open("/k"), memfd(archive(files:1)), 5, "ä=1", 0)');
+  assertEquals(formatSyscall({ ...call, initrd: ["/i"] }), 'kexec_file_load(open("/k"), open("/i"), 5, "ä=1", 0)');
+  assertEquals(formatSyscall({ ...call, initrd: [] }), 'kexec_file_load(open("/k"), -1, 5, "ä=1", 0)');
+  const [syscall] = lowerPlan(planOf({ load: "kexec_load" }));
+  assert(syscall?.name === "kexec_load");
+  const buffers = [...formatSyscall(syscall).matchAll(/\{([^,]*),/g)].map(([, buffer]) => buffer);
+  assertEquals(buffers, ['mmap("/boot/vmlinuz")+0x5000', 'mmap("/boot/initrd.img")', "bytes", "bytes+sums"]);
+});
+
 pure("the files of a call by their role: kernel first, and each once", () => {
   const file = (path: string) => ({ path, size: 4096, sha256: "a".repeat(64), about: "" });
   const segment = (name: string, path?: string): SegmentLoadCall["segments"][number] => ({
@@ -674,6 +704,63 @@ pure("why a stored plan is refused, with what to do", () => {
     first({ ...unversioned, version: "#7" } as Plan),
     refused(`${another("unknown")}: \`version\` is "#7", not "#1 SMP"`, hint),
   );
+});
+
+pure(
+  "a stored plan that passes is the one that was made again, and changes nothing of what it is checked against",
+  () => {
+    const bootParams = new Uint8Array(4096);
+    bootParams[1] = 24;
+    const facts = hostFacts({ bootParams });
+    const plan = planOf({ load: "kexec_load" }, { bootParams: new Uint8Array(4096) });
+    const older = { ...plan, warmboot: "0.0.1", host: { ...plan.host, cmdline: "another one" } };
+    const again = recheck(older, facts, images(), PART_DIGESTS);
+    assertEquals(again.checks[0]?.status, "pass");
+    assertEquals([again.warmboot, again.host.cmdline], [VERSION, hostFacts().cmdline]);
+    assertEquals(again.checks.length, plan.checks.length + 1);
+    assertEquals(bootParams.slice(0, 2), Uint8Array.of(0, 24));
+    // One that does not is judged by all that it says.
+    const unbind = [{ kind: "driver", driver: "i915" }] as const;
+    const devices = [{
+      bus: "pci",
+      device: "0000:00:02.0",
+      driver: "i915",
+      path: "/sys/devices/pci0000:00/0000:00:02.0",
+    }];
+    const stale = { ...planOf({ unbind, stated: ["unbind"] }, { devices }), release: "1.0" };
+    const checks = recheck(stale, hostFacts({ devices }), images(), PART_DIGESTS).checks;
+    assertEquals(checks.find(({ rule }) => rule === "unbind-devices")?.status, "pass");
+  },
+);
+
+pure("a plan keeps everything of a profile that it is derived from again", () => {
+  const kept = (profile: Partial<Profile>) => {
+    const { stated: _, ...found } = profileOfPlan(planOf(profile)) ?? profileOf();
+    return found;
+  };
+  const rows: readonly Partial<Profile>[] = [
+    { fileFlags: ["debug", "no_cma"] },
+    { memory: { min: 0x200_0000n, max: 0x8000_0000n }, load: "kexec_load" },
+    { checksum: false, load: "kexec_load" },
+    { checksum: "sha256", load: "kexec_load" },
+    { preservedState: "discard" },
+    { stamp: true, cmdline: { kind: "parameters", parameters: ["ro"] } },
+    { crash: true },
+    { bootEntry: { id: "default", found: "the entry `a`" } },
+    { unbind: [{ kind: "driver", driver: "i915" }], unbindFailure: "continue" },
+    { carry: ["network"] },
+    { unlock: [{ volume: "nosuch", key: { kind: "ask", prompt: "Key:" } }] },
+    { guard: { confirm: 60, fallback: "running", log: 1 << 20, watchdog: 30, panic: 10 } },
+  ];
+  for (const profile of rows) {
+    const found = kept(profile);
+    const { cmdline: _, ...rest } = profile;
+    assertEquals({ ...found, ...rest }, found);
+  }
+  assertEquals(kept({ cmdline: { kind: "parameters", parameters: [] } }).cmdline, {
+    kind: "parameters",
+    parameters: [],
+  });
 });
 
 pure("a crash description is stale if this host's differs, and unknown where the machine is not", () => {
