@@ -20,6 +20,16 @@ const CASES: readonly (readonly [string, Partial<HostFacts>, Check["status"] | u
     "fail",
     "crashes when an image is loaded",
   ],
+  ["just after 6.12", { ...WIDE, release: "6.13.0" }, "warn", "may crash"],
+  [
+    "an address above the wide map",
+    {
+      kernelMap: [{ vaddr: 0xffff_8000_0000_0000n, paddr: 0x4000_0000n, size: 1n << 30n }],
+      release: "6.12.1",
+    },
+    "pass",
+    "48 bits or less",
+  ],
   ["between 6.12 and 7.2", { ...WIDE, release: "6.17.0-5-generic" }, "warn", "may crash"],
   ["7.2", { ...WIDE, release: "7.2.13+deb14-arm64" }, "pass", "can load images with 52-bit addresses"],
   ["other pages, and four levels", { ...WIDE, pageSize: 16384n, release: "6.12.1" }, undefined, ""],

@@ -163,3 +163,18 @@ pure("kexec_load is refused where kernels are appraised by name, and is not meas
   assertEquals(said("measure"), [["pass", "IMA measures /boot/vmlinuz and /boot/initrd.img", undefined]]);
   assertEquals(said("measure fsname=ext4"), []);
 });
+
+pure("sections of a unified kernel image, and what is built at load, are judged as what they are", () => {
+  const both = `${KERNEL}\n${INITRD}`;
+  const section = { image: "/efi/a.efi" };
+  // The subject of `uki-sections`.
+  assertEquals(said(both, { files: { kernel: { ...kernelFile(), ...section } }, initrds: [] }), []);
+  assertEquals(
+    said(both, {
+      files: { kernel: { ...kernelFile(), ...section } },
+      initrds: [{ ...initrdFile({ label: LABEL }), ...section }],
+    }),
+    [],
+  );
+  assertEquals(said(INITRD, { initrds: [{ ...initrdFile(), ...section }] }), []);
+});

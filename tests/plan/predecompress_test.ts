@@ -297,8 +297,11 @@ Deno.test({
     const [, initrd] = call.segments;
     const [range] = bases.physical;
     assert(range !== undefined && initrd !== undefined);
+    // From the last step of 2 MiB before it on.
+    const purgatory = `0x${(BigInt(call.entry) / 0x20_0000n * 0x20_0000n).toString(16)}`;
     const cases: readonly (readonly [Partial<typeof bases>, string])[] = [
       [{ physical: [{ start: "0x0", end: "0x100000000" }] }, "overlaps segment"],
+      [{ physical: [{ start: purgatory, end: "0x40000000" }] }, 'overlaps segment "boot_params"'],
       [{ physical: [{ start: "0x4000000000", end: "0x4000800000" }] }, "not entirely free"],
       [{ physical: [{ start: "0x40001000", end: "0x50000000" }] }, "multiple of 0x200000"],
       [{ physical: [{ start: "0x40000000", end: "0x40100000" }] }, "No physical base has room"],

@@ -79,6 +79,13 @@ const CASES: readonly (readonly [string, Requires, HostFacts, RegExp | undefined
     undefined,
   ],
   ["UEFI, by Secure Boot alone", { firmware: "uefi" }, hostFacts({ ...NO_SYS, secureBoot: "disabled" }), undefined],
+  ["a BIOS of a 32-bit kernel", { firmware: "bios" }, hostFacts({ machine: "i686" }), undefined],
+  [
+    "a kernel that keeps one of two bounds",
+    { kernel: [{ relation: ">=", numbers: [6, 0] }, { relation: "<", numbers: [6, 1] }] },
+    hostFacts(),
+    /requires a running kernel/,
+  ],
   ["unknown firmware", { firmware: "bios" }, hostFacts(NO_SYS), /how this host was booted is unknown/],
   ["Secure Boot", { secureBoot: true }, hostFacts({ ...UEFI, secureBoot: "enabled" }), undefined],
   ["Secure Boot off", { secureBoot: true }, hostFacts({ ...UEFI, secureBoot: "disabled" }), /but Secure Boot is off/],

@@ -1,11 +1,12 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import type { HostFacts } from "../../src/host/facts.ts";
 import type { PartContent, WholeInitrd } from "../../src/host/image_content.ts";
-import type { Images, InitrdFile } from "../../src/image/boot_files.ts";
-import type { ImageInfo } from "../../src/image/image.ts";
+import type { Images, InitrdFile, KernelFile } from "../../src/image/boot_files.ts";
+import type { ImageInfo, MultibootImage } from "../../src/image/image.ts";
 import type { Check } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
-import { RULES } from "../../src/plan/rules/table.ts";
+import { REAL_MODE_RULES } from "../../src/plan/rules/real_mode.ts";
+import { exitOfChecks, RULES } from "../../src/plan/rules/table.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { bzImage, images, initrdFile, kernelFile, PART_DIGESTS, profileOf, wholeInitrd } from "../support/profiles.ts";
@@ -38,10 +39,9 @@ function verdictOf(rule: string, input: Input): readonly [Check["status"], strin
   return check === undefined ? undefined : [check.status, check.message];
 }
 
-function bounds(
-  rule: string,
-  rows: readonly (readonly [string, Input, readonly [Check["status"], string] | undefined])[],
-): void {
+type Row = readonly [name: string, input: Input, verdict: readonly [Check["status"], string] | undefined];
+
+function bounds(rule: string, rows: readonly Row[]): void {
   for (const [name, input, verdict] of rows) {
     Deno.test({
       name: `${rule}: ${name}`,
@@ -644,6 +644,201 @@ bounds("crash-support", [
   }, undefined],
 ]);
 
+const XEN: MultibootImage = {
+  kind: "multiboot",
+  bits: 32,
+  header: { version: 2, offset: 152, requests: [], needsScreen: false },
+  loads: [{ offset: 0n, paddr: 0x20_0000n, filesz: 12n << 20n, memsz: 13n << 20n }],
+  entry: 0x20_0000n,
+};
+const xen = (header: Partial<MultibootImage["header"]> = {}): KernelFile =>
+  kernelFile({ info: { ...XEN, header: { ...XEN.header, ...header } } });
+const MODULE = { path: "/boot/dom0", size: 100 << 20, sha256: "c".repeat(64), info: undefined };
+
+bounds("half-of-memory", [
+  ["modules count as initrds do", {
+    ...half(200n * MIB, []),
+    images: { kernel: xen(), initrd: [], modules: [MODULE] },
+    profile: { load: "kexec_file_load" },
+  }, ["fail", "The image takes about 114 MiB, more than half of the 200 MiB of memory"]],
+  ["a crash kernel does not unpack in this memory", {
+    ...half(200n * MIB, [unpacking(200n * MIB)]),
+    profile: { crash: true },
+  }, ["pass", "The image takes about 91 MiB of 200 MiB; half is the limit"]],
+  ["kexec_load without segments is judged by the estimate", {
+    facts: { memTotal: 180n * MIB, iomem: { visibility: "zeroed", roots: [] } },
+    profile: { load: "kexec_load", preserveContext: true },
+  }, ["fail", "The image takes about 91 MiB, more than half of the 180 MiB of memory"]],
+]);
+
+bounds("multiboot-modules", [
+  ["what is no kernel is the subject of `kernel-image`", {
+    images: {
+      kernel: kernelFile({ info: { kind: "not-kernel", what: "a text", hint: "" } }),
+      initrd: [],
+      modules: [MODULE],
+    },
+  }, undefined],
+]);
+
+const RSDP: Partial<HostFacts> = { efi: { systab: { ACPI20: 0x7fe0_0000n }, runtimeMap: [] } };
+const handed = (parts: string) =>
+  `The image is entered in 32-bit mode, below 4 GiB, with ${parts}; on this UEFI machine it finds neither a BIOS nor EFI ` +
+  "boot services";
+
+bounds("multiboot", [
+  ["a screen by the tag alone, which this host does not know", {
+    images: { kernel: xen({ requests: [8] }), initrd: [] },
+  }, [
+    "fail",
+    "/boot/vmlinuz requires a screen that is described to it, and the running kernel knows of none",
+  ]],
+  ["a screen by the header alone", { images: { kernel: xen({ needsScreen: true }), initrd: [] } }, [
+    "fail",
+    "/boot/vmlinuz requires a screen that is described to it, and the running kernel knows of none",
+  ]],
+  ["version 1 gets no RSDP", { facts: RSDP, images: { kernel: xen({ version: 1 }), initrd: [] } }, [
+    "pass",
+    handed("command line, memory map"),
+  ]],
+  ["version 2 gets it", { facts: RSDP, images: { kernel: xen(), initrd: [] } }, [
+    "pass",
+    handed("command line, memory map, ACPI RSDP"),
+  ]],
+  ["the old one is not the new one", {
+    facts: { efi: { systab: { ACPI: 0x7fe0_0000n }, runtimeMap: [] } },
+    images: { kernel: xen({ requests: [15] }), initrd: [] },
+  }, [
+    "fail",
+    "/boot/vmlinuz requires the information tag 15 (the ACPI RSDP of 36 bytes), and the running kernel does not say where " +
+    "such an RSDP is",
+  ]],
+]);
+
+const faulty: InitrdFile = {
+  ...overlay,
+  overlay: { files: [], folders: [], isOpen: false, fault: { message: "/etc is a file", hint: "Name another path" } },
+};
+
+bounds("initrd-files", [
+  ["the second archive has no place", { images: { initrd: [initrdFile(), overlay, faulty] } }, [
+    "fail",
+    "/etc is a file",
+  ]],
+]);
+
+const { initUserNamespace: _namespace, ...unsaid } = hostFacts();
+
+bounds("capability", [
+  ["a namespace that is not known", { facts: { ...unsaid, capEff: 0n } }, [
+    "fail",
+    "This process lacks the capability CAP_SYS_BOOT, so the kernel would answer EPERM",
+  ]],
+]);
+
+Deno.test({
+  name: "capability: a namespace that is not known is not taken for one of its own",
+  permissions: "none",
+  fn() {
+    const { value } = planBoot({
+      profile: profileOf(),
+      facts: unsaid,
+      images: images(),
+      partDigests: PART_DIGESTS,
+    });
+    assertEquals(value?.checks.find(({ rule }) => rule === "capability")?.status, "pass");
+  },
+});
+
+bounds("call-available", [
+  ["kexec_load on arm64, where nothing is known", {
+    profile: { load: "kexec_load" },
+    facts: { machine: "aarch64", kernelConfig: {} },
+    images: { kernel: kernelFile({ info: arm64 }) },
+  }, undefined],
+  ["kexec_file_load on arm64", {
+    profile: { load: "kexec_file_load" },
+    facts: { machine: "aarch64", kernelConfig: {} },
+    images: { kernel: kernelFile({ info: arm64 }) },
+  }, [
+    "warn",
+    "Cannot determine whether the running kernel has kexec_file_load (CONFIG_KEXEC_FILE): its configuration was not found",
+  ]],
+]);
+
+bounds("lockdown", [
+  ["a kind of file that has no signature is the subject of `kernel-image`", {
+    profile: { load: "kexec_file_load" },
+    facts: { lockdown: "integrity" },
+    images: { kernel: xen() },
+  }, undefined],
+]);
+
+const REAL = kernelFile({ info: bzImage({ ...REAL_MODE, loadedHigh: true }) });
+const ram = (...ranges: readonly (readonly [bigint, bigint])[]): Pick<HostFacts, "iomem"> => ({
+  iomem: {
+    visibility: "full",
+    roots: ranges.map(([start, end]) => ({ start, end, name: "System RAM", children: [] })),
+  },
+});
+const BIOS = { vectors: Array.from({ length: 256 }, () => 0xf_f065n), extendedData: 0n, baseMemory: 639n << 10n };
+const realMode = (facts: Partial<HostFacts>): Input => ({
+  profile: { load: "kexec_load" },
+  facts: { ...ram([0n, 0x9_fc00n], [0x10_0000n, 0xc000_0000n]), ...facts },
+  images: { kernel: REAL, initrd: [] },
+});
+const starts = "The kernel starts in real mode only";
+
+const found: readonly [Check["status"], string] = [
+  "pass",
+  "The kernel is entered in real mode; the BIOS's vectors and data are as it left them, and purgatory sets up interrupt " +
+  "controllers and timer for it",
+];
+
+bounds("real-mode", [
+  ["a BIOS without extended data", realMode({ bios: BIOS }), found],
+  ["UEFI, whatever low memory holds", realMode({ bios: BIOS, efi: { systab: {}, runtimeMap: [] } }), [
+    "fail",
+    `${starts}, where it calls the BIOS, and this machine was booted by UEFI`,
+  ]],
+]);
+
+Deno.test({
+  name:
+    "real-mode: the BIOS's data ends at 0x500, nothing reaches beyond 0x110000, and Linux has what it uses in between",
+  permissions: "none",
+  fn() {
+    const { profile, facts, images: files } = realMode({ bios: BIOS });
+    const { value } = planBoot({
+      profile: profileOf(profile),
+      facts: hostFacts(facts),
+      images: images(files),
+      partDigests: PART_DIGESTS,
+    });
+    const [rule] = REAL_MODE_RULES;
+    const verdict = (vector: bigint): Check["status"] | undefined =>
+      value && rule?.check({
+        call: value.call,
+        crash: false,
+        // A rule sees a host whose memory begins above what a vector reaches.
+        facts: hostFacts({
+          ...ram([0x1000n, 0x9_fc00n], [0x12_0000n, 0xc000_0000n]),
+          bios: { ...BIOS, vectors: BIOS.vectors.with(0x15, vector) },
+        }),
+        images: images(files),
+      })?.status;
+    assertEquals([0x4ffn, 0x500n, 0xfffn, 0x1000n, 0x9_fc00n, 0x10_ffffn, 0x11_0000n].map(verdict), [
+      "fail",
+      "pass",
+      "pass",
+      "fail",
+      "pass",
+      "pass",
+      "fail",
+    ]);
+  },
+});
+
 /** A part of the hint of a rule that warns or fails. */
 const HINTS: readonly (readonly [rule: string, name: string, input: Input, hint: string])[] = [
   ["five-level-paging", "another call enters it in 32-bit mode", {
@@ -690,5 +885,11 @@ Deno.test({
   fn() {
     const rules = RULES.filter(({ exit }) => exit === "permission").map(({ name }) => name);
     assertEquals(rules, ["capability"]);
+    const exit = (...checks: readonly (readonly [rule: string, status: Check["status"]])[]) =>
+      exitOfChecks(checks.map(([rule, status]) => ({ rule, status, message: "" })));
+    assertEquals(exit(["capability", "fail"]), "permission");
+    assertEquals(exit(["capability", "warn"], ["kernel-image", "pass"]), "ok");
+    assertEquals(exit(["capability", "fail"], ["kernel-image", "fail"]), "unavailable");
+    assertEquals(exit(["segment-count", "fail"], ["stored-plan", "fail"]), "unavailable");
   },
 });

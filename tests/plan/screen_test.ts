@@ -99,3 +99,21 @@ pure("purgatory writes to the text screen only where that is shown", () => {
     "ttyS9, which `console=ttyS9` names, is not a port of a PC, and the running kernel does not say where it is";
   assertEquals([silent(TEXT), silent(0)], [`reported on the text screen only: ${why}`, `not reported: ${why}`]);
 });
+
+pure("explicit segments are no kernel, and a console on the network counts where it is named", () => {
+  const { value } = planBoot({
+    profile: profileOf({
+      load: "kexec_load",
+      segments: [{ at: 0x400_0000n, source: { kind: "bytes", bytes: Uint8Array.of(0xc3) } }],
+      entry: 0x400_0000n,
+    }),
+    facts: hostFacts({ framebuffers: ["i915drmfb"], bootParams: bootParams(TEXT) }),
+    images: { initrd: [] },
+  });
+  assertEquals(value?.checks.filter(({ rule }) => rule === "screen"), []);
+  const status = (cmdline: string) => says(["i915drmfb"], TEXT, cmdline)[0];
+  assertEquals(
+    ["netconsole", "netconsole=@/eth0", "console=null", "console=", "console=tty1", "console=ttyS1"].map(status),
+    ["warn", "pass", "warn", "warn", "warn", "pass"],
+  );
+});

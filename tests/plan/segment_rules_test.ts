@@ -448,3 +448,37 @@ pure("what is placed in the free memory of a host passes every rule", () => {
     }
   }
 });
+
+const checkOf = (input: Partial<SegmentRuleInput>, rule: string) =>
+  checkSegments({ segments: [CODE], entry: CODE.mem, facts: FACTS, crash: false, ...input })
+    .filter((each) => each.rule === rule).map(({ status }) => status);
+
+pure("a segment without memory lies nowhere, and another one's name makes no purgatory of it", () => {
+  assertEquals(checkOf({ segments: [CODE, segment(0x2000n, 0n, 0)] }, "segment-memory"), ["pass"]);
+  assertEquals(checkOf({ segments: [CODE, segment(0x2000n, 0x1000n)] }, "segment-memory"), ["warn"]);
+  const bytes = buildPurgatory({
+    entry: 0x1234n,
+    bootParams: 0n,
+    regions: [],
+    verify: false,
+    sha: false,
+    console: { vga: false },
+  });
+  const named = (mem: bigint): Segment => ({
+    name: "purgatory",
+    mem,
+    memsz: 0x1_0000n,
+    bytes: { kind: "bytes", bytes },
+  });
+  assertEquals(checkOf({ segments: [CODE, named(0x50_0000n)] }, "segment-entry"), ["pass"]);
+  // Where it is entered, what it jumps to counts as well.
+  assertEquals(checkOf({ segments: [CODE, named(0x50_0000n)], entry: 0x50_0000n }, "segment-entry"), ["pass", "fail"]);
+});
+
+pure("a crash reservation of which exactly a MiB stays free has room", () => {
+  const size = 256n << 20n;
+  const taken = (free: bigint) => [segment(0x2000_0000n, size - free)];
+  const room = (free: bigint) =>
+    checkOf({ segments: taken(free), entry: 0x2000_0000n, crash: true }, "segment-crash-room");
+  assertEquals([0n, 0x1000n, (1n << 20n) - 0x1000n, 1n << 20n].map(room), [["fail"], ["warn"], ["warn"], ["pass"]]);
+});

@@ -105,6 +105,23 @@ pure("the way to the root disk is refused, from the disk up; a console is a warn
   }
 });
 
+pure("of a root file system on several disks, each is left, and of many devices some are named", () => {
+  const status = (rootDisks: readonly string[]) =>
+    verdicts([driver("virtio_blk")], { ...HOST, rootDisks }).find(([each]) => each.startsWith("unbind-root-disk"))?.[0];
+  assertEquals(status(["/sys/devices/other/sda", `${BLOCK.path}/block/vda`]), "unbind-root-disk fail");
+  assertEquals(status(["/sys/devices/other/sda"]), "unbind-root-disk pass");
+  const many = Array.from({ length: 9 }, (_, index): BoundDevice => ({
+    bus: "pci",
+    driver: "ixgbe",
+    device: `0000:0${index}:00.0`,
+    path: `/sys/devices/pci0000:0${index}`,
+  }));
+  const shown = (count: number) =>
+    verdicts([driver("ixgbe")], { ...HOST, devices: many.slice(0, count) })[0]?.[1] ?? "";
+  assertEquals([shown(8).split(", ").length, shown(8).includes("more")], [9, false]);
+  assertEquals([shown(9).split(", ").length, shown(9).endsWith(", 1 more")], [10, true]);
+});
+
 pure("a stored plan keeps it, and is refused where it was edited to something else", () => {
   const plan = planned([driver("e1000")], HOST, { unbindFailure: "continue" });
   assertEquals(plan.unbind, { targets: ["driver:e1000"], failure: "continue" });

@@ -584,6 +584,14 @@ pure("the checks refuse a volume that stays closed, a key without a place, and a
     "unlock-key-file: /etc/keys/root.key, the key of the volume `root`, is empty",
   );
   assertStringIncludes(withKey({ kind: "folder" }), "is a folder");
+  // What is typed at load has no size yet.
+  const ask: readonly Unlock[] = [{ volume: "root", key: { kind: "ask", prompt: "Key:" } }];
+  const { size: _size, ...typed } = key;
+  assertEquals(verdict({ has: SYSTEMD, texts, unlock: ask, added: typed as OverlayEntry }), "pass,pass");
+  assertStringIncludes(
+    verdict({ has: SYSTEMD, texts, unlock: [...ask, { volume: "nosuch", key: FROM }] }),
+    "unlock-volume: The volume `nosuch` would stay closed",
+  );
   assertStringIncludes(verdict({ has: [], texts }), "unlock-unknown: The key of the volume `root` has no place");
   assertStringIncludes(
     verdict({ has: SYSTEMD, texts, unlock: [{ volume: "nosuch", key: FROM }] }),
