@@ -1,9 +1,12 @@
 import { assert, assertEquals } from "@std/assert";
 import { consoleOf } from "../../src/arch/arm64/console.ts";
-import { nextDeviceTree, type NextDeviceTreeInput } from "../../src/arch/arm64/next_device_tree.ts";
-import { hasUefiMap, memoryOf } from "../../src/arch/arm64/device_tree_nodes.ts";
+import { stuckCpus } from "../../src/arch/arm64/cpus.ts";
+import { treeHandover } from "../../src/arch/arm64/handover.ts";
+import { nextDeviceTree, type NextDeviceTreeInput, withRunningMemory } from "../../src/arch/arm64/next_device_tree.ts";
+import { hasUefiMap, memoryOf, numberOf } from "../../src/arch/arm64/device_tree_nodes.ts";
 import { type DeviceNode, type DeviceProperty, type DeviceTree, parseDeviceTree } from "../../src/formats/fdt.ts";
 import { capturedFacts } from "../host/fixture.ts";
+import { hostFacts } from "../support/host_facts.ts";
 
 const BOARD = capturedFacts("arm64-vm").deviceTree ?? tree([]);
 const SERVER = capturedFacts("arm64-uefi-vm").deviceTree ?? tree([]);
@@ -214,4 +217,95 @@ pure("a UART that is switched off or another one is no console", () => {
   assertEquals(consoleOf(behind(new Uint8Array(), { status: text("disabled") }), ""), undefined);
   assertEquals(consoleOf(behind(new Uint8Array(), { compatible: text("ns16550a") }), ""), undefined);
   assert(consoleOf(behind(new Uint8Array(), { status: text("okay") }), "") !== undefined);
+});
+
+pure("memory is what says that it is, by any name, and numbers have one or two cells", () => {
+  const named = tree([
+    node("ram@0", { device_type: text("memory"), reg: cells(0, 0x1000, 0, 0x1000) }),
+    node("memory-controller@0", { device_type: text("controller"), reg: cells(0, 0x8000, 0, 0x1000) }),
+  ]);
+  assertEquals(memoryOf(named), [{ start: 0x1000n, end: 0x2000n }]);
+  const of = (...values: readonly number[]) => numberOf(node("", { x: cells(...values) }), "x");
+  assertEquals([of(), of(7), of(1, 7), of(1, 2, 7)], [undefined, 7n, 0x1_0000_0007n, undefined]);
+});
+
+pure("of several `earlycon=`, the first that is a PL011 counts", () => {
+  assertEquals(consoleOf(undefined, "earlycon earlycon=uart8250,mmio,0x1000 earlycon=pl011,0x9010000"), 0x901_0000n);
+});
+
+const RUNNING = tree([
+  node("memory@40000000", { device_type: text("memory"), reg: cells(0, 0x4000_0000, 0, 0x1000_0000) }),
+  node("memory@100000000", { device_type: text("memory"), reg: cells(1, 0, 0, 0x2000_0000) }),
+  node("chosen", {
+    "linux,uefi-system-table": cells(0, 0x1000),
+    "linux,uefi-mmap-start": cells(0, 0x2000),
+    "stdout-path": text("/uart"),
+  }),
+]);
+const rootNames = ({ root }: DeviceTree) => root.children.map(({ name }) => name);
+
+pure("a tree without memory gets that of the running one, in its own cells, and what UEFI said", () => {
+  const bare = tree([node("memory@0", { device_type: text("memory") }), node("soc", {})]);
+  const next = withRunningMemory(bare, RUNNING);
+  assertEquals(rootNames(next), ["chosen", "memory@40000000", "memory@100000000", "soc"]);
+  assertEquals(memoryOf(next), memoryOf(RUNNING));
+  assertEquals(next.root.children[0]?.properties.map(({ name }) => name), [
+    "linux,uefi-system-table",
+    "linux,uefi-mmap-start",
+  ]);
+  // In other cells as one node, where all of it fits them.
+  const narrow = withRunningMemory(tree([], 2, 1), RUNNING);
+  assertEquals(rootNames(narrow), ["chosen", "memory@40000000"]);
+  assertEquals(memoryOf(narrow), memoryOf(RUNNING));
+  const few = withRunningMemory(tree([node("memory@0", { device_type: text("memory") })], 1, 1), RUNNING);
+  assertEquals(rootNames(few), ["chosen", "memory@0"]);
+  // What says where its memory is stays as it is.
+  const own = tree([node("memory@0", { device_type: text("memory"), reg: cells(0, 0, 0, 0x1000) })]);
+  const uefi = tree([node("chosen", { "linux,uefi-mmap-start": cells(0, 0x3000) })]);
+  for (const kept of [own, uefi]) assertEquals(withRunningMemory(kept, RUNNING), kept);
+  assertEquals(withRunningMemory(bare, undefined), bare);
+});
+
+pure("a crash kernel gets what is lent to it after its reservations, and a tree must be able to name that", () => {
+  const lent = { start: 0x1_0000_0000n, end: 0x1_1000_0000n };
+  const reserved = { start: 0x5000_0000n, end: 0x6000_0000n };
+  const facts = hostFacts({
+    machine: "aarch64",
+    kexec: { crashCmaRanges: [lent] },
+    iomem: {
+      visibility: "full",
+      roots: [{ ...reserved, name: "Crash kernel", children: [] }],
+    },
+  });
+  const elfcorehdr = { start: 0x5800_0000n, end: 0x5800_0400n };
+  const of = (deviceTree: DeviceTree) =>
+    treeHandover({
+      facts,
+      cmdline: "x",
+      initrd: false,
+      kaslr: false,
+      deviceTree,
+      crash: { elfcorehdr, kept: [elfcorehdr] },
+    });
+  const parsed = parseDeviceTree(of(tree([])).value?.build(0n, { kernel: 0n }).bytes ?? new Uint8Array());
+  assert(parsed.kind === "tree");
+  const chosen = parsed.tree.root.children.find(({ name }) => name === "chosen")?.properties ?? [];
+  assertEquals(
+    valueOf(chosen, "linux,usable-memory-range"),
+    cells(0, 0x5000_0000, 0, 0x1000_0000, 1, 0, 0, 0x1000_0000).toHex(),
+  );
+  const { value, diagnostics } = of(tree([], 1, 1));
+  assertEquals([value, diagnostics[0]?.code], [undefined, "device-tree-limit"]);
+  assertEquals(diagnostics[0]?.message.includes("0x100000000"), true);
+});
+
+pure("protected KVM keeps CPUs since 5.16 only, and a release that is not understood is not taken for newer", () => {
+  const of = (release: string) =>
+    stuckCpus(hostFacts({ machine: "aarch64", release, cmdline: "ro kvm-arm.mode=protected" }))?.kind;
+  assertEquals(["5.15.9", "5.16.0", "6.12.1", "custom"].map(of), [
+    undefined,
+    "protected-kvm",
+    "protected-kvm",
+    undefined,
+  ]);
 });

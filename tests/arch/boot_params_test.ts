@@ -285,3 +285,15 @@ test("any memory map, command line and address are read back, from parts that do
     },
   ));
 });
+
+test("memory from 1 MiB on is said in KiB up to the limit of each field", () => {
+  const said = (end: bigint) => {
+    const e820 = [{ start: 0x10_0000n, end, type: 1 }];
+    const view = new DataView(buildBootParams(inputFor(BIOS_FACTS, { e820 }), LOW).bytes.buffer);
+    return [view.getUint16(2, true), view.getUint32(0x1e0, true)];
+  };
+  assertEquals(said(0x10_0000n + (0xfbffn << 10n)), [0xfbff, 0xfbff]);
+  assertEquals(said(0x10_0000n + (0xfc00n << 10n)), [0xfc00, 0xfc00]);
+  assertEquals(said(0x10_0000n + (0x1_0005n << 10n)), [0xfc00, 0x1_0005]);
+  assertEquals(said(0x10_0000n + (1n << 44n)), [0xfc00, 0xffff_ffff]);
+});

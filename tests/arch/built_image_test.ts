@@ -143,3 +143,33 @@ pure("a kernel that cannot run elsewhere is refused in words", () => {
     "/boot/vmlinuz: its kernel runs only where it was linked for, and kexec_file_load places it elsewhere",
   );
 });
+
+pure("parts in any order, and of any length, lie whole in the file; empty ones nowhere", () => {
+  const of = described(UNPACKED);
+  const [load] = of.elf.loads;
+  assert(load !== undefined);
+  const second = { ...load, paddr: load.paddr + 0x20_0000n, vaddr: load.vaddr + 0x20_0000n, filesz: 0x1001n };
+  const empty = { ...load, paddr: 0n, vaddr: 0n, filesz: 0n, memsz: 0n };
+  const layout = (...loads: Vmlinux["elf"]["loads"]) => builtLayout({ elf: { ...of.elf, loads } }, "/k").value;
+  const size = BODY + LEAD + 0x20_0000 + 0x1001;
+  for (const loads of [[load, second], [second, load], [load, second, empty]]) {
+    const value = layout(...loads);
+    assertEquals([value?.size, value?.parts.length], [size, 2]);
+  }
+  const value = layout(load, second);
+  assert(value !== undefined);
+  // Fields that would lead into the file that it was in.
+  const header = INFO.header.slice();
+  const at = (field: number) => field - hdr.setup_sects;
+  const view = new DataView(header.buffer);
+  for (const field of [hdr.handover_offset, hdr.kernel_info_offset, hdr.payload_offset]) {
+    view.setUint32(at(field), 0x1234, true);
+  }
+  const built = fieldsOf(buildImage({ ...INFO, header }, UNPACKED, value, false));
+  assertEquals(
+    [hdr.handover_offset, hdr.kernel_info_offset, hdr.payload_offset].map((field) => built.u32(field)),
+    [0, 0, 0],
+  );
+  // In units of 16 bytes, of which the last is begun.
+  assertEquals(built.u32(hdr.syssize), Math.ceil((size - BODY) / 16));
+});

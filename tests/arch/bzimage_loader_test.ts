@@ -1,7 +1,9 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { kernelImage, unpackedKernelImage } from "../../src/arch/x86_64/bzimage_loader.ts";
 import { LIMIT_32 } from "../../src/arch/x86_64/memory_layout.ts";
 import { purgatoryEnters32 } from "../../src/arch/x86_64/purgatory.ts";
 import { PURGATORY_SYMBOLS as AT } from "../../src/arch/x86_64/purgatory_code.ts";
+import { describeVmlinux } from "../../src/arch/x86_64/vmlinux.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { parseIomem } from "../../src/host/iomem.ts";
 import type { BzImage } from "../../src/image/image.ts";
@@ -9,6 +11,7 @@ import type { SegmentLoadCall } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { bzImage, images, initrdFile, kernelFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
+import { listed, vmlinux } from "../support/small_kernel.ts";
 import { readBootParams } from "./read_boot_params.ts";
 
 const GIB = 1n << 30n;
@@ -172,3 +175,83 @@ pure(
     assertEquals(choice({ above4G: false }, { lockdown: "integrity" })[0], "kexec_file_load");
   },
 );
+
+const HEADER = { bootFlag: 0x1fe, initrdMax: 0x22c, alignment: 0x230, xloadflags: 0x236 };
+
+Deno.test({
+  name: "a vmlinux, which has no setup header, gets one of a 64-bit kernel that lies anywhere",
+  permissions: "none",
+  fn() {
+    const load = {
+      offset: 0x1000n,
+      paddr: 0x100_0000n,
+      vaddr: 0xffff_ffff_8100_0000n,
+      filesz: 0x1000n,
+      memsz: 0x1000n,
+      align: 0x20_0000n,
+    };
+    const info = {
+      kind: "elf",
+      machine: 62,
+      bits: 64,
+      littleEndian: true,
+      type: 2,
+      entry: 0x100_0000n,
+      loads: [load],
+    } as const;
+    const { value: image } = kernelImage(kernelFile({ info }), hostFacts());
+    const { value: handover } = image?.handOver({ facts: hostFacts(), cmdline: "ro", initrd: false, kaslr: false }) ??
+      {};
+    const bytes = handover?.build(0x9000_0000n, { kernel: 0x100_0000n }).bytes ?? new Uint8Array(4096);
+    const view = new DataView(bytes.buffer);
+    assertEquals([view.getUint16(HEADER.bootFlag, true), view.getUint32(HEADER.initrdMax, true)], [
+      0xaa55,
+      0x7fff_ffff,
+    ]);
+    assertEquals([view.getUint32(HEADER.alignment, true), view.getUint16(HEADER.xloadflags, true)], [0x20_0000, 3]);
+  },
+});
+
+Deno.test({
+  name: "where a kernel may lie: not below its preferred address, as its file or what it is packed in has it",
+  permissions: "none",
+  fn() {
+    const request = (info: Partial<BzImage>) =>
+      kernelImage(kernelFile({ info: bzImage(info) }), hostFacts()).value?.request;
+    const least = (prefAddress: bigint, relocatable = true) => request({ prefAddress, relocatable })?.min;
+    assertEquals([least(0x10_0000n), least(0x400_0000n)], [0x100_0000n, 0x400_0000n]);
+    assertEquals([least(0x10_0000n, false), least(0x400_0000n, false)], [0x10_0000n, 0x400_0000n]);
+    assertEquals([request({})?.max, request({ relocatable: false })?.max], [1n << 64n, 0x100_0000n + (60n << 20n)]);
+    const image = { info: bzImage(), size: 12 << 20, sha256: "d".repeat(64) };
+    const packed = kernelFile({ info: { kind: "compressed", compression: "gzip" }, inner: { kind: "image", image } });
+    const kinds = (file: typeof packed) =>
+      kernelImage(file, hostFacts()).value?.at(0x100_0000n).segments.map(({ bytes }) => bytes.kind);
+    assertEquals([kinds(packed), kinds(kernelFile())], [["unpacked"], ["file"]]);
+  },
+});
+
+Deno.test({
+  name: "an unpacked kernel heeds `mem=` and `memmap=` of its command line, and moves by its own alignment",
+  permissions: "none",
+  fn() {
+    const found = describeVmlinux(vmlinux({ add64: [listed(8)] }));
+    if (found.kind === "fault") throw new Error(found.why);
+    const of = (cmdline: string, info: Partial<BzImage> = {}, movable = true) => {
+      const [load] = found.vmlinux.elf.loads;
+      // One that is not mapped as the kernel is stays where it was linked for.
+      const loads = movable || load === undefined ? found.vmlinux.elf.loads : [{ ...load, vaddr: load.paddr }];
+      const unpacked = { ...found.vmlinux, elf: { ...found.vmlinux.elf, loads }, size: 0x8000 };
+      return unpackedKernelImage({ ...kernelFile(), info: bzImage(info), unpacked }, cmdline, 4096n).value?.request;
+    };
+    const top = (1n << 64n) - 1n;
+    assertEquals([of("ro")?.max, of("mem=512M")?.max], [top, 0x2000_0000n]);
+    assertEquals(of("mem=512M", {}, false)?.max, of("ro", {}, false)?.max);
+    assertEquals(of("ro")?.avoid, []);
+    assertEquals(of("memmap=64M%1G-1+2 memmap=1M$2G")?.avoid, [
+      { start: 0x4000_0000n, end: 0x4400_0000n },
+      { start: 0x8000_0000n, end: 0x8010_0000n },
+    ]);
+    assertEquals([of("ro")?.alignment, of("ro", { alignment: 0x100_0000 })?.alignment], [0x20_0000n, 0x100_0000n]);
+    assertEquals(of("ro", { alignment: 0x1000 })?.alignment, 0x20_0000n);
+  },
+});

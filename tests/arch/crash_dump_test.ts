@@ -189,3 +189,20 @@ Deno.test({
     assertEquals(diagnostics, []);
   },
 });
+
+Deno.test({
+  name:
+    "the kernel's text is what is mapped from START_KERNEL_MAP on, and the map of all memory lies above what it maps",
+  permissions: "none",
+  fn() {
+    const [, ...memory] = crashHost().kernelMap ?? [];
+    const of = (vaddr: bigint, ...first: typeof memory) =>
+      crashDump(crashHost({ kernelMap: [...first, { vaddr, paddr: 0x1a00_0000n, size: 0x300_0000n }, ...memory] }))
+        .value;
+    assertEquals(of(0xffff_ffff_8000_0000n)?.text.vaddr, 0xffff_ffff_8000_0000n);
+    assertEquals(of(0xffff_ffff_7fff_f000n), undefined);
+    // Such as the identity map of firmware, moved down.
+    const moved = { vaddr: 0x1000n, paddr: 0x2000n, size: 0x1000n };
+    assertEquals(of(0xffff_ffff_9400_0000n, moved)?.memory[0]?.vaddr, PAGE_OFFSET + 0x10_0000n);
+  },
+});

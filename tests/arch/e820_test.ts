@@ -175,3 +175,25 @@ test("a random map comes out sorted, with the same memory and no more", () => {
     assertEquals(shuffled, value);
   }));
 });
+
+test("empty ranges are left out, and each unknown type is told of once", () => {
+  const at = (start: bigint, type: string, size = 0x1000n): MemmapEntry => ({ start, end: start + size, type });
+  const firmwareMap = [
+    RAM,
+    at(0x9000_0000n, "ACPI Tables", 0n),
+    at(0xa000_0000n, "Mystery"),
+    at(0xb000_0000n, "Riddle"),
+    at(0xc000_0000n, "Mystery"),
+  ];
+  const { value, diagnostics } = e820Of(hostFacts({ firmwareMap }));
+  assertEquals(value?.map(({ start, type }) => [start, type]), [
+    [RAM.start, 1],
+    [0xa000_0000n, 2],
+    [0xb000_0000n, 2],
+    [0xc000_0000n, 2],
+  ]);
+  assertEquals(diagnostics.map(({ message }) => /`(\w+)` at (\w+)/.exec(message)?.slice(1)), [
+    ["Mystery", "0xa0000000"],
+    ["Riddle", "0xb0000000"],
+  ]);
+});

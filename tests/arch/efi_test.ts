@@ -96,3 +96,8 @@ test("ACPI is found in boot_params, else through EFI, the newer table first", ()
   assertEquals(acpiRsdp(efi({ SMBIOS: 0x1000n })), undefined);
   assertEquals(acpiRsdp(hostFacts()), undefined);
 });
+
+test("a memory map of any other version than 1 is not handed over", () => {
+  for (const version of [0, 2]) assertStringIncludes(reason(withByte([0x1cc, version])), `version ${version}, not 1`);
+  assertEquals(reason(withByte([0x1cc, 1])), "handover");
+});

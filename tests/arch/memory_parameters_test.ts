@@ -11,6 +11,8 @@ Deno.test({
       ["mem=512M", { avoid: [], max: 512n * MIB }],
       ["mem=0x20000000 mem=1G", { avoid: [], max: 512n * MIB }],
       ["mem=nopentium", { avoid: [] }],
+      ["mem=0 memmap=0", { avoid: [] }],
+      ["mem=0 mem=512m mem=1g", { avoid: [], max: 512n * MIB }],
       ["memmap=700M", { avoid: [], max: 700n * MIB }],
       ["memmap=64M$256M", { avoid: [{ start: 256n * MIB, end: 320n * MIB }] }],
       ["memmap=1M!2M,1M#4M", { avoid: [{ start: 2n * MIB, end: 3n * MIB }, { start: 4n * MIB, end: 5n * MIB }] }],
@@ -42,6 +44,7 @@ Deno.test({
     for (
       const parameter of [
         "memmap=exactmap",
+        "memmap=exactmap@1M",
         "memmap=1M,exactmap",
         "memmap=",
         "memmap=x",

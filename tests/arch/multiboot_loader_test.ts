@@ -12,6 +12,7 @@ import type { Profile } from "../../src/profile/profile.ts";
 import { joined } from "../image/build.ts";
 import { elf, type ElfSegment } from "../image/build_elf.ts";
 import { header1, header2, type HeaderTag } from "../image/build_multiboot.ts";
+import { crashHost } from "../support/crash_host.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { profileOf } from "../support/profiles.ts";
 
@@ -271,6 +272,8 @@ pure("on UEFI, purgatory copies the RSDP into its tag, and leaves the interrupt 
     const { systab, type, size } of [
       { systab: { ACPI20: 0x7fe0_0014n, ACPI: 0x7fe0_0000n }, type: 15, size: 36 },
       { systab: { ACPI: 0x7fe0_0000n }, type: 14, size: 20 },
+      // The same place under both names is of the newer version.
+      { systab: { ACPI20: 0x7fe0_0014n, ACPI: 0x7fe0_0014n }, type: 15, size: 36 },
     ]
   ) {
     const call = callOf({ bytes: elf2(), facts: efiWith(systab) });
@@ -304,6 +307,30 @@ pure("an image that may move does so within its bounds, and is given where it li
   assertEquals(placesOf({ bytes, facts: { iomem: above } })[0]?.[0], "0x1000000");
   const high = parseIomem("00100000-001fffff : System RAM\n40000000-7fffffff : System RAM\n").iomem;
   assertStringIncludes(planOf({ bytes, facts: { iomem: high } }).diagnostics[0]?.message ?? "", "below 0x3fffffff");
+});
+
+pure("where an image may move: by pages, above the first MiB, and only if it begins on one", () => {
+  const movable = (min: number, align: number): Uint8Array => elf2({ type: 10, words: [min, 0x3fff_ffff, align, 1] });
+  assertEquals(placesOf({ bytes: movable(0, 1) })[0]?.[0], "0x200000");
+  const full = parseIomem("00001000-0009ffff : System RAM\n00300000-7fffffff : System RAM\n").iomem;
+  assertEquals(placesOf({ bytes: movable(0, 1), facts: { iomem: full } })[0]?.[0], "0x300000");
+  assertEquals(placesOf({ bytes: movable(0x30_0001, 0x1000), facts: { iomem: full } })[0]?.[0], "0x301000");
+  // What begins within a page stays.
+  const within = elf({
+    entry: 0x20_0010n,
+    segments: [{ paddr: 0x20_0010n, bytes: joined(header2([{ type: 10, words: [0, 0x3fff_ffff, 1, 1] }]), code) }],
+  });
+  const stays = planOf({ bytes: within, facts: { iomem: full } }).diagnostics[0]?.message ?? "";
+  assertStringIncludes(stays, "can only lie at 0x200000");
+  // It is told where it lies if it asks for that.
+  const asks = readInfo2(callOf({ bytes: elf2({ type: 1, words: [21] }) }));
+  assertEquals(asks.get(21)?.[0]?.getUint32(0, true), 0x20_0000);
+  assertEquals(readInfo2(callOf({ bytes: elf2() })).has(21), false);
+});
+
+pure("an image that is no crash kernel is not laid out as one", () => {
+  const call = callOf({ bytes: FLAT1, facts: crashHost(), profile: { crash: true } });
+  assertEquals(call.segments, []);
 });
 
 pure("an image that may not move and whose place is taken is refused", () => {
@@ -342,6 +369,11 @@ pure("parts of an ELF file become whole pages", () => {
 
 const UNFIT: readonly (readonly [ElfSegment, string])[] = [
   [{ paddr: 0x10_0800n, bytes: code }, "its segments for 0x100000 and 0x100800 overlap"],
+  [
+    // Within the page of the first, whose zeros it would be read over.
+    { paddr: FIRST_END + 0x10n, bytes: code },
+    "its segments for 0x100000 and 0x10101c share a page, and lie otherwise in the file",
+  ],
   [
     { paddr: FIRST_END + 0x100n, bytes: code },
     "its segments for 0x100000 and 0x10110c share a page, and lie otherwise in the file",

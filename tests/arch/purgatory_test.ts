@@ -5,6 +5,9 @@ import {
   PURGATORY_ENTRY,
   PURGATORY_LENGTH,
   PURGATORY_SIZE,
+  purgatoryEnters32,
+  purgatoryUsesSha,
+  REAL_STUB_SIZE,
   type SerialPort,
 } from "../../src/arch/x86_64/purgatory.ts";
 import type { PurgatoryRegion } from "../../src/arch/purgatory.ts";
@@ -309,5 +312,44 @@ Deno.test({
     // jmp rel32 over the parameters, which end at 0x360.
     const view = new DataView(buildPurgatory(INPUT).buffer);
     assertEquals([view.getUint8(0), 5 + view.getInt32(1, true)], [0xe9, 0x360]);
+  },
+});
+
+Deno.test({
+  name: "bytes of another size are no purgatory, and what lies too high for its mode is refused",
+  permissions: "none",
+  fn() {
+    const bytes = buildPurgatory({ ...INPUT, sha: true });
+    for (const other of [bytes.subarray(0, -1), new Uint8Array([...bytes, 0]), new Uint8Array()]) {
+      assertEquals([PURGATORY.target(other), PURGATORY.verifies(other), PURGATORY.sumSlots(other)], [
+        undefined,
+        undefined,
+        undefined,
+      ]);
+      assertEquals([purgatoryUsesSha(other), purgatoryEnters32(other)], [false, false]);
+    }
+    assertEquals([PURGATORY.verifies(bytes), purgatoryUsesSha(bytes)], ["sha256", true]);
+    // XXH64 has no digest before the load.
+    const summed = buildPurgatory({ ...INPUT, verify: "xxh64" });
+    const digest = PURGATORY_SYMBOLS.regions + PURGATORY_SYMBOLS.regionDigest;
+    assertEquals(summed.slice(digest, digest + 32), new Uint8Array(32));
+    const low: PurgatoryInput = { ...INPUT, entry: 0x1000n, bootParams: 0x2000n, entry32: true };
+    const end = 1n << 32n;
+    buildPurgatory({ ...low, backup: { from: end - 0x2000n, to: end - 0x1001n, size: 0x1000n } });
+    for (
+      const high of [
+        { entry: end },
+        { bootParams: end },
+        { backup: { from: end - 0x1000n, to: 0n, size: 0x1000n } },
+        { backup: { from: 0n, to: end - 0x1000n, size: 0x1000n } },
+      ]
+    ) assertThrows(() => buildPurgatory({ ...low, ...high }), RangeError, "does not fit 32 bits");
+    const real = { base: 0x9_0000n, stack: 0x9800, stub: 0x9_9810n };
+    const in16 = (changes: Partial<typeof real>) => buildPurgatory({ ...low, real: { ...real, ...changes } });
+    const top = 1n << 20n;
+    in16({ base: top - 0x9800n, stub: top - BigInt(REAL_STUB_SIZE) });
+    for (const high of [{ base: top - 0x97f0n }, { stub: top - BigInt(REAL_STUB_SIZE) + 16n }]) {
+      assertThrows(() => in16(high), RangeError, "real mode does not reach");
+    }
   },
 });

@@ -77,13 +77,61 @@ pure("a zImage goes to 64 KiB, and finds its command line by the old fields", ()
   assertEquals([setup.getUint16(0x212, true), textAt(setup, 0x9800)], [0x9800 + 8, "one two"]);
 });
 
+pure("what the fields of each protocol say: heap, command line, and how much setup code moves", () => {
+  const fields = (spec: BzImageSpec) => {
+    const { setup } = laidOut(spec);
+    return [
+      setup.getUint8(0x211) & 0x80,
+      setup.getUint16(0x224, true),
+      setup.getUint16(0x20, true) === 0xa33f,
+      setup.getUint32(0x228, true) === 0x9_9800,
+    ];
+  };
+  // A heap since 2.01, and a pointer to the command line since 2.02, but for what is not loaded high.
+  assertEquals(fields({ ...ZIMAGE, protocol: 0x200 }).slice(0, 3), [0, 0, true]);
+  assertEquals(fields(ZIMAGE), [0x80, 0x9600, true, false]);
+  assertEquals(fields({ ...ZIMAGE, protocol: 0x202 }), [0x80, 0x9600, true, false]);
+  assertEquals(fields({ ...IPXE, protocol: 0x202 }), [0x80, 0x9600, false, true]);
+});
+
+pure(
+  "setup code, its stack, the command line and the last steps of purgatory lie in one segment; initrds as it says",
+  () => {
+    // With this command line, the last steps begin in one page and end in the next.
+    const line = "x".repeat(0xa000 - 0x9800 - 0x10 - 1);
+    const bytes = bzImage(IPXE);
+    const input = {
+      profile: profileOf({ cmdline: { kind: "parameters", parameters: [line] }, load: "kexec_load" }),
+      facts: hostFacts(),
+      images: images({
+        kernel: kernelFile({ size: bytes.length, info: identifyKernel(memorySource(bytes)) }),
+        initrd: [],
+      }),
+    } as const;
+    const partDigests = new Map(partsNeeded(input).map((part) => [partKey(part), "e".repeat(64)]));
+    const { value } = planBoot({ ...input, partDigests });
+    const segments = value?.call.syscall === "kexec_load" ? value.call.segments : [];
+    const setup = segments.find(({ name }) => name === "setup");
+    assertEquals([setup?.mem, setup?.memsz], ["0x90000", 0xb000]);
+    // An initrd ends where the kernel says: initrd_addr_max is its last byte.
+    const low = { ...IPXE, initrdAddrMax: 0x3ff_ffff };
+    const { mem, setup: view } = laidOut(low, {}, true);
+    assertEquals(view.getUint32(0x22c, true), 0x3ff_ffff);
+    assertEquals(mem("initrd") + (30 << 20) <= 0x400_0000, true);
+    const full = iomem(
+      "00001000-0009ffff : System RAM\n00100000-00ffffff : System RAM\n04000000-7fffffff : System RAM\n",
+    );
+    assertEquals(planOf(low, full, true).diagnostics[0]?.code, "no-room");
+  },
+);
+
 const iomem = (text: string) => ({ iomem: parseIomem(text).iomem });
 
 pure("setup code moves where its place is taken, but that of an old kernel does not", () => {
   const short = iomem("00001000-0008ffff : System RAM\n00100000-7fffffff : System RAM\n");
   assertEquals(laidOut(IPXE, short).mem("setup"), 0x1_0000);
   assertEquals(laidOut({ ...IPXE, protocol: 0x203 }, short).mem("setup"), 0x1_0000);
-  for (const spec of [ZIMAGE, { ...IPXE, protocol: 0x201 }]) {
+  for (const spec of [ZIMAGE, { ...IPXE, protocol: 0x201 }, { ...ZIMAGE, protocol: 0x203 }]) {
     assertEquals(planOf(spec, short).diagnostics[0]?.code, "no-room");
   }
   assertEquals(planOf(IPXE, iomem("00100000-7fffffff : System RAM\n")).diagnostics[0]?.code, "no-room");

@@ -140,3 +140,25 @@ Deno.test({
     assertStringIncludes(faultOf(cut), "section headers");
   },
 });
+
+Deno.test({
+  name: "a kernel whose part reaches beyond its bytes, or into its relocations, is refused",
+  permissions: "none",
+  fn() {
+    const image = vmlinux({ add64: [listed(8)] });
+    const view = new DataView(image.buffer, image.byteOffset);
+    const header = Number(view.getBigUint64(32, true));
+    const room = BigInt(image.length) - view.getBigUint64(header + 8, true);
+    const withSize = (size: bigint): Uint8Array => {
+      view.setBigUint64(header + 32, size, true);
+      view.setBigUint64(header + 40, size, true);
+      return image;
+    };
+    const size = view.getBigUint64(header + 32, true);
+    assertStringIncludes(faultOf(withSize(room + 1n)), "unpacks to something else");
+    for (const each of [room, size + 1n]) {
+      assertStringIncludes(faultOf(withSize(each)), "does not end with its section headers");
+    }
+    assert(describeVmlinux(withSize(size)).kind === "vmlinux");
+  },
+});
