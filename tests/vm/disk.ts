@@ -41,7 +41,16 @@ export async function writeDisk(
     else if (content instanceof Uint8Array) await Deno.writeFile(target, content, { mode: 0o755 });
     else await Deno.copyFile(content.file, target);
   }
-  const options = ["-q", "-E", `root_owner=0:0${grub === undefined ? "" : `,offset=${PARTITION}`}`, "-d", tree];
+  // An encrypted disk has sectors of this size; for a small one, mke2fs would take less.
+  const options = [
+    "-q",
+    "-b",
+    "4096",
+    "-E",
+    `root_owner=0:0${grub === undefined ? "" : `,offset=${PARTITION}`}`,
+    "-d",
+    tree,
+  ];
   // Of ext4's newest features, GRUB knows none.
   const kind = grub === undefined ? ["-t", "ext4"] : ["-t", "ext3", "-I", "256", "-U", grub.uuid];
   await output("mke2fs", [...options, ...kind, image, size]);

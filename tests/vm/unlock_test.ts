@@ -10,13 +10,14 @@ import {
   type InitrdTool,
   KEYS,
   MEMORY,
+  PLAIN,
   QUESTIONS,
-  UUID,
+  turned,
+  unattended,
 } from "./encrypted_root.ts";
 import { ALL } from "./extent.ts";
 import { loaded } from "./guest_profile.ts";
 import type { GuestFiles } from "./initramfs.ts";
-import type { Machine } from "./machine.ts";
 import { BASE_CMDLINE } from "./qemu.ts";
 
 const CALLS = ["kexec_load", "kexec_file_load"] as const;
@@ -39,15 +40,6 @@ function files(tool: InitrdTool): GuestFiles {
   };
 }
 
-/** Letters of the alphabet turned by 13 places, so that the harness itself does not put the passphrase into memory. */
-const turned = (text: string): string =>
-  text.replace(/[a-z]/gi, (letter) => {
-    const base = letter <= "Z" ? 65 : 97;
-    return String.fromCharCode((letter.charCodeAt(0) - base + 13) % 26 + base);
-  });
-
-const PLAIN = "tr a-zA-Z n-za-mN-ZA-M";
-
 /** Loads a profile or a stored plan, and types the passphrase at a terminal of its own once it is asked for. */
 function loadTyping(passphrase: string, path: string): string {
   return "rm -f /root/asked /root/keys; mkfifo -m 600 /root/keys; " +
@@ -55,15 +47,6 @@ function loadTyping(passphrase: string, path: string): string {
     `printf '%s\\n' '${turned(passphrase)}' | ${PLAIN}; sleep 600; } > /root/keys & typing=$!; ` +
     `script -qefc 'warmboot load ${path}' /root/asked < /root/keys > /dev/null; code=$?; ` +
     "kill $typing; cat /root/asked; exit $code";
-}
-
-/** Reboots into what is loaded, which says hello only once the root file system is open. */
-async function unattended(machine: Machine, tool: InitrdTool): Promise<void> {
-  const before = machine.console().length;
-  const { cmdline } = await machine.runToBoot("warmboot exec --now");
-  assertStringIncludes(cmdline, "root=/dev/mapper/root");
-  assert(!machine.console(before).includes(QUESTIONS[tool]), machine.console(before).slice(-2000));
-  assertStringIncludes(await machine.output("cat /sys/class/block/dm-0/dm/uuid"), UUID.replaceAll("-", ""));
 }
 
 for (const tool of ["initramfs-tools", "dracut"] as const) {
