@@ -5,6 +5,7 @@ import {
   confirm,
   expire,
   failedPlans,
+  findConfirmed,
   findDeadline,
   isConfirmed,
   noteDeadline,
@@ -63,6 +64,8 @@ Deno.test("a reboot is written down, arrives, and is confirmed; nothing is done 
   assertEquals(confirm(ARRIVED, directory).kind, "already");
   assertEquals(arrive(ARRIVED, directory), { kind: "nothing-open" });
   assertEquals(ends(directory), ["confirmed"]);
+  assertEquals(findConfirmed(ARRIVED, directory)?.id, attempt?.id);
+  assertEquals(findConfirmed({ ...ARRIVED, bootId: "later" }, directory), undefined);
   // Later boots change nothing of it, and cannot confirm it.
   assertEquals(confirm({ ...COLD, bootId: "later" }, directory).kind, "nothing-arrived");
   assertEquals(ends(directory), ["confirmed"]);

@@ -285,7 +285,42 @@ Deno.test("the live reader: folders, large files, links and sections are what th
   // Of a kernel in an image, it only counts that it is there.
   assertEquals(["cmdline", "linux"].map((name) => text(`p.efi/.${name}`)), ["ro quiet", "EFBIG"]);
   assertEquals(text("initrd/.linux"), "absent");
+  // What a kernel says of its release counts, whatever its name.
+  assertEquals([text("vmlinuz-1/.release"), text("initrd/.release"), text("none/.release")], [
+    "6.1.0-50-amd64\n",
+    "absent",
+    "absent",
+  ]);
+  // A name that cannot be is of no file; a link that leads nowhere is something else.
+  Deno.symlinkSync("loop", `${root}/loop`);
+  assertEquals([text("loop"), text("x".repeat(300))], ["ELOOP", "absent"]);
+  new Deno.Command("mkfifo", { args: [`${root}/fifo`] }).outputSync();
+  assertEquals(text("fifo"), "EACCES");
   assertEquals(files.list(`${root}/none`), []);
+  Deno.writeTextFileSync(`${root}/user.cfg`, "set a=c\n");
+  assertEquals(text("user.cfg").includes("a=b"), true, "each is read once");
+});
+
+Deno.test("the live reader gives links to disks as they are, and not what they lead to", () => {
+  const { readLinkSync } = Deno;
+  const links = new Map([["/dev/disk/by-uuid/aaaa", "../../sda1"], ["/dev/md/root", "../md127"]]);
+  Object.assign(Deno, {
+    readLinkSync: (path: string) => {
+      const target = links.get(path);
+      if (target === undefined) throw Object.assign(new Deno.errors.NotFound("none"), { code: "ENOENT" });
+      return target;
+    },
+  });
+  try {
+    const { read } = liveBootFiles();
+    const found = [...links.keys(), "/dev/disk/by-uuid/none"].map((path) => {
+      const result = read(path);
+      return result.kind === "bytes" ? new TextDecoder().decode(result.bytes) : result.kind;
+    });
+    assertEquals(found, ["../../sda1\n", "../md127\n", "absent"]);
+  } finally {
+    Object.assign(Deno, { readLinkSync });
+  }
 });
 
 Deno.test("a capture of this host has the mounts and is taken as a capture; redacted, it has no secrets", () => {

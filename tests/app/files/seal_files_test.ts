@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { carryOut } from "../../../src/app/carry_out.ts";
 import {
@@ -166,6 +166,26 @@ Deno.test("a file that needs more memory than may be spared is refused, and so i
     assertEquals(failed?.code, "file-io");
     assertMatch(failed?.message ?? "", new RegExp(`/kernel into memory: ${name} failed with EMFILE`));
   }
+});
+
+Deno.test("a copy that cannot be opened again is told, and neither it nor the file stays open", () => {
+  using made = folderWith({ kernel: new Uint8Array(10) });
+  const closed: number[] = [];
+  const nowhere = 99_999;
+  using sealer = fileSealer(() => ({
+    ...openLibc(),
+    memfd: () => ({ ok: true, value: nowhere }),
+    sendfile: (_out, _in, _offset, count) => ({ ok: true, value: count }),
+    seal: () => ({ ok: true, value: 0 }),
+    close: (fd) => {
+      closed.push(fd);
+      return { ok: true, value: 0 };
+    },
+  }), memoryBudget(MOST));
+  const file = opened(join(made.folder, "kernel"));
+  const { value, diagnostics } = sealer.seal(file, true);
+  assertEquals([value, diagnostics.map(({ severity }) => severity), closed], [undefined, ["error"], [nowhere]]);
+  assertThrows(() => file.handle.statSync(), Deno.errors.BadResource);
 });
 
 /** The descriptors' content when kexec_file_load is called on two initrds, and how that ended; `flip` comes before it. */
