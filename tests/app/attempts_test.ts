@@ -137,7 +137,8 @@ Deno.test("history judges what is open and writes nothing", async () => {
   using at = folder();
   await recordDeparture("now", LOADED, { directory: at.path, found: loaded() });
   const { history, problems } = readHistory(ARRIVED, at.path);
-  assertEquals(history.attempts.map(({ outcome }) => outcome?.end), ["arrived"]);
+  // When it was found is for whoever writes it down.
+  assertEquals(history.attempts.map(({ outcome }) => [outcome?.end, outcome?.uptime]), [["arrived", undefined]]);
   assertEquals(problems, []);
   assertEquals(ends(at.path), ["open"]);
   assertEquals(readHistory(LOADED, at.path).history.attempts.map(({ outcome }) => outcome?.end), [undefined]);
@@ -226,6 +227,18 @@ Deno.test("a guarded reboot that arrived has a deadline, which stays the same, u
   // Too late: the outcome stays.
   assertEquals(expire(deadline, directory), false);
   assertEquals(ends(directory), ["confirmed"]);
+  const kept = Deno.readTextFileSync(`${directory}/${deadline.attempt.id}.json`);
+  noteDeadline(deadline, "stopped", directory);
+  assertEquals(Deno.readTextFileSync(`${directory}/${deadline.attempt.id}.json`), kept);
+});
+
+Deno.test("where the arrival could not be written down, its deadline starts when it is looked at", async () => {
+  using at = folder();
+  const attempt = await recordDeparture("now", LOADED, { directory: at.path, found: loaded(GUARDED) });
+  const before = Deno.osUptime();
+  const deadline = findDeadline({ ...ARRIVED, cmdline: attempt?.to.cmdline ?? "" }, at.path);
+  const due = deadline?.due ?? 0;
+  assertEquals([due >= before + 600, due <= Deno.osUptime() + 600], [true, true]);
 });
 
 Deno.test("what nobody confirmed cannot be confirmed after its time, and the next boot adds what came up", async () => {
