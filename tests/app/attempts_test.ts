@@ -174,15 +174,18 @@ Deno.test("a file that is not an attempt is named, and stays; other files are no
   Deno.writeTextFileSync(name(1), "{");
   Deno.writeTextFileSync(name(2), "{}");
   Deno.mkdirSync(name(3));
+  Deno.writeTextFileSync(name(4), " ".repeat((1 << 20) + 1));
   Deno.writeTextFileSync(`${at.path}/notes.txt`, "mine");
+  Deno.writeTextFileSync(`${at.path}/notes.json`, "mine");
   const { attempts, problems } = readAttempts(at.path);
   assertEquals(attempts, []);
   assertEquals(problems.map((text) => text.replace(at.path, "").replace(/: [A-Z].*JSON.*$/, ": JSON")), [
+    "/20261128T170004Z-00000000.json is not an attempt: it is too large",
     "/20261128T170003Z-00000000.json is not an attempt: it is not a file",
     "/20261128T170002Z-00000000.json is not an attempt: The key `format` is missing",
     "/20261128T170001Z-00000000.json cannot be read: JSON",
   ]);
-  assertEquals([...Deno.readDirSync(at.path)].length, 5);
+  assertEquals([...Deno.readDirSync(at.path)].length, 7);
 });
 
 Deno.test("a folder that others may write to is not used", async () => {
