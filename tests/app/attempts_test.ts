@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { dropAttempt, readAttempts } from "../../src/app/attempt_store.ts";
+import { dropAttempt, locked, readAttempts } from "../../src/app/attempt_store.ts";
 import {
   arrive,
   confirm,
@@ -21,6 +21,7 @@ import type { AttemptWay } from "../../src/state/attempt.ts";
 import type { Deadline } from "../../src/state/deadline.ts";
 import type { FoundRecord } from "../../src/state/record.ts";
 import { StoreError } from "../../src/state/record_store.ts";
+import { OPEN_ATTEMPT } from "../support/attempts.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, profileOf } from "../support/profiles.ts";
 
@@ -186,6 +187,28 @@ Deno.test("a file that is not an attempt is named, and stays; other files are no
     "/20261128T170001Z-00000000.json cannot be read: JSON",
   ]);
   assertEquals([...Deno.readDirSync(at.path)].length, 7);
+});
+
+Deno.test("one process at a time reads attempts and writes them, and clears away what a killed one was writing", () => {
+  using at = folder();
+  arrive(LOADED, at.path);
+  const isFree = () => {
+    using other = Deno.openSync(at.path);
+    return other.tryLockSync(false);
+  };
+  assertEquals([locked(at.path, isFree), isFree()], [false, true]);
+  const left = `${at.path}/.warmboot-999999999.new`;
+  Deno.writeTextFileSync(left, "{");
+  arrive({ ...LOADED, bootId: "later" }, at.path);
+  assertThrows(() => Deno.statSync(left), Deno.errors.NotFound);
+});
+
+Deno.test("an attempt with something that is not understood is not taken for one", () => {
+  using at = folder();
+  arrive(LOADED, at.path);
+  Deno.writeTextFileSync(`${at.path}/${OPEN_ATTEMPT.id}.json`, JSON.stringify({ ...OPEN_ATTEMPT, more: 1 }));
+  assertEquals(readAttempts(at.path).attempts, []);
+  assertEquals(readAttempts(at.path).problems.length, 1);
 });
 
 Deno.test("a folder that others may write to is not used", async () => {
