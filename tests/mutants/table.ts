@@ -892,4 +892,12 @@ export const MUTANTS: readonly Mutant[] = [
     "contents",
     "app/carry_test.ts",
   ),
+  row("diff/compare.ts", "from.plan.overlays === undefined && to", "to", "diff/compare_test.ts"),
+  row("diff/plans.ts", "    reentrant,\n", "", "diff/compare_test.ts"),
+  row("cli/outcome.ts", "return worse(exit, failed);", "return exit;", "cli/outcome_test.ts"),
+  row("cli/commands/plan.ts", 'if (verdict !== "ok" || !isSet(', "if (!isSet(", "cli/cli_test.ts"),
+  row("cli/commands/exec.ts", 'isSet(invocation, "force"));', "true);", "cli/attempt_commands_test.ts"),
+  row("cli/commands/uninstall.ts", "of outcome.enabled)", "of outcome.enabled.slice(1))", "cli/install_test.ts"),
+  row("render/guard_text.ts", 'fallback === "running" && once', "once", "render/guard_text_test.ts"),
+  row("core/text.ts", "(?<!\\S)::", "^::", "core/text_test.ts"),
 ];
