@@ -190,3 +190,25 @@ pure("of many failed checks the picture names eight", () => {
   assertEquals([named(8).length, named(8).at(-1)], [8, "r7: m"]);
   assertEquals([named(9).length, named(9).at(-1)], [9, "and 1 more"]);
 });
+
+pure("the lines of a diff are below both pictures, whichever is higher", () => {
+  for (const names of [["small", "overlap"], ["overlap", "small"], ["crash", "small"]] as const) {
+    const [a, b] = [SCENES[names[0]], SCENES[names[1]]];
+    const sides = [side("a", a), side("b", b)] as const;
+    const svg = renderDiffSvg(diffPlans(...sides), sides, [a.facts, b.facts]);
+    const lines = [...svg.matchAll(/<text x="20" y="(\d+)" class="wb-code" xml:space/g)].map(([, y]) => Number(y));
+    const legends = [...svg.matchAll(/ y="(\d+)" width="18" height="14"/g)].map(([, y]) => Number(y));
+    assert(lines.length > 0 && legends.length > 0);
+    assert(Math.min(...lines) > Math.max(...legends) + 14, names.join());
+  }
+});
+
+pure("a long message is wrapped within the picture, and a long word is cut", () => {
+  const { plan, facts } = SCENES.small;
+  const message = `${"word ".repeat(60)}${"x".repeat(200)} end`;
+  const svg = renderPlanSvg({ ...plan, checks: [{ rule: "r", status: "fail", message }] }, facts);
+  const lines = [...svg.matchAll(/<text x="20" y="\d+">((?:r: |word|x|end)[^<]*)</g)].map(([, text = ""]) => text);
+  assertEquals(lines.map((line) => line.length <= 107), lines.map(() => true));
+  assertEquals(lines.map((line) => line.length > 60).slice(0, 2), [true, true]);
+  assertEquals(lines.join(" "), `r: ${"word ".repeat(60)}${"x".repeat(106)}… end`);
+});
