@@ -235,7 +235,9 @@ Deno.test("colour is for terminals, unless it is asked for", async () => {
   assertStringIncludes((await run(["check", profile, "--color=always"])).stdout, "\x1b[");
   assertStringIncludes((await run(["--color", "always", "check", profile])).stdout, "\x1b[");
   // What follows `--` are files; of two choices, both are refused in the colours of the last.
-  assert(!(await run(["check", "--", "--color=always"])).stderr.includes("\x1b["));
+  for (const words of [["--", "--color=always"], ["--", "--color=always", "--"]]) {
+    assert(!(await run(["check", ...words])).stderr.includes("\x1b["));
+  }
   assertStringIncludes((await run(["--color=never", "check", profile, "--color=always"])).stderr, "\x1b[");
   assertStringIncludes((await run(["check", profile, "--color", "always"], ["-A"], { NO_COLOR: "1" })).stdout, "\x1b[");
 });

@@ -145,6 +145,11 @@ Deno.test({
         If the load fails, the old one
         stays loaded`,
     );
+    const firstOf = (width: number) => renderComplaints(plan.checks, { style: PLAIN, width }).split("\n")[0];
+    assertEquals([firstOf(59), firstOf(60)], [
+      "  warn  already-loaded",
+      "  warn  already-loaded     An image is already loaded; this",
+    ]);
     for (const scene of Object.values(SCENES)) {
       const lines = renderPlan(scene.plan, narrow, { facts: scene.facts, verbose: true }).split("\n");
       const wide = lines.filter((line) => line.length > 40 && /\S \S/.test(line.trim()));
