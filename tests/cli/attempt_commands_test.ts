@@ -226,11 +226,17 @@ Deno.test("where attempts cannot be written, each says so, and nobody takes that
     `error: Cannot write /${ATTEMPTS}/${id}.json: Read-only file system`,
   ]);
   assertEquals(newest(on).outcome, undefined);
+  const mark = join(on.root, "run/warmboot/waits");
+  const isThere = () => [...Deno.readDirSync(join(mark, ".."))].some(({ name }) => name === "waits");
+  // Nothing but --wait says that something here will open the watchdog.
+  assertEquals(isThere(), false);
+  Deno.removeSync(join(on.root, "run/systemd"), { recursive: true });
   assertEquals(await says(on, "arrive --wait", failing), [
     0,
     `warning: Cannot write /${ATTEMPTS}/${id}.json: Read-only file system`,
     "No guard waits for a confirmation",
   ]);
+  assertEquals(isThere(), true);
 });
 
 Deno.test("a plan for this host says how long the reboot will take, as the last ones took; one for a captured host does not", async () => {

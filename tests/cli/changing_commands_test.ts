@@ -245,6 +245,18 @@ Deno.test("exec says how the image is run, and what came of it", async () => {
     "  hint: Install kexec-tools, or bypass systemd: warmboot exec --now",
     "systemctl kexec",
   ]);
+  const warned = await withPrograms({ stdout: "systemd 245 (245)\n" }, () => says(on, "exec"));
+  assertEquals(warned.slice(0, 2), [
+    0,
+    "warning: systemd 245 needs /sbin/kexec for this, which does not exist: it would reboot normally",
+  ]);
+  // What is loaded already is not loaded again before a jump.
+  assertEquals((await says(on, "load web.yaml --exec --now")).slice(0, 4), [
+    0,
+    "6.1.0-50-amd64 from profile web is loaded already, since TIME by USER",
+    "Nothing was done; --force loads it again",
+    "Rebooting into the loaded image now",
+  ]);
   using container = system({ "/proc/self/ns/pid": "pid:[4026532000]\n" });
   container.image = "foreign";
   assertEquals(await says(container, "exec --now"), [
@@ -304,6 +316,8 @@ Deno.test("a payload that leaves its next entry point is run as often as one lik
     "The payload returned: it ran for less than a second; suspending and resuming the system took a while",
     "The image stays loaded: run it again with warmboot exec, or unload it with warmboot unload",
   ];
+  const json = (await says(on, "exec -o json")).map(String);
+  assertEquals(JSON.parse(json.slice(json.indexOf("{")).join("\n")).changed, true);
   // The lock of the load is the one of the run: nobody is waited for.
   for (const args of ["load payload.yaml --exec", "load payload.yaml --exec --force", "exec"]) {
     const [code, ...lines] = await says(on, args);
@@ -638,4 +652,46 @@ Deno.test("what is loaded is not always known: another warmboot loads right now,
     `error: There is nothing to compare @running with: ${other}`,
     "  hint: Name a profile or a plan",
   ]);
+});
+
+Deno.test("without CAP_SYS_BOOT nothing is loaded, and the exit code says what is missing", async () => {
+  const path = "/proc/self/status";
+  const text = String(CAPTURES.get("bios-vm")?.files[path]).replace(/^CapEff:.*$/m, "CapEff:\t0000000000000000");
+  using on = system({ [path]: text });
+  for (const args of ["load web.yaml", "load web.yaml --dry-run", "plan web.yaml"]) {
+    assertEquals([(await says(on, args))[0], on.image], [77, undefined], args);
+  }
+});
+
+Deno.test("checks that warn are warnings for the journal, and with one that fails they are errors", async () => {
+  using on = system();
+  const severities = async (args: string) => {
+    const found: unknown[] = [];
+    const layout = { style: PLAIN, width: 80 };
+    const sink = { layout, isTerminal: false, write: () => {} };
+    const err = {
+      ...sink,
+      write: (text: string, severity?: unknown) => void (/^ {2}(?:warn|FAIL) /.test(text) && found.push(severity)),
+    };
+    await on.on(() => main(wordsOf(on, args), () => ({ out: sink, err })));
+    return found;
+  };
+  assertEquals([await severities("load odd.yaml"), await severities("load long.yaml")], [["warning"], ["error"]]);
+});
+
+Deno.test("a running system that fits as far as is known is no difference, and its exit code is 0", async () => {
+  using on = system({
+    "/proc/cmdline": "ro\n",
+    "/proc/sys/kernel/osrelease": "6.1.0-50-amd64\n",
+    "/proc/sys/kernel/version": "#1 SMP PREEMPT_DYNAMIC Debian 6.1.176-1\n",
+  });
+  const alike = await says(on, "diff @running web.yaml");
+  assertEquals([alike[0], alike.at(-1)], [0, "No differences in what is known"]);
+  const booted = await says(on, "status --booted web.yaml");
+  assertEquals([booted[0], booted.at(-1)], [
+    0,
+    "The running system is what ROOT/web.yaml declares, by release and command line; with `stamp: true` it is certain",
+  ]);
+  const other = await says(on, "diff @running odd.yaml");
+  assertEquals([other[0], other.at(-1)], [1, "1 removed"]);
 });

@@ -149,7 +149,15 @@ Deno.test({
       assertEquals(said, kinds.map((kind) => `${kind}: Message\n`).join(""));
       return exit;
     };
-    assertEquals(exitOf("ok", "ok"), "ok");
+    const kinds = ["ok", "differs", "not-loaded", "crash-missing", "crash-stale", "undetermined"] as const;
+    assertEquals(kinds.map((kind) => exitOf(kind)), [
+      "ok",
+      "differs",
+      "notLoaded",
+      "crashMissing",
+      "crashStale",
+      "unavailable",
+    ]);
     assertEquals([exitOf("crash-missing", "ok"), exitOf("ok", "crash-missing")], ["crashMissing", "crashMissing"]);
     assertEquals(exitOf("differs", "undetermined", "not-loaded"), "unavailable");
   },
