@@ -138,3 +138,12 @@ test("a matrix as Markdown: of many hosts, counts", () => {
   const markdown = matrixMarkdown(matrixOf(["web.yaml"], hosts, hosts.map((host) => cell("web.yaml", host, "ok"))));
   assertEquals(markdown.startsWith("```text\nweb.yaml  ok 200"), true, markdown);
 });
+
+test("a matrix as Markdown: twelve hosts are a table, and without profiles there is none", () => {
+  const startOf = (profiles: readonly string[], count: number) => {
+    const hosts = Array.from({ length: count }, (_, index) => `web${index}`);
+    const cells = profiles.flatMap((profile) => hosts.map((host) => cell(profile, host, "ok")));
+    return matrixMarkdown(matrixOf(profiles, hosts, cells)).slice(0, 8);
+  };
+  assertEquals([startOf(["a"], 12), startOf(["a"], 13), startOf([], 1)], ["|  | `we", "```text\n", "```text\n"]);
+});

@@ -124,3 +124,53 @@ test("a profile that is named twice has two rows of its own", () => {
   assertEquals(lines.slice(0, 3), ["          web1  web2", "web.yaml  ok    FAIL", "web.yaml  ok    FAIL"]);
   assertEquals(lines.filter((line) => line === "FAIL  r of web.yaml: 1 host: web2").length, 1);
 });
+
+test("the table is there as long as it fits, to the last column", () => {
+  const one = matrix(["web.yaml"], ["web1", "web2"], () => undefined);
+  const head = (width: number) => matrixText(one, { style: PLAIN, width }).split("\n")[0];
+  assertEquals([head(20), head(19)], ["          web1  web2", "web.yaml  ok 2  warn 0  FAIL 0  - 0"]);
+  // A short name leaves room for what is below it.
+  const short = matrix(["web.yaml"], ["a", "b"], (_, host) => ({ status: host === "a" ? "fail" : "ok" }));
+  assertEquals(matrixText(short, LAYOUT).split("\n").slice(0, 2), ["          a     b", "web.yaml  FAIL  ok"]);
+});
+
+test("causes differ by status, rule and message, but not by numbers and addresses", () => {
+  const said: readonly (readonly ["warn" | "fail", string, string])[] = [
+    ["warn", "memory", "It takes 10 MiB at 0x1000"],
+    ["fail", "memory", "It takes 12.5 MiB at 0xabcdef"],
+    ["warn", "memory", "It takes 7 MiB at 0xBEEF"],
+    ["warn", "memory", "It takes 7 pages at 0x1"],
+    ["warn", "disk", "It takes 7 MiB at 0x2"],
+  ];
+  const hosts = said.map((_, index) => `h${index}`);
+  const text = matrixText(
+    matrix(["a"], hosts, (_, host) => {
+      const [status, rule, message] = said[hosts.indexOf(host)] ?? ["fail", "", ""];
+      return { status, rule, message };
+    }),
+    LAYOUT,
+  );
+  assertEquals(text.split("\n").filter((line) => /^(?:FAIL|warn) {2}/.test(line)), [
+    "FAIL  memory: 1 host: h1",
+    "warn  memory: 2 hosts: h0, h2",
+    "warn  memory: 1 host: h3",
+    "warn  disk: 1 host: h4",
+  ]);
+});
+
+test("the only profile fails, or several do; and of names that are too long, one is shown", () => {
+  const last = (profiles: readonly string[], hosts: readonly string[] = ["h"]) =>
+    matrixText(matrix(profiles, hosts, () => ({ status: "fail", rule: "r", message: "m" })), LAYOUT).trimEnd().split(
+      "\n",
+    ).at(-1);
+  assertEquals([last(["a"]), last(["a", "b"])], [
+    "The profile fails on hosts that it is for",
+    "2 of 2 profiles fail on hosts that they are for",
+  ]);
+  const long = "x".repeat(100);
+  const text = matrixText(
+    matrix(["a"], [long, `${long}y`], () => ({ status: "excluded", rule: "r", message: "m" })),
+    LAYOUT,
+  );
+  assert(text.replaceAll(/\s+/g, " ").includes(`Has no profile that fits: ${long} and 1 more`), text);
+});
