@@ -63,6 +63,37 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a line is shown from its start as long as the place is in the first four fifths of the room",
+  permissions: "none",
+  fn() {
+    // Of 107 columns, 7 are before the line.
+    const shown = (before: number) => render("x".repeat(before) + "!" + "y".repeat(200), before + 1, 1)[1]?.slice(7);
+    assertEquals(shown(80), `${"x".repeat(80)}!${"y".repeat(19)}`);
+    assertEquals(shown(81), `${"x".repeat(40)}!${"y".repeat(59)}`);
+  },
+});
+
+Deno.test({
+  name: "a place without its line is named at the start, and the path is not named as well",
+  permissions: "none",
+  fn() {
+    const diagnostic: Diagnostic = {
+      code: "wrong-type",
+      severity: "error",
+      message: "M",
+      path: ["kernel"],
+      position: { file: "web.yaml", line: 2, column: 9, length: 3 },
+    };
+    const text = (more: Partial<Diagnostic>) =>
+      renderDiagnostic({ ...diagnostic, ...more }, { style: PLAIN, width: 80 });
+    assertEquals(text({}), "web.yaml:2:9: error: M [wrong-type]");
+    assertEquals(text({ path: [], hint: "h" }), "web.yaml:2:9: error: M [wrong-type]\n  hint: h");
+    const { position: _, ...nowhere } = diagnostic;
+    assertEquals(renderDiagnostic({ ...nowhere, path: [] }, { style: PLAIN, width: 80 }), "error: M [wrong-type]");
+  },
+});
+
+Deno.test({
   name: "control characters cannot reach the terminal",
   permissions: "none",
   fn() {

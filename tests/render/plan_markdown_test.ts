@@ -90,6 +90,34 @@ pure("without problems and without a picture there is neither", () => {
   );
 });
 
+pure("what else a plan does is listed, each line as code", () => {
+  const lines = (more: Partial<Plan>) =>
+    renderPlanMarkdown({ ...SCENES.file.plan, checks: [], ...more }).split("\n").filter((line) =>
+      /^- (?!From|By|File|Command)/.test(line)
+    );
+  assertEquals(lines({}), []);
+  assertEquals(
+    lines({
+      overlays: [{ path: "files:1", size: 512, files: [], folders: ["etc"] }],
+      unbind: { targets: ["driver:e1000"], failure: "continue" },
+      unlock: [{ volume: "root", key: { kind: "ask", prompt: "PIN" } }],
+      carry: { network: { tool: "connman", files: [{ path: "/etc/a", lines: ["b"] }], omitted: [] } },
+    }),
+    [
+      "- Adds: `makes the folders etc`",
+      "- Unbinds: `driver:e1000, just before the jump; goes on if that fails`",
+      "- Unlocks: `root: the key asked for at load`",
+      "- Carries: `the network, for connman:`",
+      "- Carries: `/etc/a`",
+      "- Carries: `b`",
+    ],
+  );
+  assertEquals(
+    lines({ guard: { parameters: [], panic: 60 } })[1],
+    "- Guard: `If the kernel panics: reset after 1 min`",
+  );
+});
+
 pure("nothing foreign is markup: it is within code, wherever it comes from", () => {
   const clean = outsideCode(renderPlanMarkdown(SCENES.file.plan));
   for (const text of HOSTILE) {

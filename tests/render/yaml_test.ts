@@ -45,6 +45,9 @@ pure("YAML without such text is as it was: long lines are whole, nothing is quot
   const digest = "a".repeat(200);
   assertEquals(yamlText({ name: "web", digest }), `name: web\ndigest: ${digest}\n`);
   assertStringIncludes(yamlText({ name: "\u202ex", same: "plain" }), "same: plain\n");
+  // What is there twice is written twice: readers of a plan need not know anchors.
+  const twice = { path: "/k" };
+  assertEquals(yamlText({ a: twice, b: twice }), "a:\n  path: /k\nb:\n  path: /k\n");
 });
 
 pure("no line of text for people begins with a command to a CI system", () => {
