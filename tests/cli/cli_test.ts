@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type OutputUnit, Validator } from "@cfworker/json-schema";
 import { join } from "@std/path";
+import { parse } from "@std/yaml";
 import { EXIT } from "../../src/core/program.ts";
 import { sayChecked } from "../../src/cli/commands/status.ts";
 import type { Sink } from "../../src/cli/ports.ts";
@@ -57,7 +58,6 @@ Deno.test("plan --facts needs read permission alone, and gives a plan that its s
 });
 
 Deno.test("the same plan as YAML holds the same", async () => {
-  const { parse } = await import("@std/yaml");
   const json = await run(["plan", profile, "--facts", facts, "-o", "json"]);
   const yaml = await run(["plan", profile, "--facts", facts, "-o", "yaml"]);
   assertEquals(parse(yaml.stdout, { schema: "json" }), JSON.parse(json.stdout));
@@ -280,6 +280,12 @@ Deno.test("an invalid profile is diagnostics for a program, in the form of check
   const { format, files } = JSON.parse(stdout);
   assertEquals([format, files[0].file, files[0].valid], ["warmboot.check/1", bad, false]);
   assert(files[0].diagnostics.length > 0);
+  const yaml = await run(["plan", bad, "--facts", facts, "-o", "yaml"]);
+  assertEquals([yaml.code, parse(yaml.stdout, { schema: "json" })], [EXIT.data.code, JSON.parse(stdout)]);
+  for (const form of ["text", "svg", "markdown", "html"]) {
+    const other = await run(["plan", bad, "--facts", facts, "-o", form]);
+    assertEquals([other.code, other.stdout], [EXIT.data.code, ""], form);
+  }
 });
 
 Deno.test("--strict makes warnings errors of check and plan", async () => {
