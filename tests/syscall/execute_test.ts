@@ -103,6 +103,30 @@ Deno.test({
 });
 
 Deno.test({
+  name: "initrds that were joined before are handed over as they are, and stay open",
+  permissions: "none",
+  fn() {
+    for (const [initrds, joined] of [[["/a", "/b"], 55], [["/a"], 55], [["/a", "/b"], 0]] as const) {
+      const libc = fakeLibc();
+      execute(load(...initrds), files, libc, new Map(), joined);
+      assertEquals(libc.calls, [["kexec_file_load", 10, joined, "root=é\0", 2n]]);
+    }
+  },
+});
+
+Deno.test({
+  name: "an archive that cannot be written stops before the call, and the memfd is closed",
+  permissions: "none",
+  fn() {
+    const archive = { path: "files:1", bytes: new Uint8Array(4), secret: false, size: 4 };
+    const libc = fakeLibc({ write: [{ ok: true, value: 2 }, { ok: false, errno: 28 }] });
+    const result = execute(load("/a", "files:1"), [...files.map((file) => ({ ...file, size: 8 })), archive], libc);
+    assertEquals(result, { ok: false, errno: 28, function: "write" });
+    assertEquals(libc.calls.map(([name]) => name), ["memfd", "sendfile", "write", "write", "close"]);
+  },
+});
+
+Deno.test({
   name: "a full memory file system stops before the call, and the memfd is closed",
   permissions: "none",
   fn() {
@@ -148,10 +172,12 @@ Deno.test({
     execute({ name: "kexec_file_unload", crash: true }, [], libc);
     execute({ name: "kexec_unload", crash: true }, [], libc);
     execute({ name: "kexec_file_unload", crash: false }, [], libc);
+    execute({ name: "kexec_unload", crash: false }, [], libc);
     assertEquals(libc.calls, [
       ["kexec_file_load", -1, -1, null, 3n],
       ["kexec_load", 0n, 0n, null, 1n],
       ["kexec_file_load", -1, -1, null, 1n],
+      ["kexec_load", 0n, 0n, null, 0n],
     ]);
   },
 });

@@ -164,6 +164,24 @@ Deno.test("a kernel whose physical base stays moves in its virtual one only", as
   assertNotEquals(call.segments[0]?.sha256, sha256(PART).toHex());
 });
 
+Deno.test("the only place that a kernel can have is taken, and other contents stay as they are", async () => {
+  const physical = [{ start: "0x20000000", end: "0x20200000" }];
+  const other = new Uint8Array([1]);
+  const result = await finalize(callOf({ ...BASES, physical }), new Map([...CONTENTS, ["files:1", other]]), () => 0n);
+  assert(result.kind === "finalized");
+  assertEquals(result.call.segments[0]?.mem, "0x20000000");
+  assertEquals([result.contents.size, result.contents.get("files:1")], [2, other]);
+});
+
+Deno.test("a plan that has bases and no purgatory is refused: nothing would verify the kernel that moved", async () => {
+  const call = callOf(BASES);
+  const segments = call.segments.filter(({ name }) => name !== "purgatory");
+  assertEquals(await finalize({ ...call, segments }, CONTENTS), {
+    kind: "refused",
+    message: "The plan has bases for the kernel but no purgatory",
+  });
+});
+
 Deno.test("without bases the call is made as it was planned", async () => {
   const call = callOf(undefined);
   assertEquals((await settled(call, [])).call, call);
@@ -264,9 +282,10 @@ Deno.test("without bases a built image is the one of the plan to the byte; a cal
   const draw = () => {
     throw new Error("There is nothing to draw");
   };
-  const result = await finalizeImage(call, info, CONTENTS, draw);
+  const other = new Uint8Array([1]);
+  const result = await finalizeImage(call, info, new Map([...CONTENTS, ["files:1", other]]), draw);
   assert(result.kind === "finalized");
-  assertEquals(result.contents.get(PATH), file);
+  assertEquals([result.contents.get(PATH), result.contents.get("files:1")], [file, other]);
   const { built: _, ...plain } = call;
   assertEquals(await finalizeImage(plain, info, CONTENTS, draw), {
     kind: "finalized",

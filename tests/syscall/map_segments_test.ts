@@ -202,3 +202,73 @@ Deno.test({
     assertEquals(libc.calls, [["map_bytes", 3], ["unmap", 0x2010_0000n, 3]]);
   },
 });
+
+Deno.test({
+  name: "an archive that was made in this process is handed over where it lies; what was not made is a defect",
+  permissions: "none",
+  fn() {
+    const libc = fakeLibc();
+    const source = { kind: "overlay", path: "files:1", offset: 2, length: 3 } as const;
+    const segments = [{ source, bufsz: 3n, mem: 0x1000n, memsz: 0x1000n }];
+    const mapped = mapSegments({ segments }, [], libc, new Map([["files:1", new Uint8Array(9)]]));
+    assert(mapped.ok);
+    assertEquals(libc.calls, [["address_of", 3]]);
+    assertThrows(() => mapSegments({ segments }, [], libc), Error, "files:1 was not unpacked");
+  },
+});
+
+Deno.test("every random part of the bytes is drawn, and nothing beside them", () => {
+  using libc = openLibc();
+  const random = [{ offset: 0, length: 32 }, { offset: 64, length: 16 }];
+  const source = { kind: "bytes", base64: new Uint8Array(96).fill(7).toBase64(), random } as const;
+  const mapped = mapSegments({ segments: [{ source, bufsz: 96n, mem: 0n, memsz: 0x1000n }] }, [], libc);
+  assert(mapped.ok);
+  using _ = mapped;
+  const bytes = memoryAt(new BigUint64Array(mapped.table?.buffer ?? new ArrayBuffer(0))[0], 96);
+  const isDrawn = (start: number, end: number) => bytes.subarray(start, end).some((byte) => byte !== 7);
+  assertEquals([isDrawn(0, 32), isDrawn(32, 64), isDrawn(64, 80), isDrawn(80, 96)], [true, false, true, false]);
+});
+
+Deno.test({
+  name: "where a later segment cannot be mapped, those before it are unmapped, and the call is not made",
+  permissions: "none",
+  fn() {
+    const libc = { ...fakeLibc(), mapBytes: () => ({ ok: false, errno: 12 } as const) };
+    assertEquals(execute(call, files, libc), { ok: false, errno: 12, function: "mmap" });
+    assertEquals(libc.calls.map(([name]) => name), ["map_file", "unmap"]);
+  },
+});
+
+Deno.test({
+  name: "no segments, which unload, are no array",
+  permissions: "none",
+  fn() {
+    const mapped = mapSegments({ segments: [] }, [], fakeLibc());
+    assert(mapped.ok);
+    assertEquals(mapped.table, null);
+  },
+});
+
+Deno.test({
+  name: "of an empty segment the sum is known, and the code that sums is unmapped, whatever happens",
+  permissions: "none",
+  fn() {
+    const libc = fakeLibc();
+    const sums = { machine: "x86_64", purgatory: 1, of: [{ segment: 2, start: 0n, length: 0n, offset: 8 }] };
+    const mapped = mapSegments({ segments, sums }, files, libc);
+    assert(mapped.ok);
+    const [, , [, size] = [], [, at, value] = [], unmapped] = libc.calls;
+    const purgatory = new BigUint64Array(mapped.table?.buffer ?? new ArrayBuffer(0))[4] ?? 0n;
+    // The XXH64 of nothing.
+    assertEquals([at, value], [purgatory + 8n, "99e9d85137db46ef"]);
+    assertEquals(unmapped, ["unmap", 0x4030_0000n, size]);
+
+    const broken = fakeLibc();
+    const unknown = { ...sums, of: [{ segment: 9, start: 0n, length: 8n, offset: 8 }] };
+    assertThrows(() => mapSegments({ segments, sums: unknown }, files, broken), Error, "has no segment 9 to sum");
+    assertEquals(broken.calls.at(-1)?.[0], "unmap");
+    for (const other of [{ ...sums, purgatory: 9 }, { ...sums, machine: "riscv64" }]) {
+      assertThrows(() => mapSegments({ segments, sums: other }, files, fakeLibc()), Error, "no purgatory for");
+    }
+  },
+});
