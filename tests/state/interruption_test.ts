@@ -177,6 +177,11 @@ pure("what a boot shows later is added, and what was recorded stays", () => {
   const first = withBootTimes({ asked: ASKED }, { stopped: 5, came: CAME, boot: { userspace: 2_000 } });
   assertEquals(first, { asked: ASKED, stopped: 5, came: CAME, boot: { userspace: 2_000 } });
   const later = { ...CAME, boottime: 99_000 };
+  assertEquals(withBootTimes(first, { stopped: 9, came: undefined, boot: {} }), first);
+  assertEquals(withBootTimes({ ...first, confirmed: 60_000 }, { came: later, boot: {} }), {
+    ...first,
+    confirmed: 60_000,
+  });
   assertEquals(withBootTimes(first, { came: later, boot: { userspace: 3_000, finished: 7_250 } }), {
     ...first,
     boot: { userspace: 2_000, finished: 7_250 },

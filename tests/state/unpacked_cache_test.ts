@@ -132,6 +132,62 @@ Deno.test("a folder that its group or others may write to keeps nothing, and giv
   }
 });
 
+Deno.test("a folder that belongs to somebody else keeps nothing, and gives nothing; that of root does", async () => {
+  await inFolder(async (folder) => {
+    const cache = unpackedCache(folder);
+    await cache.keep(KEY, BYTES);
+    const { uid, statSync } = Deno;
+    const owned = (owner: number, user: number): void => {
+      Deno.uid = () => user;
+      Deno.statSync = (path) => path === folder ? { ...statSync(path), uid: owner } : statSync(path);
+    };
+    try {
+      for (const [owner, user, isOurs] of [[0, 12345, true], [12345, 12345, true], [54321, 12345, false]] as const) {
+        owned(owner, user);
+        assertEquals(await cache.find(KEY), isOurs ? BYTES : undefined);
+      }
+      await cache.keep(OTHER, BYTES);
+      assertEquals(names(folder).length, 1);
+    } finally {
+      Object.assign(Deno, { uid, statSync });
+    }
+  });
+});
+
+Deno.test("folders and links are no kernels, whatever they are called, and foreign files take no room", async () => {
+  await inFolder(async (folder) => {
+    const cache = unpackedCache(folder, 2500);
+    await cache.keep(KEY, BYTES);
+    const [name = ""] = names(folder);
+    Deno.renameSync(`${folder}/${name}`, `${folder}/elsewhere`);
+    Deno.symlinkSync(`${folder}/elsewhere`, `${folder}/${name}`);
+    assertEquals(await cache.find(KEY), undefined);
+    Deno.removeSync(`${folder}/${name}`);
+    Deno.writeFileSync(`${folder}/notes`, new Uint8Array(10_000));
+    // They are newer than any kernel.
+    const later = new Date(Date.now() + 60_000);
+    Deno.utimeSync(`${folder}/notes`, later, later);
+    await cache.keep(KEY, BYTES);
+    await cache.keep(OTHER, BYTES);
+    assertEquals([await cache.find(KEY), await cache.find(OTHER)], [BYTES, BYTES]);
+  });
+});
+
+Deno.test("what cannot be written whole leaves no part behind", async () => {
+  await inFolder(async (folder) => {
+    const rename = Deno.renameSync;
+    Deno.renameSync = () => {
+      throw new Error("No space left on device");
+    };
+    try {
+      await unpackedCache(folder).keep(KEY, BYTES);
+    } finally {
+      Deno.renameSync = rename;
+    }
+    assertEquals(names(folder), []);
+  });
+});
+
 Deno.test({
   name: "without permission to read or write, no kernel is found, kept or asked for",
   permissions: "none",

@@ -1,6 +1,8 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { CAUSES, diagnose } from "../../../src/syscall/errors/diagnose.ts";
 import { REBOOT_CAUSES } from "../../../src/syscall/errors/reboot_causes.ts";
+import { UNBIND_CAUSES } from "../../../src/syscall/errors/unbind_causes.ts";
+import { WATCHDOG_CAUSES } from "../../../src/syscall/errors/watchdog_causes.ts";
 import { SyscallError } from "../../../src/syscall/errors/syscall_error.ts";
 import type { HostFacts } from "../../../src/host/facts.ts";
 import type { Syscall } from "../../../src/plan/syscall.ts";
@@ -32,6 +34,7 @@ const unload: Syscall = { name: "kexec_unload", crash: false };
 const fileUnload: Syscall = { name: "kexec_file_unload", crash: false };
 const crashUnload: Syscall = { name: "kexec_unload", crash: true };
 const reboot: Syscall = { name: "reboot_kexec" };
+const ARM: Syscall = { name: "arm_watchdog", device: "watchdog0", seconds: 120 };
 
 interface Case {
   readonly name: string;
@@ -157,6 +160,13 @@ const CASES: readonly Case[] = [
     call: load,
     errno: "EACCES",
     facts: APPRAISING,
+    cause: "IMA's policy (`appraise func=KEXEC_KERNEL_CHECK`) does not take the kernel or the initrd",
+  },
+  {
+    name: "IMA's policy, which may not be the one in force",
+    call: load,
+    errno: "EACCES",
+    facts: { kernelConfig: {}, ima: { inForce: false, rules: parseImaRules("appraise func=KEXEC_KERNEL_CHECK") } },
     cause: "IMA's policy (`appraise func=KEXEC_KERNEL_CHECK`) does not take the kernel or the initrd",
   },
   {
@@ -426,6 +436,14 @@ const CASES: readonly Case[] = [
     ["EACCES", "this process may not write to /sys"],
     ["EROFS", "/sys cannot be written here"],
   ] as const).map(([errno, cause]) => ({ name: "a device that stays with its driver", call: UNBIND, errno, cause })),
+  ...([
+    ["EBUSY", "another process has the watchdog open, and only one can"],
+    ["ENOENT", "this watchdog does not exist"],
+    ["EINVAL", "the watchdog does not take this timeout"],
+    ["EOPNOTSUPP", "the timeout of this watchdog is fixed"],
+    ["EACCES", "this process may not open the watchdog"],
+    ["EIO", "the driver cannot start the watchdog: the firmware may have disabled it"],
+  ] as const).map(([errno, cause]) => ({ name: "a watchdog that is not armed", call: ARM, errno, cause })),
 ];
 
 for (const { name, call, errno, facts, returns, cause } of CASES) {
@@ -441,6 +459,23 @@ for (const { name, call, errno, facts, returns, cause } of CASES) {
 }
 
 Deno.test({
+  name: "what the host does not say is not taken for the cause",
+  permissions: "none",
+  fn() {
+    const { capEff: _capEff, initUserNamespace: _namespace, ...silent } = hostFacts();
+    assertEquals(diagnose({ call: load, errno: 1, facts: silent })?.cause, POLICY);
+    const { loaded: _loaded, ...unknown } = kexec;
+    const cause = "reboot(2) was called from a child PID namespace, or the kernel lacks kexec";
+    assertEquals(diagnose({ call: reboot, errno: 22, facts: hostFacts({ kexec: unknown }) })?.cause, cause);
+    assertEquals(
+      diagnose({ call: ARM, errno: 95, facts: hostFacts() })?.cause,
+      "the timeout of this watchdog is fixed",
+    );
+    assertEquals(diagnose({ call: ARM, errno: 1, facts: hostFacts() }), undefined);
+  },
+});
+
+Deno.test({
   name: "a host that does not say how much memory is available still lacks it",
   permissions: "none",
   fn() {
@@ -454,7 +489,7 @@ Deno.test({
   permissions: "none",
   fn() {
     const given = new Set(CASES.map(({ cause }) => cause));
-    const missing = [...CAUSES, ...REBOOT_CAUSES].flatMap(({ cause }) =>
+    const missing = [...CAUSES, ...REBOOT_CAUSES, ...UNBIND_CAUSES, ...WATCHDOG_CAUSES].flatMap(({ cause }) =>
       typeof cause !== "string" || given.has(cause) ? [] : [cause]
     );
     assertEquals(missing, []);
