@@ -47,6 +47,63 @@ test("every field of a current header is read", () => {
   });
 });
 
+test("a file that ends within its setup code is cut, though it does not say how long its code is", () => {
+  const whole = bzImage({ protocol: 0x203, initSize: 0, xloadflags: 0 });
+  const kindAt = (size: number) => identifyKernel(memorySource(whole.subarray(0, size))).kind;
+  assertEquals([8 * 512 + 1, 8 * 512, 8 * 512 - 1, 8 * 512 - 15].map(kindAt), [
+    "bzimage",
+    "bzimage",
+    "not-kernel",
+    "not-kernel",
+  ]);
+});
+
+test("a 64-bit kernel says how much memory it needs, and any other one may leave that open", () => {
+  const kindOf = (spec: BzImageSpec) => identifyKernel(memorySource(bzImage(spec))).kind;
+  assertEquals([
+    kindOf({ initSize: 0, xloadflags: 1 }),
+    kindOf({ initSize: 0, xloadflags: 0 }),
+    kindOf({ initSize: 100, xloadflags: 0 }),
+  ], ["not-kernel", "bzimage", "not-kernel"]);
+});
+
+test("an image has its setup code with it where it is started in real mode", () => {
+  const sizeOf = (spec: BzImageSpec) => identified({ initSize: 0, xloadflags: 0, ...spec }).setup?.length;
+  assertEquals([
+    sizeOf({ protocol: 0x203 }),
+    sizeOf({ protocol: 0x204 }),
+    sizeOf({ protocol: 0x204, code32Start: 0 }),
+    sizeOf({ loadflags: 0 }),
+    sizeOf({ xloadflags: 1, initSize: 1 << 20, code32Start: 0 }),
+  ], [4096, undefined, 4096, 4096, undefined]);
+});
+
+test("the version lies within the setup code, to its NUL", () => {
+  const version = (change: (bytes: Uint8Array<ArrayBuffer>, view: DataView) => void) => {
+    const bytes = new Uint8Array(bzImage({ setupSects: 3 }));
+    change(bytes, new DataView(bytes.buffer));
+    const info = identifyKernel(memorySource(bytes));
+    return info.kind === "bzimage" ? info.versionString : info.kind;
+  };
+  assertEquals(version(() => {}), VERSION);
+  assertEquals(version((_, view) => view.setUint16(0x20e, 0, true)), undefined);
+  // Behind the setup code.
+  assertEquals(
+    version((bytes, view) => {
+      bytes.set(ascii("6.1\0"), 2048 + 8);
+      view.setUint16(0x20e, 2048 + 8 - 0x200, true);
+    }),
+    undefined,
+  );
+  // Up to the end of the setup code, without and with its NUL.
+  const filled = (nul: string) =>
+    version((bytes, view) => {
+      bytes.set(ascii(`${"v".repeat(15)}${nul}`), 2048 - 16);
+      view.setUint16(0x20e, 2048 - 16 - 0x200, true);
+    });
+  assertEquals([filled("v"), filled("\0")], [undefined, "v".repeat(15)]);
+});
+
 test("before 2.04, the size of the code has 16 bits, and what is above them counts for nothing", () => {
   const kindOf = (protocol: number) => {
     const bytes = bzImage({ protocol, initSize: 0, xloadflags: 0 });

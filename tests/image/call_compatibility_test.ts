@@ -2,6 +2,7 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { memorySource } from "../../src/core/bytes.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
 import { incompatibility, type LoadCall } from "../../src/image/call_compatibility.ts";
+import type { MultibootImage } from "../../src/image/image.ts";
 import { arm64Image, ascii, bzImage } from "./build.ts";
 import { elf } from "./build_elf.ts";
 
@@ -59,6 +60,36 @@ test("what is no kernel is refused on any machine, with its own hint", (objectio
     assertEquals(found?.message, "The kernel is a script for /bin/sh");
     assert(found?.hint !== undefined);
   }
+});
+
+test("a Multiboot image has something to load, below 4 GiB, with its entry in it", (_, call) => {
+  const load = { offset: 0n, paddr: 0x10_0000n, filesz: 16n, memsz: 0x1000n };
+  const of = (more: Partial<MultibootImage>) =>
+    incompatibility(call, {
+      kind: "multiboot",
+      header: { version: 1, offset: 0, requests: [], flags: 0 } as unknown as MultibootImage["header"],
+      loads: [load],
+      entry: 0x10_0000n,
+      ...more,
+    }, "x86_64")?.message.replace(/^.*: /, "");
+  if (call === "kexec_file_load") return assertStringIncludes(of({}) ?? "", "is not a bzImage");
+  assertEquals([
+    of({}),
+    of({ loads: [] }),
+    of({ entry: 0x10_0fffn }),
+    of({ entry: 0x10_1000n }),
+    of({ entry: 0xf_ffffn }),
+    of({ loads: [load, { ...load, paddr: (1n << 32n) - 0x1000n }] }),
+    of({ loads: [load, { ...load, paddr: (1n << 32n) - 0xfffn }] }),
+  ], [
+    undefined,
+    "nothing in it is loaded",
+    undefined,
+    "its entry 0x101000 lies in none of its segments",
+    "its entry 0xfffff lies in none of its segments",
+    undefined,
+    "its segment for 0xfffff001 ends above 4 GiB, which 32-bit mode does not reach",
+  ]);
 });
 
 test("a machine whose loader is not known is not guessed", (objection, call) => {

@@ -83,6 +83,23 @@ test("a userspace program is known by its interpreter, or by the C library's not
   assertEquals(whatOf(identified(fixed)), "a userspace program (statically linked ELF)");
 });
 
+test("the C library's note may be the last of several, and only so many are looked at", () => {
+  const [build, abi] = [note("GNU", 3, new Uint8Array(20)), note("GNU", 1, new Uint8Array(16))];
+  const notes = (...all: readonly Uint8Array[]) =>
+    identified(elf({ segments: [{ bytes: new Uint8Array(8) }, ...all.map((bytes) => ({ type: 4, bytes }))] })).kind;
+  assertEquals([notes(build, abi), notes(...Array<Uint8Array>(7).fill(build), abi)], ["not-kernel", "not-kernel"]);
+  assertEquals(notes(...Array<Uint8Array>(8).fill(build), abi), "elf");
+});
+
+test("the interpreter that does not exist is that of a kernel of FreeBSD", () => {
+  const of = (path: string) =>
+    whatOf(identified(elf({ segments: [{ bytes: new Uint8Array(8) }, { type: 3, bytes: ascii(`${path}\0`) }] })));
+  assertEquals([of("/red/herring"), of("/red/herring2")], [
+    "a FreeBSD kernel",
+    "a userspace program (ELF, run by /red/herring2)",
+  ]);
+});
+
 test("a build-id note does not make a kernel a userspace program", () => {
   const bytes = elf({
     segments: [{ bytes: new Uint8Array(8) }, { type: 4, bytes: note("GNU", 3, new Uint8Array(20)) }],

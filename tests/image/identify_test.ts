@@ -9,6 +9,21 @@ import { arm64Image, bzImage, peFile, zboot } from "./build.ts";
 import { cpio, elf } from "./build_elf.ts";
 import { smallTree, uImage, wholeFit } from "./build_uboot.ts";
 
+Deno.test({
+  name: "a uImage is one though its data look like another kernel's header, and so is a FIT image",
+  permissions: "none",
+  fn() {
+    const kindOf = (bytes: Uint8Array) => identifyKernel(memorySource(bytes)).kind;
+    const data = bzImage();
+    // As a bzImage has them, from the start of the file.
+    const shifted = new Uint8Array(data.length);
+    shifted.set(data.subarray(64));
+    assertEquals([kindOf(data), kindOf(uImage({ data: shifted }))], ["bzimage", "uimage"]);
+    const fit = wholeFit(data, { tree: smallTree() });
+    assertEquals(kindOf(fit), "fit");
+  },
+});
+
 const SAMPLES: readonly Uint8Array[] = [
   bzImage({ pe: true, certificate: 64 }),
   peFile({ sections: [{ name: ".linux", bytes: bzImage() }, { name: ".uname", bytes: new Uint8Array(8) }] }),

@@ -238,7 +238,11 @@ Deno.test("a bootconfig at the end is no part of the archives, and must be sound
     assertEquals((await whole(joined(good, new Uint8Array(3)))).bootconfig, config.length + 23);
     await refused(withBootconfig(initrd, config, { sum: 1 }), "wrong checksum");
     await refused(withBootconfig(initrd, config, { size: 1 << 20 }), "more than come before it");
+    // Its own footer is not a part of what comes before it.
+    await refused(withBootconfig(initrd, config, { size: good.length - 19 }), "more than come before it");
   }
+  // Without room for a size before it, the magic is text like any other.
+  await refused(ascii("abcdefg#BOOTCONFIG\n"), "is not an initrd: it is a text file");
   const kept = await unpacked(withBootconfig(gzipSync(INIT), config));
   assertEquals(kept, withBootconfig(INIT, config));
 });
@@ -335,6 +339,32 @@ Deno.test("what unpacks to more than is read is refused after a window, not afte
     "more than 50 compressed",
     limits,
   );
+});
+
+Deno.test("a limit is the most that is read, and one more is refused: bytes, files, streams", async () => {
+  const files = (count: number) => joined(...Array.from({ length: count }, (_, index) => entry(`file${index}`)));
+  const of = async (initrd: Uint8Array, more: Partial<ReadLimits>) => {
+    const content = await read(initrd, { limits: { size: 1 << 20, files: 100, streams: 50, ...more } });
+    return content.kind;
+  };
+  for (const pack of [(bytes: Uint8Array) => bytes, (bytes: Uint8Array) => new Uint8Array(gzipSync(bytes))]) {
+    assertEquals([await of(pack(files(4)), { files: 4 }), await of(pack(files(5)), { files: 4 })], [
+      "whole",
+      "too-large",
+    ]);
+  }
+  const packed = new Uint8Array(gzipSync(INIT));
+  assertEquals([await of(packed, { size: INIT.length }), await of(packed, { size: INIT.length - 1 })], [
+    "whole",
+    "too-large",
+  ]);
+  const twice = joined(packed, packed);
+  assertEquals([await of(twice, { streams: 2 }), await of(twice, { streams: 1 })], ["whole", "too-large"]);
+  // What is unpacked of several streams counts together.
+  assertEquals([await of(twice, { size: 2 * INIT.length }), await of(twice, { size: 2 * INIT.length - 1 })], [
+    "whole",
+    "too-large",
+  ]);
 });
 
 Deno.test("thousands of empty gzip members are read through once each", async () => {
