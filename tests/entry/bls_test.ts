@@ -18,6 +18,23 @@ const ENTRY = [
   "",
 ].join("\n");
 
+Deno.test({
+  name: "what an entry lacks is an error that says that it cannot be used",
+  permissions: "none",
+  fn() {
+    for (
+      const text of ["", "uki /a.efi\n", "linux a\n", "linux /a\nlinux /b\n", "linux /$x\n", "linux /a\noptions $x\n"]
+    ) {
+      const { value, diagnostics } = parseBootEntry(text, "e.conf");
+      assertEquals([text, value, [...new Set(diagnostics.map(({ code, severity }) => `${code} ${severity}`))]], [
+        text,
+        undefined,
+        ["entry-unusable error"],
+      ]);
+    }
+  },
+});
+
 const problems = (text: string): readonly string[] =>
   parseBootEntry(text, "e.conf").diagnostics.map(({ message, position }) => `${position?.line} ${message}`);
 

@@ -165,6 +165,10 @@ Deno.test({
     assertEquals(of("blscfg -d", "0"), nine);
     assertEquals(of("blscfg -n", "0"), twelve);
     assertEquals(of("blscfg --path /more", "0"), ["b-1", "/boot/k9", "more"]);
+    // An entry without a kernel is none, and its place counts.
+    const none = { ...files, "/boot/loader/entries/a-7.conf": "title None\n" };
+    assertEquals(found(grub("set default=1\nblscfg -d\n"), "0", UEFI, none).slice(0, 2), ["a-6.12", "/boot/k12"]);
+    assertEquals(found(grub("set default=0\nblscfg -d\n"), "0", UEFI, none), ["GRUB has no entry `0`"]);
     assertEquals(of("blscfg --path /nothing", "0"), ["GRUB has no entry `0`"]);
     assertEquals(of("blscfg --path /nothing --enable-fallback", "0"), twelve);
     assertEquals(of("blscfg --path /more --enable-fallback", "0"), ["b-1", "/boot/k9", "more"]);

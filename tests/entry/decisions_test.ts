@@ -533,6 +533,7 @@ pure("why a part of a FIT image cannot be what its configuration takes it for", 
     [{ compression: "gzip" }, "@ it states `gzip` compression, and its data are not"],
     [{ compression: "lzma" }, "@ it states `lzma` compression, and its data are packed with gzip", packed],
     [{ compression: "none" }, "composed", packed],
+    [{ compression: undefined as never }, "composed", packed],
     [{ architecture: "x86_64" }, "The configuration `c` of /b/a.itb is for x86_64, and this host is arm64"],
   ];
   assertEquals(rows.map(([more, , bytes]) => kernel(more, bytes)), rows.map(([, expected]) => expected));

@@ -109,6 +109,11 @@ pure("which files are entries, in the order of packages, with what they are call
     ["k-6.9", "Nine", ["Nine"], true],
     ["k-6.8", "/k", ["/k", "--class", "x"], false],
   ]);
+  const limit = (count: number) => {
+    const found = blsEntries(layout(files), "/e", Array<string>(count).fill("none.conf"), () => "", () => true);
+    return found.kind === "fault" ? found.why : found.items.length;
+  };
+  assertEquals([limit(1000), limit(1001)], [0, "/e has 1001 entries, more than 1000"]);
   const places: (readonly [string, number])[] = [];
   of(({ id }, place) => (places.push([id, place]), true));
   assertEquals(places, [["k-6.10", 0], ["k-6.9", 1], ["k-6.8", 2]]);

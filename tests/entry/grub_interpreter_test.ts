@@ -108,6 +108,7 @@ pure("variables of GRUB: assignments, quotes, splitting, arguments of functions,
     ["false; a=1; set b=$?", "a=1 b=0"],
     ["export; set a=$?; export a; set b=$?", "a=1 b=0"],
     ["false; : x; set a=$?", "a=0"],
+    ["false; unset x; set a=$?", "x= a=0"],
     ["set a=5; increment a; decrement b; set c=x; increment c", "a=6 b=-1 c=1"],
     ["for i in 1 2; do set a=$i; done", "i=2 a=2"],
     ["for i in; do set a=$i; done; set b=1", "b=1"],
@@ -308,6 +309,7 @@ pure("a command that this GRUB does not have is named, and passed over", () => {
       "`warmup` at /boot/grub/grub.cfg:2 is neither a command of this GRUB nor a function: GRUB reports it and goes on",
     ],
   });
+  assertEquals(set("true; warmup; set a=$?", commands), "a=<whether a command succeeds>");
   assertEquals(ran("frob", commands), {
     status: true,
     signal: "stop",
@@ -368,6 +370,8 @@ pure("kernels, initrds and device trees: where they are found, and what a furthe
       status: true,
     }],
     ["set root=hd0,gpt9; linux /vmlinuz", { loaded: ["/vmlinuz: "], status: true }],
+    ["linux /vmlinuz?", { loaded: ["<the files that match /vmlinuz?>: "], status: true }],
+    ["linux /v*; linux /vmlinuz a* 'b*' c\\*", { loaded: ["/boot/vmlinuz: a*,b*,c*"], status: true }],
     ["linux", { status: false }],
     ["devicetree", { status: true }],
   ];
@@ -497,6 +501,7 @@ pure("boot loader entries are added from where they lie, all of them, one, or th
     ["set default=b; blscfg default", { menu: ["b: B, free"], status: true }],
     ["set default=1; blscfg non-default", { menu: ["b: B, free"], status: true }],
     ["set default=B; blscfg default", { menu: ["b: B, free"], status: true }],
+    ["false; blscfg -n; set z=$?", { set: "z=0", menu: ["b: B, free", "a: A, free"], status: true }],
     ["set blsdir=/mine; blscfg", { menu: ["c: C, free"], status: true }],
     ["set blsdir=(hd9,9)/x; blscfg", {
       status: true,

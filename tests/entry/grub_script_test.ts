@@ -60,6 +60,7 @@ Deno.test({
         ["until", "1: ends before `do`"],
         ['"a $ b"', "1: has a `$` that no name follows"],
         ["a { b; } c", "1: has something after the end of a command"],
+        ["if true; then a { b; } c; fi", "1: has something after the end of a command"],
       ] as const
     ) assertEquals([text, words(text)], [text, expected]);
     assertEquals(

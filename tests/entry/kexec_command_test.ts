@@ -327,6 +327,21 @@ Deno.test({
     for (const wrapper of wrappers) {
       assertEquals([wrapper, read(`A=1 ${wrapper} -x kexec -l k`)], [wrapper, { kernel: "k" }]);
     }
+    const noUse = (call: string, option: string) => ({
+      option,
+      instead: `${call} has no use for it, and kexec-tools ignores it there`,
+    });
+    assertEquals(read("kexec -l k -c --force-dtb --no-cma"), {
+      kernel: "k",
+      load: "kexec_load",
+      without: [noUse("kexec_load", "--force-dtb"), noUse("kexec_load", "--no-cma")],
+    });
+    assertEquals(read("kexec -l k -s --force-dtb --no-cma -i --mem-min=1 --mem-max=2 --dtb d"), {
+      kernel: "k",
+      load: "kexec_file_load",
+      flags: ["no_cma", "force_dtb"],
+      without: ["-i", "--mem-min", "--mem-max", "--dtb"].map((option) => noUse("kexec_file_load", option)),
+    });
     assertEquals(read("echo kexec -l k"), "The command is not kexec, but `echo`");
   },
 });

@@ -38,6 +38,23 @@ pure("a file is an entry by its name: not a hidden one, none of those that are a
   assertEquals(listed(files, ({ id }) => id).toSorted(), ["a.conf", "b.conf"]);
 });
 
+pure("a folder may have so many entries, and a word that begins with @ is one that is known, in either case", () => {
+  const many = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`${index}.conf`, "linux /k\n"]));
+  assertEquals(listed(esp(many(1000)), () => 0).length, 1000);
+  const { value, diagnostics } = systemdBootEntries(layout(esp(many(1001))), ESP, X86);
+  assertEquals([value, diagnostics.map(({ message }) => message)], [
+    undefined,
+    ["/efi/loader/entries has 1001 entries, more than 1000"],
+  ]);
+  const saved = (word: string) =>
+    booted(esp(many(3), {
+      ...loaderVariables({ LoaderEntryLastBooted: "1.conf" }),
+      "/efi/loader/loader.conf": `default 0.conf\ndefault ${word}\n`,
+    })).id;
+  assertEquals(["@saved", "@SAVED", "@other"].map(saved), ["1.conf", "1.conf", "0.conf"]);
+});
+
 pure("an entry needs one kind of program, which is there; a key that is repeated counts as the last one", () => {
   const rows: readonly (readonly [string, unknown])[] = [
     ["linux /k\n", { kind: "linux", path: "/efi/k" }],

@@ -312,6 +312,37 @@ Deno.test("programs are found through symbolic links and directories, as the ker
   });
 });
 
+Deno.test("microcode alone is early: what lies under kernel, and the folders around it", async () => {
+  const early = async (...names: readonly string[]) =>
+    (await whole(joined(...names.map((name) => entry(name))))).isEarly;
+  const micro = "kernel/x86/microcode/GenuineIntel.bin";
+  assertEquals(await early(micro), true);
+  assertEquals(await early(".", "./", "/", "./kernel", "early_cpio", `./${micro}`), true);
+  for (const other of ["init", "kernelx", "kernel-6.1", "early_cpio2", "lib/kernel/x"]) {
+    assertEquals([other, await early(micro, other)], [other, false]);
+  }
+});
+
+Deno.test("a file is a program if anybody may execute it, and no longer one where something else takes its place", async () => {
+  const of = async (...entries: readonly Uint8Array[]) =>
+    (await whole(joined(...entries), { programs: ["/init"] })).programs["/init"];
+  const modes = [0o100700, 0o100010, 0o100001, 0o100666, 0o104644];
+  assertEquals(await Promise.all(modes.map((mode) => of(entry("init", { mode })))), [
+    "executable",
+    "executable",
+    "executable",
+    "not-executable",
+    "not-executable",
+  ]);
+  const [file, folder, device] = [entry("init"), entry("init", { mode: 0o040755 }), entry("init", { mode: 0o020666 })];
+  assertEquals([await of(file, folder), await of(file, device), await of(device, file)], [
+    "absent",
+    "absent",
+    "executable",
+  ]);
+  assertEquals(await of(file, entry("init", { mode: 0o120777, size: 1, body: "x" })), "dangling");
+});
+
 Deno.test("hard links, devices and directories are files; the releases of modules are named once", async () => {
   const archive = joined(
     entry("usr/lib/modules/6.1.0/kernel/a.ko.xz", { size: 4, body: "aaaa" }),

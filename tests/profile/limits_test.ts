@@ -88,6 +88,14 @@ Deno.test({
     assertEquals(diagnostics[100]?.message, "There are 2400 more problems from here on");
     assertEquals(parseProfile(`version: 1\nkernel: a\n${keys(100)}`, "p.yaml").diagnostics.length, 100);
     assertEquals(diagnostics[100]?.position?.line, 103);
+    assertEquals(diagnostics[100]?.severity, "error");
+    // More warnings are no error, and the profile can be used.
+    const paths = (count: number) => Array.from({ length: count }, (_, index) => `  - /i${index}*\n`).join("");
+    const warned = parseProfile(`version: 1\nkernel: a\ninitrd:\n${paths(102)}`, "p.yaml");
+    assertEquals([warned.value?.initrd.length, warned.diagnostics.at(-1)?.severity], [102, "warning"]);
+    assertEquals(warned.diagnostics.at(-1)?.message, "There are 2 more problems from here on");
+    const one = parseProfile(`version: 1\nkernel: a\ninitrd:\n${paths(101)}`, "p.yaml").diagnostics;
+    assertEquals([one.length, one.at(-1)?.message], [101, "There is 1 more problem from here on"]);
   },
 });
 
