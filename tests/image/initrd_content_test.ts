@@ -312,6 +312,25 @@ Deno.test("programs are found through symbolic links and directories, as the ker
   });
 });
 
+Deno.test("so many symbolic links are followed, and a link is no kernel module", async () => {
+  const link = (name: string, target: string) => entry(name, { mode: 0o120777, size: target.length, body: target });
+  const chain = async (length: number) => {
+    const links = Array.from({ length }, (_, index) => link(`l${index}`, `l${index + 1}`));
+    return (await whole(joined(...links, entry(`l${length}`)), { programs: ["/l0"] })).programs["/l0"];
+  };
+  assertEquals([await chain(40), await chain(41)], ["executable", "dangling"]);
+  const programs = ["module:ramoops"];
+  const module = "lib/modules/6.1/kernel/ramoops.ko";
+  assertEquals((await whole(link(module, "/x"), { programs })).programs, { "module:ramoops": "absent" });
+});
+
+Deno.test("what a stream adds to no archive is not packed", async () => {
+  const { packed } = await whole(joined(gzipSync(INIT), zstdCompressSync(new Uint8Array())));
+  assertEquals(packed, [{ packing: "gzip", size: INIT.length }]);
+  const both = await whole(joined(gzipSync(INIT), zstdCompressSync(INIT), gzipSync(INIT)));
+  assertEquals(both.packed, [{ packing: "gzip", size: 2 * INIT.length }, { packing: "zstd", size: INIT.length }]);
+});
+
 Deno.test("microcode alone is early: what lies under kernel, and the folders around it", async () => {
   const early = async (...names: readonly string[]) =>
     (await whole(joined(...names.map((name) => entry(name))))).isEarly;
@@ -351,6 +370,12 @@ Deno.test("hard links, devices and directories are files; the releases of module
     entry("lib/modules/6.3.0/modules.dep"),
   );
   assertEquals((await whole(archive)).modules, ["6.1.0", "6.2.0"]);
+  const releases = async (count: number) =>
+    (await whole(joined(...Array.from({ length: count }, (_, index) => entry(`lib/modules/6.${9 + index}/a.ko`)))))
+      .modules;
+  // In the order of texts, and no more than anybody has.
+  assertEquals(await releases(2), ["6.10", "6.9"]);
+  assertEquals([(await releases(32)).length, (await releases(33)).length], [32, 32]);
 });
 
 Deno.test("what unpacks to more than is read is refused after a window, not after all of it", async () => {
