@@ -2,7 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { cpioArchive } from "../../src/formats/cpio_writer.ts";
 import { memorySource } from "../../src/core/bytes.ts";
 import { readInitrd } from "../../src/image/initrd_content.ts";
-import { addToTree, followFolders, type InitrdTree } from "../../src/image/initrd_tree.ts";
+import { addToTree, followFolders, type InitrdTree, treeWriter } from "../../src/image/initrd_tree.ts";
 import { type OverlayEntry, placeOverlay } from "../../src/image/overlay.ts";
 
 const NO_CODECS = { unpack: () => Promise.reject(new Error("nothing is packed")), [Symbol.dispose]() {} };
@@ -87,6 +87,19 @@ Deno.test({
     const made = tree("a/\na/b/\nl\ta/b\nl/x\nnowhere/y\na\tb\nl/\nl/z");
     assertEquals(made.get("a/b/x"), { kind: "file" });
     assertEquals(made.has("nowhere/y"), false);
+    // A folder that is not empty stays where a link comes after it; nothing else is in the tree.
+    assertEquals(made.get("a"), { kind: "folder" });
+    assertEquals([...made.keys()].toSorted(), ["a", "a/b", "a/b/x", "l", "l/z"]);
+    // A link from the root leads there from within a folder as well; a folder that is lacking is named once.
+    const links = tree("etc/\netc/alt\t/usr/lib\nusr/\nusr/lib/\netc/alt/x");
+    assertEquals([links.has("usr/lib/x"), followFolders(links, "etc/alt/y")], [
+      true,
+      { kind: "folder", path: "usr/lib/y", missing: ["usr/lib/y"] },
+    ]);
+    assertEquals(followFolders(links, "new/../new/z"), { kind: "folder", path: "new/z", missing: ["new", "new/z"] });
+    // Nothing leads above the root, nor through a file.
+    assertEquals(followFolders(links, "../../etc"), { kind: "folder", path: "etc", missing: [] });
+    assertEquals(followFolders(links, "usr/lib/x/y"), { kind: "file", path: "usr/lib/x" });
     // A folder in the place of a link removes the link.
     assertEquals([made.get("l"), made.has("l/z")], [{ kind: "folder" }, true]);
     assertEquals(followFolders(tree(), "/lib/../etc/./x"), {
@@ -111,6 +124,21 @@ Deno.test({
     assertEquals(kept.kind === "whole" && kept.tree, "usr/\nlib\tusr/lib\nod\\td\\n\\\\");
     assertEquals(not.kind === "whole" && "tree" in not, false);
     assertEquals([...tree("usr/\nlib\tusr/lib\nod\\td\\n\\\\").keys()], ["usr", "lib", "od\td\n\\"]);
+  },
+});
+
+Deno.test({
+  name: "the root itself is no name, and more names than any initrd has are not kept",
+  permissions: "none",
+  fn() {
+    const of = (...names: readonly string[]) => {
+      const writer = treeWriter();
+      for (const name of names) writer.add({ name, mode: 0o040755, size: 0 } as Parameters<typeof writer.add>[0]);
+      return writer.text();
+    };
+    assertEquals(of(".", "./", "/", "", "./a/", "/b//"), "a/\nb/");
+    const long = (count: number) => of(...Array<string>(count).fill("x".repeat(1 << 20)))?.length;
+    assertEquals([long(15), long(17)], [15 * ((1 << 20) + 2) - 1, undefined]);
   },
 });
 
