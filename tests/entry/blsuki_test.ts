@@ -100,6 +100,13 @@ Deno.test({
       "which it takes for a script",
     ]);
     assertEquals(found(quoted, "arch-linux-6.9.7.efi"), OLD);
+    for (const character of `"'\\$;#{}|&<>*?\n`) {
+      const text = { "/efi/EFI/Linux/arch-linux-6.12.1.efi/.cmdline": `a${character}b` };
+      assertEquals([character, found(text).length], [character, 1]);
+    }
+    for (const text of ["a=1,2 b", " a\n", "a-b_c.d/e:f@g+h%i[j]"]) {
+      assertEquals(found({ "/efi/EFI/Linux/arch-linux-6.12.1.efi/.cmdline": text }), NEW);
+    }
     const odd = image("/efi/EFI/Linux/arch-linux-7'1.efi", "Odd");
     assertEquals(found(odd), [
       "Which entry GRUB boots depends on the name of /efi/EFI/Linux/arch-linux-7'1.efi",

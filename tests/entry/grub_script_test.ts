@@ -27,6 +27,7 @@ Deno.test({
       ["q=''"],
     ]);
     assertEquals(words('a \\\nb "c\\\nd"'), [["a", "b", "'cd'"]]);
+    assertEquals(words('a "b\\\\c" "d\\"e" "f\\$g" "h\\i"'), [["a", "'b\\c'", "'d\"e'", "'f$g'", "'h\\i'"]]);
     assertEquals(words("linux /v memmap=64K\\$0x1"), [["linux", "/v", "memmap=64K$0x1"]]);
     assertEquals(words("echo if then fi"), [["echo", "if", "then", "fi"]]);
   },

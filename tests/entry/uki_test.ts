@@ -92,6 +92,19 @@ Deno.test({
 });
 
 Deno.test({
+  name: "of two sections of one name the first that has content counts",
+  permissions: "none",
+  fn() {
+    const source = memorySource(
+      peFile({ sections: [text(".dtb", ""), text(".dtb", "one"), text(".dtb", "second"), LINUX] }),
+    );
+    const info = identifyKernel(source);
+    assert(info.kind === "uki");
+    assertEquals(findSection(source, info.sections, { name: ".dtb" })?.size, 3);
+  },
+});
+
+Deno.test({
   name: "the ID of a profile outweighs a number, of three digits too, and a long text is whole",
   permissions: "none",
   fn() {

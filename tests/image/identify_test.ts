@@ -19,6 +19,13 @@ Deno.test({
     const shifted = new Uint8Array(data.length);
     shifted.set(data.subarray(64));
     assertEquals([kindOf(data), kindOf(uImage({ data: shifted }))], ["bzimage", "uimage"]);
+    // A kernel, one that is not moved, and one with further files.
+    assertEquals([2, 14, 3, 6].map((type) => kindOf(uImage({ data, type }))), [
+      "uimage",
+      "uimage",
+      "not-kernel",
+      "not-kernel",
+    ]);
     const fit = wholeFit(data, { tree: smallTree() });
     assertEquals(kindOf(fit), "fit");
   },

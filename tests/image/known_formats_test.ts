@@ -5,6 +5,7 @@ import { identifyKernel } from "../../src/image/identify.ts";
 import type { NotKernel } from "../../src/image/image.ts";
 import { ascii } from "./build.ts";
 import { cpio } from "./build_elf.ts";
+import { header1 } from "./build_multiboot.ts";
 
 function test(name: string, fn: () => void): void {
   Deno.test({ name: `not a kernel: ${name}`, permissions: "none", fn });
@@ -52,6 +53,24 @@ test("an ISO image that also boots from a disk is an ISO image", () => {
   assertEquals(refused(bytes).what, "an ISO 9660 image");
 });
 
+test("what proves little gives way: to an archive's mark, and to a Multiboot header", () => {
+  const tar = marked(257, "ustar");
+  tar.set(ascii("\xc7\x71"));
+  assertEquals(refused(tar).what, "a tar archive");
+  const header = header1(0, [0x10_0010, 0x10_0000, 0, 0], 0x10_0020);
+  const kindWith = (magic: string) => {
+    const bytes = marked(0, magic, 4096);
+    bytes.set(header, 16);
+    return identifyKernel(memorySource(bytes)).kind;
+  };
+  assertEquals([kindWith("\x07\x01\x64\0"), kindWith("\xc7\x71"), kindWith("070701"), kindWith("hsqs")], [
+    "multiboot",
+    "multiboot",
+    "not-kernel",
+    "not-kernel",
+  ]);
+});
+
 test("an initrd is suspected to be swapped with the kernel", () => {
   const info = refused(cpio([{ name: "init", bytes: ascii("#!/bin/sh\n") }]));
   assertEquals(info.what, "a cpio archive (newc)");
@@ -64,6 +83,10 @@ test("texts are told apart", () => {
   assertEquals(refused(ascii("\n<!DOCTYPE html>\n<title>404</title>")).what, "an HTML page");
   assertEquals(refused(ascii("version https://git-lfs.example/spec/v1\noid sha256:00\n")).what, "a Git LFS pointer");
   assertEquals(refused(new TextEncoder().encode("gruß\n".repeat(200))).what, "a text file");
+  // The last character that is looked at may be cut.
+  for (const start of [508, 509, 510, 511]) {
+    assertEquals(refused(new TextEncoder().encode(`${"x".repeat(start)}\u20ac${"y".repeat(600)}`)).what, "a text file");
+  }
 });
 
 test("a text's words are not repeated, since they may be secret", () => {

@@ -82,6 +82,50 @@ for (const [addresses, entry, why] of DAMAGED) {
   });
 }
 
+test("the entry is within the memory of the image, and the image within the file, to the last byte", () => {
+  const kind = (addresses: Addresses, entry: number, before = 0) =>
+    info(new Uint8Array(before), header1(0, addresses, entry), code).kind;
+  const [load, end] = [0x10_0000, 0x10_0800];
+  assertEquals([load - 1, load, end - 1, end].map((entry) => kind([load, load, end, 0], entry)), [
+    "not-kernel",
+    "multiboot",
+    "multiboot",
+    "not-kernel",
+  ]);
+  // The bss is memory of it as well.
+  assertEquals([0x10_0fff, 0x10_1000].map((entry) => kind([load, load, end, 0x10_1000], entry)), [
+    "multiboot",
+    "not-kernel",
+  ]);
+  const size = 32 + code.length;
+  assertEquals([size, size + 1].map((length) => kind([load, load, load + length, 0], load)), [
+    "multiboot",
+    "not-kernel",
+  ]);
+  // What lies before the load address in the file is not a part of it.
+  assertEquals([size, size + 1].map((length) => kind([load, load, load + length, 0], load, 64)), [
+    "multiboot",
+    "not-kernel",
+  ]);
+  // Where the start of the file would lie below address 0.
+  const tags = [{ type: 2, words: [0x10, 0xffff_ffff, 0, 0] }, { type: 3, words: [0x80] }];
+  const low = info(new Uint8Array(32), header2(tags), code);
+  assertEquals(
+    low.kind === "not-kernel" && low.what,
+    "a damaged Multiboot 2 image: its header is for 0x10, below its load address 0x0",
+  );
+});
+
+test("a segment of an ELF file that takes no memory is not one of the image's", () => {
+  const found = info(elf({
+    bits: 32,
+    machine: 3,
+    entry: 0x10_0000n,
+    segments: [{ paddr: 0x10_0000n, bytes: joined(header1(), code) }, { paddr: 0x5000n, bytes: new Uint8Array() }],
+  }));
+  assertEquals(found.kind === "multiboot" && found.loads.map(({ paddr }) => paddr), [0x10_0000n]);
+});
+
 test("an ELF file is entered where its segment goes, its entry being virtual", () => {
   const file = elf({
     bits: 32,

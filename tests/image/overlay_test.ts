@@ -3,7 +3,7 @@ import { cpioArchive } from "../../src/formats/cpio_writer.ts";
 import { memorySource } from "../../src/core/bytes.ts";
 import { readInitrd } from "../../src/image/initrd_content.ts";
 import { addToTree, followFolders, type InitrdTree, treeWriter } from "../../src/image/initrd_tree.ts";
-import { type OverlayEntry, placeOverlay } from "../../src/image/overlay.ts";
+import { type OverlayEntry, overlaySize, placeOverlay } from "../../src/image/overlay.ts";
 
 const NO_CODECS = { unpack: () => Promise.reject(new Error("nothing is packed")), [Symbol.dispose]() {} };
 
@@ -64,6 +64,32 @@ Deno.test({
       assertEquals([faults.length, placed.length], [1, entries.length - 1]);
       assertMatch(faults[0]?.message ?? "", says);
     }
+  },
+});
+
+Deno.test({
+  name: "a folder is made once, a link that is added leads on, and a size that is not known has room",
+  permissions: "none",
+  fn() {
+    const names = (...entries: readonly OverlayEntry[]) => {
+      const { entries: placed, folders, faults } = placeOverlay(entries, tree());
+      return [placed.map(({ name }) => name), folders, faults.length];
+    };
+    assertEquals(names(file("/new/a"), file("/new/b"), file("/new", { kind: "folder" })), [
+      ["new", "new/a", "new/b"],
+      ["/new"],
+      0,
+    ]);
+    const link = (path: string, target: string) => file(path, { kind: "link", target });
+    assertEquals(names(link("/etc/l", "/lib"), file("/etc/l/x")), [["etc/l", "usr/lib/x"], [], 0]);
+    assertEquals(names(link("/etc/l", "../lib"), file("/etc/l/x")), [["etc/l", "usr/lib/x"], [], 0]);
+    assertEquals(names(link("/etc/l", "lib"), file("/etc/l/x")), [["etc/l", "etc/lib", "etc/lib/x"], ["/etc/lib"], 0]);
+    const size = (more: Partial<OverlayEntry>) => overlaySize(placeOverlay([file("/etc/x", more)], tree()).entries);
+    const { size: _, ...unknown } = file("/etc/x");
+    const most = overlaySize(placeOverlay([{ ...unknown, most: 4096 }], tree()).entries);
+    assertEquals([most, size({ size: 0 }) + 4096], [size({ size: 4096 }), size({ size: 4096 })]);
+    // What is known outweighs the most that there may be.
+    assertEquals(size({ size: 0, most: 4096 }), size({ size: 0 }));
   },
 });
 

@@ -421,6 +421,76 @@ Deno.test({
   },
 });
 
+Deno.test({
+  name: "what is preserved may be lost by kexec_load alone, and where something would be lost",
+  permissions: "none",
+  fn() {
+    const said = (text: string) =>
+      parseProfile(`version: 1\nkernel: a\npreserved_state: discard\n${text}`, "p.yaml").diagnostics.map((
+        { message, path },
+      ) => path?.join() === "preserved_state" ? message.split(": ")[1] : "").filter((message) => message !== "");
+    assertEquals([said(""), said("load: kexec_load\n"), said("crash: false\n")], [[], [], []]);
+    assertEquals(said("crash: true\n"), ["a crash kernel is handed nothing"]);
+    assertEquals(said("preserve_context: true\n"), ["the running system continues, and loses nothing"]);
+    assertEquals(said("load: kexec_file_load\n"), ["discard` would be ignored"]);
+  },
+});
+
+Deno.test({
+  name: "other names of the keys of inner maps lead to the right ones",
+  permissions: "none",
+  fn() {
+    const names: readonly (readonly [head: string, names: { readonly [key: string]: string }])[] = [
+      ["kernel: a\ninitrd: [{ files: [{ NAME: x }] }]", {
+        text: "content contents inline",
+        base64: "data",
+        from: "source src file copy-from",
+        ask: "prompt password",
+        command: "run exec",
+        mode: "permissions perm",
+        path: "target dest name",
+      }],
+      ["kernel: a\nunlock: [{ volume: v, key: { NAME: x } }]", {
+        from: "file keyfile key-file key_file path",
+        ask: "prompt passphrase password",
+        command: "run exec",
+      }],
+      ["kernel: a\nunlock: [{ NAME: x }]", { volume: "name device uuid", key: "keyfile passphrase" }],
+      ["entry: 0\nsegments: [{ NAME: x }]", {
+        file: "path filename source",
+        at: "address addr base mem start",
+        size: "memsz",
+        length: "bufsz",
+        hex: "bytes data",
+        zero: "zeros",
+      }],
+      ["kernel: a\nmodules: [{ path: m, NAME: x }]", { cmdline: "args options parameters string", sha256: "hash" }],
+      ["kernel: a\nguard: { NAME: x }", { confirm: "timeout", watchdog: "wdt", log: "ramoops pstore" }],
+      ["kernel: a\nrequires: { NAME: x }", { architecture: "arch machine", hostname: "host", kernel: "release" }],
+      ["kernel: a\nNAME: x", {
+        cmdline: "args bootargs boot-args commandline kernel-args kernel-cmdline parameters",
+        initrd: "initramfs ramdisk",
+        "boot_entry": "boot-entry bootentry",
+        dtb: "device-tree devicetree",
+        "preserved_state": "kho liveupdate",
+        modules: "module module2",
+        carry: "network",
+        unlock: "luks crypttab cryptsetup decrypt passphrase keyfile",
+      }],
+      ["NAME: a", { kernel: "image linux vmlinuz multiboot multiboot2" }],
+    ];
+    for (const [text, keys] of names) {
+      for (const [key, words] of Object.entries(keys)) {
+        for (const word of words.split(" ")) {
+          const { diagnostics } = parseProfile(`version: 1\n${text.replace("NAME", word)}\n`, "p.yaml");
+          const hints = diagnostics.filter(({ code }) => code === "unknown-key").map(({ hint }) => hint);
+          assertEquals([text, word, hints], [text, word, [`Did you mean \`${key}\`?`]]);
+        }
+      }
+    }
+  },
+});
+
 const SLIPS: readonly (readonly [text: string, place: string, message: string, instead?: string])[] = [
   ["version: 1\nkernel:/boot/x\ncmdline: ro\n", "2:1", "There is no space after `kernel:`", "kernel: "],
   ["version: 1\ncmdline: ro\nkernel:/boot/x\n", "3:1", "There is no space after `kernel:`", "kernel: "],

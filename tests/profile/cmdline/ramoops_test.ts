@@ -1,6 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { parseCmdline, parseParameter } from "../../../src/profile/cmdline/cmdline.ts";
-import { hasParameter, reservedRanges, statedRamoops } from "../../../src/profile/cmdline/ramoops.ts";
+import {
+  hasParameter,
+  ramoopsParameters,
+  reservedRanges,
+  statedRamoops,
+} from "../../../src/profile/cmdline/ramoops.ts";
 
 function pure(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
@@ -102,6 +107,17 @@ pure("a command line that gives ramoops no memory says nothing of it", () => {
       "ro -- ramoops.mem_address=0x20000000 ramoops.mem_size=0x100000",
     ]
   ) assertEquals(of(text), undefined, text);
+});
+
+pure("the parameters that matter to it are its own, pstore's backend, and those that keep memory", () => {
+  const line =
+    "ramoops.ecc=1 xramoops.ecc=1 ramoops pstore.backend=ramoops pstore.kmsg_bytes=1 memmap=x reserve-mem=y mem=z";
+  assertEquals(ramoopsParameters(parseCmdline(line)).map(({ text }) => text), [
+    "ramoops.ecc=1",
+    "pstore.backend=ramoops",
+    "memmap=x",
+    "reserve-mem=y",
+  ]);
 });
 
 pure("memory may have a name, which the kernel finds", () => {
