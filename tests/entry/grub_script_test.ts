@@ -57,6 +57,11 @@ Deno.test({
           [word, `1: has \`${word}\` where a command begins`] as const
         ),
         ["a\nb;; c", "2: has `;;`"],
+        ["for 1 in a; do b; done", "1: expects a name"],
+        ["for 'a' in a; do b; done", "1: expects a name"],
+        ["function a-b { c; }", "1: expects a name"],
+        ["for a of b; do c; done", "1: expects `in`"],
+        ["function f a; b", "1: expects `{`"],
         ["until a; do b; fi", "1: has `fi` where a command begins"],
         ["until", "1: ends before `do`"],
         ['"a $ b"', "1: has a `$` that no name follows"],

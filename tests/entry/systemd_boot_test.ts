@@ -278,7 +278,13 @@ pure("an entry is handed on with what concerns kexec: its profile, its tries, it
     [true, ["The entry `a.conf` of systemd-boot has no tries left: it counts as bad"]],
   ]);
   const { value } = systemdBootFound(
-    layout(esp({ "a.conf": "linux /k\n", "b.conf": "uki-url http://x/\n" })),
+    layout(
+      esp({
+        "a.conf": "architecture x64\nlinux /k\n",
+        "b.conf": "uki-url http://x/\n",
+        "c.conf": "architecture aa64\nlinux /k\n",
+      }),
+    ),
     ESP,
     X86,
   );

@@ -422,6 +422,23 @@ pure(
   },
 );
 
+pure("that GRUB waits for a key matters where it boots by itself, not where an entry is named", () => {
+  const said = (timeout: string, id?: string) =>
+    coldBoot(
+      layout(DEBIAN, { "/boot/grub/grub.cfg": `${timeout}\nmenuentry a { linux /boot/vmlinuz-6.1.0-50-amd64; }\n` }),
+      UEFI,
+      id,
+    ).diagnostics.map(({ message }) => message.replace(/^.*: /, ""));
+  assertEquals(["", "set timeout=", "set timeout=-1", "set timeout=0", "set timeout=5"].map((line) => said(line)), [
+    ["no timeout is set"],
+    ["no timeout is set"],
+    ["`timeout` is `-1`"],
+    [],
+    [],
+  ]);
+  assertEquals([said("set timeout=-1", "a"), said("set timeout=-1", "0")], [[], []]);
+});
+
 pure("an entry of GRUB with all that it loads: initrds apart from the device tree, parameters of a program", () => {
   const of = (body: string, fallback = "") => {
     const { value, diagnostics } = coldBoot(

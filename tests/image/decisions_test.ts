@@ -11,9 +11,9 @@ import {
 } from "../../src/image/boot_files.ts";
 import { machineOf } from "../../src/image/describe.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
-import type { ImageInfo, UImage } from "../../src/image/image.ts";
+import type { FitImage, ImageInfo, UImage } from "../../src/image/image.ts";
 import { BOOT_FLAG, HEADER_MAGIC, SETUP_HEADER } from "../../src/image/setup_header.ts";
-import { ubootMachineOf } from "../../src/image/uboot.ts";
+import { ubootDetails, ubootMachineOf } from "../../src/image/uboot.ts";
 import { bzImage, kernelFile } from "../support/profiles.ts";
 import { joined } from "./build.ts";
 import { header1, header2 } from "./build_multiboot.ts";
@@ -73,6 +73,39 @@ pure("the machine of an image of U-Boot, by its word", () => {
   const of = (architecture: string) => ubootMachineOf({ kind: "uimage", architecture } as UImage);
   const words = ["arm64", "x86", "powerpc", "ppc", "riscv", "s390", "mips", "22", "a22"];
   assertEquals(words.map(of), ["aarch64", "i386", "ppc", "ppc", "riscv64", "s390x", "mips", undefined, "a22"]);
+});
+
+pure("the machine of a FIT image is that of the kernel that would be booted, or of the first one in it", () => {
+  const image = (name: string, type: string, architecture: string) => ({ name, type, architecture });
+  const images = [image("r", "ramdisk", "x86"), image("n", "kernel_noload", "arm64"), image("k", "kernel", "riscv")];
+  const of = (more: object) =>
+    ubootMachineOf({ kind: "fit", images, configurations: [], ...more } as unknown as FitImage);
+  const configurations = [{ name: "a", kernel: "k" }, { name: "b", kernel: "n" }, { name: "c" }];
+  assertEquals([
+    of({}),
+    of({ configurations }),
+    of({ configurations, default: "b" }),
+    of({ configurations, default: "c" }),
+    of({ configurations, default: "gone" }),
+    of({ images: images.slice(0, 1) }),
+  ], ["aarch64", "riscv64", "aarch64", "aarch64", "aarch64", undefined]);
+});
+
+pure("what is said of an image of U-Boot: its title, its files, how it is packed, its configurations", () => {
+  const uimage = (parts: number, compression: string, title = "") =>
+    ubootDetails({ kind: "uimage", title, compression, parts: Array(parts).fill({}) } as unknown as UImage);
+  assertEquals([uimage(1, "none"), uimage(2, "gzip", "L\x07"), uimage(3, "9")], [
+    ["", "", "uncompressed"],
+    ["`L?`", "2 files", "gzip-compressed"],
+    ["", "3 files", "number 9-compressed"],
+  ]);
+  const fit = (count: number, description?: string) =>
+    ubootDetails({ kind: "fit", description, configurations: Array(count).fill({}) } as unknown as FitImage);
+  assertEquals([fit(0), fit(1, "D"), fit(2)], [
+    ["", "no configurations"],
+    ["`D`", "1 configuration"],
+    ["", "2 configurations"],
+  ]);
 });
 
 pure("the files of a boot, in their order, and what of the kernel is loaded", () => {
