@@ -211,6 +211,9 @@ pure("a console behind buses is where they put it", () => {
   assertEquals(consoleOf(behind(new Uint8Array()), ""), 0x8_0000_0100n);
   assertEquals(consoleOf(behind(cells(0x2000, 0x1000_0000, 0x1000)), ""), undefined);
   assertEquals(consoleOf(behind(cells(0, 1)), ""), undefined);
+  // Of several windows, the one that holds it; its end is outside.
+  assertEquals(consoleOf(behind(cells(0x2000, 0x3000_0000, 0x1000, 0, 0x1000_0000, 0x101)), ""), 0x8_1000_0100n);
+  assertEquals(consoleOf(behind(cells(0x2000, 0x3000_0000, 0x1000, 0, 0x1000_0000, 0x100)), ""), undefined);
 });
 
 pure("a UART that is switched off or another one is no console", () => {

@@ -54,6 +54,11 @@ const ROWS: readonly (readonly [cmdline: string, where: string, about: string])[
   ["earlycon=ns16550,io,0x2f8,38400", "io 2f8 /3 3", "I/O port 0x2f8 at 38400 baud"],
   ["earlycon=uart8250,io,0x2f8,115200,0", "io 2f8 /1 3", "I/O port 0x2f8 at 115200 baud"],
   ["earlyprintk=serial,ttyS1,keep,115200", "io 2f8 /1 3", "ttyS1 (I/O port 0x2f8) at 115200 baud"],
+  [
+    "earlyprintk=xmmio32,0xfedc9000,115200",
+    "io 3f8",
+    "I/O port 0x3f8 (ttyS0), as it was left, since no command line names a serial console",
+  ],
   ["earlyprintk=ttyS1,0", "io 2f8 /12 3", "ttyS1 (I/O port 0x2f8) at 9600 baud"],
   ["earlyprintk=serial,1,115200", "io 2f8 /1 3", "ttyS1 (I/O port 0x2f8) at 115200 baud"],
   ["earlyprintk=serial,ttyS01,115200", "io 2f8 /1 3", "ttyS1 (I/O port 0x2f8) at 115200 baud"],

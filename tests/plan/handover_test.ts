@@ -306,6 +306,46 @@ pure(
   },
 );
 
+pure("what is left of the scratch areas is enough if it is as much as was reserved early", () => {
+  const handover = { ...NOTHING, scratch: ROOM };
+  const fit = handoverFit({
+    facts: hostFacts({ handover }),
+    images: images(),
+    cmdline: "root=LABEL=root ro",
+    forceDtb: false,
+  });
+  if (fit?.kind !== "fits") throw new Error("no room");
+  const ram = 4096n * MIB;
+  const roots = [{ start: 0n, end: ram, name: "System RAM", children: [] }];
+  const status = (early: bigint) =>
+    verdict(
+      planOf(handover, {}, { memTotal: ram - early, iomem: { visibility: "full", roots } }),
+      "kho-scratch",
+    )[0];
+  assertEquals([fit.left - 1n, fit.left, fit.left + 1n].map(status), ["pass", "pass", "warn"]);
+});
+
+pure("where no higher place is left for the kernel, what did not fit beside the last one is named", () => {
+  const buffer = (name: string, size: bigint): LoaderBuffer => ({
+    name,
+    size: size * MIB,
+    alignment: 4096n,
+    min: 0n,
+    topDown: false,
+  });
+  const place = (rest: bigint, retries = true) => {
+    const result = placeInScratch(
+      { before: [], kernel: buffer("kernel", 40n), beside: () => [buffer("rest", rest)], retries },
+      [area(0n, 100n), area(200n, 45n)],
+      4096n,
+      "least",
+    );
+    return result.kind === "no-room" ? result.failed.name : result.buffers.map(({ start }) => start / MIB);
+  };
+  assertEquals([place(60n), place(80n), place(101n)], [[0n, 40n], [200n, 0n], "rest"]);
+  assertEquals(place(80n, false), "rest");
+});
+
 pure("kho-lost", () => {
   const rule = (handover: KexecHandover | undefined, profile: Partial<Profile> = {}) =>
     verdict(planOf(handover, { load: "kexec_load", ...profile }), "kho-lost");

@@ -133,6 +133,13 @@ pure("free memory ends below what the kernel can address", () => {
   assertEquals(freeOf(mapped(rows), { max: 1n << 63n }), ["0x300000000000-0x3ffffffff000"]);
 });
 
+pure("memory that the profile narrows to nothing is its fault, by either bound", () => {
+  for (const bounds of [{ min: 1n << 45n }, { max: 0x1000n }]) {
+    const { diagnostics: [none] } = freeMemory(hostFacts(), { crash: false, ...bounds });
+    assertEquals([none?.code, none?.path], ["memory-none", ["memory"]]);
+  }
+});
+
 pure("without a visible memory map, without a reservation or without room there is an error that says so", () => {
   assertStringIncludes(refusal(host("non-root")), "error memory-hidden: /proc/iomem shows every address as zero");
   assertStringIncludes(refusal(host("non-root"), { crash: true }), "error memory-hidden");

@@ -170,6 +170,14 @@ pure("systemd: the command line's key and options, with a line of ours where the
   const fixed = refused({ has: SYSTEMD, cmdline: `${uuid} rd.luks.options=${ROOT}=tpm2-device=auto` });
   assertEquals([fixed.kind, fixed.hint], ["unknown", "Remove `tpm2-device=auto` from the command line"]);
   assertEquals(refused({ has: SYSTEMD, cmdline: `${uuid} rd.luks.key=/a:UUID=1 rd.luks.crypttab=0` }).kind, "unknown");
+  assertEquals(
+    refused({
+      has: SYSTEMD,
+      texts: crypttab(`root UUID=${ROOT} none luks\n`),
+      cmdline: `${uuid} rd.luks.options=${ROOT}=tpm2-device=auto`,
+    }).hint,
+    fixed.hint,
+  );
   // Options of the command line take the place of those of crypttab.
   const texts = crypttab(`root UUID=${ROOT} none tpm2-device=auto\n`);
   assertEquals(placed({ has: SYSTEMD, texts, cmdline: `${uuid} rd.luks.options=${ROOT}=discard` }), [
