@@ -4,7 +4,7 @@ import { formatAddress } from "../core/number.ts";
 import { alignDown, alignUp, intersectAll, overlaps, type Range, rangeSize, subtract } from "../core/range.ts";
 import { isSince } from "../core/release.ts";
 import { anyText, choice, count, either, isMap, list, omitUndefined, record, type Shape, text } from "../core/shape.ts";
-import type { ColdReboot } from "../entry/cold_reboot.ts";
+import type { ColdLog, ColdReboot } from "../entry/cold_reboot.ts";
 import type { DeviceTree } from "../formats/fdt.ts";
 import type { HostFacts } from "../host/facts.ts";
 import { type Images, kernelInfo, namedTree } from "../image/boot_files.ts";
@@ -255,13 +255,12 @@ export function logRange(log: PlannedLog): Range | undefined {
   return { start, end: start + BigInt(log.size) };
 }
 
-/** What the entry that a cold reboot boots lacks to read the log; undefined where its command line is not known. */
+/** What the entry that a cold reboot boots lacks to read the log. */
 export function lackedToRead(
   log: Exclude<PlannedLog, { readonly kind: "impossible" }>,
-  coldReboot: ColdReboot | undefined,
-): readonly string[] | undefined {
-  if (coldReboot?.log === undefined) return undefined;
-  const cmdline = parseCmdline(coldReboot.log.parameters.join(" "));
+  { parameters }: Pick<ColdLog, "parameters">,
+): readonly string[] {
+  const cmdline = parseCmdline(parameters.join(" "));
   return log.parameters.filter((parameter) => !hasParameter(cmdline, parseParameter(parameter)));
 }
 

@@ -239,15 +239,18 @@ pure("systemd: what the command line says last counts, where it can be read", ()
   assertEquals(refused({ has: SYSTEMD, texts, cmdline: `rd.luks.name=${DATA}=data` }).kind, "closed");
   assertEquals(refused({ has: DRACUT_SYSTEMD, cmdline: `rd.auto rd.luks.uuid=${DATA}` }).kind, "closed");
   assertEquals(refused({ has: SYSTEMD, cmdline: `rd.luks.key=${ROOT}=/keys/a` }).kind, "closed");
-  assertEquals(placed({ has: SYSTEMD, cmdline: `luks.name=${ROOT.toUpperCase()}=vault` })[0], usual("vault"));
-  assertEquals(placed({ has: SYSTEMD, texts, cmdline: `rd.luks.uuid=${ROOT.toUpperCase()}` })[0], root);
+  // In capitals as well.
+  const data = (cmdline: string, table = "") =>
+    placed({ has: SYSTEMD, texts: crypttab(table), cmdline, unlock: [{ volume: DATA, key: FROM }] })[0];
+  assertEquals(data(`luks.name=${DATA.toUpperCase()}=vault`), usual("vault"));
+  assertEquals(data(`rd.luks.uuid=${DATA.toUpperCase()}`), usual(`luks-${DATA}`));
+  assertEquals(data(`rd.luks.uuid=${DATA.toUpperCase()}`, `data UUID=${DATA} /keys/e luks\n`), "/keys/e");
   assertEquals(
     placed({ has: SYSTEMD, cmdline: `${uuid} rd.luks.key=${ROOT}=/keys/a rd.luks.key=${ROOT}=/keys/b` })[0],
     "/keys/b",
   );
   // A name such as luks-UUID says which volume a line is of.
-  const byName = crypttab(`luks-${ROOT.toUpperCase()} /dev/vda2 /keys/c luks\n`);
-  assertEquals(placed({ has: SYSTEMD, texts: byName, cmdline: uuid })[0], "/keys/c");
+  assertEquals(data(`rd.luks.uuid=${DATA}`, `luks-${DATA.toUpperCase()} /dev/vdb1 /keys/c luks\n`), "/keys/c");
   // By the name that crypttab of the host has, where the source is not known here.
   assertEquals(placed({ has: SYSTEMD, texts: crypttab("root LABEL=elsewhere /keys/d luks\n") })[0], "/keys/d");
   const options = `${uuid} rd.luks.options=tpm2-device=auto rd.luks.options=${ROOT}=discard`;
@@ -360,7 +363,7 @@ pure(
         `${uuid} rd.luks=maybe`,
         `${uuid} rd.luks=0 rd.luks=1`,
         `rd_LUKS_UUID=${ROOT}`,
-        `rd.luks.uuid=keysource:luks-${ROOT.toUpperCase()}`,
+        `rd.luks.uuid=keysource:luks-${ROOT}`,
       ]
     ) {
       assertEquals(placed({ has: DRACUT, cmdline })[0], `/etc/cryptsetup-keys.d/luks-${ROOT}.key`, cmdline);
@@ -371,6 +374,8 @@ pure(
     for (const cmdline of [`${uuid} rd.luks.serial=X`, `${uuid} rd.luks.crypttab=0`]) {
       assertEquals(refused({ has: DRACUT, cmdline }).kind, "unknown", cmdline);
     }
+    const data = { unlock: [{ volume: DATA, key: FROM }], cmdline: `rd.luks.uuid=luks-${DATA.toUpperCase()}` };
+    assertEquals(placed({ has: DRACUT, ...data })[0], `/etc/cryptsetup-keys.d/luks-${DATA}.key`);
     const named = `${uuid} rd.luks.name=${ROOT}=first rd.luks.name=${ROOT}=a=b`;
     assertEquals(placed({ has: DRACUT, cmdline: named })[0], "/etc/cryptsetup-keys.d/a=b.key");
     // What the command line says comes after what the initrd has itself.
@@ -398,6 +403,16 @@ pure("dracut without systemd: a line of crypttab counts by its device, or by a t
       `root ${source} /keys/a luks\n${name} /dev/disk/by-uuid/${ROOT} ${key} luks\n`,
     ], source);
   }
+  // A name that only ends in it is another one.
+  const other = `vault-${ROOT}`;
+  assertEquals(
+    placed({
+      has: DRACUT,
+      cmdline: `rd.luks.uuid=${ROOT} rd.luks.name=${ROOT}=${other}`,
+      texts: text(`UUID=${ROOT}`),
+    })[0],
+    `/etc/cryptsetup-keys.d/${other}.key`,
+  );
   const swap = refused({ has: DRACUT, cmdline, texts: text("/dev/vda2", "/dev/urandom swap") });
   assertEquals(swap.kind, "closed");
   assertStringIncludes(swap.why, "`swap`");
@@ -604,5 +619,35 @@ pure("the checks refuse a volume that stays closed, a key without a place, and a
   assertStringIncludes(
     verdict({ has: SYSTEMD, texts, unlock: [{ volume: "nosuch", key: FROM }] }),
     "unlock-volume: The volume `nosuch` would stay closed",
+  );
+});
+
+pure("a plan is made from the initrds without the archive that `unlock` itself adds to them", () => {
+  const before = crypttab(`root UUID=${ROOT} /dev/urandom luks\n`);
+  const after = crypttab(`root UUID=${ROOT} ${usual("root")} luks\n`);
+  const entry = (path: string, secret: boolean): OverlayEntry => ({
+    kind: "file",
+    path,
+    mode: 0o600,
+    size: 64,
+    ...(secret ? {} : { sha256: "0".repeat(64) }),
+    secret,
+    origin: "unlock",
+    from: "text",
+  });
+  const files = [entry("/etc/crypttab", false), entry(usual("root"), true)];
+  const archive = initrdOf({ has: [], texts: after }).map((file) => ({
+    ...file,
+    path: "files:1",
+    overlay: { files, folders: [], isOpen: true },
+  }));
+  const { value } = planBoot({
+    profile: profileOf({ unlock: [{ volume: "root", key: FROM }] }),
+    facts: hostFacts(facts),
+    images: images({ initrd: [...initrdOf({ has: SYSTEMD, texts: before }), ...archive] }),
+  });
+  assertStringIncludes(
+    value?.checks.find(({ rule }) => rule === "unlock-unknown")?.message ?? "",
+    "which a changed crypttab names",
   );
 });

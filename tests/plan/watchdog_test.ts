@@ -5,6 +5,7 @@ import { planBoot } from "../../src/plan/planner.ts";
 import type { Check, Plan } from "../../src/plan/plan.ts";
 import { planText } from "../../src/plan/plan.ts";
 import { decodePlan } from "../../src/plan/plan_shape.ts";
+import { isStopped } from "../../src/plan/watchdog.ts";
 import { resetAfter, WATCHDOG_DRIVERS, watchdogDriver } from "../../src/plan/watchdog_drivers.ts";
 import type { Guard, Profile } from "../../src/profile/profile.ts";
 import { guardLines } from "../../src/render/guard_text.ts";
@@ -93,6 +94,26 @@ pure("when a machine is reset: as each driver rounds, counts and sets", () => {
   ];
   for (const [identity, seconds, expected] of rows) assertEquals(after(identity, seconds), expected, identity);
   assertEquals(resetAfter(90), 90);
+});
+
+pure("whether a driver stops it: by itself, whatever the parameter says, or as that says", () => {
+  const stopped = (identity: string, stopOnReboot?: boolean) =>
+    isStopped(watchdogDriver({ identity }), host({}, stopOnReboot === undefined ? {} : { stopOnReboot }));
+  const unsaid = (identity: string) => {
+    const { stopOnReboot: _, ...core } = host();
+    return isStopped(watchdogDriver({ identity }), core);
+  };
+  const rows: readonly (readonly [string, readonly (boolean | undefined)[]])[] = [
+    ["Software Watchdog", [true, true, true]],
+    ["S3C2410 Watchdog", [true, true, true]],
+    ["IPMI", [false, false, false]],
+    ["i6300ESB timer", [true, true, false]],
+    ["HPE iLO2+ HW Watchdog Timer", [false, true, false]],
+    ["Foo", [undefined, true, false]],
+  ];
+  for (const [identity, expected] of rows) {
+    assertEquals([unsaid(identity), stopped(identity, true), stopped(identity, false)], expected, identity);
+  }
 });
 
 pure("a watchdog that runs on over the jump passes, with the time within which it resets", () => {

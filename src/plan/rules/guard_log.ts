@@ -59,18 +59,18 @@ const guardLogFallback: Rule = {
   check(input) {
     const log = keptLog(input);
     if (log === undefined) return undefined;
-    const cold = input.guard?.coldReboot;
-    const lacked = lackedToRead(log, cold);
-    if (cold?.log === undefined || lacked === undefined) {
+    const cold = input.guard?.coldReboot?.log;
+    if (cold === undefined) {
       return warn(
         "Whether the kernel that a cold reboot boots can read the log is not known: its command line is not",
         `Have it boot with \`${log.parameters.join(" ")}\``,
       );
     }
-    const name = `\`${cold.log.entry}\` of ${cold.log.loader}`;
+    const lacked = lackedToRead(log, cold);
+    const name = `\`${cold.entry}\` of ${cold.loader}`;
     return lacked.length === 0 ? pass(`${name}, which a cold reboot boots, looks for the log at the same place`) : warn(
       `${name}, which a cold reboot boots, cannot read the log: its command line lacks \`${lacked.join(" ")}\``,
-      whereToAdd(cold.log, lacked),
+      whereToAdd(cold, lacked),
     );
   },
 };
