@@ -50,6 +50,9 @@ function verdictOf(change: Partial<PlannedBases> | undefined, segments = [...KER
 pure("a kernel's range is all of its segments, in whole steps of 2 MiB", () => {
   assertEquals(kernelRange({ segments: [INITRD, ...KERNEL] }), { start: 0x4000_0000n, end: 0x4080_0000n });
   assertEquals(kernelRange({ segments: [...KERNEL].reverse() }), { start: 0x4000_0000n, end: 0x4080_0000n });
+  // One that ends within another.
+  const within = segment("kernel 3", "0x40100000", 0x1000);
+  assertEquals(kernelRange({ segments: [...KERNEL, within] }), { start: 0x4000_0000n, end: 0x4080_0000n });
   assertEquals(kernelRange({ segments: [segment("kernel", "0x1000", 0x20_0000)] }), {
     start: 0x1000n,
     end: 0x20_1000n,

@@ -4,6 +4,9 @@ import { parseCapture } from "../../src/host/capture.ts";
 import { decodeFacts } from "../../src/host/decode_facts.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import type { IomemNode } from "../../src/host/iomem.ts";
+import type { NetworkRoute } from "../../src/host/network_facts.ts";
+import type { Images } from "../../src/image/boot_files.ts";
+import type { OverlayEntry } from "../../src/image/overlay.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { driftOf } from "../../src/plan/drift.ts";
 import { planBoot } from "../../src/plan/planner.ts";
@@ -12,7 +15,7 @@ import type { Profile } from "../../src/profile/profile.ts";
 import { crashHost } from "../support/crash_host.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { arm64Input, BOARD } from "../support/arm64.ts";
-import { images, initrdFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
+import { images, initrdFile, PART_DIGESTS, profileOf, wholeInitrd } from "../support/profiles.ts";
 
 /** Captured hosts. */
 const REAL: readonly HostFacts[] = ["bios-vm", "uefi-laptop", "many-region-server"].flatMap((name) => {
@@ -231,5 +234,77 @@ Deno.test({
     assert(params?.source.kind === "bytes");
     // ramdisk_size of the setup header (Documentation/arch/x86/boot.rst).
     assertEquals(new DataView(Uint8Array.fromBase64(params.source.base64).buffer).getUint32(0x21c, true), size);
+  },
+});
+
+Deno.test({
+  name: "of a file for the initrd its digest and its size count, of a secret one its size alone",
+  permissions: "none",
+  fn() {
+    const entry = (secret: boolean, sha256: string, size: number): OverlayEntry => ({
+      kind: "file",
+      path: "/etc/a",
+      mode: 0o600,
+      size,
+      sha256: sha256.repeat(64),
+      secret,
+      origin: "profile",
+      from: "text",
+    });
+    const files = (file: OverlayEntry): Images =>
+      images({
+        initrd: [
+          initrdFile(),
+          { ...initrdFile({ path: "files:1" }), overlay: { files: [file], folders: [], isOpen: file.secret } },
+        ],
+      });
+    const drift = (was: OverlayEntry, is: OverlayEntry): readonly string[] => {
+      const { value } = planBoot({ profile: profileOf(), facts: hostFacts(), images: files(was) });
+      return value === undefined ? ["no plan"] : driftOf(value, hostFacts(), files(is)).map(({ what }) => what);
+    };
+    const digest = "the SHA-256 of the file /etc/a for the initrd";
+    const size = "the size of the file /etc/a for the initrd";
+    assertEquals(drift(entry(false, "1", 5), entry(false, "1", 5)), []);
+    assertEquals(drift(entry(false, "1", 5), entry(false, "2", 5)), [digest]);
+    assertEquals(drift(entry(false, "1", 5), entry(false, "2", 6)), [digest, size]);
+    assertEquals(drift(entry(true, "1", 5), entry(true, "2", 5)), []);
+    assertEquals(drift(entry(true, "1", 5), entry(true, "2", 6)), [size]);
+  },
+});
+
+Deno.test({
+  name: "a network that is carried drifts line by line, whatever came or went",
+  permissions: "none",
+  fn() {
+    const content = wholeInitrd({ programs: { "/usr/lib/systemd/systemd-networkd": "executable" } });
+    const files = images({ initrd: [{ ...initrdFile(), content }] });
+    const host = (routes: readonly NetworkRoute[], address = "10.0.2.77"): HostFacts =>
+      hostFacts({
+        network: {
+          links: [{
+            name: "eth0",
+            link: { kind: "ethernet" },
+            mtu: 1500,
+            up: true,
+            carrier: true,
+            addresses: [{ family: 4, address, prefix: 24 }],
+          }],
+          routes,
+          tables: [],
+          nameServers: [],
+          searchDomains: [],
+        },
+      });
+    const gateway: NetworkRoute = { family: 4, destination: "0.0.0.0/0", gateway: "10.0.2.2", metric: 0, link: "eth0" };
+    const drift = (was: HostFacts, is: HostFacts) => {
+      const { value } = planBoot({ profile: profileOf({ carry: ["network"] }), facts: was, images: files });
+      return value === undefined
+        ? ["no plan"]
+        : driftOf(value, is, files).map(({ planned, now }) => `${planned} -> ${now}`);
+    };
+    assertEquals(drift(host([]), host([])), []);
+    assertEquals(drift(host([]), host([gateway])), ["less -> Gateway=10.0.2.2"]);
+    assertEquals(drift(host([gateway]), host([])), ["Gateway=10.0.2.2 -> less"]);
+    assertEquals(drift(host([]), host([], "10.0.2.78")), ["Address=10.0.2.77/24 -> Address=10.0.2.78/24"]);
   },
 });

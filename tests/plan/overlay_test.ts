@@ -3,6 +3,9 @@ import { regionOffsets } from "../../src/arch/purgatory.ts";
 import { PURGATORY_SYMBOLS } from "../../src/arch/x86_64/purgatory_code.ts";
 import type { InitrdFile } from "../../src/image/boot_files.ts";
 import type { Overlay } from "../../src/image/overlay.ts";
+import { declaredFiles, itemOf } from "../../src/plan/declared_files.ts";
+import { initrdPieces, movedBootconfig } from "../../src/plan/initrd_pieces.ts";
+import { initrdPlacements } from "../../src/plan/initrd_placement.ts";
 import { lowerPlan } from "../../src/plan/lower.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { decodePlan } from "../../src/plan/plan_shape.ts";
@@ -227,5 +230,65 @@ Deno.test({
       assertMatch(refusal({})?.hint ?? "", /whatever its keys and secrets are: .* `--force` tries it again/);
       assertEquals(refusal({ sha256: "3".repeat(64) }), undefined);
     }
+  },
+});
+
+Deno.test({
+  name: "a bootconfig is moved if it ends the last file, and archives that are made at load follow that",
+  permissions: "none",
+  fn() {
+    const file = (bootconfig: number): InitrdFile => ({
+      ...initrdFile(),
+      content: wholeInitrd({ bootconfig, size: 90 << 20, packed: [{ packing: "xz", size: 90 << 20 }] }),
+    });
+    const [, archive] = initrds();
+    if (archive === undefined) throw new Error("no archive");
+    assertEquals(movedBootconfig([file(100), archive]), { index: 0, size: 100 });
+    assertEquals(movedBootconfig([file(0), file(100), archive, archive]), { index: 1, size: 100 });
+    assertEquals(movedBootconfig([file(100), file(0), archive]), undefined);
+    assertEquals(movedBootconfig([archive, file(100)]), undefined);
+    assertEquals([movedBootconfig([file(100)]), movedBootconfig([archive]), movedBootconfig([])], [
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    // Of one that is unpacked, it ends what that gives; an archive that is made at load has nothing to unpack, or to say.
+    const placements = initrdPlacements({
+      profile: profileOf({ load: "kexec_load", predecompress: true }),
+      facts: hostFacts(),
+      images: images({ initrd: [file(100), archive] }),
+    }, 60n << 20n);
+    assertEquals(placements.map(({ unpacked, reason }) => [unpacked, reason === undefined]), [
+      [true, false],
+      [false, true],
+    ]);
+    assertEquals(initrdPieces(placements).map(({ name, offset, size }) => [name, offset, size]), [
+      ["initrd 1", 0, (90 << 20) - 100],
+      ["initrd 2", 0, 5000],
+      ["bootconfig", (90 << 20) - 100, 100],
+    ]);
+  },
+});
+
+Deno.test({
+  name: "what a plan keeps of each content gives the profile's file again, and no secret",
+  permissions: "none",
+  fn() {
+    const contents: readonly OverlayFile["content"][] = [
+      { kind: "text", text: "hi" },
+      { kind: "base64", base64: "aGk=" },
+      { kind: "from", path: "/srv/a" },
+      { kind: "ask", prompt: "Key:" },
+      { kind: "command", argv: ["/bin/cat", "a"] },
+    ];
+    const again = (secret: boolean) =>
+      contents.map((content) => {
+        const item = itemOf(declaredFiles([{ path: "/a", mode: 0o4755, secret, content }]));
+        return "files" in item ? item.files[0] : undefined;
+      });
+    assertEquals(again(false), contents.map((content) => ({ path: "/a", mode: 0o4755, secret: false, content })));
+    const text = JSON.stringify(contents.map((content) => declaredFiles([{ path: "/a", secret: true, content }])));
+    assertEquals([text.includes('hi"'), text.includes("aGk=")], [false, false]);
+    assertEquals(again(true).map((file) => file?.content.kind), ["withheld", "withheld", "from", "ask", "command"]);
   },
 });

@@ -74,6 +74,17 @@ pure("a platform is warned of with its source, unless the profile requires it", 
     "The profile requires Google Compute Engine, where kexec was reported to fail (siderolabs/talos#8838)",
   ]);
   assertEquals(says("platform", GCP, "azure")[0], "warn");
+  // What may help comes first; what helps for certain stands alone.
+  const azure = { dmi: { assetTag: "7783-7084-3265-9085-8269-3286-77" } };
+  assertEquals(
+    says("platform", azure)[2],
+    "`module_blacklist=hyperv_fb` may help. Reboot by the firmware, or try kexec while someone can reach the machine; where " +
+      "it works, `requires: { platform: azure }` ends this warning",
+  );
+  assertEquals(
+    says("platform", { cpuFlags: ["tdx_guest", "hypervisor"], release: "6.10.3" })[2],
+    "Reboot by the firmware into a newer kernel first",
+  );
 });
 
 pure("a profile for a platform is refused elsewhere", () => {

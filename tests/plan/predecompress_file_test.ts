@@ -6,6 +6,7 @@ import type { HostFacts } from "../../src/host/facts.ts";
 import { parseImaRules } from "../../src/host/ima.ts";
 import type { BzImage } from "../../src/image/image.ts";
 import type { KernelFile } from "../../src/image/boot_files.ts";
+import { estimatedGain } from "../../src/plan/initrd_placement.ts";
 import type { PlanInput } from "../../src/plan/input.ts";
 import { lowerPlan } from "../../src/plan/lower.ts";
 import { type FileLoadCall, type Plan, planText } from "../../src/plan/plan.ts";
@@ -269,3 +270,34 @@ pure("an arm64 kernel does not unpack itself, so there is nothing to build", () 
   const plan = planOf({ facts: { machine: "aarch64" } });
   assertEquals([callOf(plan).built, checkOf(plan, "predecompress")], [undefined, undefined]);
 });
+
+pure(
+  "what a built image is estimated to save: by SHA-256 without its instructions, for the memory that it adds",
+  () => {
+    const payload = { offset: 0x4000, length: 11 << 20, compression: "xz" } as const;
+    const says = (cpuFlags: readonly string[], memory: number) =>
+      reasonOf(
+        planOf({
+          info: { payload, initSize: 100 << 20 },
+          kernel: { built: { ...BUILT, memory } },
+          facts: { cpuFlags },
+        }),
+        "kernel-unpacked",
+      )?.split("which is ")[1];
+    const placed = 8 << 10;
+    const gain = (grown: number) =>
+      estimatedGain([{ packing: "xz", size: placed }], grown, {
+        profile: { checksum: "sha256" },
+        facts: hostFacts({ cpuFlags: [] }),
+      });
+    assertEquals(gain(0), 0);
+    // Less memory than the packed kernel takes saves time by itself.
+    assertEquals(gain(-60 << 20) > 100, true);
+    for (const [memory, grown] of [[100 << 20, 0], [40 << 20, -60 << 20], [160 << 20, 60 << 20]] as const) {
+      const expected = gain(grown) > 0
+        ? `estimated to save ${gain(grown)} ms on a fast core`
+        : "estimated to save no time";
+      for (const flags of [["lm"], ["lm", "sha_ni", "ssse3", "sse4_1"]]) assertEquals(says(flags, memory), expected);
+    }
+  },
+);

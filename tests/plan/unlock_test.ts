@@ -5,6 +5,7 @@ import { CRYPT_FILES } from "../../src/image/initrd_crypt.ts";
 import { MAKER_FILES } from "../../src/image/initrd_maker.ts";
 import type { InitrdFile } from "../../src/image/boot_files.ts";
 import { planBoot } from "../../src/plan/planner.ts";
+import { unlockOf } from "../../src/plan/unlock/planned.ts";
 import { planUnlock, type UnlockOutcome, type UnlockPlan } from "../../src/plan/unlock/unlock.ts";
 import type { OverlayEntry } from "../../src/image/overlay.ts";
 import type { Unlock } from "../../src/profile/profile.ts";
@@ -145,6 +146,11 @@ pure("systemd: the field's own path where it is a file of the initrd, else a lin
     ["/root.key:LABEL=stick luks,discard", `${usual} luks,discard`],
     ["/run/keys/root.key luks", `${usual} luks`],
     ["/dev/urandom luks", `${usual} luks`],
+    // Other paths than they seem.
+    ["/keys/../root.key luks", `${usual} luks`],
+    ["/keys//root.key luks", `${usual} luks`],
+    ["/keys/./root.key luks", `${usual} luks`],
+    ["/keys/ luks", `${usual} luks`],
     // A part of the file, and what a token decrypts.
     ["/keys/root.key luks,keyfile-offset=512,keyfile-size=64", `${usual} luks`],
     ["- luks,tpm2-device=auto,tpm2-pcrs=7", `${usual} luks,tpm2-pcrs=7`],
@@ -194,6 +200,8 @@ pure("systemd: a volume that the initrd does not open", () => {
       "rd.auto",
       `rd.luks.uuid=${ROOT} rd.luks=0`,
       `luks.uuid=${ROOT} luks=no`,
+      `luks.uuid=${ROOT} luks=n`,
+      `luks.uuid=${ROOT} luks=F`,
     ]
   ) {
     assertEquals(refused({ has: SYSTEMD, cmdline }).kind, "closed", cmdline);
@@ -211,6 +219,12 @@ pure("systemd: a volume that the initrd does not open", () => {
     `/etc/cryptsetup-keys.d/luks-${ROOT}.key`,
   );
   assertStringIncludes(refused({ has: SYSTEMD, texts: crypttab("root /dev/vda2 /dev/urandom swap\n") }).why, "`swap`");
+  assertStringIncludes(
+    refused({ has: SYSTEMD, texts: crypttab("root /dev/vda2 /dev/urandom luks,tmp=ext4\n") }).why,
+    "`tmp=ext4`",
+  );
+  // What stands after `--` is read as well.
+  assertEquals(refused({ has: SYSTEMD, texts, cmdline: "ro -- rd.luks=0" }).kind, "closed");
   assertStringIncludes(refused({ has: [SYSTEMD[0] ?? ""] }).why, "it lacks systemd-cryptsetup");
   // The program and its generator: each alone opens nothing.
   for (const missing of SYSTEMD.slice(1)) {
@@ -650,4 +664,15 @@ pure("a plan is made from the initrds without the archive that `unlock` itself a
     value?.checks.find(({ rule }) => rule === "unlock-unknown")?.message ?? "",
     "which a changed crypttab names",
   );
+});
+
+pure("a stored plan keeps every entry, also of a volume whose key has no place", () => {
+  const entries: readonly Unlock[] = [{ volume: "nosuch", key: FROM }, { volume: "root", key: FROM }];
+  const { value } = planBoot({
+    profile: profileOf({ unlock: entries }),
+    facts: hostFacts(facts),
+    images: images({ initrd: initrdOf({ has: SYSTEMD, texts: crypttab(`root UUID=${ROOT} none luks\n`) }) }),
+  });
+  assertEquals(unlockOf(value?.unlock), entries);
+  assertEquals(value?.unlock?.map(({ opened }) => opened?.file), [undefined, usual("root")]);
 });
