@@ -50,9 +50,8 @@ const KERNEL_LINES: readonly string[] = ["Kernel code", "Kernel rodata", "Kernel
  * kernel itself and the reservation for a crash kernel. Undefined where the host does not show its memory.
  */
 export function earlyReservations({ iomem, memTotal }: HostFacts): bigint | undefined {
-  const ram = totalSize(systemRam(iomem));
-  if (memTotal === undefined || ram === 0n) return undefined;
-  const early = ram - memTotal - totalSize(crashReservations(iomem)) -
+  if (memTotal === undefined) return undefined;
+  const early = totalSize(systemRam(iomem)) - memTotal - totalSize(crashReservations(iomem)) -
     totalSize(KERNEL_LINES.flatMap((name) => nodesNamed(iomem, name)));
   return early > 0n ? early : undefined;
 }

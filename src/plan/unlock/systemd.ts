@@ -54,9 +54,8 @@ export function systemdWay(isDracut: boolean): FindWay {
     const entry = parseCrypttab(text).find((each) =>
       (each.name === volume.name || isVolume(each.source)) && (!onlyListed || listedOf(each) !== undefined)
     );
-    const edit = (key: string): string | undefined =>
-      !readsCrypttab || entry === undefined ? undefined : withKey(text, entry, key, isKeyOption);
     if (entry !== undefined) {
+      const edit = (key: string): string => withKey(text, entry, key, isKeyOption);
       const { name, source, key } = entry;
       const stated = listedOf(entry)?.options;
       return placed({ name, source, options: stated ?? entry.options, key, stated, edit });
