@@ -8,6 +8,7 @@ import { partKey } from "../../src/plan/input.ts";
 import type { SegmentLoadCall } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { partsNeeded } from "../../src/plan/segment_call.ts";
+import { profileOfPlan } from "../../src/plan/stored.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { joined } from "../image/build.ts";
 import { elf, type ElfSegment } from "../image/build_elf.ts";
@@ -169,6 +170,13 @@ pure("a flat image lies where it says, is entered in 32-bit mode, and gets its i
     [20, 0x10_0000n, 0xbff0_0000n, 1],
     [20, 0x1_0000_0000n, 0x4000_0000n, 1],
   ]);
+});
+
+pure("a plan keeps the modules that it is made from again, each with its command line", () => {
+  const { value } = planOf({ bytes: FLAT1, modules: MODULES });
+  const modules = MODULES.map(({ path }, index) => ({ path, cmdline: index === 1 ? "x  y" : "" }));
+  assertEquals(value?.declared?.modules, modules);
+  assertEquals(value && profileOfPlan(value)?.modules, modules);
 });
 
 pure("without modules or a command line there are none", () => {

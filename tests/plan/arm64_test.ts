@@ -4,6 +4,9 @@ import type { PartContent } from "../../src/host/image_content.ts";
 import { crashDump } from "../../src/arch/arm64/crash_dump.ts";
 import { AARCH64 } from "../../src/arch/arm64/machine.ts";
 import { PURGATORY } from "../../src/arch/arm64/purgatory.ts";
+import { PURGATORY_SYMBOLS as AT } from "../../src/arch/arm64/purgatory_code.ts";
+import { regionOffsets } from "../../src/arch/purgatory.ts";
+import { sha256Of } from "../../src/core/sha256.ts";
 import { type DeviceTree, flattenDeviceTree, parseDeviceTree } from "../../src/formats/fdt.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { driftOf } from "../../src/plan/drift.ts";
@@ -94,6 +97,11 @@ pure("the device tree lies on a multiple of 2 MiB, and nothing of a crash image 
   assert(value?.call.syscall === "kexec_load");
   const tree = segmentOf(value.call, "dtb");
   assertEquals(BigInt(tree.mem) % (2n << 20n), 0n);
+  const crashing = arm64Input({ profile: { crash: true } });
+  const { value: dump } = planBoot({ ...crashing, images: { ...crashing.images, initrd } });
+  assert(dump?.call.syscall === "kexec_load");
+  // The crash kernel's pages may be of 64 KiB.
+  assertEquals(BigInt(segmentOf(dump.call, "elfcorehdr").mem) % 0x1_0000n, 0n);
   // A reservation that begins in the middle of 2 MiB: what is left free below the kernel would hold the ELF core header.
   const start = 0xa9b0_0000n;
   const [ram] = BOARD.iomem.roots.filter(({ name }) => name === "System RAM");
@@ -651,4 +659,24 @@ pure("where signatures are demanded, the kernel that a packed file holds is what
   };
   assertEquals(of(false), ["lockdown fail", "signature-forced fail"]);
   assertEquals(of(true), ["lockdown warn", "signature-forced warn"]);
+});
+
+pure("by SHA-256, purgatory compares all of the device tree but the seeds that are drawn at load", () => {
+  const call = callOf({ profile: { checksum: "sha256" } });
+  const tree = segmentOf(call, "dtb");
+  assert(tree.source.kind === "bytes");
+  const [kaslr, rng] = tree.source.random ?? [];
+  assert(kaslr !== undefined && rng !== undefined);
+  const [mem, bytes, purgatory] = [BigInt(tree.mem), bytesOf(tree), bytesOf(segmentOf(call, "purgatory"))];
+  const view = new DataView(purgatory.buffer);
+  const regions = regionOffsets(purgatory, AT).map((offset) => [
+    view.getBigUint64(offset + AT.regionAddress, true) - mem,
+    view.getBigUint64(offset + AT.regionLength, true),
+    purgatory.slice(offset + AT.regionDigest, offset + AT.regionDigest + 32).toHex(),
+  ]).filter(([address = -1n]) => typeof address === "bigint" && address >= 0n && address < BigInt(tree.bufsz));
+  const parts = [[0, kaslr.offset], [kaslr.offset + kaslr.length, rng.offset], [rng.offset + rng.length, bytes.length]];
+  assertEquals(
+    regions,
+    parts.map(([from = 0, to = 0]) => [BigInt(from), BigInt(to - from), sha256Of(bytes.subarray(from, to))]),
+  );
 });

@@ -1,6 +1,9 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import type { Diagnostic } from "../../src/core/diagnostic.ts";
+import { regionOffsets } from "../../src/arch/purgatory.ts";
+import { PURGATORY_SYMBOLS as AT } from "../../src/arch/x86_64/purgatory_code.ts";
 import { VERSION } from "../../src/core/program.ts";
+import { sha256Of } from "../../src/core/sha256.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import type { Iomem, IomemNode } from "../../src/host/iomem.ts";
 import type { Images, InitrdFile } from "../../src/image/boot_files.ts";
@@ -505,6 +508,34 @@ pure("the calls have every argument of the plan", () => {
 
 // --- Stored plans.
 
+pure("by SHA-256, purgatory compares all of boot_params but the seed that is drawn at load", () => {
+  const { call } = planOf({ load: "kexec_load", checksum: "sha256" });
+  assert(call.syscall === "kexec_load");
+  const params = call.segments.find(({ name }) => name === "boot_params");
+  const purgatory = call.segments.at(-1);
+  assert(params?.source.kind === "bytes" && purgatory?.source.kind === "bytes");
+  const [seed] = params.source.random ?? [];
+  assert(seed !== undefined);
+  const bytes = Uint8Array.fromBase64(purgatory.source.base64);
+  const view = new DataView(bytes.buffer);
+  const [mem, handed] = [BigInt(params.mem), Uint8Array.fromBase64(params.source.base64)];
+  const regions = regionOffsets(bytes, AT).map((offset) => ({
+    address: view.getBigUint64(offset + AT.regionAddress, true),
+    length: view.getBigUint64(offset + AT.regionLength, true),
+    digest: bytes.slice(offset + AT.regionDigest, offset + AT.regionDigest + 32).toHex(),
+  })).filter(({ address }) => address >= mem && address < mem + BigInt(params.memsz));
+  const after = seed.offset + seed.length;
+  assertEquals(
+    regions,
+    [[0, seed.offset], [after, handed.length]].filter(([from = 0, to = 0]) => from < to).map(([from = 0, to = 0]) => ({
+      address: mem + BigInt(from),
+      length: BigInt(to - from),
+      digest: sha256Of(handed.subarray(from, to)),
+    })),
+  );
+  assertEquals(regions.length >= 1, true);
+});
+
 pure("a call is not made where purgatory compares what is in no segment", () => {
   const { call, host } = planOf({ load: "kexec_load" });
   assert(call.syscall === "kexec_load");
@@ -757,6 +788,16 @@ pure("a plan keeps everything of a profile that it is derived from again", () =>
     const { cmdline: _, ...rest } = profile;
     assertEquals({ ...found, ...rest }, found);
   }
+  // The files are those that a link led to.
+  const files = { kernel: kernelFile({ path: "/boot/k-6.12" }), initrd: [initrdFile({ path: "/boot/i-6.12" })] };
+  const digests = new Map([["/boot/k-6.12@20480+12562432", "e".repeat(64)]]);
+  const { value } = planBoot({
+    profile: profileOf({ load: "kexec_load" }),
+    facts: hostFacts(),
+    images: images(files),
+    partDigests: digests,
+  });
+  assertEquals([value?.declared?.kernel, value?.declared?.initrd], ["/boot/k-6.12", ["/boot/i-6.12"]]);
   assertEquals(kept({ cmdline: { kind: "parameters", parameters: [] } }).cmdline, {
     kind: "parameters",
     parameters: [],
