@@ -172,12 +172,17 @@ function parameterText(change: ChangeOf<"cmdline">): Omit<DiffLine, "mark"> {
     case "remove":
       return { name: change.from.word, text: reader(change.from) };
     case "move":
-      return { name: change.to.word, text: `moved from place ${change.from.position} to ${change.to.position}` };
+      return { name: change.to.word, text: movedText(change.from, change.to) };
     case "change": {
       const text = between(change, ({ word }) => valueIn(word));
       return { name: parseParameter(change.to.word).name, text };
     }
   }
+}
+
+/** The number of a place may stay: what was before it is gone, or moved too. */
+function movedText(from: { readonly position: number }, to: { readonly position: number }): string {
+  return from.position === to.position ? "in another order" : `moved from place ${from.position} to ${to.position}`;
 }
 
 function reader({ init }: PlacedParameter): string {
@@ -198,7 +203,7 @@ function initrdText(change: ChangeOf<"initrd">): Omit<DiffLine, "mark"> {
     case "remove":
       return { name: change.from.path, text: fileText(change.from) };
     case "move":
-      return { name: change.to.path, text: `moved from place ${change.from.position} to ${change.to.position}` };
+      return { name: change.to.path, text: movedText(change.from, change.to) };
     case "change": {
       const { from, to } = change;
       const parts = [

@@ -124,7 +124,7 @@ Deno.test({
   fn() {
     const lines = (...changes: Diff["changes"]) =>
       renderDiff({ ...changed, changes, unchanged: [], unknown: [], ignored: [] }, { style: PLAIN, width: 200 })
-        .split("\n").slice(3, -3).map((line) => line.trim().replaceAll(/ {2,}/g, " "));
+        .split("\n").slice(3, -3).filter((line) => line !== "").map((line) => line.trim().replaceAll(/ {2,}/g, " "));
     const motd: PlannedOverlayFile = {
       path: "/etc/motd",
       kind: "file",
@@ -166,6 +166,14 @@ Deno.test({
     assertEquals(lines({ about: "initrd", action: "move", from: file, to: { ...file, position: 3 } }), [
       "~ /a moved from place 1 to 3",
     ]);
+    // Where what was before it is gone, its place may be the same number.
+    assertEquals(
+      lines(
+        { about: "initrd", action: "move", from: file, to: file },
+        { about: "cmdline", action: "move", from: parameter("ro"), to: parameter("ro") },
+      ),
+      ["~ /a in another order", "Command line", "~ ro in another order"],
+    );
     assertEquals(
       lines(
         { about: "guard", field: "panic", action: "change", from: "1 min", to: "2 min" },
