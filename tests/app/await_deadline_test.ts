@@ -3,6 +3,8 @@ import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { awaitDeadline, keepUnstopped } from "../../src/app/deadline.ts";
 import { readFacts } from "../../src/app/read_facts.ts";
+import { main } from "../../src/cli/main.ts";
+import { PLAIN } from "../../src/render/style.ts";
 import type { EndedAttempt } from "../../src/state/attempt.ts";
 import { OPEN_ATTEMPT } from "../support/attempts.ts";
 import { type FailingSystem, failingSystem } from "../support/failing_system.ts";
@@ -305,6 +307,52 @@ Deno.test("a program that hangs is killed after 30 s, and one that is missing is
 Deno.test("without the timer, it is said that nothing takes the place of a process that hangs", async () => {
   const { said } = await waited({ timer: false }, (system, attempt) => end(system, attempt, "confirmed"));
   assertEquals(said, ["If this process hangs, nothing takes its place: timer_create failed with EPERM"]);
+});
+
+Deno.test("arrive --wait ends with the confirmation, or with the kernel's refusal; in a crash kernel it waits for nothing", async () => {
+  const arrive = async (script: Script, cmdline = "") => {
+    using system = failingSystem();
+    const attempt = attemptIn(bootOf(system), undefined);
+    end(system, attempt, "arrived");
+    if (cmdline !== "") Deno.writeTextFileSync(join(system.root, "proc/cmdline"), `${cmdline}\n`);
+    let text = "";
+    const sink = {
+      layout: { style: PLAIN, width: 80 },
+      isTerminal: false,
+      write: (more: string) => void (text += more),
+    };
+    const { result, did } = await imitated(
+      system,
+      script,
+      () => main(["arrive", "--wait"], () => ({ out: sink, err: sink })),
+    );
+    const lines = text.trimEnd().split("\n").filter((line) => !line.startsWith("Its guard gives it"));
+    return { code: result, lines, restarts: did.includes("restart"), end: endOf(system) };
+  };
+  const nothing = "No reboot is waiting for its end";
+  assertEquals(
+    await arrive({
+      onPause: (now, { system }) => {
+        if (now === 20) end(system, attemptIn(bootOf(system), undefined), "confirmed");
+      },
+    }),
+    { code: 0, lines: [nothing, "6.1.0-41-amd64 is confirmed"], restarts: false, end: "confirmed" },
+  );
+  const refused = await arrive({ now: DUE + 1, onProgram: () => ({ code: 1 }) });
+  assertEquals([refused.code, refused.restarts, refused.end], [71, true, "not-confirmed"]);
+  assertEquals([refused.lines[0], refused.lines[1], ...refused.lines.slice(-3)], [
+    nothing,
+    "Nobody confirmed this system within 10 min: rebooting through the firmware",
+    "Rebooting by the system call",
+    "error: The kernel refused to reboot: EPERM",
+    "  hint: Reboot by hand",
+  ]);
+  assertEquals(await arrive({ now: DUE + 1 }, "ro elfcorehdr=0x1000"), {
+    code: 0,
+    lines: ["This is a crash kernel, so that no attempt is looked at", "No guard waits for a confirmation"],
+    restarts: false,
+    end: "arrived",
+  });
 });
 
 const GUARD = (keeper: "warmboot" | "systemd") => ({
