@@ -90,4 +90,24 @@ Deno.test("diff draws both sides, and of stored plans only what is known", async
     const shown = stdout.replace(/<desc[^]*<\/desc>/, "");
     assertEquals([code, shown.match(unknown)?.length ?? 0], [EXIT.differs.code, hidden]);
   }
+  // The running system is drawn with what is known of it, on its side, however the sides are given.
+  for (const words of [[plans[0] ?? "", "@running"], ["@running", plans[0] ?? ""]]) {
+    const { stdout } = await run(["diff", ...words, "--facts", laptop, "-o", "svg"]);
+    assertEquals([
+      stdout.replace(/<desc[^]*<\/desc>/, "").match(unknown)?.length,
+      /The memory map of the plan/.test(stdout),
+    ], [
+      1,
+      false,
+    ]);
+  }
+  // A host of the same name that is another machine is another host.
+  const twin = join(folder, "twin.json");
+  const arm64 = new URL("../fixtures/hosts/arm64-server.json", import.meta.url);
+  Deno.writeTextFileSync(
+    twin,
+    Deno.readTextFileSync(arm64).replace(/("\/proc\/sys\/kernel\/hostname": )"[^"]*"/, '$1"vm-web-1\\n"'),
+  );
+  const { stdout } = await run(["diff", ...plans, "--facts", twin, "-o", "svg"]);
+  assertEquals(stdout.replace(/<desc[^]*<\/desc>/, "").match(unknown)?.length, 2);
 });
