@@ -3,7 +3,11 @@ import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { parseInvocation } from "../../src/cli/args.ts";
 import type { Command } from "../../src/cli/command.ts";
+import { main } from "../../src/cli/main.ts";
+import type { Sink } from "../../src/cli/ports.ts";
+import { PLAIN } from "../../src/render/style.ts";
 import { type FailingSystem, failingSystem } from "../support/failing_system.ts";
+import { type HostState, kuredHost, writeProfile } from "../support/kured_host.ts";
 import { packedKernel, vmlinux } from "../support/small_kernel.ts";
 
 /** A host with a kernel and a profile. */
@@ -178,4 +182,24 @@ Deno.test("that a newer systemd boots the image is said where systemd runs", asy
     true,
     false,
   ]);
+});
+
+Deno.test("whether a reboot is needed is an answer on standard output; a doubt, or a plan that is not ready, is an error", async () => {
+  const answer = async (state: HostState, profile?: string) => {
+    using on = await kuredHost(state);
+    if (profile !== undefined) writeProfile(on, profile);
+    const said = { out: "", err: "" };
+    const sink = (name: keyof typeof said): Sink => ({
+      layout: { style: PLAIN, width: 80 },
+      isTerminal: false,
+      write: (text) => void (said[name] += text),
+    });
+    const words = ["status", "--check=reboot-needed", "node"];
+    const code = await on.on(() => main(words, () => ({ out: sink("out"), err: sink("err") })));
+    return [code, ...[said.out, said.err].map((text) => text.split(":")[0])];
+  };
+  assertEquals(await answer("other"), [0, "needed", ""]);
+  assertEquals(await answer("arrived"), [1, "running", ""]);
+  const elsewhere = "version: 1\nkernel: /boot/vmlinuz\ncmdline: ro\nrequires: { hostname: other }\n";
+  assertEquals(await answer("other", elsewhere), [1, "", "not-ready"]);
 });
