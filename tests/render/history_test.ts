@@ -100,8 +100,45 @@ pure("a picture of the history: well-formed, in words too, light and dark, at on
   // The jump is 3.5 s of 12.25 s: 108 of 380 cells.
   assertMatch(svg, /<rect class="wb-unknown" x="114" y="\d+" width="216" height="22"><title>jump 3.5 s \(inferred\)/);
   assertEquals([...svg.matchAll(/<path [^>]*stroke-width="2"\/>/g)].length, 2);
+  // 11 s were expected, which is 341 of 380 cells.
+  assertMatch(svg, /<path class="wb-line" d="M702 \d+v30" stroke-width="2"\/>/);
+  // Nothing took longer than what arrived.
+  assertEquals(/l6 8l-6 8/.test(svg), false);
+  assertEquals(marksOf(svg), [[20, "0 s"], [144, "2 s"], [268, "4 s"], [392, "6 s"], [516, "8 s"], [640, "10 s"], [
+    764,
+    "12 s",
+  ]]);
   assertWellFormed(renderHistorySvg(historyOf([])));
   assertWellFormed(renderHistorySvg(historyOf([OLD])));
+});
+
+/** The marks of the ruler: where they are, and what they say. */
+function marksOf(svg: string): readonly (readonly [number, string])[] {
+  return [...svg.matchAll(/<text x="(\d+)" y="\d+" class="wb-dim(?: wb-end)?">(\d[^<]*)<\/text>/g)]
+    .map(([, x, text = ""]) => [Number(x), text] as const);
+}
+
+pure("the ruler has ten steps at most, whatever took how long", () => {
+  const { timing } = MEASURED;
+  if (timing?.boot === undefined) throw new Error("It has clocks");
+  const { boot } = timing;
+  const after = (milliseconds: number): Attempt => ({
+    ...MEASURED,
+    timing: { ...timing, boot: { ...boot, finished: (boot.finished ?? 0) + milliseconds } },
+  });
+  const whole = historyOf([after(0)]).attempts[0]?.interruption?.milliseconds ?? NaN;
+  const step = (milliseconds: number) => marksOf(renderHistorySvg(historyOf([after(milliseconds - whole)])))[1]?.[1];
+  assertEquals([10_000, 10_001, 20_000, 20_001, 50_001].map(step), ["1 s", "2 s", "2 s", "5 s", "10 s"]);
+});
+
+pure("where nothing arrived, what did not gives the scale", () => {
+  const fallen: Attempt = {
+    ...MEASURED,
+    outcome: { end: "fell-back", why: "", at: "2026-11-28T17:03:40Z", bootId: "next" },
+  };
+  const svg = renderHistorySvg(historyOf([fallen]));
+  assertEquals(marksOf(svg).length > 3, true);
+  assertEquals(/l6 8l-6 8/.test(svg), false);
 });
 
 pure("what took many times as long as what arrived is cut, and says so in its numbers", () => {
