@@ -22,6 +22,8 @@ for (
     "new/web.yaml": WEB.replace("base.yaml", "../base.yaml"),
     "new/bad.yaml": WEB.replace("base.yaml", "../base.yaml"),
     "same/web.yaml": WEB.replace("base.yaml", "../base.yaml"),
+    "more/web.yaml": WEB.replace("base.yaml", "../base.yaml"),
+    "more/extra.yaml": WEB.replace("base.yaml", "../base.yaml"),
     "broken/web.yaml": "version: 1\nkernel: /no/such/kernel\n",
     "undated/web1.json": HOST.replace(/ {2}"capturedAt": .*\n/, ""),
     "future/web1.json": HOST.replace(/"capturedAt": "\d{4}/, '"capturedAt": "9026'),
@@ -72,6 +74,14 @@ Deno.test("diff --facts-dir: nothing changes is 0; what cannot be planned is 69,
   assertEquals(broken.code, 69);
   assertMatch(broken.stdout, /cannot be planned for\s+db1, web1/);
   assertMatch((await run(["diff", at("empty"), at("same"), "--facts-dir", HOSTS])).stdout, /web\.yaml is new on web1/);
+});
+
+Deno.test("diff --facts-dir: a profile that is new, or gone, is a difference, though no other changes", async () => {
+  for (const [before, after, state] of [["same", "more", "added"], ["more", "same", "removed"]] as const) {
+    const { code, stdout } = await run(["diff", at(before), at(after), "--facts-dir", HOSTS, "-o", "json"]);
+    const states = new Set(JSON.parse(stdout).entries.map((entry: { readonly state: string }) => entry.state));
+    assertEquals([code, [...states].toSorted()], [1, ["same", state].toSorted()]);
+  }
 });
 
 Deno.test("diff --facts-dir: a fault of the new side, or of a folder, has its own exit code", async () => {
