@@ -228,4 +228,10 @@ pure("CRC-16 and XXH32 have the values of their specifications", () => {
   const long = "Nobody inspects the spammish repetition";
   assertEquals(sum(long), 0xe2293b2f);
   assertEquals(sum(long.slice(0, 5), long.slice(5, 30), long.slice(30)), 0xe2293b2f);
+  assertEquals(sum(...long), 0xe2293b2f);
+  // As `lz4` has it of its content: of one stripe, and of one byte less than two.
+  const stripe = "0123456789abcdef";
+  assertEquals([sum(stripe), sum(stripe + stripe.slice(0, 15))], [0xc2c45b69, 0x82370882]);
+  assertEquals([sum(stripe, stripe.slice(0, 15)), sum("0123456789", "abcdef")], [0x82370882, 0xc2c45b69]);
+  assertEquals(crc16(text.encode("6789"), crc16(text.encode("12345"))), 0x31c3);
 });

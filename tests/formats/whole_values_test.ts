@@ -7,7 +7,7 @@ import { gzipBody, gzipTrailer, zstdFrame } from "../../src/formats/compression_
 import { cpioFormat, CpioReader } from "../../src/formats/cpio.ts";
 import { hasAbiTag, readElfHeader, readProgramHeaders } from "../../src/formats/elf.ts";
 import { type DeviceNode, flattenDeviceTree, parseDeviceTree, usedSize } from "../../src/formats/fdt.ts";
-import { copyMatch, LZ4_BLOCK_SIZE, unpackLz4Legacy } from "../../src/formats/lz4_legacy.ts";
+import { copyMatch, LZ4_BLOCK_SIZE, unpackBlock, unpackLz4Legacy } from "../../src/formats/lz4_legacy.ts";
 import { unpackLzop } from "../../src/formats/lzop.ts";
 import { parsePe, type PeFile } from "../../src/formats/pe.ts";
 import { type PackedStream, type Packing, unpackBytes, windowOn } from "../../src/formats/unpacked.ts";
@@ -181,6 +181,12 @@ pure("legacy LZ4: literals, matches, long lengths, and each fault", () => {
   assertEquals(unpack("\x02\x21\x4c\x18", block(0x10, 97)), "a");
   assertEquals(unpack(little(0x7fff_ffff)), "are cut off");
   assertEquals(LZ4_BLOCK_SIZE, 8_388_608);
+  // A part of a buffer is not left, neither by literals nor by a match, though the buffer goes on.
+  const within = (end: number, ...packed: readonly number[]) =>
+    unpackBlock(Uint8Array.from(packed), new Uint8Array(20), 0, end);
+  assertEquals([within(3, 0x30, 97, 98, 99), within(2, 0x30, 97, 98, 99)], [3, undefined]);
+  assertEquals([within(7, 0x20, 97, 98, 2, 0, 0x10, 99), within(5, 0x20, 97, 98, 2, 0, 0x10, 99)], [7, undefined]);
+  assertEquals(within(20, 0x10, 97, 1), undefined, "half a distance");
   const bytes = Uint8Array.from([1, 2, 3, 0, 0, 0, 0]);
   assertEquals([copyMatch(bytes, 3, 3, 4), [...bytes]], [true, [1, 2, 3, 1, 2, 3, 1]]);
   assertEquals([copyMatch(bytes, 3, 4, 1), copyMatch(bytes, 3, 0, 1), copyMatch(bytes, 3, 1, 5)], [
