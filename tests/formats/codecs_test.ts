@@ -288,6 +288,54 @@ Deno.test("a stored block of LZ4 may have all of the size that the frame states,
   });
 });
 
+/** A frame with these flags, whose header has its checksum, and what follows. */
+function frameOf(flags: number, descriptor: number, ...rest: readonly number[]): Uint8Array {
+  const header = Uint8Array.of(flags, descriptor);
+  const sum = xxh32();
+  sum.add(header);
+  return Uint8Array.of(0x04, 0x22, 0x4d, 0x18, ...header, sum.value() >>> 8 & 0xff, ...rest);
+}
+
+Deno.test("a frame of LZ4 of another version or with a dictionary is not unpacked, nor one that states no size", async () => {
+  const says = async (flags: number, descriptor = 0x40) => {
+    const result = await frameEnds(frameOf(flags, descriptor, 0, 0, 0, 0));
+    return result.kind === "damaged" ? result.why : result.kind;
+  };
+  assertEquals(await says(0x60), "whole");
+  assertEquals(await says(0xa0), "have version 2 of the frame format, and 1 is known");
+  assertEquals(await says(0x20), "have version 0 of the frame format, and 1 is known");
+  assertEquals(await says(0x61), "require a dictionary");
+  assertEquals([await says(0x60, 0x30), await says(0x60, 0x70)], ["state no known size of blocks", "whole"]);
+});
+
+Deno.test("a block of LZ4 that stands alone refers to nothing before it; one that is linked does", async () => {
+  // "ab", then a block that begins with 4 bytes from 2 before it, and ends in "c".
+  const first = [3, 0, 0, 0, 0x20, 97, 98];
+  const second = [5, 0, 0, 0, 0, 2, 0, 0x10, 99];
+  const text = async (flags: number) => {
+    const result = await unpackFrame(frameOf(flags, 0x40, ...first, ...second, 0, 0, 0, 0), { most: 1 << 20 });
+    return result.kind === "unpacked"
+      ? new TextDecoder().decode(result.bytes)
+      : result.kind === "damaged"
+      ? result.why
+      : result.kind;
+  };
+  assertEquals([await text(0x40), await text(0x60)], ["abababc", "have a block that is not LZ4"]);
+});
+
+Deno.test("a frame of LZ4 that breaks off before its end mark, or before a sum of it, is cut off", async () => {
+  const block = [3, 0, 0, 0, 0x20, 97, 98];
+  for (
+    const frame of [
+      frameOf(0x60, 0x40, ...block),
+      frameOf(0x70, 0x40, ...block),
+      frameOf(0x64, 0x40, ...block, 0, 0, 0, 0),
+    ]
+  ) {
+    assertEquals(await frameEnds(frame), { kind: "damaged", why: "are cut off" });
+  }
+});
+
 Deno.test("LZ4 is unpacked from its frame format as well, as the lz4 program writes it by default", async () => {
   const frame = file("lz4frame");
   const result = await unpackFrame(frame, { most: 1 << 30 });

@@ -140,6 +140,47 @@ pure("without the kernel's word, the policies that it was built and booted with 
   assertEquals(of({ ...arch, secureBoot: "setup" }), ["", ""]);
 });
 
+pure(
+  "a kernel that does not enforce what it appraises refuses nothing, and Secure Boot enforces it all the same",
+  () => {
+    const enforced = (facts: Partial<HostFacts>) => found("appraise", { facts }) !== undefined;
+    const off = { cmdline: "ima_appraise=off" };
+    const rows: readonly (readonly [Partial<HostFacts>, boolean])[] = [
+      [{}, true],
+      [{ kernelConfig: { CONFIG_IMA: "n" } }, false],
+      [{ kernelConfig: { CONFIG_IMA_APPRAISE: "n" } }, false],
+      [{ kernelConfig: { CONFIG_IMA_APPRAISE: "y", CONFIG_IMA_APPRAISE_BOOTPARAM: "y" } }, true],
+      [off, false],
+      [{ cmdline: "ima_appraise=log" }, false],
+      [{ cmdline: "ima_appraise=fix" }, false],
+      [{ cmdline: "ima_appraise=enforce" }, true],
+      // The last one counts.
+      [{ cmdline: "ima_appraise=fix ima_appraise=enforce" }, true],
+      [{ cmdline: "ima_appraise=enforce ima_appraise=fix" }, false],
+      [{ ...off, secureBoot: "enabled" }, true],
+      [{ ...off, secureBoot: "disabled" }, false],
+      [{ ...off, secureBoot: "setup" }, false],
+      [{ ...off, kernelConfig: { CONFIG_IMA_APPRAISE_BOOTPARAM: "n" } }, true],
+      [{ secureBoot: "enabled", kernelConfig: { CONFIG_IMA_APPRAISE: "n" } }, false],
+    ];
+    for (const [facts, expected] of rows) assertEquals(enforced(facts), expected, JSON.stringify(facts));
+  },
+);
+
+pure("a policy that may be loaded, or the one that the kernel booted with, makes no rule certain", () => {
+  const ima = { inForce: false, rules: parseImaRules("appraise fowner=0") };
+  assertEquals(found("", { facts: { ima } }), "perhaps appraise fowner=0");
+  const other = { inForce: false, rules: parseImaRules("dont_appraise") };
+  assertEquals(found("", { facts: { ima: other } }), undefined);
+  assertEquals(
+    found("", { facts: { ima: other, cmdline: "ima_policy=appraise_tcb" } }),
+    "perhaps appraise fowner=0",
+  );
+  const always = { CONFIG_IMA_APPRAISE_REQUIRE_KEXEC_SIGS: "y" };
+  const rule = "appraise func=KEXEC_KERNEL_CHECK appraise_type=imasig";
+  assertEquals(found("", { facts: { ima: other, kernelConfig: always } }), `perhaps ${rule}`);
+});
+
 pure("a file is appraised by its label and its digest", () => {
   const bytes = (...numbers: readonly number[]) => Uint8Array.from(numbers).toBase64();
   const digest = Uint8Array.from([4, 4, ...Uint8Array.fromHex(SHA)]);
@@ -162,6 +203,8 @@ pure("a file is appraised by its label and its digest", () => {
   assertEquals(of("appraise", bytes(4, 4, 9)), "has the digest of another content in security.ima");
   assertEquals(of("appraise", bytes(4, 6, 9)), "? the digest in its security.ima");
   assertEquals(of("appraise", bytes(1, 9)), "? the digest in its security.ima");
+  // The older form has no algorithm: what looks like one is a part of the digest.
+  assertEquals(of("appraise", bytes(1, 4, 9)), "? the digest in its security.ima");
   assertEquals(of(signed, digest.toBase64()), "! has a digest in security.ima, and no signature");
   assertEquals(of(signed, bytes(3, 2)), "? the signature in its security.ima");
   assertEquals(of("appraise", bytes(3, 2)), "? the signature in its security.ima");

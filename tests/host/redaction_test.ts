@@ -165,6 +165,28 @@ pure("values of the command line that are secrets are replaced, for init too", (
   assertEquals(line(plain), plain);
 });
 
+pure("each name of a secret counts in any case and at any place, and a name without a value is none", () => {
+  const line = (text: string) => edited(withoutSecretParameters, text);
+  const names = [
+    "ROOTPW",
+    "luks.passphrase",
+    "x.passwd",
+    "wpa.psk",
+    "net.auth_key",
+    "tailscale.authkey",
+    "my.api_key",
+    "APIKEY",
+    "bmc-secret",
+    "boot.token.file",
+    "systemd.set_credential_binary",
+  ];
+  for (const name of names) assertEquals(line(`ro ${name}=abc`), `ro ${name}=<redacted>`);
+  for (const text of ["ro rootpw quiet", "rd.luks.key=/keyfile", "keyboard=us", "nfsroot=//srv:/x@y"]) {
+    assertEquals(line(text), text);
+  }
+  assertEquals(line("url=https://joe:pw@srv/x url=https://joe@srv/x"), "url=<redacted> url=https://joe@srv/x");
+});
+
 pure("a plan with such a value warns in a review, and is refused on a host", () => {
   const capture = CAPTURES.get("bios-vm");
   assert(capture !== undefined);
@@ -218,6 +240,25 @@ pure("boot_params keep the fields that plans copy", () => {
     Array(8).fill(0),
   );
   assertEquals([0x000, 0x070, 0x1c4, 0x290, 0xd00].map((at) => view.getUint32(at)), Array(5).fill(0xffff_ffff));
+  // Where kept bytes begin, and how many there are: screen_info, acpi_rsdp_addr, efi_info, the tables of EDD.
+  const runs: number[][] = [];
+  for (const [at, byte] of kept.entries()) {
+    if (byte === 0) continue;
+    const last = runs.at(-1);
+    if (last !== undefined && (last[0] ?? 0) + (last[1] ?? 0) === at) last[1] = (last[1] ?? 0) + 1;
+    else runs.push([at, 1]);
+  }
+  assertEquals(runs, [
+    [0x000, 0x40],
+    [0x070, 8],
+    [0x1c0, 16],
+    [0x1d4, 8],
+    [0x1e9, 2],
+    [0x1ec, 1],
+    [0x23c, 4],
+    [0x290, 0x40],
+    [0xd00, 0x1ec],
+  ]);
 });
 
 pure("a device tree has no seeds, and a command line without secrets", () => {
@@ -231,6 +272,7 @@ pure("a device tree has no seeds, and a command line without secrets", () => {
         property("kaslr-seed", "12345678"),
         property("bootargs", "ro rootpw=x quiet\0"),
         property("rng-seed", "9"),
+        property("linux,dmcryptkeys", "0x1000"),
       ],
       children: [],
     }],
@@ -245,6 +287,11 @@ pure("a device tree has no seeds, and a command line without secrets", () => {
   assert(parsed.kind === "tree");
   assertEquals(parsed.tree.root.properties.length, 1);
   assertEquals(parsed.tree.root.children[0]?.properties, [property("bootargs", "ro rootpw=<redacted> quiet\0")]);
+  // What cannot be read as a tree may have anything in it.
+  const odd = { "/sys/firmware/fdt": { base64: bytes.subarray(0, 60).toBase64() } };
+  assertEquals(redactCapture({ format: "warmboot.facts/1", files: odd }).files, {
+    "/sys/firmware/fdt": { base64: "" },
+  });
 });
 
 pure("the ranges of an initrd keep its header", () => {
