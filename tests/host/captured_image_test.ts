@@ -88,3 +88,33 @@ Deno.test({
     }
   },
 });
+
+Deno.test({
+  name: "files for an initrd are captured by their kind: a file with or without its content, a folder, a link",
+  permissions: "none",
+  fn() {
+    const parse = (overlays: unknown) => {
+      const text = JSON.stringify({ format: "warmboot.facts/1", files: {}, overlays });
+      const { value, diagnostics } = parseCapture(text, "facts.json");
+      return value === undefined ? diagnostics.map(({ message }) => message) : value.overlays;
+    };
+    const overlays = {
+      "/etc/a": { kind: "file", mode: 0o644, size: 3, base64: "YWJj" },
+      "/etc/key": { kind: "file", mode: 0o600, size: 32 },
+      "/etc/folder": { kind: "folder", mode: 0o755 },
+      "/etc/link": { kind: "link", target: "../a" },
+    };
+    assertEquals<unknown>(parse(overlays), overlays);
+    for (
+      const odd of [
+        { kind: "fifo", mode: 0o644 },
+        { mode: 0o644, size: 3 },
+        { kind: "file", mode: 0o644 },
+        { kind: "file", mode: 0o644, size: 3, base64: "YWJ" },
+        { kind: "folder", mode: 0o755, size: 1 },
+        { kind: "link" },
+        "a",
+      ]
+    ) assertEquals(Array.isArray(parse({ "/etc/a": odd })), true, JSON.stringify(odd));
+  },
+});

@@ -238,3 +238,85 @@ pure("what only `carry` needs is read for a capture, and otherwise where it is w
   };
   assertEquals([read().length, read({ carry: true }).length, read({ carry: false })], [5, 5, ["/proc/iomem"]]);
 });
+
+pure("routes that are down, local, anycast or remembered are not those of the host; those that refuse are", () => {
+  const row = (to: string, bits: string, flags: string, link = "d0", metric = "00000400") =>
+    `${to.padEnd(32, "0")} ${bits} ${"0".repeat(32)} 00 ${
+      "0".repeat(32)
+    } ${metric} 00000001 00000000 ${flags} ${link}\n`;
+  const { network, problems } = decoded({
+    "/sys/class/net": HOST["/sys/class/net"],
+    "/proc/net/route": "Iface\n" +
+      "d0\t0000A8C0\t0302000A\t0002\t0\t0\t0\t0000FFFF\t0\t0\t0\n" +
+      "d0\t0000A9C0\t0302000A\t0003\t0\t0\t0\t0080FFFF\t0\t0\t0\n",
+    "/proc/net/ipv6_route": row("20010db80001", "30", "00000002") +
+      row("20010db80002", "30", "80000001") +
+      row("20010db80003", "30", "00100001") +
+      row("20010db80004", "30", "01000001") +
+      row("febf", "10", "00000001") +
+      row("20010db80005", "30", "00000201", "lo") +
+      row("20010db80006", "30", "00000001", "lo") +
+      row("20010db80007", "2f", "00000001"),
+  });
+  assertEquals(problems, []);
+  assertEquals(network?.routes, [
+    { family: 4, destination: "192.169.0.0/17", gateway: "10.0.2.3", metric: 0, link: "d0" },
+    { family: 6, destination: "2001:db8:5::/48", metric: 1024 },
+    { family: 6, destination: "2001:db8:7::/47", metric: 1024, link: "d0" },
+  ]);
+});
+
+pure("an address that is not tried out yet, or was found elsewhere, cannot be used; one for ever is permanent", () => {
+  const addresses = ["01", "02", "03", "04"].map((digits) => `d0\t2001:db8::${Number(digits)}/64\n`).join("");
+  const flags = ["40", "08", "80", "20"];
+  const states = flags.map((each, index) => `20010db800000000000000000000000${index + 1} 02 40 00 ${each}       d0\n`)
+    .join("");
+  const { network } = decoded({
+    "/sys/class/net": HOST["/sys/class/net"],
+    getifaddrs: addresses,
+    "/proc/net/if_inet6": states + "not-an-address 02 40 00 00 d0\n20010db8000000000000000000000005 02 40 00 zz d0\n",
+  });
+  assertEquals(
+    network?.links[1]?.addresses.map(({ state }) =>
+      Object.entries(state ?? {}).flatMap(([name, holds]) => holds ? [name] : [])
+    ),
+    [["unusable"], ["unusable"], ["permanent"], ["deprecated"]],
+  );
+});
+
+pure("a link without an address of its own has none, and one that is wireless is one by either sign", () => {
+  const { network } = decoded({
+    "/sys/class/net": listing({
+      eth0: { ...ETHERNET, address: "00:00:00:00:00:00" },
+      eth1: { ...ETHERNET, address: "52:54:00:12:34:57", addr_assign_type: "1" },
+      wlan0: { ...ETHERNET, wireless: "1" },
+      wlan1: { ...ETHERNET, devtype: "wlan" },
+    }),
+  });
+  assertEquals(network?.links.map(({ mac, permanentMac }) => [mac, permanentMac]).slice(0, 2), [
+    [undefined, undefined],
+    ["52:54:00:12:34:57", undefined],
+  ]);
+  const wireless = { kind: "other", what: "a wireless link" } as const;
+  assertEquals(network?.links.slice(2).map(({ link }) => link), [wireless, wireless]);
+});
+
+pure("links are in the order of their numbers, and policy tables too, without those that every host has", () => {
+  const { network } = decoded({
+    "/sys/class/net": listing({ a: { ifindex: "10" }, b: { ifindex: "9" } }),
+    "/proc/net/fib_trie": "Id 200:\nId 253:\nId 51820:\nId 99:\nId 200:\nMain:\n",
+  });
+  assertEquals([network?.links.map(({ name }) => name), network?.tables], [["b", "a"], [99, 200, 51_820]]);
+});
+
+pure("either stub of resolved gives its servers, and what no resolver takes is left out", () => {
+  const resolver = (text: string) => {
+    const { network } = decoded({ ...HOST, "/etc/resolv.conf": text });
+    return [network?.nameServers, network?.searchDomains];
+  };
+  assertEquals(resolver("nameserver 127.0.0.54\n")[0], ["10.0.2.3", "fe80::1%d0"]);
+  assertEquals(resolver("nameserver fe80::2%d0/x\nnameserver fe80::2%d0.5\nsearch . lan lan a/b\n"), [
+    ["fe80::2%d0.5"],
+    ["lan"],
+  ]);
+});

@@ -91,6 +91,42 @@ pure("stop_on_reboot is the driver's at -1, and every other number but 0 stops",
   assertEquals([watchdog?.stopOnReboot, watchdog?.devices[0]?.timeout, problems.length], [undefined, undefined, 2]);
 });
 
+pure("what the kernel does not write there is reported, and not known", () => {
+  for (
+    const [path, field] of [
+      [`${SYS}/state`, "active"],
+      [`${SYS}/nowayout`, "nowayout"],
+      ["/sys/module/watchdog/parameters/handle_boot_enabled", "handleBootEnabled"],
+    ] as const
+  ) {
+    const { watchdog, problems } = decoded({ ...I6300ESB, [path]: "perhaps\n" });
+    const found: { readonly [field: string]: unknown } = { ...watchdog, ...watchdog?.devices[0] };
+    assertEquals([found[field], problems.length], [undefined, 1], path);
+  }
+  const { watchdog } = decoded({
+    ...I6300ESB,
+    [`${SYS}/state`]: "active\n",
+    [`${SYS}/nowayout`]: "1\n",
+    "/sys/module/watchdog/parameters/handle_boot_enabled": "N\n",
+    "/sys/module/watchdog/parameters/open_timeout": "300\n",
+  });
+  assertEquals([watchdog?.devices[0]?.active, watchdog?.devices[0]?.nowayout], [true, true]);
+  assertEquals([watchdog?.handleBootEnabled, watchdog?.openTimeout], [false, 300]);
+});
+
+pure(
+  "watchdogs are in the order of their numbers, and a reader whose rights are not known may see who holds them",
+  () => {
+    const numbers = [10, 9, 0].map((number) => [`/sys/class/watchdog/watchdog${number}/dev`, "248:0\n"] as const);
+    const devices = decoded({ ...Object.fromEntries(numbers), "/proc/7/fd": "3 /dev/watchdog9\n" }).watchdog?.devices;
+    assertEquals(devices?.map(({ name, holders }) => [name, holders]), [
+      ["watchdog0", []],
+      ["watchdog9", [7]],
+      ["watchdog10", []],
+    ]);
+  },
+);
+
 pure("who has it open is known to a reader that may see it; /dev/watchdog is the first one", () => {
   const holders = (files: { readonly [path: string]: string }) =>
     decoded({ ...I6300ESB, "/sys/class/watchdog/watchdog10/dev": "248:10\n", ...files }).watchdog?.devices
