@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { hostPath, mountAt, mountsOf } from "../../src/entry/file_systems.ts";
+import { hostPath, mountAt, mountsOf, pathOnDevice } from "../../src/entry/file_systems.ts";
 import { layout } from "../support/boot_layout.ts";
 
 const MOUNTINFO = `20 1 0:18 / /proc rw - proc proc rw
@@ -44,12 +44,12 @@ Deno.test({
         "26 24 0:28 / /s rw - sysfs sysfs rw\n27 24 8:18 / /l rw - ext4 /dev/sdb2 rw\n28 24 0:29 / /n rw - nfs h:/x rw\n",
       "/sys/class/block/sda1/dev": "8:1\n",
       "/dev/disk/by-partuuid/AB": "../../sdb2\n",
-      "/dev/disk/by-label/my\\x20label": "../../sdb2\n",
+      "/dev/disk/by-label/my\\x2Flabel": "../../sdb2\n",
     }));
     assertEquals(mounts.map(({ point, device, label, partitionUuid }) => [point, device, label, partitionUuid]), [
       ["/", "0:26", undefined, undefined],
       ["/b", "8:1", undefined, undefined],
-      ["/l", "8:18", "my label", "ab"],
+      ["/l", "8:18", "my/label", "ab"],
     ]);
   },
 });
@@ -69,6 +69,19 @@ Deno.test({
     assertEquals(hostPath(mounts, "8:17", "/@home/me"), "/home/me");
     assertEquals(hostPath(mounts, "8:17", "/@/me"), undefined);
     assertEquals([mountAt(mounts, "/boots")?.point, mountAt(mounts, "/boot/x")?.point], ["/", "/boot"]);
+    const on = (point: string, root: string, path: string) =>
+      pathOnDevice({ point, root, type: "ext4", source: "/dev/sda1", device: "8:1" }, path);
+    assertEquals([on("/", "/", "/"), on("/", "/", "/a"), on("/boot", "/", "/boot"), on("/boot", "/", "/boot/a")], [
+      "/",
+      "/a",
+      "/",
+      "/a",
+    ]);
+    assertEquals([on("/", "/@", "/a"), on("/boot", "/@b", "/boot/a"), on("/boot", "/@b", "/boot")], [
+      "/@/a",
+      "/@b/a",
+      "/@b",
+    ]);
   },
 });
 

@@ -150,6 +150,11 @@ pure("conditions and loops of GRUB: which way they go, and how they are left", (
       "a=<the condition at /boot/grub/grub.cfg:1> b=<the condition at /boot/grub/grub.cfg:1>",
     ],
     ["if [ (hd0,1) = $root ]; then set a=1; else set a=2; fi", "a=<the condition at /boot/grub/grub.cfg:1>"],
+    // A name of a device is compared with nothing, and is one.
+    ["if [ -z $root ]; then set a=1; else set a=2; fi", "a=2"],
+    ["if [ -n $root ]; then set a=1; fi; if [ $root ]; then set b=1; fi", "a=1 b=1"],
+    ["if [ -e ($root)/vmlinuz ]; then set a=1; fi; if [ -d ($root)/vmlinuz ]; then set b=1; fi", "a=1"],
+    ["if [ -s ($root)/vmlinuz ]; then set a=1; fi; if [ -f ($root)/gone ]; then set b=1; fi", "a=1"],
     ["boot; set a=1", undefined],
   ];
   assertEquals(rows.map(([script]) => [script, set(script)]), rows.map(([script, expected]) => [script, expected]));

@@ -422,6 +422,20 @@ pure(
   },
 );
 
+pure("an entry that is not there, or cannot be started, is the fault of `boot_entry`; the nearest is named", () => {
+  const of = (id: string, text = "menuentry linux-old { linux /gone; }") => {
+    const { diagnostics } = coldBoot(layout(DEBIAN, { "/boot/grub/grub.cfg": `set timeout=1\n${text}\n` }), UEFI, id);
+    return diagnostics.map(({ code, severity, path, hint }) => [code, severity, path?.join(), hint]);
+  };
+  const other = "Name an entry by its ID, its title, or its place, as `1>2`";
+  assertEquals([of("linux-odl"), of("zebra"), of("linux-old"), of("s", "submenu s { true; }")], [
+    [["boot-entry", "error", "boot_entry", "Did you mean `linux-old`?"]],
+    [["boot-entry", "error", "boot_entry", other]],
+    [["boot-entry", "error", "boot_entry", "Write GRUB's configuration again"]],
+    [["boot-entry", "error", "boot_entry", "Name one of its entries: `s>0`"]],
+  ]);
+});
+
 pure("that GRUB waits for a key matters where it boots by itself, not where an entry is named", () => {
   const said = (timeout: string, id?: string) =>
     coldBoot(

@@ -24,6 +24,9 @@ pure("`carry` is a list of parts, each once; without it nothing is carried", () 
   assertEquals(problems("carry: [network, network]\n").map(({ message }) => message), ["`network` is listed twice"]);
   assertEquals(problems("carry: [net]\n").map(({ hint }) => hint), ["Did you mean `network`?"]);
   assertEquals(problems("carry: network\n").length, 1);
+  for (const word of ["networking", "ip", "addresses"]) {
+    assertEquals(problems(`carry: [${word}]\n`).map(({ hint }) => hint), ["Did you mean `network`?"]);
+  }
 });
 
 pure("a command line that configures the network itself is a conflict that names both places", () => {

@@ -69,6 +69,16 @@ Deno.test({
 });
 
 Deno.test({
+  name: "of two contents the second is the fault, and the first is where it is related to",
+  permissions: "none",
+  fn() {
+    const [fault, ...more] = parsed("{ path: /x, from: b, text: a }").diagnostics;
+    const columns = [fault?.position?.column, fault?.related?.[0]?.position?.column];
+    assertEquals([more, fault?.message.slice(0, 18), columns], [[], "`text` and `from` ", [35, 44]]);
+  },
+});
+
+Deno.test({
   name: "a folder may be filled by several entries, and by files in it",
   permissions: "none",
   fn() {

@@ -259,6 +259,17 @@ Deno.test({
   name: "an entry of several parameters is met with both ways to write it",
   permissions: "none",
   fn() {
+    const found = (entry: string) => only(`version: 1\nkernel: a\ncmdline: [${entry}]\n`).found;
+    assertEquals([found('" a"'), found('"a "'), found('"a b"'), found('"a b c"')], [
+      "white space around a parameter",
+      "white space around a parameter",
+      "2 parameters",
+      "3 parameters",
+    ]);
+    for (const key of ["set", "append", "remove"]) {
+      const { hint } = only(`version: 1\nkernel: a\ncmdline: { reuse: true, ${key}: { console: ttyS0, ro: "" } }\n`);
+      assertEquals(hint, `A parameter is \`name=value\` or \`name\`: write \`${key}: [console=ttyS0, ro]\``);
+    }
     assertEquals(
       only("version: 1\nkernel: a\ncmdline: [dyndbg=file a.c +p]\n").hint,
       "Write [dyndbg=file, a.c, '+p'], or quote what belongs together: 'dyndbg=\"file a.c +p\"'",
@@ -422,6 +433,32 @@ Deno.test({
 });
 
 Deno.test({
+  name: "keys of a segment that need a file, and its content up to the end of its memory",
+  permissions: "none",
+  fn() {
+    const said = (segment: string) =>
+      parseProfile(`version: 1\nentry: 0\nsegments: [{ at: 0, ${segment} }]\n`, "p.yaml").diagnostics.map((
+        { message },
+      ) => message);
+    for (const key of ["offset: 1", "length: 1", `sha256: ${"0".repeat(64)}`]) {
+      const [name] = key.split(":");
+      assertEquals([key, said(`hex: 90, ${key}`)], [key, [`\`${name}\` requires \`file\``]]);
+      assertEquals([key, said(`file: f, ${key}`)], [key, []]);
+    }
+    assertEquals([said("hex: 90 90, size: 2"), said("hex: 90 90, size: 1"), said("file: f, length: 2, size: 2")], [
+      [],
+      ["The content of 2 bytes does not fit in the `size` of 1 byte"],
+      [],
+    ]);
+    const at = (address: string) =>
+      parseProfile(`version: 1\nentry: 0\nsegments: [{ at: "${address}", hex: 90, size: 4096 }]\n`, "p.yaml")
+        .diagnostics
+        .map(({ message }) => message);
+    assertEquals([at("0xfffffffffffff000"), at("0xfffffffffffff001")], [[], ["`segments[0]` ends beyond 64 bits"]]);
+  },
+});
+
+Deno.test({
   name: "what is preserved may be lost by kexec_load alone, and where something would be lost",
   permissions: "none",
   fn() {
@@ -500,6 +537,8 @@ const SLIPS: readonly (readonly [text: string, place: string, message: string, i
   ["version: 1\n\ninitrd: [a,\n  'b,\n  c]\n# comment\ncmdline: ro\n", "4:3", "The quote ' is not closed"],
   ["version: 1\ninitrd: [a, b\n\ncmdline: ro\n", "2:9", "The bracket `[` is not closed"],
   ["version: 1\nkernel: { path: a\ncmdline: ro\n", "2:9", "The bracket `{` is not closed"],
+  ["version: 1\nkernel: { path: a", "2:9", "The bracket `{` is not closed"],
+  ["version: 1\r\nkernel:/boot/x", "2:1", "There is no space after `kernel:`", "kernel: "],
   ["version: 1\nkernel: {{ kernel }}\n", "2:9", "`{{` belongs to a template that was not rendered"],
   ["version: 1\nkernel: {{ kernel }}/vmlinuz\n", "2:9", "`{{` belongs to a template that was not rendered"],
   ["version: 1\n{% if x %}\nkernel: a\n{% endif %}\n", "2:1", "`{%` belongs to a template that was not rendered"],
