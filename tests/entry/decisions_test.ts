@@ -270,6 +270,13 @@ pure(
       "/boot/vmlinuz",
     ]);
     assertEquals(kernelOf(btrfs("/@"), `set dir=/@/boot\n${entry}`), "/boot/vmlinuz");
+    // A configuration that has the word was read by a GRUB that begins at the subvolume.
+    assertEquals(
+      kernelOf(btrfs("/@"), `# btrfs_relative_path\nload_env -f $prefix/env x\nset dir=$x\n${entry}`, {
+        "/boot/grub/env": "# GRUB Environment Block\nx=/boot\n".padEnd(1024, "#"),
+      }),
+      "/boot/vmlinuz",
+    );
   },
 );
 

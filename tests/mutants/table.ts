@@ -900,4 +900,27 @@ export const MUTANTS: readonly Mutant[] = [
   row("cli/commands/uninstall.ts", "of outcome.enabled)", "of outcome.enabled.slice(1))", "cli/install_test.ts"),
   row("render/guard_text.ts", 'fallback === "running" && once', "once", "render/guard_text_test.ts"),
   row("core/text.ts", "(?<!\\S)::", "^::", "core/text_test.ts"),
+  row("entry/systemd_boot.ts", "if (kind !== undefined && kind !== key) return [];", "", "entry/systemd_boot_test.ts"),
+  row(
+    "entry/cold_boot.ts",
+    "byType.length === 1 && wanted",
+    "byType.length >= 1 && wanted",
+    "entry/which_loader_test.ts",
+  ),
+  row(
+    "entry/grub/boot.ts",
+    'if (next.kind !== "missing") return next.result;',
+    "return next.result;",
+    "entry/which_loader_test.ts",
+  ),
+  row("entry/grub/bls_entries.ts", "(initrds[0] ?? linux)", "linux", "entry/grub_bls_test.ts"),
+  row("entry/one_shot.ts", "const ATTRIBUTES = 7;", "const ATTRIBUTES = 6;", "entry/one_shot_test.ts"),
+  row("profile/literal_secrets.ts", "b.length - a.length", "a.length - b.length", "profile/literal_secrets_test.ts"),
+  row(
+    "profile/glob.ts",
+    'characters.indexOf("]", first + 1)',
+    'characters.indexOf("]", open + 1)',
+    "profile/limits_test.ts",
+  ),
+  row("image/initrd_content.ts", "else tree.entries.delete(name);", "", "image/initrd_content_test.ts"),
 ];
