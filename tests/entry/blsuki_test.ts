@@ -180,6 +180,18 @@ Deno.test({
     assertEquals(of("blscfg --path /nothing --enable-fallback", "0"), twelve);
     assertEquals(of("blscfg --path /more --enable-fallback", "0"), ["b-1", "/boot/k9", "more"]);
     assertEquals(of("blscfg --path /more --enable-fallback", "1"), ["GRUB has no entry `1`"]);
+    assertEquals(
+      found(grub("blscfg -n\n"), "0", UEFI, { ...files, "/boot/loader/entries/z.conf": { error: "EACCES" } }),
+      [
+        "Cannot read /boot/loader/entries/z.conf, which GRUB reads",
+      ],
+    );
+    const many = (count: number): LayoutFiles =>
+      Object.fromEntries(Array.from({ length: count }, (_, index) => [`/boot/more/${index}.conf`, "title T\n"]));
+    assertEquals(found(grub("blscfg -p /more -n\n"), "0", UEFI, { ...files, ...many(999) }), [
+      "GRUB has no entry `0`",
+    ]);
+    assertEquals(found(grub("blscfg -p /more -n\n"), "0", UEFI, { ...files, ...many(1000) }).length, 1);
     // An option says that it is the new one, whose module is then not needed to know it.
     const { "/boot/grub/x86_64-efi/command.lst": _list, ...unlisted } = files;
     assertEquals(found(grub("blscfg -n\n"), "0", UEFI, unlisted), ["a-6.12", "/boot/k12", "b=2"]);

@@ -307,6 +307,49 @@ pure("a command that changes nothing of what is booted is passed over, and wheth
   assertEquals(ran("set a=$fw_path; false; increment a"), { set: "a=<`fw_path`, which GRUB sets>", status: true });
 });
 
+pure("what is empty, unknown or cut short does what GRUB does with it, or is refused", () => {
+  const files = {
+    "/boot/denied.cfg": { error: "EACCES" },
+    "/boot/f.cfg": "function f { set a=1; }\n",
+  };
+  const rows: readonly (readonly [string, unknown])[] = [
+    ["false; $gone; set a=$?", { set: "a=0", status: true }],
+    ["false; set; set a=$?", { set: "a=0", status: true }],
+    ["unset $fw_path x; export $fw_path", { set: "x=", status: true }],
+    ["increment; increment $fw_path; set a=1", { set: "a=1", status: true }],
+    ["save_env -f (hd9)/x a; set a=$?", { set: "a=<whether a command succeeds>", status: true }],
+    ["function f { while return; do set a=1; done; set b=1; }\nf", { status: true }],
+    ["for i in 1 2; do if break; then set a=1; fi; set b=1; done", { set: "i=1", status: true }],
+    ["if [ $fw_path ]; then linux /vmlinuz; fi; initrd /initrd.img; devicetree /x", {
+      loaded: "<the condition at /boot/grub/grub.cfg:1>",
+      status: true,
+    }],
+    ["source /denied.cfg", {
+      status: true,
+      signal: "stop",
+      fault: "Cannot read /boot/denied.cfg, which GRUB reads",
+      line: 1,
+    }],
+    ["if [ $fw_path ]; then source /f.cfg; fi; f", {
+      status: "?",
+      signal: "stop",
+      fault: "What the function \`f\` does depends on the condition at /boot/grub/grub.cfg:1",
+      line: 1,
+    }],
+    // Where the list of commands is not known, neither is what such a command does.
+    ["set prefix=(hd9)/x; frob", {
+      status: true,
+      signal: "stop",
+      fault: "The command \`frob\` at /boot/grub/grub.cfg:1 is not understood, and could change what GRUB boots",
+      line: 1,
+    }],
+  ];
+  assertEquals(
+    rows.map(([script]) => [script, ran(script, files)]),
+    rows.map(([script, expected]) => [script, expected]),
+  );
+});
+
 pure("a command that this GRUB does not have is named, and passed over", () => {
   const commands = { "/boot/grub/x86_64-efi/command.lst": "*frob: frob\nmap: map\n" };
   assertEquals(ran("true\nwarmup --fast\nset a=1", commands), {

@@ -27,6 +27,7 @@ Deno.test({
       ["q=''"],
     ]);
     assertEquals(words('a \\\nb "c\\\nd"'), [["a", "b", "'cd'"]]);
+    assertEquals(words('\\x41 a\\x4g $"b $ c $d"'), [["\\x41", "ax4g", "'b $ c '$d''"]]);
     assertEquals(words('a "b\\\\c" "d\\"e" "f\\$g" "h\\i"'), [["a", "'b\\c'", "'d\"e'", "'f$g'", "'h\\i'"]]);
     assertEquals(words("linux /v memmap=64K\\$0x1"), [["linux", "/v", "memmap=64K$0x1"]]);
     assertEquals(words("echo if then fi"), [["echo", "if", "then", "fi"]]);
@@ -66,6 +67,9 @@ Deno.test({
         ["until", "1: ends before `do`"],
         ['"a $ b"', "1: has a `$` that no name follows"],
         ["a { b; } c", "1: has something after the end of a command"],
+        ["a { b; ", "1: ends before `}`"],
+        ["; a", "1: has `;` where a command begins"],
+        ["} a", "1: has `}` where a command begins"],
         ["if true; then a { b; } c; fi", "1: has something after the end of a command"],
       ] as const
     ) assertEquals([text, words(text)], [text, expected]);

@@ -225,6 +225,17 @@ pure("a name that only some versions of systemd-boot take for the entry is refus
   assertEquals(booted(two).id, undefined);
 });
 
+pure("without an entry for this machine, and for one that is fetched, it is said why nothing can be booted", () => {
+  const no = "systemd-boot has no entry for this machine under /efi";
+  assertEquals(booted(esp({ "a.conf": "architecture aa64\nlinux /k\n" })).said, [no]);
+  const both = systemdBootEntry(layout({}), { ...ESP, xbootldr: "/boot" }, X86, undefined).diagnostics;
+  assertEquals(both.map(({ message }) => message), [`${no} or /boot`]);
+  assertEquals(booted(esp({ "a.conf": "uki-url https://h/u.efi\n" })).said, [
+    "The entry `a.conf` of systemd-boot is fetched from https://h/u.efi, which kexec cannot do",
+  ]);
+  assertEquals(booted(esp({}, { "/efi/loader/entries/a.conf": { error: "EACCES" } })).said, [no]);
+});
+
 pure("what the menu waits for and what a failed firmware update boots is said, where it is set", () => {
   const said = (variables: { readonly [name: string]: string }, conf = "") =>
     booted(esp({ "a.conf": "linux /k\n" }, { ...loaderVariables(variables), "/efi/loader/loader.conf": conf })).said;

@@ -436,6 +436,44 @@ pure("an entry that is not there, or cannot be started, is the fault of `boot_en
   ]);
 });
 
+pure("menus of GRUB that cannot be followed: no device, a fault within a submenu, too deep for a name", () => {
+  const linux = "linux /boot/vmlinuz-6.1.0-50-amd64";
+  const said = (text: string, id?: string, more: Parameters<typeof layout>[1] = {}) => {
+    const files = layout(DEBIAN, { "/boot/grub/grub.cfg": `set timeout=1\n${text}\n`, ...more });
+    const { value, diagnostics } = coldBoot(files, UEFI, id);
+    return value?.id ?? diagnostics[0]?.message;
+  };
+  assertEquals(
+    said(`menuentry a { ${linux}; }`, undefined, { "/proc/self/mountinfo": null }),
+    "/boot/grub/grub.cfg does not lie on a mounted device, so the paths in it cannot be followed",
+  );
+  const broken = `submenu s { frob\n menuentry a { ${linux}; }\n}`;
+  const why = "The command `frob` at /boot/grub/grub.cfg:2 is not understood, and could change what GRUB boots";
+  assertEquals([said(broken), said(broken, "s>a"), said(broken, "0>0")], [why, why, why]);
+  const deep = (depth: number) => `${"submenu s {\n".repeat(depth)}menuentry a { ${linux}; }\n${"}\n".repeat(depth)}`;
+  assertEquals([said(deep(9)), said(deep(10))], [
+    `${"s>".repeat(9)}a`,
+    "The menus of GRUB in /boot/grub/grub.cfg nest more than 10 deep",
+  ]);
+  assertEquals([said(deep(9), `${"s>".repeat(9)}a`), said(deep(10), `${"s>".repeat(10)}a`)], [
+    `${"s>".repeat(9)}a`,
+    `\`${"s>".repeat(10)}a\` names more than 10 submenus`,
+  ]);
+  assertEquals(said(""), "The menu of GRUB in /boot/grub/grub.cfg has no entries");
+});
+
+pure("an entry whose command line only GRUB knows has no log that is known, and what runs may have no entry", () => {
+  const files = layout(DEBIAN, {
+    "/boot/grub/grub.cfg": "set timeout=1\nmenuentry a { linux /boot/vmlinuz-6.1.0-50-amd64 $fw_path; }\n",
+  });
+  const found = coldReboot(files, { ...UEFI, release: "0" }, { fallback: "running", log: 1 });
+  assertEquals(found, {
+    entry: { loader: "GRUB", id: "a", kernel: "/boot/vmlinuz-6.1.0-50-amd64", release: "6.1.0-50-amd64" },
+    impossible: "No entry of GRUB boots the running kernel, 0",
+    hint: "Let one entry of the boot loader have the running kernel and its command line",
+  });
+});
+
 pure("that GRUB waits for a key matters where it boots by itself, not where an entry is named", () => {
   const said = (timeout: string, id?: string) =>
     coldBoot(

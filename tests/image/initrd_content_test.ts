@@ -456,6 +456,22 @@ Deno.test("thousands of empty streams share a decoder", async () => {
 });
 
 Deno.test({
+  name: "an initrd whose decoder is not installed is not read, and the package that has it is named",
+  permissions: "none",
+  async fn() {
+    const codecs = {
+      unpack: () => Promise.resolve({ kind: "missing", library: "liblzma.so.5", packages: "liblzma5" } as const),
+      [Symbol.dispose]() {},
+    };
+    assertEquals(await readInitrd(memorySource(PACKED.xz), codecs, { programs: [] }), {
+      kind: "unread",
+      why: "liblzma.so.5, which unpacks xz, is not installed",
+      hint: "Install liblzma5",
+    });
+  },
+});
+
+Deno.test({
   name: "plain, gzip, zstd, lz4 and lzo are read without any permission; xz says what is missing",
   permissions: "none",
   async fn() {

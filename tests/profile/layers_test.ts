@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { MAX_CHAIN, MAX_LAYERS } from "../../src/profile/layers.ts";
+import type { Diagnostic } from "../../src/core/diagnostic.ts";
+import { type LayerReader, MAX_CHAIN, MAX_LAYERS } from "../../src/profile/layers.ts";
 import { readLayerText } from "../../src/profile/layer.ts";
 import { originRows } from "../../src/profile/origin_rows.ts";
 import { fileItems } from "../../src/profile/overlay_file.ts";
@@ -164,6 +165,19 @@ pure("drop-ins lie above the profile in the order of their names, and those of a
   assertEquals(profile.diagnostics, []);
   assert(profile.value !== undefined);
   assertEquals(parametersOf(profile.value), ["base", "beside", "own", "first", "second"]);
+});
+
+pure("a drop-in that cannot be read is an error of its own, and the profile is not taken without it", () => {
+  const failed = { code: "file-unreadable", severity: "error", message: "cannot" } as unknown as Diagnostic;
+  const reader: LayerReader = {
+    read: (path) =>
+      path.endsWith("bad.yaml")
+        ? { kind: "failed", diagnostic: failed }
+        : { kind: "bytes", bytes: new TextEncoder().encode("crash: true\n"), id: path },
+    dropIns: () => ({ files: ["d/bad.yaml", "d/good.yaml"], diagnostics: [] }),
+  };
+  const { value, diagnostics } = parseProfile("version: 1\nkernel: k\n", "web.yaml", { reader });
+  assertEquals([value, diagnostics], [undefined, [failed]]);
 });
 
 pure("the drop-ins that a reader was not asked for may be given with a profile", () => {

@@ -54,6 +54,9 @@ const WRONG: readonly (readonly [files: string, says: RegExp])[] = [
   ["{ path: /x, text: a }, { path: /x, text: b }", /added twice/],
   ["{ path: /x, text: a }, { path: /x/y, text: b }", /cannot lie in it/],
   ["{ path: /x, content: a }", /Did you mean `text`/],
+  ["{ path: /x, text: [a] }", /`text` is not a text/],
+  ['{ path: /x, text: "\\ud800" }', /Half of a surrogate pair/],
+  ["x", /./],
 ];
 
 Deno.test({
