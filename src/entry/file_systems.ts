@@ -90,7 +90,7 @@ function linksOnce(files: BootFiles): Links {
     new Map(
       files.list(`/dev/disk/${folder}`).slice(0, MOUNTS_LIMIT).flatMap((name) => {
         const target = textAt(files, `/dev/disk/${folder}/${name}`)?.trim();
-        return target === undefined ? [] : [[target.slice(target.lastIndexOf("/") + 1), unescapeHex(name)] as const];
+        return target === undefined ? [] : [[target.slice(target.lastIndexOf("/") + 1), name] as const];
       }),
     );
   return (folder) => {

@@ -133,7 +133,7 @@ function compareRpm(a: string, b: string): number {
     if (other === "") return isNumber ? 1 : -1;
     left += mine.length;
     right += other.length;
-    const order = isNumber ? compareNumbers(mine, other) : mine < other ? -1 : mine > other ? 1 : 0;
+    const order = isNumber ? compareNumbers(mine, other) : compareLetters(mine, other);
     if (order !== 0) return order;
   }
   return left >= a.length ? right >= b.length ? 0 : -1 : 1;
@@ -169,8 +169,5 @@ function compareNumbers(a: string, b: string): number {
 
 /** The common part first; then the longer one is newer. */
 function compareLetters(a: string, b: string): number {
-  const length = Math.min(a.length, b.length);
-  const [left, right] = [a.slice(0, length), b.slice(0, length)];
-  if (left !== right) return left < right ? -1 : 1;
-  return Math.sign(a.length - b.length);
+  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -45,10 +45,12 @@ Deno.test({
       "/sys/class/block/sda1/dev": "8:1\n",
       "/dev/disk/by-partuuid/AB": "../../sdb2\n",
       "/dev/disk/by-label/my\\x2Flabel": "../../sdb2\n",
+      // A backslash of the label itself.
+      "/dev/disk/by-label/a\\x5cx20b": "../../sda1\n",
     }));
     assertEquals(mounts.map(({ point, device, label, partitionUuid }) => [point, device, label, partitionUuid]), [
       ["/", "0:26", undefined, undefined],
-      ["/b", "8:1", undefined, undefined],
+      ["/b", "8:1", "a\\x20b", undefined],
       ["/l", "8:18", "my/label", "ab"],
     ]);
   },

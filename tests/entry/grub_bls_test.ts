@@ -37,6 +37,7 @@ pure(
     assertEquals(script("linux\t/a b\n"), undefined);
     assertEquals(script("title\tT x\nlinux /a\n"), ["linux ($root)/a"]);
     assertEquals(script("#linux /b\n # title x\nlinux /a\noptions x\noptions y\n"), ["linux ($root)/a x"]);
+    assertEquals(script("#word\n##\nlinux /a\n"), ["linux ($root)/a"]);
     assertEquals(script("title T\n"), undefined);
     assertEquals(script("linux /a\ninitrd /i\ninitrd /j\ndevicetree /d\n"), [
       "linux ($root)/a",

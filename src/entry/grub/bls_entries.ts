@@ -23,7 +23,7 @@ export function blsEntries(
   variable: (name: string) => Value,
   isShown: (entry: Entry, place: number) => boolean,
 ): BlsEntries {
-  const wanted = names.filter((name) => name.endsWith(".conf") && name.length > 5 && !name.startsWith("."));
+  const wanted = names.filter((name) => name.endsWith(".conf") && !name.startsWith("."));
   if (wanted.length > ENTRIES_LIMIT) {
     return { kind: "fault", file: folder, why: `${folder} has ${wanted.length} entries, more than ${ENTRIES_LIMIT}` };
   }
