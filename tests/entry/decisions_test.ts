@@ -370,6 +370,12 @@ pure("`test` of GRUB: a comparison has an operator that is one, between two word
     [["a10", "-pgt", "a9"], true],
     [["a9", "-pgt", "a10"], false],
     [["a9", "-plt", "a10"], true],
+    // The digits that are common belong to the number, but for one at the very start.
+    [["a100", "-pgt", "a19"], true],
+    [["a19", "-plt", "a100"], true],
+    [["100", "-pgt", "19"], false],
+    [["a", "-pgt", "a"], false],
+    [["6.1.10", "-pgt", "6.1.9"], true],
     [["a10", "-plt", "a10"], false],
     // Not operators, so each is a word that is not empty.
     [["a", "toString", "b"], true],
@@ -733,12 +739,13 @@ pure("what systemd-boot would start by itself, and an entry that it does not hav
       of("auto-windows", windows),
       of("AUTO-*", windows),
       of("AUTO-PowerOff"),
+      of("auto-efi-default"),
       of("auto-osx"),
       of("auto-reboot-to-firmware-setup"),
       of("auto-poweroff"),
       of("auto-reboot"),
     ].map((found) => found === usual),
-    Array(8).fill(false),
+    Array(9).fill(false),
   );
   const asked = (id: string) => coldBoot(layout(ARCH, SD257), UEFI, id).diagnostics[0];
   assertEquals(asked("zebra")?.message, "systemd-boot has no entry `zebra` for this machine");

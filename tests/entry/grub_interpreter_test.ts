@@ -291,6 +291,20 @@ pure("a command that changes nothing of what is booted is passed over, and wheth
     "terminal_output terminfo trust usb vbeinfo verify_detached versioncheck videoinfo videomode cpuid bli tpm2_dump_pcr " +
     "tpm2_key_protector_clear tpm2_key_protector_init").split(" ");
   for (const command of commands) assertEquals([command, ran(`${command} x`)], [command, { status: "?" }]);
+  const others =
+    "multiboot multiboot2 xen_hypervisor xen_linux kfreebsd knetbsd kopenbsd xnu_kernel xnu_kernel64 ntldr " +
+    "freedos plan9 truecrypt pxechainloader halt reboot exit";
+  for (const command of others.split(" ")) {
+    const fault = String(ran(`${command} /x`).fault);
+    assertEquals(
+      [command, fault.startsWith(`The command \`${command}\` `), fault.endsWith(", which kexec cannot do")],
+      [
+        command,
+        true,
+        true,
+      ],
+    );
+  }
   const assigned =
     "read a;hwmatch x;tr --set=a x;tr -s a x;rdmsr -v a 1;inb --variable=a 1;inw -v a;inl -v a;getenv x a;" +
     "zfs-bootfs x a;regexp -s a x y;probe --set a -u x";
@@ -422,6 +436,8 @@ pure("kernels, initrds and device trees: where they are found, and what a furthe
     ["set root=hd0,gpt9; linux /vmlinuz", { loaded: ["/vmlinuz: "], status: true }],
     ["linux /vmlinuz?", { loaded: ["<the files that match /vmlinuz?>: "], status: true }],
     ["linux /v*; linux /vmlinuz a* 'b*' c\\*", { loaded: ["/boot/vmlinuz: a*,b*,c*"], status: true }],
+    ["linux /vmlinuz a/b* c(d)?", { loaded: ["/boot/vmlinuz: a/b*,c(d)?"], status: true }],
+    ["linux /vmlinuz a; if [ $fw_path ]; then true; fi", { loaded: ["/boot/vmlinuz: a"], status: "?" }],
     ["linux", { status: false }],
     ["devicetree", { status: true }],
   ];
@@ -441,6 +457,8 @@ pure("`search` sets the file system that it finds, in each of its forms", () => 
       set: "a=<which file system has /gone, which /boot/grub/grub.cfg:1 searches for>",
       status: "?",
     }],
+    ["search -f /vmlinuz -s a", { set: "a=fs-device/8:3", status: true }],
+    ["search -l BOOT -s a; search -n -u u-boot -s b", { set: "a=fs-label/BOOT b=fs-uuid/u-boot", status: true }],
     ["search --set=a", { status: false }],
     ["search --fs-uuid u-boot; set a=$?", { set: "a=0", status: true }],
     ["search --fs-uuid other; set a=$root", { set: "a=fs-device/8:3", status: true }],

@@ -28,6 +28,8 @@ Deno.test({
     ]);
     assertEquals(words('a \\\nb "c\\\nd"'), [["a", "b", "'cd'"]]);
     assertEquals(words('\\x41 a\\x4g $"b $ c $d"'), [["\\x41", "ax4g", "'b $ c '$d''"]]);
+    // A word of which a character is protected is no reserved one.
+    assertEquals(words("i\\f a; 'then'; \"fi\"; d$one"), [["if", "a"], ["'then'"], ["'fi'"], ["d$one"]]);
     assertEquals(words('a "b\\\\c" "d\\"e" "f\\$g" "h\\i"'), [["a", "'b\\c'", "'d\"e'", "'f$g'", "'h\\i'"]]);
     assertEquals(words("linux /v memmap=64K\\$0x1"), [["linux", "/v", "memmap=64K$0x1"]]);
     assertEquals(words("echo if then fi"), [["echo", "if", "then", "fi"]]);

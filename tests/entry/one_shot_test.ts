@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { mountsOf } from "../../src/entry/file_systems.ts";
-import { oneShotIn, variableBytes, whyGrubCannotWrite } from "../../src/entry/one_shot.ts";
+import { oneShotFile, oneShotIn, variableBytes, whyGrubCannotWrite } from "../../src/entry/one_shot.ts";
 import { layout } from "../support/boot_layout.ts";
 
 Deno.test({
@@ -26,6 +26,18 @@ Deno.test({
       undefined,
       undefined,
     ]);
+  },
+});
+
+Deno.test({
+  name: "what is booted once is written to GRUB's block, or to the variable of systemd-boot",
+  permissions: "none",
+  fn() {
+    assertEquals(oneShotFile({ loader: "GRUB", entry: "a", file: "/boot/grub/grubenv" }), "/boot/grub/grubenv");
+    assertEquals(
+      oneShotFile({ loader: "systemd-boot", entry: "a" }),
+      "/sys/firmware/efi/efivars/LoaderEntryOneShot-4a67b082-0a4c-41cf-b6c7-440b29bb8c4f",
+    );
   },
 });
 

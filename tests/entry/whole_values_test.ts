@@ -209,6 +209,7 @@ pure("an image is composed with its addons in the order of systemd-stub", () => 
     surroundingsOf("/EFI/a.efi"),
     surroundingsOf("/x/a.efi"),
     surroundingsOf("EFI/a.efi"),
+    surroundingsOf("/x/EFI"),
   ], [
     { partition: "/efi", folders: ["/efi/loader/addons", "/efi/loader/credentials", "/efi/EFI/Linux/a.efi.extra.d"] },
     {
@@ -219,6 +220,7 @@ pure("an image is composed with its addons in the order of systemd-stub", () => 
     { partition: undefined, folders: ["/x/a.efi.extra.d"] },
     // Nothing is above it.
     { partition: undefined, folders: ["EFI/a.efi.extra.d"] },
+    { partition: undefined, folders: ["/x/EFI.extra.d"] },
   ]);
 });
 

@@ -75,6 +75,12 @@ Deno.test({
   name: "of two contents the second is the fault, and the first is where it is related to",
   permissions: "none",
   fn() {
+    const places = (files: string) =>
+      parsed(files).diagnostics.map((
+        { position, related = [] },
+      ) => [position?.column, ...related.map((each) => `${each.position?.column} ${each.message}`)]);
+    assertEquals(places("{ path: /x, text: a }, { path: /x, text: b }"), [[48, "25 /x is added here"]]);
+    assertEquals(places("{ path: /x, text: a }, { path: /x/y/z, text: b }"), [[48, "25 /x is added here"]]);
     const [fault, ...more] = parsed("{ path: /x, from: b, text: a }").diagnostics;
     const columns = [fault?.position?.column, fault?.related?.[0]?.position?.column];
     assertEquals([more, fault?.message.slice(0, 18), columns], [[], "`text` and `from` ", [35, 44]]);

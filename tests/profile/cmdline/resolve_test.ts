@@ -51,6 +51,22 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a removal that matches nothing has the nearest parameter as its hint, by its name or as a whole",
+  permissions: "none",
+  fn() {
+    const hint = (word: string) =>
+      resolveCmdline(edit({ remove: [word] }), { running: "root=/dev/sda quiet console=ttyS0", crash: false })
+        .diagnostics.map(({ hint }) => hint);
+    assertEquals([hint("quite"), hint("rooot"), hint("console=ttyS1"), hint("zebra")], [
+      ["The nearest parameter is `quiet`"],
+      ["The nearest parameter is `root`"],
+      ["The nearest parameter is `console=ttyS0`"],
+      [undefined],
+    ]);
+  },
+});
+
+Deno.test({
   name: "a crash kernel inherits no parameter that reserves or limits memory, unless it is stated again",
   permissions: "none",
   fn() {
