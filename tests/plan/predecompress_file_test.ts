@@ -301,3 +301,14 @@ pure(
     }
   },
 );
+
+pure("IMA measures the image that is built, and the plan says so", () => {
+  const ima = { inForce: true, rules: parseImaRules("measure func=KEXEC_KERNEL_CHECK") };
+  const measured = (profile: Case["profile"] = {}) =>
+    checkOf(planOf({ facts: { ima }, profile }), "ima-measurement")?.message;
+  assertEquals(
+    measured(),
+    "IMA measures /boot/vmlinuz (an image that is built around what /boot/vmlinuz unpacks to is handed over in memory)",
+  );
+  assertEquals(measured({ predecompress: false }), "IMA measures /boot/vmlinuz");
+});

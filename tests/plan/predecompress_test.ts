@@ -15,6 +15,7 @@ import {
 } from "../../src/plan/plan.ts";
 import { decodePlan } from "../../src/plan/plan_shape.ts";
 import { planBoot } from "../../src/plan/planner.ts";
+import { segmentReasons } from "../../src/plan/predecompress_reasons.ts";
 import { unpackingOf } from "../../src/plan/unpacking.ts";
 import { partsNeeded } from "../../src/plan/segment_call.ts";
 import { recheck } from "../../src/plan/stored.ts";
@@ -388,5 +389,36 @@ Deno.test({
     assert(gain("zstd", "sha256") < 0 && gain("zstd", "sha256", ...sha) > 100 && gain("zstd", true) > 150);
     assert(gain("lz4", "sha256", ...sha) < 20 && gain("lz4", true) > 20);
     assert(gain("not known", false) < 0);
+  },
+});
+
+Deno.test({
+  name: "where SHA-256 takes as long as unpacking, what the quickest sums would save is said",
+  permissions: "none",
+  fn() {
+    const placed = 64 << 20;
+    const said = (checksum: Profile["checksum"], ...cpuFlags: readonly string[]) =>
+      segmentReasons(
+        inputOf({ profile: { checksum }, facts: { cpuFlags: ["lm", ...cpuFlags] } }),
+        placed,
+        undefined,
+        "ro",
+      )[0]
+        ?.message.split("are placed")[1];
+    const gain = (checksum: Profile["checksum"], ...cpuFlags: readonly string[]) =>
+      estimatedGain([{ packing: "zstd", size: placed }], placed - (11 << 20), {
+        profile: { checksum },
+        facts: hostFacts({ cpuFlags: ["lm", ...cpuFlags] }),
+      });
+    const sha = ["sha_ni", "ssse3", "sse4_1"];
+    assertEquals(
+      said("sha256"),
+      `; its SHA-256 is estimated to take as long as unpacking it on this processor; \`checksum: true\` saves ${
+        gain(true)
+      } ms`,
+    );
+    assertEquals(said("sha256", ...sha), `, which is estimated to save ${gain("sha256", ...sha)} ms on a fast core`);
+    assertEquals(said(true), `, which is estimated to save ${gain(true)} ms on a fast core`);
+    assert(gain("sha256") <= 0 && gain(true) < gain(false));
   },
 });

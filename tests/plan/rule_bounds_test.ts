@@ -752,7 +752,7 @@ Deno.test({
 
 bounds("call-available", [
   ["kexec_load on arm64, where nothing is known", {
-    profile: { load: "kexec_load" },
+    profile: { load: "kexec_load", preserveContext: true },
     facts: { machine: "aarch64", kernelConfig: {} },
     images: { kernel: kernelFile({ info: arm64 }) },
   }, undefined],

@@ -151,7 +151,7 @@ function readParameters(words: Surroundings["parameters"]): Parameters {
   let options: readonly string[] | undefined;
   for (const { name, value } of words) {
     const [, uuid = "", rest = ""] = /^([0-9a-fA-F-]+)=(.+)$/s.exec(value ?? "") ?? [];
-    switch (name.replaceAll("-", "_").replace(/^rd\./, "")) {
+    switch (name.replace(/^rd\./, "")) {
       case "luks":
         isOff = !(booleanOf(value) ?? !isOff);
         break;
