@@ -80,6 +80,7 @@ pure("what does not fit is refused, not cut", () => {
   assertThrows(() => buildPurgatory({ ...INPUT, regions: [{ ...region, address: 2n }] }), RangeError, "0x2");
   const four = [{ address: 4n, length: 0n }];
   assertThrows(() => buildPurgatory({ ...INPUT, verify: "xxh64", regions: four }), RangeError, "0x4");
+  assertThrows(() => buildPurgatory({ ...INPUT, verify: false, regions: [{ ...region, address: 2n }] }), RangeError);
   assertThrows(() => buildPurgatory({ ...INPUT, regions: [{ ...region, sha256: "00" }] }), RangeError, "not a SHA-256");
 });
 

@@ -208,6 +208,9 @@ pure("a profile's own device tree takes the place of the host's", () => {
   assertEquals(rolesOf(call).dtb, "/boot/board.dtb");
   assertEquals(treeOf(call).root.children.map(({ name }) => name), ["memory@0", "chosen"]);
   assertEquals(failed(planned({ profile, dtb })), []);
+  // Its console is the one that a mismatch is reported on.
+  assertEquals(callOf().mismatch, "reported on the PL011 at 0x9000000");
+  assertMatch(call.mismatch ?? "", /^not reported/);
 });
 
 pure("a device tree without the memory of the image, or without any, fails a check", () => {
@@ -223,6 +226,15 @@ pure("a device tree without the memory of the image, or without any, fails a che
     small?.message ?? "",
     'Segment "initrd" at 0x44000000 lies in memory that the device tree does not',
   );
+  // With the memory map of UEFI, what its nodes name does not count.
+  const listed = memoryTree([[0x4000_0000n, 64n << 20n]]);
+  const chosen = {
+    name: "chosen",
+    properties: [{ name: "linux,uefi-mmap-start", value: new Uint8Array(8) }],
+    children: [],
+  };
+  const uefi = { ...listed, root: { ...listed.root, children: [...listed.root.children, chosen] } };
+  assertEquals(verdict(uefi)?.message, "The device tree refers to the memory map of UEFI");
   const { deviceTree: _, ...blind } = BOARD;
   assertStringIncludes(verdict(memoryTree([]), blind)?.message ?? "", "the new kernel would find no memory");
 });

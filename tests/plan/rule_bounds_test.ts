@@ -613,6 +613,47 @@ bounds("cmdline-empty", [
   ["by kexec_load, where other images have none", { profile: { ...NO_CMDLINE, load: "kexec_load" } }, undefined],
 ]);
 
+const WITHHELD = "root=/dev/sda1 rootpw=<redacted>";
+const withheld = (redacted?: true): Input => ({
+  profile: { cmdline: { kind: "parameters", parameters: [WITHHELD] } },
+  facts: redacted === undefined ? {} : { redacted },
+});
+const lacking = "The command line lacks the value of `rootpw`, which the capture leaves out";
+
+bounds("cmdline-redacted", [
+  ["in a review", withheld(true), ["warn", lacking]],
+  ["on a host", withheld(), ["fail", lacking]],
+]);
+
+bounds("placement-redacted", [
+  ["segments of an arm64 kernel", {
+    profile: { load: "kexec_load", preserveContext: true },
+    facts: { ...ON_ARM64, redacted: true },
+    images: { kernel: kernelFile({ info: arm64 }) },
+  }, ["warn", "On the host, segments may have other addresses: the capture leaves out where the running kernel is"]],
+  ["a crash kernel lies in its reservation", {
+    profile: { load: "kexec_load", crash: true },
+    facts: { ...ON_ARM64, redacted: true, kexec: { ...kexec, crashSize: 0n } },
+    images: { kernel: kernelFile({ info: arm64 }) },
+  }, undefined],
+  ["the kernel's own loader places", {
+    profile: { load: "kexec_file_load" },
+    facts: { ...ON_ARM64, redacted: true },
+    images: { kernel: kernelFile({ info: arm64 }) },
+  }, undefined],
+]);
+
+bounds("kernel-pages", [
+  ["an arm64 kernel on x86_64 is the subject of `architecture`", {
+    images: { kernel: kernelFile({ info: { ...arm64, pageSize: 4096 } }) },
+  }, undefined],
+  ["on arm64", {
+    facts: ON_ARM64,
+    profile: { load: "kexec_file_load" },
+    images: { kernel: kernelFile({ info: { ...arm64, pageSize: 4096 } }) },
+  }, ["pass", "/boot/vmlinuz and the running kernel both use 4 KiB pages"]],
+]);
+
 const crashing = (parameters: readonly string[], crash = true): Input => ({
   ...reservation(512n * MIB),
   profile: { crash, cmdline: { kind: "parameters", parameters } },
