@@ -1,8 +1,10 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { fromMultiboot } from "../../src/arch/x86_64/multiboot_loader.ts";
 import { PURGATORY_SYMBOLS as AT } from "../../src/arch/x86_64/purgatory_code.ts";
 import { memorySource } from "../../src/core/bytes.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { parseIomem } from "../../src/host/iomem.ts";
+import type { MultibootImage } from "../../src/image/image.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
 import { partKey } from "../../src/plan/input.ts";
 import type { SegmentLoadCall } from "../../src/plan/plan.ts";
@@ -426,4 +428,34 @@ pure("there are at most as many modules as segments", () => {
     [diagnostic?.message, diagnostic?.path],
     ["There are 14 modules, but kexec_load takes at most 13 with this kernel", ["modules"]],
   );
+});
+
+pure("parts in one page are one segment, unless zeros of the first would be bytes of the file", () => {
+  const places = (...loads: MultibootImage["loads"]) => {
+    const info: MultibootImage = {
+      kind: "multiboot",
+      bits: 32,
+      header: { version: 2, offset: 0, requests: [], needsScreen: false },
+      loads,
+      entry: 0x10_0000n,
+    };
+    const { value, diagnostics } = fromMultiboot("/boot/image", info, hostFacts());
+    return value?.at(0x10_0000n).segments.map(({ mem, memsz, bytes }) => [
+      mem,
+      memsz,
+      bytes.kind === "file" ? [bytes.offset, bytes.length] : bytes.kind,
+    ]) ?? diagnostics[0]?.message;
+  };
+  const first = { offset: 0x1000n, paddr: 0x10_0000n, filesz: 0x100n, memsz: 0x100n };
+  const second = { offset: 0x1300n, paddr: 0x10_0300n, filesz: 0x100n, memsz: 0x100n };
+  assertEquals(places(first, second), [[0x10_0000n, 0x1000n, [0x1000, 0x400]]]);
+  assertEquals(
+    places({ ...first, memsz: 0x200n }, second),
+    "/boot/image: its segments for 0x100000 and 0x100300 share a page, and lie otherwise in the file",
+  );
+  // Zeros have no place in the file, whatever their header says.
+  for (const offset of [0n, 0x9000n]) {
+    const zeros = { offset, paddr: 0x10_0300n, filesz: 0n, memsz: 0x1000n };
+    assertEquals(places(first, zeros), [[0x10_0000n, 0x2000n, [0x1000, 0x100]]]);
+  }
 });

@@ -244,6 +244,19 @@ pure("a stored plan has the watchdog that is armed, and reads back", () => {
     openTimeout: 90,
   });
   assertEquals(decodePlan(JSON.parse(planText(plan)), [], () => {})?.guard, plan.guard);
+  // A name that leads out of /dev is none.
+  const read = (device: string): string | undefined => {
+    const guard = { ...plan.guard, device: { ...plan.guard?.device, device } };
+    return decodePlan(JSON.parse(planText({ ...plan, guard } as Plan)), [], () => {})?.guard?.device?.device;
+  };
+  assertEquals(["watchdog", "watchdog12", "watchdog/../sda", "watchdog0\n", "sda", "watchdog1234"].map(read), [
+    "watchdog",
+    "watchdog12",
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ]);
   // A driver that is not in the table is named as the kernel does.
   const other = planOf(host({ identity: "Foo", driver: "foo_wdt" }), 90).guard?.device;
   assertEquals(other, { device: "watchdog0", driver: "foo_wdt", resetAfter: 90 });
