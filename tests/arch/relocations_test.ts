@@ -1,6 +1,7 @@
 import { assert, assertEquals, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { findRelocations, relocated } from "../../src/arch/x86_64/relocations.ts";
 import { describeVmlinux } from "../../src/arch/x86_64/vmlinux.ts";
+import { elf } from "../image/build_elf.ts";
 import { CODE, LINKED, listed, type SmallKernel, vmlinux } from "../support/small_kernel.ts";
 
 /** What a kernel is described as; a fault as its text. */
@@ -160,5 +161,29 @@ Deno.test({
       assertStringIncludes(faultOf(withSize(each)), "does not end with its section headers");
     }
     assert(describeVmlinux(withSize(size)).kind === "vmlinux");
+  },
+});
+
+Deno.test({
+  name: "of a kernel of two parts, each is copied as far as its own relocations reach",
+  permissions: "none",
+  fn() {
+    const part = (paddr: bigint, bytes: Uint8Array) => ({
+      paddr,
+      vaddr: 0xffff_ffff_8000_0000n + paddr,
+      bytes,
+      align: 0x20_0000n,
+    });
+    const zeros = new Uint8Array(0x1000);
+    zeros[0] = 1;
+    const file = elf({ entry: LINKED, segments: [part(LINKED, CODE), part(LINKED + 0x20_0000n, zeros)] });
+    new DataView(file.buffer).setBigUint64(40, BigInt(file.length), true);
+    const lists = [0, 0, listed(0x20_0800)];
+    const image = new Uint8Array(file.length + lists.length * 4);
+    image.set(file);
+    const view = new DataView(image.buffer, file.length);
+    for (const [index, value] of lists.entries()) view.setUint32(index * 4, value, true);
+    // The first ends with its last byte that is not zero, the second with what is relocated; whole units of 64 bytes.
+    assertEquals(described(image).elf.loads.map(({ filesz }) => filesz), [0x2000n, 0x840n]);
   },
 });
