@@ -181,3 +181,78 @@ Deno.test("a matrix of captured hosts finds the volume that each of them has by 
     assertEquals(failures, ["a file-missing", "b file-missing"]);
   });
 });
+
+/** Captures for several profiles, each with the lines given after its kernel. */
+async function capturedFor(folder: string, profiles: Readonly<Record<string, string>>, redact = false) {
+  const paths = Object.entries(profiles).map(([name, lines]) => {
+    const path = join(folder, `${name}.yaml`);
+    Deno.writeTextFileSync(path, `version: 1\nkernel: vmlinuz\n${lines}\n`);
+    return path;
+  });
+  return await captureImages(paths, HOST, { redact });
+}
+
+Deno.test("what one profile takes for a secret, no other one gives away, whichever comes first", async () => {
+  await onHost(async (folder) => {
+    const open = "initrd: [initrd, { files: [{ path: /t, from: token }, { path: /o, from: one }] }]";
+    const secret = "initrd: [initrd, { files: [{ path: /t, from: token, secret: true }] }]";
+    for (const profiles of [{ a: open, b: secret }, { a: secret, b: open }, { a: secret, b: open, c: open }]) {
+      const { overlays, diagnostics } = await capturedFor(folder, profiles);
+      const [one, token] = ["one", "token"].map((name) => overlays[join(folder, name)]);
+      assertEquals(diagnostics, []);
+      assertEquals([token?.kind, token?.kind === "file" && token.base64], ["file", undefined]);
+      assertEquals(one?.kind === "file" && one.base64, btoa("one"));
+    }
+    // In one profile as well.
+    const both = "initrd: [initrd, { files: [{ path: /a, from: token, secret: true }, { path: /b, from: token }] }]";
+    const { overlays } = await capturedFor(folder, { a: both });
+    const token = overlays[join(folder, "token")];
+    assertEquals(token?.kind === "file" && token.base64, undefined);
+  });
+});
+
+Deno.test("of a file that several profiles name, a capture has what each of them needs", async () => {
+  await onHost(async (folder) => {
+    const { images, diagnostics } = await capturedFor(folder, {
+      a: "initrd: initrd\ncmdline: ro init=/usr/lib/systemd/systemd",
+      b: "initrd: initrd\ncmdline: ro rdinit=/bin/sh\nload: kexec_load",
+    });
+    assertEquals(diagnostics, []);
+    const initrd = images[join(folder, "initrd")]?.initrd;
+    const programs = initrd?.kind === "whole" ? Object.keys(initrd.programs) : [];
+    assertEquals(["/init", "/bin/sh"].map((name) => programs.includes(name)), [true, true]);
+    const kernel = images[join(folder, "vmlinuz")];
+    const distinct = (rows: readonly unknown[] = []) => new Set(rows.map((row) => JSON.stringify(row))).size;
+    assertEquals([distinct(kernel?.ranges), distinct(kernel?.parts)], [kernel?.ranges.length, kernel?.parts.length]);
+  });
+});
+
+Deno.test("redacted, a capture has the head of a kernel and nothing of an initrd", async () => {
+  await onHost(async (folder) => {
+    const lines = { a: "initrd: initrd\ncmdline: ro" };
+    const held = async (redact: boolean) => {
+      const { images } = await capturedFor(folder, lines, redact);
+      return ["vmlinuz", "initrd"].map((name) =>
+        (images[join(folder, name)]?.ranges ?? []).some(({ base64 }) =>
+          // The header of the archive stays.
+          Uint8Array.fromBase64(base64).subarray(112).some((byte) => byte !== 0)
+        )
+      );
+    };
+    assertEquals([await held(false), await held(true)], [[true, true], [true, false]]);
+  });
+});
+
+Deno.test("a file that cannot be opened, or a profile that is none, leaves the others to be captured", async () => {
+  await onHost(async (folder) => {
+    const { images, diagnostics } = await capturedFor(folder, {
+      a: "initrd: gone",
+      b: "cmdline: ro",
+      c: "nonsense: 1",
+    });
+    assertEquals([Object.keys(images), diagnostics.map(({ code }) => code)], [[join(folder, "vmlinuz")], [
+      "file-missing",
+      "unknown-key",
+    ]]);
+  });
+});
