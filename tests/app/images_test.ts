@@ -1,7 +1,16 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { join } from "@std/path";
+import type { Sealer } from "../../src/app/files/seal_files.ts";
+import type { CapturedFiles } from "../../src/app/image_file.ts";
 import { openImages } from "../../src/app/images.ts";
+import type { HostFacts } from "../../src/host/facts.ts";
+import { parseImaRules } from "../../src/host/ima.ts";
+import { type Libc, LibcError } from "../../src/syscall/libc.ts";
 import { bzImage } from "../image/build.ts";
+import { cpio } from "../image/build_elf.ts";
+import { fakeLibc } from "../support/fake_libc.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { withFiles } from "../support/temp_files.ts";
 
 Deno.test("a file that is named twice is opened once, and stands twice in the images", async () => {
   const folder = Deno.makeTempDirSync();
@@ -29,4 +38,134 @@ Deno.test("a file that is named twice is opened once, and stands twice in the im
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
+});
+
+const NO_MORE = { segments: [], programs: ["/init"] } as const;
+
+/** Files of these names: a kernel, and initrds. */
+async function inFolder<T>(look: (at: (name: string) => string) => Promise<T>): Promise<T> {
+  const files = { vmlinuz: bzImage(), "a.img": cpio([{ name: "init", bytes: new Uint8Array(1) }]), "b.img": "070701" };
+  return await withFiles(files, (root) => look((name) => join(root, name)));
+}
+
+Deno.test("a file has a digest to hold to if it is pinned anywhere, and each file of a stored plan has", async () => {
+  await inFolder(async (at) => {
+    const sealed = async (hasDigests: boolean) => {
+      const seen: unknown[] = [];
+      const sealer: Sealer = {
+        seal(file, hasDigest) {
+          seen.push(hasDigest);
+          return { value: file, diagnostics: [] };
+        },
+        [Symbol.dispose]() {},
+      };
+      const initrd = [{ path: at("a.img") }, { path: at("b.img") }, { path: at("a.img"), sha256: "0".repeat(64) }];
+      using _ = await openImages({ ...NO_MORE, kernel: { path: at("vmlinuz") }, initrd }, { sealer, hasDigests });
+      return seen;
+    };
+    assertEquals([await sealed(false), await sealed(true)], [[false, true, false], [true, true, true]]);
+  });
+});
+
+Deno.test("files are added to initrds under names of their own, but not where one of these is missing", async () => {
+  await inFolder(async (at) => {
+    const files = (path: string) => ({
+      files: [{ path, secret: false, content: { kind: "text", text: "x" } }],
+    } as const);
+    const open = async (first: string) => {
+      const read: string[] = [];
+      const items = [{ path: at(first) }, files("/etc/a"), { path: at("a.img") }, files("/etc/b")];
+      using opened = await openImages({ ...NO_MORE, kernel: { path: at("vmlinuz") }, initrd: items }, {
+        onReading: (path) => void read.push(path),
+      });
+      return {
+        overlays: opened.overlays.map(({ path, entries }) => [path, entries.map(({ name }) => name)]),
+        initrd: opened.images.initrd.map(({ path }) => path.split("/").at(-1)),
+        codes: opened.diagnostics.map(({ code }) => code),
+        isRead: read.length > 0,
+      };
+    };
+    assertEquals(await open("a.img"), {
+      overlays: [["files:1", ["etc", "etc/a"]], ["files:2", ["etc/b"]]],
+      initrd: ["a.img", "files:1", "a.img", "files:2"],
+      codes: [],
+      isRead: true,
+    });
+    assertEquals(await open("gone.img"), { overlays: [], initrd: [], codes: ["file-missing"], isRead: false });
+  });
+});
+
+Deno.test("what IMA looks at is read on the very host that appraises, and only there", async () => {
+  await inFolder(async (at) => {
+    const ima = { inForce: true, rules: parseImaRules("appraise func=KEXEC_KERNEL_CHECK") };
+    const labels = async (facts: HostFacts | undefined, captured: CapturedFiles | undefined, open: () => Libc) => {
+      let opens = 0;
+      const options = {
+        facts,
+        captured,
+        open: () => {
+          opens++;
+          return open();
+        },
+      };
+      using opened = await openImages({ ...NO_MORE, kernel: { path: at("vmlinuz") }, initrd: [] }, options);
+      return [opens, opened.images.kernel?.label !== undefined];
+    };
+    const none = () => {
+      throw new LibcError("No permission");
+    };
+    assertEquals(await labels(hostFacts({ ima }), undefined, fakeLibc), [1, true]);
+    assertEquals(await labels(hostFacts({ ima }), undefined, none), [1, false]);
+    assertEquals(await labels(hostFacts({ ima }), { images: undefined }, fakeLibc), [0, false]);
+    assertEquals(await labels(hostFacts({ lsm: ["loadpin"] }), undefined, fakeLibc), [0, false]);
+    assertEquals(await labels(undefined, undefined, fakeLibc), [0, false]);
+    await assertRejects(() =>
+      labels(hostFacts({ ima }), undefined, () => {
+        throw new TypeError("defect");
+      }), TypeError);
+  });
+});
+
+Deno.test("every file is closed in the end; a limit of the environment that is none is told", async () => {
+  await inFolder(async (at) => {
+    const names = {
+      ...NO_MORE,
+      kernel: { path: at("vmlinuz") },
+      initrd: [{ path: at("a.img") }, { path: at("b.img") }],
+    };
+    const open = () => Array.from(Deno.readDirSync("/proc/self/fd")).length;
+    const before = open();
+    {
+      using opened = await openImages(names);
+      assertEquals([open() - before, opened.diagnostics], [3, []]);
+    }
+    assertEquals(open() - before, 0);
+    Deno.env.set("WARMBOOT_INITRD_LIMIT", "much");
+    try {
+      using opened = await openImages(names);
+      assertEquals(opened.diagnostics.map(({ code }) => code), ["wrong-type"]);
+    } finally {
+      Deno.env.delete("WARMBOOT_INITRD_LIMIT");
+    }
+  });
+});
+
+Deno.test("a device tree that is far too large, or none at all, is one with a fault", async () => {
+  await inFolder(async (at) => {
+    Deno.writeFileSync(at("large.dtb"), new Uint8Array());
+    Deno.truncateSync(at("large.dtb"), (16 << 20) + 1);
+    Deno.writeTextFileSync(at("none.dtb"), "no tree");
+    const fault = async (name: string) => {
+      using opened = await openImages({
+        ...NO_MORE,
+        kernel: { path: at("vmlinuz") },
+        initrd: [],
+        dtb: { path: at(name) },
+      });
+      const info = opened.images.dtb?.info;
+      return info?.kind === "fault" ? info.why : info?.kind;
+    };
+    assertEquals(await fault("large.dtb"), "is far larger than any");
+    assertEquals((await fault("none.dtb")) === undefined, false);
+  });
 });
