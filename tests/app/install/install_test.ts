@@ -226,6 +226,50 @@ Deno.test("uninstall removes what was installed, but what was changed since; els
   });
 });
 
+Deno.test("uninstall says which units and hooks are still enabled on this host, and of no other", () => {
+  const enabled = (destdir: boolean, links: { readonly [folder: string]: readonly string[] }) =>
+    unpacked((root, run) => {
+      run({
+        prefix: join(root, "usr"),
+        folders: { sysconf: join(root, "etc") },
+        ...(destdir ? {} : { destdir: "", deno: "/bin/true" }),
+      });
+      const { readDirSync } = Deno;
+      const entries = (names: readonly string[]) => names.map((name) => ({ name }));
+      const lib = destdir ? join(root, "dest", root, "usr/lib/warmboot") : join(root, "usr/lib/warmboot");
+      return startedFrom(lib, () => {
+        Object.assign(Deno, {
+          readDirSync: (path: string) => {
+            if (!path.startsWith("/etc/")) return readDirSync(path);
+            const names = links[path];
+            if (names === undefined) throw new Deno.errors.NotFound(path);
+            return entries(names);
+          },
+        });
+        try {
+          const removed = uninstall(false);
+          return removed.kind === "removed" ? [removed.enabled, removed.disableHook] : removed.kind;
+        } finally {
+          Object.assign(Deno, { readDirSync });
+        }
+      });
+    });
+  const UNITS = "/etc/systemd/system";
+  const links = {
+    [UNITS]: ["a.service", "kexec.target.wants", "multi-user.target.wants"],
+    [`${UNITS}/kexec.target.wants`]: ["warmboot-unbind.service"],
+    [`${UNITS}/multi-user.target.wants`]: ["warmboot-arrive.service", "warmbooter.service", "ssh.service"],
+  };
+  assertEquals(enabled(false, links), [["warmboot-unbind.service", "warmboot-arrive.service"], undefined]);
+  assertEquals(enabled(true, links), [[], undefined]);
+  assertEquals(enabled(false, {}), [[], undefined]);
+  const hook = (folder: string, name: string) => enabled(false, { [folder]: ["K01other", name] })[1];
+  assertEquals(hook("/etc/rc6.d", "K09warmboot-exec"), "update-rc.d warmboot-exec remove");
+  assertEquals(hook("/etc/rc6.d", "S09warmboot-exec"), "update-rc.d warmboot-exec remove");
+  assertEquals(hook("/etc/rc6.d", "K09warmboot-exec.bak"), undefined);
+  assertEquals(hook("/etc/runlevels/shutdown", "warmboot-exec"), "rc-update del warmboot-exec shutdown");
+});
+
 Deno.test({
   name: "where each part of a release goes, by its prefix; what is about the release itself goes nowhere",
   permissions: "none",
