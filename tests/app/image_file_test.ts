@@ -91,10 +91,16 @@ Deno.test("a file that is here is hashed once for all hosts, and what cannot be 
     assertEquals(await differing(), 1);
     Deno.writeTextFileSync(path, "kernal");
     assertEquals(await differing(), 1);
+    const open = () => Array.from(Deno.readDirSync("/proc/self/fd")).length;
+    const before = open();
     const fresh = localFiles()(path);
     assert(fresh !== undefined);
+    assertEquals(open() - before, 0);
     Deno.removeSync(path);
     assertEquals([await fresh.digest(), localFiles()(path)], [undefined, undefined]);
+    const unreadable = () => ({ size: 6, digest: () => Promise.resolve(undefined) });
+    const { diagnostics } = await findFile(path, { images: { [path]: captured("kernal") } }, undefined, unreadable);
+    assertEquals(diagnostics, []);
   });
 });
 
