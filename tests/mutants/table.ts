@@ -923,4 +923,27 @@ export const MUTANTS: readonly Mutant[] = [
     "profile/limits_test.ts",
   ),
   row("image/initrd_content.ts", "else tree.entries.delete(name);", "", "image/initrd_content_test.ts"),
+  row("app/load.ts", "return busy ? undefined : alreadyLoaded", "return alreadyLoaded", "app/load_test.ts"),
+  row("app/exec.ts", "      refused = error;\n      break;", "      refused = error;", "app/exec_test.ts"),
+  row("app/exec.ts", "interface: name, up: true }", "interface: name, up: false }", "app/exec_test.ts"),
+  row(
+    "app/carry_out.ts",
+    "execute(lowerUnload(crash, false), [], libc).ok",
+    "execute(lowerUnload(false, false), [], libc).ok",
+    "app/carry_out_test.ts",
+  ),
+  row("app/unload.ts", "    if (crash) return;\n", "", "app/unload_test.ts"),
+  row(
+    "app/departure.ts",
+    "attempts.flatMap((attempt)",
+    "attempts.slice(0, 1).flatMap((attempt)",
+    "app/guarded_departure_test.ts",
+  ),
+  row(
+    "app/fill_overlays.ts",
+    "  for (const { memory } of known.values()) memory[Symbol.dispose]();\n",
+    "",
+    "app/overlay_test.ts",
+  ),
+  row("app/image_file.ts", "      isIdentified &&= complete;\n", "", "app/image_file_test.ts"),
 ];
