@@ -147,9 +147,40 @@ Deno.test("the command line of an image is edited, replaced, or that of a profil
   });
 });
 
+Deno.test("without a choice, an image boots as its first profile says", async () => {
+  using esp = partition([
+    ...SECTIONS,
+    { name: ".profile", bytes: ascii("ID=main") },
+    { name: ".cmdline", bytes: ascii("main") },
+    { name: ".profile", bytes: ascii("ID=rescue") },
+  ]);
+  assertEquals((await planned({ kernel: esp.image })).plan?.call.cmdline, "main");
+});
+
+Deno.test("an addon that cannot be opened is passed over, and those after it are not", async () => {
+  const addon = (text: string) => peFile({ sections: [{ name: ".cmdline", bytes: ascii(text) }] });
+  using esp = partition(SECTIONS, {
+    "EFI/Linux/a.efi.extra.d/a.addon.efi/file": ascii("a folder"),
+    "EFI/Linux/a.efi.extra.d/b.addon.efi": addon("debug"),
+  });
+  assertEquals((await planned({ kernel: esp.image })).plan?.call.cmdline, "root=/dev/vda1 ro quiet debug");
+});
+
+Deno.test("a command line that is not text is refused, but for one that replaces it", async () => {
+  using esp = partition([...SECTIONS.filter(({ name }) => name !== ".cmdline"), {
+    name: ".cmdline",
+    bytes: Uint8Array.of(0x72, 0x6f, 0x20, 0xff),
+  }]);
+  assertEquals(await planned({ kernel: esp.image }), { plan: undefined, codes: ["uki-part"] });
+  assertEquals((await planned({ kernel: esp.image, cmdline: "ro" })).plan?.call.cmdline, "ro");
+});
+
 Deno.test("what only an image has is an error with another kernel", async () => {
   using esp = partition(SECTIONS, { vmlinuz: KERNEL });
   const kernel = `${esp.root}/vmlinuz`;
+  const configured = { path: kernel, configuration: "one" };
+  assertEquals(await planned({ kernel: configured }), { plan: undefined, codes: ["conflict"] });
+  assertEquals(await planned({ kernel: { ...configured, path: esp.image } }), { plan: undefined, codes: ["conflict"] });
   assertEquals(await planned({ kernel: { path: kernel, profile: "1" } }), { plan: undefined, codes: ["conflict"] });
   assertEquals(await planned({ kernel, cmdline: { reuse: "image" } }), { plan: undefined, codes: ["conflict"] });
 });
@@ -180,6 +211,8 @@ Deno.test("what the stub would add to the initrd is named, and an image without 
     `The initrd lacks what systemd-stub would put into /.extra: ${esp.image}/.pcrsig, ${esp.root}/loader/credentials/x.cred`,
   ]);
   assertEquals((await planned({ kernel: esp.image, cmdline: "ro" })).codes, []);
+  // That the image's own is wanted is stated.
+  assertEquals((await planned({ kernel: esp.image, cmdline: { reuse: "image", append: [] } })).codes, []);
 });
 
 Deno.test("a stub that names its files by path and digest boots these, held to the digests", async () => {
@@ -197,6 +230,10 @@ Deno.test("a stub that names its files by path and digest boots these, held to t
     plan?.checks.filter(({ status }) => status === "fail").map(({ rule, message }) => [rule, message.split(" ")[0]]),
     [["pinned-digest", `${esp.root}/EFI/nixos/initrd.efi`]],
   );
+  assertEquals(await planned({ kernel: { path: esp.image, sha256: "0".repeat(64) } }), {
+    plan: undefined,
+    codes: ["digest-mismatch"],
+  });
 });
 
 Deno.test("a plan from a capture is, byte for byte, the plan made with the image at hand", async () => {
