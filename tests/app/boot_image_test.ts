@@ -147,6 +147,28 @@ Deno.test("the command line of an image is edited, replaced, or that of a profil
   });
 });
 
+Deno.test("what is not used of an image and its addons is said", async () => {
+  using esp = partition([...SECTIONS, { name: ".dtbauto", bytes: smallTree() }], {
+    "EFI/Linux/a.efi.extra.d/a.addon.efi": peFile({
+      sections: [{ name: ".cmdline", bytes: ascii("debug") }, { name: ".linux", bytes: KERNEL }],
+    }),
+  });
+  const { diagnostics } = await plannedOn(HOST, { kernel: esp.image });
+  const [addon, tree, ...others] = diagnostics.map(({ severity, message }) => `${severity}: ${message}`);
+  assertStringIncludes(addon ?? "", `warning: The addon ${esp.image}.extra.d/a.addon.efi is not used: it `);
+  assertStringIncludes(tree ?? "", `warning: ${esp.image}/.dtbauto is not used: `);
+  assertEquals(others, []);
+});
+
+Deno.test("a crash kernel of an image reserves no memory for another one", async () => {
+  using esp = partition([...SECTIONS.filter(({ name }) => name !== ".cmdline"), {
+    name: ".cmdline",
+    bytes: ascii("ro crashkernel=512M quiet"),
+  }]);
+  const text = async (crash: boolean) => (await planned({ kernel: esp.image, crash })).plan?.declared?.cmdline;
+  assertEquals([await text(false), await text(true)], ["ro crashkernel=512M quiet", "ro quiet"]);
+});
+
 Deno.test("without a choice, an image boots as its first profile says", async () => {
   using esp = partition([
     ...SECTIONS,
