@@ -251,6 +251,9 @@ pure("a plan without the facts of its host shows the segments, and says what is 
   assertStringIncludes(text, "|?????AAAA");
   assertStringIncludes(text, "The memory map of web1 is not available here; give its facts with --facts FILE");
   assertEquals(renderPlan(SCENES.file.plan, { style: PLAIN, width: 80 }).includes("Memory\n"), false);
+  // With its facts there is memory to see, though no segment has a place yet.
+  const { plan, facts } = SCENES.file;
+  assertStringIncludes(renderPlan(plan, { style: PLAIN, width: 80 }, { facts }), `\nMemory${drawn(SCENES.file)}`);
 });
 
 pure("where the host hides its addresses, nothing is made up", () => {
