@@ -313,7 +313,7 @@ Deno.test({
       ...plan,
       profile: "\u001b[2Jp",
       host: { ...plan.host, hostname: "h\u0007", cmdline: "a\u202eb" },
-      checks: [{ rule: "r", status: "fail" as const, message: "m\u001b]0;x", hint: "h\u009b" }],
+      checks: [{ rule: "r\u001b", status: "fail" as const, message: "m\u001b]0;x", hint: "h\u009b" }],
     };
     for (const text of [renderPlan(hostile, plain), renderPlanBrief(hostile, plain)]) {
       // deno-lint-ignore no-control-regex
