@@ -243,6 +243,10 @@ Deno.test("a refresh says whether it wrote a file, and as what it left the other
   kernel("6.12.0");
   const second = await refresh();
   assertEquals([second.changed, second.what], [true, [`${file}: updated, /boot/vmlinuz-6.12.0`]]);
+  // A hook runs before a kernel is removed, which is still there then.
+  const leaving = outcomeOf((await run(["refresh", "--root", root, "--without", "6.12.0", "-o", "json"])).stdout);
+  assertEquals([leaving.changed, leaving.what], [true, [`${file}: updated, /boot/vmlinuz-6.1.0`]]);
+  assertEquals((await refresh()).what, [`${file}: updated, /boot/vmlinuz-6.12.0`]);
   Deno.writeTextFileSync(file, `${Deno.readTextFileSync(file)}# by hand\n`);
   const third = await refresh();
   assertEquals([third.changed, third.exit, third.what], [false, EXIT.unavailable.code, []]);

@@ -3,6 +3,7 @@ import { reviewCollector } from "../../src/render/review/document.ts";
 import { reviewPlan } from "../../src/render/review/detail.ts";
 import { withTexts } from "../../src/render/review/model.ts";
 import { packTexts } from "../../src/render/review/packed.ts";
+import { PATTERNS } from "../../src/render/svg.ts";
 import { SCENES } from "./scenes.ts";
 
 function test(name: string, fn: () => void | Promise<void>): void {
@@ -51,6 +52,7 @@ test("the page holds its data, and its policy allows its own script and style al
   const [profiles, hosts, fits] = withTexts(packed, texts);
   assertEquals([profiles, fits], [[["<web>", "web.yaml"], ["db", "db.yaml"]], [["ok", []], bad.slice()]]);
   assertEquals([hosts?.length, cells.length, cells.slice(0, 4), hostsInPart], [45, 90, [0, 1, 0, 1], 20]);
+  assertStringIncludes(page, `<script type="application/octet-stream" id="patterns">${PATTERNS}</script>`);
   const last = JSON.parse(await inflated(page, "part-2"));
   assertEquals(withTexts(last[1], last[0]).length, 5);
   assert(!page.includes("</script><b>"));

@@ -80,6 +80,8 @@ pure("a status as a person reads it: each state of an image, and of the reservat
     "                loaded 2026-11-22T10:00:00Z by anna",
     "                The note",
   ]);
+  const { release: _release, ...unnamed } = IMAGE;
+  assertEquals(lines({ images: [unnamed] })[2], "  Next reboot   an image, from profile web");
   assertEquals(image({ record: "stale", loaded: "yes", image: "crash" }), [
     "  On a panic    an image is loaded",
     "                The note",
