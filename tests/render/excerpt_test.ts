@@ -47,6 +47,8 @@ Deno.test({
     assertEquals(render("e\u0301: x", 5, 1)[2], "     | " + "   ^");
     assertEquals(render("👩‍👩‍👧: x", 11, 1)[2], "     | " + "    ^");
     assertEquals(render("a: 起動 x", 4, 2)[2], "     | " + "   ^^^^");
+    // What is shown in place of a character counts.
+    assertEquals(render("a: \u202eb", 4, 2).slice(1, 3), ["  12 | a: \ufffdb", "     |    ^^"]);
   },
 });
 

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { renderHistory } from "../../src/render/history.ts";
 import { renderHistorySvg } from "../../src/render/history_svg.ts";
-import { expectationText, outlookLines, phaseCells, timeText } from "../../src/render/interruption.ts";
+import { expectationText, outlookLines, phaseCells, timeText, tookText } from "../../src/render/interruption.ts";
 import { PLAIN } from "../../src/render/style.ts";
 import { type Attempt, historyOf } from "../../src/state/attempt.ts";
 import type { Phase } from "../../src/state/interruption.ts";
@@ -170,6 +170,31 @@ pure("phases follow each other on a bar, and none that took any time is lost", (
   assertEquals(cells([1, 0, 998, 1], 1000, 10), [[0, 1], [1, 1], [1, 10], [10, 10]]);
   assertEquals(cells([2000], 1000, 10), [[0, 10]]);
   assertEquals(cells([0], 0, 10), [[0, 0]]);
+});
+
+pure("how long a reboot took is said with what it led to", () => {
+  const reached = (...covers: Phase["covers"]) =>
+    tookText({ phases: [phase(500), { covers, milliseconds: 1_000, inferred: false }], milliseconds: 1_500 });
+  assertEquals(
+    [
+      reached("stop"),
+      reached("jump"),
+      reached("fall-back"),
+      reached("firmware"),
+      reached("kernel"),
+      reached("kernel", "initrd"),
+      reached("initrd", "userspace"),
+    ],
+    [
+      "1.5 s until services were stopped",
+      "1.5 s until the new kernel started",
+      "1.5 s until the old kernel started again",
+      "1.5 s until the kernel started",
+      "1.5 s until the initrd started",
+      "1.5 s until user space started",
+      "1.5 s until user space was up",
+    ],
+  );
 });
 
 pure("times are for people", () => {

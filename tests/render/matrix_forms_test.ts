@@ -95,6 +95,13 @@ test("a matrix as JUnit: names and messages are text, control characters too", (
   assertStringIncludes(xml, "$(touch x)");
 });
 
+test("a matrix as JUnit: the type of a failure is text as well", () => {
+  const failure = { ...cell("a", "b", "fail"), reasons: [{ status: "fail", rule: 'r"<', message: "m" }] } as const;
+  const xml = matrixJunit(matrixOf(["a"], ["b"], [failure]));
+  assertJunit(xml);
+  assertStringIncludes(xml, '<failure type="r&quot;&lt;" message="m">fail: m [r&quot;&lt;]</failure>');
+});
+
 /** Markdown without code: what is left is markup. */
 function markupOf(markdown: string): string {
   return markdown.replaceAll(/^(`{3,})text\n[^]*?\n\1$/gm, "").replaceAll(/(`+)(?!`)[^]*?[^`]\1(?!`)/g, "");
