@@ -131,6 +131,36 @@ pure("the ruler has ten steps at most, whatever took how long", () => {
   assertEquals([10_000, 10_001, 20_000, 20_001, 50_001].map(step), ["1 s", "2 s", "2 s", "5 s", "10 s"]);
 });
 
+pure("what is not known, or took no time, has no place in the picture", () => {
+  const { timing } = MEASURED;
+  if (timing?.boot === undefined) throw new Error("It has clocks");
+  const svgOf = (...attempts: readonly Attempt[]) => renderHistorySvg(historyOf(attempts));
+  const boot = { ...timing.boot, finished: 600_000 };
+  // Of a long reboot with an unknown phase the length is not known.
+  const unknown: Attempt = { ...UNKNOWN, timing: { ...timing, ...UNKNOWN.timing, boot } };
+  assertEquals(marksOf(svgOf(MEASURED, unknown)), marksOf(svgOf(MEASURED)));
+  // An expectation beyond the scale has no line.
+  const lines = (milliseconds: number) =>
+    svgOf({ ...MEASURED, expected: { milliseconds, basis: "measured", attempts: 3 } }).match(/stroke-width="2"\/>/g)
+      ?.length ?? 0;
+  assertEquals([lines(12_250), lines(60_000)], [1, 0]);
+  const { initrd: _, ...joined } = timing.boot;
+  const stopped = timing.asked.boottime;
+  const short = svgOf({ ...MEASURED, timing: { ...timing, stopped, boot: joined } });
+  assertEquals(short.match(/ width="0"/), null);
+  const legend = [
+    ...short.matchAll(
+      /<rect class="(wb-[a-z0-9-]+)" x="\d+" y="\d+" width="16" height="13"\/>\s*<rect[^>]*>\s*<text[^>]*>([^<]*)</g,
+    ),
+  ]
+    .map(([, shape, name]) => [shape, name]);
+  assertEquals(legend, [
+    ["wb-unknown", "jump (inferred)"],
+    ["wb-segment", "kernel, initrd"],
+    ["wb-crash", "user space"],
+  ]);
+});
+
 pure("where nothing arrived, what did not gives the scale", () => {
   const fallen: Attempt = {
     ...MEASURED,

@@ -28,14 +28,20 @@ const TEXTS = [
   "\u2028",
 ];
 
+/** What drives a terminal. */
+// deno-lint-ignore no-control-regex
+const DRIVING = /[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/;
+
 pure("YAML escapes what drives a terminal, and reads back as the same value", () => {
   const value = { list: TEXTS, nested: { deep: [{ text: TEXTS[0], number: 1, none: null, yes: true }] } };
   const text = yamlText(value);
-  // deno-lint-ignore no-control-regex
-  assertEquals(text.match(/[\u0000-\u0009\u000b-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/), null);
+  assertEquals(text.match(DRIVING), null);
   assertEquals(text.match(/^\s*::/m), null);
   assertEquals(parse(text, { schema: "json" }), value);
   for (const each of TEXTS) {
+    const key = yamlText({ [each]: 1 });
+    assertEquals([key.match(DRIVING), key.match(/^\s*::/m)], [null, null]);
+    assertEquals(parse(key, { schema: "json" }), { [each]: 1 });
     assertEquals(parse(yamlText(each), { schema: "json" }), each);
     assertEquals(parse(yamlText({ [each]: each }), { schema: "json" }), { [each]: each });
   }
