@@ -75,6 +75,11 @@ Deno.test({
         "",
       ].join("\n"),
     );
+    const names = EXPLAINED_RULES.map(({ name }) => name);
+    // Rules of a plan, of its segments, and what is checked where a stored plan is read.
+    for (const name of ["lockdown", "pinned-digest", "segment-memory", "segment-overlap", "stored-plan"]) {
+      assertEquals(names.includes(name), true, name);
+    }
     assertEquals(explanationList({ style: PLAIN, width: 1000 }).split("\n").map((line) => line.split(" ", 1)[0]), [
       ...CODES,
       ...EXPLAINED_RULES.map(({ name }) => name),
