@@ -323,6 +323,14 @@ Deno.test("a block of LZ4 that stands alone refers to nothing before it; one tha
   assertEquals([await text(0x40), await text(0x60)], ["abababc", "have a block that is not LZ4"]);
 });
 
+Deno.test("a stored block of LZ4 counts for the sum of all, which the lz4 program wrote", async () => {
+  const frame = Uint8Array.fromHex("04224d186440a7100000803031323334353637383961626364656600000000695bc4c2");
+  const result = await unpackFrame(frame, { most: 16 });
+  assertEquals(result.kind === "unpacked" && new TextDecoder().decode(result.bytes), "0123456789abcdef");
+  frame[frame.length - 1] = 0;
+  assertEquals(await frameEnds(frame), { kind: "damaged", why: "differ from their checksum" });
+});
+
 Deno.test("a frame of LZ4 that breaks off before its end mark, or before a sum of it, is cut off", async () => {
   const block = [3, 0, 0, 0, 0x20, 97, 98];
   for (

@@ -94,10 +94,15 @@ test("a screen is needed where a console or framebuffer tag says so", () => {
   assertEquals(needs({ type: 4, words: [1] }), true);
   assertEquals(needs({ type: 5, words: [800, 600, 32] }), true);
   assertEquals(needs({ type: 5, optional: true, words: [800, 600, 32] }), false);
+  assertEquals(needs({ type: 4, words: [1] }, { type: 5, optional: true, words: [800, 600, 32] }), true);
+  assertEquals(needs({ type: 5, words: [800, 600, 32] }, { type: 4, words: [2] }), true);
 });
 
 test("another machine, a wrong checksum, and a header that is cut are named", () => {
   assertEquals(verdict(header2([], 4)), "is for the machine 4, not for 0 (i386)");
+  // The first thing that is unmet is named.
+  assertEquals(verdict(header2([{ type: 7 }, { type: 99 }], 4)), "is for the machine 4, not for 0 (i386)");
+  assertEquals(verdict(header2([{ type: 99 }, { type: 7 }])), "requires the header tag 99, which is not known");
   assertEquals(verdict(header2().fill(1, 12, 16)), "damaged: the checksum of its header is wrong");
   assertEquals(verdict(header1().fill(1, 8, 12)), "damaged: the checksum of its header is wrong");
   assertEquals(

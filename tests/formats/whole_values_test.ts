@@ -242,7 +242,11 @@ pure("lzop: stored blocks, both checksums, and each fault", () => {
   assertEquals(unpack(header(1), block(0, 6, 0), end), odd);
   assertEquals(unpack(header(1), block(0, 5, 6), end), odd);
   assertEquals(unpack(header(1), big(262_145, 1, 0), end), odd);
-  assertEquals(unpack("\x89LZO\0\r\n\x1a\n"), "have an lzop header that the kernel does not read");
+  const header0 = "have an lzop header that the kernel does not read";
+  assertEquals(unpack("\x89LZO\0\r\n\x1a\n"), header0);
+  // A name that goes on beyond the file, and a header that ends before its name.
+  assertEquals(unpack(header(1).subarray(0, -5)), header0);
+  assertEquals(unpack(header(0x801).subarray(0, 37)), header0);
 });
 
 pure("lzop: what an instruction means depends on how many literals came before it", () => {
@@ -356,19 +360,21 @@ pure("a window reads what is asked for, and nothing beyond the end of the stream
 
 // --- cpio.
 
+/** An entry of a cpio archive, padded as the format has it. */
+const entry = (
+  name: string,
+  body = "",
+  changes: { mode?: string; size?: string; nameSize?: string; magic?: string; sum?: string } = {},
+) => {
+  const hex = (value: number) => value.toString(16).padStart(8, "0");
+  const head = (changes.magic ?? "070701") + hex(1) + (changes.mode ?? "000081a4") + hex(0).repeat(4) +
+    (changes.size ?? hex(body.length)) + hex(0).repeat(4) + (changes.nameSize ?? hex(name.length + 1)) +
+    (changes.sum ?? hex(0));
+  const pad = (text: string) => text + "\0".repeat((4 - text.length % 4) % 4);
+  return pad(pad(`${head}${name}\0`) + body);
+};
+
 pure("a cpio archive: its entries, and each fault with where it is", () => {
-  const entry = (
-    name: string,
-    body = "",
-    changes: { mode?: string; size?: string; nameSize?: string; magic?: string; sum?: string } = {},
-  ) => {
-    const hex = (value: number) => value.toString(16).padStart(8, "0");
-    const head = (changes.magic ?? "070701") + hex(1) + (changes.mode ?? "000081a4") + hex(0).repeat(4) +
-      (changes.size ?? hex(body.length)) + hex(0).repeat(4) + (changes.nameSize ?? hex(name.length + 1)) +
-      (changes.sum ?? hex(0));
-    const pad = (text: string) => text + "\0".repeat((4 - text.length % 4) % 4);
-    return pad(pad(`${head}${name}\0`) + body);
-  };
   const read = (text: string, step = text.length || 1) => {
     const entries: unknown[] = [];
     const reader = new CpioReader(({ name, mode, size, target }) => entries.push([name, mode, size, target]));
@@ -440,6 +446,63 @@ pure("a cpio archive: its entries, and each fault with where it is", () => {
     undefined,
     undefined,
   ]);
+});
+
+pure("a sum is that of one regular file: of nothing else, and of no file before it", () => {
+  const crc = (name: string, body: string, sum: number, mode = "000081a4") =>
+    entry(name, body, { magic: "070702", sum: sum.toString(16).padStart(8, "0"), mode });
+  const read = (text: string) => {
+    const progress = new CpioReader(() => {}).push(ascii(text));
+    return progress.kind === "fault" ? progress.why : progress.kind;
+  };
+  assertEquals(read(crc("a", "\x01\x02", 3) + crc("b", "\x04", 4)), "more");
+  // A folder, and a further name of a file, have no bytes of their own.
+  assertEquals(read(crc("f", "", 5, "000041ed") + crc("l", "", 7)), "more");
+  assertEquals(read(crc("a", "\x01\x02", 3) + crc("b", "\x04", 5)), "has the file b with a wrong checksum");
+});
+
+pure("a body may be passed over where nobody takes or sums it, and a sink takes that of its entry alone", () => {
+  const archive = (magic: string) =>
+    ascii(entry("a", "hello", { magic, sum: magic === "070701" ? "00000000" : "00000214" }));
+  const afterName = (reader: CpioReader, bytes: Uint8Array) => {
+    reader.push(bytes.subarray(0, 112));
+    return reader.skippable;
+  };
+  const plain = new CpioReader(() => {});
+  assertEquals([plain.skippable, afterName(plain, archive("070701"))], [0, 5]);
+  plain.skip(5);
+  assertEquals([plain.breakOff(), plain.isBetween], ["the padding after a", false]);
+  assertEquals(plain.push(archive("070701").subarray(117)), { kind: "more" });
+  assertEquals([plain.isBetween, plain.endOfEntries], [true, 120]);
+  assertEquals(afterName(new CpioReader(() => {}), archive("070702")), 0);
+  const taken: number[] = [];
+  const sunk = new CpioReader(({ name }) =>
+    name === "a" ? (piece: Uint8Array) => void taken.push(...piece) : undefined
+  );
+  assertEquals(afterName(sunk, archive("070701")), 0);
+  sunk.push(archive("070701").subarray(112, 114));
+  sunk.push(joined(archive("070701").subarray(114), entry("b", "no"), entry("a", "!")));
+  assertEquals(String.fromCharCode(...taken), "hello!");
+});
+
+pure("an archive ends with the stream that it is in, and goes on at its place in the next", () => {
+  const reader = new CpioReader(() => {});
+  reader.push(ascii(entry("a")));
+  reader.moveTo(4096);
+  assertEquals([reader.archives, reader.endOfEntries], [{ withTrailer: 0, without: 1 }, 4096]);
+  reader.push(ascii(entry("b") + entry("TRAILER!!!")));
+  reader.moveTo(8192);
+  assertEquals(reader.archives, { withTrailer: 1, without: 1 });
+  assertEquals(reader.push(ascii("\0\0x")), {
+    kind: "fault",
+    at: 8194,
+    why: "goes on at a place that is not a multiple of 4 bytes",
+  });
+  const names = new CpioReader(() => {});
+  assertEquals(names.push(ascii(entry(`${"n".repeat(4095)}`))), { kind: "more" });
+  assertEquals(names.formats, ["newc"]);
+  names.push(ascii(entry("a", "", { magic: "070702" })));
+  assertEquals(names.formats, ["newc", "crc"]);
 });
 
 pure("the sum of a file in a crc archive has 32 bits, however large the file is", () => {
@@ -609,6 +672,11 @@ pure("the digests that the signatures of a file state, or why they cannot be rea
   assertEquals(table([signature("2b0e03021b", bytes), 2]), odd);
   assertEquals(table([new Uint8Array(8), 2]), odd);
   assertEquals(table([sha256.subarray(0, -1), 2]), odd);
+  // Lengths that are not the shortest form are taken; those of more than 4 bytes, or of none that is stated, are not.
+  const long = (...length: readonly number[]) => joined(Uint8Array.of(0x30, ...length), sha256.subarray(2));
+  const size = sha256[1] ?? 0;
+  assertEquals(table([long(0x84, 0, 0, 0, size), 2]), [["SHA-256", [1, 2, 3]]]);
+  assertEquals([table([long(0x85, 0, 0, 0, 0, size), 2]), table([long(0x80), 2])], [odd, odd]);
   assertEquals(table([sha256, 1]), "has no signature that is known");
   assertEquals(table([sha256, 2, 7]), "has an entry that ends beyond it");
   assertEquals(table([sha256, 2, sha256.length + 17]), "has an entry that ends beyond it");
@@ -642,6 +710,15 @@ pure("what a signature covers: all but the checksum, the certificates' entry and
     length: 8,
   });
   assertEquals(signedParts(memorySource(bytes), { ...pe, certificate: { offset: 2047, size: 8 } }), undefined);
+  // A section that takes no bytes of the file is not hashed, wherever it says that it is.
+  const empty = { ...pe, rawSections: [...pe.rawSections, { offset: 700, size: 0 }] };
+  assertEquals(signedParts(memorySource(bytes), empty), parts);
+  const { certificate: _, ...unsigned } = pe;
+  assertEquals(signedParts(memorySource(bytes), unsigned), undefined);
+  const odd = bytes.slice();
+  new DataView(odd.buffer).setUint16(0x80 + 24, 0x107, true);
+  assertEquals(signedParts(memorySource(odd), pe), undefined);
+  assertEquals(signedParts(memorySource(bytes.subarray(0, 0x80 + 50)), pe), undefined);
 });
 
 // --- Device trees.

@@ -37,6 +37,7 @@ Deno.test({
     assertEquals(request(7, 0, 0, 0, 0x11), [undefined, true, 0]);
     assertEquals(request(7, 0, 0, 0, 2), [undefined, undefined, 1]);
     assertEquals(request(7, 0, 0, 0), [undefined, undefined, 1]);
+    assertEquals(request(7, 0, 0, 0, 1, 0), [undefined, undefined, 1]);
     assertEquals(decoded({}), [undefined, undefined, 0]);
   },
 });
