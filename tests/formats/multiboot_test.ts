@@ -75,6 +75,7 @@ test("the tags of version 2 are read", () => {
 const UNMET: readonly (readonly [readonly HeaderTag[], string])[] = [
   [[{ type: 7 }], "requires EFI boot services (header tag 7), which are over once Linux runs"],
   [[{ type: 7, optional: true }], "undefined"],
+  [[{ type: 0 }, { type: 99 }], "undefined"],
   [[{ type: 99 }], "requires the header tag 99, which is not known"],
   [[{ type: 10, words: [0, 0xffff_ffff, 3, 0] }], "damaged: its alignment 3 is not a power of two"],
   [[{ type: 1, size: 4 }], "damaged: its header tag 1 has 4 bytes, which do not fit it"],

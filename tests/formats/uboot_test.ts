@@ -1,7 +1,7 @@
 /** uImages and FIT images: as `mkimage` 2023.01 made them, as they are built here, and damaged. */
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { memorySource } from "../../src/core/bytes.ts";
-import { crc16, xxh32 } from "../../src/formats/checksums.ts";
+import { crc16, crc32, xxh32 } from "../../src/formats/checksums.ts";
 import { outlineDeviceTree } from "../../src/formats/fdt_outline.ts";
 import { findNamed, type FitFile, parseFit } from "../../src/formats/fit.ts";
 import { parseUImage, type UImageFile } from "../../src/formats/uimage.ts";
@@ -85,6 +85,15 @@ pure("the whole header of a uImage is held against its checksum, and its data ag
   assertEquals(uimageOf(longer), uimageOf(whole), "what follows it, as on a flash partition, is not its data");
 });
 
+pure("where a uImage is put, where it is entered, and the sum of its data are three fields", () => {
+  const whole = uImage({ data: text.encode("kernel") });
+  const view = new DataView(whole.buffer);
+  [0, 0x1000, 0x2040].forEach((value, index) => view.setUint32(index === 0 ? 4 : 12 + index * 4, value));
+  view.setUint32(4, crc32(whole.subarray(0, 64)));
+  const { load, entry, dataCrc } = uimageOf(whole);
+  assertEquals([load, entry, dataCrc], [0x1000, 0x2040, crc32(text.encode("kernel"))]);
+});
+
 pure("a table of files that cannot be is named", () => {
   const why = (data: readonly number[]): string => {
     const found = parseUImage(memorySource(uImage({ type: 4, data: Uint8Array.from(data) })));
@@ -134,6 +143,63 @@ for (const name of ["inside.itb", "offset.itb", "position.itb"]) {
     ]);
   });
 }
+
+pure("a part of a FIT image has the sums that U-Boot compares, and says whether it is encrypted", () => {
+  const hash = (more: { readonly [name: string]: number } = {}) => ({
+    algo: "sha512",
+    value: new Uint8Array(64),
+    ...more,
+  });
+  const part = (nodes: { readonly [name: string]: ReturnType<typeof hash> | { readonly algo: string } }) => {
+    const { images: [image] } = fitOf(fitImage({ images: { k: { data: text.encode("k"), nodes } } }));
+    return [image?.hashes.map(({ value }) => value.length), image?.isEncrypted];
+  };
+  const ignored = { "uboot-ignore": 1 };
+  assertEquals(part({ "hash-1": hash(), "hash@2": hash({ "uboot-ignore": 0 }) }), [[64, 64], false]);
+  assertEquals(part({ "hash-1": hash(ignored), "hash-2": { algo: "crc32" } }), [[0], false]);
+  assertEquals(part({ cipher: { algo: "aes256" }, "hash-1": hash() }), [[64], true]);
+});
+
+pure(
+  "a FIT image states a position in the file before an offset after the tree, and data that lie nowhere are a fault",
+  () => {
+    const data = (properties: Properties) => fitOf(fitImage({ images: { k: { properties } } })).images[0]?.data;
+    const size =
+      fitImage({ images: { k: { properties: { "data-size": 8, "data-position": 0, "data-offset": 4 } } } }).length;
+    assertEquals(data({ "data-size": 8, "data-position": 16, "data-offset": 4 }), {
+      kind: "data",
+      offset: 16,
+      size: 8,
+    });
+    assertEquals(data({ "data-size": 8, "data-position": size - 8, "data-offset": 4 }), {
+      kind: "data",
+      offset: size - 8,
+      size: 8,
+    });
+    assertEquals(data({ "data-size": 8, "data-position": size - 7, "data-offset": 4 }), {
+      kind: "fault",
+      why: `are cut off: they end at byte ${size + 1}, and the file at ${size}`,
+    });
+    assertEquals(data({ "data-offset": 4 }), {
+      kind: "fault",
+      why: "lie outside of the tree, and their size is not stated",
+    });
+    assertEquals(data({}), { kind: "fault", why: "are missing" });
+  },
+);
+
+pure("what U-Boot loads beside kernel, initrd and tree is named by its property, in this order", () => {
+  const conf = { kernel: "k", script: "s", setup: "x", fpga: "f", firmware: "a", loadables: ["l", "m"] };
+  const { configurations: [found] } = fitOf(fitImage({ images: {}, configurations: { conf } }));
+  assertEquals(found?.others.map(({ property, image }) => `${property} ${image}`), [
+    "loadables l",
+    "loadables m",
+    "firmware a",
+    "fpga f",
+    "setup x",
+    "script s",
+  ]);
+});
 
 pure("the signatures of a configuration have their algorithm and the name of the key", () => {
   assertEquals(fitOf(made("signed.itb")).configurations.map(({ signatures }) => signatures), [

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import {
   contradictedReservation,
   crashReservations,
+  dumpedRam,
   imageReservation,
   type Iomem,
   type IomemNode,
@@ -70,6 +71,37 @@ pure("a name keeps its spaces, colons, brackets and letters beyond ASCII", () =>
   const text = names.map((name, index) => `0000000${index}-0000000${index} : ${name}\n`).join("");
   const { iomem, diagnostics } = parseIomem(text);
   assertEquals([diagnostics, iomem.roots.map((node) => node.name)], [[], names]);
+});
+
+pure(
+  "a dump holds what the kernel manages and what a driver does, joined; a reservation that comes later may lie lower",
+  () => {
+    const { iomem } = parseIomem(
+      "00001000-00001fff : System RAM\n00002000-00002fff : Reserved\n00010000-0001ffff : Persistent Memory\n" +
+        "  00010000-00017fff : System RAM (kmem)\n00020000-0002ffff : System RAM\n00018000-0001ffff : x\n" +
+        "00003000-00003fff : System RAM\n00000000-00000fff : System RAM\n00040000-0004ffff : System RAMs\n",
+    );
+    assertEquals(dumpedRam(iomem), [
+      { start: 0n, end: 0x2000n },
+      { start: 0x3000n, end: 0x4000n },
+      { start: 0x1_0000n, end: 0x1_8000n },
+      { start: 0x2_0000n, end: 0x3_0000n },
+    ]);
+    assertEquals(systemRam(iomem).length, 4);
+    const reserved = parseIomem("00008000-00008fff : Crash kernel\n00001000-00001fff : Crash kernel\n").iomem;
+    assertEquals(crashReservations(reserved).map(({ start }) => start), [0x1000n, 0x8000n]);
+    assertEquals(imageReservation(reserved)?.start, 0x8000n);
+  },
+);
+
+pure("a reservation that is not set up is none, and what is not set up within one contradicts nothing", () => {
+  const ram = "00001000-0009ffff : System RAM\n";
+  const found = (text: string) => {
+    const { iomem } = parseIomem(text);
+    return [crashReservations(iomem).length, imageReservation(iomem)?.start, contradictedReservation(iomem)];
+  };
+  assertEquals(found(`00000000-00000000 : Crash kernel\n${ram}`), [0, undefined, undefined]);
+  assertEquals(found(`${ram}  00002000-00002fff : Crash kernel\n    00000000-00000000 : x\n`), [1, 0x2000n, undefined]);
 });
 
 pure("lines at zero are resources that are not set up, unless all are", () => {
