@@ -104,6 +104,31 @@ pure("a reservation that is not set up is none, and what is not set up within on
   assertEquals(found(`${ram}  00002000-00002fff : Crash kernel\n    00000000-00000000 : x\n`), [1, 0x2000n, undefined]);
 });
 
+pure("lines that contradict one another are found in any order, within another one, and at any depth of memory", () => {
+  const found = (...lines: readonly string[]) =>
+    parseIomem(lines.map((line) => `${line}\n`).join("")).diagnostics.map(({ code, message }) =>
+      `${code} ${/\(.*/.exec(message)?.[0]}`
+    );
+  // In another order than that of their addresses, and beside each other.
+  assertEquals(found("00002000-00002fff : System RAM", "00001000-00001fff : System RAM"), []);
+  assertEquals(found("00002000-00002fff : System RAM", "00001000-000020ff : System RAM"), [
+    "iomem-overlap (0x1000-0x20ff, line 2)",
+  ]);
+  // The second of two that lie in a third overlaps that one as well.
+  assertEquals(
+    found("00000000-0000ffff : System RAM", "00001000-00001fff : Reserved", "00003000-00003fff : Reserved"),
+    [
+      "iomem-overlap (0x0-0xffff, line 1), and 1 more lines contradict the map",
+    ],
+  );
+  const nested = ["  00001000-00005fff : x", "    00001000-00002fff : y", "    00002000-00003fff : z"];
+  assertEquals(found("00000000-0000ffff : System RAM", ...nested), ["iomem-overlap (0x1000-0x2fff, line 3)"]);
+  assertEquals(found("00000000-0000ffff : PCI Bus 0000:00", ...nested), []);
+  assertEquals(found("00000000-0000ffff : System RAM", "  00001000-00005fff : x", "    00001000-00006fff : y"), [
+    "iomem-outside-parent (0x1000-0x5fff, line 2)",
+  ]);
+});
+
 pure("lines at zero are resources that are not set up, unless all are", () => {
   const text = "00000000-00000000 : PCI Bus\n00001000-00001fff : System RAM\n";
   const { iomem, diagnostics } = parseIomem(text);

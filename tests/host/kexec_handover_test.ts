@@ -68,6 +68,10 @@ pure("the scratch areas are those of debugfs, in its order, and show that handov
     { start: 0x4000_0000n, end: 0x4000_0000n },
   ]);
   assertEquals(handover(files)?.scratchParameter, "4M,36M,0");
+  assertEquals(
+    handover({ ...files, "/proc/cmdline": "kho_scratch=1M,2M,0 kho_scratch=30%\n" })?.scratchParameter,
+    "30%",
+  );
   assertEquals(handover({ ...ON, [`${OUT}/scratch_phys`]: { error: "EACCES" } })?.scratch, undefined);
   assertEquals(handover({ ...ON, ...files, [`${OUT}/scratch_len`]: "0x400000\n" })?.scratch, undefined);
   const { diagnostics } = decodeFacts({

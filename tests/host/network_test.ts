@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { collect } from "../../src/host/capture.ts";
 import { decodeFacts } from "../../src/host/decode_facts.ts";
+import { SOURCES } from "../../src/host/sources.ts";
 
 const LEAST = { "/proc/sys/kernel/arch": "x86_64\n", "/proc/sys/kernel/osrelease": "6.1.0\n" };
 
@@ -226,6 +227,21 @@ pure("a capture keeps what names servers and tables, and nothing else of these f
     list: () => [],
   });
   assertEquals(files, { "/proc/net/fib_trie": "Id 100:\nMain:\n", "/etc/resolv.conf": "nameserver 10.0.2.3\n" });
+});
+
+pure("every source of the network is read for `carry` alone, since hosts have many links and routes", () => {
+  const names = Object.entries(SOURCES).filter(([, { forCarry }]) => forCarry === true).map(([name]) => name);
+  assertEquals(names, [
+    "networkLinks",
+    "networkAddresses",
+    "ipv6Addresses",
+    "vlans",
+    "ipv4Routes",
+    "ipv4Tables",
+    "ipv6Routes",
+    "resolver",
+    "resolvedServers",
+  ]);
 });
 
 pure("what only `carry` needs is read for a capture, and otherwise where it is wanted", () => {
