@@ -7,6 +7,7 @@ const ENTRIES = [
   { kind: "file", name: "etc/Grüße", mode: 0o4640, size: 5 },
   { kind: "file", name: "etc/empty", mode: 0o600, size: 0 },
   { kind: "link", name: "lib", target: "usr/lib" },
+  { kind: "link", name: "grüße", target: "etc/Grüße" },
 ] as const;
 
 const BODY = new TextEncoder().encode("hello");
@@ -25,6 +26,7 @@ Deno.test({
       { name: name("etc/Grüße"), mode: 0o104640, size: 5 },
       { name: "etc/empty", mode: 0o100600, size: 0 },
       { name: "lib", mode: 0o120777, size: 7, target: "usr/lib" },
+      { name: name("grüße"), mode: 0o120777, size: 11, target: name("etc/Grüße") },
     ]);
     assertEquals(reader.archives, { withTrailer: 1, without: 0 });
     assertEquals([archive.length % 4, reader.isBetween], [0, true]);
@@ -45,6 +47,8 @@ Deno.test({
       headers.map(() => Array(3).fill("00000000")),
     );
     assertEquals(new Set(headers.map(([inode]) => inode)).size, headers.length);
+    // A folder is named by itself as well; the trailer comes last.
+    assertEquals(headers.map(([, , , , links]) => Number(links)), [2, 1, 1, 1, 1, 1]);
     assertEquals(cpioArchive(ENTRIES, () => BODY), cpioArchive(ENTRIES, () => BODY));
   },
 });

@@ -17,6 +17,7 @@ root UUID=11111111-2222-4333-8444-555555555555 none luks,discard
 
 \tswap\t/dev/vda3  /dev/urandom  swap,cipher=aes-xts-plain64
 data PARTUUID=aa-01 /keys/data.key:LABEL=stick luks,keyfile-offset=512,header=/boot/header # two fields more
+#old /dev/vdx none luks
 bare /dev/vdb
 dash /dev/vdc - -
 broken
@@ -28,8 +29,8 @@ pure("the volumes of a crypttab, with every kind of key field", () => {
     [1, "root", "UUID=11111111-2222-4333-8444-555555555555", undefined, ["luks", "discard"]],
     [3, "swap", "/dev/vda3", "/dev/urandom", ["swap", "cipher=aes-xts-plain64"]],
     [4, "data", "PARTUUID=aa-01", "/keys/data.key:LABEL=stick", ["luks", "keyfile-offset=512", "header=/boot/header"]],
-    [5, "bare", "/dev/vdb", undefined, []],
-    [6, "dash", "/dev/vdc", undefined, []],
+    [6, "bare", "/dev/vdb", undefined, []],
+    [7, "dash", "/dev/vdc", undefined, []],
   ]);
 });
 

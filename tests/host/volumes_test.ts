@@ -63,6 +63,36 @@ pure("a source of another crypttab is compared by UUID and device, never by what
   assertEquals(isOfVolume("LABEL=none", findVolume("other", facts), facts), false);
 });
 
+pure(
+  "an open volume tells the UUID of its device, of either version of LUKS, also where udev has no name for it",
+  () => {
+    const { value } = decodeFacts({
+      format: "warmboot.facts/1",
+      files: {
+        "/proc/sys/kernel/arch": "x86_64\n",
+        "/proc/sys/kernel/osrelease": "6.1.0\n",
+        "/sys/class/block": "old\tCRYPT-LUKS1-AAAABBBBCCCC4DDD8EEEFFFFFFFFFFFF-old\t/dev/vdd\n",
+      },
+    });
+    const uuid = "aaaabbbb-cccc-4ddd-8eee-ffffffffffff";
+    assertEquals(value?.openVolumes, [{ name: "old", uuid, device: "/dev/vdd" }]);
+    assertEquals(findVolume("/dev/vdd", value ?? {}), { text: "/dev/vdd", uuid, device: "/dev/vdd" });
+    assertEquals(isOfVolume(`UUID=${uuid}`, findVolume("/dev/vdd", value ?? {}), {}), true);
+  },
+);
+
+pure("a volume whose UUID is unknown is compared by its device", () => {
+  const plain = findVolume("/dev/vde", facts);
+  assertEquals(plain, { text: "/dev/vde", device: "/dev/vde" });
+  assertEquals(["/dev/vde", "/dev/vdf", `UUID=${DATA}`].map((source) => isOfVolume(source, plain, facts)), [
+    true,
+    false,
+    false,
+  ]);
+  // A mapping is no device of a disk by its name alone.
+  assertEquals(findVolume("/dev/mapper/unknown", facts), { text: "/dev/mapper/unknown" });
+});
+
 pure("the path of a source", () => {
   assertEquals(sourcePath(`UUID=${ROOT.toUpperCase()}`), `/dev/disk/by-uuid/${ROOT}`);
   assertEquals(
