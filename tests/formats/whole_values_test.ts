@@ -242,6 +242,13 @@ pure("lzop: stored blocks, both checksums, and each fault", () => {
   assertEquals(unpack(header(1), block(0, 6, 0), end), odd);
   assertEquals(unpack(header(1), block(0, 5, 6), end), odd);
   assertEquals(unpack(header(1), big(262_145, 1, 0), end), odd);
+  // 256 KiB is the most that a block has, stored ones too.
+  const stored = (size: number) => {
+    const bytes = new Uint8Array(size);
+    const file = joined(header(1), big(size, size, adler32(bytes)), bytes, end);
+    return unpackLzop(stream("lzo", file), (piece) => piece.length === size).kind;
+  };
+  assertEquals([stored(262_145), stored(262_144)], ["damaged", "whole"]);
   const header0 = "have an lzop header that the kernel does not read";
   assertEquals(unpack("\x89LZO\0\r\n\x1a\n"), header0);
   // A name that goes on beyond the file, and a header that ends before its name.

@@ -148,6 +148,7 @@ pure("memory of reserve_mem= by its name, as the kernel reads it", () => {
   assertEquals(names("reserve_mem=2M:4096:trace reserve_mem=4M:4096:trace"), ["trace"]);
   assertEquals(names("reserve_mem=2M reserve_mem=2M:4096 reserve_mem=2M:4096: reserve_mem=x:y:z reserve_mem"), []);
   assertEquals(names("-- reserve_mem=2M:4096:trace"), []);
+  assertEquals(names("reserve_mem=x2M:4096:trace"), []);
   const nine = Array.from({ length: 9 }, (_, index) => `reserve_mem=1M:4096:m${index}`).join(" ");
   assertEquals(names(nine)?.length, 8);
 });
