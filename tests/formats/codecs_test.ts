@@ -111,6 +111,17 @@ Deno.test("several frames of legacy LZ4 are one, as the kernel has it, and a siz
   assertEquals(twice, { kind: "whole", consumed: 2 * stream.length });
 });
 
+Deno.test("a gzip member has the CRC-32 and the size that it states, in any byte of both", async () => {
+  for (let at = STREAMS.gzip.length - 8; at < STREAMS.gzip.length; at++) {
+    const changed = STREAMS.gzip.slice();
+    changed[at] = (changed[at] ?? 0) ^ 1;
+    assertEquals(await ends("gzip", changed), {
+      kind: "damaged",
+      why: "do not have the CRC-32 or the size that they state",
+    });
+  }
+});
+
 Deno.test("the frame format of LZ4, which the kernel does not read, is refused in words", async () => {
   const result = await ends("lz4", new Uint8Array([0x04, 0x22, 0x4d, 0x18, 0x64, 0x40, 0xa7, 0, 0, 0, 0]));
   assert(result.kind === "damaged");

@@ -626,6 +626,26 @@ pure("a PE file: sections, certificates, extent; and where each is not there", (
   // NumberOfRvaAndSizes: the certificates are directory 4, so 5 are needed.
   const directories = (count: number) => of({ certificate: 8 }, (view) => view.setUint32(0x80 + 24 + 108, count, true));
   assertEquals([4, 5].map((count) => (directories(count) as unknown[])[3] === undefined), [true, false]);
+  // Its table of sections follows 0x80 + 24 bytes, and 160 of the optional header: VirtualSize, SizeOfRawData, where it is.
+  const row = 0x80 + 24 + 160;
+  const patched = (...fields: readonly (readonly [number, number])[]) => {
+    const found = of(
+      { sections: [section] },
+      (view) => fields.forEach(([at, value]) => view.setUint32(row + at, value, true)),
+    );
+    return Array.isArray(found) ? [found[2], found[4]] : found;
+  };
+  const text = { name: ".text", offset: 512, size: 1024 };
+  assertEquals(patched([8, 0]), [[text], true]);
+  // Memory that is filled with zeros takes nothing of the file, whatever size it has.
+  const bytes = peFile({ sections: [section] });
+  new DataView(bytes.buffer).setUint32(row + 16, 0x9000, true);
+  new DataView(bytes.buffer).setUint32(row + 20, 0, true);
+  const zeros = parsePe(memorySource(bytes));
+  assertEquals(zeros?.kind === "pe-file" && zeros.extent, row + 40);
+  // An optional header that ends before the certificates has none, though sections follow it.
+  const short = of({ certificate: 8 }, (view) => view.setUint16(0x80 + 20, 112 + 39, true));
+  assertEquals(Array.isArray(short) && short[3], undefined);
   assertEquals(parsePe(memorySource(ascii("MZ"))), { kind: "cut-pe", extent: 64 });
   assertEquals(parsePe(memorySource(ascii("ZM"))), undefined);
   const whole = peFile({});

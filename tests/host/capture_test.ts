@@ -40,6 +40,16 @@ function problems(text: string): readonly string[] {
   );
 }
 
+pure("a release that is not the name of a file is none: no path of the table leads elsewhere by it", () => {
+  const config = "CONFIG_KEXEC=y\n";
+  const files = (release: string) => ({
+    "/proc/sys/kernel/osrelease": release,
+    [`/boot/config-${release.trim()}`]: config,
+  });
+  const captured = (release: string) => Object.keys(collect(reader(files(release))).files).length;
+  assertEquals([captured("6.1.0\n"), captured("../../etc/x\n"), captured("\n")], [2, 1, 1]);
+});
+
 pure("a capture written and read again is the same capture, in the same bytes", () => {
   for (const [name, text, capture] of TEXTS) assertEquals(captureText(capture), text, name);
 });
