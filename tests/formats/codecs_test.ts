@@ -111,6 +111,36 @@ Deno.test("several frames of legacy LZ4 are one, as the kernel has it, and a siz
   assertEquals(twice, { kind: "whole", consumed: 2 * stream.length });
 });
 
+Deno.test("what was read ahead of one file is not taken for another's, nor for what its buffer has later", async () => {
+  const member = async (text: string) =>
+    new Uint8Array(
+      await new Response(new Blob([text]).stream().pipeThrough(new CompressionStream("gzip"))).arrayBuffer(),
+    );
+  const files = [await member("first"), await member("other")];
+  // Sources that read into one buffer, as those of files do.
+  const buffer = new Uint8Array(1000);
+  using codecs = openCodecs();
+  const texts: string[] = [];
+  for (const bytes of files) {
+    const source = {
+      size: bytes.length * 2,
+      read: (offset: number, length: number) => {
+        const twice = concat([bytes, bytes]).subarray(offset, offset + length);
+        buffer.fill(0xff);
+        buffer.set(twice);
+        return buffer.subarray(0, twice.length);
+      },
+    };
+    for (const offset of [0, bytes.length]) {
+      await codecs.unpack({ packing: "gzip", source, offset, end: source.size }, (piece) => {
+        texts.push(new TextDecoder().decode(piece));
+        return true;
+      });
+    }
+  }
+  assertEquals(texts, ["first", "first", "other", "other"]);
+});
+
 Deno.test("a gzip member has the CRC-32 and the size that it states, in any byte of both", async () => {
   for (let at = STREAMS.gzip.length - 8; at < STREAMS.gzip.length; at++) {
     const changed = STREAMS.gzip.slice();
