@@ -1,7 +1,14 @@
 import { assertEquals } from "@std/assert";
 import { memorySource } from "../../src/core/bytes.ts";
 import { captureText, parseCapture } from "../../src/host/capture.ts";
-import { type CapturedImage, notedSource, partDigest, replayedSource } from "../../src/host/captured_image.ts";
+import {
+  type CapturedImage,
+  notedSource,
+  partDigest,
+  replayedSource,
+  withoutContent,
+  withoutContentAt,
+} from "../../src/host/captured_image.ts";
 
 const bytes = Uint8Array.from({ length: 100 }, (_, index) => index);
 const digest = "a".repeat(64);
@@ -116,5 +123,72 @@ Deno.test({
         "a",
       ]
     ) assertEquals(Array.isArray(parse({ "/etc/a": odd })), true, JSON.stringify(odd));
+  },
+});
+
+Deno.test({
+  name: "what was read stays noted when the source reads into the same buffer again",
+  permissions: "none",
+  fn() {
+    const buffer = new Uint8Array(4);
+    const noted = notedSource({ size: 100, read: (offset, length) => buffer.fill(offset).subarray(0, length) });
+    noted.source.read(1, 2);
+    noted.source.read(7, 2);
+    assertEquals(noted.ranges().map(({ offset, base64 }) => [offset, ...Uint8Array.fromBase64(base64)]), [
+      [1, 1, 1],
+      [7, 7, 7],
+    ]);
+  },
+});
+
+/** The stretches of bytes that are not zero, by their first byte and the byte after the last, in the file. */
+function kept(ranges: readonly { readonly offset: number; readonly base64: string }[]): readonly (readonly number[])[] {
+  return ranges.map(({ offset, base64 }) => {
+    const found = Uint8Array.fromBase64(base64);
+    const first = found.findIndex((byte) => byte !== 0);
+    return [
+      offset + first,
+      offset + found.findLastIndex((byte) => byte !== 0) + 1,
+      found.filter((byte) => byte !== 0).length,
+    ];
+  });
+}
+
+Deno.test({
+  name: "of an initrd its header is kept, from its first byte on, and of a file that has one all beside its content",
+  permissions: "none",
+  fn() {
+    const full = (offset: number, length: number, zeros = 0) => ({
+      offset,
+      base64: new Uint8Array(length).fill(7, zeros).toBase64(),
+    });
+    // 112 bytes, which zeros may precede.
+    assertEquals(kept(withoutContent([full(0, 500), full(512, 500, 200), full(4096, 50)])), [
+      [0, 112, 112],
+      [712, 824, 112],
+      [4096, 4146, 50],
+    ]);
+    assertEquals(withoutContent([{ offset: 0, base64: new Uint8Array(300).toBase64() }]), [
+      { offset: 0, base64: new Uint8Array(300).toBase64() },
+    ]);
+    const initrd = { offset: 1000, size: 500 };
+    const at = (offset: number, length: number) => kept(withoutContentAt([full(offset, length)], initrd))[0];
+    assertEquals(at(0, 1000), [0, 1000, 1000]);
+    assertEquals(at(900, 1000), [900, 1900, 1000 - (500 - 112)]);
+    assertEquals(at(1000, 300), [1000, 1112, 112]);
+    assertEquals(at(1200, 600), [1500, 1800, 300]);
+    assertEquals(at(1500, 100), [1500, 1600, 100]);
+  },
+});
+
+Deno.test({
+  name: "the digest of a whole file is not that of a part of the same length elsewhere",
+  permissions: "none",
+  fn() {
+    const part = (offset: number, length: number, digit: string) => ({ offset, length, sha256: digit.repeat(64) });
+    const image = { ...imageOf([]), parts: [part(10, 20, "b"), part(10, 30, "c"), part(40, 20, "d")] };
+    const digestOf = (offset: number, length: number) => partDigest(image, offset, length)?.[0];
+    assertEquals([digestOf(0, 100), digestOf(1, 100), digestOf(0, 99)], ["a", undefined, undefined]);
+    assertEquals([digestOf(10, 20), digestOf(10, 30), digestOf(40, 20), digestOf(40, 30)], ["b", "c", "d", undefined]);
   },
 });

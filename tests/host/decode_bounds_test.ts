@@ -174,3 +174,51 @@ pure("a JSON text is at fault where V8 says, whichever way it says it", () => {
   assertEquals(at(`{"a": "${"x".repeat(200)}",\n "b": nope, "c": "${"y".repeat(200)}" }`), [2, 8]);
   assertEquals(at(`{"a": "${"x".repeat(200)}",\n "b": nope }`), [2, 8]);
 });
+
+pure("the memory that is lent to a crash kernel: ranges with their last byte, all of them or none", () => {
+  const path = "/sys/kernel/kexec/crash_cma_ranges";
+  const found = (text: string) => {
+    const [kexec, malformed] = decoded("kexec", { [path]: text });
+    return [kexec?.crashCmaRanges?.map(({ start, end }) => `${start.toString(16)} ${end.toString(16)}`), malformed];
+  };
+  assertEquals(found("40000000-4fffffff\n80000000-80000000\n"), [["40000000 50000000", "80000000 80000001"], []]);
+  assertEquals(found("\n"), [[], []]);
+  assertEquals(found("40000000-4fffffff\nmore\n"), [undefined, [path]]);
+  assertEquals(found("40000000-3ffffffe\n"), [undefined, [path]]);
+  assertEquals(found("40000000-3fffffff\n"), [undefined, [path]]);
+});
+
+pure("of the loads that are left and may be made, each image has its own", () => {
+  const sysctl = (name: string) => `/proc/sys/kernel/kexec_load_${name}`;
+  const [kexec] = decoded("kexec", { [sysctl("limit_reboot")]: "-1\n", [sysctl("limit_panic")]: "3\n" });
+  assertEquals([kexec?.limitReboot, kexec?.limitPanic, kexec?.loadDisabled], [-1, 3, undefined]);
+  const bad = decoded("kexec", { [sysctl("limit_reboot")]: "-2\n", [sysctl("disabled")]: "2\n" });
+  assertEquals([bad[0]?.limitReboot, bad[0]?.loadDisabled, bad[1].length], [undefined, undefined, 2]);
+});
+
+pure("dm-crypt keys are those of a kernel that counts them, by their description, or their folder without one", () => {
+  const folder = "/sys/kernel/config/crash_dm_crypt_keys";
+  const keys = {
+    [`${folder}/a/description`]: "cryptsetup:a\n",
+    [`${folder}/b/description`]: "(null)\n",
+    [`${folder}/c/description`]: "\n",
+  };
+  const found = (files: { readonly [path: string]: CapturedFile }) => decoded("kexec", files)[0]?.dmCryptKeys;
+  assertEquals(found({ ...keys, [`${folder}/count`]: "3\n", [`${folder}/reuse`]: "1\n" }), {
+    keys: [{ name: "a", description: "cryptsetup:a" }, { name: "b" }, { name: "c" }],
+    reuse: true,
+  });
+  assertEquals(found({ [`${folder}/count`]: "0\n" }), { keys: [] });
+  // In a crash kernel, the folder has another file.
+  assertEquals(found({ ...keys, [`${folder}/reuse`]: "1\n" }), undefined);
+});
+
+pure("what is one line has one, and an empty file says nothing", () => {
+  const path = "/proc/sys/kernel/hostname";
+  const found = (text: string) => {
+    const [hostname, malformed] = decoded("hostname", { [path]: text });
+    return [hostname, malformed.includes(path)];
+  };
+  assertEquals([found("web 1\n"), found("web")], [["web 1", false], ["web", false]]);
+  assertEquals([found("web\nmore\n"), found("\n")], [[undefined, true], [undefined, true]]);
+});

@@ -946,4 +946,22 @@ export const MUTANTS: readonly Mutant[] = [
     "app/overlay_test.ts",
   ),
   row("app/image_file.ts", "      isIdentified &&= complete;\n", "", "app/image_file_test.ts"),
+  row("state/record_store.ts", "!busy && isPending() ? {", "!busy ? {", "state/record_store_test.ts"),
+  row(
+    "state/unpacked_cache.ts",
+    "(stats.uid === 0 || stats.uid === Deno.uid())",
+    "true",
+    "state/unpacked_cache_test.ts",
+  ),
+  row(
+    "state/attempt.ts",
+    'kexecBooted === false || matchOf(to, running) === "other"',
+    'matchOf(to, running) === "other"',
+    "state/deadline_test.ts",
+  ),
+  row("syscall/libc.ts", "          bytes.fill(0);\n", "", "syscall/libc_test.ts"),
+  row("syscall/libc.ts", "return written.ok ? closed : written;", "return closed;", "syscall/libc_test.ts"),
+  row("host/live_devices.ts", "lines.findLast((fields)", "lines.find((fields)", "host/live_listings_test.ts"),
+  row("host/ima.ts", 'secureBoot === "enabled" || kernelConfig', "kernelConfig", "host/ima_test.ts"),
+  row("formats/fdt_outline.ts", "offset + size > end)", "offset + size > end + 4)", "formats/fdt_outline_test.ts"),
 ];
