@@ -222,3 +222,22 @@ pure("what is one line has one, and an empty file says nothing", () => {
   assertEquals([found("web 1\n"), found("web")], [["web 1", false], ["web", false]]);
   assertEquals([found("web\nmore\n"), found("\n")], [[undefined, true], [undefined, true]]);
 });
+
+pure("a number has digits alone, and no more than a kernel writes", () => {
+  const path = "/sys/kernel/kexec/crash_size";
+  const found = (text: string) => {
+    const [kexec, malformed] = decoded("kexec", { [path]: text });
+    return [kexec?.crashSize, malformed.includes(path)];
+  };
+  assertEquals(found("18446744073709551615\n"), [18_446_744_073_709_551_615n, false]);
+  for (const text of ["12 kB\n", "12x\n", "-1\n", "0x10\n", "\n", "123456789012345678901\n"]) {
+    assertEquals(found(text), [undefined, true], text);
+  }
+});
+
+pure("a host of UEFI is one also for a reader that may not read what says so", () => {
+  const efi = (files: { readonly [path: string]: CapturedFile }) => decoded("efi", files)[0];
+  assertEquals(efi({ [`${EFI}/systab`]: { error: "EACCES" } }), { systab: {}, runtimeMap: [] });
+  assertEquals(efi({ [`${EFI}/runtime`]: "0x1000\n" }), { systab: {}, runtime: 0x1000n, runtimeMap: [] });
+  assertEquals(efi({}), undefined);
+});
