@@ -1,4 +1,5 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { decodeFacts } from "../../src/host/decode_facts.ts";
 import { liveReader } from "../../src/host/live.ts";
 import type { SourceResult } from "../../src/host/reader.ts";
 import { type FakeFiles, withFakeFiles } from "../support/fake_files.ts";
@@ -198,6 +199,31 @@ pure("network links: links alone, with the attributes that they have, their devi
     `eth0 device ${CARD}`,
     "eth0 master bond0",
     "wlan0 wireless 1",
+  ]);
+});
+
+pure("every option of a bond or bridge that changes what it does is read of sysfs, and decoded", () => {
+  const bonding = ["mode", "miimon", "updelay", "downdelay", "xmit_hash_policy", "lacp_rate", "ad_select", "primary"]
+    .concat("primary_reselect", "fail_over_mac", "arp_interval", "arp_ip_target", "arp_validate", "min_links")
+    .concat("all_slaves_active");
+  const bridge = ["stp_state", "forward_delay", "hello_time", "max_age", "ageing_time", "priority", "vlan_filtering"];
+  const link = (name: string, folder: string, options: readonly string[]): FakeFiles => ({
+    [`/sys/class/net/${name}`]: { to: `/sys/devices/virtual/net/${name}` },
+    [`/sys/devices/virtual/net/${name}/ifindex`]: "2\n",
+    ...Object.fromEntries(
+      options.map((option) => [`/sys/devices/virtual/net/${name}/${folder}/${option}`, `${option} 1\n`]),
+    ),
+  });
+  const text = read("/sys/class/net", { ...link("bond0", "bonding", bonding), ...link("br0", "bridge", bridge) });
+  assert(typeof text === "string");
+  const facts = decodeFacts({
+    format: "warmboot.facts/1",
+    files: { "/proc/sys/kernel/arch": "x86_64\n", "/proc/sys/kernel/osrelease": "6.1.0\n", "/sys/class/net": text },
+  }).value;
+  const options = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, name]));
+  assertEquals(facts?.network?.links.map(({ link }) => link), [
+    { kind: "bond", mode: "mode", options: options(bonding.slice(1)) },
+    { kind: "bridge", options: options(bridge) },
   ]);
 });
 
