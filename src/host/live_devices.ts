@@ -34,12 +34,12 @@ export function rootDisks(): string {
   if (root === undefined) return "";
   const [, , numbers = ""] = root;
   const block = `/sys/dev/block/${numbers}`;
-  // Btrfs and others have a number of their own; the device is named after the separator.
+  // Btrfs and others have a number of their own; the device is named after the separator, by device mapper's link too.
   const source = root[root.indexOf("-") + 2] ?? "";
   const folder = pathOf(block) !== undefined
     ? block
     : source.startsWith("/dev/")
-    ? `/sys/class/block/${basename(source)}`
+    ? `/sys/class/block/${basename(realPath(source) ?? source)}`
     : undefined;
   return folder === undefined ? "" : [...new Set(disksOf(folder, 0))].map((path) => `${path}\n`).join("");
 }

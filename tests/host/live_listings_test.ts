@@ -1,7 +1,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { decodeFacts } from "../../src/host/decode_facts.ts";
 import { liveReader } from "../../src/host/live.ts";
+import { parseDeviceTree } from "../../src/formats/fdt.ts";
 import type { SourceResult } from "../../src/host/reader.ts";
+import { SOURCES } from "../../src/host/sources.ts";
 import { type FakeFiles, withFakeFiles } from "../support/fake_files.ts";
 
 function pure(name: string, fn: () => void): void {
@@ -35,6 +37,8 @@ pure("bound devices: links of drivers to devices, each with where it leads; modu
       "/sys/bus/pci/drivers/e1000/module": { to: CARD },
       "/sys/bus/pci/drivers/e1000/bind": "",
       "/sys/bus/pci/drivers/e1000/gone": { to: "/sys/devices/none" },
+      "/sys/bus/pci/drivers/e1000/tab": { to: "/sys/devices/a\tb" },
+      "/sys/devices/a\tb/vendor": "0x8086\n",
       "/sys/bus/pci/drivers/e1000/elsewhere": { to: "/sys/module/e1000" },
       "/sys/bus/pnp/drivers/i8042 kbd/00:00": { to: "/sys/devices/pnp0/00:00" },
       "/sys/bus/cpu/drivers/processor/cpu0": { to: "/sys/devices/system/cpu/cpu0" },
@@ -61,6 +65,8 @@ const DISKS: FakeFiles = {
   "/sys/class/block/sdb": { to: "/sys/devices/sdb/block/sdb" },
   "/sys/dev/block/254:0": { to: "/sys/devices/virtual/block/dm-0" },
   "/sys/dev/block/253:2": { to: `${DISK}/vda2` },
+  "/dev/dm-0": "",
+  "/dev/mapper/vg-root": { to: "../dm-0" },
 };
 
 pure(
@@ -75,6 +81,10 @@ pure(
       "/sys/devices/sdb/block/sdb",
     ]);
     assertEquals(disks(mount("0:30", "/", "btrfs", "/dev/vda2")), [`${DISK}/vda2`]);
+    assertEquals(disks(mount("0:30", "/", "btrfs", "/dev/mapper/vg-root")), [
+      `${DISK}/vda2`,
+      "/sys/devices/sdb/block/sdb",
+    ]);
     assertEquals(disks(mount("0:30", "/", "overlay", "overlay")), []);
     assertEquals(disks(boot), []);
   },
@@ -102,6 +112,8 @@ pure("consoles: those that the kernel writes to; a screen's is that of the frame
     "/sys/class/tty/console/active": "tty0 ttyS0 ttyS0 hvc0\n",
   };
   assertEquals(listed("/sys/class/tty/console", files), [`tty0 ${CARD}`, "ttyS0 /sys/devices/pnp0/00:04"]);
+  const second = { ...files, "/sys/class/tty/console/active": "tty12 ttynull\n" };
+  assertEquals(listed("/sys/class/tty/console", second), [`tty12 ${CARD}`]);
 });
 
 pure("open volumes: devices of dm-crypt with name, UUID and what they lie on, and no other mapping", () => {
@@ -186,6 +198,11 @@ pure("network links: links alone, with the attributes that they have, their devi
     "/sys/devices/virtual/net/br0/bridge/root_id": "8000.5254\n",
     [`${net}/wlan0`]: { to: "/sys/devices/virtual/net/wlan0" },
     "/sys/devices/virtual/net/wlan0/phy80211/name": "phy0\n",
+    [`${net}/wlan1`]: { to: "/sys/devices/virtual/net/wlan1" },
+    "/sys/devices/virtual/net/wlan1/wireless/status": "0\n",
+    "/sys/devices/virtual/net/wlan1/uevent": "OLD_DEVTYPE=x\n",
+    "/sys/devices/virtual/net/wlan1/device": { to: "/sys/devices/a\tb" },
+    "/sys/devices/a\tb/vendor": "",
   };
   assertEquals(listed(net, files), [
     "bond0 ifindex 3",
@@ -199,6 +216,7 @@ pure("network links: links alone, with the attributes that they have, their devi
     `eth0 device ${CARD}`,
     "eth0 master bond0",
     "wlan0 wireless 1",
+    "wlan1 wireless 1",
   ]);
 });
 
@@ -225,6 +243,82 @@ pure("every option of a bond or bridge that changes what it does is read of sysf
     { kind: "bond", mode: "mode", options: options(bonding.slice(1)) },
     { kind: "bridge", options: options(bridge) },
   ]);
+});
+
+pure("network links: every attribute that a link, a bond or a bridge can have, by the names of sysfs", () => {
+  const link = [
+    ...["ifindex", "type", "address", "addr_assign_type", "mtu", "flags", "carrier", "tun_flags"],
+    "bonding_slave/perm_hwaddr",
+  ];
+  const bond = [
+    ...["mode", "miimon", "updelay", "downdelay", "xmit_hash_policy", "lacp_rate", "ad_select", "primary"],
+    ...["primary_reselect", "fail_over_mac", "arp_interval", "arp_ip_target", "arp_validate", "min_links"],
+    "all_slaves_active",
+  ].map((name) => `bonding/${name}`);
+  const bridge = ["stp_state", "forward_delay", "hello_time", "max_age", "ageing_time", "priority", "vlan_filtering"]
+    .map((name) => `bridge/${name}`);
+  const all = [...link, ...bond, ...bridge];
+  const folder = "/sys/devices/virtual/net/x";
+  const files = Object.fromEntries(all.map((name) => [`${folder}/${name}`, `a b ${name}\n`]));
+  assertEquals(
+    listed("/sys/class/net", { ...files, "/sys/class/net/x": { to: folder } }),
+    all.map((name) => `x ${name} a b ${name}`),
+  );
+});
+
+/** What `look` gives where each folder has these names, all of them links to a device of the same name. */
+function withFolders<T>(names: (folder: string) => readonly string[], look: () => T): T {
+  const real = { readDirSync: Deno.readDirSync, realPathSync: Deno.realPathSync, statSync: Deno.statSync };
+  const readDirSync = (folder: string) =>
+    names(folder).map((name) => ({ name, isSymlink: true, isFile: false, isDirectory: false })).values();
+  const realPathSync = (path: string) => `/sys/devices/${path.slice(path.lastIndexOf("/") + 1)}`;
+  Object.assign(Deno, { readDirSync, realPathSync, statSync: () => ({}) });
+  try {
+    return look();
+  } finally {
+    Object.assign(Deno, real);
+  }
+}
+
+pure("of a host with more devices, disks or links than any has, the first are listed", () => {
+  const many = (count: number) => Array.from({ length: count }, (_, index) => `${index}`);
+  const rows = (path: string, most: string, count: number) => {
+    const text = withFolders(
+      (folder) =>
+        folder === most ? many(count) : folder === "/sys/bus" ? ["pci"] : folder.endsWith("/drivers") ? ["x"] : [],
+      () => liveReader().read(path),
+    );
+    return text.kind === "bytes" ? text.bytes.filter((byte) => byte === 10).length : text;
+  };
+  assertEquals(rows("/sys/bus", "/sys/bus/pci/drivers/x", 10_001), 10_000);
+  assertEquals(rows("/dev/disk", "/dev/mapper", 10_001), 10_000);
+  assertEquals(rows("/sys/class/net", "/sys/class/net", 4097), 4096);
+  const interfaces = Deno.networkInterfaces;
+  Deno.networkInterfaces = () => many(8193).map((name) => ({ name, cidr: "::1/128" }) as Deno.NetworkInterfaceInfo);
+  try {
+    const result = liveReader().read("getifaddrs");
+    const lines = result.kind === "bytes" ? new TextDecoder().decode(result.bytes).split("\n") : [];
+    assertEquals([lines.length, lines[8191]], [8193, "8191\t::1/128"]);
+  } finally {
+    Deno.networkInterfaces = interfaces;
+  }
+});
+
+pure("a host without a device tree as a file has it as folders, which read as the file that makes them", () => {
+  const base = "/sys/firmware/devicetree/base";
+  const result = withFakeFiles({
+    "/proc/device-tree": { to: base },
+    [`${base}/name`]: "\0",
+    [`${base}/model`]: "board\0",
+    [`${base}/chosen/bootargs`]: "ro\0",
+  }, () => liveReader().read("/proc/device-tree"));
+  const parsed = parseDeviceTree(result.kind === "bytes" ? result.bytes : new Uint8Array());
+  const property = (name: string, value: string) => ({ name, value: new TextEncoder().encode(value) });
+  assertEquals(parsed.kind === "tree" ? parsed.tree.root : parsed, {
+    name: "",
+    properties: [property("model", "board\0")],
+    children: [{ name: "chosen", properties: [property("bootargs", "ro\0")], children: [] }],
+  });
 });
 
 pure("links of /proc and sysfs are read as what they say", () => {
@@ -298,6 +392,10 @@ pure(
     } finally {
       Deno.openSync = open;
     }
+    // As much as is kept of it, and more: the vectors and the data of the BIOS.
+    const memory = new Uint8Array(1 << 16).fill(7);
+    const first = withFakeFiles({}, () => readOpened("/dev/mem", memory));
+    assertEquals(first.kind === "bytes" ? SOURCES.bios.keep?.(first.bytes).length : first, 0x415);
   },
 );
 
@@ -352,6 +450,9 @@ pure("of /proc/kcore, the headers alone are read", () => {
   view.setUint16(56, 2, true);
   const headers = { kind: "bytes", bytes: bytes.subarray(0, 64 + 2 * 56) } as const;
   assertEquals(readOpened("/proc/kcore", bytes, 100), headers);
+  // What is no such file is seen to be none.
+  const other = new TextEncoder().encode("not an ELF file");
+  assertEquals(readOpened("/proc/kcore", other), { kind: "bytes", bytes: other });
 });
 
 /** Runs `look` where systemctl answers this to a first argument of `show`, or fails. */
