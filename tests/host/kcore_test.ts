@@ -43,6 +43,35 @@ pure("a /proc/kcore that is withheld or blank is no fact and no complaint; one t
   }
 });
 
+pure("only the header of a 64-bit little-endian ELF file says where its program headers are", () => {
+  const header = kcore([1n, 2n, 3n]).subarray(0, 64);
+  const end = (change: (view: DataView) => void) => {
+    const bytes = header.slice();
+    change(new DataView(bytes.buffer));
+    return programHeadersEnd(bytes);
+  };
+  assertEquals(end(() => {}), 64 + 2 * 56);
+  assertEquals(end((view) => view.setBigUint64(32, 0x1000n, true)), 0x1000 + 2 * 56);
+  assertEquals(end((view) => view.setUint16(56, 0xffff, true)), 64 + 0xffff * 56);
+  const others: readonly ((view: DataView) => void)[] = [
+    (view) => view.setUint8(0, 0x7e),
+    (view) => view.setUint8(3, 0x47),
+    // ELFCLASS32, ELFDATA2MSB, headers of another size, and none within what can be read.
+    (view) => view.setUint8(4, 1),
+    (view) => view.setUint8(5, 2),
+    (view) => view.setUint16(54, 64, true),
+    (view) => view.setBigUint64(32, 1n << 32n, true),
+  ];
+  for (const [index, change] of others.entries()) assertEquals(end(change), 0, `${index}`);
+  assertEquals(programHeadersEnd(header.subarray(0, 63)), 0);
+});
+
+pure("a mapping of /proc/kcore is as large as it is in memory, whatever of it is in the file", () => {
+  const bytes = kcore([0x1000n, 0x2000n, 0x3000n]);
+  new DataView(bytes.buffer).setBigUint64(64 + 56 + 32, 0n, true);
+  assertEquals(decoded(base64(bytes)).value?.kernelMap, [{ vaddr: 0x1000n, paddr: 0x2000n, size: 0x3000n }]);
+});
+
 pure("no /proc/kcore makes the decoder throw", () => {
   const start = kcore([1n, 2n, 3n]);
   fc.assert(fc.property(fc.nat(start.length - 1), fc.nat(255), fc.nat(start.length), (at, byte, length) => {
