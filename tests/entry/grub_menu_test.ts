@@ -6,6 +6,7 @@ import {
   type MenuItem,
   mergeState,
   NOTHING,
+  openContext,
   type State,
 } from "../../src/entry/grub/state.ts";
 import type { Value } from "../../src/entry/grub/value.ts";
@@ -210,6 +211,13 @@ pure("a copy of a state shares nothing with it, and only exported variables go t
   copy.saved.set("f", "x");
   copy.menu.push(entry("b"));
   copy.status = false;
+  assertEquals(original, state({ variables: new Map([["a", "1"]]), menu: [entry("a")] }));
+  const context = openContext(original);
+  context.variables.set("a", "2");
+  context.exported.set("a", "always");
+  context.functions.set("f", { unknown: "x" });
+  context.saved.set("f", "x");
+  assertEquals([context.menu, context.loaded], [[], NOTHING]);
   assertEquals(original, state({ variables: new Map([["a", "1"]]), menu: [entry("a")] }));
   const exported = state({
     variables: new Map<string, Value>([["a", "1"], ["b", "2"], ["c", ""], ["d", "4"]]),

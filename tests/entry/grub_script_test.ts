@@ -60,6 +60,8 @@ Deno.test({
           [word, `1: has \`${word}\` where a command begins`] as const
         ),
         ["a\nb;; c", "2: has `;;`"],
+        // Words of several lines count as such.
+        ["a 'b\nc\n'\n\"d\ne\" \\\nf\nfi", "7: has `fi` where a command begins"],
         ["for 1 in a; do b; done", "1: expects a name"],
         ["for 'a' in a; do b; done", "1: expects a name"],
         ["function a-b { c; }", "1: expects a name"],

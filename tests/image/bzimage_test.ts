@@ -67,6 +67,22 @@ test("a 64-bit kernel says how much memory it needs, and any other one may leave
   ], ["not-kernel", "bzimage", "not-kernel"]);
 });
 
+test("an alignment is a power of two where the kernel can be moved, or names one", () => {
+  const of = (relocatable: number, alignment: number) => {
+    const info = identifyKernel(memorySource(bzImage({ relocatable, alignment })));
+    return info.kind === "bzimage" ? info.alignment : info.kind;
+  };
+  assertEquals([of(1, 0), of(1, 1), of(1, 3), of(1, 0x1000), of(0, 0), of(0, 1), of(0, 3)], [
+    "not-kernel",
+    1,
+    "not-kernel",
+    0x1000,
+    1,
+    1,
+    "not-kernel",
+  ]);
+});
+
 test("an image has its setup code with it where it is started in real mode", () => {
   const sizeOf = (spec: BzImageSpec) => identified({ initSize: 0, xloadflags: 0, ...spec }).setup?.length;
   assertEquals([

@@ -27,6 +27,7 @@ test("the conditions of the x86 loaders are checked one by one", (objection, cal
   const table = [
     [{ protocol: 0x20b }, "boot protocol is 2.11", undefined],
     [{ protocol: 0x203 }, "boot protocol is 2.03", undefined],
+    [{ protocol: 0x200 }, "boot protocol is 2.00", undefined],
     [{ protocol: 0x1ff }, "boot protocol is 1.255", "boot protocol is 1.255, and 2.00 is required"],
     [{ protocol: 0x204 }, "boot protocol is 2.04", undefined],
     [{ loadflags: 0 }, "zImage", undefined],

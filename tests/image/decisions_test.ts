@@ -9,7 +9,7 @@ import {
   kernelInfo,
   loadedInfo,
 } from "../../src/image/boot_files.ts";
-import { machineOf } from "../../src/image/describe.ts";
+import { describeImage, machineOf } from "../../src/image/describe.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
 import type { FitImage, ImageInfo, UImage } from "../../src/image/image.ts";
 import { BOOT_FLAG, HEADER_MAGIC, SETUP_HEADER } from "../../src/image/setup_header.ts";
@@ -89,6 +89,23 @@ pure("the machine of a FIT image is that of the kernel that would be booted, or 
     of({ configurations, default: "gone" }),
     of({ images: images.slice(0, 1) }),
   ], ["aarch64", "riscv64", "aarch64", "aarch64", "aarch64", undefined]);
+});
+
+pure("what is said of the payload of a bzImage, by how it is packed", () => {
+  const of = (compression: string | undefined) => {
+    const { payload: _, ...rest } = bzImage({});
+    const payload = { offset: 0, length: 1, compression };
+    return describeImage((compression === undefined ? rest : { ...rest, payload }) as ImageInfo).split(", ").slice(
+      2,
+      -1,
+    );
+  };
+  assertEquals(["xz", "none", "unknown", undefined].map(of), [
+    ["xz payload"],
+    ["uncompressed payload"],
+    ["payload of unknown compression"],
+    [],
+  ]);
 });
 
 pure("what is said of an image of U-Boot: its title, its files, how it is packed, its configurations", () => {

@@ -5,6 +5,7 @@ import { openCodecs } from "../../src/formats/codecs.ts";
 import type { InitrdContent, WholeInitrd } from "../../src/host/image_content.ts";
 import { readInitrd, type ReadLimits, type ReadOptions } from "../../src/image/initrd_content.ts";
 import { ascii, bzImage, joined } from "./build.ts";
+import { header1 } from "./build_multiboot.ts";
 
 const fixture = (name: string): Uint8Array =>
   Deno.readFileSync(new URL(`../fixtures/initrds/${name}`, import.meta.url));
@@ -167,6 +168,8 @@ Deno.test("what is not an initrd is called by what it is", async () => {
   await refused(ascii("hello\n"), "is not an initrd: it is a text file");
   await refused(bzImage(), "is not an initrd: it is a kernel or program");
   await refused(gzipSync(bzImage()), "has a gzip archive at byte 0 that unpacks to");
+  const multiboot = joined(header1(0, [0x10_0000, 0x10_0000, 0, 0], 0x10_0020), new Uint8Array(64).fill(0xcc));
+  await refused(gzipSync(multiboot), "unpacks to a Multiboot image, not to a cpio archive");
   const swapped = await read(bzImage());
   assertEquals(swapped.kind === "damaged" ? swapped.hint : swapped, "Are `kernel` and `initrd` swapped?");
   await refused(new Uint8Array(4096), "holds no archive, only zero bytes");

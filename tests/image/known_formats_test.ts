@@ -83,6 +83,9 @@ test("texts are told apart", () => {
   assertEquals(refused(ascii("\n<!DOCTYPE html>\n<title>404</title>")).what, "an HTML page");
   assertEquals(refused(ascii("version https://git-lfs.example/spec/v1\noid sha256:00\n")).what, "a Git LFS pointer");
   assertEquals(refused(new TextEncoder().encode("gruß\n".repeat(200))).what, "a text file");
+  // What comes after the first bytes is not looked at.
+  assertEquals(refused(ascii(`${"text\n".repeat(103)}\0`)).what, "a text file");
+  assertEquals(refused(ascii(`${"text\n".repeat(101)}\0`)).what.slice(0, 8), "a file o");
   // The last character that is looked at may be cut.
   for (const start of [508, 509, 510, 511]) {
     assertEquals(refused(new TextEncoder().encode(`${"x".repeat(start)}\u20ac${"y".repeat(600)}`)).what, "a text file");

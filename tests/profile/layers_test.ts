@@ -169,15 +169,16 @@ pure("drop-ins lie above the profile in the order of their names, and those of a
 
 pure("a drop-in that cannot be read is an error of its own, and the profile is not taken without it", () => {
   const failed = { code: "file-unreadable", severity: "error", message: "cannot" } as unknown as Diagnostic;
+  const listed: Diagnostic = { ...failed, message: "a folder cannot be listed" };
   const reader: LayerReader = {
     read: (path) =>
       path.endsWith("bad.yaml")
         ? { kind: "failed", diagnostic: failed }
         : { kind: "bytes", bytes: new TextEncoder().encode("crash: true\n"), id: path },
-    dropIns: () => ({ files: ["d/bad.yaml", "d/good.yaml"], diagnostics: [] }),
+    dropIns: () => ({ files: ["d/bad.yaml", "d/good.yaml"], diagnostics: [listed] }),
   };
   const { value, diagnostics } = parseProfile("version: 1\nkernel: k\n", "web.yaml", { reader });
-  assertEquals([value, diagnostics], [undefined, [failed]]);
+  assertEquals([value, diagnostics], [undefined, [listed, failed]]);
 });
 
 pure("the drop-ins that a reader was not asked for may be given with a profile", () => {

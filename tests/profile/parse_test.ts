@@ -459,6 +459,49 @@ Deno.test({
 });
 
 Deno.test({
+  name: "of two keys that exclude each other, one is the fault, and the other is where it is related to",
+  permissions: "none",
+  fn() {
+    const segments = "entry: 0\nsegments: [{ at: 0, hex: 90 }]\n";
+    const rows: readonly (readonly [text: string, path: string, other: string])[] = [
+      ["kernel: a\nboot_entry: b\n", "boot_entry", "kernel"],
+      ["boot_entry: b\ninitrd: i\n", "boot_entry", "initrd"],
+      [`boot_entry: b\n${segments}`, "segments", "boot_entry"],
+      [`kernel: a\n${segments}`, "segments", "kernel"],
+      ["boot_entry: b\ncmdline: { reuse: image }\n", "cmdline.reuse", "boot_entry"],
+      ...[
+        "initrd: i",
+        "dtb: d",
+        "cmdline: c",
+        "memory: { min: 0 }",
+        "predecompress: true",
+        "stamp: true",
+        "carry: [network]",
+      ]
+        .map((line) => [`${segments}${line}\n`, line.split(":")[0] ?? "", "segments"] as const),
+      ["kernel: a\nmodules: [m]\ninitrd: i\n", "modules", "initrd"],
+      ["kernel: a\ncrash: true\nunbind: [driver:x]\n", "unbind", "crash"],
+      ["kernel: a\npreserve_context: true\nunbind: [driver:x]\n", "unbind", "preserve_context"],
+      ["kernel: a\ncrash: true\nguard: { panic: 1s }\n", "guard", "crash"],
+      ["kernel: a\npreserve_context: true\nguard: { panic: 1s }\n", "guard", "preserve_context"],
+      ["kernel: a\nmodules: [m]\nguard: { panic: 1s }\n", "guard", "modules"],
+      ["kernel: a\nmodules: [m]\ncarry: [network]\n", "carry", "modules"],
+      ["kernel: a\nguard: { panic: 1s }\nstamp: false\n", "stamp", "guard"],
+      ["kernel: a\ncrash: true\npreserved_state: discard\n", "preserved_state", "crash"],
+      ["kernel: a\nload: kexec_file_load\npreserved_state: discard\n", "preserved_state", "load"],
+      ["kernel: a\npreserve_context: true\nchecksum: sha256\n", "checksum", "preserve_context"],
+    ];
+    for (const [text, path, other] of rows) {
+      const found = parseProfile(`version: 1\n${text}`, "p.yaml").diagnostics.map(({ code, path, related = [] }) =>
+        `${code} ${path?.join(".")} ${related.map((each) => each.message)}`
+      );
+      const expected = `conflict ${path} \`${other}\` is set here`;
+      assertEquals([text, found.includes(expected) ? expected : found], [text, expected]);
+    }
+  },
+});
+
+Deno.test({
   name: "what is preserved may be lost by kexec_load alone, and where something would be lost",
   permissions: "none",
   fn() {

@@ -28,6 +28,36 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a path that only a shell would expand is found wherever a profile has one",
+  permissions: "none",
+  fn() {
+    const places = (text: string) =>
+      parseProfile(`version: 1\n${text}`, "web.yaml").diagnostics.map(({ code, path, position }) =>
+        `${code} ${path?.join(".")} ${position?.line}:${position?.column}`
+      );
+    assertEquals(
+      places(
+        "kernel: /k*\ninitrd:\n  - /i?\n  - files: [{ path: /x, from: /f* }]\ndtb: /d[ab]\nunlock:\n" +
+          "  - { volume: v, key: { from: /u* } }\n",
+      ),
+      [
+        "suspicious kernel 2:9",
+        "suspicious initrd.0 4:5",
+        "suspicious initrd.1.files.0.from 5:31",
+        "suspicious dtb 6:6",
+        "suspicious unlock.0.key.from 8:31",
+      ],
+    );
+    assertEquals(places("kernel: k\nmodules: [/m*]\n"), ["suspicious modules.0 3:11"]);
+    assertEquals(places("entry: 0\nsegments: [{ at: 0, file: /s* }]\n"), ["suspicious segments.0.file 3:27"]);
+    assertEquals(places("kernel: k\ncmdline: { reuse: true, set: 'a, b', remove: 'c, d' }\n"), [
+      "suspicious cmdline.set 3:30",
+      "suspicious cmdline.remove 3:46",
+    ]);
+  },
+});
+
+Deno.test({
   name: "a missing space after the colon of an inner key is reported where it is, however the value is read",
   permissions: "none",
   fn() {
