@@ -98,6 +98,14 @@ Deno.test({
       NEW,
       NEW,
     ]);
+    // Where nobody says what a partition is for, it is the FAT at one of the usual places.
+    const bare = (line: string) => ({
+      "/run/udev/data/b259:1": null,
+      "/proc/self/mountinfo": `26 1 259:2 / / rw - ext4 /dev/nvme0n1p2 rw\n34 26 259:1 / ${line} /dev/nvme0n1p1 rw\n`,
+    });
+    assertEquals(["/efi rw - vfat", "/efi rw - ext4", "/mnt rw - vfat"].map((line) => found(bare(line))), [NEW, [why], [
+      why,
+    ]]);
     // GRUB takes the command line for a script.
     const quoted = { "/efi/EFI/Linux/arch-linux-6.12.1.efi/.cmdline": 'root="LABEL=arch os" rw' };
     assertEquals(found(quoted), [

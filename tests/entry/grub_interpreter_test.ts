@@ -110,6 +110,7 @@ pure("variables of GRUB: assignments, quotes, splitting, arguments of functions,
     ["false; : x; set a=$?", "a=0"],
     ["false; unset x; set a=$?", "x= a=0"],
     ["false; setparams x; set a=$?; false; devicetree /b.dtb; set b=$?", "a=0 b=0"],
+    ["false; initrd /x; set a=$?; false; linux /x; set b=$?", "a=0 b=0"],
     ["set a=$my_lockdown; set b=$lockdowns", "a= b="],
     ["set a=5; increment a; decrement b; set c=x; increment c", "a=6 b=-1 c=1"],
     ["for i in 1 2; do set a=$i; done", "i=2 a=2"],
@@ -337,6 +338,13 @@ pure("what is empty, unknown or cut short does what GRUB does with it, or is ref
     ["if [ $fw_path ]; then linux /vmlinuz; fi; initrd /initrd.img; devicetree /x", {
       loaded: "<the condition at /boot/grub/grub.cfg:1>",
       status: true,
+    }],
+    ["load_env -f /denied.cfg", {
+      status: true,
+      signal: "stop",
+      fault: "GRUB reads its saved variables at /boot/grub/grub.cfg:1, and these cannot be found: " +
+        "/boot/denied.cfg cannot be read",
+      line: 1,
     }],
     ["source /denied.cfg", {
       status: true,

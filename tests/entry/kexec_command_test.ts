@@ -325,7 +325,7 @@ Deno.test({
     );
     const wrappers = ["sudo", "doas", "env", "exec", "command", "nice", "ionice", "time", "nohup", "/usr/bin/sudo"];
     for (const wrapper of wrappers) {
-      assertEquals([wrapper, read(`A=1 ${wrapper} -x kexec -l k`)], [wrapper, { kernel: "k" }]);
+      assertEquals([wrapper, read(`A_1=b C= ${wrapper} -x kexec -l k`)], [wrapper, { kernel: "k" }]);
     }
     const noUse = (call: string, option: string) => ({
       option,

@@ -166,6 +166,19 @@ pure("the profiles of an image are entries: by ID or number, with an os-release 
   ]);
 });
 
+pure("the version counts among entries with a sort key only; the others are in the order of their names", () => {
+  const ids = (key: string) =>
+    listed(
+      esp({
+        "a.conf": `linux /k\nversion 9\n${key}`,
+        "b.conf": `linux /k\nversion 10\n${key}`,
+        "c.conf": `linux /k\nversion 1\n${key}`,
+      }),
+      ({ id }) => id,
+    );
+  assertEquals([ids(""), ids("sort-key x\n")], [["c.conf", "b.conf", "a.conf"], ["b.conf", "a.conf", "c.conf"]]);
+});
+
 pure("of the same entry, the copy with more tries left comes first, then the one with fewer done", () => {
   const order = (...names: readonly string[]) =>
     listed(

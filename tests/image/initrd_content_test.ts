@@ -189,6 +189,23 @@ Deno.test("an image of a file system is a ramdisk, packed or not", async () => {
   assertEquals((await read(gzipSync(ext))).kind, "ramdisk");
 });
 
+Deno.test("each file system that the kernel takes from an initrd is called by its name", async () => {
+  const rows: readonly (readonly [number, readonly number[] | string, string])[] = [
+    [0x438, [0x53, 0xef], "an ext2, ext3 or ext4 file system"],
+    [0x410, [0x7f, 0x13], "a Minix file system"],
+    [0x410, [0x8f, 0x13], "a Minix file system"],
+    [0, "-rom1fs-", "a romfs file system"],
+    [0, [0x45, 0x3d, 0xcd, 0x28], "a cramfs file system"],
+    [0, "hsqs", "a squashfs file system"],
+  ];
+  for (const [offset, magic, what] of rows) {
+    const image = new Uint8Array(2048).fill(1);
+    image.set(typeof magic === "string" ? ascii(magic) : magic, offset);
+    assertEquals(await read(image), { kind: "ramdisk", what });
+    assertEquals(await read(gzipSync(image)), { kind: "ramdisk", what: `${what}, compressed` });
+  }
+});
+
 Deno.test("zeros lie between archives, which begin at multiples of 4 where they are plain", async () => {
   const gz = gzipSync(INIT);
   const two = await whole(joined(EARLY, new Uint8Array(8), gz), { programs: ["/init"] });
@@ -494,6 +511,7 @@ Deno.test("a kernel module is found by its name, wherever it lies and however it
       "lib/modules/6.1.0-50-amd64/kernel/fs/pstore/ramoops.ko",
       "usr/lib/modules/6.12.1/kernel/fs/pstore/ramoops.ko.xz",
       "lib/modules/6.12.1/updates/ramoops.ko.zst",
+      "lib/modules/6.12.1/updates/ramoops.ko.gz",
     ]
   ) assertEquals(await holding(name), { "module:ramoops": "not-executable" }, name);
   for (

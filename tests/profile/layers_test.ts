@@ -222,6 +222,16 @@ pure("every problem points at the file and line that set the value, wherever the
   );
 });
 
+pure("a path that replaces that of a pinned file has the place of the file that writes it", () => {
+  const files = { "p/base.yaml": `kernel: { path: a, sha256: ${"0".repeat(64)} }\n` };
+  assertEquals(problems("version: 1\nextends: base.yaml\nkernel: ~/k\n", files), ["p/web.yaml:3:9 wrong-type"]);
+  const { value, diagnostics } = parsed("version: 1\nextends: base.yaml\nkernel: /k*\n", files);
+  assertEquals([value?.kernel?.sha256, diagnostics.map(({ position }) => `${position?.file}:${position?.line}`)], [
+    "0".repeat(64),
+    ["p/web.yaml:3"],
+  ]);
+});
+
 pure("what is missing is missing in the profile itself, whatever lies below or above it", () => {
   assertEquals(
     problems("version: 1\nextends: base.yaml\n", {

@@ -32,6 +32,9 @@ pure("a PCI address with and without its domain, a driver, and a device of any b
   ]);
   assertEquals(value?.unbindFailure, "stop");
   for (const target of value?.unbind ?? []) assertEquals(parseTarget(formatTarget(target)), target);
+  // An address on another bus is not one of PCI.
+  assertEquals(parseTarget("other:0000:01:00.0"), { kind: "device", bus: "other", device: "0000:01:00.0" });
+  assertEquals(formatTarget({ kind: "device", bus: "other", device: "0000:01:00.0" }), "other:0000:01:00.0");
   // A device of the PCI bus that has no address is written with its bus.
   assertEquals(formatTarget({ kind: "device", bus: "pci", device: "x" }), "pci:x");
   // A plan keeps them as texts, and nothing where there are none.
