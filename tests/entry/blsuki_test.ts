@@ -151,6 +151,11 @@ Deno.test({
       of("search --fs-uuid --set=dev 5b1d6a0c-7f0e-4d52-9a47-3c9f0a3f6c11\nuki -p ($dev)/images -f", "0"),
       NEW,
     );
+    for (const path of ["/x.conf", "/x.efi"]) {
+      assertEquals(of(`uki -p ${path}`, "0"), [
+        "Which entry `0` is depends on which entries `uki` adds at /boot/grub/grub.cfg:3",
+      ]);
+    }
     assertEquals(of("uki -x", "0"), [
       "Which entry `0` is depends on which entries `uki` adds at /boot/grub/grub.cfg:3",
     ]);

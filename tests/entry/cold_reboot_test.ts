@@ -235,6 +235,12 @@ pure("what else there is to know of that boot: a key that GRUB waits for, a pass
   assertEquals(notes(debian("    set timeout=5\n  # Fallback", "    set timeout=-1\n  # Fallback")), [
     "GRUB waits for a key before it boots: `timeout` is `-1`",
   ]);
+  assertEquals(
+    notes({ "/boot/grub/grub.cfg": `set superusers=root\nexport superusers\n${DEBIAN["/boot/grub/grub.cfg"]}` }),
+    [
+      `GRUB asks for a password before it boots \`${DEBIAN_OLD}\``,
+    ],
+  );
   assertEquals(notes({}, `${CMDLINE} a=1 b`), [
     `The entry \`${DEBIAN_OLD}\` of GRUB boots the running kernel without \`a=1\` \`b\``,
   ]);

@@ -507,6 +507,15 @@ pure("a configuration of a FIT image: the one that is named, the default, or the
   ]);
 });
 
+pure("where a kernel is for another machine, the other configurations are named", () => {
+  const images = [part("k", "kernel", { architecture: "x86_64" })];
+  const configurations = [configuration("c"), configuration("d"), configuration("e")];
+  assertEquals(composed({ images, configurations, default: "d" }), [
+    "The configuration `d` of /b/a.itb is for x86_64, and this host is arm64",
+    "Name another one with `configuration`: c, e",
+  ]);
+});
+
 pure("the parts of a configuration: kernel, initrd, trees in their order, and what is not used", () => {
   const all = {
     ...configuration("c", { kernel: "k", ramdisk: "r", fdt: ["t", "o"] }),

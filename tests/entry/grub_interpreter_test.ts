@@ -157,6 +157,7 @@ pure("conditions and loops of GRUB: which way they go, and how they are left", (
     ["if [ -e ($root)/vmlinuz ]; then set a=1; fi; if [ -d ($root)/vmlinuz ]; then set b=1; fi", "a=1"],
     ["if [ -s ($root)/vmlinuz ]; then set a=1; fi; if [ -f ($root)/gone ]; then set b=1; fi", "a=1"],
     ["boot; set a=1", undefined],
+    ["function f { boot; }\nf; set a=1", undefined],
   ];
   assertEquals(rows.map(([script]) => [script, set(script)]), rows.map(([script, expected]) => [script, expected]));
 });
@@ -467,6 +468,7 @@ pure("`search` sets the file system that it finds, in each of its forms", () => 
     }],
     ["search -f /vmlinuz -s a", { set: "a=fs-device/8:3", status: true }],
     ["search -l BOOT -s a; search -n -u u-boot -s b", { set: "a=fs-label/BOOT b=fs-uuid/u-boot", status: true }],
+    ["search --hint hd0,gpt2 -l --set=a BOOT", { set: "a=fs-label/BOOT", status: true }],
     ["search --set=a", { status: false }],
     ["search --fs-uuid u-boot; set a=$?", { set: "a=0", status: true }],
     ["search --fs-uuid other; set a=$root", { set: "a=fs-device/8:3", status: true }],

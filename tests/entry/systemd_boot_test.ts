@@ -179,6 +179,24 @@ pure("the version counts among entries with a sort key only; the others are in t
   assertEquals([ids(""), ids("sort-key x\n")], [["c.conf", "b.conf", "a.conf"], ["b.conf", "a.conf", "c.conf"]]);
 });
 
+pure("an entry without tries left is still the default that is named, and its name is asked for in any case", () => {
+  const files = (variables: { readonly [name: string]: string }) =>
+    esp({ "New.conf": "linux /k\nsort-key a\n", "Old+0-3.conf": "linux /k\nsort-key b\n" }, loaderVariables(variables));
+  assertEquals([
+    booted(files({})).id,
+    booted(files({ LoaderEntryDefault: "old*" })).id,
+    booted(files({ LoaderEntryOneShot: "OLD*" })).id,
+    booted(files({}), "OLD+0-3.conf").id,
+    booted(files({}), "old+0-3.CONF").id,
+    booted(files({}), "Old").id,
+  ], ["new.conf", "old.conf", "old.conf", "old.conf", "old.conf", "old.conf"]);
+  // Of entries that sort alike, one with a version comes before one without.
+  assertEquals(
+    listed(esp({ "z.conf": "linux /k\nsort-key x\n", "a.conf": "linux /k\nsort-key x\nversion 1\n" }), ({ id }) => id),
+    ["a.conf", "z.conf"],
+  );
+});
+
 pure("of the same entry, the copy with more tries left comes first, then the one with fewer done", () => {
   const order = (...names: readonly string[]) =>
     listed(

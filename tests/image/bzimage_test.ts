@@ -67,6 +67,17 @@ test("a 64-bit kernel says how much memory it needs, and any other one may leave
   ], ["not-kernel", "bzimage", "not-kernel"]);
 });
 
+test("a payload that is not packed is an ELF file, by its whole mark", () => {
+  const of = (start: string) => {
+    const info = identifyKernel(memorySource(bzImage({ payload: ascii(start.padEnd(96, "\0")) })));
+    return info.kind === "bzimage" ? info.payload?.compression : info.kind;
+  };
+  assertEquals(["\x7fELF", "\x7fELG", "\x7fEKF", "\x7fFLF", "\x7eELF", "ELF"].map(of), [
+    "none",
+    ...Array<string>(5).fill("unknown"),
+  ]);
+});
+
 test("an alignment is a power of two where the kernel can be moved, or names one", () => {
   const of = (relocatable: number, alignment: number) => {
     const info = identifyKernel(memorySource(bzImage({ relocatable, alignment })));

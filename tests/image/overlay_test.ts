@@ -3,7 +3,7 @@ import { cpioArchive } from "../../src/formats/cpio_writer.ts";
 import { memorySource } from "../../src/core/bytes.ts";
 import { readInitrd } from "../../src/image/initrd_content.ts";
 import { addToTree, followFolders, type InitrdTree, treeWriter } from "../../src/image/initrd_tree.ts";
-import { type OverlayEntry, overlaySize, placeOverlay } from "../../src/image/overlay.ts";
+import { cpioEntries, type OverlayEntry, overlaySize, placeOverlay } from "../../src/image/overlay.ts";
 
 const NO_CODECS = { unpack: () => Promise.reject(new Error("nothing is packed")), [Symbol.dispose]() {} };
 
@@ -90,6 +90,27 @@ Deno.test({
     assertEquals([most, size({ size: 0 }) + 4096], [size({ size: 4096 }), size({ size: 4096 })]);
     // What is known outweighs the most that there may be.
     assertEquals(size({ size: 0, most: 4096 }), size({ size: 0 }));
+  },
+});
+
+Deno.test({
+  name: "what is written of each entry: its kind, name, permissions and size, or where it leads",
+  permissions: "none",
+  fn() {
+    const { entries } = placeOverlay([
+      file("/etc/x", { mode: 0o600 }),
+      file("/etc/l", { kind: "link", target: "x" }),
+      file("/etc/d", { kind: "folder", mode: 0o700 }),
+    ], tree());
+    assertEquals(cpioEntries(entries, (_, index) => 10 + index), [
+      { kind: "file", name: "etc/x", mode: 0o600, size: 10 },
+      { kind: "link", name: "etc/l", target: "x" },
+      { kind: "folder", name: "etc/d", mode: 0o700 },
+    ]);
+    // So many links are followed, and no more.
+    const chain = (length: number) =>
+      tree(`${Array.from({ length }, (_, index) => `l${index}\tl${index + 1}`).join("\n")}\nl${length}/`);
+    assertEquals([40, 41].map((length) => followFolders(chain(length), "l0/x").kind), ["folder", "loop"]);
   },
 });
 

@@ -502,6 +502,43 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a word that is nearly one of those that count has the right one as its fix",
+  permissions: "none",
+  fn() {
+    const rows: readonly (readonly [line: string, instead: string | undefined])[] = [
+      ["crash: yes", "true"],
+      ["crash: On", "true"],
+      ["crash: 1", "true"],
+      ["crash: no", "false"],
+      ["crash: OFF", "false"],
+      ["crash: 0", "false"],
+      ["crash: maybe", undefined],
+      ["checksum: sha-256", "sha256"],
+      ["checksum: SHA2", "sha256"],
+      ["checksum: xxhash", "xxh64"],
+      ["checksum: xxh", "xxh64"],
+      ["checksum: md5", undefined],
+      ["predecompress: automatic", "auto"],
+      ["predecompress: if-possible", "auto"],
+      ["cmdline: { reuse: imag }", "image"],
+      ["cmdline: { reuse: no }", "false"],
+      ["load: file", "kexec_file_load"],
+      ["load: kexec_load_file", "kexec_file_load"],
+      ["load: kexec-file-syscall", "kexec_file_load"],
+      ["load: segments", "kexec_load"],
+      ["load: kexec-syscall", "kexec_load"],
+      ["arch: amd64", "x86_64"],
+      ["arch: i686", "386"],
+      ["arch: arm64", "aarch64"],
+    ];
+    assertEquals(
+      rows.map(([line]) => [line, only(`version: 1\nkernel: a\n${line}\n`).fix?.replacement]),
+      rows.map(([line, instead]) => [line, instead]),
+    );
+  },
+});
+
+Deno.test({
   name: "what is preserved may be lost by kexec_load alone, and where something would be lost",
   permissions: "none",
   fn() {
@@ -581,6 +618,7 @@ const SLIPS: readonly (readonly [text: string, place: string, message: string, i
   ["version: 1\ninitrd: [a, b\n\ncmdline: ro\n", "2:9", "The bracket `[` is not closed"],
   ["version: 1\nkernel: { path: a\ncmdline: ro\n", "2:9", "The bracket `{` is not closed"],
   ["version: 1\nkernel: { path: a", "2:9", "The bracket `{` is not closed"],
+  ['version: 1\nname: "a \\", b\nkernel: x\n', "2:7", 'The quote " is not closed'],
   ["version: 1\r\nkernel:/boot/x", "2:1", "There is no space after `kernel:`", "kernel: "],
   ["version: 1\nkernel: {{ kernel }}\n", "2:9", "`{{` belongs to a template that was not rendered"],
   ["version: 1\nkernel: {{ kernel }}/vmlinuz\n", "2:9", "`{{` belongs to a template that was not rendered"],

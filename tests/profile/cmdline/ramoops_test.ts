@@ -61,6 +61,11 @@ pure("memory that no `memmap=` keeps free is said to be so", () => {
 
 pure("each way of `memmap=` to take memory from the kernel keeps it, in units up to exbibytes", () => {
   const range = "ramoops.mem_address=0x20000000 ramoops.mem_size=0x1000";
+  assertEquals(of("ramoops.mem_address=0X2000aBC0 ramoops.mem_size=0xFF")?.memory, {
+    kind: "range",
+    start: 0x2000_abc0n,
+    end: 0x2000_acbfn,
+  });
   const pieces = [
     "1M$0x20000000",
     "1M#0x20000000",
