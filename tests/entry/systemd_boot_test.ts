@@ -166,6 +166,14 @@ pure("the profiles of an image are entries: by ID or number, with an os-release 
   ]);
 });
 
+pure("entries without tries left come last, in the same order among themselves", () => {
+  const names = ["a+0-3", "b", "c+0-1", "d+1-2", "e+0-9", "f"];
+  for (const key of ["", "sort-key x\nversion 1\n"]) {
+    const files = esp(Object.fromEntries(names.map((name) => [`${name}.conf`, `linux /k\n${key}`])));
+    assertEquals(listed(files, ({ id }) => id[0]), ["f", "d", "b", "e", "c", "a"]);
+  }
+});
+
 pure("the version counts among entries with a sort key only; the others are in the order of their names", () => {
   const ids = (key: string) =>
     listed(

@@ -74,7 +74,7 @@ test("a payload that is not packed is an ELF file, by its whole mark", () => {
   };
   assertEquals(["\x7fELF", "\x7fELG", "\x7fEKF", "\x7fFLF", "\x7eELF", "ELF"].map(of), [
     "none",
-    ...Array<string>(5).fill("unknown"),
+    ...Array<"unknown">(5).fill("unknown"),
   ]);
 });
 
