@@ -2,6 +2,7 @@
 import { assertEquals } from "@std/assert";
 import type { BootFiles } from "../../src/entry/boot_files.ts";
 import { type BootHost, bootMenu, coldBoot, readAllEntries } from "../../src/entry/cold_boot.ts";
+import { describeEntry } from "../../src/entry/found_entry.ts";
 import { coldReboot } from "../../src/entry/cold_reboot.ts";
 import {
   ARCH,
@@ -472,6 +473,22 @@ pure("an entry whose command line only GRUB knows has no log that is known, and 
     impossible: "No entry of GRUB boots the running kernel, 0",
     hint: "Let one entry of the boot loader have the running kernel and its command line",
   });
+});
+
+pure("an entry is described by its name, and by its title where that is another", () => {
+  const of = (entry: string) => {
+    const { value } = coldBoot(
+      layout(DEBIAN, { "/boot/grub/grub.cfg": `menuentry ${entry} { linux /boot/vmlinuz-6.1.0-50-amd64; }\n` }),
+      UEFI,
+    );
+    return value === undefined ? undefined : describeEntry(value);
+  };
+  const rule = "no default is set, so that the first entry counts";
+  assertEquals([of("a"), of("A --id a"), of("a --id a")], [
+    `GRUB boots \`a\`: ${rule}`,
+    `GRUB boots \`a\` (A): ${rule}`,
+    `GRUB boots \`a\`: ${rule}`,
+  ]);
 });
 
 pure("that GRUB waits for a key matters where it boots by itself, not where an entry is named", () => {

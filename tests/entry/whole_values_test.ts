@@ -199,6 +199,8 @@ pure("an image is composed with its addons in the order of systemd-stub", () => 
     trees: [],
   });
   assertEquals(notComposed(IMAGE, { addons: [], extras: ["/e/x.cred"] }), ["/e/EFI/Linux/a.efi/.pcrsig", "/e/x.cred"]);
+  const measured = file("/x", [".pcrpkey", "k"], [".pcrsig", "{}"], [".linux", "L"]);
+  assertEquals(notComposed(measured, { addons: ["/a.efi"], extras: [] }), ["/x/.pcrsig", "/x/.pcrpkey"]);
   assertEquals(companionsIn("/f", ["b.addon.efi", "a.ADDON.EFI", "x.efi", "y.cred", "b.raw", "z.Raw", "raw"]), {
     addons: ["/f/a.ADDON.EFI", "/f/b.addon.efi"],
     extras: ["/f/b.raw", "/f/y.cred", "/f/z.Raw"],

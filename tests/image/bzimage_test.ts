@@ -78,6 +78,20 @@ test("a payload that is not packed is an ELF file, by its whole mark", () => {
   ]);
 });
 
+test("a certificate table lies in the file to its end", () => {
+  const signed = bzImage({ pe: true, certificate: 64 });
+  const of = (bytes: Uint8Array) => {
+    const info = identifyKernel(memorySource(bytes));
+    return info.kind === "bzimage" ? info.signed : info.kind;
+  };
+  assertEquals([of(bzImage({ pe: true })), of(signed), of(signed.subarray(0, -1)), of(joined(signed, "\0"))], [
+    false,
+    true,
+    "not-kernel",
+    true,
+  ]);
+});
+
 test("an alignment is a power of two where the kernel can be moved, or names one", () => {
   const of = (relocatable: number, alignment: number) => {
     const info = identifyKernel(memorySource(bzImage({ relocatable, alignment })));

@@ -1,5 +1,6 @@
 /** What an image's header decides, at the limit and beside it. */
 import { assertEquals } from "@std/assert";
+import type { DeviceTree } from "../../src/formats/fdt.ts";
 import { memorySource } from "../../src/core/bytes.ts";
 import {
   describeKernel,
@@ -8,6 +9,7 @@ import {
   innerOf,
   kernelInfo,
   loadedInfo,
+  namedTree,
 } from "../../src/image/boot_files.ts";
 import { describeImage, machineOf } from "../../src/image/describe.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
@@ -73,6 +75,16 @@ pure("the machine of an image of U-Boot, by its word", () => {
   const of = (architecture: string) => ubootMachineOf({ kind: "uimage", architecture } as UImage);
   const words = ["arm64", "x86", "powerpc", "ppc", "riscv", "s390", "mips", "22", "a22"];
   assertEquals(words.map(of), ["aarch64", "i386", "ppc", "ppc", "riscv64", "s390x", "mips", undefined, "a22"]);
+});
+
+pure("the device tree that takes the place of the host's is one that is named, and is one", () => {
+  const tree = { name: "" } as unknown as DeviceTree;
+  const of = (info: object) => namedTree({ dtb: { path: "/t", size: 1, sha256: "", info } } as unknown as Images);
+  assertEquals([of({ kind: "tree", tree }), of({ kind: "fault", why: "x" }), namedTree({})], [
+    tree,
+    undefined,
+    undefined,
+  ]);
 });
 
 pure("the machine of a FIT image is that of the kernel that would be booted, or of the first one in it", () => {

@@ -236,6 +236,11 @@ Deno.test("several archives in one stream stay one after the other, and unpacked
   assertEquals(await unpacked(initrd), joined(early, odd, new Uint8Array(3), INIT));
   assertEquals((await whole(initrd)).size, early.length + odd.length + 3 + INIT.length);
   assertEquals(await unpacked(await unpacked(initrd)), await unpacked(initrd));
+  // A plain archive after a packed one as well.
+  const packed = new Uint8Array(gzipSync(odd));
+  const plain = joined(packed, new Uint8Array(align4(packed.length) - packed.length), INIT);
+  assertEquals(await unpacked(plain), joined(odd, new Uint8Array(3), INIT));
+  assertEquals((await whole(plain)).size, odd.length + 3 + INIT.length);
 });
 
 function withBootconfig(

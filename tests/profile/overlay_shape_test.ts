@@ -79,6 +79,14 @@ Deno.test({
       parsed(files).diagnostics.map((
         { position, related = [] },
       ) => [position?.column, ...related.map((each) => `${each.position?.column} ${each.message}`)]);
+    assertEquals(parsed("").diagnostics.map(({ path }) => path), [["initrd", 1, "files"]]);
+    assertEquals(parsed("{ path: /, text: a }").diagnostics.map(({ path }) => path), [[
+      "initrd",
+      1,
+      "files",
+      0,
+      "path",
+    ]]);
     assertEquals(places("{ path: /x, text: a }, { path: /x, text: b }"), [[48, "25 /x is added here"]]);
     assertEquals(places("{ path: /x, text: a }, { path: /x/y/z, text: b }"), [[48, "25 /x is added here"]]);
     const [fault, ...more] = parsed("{ path: /x, from: b, text: a }").diagnostics;

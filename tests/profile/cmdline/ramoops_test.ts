@@ -139,6 +139,7 @@ pure("a parameter that adds to others is there also as a piece of a list, and ot
   assertEquals(has("memmap=1M$0x20000000 memmap=4G!8G", "memmap=1M$0x20000000"), true);
   assertEquals(has("memmap=1M$0x20000000", "memmap=2M$0x20000000"), false);
   assertEquals(has("reserve_mem=1M:4096:a reserve_mem=2M:4096:b", "reserve_mem=1M:4096:a"), true);
+  assertEquals(has("reserve_mem=1M$0x20000000", "memmap=1M$0x20000000"), false);
   assertEquals(has("panic=10 panic=0", "panic=10"), false);
   assertEquals(has("panic=0 panic=10", "panic=10"), true);
   assertEquals(reservedRanges(parseCmdline("memmap=4G!8G,1M$0x20000000 memmap=1M@0")), [
