@@ -236,7 +236,21 @@ pure("a device tree without the memory of the image, or without any, fails a che
   const uefi = { ...listed, root: { ...listed.root, children: [...listed.root.children, chosen] } };
   assertEquals(verdict(uefi)?.message, "The device tree refers to the memory map of UEFI");
   const { deviceTree: _, ...blind } = BOARD;
-  assertStringIncludes(verdict(memoryTree([]), blind)?.message ?? "", "the new kernel would find no memory");
+  const none = verdict(memoryTree([]), blind);
+  assertEquals(none?.status, "fail");
+  assertStringIncludes(none?.message ?? "", "the new kernel would find no memory");
+});
+
+pure("a stored plan whose handover is not a device tree is refused for that too", () => {
+  const plan = planned();
+  const { images, partDigests } = arm64Input();
+  const call = callOf();
+  const source = { kind: "bytes", base64: new Uint8Array(64).toBase64() } as const;
+  const segments = call.segments.map((each) => each.name === "dtb" ? { ...each, source } : each);
+  const { checks } = recheck({ ...plan, call: { ...call, segments } }, BOARD, images, partDigests);
+  const check = checks.find(({ rule }) => rule === "device-tree-memory");
+  assertEquals(check?.status, "fail");
+  assertStringIncludes(check?.message ?? "", "The handover for the new kernel is not a device tree: it ");
 });
 
 pure("a device tree that names no memory gets that of the running one, in its own cells", () => {

@@ -129,6 +129,7 @@ Deno.test({
     const plan = planOf(crashHost({ release: "5.4.0-190-generic" }));
     const backup = segment(plan, "backup");
     assertEquals([backup.memsz, backup.source], [640 << 10, { kind: "zero" }]);
+    assertEquals(plan.checks.filter(({ status }) => status === "fail"), []);
     const view = new DataView(bytesOf(segment(plan, "purgatory")).buffer);
     const copied = [0x328, 0x330, 0x338].map((offset) => view.getBigUint64(offset, true));
     assertEquals(copied, [0n, BigInt(backup.mem), 640n << 10n]);

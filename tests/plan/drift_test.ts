@@ -113,6 +113,12 @@ Deno.test({
       view.setUint8(1, 24);
     });
     assertEquals(failed(recheck(stored, hostWith([], cursor), images(), PART_DIGESTS)), []);
+    const mode = params((view) => {
+      view.setBigUint64(0x70, 0xf_0000n, true);
+      // orig_video_page, the first behind the cursor that is handed over.
+      view.setUint16(4, 3, true);
+    });
+    assertEquals(failed(recheck(stored, hostWith([], mode), images(), PART_DIGESTS)), ["stored-plan"]);
     const tables = params((view) => view.setBigUint64(0x70, 0xe_0000n, true));
     assertEquals(failed(recheck(stored, hostWith([], tables), images(), PART_DIGESTS)), ["stored-plan"]);
   },

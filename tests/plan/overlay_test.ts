@@ -3,7 +3,7 @@ import { regionOffsets } from "../../src/arch/purgatory.ts";
 import { PURGATORY_SYMBOLS } from "../../src/arch/x86_64/purgatory_code.ts";
 import type { InitrdFile } from "../../src/image/boot_files.ts";
 import type { Overlay } from "../../src/image/overlay.ts";
-import { declaredFiles, itemOf } from "../../src/plan/declared_files.ts";
+import { declaredFiles, declaredInitrd, itemOf } from "../../src/plan/declared_files.ts";
 import { initrdPieces, movedBootconfig } from "../../src/plan/initrd_pieces.ts";
 import { initrdPlacements } from "../../src/plan/initrd_placement.ts";
 import { lowerPlan } from "../../src/plan/lower.ts";
@@ -290,5 +290,23 @@ Deno.test({
     const text = JSON.stringify(contents.map((content) => declaredFiles([{ path: "/a", secret: true, content }])));
     assertEquals([text.includes('hi"'), text.includes("aGk=")], [false, false]);
     assertEquals(again(true).map((file) => file?.content.kind), ["withheld", "withheld", "from", "ask", "command"]);
+  },
+});
+
+Deno.test({
+  name: "a file of a plan has one content, and only a secret one may lack it",
+  permissions: "none",
+  fn() {
+    const said = (...files: readonly object[]) => {
+      const found: string[] = [];
+      const value = declaredInitrd.decode({ files: files.map((file) => ({ path: "/a", ...file })) }, [], (each) => {
+        found.push(each.message);
+      });
+      return value === undefined ? found : "taken";
+    };
+    const refused = ["The file /a of the plan does not have exactly one content"];
+    assertEquals(said({ text: "a", secret: false }, { from: "/b", secret: true }, { secret: true }), "taken");
+    assertEquals(said({ secret: false }), refused);
+    for (const secret of [false, true]) assertEquals(said({ text: "a", ask: "b", secret }), refused);
   },
 });

@@ -6,7 +6,7 @@ import type { ImageInfo, MultibootImage } from "../../src/image/image.ts";
 import type { Check } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { REAL_MODE_RULES } from "../../src/plan/rules/real_mode.ts";
-import { exitOfChecks, RULES } from "../../src/plan/rules/table.ts";
+import { exitOfChecks, mayRun, RULES } from "../../src/plan/rules/table.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { bzImage, images, initrdFile, kernelFile, PART_DIGESTS, profileOf, wholeInitrd } from "../support/profiles.ts";
@@ -932,5 +932,18 @@ Deno.test({
     assertEquals(exit(["capability", "warn"], ["kernel-image", "pass"]), "ok");
     assertEquals(exit(["capability", "fail"], ["kernel-image", "fail"]), "unavailable");
     assertEquals(exit(["segment-count", "fail"], ["stored-plan", "fail"]), "unavailable");
+    const runs = (rule: string, status: Check["status"]) => mayRun([{ rule, status, message: "" }]);
+    assertEquals([runs("capability", "fail"), runs("kernel-image", "fail"), runs("kernel-image", "warn")], [
+      false,
+      false,
+      true,
+    ]);
   },
 });
+
+bounds("segments-planned", [
+  ["a kernel on a machine that only the kernel itself lays out", {
+    profile: { load: "kexec_load" },
+    facts: { machine: "riscv64" },
+  }, ["fail", "This version of warmboot cannot lay out a kernel for kexec_load on riscv64"]],
+]);

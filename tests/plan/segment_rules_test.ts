@@ -482,3 +482,19 @@ pure("a crash reservation of which exactly a MiB stays free has room", () => {
     checkOf({ segments: taken(free), entry: 0x2000_0000n, crash: true }, "segment-crash-room");
   assertEquals([0n, 0x1000n, (1n << 20n) - 0x1000n, 1n << 20n].map(room), [["fail"], ["warn"], ["warn"], ["pass"]]);
 });
+
+pure("none or too many: only the number is checked; a map that cannot be seen fails the rule that needs it", () => {
+  const many = (count: number) => ({
+    segments: Array.from({ length: count }, (_, index) => segment(0x40_0000n + BigInt(index) * 4096n, 4096n)),
+  });
+  assertEquals([0, 17].map((count) => check(many(count)).map(({ rule }) => rule)), [["segment-count"], [
+    "segment-count",
+  ]]);
+  assertEquals(check(many(16)).length > 1, true);
+  const facts = { ...FACTS, iomem: { visibility: "zeroed", roots: [] } } as const;
+  const failing = (crash: boolean) =>
+    check({ facts, crash }).filter(({ rule, status }) => /-(?:memory|crash)$/.test(rule) && status === "fail").map((
+      { rule },
+    ) => rule);
+  assertEquals([failing(false), failing(true)], [["segment-memory"], ["segment-crash"]]);
+});

@@ -155,6 +155,7 @@ pure("systemd: the field's own path where it is a file of the initrd, else a lin
     ["/keys/root.key luks,keyfile-offset=512,keyfile-size=64", `${usual} luks`],
     ["- luks,tpm2-device=auto,tpm2-pcrs=7", `${usual} luks,tpm2-pcrs=7`],
     ["none fido2-device=auto", `${usual} -`],
+    ["- pkcs11-uri=auto,discard", `${usual} discard`],
   ];
   for (const [before, after] of rows) {
     const lines = (fields: string): string => `# mine\nroot UUID=${ROOT} ${fields}\nswap /dev/vda3 /dev/urandom swap\n`;
@@ -675,4 +676,14 @@ pure("a stored plan keeps every entry, also of a volume whose key has no place",
   });
   assertEquals(unlockOf(value?.unlock), entries);
   assertEquals(value?.unlock?.map(({ opened }) => opened?.file), [undefined, usual("root")]);
+});
+
+pure("a volume that a crypttab opens as something other than LUKS has no key to try", () => {
+  const types =
+    "plain tcrypt tcrypt-hidden tcrypt-system tcrypt-veracrypt veracrypt tcrypthidden bitlk fvault2 swap tmp";
+  for (const option of [...types.split(" "), "tmp=ext4"]) {
+    const texts = crypttab(`root UUID=${ROOT} /keys/root.key discard,${option}\n`);
+    const { kind, why } = refused({ has: SYSTEMD, texts });
+    assertEquals([kind, why.includes(`the option \`${option}\` for root`)], ["closed", true], why);
+  }
 });

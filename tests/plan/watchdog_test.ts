@@ -5,7 +5,7 @@ import { planBoot } from "../../src/plan/planner.ts";
 import type { Check, Plan } from "../../src/plan/plan.ts";
 import { planText } from "../../src/plan/plan.ts";
 import { decodePlan } from "../../src/plan/plan_shape.ts";
-import { isStopped } from "../../src/plan/watchdog.ts";
+import { isStopped, planWatchdog } from "../../src/plan/watchdog.ts";
 import { resetAfter, WATCHDOG_DRIVERS, watchdogDriver } from "../../src/plan/watchdog_drivers.ts";
 import type { Guard, Profile } from "../../src/profile/profile.ts";
 import { guardLines } from "../../src/render/guard_text.ts";
@@ -339,4 +339,11 @@ pure("a diff says which watchdog another one is, part by part", () => {
     ["device.driver", "i6300esb", "iTCO_wdt"],
     ["device.next", "stopped", "kept"],
   ]);
+});
+
+pure("of several watchdogs the first is armed, and none where the guard asks for none", () => {
+  const two = { ...host(), devices: [ESB, { ...ITCO, name: "watchdog1" }] };
+  assertEquals(planOf(two).guard?.device?.device, "watchdog0");
+  assertMatch(verdict(two).message, /watchdog0/);
+  assertEquals(planWatchdog({ confirm: 60 }, PLAIN, { watchdog: two }), undefined);
 });

@@ -139,10 +139,11 @@ Deno.test({
       kexec: { ...kexec, limitReboot: 3, limitPanic: 0 },
     });
     const { allows } = statusOf(facts, NONE, NONE);
-    const said = (name: string) => allows.filter(({ rule }) => rule === name).map((check) => check.message);
-    assertEquals(said("lockdown"), ["The running kernel is locked down (integrity), so only signed images load"]);
-    assertEquals(said("secure-boot"), ["Secure Boot is on, so only signed images load"]);
-    assertEquals(said("load-limit").map((message) => message.split(" ", 1)[0]), [
+    const said = (name: string) =>
+      allows.filter(({ rule }) => rule === name).map(({ status, message }) => `${status}: ${message}`);
+    assertEquals(said("lockdown"), ["warn: The running kernel is locked down (integrity), so only signed images load"]);
+    assertEquals(said("secure-boot"), ["warn: Secure Boot is on, so only signed images load"]);
+    assertEquals(said("load-limit").map((message) => message.split(" ", 2)[1]), [
       "kernel.kexec_load_limit_reboot",
       "kernel.kexec_load_limit_panic",
     ]);

@@ -43,7 +43,7 @@ const dropped: Rule = {
       "SETUP_CC_BLOB",
     ];
     const names = types.map((type) => ({ type, name: setupDataName(type) }));
-    const lost = names.filter(({ name }) => name === undefined || !kept.includes(name));
+    const lost = names.filter(({ name }) => !kept.includes(name));
     if (lost.length === 0) return pass("Nothing is lost of what the running kernel got by setup_data");
     const text = listed(lost.map(({ type, name }) => name === undefined ? `setup_data of type ${type}` : TITLES[name]));
     const says = `The running kernel was given ${text}, which ${call.syscall} does not hand over`;

@@ -809,3 +809,60 @@ pure("a plan has the files line by line, the initrd the same files, and none whe
     assertEquals(plannedCarry(["network"], unread, facts)?.network.fault === undefined, false);
   }
 });
+
+pure("each option of a bond and of a bridge that is not the kernel's own is written in networkd's units", () => {
+  const links = [
+    device("eth0", { master: "bond0" }),
+    device("eth1", { master: "br0" }),
+    made("bond0", {
+      kind: "bond",
+      mode: "802.3ad",
+      options: {
+        miimon: "100",
+        updelay: "200",
+        downdelay: "300",
+        xmit_hash_policy: "layer3+4",
+        lacp_rate: "fast",
+        ad_select: "bandwidth",
+        primary_reselect: "better",
+        fail_over_mac: "active",
+        arp_interval: "400",
+        arp_validate: "all",
+        min_links: "2",
+        all_slaves_active: "1",
+      },
+    }, { addresses: addresses("10.1.0.5/16") }),
+    made("br0", {
+      kind: "bridge",
+      options: { forward_delay: "400", hello_time: "100", max_age: "1200", ageing_time: "6000", priority: "4096" },
+    }, { addresses: addresses("10.2.0.5/16") }),
+  ];
+  const of = result(carry({ ...STACKED, links, routes: [] }, NETWORKD));
+  const lines = (name: string, section: string) =>
+    typeof of === "string"
+      ? of
+      : of.files[`0--warmboot-${name}.netdev`]?.split(`[${section}]\n`)[1]?.trimEnd().split("\n");
+  assertEquals(lines("bond0", "Bond"), [
+    "Mode=802.3ad",
+    "MIIMonitorSec=100ms",
+    "UpDelaySec=200ms",
+    "DownDelaySec=300ms",
+    "TransmitHashPolicy=layer3+4",
+    "LACPTransmitRate=fast",
+    "AdSelect=bandwidth",
+    "PrimaryReselectPolicy=better",
+    "FailOverMACPolicy=active",
+    "ARPIntervalSec=400ms",
+    "ARPValidate=all",
+    "MinLinks=2",
+    "AllSlavesActive=yes",
+  ]);
+  assertEquals(lines("br0", "Bridge"), [
+    "STP=no",
+    "ForwardDelaySec=4s",
+    "HelloTimeSec=1s",
+    "MaxAgeSec=12s",
+    "AgeingTimeSec=60s",
+    "Priority=4096",
+  ]);
+});
