@@ -163,6 +163,12 @@ pure("the entry that a cold reboot boots says where the log lies, then the runni
   const firmwareMap = [{ start: 0x10_0000n, end: 0x3000_0000n, type: "System RAM" }];
   const beyond = of({ firmwareMap }, coldWith("ramoops.mem_address=0x30000000 ramoops.mem_size=0x200000"));
   assertEquals(beyond?.kind === "range" && beyond.parameters[0], "ramoops.mem_address=0x30000000");
+  // Without the firmware's map, by /proc/iomem.
+  const seen = of(
+    { firmwareMap: [], ...ram([0x10_0000n, 0x3000_0000n]) },
+    coldWith("ramoops.mem_address=0x30000000 ramoops.mem_size=0x200000"),
+  );
+  assertEquals(seen?.kind === "range" && seen.parameters[0], "ramoops.mem_address=0x30000000");
 });
 
 pure(

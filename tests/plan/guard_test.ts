@@ -152,7 +152,8 @@ pure("the plan says which failures `panic` covers", () => {
     "pass The machine resets after 10 s where the kernel panics; the plan has no initrd",
     "none",
   ]);
-  assertEquals(verdictOf(planOf({ guard: { confirm: 60 } }), "guard-panic"), undefined);
+  const confirmed = planOf({ guard: { confirm: 60 } });
+  assertEquals([verdictOf(confirmed, "guard-panic"), confirmed.guard?.initrd], [undefined, undefined]);
 });
 
 pure("the plan has a block about the guard, phase by phase", () => {
