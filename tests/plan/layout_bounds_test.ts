@@ -37,6 +37,24 @@ pure("explicit segments are verified unless the profile says not to, or they ret
   assertEquals(segmentsOf({}, { machine: "ppc64" }), ["payload"]);
 });
 
+pure("a segment without bytes is not verified by either sum", () => {
+  const verified = (checksum: Profile["checksum"]) => {
+    const { value } = planBoot({
+      profile: profileOf({
+        ...EXPLICIT,
+        checksum,
+        segments: [...EXPLICIT.segments ?? [], { at: 0x500_0000n, size: 0x1000n, source: { kind: "zero" } }],
+      }),
+      facts: hostFacts(),
+      images: { initrd: [] },
+    });
+    const source = value?.call.syscall === "kexec_load" ? value.call.segments.at(-1)?.source : undefined;
+    // The number of regions in purgatory.S.
+    return source?.kind === "bytes" ? Uint8Array.fromBase64(source.base64)[0x20] : undefined;
+  };
+  assertEquals([verified("xxh64"), verified("sha256"), verified(false)], [1, 1, undefined]);
+});
+
 pure("purgatory lies outside of explicit segments", () => {
   const { value } = planBoot({
     profile: profileOf({

@@ -1,4 +1,5 @@
 import { assertEquals } from "@std/assert";
+import { parseImaRules } from "../../src/host/ima.ts";
 import { statusOf, statusSchema } from "../../src/state/status.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { hostFacts } from "../support/host_facts.ts";
@@ -136,6 +137,7 @@ Deno.test({
     const facts = hostFacts({
       lockdown: "integrity",
       secureBoot: "enabled",
+      ima: { inForce: true, rules: parseImaRules("appraise func=KEXEC_KERNEL_CHECK") },
       kexec: { ...kexec, limitReboot: 3, limitPanic: 0 },
     });
     const { allows } = statusOf(facts, NONE, NONE);
@@ -143,6 +145,9 @@ Deno.test({
       allows.filter(({ rule }) => rule === name).map(({ status, message }) => `${status}: ${message}`);
     assertEquals(said("lockdown"), ["warn: The running kernel is locked down (integrity), so only signed images load"]);
     assertEquals(said("secure-boot"), ["warn: Secure Boot is on, so only signed images load"]);
+    assertEquals(said("ima-appraisal"), [
+      "warn: IMA's policy (`appraise func=KEXEC_KERNEL_CHECK`) appraises kernels, so only those with security.ima load",
+    ]);
     assertEquals(said("load-limit").map((message) => message.split(" ", 2)[1]), [
       "kernel.kexec_load_limit_reboot",
       "kernel.kexec_load_limit_panic",
