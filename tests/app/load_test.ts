@@ -461,6 +461,40 @@ Deno.test("status and its check compare what is loaded with records, files and p
   });
 });
 
+Deno.test("status and its check look at the crash image too, and at the last reboot where that matters", async () => {
+  using on = system(RESERVATION, { crash: "crash: true" });
+  const check = async () =>
+    (await on.on(() => checkLoaded([join(on.root, "crash.yaml")]))).map((each) =>
+      each.kind === "health" ? each.health.kind : each.kind
+    );
+  const found = async () => {
+    const { status: now } = await on.on(() => status({ coldBoot: false }));
+    return [now?.images.find(({ image }) => image === "crash")?.changes, now?.lastAttempt?.outcome?.end];
+  };
+  await load(on, "web");
+  assertEquals(await check(), ["crash-missing"]);
+  await load(on, "crash");
+  assertEquals([await check(), await found()], [["ok"], [[], undefined]]);
+  Deno.writeFileSync(join(on.root, "boot/vmlinuz"), packedKernel(vmlinux(), "gzip"));
+  assertEquals((await found())[0], ["/boot/vmlinuz has changed since it was loaded"]);
+
+  const { facts } = on.on(() => readFacts(undefined));
+  const attempt = facts === undefined ? undefined : await on.on(() => recordDeparture("now", facts));
+  assert(attempt !== undefined);
+  const path = join(on.root, "var/lib/warmboot/attempts", `${attempt.id}.json`);
+  const end = (end: AttemptOutcome["end"], bootId: string) => {
+    const outcome = { end, bootId, why: "It came up", at: "2026-11-28T17:10:00Z" };
+    Deno.writeTextFileSync(path, JSON.stringify({ ...attempt, outcome }));
+  };
+  // One that led into another boot is only of interest if it failed.
+  end("fell-back", "another");
+  assertEquals((await found())[1], "fell-back");
+  end("confirmed", "another");
+  assertEquals((await found())[1], undefined);
+  end("confirmed", facts?.bootId ?? "");
+  assertEquals((await found())[1], "confirmed");
+});
+
 Deno.test("whether the running system is what a profile declares: by its command line, and the release of its kernel", async () => {
   const { files = {} } = CAPTURES.get("bios-vm") ?? {};
   const said = (path: string) => String(files[path]).trim();
