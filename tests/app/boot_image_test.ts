@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
+import { companionsOf } from "../../src/app/boot_image.ts";
 import { captureImages } from "../../src/app/capture_images.ts";
 import { planHost } from "../../src/app/plan_host.ts";
 import { prepareFrom } from "../../src/app/prepare.ts";
@@ -186,6 +187,16 @@ Deno.test("an addon that cannot be opened is passed over, and those after it are
     "EFI/Linux/a.efi.extra.d/b.addon.efi": addon("debug"),
   });
   assertEquals((await planned({ kernel: esp.image })).plan?.call.cmdline, "root=/dev/vda1 ro quiet debug");
+});
+
+Deno.test("of a captured image, only what was captured with it counts, whatever lies here", () => {
+  using esp = partition(SECTIONS, { "EFI/Linux/a.efi.extra.d/b.addon.efi": peFile({ sections: SECTIONS }) });
+  const image = { size: 1, sha256: "0".repeat(64), ranges: [], parts: [] };
+  const none = { addons: [], extras: [] };
+  assertEquals(companionsOf(esp.image, { images: { [esp.image]: image } }), none);
+  const companions = { addons: ["/a"], extras: ["/b"] };
+  assertEquals(companionsOf(esp.image, { images: { [esp.image]: { ...image, companions } } }), companions);
+  assertEquals(companionsOf(esp.image, { images: {} }).addons, [`${esp.image}.extra.d/b.addon.efi`]);
 });
 
 Deno.test("a command line that is not text is refused, but for one that replaces it", async () => {
