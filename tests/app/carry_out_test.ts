@@ -373,3 +373,27 @@ Deno.test("an image that is built is handed over at a base of its own, which not
     Deno.removeSync(folder, { recursive: true });
   }
 });
+
+Deno.test("a kernel that cannot be moved is built for the place that it was linked for, and loaded so", async () => {
+  const folder = Deno.makeTempDirSync({ prefix: "warmboot-carry-" });
+  const path = `${folder}/vmlinuz`;
+  Deno.writeFileSync(path, packedKernel(vmlinux()));
+  const { value: file } = openFile(path);
+  assert(file !== undefined);
+  try {
+    const facts = hostFacts();
+    const profile = profileOf({ initrd: [], load: "kexec_file_load", predecompress: true });
+    const kernel = { path, size: file.size, sha256: "a".repeat(64), info: identifyKernel(file) };
+    const packed = { profile, facts, images: { kernel, initrd: [] } };
+    const opened = { files: [file], budget: undefined };
+    const { images: found, contents } = await unpackImages(packed, opened, unpackedCache(`${folder}/cache`));
+    const { value: plan } = planBoot({ profile, facts, images: found });
+    assert(plan !== undefined);
+    using store = await lockStore({ directory: folder });
+    const outcome = await carryOut(plan, { facts, files: [file], contents }, store, { open: () => fakeLibc() });
+    assertEquals(outcome.kind, "loaded");
+  } finally {
+    closeFile(file);
+    Deno.removeSync(folder, { recursive: true });
+  }
+});
