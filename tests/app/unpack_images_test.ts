@@ -256,6 +256,10 @@ Deno.test("what unpacks to more than the limit is not unpacked: a kernel with an
   );
   assertEquals([diagnostics, [...contents.keys()]], [[], [kernelPath]]);
   assertStringIncludes(images.initrd[0]?.kept ?? "", "it unpacks to 40 MiB, more than the 40 MiB it may take");
+  // What is unpacked is no longer left for others.
+  const exact = memoryBudget(room + zeros.length);
+  const fits = await unpacked(PACKED, bomb, undefined, exact);
+  assertEquals([fits.contents.size, exact.left()], [2, 0]);
 });
 
 Deno.test("a captured kernel, which is not here, cannot be unpacked, and that is said", async () => {
