@@ -79,6 +79,10 @@ Deno.test("what cannot be copied is said: a FIFO, what is missing, a `mode` for 
     assertMatch(await says(from(join(root, "t"))), /^file-unreadable: .*fifo is a FIFO/);
     assertMatch(await says(from(join(root, "none"))), /^file-missing: /);
     assertMatch(await says(from(join(root, "big"))), /^too-large: .*65 MiB together/);
+    Deno.truncateSync(join(root, "big"), 33 << 20);
+    const twice = [from(join(root, "big")), from(join(root, "big"), { path: "/lib/y" })];
+    const { diagnostics: [together] } = await makeOverlay("files:1", part(twice), tree(), HERE);
+    assertMatch(together?.message ?? "", /have 66 MiB together; \/lib\/x alone has 33 MiB/);
     Deno.removeSync(join(root, "t/fifo"));
     assertMatch(await says(from(join(root, "t"), { mode: 0o600 })), /^conflict: `mode` would be ignored/);
     assertMatch(await says({ path: "/x", secret: true, content: { kind: "withheld" } }), /^overlay-withheld: /);
