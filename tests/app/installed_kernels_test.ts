@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { bootFiles, initrdFor, installedKernels, isFileThere } from "../../src/app/installed_kernels.ts";
 import { ascii, bzImage, peFile } from "../image/build.ts";
 import { withFiles } from "../support/temp_files.ts";
@@ -117,4 +117,26 @@ Deno.test("a kernel of kernel-install or of the modules has the initrd beside it
     initrdsInOrder(`${modules}/vmlinuz`, "6.1.0", [...NAMES("6.1.0"), `${modules}/initrd`, ...NAMES("6.1.0", modules)]),
     [...NAMES("6.1.0", modules), ...NAMES("6.1.0"), `${modules}/initrd`],
   );
+});
+
+Deno.test("a kernel that this user may not read is taken by its name; one on a failing disk is not", () => {
+  withFiles({ "boot/vmlinuz-6.12.0": bzImage() }, (root) => {
+    const { openSync } = Deno;
+    const found = (error: Error) => {
+      Object.assign(Deno, {
+        openSync: () => {
+          throw error;
+        },
+      });
+      try {
+        return installedKernels(root);
+      } finally {
+        Object.assign(Deno, { openSync });
+      }
+    };
+    const named = [{ path: "/boot/vmlinuz-6.12.0", release: "6.12.0" }];
+    assertEquals(found(Object.assign(new Deno.errors.PermissionDenied("no"), { code: "EACCES" })), named);
+    assertEquals(found(new Deno.errors.NotCapable("Requires read access")), named);
+    assertThrows(() => found(Object.assign(new Error("The disk fails"), { code: "EIO" })), Error, "The disk fails");
+  });
 });
