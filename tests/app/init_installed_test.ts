@@ -2,7 +2,9 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import { dirname } from "@std/path";
 import { templateFromRunning } from "../../src/app/init_installed.ts";
 import { capturedFacts } from "../host/fixture.ts";
-import { bzImage } from "../image/build.ts";
+import { ascii, bzImage, peFile } from "../image/build.ts";
+import { hostFacts } from "../support/host_facts.ts";
+import { withFiles } from "../support/temp_files.ts";
 
 const RELEASE = "6.12.117+deb13-amd64";
 const kernel = (release: string): Uint8Array => bzImage({ version: `${release} (builder@example.org) #1 SMP` });
@@ -55,4 +57,42 @@ Deno.test("an unversioned initrd is not that of a kernel with a version, and ano
   ]);
   const [message = ""] = written({ "/boot/vmlinuz": kernel("6.1.0-50-amd64"), "/boot/initrd.img": INITRD });
   assertStringIncludes(message, `No file was found for the running kernel ${RELEASE}`);
+});
+
+Deno.test("a kernel that says another release is not the running one, whatever its name; one that says none is", () => {
+  const found = (version: string) =>
+    withFiles({ "boot/vmlinuz-6.1.0": bzImage({ version }) }, (root) => {
+      const { value, diagnostics } = templateFromRunning(hostFacts({ release: "6.1.0", cmdline: "ro" }), root);
+      return [value?.kernel?.path, ...diagnostics.map(({ code }) => code)];
+    });
+  assertEquals(found("6.1.0 (x) #1 SMP"), ["/boot/vmlinuz-6.1.0"]);
+  assertEquals(found(""), ["/boot/vmlinuz-6.1.0"]);
+  assertEquals(found("6.1.1 (x) #1 SMP"), [undefined, "kernel-not-found"]);
+});
+
+Deno.test("of several files of the running release, the one that the boot loader named is taken", () => {
+  const files = Object.fromEntries(["boot/aa", "boot/zz", "srv/k"].map((path) => [path, kernel(RELEASE)]));
+  const found = (image: string) =>
+    withFiles(
+      files,
+      (root) => templateFromRunning({ ...FACTS, cmdline: `BOOT_IMAGE=${image} ro` }, root).value?.kernel?.path,
+    );
+  assertEquals(["(hd0,gpt2)/zz", "/boot/zz", "/srv/k", "zz"].map(found), [
+    "/boot/zz",
+    "/boot/zz",
+    "/srv/k",
+    "/boot/aa",
+  ]);
+});
+
+Deno.test("a unified kernel image has its own initrd: one that lies beside it is not taken", () => {
+  const image = peFile({
+    sections: [{ name: ".uname", bytes: ascii(RELEASE) }, { name: ".linux", bytes: kernel(RELEASE) }],
+  });
+  const initrds = (bytes: Uint8Array) =>
+    withFiles(
+      { [`boot/vmlinuz-${RELEASE}`]: bytes, [`boot/initrd.img-${RELEASE}`]: INITRD },
+      (root) => templateFromRunning(FACTS, root).value?.initrd.map(({ path }) => path),
+    );
+  assertEquals([initrds(kernel(RELEASE)), initrds(image)], [[`/boot/initrd.img-${RELEASE}`], []]);
 });
