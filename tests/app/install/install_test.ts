@@ -226,6 +226,43 @@ Deno.test("uninstall removes what was installed, but what was changed since; els
   });
 });
 
+Deno.test("a release that brings its Deno installs it as a program; one that is named instead is looked at all the same", () => {
+  const files = { ...RELEASE, "lib/warmboot/deno": "the runtime" };
+  unpacked((root, run) => {
+    const prefix = join(root, "usr");
+    const outcome = (request: InstallRequest) => {
+      const { kind, deno } = run({ prefix, folders: { sysconf: join(root, "etc") }, destdir: "", ...request });
+      return [kind, deno];
+    };
+    const [brought, named] = ["ROOT/usr/lib/warmboot/deno", join(root, "named")];
+    Deno.writeTextFileSync(named, "", { mode: 0o755 });
+    assertEquals(outcome({ dryRun: true }), ["planned", brought]);
+    // The folder for temporary files is not root's alone.
+    assertEquals(outcome({ dryRun: true, deno: named })[0], Deno.uid() === 0 ? "untrusted" : "planned");
+    assertEquals(outcome({ deno: "/bin/true" }), ["installed", "/bin/true"]);
+    const installed = (path: string) => treeOf(join(root, "usr")).find(([name]) => name.startsWith(path));
+    assertEquals(installed("lib/warmboot/deno"), ["lib/warmboot/deno*", "the runtime"]);
+    assertEquals(installed("bin/warmboot")?.[1].includes("installed_with=/bin/true"), true);
+    assertEquals(outcome({}), ["installed", brought]);
+    assertEquals(installed("bin/warmboot")?.[1].includes("installed_with=\n"), true);
+  }, { ...files, SHA256SUMS: sums(files) });
+});
+
+Deno.test("hooks of init systems are those of the host that is packaged; a manifest that cannot be read stops it", () => {
+  const files = { ...RELEASE, "share/warmboot/hooks/openrc/warmboot-exec": "/usr/local/bin/warmboot exec\n" };
+  unpacked((root, run) => {
+    const hooks = () =>
+      (run({ prefix: "/usr", dryRun: true }).files as readonly string[]).filter((path) => path.includes("init.d/"));
+    assertEquals(hooks(), []);
+    Deno.mkdirSync(join(root, "dest/etc/runlevels"), { recursive: true });
+    assertEquals(hooks(), ["ROOT/dest/etc/init.d/warmboot-exec"]);
+    Deno.mkdirSync(join(root, "dest/usr/lib/warmboot"), { recursive: true });
+    Deno.writeTextFileSync(join(root, "dest/usr/lib/warmboot/manifest.json"), "{");
+    assertEquals(run({ prefix: "/usr" }).kind, "invalid");
+    assertEquals(treeOf(join(root, "dest")), [["usr/lib/warmboot/manifest.json", ""]]);
+  }, { ...files, SHA256SUMS: sums(files) });
+});
+
 Deno.test("uninstall says which units and hooks are still enabled on this host, and of no other", () => {
   const enabled = (destdir: boolean, links: { readonly [folder: string]: readonly string[] }) =>
     unpacked((root, run) => {
