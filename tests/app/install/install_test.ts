@@ -263,6 +263,19 @@ Deno.test("hooks of init systems are those of the host that is packaged; a manif
   }, { ...files, SHA256SUMS: sums(files) });
 });
 
+Deno.test("a link in the place of a file is not warmboot's, whatever it leads to", () => {
+  unpacked((root, run) => {
+    run({ prefix: "/usr" });
+    const program = join(root, "dest/usr/bin/warmboot");
+    Deno.renameSync(program, join(root, "copy"));
+    Deno.symlinkSync(join(root, "copy"), program);
+    assertEquals(run({ prefix: "/usr" }), { kind: "foreign", paths: ["ROOT/dest/usr/bin/warmboot"] });
+    const removed = startedFrom(join(root, "dest/usr/lib/warmboot"), () => uninstall(false));
+    assertEquals(removed.kind === "removed" && removed.kept, [program]);
+    assertEquals(Deno.lstatSync(program).isSymlink, true);
+  });
+});
+
 Deno.test("uninstall says which units and hooks are still enabled on this host, and of no other", () => {
   const enabled = (destdir: boolean, links: { readonly [folder: string]: readonly string[] }) =>
     unpacked((root, run) => {
