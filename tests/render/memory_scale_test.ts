@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import fc from "fast-check";
-import { cellAt, makeScale } from "../../src/render/memory_scale.ts";
+import { cellAt, cellsOf, makeScale } from "../../src/render/memory_scale.ts";
 
 const GIB = 1n << 30n;
 
@@ -34,6 +34,27 @@ pure("a mark below a cell has one, and is not to scale", () => {
   const mark = { start: 512n * GIB, end: 512n * GIB + 4096n };
   const { pieces } = makeScale({ window, solid: [window], marks: [mark] }, 77, 1);
   assertEquals(pieces.map(({ from, to, toScale }) => [to - from, toScale]), [[38, true], [1, false], [38, true]]);
+});
+
+pure("of many gaps the eight largest are left out, and the others are drawn", () => {
+  const solid = Array.from({ length: 12 }, (_, index) => {
+    const start = BigInt(index) * 1000n * GIB + BigInt(index * index) * GIB;
+    return { start, end: start + GIB };
+  });
+  const { pieces } = makeScale({ window: { start: 0n, end: solid.at(-1)?.end ?? 0n }, solid, marks: [] }, 400, 1);
+  const folded = pieces.filter((piece) => piece.folded);
+  assertEquals([folded.length, folded[0]?.start], [8, solid[3]?.end]);
+});
+
+pure("a range has a cell at least, the cells of its pieces, and all of them where it is nowhere", () => {
+  const whole = { start: 0n, end: 64n * GIB };
+  const scale = makeScale({ window: whole, solid: [whole], marks: [] }, 64, 1);
+  const of = (start: bigint, end: bigint) => cellsOf(scale, { start, end });
+  assertEquals(of(GIB, GIB + 4096n), { from: 1, to: 2 });
+  assertEquals(of(GIB, 3n * GIB), { from: 1, to: 3 });
+  assertEquals(of(62n * GIB, 64n * GIB), { from: 62, to: 64 });
+  assertEquals(of(62n * GIB, 99n * GIB), { from: 62, to: 64 });
+  assertEquals(of(99n * GIB, 100n * GIB), { from: 0, to: 64 });
 });
 
 const ranges = fc.array(
