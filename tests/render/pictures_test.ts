@@ -2,7 +2,9 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { diffPlans } from "../../src/diff/compare.ts";
 import { runningSide, type Side } from "../../src/diff/side.ts";
 import { renderDiffSvg, renderPlanSvg } from "../../src/render/pictures.ts";
-import { explicitScene, type Scene, SCENES, SMALL_VM } from "./scenes.ts";
+import { element } from "../../src/render/svg.ts";
+import type { HostFacts } from "../../src/host/facts.ts";
+import { explicitScene, hostWith, type Scene, SCENES, SMALL_VM } from "./scenes.ts";
 import { assertWellFormed } from "./well_formed.ts";
 
 function pure(name: string, fn: () => void): void {
@@ -211,4 +213,38 @@ pure("a long message is wrapped within the picture, and a long word is cut", () 
   assertEquals(lines.map((line) => line.length <= 107), lines.map(() => true));
   assertEquals(lines.map((line) => line.length > 60).slice(0, 2), [true, true]);
   assertEquals(lines.join(" "), `r: ${"word ".repeat(60)}${"x".repeat(106)}… end`);
+});
+
+pure("the verdict has its colour, in both pictures, and attributes are text", () => {
+  const { plan, facts } = SCENES.small;
+  const failing = { ...plan, checks: [{ rule: "r", status: "fail", message: "m" }] } as const;
+  assertStringIncludes(renderPlanSvg({ ...plan, checks: [] }, facts), 'class="wb-good">Ready to load</text>');
+  assertStringIncludes(renderPlanSvg(failing, facts), 'class="wb-bad">Not ready: r</text>');
+  const sides = [side("a", SCENES.small), side("b", { plan: failing, facts })] as const;
+  const svg = renderDiffSvg(diffPlans(...sides), sides, [facts, facts]);
+  assertMatch(
+    svg,
+    /<text x="20" y="110" class="wb-(?:good|bad)">[^]*<text x="496" y="110" class="wb-bad">Not ready: r</,
+  );
+  assertEquals(element("rect", { x: 1, title: '"<&\u001b' }), '<rect x="1" title="&quot;&lt;&amp;␛"/>');
+});
+
+pure("two reservations for a crash kernel are the low one and the high one; of more, the places are listed", () => {
+  const mib = 1n << 20n;
+  const reserved = (count: number): HostFacts => {
+    const children = Array.from({ length: count }, (_, index) => {
+      const start = BigInt(256 * (index + 1)) * mib;
+      return ["Crash kernel", start, start + 64n * mib] as const;
+    });
+    return hostWith(["System RAM", mib, 2048n * mib, children]);
+  };
+  const rows = (count: number) =>
+    [...renderPlanSvg(SCENES.file.plan, reserved(count)).matchAll(/>(crash[^<]*)<\/text>\s*<text[^>]*>([^<]*)</g)]
+      .map(([, name, text]) => [name, text]);
+  assertEquals(rows(1), [["crash reservation", "0x10000000 to 0x14000000, 64 MiB"]]);
+  assertEquals(rows(2), [
+    ["crash, low", "0x10000000 to 0x14000000, 64 MiB, for devices"],
+    ["crash, high", "0x20000000 to 0x24000000, 64 MiB, for the image"],
+  ]);
+  assertEquals(rows(3), [["crash reservation", "192 MiB in 3 ranges"]]);
 });
