@@ -4,7 +4,7 @@ import { memoryMap } from "../../src/render/memory_map.ts";
 import { memoryLines } from "../../src/render/memory_text.ts";
 import { renderPlan } from "../../src/render/plan.ts";
 import { COLOURED, PLAIN } from "../../src/render/style.ts";
-import { explicitScene, type Scene, SCENES, SMALL_VM } from "./scenes.ts";
+import { explicitScene, hostWith, type Scene, SCENES, SMALL_VM } from "./scenes.ts";
 
 const PAGE = Deno.readTextFileSync(new URL("../../docs/pictures.md", import.meta.url));
 
@@ -263,6 +263,20 @@ pure("where the host hides its addresses, nothing is made up", () => {
     assertEquals([map.regions, map.conflicts, frameOf([map])], [[], [], {}]);
     assertStringIncludes(memoryLines(map, { style: PLAIN, width: 110 }).join("\n"), says);
   }
+});
+
+pure("where a crash image goes is said as far as the map of the memory tells", () => {
+  const mib = 1n << 20n;
+  const notes = (count: number) => {
+    const children = Array.from({ length: count }, (_, index) => {
+      const start = BigInt(256 * (index + 1)) * mib;
+      return ["Crash kernel", start, start + 64n * mib] as const;
+    });
+    return memoryMap(SCENES.crashFile.plan, hostWith(["System RAM", mib, 2048n * mib, children])).notes;
+  };
+  assertEquals(notes(0), ["No memory is reserved for a crash kernel"]);
+  assertEquals(notes(5).length, 1);
+  assertStringIncludes(notes(5)[0] ?? "", "5 lines `Crash kernel`");
 });
 
 pure("the plan draws what it is drawn from, and stays as it is", () => {
