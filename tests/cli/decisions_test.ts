@@ -79,6 +79,21 @@ Deno.test("the origin of values has the forms of a text, and none of those for C
   assertEquals(codes, [0, 0, 0, 0, 0]);
 });
 
+Deno.test("the origin of a value shows it on one line, an empty one too", async () => {
+  using on = system();
+  const text = 'version: 1\nkernel: /boot/vmlinuz\ncmdline: ""\ndescription: "a\\nb"\ninitrd: []\n';
+  Deno.writeTextFileSync(join(on.root, "web.yaml"), text);
+  const [code, ...lines] = await says(on, "check", "--origin", "ROOT/web.yaml");
+  assertEquals([code, ...lines.slice(0, 2)], [0, "ROOT/web.yaml", "  1. ROOT/web.yaml is the profile itself"]);
+  assertEquals(lines.slice(2).map((line) => String(line).trim().replace("ROOT/web.yaml:", "")), [
+    "1  version: 1",
+    "2  kernel: /boot/vmlinuz",
+    '3  cmdline: ""',
+    '4  description: "a\\nb"',
+    "5  initrd: []",
+  ]);
+});
+
 Deno.test("what is wrong is said beside the origin of values, and within the data of a check", async () => {
   using on = system();
   Deno.writeTextFileSync(join(on.root, "web.yaml"), "version: 1\nkernel: /boot/vmlinuz\ncmdlin: ro\n");

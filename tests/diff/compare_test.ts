@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { diffPlans } from "../../src/diff/compare.ts";
-import type { Change, Diff } from "../../src/diff/diff.ts";
+import { ASPECTS, type Change, type Diff } from "../../src/diff/diff.ts";
 import { diffChecks } from "../../src/diff/plans.ts";
 import { runningSide, type Side } from "../../src/diff/side.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
@@ -339,6 +339,31 @@ Deno.test({
 });
 
 Deno.test({
+  name: "changes are listed by aspect, in the order of these, whatever found them",
+  permissions: "none",
+  fn() {
+    const from = side({ guard: { panic: 60 } }, {}, { hostname: "web0" });
+    const to = side(
+      { load: "kexec_load", cmdline: { kind: "parameters", parameters: ["rw"] } },
+      { kernel: kernelFile({ sha256: "d".repeat(64), pinned: "e".repeat(64) }), initrd: [] },
+    );
+    const abouts = diffPlans(from, to).changes.map(({ about }) => about);
+    assertEquals(new Set(abouts).size >= 8, true, String(abouts));
+    assertEquals(abouts, ASPECTS.flatMap((aspect) => abouts.filter((about) => about === aspect)));
+  },
+});
+
+Deno.test({
+  name: "a parameter of the boot loader is compared where the other side declares it itself",
+  permissions: "none",
+  fn() {
+    const declared = side({ cmdline: { kind: "parameters", parameters: ["initrd=/a", "ro"] } });
+    const diff = diffPlans(declared, bootedFrom(declared, { cmdline: "BOOT_IMAGE=/k initrd=/b ro" }));
+    assertEquals([diff.ignored, of(diff, "cmdline").map(({ action }) => action)], [["BOOT_IMAGE=/k"], ["change"]]);
+  },
+});
+
+Deno.test({
   name: "a running system is known to itself, and one of another architecture differs",
   permissions: "none",
   fn() {
@@ -631,6 +656,11 @@ Deno.test({
     }
     assertEquals(inShort(overlays(motd), {}), [["file", "remove", "/etc/motd", motd]]);
     assertEquals(inShort({}, overlays(motd)), [["file", "add", "/etc/motd", motd]]);
+    const [first, second] = [{ ...motd, path: "/a" }, { ...motd, path: "/b" }];
+    const archives = (...files: readonly PlannedOverlayFile[]): Partial<Plan> => ({
+      overlays: files.map((file, index) => ({ path: `files:${index + 1}`, size: 512, files: [file], folders: [] })),
+    });
+    assertEquals(inShort(archives(first), archives(first, second)), [["file", "add", "/b", second]]);
     // Of two of one path the later one stays.
     assertEquals(inShort(overlays(motd), overlays({ ...motd, mode: "0600" }, motd)), []);
     assertEquals(between(overlays(motd), overlays(motd)).unchanged.includes("file"), true);
@@ -705,6 +735,11 @@ Deno.test({
         ["call", "change", "carry network omitted", "", "a; b"],
       ],
     );
+    assertEquals(inShort({}, one), [
+      ["call", "change", "carry network tool", "none", "systemd-networkd"],
+      ["call", "change", "carry network omitted", "none", ""],
+      ["call", "change", file, "none", "[Match]; Name=eth0; DHCP=no"],
+    ]);
     assertEquals(inShort(one, {}), [
       ["call", "change", "carry network tool", "systemd-networkd", "none"],
       ["call", "change", "carry network omitted", "", "none"],

@@ -145,6 +145,22 @@ test("a fleet's diff names eight hosts one by one, and when these were captured"
   assertStringIncludes(fleetDiffMarkdown(undated), "- `web0` does not say when it was captured\n");
 });
 
+test("why a side cannot be planned is said in each form", () => {
+  const problems = ["There is no kernel", "Before: `x`"];
+  const fleet = fleetOf([{ profile: "bad.yaml", host: "web1", state: "failed", problems }]);
+  const [head, ...lines] = fleetDiffText(fleet, LAYOUT).split("\n");
+  assertEquals([head, ...lines.slice(0, 2)], [
+    "bad.yaml cannot be planned for web1",
+    "  There is no kernel",
+    "  Before: `x`",
+  ]);
+  assertStringIncludes(fleetDiffMarkdown(fleet), "\n```text\nThere is no kernel\nBefore: `x`\n```\n");
+  assertEquals([head, fleetDiffMarkdown(fleet).split("\n")[0]], [
+    "bad.yaml cannot be planned for web1",
+    "**1 failed, of 1 plan for 1 host.**",
+  ]);
+});
+
 test("what is not known, and what a side fails by, keeps hosts apart", () => {
   const entry = (host: string, more: Partial<FleetEntry>): FleetEntry => ({
     profile: "web.yaml",
