@@ -220,6 +220,23 @@ pure("network links: links alone, with the attributes that they have, their devi
   ]);
 });
 
+pure("each attribute of a link is read, and the addresses of all links from where they are", () => {
+  const attributes = ["ifindex", "type", "address", "addr_assign_type", "mtu", "flags", "carrier", "tun_flags"];
+  const files = Object.fromEntries(attributes.map((name) => [`/sys/devices/virtual/net/tap0/${name}`, `${name}\n`]));
+  assertEquals(
+    listed("/sys/class/net", { ...files, "/sys/class/net/tap0": { to: "/sys/devices/virtual/net/tap0" } }),
+    attributes.map((name) => `tap0 ${name} ${name}`),
+  );
+  const interfaces = Deno.networkInterfaces;
+  const of = (name: string, cidr: string) => ({ name, cidr }) as Deno.NetworkInterfaceInfo;
+  Deno.networkInterfaces = () => [of("lo", "127.0.0.1/8"), of("eth0:1", "fe80::1/64")];
+  try {
+    assertEquals(read("getifaddrs", {}), "lo\t127.0.0.1/8\neth0:1\tfe80::1/64\n");
+  } finally {
+    Deno.networkInterfaces = interfaces;
+  }
+});
+
 pure("every option of a bond or bridge that changes what it does is read of sysfs, and decoded", () => {
   const bonding = ["mode", "miimon", "updelay", "downdelay", "xmit_hash_policy", "lacp_rate", "ad_select", "primary"]
     .concat("primary_reselect", "fail_over_mac", "arp_interval", "arp_ip_target", "arp_validate", "min_links")
