@@ -56,6 +56,7 @@ pure("the two bytes by which the kernel knows each compression", () => {
     ["gzip", "gzip", "bzip2", "lzma", "xz", "lzo", "lz4", "zstd"],
   );
   assertEquals([of(4, 0x22), of(0x28), of(), of(0x8b, 0x1f)], [undefined, undefined, undefined, undefined]);
+  assertEquals([of(0x5d), of(0x5d, 1)], [undefined, undefined]);
 });
 
 pure("what is LZMA by its header, at the limits", () => {
@@ -287,6 +288,15 @@ pure("lzop: what an instruction means depends on how many literals came before i
     return result.kind === "whole" ? found : result.kind === "damaged" ? result.why : result.kind;
   };
   const odd = "have a block that is not LZO1X";
+  // A stream ends where its block does, with as many bytes as the block has; one that does not get smaller is stored.
+  const run = (length: number) => [Uint8Array.of(18), "a", match(1, length - 1)];
+  assertEquals(unpack("a".repeat(100), ...run(100)), "a".repeat(100));
+  assertEquals(unpack("a".repeat(101), ...run(100)), odd);
+  assertEquals(unpack("a".repeat(100), ...run(100), end), odd);
+  assertEquals(unpack("a".repeat(100), ...run(100), Uint8Array.of(17)), odd);
+  assertEquals(unpack("abc", Uint8Array.of(20), "abc"), odd);
+  assertEquals(unpack("a".repeat(100), Uint8Array.of(255), "a"), odd);
+  assertEquals(unpack("a".repeat(100), Uint8Array.of(18), "a", match(1, 90, 3), "b"), odd);
   // One to three literals at the start: a short match is of 2 bytes, and near.
   for (const literals of ["a", "ab", "abc"]) {
     const { length } = literals;
@@ -363,6 +373,10 @@ pure("a window reads what is asked for, and nothing beyond the end of the stream
   assertEquals(at(0, 290_000), [290_000, 0]);
   assertEquals([at(298_996, 4), at(298_997, 4)], [[4, 298_996 % 251], undefined]);
   assertEquals(reads, [[10, 262_144], [262_151, 36_849], [0, 290_000], [298_996, 4]]);
+  // A file that got shorter meanwhile.
+  const short = { size: 100, read: (_offset: number, length: number) => new Uint8Array(Math.min(length, 3)) };
+  const shorter = windowOn({ packing: "xz", source: short, offset: 0, end: 100 });
+  assertEquals([shorter.at(0, 4), shorter.at(0, 3)?.length], [undefined, 3]);
 });
 
 // --- cpio.
@@ -559,6 +573,25 @@ pure("ELF headers of both classes and byte orders", () => {
   ]);
 });
 
+pure("an ELF file of neither class or byte order is damaged, and its table ends within it", () => {
+  const bytes = elf({ bits: 64 });
+  const verdict = (at: number, value: number) => {
+    const found = readElfHeader(fieldsOf(bytes.with(at, value)));
+    return found?.kind === "damaged-elf" ? found.why : found?.kind;
+  };
+  assertEquals([verdict(4, 3), verdict(5, 3), verdict(5, 0), verdict(5, 2)], [
+    "its class is 3, neither 1 nor 2",
+    "its byte order is 3, neither 1 nor 2",
+    "its byte order is 0, neither 1 nor 2",
+    "elf-file",
+  ]);
+  const header = readElfHeader(fieldsOf(bytes));
+  if (header?.kind !== "elf-file") throw new Error("Not an ELF file");
+  const table = { ...header.table, offset: 100n, count: 2 };
+  const read = (size: number) => readProgramHeaders(memorySource(new Uint8Array(size)), { ...header, table }).kind;
+  assertEquals([read(100 + 2 * 56), read(100 + 2 * 56 - 1)], ["headers", "cut-elf"]);
+});
+
 pure("every field of a program header has its own place, in either class", () => {
   const fields = (bits: 32 | 64) => {
     const size = bits === 64 ? 56 : 32;
@@ -699,6 +732,9 @@ pure("the digests that the signatures of a file state, or why they cannot be rea
   assertEquals(table([signature("2b0e03021b", bytes), 2]), odd);
   assertEquals(table([new Uint8Array(8), 2]), odd);
   assertEquals(table([sha256.subarray(0, -1), 2]), odd);
+  // What is there in place of a digest, and of an algorithm, has another tag.
+  const tagged = (from: number, to: number) => sha256.with(sha256.lastIndexOf(from), to);
+  assertEquals([table([tagged(0x04, 0x05), 2]), table([tagged(0x06, 0x05), 2])], [odd, odd]);
   // Lengths that are not the shortest form are taken; those of more than 4 bytes, or of none that is stated, are not.
   const long = (...length: readonly number[]) => joined(Uint8Array.of(0x30, ...length), sha256.subarray(2));
   const size = sha256[1] ?? 0;
@@ -711,6 +747,18 @@ pure("the digests that the signatures of a file state, or why they cannot be rea
   assertEquals(none, { kind: "signed", digests: [] });
   const beyond = signaturesOf(memorySource(new Uint8Array(20)), { certificate: { offset: 16, size: 8 } } as PeFile);
   assertEquals(beyond, { kind: "unreadable", why: "ends beyond the file" });
+});
+
+pure("in a PE file of 32 bits the entry of the certificates lies earlier", () => {
+  const bytes = peFile({ bits: 32, sections: [{ name: "a", bytes: new Uint8Array(3) }], certificate: 16 });
+  const pe = parsePe(memorySource(bytes));
+  if (pe?.kind !== "pe-file") throw new Error("Not a PE file");
+  new DataView(bytes.buffer).setUint32(0x80 + 24 + 60, 512, true);
+  assertEquals(signedParts(memorySource(bytes), pe)?.slice(0, 3), [
+    { offset: 0, length: 0x80 + 88 },
+    { offset: 0x80 + 92, length: 24 + 96 + 32 - 92 },
+    { offset: 0x80 + 24 + 96 + 40, length: 512 - (0x80 + 24 + 96 + 40) },
+  ]);
 });
 
 pure("what a signature covers: all but the checksum, the certificates' entry and the certificates", () => {
