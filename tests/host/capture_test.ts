@@ -50,6 +50,18 @@ pure("a release that is not the name of a file is none: no path of the table lea
   assertEquals([captured("6.1.0\n"), captured("../../etc/x\n"), captured("\n")], [2, 1, 1]);
 });
 
+pure("what lies in a folder of a capture is named once, in the order of numbers, and nothing of its neighbours", () => {
+  const files = { "/a/cpu10/x": "", "/a/cpu2/x": "", "/a/cpu2/y": "", "/ab/cpu1/x": "", "/a": "", "/b/a/cpu3": "" };
+  const { list } = captureReader({ format: "warmboot.facts/1", files });
+  assertEquals([list("/a"), list("/a/cpu2"), list("/none")], [["cpu2", "cpu10"], ["x", "y"], []]);
+});
+
+pure("files that the table does not have come last in the text of a capture, by name", () => {
+  const files = { "/boot/z": "1", "/proc/iomem": "2", "/boot/a": "3", "/proc/sys/kernel/ostype": "4" };
+  const text = captureText({ format: "warmboot.facts/1", files });
+  assertEquals(Object.keys(JSON.parse(text).files), ["/proc/sys/kernel/ostype", "/proc/iomem", "/boot/a", "/boot/z"]);
+});
+
 pure("a capture written and read again is the same capture, in the same bytes", () => {
   for (const [name, text, capture] of TEXTS) assertEquals(captureText(capture), text, name);
 });
