@@ -282,6 +282,14 @@ pure("of many problems twenty are shown, and the others counted", () => {
   assertEquals([shown(19), shown(20)], [[], []]);
   assertEquals(shown(21), more("There is 1 more problem in the plan"));
   assertEquals(shown(22, "error"), more("There are 2 more problems in the plan", "error"));
+  // An error that is shown makes none of those that are not.
+  const warned = firstProblems([problem("error"), ...Array(20).fill(problem("warning"))], "the capture");
+  assertEquals(warned.slice(20), [{
+    code: "too-many-problems",
+    severity: "warning",
+    message: "There is 1 more problem in the capture",
+    hint: "Capture the host again with `warmboot facts`",
+  }]);
 });
 
 pure("the files that a path of the table names: by number, by name, by word, by release", () => {

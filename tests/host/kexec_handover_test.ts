@@ -147,6 +147,8 @@ pure("memory of reserve_mem= by its name, as the kernel reads it", () => {
   assertEquals(names("reserve_mem=2M:4096:trace reserve_mem=0x100000::oops"), ["trace", "oops"]);
   assertEquals(names("reserve_mem=2M:4096:trace reserve_mem=4M:4096:trace"), ["trace"]);
   assertEquals(names("reserve_mem=2M reserve_mem=2M:4096 reserve_mem=2M:4096: reserve_mem=x:y:z reserve_mem"), []);
+  assertEquals(names("reserve_mem=x2M:4096:a reserve_mem=2M:4096x:b reserve_mem=2Z:4096:c"), []);
+  assertEquals(names("reserve_mem=1g:4k:a reserve_mem=1P:1e:b reserve_mem=1T:1t:c:d"), ["a", "b", "c:d"]);
   assertEquals(names("-- reserve_mem=2M:4096:trace"), []);
   assertEquals(names("reserve_mem=x2M:4096:trace"), []);
   const nine = Array.from({ length: 9 }, (_, index) => `reserve_mem=1M:4096:m${index}`).join(" ");

@@ -103,6 +103,8 @@ pure("links are told apart by what sysfs and the table of VLANs show", () => {
   assertEquals([of("eth0")?.permanentMac, of("eth0")?.mac], ["52:54:00:aa:bb:cc", "52:54:00:12:34:56"]);
   assertEquals([of("eth1")?.permanentMac, of("eth1")?.mac], [undefined, "02:00:00:00:00:01"]);
   assertEquals([of("eth1")?.up, of("eth1")?.carrier, of("eth0")?.up, of("bond0")?.mtu], [false, false, true, 9000]);
+  // A link that is down has no carrier to read.
+  assertEquals([of("eth0")?.carrier, of("lo")?.carrier], [true, false]);
   assertEquals(of("ib0")?.mac, undefined);
 });
 
@@ -188,6 +190,80 @@ pure("more routes than are read are unknown, not none, of either family", () => 
       files: { ...LEAST, ...HOST, [path]: { error: "EFBIG" } },
     });
     assertEquals([value?.network?.links.length, value?.network?.routes], [3, undefined], path);
+  }
+});
+
+pure("options of bonds and bridges are those that change what they do, choices by their names", () => {
+  const bond = {
+    miimon: "100",
+    updelay: "200",
+    downdelay: "300",
+    "xmit_hash_policy": "layer3+4 1",
+    "lacp_rate": "fast 1",
+    "ad_select": "bandwidth 1",
+    primary: "eth0",
+    "primary_reselect": "better 1",
+    "fail_over_mac": "active 1",
+    "arp_interval": "0",
+    "arp_ip_target": "10.0.0.1 10.0.0.2",
+    "arp_validate": "filter_active 5",
+    "min_links": "1",
+    "all_slaves_active": "0",
+  };
+  const bridge = {
+    "stp_state": "1",
+    "forward_delay": "1500",
+    "hello_time": "200",
+    "max_age": "2000",
+    "ageing_time": "30000",
+    priority: "32768",
+    "vlan_filtering": "0",
+  };
+  const inFolder = (folder: string, options: { readonly [name: string]: string }) =>
+    Object.fromEntries(Object.entries(options).map(([name, value]) => [`${folder}/${name}`, value]));
+  const { network } = decoded({
+    "/sys/class/net": listing({
+      bond0: { type: "1", "bonding/mode": "802.3ad 4", "bonding/slaves": "eth0 eth1", ...inFolder("bonding", bond) },
+      br0: { type: "1", "bridge/root_id": "8000.5254", ...inFolder("bridge", bridge) },
+    }),
+  });
+  assertEquals(network?.links.map(({ link }) => link), [
+    {
+      kind: "bond",
+      mode: "802.3ad",
+      options: {
+        ...bond,
+        "xmit_hash_policy": "layer3+4",
+        "lacp_rate": "fast",
+        "ad_select": "bandwidth",
+        "primary_reselect": "better",
+        "fail_over_mac": "active",
+        "arp_validate": "filter_active",
+      },
+    },
+    { kind: "bridge", options: bridge },
+  ]);
+});
+
+pure("a line that is not the kernel's takes no other with it, but for a listing of links", () => {
+  const { network, problems } = decoded({
+    "/sys/class/net": HOST["/sys/class/net"],
+    getifaddrs: "d0\t10.0.2.77\nd0\t10.0.2.78/24\n",
+    "/proc/net/vlan/config": "a\nb\nnot a row\nd1 | 4094 | d0\n",
+    "/proc/net/route": "Iface\nd0\tx\n*\t0000630A\t00000000\t0201\t0\t0\t30\t0000FFFF\t0\t0\t0\n",
+    "/proc/net/ipv6_route": `00 00\n20010db80005${"0".repeat(20)} 30 ${"0".repeat(32)} 00 ${
+      "0".repeat(32)
+    } 00000400 00000001 00000000 00000201 lo\n`,
+  });
+  assertEquals(problems.length, 4);
+  assertEquals(network?.links[1]?.addresses, [{ family: 4, address: "10.0.2.78", prefix: 24 }]);
+  assertEquals(network?.links[2]?.link, { kind: "vlan", parent: "d0", id: 4094 });
+  assertEquals(network?.routes, [
+    { family: 4, destination: "10.99.0.0/16", metric: 30 },
+    { family: 6, destination: "2001:db8:5::/48", metric: 1024 },
+  ]);
+  for (const line of ["\tmtu\t1500", "d0\t\t1500", "d0\tmtu\t", "d0\tmtu\t1500\tx"]) {
+    assertEquals(decoded({ "/sys/class/net": `${HOST["/sys/class/net"]}${line}\n` }).network, undefined, line);
   }
 });
 
@@ -331,6 +407,11 @@ pure("either stub of resolved gives its servers, and what no resolver takes is l
     return [network?.nameServers, network?.searchDomains];
   };
   assertEquals(resolver("nameserver 127.0.0.54\n")[0], ["10.0.2.3", "fe80::1%d0"]);
+  assertEquals(resolver("nameserver 9.9.9.9\nnameserver 127.0.0.53\n")[0], ["10.0.2.3", "fe80::1%d0"]);
+  // Another server of this host itself may be one that the next system has, too.
+  assertEquals(resolver("nameserver 127.0.0.1\n")[0], ["127.0.0.1"]);
+  assertEquals(resolver("search a b\ndomain c\n")[1], ["c"]);
+  assertEquals(resolver("domain c\nsearch a b ; c\n")[1], ["a", "b"]);
   assertEquals(resolver("nameserver fe80::2%d0/x\nnameserver fe80::2%d0.5\nsearch . lan lan a/b\n"), [
     ["fe80::2%d0.5"],
     ["lan"],

@@ -176,6 +176,8 @@ pure("each name of a secret counts in any case and at any place, and a name with
     "tailscale.authkey",
     "my.api_key",
     "APIKEY",
+    "my.api-key",
+    "net.auth-key",
     "bmc-secret",
     "boot.token.file",
     "systemd.set_credential_binary",
@@ -185,6 +187,7 @@ pure("each name of a secret counts in any case and at any place, and a name with
     assertEquals(line(text), text);
   }
   assertEquals(line("url=https://joe:pw@srv/x url=https://joe@srv/x"), "url=<redacted> url=https://joe@srv/x");
+  assertEquals(line("a=//:pw@srv/x b=nfs:joe:@srv c=joe:pw@srv"), "a=<redacted> b=<redacted> c=joe:pw@srv");
 });
 
 pure("a plan with such a value warns in a review, and is refused on a host", () => {
@@ -259,6 +262,9 @@ pure("boot_params keep the fields that plans copy", () => {
     [0x290, 0x40],
     [0xd00, 0x1ec],
   ]);
+  // Of what is cut short, whole fields.
+  const cut = (length: number) => plannedBootParams(all.subarray(0, length)).lastIndexOf(0xff);
+  assertEquals([cut(0xd00 + 0x1ec), cut(0xd00 + 0x1eb), cut(0x40), cut(0x3f)], [0xeeb, 0x2cf, 0x3f, -1]);
 });
 
 pure("a device tree has no seeds, and a command line without secrets", () => {

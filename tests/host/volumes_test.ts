@@ -99,4 +99,8 @@ pure("the path of a source", () => {
     [sourcePath("PARTLABEL=Root"), sourcePath("ID=nvme-x"), sourcePath("/dev/vda"), sourcePath("X=1")],
     ["/dev/disk/by-partlabel/Root", "/dev/disk/by-id/nvme-x", "/dev/vda", "X=1"],
   );
+  assertEquals(
+    [sourcePath("LABEL=Root"), sourcePath("PARTUUID=AA-02"), sourcePath("label=Root"), sourcePath("toString=x")],
+    ["/dev/disk/by-label/Root", "/dev/disk/by-partuuid/AA-02", "label=Root", "toString=x"],
+  );
 });

@@ -84,7 +84,12 @@ pure("without CONFIG_WATCHDOG_SYSFS only its number and its driver are known", (
 
 pure("stop_on_reboot is the driver's at -1, and every other number but 0 stops", () => {
   const parameter = "/sys/module/watchdog/parameters/stop_on_reboot";
-  for (const [text, expected] of [["-1\n", undefined], ["0\n", false], ["1\n", true], ["7\n", true]] as const) {
+  for (
+    const [text, expected] of [["-1\n", undefined], ["0\n", false], ["1\n", true], ["7\n", true], [
+      "-2\n",
+      true,
+    ]] as const
+  ) {
     assertEquals(decoded({ ...I6300ESB, [parameter]: text }).watchdog?.stopOnReboot, expected, text);
   }
   const { watchdog, problems } = decoded({ ...I6300ESB, [parameter]: "never\n", [`${SYS}/timeout`]: "4294967296\n" });
