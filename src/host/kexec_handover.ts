@@ -53,7 +53,7 @@ function isOn(facts: Pick<HostFacts, "cmdline" | "kernelConfig">): boolean {
 /** The last value of `kho=` that kstrtobool (lib/kstrtox.c) takes; what it does not take changes nothing. */
 function khoParameter(facts: Pick<HostFacts, "cmdline">): boolean | undefined {
   return valuesOf(facts, "kho").map((value) =>
-    /^(?:[yt1]|on)/i.test(value) ? true : /^(?:[nf0]|of)/i.test(value) ? false : undefined
+    /^(?:[eyt1]|on)/i.test(value) ? true : /^(?:[dnf0]|of)/i.test(value) ? false : undefined
   ).findLast((value) => value !== undefined);
 }
 

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { type Capture, captureReader, collect } from "../../src/host/capture.ts";
 import { decodeFacts } from "../../src/host/decode_facts.ts";
 import type { KexecHandover } from "../../src/host/facts.ts";
-import { preservedState, preservedText } from "../../src/host/kexec_handover.ts";
+import { preservedState, preservedText, scratchText } from "../../src/host/kexec_handover.ts";
 
 function pure(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
@@ -30,6 +30,9 @@ pure("handover is on where it is built in and the command line or the default sa
     [BUILT, "kho=1", true],
     [BUILT, "kho=Y ro", true],
     [BUILT, "kho=true", true],
+    [BUILT, "kho=enable", true],
+    [BUILT, "kho=O", false],
+    [BUILT, "KHO=on", false],
     [BUILT, "kho", false],
     [BUILT, "kho=what", false],
     [BUILT, "kho=on kho=off", false],
@@ -42,6 +45,9 @@ pure("handover is on where it is built in and the command line or the default sa
     [BY_DEFAULT, "kho=off", false],
     [BY_DEFAULT, "kho=0", false],
     [BY_DEFAULT, "kho=No", false],
+    [BY_DEFAULT, "kho=False", false],
+    [BY_DEFAULT, "kho=Disabled", false],
+    [BY_DEFAULT, "kho=o", true],
     // A kernel that does not show its options is believed.
     [{}, "kho=on", true],
     [{ [CONFIG]: "CONFIG_KEXEC=y\n" }, "kho=on", false],
@@ -72,6 +78,14 @@ pure("the scratch areas are those of debugfs, in its order, and show that handov
     handover({ ...files, "/proc/cmdline": "kho_scratch=1M,2M,0 kho_scratch=30%\n" })?.scratchParameter,
     "30%",
   );
+  const parameter = (cmdline: string) => handover({ ...ON, "/proc/cmdline": `kho=on ${cmdline}\n` })?.scratchParameter;
+  assertEquals(
+    [parameter("kho_scratch=1M,2M,0 kho-scratch=300%"), parameter("kho_scratch"), parameter("-- kho_scratch=1M,2M,0")],
+    ["300%", undefined, undefined],
+  );
+  assertEquals(scratchText(handover(files)?.scratch ?? []), "36 MiB, 4 MiB, 0 bytes");
+  const decimal = handover({ ...ON, [`${OUT}/scratch_phys`]: "4096\n", [`${OUT}/scratch_len`]: "0x1000\n" });
+  assertEquals(decimal?.scratch, undefined);
   assertEquals(handover({ ...ON, [`${OUT}/scratch_phys`]: { error: "EACCES" } })?.scratch, undefined);
   assertEquals(handover({ ...ON, ...files, [`${OUT}/scratch_len`]: "0x400000\n" })?.scratch, undefined);
   const { diagnostics } = decodeFacts({
