@@ -90,4 +90,8 @@ pure("what crashkernel=SIZE,cma lends is ranges, or nothing", () => {
   assertEquals(facts("")?.kexec.crashCmaRanges, []);
   assertEquals(facts("4fffffff-40000000\n")?.kexec.crashCmaRanges, undefined);
   assertEquals(facts("40000000\n")?.kexec.crashCmaRanges, undefined);
+  // One byte is the least, and a range that is none leaves all of them unknown.
+  assertEquals(facts("40000000-40000000\n")?.kexec.crashCmaRanges, [{ start: 0x4000_0000n, end: 0x4000_0001n }]);
+  assertEquals(facts("40000000-3fffffff\n")?.kexec.crashCmaRanges, undefined);
+  assertEquals(facts("40000000-4fffffff\nmore\n")?.kexec.crashCmaRanges, undefined);
 });
