@@ -964,4 +964,17 @@ export const MUTANTS: readonly Mutant[] = [
   row("host/live_devices.ts", "lines.findLast((fields)", "lines.find((fields)", "host/live_listings_test.ts"),
   row("host/ima.ts", 'secureBoot === "enabled" || kernelConfig', "kernelConfig", "host/ima_test.ts"),
   row("formats/fdt_outline.ts", "offset + size > end)", "offset + size > end + 4)", "formats/fdt_outline_test.ts"),
+  row(
+    "host/sources.ts",
+    '["/proc/config.gz", "/boot/config-RELEASE", ',
+    '["/boot/config-RELEASE", ',
+    "host/sources_test.ts",
+  ),
+  row("host/sources.ts", "runtime_measurements_count", "runtime_measurements", "host/sources_test.ts"),
+  row("host/live_devices.ts", "realPath(source) ?? source", "source", "host/live_listings_test.ts"),
+  row("host/kexec_booted.ts", "loader >> 4n", "loader & 15n", "host/kexec_booted_test.ts"),
+  row("host/kexec_handover.ts", "[eyt1]", "[yt1]", "host/kexec_handover_test.ts"),
+  row("host/network.ts", "rows.filter((row) => row.length === columns)", "[]", "host/network_test.ts"),
+  row("host/redaction.ts", "test(parameterKey(parameter))", "test(parameter.name)", "host/redaction_test.ts"),
+  row("host/many_problems.ts", "hasErrors(more)", "hasErrors(diagnostics)", "host/decisions_test.ts"),
 ];
