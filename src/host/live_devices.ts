@@ -36,12 +36,18 @@ export function rootDisks(): string {
   const block = `/sys/dev/block/${numbers}`;
   // Btrfs and others have a number of their own; the device is named after the separator, by device mapper's link too.
   const source = root[root.indexOf("-") + 2] ?? "";
-  const folder = pathOf(block) !== undefined
-    ? block
+  const folders = pathOf(block) !== undefined
+    ? [block]
     : source.startsWith("/dev/")
-    ? `/sys/class/block/${basename(realPath(source) ?? source)}`
-    : undefined;
-  return folder === undefined ? "" : [...new Set(disksOf(folder, 0))].map((path) => `${path}\n`).join("");
+    ? btrfsDisks(basename(realPath(source) ?? source)).map((name) => `/sys/class/block/${name}`)
+    : [];
+  return [...new Set(folders.flatMap((folder) => disksOf(folder, 0)))].map((path) => `${path}\n`).join("");
+}
+
+/** All devices of the Btrfs that one of this name belongs to (fs/btrfs/sysfs.c): a mount names one of them. */
+function btrfsDisks(name: string): readonly string[] {
+  const systems = names("/sys/fs/btrfs").map((uuid) => links(`/sys/fs/btrfs/${uuid}/devices`));
+  return systems.find((devices) => devices.includes(name)) ?? [name];
 }
 
 function disksOf(folder: string, depth: number): readonly string[] {
@@ -50,7 +56,16 @@ function disksOf(folder: string, depth: number): readonly string[] {
     return slaves.flatMap((name) => disksOf(`/sys/class/block/${name}`, depth + 1));
   }
   const path = pathOf(folder);
-  return path === undefined ? [] : [path];
+  return path === undefined ? [] : controllersOf(path) ?? [path];
+}
+
+/** Of an NVMe namespace that controllers share, which is a virtual device, the paths of these (drivers/nvme/host/multipath.c). */
+function controllersOf(path: string): readonly string[] | undefined {
+  const subsystem = /^\/sys\/devices\/virtual\/nvme-subsystem\/[^/]+/.exec(path)?.[0];
+  if (subsystem === undefined) return undefined;
+  const controllers = links(subsystem).filter((name) => /^nvme\d+$/.test(name));
+  const paths = controllers.flatMap((name) => pathOf(`${subsystem}/${name}`) ?? []);
+  return paths.length === 0 ? undefined : paths;
 }
 
 /** Name and path, with a tab between, for each console that the kernel writes to; a screen is that of the framebuffers. */

@@ -101,6 +101,36 @@ pure("root disks: a disk that is there twice is named once, and devices that lie
   assertEquals(listed("/sys/dev/block", loop).includes(`${DISK}/vda2`), true);
 });
 
+pure("root disks: an NVMe namespace of several controllers lies below each; a Btrfs on every disk of it", () => {
+  const subsystem = "/sys/devices/virtual/nvme-subsystem/nvme-subsys0";
+  const controllers = ["0000:01:00.0", "0000:02:00.0"].map((card, index) =>
+    `/sys/devices/pci0000:00/${card}/nvme/nvme${index}`
+  );
+  const nvme: FakeFiles = {
+    [`${subsystem}/nvme0n1/nvme0n1p2/size`]: "1\n",
+    [`${subsystem}/nvme0`]: { to: controllers[0] ?? "" },
+    [`${subsystem}/nvme1`]: { to: controllers[1] ?? "" },
+    [`${subsystem}/subsystem`]: { to: "/sys/class/nvme-subsystem" },
+    ...Object.fromEntries(controllers.map((path) => [`${path}/model`, "x\n"])),
+    "/sys/class/block/nvme0n1p2": { to: `${subsystem}/nvme0n1/nvme0n1p2` },
+    "/sys/dev/block/259:2": { to: `${subsystem}/nvme0n1/nvme0n1p2` },
+    "/proc/self/mountinfo": mount("259:2", "/", "ext4", "/dev/nvme0n1p2"),
+  };
+  assertEquals(listed("/sys/dev/block", nvme), controllers);
+  // Without links to its controllers, it is named itself.
+  const { [`${subsystem}/nvme0`]: _, [`${subsystem}/nvme1`]: __, ...alone } = nvme;
+  assertEquals(listed("/sys/dev/block", alone), [`${subsystem}/nvme0n1/nvme0n1p2`]);
+  const several: FakeFiles = {
+    ...DISKS,
+    "/sys/fs/btrfs/features/raid56": "0\n",
+    "/sys/fs/btrfs/0001/devices/other": { to: "/sys/devices/none" },
+    "/sys/fs/btrfs/0002/devices/sdb": { to: "/sys/devices/sdb/block/sdb" },
+    "/sys/fs/btrfs/0002/devices/vda2": { to: `${DISK}/vda2` },
+    "/proc/self/mountinfo": mount("0:30", "/", "btrfs", "/dev/vda2"),
+  };
+  assertEquals(listed("/sys/dev/block", several), ["/sys/devices/sdb/block/sdb", `${DISK}/vda2`]);
+});
+
 pure("consoles: those that the kernel writes to; a screen's is that of the framebuffers", () => {
   const files: FakeFiles = {
     "/sys/devices/pnp0/00:04/id": "PNP0501\n",

@@ -348,13 +348,16 @@ pure("routes that are down, local, anycast or remembered are not those of the ho
       row("febf", "10", "00000001") +
       row("20010db80005", "30", "00000201", "lo") +
       row("20010db80006", "30", "00000001", "lo") +
-      row("20010db80007", "2f", "00000001"),
+      row("20010db80007", "2f", "00000001") +
+      row("20010db80008", "30", "00000201", "d0", "ffffffff") +
+      row("20010db80009", "30", "00000201", "lo", "ffffffff"),
   });
   assertEquals(problems, []);
   assertEquals(network?.routes, [
     { family: 4, destination: "192.169.0.0/17", gateway: "10.0.2.3", metric: 0, link: "d0" },
     { family: 6, destination: "2001:db8:5::/48", metric: 1024 },
     { family: 6, destination: "2001:db8:7::/47", metric: 1024, link: "d0" },
+    { family: 6, destination: "2001:db8:8::/48", metric: 0xffff_ffff },
   ]);
 });
 
@@ -415,5 +418,18 @@ pure("either stub of resolved gives its servers, and what no resolver takes is l
   assertEquals(resolver("nameserver fe80::2%d0/x\nnameserver fe80::2%d0.5\nsearch . lan lan a/b\n"), [
     ["fe80::2%d0.5"],
     ["lan"],
+  ]);
+});
+
+pure("a route to the own network is the kernel's where it goes to the link, and not where it has a gateway", () => {
+  const routes = (via: string) =>
+    decoded({
+      "/sys/class/net": HOST["/sys/class/net"],
+      getifaddrs: "d0\t10.0.2.77/24\n",
+      "/proc/net/route": `Iface\nd0\t0002000A\t${via}\t0003\t0\t0\t0\t00FFFFFF\t0\t0\t0\n`,
+    }).network?.routes;
+  assertEquals(routes("00000000"), []);
+  assertEquals(routes("0202000A"), [
+    { family: 4, destination: "10.0.2.0/24", gateway: "10.0.2.2", metric: 0, link: "d0" },
   ]);
 });
