@@ -212,7 +212,10 @@ function ipv4Routes(from: Captured, report: Report): readonly NetworkRoute[] {
     if ((flags & RTF.up) === 0) return [];
     const prefix = swapped(mask).toString(2).replaceAll("0", "").length;
     const destination = `${formatIpAddress({ family: 4, value: swapped(to) })}/${prefix}`;
-    if ((flags & RTF.reject) !== 0) return [{ family: 4, destination, metric: Number(metric) } as const];
+    // A blackhole has not even the flag; no link is what it has in common with the others.
+    if ((flags & RTF.reject) !== 0 || link === "*") {
+      return [{ family: 4, destination, metric: Number(metric) } as const];
+    }
     const gateway = swapped(via);
     return [
       {
