@@ -99,6 +99,8 @@ pure("memory is counted in units of 1024 bytes", () => {
   assertEquals(meminfo("MemTotal:       3 kB\nMemAvailable: 2 kB\n"), [3072n, []]);
   assertEquals(decoded("memAvailable", { "/proc/meminfo": "MemTotal: 3 kB\nMemAvailable: 2 kB\n" }), [2048n, []]);
   assertEquals(meminfo("MemTotal:       3 MB\n"), [undefined, ["/proc/meminfo"]]);
+  assertEquals(meminfo("MemTotal:       3 kB more\n"), [undefined, ["/proc/meminfo"]]);
+  assertEquals(meminfo("MemTotalHigh: 9 kB\nMemTotal: 3 kB\n"), [3072n, []]);
 });
 
 const APPRAISES: ImaPolicy = { inForce: true, rules: parseImaRules("appraise func=KEXEC_KERNEL_CHECK") };

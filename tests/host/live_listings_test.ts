@@ -500,6 +500,7 @@ pure("of /proc/kcore, the headers alone are read", () => {
   // What is no such file is seen to be none.
   const other = new TextEncoder().encode("not an ELF file");
   assertEquals(readOpened("/proc/kcore", other), { kind: "bytes", bytes: other });
+  assertEquals(readOpened("/proc/kcore", new Uint8Array()), { kind: "bytes", bytes: new Uint8Array() });
 });
 
 /** Runs `look` where systemctl answers this to a first argument of `show`, or fails. */

@@ -3,6 +3,7 @@ import {
   EFI_GLOBAL,
   FILES_LIMIT,
   IMAGES_LIMIT,
+  PIECES_LIMIT,
   sourceLimit,
   type SourceName,
   SOURCES,
@@ -196,7 +197,7 @@ pure("a source may be as long as the largest hosts have it", () => {
   // 18,000 program headers of an ELF64 file, and what is before them.
   assertEquals(sourceLimit("kcore"), 64 + 18_000 * 56);
   assertEquals(of(64 << 10).length, limits.length - 15);
-  assertEquals([FILES_LIMIT, IMAGES_LIMIT], [25_000, 1000]);
+  assertEquals([FILES_LIMIT, IMAGES_LIMIT, PIECES_LIMIT], [25_000, 1000, 1000]);
 });
 
 /** A file as the kernel or a person writes it, and the lines of it that a capture has. */
