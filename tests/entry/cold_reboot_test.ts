@@ -1,7 +1,7 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { coldReboot } from "../../src/entry/cold_reboot.ts";
 import { bootMenu } from "../../src/entry/cold_boot.ts";
-import type { FoundEntry } from "../../src/entry/found_entry.ts";
+import { type FoundEntry, startOf } from "../../src/entry/found_entry.ts";
 import { cmdlineOf, releaseOf, runningEntry } from "../../src/entry/running_entry.ts";
 import {
   ARCH,
@@ -333,6 +333,25 @@ pure("of several entries that could be running, files on the command line and Lo
     which(images, "BOOT_IMAGE=/x/vmlinuz-6.1 a"),
     which(images, "BOOT_IMAGE=/x/other a"),
   ], ["two", "one", undefined]);
+});
+
+pure("two entries boot the same if nothing of what they start differs, whatever they are called", () => {
+  const one = found("one", { cmdline: "a", dtb: "/t", initrd: ["/i"] });
+  const same = (more: Partial<FoundEntry>) => startOf({ ...one, ...more }) === startOf(one);
+  assertEquals(same({ id: "two", title: "T", rule: "r", profile: "0", isCounted: true }), true);
+  const changes: readonly Partial<FoundEntry>[] = [
+    { loader: "GRUB" },
+    { kernel: "/k" },
+    { profile: "1" },
+    { initrd: [] },
+    { initrd: ["/i", "/j"] },
+    { dtb: "/u" },
+    { cmdline: "b" },
+    { isProgram: true },
+  ];
+  assertEquals(changes.filter(same), []);
+  assertEquals(which([found("a", { profile: "1" }), found("b", { profile: "2" })], "a"), undefined);
+  assertEquals(which([found("a", { profile: "1" }), found("b", { profile: "1" })], "a"), "a");
 });
 
 pure("the parameters that are compared are the kernel's and init's, each as often as it is there", () => {

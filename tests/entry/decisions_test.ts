@@ -712,6 +712,7 @@ pure("packages are ordered by name, version and release, each as RPM does", () =
   assertOrder(comparePackages, ["a-1-1", "a-1-2", "a-1-10", "a-2-1", "b-1-1"]);
   assertOrder(comparePackages, ["k-1.0~rc1-1", "k-1.0-1", "k-1.0.1-1", "k-1.1-1"]);
   assertOrder(comparePackages, ["k-1.a-1", "k-1.0-1"]);
+  assertOrder(comparePackages, ["k-1.0~a+b-1", "k-1.0-1", "k-1.0+git1-1", "k-1.0+git2-1", "k-1.0.1-1"]);
   assertOrder(comparePackages, ["k-6.9.7-200.fc40", "k-6.11.4-301.fc41", "k-6.11.10-300.fc41"]);
 });
 

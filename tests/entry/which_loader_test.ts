@@ -475,6 +475,47 @@ pure("an entry whose command line only GRUB knows has no log that is known, and 
   });
 });
 
+pure("a configuration knows its device, its folder and its own name", () => {
+  const text =
+    "set timeout=1\nmenuentry a { linux /boot/vmlinuz-6.1.0-50-amd64 $root $prefix $config_file $config_directory; }\n";
+  const of = (mounts: string, path = "/boot/grub") => {
+    const files = {
+      [`${path}/grub.cfg`]: text,
+      "/boot/vmlinuz-6.1.0-50-amd64": "k",
+      "/boot/boot/vmlinuz-6.1.0-50-amd64": "k",
+    };
+    return coldBoot(layout({ "/proc/self/mountinfo": mounts, ...files }), UEFI).value?.cmdline;
+  };
+  const root = mount(2, "/", { type: "ext4" });
+  assertEquals([of(root), of(root + mount(3, "/boot", { type: "ext4" })), of(root, "/boot/grub2")], [
+    "fs-device/8:2 (fs-device/8:2)/boot/grub (fs-device/8:2)/boot/grub/grub.cfg (fs-device/8:2)/boot/grub",
+    "fs-device/8:3 (fs-device/8:3)/grub (fs-device/8:3)/grub/grub.cfg (fs-device/8:3)/grub",
+    "fs-device/8:2 (fs-device/8:2)/boot/grub2 (fs-device/8:2)/boot/grub2/grub.cfg (fs-device/8:2)/boot/grub2",
+  ]);
+});
+
+pure("where no loader is found, or not which, it is said what to do", () => {
+  const hint = (files: LayoutFiles) => coldBoot(layout(files), UEFI).diagnostics.map(({ hint }) => hint);
+  const next = { ...bootNumberVariable("BootNext", 4), ...loadOptionVariable(4, "x", "\\x.efi") };
+  assertEquals([
+    hint({}),
+    hint({ "/boot/grub/grub.cfg": { error: "EACCES" } }),
+    hint({ ...DEBIAN, "/boot/grub2/grub.cfg": "" }),
+    hint({ ...DEBIAN, ...installed("/efi") }),
+    hint(installed("/efi")),
+    hint({ ...SD257 }),
+    hint(next),
+  ], [
+    ["Mount /boot and the EFI system partition; of a captured host, capture it again with `warmboot facts`"],
+    ["Run warmboot as root"],
+    [NAME_KERNEL],
+    [NAME_KERNEL],
+    [NAME_KERNEL],
+    ["Mount it at /efi, /boot or /boot/efi"],
+    ["Clear it with `efibootmgr --delete-bootnext`"],
+  ]);
+});
+
 pure("an entry is described by its name, and by its title where that is another", () => {
   const of = (entry: string) => {
     const { value } = coldBoot(

@@ -15,7 +15,7 @@ import { describeImage, machineOf } from "../../src/image/describe.ts";
 import { identifyKernel } from "../../src/image/identify.ts";
 import type { FitImage, ImageInfo, UImage } from "../../src/image/image.ts";
 import { BOOT_FLAG, HEADER_MAGIC, SETUP_HEADER } from "../../src/image/setup_header.ts";
-import { ubootDetails, ubootMachineOf } from "../../src/image/uboot.ts";
+import { isUboot, ubootDetails, ubootMachineOf } from "../../src/image/uboot.ts";
 import { bzImage, kernelFile } from "../support/profiles.ts";
 import { joined } from "./build.ts";
 import { header1, header2 } from "./build_multiboot.ts";
@@ -118,6 +118,11 @@ pure("what is said of the payload of a bzImage, by how it is packed", () => {
     ["payload of unknown compression"],
     [],
   ]);
+});
+
+pure("the images that U-Boot boots are FIT images and uImages", () => {
+  const kinds = ["fit", "uimage", "uki", "compressed", "not-kernel"] as const;
+  assertEquals(kinds.map((kind) => isUboot({ kind } as ImageInfo)), [true, true, false, false, false]);
 });
 
 pure("what is said of an image of U-Boot: its title, its files, how it is packed, its configurations", () => {

@@ -144,5 +144,6 @@ pure("what opens encrypted volumes, by what runs in the initrd, and what is to b
   for (const [files] of rows) assertEquals(files.filter((path) => !known.includes(path)), []);
   assertEquals(cryptTool([having([SYSTEMD, crypt, generator], "not-executable")]).kind, "tool");
   assertEquals(cryptTool([having([SYSTEMD]), having([crypt, generator], "dangling")]).kind, "lacking");
+  assertEquals(cryptTool([having([SYSTEMD]), having([crypt]), having([generator])]).kind, "tool");
   assertEquals(CRYPT_TEXTS, ["/cryptroot/crypttab", "/etc/crypttab", "/etc/cmdline", "/etc/cmdline.d/*"]);
 });

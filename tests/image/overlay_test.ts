@@ -31,6 +31,7 @@ const PLACES: readonly (readonly [entry: OverlayEntry, names: readonly string[],
   [file("/lib/c", { kind: "folder" }), ["usr/lib/c"], []],
   [file("/etc/l", { kind: "link", target: "../lib" }), ["etc/l"], []],
   [file("/init"), ["init"], []],
+  [file("/n1/n2/n3", { kind: "folder" }), ["n1", "n1/n2", "n1/n2/n3"], ["/n1", "/n1/n2"]],
 ];
 
 Deno.test({
@@ -49,6 +50,7 @@ Deno.test({
 const FAULTS: readonly (readonly [entries: readonly OverlayEntry[], says: RegExp])[] = [
   [[file("/init/x")], /\/init is a file in the initrd/],
   [[file("/loop/x")], /form a loop at \/loop/],
+  [[file("/etc/x"), file("/etc/x/y")], /\/etc\/x is a file in the initrd, not a folder/],
   [[file("/etc")], /\/etc is a folder in the initrd/],
   [[file("/a"), file("/a")], /\/a is added twice/],
   [[file("/lib/a"), file("/usr/lib/a")], /\/lib\/a and \/usr\/lib\/a are the same file: links .* to \/usr\/lib\/a/],

@@ -225,6 +225,7 @@ pure("a command line that says the same, or that is not the profile's own, does 
     ]
   ) assertEquals(problems(`cmdline: ${cmdline}\nguard: { panic: 10s }\n`), [], cmdline);
   assertEquals(problems("cmdline: ro panic=0\nguard: { confirm: 10min }\n"), []);
+  assertEquals(problems("cmdline: watchdog.stop_on_reboot=1\nguard: { panic: 10s }\n"), []);
 });
 
 pure("the parts of a guard come from several files, key by key", () => {

@@ -200,6 +200,7 @@ Deno.test({
         "have no memory but what it lists",
     );
     assertEquals(resolved({}, "memmap=exactmap,1G@1M").includes("cmdline-exactmap"), true);
+    assertEquals(resolved({}, "x=exactmap exactmap memmap=exactmaps"), "x=exactmap exactmap memmap=exactmaps");
     // What is not reused is said also of what is removed.
     assertEquals(
       resolved({ remove: ["memmap"] }, `ro ${map} elfcorehdr=0x1f000000`).includes("saves dumps"),
