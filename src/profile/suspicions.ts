@@ -101,7 +101,7 @@ function ofParameters({ cmdline }: Profile): readonly Suspicion[] {
       "remove",
     ]]];
   return lists.flatMap(([parameters, path]) => {
-    const index = parameters.findIndex((each, at) => each.endsWith(",") && at + 1 < parameters.length);
+    const index = parameters.findIndex((each) => each.endsWith(","));
     const [parameter, next] = [parameters[index], parameters[index + 1]];
     return parameter === undefined || next === undefined ? [] : [{
       message: `The parameter \`${shown(parameter)}\` ends with a comma, which the kernel gets too`,

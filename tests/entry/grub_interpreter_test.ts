@@ -402,7 +402,7 @@ submenu More --id more { menuentry Inner { true; } }
 menuentry
 menuentry Five --id $fw_path { true; }
 menuentry Last --id '' { true; }
-menuentry Copied --source x { true; }
+menuentry Copied --source other.cfg { true; }
 menuentry Joined --id=joined=1 { true; }`),
     {
       menu: [

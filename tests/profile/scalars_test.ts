@@ -2,7 +2,7 @@ import { assertEquals, assertStringIncludes } from "@std/assert";
 import fc from "fast-check";
 import { formatAddress } from "../../src/core/number.ts";
 import type { Shape } from "../../src/core/shape.ts";
-import { address, base64Bytes, boolean, hexBytes, path, sha256, size } from "../../src/profile/scalars.ts";
+import { address, base64Bytes, boolean, bootEntry, hexBytes, path, sha256, size } from "../../src/profile/scalars.ts";
 
 /** The value, or the hint of the refusal. */
 function decoded<T>(shape: Shape<T>, value: unknown): T | string | undefined {
@@ -58,6 +58,22 @@ Deno.test({
     assertEquals(decoded(size, "0K"), "The minimum is 1");
     assertEquals(decoded(address, "0K"), 0n);
     assertEquals(decoded(address, "many"), "refused");
+  },
+});
+
+Deno.test({
+  name: "what some reader of YAML takes for nothing is no value, and an ID of an entry has a length",
+  permissions: "none",
+  fn() {
+    for (const word of ["", "~", "null", "Null", "NULL"]) {
+      assertEquals([word, decoded(path, word)], [word, "Give it a value, or leave the key out"]);
+    }
+    assertEquals(["nULL", "none", "nil"].map((word) => decoded(path, word)), ["nULL", "none", "nil"]);
+    assertEquals([decoded(bootEntry, "x".repeat(1000)), decoded(bootEntry, "x".repeat(1001))], [
+      "x".repeat(1000),
+      "refused",
+    ]);
+    assertEquals([decoded(bootEntry, "a>b c"), decoded(bootEntry, "a\tb")], ["a>b c", "refused"]);
   },
 });
 

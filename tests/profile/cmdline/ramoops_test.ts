@@ -142,6 +142,7 @@ pure("a parameter that adds to others is there also as a piece of a list, and ot
   assertEquals(has("reserve_mem=1M$0x20000000", "memmap=1M$0x20000000"), false);
   assertEquals(has("panic=10 panic=0", "panic=10"), false);
   assertEquals(has("panic=0 panic=10", "panic=10"), true);
+  assertEquals(reservedRanges(parseCmdline("memmap=0$0x1000,0K!1M memmap=exactmap")), []);
   assertEquals(reservedRanges(parseCmdline("memmap=4G!8G,1M$0x20000000 memmap=1M@0")), [
     { start: 8n << 30n, end: 12n << 30n },
     { start: 0x2000_0000n, end: 0x2010_0000n },
