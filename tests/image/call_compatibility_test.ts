@@ -30,6 +30,9 @@ test("the conditions of the x86 loaders are checked one by one", (objection, cal
     [{ protocol: 0x200 }, "boot protocol is 2.00", undefined],
     [{ protocol: 0x1ff }, "boot protocol is 1.255", "boot protocol is 1.255, and 2.00 is required"],
     [{ protocol: 0x204 }, "boot protocol is 2.04", undefined],
+    // Of several reasons the first is told.
+    [{ protocol: 0x20b, loadflags: 0 }, "boot protocol is 2.11", undefined],
+    [{ loadflags: 0, xloadflags: 0 }, "zImage", undefined],
     [{ loadflags: 0 }, "zImage", undefined],
     [{ xloadflags: 0x7d }, "XLF_CAN_BE_LOADED_ABOVE_4G", undefined],
     [{ xloadflags: 0x7e }, "no 64-bit entry (XLF_KERNEL_64)", undefined],

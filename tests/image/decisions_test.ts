@@ -100,7 +100,8 @@ pure("the machine of a FIT image is that of the kernel that would be booted, or 
     of({ configurations, default: "c" }),
     of({ configurations, default: "gone" }),
     of({ images: images.slice(0, 1) }),
-  ], ["aarch64", "riscv64", "aarch64", "aarch64", "aarch64", undefined]);
+    of({ images: images.slice(2) }),
+  ], ["aarch64", "riscv64", "aarch64", "aarch64", "aarch64", undefined, "riscv64"]);
 });
 
 pure("what is said of the payload of a bzImage, by how it is packed", () => {

@@ -82,6 +82,11 @@ Deno.test({
       ["/new"],
       0,
     ]);
+    const { entries } = placeOverlay([file("/new/a", { origin: "unlock", secret: true, from: "prompt" })], tree());
+    assertEquals(entries.map(({ kind, origin, secret, from, path }) => [kind, origin, secret, from, path]), [
+      ["folder", "unlock", false, "", "/new/a"],
+      ["file", "unlock", true, "prompt", "/new/a"],
+    ]);
     const link = (path: string, target: string) => file(path, { kind: "link", target });
     assertEquals(names(link("/etc/l", "/lib"), file("/etc/l/x")), [["etc/l", "usr/lib/x"], [], 0]);
     assertEquals(names(link("/etc/l", "../lib"), file("/etc/l/x")), [["etc/l", "usr/lib/x"], [], 0]);

@@ -183,6 +183,22 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a quoted text has at most a thousand line breaks, and a block as many as it likes",
+  permissions: "none",
+  fn() {
+    const codes = (description: string) =>
+      parseProfile(`version: 1\nkernel: a\ndescription: ${description}\n`, "p.yaml").diagnostics.map(({ code }) =>
+        code
+      );
+    for (const quote of ['"', "'"]) {
+      const text = (breaks: number) => `${quote}x${"\n  y".repeat(breaks)}${quote}`;
+      assertEquals([quote, codes(text(1000)), codes(text(1001))], [quote, [], ["too-complex"]]);
+    }
+    assertEquals(codes(`|${"\n  y".repeat(1500)}`), []);
+  },
+});
+
+Deno.test({
   name: "a text of a command line has at most 65,536 characters, wherever it is",
   permissions: "none",
   fn() {

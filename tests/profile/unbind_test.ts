@@ -54,6 +54,16 @@ pure("what is not one of them is an error with its place", () => {
   }
 });
 
+pure("what somebody may have meant is told", () => {
+  const hint = (text: string) => parsed(`unbind: [${text}]`).diagnostics.map(({ hint }) => hint);
+  assertEquals([hint('"driver: nouveau"'), hint('"pci:/sys/x"'), hint("nouveau"), hint('"-x:y"')], [
+    ['Write it without a space after the colon, and in quotes: `"driver:nouveau"`'],
+    ["Name the device as in /sys/bus/BUS/devices, without a path"],
+    ["For all devices of a driver, write `driver:NAME`"],
+    [undefined],
+  ]);
+});
+
 pure("nothing runs before a panic, and a system that continues keeps its devices", () => {
   assertMatch(
     messages("unbind: [driver:x]\ncrash: true").join(),
