@@ -977,4 +977,17 @@ export const MUTANTS: readonly Mutant[] = [
   row("host/network.ts", "rows.filter((row) => row.length === columns)", "[]", "host/network_test.ts"),
   row("host/redaction.ts", "test(parameterKey(parameter))", "test(parameter.name)", "host/redaction_test.ts"),
   row("host/many_problems.ts", "hasErrors(more)", "hasErrors(diagnostics)", "host/decisions_test.ts"),
+  row("plan/ramoops.ts", "above[first] : under.at(-1);", "above[first] : under[0];", "plan/guard_log_test.ts"),
+  row(
+    "plan/linux_segments.ts",
+    "parts.value.requests.map((request) => ({ ...request, min, max: beside.max })),",
+    "parts.value.requests,",
+    "plan/arm64_test.ts",
+  ),
+  row("plan/purgatory_segment.ts", "file.size === bytes.length && ", "", "plan/overlay_test.ts"),
+  row("plan/unlock/dracut.ts", "parameters.findLast((each)", "parameters.find((each)", "plan/unlock_test.ts"),
+  row("plan/carry/selection.ts", "if (!link.up || !isUsed)", "if (!isUsed)", "plan/carry/carry_test.ts"),
+  row("plan/drift.ts", "gone.length + added.length > 0", "gone.length > 0", "plan/drift_test.ts"),
+  row("plan/stored.ts", "...(plan.guard === undefined ? {} : { guard: plan.guard }),", "", "plan/stored_test.ts"),
+  row("plan/rules/table.ts", "].code === 0;", "].code <= 69;", "plan/rule_bounds_test.ts"),
 ];
