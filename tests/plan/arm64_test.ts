@@ -207,7 +207,12 @@ pure("a profile's own device tree takes the place of the host's", () => {
   const call = callOf({ profile, dtb });
   assertEquals(rolesOf(call).dtb, "/boot/board.dtb");
   assertEquals(treeOf(call).root.children.map(({ name }) => name), ["memory@0", "chosen"]);
-  assertEquals(failed(planned({ profile, dtb })), []);
+  const plan = planned({ profile, dtb });
+  assertEquals(failed(plan), []);
+  assertEquals(
+    plan.checks.find(({ rule }) => rule === "device-tree-memory")?.message,
+    "The device tree lists 2 GiB of memory, starting at 0x40000000",
+  );
   // Its console is the one that a mismatch is reported on.
   assertEquals(callOf().mismatch, "reported on the PL011 at 0x9000000");
   assertMatch(call.mismatch ?? "", /^not reported/);

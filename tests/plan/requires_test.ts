@@ -47,7 +47,7 @@ const CASES: readonly (readonly [string, Requires, HostFacts, RegExp | undefined
     "a release without numbers",
     { kernel: [{ relation: ">=", numbers: [1] }] },
     hostFacts({ release: "next" }),
-    /does not start with a number/,
+    /^The profile requires a kernel \S.+, but the release \S+ does not start with a number$/,
   ],
   ["UEFI", { firmware: "uefi" }, hostFacts(UEFI), undefined],
   ["no UEFI", { firmware: "uefi" }, hostFacts(), /through UEFI, but this host was booted by a BIOS/],

@@ -164,6 +164,13 @@ const CASES: readonly Case[] = [
     says: 'Segment "payload" at 0x100000000 takes 512 MiB, more than half of the 1 GiB of memory (EINVAL)',
   },
   {
+    name: "a little of the memory",
+    input: { segments: [CODE] },
+    rule: "segment-half",
+    status: "pass",
+    says: "The segments take 4 KiB; half of the memory, 512 MiB, is the limit",
+  },
+  {
     name: "all segments together above half of the memory",
     input: { segments: [CODE, segment(0x1_0000_0000n, 0x2000_0000n)] },
     rule: "segment-half",

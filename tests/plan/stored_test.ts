@@ -65,19 +65,23 @@ pure("a plan that is refused is still judged by what it says of a guard and of w
   const rules = (changes: Partial<Plan>, facts: Partial<HostFacts> = { hostname: "web2" }) =>
     recheck({ ...plan, ...changes }, hostFacts(facts), images(), PART_DIGESTS).checks
       .filter(({ rule }) => /^(?:stored-plan|guard-panic|carry-)/.test(rule))
-      .map(({ rule, status, message }) => [rule, status, message.split(/[:;]/)[0]]);
+      .map(({ rule, status, message }) => [rule, status, message.split("; ")[0]]);
   const refused = ["stored-plan", "fail", "Since the plan was made, the host's name changed from web1 to web2"];
-  const guarded = ["guard-panic", "warn", "What the initrd does where it fails is not known"];
+  const guarded = [
+    "guard-panic",
+    "warn",
+    "What the initrd does where it fails is not known: `panic` may not cover that",
+  ];
   assertEquals(rules({}), [refused, guarded]);
   const network = { tool: "systemd-networkd", files: [], omitted: [] } as const;
   const carried = "The initrd gets the network of the running system as files for";
   assertEquals(rules({ carry: { network } }).slice(2), [
-    ["carry-network", "pass", `${carried} systemd-networkd`],
+    ["carry-network", "pass", `${carried} systemd-networkd: 0`],
     ["carry-omitted", "pass", "All of the running network is carried"],
   ]);
   assertEquals(rules({ carry: { network: { ...network, tool: "initramfs-tools", omitted: ["a", "b"] } } }).slice(2), [
-    ["carry-network", "warn", `${carried} initramfs-tools`],
-    ["carry-omitted", "warn", "Not carried"],
+    ["carry-network", "warn", `${carried} initramfs-tools: 0`],
+    ["carry-omitted", "warn", "Not carried: a"],
   ]);
   assertEquals(
     rules({ carry: { network: { files: [], omitted: ["a"], fault: { message: "Nothing reads it", hint: "Add it" } } } })

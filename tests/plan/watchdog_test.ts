@@ -169,7 +169,10 @@ pure("the timeout is within what the device takes, on both sides", () => {
   for (const [seconds, status] of [[10, "fail"], [11, "pass"], [100, "pass"], [101, "fail"]] as const) {
     assertEquals(verdict(host({ minTimeout: 11, maxTimeout: 100 }), seconds).status, status, `${seconds}`);
   }
-  assertStringIncludes(verdict(host({ maxTimeout: 100 })).message, "takes 1 s to 100 s, not 2 min");
+  assertStringIncludes(
+    verdict(host({ maxTimeout: 100 })).message,
+    "watchdog0 (i6300esb) takes 1 s to 100 s, not 2 min",
+  );
   // The kernel shows no limit of this one; its driver has one.
   assertEquals([613, 614].map((seconds) => verdict(host(ITCO), seconds).status), ["pass", "fail"]);
   assertEquals(verdict(host({ identity: "something new", minTimeout: 0, maxTimeout: 0 }), 86_400).status, "pass");
@@ -346,4 +349,12 @@ pure("of several watchdogs the first is armed, and none where the guard asks for
   assertEquals(planOf(two).guard?.device?.device, "watchdog0");
   assertMatch(verdict(two).message, /watchdog0/);
   assertEquals(planWatchdog({ confirm: 60 }, PLAIN, { watchdog: two }), undefined);
+});
+
+pure("a watchdog of the kernel's own ends with it", () => {
+  const { status, message } = verdict(host({ identity: "Software Watchdog", driver: "softdog" }));
+  assertEquals([status, message], [
+    "fail",
+    "watchdog0 (softdog) is part of the running kernel, and ends with it",
+  ]);
 });
