@@ -308,5 +308,9 @@ Deno.test({
     assertEquals(said({ text: "a", secret: false }, { from: "/b", secret: true }, { secret: true }), "taken");
     assertEquals(said({ secret: false }), refused);
     for (const secret of [false, true]) assertEquals(said({ text: "a", ask: "b", secret }), refused);
+    const modes = ["0644", "644", "00644", "0648"].filter((mode) =>
+      said({ text: "a", mode, secret: false }) === "taken"
+    );
+    assertEquals(modes, ["0644"]);
   },
 });

@@ -26,6 +26,7 @@ const HOSTS: readonly (readonly [Partial<HostFacts>, PlatformName | undefined])[
   [{ dmi: { vendor: "Microsoft Corporation", assetTag: "7783-7084-3265-9085-8269-3286-77" } }, "azure"],
   [{ dmi: { vendor: "Microsoft Corporation", product: "Virtual Machine" } }, undefined],
   [{ dmi: { vendor: "FreeBSD", product: "BHYVE" } }, "bhyve"],
+  [{ dmi: { vendor: "BHYVE" } }, "bhyve"],
   [{ machine: "aarch64", dmi: { vendor: "VMware, Inc." } }, "vmware-arm64"],
   [{ dmi: { vendor: "VMware, Inc." } }, undefined],
   [board("raspberrypi,4-model-b", "brcm,bcm2711"), "raspberry-pi"],
