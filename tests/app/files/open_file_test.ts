@@ -1,14 +1,20 @@
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import {
   closeFile,
   descriptorOf,
   hashFile,
   hashPart,
+  hashPieces,
+  hashWithParts,
+  isOfPath,
   isUnchanged,
   type OpenFile,
   openFile,
+  openProblem,
   ReadError,
+  readInto,
 } from "../../../src/app/files/open_file.ts";
+import { peFile } from "../../image/build.ts";
 
 /** Runs with a directory of these files, which then goes away. */
 async function inDirectory(
@@ -248,4 +254,72 @@ Deno.test("a file is another one if any part of its identity is: device, inode, 
     closeFile(file);
     Deno.removeSync(path);
   }
+});
+
+const descriptors = () => Array.from(Deno.readDirSync("/proc/self/fd")).length;
+
+Deno.test("a file in a folder of everyone's is opened without waiting, and only once", async () => {
+  await inDirectory({ a: "bytes" }, (directory) => {
+    Deno.chmodSync(directory, 0o777);
+    const before = descriptors();
+    const file = opened(`${directory}/a`);
+    assertEquals([new TextDecoder().decode(file.read(0, 9)), descriptors() - before], ["bytes", 1]);
+    closeFile(file);
+    assertEquals(descriptors() - before, 0);
+  });
+});
+
+Deno.test("a part is read and hashed within its bounds, and one that ends beyond its file is none", async () => {
+  // Each section is larger than what is read at once, and the kernel larger than what is hashed in one piece.
+  const [kernel, initrd] = [new Uint8Array((5 << 20) + 3).fill(1), new Uint8Array(300_001).fill(2)];
+  const image = peFile({ sections: [{ name: ".linux", bytes: kernel }, { name: ".initrd", bytes: initrd }] });
+  await inDirectory({ "a.efi": image, "cut.efi": image.subarray(0, -10_000) }, async (directory) => {
+    const before = descriptors();
+    for (const [name, bytes] of [[".linux", kernel], [".initrd", initrd]] as const) {
+      const part = opened(`${directory}/a.efi/${name}`);
+      const start = part.start ?? 0;
+      assertEquals([part.size, image[start], part.read(bytes.length - 2, 9).length], [bytes.length, bytes[0], 2]);
+      assertEquals([part.read(bytes.length + 1, 9).length, part.read(0, 1)[0]], [0, bytes[0]]);
+      assertEquals(await hashFile(part), await sha256(bytes));
+      assertEquals(await hashPart(part, 1, 1000), await sha256(bytes.subarray(1, 1001)));
+      const into = new Uint8Array(4);
+      assertEquals([readInto(part, into), into[0]], [4, bytes[0]]);
+      const pieces = [{ at: 2, size: 10 }, { at: 0, size: 280_000 }];
+      const joined = new Uint8Array([...bytes.subarray(2, 12), ...bytes.subarray(0, 280_000)]);
+      assertEquals(await hashPieces(part, pieces), await sha256(joined));
+      assertEquals(await hashPieces(part, [{ at: 5, size: 7 }]), await sha256(bytes.subarray(5, 12)));
+      const places = [{ offset: 0, size: 3 }, { offset: bytes.length - 1, size: 1 }, { offset: 262_140, size: 10 }];
+      const { whole, parts } = await hashWithParts(part, places);
+      const expected = await Promise.all(
+        places.map(({ offset, size }) => sha256(bytes.subarray(offset, offset + size))),
+      );
+      assertEquals([whole, parts], [await sha256(bytes), expected]);
+      closeFile(part);
+    }
+    assertEquals(openFile(`${directory}/cut.efi/.initrd`).diagnostics.map(({ code }) => code), ["file-missing"]);
+    assertEquals(openFile(`${directory}/a.efi/.none`).diagnostics.map(({ code }) => code), ["file-missing"]);
+    assertEquals(descriptors() - before, 0);
+  });
+});
+
+/** What Web Crypto says of bytes. */
+async function sha256(bytes: Uint8Array): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes.slice())).toHex();
+}
+
+Deno.test("what the system says of a path is told as what it is about: the path, the user, or the disk", () => {
+  const code = (errno: string) => openProblem("/nowhere/a", Object.assign(new Error(errno), { code: errno })).code;
+  const codes = ["ENOENT", "ENOTDIR", "EACCES", "ELOOP", "ENAMETOOLONG", "EISDIR", "EIO", "EMFILE"].map(code);
+  assertEquals(codes, [
+    ...["file-missing", "file-missing", "file-unreadable", "file-unreadable", "file-unreadable", "file-unreadable"],
+    ...["file-io", "file-io"],
+  ]);
+  assertEquals(openProblem("/a", new Deno.errors.NotCapable("no")).code, "file-not-capable");
+  const of = (errno: string) => isOfPath(Object.assign(new Error(errno), { code: errno }));
+  assertEquals(
+    ["ENOENT", "ENOTDIR", "EACCES", "EPERM", "ELOOP", "ENAMETOOLONG", "EINVAL"].map(of),
+    Array(7).fill(true),
+  );
+  assertEquals(["EIO", "EMFILE", "ENFILE", "ENOMEM"].map(of), Array(4).fill(false));
+  assertThrows(() => openProblem("/a", new TypeError("defect")), TypeError);
 });
