@@ -317,7 +317,7 @@ function runCalls(
       if (call.name === "set_interface" && errnoName(result.errno) === "ENODEV") continue;
       const error = errorOf(call, result.errno);
       if (goesOn(call, unbind)) {
-        onWarning(error.message);
+        onWarning(`${whatStays(call)}: ${error.message}`);
         continue;
       }
       refused = error;
@@ -340,6 +340,12 @@ function runCalls(
     onWarning(`These devices have no driver now: ${unbound.map(describeDevice).join(", ")}`);
   }
   return { unbound, ...omitUndefined({ refused, took }) };
+}
+
+/** What is left as it was by a call that does not stop the reboot: the error names the call alone. */
+function whatStays(call: Syscall): string {
+  if (call.name === "set_interface") return `The network interface ${call.interface} stays up`;
+  return call.name === "unbind" ? `${describeDevice(call.device)} stays with its driver` : call.name;
 }
 
 /** Runs something that takes time and is over soon; a signal that would stop it before is dropped. */
