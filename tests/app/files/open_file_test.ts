@@ -323,3 +323,20 @@ Deno.test("what the system says of a path is told as what it is about: the path,
   assertEquals(["EIO", "EMFILE", "ENFILE", "ENOMEM"].map(of), Array(4).fill(false));
   assertThrows(() => openProblem("/a", new TypeError("defect")), TypeError);
 });
+
+Deno.test("a read is as long as it was asked for, though the system gives less at a time, and within the file as it was", async () => {
+  await inDirectory({ a: "0123456789" }, (directory) => {
+    const file = opened(`${directory}/a`);
+    const { readSync } = file.handle;
+    Object.defineProperty(file.handle, "readSync", {
+      value: (into: Uint8Array) => readSync.call(file.handle, into.subarray(0, 3)),
+    });
+    const text = (offset: number, length: number) => new TextDecoder().decode(file.read(offset, length));
+    assertEquals([text(0, 10), text(2, 5), text(8, 5), text(11, 5)], ["0123456789", "23456", "89", ""]);
+    Deno.writeTextFileSync(`${directory}/a`, "more", { append: true });
+    assertEquals(text(0, 99), "0123456789");
+    Deno.truncateSync(`${directory}/a`, 4);
+    assertEquals(text(0, 99), "0123");
+    closeFile(file);
+  });
+});
