@@ -325,7 +325,7 @@ Deno.test("what the system says of a path is told as what it is about: the path,
 });
 
 Deno.test("a read is as long as it was asked for, though the system gives less at a time, and within the file as it was", async () => {
-  await inDirectory({ a: "0123456789" }, (directory) => {
+  await inDirectory({ a: "0123456789" }, async (directory) => {
     const file = opened(`${directory}/a`);
     const { readSync } = file.handle;
     Object.defineProperty(file.handle, "readSync", {
@@ -335,6 +335,8 @@ Deno.test("a read is as long as it was asked for, though the system gives less a
     assertEquals([text(0, 10), text(2, 5), text(8, 5), text(11, 5)], ["0123456789", "23456", "89", ""]);
     Deno.writeTextFileSync(`${directory}/a`, "more", { append: true });
     assertEquals(text(0, 99), "0123456789");
+    // Its digest is that of now.
+    assertEquals(await hashFile(file), await sha256(new TextEncoder().encode("0123456789more")));
     Deno.truncateSync(`${directory}/a`, 4);
     assertEquals(text(0, 99), "0123");
     closeFile(file);
