@@ -337,6 +337,7 @@ Deno.test("a read is as long as it was asked for, though the system gives less a
     assertEquals(text(0, 99), "0123456789");
     // Its digest is that of now.
     assertEquals(await hashFile(file), await sha256(new TextEncoder().encode("0123456789more")));
+    assertEquals(await hashPart(file, 2, 100), await sha256(new TextEncoder().encode("23456789more")));
     Deno.truncateSync(`${directory}/a`, 4);
     assertEquals(text(0, 99), "0123");
     closeFile(file);
