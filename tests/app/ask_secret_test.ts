@@ -109,7 +109,18 @@ Deno.test("an agent has as long as a terminal, and is told so in seconds", async
     const program = join(folder, "agent");
     Deno.chmodSync(program, 0o755);
     const into = new Uint8Array(64);
-    const asked = await askSecret("Who?", into, { libc, program, patience: 1500 });
+    const { setTimeout } = globalThis;
+    const waits: unknown[] = [];
+    Object.assign(globalThis, {
+      setTimeout: (action: () => void, milliseconds: number) => {
+        waits.push(milliseconds);
+        return setTimeout(action, milliseconds);
+      },
+    });
+    const asked = await askSecret("Who?", into, { libc, program, patience: 1500 })
+      .finally(() => Object.assign(globalThis, { setTimeout }));
+    // It is stopped only if it does not heed that.
+    assertEquals(waits, [11_500]);
     assertEquals(
       asked.kind === "secret" && new TextDecoder().decode(into.subarray(0, asked.size)),
       "--timeout=2 --id=warmboot",
