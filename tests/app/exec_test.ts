@@ -2,24 +2,15 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { execLoaded, lastCalls, readyToExec, type RebootWay } from "../../src/app/exec.ts";
-import { loadPlan } from "../../src/app/load.ts";
 import type { Capture } from "../../src/host/capture.ts";
 import type { LoadRecord } from "../../src/state/record.ts";
 import { findRecord, lockStore } from "../../src/state/record_store.ts";
 import { type FailingSystem, withPrograms } from "../support/failing_system.ts";
-import { changeLibc, failures, loadableSystem, WATCHDOG } from "../support/loadable_system.ts";
+import { changeLibc, failures, load, loadableSystem, WATCHDOG } from "../support/loadable_system.ts";
 
 const NOW = { kind: "now" } as const;
 const ROUND_TRIP = { kind: "round-trip" } as const;
 const SYSTEMD = { kind: "ask", init: "systemd", command: ["systemctl", "kexec"], hook: false } as const;
-
-async function load({ root, on }: FailingSystem, name: string): Promise<void> {
-  const kind = await on(async () => {
-    using outcome = await loadPlan(join(root, `${name}.yaml`), { force: true });
-    return outcome.kind;
-  });
-  assertEquals(kind, "loaded");
-}
 
 /** Changes the record of what is loaded. */
 function edit({ root }: FailingSystem, change: (record: LoadRecord) => object): void {

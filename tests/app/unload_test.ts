@@ -2,24 +2,15 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { execLoaded } from "../../src/app/exec.ts";
-import { loadPlan } from "../../src/app/load.ts";
 import { unload } from "../../src/app/unload.ts";
 import { parseGrubenv } from "../../src/entry/grubenv.ts";
 import { findRecord } from "../../src/state/record_store.ts";
 import { type FailingSystem, type Fault, withPrograms } from "../support/failing_system.ts";
-import { changeLibc, failures, loadableSystem, RESERVATION, WATCHDOG } from "../support/loadable_system.ts";
+import { changeLibc, failures, load, loadableSystem, RESERVATION, WATCHDOG } from "../support/loadable_system.ts";
 
 const SYSTEMD = { kind: "ask", init: "systemd", command: ["systemctl", "kexec"], hook: false } as const;
 const ATTEMPTS = "var/lib/warmboot/attempts";
 const [EACCES, ENOSYS] = [13, 38];
-
-async function load({ root, on }: FailingSystem, name: string): Promise<void> {
-  const kind = await on(async () => {
-    using outcome = await loadPlan(join(root, `${name}.yaml`), { force: true });
-    return outcome.kind;
-  });
-  assertEquals(kind, "loaded");
-}
 
 /** How an unload ended, and what the caller heard. */
 async function unloaded(on: FailingSystem, crash = false, fault?: Fault) {

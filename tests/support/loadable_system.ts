@@ -1,4 +1,6 @@
+import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
+import { loadPlan } from "../../src/app/load.ts";
 import type { Capture } from "../../src/host/capture.ts";
 import type { LibcLibrary } from "../../src/syscall/libc.ts";
 import { CAPTURES } from "../host/fixture.ts";
@@ -32,6 +34,15 @@ export const WATCHDOG: Capture["files"] = {
   "/sys/class/watchdog/watchdog0/identity": "i6300ESB timer\n",
   "/sys/module/watchdog/parameters/stop_on_reboot": "0\n",
 };
+
+/** Loads a profile of such a host, whatever was loaded or failed before. */
+export async function load({ root, on }: FailingSystem, name: string): Promise<void> {
+  const kind = await on(async () => {
+    using outcome = await loadPlan(join(root, `${name}.yaml`), { force: true });
+    return outcome.kind;
+  });
+  assertEquals(kind, "loaded");
+}
 
 /** Functions of libc that a test has in place of the host's own, by these. */
 export type ChangedLibc = (own: LibcLibrary["symbols"]) => Partial<Record<keyof LibcLibrary["symbols"], unknown>>;
