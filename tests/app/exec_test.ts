@@ -1,7 +1,9 @@
 /** What is done just before the jump, what is undone where it does not happen, and when nothing is begun. */
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
+import { recordDeparture } from "../../src/app/departure.ts";
 import { execLoaded, lastCalls, readyToExec, type RebootWay } from "../../src/app/exec.ts";
+import { readFacts } from "../../src/app/read_facts.ts";
 import type { Capture } from "../../src/host/capture.ts";
 import type { LoadRecord } from "../../src/state/record.ts";
 import { findRecord, lockStore } from "../../src/state/record_store.ts";
@@ -231,6 +233,22 @@ Deno.test("a record of another boot says nothing of what is loaded", async () =>
   const ready = () => on.on(() => readyToExec(true)).kind;
   edit(on, (record) => ({ ...record, ranAt: "2026-11-28T17:00:00Z" }));
   assertEquals(ready(), "spent");
+  edit(on, (record) => ({ ...record, bootId: "00000000-0000-4000-8000-000000000009" }));
+  assertEquals(ready(), "ready");
+});
+
+Deno.test("a reboot that failed counts against the image of this boot's record, and no other", async () => {
+  using on = loadableSystem();
+  await load(on, "web");
+  const { facts } = on.on(() => readFacts(undefined));
+  assert(facts !== undefined);
+  const attempt = await on.on(() => recordDeparture("now", facts));
+  assert(attempt !== undefined);
+  const outcome = { end: "fell-back", why: "It came up", at: "2026-11-28T17:10:00Z", bootId: "later" };
+  const path = join(on.root, "var/lib/warmboot/attempts", `${attempt.id}.json`);
+  Deno.writeTextFileSync(path, JSON.stringify({ ...attempt, outcome }));
+  const ready = (force = false) => on.on(() => readyToExec(true, force)).kind;
+  assertEquals([ready(), ready(true)], ["attempt-failed", "ready"]);
   edit(on, (record) => ({ ...record, bootId: "00000000-0000-4000-8000-000000000009" }));
   assertEquals(ready(), "ready");
 });
