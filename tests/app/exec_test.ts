@@ -2,12 +2,14 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { recordDeparture } from "../../src/app/departure.ts";
-import { execLoaded, lastCalls, readyToExec, type RebootWay } from "../../src/app/exec.ts";
+import { canReboot, execLoaded, lastCalls, readyToExec, type RebootWay } from "../../src/app/exec.ts";
 import { readFacts } from "../../src/app/read_facts.ts";
 import type { Capture } from "../../src/host/capture.ts";
+import type { HostFacts } from "../../src/host/facts.ts";
 import type { LoadRecord } from "../../src/state/record.ts";
 import { findRecord, lockStore } from "../../src/state/record_store.ts";
 import { type FailingSystem, withPrograms } from "../support/failing_system.ts";
+import { hostFacts } from "../support/host_facts.ts";
 import { changeLibc, failures, load, loadableSystem, WATCHDOG } from "../support/loadable_system.ts";
 
 const NOW = { kind: "now" } as const;
@@ -251,4 +253,18 @@ Deno.test("a reboot that failed counts against the image of this boot's record, 
   assertEquals([ready(), ready(true)], ["attempt-failed", "ready"]);
   edit(on, (record) => ({ ...record, bootId: "00000000-0000-4000-8000-000000000009" }));
   assertEquals(ready(), "ready");
+});
+
+Deno.test({
+  name: "from a container only systemd can be asked: an init system of another kind is that of the container",
+  permissions: "none",
+  fn() {
+    const openrc = { ...SYSTEMD, init: "openrc-init" } as const;
+    const ways = [SYSTEMD, openrc, NOW, ROUND_TRIP];
+    const can = (facts: HostFacts) => ways.map((way) => canReboot(way, facts));
+    assertEquals(can(hostFacts({ initPidNamespace: false })), [true, false, false, false]);
+    assertEquals(can(hostFacts({ initPidNamespace: true })), [true, true, true, true]);
+    // Where that cannot be seen, it is tried.
+    assertEquals(can(hostFacts()), [true, true, true, true]);
+  },
 });
