@@ -583,6 +583,33 @@ Deno.test("a signal during the load keeps --exec from rebooting, and the image i
   assertEquals((await says(on, "status --check web.yaml"))[0], 0);
 });
 
+Deno.test("a signal during unload says that the image is gone, and a history that cannot be written stops no reboot", async () => {
+  using on = system();
+  await says(on, "load web.yaml");
+  const lines = await saysWith(on, "unload", (own) => ({
+    "kexec_file_load": (...args: Parameters<typeof own.kexec_file_load>) => {
+      Deno.kill(Deno.pid, "SIGHUP");
+      return own.kexec_file_load(...args);
+    },
+  }));
+  assertEquals([on.image, lines], [undefined, [0, "Interrupted; the image was unloaded before", "Unloaded the image"]]);
+  await says(on, "load web.yaml");
+  const path = `/var/lib/warmboot/attempts/.warmboot-${Deno.pid}.new`;
+  const [code, announced, warning] = await says(on, "exec", { name: "renameSync", path, turn: 0, errno: "EROFS" });
+  assertEquals([code, announced, on.started.at(-1)], [
+    0,
+    "Asking systemd to reboot into the loaded image: systemctl kexec",
+    "kexec",
+  ]);
+  assertEquals(
+    String(warning).startsWith(
+      "warning: The history of this host will lack this reboot. Cannot write /var/lib/warmboot/",
+    ),
+    true,
+    String(warning),
+  );
+});
+
 Deno.test("a refused load says what it left of the crash kernel, and a record that stays is named with its command", async () => {
   using on = withKeys("0");
   const fault: Fault = { name: "libc kexec_file_load", path: "", turn: 0, errno: "EIO" };
