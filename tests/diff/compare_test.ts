@@ -118,6 +118,11 @@ Deno.test({
     assertEquals(actions([a, b], [c, file("/d", "4")]), ["change /a /c", "change /b /d"]);
     assertEquals(actions([a, b, c], [c, a, b]), ["move /c /c"]);
     assertEquals(actions([a, b], [a, b]), []);
+    // A file that is named twice is there twice, by either call.
+    for (const load of ["kexec_file_load", "kexec_load"] as const) {
+      const diff = diffPlans(side({ load }, { initrd: [a] }), side({ load }, { initrd: [a, a] }));
+      assertEquals(of(diff, "initrd").map(({ action }) => action), ["add"], load);
+    }
   },
 });
 
