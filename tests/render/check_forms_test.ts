@@ -247,3 +247,29 @@ Deno.test("SARIF has no link that a profile's text makes", { permissions: "none"
   const [result] = sarifLog([{ file: "p.yaml", valid: false, diagnostics: [linked] }], "1").runs[0]?.results ?? [];
   assertStringIncludes(result?.message.text ?? "", "\\[click\\](https://example.org)");
 });
+
+Deno.test("SARIF: no link in a correction or a related message either, and any file name is a URI", {
+  permissions: "none",
+}, () => {
+  const position = { file: "a\ud800 [b](c).yaml", line: 1, column: 1, length: 1 };
+  const { runs: [run] } = sarifLog([{
+    file: position.file,
+    valid: false,
+    diagnostics: [{
+      code: "unknown-key",
+      severity: "error",
+      message: "m",
+      position,
+      related: [{ message: "See [x](http://e)\u001b", position }],
+      fix: { replacement: "[y](z)", position },
+    }],
+  }], "1");
+  const [result] = run?.results ?? [];
+  const uri = "a%EF%BF%BD%20%5Bb%5D(c).yaml";
+  assertEquals(result?.locations[0]?.physicalLocation.artifactLocation.uri, uri);
+  assertEquals(result?.relatedLocations?.[0]?.message.text, "See \\[x\\](http://e)␛");
+  const [fix] = result?.fixes ?? [];
+  assertEquals([fix?.description.text, fix?.artifactChanges[0]?.artifactLocation.uri], ["Write `\\[y\\](z)`", uri]);
+  // What is written into the file is as it is.
+  assertEquals(fix?.artifactChanges[0]?.replacements[0]?.insertedContent.text, "[y](z)");
+});
