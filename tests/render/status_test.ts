@@ -25,6 +25,11 @@ const STATUS: Status = {
   crash: { state: "none", size: 0, ranges: [], note: "Nothing" },
   allows: [],
   rebootIsKexec: false,
+  lastAttempt: {
+    ...OPEN_ATTEMPT,
+    user: `anna${EVIL}`,
+    outcome: { end: "unknown", why: EVIL, at: "2026-11-28T17:04:00Z" },
+  },
   dumpKeys: { keys: [`cryptsetup:a${EVIL}`], loaded: "no", note: "No image has them" },
   coldBoot: { note: `GRUB boots ${EVIL}`, kernel: `/boot/${EVIL}`, cmdline: EVIL, warnings: [EVIL] },
 };
@@ -105,14 +110,13 @@ Deno.test({
   name: "the last reboot is shown with how it ended, and that a plan which failed needs --force",
   permissions: "none",
   fn() {
-    const rows = (lastAttempt: Status["lastAttempt"]) => {
-      const lines = renderStatus({ ...STATUS, ...(lastAttempt === undefined ? {} : { lastAttempt }) }, LAYOUT).split(
-        "\n",
-      );
+    const rows = (lastAttempt: Attempt) => {
+      const lines = renderStatus({ ...STATUS, lastAttempt }, LAYOUT).split("\n");
       const from = lines.findIndex((line) => line.startsWith("  Last reboot"));
       return from < 0 ? [] : lines.slice(from, lines.findIndex((line) => line.startsWith("  Crash memory")));
     };
-    assertEquals(rows(undefined), []);
+    const { lastAttempt: _, ...first } = STATUS;
+    assertEquals(renderStatus(first, LAYOUT).includes("Last reboot"), false);
     const ended = (end: AttemptEnd): Attempt => ({
       ...OPEN_ATTEMPT,
       outcome: { end, why: "because", at: "2026-11-28T17:04:00Z" },
