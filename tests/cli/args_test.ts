@@ -170,9 +170,14 @@ Deno.test({
 });
 
 Deno.test({
-  name: "each mistake is reported once",
+  name: "each mistake is reported once, options before words",
   permissions: "none",
   fn() {
+    assertEquals(problems("a", "b", "--facts", "--zebra").map((problem) => problem.split(" ").slice(0, 2).join(" ")), [
+      "Unknown option",
+      "--facts requires",
+      "Unexpected argument",
+    ]);
     assertEquals([problems("a", "-ojso").length, problems("a", "-xyz").length, problems("a", "-h=1").length], [
       1,
       1,

@@ -110,7 +110,11 @@ Deno.test({
       assertEquals(blocks.get("Examples"), examples.flatMap(({ line, doc }) => [`  ${line}`, `      ${doc}`]));
       assertEquals(headings.slice(3), ["Options", "Examples", "Exit codes"]);
       for (const option of [...options, ...GLOBAL_OPTIONS]) {
-        assertStringIncludes(blocks.get("Options")?.join("\n") ?? "", option.doc);
+        const lines = blocks.get("Options")?.join("\n") ?? "";
+        assertStringIncludes(lines, option.doc);
+        const value = option.value === undefined ? "" : option.optional ? `[=${option.value}]` : ` ${option.value}`;
+        const short = option.short === undefined ? "   " : `-${option.short},`;
+        assertStringIncludes(lines, `${short} --${option.name}${value}`);
       }
     }
   },

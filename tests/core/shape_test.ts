@@ -164,6 +164,9 @@ pure("a key that YAML reads as one text with its value lacks a space, wherever t
   assertEquals(decode(SAMPLE, { path: "/a", "size:3": null }).said, [
     "unknown-key|size:3|There is no space after `size:`|Write `size: 3`|-|-",
   ]);
+  assertEquals(decode(SAMPLE, "path:/a\nb").said, [
+    "wrong-type||The document is not a sample|There is no space after `path:`: write `path: /a\nb`|-|a sample",
+  ]);
   // Another name of the key is put right with it, and the key is not missing as well.
   assertEquals(decode(SAMPLE, "file-name:/a").said, [
     "wrong-type||The document is not a sample|There is no space after `file-name:`: write `path: /a`|-|a sample",
