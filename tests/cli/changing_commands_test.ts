@@ -343,6 +343,11 @@ Deno.test("unload says what it unloaded, or that nothing is", async () => {
   ]);
   assertEquals(await says(on, "unload"), [0, "Unloaded the image"]);
   on.crashImage = "foreign";
+  assertEquals(await says(on, "unload --dry-run"), [0, "No image is loaded, so no call is made"]);
+  assertEquals(await says(on, "unload --crash --dry-run"), [
+    0,
+    "kexec_file_load(-1, -1, 0, NULL, KEXEC_FILE_UNLOAD|KEXEC_FILE_ON_CRASH)",
+  ]);
   assertEquals(await says(on, "unload --crash -o json"), [
     0,
     "{",
