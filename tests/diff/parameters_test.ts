@@ -59,6 +59,8 @@ Deno.test({
       ignored: ["BOOT_IMAGE=/vmlinuz", "initrd=a"],
     });
     assertEquals(withoutBootParameters("initrd=a ro", "initrd=b").ignored, []);
+    // Others only begin like them.
+    assertEquals(withoutBootParameters("initrdmem=1,2 initrd ro", "ro").ignored, ["initrd"]);
     assertEquals(withoutBootParameters("initrd=a ro", "ro -- initrd=b").ignored, ["initrd=a"]);
   },
 });

@@ -194,6 +194,18 @@ Deno.test({
 });
 
 Deno.test({
+  name: "without notes, the summary follows the changes after one empty line",
+  permissions: "none",
+  fn() {
+    const changes: Diff["changes"] = [{ about: "flag", action: "add", to: "KEXEC_ON_CRASH" }];
+    assertEquals(
+      renderDiff({ ...changed, changes, unchanged: [], unknown: [], ignored: [] }, plain),
+      "From old.yaml to new.yaml\n\n  Flags\n    + KEXEC_ON_CRASH\n\n1 added\n",
+    );
+  },
+});
+
+Deno.test({
   name: "names are aligned as far as most of them need; a very long one juts out",
   permissions: "none",
   fn() {

@@ -440,6 +440,9 @@ pure("a plan as a person reads it: labels, call, verdict, checks", () => {
     "web: load crash kernel 6.12.107+deb13-amd64 on web1",
   ]);
   assertEquals([isExplicit(two), isExplicit(explicit)], [false, true]);
+  // A kernel for whose segments there is no room has none.
+  if (explicit.call.syscall !== "kexec_load") throw new Error("Another call");
+  assertEquals(isExplicit({ ...explicit, call: { ...explicit.call, segments: [] } }), false);
   assertEquals([
     callText(two),
     callText(planned({})),
