@@ -172,6 +172,7 @@ Deno.test("sides, schemas and codes that are not known: the nearest, else all of
     "error: Unknown code unknown-kee",
     "  hint: Did you mean unknown-key?",
   ]);
+  assertEquals((await unknown("explain", "constructor")).slice(0, 2), [64, "error: Unknown code constructor"]);
   assertEquals((await unknown("explain", "[unknown-key]")).slice(0, 2), [0, "unknown-key (exit code 65)"]);
   assertEquals((await unknown("explain", "lockdown")).slice(0, 2), [0, "lockdown (check of a plan, exit code 69)"]);
 });

@@ -49,7 +49,7 @@ async function withEtc<T>(
 }
 
 Deno.test("install says what to do next where it is done, and not while a package is made", async () => {
-  await unpacked(async (_root, says) => {
+  await unpacked(async (root, says) => {
     const made = (place: string, more: number) =>
       `Installed warmboot ${VERSION}: ${place}/bin/warmboot and ${more} more files`;
     const remove = (place: string) => `Remove it with: ${place}/bin/warmboot uninstall`;
@@ -86,6 +86,11 @@ Deno.test("install says what to do next where it is done, and not while a packag
       made("ROOT/dest/usr", 13),
       remove("ROOT/dest/usr"),
     ]);
+    const elsewhere = ["--destdir", "ROOT/dest", "--bindir", "/b", "--mandir", "/m", "--deno", "/x/deno"];
+    const [code, program, ...others] = await says(FROM, "install", "--prefix", "/opt", "--dry-run", ...elsewhere);
+    assertEquals([code, program, others.includes("ROOT/dest/m/man8/warmboot.8")], [0, "ROOT/dest/b/warmboot", true]);
+    assertEquals((await says(FROM, "install", "--prefix", "/opt", ...elsewhere))[0], 0);
+    assertEquals(Deno.readTextFileSync(join(root, "dest/b/warmboot")).includes("installed_with=/x/deno\n"), true);
     assertEquals((await says(FROM, "install", "--prefix", "opt")).slice(0, 2), [
       64,
       "error: opt/bin is not a path that can be installed into",
