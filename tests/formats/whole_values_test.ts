@@ -187,6 +187,7 @@ pure("legacy LZ4: literals, matches, long lengths, and each fault", () => {
     unpackBlock(Uint8Array.from(packed), new Uint8Array(20), 0, end);
   assertEquals([within(3, 0x30, 97, 98, 99), within(2, 0x30, 97, 98, 99)], [3, undefined]);
   assertEquals([within(7, 0x20, 97, 98, 2, 0, 0x10, 99), within(5, 0x20, 97, 98, 2, 0, 0x10, 99)], [7, undefined]);
+  assertEquals([within(6, 0x20, 97, 98, 2, 0, 0), within(5, 0x20, 97, 98, 2, 0, 0)], [6, undefined]);
   assertEquals(within(20, 0x10, 97, 1), undefined, "half a distance");
   const bytes = Uint8Array.from([1, 2, 3, 0, 0, 0, 0]);
   assertEquals([copyMatch(bytes, 3, 3, 4), [...bytes]], [true, [1, 2, 3, 1, 2, 3, 1]]);
@@ -422,6 +423,11 @@ pure("a cpio archive: its entries, and each fault with where it is", () => {
     { withTrailer: 0, without: 1 },
     116,
     undefined,
+  ]);
+  // The kernel passes over what a trailer has.
+  assertEquals(read(entry("TRAILER!!!", "data") + entry("b")).slice(0, 2), [
+    [["b", 0o100644, 0, undefined]],
+    { withTrailer: 1, without: 1 },
   ]);
   const cut = (text: string) => read(text).at(-1);
   assertEquals([cut(a.slice(0, 109)), cut(a.slice(0, 111)), cut(a.slice(0, 114)), cut(a.slice(0, 117))], [
