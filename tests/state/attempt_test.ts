@@ -10,6 +10,7 @@ import {
   type AttemptWay,
   decodeAttempt,
   failedAttempts,
+  historyOf,
   interruptionOfAttempt,
   isCurrent,
   isOver,
@@ -79,6 +80,22 @@ pure("an attempt has what was left, what is to come, who asked, and when", () =>
   assertEquals(attempt({ way: "now" }).leftAt, AT);
   assertEquals(attempt({ way: "found" }).leftAt, AT);
   assertEquals(attemptId(AT, Uint8Array.of(0xff, 0, 1, 2, 3)), "20261128T170310Z-ff000102");
+});
+
+pure("an attempt has its guard, how its kernel starts, and what the clocks said, where that is known", () => {
+  const guard = { confirm: 600, parameters: [] };
+  const asked = { realtime: 1, boottime: 2 };
+  const expected = { milliseconds: 5_000, basis: "measured", attempts: 1 } as const;
+  const { facts, plan } = { facts: hostFacts(), plan: { ...planOf(), guard } };
+  const who = { id: attempt().id, at: AT, user: "anna", uid: 0, way: "systemd", watched: true } as const;
+  const made = attemptOf({ ...who, plan, facts, kernel: KERNEL, expected, clocks: asked });
+  assertEquals(made, {
+    ...attempt(),
+    guard,
+    to: { ...attempt().to, kernel: KERNEL },
+    expected,
+    timing: { asked },
+  });
 });
 
 pure("the digest of a plan is that of what boots: the same with a stamp, another for another command line", () => {
@@ -291,6 +308,18 @@ pure("what arrived and stopped its services is measured, and nothing else", () =
   for (const end of ["not-confirmed", "fell-back", "firmware", "unknown"] as const) {
     assertEquals(times(measured(end)), [], end);
   }
+  // Only the call itself stops no services; other init systems and shutdowns that were found do.
+  const first = (way: AttemptWay) => interruptionOfAttempt(measured("arrived", { way }))?.phases[0]?.covers;
+  assertEquals((["systemd", "init", "found", "now"] as const).map(first), [
+    ["stop", "jump"],
+    ["stop", "jump"],
+    ["stop", "jump"],
+    ["jump"],
+  ]);
+  const { attempts: [told, open] } = historyOf([measured("arrived"), attempt()]);
+  assertEquals([told?.interruption, open], [interruptionOfAttempt(measured("arrived")), attempt()]);
+  const unwatched = measured("arrived", { from: { ...attempt().from, watched: false } });
+  assertEquals(interruptionOfAttempt(unwatched)?.milliseconds, undefined);
   const phases = (end: AttemptEnd) => interruptionOfAttempt(measured(end))?.phases.length;
   assertEquals([phases("fell-back"), phases("unknown")], [3, undefined]);
 });
@@ -335,9 +364,11 @@ pure("an attempt reads back as it was written; what is not one is named", () => 
   assertEquals(read(JSON.parse(JSON.stringify(whole))), whole);
   assertEquals(messages, []);
   read({ ...whole, id: "../../etc/passwd" });
+  read({ ...whole, id: `${whole.id}/../x` });
   read({ ...whole, way: "by-hand" });
   read([]);
   assertEquals(messages, [
+    "`id` is not a time and eight hex digits",
     "`id` is not a time and eight hex digits",
     "`way` is not one of systemd, init, now, found",
     "The document is not an attempt of warmboot",
@@ -355,6 +386,7 @@ pure("a plan has failed if its last attempt that says so says so", () => {
     failedAttempts(attempts).map(({ plan }) => plan === attempt({ plan: a }).plan ? "a" : "b");
   assertEquals(failed(), []);
   assertEquals(failed(ended(a, "fell-back")), ["a"]);
+  assertEquals(failed(ended(a, "not-confirmed")), ["a"]);
   assertEquals(failed(ended(a, "arrived"), ended(a, "fell-back")), []);
   assertEquals(failed(ended(a, "confirmed"), ended(a, "fell-back")), []);
   assertEquals(failed(ended(a, "fell-back"), ended(a, "confirmed")), ["a"]);

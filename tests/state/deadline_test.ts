@@ -117,6 +117,7 @@ test("what arrives, and ends before it is confirmed without a shutdown, falls ba
     "fell-back",
     "arrived",
   ]);
+  assertEquals(later(KEPT, silent)?.why.endsWith("; 6.1.0-50-amd64 came up after it"), true);
   // Booted cold, with the very command line: a reset into what the boot loader has as well.
   assertEquals(later(KEPT, { ...COLD, cmdline: RUNNING.cmdline, release: RUNNING.release })?.end, "fell-back");
   // A reboot that was asked for in that system, and never began, changes nothing; one that began is the one to look at.

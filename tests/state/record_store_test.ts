@@ -1,5 +1,12 @@
 import { assert, assertEquals, assertNotEquals, assertRejects, assertThrows } from "@std/assert";
-import { findRecord, foreignFolder, lockStore, StoreError, storeState } from "../../src/state/record_store.ts";
+import {
+  findRecord,
+  foreignFolder,
+  lockStore,
+  RECORD_DIRECTORY,
+  StoreError,
+  storeState,
+} from "../../src/state/record_store.ts";
 import type { LoadRecord } from "../../src/state/record.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { hostFacts } from "../support/host_facts.ts";
@@ -347,6 +354,48 @@ Deno.test("another record of the same length, at the same moment of a clock that
       return storeState(directory);
     };
     assertNotEquals(stateOf("first"), stateOf("other"));
+  });
+});
+
+Deno.test("what is no record, or cannot be read, is told from none, and so is a folder that cannot be looked at", async () => {
+  assertEquals(RECORD_DIRECTORY, "/run/warmboot");
+  assertEquals([foreignFolder("/nonexistent"), foreignFolder("/proc/version/below") === undefined], [undefined, false]);
+  await inStore((directory) => {
+    Deno.chmodSync(directory, 0o700);
+    const path = `${directory}/reboot.json`;
+    const says = () => {
+      const { found } = findRecord("reboot", directory);
+      return found.kind === "unreadable" ? found.message.replace(path, "X").slice(0, 16) : found.kind;
+    };
+    Deno.writeTextFileSync(path, "{}");
+    assertEquals(says(), "X is not a recor");
+    Deno.writeTextFileSync(path, "{");
+    assertEquals(says(), "X is not JSON: E");
+    Deno.removeSync(path);
+    Deno.mkdirSync(path);
+    assertEquals(says(), "X cannot be read");
+    return Promise.resolve();
+  });
+});
+
+Deno.test("a lock that cannot be given back is a warning, and its file is closed all the same", async () => {
+  await inStore(async (directory) => {
+    const warnings: string[] = [];
+    const store = await lockStore({ directory, onWarning: (text) => warnings.push(text) });
+    const unlock = Deno.FsFile.prototype.unlockSync;
+    Deno.FsFile.prototype.unlockSync = () => {
+      throw new Error("Input/output error");
+    };
+    try {
+      store[Symbol.dispose]();
+    } finally {
+      Deno.FsFile.prototype.unlockSync = unlock;
+    }
+    assertEquals(warnings.map((text) => text.startsWith(`Cannot unlock ${directory}/lock: Input/output error`)), [
+      true,
+    ]);
+    const open = Array.from(Deno.readDirSync("/proc/self/fd"), ({ name }) => linkOf(name));
+    assertEquals(open.includes(`${directory}/lock`), false);
   });
 });
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { unpackedCache } from "../../src/state/unpacked_cache.ts";
+import { CACHE_DIRECTORY, unpackedCache, verdictCache } from "../../src/state/unpacked_cache.ts";
 
 const KEY = "a".repeat(64);
 const OTHER = "b".repeat(64);
@@ -170,6 +170,17 @@ Deno.test("folders and links are no kernels, whatever they are called, and forei
     await cache.keep(KEY, BYTES);
     await cache.keep(OTHER, BYTES);
     assertEquals([await cache.find(KEY), await cache.find(OTHER)], [BYTES, BYTES]);
+  });
+});
+
+Deno.test("a verdict about the same file is not taken for a kernel, and a kernel of a real size is kept", async () => {
+  assertEquals(CACHE_DIRECTORY, "/var/cache/warmboot");
+  await inFolder(async (folder) => {
+    await verdictCache(folder).keep(KEY, "kernel", { kind: "unverifiable", why: "x" });
+    const [verdict = ""] = names(folder);
+    assertEquals([await unpackedCache(folder).find(KEY), names(folder)], [undefined, [verdict]]);
+    await unpackedCache(folder).keep(KEY, new Uint8Array(60 << 20));
+    assertEquals([(await unpackedCache(folder).find(KEY))?.length, names(folder).length], [60 << 20, 2]);
   });
 });
 
