@@ -362,14 +362,19 @@ pure("an attempt reads back as it was written; what is not one is named", () => 
     outcome: { end: "fell-back", why: "x", at: AT, bootId: "next" },
   };
   assertEquals(read(JSON.parse(JSON.stringify(whole))), whole);
+  assertEquals(read(JSON.parse(JSON.stringify(attempt()))), attempt());
+  const timed = measured("arrived");
+  assertEquals(read(JSON.parse(JSON.stringify(timed))), timed);
   assertEquals(messages, []);
   read({ ...whole, id: "../../etc/passwd" });
   read({ ...whole, id: `${whole.id}/../x` });
+  read({ ...whole, plan: "0123456789abcde" });
   read({ ...whole, way: "by-hand" });
   read([]);
   assertEquals(messages, [
     "`id` is not a time and eight hex digits",
     "`id` is not a time and eight hex digits",
+    "`plan` is not 16 hex digits",
     "`way` is not one of systemd, init, now, found",
     "The document is not an attempt of warmboot",
   ]);

@@ -154,4 +154,15 @@ pure("a record keeps what its image describes, and an older one without that is 
   assertEquals(reread(recordOf())?.described, describedBy(FACTS, FILE_LOAD));
   const { described: _, ...older } = recordOf();
   assertEquals(reread(older), older);
+  const kernel = { packing: "zstd", unpacked: true, saves: 900 } as const;
+  const overlays = [{ path: "files:1", keyed: "a".repeat(64) }, {
+    path: "x",
+    keyed: "b".repeat(64),
+    sha256: "c".repeat(64),
+  }];
+  const whole = recordOf({ kernel, overlays });
+  assertEquals(reread(whole), whole);
+  for (const keyed of ["", "a".repeat(63), "a".repeat(65), "A".repeat(64)]) {
+    assertEquals(reread({ ...whole, overlays: [{ path: "files:1", keyed }] }), undefined, keyed);
+  }
 });
