@@ -4,6 +4,7 @@ import type { Call, Plan } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { changesSince } from "../../src/state/crash_status.ts";
 import { dumpKeysStatus, keepsKeys } from "../../src/state/dump_keys.ts";
+import { statusOf } from "../../src/state/status.ts";
 import { decodeRecord, describedBy, type FoundRecord, type LoadRecord } from "../../src/state/record.ts";
 import { crashHost } from "../support/crash_host.ts";
 import { images, PART_DIGESTS, profileOf } from "../support/profiles.ts";
@@ -104,6 +105,12 @@ pure("status says which are registered, and whether the loaded image has them", 
     "no",
     "No crash image is loaded that could have them",
   ]);
+  const status = statusOf(host(KEYS), { kind: "none" }, loaded(FILE, KEYS));
+  assertEquals([status.dumpKeys?.loaded, statusOf(host(undefined), { kind: "none" }, loaded(FILE, KEYS)).dumpKeys], [
+    "yes",
+    undefined,
+  ]);
+  assertEquals([status.host.hostname, status.host.release], [host(KEYS).hostname, host(KEYS).release]);
   const { crashLoaded: _, ...silent } = host(KEYS).kexec;
   assertEquals(dumpKeysStatus({ ...host(KEYS), kexec: silent }, { kind: "none" })?.loaded, "unknown");
 });
