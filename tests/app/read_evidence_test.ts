@@ -89,3 +89,21 @@ Deno.test({
     assertEquals(evidenceOf({}, files)?.pstore.length, 16);
   },
 });
+
+Deno.test({
+  name: "what a watchdog says is enough, and of a file its end is kept, as text without control characters",
+  permissions: "none",
+  fn() {
+    assertEquals(evidenceOf(RESET, [])?.watchdogs.map(({ name }) => name), ["watchdog0", "watchdog2"]);
+    assertEquals(evidenceOf(NOTHING, []), undefined);
+    const controls = Uint8Array.from([0, 7, 8, 9, 10, 11, 13, 0x1b, 0x1f, 0x20, 0x7e, 0x7f]);
+    const [file] = evidenceOf(NOTHING, [{ path: "/x", end: controls, size: 12 }])?.pstore ?? [];
+    assertEquals(file?.text, "   \t\n     ~ ");
+    const long = new Uint8Array(READ_BYTES + 100).fill(0x61);
+    long[long.length - 1] = 0x62;
+    const [first, second, third] = evidenceOf(NOTHING, [long, long, long].map((end) => ({ path: "/x", end, size: 1 })))
+      ?.pstore ?? [];
+    assertEquals([first?.text.length, second?.text.length, third?.text.length], [READ_BYTES, READ_BYTES, 0]);
+    assertEquals(first?.text.endsWith("ab"), true);
+  },
+});

@@ -170,6 +170,13 @@ const CASES: readonly Case[] = [
     cause: "IMA's policy (`appraise func=KEXEC_KERNEL_CHECK`) does not take the kernel or the initrd",
   },
   {
+    name: "IMA's policy appraises the initrd, which kexec_load has no file of",
+    call: segmentLoad,
+    errno: "EACCES",
+    facts: { kernelConfig: {}, ima: { inForce: true, rules: parseImaRules("appraise func=KEXEC_INITRAMFS_CHECK") } },
+    cause: "the kernel's integrity policy (IMA) or SELinux forbids this image",
+  },
+  {
     name: "IMA's policy appraises the initrd",
     call: load,
     errno: "EACCES",
@@ -464,6 +471,7 @@ Deno.test({
   fn() {
     const { capEff: _capEff, initUserNamespace: _namespace, ...silent } = hostFacts();
     assertEquals(diagnose({ call: load, errno: 1, facts: silent })?.cause, POLICY);
+    assertEquals(diagnose({ call: load, errno: 1, facts: hostFacts({ kexec: {} }) })?.cause, POLICY);
     const { loaded: _loaded, ...unknown } = kexec;
     const cause = "reboot(2) was called from a child PID namespace, or the kernel lacks kexec";
     assertEquals(diagnose({ call: reboot, errno: 22, facts: hostFacts({ kexec: unknown }) })?.cause, cause);
