@@ -36,6 +36,8 @@ pure("a Xen guest says its kind, and the control domain that it is one", () => {
   // Before Linux 4.13 there is only this.
   assertEquals(facts({ "/proc/xen/capabilities": "control_d\n" })?.xen, { isControl: true });
   assertEquals(facts({ "/proc/xen/capabilities": "" })?.xen, { isControl: false });
+  assertEquals(facts({ "/proc/xen/capabilities": "other control_d\n" })?.xen, { isControl: true });
+  assertEquals(facts({ "/proc/xen/capabilities": "control_d2\n" })?.xen, { isControl: false });
 });
 
 pure("the name of a CPU may have colons, and its flags are found behind it", () => {
