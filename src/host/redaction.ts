@@ -13,16 +13,19 @@ export type Redaction =
 /** What replaces a secret value of the command line. */
 const REDACTED = "<redacted>";
 
-/** Names of parameters whose values are secrets: systemd.set_credential, rd.iscsi.password, rootpw and their like. */
-const SECRET_NAME = /passw|passphrase|rootpw|secret|token|credential|psk|auth_?key|api_?key/i;
+/** Names of parameters whose values are secrets: systemd.set_credential, rd.iscsi.password, rootpw, cifspass and their like. */
+const SECRET_NAME = /passw|passphrase|(?:^|[._]|cifs)pass$|rootpw|secret|token|credential|psk|auth_?key|api_?key/i;
 
 /** `cifs://user:password@server/share`, `iscsi:user:password@server` and their like. */
 const USER_AND_PASSWORD = /(?:^\w+:|\/\/)[^/@:]*:[^/@]*@/;
 
+/** Mount options of CIFS and Ceph in `cifsroot=` and `rootflags=`: `//server/share,username=joe,password=...`. */
+const SECRET_OPTION = /(?:^|,)(?:pass|passwd|password2?|secret)=/i;
+
 function isSecret(parameter: Parameter): boolean {
   const { value } = parameter;
   if (value === undefined) return false;
-  return SECRET_NAME.test(parameterKey(parameter)) || USER_AND_PASSWORD.test(value);
+  return SECRET_NAME.test(parameterKey(parameter)) || USER_AND_PASSWORD.test(value) || SECRET_OPTION.test(value);
 }
 
 /** The names of the parameters of a command line whose value a redacted capture left out. */

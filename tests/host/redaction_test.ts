@@ -190,6 +190,36 @@ pure("each name of a secret counts in any case and at any place, and a name with
   assertEquals(line("a=//:pw@srv/x b=nfs:joe:@srv c=joe:pw@srv"), "a=<redacted> b=<redacted> c=joe:pw@srv");
 });
 
+pure("passwords of a root on CIFS or Ceph are secrets, wherever the kernel and dracut take them", () => {
+  const line = (text: string) => edited(withoutSecretParameters, text);
+  // Documentation/admin-guide/cifs/usage and cifsroot.rst, Documentation/filesystems/ceph.rst, dracut.cmdline(7).
+  for (
+    const [name, value] of [
+      ["cifsroot", "//10.0.0.1/share,username=joe,password=hunter2"],
+      ["cifsroot", "//10.0.0.1/share,vers=3.0,pass=hunter2,ro"],
+      ["cifsroot", "//10.0.0.1/share,password2=hunter2"],
+      ["rootflags", "PASSWD=hunter2"],
+      ["rootflags", "name=admin,secret=hunter2"],
+      ["cifspass", "hunter2"],
+      ["x.pass", "hunter2"],
+      ["root-pass", "hunter2"],
+    ] as const
+  ) {
+    assertEquals(line(`ro ${name}=${value} quiet`), `ro ${name}=<redacted> quiet`, value);
+  }
+  for (
+    const text of [
+      "cifsroot=//10.0.0.1/share,username=joe,credentials=/etc/joe",
+      "iommu.passthrough=1",
+      "x.bypass=1",
+      "rootflags=subvol=pass",
+      "compass=1",
+    ]
+  ) {
+    assertEquals(line(text), text);
+  }
+});
+
 pure("a plan with such a value warns in a review, and is refused on a host", () => {
   const capture = CAPTURES.get("bios-vm");
   assert(capture !== undefined);
