@@ -214,6 +214,8 @@ pure("lines of the memory map: the kernel's own are left out, and so is what can
     1,
     1,
   ]);
+  const other = "  00002000-00002fff : ACPI Tables";
+  assertEquals(without("  00001000-00001fff : Kernel code", other, "  00003000-00003fff : Kernel data"), [other]);
   assertEquals(without("x 00001000-00001fff : a", "\t00001000-00001fff : b", "00001000 : c", ram, "0-g : d"), [ram]);
 });
 

@@ -94,6 +94,8 @@ pure("stop_on_reboot is the driver's at -1, and every other number but 0 stops",
   }
   const { watchdog, problems } = decoded({ ...I6300ESB, [parameter]: "never\n", [`${SYS}/timeout`]: "4294967296\n" });
   assertEquals([watchdog?.stopOnReboot, watchdog?.devices[0]?.timeout, problems.length], [undefined, undefined, 2]);
+  const most = decoded({ ...I6300ESB, [`${SYS}/max_timeout`]: "4294967295\n" });
+  assertEquals([most.watchdog?.devices[0]?.maxTimeout, most.problems], [4_294_967_295, []]);
 });
 
 pure("what the kernel does not write there is reported, and not known", () => {
