@@ -311,7 +311,7 @@ pure("a device tree has no seeds, and a command line without secrets", () => {
         property("linux,dmcryptkeys", "0x1000"),
       ],
       children: [],
-    }],
+    }, { name: "board", properties: [property("rng-seed", "kept: not of /chosen")], children: [] }],
   };
   const bytes = flattenDeviceTree({ bootCpu: 0, reservations: [], root }).bytes;
   const tree = redactCapture({
@@ -322,6 +322,7 @@ pure("a device tree has no seeds, and a command line without secrets", () => {
   const parsed = parseDeviceTree(Uint8Array.fromBase64(tree.base64));
   assert(parsed.kind === "tree");
   assertEquals(parsed.tree.root.properties.length, 1);
+  assertEquals(parsed.tree.root.children[1]?.properties.length, 1);
   assertEquals(parsed.tree.root.children[0]?.properties, [property("bootargs", "ro rootpw=<redacted> quiet\0")]);
   // What cannot be read as a tree may have anything in it.
   const odd = { "/sys/firmware/fdt": { base64: bytes.subarray(0, 60).toBase64() } };

@@ -39,5 +39,7 @@ pure("every path of the table is known, and its neighbours are not", () => {
     .flatMap((pattern) => expandPath(pattern, "6.1.0+x", list)).map(({ path }) => path);
   assertEquals(paths.filter((path) => !isSourcePath(path)), []);
   assertEquals(new Set(paths).size, paths.length);
+  const near = ["/proc/config_gz", "/boot/config-a/b", "/sys/firmware/memmap/x/start", "/sys/firmware/memmap/0/starts"];
+  assertEquals(near.filter(isSourcePath), []);
   assertEquals(paths.filter((path) => isSourcePath(`${path}x/y`) || isSourcePath(`/x${path}`)), []);
 });

@@ -52,6 +52,16 @@ pure("a volume is found by a name of crypttab, an open name, its UUID, and every
   assertEquals(findVolume("LABEL=none", facts), { text: "LABEL=none" });
 });
 
+pure("the UUID of an open volume is known by its device, without udev and its links", () => {
+  const { openVolumes = [] } = facts;
+  assertEquals(findVolume("/dev/vda2", { openVolumes }), { text: "/dev/vda2", uuid: ROOT, device: "/dev/vda2" });
+  assertEquals(findVolume("/dev/vdb1", { openVolumes }), { text: "/dev/vdb1", device: "/dev/vdb1" });
+  assertEquals(findVolume("vault", {}), { text: "vault", name: "vault" });
+  // Of two lines of one name, the first counts, as for systemd-cryptsetup-generator.
+  const crypttab = "a /dev/vda1 none luks\na /dev/vda2 none luks\n";
+  assertEquals(findVolume("a", { crypttab, openVolumes: [] }).device, "/dev/vda1");
+});
+
 pure("a source of another crypttab is compared by UUID and device, never by what is unknown of both", () => {
   const data = findVolume("data", facts);
   assertEquals(
