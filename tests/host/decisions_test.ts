@@ -356,6 +356,7 @@ pure("the first namespaces, and capabilities, of the process that looks", () => 
   const status = (text: string) => of({ "/proc/self/status": text }).slice(1);
   assertEquals(status("Name:\tx\nNSpid:\t7\nCapEff:\t0000000000400000\n"), [undefined, 0x40_0000n, 0]);
   assertEquals(status("NSpid:\t7\t1\nCapEff:\t0\n"), [false, 0n, 0]);
+  assertEquals(status("Name:\tCapEff:1\nCapEff:\t0\n"), [undefined, 0n, 0]);
   assertEquals(status("CapInh:\t0\n")[2], 1);
   assertEquals(status("CapEff:\tx\n").slice(1), [undefined, 1]);
 });

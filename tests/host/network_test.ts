@@ -105,6 +105,8 @@ pure("links are told apart by what sysfs and the table of VLANs show", () => {
   assertEquals([of("eth1")?.up, of("eth1")?.carrier, of("eth0")?.up, of("bond0")?.mtu], [false, false, true, 9000]);
   // A link that is down has no carrier to read.
   assertEquals([of("eth0")?.carrier, of("lo")?.carrier], [true, false]);
+  assertEquals([of("bond0")?.up, of("bond0")?.carrier], [true, false]);
+  assertEquals([of("eth0")?.master, of("eth1")?.master], ["bond0", undefined]);
   assertEquals(of("ib0")?.mac, undefined);
 });
 

@@ -57,6 +57,11 @@ pure("the UUID of an open volume is known by its device, without udev and its li
   assertEquals(findVolume("/dev/vda2", { openVolumes }), { text: "/dev/vda2", uuid: ROOT, device: "/dev/vda2" });
   assertEquals(findVolume("/dev/vdb1", { openVolumes }), { text: "/dev/vdb1", device: "/dev/vdb1" });
   assertEquals(findVolume("vault", {}), { text: "vault", name: "vault" });
+  // What a source states itself needs nothing of the host.
+  for (const text of [`UUID=${DATA.toUpperCase()}`, `/dev/disk/by-uuid/${DATA}`]) {
+    assertEquals(findVolume(text, {}), { text, uuid: DATA });
+    assertEquals(isOfVolume(text, findVolume(DATA, {}), {}), true);
+  }
   // Of two lines of one name, the first counts, as for systemd-cryptsetup-generator.
   const crypttab = "a /dev/vda1 none luks\na /dev/vda2 none luks\n";
   assertEquals(findVolume("a", { crypttab, openVolumes: [] }).device, "/dev/vda1");
