@@ -151,6 +151,13 @@ Deno.test({
   fn() {
     const { value } = parseBootEntry("title A\ntitle B\nversion 1\nversion 2\nlinux /k\n", "e.conf");
     assertEquals([value?.title, value?.version], ["A", "1"]);
+    const tree = (text: string) => parseBootEntry(`linux /k\n${text}`, "e.conf").value?.hasDevicetree;
+    assertEquals([tree(""), tree("devicetree /d\n"), tree("devicetree /d\ndevicetree /e\n"), tree("devicetree\n")], [
+      false,
+      true,
+      true,
+      false,
+    ]);
     const machine = (name: string) => parseBootEntry(`linux /k\narchitecture ${name}\n`, "e.conf").value?.architecture;
     assertEquals(["x64", "IA32", "aa64", "arm", "riscv64", "loongarch64", "mips", "toString"].map(machine), [
       "x86_64",

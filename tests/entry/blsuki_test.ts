@@ -127,6 +127,12 @@ Deno.test({
     assertEquals(found(odd, "arch-linux-6.9.7.efi"), [
       "Which entry `arch-linux-6.9.7.efi` is depends on the name of /efi/EFI/Linux/arch-linux-7'1.efi",
     ]);
+    assertEquals(
+      found(image("/efi/EFI/Linux/arch-linux-6.12.01.efi", "Other")).map((text) => text.replace(/^.*linux-/, "")),
+      [
+        "6.12.01.efi is the same version as another file, and GRUB takes only one of the two",
+      ],
+    );
     const same = image("/efi/EFI/Linux/arch-linux-6.09.7.efi", "Other");
     assertEquals(found(same), [
       "/efi/EFI/Linux/arch-linux-6.09.7.efi is the same version as another file, and GRUB takes only one of the two",

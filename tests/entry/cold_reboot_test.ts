@@ -270,6 +270,8 @@ pure("systemd-boot boots an entry once by its variable; what is asked already, a
   };
   const counting = cold(SDBOOT, { ...info, ...counted }, "6.1.0-9-amd64", cmdline);
   assertEquals(counting.counts, true);
+  const both = cold(SDBOOT, { ...info, ...counted, ...asked }, "6.1.0-9-amd64", cmdline);
+  assertEquals([both.counts, both.pending], [true, id]);
 });
 
 pure("without a boot loader that is known there is no way, and the reason says so", () => {
@@ -333,6 +335,15 @@ pure("of several entries that could be running, files on the command line and Lo
     which(images, "BOOT_IMAGE=/x/vmlinuz-6.1 a"),
     which(images, "BOOT_IMAGE=/x/other a"),
   ], ["two", "one", undefined]);
+});
+
+pure("of entries that have all of their parameters on the command line, the one that lacks none of it runs", () => {
+  const [all, some, other] = [found("all", { cmdline: "a b" }), found("some"), found("other", { cmdline: "c" })];
+  assertEquals([which([some, all, other], "b a"), which([some, other], "b a"), which([all, other], "a")], [
+    "all",
+    "some",
+    undefined,
+  ]);
 });
 
 pure("two entries boot the same if nothing of what they start differs, whatever they are called", () => {

@@ -299,6 +299,14 @@ pure("why GRUB cannot be asked comes with what to do, and boot counting is known
     "/boot/grub/grubenv": "# GRUB Environment Block\n".padEnd(1024, "#"),
   });
   assertEquals([second.once?.file, second.impossible], ["/boot/grub/grubenv", undefined]);
+  // Of two that ask for an entry, GRUB's first is told.
+  const block = (entry: string) => `# GRUB Environment Block\nnext_entry=${entry}\n`.padEnd(1024, "#");
+  const asked = of({
+    "/boot/grub/grub.cfg": `load_env -f /boot/a\n${DEBIAN["/boot/grub/grub.cfg"]}`,
+    "/boot/a": block("first"),
+    "/boot/grub/grubenv": block("second"),
+  });
+  assertEquals(asked.pending, "first");
   assertEquals([of({}).counts, of(loaderVariables({ LoaderBootCountPath: "\\x.conf" })).counts], [undefined, true]);
 });
 
@@ -547,6 +555,10 @@ pure("that GRUB waits for a key matters where it boots by itself, not where an e
     [],
   ]);
   assertEquals([said("set timeout=-1", "a"), said("set timeout=-1", "0")], [[], []]);
+  const files = layout(DEBIAN, { "/boot/grub/grub.cfg": "menuentry a { linux /boot/vmlinuz-6.1.0-50-amd64; }\n" });
+  assertEquals(coldBoot(files, UEFI).diagnostics.map(({ severity, path, hint }) => [severity, path, hint]), [
+    ["warning", ["boot_entry"], "Set GRUB_TIMEOUT to a number of seconds"],
+  ]);
 });
 
 pure("an entry of GRUB with all that it loads: initrds apart from the device tree, parameters of a program", () => {

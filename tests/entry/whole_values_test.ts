@@ -241,6 +241,8 @@ pure("a stub that names its files: by paths that stay on the partition, and whol
     initrd: { path: "/esp/EFI/i.efi", sha256: "ab".repeat(32) },
     cmdline: "a b",
   });
+  // Sections may be padded.
+  assertEquals(stub("\\EFI\\k.efi", joined(digest, new Uint8Array(32)))?.kernel.sha256, "ab".repeat(32));
   assertEquals([stub("EFI\\k"), stub("\\..\\k"), stub("\\a/../k"), stub(undefined, digest.subarray(1))], [
     undefined,
     undefined,

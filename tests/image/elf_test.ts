@@ -134,6 +134,14 @@ test("offsets near the end of 64 bits are out of the file, not wrapped around", 
   assertStringIncludes(whatOf(identified(bytes)), "a truncated ELF file");
 });
 
+test("a file is cut if any of its segments ends outside of it, not the last one alone", () => {
+  const bytes = elf({
+    segments: [{ bytes: new Uint8Array(8), memsz: 1n << 20n }, { paddr: 0x5000n, bytes: new Uint8Array(8) }],
+  });
+  new DataView(bytes.buffer).setBigUint64(64 + 32, 4096n, true);
+  assertStringIncludes(whatOf(identified(bytes)), "a truncated ELF file");
+});
+
 test("a segment larger in the file than in memory is damage", () => {
   assertStringIncludes(whatOf(identified(elf({ segments: [{ bytes: new Uint8Array(8), memsz: 7n }] }))), "damaged");
 });

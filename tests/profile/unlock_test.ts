@@ -29,6 +29,15 @@ pure("a key file beside the profile, a question and a program", () => {
   ]);
 });
 
+pure("a key has one source, whatever it is called", () => {
+  const said = (key: string) =>
+    parsed(`unlock: [{ volume: v, key: { ${key} } }]`).diagnostics.map(({ code, path }) => [code, path?.at(-1)]);
+  assertEquals(said("from: a, ask: b"), [["conflict", "ask"]]);
+  assertEquals(said("ask: b, command: [c], from: a").toSorted(), [["conflict", "ask"], ["conflict", "command"]]);
+  assertEquals(said("file: a, ask: b").toSorted(), [["conflict", "ask"], ["unknown-key", "file"]]);
+  assertEquals(said("file: a"), [["unknown-key", "file"]]);
+});
+
 pure("the path of a key file has the running kernel's variables", () => {
   const { value } = parsed("unlock: [{ volume: root, key: { from: '/keys/${release}.key' } }]");
   if (value === undefined) throw new Error("The profile is not valid");

@@ -7,12 +7,27 @@ import {
   parameterKey,
   parseCmdline,
   parseParameter,
+  replaceParameters,
   splitAtSeparator,
   splitParameters,
   withoutParameters,
 } from "../../../src/profile/cmdline/cmdline.ts";
 
 const split = (text: string): readonly string[] => splitParameters(text).parameters;
+
+Deno.test({
+  name: "each parameter is replaced in its place, those for init too, and the space between them stays",
+  permissions: "none",
+  fn() {
+    const text = ' a  b="c d"\t-- \n e=f "g h" ';
+    assertEquals(replaceParameters(text, ({ text }) => text), text);
+    assertEquals(
+      replaceParameters(text, ({ name, value }) => `<${name}|${value ?? ""}>`),
+      " <a|>  <b|c d>\t<--|> \n <e|f> <g h|> ",
+    );
+    assertEquals(replaceParameters("", () => "x"), "");
+  },
+});
 
 /** What the kernel reads, then what init reads. */
 function readers(text: string): readonly [readonly string[], readonly string[] | undefined] {

@@ -145,6 +145,8 @@ Deno.test({
     );
     assertEquals(resolved({ set: ["CONSOLE=a"] }, running), `${running} CONSOLE=a`);
     assertEquals(resolved({ set: ["log-level=1"] }, "log_level=7 ro"), "log-level=1 ro");
+    assertEquals(resolved({ set: ["log_level=1"] }, "log-level=7 ro"), "log_level=1 ro");
+    assertEquals(resolved({ remove: ["log_level"] }, "log-level=7 ro"), "ro");
   },
 });
 
