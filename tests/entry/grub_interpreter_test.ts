@@ -403,7 +403,8 @@ menuentry
 menuentry Five --id $fw_path { true; }
 menuentry Last --id '' { true; }
 menuentry Copied --source other.cfg { true; }
-menuentry Joined --id=joined=1 { true; }`),
+menuentry Joined --id=joined=1 { true; }
+menuentry Other --bogus x --bogus=y { true; }`),
     {
       menu: [
         "one: One, first,x,y, free",
@@ -415,6 +416,7 @@ menuentry Joined --id=joined=1 { true; }`),
         ": Last",
         "<the name of the entry at /boot/grub/grub.cfg:10>",
         "joined=1: Joined",
+        "Other: Other,x",
       ],
       status: true,
     },

@@ -342,6 +342,15 @@ Deno.test({
       flags: ["no_cma", "force_dtb"],
       without: ["-i", "--mem-min", "--mem-max", "--dtb"].map((option) => noUse("kexec_file_load", option)),
     });
+    const last = (option: string, first: string, second: string) => ({
+      option: `${option}=${first}`,
+      instead: `kexec takes only the last, ${option}=${second}`,
+    });
+    assertEquals(read("kexec -l k --mem-min=1 --mem-max=0x3fff --mem-min=2 --mem-max=0x1fff"), {
+      kernel: "k",
+      memory: { min: 2n, max: 0x2000n },
+      without: [last("--mem-min", "1", "2"), last("--mem-max", "0x3fff", "0x1fff")],
+    });
     assertEquals(read("echo kexec -l k"), "The command is not kexec, but `echo`");
   },
 });

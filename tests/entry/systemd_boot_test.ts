@@ -275,6 +275,19 @@ pure("without an entry for this machine, and for one that is fetched, it is said
   assertEquals(booted(esp({}, { "/efi/loader/entries/a.conf": { error: "EACCES" } })).said, [no]);
 });
 
+pure("of several entries that a pattern matches, the first of the menu is the default", () => {
+  const files = (pattern: string) =>
+    esp({ "a-1.conf": "linux /k\n", "a-2.conf": "linux /k\n", "b.conf": "linux /k\nsort-key x\n" }, {
+      "/efi/loader/loader.conf": `  default\t${pattern}\n`,
+    });
+  assertEquals(["*", "a-*", "A-?.CONF", "*-1*"].map((pattern) => booted(files(pattern)).id), [
+    "b.conf",
+    "a-2.conf",
+    "a-2.conf",
+    "a-1.conf",
+  ]);
+});
+
 pure("what the menu waits for and what a failed firmware update boots is said, where it is set", () => {
   const said = (variables: { readonly [name: string]: string }, conf = "") =>
     booted(esp({ "a.conf": "linux /k\n" }, { ...loaderVariables(variables), "/efi/loader/loader.conf": conf })).said;

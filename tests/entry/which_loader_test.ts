@@ -166,6 +166,11 @@ pure("what the firmware started, by the name of its file, and what it starts nex
     "GRUB",
     "GRUB",
   ]);
+  const sd = started("\\EFI\\systemd\\systemd-bootx64.efi");
+  assertEquals([boots(sd, loaderVariables({ LoaderInfo: "" })), boots(loaderVariables({ LoaderInfo: "" }))], [
+    "systemd-boot",
+    unknown,
+  ]);
   assertEquals(boots(loaderVariables({ LoaderInfo: "GRUBBY" })), "The boot loader is GRUBBY, whose entries");
   assertEquals(coldBoot(layout(loaderVariables({ LoaderInfo: "rEFInd" })), UEFI).diagnostics[0]?.hint, NAME_KERNEL);
   const other = "The firmware starts `Other` next (BootNe";
@@ -198,6 +203,12 @@ pure("the configuration of GRUB beside the program that the firmware started com
   const id = (more: LayoutFiles = {}, host: BootHost = UEFI) => coldBoot(layout(DEBIAN, { ...own, ...more }), host);
   assertEquals([id().value?.id, id().value?.kernel], ["own", "/boot/efi/k"]);
   assertEquals(id(loadOptionVariable(3, "x", "\\EFI\\x\\shimx64.efi")).value?.id.startsWith("gnulinux"), true);
+  // A program that is not GRUB's has none beside it.
+  const shell = {
+    ...loaderVariables({ LoaderInfo: "GRUB 2.12" }),
+    ...loadOptionVariable(3, "x", "\\EFI\\debian\\x.efi"),
+  };
+  assertEquals(id(shell).value?.id.startsWith("gnulinux"), true);
   // An ESP at another place is known by its type.
   const { "/boot/efi/EFI/debian/grub.cfg": text, ...rest } = own;
   const elsewhere = { ...rest, "/mnt/EFI/debian/grub.cfg": text, "/mnt/k": "k" };

@@ -159,7 +159,7 @@ pure("an image is composed with its addons in the order of systemd-stub", () => 
   const addon = (name: string, ...rows: Parameters<typeof file>[1][]) => file(`/e/${name}.addon.efi`, ...rows);
   const addons = [
     addon("a", [".ucode", "1"], [".initrd", "1"], [".cmdline", "a=1\n"]),
-    addon("b", [".uname", "6.1"], [".ucode", "2"], [".initrd", "2"], [".dtb", "x"]),
+    addon("b", [".uname", "6.1"], [".ucode", "2"], [".initrd", "2"], [".dtb", "x"], [".dtbauto", "x"]),
     addon("c", [".uname", "6.2"], [".cmdline", "c=1"]),
     addon("d", [".linux", "x"]),
   ];
@@ -180,7 +180,7 @@ pure("an image is composed with its addons in the order of systemd-stub", () => 
       path: "/e/d.addon.efi",
       why: "is a unified kernel image itself",
     }],
-    trees: ["/e/EFI/Linux/a.efi/.dtbauto", "/e/b.addon.efi/.dtb"],
+    trees: ["/e/EFI/Linux/a.efi/.dtbauto", "/e/b.addon.efi/.dtb", "/e/b.addon.efi/.dtbauto"],
   });
   assertEquals(composeUki(IMAGE, profiles[0], []), {
     kernel: "/e/EFI/Linux/a.efi/.linux",
@@ -242,7 +242,10 @@ pure("a stub that names its files: by paths that stay on the partition, and whol
     cmdline: "a b",
   });
   // Sections may be padded.
-  assertEquals(stub("\\EFI\\k.efi", joined(digest, new Uint8Array(32)))?.kernel.sha256, "ab".repeat(32));
+  assertEquals(
+    stub("\\EFI\\k.efi", new Uint8Array(joined(digest, new Uint8Array(32))))?.kernel.sha256,
+    "ab".repeat(32),
+  );
   assertEquals([stub("EFI\\k"), stub("\\..\\k"), stub("\\a/../k"), stub(undefined, digest.subarray(1))], [
     undefined,
     undefined,

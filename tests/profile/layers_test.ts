@@ -297,6 +297,16 @@ pure("a drop-in cannot extend, and a version of the future is refused in any fil
   ]);
 });
 
+pure("a version of any later time is refused, and one that is no number is a mistake", () => {
+  const codes = (version: string) => problems(`version: ${version}\nkernel: k\n`).map((each) => each.split(" ")[1]);
+  assertEquals(["2", "10", "999", "0", "1.0", "01", "x"].map(codes), [
+    ["unsupported-version"],
+    ["unsupported-version"],
+    ["unsupported-version"],
+    ...Array<string[]>(4).fill(["wrong-type"]),
+  ]);
+});
+
 pure("a base with faulty YAML is told of in its own file, and nothing is said to be missing", () => {
   assertEquals(problems("version: 1\nextends: a.yaml\n", { "p/a.yaml": "kernel: [k\n" }), ["p/a.yaml:1:9 yaml-syntax"]);
 });

@@ -618,6 +618,8 @@ const SLIPS: readonly (readonly [text: string, place: string, message: string, i
   ["version: 1\ninitrd: [a, b\n\ncmdline: ro\n", "2:9", "The bracket `[` is not closed"],
   ["version: 1\nkernel: { path: a\ncmdline: ro\n", "2:9", "The bracket `{` is not closed"],
   ["version: 1\nkernel: { path: a", "2:9", "The bracket `{` is not closed"],
+  // Not in a comment.
+  ["version: 1\nkernel:/boot/x\n# {{ x }}\ncmdline: ro\n", "2:1", "There is no space after `kernel:`", "kernel: "],
   ['version: 1\nname: "a \\", b\nkernel: x\n', "2:7", 'The quote " is not closed'],
   ["version: 1\r\nkernel:/boot/x", "2:1", "There is no space after `kernel:`", "kernel: "],
   ["version: 1\nkernel: {{ kernel }}\n", "2:9", "`{{` belongs to a template that was not rendered"],
