@@ -151,6 +151,8 @@ Deno.test({
   fn() {
     const { value } = parseBootEntry("title A\ntitle B\nversion 1\nversion 2\nlinux /k\n", "e.conf");
     assertEquals([value?.title, value?.version], ["A", "1"]);
+    const twice = parseBootEntry("linux /k\noptions $tuned_params ${tuned_params} $kernelopts\n", "e.conf").value;
+    assertEquals(twice?.expanded, [{ variable: "${tuned_params}" }, { variable: "$kernelopts" }]);
     const tree = (text: string) => parseBootEntry(`linux /k\n${text}`, "e.conf").value?.hasDevicetree;
     assertEquals([tree(""), tree("devicetree /d\n"), tree("devicetree /d\ndevicetree /e\n"), tree("devicetree\n")], [
       false,

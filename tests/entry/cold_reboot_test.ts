@@ -260,6 +260,13 @@ pure("systemd-boot boots an entry once by its variable; what is asked already, a
     },
     once: { loader: "systemd-boot", entry: id },
   });
+  const waits = cold(
+    SDBOOT,
+    { ...info, ...loaderVariables({ LoaderConfigTimeout: "menu-force" }) },
+    "6.1.0-9-amd64",
+    cmdline,
+  );
+  assertEquals(waits.notes, ["systemd-boot waits for a key before it boots: its timeout is `menu-force`"]);
   const asked = loaderVariables({ LoaderEntryOneShot: id });
   assertEquals(cold(SDBOOT, { ...info, ...asked }, "6.1.0-9-amd64", cmdline).pending, id);
   assertEquals(cold(DEBIAN, { "/boot/grub/grubenv": block("next_entry=1>2\n") }, OLD, CMDLINE).pending, "1>2");

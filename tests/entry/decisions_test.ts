@@ -507,6 +507,29 @@ pure("a configuration of a FIT image: the one that is named, the default, or the
   ]);
 });
 
+pure("an image is used as what its own type says, and as nothing else", () => {
+  const of = (types: { readonly [name: string]: string }) => {
+    const images = ["k", "r", "t"].map((name) => part(name, types[name] ?? ""));
+    const whole = { ...configuration("c", { kernel: "k", ramdisk: "r", fdt: ["t"] }) };
+    const found = composed({ images, configurations: [whole] });
+    return Array.isArray(found) ? found[0] : "composed";
+  };
+  const right = { k: "kernel", r: "ramdisk", t: "flat_dt" };
+  const why = (what: string, name: string, is: string, not: string) =>
+    `The ${what} \`${name}\` of /b/a.itb cannot be used: its type is \`${is}\`, not \`${not}\``;
+  assertEquals([
+    of(right),
+    of({ ...right, k: "flat_dt" }),
+    of({ ...right, r: "kernel" }),
+    of({ ...right, t: "ramdisk" }),
+  ], [
+    "composed",
+    why("kernel", "k", "flat_dt", "kernel"),
+    why("initrd", "r", "kernel", "ramdisk"),
+    why("device tree", "t", "ramdisk", "flat_dt"),
+  ]);
+});
+
 pure("where a kernel is for another machine, the other configurations are named", () => {
   const images = [part("k", "kernel", { architecture: "x86_64" })];
   const configurations = [configuration("c"), configuration("d"), configuration("e")];

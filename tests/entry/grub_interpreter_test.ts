@@ -158,6 +158,8 @@ pure("conditions and loops of GRUB: which way they go, and how they are left", (
     ["if [ -s ($root)/vmlinuz ]; then set a=1; fi; if [ -f ($root)/gone ]; then set b=1; fi", "a=1"],
     ["boot; set a=1", undefined],
     ["function f { boot; }\nf; set a=1", undefined],
+    ["function f { set a=1; }\nfunction f { set a=2; }\nf", "a=2"],
+    ["function f { set a=1; }\nf\nfunction f { set b=2; }\nf", "a=1 b=2"],
   ];
   assertEquals(rows.map(([script]) => [script, set(script)]), rows.map(([script, expected]) => [script, expected]));
 });
@@ -505,6 +507,7 @@ pure("other files and saved variables: read where they are, refused where that i
     "/boot/more.cfg": "set a=1\nreturn\nset b=1\n",
     "/boot/stop.cfg": "set a=1\nboot\n",
     "/boot/other.cfg": "set a=$config_file; set b=$config_directory; menuentry Other { true; }\n",
+    "/boot/sub/other.cfg": "set a=$config_file; set b=$config_directory\n",
     "/boot/self.cfg": "source /self.cfg\n",
   };
   const rows: readonly (readonly [string, unknown])[] = [
@@ -545,6 +548,12 @@ pure("other files and saved variables: read where they are, refused where that i
       status: true,
       signal: "stop",
       config: "/boot/other.cfg",
+    }],
+    ["configfile ($root)/sub/other.cfg", {
+      set: "a=(fs-device/8:3)/sub/other.cfg b=(fs-device/8:3)/sub",
+      status: true,
+      signal: "stop",
+      config: "/boot/sub/other.cfg",
     }],
     ["configfile /gone.cfg; set c=$?", { set: "c=1", status: true }],
     ["normal (hd9,9)/x", {

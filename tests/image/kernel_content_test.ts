@@ -29,6 +29,23 @@ async function refused(image: Uint8Array, says: string): Promise<void> {
   assertStringIncludes(found?.kind === "damaged" ? found.why : JSON.stringify(found), says);
 }
 
+Deno.test("a unified kernel image is held against its signature, where it has one", async () => {
+  using codecs = openCodecs();
+  const held = async (image: Uint8Array, signed: boolean) => {
+    const info = { kind: "uki", machine: 0x8664, sections: [], signed } as const;
+    const found = await readKernel(memorySource(image), info, codecs, async (parts, algorithm) => {
+      const bytes = joined(...parts.map(({ offset, length }) => image.subarray(offset, offset + length)));
+      return new Uint8Array(await crypto.subtle.digest(algorithm, bytes.slice()));
+    });
+    return found?.kind;
+  };
+  assertEquals([await held(SIGNED, true), await held(overwritten(SIGNED, 2000), true), await held(SIGNED, false)], [
+    "signed",
+    "damaged",
+    undefined,
+  ]);
+});
+
 /** Sixteen bytes overwritten. */
 function overwritten(bytes: Uint8Array, at: number): Uint8Array {
   return bytes.map((byte, index) => index >= at && index < at + 16 ? byte ^ 0xa5 : byte);

@@ -141,6 +141,8 @@ Deno.test({
     const made = tree("a/\na/b/\nl\ta/b\nl/x\nnowhere/y\na\tb\nl/\nl/z");
     assertEquals(made.get("a/b/x"), { kind: "file" });
     assertEquals(made.has("nowhere/y"), false);
+    assertEquals(tree("a/\na\tb/").get("a"), { kind: "folder" });
+    assertEquals(tree("a\tb/").get("a"), { kind: "link", target: "b/" });
     // A folder that is not empty stays where a link comes after it; nothing else is in the tree.
     assertEquals(made.get("a"), { kind: "folder" });
     assertEquals([...made.keys()].toSorted(), ["a", "a/b", "a/b/x", "l", "l/z"]);
