@@ -664,6 +664,10 @@ bounds("crash-cmdline", [
     "warn",
     "`hugetlb-cma=4G` on the crash kernel's command line reserves memory for huge pages",
   ]],
+  ["another memory map", crashing(["ro", "memmap=64M@16M"]), [
+    "warn",
+    "`memmap=64M@16M` on the crash kernel's command line overrides the memory map of the crash kernel",
+  ]],
   ["after `--` it is not the kernel's", crashing(["ro", "--", "mem=64M"]), [
     "pass",
     "The command line does not reduce the memory of the crash kernel",

@@ -102,6 +102,7 @@ pure("what every kexec drops is named; what may be missed warns, with what would
     says("setup-data", { profile: LOAD, facts: given(8) })[2],
     "Set `load: kexec_file_load`, which hands over the current state",
   );
+  assertEquals(says("setup-data", { profile: LOAD, facts: given(10) })[0], "warn");
   assertEquals(says("setup-data", { facts: given(2) }), [
     "warn",
     "The running kernel was given the device tree, which kexec_file_load does not hand over",
