@@ -237,6 +237,38 @@ Deno.test("an initrd that is named twice is verified in both places, and one wit
   assertEquals(await load(apart, ["a.img", "b.img"], last), ["changed"]);
 });
 
+Deno.test("an initrd is verified where an archive that is made at load follows it, too", async () => {
+  using made = temporary({ vmlinuz: "kernel", "a.img": "aaaa" });
+  const files = [made.file, ...made.open("a.img")];
+  const { call, ...plan } = made.planWith("a.img");
+  assert(call.syscall === "kexec_file_load");
+  const bytes = new TextEncoder().encode("archive");
+  const overlays = [{ path: "files:1", bytes, secret: false, size: bytes.length }];
+  const initrd = [...call.initrd, { path: "files:1", size: bytes.length, sha256: "0".repeat(64), about: "files" }];
+  const load = async (first: string) => {
+    const libc = openLibc();
+    using store = await lockStore({ directory: made.folder });
+    const { kind } = await carryOut(
+      { ...plan, call: { ...call, initrd } },
+      { facts: made.facts, files, overlays },
+      store,
+      {
+        open: () => ({
+          ...libc,
+          seal: (fd) => {
+            using file = Deno.openSync(`/proc/self/fd/${fd}`, { write: true });
+            file.writeSync(new TextEncoder().encode(first));
+            return libc.seal(fd);
+          },
+          kexecFileLoad: () => ({ ok: true, value: 0 }),
+        }),
+      },
+    );
+    return kind;
+  };
+  assertEquals([await load("a"), await load("b")], ["loaded", "changed"]);
+});
+
 Deno.test("the keys of the loaded crash image are kept for the load, and only for it", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "warmboot-carry-" });
   const path = `${folder}/vmlinuz`;
