@@ -50,6 +50,20 @@ pure("a release that is not the name of a file is none: no path of the table lea
   assertEquals([captured("6.1.0\n"), captured("../../etc/x\n"), captured("\n")], [2, 1, 1]);
 });
 
+pure("a boot loader's file is no unknown source, and more problems are errors where one of them is", () => {
+  const parsed = (files: unknown) => parseCapture(JSON.stringify({ format: "warmboot.facts/1", files }), "facts.json");
+  assertEquals(parsed({ "/boot/grub/grub.cfg": "", "/efi/loader/loader.conf": "" }).diagnostics, []);
+  const many = (count: number, value: unknown) =>
+    Object.fromEntries(Array.from({ length: count }, (_, index) => [`/etc/x${index}`, value]));
+  const last = (files: unknown) => {
+    const { value, diagnostics } = parsed(files);
+    const { severity, message } = diagnostics.at(-1) ?? {};
+    return [value === undefined, diagnostics.length, severity, message];
+  };
+  assertEquals(last(many(25, "")), [false, 21, "warning", "There are 5 more problems in the capture"]);
+  assertEquals(last(many(25, 1)), [true, 21, "error", "There are 5 more problems in the capture"]);
+});
+
 pure("what lies in a folder of a capture is named once, in the order of numbers, and nothing of its neighbours", () => {
   const files = { "/a/cpu10/x": "", "/a/cpu2/x": "", "/a/cpu2/y": "", "/ab/cpu1/x": "", "/a": "", "/b/a/cpu3": "" };
   const { list } = captureReader({ format: "warmboot.facts/1", files });
