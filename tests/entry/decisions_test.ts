@@ -332,6 +332,7 @@ pure("statements of GRUB nest so deep, of each kind, and no deeper", () => {
     ["while false; do ", "; done"],
     ["if false; then true; else ", "; fi"],
     ["if false; then true; elif true; then ", "; fi"],
+    ["true { ", "; }"],
   ];
   for (const [open, close] of kinds) {
     assertEquals([open, nested(open, close, 99)], [open, []]);

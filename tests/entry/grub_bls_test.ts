@@ -91,6 +91,7 @@ pure("which files are entries, in the order of packages, with what they are call
     "/e/k-6.9.conf": entry("title Nine\ngrub_users root\n"),
     "/e/k-6.10.conf": entry("grub_users root\ngrub_arg --unrestricted\n"),
     "/e/k-6.8.conf": entry("grub_arg --class\ngrub_arg x\n"),
+    "/e/k-6.7.conf": entry("grub_users root\ngrub_arg --class\n"),
     "/e/.hidden.conf": entry(),
     "/e/.conf": entry(),
     "/e/k-7.conf.bak": entry(),
@@ -109,6 +110,7 @@ pure("which files are entries, in the order of packages, with what they are call
     ["k-6.10", "/k", ["/k", "--unrestricted"], false],
     ["k-6.9", "Nine", ["Nine"], true],
     ["k-6.8", "/k", ["/k", "--class", "x"], false],
+    ["k-6.7", "/k", ["/k", "--class"], true],
   ]);
   const limit = (count: number) => {
     const found = blsEntries(layout(files), "/e", Array<string>(count).fill("none.conf"), () => "", () => true);
@@ -117,7 +119,7 @@ pure("which files are entries, in the order of packages, with what they are call
   assertEquals([limit(1000), limit(1001)], [0, "/e has 1001 entries, more than 1000"]);
   const places: (readonly [string, number])[] = [];
   of(({ id }, place) => (places.push([id, place]), true));
-  assertEquals(places, [["k-6.10", 0], ["k-6.9", 1], ["k-6.8", 2]]);
+  assertEquals(places, [["k-6.10", 0], ["k-6.9", 1], ["k-6.8", 2], ["k-6.7", 3]]);
 });
 
 pure("what GRUB 2.14 shows: the default by name, title or place, the others, and one by its name", () => {

@@ -622,7 +622,9 @@ pure("boot loader entries are added from where they lie, all of them, one, or th
     rows.map(([script]) => [script, ran(script, files)]),
     rows.map(([script, expected]) => [script, expected]),
   );
-  assertEquals(ran("blscfg", { "/boot/boot/loader/entries/d.conf": entry("D") }).menu, ["d: D, free"]);
+  const below = { "/boot/boot/loader/entries/d.conf": entry("D") };
+  assertEquals(ran("blscfg", below).menu, ["d: D, free"]);
+  assertEquals(ran("blscfg", { ...below, "/boot/loader/entries/e.conf": entry("E") }).menu, ["e: E, free"]);
   // Which of the two commands it is, the list of modules says.
   const module = (name: string) => ({ ...files, "/boot/grub/x86_64-efi/command.lst": `*blscfg: ${name}\n` });
   assertEquals(["blscfg", "blsuki"].map((name) => ran("set blsdir=/mine; blscfg", module(name)).menu), [

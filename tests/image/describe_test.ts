@@ -36,6 +36,12 @@ const TABLE: readonly (readonly [Uint8Array, string, string | undefined, string 
     undefined,
   ],
   [
+    bzImage({ protocol: 0x207, version: "1.0.0 #3", relocatable: 0 }),
+    "1.0.0 #3, bzImage 2.07, unsigned",
+    undefined,
+    undefined,
+  ],
+  [
     bzImage({ protocol: 0x200, version: "", loadflags: 0 }),
     "zImage 2.00, unsigned",
     undefined,

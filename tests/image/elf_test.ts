@@ -144,4 +144,6 @@ test("a file is cut if any of its segments ends outside of it, not the last one 
 
 test("a segment larger in the file than in memory is damage", () => {
   assertStringIncludes(whatOf(identified(elf({ segments: [{ bytes: new Uint8Array(8), memsz: 7n }] }))), "damaged");
+  const second = [{ bytes: new Uint8Array(8) }, { paddr: 0x5000n, bytes: new Uint8Array(8), memsz: 7n }];
+  assertStringIncludes(whatOf(identified(elf({ segments: second }))), "damaged");
 });

@@ -54,6 +54,7 @@ pure("what is wrong is an error with its place, and what to do", () => {
     ["unlock: [{ volume: root }]", /`key`/],
     ["unlock: [{ key: { from: /a } }]", /`volume`/],
     ["unlock: [{ volume: a b, key: { from: /a } }]", /a name of crypttab, a UUID, or a device.*no spaces/],
+    ["unlock: [{ volume: -root, key: { from: /a } }]", /a name of crypttab, a UUID, or a device.*begin with `-`/],
     ["unlock: [{ volume: root, key: { keyfile: /a } }]", /`keyfile`.*`from`/],
     ["unlock: [{ device: /dev/vda, key: { from: /a } }]", /`device`.*`volume`/],
     [
