@@ -39,6 +39,7 @@ test("archives, file systems and foreign images are named", () => {
     ["a uImage with an initrd", uImage({ type: 3 })],
     ["a uImage of the type firmware", uImage({ type: 5 })],
     ["a uImage for the operating system number 99", uImage({ system: 99 })],
+    ["a uImage for the operating system u-boot", uImage({ system: 17 })],
     ["a 32-bit ARM zImage", marked(0x24, "\x18\x28\x6f\x01")],
     ["a disk image or boot sector (MBR)", marked(510, "\x55\xaa")],
     ["a disk image or boot sector (MBR)", marked(510, "\x55\xaa", 512)],
