@@ -8,13 +8,16 @@ import { DENO } from "./toolchain.ts";
 export const GLIBC = "2.27";
 
 /** The program of a machine: that of the running Deno if it is the pinned one, else fetched by npm. */
-export async function fetchRuntime({ machine }: Pick<Target, "machine">): Promise<Uint8Array<ArrayBuffer>> {
+export async function fetchRuntime(
+  { machine }: Pick<Target, "machine">,
+  npm = "npm",
+): Promise<Uint8Array<ArrayBuffer>> {
   const { name, sha256 } = DENO.packages[machine];
   if (machine === Deno.build.arch) {
     const own = Deno.readFileSync(Deno.execPath());
     if (sha256Of(own) === sha256) return own;
   }
-  const fetched = await unpackedProgram(`${name}@${DENO.version}`);
+  const fetched = await unpackedProgram(`${name}@${DENO.version}`, npm);
   const digest = sha256Of(fetched);
   if (digest !== sha256) {
     throw new Error(`${name} ${DENO.version} of npm has a Deno with the SHA-256 ${digest}, not ${sha256}`);
@@ -23,10 +26,10 @@ export async function fetchRuntime({ machine }: Pick<Target, "machine">): Promis
 }
 
 /** `npm pack` runs no script of the package, and checks the archive by the digest that the registry has for it. */
-async function unpackedProgram(spec: string): Promise<Uint8Array<ArrayBuffer>> {
+async function unpackedProgram(spec: string, npm: string): Promise<Uint8Array<ArrayBuffer>> {
   const folder = Deno.makeTempDirSync({ prefix: "warmboot-runtime-" });
   try {
-    const archive = (await ran("npm", ["pack", "--silent", "--pack-destination", folder, spec], spec)).trim();
+    const archive = (await ran(npm, ["pack", "--silent", "--pack-destination", folder, spec], spec)).trim();
     await ran("tar", ["-xzf", join(folder, archive), "-C", folder, "package/deno"], spec);
     return Deno.readFileSync(join(folder, "package/deno"));
   } finally {

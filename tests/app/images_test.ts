@@ -8,6 +8,8 @@ import { parseImaRules } from "../../src/host/ima.ts";
 import { type Libc, LibcError } from "../../src/syscall/libc.ts";
 import { bzImage } from "../image/build.ts";
 import { cpio } from "../image/build_elf.ts";
+import { openBelow } from "../support/descriptors.ts";
+import { withEnvironment } from "../support/environment.ts";
 import { fakeLibc } from "../support/fake_libc.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { withFiles } from "../support/temp_files.ts";
@@ -43,9 +45,9 @@ Deno.test("a file that is named twice is opened once, and stands twice in the im
 const NO_MORE = { segments: [], programs: ["/init"] } as const;
 
 /** Files of these names: a kernel, and initrds. */
-async function inFolder<T>(look: (at: (name: string) => string) => Promise<T>): Promise<T> {
+async function inFolder<T>(look: (at: (name: string) => string, root: string) => Promise<T>): Promise<T> {
   const files = { vmlinuz: bzImage(), "a.img": cpio([{ name: "init", bytes: new Uint8Array(1) }]), "b.img": "070701" };
-  return await withFiles(files, (root) => look((name) => join(root, name)));
+  return await withFiles(files, (root) => look((name) => join(root, name), root));
 }
 
 Deno.test("a file has a digest to hold to if it is pinned anywhere, and each file of a stored plan has", async () => {
@@ -127,26 +129,21 @@ Deno.test("what IMA looks at is read on the very host that appraises, and only t
 });
 
 Deno.test("every file is closed in the end; a limit of the environment that is none is told", async () => {
-  await inFolder(async (at) => {
+  await inFolder(async (at, root) => {
     const names = {
       ...NO_MORE,
       kernel: { path: at("vmlinuz") },
       initrd: [{ path: at("a.img") }, { path: at("b.img") }],
     };
-    const open = () => Array.from(Deno.readDirSync("/proc/self/fd")).length;
-    const before = open();
     {
       using opened = await openImages(names);
-      assertEquals([open() - before, opened.diagnostics], [3, []]);
+      assertEquals([openBelow(root).length, opened.diagnostics], [3, []]);
     }
-    assertEquals(open() - before, 0);
-    Deno.env.set("WARMBOOT_INITRD_LIMIT", "much");
-    try {
+    assertEquals(openBelow(root), []);
+    await withEnvironment({ WARMBOOT_INITRD_LIMIT: "much" }, async () => {
       using opened = await openImages(names);
       assertEquals(opened.diagnostics.map(({ code }) => code), ["wrong-type"]);
-    } finally {
-      Deno.env.delete("WARMBOOT_INITRD_LIMIT");
-    }
+    });
   });
 });
 

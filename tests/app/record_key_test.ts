@@ -2,6 +2,7 @@ import { assertEquals, assertNotEquals } from "@std/assert";
 import { join } from "@std/path";
 import { invokingUser } from "../../src/app/invoking_user.ts";
 import { recordKey } from "../../src/app/record_key.ts";
+import { withEnvironment } from "../support/environment.ts";
 
 Deno.test("the key of records stays the same for a boot, and is its owner's alone", () => {
   const parent = Deno.makeTempDirSync({ prefix: "warmboot-key-" });
@@ -33,18 +34,8 @@ Deno.test("the key of records stays the same for a boot, and is its owner's alon
 });
 
 Deno.test("a load is by who ran sudo, where sudo says so", async () => {
-  const before = Deno.env.get("SUDO_USER");
-  const user = async (sudo: string | undefined) => {
-    if (sudo === undefined) Deno.env.delete("SUDO_USER");
-    else Deno.env.set("SUDO_USER", sudo);
-    return await invokingUser();
-  };
-  try {
-    const own = await user(undefined);
-    assertEquals([own.uid, await user("")], [Deno.uid() ?? 0, own]);
-    assertEquals(await user("ann"), { user: `ann (as ${own.user})`, uid: own.uid });
-  } finally {
-    if (before === undefined) Deno.env.delete("SUDO_USER");
-    else Deno.env.set("SUDO_USER", before);
-  }
+  const user = (sudo: string | undefined) => withEnvironment({ SUDO_USER: sudo }, invokingUser);
+  const own = await user(undefined);
+  assertEquals([own.uid, await user("")], [Deno.uid() ?? 0, own]);
+  assertEquals(await user("ann"), { user: `ann (as ${own.user})`, uid: own.uid });
 });

@@ -72,7 +72,7 @@ Deno.test("diff --facts-dir: nothing changes is 0; what cannot be planned is 69,
   assertEquals((await run(["diff", at("same"), at("same"), "--facts-dir", HOSTS])).code, 0);
   const broken = await run(["diff", at("broken"), "--facts-dir", HOSTS]);
   assertEquals(broken.code, 69);
-  assertMatch(broken.stdout, /cannot be planned for\s+db1, web1/);
+  assertMatch(broken.stdout, /cannot be planned for\s+db1,\s+web1/);
   assertMatch((await run(["diff", at("empty"), at("same"), "--facts-dir", HOSTS])).stdout, /web\.yaml is new on web1/);
 });
 

@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { columnsOf, systemPorts, usesColours } from "../../src/cli/ports.ts";
 import { COLOURED, type Layout, PLAIN } from "../../src/render/style.ts";
+import { withEnvironment } from "../support/environment.ts";
 
 Deno.test({
   name: "a terminal that does not know its size is 80 columns wide; any other is kept readable",
@@ -31,26 +32,22 @@ Deno.test({
 });
 
 /** The layout of standard output on such a terminal, or away from one. */
-function layoutOn(terminal: { readonly columns: number; readonly term: string } | undefined): Layout {
+async function layoutOn(terminal: { readonly columns: number; readonly term: string } | undefined): Promise<Layout> {
   const { consoleSize } = Deno;
   const { isTerminal } = Deno.stdout;
-  const term = Deno.env.get("TERM");
   try {
     Deno.stdout.isTerminal = () => terminal !== undefined;
     // There may be one all the same, as that of standard input.
     Deno.consoleSize = () => ({ columns: terminal?.columns ?? 44, rows: 25 });
-    Deno.env.set("TERM", terminal?.term ?? "xterm");
-    return systemPorts().out.layout;
+    return await withEnvironment({ TERM: terminal?.term ?? "xterm" }, () => systemPorts().out.layout);
   } finally {
     Deno.stdout.isTerminal = isTerminal;
     Deno.consoleSize = consoleSize;
-    if (term === undefined) Deno.env.delete("TERM");
-    else Deno.env.set("TERM", term);
   }
 }
 
-Deno.test("away from a terminal, text is 80 columns wide and has no colours, whatever TERM says", () => {
-  assertEquals(layoutOn(undefined), { style: PLAIN, width: 80 });
-  assertEquals(layoutOn({ columns: 100, term: "xterm" }), { style: Deno.noColor ? PLAIN : COLOURED, width: 100 });
-  assertEquals(layoutOn({ columns: 100, term: "dumb" }), { style: PLAIN, width: 100 });
+Deno.test("away from a terminal, text is 80 columns wide and has no colours, whatever TERM says", async () => {
+  assertEquals(await layoutOn(undefined), { style: PLAIN, width: 80 });
+  assertEquals(await layoutOn({ columns: 100, term: "xterm" }), { style: Deno.noColor ? PLAIN : COLOURED, width: 100 });
+  assertEquals(await layoutOn({ columns: 100, term: "dumb" }), { style: PLAIN, width: 100 });
 });

@@ -346,14 +346,13 @@ Deno.test({
 
 Deno.test("without npm, the runtime of another machine is named, and what can be done without it", async () => {
   const other = TARGETS.find(({ machine }) => machine !== Deno.build.arch) ?? fail();
-  const path = Deno.env.get("PATH") ?? "";
-  Deno.env.set("PATH", "/nowhere");
-  try {
-    const error = await assertRejects(() => fetchRuntime(other), Error, "Cannot find npm, which fetches @deno/linux-");
-    assertStringIncludes(error.message, "--no-packages");
-  } finally {
-    Deno.env.set("PATH", path);
-  }
+  const error = await assertRejects(
+    () => fetchRuntime(other, "/nowhere/npm"),
+    Error,
+    "Cannot find /nowhere/npm, which",
+  );
+  assertStringIncludes(error.message, "fetches @deno/linux-");
+  assertStringIncludes(error.message, "--no-packages");
 });
 
 Deno.test({

@@ -15,6 +15,7 @@ import {
   readInto,
 } from "../../../src/app/files/open_file.ts";
 import { peFile } from "../../image/build.ts";
+import { openBelow } from "../../support/descriptors.ts";
 
 /** Runs with a directory of these files, which then goes away. */
 async function inDirectory(
@@ -51,17 +52,6 @@ function refusal(
   assertEquals([value, diagnostics.length], [undefined, 1]);
   const short = (text: string | undefined) => text?.replaceAll(directory, "...");
   return [diagnostics[0]?.code, short(diagnostics[0]?.message), short(diagnostics[0]?.hint)];
-}
-
-/** The descriptors of this process that are open below a directory; other tests may run beside this one. */
-function openBelow(directory: string): readonly string[] {
-  return Array.from(Deno.readDirSync("/proc/self/fd"), ({ name }) => {
-    try {
-      return Deno.readLinkSync(`/proc/self/fd/${name}`);
-    } catch {
-      return "";
-    }
-  }).filter((target) => target.startsWith(directory));
 }
 
 Deno.test("a file is read at positions, through a descriptor of the process itself", async () => {
@@ -256,16 +246,13 @@ Deno.test("a file is another one if any part of its identity is: device, inode, 
   }
 });
 
-const descriptors = () => Array.from(Deno.readDirSync("/proc/self/fd")).length;
-
 Deno.test("a file in a folder of everyone's is opened without waiting, and only once", async () => {
   await inDirectory({ a: "bytes" }, (directory) => {
     Deno.chmodSync(directory, 0o777);
-    const before = descriptors();
     const file = opened(`${directory}/a`);
-    assertEquals([new TextDecoder().decode(file.read(0, 9)), descriptors() - before], ["bytes", 1]);
+    assertEquals([new TextDecoder().decode(file.read(0, 9)), openBelow(directory)], ["bytes", [`${directory}/a`]]);
     closeFile(file);
-    assertEquals(descriptors() - before, 0);
+    assertEquals(openBelow(directory), []);
   });
 });
 
@@ -274,7 +261,6 @@ Deno.test("a part is read and hashed within its bounds, and one that ends beyond
   const [kernel, initrd] = [new Uint8Array((5 << 20) + 3).fill(1), new Uint8Array(300_001).fill(2)];
   const image = peFile({ sections: [{ name: ".linux", bytes: kernel }, { name: ".initrd", bytes: initrd }] });
   await inDirectory({ "a.efi": image, "cut.efi": image.subarray(0, -10_000) }, async (directory) => {
-    const before = descriptors();
     for (const [name, bytes] of [[".linux", kernel], [".initrd", initrd]] as const) {
       const part = opened(`${directory}/a.efi/${name}`);
       const start = part.start ?? 0;
@@ -298,7 +284,7 @@ Deno.test("a part is read and hashed within its bounds, and one that ends beyond
     }
     assertEquals(openFile(`${directory}/cut.efi/.initrd`).diagnostics.map(({ code }) => code), ["file-missing"]);
     assertEquals(openFile(`${directory}/a.efi/.none`).diagnostics.map(({ code }) => code), ["file-missing"]);
-    assertEquals(descriptors() - before, 0);
+    assertEquals(openBelow(directory), []);
   });
 });
 
