@@ -146,6 +146,9 @@ Deno.test({
       "change initrd moved",
     ]);
     assertEquals(fates(side({ load }), side({ load }, { initrd: [] }))[0], "remove initrd");
+    // Of one that only one side has, its place is enough.
+    const gone = of(diffPlans(side({ load }), side({ load }, { initrd: [] })), "call");
+    assertEquals(gone.filter((change) => change.about === "call" && change.field.startsWith("segments initrd")), []);
     assertEquals(fates(side(), side({ load })).every((fate) => String(fate).startsWith("add ")), true);
     assertEquals(diffPlans(side(), side()).unchanged.includes("segment"), false);
   },

@@ -209,6 +209,10 @@ Deno.test({
       planRows({ ...plan, ...more }).filter(([label]) => /^(Adds|Unbinds|Unlocks|Guard|Carries|Initrd)$/.test(label));
     const initrd: PlanRow = ["Initrd", ["/boot/initrd.img", "zstd-compressed, 30 MiB", "b".repeat(64)]];
     assertEquals(rows({}), [initrd]);
+    const planned = { milliseconds: 6_000, basis: "measured", attempts: 1 } as const;
+    assertEquals(planRows(plan, { planned }).filter(([label]) => label === "Expected"), [
+      ["Expected", ["about 6 s, as the last time, until user space is up"]],
+    ]);
     assertEquals(rows({ unbind: { targets: ["driver:e1000", "0000:00:03.0"], failure: "stop" } }), [
       initrd,
       ["Unbinds", ["driver:e1000, 0000:00:03.0, just before the jump"]],
