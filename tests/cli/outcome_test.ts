@@ -243,6 +243,13 @@ Deno.test("a refresh says whether it wrote a file, and as what it left the other
   kernel("6.12.0");
   const second = await refresh();
   assertEquals([second.changed, second.what], [true, [`${file}: updated, /boot/vmlinuz-6.12.0`]]);
+  const noInitrd = { severity: "info", message: "No initrd was found for it, nor for any other kernel" } as const;
+  assertEquals([first.why, second.why], [[], [noInitrd]]);
+  Deno.writeTextFileSync(join(root, "boot/initrd.img-6.12.0"), "070701");
+  const withInitrd = await refresh();
+  assertEquals([withInitrd.changed, withInitrd.why], [true, []]);
+  Deno.removeSync(join(root, "boot/initrd.img-6.12.0"));
+  await refresh();
   // A hook runs before a kernel is removed, which is still there then.
   const leaving = outcomeOf((await run(["refresh", "--root", root, "--without", "6.12.0", "-o", "json"])).stdout);
   assertEquals([leaving.changed, leaving.what], [true, [`${file}: updated, /boot/vmlinuz-6.1.0`]]);

@@ -166,6 +166,9 @@ Deno.test({
     assertEquals(lines({ about: "initrd", action: "move", from: file, to: { ...file, position: 3 } }), [
       "~ /a moved from place 1 to 3",
     ]);
+    assertEquals(lines({ about: "initrd", action: "move", from: { ...file, position: 3 }, to: file }), [
+      "~ /a moved from place 3 to 1",
+    ]);
     // Where what was before it is gone, its place may be the same number.
     assertEquals(
       lines(
