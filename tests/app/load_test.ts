@@ -1,4 +1,4 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import type { NoCleanWay } from "../../src/app/ask_init.ts";
 import { recordDeparture } from "../../src/app/departure.ts";
@@ -15,6 +15,7 @@ import type { AttemptOutcome } from "../../src/state/attempt.ts";
 import { findRecord, lockStore } from "../../src/state/record_store.ts";
 import { CAPTURES } from "../host/fixture.ts";
 import { bzImage } from "../image/build.ts";
+import { cpio } from "../image/build_elf.ts";
 import { type FailingSystem, withPrograms } from "../support/failing_system.ts";
 import { loadableSystem as system, RESERVATION, WATCHDOG } from "../support/loadable_system.ts";
 import { packedKernel, vmlinux } from "../support/small_kernel.ts";
@@ -561,4 +562,28 @@ Deno.test("what holds a secret is wiped however a load ends", async () => {
   // It is loaded already.
   assertEquals(await run(), clean);
   assertEquals(await run("--force"), clean);
+});
+
+Deno.test("what holds a key is wiped where it does not open its volume, and nothing is loaded", async () => {
+  const uuid = "11111111-2222-4333-8444-555555555555";
+  using on = system({ "/boot/luks.key": "hunter2" }, {
+    unlock: `initrd: /boot/luks.img\ncmdline: ro rd.luks.uuid=${uuid}\n` +
+      `unlock: [{ volume: ${uuid}, key: { from: /boot/luks.key } }]`,
+  });
+  const names = [
+    "systemd/systemd",
+    "systemd/systemd-cryptsetup",
+    "systemd/system-generators/systemd-cryptsetup-generator",
+  ];
+  const inInitrd = ["init", ...names.map((name) => `usr/lib/${name}`)];
+  const bytes = new Uint8Array(1);
+  Deno.writeFileSync(join(on.root, "boot/luks.img"), cpio(inInitrd.map((name) => ({ name, bytes }))));
+  // There is no cryptsetup.
+  const { code, said, operations } = await withPrograms(
+    { code: undefined },
+    () => on.run(["load", join(on.root, "unlock.yaml")]),
+  );
+  const count = (name: string) => operations.filter((each) => each.name === `libc ${name}`).length;
+  assertStringIncludes(said, "cannot be tried");
+  assertEquals([code === 0, on.image, count("mmap") - count("munmap"), count("mmap") > 0], [false, undefined, 0, true]);
 });

@@ -87,6 +87,41 @@ Deno.test("a device that is not there, a volume that is not LUKS: in cryptsetup'
   );
 });
 
+Deno.test("what cannot be tried is said in English by its last line, with the header that was looked at", async () => {
+  const message = async (script: string, header?: string) => {
+    const opened = { name: "root", device: "/dev/vda", file: "/k", ...(header === undefined ? {} : { header }) };
+    const { trial: found } = await trial(script, "x", { ...ROOT, opened });
+    return found.kind === "refused" ? found.message.split("cannot be tried ")[1] : found.kind;
+  };
+  assertEquals(await message('echo "$LC_ALL" >&2; exit 4'), "on /dev/vda: C");
+  assertEquals(await message("echo WARNING >&2; echo 'No device' >&2; exit 4"), "on /dev/vda: No device");
+  assertEquals(await message("exit 3", "/boot/h"), "on /boot/h: cryptsetup ended with 3");
+});
+
+Deno.test("the copy of a key that goes to the program is wiped, whether that reads it or not", async () => {
+  for (const script of ["cat > /dev/null", "exit 4"]) {
+    const bytes = new TextEncoder().encode("open sesame");
+    const copies: Uint8Array[] = [];
+    bytes.slice = (...args) => {
+      const copy = Uint8Array.prototype.slice.apply(bytes, args);
+      copies.push(copy);
+      return copy;
+    };
+    await trial(script, bytes);
+    assertEquals(copies.map((copy) => copy.every((byte) => byte === 0)), [true]);
+  }
+});
+
+Deno.test("a key that has no place, of a volume that is opened or not, is refused: nothing is tried", async () => {
+  const { opened: _, ...closed } = ROOT;
+  for (const entry of [ROOT, closed]) {
+    const found = await refusedKey([entry], [], [], { program: "/nowhere/cryptsetup" });
+    assertEquals(found?.message, "The key of the volume `root` has no place in the initrd");
+  }
+  const found = await tryKey(closed, Uint8Array.of(1), { program: "/nowhere/cryptsetup" });
+  assertStringIncludes(found.kind === "refused" ? found.message : "", "is not opened by the next initrd");
+});
+
 Deno.test("without cryptsetup the key is refused: nobody can say whether it fits", async () => {
   const found = await tryKey(ROOT, Uint8Array.of(1), { program: "/nowhere/cryptsetup" });
   assertStringIncludes(found.kind === "refused" ? found.message : "", "cryptsetup does not start");
@@ -113,26 +148,26 @@ async function placedAndTried(
     const tree: InitrdTree = new Map();
     addToTree(tree, names);
     const secret = (text: string) => ({ mode: 0o400, secret: true, content: { kind: "text", text } }) as const;
-    const files: readonly OverlayFile[] = Object.entries(keys).map(([path, key]) => ({ path, ...secret(key) }));
-    const parts = [
-      {
-        origin: "profile",
-        files: [{ path: "/of/profile", ...secret("another") }],
-        at: (index: number) => ["files", index],
-      },
-      { origin: "unlock", files, at: () => ["unlock"] },
-    ] as const;
-    const { made, diagnostics } = await makeOverlay("files:1", parts, tree, { programs: [] });
-    if (made === undefined) throw new Error(JSON.stringify(diagnostics));
+    const all: readonly OverlayFile[] = Object.entries(keys).map(([path, key]) => ({ path, ...secret(key) }));
+    // An archive of the profile's own comes before that of the keys.
+    const own = [{ path: "/of/profile", ...secret("another") }];
+    const made = [];
+    for (const [path, origin, files] of [["files:1", "profile", own], ["files:2", "unlock", all]] as const) {
+      const { made: one, diagnostics } = await makeOverlay(path, [{ origin, files, at: () => [origin] }], tree, {
+        programs: [],
+      });
+      if (one === undefined) throw new Error(JSON.stringify(diagnostics));
+      made.push(one);
+    }
     using answers = collectAnswers(fakeLibc());
-    using filled = await answers.fill([made]);
+    using filled = await answers.fill(made);
     if (filled.kind !== "filled") throw new Error(filled.diagnostic.message);
     const unlock = Object.keys(keys).map((path): PlannedUnlock => ({
       volume: path.slice(1),
       key: { kind: "from", path: "/etc/keys/k" },
       opened: { name: "x", device: `/dev${path}`, file: path },
     }));
-    return (await refusedKey(unlock, [made], filled.overlays, { program }))?.message;
+    return (await refusedKey(unlock, made, filled.overlays, { program }))?.message;
   } finally {
     await Deno.remove(folder, { recursive: true });
   }
