@@ -1,5 +1,12 @@
-import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { type BusHost, disarm, followLoaded, setKexecWatchdog, watchdogNow } from "../../src/app/arm_watchdog.ts";
+import { assertEquals, assertMatch, assertStringIncludes, assertThrows } from "@std/assert";
+import {
+  type BusHost,
+  disarm,
+  followLoaded,
+  refusedByStore,
+  setKexecWatchdog,
+  watchdogNow,
+} from "../../src/app/arm_watchdog.ts";
 import type { ProgramEnd } from "../../src/app/ask_init.ts";
 import type { WatchdogDevice } from "../../src/host/facts.ts";
 import { hostFacts } from "../support/host_facts.ts";
@@ -97,6 +104,10 @@ Deno.test({
     );
     const refusing = { disarmWatchdog: () => ({ ok: false, errno: 5 }) as const };
     assertStringIncludes(disarm(9, 60, refusing, () => undefined) ?? "", "The watchdog cannot be stopped");
+    assertStringIncludes(
+      disarm(9, 60, refusing, () => factsWith({ active: false })) ?? "",
+      "watchdog0 (iTCO_wdt) cannot be stopped",
+    );
     assertEquals(closed, [7, 8]);
   },
 });
@@ -117,4 +128,42 @@ Deno.test("systemd's watchdog follows the image for a reboot: a crash image that
   using silent = systemd("0", { kind: "missing", reason: "No such file or directory" });
   await followLoaded({ crash: false, seconds: 120 }, { systemd: true }, (text) => warnings.push(text), silent.host);
   assertMatch(warnings.join("\n"), /busctl cannot be run: .*\. Only warmboot itself can boot the image guarded$/);
+});
+
+Deno.test("what was kept before is private; where it cannot be read any more, the watchdog is off afterwards", async () => {
+  using bus = systemd("600000000");
+  await setKexecWatchdog(120, bus.host);
+  const [name = ""] = Array.from(Deno.readDirSync(bus.host.directory), ({ name }) => name);
+  const modes = [bus.host.directory, `${bus.host.directory}/${name}`].map((path) => Deno.statSync(path).mode ?? 0);
+  assertEquals(modes.map((mode) => mode & 0o777), [0o700, 0o600]);
+  for (const cut of ["", "6e8\n", "600 set-property\n", `${"9".repeat(21)}\n`]) {
+    Deno.writeTextFileSync(`${bus.host.directory}/${name}`, cut);
+    assertEquals(await setKexecWatchdog(undefined, bus.host), { kind: "set" });
+    assertEquals([bus.state.value, bus.saved()], ["0", []]);
+    bus.state.value = "600000000";
+  }
+});
+
+Deno.test("what systemd does not take is tried again: what was before stays kept", async () => {
+  using bus = systemd("0");
+  await setKexecWatchdog(120, bus.host);
+  const refusing: BusHost = {
+    ...bus.host,
+    run: () => Promise.resolve({ kind: "ended", code: 1, text: "t 5 denied\n" }),
+  };
+  for (const seconds of [undefined, 60]) {
+    const refused = await setKexecWatchdog(seconds, refusing);
+    assertMatch(refused.kind === "watchdog-refused" ? refused.message : refused.kind, /busctl: t 5 denied$/);
+  }
+  assertEquals(bus.saved(), ["0\n"]);
+});
+
+Deno.test("where what was before cannot be kept, that is a warning of a load, and a defect stays one", async () => {
+  const warnings: string[] = [];
+  using bus = systemd("0");
+  Deno.writeTextFileSync(bus.host.directory, "no folder");
+  await followLoaded({ crash: false, seconds: 120 }, { systemd: true }, (text) => warnings.push(text), bus.host);
+  assertMatch(warnings.join("\n"), /^The watchdog of systemd is left as it is: .*\. Only warmboot itself/);
+  assertEquals(bus.state.value, "0");
+  assertThrows(() => refusedByStore(new TypeError("defect")), TypeError, "defect");
 });
