@@ -17,7 +17,14 @@ const IFF_UP = 0x1;
 const IFA_F = { temporary: 0x01, dadFailed: 0x08, deprecated: 0x20, tentative: 0x40, permanent: 0x80 } as const;
 
 /** RTF_ of include/uapi/linux/route.h and ipv6_route.h. */
-const RTF = { up: 0x1, reject: 0x200, anycast: 0x0010_0000, cache: 0x0100_0000, local: 0x8000_0000 } as const;
+const RTF = {
+  up: 0x1,
+  gateway: 0x2,
+  reject: 0x200,
+  anycast: 0x0010_0000,
+  cache: 0x0100_0000,
+  local: 0x8000_0000,
+} as const;
 
 /** Decodes the running network; undefined where the capture has no links: an older one, or a host without /sys. */
 export function networkFacts(from: Captured, report: Report): NetworkFacts | undefined {
@@ -221,7 +228,11 @@ function ipv4Routes(from: Captured, report: Report): readonly NetworkRoute[] {
       {
         family: 4,
         destination,
-        ...(gateway === 0n ? {} : { gateway: formatIpAddress({ family: 4, value: gateway }) }),
+        ...(gateway !== 0n
+          ? { gateway: formatIpAddress({ family: 4, value: gateway }) }
+          : (flags & RTF.gateway) !== 0
+          ? { hasIpv6Gateway: true } as const
+          : {}),
         metric: Number(metric),
         link,
       } as const,

@@ -64,8 +64,10 @@ export interface NetworkRoute {
   readonly family: Family;
   /** The destination with its prefix, `0.0.0.0/0` for the default. */
   readonly destination: string;
-  /** Undefined: the destination is on the link. */
+  /** Undefined: the destination is on the link, or `hasIpv6Gateway`. */
   readonly gateway?: string;
+  /** IPv4: its gateway is an IPv6 address, which /proc/net/route does not show. */
+  readonly hasIpv6Gateway?: true;
   /** As /proc has it; less is preferred. */
   readonly metric: number;
   /** The link; undefined for a route that refuses. */

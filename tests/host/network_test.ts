@@ -344,7 +344,9 @@ pure("routes that are down, local, anycast or remembered are not those of the ho
       "d0\t0000A8C0\t0302000A\t0002\t0\t0\t0\t0000FFFF\t0\t0\t0\n" +
       "d0\t0000A9C0\t0302000A\t0003\t0\t0\t0\t0080FFFF\t0\t0\t0\n" +
       // A blackhole has no flag of its own, and no link.
-      "*\t0000640A\t00000000\t0001\t0\t0\t20\t0000FFFF\t0\t0\t0\n",
+      "*\t0000640A\t00000000\t0001\t0\t0\t20\t0000FFFF\t0\t0\t0\n" +
+      // `via inet6 fe80::1`: it has a gateway, but none that IPv4 could name.
+      "d0\t00000000\t00000000\t0003\t0\t0\t0\t00000000\t0\t0\t0\n",
     "/proc/net/ipv6_route": row("20010db80001", "30", "00000002") +
       row("20010db80002", "30", "80000001") +
       row("20010db80003", "30", "00100001") +
@@ -360,6 +362,7 @@ pure("routes that are down, local, anycast or remembered are not those of the ho
   assertEquals(network?.routes, [
     { family: 4, destination: "192.169.0.0/17", gateway: "10.0.2.3", metric: 0, link: "d0" },
     { family: 4, destination: "10.100.0.0/16", metric: 20 },
+    { family: 4, destination: "0.0.0.0/0", hasIpv6Gateway: true, metric: 0, link: "d0" },
     { family: 6, destination: "2001:db8:5::/48", metric: 1024 },
     { family: 6, destination: "2001:db8:7::/47", metric: 1024, link: "d0" },
     { family: 6, destination: "2001:db8:8::/48", metric: 0xffff_ffff },

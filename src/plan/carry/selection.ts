@@ -66,6 +66,8 @@ export function selectNetwork(facts: NetworkFacts): Selection {
     if (route.link === undefined) omitted.push(`the route that refuses ${route.destination}`);
     else if (route.from !== undefined && kept.has(route.link)) {
       omitted.push(`the route to ${route.destination} for packets from ${route.from}`);
+    } else if (route.hasIpv6Gateway && kept.has(route.link)) {
+      omitted.push(`the route to ${route.destination}, whose gateway is an IPv6 address that this host does not show`);
     }
   }
   if (facts.tables.length > 0) {
@@ -139,7 +141,7 @@ function carried(
     hasLinkLocal: addresses.some(isLinkLocal),
     ...(master === undefined || !kept.has(master) || kept.get(master)?.link.kind === "ethernet" ? {} : { master }),
     addresses: own,
-    routes: routes.filter(({ from }) => from === undefined).map((route) => ({
+    routes: routes.filter(({ from, hasIpv6Gateway }) => from === undefined && hasIpv6Gateway !== true).map((route) => ({
       ...route,
       onLink: isOnLink(route, own),
     })),

@@ -162,6 +162,7 @@ const STACKED: NetworkFacts = {
     route("0.0.0.0/0 10.1.0.1", "bond0.10", 100),
     route("0.0.0.0/0 10.8.0.1", "wg0", 50),
     { family: 4, destination: "10.99.0.0/16", metric: 0 },
+    { family: 4, destination: "10.98.0.0/16", hasIpv6Gateway: true, metric: 0, link: "br0" },
   ],
   tables: [100, 200],
   nameServers: ["127.0.0.1", "10.1.0.1"],
@@ -174,6 +175,7 @@ const NOT_CARRIED = [
   "the members vnet0 of br0, which are not Ethernet devices",
   "the VLANs of the ports of br0",
   "the route that refuses 10.99.0.0/16",
+  "the route to 10.98.0.0/16, whose gateway is an IPv6 address that this host does not show",
   "the rules of policy routing, and its tables 100 and 200",
   "the name server 127.0.0.1, which runs on this host",
 ];
