@@ -1,12 +1,14 @@
 /**
- * The errnos that kexec_load(2), kexec_file_load(2), reboot(2) and a write to a driver's `unbind` can give, with their numbers
- * on x86_64 and arm64 (include/uapi/asm-generic/errno{-base,}.h, Linux 7.3) and what they generally mean.
+ * The errnos that kexec_load(2), kexec_file_load(2), reboot(2), a write to a driver's `unbind` and opening a watchdog can
+ * give, with their numbers on x86_64 and arm64 (include/uapi/asm-generic/errno{-base,}.h, Linux 7.3) and what they generally
+ * mean.
  */
 export const ERRNOS = [
   { number: 1, name: "EPERM", text: "operation not permitted" },
   { number: 2, name: "ENOENT", text: "no such file or directory" },
   { number: 4, name: "EINTR", text: "interrupted" },
   { number: 5, name: "EIO", text: "input/output error" },
+  { number: 6, name: "ENXIO", text: "no such device or address" },
   { number: 8, name: "ENOEXEC", text: "exec format error" },
   { number: 9, name: "EBADF", text: "bad file descriptor" },
   { number: 12, name: "ENOMEM", text: "out of memory" },

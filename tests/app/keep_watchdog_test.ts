@@ -1,7 +1,8 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { keepWatchdog, noteKeeper, pingInterval, watchdogHere } from "../../src/app/keep_watchdog.ts";
+import { isActiveHere, keepWatchdog, noteKeeper, pingInterval, watchdogHere } from "../../src/app/keep_watchdog.ts";
 import type { WatchdogDevice } from "../../src/host/facts.ts";
 import type { CallResult } from "../../src/syscall/libc.ts";
+import { failingSystem } from "../support/failing_system.ts";
 import { fakeLibc } from "../support/fake_libc.ts";
 
 const test = (name: string, fn: () => void) => Deno.test({ name, permissions: "none", fn });
@@ -46,6 +47,9 @@ test("one that is not there yet is opened when it is; nothing is said until then
   assertEquals(said, []);
   watchdog.ping();
   assertEquals([calls.length, said.length], [3, 1]);
+  // ENXIO, ENODEV: its driver has gone, or is not there yet.
+  const other = kept({ arm_watchdog: [fails(6), fails(19)] });
+  assertEquals([other.watchdog.ping(), other.watchdog.ping(), other.said], [true, true, []]);
   const never = kept({ arm_watchdog: [ENOENT] });
   never.watchdog.ping();
   assertEquals(never.watchdog.close(), true);
@@ -113,14 +117,17 @@ test("the same watchdog is found by its driver, whatever its number is now", () 
     { name: "watchdog0", identity: "i6300ESB timer" },
     { name: "watchdog1", identity: "iTCO_wdt", driver: "iTCO_wdt" },
     { name: "watchdog2", driver: "foo-wdt" },
+    { name: "watchdog3" },
+    { name: "watchdog4", identity: "Software Watchdog", driver: "softdog-device" },
   ];
   const watchdog = { devices, coreIsModule: true, ipmi: false };
   const here = (driver: string | undefined) =>
     watchdogHere({ device: "watchdog0", resetAfter: 120, ...(driver === undefined ? {} : { driver }) }, { watchdog });
-  assertEquals(["iTCO_wdt", "i6300esb", "foo-wdt", "other", undefined].map(here), [
+  assertEquals(["iTCO_wdt", "i6300esb", "foo-wdt", "softdog", "other", undefined].map(here), [
     "watchdog1",
     "watchdog0",
     "watchdog2",
+    "watchdog4",
     "watchdog0",
     "watchdog0",
   ]);
@@ -136,7 +143,28 @@ Deno.test("elsewhere than under systemd, a mark shows to plans that each boot st
     for (let turn = 0; turn < 2; turn++) noteKeeper({ systemd: false }, mark);
     // What a capture keeps of the source.
     assertMatch(Deno.readTextFileSync(mark), /^Description=/);
+    const modes = [`${folder}/run`, mark].map((path) => (Deno.statSync(path).mode ?? 0) & 0o777);
+    assertEquals(modes, [0o700, 0o600]);
   } finally {
     Deno.removeSync(folder, { recursive: true });
   }
+});
+
+Deno.test("a watchdog counts as the kernel says; that of a BMC unless it can be stopped, and what says nothing is not known", () => {
+  const nowayout = "/sys/module/ipmi_watchdog/parameters/nowayout";
+  const active = (name: string, files: Readonly<Record<string, string>>) => {
+    using on = failingSystem(files);
+    return on.on(() => isActiveHere(name));
+  };
+  const core = (state: string) =>
+    active("watchdog0", { "/sys/class/watchdog/watchdog0/state": state, [nowayout]: "Y\n" });
+  assertEquals([core("active\n"), core("inactive\n"), core("other\n")], [true, false, false]);
+  assertEquals(active("watchdog7", {}), undefined);
+  assertEquals(["Y\n", "1\n", "N\n", "0\n"].map((text) => active("watchdog", { [nowayout]: text })), [
+    true,
+    true,
+    false,
+    false,
+  ]);
+  assertEquals(active("watchdog", {}), false);
 });
