@@ -172,6 +172,42 @@ Deno.test("GRUB's block is overwritten in place and is on the disk before the re
   assertEquals(Deno.readFileSync(join(root, "moved")), before);
   Deno.removeSync(file);
   assertEquals(await live(on, grub), "ROOT/grubenv does not exist");
+  // A link on the way is one as well.
+  Deno.renameSync(join(root, "moved"), file);
+  Deno.symlinkSync(".", join(root, "by-link"));
+  const byLink = join(root, "by-link/grubenv");
+  assertStringIncludes(String(await live(on, { ...grub, file: byLink })), "it is a symbolic link");
+  assertStringIncludes(
+    String(await live(on, grub, { name: "readFileSync", path: file })),
+    "ROOT/grubenv: Input/output error",
+  );
+  assertEquals(Deno.readFileSync(file), before);
+});
+
+Deno.test("a block whose size changes meanwhile is left alone; what the system takes piece by piece is written whole", () => {
+  const folder = Deno.realPathSync(Deno.makeTempDirSync({ prefix: "warmboot-once-" }));
+  const { realPathSync } = Deno;
+  const { writeSync } = Deno.FsFile.prototype;
+  try {
+    const file = join(folder, "grubenv");
+    const grub: OneShot = { loader: "GRUB", entry: "old", file };
+    Deno.writeFileSync(file, block(""));
+    Deno.FsFile.prototype.writeSync = function (bytes) {
+      return writeSync.call(this, bytes.subarray(0, 600));
+    };
+    assertEquals([setOneShot(grub, []).kind, Deno.statSync(file).size], ["ours", 1024]);
+    Deno.FsFile.prototype.writeSync = writeSync;
+    Deno.realPathSync = (path) => {
+      Deno.truncateSync(file, 2048);
+      return realPathSync(path);
+    };
+    const changed = setOneShot({ ...grub, entry: "other" }, [grub]);
+    assertStringIncludes(changed.kind === "fallback-refused" ? changed.message : changed.kind, "its size changed");
+  } finally {
+    Deno.realPathSync = realPathSync;
+    Deno.FsFile.prototype.writeSync = writeSync;
+    Deno.removeSync(folder, { recursive: true });
+  }
 });
 
 Deno.test("a variable of systemd-boot is made mutable, set in one write, and removed", async () => {
@@ -186,6 +222,9 @@ Deno.test("a variable of systemd-boot is made mutable, set in one write, and rem
   );
   assertEquals(await live(on, SDBOOT), "ours");
   assertEquals(Deno.readFileSync(join(on.root, path)), variableBytes("old.conf"));
+  const immutable = { name: "libc open", path: "", turn: 0, errno: "EIO" } as const;
+  const left = on.on(() => takeBackOneShot(SDBOOT), immutable);
+  assertStringIncludes(left.kind === "failed" ? left.problem : left.kind, "FS_IOC_SETFLAGS: EIO");
   assertEquals(on.on(() => takeBackOneShot(SDBOOT)), { kind: "taken-back" });
   assertEquals(on.on(() => takeBackOneShot(SDBOOT)), { kind: "not-there" });
 });

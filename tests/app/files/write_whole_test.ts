@@ -3,6 +3,7 @@ import { join } from "@std/path";
 import {
   type FileOperations,
   isSameFile,
+  isTaken,
   removeUnfinished,
   replaceFile,
   WriteError,
@@ -58,6 +59,8 @@ Deno.test("one file is known by another name", () => {
   Deno.symlinkSync("b", at("c"));
   Deno.writeTextFileSync(at("d"), "");
   assertEquals(["b", "c", "d", "none"].map((name) => isSameFile(at("a"), at(name))), [true, true, false, false]);
+  // Two file systems have an inode 1 each.
+  assertEquals([Deno.statSync("/proc").ino, Deno.statSync("/sys").ino, isSameFile("/proc", "/sys")], [1, 1, false]);
 });
 
 /** A file system that logs what it was asked, and fails at one operation. */
@@ -204,6 +207,124 @@ Deno.test("what a killed process was writing is removed; what a living one write
   // Above the largest number that Linux gives to a process.
   const names = [".warmboot-4194305.new", `.warmboot-${Deno.pid}.new`, ".warmboot-x.new", "web.yaml"];
   for (const name of names) Deno.writeTextFileSync(join(left, name), "");
+  const folders = [".warmboot-4194306.new"];
+  for (const name of folders) Deno.mkdirSync(join(left, name));
   removeUnfinished(left);
-  assertEquals([...Deno.readDirSync(left)].map(({ name }) => name).toSorted(), names.slice(1).toSorted());
+  const rest = [...names.slice(1), ...folders];
+  assertEquals([...Deno.readDirSync(left)].map(({ name }) => name).toSorted(), rest.toSorted());
+});
+
+/** Puts something in place of functions for as long as an action takes. */
+function withChanged<Of extends object>(of: Of, changed: Partial<Of>, action: () => void): void {
+  const before = Object.fromEntries(Object.keys(changed).map((name) => [name, Reflect.get(of, name)]));
+  try {
+    Object.assign(of, changed);
+    action();
+  } finally {
+    Object.assign(of, before);
+  }
+}
+
+Deno.test("the mode that is asked for comes before that of the file, with its special bits, and nobody else's before", () => {
+  Deno.writeTextFileSync(at("mode"), "old", { mode: 0o600 });
+  writeWhole(at("mode"), "new", 0o755);
+  assertEquals((Deno.statSync(at("mode")).mode ?? 0) & 0o777, 0o755);
+  const system = logged();
+  replaceFile("/etc/w/p", "", 0o104750, system);
+  assertEquals(system.log[0], `create ${BESIDE} 4750`);
+  const modes: unknown[] = [];
+  const { openSync } = Deno;
+  withChanged(Deno, {
+    openSync: (path, options) => {
+      if (options?.createNew === true) modes.push(options.mode);
+      return openSync(path, options);
+    },
+  }, () => {
+    writeWhole(at("mode"), "newer", 0o755);
+    writeWhole(at("of-umask"), "new");
+  });
+  assertEquals(modes, [0o600, 0o666]);
+});
+
+Deno.test("a file that cannot get its mode is not left behind", () => {
+  withChanged(Deno, {
+    chmodSync: () => {
+      throw new Deno.errors.NotSupported("no modes");
+    },
+  }, () => assertThrows(() => writeWhole(at("modeless"), "text", 0o600), WriteError, "no modes"));
+  assertEquals([isTaken(at("modeless")), isTaken(at(`.warmboot-${Deno.pid}.new`))], [false, false]);
+});
+
+Deno.test("a link that waits under the name of the new file is not followed, and stays", () => {
+  const beside = at(`.warmboot-${Deno.pid}.new`);
+  Deno.writeTextFileSync(at("victim"), "old");
+  Deno.symlinkSync("victim", beside);
+  assertThrows(() => writeWhole(at("planted"), "new"), WriteError);
+  assertEquals([Deno.readTextFileSync(at("victim")), Deno.readLinkSync(beside)], ["old", "victim"]);
+  Deno.removeSync(beside);
+});
+
+Deno.test("a folder that has nothing to synchronise is no error; one whose disk fails is", () => {
+  const { syncSync } = Deno.FsFile.prototype;
+  const written = (code: string) => {
+    let result = "";
+    withChanged(Deno.FsFile.prototype, {
+      syncSync(this: Deno.FsFile) {
+        if (this.statSync().isDirectory) throw Object.assign(new Error(code), { code });
+        syncSync.call(this);
+      },
+    }, () => {
+      try {
+        writeWhole(at("synced"), code);
+        result = Deno.readTextFileSync(at("synced"));
+      } catch (error) {
+        result = error instanceof WriteError ? "failed" : "defect";
+      }
+    });
+    return result;
+  };
+  assertEquals(["EINVAL", "EIO", "ENOSPC"].map(written), ["EINVAL", "failed", "failed"]);
+});
+
+Deno.test("standard output that is a file is appended to", async () => {
+  const module = import.meta.resolve("../../../src/app/files/write_whole.ts");
+  const script = `import { writeWhole } from "${module}"; writeWhole("/dev/stdout", "second");`;
+  using output = Deno.openSync(at("output"), { write: true, create: true });
+  const { success, stderr } = await new Deno.Command("sh", {
+    args: ["-c", 'printf "first " > "$1"; "$2" eval "$3" >> "$1"', "sh", at("output"), Deno.execPath(), script],
+    cwd: join(import.meta.dirname ?? ".", "../../.."),
+  }).output();
+  assertEquals(success, true, new TextDecoder().decode(stderr));
+  assertEquals([Deno.readTextFileSync(at("output")), output.statSync().size], ["first second", 12]);
+});
+
+Deno.test("a name that is taken is left alone before anything is written, by a dangling link and meanwhile too", () => {
+  Deno.symlinkSync("nowhere", at("dangling"));
+  assertEquals([isTaken(at("dangling")), isTaken(at("never"))], [true, false]);
+  const system = logged();
+  assertEquals([writeNew(at("dangling"), "text", system), system.log], ["exists", []]);
+  // A file system without links, on which another program was faster.
+  const raced = {
+    ...logged(),
+    link: (_: string, to: string) => {
+      Deno.writeTextFileSync(to, "theirs");
+      throw new Error("no links");
+    },
+  };
+  assertEquals(writeNew(at("raced"), "ours", raced), "exists");
+  assertEquals(raced.log.filter((line) => line.startsWith("rename")), []);
+});
+
+Deno.test({
+  name: "without the permission to look, nothing says whether a name is taken",
+  permissions: "none",
+  fn: () => void assertThrows(() => isTaken("/etc"), Deno.errors.NotCapable),
+});
+
+Deno.test("a part of any size is copied from where it begins, into a folder that is made", () => {
+  const size = (1 << 20) + 3;
+  const content = new Uint8Array(size + 7).map((_, index) => index >> 10);
+  const read = (offset: number, length: number) => content.subarray(offset, offset + length);
+  writePart(at("made/for/part"), { read }, { offset: 7, size });
+  assertEquals(Deno.readFileSync(at("made/for/part")), content.subarray(7));
 });
