@@ -149,11 +149,11 @@ Deno.test("what systemd does not take is tried again: what was before stays kept
   await setKexecWatchdog(120, bus.host);
   const refusing: BusHost = {
     ...bus.host,
-    run: () => Promise.resolve({ kind: "ended", code: 1, text: "t 5 denied\n" }),
+    run: () => Promise.resolve({ kind: "ended", code: 1, text: "t 5\n" }),
   };
   for (const seconds of [undefined, 60]) {
     const refused = await setKexecWatchdog(seconds, refusing);
-    assertMatch(refused.kind === "watchdog-refused" ? refused.message : refused.kind, /busctl: t 5 denied$/);
+    assertMatch(refused.kind === "watchdog-refused" ? refused.message : refused.kind, /busctl: t 5$/);
   }
   assertEquals(bus.saved(), ["0\n"]);
 });

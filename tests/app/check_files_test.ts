@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { checkFiles } from "../../src/app/check_files.ts";
 import { fixFiles } from "../../src/app/fix_files.ts";
-import { dropInsOf, findProfile, layerFiles } from "../../src/app/layer_files.ts";
+import { dropInsOf, fileId, findProfile, layerFiles } from "../../src/app/layer_files.ts";
 import type { Diagnostic } from "../../src/core/diagnostic.ts";
 import { type TempFiles, withFiles } from "../support/temp_files.ts";
 
@@ -134,6 +134,7 @@ Deno.test("a profile is found by its name in the first folder that has it, unles
     "etc/web.yaml.d/20.yaml": "20",
     "etc/web.yaml.d/10.yaml": "",
     "etc/web.yaml.d/.hidden.yaml": "",
+    "etc/.hidden.yaml": WEB,
     "etc/web.yaml.d/note.txt": "",
     "lib/web.yaml": WEB,
     "lib/off.yaml": WEB,
@@ -169,6 +170,10 @@ Deno.test("a profile is found by its name in the first folder that has it, unles
       "There is no profile othre.yaml in ROOT/etc, ROOT/run, ROOT/lib",
       "Did you mean other?",
     ]]);
+    // A name is not the end of another one, and hidden files are none.
+    for (const name of ["ther", ".hidden"]) {
+      assertEquals(findProfile(name, roots).diagnostics.map(({ code }) => code), ["profile-missing"]);
+    }
     assertEquals(find("zzzzzz"), [null, [
       "profile-missing",
       "There is no profile zzzzzz.yaml in ROOT/etc, ROOT/run, ROOT/lib",
@@ -178,9 +183,19 @@ Deno.test("a profile is found by its name in the first folder that has it, unles
       files: [],
       diagnostics: [],
     });
+    // A folder that cannot be listed may have what would win.
+    const loop = join(root, "loop");
+    Deno.symlinkSync("loop", loop);
+    assertEquals(
+      [findProfile("other", [loop, join(root, "lib")]), dropInsOf([loop, join(root, "lib/web.yaml.d")])].map(
+        (found) => found.diagnostics.map(({ code }) => code),
+      ),
+      [["file-unreadable"], ["file-unreadable"]],
+    );
     const before = Deno.cwd();
     Deno.chdir(join(root, "lib"));
     try {
+      Deno.writeTextFileSync("other", "");
       assertEquals(findProfile("other", [join(root, "run")]).diagnostics.map(({ hint }) => hint), [
         "Did you mean the file here? Write ./other.yaml",
       ]);
@@ -197,6 +212,8 @@ Deno.test("the layers of profiles are read once, and known by their file, not th
     const [a, b] = ["a.yaml", "b.yaml"].map((name) => read(join(root, name)));
     assertEquals([a?.kind, a?.kind === "bytes" && new TextDecoder().decode(a.bytes)], ["bytes", "one"]);
     assertEquals(a?.kind === "bytes" && b?.kind === "bytes" && a.id === b.id && a.id !== "", true);
+    // Another file system has the same inodes; what cannot be looked at is known by its path.
+    assertEquals([fileId("/proc") === fileId("/sys"), fileId("/no/where")], [false, "/no/where"]);
     Deno.writeTextFileSync(join(root, "a.yaml"), "two");
     assertEquals(read(join(root, "a.yaml")), a);
     assertEquals(plain(dropIns(join(root, "a.yaml")), root), { files: ["ROOT/a.yaml.d/1.yaml"], diagnostics: [] });

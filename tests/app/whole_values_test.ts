@@ -13,7 +13,7 @@ import {
 import { foldersOf, installedText, targetsOf } from "../../src/app/install/layout.ts";
 import { manifestText, readManifest } from "../../src/app/install/manifest.ts";
 import { memoryLimit } from "../../src/app/memory_limit.ts";
-import { planFiles, profileFiles } from "../../src/app/named_files.ts";
+import { absolutePath, absoluteSegments, planFiles, profileFiles } from "../../src/app/named_files.ts";
 import { pinFiles } from "../../src/app/pin_files.ts";
 import { LIMIT_VARIABLES, readLimits } from "../../src/app/read_limits.ts";
 import { refreshProfiles } from "../../src/app/refresh.ts";
@@ -22,6 +22,9 @@ import { unloadCall } from "../../src/app/unload.ts";
 import { sha256Of } from "../../src/core/sha256.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import type { Plan } from "../../src/plan/plan.ts";
+import { CRYPT_FILES } from "../../src/image/initrd_crypt.ts";
+import { MAKER_FILES, RAMOOPS_MODULE } from "../../src/image/initrd_maker.ts";
+import { NETWORK_FILES } from "../../src/image/initrd_network.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { managedProfileText } from "../../src/profile/managed_profile.ts";
 import type { Profile } from "../../src/profile/profile.ts";
@@ -278,6 +281,51 @@ Deno.test("the files that a profile and a plan name", () => {
   assertEquals(planFiles(planned({ load: "kexec_load" })), named);
   const { declared: _, ...old } = planned({ cmdline: { kind: "parameters", parameters: ["rdinit=/y"] } });
   assertEquals(planFiles(old), { ...named, programs: ["/y"] });
+  // What was declared, and not what the call made of it.
+  const plan = planned({});
+  assert(plan.declared !== undefined);
+  const declared = { ...plan.declared, dtb: "/boot/dtb", modules: [{ path: "/boot/m", cmdline: "" }] };
+  assertEquals([planFiles({ ...plan, declared }).dtb, planFiles({ ...plan, declared }).modules], [
+    { path: "/boot/dtb" },
+    [{ path: "/boot/m" }],
+  ]);
+});
+
+Deno.test("what keys, a guard and the network ask of the initrds is looked for, of a profile and of a plan", () => {
+  const key = (path: string) => ({ volume: "root", key: { kind: "from", path } }) as const;
+  const asked = { volume: "data", key: { kind: "ask", prompt: "?" } } as const;
+  const cwd = Deno.cwd();
+  const unlocked = profileOf({ unlock: [key("k"), asked] });
+  assertEquals(profileFiles(unlocked, []).further, {
+    carry: [],
+    unlock: { entries: [key(`${cwd}/k`), asked], cmdline: unlocked.cmdline, crash: false },
+  });
+  assertEquals(absoluteSegments(unlocked).unlock, [key(`${cwd}/k`), asked]);
+  assertEquals(profileFiles(profileOf({ carry: ["network"] }), []).further, { carry: ["network"] });
+  assertEquals(profileFiles(profileOf(), []).further, undefined);
+  const programs = (changes: Partial<Profile>) => profileFiles(profileOf(changes), []).programs;
+  assertEquals(programs({ unlock: [key("/k")] }), [...new Set([...MAKER_FILES, ...CRYPT_FILES])]);
+  assertEquals(programs({ carry: ["network"] }), [...NETWORK_FILES]);
+  assertEquals(programs({ guard: { panic: 30 } }), [...MAKER_FILES]);
+  assertEquals(programs({ guard: { log: 1 << 20 } }), [...MAKER_FILES, RAMOOPS_MODULE]);
+  const { value: plan } = planBoot({ profile: profileOf(), facts: hostFacts(), images: images() });
+  assert(plan !== undefined);
+  assertEquals(planFiles({ ...plan, unlock: [key("/k")] }).programs, ["/init", ...MAKER_FILES, ...CRYPT_FILES]);
+  assertEquals(planFiles({ ...plan, guard: { log: 1 << 20, parameters: [] } }).programs, [
+    "/init",
+    ...MAKER_FILES,
+    RAMOOPS_MODULE,
+  ]);
+});
+
+Deno.test("in the root folder, a path is below it and has one slash", () => {
+  const before = Deno.cwd();
+  Deno.chdir("/");
+  try {
+    assertEquals([absolutePath("boot/../k"), absolutePath("/k")], ["/boot/../k", "/k"]);
+  } finally {
+    Deno.chdir(before);
+  }
 });
 
 Deno.test("every file of a template is pinned by what it has below the root, device tree and modules too", async () => {

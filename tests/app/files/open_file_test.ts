@@ -329,3 +329,33 @@ Deno.test("a read is as long as it was asked for, though the system gives less a
     closeFile(file);
   });
 });
+
+Deno.test("only what lies below a file can be a part of one", async () => {
+  await inDirectory({ "a.itb": "not an image" }, (directory) => {
+    Deno.mkdirSync(`${directory}/b.itb/images`, { recursive: true });
+    const message = (name: string) => refusal(directory, name)[1];
+    assertEquals(message("a.itb/images/kernel-1"), ".../a.itb has no image `kernel-1`");
+    assertEquals(message("b.itb/images/kernel-1"), ".../b.itb/images/kernel-1 does not exist");
+    assertEquals(message("c.itb/images/kernel-1"), ".../c.itb/images/kernel-1 does not exist");
+  });
+});
+
+Deno.test("what others can replace is opened without waiting, and no terminal becomes this process's own", async () => {
+  await inDirectory({ kernel: "0123456789" }, (directory) => {
+    Deno.chmodSync(directory, 0o777);
+    // deno-lint-ignore no-process-global
+    const fs = process.getBuiltinModule("node:fs");
+    const { openSync, constants } = fs;
+    const flags: unknown[] = [];
+    fs.openSync = (path, flag, mode) => {
+      flags.push(flag);
+      return openSync(path, flag, mode);
+    };
+    try {
+      closeFile(opened(`${directory}/kernel`));
+    } finally {
+      fs.openSync = openSync;
+    }
+    assertEquals(flags, [constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY]);
+  });
+});

@@ -15,6 +15,7 @@ import { openImages } from "../../../src/app/images.ts";
 import { digestBytes } from "../../../src/core/sha256.ts";
 import type { HostFacts } from "../../../src/host/facts.ts";
 import { parseImaRules } from "../../../src/host/ima.ts";
+import { partKey } from "../../../src/plan/input.ts";
 import { planBoot } from "../../../src/plan/planner.ts";
 import type { PlannedFile } from "../../../src/plan/plan.ts";
 import { lockStore } from "../../../src/state/record_store.ts";
@@ -255,4 +256,42 @@ const APPRAISES = { inForce: true, rules: parseImaRules("appraise func=KEXEC_INI
 
 Deno.test("where IMA appraises, the joined file is hashed again, of pinned files too", async () => {
   assertEquals(await handedOver({ ima: APPRAISES }, true, true), { kind: "changed", kernel: "", initrd: "" });
+});
+
+Deno.test("where IMA appraises, kexec_load gets the sealed copies all the same: it takes no file", async () => {
+  const size = 4096;
+  using made = folderWith({ payload: new Uint8Array(size).fill(7) });
+  const path = join(made.folder, "payload");
+  using changing = mapShared(path);
+  using sealer = fileSealer(openLibc, memoryBudget(MOST));
+  const file = { path, sha256: "7" };
+  using open = await openImages({ kernel: undefined, initrd: [], segments: [file], programs: [] }, { sealer });
+  const [segment] = open.images.segments ?? [];
+  assert(segment !== undefined);
+  const { kernel: _, ...profile } = profileOf({
+    initrd: [],
+    load: "kexec_load",
+    entry: 0x100_0000n,
+    checksum: false,
+    segments: [{ at: 0x100_0000n, source: { kind: "file", file: { path }, offset: 0n } }],
+  });
+  const facts = hostFacts({ ima: APPRAISES });
+  const partDigests = new Map([[partKey({ path, offset: 0, length: size }), segment.sha256]]);
+  const { value: plan, diagnostics } = planBoot({ profile, facts, images: open.images, partDigests });
+  assert(plan?.call.syscall === "kexec_load", JSON.stringify(diagnostics));
+  changing.flip();
+  let first: number | undefined;
+  using store = await lockStore({ directory: made.folder });
+  const { kind } = await carryOut(plan, { facts, files: open.files }, store, {
+    open: () => ({
+      ...openLibc(),
+      kexecLoad(_entry, _count, table) {
+        const buffer = new DataView(table?.buffer ?? new ArrayBuffer(0), table?.byteOffset).getBigUint64(0, true);
+        const pointer = Deno.UnsafePointer.create(buffer);
+        first = pointer === null ? undefined : new Deno.UnsafePointerView(pointer).getUint8();
+        return { ok: true, value: 0 };
+      },
+    }),
+  });
+  assertEquals([kind, first], ["loaded", 7]);
 });
