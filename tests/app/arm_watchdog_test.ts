@@ -60,6 +60,7 @@ Deno.test("a systemd without the property, and one that cannot be asked, say so;
     [{ kind: "ended", code: 1, text: "Unknown property or interface.\n" }, /busctl: Unknown property or interface\.$/],
     [{ kind: "missing", reason: "No such file or directory" }, /busctl cannot be run: No such file/],
     [{ kind: "ended", code: 0, text: "s nonsense\n" }, /busctl: s nonsense$/],
+    [{ kind: "ended", code: 1, text: "t 5\n" }, /busctl: t 5$/],
   ];
   for (const [answer, expected] of rows) {
     using bus = systemd("0", answer);

@@ -44,6 +44,8 @@ function folderOf(files: { readonly [name: string]: Uint8Array }): { readonly pa
 interface Planned {
   readonly plan: Plan | undefined;
   readonly said: readonly string[];
+  /** Where in the profile that is. */
+  readonly at: readonly unknown[];
 }
 
 async function planned(input: ProfileInput, facts = join(HOSTS, "arm64-vm.json")): Promise<Planned> {
@@ -57,6 +59,7 @@ async function planned(input: ProfileInput, facts = join(HOSTS, "arm64-vm.json")
   return {
     plan: prepared.plan,
     said: prepared.diagnostics.map(({ code, message, hint }) => [code, message, hint].join(": ")),
+    at: prepared.diagnostics.map(({ path }) => path),
   };
 }
 
@@ -529,4 +532,67 @@ Deno.test("the data of a uImage of several files are summed once, whichever part
   bytes[bytes.length - 8] = (bytes.at(-8) ?? 0) ^ 1;
   using folder = folderOf({ multi: bytes });
   assertStringIncludes(checkOf(await planned({ kernel: `${folder.path}/multi` }), "image-parts") ?? "", "fail");
+});
+
+/** The initrds of a plan, by what follows the folder's path. */
+function initrdsOf({ plan, said }: Planned, folder: string): readonly string[] {
+  assert(plan?.declared !== undefined, said.join("\n"));
+  return plan.declared.initrd.map((item) => {
+    const text = JSON.stringify(item).replaceAll(folder, "");
+    return /^"(.*)"$|"path":"([^"]*)"/.exec(text)?.slice(1).find((found) => found !== undefined) ?? text;
+  });
+}
+
+Deno.test("files that a profile adds come after the initrd of the image, and of a uImage; initrds take its place", async () => {
+  using folder = folderOf({
+    "a.itb": wholeFit(IMAGE, { ramdisk: INITRD }),
+    Image: IMAGE,
+    own: OWN,
+    uInitrd: uImage({ data: INITRD, type: 3 }),
+    uKernel: uImage({ data: IMAGE }),
+  });
+  const at = (name: string) => `${folder.path}/${name}`;
+  const files = { files: [{ path: "/etc/a", text: "x" }] };
+  const initrds = async (kernel: string, ...initrd: readonly (string | typeof files)[]) =>
+    initrdsOf(await planned({ kernel: at(kernel), initrd }), folder.path);
+  assertEquals(await initrds("a.itb", files), ["/a.itb/images/ramdisk-1", "/etc/a"]);
+  assertEquals(await initrds("a.itb", at("own"), files), ["/own", "/etc/a"]);
+  assertEquals(await initrds("Image", at("uInitrd"), files), ["/uInitrd/images/0", "/etc/a"]);
+  // Only an initrd is taken out of its uImage.
+  assertEquals(await initrds("Image", at("uKernel")), ["/uKernel"]);
+  const wrong = await planned({ kernel: at("Image"), initrd: { path: at("uInitrd"), sha256: "0".repeat(64) } });
+  assertEquals([wrong.plan, wrong.at], [undefined, [["initrd"]]]);
+});
+
+Deno.test("a named configuration may be for this machine, whatever the default one is for; a wrong name is shown there", async () => {
+  using folder = folderOf({ "a.itb": fitImage({ ...TWO, default: "foreign" }) });
+  const path = `${folder.path}/a.itb`;
+  const plain = await planned({ kernel: { path, configuration: "plain" } });
+  assertEquals(filesOf(plain, path).map(([at]) => at), ["@/images/kernel-1", "@/images/fdt-1"]);
+  assertEquals((await planned({ kernel: { path, configuration: "plane" } })).at, [["kernel", "configuration"]]);
+  assertEquals((await planned({ kernel: { path, configuration: "empty" } })).at, [["kernel"]]);
+});
+
+Deno.test("device trees of any size that there are, packed or not; what is larger, or damaged, says so", async () => {
+  const large = new Uint8Array((16 << 20) + 1);
+  large.set(TREE);
+  const padded = large.subarray(0, 64 << 10);
+  const damaged = new Uint8Array(gzipSync(padded)).fill(0, 40);
+  using folder = folderOf({
+    Image: IMAGE,
+    padded,
+    large,
+    packed: new Uint8Array(gzipSync(padded)),
+    bomb: new Uint8Array(gzipSync(large)),
+    damaged,
+  });
+  const check = async (name: string) => {
+    const found = await planned({ kernel: `${folder.path}/Image`, dtb: `${folder.path}/${name}`, load: "kexec_load" });
+    return found.plan === undefined ? found.said.join().replaceAll(folder.path, "").split(": ")[2] ?? "" : "planned";
+  };
+  assertEquals(await check("padded"), "planned");
+  assertEquals(await check("packed"), "planned");
+  assertEquals(await check("large"), "it is far larger than any");
+  assertEquals(await check("bomb"), "it is packed with gzip, and far larger than any");
+  assertStringIncludes(await check("damaged"), "it is packed with gzip, and its data are damaged");
 });
