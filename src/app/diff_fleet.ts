@@ -90,7 +90,7 @@ function pairsOf(
 /** What a profile of before is called in the folder of now; a file is compared with a file whatever they are called. */
 function nameIn(before: string, after: string, file: string): string {
   if (!isFolder(before)) return after;
-  return `${after.replace(/\/+$/, "")}/${file.slice(before.replace(/\/+$/, "").length).replace(/^\/+/, "")}`;
+  return `${after.endsWith("/") ? after : `${after}/`}${file.slice(before.length).replace(/^\//, "")}`;
 }
 
 interface OnHost {

@@ -37,7 +37,7 @@ const CHANGED = ["/new/first.yaml added", "/new/moved.yaml added", "/new/web.yam
 
 Deno.test("profiles of two folders are compared by their names, in their order, with or without a slash at the end", async () => {
   await withFiles(FILES, async (root) => {
-    for (const [before, after] of [["old", "new"], ["old/", "new"], ["old", "new/"]] as const) {
+    for (const [before, after] of [["old", "new"], ["old/", "new"], ["old", "new/"], ["old//", "new//"]] as const) {
       const found = await compared(root, before, after);
       assertEquals(found.entries?.map((each) => each.replace(/\/+/g, "/")), CHANGED);
       assertEquals([found.hosts, found.errors], [["web1"], 0]);
