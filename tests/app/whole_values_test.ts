@@ -1,7 +1,8 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertThrows } from "@std/assert";
 import { carryOut } from "../../src/app/carry_out.ts";
 import { canReboot, type RebootWay, systemdTooOld } from "../../src/app/exec.ts";
 import { closeFile, type OpenFile, openFile } from "../../src/app/files/open_file.ts";
+import { WriteError } from "../../src/app/files/write_whole.ts";
 import {
   foreignPaths,
   installFiles,
@@ -627,6 +628,34 @@ Deno.test("an installation writes over its own files only, and removes those onl
   Deno.removeSync(`${root}/d/e/f`);
   removeRest(root, manifest([], ["/d", "/d/e"]));
   assertEquals([lookAt(`${root}/d`).kind, lookAt(`${root}/lib/manifest.json`).kind], ["nothing", "nothing"]);
+});
+
+Deno.test("an installation that is cut off is known whole: what was there, what was to come, and the folders of both", () => {
+  using made = temporary();
+  const root = made.folder;
+  const listed = (path: string, text: string) => ({ path, sha256: sha256Of(text) });
+  const parts = { format: "warmboot.install/1", version: "1", folder: "/lib" };
+  const before = { ...parts, files: [listed("/a", "old"), listed("/z", "old")], folders: ["/was"] };
+  // What a killed process left, and a folder in the place of a file.
+  const left = made.put("lib/.warmboot-4194305.new", "");
+  Deno.mkdirSync(`${root}/bin/c`, { recursive: true });
+  const files = [{ path: "/bin/c", content: "new", isProgram: false }];
+  const manifest = `${root}/lib/manifest.json`;
+  assertThrows(() => installFiles(root, files, parts, { before, empty: ["/etc"] }), WriteError, "Cannot write");
+  assertEquals(readManifest(manifest).value, {
+    ...parts,
+    files: [listed("/bin/c", "new"), ...before.files],
+    folders: ["/was", "/etc"],
+  });
+  assertEquals(lookAt(left).kind, "nothing");
+  // Everybody may read it, whatever it was before.
+  Deno.chmodSync(manifest, 0o600);
+  assertThrows(() => installFiles(root, files, parts, { before, empty: [] }), WriteError);
+  assertEquals((Deno.statSync(manifest).mode ?? 0) & 0o777, 0o644);
+  // What is no folder any more is not removed as one.
+  made.put("was", "mine");
+  removeRest(root, before);
+  assertEquals([lookAt(`${root}/was`).kind, lookAt(manifest).kind], ["file", "nothing"]);
 });
 
 Deno.test("a manifest that is not one is an error with what is wrong; a missing one is none", () => {
