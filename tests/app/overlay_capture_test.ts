@@ -256,3 +256,17 @@ Deno.test("a file that cannot be opened, or a profile that is none, leaves the o
     ]]);
   });
 });
+
+Deno.test("a file that changes while it is captured is an error, and not half of each", async () => {
+  await onHost(async (folder) => {
+    const { diagnostics } = await captureImages([join(folder, "web.yaml")], HOST, {
+      onReading(path) {
+        if (path === join(folder, "initrd")) Deno.utimeSync(path, 1, 1);
+        return undefined;
+      },
+    });
+    assertEquals(diagnostics.map(({ code, message }) => [code, message.replace(folder, "")]), [
+      ["file-unreadable", "/initrd changed while it was read"],
+    ]);
+  });
+});
