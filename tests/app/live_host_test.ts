@@ -141,3 +141,98 @@ Deno.test("of a host whose profiles name what is not there, nothing is captured;
   assertEquals(await capture("gone.yaml"), [true, [], ["file-missing"]]);
   assertEquals(await capture("plan.yaml"), [true, [], ["wrong-type"]]);
 });
+
+/** What a host has that does not belong into a repository: on its command line, in its boot loader's files, and in a file. */
+const SECRETS = {
+  cmdline: "secret-of-proc",
+  grub: "secret-of-grub",
+  file: "secret-of-file",
+  initrd: "secret-of-initrd",
+};
+
+/** A host with a secret in each of these places, and profiles that lead to the last two. */
+function withSecrets(): FailingSystem {
+  const on = system({
+    "/proc/cmdline": `root=/dev/vda1 ro rd.password=${SECRETS.cmdline}\n`,
+    "/proc/self/mountinfo": "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n",
+    "/boot/grub/grub.cfg": `menuentry "A" { linux /boot/vmlinuz ro rd.password=${SECRETS.grub}\n}\n`,
+  });
+  const bytes = new TextEncoder().encode(SECRETS.initrd);
+  Deno.writeFileSync(join(on.root, "boot/three.img"), cpio([{ name: "a", bytes }]));
+  Deno.writeTextFileSync(join(on.root, "motd"), SECRETS.file);
+  const files = "files: [{ path: /etc/motd, from: motd }, { path: /etc/text, text: inline }]";
+  const profile = `version: 1\nkernel: /boot/vmlinuz\ninitrd: [/boot/three.img, { ${files} }]\ncmdline: ro\n`;
+  Deno.writeTextFileSync(join(on.root, "secrets.yaml"), profile);
+  return on;
+}
+
+/** Which of the secrets a capture has, in whatever form. */
+function secretsIn(capture: Capture | undefined): readonly string[] {
+  assert(capture !== undefined);
+  const text = captureText(capture);
+  const decoded = Array.from(text.matchAll(/"base64": "([^"]*)"/g), ([, base64 = ""]) => atob(base64)).join("\n");
+  return Object.entries(SECRETS).filter(([, secret]) => `${text}\n${decoded}`.includes(secret)).map(([where]) => where);
+}
+
+Deno.test("redacted, a capture has no secret, wherever the host has one; otherwise it has what plans need", async () => {
+  using on = withSecrets();
+  const capture = async (redact: boolean | undefined, ...names: readonly string[]) => {
+    const images = names.map((name) => join(on.root, `${name}.yaml`));
+    const request = redact === undefined ? { images } : { images, redact };
+    const found = await on.on(() => captureHost(request));
+    assertEquals(found.images, []);
+    return found.capture;
+  };
+  for (const redact of [undefined, false]) {
+    assertEquals(secretsIn(await capture(redact)), ["cmdline", "grub"]);
+    const whole = await capture(redact, "secrets");
+    const paths = Object.keys(whole?.files ?? {});
+    const boot = paths.slice(paths.indexOf("/boot/grub/grub.cfg"));
+    assertEquals(boot, boot.toSorted(), "the boot loader's files come last, by their paths");
+    assert(boot.includes("/proc/self/mountinfo") && !boot.includes("/proc/cmdline"));
+    assertEquals([secretsIn(whole), whole?.redacted], [["cmdline", "grub", "file", "initrd"], undefined]);
+  }
+  for (const names of [[], ["web"], ["secrets"], ["web", "secrets"]]) {
+    const redacted = await capture(true, ...names);
+    assertEquals([secretsIn(redacted), redacted?.redacted], [[], true]);
+    // The boot loader's files are there, without what they hold.
+    assert("/boot/grub/grub.cfg" in (redacted?.files ?? {}));
+    assertEquals(Object.keys(redacted?.overlays ?? {}), names.includes("secrets") ? [join(on.root, "motd")] : []);
+  }
+  // Profiles that add nothing to an initrd leave no trace of such files.
+  for (const redact of [false, true]) assert(!("overlays" in (await capture(redact, "web") ?? {})));
+  assert(!("images" in (await capture(false) ?? {})));
+});
+
+Deno.test("a warning about a profile does not keep its files from being captured; facts that are missing do", async () => {
+  using on = system();
+  // No shell expands it.
+  Deno.copyFileSync(join(on.root, "boot/one.img"), join(on.root, "boot/[1].img"));
+  Deno.writeTextFileSync(join(on.root, "warned.yaml"), 'version: 1\nkernel: /boot/vmlinuz\ninitrd: "/boot/[1].img"\n');
+  const seen = async (images: readonly string[]) => {
+    const read: string[] = [];
+    const found = await on.on(() =>
+      captureHost({ images: images.map((name) => join(on.root, name)), onReading: (path) => void read.push(path) })
+    );
+    const { capture, host, images: problems } = found;
+    return {
+      files: capture === undefined ? undefined : Object.keys(capture.images ?? {}),
+      said: [host, problems].map((each) => each.map(({ severity }) => severity)),
+      read,
+      capture,
+    };
+  };
+  const warned = await seen(["warned.yaml"]);
+  assertEquals([warned.files, warned.read.toSorted()], [
+    ["/boot/[1].img", "/boot/vmlinuz"],
+    ["/boot/[1].img", "/boot/vmlinuz"],
+  ]);
+  assertEquals(warned.said, [[], ["warning"]]);
+  Deno.removeSync(join(on.root, "proc/sys/kernel/osrelease"));
+  const { files, said, read } = await seen(["web.yaml"]);
+  assertEquals([files, said, read], [undefined, [["error"], []], []]);
+  // The host alone is captured as it is: what is missing can be seen.
+  const alone = await seen([]);
+  assertEquals([alone.files, alone.said], [[], [["error"], []]]);
+  assert("/proc/cmdline" in (alone.capture?.files ?? {}));
+});
