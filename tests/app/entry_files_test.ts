@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { captureBootFiles, liveBootFiles } from "../../src/app/boot_files.ts";
 import { diffOperands } from "../../src/app/diff_operands.ts";
@@ -213,6 +213,34 @@ Deno.test("a stored plan of the default entry is refused when the boot loader wo
     "Since the plan was made, the boot loader changed. Then: GRUB boots `First`: no default is set, so that the first " +
     "entry counts. Now: GRUB boots `Second`: `default` is `1`, set at /boot/grub/grub.cfg:1",
   ]);
+  // Where it boots nothing that is known any more, that is why.
+  const program = "search --set=root --fs-uuid aaaa-bbbb\nmenuentry A { chainloader /initrd\n}\n";
+  for (
+    const [files, says] of [
+      [{}, /boot loader/],
+      [{ "/boot/grub/grub.cfg": program }, /which is not a unified kernel image/],
+    ] as const
+  ) {
+    const gone = await again(disk.host(files));
+    assertEquals([gone.value, gone.diagnostics.map(({ severity }) => severity)], [undefined, ["error"]]);
+    assertMatch(gone.diagnostics[0]?.message ?? "", says);
+  }
+});
+
+Deno.test("a stored plan with a guard says again what a cold reboot boots, as the host is now", async () => {
+  using disk = machine();
+  const before = disk.host(grub("vmlinuz-1"));
+  const { plan } = await planned({ kernel: `${disk.root}/vmlinuz-1`, cmdline: "ro", guard: { panic: "10s" } }, before);
+  assert(plan !== undefined);
+  const entry = async (host: ReadFacts) => {
+    using prepared = await prepareFrom({ kind: "plan", plan }, host);
+    const { plan: again } = prepared;
+    return [again?.checks[0]?.status, again?.guard?.coldReboot?.entry?.id];
+  };
+  assertEquals(plan.guard?.coldReboot?.entry?.id, "First");
+  assertEquals(await entry(before), ["pass", "First"]);
+  const changed = { "/boot/grub/grub.cfg": `set default=1\n${grub("vmlinuz-1")["/boot/grub/grub.cfg"]}` };
+  assertEquals(await entry(disk.host(changed)), ["pass", "Second"]);
 });
 
 Deno.test("diff has the side @default: from what runs to what a cold reset would boot", async () => {
