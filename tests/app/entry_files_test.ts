@@ -213,6 +213,11 @@ Deno.test("a stored plan of the default entry is refused when the boot loader wo
     "Since the plan was made, the boot loader changed. Then: GRUB boots `First`: no default is set, so that the first " +
     "entry counts. Now: GRUB boots `Second`: `default` is `1`, set at /boot/grub/grub.cfg:1",
   ]);
+  // Another entry is what it was, whichever is the default.
+  const { plan: named } = await planned({ boot_entry: "Second" }, before);
+  assert(named !== undefined);
+  using prepared = await prepareFrom({ kind: "plan", plan: named }, disk.host(changed));
+  assertEquals([prepared.plan?.checks[0]?.status, prepared.diagnostics], ["pass", []]);
   // Where it boots nothing that is known any more, that is why.
   const program = "search --set=root --fs-uuid aaaa-bbbb\nmenuentry A { chainloader /initrd\n}\n";
   for (

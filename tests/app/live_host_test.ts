@@ -4,11 +4,15 @@ import { captureHost } from "../../src/app/capture_host.ts";
 import { diffOperands, hostOnce, type SideNotice } from "../../src/app/diff_operands.ts";
 import { loadPlan } from "../../src/app/load.ts";
 import { planHost } from "../../src/app/plan_host.ts";
+import { readOutlook } from "../../src/app/outlook.ts";
 import { prepare } from "../../src/app/prepare.ts";
+import { rebootNeeded } from "../../src/app/reboot_needed.ts";
 import { type Capture, captureText, parseCapture } from "../../src/host/capture.ts";
+import { planText } from "../../src/plan/plan.ts";
 import { parseProfile } from "../../src/profile/parse.ts";
 import { cpio } from "../image/build_elf.ts";
-import { type FailingSystem, failingSystem } from "../support/failing_system.ts";
+import { type FailingSystem, failingSystem, type Fault } from "../support/failing_system.ts";
+import { attemptsOf, kuredHost, writeProfile } from "../support/kured_host.ts";
 import { packedKernel, vmlinux } from "../support/small_kernel.ts";
 
 const PROFILES = {
@@ -235,4 +239,109 @@ Deno.test("a warning about a profile does not keep its files from being captured
   const alone = await seen([]);
   assertEquals([alone.files, alone.said], [[], [["error"], []]]);
   assert("/proc/cmdline" in (alone.capture?.files ?? {}));
+});
+
+/** Makes this process see other namespaces than PID 1, or the same, by their numbers. */
+function setNamespaces(on: FailingSystem, namespaces: Readonly<Record<string, readonly [self: number, init: number]>>) {
+  for (const kind of ["uts", "net"]) {
+    for (const [index, owner] of ["self", "1"].entries()) {
+      const path = join(on.root, `proc/${owner}/ns/${kind}`);
+      Deno.mkdirSync(join(path, ".."), { recursive: true });
+      try {
+        Deno.removeSync(path);
+      } catch {
+        // There is none yet.
+      }
+      const number = namespaces[kind]?.[index];
+      if (number !== undefined) Deno.symlinkSync(`${kind}:[${number}]`, path);
+    }
+  }
+}
+
+Deno.test("whether a reboot is needed is in doubt where the profile depends on what a container has of its own", async () => {
+  using on = await kuredHost("other");
+  const hostname = await on.on(() => Deno.readTextFileSync("/proc/sys/kernel/hostname").trim());
+  Deno.writeFileSync(join(on.root, "boot/initrd"), cpio([{ name: "init", bytes: new Uint8Array(1) }]));
+  const ask = async (lines: string): Promise<unknown> => {
+    writeProfile(on, `version: 1\nkernel: /boot/vmlinuz\ninitrd: /boot/initrd\ncmdline: ro node=new\n${lines}`);
+    const { need, diagnostics } = await on.on(() => rebootNeeded("node"));
+    const what = /does not see (the host's \w+)/.exec(need?.message ?? "")?.[1];
+    return [need?.kind ?? diagnostics.map(({ message }) => message), ...(what === undefined ? [] : [what])];
+  };
+  const named = `requires: { hostname: ${hostname} }\n`;
+  const other = { uts: [1, 2], net: [1, 2] } as const;
+  const same = { uts: [1, 1], net: [1, 1] } as const;
+  for (
+    const [namespaces, lines, expected] of [
+      [other, "", ["needed"]],
+      [other, named, ["undetermined", "the host's name"]],
+      [other, "carry: [network]\n", ["undetermined", "the host's network"]],
+      [other, `${named}carry: [network]\n`, ["undetermined", "the host's name"]],
+      [{ ...same, net: [1, 2] }, named, ["needed"]],
+      [{ ...same, net: [1, 2] }, `${named}carry: [network]\n`, ["undetermined", "the host's network"]],
+      [{ ...same, uts: [1, 2] }, "requires: { memory: 1M }\n", ["needed"]],
+      [same, named, ["needed"]],
+      // Where it cannot be read, it is not known.
+      [{}, named, ["needed"]],
+      [{ uts: [1] }, named, ["needed"]],
+    ] as const
+  ) {
+    setNamespaces(on, namespaces as Parameters<typeof setNamespaces>[1]);
+    assertEquals(await ask(lines), expected, `${JSON.stringify(namespaces)} ${lines}`);
+  }
+});
+
+Deno.test("whether a reboot is needed is asked of a profile and of a stored plan, and of how the host can reboot", async () => {
+  using on = await kuredHost("other");
+  const path = join(on.root, "plan.json");
+  const kinds = async (word = "node") => {
+    const read: string[] = [];
+    const { need, diagnostics } = await on.on(() => rebootNeeded(word, (file) => void read.push(file)));
+    return [need?.kind, diagnostics.map(({ severity }) => severity), read];
+  };
+  // The command line of a stored plan is fixed; that of the profile grows with each reboot.
+  writeProfile(on, "version: 1\nkernel: /boot/vmlinuz\ncmdline: { reuse: true, append: quiet }\n");
+  using prepared = await on.on(() => prepare("node", { facts: undefined, storedPlans: false }));
+  assert(prepared.plan !== undefined);
+  Deno.writeTextFileSync(path, planText(prepared.plan));
+  assertEquals(await kinds(), ["not-ready", [], ["/boot/vmlinuz"]]);
+  assertEquals(await kinds(path), ["needed", [], ["/boot/vmlinuz"]]);
+  // A warning is not the end of it, an error is.
+  writeProfile(on, "version: 1\nkernel: /boot/vmlinuz\ncmdline: { reuse: true, remove: nothing, set: a=b }\n");
+  assertEquals(await kinds(), ["needed", ["warning"], ["/boot/vmlinuz"]]);
+  writeProfile(on, "version: 1\nkernel: /boot/gone\ncmdline: ro\n");
+  assertEquals(await kinds(), [undefined, ["error"], []]);
+  writeProfile(on, "version: 1\nkernel: /boot/vmlinuz\ncmdline: ro\nnonsense: 1\n");
+  assertEquals(await kinds(), [undefined, ["error"], []]);
+  // An init system that cannot be asked.
+  Deno.writeTextFileSync(join(on.root, "proc/1/comm"), "dinit\n");
+  Deno.removeSync(join(on.root, "run/systemd"), { recursive: true });
+  assertEquals((await kinds(path))[0], "not-ready");
+});
+
+Deno.test("how long a reboot will take is asked of attempts that can be read, for a plan that reboots, with its kernel open", async () => {
+  using on = await kuredHost("arrived");
+  const outlook = async (lines: string, isOpen = true, fault?: Fault) => {
+    writeProfile(on, `version: 1\nkernel: /boot/vmlinuz\n${lines}`);
+    using prepared = await on.on(() => prepare("node", { facts: undefined, storedPlans: false }));
+    const { plan, facts, files } = prepared;
+    assert(plan !== undefined, JSON.stringify(prepared.diagnostics));
+    return on.on(() => readOutlook({ plan, facts, files: isOpen ? files : [] }), fault);
+  };
+  const [attempt = ""] = attemptsOf(on);
+  const read = { name: "readDirSync", path: "/var/lib/warmboot/attempts", turn: 0, errno: "EIO" } as const;
+  assertEquals(await outlook("cmdline: ro\n"), {});
+  // As if one that arrived in an earlier boot had been measured: eight seconds.
+  const timing = {
+    asked: { boottime: 100_000, realtime: 1_000_000_000_000, rtc: 1_000_000_000 },
+    came: { boottime: 5000, realtime: 1_000_000_010_000, rtc: 1_000_000_010 },
+    boot: { initrd: 1000, userspace: 2000, finished: 3000 },
+  };
+  const { outcome, ...known } = JSON.parse(Deno.readTextFileSync(attempt));
+  const earlier = { ...outcome, bootId: "00000000-0000-4000-8000-000000000002" };
+  Deno.writeTextFileSync(attempt, JSON.stringify({ ...known, timing, outcome: earlier }));
+  assertEquals(await outlook("cmdline: ro\n"), { planned: { milliseconds: 8000, basis: "measured", attempts: 1 } });
+  assertEquals(await outlook("cmdline: ro\ncrash: true\n"), undefined);
+  assertEquals(await outlook("cmdline: ro\n", false), undefined);
+  assertEquals(await outlook("cmdline: ro\n", true, read), undefined);
 });
