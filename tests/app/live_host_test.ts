@@ -281,6 +281,8 @@ Deno.test("whether a reboot is needed is in doubt where the profile depends on w
       [{ ...same, net: [1, 2] }, `${named}carry: [network]\n`, ["undetermined", "the host's network"]],
       [{ ...same, uts: [1, 2] }, "requires: { memory: 1M }\n", ["needed"]],
       [same, named, ["needed"]],
+      // It sees that network, which cannot be carried.
+      [same, "carry: [network]\n", ["not-ready"]],
       // Where it cannot be read, it is not known.
       [{}, named, ["needed"]],
       [{ uts: [1] }, named, ["needed"]],
@@ -309,6 +311,10 @@ Deno.test("whether a reboot is needed is asked of a profile and of a stored plan
   // A warning is not the end of it, an error is.
   writeProfile(on, "version: 1\nkernel: /boot/vmlinuz\ncmdline: { reuse: true, remove: nothing, set: a=b }\n");
   assertEquals(await kinds(), ["needed", ["warning"], ["/boot/vmlinuz"]]);
+  // No shell expands it.
+  Deno.writeFileSync(join(on.root, "boot/[1].img"), cpio([{ name: "init", bytes: new Uint8Array(1) }]));
+  writeProfile(on, 'version: 1\nkernel: /boot/vmlinuz\ninitrd: "/boot/[1].img"\ncmdline: ro node=new\n');
+  assertEquals((await kinds()).slice(0, 2), ["needed", ["warning"]]);
   writeProfile(on, "version: 1\nkernel: /boot/gone\ncmdline: ro\n");
   assertEquals(await kinds(), [undefined, ["error"], []]);
   writeProfile(on, "version: 1\nkernel: /boot/vmlinuz\ncmdline: ro\nnonsense: 1\n");

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { join } from "@std/path";
+import { join, normalize, relative } from "@std/path";
 import { captureImages } from "../../src/app/capture_images.ts";
 import type { CapturedFiles } from "../../src/app/image_file.ts";
 import { planMatrix } from "../../src/app/plan_matrix.ts";
@@ -7,8 +7,11 @@ import { type PlanSource, prepareFrom } from "../../src/app/prepare.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { redactOverlays } from "../../src/host/captured_overlay.ts";
 import { parseProfile, type Plan, planText } from "../../mod.ts";
-import { bzImage } from "../image/build.ts";
+import { parseImaRules } from "../../src/host/ima.ts";
+import { sha256Of } from "../../src/core/sha256.ts";
+import { arm64Image, bzImage } from "../image/build.ts";
 import { cpio } from "../image/build_elf.ts";
+import { BOARD } from "../support/arm64.ts";
 import { hostFacts } from "../support/host_facts.ts";
 
 const UUID = "11111111-2222-4333-8444-555555555555";
@@ -183,13 +186,18 @@ Deno.test("a matrix of captured hosts finds the volume that each of them has by 
 });
 
 /** Captures for several profiles, each with the lines given after its kernel. */
-async function capturedFor(folder: string, profiles: Readonly<Record<string, string>>, redact = false) {
+async function capturedFor(
+  folder: string,
+  profiles: Readonly<Record<string, string>>,
+  redact = false,
+  facts = HOST,
+) {
   const paths = Object.entries(profiles).map(([name, lines]) => {
     const path = join(folder, `${name}.yaml`);
     Deno.writeTextFileSync(path, `version: 1\nkernel: vmlinuz\n${lines}\n`);
     return path;
   });
-  return await captureImages(paths, HOST, { redact });
+  return await captureImages(paths, facts, { redact });
 }
 
 Deno.test("what one profile takes for a secret, no other one gives away, whichever comes first", async () => {
@@ -224,6 +232,108 @@ Deno.test("of a file that several profiles name, a capture has what each of them
     const kernel = images[join(folder, "vmlinuz")];
     const distinct = (rows: readonly unknown[] = []) => new Set(rows.map((row) => JSON.stringify(row))).size;
     assertEquals([distinct(kernel?.ranges), distinct(kernel?.parts)], [kernel?.ranges.length, kernel?.parts.length]);
+  });
+});
+
+Deno.test("what IMA looks at of a file is captured of a host that appraises, and of no other one", async () => {
+  await onHost(async (folder) => {
+    const ima = { inForce: true, rules: parseImaRules("appraise func=KEXEC_KERNEL_CHECK") };
+    const owners = async (facts: HostFacts) => {
+      const { images } = await capturedFor(folder, { a: "initrd: initrd\ncmdline: ro" }, false, facts);
+      return ["vmlinuz", "initrd"].map((name) => images[join(folder, name)]?.label?.owner);
+    };
+    const uid = Deno.statSync(join(folder, "vmlinuz")).uid ?? undefined;
+    assertEquals(await owners({ ...HOST, ima }), [uid, uid]);
+    assertEquals(await owners(HOST), [undefined, undefined]);
+  });
+});
+
+Deno.test("the banner of an arm64 kernel is captured with it; that of a bzImage is in its head", async () => {
+  await onHost(async (folder) => {
+    const banner = "6.12.1-arm64 (b@h) (gcc) #1 SMP";
+    const kernel = new Uint8Array(0x20_000);
+    kernel.set(arm64Image());
+    kernel.set(new TextEncoder().encode(`Linux version ${banner}\n`), 0x18_000);
+    const captured = async (facts: HostFacts) => {
+      const { images, diagnostics } = await capturedFor(folder, { a: "cmdline: ro" }, false, facts);
+      assertEquals(diagnostics, []);
+      return images[join(folder, "vmlinuz")]?.banner;
+    };
+    assertEquals(await captured(HOST), undefined);
+    Deno.writeFileSync(join(folder, "vmlinuz"), kernel);
+    assertEquals(await captured(BOARD), banner);
+  });
+});
+
+/** The lines of a profile of explicit segments, each a part of a file: where it begins, and how long it is. */
+function segmentsOf(parts: readonly (readonly [file: string, offset: number, length?: number])[]): string {
+  const segments = parts.map(([file, offset, length], index) =>
+    `{ name: s${index}, at: ${0x400_0000 + index * 0x10_0000}, file: ${file}, offset: ${offset}` +
+    (length === undefined ? " }" : `, length: ${length} }`)
+  );
+  return `version: 1\nentry: 0x4000000\nsegments: [${segments.join(", ")}]\n`;
+}
+
+Deno.test("of the files of segments, the parts are captured that they are made of, once, and not the whole", async () => {
+  await onHost(async (folder) => {
+    const bytes = Uint8Array.from({ length: 9000 }, (_, index) => index % 251);
+    Deno.writeFileSync(join(folder, "data"), bytes);
+    const captured = async (...profiles: readonly Parameters<typeof segmentsOf>[0][]): Promise<readonly unknown[]> => {
+      const words = profiles.map((parts, index) => {
+        const path = join(folder, `s${index}.yaml`);
+        Deno.writeTextFileSync(path, segmentsOf(parts));
+        // Below the working folder, so that the profile's files have relative paths.
+        return relative(Deno.cwd(), path);
+      });
+      const { images, diagnostics } = await captureImages(words, HOST);
+      const rows = Object.entries(images).map(([path, { size, parts }]) => [
+        normalize(path),
+        size,
+        parts.map(({ offset, length, sha256 }) => {
+          assertEquals(sha256, sha256Of(bytes.subarray(offset, offset + length)));
+          return [offset, length];
+        }),
+      ]);
+      assertEquals(Object.keys(images).filter((path) => !path.startsWith("/")), []);
+      return [rows, diagnostics.filter(({ severity }) => severity === "error").map(({ code }) => code)];
+    };
+    const of = (...parts: readonly (readonly [number, number])[]) => [[[join(folder, "data"), 9000, parts]], []];
+    assertEquals(await captured([["data", 0]]), of());
+    assertEquals(await captured([["data", 0, 9000]]), of());
+    assertEquals(await captured([["data", 100]]), of([100, 8900]));
+    assertEquals(await captured([["data", 0, 100], ["data", 8900, 100]]), of([0, 100], [8900, 100]));
+    // No part reaches beyond the file.
+    assertEquals((await captured([["data", 8900, 101]]))[0], of()[0]);
+    // What several profiles need, each once.
+    assertEquals(
+      await captured([["data", 0, 100]], [["data", 0, 100]], [["data", 0, 200]], [["data", 100, 100]]),
+      of([0, 100], [0, 200], [100, 100]),
+    );
+  });
+});
+
+Deno.test("a file that is an initrd of one profile and a segment of another is captured for both, whichever is first", async () => {
+  await onHost(async (folder) => {
+    const paths = ["a", "b"].map((name) => join(folder, `${name}.yaml`));
+    Deno.writeTextFileSync(paths[0] ?? "", "version: 1\nkernel: vmlinuz\ninitrd: initrd\ncmdline: ro\n");
+    Deno.writeTextFileSync(paths[1] ?? "", segmentsOf([["initrd", 0, 100]]));
+    const images = await Promise.all(
+      [paths, paths.toReversed()].map(async (words) => (await captureImages(words, HOST)).images),
+    );
+    for (const captured of images) {
+      const { initrd, ranges = [], parts = [] } = captured[join(folder, "initrd")] ?? {};
+      assertEquals([initrd?.kind, ranges.length > 0, parts.map(({ length }) => length)], ["whole", true, [100]]);
+    }
+    assertEquals(Object.keys(images[0] ?? {}), Object.keys(images[1] ?? {}));
+  });
+});
+
+Deno.test("of a profile whose files cannot all be opened, nothing is captured", async () => {
+  await onHost(async (folder) => {
+    const { images, overlays, diagnostics } = await capturedFor(folder, {
+      a: "initrd: [gone, { files: [{ path: /o, from: one }] }]",
+    });
+    assertEquals([images, overlays, diagnostics.map(({ code }) => code)], [{}, {}, ["file-missing"]]);
   });
 });
 
