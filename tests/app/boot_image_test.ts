@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { join } from "@std/path";
+import { join, normalize, relative } from "@std/path";
 import { companionsOf } from "../../src/app/boot_image.ts";
 import { captureImages } from "../../src/app/capture_images.ts";
 import { planHost } from "../../src/app/plan_host.ts";
@@ -356,5 +356,25 @@ Deno.test("an image whose texts a capture lacks is refused: the zeros in their p
     assertEquals([value, diagnostics.map(({ code }) => code)], [undefined, ["image-not-captured"]]);
     assertStringIncludes(diagnostics[0]?.message ?? "", `The capture has ${file}, but not the parts`);
     assertStringIncludes(diagnostics[0]?.hint ?? "", "warmboot facts --images PROFILE");
+  }
+});
+
+Deno.test("an image is captured with what reading it through found, under its absolute path, wherever the profile is", async () => {
+  using esp = partition();
+  Deno.writeFileSync(esp.image, peFile({ sections: SECTIONS, certificate: 512 }));
+  const path = join(esp.root, "web.yaml");
+  Deno.writeTextFileSync(path, "version: 1\nkernel: EFI/Linux/a.efi\n");
+  const { facts } = readFacts(HOST);
+  assert(facts !== undefined);
+  for (const word of [path, relative(Deno.cwd(), path)]) {
+    const { images, diagnostics } = await captureImages([word], facts);
+    assertEquals(diagnostics, []);
+    assertEquals(Object.keys(images).map((each) => each.startsWith("/") ? normalize(each) : each), [
+      esp.image,
+      ...[".initrd", ".linux"].map((name) => `${esp.image}/${name}`),
+    ]);
+    // Its certificates are zeros.
+    const [image] = Object.values(images);
+    assertEquals([image?.kernel?.kind, image?.parts.length], ["damaged", SECTIONS.length]);
   }
 });

@@ -255,3 +255,33 @@ Deno.test("x86_64: a packed bzImage is handed over unpacked, by both calls", asy
     }
   });
 });
+
+Deno.test("of a packed kernel, a capture has the digests of the parts of what it unpacks to, and none of the file's own bytes there", async () => {
+  await inFolder(async (folder) => {
+    // So that the packed file is as long as what it holds.
+    let seed = 1;
+    const noise = (length: number) =>
+      Uint8Array.from({ length }, () => (seed = Math.imul(seed, 1_103_515_245) + 12_345 >>> 0) >>> 24);
+    const kernel = elf({
+      segments: [
+        { paddr: 0x100_0000n, vaddr: 0xffff_ffff_8100_0000n, bytes: noise(0x3000) },
+        { paddr: 0x120_0000n, vaddr: 0xffff_ffff_8120_0000n, bytes: noise(0x1800) },
+      ],
+    });
+    Deno.writeFileSync(join(folder, "vmlinux"), kernel);
+    Deno.writeFileSync(join(folder, "vmlinux.gz"), new Uint8Array([...gzipSync(kernel), ...noise(0x2000)]));
+    const facts = decodeFacts(JSON.parse(Deno.readTextFileSync(PC))).value;
+    assert(facts !== undefined);
+    const parts = async (name: string) => {
+      const profile = join(folder, "p.yaml");
+      Deno.writeTextFileSync(profile, `version: 1\nkernel: ${name}\ncmdline: ro\n`);
+      const { images, diagnostics } = await captureImages([profile], facts);
+      assertEquals(diagnostics, []);
+      const { parts: own, unpacked } = images[join(folder, name)] ?? {};
+      return { own, unpacked: unpacked?.parts };
+    };
+    const plain = await parts("vmlinux");
+    assertEquals([plain.own?.map(({ length }) => length), plain.unpacked], [[0x3000, 0x1800], undefined]);
+    assertEquals(await parts("vmlinux.gz"), { own: [], unpacked: plain.own });
+  });
+});

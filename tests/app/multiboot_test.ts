@@ -115,3 +115,13 @@ Deno.test("a missing module is named by its place in the profile", async () => {
     assertEquals(prepared.diagnostics.map(({ path }) => path), [["modules", 1]]);
   });
 });
+
+Deno.test("an image that is its own module is captured as the image that it is", async () => {
+  await inFolder(false, async (folder) => {
+    const profile = join(folder, "p.yaml");
+    Deno.writeTextFileSync(profile, "version: 1\nkernel: image\ncmdline: x\nmodules: [image]\n");
+    const { images, diagnostics } = await captureImages([profile], HOST.facts);
+    assertEquals(diagnostics, []);
+    assertEquals(images[join(folder, "image")]?.ranges.map(({ offset }) => offset), [0]);
+  });
+});

@@ -475,6 +475,19 @@ Deno.test("a captured host has what a plan needs of its FIT images and uImages: 
   }
 });
 
+Deno.test("a uImage is captured with its parts on arm64, the only architecture that takes them", async () => {
+  using folder = folderOf({ uInitrd: uImage({ data: INITRD, type: 3 }), Image: IMAGE, bzImage: bzImage() });
+  const parts = async (name: string, kernel: string) => {
+    const { facts: host } = readFacts(join(HOSTS, `${name}.json`));
+    assert(host !== undefined);
+    const profile = join(folder.path, "p.yaml");
+    Deno.writeTextFileSync(profile, `version: 1\nkernel: ${kernel}\ninitrd: uInitrd\ncmdline: ro\n`);
+    const { images } = await captureImages([profile], host);
+    return images[join(folder.path, "uInitrd")]?.parts.map(({ length }) => length);
+  };
+  assertEquals([await parts("arm64-vm", "Image"), await parts("bios-vm", "bzImage")], [[INITRD.length], []]);
+});
+
 Deno.test("a redacted capture has nothing of what initrds in FIT images and uImages hold", async () => {
   const secret = cpioArchive([{ path: "/key", mode: MODE.file, data: new TextEncoder().encode("hunter2") }]);
   using folder = folderOf({
