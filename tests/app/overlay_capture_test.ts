@@ -325,6 +325,15 @@ Deno.test("a file that is an initrd of one profile and a segment of another is c
       assertEquals([initrd?.kind, ranges.length > 0, parts.map(({ length }) => length)], ["whole", true, [100]]);
     }
     assertEquals(Object.keys(images[0] ?? {}), Object.keys(images[1] ?? {}));
+    // Of a file that is taken for an initrd as well, more is looked at.
+    const profiles = { k: "cmdline: ro", i: "initrd: vmlinuz\ncmdline: ro" };
+    const { k, i } = profiles;
+    const looked = async (lines: Readonly<Record<string, string>>) => {
+      const { ranges = [] } = (await capturedFor(folder, lines)).images[join(folder, "vmlinuz")] ?? {};
+      return Math.max(...ranges.map(({ base64 }) => Uint8Array.fromBase64(base64).length));
+    };
+    const [less, more] = [await looked({ k }), await looked({ i })];
+    assertEquals([less < more, await looked({ k, i }), await looked({ i, k })], [true, more, more]);
   });
 });
 

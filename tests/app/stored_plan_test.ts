@@ -7,6 +7,7 @@ import { prepareFrom } from "../../src/app/prepare.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { bootDigest } from "../../src/plan/stamp.ts";
 import { bzImage } from "../image/build.ts";
+import { withEnvironment } from "../support/environment.ts";
 import { failingSystem } from "../support/failing_system.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { profileOf } from "../support/profiles.ts";
@@ -139,5 +140,11 @@ Deno.test("a kernel that changed, and no longer unpacks, is told as a change; wh
     ) {
       assertEquals([value, [...new Set(diagnostics.map(({ code }) => code))]], [undefined, ["image-not-captured"]]);
     }
+    // What is wrong before that comes alone.
+    const wrong = await withEnvironment(
+      { WARMBOOT_MEMORY_LIMIT: "512 MB" },
+      () => planProfile(profile, hostFacts(), lacking, undefined),
+    );
+    assertEquals([wrong.value, wrong.diagnostics.map(({ found }) => found)], [undefined, ['"512 MB"']]);
   });
 });
