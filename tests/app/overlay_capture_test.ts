@@ -316,13 +316,14 @@ Deno.test("a file that is an initrd of one profile and a segment of another is c
   await onHost(async (folder) => {
     const paths = ["a", "b"].map((name) => join(folder, `${name}.yaml`));
     Deno.writeTextFileSync(paths[0] ?? "", "version: 1\nkernel: vmlinuz\ninitrd: initrd\ncmdline: ro\n");
-    Deno.writeTextFileSync(paths[1] ?? "", segmentsOf([["initrd", 0, 100]]));
+    Deno.writeTextFileSync(paths[1] ?? "", segmentsOf([["initrd", 0, 100], ["vmlinuz", 0, 100]]));
     const images = await Promise.all(
       [paths, paths.toReversed()].map(async (words) => (await captureImages(words, HOST)).images),
     );
     for (const captured of images) {
       const { initrd, ranges = [], parts = [] } = captured[join(folder, "initrd")] ?? {};
       assertEquals([initrd?.kind, ranges.length > 0, parts.map(({ length }) => length)], ["whole", true, [100]]);
+      assertEquals(captured[join(folder, "vmlinuz")]?.kernel?.kind, "whole");
     }
     assertEquals(Object.keys(images[0] ?? {}), Object.keys(images[1] ?? {}));
     // Of a file that is taken for an initrd as well, more is looked at.

@@ -2,7 +2,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { createHash } from "node:crypto";
 import { crc32, gzipSync } from "node:zlib";
-import { join } from "@std/path";
+import { join, relative } from "@std/path";
 import { captureImages } from "../../src/app/capture_images.ts";
 import { prepareFrom } from "../../src/app/prepare.ts";
 import { readFacts } from "../../src/app/read_facts.ts";
@@ -477,15 +477,23 @@ Deno.test("a captured host has what a plan needs of its FIT images and uImages: 
 
 Deno.test("a uImage is captured with its parts on arm64, the only architecture that takes them", async () => {
   using folder = folderOf({ uInitrd: uImage({ data: INITRD, type: 3 }), Image: IMAGE, bzImage: bzImage() });
-  const parts = async (name: string, kernel: string) => {
-    const { facts: host } = readFacts(join(HOSTS, `${name}.json`));
-    assert(host !== undefined);
+  const parts = async (name: string, kernel: string, machine?: string) => {
+    const { facts } = readFacts(join(HOSTS, `${name}.json`));
+    assert(facts !== undefined);
+    const host = machine === undefined ? facts : { ...facts, machine };
     const profile = join(folder.path, "p.yaml");
     Deno.writeTextFileSync(profile, `version: 1\nkernel: ${kernel}\ninitrd: uInitrd\ncmdline: ro\n`);
-    const { images } = await captureImages([profile], host);
-    return images[join(folder.path, "uInitrd")]?.parts.map(({ length }) => length);
+    const found = [];
+    for (const word of [profile, relative(Deno.cwd(), profile)]) {
+      const { images } = await captureImages([word], host);
+      const uInitrd = Object.entries(images).filter(([path]) => path.startsWith("/") && path.endsWith("/uInitrd"));
+      found.push(uInitrd.map(([, { parts }]) => parts.map(({ length }) => length)));
+    }
+    return found;
   };
-  assertEquals([await parts("arm64-vm", "Image"), await parts("bios-vm", "bzImage")], [[INITRD.length], []]);
+  assertEquals(await parts("arm64-vm", "Image"), [[[INITRD.length]], [[INITRD.length]]]);
+  assertEquals(await parts("bios-vm", "bzImage"), [[[]], [[]]]);
+  assertEquals(await parts("bios-vm", "bzImage", "riscv64"), [[[]], [[]]]);
 });
 
 Deno.test("a redacted capture has nothing of what initrds in FIT images and uImages hold", async () => {
