@@ -360,6 +360,9 @@ Deno.test("redacted, a capture has the head of a kernel and nothing of an initrd
       );
     };
     assertEquals([await held(false), await held(true)], [[true, true], [true, false]]);
+    // Of a kernel, all that says what it is.
+    const [whole, redacted] = [await capturedFor(folder, lines), await capturedFor(folder, lines, true)];
+    assertEquals(redacted.images[join(folder, "vmlinuz")], whole.images[join(folder, "vmlinuz")]);
   });
 });
 
