@@ -91,8 +91,10 @@ Deno.test("a stored plan is held to the attempts of the host, whether it still f
 Deno.test("a kernel that changed, and no longer unpacks, is told as a change; what cannot be had is an error, and one", async () => {
   const packed = packedKernel(vmlinux());
   {
-    // Its cache of unpacked kernels is not this machine's.
+    // In a folder that others may write to, no unpacked kernel is kept.
     using system = failingSystem();
+    Deno.mkdirSync(join(system.root, "var/cache/warmboot"), { recursive: true });
+    Deno.chmodSync(join(system.root, "var/cache/warmboot"), 0o777);
     const path = join(system.root, "vmlinuz");
     const profile = profileOf({ kernel: { path }, initrd: [], load: "kexec_load", predecompress: true });
     const facts = hostFacts();
