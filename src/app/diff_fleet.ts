@@ -29,7 +29,7 @@ interface Pair {
 
 /**
  * What profiles change on each captured host of a folder that they are for: from the profiles of the same names in `before`,
- * or without that from the system that ran when the host was captured. Undefined where there is no profile, or no host.
+ * or without that from the system that ran when the host was captured. Undefined where there is no host.
  */
 export async function diffFleet(
   { before, after, hosts }: { readonly before?: string | undefined; readonly after: string; readonly hosts: string },
@@ -38,7 +38,7 @@ export async function diffFleet(
   const found = findCaptures(hosts);
   onDiagnostics(found.diagnostics);
   const pairs = pairsOf(before, after, onDiagnostics);
-  if (found.files.length === 0 || pairs.length === 0) return undefined;
+  if (found.files.length === 0) return undefined;
   const known: FleetHost[] = [];
   const rows: (readonly (FleetEntry | undefined)[])[] = [];
   for (const file of found.files) {

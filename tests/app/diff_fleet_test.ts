@@ -2,6 +2,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { diffFleet } from "../../src/app/diff_fleet.ts";
+import { PROFILE_LIMIT } from "../../src/app/files/read_whole.ts";
 import { withFiles } from "../support/temp_files.ts";
 
 const EXAMPLE = join(import.meta.dirname ?? ".", "../../examples/gitops");
@@ -57,6 +58,8 @@ Deno.test("profiles of two folders are compared by their names, in their order, 
 Deno.test("without hosts there is nothing to compare", async () => {
   await withFiles(FILES, async (root) => {
     assertEquals((await compared(root, undefined, "new", "none")).entries, undefined);
+    // Without a profile, each host says that there is none.
+    assertEquals(await compared(root, undefined, "none"), { entries: ["/none failed"], hosts: ["web1"], errors: 1 });
   });
 });
 
@@ -65,5 +68,50 @@ Deno.test("a capture that cannot be read is told, and the other hosts are compar
     const { entries, errors } = await compared(root, "old", "new");
     assertEquals(entries, CHANGED);
     assert(errors >= 2);
+  });
+});
+
+Deno.test("a host whose facts have an error is told and listed, and compared with nothing", async () => {
+  const capture = JSON.parse(FILES["hosts/web1.json"]);
+  for (const [path, text] of [["/proc/sys/kernel/ostype", "GNU\n"], ["/proc/iomem", "nonsense\n"]] as const) {
+    const broken = JSON.stringify({ ...capture, files: { ...capture.files, [path]: text } });
+    await withFiles({ ...FILES, "hosts/web0.json": broken }, async (root) => {
+      assertEquals(await compared(root, "old", "new"), { entries: CHANGED, hosts: ["web0", "web1"], errors: 1 }, path);
+    });
+  }
+});
+
+Deno.test("what was wrong before is a note, what is wrong now fails with the reason, and nobody misses what never was", async () => {
+  const none = WEB.replace("version: 1", "version: 1\nkernel: /boot/none");
+  const files = {
+    "hosts/web1.json": FILES["hosts/web1.json"],
+    "base.yaml": FILES["base.yaml"],
+    "old/gone.yaml": `${WEB}kernle: /a\n`,
+    "old/large.yaml": `${WEB}# ${"x".repeat(PROFILE_LIMIT.bytes)}\n`,
+    "new/large.yaml": WEB,
+    "old/mistyped.yaml": `${WEB}kernle: /a\n`,
+    "new/mistyped.yaml": WEB,
+    "old/none.yaml": none,
+    "new/none.yaml": WEB,
+    "old/now-mistyped.yaml": WEB,
+    "new/now-mistyped.yaml": `${WEB}kernle: /a\n`,
+    "old/now-none.yaml": WEB,
+    "new/now-none.yaml": none,
+  };
+  await withFiles(files, async (root) => {
+    const fleet = await diffFleet({ before: `${root}/old`, after: `${root}/new`, hosts: `${root}/hosts` });
+    const found = fleet?.entries.map((entry) => [
+      entry.profile.replace(`${root}/new/`, ""),
+      entry.state,
+      "problems" in entry ? entry.problems : undefined,
+    ]);
+    const lacks = "/boot/none does not exist here, and the capture does not contain it";
+    assertEquals(found, [
+      ["large.yaml", "added", undefined],
+      ["mistyped.yaml", "added", ["Before: Unknown key `kernle`"]],
+      ["none.yaml", "added", [`Before: ${lacks}`]],
+      ["now-mistyped.yaml", "failed", ["Unknown key `kernle`"]],
+      ["now-none.yaml", "failed", [lacks]],
+    ]);
   });
 });
