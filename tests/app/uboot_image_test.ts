@@ -1,13 +1,16 @@
 /** FIT images and uImages as `kernel`: what of them is handed over, and what is said of those that cannot be. */
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { createHash } from "node:crypto";
 import { crc32, gzipSync } from "node:zlib";
 import { join, relative } from "@std/path";
+import { openImages } from "../../src/app/images.ts";
 import { captureImages } from "../../src/app/capture_images.ts";
 import { prepareFrom } from "../../src/app/prepare.ts";
+import { planHost } from "../../src/app/plan_host.ts";
 import { readFacts } from "../../src/app/read_facts.ts";
 import { memorySource } from "../../src/core/bytes.ts";
 import { sha256Of } from "../../src/core/sha256.ts";
+import { crc16 } from "../../src/formats/checksums.ts";
 import { parseFit } from "../../src/formats/fit.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { defineProfile, type ProfileInput } from "../../src/profile/define.ts";
@@ -17,6 +20,7 @@ import {
   FIT_RAMDISK,
   FIT_TREE,
   fitImage,
+  type FitImageSpec,
   type FitSpec,
   type Properties,
   smallTree,
@@ -321,6 +325,74 @@ Deno.test("every checksum of U-Boot is compared, and one that differs or is not 
   );
 });
 
+Deno.test("a checksum that begins with zeros is compared with all its digits", async () => {
+  // The first of such that a number at the end gives.
+  const withZeros = (sum: (bytes: Uint8Array) => number, most: number): Uint8Array => {
+    const bytes = new Uint8Array(IMAGE.length + 4);
+    bytes.set(IMAGE);
+    const view = new DataView(bytes.buffer);
+    for (let number = 0; sum(bytes) >= most; number++) view.setUint32(IMAGE.length, number);
+    return bytes;
+  };
+  const long = withZeros((bytes) => crc32(bytes), 1 << 24);
+  const short = withZeros((bytes) => crc16(bytes, 0), 1 << 8);
+  const fit = (data: Uint8Array, algo: string, value: Uint8Array) =>
+    fitImage({
+      images: { k: { data, properties: FIT_KERNEL, nodes: { hash: { algo, value } } } },
+      configurations: { c: { kernel: "k" } },
+    });
+  using folder = folderOf({
+    long: fit(long, "crc32", Uint8Array.fromHex(crc32(long).toString(16).padStart(8, "0"))),
+    short: fit(short, "crc16-ccitt", Uint8Array.fromHex(crc16(short, 0).toString(16).padStart(4, "0"))),
+    damaged: uImage({ data: long }).map((byte, index, all) => index === all.length - 1 ? byte ^ 1 : byte),
+  });
+  const check = async (name: string) =>
+    (checkOf(await planned({ kernel: `${folder.path}/${name}` }), "image-parts") ?? "").replaceAll(folder.path, "");
+  assertEquals(await check("long"), "pass /long/images/k has its crc32");
+  assertEquals(await check("short"), "pass /short/images/k has its crc16-ccitt");
+  assertMatch(await check("damaged"), /the CRC-32 0x[0-9a-f]{8}, and the header states 0x00[0-9a-f]{6}$/);
+});
+
+Deno.test("the signatures of a part are its own and those of the configurations that boot it, each named once", async () => {
+  const signature = (algo: string, key: string) => ({ algo, "key-name-hint": key });
+  const fit = (nodes: FitImageSpec["nodes"], signatures: NonNullable<FitSpec["signatures"]>) =>
+    fitImage({
+      images: {
+        k: { data: IMAGE, properties: FIT_KERNEL, nodes: nodes ?? {} },
+        o: { data: GZIP, properties: FIT_KERNEL },
+      },
+      configurations: { a: { kernel: "k" }, b: { kernel: "k" }, c: { kernel: "o" } },
+      default: "a",
+      signatures,
+    });
+  const own = { "signature-1": signature("sha1,rsa2048", "own") };
+  const conf = (key: string) => ({ ...signature("sha256,rsa2048", key), "sign-images": "kernel" });
+  const rows: readonly (readonly [string, Uint8Array, readonly string[]])[] = [
+    ["none", fit({}, {}), []],
+    ["of the image alone", fit(own, {}), ["sha1,rsa2048 with the key `own`"]],
+    ["of another configuration", fit({}, { c: conf("c") }), []],
+    ["of two that boot it", fit(own, { a: conf("a"), b: conf("a"), c: conf("c") }), [
+      "sha1,rsa2048 with the key `own`",
+      "sha256,rsa2048 with the key `a`",
+    ]],
+    ["by two keys", fit({}, { a: conf("a"), b: conf("b") }), [
+      "sha256,rsa2048 with the key `a`",
+      "sha256,rsa2048 with the key `b`",
+    ]],
+  ];
+  for (const [what, bytes, expected] of rows) {
+    using folder = folderOf({ "a.itb": bytes });
+    using opened = await openImages({
+      kernel: { path: `${folder.path}/a.itb/images/k` },
+      initrd: [],
+      segments: [],
+      programs: [],
+    });
+    const part = opened.images.kernel?.part;
+    assertEquals(part?.kind === "checked" ? part.signatures : part, expected, what);
+  }
+});
+
 Deno.test("as mkimage made them: checksums of all kinds hold, and a signature is named and not verified", async () => {
   const fixtures = join(import.meta.dirname ?? ".", "../fixtures/uboot");
   for (const name of ["inside.itb", "offset.itb", "position.itb", "signed.itb"]) {
@@ -355,6 +427,8 @@ Deno.test("what is damaged, cut off, encrypted or not what it states is named", 
       configurations: { c: { kernel: "k" } },
       default: "c",
     });
+  const swapped = (roles: { readonly [role: string]: string }) =>
+    fitImage({ ...TWO, configurations: { plain: { kernel: "kernel-1", ...roles } } });
   const rows: readonly (readonly [string, Uint8Array, string])[] = [
     ["a bit of the kernel", changed(whole, kernelAt + 100), "kernel-1 is damaged: its sha256 is"],
     ["a FIT image cut off", whole.subarray(0, -100), "a truncated FIT image or device tree"],
@@ -398,6 +472,10 @@ Deno.test("what is damaged, cut off, encrypted or not what it states is named", 
       "cannot be named in a path",
     ],
     ["a device tree that is none", wholeFit(IMAGE, { tree: INITRD }), "is not a device tree"],
+    ["an initrd that is a kernel", swapped({ ramdisk: "kernel-1" }), "its type is `kernel`, not `ramdisk`"],
+    ["an initrd that is a device tree", swapped({ ramdisk: "fdt-1" }), "its type is `flat_dt`, not `ramdisk`"],
+    ["a device tree that is an initrd", swapped({ fdt: "ramdisk-1" }), "its type is `ramdisk`, not `flat_dt`"],
+    ["a kernel that is an initrd", swapped({ kernel: "ramdisk-1" }), "its type is `ramdisk`, not `kernel`"],
   ];
   for (const [what, bytes, says] of rows) {
     using folder = folderOf({ image: bytes });
@@ -434,6 +512,12 @@ Deno.test("on x86_64, images of U-Boot are refused with the reason, whatever the
   );
   assertStringIncludes(await says("x86"), hint);
   assertStringIncludes(await says("uimage"), hint);
+  // An initrd in a uImage is handed over as it is.
+  Deno.writeFileSync(`${folder.path}/bzImage`, bzImage());
+  Deno.writeFileSync(`${folder.path}/uInitrd`, uImage({ data: INITRD, type: 3, architecture: 24 }));
+  const [kernel, initrd] = [`${folder.path}/bzImage`, `${folder.path}/uInitrd`];
+  const found = await planned({ kernel, initrd }, join(HOSTS, "bios-vm.json"));
+  assertEquals(filesOf(found, folder.path).map(([path]) => path), ["@/bzImage", "@/uInitrd"]);
 });
 
 Deno.test("a captured host has what a plan needs of its FIT images and uImages: the same plan, byte for byte", async () => {
@@ -494,6 +578,30 @@ Deno.test("a uImage is captured with its parts on arm64, the only architecture t
   assertEquals(await parts("arm64-vm", "Image"), [[[INITRD.length]], [[INITRD.length]]]);
   assertEquals(await parts("bios-vm", "bzImage"), [[[]], [[]]]);
   assertEquals(await parts("bios-vm", "bzImage", "riscv64"), [[[]], [[]]]);
+});
+
+Deno.test("a FIT image whose parts a capture lacks is refused: the zeros in their place are not how it is packed", async () => {
+  const fit = wholeFit(GZIP, { ramdisk: INITRD, compression: "gzip" }, { external: "offset" });
+  using folder = folderOf({ "a.itb": fit });
+  const [path, file] = [`${folder.path}/a.yaml`, `${folder.path}/a.itb`];
+  Deno.writeTextFileSync(path, `version: 1\nkernel: ${file}\ncmdline: ro\n`);
+  const capture = JSON.parse(Deno.readTextFileSync(join(HOSTS, "arm64-vm.json")));
+  const { facts } = readFacts(join(HOSTS, "arm64-vm.json"));
+  assert(facts !== undefined);
+  const { images = {} } = await captureImages([path], facts);
+  const image = images[file];
+  const { value: profile } = defineProfile({ kernel: file, cmdline: "ro" });
+  assert(image !== undefined && profile !== undefined);
+  Deno.removeSync(file);
+  const says = async (ranges: typeof image.ranges) => {
+    const planned = await planHost(profile, {
+      facts: { ...capture, images: { ...images, [file]: { ...image, ranges } } },
+    });
+    return planned.value === undefined ? planned.diagnostics.map(({ code }) => code) : "planned";
+  };
+  assertEquals(await says(image.ranges), "planned");
+  const tree = fit.subarray(0, new DataView(fit.buffer).getUint32(4)).toBase64();
+  assertEquals(await says([{ offset: 0, base64: tree }]), ["image-not-captured"]);
 });
 
 Deno.test("a redacted capture has nothing of what initrds in FIT images and uImages hold", async () => {
@@ -599,6 +707,16 @@ Deno.test("device trees of any size that there are, packed or not; what is large
   large.set(TREE);
   const padded = large.subarray(0, 64 << 10);
   const damaged = new Uint8Array(gzipSync(padded)).fill(0, 40);
+  // A comment in the header, which only the kernel does not read.
+  const plain = gzipSync(padded);
+  const commented = Uint8Array.of(
+    ...plain.subarray(0, 3),
+    0x10,
+    ...plain.subarray(4, 10),
+    0x63,
+    0,
+    ...plain.subarray(10),
+  );
   using folder = folderOf({
     Image: IMAGE,
     padded,
@@ -606,6 +724,7 @@ Deno.test("device trees of any size that there are, packed or not; what is large
     packed: new Uint8Array(gzipSync(padded)),
     bomb: new Uint8Array(gzipSync(large)),
     damaged,
+    commented,
   });
   const check = async (name: string) => {
     const found = await planned({ kernel: `${folder.path}/Image`, dtb: `${folder.path}/${name}`, load: "kexec_load" });
@@ -613,6 +732,7 @@ Deno.test("device trees of any size that there are, packed or not; what is large
   };
   assertEquals(await check("padded"), "planned");
   assertEquals(await check("packed"), "planned");
+  assertEquals(await check("commented"), "planned");
   assertEquals(await check("large"), "it is far larger than any");
   assertEquals(await check("bomb"), "it is packed with gzip, and far larger than any");
   assertStringIncludes(await check("damaged"), "it is packed with gzip, and its data are damaged");
