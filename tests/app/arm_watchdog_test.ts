@@ -9,6 +9,7 @@ import {
 } from "../../src/app/arm_watchdog.ts";
 import type { ProgramEnd } from "../../src/app/ask_init.ts";
 import type { WatchdogDevice } from "../../src/host/facts.ts";
+import { failingSystem } from "../support/failing_system.ts";
 import { hostFacts } from "../support/host_facts.ts";
 
 /** A systemd with a property, which notes what it is asked; or one that answers the same to everything. */
@@ -167,4 +168,47 @@ Deno.test("where what was before cannot be kept, that is a warning of a load, an
   assertMatch(warnings.join("\n"), /^The watchdog of systemd is left as it is: .*\. Only warmboot itself/);
   assertEquals(bus.state.value, "0");
   assertThrows(() => refusedByStore(new TypeError("defect")), TypeError, "defect");
+});
+
+Deno.test("this machine's systemd is asked on the system's bus, in no language; what busctl complains of is said", async () => {
+  using on = failingSystem();
+  const { Command } = Deno;
+  const asked: unknown[] = [];
+  const property =
+    "org.freedesktop.systemd1 /org/freedesktop/systemd1 org.freedesktop.systemd1.Manager KExecWatchdogUSec";
+  const asks = async (code: number, seconds?: number) => {
+    asked.length = 0;
+    const bytes = (text: string) => new TextEncoder().encode(text);
+    class Busctl {
+      /** Notes what it is asked. */
+      constructor(program: string, { args, env }: Deno.CommandOptions = {}) {
+        asked.push([program.split("/").at(-1), args?.join(" "), env]);
+      }
+
+      /** Prints on both, as busctl may. */
+      output() {
+        return Promise.resolve({ code, stdout: bytes("t 60000000\n"), stderr: bytes("Access denied\n") });
+      }
+    }
+    return await on.on(async () => {
+      Object.assign(Deno, { Command: Busctl });
+      try {
+        const set = await setKexecWatchdog(seconds);
+        return set.kind === "watchdog-refused" ? set.message.split(": ").slice(1).join(": ") : set.kind;
+      } finally {
+        Object.assign(Deno, { Command });
+      }
+    });
+  };
+  const env = { LC_ALL: "C" };
+  assertEquals(await asks(1, 60), "busctl: Access denied");
+  assertEquals(asked, [["busctl", `--system get-property ${property}`, env]]);
+  assertEquals(await asks(0, 60), "unchanged");
+  assertEquals(await asks(0, 90), "set");
+  assertEquals(asked, [
+    ["busctl", `--system get-property ${property}`, env],
+    ["busctl", `--system set-property ${property} t 90000000`, env],
+  ]);
+  assertEquals(await asks(0), "set");
+  assertEquals(asked, [["busctl", `--system set-property ${property} t 60000000`, env]]);
 });

@@ -1,8 +1,10 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { checkFiles } from "../../src/app/check_files.ts";
 import { fixFiles } from "../../src/app/fix_files.ts";
 import { dropInsOf, fileId, findProfile, layerFiles } from "../../src/app/layer_files.ts";
+import { profileFiles } from "../../src/app/named_files.ts";
+import { defineProfile } from "../../src/profile/define.ts";
 import type { Diagnostic } from "../../src/core/diagnostic.ts";
 import { type TempFiles, withFiles } from "../support/temp_files.ts";
 
@@ -222,4 +224,56 @@ Deno.test("the layers of profiles are read once, and known by their file, not th
     const gone = read(join(root, "gone.yaml"));
     assertEquals(gone.kind === "failed" && gone.diagnostic.code, "file-missing");
   });
+});
+
+Deno.test("a base of the name `-` is a file, and standard input is not read for it", () => {
+  const read = layerFiles().read("-");
+  assertEquals(read.kind === "failed" ? read.diagnostic.code : read.kind, "file-missing");
+  assertStringIncludes(read.kind === "failed" ? read.diagnostic.message : "", "./-");
+});
+
+Deno.test("an empty file, or a link to /dev/null, masks; a folder or a link to another device does not", () => {
+  withFiles({ "a.yaml": "", "b.yaml/x": "", "e.yaml": "version: 1\n" }, (root) => {
+    const links = {
+      "c.yaml": "/dev/null",
+      "d.yaml": "/dev/zero",
+      "f.yaml": "c.yaml",
+      "g.yaml": "gone",
+      "h.yaml": "a.yaml",
+    };
+    for (const [name, target] of Object.entries(links)) Deno.symlinkSync(target, join(root, name));
+    const found = dropInsOf([root]);
+    assertEquals(found.diagnostics, []);
+    assertEquals(found.files.map((path) => path.replace(`${root}/`, "")).toSorted(), [
+      "b.yaml",
+      "d.yaml",
+      "e.yaml",
+      "g.yaml",
+    ]);
+    const profile = (name: string) => {
+      const { value, diagnostics } = findProfile(name, [root]);
+      return value?.path.replace(root, "") ?? diagnostics.map(({ code }) => code).join();
+    };
+    assertEquals(["a", "b", "c", "d", "f", "h"].map(profile), [
+      "profile-masked",
+      "/b.yaml",
+      "profile-masked",
+      "/d.yaml",
+      "profile-masked",
+      "profile-masked",
+    ]);
+  });
+});
+
+Deno.test("a file of several segments is opened once", () => {
+  const segment = (file: string, at: number) => ({ at, file });
+  const named = (files: readonly string[]) => {
+    const { value } = defineProfile({
+      entry: 0x1000,
+      segments: files.map((file, at) => segment(file, 0x1000 * (at + 1))),
+    });
+    return profileFiles(value, []).segments.map(({ path }) => path);
+  };
+  assertEquals(named(["/a", "/b", "/a", "/c", "/b"]), ["/a", "/b", "/c"]);
+  assertEquals(named(["a", `${Deno.cwd()}/a`]), [`${Deno.cwd()}/a`]);
 });

@@ -6,7 +6,7 @@ import { openImages } from "../../src/app/images.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { parseImaRules } from "../../src/host/ima.ts";
 import { type Libc, LibcError } from "../../src/syscall/libc.ts";
-import { bzImage } from "../image/build.ts";
+import { ascii, bzImage, peFile } from "../image/build.ts";
 import { cpio } from "../image/build_elf.ts";
 import { openBelow } from "../support/descriptors.ts";
 import { withEnvironment } from "../support/environment.ts";
@@ -164,5 +164,19 @@ Deno.test("a device tree that is far too large, or none at all, is one with a fa
     };
     assertEquals(await fault("large.dtb"), "is far larger than any");
     assertEquals((await fault("none.dtb")) === undefined, false);
+  });
+});
+
+Deno.test("of a unified kernel image that a kernel is a part of, the signature is read, here none that can be, and nothing of an unsigned one", async () => {
+  const uki = (certificate: number) =>
+    peFile({ sections: [{ name: ".cmdline", bytes: ascii("ro") }, { name: ".linux", bytes: bzImage() }], certificate });
+  await withFiles({ "signed.efi": uki(16), "unsigned.efi": uki(0) }, async (root) => {
+    const found = async (name: string) => {
+      using opened = await openImages({ ...NO_MORE, kernel: { path: `${root}/${name}/.linux` }, initrd: [] });
+      const { uki } = opened.images;
+      return [opened.diagnostics, uki?.path, uki?.content?.kind];
+    };
+    assertEquals(await found("unsigned.efi"), [[], `${root}/unsigned.efi`, undefined]);
+    assertEquals(await found("signed.efi"), [[], `${root}/signed.efi`, "damaged"]);
   });
 });

@@ -1,8 +1,10 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { type OneShotFiles, pendingOneShot, setOneShot, takeBackOneShot } from "../../src/app/one_shot.ts";
+import { findOneShot, type OneShotFiles, pendingOneShot, setOneShot, takeBackOneShot } from "../../src/app/one_shot.ts";
 import { type OneShot, oneShotFile, variableBytes } from "../../src/entry/one_shot.ts";
 import { EFIVARS } from "../../src/host/sources.ts";
+import { DEBIAN, layoutFiles } from "../support/boot_layout.ts";
+import { hostFacts } from "../support/host_facts.ts";
 import { type FailingSystem, failingSystem, type Fault } from "../support/failing_system.ts";
 
 const GRUB: OneShot = { loader: "GRUB", entry: "1>old", file: "/boot/grub/grubenv" };
@@ -227,4 +229,48 @@ Deno.test("a variable of systemd-boot is made mutable, set in one write, and rem
   assertStringIncludes(left.kind === "failed" ? left.problem : left.kind, "FS_IOC_SETFLAGS: EIO");
   assertEquals(on.on(() => takeBackOneShot(SDBOOT)), { kind: "taken-back" });
   assertEquals(on.on(() => takeBackOneShot(SDBOOT)), { kind: "not-there" });
+});
+
+Deno.test("a variable is overwritten whole or not at all: not emptied first, and not written in pieces", async () => {
+  using on = failingSystem();
+  const path = oneShotFile(SDBOOT);
+  Deno.mkdirSync(join(on.root, EFIVARS), { recursive: true });
+  Deno.writeFileSync(join(on.root, path), variableBytes("a longer name of another entry.conf"));
+  const opened: unknown[] = [];
+  const ours: OneShot = { ...SDBOOT, entry: "a longer name of another entry.conf" };
+  const set = (most: number): unknown =>
+    on.on(() => {
+      const { openSync } = Deno;
+      const { writeSync } = Deno.FsFile.prototype;
+      Deno.openSync = (file, options) => {
+        opened.push([file, options]);
+        return openSync(file, options);
+      };
+      Deno.FsFile.prototype.writeSync = function (bytes) {
+        return writeSync.call(this, bytes.subarray(0, most));
+      };
+      const outcome = setOneShot(SDBOOT, [ours]);
+      return outcome.kind === "fallback-refused" ? outcome.message : outcome.kind;
+    });
+  assertStringIncludes(String(set(8)), `${path}: it was not written whole`);
+  assertEquals(opened, [[path, { write: true, create: true, mode: 0o644 }]]);
+});
+
+Deno.test("this host's boot loader is asked for the kernel that runs, or says why it cannot be", () => {
+  const release = "6.1.0-50-amd64";
+  const cmdline = "root=UUID=5b1d6a0c-7f0e-4d52-9a47-3c9f0a3f6c11 ro quiet";
+  using on = failingSystem(layoutFiles(DEBIAN, { "/boot/grub/grubenv": new TextDecoder().decode(block("")) }));
+  const find = (of: string) => on.on(() => findOneShot(hostFacts({ release: of, cmdline })));
+  const uuid = "5b1d6a0c-7f0e-4d52-9a47-3c9f0a3f6c11";
+  assertEquals(find(release), {
+    loader: "GRUB",
+    entry: `gnulinux-advanced-${uuid}>gnulinux-${release}-advanced-${uuid}`,
+    file: "/boot/grub/grubenv",
+  });
+  assertEquals(find("6.1.0-49-amd64"), {
+    kind: "fallback-refused",
+    message: "The boot loader cannot be asked to boot the running kernel once: " +
+      "No entry of GRUB boots the running kernel, 6.1.0-49-amd64",
+    hint: "Let one entry of the boot loader have the running kernel and its command line",
+  });
 });

@@ -110,6 +110,13 @@ Deno.test({
       ["/initrd.img", "/a.img", "/b.img"],
       "quiet memmap=64K$0x1869 extra=one",
     ]);
+    // A variable that is written in two ways is one.
+    const twice = "linux /a\noptions a=$tuned_params b=${tuned_params}\noptions c=$kernelopts d=$kernelopts\n";
+    const environment = new Map([["tuned_params", "x"]]);
+    assertEquals(parseBootEntry(twice, "e.conf", environment).value?.expanded, [
+      { variable: "${tuned_params}", value: "x" },
+      { variable: "$kernelopts" },
+    ]);
   },
 });
 

@@ -85,6 +85,11 @@ pure(
     );
     assertEquals(on(NEW, `${CMDLINE} panic=10`), { id: DEBIAN_NEW, lacks: ["panic=10"] });
     assertEquals(on(OLD, "root=/dev/nfs"), { id: DEBIAN_OLD, lacks: undefined });
+    // As /proc/cmdline has it where a boot loader separated parameters by other characters, or ended them by a NUL.
+    for (const between of ["\n", "\r\n", "\t", "\0", " \0 "]) {
+      const cmdline = ["", ...CMDLINE.split(" "), "a=1", ""].join(between);
+      assertEquals(on(OLD, cmdline), { id: DEBIAN_OLD, lacks: ["a=1"] }, JSON.stringify(between));
+    }
     assertEquals(
       on("6.1.0-49-amd64", CMDLINE),
       "No entry of GRUB boots the running kernel, 6.1.0-49-amd64",

@@ -68,6 +68,12 @@ Deno.test({
       "`debug` and `checksum` are mutually exclusive: one needs kexec_file_load, the other kexec_load",
       "`force_dtb` and `checksum` are mutually exclusive: one needs kexec_file_load, the other kexec_load",
     ]);
+    // Of two demands the first is named, once for each flag.
+    const both = conflictsOf({ ...value, checksum: false, dtb: { path: "/board.dtb" } });
+    assertEquals(both.map(({ path, related }) => [path, related?.map((each) => each.path)]), [
+      [["debug"], [["checksum"]]],
+      [["force_dtb"], [["checksum"]]],
+    ]);
   },
 });
 

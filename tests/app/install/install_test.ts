@@ -1,10 +1,13 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { join } from "@std/path";
+import { WriteError } from "../../../src/app/files/write_whole.ts";
 import { install, type InstallRequest } from "../../../src/app/install/install.ts";
-import { foldersOf, installedText, targetsOf } from "../../../src/app/install/layout.ts";
+import { foreignPaths, installFiles, lookAt, removeFiles } from "../../../src/app/install/install_files.ts";
+import { foldersOf, installedText, isForHost, targetsOf } from "../../../src/app/install/layout.ts";
 import { readRelease } from "../../../src/app/install/release.ts";
 import { uninstall } from "../../../src/app/install/uninstall.ts";
 import type { Diagnostic } from "../../../src/core/diagnostic.ts";
+import { sha256Of } from "../../../src/core/sha256.ts";
 import { withFiles } from "../../support/temp_files.ts";
 import { RELEASE, startedFrom, sums } from "../../support/unpacked_release.ts";
 
@@ -363,6 +366,11 @@ Deno.test({
     const folders = foldersOf("/usr");
     assertEquals(targetsOf("README", folders), []);
     assertEquals(targetsOf("share/manual/x", folders), []);
+    // What is not of an init system is for every host.
+    const hooks = ["openrc/x", "openrc-docs/x", "openrc", "runit.md", "debian/x"].map((path) =>
+      `share/warmboot/hooks/${path}`
+    );
+    assertEquals(hooks.map((path) => isForHost(path, () => false)), [false, true, true, true, true]);
     const text = (path: string, before: string, deno?: string) =>
       targetsOf(path, foldersOf("/opt/w-b")).slice(0, 1).map((target) =>
         installedText(before, target, foldersOf("/opt/w-b"), deno)
@@ -373,4 +381,49 @@ Deno.test({
       "installed_with=/usr/bin/deno-2.9\n",
     ]);
   },
+});
+
+Deno.test("what cannot be looked at is not taken for nothing", () => {
+  withFiles({ "file": "text" }, (root) => {
+    Deno.symlinkSync("loop", join(root, "loop"));
+    assertEquals(lookAt(join(root, "gone")), { kind: "nothing" });
+    assertEquals(lookAt(join(root, "loop")), { kind: "other" });
+    const files = (name: string) => [{ path: `/${name}/a`, content: "a", isProgram: false, sha256: "0".repeat(64) }];
+    for (const name of ["file", "loop"]) {
+      assertThrows(() => lookAt(join(root, name, "a")), WriteError, `Cannot look at ${root}/${name}/a: `);
+      assertThrows(() => foreignPaths(root, files(name), undefined), WriteError, "Cannot look at");
+      assertThrows(() => removeFiles(root, files(name)), WriteError, "Cannot look at");
+    }
+  });
+});
+
+Deno.test("folders and files have their modes whatever the umask says; a folder that was there keeps its own", () => {
+  withFiles({ "usr/readme": "" }, (root) => {
+    Deno.chmodSync(join(root, "usr"), 0o700);
+    const files = [
+      { path: "/usr/share/man/man8/a.8", content: "a", isProgram: false },
+      { path: "/usr/bin/a", content: "a", isProgram: true },
+    ];
+    const about = { version: "0.1.0", format: "warmboot.install/1", folder: "/usr/lib/a" } as const;
+    const before = Deno.umask(0o077);
+    try {
+      installFiles(root, files, about, { before: undefined, empty: ["/etc/a"] });
+    } finally {
+      Deno.umask(before);
+    }
+    const mode = (path: string) => ((Deno.statSync(join(root, path)).mode ?? 0) & 0o777).toString(8);
+    const paths = ["usr", "usr/share", "usr/share/man/man8", "usr/bin", "usr/lib/a", "etc", "etc/a"];
+    assertEquals(paths.map(mode), ["700", "755", "755", "755", "755", "755", "755"]);
+    assertEquals(["usr/bin/a", "usr/share/man/man8/a.8", "usr/lib/a/manifest.json"].map(mode), ["755", "644", "644"]);
+  });
+});
+
+Deno.test("a path that a manifest has with two digests is one file: either may be there, and what is kept is named once", () => {
+  withFiles({ old: "old", new: "new", other: "other" }, (root) => {
+    const files = ["old", "new", "other"].flatMap((name) =>
+      ["old", "new"].map((content) => ({ path: `/${name}`, sha256: sha256Of(content) }))
+    );
+    assertEquals(removeFiles(root, files), ["/other"]);
+    assertEquals(Array.from(Deno.readDirSync(root), ({ name }) => name), ["other"]);
+  });
 });
