@@ -134,7 +134,7 @@ async function sideOf(
 ): Promise<{ readonly side?: Side; readonly problems: readonly string[] }> {
   const problems = (diagnostics: readonly Diagnostic[]) =>
     diagnostics.filter(({ severity }) => severity === "error").map(({ message }) => message);
-  if (parsed?.value === undefined || !verdict.valid) return { problems: problems(verdict.diagnostics) };
+  if (parsed?.value === undefined) return { problems: problems(verdict.diagnostics) };
   const planned = await plannedFor(parsed.value, host, onReading === undefined ? {} : { onReading }, parsed.place);
   if (planned.kind === "planned") {
     return { side: { kind: "profile", name: verdict.file, plan: planned.plan }, problems: [] };

@@ -1,11 +1,13 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { checkFiles } from "../../src/app/check_files.ts";
 import { fixFiles } from "../../src/app/fix_files.ts";
 import { dropInsOf, fileId, findProfile, layerFiles } from "../../src/app/layer_files.ts";
-import { profileFiles } from "../../src/app/named_files.ts";
+import { prepareFrom } from "../../src/app/prepare.ts";
+import { planFiles, profileFiles } from "../../src/app/named_files.ts";
 import { defineProfile } from "../../src/profile/define.ts";
 import type { Diagnostic } from "../../src/core/diagnostic.ts";
+import { hostFacts } from "../support/host_facts.ts";
 import { type TempFiles, withFiles } from "../support/temp_files.ts";
 
 /** A result with `ROOT` in place of the folder. */
@@ -276,4 +278,21 @@ Deno.test("a file of several segments is opened once", () => {
   };
   assertEquals(named(["/a", "/b", "/a", "/c", "/b"]), ["/a", "/b", "/c"]);
   assertEquals(named(["a", `${Deno.cwd()}/a`]), [`${Deno.cwd()}/a`]);
+});
+
+Deno.test("a file of several segments of a stored plan is opened once", async () => {
+  await withFiles({ a: new Uint8Array(8192), b: new Uint8Array(4096) }, async (root) => {
+    const segment = (at: number, file: string, offset = 0) => ({ at, file: `${root}/${file}`, offset, length: 4096 });
+    const { value: profile } = defineProfile({
+      entry: 0x400_0000,
+      segments: [segment(0x400_0000, "a"), segment(0x400_1000, "b"), segment(0x400_2000, "a", 4096)],
+    });
+    assert(profile !== undefined);
+    using planned = await prepareFrom(
+      { kind: "profile", profile, files: [], place: (diagnostic) => diagnostic },
+      { facts: hostFacts(), diagnostics: [] },
+    );
+    assert(planned.plan !== undefined, JSON.stringify(planned.diagnostics));
+    assertEquals(planFiles(planned.plan).segments, [{ path: `${root}/a` }, { path: `${root}/b` }]);
+  });
 });

@@ -13,6 +13,7 @@ const FILES = {
   "base.yaml": read("profiles/base.yaml"),
   "hosts/web1.json": read("hosts/web1.json"),
   "none/readme": "",
+  "old/elsewhere.yaml": ELSEWHERE,
   "old/moved.yaml": ELSEWHERE,
   "old/web.yaml": WEB.replace("console=tty0, ", ""),
   "old/zone.yaml": WEB,
@@ -79,6 +80,11 @@ Deno.test("a host whose facts have an error is told and listed, and compared wit
       assertEquals(await compared(root, "old", "new"), { entries: CHANGED, hosts: ["web0", "web1"], errors: 1 }, path);
     });
   }
+  // What was only refused to whoever captured it is a warning, which is not repeated here.
+  const refused = { ...capture, files: { ...capture.files, "/proc/iomem": { error: "EACCES" } } };
+  await withFiles({ ...FILES, "hosts/web1.json": JSON.stringify(refused) }, async (root) => {
+    assertEquals(await compared(root, "old", "new"), { entries: CHANGED, hosts: ["web1"], errors: 0 });
+  });
 });
 
 Deno.test("what was wrong before is a note, what is wrong now fails with the reason, and nobody misses what never was", async () => {

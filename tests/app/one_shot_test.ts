@@ -231,7 +231,7 @@ Deno.test("a variable of systemd-boot is made mutable, set in one write, and rem
   assertEquals(on.on(() => takeBackOneShot(SDBOOT)), { kind: "not-there" });
 });
 
-Deno.test("a variable is overwritten whole or not at all: not emptied first, and not written in pieces", async () => {
+Deno.test("a variable is overwritten whole or not at all: not emptied first, and not written in pieces", () => {
   using on = failingSystem();
   const path = oneShotFile(SDBOOT);
   Deno.mkdirSync(join(on.root, EFIVARS), { recursive: true });
