@@ -121,3 +121,12 @@ Deno.test("what was wrong before is a note, what is wrong now fails with the rea
     ]);
   });
 });
+
+Deno.test("a folder may have had no profiles before; a path that leads nowhere is a mistake", async () => {
+  await withFiles(FILES, async (root) => {
+    const entries = CHANGED.map((each) => each.replace(/ .*/, " added"));
+    assertEquals(await compared(root, "none", "new"), { entries, hosts: ["web1"], errors: 0 });
+    const missing = await compared(root, "gone.yaml", "new/web.yaml");
+    assertEquals(missing, { entries: ["/new/web.yaml added"], hosts: ["web1"], errors: 1 });
+  });
+});
