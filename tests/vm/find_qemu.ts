@@ -19,7 +19,7 @@ export interface Qemu {
  * instruction runs that the kernel is just patching, and the kernel dies of an int3; before 8.2 the processor has no SHA
  * instructions, which every real one of the last years has.
  */
-export const RECENT = 9;
+const RECENT = 9;
 
 /** Where Debian has one that is. */
 const SUITE: Suite = "trixie";

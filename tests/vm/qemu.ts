@@ -2,7 +2,7 @@ import { join } from "@std/path";
 import { architecture, type GuestArch } from "./architecture.ts";
 import type { GrubDisk } from "./disk.ts";
 import type { GuestFiles, Initrd } from "./initramfs.ts";
-import { findQemu, RECENT } from "./find_qemu.ts";
+import { findQemu } from "./find_qemu.ts";
 import { onPath } from "./host_command.ts";
 import { fetchFirmware } from "./packages.ts";
 
@@ -116,8 +116,9 @@ export async function qemuCommand(
     // A socket for each: the firmware's MP table, for kernels without ACPI, lists one CPU of a socket.
     [
       "-accel",
-      // Instructions are counted by one thread only.
-      qemu.major >= RECENT && icount === undefined ? "tcg,thread=multi" : "tcg,thread=single",
+      // One thread for all CPUs: with one for each, QEMU ends now and then by an assertion (iotlb_to_section) when a kernel maps
+      // its devices again, and is not quicker where the host has two CPUs.
+      "tcg,thread=single",
       "-cpu",
       [cpu, ...without.map((name) => `${name}=off`), ...features.map((name) => `${name}=on`)].join(","),
       "-machine",
