@@ -62,7 +62,13 @@ function readJson(text: string): ReadText {
   }
 }
 
-const START: Position = { file: "", line: 1, column: 1, length: 1 };
+/** The start of a document, for what is wrong with it as a whole. */
+export function startOf(file: string): Position {
+  return { file, line: 1, column: 1, length: 1 };
+}
+
+/** That of a text whose file is named later. */
+const START = startOf("");
 
 /** YAML within the limits of a profile: its aliases could expand a small text without end. */
 function readYaml(text: string): ReadText {
@@ -140,7 +146,7 @@ export function otherDocument({ format }: OwnDocument, wanted: string, file: str
     code: "wrong-type",
     severity: "error",
     message: `This is ${what}, not ${wanted}`,
-    position: { ...START, file },
+    position: startOf(file),
     hint,
   };
 }

@@ -2,7 +2,7 @@ import { type Checked, type Diagnostic, hasErrors } from "../core/diagnostic.ts"
 import { firstProblems } from "../host/many_problems.ts";
 import type { Plan } from "../plan/plan.ts";
 import { decodePlan } from "../plan/plan_shape.ts";
-import { documentProblem, kindOf, otherDocument, ownDocument } from "./own_document.ts";
+import { documentProblem, kindOf, otherDocument, ownDocument, startOf } from "./own_document.ts";
 
 /**
  * Reads a stored plan, where one is accepted in place of a profile; any other document of warmboot's is an error that names
@@ -18,10 +18,9 @@ export function readOwn(bytes: Uint8Array, file: string, plansWelcome: boolean):
   if (own.kind === "damaged") {
     return { value: undefined, diagnostics: [documentProblem(own.fault, "plan", file)] };
   }
-  const position = { file, line: 1, column: 1, length: 1 };
   const diagnostics: Diagnostic[] = [];
   const hint = "Do not write a plan by hand: create it with warmboot plan PROFILE --out FILE";
-  const value = decodePlan(own.value, [], (problem) => diagnostics.push({ position, hint, ...problem }));
+  const value = decodePlan(own.value, [], (problem) => diagnostics.push({ position: startOf(file), hint, ...problem }));
   return {
     value: hasErrors(diagnostics) ? undefined : value,
     diagnostics: firstProblems(diagnostics, "the plan", hint),

@@ -10,7 +10,7 @@ import type { BzImage } from "../../src/image/image.ts";
 import type { SegmentLoadCall } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
 import { hostFacts } from "../support/host_facts.ts";
-import { bzImage, images, initrdFile, kernelFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
+import { bzImage, elf64Image, images, initrdFile, kernelFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
 import { listed, vmlinux } from "../support/small_kernel.ts";
 import { readBootParams } from "./read_boot_params.ts";
 
@@ -190,15 +190,7 @@ Deno.test({
       memsz: 0x1000n,
       align: 0x20_0000n,
     };
-    const info = {
-      kind: "elf",
-      machine: 62,
-      bits: 64,
-      littleEndian: true,
-      type: 2,
-      entry: 0x100_0000n,
-      loads: [load],
-    } as const;
+    const info = elf64Image({ loads: [load] });
     const { value: image } = kernelImage(kernelFile({ info }), hostFacts());
     const { value: handover } = image?.handOver({ facts: hostFacts(), cmdline: "ro", initrd: false, kaslr: false }) ??
       {};

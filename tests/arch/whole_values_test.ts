@@ -29,7 +29,7 @@ import type { HostFacts } from "../../src/host/facts.ts";
 import type { ElfImage } from "../../src/image/image.ts";
 import { crashHost } from "../support/crash_host.ts";
 import { hostFacts } from "../support/host_facts.ts";
-import { bzImage, kernelFile } from "../support/profiles.ts";
+import { bzImage, elf64Image, kernelFile } from "../support/profiles.ts";
 import { arm64Image } from "../support/arm64.ts";
 import { listed, vmlinux } from "../support/small_kernel.ts";
 
@@ -378,16 +378,7 @@ pure("an ELF kernel: where it goes, and why it cannot be laid out", () => {
     ...changes,
   });
   const of = (loads: ElfImage["loads"], entry = 0x100_0000n, changes: Partial<ElfImage> = {}) => {
-    const info: ElfImage = {
-      kind: "elf",
-      bits: 64,
-      littleEndian: true,
-      machine: 62,
-      type: 2,
-      entry,
-      loads,
-      ...changes,
-    };
+    const info = elf64Image({ entry, loads, ...changes });
     const { value, diagnostics } = elfLayout(info, "/vmlinux", 4096n);
     return value === undefined
       ? diagnostics.map(({ message }) => message)
@@ -414,15 +405,10 @@ pure("an ELF kernel: where it goes, and why it cannot be laid out", () => {
   assertEquals(of([load(last, { vaddr: last })], last), [
     `/vmlinux: its segment for 0xfffffffffffff000 ends beyond 64 bits`,
   ]);
-  const info: ElfImage = {
-    kind: "elf",
-    bits: 64,
-    littleEndian: true,
-    machine: 62,
-    type: 2,
+  const info = elf64Image({
     entry: 0xffff_ffff_8100_0800n,
     loads: [load(0x100_0000n), load(0x120_0000n, { filesz: 0n })],
-  };
+  });
   const layout = elfLayout(info, "/vmlinux", 4096n).value;
   assertEquals(layout === undefined ? undefined : elfSegments(layout, 0x140_0000n), {
     entry: 0x140_0800n,

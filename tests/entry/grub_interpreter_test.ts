@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { type Run, runFile } from "../../src/entry/grub/interpreter.ts";
-import { NOTHING, type State } from "../../src/entry/grub/state.ts";
+import { firstState, NOTHING } from "../../src/entry/grub/state.ts";
 import { isKnown, type Value } from "../../src/entry/grub/value.ts";
 import { mountsOf } from "../../src/entry/file_systems.ts";
 import { layout, type LayoutFiles } from "../support/boot_layout.ts";
@@ -35,15 +35,9 @@ function ran(script: string, files: LayoutFiles = {}): { readonly [key: string]:
     steps: 0,
     depth: 0,
   };
-  const state: State = {
-    variables: new Map<string, Value>([["root", "fs-device/8:3"], ["prefix", "(fs-device/8:3)/grub"]]),
-    exported: new Map(),
-    functions: new Map(),
-    menu: [],
-    loaded: NOTHING,
-    saved: new Map(),
-    status: true,
-  };
+  const state = firstState(
+    new Map<string, Value>([["root", "fs-device/8:3"], ["prefix", "(fs-device/8:3)/grub"]]),
+  );
   const signal = runFile(run, state, "/boot/grub/grub.cfg");
   const variables = [...state.variables].filter(([name]) => name.length < 3);
   const loaded = state.loaded;

@@ -3,6 +3,7 @@ import { chooseEntry, escapeName, fallbackOf, loaderCmdline } from "../../src/en
 import {
   copyState,
   exportedVariables,
+  firstState,
   type MenuItem,
   mergeState,
   NOTHING,
@@ -125,16 +126,7 @@ pure("names as steps of a path, the numbers of `fallback`, and the command line 
 });
 
 function state(more: Partial<State> = {}): State {
-  return {
-    variables: new Map(),
-    exported: new Map(),
-    functions: new Map(),
-    menu: [],
-    loaded: NOTHING,
-    saved: new Map(),
-    status: true,
-    ...more,
-  };
+  return { ...firstState(), ...more };
 }
 
 const MERGED = { unknown: "why" };

@@ -12,7 +12,7 @@ import { identifyInitrd, initrdObjection } from "../../src/image/initrd.ts";
 import { readKernel } from "../../src/image/kernel_content.ts";
 import { kernelPayload, packedImage } from "../../src/image/payload.ts";
 import { kernelFilesOf, remedyOf } from "../../src/image/remedy.ts";
-import { bzImage as bzImageInfo } from "../support/profiles.ts";
+import { bzImage as bzImageInfo, elf64Image } from "../support/profiles.ts";
 import { arm64Image as arm64Info } from "../support/arm64.ts";
 import { arm64Image, ascii, bzImage, joined, peFile, zboot } from "./build.ts";
 import { elf } from "./build_elf.ts";
@@ -201,7 +201,7 @@ pure("why each call does not take an image, with what to do", () => {
       bySegments === undefined ? undefined : [`${is(changes)}kexec_load: ${bySegments}`, old],
     );
   }
-  const kernel: ElfImage = { kind: "elf", bits: 64, littleEndian: true, machine: 62, type: 2, entry: 0n, loads: [] };
+  const kernel = elf64Image({ entry: 0n });
   assertEquals(why("kexec_load", kernel), undefined);
   assertEquals(why("kexec_file_load", kernel), [
     "It (64-bit ELF for x86_64, entry 0x0) is not a bzImage, all that kexec_file_load on x86_64 takes",

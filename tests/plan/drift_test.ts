@@ -15,6 +15,7 @@ import type { Profile } from "../../src/profile/profile.ts";
 import { crashHost } from "../support/crash_host.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { arm64Input, BOARD } from "../support/arm64.ts";
+import { NETWORK } from "../support/network.ts";
 import { images, initrdFile, PART_DIGESTS, profileOf, wholeInitrd } from "../support/profiles.ts";
 
 /** Captured hosts. */
@@ -287,18 +288,9 @@ Deno.test({
     const host = (routes: readonly NetworkRoute[], address = "10.0.2.77"): HostFacts =>
       hostFacts({
         network: {
-          links: [{
-            name: "eth0",
-            link: { kind: "ethernet" },
-            mtu: 1500,
-            up: true,
-            carrier: true,
-            addresses: [{ family: 4, address, prefix: 24 }],
-          }],
+          ...NETWORK,
+          links: NETWORK.links.map((link) => ({ ...link, addresses: [{ family: 4, address, prefix: 24 }] })),
           routes,
-          tables: [],
-          nameServers: [],
-          searchDomains: [],
         },
       });
     const gateway: NetworkRoute = { family: 4, destination: "0.0.0.0/0", gateway: "10.0.2.2", metric: 0, link: "eth0" };

@@ -1,11 +1,11 @@
 import { assertEquals } from "@std/assert";
-import type { NetworkFacts } from "../../src/host/network_facts.ts";
 import type { InitrdFile } from "../../src/image/boot_files.ts";
 import { CRYPT_FILES } from "../../src/image/initrd_crypt.ts";
 import { MAKER_FILES } from "../../src/image/initrd_maker.ts";
 import type { OverlayEntry, OverlayOrigin } from "../../src/image/overlay.ts";
 import { asksForFiles, furtherFiles, withoutFurther } from "../../src/plan/further_files.ts";
 import { hostFacts } from "../support/host_facts.ts";
+import { NETWORK } from "../support/network.ts";
 import { initrdFile, wholeInitrd } from "../support/profiles.ts";
 
 function pure(name: string, fn: () => void): void {
@@ -27,21 +27,6 @@ const programs = Object.fromEntries(
   ),
 );
 const INITRD: InitrdFile = { ...initrdFile(), content: wholeInitrd({ programs, texts: {} }) };
-
-const NETWORK: NetworkFacts = {
-  links: [{
-    name: "eth0",
-    link: { kind: "ethernet" },
-    mtu: 1500,
-    up: true,
-    carrier: true,
-    addresses: [{ family: 4, address: "10.0.2.77", prefix: 24 }],
-  }],
-  routes: [],
-  tables: [],
-  nameServers: [],
-  searchDomains: [],
-};
 
 const KEY = { kind: "ask", prompt: "Key:" } as const;
 const REUSE = { kind: "edit", reuse: true, remove: [], set: [], append: [] } as const;

@@ -11,6 +11,7 @@ import { freeMemory, type FreeMemoryOptions } from "../../src/plan/placement/fre
 import { placeAll } from "../../src/plan/placement/place.ts";
 import { capturedFacts as host } from "../host/fixture.ts";
 import { hostFacts } from "../support/host_facts.ts";
+import { elf64Image } from "../support/profiles.ts";
 
 function pure(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
@@ -250,13 +251,7 @@ pure("every place is free, aligned, within bounds and nobody else's, and nothing
 /** A vmlinux as `readelf -l` shows one: text, data, per-CPU data linked at zero, and init with the zero-filled rest. */
 function vmlinux(changes: Partial<ElfImage> = {}): ElfImage {
   const high = 0xffff_ffff_8000_0000n;
-  return {
-    kind: "elf",
-    bits: 64,
-    littleEndian: true,
-    machine: 62,
-    type: 2,
-    entry: 0x100_0000n,
+  return elf64Image({
     loads: [
       load(0x20_0000n, 0x100_0000n, high + 0x100_0000n, 0x123_4567n, 0x123_4567n),
       load(0x160_0000n, 0x240_0000n, high + 0x240_0000n, 0x50_0000n, 0x50_0000n),
@@ -264,7 +259,7 @@ function vmlinux(changes: Partial<ElfImage> = {}): ElfImage {
       load(0x1d0_0000n, 0x293_5000n, high + 0x293_5000n, 0x10_0000n, 0x80_0000n),
     ],
     ...changes,
-  };
+  });
 }
 
 function load(

@@ -9,7 +9,7 @@ import type { Profile } from "../../src/profile/profile.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { KEXEC_ARCHITECTURES } from "../../src/core/kexec_arch.ts";
 import { hostFacts } from "../support/host_facts.ts";
-import { bzImage, images, initrdFile, kernelFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
+import { bzImage, elf64Image, images, initrdFile, kernelFile, PART_DIGESTS, profileOf } from "../support/profiles.ts";
 import type { Images } from "../../src/image/boot_files.ts";
 
 function planOf(
@@ -291,15 +291,6 @@ Deno.test({
     const unmet = (info: NonNullable<Images["kernel"]>["info"]) =>
       planOf({ predecompress: true, load: "kexec_file_load" }, {}, { kernel: kernelFile({ info }) }).checks
         .some(({ rule }) => rule === "predecompress");
-    const plain = {
-      kind: "elf",
-      machine: 62,
-      bits: 64,
-      littleEndian: true,
-      type: 2,
-      entry: 0x100_0000n,
-      loads: [],
-    } as const;
-    assertEquals([unmet(plain), unmet(bzImage({ entry64: false }))], [false, true]);
+    assertEquals([unmet(elf64Image()), unmet(bzImage({ entry64: false }))], [false, true]);
   },
 });

@@ -8,6 +8,7 @@ import { planBoot } from "../../src/plan/planner.ts";
 import { REAL_MODE_RULES } from "../../src/plan/rules/real_mode.ts";
 import { exitOfChecks, mayRun, RULES } from "../../src/plan/rules/table.ts";
 import type { Profile } from "../../src/profile/profile.ts";
+import { arm64Image } from "../support/arm64.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { bzImage, images, initrdFile, kernelFile, PART_DIGESTS, profileOf, wholeInitrd } from "../support/profiles.ts";
 
@@ -421,14 +422,7 @@ bounds("uki-sections", [
 
 // --- What a rule leaves to another one, and which operand decides.
 
-const arm64: ImageInfo = {
-  kind: "arm64-image",
-  textOffset: 0n,
-  imageSize: 32n << 20n,
-  flags: 0xan,
-  bigEndian: false,
-  signed: false,
-};
+const arm64 = arm64Image();
 const REAL_MODE = { entry64: false, code32Start: 0, la57: false } as const;
 
 bounds("kernel-image", [

@@ -29,7 +29,16 @@ import { formatSyscall } from "../../src/plan/syscall.ts";
 import type { Profile, SegmentSpec } from "../../src/profile/profile.ts";
 import { crashHost, HIGH } from "../support/crash_host.ts";
 import { hostFacts } from "../support/host_facts.ts";
-import { bzImage, images, initrdFile, kernelFile, PART_DIGESTS, profileOf, wholeInitrd } from "../support/profiles.ts";
+import {
+  bzImage,
+  elf64Image,
+  images,
+  initrdFile,
+  kernelFile,
+  PART_DIGESTS,
+  profileOf,
+  wholeInitrd,
+} from "../support/profiles.ts";
 import { planSchema } from "../../src/plan/plan_shape.ts";
 import { assertCommittedSchema } from "../support/committed.ts";
 
@@ -951,7 +960,7 @@ pure("a bootconfig that is placed by itself, and each part of a kernel, take a s
       align: 0x1000n,
     };
   });
-  const info = { kind: "elf", machine: 62, bits: 64, littleEndian: true, type: 2, entry: 0x100_0000n, loads } as const;
+  const info = elf64Image({ loads });
   const kernel = kernelFile({ info });
   const initrds = (count: number) => Array.from({ length: count }, (_, at) => initrdFile({ path: `/${at}`, size: 1 }));
   assertEquals(said({ kernel, initrd: initrds(11) }), undefined);

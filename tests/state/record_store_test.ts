@@ -9,6 +9,7 @@ import {
 } from "../../src/state/record_store.ts";
 import type { LoadRecord } from "../../src/state/record.ts";
 import { planBoot } from "../../src/plan/planner.ts";
+import { openBelow, openFiles } from "../support/descriptors.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, profileOf } from "../support/profiles.ts";
 
@@ -222,9 +223,7 @@ Deno.test("a load that ends while somebody looks was not cut off", async () => {
 Deno.test("whoever waits for long is told so once, and gives up after a minute without keeping the lock's file open", async () => {
   await inStore(async (directory) => {
     using _store = await lockStore({ directory });
-    const opened = () =>
-      Array.from(Deno.readDirSync("/proc/self/fd"), ({ name }) => linkOf(name))
-        .filter((target) => target === `${directory}/lock`).length;
+    const opened = () => openBelow(`${directory}/lock`).length;
     const before = opened();
     const [now, wait] = [performance.now, globalThis.setTimeout];
     let time = 0;
@@ -271,8 +270,7 @@ Deno.test("one warmboot at a time loads: another waits for it, and says so", asy
 Deno.test("the lock is free once it is given back, though a process that was forked meanwhile may have it open", async () => {
   await inStore(async (directory) => {
     const store = await lockStore({ directory });
-    const lock = Array.from(Deno.readDirSync("/proc/self/fd"), ({ name }) => name)
-      .find((name) => linkOf(name) === `${directory}/lock`);
+    const lock = openFiles().find(({ path }) => path === `${directory}/lock`)?.descriptor;
     // As a fork does it: the same open file under another number.
     const libc = Deno.dlopen("libc.so.6", {
       dup: { parameters: ["i32"], result: "i32" },
@@ -286,14 +284,6 @@ Deno.test("the lock is free once it is given back, though a process that was for
     libc.close();
   });
 });
-
-function linkOf(descriptor: string): string | undefined {
-  try {
-    return Deno.readLinkSync(`/proc/self/fd/${descriptor}`);
-  } catch {
-    return undefined;
-  }
-}
 
 Deno.test("a folder that is a link, or that others may write to, is neither written to nor believed", async () => {
   await inStore(async (directory) => {
@@ -394,8 +384,7 @@ Deno.test("a lock that cannot be given back is a warning, and its file is closed
     assertEquals(warnings.map((text) => text.startsWith(`Cannot unlock ${directory}/lock: Input/output error`)), [
       true,
     ]);
-    const open = Array.from(Deno.readDirSync("/proc/self/fd"), ({ name }) => linkOf(name));
-    assertEquals(open.includes(`${directory}/lock`), false);
+    assertEquals(openBelow(`${directory}/lock`), []);
   });
 });
 

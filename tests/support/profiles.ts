@@ -1,5 +1,5 @@
 import type { WholeInitrd } from "../../src/host/image_content.ts";
-import type { BzImage, InitrdInfo } from "../../src/image/image.ts";
+import type { BzImage, ElfImage, InitrdInfo } from "../../src/image/image.ts";
 import type { Profile } from "../../src/profile/profile.ts";
 import type { IdentifiedFile, Images } from "../../src/image/boot_files.ts";
 
@@ -29,6 +29,20 @@ export function profileOf(changes: Partial<Profile> = {}): Profile {
     carry: [],
     stamp: false,
     stated: ["version", "kernel", "initrd", "cmdline"],
+    ...changes,
+  };
+}
+
+/** A 64-bit ELF kernel for x86_64 that begins at 16 MiB. */
+export function elf64Image(changes: Partial<ElfImage> = {}): ElfImage {
+  return {
+    kind: "elf",
+    bits: 64,
+    littleEndian: true,
+    machine: 62,
+    type: 2,
+    entry: 0x100_0000n,
+    loads: [],
     ...changes,
   };
 }

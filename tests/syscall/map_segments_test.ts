@@ -3,6 +3,7 @@ import { execute } from "../../src/syscall/execute.ts";
 import { openLibc } from "../../src/syscall/libc.ts";
 import { mapSegments } from "../../src/syscall/map_segments.ts";
 import type { CallSegment, Syscall } from "../../src/plan/syscall.ts";
+import { openFiles } from "../support/descriptors.ts";
 import { fakeLibc } from "../support/fake_libc.ts";
 import { xxh64 } from "../support/xxh64.ts";
 
@@ -175,15 +176,7 @@ function memoryAt(address: bigint | undefined, length: number): Uint8Array<Array
 }
 
 function descriptorOf(path: string): number {
-  return Number(
-    Array.from(Deno.readDirSync("/proc/self/fd"), ({ name }) => name).find((name) => {
-      try {
-        return Deno.readLinkSync(`/proc/self/fd/${name}`) === path;
-      } catch {
-        return false;
-      }
-    }),
-  );
+  return Number(openFiles().find((each) => each.path === path)?.descriptor);
 }
 
 function fail(): never {

@@ -15,9 +15,8 @@ export interface Qemu {
 }
 
 /**
- * From this version on the host's own is taken. Before 8.1, with a thread for each processor of a guest, now and then an
- * instruction runs that the kernel is just patching, and the kernel dies of an int3; before 8.2 the processor has no SHA
- * instructions, which every real one of the last years has.
+ * From this version on the host's own is taken. Before 8.2 the processor has no SHA instructions, which every real one of
+ * the last years has.
  */
 const RECENT = 9;
 

@@ -10,7 +10,7 @@ import { NEXT_ENTRY } from "../one_shot.ts";
 import type { GrubHost } from "./devices.ts";
 import { MISSING_HINT, type Run, runBlock, runFile, savedKey, STEPS_LIMIT, variableOf } from "./interpreter.ts";
 import { chooseEntry, type Entry, escapeName, fallbackOf, loaderCmdline } from "./menu.ts";
-import { copyState, type LoadedFile, NOTHING, openContext, type State } from "./state.ts";
+import { copyState, firstState, type LoadedFile, NOTHING, openContext, type State } from "./state.ts";
 import { isKnown, type Value } from "./value.ts";
 
 /** The configuration of GRUB on a host. */
@@ -220,13 +220,8 @@ function runConfig({ host, path, platform, bootDevice }: GrubConfig): Checked<Me
     ...FEATURES.map((name) => [name, "y"] as const),
   ]);
   const state: State = {
-    variables,
+    ...firstState(variables),
     exported: new Map(Array.from(variables.keys(), (name) => [name, "always"])),
-    functions: new Map(),
-    menu: [],
-    loaded: NOTHING,
-    saved: new Map(),
-    status: true,
   };
   runFile(run, state, path);
   return run.fault === undefined ? { value: { run, state }, diagnostics: [] } : failed(run.fault);

@@ -65,6 +65,19 @@ export interface State {
 /** Nothing loaded. */
 export const NOTHING: Loaded = { initrd: [] };
 
+/** What GRUB begins with but for its variables: nothing is exported, defined, listed, loaded or saved. */
+export function firstState(variables: State["variables"] = new Map()): State {
+  return {
+    variables,
+    exported: new Map(),
+    functions: new Map(),
+    menu: [],
+    loaded: NOTHING,
+    saved: new Map(),
+    status: true,
+  };
+}
+
 /** A copy: what changes in one does not in the other. */
 export function copyState(state: State): State {
   return {
