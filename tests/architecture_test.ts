@@ -96,6 +96,18 @@ Deno.test("a result and a fault differ in their `kind`: none is recognised by a 
   assertEquals(wrong, []);
 });
 
+/** The tests run beside each other in one process, so that what one of them changes there disturbs the others. */
+const OF_THE_PROCESS = /\bDeno\.(?:chdir\(|umask\(|env\.(?:set|delete)\(|kill\(Deno\.pid)/;
+
+Deno.test("no test changes the folder, umask or environment of the whole process, or sends it a signal", () => {
+  const tests = walkFiles(join(ROOT, "tests"), ".ts").map((path) => ({
+    path: relative(ROOT, path),
+    // What a template holds is a program that runs in a process of its own.
+    text: code(Deno.readTextFileSync(path)).replaceAll(/`[^`]*`/g, "``"),
+  }));
+  assertEquals(tests.filter(({ text }) => OF_THE_PROCESS.test(text)).map(({ path }) => path), []);
+});
+
 Deno.test("the parts that say the version agree", () => {
   const version = /VERSION = "([^"]+)"/.exec(Deno.readTextFileSync(join(ROOT, "src/core/program.ts")))?.[1];
   const configs = ["deno.json", "jsr.json"].map((file) => JSON.parse(Deno.readTextFileSync(join(ROOT, file))));

@@ -2,6 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { askSecret } from "../../src/app/ask_secret.ts";
 import { fakeLibc } from "../support/fake_libc.ts";
+import { ownSignals } from "../support/signals.ts";
 import { withFiles } from "../support/temp_files.ts";
 
 /** A terminal on which this is typed, one read after the other. */
@@ -77,30 +78,29 @@ Deno.test("an answer as long as the memory for it is whole", async () => {
 });
 
 Deno.test("a signal ends the program as always, on a terminal that echoes again", async () => {
-  const { addSignalListener, removeSignalListener, kill } = Deno;
-  const listeners = new Map<string, () => void>();
+  using signals = ownSignals();
+  const { kill } = Deno;
   const done: unknown[] = [];
   const { libc, calls } = terminal(["hunter2\n"]);
   const interrupted = {
     ...libc,
     read: (...args: Parameters<typeof libc.read>) => {
-      listeners.get("SIGTERM")?.();
+      signals.raise("SIGTERM");
       done.push(calls.at(-2));
       return libc.read(...args);
     },
   };
   Object.assign(Deno, {
-    addSignalListener: (signal: string, listener: () => void) => void listeners.set(signal, listener),
-    removeSignalListener: (signal: string) => void listeners.delete(signal),
-    kill: (pid: number, signal: string) => void done.push([pid === Deno.pid, signal, listeners.has(signal)]),
+    kill: (pid: number, signal: Deno.Signal) =>
+      void done.push([pid === Deno.pid, signal, signals.kept().includes(signal)]),
   });
   try {
     await askSecret("Who?", new Uint8Array(16), { libc: interrupted });
   } finally {
-    Object.assign(Deno, { addSignalListener, removeSignalListener, kill });
+    Object.assign(Deno, { kill });
   }
   assertEquals(done, [[true, "SIGTERM", false], ["set_echo", 8, true]]);
-  assertEquals(listeners.size, 0);
+  assertEquals(signals.kept(), []);
 });
 
 Deno.test("an agent has as long as a terminal, and is told so in seconds", async () => {

@@ -8,6 +8,7 @@ import { PLAIN } from "../../src/render/style.ts";
 import type { EndedAttempt } from "../../src/state/attempt.ts";
 import { OPEN_ATTEMPT } from "../support/attempts.ts";
 import { type FailingSystem, failingSystem } from "../support/failing_system.ts";
+import { ownSignals } from "../support/signals.ts";
 
 /** How a program ends that is started; undefined: there is none. */
 type Ending = { readonly code: number; readonly text?: string } | "hangs" | undefined;
@@ -81,8 +82,8 @@ async function imitated<T>(
   const did: string[] = [];
   const said: string[] = [];
   const note = (what: string): void => void did.push(what);
-  const listeners = new Map<Deno.Signal, Set<() => void>>();
-  const host: Host = { note, system, signal: (name) => listeners.get(name)?.forEach((listener) => listener()) };
+  using signals = ownSignals();
+  const host: Host = { note, system, signal: signals.raise };
   let now = start;
   const fails = (): bigint => -1n;
   const symbols: Record<string, unknown> = {
@@ -164,20 +165,12 @@ async function imitated<T>(
       };
     }
   }
-  const own = {
-    addSignalListener: Deno.addSignalListener,
-    removeSignalListener: Deno.removeSignalListener,
-    exit: Deno.exit,
-  };
+  const { exit } = Deno;
   const timers = { setTimeout, setInterval, clearInterval };
   const changeDeno = (): void =>
     void Object.assign(Deno, {
       dlopen: () => ({ symbols: library, close: () => note("libc closed") }),
       Command: Program,
-      addSignalListener: (name: Deno.Signal, listener: () => void) => {
-        listeners.set(name, (listeners.get(name) ?? new Set()).add(listener));
-      },
-      removeSignalListener: (name: Deno.Signal, listener: () => void) => void listeners.get(name)?.delete(listener),
       exit: (code: number) => note(`exit ${code}`),
     });
   try {
@@ -200,11 +193,10 @@ async function imitated<T>(
       changeDeno();
       return run(events);
     });
-    const kept = [...listeners].flatMap(([name, { size }]) => size === 0 ? [] : [name]);
-    return { did, said, result, kept, now };
+    return { did, said, result, kept: signals.kept(), now };
   } finally {
     Object.assign(globalThis, timers);
-    Object.assign(Deno, own);
+    Object.assign(Deno, { exit });
   }
 }
 

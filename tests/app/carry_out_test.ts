@@ -14,6 +14,7 @@ import { unpackedCache } from "../../src/state/unpacked_cache.ts";
 import { fakeLibc } from "../support/fake_libc.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { images, initrdFile, kernelFile, profileOf } from "../support/profiles.ts";
+import { ownSignals } from "../support/signals.ts";
 import { genuines } from "../fuzz/forgery.ts";
 import { listed, packedKernel, vmlinux } from "../support/small_kernel.ts";
 
@@ -141,28 +142,19 @@ Deno.test("what was recorded before says nothing any more once a tampered image 
 });
 
 Deno.test("a signal that comes during the call is acted on after it, and does not hide that the kernel refused", async () => {
-  const { addSignalListener, removeSignalListener } = Deno;
-  const listeners = new Set<() => void>();
-  Object.assign(Deno, {
-    addSignalListener: (_signal: string, listener: () => void) => void listeners.add(listener),
-    removeSignalListener: (_signal: string, listener: () => void) => void listeners.delete(listener),
+  using signals = ownSignals();
+  const interrupt = () => signals.raise("SIGTERM");
+  assertEquals(await carried(interrupt), { kind: "interrupted", changed: 1, calls: [4n], record: "record" });
+  using made = temporary({ vmlinuz: "kernel" });
+  using store = await lockStore({ directory: made.folder });
+  const kexecFileLoad: Libc["kexecFileLoad"] = () => {
+    interrupt();
+    return { ok: false, errno: 12 };
+  };
+  const { kind } = await carryOut(made.plan, { facts: made.facts, files: [made.file] }, store, {
+    open: () => ({ ...fakeLibc(), kexecFileLoad }),
   });
-  try {
-    const interrupt = () => listeners.forEach((listener) => listener());
-    assertEquals(await carried(interrupt), { kind: "interrupted", changed: 1, calls: [4n], record: "record" });
-    using made = temporary({ vmlinuz: "kernel" });
-    using store = await lockStore({ directory: made.folder });
-    const kexecFileLoad: Libc["kexecFileLoad"] = () => {
-      interrupt();
-      return { ok: false, errno: 12 };
-    };
-    const { kind } = await carryOut(made.plan, { facts: made.facts, files: [made.file] }, store, {
-      open: () => ({ ...fakeLibc(), kexecFileLoad }),
-    });
-    assertEquals([kind, listeners.size], ["refused", 0]);
-  } finally {
-    Object.assign(Deno, { addSignalListener, removeSignalListener });
-  }
+  assertEquals([kind, signals.kept()], ["refused", []]);
 });
 
 Deno.test("a record that cannot be prepared stops the load before the kernel is told anything", async () => {

@@ -8,6 +8,7 @@ import { planFiles, profileFiles } from "../../src/app/named_files.ts";
 import { defineProfile } from "../../src/profile/define.ts";
 import type { Diagnostic } from "../../src/core/diagnostic.ts";
 import { hostFacts } from "../support/host_facts.ts";
+import { inOwnProcess } from "../support/own_process.ts";
 import { type TempFiles, withFiles } from "../support/temp_files.ts";
 
 /** A result with `ROOT` in place of the folder. */
@@ -131,7 +132,7 @@ Deno.test("each fix is applied where it belongs, in bases too, and the rest of a
   });
 });
 
-Deno.test("a profile is found by its name in the first folder that has it, unless it is switched off", () => {
+Deno.test("a profile is found by its name in the first folder that has it, unless it is switched off", async () => {
   const files = {
     "etc/web.yaml": WEB,
     "etc/off.yaml": "",
@@ -147,7 +148,7 @@ Deno.test("a profile is found by its name in the first folder that has it, unles
     "lib/web.yaml.d/30.yaml": "30",
     "lib/null.yaml": WEB,
   };
-  withFiles(files, (root) => {
+  await withFiles(files, async (root) => {
     Deno.symlinkSync("/dev/null", join(root, "etc/null.yaml"));
     const roots = ["etc", "run", "lib"].map((name) => join(root, name));
     const find = (name: string) => {
@@ -196,16 +197,13 @@ Deno.test("a profile is found by its name in the first folder that has it, unles
       ),
       [["file-unreadable"], ["file-unreadable"]],
     );
-    const before = Deno.cwd();
-    Deno.chdir(join(root, "lib"));
-    try {
+    const program = `Deno.chdir(${JSON.stringify(join(root, "lib"))});
       Deno.writeTextFileSync("other", "");
-      assertEquals(findProfile("other", [join(root, "run")]).diagnostics.map(({ hint }) => hint), [
-        "Did you mean the file here? Write ./other.yaml",
-      ]);
-    } finally {
-      Deno.chdir(before);
-    }
+      console.log(findProfile("other", [${JSON.stringify(join(root, "run"))}]).diagnostics.map(({ hint }) => hint));`;
+    assertEquals(
+      await inOwnProcess({ "src/app/layer_files.ts": "findProfile" }, program),
+      `[ "Did you mean the file here? Write ./other.yaml" ]\n`,
+    );
   });
 });
 

@@ -11,6 +11,7 @@ import { findRecord, lockStore } from "../../src/state/record_store.ts";
 import { type FailingSystem, withPrograms } from "../support/failing_system.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { changeLibc, failures, load, loadableSystem, WATCHDOG } from "../support/loadable_system.ts";
+import { ownSignals } from "../support/signals.ts";
 
 const NOW = { kind: "now" } as const;
 const ROUND_TRIP = { kind: "round-trip" } as const;
@@ -195,19 +196,12 @@ Deno.test("an init system is asked without being interrupted, and the attempt sa
     command: ["openrc-shutdown", "--kexec", "now"],
     hook: false,
   } as const;
-  const { addSignalListener, removeSignalListener } = Deno;
-  const dropped: string[] = [];
-  const kept: string[] = [];
-  Object.assign(Deno, {
-    addSignalListener: (signal: string) => void dropped.push(signal),
-    removeSignalListener: (signal: string) => void kept.push(signal),
-  });
-  try {
+  {
+    using signals = ownSignals();
     assertEquals([(await on.on(() => execLoaded(way))).kind, on.started], ["asked", ["--kexec now"]]);
-  } finally {
-    Object.assign(Deno, { addSignalListener, removeSignalListener });
+    const names = ["SIGINT", "SIGTERM", "SIGHUP"];
+    assertEquals(signals.log, [...names.map((name) => `add ${name}`), ...names.map((name) => `remove ${name}`)]);
   }
-  assertEquals([dropped, kept], [["SIGINT", "SIGTERM", "SIGHUP"], ["SIGINT", "SIGTERM", "SIGHUP"]]);
   const [name] = attempts(on);
   const text = Deno.readTextFileSync(join(on.root, "var/lib/warmboot/attempts", String(name)));
   assertEquals(JSON.parse(text).way, "init");

@@ -8,6 +8,7 @@ import { bzImage } from "../image/build.ts";
 import { cpio } from "../image/build_elf.ts";
 import { type FailingSystem, failingSystem, type Fault, withPrograms } from "../support/failing_system.ts";
 import { type ChangedLibc, changeLibc } from "../support/loadable_system.ts";
+import { ownSignals } from "../support/signals.ts";
 import { packedKernel, vmlinux } from "../support/small_kernel.ts";
 
 /** A host with a kernel and profiles with these lines. */
@@ -572,10 +573,11 @@ Deno.test("a file that changes before the call is not loaded; one that cannot be
 });
 
 Deno.test("a signal during the load keeps --exec from rebooting, and the image is loaded", async () => {
+  using signals = ownSignals();
   using on = system();
   const lines = await saysWith(on, "load web.yaml --exec", (own) => ({
     "kexec_file_load": (...args: Parameters<typeof own.kexec_file_load>) => {
-      Deno.kill(Deno.pid, "SIGHUP");
+      signals.raise("SIGHUP");
       return own.kexec_file_load(...args);
     },
   }));
@@ -589,11 +591,12 @@ Deno.test("a signal during the load keeps --exec from rebooting, and the image i
 });
 
 Deno.test("a signal during unload says that the image is gone, and a history that cannot be written stops no reboot", async () => {
+  using signals = ownSignals();
   using on = system();
   await says(on, "load web.yaml");
   const lines = await saysWith(on, "unload", (own) => ({
     "kexec_file_load": (...args: Parameters<typeof own.kexec_file_load>) => {
-      Deno.kill(Deno.pid, "SIGHUP");
+      signals.raise("SIGHUP");
       return own.kexec_file_load(...args);
     },
   }));

@@ -4,7 +4,7 @@ import { join } from "@std/path";
 import { arArchive, debianPackage } from "../../packaging/deb.ts";
 import { packageName, TARGETS } from "../../packaging/names.ts";
 import { packageOf } from "../../packaging/package.ts";
-import { signSums, writeRelease } from "../../packaging/release.ts";
+import { writeRelease } from "../../packaging/release.ts";
 import { rpmPackage } from "../../packaging/rpm.ts";
 import { headerBytes } from "../../packaging/rpm_header.ts";
 import { fetchRuntime, GLIBC } from "../../packaging/runtime.ts";
@@ -12,6 +12,7 @@ import { bytesOf, tarArchive } from "../../packaging/tar.ts";
 import { DENO } from "../../packaging/toolchain.ts";
 import { releaseTree, withRuntime } from "../../packaging/tree.ts";
 import { HOMEPAGE, VERSION } from "../../src/core/program.ts";
+import { inOwnProcess } from "../support/own_process.ts";
 import { hasTool, tool } from "../support/tool.ts";
 import { walkFiles } from "../support/walk_files.ts";
 
@@ -309,35 +310,29 @@ Deno.test({
   fn: async () => {
     const dist = Deno.makeTempDirSync({ dir: folder });
     const home = Deno.makeTempDirSync({ prefix: "wbgpg" });
-    const before = Deno.env.get("GNUPGHOME");
-    Deno.chmodSync(home, 0o700);
-    Deno.env.set("GNUPGHOME", home);
+    const env = { GNUPGHOME: home };
+    const sign = async (key: string) => {
+      const program = `console.log(await signSums(${JSON.stringify(dist)}, ${JSON.stringify(key)}));`;
+      return (await inOwnProcess({ "packaging/release.ts": "signSums" }, program, env)).trim();
+    };
     try {
-      const made = await tool("gpg", [
-        "--batch",
-        "--passphrase",
-        "",
-        "--quick-gen-key",
-        "release@example.org",
-        "ed25519",
-      ]);
+      const maker = ["--batch", "--passphrase", "", "--quick-gen-key", "release@example.org", "ed25519"];
+      const made = await tool("gpg", maker, { env });
       assertEquals(made?.code, 0, made?.said);
       await writeRelease(dist, TIME);
-      const signature = await signSums(dist, "release@example.org");
+      const signature = await sign("release@example.org");
       assertEquals(signature, join(dist, "SHA256SUMS.asc"));
       assertMatch(Deno.readTextFileSync(signature), /^-----BEGIN PGP SIGNATURE-----/);
-      await signSums(dist, "release@example.org");
-      const verify = () => tool("gpg", ["--verify", signature, join(dist, "SHA256SUMS")]);
+      await sign("release@example.org");
+      const verify = () => tool("gpg", ["--verify", signature, join(dist, "SHA256SUMS")], { env });
       assertEquals((await verify())?.code, 0);
       Deno.writeTextFileSync(join(dist, "SHA256SUMS"), "0", { append: true });
       assertEquals((await verify())?.code, 1);
-      await assertRejects(() => signSums(dist, "nobody@example.org"), Error, "Cannot sign with nobody@example.org");
-      await signSums(dist, "release@example.org");
+      await assertRejects(() => sign("nobody@example.org"), Error, "Cannot sign with nobody@example.org");
+      await sign("release@example.org");
       await writeRelease(dist, TIME);
       assert(![...Deno.readDirSync(dist)].some(({ name }) => name.endsWith(".asc")));
     } finally {
-      if (before === undefined) Deno.env.delete("GNUPGHOME");
-      else Deno.env.set("GNUPGHOME", before);
       await tool("gpgconf", ["--homedir", home, "--kill", "all"]);
       await Deno.remove(home, { recursive: true });
     }

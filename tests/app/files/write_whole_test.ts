@@ -11,6 +11,7 @@ import {
   writePart,
   writeWhole,
 } from "../../../src/app/files/write_whole.ts";
+import { inOwnProcess } from "../../support/own_process.ts";
 
 const folder = Deno.makeTempDirSync({ prefix: "warmboot-write-" });
 addEventListener("unload", () => Deno.removeSync(folder, { recursive: true }));
@@ -175,15 +176,11 @@ Deno.test("a copied part gets its name once its bytes are on the disk, and takes
   assertEquals([Deno.readTextFileSync(path), Deno.statSync(path).nlink], ["ab", 1]);
 });
 
-/** Writes a file in a process of its own: a umask is that of a whole process, in which other tests run at the same time. */
+/** Writes a file under a umask. */
 async function writeUnder(umask: number, path: string, text: string, mode?: number): Promise<void> {
-  const module = import.meta.resolve("../../../src/app/files/write_whole.ts");
   const values = [path, text, ...(mode === undefined ? [] : [mode])].map((value) => JSON.stringify(value)).join(", ");
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["eval", `import { writeWhole } from "${module}"; Deno.umask(${umask}); writeWhole(${values});`],
-    cwd: join(import.meta.dirname ?? ".", "../../.."),
-  }).output();
-  assertEquals(success, true, new TextDecoder().decode(stderr));
+  const program = `Deno.umask(${umask}); writeWhole(${values});`;
+  assertEquals(await inOwnProcess({ "src/app/files/write_whole.ts": "writeWhole" }, program), "");
 }
 
 Deno.test("a private file is private before its first byte", async () => {

@@ -2,12 +2,13 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { join } from "@std/path";
 import { WriteError } from "../../../src/app/files/write_whole.ts";
 import { install, type InstallRequest } from "../../../src/app/install/install.ts";
-import { foreignPaths, installFiles, lookAt, removeFiles } from "../../../src/app/install/install_files.ts";
+import { foreignPaths, lookAt, removeFiles } from "../../../src/app/install/install_files.ts";
 import { foldersOf, installedText, isForHost, targetsOf } from "../../../src/app/install/layout.ts";
 import { readRelease } from "../../../src/app/install/release.ts";
 import { uninstall } from "../../../src/app/install/uninstall.ts";
 import type { Diagnostic } from "../../../src/core/diagnostic.ts";
 import { sha256Of } from "../../../src/core/sha256.ts";
+import { inOwnProcess } from "../../support/own_process.ts";
 import { withFiles } from "../../support/temp_files.ts";
 import { RELEASE, startedFrom, sums } from "../../support/unpacked_release.ts";
 
@@ -397,20 +398,17 @@ Deno.test("what cannot be looked at is not taken for nothing", () => {
   });
 });
 
-Deno.test("folders and files have their modes whatever the umask says; a folder that was there keeps its own", () => {
-  withFiles({ "usr/readme": "" }, (root) => {
+Deno.test("folders and files have their modes whatever the umask says; a folder that was there keeps its own", async () => {
+  await withFiles({ "usr/readme": "" }, async (root) => {
     Deno.chmodSync(join(root, "usr"), 0o700);
     const files = [
       { path: "/usr/share/man/man8/a.8", content: "a", isProgram: false },
       { path: "/usr/bin/a", content: "a", isProgram: true },
     ];
     const about = { version: "0.1.0", format: "warmboot.install/1", folder: "/usr/lib/a" } as const;
-    const before = Deno.umask(0o077);
-    try {
-      installFiles(root, files, about, { before: undefined, empty: ["/etc/a"] });
-    } finally {
-      Deno.umask(before);
-    }
+    const values = [root, files, about, { empty: ["/etc/a"] }].map((value) => JSON.stringify(value)).join(", ");
+    const program = `Deno.umask(0o077); installFiles(${values});`;
+    assertEquals(await inOwnProcess({ "src/app/install/install_files.ts": "installFiles" }, program), "");
     const mode = (path: string) => ((Deno.statSync(join(root, path)).mode ?? 0) & 0o777).toString(8);
     const paths = ["usr", "usr/share", "usr/share/man/man8", "usr/bin", "usr/lib/a", "etc", "etc/a"];
     assertEquals(paths.map(mode), ["700", "755", "755", "755", "755", "755", "755"]);
