@@ -337,7 +337,7 @@ export interface HostFacts {
   readonly kernelConfig: { readonly [option: string]: string };
   /** The devices that have a driver; undefined where that cannot be seen. */
   readonly devices?: readonly BoundDevice[];
-  /** The disks that the root file system lies on, as paths below /sys/devices. */
+  /** The disks that the root file system lies on, as paths below /sys/devices; undefined where they are not known. */
   readonly rootDisks?: readonly string[];
   /** The text of /etc/crypttab. */
   readonly crypttab?: string;

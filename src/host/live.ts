@@ -23,7 +23,8 @@ function readSource(path: string): SourceResult {
     if (path === "systemctl show") return readStores();
     if (path === ADDRESSES) return { kind: "bytes", bytes: new TextEncoder().encode(networkAddresses()) };
     if (path.startsWith("/proc/net/")) return readTable(path);
-    return { kind: "bytes", bytes: readBytes(path) };
+    const bytes = readBytes(path);
+    return bytes === undefined ? { kind: "absent" } : { kind: "bytes", bytes };
   } catch (error) {
     const name = errorName(error);
     if (name === "EISDIR") return { kind: "bytes", bytes: new Uint8Array() };
@@ -36,8 +37,8 @@ function readSource(path: string): SourceResult {
   }
 }
 
-/** Folders that read as a listing of what is below them. */
-const LISTINGS: { readonly [path: string]: () => string } = {
+/** Folders that read as a listing of what is below them; undefined where that is not known. */
+const LISTINGS: { readonly [path: string]: () => string | undefined } = {
   "/sys/bus": boundDevices,
   "/sys/dev/block": rootDisks,
   "/sys/class/tty/console": consoleDevices,
@@ -46,12 +47,13 @@ const LISTINGS: { readonly [path: string]: () => string } = {
   "/dev/disk": diskLinks,
 };
 
-function readBytes(path: string): Uint8Array {
+function readBytes(path: string): Uint8Array | undefined {
   const listing = lookUp(LISTINGS, path);
   if (listing !== undefined) {
     // So that a lack of permission, or of sysfs, is seen as with any other source.
     Deno.statSync(path);
-    return new TextEncoder().encode(listing());
+    const text = listing();
+    return text === undefined ? undefined : new TextEncoder().encode(text);
   }
   // Opening such a link gives a namespace, which cannot be read, or a whole program; the link's text is what counts.
   if (path.startsWith("/proc/self/ns/") || path === "/proc/1/exe" || DRIVER_LINK.test(path)) {

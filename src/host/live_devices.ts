@@ -26,23 +26,38 @@ export function boundDevices(): string {
   return found.join("");
 }
 
-/** The device path of each disk that `/` lies on: below device-mapper and md, those that they are made of. */
-export function rootDisks(): string {
+/** File systems that need no device. */
+const IN_MEMORY: ReadonlySet<string> = new Set(["rootfs", "ramfs", "tmpfs"]);
+
+/**
+ * The device path of each disk that `/` lies on: below device-mapper and md, those that they are made of. Undefined where some
+ * of what it needs cannot be seen.
+ */
+export function rootDisks(): string | undefined {
   const lines = Deno.readTextFileSync("/proc/self/mountinfo").split("\n").map((line) => line.split(" "));
   // The last one that is mounted there is the one that is seen.
   const root = lines.findLast((fields) => fields[4] === "/");
-  if (root === undefined) return "";
+  if (root === undefined) return undefined;
+  const [type = "", source = ""] = root.slice(root.indexOf("-") + 1);
+  if (IN_MEMORY.has(type)) return "";
   const [, , numbers = ""] = root;
   const block = `/sys/dev/block/${numbers}`;
-  // Btrfs and others have a number of their own; the device is named after the separator, by device mapper's link too.
-  const source = root[root.indexOf("-") + 2] ?? "";
+  // Btrfs and others have a number of their own; the device is named by the source, by device mapper's link too.
   const folders = pathOf(block) !== undefined
     ? [block]
     : source.startsWith("/dev/")
     ? btrfsDisks(basename(realPath(source) ?? source)).map((name) => `/sys/class/block/${name}`)
     : [];
-  return [...new Set(folders.flatMap((folder) => disksOf(folder, 0)))].map((path) => `${path}\n`).join("");
+  const found = new Set(folders.flatMap((folder) => disksOf(folder, 0)));
+  const known = [...found].filter((path) => path !== undefined && !NEEDS_MORE.test(path));
+  return known.length === 0 || known.length < found.size ? undefined : known.map((path) => `${path}\n`).join("");
 }
+
+/**
+ * Disks that need something which their path does not show: a file or the network, as loop, nbd, NVMe over fabrics and iSCSI
+ * do (drivers/scsi/scsi_transport_iscsi.c). Of the virtual ones, those in memory need nothing.
+ */
+const NEEDS_MORE = /^\/sys\/devices\/virtual\/(?!block\/z?ram\d)|\/session\d+\//;
 
 /** All devices of the Btrfs that one of this name belongs to (fs/btrfs/sysfs.c): a mount names one of them. */
 function btrfsDisks(name: string): readonly string[] {
@@ -50,22 +65,22 @@ function btrfsDisks(name: string): readonly string[] {
   return systems.find((devices) => devices.includes(name)) ?? [name];
 }
 
-function disksOf(folder: string, depth: number): readonly string[] {
+/** The paths of the disks that a block device lies on; undefined for one that is not there. */
+function disksOf(folder: string, depth: number): readonly (string | undefined)[] {
   const slaves = names(`${folder}/slaves`);
   if (slaves.length > 0 && depth < 8) {
     return slaves.flatMap((name) => disksOf(`/sys/class/block/${name}`, depth + 1));
   }
   const path = pathOf(folder);
-  return path === undefined ? [] : controllersOf(path) ?? [path];
+  return path === undefined ? [undefined] : controllersOf(path) ?? [path];
 }
 
 /** Of an NVMe namespace that controllers share, which is a virtual device, the paths of these (drivers/nvme/host/multipath.c). */
-function controllersOf(path: string): readonly string[] | undefined {
+function controllersOf(path: string): readonly (string | undefined)[] | undefined {
   const subsystem = /^\/sys\/devices\/virtual\/nvme-subsystem\/[^/]+/.exec(path)?.[0];
   if (subsystem === undefined) return undefined;
   const controllers = links(subsystem).filter((name) => /^nvme\d+$/.test(name));
-  const paths = controllers.flatMap((name) => pathOf(`${subsystem}/${name}`) ?? []);
-  return paths.length === 0 ? undefined : paths;
+  return controllers.length === 0 ? undefined : controllers.map((name) => pathOf(`${subsystem}/${name}`));
 }
 
 /** Name and path, with a tab between, for each console that the kernel writes to; a screen is that of the framebuffers. */

@@ -972,6 +972,13 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   row("host/sources.ts", "runtime_measurements_count", "runtime_measurements", "host/sources_test.ts"),
   row("host/live_devices.ts", "realPath(source) ?? source", "source", "host/live_listings_test.ts"),
+  row(
+    "host/live_devices.ts",
+    "known.length < found.size ? undefined",
+    "known.length < 0 ? undefined",
+    "host/live_listings_test.ts",
+  ),
+  row("plan/rules/unbind.ts", "if (rootDisks === undefined)", "if (rootDisks?.length === 0)", "plan/unbind_test.ts"),
   row("host/kexec_booted.ts", "loader >> 4n", "loader & 15n", "host/kexec_booted_test.ts"),
   row("host/kexec_handover.ts", "[eyt1]", "[yt1]", "host/kexec_handover_test.ts"),
   row("host/network.ts", "rows.filter((row) => row.length === columns)", "[]", "host/network_test.ts"),

@@ -105,6 +105,22 @@ pure("the way to the root disk is refused, from the disk up; a console is a warn
   }
 });
 
+pure(
+  "where it is not known what the root file system lies on, that is said; without a list of devices, one warning is enough",
+  () => {
+    const { rootDisks: _, ...unknown } = HOST;
+    const found = (facts: HostFacts, root = "unbind-root-disk") =>
+      verdicts([driver("e1000")], facts).find(([name]) => name.startsWith(root));
+    assertEquals(found(unknown), [
+      "unbind-root-disk warn",
+      "It is not known which devices the root file system needs, and whether `unbind` takes one of them away",
+    ]);
+    assertEquals(found({ ...HOST, rootDisks: [] })?.[0], "unbind-root-disk pass");
+    const { devices: __, ...unlisted } = unknown;
+    assertEquals([found(unlisted), found(unlisted, "unbind-devices")?.[0]], [undefined, "unbind-devices warn"]);
+  },
+);
+
 pure("of a root file system on several disks, each is left, and of many devices some are named", () => {
   const status = (rootDisks: readonly string[]) =>
     verdicts([driver("virtio_blk")], { ...HOST, rootDisks }).find(([each]) => each.startsWith("unbind-root-disk"))?.[0];

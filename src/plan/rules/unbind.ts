@@ -38,7 +38,13 @@ const rootDisk: Rule = {
   about: "`unbind` leaves the disk of the root file system, which holds the programs that make the jump",
   exit: "unavailable",
   check({ unbind = [], facts: { devices, rootDisks } }) {
-    if (unbind.length === 0 || devices === undefined || rootDisks === undefined) return undefined;
+    if (unbind.length === 0 || devices === undefined) return undefined;
+    if (rootDisks === undefined) {
+      return warn(
+        "It is not known which devices the root file system needs, and whether `unbind` takes one of them away",
+        "Make sure that it does not: `/` may be on the network, in a file, or of a kind that names no disk, as ZFS",
+      );
+    }
     const lost = unboundDevices(unbind, devices).find((device) => rootDisks.some((path) => leadsThrough(path, device)));
     return lost === undefined ? pass("`unbind` leaves the disk of the root file system as it is") : fail(
       `\`unbind\` takes ${
