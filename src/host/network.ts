@@ -26,10 +26,13 @@ const RTF = {
   local: 0x8000_0000,
 } as const;
 
-/** Decodes the running network; undefined where the capture has no links: an older one, or a host without /sys. */
+/**
+ * Decodes the running network; undefined where the capture has no links (an older one, or a host without /sys), and where the
+ * addresses could not be read.
+ */
 export function networkFacts(from: Captured, report: Report): NetworkFacts | undefined {
   const found = from.one("networkLinks");
-  if (found === undefined) return undefined;
+  if (found === undefined || ADDRESSES.some((name) => from.unreadable(name).length > 0)) return undefined;
   const attributes = attributesOf(found, report);
   if (attributes === undefined) return undefined;
   const addresses = addressesOf(from, report);
@@ -59,6 +62,9 @@ export function networkFacts(from: Captured, report: Report): NetworkFacts | und
     .filter(({ gateway, link, destination }) => gateway !== undefined || !own.has(`${link} ${destination}`));
   return { links, ...(tooMany ? {} : { routes }), tables: policyTables(from), ...resolverOf(from) };
 }
+
+/** Where addresses and their states are. */
+const ADDRESSES = ["networkAddresses", "ipv6Addresses"] as const;
 
 /** Reads one attribute of a link. */
 type Attribute = (name: string) => string | undefined;

@@ -37,6 +37,16 @@ pure("an older capture, or a host without sysfs, has no network", () => {
   assertEquals(decoded({}), { network: undefined, problems: [] });
 });
 
+pure("a network whose addresses cannot be read is not known: it is not one without addresses", () => {
+  const files = { ...LEAST, "/sys/class/net": listing({ d0: ETHERNET }) };
+  const links = (...refused: readonly string[]) => {
+    const errors = Object.fromEntries(refused.map((path) => [path, { error: "EACCES" }]));
+    return decodeFacts({ format: "warmboot.facts/1", files: { ...files, ...errors } }).value?.network?.links.length;
+  };
+  assertEquals([links(), links("/proc/net/vlan/config")], [1, 1]);
+  assertEquals([links("getifaddrs"), links("/proc/net/if_inet6")], [undefined, undefined]);
+});
+
 pure("links are told apart by what sysfs and the table of VLANs show", () => {
   const { network, problems } = decoded({
     "/sys/class/net": listing({
