@@ -21,8 +21,8 @@ export interface Layer {
   readonly source: Source | undefined;
   /** Its keys, with YAML's merge keys resolved; undefined where the file cannot be read as a map. */
   readonly map: { readonly [key: string]: unknown } | undefined;
-  /** The files that it extends, as it writes them. */
-  readonly bases: readonly string[];
+  /** The files that it extends, as it writes them; undefined where that cannot be read. */
+  readonly bases: readonly string[] | undefined;
   /** What is wrong with the file as such; each has its position. */
   readonly problems: readonly Diagnostic[];
 }
@@ -68,20 +68,20 @@ export function readLayerText(text: string, file: string, role: LayerRole): Laye
     };
   }
   const map = mapOf(document.value, body, report);
-  const bases = map === undefined || !Object.hasOwn(map, "extends")
-    ? []
-    : FIELDS.extends.shape.decode(map["extends"], ["extends"], report) ?? [];
-  return { file, role, text: body, source, map, bases, problems };
+  return { file, role, text: body, source, map, bases: basesOf(map, report), problems };
 }
 
 /** A profile that was made in code: its keys as a text would yield them, without a text for places. */
 export function valueLayer(value: unknown, file: string): Layer {
   const problems: Diagnostic[] = [];
-  const map = mapOf(value, "", (problem) => problems.push(problem));
-  const bases = map === undefined || !Object.hasOwn(map, "extends")
-    ? []
-    : FIELDS.extends.shape.decode(map["extends"], ["extends"], (problem) => problems.push(problem)) ?? [];
-  return { file, role: "profile", text: undefined, source: undefined, map, bases, problems };
+  const report = (problem: Diagnostic): void => void problems.push(problem);
+  const map = mapOf(value, "", report);
+  return { file, role: "profile", text: undefined, source: undefined, map, bases: basesOf(map, report), problems };
+}
+
+function basesOf(map: Layer["map"], report: (problem: Diagnostic) => void): Layer["bases"] {
+  if (map === undefined || !Object.hasOwn(map, "extends")) return [];
+  return FIELDS.extends.shape.decode(map["extends"], ["extends"], report);
 }
 
 /** The keys of profiles, for what a faulty text was meant to be. */

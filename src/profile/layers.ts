@@ -65,7 +65,7 @@ export function collectLayers(main: Layer, context: LayerContext | undefined): L
   const done = new Set<string>();
 
   const add = (layer: Layer, chain: readonly Link[], dropIns: DropIns | undefined): void => {
-    for (const [index, base] of layer.bases.entries()) addBase(layer, base, index, chain);
+    for (const [index, base] of (layer.bases ?? []).entries()) addBase(layer, base, index, chain);
     layers.push(layer);
     diagnostics.push(...dropIns?.diagnostics ?? []);
     for (const file of dropIns?.files ?? []) addDropIn(file);
@@ -93,7 +93,7 @@ export function collectLayers(main: Layer, context: LayerContext | undefined): L
     if (found.kind === "failed") return void diagnostics.push(found.diagnostic);
     const layer = readLayer(found.bytes, path, "drop-in");
     layers.push({ ...layer, bases: [] });
-    if (layer.bases.length > 0) diagnostics.push(extendingDropIn(layer));
+    if (layer.bases?.length !== 0) diagnostics.push(extendingDropIn(layer));
   };
 
   add(

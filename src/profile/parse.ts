@@ -48,7 +48,11 @@ export function parseLayers(main: Layer, context: LayerContext | undefined): Par
   const merged = complete ? overlayAll(layers, report) : undefined;
   const secrets = literalSecrets(layers.map(({ map }) => map));
   const place = (diagnostic: Diagnostic): Diagnostic => maskSecrets(placedIn(diagnostic, merged, main), secrets);
-  const profile = merged === undefined ? undefined : decodeMerged(merged, main.file, report);
+  // What it extends may have what the profile seems to lack.
+  const isWhole = layers.every(({ bases }) => bases !== undefined);
+  const reportOwn = (problem: Diagnostic): void =>
+    isWhole || problem.code !== "missing-key" ? report(problem) : undefined;
+  const profile = merged === undefined ? undefined : decodeMerged(merged, main.file, reportOwn);
   const diagnostics = problems.map(place).toSorted(byPlace(layers));
   return {
     value: hasErrors(diagnostics) ? undefined : profile,

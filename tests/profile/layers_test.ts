@@ -255,6 +255,20 @@ pure("a base that is not there is an error at the line that names it, and nothin
   ]);
 });
 
+pure("where `extends` names no files, what is missing may be in them: only what is wrong is said", () => {
+  for (const value of ["{}", "''", "[a.yaml, {}]", "~/a.yaml"]) {
+    const files = { "p/a.yaml": "kernel: k\n" };
+    assertEquals(problems(`version: 1\nextends: ${value}\nguard: { log: no }\n`, files).map((each) => each.slice(11)), [
+      value.startsWith("[") ? "2:19 wrong-type" : "2:10 wrong-type",
+      "3:15 wrong-type",
+    ], value);
+  }
+  assertEquals(problems("version: 1\nguard: { log: no }\n"), [
+    "p/web.yaml:1:1 missing-key",
+    "p/web.yaml:2:15 wrong-type",
+  ]);
+});
+
 pure("files that extend one another in a circle are refused with the whole chain", () => {
   const { diagnostics } = parsed("version: 1\nextends: a.yaml\n", {
     "p/a.yaml": "extends: ../p/b.yaml\n",
