@@ -71,6 +71,8 @@ const BY_PATH = [
   "removeSync",
   "linkSync",
   "chmodSync",
+  "writeFileSync",
+  "utimeSync",
 ] as const;
 
 const BY_HANDLE = ["readSync", "writeSync", "seekSync", "statSync", "syncSync", "tryLockSync", "unlockSync"] as const;
