@@ -59,7 +59,11 @@ export async function captureImages(
   for (const word of profiles) {
     const one = await imagesOf(word, facts, options);
     diagnostics.push(...one.diagnostics);
-    for (const [path, image] of Object.entries(one.images)) images[path] = both(images[path], image);
+    for (const [path, image] of Object.entries(one.images)) {
+      const before = images[path];
+      if (before !== undefined && before.sha256 !== image.sha256) diagnostics.push(changed(path));
+      images[path] = both(before, image);
+    }
     overlays = { ...overlays, ...withoutSecrets(one.overlays, overlays) };
   }
   return {
@@ -109,15 +113,7 @@ async function imagesOf(
       if (path !== file.path || whole || offset + length > file.size) continue;
       digests.push({ offset, length, sha256: await hashPart(open, offset, length) });
     }
-    if (!isUnchanged(open)) {
-      const message = `${file.path} changed while it was read`;
-      diagnostics.push({
-        code: "file-unreadable",
-        severity: "error",
-        message,
-        hint: "Wait until it is written, and try again",
-      });
-    }
+    if (!isUnchanged(open)) diagnostics.push(changed(file.path));
     const { size, sha256, label } = file;
     const ranges = noted.ranges();
     const image = {
@@ -154,13 +150,23 @@ async function imagesOf(
   const kernels = stated?.kernel === undefined ? [] : [stated.kernel];
   const composed: { [path: string]: CapturedImage } = {};
   for (const { path } of kernels) {
-    Object.assign(composed, await captureUki(absolutePath(path), opened.images.uki?.content));
+    Object.assign(composed, await captureUki(absolutePath(path), opened.images.uki?.content, redact));
   }
   // Of these, only an arm64 host takes parts.
   for (const { path } of facts.machine === "aarch64" ? [...kernels, ...fileItems(stated?.initrd ?? [])] : []) {
     Object.assign(composed, await captureUboot(absolutePath(path), redact));
   }
   return { images: { ...images, ...composed }, overlays: added.overlays, diagnostics };
+}
+
+/** A file that was not the same from its first reading to its last. */
+function changed(path: string): Diagnostic {
+  return {
+    code: "file-unreadable",
+    severity: "error",
+    message: `${path} changed while it was read`,
+    hint: "Wait until it is written, and try again",
+  };
 }
 
 /** Of a file that one profile takes for a secret, no other one gives the content away. */
@@ -193,11 +199,11 @@ function both(first: CapturedImage | undefined, second: CapturedImage): Captured
   };
 }
 
-/** Two profiles may start different programs. */
+/** Two profiles may start different programs, and only one of them may ask for the names of the entries. */
 function bothContents(
   first: InitrdContent | undefined,
   second: InitrdContent | undefined,
 ): InitrdContent | undefined {
   if (first?.kind !== "whole" || second?.kind !== "whole") return second ?? first;
-  return { ...second, programs: { ...first.programs, ...second.programs } };
+  return { ...first, ...second, programs: { ...first.programs, ...second.programs } };
 }

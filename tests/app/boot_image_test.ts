@@ -378,3 +378,39 @@ Deno.test("an image is captured with what reading it through found, under its ab
     assertEquals([image?.kernel?.kind, image?.parts.length], ["damaged", SECTIONS.length]);
   }
 });
+
+Deno.test("a redacted capture has nothing of what the initrds of an image and its addons hold, and plans the same", async () => {
+  const secret = (path: string, text: string) =>
+    cpioArchive([{ path, mode: MODE.file, data: new TextEncoder().encode(`hunter2 ${text}`) }]);
+  const sections = SECTIONS.map((each) => each.name === ".initrd" ? { ...each, bytes: secret("/key", "base") } : each);
+  using esp = partition([
+    ...sections,
+    { name: ".profile", bytes: ascii("ID=main\n") },
+    { name: ".initrd", bytes: secret("/key", "profile") },
+  ], {
+    "EFI/Linux/a.efi.extra.d/b.addon.efi": peFile({
+      sections: [{ name: ".initrd", bytes: secret("/b", "addon") }, { name: ".ucode", bytes: secret("/c", "ucode") }],
+    }),
+  });
+  const path = join(esp.root, "web.yaml");
+  Deno.writeTextFileSync(path, `version: 1\nkernel: ${esp.image}\n`);
+  const { facts } = readFacts(HOST);
+  assert(facts !== undefined);
+  const { value: profile } = defineProfile({ kernel: esp.image });
+  assert(profile !== undefined);
+  const capture = JSON.parse(Deno.readTextFileSync(HOST));
+  const plans: unknown[] = [];
+  const held = async (redact: boolean) => {
+    const { images, diagnostics } = await captureImages([path], facts, { redact });
+    assertEquals(diagnostics, []);
+    const { value } = await planHost(profile, { facts: { ...capture, images } });
+    assert(value !== undefined);
+    plans.push(value);
+    return Object.entries(images).flatMap(([name, { ranges }]) =>
+      ranges.some(({ base64 }) => atob(base64).includes("hunter2")) ? [name.slice(esp.root.length)] : []
+    );
+  };
+  assertEquals((await held(false)).includes("/EFI/Linux/a.efi"), true);
+  assertEquals(await held(true), []);
+  assertEquals(plans[0], plans[1]);
+});

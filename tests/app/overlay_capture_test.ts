@@ -393,3 +393,51 @@ Deno.test("a file that changes while it is captured is an error, and not half of
     ]);
   });
 });
+
+Deno.test("the plan from a capture for several profiles of one initrd is the plan on the host, whichever comes first", async () => {
+  await onHost(async (folder) => {
+    const plan = planText(await planOf(folder));
+    // It adds no files to the initrd, so that less is asked of it.
+    Deno.writeTextFileSync(join(folder, "plain.yaml"), "version: 1\nkernel: vmlinuz\ninitrd: initrd\ncmdline: ro\n");
+    const words = ["web.yaml", "plain.yaml"].map((name) => join(folder, name));
+    const captures = [await captureImages(words, HOST), await captureImages(words.toReversed(), HOST)];
+    goElsewhere(folder);
+    for (const { images, overlays } of captures) {
+      assertEquals(planText(await planOf(folder, { images, overlays, files: {} })), plan);
+    }
+  });
+});
+
+Deno.test("a file that changes between two profiles is an error, and not half of each", async () => {
+  await onHost(async (folder) => {
+    const lines = "initrd: initrd\ncmdline: ro";
+    const captured = async (change: () => void) => {
+      const words = Object.entries({
+        a: `kernel: vmlinuz\n${lines}`,
+        between: "kernel: other",
+        b: `kernel: vmlinuz\n${lines}`,
+      })
+        .map(([name, text]) => {
+          Deno.writeTextFileSync(join(folder, `${name}.yaml`), `version: 1\n${text}\n`);
+          return join(folder, `${name}.yaml`);
+        });
+      const { diagnostics } = await captureImages(words, HOST, {
+        onReading(path) {
+          if (path === join(folder, "other")) change();
+          return undefined;
+        },
+      });
+      return diagnostics.map(({ code, severity, message }) => [code, severity, message.replace(folder, "")]);
+    };
+    const initrd = (size: number) => cpio([{ name: "init", bytes: new Uint8Array(size).fill(size) }]);
+    Deno.copyFileSync(join(folder, "vmlinuz"), join(folder, "other"));
+    Deno.writeFileSync(join(folder, "initrd"), initrd(1));
+    assertEquals(await captured(() => {}), []);
+    // As long as before, and longer.
+    for (const size of [2, 900]) {
+      assertEquals(await captured(() => Deno.writeFileSync(join(folder, "initrd"), initrd(size))), [
+        ["file-unreadable", "error", "/initrd changed while it was read"],
+      ]);
+    }
+  });
+});
