@@ -81,10 +81,10 @@ async function imagesOf(
   const read = readNamed(word, PROFILE_LIMIT);
   if (read.bytes === undefined) return { images: {}, overlays: {}, diagnostics: read.diagnostics };
   const other = notProfile(read.bytes, read.name);
-  if (other !== undefined) return { images: {}, overlays: {}, diagnostics: [...read.diagnostics, other] };
+  if (other !== undefined) return { images: {}, overlays: {}, diagnostics: [other] };
   const parsed = parseNamed(read, layerFiles());
-  const diagnostics = [...read.diagnostics, ...parsed?.diagnostics ?? []];
-  if (parsed?.value === undefined || hasErrors(diagnostics)) return { images: {}, overlays: {}, diagnostics };
+  const diagnostics = [...parsed?.diagnostics ?? []];
+  if (parsed?.value === undefined) return { images: {}, overlays: {}, diagnostics };
   const { value: profile, diagnostics: unresolved } = await profileOn(parsed.value, facts, undefined);
   diagnostics.push(...unresolved.map(parsed.place));
   if (profile === undefined) return { images: {}, overlays: {}, diagnostics };

@@ -241,6 +241,26 @@ Deno.test("a warning about a profile does not keep its files from being captured
   assert("/proc/cmdline" in (alone.capture?.files ?? {}));
 });
 
+Deno.test("a file that an initrd gets is captured or refused, however often it could be read before", async () => {
+  using on = withSecrets();
+  const motd = join(on.root, "motd");
+  const captured = async (fault?: Fault) => {
+    const { capture, images } = await on.on(() => captureHost({ images: [join(on.root, "secrets.yaml")] }), fault);
+    return [capture?.overlays?.[motd]?.kind, images.map(({ code, severity }) => `${severity} ${code}`)];
+  };
+  assertEquals(await captured(), ["file", []]);
+  for (const name of ["statSync", "openSync"]) {
+    let turn = 0;
+    for (; turn < 9; turn++) {
+      const found = await captured({ name, path: motd, turn, errno: "EIO" });
+      if (found[0] !== undefined) break;
+      assertEquals(found, [undefined, ["error file-io"]], `${name} ${turn}`);
+    }
+    // Once for what is asked of the initrd, once for the capture.
+    assertEquals(turn, 2, name);
+  }
+});
+
 /** Makes this process see other namespaces than PID 1, or the same, by their numbers. */
 function setNamespaces(on: FailingSystem, namespaces: Readonly<Record<string, readonly [self: number, init: number]>>) {
   for (const kind of ["uts", "net"]) {

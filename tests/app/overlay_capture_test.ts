@@ -441,3 +441,34 @@ Deno.test("a file that changes between two profiles is an error, and not half of
     }
   });
 });
+
+Deno.test("what is wrong with a file is said with its place in the profile, whatever the file is for", async () => {
+  await onHost(async (folder) => {
+    for (
+      const [lines, code, line] of [
+        ["kernel: vmlinuz\ncmdline: ro\ninitrd: [initrd, gone]", "file-missing", 4],
+        [
+          "kernel: vmlinuz\ninitrd:\n- initrd\n- files:\n  - { path: /a, text: a }\n  - { path: /b, from: gone }",
+          "file-missing",
+          7,
+        ],
+        [
+          `kernel: vmlinuz\ninitrd: initrd\ncmdline: ro rd.luks.uuid=${UUID}\nunlock: [{ volume: root, key: { from: gone } }]`,
+          "file-missing",
+          5,
+        ],
+        // Only a unified kernel image has profiles.
+        ["cmdline: ro\nkernel: { path: vmlinuz, profile: main }", "conflict", 3],
+      ] as const
+    ) {
+      const path = join(folder, "p.yaml");
+      Deno.writeTextFileSync(path, `version: 1\n${lines}\n`);
+      const { diagnostics } = await captureImages([path], HOST);
+      assertEquals(diagnostics.map(({ code, position }) => [code, position?.file, position?.line]), [[
+        code,
+        path,
+        line,
+      ]]);
+    }
+  });
+});
