@@ -148,15 +148,16 @@ async function imagesOf(
   for (const file of segments) await add(file, () => undefined);
   const stated = namedFilesOn(parsed.value, facts, undefined).value;
   const kernels = stated?.kernel === undefined ? [] : [stated.kernel];
-  const composed: { [path: string]: CapturedImage } = {};
-  for (const { path } of kernels) {
-    Object.assign(composed, await captureUki(absolutePath(path), opened.images.uki?.content, redact));
-  }
+  // An image may be named as a file as well: an initrd that is a FIT image is one that the kernel does not unpack.
+  const compose = (found: CapturedImages) => {
+    for (const [path, image] of Object.entries(found)) images[path] = both(lookUp(images, path), image);
+  };
+  for (const { path } of kernels) compose(await captureUki(absolutePath(path), opened.images.uki?.content, redact));
   // Of these, only an arm64 host takes parts.
   for (const { path } of facts.machine === "aarch64" ? [...kernels, ...fileItems(stated?.initrd ?? [])] : []) {
-    Object.assign(composed, await captureUboot(absolutePath(path), redact));
+    compose(await captureUboot(absolutePath(path), redact));
   }
-  return { images: { ...images, ...composed }, overlays: added.overlays, diagnostics };
+  return { images, overlays: added.overlays, diagnostics };
 }
 
 /** A file that was not the same from its first reading to its last. */

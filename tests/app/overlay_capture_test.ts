@@ -302,6 +302,12 @@ Deno.test("of the files of segments, the parts are captured that they are made o
     assertEquals(await captured([["data", 0, 9000]]), of());
     assertEquals(await captured([["data", 100]]), of([100, 8900]));
     assertEquals(await captured([["data", 0, 100], ["data", 8900, 100]]), of([0, 100], [8900, 100]));
+    // Of each file its own parts.
+    Deno.writeFileSync(join(folder, "more"), bytes.subarray(0, 8000));
+    assertEquals(await captured([["more", 8, 50], ["data", 0, 100]]), [
+      [[join(folder, "data"), 9000, [[0, 100]]], [join(folder, "more"), 8000, [[8, 50]]]],
+      [],
+    ]);
     // No part reaches beyond the file.
     assertEquals((await captured([["data", 8900, 101]]))[0], of()[0]);
     // What several profiles need, each once.

@@ -536,6 +536,7 @@ Deno.test("a captured host has what a plan needs of its FIT images and uImages: 
       `kernel: { path: ${folder.path}/a.itb, sha256: ${sha256Of(fit)} }`,
       `kernel: ${folder.path}/multi`,
       `kernel: ${folder.path}/Image\ninitrd: ${folder.path}/uInitrd`,
+      `kernel: ${folder.path}/Image\ninitrd: ${folder.path}/a.itb`,
     ].entries()
   ) {
     const profile = join(folder.path, `p${index}.yaml`);
