@@ -272,6 +272,7 @@ Deno.test("a stub that names its files by path and digest boots these, held to t
 Deno.test("a plan from a capture is, byte for byte, the plan made with the image at hand", async () => {
   using esp = partition([...SECTIONS, { name: ".pcrsig", bytes: ascii("{}") }], {
     "loader/addons/g.addon.efi": peFile({ sections: [{ name: ".cmdline", bytes: ascii("g=1") }] }),
+    "EFI/Linux/a.efi.extra.d/b.addon.efi": peFile({ sections: [{ name: ".cmdline", bytes: ascii("b=1") }] }),
     "EFI/Linux/a.efi.extra.d/x.cred": ascii("x"),
   });
   const path = `${esp.root}/p.yaml`;
@@ -413,4 +414,28 @@ Deno.test("a redacted capture has nothing of what the initrds of an image and it
   assertEquals((await held(false)).includes("/EFI/Linux/a.efi"), true);
   assertEquals(await held(true), []);
   assertEquals(plans[0], plans[1]);
+});
+
+Deno.test("captured for two profiles, an image is what it is captured as for one, with texts that it has twice", async () => {
+  const text = { name: ".cmdline", bytes: ascii("root=/dev/vda1 ro quiet splash") };
+  using esp = partition([
+    // Away from the headers, and from each other.
+    { name: ".splash", bytes: new Uint8Array(100_000).fill(1) },
+    ...SECTIONS.map((each) => each.name === ".cmdline" ? text : each),
+    { name: ".big", bytes: new Uint8Array(100_000).fill(1) },
+    { name: ".profile", bytes: ascii("ID=main\n") },
+    text,
+  ]);
+  const paths = ["a", "b"].map((name) => join(esp.root, `${name}.yaml`));
+  for (const path of paths) Deno.writeTextFileSync(path, `version: 1\nkernel: ${esp.image}\n`);
+  const { facts } = readFacts(HOST);
+  assert(facts !== undefined);
+  const [one, two] = [await captureImages(paths.slice(0, 1), facts), await captureImages(paths, facts)];
+  assertEquals(one.diagnostics, []);
+  const texts = one.images[esp.image]?.ranges.filter(({ base64 }) => atob(base64).includes("quiet splash"));
+  assertEquals(texts?.length, 2);
+  assertEquals(two, one);
+  // What is no text is known by its digest.
+  const lengths = (one.images[esp.image]?.ranges ?? []).map(({ base64 }) => Uint8Array.fromBase64(base64).length);
+  assert(lengths.reduce((sum, length) => sum + length, 0) < 100_000, String(lengths));
 });

@@ -478,3 +478,30 @@ Deno.test("what is wrong with a file is said with its place in the profile, what
     }
   });
 });
+
+Deno.test("files are captured as the host has them, and no key that the initrd does not use is looked at", async () => {
+  await onHost(async (folder) => {
+    Deno.chmodSync(join(folder, "one"), 0o640);
+    const { overlays, diagnostics } = await capturedFor(folder, {
+      a: `initrd:
+- initrd
+- files:
+  - { path: /etc/one, from: one, mode: "0600" }
+  - { path: /etc/again, from: one }
+cmdline: ro rd.luks.uuid=${UUID}
+unlock:
+- { volume: 22222222-2222-4333-8444-555555555555, key: { from: token } }
+- { volume: root, key: { from: root.key } }
+- { volume: 33333333-2222-4333-8444-555555555555, key: { from: one } }`,
+    });
+    assertEquals(diagnostics, []);
+    assertEquals(overlays, {
+      [join(folder, "one")]: { kind: "file", mode: 0o640, size: 3, base64: btoa("one") },
+      [join(folder, "root.key")]: {
+        kind: "file",
+        mode: (Deno.statSync(join(folder, "root.key")).mode ?? 0) & 0o777,
+        size: 14,
+      },
+    });
+  });
+});

@@ -617,11 +617,13 @@ Deno.test("a FIT image whose parts a capture lacks is refused: the zeros in thei
 
 Deno.test("a redacted capture has nothing of what initrds in FIT images and uImages hold", async () => {
   const secret = cpioArchive([{ path: "/key", mode: MODE.file, data: new TextEncoder().encode("hunter2") }]);
+  const kernel = IMAGE.slice();
+  kernel.set(new TextEncoder().encode("no secret"), 500);
   using folder = folderOf({
-    "a.itb": wholeFit(IMAGE, { ramdisk: secret }),
-    multi: uImage({ files: [IMAGE, secret] }),
+    "a.itb": wholeFit(kernel, { ramdisk: secret }),
+    multi: uImage({ files: [kernel, secret] }),
     uInitrd: uImage({ data: secret, type: 3 }),
-    Image: IMAGE,
+    Image: kernel,
   });
   const { facts: host } = readFacts(join(HOSTS, "arm64-vm.json"));
   assert(host !== undefined);
@@ -631,8 +633,12 @@ Deno.test("a redacted capture has nothing of what initrds in FIT images and uIma
     for (const redact of [false, true]) {
       const { images, diagnostics } = await captureImages([profile], host, { redact });
       assertEquals(diagnostics, []);
-      const all = Object.values(images).flatMap(({ ranges }) => ranges.map(({ base64 }) => atob(base64))).join("");
-      assertEquals(all.includes("hunter2"), !redact, body);
+      const textOf = (paths: readonly string[]) =>
+        paths.flatMap((path) => images[path]?.ranges.map(({ base64 }) => atob(base64)) ?? []).join("");
+      assertEquals(textOf(Object.keys(images)).includes("hunter2"), !redact, body);
+      // Of the kernel in it, all that says what it is.
+      const [, name = ""] = /^kernel: (.*)/.exec(body) ?? [];
+      assertEquals(textOf([join(folder.path, name)]).includes("no secret"), true, body);
     }
   }
 });
