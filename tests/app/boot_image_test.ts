@@ -297,10 +297,10 @@ Deno.test("a plan from a capture is, byte for byte, the plan made with the image
     const { plan } = await planned(input);
     const { value: profile } = defineProfile(input);
     assert(profile !== undefined && plan !== undefined);
-    Deno.renameSync(esp.image, `${esp.image}.away`);
+    Deno.renameSync(esp.root, `${esp.root}.away`);
     const capture = { ...JSON.parse(Deno.readTextFileSync(HOST)), images };
     const { value, diagnostics: offline } = await planHost(profile, { facts: capture });
-    Deno.renameSync(`${esp.image}.away`, esp.image);
+    Deno.renameSync(`${esp.root}.away`, esp.root);
     assertEquals(offline, []);
     assertEquals(value, plan);
   }

@@ -9,7 +9,7 @@ import { redactOverlays } from "../../src/host/captured_overlay.ts";
 import { parseProfile, type Plan, planText } from "../../mod.ts";
 import { parseImaRules } from "../../src/host/ima.ts";
 import { sha256Of } from "../../src/core/sha256.ts";
-import { arm64Image, bzImage } from "../image/build.ts";
+import { arm64Image, bzImage, peFile } from "../image/build.ts";
 import { cpio } from "../image/build_elf.ts";
 import { BOARD } from "../support/arm64.ts";
 import { hostFacts } from "../support/host_facts.ts";
@@ -486,8 +486,8 @@ Deno.test("files are captured as the host has them, and no key that the initrd d
       a: `initrd:
 - initrd
 - files:
-  - { path: /etc/one, from: one, mode: "0600" }
   - { path: /etc/again, from: one }
+  - { path: /etc/one, from: one, mode: "0600" }
 cmdline: ro rd.luks.uuid=${UUID}
 unlock:
 - { volume: 22222222-2222-4333-8444-555555555555, key: { from: token } }
@@ -503,5 +503,20 @@ unlock:
         size: 14,
       },
     });
+  });
+});
+
+Deno.test("a kernel with an EFI stub is no unified kernel image: nothing of what lies beside it is captured", async () => {
+  await onHost(async (folder) => {
+    Deno.writeFileSync(join(folder, "vmlinuz"), bzImage({ pe: true }));
+    Deno.mkdirSync(join(folder, "vmlinuz.extra.d"));
+    const addon = peFile({ sections: [{ name: ".cmdline", bytes: new TextEncoder().encode("a=1") }] });
+    Deno.writeFileSync(join(folder, "vmlinuz.extra.d/a.addon.efi"), addon);
+    const { images, diagnostics } = await capturedFor(folder, { a: "cmdline: ro" });
+    assertEquals(diagnostics, []);
+    assertEquals([Object.keys(images), images[join(folder, "vmlinuz")]?.companions], [
+      [join(folder, "vmlinuz")],
+      undefined,
+    ]);
   });
 });
