@@ -1,11 +1,12 @@
 import { assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join, relative } from "@std/path";
 import { templateFromEntry, templateFromUki } from "../../src/app/init_entry.ts";
 import { NEXT_STEPS } from "../../src/app/init_installed.ts";
 import { templateFromKexec } from "../../src/app/init_kexec.ts";
 import { sha256Of } from "../../src/core/sha256.ts";
 import type { Checked } from "../../src/core/diagnostic.ts";
 import { ascii, bzImage, peFile } from "../image/build.ts";
+import { openBelow } from "../support/descriptors.ts";
 import { type TempFiles, withFiles } from "../support/temp_files.ts";
 
 /** What `look` gives in a folder with these files, or its diagnostics in one row each; the folder is `ROOT` in both. */
@@ -144,6 +145,48 @@ Deno.test("where the paths of an entry begin is said by `boot`; one that lies th
     return elsewhere(root, "/boot").value?.kernel?.path === join(root, "boot", root, "k");
   });
   assertEquals(both, true);
+});
+
+Deno.test("GRUB's environment lies on the file system that the paths begin at; grub2's comes before grub's", async () => {
+  const block = (value: string) => `# GRUB Environment Block\nkernelopts=${value}\n`.padEnd(1024, "#");
+  const options = async (files: TempFiles, boot?: string) => {
+    const found = await inFolder(
+      { ...BOOT, [at]: "linux /vmlinuz\noptions ro $kernelopts\n", "else/vmlinuz": "k", ...files },
+      (root) => {
+        const { value, diagnostics } = templateFromEntry(join(root, at), boot && join(root, boot));
+        return { value: value?.cmdline, diagnostics };
+      },
+    );
+    return found;
+  };
+  assertEquals(await options({ "boot/grub/grubenv": block("one") }), "ro one");
+  assertEquals(await options({ "boot/grub/grubenv": block("one"), "boot/grub2/grubenv": block("two") }), "ro two");
+  assertEquals(
+    await options({ "boot/grub/grubenv": block("one"), "else/grub2/grubenv": block("else") }, "else"),
+    "ro else",
+  );
+});
+
+Deno.test("an entry is read up to its limit, from the folder loader/entries itself, by a path from anywhere", async () => {
+  const of = async (size: number, name = at) =>
+    await inFolder({ ...BOOT, [name]: "linux /vmlinuz\n".padEnd(size, "#") }, (root) => {
+      const { value, diagnostics } = templateFromEntry(join(root, name), undefined);
+      return { value: value?.kernel?.path, diagnostics };
+    });
+  assertEquals(await of(64 << 10), "ROOT/boot/vmlinuz");
+  assertEquals(JSON.stringify(await of((64 << 10) + 1)).includes("too-large"), true);
+  assertEquals(
+    JSON.stringify(await of(0, "boot/loader/entries/more/one.conf")).includes("in no folder loader/entries"),
+    true,
+  );
+  // `..` stays: after a link it leads elsewhere.
+  withFiles({ ...BOOT, [at]: "linux /vmlinuz\n", "one.conf": "linux /vmlinuz\n" }, (root) => {
+    const from = relative(Deno.cwd(), root);
+    const kernel = (file: string, boot?: string) => templateFromEntry(file, boot).value?.kernel?.path;
+    const expected = `${Deno.cwd()}/${from}/boot/vmlinuz`;
+    assertEquals(kernel(`./${from}/${at}`), expected);
+    assertEquals(kernel(join(root, "one.conf"), `./${from}/./boot/`), expected);
+  });
 });
 
 Deno.test("an entry that cannot be used says why: files that are missing, bytes that are not text, no kernel", async () => {
@@ -337,6 +380,34 @@ Deno.test("the parts of a unified kernel image are written, pinned, and never ov
   );
 });
 
+Deno.test("the only profile of an image is the one that boots; an image is named by its absolute path, and closed", async () => {
+  const ONE = peFile({
+    sections: [
+      section(".cmdline", "ro"),
+      LINUX,
+      section(".dtbauto", "tree"),
+      section(".profile", "ID=only\n"),
+      section(".cmdline", "ro only"),
+    ],
+  });
+  const BARE = peFile({ sections: [LINUX] });
+  const BROKEN = peFile({ sections: [LINUX, section(".cmdline", Uint8Array.of(0xff))] });
+  await withFiles({ "one.efi": ONE, "bare.efi": BARE, "broken.efi": BROKEN, "out/a": "" }, async (root) => {
+    const from = relative(Deno.cwd(), root);
+    const { value: whole } = await templateFromUki(`${from}/one.efi`, {});
+    assertEquals(whole?.kernel, { path: `${Deno.cwd()}/${from}/one.efi`, profile: "only" });
+    const { value: parts } = await templateFromUki(`${from}/one.efi`, { folder: `./${from}/out` });
+    assertEquals([parts?.kernel?.path, parts?.cmdline], [`${Deno.cwd()}/${from}/out/one.linux`, "ro only"]);
+    assertEquals(parts?.about[0]?.includes("Its sections .dtbauto have no place in a profile"), true);
+    // What the boot loader would give it is not guessed.
+    assertEquals((await templateFromUki(join(root, "bare.efi"), { folder: join(root, "out") })).value?.cmdline, "");
+    // Taken whole, the image keeps its own command line, whatever that is.
+    assertEquals((await templateFromUki(join(root, "broken.efi"), {})).value?.isUnified, true);
+    assertEquals(openBelow(root), []);
+  });
+  assertEquals(await uki(KERNEL, { profile: "main" }), await uki(KERNEL));
+});
+
 Deno.test("an image that is none, or a choice of profile that cannot be made, is an error that says what there is", async () => {
   assertEquals(await uki(KERNEL), [[
     "entry-unusable",
@@ -471,4 +542,28 @@ Deno.test("what an option of kexec-tools without a key does instead is a warning
       "`--console-vga` is not in the profile: purgatory always writes to a VGA text screen",
     ]],
   );
+});
+
+Deno.test("modules keep their command lines, flags and each bound of the memory are keys of their own", () => {
+  const template = (line: string) => {
+    const { value } = templateFromKexec(line);
+    return [value?.modules, value?.settings];
+  };
+  assertEquals(template("kexec -l /k --module='m one two' --module=/n"), [
+    [{ path: join(Deno.cwd(), "m"), cmdline: "one two" }, { path: "/n", cmdline: "" }],
+    [],
+  ]);
+  assertEquals(template("kexec -l -c /k --mem-min=0x1000"), [undefined, [
+    "load: kexec_load",
+    "memory: { min: 0x1000 }",
+  ]]);
+  assertEquals(template("kexec -l -c /k --mem-max=0x1fff"), [undefined, [
+    "load: kexec_load",
+    "memory: { max: 0x2000 }",
+  ]]);
+  assertEquals(template("kexec -s -l /k --force-dtb --no-cma"), [undefined, [
+    "load: kexec_file_load",
+    "no_cma: true",
+    "force_dtb: true",
+  ]]);
 });

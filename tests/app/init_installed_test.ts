@@ -1,6 +1,6 @@
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { dirname } from "@std/path";
-import { templateFromRunning } from "../../src/app/init_installed.ts";
+import { templateFromNewest, templateFromRunning } from "../../src/app/init_installed.ts";
 import { capturedFacts } from "../host/fixture.ts";
 import { ascii, bzImage, peFile } from "../image/build.ts";
 import { hostFacts } from "../support/host_facts.ts";
@@ -95,4 +95,41 @@ Deno.test("a unified kernel image has its own initrd: one that lies beside it is
       (root) => templateFromRunning(FACTS, root).value?.initrd.map(({ path }) => path),
     );
   assertEquals([initrds(kernel(RELEASE)), initrds(image)], [[`/boot/initrd.img-${RELEASE}`], []]);
+});
+
+Deno.test("an image that does not say its release is known by its name, wherever distributions have it", () => {
+  const found = (path: string, cmdline = "ro") =>
+    withFiles(
+      { [path]: bzImage({ version: "" }) },
+      (root) => templateFromRunning(hostFacts({ release: "6.1.0", cmdline }), root).value?.kernel?.path,
+    );
+  const named = ["vmlinuz", "vmlinux", "Image", "kernel"].map((name) => `/boot/${name}-6.1.0`);
+  for (const path of [...named, "/usr/lib/modules/6.1.0/vmlinuz", "/lib/modules/6.1.0/vmlinuz"]) {
+    assertEquals(found(path.slice(1)), path);
+  }
+  assertEquals(found("boot/vmlinuz-6.1.1"), undefined);
+  // That it was booted does not make it the one that runs: an update may have replaced it.
+  assertEquals(found("boot/vmlinuz", "BOOT_IMAGE=/vmlinuz ro"), undefined);
+  assertEquals(found("boot/linux-6.1.0", "BOOT_IMAGE=/linux-6.1.0 ro"), "/boot/linux-6.1.0");
+});
+
+Deno.test("the path that the boot loader named is tried from the root first, and a link is followed", () => {
+  const files = { "zz": kernel(RELEASE), "boot/zz": kernel(RELEASE), "boot/real": kernel(RELEASE) };
+  withFiles(files, (root) => {
+    const found = (cmdline: string) => templateFromRunning({ ...FACTS, cmdline }, root).value?.kernel?.path;
+    assertEquals(found("BOOT_IMAGE=/zz ro"), "/zz");
+    Deno.symlinkSync("real", `${root}/boot/vmlinuz-${RELEASE}`);
+    assertEquals(found("ro"), `/boot/vmlinuz-${RELEASE}`);
+  });
+});
+
+Deno.test("the newest kernel with its initrd is taken only where any kernel has one", () => {
+  const files = { "boot/vmlinuz-6.1.0": kernel("6.1.0"), "boot/vmlinuz-6.12.1": kernel("6.12.1") };
+  const newest = (more: Readonly<Record<string, Uint8Array>>, wanted: Parameters<typeof templateFromNewest>[1]) =>
+    withFiles({ ...files, ...more }, (root) => templateFromNewest(root, wanted).value?.kernel?.path);
+  const older = { "boot/initrd.img-6.1.0": INITRD };
+  assertEquals(newest({}, { withInitrd: true }), "/boot/vmlinuz-6.12.1");
+  assertEquals(newest(older, { withInitrd: true }), "/boot/vmlinuz-6.1.0");
+  assertEquals(newest(older, {}), "/boot/vmlinuz-6.12.1");
+  assertEquals(newest({}, { without: "6.12.1" }), "/boot/vmlinuz-6.1.0");
 });

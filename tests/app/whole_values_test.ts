@@ -32,6 +32,7 @@ import type { Profile } from "../../src/profile/profile.ts";
 import { findRecord, lockStore } from "../../src/state/record_store.ts";
 import { bzImage } from "../image/build.ts";
 import { crashHost } from "../support/crash_host.ts";
+import { openBelow } from "../support/descriptors.ts";
 import { fakeLibc } from "../support/fake_libc.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { inOwnProcess } from "../support/own_process.ts";
@@ -348,6 +349,7 @@ Deno.test("every file of a template is pinned by what it has below the root, dev
     },
     diagnostics: [],
   });
+  assertEquals(openBelow(made.folder), []);
   const { value, diagnostics } = await pinFiles({ ...draft, dtb: { path: "/none" } }, made.folder);
   assertEquals([value, diagnostics.map(({ code, message }) => [code, message])], [undefined, [[
     "file-missing",
