@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
-import { captureBootFiles, liveBootFiles } from "../../src/app/boot_files.ts";
+import { captureBootFiles, capturedBootFiles, liveBootFiles } from "../../src/app/boot_files.ts";
 import { diffOperands } from "../../src/app/diff_operands.ts";
 import { planStored } from "../../src/app/plan_profile.ts";
 import { prepareFrom } from "../../src/app/prepare.ts";
@@ -10,10 +10,12 @@ import { capturedHost, type ReadFacts } from "../../src/app/read_facts.ts";
 import { templateFromBootEntry } from "../../src/app/init_boot_entry.ts";
 import { templateText } from "../../src/profile/profile_template.ts";
 import { type Capture, parseCapture, redactCapture } from "../../src/host/capture.ts";
+import { NOT_CAPABLE } from "../../src/host/reader.ts";
 import { defineProfile, type ProfileInput } from "../../src/profile/define.ts";
 import { parseProfile } from "../../src/profile/parse.ts";
 import { arm64Image, ascii, bzImage, peFile } from "../image/build.ts";
 import { smallTree } from "../image/build_uboot.ts";
+import { failingSystem } from "../support/failing_system.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { loaderVariables } from "../support/boot_layout.ts";
 import { cpioArchive, MODE } from "../vm/cpio.ts";
@@ -375,4 +377,63 @@ Deno.test("a capture of this host has the mounts and is taken as a capture; reda
   assertEquals(parseCapture(text({ "/proc/self/mountinfos": "" }), "a.json").diagnostics.map(({ code }) => code), [
     "facts-unknown-source",
   ]);
+});
+
+Deno.test("files of a boot loader are captured by their paths: text, bytes that are none, and why one cannot be read", () => {
+  const [variable = ""] = Object.keys(loaderVariables({ LoaderInfo: "systemd-boot 257" }));
+  using on = failingSystem({
+    ...loaderVariables({ LoaderInfo: "systemd-boot 257" }),
+    "/proc/self/mountinfo": [
+      "22 1 8:1 / / rw - ext4 /dev/sda1 rw",
+      "23 22 0:21 / /run rw - tmpfs tmpfs rw",
+      "24 22 0:22 / /srv rw - cifs //user:hunter2@server/share rw",
+      "",
+    ].join("\n"),
+    "/run/udev/data/b8:1": "N:sda1\nE:ID_FS_UUID=aaaa-bbbb\nE:ID_SERIAL=hunter2\n",
+  });
+  const latin1 = Uint8Array.of(0x23, 0xe9, 0x0a);
+  Deno.mkdirSync(join(on.root, "boot/loader/entries"), { recursive: true });
+  Deno.writeFileSync(join(on.root, "boot/loader/loader.conf"), latin1);
+  for (const name of ["b", "c", "a", "d"]) {
+    Deno.writeTextFileSync(join(on.root, `boot/loader/entries/${name}.conf`), "linux /vmlinuz\n");
+  }
+  Deno.writeFileSync(join(on.root, "boot/loader/entries/large.conf"), new Uint8Array((1 << 20) + 1));
+  const { files, names } = on.on(() => {
+    const live = liveBootFiles();
+    const names = live.list("/boot/loader/entries");
+    Deno.writeTextFileSync(join(on.root, "boot/loader/entries/later.conf"), "");
+    assertEquals(live.list("/boot/loader/entries"), names, "each is read once");
+    Deno.removeSync(join(on.root, "boot/loader/entries/later.conf"));
+    return { files: captureBootFiles(hostFacts()), names };
+  });
+  assertEquals(names, ["a.conf", "b.conf", "c.conf", "d.conf", "large.conf"]);
+  assertEquals(Object.keys(files), Object.keys(files).toSorted());
+  assertEquals(files["/boot/loader/loader.conf"], { base64: latin1.toBase64() });
+  assertEquals(files["/boot/loader/entries/a.conf"], "linux /vmlinuz\n");
+  assertEquals(files["/boot/loader/entries/large.conf"], { error: "EFBIG" });
+  // Its bytes could pass for text.
+  assertEquals(typeof files[variable], "object");
+  // Of mounts and devices, what says where the boot loader's files lie.
+  assertEquals(files["/proc/self/mountinfo"], "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n");
+  assertEquals(files["/run/udev/data/b8:1"], "E:ID_FS_UUID=aaaa-bbbb\n");
+});
+
+Deno.test({
+  name: "files that Deno may not read are said to be so, and are not absent",
+  permissions: "none",
+  fn() {
+    const { read } = liveBootFiles();
+    for (const path of ["/boot/grub/grub.cfg", "/dev/disk/by-uuid/a", "/etc"]) {
+      assertEquals(read(path), { kind: "error", error: NOT_CAPABLE }, path);
+    }
+  },
+});
+
+Deno.test({
+  name: "a file of a capture that is larger than any configuration is none",
+  permissions: "none",
+  fn() {
+    const { read } = capturedBootFiles({ "/a": "x".repeat(1 << 20), "/b": "x".repeat((1 << 20) + 1) });
+    assertEquals([read("/a").kind, read("/b")], ["bytes", { kind: "error", error: "EFBIG" }]);
+  },
 });

@@ -178,6 +178,7 @@ Deno.test({
     assertEquals(at(1000, 300), [1000, 1112, 112]);
     assertEquals(at(1200, 600), [1500, 1800, 300]);
     assertEquals(at(1500, 100), [1500, 1600, 100]);
+    assertEquals(at(1700, 500), [1700, 2200, 500]);
   },
 });
 
@@ -190,5 +191,29 @@ Deno.test({
     const digestOf = (offset: number, length: number) => partDigest(image, offset, length)?.[0];
     assertEquals([digestOf(0, 100), digestOf(1, 100), digestOf(0, 99)], ["a", undefined, undefined]);
     assertEquals([digestOf(10, 20), digestOf(10, 30), digestOf(40, 20), digestOf(40, 30)], ["b", "c", "d", undefined]);
+  },
+});
+
+Deno.test({
+  name: "ranges and parts of a captured file lie in it, up to its last byte, and a digest has 64 digits",
+  permissions: "none",
+  fn() {
+    const isSound = (changes: Partial<CapturedImage>) => {
+      const image = { size: 4, sha256: digest, ranges: [], parts: [], ...changes };
+      const text = JSON.stringify({ format: "warmboot.facts/1", files: {}, images: { "/a": image } });
+      return parseCapture(text, "facts.json").value !== undefined;
+    };
+    const range = (offset: number) => [{ offset: 0, base64: "" }, { offset, base64: "YWI=" }];
+    const part = (offset: number) => [{ offset: 0, length: 4, sha256: digest }, { offset, length: 2, sha256: digest }];
+    for (
+      const [changes, expected] of [
+        [{ ranges: range(2), parts: part(2) }, true],
+        [{ ranges: range(3) }, false],
+        [{ parts: part(3) }, false],
+        [{ sha256: `${digest}a` }, false],
+        [{ sha256: digest.slice(1) }, false],
+        [{ sha256: digest.toUpperCase() }, false],
+      ] as const
+    ) assertEquals(isSound(changes), expected, JSON.stringify(changes));
   },
 });

@@ -199,6 +199,18 @@ const CASES: readonly (readonly [string, RebootEvidence, RebootNeedKind, RegExp]
     /asks for a secret/,
   ],
   ["a file that is there", evidence({ plan: { ...PLAN_READY, overlays: [archive("/etc/key")] } }), "needed", /ready/],
+  [
+    "a file whose name is like a question",
+    evidence({ plan: { ...PLAN_READY, overlays: [archive("/etc/asked: nobody")] } }),
+    "needed",
+    /ready/,
+  ],
+  [
+    "a program prints the key",
+    evidence({ plan: { ...PLAN_READY, unlock: [{ volume: "root", key: { kind: "command", argv: ["/bin/key"] } }] } }),
+    "needed",
+    /ready/,
+  ],
   ["what the boot loader gave the kernel is hidden", silent(), "undetermined", /does not say the command line/],
 ];
 
