@@ -997,4 +997,42 @@ export const MUTANTS: readonly Mutant[] = [
   row("plan/drift.ts", "gone.length + added.length > 0", "gone.length > 0", "plan/drift_test.ts"),
   row("plan/stored.ts", "...(plan.guard === undefined ? {} : { guard: plan.guard }),", "", "plan/stored_test.ts"),
   row("plan/rules/table.ts", "].code === 0;", "].code <= 69;", "plan/rule_bounds_test.ts"),
+  row(
+    "app/capture_images.ts",
+    "return { ...first, ...second, programs",
+    "return { ...second, programs",
+    "app/overlay_capture_test.ts",
+  ),
+  row(
+    "app/capture_images.ts",
+    "before.sha256 !== image.sha256",
+    "before.size !== image.size",
+    "app/overlay_capture_test.ts",
+  ),
+  row(
+    "app/capture_images.ts",
+    "offset === range.offset && base64 ===",
+    "base64 ===",
+    "app/boot_image_test.ts",
+  ),
+  row(
+    "app/capture_uki.ts",
+    "captureSections(addon, redact)",
+    "captureSections(addon, false)",
+    "app/boot_image_test.ts",
+  ),
+  row("app/capture_overlays.ts", "diagnostics.push(...found.diagnostics);", "", "app/live_host_test.ts"),
+  row("app/boot_files.ts", "lines(DEVICE_MOUNT)", "(bytes) => bytes", "app/entry_files_test.ts"),
+  row(
+    "app/init_entry.ts",
+    '["grub2/grubenv", "grub/grubenv"]',
+    '["grub/grubenv", "grub2/grubenv"]',
+    "app/init_entry_test.ts",
+  ),
+  row(
+    "app/init_installed.ts",
+    "each.release === undefined && each.path.includes(release)",
+    "each.release === undefined",
+    "app/init_installed_test.ts",
+  ),
 ];
