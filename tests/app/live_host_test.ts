@@ -344,6 +344,29 @@ Deno.test("whether a reboot is needed is asked of a profile and of a stored plan
   assertEquals((await kinds(path))[0], "not-ready");
 });
 
+Deno.test("whether a reboot is needed is asked of all attempts, and of what the plan needs of the init system", async () => {
+  const needOf = async (on: FailingSystem, fault?: Fault) => {
+    const { need, diagnostics } = await on.on(() => rebootNeeded("node"), fault);
+    return [need?.kind ?? diagnostics.map(({ message }) => message), need?.message ?? ""] as const;
+  };
+  using back = await kuredHost("fell-back");
+  assertEquals((await needOf(back))[0], "not-ready");
+  // The attempt that failed may be the one that cannot be read.
+  const folder = "/var/lib/warmboot/attempts";
+  const kinds = [];
+  for (const turn of [0, 1, 2]) {
+    kinds.push((await needOf(back, { name: "readDirSync", path: folder, turn, errno: "EIO" }))[0]);
+  }
+  assertEquals(kinds.includes("undetermined") && !kinds.includes("needed"), true, kinds.join());
+  for (const path of attemptsOf(back)) Deno.writeTextFileSync(path, "{");
+  assertEquals((await needOf(back))[0], "undetermined");
+  // Devices are taken from their drivers by a unit, which must be enabled.
+  using other = await kuredHost("other", "unbind: [0000:00:03.0]\n");
+  const wants = "/etc/systemd/system/kexec.target.wants";
+  const [kind, message] = await needOf(other, { name: "readDirSync", path: wants, turn: 0, errno: "EACCES" });
+  assertEquals([kind, message.includes("warmboot-unbind.service")], ["not-ready", true], message);
+});
+
 Deno.test("how long a reboot will take is asked of attempts that can be read, for a plan that reboots, with its kernel open", async () => {
   using on = await kuredHost("arrived");
   const outlook = async (lines: string, isOpen = true, fault?: Fault) => {
