@@ -155,21 +155,33 @@ Deno.test("a captured packed kernel plans the same without the file", async () =
   await inFolder(async (folder) => {
     const [kernel, profile, facts] = ["Image.gz", "p.yaml", "host.json"].map((name) => join(folder, name));
     assert(kernel !== undefined && profile !== undefined && facts !== undefined);
-    Deno.writeFileSync(kernel, gzipSync(IMAGE));
+    // What it says of itself lies behind its header.
+    const named = new Uint8Array(0x20_000);
+    named.set(IMAGE);
+    named.set(new TextEncoder().encode("Linux version 6.12.1-inside (b@h) (gcc) #1 SMP\n"), 0x18_000);
+    Deno.writeFileSync(kernel, gzipSync(named));
     Deno.writeTextFileSync(profile, `version: 1\nkernel: ${kernel}\ncmdline: ro\n`);
     const capture = parseCapture(Deno.readTextFileSync(HOST), "host").value;
     const known = capture === undefined ? undefined : decodeFacts(capture).value;
     assert(known !== undefined);
     const { images, diagnostics } = await captureImages([profile], known);
     assertEquals(diagnostics, []);
-    assertEquals(images?.[kernel]?.unpacked?.size, IMAGE.length);
+    assertEquals(images?.[kernel]?.unpacked?.size, named.length);
     const host = JSON.parse(Deno.readTextFileSync(HOST));
     Deno.writeTextFileSync(facts, JSON.stringify({ ...host, images }));
-    const plan = () => run(["plan", profile, "--facts", facts, "-o", "json"], ["--allow-read"]);
-    const before = await plan();
-    assertEquals(before.code, EXIT.ok.code, before.stderr);
+    const plan = (host: string) => run(["plan", profile, "--facts", host, "-o", "json"]);
+    const here = await plan(HOST);
+    assertEquals(here.code, EXIT.ok.code, here.stderr);
+    assertStringIncludes(here.stdout, "6.12.1-inside");
     Deno.removeSync(kernel);
-    assertEquals(await plan(), before);
+    assertEquals(await run(["plan", profile, "--facts", facts, "-o", "json"], ["--allow-read"]), here);
+    assertEquals(await plan(facts), here);
+    // What the capture lacks of it is not made up.
+    const { [kernel]: image } = images;
+    assert(image?.unpacked !== undefined);
+    const lacking = { [kernel]: { ...image, unpacked: { ...image.unpacked, ranges: [] } } };
+    Deno.writeTextFileSync(facts, JSON.stringify({ ...host, images: lacking }));
+    assertEquals((await plan(facts)).code === EXIT.ok.code, false);
   });
 });
 
