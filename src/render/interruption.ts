@@ -44,11 +44,12 @@ const REACHED: { readonly [name in PhaseName]: string } = {
 };
 
 /** How long a reboot took, in a sentence. */
-export function tookText({ phases, milliseconds, confirmed }: Interruption, expected?: Expectation): string {
-  const known = milliseconds ?? knownTime(phases);
+export function tookText({ phases, confirmed }: Interruption, expected?: Expectation): string {
   const unknown = phases.find((phase) => phase.unknown !== undefined);
   const last = phases.at(-1)?.covers.at(-1) ?? "userspace";
-  const took = unknown === undefined ? `${timeText(known)} until ${REACHED[last]}` : `unknown: ${unknown.unknown}`;
+  const took = unknown === undefined
+    ? `${timeText(knownTime(phases))} until ${REACHED[last]}`
+    : `unknown: ${unknown.unknown}`;
   return [
     took,
     ...(expected === undefined ? [] : [`expected: ${expectationText(expected)}`]),

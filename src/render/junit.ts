@@ -28,7 +28,7 @@ function systemOut(parts: readonly PartVerdict[]): readonly string[] {
   return lines.length === 0 ? [] : [`    <system-out>${escapeXml(lines.join("\n\n"))}</system-out>`];
 }
 
-function testCase({ file, valid, diagnostics }: FileVerdict): readonly string[] {
+function testCase({ file, diagnostics }: FileVerdict): readonly string[] {
   const head = `    <testcase classname="warmboot.check" name="${attribute(file)}" file="${attribute(file)}"`;
   if (diagnostics.length === 0) return [`${head}/>`];
   const errors = diagnostics.filter(({ severity }) => severity === "error");
@@ -36,7 +36,7 @@ function testCase({ file, valid, diagnostics }: FileVerdict): readonly string[] 
   const text = escapeXml(diagnostics.map(lineOf).join("\n\n"));
   return [
     `${head}>`,
-    !valid && first !== undefined
+    first !== undefined
       ? `      <failure type="${first.code}" message="${attribute(first.message)}">${text}</failure>`
       : `      <system-out>${text}</system-out>`,
     "    </testcase>",

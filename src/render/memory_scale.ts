@@ -117,7 +117,7 @@ interface Share {
 
 /** Cells in proportion to sizes, and no fewer than the minima, whose sum must not exceed the cells. */
 function share(sizes: readonly bigint[], minima: readonly number[], cells: number): readonly Share[] {
-  const fixed = new Set<number>(sizes.flatMap((size, index) => size === 0n ? [index] : []));
+  const fixed = new Set<number>();
   for (let before = -1; before !== fixed.size;) {
     before = fixed.size;
     const { total, room } = rest(sizes, minima, cells, fixed);

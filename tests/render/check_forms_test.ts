@@ -207,6 +207,10 @@ Deno.test({
     assertEquals(text(VERDICTS, [part]), "1 of 3 profiles is not valid; 1 warning; 1 file is part of profiles\n");
     assertEquals(text(VERDICTS.slice(2), []), "./ok.yaml: valid\n");
     assertEquals(text(VERDICTS.slice(2), [part, part]), "1 profile is valid; 2 files are parts of profiles\n");
+    assertEquals(
+      text(VERDICTS.slice(2), [part, UNUSED]),
+      "1 profile is valid; 1 warning; 1 file is part of profiles\n",
+    );
     const schema = checkSchema();
     assert(isMap(schema));
     const fix = { file: "a", line: 1, column: 1, code: "unknown-key", from: "kernal", to: "kernel" } as const;
@@ -214,7 +218,7 @@ Deno.test({
       assertEquals(new Validator({ ...schema }, "7", false).validate(JSON.parse(JSON.stringify(each))).errors, []);
     }
     assertEquals(result.files[0]?.diagnostics[0]?.link, explanationUrl("unknown-key"));
-    assertEquals(checkResult(VERDICTS, [part], [fix]).changed, true);
+    assertEquals([[], [fix]].map((fixes) => checkResult(VERDICTS, [part], fixes).changed), [false, true]);
   },
 });
 
@@ -230,13 +234,14 @@ Deno.test({
         keys: [
           { path: ["kernel"], value: "k\u001b[2J", file: "base.yaml", line: 12, column: 9 },
           { path: ["initrd", 0], value: "i", file: "web.yaml", line: 3, column: 3 },
+          { path: ["cmdline"], value: "", file: "web.yaml", line: 4, column: 10 },
         ],
       }],
     };
     assertEquals(
       originText(report, { style: PLAIN, width: 80 }),
       "web.yaml\n  1. base.yaml is extended\n  2. web.yaml is the profile itself\n" +
-        "  base.yaml:12  kernel: k\u241b[2J\n  web.yaml:3    initrd[0]: i\n",
+        '  base.yaml:12  kernel: k\u241b[2J\n  web.yaml:3    initrd[0]: i\n  web.yaml:4    cmdline: ""\n',
     );
     assertEquals(new Validator({ ...originSchema() }, "7", false).validate(report).errors, []);
   },
@@ -246,6 +251,26 @@ Deno.test("SARIF has no link that a profile's text makes", { permissions: "none"
   const linked = { ...error, message: "Unknown key `[click](https://example.org)`" };
   const [result] = sarifLog([{ file: "p.yaml", valid: false, diagnostics: [linked] }], "1").runs[0]?.results ?? [];
   assertStringIncludes(result?.message.text ?? "", "\\[click\\](https://example.org)");
+});
+
+Deno.test("SARIF: a file below this folder has the same URI however it is named, and a correction is text alone", {
+  permissions: "none",
+}, () => {
+  const position = { file: ".//./p/a.yaml", line: 1, column: 1, length: 6, source: "kernal: x" };
+  const { runs: [run] } = sarifLog([{
+    file: position.file,
+    valid: false,
+    diagnostics: [
+      { code: "unknown-key", severity: "error", message: "m", position, fix: { replacement: "kernel", position } },
+    ],
+  }], "1");
+  const [result] = run?.results ?? [];
+  const [change] = result?.fixes?.[0]?.artifactChanges ?? [];
+  assertEquals([result?.locations[0]?.physicalLocation.artifactLocation.uri, change?.artifactLocation.uri], [
+    "p/a.yaml",
+    "p/a.yaml",
+  ]);
+  assertEquals(change?.replacements[0]?.deletedRegion, { startLine: 1, startColumn: 1, endColumn: 7 });
 });
 
 Deno.test("SARIF: no link in a correction or a related message either, and any file name is a URI", {

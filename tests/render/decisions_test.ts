@@ -127,14 +127,14 @@ pure("a diff counts what it shows, and says of each side what is not known of it
       { side: "@running", what: "the release" },
       { side: "@running", what: "the initrds" },
     ],
-    ignored: ["initrd=x"],
+    ignored: ["initrd=x", "BOOT_IMAGE=y"],
     certain: false,
   } as unknown as Diff;
   const lines = renderDiff(diff, LAYOUT).split("\n");
   assertEquals(lines.filter((line) => /Unknown|Not compared/.test(line)).map((line) => line.trim()), [
     "Unknown for a.yaml: the build",
     "Unknown for @running: the release and the initrds",
-    "Not compared, because it describes that boot only: initrd=x",
+    "Not compared, because it describes that boot only: initrd=x BOOT_IMAGE=y",
   ]);
   assertEquals(renderDiff({ ...diff, unknown: [], ignored: [] }, LAYOUT).includes("Unknown"), false);
 });

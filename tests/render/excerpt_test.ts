@@ -61,6 +61,8 @@ Deno.test({
     assertEquals(lines[1]?.indexOf("!"), lines[2]?.indexOf("^"));
     const narrow = render("x".repeat(500) + "!" + "y".repeat(500), 501, 1, 40);
     assertEquals([narrow[1]?.length, narrow[1]?.indexOf("!")], [40, narrow[2]?.indexOf("^")]);
+    // However narrow the terminal is, there are 20 columns of it.
+    assertEquals(render("x".repeat(30), 1, 1, 12)[1], `  12 | ${"x".repeat(20)}`);
   },
 });
 
@@ -128,7 +130,7 @@ Deno.test({
 });
 
 Deno.test({
-  name: "related places are named with their position, or with their path",
+  name: "related places are named with their position, or else with their path",
   permissions: "none",
   fn() {
     const diagnostic: Diagnostic = {
@@ -138,11 +140,13 @@ Deno.test({
       related: [
         { message: "First defined here", position: { file: "a.yaml", line: 3, column: 1, length: 1 } },
         { message: "Set here", path: ["load"] },
+        { message: "Both", path: ["load"], position: { file: "b.yaml", line: 1, column: 2, length: 1 } },
       ],
     };
     assertEquals(renderDiagnostic(diagnostic, { style: PLAIN, width: 80 }).split("\n").slice(1), [
       "  related: a.yaml:3:1: First defined here",
       "  related: load: Set here",
+      "  related: b.yaml:1:2: Both",
     ]);
   },
 });

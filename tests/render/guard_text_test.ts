@@ -51,6 +51,7 @@ pure("a failure of the initrd is covered by what runs in it, and only with `pani
     assertEquals(after("If the initrd fails: ", { panic: 90, initrd }), [says]);
     assertEquals(after("If the initrd fails: ", { initrd }), []);
   }
+  assertEquals(after("If the initrd fails: ", { panic: 90 }), []);
 });
 
 pure("a watchdog covers what its driver and its keeper let it cover", () => {

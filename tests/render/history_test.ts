@@ -139,6 +139,8 @@ pure("what is not known, or took no time, has no place in the picture", () => {
   // Of a long reboot with an unknown phase the length is not known.
   const unknown: Attempt = { ...UNKNOWN, timing: { ...timing, ...UNKNOWN.timing, boot } };
   assertEquals(marksOf(svgOf(MEASURED, unknown)), marksOf(svgOf(MEASURED)));
+  const unmeasured = svgOf(OLD, unknown);
+  assertEquals([marksOf(unmeasured), /NaN|Infinity/.test(unmeasured)], [[], false]);
   // An expectation beyond the scale has no line.
   const lines = (milliseconds: number) =>
     svgOf({ ...MEASURED, expected: { milliseconds, basis: "measured", attempts: 3 } }).match(/stroke-width="2"\/>/g)
@@ -175,20 +177,24 @@ pure("what took many times as long as what arrived is cut, and says so in its nu
   const { timing } = MEASURED;
   if (timing === undefined) throw new Error("It has clocks");
   const hour = { realtime: 1_795_885_410_400 + 3_600_000, boottime: 15_000, rtc: 1_795_885_410 + 3_600 };
-  const late: Attempt = {
-    ...MEASURED,
-    timing: { ...timing, came: hour },
-    outcome: { end: "fell-back", why: "", at: "2026-11-28T18:03:40Z", bootId: "next" },
-  };
-  const svg = renderHistorySvg(historyOf([MEASURED, late]));
-  assertStringIncludes(svg, "60 min 12 s until user space was up");
-  for (
-    const [, x = "", width = ""] of svg.matchAll(/<rect class="wb-\w+" x="(\d+)" y="\d+" width="(\d+)" height="22"/g)
-  ) {
-    assert(Number(x) + Number(width) <= 780, `${x} ${width}`);
+  for (const end of ["fell-back", "firmware"] as const) {
+    const late: Attempt = {
+      ...MEASURED,
+      timing: { ...timing, came: hour },
+      outcome: { end, why: "", at: "2026-11-28T18:03:40Z", bootId: "next" },
+    };
+    const svg = renderHistorySvg(historyOf([MEASURED, late]));
+    assertStringIncludes(svg, "60 min 12 s until user space was up");
+    for (
+      const [, x = "", width = ""] of svg.matchAll(
+        /<rect class="wb-\w+" x="(\d+)" y="\d+" width="(\d+)" height="22"/g,
+      )
+    ) {
+      assert(Number(x) + Number(width) <= 780, `${x} ${width}`);
+    }
+    assertStringIncludes(svg, "10 s</text>");
+    assertEquals([...svg.matchAll(/<path class="wb-line" d="M783 \d+l6 8l-6 8"\/>/g)].length, 1);
   }
-  assertStringIncludes(svg, "10 s</text>");
-  assertEquals([...svg.matchAll(/<path class="wb-line" d="M783 \d+l6 8l-6 8"\/>/g)].length, 1);
 });
 
 const phase = (milliseconds: number): Phase => ({ covers: ["kernel"], milliseconds, inferred: false });

@@ -21,6 +21,13 @@ pure("a gap that would crowd out the rest is left out; a smaller one is not", ()
   const far = { start: 8192n * GIB, end: 8196n * GIB };
   const wide = makeScale({ window: { start: 0n, end: far.end }, solid: [low, far], marks: [] }, 65, 1);
   assertEquals(wide.pieces.map(({ folded, from, to }) => [folded, to - from]), [[false, 32], [true, 1], [false, 32]]);
+  // What is left out has a cell where it begins and where it ends, and none for what is between.
+  assertEquals([low.end, low.end + 1n, far.start - 1n, far.start].map((address) => cellAt(wide, address)), [
+    32,
+    undefined,
+    undefined,
+    33,
+  ]);
   const hole = makeScale(
     { window: { start: 0n, end: 6n * GIB }, solid: [{ start: 0n, end: 3n * GIB }, low], marks: [] },
     60,
@@ -34,6 +41,30 @@ pure("a mark below a cell has one, and is not to scale", () => {
   const mark = { start: 512n * GIB, end: 512n * GIB + 4096n };
   const { pieces } = makeScale({ window, solid: [window], marks: [mark] }, 77, 1);
   assertEquals(pieces.map(({ from, to, toScale }) => [to - from, toScale]), [[38, true], [1, false], [38, true]]);
+});
+
+pure("a mark of one cell is to scale; one that has less once others have theirs gets a whole one", () => {
+  const at = (start: bigint, size: bigint) => ({ start, end: start + size });
+  const scaleOf = (gibs: bigint, cells: number, ...marks: readonly ReturnType<typeof at>[]) => {
+    const window = at(0n, gibs * GIB);
+    return makeScale({ window, solid: [window], marks }, cells, 1).pieces.filter(({ start, end }) =>
+      marks.some((mark) => mark.start === start && mark.end === end)
+    ).map(({ from, to, toScale }) => [to - from, toScale]);
+  };
+  assertEquals(scaleOf(64n, 64, at(8n * GIB, GIB)), [[1, true]]);
+  const tiny = [1n, 2n, 3n].map((gib) => at(gib * GIB, 4096n));
+  assertEquals(scaleOf(10n, 10, ...tiny, at(5n * GIB, GIB), at(6n * GIB, GIB)), Array(5).fill([1, false]));
+});
+
+pure("marks that would take more than half of the cells are drawn as far as that goes, the first ones first", () => {
+  const window = { start: 0n, end: 64n * GIB };
+  const marks = Array.from({ length: 30 }, (_, index) => {
+    const start = BigInt(60 - index) * GIB;
+    return { start, end: start + 4096n };
+  });
+  const { pieces } = makeScale({ window, solid: [window], marks }, 60, 3);
+  const shown = pieces.filter(({ start, end, from, to }) => end - start === 4096n && to > from);
+  assertEquals([shown.length, shown.at(-1)?.start, pieces.at(-1)?.to], [10, 60n * GIB, 60]);
 });
 
 pure("of many gaps the eight largest are left out, and the others are drawn", () => {

@@ -259,10 +259,66 @@ pure("a plan without the facts of its host shows the segments, and says what is 
 pure("where the host hides its addresses, nothing is made up", () => {
   const { plan, facts } = SCENES.file;
   for (const [visibility, says] of [["zeroed", "hides its addresses"], ["absent", "is missing or empty"]] as const) {
-    const map = memoryMap(plan, { ...facts, iomem: { visibility, roots: [] } });
+    const map = memoryMap(plan, { ...facts, iomem: { visibility, roots: facts.iomem.roots } });
     assertEquals([map.regions, map.conflicts, frameOf([map])], [[], [], {}]);
     assertStringIncludes(memoryLines(map, { style: PLAIN, width: 110 }).join("\n"), says);
   }
+});
+
+pure(
+  "each address of the host is of one kind: the kernel before what is reserved in it, the crash reservation before both",
+  () => {
+    const mib = 1n << 20n;
+    const { regions } = memoryMap(
+      undefined,
+      hostWith(["System RAM", 16n * mib, 256n * mib, [
+        ["Kernel rodata", 32n * mib, 40n * mib],
+        ["Reserved", 40n * mib, 48n * mib],
+        ["Crash kernel", 64n * mib, 96n * mib],
+        ["Kernel bss", 100n * mib, 104n * mib],
+        ["Reserved", 112n * mib, 128n * mib],
+      ]]),
+    );
+    assertEquals(regions.map(({ kind, start, end }) => [kind, start / mib, end / mib]), [
+      ["ram", 16n, 32n],
+      ["kernel", 32n, 64n],
+      ["crash", 64n, 96n],
+      ["kernel", 96n, 104n],
+      ["ram", 104n, 112n],
+      ["reserved", 112n, 128n],
+      ["ram", 128n, 256n],
+    ]);
+  },
+);
+
+pure("what the segments take is enlarged where it is less than half of the memory", () => {
+  const mib = 1n << 20n;
+  const bars = (size: bigint) =>
+    drawn(explicitScene([{ name: "a", at: 64n * mib, size }], hostWith(["System RAM", 0n, 256n * mib]))).split("\n")
+      .filter((line) => line.startsWith("  |")).length;
+  // With an eighth on both sides.
+  assertEquals([bars(64n * mib), bars(96n * mib), bars(112n * mib)], [2, 2, 1]);
+});
+
+pure("what is enlarged is pointed to within the width of the bar, wherever it is", () => {
+  for (let at = 0x100_0000n; at < 0x3f00_0000n; at += 0x80_0000n) {
+    const lines = drawn(explicitScene([{ name: "a", at, size: 4096n }], SMALL_VM)).split("\n");
+    const pointer = lines.find((line) => line.includes("enlarged below")) ?? "";
+    assertMatch(pointer, /^ {3} *(?:\^+ enlarged below|enlarged below \^+)$/);
+    assert(pointer.length <= 79, pointer);
+  }
+});
+
+pure("a name that is longer than its column has a line of its own", () => {
+  const rows = (name: string) =>
+    drawn(explicitScene([{ name, at: 0x200_0000n, size: 4096n }], SMALL_VM)).split("\n").filter((line, index, lines) =>
+      line.startsWith("  A  ") || lines[index - 1]?.startsWith("  A  ")
+    );
+  assertEquals(rows("x".repeat(18))[0], `  A  ${"x".repeat(18)} 0x2000000 to 0x2001000, 4 KiB`);
+  assertEquals(rows("x".repeat(19)).slice(0, 2), [
+    `  A  ${"x".repeat(19)}`,
+    `${" ".repeat(24)}0x2000000 to 0x2001000, 4 KiB`,
+  ]);
 });
 
 pure("where a crash image goes is said as far as the map of the memory tells", () => {
@@ -275,6 +331,11 @@ pure("where a crash image goes is said as far as the map of the memory tells", (
     return memoryMap(SCENES.crashFile.plan, hostWith(["System RAM", mib, 2048n * mib, children])).notes;
   };
   assertEquals(notes(0), ["No memory is reserved for a crash kernel"]);
+  const { plan, facts } = SCENES.small;
+  if (plan.call.syscall !== "kexec_load") throw new Error("No segments");
+  assertEquals(memoryMap({ ...plan, call: { ...plan.call, segments: [] } }, facts).notes, [
+    "No segment has an address; the checks say why",
+  ]);
   assertEquals(notes(5).length, 1);
   assertStringIncludes(notes(5)[0] ?? "", "5 lines `Crash kernel`");
 });
@@ -305,6 +366,7 @@ pure("a stored plan with too many segments, or beyond all addresses, is drawn as
   const text = drawn(scene);
   assertStringIncludes(text, "14 more segments are not drawn");
   assertStringIncludes(text, "more conflicts are not drawn");
+  assertEquals([...text.matchAll(/^ {2}! /gm)].length, 12);
   const [, , , bar = "", pointer = ""] = text.split("\n");
   assertEquals(pointer.trimEnd().length, bar.length - 1);
   assert(pointer.trim().length <= 21, pointer);

@@ -194,7 +194,7 @@ pure("of many failed checks the picture names eight", () => {
 });
 
 pure("the lines of a diff are below both pictures, whichever is higher", () => {
-  for (const names of [["small", "overlap"], ["overlap", "small"], ["crash", "small"]] as const) {
+  for (const names of [["small", "overlap"], ["overlap", "small"], ["crash", "small"], ["small", "crash"]] as const) {
     const [a, b] = [SCENES[names[0]], SCENES[names[1]]];
     const sides = [side("a", a), side("b", b)] as const;
     const svg = renderDiffSvg(diffPlans(...sides), sides, [a.facts, b.facts]);
@@ -202,6 +202,39 @@ pure("the lines of a diff are below both pictures, whichever is higher", () => {
     const legends = [...svg.matchAll(/ y="(\d+)" width="18" height="14"/g)].map(([, y]) => Number(y));
     assert(lines.length > 0 && legends.length > 0);
     assert(Math.min(...lines) > Math.max(...legends) + 14, names.join());
+  }
+});
+
+pure("before and after of two hosts have the scale of the larger one, whichever it is", () => {
+  for (const names of [["small", "high"], ["high", "small"]] as const) {
+    const [a, b] = [SCENES[names[0]], SCENES[names[1]]];
+    const sides = [side("a", a), side("b", b)] as const;
+    const svg = renderDiffSvg(diffPlans(...sides), sides, [a.facts, b.facts]);
+    // Both maps go to the end of the larger one, 0x1c0000000.
+    assertEquals([...svg.matchAll(/>0x1c0000000</g)].length, 2, names.join());
+  }
+});
+
+pure("letters and rows of a legend keep their distance, and stay within the picture", () => {
+  const many = explicitScene(
+    Array.from({ length: 16 }, (_, index) => ({
+      name: `s${index}`,
+      at: index === 0 ? 0x200_0000n : 0x3ffc_c000n + 4096n * BigInt(index),
+      size: index === 0 ? 0x2000_0000n : 4096n,
+    })),
+    SMALL_VM,
+  );
+  const letters = [...renderPlanSvg(many.plan, many.facts).matchAll(/<text x="([\d.]+)" y="\d+" class="wb-key">/g)]
+    .map(([, x]) => Number(x));
+  assertEquals(letters.length, 16);
+  assert(letters.every((x, index) => x <= 776 && x - (letters[index - 1] ?? 0) >= 13), letters.join(" "));
+  const sides = [side("a", SCENES.high), side("b", SCENES.crash)] as const;
+  const svg = renderDiffSvg(diffPlans(...sides), sides, [SCENES.high.facts, SCENES.crash.facts]);
+  for (const column of ["180", "656"]) {
+    const lines = [...svg.matchAll(new RegExp(`<text x="${column}" y="(\\d+)" class="wb-code">`, "g"))]
+      .map(([, y]) => Number(y));
+    assert(lines.length > 5);
+    assert(lines.every((y, index) => y - (lines[index - 1] ?? 0) >= 15), lines.join(" "));
   }
 });
 

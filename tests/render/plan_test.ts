@@ -256,6 +256,18 @@ Deno.test({
 });
 
 Deno.test({
+  name: "the verdict is green where the plan is ready, and red where it is not, in brief too",
+  permissions: "none",
+  fn() {
+    const colours = { style: COLOURED, width: 80 };
+    for (const [shown, verdict] of [[plan, "\x1b[32mReady to load"], [failing, "\x1b[31mNot ready: "]] as const) {
+      assertStringIncludes(renderPlan(shown, colours), `\n${verdict}`);
+      assertStringIncludes(renderPlanBrief(shown, colours), `\n${verdict}`);
+    }
+  },
+});
+
+Deno.test({
   name: "a plan that fails says so in its last line",
   permissions: "none",
   fn() {

@@ -58,6 +58,25 @@ Deno.test({
 });
 
 Deno.test({
+  name: "a record without its image is told of; without either there is only that nothing is loaded",
+  permissions: "none",
+  fn() {
+    const rows = (record: "none" | "stale") => {
+      const images = [{
+        image: "reboot",
+        loaded: "no",
+        record,
+        note: "The record is of an image that is gone",
+      }] as const;
+      const lines = renderStatus({ ...STATUS, images }, LAYOUT).split("\n").slice(2);
+      return lines.slice(0, lines.findIndex((line) => line.startsWith("  A cold reset"))).map((line) => line.trim());
+    };
+    assertEquals(rows("none"), ["Next reboot   no image is loaded"]);
+    assertEquals(rows("stale"), ["Next reboot   no image is loaded", "The record is of an image that is gone"]);
+  },
+});
+
+Deno.test({
   name: "what changed since an image was loaded is shown with what to do, and the reservations with their use",
   permissions: "none",
   fn() {
