@@ -57,7 +57,7 @@ export function makeScale({ window, solid, marks }: Interests, cells: number, le
     from = piece.to;
     return piece;
   });
-  const measured = pieces.filter(({ toScale, folded }) => toScale && !folded);
+  const measured = pieces.filter(({ toScale }) => toScale);
   const bytes = measured.reduce((sum, piece) => sum + rangeSize(piece), 0n);
   const counted = BigInt(Math.max(1, measured.reduce((sum, { from, to }) => sum + to - from, 0)));
   return { cells, step: (bytes + counted - 1n) / counted, pieces };

@@ -230,7 +230,7 @@ Deno.test({
       format: "warmboot.origin/1" as const,
       profiles: [{
         file: "web.yaml",
-        layers: [{ file: "base.yaml", role: "base" as const }, { file: "web.yaml", role: "profile" as const }],
+        layers: [{ file: "base\u001b.yaml", role: "base" as const }, { file: "web.yaml", role: "profile" as const }],
         keys: [
           { path: ["kernel"], value: "k\u001b[2J", file: "base.yaml", line: 12, column: 9 },
           { path: ["initrd", 0], value: "i", file: "web.yaml", line: 3, column: 3 },
@@ -240,7 +240,7 @@ Deno.test({
     };
     assertEquals(
       originText(report, { style: PLAIN, width: 80 }),
-      "web.yaml\n  1. base.yaml is extended\n  2. web.yaml is the profile itself\n" +
+      "web.yaml\n  1. base\u241b.yaml is extended\n  2. web.yaml is the profile itself\n" +
         '  base.yaml:12  kernel: k\u241b[2J\n  web.yaml:3    initrd[0]: i\n  web.yaml:4    cmdline: ""\n',
     );
     assertEquals(new Validator({ ...originSchema() }, "7", false).validate(report).errors, []);
@@ -251,6 +251,10 @@ Deno.test("SARIF has no link that a profile's text makes", { permissions: "none"
   const linked = { ...error, message: "Unknown key `[click](https://example.org)`" };
   const [result] = sarifLog([{ file: "p.yaml", valid: false, diagnostics: [linked] }], "1").runs[0]?.results ?? [];
   assertStringIncludes(result?.message.text ?? "", "\\[click\\](https://example.org)");
+  // Brackets that make none stay as they are.
+  const plain = { ...error, message: "`initrd[0]` (optional)" };
+  const [kept] = sarifLog([{ file: "p.yaml", valid: false, diagnostics: [plain] }], "1").runs[0]?.results ?? [];
+  assertStringIncludes(kept?.message.text ?? "", "`initrd[0]` (optional)");
 });
 
 Deno.test("SARIF: a file below this folder has the same URI however it is named, and a correction is text alone", {

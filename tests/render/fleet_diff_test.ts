@@ -146,15 +146,16 @@ test("a fleet's diff names eight hosts one by one, and when these were captured"
 });
 
 test("why a side cannot be planned is said in each form", () => {
-  const problems = ["There is no kernel", "Before: `x`"];
+  const problems = ["There is no kernel", "Before: `x`", "a\u001b[2J"];
   const fleet = fleetOf([{ profile: "bad.yaml", host: "web1", state: "failed", problems }]);
   const [head, ...lines] = fleetDiffText(fleet, LAYOUT).split("\n");
-  assertEquals([head, ...lines.slice(0, 2)], [
+  assertEquals([head, ...lines.slice(0, 3)], [
     "bad.yaml cannot be planned for web1",
     "  There is no kernel",
     "  Before: `x`",
+    "  a␛[2J",
   ]);
-  assertStringIncludes(fleetDiffMarkdown(fleet), "\n```text\nThere is no kernel\nBefore: `x`\n```\n");
+  assertStringIncludes(fleetDiffMarkdown(fleet), "\n```text\nThere is no kernel\nBefore: `x`\na␛[2J\n```\n");
   assertEquals([head, fleetDiffMarkdown(fleet).split("\n")[0]], [
     "bad.yaml cannot be planned for web1",
     "**1 failed, of 1 plan for 1 host.**",

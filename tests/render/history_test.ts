@@ -128,7 +128,16 @@ pure("the ruler has ten steps at most, whatever took how long", () => {
   });
   const whole = historyOf([after(0)]).attempts[0]?.interruption?.milliseconds ?? NaN;
   const step = (milliseconds: number) => marksOf(renderHistorySvg(historyOf([after(milliseconds - whole)])))[1]?.[1];
-  assertEquals([10_000, 10_001, 20_000, 20_001, 50_001].map(step), ["1 s", "2 s", "2 s", "5 s", "10 s"]);
+  assertEquals([10_000, 10_001, 20_000, 20_001, 50_001, 100_001, 200_001].map(step), [
+    "1 s",
+    "2 s",
+    "2 s",
+    "5 s",
+    "10 s",
+    "20 s",
+    "30 s",
+  ]);
+  assertEquals([36_000_000, 36_001_000].map(step), ["60 min", "10 h"]);
 });
 
 pure("what is not known, or took no time, has no place in the picture", () => {
@@ -160,6 +169,31 @@ pure("what is not known, or took no time, has no place in the picture", () => {
     ["wb-unknown", "jump (inferred)"],
     ["wb-segment", "kernel, initrd"],
     ["wb-crash", "user space"],
+  ]);
+  // A phase that is drawn nowhere is not explained.
+  const nowhere: Attempt = { ...unknown, timing: { ...timing, ...UNKNOWN.timing, boot: joined } };
+  assertEquals(svgOf(MEASURED, nowhere).includes(">kernel, initrd<"), false);
+});
+
+pure("each phase has its pattern, the ways back one of their own", () => {
+  const ended = (end: "fell-back" | "firmware"): Attempt => ({
+    ...MEASURED,
+    outcome: { end, why: "", at: "2026-11-28T17:03:40Z", bootId: "next" },
+  });
+  const svg = renderHistorySvg(historyOf([MEASURED, ended("fell-back"), ended("firmware")]));
+  const shapes = new Set(
+    [...svg.matchAll(/<rect class="(wb-[a-z0-9-]+)" [^>]*><title>([a-z ,]+) [\d.]+ s/g)].map(([, shape, name]) =>
+      `${name}: ${shape}`
+    ),
+  );
+  assertEquals([...shapes].toSorted(), [
+    "fall back: wb-conflict",
+    "firmware: wb-fold",
+    "initrd: wb-segment",
+    "jump: wb-unknown",
+    "kernel: wb-segment-2",
+    "services stop: wb-kernel",
+    "user space: wb-crash",
   ]);
 });
 

@@ -10,7 +10,7 @@ import {
   matrixSchema,
   matrixText,
 } from "../../src/render/matrix.ts";
-import { PLAIN } from "../../src/render/style.ts";
+import { COLOURED, PLAIN } from "../../src/render/style.ts";
 
 const LAYOUT = { style: PLAIN, width: 80 };
 
@@ -39,6 +39,29 @@ function matrix(
 function test(name: string, fn: () => void): void {
   Deno.test({ name, permissions: "none", fn });
 }
+
+test("the verdict of a matrix has its words, and its colour", () => {
+  const verdict = (...fits: readonly MatrixCell["status"][]) =>
+    matrixText(
+      matrix(
+        fits.map((_, index) => `p${index}`),
+        ["h"],
+        (profile) => ({ status: fits[Number(profile.slice(1))] ?? "ok" }),
+      ),
+      { style: COLOURED, width: 200 },
+    ).trimEnd().split("\n").at(-1);
+  assertEquals(
+    [verdict("ok"), verdict("warn")],
+    Array(2).fill("\x1b[32mEvery profile fits the hosts that it is for\x1b[39m"),
+  );
+  assertEquals(
+    verdict("ok", "excluded"),
+    "\x1b[33mNo profile fails on a host that it is for; with --unmatched, what fits nothing is an error\x1b[39m",
+  );
+  assertEquals(verdict("fail"), "\x1b[31mThe profile fails on hosts that it is for\x1b[39m");
+  assertEquals(verdict("fail", "ok"), "\x1b[31m1 of 2 profiles fails on hosts that it is for\x1b[39m");
+  assertEquals(verdict("fail", "fail"), "\x1b[31m2 of 2 profiles fail on hosts that they are for\x1b[39m");
+});
 
 test("the matrix is a table with the causes under it; a host that a profile is not for has a dash", () => {
   const small = matrix(["db.yaml", "web.yaml"], ["db1", "web1", "web2"], (profile, host) => {

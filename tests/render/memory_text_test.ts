@@ -1,10 +1,11 @@
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { frameOf } from "../../src/render/memory_bar.ts";
+import { draw, frameOf } from "../../src/render/memory_bar.ts";
+import { labelsOf } from "../../src/render/memory_legend.ts";
 import { memoryMap } from "../../src/render/memory_map.ts";
 import { memoryLines } from "../../src/render/memory_text.ts";
 import { renderPlan } from "../../src/render/plan.ts";
 import { COLOURED, PLAIN } from "../../src/render/style.ts";
-import { explicitScene, hostWith, type Scene, SCENES, SMALL_VM } from "./scenes.ts";
+import { explicitScene, hostWith, type Scene, sceneOf, SCENES, SMALL_VM } from "./scenes.ts";
 
 const PAGE = Deno.readTextFileSync(new URL("../../docs/pictures.md", import.meta.url));
 
@@ -259,8 +260,11 @@ pure("a plan without the facts of its host shows the segments, and says what is 
 pure("where the host hides its addresses, nothing is made up", () => {
   const { plan, facts } = SCENES.file;
   for (const [visibility, says] of [["zeroed", "hides its addresses"], ["absent", "is missing or empty"]] as const) {
-    const map = memoryMap(plan, { ...facts, iomem: { visibility, roots: facts.iomem.roots } });
+    const iomem = { visibility, roots: facts.iomem.roots };
+    const map = memoryMap(plan, { ...facts, iomem });
     assertEquals([map.regions, map.conflicts, frameOf([map])], [[], [], {}]);
+    // Nor are segments in the wrong place for it.
+    assertEquals(memoryMap(SCENES.small.plan, { ...SCENES.small.facts, iomem }).conflicts, []);
     assertStringIncludes(memoryLines(map, { style: PLAIN, width: 110 }).join("\n"), says);
   }
 });
@@ -298,6 +302,27 @@ pure("what the segments take is enlarged where it is less than half of the memor
       .filter((line) => line.startsWith("  |")).length;
   // With an eighth on both sides.
   assertEquals([bars(64n * mib), bars(96n * mib), bars(112n * mib)], [2, 2, 1]);
+});
+
+pure("a running kernel is never left out, however much of the memory it takes", () => {
+  const mib = 1n << 20n;
+  const host = hostWith(["System RAM", 0n, 1024n * mib, [
+    ["Kernel code", 64n * mib, 65n * mib],
+    ["Kernel bss", 959n * mib, 960n * mib],
+  ]]);
+  const text = drawn(sceneOf({}, host));
+  assertEquals([text.includes("left out"), /\|\.+={60,}\.+\|/.test(text)], [false, true], text);
+});
+
+pure("an address above a bar is within its ends, or left out", () => {
+  for (const cells of [6, 10, 16, 40]) {
+    const map = memoryMap(SCENES.small.plan, SCENES.small.facts);
+    const { whole } = draw(map, frameOf([map]), cells, 1);
+    if (whole === undefined) throw new Error("No bar");
+    const labels = labelsOf(whole, 1);
+    assert(labels.every(({ from, text }) => from >= 0 && from + text.length <= cells), JSON.stringify(labels));
+    assertEquals(labels.some(({ text }) => text === "0x0"), true);
+  }
 });
 
 pure("what is enlarged is pointed to within the width of the bar, wherever it is", () => {

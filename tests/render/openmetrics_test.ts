@@ -89,6 +89,15 @@ for (const [name, labels, value] of VALUES) {
 }
 
 Deno.test({
+  name: "that nothing is reserved for a crash kernel is a number",
+  permissions: "none",
+  fn() {
+    const crash = { state: "none", size: 0, ranges: [], note: "" } as const;
+    assertEquals(valueOf({ ...STATUS, crash }, "warmboot_crash_reserved_bytes"), 0);
+  },
+});
+
+Deno.test({
   name: "what the host does not say has no sample, and no help either",
   permissions: "none",
   fn() {

@@ -205,6 +205,37 @@ pure("the lines of a diff are below both pictures, whichever is higher", () => {
   }
 });
 
+pure("names are cut to the room that they have, and the words for screen readers are whole", () => {
+  const { plan, facts } = SCENES.small;
+  const name = "n".repeat(200);
+  const named = { ...plan, profile: name };
+  const sides = [side(name, { plan: named, facts }), side(name, SCENES.overlap)] as const;
+  const diff = { ...diffPlans(...sides), from: { kind: "plan", name }, to: { kind: "plan", name } } as const;
+  const cut = (svg: string) => {
+    assertStringIncludes(svg.slice(0, svg.indexOf("</title>")), name);
+    return [...svg.matchAll(/<text x="\d+" y="(\d+)"[^>]*>([^<]*n{9}[^<]*)</g)].map((
+      [, y, text = ""],
+    ) => [y, text.length]);
+  };
+  assertEquals(cut(renderPlanSvg(named, facts)), [["36", 64]]);
+  assertEquals(cut(renderDiffSvg(diff, sides, [facts, facts])).slice(0, 4), [
+    ["36", 78],
+    ["72", 46],
+    ["92", 54],
+    ["72", 46],
+  ]);
+});
+
+pure("a diff in words: its verdict, then the memory before and after", () => {
+  const sides = [side("a", SCENES.small), side("b", SCENES.overlap)] as const;
+  const svg = renderDiffSvg(diffPlans(...sides), sides, [SMALL_VM, SMALL_VM]);
+  const [, words = ""] = /<desc id="wb-desc">([^<]*)</.exec(svg) ?? [];
+  const [, verdict = "", before = "", after = ""] = /^(.*)\. Before: (.*)\. After: (.*)$/.exec(words) ?? [];
+  assertMatch(verdict, /^\d+ added, .*removed$/);
+  assertEquals([before.includes("A kernel: "), after.includes("A kernel: ")], [true, false]);
+  assertEquals([before.includes("A code: "), after.includes("A code: ")], [false, true]);
+});
+
 pure("before and after of two hosts have the scale of the larger one, whichever it is", () => {
   for (const names of [["small", "high"], ["high", "small"]] as const) {
     const [a, b] = [SCENES[names[0]], SCENES[names[1]]];

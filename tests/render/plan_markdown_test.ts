@@ -147,6 +147,7 @@ pure("a code span holds its text, whatever the backticks in it", () => {
   assertEquals(code("a`b"), "``a`b``");
   assertEquals(code("`"), "`` ` ``");
   assertEquals(code("``x"), "``` ``x ```");
+  assertEquals(code("a``b`c"), "```a``b`c```");
   assertEquals(code(" x "), "`  x  `");
   assertEquals(code("  "), "(empty)");
   assertEquals(codeBlock(["a", "```"]), "````text\na\n```\n````");

@@ -171,6 +171,8 @@ Command line: root=LABEL=root ro
 Ready to load, with 1 warning: already-loaded. An image is already loaded; this one replaces it
 `,
     );
+    const mute = { ...plan, call: { ...plan.call, cmdline: "" } };
+    assertMatch(renderPlanBrief(mute, plain), /\nCommand line: empty\n/);
     for (const { plan: each } of Object.values(SCENES)) {
       assertEquals(renderPlanBrief(each, plain).split("\n").length, 6);
     }

@@ -35,6 +35,7 @@ test("the plan of a cell has the picture, the diff and every check; equal hosts 
   assertEquals(checks, plan.checks.map(({ status, rule, message, hint = "" }) => [status, rule, message, hint]));
   assertEquals(rows.map(([label]) => label).slice(0, 2), ["Running now", "On a panic"]);
   assert(body.some((line) => line.includes("wb-segment")) && Number(height) > 0 && words.length > 0);
+  assert(body.some((line) => /class="wb-segment[^>]* height="34"/.test(line)));
   const [, , , , [, changes]] = reviewPlan(SCENES.small.plan, SCENES.small.facts);
   assertEquals(changes.flatMap(([, lines]) => lines).find(([, name]) => name === "release"), [
     "~",

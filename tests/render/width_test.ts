@@ -16,6 +16,7 @@ const WIDTHS: readonly (readonly [text: string, columns: number])[] = [
   ["a\u0300\u0301\u0302", 1],
   ["\u0301", 0],
   ["日本語", 6],
+  ["かな", 4],
   ["ａ", 2],
   ["ｶﾞ", 2],
   ["한글", 4],
