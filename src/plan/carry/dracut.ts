@@ -32,7 +32,7 @@ export function dracutFiles(
   { hostname }: { readonly hostname?: string },
 ): ToolFiles {
   const omitted: string[] = [];
-  const made = madeLinks(network.links, omitted);
+  const made = madeLinks(network.links, module, omitted);
   const known = network.links.filter(({ name }) => made.has(name));
   const addressed = known.filter(({ addresses }) => addresses.length > 0);
   const main = (defaultRoute(known, 4) ?? defaultRoute(known, 6))?.link ?? addressed[0];
@@ -50,9 +50,20 @@ export function dracutFiles(
     link.addresses.filter((each) => !taken(link).includes(each))
       .map((each) => `${formatted(each)} on ${link.name}: network-legacy takes one address for each link`)
   ));
+  const settings = known.filter((link) => link.addresses.length === 0 && !hasMtuOfBond(link, known)).flatMap((link) => {
+    if (module === "NetworkManager") {
+      const own = ownSettings(link);
+      return own.length === 0 ? [] : [[`ip=${link.name}`, "none", ...own].join(":")];
+    }
+    if (link.mtu !== ETHERNET_MTU) {
+      omitted.push(`the MTU of ${link.name}, ${link.mtu}: network-legacy wants an address`);
+    }
+    return [];
+  });
   const lines = ips.length === 0 ? [] : [
     ...known.flatMap(({ name, permanentMac }) => permanentMac === undefined ? [] : [`ifname=${name}:${permanentMac}`]),
     ...known.flatMap((link) => made.get(link.name) ?? []),
+    ...settings,
     ...ips,
     ...(main !== undefined && addressed.length > 1 ? [`bootdev=${main.name}`] : []),
     ...addressed.flatMap((link) => routeParameters(link, taken(link), known, omitted)),
@@ -69,7 +80,11 @@ export function dracutFiles(
 }
 
 /** What makes each link that can be made; none for a device. */
-function madeLinks(links: readonly CarriedLink[], omitted: string[]): ReadonlyMap<string, readonly string[]> {
+function madeLinks(
+  links: readonly CarriedLink[],
+  module: DracutModule,
+  omitted: string[],
+): ReadonlyMap<string, readonly string[]> {
   const made = new Map<string, readonly string[]>();
   // Members and parents come first.
   for (const link of links) {
@@ -88,24 +103,57 @@ function madeLinks(links: readonly CarriedLink[], omitted: string[]): ReadonlyMa
         } else made.set(name, [`vlan=${name}:${kind.parent}`]);
         break;
       case "bond": {
-        const options = [["mode", kind.mode] as const, ...Object.entries(kind.options).filter(isSet)]
-          // Within a value, commas are semicolons.
-          .map(([option, value]) => `${option}=${value.replaceAll(" ", ";")}`);
+        const options = [`mode=${kind.mode}`, ...bondOptions(name, kind, module, omitted)];
         const mtu = link.mtu === ETHERNET_MTU ? "" : `:${link.mtu}`;
         if (members.length > 0) made.set(name, [`bond=${name}:${members.join(",")}:${options.join(",")}${mtu}`]);
         break;
       }
       case "bridge":
-        if (members.length > 0) made.set(name, [`bridge=${name}:${members.join(",")}`]);
+        if (members.length === 0) break;
+        made.set(name, [`bridge=${name}:${members.join(",")}`]);
+        if ((kind.options.stp_state ?? "0") !== "0") omitted.push(`STP of ${name}: bridges of dracut run without it`);
     }
     if (!made.has(name) && kind.kind !== "vlan") omitted.push(`${described(link)}, whose members are not carried`);
   }
   return made;
 }
 
+/**
+ * The options of a bond that are not what the kernel sets by itself. The kernel keeps options that have no effect.
+ * NetworkManager refuses a bond that has one of them (verify in nm-setting-bond.c, 1.42 and 1.52).
+ */
+function bondOptions(
+  bond: string,
+  { mode, options }: Extract<CarriedLink["link"], { readonly kind: "bond" }>,
+  module: DracutModule,
+  omitted: string[],
+): readonly string[] {
+  const { arp_ip_target: list = "", ...others } = options;
+  const targets = list.split(" ").filter((each) => /^[\d.]+$/.test(each));
+  const asksTargets = (options.arp_interval ?? "0") !== "0";
+  const [target, ...further] = asksTargets ? targets : [];
+  const hasEffect = (option: string): boolean => {
+    if (option.startsWith("arp_")) return target !== undefined;
+    if (option === "lacp_rate") return mode === "802.3ad";
+    return option !== "primary" || ["active-backup", "balance-tlb", "balance-alb"].includes(mode);
+  };
+  const made = Object.entries(others).filter(isSet).filter(([option]) => hasEffect(option)).map((each) =>
+    each.join("=")
+  );
+  if (target === undefined) {
+    if (asksTargets) omitted.push(`the ARP monitoring of ${bond}, which has no IPv4 target`);
+    return made;
+  }
+  if (module === "network-legacy") return [...made, `arp_ip_target=${targets.join(";")}`];
+  if (further.length > 0) {
+    omitted.push(`the ARP targets ${listed(further)} of ${bond}: NetworkManager before 1.52 reads a single one`);
+  }
+  return [...made, `arp_ip_target=${target}`];
+}
+
 /** Whether an option of a bond is not what the kernel sets by itself. */
 function isSet([option, value]: readonly [string, string]): boolean {
-  return value !== BOND_STANDARDS.get(option) && /^[\w+. -]+$/.test(value);
+  return value !== BOND_STANDARDS.get(option) && /^[\w+.-]+$/.test(value);
 }
 
 /** As get_vid in ifup.sh of network-legacy, and as NetworkManager for such names. */
@@ -123,9 +171,6 @@ function ipParameter(
 ): string {
   const found = defaultRoute(links, family);
   const gateway = found?.link === link ? found.route.gateway : undefined;
-  const isChanged = link.link.kind === "ethernet" && link.permanentMac === undefined && link.master === undefined;
-  const mac = isChanged && link.mac !== undefined ? link.mac : undefined;
-  const mtu = link.mtu === ETHERNET_MTU ? "" : String(link.mtu);
   return [
     `ip=${bracketed(address)}`,
     "",
@@ -134,8 +179,21 @@ function ipParameter(
     hostname ?? "",
     link.name,
     "none",
-    ...(mac === undefined ? mtu === "" ? [] : [mtu] : [mtu, mac]),
+    ...ownSettings(link),
   ].join(":");
+}
+
+/** `MTU:MAC`, or as much of it as is not standard. */
+function ownSettings(link: CarriedLink): readonly string[] {
+  const isChanged = link.link.kind === "ethernet" && link.permanentMac === undefined && link.master === undefined;
+  const mac = isChanged && link.mac !== undefined ? link.mac : undefined;
+  const mtu = link.mtu === ETHERNET_MTU ? "" : String(link.mtu);
+  return mac === undefined ? mtu === "" ? [] : [mtu] : [mtu, mac];
+}
+
+/** Whether it is a bond, which is made with its MTU, or a member, to which the kernel gives that of the bond. */
+function hasMtuOfBond({ link, master }: CarriedLink, links: readonly CarriedLink[]): boolean {
+  return link.kind === "bond" || links.some(({ name, link }) => name === master && link.kind === "bond");
 }
 
 function routeParameters(

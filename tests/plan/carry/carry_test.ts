@@ -305,7 +305,7 @@ pure("dracut makes bonds, bridges, and VLANs whose name is their number", () => 
       "99-warmboot-network.conf": [
         "ifname=eth0:52:54:00:00:00:00",
         "ifname=eth1:52:54:00:00:00:01",
-        "bond=bond0:eth0,eth1:mode=active-backup,miimon=100,primary=eth1,arp_ip_target=10.0.0.1;10.0.0.2:9000",
+        "bond=bond0:eth0,eth1:mode=active-backup,miimon=100,primary=eth1:9000",
         "vlan=bond0.10:bond0",
         "ip=10.1.0.5::10.1.0.1:255.255.0.0:web1:bond0.10:none",
         "nameserver=10.1.0.1",
@@ -319,6 +319,101 @@ pure("dracut makes bonds, bridges, and VLANs whose name is their number", () => 
       "br0 (192.168.1.1/24), whose members are not carried",
     ],
   });
+});
+
+/** A bond of eth0 and eth1 with an address. */
+function bonded(mode: string, options: { readonly [name: string]: string }): NetworkFacts {
+  const bond = made("bond0", { kind: "bond", mode, options }, { addresses: addresses("10.1.0.5/16") });
+  return { ...NONE, links: [device("eth0", { master: "bond0" }), device("eth1", { master: "bond0" }), bond] };
+}
+
+pure("a bond of dracut has no option without effect: NetworkManager would refuse the bond", () => {
+  const bond = (files: readonly string[], mode: string, options: { readonly [name: string]: string }) =>
+    linesOf(bonded(mode, options), files, DRACUT).find((line) => line.startsWith("bond="))?.split(":").at(-1);
+  /** With what the kernel keeps from before. */
+  const kept = (options: { readonly [name: string]: string }) => ({
+    lacp_rate: "fast",
+    primary: "eth1",
+    arp_ip_target: "10.0.0.1 10.0.0.2",
+    arp_validate: "all",
+    ...options,
+  });
+  for (const files of [LEGACY, MANAGER]) {
+    assertEquals(
+      [
+        bond(files, "active-backup", kept({ arp_interval: "0", miimon: "100", updelay: "0" })),
+        bond(files, "balance-rr", kept({ miimon: "100", xmit_hash_policy: "layer3+4" })),
+        bond(files, "802.3ad", kept({ updelay: "200", min_links: "1 rd.break" })),
+        bond(files, "balance-alb", { primary: "eth1" }),
+        bond(files, "active-backup", { arp_interval: "100", arp_validate: "all", arp_ip_target: "10.0.0.1" }),
+      ],
+      [
+        "mode=active-backup,primary=eth1,miimon=100",
+        "mode=balance-rr,miimon=100,xmit_hash_policy=layer3+4",
+        "mode=802.3ad,lacp_rate=fast,updelay=200",
+        "mode=balance-alb,primary=eth1",
+        "mode=active-backup,arp_interval=100,arp_validate=all,arp_ip_target=10.0.0.1",
+      ],
+    );
+  }
+});
+
+pure("of several ARP targets NetworkManager gets one, since it refuses a bond whose list it cannot read", () => {
+  const network = bonded("active-backup", { arp_interval: "100", arp_ip_target: "10.0.0.1 10.0.0.2 10.0.0.3" });
+  const bond = "bond=bond0:eth0,eth1:mode=active-backup,arp_interval=100,arp_ip_target=10.0.0.1";
+  assertEquals(linesOf(network, LEGACY, DRACUT)[2], `${bond};10.0.0.2;10.0.0.3`);
+  assertEquals(omittedOf(network, LEGACY), []);
+  assertEquals(linesOf(network, MANAGER, DRACUT)[2], bond);
+  assertEquals(omittedOf(network, MANAGER), [
+    "the ARP targets 10.0.0.2 and 10.0.0.3 of bond0: NetworkManager before 1.52 reads a single one",
+  ]);
+  const without = bonded("active-backup", { arp_interval: "100", arp_ip_target: "" });
+  assertEquals(linesOf(without, MANAGER, DRACUT)[2], "bond=bond0:eth0,eth1:mode=active-backup");
+  assertEquals(omittedOf(without, MANAGER), ["the ARP monitoring of bond0, which has no IPv4 target"]);
+});
+
+pure("what lies below a VLAN or a bridge has its MTU with NetworkManager; network-legacy wants an address", () => {
+  const links = [
+    device("eth0", { mtu: 9000 }),
+    made("eth0.5", { kind: "vlan", parent: "eth0", id: 5 }, { mtu: 9000, addresses: addresses("10.5.0.1/24") }),
+    changed(device("eth1")),
+    made("eth1.6", { kind: "vlan", parent: "eth1", id: 6 }, { addresses: addresses("10.6.0.1/24") }),
+    device("eth2", { master: "bond0", mtu: 9000 }),
+    made("bond0", { kind: "bond", mode: "active-backup", options: {} }, { mtu: 9000, master: "br0" }),
+    made("br0", { kind: "bridge", options: {} }, { mtu: 9000, addresses: addresses("10.7.0.1/24") }),
+  ];
+  const network = { ...NONE, links };
+  const ips = (files: readonly string[]) =>
+    linesOf(network, files, DRACUT).filter((line) => line.startsWith("ip=") || line.startsWith("bond="));
+  const addressed = [
+    "bond=bond0:eth2:mode=active-backup:9000",
+    "ip=10.5.0.1:::255.255.255.0::eth0.5:none:9000",
+    "ip=10.6.0.1:::255.255.255.0::eth1.6:none",
+    "ip=10.7.0.1:::255.255.255.0::br0:none:9000",
+  ];
+  assertEquals(ips(MANAGER).toSorted(), [
+    ...addressed,
+    "ip=eth0:none:9000",
+    "ip=eth1:none::52:54:00:00:00:01",
+  ]);
+  assertEquals(omittedOf(network, MANAGER), []);
+  assertEquals(ips(LEGACY).toSorted(), addressed);
+  assertEquals(omittedOf(network, LEGACY), ["the MTU of eth0, 9000: network-legacy wants an address"]);
+});
+
+pure("dracut makes a bridge without STP, and says so where the running one has it", () => {
+  const bridged = (stp: string): NetworkFacts => ({
+    ...NONE,
+    links: [
+      device("eth0", { master: "br0" }),
+      made("br0", { kind: "bridge", options: { stp_state: stp } }, { addresses: addresses("10.7.0.1/24") }),
+    ],
+  });
+  for (const files of [LEGACY, MANAGER]) {
+    assertEquals(linesOf(bridged("1"), files, DRACUT)[1], "bridge=br0:eth0");
+    assertEquals(omittedOf(bridged("1"), files), ["STP of br0: bridges of dracut run without it"]);
+    assertEquals(omittedOf(bridged("0"), files), []);
+  }
 });
 
 pure("routes of dracut have brackets around IPv6, and a route to a gateway that is not on the network", () => {
