@@ -50,15 +50,11 @@ export function dracutFiles(
     link.addresses.filter((each) => !taken(link).includes(each))
       .map((each) => `${formatted(each)} on ${link.name}: network-legacy takes one address for each link`)
   ));
-  const settings = known.filter((link) => link.addresses.length === 0 && !hasMtuOfBond(link, known)).flatMap((link) => {
-    if (module === "NetworkManager") {
-      const own = ownSettings(link);
-      return own.length === 0 ? [] : [[`ip=${link.name}`, "none", ...own].join(":")];
-    }
-    if (link.mtu !== ETHERNET_MTU) {
-      omitted.push(`the MTU of ${link.name}, ${link.mtu}: network-legacy wants an address`);
-    }
-    return [];
+  const bare = known.filter((link) => link.addresses.length === 0 && !isMemberOfBond(link, known));
+  if (module === "network-legacy") omitted.push(...bare.flatMap(leftOut));
+  const settings = module === "network-legacy" ? [] : bare.flatMap((link) => {
+    const own = ownSettings(link, known);
+    return own.length === 0 ? [] : [[`ip=${link.name}`, "none", ...own].join(":")];
   });
   const lines = ips.length === 0 ? [] : [
     ...known.flatMap(({ name, permanentMac }) => permanentMac === undefined ? [] : [`ifname=${name}:${permanentMac}`]),
@@ -179,21 +175,48 @@ function ipParameter(
     hostname ?? "",
     link.name,
     "none",
-    ...ownSettings(link),
+    ...ownSettings(link, links),
   ].join(":");
 }
 
 /** `MTU:MAC`, or as much of it as is not standard. */
-function ownSettings(link: CarriedLink): readonly string[] {
-  const isChanged = link.link.kind === "ethernet" && link.permanentMac === undefined && link.master === undefined;
-  const mac = isChanged && link.mac !== undefined ? link.mac : undefined;
+function ownSettings(link: CarriedLink, links: readonly CarriedLink[]): readonly string[] {
+  const mac = ownMac(link, links);
   const mtu = link.mtu === ETHERNET_MTU ? "" : String(link.mtu);
   return mac === undefined ? mtu === "" ? [] : [mtu] : [mtu, mac];
 }
 
-/** Whether it is a bond, which is made with its MTU, or a member, to which the kernel gives that of the bond. */
-function hasMtuOfBond({ link, master }: CarriedLink, links: readonly CarriedLink[]): boolean {
-  return link.kind === "bond" || links.some(({ name, link }) => name === master && link.kind === "bond");
+/** The hardware address that a link has to be given: a device has its own, a VLAN that of its parent. */
+function ownMac(link: CarriedLink, links: readonly CarriedLink[]): string | undefined {
+  const { link: kind, mac, permanentMac } = link;
+  switch (kind.kind) {
+    case "ethernet":
+      return permanentMac === undefined && !isMemberOfBond(link, links) ? mac : undefined;
+    case "vlan":
+      return undefined;
+    case "bond":
+      // It has that of the active member then, and no other can be set.
+      return kind.options.fail_over_mac === "active" ? undefined : mac;
+    case "bridge":
+      // By itself it would get one at random, or that of udev's MACAddressPolicy.
+      return mac;
+  }
+}
+
+/** Whether a bond gives the link its MTU and its hardware address. */
+function isMemberOfBond({ master }: CarriedLink, links: readonly CarriedLink[]): boolean {
+  return links.some(({ name, link }) => name === master && link.kind === "bond");
+}
+
+/** What network-legacy sets only together with an address; a bond is made with its MTU. */
+function leftOut({ name, link, mtu, mac, permanentMac }: CarriedLink): readonly string[] {
+  const why = "network-legacy sets it only together with an address";
+  return [
+    ...(mtu === ETHERNET_MTU || link.kind === "bond" ? [] : [`the MTU of ${name}, ${mtu}: ${why}`]),
+    ...(link.kind !== "ethernet" || permanentMac !== undefined || mac === undefined
+      ? []
+      : [`the hardware address of ${name}, ${mac}: ${why}`]),
+  ];
 }
 
 function routeParameters(

@@ -372,33 +372,53 @@ pure("of several ARP targets NetworkManager gets one, since it refuses a bond wh
   assertEquals(omittedOf(without, MANAGER), ["the ARP monitoring of bond0, which has no IPv4 target"]);
 });
 
-pure("what lies below a VLAN or a bridge has its MTU with NetworkManager; network-legacy wants an address", () => {
-  const links = [
-    device("eth0", { mtu: 9000 }),
-    made("eth0.5", { kind: "vlan", parent: "eth0", id: 5 }, { mtu: 9000, addresses: addresses("10.5.0.1/24") }),
-    changed(device("eth1")),
-    made("eth1.6", { kind: "vlan", parent: "eth1", id: 6 }, { addresses: addresses("10.6.0.1/24") }),
-    device("eth2", { master: "bond0", mtu: 9000 }),
-    made("bond0", { kind: "bond", mode: "active-backup", options: {} }, { mtu: 9000, master: "br0" }),
-    made("br0", { kind: "bridge", options: {} }, { mtu: 9000, addresses: addresses("10.7.0.1/24") }),
-  ];
-  const network = { ...NONE, links };
-  const ips = (files: readonly string[]) =>
-    linesOf(network, files, DRACUT).filter((line) => line.startsWith("ip=") || line.startsWith("bond="));
-  const addressed = [
-    "bond=bond0:eth2:mode=active-backup:9000",
-    "ip=10.5.0.1:::255.255.255.0::eth0.5:none:9000",
-    "ip=10.6.0.1:::255.255.255.0::eth1.6:none",
-    "ip=10.7.0.1:::255.255.255.0::br0:none:9000",
-  ];
-  assertEquals(ips(MANAGER).toSorted(), [
-    ...addressed,
-    "ip=eth0:none:9000",
-    "ip=eth1:none::52:54:00:00:00:01",
-  ]);
-  assertEquals(omittedOf(network, MANAGER), []);
-  assertEquals(ips(LEGACY).toSorted(), addressed);
-  assertEquals(omittedOf(network, LEGACY), ["the MTU of eth0, 9000: network-legacy wants an address"]);
+pure(
+  "links without an address have their MTU and hardware address with NetworkManager, not with network-legacy",
+  () => {
+    const links = [
+      device("eth0", { mtu: 9000 }),
+      made("eth0.5", { kind: "vlan", parent: "eth0", id: 5 }, { mtu: 9000, addresses: addresses("10.5.0.1/24") }),
+      changed(device("eth1")),
+      made("eth1.6", { kind: "vlan", parent: "eth1", id: 6 }, { addresses: addresses("10.6.0.1/24") }),
+      changed(device("eth3", { master: "br0" })),
+      device("eth2", { master: "bond0", mtu: 9000 }),
+      made("bond0", { kind: "bond", mode: "active-backup", options: {} }, { mtu: 9000, master: "br0" }),
+      made("br0", { kind: "bridge", options: {} }, { mtu: 9000, addresses: addresses("10.7.0.1/24") }),
+    ];
+    const network = { ...NONE, links };
+    const ips = (files: readonly string[]) =>
+      linesOf(network, files, DRACUT).filter((line) => line.startsWith("ip=") || line.startsWith("bond="));
+    const addressed = [
+      "bond=bond0:eth2:mode=active-backup:9000",
+      "ip=10.5.0.1:::255.255.255.0::eth0.5:none:9000",
+      "ip=10.6.0.1:::255.255.255.0::eth1.6:none",
+      "ip=10.7.0.1:::255.255.255.0::br0:none:9000:02:00:00:00:00:aa",
+    ];
+    assertEquals(ips(MANAGER).toSorted(), [
+      ...addressed,
+      "ip=bond0:none:9000:02:00:00:00:00:aa",
+      "ip=eth0:none:9000",
+      "ip=eth1:none::52:54:00:00:00:01",
+      "ip=eth3:none::52:54:00:00:00:03",
+    ]);
+    assertEquals(omittedOf(network, MANAGER), []);
+    assertEquals(ips(LEGACY).toSorted(), addressed);
+    assertEquals(omittedOf(network, LEGACY), [
+      "the MTU of eth0, 9000: network-legacy sets it only together with an address",
+      "the hardware address of eth1, 52:54:00:00:00:01: network-legacy sets it only together with an address",
+      "the hardware address of eth3, 52:54:00:00:00:03: network-legacy sets it only together with an address",
+    ]);
+  },
+);
+
+pure("bonds and bridges of dracut keep their hardware address, unless it is that of a bond's active member", () => {
+  const last = (mode: string, options: { readonly [name: string]: string }, files: readonly string[]) =>
+    linesOf(bonded(mode, options), files, DRACUT).find((line) => line.startsWith("ip="));
+  const ip = "ip=10.1.0.5:::255.255.0.0::bond0:none";
+  for (const files of [LEGACY, MANAGER]) {
+    assertEquals(last("active-backup", { fail_over_mac: "none" }, files), `${ip}::02:00:00:00:00:aa`);
+    assertEquals(last("active-backup", { fail_over_mac: "active" }, files), ip);
+  }
 });
 
 pure("dracut makes a bridge without STP, and says so where the running one has it", () => {
