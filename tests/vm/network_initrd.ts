@@ -47,6 +47,13 @@ else
 fi
 `;
 
+/** What it adds where both families are carried, and links that are made. */
+const FURTHER_REPORT =
+  `busybox ping -6 -c 2 -w 20 ${GATEWAYS.ipv6} >/dev/console 2>&1 && echo "carried: IPv6 gateway answers" >/dev/console
+for each in /proc/net/bonding/* /proc/net/vlan/config; do busybox cat $each >/dev/console; done
+echo "carried: host name $(busybox hostname)" >/dev/console
+`;
+
 const END = "busybox sleep 1\nbusybox reboot -f\n";
 
 /** An initrd of initramfs-tools, one of whose scripts asks for the network. */
@@ -71,29 +78,56 @@ ${REPORT}${END}`;
   return concatenate([await initramfsToolsInitrd(), more]);
 }
 
-/** Debian's dracut with its own scripts for the network: these parse `ip=`. */
-const DRACUT_MODULES = "base bash udev-rules network network-legacy rootfs-block fs-lib";
+/** Dracut's modules that read `ip=`, by their names: what the initrd consists of, and the packages that it needs. */
+const DRACUT_NETWORKS = {
+  "network-legacy": {
+    modules: "base bash udev-rules network network-legacy rootfs-block fs-lib",
+    packages: ["dracut-network", "mawk", "procps"],
+    report: REPORT,
+  },
+  // As RHEL and Fedora have it: with systemd.
+  "network-manager": {
+    modules:
+      "base bash systemd systemd-initrd systemd-udevd systemd-journald systemd-tmpfiles udev-rules dbus dbus-daemon " +
+      "network network-manager dracut-systemd rootfs-block fs-lib",
+    packages: ["network-manager", "dracut-network", "mawk", "procps"],
+    report: `${REPORT}${FURTHER_REPORT}busybox grep network- /usr/lib/dracut/modules.txt >/dev/console\n`,
+  },
+} as const;
 
 /** Part of the cache's name: a change of what is made needs another. */
 const DRACUT_VERSION = 1;
 
-/** An initrd of dracut with network-legacy. It reports from the hook that runs once a device is up. */
-export async function networkedDracut(kernel: Kernel): Promise<Uint8Array<ArrayBuffer>> {
-  const root = await debianRoot("bookworm", ["dracut-network", "mawk", "procps"]);
-  const folder = await cached(`initrds/dracut-network_${DRACUT_VERSION}`, async (partial) => {
+/** An initrd of Debian's dracut with this module. It reports from the hook that runs once a device is up. */
+export async function networkedDracut(
+  kernel: Kernel,
+  network: keyof typeof DRACUT_NETWORKS,
+  drivers?: readonly string[],
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { modules, packages, report } = DRACUT_NETWORKS[network];
+  const root = await debianRoot("bookworm", packages);
+  const folder = await cached(`initrds/dracut-${network}_${DRACUT_VERSION}`, async (partial) => {
     const tree = join(partial, "tree");
     await output("cp", ["-a", root, tree]);
     // As update-alternatives would have it.
     await Deno.symlink("mawk", join(tree, "usr/bin/awk"));
-    await runDracut(tree, partial, { initrd: DRACUT_MODULES });
+    await runDracut(tree, partial, { initrd: modules });
     await removeTree(tree);
   });
   const hooks = "/usr/lib/dracut/hooks";
+  // As NetworkManager loads it; the module would make a bond0 of its own.
+  const insert = `for each in /net/*.ko; do
+  case $each in
+  *-bonding.ko) busybox insmod $each max_bonds=0 ;;
+  *) busybox insmod $each ;;
+  esac
+done
+`;
   const more = cpioArchive([
     file("/usr/bin/busybox", await Deno.readFile(await fetchBusybox("x86_64"))),
-    file(`${hooks}/pre-udev/00-net.sh`, "for each in /net/*.ko; do busybox insmod $each; done\n"),
-    file(`${hooks}/initqueue/online/99-report.sh`, `${REPORT}${END}`),
-    ...await networkModules(kernel),
+    file(`${hooks}/pre-udev/00-net.sh`, insert),
+    file(`${hooks}/initqueue/online/99-report.sh`, `${report}${END}`),
+    ...await networkModules(kernel, drivers),
   ]);
   return concatenate([await Deno.readFile(join(folder, "initrd")), more]);
 }
@@ -132,10 +166,7 @@ export async function networkedSystemd(kernel: Kernel, modules: readonly string[
   busybox sleep 1
 done
 busybox sleep 3
-${REPORT}
-busybox ping -6 -c 2 -w 20 ${GATEWAYS.ipv6} >/dev/console 2>&1 && echo "carried: IPv6 gateway answers" >/dev/console
-for each in /proc/net/bonding/* /proc/net/vlan/config; do busybox cat $each >/dev/console; done
-${END}`;
+${REPORT}${FURTHER_REPORT}${END}`;
   const init = `#!/bin/busybox sh
 /bin/busybox mount -t proc proc /proc
 for each in /net/*.ko; do
