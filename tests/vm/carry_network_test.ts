@@ -30,6 +30,8 @@ const ADDRESSES = (link: string): string =>
 const BOND = "[ -e /sys/class/net/bond0 ] || echo +bond0 >/sys/class/net/bonding_masters; " +
   "cd /sys/class/net/bond0/bonding; echo active-backup >mode";
 
+const ASKS_TARGETS = "echo 1000 >arp_interval; echo +10.0.2.2 >arp_ip_target; echo +10.0.2.3 >arp_ip_target";
+
 const ENSLAVE = "ip link set lan0 down; ip link set bond0 up; echo +lan0 >slaves; sleep 2";
 
 const VLAN = "vconfig add bond0 5; ip link set bond0.5 up; ip addr add 10.5.0.7/24 dev bond0.5";
@@ -90,7 +92,7 @@ Deno.test({
       "/boot/initrd.tools": await networkedTools(kernel),
       ...(debian
         ? {
-          "/boot/initrd.dracut": await networkedDracut(kernel, "network-legacy"),
+          "/boot/initrd.dracut": await networkedDracut(kernel, "network-legacy", drivers),
           "/boot/initrd.manager": await networkedDracut(kernel, "network-manager", [...drivers, "bridge"]),
         }
         : {}),
@@ -140,6 +142,23 @@ Deno.test({
     });
 
     await t.step({
+      name: "dracut, network-legacy: a bond that asks ARP targets, and a VLAN on it",
+      ignore: !debian,
+      async fn() {
+        await setUp(machine);
+        await insertMore(machine);
+        await machine.output(`${BOND}; ${ASKS_TARGETS}; ${ENSLAVE}; ip link set bond0 mtu 1400; ${VLAN}`);
+        await machine.output(ADDRESSES("bond0"));
+        const said = await bootsInto(machine, "/boot/initrd.dracut", "kexec_file_load", " root=/dev/vda");
+        assertStringIncludes(said, "carried: gateway answers");
+        assertStringIncludes(said, "inet 10.0.2.77/24");
+        assertStringIncludes(said, "inet 10.5.0.7/24");
+        assertMatch(said, /bond0: <[^>]*\bUP\b[^>]*> mtu 1400 /);
+        assertMatch(said, macOf("bond0"));
+      },
+    });
+
+    await t.step({
       name: "dracut, network-manager: every address, route and MTU of a device, and those of a VLAN",
       ignore: !debian,
       async fn() {
@@ -180,10 +199,7 @@ Deno.test({
       async fn() {
         await setUp(machine);
         await insertMore(machine);
-        await machine.output(
-          `${BOND}; echo 1000 >arp_interval; echo +10.0.2.2 >arp_ip_target; echo +10.0.2.3 >arp_ip_target; ` +
-            `${ENSLAVE}; ip link set bond0 mtu 1400; ${VLAN}`,
-        );
+        await machine.output(`${BOND}; ${ASKS_TARGETS}; ${ENSLAVE}; ip link set bond0 mtu 1400; ${VLAN}`);
         await machine.output(ADDRESSES("bond0"));
         const said = await bootsInto(machine, "/boot/initrd.manager", "kexec_file_load", " root=/dev/vda");
         assertReaches(said, ["10.0.2.77/24", "fec0::77/64", "10.5.0.7/24"]);

@@ -83,7 +83,12 @@ const DRACUT_NETWORKS = {
   "network-legacy": {
     modules: "base bash udev-rules network network-legacy rootfs-block fs-lib",
     packages: ["dracut-network", "mawk", "procps"],
-    report: REPORT,
+    // The scripts set up one link after the other.
+    report:
+      `for each in $(busybox sed -n 's/^ip=.*:\\([^:]*\\):none.*/\\1/p' /etc/cmdline.d/99-warmboot-network.conf); do
+  [ -e /tmp/net.$each.did-setup ] || return 0
+done
+${REPORT}`,
   },
   // As RHEL and Fedora have it: with systemd.
   "network-manager": {
@@ -98,7 +103,7 @@ const DRACUT_NETWORKS = {
 /** Part of the cache's name: a change of what is made needs another. */
 const DRACUT_VERSION = 1;
 
-/** An initrd of Debian's dracut with this module. It reports from the hook that runs once a device is up. */
+/** An initrd of Debian's dracut with this module. It reports from the hook that runs once a link is up. */
 export async function networkedDracut(
   kernel: Kernel,
   network: keyof typeof DRACUT_NETWORKS,
