@@ -172,7 +172,8 @@ Deno.test("what cannot be carried fails a check: no network in the facts, nothin
 });
 
 Deno.test("what is not carried is named by a warning", async () => {
-  await inFolder(["usr/lib/dracut-lib.sh", "sbin/ifup"], async (folder) => {
+  const dracut = ["usr/lib/dracut-lib.sh", "usr/lib/dracut/hooks/pre-udev/50-ifname-genrules.sh", "sbin/ifup"];
+  await inFolder(dracut, async (folder) => {
     const network = { ...NETWORK, tables: [100], searchDomains: ["example.org"] };
     assertEquals(verdicts(await planOf(source(folder), hostWith(network))).at(-1), [
       "warn",

@@ -102,6 +102,14 @@ pure("what configures the network: in the order in which dracut prefers its modu
   for (const [files] of rows) assertEquals(files.filter((path) => !NETWORK_FILES.includes(path)), []);
   const names = (...files: readonly string[]) => initrdNetwork([having([networkd]), having(files)])?.hasResolved;
   assertEquals([names(), names(resolved), names("/lib/systemd/systemd-resolved")], [false, true, true]);
+  const hooks = ["/usr/lib", "/lib", "/var/lib"].map((folder) =>
+    `${folder}/dracut/hooks/pre-udev/50-ifname-genrules.sh`
+  );
+  assertEquals(
+    [[], ...hooks.map((path) => [path])].map((more) => initrdNetwork([having([DRACUT, ifup, ...more])])?.hasIfname),
+    [false, true, true, true],
+  );
+  for (const path of hooks) assertEquals(NETWORK_FILES.includes(path), true);
   assertEquals(initrdNetwork([having([networkd], "dangling")]), undefined);
   assertEquals(initrdNetwork([having([networkd], "not-executable")])?.tool, "systemd-networkd");
 });

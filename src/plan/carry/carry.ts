@@ -73,7 +73,7 @@ export function carriedNetwork(
         };
       case "NetworkManager":
       case "network-legacy":
-        return dracutFiles(selection, tool, options);
+        return dracutFiles(selection, tool, { hasIfname: found?.hasIfname === true, ...options });
       case "initramfs-tools":
         return initramfsToolsFiles(selection, options);
     }

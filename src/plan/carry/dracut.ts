@@ -29,7 +29,7 @@ const ETHERNET_MTU = 1500;
 export function dracutFiles(
   network: Selection,
   module: DracutModule,
-  { hostname }: { readonly hostname?: string },
+  { hasIfname, hostname }: { readonly hasIfname: boolean; readonly hostname?: string },
 ): ToolFiles {
   const omitted: string[] = [];
   const made = madeLinks(network.links, module, omitted);
@@ -56,8 +56,17 @@ export function dracutFiles(
     const own = ownSettings(link, known);
     return own.length === 0 ? [] : [[`ip=${link.name}`, "none", ...own].join(":")];
   });
+  const names = known.flatMap(({ name, permanentMac }) => permanentMac === undefined ? [] : [[name, permanentMac]]);
+  if (!hasIfname && names.length > 0) {
+    const list = listed(names.map(([name = ""]) => name));
+    omitted.push(
+      `the ${
+        names.length === 1 ? "name" : "names"
+      } ${list}: the initrd lacks dracut's module network, which reads \`ifname=\``,
+    );
+  }
   const lines = ips.length === 0 ? [] : [
-    ...known.flatMap(({ name, permanentMac }) => permanentMac === undefined ? [] : [`ifname=${name}:${permanentMac}`]),
+    ...names.map((words) => `ifname=${words.join(":")}`),
     ...known.flatMap((link) => made.get(link.name) ?? []),
     ...settings,
     ...ips,

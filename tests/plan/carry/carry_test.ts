@@ -65,8 +65,9 @@ const SIMPLE: NetworkFacts = {
 };
 
 const NETWORKD = ["/usr/lib/systemd/systemd-networkd"];
-const LEGACY = ["/usr/lib/dracut-lib.sh", "/sbin/ifup"];
-const MANAGER = ["/usr/lib/dracut-lib.sh", "/usr/libexec/nm-initrd-generator"];
+const IFNAME = "/usr/lib/dracut/hooks/pre-udev/50-ifname-genrules.sh";
+const LEGACY = ["/usr/lib/dracut-lib.sh", IFNAME, "/sbin/ifup"];
+const MANAGER = ["/usr/lib/dracut-lib.sh", IFNAME, "/usr/libexec/nm-initrd-generator"];
 const TOOLS = ["/scripts/functions"];
 
 function carry(network: NetworkFacts | undefined, files: readonly string[], hostname = "web1"): CarriedNetwork {
@@ -284,6 +285,18 @@ pure("dracut's own scripts get parameters; one address for each link", () => {
       "the search domains example.org: dracut has no parameter for them",
     ],
   });
+});
+
+pure("a device may have another name where the initrd does not read `ifname=`: that is said", () => {
+  for (const whole of [MANAGER, LEGACY]) {
+    const files = whole.filter((path) => path !== IFNAME);
+    const found = omittedOf(SIMPLE, files);
+    assertEquals(found.filter((each) => !omittedOf(SIMPLE, whole).includes(each)), [
+      "the name eth0: the initrd lacks dracut's module network, which reads `ifname=`",
+    ]);
+    assertEquals(found.length, omittedOf(SIMPLE, whole).length + 1);
+    assertEquals(linesOf(SIMPLE, files, DRACUT), linesOf(SIMPLE, whole, DRACUT));
+  }
 });
 
 pure("NetworkManager gets every address of a link, each with the gateway of its family", () => {
