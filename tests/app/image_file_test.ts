@@ -67,6 +67,15 @@ Deno.test("a captured section is a part of its image only where that was capture
   assertEquals([await image({}), await image({ "/boot/a.efi": captured("image") })], [undefined, "/boot/a.efi"]);
 });
 
+Deno.test("what a captured kernel says of itself is what was captured, however far behind its header it was", () => {
+  const images = { "/a": { ...captured(bzImage()), banner: "6.12.1 (b@h) #1 SMP" }, "/b": captured(bzImage()) };
+  const banner = (path: string) => {
+    using view = viewFile(path, { images });
+    return view?.file.banner();
+  };
+  assertEquals([banner("/a"), banner("/b")], ["6.12.1 (b@h) #1 SMP", undefined]);
+});
+
 Deno.test("how to capture a file is said where it is missing, and nowhere else", () => {
   const missing = { code: "file-missing", severity: "error", message: "It does not exist" } as const;
   const how = "apture it with the host: warmboot facts --images PROFILE";
