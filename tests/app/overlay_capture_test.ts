@@ -2,6 +2,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { join, normalize, relative } from "@std/path";
 import { captureImages } from "../../src/app/capture_images.ts";
 import type { CapturedFiles } from "../../src/app/image_file.ts";
+import { sourceFiles } from "../../src/app/overlay_sources.ts";
 import { planMatrix } from "../../src/app/plan_matrix.ts";
 import { type PlanSource, prepareFrom } from "../../src/app/prepare.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
@@ -518,5 +519,30 @@ Deno.test("a kernel with an EFI stub is no unified kernel image: nothing of what
       [join(folder, "vmlinuz")],
       undefined,
     ]);
+  });
+});
+
+Deno.test("a folder that is copied to the root, here or captured, has its files there, each under its own name", async () => {
+  await onHost(async (folder) => {
+    // A name that begins like the folder's is another one.
+    Deno.writeTextFileSync(join(folder, "tree-2"), "");
+    const file = { path: "/", secret: false, content: { kind: "from", path: join(folder, "tree") } } as const;
+    const places = (captured?: CapturedFiles) =>
+      sourceFiles([{ file, origin: "profile", at: [] }], captured).entries.map((
+        { entry: { kind, path } },
+      ) => [kind, path]);
+    const here = places();
+    assertEquals(here, [
+      ["folder", "/"],
+      ["file", "/a"],
+      ["folder", "/deep"],
+      ["file", "/deep/b"],
+      ["link", "/link"],
+    ]);
+    const { overlays } = await capturedFor(folder, {
+      a: "initrd: [initrd, { files: [{ path: /, from: tree }, { path: /other, from: tree-2 }] }]\ncmdline: ro",
+    });
+    goElsewhere(folder);
+    assertEquals(places({ images: {}, overlays: Object.fromEntries(Object.entries(overlays).toReversed()) }), here);
   });
 });
