@@ -8,6 +8,7 @@ import { type PlanSource, prepareFrom } from "../../src/app/prepare.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { redactOverlays } from "../../src/host/captured_overlay.ts";
 import { parseProfile, type Plan, planText } from "../../mod.ts";
+import { ANSWER_MAX, OUTPUT_MAX, type OverlayFile } from "../../src/profile/overlay_file.ts";
 import { parseImaRules } from "../../src/host/ima.ts";
 import { sha256Of } from "../../src/core/sha256.ts";
 import { arm64Image, bzImage, peFile } from "../image/build.ts";
@@ -544,5 +545,33 @@ Deno.test("a folder that is copied to the root, here or captured, has its files 
     });
     goElsewhere(folder);
     assertEquals(places({ images: {}, overlays: Object.fromEntries(Object.entries(overlays).toReversed()) }), here);
+  });
+});
+
+Deno.test("a link that is named is followed, all permissions are kept, and what is asked for has the limit of an answer", async () => {
+  await onHost(async (folder) => {
+    Deno.symlinkSync("one", join(folder, "link"));
+    Deno.chmodSync(join(folder, "one"), 0o4755);
+    const found = (content: OverlayFile["content"], captured?: CapturedFiles, secret = false) => {
+      const file = { path: "/f", secret, content };
+      const { entries, diagnostics } = sourceFiles([{ file, origin: "profile", at: [] }], captured);
+      return [
+        entries.map(({ entry: { kind, mode, size, most }, body }) => [kind, mode, size ?? most, body.kind]),
+        diagnostics.map(({ code }) => code),
+      ];
+    };
+    const link = { kind: "from", path: join(folder, "link") } as const;
+    assertEquals(found(link), [[["file", 0o4755, 3, "file"]], []]);
+    // Without any images, a capture is planned with the files that are here.
+    assertEquals(found(link, { images: undefined }), [[["file", 0o4755, 3, "file"]], []]);
+    assertEquals(found(link, { images: {} }), [[["file", 0o4755, 3, "file"]], ["image-differs"]]);
+    // Of a captured secret, nothing is read here.
+    const overlays = { [link.path]: { kind: "file", mode: 0o600, size: 7 } } as const;
+    assertEquals(found(link, { images: {}, overlays }, true), [[["file", 0o600, 7, "none"]], []]);
+    assertEquals(found({ kind: "ask", prompt: "Who?" }), [[["file", 0o644, ANSWER_MAX, "ask"]], []]);
+    assertEquals(found({ kind: "command", argv: ["/bin/key"] }, undefined, true), [
+      [["file", 0o600, OUTPUT_MAX, "command"]],
+      [],
+    ]);
   });
 });
