@@ -549,7 +549,7 @@ Deno.test("a folder that is copied to the root, here or captured, has its files 
 });
 
 Deno.test("a link that is named is followed, all permissions are kept, and what is asked for has the limit of an answer", async () => {
-  await onHost(async (folder) => {
+  await onHost((folder) => {
     Deno.symlinkSync("one", join(folder, "link"));
     Deno.chmodSync(join(folder, "one"), 0o4755);
     const found = (content: OverlayFile["content"], captured?: CapturedFiles, secret = false) => {
@@ -573,5 +573,6 @@ Deno.test("a link that is named is followed, all permissions are kept, and what 
       [["file", 0o600, OUTPUT_MAX, "command"]],
       [],
     ]);
+    return Promise.resolve();
   });
 });
