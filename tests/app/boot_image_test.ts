@@ -9,6 +9,7 @@ import { closeFile, hashFile, openFile } from "../../src/app/files/open_file.ts"
 import type { Diagnostic } from "../../src/core/diagnostic.ts";
 import { EXIT } from "../../src/core/program.ts";
 import { sha256Of } from "../../src/core/sha256.ts";
+import { openBelow } from "../support/descriptors.ts";
 import { run } from "../support/run_cli.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { defineProfile, type ProfileInput } from "../../src/profile/define.ts";
@@ -414,6 +415,7 @@ Deno.test("a redacted capture has nothing of what the initrds of an image and it
   assertEquals((await held(false)).includes("/EFI/Linux/a.efi"), true);
   assertEquals(await held(true), []);
   assertEquals(plans[0], plans[1]);
+  assertEquals(openBelow(esp.root), []);
 });
 
 Deno.test("captured for two profiles, an image is what it is captured as for one, with texts that it has twice", async () => {

@@ -27,6 +27,7 @@ import {
   uImage,
   wholeFit,
 } from "../image/build_uboot.ts";
+import { openBelow } from "../support/descriptors.ts";
 import { run } from "../support/run_cli.ts";
 import { cpioArchive, MODE } from "../vm/cpio.ts";
 
@@ -641,6 +642,7 @@ Deno.test("a redacted capture has nothing of what initrds in FIT images and uIma
       assertEquals(textOf([join(folder.path, name)]).includes("no secret"), true, body);
     }
   }
+  assertEquals(openBelow(folder.path), []);
 });
 
 Deno.test("a diff compares the parts of two FIT images", async () => {
