@@ -326,6 +326,27 @@ Deno.test("every checksum of U-Boot is compared, and one that differs or is not 
   );
 });
 
+Deno.test("a wrong checksum after one that is not known is found, and one over many reads is of all the data", async () => {
+  const large = new Uint8Array(260 << 10);
+  large.set(IMAGE);
+  large.fill(7, 200 << 10);
+  const fit = (nodes: Readonly<Record<string, { readonly algo: string; readonly value: Uint8Array }>>) =>
+    fitImage({
+      images: { k: { data: large, properties: FIT_KERNEL, nodes } },
+      configurations: { c: { kernel: "k" } },
+    });
+  const crc = Uint8Array.fromHex(crc16(large, 0).toString(16).padStart(4, "0"));
+  const unknown = { algo: "blake3", value: new Uint8Array(32) };
+  using folder = folderOf({
+    right: fit({ "hash-1": unknown, "hash-2": { algo: "crc16-ccitt", value: crc } }),
+    wrong: fit({ "hash-1": unknown, "hash-2": { algo: "crc16-ccitt", value: crc.toReversed().map((each) => ~each) } }),
+  });
+  const check = async (name: string) =>
+    checkOf(await planned({ kernel: `${folder.path}/${name}` }), "image-parts") ?? "";
+  assertMatch(await check("right"), /^warn .* has a checksum that is not known: blake3$/);
+  assertMatch(await check("wrong"), /^fail .* is damaged: its crc16-ccitt is/);
+});
+
 Deno.test("a checksum that begins with zeros is compared with all its digits", async () => {
   // The first of such that a number at the end gives.
   const withZeros = (sum: (bytes: Uint8Array) => number, most: number): Uint8Array => {
