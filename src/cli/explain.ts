@@ -7,13 +7,16 @@ import { LibcError } from "../syscall/libc.ts";
 import type { Ports } from "./ports.ts";
 import { complain, complainRefusal, say } from "./report.ts";
 
+const GIVE_PERMISSION = "Give Deno the permission: docs/permissions.md lists what each command needs";
+
 /** Turns what was thrown into a message and an exit code. */
 export function explain(error: unknown, ports: Ports): ExitName {
   if (error instanceof SyscallError) return complainRefusal(error, ports);
   if (error instanceof StoreError) {
+    const isUncapable = error.cause instanceof Deno.errors.NotCapable;
     const isDenied = error.cause instanceof Deno.errors.PermissionDenied;
-    complain(error.message, isDenied ? "Run warmboot as root" : undefined, ports);
-    return isDenied ? "permission" : "io";
+    complain(error.message, isUncapable ? GIVE_PERMISSION : isDenied ? "Run warmboot as root" : undefined, ports);
+    return isUncapable || isDenied ? "permission" : "io";
   }
   if (error instanceof WriteError) {
     // A reader that went away has seen what it wanted.
@@ -27,7 +30,7 @@ export function explain(error: unknown, ports: Ports): ExitName {
     return error.cause instanceof Deno.errors.NotCapable ? "permission" : "unavailable";
   }
   if (error instanceof Deno.errors.NotCapable) {
-    complain(error.message, "Give Deno the permission: docs/permissions.md lists what each command needs", ports);
+    complain(error.message, GIVE_PERMISSION, ports);
     return "permission";
   }
   if (error instanceof ReadError || isOfSystem(error)) {

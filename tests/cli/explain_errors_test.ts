@@ -41,6 +41,10 @@ pure("what was thrown becomes a message, what to do, and an exit code", () => {
   ];
   assertEquals(of(new StoreError("m")), ["io", error("m")]);
   assertEquals(of(new StoreError("m", { cause: denied })), ["permission", error("m", "Run warmboot as root")]);
+  assertEquals(of(new StoreError("m", { cause: uncapable })), [
+    "permission",
+    error("m", "Give Deno the permission: docs/permissions.md lists what each command needs"),
+  ]);
   assertEquals(of(new WriteError("m")), ["io", error("m")]);
   for (const cause of [denied, uncapable]) {
     assertEquals(of(new WriteError("m", { cause })), [
