@@ -141,6 +141,13 @@ Deno.test("arrive says how long the guard of the running system waits; a crash k
   const [code, ended, guard] = await says(on, "arrive");
   assertEquals([code, String(ended).startsWith("The reboot of TIME: arrived: ")], [0, true]);
   assertMatch(String(guard), /^Its guard gives it 10 min to be confirmed, of which (?:600|599|59\d) s are left$/);
+  // Where its time is up, nothing is left of it.
+  newest(on, ({ outcome, ...attempt }) => ({
+    ...attempt,
+    guard: { confirm: 1, parameters: [] },
+    ...(outcome === undefined ? {} : { outcome: { ...outcome, uptime: 0 } }),
+  }));
+  assertEquals((await says(on, "arrive")).at(-1), "Its guard gives it 1 s to be confirmed, of which 0 s are left");
   await says(on, "confirm");
   assertEquals((await says(on, "arrive")).length, 2);
 });
@@ -350,6 +357,10 @@ Deno.test("history --ended waits for the confirmation, or for what came up witho
   await says(on, "arrive");
   await says(on, "depart");
   newest(on, (attempt) => ({ ...attempt, guard: { confirm: 600, parameters: [] } }));
+  const older = "20200101T000000Z-00000000";
+  const ended = { end: "firmware", why: "the power was cut", at: "2020-01-01T00:01:00Z" };
+  const before = { ...newest(on), id: older, askedAt: "2020-01-01T00:00:00Z", outcome: ended };
+  Deno.writeTextFileSync(join(on.root, ATTEMPTS, `${older}.json`), JSON.stringify(before));
   assertEquals(await says(on, "history --ended"), [1, "under way"]);
   const kept = Deno.readTextFileSync(join(on.root, ATTEMPTS, `${newest(on).id}.json`));
   boot(on, "image");

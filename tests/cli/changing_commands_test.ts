@@ -274,6 +274,34 @@ Deno.test("exec says how the image is run, and what came of it", async () => {
   ]);
 });
 
+Deno.test("exec: what an init system other than systemd says when it fails is told, without the journal of systemd", async () => {
+  using on = system({ "/proc/1/comm": "openrc-init\n", "/run/openrc/softlevel": "default\n" });
+  Deno.removeSync(join(on.root, "run/systemd/system"));
+  await new Deno.Command("mkfifo", { args: [join(on.root, "run/openrc/init.ctl")] }).output();
+  await says(on, "load web.yaml");
+  assertEquals(await withPrograms({ code: 1, stdout: "openrc-shutdown: no\n" }, () => says(on, "exec")), [
+    69,
+    "Asking openrc-init to reboot into the loaded image: openrc-shutdown --kexec now",
+    "error: openrc-shutdown --kexec now failed with exit code 1: openrc-shutdown: no",
+    "  hint: warmboot exec --now bypasses the init system",
+  ]);
+});
+
+Deno.test("what happens with a crash image is said with its own commands", async () => {
+  using on = withKeys("0");
+  assertEquals((await says(on, "load crash.yaml")).slice(-2), [
+    "Recorded in /run/warmboot, where warmboot status reads it",
+    "It boots when this kernel panics; unload it with: warmboot unload --crash",
+  ]);
+  for (const [profile, command] of [["web", "warmboot unload"], ["crash", "warmboot unload --crash"]]) {
+    const { operations } = await on.run(wordsOf(on, `load ${profile}.yaml --force`));
+    const last = operations.findLast(({ name, path }) => name === "renameSync" && path.startsWith("/run/warmboot/"));
+    const fault: Fault = { name: "renameSync", path: last?.path ?? "", turn: last?.turn ?? -1, errno: "EIO" };
+    const lines = await says(on, `load ${profile}.yaml --force`, fault);
+    assertEquals([lines[0], lines.at(-1)], [74, `  hint: Unload it with: ${command}`], lines.join("\n"));
+  }
+});
+
 Deno.test("a payload that returns is loaded and run with words of its own", async () => {
   using on = system({
     "/proc/sys/kernel/osrelease": "6.13.0\n",

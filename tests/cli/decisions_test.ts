@@ -5,6 +5,7 @@ import { parseInvocation } from "../../src/cli/args.ts";
 import type { Command } from "../../src/cli/command.ts";
 import { main } from "../../src/cli/main.ts";
 import type { Sink } from "../../src/cli/ports.ts";
+import { captureText } from "../../src/host/capture.ts";
 import { PLAIN } from "../../src/render/style.ts";
 import { type FailingSystem, failingSystem } from "../support/failing_system.ts";
 import { type HostState, kuredHost, writeProfile } from "../support/kured_host.ts";
@@ -110,6 +111,37 @@ Deno.test("what is wrong is said beside the origin of values, and within the dat
   );
 });
 
+Deno.test("a problem is told once for its place and its words, and --fix refuses standard input among files", async () => {
+  using on = system();
+  const text = "version: 1\nkernel: /k\ninitrd: [{ path: /a, sha: x }, { path: /b, sha: y }]\nload: kexec_file_load\n" +
+    "entry: 0x100\nkernal: /k\n";
+  Deno.writeTextFileSync(join(on.root, "web.yaml"), text);
+  const lines = await says(on, "check", "ROOT/web.yaml");
+  const places = (part: string) =>
+    lines.flatMap((line) =>
+      String(line).includes(part) ? [String(line).split(": ")[0]?.replace("ROOT/web.yaml:", "")] : []
+    );
+  assertEquals(places("error: Unknown key `sha`"), ["3:22", "3:44"]);
+  assertEquals(places("error: `entry` "), ["5:1", "5:1"]);
+  assertEquals(await says(on, "check", "ROOT/web.yaml", "-", "--fix"), [
+    64,
+    "error: --fix cannot change standard input",
+    "  hint: Name the file by its path",
+  ]);
+  assertEquals(Deno.readTextFileSync(join(on.root, "web.yaml")), text);
+});
+
+Deno.test("a picture of a plan and the running system has the memory of both, the running system first", async () => {
+  using on = system();
+  assertEquals((await says(on, "plan", "ROOT/web.yaml", "--out", "ROOT/web.plan.json"))[0], 0);
+  for (const word of ["ROOT/web.yaml", "ROOT/web.plan.json"]) {
+    const [code, ...lines] = await says(on, "diff", word, "@running", "-o", "svg");
+    const svg = lines.join("\n");
+    assertEquals([code, svg.includes(">Before: @running<"), svg.includes(">After: ")], [1, true, true]);
+    assertEquals(svg.includes("is not available here"), false, word);
+  }
+});
+
 Deno.test("parts that no profile uses are warnings in each form, and those that are used are not", async () => {
   using on = system();
   for (
@@ -175,6 +207,36 @@ Deno.test("sides, schemas and codes that are not known: the nearest, else all of
   assertEquals((await unknown("explain", "constructor")).slice(0, 2), [64, "error: Unknown code constructor"]);
   assertEquals((await unknown("explain", "[unknown-key]")).slice(0, 2), [0, "unknown-key (exit code 65)"]);
   assertEquals((await unknown("explain", "lockdown")).slice(0, 2), [0, "lockdown (check of a plan, exit code 69)"]);
+});
+
+Deno.test("init: what only some origins have, and what its words mean", async () => {
+  using on = system();
+  Deno.copyFileSync(join(on.root, "boot/vmlinuz"), join(on.root, "boot/vmlinuz-6.1.0-50-amd64"));
+  const capture = join(on.root, "host.json");
+  Deno.writeTextFileSync(capture, captureText({ format: "warmboot.facts/1", files: {} }));
+  const found = await says(on, "init", "--newest", "--root", "ROOT");
+  assertEquals([found[0], found.includes("kernel: /boot/vmlinuz-6.1.0-50-amd64")], [0, true]);
+  // Written to standard output, not to a file of that name; a root may end with a slash.
+  assertEquals(await says(on, "init", "--newest", "--root", "ROOT/", "--out", "-"), found);
+  const guard = "The guard needs two units, enabled where the new system runs:";
+  const steps = async (...words: readonly string[]) => {
+    const [code, ...lines] = await says(on, "init", "--guard", ...words);
+    return [code, lines.includes(guard)];
+  };
+  assertEquals(await steps("--newest", "--root", "ROOT"), [0, true]);
+  assertEquals(await steps("--bls", "ROOT/none.conf"), [66, false]);
+  assertEquals(await says(on, "init", "--boot-entry", "default", "--pin"), [
+    64,
+    "error: --pin has no effect with --boot-entry",
+    "  hint: It requires --running or --newest or --bls or --uki or --from-kexec",
+  ]);
+  // The capture is looked at, not this host.
+  assertEquals((await says(on, "init", "--boot-entry", "default", "--facts", "ROOT/host.json"))[0], 69);
+  Deno.mkdirSync(join(on.root, "esp/deb"), { recursive: true });
+  Deno.copyFileSync(join(on.root, "boot/vmlinuz"), join(on.root, "esp/deb/linux"));
+  Deno.writeTextFileSync(join(on.root, "deb.conf"), "linux /deb/linux\noptions ro\n");
+  const entry = await says(on, "init", "--bls", "ROOT/deb.conf", "--boot", "ROOT/esp");
+  assertEquals([entry[0], entry.includes("kernel: ROOT/esp/deb/linux")], [0, true], entry.join("\n"));
 });
 
 Deno.test("init names the folder that is missing, and the file that it would hold", async () => {

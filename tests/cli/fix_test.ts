@@ -98,6 +98,7 @@ Deno.test("explain prints what docs/diagnostics.md says of a code or a check, an
     const unknown = await run(["explain", word]);
     assertEquals([unknown.code, unknown.stdout], [EXIT.usage.code, ""]);
   }
+  assertStringIncludes((await run(["explain", "pinned-digst"])).stderr, "Did you mean pinned-digest?");
 });
 
 Deno.test({
