@@ -375,6 +375,27 @@ Deno.test("the watchdog that warmboot is to keep is pinged until the system is c
   assertEquals(left.did.filter((each) => OF_WATCHDOG.test(each)), []);
 });
 
+Deno.test("arrive --wait on a confirmed system goes on with a watchdog that still counts", async () => {
+  using system = failingSystem();
+  end(system, attemptIn(bootOf(system), GUARD("warmboot")), "confirmed");
+  const folder = join(system.root, "sys/class/watchdog/watchdog0");
+  Deno.mkdirSync(folder, { recursive: true });
+  Deno.writeTextFileSync(join(folder, "state"), "active\n");
+  let said = "";
+  const sink = { layout: { style: PLAIN, width: 80 }, isTerminal: false, write: (more: string) => void (said += more) };
+  const { result } = await imitated(
+    system,
+    { watchdog: false, errno: EBUSY },
+    () => main(["arrive", "--wait"], () => ({ out: sink, err: sink })),
+  );
+  assertEquals([result, ...said.trimEnd().split("\n")], [
+    0,
+    "No reboot is waiting for its end",
+    "No guard waits for a confirmation",
+    "Another program has watchdog0 open, and is the one that pings it",
+  ]);
+});
+
 Deno.test("SIGTERM ends the wait and leaves the watchdog in order; once the time is up, only after systemd has stopped all else", async () => {
   const inactive = (system: FailingSystem) => {
     Deno.mkdirSync(join(system.root, "sys/class/watchdog/watchdog0"), { recursive: true });

@@ -275,6 +275,14 @@ Deno.test("a reader that goes away early is no defect", async () => {
   assertEquals(new TextDecoder().decode(stderr), "");
 });
 
+Deno.test("a complaint that cannot be written changes no exit code", async () => {
+  const { code } = await new Deno.Command("sh", {
+    args: ["-c", `exec "${Deno.execPath()}" run -A --quiet cli.ts explain none 2>/dev/full`],
+    stdout: "null",
+  }).output();
+  assertEquals(code, EXIT.usage.code);
+});
+
 Deno.test("an invalid profile is diagnostics for a program, in the form of check", async () => {
   const bad = write("invalid.yaml", "version: 1\nkernal: a\n");
   const { code, stdout } = await run(["plan", bad, "--facts", facts, "-o", "json"]);

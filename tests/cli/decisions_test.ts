@@ -218,6 +218,7 @@ Deno.test("init: what only some origins have, and what its words mean", async ()
   assertEquals([found[0], found.includes("kernel: /boot/vmlinuz-6.1.0-50-amd64")], [0, true]);
   // Written to standard output, not to a file of that name; a root may end with a slash.
   assertEquals(await says(on, "init", "--newest", "--root", "ROOT/", "--out", "-"), found);
+  assertEquals(Array.from(Deno.readDirSync("."), ({ name }) => name).includes("-"), false);
   const guard = "The guard needs two units, enabled where the new system runs:";
   const steps = async (...words: readonly string[]) => {
     const [code, ...lines] = await says(on, "init", "--guard", ...words);
@@ -231,7 +232,11 @@ Deno.test("init: what only some origins have, and what its words mean", async ()
     "  hint: It requires --running or --newest or --bls or --uki or --from-kexec",
   ]);
   // The capture is looked at, not this host.
-  assertEquals((await says(on, "init", "--boot-entry", "default", "--facts", "ROOT/host.json"))[0], 69);
+  assertEquals((await says(on, "init", "--boot-entry", "default", "--facts", "ROOT/host.json")).slice(0, 3), [
+    69,
+    "error: The machine of the host is unknown: /proc/sys/kernel/arch is not usable [facts-missing]",
+    "  hint: See that /proc is mounted, or take the capture again with `warmboot facts`",
+  ]);
   Deno.mkdirSync(join(on.root, "esp/deb"), { recursive: true });
   Deno.copyFileSync(join(on.root, "boot/vmlinuz"), join(on.root, "esp/deb/linux"));
   Deno.writeTextFileSync(join(on.root, "deb.conf"), "linux /deb/linux\noptions ro\n");
@@ -263,9 +268,10 @@ Deno.test("that a newer systemd boots the image is said where systemd runs", asy
 });
 
 Deno.test("whether a reboot is needed is an answer on standard output; a doubt, or a plan that is not ready, is an error", async () => {
-  const answer = async (state: HostState, profile?: string) => {
+  const answer = async (state: HostState, profile?: string, change?: (root: string) => void) => {
     using on = await kuredHost(state);
     if (profile !== undefined) writeProfile(on, profile);
+    change?.(on.root);
     const said = { out: "", err: "" };
     const sink = (name: keyof typeof said): Sink => ({
       layout: { style: PLAIN, width: 80 },
@@ -280,4 +286,48 @@ Deno.test("whether a reboot is needed is an answer on standard output; a doubt, 
   assertEquals(await answer("arrived"), [1, "running", ""]);
   const elsewhere = "version: 1\nkernel: /boot/vmlinuz\ncmdline: ro\nrequires: { hostname: other }\n";
   assertEquals(await answer("other", elsewhere), [1, "", "not-ready"]);
+  // Whether a reboot into it failed cannot be seen.
+  assertEquals(
+    await answer("other", undefined, (root) => {
+      Deno.mkdirSync(join(root, "var/lib/warmboot"), { recursive: true, mode: 0o700 });
+      Deno.writeTextFileSync(join(root, "var/lib/warmboot/attempts"), "");
+    }),
+    [1, "", "undetermined"],
+  );
+});
+
+Deno.test("status: what its options are about, and every image that it is asked about", async () => {
+  using on = system();
+  assertEquals(await says(on, "status", "--check=reboot-needed", "a", "b"), [
+    64,
+    'error: Unexpected argument "b" for status --check=reboot-needed',
+    "  hint: Name one profile or plan: warmboot status --check=reboot-needed PROFILE",
+  ]);
+  assertEquals(await says(on, "status", "--check", "-o", "json"), [
+    64,
+    "error: --check cannot be used with --output",
+    "  hint: Omit one of them",
+  ]);
+  assertEquals((await says(on, "status", "--pin")).slice(0, 3), [
+    64,
+    "error: Unknown option --pin",
+    "  hint: It is an option of warmboot init",
+  ]);
+  assertEquals(
+    (await says(on, "status", "--facts-dir=x"))[2],
+    "  hint: It is an option of warmboot plan and warmboot diff",
+  );
+  // A file that is missing keeps none of the others from being looked at.
+  const checked = await says(on, "status", "--check", "ROOT/none.yaml", "ROOT/web.yaml");
+  assertEquals([checked[0], String(checked.at(-1)).split(":")[0]], [66, "not-loaded"]);
+  // Metrics leave out what only people read.
+  const reads = async (form: string) =>
+    (await on.run(["status", "-o", form])).operations.some(({ path }) => path.startsWith("/boot/grub"));
+  assertEquals([await reads("text"), await reads("json"), await reads("openmetrics")], [true, true, false]);
+  using arrived = await kuredHost("arrived");
+  const booted = await says(arrived, "status", "--booted", "node");
+  assertEquals([booted[0], booted.at(-1)], [
+    0,
+    "The running system is what node declares: its stamp says so, for certain",
+  ]);
 });

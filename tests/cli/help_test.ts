@@ -20,6 +20,10 @@ Deno.test({
     for (const command of COMMANDS) {
       const codes = codesIn(commandHelp(command, layout));
       assertEquals(codes, exitsOf(command).map(({ code }) => code), command.name);
+      const { unavailable } = command.exits;
+      // What a code means for this command, not in general.
+      const meant = exitsOf(command).find(({ code }) => code === EXIT.unavailable.code)?.meaning;
+      assertEquals(meant, unavailable, command.name);
       assertEquals([EXIT.ok, EXIT.usage, EXIT.software, EXIT.io].filter(({ code }) => !codes.includes(code)), []);
     }
     const codesOf = (name: string) =>
