@@ -61,6 +61,12 @@ Deno.test("what the boot loader was asked is taken back with the image, loaded o
   assert(heard[1]?.startsWith("warning: GRUB is perhaps still asked"), heard[1]);
 });
 
+Deno.test("what is taken back of the boot loader is said by the command", async () => {
+  using on = await leaving();
+  const { code, said } = await on.run(["unload"]);
+  assertEquals([code, ...said.trimEnd().split("\n").toSorted()], [0, TAKEN_BACK, "Unloaded the image"]);
+});
+
 Deno.test("an image that the kernel keeps leaves everything as it is", async () => {
   using on = await leaving();
   const fault = { name: "libc kexec_file_load", path: "", turn: 0, errno: "EACCES" } as const;

@@ -219,6 +219,10 @@ Deno.test("init: what only some origins have, and what its words mean", async ()
   // Written to standard output, not to a file of that name; a root may end with a slash.
   assertEquals(await says(on, "init", "--newest", "--root", "ROOT/", "--out", "-"), found);
   assertEquals(Array.from(Deno.readDirSync("."), ({ name }) => name).includes("-"), false);
+  assertEquals(
+    await says(on, "init", "--newest", "--root", "ROOT/none/"),
+    await says(on, "init", "--newest", "--root", "ROOT/none"),
+  );
   const guard = "The guard needs two units, enabled where the new system runs:";
   const steps = async (...words: readonly string[]) => {
     const [code, ...lines] = await says(on, "init", "--guard", ...words);

@@ -240,6 +240,8 @@ Deno.test("a refresh says whether it wrote a file, and as what it left the other
   const refresh = async () => outcomeOf((await run(["refresh", "--root", root, "-o", "json"])).stdout);
   const first = await refresh();
   assertEquals([first.changed, first.what], [false, [`${file}: as it was, /boot/vmlinuz-6.1.0`]]);
+  const slash = await run(["refresh", "--root", `${root}/`, "-o", "json"]);
+  assertEquals(outcomeOf(slash.stdout).what, first.what);
   kernel("6.12.0");
   const second = await refresh();
   assertEquals([second.changed, second.what], [true, [`${file}: updated, /boot/vmlinuz-6.12.0`]]);
