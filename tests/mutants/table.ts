@@ -407,7 +407,7 @@ export const MUTANTS: readonly Mutant[] = [
   row("app/pin_files.ts", "{ dtb: await pinned(draft.dtb) }", "{ dtb: draft.dtb }", "app/whole_values_test.ts"),
   row(
     "cli/explain.ts",
-    'return isDenied ? "permission" : "io";\n  }\n  if (error instanceof WriteError)',
+    'return isUncapable || isDenied ? "permission" : "io";\n  }\n  if (error instanceof WriteError)',
     'return "io";\n  }\n  if (error instanceof WriteError)',
     "cli/explain_errors_test.ts",
   ),
@@ -1034,5 +1034,23 @@ export const MUTANTS: readonly Mutant[] = [
     "each.release === undefined && each.path.includes(release)",
     "each.release === undefined",
     "app/init_installed_test.ts",
+  // What is shown, and the commands.
+  row(
+    "render/memory_map.ts",
+    "subtract(runningKernel(facts), crash)",
+    "runningKernel(facts)",
+    "render/memory_text_test.ts",
+  ),
+  row("render/memory_scale.ts", "before !== fixed.size;", "before === -1;", "render/memory_scale_test.ts"),
+  row("render/status.ts", 'image.record === "none" && ', "", "render/status_test.ts"),
+  row("cli/explain.ts", "isUncapable || isDenied ? ", "isDenied ? ", "cli/explain_errors_test.ts"),
+  row("cli/commands/check.ts", "\\0${code}\\0${message}", "\\0${code}", "cli/decisions_test.ts"),
+  row("cli/commands/diff.ts", "inOrder(...sides)", "sides", "cli/decisions_test.ts"),
+  row("cli/commands/load.ts", "unloadCommand(outcome.crash)", "unloadCommand(false)", "cli/changing_commands_test.ts"),
+  row(
+    "cli/commands/arrive.ts",
+    "if (confirmed !== undefined) await keepUnstopped(confirmed, facts, events);",
+    "",
+    "app/await_deadline_test.ts",
   ),
 ];

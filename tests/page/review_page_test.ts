@@ -3,6 +3,7 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import axe from "axe-core";
 import { join } from "@std/path";
 import { writeFleet } from "../../bench/fleet.ts";
+import type { Matrix } from "../../src/render/matrix.ts";
 import { run } from "../support/run_cli.ts";
 import { openPage, type Page } from "./chromium.ts";
 
@@ -69,6 +70,40 @@ Deno.test("the review page of a fleet, from a file", async (test) => {
     assertEquals(await page.evaluate(rows), HOSTS + 1);
   });
 
+  await test.step("the causes are those of the matrix, the most frequent first, and each profile has its counts", async () => {
+    const { stdout } = await run(["plan", path("profiles"), "--facts-dir", path("hosts"), "-o", "json"]);
+    const matrix: Pick<Matrix, "profiles" | "cells"> = JSON.parse(stdout);
+    const badges = { fail: "FAIL", warn: "warn" } as const;
+    const keys = matrix.cells.flatMap(({ reasons }) => [
+      ...new Set(reasons.flatMap(({ status, rule }) => status === "excluded" ? [] : [`${badges[status]} ${rule}`])),
+    ]);
+    const expected = [...Map.groupBy(keys, (key) => key)].map(([key, { length }]) =>
+      `${key} ${length} plan${length === 1 ? "" : "s"}`
+    );
+    const shown = await page.evaluate<readonly string[]>(
+      `[...document.querySelectorAll(".causes button")].map((button) =>
+        [".badge", "code", ".of"].map((part) => button.querySelector(part).textContent).join(" "))`,
+    );
+    assertEquals(shown.toSorted(), expected.toSorted());
+    const numbers = shown.map((text) =>
+      (text.startsWith("FAIL") ? 1_000_000 : 0) + Number(/ (\d+) plans?$/.exec(text)?.[1])
+    );
+    assertEquals(numbers, numbers.toSorted((a, b) => b - a));
+    const counts = matrix.profiles.map((_, index) => {
+      const hosts = matrix.cells.length / matrix.profiles.length;
+      const own = matrix.cells.slice(index * hosts, (index + 1) * hosts);
+      return ["fail", "warn", "ok", "excluded"].map((wanted) => own.filter(({ status }) => status === wanted).length)
+        .filter((count) => count > 0).join(" ");
+    });
+    assertEquals(
+      await page.evaluate(
+        `[...document.querySelectorAll(".matrix thead .counts")].map((counts) =>
+          [...counts.children].map((each) => each.firstChild.textContent).join(" "))`,
+      ),
+      counts,
+    );
+  });
+
   await test.step("filter by text, outcome and rule, and clear", async () => {
     await page.press("/");
     await page.type("db0000");
@@ -111,6 +146,16 @@ Deno.test("the review page of a fleet, from a file", async (test) => {
       assertStringIncludes(text, part);
     }
     assert(await page.evaluate<number>(`document.querySelectorAll("dialog .wb-segment").length`) > 0);
+    const host = path(`hosts/${hash.split("/")[1]}.json`);
+    const made = await run(["plan", path("profiles/placed.yaml"), "--facts", host, "-o", "json"]);
+    const passed = JSON.parse(made.stdout).checks.filter(({ status }: { readonly status: string }) =>
+      status === "pass"
+    );
+    assertStringIncludes(text, `${passed.length} checks passed`);
+    assertEquals(
+      await page.evaluate(`document.querySelectorAll("dialog .check-table tbody tr").length`),
+      passed.length,
+    );
     await page.click("dialog nav button:last-child");
     await page.until(`location.hash !== ${JSON.stringify(hash)} && ${title}.endsWith(location.hash.split("/")[1])`);
     await page.press("Escape");
