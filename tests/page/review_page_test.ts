@@ -89,6 +89,11 @@ Deno.test("the review page of a fleet, from a file", async (test) => {
       (text.startsWith("FAIL") ? 1_000_000 : 0) + Number(/ (\d+) plans?$/.exec(text)?.[1])
     );
     assertEquals(numbers, numbers.toSorted((a, b) => b - a));
+    const visible = `[...document.querySelectorAll(".causes li")].filter((item) => !item.hidden).length`;
+    assert(expected.length > 5);
+    assertEquals(await page.evaluate(visible), 5);
+    await page.click(".why .plain");
+    assertEquals(await page.evaluate(visible), expected.length);
     const counts = matrix.profiles.map((_, index) => {
       const hosts = matrix.cells.length / matrix.profiles.length;
       const own = matrix.cells.slice(index * hosts, (index + 1) * hosts);
