@@ -3,6 +3,7 @@ import { assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { RUNTIME } from "../../src/app/install/release.ts";
 import { VERSION } from "../../src/core/program.ts";
+import { withEnvironment } from "../support/environment.ts";
 import { run } from "../support/run_cli.ts";
 import { withFiles } from "../support/temp_files.ts";
 import { RELEASE, startedFrom, sums } from "../support/unpacked_release.ts";
@@ -86,14 +87,11 @@ Deno.test("install says what to do next where it is done, and not while a packag
       made("ROOT/dest/usr", 13),
       remove("ROOT/dest/usr"),
     ]);
-    Deno.env.set("DESTDIR", join(root, "built"));
-    try {
+    await withEnvironment({ DESTDIR: join(root, "built") }, async () => {
       assertEquals((await says(FROM, "install", "--prefix", "/usr"))[1], made("ROOT/built/usr", 13));
       const [, first] = await says(FROM, "install", "--prefix", "/usr", "--destdir", "ROOT/dest", "--dry-run");
       assertEquals(first, "ROOT/dest/usr/bin/warmboot");
-    } finally {
-      Deno.env.delete("DESTDIR");
-    }
+    });
     const elsewhere = ["--destdir", "ROOT/dest", "--bindir", "/b", "--mandir", "/m", "--deno", "/x/deno"];
     const [code, program, ...others] = await says(FROM, "install", "--prefix", "/opt", "--dry-run", ...elsewhere);
     assertEquals([code, program, others.includes("ROOT/dest/m/man8/warmboot.8")], [0, "ROOT/dest/b/warmboot", true]);
