@@ -1034,6 +1034,7 @@ export const MUTANTS: readonly Mutant[] = [
     "each.release === undefined && each.path.includes(release)",
     "each.release === undefined",
     "app/init_installed_test.ts",
+  ),
   // What is shown, and the commands.
   row(
     "render/memory_map.ts",
