@@ -693,7 +693,7 @@ export const MUTANTS: readonly Mutant[] = [
   row("state/interruption.ts", "if (!watched) return", "if (false) return", "state/interruption_test.ts"),
   row("state/interruption.ts", "> AGREEMENT", "> 2 * AGREEMENT", "state/interruption_test.ts"),
   row("state/interruption.ts", "milliseconds < -CLOCK_STEP", "milliseconds < 0", "state/interruption_test.ts"),
-  row("state/attempt.ts", 'way === "now" || !arrived', "!arrived", "app/attempts_test.ts"),
+  row("state/attempt.ts", 'way === "now" || !arrived', "!arrived", "state/attempt_test.ts"),
   row("state/expectation.ts", ".slice(0, COUNTED)", "", "state/expectation_test.ts"),
   // Which way a decision goes, on both sides of it; limits; and orders by their specifications.
   row("entry/version_order.ts", "order: a === mark ? -1 : 1", "order: a === mark ? 1 : -1", "entry/decisions_test.ts"),

@@ -474,8 +474,12 @@ pure("several volumes share one crypttab; the same one twice is refused", () => 
     `root UUID=${ROOT} ${paths[0]} luks\ndata UUID=${DATA} ${paths[1]} luks\n`,
     ...paths,
   ]);
-  const twice = plan({ has: SYSTEMD, texts, unlock: [{ volume: "root", key: FROM }, { volume: ROOT, key }] });
-  assertEquals([twice.outcomes[1]?.kind, twice.files.length], ["unknown", 2]);
+  for (const other of [key, FROM]) {
+    const twice = plan({ has: SYSTEMD, texts, unlock: [{ volume: "root", key: FROM }, { volume: ROOT, key: other }] });
+    const [, second] = twice.outcomes;
+    assertEquals([second?.kind, twice.files.length], ["unknown", 2]);
+    assertMatch(second?.kind === "unknown" ? second.why : "", /^it is the same volume as `root`, /);
+  }
 });
 
 pure("volumes whose crypttab names one key file share it, and have one key", () => {
