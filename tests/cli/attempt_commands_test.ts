@@ -2,6 +2,9 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { join } from "@std/path";
 import { parse } from "@std/yaml";
+import { main } from "../../src/cli/main.ts";
+import { EXIT } from "../../src/core/program.ts";
+import { PLAIN } from "../../src/render/style.ts";
 import type { Attempt } from "../../src/state/attempt.ts";
 import { type FailingSystem, failingSystem, type Fault, withPrograms } from "../support/failing_system.ts";
 import { packedKernel, vmlinux } from "../support/small_kernel.ts";
@@ -244,6 +247,20 @@ Deno.test("where attempts cannot be written, each says so, and nobody takes that
     "No guard waits for a confirmation",
   ]);
   assertEquals(isThere(), true);
+});
+
+Deno.test("arrive --wait ends with a defect: only a history that cannot be written is passed over", async () => {
+  using on = await loaded();
+  let writes = 0;
+  const sink = { layout: { style: PLAIN, width: 80 }, isTerminal: false, write: () => {} };
+  const failing = {
+    ...sink,
+    write: () => {
+      if (writes++ === 0) throw new TypeError("defect");
+    },
+  };
+  const code = await on.on(() => main(["arrive", "--wait"], () => ({ out: failing, err: sink })));
+  assertEquals([code, writes], [EXIT.software.code, 1]);
 });
 
 Deno.test("a plan for this host says how long the reboot will take, as the last ones took; one for a captured host does not", async () => {

@@ -92,6 +92,20 @@ Deno.test("plan --out stores what it shows, whole or not at all", async () => {
   assertStringIncludes(over.stderr, `The plan would overwrite ${capture}, from which it is made`);
 });
 
+Deno.test("plan --out - prints the plan as it would be stored, and nothing else", async () => {
+  const printed = async (...words: readonly string[]) =>
+    (await run(["plan", profile, "--facts", facts, ...words])).stdout;
+  const [json, yaml] = [await printed("-o", "json"), await printed("-o", "yaml")];
+  for (const form of [[], ["-o", "json"], ["--brief"]]) {
+    assertEquals(await printed("--out", "-", ...form), json, form.join(" "));
+  }
+  assertEquals(await printed("--out", "-", "-o", "yaml"), yaml);
+  const out = join(folder, "web.plan.yaml");
+  assertEquals(await printed("--out", out, "-o", "yaml"), yaml);
+  assertEquals(Deno.readTextFileSync(out), yaml);
+  assertMatch(yaml, /^format: warmboot\.plan\/1\n/);
+});
+
 Deno.test("a missing file is named, with exit code 66", async () => {
   const lost = write("lost.yaml", "version: 1\nkernel: vmlinus\n");
   const { code, stderr } = await run(["plan", lost, "--facts", facts]);
@@ -284,9 +298,10 @@ Deno.test("a complaint that cannot be written changes no exit code", async () =>
 });
 
 Deno.test("an invalid profile is diagnostics for a program, in the form of check", async () => {
-  const bad = write("invalid.yaml", "version: 1\nkernal: a\n");
-  const { code, stdout } = await run(["plan", bad, "--facts", facts, "-o", "json"]);
+  const bad = write("invalid.yaml", "version: 1\nkernal: a\ncrash: maybe\n");
+  const { code, stdout, stderr } = await run(["plan", bad, "--facts", facts, "-o", "json"]);
   assertEquals(code, EXIT.data.code);
+  for (const place of [`${bad}:2:1: error`, `${bad}:3:8: error`]) assertStringIncludes(stderr, place);
   assertValid("check", stdout);
   const { format, files } = JSON.parse(stdout);
   assertEquals([format, files[0].file, files[0].valid], ["warmboot.check/1", bad, false]);
@@ -295,7 +310,7 @@ Deno.test("an invalid profile is diagnostics for a program, in the form of check
   assertEquals([yaml.code, parse(yaml.stdout, { schema: "json" })], [EXIT.data.code, JSON.parse(stdout)]);
   for (const form of ["text", "svg", "markdown", "html"]) {
     const other = await run(["plan", bad, "--facts", facts, "-o", form]);
-    assertEquals([other.code, other.stdout], [EXIT.data.code, ""], form);
+    assertEquals(other, { code, stdout: "", stderr }, form);
   }
 });
 

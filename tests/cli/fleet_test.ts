@@ -26,6 +26,7 @@ for (
     "more/extra.yaml": WEB.replace("base.yaml", "../base.yaml"),
     "broken/web.yaml": "version: 1\nkernel: /no/such/kernel\n",
     "undated/web1.json": HOST.replace(/ {2}"capturedAt": .*\n/, ""),
+    "loaded/web1.json": HOST.replace('"/sys/kernel/kexec_loaded": "0', '"/sys/kernel/kexec_loaded": "1'),
     "future/web1.json": HOST.replace(/"capturedAt": "\d{4}/, '"capturedAt": "9026'),
   })
 ) {
@@ -103,6 +104,7 @@ const WRONG: readonly (readonly [args: string, message: RegExp])[] = [
   ["plan new --facts-dir H --facts F", /--facts cannot be combined with --facts-dir/],
   ["plan new --facts-dir H --brief", /--brief cannot be combined with --facts-dir/],
   ["plan new new --facts F", /plan takes one profile, unless --facts-dir is given/],
+  ["plan new --facts F", /plan takes one profile, unless --facts-dir is given/],
   ["diff new -o markdown", /-o markdown requires --facts-dir/],
   ["diff new --max-age 1d", /--max-age requires --facts/],
   ["plan new -o junit", /-o junit requires --facts-dir/],
@@ -142,7 +144,15 @@ Deno.test("--max-age names captures that are too old or do not say, and with --s
   }
 });
 
-Deno.test("plan --facts-dir -o junit and markdown give the matrix", async () => {
+Deno.test("plan --facts-dir --strict: a plan with a warning is a failure", async () => {
+  const codes = async (hosts: string) => {
+    const plan = ["plan", at("same"), "--facts-dir", hosts];
+    return [(await run(plan)).code, (await run([...plan, "--strict"])).code];
+  };
+  assertEquals([await codes(HOSTS), await codes(at("loaded"))], [[0, 0], [0, 69]]);
+});
+
+Deno.test("plan --facts-dir -o junit and markdown give the matrix, -o html a page with its plans", async () => {
   const junit = await run(["plan", PROFILES, "--facts-dir", HOSTS, "-o", "junit"]);
   assertEquals(junit.code, 0);
   assertMatch(
@@ -151,6 +161,8 @@ Deno.test("plan --facts-dir -o junit and markdown give the matrix", async () => 
   );
   const markdown = await run(["plan", PROFILES, "--facts-dir", HOSTS, "-o", "markdown"]);
   assertStringIncludes(markdown.stdout, "|  | `db1` | `web1` |\n");
+  const page = await run(["plan", PROFILES, "--facts-dir", HOSTS, "-o", "html"]);
+  assertMatch(page.stdout, /^<!DOCTYPE html>\n[^]*<title>2 profiles on 2 hosts - warmboot review<\/title>/);
 });
 
 Deno.test("plan --facts-dir --out stores what is shown, without colours, and never in place of what it is made from", async () => {

@@ -97,6 +97,10 @@ Deno.test("--jobs takes a number of workers, and requires --facts-dir", async ()
     assertEquals(code, 64);
     assertStringIncludes(stderr, `--jobs ${jobs} is not a number from 1 to 256`);
   }
+  // As many as that are welcome: what is missing is the folder.
+  for (const jobs of ["1", "256"]) {
+    assertEquals((await run(["plan", "web.yaml", "--facts-dir", "no/such/folder", "--jobs", jobs])).code, 66);
+  }
 });
 
 Deno.test("rows of a fleet come one after the other: the first is there before the last capture is read", async () => {
