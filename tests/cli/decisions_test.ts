@@ -256,6 +256,15 @@ Deno.test("init names the folder that is missing, and the file that it would hol
   );
 });
 
+Deno.test("a host that lacks a fact which every plan needs is captured as it is, but no files for it", async () => {
+  using on = system();
+  Deno.removeSync(join(on.root, "proc/sys/kernel/osrelease"));
+  const [code, error, ...capture] = await says(on, "facts");
+  assertEquals([code, String(error).endsWith("[facts-missing]"), capture.includes("{")], [69, true, true]);
+  const [failed, same, ...more] = await says(on, "facts", "--images", "ROOT/web.yaml");
+  assertEquals([failed, same, more.includes("{")], [code, error, false]);
+});
+
 Deno.test("that a newer systemd boots the image is said where systemd runs", async () => {
   using on = system();
   const next = async () => (await says(on, "load", "ROOT/web.yaml", "--force")).at(-1);

@@ -188,6 +188,7 @@ Deno.test("a capture says when it was taken", async () => {
   const { stdout } = await run(["facts"]);
   const taken = Date.parse(JSON.parse(stdout).capturedAt);
   assertEquals(Math.abs(Date.now() - taken) < 600_000, true, stdout.slice(0, 200));
+  assertMatch((await run(["facts", "-o", "yaml"])).stdout, /^format: warmboot\.facts\/1\ncapturedAt: /);
   assertMatch(
     (await run(["facts", "--redact"])).stdout,
     /^\{\n {2}"format": "warmboot\.facts\/1",\n {2}"redacted": true,\n {2}"capturedAt": "/,
