@@ -1,7 +1,8 @@
-import { assert, assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes, assertThrows } from "@std/assert";
 import { readAttempts, writeAttempt } from "../../src/app/attempt_store.ts";
 import { arrive, confirm, findDeadline, noteDeadline } from "../../src/app/attempts.ts";
-import { giveUp, recordGuardedDeparture, revokeDepartures } from "../../src/app/departure.ts";
+import { HOST_CLOCKS } from "../../src/app/clocks.ts";
+import { giveUp, recordDeparture, recordGuardedDeparture, revokeDepartures } from "../../src/app/departure.ts";
 import { parseGrubenv } from "../../src/entry/grubenv.ts";
 import type { OneShot } from "../../src/entry/one_shot.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
@@ -162,6 +163,18 @@ Deno.test("a reboot that is off, since its image is unloaded, no longer asks the
   await left(at);
   assertEquals(revokeDepartures(LOADED, at.directory).done.length, 1);
   assertEquals([at.pending(), readAttempts(at.directory).attempts.length], [undefined, 1]);
+  // It still says what was asked for it, which was taken back before.
+  assertEquals(revokeDepartures(LOADED, at.directory), { done: [], problems: [] });
+});
+
+Deno.test("an attempt that is carried on keeps what the boot loader was asked for it", async () => {
+  using at = host();
+  const asked = await at.leave(GUARDED, LOADED, "systemd");
+  assert(asked !== undefined && !("kind" in asked));
+  for (const way of ["init", "found", "now"] as const) {
+    const carried = await recordDeparture(way, LOADED, { directory: at.directory, found: GUARDED });
+    assertEquals([carried?.id, carried?.oneShot], [asked.id, at.oneShot], way);
+  }
 });
 
 Deno.test("what others asked, what was asked in another boot, and what cannot be taken back stays", async () => {
@@ -215,6 +228,13 @@ Deno.test("without a way back, or without a folder for the attempt, a guarded re
   const no = { kind: "fallback-refused", message: "No", hint: "Mend it" } as const;
   assertEquals(await recordGuardedDeparture("now", LOADED, { ...source, find: () => no }), no);
   assertEquals(readAttempts(at.directory).attempts, []);
+  const now = () => {
+    throw new TypeError("defect");
+  };
+  await assertRejects(
+    () => recordGuardedDeparture("now", LOADED, { ...source, find: () => at.oneShot, clocks: { ...HOST_CLOCKS, now } }),
+    TypeError,
+  );
   Deno.writeTextFileSync(at.directory, "not a folder");
   const refused = await at.leave();
   assertEquals(refused !== undefined && "kind" in refused ? refused.kind : "", "fallback-refused");

@@ -1,9 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { join } from "@std/path";
+import { join, relative } from "@std/path";
 import { captureText, defineProfile, loadPlan, mayRun, openFile, parseCapture, planHost, planText } from "../../mod.ts";
 import { closeFile, identifyKernel } from "../../mod.ts";
 import { bzImage } from "../image/build.ts";
 import { run } from "../support/run_cli.ts";
+import { withFiles } from "../support/temp_files.ts";
 
 const HOSTS = join(import.meta.dirname ?? ".", "../../examples/gitops/hosts");
 
@@ -77,4 +78,19 @@ Deno.test("a file that is open can be identified: it is a source of bytes", () =
 Deno.test("the text of a capture is read back as the same capture", () => {
   const db1 = capture("db1");
   assertEquals(parseCapture(captureText(db1), "db1.json").value, db1);
+});
+
+Deno.test("a plan names the file of a segment by its absolute path, from the working directory of who plans", async () => {
+  await withFiles({ "payload.bin": new Uint8Array(100) }, async (root) => {
+    const path = relative(Deno.cwd(), join(root, "payload.bin"));
+    const { value: profile, diagnostics } = defineProfile({
+      segments: [{ name: "payload", at: 0x400_0000, file: path }],
+      entry: 0x400_0000,
+    });
+    assert(profile !== undefined, JSON.stringify(diagnostics));
+    const { value: plan } = await planHost(profile, { facts: capture("web1") });
+    assert(plan?.call.syscall === "kexec_load");
+    const named = plan.call.segments.flatMap(({ source }) => source.kind === "file" ? [source.path] : []);
+    assertEquals(named, [join(Deno.cwd(), "/") + path]);
+  });
 });

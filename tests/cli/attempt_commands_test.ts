@@ -72,6 +72,10 @@ Deno.test("a reboot that systemd is asked for is found when it leaves, arrives a
     69,
     "error: Cannot determine whether systemd goes on to the loaded image:",
   ]);
+  assertEquals(await withPrograms({ code: undefined }, () => says(on, "depart")), [
+    69,
+    "error: Cannot determine whether systemd goes on to the loaded image: No such file or directory",
+  ]);
   assertEquals(await withPrograms({ stdout: "412\n" }, () => says(on, "depart")), [
     0,
     "Leaving 6.1.0-41-amd64 for 6.1.0-50-amd64",
