@@ -269,6 +269,32 @@ Deno.test("an initrd is verified where an archive that is made at load follows i
   assertEquals([await load("a"), await load("b")], ["loaded", "changed"]);
 });
 
+Deno.test("an archive that is made at load is handed over, though no initrd comes before it", async () => {
+  using made = temporary({ vmlinuz: "kernel" });
+  const { call, ...plan } = made.plan;
+  assert(call.syscall === "kexec_file_load");
+  const bytes = new TextEncoder().encode("archive");
+  const archive = { path: "files:1", size: bytes.length };
+  const initrd = [{ ...archive, sha256: sha256Of(bytes), about: "files" }];
+  const given: string[] = [];
+  using store = await lockStore({ directory: made.folder });
+  const { kind } = await carryOut(
+    { ...plan, call: { ...call, initrd } },
+    { facts: made.facts, files: [made.file], overlays: [{ ...archive, bytes, secret: false }] },
+    store,
+    {
+      open: () => ({
+        ...openLibc(),
+        kexecFileLoad: (_kernel, initrd) => {
+          given.push(Deno.readTextFileSync(`/proc/self/fd/${initrd}`));
+          return { ok: true, value: 0 };
+        },
+      }),
+    },
+  );
+  assertEquals([kind, given], ["loaded", ["archive"]]);
+});
+
 Deno.test("the keys of the loaded crash image are kept for the load, and only for it", async () => {
   const folder = Deno.makeTempDirSync({ prefix: "warmboot-carry-" });
   const path = `${folder}/vmlinuz`;

@@ -219,6 +219,10 @@ Deno.test("what is not known of the loaded image keeps it from being run, where 
     store.prepare("reboot", found.record);
   });
   assertEquals([ready(false), ready(true)], ["unrecorded", "ready"]);
+  await load(on, "web");
+  assertEquals(ready(false), "ready");
+  Deno.writeTextFileSync(join(on.root, "run/warmboot/reboot.json"), "{");
+  assertEquals([ready(false), ready(true)], ["unrecorded", "ready"]);
   Deno.removeSync(join(on.root, "sys/kernel/kexec_loaded"));
   assertEquals([ready(false), ready(true)], ["unknown", "unknown"]);
 });

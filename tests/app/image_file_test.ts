@@ -106,9 +106,13 @@ Deno.test("a file that is here is hashed once for all hosts, and what cannot be 
     assertEquals(openBelow(root), []);
     Deno.removeSync(path);
     assertEquals([await fresh.digest(), localFiles()(path)], [undefined, undefined]);
-    const unreadable = () => ({ size: 6, digest: () => Promise.resolve(undefined) });
-    const { diagnostics } = await findFile(path, { images: { [path]: captured("kernal") } }, undefined, unreadable);
-    assertEquals(diagnostics, []);
+    const unreadable = async (size: number) => {
+      const here = () => ({ size, digest: () => Promise.resolve(undefined) });
+      const { diagnostics } = await findFile(path, { images: { [path]: captured("kernal") } }, undefined, here);
+      return diagnostics.length;
+    };
+    // Of another size, it is another one.
+    assertEquals([await unreadable(6), await unreadable(7)], [0, 1]);
   });
 });
 

@@ -97,6 +97,27 @@ Deno.test("files are added to initrds under names of their own, but not where on
   });
 });
 
+Deno.test("a file that is missing is told at its place in the profile", async () => {
+  await inFolder(async (at) => {
+    const gone = (name: string) => ({ path: at(`gone-${name}`) });
+    const names = {
+      kernel: gone("kernel"),
+      initrd: [{ path: at("a.img") }, gone("initrd")],
+      dtb: gone("dtb"),
+      modules: [{ path: at("b.img") }, gone("module")],
+      segments: [{ path: at("vmlinuz") }, gone("segment")],
+    };
+    using opened = await openImages({ ...NO_MORE, ...names });
+    assertEquals(opened.diagnostics.map(({ path }) => path), [
+      ["kernel"],
+      ["initrd", 1],
+      ["dtb"],
+      ["modules", 1],
+      ["segments", 1, "file"],
+    ]);
+  });
+});
+
 Deno.test("what IMA looks at is read on the very host that appraises, and only there", async () => {
   await inFolder(async (at) => {
     const ima = { inForce: true, rules: parseImaRules("appraise func=KEXEC_KERNEL_CHECK") };

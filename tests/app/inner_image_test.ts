@@ -1,11 +1,12 @@
 import { captureImages } from "../../src/app/capture_images.ts";
 import { decodeFacts } from "../../src/host/decode_facts.ts";
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { parseCapture } from "../../src/host/capture.ts";
 import { EXIT } from "../../src/core/program.ts";
 import { openImages } from "../../src/app/images.ts";
+import { memoryBudget } from "../../src/app/memory_limit.ts";
 import { planStored } from "../../src/app/plan_profile.ts";
 import type { Plan } from "../../src/plan/plan.ts";
 import { planBoot } from "../../src/plan/planner.ts";
@@ -109,6 +110,33 @@ Deno.test("what holds no kernel image says why, and what is not packed holds non
   assertEquals(await why(elf()), undefined, "an ELF kernel for x86_64, which is taken as it is");
   assertEquals(await why(IMAGE), undefined);
   assertEquals(await why(zboot(gzipSync(IMAGE), "gzip", 0x8664)), undefined, "of another machine");
+});
+
+Deno.test("what a kernel file unpacks to is taken from the memory that is left, and refused where that is too little", async () => {
+  await inFolder(async (folder) => {
+    const path = join(folder, "vmlinuz");
+    const left = async (bytes: Uint8Array, limit: number) => {
+      Deno.writeFileSync(path, bytes);
+      const budget = memoryBudget(limit);
+      using opened = await openImages({ kernel: { path }, initrd: [], segments: [], programs: [] }, { budget });
+      const { inner } = opened.images.kernel ?? {};
+      return [inner?.kind === "fault" ? inner.why.replace(/ [\d.]+ \w+ of/, " ... of") : inner?.kind, budget.left()];
+    };
+    const { length } = IMAGE;
+    assertEquals(await left(gzipSync(IMAGE), length + 1), ["image", 1]);
+    assertEquals(await left(gzipSync(IMAGE), length - 1), ["it does not unpack within ... of memory", length - 1]);
+    assertEquals(await left(ARM64_ELF, 1 << 24), ["image", (1 << 24) - length]);
+    const whole = ARM64_ELF.length;
+    assertEquals(await left(ARM64_ELF, whole - 1), ["it does not fit into ... of memory", whole - 1]);
+    // A small file, whose segments are a mebibyte apart.
+    const base = 0xffff_8000_0800_0000n;
+    const apart = elf({
+      machine: 183,
+      segments: [{ paddr: base, bytes: IMAGE }, { paddr: base + 0x10_0000n, bytes: new Uint8Array(8) }],
+    });
+    assertEquals(await left(apart, 0x10_0008), ["image", 0]);
+    assertMatch(String((await left(apart, 0x10_0007))[0]), / too far apart /);
+  });
 });
 
 Deno.test({

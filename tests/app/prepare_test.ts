@@ -1,15 +1,18 @@
 import { assert, assertEquals } from "@std/assert";
 import { join } from "@std/path";
 import { recordDeparture } from "../../src/app/departure.ts";
+import { onlyRootWrites } from "../../src/app/files/writers.ts";
 import { loadPlan } from "../../src/app/load.ts";
 import { type PlanSource, prepare, prepareFrom, readSource, wantedBy } from "../../src/app/prepare.ts";
-import { capturedHost, readFacts } from "../../src/app/read_facts.ts";
+import { capturedHost, type ReadFacts, readFacts } from "../../src/app/read_facts.ts";
 import type { Diagnostic } from "../../src/core/diagnostic.ts";
 import { MAX_BYTES } from "../../src/profile/limits.ts";
 import { defineProfile, type ProfileInput } from "../../src/profile/define.ts";
+import { openLibc } from "../../src/syscall/libc.ts";
 import { CAPTURES } from "../host/fixture.ts";
 import { bzImage } from "../image/build.ts";
 import { openBelow } from "../support/descriptors.ts";
+import { withEnvironment } from "../support/environment.ts";
 import { loadableSystem } from "../support/loadable_system.ts";
 import { withFiles } from "../support/temp_files.ts";
 
@@ -19,6 +22,13 @@ function source(input: ProfileInput): PlanSource {
   assert(profile !== undefined, JSON.stringify(diagnostics));
   const place = (diagnostic: Diagnostic) => ({ ...diagnostic, message: `placed: ${diagnostic.message}` });
   return { kind: "profile", profile, files: [], place };
+}
+
+/** A captured host. */
+function bios(): ReadFacts {
+  const capture = CAPTURES.get("bios-vm");
+  assert(capture !== undefined);
+  return capturedHost(capture);
 }
 
 Deno.test("of a host that is not known, the files are looked at, closed, and what depends on it is not guessed", async () => {
@@ -37,9 +47,7 @@ Deno.test("of a host that is not known, the files are looked at, closed, and wha
 
 Deno.test("what is wrong with the files of a profile is said at its place in the profile", async () => {
   await withFiles({ vmlinuz: bzImage() }, async (root) => {
-    const capture = CAPTURES.get("bios-vm");
-    assert(capture !== undefined);
-    const host = capturedHost(capture);
+    const host = bios();
     const said = async (input: ProfileInput) => {
       using prepared = await prepareFrom(source(input), host);
       return prepared.diagnostics.map(({ message }) => message.startsWith("placed: "));
@@ -79,6 +87,15 @@ Deno.test("a plan for another host does not heed the reboots of this one", async
   assertEquals([await failed(false), await failed(true)], [true, false]);
 });
 
+Deno.test("a memory limit of the environment that is none is told, and nothing is planned", async () => {
+  await withFiles({ vmlinuz: bzImage() }, async (root) => {
+    await withEnvironment({ WARMBOOT_MEMORY_LIMIT: "much" }, async () => {
+      using prepared = await prepareFrom(source({ kernel: join(root, "vmlinuz"), cmdline: "ro" }), bios());
+      assertEquals([prepared.plan, prepared.diagnostics.map(({ code }) => code)], [undefined, ["wrong-type"]]);
+    });
+  });
+});
+
 Deno.test("a profile is small; where a plan may be given, more is read, and still only a profile planned", async () => {
   const long = `version: 1\nkernel: /boot/vmlinuz\n${"#".repeat(MAX_BYTES)}\n`;
   await withFiles({ "long.yaml": long, "odd.yaml": "version: 1\nkernal: /boot/vmlinuz\n" }, async (root) => {
@@ -92,7 +109,29 @@ Deno.test("a profile is small; where a plan may be given, more is read, and stil
   });
 });
 
-Deno.test("the network of a host is only read for who carries it", () => {
+Deno.test("the network of a host is only read for who carries it", async () => {
   const of = (input: ProfileInput) => wantedBy(source(input)).carry;
   assertEquals([of({ kernel: "/a" }), of({ kernel: "/a", initrd: "/b", carry: ["network"] })], [false, true]);
+  await withFiles({ vmlinuz: bzImage() }, async (root) => {
+    using prepared = await prepareFrom(source({ kernel: join(root, "vmlinuz"), cmdline: "ro" }), bios());
+    const { plan } = prepared;
+    assert(plan !== undefined);
+    const carry = { network: { files: [], omitted: [] } };
+    assertEquals([plan, { ...plan, carry }].map((each) => wantedBy({ kind: "plan", plan: each }).carry), [false, true]);
+  });
+});
+
+Deno.test("before a load, all files of a stored plan are copied; of a profile, those that others could write", async () => {
+  await withFiles({ vmlinuz: bzImage() }, async (root) => {
+    const profile = source({ kernel: join(root, "vmlinuz"), cmdline: "ro" });
+    using looked = await prepareFrom(profile, bios());
+    const { plan, files: [file] } = looked;
+    assert(plan !== undefined && file !== undefined);
+    const isCopied = async (of: PlanSource) => {
+      using prepared = await prepareFrom(of, bios(), { open: openLibc });
+      return prepared.files.map(({ original }) => original !== undefined);
+    };
+    assertEquals(await isCopied({ kind: "plan", plan }), [true]);
+    assertEquals(await isCopied(profile), [!onlyRootWrites(file)]);
+  });
 });

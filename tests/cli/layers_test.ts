@@ -143,9 +143,11 @@ Deno.test("a plan is made of all layers, a missing image is told of where it is 
   const made = JSON.parse(plan.stdout);
   assertEquals([made.call.cmdline, made.requires], ["ro quiet last", { hostname: "db*" }]);
   assertEquals(made.checks[0].rule, "requires-hostname");
-  const out = ["--out", join(folder.path, "base.yaml")];
-  const over = await run(["plan", join(folder.path, "ok.yaml"), "--facts", FACTS, ...out]);
-  assertEquals(over.code, EXIT.usage.code, over.stderr);
+  for (const name of ["base.yaml", "ok.yaml", "ok.yaml.d/1.yaml", "vmlinuz"]) {
+    const out = ["--out", join(folder.path, name)];
+    const over = await run(["plan", join(folder.path, "ok.yaml"), "--facts", FACTS, ...out]);
+    assertEquals(over.code, EXIT.usage.code, over.stderr);
+  }
 });
 
 Deno.test("the matrix says which profile fits which host, and exits by whether one fails on a host that it is for", async () => {
