@@ -1,5 +1,5 @@
 /** What is done just before the jump, what is undone where it does not happen, and when nothing is begun. */
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertRejects, assertStringIncludes } from "@std/assert";
 import { join } from "@std/path";
 import { recordDeparture } from "../../src/app/departure.ts";
 import { canReboot, execLoaded, lastCalls, readyToExec, type RebootWay } from "../../src/app/exec.ts";
@@ -7,7 +7,7 @@ import { readFacts } from "../../src/app/read_facts.ts";
 import type { Capture } from "../../src/host/capture.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import type { LoadRecord } from "../../src/state/record.ts";
-import { findRecord, lockStore } from "../../src/state/record_store.ts";
+import { findRecord, lockStore, StoreError } from "../../src/state/record_store.ts";
 import { type FailingSystem, withPrograms } from "../support/failing_system.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { changeLibc, failures, load, loadableSystem, WATCHDOG } from "../support/loadable_system.ts";
@@ -154,6 +154,63 @@ Deno.test("an image that comes back leaves interfaces and devices as they are", 
   const { outcome, asked, warnings } = await run(on, ROUND_TRIP);
   assertEquals([outcome.kind, asked, warnings, attempts(on)], ["returned", ["sync", "reboot"], [], []]);
   assertEquals(on.on(() => lastCalls(ROUND_TRIP)).calls.map(({ name }) => name), ["sync", "reboot_kexec"]);
+  // It ran, and a second run would crash the system, whoever asks for it.
+  const again = await run(on, ROUND_TRIP);
+  assertEquals([again.outcome.kind, again.asked], ["spent", []]);
+});
+
+Deno.test("what cannot be written down of a payload that comes back keeps it from being run, and leaves nothing behind", async () => {
+  using on = loadableSystem(JUMPING);
+  await loadPayload(on);
+  const path = "/run/warmboot/reboot.json";
+  const before = Deno.readTextFileSync(join(on.root, path));
+  const files = () => Array.from(Deno.readDirSync(join(on.root, "run/warmboot")), ({ name }) => name).toSorted();
+  const [names, image] = [files(), on.image];
+  for (const renamed of ["reboot.json.new.part", "reboot.json.new"]) {
+    const fault = { name: "renameSync", path: `/run/warmboot/${renamed}`, turn: 0, errno: "EROFS" } as const;
+    await assertRejects(() => on.on(() => execLoaded(ROUND_TRIP), fault), StoreError);
+  }
+  assertEquals([files(), Deno.readTextFileSync(join(on.root, path)), on.image], [names, before, image]);
+});
+
+Deno.test("a reboot that the init system does not begin leaves no attempt, and says what the boot loader may still do", async () => {
+  using on = loadableSystem();
+  await load(on, "web");
+  const asked = async (code: number | undefined) => {
+    const warnings: string[] = [];
+    const outcome = await withPrograms(
+      { code },
+      () => on.on(() => execLoaded(SYSTEMD, { onWarning: (text) => void warnings.push(text) })),
+    );
+    return [outcome.kind, attempts(on).length, ...warnings];
+  };
+  assertEquals([await asked(1), await asked(undefined)], [["init-failed", 0], ["init-missing", 0]]);
+  const { facts } = on.on(() => readFacts(undefined));
+  assert(facts !== undefined);
+  const earlier = await on.on(() => recordDeparture("systemd", facts));
+  assert(earlier !== undefined);
+  Deno.writeTextFileSync(
+    join(on.root, "var/lib/warmboot/attempts", `${earlier.id}.json`),
+    JSON.stringify({ ...earlier, oneShot: { loader: "systemd-boot", entry: "old.conf" } }),
+  );
+  const [kind, left, warning] = await asked(1);
+  assertEquals([kind, left], ["init-failed", 0]);
+  assertStringIncludes(String(warning), "systemd-boot is perhaps still asked to boot `old.conf` once");
+});
+
+Deno.test("a defect while an attempt is written down is not taken for a history that cannot be kept", async () => {
+  using on = loadableSystem();
+  await load(on, "web");
+  const getRandomValues = () => {
+    throw new TypeError("defect");
+  };
+  try {
+    Object.assign(crypto, { getRandomValues });
+    await assertRejects(() => on.on(() => execLoaded(SYSTEMD)), TypeError, "defect");
+  } finally {
+    Reflect.deleteProperty(crypto, "getRandomValues");
+  }
+  assertEquals(on.started, []);
 });
 
 Deno.test("nothing is begun where the boot loader gives no way back that the guard asks for", async () => {
@@ -188,7 +245,9 @@ Deno.test("systemd is asked to boot a guarded image only once it has its watchdo
 });
 
 Deno.test("an init system is asked without being interrupted, and the attempt says whom", async () => {
-  using on = loadableSystem({ "/run/openrc/softlevel": "reboot\n" });
+  // Of that watchdog, systemd is not told.
+  const guarded = { web: "cmdline: ro\nguard: { watchdog: 2min }" };
+  using on = loadableSystem({ ...WATCHDOG, "/run/openrc/softlevel": "reboot\n" }, guarded);
   await load(on, "web");
   const way = {
     kind: "ask",
