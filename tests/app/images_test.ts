@@ -14,20 +14,18 @@ import { fakeLibc } from "../support/fake_libc.ts";
 import { hostFacts } from "../support/host_facts.ts";
 import { withFiles } from "../support/temp_files.ts";
 
-Deno.test("a file that is named twice is opened once, and stands twice in the images", async () => {
+Deno.test("a file that is named twice is opened and hashed once, and stands twice in the images", async () => {
   const folder = Deno.makeTempDirSync();
   try {
     const [kernel, initrd] = [{ path: join(folder, "vmlinuz") }, { path: join(folder, "initrd") }];
     Deno.writeFileSync(kernel.path, bzImage());
     Deno.writeTextFileSync(initrd.path, "070701");
     const pinned = { ...initrd, sha256: "0".repeat(64) };
-    using opened = await openImages({
-      kernel,
-      initrd: [initrd, kernel, pinned],
-      segments: [],
-      programs: [],
-    });
+    const hashed: string[] = [];
+    const names = { kernel, initrd: [initrd, kernel, pinned], segments: [], programs: [] };
+    using opened = await openImages(names, { onReading: (path) => void hashed.push(path) });
     assertEquals(opened.diagnostics, []);
+    assertEquals(hashed.toSorted(), [initrd.path, kernel.path].toSorted());
     assertEquals(opened.files.map(({ path }) => path), [kernel.path, initrd.path]);
     const { images } = opened;
     assertEquals(images.initrd.map(({ path, pinned }) => [path, pinned !== undefined]), [

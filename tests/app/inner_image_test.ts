@@ -226,14 +226,24 @@ const VMLINUX = elf({
   ],
 });
 
-for (const [name, bytes] of [["gz", gzipSync(VMLINUX)], ["zst", zstdCompressSync(VMLINUX)]] as const) {
+/** The same, but the first segment begins with the file: p_offset is 0. */
+const FROM_START = VMLINUX.slice();
+new DataView(FROM_START.buffer).setBigUint64(64 + 8, 0n, true);
+
+for (
+  const [name, vmlinux, bytes] of [
+    ["gz", VMLINUX, gzipSync(VMLINUX)],
+    ["zst", VMLINUX, zstdCompressSync(VMLINUX)],
+    ["from-start.gz", FROM_START, gzipSync(FROM_START)],
+  ] as const
+) {
   Deno.test(`x86_64: a packed vmlinux is placed as the plain one is, from what it unpacks to: ${name}`, async () => {
     await inFolder(async (folder) => {
       const [plain, packed, profile, facts] = ["vmlinux", `vmlinux.${name}`, "p.yaml", "host.json"].map((each) =>
         join(folder, each)
       );
       assert(plain !== undefined && packed !== undefined && profile !== undefined && facts !== undefined);
-      Deno.writeFileSync(plain, VMLINUX);
+      Deno.writeFileSync(plain, vmlinux);
       Deno.writeFileSync(packed, bytes);
       const planned = async (kernel: string, host: string): Promise<Plan> => {
         Deno.writeTextFileSync(profile, `version: 1\nkernel: ${kernel}\ncmdline: ro\n`);

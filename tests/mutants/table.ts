@@ -1054,4 +1054,17 @@ export const MUTANTS: readonly Mutant[] = [
     "",
     "app/await_deadline_test.ts",
   ),
+  row("cli/commands/plan.ts", "isOld || matrix.cells.some", "isOld && matrix.cells.some", "cli/fleet_test.ts"),
+  row("cli/commands/facts.ts", 'failed === "ok" ? exit : failed', "failed", "cli/decisions_test.ts"),
+  row("app/departure.ts", 'kind === "taken-back" ?', 'kind !== "failed" ?', "app/guarded_departure_test.ts"),
+  row("app/exec.ts", 'store.discard("reboot");', "", "app/exec_test.ts"),
+  row("app/exec.ts", "if (problem !== undefined) onWarning(problem);", "", "app/exec_test.ts"),
+  row("app/carry_out.ts", " && overlays.length === 0)", ")", "app/carry_out_test.ts"),
+  row(
+    "app/prepare.ts",
+    'const hasDigests = source.kind === "plan";',
+    "const hasDigests = false;",
+    "app/prepare_test.ts",
+  ),
+  row("app/inner_image.ts", "if (file.size > most) return", "if (false) return", "app/inner_image_test.ts"),
 ];
