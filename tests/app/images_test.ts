@@ -3,6 +3,7 @@ import { join } from "@std/path";
 import type { Sealer } from "../../src/app/files/seal_files.ts";
 import type { CapturedFiles } from "../../src/app/image_file.ts";
 import { openImages } from "../../src/app/images.ts";
+import { sha256Of } from "../../src/core/sha256.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import { parseImaRules } from "../../src/host/ima.ts";
 import { type Libc, LibcError } from "../../src/syscall/libc.ts";
@@ -147,6 +148,18 @@ Deno.test("what IMA looks at is read on the very host that appraises, and only t
   });
 });
 
+Deno.test("what IMA looks at of a captured file is what was captured of it", async () => {
+  await inFolder(async (at) => {
+    const bytes = bzImage();
+    const label = { owner: 1000, group: 100, fsMagic: 0xef53, appended: true };
+    const ranges = [{ offset: 0, base64: bytes.toBase64() }];
+    const image = { size: bytes.length, sha256: sha256Of(bytes), ranges, parts: [], label };
+    const captured = { images: { [at("vmlinuz")]: image } };
+    using opened = await openImages({ ...NO_MORE, kernel: { path: at("vmlinuz") }, initrd: [] }, { captured });
+    assertEquals(opened.images.kernel?.label, label);
+  });
+});
+
 Deno.test("every file is closed in the end; a limit of the environment that is none is told", async () => {
   await inFolder(async (at, root) => {
     const names = {
@@ -192,7 +205,8 @@ Deno.test("of a unified kernel image that a kernel is a part of, the signature i
   await withFiles({ "signed.efi": uki(16), "unsigned.efi": uki(0) }, async (root) => {
     const found = async (name: string) => {
       using opened = await openImages({ ...NO_MORE, kernel: { path: `${root}/${name}/.linux` }, initrd: [] });
-      const { uki } = opened.images;
+      const { uki, kernel } = opened.images;
+      assertEquals(kernel?.image, uki?.path);
       return [opened.diagnostics, uki?.path, uki?.content?.kind];
     };
     assertEquals(await found("unsigned.efi"), [[], `${root}/unsigned.efi`, undefined]);

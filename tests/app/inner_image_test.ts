@@ -4,8 +4,11 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import { join } from "@std/path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { parseCapture } from "../../src/host/capture.ts";
+import { sha256Of } from "../../src/core/sha256.ts";
 import { EXIT } from "../../src/core/program.ts";
+import { viewFile } from "../../src/app/image_file.ts";
 import { openImages } from "../../src/app/images.ts";
+import { unpackInner } from "../../src/app/inner_image.ts";
 import { memoryBudget } from "../../src/app/memory_limit.ts";
 import { planStored } from "../../src/app/plan_profile.ts";
 import type { Plan } from "../../src/plan/plan.ts";
@@ -108,6 +111,9 @@ Deno.test("what holds no kernel image says why, and what is not packed holds non
   assertStringIncludes(String(await why(apart)), "too far apart for one Image");
   assertStringIncludes(String(await why(elf({ machine: 183 }))), "are not an arm64 Image");
   assertEquals(await why(elf()), undefined, "an ELF kernel for x86_64, which is taken as it is");
+  const big = elf({ machine: 183, littleEndian: false });
+  assertEquals(await why(big), undefined, "of the other byte order, which no Image has");
+  assertEquals(await why(elf({ machine: 183, bits: 32 })), undefined, "of 32 bits");
   assertEquals(await why(IMAGE), undefined);
   assertEquals(await why(zboot(gzipSync(IMAGE), "gzip", 0x8664)), undefined, "of another machine");
 });
@@ -214,6 +220,29 @@ Deno.test("a captured packed kernel plans the same without the file", async () =
       assertEquals((await plan(facts)).code === EXIT.ok.code, false);
     }
   });
+});
+
+Deno.test("of what a captured kernel unpacks to, nothing is known where its header was not captured whole", async () => {
+  const image = bzImage();
+  const sha256 = sha256Of(image);
+  const found = async (length: number) => {
+    const ranges = [{ offset: 0, base64: image.subarray(0, length).toBase64() }];
+    const unpacked = { size: image.length, sha256, ranges };
+    const captured = { size: 9, sha256, ranges: [], parts: [], unpacked };
+    using view = viewFile("/a", { images: { "/a": captured } });
+    assert(view !== undefined);
+    const inner = await unpackInner(view.file, { kind: "compressed", compression: "gzip" });
+    return inner && innerOf(inner);
+  };
+  const whole = await found(image.length);
+  assert(whole !== undefined);
+  let unknown = 0;
+  for (let length = 0x200; length <= 0x280; length += 4) {
+    const known = await found(length);
+    if (known === undefined) unknown++;
+    else assertEquals(known, whole);
+  }
+  assertEquals(unknown > 0, true);
 });
 
 const PC = new URL("../fixtures/hosts/bios-vm.json", import.meta.url).pathname;

@@ -125,6 +125,17 @@ Deno.test("kexec_file_load gets kernel and initrd of a FIT image, and says that 
   assertEquals((await planned({ kernel: `${folder.path}/b.itb`, load: "kexec_file_load" })).said, []);
 });
 
+Deno.test("a part of a FIT image is known with its image, which is no unified kernel image", async () => {
+  using folder = folderOf({ "a.itb": wholeFit(IMAGE, { ramdisk: INITRD }) });
+  const image = `${folder.path}/a.itb`;
+  const [kernel, ramdisk] = ["kernel-1", "ramdisk-1"].map((name) => ({ path: `${image}/images/${name}` }));
+  assert(kernel !== undefined && ramdisk !== undefined);
+  using opened = await openImages({ kernel, initrd: [ramdisk], segments: [], programs: [] });
+  const { images } = opened;
+  assertEquals([images.kernel?.image, ...images.initrd.map((each) => each.image)], [image, image]);
+  assertEquals(images.uki, undefined);
+});
+
 Deno.test("a uImage is taken whole: one kernel, or several files", async () => {
   using folder = folderOf({
     one: uImage({ data: GZIP, compression: 1 }),
