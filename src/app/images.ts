@@ -242,9 +242,8 @@ export async function openImages(
     }
   }
   if (complete && further !== undefined && asksForFiles(further)) {
-    const { value, diagnostics: refused } = furtherFiles(further, { facts, initrd });
-    diagnostics.push(...refused);
-    if (value.length > 0) await addOverlay(value.map((part) => ({ ...part, at: () => [part.origin] })));
+    const added = furtherFiles(further, { facts, initrd });
+    if (added.length > 0) await addOverlay(added.map((part) => ({ ...part, at: () => [part.origin] })));
   }
   const [dtb] = dtbRef === undefined
     ? []

@@ -1,4 +1,3 @@
-import type { Diagnostic } from "../core/diagnostic.ts";
 import type { HostFacts } from "../host/facts.ts";
 import type { InitrdFile } from "../image/boot_files.ts";
 import type { OverlayOrigin } from "../image/overlay.ts";
@@ -40,11 +39,11 @@ export interface FurtherDemands {
 export function furtherFiles(
   { unlock, carry = [] }: FurtherDemands,
   { facts, initrd }: FurtherInput,
-): { readonly value: readonly FurtherFiles[]; readonly diagnostics: readonly Diagnostic[] } {
+): readonly FurtherFiles[] {
   const keys = unlock === undefined ? [] : keyFiles(unlock, facts, initrd);
   const carried = facts === undefined ? [] : carriedFiles(carry, initrd, facts);
   const all: readonly FurtherFiles[] = [{ origin: "unlock", files: keys }, { origin: "carry", files: carried }];
-  return { value: all.filter(({ files }) => files.length > 0), diagnostics: [] };
+  return all.filter(({ files }) => files.length > 0);
 }
 
 /** The keys of volumes, and the crypttab that names them. A volume that stays closed is the subject of a check. */

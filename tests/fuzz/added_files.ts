@@ -96,8 +96,8 @@ export async function addFiles(
     else if (!isFiles(item) || !await add([{ origin: "profile", files: item.files, at: () => [] }])) return undefined;
   }
   if (further === undefined || !asksForFiles(further)) return { initrd, made };
-  const { value } = furtherFiles(further, { facts, initrd });
-  if (value.length > 0 && !await add(value.map((part) => ({ ...part, at: () => [] })))) return undefined;
+  const added = furtherFiles(further, { facts, initrd });
+  if (added.length > 0 && !await add(added.map((part) => ({ ...part, at: () => [] })))) return undefined;
   return { initrd, made };
 }
 

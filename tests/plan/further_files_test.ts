@@ -34,16 +34,16 @@ const unlock = { entries: [{ volume: UUID, key: KEY }], cmdline: REUSE, crash: f
 const facts = hostFacts({ cmdline: `ro rd.luks.uuid=${UUID}`, network: NETWORK });
 
 pure("keys come before the network, each under the key of the profile that asks for them", () => {
-  const { value } = furtherFiles({ unlock, carry: ["network"] }, { facts, initrd: [INITRD] });
-  assertEquals(value.map(({ origin }) => origin), ["unlock", "carry"]);
-  assertEquals(value[0]?.files.map(({ path, secret }) => [path, secret]), [
+  const added = furtherFiles({ unlock, carry: ["network"] }, { facts, initrd: [INITRD] });
+  assertEquals(added.map(({ origin }) => origin), ["unlock", "carry"]);
+  assertEquals(added[0]?.files.map(({ path, secret }) => [path, secret]), [
     [`/etc/cryptsetup-keys.d/luks-${UUID}.key`, true],
   ]);
   const origins = (demands: Parameters<typeof furtherFiles>[0], host: typeof facts | undefined = facts) =>
-    furtherFiles(demands, { facts: host, initrd: [INITRD] }).value.map(({ origin }) => origin);
+    furtherFiles(demands, { facts: host, initrd: [INITRD] }).map(({ origin }) => origin);
   assertEquals([origins({ unlock }), origins({ carry: ["network"] }), origins({})], [["unlock"], ["carry"], []]);
   // Where the host is not known, neither its network nor its command line is.
-  assertEquals(furtherFiles({ unlock, carry: ["network"] }, { initrd: [INITRD] }).value, []);
+  assertEquals(furtherFiles({ unlock, carry: ["network"] }, { initrd: [INITRD] }), []);
   const { cmdline: _, ...silent } = facts;
   assertEquals(origins({ unlock }, silent), []);
 });
