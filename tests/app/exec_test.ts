@@ -4,6 +4,7 @@ import { join } from "@std/path";
 import { recordDeparture } from "../../src/app/departure.ts";
 import { canReboot, execLoaded, lastCalls, readyToExec, type RebootWay } from "../../src/app/exec.ts";
 import { readFacts } from "../../src/app/read_facts.ts";
+import { systemProgram } from "../../src/app/system_program.ts";
 import type { Capture } from "../../src/host/capture.ts";
 import type { HostFacts } from "../../src/host/facts.ts";
 import type { LoadRecord } from "../../src/state/record.ts";
@@ -242,6 +243,24 @@ Deno.test("systemd is asked to boot a guarded image only once it has its watchdo
     });
   assertEquals([await ask(1), attempts(on).length], [["watchdog-refused"], 0]);
   assertEquals([await ask(0), attempts(on).length], [["asked", "00000", "kexec"], 1]);
+});
+
+Deno.test("systemd is asked by the system's own program, which gets no input of this one", async () => {
+  using on = loadableSystem();
+  await load(on, "web");
+  const asked: unknown[] = [];
+  const { kind } = await on.on(() => {
+    const { Command } = Deno;
+    class Noted extends Command {
+      constructor(program: string, options: Deno.CommandOptions = {}) {
+        super(program, options);
+        if (options.args?.includes("kexec")) asked.push(program, options.stdin, options.stdout);
+      }
+    }
+    Object.assign(Deno, { Command: Noted });
+    return execLoaded(SYSTEMD);
+  });
+  assertEquals([kind, asked], ["asked", [systemProgram("systemctl"), "null", undefined]]);
 });
 
 Deno.test("an init system is asked without being interrupted, and the attempt says whom", async () => {
