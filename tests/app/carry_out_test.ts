@@ -116,6 +116,17 @@ Deno.test("a file that changed after it was hashed stops the load before any cal
   assertEquals(await carried(() => {}, change), { kind: "changed", changed: 0, calls: [], record: "none" });
 });
 
+Deno.test("an initrd that changed after it was hashed stops the load before any call as well", async () => {
+  using made = temporary({ vmlinuz: "kernel", "a.img": "initrd" });
+  const files = [made.file, ...made.open("a.img")];
+  const path = join(made.folder, "a.img");
+  Deno.writeTextFileSync(path, "another");
+  using store = await lockStore({ directory: made.folder });
+  const libc = fakeLibc();
+  const outcome = await carryOut(made.planWith("a.img"), { facts: made.facts, files }, store, { open: () => libc });
+  assertEquals([outcome, libc.calls], [{ kind: "changed", path }, []]);
+});
+
 Deno.test("a file that changed while the kernel read it is unloaded again, and not recorded", async () => {
   const change = ({ path }: OpenFile) => Deno.writeTextFileSync(path, "another kernel");
   // KEXEC_FILE_UNLOAD is 1, and KEXEC_FILE_ON_CRASH 2.
