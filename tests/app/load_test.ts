@@ -548,6 +548,14 @@ Deno.test("an image with a secret is loaded already if the answer is the same; n
   assertEquals((Deno.statSync(join(on.root, "run/warmboot/secret.key")).mode ?? 0) & 0o777, 0o600);
 });
 
+Deno.test("kexec_load is handed an archive that is made at load, too", async () => {
+  using on = system({}, {
+    files: "initrd: [/boot/one.img, { files: [{ path: /etc/a, text: a }] }]\nload: kexec_load\ncmdline: ro",
+  });
+  const { code, said } = await on.run(["load", join(on.root, "files.yaml")]);
+  assertEquals([code, on.image], [0, "segments"], said);
+});
+
 Deno.test("what holds a secret is wiped however a load ends", async () => {
   using on = system({ "/boot/pass": "hunter2" }, {
     secret: "initrd: [/boot/one.img, { files: [{ path: /etc/pass, from: /boot/pass, secret: true }] }]",
