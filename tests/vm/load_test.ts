@@ -78,6 +78,7 @@ for (const kernel of KERNELS) {
       const limit = "/proc/sys/kernel/kexec_load_limit_reboot";
       const limited = (await machine.run(`test -e ${limit} && echo 9 > ${limit}`)).code === 0;
       const left = () => machine.output(limited ? `cat ${limit}` : "echo");
+      await profile(machine, KERNEL);
       await machine.output("warmboot load /run/p.yaml");
       const once = await left();
       assertStringIncludes(await machine.output("warmboot load /run/p.yaml 2>&1"), "is loaded already");
