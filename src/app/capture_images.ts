@@ -11,7 +11,7 @@ import {
 } from "../host/captured_image.ts";
 import type { InitrdContent } from "../host/image_content.ts";
 import type { HostFacts } from "../host/facts.ts";
-import { hashPart, isUnchanged } from "./files/open_file.ts";
+import { fileChanged, hashPart, isUnchanged } from "./files/open_file.ts";
 import { identifyKernel } from "../image/identify.ts";
 import { identifyInitrd } from "../image/initrd.ts";
 import { partsNeeded } from "../plan/segment_call.ts";
@@ -61,7 +61,7 @@ export async function captureImages(
     diagnostics.push(...one.diagnostics);
     for (const [path, image] of Object.entries(one.images)) {
       const before = images[path];
-      if (before !== undefined && before.sha256 !== image.sha256) diagnostics.push(changed(path));
+      if (before !== undefined && before.sha256 !== image.sha256) diagnostics.push(fileChanged(path));
       images[path] = both(before, image);
     }
     overlays = { ...overlays, ...withoutSecrets(one.overlays, overlays) };
@@ -113,7 +113,7 @@ async function imagesOf(
       if (path !== file.path || whole || offset + length > file.size) continue;
       digests.push({ offset, length, sha256: await hashPart(open, offset, length) });
     }
-    if (!isUnchanged(open)) diagnostics.push(changed(file.path));
+    if (!isUnchanged(open)) diagnostics.push(fileChanged(file.path));
     const { size, sha256, label } = file;
     const ranges = noted.ranges();
     const image = {
@@ -158,16 +158,6 @@ async function imagesOf(
     compose(await captureUboot(absolutePath(path), redact));
   }
   return { images, overlays: added.overlays, diagnostics };
-}
-
-/** A file that was not the same from its first reading to its last. */
-function changed(path: string): Diagnostic {
-  return {
-    code: "file-unreadable",
-    severity: "error",
-    message: `${path} changed while it was read`,
-    hint: "Wait until it is written, and try again",
-  };
 }
 
 /** Of a file that one profile takes for a secret, no other one gives the content away. */

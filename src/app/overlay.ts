@@ -18,7 +18,7 @@ import {
   placeOverlay,
 } from "../image/overlay.ts";
 import { OVERLAY_MAX, type OverlayFile } from "../profile/overlay_file.ts";
-import { closeFile, openFile, ReadError, readInto } from "./files/open_file.ts";
+import { closeFile, fileChanged, openFile, ReadError, readInto } from "./files/open_file.ts";
 import type { CapturedFiles } from "./image_file.ts";
 import { type OverlayBody, sourceFiles } from "./overlay_sources.ts";
 
@@ -187,12 +187,7 @@ export function readBody(path: string, into: Uint8Array): Diagnostic | undefined
   if (file === undefined) return diagnostics.find(({ severity }) => severity === "error");
   try {
     if (file.size === into.length && readInto(file, into) === into.length) return undefined;
-    return {
-      code: "file-unreadable",
-      severity: "error",
-      message: `${path} changed while it was read`,
-      hint: "Wait until it is written, and try again",
-    };
+    return fileChanged(path);
   } catch (error) {
     if (error instanceof ReadError) return { code: "file-io", severity: "error", message: error.message };
     throw error;

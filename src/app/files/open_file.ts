@@ -289,6 +289,16 @@ export function isUnchanged({ path, handle, identity }: OpenFile): boolean {
     now.mtime === identity.mtime && now.ctime === identity.ctime;
 }
 
+/** A file that was not the same from its first reading to its last. */
+export function fileChanged(path: string): Diagnostic {
+  return {
+    code: "file-unreadable",
+    severity: "error",
+    message: `${path} changed while it was read`,
+    hint: "Wait until it is written, and try again",
+  };
+}
+
 /**
  * The file descriptor of the open file, for system calls, at position 0. Deno does not disclose it, but the process can list
  * its descriptors: this one is distinguished from others of the same file (a shell may have left one open for writing) by its
